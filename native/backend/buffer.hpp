@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstddef>
+#include <utility>
+
+#include "core/matrix.hpp"
+
+namespace sklar {
+
+// Where buffers come from: one for each kind of device.
+class Memory {
+ public:
+  virtual ~Memory() = default;
+  virtual void* allocate_bytes(std::size_t bytes) = 0;  // zero-filled, aligned to 64; throws Error("MEMORY")
+  virtual void release_bytes(void* p, std::size_t bytes) noexcept = 0;
+};
+
+template <class U>
+class Buffer {
+ public:
+  Buffer() = default;
+  Buffer(Memory& memory, std::size_t count)
+      : memory_(&memory), data_(static_cast<U*>(memory.allocate_bytes(count * sizeof(U)))), count_(count) {}
+  Buffer(Buffer&& other) noexcept { swap(other); }
+  Buffer& operator=(Buffer&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~Buffer() {
+    if (data_) memory_->release_bytes(data_, count_ * sizeof(U));
+  }
+
+  U* data() const { return data_; }
+  std::size_t size() const { return count_; }
+  explicit operator bool() const { return data_ != nullptr; }
+
+ private:
+  void swap(Buffer& other) noexcept {
+    std::swap(memory_, other.memory_);
+    std::swap(data_, other.data_);
+    std::swap(count_, other.count_);
+  }
+  Memory* memory_ = nullptr;
+  U* data_ = nullptr;
+  std::size_t count_ = 0;
+};
+
+// An owned matrix with padded rows.
+template <class T>
+class Matrix {
+ public:
+  Matrix() = default;
+  Matrix(Memory& memory, std::size_t rows, std::size_t columns)
+      : rows_(rows), columns_(columns), stride_(padded_stride<T>(columns)), buffer_(memory, rows * stride_) {}
+
+  MatrixView<T> view() const { return {buffer_.data(), rows_, columns_, stride_}; }
+  operator MatrixView<T>() const { return view(); }
+  operator MatrixView<const T>() const { return view(); }
+  MatrixView<T> first(std::size_t rows) const { return view().first(rows); }
+  T* data() const { return buffer_.data(); }
+  std::size_t rows() const { return rows_; }
+  std::size_t columns() const { return columns_; }
+  std::size_t stride() const { return stride_; }
+
+ private:
+  std::size_t rows_ = 0, columns_ = 0, stride_ = 0;
+  Buffer<T> buffer_;
+};
+
+}  // namespace sklar

@@ -1,0 +1,445 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "backend/backend.hpp"
+#include "backend/cpu/elementwise.hpp"
+#include "backend/cpu/kernels.hpp"
+#include "core/cpu.hpp"
+#include "core/error.hpp"
+#include "core/normal.h"
+#include "core/shuffle.h"
+#include "core/thread_pool.hpp"
+
+namespace sklar {
+namespace {
+
+using namespace cpu;
+
+template <class T>
+const KernelTable<T>& kernels() {
+#if defined(SKLAR_X86)
+  if (instruction_set() == InstructionSet::avx512) return avx512_kernels<T>();
+  if (instruction_set() == InstructionSet::avx2) return avx2_kernels<T>();
+#endif
+  return baseline_kernels<T>();
+}
+
+template <class T>
+const ElementwiseTable<T>& elements() {
+#if defined(SKLAR_X86)
+  if (instruction_set() == InstructionSet::avx512) return avx512_elementwise<T>();
+  if (instruction_set() == InstructionSet::avx2) return avx2_elementwise<T>();
+#endif
+  return baseline_elementwise<T>();
+}
+
+constexpr std::size_t row_chunk = 128;         // rows of a task of elementwise work
+constexpr std::size_t parameter_chunk = 16384;  // parameters of one; fixed, since norms are summed chunk by chunk
+constexpr std::size_t group = 8;               // rows that triangular products take at once, one a vector lane
+
+std::size_t chunks(std::size_t count, std::size_t size) { return (count + size - 1) / size; }
+
+template <class T>
+class CpuBackend final : public Backend<T> {
+ public:
+  explicit CpuBackend(std::size_t threads)
+      : pool_(threads ? threads : cpu_cores()), kernels_(kernels<T>()), elements_(elements<T>()) {
+    scratch_.resize(pool_.threads());
+  }
+
+  void* allocate_bytes(std::size_t bytes) override {
+    const std::size_t size = std::max<std::size_t>(chunks(bytes, 64) * 64, 64);
+    void* p = std::aligned_alloc(64, size);
+    if (!p) throw Error("MEMORY", "expected " + std::to_string(size) + " bytes of memory, the system has none left");
+    std::memset(p, 0, size);
+    return p;
+  }
+  void release_bytes(void* p, std::size_t) noexcept override { std::free(p); }
+
+  void upload(void* to, const void* host, std::size_t bytes) override { std::memcpy(to, host, bytes); }
+  void download(void* host, const void* from, std::size_t bytes) override { std::memcpy(host, from, bytes); }
+  void copy(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
+  void clear(void* p, std::size_t bytes) override { std::memset(p, 0, bytes); }
+
+  void transpose(MatrixView<T> to, MatrixView<const T> from) override {
+    for (std::size_t i = 0; i < from.rows; ++i)
+      for (std::size_t j = 0; j < from.columns; ++j) to.data[j * to.stride + i] = from.data[i * from.stride + j];
+  }
+
+  void add_row(T* row, const T* other, std::size_t count) override {
+    for (std::size_t i = 0; i < count; ++i) row[i] += other[i];
+  }
+
+  void level_cotangent(MatrixView<T> cotangent, const std::int32_t* level) override {
+    for (std::size_t i = 0; i < cotangent.rows; ++i) {
+      T* row = cotangent.row(i);
+      std::fill(row, row + cotangent.columns, T(0));
+      row[level[i]] += 1;
+      row[cotangent.columns - 1] -= 1;
+    }
+  }
+
+  void adam(T* parameters, const T* gradient, T* m, T* v, T* average, std::size_t count, const AdamOptions& options,
+            TrainState* state) override {
+    const std::size_t tasks = chunks(count, parameter_chunk);
+    std::vector<double> partial(tasks);
+    auto length = [&](std::size_t i) { return std::min(parameter_chunk, count - i * parameter_chunk); };
+    pool_.run(tasks, [&](std::size_t i, std::size_t) {
+      partial[i] = elements_.sum_of_squares(gradient + i * parameter_chunk, length(i));
+    });
+    double sum = 0;
+    for (double p : partial) sum += p;
+    const double norm = std::sqrt(sum);
+    const std::uint64_t t = state->step + 1;
+    const double rate = learning_rate_at(options.rate, state->step);
+    const double clip = options.clip_norm > 0 ? std::min(1.0, options.clip_norm / (norm + 1e-6)) : 1.0;
+    AdamChunk<T> c{};
+    c.scale = static_cast<T>(clip);
+    c.beta1 = static_cast<T>(options.beta1);
+    c.beta2 = static_cast<T>(options.beta2);
+    c.epsilon = static_cast<T>(options.epsilon);
+    c.step_size = static_cast<T>(rate / (1 - std::pow(options.beta1, static_cast<double>(t))));
+    c.root_correction = static_cast<T>(1 / std::sqrt(1 - std::pow(options.beta2, static_cast<double>(t))));
+    c.ema_decay = static_cast<T>(std::min(options.ema_decay, (1.0 + static_cast<double>(t)) / (10.0 + static_cast<double>(t))));
+    pool_.run(tasks, [&](std::size_t i, std::size_t) {
+      AdamChunk<T> chunk = c;
+      const std::size_t at = i * parameter_chunk;
+      chunk.parameters = parameters + at;
+      chunk.gradient = gradient + at;
+      chunk.m = m + at;
+      chunk.v = v + at;
+      chunk.average = options.ema_decay > 0 ? average + at : nullptr;
+      chunk.count = length(i);
+      elements_.adam(chunk);
+    });
+    state->step = t;
+    state->gradient_norm = norm;
+    state->learning_rate = rate;
+  }
+
+  void normals(MatrixView<T> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step,
+               std::uint32_t tag) override {
+    rows(out.rows, [&](std::size_t begin, std::size_t end) {
+      elements_.normals(out.row(begin), out.stride, end - begin, out.columns, seed, first_row + begin, step, tag);
+    });
+  }
+
+  std::uint64_t clamp(MatrixView<T> z, double bound) override {
+    const T high = static_cast<T>(bound);
+    std::uint64_t acted = 0;
+    for (std::size_t i = 0; i < z.rows; ++i)
+      for (std::size_t j = 0; j < z.columns; ++j) {
+        T& value = z.row(i)[j];
+        if (value > high || value < -high) {
+          value = value > 0 ? high : -high;
+          ++acted;
+        }
+      }
+    return acted;
+  }
+
+  void whiten(MatrixView<T> y, const double* u, bool from_gaussian, const double* cholesky,
+              double* quadratic) override {
+    const std::size_t d = y.columns - 1;
+    triangular(y.rows, d, [&](std::size_t first, std::size_t count, double* z, double* w) {
+      for (std::size_t k = 0; k < count; ++k)
+        for (std::size_t i = 0; i < d; ++i) {
+          const double value = u[(first + k) * d + i];
+          z[i * group + k] = from_gaussian ? value : normal_quantile(value);
+        }
+      double before[group] = {}, after[group] = {};
+      for (std::size_t i = 0; i < d; ++i) {
+        double sum[group];
+        for (std::size_t k = 0; k < group; ++k) sum[k] = z[i * group + k];
+        for (std::size_t k = 0; k < group; ++k) before[k] += sum[k] * sum[k];
+        if (cholesky) {
+          const double* l = cholesky + i * d;
+          for (std::size_t j = 0; j < i; ++j)
+            for (std::size_t k = 0; k < group; ++k) sum[k] -= l[j] * w[j * group + k];
+          for (std::size_t k = 0; k < group; ++k) sum[k] /= l[i];
+        }
+        for (std::size_t k = 0; k < group; ++k) {
+          w[i * group + k] = sum[k];
+          after[k] += sum[k] * sum[k];
+        }
+      }
+      for (std::size_t k = 0; k < count; ++k) {
+        T* row = y.row(first + k);
+        for (std::size_t i = 0; i < d; ++i) row[i] = static_cast<T>(w[i * group + k]);
+        row[d] = 1;
+        if (quadratic) quadratic[first + k] = 0.5 * (before[k] - after[k]);
+      }
+    });
+  }
+
+  void colour(double* out, MatrixView<const T> y, bool to_gaussian, const double* cholesky) override {
+    const std::size_t d = y.columns - 1;
+    triangular(y.rows, d, [&](std::size_t first, std::size_t count, double* z, double* w) {
+      for (std::size_t k = 0; k < count; ++k)
+        for (std::size_t i = 0; i < d; ++i) w[i * group + k] = static_cast<double>(y.row(first + k)[i]);
+      for (std::size_t i = 0; i < d; ++i) {
+        double sum[group] = {};
+        if (cholesky) {
+          const double* l = cholesky + i * d;
+          for (std::size_t j = 0; j <= i; ++j)
+            for (std::size_t k = 0; k < group; ++k) sum[k] += l[j] * w[j * group + k];
+        } else {
+          for (std::size_t k = 0; k < group; ++k) sum[k] = w[i * group + k];
+        }
+        for (std::size_t k = 0; k < group; ++k) z[i * group + k] = sum[k];
+      }
+      for (std::size_t k = 0; k < count; ++k)
+        for (std::size_t i = 0; i < d; ++i)
+          out[(first + k) * d + i] = to_gaussian ? z[i * group + k] : normal_cdf(z[i * group + k]);
+    });
+  }
+
+  void log_ratio(double* host, MatrixView<const T> logits, std::size_t level) override {
+    for (std::size_t i = 0; i < logits.rows; ++i)
+      host[i] = static_cast<double>(logits.row(i)[level]) - static_cast<double>(logits.row(i)[logits.columns - 1]);
+  }
+
+  bool has_non_finite(MatrixView<const T> x) override {
+    T sum = 0;
+    for (std::size_t i = 0; i < x.rows; ++i)
+      for (std::size_t j = 0; j < x.columns; ++j) sum += x.row(i)[j] * T(0);
+    return !(sum == T(0));
+  }
+
+ protected:
+  void pack_impl(PackedMatrix<T>& to, const T* w, std::size_t stride, Orientation orientation) override {
+    const std::size_t panels = chunks(to.columns, kernels_.tile_columns);
+    const std::size_t size = panels * kernels_.tile_columns * to.inner;
+    if (to.storage.size() < size) to.storage = this->template buffer<T>(size);
+    const std::size_t at_once = std::max<std::size_t>(1, 16384 / (kernels_.tile_columns * std::max<std::size_t>(to.inner, 1)));
+    pool_.run(chunks(panels, at_once), [&](std::size_t i, std::size_t) {
+      kernels_.pack(w, stride, to.inner, to.columns, orientation == Orientation::transposed, i * at_once,
+                    std::min(panels, (i + 1) * at_once), to.storage.data());
+    });
+  }
+
+  void linear_impl(MatrixView<const T> x, const PackedMatrix<T>& b, const EpilogueOperands<T>& e) override {
+    LinearCall<T> call{};
+    call.x = x.data;
+    call.x_stride = x.stride;
+    call.panels = b.storage.data();
+    call.inner = b.inner;
+    call.columns = b.columns;
+    call.epilogue.kind = e.kind;
+    call.epilogue.active = e.active;
+    call.epilogue.stride = e.out[0].stride;
+    for (int i = 0; i < 4; ++i) call.epilogue.in[i] = e.in[i].data;
+    for (int i = 0; i < 3; ++i) call.epilogue.out[i] = e.out[i].data;
+    if (e.bias) {
+      // epilogues read whole vectors
+      const std::size_t padded = chunks(b.columns, kernels_.tile_columns) * kernels_.tile_columns;
+      bias_.assign(padded, T(0));
+      std::memcpy(bias_.data(), e.bias, b.columns * sizeof(T));
+      call.epilogue.bias = bias_.data();
+    }
+    // as many equal chunks as make every thread's share the same, none larger than the scratch
+    const std::size_t threads = pool_.threads();
+    std::size_t count = chunks(x.rows, linear_chunk_rows);
+    if (x.rows * b.columns * b.inner > 65536) count = chunks(count, threads) * threads;
+    else count = chunks(x.rows, linear_chunk_rows);
+    std::size_t size = chunks(chunks(x.rows, count), kernels_.tile_rows) * kernels_.tile_rows;
+    size = std::min(size, linear_chunk_rows);
+    pool_.run(chunks(x.rows, size), [&](std::size_t i, std::size_t worker) {
+      kernels_.linear(call, i * size, std::min(x.rows, (i + 1) * size), scratch(worker, linear_scratch));
+    });
+  }
+
+  void outer_impl(std::span<const OuterProduct<T>> products) override {
+    struct Task {
+      std::size_t product, row, row_end, column, column_end;
+    };
+    std::vector<OuterCall<T>> calls;
+    std::vector<Task> tasks;
+    std::size_t rows_in_all = 0;
+    for (const auto& p : products) rows_in_all += p.segment[0].a.columns;
+    // one block of rows packs the right factor once: few large blocks, but enough for the threads
+    const std::size_t wanted = chunks(rows_in_all, 3 * pool_.threads());
+    const std::size_t block =
+        std::clamp(chunks(wanted, kernels_.tile_rows) * kernels_.tile_rows, kernels_.tile_rows, outer_block_rows);
+    for (std::size_t i = 0; i < products.size(); ++i) {
+      const auto& p = products[i];
+      OuterCall<T> call{};
+      call.segments = p.segments;
+      for (int s = 0; s < p.segments; ++s)
+        call.segment[s] = {p.segment[s].a.data, p.segment[s].a.stride, p.segment[s].b.data, p.segment[s].b.stride,
+                           p.segment[s].a.rows};
+      call.rows = p.segment[0].a.columns;
+      call.columns = p.segment[0].b.columns;
+      call.c = p.c;
+      call.c_stride = p.c_stride;
+      call.column_sums = p.column_sums;
+      calls.push_back(call);
+      const std::size_t height = std::min(block, chunks(chunks(call.rows, chunks(call.rows, block)), kernels_.tile_rows) *
+                                                     kernels_.tile_rows);
+      for (std::size_t c = 0; c < call.columns; c += outer_block_columns)
+        for (std::size_t r = 0; r < call.rows; r += height)
+          tasks.push_back({i, r, std::min(call.rows, r + height), c, std::min(call.columns, c + outer_block_columns)});
+    }
+    pool_.run(tasks.size(), [&](std::size_t i, std::size_t worker) {
+      const Task& t = tasks[i];
+      kernels_.outer(calls[t.product], t.row, t.row_end, t.column, t.column_end, scratch(worker, outer_scratch));
+    });
+  }
+
+  void draw_batch_impl(const BatchDraw<T>& b) override {
+    const std::size_t batch = b.x.rows, d = b.data.columns, n = b.data.rows, last = b.levels.count - 1;
+    const std::uint64_t step = b.state->step, first = step * batch;
+    const PhiloxKey key = philox_key(b.seed);
+    const PhiloxBlock turn = philox(philox_counter(0, 0, step, kTagTrainTime), key);
+    rows(batch, [&](std::size_t begin, std::size_t end) {
+      elements_.normals(b.noise.row(begin), b.noise.stride, end - begin, d, b.seed, begin, step, kTagTrainNoise);
+      std::uint64_t epoch = (first + begin) / n;
+      ShuffleKey order = shuffle_key(b.seed, epoch);
+      for (std::size_t i = begin; i < end; ++i) {
+        if ((first + i) / n != epoch) order = shuffle_key(b.seed, epoch = (first + i) / n);
+        const T* from = b.data.row(shuffled((first + i) % n, n, order));
+        std::size_t level;
+        if (b.active == batch) {
+          const std::uint32_t random = philox(philox_counter(i + 1, 0, step, kTagTrainTime), key).x;
+          level = static_cast<std::size_t>((static_cast<std::uint64_t>(random) * (last + 1)) >> 32);
+        } else if (i < b.active) {
+          level = 1 + (i + turn.x % (last - 1)) % (last - 1);
+        } else {
+          level = (i - b.active + turn.y % 2) % 2 ? last : 0;
+        }
+        b.level[i] = static_cast<std::int32_t>(level);
+        T* x = b.x.row(i);
+        elements_.scale_add(x, from, b.noise.row(i), d, b.levels.alpha[level], b.levels.sigma[level]);
+        x[d] = 1;
+      }
+    });
+  }
+
+  void perturb_impl(MatrixView<T> x, MatrixView<const T> x0, MatrixView<const T> noise, const std::int32_t* level,
+                    const Levels<T>& levels) override {
+    rows(x.rows, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i) {
+        elements_.scale_add(x.row(i), x0.row(i), noise.row(i), x0.columns, levels.alpha[level[i]],
+                            levels.sigma[level[i]]);
+        x.row(i)[x0.columns] = 1;
+      }
+    });
+  }
+
+  void classifier_loss_impl(const ClassifierLoss<T>& l) override {
+    const std::size_t batch = l.logits.rows, k = l.levels.count, d = l.noise.columns;
+    rows(batch, [&](std::size_t begin, std::size_t end) {
+      std::vector<T> difference(d), error(d);
+      for (std::size_t i = begin; i < end; ++i) {
+        const bool active = i < l.active;
+        const T* logit = l.logits.row(i);
+        const std::int32_t level = l.level[i];
+        const T top = *std::max_element(logit, logit + k);
+        T* c = l.logit_adjoint.row(i);
+        T sum = 0;
+        for (std::size_t j = 0; j < k; ++j) sum += c[j] = std::exp(logit[j] - top);
+        const double share = active ? l.active_row_weight : l.passive_row_weight;
+        l.row_losses[2 * i] = share * (std::log(static_cast<double>(sum)) + static_cast<double>(top - logit[level]));
+        const T weight = static_cast<T>(l.cross_entropy_weight * share);
+        for (std::size_t j = 0; j < k; ++j) c[j] *= weight / sum;
+        c[level] -= weight;
+
+        const double error_share = active ? l.active_error_weight : l.passive_error_weight;
+        const T sigma = l.levels.sigma[level];
+        const T* g = active ? l.gradient.row(i) : nullptr;
+        const T* x = l.x.row(i);
+        const T* noise = l.noise.row(i);
+        for (std::size_t j = 0; j < d; ++j) {
+          T s = g ? g[j] : T(0);
+          if (l.covariance && g) {
+            s = 0;
+            for (std::size_t m = 0; m < d; ++m) s += l.covariance[j * d + m] * g[m];
+          }
+          const T predicted = sigma * (x[j] - s);
+          if (l.denoised.data) l.denoised.row(i)[j] = predicted;
+          difference[j] = predicted - noise[j];
+        }
+        double squares = 0;
+        for (std::size_t j = 0; j < d; ++j) squares += static_cast<double>(difference[j]) * static_cast<double>(difference[j]);
+        l.row_losses[2 * i + 1] = error_share * squares / static_cast<double>(d);
+        if (!active) continue;
+        T* r = l.gradient_adjoint.row(i);
+        const T scale = -sigma * static_cast<T>(2 * error_share / static_cast<double>(d));
+        for (std::size_t j = 0; j < d; ++j) {
+          T s = difference[j];
+          if (l.covariance) {
+            s = 0;
+            for (std::size_t m = 0; m < d; ++m) s += l.covariance[m * d + j] * difference[m];
+          }
+          r[j] = scale * s;
+        }
+        r[d] = 0;
+      }
+    });
+    double entropy = 0, squares = 0;
+    for (std::size_t i = 0; i < batch; ++i) {
+      entropy += l.row_losses[2 * i];
+      squares += l.row_losses[2 * i + 1];
+    }
+    l.state->cross_entropy = entropy;
+    l.state->squared_error = squares;
+  }
+
+  void advance_impl(const Advance<T>& s) override {
+    const std::size_t d = s.z.columns;
+    rows(s.z.rows, [&](std::size_t begin, std::size_t end) {
+      std::vector<T> noise(s.s != 0 ? d * (end - begin) : 0);
+      if (s.s != 0) elements_.normals(noise.data(), d, end - begin, d, s.seed, s.first_row + begin, s.step, s.tag);
+      for (std::size_t i = begin; i < end; ++i)
+        elements_.advance(s.z.row(i), d, static_cast<T>(s.a), static_cast<T>(s.b), s.g.data ? s.g.row(i) : nullptr,
+                          static_cast<T>(s.c), s.h.data ? s.h.row(i) : nullptr, static_cast<T>(s.s),
+                          s.s != 0 ? noise.data() + (i - begin) * d : nullptr);
+    });
+  }
+
+ private:
+  T* scratch(std::size_t worker, std::size_t count) {
+    auto& s = scratch_[worker];
+    if (s.size() < count) s = Buffer<T>(*this, count);
+    return s.data();
+  }
+
+  template <class Body>
+  void rows(std::size_t count, Body&& body) {
+    pool_.run(chunks(count, row_chunk), [&](std::size_t i, std::size_t) {
+      body(i * row_chunk, std::min(count, (i + 1) * row_chunk));
+    });
+  }
+
+  // rows in groups of one per lane; body(first, count, two d x group areas). Lanes beyond count hold zeros.
+  template <class Body>
+  void triangular(std::size_t count, std::size_t d, Body&& body) {
+    rows(count, [&](std::size_t begin, std::size_t end) {
+      std::vector<double> area(2 * d * group, 0.0);
+      for (std::size_t i = begin; i < end; i += group)
+        body(i, std::min(group, end - i), area.data(), area.data() + d * group);
+    });
+  }
+
+  ThreadPool pool_;
+  const KernelTable<T>& kernels_;
+  const ElementwiseTable<T>& elements_;
+  std::vector<Buffer<T>> scratch_;
+  std::vector<T> bias_;
+};
+
+}  // namespace
+
+template <class T>
+std::unique_ptr<Backend<T>> make_cpu_backend(std::size_t threads) {
+  return std::make_unique<CpuBackend<T>>(threads);
+}
+template std::unique_ptr<Backend<float>> make_cpu_backend<float>(std::size_t);
+template std::unique_ptr<Backend<double>> make_cpu_backend<double>(std::size_t);
+
+}  // namespace sklar

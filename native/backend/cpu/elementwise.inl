@@ -1,0 +1,99 @@
+// Included by one file for each instruction set, which defines SKLAR_KERNEL_NAMESPACE. Plain loops: the compiler
+// vectorises them for the flags of that file.
+
+#include "backend/cpu/elementwise.hpp"
+#include "core/philox.h"
+
+namespace sklar::cpu {
+namespace SKLAR_KERNEL_NAMESPACE {
+
+template <class T>
+void normals(T* out, size_t stride, size_t rows, size_t columns, uint64_t seed, uint64_t first_row, uint64_t step,
+             uint32_t tag) {
+  constexpr size_t chunk = 64;
+  const PhiloxKey key = philox_key(seed);
+  const size_t blocks = (columns + 3) / 4, total = rows * blocks;
+  uint32_t low[chunk], high[chunk], block[chunk];
+  alignas(64) float value[4][chunk];
+  const PhiloxBlock base = philox_counter(0, 0, step, tag);
+  for (size_t start = 0; start < total; start += chunk) {
+    const size_t count = total - start < chunk ? total - start : chunk;
+    for (size_t i = 0; i < chunk; ++i) {
+      const size_t at = i < count ? start + i : start;
+      const PhiloxBlock counter = philox_counter(first_row + at / blocks, static_cast<uint32_t>(at % blocks), step, tag);
+      low[i] = counter.x;
+      block[i] = counter.y;
+      high[i] = counter.w;
+    }
+    for (size_t i = 0; i < chunk; ++i) {
+      const Normals4 n = philox_normals(philox(PhiloxBlock{low[i], block[i], base.z, high[i]}, key));
+      value[0][i] = n.x;
+      value[1][i] = n.y;
+      value[2][i] = n.z;
+      value[3][i] = n.w;
+    }
+    for (size_t i = 0; i < count; ++i) {
+      const size_t at = start + i, first = at % blocks * 4;
+      T* row = out + at / blocks * stride + first;
+      const size_t width = columns - first < 4 ? columns - first : 4;
+      for (size_t j = 0; j < width; ++j) row[j] = static_cast<T>(value[j][i]);
+    }
+  }
+}
+
+inline float root(float x) { return __builtin_sqrtf(x); }
+inline double root(double x) { return __builtin_sqrt(x); }
+
+template <class T>
+void adam(const AdamChunk<T>& c) {
+  T* __restrict p = c.parameters;
+  const T* __restrict g = c.gradient;
+  T* __restrict m = c.m;
+  T* __restrict v = c.v;
+  const T one_minus_1 = T(1) - c.beta1, one_minus_2 = T(1) - c.beta2;
+  for (size_t i = 0; i < c.count; ++i) {
+    const T gi = g[i] * c.scale;
+    const T mi = m[i] = c.beta1 * m[i] + one_minus_1 * gi;
+    const T vi = v[i] = c.beta2 * v[i] + one_minus_2 * gi * gi;
+    p[i] -= c.step_size * mi / (root(vi) * c.root_correction + c.epsilon);
+  }
+  if (c.average) {
+    T* __restrict e = c.average;
+    for (size_t i = 0; i < c.count; ++i) e[i] = c.ema_decay * e[i] + (T(1) - c.ema_decay) * p[i];
+  }
+}
+
+template <class T>
+double sum_of_squares(const T* x, size_t count) {
+  double lane[8] = {};
+  size_t i = 0;
+  for (; i + 8 <= count; i += 8)
+    for (size_t j = 0; j < 8; ++j) lane[j] += static_cast<double>(x[i + j]) * static_cast<double>(x[i + j]);
+  for (size_t j = 0; i + j < count; ++j) lane[j] += static_cast<double>(x[i + j]) * static_cast<double>(x[i + j]);
+  return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
+}
+
+template <class T>
+void advance(T* z, size_t count, T a, T b, const T* g, T c, const T* h, T s, const T* n) {
+  for (size_t i = 0; i < count; ++i) {
+    T value = a * z[i];
+    if (g) value += b * g[i];
+    if (h) value += c * h[i];
+    if (n) value += s * n[i];
+    z[i] = value;
+  }
+}
+
+template <class T>
+void scale_add(T* x, const T* x0, const T* noise, size_t count, T alpha, T sigma) {
+  for (size_t i = 0; i < count; ++i) x[i] = alpha * x0[i] + sigma * noise[i];
+}
+
+template <class T>
+const ElementwiseTable<T>& elementwise_table() {
+  static const ElementwiseTable<T> functions{normals<T>, adam<T>, sum_of_squares<T>, advance<T>, scale_add<T>};
+  return functions;
+}
+
+}  // namespace SKLAR_KERNEL_NAMESPACE
+}  // namespace sklar::cpu

@@ -1,0 +1,166 @@
+#include "backend/cuda/device_probe.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+
+#include "core/error.hpp"
+
+#if defined(SKLAR_WITH_CUDA)
+#include <cuda_runtime.h>
+
+#include "philox_normals.h"
+#endif
+
+namespace sklar::cuda {
+namespace {
+
+#if defined(SKLAR_WITH_CUDA)
+
+std::string version_text(int version) {
+  return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+}
+
+[[noreturn]] void fail(const char* what, cudaError_t status) {
+  const bool memory = status == cudaErrorMemoryAllocation;
+  throw Error(memory ? "MEMORY" : "DEVICE", std::string(what) + " failed: " + cudaGetErrorString(status) +
+                                                " (" + cudaGetErrorName(status) + ")");
+}
+
+void check(const char* what, cudaError_t status) {
+  if (status == cudaSuccess) return;
+  cudaGetLastError();  // clear it, or the next launch would report it as its own
+  fail(what, status);
+}
+
+class DeviceBuffer {
+ public:
+  explicit DeviceBuffer(std::size_t bytes) { check("cudaMalloc", cudaMalloc(&data_, bytes)); }
+  ~DeviceBuffer() { cudaFree(data_); }
+  DeviceBuffer(const DeviceBuffer&) = delete;
+  DeviceBuffer& operator=(const DeviceBuffer&) = delete;
+  void* data() const { return data_; }
+
+ private:
+  void* data_ = nullptr;
+};
+
+std::optional<std::string> first_obstacle(const Probe& probe, cudaError_t count_status) {
+  if (probe.driver_version == 0) return "no NVIDIA driver found";
+  if (probe.driver_version / 1000 < probe.runtime_version / 1000) {
+    return "the NVIDIA driver supports CUDA " + version_text(probe.driver_version) +
+           ", this build needs CUDA " + std::to_string(probe.runtime_version / 1000) + ": update the driver";
+  }
+  if (count_status == cudaErrorNoDevice || (count_status == cudaSuccess && probe.devices.empty())) {
+    return "the NVIDIA driver is there, but no device is visible (CUDA_VISIBLE_DEVICES?)";
+  }
+  if (count_status != cudaSuccess) {
+    return std::string("CUDA failed to start: ") + cudaGetErrorString(count_status);
+  }
+  const Device& device = probe.devices.front();
+  if (!architectures_cover(compiled_architectures(), device.major, device.minor)) {
+    return "this build has no code for " + device.name + " (compute capability " +
+           std::to_string(device.major) + "." + std::to_string(device.minor) +
+           "); it was compiled for " SKLAR_CUDA_ARCHITECTURES;
+  }
+  return std::nullopt;
+}
+
+#endif
+
+}  // namespace
+
+std::vector<std::string> compiled_architectures() {
+  std::vector<std::string> list;
+#if defined(SKLAR_WITH_CUDA)
+  std::string_view rest = SKLAR_CUDA_ARCHITECTURES;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find(','), rest.size());
+    if (end > 0) list.emplace_back(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+#endif
+  return list;
+}
+
+bool architectures_cover(const std::vector<std::string>& architectures, int major, int minor) {
+  const int device = 10 * major + minor;
+  for (const std::string& text : architectures) {
+    const std::size_t dash = text.find('-');
+    std::string_view number = std::string_view(text).substr(0, dash);
+    const std::string_view kind = dash == std::string::npos ? "" : std::string_view(text).substr(dash + 1);
+    const bool exact = !number.empty() && number.back() == 'a';
+    const bool family = !number.empty() && number.back() == 'f';
+    if (exact || family) number.remove_suffix(1);
+    int compiled = 0;
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), compiled);
+    if (error != std::errc() || end != number.data() + number.size()) continue;
+    if (exact) {
+      if (compiled == device) return true;
+      continue;
+    }
+    const bool same_major = compiled / 10 == major && compiled <= device;
+    const bool machine_code = kind != "virtual" && same_major;
+    const bool ptx = kind != "real" && (family ? same_major : compiled <= device);
+    if (machine_code || ptx) return true;
+  }
+  return false;
+}
+
+#if defined(SKLAR_WITH_CUDA)
+
+Probe probe() {
+  Probe result;
+  // With a static runtime these calls load the driver themselves and return an error where there is none.
+  if (cudaDriverGetVersion(&result.driver_version) != cudaSuccess) result.driver_version = 0;
+  if (cudaRuntimeGetVersion(&result.runtime_version) != cudaSuccess) result.runtime_version = CUDART_VERSION;
+  int count = 0;
+  cudaError_t status = cudaSuccess;
+  if (result.driver_version > 0) {
+    status = cudaGetDeviceCount(&count);
+    for (int i = 0; status == cudaSuccess && i < count; ++i) {
+      cudaDeviceProp properties;
+      status = cudaGetDeviceProperties(&properties, i);
+      if (status != cudaSuccess) break;
+      result.devices.push_back({properties.name, properties.major, properties.minor,
+                                static_cast<uint64_t>(properties.totalGlobalMem),
+                                properties.multiProcessorCount});
+    }
+  }
+  cudaGetLastError();
+  result.reason = first_obstacle(result, status);
+  return result;
+}
+
+void philox_normals_device(uint64_t seed, uint32_t tag, uint64_t step, uint64_t row_offset, uint64_t rows,
+                           uint32_t columns, float* out) {
+  if (rows == 0 || columns == 0) return;
+  if (rows > std::numeric_limits<std::size_t>::max() / sizeof(float) / columns) {
+    throw Error("SHAPE", "expected rows * columns to fit the address space, got " + std::to_string(rows) +
+                             " x " + std::to_string(columns));
+  }
+  const Probe found = probe();
+  if (!found.usable()) throw Error("DEVICE", "CUDA can't be used: " + *found.reason);
+  const std::size_t bytes = static_cast<std::size_t>(rows) * columns * sizeof(float);
+  const DeviceBuffer buffer(bytes);
+  check("philox_normals",
+        static_cast<cudaError_t>(launch_philox_normals(static_cast<float*>(buffer.data()), rows, columns,
+                                                       row_offset, seed, step, tag, nullptr)));
+  check("cudaMemcpy", cudaMemcpy(out, buffer.data(), bytes, cudaMemcpyDeviceToHost));
+}
+
+#else
+
+Probe probe() {
+  Probe result;
+  result.reason = "this build was made without CUDA";
+  return result;
+}
+
+void philox_normals_device(uint64_t, uint32_t, uint64_t, uint64_t, uint64_t, uint32_t, float*) {
+  throw Error("DEVICE", "CUDA can't be used: " + *probe().reason);
+}
+
+#endif
+
+}  // namespace sklar::cuda

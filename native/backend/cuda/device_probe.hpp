@@ -1,0 +1,45 @@
+// What CUDA offers in this process. Compiled into every build, with or without CUDA.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sklar::cuda {
+
+struct Device {
+  std::string name;
+  int major = 0, minor = 0;
+  uint64_t memory_bytes = 0;
+  int multiprocessors = 0;
+};
+
+struct Probe {
+  int driver_version =
+      0;  ///< highest CUDA version the driver supports, as 1000 * major + 10 * minor; 0: no driver
+  int runtime_version = 0;  ///< CUDA version compiled in, same form; 0: built without CUDA
+  std::vector<Device> devices;
+  std::optional<std::string> reason;  ///< why CUDA can't be used; empty when device 0 can run our kernels
+
+  bool usable() const noexcept { return !reason.has_value(); }
+};
+
+/// Never throws on account of CUDA and makes no context; without a driver it only says so.
+Probe probe();
+
+/// The architecture list of this build, such as {"80-real", "90-real", "120"}; empty without CUDA.
+std::vector<std::string> compiled_architectures();
+
+/// True if code compiled for `architectures` (CMake's notation) runs on a device of that compute capability:
+/// machine code within its major version and not above its minor (`90a`: on 9.0 alone), PTX on all later
+/// devices.
+bool architectures_cover(const std::vector<std::string>& architectures, int major, int minor);
+
+/// Normals of rows x columns elements made on the current device and copied to `out`; meaning as in
+/// kernels/philox_normals.h. Throws Error DEVICE when CUDA can't be used, MEMORY when the device is full.
+void philox_normals_device(uint64_t seed, uint32_t tag, uint64_t step, uint64_t row_offset, uint64_t rows,
+                           uint32_t columns, float* out);
+
+}  // namespace sklar::cuda

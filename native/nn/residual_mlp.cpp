@@ -1,0 +1,364 @@
+#include "core/error.hpp"
+#include "nn/network.hpp"
+
+namespace sklar {
+
+std::vector<ParameterSlice> residual_mlp_slices(const ResidualMlpShape& shape) {
+  std::vector<ParameterSlice> slices;
+  std::size_t offset = 0;
+  auto linear = [&](const std::string& name, std::size_t rows, std::size_t columns) {
+    slices.push_back({name + ".weight", offset, rows, columns, columns});
+    offset += rows * columns;
+    slices.push_back({name + ".bias", offset, rows, 0, columns});
+    offset += rows;
+  };
+  linear("backbone.input_proj", shape.hidden, shape.inputs);
+  for (std::size_t k = 0; k < shape.depth; ++k) {
+    const std::string block = "backbone.resblocks." + std::to_string(k) + ".net.";
+    linear(block + "0", shape.hidden, shape.hidden);
+    linear(block + "2", shape.hidden, shape.hidden);
+  }
+  linear("classifier_head", shape.outputs, shape.hidden);
+  return slices;
+}
+
+namespace {
+
+// Nothing stands between the input projection and the first linear map of block 0, so their product is formed once for
+// each set of parameters and replaces a hidden x hidden product in every pass ("fold").
+constexpr std::size_t fold_ratio = 8;
+
+template <class T>
+struct Weight {
+  const T* w = nullptr;
+  const T* b = nullptr;
+  std::size_t rows = 0, columns = 0;
+  PackedMatrix<T> forward;  // w^T: y = x forward
+  PackedMatrix<T> adjoint;  // w
+};
+
+// What the passes leave behind for one block. Names as in docs/mathematics.md: a, z inputs of the inner and outer
+// activation. Arrays are reused when the later pass no longer needs the earlier one's values.
+template <class T>
+struct Block {
+  Matrix<T> h;         // input of the block
+  Matrix<T> p;         // f(a)
+  Matrix<T> f1, f2;    // f'(a), f''(a); SiLU only. The second adjoint N takes f2's place
+  Matrix<T> s1, s2;    // silu'(z), silu''(z). s2 becomes silu''(z) z-dot lambda
+  Matrix<T> lambda;    // adjoint of the block's output. The second adjoint M takes its place
+  Matrix<T> mu, nu;    // adjoints of z, a
+  Matrix<T> kappa;     // adjoint of p; becomes f''(a) a-dot kappa. SiLU only
+  Matrix<T> dp, dh;    // tangents of p and of the block's input
+  Matrix<T> n;         // second adjoint of a; ReLU only
+
+  Matrix<T>& m() { return lambda; }
+  Matrix<T>& second_n(bool relu) { return relu ? n : f2; }
+};
+
+template <class T>
+class ResidualMlp final : public Network<T> {
+ public:
+  ResidualMlp(Backend<T>& backend, const ResidualMlpShape& shape)
+      : backend_(backend),
+        shape_(shape),
+        slices_(residual_mlp_slices(shape)),
+        relu_(shape.activation == Activation::published),
+        fold_(shape.inputs * fold_ratio <= shape.hidden) {
+    if (!shape.inputs || !shape.hidden || !shape.depth || !shape.outputs)
+      throw Error("SHAPE", "residual network: inputs, hidden width, depth and outputs must be at least 1");
+    linears_.resize(2 * shape.depth);
+    blocks_.resize(shape.depth);
+    input_ = backend.matrix(shape.inputs + 1, shape.hidden);
+    if (fold_) {
+      folded_ = backend.matrix(shape.inputs + 1, shape.hidden);
+      first_sums_ = backend.matrix(shape.inputs + 1, shape.hidden);
+    }
+    input_gradient_ = backend.matrix(shape.inputs + 1, shape.hidden);
+  }
+
+  std::size_t input_columns() const override { return shape_.inputs; }
+  std::size_t output_columns() const override { return shape_.outputs; }
+  const std::vector<ParameterSlice>& slices() const override { return slices_; }
+
+  void reserve(std::size_t rows, Pass pass) override {
+    if (rows <= rows_ && pass <= pass_) return;
+    rows_ = std::max(rows, rows_);
+    pass_ = std::max(pass, pass_);
+    auto make = [&] { return backend_.matrix(rows_, shape_.hidden); };
+    if (pass_ == Pass::value) {  // two arrays in turn serve all blocks
+      for (auto* m : {&top_, &blocks_[0].h, &blocks_[0].p}) *m = make();
+      return;
+    }
+    top_ = make();
+    for (auto& b : blocks_) {
+      for (auto* m : {&b.h, &b.p, &b.s1, &b.lambda, &b.mu, &b.nu}) *m = make();
+      if (!relu_) b.f1 = make();
+      if (pass_ == Pass::training) {
+        for (auto* m : {&b.s2, &b.dp, &b.dh}) *m = make();
+        if (relu_) {
+          b.n = make();
+        } else {
+          b.f2 = make();
+          b.kappa = make();
+        }
+      }
+    }
+    if (!fold_) bottom_lambda_ = make();
+    if (pass_ == Pass::training) {
+      top_tangent_ = make();
+      if (!fold_) bottom_second_ = make();
+    }
+  }
+
+  void set_parameters(const T* parameters) override {
+    const std::size_t d = shape_.inputs, h = shape_.hidden;
+    auto at = [&](std::size_t i) { return parameters + slices_[i].offset; };
+    backend_.transpose(MatrixView<T>{input_.data(), d, h, input_.stride()}, {at(0), h, d, d});
+    backend_.copy(input_.view().row(d), at(1), h * sizeof(T));
+    backend_.pack(input_forward_, input_.data(), input_.stride(), d + 1, h, Orientation::as_is);
+    backend_.pack(input_adjoint_, input_.data(), input_.stride(), h, d, Orientation::transposed);
+    for (std::size_t i = 0; i < linears_.size(); ++i) {
+      linears_[i].w = at(2 + 2 * i);
+      linears_[i].b = at(3 + 2 * i);
+      pack_weight(linears_[i], h, h);
+    }
+    head_.w = at(2 + 2 * linears_.size());
+    head_.b = at(3 + 2 * linears_.size());
+    pack_weight(head_, shape_.outputs, h);
+    if (fold_) {
+      product(input_, linears_[0].forward, Epilogue::store, nullptr, {folded_});
+      backend_.add_row(folded_.view().row(d), linears_[0].b, h);
+      backend_.pack(folded_forward_, folded_.data(), folded_.stride(), d + 1, h, Orientation::as_is);
+      backend_.pack(folded_adjoint_, folded_.data(), folded_.stride(), h, d, Orientation::transposed);
+    }
+  }
+
+  void forward(MatrixView<const T> x, MatrixView<T> y, Pass pass) override {
+    using E = Epilogue;
+    reserve(x.rows, pass);
+    const std::size_t rows = x.rows;
+    const bool keep = pass_ != Pass::value;
+    x_ = x;
+    Block<T>& first = blocks_[0];
+    product(x, input_forward_, E::store, nullptr, {first.h.first(rows)});
+    Matrix<T>* in = &first.h;
+    Matrix<T>* spare = &top_;
+    for (std::size_t k = 0; k < blocks_.size(); ++k) {
+      Block<T>& b = keep ? blocks_[k] : first;
+      Matrix<T>* out = keep ? (k + 1 < blocks_.size() ? &blocks_[k + 1].h : &top_) : spare;
+      const auto p = b.p.first(rows);
+      const E inner = relu_ ? E::inner_relu
+                            : pass == Pass::value ? E::inner_silu : pass == Pass::gradient ? E::inner_silu_1 : E::inner_silu_2;
+      const E outer = pass == Pass::value ? E::outer : pass == Pass::gradient ? E::outer_1 : E::outer_2;
+      const std::vector<MatrixView<T>> inner_out =
+          relu_ || pass == Pass::value ? std::vector<MatrixView<T>>{p}
+          : pass == Pass::gradient    ? std::vector<MatrixView<T>>{p, b.f1.first(rows)}
+                                      : std::vector<MatrixView<T>>{p, b.f1.first(rows), b.f2.first(rows)};
+      if (fold_ && k == 0) {
+        product(x, folded_forward_, inner, nullptr, inner_out);
+      } else {
+        product(in->first(rows), linears_[2 * k].forward, inner, linears_[2 * k].b, inner_out);
+      }
+      const std::vector<MatrixView<T>> outer_out =
+          pass == Pass::value      ? std::vector<MatrixView<T>>{out->first(rows)}
+          : pass == Pass::gradient ? std::vector<MatrixView<T>>{out->first(rows), b.s1.first(rows)}
+                                   : std::vector<MatrixView<T>>{out->first(rows), b.s1.first(rows), b.s2.first(rows)};
+      product(p, linears_[2 * k + 1].forward, outer, linears_[2 * k + 1].b, outer_out, {in->first(rows)});
+      spare = in;
+      in = out;
+    }
+    top_rows_ = in->first(rows);
+    product(top_rows_, head_.forward, E::store, head_.b, {y});
+  }
+
+  void adjoint(MatrixView<const T> e, MatrixView<T> x_adjoint, Pass pass) override {
+    using E = Epilogue;
+    const std::size_t rows = e.rows, last = blocks_.size() - 1;
+    e_ = e;
+    product(e, head_.adjoint, E::top_adjoint, nullptr, {blocks_[last].lambda.first(rows), blocks_[last].mu.first(rows)},
+            {blocks_[last].s1.first(rows)});
+    for (std::size_t k = last + 1; k-- > 0;) {
+      Block<T>& b = blocks_[k];
+      const auto mu = b.mu.first(rows), nu = b.nu.first(rows);
+      if (relu_) {
+        product(mu, linears_[2 * k + 1].adjoint, E::inner_adjoint_relu, nullptr, {nu}, {b.p.first(rows)});
+      } else if (pass == Pass::training) {
+        product(mu, linears_[2 * k + 1].adjoint, E::inner_adjoint_silu_2, nullptr, {nu, b.kappa.first(rows)},
+                {b.f1.first(rows)});
+      } else {
+        product(mu, linears_[2 * k + 1].adjoint, E::inner_adjoint_silu, nullptr, {nu}, {b.f1.first(rows)});
+      }
+      if (k > 0) {
+        Block<T>& below = blocks_[k - 1];
+        product(nu, linears_[2 * k].adjoint, E::outer_adjoint, nullptr,
+                {below.lambda.first(rows), below.mu.first(rows)}, {mu, below.s1.first(rows)});
+      } else if (fold_) {
+        product(mu, input_adjoint_, E::store, nullptr, {x_adjoint});
+        product(nu, folded_adjoint_, E::accumulate, nullptr, {x_adjoint}, {x_adjoint});
+      } else {
+        product(nu, linears_[0].adjoint, E::bottom_adjoint, nullptr, {bottom_lambda_.first(rows)}, {mu});
+        product(bottom_lambda_.first(rows), input_adjoint_, E::store, nullptr, {x_adjoint});
+      }
+    }
+  }
+
+  void tangent(MatrixView<const T> r, MatrixView<T> y_tangent) override {
+    using E = Epilogue;
+    const std::size_t rows = r.rows;
+    r_ = r;
+    product(r, input_forward_, E::store, nullptr, {blocks_[0].dh.first(rows)});
+    for (std::size_t k = 0; k < blocks_.size(); ++k) {
+      Block<T>& b = blocks_[k];
+      const auto dp = b.dp.first(rows), dh = b.dh.first(rows);
+      const auto out = k + 1 < blocks_.size() ? blocks_[k + 1].dh.first(rows) : top_tangent_.first(rows);
+      const bool folded = fold_ && k == 0;
+      const auto& in = folded ? r : MatrixView<const T>(dh);
+      const auto& w = folded ? folded_forward_ : linears_[2 * k].forward;
+      if (relu_) {
+        product(in, w, E::inner_tangent_relu, nullptr, {dp}, {b.p.first(rows)});
+      } else {
+        const auto kappa = b.kappa.first(rows);
+        product(in, w, E::inner_tangent_silu, nullptr, {dp, kappa}, {b.f1.first(rows), b.f2.first(rows), kappa});
+      }
+      const auto s2 = b.s2.first(rows);
+      product(dp, linears_[2 * k + 1].forward, E::outer_tangent, nullptr, {out, s2},
+              {dh, b.s1.first(rows), s2, b.lambda.first(rows)});
+    }
+    if (y_tangent.data) product(top_tangent_.first(rows), head_.forward, E::store, nullptr, {y_tangent});
+  }
+
+  void parameter_gradient(MatrixView<const T> c, T* gradient) override {
+    second_adjoint(c);
+    outer_products(c, gradient);
+  }
+
+ private:
+  void pack_weight(Weight<T>& w, std::size_t rows, std::size_t columns) {
+    w.rows = rows;
+    w.columns = columns;
+    backend_.pack(w.forward, w.w, columns, columns, rows, Orientation::transposed);
+    backend_.pack(w.adjoint, w.w, columns, rows, columns, Orientation::as_is);
+  }
+
+  void product(MatrixView<const T> x, const PackedMatrix<T>& w, Epilogue kind, const T* bias,
+               const std::vector<MatrixView<T>>& out, const std::vector<MatrixView<const T>>& in = {},
+               std::size_t active = ~std::size_t{0}) {
+    EpilogueOperands<T> e;
+    e.kind = kind;
+    e.bias = bias;
+    e.active = active;
+    for (std::size_t i = 0; i < out.size(); ++i) e.out[i] = out[i];
+    for (std::size_t i = 0; i < in.size(); ++i) e.in[i] = in[i];
+    backend_.linear(x, w, e);
+  }
+
+  // M and N of every block; rows that had no adjoint pass have no second-order source
+  void second_adjoint(MatrixView<const T> c) {
+    using E = Epilogue;
+    const std::size_t rows = c.rows, active = e_.rows, last = blocks_.size() - 1;
+    product(c, head_.adjoint, E::top_second, nullptr, {blocks_[last].m().first(rows)},
+            {blocks_[last].s1.first(rows), blocks_[last].s2.first(rows)}, active);
+    for (std::size_t k = last + 1; k-- > 0;) {
+      Block<T>& b = blocks_[k];
+      const auto m = b.m().first(rows), n = b.second_n(relu_).first(rows);
+      if (relu_) {
+        product(m, linears_[2 * k + 1].adjoint, E::inner_second_relu, nullptr, {n}, {b.p.first(rows)});
+      } else {
+        product(m, linears_[2 * k + 1].adjoint, E::inner_second_silu, nullptr, {n},
+                {b.f1.first(rows), b.kappa.first(rows)}, active);
+      }
+      if (k > 0) {
+        Block<T>& below = blocks_[k - 1];
+        product(n, linears_[2 * k].adjoint, E::outer_second, nullptr, {below.m().first(rows)},
+                {m, below.s1.first(rows), below.s2.first(rows)}, active);
+      }
+    }
+  }
+
+  // every weight gradient is one product with a doubled inner length: value part over all rows, tangent part over the
+  // active ones
+  void outer_products(MatrixView<const T> c, T* gradient) {
+    const std::size_t rows = c.rows, active = e_.rows, d = shape_.inputs, h = shape_.hidden;
+    auto at = [&](std::size_t i) { return gradient + slices_[i].offset; };
+    auto pair = [&](MatrixView<const T> a, MatrixView<const T> b, MatrixView<const T> a2, MatrixView<const T> b2, T* to,
+                    std::size_t stride, T* sums) {
+      OuterProduct<T> p;
+      p.segment[0] = {a, b};
+      p.segment[1] = {a2, b2};
+      p.segments = active ? 2 : 1;
+      p.c = to;
+      p.c_stride = stride;
+      p.column_sums = sums;
+      return p;
+    };
+    std::vector<OuterProduct<T>> products;
+    for (std::size_t k = 0; k < blocks_.size(); ++k) {
+      Block<T>& b = blocks_[k];
+      const std::size_t first = 2 + 4 * k;
+      const auto m = b.m().first(rows), n = b.second_n(relu_).first(rows);
+      const auto mu = b.mu.first(active), nu = b.nu.first(active);
+      products.push_back(pair(m, b.p.first(rows), mu, b.dp.first(active), at(first + 2), h, at(first + 3)));
+      if (k > 0 || !fold_)
+        products.push_back(pair(n, b.h.first(rows), nu, b.dh.first(active), at(first), h, at(first + 1)));
+    }
+    const std::size_t head = slices_.size() - 2;
+    products.push_back(pair(c, top_rows_, e_, top_tangent_.first(active), at(head), h, at(head + 1)));
+
+    Block<T>& b = blocks_[0];
+    const auto m = b.m().first(rows), n = b.second_n(relu_).first(rows);
+    const auto mu = b.mu.first(active), nu = b.nu.first(active);
+    if (fold_) {
+      // [x|1]^T N + [r|0]^T nu and the same with M: the latter and the former times W1 make the input projection's
+      // gradient, the former times [W0|b0] that of W1
+      products.push_back(pair(x_, n, r_, nu, first_sums_.data(), first_sums_.stride(), nullptr));
+      products.push_back(pair(x_, m, r_, mu, input_gradient_.data(), input_gradient_.stride(), nullptr));
+      backend_.outer(products);
+      OuterProduct<T> w1;
+      w1.segment[0] = {first_sums_, input_};
+      w1.c = at(2);
+      w1.c_stride = h;
+      backend_.outer(std::span<const OuterProduct<T>>(&w1, 1));
+      backend_.copy(at(3), first_sums_.view().row(d), h * sizeof(T));
+      product(first_sums_, linears_[0].adjoint, Epilogue::accumulate, nullptr, {input_gradient_}, {input_gradient_});
+    } else {
+      const auto bottom = bottom_second_.first(rows);
+      product(n, linears_[0].adjoint, Epilogue::bottom_second, nullptr, {bottom}, {m});
+      products.push_back(pair(x_, bottom, r_, bottom_lambda_.first(active), input_gradient_.data(),
+                              input_gradient_.stride(), nullptr));
+      backend_.outer(products);
+    }
+    backend_.transpose({at(0), h, d, d}, MatrixView<const T>{input_gradient_.data(), d, h, input_gradient_.stride()});
+    backend_.copy(at(1), input_gradient_.view().row(d), h * sizeof(T));
+  }
+
+  Backend<T>& backend_;
+  ResidualMlpShape shape_;
+  std::vector<ParameterSlice> slices_;
+  bool relu_, fold_;
+
+  Matrix<T> input_;  // [W0 | b0]^T
+  PackedMatrix<T> input_forward_, input_adjoint_;
+  Matrix<T> folded_;  // [W1 W0 | W1 b0 + b1]^T of block 0
+  PackedMatrix<T> folded_forward_, folded_adjoint_;
+  std::vector<Weight<T>> linears_;
+  Weight<T> head_;
+
+  std::size_t rows_ = 0;
+  Pass pass_ = Pass::value;
+  std::vector<Block<T>> blocks_;
+  Matrix<T> top_, top_tangent_;
+  Matrix<T> bottom_lambda_, bottom_second_;  // adjoints of the input projection, where it is not folded
+  Matrix<T> first_sums_, input_gradient_;
+  MatrixView<const T> x_, e_, r_, top_rows_;
+};
+
+}  // namespace
+
+template <class T>
+std::unique_ptr<Network<T>> make_residual_mlp(Backend<T>& backend, const ResidualMlpShape& shape) {
+  return std::make_unique<ResidualMlp<T>>(backend, shape);
+}
+template std::unique_ptr<Network<float>> make_residual_mlp(Backend<float>&, const ResidualMlpShape&);
+template std::unique_ptr<Network<double>> make_residual_mlp(Backend<double>&, const ResidualMlpShape&);
+
+}  // namespace sklar

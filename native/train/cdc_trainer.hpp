@@ -1,0 +1,87 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "core/cancel.hpp"
+#include "train/cdc_objective.hpp"
+
+namespace sklar {
+
+struct TrainOptions {
+  std::uint64_t steps = 0;
+  std::size_t batch = 0;
+  std::uint64_t seed = 0;
+  bool stratified_levels = true;
+  double cross_entropy_weight = 0;
+  AdamOptions adam{};
+  std::uint64_t validate_every = 0;  // steps between looks at the validation rows; 0: never
+  std::uint64_t patience = 0;        // looks without improvement after which training stops; 0: never
+  std::size_t validation_draws = 1;  // times every validation row is noised
+  std::uint64_t report_every = 1;
+};
+
+struct TrainReport {
+  std::uint64_t step;
+  double cross_entropy, squared_error, loss;  // means over the steps since the last report
+  double validation_loss;                     // of the latest look, NaN before the first
+  double learning_rate, gradient_norm;
+  double seconds;                             // since the start
+};
+
+struct TrainResult {
+  std::uint64_t steps;       // done
+  std::uint64_t best_step;   // whose parameters were kept
+  double best_validation;    // NaN without validation rows
+  double seconds, step_seconds;  // in all; in steps alone
+  bool stopped_early;
+};
+
+// Trains the parameters of a network as a CDC: batches, Adam, the running average, early stopping. What it returns is
+// the average of the parameters at its best look at the validation rows (at the end, without validation rows).
+template <class T>
+class CdcTrainer {
+ public:
+  CdcTrainer(Backend<T>& backend, Network<T>& network, const OuLevels& levels, const TrainOptions& options,
+             const std::vector<T>& initial_parameters, const std::vector<T>& covariance = {});
+
+  // rows x dim, in the network's coordinates, backend memory that outlives the trainer
+  void set_data(MatrixView<const T> training, MatrixView<const T> validation);
+
+  void step();
+  double validation_loss();  // of the averaged parameters
+  TrainResult run(const CancelFlag& cancel, const std::function<void(const TrainReport&)>& report);
+
+  // For one batch from the host: losses and gradient at the current parameters; then, if wanted, an optimiser step.
+  CdcObjective<T>& objective() { return objective_; }
+  void differentiate();
+  void optimise();
+  TrainState state();
+  std::vector<T> gradient();
+  std::vector<T> parameters();       // raw
+  std::vector<T> best_parameters();  // what training is for
+
+ private:
+  std::vector<T> host(const Buffer<T>& b);
+  const Buffer<T>& averaged() const { return options_.adam.ema_decay > 0 ? average_ : parameters_; }
+
+  Backend<T>& backend_;
+  Network<T>& network_;
+  OuLevels levels_;
+  TrainOptions options_;
+  std::size_t count_;
+  Buffer<T> parameters_, gradient_, m_, v_, average_, best_;
+  Buffer<TrainState> state_, validation_state_;
+  CdcObjective<T> objective_;
+  std::unique_ptr<CdcObjective<T>> validation_;
+  MatrixView<const T> data_, validation_data_;
+};
+
+// Uniform within +-1/sqrt(fan in) for every layer, from the seed; `zero_head` leaves the last layer at zero, so that an
+// untrained model is the independence (or, guided, the Gaussian) copula.
+template <class T>
+std::vector<T> initial_parameters(const std::vector<ParameterSlice>& slices, std::uint64_t seed, bool zero_head);
+
+}  // namespace sklar

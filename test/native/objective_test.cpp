@@ -1,0 +1,100 @@
+#include "train/cdc_trainer.hpp"
+
+#include <cmath>
+
+#include "check.hpp"
+#include "core/philox.h"
+
+using namespace sklar;
+
+namespace {
+
+struct Problem {
+  std::size_t dim, hidden, depth, batch;
+  Activation activation;
+};
+
+std::vector<double> some_normals(std::size_t count, std::uint64_t seed) {
+  std::vector<double> values(count);
+  for (std::size_t i = 0; i < count; ++i)
+    values[i] = static_cast<double>(philox_normals(philox(philox_counter(i, 0, 0, 9), philox_key(seed))).x);
+  return values;
+}
+
+// Central differences of the loss in every direction of a random few parameters, in double precision.
+void check_gradient(const Problem& p) {
+  const OuLevels levels({0, 0.1, 0.3, 0.6, 1.1, INFINITY});
+  auto backend = make_cpu_backend<double>(2);
+  auto network = make_residual_mlp<double>(*backend, {p.dim, p.hidden, p.depth, levels.count(), p.activation});
+  auto parameters = initial_parameters<double>(network->slices(), 3, false);
+  TrainOptions options;
+  options.batch = p.batch;
+  options.cross_entropy_weight = 0.2;
+  const auto x0 = some_normals(p.batch * p.dim, 1), noise = some_normals(p.batch * p.dim, 2);
+  std::vector<std::int32_t> level(p.batch);
+  const std::size_t active = p.batch * 2 / 3;
+  for (std::size_t i = 0; i < p.batch; ++i)
+    level[i] = static_cast<std::int32_t>(i < active ? 1 + i % 4 : i % 2 ? 0 : 5);
+  const LossShares shares{0.2, 0.7 / static_cast<double>(active), 0.3 / static_cast<double>(p.batch - active),
+                          1.0 / static_cast<double>(active), 0};
+  auto loss_at = [&](const std::vector<double>& at, std::vector<double>* gradient) {
+    CdcTrainer<double> trainer(*backend, *network, levels, options, at);
+    trainer.objective().set_batch(x0.data(), noise.data(), level.data(), active, shares);
+    trainer.differentiate();
+    if (gradient) {
+      *gradient = trainer.gradient();
+      std::vector<double> direct, through;
+      trainer.objective().tangent_check(direct, through);
+      for (std::size_t i = 0; i < direct.size(); ++i) CHECK_NEAR(through[i], direct[i], 1e-12);
+    }
+    const TrainState s = trainer.state();
+    return 0.2 * s.cross_entropy + s.squared_error;
+  };
+  std::vector<double> gradient;
+  loss_at(parameters, &gradient);
+  double scale = 0;
+  for (double g : gradient) scale = std::max(scale, std::abs(g));
+  CHECK(scale > 1e-4);
+  for (const auto& slice : network->slices()) {
+    for (std::size_t j = 0; j < 3; ++j) {
+      const std::size_t at = slice.offset + (j * 7919) % Network<double>::slice_size(slice);
+      const double h = 1e-5;
+      auto moved = parameters;
+      moved[at] += h;
+      const double up = loss_at(moved, nullptr);
+      moved[at] -= 2 * h;
+      const double down = loss_at(moved, nullptr);
+      CHECK_NEAR(gradient[at], (up - down) / (2 * h), 2e-8 * std::max(1.0, scale));
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("gradient equals central differences, folded, silu") { check_gradient({3, 40, 2, 30, Activation::silu}); }
+TEST_CASE("gradient equals central differences, folded, published") { check_gradient({2, 17, 3, 25, Activation::published}); }
+TEST_CASE("gradient equals central differences, not folded, silu") { check_gradient({5, 12, 2, 30, Activation::silu}); }
+TEST_CASE("gradient equals central differences, not folded, published") { check_gradient({4, 9, 1, 14, Activation::published}); }
+
+TEST_CASE("a training step does not depend on the number of threads") {
+  const OuLevels levels({0, 0.1, 0.3, 0.6, 1.1, INFINITY});
+  std::vector<float> result[3];
+  for (std::size_t threads = 1; threads <= 3; ++threads) {
+    auto backend = make_cpu_backend<float>(threads);
+    auto network = make_residual_mlp<float>(*backend, {5, 70, 2, levels.count(), Activation::silu});
+    TrainOptions options;
+    options.batch = 301;
+    options.seed = 5;
+    options.cross_entropy_weight = 0.2;
+    options.adam = {{1e-3, 0.1, 2, 10}, 0.9, 0.999, 1e-8, 1.0, 0.99};
+    CdcTrainer<float> trainer(*backend, *network, levels, options, initial_parameters<float>(network->slices(), 3, false));
+    const auto normals = some_normals(1000 * 5, 1);
+    auto data = backend->matrix(1000, 5);
+    backend->upload_matrix(data, std::vector<float>(normals.begin(), normals.end()).data());
+    trainer.set_data(data, {});
+    for (int i = 0; i < 5; ++i) trainer.step();
+    result[threads - 1] = trainer.parameters();
+  }
+  CHECK(result[0] == result[1]);
+  CHECK(result[0] == result[2]);
+}
