@@ -1,0 +1,526 @@
+import { z } from 'zod';
+
+import { type Matrix, matrix } from '../data/matrix';
+import { splitRows } from '../data/split';
+import { SklarError, expectInteger, expectOneOf } from '../errors';
+import { type ModelDocument, type ModelTensors } from '../model/model-file';
+import {
+  type CdcHandle,
+  type CdcNativeTrainResult,
+  type CdcSolver,
+  type NativeTrainReport,
+  type NetworkShape,
+  type RealArray,
+  callNative,
+  runJob,
+} from '../native';
+import { packageVersion } from '../version';
+import {
+  Copula,
+  type Execution,
+  type ModelInfo,
+  type RowsInput,
+  type RunOptions,
+  type SampleOptions,
+  resolveThreads,
+  toDense,
+} from './copula';
+import { normalScoresCorrelation, shrink } from './gaussian';
+import { type ResolvedCdcOptions } from './options';
+
+/** Sent while a model trains. Means are over the steps since the last report. */
+export interface TrainProgress {
+  step: number;
+  steps: number;
+  loss: number;
+  crossEntropy: number;
+  squaredError: number;
+  /** Loss of the averaged parameters on the validation rows at the latest look; null before the first. */
+  validationLoss: number | null;
+  learningRate: number;
+  gradientNorm: number;
+  rowsPerSecond: number;
+  seconds: number;
+  secondsLeft: number;
+}
+
+export const cdcSolvers = ['ab2', 'heun', 'exponential-em', 'published', 'published-noisy'] as const;
+
+const trainingSchema = z.looseObject({});
+const configSchema = z.object({
+  network: z.object({
+    inputDim: z.int().min(2).max(65536),
+    hiddenDim: z.int().min(1).max(65536),
+    depth: z.int().min(1).max(1024),
+    outputDim: z.int().min(3).max(65536),
+    activation: z.enum(['silu', 'published']),
+  }),
+  /** Times of the noise levels; null stands for infinity, which JSON cannot write. */
+  times: z.array(z.number().min(0).nullable()).min(3),
+  guided: z.boolean(),
+  options: z.unknown(),
+});
+
+/** The published grid: K times, uniform in w = exp(-2 t) from 1 to exp(-2 referenceTime). */
+export function noiseTimes(levels: number, referenceTime: number): Float64Array {
+  const end = -Math.expm1(-2 * referenceTime);
+  return Float64Array.from({ length: levels }, (_, k) =>
+    k === 0 ? 0 : k === levels - 1 ? referenceTime : -0.5 * Math.log1p((-k / (levels - 1)) * end),
+  );
+}
+
+interface Parts {
+  network: NetworkShape;
+  times: Float64Array;
+  /** Lower triangular factor of the guide, or null. */
+  cholesky: Float64Array | null;
+  correlation: Float64Array | null;
+  parameters: RealArray;
+  options: unknown;
+  training: unknown;
+}
+
+/**
+ * Classification-diffusion copula (Huk and Damoulas, 2025): a network that tells which noise level of an
+ * Ornstein-Uhlenbeck process a row on the Gaussian scale was drawn from. The difference of two of its logits is a log
+ * density ratio, so one pass gives the density; its gradient gives the reverse process, so it can be sampled.
+ *
+ * The density is `exp(logit_0 - logit_reference)`, times that of the guide's Gaussian copula. Nothing forces it to
+ * integrate to one: `normalised` is false.
+ */
+export class CdcCopula extends Copula {
+  readonly kind = 'cdc';
+  readonly normalised = false;
+  readonly dim: number;
+  readonly #parts: Parts;
+  #handle: CdcHandle | null;
+
+  /** Use `fitCopula` or `loadModel`. */
+  constructor(parts: Parts) {
+    super();
+    this.#parts = parts;
+    this.dim = parts.network.inputDim;
+    this.#handle = callNative((addon) => addon.cdcCreate(parts));
+  }
+
+  /** Number of noise levels, data (0) and reference (levels - 1) included. */
+  get levels(): number {
+    return this.#parts.times.length;
+  }
+
+  /**
+   * G = grad_z log c_t(z), the field that drives every sampler, at noise level `level` (0: data), on the Gaussian scale.
+   *
+   * @param z n x dim, finite
+   * @returns n x dim, Float64
+   */
+  async field(z: RowsInput, options: RunOptions & { level?: number } = {}): Promise<Matrix> {
+    const level = this.#expectLevel(options.level ?? 0);
+    const { data, rows } = toDense(z, 'the rows of field', this.dim);
+    const values = await runJob(
+      (addon) => addon.cdcField(this.#native(), data, rows, level, resolveThreads(options.threads)),
+      { signal: options.signal },
+    );
+    return matrix(values, rows, this.dim);
+  }
+
+  /**
+   * log c_t at noise level `level`, up to the model's normaliser, for rows on the Gaussian scale: level 0 is `logPdf`.
+   * Along the levels the dependence fades; at the last one the value is that of the guide (0 without one).
+   */
+  async logPdfAtLevel(z: RowsInput, level: number, options: RunOptions = {}): Promise<Float64Array> {
+    this.#expectLevel(level);
+    const { data, rows } = toDense(z, 'the rows of logPdfAtLevel', this.dim);
+    return runJob(
+      (addon) => addon.cdcLogPdf(this.#native(), data, true, rows, level, resolveThreads(options.threads)),
+      { signal: options.signal },
+    );
+  }
+
+  /** Classifier logits of all levels, n x levels, for rows on the Gaussian scale. */
+  async logits(z: RowsInput, options: RunOptions = {}): Promise<Matrix> {
+    const { data, rows } = toDense(z, 'the rows of logits', this.dim);
+    const values = await runJob(
+      (addon) => addon.cdcLogits(this.#native(), data, rows, resolveThreads(options.threads)),
+      { signal: options.signal },
+    );
+    return matrix(values, rows, this.levels);
+  }
+
+  /**
+   * Carries given rows of the Gaussian scale from the reference to data, instead of random starts. The deterministic
+   * solvers map independent standard normal rows to rows of the model.
+   */
+  async transport(start: RowsInput, options: SampleOptions = {}): Promise<Matrix> {
+    this.checkSampleOptions(options);
+    const { data, rows } = toDense(start, 'the starting rows', this.dim);
+    const run: Execution = { threads: resolveThreads(options.threads), signal: options.signal };
+    return matrix(await this.#integrate(rows, 1n, 0n, true, options, run, data), rows, this.dim);
+  }
+
+  info(): ModelInfo {
+    const { network, times, cholesky, options, training, parameters } = this.#parts;
+    return {
+      kind: this.kind,
+      dim: this.dim,
+      normalised: false,
+      columns: this.names,
+      parameters: parameters.length,
+      config: {
+        hidden: network.hiddenDim,
+        depth: network.depth,
+        activation: network.activation,
+        levels: times.length,
+        referenceTime: times.at(-1),
+        guided: cholesky !== null,
+        options,
+      },
+      training,
+    };
+  }
+
+  protected logPdfRows(x: Float64Array, rows: number, fromGaussian: boolean, run: Execution): Promise<Float64Array> {
+    return runJob((addon) => addon.cdcLogPdf(this.#native(), x, fromGaussian, rows, 0, run.threads), {
+      signal: run.signal,
+    });
+  }
+
+  protected sampleRows(
+    rows: number,
+    seed: bigint,
+    firstRow: bigint,
+    toGaussian: boolean,
+    options: SampleOptions,
+    run: Execution,
+  ): Promise<Float64Array> {
+    return this.#integrate(rows, seed, firstRow, toGaussian, options, run, null);
+  }
+
+  async #integrate(
+    rows: number,
+    seed: bigint,
+    firstRow: bigint,
+    toGaussian: boolean,
+    options: SampleOptions,
+    run: Execution,
+    start: Float64Array | null,
+  ): Promise<Float64Array> {
+    const { solver, steps } = this.#solver(options);
+    const { values } = await runJob(
+      (addon) =>
+        addon.cdcSample(this.#native(), { solver, steps, rows, seed, firstRow, toGaussian, start }, run.threads),
+      { signal: run.signal },
+    );
+    return values;
+  }
+
+  protected checkSampleOptions(options: SampleOptions): void {
+    this.#solver(options);
+  }
+
+  #solver({ solver, steps, noise }: SampleOptions): { solver: CdcSolver; steps: number } {
+    const name = expectOneOf<CdcSolver>(solver ?? (noise ? 'exponential-em' : 'ab2'), 'solver', cdcSolvers);
+    const stochastic = name === 'exponential-em' || name === 'published' || name === 'published-noisy';
+    if (noise !== undefined && noise !== stochastic && name !== 'published') {
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        `solver '${name}' ${stochastic ? 'adds' : 'does not add'} noise: leave out the option noise`,
+      );
+    }
+    const chosen: CdcSolver = name === 'published' && noise ? 'published-noisy' : name;
+    if (chosen.startsWith('published') && this.#parts.times.at(-1) === Infinity) {
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        `solver '${name}' needs a model with a finite referenceTime; this one's reference is pure noise`,
+      );
+    }
+    const most = this.levels - 1;
+    return {
+      solver: chosen,
+      steps: expectInteger(steps ?? most, `steps (the model has ${this.levels} noise levels)`, { min: 1, max: most }),
+    };
+  }
+
+  protected toModelFile(): { document: ModelDocument; tensors: ModelTensors } {
+    const { network, times, cholesky, correlation, parameters, options, training } = this.#parts;
+    const tensors: ModelTensors = {};
+    for (const { name, offset, rows, columns } of callNative((addon) => addon.cdcSlices(network))) {
+      const length = columns === 0 ? rows : rows * columns;
+      tensors[name] = {
+        shape: columns === 0 ? [rows] : [rows, columns],
+        data: parameters.subarray(offset, offset + length),
+      };
+    }
+    const square = [this.dim, this.dim];
+    if (cholesky) tensors['guide.cholesky'] = { shape: square, data: cholesky };
+    if (correlation) tensors['guide.correlation'] = { shape: square, data: correlation };
+    return {
+      document: {
+        formatVersion: 1,
+        kind: this.kind,
+        config: {
+          network,
+          times: Array.from(times, (t) => (t === Infinity ? null : t)),
+          guided: cholesky !== null,
+          options,
+        },
+        columns: this.names,
+        margins: null,
+        training,
+        libraryVersion: packageVersion(),
+      },
+      tensors,
+    };
+  }
+
+  protected release(): void {
+    this.#handle = null;
+  }
+
+  #native(): CdcHandle {
+    if (this.#handle) return this.#handle;
+    throw new SklarError('ERR_SKLAR_DISPOSED', 'this cdc copula was disposed');
+  }
+
+  #expectLevel(level: number): number {
+    return expectInteger(level, 'level', { min: 0, max: this.levels - 1 });
+  }
+}
+
+/** The tensors of a file, gathered into the flat parameter vector that `network` describes. */
+function gatherParameters(network: NetworkShape, tensors: ModelTensors): RealArray {
+  const slices = callNative((addon) => addon.cdcSlices(network));
+  const last = slices.at(-1)!;
+  const double = tensors[slices[0]!.name]?.data instanceof Float64Array;
+  const parameters = new (double ? Float64Array : Float32Array)(last.offset + last.rows * Math.max(last.columns, 1));
+  for (const { name, offset, rows, columns } of slices) {
+    const shape = columns === 0 ? [rows] : [rows, columns];
+    parameters.set(expectTensor(tensors, name, shape), offset);
+  }
+  for (let i = 0; i < parameters.length; i++) {
+    if (!Number.isFinite(parameters[i]!)) {
+      const slice = slices.findLast(({ offset }) => offset <= i)!;
+      throw new SklarError('ERR_SKLAR_FORMAT', `the tensor "${slice.name}" holds ${parameters[i]} (element ${i - slice.offset})`);
+    }
+  }
+  return parameters;
+}
+
+function expectTensor(tensors: ModelTensors, name: string, shape: readonly number[]): RealArray {
+  const tensor = tensors[name];
+  if (!tensor) throw new SklarError('ERR_SKLAR_FORMAT', `the model file lacks the tensor "${name}"`);
+  if (tensor.shape.length !== shape.length || tensor.shape.some((n, i) => n !== shape[i])) {
+    throw new SklarError(
+      'ERR_SKLAR_FORMAT',
+      `expected shape [${shape.join(', ')}] for the tensor "${name}", got [${tensor.shape.join(', ')}]`,
+    );
+  }
+  return tensor.data;
+}
+
+/** Rebuilds a CDC from what `save` wrote. */
+export function cdcFromFile(document: ModelDocument, tensors: ModelTensors): CdcCopula {
+  const parsed = configSchema.safeParse(document.config);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    throw new SklarError('ERR_SKLAR_FORMAT', `the model's config is damaged: ${issue.path.join('.')}: ${issue.message}`);
+  }
+  const { network, times, guided, options } = parsed.data;
+  const square = [network.inputDim, network.inputDim];
+  const optional = (name: string) => (tensors[name] ? Float64Array.from(expectTensor(tensors, name, square)) : null);
+  if (times.length !== network.outputDim) {
+    throw new SklarError('ERR_SKLAR_FORMAT', `the model's config has ${times.length} times for ${network.outputDim} outputs`);
+  }
+  return new CdcCopula({
+    network,
+    times: Float64Array.from(times, (t) => t ?? Infinity),
+    cholesky: guided ? Float64Array.from(expectTensor(tensors, 'guide.cholesky', square)) : null,
+    correlation: optional('guide.correlation'),
+    parameters: gatherParameters(network, tensors),
+    options: trainingSchema.safeParse(options).data ?? null,
+    training: document.training,
+  });
+}
+
+export interface PublishedWeightsOptions {
+  /** Time of the reference level that the weights were trained with; default 3, the published value. */
+  referenceTime?: number;
+  /** Times of all levels, where they were not the published grid. */
+  times?: ArrayLike<number>;
+  /** Correlation of the guide (dim x dim, row-major) of a Gaussian-guided model. */
+  correlation?: ArrayLike<number>;
+}
+
+/**
+ * A CDC from bare weights under the published state-dict names (`backbone.input_proj.weight`, ...). Sizes are read off
+ * the shapes. Published guided networks read z itself; ours read y = L^-1 z, so the input projection becomes W0 L.
+ */
+export function cdcFromPublishedWeights(tensors: ModelTensors, options: PublishedWeightsOptions = {}): CdcCopula {
+  const input = tensors['backbone.input_proj.weight'];
+  const head = tensors['classifier_head.weight'];
+  if (input?.shape.length !== 2 || head?.shape.length !== 2) {
+    throw new SklarError(
+      'ERR_SKLAR_FORMAT',
+      'neither a sklar model nor published weights: "backbone.input_proj.weight" and "classifier_head.weight" ' +
+        'must be there as matrices',
+    );
+  }
+  let depth = 0;
+  while (tensors[`backbone.resblocks.${depth}.net.0.weight`]) depth++;
+  const dim = input.shape[1]!;
+  const network: NetworkShape = {
+    inputDim: dim,
+    hiddenDim: input.shape[0]!,
+    depth,
+    outputDim: head.shape[0]!,
+    activation: 'published',
+  };
+  if (depth < 1 || network.outputDim < 3) {
+    throw new SklarError('ERR_SKLAR_FORMAT', `published weights with ${depth} blocks and ${network.outputDim} levels`);
+  }
+  const times = options.times ? Float64Array.from(options.times) : noiseTimes(network.outputDim, options.referenceTime ?? 3);
+  if (times.length !== network.outputDim) {
+    throw new SklarError('ERR_SKLAR_SHAPE', `expected ${network.outputDim} times, got ${times.length}`);
+  }
+  const parameters = gatherParameters(network, tensors);
+  let cholesky: Float64Array | null = null;
+  let correlation: Float64Array | null = null;
+  if (options.correlation) {
+    correlation = Float64Array.from(options.correlation);
+    if (correlation.length !== dim * dim) {
+      throw new SklarError('ERR_SKLAR_SHAPE', `expected a ${dim} x ${dim} correlation, got ${correlation.length} values`);
+    }
+    const factor = callNative((addon) => addon.cholesky(correlation!, dim)).factor;
+    cholesky = factor;
+    for (let row = 0; row < network.hiddenDim; row++) {
+      const w = Float64Array.from(parameters.subarray(row * dim, (row + 1) * dim));
+      for (let j = 0; j < dim; j++) {
+        let sum = 0;
+        for (let k = j; k < dim; k++) sum += w[k]! * factor[k * dim + j]!;
+        parameters[row * dim + j] = sum;
+      }
+    }
+  }
+  return new CdcCopula({ network, times, cholesky, correlation, parameters, options: null, training: null });
+}
+
+/** Enough noised copies of the validation rows that their mean loss is steadier than its changes. */
+const VALIDATION_ROWS = 8192;
+
+/** Trains a CDC on pseudo-observations; see `fitCopula`. */
+export async function fitCdc(
+  u: { data: Float64Array; rows: number; columns: number },
+  options: ResolvedCdcOptions,
+  seed: bigint,
+  run: Execution,
+  onProgress: ((progress: TrainProgress) => void) | undefined,
+): Promise<CdcCopula> {
+  const dim = u.columns;
+  const correlation = await normalScoresCorrelation(u, run);
+  let cholesky: Float64Array | null = null;
+  const shrinkage = options.shrinkage ?? Math.max(1e-5, dim / (10 * u.rows));
+  if (options.guided) {
+    cholesky = callNative((addon) => addon.cholesky(shrink(correlation, dim, shrinkage), dim)).factor;
+  }
+
+  const { train, holdout } = splitRows(u.rows, options.validation, seed);
+  const take = (indices: Uint32Array) => {
+    const rows = new Float64Array(indices.length * dim);
+    indices.forEach((row, i) => rows.set(u.data.subarray(row * dim, (row + 1) * dim), i * dim));
+    return rows;
+  };
+  const network: NetworkShape = {
+    inputDim: dim,
+    hiddenDim: options.hidden,
+    depth: options.depth,
+    outputDim: options.levels,
+    activation: options.activation,
+  };
+  const times = noiseTimes(options.levels, options.referenceTime);
+  const { steps, batch } = options;
+  const result = await runJob<CdcNativeTrainResult, NativeTrainReport>(
+    (addon, onEvent) =>
+      addon.cdcTrain(
+        {
+          network,
+          times,
+          cholesky,
+          training: take(train),
+          rows: train.length,
+          validation: holdout.length > 0 ? take(holdout) : null,
+          validationRows: holdout.length,
+          threads: run.threads,
+          steps,
+          batch,
+          seed,
+          stratifiedLevels: options.levelSampling === 'stratified',
+          crossEntropyWeight: options.crossEntropyWeight,
+          adam: {
+            learningRate: options.learningRate,
+            finalFraction: options.finalLearningRate,
+            warmup: options.warmup,
+            decaySteps: steps,
+            beta1: options.beta1,
+            beta2: options.beta2,
+            epsilon: options.epsilon,
+            clipNorm: options.clipNorm,
+            emaDecay: options.emaDecay,
+          },
+          validateEvery: options.validateEvery,
+          patience: options.patience,
+          validationDraws: Math.max(1, Math.min(64, Math.ceil(VALIDATION_ROWS / Math.max(1, holdout.length)))),
+          reportEvery: Math.max(1, Math.min(100, Math.floor(steps / 100))),
+        },
+        onEvent,
+      ),
+    {
+      signal: run.signal,
+      onEvent: onProgress && ((report) => onProgress(toProgress(report, steps, batch))),
+    },
+  );
+  return new CdcCopula({
+    network,
+    times,
+    cholesky,
+    correlation,
+    parameters: result.parameters,
+    options: { ...options, shrinkage: options.guided ? shrinkage : null, referenceTime: finiteOrNull(options.referenceTime) },
+    training: {
+      rows: train.length,
+      validationRows: holdout.length,
+      seed: seed.toString(),
+      steps: result.steps,
+      bestStep: result.bestStep,
+      stoppedEarly: result.stoppedEarly,
+      validationLoss: finiteOrNull(result.bestValidation),
+      seconds: result.seconds,
+      stepMilliseconds: (1000 * result.stepSeconds) / Math.max(1, result.steps),
+      history: result.history.map((report) => ({
+        step: report.step,
+        loss: report.loss,
+        validationLoss: finiteOrNull(report.validationLoss),
+      })),
+    },
+  });
+}
+
+const finiteOrNull = (value: number) => (Number.isFinite(value) ? value : null);
+
+function toProgress(report: NativeTrainReport, steps: number, batch: number): TrainProgress {
+  const perStep = report.seconds / report.step;
+  return {
+    step: report.step,
+    steps,
+    loss: report.loss,
+    crossEntropy: report.crossEntropy,
+    squaredError: report.squaredError,
+    validationLoss: finiteOrNull(report.validationLoss),
+    learningRate: report.learningRate,
+    gradientNorm: report.gradientNorm,
+    rowsPerSecond: batch / perStep,
+    seconds: report.seconds,
+    secondsLeft: perStep * (steps - report.step),
+  };
+}
+
+export { configSchema as cdcConfigSchema };

@@ -1,0 +1,241 @@
+import { type Matrix, fromRows, matrix } from '../data/matrix';
+import { type PseudoObservations } from '../data/pseudo-observations';
+import { type Seed, seedWords } from '../data/random';
+import { Table } from '../data/table';
+import { type DeviceName, resolveDevice } from '../devices';
+import { SklarError, describe, expectInteger, expectOneOf } from '../errors';
+import { type ModelDocument, type ModelTensors, writeModelFile } from '../model/model-file';
+
+/** Copula scale: u in (0, 1). Gaussian scale: z = quantile of the standard normal at u. */
+export type Scale = 'copula' | 'gaussian';
+
+/** Rows of numbers: a matrix, a table, or an array of rows. */
+export type RowsInput = Matrix | Table | readonly ArrayLike<number>[];
+
+export interface RunOptions {
+  /** `auto` (default) or `cpu`. */
+  device?: DeviceName;
+  /** Threads of the computation; 0 (default): one for each processor. Results do not depend on it. */
+  threads?: number;
+  /** Aborting cancels the work within a fraction of a second and rejects with the signal's reason. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface LogPdfOptions extends RunOptions {
+  /** The scale of the rows; default `copula`. */
+  scale?: Scale;
+  onProgress?: ((progress: { rows: number; rowsDone: number }) => void) | undefined;
+}
+
+export interface SampleOptions extends RunOptions {
+  /** The same seed gives the same rows, bit for bit, for any number of threads and any batching; default 1. */
+  seed?: Seed;
+  /** Integrator of a diffusion model; see the kind for its names and default. */
+  solver?: string;
+  /** Steps of the integrator; default: all the model has levels for. */
+  steps?: number;
+  /** Add noise in the reverse process (a reverse SDE); picks the default solver of that family. */
+  noise?: boolean;
+  /** The scale of the sample; default `copula`. The Gaussian scale keeps the far tails that u near 1 cannot show. */
+  scale?: Scale;
+  /** Storage of the sample; default `float32`. */
+  dtype?: 'float32' | 'float64';
+  /** Number of the first row in the stream of the seed; default 0. Samples of adjoining ranges join without a seam. */
+  firstRow?: number;
+  onProgress?: ((progress: { rows: number; rowsDone: number }) => void) | undefined;
+}
+
+export interface ModelInfo {
+  kind: string;
+  dim: number;
+  /** Whether logPdf is the log of a density that integrates to one. */
+  normalised: boolean;
+  columns: readonly string[] | null;
+  parameters: number;
+  config: unknown;
+  training: unknown;
+}
+
+/** What the kinds compute; rows are dense and row-major. */
+export interface Execution {
+  threads: number;
+  signal: AbortSignal | undefined;
+}
+
+/** Rows handled by one native call: bounds memory and the time between progress reports. */
+const BATCH_ROWS = 65_536;
+
+/** The largest float below 1 and the smallest above 0 that a Float32 sample may take. */
+const LARGEST = Math.fround(1 - 2 ** -24);
+const SMALLEST = 2 ** -126;
+
+export function resolveThreads(threads: unknown): number {
+  return expectInteger(threads ?? 0, 'threads', { min: 0, max: 1024 });
+}
+
+export function resolveSeed(seed: Seed): bigint {
+  const [low, high] = seedWords(seed);
+  return (BigInt(high) << 32n) | BigInt(low);
+}
+
+/** The rows as doubles, a copy. `dim` is the expected number of columns, if there is one. */
+export function toDense(input: RowsInput, what: string, dim?: number): { data: Float64Array; rows: number; columns: number } {
+  let m: Matrix;
+  if (input instanceof Table) m = input.toMatrix();
+  else if (Array.isArray(input)) m = fromRows(input as readonly ArrayLike<number>[]);
+  else if (typeof input === 'object' && input !== null && 'data' in input) {
+    const { data, rows, columns } = input;
+    m = matrix(data, rows, columns);
+  } else {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected a matrix, a table or an array of rows for ${what}, got ${describe(input)}`,
+    );
+  }
+  if (dim !== undefined && m.columns !== dim) {
+    throw new SklarError('ERR_SKLAR_SHAPE', `expected ${dim} columns for ${what}, got ${m.columns}`);
+  }
+  return { data: Float64Array.from(m.data), rows: m.rows, columns: m.columns };
+}
+
+/** A fitted or loaded copula. All models share this interface; `kind` says which one it is. */
+export abstract class Copula implements Disposable {
+  abstract readonly kind: string;
+  abstract readonly dim: number;
+  /** Whether `logPdf` is the log of a density that integrates to one. */
+  abstract readonly normalised: boolean;
+  /** Names of the columns, where the training rows had names. */
+  names: readonly string[] | null = null;
+  /** How data become pseudo-observations and back, where the model was fitted from a table. */
+  margins: PseudoObservations | null = null;
+  #disposed = false;
+
+  /**
+   * Log density log c(u) of each row, in nats; for a model with `normalised === false` up to an additive constant that
+   * is the same for every row.
+   *
+   * @param rows n x dim values strictly between 0 and 1 (or, with `scale: 'gaussian'`, finite)
+   * @throws SklarError ERR_SKLAR_SHAPE for a wrong number of columns, ERR_SKLAR_VALUE naming row and column of a value
+   *   outside the range
+   */
+  async logPdf(rows: RowsInput, options: LogPdfOptions = {}): Promise<Float64Array> {
+    const run = this.#begin(options);
+    const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
+    const { data, rows: count, columns } = toDense(rows, 'the rows of logPdf', this.dim);
+    const out = new Float64Array(count);
+    for (let first = 0; first < count; first += BATCH_ROWS) {
+      const batch = Math.min(BATCH_ROWS, count - first);
+      try {
+        const part = data.subarray(first * columns, (first + batch) * columns);
+        out.set(await this.logPdfRows(part, batch, scale === 'gaussian', run), first);
+      } catch (error) {
+        throw shiftRow(error, first);
+      }
+      options.onProgress?.({ rows: count, rowsDone: first + batch });
+    }
+    return out;
+  }
+
+  /**
+   * Draws `rows` rows.
+   *
+   * @returns rows x dim matrix, on the copula scale unless asked otherwise
+   * @throws SklarError ERR_SKLAR_VALUE for options the kind does not know, ERR_SKLAR_DIVERGED when the integrator left
+   *   the finite numbers
+   */
+  async sample(rows: number, options: SampleOptions = {}): Promise<Matrix> {
+    expectInteger(rows, 'the number of rows', { min: 0, max: Math.floor(2 ** 32 / this.dim) });
+    const data = new (options.dtype === 'float64' ? Float64Array : Float32Array)(rows * this.dim);
+    let done = 0;
+    for await (const batch of this.sampleStream(rows, options)) {
+      data.set(batch.data, done * this.dim);
+      done += batch.rows;
+    }
+    return matrix(data, rows, this.dim, this.names ?? undefined);
+  }
+
+  /** The same rows as `sample`, in batches of at most `batch` (default 65,536), so that memory does not bound them. */
+  async *sampleStream(rows: number, options: SampleOptions & { batch?: number } = {}): AsyncGenerator<Matrix, void> {
+    const run = this.#begin(options);
+    expectInteger(rows, 'the number of rows', { min: 0 });
+    const size = expectInteger(options.batch ?? BATCH_ROWS, 'batch', { min: 1, max: 2 ** 24 });
+    const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
+    const dtype = expectOneOf(options.dtype ?? 'float32', 'dtype', ['float32', 'float64'] as const);
+    const seed = resolveSeed(options.seed ?? 1);
+    const firstRow = expectInteger(options.firstRow ?? 0, 'firstRow', { min: 0, max: 2 ** 40 - 1 });
+    this.checkSampleOptions(options);
+    for (let first = 0; first < rows; first += size) {
+      const count = Math.min(size, rows - first);
+      const values = await this.sampleRows(count, seed, BigInt(firstRow + first), scale === 'gaussian', options, run);
+      options.onProgress?.({ rows, rowsDone: first + count });
+      yield matrix(dtype === 'float64' ? values : toFloat32(values, scale), count, this.dim, this.names ?? undefined);
+    }
+  }
+
+  /** Writes one .safetensors file; the old file stays until the new one is complete. */
+  async save(path: string): Promise<void> {
+    this.#alive();
+    const { document, tensors } = this.toModelFile();
+    await writeModelFile(path, { document, tensors });
+  }
+
+  abstract info(): ModelInfo;
+
+  /** Lets go of native memory; every later call rejects with ERR_SKLAR_DISPOSED. */
+  dispose(): void {
+    this.#disposed = true;
+    this.release();
+  }
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  protected abstract logPdfRows(
+    x: Float64Array,
+    rows: number,
+    fromGaussian: boolean,
+    run: Execution,
+  ): Promise<Float64Array>;
+  protected abstract sampleRows(
+    rows: number,
+    seed: bigint,
+    firstRow: bigint,
+    toGaussian: boolean,
+    options: SampleOptions,
+    run: Execution,
+  ): Promise<Float64Array>;
+  /** Options that this kind cannot honour are errors, before any work. */
+  protected abstract checkSampleOptions(options: SampleOptions): void;
+  protected abstract toModelFile(): { document: ModelDocument; tensors: ModelTensors };
+  protected abstract release(): void;
+
+  #alive(): void {
+    if (this.#disposed) throw new SklarError('ERR_SKLAR_DISPOSED', `this ${this.kind} copula was disposed`);
+  }
+  #begin(options: RunOptions): Execution {
+    this.#alive();
+    options.signal?.throwIfAborted();
+    resolveDevice(options.device ?? 'auto');
+    return { threads: resolveThreads(options.threads), signal: options.signal };
+  }
+}
+
+/** Rounding to single precision may reach 0 or 1, which are outside the copula's domain. */
+function toFloat32(values: Float64Array, scale: Scale): Float32Array {
+  const rounded = Float32Array.from(values);
+  if (scale === 'copula') {
+    for (let i = 0; i < rounded.length; i++) {
+      const value = rounded[i]!;
+      if (value >= 1) rounded[i] = LARGEST;
+      else if (value <= 0) rounded[i] = SMALLEST;
+    }
+  }
+  return rounded;
+}
+
+/** Native row numbers count within a batch; messages must count within the caller's rows. */
+function shiftRow(error: unknown, first: number): unknown {
+  if (!(error instanceof SklarError) || first === 0) return error;
+  const message = error.message.replace(/\(row (\d+)/, (_, row: string) => `(row ${Number(row) + first}`);
+  return new SklarError(error.code, message, { cause: error });
+}

@@ -1,0 +1,68 @@
+import { type PseudoObservations } from '../data/pseudo-observations';
+import { type Seed } from '../data/random';
+import { Table } from '../data/table';
+import { resolveDevice } from '../devices';
+import { SklarError, expectOneOf } from '../errors';
+import { type CdcCopula, type TrainProgress, fitCdc } from './cdc';
+import { type Copula, type RowsInput, type RunOptions, resolveSeed, resolveThreads, toDense } from './copula';
+import { GaussianCopula } from './gaussian';
+import { type CdcOptions, cdcOptionsSchema, parseOptions } from './options';
+
+export interface FitOptions extends RunOptions {
+  /** Decides initial parameters, batches, noise and the validation rows; default 1. */
+  seed?: Seed;
+  /** Names of the columns; default those of the input. */
+  names?: readonly string[];
+  /** Pseudo-observations that made the rows, to be stored with the model. */
+  margins?: PseudoObservations;
+  /** At most one call per batch of steps; never blocks training. An exception thrown here ends the fit with it. */
+  onProgress?: ((progress: TrainProgress) => void) | undefined;
+}
+
+export type CopulaKind = 'cdc' | 'gaussian';
+export const copulaKinds = ['cdc', 'gaussian'] as const satisfies readonly CopulaKind[];
+
+/** Fewer rows than this cannot be told from noise by any of the kinds. */
+const FEWEST_ROWS = 8;
+
+/**
+ * Fits a copula to pseudo-observations.
+ *
+ * @param u n x dim rows strictly between 0 and 1, for example from `PseudoObservations`; at least 2 columns and 8 rows
+ * @param options `kind` (`cdc` or `gaussian`) and what belongs to it, see `CdcOptions`
+ * @throws SklarError ERR_SKLAR_VALUE or ERR_SKLAR_SHAPE for rows or options that do not fit, ERR_SKLAR_DEVICE,
+ *   ERR_SKLAR_DIVERGED when the training loss stops being finite; the signal's reason when aborted
+ */
+export function fitCopula(u: RowsInput, options: { kind: 'gaussian' } & FitOptions): Promise<GaussianCopula>;
+export function fitCopula(u: RowsInput, options?: { kind?: 'cdc' } & FitOptions & CdcOptions): Promise<CdcCopula>;
+export async function fitCopula(
+  u: RowsInput,
+  options: { kind?: CopulaKind } & FitOptions & CdcOptions = {},
+): Promise<Copula> {
+  const { kind = 'cdc', seed = 1, names, margins, onProgress, device = 'auto', threads, signal, ...rest } = options;
+  expectOneOf<CopulaKind>(kind, 'kind', copulaKinds);
+  resolveDevice(device);
+  const run = { threads: resolveThreads(threads), signal };
+  const seedValue = resolveSeed(seed);
+  if (kind === 'gaussian' && Object.keys(rest).length > 0) {
+    throw new SklarError('ERR_SKLAR_VALUE', `a gaussian copula has no option ${Object.keys(rest)[0]}`);
+  }
+  const cdcOptions = kind === 'cdc' ? parseOptions(cdcOptionsSchema, rest, 'option') : null;
+  const dense = toDense(u, 'the training rows');
+  if (dense.columns < 2) {
+    throw new SklarError('ERR_SKLAR_SHAPE', `expected at least 2 columns to fit a copula, got ${dense.columns}`);
+  }
+  if (dense.rows < FEWEST_ROWS) {
+    throw new SklarError('ERR_SKLAR_SHAPE', `expected at least ${FEWEST_ROWS} rows to fit a copula, got ${dense.rows}`);
+  }
+  const columnNames = names ?? (u instanceof Table ? u.names : 'names' in u ? u.names : undefined);
+  if (columnNames && columnNames.length !== dense.columns) {
+    throw new SklarError('ERR_SKLAR_SHAPE', `expected ${dense.columns} names, got ${columnNames.length}`);
+  }
+  const copula = cdcOptions
+    ? await fitCdc(dense, cdcOptions, seedValue, run, onProgress)
+    : await GaussianCopula.fit(dense, run);
+  copula.names = columnNames ? [...columnNames] : null;
+  copula.margins = margins ?? null;
+  return copula;
+}

@@ -1,0 +1,141 @@
+import { z } from 'zod';
+
+import { SklarError } from '../errors';
+import { type ModelDocument, type ModelTensors } from '../model/model-file';
+import { callNative, runJob } from '../native';
+import { packageVersion } from '../version';
+import { Copula, type Execution, type ModelInfo, type RowsInput, type SampleOptions, resolveThreads, toDense } from './copula';
+
+/** (1 - shrinkage) R + shrinkage I: off-diagonal elements of a correlation matrix drawn towards independence. */
+export function shrink(correlation: Float64Array, dim: number, shrinkage: number): Float64Array {
+  return correlation.map((r, i) => (i % (dim + 1) === 0 ? 1 : (1 - shrinkage) * r));
+}
+
+/** Correlation matrix of the normal scores (dim x dim, row-major) of rows on the copula scale. */
+export async function normalScoresCorrelation(
+  u: { data: Float64Array; rows: number; columns: number },
+  run: Execution,
+): Promise<Float64Array> {
+  return runJob((addon) => addon.normalScoresCorrelation(u.data, u.rows, u.columns, run.threads), {
+    signal: run.signal,
+  });
+}
+
+/**
+ * The Gaussian copula: density of N(0, R) on the Gaussian scale over that of its standard normal margins,
+ * log c(z) = -log det(R) / 2 - z^T (R^-1 - I) z / 2.
+ */
+export class GaussianCopula extends Copula {
+  readonly kind = 'gaussian';
+  readonly normalised = true;
+  readonly dim: number;
+  /** R, dim x dim, row-major. */
+  readonly correlation: Float64Array;
+  readonly #factor: Float64Array;
+  readonly #training: unknown;
+
+  /**
+   * @param correlation dim x dim, row-major, unit diagonal, positive definite
+   * @throws SklarError ERR_SKLAR_VALUE when it is not
+   */
+  constructor(correlation: Float64Array, dim: number, training: unknown = null) {
+    super();
+    this.dim = dim;
+    this.correlation = Float64Array.from(correlation);
+    for (let i = 0; i < dim; i++) {
+      for (let j = 0; j <= i; j++) {
+        const r = correlation[i * dim + j]!;
+        const ok = i === j ? r === 1 : Math.abs(r) < 1 && r === correlation[j * dim + i];
+        if (!ok) {
+          throw new SklarError(
+            'ERR_SKLAR_VALUE',
+            `expected a symmetric correlation matrix with unit diagonal, got ${r} (row ${i + 1}, column ${j + 1})`,
+          );
+        }
+      }
+    }
+    this.#factor = callNative((addon) => addon.cholesky(this.correlation, dim)).factor;
+    this.#training = training;
+  }
+
+  /**
+   * Fits the correlation of the normal scores. Where it is singular to rounding it is shrunk towards independence by the
+   * smallest of 1e-10, 1e-9, ... that makes it positive definite; `info().config` says by how much.
+   *
+   * @param u n x dim pseudo-observations
+   */
+  static async fit(u: RowsInput, options: { threads?: number; signal?: AbortSignal | undefined } = {}): Promise<GaussianCopula> {
+    const dense = toDense(u, 'the training rows');
+    const run = { threads: resolveThreads(options.threads), signal: options.signal };
+    const correlation = await normalScoresCorrelation(dense, run);
+    for (let shrinkage = 0; ; shrinkage = shrinkage === 0 ? 1e-10 : shrinkage * 10) {
+      try {
+        return new GaussianCopula(shrink(correlation, dense.columns, shrinkage), dense.columns, {
+          rows: dense.rows,
+          shrinkage,
+        });
+      } catch (error) {
+        if (!(error instanceof SklarError) || shrinkage >= 0.1) throw error;
+      }
+    }
+  }
+
+  info(): ModelInfo {
+    return {
+      kind: this.kind,
+      dim: this.dim,
+      normalised: true,
+      columns: this.names,
+      parameters: (this.dim * (this.dim - 1)) / 2,
+      config: {},
+      training: this.#training,
+    };
+  }
+
+  protected logPdfRows(x: Float64Array, rows: number, fromGaussian: boolean, run: Execution): Promise<Float64Array> {
+    return runJob((addon) => addon.gaussianLogPdf(this.#factor, x, fromGaussian, rows, this.dim, run.threads), {
+      signal: run.signal,
+    });
+  }
+
+  protected sampleRows(
+    rows: number,
+    seed: bigint,
+    firstRow: bigint,
+    toGaussian: boolean,
+    _options: SampleOptions,
+    run: Execution,
+  ): Promise<Float64Array> {
+    return runJob(
+      (addon) => addon.gaussianSample(this.#factor, this.dim, rows, seed, firstRow, toGaussian, run.threads),
+      { signal: run.signal },
+    );
+  }
+
+  protected checkSampleOptions({ solver, steps, noise }: SampleOptions): void {
+    if (solver !== undefined || steps !== undefined || noise !== undefined) {
+      throw new SklarError('ERR_SKLAR_VALUE', 'a gaussian copula is sampled directly: it has no solver, steps or noise');
+    }
+  }
+
+  protected toModelFile(): { document: ModelDocument; tensors: ModelTensors } {
+    return {
+      document: {
+        formatVersion: 1,
+        kind: this.kind,
+        config: { dim: this.dim },
+        columns: this.names,
+        margins: null,
+        training: this.#training,
+        libraryVersion: packageVersion(),
+      },
+      tensors: { correlation: { shape: [this.dim, this.dim], data: this.correlation } },
+    };
+  }
+
+  static readonly configSchema = z.object({ dim: z.int().min(2) });
+
+  protected release(): void {
+    // nothing native is held between calls
+  }
+}

@@ -1,0 +1,66 @@
+import { z } from 'zod';
+
+import { SklarError, describe } from '../errors';
+
+/** Parses with a zod schema; a failure becomes ERR_SKLAR_VALUE that names the option. */
+export function parseOptions<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  if (issue.code === 'unrecognized_keys') {
+    throw new SklarError('ERR_SKLAR_VALUE', `unknown ${what}: ${issue.keys.map(describe).join(', ')}`);
+  }
+  const name = issue.path.join('.') || what;
+  const got = issue.path.reduce<unknown>(
+    (at, key) => (typeof at === 'object' && at !== null ? (at as Record<PropertyKey, unknown>)[key] : undefined),
+    value,
+  );
+  throw new SklarError('ERR_SKLAR_VALUE', `bad value for ${name}: ${issue.message}, got ${describe(got)}`);
+}
+
+const positive = z.int().min(1);
+
+/** Options of `fitCopula` for kind `cdc`, with their defaults. */
+export const cdcOptionsSchema = z.strictObject({
+  /** Whiten by the normal-scores correlation first: the model then learns the difference from a Gaussian copula. */
+  guided: z.boolean().default(true),
+  /** The guide is (1 - shrinkage) R + shrinkage I; default max(1e-5, dim / (10 rows)). */
+  shrinkage: z.number().min(0).max(1).optional(),
+  /** Width of the network. */
+  hidden: positive.max(8192).default(256),
+  /** Residual blocks. */
+  depth: positive.max(64).default(3),
+  /** Activation inside a block; `published` is the ReLU of the published code. */
+  activation: z.enum(['silu', 'published']).default('silu'),
+  /** Noise levels, uniform in w = exp(-2 t), data and reference included. */
+  levels: z.int().min(3).max(1000).default(10),
+  /** Time of the reference level; Infinity (pure noise) leaves no bias in the density. The published value is 3. */
+  referenceTime: z.union([z.number().positive(), z.literal(Infinity)]).default(Infinity),
+  /** `stratified`: the same share of rows at the inner levels in every batch. `published`: independent draws. */
+  levelSampling: z.enum(['stratified', 'published']).default('stratified'),
+  /** Weight of the cross entropy beside the denoising error. */
+  crossEntropyWeight: z.number().positive().max(1e6).default(0.2),
+  steps: positive.max(1e9).default(3000),
+  batch: z.int().min(2).max(1_048_576).default(1024),
+  learningRate: z.number().positive().max(10).default(1e-3),
+  /** Steps over which the learning rate rises from 0. */
+  warmup: z.int().min(0).default(100),
+  /** The cosine schedule ends at this share of the learning rate. */
+  finalLearningRate: z.number().min(0).max(1).default(0.01),
+  beta1: z.number().min(0).lt(1).default(0.9),
+  beta2: z.number().min(0).lt(1).default(0.999),
+  epsilon: z.number().positive().default(1e-8),
+  /** The gradient is scaled down to this norm; 0 leaves it alone. */
+  clipNorm: z.number().min(0).default(1),
+  /** Decay of the running average of the parameters, which is what the model becomes; 0 turns it off. */
+  emaDecay: z.number().min(0).lt(1).default(0.999),
+  /** Share of the training rows kept apart to choose the best parameters and stop early; 0: none. */
+  validation: z.number().min(0).lt(1).default(0.1),
+  /** Steps between two looks at the validation rows. */
+  validateEvery: positive.default(100),
+  /** Looks without improvement after which training stops; 0: never. */
+  patience: z.int().min(0).default(10),
+});
+
+export type CdcOptions = z.input<typeof cdcOptionsSchema>;
+export type ResolvedCdcOptions = z.output<typeof cdcOptionsSchema>;

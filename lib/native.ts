@@ -1,0 +1,307 @@
+/**
+ * The only door to the native addon: a typed mirror of every native function, and the pattern of its jobs. Native
+ * functions check what could crash; everything else is validated by their callers in this folder.
+ */
+import path from 'node:path';
+
+import nodeGypBuild = require('node-gyp-build');
+
+import { SklarError, type SklarErrorCode } from './errors';
+
+/** float32 for use, float64 for verification: decided by the array that holds the parameters. */
+export type RealArray = Float32Array | Float64Array;
+
+/** Work on a thread of its own. `cancel` makes the promise reject with ERR_SKLAR_ABORTED soon; it may be called twice. */
+export interface NativeJob<T> {
+  readonly promise: Promise<T>;
+  cancel(): void;
+}
+
+export interface NativeDevices {
+  version: string;
+  compiled: { cuda: boolean; cudaArchitectures: string[]; instructionSets: string[] };
+  cpu: { name: string; cores: number; instructionSet: string };
+  cuda: {
+    usable: boolean;
+    reason: string | null;
+    driverVersion: number;
+    runtimeVersion: number;
+    devices: { name: string; computeCapability: string; memoryBytes: number; multiprocessors: number }[];
+  };
+}
+
+export interface NetworkShape {
+  inputDim: number;
+  hiddenDim: number;
+  depth: number;
+  outputDim: number;
+  activation: 'silu' | 'published';
+}
+
+/** A named tensor inside the flat parameter vector; `columns` 0 marks a vector. */
+export interface ParameterSlice {
+  name: string;
+  offset: number;
+  rows: number;
+  columns: number;
+}
+
+declare const cdcHandle: unique symbol;
+/** A CDC in native memory; freed by the garbage collector. */
+export interface CdcHandle {
+  readonly [cdcHandle]: never;
+}
+
+export interface CdcNativeDefinition {
+  network: NetworkShape;
+  /** Times of the noise levels, 0 first, increasing; the last may be Infinity. */
+  times: Float64Array;
+  /** L of the guide Sigma = L L^T, dim x dim; null: not guided. */
+  cholesky: Float64Array | null;
+  /** Normal-scores correlation, dim x dim; null: unknown. */
+  correlation: Float64Array | null;
+  parameters: RealArray;
+}
+
+export type CdcSolver = 'ab2' | 'heun' | 'exponential-em' | 'published' | 'published-noisy';
+
+export interface CdcNativeSampleOptions {
+  solver: CdcSolver;
+  steps: number;
+  rows: number;
+  seed: bigint;
+  firstRow: bigint;
+  toGaussian: boolean;
+  /** Starting rows on the Gaussian scale instead of standard normal draws. */
+  start: Float64Array | null;
+}
+
+export interface AdamNativeOptions {
+  learningRate: number;
+  finalFraction: number;
+  warmup: number;
+  decaySteps: number;
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  /** 0: no clipping. */
+  clipNorm: number;
+  /** 0: no running average. */
+  emaDecay: number;
+}
+
+export interface CdcNativeTrainOptions {
+  network: NetworkShape;
+  times: Float64Array;
+  cholesky: Float64Array | null;
+  /** rows x dim on the copula scale. */
+  training: Float64Array;
+  rows: number;
+  validation: Float64Array | null;
+  validationRows: number;
+  threads: number;
+  steps: number;
+  batch: number;
+  seed: bigint;
+  stratifiedLevels: boolean;
+  crossEntropyWeight: number;
+  adam: AdamNativeOptions;
+  validateEvery: number;
+  patience: number;
+  validationDraws: number;
+  reportEvery: number;
+}
+
+export interface NativeTrainReport {
+  step: number;
+  /** Means over the steps since the last report. */
+  crossEntropy: number;
+  squaredError: number;
+  loss: number;
+  /** Of the latest look at the validation rows; NaN before the first. */
+  validationLoss: number;
+  learningRate: number;
+  gradientNorm: number;
+  seconds: number;
+}
+
+export interface CdcNativeTrainResult {
+  parameters: Float32Array;
+  steps: number;
+  bestStep: number;
+  bestValidation: number;
+  seconds: number;
+  stepSeconds: number;
+  stoppedEarly: boolean;
+  history: NativeTrainReport[];
+}
+
+/** Steps on batches given by the caller, for verification: what the training loop does with the ones it draws. */
+export interface CdcNativeStepsOptions {
+  network: NetworkShape;
+  times: Float64Array;
+  /** Covariance of the reference Gaussian in the network's coordinates (published guided models); null: identity. */
+  covariance: Float64Array | null;
+  parameters: RealArray;
+  threads: number;
+  batch: number;
+  crossEntropyWeight: number;
+  adam: AdamNativeOptions;
+  batches: {
+    x0: RealArray;
+    noise: RealArray;
+    level: Int32Array;
+    /** Rows from here on have level 0 or the last: they take no part in the second-order passes. */
+    active: number;
+    /** Share of one row in the means: cross entropy of active and other rows, squared error of active and other rows. */
+    shares: Float64Array;
+  }[];
+}
+
+export interface CdcNativeStep {
+  crossEntropy: number;
+  squaredError: number;
+  gradientNorm: number;
+  /** batch x (dim + 1): noised rows and a column of ones. */
+  x: RealArray;
+  logits: RealArray;
+  denoised: RealArray;
+  gradient: RealArray;
+  parameters: RealArray;
+}
+
+export interface NativeAddon {
+  devices(): NativeDevices;
+
+  normalCdf(values: Float64Array): Float64Array;
+  normalQuantile(values: Float64Array): Float64Array;
+  logNormalCdf(values: Float64Array): Float64Array;
+  cholesky(matrix: Float64Array, dim: number): { factor: Float64Array; logDeterminant: number };
+  normalScoresCorrelation(u: Float64Array, rows: number, dim: number, threads: number): NativeJob<Float64Array>;
+  gaussianLogPdf(
+    factor: Float64Array,
+    x: Float64Array,
+    fromGaussian: boolean,
+    rows: number,
+    dim: number,
+    threads: number,
+  ): NativeJob<Float64Array>;
+  gaussianSample(
+    factor: Float64Array,
+    dim: number,
+    rows: number,
+    seed: bigint,
+    firstRow: bigint,
+    toGaussian: boolean,
+    threads: number,
+  ): NativeJob<Float64Array>;
+
+  cdcSlices(network: NetworkShape): ParameterSlice[];
+  cdcCreate(definition: CdcNativeDefinition): CdcHandle;
+  cdcLogPdf(
+    handle: CdcHandle,
+    x: Float64Array,
+    fromGaussian: boolean,
+    rows: number,
+    level: number,
+    threads: number,
+    onProgress?: (fraction: number) => void,
+  ): NativeJob<Float64Array>;
+  cdcField(
+    handle: CdcHandle,
+    z: Float64Array,
+    rows: number,
+    level: number,
+    threads: number,
+  ): NativeJob<Float64Array>;
+  cdcLogits(handle: CdcHandle, z: Float64Array, rows: number, threads: number): NativeJob<Float64Array>;
+  cdcSample(
+    handle: CdcHandle,
+    options: CdcNativeSampleOptions,
+    threads: number,
+    onProgress?: (fraction: number) => void,
+  ): NativeJob<{ values: Float64Array; evaluations: number; clamped: number }>;
+  cdcTrain(
+    options: CdcNativeTrainOptions,
+    onReport?: (report: NativeTrainReport) => void,
+  ): NativeJob<CdcNativeTrainResult>;
+  cdcTrainingSteps(options: CdcNativeStepsOptions): CdcNativeStep[];
+}
+
+let loaded: NativeAddon | undefined;
+
+/**
+ * The addon: a prebuilt binary, or the build of a clone.
+ *
+ * @throws SklarError ERR_SKLAR_INTERNAL when there is none for this platform, with what was tried
+ */
+export function native(): NativeAddon {
+  if (loaded) return loaded;
+  const root = path.resolve(__dirname, '..');
+  try {
+    loaded = nodeGypBuild(root) as NativeAddon;
+    return loaded;
+  } catch (cause) {
+    throw new SklarError(
+      'ERR_SKLAR_INTERNAL',
+      `no native binary of sklar for ${process.platform}-${process.arch} could be loaded: ` +
+        `${cause instanceof Error ? cause.message : String(cause)}. In a clone run \`npm run build\`; ` +
+        'in an installation check that the package came with its "prebuilds" folder.',
+      { cause },
+    );
+  }
+}
+
+/** Errors of the addon carry a code; give them our class, with the original as cause. */
+export function toSklarError(error: unknown): unknown {
+  if (error instanceof SklarError || typeof error !== 'object' || error === null) return error;
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  if (typeof code !== 'string' || !code.startsWith('ERR_SKLAR_')) return error;
+  return new SklarError(code as SklarErrorCode, String(message), { cause: error });
+}
+
+/** Calls a native function that returns at once, with its errors as SklarError. */
+export function callNative<T>(call: (addon: NativeAddon) => T): T {
+  try {
+    return call(native());
+  } catch (error) {
+    throw toSklarError(error);
+  }
+}
+
+/**
+ * Runs a native job to its end. Aborting the signal cancels it and rejects with the signal's reason; an exception thrown
+ * by `onEvent` cancels it and rejects with that exception.
+ */
+export async function runJob<T, E = never>(
+  start: (addon: NativeAddon, onEvent: (event: E) => void) => NativeJob<T>,
+  options: { signal?: AbortSignal | undefined; onEvent?: ((event: E) => void) | undefined } = {},
+): Promise<T> {
+  const { signal, onEvent } = options;
+  signal?.throwIfAborted();
+  let thrown: { error: unknown } | undefined;
+  const job = callNative((addon) =>
+    start(addon, (event) => {
+      if (thrown || !onEvent) return;
+      try {
+        onEvent(event);
+      } catch (error) {
+        thrown = { error };
+        job.cancel();
+      }
+    }),
+  );
+  const abort = () => job.cancel();
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    const result = await job.promise;
+    if (thrown) throw thrown.error;
+    return result;
+  } catch (error) {
+    if (thrown) throw thrown.error;
+    if (signal?.aborted) throw signal.reason;
+    throw toSklarError(error);
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
+}

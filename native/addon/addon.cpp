@@ -1,0 +1,21 @@
+#include <napi.h>
+
+#include "addon/register.hpp"
+
+namespace {
+
+// Runs once per environment (main thread and each worker). Features keep their state in the environment,
+// never in globals.
+Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  constexpr void (*features[])(Napi::Env, Napi::Object) = {
+      &sklar::addon::register_devices,
+      &sklar::addon::register_gaussian,
+      &sklar::addon::register_cdc,
+  };
+  for (auto add : features) add(env, exports);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(sklar, initialise)

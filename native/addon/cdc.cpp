@@ -1,0 +1,359 @@
+#include "model/cdc.hpp"
+
+#include <memory>
+#include <variant>
+
+#include "addon/convert.hpp"
+#include "addon/job.hpp"
+#include "addon/register.hpp"
+#include "train/cdc_trainer.hpp"
+
+namespace sklar::addon {
+namespace {
+
+constexpr napi_type_tag cdc_tag = {0x7e1f5a3c9b2d4e60, 0x8a4c1d7e3f5b6902};
+
+struct Model {
+  CdcDefinition definition;
+  std::variant<std::vector<float>, std::vector<double>> parameters;
+};
+using Handle = std::shared_ptr<const Model>;
+
+ResidualMlpShape to_shape(const Napi::Value& value) {
+  if (!value.IsObject()) throw Error("VALUE", "expected an object for network");
+  const auto o = value.As<Napi::Object>();
+  ResidualMlpShape shape{};
+  shape.inputs = to_size(field(o, "inputDim"), "inputDim");
+  shape.hidden = to_size(field(o, "hiddenDim"), "hiddenDim");
+  shape.depth = to_size(field(o, "depth"), "depth");
+  shape.outputs = to_size(field(o, "outputDim"), "outputDim");
+  shape.activation = to_string(field(o, "activation"), "activation") == "published" ? Activation::published : Activation::silu;
+  for (const std::size_t n : {shape.inputs, shape.hidden, shape.depth, shape.outputs})
+    if (n < 1 || n > 65536) throw Error("VALUE", "network: every size must lie between 1 and 65536");
+  return shape;
+}
+
+Handle to_handle(const Napi::Value& value) {
+  if (!value.IsExternal() || !value.As<Napi::External<Handle>>().CheckTypeTag(&cdc_tag))
+    throw Error("VALUE", "expected a handle made by cdcCreate");
+  return *value.As<Napi::External<Handle>>().Data();
+}
+
+// body(Cdc<T>&) with a backend of the precision of the parameters
+template <class Body>
+void with_model(const Model& model, std::size_t threads, Body&& body) {
+  std::visit(
+      [&](const auto& parameters) {
+        using T = typename std::decay_t<decltype(parameters)>::value_type;
+        const auto backend = make_cpu_backend<T>(threads);
+        Cdc<T> cdc(*backend, model.definition, parameters);
+        body(cdc);
+      },
+      model.parameters);
+}
+
+Fraction to_fraction(const Job::Progress& progress) {
+  return [&progress](double done) { progress([done](Napi::Env env) { return Napi::Number::New(env, done); }); };
+}
+
+// cdcSlices(network: NetworkShape): { name: string; offset: number; rows: number; columns: number }[]
+Napi::Value slices(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto list = residual_mlp_slices(to_shape(info[0]));
+    Napi::Array result = Napi::Array::New(info.Env(), list.size());
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      Napi::Object o = Napi::Object::New(info.Env());
+      o.Set("name", list[i].name);
+      o.Set("offset", static_cast<double>(list[i].offset));
+      o.Set("rows", static_cast<double>(list[i].rows));
+      o.Set("columns", static_cast<double>(list[i].columns));
+      result.Set(static_cast<std::uint32_t>(i), o);
+    }
+    return result;
+  });
+}
+
+// cdcCreate(definition: { network: NetworkShape; times: Float64Array; cholesky: Float64Array | null;
+//           correlation: Float64Array | null; parameters: Float32Array | Float64Array }): CdcHandle
+Napi::Value create(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto o = info[0].As<Napi::Object>();
+    auto model = std::make_shared<Model>();
+    CdcDefinition& d = model->definition;
+    d.network = to_shape(field(o, "network"));
+    d.times = to_vector<double>(field(o, "times"), "times", d.network.outputs);
+    OuLevels checked(d.times);
+    const std::size_t square = d.network.inputs * d.network.inputs;
+    d.cholesky = to_vector_or_empty<double>(field(o, "cholesky"), "cholesky", square);
+    d.correlation = to_vector_or_empty<double>(field(o, "correlation"), "correlation", square);
+    const auto last = residual_mlp_slices(d.network).back();
+    const std::size_t count = last.offset + Network<float>::slice_size(last);
+    const Napi::Value parameters = field(o, "parameters");
+    if (is_array_of<double>(parameters)) model->parameters = to_vector<double>(parameters, "parameters", count);
+    else model->parameters = to_vector<float>(parameters, "parameters", count);
+    const auto bytes = static_cast<std::int64_t>(count * (is_array_of<double>(parameters) ? 8 : 4) + 16 * square);
+    Napi::MemoryManagement::AdjustExternalMemory(info.Env(), bytes);
+    auto external = Napi::External<Handle>::New(info.Env(), new Handle(std::move(model)), [bytes](Napi::Env env, Handle* h) {
+      delete h;
+      Napi::MemoryManagement::AdjustExternalMemory(env, -bytes);
+    });
+    external.TypeTag(&cdc_tag);
+    return external;
+  });
+}
+
+// cdcLogPdf(handle: CdcHandle, x: Float64Array, fromGaussian: boolean, rows: number, level: number, threads: number,
+//           onProgress?: (fraction: number) => void): NativeJob<Float64Array>
+Napi::Value log_pdf(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Handle model = to_handle(info[0]);
+    const std::size_t rows = to_size(info[3], "rows");
+    return Job::start(info.Env(), info[6],
+                      [model, rows, x = to_vector<double>(info[1], "x", product(rows, model->definition.network.inputs)),
+                       from_gaussian = to_bool(info[2], "fromGaussian"), level = to_size(info[4], "level"),
+                       threads = to_size(info[5], "threads")](const CancelFlag& cancel, const Job::Progress& progress) -> Job::Deliver {
+                        std::vector<double> out(rows);
+                        with_model(*model, threads, [&](auto& cdc) {
+                          cdc.log_pdf(x.data(), from_gaussian, rows, level, out.data(), cancel, to_fraction(progress));
+                        });
+                        return [out = std::move(out)](Napi::Env env) { return to_array(env, out); };
+                      });
+  });
+}
+
+// cdcField(handle: CdcHandle, z: Float64Array, rows: number, level: number, threads: number): NativeJob<Float64Array>
+Napi::Value cdc_field(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Handle model = to_handle(info[0]);
+    const std::size_t rows = to_size(info[2], "rows"), size = product(rows, model->definition.network.inputs);
+    return Job::start(info.Env(), info.Env().Undefined(),
+                      [model, rows, size, z = to_vector<double>(info[1], "z", size), level = to_size(info[3], "level"),
+                       threads = to_size(info[4], "threads")](const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
+                        std::vector<double> out(size);
+                        with_model(*model, threads, [&](auto& cdc) { cdc.field(z.data(), rows, level, out.data(), cancel); });
+                        return [out = std::move(out)](Napi::Env env) { return to_array(env, out); };
+                      });
+  });
+}
+
+// cdcLogits(handle: CdcHandle, z: Float64Array, rows: number, threads: number): NativeJob<Float64Array>
+Napi::Value logits(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Handle model = to_handle(info[0]);
+    const std::size_t rows = to_size(info[2], "rows");
+    return Job::start(info.Env(), info.Env().Undefined(),
+                      [model, rows, z = to_vector<double>(info[1], "z", product(rows, model->definition.network.inputs)),
+                       threads = to_size(info[3], "threads")](const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
+                        std::vector<double> out(product(rows, model->definition.network.outputs));
+                        with_model(*model, threads, [&](auto& cdc) { cdc.logits(z.data(), rows, out.data(), cancel); });
+                        return [out = std::move(out)](Napi::Env env) { return to_array(env, out); };
+                      });
+  });
+}
+
+// cdcSample(handle: CdcHandle, options: { solver: string; steps: number; rows: number; seed: bigint; firstRow: bigint;
+//           toGaussian: boolean; start: Float64Array | null }, threads: number, onProgress?: (fraction: number) => void):
+//           NativeJob<{ values: Float64Array; evaluations: number; clamped: number }>
+Napi::Value sample(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Handle model = to_handle(info[0]);
+    const auto o = info[1].As<Napi::Object>();
+    const CdcSolver solver = parse_cdc_solver(to_string(field(o, "solver"), "solver"));
+    const std::size_t rows = to_size(field(o, "rows"), "rows"), size = product(rows, model->definition.network.inputs);
+    const std::size_t steps = to_size(field(o, "steps"), "steps");
+    const std::uint64_t seed = to_uint64(field(o, "seed"), "seed"), first = to_uint64(field(o, "firstRow"), "firstRow");
+    const bool to_gaussian = to_bool(field(o, "toGaussian"), "toGaussian");
+    return Job::start(
+        info.Env(), info[3],
+        [=, start = to_vector_or_empty<double>(field(o, "start"), "start", size), threads = to_size(info[2], "threads")](
+            const CancelFlag& cancel, const Job::Progress& progress) -> Job::Deliver {
+          std::vector<double> out(size);
+          SampleStatistics statistics;
+          with_model(*model, threads, [&](auto& cdc) {
+            typename std::decay_t<decltype(cdc)>::SampleOptions options{
+                solver, steps, seed, first, to_gaussian, start.empty() ? nullptr : start.data()};
+            statistics = cdc.sample(options, rows, out.data(), cancel, to_fraction(progress));
+          });
+          return [out = std::move(out), statistics](Napi::Env env) -> Napi::Value {
+            Napi::Object result = Napi::Object::New(env);
+            result.Set("values", to_array(env, out));
+            result.Set("evaluations", static_cast<double>(statistics.evaluations));
+            result.Set("clamped", static_cast<double>(statistics.clamped));
+            return result;
+          };
+        });
+  });
+}
+
+AdamOptions to_adam(const Napi::Object& o) {
+  AdamOptions adam{};
+  adam.rate.peak = to_double(field(o, "learningRate"), "learningRate");
+  adam.rate.final_fraction = to_double(field(o, "finalFraction"), "finalFraction");
+  adam.rate.warmup = to_size(field(o, "warmup"), "warmup");
+  adam.rate.total = to_size(field(o, "decaySteps"), "decaySteps");
+  adam.beta1 = to_double(field(o, "beta1"), "beta1");
+  adam.beta2 = to_double(field(o, "beta2"), "beta2");
+  adam.epsilon = to_double(field(o, "epsilon"), "epsilon");
+  adam.clip_norm = to_double(field(o, "clipNorm"), "clipNorm");
+  adam.ema_decay = to_double(field(o, "emaDecay"), "emaDecay");
+  return adam;
+}
+
+struct TrainInput {
+  ResidualMlpShape network;
+  std::vector<double> times, cholesky, training, validation;
+  std::size_t rows, validation_rows, threads;
+  TrainOptions options;
+};
+
+Napi::Object to_object(Napi::Env env, const TrainReport& r) {
+  Napi::Object o = Napi::Object::New(env);
+  o.Set("step", static_cast<double>(r.step));
+  o.Set("crossEntropy", r.cross_entropy);
+  o.Set("squaredError", r.squared_error);
+  o.Set("loss", r.loss);
+  o.Set("validationLoss", r.validation_loss);
+  o.Set("learningRate", r.learning_rate);
+  o.Set("gradientNorm", r.gradient_norm);
+  o.Set("seconds", r.seconds);
+  return o;
+}
+
+Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Progress& progress) {
+  const auto backend = make_cpu_backend<float>(in.threads);
+  const std::size_t d = in.network.inputs;
+  check_rows(in.training.data(), false, in.rows, d);
+  check_rows(in.validation.data(), false, in.validation_rows, d);
+  auto whitened = [&](const std::vector<double>& u, std::size_t rows) {
+    Matrix<float> y = backend->matrix(std::max<std::size_t>(rows, 1), d + 1);
+    if (rows) backend->whiten(y.first(rows), u.data(), false, in.cholesky.empty() ? nullptr : in.cholesky.data(), nullptr);
+    return y;
+  };
+  const Matrix<float> training = whitened(in.training, in.rows), validation = whitened(in.validation, in.validation_rows);
+  const auto network = make_residual_mlp<float>(*backend, in.network);
+  CdcTrainer<float> trainer(*backend, *network, OuLevels(in.times), in.options,
+                            initial_parameters<float>(network->slices(), in.options.seed, true));
+  trainer.set_data({training.data(), in.rows, d, training.stride()},
+                   {validation.data(), in.validation_rows, d, validation.stride()});
+  std::vector<TrainReport> history;
+  const TrainResult result = trainer.run(cancel, [&](const TrainReport& report) {
+    history.push_back(report);
+    progress([report](Napi::Env env) { return to_object(env, report); });
+  });
+  return [result, history = std::move(history), parameters = trainer.best_parameters()](Napi::Env env) -> Napi::Value {
+    Napi::Object o = Napi::Object::New(env);
+    o.Set("parameters", to_array(env, parameters));
+    o.Set("steps", static_cast<double>(result.steps));
+    o.Set("bestStep", static_cast<double>(result.best_step));
+    o.Set("bestValidation", result.best_validation);
+    o.Set("seconds", result.seconds);
+    o.Set("stepSeconds", result.step_seconds);
+    o.Set("stoppedEarly", result.stopped_early);
+    Napi::Array list = Napi::Array::New(env, history.size());
+    for (std::size_t i = 0; i < history.size(); ++i) list.Set(static_cast<std::uint32_t>(i), to_object(env, history[i]));
+    o.Set("history", list);
+    return o;
+  };
+}
+
+// cdcTrain(options: CdcTrainOptions, onReport?: (report: TrainReport) => void): NativeJob<CdcTrainResult>
+Napi::Value start_training(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto o = info[0].As<Napi::Object>();
+    TrainInput in;
+    in.network = to_shape(field(o, "network"));
+    in.times = to_vector<double>(field(o, "times"), "times", in.network.outputs);
+    in.cholesky = to_vector_or_empty<double>(field(o, "cholesky"), "cholesky", in.network.inputs * in.network.inputs);
+    in.rows = to_size(field(o, "rows"), "rows");
+    in.validation_rows = to_size(field(o, "validationRows"), "validationRows");
+    in.training = to_vector<double>(field(o, "training"), "training", product(in.rows, in.network.inputs));
+    in.validation = to_vector_or_empty<double>(field(o, "validation"), "validation", product(in.validation_rows, in.network.inputs));
+    in.threads = to_size(field(o, "threads"), "threads");
+    in.options.steps = to_size(field(o, "steps"), "steps");
+    in.options.batch = to_size(field(o, "batch"), "batch");
+    in.options.seed = to_uint64(field(o, "seed"), "seed");
+    in.options.stratified_levels = to_bool(field(o, "stratifiedLevels"), "stratifiedLevels");
+    in.options.cross_entropy_weight = to_double(field(o, "crossEntropyWeight"), "crossEntropyWeight");
+    in.options.adam = to_adam(field(o, "adam").As<Napi::Object>());
+    in.options.validate_every = to_size(field(o, "validateEvery"), "validateEvery");
+    in.options.patience = to_size(field(o, "patience"), "patience");
+    in.options.validation_draws = to_size(field(o, "validationDraws"), "validationDraws");
+    in.options.report_every = to_size(field(o, "reportEvery"), "reportEvery");
+    if (in.rows == 0 || in.options.batch == 0 || in.options.report_every == 0 || in.options.validation_draws == 0)
+      throw Error("VALUE", "rows, batch, reportEvery and validationDraws must be at least 1");
+    return Job::start(info.Env(), info[1], [in = std::move(in)](const CancelFlag& cancel, const Job::Progress& progress) {
+      return train(in, cancel, progress);
+    });
+  });
+}
+
+template <class T>
+Napi::Value training_steps(Napi::Env env, const Napi::Object& o) {
+  const ResidualMlpShape shape = to_shape(field(o, "network"));
+  const std::size_t d = shape.inputs;
+  const OuLevels levels(to_vector<double>(field(o, "times"), "times", shape.outputs));
+  const auto batches = field(o, "batches").As<Napi::Array>();
+  const auto backend = make_cpu_backend<T>(to_size(field(o, "threads"), "threads"));
+  const auto network = make_residual_mlp<T>(*backend, shape);
+  TrainOptions options;
+  options.batch = to_size(field(o, "batch"), "batch");
+  options.cross_entropy_weight = to_double(field(o, "crossEntropyWeight"), "crossEntropyWeight");
+  options.adam = to_adam(field(o, "adam").As<Napi::Object>());
+  const auto covariance = to_vector_or_empty<double>(field(o, "covariance"), "covariance", d * d);
+  CdcTrainer<T> trainer(*backend, *network, levels, options,
+                        to_vector<T>(field(o, "parameters"), "parameters", network->parameter_count()),
+                        std::vector<T>(covariance.begin(), covariance.end()));
+  Napi::Array results = Napi::Array::New(env, batches.Length());
+  for (std::uint32_t i = 0; i < batches.Length(); ++i) {
+    const auto b = batches.Get(i).As<Napi::Object>();
+    const auto shares_in = to_vector<double>(field(b, "shares"), "shares", 4);
+    const LossShares shares{options.cross_entropy_weight, shares_in[0], shares_in[1], shares_in[2], shares_in[3]};
+    const auto x0 = to_vector<T>(field(b, "x0"), "x0", product(options.batch, d));
+    const auto noise = to_vector<T>(field(b, "noise"), "noise", product(options.batch, d));
+    const auto level = to_vector<std::int32_t>(field(b, "level"), "level", options.batch);
+    trainer.objective().set_batch(x0.data(), noise.data(), level.data(), to_size(field(b, "active"), "active"), shares);
+    trainer.differentiate();
+    trainer.optimise();
+    const TrainState state = trainer.state();
+    auto dense = [&](MatrixView<const T> m) {
+      std::vector<T> host(m.rows * m.columns);
+      backend->download_matrix(host.data(), m);
+      return to_array(env, host);
+    };
+    Napi::Object r = Napi::Object::New(env);
+    r.Set("crossEntropy", state.cross_entropy);
+    r.Set("squaredError", state.squared_error);
+    r.Set("gradientNorm", state.gradient_norm);
+    r.Set("x", dense(trainer.objective().x()));
+    r.Set("logits", dense(trainer.objective().logits()));
+    r.Set("denoised", dense(trainer.objective().denoised()));
+    r.Set("gradient", to_array(env, trainer.gradient()));
+    r.Set("parameters", to_array(env, trainer.parameters()));
+    results.Set(i, r);
+  }
+  return results;
+}
+
+// cdcTrainingSteps(options: CdcTrainingStepsOptions): CdcTrainingStep[]
+Napi::Value steps_on_given_batches(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto o = info[0].As<Napi::Object>();
+    return is_array_of<double>(field(o, "parameters")) ? training_steps<double>(info.Env(), o)
+                                                       : training_steps<float>(info.Env(), o);
+  });
+}
+
+}  // namespace
+
+void register_cdc(Napi::Env env, Napi::Object exports) {
+  exports.Set("cdcSlices", Napi::Function::New(env, slices));
+  exports.Set("cdcCreate", Napi::Function::New(env, create));
+  exports.Set("cdcLogPdf", Napi::Function::New(env, log_pdf));
+  exports.Set("cdcField", Napi::Function::New(env, cdc_field));
+  exports.Set("cdcLogits", Napi::Function::New(env, logits));
+  exports.Set("cdcSample", Napi::Function::New(env, sample));
+  exports.Set("cdcTrain", Napi::Function::New(env, start_training));
+  exports.Set("cdcTrainingSteps", Napi::Function::New(env, steps_on_given_batches));
+}
+
+}  // namespace sklar::addon

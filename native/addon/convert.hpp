@@ -1,0 +1,92 @@
+#pragma once
+
+#include <napi.h>
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "core/error.hpp"
+
+// Arguments in, results out. lib/native.ts is the only caller and has validated everything; what is checked here is what
+// would crash or corrupt memory.
+namespace sklar::addon {
+
+inline Napi::Value field(const Napi::Object& object, const char* name) { return object.Get(name); }
+
+inline std::size_t to_size(const Napi::Value& value, const char* name) {
+  if (value.IsNumber()) {
+    const double number = value.As<Napi::Number>().DoubleValue();
+    if (number >= 0 && number <= 9007199254740991.0 && number == std::floor(number)) return static_cast<std::size_t>(number);
+  }
+  throw Error("VALUE", std::string("expected a non-negative integer for ") + name);
+}
+
+inline double to_double(const Napi::Value& value, const char* name) {
+  if (!value.IsNumber()) throw Error("VALUE", std::string("expected a number for ") + name);
+  return value.As<Napi::Number>().DoubleValue();
+}
+
+inline bool to_bool(const Napi::Value& value, const char* name) {
+  if (!value.IsBoolean()) throw Error("VALUE", std::string("expected true or false for ") + name);
+  return value.As<Napi::Boolean>().Value();
+}
+
+inline std::string to_string(const Napi::Value& value, const char* name) {
+  if (!value.IsString()) throw Error("VALUE", std::string("expected a string for ") + name);
+  return value.As<Napi::String>().Utf8Value();
+}
+
+inline std::uint64_t to_uint64(const Napi::Value& value, const char* name) {
+  if (value.IsBigInt()) {
+    bool lossless = false;
+    const std::uint64_t number = value.As<Napi::BigInt>().Uint64Value(&lossless);
+    if (lossless) return number;
+  }
+  throw Error("VALUE", std::string("expected an unsigned 64-bit bigint for ") + name);
+}
+
+template <class U>
+constexpr napi_typedarray_type array_type() {
+  if constexpr (std::is_same_v<U, float>) return napi_float32_array;
+  else if constexpr (std::is_same_v<U, double>) return napi_float64_array;
+  else return napi_int32_array;
+}
+
+template <class U>
+bool is_array_of(const Napi::Value& value) {
+  return value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == array_type<U>();
+}
+
+// A copy, since the caller may change or transfer the buffer while a job runs. size: expected, or npos for any.
+template <class U>
+std::vector<U> to_vector(const Napi::Value& value, const char* name, std::size_t size = std::string::npos) {
+  if (!is_array_of<U>(value)) throw Error("VALUE", std::string("expected a typed array of the right kind for ") + name);
+  const auto array = value.As<Napi::TypedArrayOf<U>>();
+  if (size != std::string::npos && array.ElementLength() != size)
+    throw Error("SHAPE", "expected " + std::to_string(size) + " values for " + name + ", got " +
+                             std::to_string(array.ElementLength()));
+  return std::vector<U>(array.Data(), array.Data() + array.ElementLength());
+}
+
+template <class U>
+std::vector<U> to_vector_or_empty(const Napi::Value& value, const char* name, std::size_t size = std::string::npos) {
+  if (value.IsNull() || value.IsUndefined()) return {};
+  return to_vector<U>(value, name, size);
+}
+
+template <class U>
+Napi::Value to_array(Napi::Env env, const std::vector<U>& values) {
+  auto array = Napi::TypedArrayOf<U>::New(env, values.size(), array_type<U>());
+  if (!values.empty()) std::memcpy(array.Data(), values.data(), values.size() * sizeof(U));
+  return array;
+}
+
+inline std::size_t product(std::size_t a, std::size_t b) {
+  if (b != 0 && a > (std::size_t{1} << 52) / b) throw Error("SHAPE", "array too large");
+  return a * b;
+}
+
+}  // namespace sklar::addon

@@ -1,0 +1,224 @@
+#include "model/cdc.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/philox.h"
+
+namespace sklar {
+namespace {
+
+// x with L x = b, column by column of the dim x dim matrix b
+void solve_lower(const std::vector<double>& l, std::size_t dim, std::vector<double>& b) {
+  for (std::size_t c = 0; c < dim; ++c)
+    for (std::size_t i = 0; i < dim; ++i) {
+      double sum = b[i * dim + c];
+      for (std::size_t j = 0; j < i; ++j) sum -= l[i * dim + j] * b[j * dim + c];
+      b[i * dim + c] = sum / l[i * dim + i];
+    }
+}
+
+std::vector<double> transposed(const std::vector<double>& a, std::size_t dim) {
+  std::vector<double> t(a.size());
+  for (std::size_t i = 0; i < dim; ++i)
+    for (std::size_t j = 0; j < dim; ++j) t[j * dim + i] = a[i * dim + j];
+  return t;
+}
+
+}  // namespace
+
+template <class T>
+Cdc<T>::Cdc(Backend<T>& backend, const CdcDefinition& definition, const std::vector<T>& parameters)
+    : backend_(backend), definition_(definition), levels_(definition.times) {
+  const std::size_t d = dim();
+  if (definition_.network.outputs != levels_.count())
+    throw Error("SHAPE", "the network has " + std::to_string(definition_.network.outputs) + " outputs for " +
+                             std::to_string(levels_.count()) + " noise levels");
+  for (const auto* m : {&definition_.cholesky, &definition_.correlation})
+    if (!m->empty() && m->size() != d * d) throw Error("SHAPE", "guide matrix of another dimension than the network");
+  network_ = make_residual_mlp<T>(backend, definition_.network);
+  if (parameters.size() != network_->parameter_count())
+    throw Error("SHAPE", "expected " + std::to_string(network_->parameter_count()) + " parameters, got " +
+                             std::to_string(parameters.size()));
+  parameters_ = backend.template buffer<T>(parameters.size());
+  backend.upload(parameters_.data(), parameters.data(), parameters.size() * sizeof(T));
+  network_->set_parameters(parameters_.data());
+  if (!definition_.cholesky.empty())
+    half_log_determinant_ = 0.5 * log_determinant_of_cholesky(definition_.cholesky, d);
+  if (!definition_.correlation.empty()) {
+    std::vector<double> a = definition_.correlation;
+    if (!definition_.cholesky.empty()) {
+      solve_lower(definition_.cholesky, d, a);
+      a = transposed(a, d);
+      solve_lower(definition_.cholesky, d, a);
+    }
+    std::vector<T> slope(d * d);
+    for (std::size_t i = 0; i < d; ++i)
+      for (std::size_t j = 0; j < d; ++j)
+        slope[i * d + j] = static_cast<T>(0.5 * (0.5 * (a[i * d + j] + a[j * d + i]) - (i == j ? 1 : 0)));
+    Buffer<T> on_backend = backend.template buffer<T>(slope.size());
+    backend.upload(on_backend.data(), slope.data(), slope.size() * sizeof(T));
+    backend.pack(reference_slope_, on_backend.data(), d, d, d, Orientation::transposed);
+  }
+}
+
+// Workspaces stay within about 64 MB, whatever the network.
+template <class T>
+std::size_t Cdc<T>::batch_rows(Pass pass) const {
+  const auto& n = definition_.network;
+  const std::size_t arrays = pass == Pass::value ? 4 : 7 * n.depth + 2;
+  const std::size_t rows = (std::size_t{64} << 20) / (sizeof(T) * arrays * (n.hidden + n.inputs + n.outputs));
+  return std::clamp<std::size_t>(rows / 96 * 96, 96, 8064);
+}
+
+template <class T>
+void Cdc<T>::log_pdf(const double* u, bool from_gaussian, std::size_t rows, std::size_t level, double* out,
+                     const CancelFlag& cancel, const Fraction& progress) {
+  check_rows(u, from_gaussian, rows, dim());
+  if (level > levels_.last()) throw Error("VALUE", "the model has no level " + std::to_string(level));
+  const std::size_t d = dim(), batch = std::min(batch_rows(Pass::value), rows);
+  if (rows == 0) return;
+  Matrix<T> y = backend_.matrix(batch, d + 1), logits = backend_.matrix(batch, levels_.count());
+  std::vector<double> ratio(batch);
+  const double* guide = definition_.cholesky.empty() ? nullptr : definition_.cholesky.data();
+  for (std::size_t first = 0; first < rows; first += batch) {
+    cancel.check();
+    const std::size_t count = std::min(batch, rows - first);
+    backend_.whiten(y.first(count), u + first * d, from_gaussian, guide, out + first);
+    network_->forward(y.first(count), logits.first(count), Pass::value);
+    backend_.log_ratio(ratio.data(), logits.first(count), level);
+    for (std::size_t i = 0; i < count; ++i)
+      out[first + i] = ratio[i] + (guide ? out[first + i] - half_log_determinant_ : 0.0);
+    if (progress) progress(static_cast<double>(first + count) / static_cast<double>(rows));
+  }
+}
+
+template <class T>
+void Cdc<T>::gradient(MatrixView<const T> y, std::size_t level, MatrixView<T> g) {
+  if (logits_.rows() < y.rows) {
+    logits_ = backend_.matrix(y.rows, levels_.count());
+    cotangent_ = backend_.matrix(y.rows, levels_.count());
+    level_ = backend_.template buffer<std::int32_t>(y.rows);
+  }
+  const std::vector<std::int32_t> host(y.rows, static_cast<std::int32_t>(level));
+  backend_.upload(level_.data(), host.data(), host.size() * sizeof(std::int32_t));
+  network_->forward(y, logits_.first(y.rows), Pass::gradient);
+  backend_.level_cotangent(cotangent_.first(y.rows), level_.data());
+  network_->adjoint(cotangent_.first(y.rows), g, Pass::gradient);
+}
+
+template <class T>
+void Cdc<T>::field(const double* z, std::size_t rows, std::size_t level, double* out, const CancelFlag& cancel) {
+  check_rows(z, true, rows, dim());
+  if (level > levels_.last()) throw Error("VALUE", "the model has no level " + std::to_string(level));
+  const std::size_t d = dim(), batch = std::min(batch_rows(Pass::gradient), rows);
+  if (rows == 0) return;
+  Matrix<T> y = backend_.matrix(batch, d + 1), g = backend_.matrix(batch, d);
+  std::vector<T> host_y(batch * (d + 1)), host_g(batch * d);
+  const auto& l = definition_.cholesky;
+  std::vector<double> b(d);
+  for (std::size_t first = 0; first < rows; first += batch) {
+    cancel.check();
+    const std::size_t count = std::min(batch, rows - first);
+    backend_.whiten(y.first(count), z + first * d, true, l.empty() ? nullptr : l.data(), nullptr);
+    gradient(y.first(count), level, g.first(count));
+    backend_.download_matrix(host_g.data(), g.first(count));
+    backend_.download_matrix(host_y.data(), y.first(count));
+    for (std::size_t i = 0; i < count; ++i) {
+      double* to = out + (first + i) * d;
+      if (l.empty()) {
+        for (std::size_t j = 0; j < d; ++j) to[j] = static_cast<double>(host_g[i * d + j]);
+        continue;
+      }
+      // grad_z [F(L^-1 z) + log N(z; 0, Sigma) - log N(z; 0, I)] = L^-T (grad_y F - y) + z
+      for (std::size_t j = 0; j < d; ++j)
+        b[j] = static_cast<double>(host_g[i * d + j]) - static_cast<double>(host_y[i * (d + 1) + j]);
+      for (std::size_t j = d; j-- > 0;) {
+        double sum = b[j];
+        for (std::size_t m = j + 1; m < d; ++m) sum -= l[m * d + j] * b[m];
+        b[j] = sum / l[j * d + j];
+      }
+      for (std::size_t j = 0; j < d; ++j) to[j] = b[j] + z[(first + i) * d + j];
+    }
+  }
+}
+
+template <class T>
+void Cdc<T>::logits(const double* z, std::size_t rows, double* out, const CancelFlag& cancel) {
+  check_rows(z, true, rows, dim());
+  const std::size_t d = dim(), k = levels_.count(), batch = std::min(batch_rows(Pass::value), rows);
+  if (rows == 0) return;
+  Matrix<T> y = backend_.matrix(batch, d + 1), logits = backend_.matrix(batch, k);
+  std::vector<T> host(batch * k);
+  for (std::size_t first = 0; first < rows; first += batch) {
+    cancel.check();
+    const std::size_t count = std::min(batch, rows - first);
+    backend_.whiten(y.first(count), z + first * d, true,
+                    definition_.cholesky.empty() ? nullptr : definition_.cholesky.data(), nullptr);
+    network_->forward(y.first(count), logits.first(count), Pass::value);
+    backend_.download_matrix(host.data(), logits.first(count));
+    std::copy(host.begin(), host.begin() + static_cast<std::ptrdiff_t>(count * k), out + first * k);
+  }
+}
+
+template <class T>
+SampleStatistics Cdc<T>::sample(const SampleOptions& options, std::size_t rows, double* out, const CancelFlag& cancel,
+                                const Fraction& progress) {
+  const std::size_t d = dim(), batch = std::min(batch_rows(Pass::gradient), std::max<std::size_t>(rows, 1));
+  const std::vector<std::size_t> nodes = node_levels(levels_, options.steps);
+  const double* guide = definition_.cholesky.empty() ? nullptr : definition_.cholesky.data();
+  if (options.start) check_rows(options.start, true, rows, d);
+
+  OuField<T> field;
+  field.evaluate = [&](MatrixView<const T> y, std::size_t level, MatrixView<T> g) { gradient(y, level, g); };
+  if (reference_slope_.inner && levels_.w[levels_.last()] == 0) {
+    field.at_reference = [&](MatrixView<const T> y, MatrixView<T> f) {
+      EpilogueOperands<T> store;
+      store.out[0] = f;
+      backend_.linear({y.data, y.rows, d, y.stride}, reference_slope_, store);
+    };
+  }
+  std::vector<double> host(guide ? batch * d : 0);
+  field.clamp = [&](MatrixView<T> y, double bound) -> std::uint64_t {
+    const MatrixView<T> inner{y.data, y.rows, d, y.stride};
+    if (!guide) return backend_.clamp(inner, bound);
+    backend_.colour(host.data(), y, true, guide);
+    std::uint64_t acted = 0;
+    for (std::size_t i = 0; i < y.rows * d; ++i)
+      if (std::abs(host[i]) > bound) {
+        host[i] = std::copysign(bound, host[i]);
+        ++acted;
+      }
+    if (acted) backend_.whiten(y, host.data(), true, guide, nullptr);
+    return acted;
+  };
+
+  Matrix<T> y = backend_.matrix(batch, d + 1);
+  const std::vector<T> ones(1, T(1));
+  SampleStatistics statistics;
+  for (std::size_t first = 0; first < rows; first += batch) {
+    cancel.check();
+    const std::size_t count = std::min(batch, rows - first);
+    if (options.start) {
+      backend_.whiten(y.first(count), options.start + first * d, true, guide, nullptr);
+    } else {
+      for (std::size_t i = 0; i < count; ++i) backend_.upload(y.view().row(i) + d, ones.data(), sizeof(T));
+      backend_.normals({y.data(), count, d, y.stride()}, options.seed, options.first_row + first, 0, kTagSampleStart);
+    }
+    const SampleStatistics s = integrate_cdc(backend_, field, levels_, options.solver, nodes,
+                                             {options.seed, options.first_row + first}, y.first(count), cancel);
+    statistics.evaluations = s.evaluations;
+    statistics.clamped += s.clamped;
+    if (backend_.has_non_finite(y.first(count)))
+      throw Error("DIVERGED", "the sampler left the finite numbers (rows " + std::to_string(options.first_row + first) +
+                                  " to " + std::to_string(options.first_row + first + count - 1) + ")");
+    backend_.colour(out + first * d, y.first(count), options.to_gaussian, guide);
+    if (progress) progress(static_cast<double>(first + count) / static_cast<double>(rows));
+  }
+  return statistics;
+}
+
+template class Cdc<float>;
+template class Cdc<double>;
+
+}  // namespace sklar

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "integrate/cdc_samplers.hpp"
+#include "model/gaussian.hpp"
+#include "nn/network.hpp"
+
+namespace sklar {
+
+// What a classification-diffusion copula consists of, on the host.
+struct CdcDefinition {
+  ResidualMlpShape network;
+  std::vector<double> times;        // of the levels; see OuLevels
+  std::vector<double> cholesky;     // dim x dim, L of the guide Sigma = L L^T; empty: not guided
+  std::vector<double> correlation;  // dim x dim, of the normal scores; empty: unknown
+};
+
+// Scores and samples. The network sees y = L^-1 z, z = quantile(u); everything about guidance is this change of variables.
+template <class T>
+class Cdc {
+ public:
+  Cdc(Backend<T>& backend, const CdcDefinition& definition, const std::vector<T>& parameters);
+
+  std::size_t dim() const { return definition_.network.inputs; }
+  const OuLevels& levels() const { return levels_; }
+
+  // log c_level(u) up to the model's normaliser; u rows x dim, dense
+  void log_pdf(const double* u, bool from_gaussian, std::size_t rows, std::size_t level, double* out,
+               const CancelFlag& cancel, const Fraction& progress);
+  // G = grad_z log c_level on the Gaussian scale at rows of z, dense
+  void field(const double* z, std::size_t rows, std::size_t level, double* out, const CancelFlag& cancel);
+  // The logits of all levels at rows of z, dense rows x levels
+  void logits(const double* z, std::size_t rows, double* out, const CancelFlag& cancel);
+
+  struct SampleOptions {
+    CdcSolver solver;
+    std::size_t steps;
+    std::uint64_t seed, first_row;
+    bool to_gaussian;
+    const double* start = nullptr;  // rows x dim on the Gaussian scale; null: standard normal draws
+  };
+  SampleStatistics sample(const SampleOptions& options, std::size_t rows, double* out, const CancelFlag& cancel,
+                          const Fraction& progress);
+
+ private:
+  std::size_t batch_rows(Pass pass) const;
+  void gradient(MatrixView<const T> y, std::size_t level, MatrixView<T> g);
+
+  Backend<T>& backend_;
+  CdcDefinition definition_;
+  OuLevels levels_;
+  std::unique_ptr<Network<T>> network_;
+  Buffer<T> parameters_;
+  double half_log_determinant_ = 0;
+  PackedMatrix<T> reference_slope_;  // (L^-1 R L^-T - I) / 2
+  Matrix<T> logits_, cotangent_;
+  Buffer<std::int32_t> level_;
+};
+
+}  // namespace sklar
