@@ -4,7 +4,7 @@
  */
 import path from 'node:path';
 
-import nodeGypBuild = require('node-gyp-build');
+import nodeGypBuild from 'node-gyp-build';
 
 import { SklarError, type SklarErrorCode } from './errors';
 
@@ -177,7 +177,12 @@ export interface NativeAddon {
   normalQuantile(values: Float64Array): Float64Array;
   logNormalCdf(values: Float64Array): Float64Array;
   cholesky(matrix: Float64Array, dim: number): { factor: Float64Array; logDeterminant: number };
-  normalScoresCorrelation(u: Float64Array, rows: number, dim: number, threads: number): NativeJob<Float64Array>;
+  normalScoresCorrelation(
+    u: Float64Array,
+    rows: number,
+    dim: number,
+    threads: number,
+  ): NativeJob<Float64Array>;
   gaussianLogPdf(
     factor: Float64Array,
     x: Float64Array,

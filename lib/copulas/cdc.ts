@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type Matrix, matrix } from '../data/matrix';
 import { splitRows } from '../data/split';
 import { SklarError, expectInteger, expectOneOf } from '../errors';
-import { type ModelDocument, type ModelTensors } from '../model/model-file';
+import { type ModelDocument } from '../model/model-file';
 import {
   type CdcHandle,
   type CdcNativeTrainResult,
@@ -14,11 +14,13 @@ import {
   callNative,
   runJob,
 } from '../native';
-import { packageVersion } from '../version';
 import {
   Copula,
+  type DenseRows,
   type Execution,
+  type ModelContent,
   type ModelInfo,
+  type ModelTensors,
   type RowsInput,
   type RunOptions,
   type SampleOptions,
@@ -46,7 +48,6 @@ export interface TrainProgress {
 
 export const cdcSolvers = ['ab2', 'heun', 'exponential-em', 'published', 'published-noisy'] as const;
 
-const trainingSchema = z.looseObject({});
 const configSchema = z.object({
   network: z.object({
     inputDim: z.int().min(2).max(65536),
@@ -77,7 +78,7 @@ interface Parts {
   correlation: Float64Array | null;
   parameters: RealArray;
   options: unknown;
-  training: unknown;
+  training: Readonly<Record<string, unknown>> | null;
 }
 
 /**
@@ -179,7 +180,12 @@ export class CdcCopula extends Copula {
     };
   }
 
-  protected logPdfRows(x: Float64Array, rows: number, fromGaussian: boolean, run: Execution): Promise<Float64Array> {
+  protected logPdfRows(
+    x: Float64Array,
+    rows: number,
+    fromGaussian: boolean,
+    run: Execution,
+  ): Promise<Float64Array> {
     return runJob((addon) => addon.cdcLogPdf(this.#native(), x, fromGaussian, rows, 0, run.threads), {
       signal: run.signal,
     });
@@ -208,7 +214,11 @@ export class CdcCopula extends Copula {
     const { solver, steps } = this.#solver(options);
     const { values } = await runJob(
       (addon) =>
-        addon.cdcSample(this.#native(), { solver, steps, rows, seed, firstRow, toGaussian, start }, run.threads),
+        addon.cdcSample(
+          this.#native(),
+          { solver, steps, rows, seed, firstRow, toGaussian, start },
+          run.threads,
+        ),
       { signal: run.signal },
     );
     return values;
@@ -237,38 +247,31 @@ export class CdcCopula extends Copula {
     const most = this.levels - 1;
     return {
       solver: chosen,
-      steps: expectInteger(steps ?? most, `steps (the model has ${this.levels} noise levels)`, { min: 1, max: most }),
+      steps: expectInteger(steps ?? most, `steps (the model has ${this.levels} noise levels)`, {
+        min: 1,
+        max: most,
+      }),
     };
   }
 
-  protected toModelFile(): { document: ModelDocument; tensors: ModelTensors } {
+  protected toModelContent(): ModelContent {
     const { network, times, cholesky, correlation, parameters, options, training } = this.#parts;
-    const tensors: ModelTensors = {};
+    const tensors: ModelTensors = new Map();
     for (const { name, offset, rows, columns } of callNative((addon) => addon.cdcSlices(network))) {
-      const length = columns === 0 ? rows : rows * columns;
-      tensors[name] = {
-        shape: columns === 0 ? [rows] : [rows, columns],
-        data: parameters.subarray(offset, offset + length),
-      };
+      const shape = columns === 0 ? [rows] : [rows, columns];
+      tensors.set(name, { shape, data: parameters.subarray(offset, offset + rows * Math.max(columns, 1)) });
     }
     const square = [this.dim, this.dim];
-    if (cholesky) tensors['guide.cholesky'] = { shape: square, data: cholesky };
-    if (correlation) tensors['guide.correlation'] = { shape: square, data: correlation };
+    if (cholesky) tensors.set('guide.cholesky', { shape: square, data: cholesky });
+    if (correlation) tensors.set('guide.correlation', { shape: square, data: correlation });
     return {
-      document: {
-        formatVersion: 1,
-        kind: this.kind,
-        config: {
-          network,
-          times: Array.from(times, (t) => (t === Infinity ? null : t)),
-          guided: cholesky !== null,
-          options,
-        },
-        columns: this.names,
-        margins: null,
-        training,
-        libraryVersion: packageVersion(),
+      config: {
+        network,
+        times: Array.from(times, finiteOrNull),
+        guided: cholesky !== null,
+        options,
       },
+      training,
       tensors,
     };
   }
@@ -291,8 +294,10 @@ export class CdcCopula extends Copula {
 function gatherParameters(network: NetworkShape, tensors: ModelTensors): RealArray {
   const slices = callNative((addon) => addon.cdcSlices(network));
   const last = slices.at(-1)!;
-  const double = tensors[slices[0]!.name]?.data instanceof Float64Array;
-  const parameters = new (double ? Float64Array : Float32Array)(last.offset + last.rows * Math.max(last.columns, 1));
+  const double = tensors.get(slices[0]!.name)?.data instanceof Float64Array;
+  const parameters = new (double ? Float64Array : Float32Array)(
+    last.offset + last.rows * Math.max(last.columns, 1),
+  );
   for (const { name, offset, rows, columns } of slices) {
     const shape = columns === 0 ? [rows] : [rows, columns];
     parameters.set(expectTensor(tensors, name, shape), offset);
@@ -300,14 +305,17 @@ function gatherParameters(network: NetworkShape, tensors: ModelTensors): RealArr
   for (let i = 0; i < parameters.length; i++) {
     if (!Number.isFinite(parameters[i]!)) {
       const slice = slices.findLast(({ offset }) => offset <= i)!;
-      throw new SklarError('ERR_SKLAR_FORMAT', `the tensor "${slice.name}" holds ${parameters[i]} (element ${i - slice.offset})`);
+      throw new SklarError(
+        'ERR_SKLAR_FORMAT',
+        `the tensor "${slice.name}" holds ${parameters[i]} (element ${i - slice.offset})`,
+      );
     }
   }
   return parameters;
 }
 
 function expectTensor(tensors: ModelTensors, name: string, shape: readonly number[]): RealArray {
-  const tensor = tensors[name];
+  const tensor = tensors.get(name);
   if (!tensor) throw new SklarError('ERR_SKLAR_FORMAT', `the model file lacks the tensor "${name}"`);
   if (tensor.shape.length !== shape.length || tensor.shape.some((n, i) => n !== shape[i])) {
     throw new SklarError(
@@ -323,13 +331,20 @@ export function cdcFromFile(document: ModelDocument, tensors: ModelTensors): Cdc
   const parsed = configSchema.safeParse(document.config);
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
-    throw new SklarError('ERR_SKLAR_FORMAT', `the model's config is damaged: ${issue.path.join('.')}: ${issue.message}`);
+    throw new SklarError(
+      'ERR_SKLAR_FORMAT',
+      `the model's config is damaged: ${issue.path.join('.')}: ${issue.message}`,
+    );
   }
   const { network, times, guided, options } = parsed.data;
   const square = [network.inputDim, network.inputDim];
-  const optional = (name: string) => (tensors[name] ? Float64Array.from(expectTensor(tensors, name, square)) : null);
+  const optional = (name: string) =>
+    tensors.has(name) ? Float64Array.from(expectTensor(tensors, name, square)) : null;
   if (times.length !== network.outputDim) {
-    throw new SklarError('ERR_SKLAR_FORMAT', `the model's config has ${times.length} times for ${network.outputDim} outputs`);
+    throw new SklarError(
+      'ERR_SKLAR_FORMAT',
+      `the model's config has ${times.length} times for ${network.outputDim} outputs`,
+    );
   }
   return new CdcCopula({
     network,
@@ -337,7 +352,7 @@ export function cdcFromFile(document: ModelDocument, tensors: ModelTensors): Cdc
     cholesky: guided ? Float64Array.from(expectTensor(tensors, 'guide.cholesky', square)) : null,
     correlation: optional('guide.correlation'),
     parameters: gatherParameters(network, tensors),
-    options: trainingSchema.safeParse(options).data ?? null,
+    options,
     training: document.training,
   });
 }
@@ -355,9 +370,12 @@ export interface PublishedWeightsOptions {
  * A CDC from bare weights under the published state-dict names (`backbone.input_proj.weight`, ...). Sizes are read off
  * the shapes. Published guided networks read z itself; ours read y = L^-1 z, so the input projection becomes W0 L.
  */
-export function cdcFromPublishedWeights(tensors: ModelTensors, options: PublishedWeightsOptions = {}): CdcCopula {
-  const input = tensors['backbone.input_proj.weight'];
-  const head = tensors['classifier_head.weight'];
+export function cdcFromPublishedWeights(
+  tensors: ModelTensors,
+  options: PublishedWeightsOptions = {},
+): CdcCopula {
+  const input = tensors.get('backbone.input_proj.weight');
+  const head = tensors.get('classifier_head.weight');
   if (input?.shape.length !== 2 || head?.shape.length !== 2) {
     throw new SklarError(
       'ERR_SKLAR_FORMAT',
@@ -366,7 +384,7 @@ export function cdcFromPublishedWeights(tensors: ModelTensors, options: Publishe
     );
   }
   let depth = 0;
-  while (tensors[`backbone.resblocks.${depth}.net.0.weight`]) depth++;
+  while (tensors.has(`backbone.resblocks.${depth}.net.0.weight`)) depth++;
   const dim = input.shape[1]!;
   const network: NetworkShape = {
     inputDim: dim,
@@ -376,9 +394,14 @@ export function cdcFromPublishedWeights(tensors: ModelTensors, options: Publishe
     activation: 'published',
   };
   if (depth < 1 || network.outputDim < 3) {
-    throw new SklarError('ERR_SKLAR_FORMAT', `published weights with ${depth} blocks and ${network.outputDim} levels`);
+    throw new SklarError(
+      'ERR_SKLAR_FORMAT',
+      `published weights with ${depth} blocks and ${network.outputDim} levels`,
+    );
   }
-  const times = options.times ? Float64Array.from(options.times) : noiseTimes(network.outputDim, options.referenceTime ?? 3);
+  const times = options.times
+    ? Float64Array.from(options.times)
+    : noiseTimes(network.outputDim, options.referenceTime ?? 3);
   if (times.length !== network.outputDim) {
     throw new SklarError('ERR_SKLAR_SHAPE', `expected ${network.outputDim} times, got ${times.length}`);
   }
@@ -388,7 +411,10 @@ export function cdcFromPublishedWeights(tensors: ModelTensors, options: Publishe
   if (options.correlation) {
     correlation = Float64Array.from(options.correlation);
     if (correlation.length !== dim * dim) {
-      throw new SklarError('ERR_SKLAR_SHAPE', `expected a ${dim} x ${dim} correlation, got ${correlation.length} values`);
+      throw new SklarError(
+        'ERR_SKLAR_SHAPE',
+        `expected a ${dim} x ${dim} correlation, got ${correlation.length} values`,
+      );
     }
     const factor = callNative((addon) => addon.cholesky(correlation!, dim)).factor;
     cholesky = factor;
@@ -407,28 +433,73 @@ export function cdcFromPublishedWeights(tensors: ModelTensors, options: Publishe
 /** Enough noised copies of the validation rows that their mean loss is steadier than its changes. */
 const VALIDATION_ROWS = 8192;
 
+function takeRows(u: DenseRows, indices: Uint32Array): DenseRows {
+  const data = new Float64Array(indices.length * u.columns);
+  indices.forEach((row, i) =>
+    data.set(u.data.subarray(row * u.columns, (row + 1) * u.columns), i * u.columns),
+  );
+  return { data, rows: indices.length, columns: u.columns };
+}
+
+/**
+ * The guide Sigma = (1 - shrinkage) R + shrinkage I as its factor. Unless given, the shrinkage is the one whose Gaussian
+ * copula, estimated from the training rows, scores the validation rows best: nearly singular dependence wants almost
+ * none, few rows in many dimensions a good deal.
+ */
+async function chooseGuide(
+  correlation: Float64Array,
+  training: DenseRows,
+  validation: DenseRows,
+  given: number | undefined,
+  run: Execution,
+): Promise<{ cholesky: Float64Array; shrinkage: number }> {
+  const dim = training.columns;
+  const factor = (r: Float64Array, shrinkage: number) =>
+    callNative((addon) => addon.cholesky(shrink(r, dim, shrinkage), dim)).factor;
+  let best = given ?? Math.max(1e-5, dim / (10 * training.rows));
+  if (given === undefined && validation.rows > 0) {
+    const estimate = await normalScoresCorrelation(training, run);
+    let bestScore = -Infinity;
+    for (const shrinkage of [1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.3]) {
+      const scores = await gaussianScores(estimate, shrinkage, validation, run);
+      const score = scores ? scores.reduce((sum, value) => sum + value, 0) : -Infinity;
+      if (score > bestScore) {
+        bestScore = score;
+        best = shrinkage;
+      }
+    }
+  }
+  return { cholesky: factor(correlation, best), shrinkage: best };
+
+  async function gaussianScores(r: Float64Array, shrinkage: number, rows: DenseRows, to: Execution) {
+    let l: Float64Array;
+    try {
+      l = factor(r, shrinkage);
+    } catch {
+      return null; // singular to rounding: the next larger shrinkage
+    }
+    return runJob((addon) => addon.gaussianLogPdf(l, rows.data, false, rows.rows, dim, to.threads), {
+      signal: to.signal,
+    });
+  }
+}
+
 /** Trains a CDC on pseudo-observations; see `fitCopula`. */
 export async function fitCdc(
-  u: { data: Float64Array; rows: number; columns: number },
+  u: DenseRows,
   options: ResolvedCdcOptions,
   seed: bigint,
   run: Execution,
   onProgress: ((progress: TrainProgress) => void) | undefined,
 ): Promise<CdcCopula> {
   const dim = u.columns;
-  const correlation = await normalScoresCorrelation(u, run);
-  let cholesky: Float64Array | null = null;
-  const shrinkage = options.shrinkage ?? Math.max(1e-5, dim / (10 * u.rows));
-  if (options.guided) {
-    cholesky = callNative((addon) => addon.cholesky(shrink(correlation, dim, shrinkage), dim)).factor;
-  }
-
   const { train, holdout } = splitRows(u.rows, options.validation, seed);
-  const take = (indices: Uint32Array) => {
-    const rows = new Float64Array(indices.length * dim);
-    indices.forEach((row, i) => rows.set(u.data.subarray(row * dim, (row + 1) * dim), i * dim));
-    return rows;
-  };
+  const training = takeRows(u, train);
+  const validation = takeRows(u, holdout);
+  const correlation = await normalScoresCorrelation(u, run);
+  const guide = options.guided
+    ? await chooseGuide(correlation, training, validation, options.shrinkage, run)
+    : null;
   const network: NetworkShape = {
     inputDim: dim,
     hiddenDim: options.hidden,
@@ -444,11 +515,11 @@ export async function fitCdc(
         {
           network,
           times,
-          cholesky,
-          training: take(train),
-          rows: train.length,
-          validation: holdout.length > 0 ? take(holdout) : null,
-          validationRows: holdout.length,
+          cholesky: guide?.cholesky ?? null,
+          training: training.data,
+          rows: training.rows,
+          validation: validation.data,
+          validationRows: validation.rows,
           threads: run.threads,
           steps,
           batch,
@@ -468,7 +539,10 @@ export async function fitCdc(
           },
           validateEvery: options.validateEvery,
           patience: options.patience,
-          validationDraws: Math.max(1, Math.min(64, Math.ceil(VALIDATION_ROWS / Math.max(1, holdout.length)))),
+          validationDraws: Math.max(
+            1,
+            Math.min(64, Math.ceil(VALIDATION_ROWS / Math.max(1, validation.rows))),
+          ),
           reportEvery: Math.max(1, Math.min(100, Math.floor(steps / 100))),
         },
         onEvent,
@@ -481,13 +555,17 @@ export async function fitCdc(
   return new CdcCopula({
     network,
     times,
-    cholesky,
+    cholesky: guide?.cholesky ?? null,
     correlation,
     parameters: result.parameters,
-    options: { ...options, shrinkage: options.guided ? shrinkage : null, referenceTime: finiteOrNull(options.referenceTime) },
+    options: {
+      ...options,
+      shrinkage: guide?.shrinkage ?? null,
+      referenceTime: finiteOrNull(options.referenceTime),
+    },
     training: {
-      rows: train.length,
-      validationRows: holdout.length,
+      rows: training.rows,
+      validationRows: validation.rows,
       seed: seed.toString(),
       steps: result.steps,
       bestStep: result.bestStep,
@@ -522,5 +600,3 @@ function toProgress(report: NativeTrainReport, steps: number, batch: number): Tr
     secondsLeft: perStep * (steps - report.step),
   };
 }
-
-export { configSchema as cdcConfigSchema };

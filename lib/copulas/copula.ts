@@ -4,10 +4,19 @@ import { type Seed, seedWords } from '../data/random';
 import { Table } from '../data/table';
 import { type DeviceName, resolveDevice } from '../devices';
 import { SklarError, describe, expectInteger, expectOneOf } from '../errors';
-import { type ModelDocument, type ModelTensors, writeModelFile } from '../model/model-file';
+import { type ModelDocument, writeModelFile } from '../model/model-file';
+import { type RealArray } from '../native';
+import { packageVersion } from '../version';
 
 /** Copula scale: u in (0, 1). Gaussian scale: z = quantile of the standard normal at u. */
 export type Scale = 'copula' | 'gaussian';
+
+/** Rows as the native code takes them: dense, row-major, double. */
+export interface DenseRows {
+  readonly data: Float64Array;
+  readonly rows: number;
+  readonly columns: number;
+}
 
 /** Rows of numbers: a matrix, a table, or an array of rows. */
 export type RowsInput = Matrix | Table | readonly ArrayLike<number>[];
@@ -56,6 +65,19 @@ export interface ModelInfo {
   training: unknown;
 }
 
+/** The tensors of a model file. */
+export type ModelTensors = Map<string, { shape: readonly number[]; data: RealArray }>;
+
+/** What one kind stores of itself; the rest of the file is the same for all. */
+export interface ModelContent {
+  config: Readonly<Record<string, unknown>>;
+  training: Readonly<Record<string, unknown>> | null;
+  tensors: ModelTensors;
+}
+
+/** Prefix of the tensors of the margins in a model file. */
+export const MARGIN_TENSORS = 'margins.';
+
 /** What the kinds compute; rows are dense and row-major. */
 export interface Execution {
   threads: number;
@@ -79,7 +101,7 @@ export function resolveSeed(seed: Seed): bigint {
 }
 
 /** The rows as doubles, a copy. `dim` is the expected number of columns, if there is one. */
-export function toDense(input: RowsInput, what: string, dim?: number): { data: Float64Array; rows: number; columns: number } {
+export function toDense(input: RowsInput, what: string, dim?: number): DenseRows {
   let m: Matrix;
   if (input instanceof Table) m = input.toMatrix();
   else if (Array.isArray(input)) m = fromRows(input as readonly ArrayLike<number>[]);
@@ -155,7 +177,10 @@ export abstract class Copula implements Disposable {
   }
 
   /** The same rows as `sample`, in batches of at most `batch` (default 65,536), so that memory does not bound them. */
-  async *sampleStream(rows: number, options: SampleOptions & { batch?: number } = {}): AsyncGenerator<Matrix, void> {
+  async *sampleStream(
+    rows: number,
+    options: SampleOptions & { batch?: number } = {},
+  ): AsyncGenerator<Matrix, void> {
     const run = this.#begin(options);
     expectInteger(rows, 'the number of rows', { min: 0 });
     const size = expectInteger(options.batch ?? BATCH_ROWS, 'batch', { min: 1, max: 2 ** 24 });
@@ -166,16 +191,41 @@ export abstract class Copula implements Disposable {
     this.checkSampleOptions(options);
     for (let first = 0; first < rows; first += size) {
       const count = Math.min(size, rows - first);
-      const values = await this.sampleRows(count, seed, BigInt(firstRow + first), scale === 'gaussian', options, run);
+      const values = await this.sampleRows(
+        count,
+        seed,
+        BigInt(firstRow + first),
+        scale === 'gaussian',
+        options,
+        run,
+      );
       options.onProgress?.({ rows, rowsDone: first + count });
-      yield matrix(dtype === 'float64' ? values : toFloat32(values, scale), count, this.dim, this.names ?? undefined);
+      yield matrix(
+        dtype === 'float64' ? values : toFloat32(values, scale),
+        count,
+        this.dim,
+        this.names ?? undefined,
+      );
     }
   }
 
   /** Writes one .safetensors file; the old file stays until the new one is complete. */
   async save(path: string): Promise<void> {
     this.#alive();
-    const { document, tensors } = this.toModelFile();
+    const { config, training, tensors } = this.toModelContent();
+    const margins = this.margins?.toTensors();
+    for (const [name, data] of Object.entries(margins?.tensors ?? {})) {
+      tensors.set(MARGIN_TENSORS + name, { shape: [data.length], data });
+    }
+    const document: ModelDocument = {
+      formatVersion: 1,
+      kind: this.kind,
+      config,
+      columns: this.names,
+      margins: margins?.meta ?? null,
+      training,
+      libraryVersion: packageVersion(),
+    };
     await writeModelFile(path, { document, tensors });
   }
 
@@ -206,7 +256,7 @@ export abstract class Copula implements Disposable {
   ): Promise<Float64Array>;
   /** Options that this kind cannot honour are errors, before any work. */
   protected abstract checkSampleOptions(options: SampleOptions): void;
-  protected abstract toModelFile(): { document: ModelDocument; tensors: ModelTensors };
+  protected abstract toModelContent(): ModelContent;
   protected abstract release(): void;
 
   #alive(): void {

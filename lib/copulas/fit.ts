@@ -34,12 +34,25 @@ const FEWEST_ROWS = 8;
  *   ERR_SKLAR_DIVERGED when the training loss stops being finite; the signal's reason when aborted
  */
 export function fitCopula(u: RowsInput, options: { kind: 'gaussian' } & FitOptions): Promise<GaussianCopula>;
-export function fitCopula(u: RowsInput, options?: { kind?: 'cdc' } & FitOptions & CdcOptions): Promise<CdcCopula>;
+export function fitCopula(
+  u: RowsInput,
+  options?: { kind?: 'cdc' } & FitOptions & CdcOptions,
+): Promise<CdcCopula>;
 export async function fitCopula(
   u: RowsInput,
   options: { kind?: CopulaKind } & FitOptions & CdcOptions = {},
 ): Promise<Copula> {
-  const { kind = 'cdc', seed = 1, names, margins, onProgress, device = 'auto', threads, signal, ...rest } = options;
+  const {
+    kind = 'cdc',
+    seed = 1,
+    names,
+    margins,
+    onProgress,
+    device = 'auto',
+    threads,
+    signal,
+    ...rest
+  } = options;
   expectOneOf<CopulaKind>(kind, 'kind', copulaKinds);
   resolveDevice(device);
   const run = { threads: resolveThreads(threads), signal };
@@ -50,10 +63,16 @@ export async function fitCopula(
   const cdcOptions = kind === 'cdc' ? parseOptions(cdcOptionsSchema, rest, 'option') : null;
   const dense = toDense(u, 'the training rows');
   if (dense.columns < 2) {
-    throw new SklarError('ERR_SKLAR_SHAPE', `expected at least 2 columns to fit a copula, got ${dense.columns}`);
+    throw new SklarError(
+      'ERR_SKLAR_SHAPE',
+      `expected at least 2 columns to fit a copula, got ${dense.columns}`,
+    );
   }
   if (dense.rows < FEWEST_ROWS) {
-    throw new SklarError('ERR_SKLAR_SHAPE', `expected at least ${FEWEST_ROWS} rows to fit a copula, got ${dense.rows}`);
+    throw new SklarError(
+      'ERR_SKLAR_SHAPE',
+      `expected at least ${FEWEST_ROWS} rows to fit a copula, got ${dense.rows}`,
+    );
   }
   const columnNames = names ?? (u instanceof Table ? u.names : 'names' in u ? u.names : undefined);
   if (columnNames && columnNames.length !== dense.columns) {

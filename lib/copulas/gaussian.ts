@@ -1,10 +1,16 @@
-import { z } from 'zod';
-
 import { SklarError } from '../errors';
-import { type ModelDocument, type ModelTensors } from '../model/model-file';
 import { callNative, runJob } from '../native';
-import { packageVersion } from '../version';
-import { Copula, type Execution, type ModelInfo, type RowsInput, type SampleOptions, resolveThreads, toDense } from './copula';
+import {
+  Copula,
+  type DenseRows,
+  type Execution,
+  type ModelContent,
+  type ModelInfo,
+  type RowsInput,
+  type SampleOptions,
+  resolveThreads,
+  toDense,
+} from './copula';
 
 /** (1 - shrinkage) R + shrinkage I: off-diagonal elements of a correlation matrix drawn towards independence. */
 export function shrink(correlation: Float64Array, dim: number, shrinkage: number): Float64Array {
@@ -12,10 +18,7 @@ export function shrink(correlation: Float64Array, dim: number, shrinkage: number
 }
 
 /** Correlation matrix of the normal scores (dim x dim, row-major) of rows on the copula scale. */
-export async function normalScoresCorrelation(
-  u: { data: Float64Array; rows: number; columns: number },
-  run: Execution,
-): Promise<Float64Array> {
+export async function normalScoresCorrelation(u: DenseRows, run: Execution): Promise<Float64Array> {
   return runJob((addon) => addon.normalScoresCorrelation(u.data, u.rows, u.columns, run.threads), {
     signal: run.signal,
   });
@@ -32,13 +35,17 @@ export class GaussianCopula extends Copula {
   /** R, dim x dim, row-major. */
   readonly correlation: Float64Array;
   readonly #factor: Float64Array;
-  readonly #training: unknown;
+  readonly #training: Readonly<Record<string, unknown>> | null;
 
   /**
    * @param correlation dim x dim, row-major, unit diagonal, positive definite
    * @throws SklarError ERR_SKLAR_VALUE when it is not
    */
-  constructor(correlation: Float64Array, dim: number, training: unknown = null) {
+  constructor(
+    correlation: Float64Array,
+    dim: number,
+    training: Readonly<Record<string, unknown>> | null = null,
+  ) {
     super();
     this.dim = dim;
     this.correlation = Float64Array.from(correlation);
@@ -64,7 +71,10 @@ export class GaussianCopula extends Copula {
    *
    * @param u n x dim pseudo-observations
    */
-  static async fit(u: RowsInput, options: { threads?: number; signal?: AbortSignal | undefined } = {}): Promise<GaussianCopula> {
+  static async fit(
+    u: RowsInput,
+    options: { threads?: number; signal?: AbortSignal | undefined } = {},
+  ): Promise<GaussianCopula> {
     const dense = toDense(u, 'the training rows');
     const run = { threads: resolveThreads(options.threads), signal: options.signal };
     const correlation = await normalScoresCorrelation(dense, run);
@@ -92,10 +102,18 @@ export class GaussianCopula extends Copula {
     };
   }
 
-  protected logPdfRows(x: Float64Array, rows: number, fromGaussian: boolean, run: Execution): Promise<Float64Array> {
-    return runJob((addon) => addon.gaussianLogPdf(this.#factor, x, fromGaussian, rows, this.dim, run.threads), {
-      signal: run.signal,
-    });
+  protected logPdfRows(
+    x: Float64Array,
+    rows: number,
+    fromGaussian: boolean,
+    run: Execution,
+  ): Promise<Float64Array> {
+    return runJob(
+      (addon) => addon.gaussianLogPdf(this.#factor, x, fromGaussian, rows, this.dim, run.threads),
+      {
+        signal: run.signal,
+      },
+    );
   }
 
   protected sampleRows(
@@ -114,26 +132,20 @@ export class GaussianCopula extends Copula {
 
   protected checkSampleOptions({ solver, steps, noise }: SampleOptions): void {
     if (solver !== undefined || steps !== undefined || noise !== undefined) {
-      throw new SklarError('ERR_SKLAR_VALUE', 'a gaussian copula is sampled directly: it has no solver, steps or noise');
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        'a gaussian copula is sampled directly: it has no solver, steps or noise',
+      );
     }
   }
 
-  protected toModelFile(): { document: ModelDocument; tensors: ModelTensors } {
+  protected toModelContent(): ModelContent {
     return {
-      document: {
-        formatVersion: 1,
-        kind: this.kind,
-        config: { dim: this.dim },
-        columns: this.names,
-        margins: null,
-        training: this.#training,
-        libraryVersion: packageVersion(),
-      },
-      tensors: { correlation: { shape: [this.dim, this.dim], data: this.correlation } },
+      config: { dim: this.dim },
+      training: this.#training,
+      tensors: new Map([['correlation', { shape: [this.dim, this.dim], data: this.correlation }]]),
     };
   }
-
-  static readonly configSchema = z.object({ dim: z.int().min(2) });
 
   protected release(): void {
     // nothing native is held between calls

@@ -12,7 +12,8 @@ export function parseOptions<S extends z.ZodType>(schema: S, value: unknown, wha
   }
   const name = issue.path.join('.') || what;
   const got = issue.path.reduce<unknown>(
-    (at, key) => (typeof at === 'object' && at !== null ? (at as Record<PropertyKey, unknown>)[key] : undefined),
+    (at, key) =>
+      typeof at === 'object' && at !== null ? (at as Record<PropertyKey, unknown>)[key] : undefined,
     value,
   );
   throw new SklarError('ERR_SKLAR_VALUE', `bad value for ${name}: ${issue.message}, got ${describe(got)}`);

@@ -27,7 +27,8 @@ ResidualMlpShape to_shape(const Napi::Value& value) {
   shape.hidden = to_size(field(o, "hiddenDim"), "hiddenDim");
   shape.depth = to_size(field(o, "depth"), "depth");
   shape.outputs = to_size(field(o, "outputDim"), "outputDim");
-  shape.activation = to_string(field(o, "activation"), "activation") == "published" ? Activation::published : Activation::silu;
+  shape.activation = to_string(field(o, "activation"), "activation") == "published" ? Activation::published
+                                                                                    : Activation::silu;
   for (const std::size_t n : {shape.inputs, shape.hidden, shape.depth, shape.outputs})
     if (n < 1 || n > 65536) throw Error("VALUE", "network: every size must lie between 1 and 65536");
   return shape;
@@ -53,7 +54,8 @@ void with_model(const Model& model, std::size_t threads, Body&& body) {
 }
 
 Fraction to_fraction(const Job::Progress& progress) {
-  return [&progress](double done) { progress([done](Napi::Env env) { return Napi::Number::New(env, done); }); };
+  return
+      [&progress](double done) { progress([done](Napi::Env env) { return Napi::Number::New(env, done); }); };
 }
 
 // cdcSlices(network: NetworkShape): { name: string; offset: number; rows: number; columns: number }[]
@@ -89,48 +91,58 @@ Napi::Value create(const Napi::CallbackInfo& info) {
     const auto last = residual_mlp_slices(d.network).back();
     const std::size_t count = last.offset + Network<float>::slice_size(last);
     const Napi::Value parameters = field(o, "parameters");
-    if (is_array_of<double>(parameters)) model->parameters = to_vector<double>(parameters, "parameters", count);
-    else model->parameters = to_vector<float>(parameters, "parameters", count);
-    const auto bytes = static_cast<std::int64_t>(count * (is_array_of<double>(parameters) ? 8 : 4) + 16 * square);
+    if (is_array_of<double>(parameters))
+      model->parameters = to_vector<double>(parameters, "parameters", count);
+    else
+      model->parameters = to_vector<float>(parameters, "parameters", count);
+    const auto bytes =
+        static_cast<std::int64_t>(count * (is_array_of<double>(parameters) ? 8 : 4) + 16 * square);
     Napi::MemoryManagement::AdjustExternalMemory(info.Env(), bytes);
-    auto external = Napi::External<Handle>::New(info.Env(), new Handle(std::move(model)), [bytes](Napi::Env env, Handle* h) {
-      delete h;
-      Napi::MemoryManagement::AdjustExternalMemory(env, -bytes);
-    });
+    auto external = Napi::External<Handle>::New(info.Env(), new Handle(std::move(model)),
+                                                [bytes](Napi::Env env, Handle* h) {
+                                                  delete h;
+                                                  Napi::MemoryManagement::AdjustExternalMemory(env, -bytes);
+                                                });
     external.TypeTag(&cdc_tag);
     return external;
   });
 }
 
-// cdcLogPdf(handle: CdcHandle, x: Float64Array, fromGaussian: boolean, rows: number, level: number, threads: number,
+// cdcLogPdf(handle: CdcHandle, x: Float64Array, fromGaussian: boolean, rows: number, level: number, threads:
+// number,
 //           onProgress?: (fraction: number) => void): NativeJob<Float64Array>
 Napi::Value log_pdf(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Handle model = to_handle(info[0]);
     const std::size_t rows = to_size(info[3], "rows");
-    return Job::start(info.Env(), info[6],
-                      [model, rows, x = to_vector<double>(info[1], "x", product(rows, model->definition.network.inputs)),
-                       from_gaussian = to_bool(info[2], "fromGaussian"), level = to_size(info[4], "level"),
-                       threads = to_size(info[5], "threads")](const CancelFlag& cancel, const Job::Progress& progress) -> Job::Deliver {
-                        std::vector<double> out(rows);
-                        with_model(*model, threads, [&](auto& cdc) {
-                          cdc.log_pdf(x.data(), from_gaussian, rows, level, out.data(), cancel, to_fraction(progress));
-                        });
-                        return [out = std::move(out)](Napi::Env env) { return to_array(env, out); };
-                      });
+    return Job::start(
+        info.Env(), info[6],
+        [model, rows, x = to_vector<double>(info[1], "x", product(rows, model->definition.network.inputs)),
+         from_gaussian = to_bool(info[2], "fromGaussian"), level = to_size(info[4], "level"),
+         threads = to_size(info[5], "threads")](const CancelFlag& cancel,
+                                                const Job::Progress& progress) -> Job::Deliver {
+          std::vector<double> out(rows);
+          with_model(*model, threads, [&](auto& cdc) {
+            cdc.log_pdf(x.data(), from_gaussian, rows, level, out.data(), cancel, to_fraction(progress));
+          });
+          return [out = std::move(out)](Napi::Env env) { return to_array(env, out); };
+        });
   });
 }
 
-// cdcField(handle: CdcHandle, z: Float64Array, rows: number, level: number, threads: number): NativeJob<Float64Array>
+// cdcField(handle: CdcHandle, z: Float64Array, rows: number, level: number, threads: number):
+// NativeJob<Float64Array>
 Napi::Value cdc_field(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Handle model = to_handle(info[0]);
     const std::size_t rows = to_size(info[2], "rows"), size = product(rows, model->definition.network.inputs);
     return Job::start(info.Env(), info.Env().Undefined(),
-                      [model, rows, size, z = to_vector<double>(info[1], "z", size), level = to_size(info[3], "level"),
-                       threads = to_size(info[4], "threads")](const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
+                      [model, rows, size, z = to_vector<double>(info[1], "z", size),
+                       level = to_size(info[3], "level"), threads = to_size(info[4], "threads")](
+                          const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
                         std::vector<double> out(size);
-                        with_model(*model, threads, [&](auto& cdc) { cdc.field(z.data(), rows, level, out.data(), cancel); });
+                        with_model(*model, threads,
+                                   [&](auto& cdc) { cdc.field(z.data(), rows, level, out.data(), cancel); });
                         return [out = std::move(out)](Napi::Env env) { return to_array(env, out); };
                       });
   });
@@ -141,47 +153,53 @@ Napi::Value logits(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Handle model = to_handle(info[0]);
     const std::size_t rows = to_size(info[2], "rows");
-    return Job::start(info.Env(), info.Env().Undefined(),
-                      [model, rows, z = to_vector<double>(info[1], "z", product(rows, model->definition.network.inputs)),
-                       threads = to_size(info[3], "threads")](const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
-                        std::vector<double> out(product(rows, model->definition.network.outputs));
-                        with_model(*model, threads, [&](auto& cdc) { cdc.logits(z.data(), rows, out.data(), cancel); });
-                        return [out = std::move(out)](Napi::Env env) { return to_array(env, out); };
-                      });
+    return Job::start(
+        info.Env(), info.Env().Undefined(),
+        [model, rows, z = to_vector<double>(info[1], "z", product(rows, model->definition.network.inputs)),
+         threads = to_size(info[3], "threads")](const CancelFlag& cancel,
+                                                const Job::Progress&) -> Job::Deliver {
+          std::vector<double> out(product(rows, model->definition.network.outputs));
+          with_model(*model, threads, [&](auto& cdc) { cdc.logits(z.data(), rows, out.data(), cancel); });
+          return [out = std::move(out)](Napi::Env env) { return to_array(env, out); };
+        });
   });
 }
 
-// cdcSample(handle: CdcHandle, options: { solver: string; steps: number; rows: number; seed: bigint; firstRow: bigint;
-//           toGaussian: boolean; start: Float64Array | null }, threads: number, onProgress?: (fraction: number) => void):
-//           NativeJob<{ values: Float64Array; evaluations: number; clamped: number }>
+// cdcSample(handle: CdcHandle, options: { solver: string; steps: number; rows: number; seed: bigint;
+// firstRow: bigint;
+//           toGaussian: boolean; start: Float64Array | null }, threads: number, onProgress?: (fraction:
+//           number) => void): NativeJob<{ values: Float64Array; evaluations: number; clamped: number }>
 Napi::Value sample(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Handle model = to_handle(info[0]);
     const auto o = info[1].As<Napi::Object>();
     const CdcSolver solver = parse_cdc_solver(to_string(field(o, "solver"), "solver"));
-    const std::size_t rows = to_size(field(o, "rows"), "rows"), size = product(rows, model->definition.network.inputs);
+    const std::size_t rows = to_size(field(o, "rows"), "rows"),
+                      size = product(rows, model->definition.network.inputs);
     const std::size_t steps = to_size(field(o, "steps"), "steps");
-    const std::uint64_t seed = to_uint64(field(o, "seed"), "seed"), first = to_uint64(field(o, "firstRow"), "firstRow");
+    const std::uint64_t seed = to_uint64(field(o, "seed"), "seed"),
+                        first = to_uint64(field(o, "firstRow"), "firstRow");
     const bool to_gaussian = to_bool(field(o, "toGaussian"), "toGaussian");
-    return Job::start(
-        info.Env(), info[3],
-        [=, start = to_vector_or_empty<double>(field(o, "start"), "start", size), threads = to_size(info[2], "threads")](
-            const CancelFlag& cancel, const Job::Progress& progress) -> Job::Deliver {
-          std::vector<double> out(size);
-          SampleStatistics statistics;
-          with_model(*model, threads, [&](auto& cdc) {
-            typename std::decay_t<decltype(cdc)>::SampleOptions options{
-                solver, steps, seed, first, to_gaussian, start.empty() ? nullptr : start.data()};
-            statistics = cdc.sample(options, rows, out.data(), cancel, to_fraction(progress));
-          });
-          return [out = std::move(out), statistics](Napi::Env env) -> Napi::Value {
-            Napi::Object result = Napi::Object::New(env);
-            result.Set("values", to_array(env, out));
-            result.Set("evaluations", static_cast<double>(statistics.evaluations));
-            result.Set("clamped", static_cast<double>(statistics.clamped));
-            return result;
-          };
-        });
+    return Job::start(info.Env(), info[3],
+                      [=, start = to_vector_or_empty<double>(field(o, "start"), "start", size),
+                       threads = to_size(info[2], "threads")](const CancelFlag& cancel,
+                                                              const Job::Progress& progress) -> Job::Deliver {
+                        std::vector<double> out(size);
+                        SampleStatistics statistics;
+                        with_model(*model, threads, [&](auto& cdc) {
+                          typename std::decay_t<decltype(cdc)>::SampleOptions options{
+                              solver, steps,       seed,
+                              first,  to_gaussian, start.empty() ? nullptr : start.data()};
+                          statistics = cdc.sample(options, rows, out.data(), cancel, to_fraction(progress));
+                        });
+                        return [out = std::move(out), statistics](Napi::Env env) -> Napi::Value {
+                          Napi::Object result = Napi::Object::New(env);
+                          result.Set("values", to_array(env, out));
+                          result.Set("evaluations", static_cast<double>(statistics.evaluations));
+                          result.Set("clamped", static_cast<double>(statistics.clamped));
+                          return result;
+                        };
+                      });
   });
 }
 
@@ -226,10 +244,13 @@ Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Pr
   check_rows(in.validation.data(), false, in.validation_rows, d);
   auto whitened = [&](const std::vector<double>& u, std::size_t rows) {
     Matrix<float> y = backend->matrix(std::max<std::size_t>(rows, 1), d + 1);
-    if (rows) backend->whiten(y.first(rows), u.data(), false, in.cholesky.empty() ? nullptr : in.cholesky.data(), nullptr);
+    if (rows)
+      backend->whiten(y.first(rows), u.data(), false, in.cholesky.empty() ? nullptr : in.cholesky.data(),
+                      nullptr);
     return y;
   };
-  const Matrix<float> training = whitened(in.training, in.rows), validation = whitened(in.validation, in.validation_rows);
+  const Matrix<float> training = whitened(in.training, in.rows),
+                      validation = whitened(in.validation, in.validation_rows);
   const auto network = make_residual_mlp<float>(*backend, in.network);
   CdcTrainer<float> trainer(*backend, *network, OuLevels(in.times), in.options,
                             initial_parameters<float>(network->slices(), in.options.seed, true));
@@ -240,7 +261,8 @@ Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Pr
     history.push_back(report);
     progress([report](Napi::Env env) { return to_object(env, report); });
   });
-  return [result, history = std::move(history), parameters = trainer.best_parameters()](Napi::Env env) -> Napi::Value {
+  return [result, history = std::move(history),
+          parameters = trainer.best_parameters()](Napi::Env env) -> Napi::Value {
     Napi::Object o = Napi::Object::New(env);
     o.Set("parameters", to_array(env, parameters));
     o.Set("steps", static_cast<double>(result.steps));
@@ -250,7 +272,8 @@ Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Pr
     o.Set("stepSeconds", result.step_seconds);
     o.Set("stoppedEarly", result.stopped_early);
     Napi::Array list = Napi::Array::New(env, history.size());
-    for (std::size_t i = 0; i < history.size(); ++i) list.Set(static_cast<std::uint32_t>(i), to_object(env, history[i]));
+    for (std::size_t i = 0; i < history.size(); ++i)
+      list.Set(static_cast<std::uint32_t>(i), to_object(env, history[i]));
     o.Set("history", list);
     return o;
   };
@@ -263,11 +286,13 @@ Napi::Value start_training(const Napi::CallbackInfo& info) {
     TrainInput in;
     in.network = to_shape(field(o, "network"));
     in.times = to_vector<double>(field(o, "times"), "times", in.network.outputs);
-    in.cholesky = to_vector_or_empty<double>(field(o, "cholesky"), "cholesky", in.network.inputs * in.network.inputs);
+    in.cholesky =
+        to_vector_or_empty<double>(field(o, "cholesky"), "cholesky", in.network.inputs * in.network.inputs);
     in.rows = to_size(field(o, "rows"), "rows");
     in.validation_rows = to_size(field(o, "validationRows"), "validationRows");
     in.training = to_vector<double>(field(o, "training"), "training", product(in.rows, in.network.inputs));
-    in.validation = to_vector_or_empty<double>(field(o, "validation"), "validation", product(in.validation_rows, in.network.inputs));
+    in.validation = to_vector_or_empty<double>(field(o, "validation"), "validation",
+                                               product(in.validation_rows, in.network.inputs));
     in.threads = to_size(field(o, "threads"), "threads");
     in.options.steps = to_size(field(o, "steps"), "steps");
     in.options.batch = to_size(field(o, "batch"), "batch");
@@ -279,11 +304,13 @@ Napi::Value start_training(const Napi::CallbackInfo& info) {
     in.options.patience = to_size(field(o, "patience"), "patience");
     in.options.validation_draws = to_size(field(o, "validationDraws"), "validationDraws");
     in.options.report_every = to_size(field(o, "reportEvery"), "reportEvery");
-    if (in.rows == 0 || in.options.batch == 0 || in.options.report_every == 0 || in.options.validation_draws == 0)
+    if (in.rows == 0 || in.options.batch == 0 || in.options.report_every == 0 ||
+        in.options.validation_draws == 0)
       throw Error("VALUE", "rows, batch, reportEvery and validationDraws must be at least 1");
-    return Job::start(info.Env(), info[1], [in = std::move(in)](const CancelFlag& cancel, const Job::Progress& progress) {
-      return train(in, cancel, progress);
-    });
+    return Job::start(info.Env(), info[1],
+                      [in = std::move(in)](const CancelFlag& cancel, const Job::Progress& progress) {
+                        return train(in, cancel, progress);
+                      });
   });
 }
 
@@ -307,11 +334,13 @@ Napi::Value training_steps(Napi::Env env, const Napi::Object& o) {
   for (std::uint32_t i = 0; i < batches.Length(); ++i) {
     const auto b = batches.Get(i).As<Napi::Object>();
     const auto shares_in = to_vector<double>(field(b, "shares"), "shares", 4);
-    const LossShares shares{options.cross_entropy_weight, shares_in[0], shares_in[1], shares_in[2], shares_in[3]};
+    const LossShares shares{options.cross_entropy_weight, shares_in[0], shares_in[1], shares_in[2],
+                            shares_in[3]};
     const auto x0 = to_vector<T>(field(b, "x0"), "x0", product(options.batch, d));
     const auto noise = to_vector<T>(field(b, "noise"), "noise", product(options.batch, d));
     const auto level = to_vector<std::int32_t>(field(b, "level"), "level", options.batch);
-    trainer.objective().set_batch(x0.data(), noise.data(), level.data(), to_size(field(b, "active"), "active"), shares);
+    trainer.objective().set_batch(x0.data(), noise.data(), level.data(),
+                                  to_size(field(b, "active"), "active"), shares);
     trainer.differentiate();
     trainer.optimise();
     const TrainState state = trainer.state();

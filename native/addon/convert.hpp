@@ -10,8 +10,8 @@
 
 #include "core/error.hpp"
 
-// Arguments in, results out. lib/native.ts is the only caller and has validated everything; what is checked here is what
-// would crash or corrupt memory.
+// Arguments in, results out. lib/native.ts is the only caller and has validated everything; what is checked
+// here is what would crash or corrupt memory.
 namespace sklar::addon {
 
 inline Napi::Value field(const Napi::Object& object, const char* name) { return object.Get(name); }
@@ -19,7 +19,8 @@ inline Napi::Value field(const Napi::Object& object, const char* name) { return 
 inline std::size_t to_size(const Napi::Value& value, const char* name) {
   if (value.IsNumber()) {
     const double number = value.As<Napi::Number>().DoubleValue();
-    if (number >= 0 && number <= 9007199254740991.0 && number == std::floor(number)) return static_cast<std::size_t>(number);
+    if (number >= 0 && number <= 9007199254740991.0 && number == std::floor(number))
+      return static_cast<std::size_t>(number);
   }
   throw Error("VALUE", std::string("expected a non-negative integer for ") + name);
 }
@@ -50,9 +51,12 @@ inline std::uint64_t to_uint64(const Napi::Value& value, const char* name) {
 
 template <class U>
 constexpr napi_typedarray_type array_type() {
-  if constexpr (std::is_same_v<U, float>) return napi_float32_array;
-  else if constexpr (std::is_same_v<U, double>) return napi_float64_array;
-  else return napi_int32_array;
+  if constexpr (std::is_same_v<U, float>)
+    return napi_float32_array;
+  else if constexpr (std::is_same_v<U, double>)
+    return napi_float64_array;
+  else
+    return napi_int32_array;
 }
 
 template <class U>
@@ -60,10 +64,12 @@ bool is_array_of(const Napi::Value& value) {
   return value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == array_type<U>();
 }
 
-// A copy, since the caller may change or transfer the buffer while a job runs. size: expected, or npos for any.
+// A copy, since the caller may change or transfer the buffer while a job runs. size: expected, or npos for
+// any.
 template <class U>
 std::vector<U> to_vector(const Napi::Value& value, const char* name, std::size_t size = std::string::npos) {
-  if (!is_array_of<U>(value)) throw Error("VALUE", std::string("expected a typed array of the right kind for ") + name);
+  if (!is_array_of<U>(value))
+    throw Error("VALUE", std::string("expected a typed array of the right kind for ") + name);
   const auto array = value.As<Napi::TypedArrayOf<U>>();
   if (size != std::string::npos && array.ElementLength() != size)
     throw Error("SHAPE", "expected " + std::to_string(size) + " values for " + name + ", got " +
@@ -72,7 +78,8 @@ std::vector<U> to_vector(const Napi::Value& value, const char* name, std::size_t
 }
 
 template <class U>
-std::vector<U> to_vector_or_empty(const Napi::Value& value, const char* name, std::size_t size = std::string::npos) {
+std::vector<U> to_vector_or_empty(const Napi::Value& value, const char* name,
+                                  std::size_t size = std::string::npos) {
   if (value.IsNull() || value.IsUndefined()) return {};
   return to_vector<U>(value, name, size);
 }

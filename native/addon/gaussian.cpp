@@ -29,13 +29,15 @@ Napi::Value cholesky_factor(const Napi::CallbackInfo& info) {
   });
 }
 
-// normalScoresCorrelation(u: Float64Array, rows: number, dim: number, threads: number): NativeJob<Float64Array>
+// normalScoresCorrelation(u: Float64Array, rows: number, dim: number, threads: number):
+// NativeJob<Float64Array>
 Napi::Value correlation(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const std::size_t rows = to_size(info[1], "rows"), dim = to_size(info[2], "dim"), threads = to_size(info[3], "threads");
+    const std::size_t rows = to_size(info[1], "rows"), dim = to_size(info[2], "dim"),
+                      threads = to_size(info[3], "threads");
     return Job::start(info.Env(), info.Env().Undefined(),
-                      [u = to_vector<double>(info[0], "u", product(rows, dim)), rows, dim,
-                       threads](const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
+                      [u = to_vector<double>(info[0], "u", product(rows, dim)), rows, dim, threads](
+                          const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
                         auto r = normal_scores_correlation(threads, u.data(), rows, dim, cancel);
                         return [r = std::move(r)](Napi::Env env) { return to_array(env, r); };
                       });
@@ -46,28 +48,31 @@ Napi::Value correlation(const Napi::CallbackInfo& info) {
 //                threads: number): NativeJob<Float64Array>
 Napi::Value log_pdf(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const std::size_t rows = to_size(info[3], "rows"), dim = to_size(info[4], "dim"), threads = to_size(info[5], "threads");
-    return Job::start(
-        info.Env(), info.Env().Undefined(),
-        [l = to_vector<double>(info[0], "factor", product(dim, dim)), x = to_vector<double>(info[1], "x", product(rows, dim)),
-         from_gaussian = to_bool(info[2], "fromGaussian"), rows, dim,
-         threads](const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
-          std::vector<double> out(rows);
-          gaussian_log_pdf(threads, l, x.data(), from_gaussian, rows, dim, out.data(), cancel);
-          return [out = std::move(out)](Napi::Env env) { return to_array(env, out); };
-        });
+    const std::size_t rows = to_size(info[3], "rows"), dim = to_size(info[4], "dim"),
+                      threads = to_size(info[5], "threads");
+    return Job::start(info.Env(), info.Env().Undefined(),
+                      [l = to_vector<double>(info[0], "factor", product(dim, dim)),
+                       x = to_vector<double>(info[1], "x", product(rows, dim)),
+                       from_gaussian = to_bool(info[2], "fromGaussian"), rows, dim,
+                       threads](const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
+                        std::vector<double> out(rows);
+                        gaussian_log_pdf(threads, l, x.data(), from_gaussian, rows, dim, out.data(), cancel);
+                        return [out = std::move(out)](Napi::Env env) { return to_array(env, out); };
+                      });
   });
 }
 
-// gaussianSample(factor: Float64Array, dim: number, rows: number, seed: bigint, firstRow: bigint, toGaussian: boolean,
+// gaussianSample(factor: Float64Array, dim: number, rows: number, seed: bigint, firstRow: bigint, toGaussian:
+// boolean,
 //                threads: number): NativeJob<Float64Array>
 Napi::Value sample(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const std::size_t dim = to_size(info[1], "dim"), rows = to_size(info[2], "rows"), threads = to_size(info[6], "threads");
+    const std::size_t dim = to_size(info[1], "dim"), rows = to_size(info[2], "rows"),
+                      threads = to_size(info[6], "threads");
     return Job::start(info.Env(), info.Env().Undefined(),
-                      [l = to_vector<double>(info[0], "factor", product(dim, dim)), dim, rows, size = product(rows, dim),
-                       seed = to_uint64(info[3], "seed"), first = to_uint64(info[4], "firstRow"),
-                       to_gaussian = to_bool(info[5], "toGaussian"),
+                      [l = to_vector<double>(info[0], "factor", product(dim, dim)), dim, rows,
+                       size = product(rows, dim), seed = to_uint64(info[3], "seed"),
+                       first = to_uint64(info[4], "firstRow"), to_gaussian = to_bool(info[5], "toGaussian"),
                        threads](const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
                         std::vector<double> out(size);
                         gaussian_sample(threads, l, dim, rows, seed, first, to_gaussian, out.data(), cancel);

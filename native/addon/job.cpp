@@ -139,8 +139,8 @@ Napi::Object Job::start(Napi::Env env, const Napi::Value& on_report, Work work) 
   if (on_report.IsFunction()) state->on_report = Napi::Persistent(on_report.As<Napi::Function>());
   auto* context = new Shared(state);
   const napi_status status =
-      napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "sklar job"), 0, 1, context, finalise,
-                                      context, on_call, &state->calls);
+      napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "sklar job"), 0, 1,
+                                      context, finalise, context, on_call, &state->calls);
   if (status != napi_ok) {
     delete context;
     throw Napi::Error::New(env);
@@ -155,7 +155,8 @@ Napi::Object Job::start(Napi::Env env, const Napi::Value& on_report, Work work) 
   }
   Napi::Object handle = Napi::Object::New(env);
   handle.Set("promise", state->deferred.Promise());
-  handle.Set("cancel", Napi::Function::New(env, [weak = std::weak_ptr<State>(state)](const Napi::CallbackInfo&) {
+  handle.Set("cancel",
+             Napi::Function::New(env, [weak = std::weak_ptr<State>(state)](const Napi::CallbackInfo&) {
                if (const Shared alive = weak.lock()) alive->cancel.cancel();
              }));
   return handle;

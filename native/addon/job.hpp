@@ -10,16 +10,17 @@
 
 namespace sklar::addon {
 
-// Work that runs on a thread of its own and settles a promise. The thread pool of libuv stays free, so file and network
-// calls of the process go on while a model trains.
+// Work that runs on a thread of its own and settles a promise. The thread pool of libuv stays free, so file
+// and network calls of the process go on while a model trains.
 class Job {
  public:
-  using Deliver = std::function<Napi::Value(Napi::Env)>;                 // makes the result, on the JavaScript thread
-  using Progress = std::function<void(std::function<Napi::Value(Napi::Env)>)>;  // latest report wins, never blocks
+  using Deliver = std::function<Napi::Value(Napi::Env)>;  // makes the result, on the JavaScript thread
+  using Progress =
+      std::function<void(std::function<Napi::Value(Napi::Env)>)>;  // latest report wins, never blocks
   using Work = std::function<Deliver(const CancelFlag&, const Progress&)>;
 
-  // { promise: Promise<T>, cancel(): void }; on_report (or undefined) is called with every report that Progress passes on.
-  // The promise rejects with an Error whose `code` is ERR_SKLAR_*.
+  // { promise: Promise<T>, cancel(): void }; on_report (or undefined) is called with every report that
+  // Progress passes on. The promise rejects with an Error whose `code` is ERR_SKLAR_*.
   static Napi::Object start(Napi::Env env, const Napi::Value& on_report, Work work);
 };
 

@@ -25,26 +25,33 @@ void Backend<T>::upload_matrix(MatrixView<T> to, const T* host) {
 
 template <class T>
 void Backend<T>::download_matrix(T* host, MatrixView<const T> from) {
-  for (std::size_t i = 0; i < from.rows; ++i) download(host + i * from.columns, from.row(i), from.columns * sizeof(T));
+  for (std::size_t i = 0; i < from.rows; ++i)
+    download(host + i * from.columns, from.row(i), from.columns * sizeof(T));
 }
 
 template <class T>
-void Backend<T>::pack(PackedMatrix<T>& to, const T* w, std::size_t stride, std::size_t inner, std::size_t columns,
-                      Orientation orientation) {
-  expect(w && stride >= (orientation == Orientation::as_is ? columns : inner), "pack", "stride shorter than a row");
+void Backend<T>::pack(PackedMatrix<T>& to, const T* w, std::size_t stride, std::size_t inner,
+                      std::size_t columns, Orientation orientation) {
+  expect(w && stride >= (orientation == Orientation::as_is ? columns : inner), "pack",
+         "stride shorter than a row");
   to.inner = inner;
   to.columns = columns;
   pack_impl(to, w, stride, orientation);
 }
 
 template <class T>
-void Backend<T>::linear(MatrixView<const T> x, const PackedMatrix<T>& b, const EpilogueOperands<T>& epilogue) {
+void Backend<T>::linear(MatrixView<const T> x, const PackedMatrix<T>& b,
+                        const EpilogueOperands<T>& epilogue) {
   expect(x.data && x.columns == b.inner, "linear", "columns of x differ from rows of B");
   expect(same_shape<T>(epilogue.out[0], x.rows, b.columns), "linear", "output does not fit the product");
   for (const auto& in : epilogue.in)
-    if (in.data) expect(same_shape<T>(in, x.rows, b.columns) && in.stride == epilogue.out[0].stride, "linear", "epilogue input");
+    if (in.data)
+      expect(same_shape<T>(in, x.rows, b.columns) && in.stride == epilogue.out[0].stride, "linear",
+             "epilogue input");
   for (const auto& out : epilogue.out)
-    if (out.data) expect(same_shape<T>(out, x.rows, b.columns) && out.stride == epilogue.out[0].stride, "linear", "epilogue output");
+    if (out.data)
+      expect(same_shape<T>(out, x.rows, b.columns) && out.stride == epilogue.out[0].stride, "linear",
+             "epilogue output");
   if (x.rows) linear_impl(x, b, epilogue);
 }
 
@@ -55,8 +62,8 @@ void Backend<T>::outer(std::span<const OuterProduct<T>> products) {
     for (int s = 0; s < p.segments; ++s) {
       const auto& segment = p.segment[s];
       expect(segment.a.rows == segment.b.rows, "outer", "rows of a and b differ");
-      expect(segment.a.columns == p.segment[0].a.columns && segment.b.columns == p.segment[0].b.columns, "outer",
-             "segments of different shape");
+      expect(segment.a.columns == p.segment[0].a.columns && segment.b.columns == p.segment[0].b.columns,
+             "outer", "segments of different shape");
     }
     expect(p.c && p.c_stride >= p.segment[0].b.columns, "outer", "output stride");
   }
@@ -66,15 +73,16 @@ void Backend<T>::outer(std::span<const OuterProduct<T>> products) {
 template <class T>
 void Backend<T>::draw_batch(const BatchDraw<T>& draw) {
   const std::size_t columns = draw.data.columns;
-  expect(draw.data.rows > 0 && draw.x.columns == columns + 1 && same_shape<T>(draw.noise, draw.x.rows, columns),
-         "draw_batch", "x needs the columns of the data and one more");
+  expect(
+      draw.data.rows > 0 && draw.x.columns == columns + 1 && same_shape<T>(draw.noise, draw.x.rows, columns),
+      "draw_batch", "x needs the columns of the data and one more");
   expect(draw.active <= draw.x.rows && draw.levels.count >= 3, "draw_batch", "levels");
   draw_batch_impl(draw);
 }
 
 template <class T>
-void Backend<T>::perturb(MatrixView<T> x, MatrixView<const T> x0, MatrixView<const T> noise, const std::int32_t* level,
-                         const Levels<T>& levels) {
+void Backend<T>::perturb(MatrixView<T> x, MatrixView<const T> x0, MatrixView<const T> noise,
+                         const std::int32_t* level, const Levels<T>& levels) {
   expect(x.columns == x0.columns + 1 && same_shape<T>(x0, x.rows, x0.columns) &&
              same_shape<T>(noise, x.rows, x0.columns),
          "perturb", "x needs the columns of the rows and one more");
@@ -84,10 +92,13 @@ void Backend<T>::perturb(MatrixView<T> x, MatrixView<const T> x0, MatrixView<con
 template <class T>
 void Backend<T>::classifier_loss(const ClassifierLoss<T>& loss) {
   const std::size_t rows = loss.logits.rows, dim = loss.noise.columns;
-  expect(loss.logits.columns == loss.levels.count && same_shape<T>(loss.logit_adjoint, rows, loss.levels.count),
-         "classifier_loss", "logits");
-  expect(same_shape<T>(loss.x, rows, dim + 1) && same_shape<T>(loss.noise, rows, dim), "classifier_loss", "x or noise");
-  expect(same_shape<T>(loss.gradient, loss.active, dim) && same_shape<T>(loss.gradient_adjoint, loss.active, dim + 1),
+  expect(
+      loss.logits.columns == loss.levels.count && same_shape<T>(loss.logit_adjoint, rows, loss.levels.count),
+      "classifier_loss", "logits");
+  expect(same_shape<T>(loss.x, rows, dim + 1) && same_shape<T>(loss.noise, rows, dim), "classifier_loss",
+         "x or noise");
+  expect(same_shape<T>(loss.gradient, loss.active, dim) &&
+             same_shape<T>(loss.gradient_adjoint, loss.active, dim + 1),
          "classifier_loss", "gradient");
   classifier_loss_impl(loss);
 }
@@ -95,7 +106,8 @@ void Backend<T>::classifier_loss(const ClassifierLoss<T>& loss) {
 template <class T>
 void Backend<T>::advance(const Advance<T>& step) {
   for (auto m : {step.g, step.h})
-    if (m.data) expect(same_shape<T>(m, step.z.rows, m.columns) && m.columns <= step.z.columns, "advance", "fields");
+    if (m.data)
+      expect(same_shape<T>(m, step.z.rows, m.columns) && m.columns <= step.z.columns, "advance", "fields");
   advance_impl(step);
 }
 

@@ -8,10 +8,10 @@
 #include "backend/epilogue.hpp"
 #include "backend/state.h"
 
-// The compute contract. Models, training and integrators are written once over these operations; the CPU fulfils them in
-// backend/cpu, CUDA in backend/cuda. Operations are as coarse as a layer: each matrix product carries its elementwise
-// epilogue. All pointers are backend memory unless a name says host. The public functions check shapes; the virtual ones
-// trust them.
+// The compute contract. Models, training and integrators are written once over these operations; the CPU
+// fulfils them in backend/cpu, CUDA in backend/cuda. Operations are as coarse as a layer: each matrix product
+// carries its elementwise epilogue. All pointers are backend memory unless a name says host. The public
+// functions check shapes; the virtual ones trust them.
 namespace sklar {
 
 // A matrix ready to be the right factor of `linear`: B (inner x columns), in the backend's own layout.
@@ -54,14 +54,16 @@ struct Levels {
   const T* sigma = nullptr;
 };
 
-// How a batch of (row, level, noise) is drawn for step `state->step` from `data` (columns of it, then a column of ones).
+// How a batch of (row, level, noise) is drawn for step `state->step` from `data` (columns of it, then a
+// column of ones).
 template <class T>
 struct BatchDraw {
   const TrainState* state = nullptr;
   std::uint64_t seed = 0;
   MatrixView<const T> data;
   Levels<T> levels;
-  std::size_t active = 0;  // rows [0, active) take levels 1..K-2 in turn, the others 0 and K-1; == rows: all levels, independent
+  std::size_t active = 0;  // rows [0, active) take levels 1..K-2 in turn, the others 0 and K-1; == rows: all
+                           // levels, independent
   MatrixView<T> noise;
   MatrixView<T> x;  // noised rows, followed by the column of ones
   std::int32_t* level = nullptr;
@@ -70,29 +72,30 @@ struct BatchDraw {
 template <class T>
 struct ClassifierLoss {
   MatrixView<const T> logits;
-  MatrixView<const T> gradient;  // G = d(logit_level - logit_last)/dx, of the first `active` rows; zero for the others
+  MatrixView<const T>
+      gradient;  // G = d(logit_level - logit_last)/dx, of the first `active` rows; zero for the others
   MatrixView<const T> x, noise;
   const std::int32_t* level = nullptr;
   Levels<T> levels;
   const T* covariance = nullptr;  // S of the reference Gaussian (d x d, dense), or null for the identity
   std::size_t active = 0;
-  double cross_entropy_weight = 0;        // lambda_CE
-  double active_row_weight = 0;           // share of one active row in the mean of the cross entropy
-  double passive_row_weight = 0;          // the same for the other rows
-  double active_error_weight = 0;         // share of one active row in the mean of the squared error
-  double passive_error_weight = 0;        // the same for the other rows
-  MatrixView<T> logit_adjoint;            // d loss / d logits
-  MatrixView<T> gradient_adjoint;         // r = d loss / d G, of the active rows
-  MatrixView<T> denoised;                 // predicted noise sigma (x - S G); may be empty
-  double* row_losses = nullptr;           // 2 x rows of scratch: cross entropy and squared error of each row, weighted
-  TrainState* state = nullptr;            // receives cross_entropy and squared_error
+  double cross_entropy_weight = 0;  // lambda_CE
+  double active_row_weight = 0;     // share of one active row in the mean of the cross entropy
+  double passive_row_weight = 0;    // the same for the other rows
+  double active_error_weight = 0;   // share of one active row in the mean of the squared error
+  double passive_error_weight = 0;  // the same for the other rows
+  MatrixView<T> logit_adjoint;      // d loss / d logits
+  MatrixView<T> gradient_adjoint;   // r = d loss / d G, of the active rows
+  MatrixView<T> denoised;           // predicted noise sigma (x - S G); may be empty
+  double* row_losses = nullptr;  // 2 x rows of scratch: cross entropy and squared error of each row, weighted
+  TrainState* state = nullptr;   // receives cross_entropy and squared_error
 };
 
 struct AdamOptions {
   LearningRate rate;
   double beta1, beta2, epsilon;
-  double clip_norm;   // of the whole gradient; 0: none
-  double ema_decay;   // 0: no average. The decay warms up: min(ema_decay, (1 + step) / (10 + step)).
+  double clip_norm;  // of the whole gradient; 0: none
+  double ema_decay;  // 0: no average. The decay warms up: min(ema_decay, (1 + step) / (10 + step)).
 };
 
 // z <- a z + b g + c h + s noise, noise standard normal, drawn for (first_row + row, step)
@@ -122,7 +125,7 @@ class Backend : public Memory {
   virtual void download(void* host, const void* from, std::size_t bytes) = 0;
   virtual void copy(void* to, const void* from, std::size_t bytes) = 0;
   virtual void clear(void* p, std::size_t bytes) = 0;
-  void upload_matrix(MatrixView<T> to, const T* host);      // dense on the host
+  void upload_matrix(MatrixView<T> to, const T* host);  // dense on the host
   void download_matrix(T* host, MatrixView<const T> from);
 
   // B = w (inner x columns) or w^T; w has `stride` elements a row
@@ -142,7 +145,8 @@ class Backend : public Memory {
   // cotangent[i] = e_level(i) - e_last, zero where level is last
   virtual void level_cotangent(MatrixView<T> cotangent, const std::int32_t* level) = 0;
   void classifier_loss(const ClassifierLoss<T>& loss);
-  // one step on everything at once: gradient norm, clipping, Adam, the running average; state->step goes up by one
+  // one step on everything at once: gradient norm, clipping, Adam, the running average; state->step goes up
+  // by one
   virtual void adam(T* parameters, const T* gradient, T* m, T* v, T* average, std::size_t count,
                     const AdamOptions& options, TrainState* state) = 0;
 
@@ -152,8 +156,9 @@ class Backend : public Memory {
   // coordinates of z beyond +-bound are set to it; returns how many
   virtual std::uint64_t clamp(MatrixView<T> z, double bound) = 0;
 
-  // Rows of pseudo-observations (double, dense) to the Gaussian scale, z = quantile(u) or, with from_gaussian, z = u,
-  // then y = L^-1 z (L lower triangular, dense; null: y = z), a column of ones appended to y. quadratic, if not null:
+  // Rows of pseudo-observations (double, dense) to the Gaussian scale, z = quantile(u) or, with
+  // from_gaussian, z = u, then y = L^-1 z (L lower triangular, dense; null: y = z), a column of ones appended
+  // to y. quadratic, if not null:
   // (|z|^2 - |y|^2) / 2 of each row.
   virtual void whiten(MatrixView<T> y, const double* u, bool from_gaussian, const double* cholesky,
                       double* quadratic) = 0;
@@ -167,7 +172,8 @@ class Backend : public Memory {
 
  protected:
   virtual void pack_impl(PackedMatrix<T>& to, const T* w, std::size_t stride, Orientation orientation) = 0;
-  virtual void linear_impl(MatrixView<const T> x, const PackedMatrix<T>& b, const EpilogueOperands<T>& epilogue) = 0;
+  virtual void linear_impl(MatrixView<const T> x, const PackedMatrix<T>& b,
+                           const EpilogueOperands<T>& epilogue) = 0;
   virtual void outer_impl(std::span<const OuterProduct<T>> products) = 0;
   virtual void draw_batch_impl(const BatchDraw<T>& draw) = 0;
   virtual void perturb_impl(MatrixView<T> x, MatrixView<const T> x0, MatrixView<const T> noise,
@@ -179,6 +185,5 @@ class Backend : public Memory {
 // threads 0: one for each processor
 template <class T>
 std::unique_ptr<Backend<T>> make_cpu_backend(std::size_t threads);
-
 
 }  // namespace sklar

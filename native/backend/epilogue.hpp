@@ -3,9 +3,10 @@
 namespace sklar {
 
 // What happens to a tile of the product x W (+ bias) before it is stored. Names follow the four passes of
-// docs/mathematics.md, "second-order training": a and z are the inputs of the inner and outer activation of a block,
-// f' f'' and s' s'' their derivatives, (p, h) the values, mu nu lambda kappa the first adjoints, dotted letters tangents,
-// M N Lambda the second adjoints. For ReLU the derivative is read off p > 0 and f'' is zero.
+// docs/mathematics.md, "second-order training": a and z are the inputs of the inner and outer activation of a
+// block, f' f'' and s' s'' their derivatives, (p, h) the values, mu nu lambda kappa the first adjoints,
+// dotted letters tangents, M N Lambda the second adjoints. For ReLU the derivative is read off p > 0 and f''
+// is zero.
 enum class Epilogue : int {
   store,                 // out0 = acc + bias
   inner_relu,            // out0 = p
@@ -23,13 +24,13 @@ enum class Epilogue : int {
   bottom_adjoint,        // in0 = mu; out0 = lambda
   inner_tangent_relu,    // in0 = p; out0 = p-dot
   inner_tangent_silu,    // in0 = f', in1 = f'', in2 = kappa; out0 = p-dot, out1 = f'' a-dot kappa
-  outer_tangent,         // in0 = h-dot, in1 = s', in2 = s'', in3 = lambda; out0 = h'-dot, out1 = s'' z-dot lambda
-  top_second,            // in0 = s', in1 = s'' z-dot lambda; out0 = M
-  inner_second_relu,     // in0 = p; out0 = N
-  inner_second_silu,     // in0 = f', in1 = f'' a-dot kappa; out0 = N
-  outer_second,          // in0 = M, in1 = s' below, in2 = s'' z-dot lambda below; out0 = M below
-  bottom_second,         // in0 = M; out0 = Lambda
-  accumulate,            // in0 = c; out0 = c + acc
+  outer_tangent,  // in0 = h-dot, in1 = s', in2 = s'', in3 = lambda; out0 = h'-dot, out1 = s'' z-dot lambda
+  top_second,     // in0 = s', in1 = s'' z-dot lambda; out0 = M
+  inner_second_relu,  // in0 = p; out0 = N
+  inner_second_silu,  // in0 = f', in1 = f'' a-dot kappa; out0 = N
+  outer_second,       // in0 = M, in1 = s' below, in2 = s'' z-dot lambda below; out0 = M below
+  bottom_second,      // in0 = M; out0 = Lambda
+  accumulate,         // in0 = c; out0 = c + acc
   count
 };
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// What changes from step to step of a training run. It lives in backend memory, so that a step can be recorded once and
-// replayed without the host.
+// What changes from step to step of a training run. It lives in backend memory, so that a step can be
+// recorded once and replayed without the host.
 
 #include <math.h>
 #include <stdint.h>
@@ -15,11 +15,11 @@
 namespace sklar {
 
 struct TrainState {
-  uint64_t step;            // steps done
-  double cross_entropy;     // of the last step's batch
-  double squared_error;     // of the last step's batch
-  double gradient_norm;     // before clipping
-  double learning_rate;     // of the last step
+  uint64_t step;         // steps done
+  double cross_entropy;  // of the last step's batch
+  double squared_error;  // of the last step's batch
+  double gradient_norm;  // before clipping
+  double learning_rate;  // of the last step
 };
 
 // Linear warm-up to `peak`, then half a cosine down to `final_fraction * peak` at `total` steps.
@@ -34,7 +34,8 @@ SKLAR_STATE_HD double learning_rate_at(const LearningRate& rate, uint64_t step) 
   if (step < rate.warmup) return rate.peak * static_cast<double>(step + 1) / static_cast<double>(rate.warmup);
   if (step >= rate.total || rate.total <= rate.warmup) return rate.peak * rate.final_fraction;
   const double done = static_cast<double>(step - rate.warmup) / static_cast<double>(rate.total - rate.warmup);
-  return rate.peak * (rate.final_fraction + (1 - rate.final_fraction) * 0.5 * (1 + cos(3.14159265358979323846 * done)));
+  return rate.peak *
+         (rate.final_fraction + (1 - rate.final_fraction) * 0.5 * (1 + cos(3.14159265358979323846 * done)));
 }
 
 }  // namespace sklar

@@ -4,7 +4,8 @@
 
 namespace sklar {
 
-// A row-major matrix in backend memory that somebody else owns. `stride` is the distance between rows in elements.
+// A row-major matrix in backend memory that somebody else owns. `stride` is the distance between rows in
+// elements.
 template <class T>
 struct MatrixView {
   T* data = nullptr;
@@ -20,8 +21,8 @@ struct MatrixView {
   T* row(std::size_t r) const { return data + r * stride; }
 };
 
-// Row strides are whole cache lines, and an odd number of them, so that the rows of a power-of-two width do not all
-// fall into the same cache sets.
+// Row strides are whole cache lines, and an odd number of them, so that the rows of a power-of-two width do
+// not all fall into the same cache sets.
 template <class T>
 constexpr std::size_t padded_stride(std::size_t columns) {
   constexpr std::size_t line = 16;

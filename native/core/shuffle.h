@@ -1,7 +1,7 @@
 #pragma once
 
-// A random permutation of 0..n-1 that stores nothing: a Feistel network on the next even number of bits, walked along its
-// cycle until it lands below n. The batches of an epoch are its consecutive values.
+// A random permutation of 0..n-1 that stores nothing: a Feistel network on the next even number of bits,
+// walked along its cycle until it lands below n. The batches of an epoch are its consecutive values.
 
 #include "core/philox.h"
 

@@ -7,7 +7,8 @@
 namespace sklar {
 namespace {
 
-// Rounds follow one another within microseconds while a job runs: look for the next one a while before sleeping.
+// Rounds follow one another within microseconds while a job runs: look for the next one a while before
+// sleeping.
 constexpr int spins_before_sleep = 4000;
 
 void relax() {
@@ -54,7 +55,8 @@ void ThreadPool::dispatch(std::size_t tasks, Call call, void* body) {
   round_.fetch_add(1, std::memory_order_release);
   round_.notify_all();
   drain(0);
-  for (std::uint32_t left; (left = busy_.load(std::memory_order_acquire)) != 0;) wait_while_equal(busy_, left);
+  for (std::uint32_t left; (left = busy_.load(std::memory_order_acquire)) != 0;)
+    wait_while_equal(busy_, left);
   if (failure_) {
     std::exception_ptr failure = failure_;
     failure_ = nullptr;
@@ -64,7 +66,8 @@ void ThreadPool::dispatch(std::size_t tasks, Call call, void* body) {
 
 void ThreadPool::drain(std::size_t worker) {
   try {
-    for (std::size_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < tasks_;) call_(body_, i, worker);
+    for (std::size_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < tasks_;)
+      call_(body_, i, worker);
   } catch (...) {
     next_.store(tasks_, std::memory_order_relaxed);
     std::lock_guard<std::mutex> hold(failure_lock_);

@@ -11,8 +11,8 @@
 
 namespace sklar {
 
-// A fixed set of threads for loops of independent tasks. Which thread takes a task is left to chance, so a task must
-// write only what is its own; then results do not depend on the number of threads.
+// A fixed set of threads for loops of independent tasks. Which thread takes a task is left to chance, so a
+// task must write only what is its own; then results do not depend on the number of threads.
 class ThreadPool {
  public:
   explicit ThreadPool(std::size_t threads);  // 0: one for each processor
@@ -22,8 +22,8 @@ class ThreadPool {
 
   std::size_t threads() const { return workers_.size() + 1; }
 
-  // body(task, worker) for every task in [0, tasks); worker in [0, threads()) names a scratch area. The caller takes
-  // part. The first exception is rethrown here, after all have stopped.
+  // body(task, worker) for every task in [0, tasks); worker in [0, threads()) names a scratch area. The
+  // caller takes part. The first exception is rethrown here, after all have stopped.
   template <class Body>
   void run(std::size_t tasks, Body&& body) {
     if (tasks == 0) return;
@@ -32,7 +32,8 @@ class ThreadPool {
       return;
     }
     using Plain = std::remove_reference_t<Body>;
-    dispatch(tasks, [](void* b, std::size_t i, std::size_t w) { (*static_cast<Plain*>(b))(i, w); }, &body);
+    dispatch(
+        tasks, [](void* b, std::size_t i, std::size_t w) { (*static_cast<Plain*>(b))(i, w); }, &body);
   }
 
  private:

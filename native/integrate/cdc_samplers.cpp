@@ -39,7 +39,8 @@ struct Trajectory {
   const CancelFlag& cancel;
   SampleStatistics statistics{};
 
-  // A slope dz/dw = scale * g: what the network gives is G = 2 w dz/dw, what is known at the reference is dz/dw itself.
+  // A slope dz/dw = scale * g: what the network gives is G = 2 w dz/dw, what is known at the reference is
+  // dz/dw itself.
   struct Slope {
     MatrixView<const T> g;
     double scale = 0;
@@ -120,8 +121,9 @@ void heun(Trajectory<T>& t) {
   }
 }
 
-// Exponential Euler-Maruyama, two-step: the linear part and the noise are exact, so independent coordinates stay
-// standard normal at any step size. The first step leaves the reference deterministically, by the known slope.
+// Exponential Euler-Maruyama, two-step: the linear part and the noise are exact, so independent coordinates
+// stay standard normal at any step size. The first step leaves the reference deterministically, by the known
+// slope.
 template <class T>
 void exponential_em(Trajectory<T>& t) {
   Matrix<T> field[2] = {t.backend.matrix(t.z.rows, t.z.columns), t.backend.matrix(t.z.rows, t.z.columns)};
@@ -137,14 +139,15 @@ void exponential_em(Trajectory<T>& t) {
     now.scale *= 2 * t.w(i);
     const double h = t.time(i) - t.time(i + 1), decay = std::exp(-h);
     const double extrapolated = previous > 0 ? 2 * (h - 1 + decay) / previous : 0;
-    t.move(t.z, decay, now, 2 * (1 - decay) + extrapolated, before, -extrapolated, std::sqrt(-std::expm1(-2 * h)), i);
+    t.move(t.z, decay, now, 2 * (1 - decay) + extrapolated, before, -extrapolated,
+           std::sqrt(-std::expm1(-2 * h)), i);
     before = now;
     previous = h;
   }
 }
 
-// The published sampler, for comparison: mean of the ancestral step, clipped to +-6 on the Gaussian scale, noise (if any)
-// in every step but the last. Its mean-only mode contracts towards a point.
+// The published sampler, for comparison: mean of the ancestral step, clipped to +-6 on the Gaussian scale,
+// noise (if any) in every step but the last. Its mean-only mode contracts towards a point.
 template <class T>
 void published(Trajectory<T>& t, bool noisy) {
   Matrix<T> g = t.backend.matrix(t.z.rows, t.z.columns);
@@ -153,7 +156,9 @@ void published(Trajectory<T>& t, bool noisy) {
     t.cancel.check();
     const double h = t.time(i) - t.time(i + 1);
     if (!std::isfinite(h))
-      throw Error("VALUE", "the published sampler needs a finite reference time; this model's reference is pure noise");
+      throw Error(
+          "VALUE",
+          "the published sampler needs a finite reference time; this model's reference is pure noise");
     typename Trajectory<T>::Slope field{g, 1};
     double weight = 2 * std::sinh(h);
     if (t.nodes[i] == t.levels.last()) {
@@ -171,25 +176,35 @@ void published(Trajectory<T>& t, bool noisy) {
 }  // namespace
 
 template <class T>
-SampleStatistics integrate_cdc(Backend<T>& backend, const OuField<T>& field, const OuLevels& levels, CdcSolver solver,
-                               const std::vector<std::size_t>& nodes, const SamplerNoise& noise, MatrixView<T> y,
-                               const CancelFlag& cancel) {
+SampleStatistics integrate_cdc(Backend<T>& backend, const OuField<T>& field, const OuLevels& levels,
+                               CdcSolver solver, const std::vector<std::size_t>& nodes,
+                               const SamplerNoise& noise, MatrixView<T> y, const CancelFlag& cancel) {
   Trajectory<T> t{backend, field, levels, nodes, noise, y, {y.data, y.rows, y.columns - 1, y.stride}, cancel};
   switch (solver) {
-    case CdcSolver::ab2: ab2(t); break;
-    case CdcSolver::heun: heun(t); break;
-    case CdcSolver::exponential_em: exponential_em(t); break;
-    case CdcSolver::published_mean: published(t, false); break;
-    case CdcSolver::published_noisy: published(t, true); break;
+    case CdcSolver::ab2:
+      ab2(t);
+      break;
+    case CdcSolver::heun:
+      heun(t);
+      break;
+    case CdcSolver::exponential_em:
+      exponential_em(t);
+      break;
+    case CdcSolver::published_mean:
+      published(t, false);
+      break;
+    case CdcSolver::published_noisy:
+      published(t, true);
+      break;
   }
   return t.statistics;
 }
 
 template SampleStatistics integrate_cdc(Backend<float>&, const OuField<float>&, const OuLevels&, CdcSolver,
-                                        const std::vector<std::size_t>&, const SamplerNoise&, MatrixView<float>,
-                                        const CancelFlag&);
+                                        const std::vector<std::size_t>&, const SamplerNoise&,
+                                        MatrixView<float>, const CancelFlag&);
 template SampleStatistics integrate_cdc(Backend<double>&, const OuField<double>&, const OuLevels&, CdcSolver,
-                                        const std::vector<std::size_t>&, const SamplerNoise&, MatrixView<double>,
-                                        const CancelFlag&);
+                                        const std::vector<std::size_t>&, const SamplerNoise&,
+                                        MatrixView<double>, const CancelFlag&);
 
 }  // namespace sklar

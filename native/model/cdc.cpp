@@ -35,7 +35,8 @@ Cdc<T>::Cdc(Backend<T>& backend, const CdcDefinition& definition, const std::vec
     throw Error("SHAPE", "the network has " + std::to_string(definition_.network.outputs) + " outputs for " +
                              std::to_string(levels_.count()) + " noise levels");
   for (const auto* m : {&definition_.cholesky, &definition_.correlation})
-    if (!m->empty() && m->size() != d * d) throw Error("SHAPE", "guide matrix of another dimension than the network");
+    if (!m->empty() && m->size() != d * d)
+      throw Error("SHAPE", "guide matrix of another dimension than the network");
   network_ = make_residual_mlp<T>(backend, definition_.network);
   if (parameters.size() != network_->parameter_count())
     throw Error("SHAPE", "expected " + std::to_string(network_->parameter_count()) + " parameters, got " +
@@ -108,7 +109,8 @@ void Cdc<T>::gradient(MatrixView<const T> y, std::size_t level, MatrixView<T> g)
 }
 
 template <class T>
-void Cdc<T>::field(const double* z, std::size_t rows, std::size_t level, double* out, const CancelFlag& cancel) {
+void Cdc<T>::field(const double* z, std::size_t rows, std::size_t level, double* out,
+                   const CancelFlag& cancel) {
   check_rows(z, true, rows, dim());
   if (level > levels_.last()) throw Error("VALUE", "the model has no level " + std::to_string(level));
   const std::size_t d = dim(), batch = std::min(batch_rows(Pass::gradient), rows);
@@ -162,8 +164,8 @@ void Cdc<T>::logits(const double* z, std::size_t rows, double* out, const Cancel
 }
 
 template <class T>
-SampleStatistics Cdc<T>::sample(const SampleOptions& options, std::size_t rows, double* out, const CancelFlag& cancel,
-                                const Fraction& progress) {
+SampleStatistics Cdc<T>::sample(const SampleOptions& options, std::size_t rows, double* out,
+                                const CancelFlag& cancel, const Fraction& progress) {
   const std::size_t d = dim(), batch = std::min(batch_rows(Pass::gradient), std::max<std::size_t>(rows, 1));
   const std::vector<std::size_t> nodes = node_levels(levels_, options.steps);
   const double* guide = definition_.cholesky.empty() ? nullptr : definition_.cholesky.data();
@@ -203,15 +205,18 @@ SampleStatistics Cdc<T>::sample(const SampleOptions& options, std::size_t rows, 
       backend_.whiten(y.first(count), options.start + first * d, true, guide, nullptr);
     } else {
       for (std::size_t i = 0; i < count; ++i) backend_.upload(y.view().row(i) + d, ones.data(), sizeof(T));
-      backend_.normals({y.data(), count, d, y.stride()}, options.seed, options.first_row + first, 0, kTagSampleStart);
+      backend_.normals({y.data(), count, d, y.stride()}, options.seed, options.first_row + first, 0,
+                       kTagSampleStart);
     }
-    const SampleStatistics s = integrate_cdc(backend_, field, levels_, options.solver, nodes,
-                                             {options.seed, options.first_row + first}, y.first(count), cancel);
+    const SampleStatistics s =
+        integrate_cdc(backend_, field, levels_, options.solver, nodes,
+                      {options.seed, options.first_row + first}, y.first(count), cancel);
     statistics.evaluations = s.evaluations;
     statistics.clamped += s.clamped;
     if (backend_.has_non_finite(y.first(count)))
-      throw Error("DIVERGED", "the sampler left the finite numbers (rows " + std::to_string(options.first_row + first) +
-                                  " to " + std::to_string(options.first_row + first + count - 1) + ")");
+      throw Error("DIVERGED", "the sampler left the finite numbers (rows " +
+                                  std::to_string(options.first_row + first) + " to " +
+                                  std::to_string(options.first_row + first + count - 1) + ")");
     backend_.colour(out + first * d, y.first(count), options.to_gaussian, guide);
     if (progress) progress(static_cast<double>(first + count) / static_cast<double>(rows));
   }

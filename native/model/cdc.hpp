@@ -17,7 +17,8 @@ struct CdcDefinition {
   std::vector<double> correlation;  // dim x dim, of the normal scores; empty: unknown
 };
 
-// Scores and samples. The network sees y = L^-1 z, z = quantile(u); everything about guidance is this change of variables.
+// Scores and samples. The network sees y = L^-1 z, z = quantile(u); everything about guidance is this change
+// of variables.
 template <class T>
 class Cdc {
  public:
@@ -41,8 +42,8 @@ class Cdc {
     bool to_gaussian;
     const double* start = nullptr;  // rows x dim on the Gaussian scale; null: standard normal draws
   };
-  SampleStatistics sample(const SampleOptions& options, std::size_t rows, double* out, const CancelFlag& cancel,
-                          const Fraction& progress);
+  SampleStatistics sample(const SampleOptions& options, std::size_t rows, double* out,
+                          const CancelFlag& cancel, const Fraction& progress);
 
  private:
   std::size_t batch_rows(Pass pass) const;

@@ -33,8 +33,8 @@ std::vector<double> cholesky(const std::vector<double>& a, std::size_t dim) {
       } else if (sum > 0) {
         l[i * dim + i] = std::sqrt(sum);
       } else {
-        throw Error("VALUE", "the correlation matrix is not positive definite (column " + std::to_string(i + 1) +
-                                 " is a linear function of the columns before it)");
+        throw Error("VALUE", "the correlation matrix is not positive definite (column " +
+                                 std::to_string(i + 1) + " is a linear function of the columns before it)");
       }
     }
   }
@@ -47,8 +47,8 @@ double log_determinant_of_cholesky(const std::vector<double>& l, std::size_t dim
   return 2 * sum;
 }
 
-std::vector<double> normal_scores_correlation(std::size_t threads, const double* u, std::size_t rows, std::size_t dim,
-                                              const CancelFlag& cancel) {
+std::vector<double> normal_scores_correlation(std::size_t threads, const double* u, std::size_t rows,
+                                              std::size_t dim, const CancelFlag& cancel) {
   check_rows(u, false, rows, dim);
   auto backend = make_cpu_backend<double>(threads);
   Matrix<double> z = backend->matrix(batch_rows, dim + 1);
@@ -75,7 +75,8 @@ std::vector<double> normal_scores_correlation(std::size_t threads, const double*
   for (std::size_t i = 0; i < dim; ++i)
     for (std::size_t j = 0; j < dim; ++j)
       correlation[i * dim + j] =
-          i == j ? 1.0 : std::clamp(covariance(std::max(i, j), std::min(i, j)) / (scale[i] * scale[j]), -1.0, 1.0);
+          i == j ? 1.0
+                 : std::clamp(covariance(std::max(i, j), std::min(i, j)) / (scale[i] * scale[j]), -1.0, 1.0);
   return correlation;
 }
 
@@ -107,9 +108,9 @@ void check_rows(const double* u, bool from_gaussian, std::size_t rows, std::size
     const bool ok = from_gaussian ? std::isfinite(u[i]) : u[i] > 0 && u[i] < 1;
     if (!ok)
       throw Error("VALUE", std::string("expected ") +
-                               (from_gaussian ? "finite values" : "values strictly between 0 and 1") + ", got " +
-                               std::to_string(u[i]) + " (row " + std::to_string(i / dim + 1) + ", column " +
-                               std::to_string(i % dim + 1) + ")");
+                               (from_gaussian ? "finite values" : "values strictly between 0 and 1") +
+                               ", got " + std::to_string(u[i]) + " (row " + std::to_string(i / dim + 1) +
+                               ", column " + std::to_string(i % dim + 1) + ")");
   }
 }
 

@@ -12,14 +12,14 @@ namespace sklar {
 
 using Fraction = std::function<void(double)>;  // share of a job that is done, 0 to 1
 
-// Lower triangular L with L L^T = a (dim x dim, dense), in double. Throws Error("VALUE") naming the pivot when a is not
-// positive definite.
+// Lower triangular L with L L^T = a (dim x dim, dense), in double. Throws Error("VALUE") naming the pivot
+// when a is not positive definite.
 std::vector<double> cholesky(const std::vector<double>& a, std::size_t dim);
 double log_determinant_of_cholesky(const std::vector<double>& l, std::size_t dim);
 
 // Correlation matrix of the normal scores quantile(u); u rows x dim, dense, in (0, 1).
-std::vector<double> normal_scores_correlation(std::size_t threads, const double* u, std::size_t rows, std::size_t dim,
-                                              const CancelFlag& cancel);
+std::vector<double> normal_scores_correlation(std::size_t threads, const double* u, std::size_t rows,
+                                              std::size_t dim, const CancelFlag& cancel);
 
 // Log density of the Gaussian copula with correlation L L^T at rows of u (or of z, with from_gaussian).
 void gaussian_log_pdf(std::size_t threads, const std::vector<double>& l, const double* u, bool from_gaussian,

@@ -7,9 +7,9 @@
 
 #include "backend/backend.hpp"
 
-// Networks as four passes: forward, adjoint, tangent, second adjoint. With them the gradient of a loss that contains an
-// input gradient (a denoiser, a score) needs no tape and no second differentiation; see docs/mathematics.md,
-// "Second-order training without a tape".
+// Networks as four passes: forward, adjoint, tangent, second adjoint. With them the gradient of a loss that
+// contains an input gradient (a denoiser, a score) needs no tape and no second differentiation; see
+// docs/mathematics.md, "Second-order training without a tape".
 namespace sklar {
 
 // Where one named tensor lies in the flat parameter vector. Names are those of the published state dicts.
@@ -21,20 +21,26 @@ struct ParameterSlice {
   std::size_t fan_in;   // of the layer: initial values are uniform within +-1/sqrt(fan_in)
 };
 
-enum class Pass { value, gradient, training };  // how much a workspace keeps: forward only, + adjoint, all four
+enum class Pass {
+  value,
+  gradient,
+  training
+};  // how much a workspace keeps: forward only, + adjoint, all four
 
 template <class T>
 class Network {
  public:
   virtual ~Network() = default;
 
-  virtual std::size_t input_columns() const = 0;  // features; matrices given as inputs carry one more column, of ones
+  virtual std::size_t input_columns()
+      const = 0;  // features; matrices given as inputs carry one more column, of ones
   virtual std::size_t output_columns() const = 0;
   virtual const std::vector<ParameterSlice>& slices() const = 0;
   std::size_t parameter_count() const { return slices().back().offset + slice_size(slices().back()); }
   static std::size_t slice_size(const ParameterSlice& s) { return s.columns ? s.rows * s.columns : s.rows; }
 
-  // Workspaces grow on demand and are kept; call before the first pass with the largest number of rows to come.
+  // Workspaces grow on demand and are kept; call before the first pass with the largest number of rows to
+  // come.
   virtual void reserve(std::size_t rows, Pass pass) = 0;
   // Takes over new parameter values (backend memory, parameter_count() of them).
   virtual void set_parameters(const T* parameters) = 0;
@@ -43,10 +49,11 @@ class Network {
   virtual void forward(MatrixView<const T> x, MatrixView<T> y, Pass pass) = 0;
   // For the first e.rows rows of the last forward: x_adjoint = (dy/dx)^T e
   virtual void adjoint(MatrixView<const T> e, MatrixView<T> x_adjoint, Pass pass) = 0;
-  // After adjoint: direction r of the input (its last column zero), same rows; y_tangent = (dy/dx) r if wanted
+  // After adjoint: direction r of the input (its last column zero), same rows; y_tangent = (dy/dx) r if
+  // wanted
   virtual void tangent(MatrixView<const T> r, MatrixView<T> y_tangent) = 0;
-  // After tangent: gradient = d/dparameters ( sum over rows of  c . y  +  r . (dy/dx)^T e ), c for all rows of the
-  // forward. The arguments of the earlier passes must still be there.
+  // After tangent: gradient = d/dparameters ( sum over rows of  c . y  +  r . (dy/dx)^T e ), c for all rows
+  // of the forward. The arguments of the earlier passes must still be there.
   virtual void parameter_gradient(MatrixView<const T> c, T* gradient) = 0;
 };
 

@@ -24,8 +24,8 @@ std::vector<ParameterSlice> residual_mlp_slices(const ResidualMlpShape& shape) {
 
 namespace {
 
-// Nothing stands between the input projection and the first linear map of block 0, so their product is formed once for
-// each set of parameters and replaces a hidden x hidden product in every pass ("fold").
+// Nothing stands between the input projection and the first linear map of block 0, so their product is formed
+// once for each set of parameters and replaces a hidden x hidden product in every pass ("fold").
 constexpr std::size_t fold_ratio = 8;
 
 template <class T>
@@ -37,19 +37,19 @@ struct Weight {
   PackedMatrix<T> adjoint;  // w
 };
 
-// What the passes leave behind for one block. Names as in docs/mathematics.md: a, z inputs of the inner and outer
-// activation. Arrays are reused when the later pass no longer needs the earlier one's values.
+// What the passes leave behind for one block. Names as in docs/mathematics.md: a, z inputs of the inner and
+// outer activation. Arrays are reused when the later pass no longer needs the earlier one's values.
 template <class T>
 struct Block {
-  Matrix<T> h;         // input of the block
-  Matrix<T> p;         // f(a)
-  Matrix<T> f1, f2;    // f'(a), f''(a); SiLU only. The second adjoint N takes f2's place
-  Matrix<T> s1, s2;    // silu'(z), silu''(z). s2 becomes silu''(z) z-dot lambda
-  Matrix<T> lambda;    // adjoint of the block's output. The second adjoint M takes its place
-  Matrix<T> mu, nu;    // adjoints of z, a
-  Matrix<T> kappa;     // adjoint of p; becomes f''(a) a-dot kappa. SiLU only
-  Matrix<T> dp, dh;    // tangents of p and of the block's input
-  Matrix<T> n;         // second adjoint of a; ReLU only
+  Matrix<T> h;       // input of the block
+  Matrix<T> p;       // f(a)
+  Matrix<T> f1, f2;  // f'(a), f''(a); SiLU only. The second adjoint N takes f2's place
+  Matrix<T> s1, s2;  // silu'(z), silu''(z). s2 becomes silu''(z) z-dot lambda
+  Matrix<T> lambda;  // adjoint of the block's output. The second adjoint M takes its place
+  Matrix<T> mu, nu;  // adjoints of z, a
+  Matrix<T> kappa;   // adjoint of p; becomes f''(a) a-dot kappa. SiLU only
+  Matrix<T> dp, dh;  // tangents of p and of the block's input
+  Matrix<T> n;       // second adjoint of a; ReLU only
 
   Matrix<T>& m() { return lambda; }
   Matrix<T>& second_n(bool relu) { return relu ? n : f2; }
@@ -147,22 +147,25 @@ class ResidualMlp final : public Network<T> {
       Block<T>& b = keep ? blocks_[k] : first;
       Matrix<T>* out = keep ? (k + 1 < blocks_.size() ? &blocks_[k + 1].h : &top_) : spare;
       const auto p = b.p.first(rows);
-      const E inner = relu_ ? E::inner_relu
-                            : pass == Pass::value ? E::inner_silu : pass == Pass::gradient ? E::inner_silu_1 : E::inner_silu_2;
+      const E inner = relu_                    ? E::inner_relu
+                      : pass == Pass::value    ? E::inner_silu
+                      : pass == Pass::gradient ? E::inner_silu_1
+                                               : E::inner_silu_2;
       const E outer = pass == Pass::value ? E::outer : pass == Pass::gradient ? E::outer_1 : E::outer_2;
       const std::vector<MatrixView<T>> inner_out =
           relu_ || pass == Pass::value ? std::vector<MatrixView<T>>{p}
-          : pass == Pass::gradient    ? std::vector<MatrixView<T>>{p, b.f1.first(rows)}
-                                      : std::vector<MatrixView<T>>{p, b.f1.first(rows), b.f2.first(rows)};
+          : pass == Pass::gradient     ? std::vector<MatrixView<T>>{p, b.f1.first(rows)}
+                                       : std::vector<MatrixView<T>>{p, b.f1.first(rows), b.f2.first(rows)};
       if (fold_ && k == 0) {
         product(x, folded_forward_, inner, nullptr, inner_out);
       } else {
         product(in->first(rows), linears_[2 * k].forward, inner, linears_[2 * k].b, inner_out);
       }
       const std::vector<MatrixView<T>> outer_out =
-          pass == Pass::value      ? std::vector<MatrixView<T>>{out->first(rows)}
-          : pass == Pass::gradient ? std::vector<MatrixView<T>>{out->first(rows), b.s1.first(rows)}
-                                   : std::vector<MatrixView<T>>{out->first(rows), b.s1.first(rows), b.s2.first(rows)};
+          pass == Pass::value ? std::vector<MatrixView<T>>{out->first(rows)}
+          : pass == Pass::gradient
+              ? std::vector<MatrixView<T>>{out->first(rows), b.s1.first(rows)}
+              : std::vector<MatrixView<T>>{out->first(rows), b.s1.first(rows), b.s2.first(rows)};
       product(p, linears_[2 * k + 1].forward, outer, linears_[2 * k + 1].b, outer_out, {in->first(rows)});
       spare = in;
       in = out;
@@ -175,8 +178,8 @@ class ResidualMlp final : public Network<T> {
     using E = Epilogue;
     const std::size_t rows = e.rows, last = blocks_.size() - 1;
     e_ = e;
-    product(e, head_.adjoint, E::top_adjoint, nullptr, {blocks_[last].lambda.first(rows), blocks_[last].mu.first(rows)},
-            {blocks_[last].s1.first(rows)});
+    product(e, head_.adjoint, E::top_adjoint, nullptr,
+            {blocks_[last].lambda.first(rows), blocks_[last].mu.first(rows)}, {blocks_[last].s1.first(rows)});
     for (std::size_t k = last + 1; k-- > 0;) {
       Block<T>& b = blocks_[k];
       const auto mu = b.mu.first(rows), nu = b.nu.first(rows);
@@ -218,7 +221,8 @@ class ResidualMlp final : public Network<T> {
         product(in, w, E::inner_tangent_relu, nullptr, {dp}, {b.p.first(rows)});
       } else {
         const auto kappa = b.kappa.first(rows);
-        product(in, w, E::inner_tangent_silu, nullptr, {dp, kappa}, {b.f1.first(rows), b.f2.first(rows), kappa});
+        product(in, w, E::inner_tangent_silu, nullptr, {dp, kappa},
+                {b.f1.first(rows), b.f2.first(rows), kappa});
       }
       const auto s2 = b.s2.first(rows);
       product(dp, linears_[2 * k + 1].forward, E::outer_tangent, nullptr, {out, s2},
@@ -275,13 +279,13 @@ class ResidualMlp final : public Network<T> {
     }
   }
 
-  // every weight gradient is one product with a doubled inner length: value part over all rows, tangent part over the
-  // active ones
+  // every weight gradient is one product with a doubled inner length: value part over all rows, tangent part
+  // over the active ones
   void outer_products(MatrixView<const T> c, T* gradient) {
     const std::size_t rows = c.rows, active = e_.rows, d = shape_.inputs, h = shape_.hidden;
     auto at = [&](std::size_t i) { return gradient + slices_[i].offset; };
-    auto pair = [&](MatrixView<const T> a, MatrixView<const T> b, MatrixView<const T> a2, MatrixView<const T> b2, T* to,
-                    std::size_t stride, T* sums) {
+    auto pair = [&](MatrixView<const T> a, MatrixView<const T> b, MatrixView<const T> a2,
+                    MatrixView<const T> b2, T* to, std::size_t stride, T* sums) {
       OuterProduct<T> p;
       p.segment[0] = {a, b};
       p.segment[1] = {a2, b2};
@@ -308,8 +312,8 @@ class ResidualMlp final : public Network<T> {
     const auto m = b.m().first(rows), n = b.second_n(relu_).first(rows);
     const auto mu = b.mu.first(active), nu = b.nu.first(active);
     if (fold_) {
-      // [x|1]^T N + [r|0]^T nu and the same with M: the latter and the former times W1 make the input projection's
-      // gradient, the former times [W0|b0] that of W1
+      // [x|1]^T N + [r|0]^T nu and the same with M: the latter and the former times W1 make the input
+      // projection's gradient, the former times [W0|b0] that of W1
       products.push_back(pair(x_, n, r_, nu, first_sums_.data(), first_sums_.stride(), nullptr));
       products.push_back(pair(x_, m, r_, mu, input_gradient_.data(), input_gradient_.stride(), nullptr));
       backend_.outer(products);
@@ -319,7 +323,8 @@ class ResidualMlp final : public Network<T> {
       w1.c_stride = h;
       backend_.outer(std::span<const OuterProduct<T>>(&w1, 1));
       backend_.copy(at(3), first_sums_.view().row(d), h * sizeof(T));
-      product(first_sums_, linears_[0].adjoint, Epilogue::accumulate, nullptr, {input_gradient_}, {input_gradient_});
+      product(first_sums_, linears_[0].adjoint, Epilogue::accumulate, nullptr, {input_gradient_},
+              {input_gradient_});
     } else {
       const auto bottom = bottom_second_.first(rows);
       product(n, linears_[0].adjoint, Epilogue::bottom_second, nullptr, {bottom}, {m});
@@ -327,7 +332,8 @@ class ResidualMlp final : public Network<T> {
                               input_gradient_.stride(), nullptr));
       backend_.outer(products);
     }
-    backend_.transpose({at(0), h, d, d}, MatrixView<const T>{input_gradient_.data(), d, h, input_gradient_.stride()});
+    backend_.transpose({at(0), h, d, d},
+                       MatrixView<const T>{input_gradient_.data(), d, h, input_gradient_.stride()});
     backend_.copy(at(1), input_gradient_.view().row(d), h * sizeof(T));
   }
 

@@ -8,13 +8,14 @@
 
 namespace sklar {
 
-// Noise levels of the Ornstein-Uhlenbeck process dz = -z dt + sqrt(2) dB: z_t = alpha z_0 + sigma noise, alpha = e^-t.
-// Times increase from 0 (data); the last is the reference and may be infinite (pure noise).
+// Noise levels of the Ornstein-Uhlenbeck process dz = -z dt + sqrt(2) dB: z_t = alpha z_0 + sigma noise,
+// alpha = e^-t. Times increase from 0 (data); the last is the reference and may be infinite (pure noise).
 struct OuLevels {
   std::vector<double> time, alpha, sigma, w;  // w = alpha^2
 
   explicit OuLevels(const std::vector<double>& times) : time(times) {
-    if (times.size() < 3) throw Error("SHAPE", "expected at least 3 noise levels, got " + std::to_string(times.size()));
+    if (times.size() < 3)
+      throw Error("SHAPE", "expected at least 3 noise levels, got " + std::to_string(times.size()));
     for (std::size_t k = 0; k < times.size(); ++k) {
       if (k == 0 ? times[0] != 0 : !(times[k] > times[k - 1]))
         throw Error("VALUE", "noise levels must start at 0 and increase (level " + std::to_string(k) + ")");

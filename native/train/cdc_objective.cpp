@@ -5,8 +5,8 @@
 namespace sklar {
 
 template <class T>
-CdcObjective<T>::CdcObjective(Backend<T>& backend, Network<T>& network, const OuLevels& levels, std::size_t batch,
-                              const std::vector<T>& covariance)
+CdcObjective<T>::CdcObjective(Backend<T>& backend, Network<T>& network, const OuLevels& levels,
+                              std::size_t batch, const std::vector<T>& covariance)
     : backend_(backend),
       network_(network),
       batch_(batch),
@@ -27,7 +27,8 @@ CdcObjective<T>::CdcObjective(Backend<T>& backend, Network<T>& network, const Ou
     throw Error("SHAPE", "the network has " + std::to_string(network.output_columns()) + " outputs for " +
                              std::to_string(levels.count()) + " levels");
   if (!covariance.empty()) {
-    if (covariance.size() != dim_ * dim_) throw Error("SHAPE", "covariance of another dimension than the network");
+    if (covariance.size() != dim_ * dim_)
+      throw Error("SHAPE", "covariance of another dimension than the network");
     covariance_ = backend.template buffer<T>(covariance.size());
     backend.upload(covariance_.data(), covariance.data(), covariance.size() * sizeof(T));
   }
@@ -38,7 +39,8 @@ void CdcObjective<T>::use_stratified_levels(double cross_entropy_weight) {
   shares_.cross_entropy_weight = cross_entropy_weight;
   const double k = static_cast<double>(levels_.view().count), rows = static_cast<double>(batch_);
   // at least one row on each side: both ends of the path and the inner levels must be seen
-  active_ = std::clamp<std::size_t>(static_cast<std::size_t>(rows * (k - 2) / k + 0.5), 1, std::max<std::size_t>(batch_, 2) - 1);
+  active_ = std::clamp<std::size_t>(static_cast<std::size_t>(rows * (k - 2) / k + 0.5), 1,
+                                    std::max<std::size_t>(batch_, 2) - 1);
   const double active = static_cast<double>(active_), passive = rows - active;
   shares_.active_row = (k - 2) / k / active;
   shares_.passive_row = passive > 0 ? 2 / k / passive : 0;
@@ -74,7 +76,8 @@ void CdcObjective<T>::set_batch(const T* x0, const T* noise, const std::int32_t*
   if (active > batch_) throw Error("SHAPE", "more active rows than the batch has");
   for (std::size_t i = 0; i < batch_; ++i)
     if (level[i] < 0 || static_cast<std::size_t>(level[i]) >= levels_.view().count)
-      throw Error("VALUE", "level " + std::to_string(level[i]) + " of row " + std::to_string(i) + " does not exist");
+      throw Error("VALUE",
+                  "level " + std::to_string(level[i]) + " of row " + std::to_string(i) + " does not exist");
   active_ = active;
   shares_ = shares;
   Matrix<T> rows = backend_.matrix(batch_, dim_);

@@ -14,10 +14,11 @@ struct LossShares {
   double active_error, passive_error;
 };
 
-// The loss of the classification-diffusion copula on one batch, and its gradient by the network's four passes:
+// The loss of the classification-diffusion copula on one batch, and its gradient by the network's four
+// passes:
 //   lambda_CE E[-log p(k | z)] + E|sigma (z - S G) - noise|^2 / d,   G = d(logit_k - logit_last)/dz
-// (Huk and Damoulas 2025; docs/mathematics.md, A.6). Rows [0, active) take part in the second term's derivative; the
-// others have k = 0 or k = last, where it does not depend on the network.
+// (Huk and Damoulas 2025; docs/mathematics.md, A.6). Rows [0, active) take part in the second term's
+// derivative; the others have k = 0 or k = last, where it does not depend on the network.
 template <class T>
 class CdcObjective {
  public:
@@ -28,22 +29,25 @@ class CdcObjective {
   std::size_t batch() const { return batch_; }
   std::size_t active_rows() const { return active_; }
 
-  // Stratified: every step has the same number of rows in the inner levels, so that the rest can be left out of the
-  // adjoint and tangent passes. Published: levels independent and uniform, both losses averaged over all rows.
+  // Stratified: every step has the same number of rows in the inner levels, so that the rest can be left out
+  // of the adjoint and tangent passes. Published: levels independent and uniform, both losses averaged over
+  // all rows.
   void use_stratified_levels(double cross_entropy_weight);
   void use_published_levels(double cross_entropy_weight);
 
   void draw(MatrixView<const T> data, std::uint64_t seed, const TrainState* state);
   // Rows, levels and noise from the host; active rows must come first.
-  void set_batch(const T* x0, const T* noise, const std::int32_t* level, std::size_t active, const LossShares& shares);
+  void set_batch(const T* x0, const T* noise, const std::int32_t* level, std::size_t active,
+                 const LossShares& shares);
 
-  void evaluate(TrainState* state);                // losses only
+  void evaluate(TrainState* state);                    // losses only
   void differentiate(TrainState* state, T* gradient);  // losses and gradient
 
   MatrixView<const T> x() const { return x_; }
   MatrixView<const T> logits() const { return logits_; }
   MatrixView<const T> denoised() const { return denoised_; }
-  // r . G and its value through the tangent pass: equal up to rounding, for every active row (a free self-check)
+  // r . G and its value through the tangent pass: equal up to rounding, for every active row (a free
+  // self-check)
   void tangent_check(std::vector<double>& direct, std::vector<double>& through_tangent);
 
  private:

@@ -12,7 +12,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 // validation noise must not follow training noise
 constexpr std::uint64_t validation_seed = 0x9e3779b97f4a7c15ull;
@@ -20,7 +22,8 @@ constexpr std::uint64_t validation_seed = 0x9e3779b97f4a7c15ull;
 }  // namespace
 
 template <class T>
-std::vector<T> initial_parameters(const std::vector<ParameterSlice>& slices, std::uint64_t seed, bool zero_head) {
+std::vector<T> initial_parameters(const std::vector<ParameterSlice>& slices, std::uint64_t seed,
+                                  bool zero_head) {
   const PhiloxKey key = philox_key(seed);
   const std::size_t count = slices.back().offset + Network<T>::slice_size(slices.back());
   std::vector<T> values(count, T(0));
@@ -28,7 +31,8 @@ std::vector<T> initial_parameters(const std::vector<ParameterSlice>& slices, std
     const double bound = 1 / std::sqrt(static_cast<double>(slices[s].fan_in));
     for (std::size_t i = 0; i < Network<T>::slice_size(slices[s]); ++i) {
       const std::size_t at = slices[s].offset + i;
-      const PhiloxBlock block = philox(philox_counter(0, static_cast<std::uint32_t>(at / 4), 0, kTagInitialParameters), key);
+      const PhiloxBlock block =
+          philox(philox_counter(0, static_cast<std::uint32_t>(at / 4), 0, kTagInitialParameters), key);
       const std::uint32_t word[4] = {block.x, block.y, block.z, block.w};
       values[at] = static_cast<T>(bound * (2 * static_cast<double>(philox_uniform(word[at % 4])) - 1));
     }
@@ -37,8 +41,9 @@ std::vector<T> initial_parameters(const std::vector<ParameterSlice>& slices, std
 }
 
 template <class T>
-CdcTrainer<T>::CdcTrainer(Backend<T>& backend, Network<T>& network, const OuLevels& levels, const TrainOptions& options,
-                          const std::vector<T>& initial, const std::vector<T>& covariance)
+CdcTrainer<T>::CdcTrainer(Backend<T>& backend, Network<T>& network, const OuLevels& levels,
+                          const TrainOptions& options, const std::vector<T>& initial,
+                          const std::vector<T>& covariance)
     : backend_(backend),
       network_(network),
       levels_(levels),
@@ -54,10 +59,14 @@ CdcTrainer<T>::CdcTrainer(Backend<T>& backend, Network<T>& network, const OuLeve
       validation_state_(backend.template buffer<TrainState>(1)),
       objective_(backend, network, levels, options.batch, covariance) {
   if (initial.size() != count_)
-    throw Error("SHAPE", "expected " + std::to_string(count_) + " parameters, got " + std::to_string(initial.size()));
-  for (auto* to : {&parameters_, &average_, &best_}) backend.upload(to->data(), initial.data(), count_ * sizeof(T));
-  if (options.stratified_levels) objective_.use_stratified_levels(options.cross_entropy_weight);
-  else objective_.use_published_levels(options.cross_entropy_weight);
+    throw Error("SHAPE",
+                "expected " + std::to_string(count_) + " parameters, got " + std::to_string(initial.size()));
+  for (auto* to : {&parameters_, &average_, &best_})
+    backend.upload(to->data(), initial.data(), count_ * sizeof(T));
+  if (options.stratified_levels)
+    objective_.use_stratified_levels(options.cross_entropy_weight);
+  else
+    objective_.use_published_levels(options.cross_entropy_weight);
 }
 
 template <class T>
@@ -65,7 +74,8 @@ void CdcTrainer<T>::set_data(MatrixView<const T> training, MatrixView<const T> v
   data_ = training;
   validation_data_ = validation;
   if (validation.rows == 0) return;
-  const std::size_t batch = std::min(std::max<std::size_t>(options_.batch, 8), validation.rows * options_.validation_draws);
+  const std::size_t batch =
+      std::min(std::max<std::size_t>(options_.batch, 8), validation.rows * options_.validation_draws);
   validation_ = std::make_unique<CdcObjective<T>>(backend_, network_, levels_, batch, std::vector<T>{});
   validation_->use_stratified_levels(options_.cross_entropy_weight);
 }
@@ -78,8 +88,8 @@ void CdcTrainer<T>::differentiate() {
 
 template <class T>
 void CdcTrainer<T>::optimise() {
-  backend_.adam(parameters_.data(), gradient_.data(), m_.data(), v_.data(), average_.data(), count_, options_.adam,
-                state_.data());
+  backend_.adam(parameters_.data(), gradient_.data(), m_.data(), v_.data(), average_.data(), count_,
+                options_.adam, state_.data());
 }
 
 template <class T>
@@ -108,7 +118,8 @@ double CdcTrainer<T>::validation_loss() {
 }
 
 template <class T>
-TrainResult CdcTrainer<T>::run(const CancelFlag& cancel, const std::function<void(const TrainReport&)>& report) {
+TrainResult CdcTrainer<T>::run(const CancelFlag& cancel,
+                               const std::function<void(const TrainReport&)>& report) {
   const auto start = Clock::now();
   constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
   TrainResult result{0, 0, unknown, 0, 0, false};
@@ -124,7 +135,8 @@ TrainResult CdcTrainer<T>::run(const CancelFlag& cancel, const std::function<voi
     const TrainState now = state();
     entropy += now.cross_entropy;
     squares += now.squared_error;
-    if (!std::isfinite(now.cross_entropy) || !std::isfinite(now.squared_error) || !std::isfinite(now.gradient_norm))
+    if (!std::isfinite(now.cross_entropy) || !std::isfinite(now.squared_error) ||
+        !std::isfinite(now.gradient_norm))
       throw Error("DIVERGED", "the training loss is not finite at step " + std::to_string(result.steps) +
                                   " (learning rate " + std::to_string(now.learning_rate) + ")");
     const bool last = result.steps == options_.steps;
@@ -142,8 +154,9 @@ TrainResult CdcTrainer<T>::run(const CancelFlag& cancel, const std::function<voi
     if (last || result.stopped_early || result.steps % options_.report_every == 0) {
       const double n = static_cast<double>(since_report);
       if (report)
-        report({result.steps, entropy / n, squares / n, (options_.cross_entropy_weight * entropy + squares) / n,
-                validation, now.learning_rate, now.gradient_norm, seconds_since(start)});
+        report({result.steps, entropy / n, squares / n,
+                (options_.cross_entropy_weight * entropy + squares) / n, validation, now.learning_rate,
+                now.gradient_norm, seconds_since(start)});
       entropy = squares = 0;
       since_report = 0;
     }
@@ -171,11 +184,17 @@ std::vector<T> CdcTrainer<T>::host(const Buffer<T>& b) {
   return values;
 }
 template <class T>
-std::vector<T> CdcTrainer<T>::gradient() { return host(gradient_); }
+std::vector<T> CdcTrainer<T>::gradient() {
+  return host(gradient_);
+}
 template <class T>
-std::vector<T> CdcTrainer<T>::parameters() { return host(parameters_); }
+std::vector<T> CdcTrainer<T>::parameters() {
+  return host(parameters_);
+}
 template <class T>
-std::vector<T> CdcTrainer<T>::best_parameters() { return host(best_); }
+std::vector<T> CdcTrainer<T>::best_parameters() {
+  return host(best_);
+}
 
 template class CdcTrainer<float>;
 template class CdcTrainer<double>;

@@ -28,19 +28,20 @@ struct TrainReport {
   double cross_entropy, squared_error, loss;  // means over the steps since the last report
   double validation_loss;                     // of the latest look, NaN before the first
   double learning_rate, gradient_norm;
-  double seconds;                             // since the start
+  double seconds;  // since the start
 };
 
 struct TrainResult {
-  std::uint64_t steps;       // done
-  std::uint64_t best_step;   // whose parameters were kept
-  double best_validation;    // NaN without validation rows
+  std::uint64_t steps;           // done
+  std::uint64_t best_step;       // whose parameters were kept
+  double best_validation;        // NaN without validation rows
   double seconds, step_seconds;  // in all; in steps alone
   bool stopped_early;
 };
 
-// Trains the parameters of a network as a CDC: batches, Adam, the running average, early stopping. What it returns is
-// the average of the parameters at its best look at the validation rows (at the end, without validation rows).
+// Trains the parameters of a network as a CDC: batches, Adam, the running average, early stopping. What it
+// returns is the average of the parameters at its best look at the validation rows (at the end, without
+// validation rows).
 template <class T>
 class CdcTrainer {
  public:
@@ -54,7 +55,8 @@ class CdcTrainer {
   double validation_loss();  // of the averaged parameters
   TrainResult run(const CancelFlag& cancel, const std::function<void(const TrainReport&)>& report);
 
-  // For one batch from the host: losses and gradient at the current parameters; then, if wanted, an optimiser step.
+  // For one batch from the host: losses and gradient at the current parameters; then, if wanted, an optimiser
+  // step.
   CdcObjective<T>& objective() { return objective_; }
   void differentiate();
   void optimise();
@@ -79,9 +81,10 @@ class CdcTrainer {
   MatrixView<const T> data_, validation_data_;
 };
 
-// Uniform within +-1/sqrt(fan in) for every layer, from the seed; `zero_head` leaves the last layer at zero, so that an
-// untrained model is the independence (or, guided, the Gaussian) copula.
+// Uniform within +-1/sqrt(fan in) for every layer, from the seed; `zero_head` leaves the last layer at zero,
+// so that an untrained model is the independence (or, guided, the Gaussian) copula.
 template <class T>
-std::vector<T> initial_parameters(const std::vector<ParameterSlice>& slices, std::uint64_t seed, bool zero_head);
+std::vector<T> initial_parameters(const std::vector<ParameterSlice>& slices, std::uint64_t seed,
+                                  bool zero_head);
 
 }  // namespace sklar

@@ -25,7 +25,8 @@ std::vector<double> some_normals(std::size_t count, std::uint64_t seed) {
 void check_gradient(const Problem& p) {
   const OuLevels levels({0, 0.1, 0.3, 0.6, 1.1, INFINITY});
   auto backend = make_cpu_backend<double>(2);
-  auto network = make_residual_mlp<double>(*backend, {p.dim, p.hidden, p.depth, levels.count(), p.activation});
+  auto network =
+      make_residual_mlp<double>(*backend, {p.dim, p.hidden, p.depth, levels.count(), p.activation});
   auto parameters = initial_parameters<double>(network->slices(), 3, false);
   TrainOptions options;
   options.batch = p.batch;
@@ -71,10 +72,18 @@ void check_gradient(const Problem& p) {
 
 }  // namespace
 
-TEST_CASE("gradient equals central differences, folded, silu") { check_gradient({3, 40, 2, 30, Activation::silu}); }
-TEST_CASE("gradient equals central differences, folded, published") { check_gradient({2, 17, 3, 25, Activation::published}); }
-TEST_CASE("gradient equals central differences, not folded, silu") { check_gradient({5, 12, 2, 30, Activation::silu}); }
-TEST_CASE("gradient equals central differences, not folded, published") { check_gradient({4, 9, 1, 14, Activation::published}); }
+TEST_CASE("gradient equals central differences, folded, silu") {
+  check_gradient({3, 40, 2, 30, Activation::silu});
+}
+TEST_CASE("gradient equals central differences, folded, published") {
+  check_gradient({2, 17, 3, 25, Activation::published});
+}
+TEST_CASE("gradient equals central differences, not folded, silu") {
+  check_gradient({5, 12, 2, 30, Activation::silu});
+}
+TEST_CASE("gradient equals central differences, not folded, published") {
+  check_gradient({4, 9, 1, 14, Activation::published});
+}
 
 TEST_CASE("a training step does not depend on the number of threads") {
   const OuLevels levels({0, 0.1, 0.3, 0.6, 1.1, INFINITY});
@@ -87,7 +96,8 @@ TEST_CASE("a training step does not depend on the number of threads") {
     options.seed = 5;
     options.cross_entropy_weight = 0.2;
     options.adam = {{1e-3, 0.1, 2, 10}, 0.9, 0.999, 1e-8, 1.0, 0.99};
-    CdcTrainer<float> trainer(*backend, *network, levels, options, initial_parameters<float>(network->slices(), 3, false));
+    CdcTrainer<float> trainer(*backend, *network, levels, options,
+                              initial_parameters<float>(network->slices(), 3, false));
     const auto normals = some_normals(1000 * 5, 1);
     auto data = backend->matrix(1000, 5);
     backend->upload_matrix(data, std::vector<float>(normals.begin(), normals.end()).data());

@@ -6,7 +6,7 @@ import path from 'node:path';
 
 import { cdcFromPublishedWeights } from '../../lib/copulas/cdc';
 import { loadModel } from '../../lib';
-import { type ModelTensors } from '../../lib/model/model-file';
+import { type ModelTensors } from '../../lib/copulas/copula';
 import { writeSafetensors } from '../../lib/model/safetensors';
 import { type NetworkShape, type RealArray, callNative } from '../../lib/native';
 
@@ -96,12 +96,12 @@ function setUp(c: Case, Real: Float32ArrayConstructor | Float64ArrayConstructor)
   const last = slices.at(-1)!;
   const parameters = new Real(last.offset + last.rows) as RealArray;
   for (const { name, offset } of slices) parameters.set(flat(c.parameters[name]!), offset);
-  const tensors: ModelTensors = {};
+  const tensors: ModelTensors = new Map();
   for (const { name, rows, columns } of slices) {
-    tensors[name] = {
+    tensors.set(name, {
       shape: columns ? [rows, columns] : [rows],
       data: Real.from(flat(c.parameters[name]!)) as RealArray,
-    };
+    });
   }
   const { lr, betas, eps, clipNorm } = c.adam;
   const run = (batches: Batch[]) =>
@@ -158,7 +158,10 @@ describe.each([
       ).toBeLessThan(tolerance);
       for (const { name, offset, rows, columns } of slices) {
         const gradient = step.gradient.subarray(offset, offset + rows * Math.max(columns, 1));
-        expect([name, relativeError(gradient, flat(c.training.gradients[name]!)) < tolerance]).toEqual([name, true]);
+        expect([name, relativeError(gradient, flat(c.training.gradients[name]!)) < tolerance]).toEqual([
+          name,
+          true,
+        ]);
       }
     });
 
@@ -174,7 +177,10 @@ describe.each([
       const after = steps.at(-1)!.parameters;
       for (const { name, offset, rows, columns } of slices) {
         const actual = after.subarray(offset, offset + rows * Math.max(columns, 1));
-        expect([name, relativeError(actual, flat(c.adam.parametersAfter[name]!)) < tolerance]).toEqual([name, true]);
+        expect([name, relativeError(actual, flat(c.adam.parametersAfter[name]!)) < tolerance]).toEqual([
+          name,
+          true,
+        ]);
       }
     });
 

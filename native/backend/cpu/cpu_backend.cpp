@@ -38,9 +38,10 @@ const ElementwiseTable<T>& elements() {
   return baseline_elementwise<T>();
 }
 
-constexpr std::size_t row_chunk = 128;         // rows of a task of elementwise work
-constexpr std::size_t parameter_chunk = 16384;  // parameters of one; fixed, since norms are summed chunk by chunk
-constexpr std::size_t group = 8;               // rows that triangular products take at once, one a vector lane
+constexpr std::size_t row_chunk = 128;  // rows of a task of elementwise work
+constexpr std::size_t parameter_chunk =
+    16384;                        // parameters of one; fixed, since norms are summed chunk by chunk
+constexpr std::size_t group = 8;  // rows that triangular products take at once, one a vector lane
 
 std::size_t chunks(std::size_t count, std::size_t size) { return (count + size - 1) / size; }
 
@@ -55,7 +56,9 @@ class CpuBackend final : public Backend<T> {
   void* allocate_bytes(std::size_t bytes) override {
     const std::size_t size = std::max<std::size_t>(chunks(bytes, 64) * 64, 64);
     void* p = std::aligned_alloc(64, size);
-    if (!p) throw Error("MEMORY", "expected " + std::to_string(size) + " bytes of memory, the system has none left");
+    if (!p)
+      throw Error("MEMORY",
+                  "expected " + std::to_string(size) + " bytes of memory, the system has none left");
     std::memset(p, 0, size);
     return p;
   }
@@ -68,7 +71,8 @@ class CpuBackend final : public Backend<T> {
 
   void transpose(MatrixView<T> to, MatrixView<const T> from) override {
     for (std::size_t i = 0; i < from.rows; ++i)
-      for (std::size_t j = 0; j < from.columns; ++j) to.data[j * to.stride + i] = from.data[i * from.stride + j];
+      for (std::size_t j = 0; j < from.columns; ++j)
+        to.data[j * to.stride + i] = from.data[i * from.stride + j];
   }
 
   void add_row(T* row, const T* other, std::size_t count) override {
@@ -84,8 +88,8 @@ class CpuBackend final : public Backend<T> {
     }
   }
 
-  void adam(T* parameters, const T* gradient, T* m, T* v, T* average, std::size_t count, const AdamOptions& options,
-            TrainState* state) override {
+  void adam(T* parameters, const T* gradient, T* m, T* v, T* average, std::size_t count,
+            const AdamOptions& options, TrainState* state) override {
     const std::size_t tasks = chunks(count, parameter_chunk);
     std::vector<double> partial(tasks);
     auto length = [&](std::size_t i) { return std::min(parameter_chunk, count - i * parameter_chunk); };
@@ -105,7 +109,8 @@ class CpuBackend final : public Backend<T> {
     c.epsilon = static_cast<T>(options.epsilon);
     c.step_size = static_cast<T>(rate / (1 - std::pow(options.beta1, static_cast<double>(t))));
     c.root_correction = static_cast<T>(1 / std::sqrt(1 - std::pow(options.beta2, static_cast<double>(t))));
-    c.ema_decay = static_cast<T>(std::min(options.ema_decay, (1.0 + static_cast<double>(t)) / (10.0 + static_cast<double>(t))));
+    c.ema_decay = static_cast<T>(
+        std::min(options.ema_decay, (1.0 + static_cast<double>(t)) / (10.0 + static_cast<double>(t))));
     pool_.run(tasks, [&](std::size_t i, std::size_t) {
       AdamChunk<T> chunk = c;
       const std::size_t at = i * parameter_chunk;
@@ -125,7 +130,8 @@ class CpuBackend final : public Backend<T> {
   void normals(MatrixView<T> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step,
                std::uint32_t tag) override {
     rows(out.rows, [&](std::size_t begin, std::size_t end) {
-      elements_.normals(out.row(begin), out.stride, end - begin, out.columns, seed, first_row + begin, step, tag);
+      elements_.normals(out.row(begin), out.stride, end - begin, out.columns, seed, first_row + begin, step,
+                        tag);
     });
   }
 
@@ -201,7 +207,8 @@ class CpuBackend final : public Backend<T> {
 
   void log_ratio(double* host, MatrixView<const T> logits, std::size_t level) override {
     for (std::size_t i = 0; i < logits.rows; ++i)
-      host[i] = static_cast<double>(logits.row(i)[level]) - static_cast<double>(logits.row(i)[logits.columns - 1]);
+      host[i] =
+          static_cast<double>(logits.row(i)[level]) - static_cast<double>(logits.row(i)[logits.columns - 1]);
   }
 
   bool has_non_finite(MatrixView<const T> x) override {
@@ -216,7 +223,8 @@ class CpuBackend final : public Backend<T> {
     const std::size_t panels = chunks(to.columns, kernels_.tile_columns);
     const std::size_t size = panels * kernels_.tile_columns * to.inner;
     if (to.storage.size() < size) to.storage = this->template buffer<T>(size);
-    const std::size_t at_once = std::max<std::size_t>(1, 16384 / (kernels_.tile_columns * std::max<std::size_t>(to.inner, 1)));
+    const std::size_t at_once =
+        std::max<std::size_t>(1, 16384 / (kernels_.tile_columns * std::max<std::size_t>(to.inner, 1)));
     pool_.run(chunks(panels, at_once), [&](std::size_t i, std::size_t) {
       kernels_.pack(w, stride, to.inner, to.columns, orientation == Orientation::transposed, i * at_once,
                     std::min(panels, (i + 1) * at_once), to.storage.data());
@@ -245,8 +253,10 @@ class CpuBackend final : public Backend<T> {
     // as many equal chunks as make every thread's share the same, none larger than the scratch
     const std::size_t threads = pool_.threads();
     std::size_t count = chunks(x.rows, linear_chunk_rows);
-    if (x.rows * b.columns * b.inner > 65536) count = chunks(count, threads) * threads;
-    else count = chunks(x.rows, linear_chunk_rows);
+    if (x.rows * b.columns * b.inner > 65536)
+      count = chunks(count, threads) * threads;
+    else
+      count = chunks(x.rows, linear_chunk_rows);
     std::size_t size = chunks(chunks(x.rows, count), kernels_.tile_rows) * kernels_.tile_rows;
     size = std::min(size, linear_chunk_rows);
     pool_.run(chunks(x.rows, size), [&](std::size_t i, std::size_t worker) {
@@ -264,30 +274,33 @@ class CpuBackend final : public Backend<T> {
     for (const auto& p : products) rows_in_all += p.segment[0].a.columns;
     // one block of rows packs the right factor once: few large blocks, but enough for the threads
     const std::size_t wanted = chunks(rows_in_all, 3 * pool_.threads());
-    const std::size_t block =
-        std::clamp(chunks(wanted, kernels_.tile_rows) * kernels_.tile_rows, kernels_.tile_rows, outer_block_rows);
+    const std::size_t block = std::clamp(chunks(wanted, kernels_.tile_rows) * kernels_.tile_rows,
+                                         kernels_.tile_rows, outer_block_rows);
     for (std::size_t i = 0; i < products.size(); ++i) {
       const auto& p = products[i];
       OuterCall<T> call{};
       call.segments = p.segments;
       for (int s = 0; s < p.segments; ++s)
-        call.segment[s] = {p.segment[s].a.data, p.segment[s].a.stride, p.segment[s].b.data, p.segment[s].b.stride,
-                           p.segment[s].a.rows};
+        call.segment[s] = {p.segment[s].a.data, p.segment[s].a.stride, p.segment[s].b.data,
+                           p.segment[s].b.stride, p.segment[s].a.rows};
       call.rows = p.segment[0].a.columns;
       call.columns = p.segment[0].b.columns;
       call.c = p.c;
       call.c_stride = p.c_stride;
       call.column_sums = p.column_sums;
       calls.push_back(call);
-      const std::size_t height = std::min(block, chunks(chunks(call.rows, chunks(call.rows, block)), kernels_.tile_rows) *
-                                                     kernels_.tile_rows);
+      const std::size_t height =
+          std::min(block, chunks(chunks(call.rows, chunks(call.rows, block)), kernels_.tile_rows) *
+                              kernels_.tile_rows);
       for (std::size_t c = 0; c < call.columns; c += outer_block_columns)
         for (std::size_t r = 0; r < call.rows; r += height)
-          tasks.push_back({i, r, std::min(call.rows, r + height), c, std::min(call.columns, c + outer_block_columns)});
+          tasks.push_back(
+              {i, r, std::min(call.rows, r + height), c, std::min(call.columns, c + outer_block_columns)});
     }
     pool_.run(tasks.size(), [&](std::size_t i, std::size_t worker) {
       const Task& t = tasks[i];
-      kernels_.outer(calls[t.product], t.row, t.row_end, t.column, t.column_end, scratch(worker, outer_scratch));
+      kernels_.outer(calls[t.product], t.row, t.row_end, t.column, t.column_end,
+                     scratch(worker, outer_scratch));
     });
   }
 
@@ -297,7 +310,8 @@ class CpuBackend final : public Backend<T> {
     const PhiloxKey key = philox_key(b.seed);
     const PhiloxBlock turn = philox(philox_counter(0, 0, step, kTagTrainTime), key);
     rows(batch, [&](std::size_t begin, std::size_t end) {
-      elements_.normals(b.noise.row(begin), b.noise.stride, end - begin, d, b.seed, begin, step, kTagTrainNoise);
+      elements_.normals(b.noise.row(begin), b.noise.stride, end - begin, d, b.seed, begin, step,
+                        kTagTrainNoise);
       std::uint64_t epoch = (first + begin) / n;
       ShuffleKey order = shuffle_key(b.seed, epoch);
       for (std::size_t i = begin; i < end; ++i) {
@@ -320,8 +334,8 @@ class CpuBackend final : public Backend<T> {
     });
   }
 
-  void perturb_impl(MatrixView<T> x, MatrixView<const T> x0, MatrixView<const T> noise, const std::int32_t* level,
-                    const Levels<T>& levels) override {
+  void perturb_impl(MatrixView<T> x, MatrixView<const T> x0, MatrixView<const T> noise,
+                    const std::int32_t* level, const Levels<T>& levels) override {
     rows(x.rows, [&](std::size_t begin, std::size_t end) {
       for (std::size_t i = begin; i < end; ++i) {
         elements_.scale_add(x.row(i), x0.row(i), noise.row(i), x0.columns, levels.alpha[level[i]],
@@ -344,7 +358,8 @@ class CpuBackend final : public Backend<T> {
         T sum = 0;
         for (std::size_t j = 0; j < k; ++j) sum += c[j] = std::exp(logit[j] - top);
         const double share = active ? l.active_row_weight : l.passive_row_weight;
-        l.row_losses[2 * i] = share * (std::log(static_cast<double>(sum)) + static_cast<double>(top - logit[level]));
+        l.row_losses[2 * i] =
+            share * (std::log(static_cast<double>(sum)) + static_cast<double>(top - logit[level]));
         const T weight = static_cast<T>(l.cross_entropy_weight * share);
         for (std::size_t j = 0; j < k; ++j) c[j] *= weight / sum;
         c[level] -= weight;
@@ -365,7 +380,8 @@ class CpuBackend final : public Backend<T> {
           difference[j] = predicted - noise[j];
         }
         double squares = 0;
-        for (std::size_t j = 0; j < d; ++j) squares += static_cast<double>(difference[j]) * static_cast<double>(difference[j]);
+        for (std::size_t j = 0; j < d; ++j)
+          squares += static_cast<double>(difference[j]) * static_cast<double>(difference[j]);
         l.row_losses[2 * i + 1] = error_share * squares / static_cast<double>(d);
         if (!active) continue;
         T* r = l.gradient_adjoint.row(i);
@@ -394,10 +410,12 @@ class CpuBackend final : public Backend<T> {
     const std::size_t d = s.z.columns;
     rows(s.z.rows, [&](std::size_t begin, std::size_t end) {
       std::vector<T> noise(s.s != 0 ? d * (end - begin) : 0);
-      if (s.s != 0) elements_.normals(noise.data(), d, end - begin, d, s.seed, s.first_row + begin, s.step, s.tag);
+      if (s.s != 0)
+        elements_.normals(noise.data(), d, end - begin, d, s.seed, s.first_row + begin, s.step, s.tag);
       for (std::size_t i = begin; i < end; ++i)
-        elements_.advance(s.z.row(i), d, static_cast<T>(s.a), static_cast<T>(s.b), s.g.data ? s.g.row(i) : nullptr,
-                          static_cast<T>(s.c), s.h.data ? s.h.row(i) : nullptr, static_cast<T>(s.s),
+        elements_.advance(s.z.row(i), d, static_cast<T>(s.a), static_cast<T>(s.b),
+                          s.g.data ? s.g.row(i) : nullptr, static_cast<T>(s.c),
+                          s.h.data ? s.h.row(i) : nullptr, static_cast<T>(s.s),
                           s.s != 0 ? noise.data() + (i - begin) * d : nullptr);
     });
   }
@@ -411,9 +429,8 @@ class CpuBackend final : public Backend<T> {
 
   template <class Body>
   void rows(std::size_t count, Body&& body) {
-    pool_.run(chunks(count, row_chunk), [&](std::size_t i, std::size_t) {
-      body(i * row_chunk, std::min(count, (i + 1) * row_chunk));
-    });
+    pool_.run(chunks(count, row_chunk),
+              [&](std::size_t i, std::size_t) { body(i * row_chunk, std::min(count, (i + 1) * row_chunk)); });
   }
 
   // rows in groups of one per lane; body(first, count, two d x group areas). Lanes beyond count hold zeros.

@@ -1,7 +1,8 @@
 #pragma once
 
-// Elementwise work that is worth the wide registers. Compiled once for each instruction set without contraction, so that
-// random draws have the same bits on all of them. As in kernels.hpp, no inline functions of the standard library.
+// Elementwise work that is worth the wide registers. Compiled once for each instruction set without
+// contraction, so that random draws have the same bits on all of them. As in kernels.hpp, no inline functions
+// of the standard library.
 
 #include <stddef.h>
 #include <stdint.h>
@@ -18,16 +19,16 @@ struct AdamChunk {
   size_t count;
   T scale;  // of the gradient
   T beta1, beta2, epsilon;
-  T step_size;         // learning rate / (1 - beta1^t)
-  T root_correction;   // 1 / sqrt(1 - beta2^t)
+  T step_size;        // learning rate / (1 - beta1^t)
+  T root_correction;  // 1 / sqrt(1 - beta2^t)
   T ema_decay;
 };
 
 template <class T>
 struct ElementwiseTable {
   // standard normals for rows first_row.. and columns 0.. of one (seed, step, tag)
-  void (*normals)(T* out, size_t stride, size_t rows, size_t columns, uint64_t seed, uint64_t first_row, uint64_t step,
-                  uint32_t tag);
+  void (*normals)(T* out, size_t stride, size_t rows, size_t columns, uint64_t seed, uint64_t first_row,
+                  uint64_t step, uint32_t tag);
   void (*adam)(const AdamChunk<T>&);
   double (*sum_of_squares)(const T* x, size_t count);
   // z = a z + b g + c h + s n, a row; g, h, n may be null

@@ -1,5 +1,5 @@
-// Included by one file for each instruction set, which defines SKLAR_KERNEL_NAMESPACE. Plain loops: the compiler
-// vectorises them for the flags of that file.
+// Included by one file for each instruction set, which defines SKLAR_KERNEL_NAMESPACE. Plain loops: the
+// compiler vectorises them for the flags of that file.
 
 #include "backend/cpu/elementwise.hpp"
 #include "core/philox.h"
@@ -8,8 +8,8 @@ namespace sklar::cpu {
 namespace SKLAR_KERNEL_NAMESPACE {
 
 template <class T>
-void normals(T* out, size_t stride, size_t rows, size_t columns, uint64_t seed, uint64_t first_row, uint64_t step,
-             uint32_t tag) {
+void normals(T* out, size_t stride, size_t rows, size_t columns, uint64_t seed, uint64_t first_row,
+             uint64_t step, uint32_t tag) {
   constexpr size_t chunk = 64;
   const PhiloxKey key = philox_key(seed);
   const size_t blocks = (columns + 3) / 4, total = rows * blocks;
@@ -20,7 +20,8 @@ void normals(T* out, size_t stride, size_t rows, size_t columns, uint64_t seed, 
     const size_t count = total - start < chunk ? total - start : chunk;
     for (size_t i = 0; i < chunk; ++i) {
       const size_t at = i < count ? start + i : start;
-      const PhiloxBlock counter = philox_counter(first_row + at / blocks, static_cast<uint32_t>(at % blocks), step, tag);
+      const PhiloxBlock counter =
+          philox_counter(first_row + at / blocks, static_cast<uint32_t>(at % blocks), step, tag);
       low[i] = counter.x;
       block[i] = counter.y;
       high[i] = counter.w;
@@ -69,7 +70,8 @@ double sum_of_squares(const T* x, size_t count) {
   size_t i = 0;
   for (; i + 8 <= count; i += 8)
     for (size_t j = 0; j < 8; ++j) lane[j] += static_cast<double>(x[i + j]) * static_cast<double>(x[i + j]);
-  for (size_t j = 0; i + j < count; ++j) lane[j] += static_cast<double>(x[i + j]) * static_cast<double>(x[i + j]);
+  for (size_t j = 0; i + j < count; ++j)
+    lane[j] += static_cast<double>(x[i + j]) * static_cast<double>(x[i + j]);
   return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
 }
 
@@ -91,7 +93,8 @@ void scale_add(T* x, const T* x0, const T* noise, size_t count, T alpha, T sigma
 
 template <class T>
 const ElementwiseTable<T>& elementwise_table() {
-  static const ElementwiseTable<T> functions{normals<T>, adam<T>, sum_of_squares<T>, advance<T>, scale_add<T>};
+  static const ElementwiseTable<T> functions{normals<T>, adam<T>, sum_of_squares<T>, advance<T>,
+                                             scale_add<T>};
   return functions;
 }
 

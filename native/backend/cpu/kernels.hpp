@@ -1,9 +1,9 @@
 #pragma once
 
-// The CPU's matrix products with fused epilogues. One source (kernels.inl) is compiled once for each instruction set;
-// the table of the best one that the processor has is chosen at run time. This header is read by files that are compiled
-// with extra instruction-set flags: it must not pull in inline functions of the standard library, or the linker could
-// keep an AVX-512 copy of one for everybody.
+// The CPU's matrix products with fused epilogues. One source (kernels.inl) is compiled once for each
+// instruction set; the table of the best one that the processor has is chosen at run time. This header is
+// read by files that are compiled with extra instruction-set flags: it must not pull in inline functions of
+// the standard library, or the linker could keep an AVX-512 copy of one for everybody.
 
 #include <stddef.h>
 
@@ -14,11 +14,12 @@ namespace sklar::cpu {
 template <class T>
 struct EpilogueArguments {
   Epilogue kind = Epilogue::store;
-  const T* bias = nullptr;     // padded to whole panels, or null
+  const T* bias = nullptr;  // padded to whole panels, or null
   const T* in[4] = {};
   T* out[3] = {};
-  size_t stride = 0;           // of every in and out
-  size_t active = ~size_t{0};  // rows from here on have no second-order source (their terms of a tangent are zero)
+  size_t stride = 0;  // of every in and out
+  size_t active =
+      ~size_t{0};  // rows from here on have no second-order source (their terms of a tangent are zero)
 };
 
 // y = x B, B packed in panels [panel][k][tile_columns]
@@ -58,23 +59,26 @@ struct KernelTable {
   size_t tile_rows, tile_columns;
   // scratch: linear_scratch elements
   void (*linear)(const LinearCall<T>&, size_t row_begin, size_t row_end, T* scratch);
-  // rows [row_begin, row_end) and columns [column_begin, column_end) of C; column_begin a multiple of tile_columns
-  void (*outer)(const OuterCall<T>&, size_t row_begin, size_t row_end, size_t column_begin, size_t column_end, T* scratch);
+  // rows [row_begin, row_end) and columns [column_begin, column_end) of C; column_begin a multiple of
+  // tile_columns
+  void (*outer)(const OuterCall<T>&, size_t row_begin, size_t row_end, size_t column_begin, size_t column_end,
+                T* scratch);
   // packs B[k][n] = w[k * stride + n] (transposed: w[n * stride + k]) for panels [panel_begin, panel_end)
   void (*pack)(const T* w, size_t stride, size_t inner, size_t columns, bool transposed, size_t panel_begin,
                size_t panel_end, T* panels);
 };
 
-inline constexpr size_t linear_chunk_rows = 96;   // a multiple of every tile height
-inline constexpr size_t inner_block = 256;        // sums are cut here: fixed, so that results do not depend on threads
+inline constexpr size_t linear_chunk_rows = 96;  // a multiple of every tile height
+inline constexpr size_t inner_block =
+    256;  // sums are cut here: fixed, so that results do not depend on threads
 inline constexpr size_t outer_block_rows = 192;
 inline constexpr size_t outer_block_columns = 512;
 inline constexpr size_t max_tile_columns = 32;
 
 inline constexpr size_t linear_scratch = linear_chunk_rows * max_tile_columns;
-inline constexpr size_t outer_scratch = outer_block_rows * outer_block_columns          // C
-                                        + inner_block * outer_block_columns             // B, packed
-                                        + inner_block * outer_block_rows;               // A, packed
+inline constexpr size_t outer_scratch = outer_block_rows * outer_block_columns  // C
+                                        + inner_block * outer_block_columns     // B, packed
+                                        + inner_block * outer_block_rows;       // A, packed
 
 template <class T>
 const KernelTable<T>& baseline_kernels();

@@ -2,8 +2,8 @@
 //   SKLAR_KERNEL_NAMESPACE  a namespace of its own
 //   SKLAR_VECTOR_BYTES      the width of a register
 //   SKLAR_TILE_ROWS         rows of the register tile; its columns are two registers
-// Vectors are the compilers' own vector types (GCC and Clang): the same source serves SSE2, AVX2, AVX-512 and NEON, and
-// a width that the processor lacks still computes the same thing.
+// Vectors are the compilers' own vector types (GCC and Clang): the same source serves SSE2, AVX2, AVX-512 and
+// NEON, and a width that the processor lacks still computes the same thing.
 
 #include <stdint.h>
 
@@ -114,7 +114,8 @@ SKLAR_INLINE void finish(const Step<T>& s, V<T> acc, bool active) {
     s.out(0, acc);
     s.out(1, acc * s.in(0));
   }
-  if constexpr (kind == E::inner_adjoint_relu || kind == E::inner_tangent_relu || kind == E::inner_second_relu)
+  if constexpr (kind == E::inner_adjoint_relu || kind == E::inner_tangent_relu ||
+                kind == E::inner_second_relu)
     s.out(0, relu_gate<T>(s.in(0), acc));
   if constexpr (kind == E::inner_adjoint_silu) s.out(0, acc * s.in(0));
   if constexpr (kind == E::inner_adjoint_silu_2) {
@@ -155,10 +156,11 @@ SKLAR_INLINE void finish(const Step<T>& s, V<T> acc, bool active) {
   }
 }
 
-// rows [row_begin, row_end) and one panel of columns from `column`; the product lies in scratch [row][tile_columns]
+// rows [row_begin, row_end) and one panel of columns from `column`; the product lies in scratch
+// [row][tile_columns]
 template <Epilogue kind, class T>
-void apply_epilogue(const EpilogueArguments<T>& e, size_t row_begin, size_t row_end, size_t column, size_t columns,
-                    const T* scratch) {
+void apply_epilogue(const EpilogueArguments<T>& e, size_t row_begin, size_t row_end, size_t column,
+                    size_t columns, const T* scratch) {
   const size_t width = columns - column < tile_columns<T> ? columns - column : tile_columns<T>;
   const bool first_only = width <= lanes<T>;
   V<T> bias[2] = {};
@@ -247,8 +249,8 @@ void linear(const LinearCall<T>& call, size_t row_begin, size_t row_end, T* scra
       const size_t length = call.inner - k < inner_block ? call.inner - k : inner_block;
       for (size_t r = row_begin; r < row_end; r += tile_rows) {
         const size_t height = row_end - r < tile_rows ? row_end - r : tile_rows;
-        any_tile<T, false>(height, call.x + r * call.x_stride + k, call.x_stride, panel + k * tile_columns<T>, length,
-                           scratch + (r - row_begin) * tile_columns<T>, k > 0);
+        any_tile<T, false>(height, call.x + r * call.x_stride + k, call.x_stride, panel + k * tile_columns<T>,
+                           length, scratch + (r - row_begin) * tile_columns<T>, k > 0);
       }
     }
     epilogue(call.epilogue, row_begin, row_end, column, call.columns, scratch);
@@ -261,9 +263,9 @@ void outer(const OuterCall<T>& call, size_t row_begin, size_t row_end, size_t co
   const size_t height = row_end - row_begin, width = column_end - column_begin;
   const size_t panels = (width + tile_columns<T> - 1) / tile_columns<T>;
   const size_t tiles = (height + tile_rows - 1) / tile_rows;
-  T* c = scratch;                                                                      // [panel][row][tile_columns]
-  T* b = c + outer_block_rows * outer_block_columns;                                   // [panel][k][tile_columns]
-  T* a = b + inner_block * outer_block_columns;                                        // [tile][k][tile_rows]
+  T* c = scratch;                                     // [panel][row][tile_columns]
+  T* b = c + outer_block_rows * outer_block_columns;  // [panel][k][tile_columns]
+  T* a = b + inner_block * outer_block_columns;       // [tile][k][tile_rows]
   const bool sums = call.column_sums && column_begin == 0;
   if (sums)
     for (size_t i = row_begin; i < row_end; ++i) call.column_sums[i] = 0;
@@ -321,8 +323,8 @@ void outer(const OuterCall<T>& call, size_t row_begin, size_t row_end, size_t co
 }
 
 template <class T>
-void pack(const T* w, size_t stride, size_t inner, size_t columns, bool transposed, size_t panel_begin, size_t panel_end,
-          T* panels) {
+void pack(const T* w, size_t stride, size_t inner, size_t columns, bool transposed, size_t panel_begin,
+          size_t panel_end, T* panels) {
   for (size_t p = panel_begin; p < panel_end; ++p) {
     const size_t first = p * tile_columns<T>;
     const size_t count = columns - first < tile_columns<T> ? columns - first : tile_columns<T>;

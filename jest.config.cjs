@@ -1,0 +1,12 @@
+/** @type {import('jest').Config} */
+module.exports = {
+  testEnvironment: 'node',
+  roots: ['<rootDir>/test'],
+  testMatch: ['**/*.test.ts'],
+  // Types are checked by `npm run typecheck`; here each file is only stripped of them (isolatedModules).
+  transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: '<rootDir>/tsconfig.test.json' }] },
+  testTimeout: 60_000,
+  // The native code is itself parallel, so a worker per core would compete with it.
+  maxWorkers: '50%',
+  collectCoverageFrom: ['lib/**/*.ts'],
+};

@@ -1,0 +1,82 @@
+import { z } from 'zod';
+
+import { PseudoObservations } from '../data/pseudo-observations';
+import { SklarError, describe } from '../errors';
+import { type ModelDocument, readModelFile } from '../model/model-file';
+import { type PublishedWeightsOptions, cdcFromFile, cdcFromPublishedWeights } from './cdc';
+import { type Copula, MARGIN_TENSORS, type ModelTensors } from './copula';
+import { GaussianCopula } from './gaussian';
+
+export interface LoadOptions {
+  /** What bare weights of the published code do not say about themselves; see `PublishedWeightsOptions`. */
+  published?: PublishedWeightsOptions;
+}
+
+function gaussianFromFile(document: ModelDocument, tensors: ModelTensors): GaussianCopula {
+  const dim = z.object({ dim: z.int().min(2).max(65536) }).safeParse(document.config).data?.dim;
+  const correlation = tensors.get('correlation');
+  if (dim === undefined || correlation?.data.length !== dim * dim) {
+    throw new SklarError(
+      'ERR_SKLAR_FORMAT',
+      'expected a dim x dim tensor "correlation" in a gaussian model file',
+    );
+  }
+  return new GaussianCopula(Float64Array.from(correlation.data), dim, document.training);
+}
+
+function fromDocument(document: ModelDocument, tensors: ModelTensors): Copula {
+  switch (document.kind) {
+    case 'cdc':
+      return cdcFromFile(document, tensors);
+    case 'gaussian':
+      return gaussianFromFile(document, tensors);
+    default:
+      throw new SklarError(
+        'ERR_SKLAR_FORMAT',
+        `expected a model of kind cdc or gaussian, got ${describe(document.kind)} (written by sklar ${document.libraryVersion})`,
+      );
+  }
+}
+
+/**
+ * Reads a model that `save` wrote, or bare weights of the published CDC code as .safetensors. Loading runs no code.
+ *
+ * @throws SklarError ERR_SKLAR_FILE when it cannot be read, ERR_SKLAR_FORMAT when it is damaged, of an unknown kind or
+ *   of a newer format, with what is wrong
+ */
+export async function loadModel(path: string, options: LoadOptions = {}): Promise<Copula> {
+  const { document, tensors: all } = await readModelFile(path);
+  const tensors: ModelTensors = new Map();
+  const margins: Record<string, Float64Array> = {};
+  for (const [name, { dtype, shape, data }] of all) {
+    if (dtype !== 'F32' && dtype !== 'F64') {
+      throw new SklarError(
+        'ERR_SKLAR_FORMAT',
+        `expected F32 or F64 for the tensor ${describe(name)}, got ${dtype}`,
+      );
+    }
+    const values = data as Float32Array | Float64Array;
+    if (name.startsWith(MARGIN_TENSORS))
+      margins[name.slice(MARGIN_TENSORS.length)] = Float64Array.from(values);
+    else tensors.set(name, { shape, data: values });
+  }
+  if (!document) return cdcFromPublishedWeights(tensors, options.published);
+  const copula = fromDocument(document, tensors);
+  for (const [what, count] of [
+    ['columns', document.columns?.length],
+    [
+      'margins',
+      document.margins ? PseudoObservations.fromTensors(document.margins, margins).names.length : undefined,
+    ],
+  ] as const) {
+    if (count !== undefined && count !== copula.dim) {
+      throw new SklarError(
+        'ERR_SKLAR_FORMAT',
+        `expected ${copula.dim} ${what} for a model of that dimension, got ${count}`,
+      );
+    }
+  }
+  copula.names = document.columns;
+  copula.margins = document.margins ? PseudoObservations.fromTensors(document.margins, margins) : null;
+  return copula;
+}

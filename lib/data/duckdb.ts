@@ -1,0 +1,117 @@
+/**
+ * DuckDB as a reader of one file. A session is an in-memory database that may read that file and nothing else:
+ * no network, no extensions to download, no other path. SQL texts hold no names of files or columns: files are
+ * parameters, columns are taken by position (`#1`, `#2`, ...).
+ */
+import path from 'node:path';
+
+import type {
+  DuckDBConnection,
+  DuckDBInstance,
+  DuckDBResult,
+  DuckDBValue,
+  DuckDBVector,
+} from '@duckdb/node-api';
+
+import { SklarError, describe } from '../errors';
+
+type DuckDBModule = typeof import('@duckdb/node-api');
+
+async function loadDuckDB(file: string): Promise<DuckDBModule> {
+  try {
+    return await import('@duckdb/node-api');
+  } catch (cause) {
+    throw new SklarError(
+      'ERR_SKLAR_FILE',
+      `cannot read ${describe(file)}: CSV and Parquet files are read with the optional package @duckdb/node-api, ` +
+        'which is not installed or does not load here; run `npm install @duckdb/node-api`',
+      { cause },
+    );
+  }
+}
+
+/**
+ * The path as DuckDB's file functions must be given it. They take paths for glob patterns, so each special
+ * character is put in a character class. They also split a pattern at every backslash, even where a backslash
+ * is a part of a name; such a name is matched by `?`, and the list of allowed paths keeps it from matching another.
+ */
+function literalPattern(file: string): string {
+  if (!/[*?[]/.test(file)) return file;
+  const pattern = file.replace(/[*?[]/g, '[$&]');
+  return path.sep === '/' ? pattern.replaceAll('\\', '?') : pattern;
+}
+
+/** A read-only DuckDB session for one file; call `close` when done. */
+export class DuckDBSession {
+  /** What to give the file functions of DuckDB as the path. */
+  readonly pattern: string;
+  readonly #instance: DuckDBInstance;
+  readonly #connection: DuckDBConnection;
+  readonly #signal: AbortSignal | undefined;
+  readonly #interrupt = (): void => this.#connection.interrupt();
+
+  private constructor(
+    instance: DuckDBInstance,
+    connection: DuckDBConnection,
+    pattern: string,
+    signal: AbortSignal | undefined,
+  ) {
+    this.#instance = instance;
+    this.#connection = connection;
+    this.pattern = pattern;
+    this.#signal = signal;
+    signal?.addEventListener('abort', this.#interrupt, { once: true });
+  }
+
+  /** @param signal interrupts a running query when it aborts; queries then reject with the signal's reason */
+  static async open(file: string, signal?: AbortSignal): Promise<DuckDBSession> {
+    const { DuckDBInstance, listValue } = await loadDuckDB(file);
+    const absolute = path.resolve(file);
+    const pattern = literalPattern(absolute);
+    const instance = await DuckDBInstance.create(':memory:', {
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+    });
+    const connection = await instance.connect();
+    await connection.run('SET allowed_paths = $1', [listValue([absolute, pattern])]);
+    await connection.run('SET enable_external_access = false');
+    await connection.run('SET lock_configuration = true');
+    return new DuckDBSession(instance, connection, pattern, signal);
+  }
+
+  /** Runs a query whose result is fetched chunk by chunk. */
+  async query(sql: string, parameters: DuckDBValue[]): Promise<DuckDBResult> {
+    return this.#abortable(() => this.#connection.stream(sql, parameters));
+  }
+
+  /** All rows of a small result. */
+  async rows(sql: string, parameters: DuckDBValue[]): Promise<DuckDBValue[][]> {
+    return this.#abortable(async () => (await this.#connection.stream(sql, parameters)).getRows());
+  }
+
+  /** The chunks of a result: at most a few thousand rows each, as one vector a column. */
+  async *chunks(result: DuckDBResult): AsyncGenerator<{ rows: number; vectors: DuckDBVector[] }> {
+    for (;;) {
+      const chunk = await this.#abortable(() => result.fetchChunk());
+      if (chunk === null || chunk.rowCount === 0) return;
+      const vectors = Array.from({ length: chunk.columnCount }, (_, j) => chunk.getColumnVector(j));
+      yield { rows: chunk.rowCount, vectors };
+    }
+  }
+
+  close(): void {
+    this.#signal?.removeEventListener('abort', this.#interrupt);
+    this.#connection.closeSync();
+    this.#instance.closeSync();
+  }
+
+  async #abortable<T>(work: () => Promise<T>): Promise<T> {
+    this.#signal?.throwIfAborted();
+    try {
+      return await work();
+    } catch (error) {
+      this.#signal?.throwIfAborted();
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,170 @@
+import { randomBytes } from 'node:crypto';
+import { constants, createReadStream } from 'node:fs';
+import { type FileHandle, access, open, realpath, rename, stat, unlink } from 'node:fs/promises';
+import path from 'node:path';
+import { createGunzip } from 'node:zlib';
+
+import { SklarError, describe } from '../errors';
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'it does not exist',
+  EACCES: 'permission denied',
+  EPERM: 'operation not permitted',
+  EISDIR: 'it is a directory',
+  ENOTDIR: 'a part of its path is not a directory',
+  ENOSPC: 'no space left on the device',
+  EROFS: 'the file system is read-only',
+  EMFILE: 'too many open files',
+  ENAMETOOLONG: 'its name is too long',
+  ELOOP: 'too many symbolic links',
+};
+
+/** An ERR_SKLAR_FILE that says what could not be done to which file, and why. SklarErrors pass through. */
+export function fileError(cause: unknown, doing: 'read' | 'write', file: string): SklarError {
+  if (cause instanceof SklarError) return cause;
+  const { code = '' } = cause as NodeJS.ErrnoException;
+  const reason = REASONS[code] ?? describe(cause);
+  return new SklarError('ERR_SKLAR_FILE', `cannot ${doing} ${describe(file)}: ${reason}`, { cause });
+}
+
+/** Returns `file` if it can be a path; throws ERR_SKLAR_VALUE otherwise. */
+export function expectPath(file: unknown): string {
+  if (typeof file === 'string' && file !== '' && !file.includes('\0')) return file;
+  throw new SklarError('ERR_SKLAR_VALUE', `expected a path for the file, got ${describe(file)}`);
+}
+
+/** The size in bytes of an existing, readable file that is not a directory; throws ERR_SKLAR_FILE otherwise. */
+export async function expectReadable(file: string): Promise<number> {
+  try {
+    const status = await stat(file);
+    if (status.isDirectory()) throw Object.assign(new Error('is a directory'), { code: 'EISDIR' });
+    await access(file, constants.R_OK);
+    return status.size;
+  } catch (cause) {
+    throw fileError(cause, 'read', file);
+  }
+}
+
+/**
+ * The bytes of a file in large pieces, unpacked when its name ends in `.gz`.
+ *
+ * @throws SklarError ERR_SKLAR_FILE when it cannot be read, ERR_SKLAR_FORMAT when it is not whole and valid gzip data
+ */
+export async function* readBytes(file: string, signal?: AbortSignal): AsyncGenerator<Buffer> {
+  const size = 1 << 20;
+  const raw = createReadStream(file, { highWaterMark: size });
+  const stream = isGzip(file) ? raw.pipe(createGunzip({ chunkSize: size })) : raw;
+  raw.on('error', (error) => stream.destroy(error));
+  try {
+    for await (const bytes of stream as AsyncIterable<Buffer>) {
+      signal?.throwIfAborted();
+      yield bytes;
+    }
+  } catch (cause) {
+    signal?.throwIfAborted();
+    const { code = '' } = cause as NodeJS.ErrnoException;
+    if (!code.startsWith('Z_')) throw fileError(cause, 'read', file);
+    const reason = code === 'Z_BUF_ERROR' ? 'data that end too early' : 'damaged data';
+    throw new SklarError('ERR_SKLAR_FORMAT', `expected gzip data, got ${reason} (${describe(file)})`, {
+      cause,
+    });
+  } finally {
+    raw.destroy();
+  }
+}
+
+export function isGzip(file: string): boolean {
+  return /\.gz$/i.test(file);
+}
+
+/**
+ * A file that appears under its name only when it is complete: written under a temporary name in the same folder,
+ * flushed to the disk, then renamed. Until `commit` returns, a file that was there before stays untouched; `abort`
+ * leaves nothing behind. Something that exists and is not a regular file (a pipe, /dev/stdout) is written directly.
+ */
+export class AtomicFile {
+  readonly #handle: FileHandle;
+  readonly #target: string;
+  /** undefined when the target is written directly. */
+  readonly #temporary: string | undefined;
+  #open = true;
+
+  private constructor(handle: FileHandle, target: string, temporary: string | undefined) {
+    this.#handle = handle;
+    this.#target = target;
+    this.#temporary = temporary;
+  }
+
+  static async open(file: string): Promise<AtomicFile> {
+    expectPath(file);
+    try {
+      // The target of a symbolic link is replaced, not the link.
+      const target = await realpath(file).catch(() => path.resolve(file));
+      const existing = await stat(target).catch(() => undefined);
+      if (existing?.isDirectory()) throw Object.assign(new Error('is a directory'), { code: 'EISDIR' });
+      if (existing && !existing.isFile()) return new AtomicFile(await open(target, 'w'), target, undefined);
+      // A short name of its own, because a suffix on a long name could exceed the limit of the file system.
+      const temporary = path.join(path.dirname(target), `.sklar-${randomBytes(8).toString('hex')}.tmp`);
+      const handle = await open(temporary, 'wx', existing ? existing.mode & 0o777 : 0o666);
+      return new AtomicFile(handle, target, temporary);
+    } catch (cause) {
+      throw fileError(cause, 'write', file);
+    }
+  }
+
+  /** Appends bytes. A failure aborts the file. */
+  async write(bytes: Uint8Array): Promise<void> {
+    try {
+      for (let done = 0; done < bytes.byteLength;) {
+        // Linux writes at most 2 GiB - 4 KiB in one call.
+        const length = Math.min(bytes.byteLength - done, 1 << 30);
+        done += (await this.#handle.write(bytes, done, length)).bytesWritten;
+      }
+    } catch (cause) {
+      await this.abort();
+      throw fileError(cause, 'write', this.#target);
+    }
+  }
+
+  /** Flushes, closes and gives the file its name. A failure aborts the file. */
+  async commit(): Promise<void> {
+    try {
+      if (this.#temporary === undefined) {
+        this.#open = false;
+        await this.#handle.close();
+        return;
+      }
+      await this.#handle.sync();
+      this.#open = false;
+      await this.#handle.close();
+      await rename(this.#temporary, this.#target);
+    } catch (cause) {
+      await this.abort();
+      throw fileError(cause, 'write', this.#target);
+    }
+    await flushFolder(path.dirname(this.#target));
+  }
+
+  /** Closes and removes the temporary file. Does nothing after `commit`. */
+  async abort(): Promise<void> {
+    if (this.#open) {
+      this.#open = false;
+      await this.#handle.close().catch(() => undefined);
+    }
+    if (this.#temporary !== undefined) await unlink(this.#temporary).catch(() => undefined);
+  }
+}
+
+/** Makes a rename durable. Not every platform can flush a folder, and the rename itself has already succeeded. */
+async function flushFolder(folder: string): Promise<void> {
+  try {
+    const handle = await open(folder, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch {
+    // Windows cannot open folders.
+  }
+}

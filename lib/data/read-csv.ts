@@ -1,0 +1,238 @@
+import { SklarError, describe } from '../errors';
+import { type ColumnBuilder, finishTable } from './column-builder';
+import { MISSING, isNumberText } from './csv';
+import { DuckDBSession } from './duckdb';
+import { isGzip, readBytes } from './files';
+import { readNumbers } from './read-sql';
+import type { ReadTableOptions } from './read-table';
+import { type Table, defaultNames, expectDistinctNames, selectColumns } from './table';
+
+const DELIMITERS = [',', ';', '\t', '|'];
+const HEAD_BYTES = 1 << 20;
+const LONGEST_HEAD_BYTES = 1 << 26;
+
+interface Field {
+  readonly text: string;
+  readonly quoted: boolean;
+}
+
+interface Layout {
+  readonly delimiter: string;
+  /** Blank lines before the first record. */
+  readonly blankLines: number;
+  readonly header: boolean;
+  readonly names: readonly string[];
+}
+
+/** The beginning of the file, unpacked, as text; `complete` tells whether it is the whole file. */
+async function readHead(file: string, bytes: number): Promise<{ text: string; complete: boolean }> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  for await (const part of readBytes(file)) {
+    parts.push(part);
+    length += part.length;
+    if (length > bytes) break;
+  }
+  const complete = length <= bytes;
+  try {
+    // In stream mode an incomplete last character is not an error.
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(parts), {
+      stream: !complete,
+    });
+    return { text, complete };
+  } catch (cause) {
+    throw new SklarError(
+      'ERR_SKLAR_FORMAT',
+      `expected text encoded as UTF-8, got other bytes (${describe(file)})`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+/** The first records of a text in the format of RFC 4180, at most `limit`, and the blank lines before them. */
+function parseRecords(
+  text: string,
+  complete: boolean,
+  delimiter: string,
+  limit: number,
+): { records: Field[][]; blankLines: number } {
+  const records: Field[][] = [];
+  let blankLines = 0;
+  let record: Field[] = [];
+  let position = 0;
+  while (position < text.length && records.length < limit) {
+    let value = '';
+    const quoted = text[position] === '"';
+    if (quoted) {
+      for (;;) {
+        const end = text.indexOf('"', position + 1);
+        if (end < 0) return { records, blankLines };
+        value += text.slice(position + 1, end);
+        position = end + 1;
+        if (text[position] !== '"') break;
+        value += '"';
+      }
+    }
+    let end = position;
+    while (end < text.length && text[end] !== delimiter && text[end] !== '\n' && text[end] !== '\r') end++;
+    value += text.slice(position, end);
+    record.push({ text: value, quoted });
+    position = end + 1;
+    if (end < text.length && text[end] === delimiter) {
+      if (position < text.length) continue;
+      record.push({ text: '', quoted: false }); // the text ends with a delimiter
+    }
+    if (end >= text.length && !complete) break;
+    if (text[end] === '\r' && text[end + 1] === '\n') position++;
+    if (record.length > 1 || value !== '' || quoted) records.push(record);
+    else if (records.length === 0) blankLines++;
+    record = [];
+  }
+  return { records, blankLines };
+}
+
+function isNumber(field: Field): boolean {
+  return isNumberText(field.text);
+}
+
+function isMissing({ text, quoted }: Field): boolean {
+  return text === '' || (!quoted && MISSING.includes(text));
+}
+
+/**
+ * Whether the first record names the columns. It does when it has a text above a number, or no numbers at all, or
+ * numbers in quotes above numbers without, or counts 0, 1, 2, ... as the headers of unnamed data frames do.
+ */
+function hasHeader([first = [], ...others]: readonly Field[][]): boolean {
+  const named = first.some((field, j) => {
+    const below = others.flatMap((record) => record[j] ?? []).filter((other) => !isMissing(other));
+    if (isMissing(field)) return false;
+    if (!isNumber(field)) return below.some(isNumber);
+    return field.quoted && below.length > 0 && below.every((other) => !other.quoted);
+  });
+  const labels = first[0] && isMissing(first[0]) ? first.slice(1) : first;
+  const counts = labels.length > 1 && labels.every((field, j) => field.text === String(j));
+  return named || counts || !first.some(isNumber);
+}
+
+function chooseDelimiter(text: string, complete: boolean): string {
+  let best = ',';
+  let bestScore = 0;
+  for (const delimiter of DELIMITERS) {
+    const { records } = parseRecords(text, complete, delimiter, 10);
+    const fields = records[0]?.length ?? 0;
+    if (fields < 2) continue;
+    // Records of equal length speak for a delimiter more than any number of fields.
+    const agreeing = records.filter((record) => record.length === fields).length / records.length;
+    const score = agreeing + 1 - 1 / fields;
+    if (score > bestScore) {
+      best = delimiter;
+      bestScore = score;
+    }
+  }
+  return best;
+}
+
+async function findLayout(file: string, options: ReadTableOptions): Promise<Layout> {
+  for (const bytes of [HEAD_BYTES, LONGEST_HEAD_BYTES]) {
+    const { text, complete } = await readHead(file, bytes);
+    const delimiter =
+      options.delimiter ?? (/\.tsv(?:\.gz)?$/i.test(file) ? '\t' : chooseDelimiter(text, complete));
+    const { records, blankLines } = parseRecords(text, complete, delimiter, 100);
+    if (records.length < 2 && !complete) continue;
+    const [first] = records;
+    if (first === undefined) {
+      throw new SklarError(
+        'ERR_SKLAR_FORMAT',
+        `expected a header and rows of data, got none (${describe(file)})`,
+      );
+    }
+    const header = options.header ?? hasHeader(records);
+    const names = header ? first.map((field) => field.text) : defaultNames(first.length);
+    return { delimiter, blankLines, header, names };
+  }
+  throw new SklarError(
+    'ERR_SKLAR_FORMAT',
+    `expected lines of text, got one too long to read (${describe(file)})`,
+  );
+}
+
+/** Reads a gzip file to its end: DuckDB takes the end of damaged or cut data for the end of the table. */
+async function verifyGzip(file: string, signal: AbortSignal | undefined): Promise<void> {
+  const pieces = readBytes(file, signal);
+  while (!(await pieces.next()).done);
+}
+
+/** DuckDB's errors about the shape of a CSV file, in our words. */
+function csvError(cause: unknown, file: string): unknown {
+  const { message } = cause as Error;
+  if (message.includes('state machine reached an invalid state')) {
+    return new SklarError(
+      'ERR_SKLAR_FORMAT',
+      `expected CSV as in RFC 4180, got line breaks of different kinds or misplaced quotes (${describe(file)})`,
+      { cause },
+    );
+  }
+  const line = /CSV Error on Line: (\d+)/.exec(message)?.[1];
+  const fields = /Expected Number of Columns: (\d+) Found: (\d+)/.exec(message);
+  if (line === undefined) return cause;
+  const where = `(line ${line} of ${describe(file)})`;
+  if (fields) {
+    const [, expected, found] = fields;
+    return new SklarError(
+      'ERR_SKLAR_FORMAT',
+      `expected ${expected} fields in every row, got ${found} ${where}`,
+      {
+        cause,
+      },
+    );
+  }
+  if (message.includes('unterminated quote')) {
+    return new SklarError('ERR_SKLAR_FORMAT', `expected a quote to end its field, got none ${where}`, {
+      cause,
+    });
+  }
+  if (message.includes('utf-8')) {
+    return new SklarError('ERR_SKLAR_FORMAT', `expected text encoded as UTF-8, got other bytes ${where}`, {
+      cause,
+    });
+  }
+  return cause;
+}
+
+export async function readCsv(file: string, options: ReadTableOptions): Promise<Table> {
+  const { delimiter, blankLines, header, names: available } = await findLayout(file, options);
+  expectDistinctNames(available, `the columns of ${describe(file)}`);
+  const positions = selectColumns(available, options, describe(file));
+  const names = positions.map((j) => available[j]!);
+
+  const gzip = isGzip(file);
+  if (gzip) await verifyGzip(file, options.signal);
+
+  const session = await DuckDBSession.open(file, options.signal);
+  try {
+    // Everything is read as text and cast, so a text far down a column of numbers is found and can be shown.
+    const columns = available.map((_, j) => `'c${j}': 'VARCHAR'`).join(', ');
+    const missing = ['', ...MISSING].map((text) => `'${text}'`).join(', ');
+    const source = {
+      sql:
+        `read_csv($1, delim = $2, header = $3, skip = $4, compression = $5, columns = {${columns}}, ` +
+        `nullstr = [${missing}], quote = '"', escape = '"', auto_detect = false, strict_mode = true, ` +
+        'null_padding = false, hive_partitioning = false)',
+      parameters: [session.pattern, delimiter, header, blankLines, gzip ? 'gzip' : 'none'],
+    };
+    let builders: ColumnBuilder[];
+    try {
+      builders = await readNumbers(session, source, positions, names, file);
+    } catch (cause) {
+      throw csvError(cause, file);
+    }
+    // A CSV file has no types: a column is of integers when all its values are.
+    const kinds = builders.map((builder) => (builder.integer ? 'integer' : 'float'));
+    return finishTable(names, builders, kinds, file);
+  } finally {
+    session.close();
+  }
+}

@@ -1,0 +1,203 @@
+import { isUtf8 } from 'node:buffer';
+
+import { SklarError, describe } from '../errors';
+import { ColumnBuilder, type Problem, finishTable, problemsError } from './column-builder';
+import { readBytes } from './files';
+import type { ReadTableOptions } from './read-table';
+import { type Table, selectColumns } from './table';
+
+const LONGEST_RECORD = 1 << 26;
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+
+function isSpace(byte: number): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+/**
+ * Cuts a stream of bytes into the texts of its top-level objects: `[{...}, {...}]`, or objects one after another as
+ * in NDJSON. Inside an object only strings and braces are looked at; the objects themselves are left to JSON.parse.
+ */
+class RecordSplitter {
+  readonly #file: string;
+  readonly #take: (record: Buffer) => void;
+  #pending: Buffer = Buffer.alloc(0);
+  #scanned = 0;
+  #depth = 0;
+  #inString = false;
+  #records = 0;
+  #form: 'unknown' | 'array' | 'lines' | 'ended' = 'unknown';
+  #needsComma = false;
+  #afterComma = false;
+
+  constructor(file: string, take: (record: Buffer) => void) {
+    this.#file = file;
+    this.#take = take;
+  }
+
+  push(chunk: Buffer): void {
+    const bytes = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
+    let start = 0; // of the record being read
+    let i = this.#scanned;
+    if (
+      this.#form === 'unknown' &&
+      bytes.length >= 3 &&
+      bytes[0] === 0xef &&
+      bytes[1] === 0xbb &&
+      bytes[2] === 0xbf
+    )
+      i = 3; // byte order mark
+    for (; i < bytes.length; i++) {
+      const byte = bytes[i]!;
+      if (this.#inString) {
+        if (byte === BACKSLASH) i++;
+        else if (byte === QUOTE) this.#inString = false;
+      } else if (this.#depth > 0) {
+        if (byte === QUOTE) this.#inString = true;
+        else if (byte === OPEN_BRACE) this.#depth++;
+        else if (byte === CLOSE_BRACE && --this.#depth === 0) {
+          this.#records++;
+          this.#take(bytes.subarray(start, i + 1));
+          this.#needsComma = this.#form === 'array';
+          this.#afterComma = false;
+        }
+      } else if (byte === OPEN_BRACE && !this.#needsComma && this.#form !== 'ended') {
+        if (this.#form === 'unknown') this.#form = 'lines';
+        this.#depth = 1;
+        start = i;
+      } else this.#between(byte);
+    }
+    // A backslash at the very end skips the first byte of the next chunk.
+    this.#pending = this.#depth > 0 ? bytes.subarray(start) : Buffer.alloc(0);
+    this.#scanned = this.#depth > 0 ? i - start : i - bytes.length;
+    if (this.#pending.length > LONGEST_RECORD) this.#fail('a record that is too long');
+  }
+
+  /** Call at the end of the stream. */
+  end(): void {
+    if (this.#depth > 0 || this.#form === 'array') this.#fail('the end of the file');
+  }
+
+  /** Handles a byte outside all records. */
+  #between(byte: number): void {
+    if (isSpace(byte)) return;
+    if (byte === OPEN_BRACKET && this.#form === 'unknown') this.#form = 'array';
+    else if (byte === CLOSE_BRACKET && this.#form === 'array' && !this.#afterComma) this.#form = 'ended';
+    else if (byte === COMMA && this.#needsComma) {
+      this.#needsComma = false;
+      this.#afterComma = true;
+    } else this.#fail(byte < 0x80 ? describe(String.fromCharCode(byte)) : `byte 0x${byte.toString(16)}`);
+  }
+
+  #fail(what: string): never {
+    throw new SklarError(
+      'ERR_SKLAR_FORMAT',
+      `expected objects of numbers, as an array or one a line, got ${what} ` +
+        `(${this.#records === 0 ? 'before the first object' : `after object ${this.#records}`} of ${describe(this.#file)})`,
+    );
+  }
+}
+
+/** One column while its rows arrive. */
+class JsonColumn {
+  readonly builder = new ColumnBuilder();
+  readonly problems = new Map<
+    Problem['kind'],
+    { kind: Problem['kind']; count: number; row: number; example?: string }
+  >();
+
+  /** Fills the rows that had no such key. */
+  fillTo(rows: number): void {
+    while (this.builder.rows < rows) this.#fail('missing');
+  }
+
+  push(value: unknown): void {
+    if (typeof value === 'number') {
+      if (Number.isFinite(value)) this.builder.push(value);
+      else this.#fail('infinite'); // JSON.parse reads 1e999 as Infinity
+    } else if (typeof value === 'boolean') this.builder.push(Number(value));
+    else if (value === null) this.#fail('missing');
+    else this.#fail('text', typeof value === 'string' ? value : JSON.stringify(value));
+  }
+
+  #fail(kind: Problem['kind'], example?: string): void {
+    const problem = this.problems.get(kind);
+    if (problem) problem.count++;
+    else {
+      const row = this.builder.rows + 1;
+      this.problems.set(
+        kind,
+        example === undefined ? { kind, count: 1, row } : { kind, count: 1, row, example },
+      );
+    }
+    this.builder.push(NaN);
+  }
+}
+
+export async function readJson(file: string, options: ReadTableOptions): Promise<Table> {
+  const names: string[] = [];
+  const columns: JsonColumn[] = [];
+  const position = new Map<string, number>();
+  let rows = 0;
+
+  const take = (bytes: Buffer): void => {
+    const where = `(object ${rows + 1} of ${describe(file)})`;
+    if (!isUtf8(bytes)) {
+      throw new SklarError('ERR_SKLAR_FORMAT', `expected text encoded as UTF-8, got other bytes ${where}`);
+    }
+    let record: Record<string, unknown>;
+    try {
+      record = JSON.parse(bytes.toString()) as Record<string, unknown>;
+    } catch (cause) {
+      throw new SklarError('ERR_SKLAR_FORMAT', `expected JSON, got ${describe(cause)} ${where}`, { cause });
+    }
+    const keys = Object.keys(record);
+    for (let k = 0; k < keys.length; k++) {
+      const key = keys[k]!;
+      let j = names[k] === key ? k : position.get(key);
+      if (j === undefined) {
+        j = names.push(key) - 1;
+        position.set(key, j);
+        columns.push(new JsonColumn());
+      }
+      const column = columns[j]!;
+      column.fillTo(rows);
+      column.push(record[key]);
+    }
+    rows++;
+  };
+
+  const splitter = new RecordSplitter(file, take);
+  for await (const bytes of readBytes(file, options.signal)) splitter.push(bytes);
+  splitter.end();
+  if (rows === 0) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected at least one row of data, got none (${describe(file)})`,
+    );
+  }
+  columns.forEach((column) => column.fillTo(rows));
+
+  const positions = selectColumns(names, options, describe(file));
+  const selected = positions.map((j) => columns[j]!);
+  const selectedNames = positions.map((j) => names[j]!);
+  if (selected.some((column) => column.problems.size > 0)) {
+    const problems = selected.map((column, k) => ({
+      name: selectedNames[k]!,
+      problems: [...column.problems.values()],
+    }));
+    throw problemsError(
+      problems.filter((column) => column.problems.length > 0),
+      file,
+    );
+  }
+  const builders = selected.map((column) => column.builder);
+  const kinds = builders.map((builder) => (builder.integer ? 'integer' : 'float'));
+  return finishTable(selectedNames, builders, kinds, file);
+}

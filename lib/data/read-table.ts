@@ -1,0 +1,83 @@
+import { SklarError, describe } from '../errors';
+import { expectPath, expectReadable } from './files';
+import { readCsv } from './read-csv';
+import { readJson } from './read-json';
+import { readParquet } from './read-parquet';
+import type { Table } from './table';
+
+export interface ReadTableOptions {
+  /** Which columns to read, in this order; default all. */
+  readonly columns?: readonly string[];
+  /** Columns to leave out. */
+  readonly exclude?: readonly string[];
+  /** Stops reading; the promise then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** CSV and TSV: whether the first line names the columns; default: decided by looking at the first lines. */
+  readonly header?: boolean;
+  /** CSV and TSV: the character between fields; default: tab for .tsv, else whichever of `, ; tab |` fits. */
+  readonly delimiter?: string;
+}
+
+/**
+ * Reads a table of numbers from a `.csv`, `.tsv`, `.json`, `.ndjson` or `.jsonl` file, each also with `.gz`
+ * (gzip) after it, or from a `.parquet` file.
+ *
+ * Integers, decimals and booleans become numbers; integers beyond 2^53 are rounded. All values must be finite numbers:
+ * texts, dates, missing values (empty fields, NULL, `NA`, absent keys), NaN and infinities are errors that name
+ * columns, values and rows, where row 1 is the first row of data. Such columns can be left out with `exclude`.
+ * Columns of integers are of kind `'integer'`, by their type in Parquet, by their values in CSV and JSON.
+ *
+ * CSV is text in UTF-8 as in RFC 4180. JSON is an array of objects, or objects one a line; there names that look like
+ * whole numbers come first, as in any JavaScript object. A path is a path, whatever
+ * characters are in it: no patterns, no addresses.
+ *
+ * @throws SklarError ERR_SKLAR_FILE when the file cannot be read, ERR_SKLAR_FORMAT when its content is not what its
+ *   name says (damaged, empty, rows of different lengths), ERR_SKLAR_VALUE for values, columns that do not exist or
+ *   have the same name, and when there are no rows, ERR_SKLAR_MEMORY
+ */
+export async function readTable(file: string, options: ReadTableOptions = {}): Promise<Table> {
+  expectPath(file);
+  const { signal, delimiter } = options;
+  if (delimiter !== undefined && !(typeof delimiter === 'string' && /^[^"\r\n\0]$/.test(delimiter))) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected one character for delimiter, not a quote or a line break, got ${describe(delimiter)}`,
+    );
+  }
+  signal?.throwIfAborted();
+  const ending = /\.(?:(?:(csv|tsv)|(json|ndjson|jsonl))(?:\.gz)?|(parquet))$/i.exec(file);
+  if (!ending) {
+    throw new SklarError(
+      'ERR_SKLAR_FILE',
+      `expected a file name ending in .csv, .tsv, .json, .ndjson, .jsonl (or these with .gz) or .parquet, ` +
+        `got ${describe(file)}`,
+    );
+  }
+  if ((await expectReadable(file)) === 0) {
+    throw new SklarError('ERR_SKLAR_FORMAT', `expected a table, got an empty file (${describe(file)})`);
+  }
+  const [, csv, json] = ending;
+  try {
+    return await (csv ? readCsv : json ? readJson : readParquet)(file, options);
+  } catch (cause) {
+    if (cause instanceof SklarError || signal?.aborted) throw cause;
+    throw readError(cause, file);
+  }
+}
+
+/** What DuckDB, the runtime or the file system reports, as a SklarError. */
+function readError(cause: unknown, file: string): SklarError {
+  // Messages of DuckDB go on with lists of options and possible fixes after the first line.
+  const message = String((cause as Error | null)?.message ?? cause).split('\n', 1)[0]!;
+  if (/^Out of Memory Error|Array buffer allocation failed|Invalid typed array length/.test(message)) {
+    return new SklarError('ERR_SKLAR_MEMORY', `cannot read ${describe(file)}: not enough memory`, { cause });
+  }
+  if (/^(?:IO|Permission) Error/.test(message)) {
+    return new SklarError('ERR_SKLAR_FILE', `cannot read ${describe(file)}: ${message}`, { cause });
+  }
+  return new SklarError(
+    'ERR_SKLAR_FORMAT',
+    `expected a readable table, got an error (${describe(file)}): ${message}`,
+    { cause },
+  );
+}

@@ -1,0 +1,279 @@
+import { SklarError, describe } from '../errors';
+import { quoteName } from './csv';
+import { AtomicFile, expectPath } from './files';
+import type { Matrix } from './matrix';
+import { ParquetWriter } from './parquet-writer';
+import { type ColumnKind, type Table, expectDistinctNames } from './table';
+
+type Values = (row: number, column: number) => number;
+
+/** One way of writing rows to an open file. */
+interface RowWriter {
+  append(rows: number, value: Values): Promise<void>;
+  end(): Promise<void>;
+}
+
+/** The fixed texts of a text format: a row is `before[0]`, a number, `before[1]`, a number, ..., `after`. */
+interface TextLayout {
+  readonly head: string;
+  readonly before: readonly string[];
+  readonly after: string;
+  /** Between two rows. */
+  readonly separator: string;
+  readonly tail: string;
+  readonly notFinite: 'written' | 'refused';
+}
+
+function csvLayout(names: readonly string[], delimiter: string): TextLayout {
+  return {
+    head: `${names.map(quoteName).join(delimiter)}\n`,
+    before: names.map((_, j) => (j === 0 ? '' : delimiter)),
+    after: '\n',
+    separator: '',
+    tail: '',
+    notFinite: 'written',
+  };
+}
+
+function jsonLayout(names: readonly string[], array: boolean): TextLayout {
+  return {
+    head: array ? '[\n' : '',
+    before: names.map((name, j) => `${j === 0 ? '{' : ','}${JSON.stringify(name)}:`),
+    after: array ? '}' : '}\n',
+    separator: array ? ',\n' : '',
+    tail: array ? '\n]\n' : '',
+    notFinite: 'refused',
+  };
+}
+
+class TextWriter implements RowWriter {
+  readonly #file: AtomicFile;
+  readonly #names: readonly string[];
+  readonly #layout: TextLayout;
+  #text: string;
+  #rows = 0;
+
+  constructor(file: AtomicFile, names: readonly string[], layout: TextLayout) {
+    this.#file = file;
+    this.#names = names;
+    this.#layout = layout;
+    this.#text = layout.head;
+  }
+
+  async append(rows: number, value: Values): Promise<void> {
+    const { before, after, separator } = this.#layout;
+    let text = this.#text;
+    for (let i = 0; i < rows; i++) {
+      if (this.#rows > 0) text += separator;
+      for (let j = 0; j < before.length; j++) {
+        const number = value(i, j);
+        // String() gives the shortest decimal that reads back as the same double.
+        text += before[j]! + (Number.isFinite(number) ? String(number) : this.#notFinite(number, j));
+      }
+      text += after;
+      this.#rows++;
+      if (text.length > 1 << 20) {
+        await this.#file.write(Buffer.from(text));
+        text = '';
+      }
+    }
+    this.#text = text;
+  }
+
+  async end(): Promise<void> {
+    await this.#file.write(Buffer.from(this.#text + this.#layout.tail));
+  }
+
+  #notFinite(number: number, j: number): string {
+    if (this.#layout.notFinite === 'refused') {
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        `expected finite numbers for a JSON file, got ${number} ` +
+          `(column ${describe(this.#names[j])}, row ${this.#rows + 1}); CSV and Parquet can hold it`,
+      );
+    }
+    return Number.isNaN(number) ? 'nan' : number > 0 ? 'inf' : '-inf';
+  }
+}
+
+const FORMATS: Readonly<
+  Record<string, (file: AtomicFile, names: readonly string[], kinds: readonly ColumnKind[]) => RowWriter>
+> = {
+  csv: (file, names) => new TextWriter(file, names, csvLayout(names, ',')),
+  tsv: (file, names) => new TextWriter(file, names, csvLayout(names, '\t')),
+  json: (file, names) => new TextWriter(file, names, jsonLayout(names, true)),
+  ndjson: (file, names) => new TextWriter(file, names, jsonLayout(names, false)),
+  jsonl: (file, names) => new TextWriter(file, names, jsonLayout(names, false)),
+  parquet: (file, names, kinds) => new ParquetWriter(file, names, kinds),
+};
+
+function expectFormat(file: string): string {
+  const ending = /\.([a-z]+)$/i.exec(expectPath(file))?.[1]?.toLowerCase() ?? '';
+  if (Object.hasOwn(FORMATS, ending)) return ending;
+  const known = Object.keys(FORMATS).map((name) => `.${name}`);
+  throw new SklarError(
+    'ERR_SKLAR_FILE',
+    `expected a file name ending in ${known.join(', ')}, got ${describe(file)}`,
+  );
+}
+
+export interface TableWriterOptions {
+  /** One kind a column, default `'float'`. Columns of kind `'integer'` are stored as integers in Parquet. */
+  readonly kinds?: readonly ColumnKind[];
+}
+
+/**
+ * Writes a table piece by piece, so that it need not fit into memory. The format follows from the ending of the file
+ * name: `.csv`, `.tsv`, `.json` (an array of objects), `.ndjson` and `.jsonl` (an object a line) or `.parquet`.
+ *
+ * The file appears under its name when `close` succeeds; until then a file that was there before stays as it is. After
+ * a failure, or `abort`, nothing is left behind. Calls must not overlap: await each.
+ */
+export class TableWriter {
+  readonly names: readonly string[];
+  readonly kinds: readonly ColumnKind[];
+  readonly #file: AtomicFile;
+  readonly #writer: RowWriter;
+  #state: 'open' | 'busy' | 'ended' = 'open';
+
+  private constructor(
+    file: AtomicFile,
+    writer: RowWriter,
+    names: readonly string[],
+    kinds: readonly ColumnKind[],
+  ) {
+    this.#file = file;
+    this.#writer = writer;
+    this.names = names;
+    this.kinds = kinds;
+  }
+
+  /**
+   * @param names one name a column, all different
+   * @throws SklarError ERR_SKLAR_FILE when the file cannot be created or its ending is unknown, ERR_SKLAR_VALUE and
+   *   ERR_SKLAR_SHAPE for wrong names or kinds
+   */
+  static async open(
+    file: string,
+    names: readonly string[],
+    { kinds = names.map(() => 'float') }: TableWriterOptions = {},
+  ): Promise<TableWriter> {
+    const format = expectFormat(file);
+    expectDistinctNames(names, 'the columns of a table');
+    if (names.length === 0 || kinds.length !== names.length) {
+      throw new SklarError(
+        'ERR_SKLAR_SHAPE',
+        `expected at least one name and as many kinds, got ${names.length} names and ${kinds.length} kinds`,
+      );
+    }
+    const unwritable = names.find((name) => Buffer.from(name).toString() !== name);
+    if (unwritable !== undefined) {
+      throw new SklarError('ERR_SKLAR_VALUE', `expected names in valid Unicode, got ${describe(unwritable)}`);
+    }
+    const atomic = await AtomicFile.open(file);
+    return new TableWriter(atomic, FORMATS[format]!(atomic, names, kinds), [...names], [...kinds]);
+  }
+
+  /**
+   * Appends the rows of a table (same names in the same order) or of a matrix (as many columns).
+   *
+   * @throws SklarError ERR_SKLAR_SHAPE when the columns are others, ERR_SKLAR_VALUE for values the format or the kind
+   *   of the column cannot hold, ERR_SKLAR_FILE when writing fails, ERR_SKLAR_DISPOSED after `close` or `abort`.
+   *   A failure aborts the file.
+   */
+  async append(data: Table | Matrix): Promise<void> {
+    await this.#exclusively(async () => {
+      this.#expectColumns(data);
+      const value: Values =
+        'data' in data
+          ? (row, column) => data.data[row * data.columns + column]!
+          : (row, column) => data.columns[column]![row]!;
+      this.#expectIntegers(data.rows, value);
+      await this.#writer.append(data.rows, value);
+      if (this.#state === 'busy') this.#state = 'open';
+    });
+  }
+
+  /** Completes the file and gives it its name. */
+  async close(): Promise<void> {
+    await this.#exclusively(async () => {
+      await this.#writer.end();
+      await this.#file.commit();
+      this.#state = 'ended';
+    });
+  }
+
+  /** Gives up: removes what was written. Does nothing after `close` or `abort`. */
+  async abort(): Promise<void> {
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    await this.#file.abort();
+  }
+
+  /** The same as `abort`: a writer that leaves its scope without `close` leaves no file. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.abort();
+  }
+
+  async #exclusively(work: () => Promise<void>): Promise<void> {
+    if (this.#state !== 'open') {
+      throw this.#state === 'busy'
+        ? new SklarError(
+            'ERR_SKLAR_VALUE',
+            'expected the last call of the table writer to be awaited, got another',
+          )
+        : new SklarError(
+            'ERR_SKLAR_DISPOSED',
+            'expected an open table writer, got one that was closed or aborted',
+          );
+    }
+    this.#state = 'busy';
+    try {
+      await work();
+    } catch (error) {
+      await this.abort();
+      throw error;
+    }
+  }
+
+  #expectColumns(data: Table | Matrix): void {
+    const names = data.names;
+    const columns = 'data' in data ? data.columns : data.columns.length;
+    if (columns !== this.names.length) {
+      throw new SklarError('ERR_SKLAR_SHAPE', `expected ${this.names.length} columns, got ${columns}`);
+    }
+    const other = names?.findIndex((name, j) => name !== this.names[j]) ?? -1;
+    if (other >= 0) {
+      throw new SklarError(
+        'ERR_SKLAR_SHAPE',
+        `expected ${describe(this.names[other])} as column ${other + 1}, got ${describe(names![other])}`,
+      );
+    }
+  }
+
+  #expectIntegers(rows: number, value: Values): void {
+    this.kinds.forEach((kind, j) => {
+      if (kind !== 'integer') return;
+      for (let i = 0; i < rows; i++) {
+        const number = value(i, j);
+        if (Number.isSafeInteger(number)) continue;
+        throw new SklarError(
+          'ERR_SKLAR_VALUE',
+          `expected integers in column ${describe(this.names[j])}, got ${describe(number)} (row ${i + 1})`,
+        );
+      }
+    });
+  }
+}
+
+/**
+ * Writes a whole table; see `TableWriter` for formats and guarantees. Numbers are written so that they read back as
+ * the same doubles.
+ *
+ * @throws SklarError ERR_SKLAR_FILE when writing fails, ERR_SKLAR_VALUE for values the format cannot hold
+ */
+export async function writeTable(table: Table, file: string): Promise<void> {
+  const writer = await TableWriter.open(file, table.names, { kinds: table.kinds });
+  await writer.append(table);
+  await writer.close();
+}

@@ -1,0 +1,122 @@
+import { types } from 'node:util';
+
+/**
+ * What went wrong, as a stable string.
+ *
+ * - `ERR_SKLAR_VALUE`: an argument or a value in the data is not acceptable
+ * - `ERR_SKLAR_SHAPE`: lengths, rows or columns do not fit together
+ * - `ERR_SKLAR_FILE`: a file cannot be opened, read or written
+ * - `ERR_SKLAR_FORMAT`: a file was read, but its content is damaged or not what its name says
+ * - `ERR_SKLAR_DEVICE`: a device is missing, unusable or failed
+ * - `ERR_SKLAR_MEMORY`: not enough memory on the host or the device
+ * - `ERR_SKLAR_DIVERGED`: training or integration produced values that are not finite
+ * - `ERR_SKLAR_ABORTED`: the work was cancelled
+ * - `ERR_SKLAR_DISPOSED`: the object was used after it was closed or disposed
+ * - `ERR_SKLAR_INTERNAL`: a fault of this library
+ */
+export type SklarErrorCode =
+  | 'ERR_SKLAR_VALUE'
+  | 'ERR_SKLAR_SHAPE'
+  | 'ERR_SKLAR_FILE'
+  | 'ERR_SKLAR_FORMAT'
+  | 'ERR_SKLAR_DEVICE'
+  | 'ERR_SKLAR_MEMORY'
+  | 'ERR_SKLAR_DIVERGED'
+  | 'ERR_SKLAR_ABORTED'
+  | 'ERR_SKLAR_DISPOSED'
+  | 'ERR_SKLAR_INTERNAL';
+
+/** Every error this library throws on purpose. `cause` holds the underlying error where there is one. */
+export class SklarError extends Error {
+  readonly code: SklarErrorCode;
+
+  constructor(code: SklarErrorCode, message: string, options: { cause?: unknown } = {}) {
+    super(message, options);
+    this.name = 'SklarError';
+    this.code = code;
+  }
+}
+
+const LONGEST_DESCRIPTION = 80;
+
+function shorten(text: string): string {
+  return text.length <= LONGEST_DESCRIPTION ? text : `${text.slice(0, LONGEST_DESCRIPTION - 3)}...`;
+}
+
+/** A short printable description of any value, for error messages; at most about 80 characters, on one line. */
+export function describe(value: unknown): string {
+  if (typeof value === 'string') return shorten(JSON.stringify(value));
+  if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value);
+  if (typeof value === 'bigint') return shorten(`${value}n`);
+  if (typeof value === 'function') return shorten(`function ${value.name || '(anonymous)'}`);
+  if (typeof value === 'symbol') return shorten(value.toString());
+  if (value === null || typeof value !== 'object') return String(value);
+  if (types.isTypedArray(value)) return `${value[Symbol.toStringTag]}(${value.length})`;
+  if (types.isAnyArrayBuffer(value)) return `ArrayBuffer(${value.byteLength} bytes)`;
+  if (types.isNativeError(value)) return shorten(`${value.name}: ${value.message}`.replace(/\s+/g, ' '));
+  if (Array.isArray(value)) return `an array of length ${value.length}`;
+  const name = (Object.getPrototypeOf(value) as { constructor?: { name?: string } } | null)?.constructor
+    ?.name;
+  return name === undefined || name === '' || name === 'Object'
+    ? 'an object'
+    : shorten(`an object of class ${name}`);
+}
+
+/** The range part of a message: " between 1 and 5", " of at least 1", "" and so on. */
+function describeRange({ min, max, above, below }: NumberRange): string {
+  if (min !== undefined && max !== undefined) return ` between ${min} and ${max}`;
+  const parts: string[] = [];
+  if (min !== undefined) parts.push(`of at least ${min}`);
+  if (above !== undefined) parts.push(`above ${above}`);
+  if (max !== undefined) parts.push(`of at most ${max}`);
+  if (below !== undefined) parts.push(`below ${below}`);
+  return parts.length === 0 ? '' : ` ${parts.join(' and ')}`;
+}
+
+function inRange(value: number, { min, max, above, below }: NumberRange): boolean {
+  return (
+    (min === undefined || value >= min) &&
+    (max === undefined || value <= max) &&
+    (above === undefined || value > above) &&
+    (below === undefined || value < below)
+  );
+}
+
+/** Bounds of a number: `min` and `max` belong to the range, `above` and `below` do not. */
+export interface NumberRange {
+  readonly min?: number;
+  readonly max?: number;
+  readonly above?: number;
+  readonly below?: number;
+}
+
+/** Returns `value` if it is a safe integer inside the range; throws ERR_SKLAR_VALUE naming `name` otherwise. */
+export function expectInteger(value: unknown, name: string, range: NumberRange = {}): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && inRange(value, range)) return value;
+  throw new SklarError(
+    'ERR_SKLAR_VALUE',
+    `expected an integer${describeRange(range)} for ${name}, got ${describe(value)}`,
+  );
+}
+
+/** Returns `value` if it is a finite number inside the range; throws ERR_SKLAR_VALUE naming `name` otherwise. */
+export function expectNumber(value: unknown, name: string, range: NumberRange = {}): number {
+  if (typeof value === 'number' && Number.isFinite(value) && inRange(value, range)) return value;
+  throw new SklarError(
+    'ERR_SKLAR_VALUE',
+    `expected a finite number${describeRange(range)} for ${name}, got ${describe(value)}`,
+  );
+}
+
+/** Returns `value` if it is one of `choices`; throws ERR_SKLAR_VALUE that lists them otherwise. */
+export function expectOneOf<T extends string | number | boolean>(
+  value: unknown,
+  name: string,
+  choices: readonly T[],
+): T {
+  if ((choices as readonly unknown[]).includes(value)) return value as T;
+  const list = choices
+    .map((choice) => (typeof choice === 'string' ? `'${choice}'` : String(choice)))
+    .join(', ');
+  throw new SklarError('ERR_SKLAR_VALUE', `expected one of ${list} for ${name}, got ${describe(value)}`);
+}

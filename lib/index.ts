@@ -1,0 +1,25 @@
+export { SklarError, type SklarErrorCode } from './errors';
+export { type DeviceName, type Devices, devices } from './devices';
+
+export { type Matrix, column, fromRows, matrix, toRows } from './data/matrix';
+export { type ColumnKind, Table } from './data/table';
+export { type ReadTableOptions, readTable } from './data/read-table';
+export { TableWriter, type TableWriterOptions, writeTable } from './data/write-table';
+export { splitRows } from './data/split';
+export { type Seed } from './data/random';
+export { PseudoObservations, type PseudoObservationsOptions, type Ties } from './data/pseudo-observations';
+
+export {
+  Copula,
+  type LogPdfOptions,
+  type ModelInfo,
+  type RowsInput,
+  type RunOptions,
+  type SampleOptions,
+  type Scale,
+} from './copulas/copula';
+export { CdcCopula, type PublishedWeightsOptions, type TrainProgress } from './copulas/cdc';
+export { GaussianCopula } from './copulas/gaussian';
+export { type CopulaKind, type FitOptions, fitCopula } from './copulas/fit';
+export { type LoadOptions, loadModel } from './copulas/load';
+export { type CdcOptions } from './copulas/options';

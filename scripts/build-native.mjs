@@ -1,0 +1,173 @@
+// Builds build/<config>/sklar.node: the only caller of cmake-js.
+//   node scripts/build-native.mjs [--config Release|Debug] [--cuda AUTO|ON|OFF] [--architectures LIST] [--jobs N]
+// The environment variables SKLAR_CUDA, SKLAR_CUDA_ARCHITECTURES and SKLAR_JOBS set the same options.
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import {
+  ScriptError,
+  findCmake,
+  findProgram,
+  isMain,
+  packageScript,
+  requireCompiler,
+  root,
+  run,
+  runMain,
+} from './tools.mjs';
+
+/** The compute capabilities of the devices here as machine code, else Hopper's. */
+function defaultArchitectures() {
+  const query = findProgram('nvidia-smi');
+  if (query !== undefined) {
+    try {
+      const text = execFileSync(query, ['--query-gpu=compute_cap', '--format=csv,noheader'], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+        timeout: 20_000,
+      });
+      const found = new Set(
+        text.match(/^\d+\.\d+$/gm)?.map((capability) => `${capability.replace('.', '')}-real`),
+      );
+      if (found.size > 0) return [...found].sort().join(';');
+    } catch {
+      // a driver that does not answer is no device
+    }
+  }
+  return '90-real';
+}
+
+/** Threads of one compiler run need about 1.5 GiB with sanitizers or CUDA, so memory bounds the jobs as well. */
+function defaultJobs() {
+  return Math.max(1, Math.min(os.availableParallelism(), Math.floor(os.totalmem() / 1.5e9)));
+}
+
+/** Two builds in one folder spoil each other (ninja does not lock), so the second waits. */
+async function withLock(folder, work) {
+  mkdirSync(path.dirname(folder), { recursive: true });
+  const owner = path.join(folder, 'pid');
+  for (let told = false; ; await sleep(200)) {
+    try {
+      mkdirSync(folder);
+      writeFileSync(owner, String(process.pid));
+      break;
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error;
+    }
+    let pid;
+    try {
+      pid = Number(readFileSync(owner, 'utf8'));
+      process.kill(pid, 0);
+    } catch (error) {
+      const age = Date.now() - (statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
+      // ESRCH: the owner died. ENOENT for long: it died between the two calls above.
+      if (error.code === 'ESRCH' || (error.code === 'ENOENT' && age > 5000)) {
+        rmSync(folder, { recursive: true, force: true });
+      }
+      continue;
+    }
+    if (!told) console.error(`another native build (process ${pid}) is running: waiting for it`);
+    told = true;
+  }
+  try {
+    return await work();
+  } finally {
+    rmSync(owner, { force: true });
+    rmdirSync(folder);
+  }
+}
+
+export const buildFolder = (config) => path.join(root, 'build', 'cmake', config);
+
+/** Builds one CMake target (`all` adds the native tests) and returns the addon's path. */
+export async function buildNative({ config = 'Release', cuda, architectures, jobs, target = 'sklar' } = {}) {
+  if (!['Release', 'Debug', 'RelWithDebInfo'].includes(config)) {
+    throw new ScriptError(`expected Release, Debug or RelWithDebInfo for --config, got ${config}`);
+  }
+  const wantedCuda = (cuda ?? process.env.SKLAR_CUDA ?? 'AUTO').toUpperCase();
+  if (!['AUTO', 'ON', 'OFF'].includes(wantedCuda)) {
+    throw new ScriptError(`expected AUTO, ON or OFF for SKLAR_CUDA, got ${wantedCuda}`);
+  }
+  requireCompiler();
+  const cmake = findCmake();
+  if (!findProgram('make') && !findProgram('ninja') && process.platform !== 'win32') {
+    throw new ScriptError(
+      'make or ninja is needed to build the native code.\n  Debian or Ubuntu: sudo apt-get install make',
+    );
+  }
+  const folder = buildFolder(config);
+  const output = path.join(root, 'build', config, 'sklar.node');
+  // Everything a configured folder can't take a change of.
+  const options = {
+    cuda: wantedCuda,
+    architectures:
+      wantedCuda === 'OFF'
+        ? ''
+        : (architectures ?? process.env.SKLAR_CUDA_ARCHITECTURES ?? defaultArchitectures()),
+    cmake,
+    generator: findProgram('ninja') ? 'ninja' : 'make',
+    nvcc: findProgram('nvcc', ['/usr/local/cuda/bin']) ?? '',
+    compiler: `${process.env.CC ?? ''} ${process.env.CXX ?? ''} ${process.env.CUDACXX ?? ''}`,
+    arch: process.arch,
+    root,
+  };
+  const cmakeJs = (command, ...rest) =>
+    run(process.execPath, [
+      packageScript('cmake-js'),
+      command,
+      ...[
+        '--directory',
+        root,
+        '--out',
+        folder,
+        '--config',
+        config,
+        '--cmake-path',
+        cmake,
+        '--log-level',
+        'warn',
+      ],
+      '--CDSKLAR_NATIVE_TESTS=ON',
+      `--CDSKLAR_CUDA=${options.cuda}`,
+      ...(options.architectures === '' ? [] : [`--CDSKLAR_CUDA_ARCHITECTURES=${options.architectures}`]),
+      ...rest,
+    ]);
+
+  await withLock(path.join(root, 'build', 'cmake', `${config}.lock`), () => {
+    const record = path.join(folder, 'sklar-options.json');
+    const signature = JSON.stringify(options, null, 2);
+    if (!existsSync(record) || readFileSync(record, 'utf8') !== signature) {
+      rmSync(folder, { recursive: true, force: true });
+      cmakeJs('configure');
+      writeFileSync(record, signature);
+    }
+    cmakeJs(
+      'build',
+      '--target',
+      target,
+      '--parallel',
+      String(jobs ?? process.env.SKLAR_JOBS ?? defaultJobs()),
+    );
+  });
+  if (!existsSync(output)) throw new ScriptError(`the build ended without ${path.relative(root, output)}`);
+  return output;
+}
+
+if (isMain(import.meta.url)) {
+  await runMain(async () => {
+    const { values } = parseArgs({
+      options: {
+        config: { type: 'string' },
+        cuda: { type: 'string' },
+        architectures: { type: 'string' },
+        jobs: { type: 'string' },
+      },
+    });
+    const output = await buildNative(values);
+    console.log(`built ${path.relative(process.cwd(), output)}`);
+  });
+}

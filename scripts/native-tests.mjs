@@ -1,0 +1,48 @@
+// Configures, builds and runs the native tests of a CMake preset: node scripts/native-tests.mjs dev|release|cuda
+// Results go to build/results/ctest-<preset>.xml.
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import { buildFolder, buildNative } from './build-native.mjs';
+import {
+  ScriptError,
+  ctestBeside,
+  findCmake,
+  isMain,
+  requireCompiler,
+  root,
+  run,
+  runMain,
+} from './tools.mjs';
+
+const results = path.join(root, 'build', 'results');
+
+function ctest(name, selection) {
+  mkdirSync(results, { recursive: true });
+  const output = path.join(results, `ctest-${name}.xml`);
+  run(ctestBeside(findCmake()), [...selection, '--output-on-failure', '--output-junit', output]);
+}
+
+/** The native tests of the build that the addon comes from, so that nothing is compiled twice. */
+export async function testAddonBuild() {
+  await buildNative({ target: 'all' });
+  ctest('release', ['--test-dir', buildFolder('Release')]);
+}
+
+function testPreset(preset) {
+  requireCompiler();
+  const cmake = findCmake();
+  run(cmake, ['--preset', preset]);
+  run(cmake, ['--build', '--preset', preset]);
+  ctest(preset, ['--preset', preset]);
+}
+
+if (isMain(import.meta.url)) {
+  await runMain(() => {
+    const preset = process.argv[2];
+    if (!['dev', 'release', 'cuda'].includes(preset)) {
+      throw new ScriptError(`expected dev, release or cuda, got ${preset ?? 'nothing'}`);
+    }
+    testPreset(preset);
+  });
+}
