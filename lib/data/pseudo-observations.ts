@@ -3,6 +3,7 @@ import { types } from 'node:util';
 import { z } from 'zod';
 
 import { SklarError, describe, expectInteger, expectOneOf } from '../errors';
+import { argsort } from './argsort';
 import { type Matrix, matrix } from './matrix';
 import { Generator, type Seed, hashText, hashWords, seedWords, shuffle } from './random';
 import { type ColumnKind, Table, listNames } from './table';
@@ -59,15 +60,24 @@ interface Column {
 const DEFAULT_KNOTS = 65_536;
 
 /** The position of the first element of the ascending `values` that is not below `x`; their number if there is none. */
-function lowerBound(values: Float64Array, x: number): number {
-  let low = 0;
-  let high = values.length;
+function lowerBound(values: Float64Array, x: number, low = 0, high = values.length): number {
   while (low < high) {
     const middle = (low + high) >>> 1;
     if (values[middle]! < x) low = middle + 1;
     else high = middle;
   }
   return low;
+}
+
+/** The same, searched in growing steps away from a guess: fast when the guess is near. */
+function lowerBoundNear(values: Float64Array, x: number, guess: number): number {
+  let next = guess;
+  if (values[guess]! < x) {
+    for (let step = 1; next < values.length && values[next]! < x; step *= 2) next += step;
+    return lowerBound(values, x, guess + 1, Math.min(next, values.length));
+  }
+  for (let step = 1; next >= 0 && values[next]! >= x; step *= 2) next -= step;
+  return lowerBound(values, x, Math.max(next + 1, 0), guess);
 }
 
 /** Where x lies between lower and upper, from 0 to 1. Halves, because the difference of large values can overflow. */
@@ -83,19 +93,29 @@ function interpolate(fraction: number, lower: number, upper: number): number {
   return Math.min(upper, 2 * (lower / 2 + fraction * (upper / 2 - lower / 2)));
 }
 
-/** The distinct values of a column and their blocks of ranks, none left out. */
-function sortColumn(name: string, kind: ColumnKind, source: Float64Array): Column {
+/**
+ * The distinct values of a column and their blocks of ranks, none left out; and for each row, which of the distinct
+ * values it has, counted from 0 in ascending order.
+ */
+function sortColumn(
+  name: string,
+  kind: ColumnKind,
+  source: Float64Array,
+): { column: Column; denseRanks: Uint32Array } {
   const rows = source.length;
+  const { sorted, order } = argsort(source);
+  const denseRanks = new Uint32Array(rows);
   const values = new Float64Array(rows);
-  for (let i = 0; i < rows; i++) values[i] = source[i]! + 0; // makes -0 a 0, which sort() would put before it
-  values.sort();
   const last = new Float64Array(rows);
   let count = 0;
   for (let i = 0; i < rows; i++) {
-    if (i === 0 || values[i] !== values[count - 1]) values[count++] = values[i]!;
+    const value = sorted[i]!;
+    if (i === 0 || value !== values[count - 1]) values[count++] = value;
     last[count - 1] = i + 1;
+    denseRanks[order[i]!] = count - 1;
   }
-  return completeColumn(name, kind, values.slice(0, count), last.slice(0, count), undefined, false);
+  const column = completeColumn(name, kind, values.slice(0, count), last.slice(0, count), undefined, false);
+  return { column, denseRanks };
 }
 
 /** A column from what is stored of it: without `last` each value has one rank, without `first` there are no gaps. */
@@ -125,13 +145,6 @@ function thin(column: Column, rows: number, knots: number): Column {
   }
   const pick = (source: Float64Array): Float64Array => Float64Array.from(kept, (k) => source[k]!);
   return { ...column, values: pick(values), first: pick(first), last: pick(last), thinned: true };
-}
-
-/** For each row, which of the distinct values it has, counted from 0 in ascending order. */
-function denseRanks(source: Float64Array, { values }: Column): Uint32Array {
-  const ranks = new Uint32Array(source.length);
-  for (let i = 0; i < source.length; i++) ranks[i] = lowerBound(values, source[i]!);
-  return ranks;
 }
 
 /**
@@ -231,8 +244,7 @@ class DuplicateFinder {
     const same = this.#seen.get(increasing) ?? this.#seen.get(decreasing);
     if (same !== undefined) {
       const { names, columns } = this.#table;
-      const other = sortColumn(names[same]!, 'float', columns[same]!);
-      const otherRanks = denseRanks(columns[same]!, other);
+      const { column: other, denseRanks: otherRanks } = sortColumn(names[same]!, 'float', columns[same]!);
       const top = other.values.length - 1;
       const name = names[j]!;
       const of = names[same]!;
@@ -324,8 +336,7 @@ export class PseudoObservations {
     const duplicates = new DuplicateFinder(table);
     const columns = table.names.map((name, j) => {
       const source = table.columns[j]!;
-      const column = sortColumn(name, table.kinds[j]!, source);
-      const dense = denseRanks(source, column);
+      const { column, denseRanks: dense } = sortColumn(name, table.kinds[j]!, source);
       duplicates.add(j, dense, column);
       writeTrainingRanks(u, j, width, dense, column, ties, new Generator(...seed, hashText(name)));
       return thin(column, table.rows, knots);
@@ -493,7 +504,9 @@ export class PseudoObservations {
     const whole = Math.round(rank);
     if (Math.abs(rank - whole) <= 2 * Number.EPSILON * size) rank = whole;
 
-    const k = lowerBound(last, rank); // the first block that does not end below the rank
+    // The first block that does not end below the rank. Blocks are nearly evenly spaced, but for large ones.
+    const guess = Math.floor(level * (values.length - 1));
+    const k = lowerBoundNear(last, rank, guess);
     if (k === values.length) return values[k - 1]!;
     if (k === 0 || rank >= first[k]!) return values[k]!;
     const below = last[k - 1]!;

@@ -17,12 +17,15 @@ const TIMES = /^(?:DATE|TIME|INTERVAL)/;
  * case, so they cannot be used.
  */
 async function columnNames(session: DuckDBSession): Promise<string[]> {
-  const elements = await session.rows('SELECT name, num_children FROM parquet_schema($1)', [session.pattern]);
+  // In hexadecimal, because the texts of @duckdb/node-api lose a byte order mark at their beginning.
+  const elements = await session.rows('SELECT hex(name), num_children FROM parquet_schema($1)', [
+    session.pattern,
+  ]);
   const names: string[] = [];
   // The schema is a tree, listed depth first below its root; `pending` counts the children still to come at each depth.
   const pending: number[] = [];
   for (const [name, children] of elements.slice(1)) {
-    if (pending.length === 0) names.push(name as string);
+    if (pending.length === 0) names.push(Buffer.from(name as string, 'hex').toString());
     else pending[pending.length - 1]!--;
     pending.push(Number(children ?? 0));
     while (pending.at(-1) === 0) pending.pop();

@@ -107,7 +107,8 @@ const FORMATS: Readonly<
   parquet: (file, names, kinds) => new ParquetWriter(file, names, kinds),
 };
 
-function expectFormat(file: string): string {
+/** The format that the ending of a file name stands for; throws ERR_SKLAR_FILE that lists the known ones. */
+export function expectFormat(file: string): string {
   const ending = /\.([a-z]+)$/i.exec(expectPath(file))?.[1]?.toLowerCase() ?? '';
   if (Object.hasOwn(FORMATS, ending)) return ending;
   const known = Object.keys(FORMATS).map((name) => `.${name}`);

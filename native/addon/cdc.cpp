@@ -42,11 +42,12 @@ Handle to_handle(const Napi::Value& value) {
 
 // body(Cdc<T>&) with a backend of the precision of the parameters
 template <class Body>
-void with_model(const Model& model, std::size_t threads, Body&& body) {
+void with_model(const Model& model, std::size_t threads, const CancelFlag& cancel, Body&& body) {
   std::visit(
       [&](const auto& parameters) {
         using T = typename std::decay_t<decltype(parameters)>::value_type;
         const auto backend = make_cpu_backend<T>(threads);
+        backend->watch(&cancel);
         Cdc<T> cdc(*backend, model.definition, parameters);
         body(cdc);
       },
@@ -122,7 +123,7 @@ Napi::Value log_pdf(const Napi::CallbackInfo& info) {
          threads = to_size(info[5], "threads")](const CancelFlag& cancel,
                                                 const Job::Progress& progress) -> Job::Deliver {
           std::vector<double> out(rows);
-          with_model(*model, threads, [&](auto& cdc) {
+          with_model(*model, threads, cancel, [&](auto& cdc) {
             cdc.log_pdf(x.data(), from_gaussian, rows, level, out.data(), cancel, to_fraction(progress));
           });
           return [out = std::move(out)](Napi::Env env) { return to_array(env, out); };
@@ -159,7 +160,8 @@ Napi::Value logits(const Napi::CallbackInfo& info) {
          threads = to_size(info[3], "threads")](const CancelFlag& cancel,
                                                 const Job::Progress&) -> Job::Deliver {
           std::vector<double> out(product(rows, model->definition.network.outputs));
-          with_model(*model, threads, [&](auto& cdc) { cdc.logits(z.data(), rows, out.data(), cancel); });
+          with_model(*model, threads, cancel,
+                     [&](auto& cdc) { cdc.logits(z.data(), rows, out.data(), cancel); });
           return [out = std::move(out)](Napi::Env env) { return to_array(env, out); };
         });
   });
@@ -186,7 +188,7 @@ Napi::Value sample(const Napi::CallbackInfo& info) {
                                                               const Job::Progress& progress) -> Job::Deliver {
                         std::vector<double> out(size);
                         SampleStatistics statistics;
-                        with_model(*model, threads, [&](auto& cdc) {
+                        with_model(*model, threads, cancel, [&](auto& cdc) {
                           typename std::decay_t<decltype(cdc)>::SampleOptions options{
                               solver, steps,       seed,
                               first,  to_gaussian, start.empty() ? nullptr : start.data()};
@@ -239,6 +241,7 @@ Napi::Object to_object(Napi::Env env, const TrainReport& r) {
 
 Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Progress& progress) {
   const auto backend = make_cpu_backend<float>(in.threads);
+  backend->watch(&cancel);
   const std::size_t d = in.network.inputs;
   check_rows(in.training.data(), false, in.rows, d);
   check_rows(in.validation.data(), false, in.validation_rows, d);

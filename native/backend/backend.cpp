@@ -52,6 +52,7 @@ void Backend<T>::linear(MatrixView<const T> x, const PackedMatrix<T>& b,
     if (out.data)
       expect(same_shape<T>(out, x.rows, b.columns) && out.stride == epilogue.out[0].stride, "linear",
              "epilogue output");
+  check_cancelled();
   if (x.rows) linear_impl(x, b, epilogue);
 }
 

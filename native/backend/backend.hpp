@@ -7,6 +7,7 @@
 #include "backend/buffer.hpp"
 #include "backend/epilogue.hpp"
 #include "backend/state.h"
+#include "core/cancel.hpp"
 
 // The compute contract. Models, training and integrators are written once over these operations; the CPU
 // fulfils them in backend/cpu, CUDA in backend/cuda. Operations are as coarse as a layer: each matrix product
@@ -121,6 +122,9 @@ class Backend : public Memory {
   }
   Matrix<T> matrix(std::size_t rows, std::size_t columns) { return Matrix<T>(*this, rows, columns); }
 
+  // Long operations look at the flag between their parts and throw Error("ABORTED"); null: none.
+  void watch(const CancelFlag* flag) { cancel_ = flag; }
+
   virtual void upload(void* to, const void* host, std::size_t bytes) = 0;
   virtual void download(void* host, const void* from, std::size_t bytes) = 0;
   virtual void copy(void* to, const void* from, std::size_t bytes) = 0;
@@ -171,6 +175,10 @@ class Backend : public Memory {
   virtual bool has_non_finite(MatrixView<const T> x) = 0;
 
  protected:
+  void check_cancelled() const {
+    if (cancel_) cancel_->check();
+  }
+
   virtual void pack_impl(PackedMatrix<T>& to, const T* w, std::size_t stride, Orientation orientation) = 0;
   virtual void linear_impl(MatrixView<const T> x, const PackedMatrix<T>& b,
                            const EpilogueOperands<T>& epilogue) = 0;
@@ -180,6 +188,9 @@ class Backend : public Memory {
                             const std::int32_t* level, const Levels<T>& levels) = 0;
   virtual void classifier_loss_impl(const ClassifierLoss<T>& loss) = 0;
   virtual void advance_impl(const Advance<T>& step) = 0;
+
+ private:
+  const CancelFlag* cancel_ = nullptr;
 };
 
 // threads 0: one for each processor

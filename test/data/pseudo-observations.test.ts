@@ -381,7 +381,7 @@ describe('tensors', () => {
     ['ranks that are not whole', ({ tensors }) => (tensors['0.last'] = Float64Array.of(2, 2.5, 5))],
     ['ranks that end early', ({ tensors }) => (tensors['0.last'] = Float64Array.of(2, 3, 4))],
   ])('with %s are refused', async (_, damage) => {
-    const parts = structuredClone(good) as { meta: any; tensors: any };
+    const parts = structuredClone<{ meta: any; tensors: any }>(good);
     damage(parts);
     await sklarError(() => PseudoObservations.fromTensors(parts.meta, parts.tensors), 'ERR_SKLAR_FORMAT');
   });

@@ -298,6 +298,7 @@ class CpuBackend final : public Backend<T> {
               {i, r, std::min(call.rows, r + height), c, std::min(call.columns, c + outer_block_columns)});
     }
     pool_.run(tasks.size(), [&](std::size_t i, std::size_t worker) {
+      this->check_cancelled();
       const Task& t = tasks[i];
       kernels_.outer(calls[t.product], t.row, t.row_end, t.column, t.column_end,
                      scratch(worker, outer_scratch));
@@ -429,8 +430,10 @@ class CpuBackend final : public Backend<T> {
 
   template <class Body>
   void rows(std::size_t count, Body&& body) {
-    pool_.run(chunks(count, row_chunk),
-              [&](std::size_t i, std::size_t) { body(i * row_chunk, std::min(count, (i + 1) * row_chunk)); });
+    pool_.run(chunks(count, row_chunk), [&](std::size_t i, std::size_t) {
+      this->check_cancelled();
+      body(i * row_chunk, std::min(count, (i + 1) * row_chunk));
+    });
   }
 
   // rows in groups of one per lane; body(first, count, two d x group areas). Lanes beyond count hold zeros.

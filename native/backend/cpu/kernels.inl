@@ -195,6 +195,7 @@ static_assert(static_cast<int>(Epilogue::count) == 23);
 template <class T, int R, bool packed>
 __attribute__((noinline)) void tile(const T* a, size_t stride, const T* b, size_t inner, T* c, bool add) {
   V<T> acc[R][2];
+#pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
     acc[r][0] = add ? load(c + r * tile_columns<T>) : V<T>{};
     acc[r][1] = add ? load(c + r * tile_columns<T> + lanes<T>) : V<T>{};
@@ -211,6 +212,7 @@ __attribute__((noinline)) void tile(const T* a, size_t stride, const T* b, size_
       acc[r][1] += value * b1;
     }
   }
+#pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
     store(c + r * tile_columns<T>, acc[r][0]);
     store(c + r * tile_columns<T> + lanes<T>, acc[r][1]);

@@ -55,6 +55,14 @@ def keep_freed_memory():
         pass
 
 
+def threads_argument():
+    peek = argparse.ArgumentParser(add_help=False)
+    peek.add_argument("--threads", type=int, default=2)
+    return peek.parse_known_args()[0].threads
+
+
+os.environ["BLIS_NUM_THREADS"] = str(threads_argument())  # BLIS reads it when it is loaded
+
 import torch  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
@@ -63,48 +71,54 @@ from torch.nn import functional  # noqa: E402
 # ---------------------------------------------------------------- environment
 
 
-def blas_libraries():
-    """Path of every BLAS-like library mapped into this process."""
-    found = []
+class SymbolInfo(ctypes.Structure):
+    _fields_ = [("file", ctypes.c_char_p), ("base", ctypes.c_void_p), ("name", ctypes.c_char_p), ("at", ctypes.c_void_p)]
+
+
+def sgemm_provider():
+    """The shared library whose sgemm_ torch calls; None where it is linked statically."""
     try:
         with open("/proc/self/maps") as maps:
-            for line in maps:
-                path = line.split(" ", 5)[-1].strip()
-                name = os.path.basename(path)
-                if any(s in name for s in ("blas", "blis", "mkl_rt", "mkl_core", "torch_cpu")) and path not in found:
-                    found.append(path)
-    except OSError:
+            paths = [line.split(" ", 5)[-1].strip() for line in maps]
+        torch_path = next(path for path in paths if os.path.basename(path).startswith("libtorch_cpu."))
+        address = ctypes.cast(ctypes.CDLL(torch_path).sgemm_, ctypes.c_void_p)
+        info = SymbolInfo()
+        if ctypes.CDLL(None).dladdr(address, ctypes.byref(info)):
+            return os.fsdecode(info.file)
+    except (OSError, StopIteration, AttributeError):
         pass
-    return found
+    return None
 
 
 def configure_blas(threads):
-    """Give OpenBLAS the same number of threads as torch (its pthread build does not follow
-    torch.set_num_threads) and describe what is loaded."""
-    names = []
-    for path in blas_libraries():
-        name = os.path.basename(path)
-        if "torch_cpu" in name:
-            continue
-        flavour = os.path.basename(os.path.dirname(path))
-        label = name if flavour in ("", "lib", "lib64") or flavour.endswith("linux-gnu") else flavour + "/" + name
-        if "openblas" in name:
-            try:
-                lib = ctypes.CDLL(path)
-                lib.openblas_set_num_threads(int(threads))
-                lib.openblas_get_corename.restype = ctypes.c_char_p
-                parallel = {0: "serial", 1: "pthread", 2: "openmp"}.get(lib.openblas_get_parallel(), "?")
-                label += " core=%s threads=%d %s" % (
-                    lib.openblas_get_corename().decode(),
-                    lib.openblas_get_num_threads(),
-                    parallel,
-                )
-            except (OSError, AttributeError):
-                pass
-        names.append(label)
-    if torch.backends.mkl.is_available():
-        names.append("mkl")
-    return "; ".join(names) or "unknown"
+    """Give the BLAS the number of threads of torch and describe it.
+
+    torch.set_num_threads reaches neither OpenBLAS built with pthreads nor BLIS. A BLAS with a
+    thread pool of its own fights torch's OpenMP threads for the cores (both pools spin while they
+    wait: measured 2 to 4 times slower on two cores), so time this peer with an OpenMP build.
+    """
+    path = sgemm_provider()
+    if path is None:
+        return ("mkl" if torch.backends.mkl.is_available() else "linked statically"), None
+    flavour = os.path.basename(os.path.dirname(path))
+    label, warning = flavour + "/" + os.path.basename(path), None
+    lib = ctypes.CDLL(path)
+    if "openblas" in path:
+        try:
+            lib.openblas_set_num_threads(int(threads))
+            lib.openblas_get_corename.restype = ctypes.c_char_p
+            parallel = {0: "serial", 1: "pthread", 2: "openmp"}.get(lib.openblas_get_parallel(), "unknown")
+            core, count = lib.openblas_get_corename().decode(), lib.openblas_get_num_threads()
+            label += " OpenBLAS core=%s threads=%d %s" % (core, count, parallel)
+            if parallel == "pthread" and threads > 1:
+                warning = "OpenBLAS has its own thread pool: use an OpenMP build (libopenblas0-openmp, libblis4-openmp)"
+        except AttributeError:
+            pass
+    elif "blis" in path:
+        label += " BLIS threads=" + os.environ.get("BLIS_NUM_THREADS", "1")
+    else:
+        warning = "neither OpenBLAS nor BLIS: if this is the reference BLAS, products are some thirty times slower"
+    return label, warning
 
 
 # ---------------------------------------------------------------- the problem
@@ -606,7 +620,7 @@ def main():
     if not options.denormals:
         torch.set_flush_denormal(True)  # before the worker threads start: they inherit it
     torch.set_num_threads(options.threads)
-    blas = configure_blas(options.threads)
+    blas, warning = configure_blas(options.threads)
     if options.check:
         return check()
 
@@ -614,6 +628,8 @@ def main():
     if options.warmup:
         trainer.run(options.warmup)
     about = {"torch": torch.__version__, "blas": blas, "threads": torch.get_num_threads()}
+    if warning:
+        about["warning"] = warning
     if options.interactive:
         interactive(trainer, about)
     else:
