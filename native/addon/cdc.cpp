@@ -142,7 +142,7 @@ Napi::Value cdc_field(const Napi::CallbackInfo& info) {
                        level = to_size(info[3], "level"), threads = to_size(info[4], "threads")](
                           const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
                         std::vector<double> out(size);
-                        with_model(*model, threads,
+                        with_model(*model, threads, cancel,
                                    [&](auto& cdc) { cdc.field(z.data(), rows, level, out.data(), cancel); });
                         return [out = std::move(out)](Napi::Env env) { return to_array(env, out); };
                       });
