@@ -72,7 +72,12 @@ from torch.nn import functional  # noqa: E402
 
 
 class SymbolInfo(ctypes.Structure):
-    _fields_ = [("file", ctypes.c_char_p), ("base", ctypes.c_void_p), ("name", ctypes.c_char_p), ("at", ctypes.c_void_p)]
+    _fields_ = [
+        ("file", ctypes.c_char_p),
+        ("base", ctypes.c_void_p),
+        ("name", ctypes.c_char_p),
+        ("at", ctypes.c_void_p),
+    ]
 
 
 def sgemm_provider():
@@ -348,13 +353,14 @@ class FourPass:
         logits = torch.addmm(params[-1], h, wh.t())
 
         # ---- 2 adjoint of S; one row of head differences per sample starts it
+        mu = nu = None
         for k in reversed(range(depth)):
-            w1, w2 = params[2 + 4 * k], params[4 + 4 * k]
+            w2 = params[4 + 4 * k]
             adjoint = lam[k][low:high]
             if k == depth - 1:
                 torch.index_select(self.head_difference, 0, t_act, out=adjoint)
             else:
-                torch.addmm(mu, nu, params[6 + 4 * k], out=adjoint)  # noqa: F821
+                torch.addmm(mu, nu, params[6 + 4 * k], out=adjoint)
             mu = torch.mul(adjoint, f1[k][low:high], out=self.tall_m[k][n:tall])
             nu = self.tall_n[k][n:tall]
             if smooth:
@@ -533,7 +539,8 @@ def check():
             if levels > 2:  # with two levels no row has a second-order part
                 weakest = min(weakest, mutant)
     passed = worst <= tolerance and weakest > 1e-3
-    print(json.dumps({"check": "passed" if passed else "FAILED", "worst": worst, "tolerance": tolerance, "mutant": weakest}))
+    verdict = "passed" if passed else "FAILED"
+    print(json.dumps({"check": verdict, "worst": worst, "tolerance": tolerance, "mutant": weakest}))
     return 0 if passed else 1
 
 

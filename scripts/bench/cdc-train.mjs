@@ -1,0 +1,134 @@
+// One training step of a guided CDC, ours beside the same model in PyTorch, in turn in the same run:
+//   npm run bench -- cdc-train [--shapes 64x2,256x3,512x6] [--activations silu,published] [--threads N] [--rounds 7]
+// The peer is scripts/bench/peers/cdc_train.py in two forms: `autograd`, as a user writes it, and `four-pass`, our own
+// tape-free algorithm in torch operations. It needs a Python with PyTorch: SKLAR_PYTHON, default /usr/bin/python3
+// (Debian: apt-get install python3-torch libopenblas0-pthread).
+import { spawn } from 'node:child_process';
+import path from 'node:path';
+import process from 'node:process';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { cpuFlags, median, writeRecord } from '../record.mjs';
+import { ScriptError, root, runMain } from '../tools.mjs';
+
+const DIM = 10;
+const LEVELS = 10;
+const BATCH = 1024;
+const ROWS = 20_000;
+
+/** OpenBLAS of some distributions takes new processors for old ones. */
+function openblasCore() {
+  const flags = cpuFlags();
+  if (process.env.OPENBLAS_CORETYPE) return process.env.OPENBLAS_CORETYPE;
+  if (/\bavx512f\b/.test(flags)) return 'SkylakeX';
+  if (/\bavx2\b/.test(flags)) return 'Haswell';
+  return undefined;
+}
+
+async function startPeer(args) {
+  const python = process.env.SKLAR_PYTHON ?? '/usr/bin/python3';
+  const core = openblasCore();
+  const child = spawn(python, [path.join(root, 'scripts', 'bench', 'peers', 'cdc_train.py'), ...args, '--interactive'], {
+    env: { ...process.env, ...(core ? { OPENBLAS_CORETYPE: core } : {}) },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const failed = new Promise((_, reject) => {
+    child.on('error', reject);
+    child.on('exit', (code) => reject(new ScriptError(`the peer ended with code ${code}: is PyTorch there? (SKLAR_PYTHON=${python})`)));
+  });
+  failed.catch(() => {});
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async () => JSON.parse((await Promise.race([lines.next(), failed])).value);
+  const about = await next();
+  return {
+    about: { ...about, openblasCore: core ?? null },
+    async run(steps) {
+      child.stdin.write(`run ${steps}\n`);
+      const { seconds } = await next();
+      return (1000 * seconds) / steps;
+    },
+    stop() {
+      child.stdin.end('quit\n');
+    },
+  };
+}
+
+function uniformRows(count) {
+  let state = 1;
+  return Float64Array.from({ length: count }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return (state + 0.5) / 2 ** 32;
+  });
+}
+
+await runMain(async () => {
+  const { values } = parseArgs({
+    options: {
+      shapes: { type: 'string', default: '64x2,256x3,512x6' },
+      activations: { type: 'string', default: 'silu,published' },
+      threads: { type: 'string', default: '0' },
+      rounds: { type: 'string', default: '7' },
+    },
+  });
+  const { fitCopula, devices } = await import(path.join(root, 'dist', 'index.mjs'));
+  const threads = Number(values.threads) || devices().cpu.cores;
+  const rounds = Number(values.rounds);
+  const u = { data: uniformRows(ROWS * DIM), rows: ROWS, columns: DIM };
+  const ours = async (hidden, depth, activation, steps) => {
+    const model = await fitCopula(u, {
+      hidden, depth, activation, steps, threads,
+      levels: LEVELS, batch: BATCH, guided: true, shrinkage: 1e-5, validation: 0, warmup: 0,
+    });
+    return model.info().training.stepMilliseconds;
+  };
+  const results = [];
+  let peerAbout;
+  console.log(`one training step, d = ${DIM}, batch ${BATCH}, ${LEVELS} levels, ${threads} threads; medians of ${rounds} rounds, in milliseconds`);
+  for (const shape of values.shapes.split(',')) {
+    const [hidden, depth] = shape.split('x').map(Number);
+    for (const activation of values.activations.split(',')) {
+      const work = hidden * hidden * depth;
+      const steps = Math.max(3, Math.min(200, Math.round(2e7 / work)));
+      const peerSteps = Math.max(2, Math.round(steps / 4));
+      const peerArguments = (algorithm) => [
+        '--dim', DIM, '--hidden', hidden, '--depth', depth, '--levels', LEVELS, '--batch', BATCH, '--rows', ROWS,
+        '--activation', activation, '--algorithm', algorithm, '--threads', threads, '--seed', 1,
+      ].map(String);
+      const autograd = await startPeer(peerArguments('autograd'));
+      const fourPass = await startPeer(peerArguments('four-pass'));
+      peerAbout = autograd.about;
+      const times = { ours: [], autograd: [], fourPass: [] };
+      await ours(hidden, depth, activation, steps);
+      await autograd.run(2);
+      await fourPass.run(2);
+      for (let round = 0; round < rounds; round++) {
+        times.ours.push(await ours(hidden, depth, activation, steps));
+        times.autograd.push(await autograd.run(peerSteps));
+        times.fourPass.push(await fourPass.run(peerSteps));
+      }
+      autograd.stop();
+      fourPass.stop();
+      const ratio = (other) => median(other.map((ms, i) => ms / times.ours[i]));
+      const row = {
+        hidden, depth, activation, threads,
+        milliseconds: Object.fromEntries(Object.entries(times).map(([name, list]) => [name, median(list)])),
+        ratio: { autograd: ratio(times.autograd), fourPass: ratio(times.fourPass) },
+        rounds: times,
+      };
+      results.push(row);
+      const ms = row.milliseconds;
+      console.log(
+        `${shape.padEnd(6)} ${activation.padEnd(9)} ours ${ms.ours.toFixed(2).padStart(8)}   ` +
+          `torch autograd ${ms.autograd.toFixed(1).padStart(8)} (x ${row.ratio.autograd.toFixed(1)})   ` +
+          `torch four-pass ${ms.fourPass.toFixed(1).padStart(8)} (x ${row.ratio.fourPass.toFixed(1)})`,
+      );
+    }
+  }
+  const file = writeRecord('cdc-train', {
+    command: 'npm run bench -- cdc-train',
+    devices: devices(),
+    peer: peerAbout,
+    results,
+  });
+  console.log(`written: ${file}`);
+});

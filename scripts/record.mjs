@@ -1,0 +1,57 @@
+// What every benchmark writes: its figures with the machine, versions and commit they were made with.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+import { packageJson, root } from './tools.mjs';
+
+const git = (...args) => {
+  try {
+    return execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
+  } catch {
+    return null;
+  }
+};
+
+/** The middle value (mean of the middle two). */
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** Instruction sets of the first processor, as the system lists them ('' where it does not). */
+export function cpuFlags() {
+  try {
+    return /^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? '';
+  } catch {
+    return '';
+  }
+}
+
+/** Writes bench/results/<name>.json and returns its path. */
+export function writeRecord(name, { command, devices, results, ...rest }) {
+  const folder = path.join(root, 'bench', 'results');
+  mkdirSync(folder, { recursive: true });
+  const file = path.join(folder, `${name}.json`);
+  const record = {
+    benchmark: name,
+    command,
+    date: new Date().toISOString(),
+    commit: git('rev-parse', 'HEAD'),
+    modified: git('status', '--porcelain', '--untracked-files=no') !== '',
+    versions: { sklar: packageJson.version, node: process.version },
+    machine: {
+      cpu: devices.cpu.name,
+      cores: devices.cpu.cores,
+      instructionSet: devices.cpu.instructionSet,
+      memoryBytes: os.totalmem(),
+      platform: `${process.platform}-${process.arch}`,
+    },
+    ...rest,
+    results,
+  };
+  writeFileSync(file, `${JSON.stringify(record, null, 2)}\n`);
+  return path.relative(root, file);
+}

@@ -1,0 +1,85 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { Worker } from 'node:worker_threads';
+
+import { GaussianCopula, fitCopula, loadModel } from '../../lib';
+import { equicorrelated } from '../helpers/data';
+
+test('log density equals the formula', async () => {
+  const rho = 0.6;
+  const copula = new GaussianCopula(Float64Array.of(1, rho, rho, 1), 2);
+  const z = [[0.5, -1.2], [2, 2.1], [0, 0]];
+  const values = await copula.logPdf(z, { scale: 'gaussian' });
+  z.forEach(([x, y], i) => {
+    const q = (rho * rho * (x! ** 2 + y! ** 2) - 2 * rho * x! * y!) / (2 * (1 - rho * rho));
+    expect(values[i]).toBeCloseTo(-0.5 * Math.log(1 - rho * rho) - q, 12);
+  });
+});
+
+test('fit recovers the correlation, sampling returns it, save keeps it', async () => {
+  const u = equicorrelated(20_000, 4, 0.6, 2);
+  const copula = await fitCopula(u, { kind: 'gaussian' });
+  expect(copula.correlation[1]).toBeCloseTo(0.6, 1);
+  expect(copula.normalised).toBe(true);
+  const again = await fitCopula(await copula.sample(20_000, { seed: 5, dtype: 'float64' }), { kind: 'gaussian' });
+  again.correlation.forEach((r, i) => expect(Math.abs(r - copula.correlation[i]!)).toBeLessThan(0.03));
+  const scratch = mkdtempSync(path.join(os.tmpdir(), 'sklar-gaussian-'));
+  const file = path.join(scratch, 'g.safetensors');
+  await copula.save(file);
+  using loaded = await loadModel(file);
+  expect(await loaded.logPdf(u)).toEqual(await copula.logPdf(u));
+  rmSync(scratch, { recursive: true });
+});
+
+test('single-precision samples stay inside (0, 1)', async () => {
+  const copula = new GaussianCopula(Float64Array.of(1, 0.5, 0.5, 1), 2);
+  const { data } = await copula.sample(200_000, { seed: 1 });
+  expect(data.every((value) => value > 0 && value < 1)).toBe(true);
+});
+
+test('bad matrices and options are named', async () => {
+  expect(() => new GaussianCopula(Float64Array.of(1, 0.5, 0.4, 1), 2)).toThrow(/row 2, column 1/);
+  expect(() => new GaussianCopula(Float64Array.of(1, 0.9, -0.9, 0.9, 1, 0.9, -0.9, 0.9, 1), 3)).toThrow(/not positive definite/);
+  const copula = new GaussianCopula(Float64Array.of(1, 0.5, 0.5, 1), 2);
+  await expect(copula.sample(3, { solver: 'ab2' })).rejects.toMatchObject({ code: 'ERR_SKLAR_VALUE' });
+  await expect(fitCopula(equicorrelated(50, 2, 0.5, 1), { kind: 'gaussian', hidden: 3 } as never)).rejects.toMatchObject({
+    code: 'ERR_SKLAR_VALUE',
+    message: expect.stringMatching(/hidden/),
+  });
+});
+
+describe('worker threads', () => {
+  const addon = JSON.stringify(path.resolve(__dirname, '..', '..'));
+  const train = `
+    const native = require('node-gyp-build')(${addon});
+    const u = Float64Array.from({ length: 4000 }, (_, i) => ((i * 7919) % 4001 + 0.5) / 4001);
+    const job = native.cdcTrain({
+      network: { inputDim: 2, hiddenDim: 64, depth: 2, outputDim: 5, activation: 'silu' },
+      times: Float64Array.of(0, 0.2, 0.5, 1, Infinity), cholesky: null, training: u, rows: 2000,
+      validation: null, validationRows: 0, threads: 2, steps: STEPS, batch: 128, seed: 1n,
+      stratifiedLevels: true, crossEntropyWeight: 0.2,
+      adam: { learningRate: 1e-3, finalFraction: 1, warmup: 0, decaySteps: 0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, clipNorm: 1, emaDecay: 0 },
+      validateEvery: 0, patience: 0, validationDraws: 1, reportEvery: 1,
+    }, () => {});
+    const { parentPort } = require('node:worker_threads');`;
+  const resolve = (code: string) =>
+    new Worker(`const { createRequire } = require('node:module'); { const require = createRequire(${addon} + '/package.json'); ${code} }`, { eval: true });
+
+  test('a job runs in a worker', async () => {
+    const worker = resolve(`${train.replace('STEPS', '20')} job.promise.then((r) => parentPort.postMessage(r.steps));`);
+    const steps = await new Promise((done, fail) => worker.once('message', done).once('error', fail));
+    expect(steps).toBe(20);
+    await worker.terminate();
+  });
+
+  test.each(['terminate', 'exit'])('an environment may end while a job runs (%s)', async (how) => {
+    const worker = resolve(
+      `${train.replace('STEPS', '1000000')} job.promise.catch(() => {}); setTimeout(() => { parentPort.postMessage('ready'); ${how === 'exit' ? 'process.exit(0)' : ''} }, 100);`,
+    );
+    const ended = new Promise((done) => worker.once('exit', done));
+    await new Promise((done, fail) => worker.once('message', done).once('error', fail));
+    if (how === 'terminate') await worker.terminate();
+    await ended;
+  });
+});
