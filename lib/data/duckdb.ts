@@ -79,20 +79,29 @@ export class DuckDBSession {
     return new DuckDBSession(instance, connection, pattern, signal);
   }
 
-  /** Runs a query whose result is fetched chunk by chunk. */
-  async query(sql: string, parameters: DuckDBValue[]): Promise<DuckDBResult> {
+  /** Runs a query to its end; the result is held in memory. */
+  async run(sql: string, parameters: DuckDBValue[]): Promise<DuckDBResult> {
+    return this.#abortable(() => this.#connection.run(sql, parameters));
+  }
+
+  /**
+   * Runs a query while its chunks are fetched, so that the result need not fit into memory. An error after the first
+   * rows only ends such a result early, without being reported: the caller must know how many rows to expect.
+   */
+  async stream(sql: string, parameters: DuckDBValue[]): Promise<DuckDBResult> {
     return this.#abortable(() => this.#connection.stream(sql, parameters));
   }
 
   /** All rows of a small result. */
   async rows(sql: string, parameters: DuckDBValue[]): Promise<DuckDBValue[][]> {
-    return this.#abortable(async () => (await this.#connection.stream(sql, parameters)).getRows());
+    return (await this.run(sql, parameters)).getRows();
   }
 
   /** The chunks of a result: at most a few thousand rows each, as one vector a column. */
   async *chunks(result: DuckDBResult): AsyncGenerator<{ rows: number; vectors: DuckDBVector[] }> {
     for (;;) {
       const chunk = await this.#abortable(() => result.fetchChunk());
+      this.#signal?.throwIfAborted();
       if (chunk === null || chunk.rowCount === 0) return;
       const vectors = Array.from({ length: chunk.columnCount }, (_, j) => chunk.getColumnVector(j));
       yield { rows: chunk.rowCount, vectors };

@@ -67,7 +67,7 @@ export async function readParquet(file: string, options: ReadTableOptions): Prom
   try {
     const source = { sql: 'read_parquet($1, hive_partitioning = false)', parameters: [session.pattern] };
     const available = await columnNames(session);
-    const types = columnTypes(await session.query(`SELECT * FROM ${source.sql} LIMIT 0`, source.parameters));
+    const types = columnTypes(await session.run(`SELECT * FROM ${source.sql} LIMIT 0`, source.parameters));
     if (types.length !== available.length) {
       throw new SklarError(
         'ERR_SKLAR_FORMAT',

@@ -1,6 +1,7 @@
 /** The part that CSV and Parquet have in common: numbers by position from a source that DuckDB can read. */
 import type { DuckDBValue } from '@duckdb/node-api';
 
+import { SklarError, describe } from '../errors';
 import { ColumnBuilder, type ColumnProblems, type Problem, problemsError } from './column-builder';
 import type { DuckDBSession } from './duckdb';
 
@@ -14,8 +15,9 @@ export interface SqlSource {
  * Reads columns as numbers.
  *
  * @param positions which columns of the source, counted from 0
- * @param expectedRows the number of rows, where it is known
- * @throws SklarError ERR_SKLAR_VALUE when a value is missing, not a number or not finite
+ * @param expectedRows the number of rows, where it is known: then less memory is needed
+ * @throws SklarError ERR_SKLAR_FORMAT when there are other rows than expected, ERR_SKLAR_VALUE when a value is missing,
+ *   not a number or not finite
  */
 export async function readNumbers(
   session: DuckDBSession,
@@ -27,12 +29,20 @@ export async function readNumbers(
 ): Promise<ColumnBuilder[]> {
   const builders = positions.map(() => new ColumnBuilder(expectedRows));
   const expressions = positions.map((j) => `coalesce(TRY_CAST(#${j + 1} AS DOUBLE), 'nan'::DOUBLE)`);
-  const result = await session.query(
-    `SELECT ${expressions.join(', ')} FROM ${source.sql}`,
-    source.parameters,
-  );
+  const sql = `SELECT ${expressions.join(', ')} FROM ${source.sql}`;
+  const result =
+    expectedRows === undefined
+      ? await session.run(sql, source.parameters)
+      : await session.stream(sql, source.parameters);
   for await (const { rows, vectors } of session.chunks(result)) {
     builders.forEach((builder, j) => builder.append(vectors[j]!, rows));
+  }
+  const rows = builders[0]!.rows;
+  if (expectedRows !== undefined && rows !== expectedRows) {
+    throw new SklarError(
+      'ERR_SKLAR_FORMAT',
+      `expected ${expectedRows} rows, got ${rows} before damaged data (${describe(file)})`,
+    );
   }
   const bad = builders.flatMap((builder, j) => (builder.finite ? [] : [j]));
   if (bad.length > 0) {

@@ -75,6 +75,11 @@ function readError(cause: unknown, file: string): SklarError {
   if (/^(?:IO|Permission) Error/.test(message)) {
     return new SklarError('ERR_SKLAR_FILE', `cannot read ${describe(file)}: ${message}`, { cause });
   }
+  if ((cause as Error | null)?.name !== 'Error') {
+    return new SklarError('ERR_SKLAR_INTERNAL', `failed while reading ${describe(file)}: ${message}`, {
+      cause,
+    });
+  }
   return new SklarError(
     'ERR_SKLAR_FORMAT',
     `expected a readable table, got an error (${describe(file)}): ${message}`,

@@ -125,6 +125,12 @@ describe('CSV', () => {
       'encoded as UTF-8',
     ],
     [
+      'a short row far down',
+      `a,b\n${deep.join('\n')}\n1\n`,
+      'ERR_SKLAR_FORMAT',
+      'expected 2 fields in every row, got 1 (line 100002 of',
+    ],
+    [
       'missing, infinite and text values',
       'a,b,c,d\n1,,x,4\n,nan,y,4\nNA,inf,3,4\n',
       'ERR_SKLAR_VALUE',
@@ -366,6 +372,13 @@ describe('Parquet', () => {
     expect((await sklarError(() => readTable(file), 'ERR_SKLAR_VALUE')).message).toContain(message);
   });
 
+  test('refuses damage between the rows', async () => {
+    const sql = 'SELECT (i * 7919) % 1000 AS a, i % 13 AS b FROM range(500000) t(i)';
+    const damaged = readFileSync(await parquet(sql));
+    damaged.fill(0x5a, Math.floor(damaged.length * 0.6), Math.floor(damaged.length * 0.7));
+    await sklarError(() => read('parquet', damaged), 'ERR_SKLAR_FORMAT');
+  });
+
   test('refuses what is no Parquet', async () => {
     const whole = readFileSync(await parquet('SELECT i AS x, random() AS y FROM range(1000) t(i)'));
     const contents: Uint8Array[] = [Buffer.from('PAR1'), Buffer.alloc(1000, 7), Buffer.from('a,b\n1,2\n')];
@@ -495,7 +508,7 @@ describe('DuckDB', () => {
       jest.doMock('@duckdb/node-api', () => {
         throw new Error("Cannot find module '@duckdb/node-api'");
       });
-      const isolated = await import('../../lib/data/read-table');
+      const isolated = jest.requireActual<{ readTable: typeof readTable }>('../../lib/data/read-table');
       const file = folder.file('needs-duckdb.csv', 'a\n1\n');
       await expect(isolated.readTable(file)).rejects.toMatchObject({
         code: 'ERR_SKLAR_FILE',
