@@ -23,3 +23,5 @@ export { GaussianCopula } from './copulas/gaussian';
 export { type CopulaKind, type FitOptions, fitCopula } from './copulas/fit';
 export { type LoadOptions, loadModel } from './copulas/load';
 export { type CdcOptions } from './copulas/options';
+
+export { type PairPlotOptions, pairPlot } from './report/scatter';

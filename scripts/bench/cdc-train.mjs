@@ -28,13 +28,19 @@ function openblasCore() {
 async function startPeer(args) {
   const python = process.env.SKLAR_PYTHON ?? '/usr/bin/python3';
   const core = openblasCore();
-  const child = spawn(python, [path.join(root, 'scripts', 'bench', 'peers', 'cdc_train.py'), ...args, '--interactive'], {
-    env: { ...process.env, ...(core ? { OPENBLAS_CORETYPE: core } : {}) },
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    python,
+    [path.join(root, 'scripts', 'bench', 'peers', 'cdc_train.py'), ...args, '--interactive'],
+    {
+      env: { ...process.env, ...(core ? { OPENBLAS_CORETYPE: core } : {}) },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  );
   const failed = new Promise((_, reject) => {
     child.on('error', reject);
-    child.on('exit', (code) => reject(new ScriptError(`the peer ended with code ${code}: is PyTorch there? (SKLAR_PYTHON=${python})`)));
+    child.on('exit', (code) =>
+      reject(new ScriptError(`the peer ended with code ${code}: is PyTorch there? (SKLAR_PYTHON=${python})`)),
+    );
   });
   failed.catch(() => {});
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -76,24 +82,54 @@ await runMain(async () => {
   const u = { data: uniformRows(ROWS * DIM), rows: ROWS, columns: DIM };
   const ours = async (hidden, depth, activation, steps) => {
     const model = await fitCopula(u, {
-      hidden, depth, activation, steps, threads,
-      levels: LEVELS, batch: BATCH, guided: true, shrinkage: 1e-5, validation: 0, warmup: 0,
+      hidden,
+      depth,
+      activation,
+      steps,
+      threads,
+      levels: LEVELS,
+      batch: BATCH,
+      guided: true,
+      shrinkage: 1e-5,
+      validation: 0,
+      warmup: 0,
     });
     return model.info().training.stepMilliseconds;
   };
   const results = [];
   let peerAbout;
-  console.log(`one training step, d = ${DIM}, batch ${BATCH}, ${LEVELS} levels, ${threads} threads; medians of ${rounds} rounds, in milliseconds`);
+  console.log(
+    `one training step, d = ${DIM}, batch ${BATCH}, ${LEVELS} levels, ${threads} threads; medians of ${rounds} rounds, in milliseconds`,
+  );
   for (const shape of values.shapes.split(',')) {
     const [hidden, depth] = shape.split('x').map(Number);
     for (const activation of values.activations.split(',')) {
       const work = hidden * hidden * depth;
       const steps = Math.max(3, Math.min(200, Math.round(2e7 / work)));
       const peerSteps = Math.max(2, Math.round(steps / 4));
-      const peerArguments = (algorithm) => [
-        '--dim', DIM, '--hidden', hidden, '--depth', depth, '--levels', LEVELS, '--batch', BATCH, '--rows', ROWS,
-        '--activation', activation, '--algorithm', algorithm, '--threads', threads, '--seed', 1,
-      ].map(String);
+      const peerArguments = (algorithm) =>
+        [
+          '--dim',
+          DIM,
+          '--hidden',
+          hidden,
+          '--depth',
+          depth,
+          '--levels',
+          LEVELS,
+          '--batch',
+          BATCH,
+          '--rows',
+          ROWS,
+          '--activation',
+          activation,
+          '--algorithm',
+          algorithm,
+          '--threads',
+          threads,
+          '--seed',
+          1,
+        ].map(String);
       const autograd = await startPeer(peerArguments('autograd'));
       const fourPass = await startPeer(peerArguments('four-pass'));
       peerAbout = autograd.about;
@@ -110,7 +146,10 @@ await runMain(async () => {
       fourPass.stop();
       const ratio = (other) => median(other.map((ms, i) => ms / times.ours[i]));
       const row = {
-        hidden, depth, activation, threads,
+        hidden,
+        depth,
+        activation,
+        threads,
         milliseconds: Object.fromEntries(Object.entries(times).map(([name, list]) => [name, median(list)])),
         ratio: { autograd: ratio(times.autograd), fourPass: ratio(times.fourPass) },
         rounds: times,

@@ -27,7 +27,9 @@ describe('a fitted cdc', () => {
 
   test('learns dependence that correlation does not see', async () => {
     const exact = (z: number, w: number) => {
-      const part = (r: number) => Math.exp(-(z * z - 2 * r * z * w + w * w) / (2 * (1 - r * r)) + (z * z + w * w) / 2) / Math.sqrt(1 - r * r);
+      const part = (r: number) =>
+        Math.exp(-(z * z - 2 * r * z * w + w * w) / (2 * (1 - r * r)) + (z * z + w * w) / 2) /
+        Math.sqrt(1 - r * r);
       return Math.log(0.5 * part(0.9) + 0.5 * part(-0.9));
     };
     const z = callNative((addon) => addon.normalQuantile(heldOut.data as Float64Array));
@@ -39,18 +41,21 @@ describe('a fitted cdc', () => {
     expect(Math.abs(mean(model) - mean(truth))).toBeLessThan(0.12);
   });
 
-  test.each([{}, { noise: true }, { solver: 'heun' }] as const)('samples have uniform margins and the dependence (%j)', async (options) => {
-    const sample = await copula.sample(8000, { seed: 3, dtype: 'float64', ...options });
-    for (let j = 0; j < 2; j++) {
-      const column = Float64Array.from({ length: sample.rows }, (_, i) => sample.data[2 * i + j]!).sort();
-      const distance = Math.max(...column.map((x, i) => Math.abs(x - (i + 0.5) / column.length)));
-      expect(distance).toBeLessThan(0.04);
-    }
-    const z = callNative((addon) => addon.normalQuantile(sample.data as Float64Array));
-    const products = Array.from({ length: sample.rows }, (_, i) => z[2 * i]! ** 2 * z[2 * i + 1]! ** 2);
-    // E[z^2 w^2] = 1 + 2 rho^2 = 2.62 here, 1 under independence
-    expect(mean(products)).toBeGreaterThan(2);
-  });
+  test.each([{}, { noise: true }, { solver: 'heun' }] as const)(
+    'samples have uniform margins and the dependence (%j)',
+    async (options) => {
+      const sample = await copula.sample(8000, { seed: 3, dtype: 'float64', ...options });
+      for (let j = 0; j < 2; j++) {
+        const column = Float64Array.from({ length: sample.rows }, (_, i) => sample.data[2 * i + j]!).sort();
+        const distance = Math.max(...column.map((x, i) => Math.abs(x - (i + 0.5) / column.length)));
+        expect(distance).toBeLessThan(0.04);
+      }
+      const z = callNative((addon) => addon.normalQuantile(sample.data as Float64Array));
+      const products = Array.from({ length: sample.rows }, (_, i) => z[2 * i]! ** 2 * z[2 * i + 1]! ** 2);
+      // E[z^2 w^2] = 1 + 2 rho^2 = 2.62 here, 1 under independence
+      expect(mean(products)).toBeGreaterThan(2);
+    },
+  );
 
   test('the same seed gives the same bits for any threads and batches, and ranges join', async () => {
     const whole = await copula.sample(500, { seed: 7, threads: 1 });
@@ -92,14 +97,20 @@ describe('a fitted cdc', () => {
   });
 
   test('the field is the gradient of the log density', async () => {
-    const z = [[0.3, -0.7], [1.2, 0.9]];
+    const z = [
+      [0.3, -0.7],
+      [1.2, 0.9],
+    ];
     for (const level of [0, 4]) {
       const field = await copula.field(z, { level });
       for (let i = 0; i < 2; i++) {
         for (let j = 0; j < 2; j++) {
           const h = 1e-2;
-          const moved = (sign: number) => z.map((row, r) => row.map((x, c) => (r === i && c === j ? x + sign * h : x)));
-          const [up, down] = await Promise.all([1, -1].map((sign) => copula.logPdfAtLevel(moved(sign), level)));
+          const moved = (sign: number) =>
+            z.map((row, r) => row.map((x, c) => (r === i && c === j ? x + sign * h : x)));
+          const [up, down] = await Promise.all(
+            [1, -1].map((sign) => copula.logPdfAtLevel(moved(sign), level)),
+          );
           expect(field.data[2 * i + j]!).toBeCloseTo((up![i]! - down![i]!) / (2 * h), 2);
         }
       }
@@ -120,12 +131,20 @@ describe('a fitted cdc', () => {
       [{ dtype: 'int8' }, /dtype/],
     ];
     for (const [options, message] of cases) {
-      await expect(copula.sample(10, options)).rejects.toMatchObject({ code: 'ERR_SKLAR_VALUE', message: expect.stringMatching(message) });
+      await expect(copula.sample(10, options)).rejects.toMatchObject({
+        code: 'ERR_SKLAR_VALUE',
+        message: expect.stringMatching(message),
+      });
     }
     await expect(copula.sample(10, { device: 'cuda' })).rejects.toMatchObject({ code: 'ERR_SKLAR_DEVICE' });
     await expect(copula.sample(-1)).rejects.toMatchObject({ code: 'ERR_SKLAR_VALUE' });
     await expect(copula.logPdf([[0.5, 0.5, 0.5]])).rejects.toMatchObject({ code: 'ERR_SKLAR_SHAPE' });
-    await expect(copula.logPdf([[0.5, 0.5], [0.5, 1]])).rejects.toMatchObject({
+    await expect(
+      copula.logPdf([
+        [0.5, 0.5],
+        [0.5, 1],
+      ]),
+    ).rejects.toMatchObject({
       code: 'ERR_SKLAR_VALUE',
       message: expect.stringMatching(/row 2, column 2/),
     });
@@ -135,7 +154,9 @@ describe('a fitted cdc', () => {
 
 test('training with the same seed gives the same bits for 1 and 2 threads', async () => {
   const u = equicorrelated(600, 4, 0.5, 5);
-  const fits = await Promise.all([1, 2].map((threads) => fitCopula(u, { ...small, steps: 60, seed: 11, threads })));
+  const fits = await Promise.all(
+    [1, 2].map((threads) => fitCopula(u, { ...small, steps: 60, seed: 11, threads })),
+  );
   const scores = await Promise.all(fits.map((copula) => copula.logPdf(u)));
   expect(scores[0]).toEqual(scores[1]);
   const other = await fitCopula(u, { ...small, steps: 60, seed: 12 });
@@ -152,7 +173,11 @@ test('guided on gaussian data is the gaussian copula', async () => {
 test('published settings train, and the published sampler contracts as the mathematics says', async () => {
   const u = equicorrelated(1000, 2, 0.2, 3);
   const copula = await fitCopula(u, {
-    ...small, guided: false, activation: 'published', referenceTime: 3, levelSampling: 'published',
+    ...small,
+    guided: false,
+    activation: 'published',
+    referenceTime: 3,
+    levelSampling: 'published',
   });
   const variance = async (options: object) => {
     const { data } = await copula.sample(20_000, { scale: 'gaussian', dtype: 'float64', ...options });
@@ -169,7 +194,9 @@ describe('jobs', () => {
 
   test('abort rejects with the reason, within a fraction of a second, and leaves no thread', async () => {
     const threads = () =>
-      process.platform === 'linux' ? Number(/Threads:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))![1]) : 0;
+      process.platform === 'linux'
+        ? Number(/Threads:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))![1])
+        : 0;
     await expect(fitCopula(u, { ...small, steps: 3 })).resolves.toBeDefined();
     const before = threads();
     const controller = new AbortController();
@@ -198,7 +225,13 @@ describe('jobs', () => {
 
   test('an exception in onProgress ends the fit with it', async () => {
     const error = new Error('from the callback');
-    const fit = fitCopula(u, { ...small, steps: 100_000, onProgress: () => { throw error; } });
+    const fit = fitCopula(u, {
+      ...small,
+      steps: 100_000,
+      onProgress: () => {
+        throw error;
+      },
+    });
     await expect(fit).rejects.toBe(error);
   });
 
@@ -221,7 +254,15 @@ describe('jobs', () => {
   });
 
   test('a diverging training says so', async () => {
-    const fit = fitCopula(u, { ...small, learningRate: 10, clipNorm: 0, warmup: 0, steps: 2000, crossEntropyWeight: 1e6, patience: 0 });
+    const fit = fitCopula(u, {
+      ...small,
+      learningRate: 10,
+      clipNorm: 0,
+      warmup: 0,
+      steps: 2000,
+      crossEntropyWeight: 1e6,
+      patience: 0,
+    });
     await fit.then(
       (copula) => expect(copula.info().kind).toBe('cdc'),
       (error: unknown) => expect(error).toMatchObject({ code: 'ERR_SKLAR_DIVERGED' }),
@@ -253,7 +294,12 @@ test('bad fits are named', async () => {
     [[[0.5, 0.5]], {}, 'SHAPE', /8 rows/],
     [[[0.5, 0.5], [0.5]], {}, 'SHAPE', /row 2/],
     ['table', {}, 'VALUE', /"table"/],
-    [Array.from({ length: 20 }, (_, i) => [i / 10, 0.5]), {}, 'VALUE', /strictly between 0 and 1.*row 1, column 1/],
+    [
+      Array.from({ length: 20 }, (_, i) => [i / 10, 0.5]),
+      {},
+      'VALUE',
+      /strictly between 0 and 1.*row 1, column 1/,
+    ],
     [Array.from({ length: 20 }, (_, i) => [(i + 1) / 21, 0.5]), {}, 'VALUE', /column 2 is constant/],
   ];
   for (const [rows, options, code, message] of cases) {

@@ -9,7 +9,11 @@ import { equicorrelated } from '../helpers/data';
 test('log density equals the formula', async () => {
   const rho = 0.6;
   const copula = new GaussianCopula(Float64Array.of(1, rho, rho, 1), 2);
-  const z = [[0.5, -1.2], [2, 2.1], [0, 0]];
+  const z = [
+    [0.5, -1.2],
+    [2, 2.1],
+    [0, 0],
+  ];
   const values = await copula.logPdf(z, { scale: 'gaussian' });
   z.forEach(([x, y], i) => {
     const q = (rho * rho * (x! ** 2 + y! ** 2) - 2 * rho * x! * y!) / (2 * (1 - rho * rho));
@@ -22,7 +26,9 @@ test('fit recovers the correlation, sampling returns it, save keeps it', async (
   const copula = await fitCopula(u, { kind: 'gaussian' });
   expect(copula.correlation[1]).toBeCloseTo(0.6, 1);
   expect(copula.normalised).toBe(true);
-  const again = await fitCopula(await copula.sample(20_000, { seed: 5, dtype: 'float64' }), { kind: 'gaussian' });
+  const again = await fitCopula(await copula.sample(20_000, { seed: 5, dtype: 'float64' }), {
+    kind: 'gaussian',
+  });
   again.correlation.forEach((r, i) => expect(Math.abs(r - copula.correlation[i]!)).toBeLessThan(0.03));
   const scratch = mkdtempSync(path.join(os.tmpdir(), 'sklar-gaussian-'));
   const file = path.join(scratch, 'g.safetensors');
@@ -40,10 +46,14 @@ test('single-precision samples stay inside (0, 1)', async () => {
 
 test('bad matrices and options are named', async () => {
   expect(() => new GaussianCopula(Float64Array.of(1, 0.5, 0.4, 1), 2)).toThrow(/row 2, column 1/);
-  expect(() => new GaussianCopula(Float64Array.of(1, 0.9, -0.9, 0.9, 1, 0.9, -0.9, 0.9, 1), 3)).toThrow(/not positive definite/);
+  expect(() => new GaussianCopula(Float64Array.of(1, 0.9, -0.9, 0.9, 1, 0.9, -0.9, 0.9, 1), 3)).toThrow(
+    /not positive definite/,
+  );
   const copula = new GaussianCopula(Float64Array.of(1, 0.5, 0.5, 1), 2);
   await expect(copula.sample(3, { solver: 'ab2' })).rejects.toMatchObject({ code: 'ERR_SKLAR_VALUE' });
-  await expect(fitCopula(equicorrelated(50, 2, 0.5, 1), { kind: 'gaussian', hidden: 3 } as never)).rejects.toMatchObject({
+  await expect(
+    fitCopula(equicorrelated(50, 2, 0.5, 1), { kind: 'gaussian', hidden: 3 } as never),
+  ).rejects.toMatchObject({
     code: 'ERR_SKLAR_VALUE',
     message: expect.stringMatching(/hidden/),
   });
@@ -64,10 +74,15 @@ describe('worker threads', () => {
     }, () => {});
     const { parentPort } = require('node:worker_threads');`;
   const resolve = (code: string) =>
-    new Worker(`const { createRequire } = require('node:module'); { const require = createRequire(${addon} + '/package.json'); ${code} }`, { eval: true });
+    new Worker(
+      `const { createRequire } = require('node:module'); { const require = createRequire(${addon} + '/package.json'); ${code} }`,
+      { eval: true },
+    );
 
   test('a job runs in a worker', async () => {
-    const worker = resolve(`${train.replace('STEPS', '20')} job.promise.then((r) => parentPort.postMessage(r.steps));`);
+    const worker = resolve(
+      `${train.replace('STEPS', '20')} job.promise.then((r) => parentPort.postMessage(r.steps));`,
+    );
     const steps = await new Promise((done, fail) => worker.once('message', done).once('error', fail));
     expect(steps).toBe(20);
     await worker.terminate();

@@ -100,7 +100,7 @@ function setUp(c: Case, Real: Float32ArrayConstructor | Float64ArrayConstructor)
   for (const { name, rows, columns } of slices) {
     tensors.set(name, {
       shape: columns ? [rows, columns] : [rows],
-      data: Real.from(flat(c.parameters[name]!)) as RealArray,
+      data: Real.from(flat(c.parameters[name]!)),
     });
   }
   const { lr, betas, eps, clipNorm } = c.adam;

@@ -1,0 +1,27 @@
+/** What every command gets: where to write, and when to stop. */
+import type { Writable } from 'node:stream';
+
+export interface Io {
+  readonly stdout: Pick<Writable, 'write'>;
+  /** Progress is drawn here when it is a terminal. */
+  readonly stderr: Writable & { readonly isTTY?: boolean };
+  /** Aborting it is Ctrl-C: the command stops and leaves no half-written file. */
+  readonly signal?: AbortSignal;
+}
+
+/** A signal that never aborts, so that nobody needs to ask whether there is one. */
+const NEVER = new AbortController().signal;
+
+export function signalOf(io: Io): AbortSignal {
+  return io.signal ?? NEVER;
+}
+
+/** Writes a result: one JSON document, or lines for people. */
+export function writeResult(
+  io: Io,
+  json: boolean | undefined,
+  document: unknown,
+  lines: () => string[],
+): void {
+  io.stdout.write(json ? `${JSON.stringify(document)}\n` : `${lines().join('\n')}\n`);
+}

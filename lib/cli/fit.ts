@@ -1,0 +1,262 @@
+import { readFile } from 'node:fs/promises';
+
+import type { Command } from 'commander';
+import { z } from 'zod';
+
+import type { TrainProgress } from '../copulas/cdc';
+import type { Copula } from '../copulas/copula';
+import { type CopulaKind, copulaKinds, fitCopula } from '../copulas/fit';
+import { GaussianCopula } from '../copulas/gaussian';
+import { type CdcOptions, cdcOptionsSchema, parseOptions } from '../copulas/options';
+import { fileError } from '../data/files';
+import { PseudoObservations, type Ties } from '../data/pseudo-observations';
+import type { Seed } from '../data/random';
+import { readTable } from '../data/read-table';
+import { splitRows } from '../data/split';
+import { type DeviceName, resolveDevice } from '../devices';
+import { SklarError, describe, expectOneOf } from '../errors';
+import { type Io, signalOf, writeResult } from './context';
+import { expectOutput } from './files';
+import { formatDuration, formatRate, startProgress } from './progress';
+import { formatMean, meanOf, normalisationNote } from './statistics';
+import { fromSchema, integer, names, number, seed } from './values';
+
+const seedSchema = z.union([
+  z.int().min(0),
+  z
+    .string()
+    .regex(/^\d{1,20}$/)
+    .transform(BigInt)
+    .refine((value) => value < 1n << 64n, 'expected a seed below 2^64'),
+]);
+
+/** What a file for --config may hold. Options of the model are checked here and get their defaults later. */
+const configSchema = z.strictObject({
+  ...z.object(cdcOptionsSchema.shape).partial().shape,
+  kind: z.enum(copulaKinds).optional(),
+  columns: z.array(z.string()).optional(),
+  exclude: z.array(z.string()).optional(),
+  holdout: z.number().min(0).lt(1).optional(),
+  splitSeed: seedSchema.optional(),
+  ties: z.enum(['random', 'average']).optional(),
+  seed: seedSchema.optional(),
+  device: z.enum(['auto', 'cpu', 'cuda']).optional(),
+  threads: z.int().min(0).max(1024).optional(),
+});
+
+/** Options of the command and of the model, by the names they have in a configuration file. */
+interface Settings extends CdcOptions {
+  kind?: CopulaKind;
+  columns?: string[];
+  exclude?: string[];
+  holdout?: number;
+  splitSeed?: Seed;
+  ties?: Ties;
+  seed?: Seed;
+  device?: DeviceName;
+  threads?: number;
+}
+
+interface Flags extends Settings {
+  out: string;
+  config?: string;
+  json?: boolean;
+  verbose?: boolean;
+}
+
+const MODEL_FLAGS = {
+  hidden: 'width of the network',
+  depth: 'residual blocks of the network',
+  levels: 'noise levels, data and reference included',
+  steps: 'training steps',
+  batch: 'rows in a step',
+  learningRate: 'learning rate',
+} as const satisfies Partial<Record<keyof CdcOptions, string>>;
+
+export function define(command: Command, io: Io): void {
+  command
+    .argument('<data>', 'rows to learn from: .csv, .tsv, .json, .ndjson (also .gz) or .parquet')
+    .requiredOption('--out <file>', 'the model to write, .safetensors')
+    .option('--kind <kind>', `${copulaKinds.join(' or ')} (default: cdc)`, (text) =>
+      expectOneOf(text, '--kind', copulaKinds),
+    )
+    .option('--columns <names>', 'columns to use, between commas (default: all)', names)
+    .option('--exclude <names>', 'columns to leave out, between commas', names)
+    .option(
+      '--holdout <share>',
+      'share of the rows kept apart to judge the model (default: 0.2)',
+      number('--holdout', { min: 0, below: 1 }),
+    )
+    .option('--split-seed <n>', 'which rows those are (default: 0)', seed('--split-seed'))
+    .option('--guided', 'learn the difference from a Gaussian copula (default)')
+    .option('--no-guided', 'learn the dependence from nothing');
+  const defaults = cdcOptionsSchema.parse({});
+  for (const [name, what] of Object.entries(MODEL_FLAGS) as [keyof typeof MODEL_FLAGS, string][]) {
+    const option = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    const parse = fromSchema(option, cdcOptionsSchema.shape[name]);
+    command.option(`${option} <n>`, `${what} (default: ${defaults[name]})`, parse);
+  }
+  command
+    .option('--seed <n>', 'seed of everything random but the split (default: 1)', seed('--seed'))
+    .option('--ties <rule>', 'ranks of equal values: random or average (default: random)', (text) =>
+      expectOneOf<Ties>(text, '--ties', ['random', 'average']),
+    )
+    .option('--device <name>', 'auto, cpu or cuda (default: auto)', (text) =>
+      expectOneOf<DeviceName>(text, '--device', ['auto', 'cpu', 'cuda']),
+    )
+    .option(
+      '--threads <n>',
+      'threads; 0: one for each processor (default: 0)',
+      integer('--threads', { min: 0, max: 1024 }),
+    )
+    .option(
+      '--config <file>',
+      'JSON with any of these options, and others of the model, under their camelCase names',
+    )
+    .option('--json', 'print the result as JSON')
+    .option('--verbose', 'print progress also where stderr is no terminal')
+    .action((data: string, flags: Flags) => fit(data, flags, io));
+}
+
+async function readConfig(file: string): Promise<Settings> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (cause) {
+    throw fileError(cause, 'read', file);
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new SklarError('ERR_SKLAR_FORMAT', `expected JSON, got ${describe(cause)} (${describe(file)})`, {
+      cause,
+    });
+  }
+  try {
+    const { seed, splitSeed } = parseOptions(configSchema, value, 'option');
+    // The parsed settings hold every default of the model; those that were given are wanted here.
+    return {
+      ...(value as Settings),
+      ...(seed !== undefined && { seed }),
+      ...(splitSeed !== undefined && { splitSeed }),
+    };
+  } catch (cause) {
+    const { code, message } = cause as SklarError;
+    throw new SklarError(code, `${message} (${describe(file)})`, { cause });
+  }
+}
+
+/** The settings of the file and of the command line, which wins. */
+async function resolveSettings(flags: Flags): Promise<Settings> {
+  const given: Partial<Flags> = { ...flags };
+  for (const name of ['out', 'config', 'json', 'verbose'] as const) delete given[name];
+  return { ...(flags.config !== undefined && (await readConfig(flags.config))), ...given };
+}
+
+async function fit(data: string, flags: Flags, io: Io): Promise<void> {
+  const signal = signalOf(io);
+  const {
+    kind = 'cdc',
+    columns,
+    exclude,
+    holdout: share = 0.2,
+    splitSeed = 0,
+    ties = 'random',
+    seed: fitSeed = 1,
+    device = 'auto',
+    threads = 0,
+    ...model
+  } = await resolveSettings(flags);
+  if (kind === 'gaussian' && Object.keys(model).length > 0) {
+    throw new SklarError('ERR_SKLAR_VALUE', `a gaussian copula has no option ${Object.keys(model)[0]}`);
+  }
+  resolveDevice(device);
+  await expectOutput('--out', flags.out, '.safetensors', [data, flags.config ?? data]);
+
+  const table = await readTable(data, { ...(columns && { columns }), ...(exclude && { exclude }), signal });
+  const { train, holdout } = splitRows(table.rows, share, splitSeed);
+  const margins = PseudoObservations.fit(table.take(train), { ties, seed: fitSeed });
+  const u = margins.transformTrain();
+  const common = { seed: fitSeed, margins, device, threads, signal };
+
+  const started = performance.now();
+  const bar = startProgress(io, 'fit', 1, flags.verbose);
+  const onProgress = (progress: TrainProgress) =>
+    bar.update(progress.step / progress.steps, describeProgress(progress));
+  let copula: Copula;
+  try {
+    copula =
+      kind === 'gaussian'
+        ? await fitCopula(u, { kind, ...common })
+        : await fitCopula(u, { kind, ...common, ...model, onProgress });
+  } finally {
+    bar.stop();
+  }
+  const seconds = (performance.now() - started) / 1000;
+
+  const judged = await judge(copula, u, margins, table.take(holdout), { threads, signal });
+  signal.throwIfAborted();
+  await copula.save(flags.out);
+
+  const training = (copula.info().training ?? {}) as Partial<Record<string, number>>;
+  const result = {
+    kind: copula.kind,
+    dim: copula.dim,
+    columns: copula.names,
+    rows: { train: train.length, holdout: holdout.length },
+    steps: training.steps ?? 0,
+    bestStep: training.bestStep ?? null,
+    seconds,
+    stepMilliseconds: training.stepMilliseconds ?? null,
+    holdout: judged && {
+      meanLogPdf: judged.own.mean,
+      standardError: judged.own.standardError,
+      normalised: copula.normalised,
+      gaussianMeanLogPdf: judged.gaussian.mean,
+      gaussianStandardError: judged.gaussian.standardError,
+    },
+    model: flags.out,
+  };
+  writeResult(io, flags.json, result, () => {
+    const lines = [
+      `${result.kind} copula of ${result.dim} columns, learned from ${result.rows.train} rows in ${formatDuration(seconds)}` +
+        (result.bestStep === null ? '' : ` (${result.steps} steps, the best at ${result.bestStep})`),
+    ];
+    if (judged) {
+      lines.push(
+        `mean log density of ${result.rows.holdout} held-out rows, in nats`,
+        `  ${result.kind.padEnd(10)} ${formatMean(judged.own)}${normalisationNote(copula.normalised)}`,
+      );
+      if (result.kind !== 'gaussian') lines.push(`  gaussian   ${formatMean(judged.gaussian)}`);
+    }
+    return [...lines, `wrote ${flags.out}`];
+  });
+}
+
+/** The model and the Gaussian copula of the same training rows, judged by the same held-out rows; null without any. */
+async function judge(
+  copula: Copula,
+  u: ReturnType<PseudoObservations['transformTrain']>,
+  margins: PseudoObservations,
+  heldOut: Parameters<PseudoObservations['transform']>[0],
+  run: { threads: number; signal: AbortSignal },
+) {
+  if (heldOut.rows === 0) return null;
+  const v = margins.transform(heldOut);
+  const own = meanOf(await copula.logPdf(v, run));
+  if (copula.kind === 'gaussian') return { own, gaussian: own };
+  const gaussian = await GaussianCopula.fit(u, run);
+  return { own, gaussian: meanOf(await gaussian.logPdf(v, run)) };
+}
+
+/** The most useful first: a narrow terminal cuts the line off. */
+function describeProgress({ step, steps, loss, validationLoss, ...rest }: TrainProgress): string {
+  return [
+    `${formatDuration(rest.secondsLeft)} left`,
+    `loss ${loss.toFixed(4)}`,
+    ...(validationLoss === null ? [] : [`validation ${validationLoss.toFixed(4)}`]),
+    formatRate(rest.rowsPerSecond),
+    `step ${step}/${steps}`,
+  ].join('  ');
+}

@@ -1,0 +1,109 @@
+#!/usr/bin/env node
+/** The command line: which commands there are, and how they end. Each command has a file of its own. */
+import os from 'node:os';
+
+import { Command, CommanderError } from 'commander';
+
+import { packageVersion } from '../version';
+import type { Io } from './context';
+import { describeFailure, exitStatus } from './failure';
+
+interface CommandFile {
+  define(command: Command, io: Io): void;
+}
+
+/* eslint-disable @typescript-eslint/no-require-imports -- loaded only when asked for, so that --help is quick */
+const commands: Readonly<Record<string, { summary: string; load: () => CommandFile }>> = {
+  fit: {
+    summary: 'learn a copula from a table and judge it by rows kept apart',
+    load: () => require('./fit') as typeof import('./fit'),
+  },
+  score: {
+    summary: 'log density of the rows of a table',
+    load: () => require('./score') as typeof import('./score'),
+  },
+  sample: {
+    summary: 'draw rows into a table',
+    load: () => require('./sample') as typeof import('./sample'),
+  },
+  report: {
+    summary: 'a picture of data beside samples',
+    load: () => require('./report') as typeof import('./report'),
+  },
+  info: {
+    summary: 'what a model file holds',
+    load: () => require('./info') as typeof import('./info'),
+  },
+  devices: {
+    summary: 'what this machine can compute on',
+    load: () => require('./devices') as typeof import('./devices'),
+  },
+};
+/* eslint-enable @typescript-eslint/no-require-imports */
+
+const EPILOGUE = `
+Exit status: 0 success, 1 a fault of sklar, 2 wrong use of the command line, 3 a value or data that cannot be
+used, 4 a file that cannot be read or written or is damaged, 5 a device or memory, 6 training or sampling diverged,
+130 interrupted. With --json a failure is also printed on stdout, as {"error":{"code":...,"message":...}}.`;
+
+function createProgram(argv: readonly string[], io: Io): Command {
+  const program = new Command('sklar');
+  program
+    .description('Learn, score and sample copulas with diffusions and flows.')
+    .version(packageVersion())
+    .addHelpText('after', EPILOGUE)
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      // Errors are printed once, by main.
+      outputError: () => undefined,
+    });
+  for (const [name, { summary, load }] of Object.entries(commands)) {
+    const command = program.command(name).summary(summary).description(summary);
+    // Only a command that may be meant needs its options.
+    if (argv.includes(name)) load().define(command, io);
+  }
+  return program;
+}
+
+/** Runs one command line (without `node sklar`) and returns its exit status; see `exitStatus`. Never throws. */
+export async function main(argv: readonly string[], io: Io): Promise<number> {
+  try {
+    await createProgram(argv, io).parseAsync([...argv], { from: 'user' });
+    return exitStatus.ok;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return exitStatus.ok;
+    // `sklar` alone: the help has been printed, and says more than a message.
+    if (error instanceof CommanderError && error.code === 'commander.help') return exitStatus.usage;
+    const { code, message, status } = describeFailure(error, io.signal);
+    if (argv.includes('--json')) io.stdout.write(`${JSON.stringify({ error: { code, message } })}\n`);
+    io.stderr.write(`error: ${message} [${code}]\n`);
+    return status;
+  }
+}
+
+async function runProcess(): Promise<void> {
+  const controller = new AbortController();
+  let ended: NodeJS.Signals | undefined;
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    // Once: a second Ctrl-C ends the process at once.
+    process.once(name, () => {
+      ended ??= name;
+      controller.abort();
+    });
+  }
+  // The reader of a pipe may leave early, as `head` does.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === 'EPIPE' ? exitStatus.ok : exitStatus.unexpected);
+  });
+  const status = await main(process.argv.slice(2), {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    signal: controller.signal,
+  });
+  process.exitCode = status === exitStatus.interrupted && ended ? 128 + os.constants.signals[ended] : status;
+}
+
+if (require.main === module) void runProcess();

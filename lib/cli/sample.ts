@@ -1,0 +1,141 @@
+import type { Command } from 'commander';
+
+import type { Copula, SampleOptions } from '../copulas/copula';
+import { loadModel } from '../copulas/load';
+import type { Matrix } from '../data/matrix';
+import type { Seed } from '../data/random';
+import { type Table, defaultNames } from '../data/table';
+import { TableWriter } from '../data/write-table';
+import { type DeviceName, resolveDevice } from '../devices';
+import { SklarError, describe, expectOneOf } from '../errors';
+import { type Io, signalOf, writeResult } from './context';
+import { expectOutput } from './files';
+import { formatDuration, rowProgress, startProgress } from './progress';
+import { integer, seed } from './values';
+
+const SOLVERS = ['ab2', 'heun', 'exponential-em', 'published'] as const;
+const SCALES = ['data', 'copula', 'gaussian'] as const;
+type SampleScale = (typeof SCALES)[number];
+
+/** Row numbers of one seed end here. */
+const MOST_ROWS = 2 ** 40 - 1;
+
+/** Values handled at once: bounds memory, whatever the number of columns. */
+const BATCH_VALUES = 2 ** 22;
+
+interface Flags {
+  rows: number;
+  out: string;
+  seed?: Seed;
+  solver?: (typeof SOLVERS)[number];
+  steps?: number;
+  noise?: boolean;
+  scale?: SampleScale;
+  device?: DeviceName;
+  threads?: number;
+  json?: boolean;
+  verbose?: boolean;
+}
+
+export function define(command: Command, io: Io): void {
+  command
+    .argument('<model>', 'a .safetensors file that fit wrote')
+    .requiredOption('--rows <n>', 'how many rows to draw', integer('--rows', { min: 1, max: MOST_ROWS }))
+    .requiredOption('--out <file>', 'the table to write: .csv, .parquet, .json or .ndjson')
+    .option('--seed <n>', 'the same seed gives the same rows (default: 1)', seed('--seed'))
+    .option('--solver <name>', `${SOLVERS.join(', ')} (default: ab2)`, (text) =>
+      expectOneOf(text, '--solver', SOLVERS),
+    )
+    .option(
+      '--steps <n>',
+      'steps of the solver (default: one for each noise level)',
+      integer('--steps', { min: 1 }),
+    )
+    .option('--noise', 'add noise along the way (a reverse SDE)')
+    .option('--scale <name>', `${SCALES.join(', ')} (default: data when the model has margins)`, (text) =>
+      expectOneOf(text, '--scale', SCALES),
+    )
+    .option('--device <name>', 'auto, cpu or cuda (default: auto)', (text) =>
+      expectOneOf<DeviceName>(text, '--device', ['auto', 'cpu', 'cuda']),
+    )
+    .option(
+      '--threads <n>',
+      'threads; 0: one for each processor (default: 0)',
+      integer('--threads', { min: 0, max: 1024 }),
+    )
+    .option('--json', 'print the result as JSON')
+    .option('--verbose', 'print progress also where stderr is no terminal')
+    .action((model: string, flags: Flags) => sample(model, flags, io));
+}
+
+/** How rows of the model become rows of the file. */
+function outputOf(copula: Copula, scale: SampleScale, file: string) {
+  const { margins } = copula;
+  if (scale !== 'data') {
+    const names = copula.names ?? defaultNames(copula.dim);
+    return {
+      names,
+      kinds: names.map(() => 'float' as const),
+      sampled: scale,
+      finish: (rows: Matrix): Matrix | Table => rows,
+    };
+  }
+  if (!margins) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected a model with margins for --scale data, got one without (${describe(file)}); ` +
+        'use --scale copula or gaussian',
+    );
+  }
+  return {
+    names: margins.names,
+    kinds: margins.kinds,
+    sampled: 'copula' as const,
+    finish: (rows: Matrix): Matrix | Table => margins.inverse(rows),
+  };
+}
+
+async function sample(model: string, flags: Flags, io: Io): Promise<void> {
+  const signal = signalOf(io);
+  const { rows, out, device = 'auto', threads = 0 } = flags;
+  resolveDevice(device);
+  await expectOutput('--out', out, 'table', [model]);
+  const copula = await loadModel(model);
+  const scale = flags.scale ?? (copula.margins ? 'data' : 'copula');
+  const { names, kinds, sampled, finish } = outputOf(copula, scale, model);
+
+  const started = performance.now();
+  const options: SampleOptions & { batch: number } = {
+    device,
+    threads,
+    signal,
+    scale: sampled,
+    // Nothing is lost between the model and the margins, or the file.
+    dtype: 'float64',
+    batch: Math.max(1, Math.min(65_536, Math.floor(BATCH_VALUES / copula.dim))),
+    ...(flags.seed !== undefined && { seed: flags.seed }),
+    ...(flags.solver !== undefined && { solver: flags.solver }),
+    ...(flags.steps !== undefined && { steps: flags.steps }),
+    ...(flags.noise !== undefined && { noise: flags.noise }),
+  };
+  const bar = startProgress(io, 'sample', rows, flags.verbose);
+  const showRows = rowProgress(bar, rows);
+  try {
+    await using writer = await TableWriter.open(out, names, { kinds });
+    let done = 0;
+    for await (const batch of copula.sampleStream(rows, options)) {
+      await writer.append(finish(batch));
+      signal.throwIfAborted();
+      showRows((done += batch.rows));
+    }
+    await writer.close();
+  } finally {
+    bar.stop();
+  }
+
+  const seconds = (performance.now() - started) / 1000;
+  const result = { kind: copula.kind, rows, columns: names, scale, seconds, out };
+  writeResult(io, flags.json, result, () => [
+    `wrote ${rows} rows of ${names.length} columns on the ${scale} scale to ${out} in ${formatDuration(seconds)}`,
+  ]);
+}

@@ -1,0 +1,206 @@
+// Every option that cannot be meant: a code, an exit status, one line that names the option, and no file.
+import { TemporaryFolder } from '../data/support';
+import { devices } from '../../lib';
+import { sklar, sklarFails, writeExamples } from './support';
+
+const folder = new TemporaryFolder();
+let files: Awaited<ReturnType<typeof writeExamples>>;
+let before: string[];
+
+beforeAll(async () => {
+  files = await writeExamples(folder);
+  before = folder.list();
+});
+afterEach(() => expect(folder.list()).toEqual(before));
+
+describe('sklar fit', () => {
+  const fit = (...argv: (string | number)[]) => [
+    'fit',
+    files.data,
+    '--out',
+    folder.file('new.safetensors'),
+    ...argv,
+  ];
+
+  test.each([
+    ['--holdout', '1'],
+    ['--holdout', '-0.1'],
+    ['--holdout', 'NaN'],
+    ['--holdout', ''],
+    ['--hidden', '0'],
+    ['--hidden', '-1'],
+    ['--hidden', '1e99'],
+    ['--hidden', '2.5'],
+    ['--hidden', '0x10'],
+    ['--depth', '0'],
+    ['--levels', '2'],
+    ['--levels', '1e6'],
+    ['--steps', '0'],
+    ['--steps', 'many'],
+    ['--batch', '1'],
+    ['--batch', 'Infinity'],
+    ['--learning-rate', '0'],
+    ['--learning-rate', '-1e-3'],
+    ['--learning-rate', 'nan'],
+    ['--seed', '-1'],
+    ['--seed', '1.5'],
+    ['--seed', '18446744073709551616'],
+    ['--split-seed', 'x'],
+    ['--threads', '-1'],
+    ['--threads', '1e9'],
+    ['--kind', 'vine'],
+    ['--ties', 'first'],
+    ['--device', 'tpu'],
+  ])('%s %s', async (option, value) => {
+    await sklarFails(fit(option, value), 3, 'ERR_SKLAR_VALUE', option);
+  });
+
+  test('options of another kind', async () => {
+    await sklarFails(fit('--kind', 'gaussian', '--hidden', 8), 3, 'ERR_SKLAR_VALUE', 'hidden', 'gaussian');
+  });
+
+  test('a device that is not there', async () => {
+    if (devices().cuda.usable) return;
+    await sklarFails(fit('--device', 'cuda'), 5, 'ERR_SKLAR_DEVICE', 'cuda');
+  });
+
+  test('a model file of another ending', async () => {
+    const out = folder.file('model.csv');
+    await sklarFails(['fit', files.data, '--out', out], 4, 'ERR_SKLAR_FILE', '.safetensors', 'model.csv');
+  });
+
+  test('a folder that does not exist, or is no folder', async () => {
+    const missing = folder.file('nowhere/m.safetensors');
+    await sklarFails(['fit', files.data, '--out', missing], 4, 'ERR_SKLAR_FILE', 'nowhere/m.safetensors');
+    const inFile = folder.file('data.csv/m.safetensors');
+    await sklarFails(['fit', files.data, '--out', inFile], 4, 'ERR_SKLAR_FILE', 'data.csv/m.safetensors');
+  });
+});
+
+describe('sklar sample', () => {
+  const sample = (model: string, ...argv: (string | number)[]) => [
+    'sample',
+    model,
+    '--out',
+    folder.file('new.csv'),
+    ...(argv.includes('--rows') ? [] : ['--rows', 10]),
+    ...argv,
+  ];
+
+  test.each([
+    ['--rows', '0'],
+    ['--rows', '-1'],
+    ['--rows', '1e99'],
+    ['--rows', 'NaN'],
+    ['--rows', '2.5'],
+    ['--rows', 'all'],
+    ['--rows', '2000000000000'],
+    ['--solver', 'euler'],
+    ['--steps', '0'],
+    ['--steps', '-3'],
+    ['--seed', 'now'],
+    ['--scale', 'log'],
+  ])('%s %s', async (option, value) => {
+    await sklarFails(sample(files.cdc, option, value), 3, 'ERR_SKLAR_VALUE', option);
+  });
+
+  test('more steps than noise levels', async () => {
+    await sklarFails(sample(files.cdc, '--steps', 10), 3, 'ERR_SKLAR_VALUE', 'steps', '10 noise levels');
+  });
+
+  test('noise with a solver that has none', async () => {
+    await sklarFails(sample(files.cdc, '--solver', 'heun', '--noise'), 3, 'ERR_SKLAR_VALUE', 'heun', 'noise');
+  });
+
+  test('a solver for a copula that needs none', async () => {
+    await sklarFails(sample(files.gaussian, '--solver', 'heun'), 3, 'ERR_SKLAR_VALUE', 'gaussian', 'solver');
+  });
+
+  test('the published solver for a model whose reference is pure noise', async () => {
+    await sklarFails(sample(files.cdc, '--solver', 'published'), 3, 'ERR_SKLAR_VALUE', 'published');
+  });
+
+  test('the data scale of a model without margins', async () => {
+    await sklarFails(
+      sample(files.bare, '--scale', 'data'),
+      3,
+      'ERR_SKLAR_VALUE',
+      '--scale',
+      'bare.safetensors',
+    );
+  });
+
+  test.each(['new', 'new.xlsx', 'new.csv.gz', 'nowhere/new.csv'])('an output like %s', async (name) => {
+    const argv = ['sample', files.cdc, '--rows', 5, '--out', folder.file(name)];
+    await sklarFails(argv, 4, 'ERR_SKLAR_FILE', name);
+  });
+
+  test('an output that is a folder', async () => {
+    const argv = [
+      'sample',
+      files.cdc,
+      '--rows',
+      5,
+      '--out',
+      `${folder.path}/../${folder.path.split('/').at(-1)!}`,
+    ];
+    await sklarFails(argv, 4, 'ERR_SKLAR_FILE', folder.path.split('/').at(-1)!);
+  });
+});
+
+describe('sklar score and report', () => {
+  test('an output that would replace the input', async () => {
+    const argv = ['score', files.cdc, files.data, '--out', files.data];
+    await sklarFails(argv, 4, 'ERR_SKLAR_FILE', '--out', 'data.csv');
+  });
+
+  test('a picture of another ending', async () => {
+    const out = folder.file('picture.png');
+    await sklarFails(['report', files.cdc, files.data, '--out', out], 4, 'ERR_SKLAR_FILE', '.svg');
+  });
+
+  test('a picture of one column, or of an unknown one', async () => {
+    const argv = ['report', files.cdc, files.data, '--out', folder.file('new.svg'), '--columns'];
+    await sklarFails([...argv, 'count'], 3, 'ERR_SKLAR_VALUE', 'columns', 'count');
+    await sklarFails([...argv, 'count,height'], 3, 'ERR_SKLAR_VALUE', 'columns', 'height');
+  });
+});
+
+describe('wrong use', () => {
+  test.each([
+    [['fti'], 'fti'],
+    [['fit'], '--out'],
+    [['fit', '--out', 'm.safetensors'], 'data'],
+    [['fit', 'data.csv'], '--out'],
+    [['fit', 'data.csv', '--out', 'm.safetensors', '--hiden', '4'], '--hiden'],
+    [['fit', 'data.csv', 'more.csv', '--out', 'm.safetensors'], '2'],
+    [['score', 'm.safetensors'], 'data'],
+    [['sample', 'm.safetensors', '--out', 'x.csv'], '--rows'],
+    [['info'], 'model'],
+    [['devices', 'all'], '1'],
+  ])('%j', async (argv, culprit) => {
+    await sklarFails(argv, 2, 'ERR_SKLAR_USAGE', culprit);
+  });
+
+  test('an option without its value', async () => {
+    const { status, stderr } = await sklar(['fit', files.data, '--out']);
+    expect({ status, stderr }).toEqual({
+      status: 2,
+      stderr: "error: option '--out <file>' argument missing [ERR_SKLAR_USAGE]\n",
+    });
+  });
+
+  test('no command: the help on stderr', async () => {
+    const { status, stdout, stderr } = await sklar([]);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toContain('Usage: sklar');
+  });
+
+  test('help is not a mistake', async () => {
+    for (const argv of [['--help'], ['help'], ['help', 'fit'], ['fit', '--help'], ['--version']]) {
+      expect(await sklar(argv)).toMatchObject({ status: 0, stderr: '' });
+    }
+    expect((await sklar(['help', 'fit'])).stdout).toContain('--learning-rate <n>');
+    expect((await sklar(['--help'])).stdout).toContain('Exit status');
+  });
+});

@@ -1,0 +1,330 @@
+// What each command does when all is well.
+import { readFileSync } from 'node:fs';
+
+import { PseudoObservations, fitCopula, loadModel, readTable, splitRows, writeTable } from '../../lib';
+import { TemporaryFolder } from '../data/support';
+import { COLUMNS, QUICK, sklar, sklarJson, writeExamples } from './support';
+
+const folder = new TemporaryFolder();
+let files: Awaited<ReturnType<typeof writeExamples>>;
+beforeAll(async () => {
+  files = await writeExamples(folder);
+});
+
+describe('sklar fit', () => {
+  test('prints one document: the judgement of rows the model has not seen', async () => {
+    const out = folder.file('fitted.safetensors');
+    const document = await sklarJson(['fit', files.data, '--out', out, ...QUICK, '--split-seed', 3]);
+    expect(document).toEqual({
+      kind: 'cdc',
+      dim: 3,
+      columns: COLUMNS,
+      rows: { train: 320, holdout: 80 },
+      steps: 6,
+      bestStep: expect.any(Number),
+      seconds: expect.any(Number),
+      stepMilliseconds: expect.any(Number),
+      holdout: {
+        meanLogPdf: expect.any(Number),
+        standardError: expect.any(Number),
+        normalised: false,
+        gaussianMeanLogPdf: expect.any(Number),
+        gaussianStandardError: expect.any(Number),
+      },
+      model: out,
+    });
+
+    // The same by hand, through the library.
+    const { train, holdout } = splitRows(400, 0.2, 3);
+    const margins = PseudoObservations.fit(files.table.take(train), { seed: 1 });
+    const u = margins.transformTrain();
+    const heldOut = margins.transform(files.table.take(holdout));
+    const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
+    const gaussian = await fitCopula(u, { kind: 'gaussian' });
+    expect(document.holdout.gaussianMeanLogPdf).toBeCloseTo(mean(await gaussian.logPdf(heldOut)), 12);
+    const cdc = await fitCopula(u, { hidden: 8, depth: 1, steps: 6, batch: 32 });
+    expect(document.holdout.meanLogPdf).toBeCloseTo(mean(await cdc.logPdf(heldOut)), 6);
+    const loaded = await loadModel(out);
+    expect(loaded.names).toEqual(COLUMNS);
+    expect(loaded.margins!.rows).toBe(320);
+    expect(Array.from(await loaded.logPdf(heldOut))).toEqual(Array.from(await cdc.logPdf(heldOut)));
+  });
+
+  test('says in words that the density of a CDC is unnormalised', async () => {
+    const out = folder.file('words.safetensors');
+    const { status, stdout, stderr } = await sklar(['fit', files.data, '--out', out, ...QUICK]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(
+      /^cdc copula of 3 columns, learned from 320 rows in .* \(6 steps, the best at \d\)\n/,
+    );
+    expect(stdout).toMatch(/\n {2}cdc +-?\d\.\d{4} \+- \d\.\d{4} \(unnormalised\)\n/);
+    expect(stdout).toMatch(/\n {2}gaussian +-?\d\.\d{4} \+- \d\.\d{4}\n/);
+    expect(stdout).toMatch(/words\.safetensors\n$/);
+  });
+
+  test('a Gaussian copula', async () => {
+    const out = folder.file('fitted-gaussian.safetensors');
+    const document = await sklarJson(['fit', files.data, '--out', out, '--kind', 'gaussian']);
+    expect(document).toMatchObject({ kind: 'gaussian', steps: 0, stepMilliseconds: null });
+    expect(document.holdout.normalised).toBe(true);
+    expect(document.holdout.meanLogPdf).toBe(document.holdout.gaussianMeanLogPdf);
+    const { stdout } = await sklar(['fit', files.data, '--out', out, '--kind', 'gaussian']);
+    expect(stdout).not.toContain('unnormalised');
+  });
+
+  test('without held-out rows there is no judgement', async () => {
+    const out = folder.file('all.safetensors');
+    const document = await sklarJson(['fit', files.data, '--out', out, '--holdout', 0, ...QUICK]);
+    expect(document).toMatchObject({ rows: { train: 400, holdout: 0 }, holdout: null });
+    const { stdout } = await sklar(['fit', files.data, '--out', out, '--holdout', 0, ...QUICK]);
+    expect(stdout).not.toContain('log density');
+  });
+
+  test('chooses columns, whose names may hold commas in a configuration only', async () => {
+    const out = folder.file('columns.safetensors');
+    const two = await sklarJson(['fit', files.data, '--out', out, '--columns', 'count,wind speed', ...QUICK]);
+    expect(two).toMatchObject({ dim: 2, columns: ['count', 'wind speed'] });
+    const repeated = ['--columns', 'count', '--columns', 'wind speed'];
+    expect(await sklarJson(['fit', files.data, '--out', out, ...repeated, ...QUICK])).toMatchObject({
+      columns: ['count', 'wind speed'],
+    });
+    const config = folder.file('columns.json', JSON.stringify({ exclude: ['depth, m'] }));
+    expect(await sklarJson(['fit', files.data, '--out', out, '--config', config, ...QUICK])).toMatchObject({
+      columns: ['wind speed', 'count'],
+    });
+  });
+
+  test('options of a configuration file hold unless the command line says otherwise', async () => {
+    const out = folder.file('configured.safetensors');
+    const config = folder.file(
+      'config.json',
+      JSON.stringify({
+        steps: 4,
+        hidden: 8,
+        depth: 1,
+        batch: 16,
+        levels: 5,
+        guided: true,
+        validation: 0.25,
+        holdout: 0.5,
+        seed: '18446744073709551615',
+        ties: 'average',
+        threads: 1,
+      }),
+    );
+    const argv = ['--config', config, '--steps', 3, '--no-guided'];
+    const document = await sklarJson(['fit', files.data, '--out', out, ...argv]);
+    expect(document).toMatchObject({ rows: { train: 200, holdout: 200 }, steps: 3 });
+    const { config: network, training, margins } = await sklarJson(['info', out]);
+    expect(network).toMatchObject({ hidden: 8, depth: 1, levels: 5, guided: false });
+    expect(training).toMatchObject({ rows: 150, validationRows: 50, seed: '18446744073709551615' });
+    expect(margins).toMatchObject({ rows: 200, ties: 'average' });
+  });
+
+  test('the seed decides the model, the split seed the rows', async () => {
+    const out = folder.file('seeds.safetensors');
+    const fit = async (...argv: (string | number)[]) => {
+      const { holdout } = await sklarJson(['fit', files.data, '--out', out, ...QUICK, ...argv]);
+      return [holdout.meanLogPdf, holdout.gaussianMeanLogPdf] as [number, number];
+    };
+    const first = await fit();
+    expect(await fit('--seed', 1, '--split-seed', 0, '--threads', 1)).toEqual(first);
+    expect((await fit('--seed', 2))[0]).not.toBe(first[0]);
+    expect((await fit('--split-seed', 2))[1]).not.toBe(first[1]);
+  });
+});
+
+describe('sklar score', () => {
+  test('columns are found by name, and each row gets its log density', async () => {
+    const copula = await loadModel(files.cdc);
+    const expected = await copula.logPdf(copula.margins!.transform(files.table));
+    const shuffled = files.table.select(['count', 'depth, m', 'wind speed']);
+    const data = folder.file('shuffled.csv');
+    await writeTable(shuffled, data);
+    // A column that the model does not know may hold anything.
+    const lines = readFileSync(data, 'utf8').trim().split('\n');
+    folder.file('shuffled.csv', lines.map((line, i) => `${line},${i === 0 ? 'note' : 'x'}\n`).join(''));
+
+    for (const name of ['scores.csv', 'scores.parquet', 'scores.json', 'scores.ndjson']) {
+      const out = folder.file(name);
+      const document = await sklarJson(['score', files.cdc, data, '--out', out]);
+      expect(document).toMatchObject({ kind: 'cdc', rows: 400, normalised: false, out });
+      const scores = await readTable(out);
+      expect(scores.names).toEqual(['log_pdf']);
+      expect(Array.from(scores.column('log_pdf'))).toEqual(Array.from(expected));
+      const mean = expected.reduce((sum, value) => sum + value, 0) / 400;
+      const variance = expected.reduce((sum, value) => sum + (value - mean) ** 2, 0) / 399;
+      expect(document.meanLogPdf).toBeCloseTo(mean, 12);
+      expect(document.standardError).toBeCloseTo(Math.sqrt(variance / 400), 12);
+    }
+  });
+
+  test('in words', async () => {
+    expect((await sklar(['score', files.cdc, files.data])).stdout).toMatch(
+      /^mean log density of 400 rows, in nats: -?\d+\.\d{4} \+- \d\.\d{4} \(unnormalised\)\n$/,
+    );
+    expect((await sklar(['score', files.gaussian, files.data])).stdout).not.toContain('unnormalised');
+  });
+
+  test('one row has no standard error', async () => {
+    const data = folder.file('one.csv');
+    await writeTable(files.table.take([3]), data);
+    expect(await sklarJson(['score', files.cdc, data])).toMatchObject({ rows: 1, standardError: null });
+    expect((await sklar(['score', files.cdc, data])).stdout).not.toContain('+-');
+  });
+});
+
+describe('sklar sample', () => {
+  test('the data scale: the columns of the data, in their order, and their values', async () => {
+    const copula = await loadModel(files.cdc);
+    const u = await copula.sample(50, { seed: 5, dtype: 'float64' });
+    const expected = copula.margins!.inverse(u);
+    for (const name of ['rows.csv', 'rows.parquet', 'rows.ndjson']) {
+      const out = folder.file(name);
+      const document = await sklarJson(['sample', files.cdc, '--rows', 50, '--seed', 5, '--out', out]);
+      expect(document).toMatchObject({ rows: 50, columns: COLUMNS, scale: 'data', out });
+      const table = await readTable(out);
+      expect(table.names).toEqual(COLUMNS);
+      expect(table.kind('count')).toBe('integer');
+      expect(table.columns.map((column) => Array.from(column))).toEqual(
+        expected.columns.map((column) => Array.from(column)),
+      );
+      for (const value of table.column('count')) expect(files.table.column('count')).toContain(value);
+    }
+  });
+
+  test('the other scales, and a model without margins', async () => {
+    const out = folder.file('u.csv');
+    await sklarJson(['sample', files.cdc, '--rows', 50, '--scale', 'copula', '--out', out]);
+    const u = await readTable(out);
+    for (const column of u.columns) {
+      for (const value of column) expect(value > 0 && value < 1).toBe(true);
+    }
+    await sklarJson(['sample', files.cdc, '--rows', 50, '--scale', 'gaussian', '--out', out]);
+    const z = await readTable(out);
+    expect(z.names).toEqual(COLUMNS);
+    expect(z.columns[0]!.some((value) => value < 0)).toBe(true);
+    expect(z.columns[0]!.map((value, i) => Math.sign(value) - Math.sign(u.columns[0]![i]! - 0.5))).toEqual(
+      new Float64Array(50),
+    );
+    const bare = await sklarJson(['sample', files.bare, '--rows', 5, '--out', out]);
+    expect(bare).toMatchObject({ scale: 'copula', columns: ['column1', 'column2', 'column3'] });
+  });
+
+  test('solvers and steps make a difference; more rows do not change the first', async () => {
+    const read = async (...argv: (string | number)[]) => {
+      const out = folder.file('solver.csv');
+      await sklarJson(['sample', files.cdc, '--out', out, '--scale', 'gaussian', ...argv]);
+      return Array.from((await readTable(out)).columns[0]!);
+    };
+    const plain = await read('--rows', 20);
+    expect(await read('--rows', 20, '--solver', 'ab2', '--steps', 9)).toEqual(plain);
+    expect((await read('--rows', 25)).slice(0, 20)).toEqual(plain);
+    expect(await read('--rows', 20, '--solver', 'heun')).not.toEqual(plain);
+    expect(await read('--rows', 20, '--steps', 3)).not.toEqual(plain);
+    const noisy = await read('--rows', 20, '--noise');
+    expect(noisy).not.toEqual(plain);
+    expect(await read('--rows', 20, '--solver', 'exponential-em')).toEqual(noisy);
+  });
+
+  test('more rows than one batch', async () => {
+    const out = folder.file('many.parquet');
+    const argv = ['sample', files.gaussian, '--rows', 150_000, '--out', out];
+    const { stdout, stderr, status } = await sklar([...argv, '--verbose']);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^wrote 150000 rows of 3 columns on the data scale to .*many\.parquet in /);
+    expect(stderr).toMatch(/sample 43% {2}.* left {2}.* rows\/s\n(.*\n)*sample 100%/);
+    const table = await readTable(out);
+    expect(table.rows).toBe(150_000);
+    // Batches continue one another: no two of them begin alike.
+    const [first] = table.columns;
+    expect(first!.slice(0, 20)).not.toEqual(first!.slice(65_536, 65_556));
+  });
+});
+
+describe('sklar info, devices and report', () => {
+  test('info tells what a model file holds', async () => {
+    const document = await sklarJson(['info', files.cdc]);
+    expect(document).toMatchObject({
+      kind: 'cdc',
+      dim: 3,
+      normalised: false,
+      columns: COLUMNS,
+      config: { hidden: 8, depth: 1, levels: 10, guided: true },
+      training: { steps: 6, seed: '1' },
+      margins: { rows: 400, ties: 'random', kinds: ['float', 'float', 'integer'] },
+    });
+    const { stdout } = await sklar(['info', files.cdc]);
+    expect(stdout).toContain('density     unnormalised\n');
+    expect(stdout).toContain('columns     "wind speed", "depth, m", "count"\n');
+    expect(stdout).toMatch(/\n {2}hidden +8\n/);
+    expect(stdout).not.toContain('[object');
+    expect(await sklarJson(['info', files.bare])).toMatchObject({ columns: null, margins: null });
+    expect((await sklar(['info', files.bare])).stdout).toContain('without names');
+  });
+
+  test('devices tells what there is', async () => {
+    const document = await sklarJson(['devices']);
+    expect(document).toMatchObject({
+      cpu: { cores: expect.any(Number) },
+      cuda: { usable: expect.any(Boolean) },
+    });
+    expect((await sklar(['devices'])).stdout).toContain(document.cpu.name);
+  });
+
+  test('report draws a picture', async () => {
+    const out = folder.file('picture.svg');
+    const argv = ['report', files.cdc, files.data, '--out', out, '--rows', 30, '--logarithmic', 'wind speed'];
+    expect(await sklarJson([...argv, '--title', 'Wind & depth'])).toEqual({ kind: 'cdc', rows: 30, out });
+    const svg = readFileSync(out, 'utf8');
+    expect(svg).toMatch(/^<svg /);
+    expect(svg).toContain('Wind &amp; depth');
+    expect(svg).toContain('30 of 400 rows');
+  });
+});
+
+describe('progress', () => {
+  const argv = () => ['fit', files.data, '--out', folder.file('progress.safetensors'), ...QUICK];
+
+  test('a bar on a terminal, and only there', async () => {
+    const { stderr, stdout } = await sklar(argv(), { terminal: true });
+    expect(stderr).toMatch(/fit .*% .* left {2}loss \d\.\d{4}/);
+    expect(stderr).toContain('rows/s');
+    expect(stderr.endsWith('\n') || stderr.includes('\u001b[?25h')).toBe(true); // the cursor is back
+    expect(stdout).not.toContain('left');
+    expect((await sklar(argv())).stderr).toBe('');
+  });
+
+  test('lines where there is no terminal, when asked for', async () => {
+    const { stderr } = await sklar([...argv(), '--verbose']);
+    expect(stderr).toMatch(/^fit \d+% {2}\d.* left {2}loss \d\.\d{4}.* step 1\/6\n/);
+    expect(stderr).toMatch(/fit 100% .* step 6\/6\n$/);
+  });
+});
+
+describe('interrupted', () => {
+  test.each<[string, () => (string | number)[]]>([
+    ['fit', () => ['fit', files.data, '--out', folder.file('never.safetensors'), ...QUICK, '--steps', 1e8]],
+    ['sample', () => ['sample', files.cdc, '--rows', 1e9, '--out', folder.file('never.csv')]],
+  ])('%s stops soon and leaves no file', async (_, argv) => {
+    const before = folder.list();
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 300);
+    const { status, stdout, stderr } = await sklar([...argv(), '--json'], { signal: controller.signal });
+    expect(status).toBe(130);
+    expect(JSON.parse(stdout).error.code).toBe('ERR_SKLAR_ABORTED');
+    expect(stderr).toMatch(/^error: interrupted.*\[ERR_SKLAR_ABORTED\]\n$/);
+    expect(folder.list()).toEqual(before);
+  });
+
+  test('before it began', async () => {
+    const signal = AbortSignal.abort();
+    for (const argv of [
+      ['score', files.cdc, files.data, '--out', folder.file('never.csv')],
+      ['report', files.cdc, files.data, '--out', folder.file('never.svg')],
+    ]) {
+      expect(await sklar(argv, { signal })).toMatchObject({ status: 130, stdout: '' });
+    }
+    expect(folder.list().filter((name) => name.startsWith('never'))).toEqual([]);
+  });
+});

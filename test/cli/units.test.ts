@@ -1,0 +1,73 @@
+import { CommanderError } from 'commander';
+
+import { SklarError, type SklarErrorCode } from '../../lib';
+import { describeFailure } from '../../lib/cli/failure';
+import { formatDuration, formatRate } from '../../lib/cli/progress';
+import { meanOf } from '../../lib/cli/statistics';
+
+describe('failures', () => {
+  test.each<[SklarErrorCode, number]>([
+    ['ERR_SKLAR_VALUE', 3],
+    ['ERR_SKLAR_SHAPE', 3],
+    ['ERR_SKLAR_FILE', 4],
+    ['ERR_SKLAR_FORMAT', 4],
+    ['ERR_SKLAR_DEVICE', 5],
+    ['ERR_SKLAR_MEMORY', 5],
+    ['ERR_SKLAR_DIVERGED', 6],
+    ['ERR_SKLAR_ABORTED', 130],
+    ['ERR_SKLAR_DISPOSED', 1],
+    ['ERR_SKLAR_INTERNAL', 1],
+  ])('%s has exit status %d', (code, status) => {
+    expect(describeFailure(new SklarError(code, 'two\n  lines'), undefined)).toEqual({
+      code,
+      message: 'two lines',
+      status,
+    });
+  });
+
+  test('other errors', () => {
+    const usage = new CommanderError(1, 'commander.unknownOption', "error: unknown option '--x'\n(Did you?)");
+    expect(describeFailure(usage, undefined)).toEqual({
+      code: 'ERR_SKLAR_USAGE',
+      message: "unknown option '--x' (Did you?)",
+      status: 2,
+    });
+    const memory = new RangeError('Array buffer allocation failed');
+    expect(describeFailure(memory, undefined)).toMatchObject({ code: 'ERR_SKLAR_MEMORY', status: 5 });
+    for (const strange of [new TypeError('x is not a function'), 'a text', null, undefined, { message: 5 }]) {
+      const failure = describeFailure(strange, undefined);
+      expect(failure).toMatchObject({ code: 'ERR_SKLAR_INTERNAL', status: 1 });
+      expect(failure.message).toContain('please report');
+    }
+    expect(describeFailure(new Error('This operation was aborted'), AbortSignal.abort())).toMatchObject({
+      code: 'ERR_SKLAR_ABORTED',
+      status: 130,
+    });
+  });
+});
+
+test('durations and rates are short', () => {
+  expect([0.04, 9.94, 59.4, 60, 3599, 3660, 90_000, NaN, Infinity].map(formatDuration)).toEqual([
+    '0.0 s',
+    '9.9 s',
+    '59 s',
+    '1 min',
+    '1 h 0 min',
+    '1 h 1 min',
+    '25 h 0 min',
+    '?',
+    '?',
+  ]);
+  expect([5.123, 999, 45_678, 999_999, 12_345_678].map(formatRate)).toEqual([
+    '5.12 rows/s',
+    '999 rows/s',
+    '45.7K rows/s',
+    '1M rows/s',
+    '12.3M rows/s',
+  ]);
+});
+
+test('the mean and its standard error', () => {
+  expect(meanOf(Float64Array.of(1, 2, 3, 6))).toEqual({ mean: 3, standardError: Math.sqrt(14 / 3 / 4) });
+  expect(meanOf(Float64Array.of(7))).toEqual({ mean: 7, standardError: null });
+});
