@@ -27,6 +27,7 @@ const copula = await fitCopula(u, {
   kind: 'cdc',
   margins,
   hidden: 128,
+  depth: 2,
   batch: 256,
   steps,
   learningRate: 5e-4,

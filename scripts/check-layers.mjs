@@ -31,7 +31,7 @@ const rules = [
     rule: 'only lib/native.ts loads the addon',
     pattern: /node-gyp-build|sklar\.node/,
     files: /^lib\/.*\.ts$/,
-    except: /^lib\/native\.ts$/,
+    except: /^lib\/(native\.ts|types\/)/,
   },
 ];
 

@@ -25,7 +25,10 @@ const positive = z.int().min(1);
 export const cdcOptionsSchema = z.strictObject({
   /** Whiten by the normal-scores correlation first: the model then learns the difference from a Gaussian copula. */
   guided: z.boolean().default(true),
-  /** The guide is (1 - shrinkage) R + shrinkage I; default max(1e-5, dim / (10 rows)). */
+  /**
+   * The guide is (1 - shrinkage) R + shrinkage I; default: what scores the validation rows best as a Gaussian copula
+   * (without validation rows max(1e-5, dim / (10 rows))).
+   */
   shrinkage: z.number().min(0).max(1).optional(),
   /** Width of the network. */
   hidden: positive.max(8192).default(256),

@@ -261,7 +261,7 @@ Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Pr
                    {validation.data(), in.validation_rows, d, validation.stride()});
   std::vector<TrainReport> history;
   const TrainResult result = trainer.run(cancel, [&](const TrainReport& report) {
-    history.push_back(report);
+    if (report.scheduled) history.push_back(report);
     progress([report](Napi::Env env) { return to_object(env, report); });
   });
   return [result, history = std::move(history),

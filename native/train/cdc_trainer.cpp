@@ -16,6 +16,8 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+constexpr double seconds_between_reports = 0.5;
+
 // validation noise must not follow training noise
 constexpr std::uint64_t validation_seed = 0x9e3779b97f4a7c15ull;
 
@@ -125,6 +127,7 @@ TrainResult CdcTrainer<T>::run(const CancelFlag& cancel,
   TrainResult result{0, 0, unknown, 0, 0, false};
   double validation = unknown, entropy = 0, squares = 0;
   std::uint64_t since_report = 0, looks_without_gain = 0;
+  auto last_report = start;
   while (result.steps < options_.steps) {
     cancel.check();
     const auto began = Clock::now();
@@ -151,14 +154,18 @@ TrainResult CdcTrainer<T>::run(const CancelFlag& cancel,
         result.stopped_early = true;
       }
     }
-    if (last || result.stopped_early || result.steps % options_.report_every == 0) {
+    const bool scheduled = last || result.stopped_early || result.steps % options_.report_every == 0;
+    if (scheduled || seconds_since(last_report) > seconds_between_reports) {
       const double n = static_cast<double>(since_report);
       if (report)
         report({result.steps, entropy / n, squares / n,
                 (options_.cross_entropy_weight * entropy + squares) / n, validation, now.learning_rate,
-                now.gradient_norm, seconds_since(start)});
-      entropy = squares = 0;
-      since_report = 0;
+                now.gradient_norm, seconds_since(start), scheduled});
+      last_report = Clock::now();
+      if (scheduled) {
+        entropy = squares = 0;
+        since_report = 0;
+      }
     }
     if (result.stopped_early) break;
   }

@@ -29,6 +29,7 @@ struct TrainReport {
   double validation_loss;                     // of the latest look, NaN before the first
   double learning_rate, gradient_norm;
   double seconds;  // since the start
+  bool scheduled;  // at a multiple of report_every; the others keep a watcher informed
 };
 
 struct TrainResult {
