@@ -108,6 +108,8 @@ export interface CdcNativeTrainOptions {
   adam: AdamNativeOptions;
   validateEvery: number;
   patience: number;
+  /** Steps of the ending that starts when patience is over; 0: none. */
+  anneal: number;
   validationDraws: number;
   reportEvery: number;
 }

@@ -539,6 +539,7 @@ export async function fitCdc(
           },
           validateEvery: options.validateEvery,
           patience: options.patience,
+          anneal: Math.min(options.anneal, steps),
           validationDraws: Math.max(
             1,
             Math.min(64, Math.ceil(VALIDATION_ROWS / Math.max(1, validation.rows))),

@@ -62,8 +62,13 @@ export const cdcOptionsSchema = z.strictObject({
   validation: z.number().min(0).lt(1).default(0.1),
   /** Steps between two looks at the validation rows. */
   validateEvery: positive.default(100),
-  /** Looks without improvement after which training stops; 0: never. */
-  patience: z.int().min(0).default(10),
+  /** Looks without improvement after which training ends; 0: never. */
+  patience: z.int().min(0).default(5),
+  /**
+   * The ending: back to the best look, and from there this many steps with the learning rate falling to its end. 0: training
+   * stops at once.
+   */
+  anneal: z.int().min(0).max(1e9).default(500),
 });
 
 export type CdcOptions = z.input<typeof cdcOptionsSchema>;

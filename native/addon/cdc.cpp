@@ -305,6 +305,7 @@ Napi::Value start_training(const Napi::CallbackInfo& info) {
     in.options.adam = to_adam(field(o, "adam").As<Napi::Object>());
     in.options.validate_every = to_size(field(o, "validateEvery"), "validateEvery");
     in.options.patience = to_size(field(o, "patience"), "patience");
+    in.options.anneal = to_size(field(o, "anneal"), "anneal");
     in.options.validation_draws = to_size(field(o, "validationDraws"), "validationDraws");
     in.options.report_every = to_size(field(o, "reportEvery"), "reportEvery");
     if (in.rows == 0 || in.options.batch == 0 || in.options.report_every == 0 ||

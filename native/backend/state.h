@@ -22,15 +22,17 @@ struct TrainState {
   double learning_rate;  // of the last step
 };
 
-// Linear warm-up to `peak`, then half a cosine down to `final_fraction * peak` at `total` steps.
+// Linear warm-up to `peak`, then half a cosine down to `final_fraction * peak`, `total` steps after `start`.
 struct LearningRate {
   double peak;
   double final_fraction;
   uint64_t warmup;
   uint64_t total;
+  uint64_t start = 0;
 };
 
 SKLAR_STATE_HD double learning_rate_at(const LearningRate& rate, uint64_t step) {
+  step -= rate.start;
   if (step < rate.warmup) return rate.peak * static_cast<double>(step + 1) / static_cast<double>(rate.warmup);
   if (step >= rate.total || rate.total <= rate.warmup) return rate.peak * rate.final_fraction;
   const double done = static_cast<double>(step - rate.warmup) / static_cast<double>(rate.total - rate.warmup);

@@ -128,7 +128,10 @@ TrainResult CdcTrainer<T>::run(const CancelFlag& cancel,
   double validation = unknown, entropy = 0, squares = 0;
   std::uint64_t since_report = 0, looks_without_gain = 0;
   auto last_report = start;
-  while (result.steps < options_.steps) {
+  std::uint64_t end = options_.steps;
+  double best_rate = options_.adam.rate.peak;
+  bool annealing = false;
+  while (result.steps < end) {
     cancel.check();
     const auto began = Clock::now();
     step();
@@ -142,19 +145,29 @@ TrainResult CdcTrainer<T>::run(const CancelFlag& cancel,
         !std::isfinite(now.gradient_norm))
       throw Error("DIVERGED", "the training loss is not finite at step " + std::to_string(result.steps) +
                                   " (learning rate " + std::to_string(now.learning_rate) + ")");
-    const bool last = result.steps == options_.steps;
+    const bool last = result.steps == end;
     if (validation_ && options_.validate_every && (last || result.steps % options_.validate_every == 0)) {
       validation = validation_loss();
       if (!(validation >= result.best_validation)) {  // also when there is no best one yet
         result.best_validation = validation;
         result.best_step = result.steps;
+        best_rate = now.learning_rate;
         looks_without_gain = 0;
-        backend_.copy(best_.data(), averaged().data(), count_ * sizeof(T));
-      } else if (options_.patience && ++looks_without_gain >= options_.patience) {
+        remember_best();
+      } else if (options_.patience && !annealing && ++looks_without_gain >= options_.patience) {
         result.stopped_early = true;
+        const std::uint64_t length = std::min(options_.anneal, options_.steps - result.steps);
+        annealing = length > 0;
+        if (annealing) {
+          // what was lost since the best look is not worth keeping; a falling learning rate gets more out of
+          // it
+          return_to_best();
+          options_.adam.rate = {best_rate, options_.adam.rate.final_fraction, 0, length, now.step};
+          end = result.steps + length;
+        }
       }
     }
-    const bool scheduled = last || result.stopped_early || result.steps % options_.report_every == 0;
+    const bool scheduled = last || result.steps % options_.report_every == 0;
     if (scheduled || seconds_since(last_report) > seconds_between_reports) {
       const double n = static_cast<double>(since_report);
       if (report)
@@ -167,7 +180,7 @@ TrainResult CdcTrainer<T>::run(const CancelFlag& cancel,
         since_report = 0;
       }
     }
-    if (result.stopped_early) break;
+    if (result.stopped_early && !annealing) break;
   }
   if (!validation_ || !options_.validate_every) {
     backend_.copy(best_.data(), averaged().data(), count_ * sizeof(T));
@@ -175,6 +188,24 @@ TrainResult CdcTrainer<T>::run(const CancelFlag& cancel,
   }
   result.seconds = seconds_since(start);
   return result;
+}
+
+template <class T>
+void CdcTrainer<T>::remember_best() {
+  backend_.copy(best_.data(), averaged().data(), count_ * sizeof(T));
+  if (!options_.anneal) return;
+  if (!best_run_) best_run_ = backend_.template buffer<T>(3 * count_);
+  const Buffer<T>* parts[] = {&parameters_, &m_, &v_};
+  for (std::size_t i = 0; i < 3; ++i)
+    backend_.copy(best_run_.data() + i * count_, parts[i]->data(), count_ * sizeof(T));
+}
+
+template <class T>
+void CdcTrainer<T>::return_to_best() {
+  Buffer<T>* parts[] = {&parameters_, &m_, &v_};
+  for (std::size_t i = 0; i < 3; ++i)
+    backend_.copy(parts[i]->data(), best_run_.data() + i * count_, count_ * sizeof(T));
+  backend_.copy(average_.data(), best_.data(), count_ * sizeof(T));
 }
 
 template <class T>

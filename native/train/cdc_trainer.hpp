@@ -18,7 +18,9 @@ struct TrainOptions {
   double cross_entropy_weight = 0;
   AdamOptions adam{};
   std::uint64_t validate_every = 0;  // steps between looks at the validation rows; 0: never
-  std::uint64_t patience = 0;        // looks without improvement after which training stops; 0: never
+  std::uint64_t patience = 0;        // looks without improvement after which training ends; 0: never
+  std::uint64_t anneal =
+      0;  // steps of the ending: from the best look on, with the learning rate falling to its end
   std::size_t validation_draws = 1;  // times every validation row is noised
   std::uint64_t report_every = 1;
 };
@@ -68,6 +70,8 @@ class CdcTrainer {
 
  private:
   std::vector<T> host(const Buffer<T>& b);
+  void remember_best();
+  void return_to_best();
   const Buffer<T>& averaged() const { return options_.adam.ema_decay > 0 ? average_ : parameters_; }
 
   Backend<T>& backend_;
@@ -76,6 +80,7 @@ class CdcTrainer {
   TrainOptions options_;
   std::size_t count_;
   Buffer<T> parameters_, gradient_, m_, v_, average_, best_;
+  Buffer<T> best_run_;  // raw parameters, m, v at the best look, for the ending
   Buffer<TrainState> state_, validation_state_;
   CdcObjective<T> objective_;
   std::unique_ptr<CdcObjective<T>> validation_;

@@ -130,28 +130,33 @@ await runMain(async () => {
           '--seed',
           1,
         ].map(String);
-      const autograd = await startPeer(peerArguments('autograd'));
-      const fourPass = await startPeer(peerArguments('four-pass'));
-      peerAbout = autograd.about;
-      const times = { ours: [], autograd: [], fourPass: [] };
-      await ours(hidden, depth, activation, steps);
-      await autograd.run(2);
-      await fourPass.run(2);
-      for (let round = 0; round < rounds; round++) {
-        times.ours.push(await ours(hidden, depth, activation, steps));
-        times.autograd.push(await autograd.run(peerSteps));
-        times.fourPass.push(await fourPass.run(peerSteps));
+      const times = {};
+      // one peer at a time: its idle threads would take the other's processors
+      for (const algorithm of ['autograd', 'four-pass']) {
+        const peer = await startPeer(peerArguments(algorithm));
+        peerAbout = peer.about;
+        const pair = { ours: [], theirs: [] };
+        await ours(hidden, depth, activation, steps);
+        await peer.run(2);
+        for (let round = 0; round < rounds; round++) {
+          pair.ours.push(await ours(hidden, depth, activation, steps));
+          pair.theirs.push(await peer.run(peerSteps));
+        }
+        peer.stop();
+        times[algorithm] = pair;
       }
-      autograd.stop();
-      fourPass.stop();
-      const ratio = (other) => median(other.map((ms, i) => ms / times.ours[i]));
+      const ratio = ({ ours: a, theirs: b }) => median(b.map((ms, k) => ms / a[k]));
       const row = {
         hidden,
         depth,
         activation,
         threads,
-        milliseconds: Object.fromEntries(Object.entries(times).map(([name, list]) => [name, median(list)])),
-        ratio: { autograd: ratio(times.autograd), fourPass: ratio(times.fourPass) },
+        milliseconds: {
+          ours: median([...times.autograd.ours, ...times['four-pass'].ours]),
+          autograd: median(times.autograd.theirs),
+          fourPass: median(times['four-pass'].theirs),
+        },
+        ratio: { autograd: ratio(times.autograd), fourPass: ratio(times['four-pass']) },
         rounds: times,
       };
       results.push(row);
