@@ -30,8 +30,9 @@ export function cpuFlags() {
   }
 }
 
-/** Writes bench/results/<name>.json and returns its path. */
-export function writeRecord(name, { command, devices, results, ...rest }) {
+/** Writes bench/results/<name>.json, with the command that this process was started by, and returns its path. */
+export function writeRecord(name, { devices, results, ...rest }) {
+  const command = ['npm run bench --', name, ...process.argv.slice(2)].join(' ');
   const folder = path.join(root, 'bench', 'results');
   mkdirSync(folder, { recursive: true });
   const file = path.join(folder, `${name}.json`);

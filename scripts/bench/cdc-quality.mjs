@@ -87,7 +87,5 @@ await runMain(async () => {
     console.log(JSON.stringify(row));
   }
   rmSync(scratch, { recursive: true });
-  console.log(
-    `written: ${writeRecord('cdc-quality', { command: 'npm run bench -- cdc-quality', devices: devices(), results })}`,
-  );
+  console.log(`written: ${writeRecord('cdc-quality', { devices: devices(), results })}`);
 });

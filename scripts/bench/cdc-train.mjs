@@ -169,7 +169,6 @@ await runMain(async () => {
     }
   }
   const file = writeRecord('cdc-train', {
-    command: 'npm run bench -- cdc-train',
     devices: devices(),
     peer: peerAbout,
     results,
