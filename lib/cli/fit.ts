@@ -217,6 +217,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
       gaussianStandardError: judged.gaussian.standardError,
     },
     model: flags.out,
+    warnings: margins.determined.map((sentence) => `${sentence}: the copula is singular`),
   };
   writeResult(io, flags.json, result, () => {
     const lines = [
@@ -230,6 +231,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
       );
       if (result.kind !== 'gaussian') lines.push(`  gaussian   ${formatMean(judged.gaussian)}`);
     }
+    lines.push(...result.warnings.map((warning) => `warning: ${warning}`));
     return [...lines, `wrote ${flags.out}`];
   });
 }

@@ -27,7 +27,7 @@ import {
   resolveThreads,
   toDense,
 } from './copula';
-import { normalScoresCorrelation, shrink } from './gaussian';
+import { LEAST_SHRINKAGE, normalScoresCorrelation, shrink } from './gaussian';
 import { type ResolvedCdcOptions } from './options';
 
 /** Sent while a model trains. Means are over the steps since the last report. */
@@ -443,8 +443,8 @@ function takeRows(u: DenseRows, indices: Uint32Array): DenseRows {
 
 /**
  * The guide Sigma = (1 - shrinkage) R + shrinkage I as its factor. Unless given, the shrinkage is the one whose Gaussian
- * copula, estimated from the training rows, scores the validation rows best: nearly singular dependence wants almost
- * none, few rows in many dimensions a good deal.
+ * copula, estimated from the training rows, scores the validation rows best, at least LEAST_SHRINKAGE: few rows in many
+ * dimensions want a good deal.
  */
 async function chooseGuide(
   correlation: Float64Array,
@@ -456,11 +456,11 @@ async function chooseGuide(
   const dim = training.columns;
   const factor = (r: Float64Array, shrinkage: number) =>
     callNative((addon) => addon.cholesky(shrink(r, dim, shrinkage), dim)).factor;
-  let best = given ?? Math.max(1e-5, dim / (10 * training.rows));
+  let best = given ?? Math.max(LEAST_SHRINKAGE, dim / (10 * training.rows));
   if (given === undefined && validation.rows > 0) {
     const estimate = await normalScoresCorrelation(training, run);
     let bestScore = -Infinity;
-    for (const shrinkage of [1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.3]) {
+    for (const shrinkage of [LEAST_SHRINKAGE, 1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.3]) {
       const scores = await gaussianScores(estimate, shrinkage, validation, run);
       const score = scores ? scores.reduce((sum, value) => sum + value, 0) : -Infinity;
       if (score > bestScore) {

@@ -12,6 +12,9 @@ import {
   toDense,
 } from './copula';
 
+/** Without it the density of nearly singular dependence grows without bound; well-conditioned data do not feel it. */
+export const LEAST_SHRINKAGE = 1e-5;
+
 /** (1 - shrinkage) R + shrinkage I: off-diagonal elements of a correlation matrix drawn towards independence. */
 export function shrink(correlation: Float64Array, dim: number, shrinkage: number): Float64Array {
   return correlation.map((r, i) => (i % (dim + 1) === 0 ? 1 : (1 - shrinkage) * r));
@@ -66,8 +69,8 @@ export class GaussianCopula extends Copula {
   }
 
   /**
-   * Fits the correlation of the normal scores. Where it is singular to rounding it is shrunk towards independence by the
-   * smallest of 1e-10, 1e-9, ... that makes it positive definite; `info().config` says by how much.
+   * Fits the correlation of the normal scores, drawn towards independence by 1e-5, so that nearly singular dependence
+   * has a bounded density; where that is not positive definite by 1e-4, 1e-3, ... `info().training` says by how much.
    *
    * @param u n x dim pseudo-observations
    */
@@ -78,7 +81,7 @@ export class GaussianCopula extends Copula {
     const dense = toDense(u, 'the training rows');
     const run = { threads: resolveThreads(options.threads), signal: options.signal };
     const correlation = await normalScoresCorrelation(dense, run);
-    for (let shrinkage = 0; ; shrinkage = shrinkage === 0 ? 1e-10 : shrinkage * 10) {
+    for (let shrinkage = LEAST_SHRINKAGE; ; shrinkage *= 10) {
       try {
         return new GaussianCopula(shrink(correlation, dense.columns, shrinkage), dense.columns, {
           rows: dense.rows,

@@ -226,6 +226,8 @@ function expectUsable(table: Table): void {
   }
 }
 
+const COPY = 'a copy';
+
 /**
  * Finds columns that carry the same ranks. Columns come in one by one with their dense ranks; a column whose hash was
  * seen before is compared value by value with the first column of that hash.
@@ -249,7 +251,7 @@ class DuplicateFinder {
       const name = names[j]!;
       const of = names[same]!;
       if (dense.every((rank, i) => columns[j]![i] === columns[same]![i] && rank === otherRanks[i])) {
-        this.#found.push({ name, how: 'a copy', of });
+        this.#found.push({ name, how: COPY, of });
       } else if (dense.every((rank, i) => rank === otherRanks[i])) {
         this.#found.push({ name, how: 'an increasing function', of });
       } else if (dense.every((rank, i) => rank === top - otherRanks[i]!)) {
@@ -260,18 +262,22 @@ class DuplicateFinder {
     this.#seen.set(increasing, j);
   }
 
-  /** Throws ERR_SKLAR_VALUE when columns were found. */
-  expectNone(): void {
-    if (this.#found.length === 0) return;
-    const list = this.#found
-      .slice(0, 20)
-      .map(({ name, how, of }) => `${describe(name)} is ${how} of ${describe(of)}`);
-    if (this.#found.length > list.length) list.push(`and ${this.#found.length - list.length} more`);
+  /** Throws ERR_SKLAR_VALUE when there are copies. */
+  expectNoCopies(): void {
+    const copies = this.#found.filter(({ how }) => how === COPY);
+    if (copies.length === 0) return;
+    const list = copies.slice(0, 20).map(({ name, of }) => `${describe(name)} is ${COPY} of ${describe(of)}`);
+    if (copies.length > list.length) list.push(`and ${copies.length - list.length} more`);
     throw new SklarError(
       'ERR_SKLAR_VALUE',
-      `expected columns that do not determine each other, got columns with identical ranks: ${list.join(', ')}; ` +
-        `leave them out with exclude: [${listNames(this.#found.map(({ name }) => name))}]`,
+      `expected different columns, got copies: ${list.join(', ')}; ` +
+        `leave them out with exclude: [${listNames(copies.map(({ name }) => name))}]`,
     );
+  }
+
+  /** One sentence for each column that is a monotone function of another one without being its copy. */
+  sentences(): string[] {
+    return this.#found.map(({ name, how, of }) => `${describe(name)} is ${how} of ${describe(of)}`);
   }
 }
 
@@ -298,6 +304,11 @@ export class PseudoObservations {
   readonly names: readonly string[];
   readonly kinds: readonly ColumnKind[];
   readonly ties: Ties;
+  /**
+   * After `fit`: one sentence for each column that is a monotone function of another one in the training rows. Such
+   * columns are allowed, but their copula is singular: its density exists only as far as it is regularised.
+   */
+  readonly determined: readonly string[];
   readonly #seed: readonly [number, number];
   readonly #columns: readonly Column[];
   #training: Float64Array | undefined;
@@ -308,9 +319,11 @@ export class PseudoObservations {
     seed: readonly [number, number],
     columns: readonly Column[],
     training: Float64Array | undefined,
+    determined: readonly string[] = [],
   ) {
     this.rows = rows;
     this.ties = ties;
+    this.determined = determined;
     this.names = columns.map((column) => column.name);
     this.kinds = columns.map((column) => column.kind);
     this.#seed = seed;
@@ -323,7 +336,7 @@ export class PseudoObservations {
    *
    * @param table at least 2 rows and 2 columns of finite numbers
    * @throws SklarError ERR_SKLAR_VALUE that names the columns: fewer than 2 rows or columns, values that are not
-   *   finite, constant columns, columns that are copies or monotone functions of each other
+   *   finite, constant columns, columns that are copies of each other
    */
   static fit(table: Table, options: PseudoObservationsOptions = {}): PseudoObservations {
     const ties = expectOneOf<Ties>(options.ties ?? 'random', 'ties', ['random', 'average']);
@@ -341,8 +354,8 @@ export class PseudoObservations {
       writeTrainingRanks(u, j, width, dense, column, ties, new Generator(...seed, hashText(name)));
       return thin(column, table.rows, knots);
     });
-    duplicates.expectNone();
-    return new PseudoObservations(table.rows, ties, seed, columns, u);
+    duplicates.expectNoCopies();
+    return new PseudoObservations(table.rows, ties, seed, columns, u, duplicates.sentences());
   }
 
   /**

@@ -32,6 +32,7 @@ describe('sklar fit', () => {
         gaussianStandardError: expect.any(Number),
       },
       model: out,
+      warnings: [],
     });
 
     // The same by hand, through the library.

@@ -89,18 +89,41 @@ def sgemm_provider():
         address = ctypes.cast(ctypes.CDLL(torch_path).sgemm_, ctypes.c_void_p)
         info = SymbolInfo()
         if ctypes.CDLL(None).dladdr(address, ctypes.byref(info)):
-            return os.fsdecode(info.file)
+            return os.path.realpath(os.fsdecode(info.file))
     except (OSError, StopIteration, AttributeError):
         pass
     return None
 
 
+def prefer_openmp_blas(choice):
+    """Start again with an OpenMP build of the BLAS where the system's choice is another one.
+
+    Debian keeps the builds in directories side by side (openblas-pthread, openblas-openmp,
+    blis-openmp, ...) and prefers the pthread build of OpenBLAS. A pool of its own fights torch's
+    OpenMP threads for the cores, both spinning while they wait: measured 2 to 4 times slower per
+    step on two otherwise idle cores, and far worse on busy ones.
+    """
+    path = sgemm_provider()
+    if choice == "system" or path is None or os.environ.get("CDC_TRAIN_BLAS") == "chosen":
+        return
+    flavour, beside = os.path.basename(os.path.dirname(path)), os.path.dirname(os.path.dirname(path))
+    if flavour == choice or (choice == "auto" and flavour.endswith("-openmp")):
+        return
+    for name in ("openblas-openmp", "blis-openmp") if choice == "auto" else (choice,):
+        directory = os.path.join(beside, name)
+        if os.path.exists(os.path.join(directory, os.path.basename(path))):
+            inherited = os.environ.get("LD_LIBRARY_PATH")
+            os.environ["LD_LIBRARY_PATH"] = directory + (os.pathsep + inherited if inherited else "")
+            os.environ["CDC_TRAIN_BLAS"] = "chosen"
+            os.execv(sys.executable, [sys.executable, os.path.abspath(__file__)] + sys.argv[1:])
+    if choice != "auto":
+        sys.exit("no BLAS called %s beside %s" % (choice, flavour))
+
+
 def configure_blas(threads):
     """Give the BLAS the number of threads of torch and describe it.
 
-    torch.set_num_threads reaches neither OpenBLAS built with pthreads nor BLIS. A BLAS with a
-    thread pool of its own fights torch's OpenMP threads for the cores (both pools spin while they
-    wait: measured 2 to 4 times slower on two cores), so time this peer with an OpenMP build.
+    torch.set_num_threads reaches neither OpenBLAS built with pthreads nor BLIS.
     """
     path = sgemm_provider()
     if path is None:
@@ -620,8 +643,12 @@ def main():
     parser.add_argument("--denormals", action="store_true", help="do not flush denormal numbers to zero")
     parser.add_argument("--interactive", action="store_true")
     parser.add_argument("--check", action="store_true")
+    parser.add_argument(
+        "--blas", default="auto", help="auto: an OpenMP build where there is one; system; or a name such as blis-openmp"
+    )
     options = parser.parse_args()
 
+    prefer_openmp_blas(options.blas)
     if options.allocator == "keep":
         keep_freed_memory()
     if not options.denormals:
