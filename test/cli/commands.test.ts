@@ -1,5 +1,5 @@
 // What each command does when all is well.
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 
 import { PseudoObservations, fitCopula, loadModel, readTable, splitRows, writeTable } from '../../lib';
 import { TemporaryFolder } from '../data/support';
@@ -304,8 +304,24 @@ describe('progress', () => {
 });
 
 describe('interrupted', () => {
+  // never satisfied with what it has learned
+  beforeAll(() => writeFileSync(folder.file('patient.json'), '{"patience": 0}'));
+
   test.each<[string, () => (string | number)[]]>([
-    ['fit', () => ['fit', files.data, '--out', folder.file('never.safetensors'), ...QUICK, '--steps', 1e8]],
+    [
+      'fit',
+      () => [
+        'fit',
+        files.data,
+        '--out',
+        folder.file('never.safetensors'),
+        ...QUICK,
+        '--steps',
+        1e8,
+        '--config',
+        folder.file('patient.json'),
+      ],
+    ],
     ['sample', () => ['sample', files.cdc, '--rows', 1e9, '--out', folder.file('never.csv')]],
   ])('%s stops soon and leaves no file', async (_, argv) => {
     const before = folder.list();
