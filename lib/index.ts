@@ -18,7 +18,9 @@ export {
   type SampleOptions,
   type Scale,
 } from './copulas/copula';
-export { CdcCopula, type PublishedWeightsOptions, type TrainProgress } from './copulas/cdc';
+export { CdcCopula, type PublishedWeightsOptions } from './copulas/cdc';
+export { type CheckpointOptions } from './copulas/checkpoint';
+export { type TrainProgress } from './copulas/train';
 export { GaussianCopula } from './copulas/gaussian';
 export { type CopulaKind, type FitOptions, fitCopula } from './copulas/fit';
 export { type LoadOptions, loadModel } from './copulas/load';

@@ -74,6 +74,8 @@ export interface CdcNativeSampleOptions {
   toGaussian: boolean;
   /** Starting rows on the Gaussian scale instead of standard normal draws. */
   start: Float64Array | null;
+  /** Knots of the margin maps of this solver, dim x 33; null: none. */
+  marginMaps: Float64Array | null;
 }
 
 export interface AdamNativeOptions {
@@ -90,11 +92,8 @@ export interface AdamNativeOptions {
   emaDecay: number;
 }
 
-export interface CdcNativeTrainOptions {
-  network: NetworkShape;
-  times: Float64Array;
-  cholesky: Float64Array | null;
-  /** rows x dim on the copula scale. */
+/** What training of every kind takes. Rows are rows x dim on the copula scale. */
+export interface NativeTrainCall {
   training: Float64Array;
   rows: number;
   validation: Float64Array | null;
@@ -103,8 +102,6 @@ export interface CdcNativeTrainOptions {
   steps: number;
   batch: number;
   seed: bigint;
-  stratifiedLevels: boolean;
-  crossEntropyWeight: number;
   adam: AdamNativeOptions;
   validateEvery: number;
   patience: number;
@@ -112,6 +109,36 @@ export interface CdcNativeTrainOptions {
   anneal: number;
   validationDraws: number;
   reportEvery: number;
+  /** Seconds between two snapshots; 0: none. */
+  checkpointSeconds: number;
+  /** To go on from. */
+  snapshot: TrainSnapshot | null;
+}
+
+export interface CdcNativeTrainOptions extends NativeTrainCall {
+  network: NetworkShape;
+  times: Float64Array;
+  cholesky: Float64Array | null;
+  stratifiedLevels: boolean;
+  crossEntropyWeight: number;
+}
+
+export const trainTensorNames = [
+  'parameters',
+  'm',
+  'v',
+  'average',
+  'best',
+  'best_parameters',
+  'best_m',
+  'best_v',
+] as const;
+
+/** The state of a training run, for the native code alone. */
+export interface TrainSnapshot {
+  scalars: Float64Array;
+  history: Float64Array;
+  tensors: Record<(typeof trainTensorNames)[number], Float32Array>;
 }
 
 export interface NativeTrainReport {
@@ -125,9 +152,10 @@ export interface NativeTrainReport {
   learningRate: number;
   gradientNorm: number;
   seconds: number;
+  snapshot?: TrainSnapshot;
 }
 
-export interface CdcNativeTrainResult {
+export interface NativeTrainResult {
   parameters: Float32Array;
   steps: number;
   bestStep: number;
@@ -203,6 +231,9 @@ export interface NativeAddon {
     threads: number,
   ): NativeJob<Float64Array>;
 
+  /** Knots of the maps that take the margins of a pilot sample (Gaussian scale) to the standard normal, dim x 33. */
+  marginKnots(pilot: Float64Array, rows: number, dim: number): NativeJob<Float64Array>;
+
   cdcSlices(network: NetworkShape): ParameterSlice[];
   cdcCreate(definition: CdcNativeDefinition): CdcHandle;
   cdcLogPdf(
@@ -231,7 +262,7 @@ export interface NativeAddon {
   cdcTrain(
     options: CdcNativeTrainOptions,
     onReport?: (report: NativeTrainReport) => void,
-  ): NativeJob<CdcNativeTrainResult>;
+  ): NativeJob<NativeTrainResult>;
   cdcTrainingSteps(options: CdcNativeStepsOptions): CdcNativeStep[];
 }
 

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { z } from 'zod';
 
-import type { TrainProgress } from '../copulas/cdc';
+import type { TrainProgress } from '../copulas/train';
 import type { Copula } from '../copulas/copula';
 import { type CopulaKind, copulaKinds, fitCopula } from '../copulas/fit';
 import { GaussianCopula } from '../copulas/gaussian';
@@ -42,6 +42,8 @@ const configSchema = z.strictObject({
   seed: seedSchema.optional(),
   device: z.enum(['auto', 'cpu', 'cuda']).optional(),
   threads: z.int().min(0).max(1024).optional(),
+  checkpoint: z.string().min(1).optional(),
+  checkpointSeconds: z.number().positive().optional(),
 });
 
 /** Options of the command and of the model, by the names they have in a configuration file. */
@@ -55,6 +57,8 @@ interface Settings extends CdcOptions {
   seed?: Seed;
   device?: DeviceName;
   threads?: number;
+  checkpoint?: string;
+  checkpointSeconds?: number;
 }
 
 interface Flags extends Settings {
@@ -108,6 +112,10 @@ export function define(command: Command, io: Io): void {
       '--threads <n>',
       'threads; 0: one for each processor (default: 0)',
       integer('--threads', { min: 0, max: 1024 }),
+    )
+    .option(
+      '--checkpoint <file>',
+      'state of the training, so that the same command goes on where it was killed',
     )
     .option(
       '--config <file>',
@@ -166,6 +174,8 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     seed: fitSeed = 1,
     device = 'auto',
     threads = 0,
+    checkpoint,
+    checkpointSeconds,
     ...model
   } = await resolveSettings(flags);
   if (kind === 'gaussian' && Object.keys(model).length > 0) {
@@ -189,7 +199,14 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     copula =
       kind === 'gaussian'
         ? await fitCopula(u, { kind, ...common })
-        : await fitCopula(u, { kind, ...common, ...model, onProgress });
+        : await fitCopula(u, {
+            kind,
+            ...common,
+            ...model,
+            onProgress,
+            checkpoint,
+            checkpointSeconds,
+          });
   } finally {
     bar.stop();
   }

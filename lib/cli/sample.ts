@@ -30,6 +30,7 @@ interface Flags {
   solver?: (typeof SOLVERS)[number];
   steps?: number;
   noise?: boolean;
+  margins?: 'uniform' | 'raw';
   scale?: SampleScale;
   device?: DeviceName;
   threads?: number;
@@ -52,6 +53,9 @@ export function define(command: Command, io: Io): void {
       integer('--steps', { min: 1 }),
     )
     .option('--noise', 'add noise along the way (a reverse SDE)')
+    .option('--margins <name>', 'uniform or raw: as the solver leaves them (default: uniform)', (text) =>
+      expectOneOf(text, '--margins', ['uniform', 'raw'] as const),
+    )
     .option('--scale <name>', `${SCALES.join(', ')} (default: data when the model has margins)`, (text) =>
       expectOneOf(text, '--scale', SCALES),
     )
@@ -116,6 +120,7 @@ async function sample(model: string, flags: Flags, io: Io): Promise<void> {
     ...(flags.seed !== undefined && { seed: flags.seed }),
     ...(flags.solver !== undefined && { solver: flags.solver }),
     ...(flags.steps !== undefined && { steps: flags.steps }),
+    ...(flags.margins !== undefined && { margins: flags.margins }),
     ...(flags.noise !== undefined && { noise: flags.noise }),
   };
   const bar = startProgress(io, 'sample', rows, flags.verbose);

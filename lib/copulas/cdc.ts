@@ -6,9 +6,7 @@ import { SklarError, expectInteger, expectOneOf } from '../errors';
 import { type ModelDocument } from '../model/model-file';
 import {
   type CdcHandle,
-  type CdcNativeTrainResult,
   type CdcSolver,
-  type NativeTrainReport,
   type NetworkShape,
   type RealArray,
   callNative,
@@ -29,22 +27,7 @@ import {
 } from './copula';
 import { LEAST_SHRINKAGE, normalScoresCorrelation, shrink } from './gaussian';
 import { type ResolvedCdcOptions } from './options';
-
-/** Sent while a model trains. Means are over the steps since the last report. */
-export interface TrainProgress {
-  step: number;
-  steps: number;
-  loss: number;
-  crossEntropy: number;
-  squaredError: number;
-  /** Loss of the averaged parameters on the validation rows at the latest look; null before the first. */
-  validationLoss: number | null;
-  learningRate: number;
-  gradientNorm: number;
-  rowsPerSecond: number;
-  seconds: number;
-  secondsLeft: number;
-}
+import { type TrainRun, finiteOrNull, train } from './train';
 
 export const cdcSolvers = ['ab2', 'heun', 'exponential-em', 'published', 'published-noisy'] as const;
 
@@ -212,16 +195,46 @@ export class CdcCopula extends Copula {
     start: Float64Array | null,
   ): Promise<Float64Array> {
     const { solver, steps } = this.#solver(options);
-    const { values } = await runJob(
-      (addon) =>
-        addon.cdcSample(
-          this.#native(),
-          { solver, steps, rows, seed, firstRow, toGaussian, start },
-          run.threads,
-        ),
-      { signal: run.signal },
-    );
-    return values;
+    const integrate = async (
+      count: number,
+      draws: bigint,
+      first: bigint,
+      gaussian: boolean,
+      marginMaps: Float64Array | null,
+    ) => {
+      const { values } = await runJob(
+        (addon) =>
+          addon.cdcSample(
+            this.#native(),
+            {
+              solver,
+              steps,
+              rows: count,
+              seed: draws,
+              firstRow: first,
+              toGaussian: gaussian,
+              start,
+              marginMaps,
+            },
+            run.threads,
+          ),
+        { signal: run.signal },
+      );
+      return values;
+    };
+    // The published solvers are there to be compared as they are; a transport is the integrator's own map.
+    const maps =
+      options.margins === 'raw' || solver.startsWith('published') || start
+        ? null
+        : await this.marginMaps(`${solver}.${steps}`, run, (count, draws) =>
+            integrate(count, draws, 0n, true, null),
+          );
+    return integrate(rows, seed, firstRow, toGaussian, maps);
+  }
+
+  /** Prepares the margins of a solver before its first use; `fitCopula` does it for the default one. */
+  async calibrate(options: SampleOptions = {}, run?: Execution): Promise<void> {
+    await this.#integrate(0, 1n, 0n, true, options, run ?? { threads: 0, signal: undefined }, null);
   }
 
   protected checkSampleOptions(options: SampleOptions): void {
@@ -430,9 +443,6 @@ export function cdcFromPublishedWeights(
   return new CdcCopula({ network, times, cholesky, correlation, parameters, options: null, training: null });
 }
 
-/** Enough noised copies of the validation rows that their mean loss is steadier than its changes. */
-const VALIDATION_ROWS = 8192;
-
 function takeRows(u: DenseRows, indices: Uint32Array): DenseRows {
   const data = new Float64Array(indices.length * u.columns);
   indices.forEach((row, i) =>
@@ -485,16 +495,10 @@ async function chooseGuide(
 }
 
 /** Trains a CDC on pseudo-observations; see `fitCopula`. */
-export async function fitCdc(
-  u: DenseRows,
-  options: ResolvedCdcOptions,
-  seed: bigint,
-  run: Execution,
-  onProgress: ((progress: TrainProgress) => void) | undefined,
-): Promise<CdcCopula> {
+export async function fitCdc(u: DenseRows, options: ResolvedCdcOptions, run: TrainRun): Promise<CdcCopula> {
   const dim = u.columns;
-  const { train, holdout } = splitRows(u.rows, options.validation, seed);
-  const training = takeRows(u, train);
+  const { train: trainRows, holdout } = splitRows(u.rows, options.validation, run.seed);
+  const training = takeRows(u, trainRows);
   const validation = takeRows(u, holdout);
   const correlation = await normalScoresCorrelation(u, run);
   const guide = options.guided
@@ -508,96 +512,41 @@ export async function fitCdc(
     activation: options.activation,
   };
   const times = noiseTimes(options.levels, options.referenceTime);
-  const { steps, batch } = options;
-  const result = await runJob<CdcNativeTrainResult, NativeTrainReport>(
-    (addon, onEvent) =>
+  const cholesky = guide?.cholesky ?? null;
+  const resolved = {
+    ...options,
+    shrinkage: guide?.shrinkage ?? null,
+    referenceTime: finiteOrNull(options.referenceTime),
+  };
+  return train(
+    (addon, call, onReport) =>
       addon.cdcTrain(
         {
+          ...call,
           network,
           times,
-          cholesky: guide?.cholesky ?? null,
-          training: training.data,
-          rows: training.rows,
-          validation: validation.data,
-          validationRows: validation.rows,
-          threads: run.threads,
-          steps,
-          batch,
-          seed,
+          cholesky,
           stratifiedLevels: options.levelSampling === 'stratified',
           crossEntropyWeight: options.crossEntropyWeight,
-          adam: {
-            learningRate: options.learningRate,
-            finalFraction: options.finalLearningRate,
-            warmup: options.warmup,
-            decaySteps: steps,
-            beta1: options.beta1,
-            beta2: options.beta2,
-            epsilon: options.epsilon,
-            clipNorm: options.clipNorm,
-            emaDecay: options.emaDecay,
-          },
-          validateEvery: options.validateEvery,
-          patience: options.patience,
-          anneal: Math.min(options.anneal, steps),
-          validationDraws: Math.max(
-            1,
-            Math.min(64, Math.ceil(VALIDATION_ROWS / Math.max(1, validation.rows))),
-          ),
-          reportEvery: Math.max(1, Math.min(100, Math.floor(steps / 100))),
         },
-        onEvent,
+        onReport,
       ),
-    {
-      signal: run.signal,
-      onEvent: onProgress && ((report) => onProgress(toProgress(report, steps, batch))),
+    { training, validation },
+    options,
+    ['cdc', resolved],
+    run,
+    async (parameters, record) => {
+      const copula = new CdcCopula({
+        network,
+        times,
+        cholesky,
+        correlation,
+        parameters,
+        options: resolved,
+        training: record,
+      });
+      await copula.calibrate({}, run);
+      return copula;
     },
   );
-  return new CdcCopula({
-    network,
-    times,
-    cholesky: guide?.cholesky ?? null,
-    correlation,
-    parameters: result.parameters,
-    options: {
-      ...options,
-      shrinkage: guide?.shrinkage ?? null,
-      referenceTime: finiteOrNull(options.referenceTime),
-    },
-    training: {
-      rows: training.rows,
-      validationRows: validation.rows,
-      seed: seed.toString(),
-      steps: result.steps,
-      bestStep: result.bestStep,
-      stoppedEarly: result.stoppedEarly,
-      validationLoss: finiteOrNull(result.bestValidation),
-      seconds: result.seconds,
-      stepMilliseconds: (1000 * result.stepSeconds) / Math.max(1, result.steps),
-      history: result.history.map((report) => ({
-        step: report.step,
-        loss: report.loss,
-        validationLoss: finiteOrNull(report.validationLoss),
-      })),
-    },
-  });
-}
-
-const finiteOrNull = (value: number) => (Number.isFinite(value) ? value : null);
-
-function toProgress(report: NativeTrainReport, steps: number, batch: number): TrainProgress {
-  const perStep = report.seconds / report.step;
-  return {
-    step: report.step,
-    steps,
-    loss: report.loss,
-    crossEntropy: report.crossEntropy,
-    squaredError: report.squaredError,
-    validationLoss: finiteOrNull(report.validationLoss),
-    learningRate: report.learningRate,
-    gradientNorm: report.gradientNorm,
-    rowsPerSecond: batch / perStep,
-    seconds: report.seconds,
-    secondsLeft: perStep * (steps - report.step),
-  };
 }

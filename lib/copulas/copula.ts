@@ -5,7 +5,7 @@ import { Table } from '../data/table';
 import { type DeviceName, resolveDevice } from '../devices';
 import { SklarError, describe, expectInteger, expectOneOf } from '../errors';
 import { type ModelDocument, writeModelFile } from '../model/model-file';
-import { type RealArray } from '../native';
+import { type RealArray, runJob } from '../native';
 import { packageVersion } from '../version';
 
 /** Copula scale: u in (0, 1). Gaussian scale: z = quantile of the standard normal at u. */
@@ -45,6 +45,12 @@ export interface SampleOptions extends RunOptions {
   steps?: number;
   /** Add noise in the reverse process (a reverse SDE); picks the default solver of that family. */
   noise?: boolean;
+  /**
+   * `uniform` (default): every column is put through an increasing map, estimated once for each solver and number of
+   * steps from a pilot sample, that makes its margin what a copula's must be; dependence stays as it is. `raw`: margins
+   * as the integrator leaves them.
+   */
+  margins?: 'uniform' | 'raw';
   /** The scale of the sample; default `copula`. The Gaussian scale keeps the far tails that u near 1 cannot show. */
   scale?: Scale;
   /** Storage of the sample; default `float32`. */
@@ -77,6 +83,14 @@ export interface ModelContent {
 
 /** Prefix of the tensors of the margins in a model file. */
 export const MARGIN_TENSORS = 'margins.';
+
+/** Prefix of the tensors that hold the margin maps of solvers in a model file. */
+export const SAMPLER_TENSORS = 'sampler.';
+
+/** A pilot sample has this many rows, fewer in very many columns. */
+const PILOT_ROWS = 65_536;
+const PILOT_VALUES = 2 ** 25;
+const PILOT_SEED = 0x736b6c61725f7069n;
 
 /** What the kinds compute; rows are dense and row-major. */
 export interface Execution {
@@ -130,6 +144,8 @@ export abstract class Copula implements Disposable {
   names: readonly string[] | null = null;
   /** How data become pseudo-observations and back, where the model was fitted from a table. */
   margins: PseudoObservations | null = null;
+  /** Knots of the margin maps, dim x 33, by solver and steps; see `SampleOptions.margins`. */
+  readonly knots = new Map<string, Float64Array>();
   #disposed = false;
 
   /**
@@ -188,6 +204,7 @@ export abstract class Copula implements Disposable {
     const dtype = expectOneOf(options.dtype ?? 'float32', 'dtype', ['float32', 'float64'] as const);
     const seed = resolveSeed(options.seed ?? 1);
     const firstRow = expectInteger(options.firstRow ?? 0, 'firstRow', { min: 0, max: 2 ** 40 - 1 });
+    expectOneOf(options.margins ?? 'uniform', 'margins', ['uniform', 'raw'] as const);
     this.checkSampleOptions(options);
     for (let first = 0; first < rows; first += size) {
       const count = Math.min(size, rows - first);
@@ -217,6 +234,9 @@ export abstract class Copula implements Disposable {
     for (const [name, data] of Object.entries(margins?.tensors ?? {})) {
       tensors.set(MARGIN_TENSORS + name, { shape: [data.length], data });
     }
+    for (const [key, data] of this.knots) {
+      tensors.set(`${SAMPLER_TENSORS}${key}`, { shape: [this.dim, data.length / this.dim], data });
+    }
     const document: ModelDocument = {
       formatVersion: 1,
       kind: this.kind,
@@ -227,6 +247,21 @@ export abstract class Copula implements Disposable {
       libraryVersion: packageVersion(),
     };
     await writeModelFile(path, { document, tensors });
+  }
+
+  /** The margin maps of an integrator, from a pilot sample of it when they are not there yet. */
+  protected async marginMaps(
+    key: string,
+    run: Execution,
+    pilot: (rows: number, seed: bigint) => Promise<Float64Array>,
+  ): Promise<Float64Array> {
+    const known = this.knots.get(key);
+    if (known) return known;
+    const rows = Math.max(4096, Math.min(PILOT_ROWS, Math.floor(PILOT_VALUES / this.dim)));
+    const sample = await pilot(rows, PILOT_SEED);
+    const knots = await runJob((addon) => addon.marginKnots(sample, rows, this.dim), { signal: run.signal });
+    this.knots.set(key, knots);
+    return knots;
   }
 
   abstract info(): ModelInfo;

@@ -3,12 +3,14 @@ import { type Seed } from '../data/random';
 import { Table } from '../data/table';
 import { resolveDevice } from '../devices';
 import { SklarError, expectOneOf } from '../errors';
-import { type CdcCopula, type TrainProgress, fitCdc } from './cdc';
+import { type CdcCopula, fitCdc } from './cdc';
+import { type CheckpointOptions } from './checkpoint';
 import { type Copula, type RowsInput, type RunOptions, resolveSeed, resolveThreads, toDense } from './copula';
 import { GaussianCopula } from './gaussian';
 import { type CdcOptions, cdcOptionsSchema, parseOptions } from './options';
+import { type TrainProgress } from './train';
 
-export interface FitOptions extends RunOptions {
+export interface FitOptions extends RunOptions, CheckpointOptions {
   /** Decides initial parameters, batches, noise and the validation rows; default 1. */
   seed?: Seed;
   /** Names of the columns; default those of the input. */
@@ -51,6 +53,8 @@ export async function fitCopula(
     device = 'auto',
     threads,
     signal,
+    checkpoint,
+    checkpointSeconds,
     ...rest
   } = options;
   expectOneOf<CopulaKind>(kind, 'kind', copulaKinds);
@@ -79,7 +83,7 @@ export async function fitCopula(
     throw new SklarError('ERR_SKLAR_SHAPE', `expected ${dense.columns} names, got ${columnNames.length}`);
   }
   const copula = cdcOptions
-    ? await fitCdc(dense, cdcOptions, seedValue, run, onProgress)
+    ? await fitCdc(dense, cdcOptions, { ...run, seed: seedValue, onProgress, checkpoint, checkpointSeconds })
     : await GaussianCopula.fit(dense, run);
   copula.names = columnNames ? [...columnNames] : null;
   copula.margins = margins ?? null;

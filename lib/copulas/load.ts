@@ -4,7 +4,7 @@ import { PseudoObservations } from '../data/pseudo-observations';
 import { SklarError, describe } from '../errors';
 import { type ModelDocument, readModelFile } from '../model/model-file';
 import { type PublishedWeightsOptions, cdcFromFile, cdcFromPublishedWeights } from './cdc';
-import { type Copula, MARGIN_TENSORS, type ModelTensors } from './copula';
+import { type Copula, MARGIN_TENSORS, type ModelTensors, SAMPLER_TENSORS } from './copula';
 import { GaussianCopula } from './gaussian';
 
 export interface LoadOptions {
@@ -48,6 +48,7 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
   const { document, tensors: all } = await readModelFile(path);
   const tensors: ModelTensors = new Map();
   const margins: Record<string, Float64Array> = {};
+  const knots = new Map<string, Float64Array>();
   for (const [name, { dtype, shape, data }] of all) {
     if (dtype !== 'F32' && dtype !== 'F64') {
       throw new SklarError(
@@ -58,6 +59,8 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
     const values = data as Float32Array | Float64Array;
     if (name.startsWith(MARGIN_TENSORS))
       margins[name.slice(MARGIN_TENSORS.length)] = Float64Array.from(values);
+    else if (name.startsWith(SAMPLER_TENSORS))
+      knots.set(name.slice(SAMPLER_TENSORS.length), Float64Array.from(values));
     else tensors.set(name, { shape, data: values });
   }
   if (!document) return cdcFromPublishedWeights(tensors, options.published);
@@ -75,6 +78,12 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
         `expected ${copula.dim} ${what} for a model of that dimension, got ${count}`,
       );
     }
+  }
+  for (const [key, values] of knots) {
+    if (values.length % copula.dim || !values.every(Number.isFinite)) {
+      throw new SklarError('ERR_SKLAR_FORMAT', `the tensor "${SAMPLER_TENSORS}${key}" is damaged`);
+    }
+    copula.knots.set(key, values);
   }
   copula.names = document.columns;
   copula.margins = document.margins ? PseudoObservations.fromTensors(document.margins, margins) : null;

@@ -6,7 +6,8 @@
 #include "addon/convert.hpp"
 #include "addon/job.hpp"
 #include "addon/register.hpp"
-#include "train/cdc_trainer.hpp"
+#include "addon/train.hpp"
+#include "train/cdc_objective.hpp"
 
 namespace sklar::addon {
 namespace {
@@ -169,8 +170,9 @@ Napi::Value logits(const Napi::CallbackInfo& info) {
 
 // cdcSample(handle: CdcHandle, options: { solver: string; steps: number; rows: number; seed: bigint;
 // firstRow: bigint;
-//           toGaussian: boolean; start: Float64Array | null }, threads: number, onProgress?: (fraction:
-//           number) => void): NativeJob<{ values: Float64Array; evaluations: number; clamped: number }>
+//           toGaussian: boolean; start: Float64Array | null; marginMaps: Float64Array | null }, threads:
+//           number, onProgress?: (fraction: number) => void): NativeJob<{ values: Float64Array; evaluations:
+//           number; clamped: number }>
 Napi::Value sample(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Handle model = to_handle(info[0]);
@@ -182,107 +184,91 @@ Napi::Value sample(const Napi::CallbackInfo& info) {
     const std::uint64_t seed = to_uint64(field(o, "seed"), "seed"),
                         first = to_uint64(field(o, "firstRow"), "firstRow");
     const bool to_gaussian = to_bool(field(o, "toGaussian"), "toGaussian");
-    return Job::start(info.Env(), info[3],
-                      [=, start = to_vector_or_empty<double>(field(o, "start"), "start", size),
-                       threads = to_size(info[2], "threads")](const CancelFlag& cancel,
-                                                              const Job::Progress& progress) -> Job::Deliver {
-                        std::vector<double> out(size);
-                        SampleStatistics statistics;
-                        with_model(*model, threads, cancel, [&](auto& cdc) {
-                          typename std::decay_t<decltype(cdc)>::SampleOptions options{
-                              solver, steps,       seed,
-                              first,  to_gaussian, start.empty() ? nullptr : start.data()};
-                          statistics = cdc.sample(options, rows, out.data(), cancel, to_fraction(progress));
-                        });
-                        return [out = std::move(out), statistics](Napi::Env env) -> Napi::Value {
-                          Napi::Object result = Napi::Object::New(env);
-                          result.Set("values", to_array(env, out));
-                          result.Set("evaluations", static_cast<double>(statistics.evaluations));
-                          result.Set("clamped", static_cast<double>(statistics.clamped));
-                          return result;
+    const auto knots = to_vector_or_empty<double>(field(o, "marginMaps"), "marginMaps",
+                                                  model->definition.network.inputs * MarginMaps::knots);
+    const auto maps = knots.empty() ? nullptr : std::make_shared<const MarginMaps>(knots);
+    return Job::start(
+        info.Env(), info[3],
+        [=, start = to_vector_or_empty<double>(field(o, "start"), "start", size),
+         threads = to_size(info[2], "threads")](const CancelFlag& cancel,
+                                                const Job::Progress& progress) -> Job::Deliver {
+          std::vector<double> out(size);
+          SampleStatistics statistics;
+          with_model(*model, threads, cancel, [&](auto& cdc) {
+            typename std::decay_t<decltype(cdc)>::SampleOptions options{
+                solver, steps, seed, first, to_gaussian, start.empty() ? nullptr : start.data(), maps.get()};
+            statistics = cdc.sample(options, rows, out.data(), cancel, to_fraction(progress));
+          });
+          return [out = std::move(out), statistics](Napi::Env env) -> Napi::Value {
+            Napi::Object result = Napi::Object::New(env);
+            result.Set("values", to_array(env, out));
+            result.Set("evaluations", static_cast<double>(statistics.evaluations));
+            result.Set("clamped", static_cast<double>(statistics.clamped));
+            return result;
+          };
+        });
+  });
+}
+
+// marginKnots(pilot: Float64Array, rows: number, dim: number): NativeJob<Float64Array>
+Napi::Value margin_knots(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::size_t rows = to_size(info[1], "rows"), dim = to_size(info[2], "dim");
+    return Job::start(info.Env(), info.Env().Undefined(),
+                      [rows, dim, pilot = to_vector<double>(info[0], "pilot", product(rows, dim))](
+                          const CancelFlag&, const Job::Progress&) -> Job::Deliver {
+                        return [knots = MarginMaps::estimate(pilot.data(), rows, dim)](Napi::Env env) {
+                          return to_array(env, knots);
                         };
                       });
   });
 }
 
-AdamOptions to_adam(const Napi::Object& o) {
-  AdamOptions adam{};
-  adam.rate.peak = to_double(field(o, "learningRate"), "learningRate");
-  adam.rate.final_fraction = to_double(field(o, "finalFraction"), "finalFraction");
-  adam.rate.warmup = to_size(field(o, "warmup"), "warmup");
-  adam.rate.total = to_size(field(o, "decaySteps"), "decaySteps");
-  adam.beta1 = to_double(field(o, "beta1"), "beta1");
-  adam.beta2 = to_double(field(o, "beta2"), "beta2");
-  adam.epsilon = to_double(field(o, "epsilon"), "epsilon");
-  adam.clip_norm = to_double(field(o, "clipNorm"), "clipNorm");
-  adam.ema_decay = to_double(field(o, "emaDecay"), "emaDecay");
-  return adam;
-}
-
 struct TrainInput {
   ResidualMlpShape network;
-  std::vector<double> times, cholesky, training, validation;
-  std::size_t rows, validation_rows, threads;
-  TrainOptions options;
+  std::vector<double> times, cholesky;
+  bool stratified_levels;
+  double cross_entropy_weight;
+  TrainCall call;
 };
 
-Napi::Object to_object(Napi::Env env, const TrainReport& r) {
-  Napi::Object o = Napi::Object::New(env);
-  o.Set("step", static_cast<double>(r.step));
-  o.Set("crossEntropy", r.cross_entropy);
-  o.Set("squaredError", r.squared_error);
-  o.Set("loss", r.loss);
-  o.Set("validationLoss", r.validation_loss);
-  o.Set("learningRate", r.learning_rate);
-  o.Set("gradientNorm", r.gradient_norm);
-  o.Set("seconds", r.seconds);
-  return o;
-}
-
 Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Progress& progress) {
-  const auto backend = make_cpu_backend<float>(in.threads);
+  const TrainCall& call = in.call;
+  const auto backend = make_cpu_backend<float>(call.threads);
   backend->watch(&cancel);
   const std::size_t d = in.network.inputs;
-  check_rows(in.training.data(), false, in.rows, d);
-  check_rows(in.validation.data(), false, in.validation_rows, d);
-  auto whitened = [&](const std::vector<double>& u, std::size_t rows) {
+  const auto whitened = [&](const std::vector<double>& u, std::size_t rows) {
+    check_rows(u.data(), false, rows, d);
     Matrix<float> y = backend->matrix(std::max<std::size_t>(rows, 1), d + 1);
     if (rows)
       backend->whiten(y.first(rows), u.data(), false, in.cholesky.empty() ? nullptr : in.cholesky.data(),
                       nullptr);
     return y;
   };
-  const Matrix<float> training = whitened(in.training, in.rows),
-                      validation = whitened(in.validation, in.validation_rows);
+  const Matrix<float> training = whitened(call.training, call.rows),
+                      validation = whitened(call.validation, call.validation_rows);
   const auto network = make_residual_mlp<float>(*backend, in.network);
-  CdcTrainer<float> trainer(*backend, *network, OuLevels(in.times), in.options,
-                            initial_parameters<float>(network->slices(), in.options.seed, true));
-  trainer.set_data({training.data(), in.rows, d, training.stride()},
-                   {validation.data(), in.validation_rows, d, validation.stride()});
-  std::vector<TrainReport> history;
-  const TrainResult result = trainer.run(cancel, [&](const TrainReport& report) {
-    if (report.scheduled) history.push_back(report);
-    progress([report](Napi::Env env) { return to_object(env, report); });
-  });
-  return [result, history = std::move(history),
-          parameters = trainer.best_parameters()](Napi::Env env) -> Napi::Value {
-    Napi::Object o = Napi::Object::New(env);
-    o.Set("parameters", to_array(env, parameters));
-    o.Set("steps", static_cast<double>(result.steps));
-    o.Set("bestStep", static_cast<double>(result.best_step));
-    o.Set("bestValidation", result.best_validation);
-    o.Set("seconds", result.seconds);
-    o.Set("stepSeconds", result.step_seconds);
-    o.Set("stoppedEarly", result.stopped_early);
-    Napi::Array list = Napi::Array::New(env, history.size());
-    for (std::size_t i = 0; i < history.size(); ++i)
-      list.Set(static_cast<std::uint32_t>(i), to_object(env, history[i]));
-    o.Set("history", list);
-    return o;
-  };
+  const OuLevels levels(in.times);
+  CdcObjective<float> objective(*backend, *network, levels, call.batch, {});
+  if (in.stratified_levels)
+    objective.use_stratified_levels(in.cross_entropy_weight);
+  else
+    objective.use_published_levels(in.cross_entropy_weight);
+  std::unique_ptr<CdcObjective<float>> look;
+  if (call.validation_rows) {
+    look = std::make_unique<CdcObjective<float>>(*backend, *network, levels, call.validation_batch(),
+                                                 std::vector<float>{});
+    look->use_stratified_levels(in.cross_entropy_weight);
+  }
+  Trainer<float> trainer(*backend, *network, objective, look.get(), call.options,
+                         initial_parameters<float>(network->slices(), call.options.seed, true));
+  trainer.set_data({training.data(), call.rows, d, training.stride()},
+                   {validation.data(), call.validation_rows, d, validation.stride()});
+  return run_training(trainer, call, cancel, progress);
 }
 
-// cdcTrain(options: CdcTrainOptions, onReport?: (report: TrainReport) => void): NativeJob<CdcTrainResult>
+// cdcTrain(options: CdcNativeTrainOptions, onReport?: (report: NativeTrainReport) => void):
+// NativeJob<NativeTrainResult>
 Napi::Value start_training(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto o = info[0].As<Napi::Object>();
@@ -291,26 +277,9 @@ Napi::Value start_training(const Napi::CallbackInfo& info) {
     in.times = to_vector<double>(field(o, "times"), "times", in.network.outputs);
     in.cholesky =
         to_vector_or_empty<double>(field(o, "cholesky"), "cholesky", in.network.inputs * in.network.inputs);
-    in.rows = to_size(field(o, "rows"), "rows");
-    in.validation_rows = to_size(field(o, "validationRows"), "validationRows");
-    in.training = to_vector<double>(field(o, "training"), "training", product(in.rows, in.network.inputs));
-    in.validation = to_vector_or_empty<double>(field(o, "validation"), "validation",
-                                               product(in.validation_rows, in.network.inputs));
-    in.threads = to_size(field(o, "threads"), "threads");
-    in.options.steps = to_size(field(o, "steps"), "steps");
-    in.options.batch = to_size(field(o, "batch"), "batch");
-    in.options.seed = to_uint64(field(o, "seed"), "seed");
-    in.options.stratified_levels = to_bool(field(o, "stratifiedLevels"), "stratifiedLevels");
-    in.options.cross_entropy_weight = to_double(field(o, "crossEntropyWeight"), "crossEntropyWeight");
-    in.options.adam = to_adam(field(o, "adam").As<Napi::Object>());
-    in.options.validate_every = to_size(field(o, "validateEvery"), "validateEvery");
-    in.options.patience = to_size(field(o, "patience"), "patience");
-    in.options.anneal = to_size(field(o, "anneal"), "anneal");
-    in.options.validation_draws = to_size(field(o, "validationDraws"), "validationDraws");
-    in.options.report_every = to_size(field(o, "reportEvery"), "reportEvery");
-    if (in.rows == 0 || in.options.batch == 0 || in.options.report_every == 0 ||
-        in.options.validation_draws == 0)
-      throw Error("VALUE", "rows, batch, reportEvery and validationDraws must be at least 1");
+    in.stratified_levels = to_bool(field(o, "stratifiedLevels"), "stratifiedLevels");
+    in.cross_entropy_weight = to_double(field(o, "crossEntropyWeight"), "crossEntropyWeight");
+    in.call = to_train_call(o, in.network.inputs);
     return Job::start(info.Env(), info[1],
                       [in = std::move(in)](const CancelFlag& cancel, const Job::Progress& progress) {
                         return train(in, cancel, progress);
@@ -326,25 +295,24 @@ Napi::Value training_steps(Napi::Env env, const Napi::Object& o) {
   const auto batches = field(o, "batches").As<Napi::Array>();
   const auto backend = make_cpu_backend<T>(to_size(field(o, "threads"), "threads"));
   const auto network = make_residual_mlp<T>(*backend, shape);
+  const std::size_t batch = to_size(field(o, "batch"), "batch");
   TrainOptions options;
-  options.batch = to_size(field(o, "batch"), "batch");
-  options.cross_entropy_weight = to_double(field(o, "crossEntropyWeight"), "crossEntropyWeight");
   options.adam = to_adam(field(o, "adam").As<Napi::Object>());
+  const double cross_entropy_weight = to_double(field(o, "crossEntropyWeight"), "crossEntropyWeight");
   const auto covariance = to_vector_or_empty<double>(field(o, "covariance"), "covariance", d * d);
-  CdcTrainer<T> trainer(*backend, *network, levels, options,
-                        to_vector<T>(field(o, "parameters"), "parameters", network->parameter_count()),
-                        std::vector<T>(covariance.begin(), covariance.end()));
+  CdcObjective<T> objective(*backend, *network, levels, batch,
+                            std::vector<T>(covariance.begin(), covariance.end()));
+  Trainer<T> trainer(*backend, *network, objective, nullptr, options,
+                     to_vector<T>(field(o, "parameters"), "parameters", network->parameter_count()));
   Napi::Array results = Napi::Array::New(env, batches.Length());
   for (std::uint32_t i = 0; i < batches.Length(); ++i) {
     const auto b = batches.Get(i).As<Napi::Object>();
     const auto shares_in = to_vector<double>(field(b, "shares"), "shares", 4);
-    const LossShares shares{options.cross_entropy_weight, shares_in[0], shares_in[1], shares_in[2],
-                            shares_in[3]};
-    const auto x0 = to_vector<T>(field(b, "x0"), "x0", product(options.batch, d));
-    const auto noise = to_vector<T>(field(b, "noise"), "noise", product(options.batch, d));
-    const auto level = to_vector<std::int32_t>(field(b, "level"), "level", options.batch);
-    trainer.objective().set_batch(x0.data(), noise.data(), level.data(),
-                                  to_size(field(b, "active"), "active"), shares);
+    const LossShares shares{cross_entropy_weight, shares_in[0], shares_in[1], shares_in[2], shares_in[3]};
+    const auto x0 = to_vector<T>(field(b, "x0"), "x0", product(batch, d));
+    const auto noise = to_vector<T>(field(b, "noise"), "noise", product(batch, d));
+    const auto level = to_vector<std::int32_t>(field(b, "level"), "level", batch);
+    objective.set_batch(x0.data(), noise.data(), level.data(), to_size(field(b, "active"), "active"), shares);
     trainer.differentiate();
     trainer.optimise();
     const TrainState state = trainer.state();
@@ -357,9 +325,9 @@ Napi::Value training_steps(Napi::Env env, const Napi::Object& o) {
     r.Set("crossEntropy", state.cross_entropy);
     r.Set("squaredError", state.squared_error);
     r.Set("gradientNorm", state.gradient_norm);
-    r.Set("x", dense(trainer.objective().x()));
-    r.Set("logits", dense(trainer.objective().logits()));
-    r.Set("denoised", dense(trainer.objective().denoised()));
+    r.Set("x", dense(objective.x()));
+    r.Set("logits", dense(objective.logits()));
+    r.Set("denoised", dense(objective.denoised()));
     r.Set("gradient", to_array(env, trainer.gradient()));
     r.Set("parameters", to_array(env, trainer.parameters()));
     results.Set(i, r);
@@ -385,6 +353,7 @@ void register_cdc(Napi::Env env, Napi::Object exports) {
   exports.Set("cdcField", Napi::Function::New(env, cdc_field));
   exports.Set("cdcLogits", Napi::Function::New(env, logits));
   exports.Set("cdcSample", Napi::Function::New(env, sample));
+  exports.Set("marginKnots", Napi::Function::New(env, margin_knots));
   exports.Set("cdcTrain", Napi::Function::New(env, start_training));
   exports.Set("cdcTrainingSteps", Napi::Function::New(env, steps_on_given_batches));
 }

@@ -8,6 +8,7 @@
 #include "backend/epilogue.hpp"
 #include "backend/state.h"
 #include "core/cancel.hpp"
+#include "core/margin_maps.hpp"
 
 // The compute contract. Models, training and integrators are written once over these operations; the CPU
 // fulfils them in backend/cpu, CUDA in backend/cuda. Operations are as coarse as a layer: each matrix product
@@ -166,8 +167,9 @@ class Backend : public Memory {
   // (|z|^2 - |y|^2) / 2 of each row.
   virtual void whiten(MatrixView<T> y, const double* u, bool from_gaussian, const double* cholesky,
                       double* quadratic) = 0;
-  // z = L y, then z or cdf(z), dense
-  virtual void colour(double* out, MatrixView<const T> y, bool to_gaussian, const double* cholesky) = 0;
+  // z = L y, mapped column by column (maps: null or one for each), then z or cdf(z), dense
+  virtual void colour(double* out, MatrixView<const T> y, bool to_gaussian, const double* cholesky,
+                      const MarginMaps* maps) = 0;
 
   // f[i] = logits[i][level] - logits[i][last], host memory, for the first `count` rows
   virtual void log_ratio(double* host, MatrixView<const T> logits, std::size_t level) = 0;

@@ -184,7 +184,7 @@ SampleStatistics Cdc<T>::sample(const SampleOptions& options, std::size_t rows, 
   field.clamp = [&](MatrixView<T> y, double bound) -> std::uint64_t {
     const MatrixView<T> inner{y.data, y.rows, d, y.stride};
     if (!guide) return backend_.clamp(inner, bound);
-    backend_.colour(host.data(), y, true, guide);
+    backend_.colour(host.data(), y, true, guide, nullptr);
     std::uint64_t acted = 0;
     for (std::size_t i = 0; i < y.rows * d; ++i)
       if (std::abs(host[i]) > bound) {
@@ -217,7 +217,7 @@ SampleStatistics Cdc<T>::sample(const SampleOptions& options, std::size_t rows, 
       throw Error("DIVERGED", "the sampler left the finite numbers (rows " +
                                   std::to_string(options.first_row + first) + " to " +
                                   std::to_string(options.first_row + first + count - 1) + ")");
-    backend_.colour(out + first * d, y.first(count), options.to_gaussian, guide);
+    backend_.colour(out + first * d, y.first(count), options.to_gaussian, guide, options.maps);
     if (progress) progress(static_cast<double>(first + count) / static_cast<double>(rows));
   }
   return statistics;

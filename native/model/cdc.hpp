@@ -40,7 +40,8 @@ class Cdc {
     std::size_t steps;
     std::uint64_t seed, first_row;
     bool to_gaussian;
-    const double* start = nullptr;  // rows x dim on the Gaussian scale; null: standard normal draws
+    const double* start = nullptr;     // rows x dim on the Gaussian scale; null: standard normal draws
+    const MarginMaps* maps = nullptr;  // applied to the result on the Gaussian scale; null: none
   };
   SampleStatistics sample(const SampleOptions& options, std::size_t rows, double* out,
                           const CancelFlag& cancel, const Fraction& progress);

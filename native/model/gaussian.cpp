@@ -99,7 +99,7 @@ void gaussian_sample(std::size_t threads, const std::vector<double>& l, std::siz
   Matrix<double> y = backend->matrix(std::min(batch_rows, rows), dim + 1);
   in_batches(rows, cancel, [&](std::size_t first, std::size_t count) {
     backend->normals({y.data(), count, dim, y.stride()}, seed, first_row + first, 0, kTagSampleStart);
-    backend->colour(out + first * dim, y.first(count), to_gaussian, l.data());
+    backend->colour(out + first * dim, y.first(count), to_gaussian, l.data(), nullptr);
   });
 }
 

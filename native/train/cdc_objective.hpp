@@ -4,6 +4,7 @@
 
 #include "nn/network.hpp"
 #include "process/ou.hpp"
+#include "train/objective.hpp"
 
 namespace sklar {
 
@@ -20,13 +21,13 @@ struct LossShares {
 // (Huk and Damoulas 2025; docs/mathematics.md, A.6). Rows [0, active) take part in the second term's
 // derivative; the others have k = 0 or k = last, where it does not depend on the network.
 template <class T>
-class CdcObjective {
+class CdcObjective final : public Objective<T> {
  public:
   // covariance: d x d, S of the reference Gaussian in the network's coordinates, or empty for the identity
   CdcObjective(Backend<T>& backend, Network<T>& network, const OuLevels& levels, std::size_t batch,
                const std::vector<T>& covariance);
 
-  std::size_t batch() const { return batch_; }
+  std::size_t batch() const override { return batch_; }
   std::size_t active_rows() const { return active_; }
 
   // Stratified: every step has the same number of rows in the inner levels, so that the rest can be left out
@@ -35,13 +36,16 @@ class CdcObjective {
   void use_stratified_levels(double cross_entropy_weight);
   void use_published_levels(double cross_entropy_weight);
 
-  void draw(MatrixView<const T> data, std::uint64_t seed, const TrainState* state);
+  void draw(MatrixView<const T> data, std::uint64_t seed, const TrainState* state) override;
   // Rows, levels and noise from the host; active rows must come first.
   void set_batch(const T* x0, const T* noise, const std::int32_t* level, std::size_t active,
                  const LossShares& shares);
 
-  void evaluate(TrainState* state);                    // losses only
-  void differentiate(TrainState* state, T* gradient);  // losses and gradient
+  void evaluate(TrainState* state) override;
+  void differentiate(TrainState* state, T* gradient) override;
+  double loss(const TrainState& state) const override {
+    return shares_.cross_entropy_weight * state.cross_entropy + state.squared_error;
+  }
 
   MatrixView<const T> x() const { return x_; }
   MatrixView<const T> logits() const { return logits_; }

@@ -57,6 +57,27 @@ describe('a fitted cdc', () => {
     },
   );
 
+  test('margins are those of a copula, also where the integrator loses variance; the dependence is left alone', async () => {
+    const variance = (values: ArrayLike<number>, j: number) => {
+      const column = Array.from(values).filter((_, i) => i % 2 === j);
+      return mean(column.map((x) => x * x)) - mean(column) ** 2;
+    };
+    for (const solver of ['ab2', 'exponential-em'] as const) {
+      const options = { seed: 3, solver, steps: 5, scale: 'gaussian', dtype: 'float64' } as const;
+      const uniform = await copula.sample(30_000, options);
+      const raw = await copula.sample(30_000, { ...options, margins: 'raw' });
+      for (let j = 0; j < 2; j++) {
+        expect(Math.abs(variance(uniform.data, j) - 1)).toBeLessThan(0.03);
+        const order = (data: ArrayLike<number>) =>
+          Array.from({ length: 30_000 }, (_, i) => i).sort((a, b) => data[2 * a + j]! - data[2 * b + j]!);
+        expect(order(uniform.data)).toEqual(order(raw.data));
+      }
+    }
+    await expect(copula.sample(1, { margins: 'straight' as 'raw' })).rejects.toMatchObject({
+      code: 'ERR_SKLAR_VALUE',
+    });
+  });
+
   test('the same seed gives the same bits for any threads and batches, and ranges join', async () => {
     const whole = await copula.sample(500, { seed: 7, threads: 1 });
     const two = await copula.sample(500, { seed: 7, threads: 2 });

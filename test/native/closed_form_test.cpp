@@ -464,7 +464,7 @@ double check_marginals(const Copula& copula, std::uint64_t seed) {
       backend->perturb(x, x0, noise, level.data(), table.view());
     }
     Vector u(rows * d);
-    backend->colour(u.data(), x, false, nullptr);
+    backend->colour(u.data(), x, false, nullptr, nullptr);
     std::vector<std::int32_t> at(rows);
     backend->download(at.data(), level.data(), rows * sizeof(std::int32_t));
     const Vector z = on_host<T>(*backend, left(x, d));
@@ -1239,7 +1239,7 @@ TEST_CASE("19: whitening gives the same log density") {
       worst = std::max(worst, std::abs(log_density - direct->value(&z[3 * i])));
     }
     CHECK(worst < tolerance);
-    backend.colour(back.data(), y, from_gaussian, root.data.data());
+    backend.colour(back.data(), y, from_gaussian, root.data.data(), nullptr);
     const double round_trip = largest_difference(back, input);
     CHECK(round_trip < (sizeof(T) == 8 ? 1e-13 : 2e-6));
     std::printf("      log density off by %.1e, back again by %.1e\n", worst, round_trip);
@@ -1254,7 +1254,7 @@ TEST_CASE("19: whitening gives the same log density") {
   Matrix<double> y = in_double->matrix(rows, 4);
   Vector quadratic(rows), back(rows * 3);
   in_double->whiten(y, z.data(), true, nullptr, quadratic.data());
-  in_double->colour(back.data(), y, true, nullptr);
+  in_double->colour(back.data(), y, true, nullptr, nullptr);
   CHECK(back == z);
   CHECK(quadratic == Vector(rows, 0.0));
 }
@@ -1272,8 +1272,8 @@ TEST_CASE("19: a guided sampler ends in the guided coordinates") {
   integrate_cdc<float>(*backend, exact.field, levels, CdcSolver::heun, node_levels(levels, 32), {1, 0}, y,
                        {});
   Vector z(rows * 3), u(rows * 3);
-  backend->colour(z.data(), y, true, root.data.data());
-  backend->colour(u.data(), y, false, root.data.data());
+  backend->colour(z.data(), y, true, root.data.data(), nullptr);
+  backend->colour(u.data(), y, false, root.data.data(), nullptr);
   const Square expected = mixture3.correlation();
   const auto density = mixture3.at(1);
   std::vector<Mean> moment(9);

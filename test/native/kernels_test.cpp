@@ -791,7 +791,7 @@ std::vector<double> everything(std::size_t threads) {
   const std::vector<double> cholesky = {1, 0, 0,   0, 0,   0.5, 0.9, 0,   0,   0,   0.1, 0.2, 0.9,
                                         0, 0, 0.3, 0, 0.4, 0.8, 0,   0.2, 0.2, 0.2, 0.2, 0.9};
   std::vector<double> u(rows * d), quadratic(rows);
-  backend.colour(u.data(), x, false, cholesky.data());
+  backend.colour(u.data(), x, false, cholesky.data(), nullptr);
   results.insert(results.end(), u.begin(), u.end());
   backend.whiten(x, u.data(), false, cholesky.data(), quadratic.data());
   keep(x);

@@ -1,9 +1,10 @@
-#include "train/cdc_trainer.hpp"
+#include "train/cdc_objective.hpp"
 
 #include <cmath>
 
 #include "check.hpp"
 #include "core/philox.h"
+#include "train/trainer.hpp"
 
 using namespace sklar;
 
@@ -28,9 +29,6 @@ void check_gradient(const Problem& p) {
   auto network =
       make_residual_mlp<double>(*backend, {p.dim, p.hidden, p.depth, levels.count(), p.activation});
   auto parameters = initial_parameters<double>(network->slices(), 3, false);
-  TrainOptions options;
-  options.batch = p.batch;
-  options.cross_entropy_weight = 0.2;
   const auto x0 = some_normals(p.batch * p.dim, 1), noise = some_normals(p.batch * p.dim, 2);
   std::vector<std::int32_t> level(p.batch);
   const std::size_t active = p.batch * 2 / 3;
@@ -39,13 +37,14 @@ void check_gradient(const Problem& p) {
   const LossShares shares{0.2, 0.7 / static_cast<double>(active), 0.3 / static_cast<double>(p.batch - active),
                           1.0 / static_cast<double>(active), 0};
   auto loss_at = [&](const std::vector<double>& at, std::vector<double>* gradient) {
-    CdcTrainer<double> trainer(*backend, *network, levels, options, at);
-    trainer.objective().set_batch(x0.data(), noise.data(), level.data(), active, shares);
+    CdcObjective<double> objective(*backend, *network, levels, p.batch, {});
+    Trainer<double> trainer(*backend, *network, objective, nullptr, {}, at);
+    objective.set_batch(x0.data(), noise.data(), level.data(), active, shares);
     trainer.differentiate();
     if (gradient) {
       *gradient = trainer.gradient();
       std::vector<double> direct, through;
-      trainer.objective().tangent_check(direct, through);
+      objective.tangent_check(direct, through);
       for (std::size_t i = 0; i < direct.size(); ++i) CHECK_NEAR(through[i], direct[i], 1e-12);
     }
     const TrainState s = trainer.state();
@@ -92,12 +91,12 @@ TEST_CASE("a training step does not depend on the number of threads") {
     auto backend = make_cpu_backend<float>(threads);
     auto network = make_residual_mlp<float>(*backend, {5, 70, 2, levels.count(), Activation::silu});
     TrainOptions options;
-    options.batch = 301;
     options.seed = 5;
-    options.cross_entropy_weight = 0.2;
     options.adam = {{1e-3, 0.1, 2, 10}, 0.9, 0.999, 1e-8, 1.0, 0.99};
-    CdcTrainer<float> trainer(*backend, *network, levels, options,
-                              initial_parameters<float>(network->slices(), 3, false));
+    CdcObjective<float> objective(*backend, *network, levels, 301, {});
+    objective.use_stratified_levels(0.2);
+    Trainer<float> trainer(*backend, *network, objective, nullptr, options,
+                           initial_parameters<float>(network->slices(), 3, false));
     const auto normals = some_normals(1000 * 5, 1);
     auto data = backend->matrix(1000, 5);
     backend->upload_matrix(data, std::vector<float>(normals.begin(), normals.end()).data());

@@ -183,7 +183,8 @@ class CpuBackend final : public Backend<T> {
     });
   }
 
-  void colour(double* out, MatrixView<const T> y, bool to_gaussian, const double* cholesky) override {
+  void colour(double* out, MatrixView<const T> y, bool to_gaussian, const double* cholesky,
+              const MarginMaps* maps) override {
     const std::size_t d = y.columns - 1;
     triangular(y.rows, d, [&](std::size_t first, std::size_t count, double* z, double* w) {
       for (std::size_t k = 0; k < count; ++k)
@@ -200,8 +201,10 @@ class CpuBackend final : public Backend<T> {
         for (std::size_t k = 0; k < group; ++k) z[i * group + k] = sum[k];
       }
       for (std::size_t k = 0; k < count; ++k)
-        for (std::size_t i = 0; i < d; ++i)
-          out[(first + k) * d + i] = to_gaussian ? z[i * group + k] : normal_cdf(z[i * group + k]);
+        for (std::size_t i = 0; i < d; ++i) {
+          const double value = maps ? (*maps)(i, z[i * group + k]) : z[i * group + k];
+          out[(first + k) * d + i] = to_gaussian ? value : normal_cdf(value);
+        }
     });
   }
 

@@ -1,28 +1,28 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <vector>
 
 #include "core/cancel.hpp"
-#include "train/cdc_objective.hpp"
+#include "nn/network.hpp"
+#include "train/objective.hpp"
 
 namespace sklar {
 
 struct TrainOptions {
   std::uint64_t steps = 0;
-  std::size_t batch = 0;
   std::uint64_t seed = 0;
-  bool stratified_levels = true;
-  double cross_entropy_weight = 0;
   AdamOptions adam{};
   std::uint64_t validate_every = 0;  // steps between looks at the validation rows; 0: never
   std::uint64_t patience = 0;        // looks without improvement after which training ends; 0: never
-  std::uint64_t anneal =
-      0;  // steps of the ending: from the best look on, with the learning rate falling to its end
+  // steps of the ending: from the best look on, with the learning rate falling to its end
+  std::uint64_t anneal = 0;
   std::size_t validation_draws = 1;  // times every validation row is noised
   std::uint64_t report_every = 1;
+  double checkpoint_seconds = 0;  // between two snapshots; 0: none, not even when cancelled
 };
 
 struct TrainReport {
@@ -42,49 +42,79 @@ struct TrainResult {
   bool stopped_early;
 };
 
-// Trains the parameters of a network as a CDC: batches, Adam, the running average, early stopping. What it
-// returns is the average of the parameters at its best look at the validation rows (at the end, without
-// validation rows).
+// Everything a run has that its options have not: training goes on from it to the result it would have had.
 template <class T>
-class CdcTrainer {
- public:
-  CdcTrainer(Backend<T>& backend, Network<T>& network, const OuLevels& levels, const TrainOptions& options,
-             const std::vector<T>& initial_parameters, const std::vector<T>& covariance = {});
+struct TrainSnapshot {
+  static constexpr std::size_t tensor_count = 8;
+  static constexpr std::array<const char*, tensor_count> tensor_names = {
+      "parameters", "m", "v", "average", "best", "best_parameters", "best_m", "best_v"};
+  std::array<std::vector<T>, tensor_count> tensors;
+  std::vector<double> scalars;
+  std::vector<TrainReport> history;
+};
 
-  // rows x dim, in the network's coordinates, backend memory that outlives the trainer
+// Trains the parameters of a network: batches, Adam, the running average, early stopping. What it returns is
+// the average of the parameters at its best look at the validation rows (at the end, without validation
+// rows).
+template <class T>
+class Trainer {
+ public:
+  // objective and validation (null: none) belong to the network and outlive the trainer, as the data do
+  Trainer(Backend<T>& backend, Network<T>& network, Objective<T>& objective, Objective<T>* validation,
+          const TrainOptions& options, const std::vector<T>& initial_parameters);
+
+  // rows x dim, in the network's coordinates, backend memory
   void set_data(MatrixView<const T> training, MatrixView<const T> validation);
 
   void step();
   double validation_loss();  // of the averaged parameters
-  TrainResult run(const CancelFlag& cancel, const std::function<void(const TrainReport&)>& report);
+  struct Watch {
+    std::function<void(const TrainReport&)> report;
+    std::function<void(TrainSnapshot<T>)> snapshot;
+  };
+  TrainResult run(const CancelFlag& cancel, const Watch& watch);
+  void resume(const TrainSnapshot<T>& from);  // before run
 
   // For one batch from the host: losses and gradient at the current parameters; then, if wanted, an optimiser
   // step.
-  CdcObjective<T>& objective() { return objective_; }
   void differentiate();
   void optimise();
   TrainState state();
   std::vector<T> gradient();
   std::vector<T> parameters();       // raw
   std::vector<T> best_parameters();  // what training is for
+  const std::vector<TrainReport>& history() const { return history_; }
 
  private:
+  // What the loop remembers between steps.
+  struct Run {
+    TrainResult result;
+    double validation, entropy, squares, loss;
+    std::uint64_t since_report, looks_without_gain, end;
+    double best_rate;
+    bool annealing;
+    LearningRate rate;
+  };
+
   std::vector<T> host(const Buffer<T>& b);
+  void look_at_validation(const TrainState& now);
   void remember_best();
   void return_to_best();
+  TrainSnapshot<T> snapshot();
   const Buffer<T>& averaged() const { return options_.adam.ema_decay > 0 ? average_ : parameters_; }
 
   Backend<T>& backend_;
   Network<T>& network_;
-  OuLevels levels_;
+  Objective<T>& objective_;
+  Objective<T>* validation_;
   TrainOptions options_;
   std::size_t count_;
   Buffer<T> parameters_, gradient_, m_, v_, average_, best_;
   Buffer<T> best_run_;  // raw parameters, m, v at the best look, for the ending
   Buffer<TrainState> state_, validation_state_;
-  CdcObjective<T> objective_;
-  std::unique_ptr<CdcObjective<T>> validation_;
   MatrixView<const T> data_, validation_data_;
+  Run run_;
+  std::vector<TrainReport> history_;
 };
 
 // Uniform within +-1/sqrt(fan in) for every layer, from the seed; `zero_head` leaves the last layer at zero,

@@ -1,0 +1,159 @@
+#include "addon/train.hpp"
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+#include "addon/convert.hpp"
+
+namespace sklar::addon {
+namespace {
+
+constexpr std::size_t report_fields = 8;
+
+std::array<double, report_fields> to_numbers(const TrainReport& r) {
+  return {static_cast<double>(r.step), r.cross_entropy, r.squared_error, r.loss,
+          r.validation_loss,           r.learning_rate, r.gradient_norm, r.seconds};
+}
+
+Napi::Object to_object(Napi::Env env, const TrainReport& r) {
+  static constexpr std::array<const char*, report_fields> names = {
+      "step",           "crossEntropy", "squaredError", "loss",
+      "validationLoss", "learningRate", "gradientNorm", "seconds"};
+  const auto numbers = to_numbers(r);
+  Napi::Object o = Napi::Object::New(env);
+  for (std::size_t i = 0; i < report_fields; ++i) o.Set(names[i], numbers[i]);
+  return o;
+}
+
+// { scalars: Float64Array; history: Float64Array; tensors: { [name]: Float32Array } }
+Napi::Object to_object(Napi::Env env, const TrainSnapshot<float>& s) {
+  Napi::Object tensors = Napi::Object::New(env);
+  for (std::size_t i = 0; i < s.tensor_count; ++i)
+    tensors.Set(s.tensor_names[i], to_array(env, s.tensors[i]));
+  std::vector<double> history;
+  for (const TrainReport& report : s.history)
+    for (const double number : to_numbers(report)) history.push_back(number);
+  Napi::Object o = Napi::Object::New(env);
+  o.Set("scalars", to_array(env, s.scalars));
+  o.Set("history", to_array(env, history));
+  o.Set("tensors", tensors);
+  return o;
+}
+
+std::unique_ptr<TrainSnapshot<float>> to_snapshot(const Napi::Value& value) {
+  if (value.IsNull() || value.IsUndefined()) return nullptr;
+  const auto o = value.As<Napi::Object>();
+  const auto tensors = field(o, "tensors").As<Napi::Object>();
+  auto s = std::make_unique<TrainSnapshot<float>>();
+  for (std::size_t i = 0; i < s->tensor_count; ++i)
+    s->tensors[i] = to_vector_or_empty<float>(field(tensors, s->tensor_names[i]), s->tensor_names[i]);
+  s->scalars = to_vector<double>(field(o, "scalars"), "scalars");
+  const auto history = to_vector<double>(field(o, "history"), "history");
+  if (history.size() % report_fields) throw Error("SHAPE", "history of a snapshot has a broken record");
+  for (std::size_t i = 0; i < history.size(); i += report_fields) {
+    const double* h = &history[i];
+    s->history.push_back({static_cast<std::uint64_t>(h[0]), h[1], h[2], h[3], h[4], h[5], h[6], h[7], true});
+  }
+  return s;
+}
+
+}  // namespace
+
+std::size_t TrainCall::validation_batch() const {
+  return std::min(std::max<std::size_t>(batch, 8), validation_rows * options.validation_draws);
+}
+
+AdamOptions to_adam(const Napi::Object& o) {
+  AdamOptions adam{};
+  adam.rate.peak = to_double(field(o, "learningRate"), "learningRate");
+  adam.rate.final_fraction = to_double(field(o, "finalFraction"), "finalFraction");
+  adam.rate.warmup = to_size(field(o, "warmup"), "warmup");
+  adam.rate.total = to_size(field(o, "decaySteps"), "decaySteps");
+  adam.beta1 = to_double(field(o, "beta1"), "beta1");
+  adam.beta2 = to_double(field(o, "beta2"), "beta2");
+  adam.epsilon = to_double(field(o, "epsilon"), "epsilon");
+  adam.clip_norm = to_double(field(o, "clipNorm"), "clipNorm");
+  adam.ema_decay = to_double(field(o, "emaDecay"), "emaDecay");
+  return adam;
+}
+
+TrainCall to_train_call(const Napi::Object& o, std::size_t dim) {
+  TrainCall call;
+  call.rows = to_size(field(o, "rows"), "rows");
+  call.validation_rows = to_size(field(o, "validationRows"), "validationRows");
+  call.training = to_vector<double>(field(o, "training"), "training", product(call.rows, dim));
+  call.validation =
+      to_vector_or_empty<double>(field(o, "validation"), "validation", product(call.validation_rows, dim));
+  call.threads = to_size(field(o, "threads"), "threads");
+  call.batch = to_size(field(o, "batch"), "batch");
+  TrainOptions& options = call.options;
+  options.steps = to_size(field(o, "steps"), "steps");
+  options.seed = to_uint64(field(o, "seed"), "seed");
+  options.adam = to_adam(field(o, "adam").As<Napi::Object>());
+  options.validate_every = to_size(field(o, "validateEvery"), "validateEvery");
+  options.patience = to_size(field(o, "patience"), "patience");
+  options.anneal = to_size(field(o, "anneal"), "anneal");
+  options.validation_draws = to_size(field(o, "validationDraws"), "validationDraws");
+  options.report_every = to_size(field(o, "reportEvery"), "reportEvery");
+  options.checkpoint_seconds = to_double(field(o, "checkpointSeconds"), "checkpointSeconds");
+  call.snapshot = to_snapshot(field(o, "snapshot"));
+  if (call.rows == 0 || call.batch == 0 || options.report_every == 0 || options.validation_draws == 0)
+    throw Error("VALUE", "rows, batch, reportEvery and validationDraws must be at least 1");
+  return call;
+}
+
+Job::Deliver run_training(Trainer<float>& trainer, const TrainCall& call, const CancelFlag& cancel,
+                          const Job::Progress& progress) {
+  if (call.snapshot) trainer.resume(*call.snapshot);
+  struct Pending {
+    std::mutex lock;
+    std::unique_ptr<TrainSnapshot<float>> snapshot;
+    TrainReport report{};
+  };
+  // Of the closures that are passed on only the latest may run: each delivers whatever snapshot waits.
+  const auto pending = std::make_shared<Pending>();
+  const auto send = [&] {
+    progress([pending, report = pending->report](Napi::Env env) -> Napi::Value {
+      Napi::Object o = to_object(env, report);
+      std::unique_ptr<TrainSnapshot<float>> snapshot;
+      {
+        const std::lock_guard<std::mutex> hold(pending->lock);
+        snapshot = std::exchange(pending->snapshot, nullptr);
+      }
+      if (snapshot) o.Set("snapshot", to_object(env, *snapshot));
+      return o;
+    });
+  };
+  Trainer<float>::Watch watch;
+  watch.report = [&](const TrainReport& report) {
+    pending->report = report;
+    send();
+  };
+  watch.snapshot = [&](TrainSnapshot<float> snapshot) {
+    {
+      const std::lock_guard<std::mutex> hold(pending->lock);
+      pending->snapshot = std::make_unique<TrainSnapshot<float>>(std::move(snapshot));
+    }
+    send();
+  };
+  const TrainResult result = trainer.run(cancel, watch);
+  return [result, history = trainer.history(),
+          parameters = trainer.best_parameters()](Napi::Env env) -> Napi::Value {
+    Napi::Object o = Napi::Object::New(env);
+    o.Set("parameters", to_array(env, parameters));
+    o.Set("steps", static_cast<double>(result.steps));
+    o.Set("bestStep", static_cast<double>(result.best_step));
+    o.Set("bestValidation", result.best_validation);
+    o.Set("seconds", result.seconds);
+    o.Set("stepSeconds", result.step_seconds);
+    o.Set("stoppedEarly", result.stopped_early);
+    Napi::Array list = Napi::Array::New(env, history.size());
+    for (std::size_t i = 0; i < history.size(); ++i)
+      list.Set(static_cast<std::uint32_t>(i), to_object(env, history[i]));
+    o.Set("history", list);
+    return o;
+  };
+}
+
+}  // namespace sklar::addon

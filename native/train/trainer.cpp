@@ -1,0 +1,324 @@
+#include "train/trainer.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include "core/philox.h"
+
+namespace sklar {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+constexpr double seconds_between_reports = 0.5;
+constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+
+// validation noise must not follow training noise
+constexpr std::uint64_t validation_seed = 0x9e3779b97f4a7c15ull;
+
+}  // namespace
+
+template <class T>
+std::vector<T> initial_parameters(const std::vector<ParameterSlice>& slices, std::uint64_t seed,
+                                  bool zero_head) {
+  const PhiloxKey key = philox_key(seed);
+  const std::size_t count = slices.back().offset + Network<T>::slice_size(slices.back());
+  std::vector<T> values(count, T(0));
+  for (std::size_t s = 0; s < slices.size() - (zero_head ? 2 : 0); ++s) {
+    const double bound = 1 / std::sqrt(static_cast<double>(slices[s].fan_in));
+    for (std::size_t i = 0; i < Network<T>::slice_size(slices[s]); ++i) {
+      const std::size_t at = slices[s].offset + i;
+      const PhiloxBlock block =
+          philox(philox_counter(0, static_cast<std::uint32_t>(at / 4), 0, kTagInitialParameters), key);
+      const std::uint32_t word[4] = {block.x, block.y, block.z, block.w};
+      values[at] = static_cast<T>(bound * (2 * static_cast<double>(philox_uniform(word[at % 4])) - 1));
+    }
+  }
+  return values;
+}
+
+template <class T>
+Trainer<T>::Trainer(Backend<T>& backend, Network<T>& network, Objective<T>& objective,
+                    Objective<T>* validation, const TrainOptions& options, const std::vector<T>& initial)
+    : backend_(backend),
+      network_(network),
+      objective_(objective),
+      validation_(validation),
+      options_(options),
+      count_(network.parameter_count()),
+      parameters_(backend.template buffer<T>(count_)),
+      gradient_(backend.template buffer<T>(count_)),
+      m_(backend.template buffer<T>(count_)),
+      v_(backend.template buffer<T>(count_)),
+      average_(backend.template buffer<T>(count_)),
+      best_(backend.template buffer<T>(count_)),
+      state_(backend.template buffer<TrainState>(1)),
+      validation_state_(backend.template buffer<TrainState>(1)),
+      run_{{0, 0, unknown, 0, 0, false},
+           unknown,
+           0,
+           0,
+           0,
+           0,
+           0,
+           options.steps,
+           options.adam.rate.peak,
+           false,
+           options.adam.rate} {
+  if (initial.size() != count_)
+    throw Error("SHAPE",
+                "expected " + std::to_string(count_) + " parameters, got " + std::to_string(initial.size()));
+  for (auto* to : {&parameters_, &average_, &best_})
+    backend.upload(to->data(), initial.data(), count_ * sizeof(T));
+  if (options.anneal) best_run_ = backend.template buffer<T>(3 * count_);
+}
+
+template <class T>
+void Trainer<T>::set_data(MatrixView<const T> training, MatrixView<const T> validation) {
+  data_ = training;
+  validation_data_ = validation;
+}
+
+template <class T>
+void Trainer<T>::differentiate() {
+  network_.set_parameters(parameters_.data());
+  objective_.differentiate(state_.data(), gradient_.data());
+}
+
+template <class T>
+void Trainer<T>::optimise() {
+  backend_.adam(parameters_.data(), gradient_.data(), m_.data(), v_.data(), average_.data(), count_,
+                options_.adam, state_.data());
+}
+
+template <class T>
+void Trainer<T>::step() {
+  objective_.draw(data_, options_.seed, state_.data());
+  differentiate();
+  optimise();
+}
+
+template <class T>
+double Trainer<T>::validation_loss() {
+  network_.set_parameters(averaged().data());
+  const std::size_t batch = validation_->batch();
+  const std::size_t draws = (validation_data_.rows * options_.validation_draws + batch - 1) / batch;
+  double sum = 0;
+  for (std::size_t i = 0; i < draws; ++i) {
+    TrainState state{};
+    state.step = i;  // the same rows, times and noise at every look
+    backend_.upload(validation_state_.data(), &state, sizeof state);
+    validation_->draw(validation_data_, options_.seed ^ validation_seed, validation_state_.data());
+    validation_->evaluate(validation_state_.data());
+    backend_.download(&state, validation_state_.data(), sizeof state);
+    sum += validation_->loss(state);
+  }
+  return sum / static_cast<double>(draws);
+}
+
+// The latest look decides what is kept and, when it has not been better for long, how the run ends.
+template <class T>
+void Trainer<T>::look_at_validation(const TrainState& now) {
+  TrainResult& result = run_.result;
+  run_.validation = validation_loss();
+  if (!(run_.validation >= result.best_validation)) {  // also when there is no best one yet
+    result.best_validation = run_.validation;
+    result.best_step = result.steps;
+    run_.best_rate = now.learning_rate;
+    run_.looks_without_gain = 0;
+    remember_best();
+    return;
+  }
+  if (!options_.patience || run_.annealing || ++run_.looks_without_gain < options_.patience) return;
+  result.stopped_early = true;
+  const std::uint64_t length = std::min(options_.anneal, options_.steps - result.steps);
+  run_.annealing = length > 0;
+  if (!run_.annealing) return;
+  // what was lost since the best look is not worth keeping; a falling learning rate gets more out of it
+  return_to_best();
+  options_.adam.rate = run_.rate = {run_.best_rate, options_.adam.rate.final_fraction, 0, length, now.step};
+  run_.end = result.steps + length;
+}
+
+template <class T>
+TrainResult Trainer<T>::run(const CancelFlag& cancel, const Watch& watch) {
+  const auto start = Clock::now();
+  const double seconds_before = run_.result.seconds;
+  auto last_report = start, last_snapshot = start;
+  TrainResult& result = run_.result;
+  const bool snapshots = watch.snapshot && options_.checkpoint_seconds > 0;
+  // a step that was cut short could not be resumed
+  backend_.watch(snapshots ? nullptr : &cancel);
+  const bool validates = validation_ && validation_data_.rows > 0 && options_.validate_every > 0;
+  while (result.steps < run_.end && !(result.stopped_early && !run_.annealing)) {
+    if (snapshots && (cancel.cancelled() || seconds_since(last_snapshot) > options_.checkpoint_seconds)) {
+      result.seconds = seconds_before + seconds_since(start);
+      watch.snapshot(snapshot());
+      last_snapshot = Clock::now();
+    }
+    cancel.check();
+    const auto began = Clock::now();
+    step();
+    result.step_seconds += seconds_since(began);
+    ++result.steps;
+    ++run_.since_report;
+    const TrainState now = state();
+    run_.entropy += now.cross_entropy;
+    run_.squares += now.squared_error;
+    run_.loss += objective_.loss(now);
+    if (!std::isfinite(now.cross_entropy) || !std::isfinite(now.squared_error) ||
+        !std::isfinite(now.gradient_norm))
+      throw Error("DIVERGED", "the training loss is not finite at step " + std::to_string(result.steps) +
+                                  " (learning rate " + std::to_string(now.learning_rate) + ")");
+    const bool last = result.steps == run_.end;
+    if (validates && (last || result.steps % options_.validate_every == 0)) look_at_validation(now);
+    const bool scheduled = last || result.steps % options_.report_every == 0;
+    if (scheduled || seconds_since(last_report) > seconds_between_reports) {
+      const double n = static_cast<double>(run_.since_report);
+      const TrainReport report{
+          result.steps,    run_.entropy / n,  run_.squares / n,  run_.loss / n,
+          run_.validation, now.learning_rate, now.gradient_norm, seconds_before + seconds_since(start),
+          scheduled};
+      last_report = Clock::now();
+      if (scheduled) {
+        history_.push_back(report);
+        run_.entropy = run_.squares = run_.loss = 0;
+        run_.since_report = 0;
+      }
+      if (watch.report) watch.report(report);
+    }
+  }
+  if (!validates) {
+    backend_.copy(best_.data(), averaged().data(), count_ * sizeof(T));
+    result.best_step = result.steps;
+  }
+  result.seconds = seconds_before + seconds_since(start);
+  if (snapshots) watch.snapshot(snapshot());  // what comes after training may be killed too
+  return result;
+}
+
+template <class T>
+void Trainer<T>::remember_best() {
+  backend_.copy(best_.data(), averaged().data(), count_ * sizeof(T));
+  if (!options_.anneal) return;
+  const Buffer<T>* parts[] = {&parameters_, &m_, &v_};
+  for (std::size_t i = 0; i < 3; ++i)
+    backend_.copy(best_run_.data() + i * count_, parts[i]->data(), count_ * sizeof(T));
+}
+
+template <class T>
+void Trainer<T>::return_to_best() {
+  Buffer<T>* parts[] = {&parameters_, &m_, &v_};
+  for (std::size_t i = 0; i < 3; ++i)
+    backend_.copy(parts[i]->data(), best_run_.data() + i * count_, count_ * sizeof(T));
+  backend_.copy(average_.data(), best_.data(), count_ * sizeof(T));
+}
+
+template <class T>
+TrainSnapshot<T> Trainer<T>::snapshot() {
+  TrainSnapshot<T> s;
+  const Buffer<T>* whole[] = {&parameters_, &m_, &v_, &average_, &best_};
+  for (std::size_t i = 0; i < 5; ++i) s.tensors[i] = host(*whole[i]);
+  if (options_.anneal) {
+    const std::vector<T> run = host(best_run_);
+    for (std::size_t i = 0; i < 3; ++i)
+      s.tensors[5 + i].assign(run.begin() + static_cast<std::ptrdiff_t>(i * count_),
+                              run.begin() + static_cast<std::ptrdiff_t>((i + 1) * count_));
+  }
+  const TrainState now = state();
+  const TrainResult& r = run_.result;
+  auto number = [](auto value) { return static_cast<double>(value); };
+  s.scalars = {number(now.step),
+               number(r.steps),
+               number(r.best_step),
+               r.best_validation,
+               r.seconds,
+               r.step_seconds,
+               number(r.stopped_early),
+               run_.validation,
+               run_.entropy,
+               run_.squares,
+               run_.loss,
+               number(run_.since_report),
+               number(run_.looks_without_gain),
+               number(run_.end),
+               run_.best_rate,
+               number(run_.annealing),
+               run_.rate.peak,
+               run_.rate.final_fraction,
+               number(run_.rate.warmup),
+               number(run_.rate.total),
+               number(run_.rate.start)};
+  s.history = history_;
+  return s;
+}
+
+template <class T>
+void Trainer<T>::resume(const TrainSnapshot<T>& from) {
+  const std::vector<double>& s = from.scalars;
+  bool fits = s.size() == 21;
+  for (std::size_t i = 0; i < from.tensors.size(); ++i)
+    fits = fits && from.tensors[i].size() == (i < 5 || options_.anneal ? count_ : 0);
+  if (!fits) throw Error("SHAPE", "the snapshot belongs to a run with other options");
+  Buffer<T>* whole[] = {&parameters_, &m_, &v_, &average_, &best_};
+  for (std::size_t i = 0; i < 5; ++i)
+    backend_.upload(whole[i]->data(), from.tensors[i].data(), count_ * sizeof(T));
+  for (std::size_t i = 5; i < from.tensors.size() && options_.anneal; ++i)
+    backend_.upload(best_run_.data() + (i - 5) * count_, from.tensors[i].data(), count_ * sizeof(T));
+  auto whole_number = [](double value) { return static_cast<std::uint64_t>(value); };
+  TrainState now{};
+  now.step = whole_number(s[0]);
+  backend_.upload(state_.data(), &now, sizeof now);
+  run_.result = {whole_number(s[1]), whole_number(s[2]), s[3], s[4], s[5], s[6] != 0};
+  run_.validation = s[7];
+  run_.entropy = s[8];
+  run_.squares = s[9];
+  run_.loss = s[10];
+  run_.since_report = whole_number(s[11]);
+  run_.looks_without_gain = whole_number(s[12]);
+  run_.end = whole_number(s[13]);
+  run_.best_rate = s[14];
+  run_.annealing = s[15] != 0;
+  run_.rate = {s[16], s[17], whole_number(s[18]), whole_number(s[19]), whole_number(s[20])};
+  options_.adam.rate = run_.rate;
+  history_ = from.history;
+}
+
+template <class T>
+TrainState Trainer<T>::state() {
+  TrainState state;
+  backend_.download(&state, state_.data(), sizeof state);
+  return state;
+}
+
+template <class T>
+std::vector<T> Trainer<T>::host(const Buffer<T>& b) {
+  std::vector<T> values(b.size());
+  backend_.download(values.data(), b.data(), values.size() * sizeof(T));
+  return values;
+}
+template <class T>
+std::vector<T> Trainer<T>::gradient() {
+  return host(gradient_);
+}
+template <class T>
+std::vector<T> Trainer<T>::parameters() {
+  return host(parameters_);
+}
+template <class T>
+std::vector<T> Trainer<T>::best_parameters() {
+  return host(best_);
+}
+
+template class Trainer<float>;
+template class Trainer<double>;
+template std::vector<float> initial_parameters(const std::vector<ParameterSlice>&, std::uint64_t, bool);
+template std::vector<double> initial_parameters(const std::vector<ParameterSlice>&, std::uint64_t, bool);
+
+}  // namespace sklar
