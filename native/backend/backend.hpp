@@ -9,6 +9,7 @@
 #include "backend/state.h"
 #include "core/cancel.hpp"
 #include "core/margin_maps.hpp"
+#include "process/velocity.h"
 
 // The compute contract. Models, training and integrators are written once over these operations; the CPU
 // fulfils them in backend/cpu, CUDA in backend/cuda. Operations are as coarse as a layer: each matrix product
@@ -114,6 +115,63 @@ struct Advance {
   std::uint32_t tag = 0;
 };
 
+// Density of the times of a training batch.
+struct TimeLaw {
+  enum class Kind {
+    uniform,      // in [low, high]
+    quartic,      // high U^4, the published law of the reflection copula
+    logarithmic,  // log t uniform in [low, high]: the likelihood's weight 1/t
+    log_sine,     // log sin(theta) uniform, sin(theta) in [low, 1]: the likelihood's weight cot(theta)
+  };
+  Kind kind;
+  double low, high;
+};
+
+// How a batch of (row, time, state, velocity) is drawn for step `state->step`.
+template <class T>
+struct VelocityDraw {
+  const TrainState* state = nullptr;
+  std::uint64_t seed = 0;
+  MatrixView<const T> data;
+  VelocityHead head;
+  TimeLaw law;
+  MatrixView<T> y;       // states, followed by a column of ones
+  MatrixView<T> target;  // velocities along the path
+  double* time = nullptr;
+};
+
+template <class T>
+struct VelocityLoss {
+  VelocityHead head;
+  MatrixView<const T> output, y, target;
+  const double* time = nullptr;
+  double row_weight = 0;
+  MatrixView<T> output_adjoint;
+  double* row_losses = nullptr;  // scratch
+  TrainState* state = nullptr;   // receives squared_error
+};
+
+// What a network's output is multiplied by: the velocity itself, or a form of the Ornstein-Uhlenbeck family.
+struct VelocityForm {
+  VelocityHead head;
+  int ou_form = -1;  // -1: velocity; else see velocity_form_scale
+  double scale(double time) const {
+    return ou_form < 0 ? velocity_scale(head, time) : velocity_form_scale(ou_form, time);
+  }
+};
+
+// A direction for each row: unit vector `column`, or the rows of `direction`.
+template <class T>
+struct VelocityProbe {
+  std::size_t column = 0;
+  const T* direction = nullptr;
+  std::size_t stride = 0;
+  double operator()(std::size_t row, std::size_t j) const {
+    if (direction) return static_cast<double>(direction[row * stride + j]);
+    return j == column ? 1 : 0;
+  }
+};
+
 template <class T>
 class Backend : public Memory {
  public:
@@ -155,8 +213,27 @@ class Backend : public Memory {
   virtual void adam(T* parameters, const T* gradient, T* m, T* v, T* average, std::size_t count,
                     const AdamOptions& options, TrainState* state) = 0;
 
+  // ---- velocity heads
+  virtual void draw_velocity(const VelocityDraw<T>& draw) = 0;
+  // x = what the network reads of states y (column of ones included or not) at times; x ends in a column of ones
+  virtual void velocity_features(const VelocityHead& head, MatrixView<const T> y, const double* time,
+                                 MatrixView<T> x) = 0;
+  virtual void velocity_loss(const VelocityLoss<T>& loss) = 0;
+  // out = the field, from the network's output n
+  virtual void velocity_output(const VelocityForm& form, MatrixView<const T> y, const double* time,
+                               MatrixView<const T> n, MatrixView<T> out) = 0;
+  // cotangent of n whose adjoint is that of probe . field / scale
+  virtual void velocity_cotangent(const VelocityHead& head, MatrixView<const T> y, const VelocityProbe<T>& probe,
+                                  MatrixView<T> e) = 0;
+  // sum[i * sum_stride] += probe . (d field / d y) probe, from the adjoint of that cotangent
+  virtual void velocity_trace(const VelocityForm& form, MatrixView<const T> y, const double* time,
+                              MatrixView<const T> n, MatrixView<const T> x_adjoint,
+                              const VelocityProbe<T>& probe, double* sum, std::size_t sum_stride) = 0;
+
   virtual void normals(MatrixView<T> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step,
                        std::uint32_t tag) = 0;
+  // +1 or -1 with equal chance, drawn for (first_row + row, step)
+  virtual void signs(MatrixView<T> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step) = 0;
   void advance(const Advance<T>& step);
   // coordinates of z beyond +-bound are set to it; returns how many
   virtual std::uint64_t clamp(MatrixView<T> z, double bound) = 0;

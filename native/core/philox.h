@@ -49,6 +49,7 @@ enum PhiloxTag : uint32_t {
   kTagReflectionTime = 5,
   kTagShuffle = 6,
   kTagInitialParameters = 7,
+  kTagTraceProbe = 16,
 };
 
 struct PhiloxKey {

@@ -53,7 +53,7 @@ class Cdc {
   Backend<T>& backend_;
   CdcDefinition definition_;
   OuLevels levels_;
-  std::unique_ptr<Network<T>> network_;
+  std::unique_ptr<SecondOrderNetwork<T>> network_;
   Buffer<T> parameters_;
   double half_log_determinant_ = 0;
   PackedMatrix<T> reference_slope_;  // (L^-1 R L^-T - I) / 2

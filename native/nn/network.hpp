@@ -25,7 +25,7 @@ enum class Pass {
   value,
   gradient,
   training
-};  // how much a workspace keeps: forward only, + adjoint, all four
+};  // how much a workspace keeps: forward only, + adjoint (and the first-order gradient), all four
 
 template <class T>
 class Network {
@@ -49,6 +49,14 @@ class Network {
   virtual void forward(MatrixView<const T> x, MatrixView<T> y, Pass pass) = 0;
   // For the first e.rows rows of the last forward: x_adjoint = (dy/dx)^T e
   virtual void adjoint(MatrixView<const T> e, MatrixView<T> x_adjoint, Pass pass) = 0;
+  // gradient = d/dparameters ( sum over rows of c . y ) for all rows of the last forward; takes the place of adjoint
+  virtual void backward(MatrixView<const T> c, T* gradient) = 0;
+};
+
+// A network whose input gradient can be trained.
+template <class T>
+class SecondOrderNetwork : public Network<T> {
+ public:
   // After adjoint: direction r of the input (its last column zero), same rows; y_tangent = (dy/dx) r if
   // wanted
   virtual void tangent(MatrixView<const T> r, MatrixView<T> y_tangent) = 0;
@@ -62,12 +70,24 @@ enum class Activation { silu, published };  // inside a block; the outer one is 
 struct ResidualMlpShape {
   std::size_t inputs, hidden, depth, outputs;
   Activation activation;
+  const char* head = "classifier_head";  // name of the last layer
 };
 
 // h = W0 x + b0; `depth` blocks h <- silu(h + W2 f(W1 h + b1) + b2); y = Wh h + bh
 template <class T>
-std::unique_ptr<Network<T>> make_residual_mlp(Backend<T>& backend, const ResidualMlpShape& shape);
+std::unique_ptr<SecondOrderNetwork<T>> make_residual_mlp(Backend<T>& backend, const ResidualMlpShape& shape);
 
 std::vector<ParameterSlice> residual_mlp_slices(const ResidualMlpShape& shape);
+
+// The published reflection network: Linear, then (Linear, SiLU) x (layers - 1), then Linear; nothing stands between the
+// first two.
+struct MlpShape {
+  std::size_t inputs, hidden, layers, outputs;
+};
+
+template <class T>
+std::unique_ptr<Network<T>> make_mlp(Backend<T>& backend, const MlpShape& shape);
+
+std::vector<ParameterSlice> mlp_slices(const MlpShape& shape);
 
 }  // namespace sklar

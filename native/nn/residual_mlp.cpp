@@ -18,7 +18,7 @@ std::vector<ParameterSlice> residual_mlp_slices(const ResidualMlpShape& shape) {
     linear(block + "0", shape.hidden, shape.hidden);
     linear(block + "2", shape.hidden, shape.hidden);
   }
-  linear("classifier_head", shape.outputs, shape.hidden);
+  linear(shape.head, shape.outputs, shape.hidden);
   return slices;
 }
 
@@ -56,7 +56,7 @@ struct Block {
 };
 
 template <class T>
-class ResidualMlp final : public Network<T> {
+class ResidualMlp final : public SecondOrderNetwork<T> {
  public:
   ResidualMlp(Backend<T>& backend, const ResidualMlpShape& shape)
       : backend_(backend),
@@ -196,11 +196,13 @@ class ResidualMlp final : public Network<T> {
         product(nu, linears_[2 * k].adjoint, E::outer_adjoint, nullptr,
                 {below.lambda.first(rows), below.mu.first(rows)}, {mu, below.s1.first(rows)});
       } else if (fold_) {
+        if (!x_adjoint.data) continue;
         product(mu, input_adjoint_, E::store, nullptr, {x_adjoint});
         product(nu, folded_adjoint_, E::accumulate, nullptr, {x_adjoint}, {x_adjoint});
       } else {
         product(nu, linears_[0].adjoint, E::bottom_adjoint, nullptr, {bottom_lambda_.first(rows)}, {mu});
-        product(bottom_lambda_.first(rows), input_adjoint_, E::store, nullptr, {x_adjoint});
+        if (x_adjoint.data)
+          product(bottom_lambda_.first(rows), input_adjoint_, E::store, nullptr, {x_adjoint});
       }
     }
   }
@@ -233,7 +235,12 @@ class ResidualMlp final : public Network<T> {
 
   void parameter_gradient(MatrixView<const T> c, T* gradient) override {
     second_adjoint(c);
-    outer_products(c, gradient);
+    outer_products(c, gradient, true);
+  }
+
+  void backward(MatrixView<const T> c, T* gradient) override {
+    adjoint(c, {}, Pass::gradient);
+    outer_products(c, gradient, false);
   }
 
  private:
@@ -280,9 +287,9 @@ class ResidualMlp final : public Network<T> {
   }
 
   // every weight gradient is one product with a doubled inner length: value part over all rows, tangent part
-  // over the active ones
-  void outer_products(MatrixView<const T> c, T* gradient) {
-    const std::size_t rows = c.rows, active = e_.rows, d = shape_.inputs, h = shape_.hidden;
+  // over the active ones. First order: the value part alone, its adjoints are mu and nu
+  void outer_products(MatrixView<const T> c, T* gradient, bool second_order) {
+    const std::size_t rows = c.rows, active = second_order ? e_.rows : 0, d = shape_.inputs, h = shape_.hidden;
     auto at = [&](std::size_t i) { return gradient + slices_[i].offset; };
     auto pair = [&](MatrixView<const T> a, MatrixView<const T> b, MatrixView<const T> a2,
                     MatrixView<const T> b2, T* to, std::size_t stride, T* sums) {
@@ -299,23 +306,26 @@ class ResidualMlp final : public Network<T> {
     for (std::size_t k = 0; k < blocks_.size(); ++k) {
       Block<T>& b = blocks_[k];
       const std::size_t first = 2 + 4 * k;
-      const auto m = b.m().first(rows), n = b.second_n(relu_).first(rows);
+      const auto m = (second_order ? b.m() : b.mu).first(rows);
+      const auto n = (second_order ? b.second_n(relu_) : b.nu).first(rows);
       const auto mu = b.mu.first(active), nu = b.nu.first(active);
       products.push_back(pair(m, b.p.first(rows), mu, b.dp.first(active), at(first + 2), h, at(first + 3)));
       if (k > 0 || !fold_)
         products.push_back(pair(n, b.h.first(rows), nu, b.dh.first(active), at(first), h, at(first + 1)));
     }
     const std::size_t head = slices_.size() - 2;
-    products.push_back(pair(c, top_rows_, e_, top_tangent_.first(active), at(head), h, at(head + 1)));
+    const auto e = e_.first(active), r = second_order ? r_ : MatrixView<const T>{};
+    products.push_back(pair(c, top_rows_, e, top_tangent_.first(active), at(head), h, at(head + 1)));
 
     Block<T>& b = blocks_[0];
-    const auto m = b.m().first(rows), n = b.second_n(relu_).first(rows);
+    const auto m = (second_order ? b.m() : b.mu).first(rows);
+    const auto n = (second_order ? b.second_n(relu_) : b.nu).first(rows);
     const auto mu = b.mu.first(active), nu = b.nu.first(active);
     if (fold_) {
       // [x|1]^T N + [r|0]^T nu and the same with M: the latter and the former times W1 make the input
       // projection's gradient, the former times [W0|b0] that of W1
-      products.push_back(pair(x_, n, r_, nu, first_sums_.data(), first_sums_.stride(), nullptr));
-      products.push_back(pair(x_, m, r_, mu, input_gradient_.data(), input_gradient_.stride(), nullptr));
+      products.push_back(pair(x_, n, r, nu, first_sums_.data(), first_sums_.stride(), nullptr));
+      products.push_back(pair(x_, m, r, mu, input_gradient_.data(), input_gradient_.stride(), nullptr));
       backend_.outer(products);
       OuterProduct<T> w1;
       w1.segment[0] = {first_sums_, input_};
@@ -326,9 +336,9 @@ class ResidualMlp final : public Network<T> {
       product(first_sums_, linears_[0].adjoint, Epilogue::accumulate, nullptr, {input_gradient_},
               {input_gradient_});
     } else {
-      const auto bottom = bottom_second_.first(rows);
-      product(n, linears_[0].adjoint, Epilogue::bottom_second, nullptr, {bottom}, {m});
-      products.push_back(pair(x_, bottom, r_, bottom_lambda_.first(active), input_gradient_.data(),
+      const auto bottom = (second_order ? bottom_second_ : bottom_lambda_).first(rows);
+      if (second_order) product(n, linears_[0].adjoint, Epilogue::bottom_second, nullptr, {bottom}, {m});
+      products.push_back(pair(x_, bottom, r, bottom_lambda_.first(active), input_gradient_.data(),
                               input_gradient_.stride(), nullptr));
       backend_.outer(products);
     }
@@ -361,10 +371,10 @@ class ResidualMlp final : public Network<T> {
 }  // namespace
 
 template <class T>
-std::unique_ptr<Network<T>> make_residual_mlp(Backend<T>& backend, const ResidualMlpShape& shape) {
+std::unique_ptr<SecondOrderNetwork<T>> make_residual_mlp(Backend<T>& backend, const ResidualMlpShape& shape) {
   return std::make_unique<ResidualMlp<T>>(backend, shape);
 }
-template std::unique_ptr<Network<float>> make_residual_mlp(Backend<float>&, const ResidualMlpShape&);
-template std::unique_ptr<Network<double>> make_residual_mlp(Backend<double>&, const ResidualMlpShape&);
+template std::unique_ptr<SecondOrderNetwork<float>> make_residual_mlp(Backend<float>&, const ResidualMlpShape&);
+template std::unique_ptr<SecondOrderNetwork<double>> make_residual_mlp(Backend<double>&, const ResidualMlpShape&);
 
 }  // namespace sklar

@@ -5,7 +5,7 @@
 namespace sklar {
 
 template <class T>
-CdcObjective<T>::CdcObjective(Backend<T>& backend, Network<T>& network, const OuLevels& levels,
+CdcObjective<T>::CdcObjective(Backend<T>& backend, SecondOrderNetwork<T>& network, const OuLevels& levels,
                               std::size_t batch, const std::vector<T>& covariance)
     : backend_(backend),
       network_(network),

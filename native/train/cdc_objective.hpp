@@ -24,7 +24,7 @@ template <class T>
 class CdcObjective final : public Objective<T> {
  public:
   // covariance: d x d, S of the reference Gaussian in the network's coordinates, or empty for the identity
-  CdcObjective(Backend<T>& backend, Network<T>& network, const OuLevels& levels, std::size_t batch,
+  CdcObjective(Backend<T>& backend, SecondOrderNetwork<T>& network, const OuLevels& levels, std::size_t batch,
                const std::vector<T>& covariance);
 
   std::size_t batch() const override { return batch_; }
@@ -58,7 +58,7 @@ class CdcObjective final : public Objective<T> {
   void losses(TrainState* state, Pass pass);
 
   Backend<T>& backend_;
-  Network<T>& network_;
+  SecondOrderNetwork<T>& network_;
   std::size_t batch_, dim_, active_;
   LevelTable<T> levels_;
   Buffer<T> covariance_;

@@ -9,6 +9,7 @@
 #include "backend/backend.hpp"
 #include "backend/cpu/elementwise.hpp"
 #include "backend/cpu/kernels.hpp"
+#include "backend/cpu/velocity.hpp"
 #include "core/cpu.hpp"
 #include "core/error.hpp"
 #include "core/normal.h"
@@ -127,11 +128,71 @@ class CpuBackend final : public Backend<T> {
     state->learning_rate = rate;
   }
 
+  void draw_velocity(const VelocityDraw<T>& draw) override {
+    const std::size_t d = draw.head.dim;
+    const std::uint32_t tag =
+        draw.head.kind == VelocityKind::trigonometric ? kTagTrainNoise : kTagInitialVelocity;
+    rows(draw.y.rows, [&](std::size_t begin, std::size_t end) {
+      elements_.normals(draw.target.row(begin), draw.target.stride, end - begin, d, draw.seed, begin,
+                        draw.state->step, tag);
+      cpu::draw_velocity(draw, begin, end);
+    });
+  }
+
+  void velocity_features(const VelocityHead& head, MatrixView<const T> y, const double* time,
+                         MatrixView<T> x) override {
+    rows(y.rows, [&](std::size_t begin, std::size_t end) {
+      cpu::velocity_features(head, y, time, x, begin, end);
+    });
+  }
+
+  void velocity_loss(const VelocityLoss<T>& loss) override {
+    rows(loss.y.rows, [&](std::size_t begin, std::size_t end) { cpu::velocity_loss(loss, begin, end); });
+    double sum = 0;
+    for (std::size_t i = 0; i < loss.y.rows; ++i) sum += loss.row_losses[i];
+    loss.state->squared_error = sum;
+    loss.state->cross_entropy = 0;
+  }
+
+  void velocity_output(const VelocityForm& form, MatrixView<const T> y, const double* time,
+                       MatrixView<const T> n, MatrixView<T> out) override {
+    rows(y.rows, [&](std::size_t begin, std::size_t end) {
+      cpu::velocity_output(form, y, time, n, out, begin, end);
+    });
+  }
+
+  void velocity_cotangent(const VelocityHead& head, MatrixView<const T> y, const VelocityProbe<T>& probe,
+                          MatrixView<T> e) override {
+    rows(e.rows, [&](std::size_t begin, std::size_t end) {
+      cpu::velocity_cotangent(head, y, probe, e, begin, end);
+    });
+  }
+
+  void velocity_trace(const VelocityForm& form, MatrixView<const T> y, const double* time,
+                      MatrixView<const T> n, MatrixView<const T> x_adjoint, const VelocityProbe<T>& probe,
+                      double* sum, std::size_t sum_stride) override {
+    rows(y.rows, [&](std::size_t begin, std::size_t end) {
+      cpu::velocity_trace(form, y, time, n, x_adjoint, probe, sum, sum_stride, begin, end);
+    });
+  }
+
   void normals(MatrixView<T> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step,
                std::uint32_t tag) override {
     rows(out.rows, [&](std::size_t begin, std::size_t end) {
       elements_.normals(out.row(begin), out.stride, end - begin, out.columns, seed, first_row + begin, step,
                         tag);
+    });
+  }
+
+  void signs(MatrixView<T> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step) override {
+    const PhiloxKey key = philox_key(seed);
+    rows(out.rows, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i)
+        for (std::size_t j = 0; j < out.columns; ++j) {
+          const auto block = static_cast<std::uint32_t>(j / 32);  // 32 signs a word
+          const std::uint32_t word = philox(philox_counter(first_row + i, block, step, kTagTraceProbe), key).x;
+          out.row(i)[j] = word >> (j % 32) & 1 ? T(1) : T(-1);
+        }
     });
   }
 

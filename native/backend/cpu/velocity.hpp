@@ -1,0 +1,155 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "backend/backend.hpp"
+#include "core/philox.h"
+#include "core/shuffle.h"
+
+// Rows [begin, end) of the operations of velocity heads, on the host.
+namespace sklar::cpu {
+
+inline double draw_time(const TimeLaw& law, double u) {
+  switch (law.kind) {
+    case TimeLaw::Kind::uniform:
+      return law.low + (law.high - law.low) * u;
+    case TimeLaw::Kind::quartic:
+      return law.high * u * u * u * u;
+    case TimeLaw::Kind::logarithmic:
+      return law.low * std::pow(law.high / law.low, u);
+    case TimeLaw::Kind::log_sine:
+      return std::asin(std::pow(law.low, u));
+  }
+  return 0;
+}
+
+template <class T>
+void draw_velocity(const VelocityDraw<T>& b, std::size_t begin, std::size_t end) {
+  const std::size_t batch = b.y.rows, d = b.head.dim, n = b.data.rows;
+  const std::uint64_t step = b.state->step, first = step * batch;
+  const PhiloxKey key = philox_key(b.seed);
+  const bool circle = b.head.kind == VelocityKind::trigonometric;
+  const std::uint32_t time_tag = circle ? kTagTrainTime : kTagReflectionTime;
+  std::uint64_t epoch = (first + begin) / n;
+  ShuffleKey order = shuffle_key(b.seed, epoch);
+  for (std::size_t i = begin; i < end; ++i) {
+    if ((first + i) / n != epoch) order = shuffle_key(b.seed, epoch = (first + i) / n);
+    const T* from = b.data.row(shuffled((first + i) % n, n, order));
+    // one time in each of `batch` equal parts: every batch sees the whole path
+    const double u = static_cast<double>(philox_uniform(philox(philox_counter(i, 0, step, time_tag), key).x));
+    const double time = b.time[i] = draw_time(b.law, (static_cast<double>(i) + u) / static_cast<double>(batch));
+    T* y = b.y.row(i);
+    T* target = b.target.row(i);  // holds the noise
+    if (circle) {
+      const T c = static_cast<T>(std::cos(time)), s = static_cast<T>(std::sin(time));
+      for (std::size_t j = 0; j < d; ++j) {
+        const T noise = target[j];
+        y[j] = c * from[j] + s * noise;
+        target[j] = c * noise - s * from[j];
+      }
+    } else {
+      for (std::size_t j = 0; j < d; ++j) {
+        double sign;
+        const double at = static_cast<double>(from[j]) + time * static_cast<double>(target[j]);
+        y[j] = static_cast<T>(reflect(at, &sign));
+        target[j] *= static_cast<T>(sign);
+      }
+    }
+    y[d] = 1;
+  }
+}
+
+template <class T>
+void velocity_features(const VelocityHead& head, MatrixView<const T> y, const double* time, MatrixView<T> x,
+                       std::size_t begin, std::size_t end) {
+  const std::size_t d = head.dim, states = velocity_state_features(head), inputs = velocity_inputs(head);
+  double features[velocity_time_features];
+  for (std::size_t i = begin; i < end; ++i) {
+    const T* from = y.row(i);
+    T* to = x.row(i);
+    if (head.kind == VelocityKind::reflection) {
+      for (std::size_t j = 0; j < d; ++j) {
+        const double c = std::cos(velocity_pi * static_cast<double>(from[j]));
+        double before = 1, now = c;
+        for (std::size_t k = 0; k < head.cosines; ++k) {
+          to[k * d + j] = static_cast<T>(now);
+          const double next = 2 * c * now - before;
+          before = now;
+          now = next;
+        }
+      }
+    } else {
+      std::copy(from, from + d, to);
+    }
+    if (i == begin || time[i] != time[i - 1]) velocity_time(head, time[i], features);
+    for (std::size_t k = states; k < inputs; ++k) to[k] = static_cast<T>(features[k - states]);
+    to[inputs] = 1;
+  }
+}
+
+template <class T>
+void velocity_loss(const VelocityLoss<T>& l, std::size_t begin, std::size_t end) {
+  const std::size_t d = l.head.dim;
+  for (std::size_t i = begin; i < end; ++i) {
+    const T* n = l.output.row(i);
+    const T* y = l.y.row(i);
+    const T* target = l.target.row(i);
+    T* c = l.output_adjoint.row(i);
+    const double scale = velocity_scale(l.head, l.time[i]);
+    double sum = 0;
+    for (std::size_t j = 0; j < d; ++j) {
+      const double factor = scale * velocity_boundary(l.head, static_cast<double>(y[j]));
+      const double error = factor * static_cast<double>(n[j]) - static_cast<double>(target[j]);
+      sum += error * error;
+      c[j] = static_cast<T>(2 * l.row_weight * factor * error);
+    }
+    l.row_losses[i] = l.row_weight * sum;
+  }
+}
+
+template <class T>
+void velocity_output(const VelocityForm& f, MatrixView<const T> y, const double* time, MatrixView<const T> n,
+                     MatrixView<T> out, std::size_t begin, std::size_t end) {
+  for (std::size_t i = begin; i < end; ++i) {
+    const double scale = f.scale(time[i]);
+    for (std::size_t j = 0; j < f.head.dim; ++j)
+      out.row(i)[j] = static_cast<T>(scale * velocity_boundary(f.head, static_cast<double>(y.row(i)[j])) *
+                                     static_cast<double>(n.row(i)[j]));
+  }
+}
+
+template <class T>
+void velocity_cotangent(const VelocityHead& head, MatrixView<const T> y, const VelocityProbe<T>& probe,
+                        MatrixView<T> e, std::size_t begin, std::size_t end) {
+  for (std::size_t i = begin; i < end; ++i)
+    for (std::size_t j = 0; j < head.dim; ++j)
+      e.row(i)[j] = static_cast<T>(probe(i, j) * velocity_boundary(head, static_cast<double>(y.row(i)[j])));
+}
+
+template <class T>
+void velocity_trace(const VelocityForm& f, MatrixView<const T> y, const double* time, MatrixView<const T> n,
+                    MatrixView<const T> x_adjoint, const VelocityProbe<T>& probe, double* sum,
+                    std::size_t sum_stride, std::size_t begin, std::size_t end) {
+  const std::size_t d = f.head.dim;
+  for (std::size_t i = begin; i < end; ++i) {
+    double total = 0;
+    for (std::size_t j = probe.direction ? 0 : probe.column; j < (probe.direction ? d : probe.column + 1); ++j) {
+      const double xi = probe(i, j), u = static_cast<double>(y.row(i)[j]);
+      double slope = 0;  // of the adjoint's features along xi
+      if (f.head.kind == VelocityKind::reflection) {
+        for (std::size_t k = 0; k < f.head.cosines; ++k) {
+          const double frequency = velocity_pi * static_cast<double>(k + 1);
+          slope -= static_cast<double>(x_adjoint.row(i)[k * d + j]) * frequency * std::sin(frequency * u);
+        }
+      } else {
+        slope = static_cast<double>(x_adjoint.row(i)[j]);
+      }
+      total += xi * (slope + xi * velocity_boundary_slope(f.head, u) * static_cast<double>(n.row(i)[j]));
+    }
+    sum[i * sum_stride] += f.scale(time[i]) * total;
+  }
+}
+
+}  // namespace sklar::cpu

@@ -1,0 +1,120 @@
+#include "model/velocity.hpp"
+
+#include <algorithm>
+
+#include "core/philox.h"
+
+namespace sklar {
+namespace {
+
+ResidualMlpShape residual_shape(const VelocityDefinition& d) {
+  return {velocity_inputs(d.head()), d.hidden, d.depth, d.dim, d.activation, "velocity_head"};
+}
+
+MlpShape published_shape(const VelocityDefinition& d) {
+  return {velocity_inputs(d.head()), d.hidden, d.depth, d.dim};
+}
+
+}  // namespace
+
+std::vector<ParameterSlice> VelocityDefinition::slices() const {
+  return kind == VelocityKind::reflection_published ? mlp_slices(published_shape(*this))
+                                                    : residual_mlp_slices(residual_shape(*this));
+}
+
+template <class T>
+std::unique_ptr<Network<T>> make_velocity_network(Backend<T>& backend, const VelocityDefinition& definition) {
+  if (definition.kind == VelocityKind::reflection_published)
+    return make_mlp<T>(backend, published_shape(definition));
+  return make_residual_mlp<T>(backend, residual_shape(definition));
+}
+
+template <class T>
+VelocityField<T>::VelocityField(Backend<T>& backend, const VelocityDefinition& definition,
+                                const std::vector<T>& parameters)
+    : backend_(backend), definition_(definition), network_(make_velocity_network<T>(backend, definition)) {
+  if (parameters.size() != network_->parameter_count())
+    throw Error("SHAPE", "expected " + std::to_string(network_->parameter_count()) + " parameters, got " +
+                             std::to_string(parameters.size()));
+  parameters_ = backend.template buffer<T>(parameters.size());
+  backend.upload(parameters_.data(), parameters.data(), parameters.size() * sizeof(T));
+  network_->set_parameters(parameters_.data());
+}
+
+// Workspaces stay within about 64 MB, whatever the network.
+template <class T>
+std::size_t VelocityField<T>::batch_rows() const {
+  const std::size_t width = definition_.hidden + velocity_inputs(definition_.head()) + definition_.dim;
+  const std::size_t rows =
+      (std::size_t{64} << 20) / (sizeof(T) * (7 * definition_.depth + 2) * width);
+  return std::clamp<std::size_t>(rows / 96 * 96, 96, 8064);
+}
+
+template <class T>
+VelocityForm VelocityField<T>::form_of(Form form) const {
+  const bool circle = definition_.kind == VelocityKind::trigonometric;
+  if (circle == (form == Form::velocity))
+    throw Error("VALUE", circle ? "the trigonometric flow has no reflected velocity"
+                                : "a reflection copula has a velocity and no other form");
+  return {definition_.head(), circle ? static_cast<int>(form) : -1};
+}
+
+template <class T>
+void VelocityField<T>::run(MatrixView<const T> y, const double* time, Pass pass) {
+  const std::size_t rows = y.rows;
+  if (x_.rows() < rows) {
+    x_ = backend_.matrix(rows, velocity_inputs(definition_.head()) + 1);
+    output_ = backend_.matrix(rows, dim());
+  }
+  backend_.velocity_features(definition_.head(), y, time, x_.first(rows));
+  network_->forward(x_.first(rows), output_.first(rows), pass);
+}
+
+template <class T>
+void VelocityField<T>::evaluate(MatrixView<const T> y, const double* time, Form form, MatrixView<T> out) {
+  const VelocityForm f = form_of(form);
+  run(y, time, Pass::value);
+  backend_.velocity_output(f, y, time, output_.first(y.rows), out);
+}
+
+template <class T>
+void VelocityField<T>::divergence(MatrixView<const T> y, const double* time, Form form,
+                                  const TraceEstimator& trace, MatrixView<T> out, double* divergence) {
+  if (definition_.kind == VelocityKind::reflection_published)
+    throw Error("VALUE",
+                "the published reflection network does not vanish on the faces of the cube: its flow has no density");
+  const VelocityForm f = form_of(form);
+  const std::size_t rows = y.rows, d = dim();
+  run(y, time, Pass::gradient);
+  const auto output = output_.first(rows);
+  backend_.velocity_output(f, y, time, output, out);
+  if (cotangent_.rows() < rows) {
+    cotangent_ = backend_.matrix(rows, d);
+    x_adjoint_ = backend_.matrix(rows, velocity_inputs(definition_.head()));
+  }
+  const std::size_t columns = std::max<std::size_t>(trace.probes, 1);
+  backend_.clear(divergence, rows * columns * sizeof(double));
+  auto add = [&](const VelocityProbe<T>& probe, std::size_t column) {
+    backend_.velocity_cotangent(f.head, y, probe, cotangent_.first(rows));
+    network_->adjoint(cotangent_.first(rows), x_adjoint_.first(rows), Pass::gradient);
+    backend_.velocity_trace(f, y, time, output, x_adjoint_.first(rows), probe, divergence + column, columns);
+  };
+  if (trace.probes == 0) {
+    for (std::size_t j = 0; j < d; ++j) add({j, nullptr, 0}, 0);
+    return;
+  }
+  if (probe_.rows() < rows) probe_ = backend_.matrix(rows, d);
+  for (std::size_t p = 0; p < trace.probes; ++p) {
+    backend_.signs(probe_.first(rows), trace.seed, trace.first_row, p);
+    add({0, probe_.data(), probe_.stride()}, p);
+  }
+}
+
+template struct VelocityProbe<float>;
+template struct VelocityProbe<double>;
+template class VelocityField<float>;
+template class VelocityField<double>;
+template std::unique_ptr<Network<float>> make_velocity_network(Backend<float>&, const VelocityDefinition&);
+template std::unique_ptr<Network<double>> make_velocity_network(Backend<double>&, const VelocityDefinition&);
+
+}  // namespace sklar

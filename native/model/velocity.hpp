@@ -1,0 +1,57 @@
+#pragma once
+
+#include <memory>
+#include <variant>
+#include <vector>
+
+#include "nn/network.hpp"
+#include "process/field.hpp"
+
+namespace sklar {
+
+// What a velocity model (flow copula, reflection copula) consists of, on the host.
+struct VelocityDefinition {
+  VelocityKind kind;
+  std::size_t dim = 0;
+  std::size_t cosines = 0;  // see VelocityHead
+  std::size_t hidden = 0;
+  std::size_t depth = 0;  // residual blocks; layers of the published reflection network
+  Activation activation = Activation::silu;
+  std::vector<double> cholesky;  // dim x dim, of the guide; empty: not guided. Trigonometric only
+
+  VelocityHead head() const {
+    return {kind, static_cast<std::uint32_t>(dim), static_cast<std::uint32_t>(cosines)};
+  }
+  std::vector<ParameterSlice> slices() const;
+};
+
+template <class T>
+std::unique_ptr<Network<T>> make_velocity_network(Backend<T>& backend, const VelocityDefinition& definition);
+
+// The field in the network's coordinates: y = L^-1 z, or u for the reflection.
+template <class T>
+class VelocityField final : public Field<T> {
+ public:
+  VelocityField(Backend<T>& backend, const VelocityDefinition& definition, const std::vector<T>& parameters);
+
+  Process process() const override {
+    return definition_.kind == VelocityKind::trigonometric ? Process::ou : Process::reflection;
+  }
+  std::size_t dim() const override { return definition_.dim; }
+  std::size_t batch_rows() const override;
+  void evaluate(MatrixView<const T> y, const double* time, Form form, MatrixView<T> out) override;
+  void divergence(MatrixView<const T> y, const double* time, Form form, const TraceEstimator& trace,
+                  MatrixView<T> out, double* divergence) override;
+
+ private:
+  VelocityForm form_of(Form form) const;
+  void run(MatrixView<const T> y, const double* time, Pass pass);
+
+  Backend<T>& backend_;
+  VelocityDefinition definition_;
+  std::unique_ptr<Network<T>> network_;
+  Buffer<T> parameters_;
+  Matrix<T> x_, output_, cotangent_, x_adjoint_, probe_;
+};
+
+}  // namespace sklar

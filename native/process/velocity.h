@@ -1,0 +1,102 @@
+#pragma once
+
+// Velocity heads element by element, for host and device: what a network reads of a state and a time, and how its
+// output becomes the velocity (docs/mathematics.md, B.2 and C).
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__CUDACC__)
+#define SKLAR_VELOCITY_HD __host__ __device__ inline
+#else
+#define SKLAR_VELOCITY_HD inline
+#endif
+
+namespace sklar {
+
+enum class VelocityKind : int32_t {
+  trigonometric,         // z_theta = cos(theta) z_0 + sin(theta) noise
+  reflection,            // u_t = fold(u_0 + t V), velocity zero on the faces
+  reflection_published,  // the same process; state and time are read as they are, the output is the velocity
+};
+
+struct VelocityHead {
+  VelocityKind kind;
+  uint32_t dim;
+  uint32_t cosines;  // reflection: features cos(pi k u), k = 1..cosines, of each coordinate
+};
+
+inline constexpr uint32_t velocity_time_features = 11;
+inline constexpr double velocity_pi = 3.14159265358979323846;
+
+SKLAR_VELOCITY_HD uint32_t velocity_state_features(const VelocityHead& head) {
+  return head.kind == VelocityKind::reflection ? head.dim * head.cosines : head.dim;
+}
+SKLAR_VELOCITY_HD uint32_t velocity_inputs(const VelocityHead& head) {
+  return velocity_state_features(head) +
+         (head.kind == VelocityKind::reflection_published ? 1 : velocity_time_features);
+}
+
+// Features of a time. The scale on which a field changes is the logarithm of the noise.
+SKLAR_VELOCITY_HD void velocity_time(const VelocityHead& head, double time, double* out) {
+  if (head.kind == VelocityKind::reflection_published) {
+    out[0] = time;
+    return;
+  }
+  double noise;
+  if (head.kind == VelocityKind::trigonometric) {
+    out[0] = sin(time);
+    out[1] = cos(time);
+    noise = out[0];
+  } else {
+    out[0] = 2 * time;
+    out[1] = exp(-velocity_pi * velocity_pi * time * time);
+    noise = time;
+  }
+  const double level = log(noise + 1e-3) / 3.5;  // -2 to 0 or so
+  out[2] = level + 1;
+  for (int k = 1; k <= 4; ++k) {
+    out[1 + 2 * k] = sin(0.5 * velocity_pi * k * level);
+    out[2 + 2 * k] = cos(0.5 * velocity_pi * k * level);
+  }
+}
+
+// The velocity is this times the network's output (times sin(pi u) for the reflection). It vanishes where the exact
+// field does: at data, as fast as one of a bounded gradient, and at the reference.
+SKLAR_VELOCITY_HD double velocity_scale(const VelocityHead& head, double time) {
+  constexpr double floor = 0.02;  // noise below which the gradient is taken to be bounded
+  if (head.kind == VelocityKind::reflection_published) return 1;
+  if (head.kind == VelocityKind::reflection) return time / sqrt(time * time + floor * floor);
+  const double s = sin(time), c = time >= 0.5 * velocity_pi ? 0 : cos(time);
+  return s * c / sqrt(s * s + floor * floor);
+}
+
+// The same for the forms of the Ornstein-Uhlenbeck family, finite at both ends: velocity = -tan(theta) G.
+// form: 0 gradient, 1 slope_w, 2 slope_alpha, 3 slope_theta
+SKLAR_VELOCITY_HD double velocity_form_scale(int form, double theta) {
+  constexpr double floor = 0.02;
+  const double s = sin(theta), c = theta >= 0.5 * velocity_pi ? 0 : cos(theta);
+  const double r = 1 / sqrt(s * s + floor * floor);
+  if (form == 0) return -c * c * r;
+  if (form == 1) return -0.5 * r;
+  if (form == 2) return -c * r;
+  return s * c * r;
+}
+
+// What the reflection's output is multiplied by, and its derivative; 1 and 0 for the others.
+SKLAR_VELOCITY_HD double velocity_boundary(const VelocityHead& head, double u) {
+  return head.kind == VelocityKind::reflection ? sin(velocity_pi * u) : 1;
+}
+SKLAR_VELOCITY_HD double velocity_boundary_slope(const VelocityHead& head, double u) {
+  return head.kind == VelocityKind::reflection ? velocity_pi * cos(velocity_pi * u) : 0;
+}
+
+// fold(y) = 1 - |(y mod 2) - 1| and the sign of its slope: free flight in [0, 1] with reflecting ends.
+SKLAR_VELOCITY_HD double reflect(double y, double* sign) {
+  const double r = y - 2 * floor(0.5 * y);
+  *sign = r < 1 ? 1 : -1;
+  return 1 - fabs(r - 1);
+}
+
+}  // namespace sklar

@@ -1,0 +1,70 @@
+#include "train/velocity_objective.hpp"
+
+namespace sklar {
+
+template <class T>
+VelocityObjective<T>::VelocityObjective(Backend<T>& backend, Network<T>& network, const VelocityHead& head,
+                                        const TimeLaw& law, std::size_t batch)
+    : backend_(backend),
+      network_(network),
+      head_(head),
+      law_(law),
+      y_(backend.matrix(batch, head.dim + 1)),
+      target_(backend.matrix(batch, head.dim)),
+      x_(backend.matrix(batch, velocity_inputs(head) + 1)),
+      output_(backend.matrix(batch, head.dim)),
+      output_adjoint_(backend.matrix(batch, head.dim)),
+      time_(backend.template buffer<double>(batch)),
+      row_losses_(backend.template buffer<double>(batch)) {
+  if (network.input_columns() != velocity_inputs(head) || network.output_columns() != head.dim)
+    throw Error("SHAPE", "the network does not fit the velocity head");
+}
+
+template <class T>
+void VelocityObjective<T>::draw(MatrixView<const T> data, std::uint64_t seed, const TrainState* state) {
+  VelocityDraw<T> draw;
+  draw.state = state;
+  draw.seed = seed;
+  draw.data = data;
+  draw.head = head_;
+  draw.law = law_;
+  draw.y = y_;
+  draw.target = target_;
+  draw.time = time_.data();
+  backend_.draw_velocity(draw);
+}
+
+template <class T>
+void VelocityObjective<T>::set_batch(const T* y, const T* target, const double* time) {
+  backend_.upload_matrix({y_.data(), y_.rows(), head_.dim, y_.stride()}, y);
+  backend_.upload_matrix(target_, target);
+  backend_.upload(time_.data(), time, y_.rows() * sizeof(double));
+}
+
+template <class T>
+void VelocityObjective<T>::losses(TrainState* state, Pass pass) {
+  backend_.velocity_features(head_, y_, time_.data(), x_);
+  network_.forward(x_, output_, pass);
+  VelocityLoss<T> loss;
+  loss.head = head_;
+  loss.output = output_;
+  loss.y = y_;
+  loss.target = target_;
+  loss.time = time_.data();
+  loss.row_weight = 1 / (static_cast<double>(y_.rows()) * static_cast<double>(head_.dim));
+  loss.output_adjoint = output_adjoint_;
+  loss.row_losses = row_losses_.data();
+  loss.state = state;
+  backend_.velocity_loss(loss);
+}
+
+template <class T>
+void VelocityObjective<T>::differentiate(TrainState* state, T* gradient) {
+  losses(state, Pass::gradient);
+  network_.backward(output_adjoint_, gradient);
+}
+
+template class VelocityObjective<float>;
+template class VelocityObjective<double>;
+
+}  // namespace sklar

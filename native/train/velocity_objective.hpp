@@ -1,0 +1,39 @@
+#pragma once
+
+#include "nn/network.hpp"
+#include "train/objective.hpp"
+
+namespace sklar {
+
+// E|v(x_t, t) - V_t|^2 / d along the paths of a process (docs/mathematics.md, B.2 and C). The law of the times is the
+// weight of the loss: 1/t (reflection) or cot(theta) (trigonometric) make it a bound on the log-likelihood (D.3).
+template <class T>
+class VelocityObjective final : public Objective<T> {
+ public:
+  VelocityObjective(Backend<T>& backend, Network<T>& network, const VelocityHead& head, const TimeLaw& law,
+                    std::size_t batch);
+
+  std::size_t batch() const override { return y_.rows(); }
+  void draw(MatrixView<const T> data, std::uint64_t seed, const TrainState* state) override;
+  // States, velocities and times from the host.
+  void set_batch(const T* y, const T* target, const double* time);
+  void evaluate(TrainState* state) override { losses(state, Pass::value); }
+  void differentiate(TrainState* state, T* gradient) override;
+  double loss(const TrainState& state) const override { return state.squared_error; }
+
+  MatrixView<const T> y() const { return y_; }
+  MatrixView<const T> target() const { return target_; }
+  MatrixView<const T> output() const { return output_; }
+
+ private:
+  void losses(TrainState* state, Pass pass);
+
+  Backend<T>& backend_;
+  Network<T>& network_;
+  VelocityHead head_;
+  TimeLaw law_;
+  Matrix<T> y_, target_, x_, output_, output_adjoint_;
+  Buffer<double> time_, row_losses_;
+};
+
+}  // namespace sklar
