@@ -206,6 +206,51 @@ export interface CdcNativeStep {
   parameters: RealArray;
 }
 
+/** A velocity head and its network; see native/process/velocity.h. */
+export interface VelocityDefinition {
+  kind: 'trigonometric' | 'reflection' | 'reflection-published';
+  dim: number;
+  /** Frequencies of the boundary-exact reflection; else 0. */
+  cosines: number;
+  hiddenDim: number;
+  /** Residual blocks; layers of the published network. */
+  depth: number;
+  activation: 'silu' | 'published';
+  /** L of the guide Sigma = L L^T, dim x dim; null: not guided. */
+  cholesky: Float64Array | null;
+}
+
+/** Density of training times; see TimeLaw of native/backend/backend.hpp. */
+export interface TimeLaw {
+  kind: 'uniform' | 'quartic' | 'logarithmic' | 'log-sine';
+  low: number;
+  high: number;
+}
+
+export interface VelocityNativeTrainOptions extends NativeTrainCall {
+  definition: VelocityDefinition;
+  timeLaw: TimeLaw;
+}
+
+/** One loss and gradient on given rows, noise (rows x dim) and times, for verification. */
+export interface VelocityNativeStepOptions {
+  definition: VelocityDefinition;
+  parameters: RealArray;
+  rows: number;
+  start: Float64Array;
+  noise: Float64Array;
+  times: Float64Array;
+}
+
+export interface VelocityNativeStep {
+  state: RealArray;
+  target: RealArray;
+  /** Of the network. */
+  output: RealArray;
+  loss: number;
+  gradient: RealArray;
+}
+
 export interface NativeAddon {
   devices(): NativeDevices;
 
@@ -270,6 +315,15 @@ export interface NativeAddon {
     onReport?: (report: NativeTrainReport) => void,
   ): NativeJob<NativeTrainResult>;
   cdcTrainingSteps(options: CdcNativeStepsOptions): CdcNativeStep[];
+
+  velocitySlices(definition: VelocityDefinition): ParameterSlice[];
+  /** @param reference the time from which samples start: pi / 2, or tMax of a reflection */
+  velocityField(definition: VelocityDefinition, parameters: RealArray, reference: number): FieldHandle;
+  velocityTrain(
+    options: VelocityNativeTrainOptions,
+    onReport?: (report: NativeTrainReport) => void,
+  ): NativeJob<NativeTrainResult>;
+  velocityStep(options: VelocityNativeStepOptions): VelocityNativeStep;
 }
 
 let loaded: NativeAddon | undefined;

@@ -25,8 +25,10 @@ import {
   resolveThreads,
   toDense,
 } from './copula';
-import { LEAST_SHRINKAGE, normalScoresCorrelation, shrink } from './gaussian';
+import { normalScoresCorrelation } from './gaussian';
+import { chooseGuide, takeRows } from './guide';
 import { type ResolvedCdcOptions } from './options';
+import { addParameters, expectTensor, gatherParameters } from './parameters';
 import { type TrainRun, finiteOrNull, train } from './train';
 
 export const cdcSolvers = ['ab2', 'heun', 'exponential-em', 'published', 'published-noisy'] as const;
@@ -270,10 +272,11 @@ export class CdcCopula extends Copula {
   protected toModelContent(): ModelContent {
     const { network, times, cholesky, correlation, parameters, options, training } = this.#parts;
     const tensors: ModelTensors = new Map();
-    for (const { name, offset, rows, columns } of callNative((addon) => addon.cdcSlices(network))) {
-      const shape = columns === 0 ? [rows] : [rows, columns];
-      tensors.set(name, { shape, data: parameters.subarray(offset, offset + rows * Math.max(columns, 1)) });
-    }
+    addParameters(
+      tensors,
+      callNative((addon) => addon.cdcSlices(network)),
+      parameters,
+    );
     const square = [this.dim, this.dim];
     if (cholesky) tensors.set('guide.cholesky', { shape: square, data: cholesky });
     if (correlation) tensors.set('guide.correlation', { shape: square, data: correlation });
@@ -303,42 +306,6 @@ export class CdcCopula extends Copula {
   }
 }
 
-/** The tensors of a file, gathered into the flat parameter vector that `network` describes. */
-function gatherParameters(network: NetworkShape, tensors: ModelTensors): RealArray {
-  const slices = callNative((addon) => addon.cdcSlices(network));
-  const last = slices.at(-1)!;
-  const double = tensors.get(slices[0]!.name)?.data instanceof Float64Array;
-  const parameters = new (double ? Float64Array : Float32Array)(
-    last.offset + last.rows * Math.max(last.columns, 1),
-  );
-  for (const { name, offset, rows, columns } of slices) {
-    const shape = columns === 0 ? [rows] : [rows, columns];
-    parameters.set(expectTensor(tensors, name, shape), offset);
-  }
-  for (let i = 0; i < parameters.length; i++) {
-    if (!Number.isFinite(parameters[i]!)) {
-      const slice = slices.findLast(({ offset }) => offset <= i)!;
-      throw new SklarError(
-        'ERR_SKLAR_FORMAT',
-        `the tensor "${slice.name}" holds ${parameters[i]} (element ${i - slice.offset})`,
-      );
-    }
-  }
-  return parameters;
-}
-
-function expectTensor(tensors: ModelTensors, name: string, shape: readonly number[]): RealArray {
-  const tensor = tensors.get(name);
-  if (!tensor) throw new SklarError('ERR_SKLAR_FORMAT', `the model file lacks the tensor "${name}"`);
-  if (tensor.shape.length !== shape.length || tensor.shape.some((n, i) => n !== shape[i])) {
-    throw new SklarError(
-      'ERR_SKLAR_FORMAT',
-      `expected shape [${shape.join(', ')}] for the tensor "${name}", got [${tensor.shape.join(', ')}]`,
-    );
-  }
-  return tensor.data;
-}
-
 /** Rebuilds a CDC from what `save` wrote. */
 export function cdcFromFile(document: ModelDocument, tensors: ModelTensors): CdcCopula {
   const parsed = configSchema.safeParse(document.config);
@@ -364,7 +331,10 @@ export function cdcFromFile(document: ModelDocument, tensors: ModelTensors): Cdc
     times: Float64Array.from(times, (t) => t ?? Infinity),
     cholesky: guided ? Float64Array.from(expectTensor(tensors, 'guide.cholesky', square)) : null,
     correlation: optional('guide.correlation'),
-    parameters: gatherParameters(network, tensors),
+    parameters: gatherParameters(
+      callNative((addon) => addon.cdcSlices(network)),
+      tensors,
+    ),
     options,
     training: document.training,
   });
@@ -418,7 +388,10 @@ export function cdcFromPublishedWeights(
   if (times.length !== network.outputDim) {
     throw new SklarError('ERR_SKLAR_SHAPE', `expected ${network.outputDim} times, got ${times.length}`);
   }
-  const parameters = gatherParameters(network, tensors);
+  const parameters = gatherParameters(
+    callNative((addon) => addon.cdcSlices(network)),
+    tensors,
+  );
   let cholesky: Float64Array | null = null;
   let correlation: Float64Array | null = null;
   if (options.correlation) {
@@ -441,57 +414,6 @@ export function cdcFromPublishedWeights(
     }
   }
   return new CdcCopula({ network, times, cholesky, correlation, parameters, options: null, training: null });
-}
-
-function takeRows(u: DenseRows, indices: Uint32Array): DenseRows {
-  const data = new Float64Array(indices.length * u.columns);
-  indices.forEach((row, i) =>
-    data.set(u.data.subarray(row * u.columns, (row + 1) * u.columns), i * u.columns),
-  );
-  return { data, rows: indices.length, columns: u.columns };
-}
-
-/**
- * The guide Sigma = (1 - shrinkage) R + shrinkage I as its factor. Unless given, the shrinkage is the one whose Gaussian
- * copula, estimated from the training rows, scores the validation rows best, at least LEAST_SHRINKAGE: few rows in many
- * dimensions want a good deal.
- */
-async function chooseGuide(
-  correlation: Float64Array,
-  training: DenseRows,
-  validation: DenseRows,
-  given: number | undefined,
-  run: Execution,
-): Promise<{ cholesky: Float64Array; shrinkage: number }> {
-  const dim = training.columns;
-  const factor = (r: Float64Array, shrinkage: number) =>
-    callNative((addon) => addon.cholesky(shrink(r, dim, shrinkage), dim)).factor;
-  let best = given ?? Math.max(LEAST_SHRINKAGE, dim / (10 * training.rows));
-  if (given === undefined && validation.rows > 0) {
-    const estimate = await normalScoresCorrelation(training, run);
-    let bestScore = -Infinity;
-    for (const shrinkage of [LEAST_SHRINKAGE, 1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.3]) {
-      const scores = await gaussianScores(estimate, shrinkage, validation, run);
-      const score = scores ? scores.reduce((sum, value) => sum + value, 0) : -Infinity;
-      if (score > bestScore) {
-        bestScore = score;
-        best = shrinkage;
-      }
-    }
-  }
-  return { cholesky: factor(correlation, best), shrinkage: best };
-
-  async function gaussianScores(r: Float64Array, shrinkage: number, rows: DenseRows, to: Execution) {
-    let l: Float64Array;
-    try {
-      l = factor(r, shrinkage);
-    } catch {
-      return null; // singular to rounding: the next larger shrinkage
-    }
-    return runJob((addon) => addon.gaussianLogPdf(l, rows.data, false, rows.rows, dim, to.threads), {
-      signal: to.signal,
-    });
-  }
 }
 
 /** Trains a CDC on pseudo-observations; see `fitCopula`. */

@@ -21,29 +21,8 @@ export function parseOptions<S extends z.ZodType>(schema: S, value: unknown, wha
 
 const positive = z.int().min(1);
 
-/** Options of `fitCopula` for kind `cdc`, with their defaults. */
-export const cdcOptionsSchema = z.strictObject({
-  /** Whiten by the normal-scores correlation first: the model then learns the difference from a Gaussian copula. */
-  guided: z.boolean().default(true),
-  /**
-   * The guide is (1 - shrinkage) R + shrinkage I; default: what scores the validation rows best as a Gaussian copula
-   * (without validation rows max(1e-5, dim / (10 rows))).
-   */
-  shrinkage: z.number().min(0).max(1).optional(),
-  /** Width of the network. */
-  hidden: positive.max(8192).default(256),
-  /** Residual blocks. */
-  depth: positive.max(64).default(3),
-  /** Activation inside a block; `published` is the ReLU of the published code. */
-  activation: z.enum(['silu', 'published']).default('silu'),
-  /** Noise levels, uniform in w = exp(-2 t), data and reference included. */
-  levels: z.int().min(3).max(1000).default(10),
-  /** Time of the reference level; Infinity (pure noise) leaves no bias in the density. The published value is 3. */
-  referenceTime: z.union([z.number().positive(), z.literal(Infinity)]).default(Infinity),
-  /** `stratified`: the same share of rows at the inner levels in every batch. `published`: independent draws. */
-  levelSampling: z.enum(['stratified', 'published']).default('stratified'),
-  /** Weight of the cross entropy beside the denoising error. */
-  crossEntropyWeight: z.number().positive().max(1e6).default(0.2),
+/** Options of training that all kinds share. */
+const training = {
   steps: positive.max(1e9).default(3000),
   batch: z.int().min(2).max(1_048_576).default(1024),
   learningRate: z.number().positive().max(10).default(1e-3),
@@ -69,7 +48,75 @@ export const cdcOptionsSchema = z.strictObject({
    * stops at once.
    */
   anneal: z.int().min(0).max(1e9).default(500),
+};
+
+/** Options of `fitCopula` for kind `cdc`, with their defaults. */
+export const cdcOptionsSchema = z.strictObject({
+  /** Whiten by the normal-scores correlation first: the model then learns the difference from a Gaussian copula. */
+  guided: z.boolean().default(true),
+  /**
+   * The guide is (1 - shrinkage) R + shrinkage I; default: what scores the validation rows best as a Gaussian copula
+   * (without validation rows max(1e-5, dim / (10 rows))).
+   */
+  shrinkage: z.number().min(0).max(1).optional(),
+  /** Width of the network. */
+  hidden: positive.max(8192).default(256),
+  /** Residual blocks. */
+  depth: positive.max(64).default(3),
+  /** Activation inside a block; `published` is the ReLU of the published code. */
+  activation: z.enum(['silu', 'published']).default('silu'),
+  /** Noise levels, uniform in w = exp(-2 t), data and reference included. */
+  levels: z.int().min(3).max(1000).default(10),
+  /** Time of the reference level; Infinity (pure noise) leaves no bias in the density. The published value is 3. */
+  referenceTime: z.union([z.number().positive(), z.literal(Infinity)]).default(Infinity),
+  /** `stratified`: the same share of rows at the inner levels in every batch. `published`: independent draws. */
+  levelSampling: z.enum(['stratified', 'published']).default('stratified'),
+  /** Weight of the cross entropy beside the denoising error. */
+  crossEntropyWeight: z.number().positive().max(1e6).default(0.2),
+  ...training,
 });
 
 export type CdcOptions = z.input<typeof cdcOptionsSchema>;
 export type ResolvedCdcOptions = z.output<typeof cdcOptionsSchema>;
+
+/** Options of `fitCopula` for kind `flow`, with their defaults. */
+export const flowOptionsSchema = z.strictObject({
+  /** Whiten by the normal-scores correlation first: the model then learns the difference from a Gaussian copula. */
+  guided: z.boolean().default(true),
+  /** As for a CDC. */
+  shrinkage: z.number().min(0).max(1).optional(),
+  hidden: positive.max(8192).default(256),
+  depth: positive.max(64).default(3),
+  activation: z.enum(['silu', 'published']).default('silu'),
+  /** `likelihood`: the loss bounds the log-likelihood; `uniform`: all angles alike, as in flow matching. */
+  weighting: z.enum(['likelihood', 'uniform']).default('likelihood'),
+  /** The least noise sin(theta) that the likelihood weighting looks at. */
+  leastNoise: z.number().min(1e-5).max(0.5).default(0.01),
+  ...training,
+});
+export type FlowOptions = z.input<typeof flowOptionsSchema>;
+export type ResolvedFlowOptions = z.output<typeof flowOptionsSchema>;
+
+/** Options of `fitCopula` for kind `reflection`, with their defaults. */
+export const reflectionOptionsSchema = z.strictObject({
+  hidden: positive.max(8192).default(256),
+  /** Residual blocks; linear layers of the published network. */
+  depth: positive.max(64).default(3),
+  /**
+   * `boundary-exact`: reads cos(pi k u), and its velocity vanishes on the faces of the cube, so that the flow has a
+   * density. `published`: the published network, which reads u and t.
+   */
+  network: z.enum(['boundary-exact', 'published']).default('boundary-exact'),
+  /** Frequencies k = 1..cosines that the boundary-exact network reads. */
+  cosines: positive.max(64).default(8),
+  activation: z.enum(['silu', 'published']).default('silu'),
+  /** Time at which dependence counts as forgotten (exp(-pi^2 t^2)); the published value is 1.5. */
+  tMax: z.number().min(0.1).max(10).default(0.9),
+  /** Law of the times: `likelihood`: density 1/t, the loss bounds the log-likelihood; `published`: t = tMax U^4. */
+  weighting: z.enum(['likelihood', 'published']).default('likelihood'),
+  /** The least time that the likelihood weighting looks at. */
+  leastTime: z.number().min(1e-5).max(0.05).default(0.005),
+  ...training,
+});
+export type ReflectionOptions = z.input<typeof reflectionOptionsSchema>;
+export type ResolvedReflectionOptions = z.output<typeof reflectionOptionsSchema>;

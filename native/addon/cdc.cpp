@@ -63,17 +63,7 @@ Fraction to_fraction(const Job::Progress& progress) {
 // cdcSlices(network: NetworkShape): { name: string; offset: number; rows: number; columns: number }[]
 Napi::Value slices(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const auto list = residual_mlp_slices(to_shape(info[0]));
-    Napi::Array result = Napi::Array::New(info.Env(), list.size());
-    for (std::size_t i = 0; i < list.size(); ++i) {
-      Napi::Object o = Napi::Object::New(info.Env());
-      o.Set("name", list[i].name);
-      o.Set("offset", static_cast<double>(list[i].offset));
-      o.Set("rows", static_cast<double>(list[i].rows));
-      o.Set("columns", static_cast<double>(list[i].columns));
-      result.Set(static_cast<std::uint32_t>(i), o);
-    }
-    return result;
+    return to_array(info.Env(), residual_mlp_slices(to_shape(info[0])));
   });
 }
 

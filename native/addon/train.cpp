@@ -60,6 +60,19 @@ std::unique_ptr<TrainSnapshot<float>> to_snapshot(const Napi::Value& value) {
 
 }  // namespace
 
+Napi::Value to_array(Napi::Env env, const std::vector<ParameterSlice>& slices) {
+  Napi::Array result = Napi::Array::New(env, slices.size());
+  for (std::size_t i = 0; i < slices.size(); ++i) {
+    Napi::Object o = Napi::Object::New(env);
+    o.Set("name", slices[i].name);
+    o.Set("offset", static_cast<double>(slices[i].offset));
+    o.Set("rows", static_cast<double>(slices[i].rows));
+    o.Set("columns", static_cast<double>(slices[i].columns));
+    result.Set(static_cast<std::uint32_t>(i), o);
+  }
+  return result;
+}
+
 std::size_t TrainCall::validation_batch() const {
   return std::min(std::max<std::size_t>(batch, 8), validation_rows * options.validation_draws);
 }

@@ -17,6 +17,9 @@ struct TrainCall {
   std::size_t validation_batch() const;
 };
 
+// { name: string; offset: number; rows: number; columns: number }[]
+Napi::Value to_array(Napi::Env env, const std::vector<ParameterSlice>& slices);
+
 AdamOptions to_adam(const Napi::Object& o);
 TrainCall to_train_call(const Napi::Object& o, std::size_t dim);
 

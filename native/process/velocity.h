@@ -99,4 +99,18 @@ SKLAR_VELOCITY_HD double reflect(double y, double* sign) {
   return 1 - fabs(r - 1);
 }
 
+// One coordinate of a path: the state at `time` and its velocity, from the start and the noise.
+template <class T>
+SKLAR_VELOCITY_HD void velocity_path(const VelocityHead& head, double time, T start, T noise, T* state, T* velocity) {
+  if (head.kind == VelocityKind::trigonometric) {
+    const T c = static_cast<T>(cos(time)), s = static_cast<T>(sin(time));
+    *state = c * start + s * noise;
+    *velocity = c * noise - s * start;
+    return;
+  }
+  double sign;
+  *state = static_cast<T>(reflect(static_cast<double>(start) + time * static_cast<double>(noise), &sign));
+  *velocity = static_cast<T>(sign) * noise;
+}
+
 }  // namespace sklar

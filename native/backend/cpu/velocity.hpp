@@ -30,8 +30,8 @@ void draw_velocity(const VelocityDraw<T>& b, std::size_t begin, std::size_t end)
   const std::size_t batch = b.y.rows, d = b.head.dim, n = b.data.rows;
   const std::uint64_t step = b.state->step, first = step * batch;
   const PhiloxKey key = philox_key(b.seed);
-  const bool circle = b.head.kind == VelocityKind::trigonometric;
-  const std::uint32_t time_tag = circle ? kTagTrainTime : kTagReflectionTime;
+  const std::uint32_t time_tag =
+      b.head.kind == VelocityKind::trigonometric ? kTagTrainTime : kTagReflectionTime;
   std::uint64_t epoch = (first + begin) / n;
   ShuffleKey order = shuffle_key(b.seed, epoch);
   for (std::size_t i = begin; i < end; ++i) {
@@ -42,21 +42,7 @@ void draw_velocity(const VelocityDraw<T>& b, std::size_t begin, std::size_t end)
     const double time = b.time[i] = draw_time(b.law, (static_cast<double>(i) + u) / static_cast<double>(batch));
     T* y = b.y.row(i);
     T* target = b.target.row(i);  // holds the noise
-    if (circle) {
-      const T c = static_cast<T>(std::cos(time)), s = static_cast<T>(std::sin(time));
-      for (std::size_t j = 0; j < d; ++j) {
-        const T noise = target[j];
-        y[j] = c * from[j] + s * noise;
-        target[j] = c * noise - s * from[j];
-      }
-    } else {
-      for (std::size_t j = 0; j < d; ++j) {
-        double sign;
-        const double at = static_cast<double>(from[j]) + time * static_cast<double>(target[j]);
-        y[j] = static_cast<T>(reflect(at, &sign));
-        target[j] *= static_cast<T>(sign);
-      }
-    }
+    for (std::size_t j = 0; j < d; ++j) velocity_path(b.head, time, from[j], target[j], &y[j], &target[j]);
     y[d] = 1;
   }
 }

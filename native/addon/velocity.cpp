@@ -1,0 +1,203 @@
+#include "model/velocity.hpp"
+
+#include <cmath>
+#include <utility>
+
+#include "addon/convert.hpp"
+#include "addon/field_handle.hpp"
+#include "addon/job.hpp"
+#include "addon/register.hpp"
+#include "addon/train.hpp"
+#include "model/gaussian.hpp"
+#include "train/velocity_objective.hpp"
+
+namespace sklar::addon {
+namespace {
+
+VelocityDefinition to_definition(const Napi::Object& o) {
+  VelocityDefinition d;
+  const std::string kind = to_string(field(o, "kind"), "kind");
+  if (kind == "trigonometric")
+    d.kind = VelocityKind::trigonometric;
+  else if (kind == "reflection")
+    d.kind = VelocityKind::reflection;
+  else if (kind == "reflection-published")
+    d.kind = VelocityKind::reflection_published;
+  else
+    throw Error("VALUE", "unknown kind of velocity head \"" + kind + "\"");
+  d.dim = to_size(field(o, "dim"), "dim");
+  d.cosines = to_size(field(o, "cosines"), "cosines");
+  d.hidden = to_size(field(o, "hiddenDim"), "hiddenDim");
+  d.depth = to_size(field(o, "depth"), "depth");
+  d.activation = to_string(field(o, "activation"), "activation") == "published" ? Activation::published
+                                                                                : Activation::silu;
+  d.cholesky = to_vector_or_empty<double>(field(o, "cholesky"), "cholesky", product(d.dim, d.dim));
+  for (const std::size_t n : {d.dim, d.hidden, d.depth})
+    if (n < 1 || n > 65536) throw Error("VALUE", "velocity head: every size must lie between 1 and 65536");
+  if ((d.cosines > 0) != (d.kind == VelocityKind::reflection) || d.cosines > 1024)
+    throw Error("VALUE", "velocity head: cosines belong to the reflection, between 1 and 1024");
+  if (d.kind != VelocityKind::trigonometric && !d.cholesky.empty())
+    throw Error("VALUE", "velocity head: only the trigonometric path has a guide");
+  return d;
+}
+
+std::size_t parameter_count(const VelocityDefinition& d) {
+  const auto last = d.slices().back();
+  return last.offset + Network<float>::slice_size(last);
+}
+
+// velocitySlices(definition: VelocityDefinition): ParameterSlice[]
+Napi::Value slices(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return to_array(info.Env(), to_definition(info[0].As<Napi::Object>()).slices());
+  });
+}
+
+// velocityField(definition: VelocityDefinition, parameters: RealArray, reference: number): FieldHandle
+Napi::Value create(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const VelocityDefinition d = to_definition(info[0].As<Napi::Object>());
+    FieldSource source;
+    source.process = d.kind == VelocityKind::trigonometric ? Process::ou : Process::reflection;
+    source.dim = d.dim;
+    source.reference = to_double(info[2], "reference");
+    source.cholesky = d.cholesky;
+    const auto take = [&]<class T>(std::function<std::unique_ptr<Field<T>>(Backend<T>&)>& make) {
+      const auto parameters = std::make_shared<const std::vector<T>>(
+          to_vector<T>(info[1], "parameters", parameter_count(d)));
+      make = [d, parameters](Backend<T>& backend) {
+        return std::make_unique<VelocityField<T>>(backend, d, *parameters);
+      };
+    };
+    if (is_array_of<double>(info[1]))
+      take(source.in_double);
+    else
+      take(source.in_float);
+    return to_external(info.Env(), std::make_shared<const FieldSource>(std::move(source)));
+  });
+}
+
+TimeLaw to_law(const Napi::Value& value) {
+  if (!value.IsObject()) throw Error("VALUE", "expected an object for timeLaw");
+  const auto o = value.As<Napi::Object>();
+  const std::string kind = to_string(field(o, "kind"), "timeLaw.kind");
+  TimeLaw law{TimeLaw::Kind::uniform, to_double(field(o, "low"), "timeLaw.low"),
+              to_double(field(o, "high"), "timeLaw.high")};
+  if (kind == "quartic")
+    law.kind = TimeLaw::Kind::quartic;
+  else if (kind == "logarithmic")
+    law.kind = TimeLaw::Kind::logarithmic;
+  else if (kind == "log-sine")
+    law.kind = TimeLaw::Kind::log_sine;
+  else if (kind != "uniform")
+    throw Error("VALUE", "unknown law of times \"" + kind + "\"");
+  const bool logarithmic = kind == "logarithmic" || kind == "log-sine";
+  if (!(law.low >= 0 && law.high > law.low && std::isfinite(law.high)) || (logarithmic && !(law.low > 0)))
+    throw Error("VALUE", "law of times: expected 0 <= low < high (0 < low for a logarithmic one)");
+  return law;
+}
+
+struct TrainInput {
+  VelocityDefinition definition;
+  TimeLaw law;
+  TrainCall call;
+};
+
+Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Progress& progress) {
+  const TrainCall& call = in.call;
+  const auto backend = make_cpu_backend<float>(call.threads);
+  backend->watch(&cancel);
+  const VelocityDefinition& definition = in.definition;
+  const std::size_t d = definition.dim;
+  // rows in the network's coordinates: whitened for the trigonometric path, as they are for the reflection
+  const auto prepared = [&](const std::vector<double>& u, std::size_t rows) {
+    check_rows(u.data(), false, rows, d);
+    Matrix<float> y = backend->matrix(std::max<std::size_t>(rows, 1), d + 1);
+    if (rows == 0) return y;
+    if (definition.kind == VelocityKind::trigonometric) {
+      backend->whiten(y.first(rows), u.data(), false,
+                      definition.cholesky.empty() ? nullptr : definition.cholesky.data(), nullptr);
+    } else {
+      backend->upload_matrix({y.data(), rows, d, y.stride()}, std::vector<float>(u.begin(), u.end()).data());
+    }
+    return y;
+  };
+  const Matrix<float> training = prepared(call.training, call.rows),
+                      validation = prepared(call.validation, call.validation_rows);
+  const auto network = make_velocity_network<float>(*backend, definition);
+  VelocityObjective<float> objective(*backend, *network, definition.head(), in.law, call.batch);
+  std::unique_ptr<VelocityObjective<float>> look;
+  if (call.validation_rows)
+    look = std::make_unique<VelocityObjective<float>>(*backend, *network, definition.head(), in.law,
+                                                      call.validation_batch());
+  const bool published = definition.kind == VelocityKind::reflection_published;
+  Trainer<float> trainer(*backend, *network, objective, look.get(), call.options,
+                         initial_parameters<float>(network->slices(), call.options.seed, !published));
+  trainer.set_data({training.data(), call.rows, d, training.stride()},
+                   {validation.data(), call.validation_rows, d, validation.stride()});
+  return run_training(trainer, call, cancel, progress);
+}
+
+// velocityTrain(options: VelocityNativeTrainOptions, onReport?): NativeJob<NativeTrainResult>
+Napi::Value start_training(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto o = info[0].As<Napi::Object>();
+    TrainInput in;
+    in.definition = to_definition(field(o, "definition").As<Napi::Object>());
+    in.law = to_law(field(o, "timeLaw"));
+    in.call = to_train_call(o, in.definition.dim);
+    return Job::start(info.Env(), info[1],
+                      [in = std::move(in)](const CancelFlag& cancel, const Job::Progress& progress) {
+                        return train(in, cancel, progress);
+                      });
+  });
+}
+
+template <class T>
+Napi::Value one_step(Napi::Env env, const Napi::Object& o) {
+  const VelocityDefinition definition = to_definition(field(o, "definition").As<Napi::Object>());
+  const std::size_t d = definition.dim, rows = to_size(field(o, "rows"), "rows");
+  const auto start = to_vector<double>(field(o, "start"), "start", product(rows, d));
+  const auto noise = to_vector<double>(field(o, "noise"), "noise", product(rows, d));
+  const auto time = to_vector<double>(field(o, "times"), "times", rows);
+  std::vector<T> state(rows * d), target(rows * d);
+  for (std::size_t i = 0; i < rows * d; ++i)
+    velocity_path(definition.head(), time[i / d], static_cast<T>(start[i]), static_cast<T>(noise[i]), &state[i],
+                  &target[i]);
+  const auto backend = make_cpu_backend<T>(1);
+  const auto network = make_velocity_network<T>(*backend, definition);
+  VelocityObjective<T> objective(*backend, *network, definition.head(), {}, rows);
+  Trainer<T> trainer(*backend, *network, objective, nullptr, {},
+                     to_vector<T>(field(o, "parameters"), "parameters", network->parameter_count()));
+  objective.set_batch(state.data(), target.data(), time.data());
+  trainer.differentiate();
+  std::vector<T> output(rows * d);
+  backend->download_matrix(output.data(), objective.output());
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("state", to_array(env, state));
+  result.Set("target", to_array(env, target));
+  result.Set("output", to_array(env, output));
+  result.Set("loss", trainer.state().squared_error);
+  result.Set("gradient", to_array(env, trainer.gradient()));
+  return result;
+}
+
+// velocityStep(options: VelocityNativeStepOptions): VelocityNativeStep
+Napi::Value step(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto o = info[0].As<Napi::Object>();
+    return is_array_of<double>(field(o, "parameters")) ? one_step<double>(info.Env(), o)
+                                                       : one_step<float>(info.Env(), o);
+  });
+}
+
+}  // namespace
+
+void register_velocity(Napi::Env env, Napi::Object exports) {
+  exports.Set("velocitySlices", Napi::Function::New(env, slices));
+  exports.Set("velocityField", Napi::Function::New(env, create));
+  exports.Set("velocityTrain", Napi::Function::New(env, start_training));
+  exports.Set("velocityStep", Napi::Function::New(env, step));
+}
+
+}  // namespace sklar::addon
