@@ -50,6 +50,8 @@ enum PhiloxTag : uint32_t {
   kTagShuffle = 6,
   kTagInitialParameters = 7,
   kTagTraceProbe = 16,
+  kTagBoundTime = 17,
+  kTagBoundNoise = 18,
 };
 
 struct PhiloxKey {
