@@ -210,8 +210,8 @@ export interface CdcNativeStep {
 export interface VelocityDefinition {
   kind: 'trigonometric' | 'reflection' | 'reflection-published';
   dim: number;
-  /** Frequencies of the boundary-exact reflection; else 0. */
-  cosines: number;
+  /** Features that the network reads of each coordinate; see VelocityHead. */
+  frequencies: number;
   hiddenDim: number;
   /** Residual blocks; layers of the published network. */
   depth: number;

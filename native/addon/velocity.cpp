@@ -26,7 +26,7 @@ VelocityDefinition to_definition(const Napi::Object& o) {
   else
     throw Error("VALUE", "unknown kind of velocity head \"" + kind + "\"");
   d.dim = to_size(field(o, "dim"), "dim");
-  d.cosines = to_size(field(o, "cosines"), "cosines");
+  d.frequencies = to_size(field(o, "frequencies"), "frequencies");
   d.hidden = to_size(field(o, "hiddenDim"), "hiddenDim");
   d.depth = to_size(field(o, "depth"), "depth");
   d.activation = to_string(field(o, "activation"), "activation") == "published" ? Activation::published
@@ -34,8 +34,9 @@ VelocityDefinition to_definition(const Napi::Object& o) {
   d.cholesky = to_vector_or_empty<double>(field(o, "cholesky"), "cholesky", product(d.dim, d.dim));
   for (const std::size_t n : {d.dim, d.hidden, d.depth})
     if (n < 1 || n > 65536) throw Error("VALUE", "velocity head: every size must lie between 1 and 65536");
-  if ((d.cosines > 0) != (d.kind == VelocityKind::reflection) || d.cosines > 1024)
-    throw Error("VALUE", "velocity head: cosines belong to the reflection, between 1 and 1024");
+  if (d.frequencies > 64 || (d.kind == VelocityKind::reflection && d.frequencies == 0) ||
+      (d.kind == VelocityKind::reflection_published && d.frequencies > 0))
+    throw Error("VALUE", "velocity head: frequencies must lie between 1 and 64; the published network has none");
   if (d.kind != VelocityKind::trigonometric && !d.cholesky.empty())
     throw Error("VALUE", "velocity head: only the trigonometric path has a guide");
   return d;

@@ -13,14 +13,14 @@ namespace sklar {
 struct VelocityDefinition {
   VelocityKind kind;
   std::size_t dim = 0;
-  std::size_t cosines = 0;  // see VelocityHead
+  std::size_t frequencies = 0;  // see VelocityHead
   std::size_t hidden = 0;
   std::size_t depth = 0;  // residual blocks; layers of the published reflection network
   Activation activation = Activation::silu;
   std::vector<double> cholesky;  // dim x dim, of the guide; empty: not guided. Trigonometric only
 
   VelocityHead head() const {
-    return {kind, static_cast<std::uint32_t>(dim), static_cast<std::uint32_t>(cosines)};
+    return {kind, static_cast<std::uint32_t>(dim), static_cast<std::uint32_t>(frequencies)};
   }
   std::vector<ParameterSlice> slices() const;
 };

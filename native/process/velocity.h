@@ -15,6 +15,9 @@
 
 namespace sklar {
 
+inline constexpr uint32_t velocity_time_features = 11;
+inline constexpr double velocity_pi = 3.14159265358979323846;
+
 enum class VelocityKind : int32_t {
   trigonometric,         // z_theta = cos(theta) z_0 + sin(theta) noise
   reflection,            // u_t = fold(u_0 + t V), velocity zero on the faces
@@ -24,14 +27,62 @@ enum class VelocityKind : int32_t {
 struct VelocityHead {
   VelocityKind kind;
   uint32_t dim;
-  uint32_t cosines;  // reflection: features cos(pi k u), k = 1..cosines, of each coordinate
+  // Features of each coordinate that the network reads. reflection: cos(pi k u), k = 1..frequencies; trigonometric: the
+  // coordinate itself, then cos and sin of 2^(k-1) y; published: the coordinate itself
+  uint32_t frequencies;
 };
 
-inline constexpr uint32_t velocity_time_features = 11;
-inline constexpr double velocity_pi = 3.14159265358979323846;
-
+// Of one coordinate.
+SKLAR_VELOCITY_HD uint32_t velocity_lift_size(const VelocityHead& head) {
+  return head.kind == VelocityKind::reflection ? head.frequencies : 1 + 2 * head.frequencies;
+}
+// out[k * stride], k below velocity_lift_size
+template <class T>
+SKLAR_VELOCITY_HD void velocity_lift(const VelocityHead& head, double y, T* out, size_t stride) {
+  if (head.kind == VelocityKind::reflection) {
+    const double c = cos(velocity_pi * y);
+    double before = 1, now = c;
+    for (uint32_t k = 0; k < head.frequencies; ++k) {
+      out[k * stride] = static_cast<T>(now);
+      const double next = 2 * c * now - before;
+      before = now;
+      now = next;
+    }
+    return;
+  }
+  out[0] = static_cast<T>(y);
+  double c = cos(y), s = sin(y);
+  for (uint32_t k = 0; k < head.frequencies; ++k) {
+    out[(1 + 2 * k) * stride] = static_cast<T>(c);
+    out[(2 + 2 * k) * stride] = static_cast<T>(s);
+    s = 2 * s * c;
+    c = 2 * c * c - 1;
+  }
+}
+// sum over k of adjoint[k * stride] d out_k / dy
+template <class T>
+SKLAR_VELOCITY_HD double velocity_lift_slope(const VelocityHead& head, double y, const T* adjoint, size_t stride) {
+  double sum = 0;
+  if (head.kind == VelocityKind::reflection) {
+    for (uint32_t k = 0; k < head.frequencies; ++k) {
+      const double frequency = velocity_pi * (k + 1);
+      sum -= static_cast<double>(adjoint[k * stride]) * frequency * sin(frequency * y);
+    }
+    return sum;
+  }
+  sum = static_cast<double>(adjoint[0]);
+  double c = cos(y), s = sin(y), frequency = 1;
+  for (uint32_t k = 0; k < head.frequencies; ++k) {
+    sum += frequency * (c * static_cast<double>(adjoint[(2 + 2 * k) * stride]) -
+                        s * static_cast<double>(adjoint[(1 + 2 * k) * stride]));
+    s = 2 * s * c;
+    c = 2 * c * c - 1;
+    frequency *= 2;
+  }
+  return sum;
+}
 SKLAR_VELOCITY_HD uint32_t velocity_state_features(const VelocityHead& head) {
-  return head.kind == VelocityKind::reflection ? head.dim * head.cosines : head.dim;
+  return head.dim * velocity_lift_size(head);
 }
 SKLAR_VELOCITY_HD uint32_t velocity_inputs(const VelocityHead& head) {
   return velocity_state_features(head) +

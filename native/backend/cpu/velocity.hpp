@@ -55,20 +55,7 @@ void velocity_features(const VelocityHead& head, MatrixView<const T> y, const do
   for (std::size_t i = begin; i < end; ++i) {
     const T* from = y.row(i);
     T* to = x.row(i);
-    if (head.kind == VelocityKind::reflection) {
-      for (std::size_t j = 0; j < d; ++j) {
-        const double c = std::cos(velocity_pi * static_cast<double>(from[j]));
-        double before = 1, now = c;
-        for (std::size_t k = 0; k < head.cosines; ++k) {
-          to[k * d + j] = static_cast<T>(now);
-          const double next = 2 * c * now - before;
-          before = now;
-          now = next;
-        }
-      }
-    } else {
-      std::copy(from, from + d, to);
-    }
+    for (std::size_t j = 0; j < d; ++j) velocity_lift(head, static_cast<double>(from[j]), to + j, d);
     if (i == begin || time[i] != time[i - 1]) velocity_time(head, time[i], features);
     for (std::size_t k = states; k < inputs; ++k) to[k] = static_cast<T>(features[k - states]);
     to[inputs] = 1;
@@ -123,15 +110,8 @@ void velocity_trace(const VelocityForm& f, MatrixView<const T> y, const double* 
     double total = 0;
     for (std::size_t j = probe.direction ? 0 : probe.column; j < (probe.direction ? d : probe.column + 1); ++j) {
       const double xi = probe(i, j), u = static_cast<double>(y.row(i)[j]);
-      double slope = 0;  // of the adjoint's features along xi
-      if (f.head.kind == VelocityKind::reflection) {
-        for (std::size_t k = 0; k < f.head.cosines; ++k) {
-          const double frequency = velocity_pi * static_cast<double>(k + 1);
-          slope -= static_cast<double>(x_adjoint.row(i)[k * d + j]) * frequency * std::sin(frequency * u);
-        }
-      } else {
-        slope = static_cast<double>(x_adjoint.row(i)[j]);
-      }
+      // of the adjoint's features along xi
+      const double slope = velocity_lift_slope(f.head, u, x_adjoint.row(i) + j, d);
       total += xi * (slope + xi * velocity_boundary_slope(f.head, u) * static_cast<double>(n.row(i)[j]));
     }
     sum[i * sum_stride] += f.scale(time[i]) * total;
