@@ -219,11 +219,6 @@ class Backend : public Memory {
   virtual void velocity_features(const VelocityHead& head, MatrixView<const T> y, const double* time,
                                  MatrixView<T> x) = 0;
   virtual void velocity_loss(const VelocityLoss<T>& loss) = 0;
-  // From starts along the paths of a process: states (and a column of ones) at times; noise becomes the velocity
-  virtual void travel(VelocityKind kind, MatrixView<const T> start, const double* time, MatrixView<T> state,
-                      MatrixView<T> noise) = 0;
-  // gain[i] = 2 <v, target> - |v|^2 of each row
-  virtual void path_gain(MatrixView<const T> v, MatrixView<const T> target, double* gain) = 0;
   // out = the field, from the network's output n
   virtual void velocity_output(const VelocityForm& form, MatrixView<const T> y, const double* time,
                                MatrixView<const T> n, MatrixView<T> out) = 0;

@@ -50,8 +50,6 @@ enum PhiloxTag : uint32_t {
   kTagShuffle = 6,
   kTagInitialParameters = 7,
   kTagTraceProbe = 16,
-  kTagBoundTime = 17,
-  kTagBoundNoise = 18,
 };
 
 struct PhiloxKey {

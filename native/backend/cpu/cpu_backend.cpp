@@ -154,32 +154,6 @@ class CpuBackend final : public Backend<T> {
     loss.state->cross_entropy = 0;
   }
 
-  void travel(VelocityKind kind, MatrixView<const T> start, const double* time, MatrixView<T> state,
-              MatrixView<T> noise) override {
-    const std::size_t d = start.columns;
-    const VelocityHead head{kind, static_cast<std::uint32_t>(d), 0};
-    rows(start.rows, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t i = begin; i < end; ++i) {
-        for (std::size_t j = 0; j < d; ++j)
-          velocity_path(head, time[i], start.row(i)[j], noise.row(i)[j], &state.row(i)[j], &noise.row(i)[j]);
-        state.row(i)[d] = 1;
-      }
-    });
-  }
-
-  void path_gain(MatrixView<const T> v, MatrixView<const T> target, double* gain) override {
-    rows(v.rows, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t i = begin; i < end; ++i) {
-        double sum = 0;
-        for (std::size_t j = 0; j < v.columns; ++j) {
-          const auto x = static_cast<double>(v.row(i)[j]);
-          sum += x * (2 * static_cast<double>(target.row(i)[j]) - x);
-        }
-        gain[i] = sum;
-      }
-    });
-  }
-
   void velocity_output(const VelocityForm& form, MatrixView<const T> y, const double* time,
                        MatrixView<const T> n, MatrixView<T> out) override {
     rows(y.rows, [&](std::size_t begin, std::size_t end) {
