@@ -49,6 +49,12 @@ enum PhiloxTag : uint32_t {
   kTagReflectionTime = 5,
   kTagShuffle = 6,
   kTagInitialParameters = 7,
+  kTagSmcMove = 24,
+  kTagSmcAccept = 25,
+  kTagSmcResample = 26,
+  kTagNormaliserReference = 27,
+  kTagConditionalFixed = 28,
+  kTagConditionalStep = 29,
 };
 
 struct PhiloxKey {
