@@ -16,8 +16,7 @@ constexpr double smallest_share = 1e-3;  // of the way between two levels
 constexpr std::uint64_t order_epoch = (std::uint64_t{1} << 48) - 1;
 
 double uniform(std::uint64_t seed, std::uint64_t row, std::uint64_t step, std::uint32_t tag) {
-  return static_cast<double>(
-      philox_uniform(philox(philox_counter(row, 0, step, tag), philox_key(seed)).x));
+  return static_cast<double>(philox_uniform(philox(philox_counter(row, 0, step, tag), philox_key(seed)).x));
 }
 
 // Indices of `count` systematic draws from weights (any scale).
@@ -30,8 +29,7 @@ void systematic(const double* weights, std::size_t size, std::size_t count, doub
   for (std::size_t i = 0; i < size && taken < count; ++i) {
     sum += weights[i];
     // the last particle with weight takes what rounding leaves over
-    while (taken < count &&
-           (static_cast<double>(taken) + offset) / static_cast<double>(count) * total < sum)
+    while (taken < count && (static_cast<double>(taken) + offset) / static_cast<double>(count) * total < sum)
       take(taken++, i);
   }
   std::size_t heaviest = 0;
@@ -71,7 +69,8 @@ class Walkers {
     path_.evaluate(y_, level, 0, above.data(), below.data(), {});
     for (std::size_t i = 0; i < y_.rows; ++i)
       if (!std::isfinite(above[i]) || !std::isfinite(below[i]))
-        throw Error("DIVERGED", "the density left the finite numbers at noise level " + std::to_string(level));
+        throw Error("DIVERGED",
+                    "the density left the finite numbers at noise level " + std::to_string(level));
   }
 
   // The gradient of the bridge, before the first sweep on it.
@@ -173,7 +172,10 @@ class Walkers {
 class Weights {
  public:
   Weights(std::size_t islands, std::size_t particles, std::uint64_t seed)
-      : islands_(islands), particles_(particles), seed_(seed), log_(islands * particles, 0.0),
+      : islands_(islands),
+        particles_(particles),
+        seed_(seed),
+        log_(islands * particles, 0.0),
         log_z_(islands, 0.0) {}
 
   // Mean over populations of the share of effective particles after adding `way` (below - above).
@@ -216,10 +218,9 @@ class Weights {
       const std::size_t begin = m * particles_;
       const double top = *std::max_element(&log_[begin], &log_[begin] + particles_);
       for (std::size_t i = 0; i < particles_; ++i) w[i] = std::exp(log_[begin + i] - top);
-      systematic(w.data(), particles_, particles_, uniform(seed_, m, round_, kTagSmcResample),
-                 [&](std::size_t to, std::size_t i) {
-                   from[begin + to] = static_cast<std::uint32_t>(begin + i);
-                 });
+      systematic(
+          w.data(), particles_, particles_, uniform(seed_, m, round_, kTagSmcResample),
+          [&](std::size_t to, std::size_t i) { from[begin + to] = static_cast<std::uint32_t>(begin + i); });
     }
     std::fill(log_.begin(), log_.end(), 0.0);
     even_ = true;
@@ -277,10 +278,9 @@ std::vector<std::uint32_t> draw_weighted(const std::vector<double>& weights, std
                                          std::uint64_t seed) {
   std::vector<std::uint32_t> drawn(rows);
   const ShuffleKey key = shuffle_key(seed, order_epoch);
-  systematic(weights.data(), weights.size(), rows, uniform(seed, 0, order_epoch, kTagSmcResample),
-             [&](std::size_t to, std::size_t i) {
-               drawn[shuffled(to, rows, key)] = static_cast<std::uint32_t>(i);
-             });
+  systematic(
+      weights.data(), weights.size(), rows, uniform(seed, 0, order_epoch, kTagSmcResample),
+      [&](std::size_t to, std::size_t i) { drawn[shuffled(to, rows, key)] = static_cast<std::uint32_t>(i); });
   return drawn;
 }
 

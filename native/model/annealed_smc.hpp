@@ -7,29 +7,30 @@
 #include "model/gaussian.hpp"
 #include "model/level_path.hpp"
 
-// Annealed sequential Monte Carlo along the noise levels (docs/mathematics.md, D.4 and F.3): particles start exactly at
-// the reference N(0, I), are weighted from level to level, resampled when their weights grow uneven, and moved by
-// pCN-MALA steps that leave the current density alone. The product of the mean weights is an unbiased estimate of the
-// integral Z of exp(F_0) N(0, I).
+// Annealed sequential Monte Carlo along the noise levels (docs/mathematics.md, D.4 and F.3): particles start
+// exactly at the reference N(0, I), are weighted from level to level, resampled when their weights grow
+// uneven, and moved by pCN-MALA steps that leave the current density alone. The product of the mean weights
+// is an unbiased estimate of the integral Z of exp(F_0) N(0, I).
 namespace sklar {
 
 struct SmcOptions {
-  std::size_t particles = 0;     // of one population
-  std::size_t islands = 0;       // independent populations; their spread is the standard error
-  std::size_t moves = 0;         // after every reweighting
-  std::size_t final_moves = 0;   // at the data, after all weights have been made equal
-  double least_share = 0;        // of effective particles: below it, resample, and bridge the levels in smaller steps
+  std::size_t particles = 0;    // of one population
+  std::size_t islands = 0;      // independent populations; their spread is the standard error
+  std::size_t moves = 0;        // after every reweighting
+  std::size_t final_moves = 0;  // at the data, after all weights have been made equal
+  double least_share =
+      0;  // of effective particles: below it, resample, and bridge the levels in smaller steps
   double target_acceptance = 0;  // of the moves; their size is adapted towards it
   std::uint64_t seed = 0;
 };
 
 // One reweighting and the moves after it.
 struct SmcStage {
-  std::size_t level = 0;     // towards this one from the level above
-  double share = 0;          // that has been walked of the way
-  double effective = 0;      // share of effective particles after the reweighting, mean of the populations
-  double acceptance = 0;     // of the moves after it
-  double step = 0;           // b of the last of them
+  std::size_t level = 0;  // towards this one from the level above
+  double share = 0;       // that has been walked of the way
+  double effective = 0;   // share of effective particles after the reweighting, mean of the populations
+  double acceptance = 0;  // of the moves after it
+  double step = 0;        // b of the last of them
 };
 
 template <class T>
@@ -52,8 +53,8 @@ template <class T>
 SmcResult<T> annealed_smc(Backend<T>& backend, LevelPath<T>& path, const SmcOptions& options,
                           const CancelFlag& cancel, const Fraction& progress);
 
-// pCN-MALA moves at level 0 from given rows (with a column of ones), in place; returns the mean acceptance of the second
-// half of the moves, whose size was adapted before. `moves` at least 1.
+// pCN-MALA moves at level 0 from given rows (with a column of ones), in place; returns the mean acceptance of
+// the second half of the moves, whose size was adapted before. `moves` at least 1.
 template <class T>
 double move_at_data(Backend<T>& backend, LevelPath<T>& path, MatrixView<T> rows, std::size_t moves,
                     double target_acceptance, std::uint64_t seed, const CancelFlag& cancel,

@@ -12,7 +12,8 @@ Condition::Condition(const std::vector<double>& l, std::size_t d, const std::vec
                      const std::vector<double>& a)
     : fixed(columns.size()), values(a) {
   if (fixed == 0 || fixed >= d || a.size() != fixed)
-    throw Error("SHAPE", "expected 1 to " + std::to_string(d - 1) + " fixed columns, got " + std::to_string(fixed));
+    throw Error("SHAPE",
+                "expected 1 to " + std::to_string(d - 1) + " fixed columns, got " + std::to_string(fixed));
   std::vector<bool> in(d, false);
   for (std::size_t column : columns) {
     if (column >= d || in[column])
@@ -130,7 +131,8 @@ ConditionalSample conditional_smc(Backend<T>& backend, LevelPath<T>& path, const
 template <class T>
 ConditionalSample conditional_replacement(Backend<T>& backend, LevelPath<T>& path, const OuLevels& levels,
                                           const Condition& condition, const ReplacementOptions& options,
-                                          std::size_t rows, const CancelFlag& cancel, const Fraction& progress) {
+                                          std::size_t rows, const CancelFlag& cancel,
+                                          const Fraction& progress) {
   const std::size_t d = condition.dim(), fixed = condition.fixed, last = levels.last();
   AffinePath<T> rotated(backend, path, condition.rotation, std::vector<double>(d, 0.0), d);
   Matrix<T> state = matrix_with_ones(backend, rows, d), g = backend.matrix(rows, d),
@@ -159,7 +161,8 @@ ConditionalSample conditional_replacement(Backend<T>& backend, LevelPath<T>& pat
       overwrite.b = levels.alpha[level];
       overwrite.g = target;
       backend.advance(overwrite);
-      // The field vanishes at pure noise, its slope dz/dw = G / (2 w) does not: that step follows the next level's.
+      // The field vanishes at pure noise, its slope dz/dw = G / (2 w) does not: that step follows the next
+      // level's.
       const bool from_noise = std::isinf(levels.time[level]);
       const double scale = level == last && !from_noise ? levels.w[last] / levels.w[last - 1] : 1;
       rotated.evaluate(state, std::min(level, last - 1), 1, above.data(), below.data(), g);
@@ -181,7 +184,8 @@ ConditionalSample conditional_replacement(Backend<T>& backend, LevelPath<T>& pat
     }
     if (progress) progress(static_cast<double>(last - level + 1) / static_cast<double>(last));
   }
-  if (backend.has_non_finite(state)) throw Error("DIVERGED", "the conditional sampler left the finite numbers");
+  if (backend.has_non_finite(state))
+    throw Error("DIVERGED", "the conditional sampler left the finite numbers");
 
   const std::size_t free = d - fixed;
   Matrix<T> x = matrix_with_ones(backend, rows, free);

@@ -11,8 +11,8 @@
 namespace sklar {
 
 // z_A = a in coordinates where the reference N(0, Sigma) of z falls apart: with A before B, Sigma = M M^T and
-// (z_A, z_B) = M v, v standard normal, the condition fixes the first coordinates of v and leaves the others alone. The
-// network's coordinates y = L^-1 z are a rotation of v.
+// (z_A, z_B) = M v, v standard normal, the condition fixes the first coordinates of v and leaves the others
+// alone. The network's coordinates y = L^-1 z are a rotation of v.
 struct Condition {
   std::vector<std::size_t> order;  // columns of z: those of A, then those of B
   std::size_t fixed = 0;           // how many are in A
@@ -31,13 +31,13 @@ struct Condition {
 };
 
 struct ConditionalSample {
-  std::vector<double> z;            // rows x dim, dense
-  double log_marginal = 0;          // log of the integral over z_B: log c_A(a) plus the log normaliser of the model
-  double standard_error = 0;        // of log_marginal
-  double effective = 0;             // sample size of the weights
-  std::size_t ancestors = 0;        // different starting particles among the descendants
-  double acceptance = 0;            // of the last moves
-  std::uint64_t evaluations = 0;    // of the path, for each particle
+  std::vector<double> z;      // rows x dim, dense
+  double log_marginal = 0;    // log of the integral over z_B: log c_A(a) plus the log normaliser of the model
+  double standard_error = 0;  // of log_marginal
+  double effective = 0;       // sample size of the weights
+  std::size_t ancestors = 0;  // different starting particles among the descendants
+  double acceptance = 0;      // of the last moves
+  std::uint64_t evaluations = 0;  // of the path, for each particle
   std::vector<SmcStage> stages;
 };
 
@@ -49,14 +49,15 @@ ConditionalSample conditional_smc(Backend<T>& backend, LevelPath<T>& path, const
 
 // F.1: the reverse SDE with z_A overwritten by a noised a at every level; biased, for comparison.
 struct ReplacementOptions {
-  std::size_t loops = 1;        // of every step with forward steps between them (RePaint); 1: plain replacement
-  std::size_t polish = 0;       // pCN-MALA moves on the exact conditional density afterwards (F.4)
+  std::size_t loops = 1;   // of every step with forward steps between them (RePaint); 1: plain replacement
+  std::size_t polish = 0;  // pCN-MALA moves on the exact conditional density afterwards (F.4)
   double target_acceptance = 0;  // of these
   std::uint64_t seed = 0;
 };
 template <class T>
 ConditionalSample conditional_replacement(Backend<T>& backend, LevelPath<T>& path, const OuLevels& levels,
                                           const Condition& condition, const ReplacementOptions& options,
-                                          std::size_t rows, const CancelFlag& cancel, const Fraction& progress);
+                                          std::size_t rows, const CancelFlag& cancel,
+                                          const Fraction& progress);
 
 }  // namespace sklar

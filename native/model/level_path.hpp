@@ -6,23 +6,23 @@
 
 namespace sklar {
 
-// Densities exp(F_k(y)) N(y; 0, I), known up to a constant, from k = 0 (data) to `last` (the reference, where F = 0 and
-// the constant is known). Between two levels they are bridged by their geometric mean,
-// F = (1 - share) F_{level + 1} + share F_level.
+// Densities exp(F_k(y)) N(y; 0, I), known up to a constant, from k = 0 (data) to `last` (the reference, where
+// F = 0 and the constant is known). Between two levels they are bridged by their geometric mean, F = (1 -
+// share) F_{level + 1} + share F_level.
 template <class T>
 class LevelPath {
  public:
   virtual ~LevelPath() = default;
   virtual std::size_t dim() const = 0;
   virtual std::size_t last() const = 0;
-  // above[i] = F_{level + 1}, below[i] = F_level (host memory), gradient = that of the bridge; an empty gradient is not
-  // wanted. y: any number of rows, dim columns and a column of ones; level < last.
+  // above[i] = F_{level + 1}, below[i] = F_level (host memory), gradient = that of the bridge; an empty
+  // gradient is not wanted. y: any number of rows, dim columns and a column of ones; level < last.
   virtual void evaluate(MatrixView<const T> y, std::size_t level, double share, double* above, double* below,
                         MatrixView<T> gradient) = 0;
 };
 
-// A path seen from an affine subspace: y = offset + basis x, with orthonormal columns of the basis. The reference stays
-// N(0, I) when the offset is orthogonal to them (up to a constant that the caller keeps).
+// A path seen from an affine subspace: y = offset + basis x, with orthonormal columns of the basis. The
+// reference stays N(0, I) when the offset is orthogonal to them (up to a constant that the caller keeps).
 template <class T>
 class AffinePath final : public LevelPath<T> {
  public:

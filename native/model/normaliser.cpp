@@ -33,7 +33,8 @@ struct Balance {
   }
   double solve() const {
     // the root lies where F does: outside all values one side is larger
-    double low = *std::min_element(reference, reference + rows), high = *std::max_element(target, target + rows);
+    double low = *std::min_element(reference, reference + rows),
+           high = *std::max_element(target, target + rows);
     low = std::min(low, *std::min_element(target, target + rows)) - 1;
     high = std::max(high, *std::max_element(reference, reference + rows)) + 1;
     for (int i = 0; i < 200 && high - low > 1e-13 * std::max(1.0, std::abs(low)); ++i) {
