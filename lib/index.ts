@@ -19,6 +19,13 @@ export {
   type Scale,
 } from './copulas/copula';
 export { CdcCopula, type PublishedWeightsOptions } from './copulas/cdc';
+export {
+  type ConditionalMethod,
+  type ConditionalOptions,
+  type ConditionalSample,
+  type Normaliser,
+  type NormaliserOptions,
+} from './copulas/smc';
 export { type CheckpointOptions } from './copulas/checkpoint';
 export { type TrainProgress } from './copulas/train';
 export { GaussianCopula } from './copulas/gaussian';

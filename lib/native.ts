@@ -84,6 +84,71 @@ export interface CdcNativeSampleOptions {
   marginMaps: Float64Array | null;
 }
 
+export interface NativeSmcOptions {
+  /** Particles of one population. */
+  particles: number;
+  islands: number;
+  /** After every reweighting. */
+  moves: number;
+  /** At the data, after all weights have been made equal. */
+  finalMoves: number;
+  /** Share of effective particles that is kept. */
+  leastShare: number;
+  targetAcceptance: number;
+  seed: bigint;
+}
+
+/** One reweighting towards `level` from the level above, and the moves after it. */
+export interface NativeSmcStage {
+  level: number;
+  /** Of the way that has been walked. */
+  share: number;
+  /** Share of effective particles after it. */
+  effective: number;
+  acceptance: number;
+  step: number;
+}
+
+export interface NativeEstimate {
+  logZ: number;
+  /** Infinity: there is one population only. */
+  standardError: number;
+  effective: number;
+}
+
+export interface NativeNormaliser {
+  smc: NativeEstimate;
+  monteCarlo: NativeEstimate;
+  bennett: NativeEstimate;
+  stages: NativeSmcStage[];
+  /** Network evaluations for each particle. */
+  evaluations: number;
+}
+
+export interface NativeConditionalOptions extends NativeSmcOptions {
+  /** Fixed columns and their values on the Gaussian scale. */
+  columns: Int32Array;
+  values: Float64Array;
+  rows: number;
+  /** Annealed SMC; else replacement with `loops` of every step and `polish` moves afterwards. */
+  smc: boolean;
+  loops: number;
+  polish: number;
+}
+
+export interface NativeConditional {
+  /** rows x dim on the Gaussian scale. */
+  values: Float64Array;
+  /** NaN without SMC. */
+  logMarginal: number;
+  standardError: number;
+  effective: number;
+  ancestors: number;
+  acceptance: number;
+  evaluations: number;
+  stages: NativeSmcStage[];
+}
+
 export interface AdamNativeOptions {
   learningRate: number;
   finalFraction: number;
@@ -310,6 +375,18 @@ export interface NativeAddon {
     threads: number,
     onProgress?: (fraction: number) => void,
   ): NativeJob<{ values: Float64Array; evaluations: number; clamped: number }>;
+  cdcNormaliser(
+    handle: CdcHandle,
+    options: NativeSmcOptions,
+    threads: number,
+    onProgress?: (fraction: number) => void,
+  ): NativeJob<NativeNormaliser>;
+  cdcConditional(
+    handle: CdcHandle,
+    options: NativeConditionalOptions,
+    threads: number,
+    onProgress?: (fraction: number) => void,
+  ): NativeJob<NativeConditional>;
   cdcTrain(
     options: CdcNativeTrainOptions,
     onReport?: (report: NativeTrainReport) => void,

@@ -24,11 +24,23 @@ import {
   type SampleOptions,
   resolveThreads,
   toDense,
+  toFloat32,
 } from './copula';
 import { normalScoresCorrelation } from './gaussian';
 import { chooseGuide, takeRows } from './guide';
 import { type ResolvedCdcOptions } from './options';
 import { addParameters, expectTensor, gatherParameters } from './parameters';
+import {
+  type ConditionalOptions,
+  type ConditionalSample,
+  type Normaliser,
+  type NormaliserOptions,
+  conditionalOptions,
+  conditionalReport,
+  normaliserOptions,
+  normaliserSchema,
+  toNormaliser,
+} from './smc';
 import { type TrainRun, finiteOrNull, train } from './train';
 
 export const cdcSolvers = ['ab2', 'heun', 'exponential-em', 'published', 'published-noisy'] as const;
@@ -45,6 +57,7 @@ const configSchema = z.object({
   times: z.array(z.number().min(0).nullable()).min(3),
   guided: z.boolean(),
   options: z.unknown(),
+  normaliser: normaliserSchema.nullish(),
 });
 
 /** The published grid: K times, uniform in w = exp(-2 t) from 1 to exp(-2 referenceTime). */
@@ -64,6 +77,8 @@ interface Parts {
   parameters: RealArray;
   options: unknown;
   training: Readonly<Record<string, unknown>> | null;
+  /** The latest estimate of the normaliser, if there is one. */
+  normaliser?: Normaliser | null;
 }
 
 /**
@@ -72,7 +87,7 @@ interface Parts {
  * density ratio, so one pass gives the density; its gradient gives the reverse process, so it can be sampled.
  *
  * The density is `exp(logit_0 - logit_reference)`, times that of the guide's Gaussian copula. Nothing forces it to
- * integrate to one: `normalised` is false.
+ * integrate to one: `normalised` is false, and `normaliser` estimates what it integrates to.
  */
 export class CdcCopula extends Copula {
   readonly kind = 'cdc';
@@ -80,12 +95,14 @@ export class CdcCopula extends Copula {
   readonly dim: number;
   readonly #parts: Parts;
   #handle: CdcHandle | null;
+  #normaliser: Normaliser | null;
 
   /** Use `fitCopula` or `loadModel`. */
   constructor(parts: Parts) {
     super();
     this.#parts = parts;
     this.dim = parts.network.inputDim;
+    this.#normaliser = parts.normaliser ?? null;
     this.#handle = callNative((addon) => addon.cdcCreate(parts));
   }
 
@@ -144,6 +161,82 @@ export class CdcCopula extends Copula {
     return matrix(await this.#integrate(rows, 1n, 0n, true, options, run, data), rows, this.dim);
   }
 
+  /** log Z of the latest `normaliser`, which is saved with the model; null: not estimated yet. */
+  get logNormaliser(): number | null {
+    return this.#normaliser?.logZ ?? null;
+  }
+
+  /** The standard error of `logNormaliser`. */
+  get logNormaliserStandardError(): number | null {
+    return this.#normaliser?.standardError ?? null;
+  }
+
+  /**
+   * Estimates log Z, Z the integral of exp(logPdf) over the unit cube, by annealed sequential Monte Carlo along the noise
+   * levels, and keeps it with the model: log c(u) = logPdf(u) - log Z is normalised.
+   *
+   * @returns log Z and its standard error in nats, beside two other estimates and how the particles fared
+   * @throws SklarError ERR_SKLAR_DIVERGED when the network's values are not finite
+   */
+  async normaliser(options: NormaliserOptions = {}): Promise<Normaliser> {
+    const run = this.begin(options);
+    const native = normaliserOptions(options, this.dim);
+    const result = await runJob(
+      (addon, onEvent: (fraction: number) => void) =>
+        addon.cdcNormaliser(this.#native(), native, run.threads, onEvent),
+      { signal: run.signal, onEvent: (fraction) => options.onProgress?.({ fraction }) },
+    );
+    const normaliser = toNormaliser(result, native);
+    if (!Number.isFinite(normaliser.logZ) || !Number.isFinite(normaliser.standardError)) {
+      throw new SklarError('ERR_SKLAR_DIVERGED', `the estimate of the normaliser is ${normaliser.logZ}`);
+    }
+    this.#normaliser = normaliser;
+    return normaliser;
+  }
+
+  /**
+   * Draws rows given the values of some columns.
+   *
+   * @param fixed values by column name or number (from 0), 1 to dim - 1 of them, on `options.scale`
+   * @param rows number of rows; all of them are drawn at once
+   * @returns rows x dim with the fixed columns in place, and the density of the condition
+   * @throws SklarError ERR_SKLAR_VALUE for columns that do not exist, values outside the scale and options that the
+   *   method does not have, ERR_SKLAR_DIVERGED when the network's values are not finite
+   */
+  async sampleConditional(
+    fixed: Readonly<Record<string | number, number>>,
+    rows: number,
+    options: ConditionalOptions = {},
+  ): Promise<ConditionalSample> {
+    const run = this.begin(options);
+    const { method, scale, native } = conditionalOptions(fixed, rows, options, this.names, this.dim);
+    const dtype = expectOneOf(options.dtype ?? 'float32', 'dtype', ['float32', 'float64'] as const);
+    const result = await runJob(
+      (addon, onEvent: (fraction: number) => void) =>
+        addon.cdcConditional(this.#native(), native, run.threads, onEvent),
+      { signal: run.signal, onEvent: (fraction) => options.onProgress?.({ fraction }) },
+    );
+    const values =
+      scale === 'gaussian' ? result.values : callNative((addon) => addon.normalCdf(result.values));
+    const given = Object.values(fixed);
+    native.columns.forEach((column, i) => {
+      for (let at = column; at < values.length; at += this.dim) values[at] = given[i]!;
+    });
+    return {
+      rows: matrix(
+        dtype === 'float64' ? values : toFloat32(values, scale),
+        rows,
+        this.dim,
+        this.names ?? undefined,
+      ),
+      ...conditionalReport(result, method, method === 'smc' || native.polish > 0, this.#normaliser),
+    };
+  }
+
+  protected override async ensureLogNormaliser(run: Execution): Promise<number> {
+    return this.logNormaliser ?? (await this.normaliser(run)).logZ;
+  }
+
   info(): ModelInfo {
     const { network, times, cholesky, options, training, parameters } = this.#parts;
     return {
@@ -160,6 +253,7 @@ export class CdcCopula extends Copula {
         referenceTime: times.at(-1),
         guided: cholesky !== null,
         options,
+        normaliser: this.#normaliser,
       },
       training,
     };
@@ -286,6 +380,7 @@ export class CdcCopula extends Copula {
         times: Array.from(times, finiteOrNull),
         guided: cholesky !== null,
         options,
+        normaliser: this.#normaliser,
       },
       training,
       tensors,
@@ -316,7 +411,7 @@ export function cdcFromFile(document: ModelDocument, tensors: ModelTensors): Cdc
       `the model's config is damaged: ${issue.path.join('.')}: ${issue.message}`,
     );
   }
-  const { network, times, guided, options } = parsed.data;
+  const { network, times, guided, options, normaliser = null } = parsed.data;
   const square = [network.inputDim, network.inputDim];
   const optional = (name: string) =>
     tensors.has(name) ? Float64Array.from(expectTensor(tensors, name, square)) : null;
@@ -337,6 +432,7 @@ export function cdcFromFile(document: ModelDocument, tensors: ModelTensors): Cdc
     ),
     options,
     training: document.training,
+    normaliser,
   });
 }
 

@@ -33,6 +33,11 @@ export interface RunOptions {
 export interface LogPdfOptions extends RunOptions {
   /** The scale of the rows; default `copula`. */
   scale?: Scale;
+  /**
+   * Subtract the log normaliser of a model whose density is not normalised; it is estimated first when the model does not
+   * have it yet (`CdcCopula.normaliser`). Default false.
+   */
+  normalised?: boolean;
   onProgress?: ((progress: { rows: number; rowsDone: number }) => void) | undefined;
 }
 
@@ -150,17 +155,18 @@ export abstract class Copula implements Disposable {
 
   /**
    * Log density log c(u) of each row, in nats; for a model with `normalised === false` up to an additive constant that
-   * is the same for every row.
+   * is the same for every row, unless asked for with `normalised: true`.
    *
    * @param rows n x dim values strictly between 0 and 1 (or, with `scale: 'gaussian'`, finite)
    * @throws SklarError ERR_SKLAR_SHAPE for a wrong number of columns, ERR_SKLAR_VALUE naming row and column of a value
    *   outside the range
    */
   async logPdf(rows: RowsInput, options: LogPdfOptions = {}): Promise<Float64Array> {
-    const run = this.#begin(options);
+    const run = this.begin(options);
     const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
     const { data, rows: count, columns } = toDense(rows, 'the rows of logPdf', this.dim);
     const out = new Float64Array(count);
+    const logNormaliser = options.normalised ? await this.ensureLogNormaliser(run) : 0;
     for (let first = 0; first < count; first += BATCH_ROWS) {
       const batch = Math.min(BATCH_ROWS, count - first);
       try {
@@ -171,6 +177,7 @@ export abstract class Copula implements Disposable {
       }
       options.onProgress?.({ rows: count, rowsDone: first + batch });
     }
+    if (logNormaliser !== 0) out.forEach((value, i) => (out[i] = value - logNormaliser));
     return out;
   }
 
@@ -197,7 +204,7 @@ export abstract class Copula implements Disposable {
     rows: number,
     options: SampleOptions & { batch?: number } = {},
   ): AsyncGenerator<Matrix, void> {
-    const run = this.#begin(options);
+    const run = this.begin(options);
     expectInteger(rows, 'the number of rows', { min: 0 });
     const size = expectInteger(options.batch ?? BATCH_ROWS, 'batch', { min: 1, max: 2 ** 24 });
     const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
@@ -275,6 +282,10 @@ export abstract class Copula implements Disposable {
     this.dispose();
   }
 
+  /** The log normaliser of the density that logPdfRows gives, estimated when it is not known yet. */
+  protected ensureLogNormaliser(_run: Execution): Promise<number> {
+    return Promise.resolve(0);
+  }
   protected abstract logPdfRows(
     x: Float64Array,
     rows: number,
@@ -297,7 +308,8 @@ export abstract class Copula implements Disposable {
   #alive(): void {
     if (this.#disposed) throw new SklarError('ERR_SKLAR_DISPOSED', `this ${this.kind} copula was disposed`);
   }
-  #begin(options: RunOptions): Execution {
+  /** Checks what every run has: the model still there, no abort yet, a device. */
+  protected begin(options: RunOptions): Execution {
     this.#alive();
     options.signal?.throwIfAborted();
     resolveDevice(options.device ?? 'auto');
@@ -306,7 +318,7 @@ export abstract class Copula implements Disposable {
 }
 
 /** Rounding to single precision may reach 0 or 1, which are outside the copula's domain. */
-function toFloat32(values: Float64Array, scale: Scale): Float32Array {
+export function toFloat32(values: Float64Array, scale: Scale): Float32Array {
   const rounded = Float32Array.from(values);
   if (scale === 'copula') {
     for (let i = 0; i < rounded.length; i++) {

@@ -12,6 +12,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
       &sklar::addon::register_gaussian,
       &sklar::addon::register_cdc,
       &sklar::addon::register_velocity,
+      &sklar::addon::register_smc,
   };
   for (auto add : features) add(env, exports);
   return exports;

@@ -1,8 +1,8 @@
 #include "model/cdc.hpp"
 
 #include <memory>
-#include <variant>
 
+#include "addon/cdc_model.hpp"
 #include "addon/convert.hpp"
 #include "addon/job.hpp"
 #include "addon/register.hpp"
@@ -14,11 +14,8 @@ namespace {
 
 constexpr napi_type_tag cdc_tag = {0x7e1f5a3c9b2d4e60, 0x8a4c1d7e3f5b6902};
 
-struct Model {
-  CdcDefinition definition;
-  std::variant<std::vector<float>, std::vector<double>> parameters;
-};
-using Handle = std::shared_ptr<const Model>;
+using Model = CdcModel;
+using Handle = CdcHandle;
 
 ResidualMlpShape to_shape(const Napi::Value& value) {
   if (!value.IsObject()) throw Error("VALUE", "expected an object for network");
@@ -35,29 +32,12 @@ ResidualMlpShape to_shape(const Napi::Value& value) {
   return shape;
 }
 
-Handle to_handle(const Napi::Value& value) {
-  if (!value.IsExternal() || !value.As<Napi::External<Handle>>().CheckTypeTag(&cdc_tag))
-    throw Error("VALUE", "expected a handle made by cdcCreate");
-  return *value.As<Napi::External<Handle>>().Data();
-}
+Handle to_handle(const Napi::Value& value) { return to_cdc_handle(value); }
 
 // body(Cdc<T>&) with a backend of the precision of the parameters
 template <class Body>
 void with_model(const Model& model, std::size_t threads, const CancelFlag& cancel, Body&& body) {
-  std::visit(
-      [&](const auto& parameters) {
-        using T = typename std::decay_t<decltype(parameters)>::value_type;
-        const auto backend = make_cpu_backend<T>(threads);
-        backend->watch(&cancel);
-        Cdc<T> cdc(*backend, model.definition, parameters);
-        body(cdc);
-      },
-      model.parameters);
-}
-
-Fraction to_fraction(const Job::Progress& progress) {
-  return
-      [&progress](double done) { progress([done](Napi::Env env) { return Napi::Number::New(env, done); }); };
+  with_cdc(model, threads, cancel, [&](auto& cdc, auto&) { body(cdc); });
 }
 
 // cdcSlices(network: NetworkShape): { name: string; offset: number; rows: number; columns: number }[]
@@ -335,6 +315,12 @@ Napi::Value steps_on_given_batches(const Napi::CallbackInfo& info) {
 }
 
 }  // namespace
+
+CdcHandle to_cdc_handle(const Napi::Value& value) {
+  if (!value.IsExternal() || !value.As<Napi::External<Handle>>().CheckTypeTag(&cdc_tag))
+    throw Error("VALUE", "expected a handle made by cdcCreate");
+  return *value.As<Napi::External<Handle>>().Data();
+}
 
 void register_cdc(Napi::Env env, Napi::Object exports) {
   exports.Set("cdcSlices", Napi::Function::New(env, slices));

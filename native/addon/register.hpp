@@ -10,5 +10,6 @@ void register_devices(Napi::Env env, Napi::Object exports);
 void register_gaussian(Napi::Env env, Napi::Object exports);
 void register_cdc(Napi::Env env, Napi::Object exports);
 void register_velocity(Napi::Env env, Napi::Object exports);
+void register_smc(Napi::Env env, Napi::Object exports);
 
 }  // namespace sklar::addon

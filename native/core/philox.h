@@ -50,6 +50,12 @@ enum PhiloxTag : uint32_t {
   kTagShuffle = 6,
   kTagInitialParameters = 7,
   kTagTraceProbe = 16,
+  kTagSmcMove = 24,
+  kTagSmcAccept = 25,
+  kTagSmcResample = 26,
+  kTagNormaliserReference = 27,
+  kTagConditionalFixed = 28,
+  kTagConditionalStep = 29,
 };
 
 struct PhiloxKey {

@@ -109,6 +109,31 @@ void Cdc<T>::gradient(MatrixView<const T> y, std::size_t level, MatrixView<T> g)
 }
 
 template <class T>
+void Cdc<T>::bridge(MatrixView<const T> y, std::size_t level, double share, double* above, double* below,
+                    MatrixView<T> gradient) {
+  const std::size_t k = levels_.count();
+  if (level >= levels_.last()) throw Error("VALUE", "the model has no level above " + std::to_string(level));
+  if (logits_.rows() < y.rows) {
+    logits_ = backend_.matrix(y.rows, k);
+    cotangent_ = backend_.matrix(y.rows, k);
+    level_ = backend_.template buffer<std::int32_t>(y.rows);
+  }
+  network_->forward(y, logits_.first(y.rows), gradient.data ? Pass::gradient : Pass::value);
+  backend_.log_ratio(above, logits_.first(y.rows), level + 1);
+  backend_.log_ratio(below, logits_.first(y.rows), level);
+  if (!gradient.data) return;
+  std::vector<T> cotangent(y.rows * k, T(0));
+  for (std::size_t i = 0; i < y.rows; ++i) {
+    T* row = &cotangent[i * k];
+    row[level] = static_cast<T>(share);
+    row[level + 1] += static_cast<T>(1 - share);
+    row[k - 1] -= 1;
+  }
+  backend_.upload_matrix(cotangent_.first(y.rows), cotangent.data());
+  network_->adjoint(cotangent_.first(y.rows), gradient, Pass::gradient);
+}
+
+template <class T>
 void Cdc<T>::field(const double* z, std::size_t rows, std::size_t level, double* out,
                    const CancelFlag& cancel) {
   check_rows(z, true, rows, dim());

@@ -35,6 +35,14 @@ class Cdc {
   // The logits of all levels at rows of z, dense rows x levels
   void logits(const double* z, std::size_t rows, double* out, const CancelFlag& cancel);
 
+  // For rows of the network's coordinates y and a column of ones, at most bridge_rows() of them: above[i] =
+  // F_{level + 1}, below[i] = F_level and the gradient of (1 - share) F_{level + 1} + share F_level, from one
+  // forward and one adjoint pass; an empty gradient is not wanted. level < levels().last(); F is zero at the
+  // last.
+  void bridge(MatrixView<const T> y, std::size_t level, double share, double* above, double* below,
+              MatrixView<T> gradient);
+  std::size_t bridge_rows() const { return batch_rows(Pass::gradient); }
+
   struct SampleOptions {
     CdcSolver solver;
     std::size_t steps;

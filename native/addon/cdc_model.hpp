@@ -1,0 +1,42 @@
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <variant>
+#include <vector>
+
+#include "addon/job.hpp"
+#include "model/cdc.hpp"
+
+namespace sklar::addon {
+
+// A CDC as JavaScript holds it.
+struct CdcModel {
+  CdcDefinition definition;
+  std::variant<std::vector<float>, std::vector<double>> parameters;
+};
+using CdcHandle = std::shared_ptr<const CdcModel>;
+
+CdcHandle to_cdc_handle(const Napi::Value& value);  // throws Error("VALUE")
+
+// body(Cdc<T>&, Backend<T>&) with a backend of the precision of the parameters
+template <class Body>
+void with_cdc(const CdcModel& model, std::size_t threads, const CancelFlag& cancel, Body&& body) {
+  std::visit(
+      [&](const auto& parameters) {
+        using T = typename std::decay_t<decltype(parameters)>::value_type;
+        const auto backend = make_cpu_backend<T>(threads);
+        backend->watch(&cancel);
+        Cdc<T> cdc(*backend, model.definition, parameters);
+        body(cdc, *backend);
+      },
+      model.parameters);
+}
+
+inline Fraction to_fraction(const Job::Progress& progress) {
+  return
+      [&progress](double done) { progress([done](Napi::Env env) { return Napi::Number::New(env, done); }); };
+}
+
+}  // namespace sklar::addon

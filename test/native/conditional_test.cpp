@@ -1,0 +1,291 @@
+// Sampling given some coordinates against exact conditional laws (docs/mathematics.md, F; I, row 22).
+#include "model/conditional.hpp"
+
+#include "check.hpp"
+#include "paths.hpp"
+
+using namespace closed_form;
+using sklar::Condition;
+using sklar::ConditionalSample;
+using sklar::SmcOptions;
+
+namespace {
+
+const sklar::CancelFlag never;
+
+SmcOptions options(std::size_t islands, std::size_t particles, std::size_t moves, std::uint64_t seed) {
+  SmcOptions o;
+  o.islands = islands;
+  o.particles = particles;
+  o.moves = moves;
+  o.final_moves = 5;
+  o.least_share = 0.5;
+  o.target_acceptance = 0.65;
+  o.seed = seed;
+  return o;
+}
+
+// Mean of what independent runs found, and its standard error by their spread.
+struct Spread {
+  Vector values;
+  double mean() const {
+    double sum = 0;
+    for (double v : values) sum += v;
+    return sum / static_cast<double>(values.size());
+  }
+  double error() const {
+    double squares = 0;
+    for (double v : values) squares += (v - mean()) * (v - mean());
+    const double n = static_cast<double>(values.size());
+    return std::sqrt(squares / (n - 1) / n);
+  }
+  double score(double exact) const { return (mean() - exact) / error(); }
+};
+
+template <class F>
+double mean_over(const Vector& z, std::size_t dim, F&& f) {
+  double sum = 0;
+  for (std::size_t i = 0; i < z.size(); i += dim) sum += f(&z[i]);
+  return sum / static_cast<double>(z.size() / dim);
+}
+
+// z_B given z_A = a under N(0, R); `rest` lists B.
+struct GaussianConditional {
+  std::vector<std::size_t> rest;
+  Vector mean;
+  Square covariance;
+  double log_density_ratio;  // log N(a; 0, R_AA) - log N(a; 0, I)
+
+  GaussianConditional(const Square& r, const std::vector<std::size_t>& given, const Vector& a) {
+    for (std::size_t i = 0; i < r.dim; ++i)
+      if (std::find(given.begin(), given.end(), i) == given.end()) rest.push_back(i);
+    Square aa(given.size());
+    for (std::size_t i = 0; i < given.size(); ++i)
+      for (std::size_t j = 0; j < given.size(); ++j) aa(i, j) = r(given[i], given[j]);
+    const Square x = inverse(aa);
+    const Vector pulled = apply(x, a.data());
+    log_density_ratio = -0.5 * log_determinant(aa);
+    for (std::size_t i = 0; i < a.size(); ++i) log_density_ratio += 0.5 * a[i] * (a[i] - pulled[i]);
+    covariance = Square(rest.size());
+    for (std::size_t i = 0; i < rest.size(); ++i) {
+      double m = 0;
+      for (std::size_t k = 0; k < given.size(); ++k) m += r(rest[i], given[k]) * pulled[k];
+      mean.push_back(m);
+      for (std::size_t j = 0; j < rest.size(); ++j) {
+        covariance(i, j) = r(rest[i], rest[j]);
+        for (std::size_t k = 0; k < given.size(); ++k)
+          for (std::size_t l = 0; l < given.size(); ++l)
+            covariance(i, j) -= r(rest[i], given[k]) * x(k, l) * r(rest[j], given[l]);
+      }
+    }
+  }
+};
+
+// Correlation of a few common factors
+Square factor_correlation(std::size_t d, std::size_t factors, std::uint64_t seed) {
+  const Vector loading = normals(d, factors, seed);
+  Square r(d);
+  for (std::size_t i = 0; i < d; ++i)
+    for (std::size_t j = 0; j < d; ++j) {
+      double sum = i == j ? static_cast<double>(factors) : 0;
+      for (std::size_t k = 0; k < factors; ++k) sum += loading[i * factors + k] * loading[j * factors + k];
+      r(i, j) = sum;
+    }
+  Square scaled(d);
+  for (std::size_t i = 0; i < d; ++i)
+    for (std::size_t j = 0; j < d; ++j) scaled(i, j) = r(i, j) / std::sqrt(r(i, i) * r(j, j));
+  return scaled;
+}
+
+// `count` different columns and values for them
+void draw_condition(std::size_t d, std::size_t count, std::uint64_t seed, std::vector<std::size_t>& columns,
+                    Vector& values) {
+  const Vector key = normals(d, 2, seed);
+  std::vector<std::size_t> order(d);
+  for (std::size_t i = 0; i < d; ++i) order[i] = i;
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t i, std::size_t j) { return key[2 * i] < key[2 * j]; });
+  columns.assign(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count));
+  values.clear();
+  for (std::size_t c : columns) values.push_back(0.8 * key[2 * c + 1]);
+}
+
+}  // namespace
+
+TEST_CASE("a condition is a rotation: y = rotation v, z = M v, z_A = a") {
+  const std::size_t d = 6;
+  const Square r = factor_correlation(d, 2, 5), l = lower_root(r);
+  for (const bool guided : {false, true}) {
+    const Condition c(guided ? l.data : Vector{}, d, {4, 1}, {0.7, -1.2});
+    const Square rotation(d, c.rotation), unit = multiply(rotation, transposed(rotation));
+    for (std::size_t i = 0; i < d * d; ++i) CHECK_NEAR(unit.data[i], identity(d).data[i], 1e-12);
+    Vector v = normals(1, d, 8), z(d);
+    std::copy(c.whitened.begin(), c.whitened.end(), v.begin());
+    c.to_gaussian(v.data(), 1, z.data());
+    CHECK_EQUAL(z[4], 0.7);
+    CHECK_EQUAL(z[1], -1.2);
+    const Vector y = apply(rotation, v.data()), back = guided ? apply(l, y.data()) : y;
+    for (std::size_t i = 0; i < d; ++i) CHECK_NEAR(z[i], back[i], 1e-12);
+    const GaussianConditional exact(guided ? r : identity(d), {4, 1}, {0.7, -1.2});
+    CHECK_NEAR(c.log_reference, exact.log_density_ratio, 1e-12);
+  }
+  CHECK_THROWS(Condition({}, 3, {1, 1}, {0, 0}), sklar::Error, error.code() == "VALUE");
+  CHECK_THROWS(Condition({}, 3, {0, 1, 2}, {0, 0, 0}), sklar::Error, error.code() == "SHAPE");
+  CHECK_THROWS(Condition({}, 3, {1}, {NAN}), sklar::Error, error.code() == "VALUE");
+}
+
+TEST_CASE("Gaussian copula in 10 and 200 columns: conditional mean, covariance and marginal density") {
+  const auto backend = sklar::make_cpu_backend<double>(1);
+  struct Setting {
+    std::size_t d, given, particles, runs;
+  };
+  for (const auto [d, given, particles, runs] : {Setting{10, 4, 300, 12}, Setting{200, 30, 96, 8}}) {
+    const Square r = factor_correlation(d, 5, 17);
+    paths::Gaussian path(*backend, r, paths::grid(d == 10 ? 10 : 6));
+    std::vector<std::size_t> columns;
+    Vector values;
+    draw_condition(d, given, 3, columns, values);
+    const GaussianConditional exact(r, columns, values);
+    const Square precision = inverse(exact.covariance);
+    const Condition condition({}, d, columns, values);
+    const std::size_t free = d - given, pairs = 60;
+    std::vector<Spread> mean(free), product(pairs);
+    Spread distance, marginal;
+    for (std::size_t run = 0; run < runs; ++run) {
+      const ConditionalSample s = sklar::conditional_smc<double>(
+          *backend, path, condition, options(2, particles, 3, 100 + run), 2 * particles, never, {});
+      for (std::size_t i = 0; i < given; ++i) CHECK_EQUAL(s.z[columns[i]], values[i]);
+      marginal.values.push_back(std::exp(s.log_marginal - exact.log_density_ratio));
+      const auto centred = [&](const double* z, std::size_t i) { return z[exact.rest[i]] - exact.mean[i]; };
+      for (std::size_t i = 0; i < free; ++i)
+        mean[i].values.push_back(mean_over(s.z, d, [&](const double* z) { return centred(z, i); }));
+      for (std::size_t p = 0; p < pairs; ++p)
+        product[p].values.push_back(mean_over(
+            s.z, d, [&](const double* z) { return centred(z, p % free) * centred(z, p * 7 % free); }));
+      distance.values.push_back(mean_over(s.z, d, [&](const double* z) {
+        Vector x(free);
+        for (std::size_t i = 0; i < free; ++i) x[i] = centred(z, i);
+        const Vector pulled = apply(precision, x.data());
+        double sum = 0;
+        for (std::size_t i = 0; i < free; ++i) sum += x[i] * pulled[i];
+        return sum / static_cast<double>(free);
+      }));
+    }
+    // squares of scores of few runs have the mean of Student's t, (runs - 1) / (runs - 3)
+    double squares = 0;
+    for (const Spread& s : mean) squares += s.score(0) * s.score(0) / static_cast<double>(free);
+    CHECK(squares < 2.5);
+    squares = 0;
+    for (std::size_t p = 0; p < pairs; ++p) {
+      const double score = product[p].score(exact.covariance(p % free, p * 7 % free));
+      squares += score * score / static_cast<double>(pairs);
+    }
+    CHECK(squares < 2.5);
+    CHECK_NEAR(distance.mean(), 1.0, 4 * distance.error() + 1e-12);
+    CHECK(distance.error() < 0.05);
+    CHECK_NEAR(marginal.mean(), 1.0, 3 * marginal.error());
+    CHECK(marginal.error() < (d == 10 ? 0.05 : 0.3));
+  }
+}
+
+TEST_CASE("a guided Gaussian model is sampled exactly: equal weights and the marginal density of the guide") {
+  const auto backend = sklar::make_cpu_backend<double>(1);
+  const std::size_t d = 200, rows = 2000;
+  const Square r = factor_correlation(d, 5, 17);
+  paths::ClosedForm path(Gaussian(identity(d)), {1, 0.5, 0});
+  std::vector<std::size_t> columns;
+  Vector values;
+  draw_condition(d, 40, 4, columns, values);
+  const GaussianConditional exact(r, columns, values);
+  const ConditionalSample s =
+      sklar::conditional_smc<double>(*backend, path, Condition(lower_root(r).data, d, columns, values),
+                                     options(1, rows, 0, 5), rows, never, {});
+  CHECK_NEAR(s.log_marginal, exact.log_density_ratio, 1e-9);
+  CHECK_NEAR(s.effective, static_cast<double>(rows), 1e-6);
+  double squares = 0;
+  for (std::size_t i = 0; i < exact.rest.size(); ++i) {
+    const double mean = mean_over(s.z, d, [&](const double* z) { return z[exact.rest[i]]; });
+    const double score =
+        (mean - exact.mean[i]) / std::sqrt(exact.covariance(i, i) / static_cast<double>(rows));
+    CHECK(std::abs(score) < 4.5);
+    squares += score * score;
+  }
+  CHECK_NEAR(squares / static_cast<double>(exact.rest.size()), 1.0, 0.5);
+}
+
+TEST_CASE("mixture, plain and guided: conditional moments and marginal density") {
+  const auto backend = sklar::make_cpu_backend<double>(1);
+  Square first = equicorrelation(3, 0.8), second = equicorrelation(3, 0.3);
+  for (const std::size_t i : {0, 1}) second(i, 2) = second(2, i) = -0.6;
+  const Vector weights = {0.7, 0.3};
+  const Mixture mixture(weights, {first, second});
+  const Square l = lower_root(mixture.correlation());
+  for (const std::vector<std::size_t>& columns : {std::vector<std::size_t>{0}, {2, 0}})
+    for (const bool guided : {false, true}) {
+      const Vector a(columns.size(), 1.3);
+      // exact: a mixture of the conditionals with weights pi_m N(a; 0, R_m,AA)
+      const GaussianConditional given[2] = {{first, columns, a}, {second, columns, a}};
+      double total = 0, mean = 0, square = 0;
+      for (std::size_t m = 0; m < 2; ++m) {
+        const double share = weights[m] * std::exp(given[m].log_density_ratio);
+        total += share;
+        mean += share * given[m].mean[0];
+        square += share * (given[m].covariance(0, 0) + given[m].mean[0] * given[m].mean[0]);
+      }
+      mean /= total;
+      square /= total;
+      const Mixture whitened = mixture.whitened(guided ? l : identity(3));
+      paths::ClosedForm path(whitened, paths::grid(8));
+      const Condition condition(guided ? l.data : Vector{}, 3, columns, a);
+      Spread means, squares, marginal;
+      for (std::uint64_t run = 0; run < 12; ++run) {
+        const ConditionalSample s = sklar::conditional_smc<double>(*backend, path, condition,
+                                                                   options(4, 150, 3, run), 600, never, {});
+        const std::size_t c = given[0].rest[0];
+        means.values.push_back(mean_over(s.z, 3, [&](const double* z) { return z[c]; }));
+        squares.values.push_back(mean_over(s.z, 3, [&](const double* z) { return z[c] * z[c]; }));
+        marginal.values.push_back(std::exp(s.log_marginal));
+        CHECK(s.ancestors > 20 && s.ancestors <= 600);
+        CHECK(s.effective > 100 && s.effective <= 600);
+        CHECK(s.acceptance > 0.4);
+      }
+      CHECK_NEAR(means.mean(), mean, 4 * means.error());
+      CHECK_NEAR(squares.mean(), square, 4 * squares.error());
+      CHECK_NEAR(marginal.mean(), total, 4 * marginal.error());
+      CHECK(marginal.error() < 0.02);
+    }
+}
+
+TEST_CASE("replacement is biased, loops lessen it, pCN-MALA and annealed SMC remove it") {
+  const auto backend = sklar::make_cpu_backend<double>(1);
+  const Mixture mixture({5.0 / 6, 1.0 / 6}, {equicorrelation(2, 0.9), equicorrelation(2, -0.9)});
+  const Condition condition({}, 2, {0}, {1.0});
+  const double exact = 0.6;  // .9 (5/6 - 1/6), whatever the levels
+  const auto error = [&](std::size_t steps, std::size_t loops, std::size_t polish) {
+    const auto w = paths::grid(steps + 1);
+    paths::ClosedForm path(mixture, w);
+    sklar::ReplacementOptions o;
+    o.loops = loops;
+    o.polish = polish;
+    o.target_acceptance = 0.65;
+    o.seed = 3;
+    const ConditionalSample s = sklar::conditional_replacement<double>(
+        *backend, path, sklar::OuLevels(paths::times(w)), condition, o, 1000, never, {});
+    CHECK(std::isnan(s.log_marginal));
+    if (polish) CHECK(s.acceptance > 0.4 && s.acceptance < 0.9);
+    return mean_over(s.z, 2, [](const double* z) { return z[1]; }) - exact;
+  };
+  const double plain = error(50, 1, 0);
+  CHECK(plain > -0.36 && plain < -0.22);
+  const double more_steps = error(400, 1, 0);
+  CHECK(more_steps > -0.36 && more_steps < -0.18);
+  CHECK(std::abs(error(50, 20, 0)) < 0.08);
+  CHECK_NEAR(error(50, 1, 150), 0.0, 0.08);
+
+  paths::ClosedForm path(mixture, paths::grid(11));
+  const ConditionalSample s =
+      sklar::conditional_smc<double>(*backend, path, condition, options(8, 500, 3, 1), 4000, never, {});
+  CHECK_NEAR(mean_over(s.z, 2, [](const double* z) { return z[1]; }), exact, 0.05);
+  CHECK_NEAR(s.log_marginal, 0.0, 4 * s.standard_error);
+  CHECK(s.standard_error < 0.03);
+}
