@@ -52,6 +52,12 @@ export interface CdcHandle {
   readonly [cdcHandle]: never;
 }
 
+declare const fieldHandle: unique symbol;
+/** The field of a model of any kind, for the integrators; freed by the garbage collector. */
+export interface FieldHandle {
+  readonly [fieldHandle]: never;
+}
+
 export interface CdcNativeDefinition {
   network: NetworkShape;
   /** Times of the noise levels, 0 first, increasing; the last may be Infinity. */

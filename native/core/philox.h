@@ -49,6 +49,8 @@ enum PhiloxTag : uint32_t {
   kTagReflectionTime = 5,
   kTagShuffle = 6,
   kTagInitialParameters = 7,
+  kTagTraceProbe = 16,
+  kTagClosedForm = 40,
 };
 
 struct PhiloxKey {

@@ -5,8 +5,9 @@
 
 #include "backend/backend.hpp"
 
-// What a model gives to the integrators: a time-dependent field over rows of a state. Process, head and solver are
-// independent choices (docs/mathematics.md, section 1): a solver knows the process, never the head.
+// What a model gives to the integrators: a time-dependent field over rows of a state. Process, head and
+// solver are independent choices (docs/mathematics.md, section 1): a solver knows the process, never the
+// head.
 namespace sklar {
 
 enum class Process { ou, reflection };
@@ -21,8 +22,8 @@ enum class Process { ou, reflection };
 //     velocity     v = E[V | u_t] = -t grad_u F
 enum class Form { gradient, slope_w, slope_alpha, slope_theta, velocity };
 
-// How a divergence is found: exactly, by one derivative for each column, or by Rademacher probes that stay the same
-// along a trajectory (Hutchinson).
+// How a divergence is found: exactly, by one derivative for each column, or by Rademacher probes that stay
+// the same along a trajectory (Hutchinson).
 struct TraceEstimator {
   std::size_t probes = 0;  // 0: exact
   std::uint64_t seed = 0, first_row = 0;
@@ -37,8 +38,8 @@ class Field {
   // Rows that one call should be given at most: bounds the workspaces.
   virtual std::size_t batch_rows() const = 0;
 
-  // out = the field in `form` at y (rows x dim and a column of ones); one time for each row (backend memory). A form that
-  // does not belong to the process, or that is infinite at a given time, throws Error("VALUE").
+  // out = the field in `form` at y (rows x dim and a column of ones); one time for each row (backend memory).
+  // A form that does not belong to the process, or that is infinite at a given time, throws Error("VALUE").
   virtual void evaluate(MatrixView<const T> y, const double* time, Form form, MatrixView<T> out) = 0;
   // The same, and divergence[i] = sum_j d out_ij / dy_ij (backend memory, rows x max(probes, 1)).
   virtual void divergence(MatrixView<const T> y, const double* time, Form form, const TraceEstimator& trace,
@@ -51,6 +52,9 @@ class Field {
     return false;
   }
 };
+
+// cos theta, and 0 from pi / 2 on: in doubles cos(pi / 2) is 6e-17, not the 0 that is meant.
+double angle_alpha(double theta);
 
 // The factor that takes the gradient G to a form, for the angle theta. Infinite where it is.
 double form_scale(Form form, double theta);
