@@ -9,5 +9,7 @@ namespace sklar::addon {
 void register_devices(Napi::Env env, Napi::Object exports);
 void register_gaussian(Napi::Env env, Napi::Object exports);
 void register_cdc(Napi::Env env, Napi::Object exports);
+void register_closed_form(Napi::Env env, Napi::Object exports);
+void register_measures(Napi::Env env, Napi::Object exports);
 
 }  // namespace sklar::addon

@@ -51,6 +51,7 @@ enum PhiloxTag : uint32_t {
   kTagInitialParameters = 7,
   kTagTraceProbe = 16,
   kTagClosedForm = 40,
+  kTagFieldBound = 41,
 };
 
 struct PhiloxKey {
