@@ -13,6 +13,8 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
       &sklar::addon::register_cdc,
       &sklar::addon::register_velocity,
       &sklar::addon::register_smc,
+      &sklar::addon::register_devices,     &sklar::addon::register_gaussian, &sklar::addon::register_cdc,
+      &sklar::addon::register_closed_form, &sklar::addon::register_measures,
   };
   for (auto add : features) add(env, exports);
   return exports;

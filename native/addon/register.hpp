@@ -11,5 +11,7 @@ void register_gaussian(Napi::Env env, Napi::Object exports);
 void register_cdc(Napi::Env env, Napi::Object exports);
 void register_velocity(Napi::Env env, Napi::Object exports);
 void register_smc(Napi::Env env, Napi::Object exports);
+void register_closed_form(Napi::Env env, Napi::Object exports);
+void register_measures(Napi::Env env, Napi::Object exports);
 
 }  // namespace sklar::addon

@@ -56,6 +56,8 @@ enum PhiloxTag : uint32_t {
   kTagNormaliserReference = 27,
   kTagConditionalFixed = 28,
   kTagConditionalStep = 29,
+  kTagClosedForm = 40,
+  kTagFieldBound = 41,
 };
 
 struct PhiloxKey {

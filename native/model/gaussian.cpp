@@ -22,25 +22,6 @@ void in_batches(std::size_t rows, const CancelFlag& cancel, Body&& body) {
 
 }  // namespace
 
-std::vector<double> cholesky(const std::vector<double>& a, std::size_t dim) {
-  std::vector<double> l(dim * dim, 0.0);
-  for (std::size_t i = 0; i < dim; ++i) {
-    for (std::size_t j = 0; j <= i; ++j) {
-      double sum = a[i * dim + j];
-      for (std::size_t k = 0; k < j; ++k) sum -= l[i * dim + k] * l[j * dim + k];
-      if (i != j) {
-        l[i * dim + j] = sum / l[j * dim + j];
-      } else if (sum > 0) {
-        l[i * dim + i] = std::sqrt(sum);
-      } else {
-        throw Error("VALUE", "the correlation matrix is not positive definite (column " +
-                                 std::to_string(i + 1) + " is a linear function of the columns before it)");
-      }
-    }
-  }
-  return l;
-}
-
 double log_determinant_of_cholesky(const std::vector<double>& l, std::size_t dim) {
   double sum = 0;
   for (std::size_t i = 0; i < dim; ++i) sum += std::log(l[i * dim + i]);

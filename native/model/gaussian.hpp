@@ -7,14 +7,12 @@
 
 #include "backend/backend.hpp"
 #include "core/cancel.hpp"
+#include "core/symmetric.hpp"
 
 namespace sklar {
 
 using Fraction = std::function<void(double)>;  // share of a job that is done, 0 to 1
 
-// Lower triangular L with L L^T = a (dim x dim, dense), in double. Throws Error("VALUE") naming the pivot
-// when a is not positive definite.
-std::vector<double> cholesky(const std::vector<double>& a, std::size_t dim);
 double log_determinant_of_cholesky(const std::vector<double>& l, std::size_t dim);
 
 // Correlation matrix of the normal scores quantile(u); u rows x dim, dense, in (0, 1).

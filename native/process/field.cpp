@@ -6,9 +6,10 @@
 
 namespace sklar {
 
+double angle_alpha(double theta) { return theta >= 1.5707963267948966 ? 0 : std::cos(theta); }
+
 double form_scale(Form form, double theta) {
-  // cos(pi / 2) in doubles is 6e-17, not the 0 that is meant
-  const double alpha = theta >= 1.5707963267948966 ? 0 : std::cos(theta), sine = std::sin(theta);
+  const double alpha = angle_alpha(theta), sine = std::sin(theta);
   switch (form) {
     case Form::gradient:
       return 1;

@@ -53,6 +53,9 @@ class Field {
   }
 };
 
+// cos theta, and 0 from pi / 2 on: in doubles cos(pi / 2) is 6e-17, not the 0 that is meant.
+double angle_alpha(double theta);
+
 // The factor that takes the gradient G to a form, for the angle theta. Infinite where it is.
 double form_scale(Form form, double theta);
 

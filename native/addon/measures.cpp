@@ -1,0 +1,83 @@
+#include "core/measures.hpp"
+
+#include "addon/convert.hpp"
+#include "addon/field_handle.hpp"
+#include "addon/job.hpp"
+#include "addon/register.hpp"
+#include "model/field_bound.hpp"
+
+namespace sklar::addon {
+namespace {
+
+using Measure = std::vector<double>(std::size_t, const double*, std::size_t, std::size_t, const CancelFlag&);
+
+// (x: Float64Array, rows: number, dim: number, threads: number): NativeJob<Float64Array>
+template <Measure measure>
+Napi::Value matrix(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::size_t rows = to_size(info[1], "rows"), dim = to_size(info[2], "dim");
+    return Job::start(info.Env(), info.Env().Undefined(),
+                      [rows, dim, x = to_vector<double>(info[0], "x", product(rows, dim)),
+                       threads = to_size(info[3], "threads")](const CancelFlag& cancel,
+                                                              const Job::Progress&) -> Job::Deliver {
+                        auto values = measure(threads, x.data(), rows, dim, cancel);
+                        return [values = std::move(values)](Napi::Env env) { return to_array(env, values); };
+                      });
+  });
+}
+
+// tailCurves(x: Float64Array, rows: number, dim: number, q: Float64Array, threads: number): NativeJob<{
+// lower, lowerError, upper, upperError: Float64Array }>
+Napi::Value tails(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::size_t rows = to_size(info[1], "rows"), dim = to_size(info[2], "dim");
+    return Job::start(info.Env(), info.Env().Undefined(),
+                      [rows, dim, x = to_vector<double>(info[0], "x", product(rows, dim)),
+                       q = to_vector<double>(info[3], "q"), threads = to_size(info[4], "threads")](
+                          const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
+                        auto curves = tail_curves(threads, x.data(), rows, dim, q, cancel);
+                        return [curves = std::move(curves)](Napi::Env env) -> Napi::Value {
+                          Napi::Object result = Napi::Object::New(env);
+                          result.Set("lower", to_array(env, curves.lower));
+                          result.Set("lowerError", to_array(env, curves.lower_error));
+                          result.Set("upper", to_array(env, curves.upper));
+                          result.Set("upperError", to_array(env, curves.upper_error));
+                          return result;
+                        };
+                      });
+  });
+}
+
+// fieldBound(field: FieldHandle, x: Float64Array, fromGaussian: boolean, rows: number, draws: number, seed:
+// bigint, firstRow: bigint, threads: number): NativeJob<Float64Array>
+Napi::Value bound(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const FieldHandle source = to_field_handle(info[0]);
+    const std::size_t rows = to_size(info[3], "rows");
+    const FieldBoundOptions options{
+        source->reference,         source->cholesky,           to_bool(info[2], "fromGaussian"),
+        to_size(info[4], "draws"), to_uint64(info[5], "seed"), to_uint64(info[6], "firstRow")};
+    return Job::start(info.Env(), info.Env().Undefined(),
+                      [source, options, rows, x = to_vector<double>(info[1], "x", product(rows, source->dim)),
+                       threads = to_size(info[7], "threads")](const CancelFlag& cancel,
+                                                              const Job::Progress&) -> Job::Deliver {
+                        std::vector<double> out(rows);
+                        with_field(*source, threads, cancel, [&](auto& backend, auto& field) {
+                          field_bound(backend, field, options, x.data(), rows, out.data(), cancel);
+                        });
+                        return [out = std::move(out)](Napi::Env env) { return to_array(env, out); };
+                      });
+  });
+}
+
+}  // namespace
+
+void register_measures(Napi::Env env, Napi::Object exports) {
+  exports.Set("kendallTau", Napi::Function::New(env, matrix<kendall_tau>));
+  exports.Set("spearmanRho", Napi::Function::New(env, matrix<spearman_rho>));
+  exports.Set("blomqvistBeta", Napi::Function::New(env, matrix<blomqvist_beta>));
+  exports.Set("tailCurves", Napi::Function::New(env, tails));
+  exports.Set("fieldBound", Napi::Function::New(env, bound));
+}
+
+}  // namespace sklar::addon

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "core/cancel.hpp"
+
+// Dependence of pairs of columns as their ranks show it (docs/mathematics.md, E): x rows x dim, dense,
+// finite; at least two rows. Results do not depend on the number of threads (0: one for each processor).
+namespace sklar {
+
+// Kendall's tau-b, dim x dim. In O(rows log rows) a pair: Knight (1966). NaN where a column is constant.
+std::vector<double> kendall_tau(std::size_t threads, const double* x, std::size_t rows, std::size_t dim,
+                                const CancelFlag& cancel);
+
+// Spearman's rho, dim x dim: the correlation of ranks, ties at their mean rank. NaN where a column is
+// constant.
+std::vector<double> spearman_rho(std::size_t threads, const double* x, std::size_t rows, std::size_t dim,
+                                 const CancelFlag& cancel);
+
+// Blomqvist's beta, dim x dim: the correlation of sides of the medians, 0 at the median itself. NaN where a
+// column is constant.
+std::vector<double> blomqvist_beta(std::size_t threads, const double* x, std::size_t rows, std::size_t dim,
+                                   const CancelFlag& cancel);
+
+// Each q.size() x dim x dim. With u = (rank - 1/2) / rows: lower = P(u_i < q, u_j < q) / q, upper = P(u_i >
+// q, u_j > q) / (1 - q), and their binomial standard errors.
+struct TailCurves {
+  std::vector<double> lower, lower_error, upper, upper_error;
+};
+TailCurves tail_curves(std::size_t threads, const double* x, std::size_t rows, std::size_t dim,
+                       const std::vector<double>& q, const CancelFlag& cancel);
+
+}  // namespace sklar

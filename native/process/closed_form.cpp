@@ -1,0 +1,168 @@
+#include "process/closed_form.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/normal.h"
+#include "core/philox.h"
+#include "core/thread_pool.hpp"
+
+namespace sklar {
+namespace {
+
+constexpr std::size_t chunk = 256;
+
+// body(row) for all rows, in any order
+template <class Body>
+void for_rows(std::size_t threads, std::size_t rows, const CancelFlag& cancel, Body&& body) {
+  ThreadPool pool(threads);
+  pool.run((rows + chunk - 1) / chunk, [&](std::size_t task, std::size_t) {
+    cancel.check();
+    for (std::size_t i = task * chunk; i < std::min(rows, (task + 1) * chunk); ++i) body(i);
+  });
+}
+
+template <class T>
+class ClosedFormField final : public Field<T> {
+ public:
+  ClosedFormField(Backend<T>& backend, std::shared_ptr<const ClosedForm> copula, Process process)
+      : backend_(backend), copula_(std::move(copula)), process_(process), row_(copula_->row(process)) {}
+
+  Process process() const override { return process_; }
+  std::size_t dim() const override { return copula_->dim(); }
+  std::size_t batch_rows() const override { return 4096; }
+
+  void evaluate(MatrixView<const T> y, const double* time, Form form, MatrixView<T> out) override {
+    std::vector<double> slope(dim());
+    std::vector<T> host(y.rows * dim());
+    for_each(y, time, [&](std::size_t i, double t) {
+      row_->slope(slope.data());
+      store(slope, scale(form, t), &host[i * dim()]);
+    });
+    backend_.upload_matrix(out, host.data());
+  }
+
+  void divergence(MatrixView<const T> y, const double* time, Form form, const TraceEstimator& trace,
+                  MatrixView<T> out, double* divergence) override {
+    const std::size_t d = dim(), probes = trace.probes;
+    std::vector<double> slope(d), probe(d), image(d), result(y.rows * std::max<std::size_t>(probes, 1));
+    std::vector<T> host(y.rows * d);
+    for_each(y, time, [&](std::size_t i, double t) {
+      const double factor = scale(form, t);
+      row_->slope(slope.data());
+      store(slope, factor, &host[i * d]);
+      if (probes == 0) result[i] = factor * row_->trace();
+      for (std::size_t p = 0; p < probes; ++p) {
+        signs(trace, i, p, probe);
+        row_->jacobian_times(probe.data(), image.data());
+        double sum = 0;
+        for (std::size_t j = 0; j < d; ++j) sum += probe[j] * image[j];
+        result[i * probes + p] = factor * sum;
+      }
+    });
+    backend_.upload_matrix(out, host.data());
+    backend_.upload(divergence, result.data(), result.size() * sizeof(double));
+  }
+
+  bool log_density(MatrixView<const T> y, const double* time, double* value) override {
+    std::vector<double> host(y.rows);
+    for_each(y, time, [&](std::size_t i, double) { host[i] = row_->value(); });
+    backend_.upload(value, host.data(), host.size() * sizeof(double));
+    return true;
+  }
+
+ private:
+  // From the slope of ClosedFormRow to the form; finite at every time, unlike form_scale of G.
+  double scale(Form form, double time) const {
+    if ((process_ == Process::reflection) != (form == Form::velocity))
+      throw Error("VALUE", process_ == Process::reflection
+                               ? "the reflection process has a velocity and no other form"
+                               : "a velocity is no form of the Ornstein-Uhlenbeck process");
+    const double alpha = process_ == Process::ou ? angle_alpha(time) : 0;
+    switch (form) {
+      case Form::gradient:
+        return 2 * alpha * alpha;
+      case Form::slope_w:
+        return 1;
+      case Form::slope_alpha:
+        return 2 * alpha;
+      case Form::slope_theta:
+        return -2 * std::sin(time) * alpha;
+      case Form::velocity:
+        break;
+    }
+    return -time;
+  }
+
+  // The Rademacher vector of a row and probe: 32 signs a word.
+  void signs(const TraceEstimator& trace, std::size_t i, std::size_t p, std::vector<double>& out) const {
+    const PhiloxKey key = philox_key(trace.seed);
+    std::uint32_t word = 0;
+    for (std::size_t j = 0; j < out.size(); ++j) {
+      if (j % 32 == 0)
+        word =
+            philox(philox_counter(trace.first_row + i, static_cast<std::uint32_t>(j / 32), p, kTagTraceProbe),
+                   key)
+                .x;
+      out[j] = word >> (j % 32) & 1 ? 1 : -1;
+    }
+  }
+
+  static void store(const std::vector<double>& slope, double factor, T* to) {
+    for (std::size_t j = 0; j < slope.size(); ++j) to[j] = static_cast<T>(factor * slope[j]);
+  }
+
+  // body(row, time) with row_ set to it
+  template <class Body>
+  void for_each(MatrixView<const T> y, const double* time, Body&& body) {
+    const std::size_t d = dim();
+    std::vector<T> rows(y.rows * y.columns);
+    std::vector<double> times(y.rows), x(d);
+    backend_.download_matrix(rows.data(), y);
+    backend_.download(times.data(), time, times.size() * sizeof(double));
+    for (std::size_t i = 0; i < y.rows; ++i) {
+      for (std::size_t j = 0; j < d; ++j) x[j] = static_cast<double>(rows[i * y.columns + j]);
+      row_->set(times[i], x.data());
+      body(i, times[i]);
+    }
+  }
+
+  Backend<T>& backend_;
+  std::shared_ptr<const ClosedForm> copula_;
+  Process process_;
+  std::unique_ptr<ClosedFormRow> row_;
+};
+
+}  // namespace
+
+void closed_form_sample(const ClosedForm& copula, std::size_t threads, std::size_t rows, std::uint64_t seed,
+                        std::uint64_t first_row, bool to_gaussian, double* out, const CancelFlag& cancel) {
+  const std::size_t d = copula.dim();
+  for_rows(threads, rows, cancel, [&](std::size_t i) {
+    double* z = out + i * d;
+    copula.draw(seed, first_row + i, z);
+    if (!to_gaussian)
+      for (std::size_t j = 0; j < d; ++j) z[j] = normal_cdf(z[j]);
+  });
+}
+
+void closed_form_log_pdf(const ClosedForm& copula, std::size_t threads, const double* x, bool from_gaussian,
+                         std::size_t rows, double* out, const CancelFlag& cancel) {
+  for_rows(threads, rows, cancel,
+           [&](std::size_t i) { out[i] = copula.log_density(x + i * copula.dim(), from_gaussian); });
+}
+
+template <class T>
+std::unique_ptr<Field<T>> make_closed_form_field(Backend<T>& backend,
+                                                 std::shared_ptr<const ClosedForm> copula, Process process) {
+  return std::make_unique<ClosedFormField<T>>(backend, std::move(copula), process);
+}
+
+template std::unique_ptr<Field<float>> make_closed_form_field(Backend<float>&,
+                                                              std::shared_ptr<const ClosedForm>, Process);
+template std::unique_ptr<Field<double>> make_closed_form_field(Backend<double>&,
+                                                               std::shared_ptr<const ClosedForm>, Process);
+
+}  // namespace sklar
