@@ -11,6 +11,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
       &sklar::addon::register_devices,
       &sklar::addon::register_gaussian,
       &sklar::addon::register_cdc,
+      &sklar::addon::register_integrate,
   };
   for (auto add : features) add(env, exports);
   return exports;

@@ -9,5 +9,6 @@ namespace sklar::addon {
 void register_devices(Napi::Env env, Napi::Object exports);
 void register_gaussian(Napi::Env env, Napi::Object exports);
 void register_cdc(Napi::Env env, Napi::Object exports);
+void register_integrate(Napi::Env env, Napi::Object exports);
 
 }  // namespace sklar::addon

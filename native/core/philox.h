@@ -49,6 +49,9 @@ enum PhiloxTag : uint32_t {
   kTagReflectionTime = 5,
   kTagShuffle = 6,
   kTagInitialParameters = 7,
+  kTagCorrectorNoise = 8,
+  kTagBrownian = 9,
+  kTagTraceProbe = 10,
 };
 
 struct PhiloxKey {

@@ -49,6 +49,9 @@ class Network {
   virtual void forward(MatrixView<const T> x, MatrixView<T> y, Pass pass) = 0;
   // For the first e.rows rows of the last forward: x_adjoint = (dy/dx)^T e
   virtual void adjoint(MatrixView<const T> e, MatrixView<T> x_adjoint, Pass pass) = 0;
+  // After forward and adjoint of Pass::training, any number of times before tangent: direction r of the input
+  // (its last column zero), x_second = d/dx ( r . (dy/dx)^T e ), the Hessian of e . y times r
+  virtual void hessian_product(MatrixView<const T> r, MatrixView<T> x_second) = 0;
   // After adjoint: direction r of the input (its last column zero), same rows; y_tangent = (dy/dx) r if
   // wanted
   virtual void tangent(MatrixView<const T> r, MatrixView<T> y_tangent) = 0;
