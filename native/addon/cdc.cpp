@@ -4,9 +4,11 @@
 
 #include "addon/cdc_model.hpp"
 #include "addon/convert.hpp"
+#include "addon/field_handle.hpp"
 #include "addon/job.hpp"
 #include "addon/register.hpp"
 #include "addon/train.hpp"
+#include "integrate/clock.hpp"
 #include "train/cdc_objective.hpp"
 
 namespace sklar::addon {
@@ -138,45 +140,62 @@ Napi::Value logits(const Napi::CallbackInfo& info) {
   });
 }
 
-// cdcSample(handle: CdcHandle, options: { solver: string; steps: number; rows: number; seed: bigint;
-// firstRow: bigint;
-//           toGaussian: boolean; start: Float64Array | null; marginMaps: Float64Array | null }, threads:
-//           number, onProgress?: (fraction: number) => void): NativeJob<{ values: Float64Array; evaluations:
-//           number; clamped: number }>
-Napi::Value sample(const Napi::CallbackInfo& info) {
+// cdcFieldHandle(handle: CdcHandle): FieldHandle
+Napi::Value field_of(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Handle model = to_handle(info[0]);
+    auto source = std::make_shared<FieldSource>();
+    source->process = Process::ou;
+    source->dim = model->definition.network.inputs;
+    source->reference = ou_angle(model->definition.times.back());
+    source->cholesky = model->definition.cholesky;
+    if (std::holds_alternative<std::vector<float>>(model->parameters))
+      source->in_float = [model](Backend<float>& backend) {
+        return make_cdc_field(backend, model->definition, std::get<std::vector<float>>(model->parameters));
+      };
+    else
+      source->in_double = [model](Backend<double>& backend) {
+        return make_cdc_field(backend, model->definition, std::get<std::vector<double>>(model->parameters));
+      };
+    return to_external(info.Env(), std::move(source));
+  });
+}
+
+// cdcSamplePublished(handle: CdcHandle, options: { noisy: boolean; steps: number; rows: number; seed: bigint;
+//           firstRow: bigint; toGaussian: boolean; start: Float64Array | null }, threads: number,
+//           onProgress?: (fraction: number) => void): NativeJob<{ values: Float64Array; evaluations: number;
+//           clamped: number }>
+Napi::Value sample_as_published(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Handle model = to_handle(info[0]);
     const auto o = info[1].As<Napi::Object>();
-    const CdcSolver solver = parse_cdc_solver(to_string(field(o, "solver"), "solver"));
+    const bool noisy = to_bool(field(o, "noisy"), "noisy");
     const std::size_t rows = to_size(field(o, "rows"), "rows"),
                       size = product(rows, model->definition.network.inputs);
     const std::size_t steps = to_size(field(o, "steps"), "steps");
     const std::uint64_t seed = to_uint64(field(o, "seed"), "seed"),
                         first = to_uint64(field(o, "firstRow"), "firstRow");
     const bool to_gaussian = to_bool(field(o, "toGaussian"), "toGaussian");
-    const auto knots = to_vector_or_empty<double>(field(o, "marginMaps"), "marginMaps",
-                                                  model->definition.network.inputs * MarginMaps::knots);
-    const auto maps = knots.empty() ? nullptr : std::make_shared<const MarginMaps>(knots);
-    return Job::start(
-        info.Env(), info[3],
-        [=, start = to_vector_or_empty<double>(field(o, "start"), "start", size),
-         threads = to_size(info[2], "threads")](const CancelFlag& cancel,
-                                                const Job::Progress& progress) -> Job::Deliver {
-          std::vector<double> out(size);
-          SampleStatistics statistics;
-          with_model(*model, threads, cancel, [&](auto& cdc) {
-            typename std::decay_t<decltype(cdc)>::SampleOptions options{
-                solver, steps, seed, first, to_gaussian, start.empty() ? nullptr : start.data(), maps.get()};
-            statistics = cdc.sample(options, rows, out.data(), cancel, to_fraction(progress));
-          });
-          return [out = std::move(out), statistics](Napi::Env env) -> Napi::Value {
-            Napi::Object result = Napi::Object::New(env);
-            result.Set("values", to_array(env, out));
-            result.Set("evaluations", static_cast<double>(statistics.evaluations));
-            result.Set("clamped", static_cast<double>(statistics.clamped));
-            return result;
-          };
-        });
+    return Job::start(info.Env(), info[3],
+                      [=, start = to_vector_or_empty<double>(field(o, "start"), "start", size),
+                       threads = to_size(info[2], "threads")](const CancelFlag& cancel,
+                                                              const Job::Progress& progress) -> Job::Deliver {
+                        std::vector<double> out(size);
+                        PublishedStatistics statistics;
+                        with_model(*model, threads, cancel, [&](auto& cdc) {
+                          typename std::decay_t<decltype(cdc)>::PublishedOptions options{
+                              noisy, steps, seed, first, to_gaussian, start.empty() ? nullptr : start.data()};
+                          statistics = cdc.sample_as_published(options, rows, out.data(), cancel,
+                                                               to_fraction(progress));
+                        });
+                        return [out = std::move(out), statistics](Napi::Env env) -> Napi::Value {
+                          Napi::Object result = Napi::Object::New(env);
+                          result.Set("values", to_array(env, out));
+                          result.Set("evaluations", static_cast<double>(statistics.evaluations));
+                          result.Set("clamped", static_cast<double>(statistics.clamped));
+                          return result;
+                        };
+                      });
   });
 }
 
@@ -328,7 +347,8 @@ void register_cdc(Napi::Env env, Napi::Object exports) {
   exports.Set("cdcLogPdf", Napi::Function::New(env, log_pdf));
   exports.Set("cdcField", Napi::Function::New(env, cdc_field));
   exports.Set("cdcLogits", Napi::Function::New(env, logits));
-  exports.Set("cdcSample", Napi::Function::New(env, sample));
+  exports.Set("cdcFieldHandle", Napi::Function::New(env, field_of));
+  exports.Set("cdcSamplePublished", Napi::Function::New(env, sample_as_published));
   exports.Set("marginKnots", Napi::Function::New(env, margin_knots));
   exports.Set("cdcTrain", Napi::Function::New(env, start_training));
   exports.Set("cdcTrainingSteps", Napi::Function::New(env, steps_on_given_batches));

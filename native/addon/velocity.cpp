@@ -36,7 +36,8 @@ VelocityDefinition to_definition(const Napi::Object& o) {
     if (n < 1 || n > 65536) throw Error("VALUE", "velocity head: every size must lie between 1 and 65536");
   if (d.frequencies > 64 || (d.kind == VelocityKind::reflection && d.frequencies == 0) ||
       (d.kind == VelocityKind::reflection_published && d.frequencies > 0))
-    throw Error("VALUE", "velocity head: frequencies must lie between 1 and 64; the published network has none");
+    throw Error("VALUE",
+                "velocity head: frequencies must lie between 1 and 64; the published network has none");
   if (d.kind != VelocityKind::trigonometric && !d.cholesky.empty())
     throw Error("VALUE", "velocity head: only the trigonometric path has a guide");
   return d;
@@ -64,8 +65,8 @@ Napi::Value create(const Napi::CallbackInfo& info) {
     source.reference = to_double(info[2], "reference");
     source.cholesky = d.cholesky;
     const auto take = [&]<class T>(std::function<std::unique_ptr<Field<T>>(Backend<T>&)>& make) {
-      const auto parameters = std::make_shared<const std::vector<T>>(
-          to_vector<T>(info[1], "parameters", parameter_count(d)));
+      const auto parameters =
+          std::make_shared<const std::vector<T>>(to_vector<T>(info[1], "parameters", parameter_count(d)));
       make = [d, parameters](Backend<T>& backend) {
         return std::make_unique<VelocityField<T>>(backend, d, *parameters);
       };
@@ -163,8 +164,8 @@ Napi::Value one_step(Napi::Env env, const Napi::Object& o) {
   const auto time = to_vector<double>(field(o, "times"), "times", rows);
   std::vector<T> state(rows * d), target(rows * d);
   for (std::size_t i = 0; i < rows * d; ++i)
-    velocity_path(definition.head(), time[i / d], static_cast<T>(start[i]), static_cast<T>(noise[i]), &state[i],
-                  &target[i]);
+    velocity_path(definition.head(), time[i / d], static_cast<T>(start[i]), static_cast<T>(noise[i]),
+                  &state[i], &target[i]);
   const auto backend = make_cpu_backend<T>(1);
   const auto network = make_velocity_network<T>(*backend, definition);
   VelocityObjective<T> objective(*backend, *network, definition.head(), {}, rows);

@@ -105,11 +105,12 @@ void Backend<T>::classifier_loss(const ClassifierLoss<T>& loss) {
 }
 
 template <class T>
-void Backend<T>::advance(const Advance<T>& step) {
-  for (auto m : {step.g, step.h})
-    if (m.data)
-      expect(same_shape<T>(m, step.z.rows, m.columns) && m.columns <= step.z.columns, "advance", "fields");
-  advance_impl(step);
+void Backend<T>::combine(const Combine<T>& sum) {
+  expect(sum.terms <= Combine<T>::most, "combine", "too many terms");
+  for (std::size_t k = 0; k < sum.terms; ++k)
+    expect(sum.term[k].x.data && sum.term[k].x.rows >= sum.to.rows && sum.term[k].x.columns >= sum.to.columns,
+           "combine", "a term is smaller than the sum");
+  combine_impl(sum);
 }
 
 template class Backend<float>;

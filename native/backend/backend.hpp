@@ -9,6 +9,7 @@
 #include "backend/state.h"
 #include "core/cancel.hpp"
 #include "core/margin_maps.hpp"
+#include "process/form.h"
 #include "process/velocity.h"
 
 // The compute contract. Models, training and integrators are written once over these operations; the CPU
@@ -101,18 +102,56 @@ struct AdamOptions {
   double ema_decay;  // 0: no average. The decay warms up: min(ema_decay, (1 + step) / (10 + step)).
 };
 
-// z <- a z + b g + c h + s noise, noise standard normal, drawn for (first_row + row, step)
+// to = sum of factor x, times row[i] where row is given, + noise xi, xi standard normal, drawn for (first_row
+// + row, step). `to` may be one of the terms; columns beyond those of `to` are not read.
 template <class T>
-struct Advance {
-  MatrixView<T> z;
-  double a = 1;
-  double b = 0;
-  MatrixView<const T> g;
-  double c = 0;
-  MatrixView<const T> h;
-  double s = 0;
+struct Combine {
+  static constexpr std::size_t most = 8;
+  struct Term {
+    MatrixView<const T> x;
+    double factor = 0;
+    const double* row = nullptr;
+  };
+  MatrixView<T> to;
+  Term term[most];
+  std::size_t terms = 0;
+  double noise = 0;
   std::uint64_t seed = 0, first_row = 0, step = 0;
   std::uint32_t tag = 0;
+
+  Combine& add(MatrixView<const T> x, double factor, const double* row = nullptr) {
+    term[terms++] = {x, factor, row};
+    return *this;
+  }
+};
+
+// Which Brownian motion: row i is the path of `first_row + (rows ? rows[i] : i)` on [0, span].
+struct BrownianPath {
+  std::uint64_t seed = 0, first_row = 0;
+  const std::uint32_t* rows = nullptr;
+  double span = 0;
+};
+
+// What a trial step is judged by: out[i] = root mean square over the columns of error / (absolute + relative
+// max(|a|, |b|)), and over the `extra` quantities of the row (their errors and values, rows x extra) where
+// there are any.
+template <class T>
+struct ErrorNorm {
+  MatrixView<const T> error, a, b;
+  double absolute = 0, relative = 0;
+  const double* extra_error = nullptr;
+  const double* extra_value = nullptr;
+  std::size_t extra = 0;
+  double* out = nullptr;
+};
+
+// A field known at `count` levels, at the angles theta of the rows (process/level_interpolation.h).
+struct LevelMixing {
+  std::size_t count = 0;
+  const double* w = nullptr;
+  bool known_reference = false;
+  const double* theta = nullptr;
+  Form form = Form::gradient;
 };
 
 // Density of the times of a training batch.
@@ -215,7 +254,8 @@ class Backend : public Memory {
 
   // ---- velocity heads
   virtual void draw_velocity(const VelocityDraw<T>& draw) = 0;
-  // x = what the network reads of states y (column of ones included or not) at times; x ends in a column of ones
+  // x = what the network reads of states y (column of ones included or not) at times; x ends in a column of
+  // ones
   virtual void velocity_features(const VelocityHead& head, MatrixView<const T> y, const double* time,
                                  MatrixView<T> x) = 0;
   virtual void velocity_loss(const VelocityLoss<T>& loss) = 0;
@@ -223,8 +263,8 @@ class Backend : public Memory {
   virtual void velocity_output(const VelocityForm& form, MatrixView<const T> y, const double* time,
                                MatrixView<const T> n, MatrixView<T> out) = 0;
   // cotangent of n whose adjoint is that of probe . field / scale
-  virtual void velocity_cotangent(const VelocityHead& head, MatrixView<const T> y, const VelocityProbe<T>& probe,
-                                  MatrixView<T> e) = 0;
+  virtual void velocity_cotangent(const VelocityHead& head, MatrixView<const T> y,
+                                  const VelocityProbe<T>& probe, MatrixView<T> e) = 0;
   // sum[i * sum_stride] += probe . (d field / d y) probe, from the adjoint of that cotangent
   virtual void velocity_trace(const VelocityForm& form, MatrixView<const T> y, const double* time,
                               MatrixView<const T> n, MatrixView<const T> x_adjoint,
@@ -232,9 +272,36 @@ class Backend : public Memory {
 
   virtual void normals(MatrixView<T> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step,
                        std::uint32_t tag) = 0;
-  // +1 or -1 with equal chance, drawn for (first_row + row, step)
-  virtual void signs(MatrixView<T> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step) = 0;
-  void advance(const Advance<T>& step);
+  void combine(const Combine<T>& sum);
+  virtual void fill(double* to, std::size_t count, double value) = 0;
+  // to[k] += factor row[k / columns] x[k]; a null row or x stands for ones
+  virtual void add_scaled(double* to, const double* x, std::size_t count, double factor, const double* row,
+                          std::size_t columns) = 0;
+  // row to_rows[k] of `to` = row from_rows[k] of `from`, k < count; null: row k
+  virtual void copy_rows(MatrixView<T> to, const std::uint32_t* to_rows, MatrixView<const T> from,
+                         const std::uint32_t* from_rows, std::size_t count) = 0;
+  // Rows of y that are finite are copied to `good`. A row that is not has failed[i], until now 0, set to
+  // `mark`, and is from then on set to its last good state.
+  virtual void keep_finite(MatrixView<T> y, MatrixView<T> good, std::int32_t* failed, std::int32_t mark) = 0;
+  virtual void error_norm(const ErrorNorm<T>& norm) = 0;
+  // Reflection at the faces of the unit cube (core/fold.h). fold: to = fold(y), may be in place. flip: v is
+  // multiplied by the sign of fold's derivative at y.
+  virtual void fold(MatrixView<T> to, MatrixView<const T> y) = 0;
+  virtual void flip(MatrixView<T> v, MatrixView<const T> y) = 0;
+  // Increments w and space-time Levy areas h of the path over [from[i], to[i]]; zero where the interval is
+  // empty.
+  virtual void brownian(MatrixView<T> w, MatrixView<T> h, const BrownianPath& path, const double* from,
+                        const double* to) = 0;
+  // +1 or -1 for each element, for (first_row + row, step)
+  virtual void signs(MatrixView<T> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step,
+                     std::uint32_t tag) = 0;
+  virtual void unit_vectors(MatrixView<T> out, std::size_t column) = 0;
+  // out[i * stride] (+)= a_i . b_i
+  virtual void row_dots(double* out, std::size_t stride, MatrixView<const T> a, MatrixView<const T> b,
+                        bool accumulate) = 0;
+  // cotangent . logits = F of the mixture, each level's F being its logit minus the last; reference[i] =
+  // weight of the part that is known at the last level
+  virtual void mix_levels(MatrixView<T> cotangent, double* reference, const LevelMixing& mixing) = 0;
   // coordinates of z beyond +-bound are set to it; returns how many
   virtual std::uint64_t clamp(MatrixView<T> z, double bound) = 0;
 
@@ -266,7 +333,7 @@ class Backend : public Memory {
   virtual void perturb_impl(MatrixView<T> x, MatrixView<const T> x0, MatrixView<const T> noise,
                             const std::int32_t* level, const Levels<T>& levels) = 0;
   virtual void classifier_loss_impl(const ClassifierLoss<T>& loss) = 0;
-  virtual void advance_impl(const Advance<T>& step) = 0;
+  virtual void combine_impl(const Combine<T>& sum) = 0;
 
  private:
   const CancelFlag* cancel_ = nullptr;

@@ -25,19 +25,44 @@ std::vector<double> transposed(const std::vector<double>& a, std::size_t dim) {
   return t;
 }
 
+// dz/dw = slope y at pure noise: (L^-1 R L^-T - I) / 2
+std::vector<double> reference_slope(const CdcDefinition& definition) {
+  const std::size_t d = definition.network.inputs;
+  std::vector<double> a = definition.correlation;
+  if (a.empty()) return a;
+  if (!definition.cholesky.empty()) {
+    solve_lower(definition.cholesky, d, a);
+    a = transposed(a, d);
+    solve_lower(definition.cholesky, d, a);
+  }
+  std::vector<double> slope(d * d);
+  for (std::size_t i = 0; i < d; ++i)
+    for (std::size_t j = 0; j < d; ++j)
+      slope[i * d + j] = 0.5 * (0.5 * (a[i * d + j] + a[j * d + i]) - (i == j ? 1 : 0));
+  return slope;
+}
+
+const CdcDefinition& checked(const CdcDefinition& definition) {
+  const std::size_t d = definition.network.inputs;
+  if (definition.network.outputs != definition.times.size())
+    throw Error("SHAPE", "the network has " + std::to_string(definition.network.outputs) + " outputs for " +
+                             std::to_string(definition.times.size()) + " noise levels");
+  for (const auto* m : {&definition.cholesky, &definition.correlation})
+    if (!m->empty() && m->size() != d * d)
+      throw Error("SHAPE", "guide matrix of another dimension than the network");
+  return definition;
+}
+
 }  // namespace
 
 template <class T>
 Cdc<T>::Cdc(Backend<T>& backend, const CdcDefinition& definition, const std::vector<T>& parameters)
-    : backend_(backend), definition_(definition), levels_(definition.times) {
+    : backend_(backend),
+      definition_(checked(definition)),
+      levels_(definition.times),
+      network_(make_residual_mlp<T>(backend, definition.network)),
+      field_(backend, *network_, levels_, reference_slope(definition_), batch_rows(Pass::gradient)) {
   const std::size_t d = dim();
-  if (definition_.network.outputs != levels_.count())
-    throw Error("SHAPE", "the network has " + std::to_string(definition_.network.outputs) + " outputs for " +
-                             std::to_string(levels_.count()) + " noise levels");
-  for (const auto* m : {&definition_.cholesky, &definition_.correlation})
-    if (!m->empty() && m->size() != d * d)
-      throw Error("SHAPE", "guide matrix of another dimension than the network");
-  network_ = make_residual_mlp<T>(backend, definition_.network);
   if (parameters.size() != network_->parameter_count())
     throw Error("SHAPE", "expected " + std::to_string(network_->parameter_count()) + " parameters, got " +
                              std::to_string(parameters.size()));
@@ -46,21 +71,6 @@ Cdc<T>::Cdc(Backend<T>& backend, const CdcDefinition& definition, const std::vec
   network_->set_parameters(parameters_.data());
   if (!definition_.cholesky.empty())
     half_log_determinant_ = 0.5 * log_determinant_of_cholesky(definition_.cholesky, d);
-  if (!definition_.correlation.empty()) {
-    std::vector<double> a = definition_.correlation;
-    if (!definition_.cholesky.empty()) {
-      solve_lower(definition_.cholesky, d, a);
-      a = transposed(a, d);
-      solve_lower(definition_.cholesky, d, a);
-    }
-    std::vector<T> slope(d * d);
-    for (std::size_t i = 0; i < d; ++i)
-      for (std::size_t j = 0; j < d; ++j)
-        slope[i * d + j] = static_cast<T>(0.5 * (0.5 * (a[i * d + j] + a[j * d + i]) - (i == j ? 1 : 0)));
-    Buffer<T> on_backend = backend.template buffer<T>(slope.size());
-    backend.upload(on_backend.data(), slope.data(), slope.size() * sizeof(T));
-    backend.pack(reference_slope_, on_backend.data(), d, d, d, Orientation::transposed);
-  }
 }
 
 // Workspaces stay within about 64 MB, whatever the network.
@@ -189,24 +199,20 @@ void Cdc<T>::logits(const double* z, std::size_t rows, double* out, const Cancel
 }
 
 template <class T>
-SampleStatistics Cdc<T>::sample(const SampleOptions& options, std::size_t rows, double* out,
-                                const CancelFlag& cancel, const Fraction& progress) {
+PublishedStatistics Cdc<T>::sample_as_published(const PublishedOptions& options, std::size_t rows,
+                                                double* out, const CancelFlag& cancel,
+                                                const Fraction& progress) {
   const std::size_t d = dim(), batch = std::min(batch_rows(Pass::gradient), std::max<std::size_t>(rows, 1));
   const std::vector<std::size_t> nodes = node_levels(levels_, options.steps);
   const double* guide = definition_.cholesky.empty() ? nullptr : definition_.cholesky.data();
   if (options.start) check_rows(options.start, true, rows, d);
 
-  OuField<T> field;
-  field.evaluate = [&](MatrixView<const T> y, std::size_t level, MatrixView<T> g) { gradient(y, level, g); };
-  if (reference_slope_.inner && levels_.w[levels_.last()] == 0) {
-    field.at_reference = [&](MatrixView<const T> y, MatrixView<T> f) {
-      EpilogueOperands<T> store;
-      store.out[0] = f;
-      backend_.linear({y.data, y.rows, d, y.stride}, reference_slope_, store);
-    };
-  }
+  PublishedSampler<T> sampler;
+  sampler.evaluate = [&](MatrixView<const T> y, std::size_t level, MatrixView<T> g) {
+    gradient(y, level, g);
+  };
   std::vector<double> host(guide ? batch * d : 0);
-  field.clamp = [&](MatrixView<T> y, double bound) -> std::uint64_t {
+  sampler.clamp = [&](MatrixView<T> y, double bound) -> std::uint64_t {
     const MatrixView<T> inner{y.data, y.rows, d, y.stride};
     if (!guide) return backend_.clamp(inner, bound);
     backend_.colour(host.data(), y, true, guide, nullptr);
@@ -220,34 +226,72 @@ SampleStatistics Cdc<T>::sample(const SampleOptions& options, std::size_t rows, 
     return acted;
   };
 
-  Matrix<T> y = backend_.matrix(batch, d + 1);
-  const std::vector<T> ones(1, T(1));
-  SampleStatistics statistics;
+  const Matrix<T> y = backend_.matrix(batch, d + 1);
+  const T one = 1;
+  PublishedStatistics statistics;
   for (std::size_t first = 0; first < rows; first += batch) {
     cancel.check();
     const std::size_t count = std::min(batch, rows - first);
     if (options.start) {
       backend_.whiten(y.first(count), options.start + first * d, true, guide, nullptr);
     } else {
-      for (std::size_t i = 0; i < count; ++i) backend_.upload(y.view().row(i) + d, ones.data(), sizeof(T));
+      for (std::size_t i = 0; i < count; ++i) backend_.upload(y.view().row(i) + d, &one, sizeof(T));
       backend_.normals({y.data(), count, d, y.stride()}, options.seed, options.first_row + first, 0,
                        kTagSampleStart);
     }
-    const SampleStatistics s =
-        integrate_cdc(backend_, field, levels_, options.solver, nodes,
-                      {options.seed, options.first_row + first}, y.first(count), cancel);
+    const PublishedStatistics s =
+        sklar::sample_as_published(backend_, sampler, levels_, nodes, options.noisy, options.seed,
+                                   options.first_row + first, y.first(count), cancel);
     statistics.evaluations = s.evaluations;
     statistics.clamped += s.clamped;
     if (backend_.has_non_finite(y.first(count)))
       throw Error("DIVERGED", "the sampler left the finite numbers (rows " +
                                   std::to_string(options.first_row + first) + " to " +
                                   std::to_string(options.first_row + first + count - 1) + ")");
-    backend_.colour(out + first * d, y.first(count), options.to_gaussian, guide, options.maps);
+    backend_.colour(out + first * d, y.first(count), options.to_gaussian, guide, nullptr);
     if (progress) progress(static_cast<double>(first + count) / static_cast<double>(rows));
   }
   return statistics;
 }
 
+namespace {
+
+template <class T>
+class OwningField final : public Field<T> {
+ public:
+  OwningField(Backend<T>& backend, const CdcDefinition& definition, const std::vector<T>& parameters)
+      : model_(backend, definition, parameters), field_(model_.continuous_field()) {}
+  Process process() const override { return field_.process(); }
+  std::size_t dim() const override { return field_.dim(); }
+  std::size_t batch_rows() const override { return field_.batch_rows(); }
+  void evaluate(MatrixView<const T> y, const double* time, Form form, MatrixView<T> out) override {
+    field_.evaluate(y, time, form, out);
+  }
+  void divergence(MatrixView<const T> y, const double* time, Form form, const TraceEstimator& trace,
+                  MatrixView<T> out, double* divergence) override {
+    field_.divergence(y, time, form, trace, out, divergence);
+  }
+  bool log_density(MatrixView<const T> y, const double* time, double* value) override {
+    return field_.log_density(y, time, value);
+  }
+
+ private:
+  Cdc<T> model_;
+  CdcField<T>& field_;
+};
+
+}  // namespace
+
+template <class T>
+std::unique_ptr<Field<T>> make_cdc_field(Backend<T>& backend, const CdcDefinition& definition,
+                                         const std::vector<T>& parameters) {
+  return std::make_unique<OwningField<T>>(backend, definition, parameters);
+}
+
+template std::unique_ptr<Field<float>> make_cdc_field(Backend<float>&, const CdcDefinition&,
+                                                      const std::vector<float>&);
+template std::unique_ptr<Field<double>> make_cdc_field(Backend<double>&, const CdcDefinition&,
+                                                       const std::vector<double>&);
 template class Cdc<float>;
 template class Cdc<double>;
 

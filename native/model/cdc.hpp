@@ -3,8 +3,9 @@
 #include <memory>
 #include <vector>
 
-#include "integrate/cdc_samplers.hpp"
+#include "model/cdc_field.hpp"
 #include "model/gaussian.hpp"
+#include "model/published_sampler.hpp"
 #include "nn/network.hpp"
 
 namespace sklar {
@@ -43,16 +44,19 @@ class Cdc {
               MatrixView<T> gradient);
   std::size_t bridge_rows() const { return batch_rows(Pass::gradient); }
 
-  struct SampleOptions {
-    CdcSolver solver;
+  // Its field at any time, in the coordinates y, for the integrators.
+  CdcField<T>& continuous_field() { return field_; }
+
+  // By the published sampler; every other solver takes continuous_field().
+  struct PublishedOptions {
+    bool noisy;
     std::size_t steps;
     std::uint64_t seed, first_row;
     bool to_gaussian;
-    const double* start = nullptr;     // rows x dim on the Gaussian scale; null: standard normal draws
-    const MarginMaps* maps = nullptr;  // applied to the result on the Gaussian scale; null: none
+    const double* start = nullptr;  // rows x dim on the Gaussian scale; null: standard normal draws
   };
-  SampleStatistics sample(const SampleOptions& options, std::size_t rows, double* out,
-                          const CancelFlag& cancel, const Fraction& progress);
+  PublishedStatistics sample_as_published(const PublishedOptions& options, std::size_t rows, double* out,
+                                          const CancelFlag& cancel, const Fraction& progress);
 
  private:
   std::size_t batch_rows(Pass pass) const;
@@ -64,9 +68,14 @@ class Cdc {
   std::unique_ptr<SecondOrderNetwork<T>> network_;
   Buffer<T> parameters_;
   double half_log_determinant_ = 0;
-  PackedMatrix<T> reference_slope_;  // (L^-1 R L^-T - I) / 2
+  CdcField<T> field_;
   Matrix<T> logits_, cotangent_;
   Buffer<std::int32_t> level_;
 };
+
+// The field of a CDC that owns all it needs.
+template <class T>
+std::unique_ptr<Field<T>> make_cdc_field(Backend<T>& backend, const CdcDefinition& definition,
+                                         const std::vector<T>& parameters);
 
 }  // namespace sklar

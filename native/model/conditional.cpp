@@ -145,42 +145,37 @@ ConditionalSample conditional_replacement(Backend<T>& backend, LevelPath<T>& pat
 
   ConditionalSample result;
   std::vector<double> above(rows), below(rows);
-  Advance<T> move;
-  move.seed = options.seed;
-  move.tag = kTagConditionalStep;
   std::uint64_t draw = 0;
+  // v <- keep v + push g + noise
+  const auto move = [&](double keep, double push, double noise) {
+    Combine<T> step;
+    step.to = v;
+    step.add(v, keep);
+    if (push != 0) step.add(g, push);
+    step.noise = noise;
+    step.seed = options.seed;
+    step.tag = kTagConditionalStep;
+    step.step = draw++;
+    backend.combine(step);
+  };
   for (std::size_t level = last; level > 0; --level) {
     const double h = levels.time[level] - levels.time[level - 1], decay = std::exp(-h);
     const double noise = std::sqrt(-std::expm1(-2 * h));
     for (std::size_t loop = 0; loop < options.loops; ++loop) {
       cancel.check();
       backend.normals(v_fixed, options.seed, 0, draw, kTagConditionalFixed);
-      Advance<T> overwrite;
-      overwrite.z = v_fixed;
-      overwrite.a = levels.sigma[level];
-      overwrite.b = levels.alpha[level];
-      overwrite.g = target;
-      backend.advance(overwrite);
+      Combine<T> overwrite;
+      overwrite.to = v_fixed;
+      overwrite.add(v_fixed, levels.sigma[level]).add(target, levels.alpha[level]);
+      backend.combine(overwrite);
       // The field vanishes at pure noise, its slope dz/dw = G / (2 w) does not: that step follows the next
       // level's.
       const bool from_noise = std::isinf(levels.time[level]);
       const double scale = level == last && !from_noise ? levels.w[last] / levels.w[last - 1] : 1;
       rotated.evaluate(state, std::min(level, last - 1), 1, above.data(), below.data(), g);
       ++result.evaluations;
-      move.z = v;
-      move.g = g;
-      move.a = from_noise ? 1 : decay;
-      move.b = from_noise ? 0.5 : 2 * (1 - decay) * scale;
-      move.s = from_noise ? 0 : noise;
-      move.step = draw++;
-      backend.advance(move);
-      if (loop + 1 == options.loops) break;
-      move.g = {};
-      move.a = decay;
-      move.b = 0;
-      move.s = noise;
-      move.step = draw++;
-      backend.advance(move);
+      move(from_noise ? 1 : decay, from_noise ? 0.5 : 2 * (1 - decay) * scale, from_noise ? 0 : noise);
+      if (loop + 1 < options.loops) move(decay, 0, noise);
     }
     if (progress) progress(static_cast<double>(last - level + 1) / static_cast<double>(last));
   }

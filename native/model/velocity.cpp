@@ -45,8 +45,7 @@ VelocityField<T>::VelocityField(Backend<T>& backend, const VelocityDefinition& d
 template <class T>
 std::size_t VelocityField<T>::batch_rows() const {
   const std::size_t width = definition_.hidden + velocity_inputs(definition_.head()) + definition_.dim;
-  const std::size_t rows =
-      (std::size_t{64} << 20) / (sizeof(T) * (7 * definition_.depth + 2) * width);
+  const std::size_t rows = (std::size_t{64} << 20) / (sizeof(T) * (7 * definition_.depth + 2) * width);
   return std::clamp<std::size_t>(rows / 96 * 96, 96, 8064);
 }
 
@@ -81,8 +80,9 @@ template <class T>
 void VelocityField<T>::divergence(MatrixView<const T> y, const double* time, Form form,
                                   const TraceEstimator& trace, MatrixView<T> out, double* divergence) {
   if (definition_.kind == VelocityKind::reflection_published)
-    throw Error("VALUE",
-                "the published reflection network does not vanish on the faces of the cube: its flow has no density");
+    throw Error(
+        "VALUE",
+        "the published reflection network does not vanish on the faces of the cube: its flow has no density");
   const VelocityForm f = form_of(form);
   const std::size_t rows = y.rows, d = dim();
   run(y, time, Pass::gradient);
@@ -105,7 +105,7 @@ void VelocityField<T>::divergence(MatrixView<const T> y, const double* time, For
   }
   if (probe_.rows() < rows) probe_ = backend_.matrix(rows, d);
   for (std::size_t p = 0; p < trace.probes; ++p) {
-    backend_.signs(probe_.first(rows), trace.seed, trace.first_row, p);
+    backend_.signs(probe_.first(rows), trace.seed, trace.first_row, p, kTagTraceProbe);
     add({0, probe_.data(), probe_.stride()}, p);
   }
 }

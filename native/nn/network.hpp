@@ -49,7 +49,8 @@ class Network {
   virtual void forward(MatrixView<const T> x, MatrixView<T> y, Pass pass) = 0;
   // For the first e.rows rows of the last forward: x_adjoint = (dy/dx)^T e
   virtual void adjoint(MatrixView<const T> e, MatrixView<T> x_adjoint, Pass pass) = 0;
-  // gradient = d/dparameters ( sum over rows of c . y ) for all rows of the last forward; takes the place of adjoint
+  // gradient = d/dparameters ( sum over rows of c . y ) for all rows of the last forward; takes the place of
+  // adjoint
   virtual void backward(MatrixView<const T> c, T* gradient) = 0;
 };
 
@@ -57,6 +58,9 @@ class Network {
 template <class T>
 class SecondOrderNetwork : public Network<T> {
  public:
+  // After forward and adjoint of Pass::training, any number of times before tangent: direction r of the input
+  // (its last column zero), x_second = d/dx ( r . (dy/dx)^T e ), the Hessian of e . y times r
+  virtual void hessian_product(MatrixView<const T> r, MatrixView<T> x_second) = 0;
   // After adjoint: direction r of the input (its last column zero), same rows; y_tangent = (dy/dx) r if
   // wanted
   virtual void tangent(MatrixView<const T> r, MatrixView<T> y_tangent) = 0;
@@ -79,8 +83,8 @@ std::unique_ptr<SecondOrderNetwork<T>> make_residual_mlp(Backend<T>& backend, co
 
 std::vector<ParameterSlice> residual_mlp_slices(const ResidualMlpShape& shape);
 
-// The published reflection network: Linear, then (Linear, SiLU) x (layers - 1), then Linear; nothing stands between the
-// first two.
+// The published reflection network: Linear, then (Linear, SiLU) x (layers - 1), then Linear; nothing stands
+// between the first two.
 struct MlpShape {
   std::size_t inputs, hidden, layers, outputs;
 };

@@ -233,6 +233,51 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
     if (y_tangent.data) product(top_tangent_.first(rows), head_.forward, E::store, nullptr, {y_tangent});
   }
 
+  // The tangent and second adjoint passes with no source but the first adjoint's, kept apart from its values
+  void hessian_product(MatrixView<const T> r, MatrixView<T> x_second) override {
+    using E = Epilogue;
+    const std::size_t rows = r.rows, last = blocks_.size() - 1;
+    reserve_second(rows);
+    const auto n = second_n_.first(rows);
+    product(r, input_forward_, E::store, nullptr, {blocks_[0].dh.first(rows)});
+    for (std::size_t k = 0; k < blocks_.size(); ++k) {
+      Block<T>& b = blocks_[k];
+      const auto dp = b.dp.first(rows), dh = b.dh.first(rows);
+      const auto out = k < last ? blocks_[k + 1].dh.first(rows) : top_tangent_.first(rows);
+      const bool folded = fold_ && k == 0;
+      const auto& in = folded ? r : MatrixView<const T>(dh);
+      const auto& w = folded ? folded_forward_ : linears_[2 * k].forward;
+      if (relu_)
+        product(in, w, E::inner_tangent_relu, nullptr, {dp}, {b.p.first(rows)});
+      else
+        product(in, w, E::inner_tangent_silu, nullptr, {dp, source_a_[k].first(rows)},
+                {b.f1.first(rows), b.f2.first(rows), b.kappa.first(rows)});
+      product(dp, linears_[2 * k + 1].forward, E::outer_tangent, nullptr, {out, source_z_[k].first(rows)},
+              {dh, b.s1.first(rows), b.s2.first(rows), b.lambda.first(rows)});
+    }
+    product(no_output_.first(rows), head_.adjoint, E::top_second, nullptr, {second_m_[last % 2].first(rows)},
+            {blocks_[last].s1.first(rows), source_z_[last].first(rows)});
+    for (std::size_t k = last + 1; k-- > 0;) {
+      Block<T>& b = blocks_[k];
+      const auto m = second_m_[k % 2].first(rows);
+      if (relu_)
+        product(m, linears_[2 * k + 1].adjoint, E::inner_second_relu, nullptr, {n}, {b.p.first(rows)});
+      else
+        product(m, linears_[2 * k + 1].adjoint, E::inner_second_silu, nullptr, {n},
+                {b.f1.first(rows), source_a_[k].first(rows)});
+      if (k > 0) {
+        product(n, linears_[2 * k].adjoint, E::outer_second, nullptr, {second_m_[(k - 1) % 2].first(rows)},
+                {m, blocks_[k - 1].s1.first(rows), source_z_[k - 1].first(rows)});
+      } else if (fold_) {
+        product(m, input_adjoint_, E::store, nullptr, {x_second});
+        product(n, folded_adjoint_, E::accumulate, nullptr, {x_second}, {x_second});
+      } else {
+        product(n, linears_[0].adjoint, E::bottom_second, nullptr, {bottom_second_.first(rows)}, {m});
+        product(bottom_second_.first(rows), input_adjoint_, E::store, nullptr, {x_second});
+      }
+    }
+  }
+
   void parameter_gradient(MatrixView<const T> c, T* gradient) override {
     second_adjoint(c);
     outer_products(c, gradient, true);
@@ -244,6 +289,19 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
   }
 
  private:
+  void reserve_second(std::size_t rows) {
+    if (second_n_.rows() >= rows) return;
+    auto make = [&] { return backend_.matrix(rows_, shape_.hidden); };
+    source_a_.resize(blocks_.size());
+    source_z_.resize(blocks_.size());
+    for (std::size_t k = 0; k < blocks_.size(); ++k) {
+      if (!relu_) source_a_[k] = make();
+      source_z_[k] = make();
+    }
+    for (auto* m : {&second_m_[0], &second_m_[1], &second_n_}) *m = make();
+    no_output_ = backend_.matrix(rows_, shape_.outputs);
+  }
+
   void pack_weight(Weight<T>& w, std::size_t rows, std::size_t columns) {
     w.rows = rows;
     w.columns = columns;
@@ -289,7 +347,8 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
   // every weight gradient is one product with a doubled inner length: value part over all rows, tangent part
   // over the active ones. First order: the value part alone, its adjoints are mu and nu
   void outer_products(MatrixView<const T> c, T* gradient, bool second_order) {
-    const std::size_t rows = c.rows, active = second_order ? e_.rows : 0, d = shape_.inputs, h = shape_.hidden;
+    const std::size_t rows = c.rows, active = second_order ? e_.rows : 0, d = shape_.inputs,
+                      h = shape_.hidden;
     auto at = [&](std::size_t i) { return gradient + slices_[i].offset; };
     auto pair = [&](MatrixView<const T> a, MatrixView<const T> b, MatrixView<const T> a2,
                     MatrixView<const T> b2, T* to, std::size_t stride, T* sums) {
@@ -366,6 +425,10 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
   Matrix<T> bottom_lambda_, bottom_second_;  // adjoints of the input projection, where it is not folded
   Matrix<T> first_sums_, input_gradient_;
   MatrixView<const T> x_, e_, r_, top_rows_;
+  // of hessian_product: f''(a) a-dot kappa and silu''(z) z-dot lambda of each block, M of two blocks in turn,
+  // N
+  std::vector<Matrix<T>> source_a_, source_z_;
+  Matrix<T> second_m_[2], second_n_, no_output_;
 };
 
 }  // namespace
@@ -374,7 +437,9 @@ template <class T>
 std::unique_ptr<SecondOrderNetwork<T>> make_residual_mlp(Backend<T>& backend, const ResidualMlpShape& shape) {
   return std::make_unique<ResidualMlp<T>>(backend, shape);
 }
-template std::unique_ptr<SecondOrderNetwork<float>> make_residual_mlp(Backend<float>&, const ResidualMlpShape&);
-template std::unique_ptr<SecondOrderNetwork<double>> make_residual_mlp(Backend<double>&, const ResidualMlpShape&);
+template std::unique_ptr<SecondOrderNetwork<float>> make_residual_mlp(Backend<float>&,
+                                                                      const ResidualMlpShape&);
+template std::unique_ptr<SecondOrderNetwork<double>> make_residual_mlp(Backend<double>&,
+                                                                       const ResidualMlpShape&);
 
 }  // namespace sklar

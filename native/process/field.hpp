@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "backend/backend.hpp"
+#include "process/form.h"
 
 // What a model gives to the integrators: a time-dependent field over rows of a state. Process, head and
 // solver are independent choices (docs/mathematics.md, section 1): a solver knows the process, never the
@@ -11,16 +12,6 @@
 namespace sklar {
 
 enum class Process { ou, reflection };
-
-// Everything is F = log c_t written as a field; the forms differ by a factor that depends on time alone.
-//   ou, time = theta in [0, pi/2], alpha = cos theta = e^-t, w = alpha^2, theta = 0 at data:
-//     gradient     G = grad_z F                         (0 at the reference)
-//     slope_w      dz/dw     =  G / (2 w)               (bounded at the reference: (R - I) z / 2)
-//     slope_alpha  dz/dalpha =  G / alpha
-//     slope_theta  dz/dtheta = -tan(theta) G            (0 at both ends of an exact field)
-//   reflection, time = t >= 0, t = 0 at data:
-//     velocity     v = E[V | u_t] = -t grad_u F
-enum class Form { gradient, slope_w, slope_alpha, slope_theta, velocity };
 
 // How a divergence is found: exactly, by one derivative for each column, or by Rademacher probes that stay
 // the same along a trajectory (Hutchinson).

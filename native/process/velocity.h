@@ -1,11 +1,13 @@
 #pragma once
 
-// Velocity heads element by element, for host and device: what a network reads of a state and a time, and how its
-// output becomes the velocity (docs/mathematics.md, B.2 and C).
+// Velocity heads element by element, for host and device: what a network reads of a state and a time, and how
+// its output becomes the velocity (docs/mathematics.md, B.2 and C).
 
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "core/fold.h"
 
 #if defined(__CUDACC__)
 #define SKLAR_VELOCITY_HD __host__ __device__ inline
@@ -27,8 +29,8 @@ enum class VelocityKind : int32_t {
 struct VelocityHead {
   VelocityKind kind;
   uint32_t dim;
-  // Features of each coordinate that the network reads. reflection: cos(pi k u), k = 1..frequencies; trigonometric: the
-  // coordinate itself, then cos and sin of 2^(k-1) y; published: the coordinate itself
+  // Features of each coordinate that the network reads. reflection: cos(pi k u), k = 1..frequencies;
+  // trigonometric: the coordinate itself, then cos and sin of 2^(k-1) y; published: the coordinate itself
   uint32_t frequencies;
 };
 
@@ -61,7 +63,8 @@ SKLAR_VELOCITY_HD void velocity_lift(const VelocityHead& head, double y, T* out,
 }
 // sum over k of adjoint[k * stride] d out_k / dy
 template <class T>
-SKLAR_VELOCITY_HD double velocity_lift_slope(const VelocityHead& head, double y, const T* adjoint, size_t stride) {
+SKLAR_VELOCITY_HD double velocity_lift_slope(const VelocityHead& head, double y, const T* adjoint,
+                                             size_t stride) {
   double sum = 0;
   if (head.kind == VelocityKind::reflection) {
     for (uint32_t k = 0; k < head.frequencies; ++k) {
@@ -113,8 +116,8 @@ SKLAR_VELOCITY_HD void velocity_time(const VelocityHead& head, double time, doub
   }
 }
 
-// The velocity is this times the network's output (times sin(pi u) for the reflection). It vanishes where the exact
-// field does: at data, as fast as one of a bounded gradient, and at the reference.
+// The velocity is this times the network's output (times sin(pi u) for the reflection). It vanishes where the
+// exact field does: at data, as fast as one of a bounded gradient, and at the reference.
 SKLAR_VELOCITY_HD double velocity_scale(const VelocityHead& head, double time) {
   constexpr double floor = 0.02;  // noise below which the gradient is taken to be bounded
   if (head.kind == VelocityKind::reflection_published) return 1;
@@ -143,25 +146,19 @@ SKLAR_VELOCITY_HD double velocity_boundary_slope(const VelocityHead& head, doubl
   return head.kind == VelocityKind::reflection ? velocity_pi * cos(velocity_pi * u) : 0;
 }
 
-// fold(y) = 1 - |(y mod 2) - 1| and the sign of its slope: free flight in [0, 1] with reflecting ends.
-SKLAR_VELOCITY_HD double reflect(double y, double* sign) {
-  const double r = y - 2 * floor(0.5 * y);
-  *sign = r < 1 ? 1 : -1;
-  return 1 - fabs(r - 1);
-}
-
 // One coordinate of a path: the state at `time` and its velocity, from the start and the noise.
 template <class T>
-SKLAR_VELOCITY_HD void velocity_path(const VelocityHead& head, double time, T start, T noise, T* state, T* velocity) {
+SKLAR_VELOCITY_HD void velocity_path(const VelocityHead& head, double time, T start, T noise, T* state,
+                                     T* velocity) {
   if (head.kind == VelocityKind::trigonometric) {
     const T c = static_cast<T>(cos(time)), s = static_cast<T>(sin(time));
     *state = c * start + s * noise;
     *velocity = c * noise - s * start;
     return;
   }
-  double sign;
-  *state = static_cast<T>(reflect(static_cast<double>(start) + time * static_cast<double>(noise), &sign));
-  *velocity = static_cast<T>(sign) * noise;
+  const double y = static_cast<double>(start) + time * static_cast<double>(noise);
+  *state = static_cast<T>(fold(y));
+  *velocity = static_cast<T>(fold_sign(y)) * noise;
 }
 
 }  // namespace sklar

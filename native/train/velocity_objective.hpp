@@ -5,8 +5,9 @@
 
 namespace sklar {
 
-// E|v(x_t, t) - V_t|^2 / d along the paths of a process (docs/mathematics.md, B.2 and C). The law of the times is the
-// weight of the loss: 1/t (reflection) or cot(theta) (trigonometric) make it a bound on the log-likelihood (D.3).
+// E|v(x_t, t) - V_t|^2 / d along the paths of a process (docs/mathematics.md, B.2 and C). The law of the
+// times is the weight of the loss: 1/t (reflection) or cot(theta) (trigonometric) make it a bound on the
+// log-likelihood (D.3).
 template <class T>
 class VelocityObjective final : public Objective<T> {
  public:

@@ -7,220 +7,72 @@
 #include <functional>
 
 #include "check.hpp"
-#include "integrate/cdc_samplers.hpp"
+#include "integrate/clock.hpp"
 #include "model/cdc.hpp"
+#include "model/field_rows.hpp"
 #include "model/gaussian.hpp"
 #include "nn/network.hpp"
+#include "support.hpp"
 
-using namespace sklar;
-using closed_form::Copula;
-using closed_form::Fgm;
-using closed_form::Field;
-using closed_form::Gaussian;
-using closed_form::Mixture;
-using closed_form::Square;
-using closed_form::Vector;
+using namespace support;
 
 namespace {
-
-// ---- test copulas
-
-Square correlation3(double a, double b, double c) { return {3, {1, a, b, a, 1, c, b, c, 1}}; }
-
-const Gaussian gaussian3(correlation3(0.7, 0.3, -0.4));
-const Mixture cross({0.5, 0.5},
-                    {closed_form::equicorrelation(2, 0.9), closed_form::equicorrelation(2, -0.9)});
-const Mixture mixture3({0.3, 0.7}, {correlation3(0.8, -0.2, 0.3), correlation3(-0.5, 0.4, 0.2)});
-const Fgm fgm3(3, 0.9);
-const Square guide3 = correlation3(0.5, -0.3, 0.25);
-
-// ---- levels
-
-// Classes uniform in w from 1 to `w_last`.
-OuLevels uniform_levels(std::size_t count, double w_last) {
-  Vector times;
-  for (std::size_t k = 0; k < count; ++k) {
-    const double share = static_cast<double>(k) / static_cast<double>(count - 1);
-    times.push_back(k == 0                          ? 0
-                    : k + 1 == count && w_last == 0 ? INFINITY
-                                                    : -0.5 * std::log1p(-share * (1 - w_last)));
-  }
-  return OuLevels(times);
-}
-
-// Ten classes up to t = 3, as published, or the same up to pure noise.
-OuLevels published_levels() { return uniform_levels(10, std::exp(-6.0)); }
-OuLevels recommended_levels() { return uniform_levels(10, 0); }
-
-// ---- between host and backend
-
-template <class T>
-Matrix<T> on_backend(Backend<T>& backend, const Vector& rows, std::size_t columns, bool with_ones = false) {
-  const std::size_t count = rows.size() / columns, width = columns + (with_ones ? 1 : 0);
-  Matrix<T> m = backend.matrix(count, width);
-  std::vector<T> host(count * width, T(1));
-  for (std::size_t i = 0; i < count; ++i)
-    for (std::size_t j = 0; j < columns; ++j) host[i * width + j] = static_cast<T>(rows[i * columns + j]);
-  backend.upload_matrix(m, host.data());
-  return m;
-}
-
-template <class T>
-Vector on_host(Backend<T>& backend, MatrixView<const T> m) {
-  std::vector<T> host(m.rows * m.columns);
-  backend.download_matrix(host.data(), m);
-  return Vector(host.begin(), host.end());
-}
-
-// The first `columns` columns.
-template <class T>
-MatrixView<T> left(const Matrix<T>& m, std::size_t columns) {
-  return {m.data(), m.rows(), columns, m.stride()};
-}
-
-// ---- statistics
-
-// Mean and standard error of what is added, and how far the mean is from zero.
-struct Mean {
-  double n = 0, sum = 0, squares = 0;
-  void add(double x) {
-    n += 1;
-    sum += x;
-    squares += x * x;
-  }
-  double value() const { return sum / n; }
-  double error() const { return std::sqrt(std::max(squares / n - value() * value(), 0.0) / n); }
-  double score() const { return sum == 0 ? 0 : std::abs(value()) / error(); }
-};
-
-// Probability of a larger Kolmogorov-Smirnov distance of these values from U(0, 1).
-double uniformity(Vector u) {
-  std::sort(u.begin(), u.end());
-  const double n = static_cast<double>(u.size());
-  double distance = 0;
-  for (std::size_t i = 0; i < u.size(); ++i)
-    distance =
-        std::max({distance, (static_cast<double>(i) + 1) / n - u[i], u[i] - static_cast<double>(i) / n});
-  const double x = (std::sqrt(n) + 0.12 + 0.11 / std::sqrt(n)) * distance;
-  double p = 0, sign = 2;
-  for (int k = 1; k <= 100; ++k, sign = -sign) p += sign * std::exp(-2.0 * k * k * x * x);
-  return x < 0.2 ? 1 : p;
-}
-
-Square covariance_of(const Vector& rows, std::size_t d) {
-  Square c(d);
-  const std::size_t n = rows.size() / d;
-  for (std::size_t i = 0; i < n; ++i)
-    for (std::size_t a = 0; a < d; ++a)
-      for (std::size_t b = 0; b < d; ++b)
-        c(a, b) += rows[i * d + a] * rows[i * d + b] / static_cast<double>(n);
-  return c;
-}
-
-// Sample covariance of n rows against the true one, in standard errors.
-void check_covariance(const Square& sample, const Square& expected, double n, double errors) {
-  for (std::size_t i = 0; i < sample.dim; ++i)
-    for (std::size_t j = 0; j < sample.dim; ++j) {
-      const double variance = expected(i, i) * expected(j, j) + expected(i, j) * expected(i, j);
-      CHECK_NEAR(sample(i, j), expected(i, j), errors * std::sqrt(variance / n));
-    }
-}
-
-// KL(N(0, truth) | N(0, sampled))
-double divergence(const Square& truth, const Square& sampled) {
-  const Square ratio = closed_form::multiply(closed_form::inverse(sampled), truth);
-  return 0.5 * (closed_form::trace(ratio) - static_cast<double>(truth.dim) +
-                closed_form::log_determinant(sampled) - closed_form::log_determinant(truth));
-}
-
-// Least squares slope of log error against log steps, sign reversed.
-double order(const Vector& steps, const Vector& errors) {
-  double mx = 0, my = 0, xx = 0, xy = 0;
-  const double n = static_cast<double>(steps.size());
-  for (std::size_t i = 0; i < steps.size(); ++i) {
-    mx += std::log(steps[i]) / n;
-    my += std::log(errors[i]) / n;
-  }
-  for (std::size_t i = 0; i < steps.size(); ++i) {
-    const double x = std::log(steps[i]) - mx;
-    xx += x * x;
-    xy += x * (std::log(errors[i]) - my);
-  }
-  return -xy / xx;
-}
-
-double rms_difference(const Vector& a, const Vector& b) {
-  double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
-  return std::sqrt(sum / static_cast<double>(a.size()));
-}
-
-double largest_difference(const Vector& a, const Vector& b) {
-  double most = a.size() == b.size() ? 0 : HUGE_VAL;
-  for (std::size_t i = 0; i < a.size() && i < b.size(); ++i) {
-    const double difference = std::abs(a[i] - b[i]);
-    if (!(difference <= most)) most = std::isnan(difference) ? HUGE_VAL : difference;
-  }
-  return most;
-}
 
 // ---- the integrators on a closed form
 
 // What the integrator is told of the slope at its first node.
 enum class AtReference { exact, borrowed };
 
-template <class T>
-struct ExactField {
-  std::vector<std::unique_ptr<Field>> at;
-  PackedMatrix<T> slope;
-  OuField<T> field;
+enum class CdcSolver { ab2, heun, exponential_em, published_mean, published_noisy };
 
-  ExactField(Backend<T>& backend, const Copula& copula, const OuLevels& levels, AtReference reference) {
-    for (double w : levels.w) at.push_back(copula.at(w));
-    const std::size_t d = copula.dim();
-    field.evaluate = [this, d](MatrixView<const T> y, std::size_t level, MatrixView<T> g) {
-      Vector z(d), gradient(d);
-      for (std::size_t i = 0; i < y.rows; ++i) {
-        std::copy(y.row(i), y.row(i) + d, z.begin());
-        CHECK(y.row(i)[d] == T(1));
-        at[level]->gradient(z.data(), gradient.data());
-        for (std::size_t j = 0; j < d; ++j) g.row(i)[j] = static_cast<T>(gradient[j]);
-      }
-    };
-    if (reference == AtReference::borrowed) return;
-    const double w = levels.w.back();
-    if (w > 0) {
-      const std::size_t last = levels.last();
-      field.at_reference = [this, last, w, d](MatrixView<const T> y, MatrixView<T> f) {
-        field.evaluate(y, last, f);
-        for (std::size_t i = 0; i < f.rows; ++i)
-          for (std::size_t j = 0; j < d; ++j) f.row(i)[j] /= static_cast<T>(2 * w);
-      };
-      return;
-    }
-    // (R_N - I) y / 2, by a product of the backend
-    const Square r = closed_form::combine(0.5, copula.correlation(), -0.5, closed_form::identity(d));
-    const Matrix<T> matrix = on_backend(backend, r.data, d);
-    backend.pack(slope, matrix.data(), matrix.stride(), d, d, Orientation::transposed);
-    field.at_reference = [this, &backend, d](MatrixView<const T> y, MatrixView<T> f) {
-      EpilogueOperands<T> store;
-      store.out[0] = f;
-      backend.linear({y.data, y.rows, d, y.stride}, slope, store);
-    };
-  }
-  ExactField(const ExactField&) = delete;
-};
+Solver to_solver(CdcSolver solver) {
+  return solver == CdcSolver::ab2    ? Solver::ab2
+         : solver == CdcSolver::heun ? Solver::heun
+                                     : Solver::exponential_em;
+}
+
+bool is_published(CdcSolver solver) {
+  return solver == CdcSolver::published_mean || solver == CdcSolver::published_noisy;
+}
+
+// What the published sampler asks of a model.
+template <class T>
+PublishedSampler<T> published_of(const Copula& copula, const OuLevels& levels) {
+  PublishedSampler<T> sampler;
+  sampler.evaluate = [&copula, &levels](MatrixView<const T> y, std::size_t level, MatrixView<T> g) {
+    OuField<T> field(copula);
+    const Vector time(y.rows, ou_angle(levels.time[level]));
+    field.evaluate(y, time.data(), Form::gradient, g);
+  };
+  return sampler;
+}
+
+SolverOptions on_levels(const OuLevels& levels, CdcSolver solver, std::size_t steps, std::uint64_t seed,
+                        std::uint64_t first_row) {
+  SolverOptions options;
+  options.solver = to_solver(solver);
+  options.clock = Clock::w;
+  for (std::size_t level : node_levels(levels, steps)) options.nodes.push_back(ou_angle(levels.time[level]));
+  options.seed = seed;
+  options.first_row = first_row;
+  return options;
+}
 
 template <class T>
 Vector integrate(const Copula& copula, const OuLevels& levels, CdcSolver solver, std::size_t steps,
                  const Vector& start, AtReference reference = AtReference::exact, std::uint64_t seed = 1,
-                 SampleStatistics* statistics = nullptr) {
+                 SolverStatistics* statistics = nullptr, std::uint64_t first_row = 0) {
   const auto backend = make_cpu_backend<T>(2);
-  const ExactField<T> exact(*backend, copula, levels, reference);
   const Matrix<T> y = on_backend(*backend, start, copula.dim(), true);
-  const auto done =
-      integrate_cdc<T>(*backend, exact.field, levels, solver, node_levels(levels, steps), {seed, 0}, y, {});
-  if (statistics) *statistics = done;
+  if (is_published(solver)) {
+    sample_as_published<T>(*backend, published_of<T>(copula, levels), levels, node_levels(levels, steps),
+                           solver == CdcSolver::published_noisy, seed, first_row, y, {});
+  } else {
+    OuField<T> field(copula, reference == AtReference::borrowed ? levels.w[levels.last() - 1] : 0);
+    const auto done = sklar::integrate<T>(*backend, field, on_levels(levels, solver, steps, seed, first_row),
+                                          y, nullptr, {});
+    if (statistics) *statistics = done;
+  }
   return on_host<T>(*backend, left(y, copula.dim()));
 }
 
@@ -255,12 +107,12 @@ Moments recursion(Scheme scheme, const OuLevels& levels, std::size_t steps, AtRe
       previous = step;
     } else if (scheme == Scheme::heun) {
       zz = 1 + step / 2 * (rate(i) + rate(i + 1) * (1 + step * rate(i)));
-    } else if (scheme == Scheme::exponential_em && i == 0) {
-      zz = 1 + step * rate(0);
+    } else if ((scheme == Scheme::exponential_em || scheme == Scheme::one_step_em) && w(i) == 0) {
+      zz = 1 + step * rate(0);  // pure noise is left along the ODE
     } else if (scheme == Scheme::exponential_em || scheme == Scheme::one_step_em) {
       const double extrapolated =
-          scheme == Scheme::exponential_em && i > 1 ? 2 * (h - 1 + decay) / previous : 0;
-      fz = excess(w(i));
+          scheme == Scheme::exponential_em && previous > 0 ? 2 * (h - 1 + decay) / previous : 0;
+      fz = 2 * w(i) * rate(i);
       zz = decay + (2 * (1 - decay) + extrapolated) * fz;
       zf = -extrapolated;
       added = 1 - decay * decay;
@@ -295,43 +147,6 @@ LinearMap linear_map(Scheme scheme, const OuLevels& levels, std::size_t steps, A
     variance.push_back(m.gain * m.gain + m.noise);
   }
   return {closed_form::compose(e.vectors, gain), closed_form::compose(e.vectors, variance)};
-}
-
-Vector apply_to_rows(const Square& a, const Vector& rows) {
-  Vector out;
-  for (std::size_t i = 0; i < rows.size(); i += a.dim) {
-    const Vector row = closed_form::apply(a, &rows[i]);
-    out.insert(out.end(), row.begin(), row.end());
-  }
-  return out;
-}
-
-// Runge-Kutta of order 4 in the clock theta (cos theta = e^-t), from pure noise to data.
-Vector reference_map(const Copula& copula, const Vector& start, int steps) {
-  const std::size_t d = copula.dim();
-  const double right_angle = std::acos(0.0), h = right_angle / steps;
-  std::vector<std::unique_ptr<Field>> at;  // every half step
-  Vector tangent;
-  for (int i = 0; i <= 2 * steps; ++i) {
-    const double theta = right_angle - i * h / 2;
-    at.push_back(copula.at(i == 0 ? 0 : std::cos(theta) * std::cos(theta)));
-    tangent.push_back(i == 0 ? 0 : std::tan(theta));  // tan(theta) G vanishes at the first node
-  }
-  Vector z = start, x(d), k[4];
-  for (auto& v : k) v.resize(d);
-  for (std::size_t row = 0; row < start.size(); row += d)
-    for (int i = 0; i < steps; ++i) {
-      for (int stage = 0; stage < 4; ++stage) {
-        const std::size_t node = static_cast<std::size_t>(2 * i + (stage + 1) / 2);
-        const double ahead = stage == 0 ? 0 : stage == 3 ? h : h / 2;
-        for (std::size_t j = 0; j < d; ++j) x[j] = z[row + j] + (stage ? ahead * k[stage - 1][j] : 0);
-        at[node]->gradient(x.data(), k[stage].data());
-        for (double& v : k[stage]) v *= tangent[node];
-      }
-      for (std::size_t j = 0; j < d; ++j)
-        z[row + j] += h / 6 * (k[0][j] + 2 * k[1][j] + 2 * k[2][j] + k[3][j]);
-    }
-  return z;
 }
 
 // Nodes and weights of the Gauss-Legendre rule on (0, 1).
@@ -528,7 +343,7 @@ double denoiser_score(const Copula& copula, const Square* guide, std::uint64_t s
   const Square back = closed_form::inverse_of_lower(root);
   const auto* mixture = dynamic_cast<const Mixture*>(&copula);
   const auto* gaussian = dynamic_cast<const Gaussian*>(&copula);
-  std::vector<std::unique_ptr<Field>> field;
+  std::vector<std::unique_ptr<closed_form::Field>> field;
   for (double w : levels.w) {
     if (!guide) {
       field.push_back(copula.at(w));
@@ -714,7 +529,7 @@ void check_posterior(double tolerance) {
     draw.level = level.data();
     backend->draw_batch(draw);
     // exact logits: log p_k up to what all classes share
-    std::vector<std::unique_ptr<Field>> at;
+    std::vector<std::unique_ptr<closed_form::Field>> at;
     Vector offset;
     std::vector<Square> precision;
     for (double w : levels.w) {
@@ -850,12 +665,12 @@ void check_orders(const Copula& copula, const Vector& start, const Vector& end,
       Vector steps, errors;
       for (std::size_t count : counts) {
         const OuLevels levels = uniform_levels(count, 0);
-        SampleStatistics statistics;
+        SolverStatistics statistics;
         errors.push_back(rms_difference(
             integrate<double>(copula, levels, solver, count - 1, start, reference, 1, &statistics), end));
         steps.push_back(static_cast<double>(count - 1));
         const std::size_t evaluations = (solver == CdcSolver::heun ? 2 : 1) * (count - 1);
-        CHECK_EQUAL(statistics.evaluations, evaluations - (reference == AtReference::exact ? 1 : 0));
+        CHECK_EQUAL(statistics.most_evaluations, evaluations);
       }
       const double slope = order(steps, errors);
       std::printf("      %s%s: order %.3f, error %.1e at %g steps\n",
@@ -902,10 +717,6 @@ const struct {
                {CdcSolver::exponential_em, Scheme::exponential_em, "exponential-em"},
                {CdcSolver::published_mean, Scheme::published_mean, "published"},
                {CdcSolver::published_noisy, Scheme::published_noisy, "published-noisy"}};
-
-bool is_published(CdcSolver solver) {
-  return solver == CdcSolver::published_mean || solver == CdcSolver::published_noisy;
-}
 
 }  // namespace
 
@@ -985,8 +796,8 @@ TEST_CASE("7: the published sampler clips, counts and wants a finite reference")
   const Gaussian independent(closed_form::identity(2));
   const OuLevels levels = published_levels();
   const auto backend = make_cpu_backend<double>(1);
-  ExactField<double> exact(*backend, independent, levels, AtReference::exact);
-  exact.field.clamp = [&](MatrixView<double> y, double bound) {
+  PublishedSampler<double> sampler = published_of<double>(independent, levels);
+  sampler.clamp = [&](MatrixView<double> y, double bound) {
     CHECK_EQUAL(bound, 6.0);
     return backend->clamp({y.data, y.rows, 2, y.stride}, bound);
   };
@@ -994,8 +805,8 @@ TEST_CASE("7: the published sampler clips, counts and wants a finite reference")
   const double shrink = std::exp(levels.time[8] - levels.time[9]);
   const Matrix<double> y =
       on_backend<double>(*backend, {100, -100, 1, -30, 6.1 / shrink, 5.9 / shrink}, 2, true);
-  const auto done = integrate_cdc<double>(*backend, exact.field, levels, CdcSolver::published_mean,
-                                          node_levels(levels, 9), {1, 0}, y, {});
+  const auto done =
+      sample_as_published<double>(*backend, sampler, levels, node_levels(levels, 9), false, 1, 0, y, {});
   CHECK_EQUAL(done.clamped, 3u);
   CHECK_EQUAL(done.evaluations, 8u);
   const double left_over = std::exp(-levels.time[8]);
@@ -1032,13 +843,9 @@ TEST_CASE("noise depends on seed and row alone") {
   CHECK(all == integrate<double>(gaussian3, levels, CdcSolver::exponential_em, 9, start));
   CHECK(all !=
         integrate<double>(gaussian3, levels, CdcSolver::exponential_em, 9, start, AtReference::exact, 2));
-  const auto backend = make_cpu_backend<double>(3);
-  const ExactField<double> exact(*backend, gaussian3, levels, AtReference::exact);
-  const Matrix<double> y =
-      on_backend<double>(*backend, Vector(start.begin() + 3 * 130, start.end()), 3, true);
-  integrate_cdc<double>(*backend, exact.field, levels, CdcSolver::exponential_em, node_levels(levels, 9),
-                        {1, 130}, y, {});
-  CHECK(on_host<double>(*backend, left(y, 3)) == Vector(all.begin() + 3 * 130, all.end()));
+  const Vector tail(start.begin() + 3 * 130, start.end());
+  CHECK(integrate<double>(gaussian3, levels, CdcSolver::exponential_em, 9, tail, AtReference::exact, 1,
+                          nullptr, 130) == Vector(all.begin() + 3 * 130, all.end()));
 }
 
 // The table at the end of A.8: ten published classes, exact fields.
@@ -1211,7 +1018,13 @@ TEST_CASE("18: the model's slope at the reference") {
     const Square step = closed_form::combine(0.5, closed_form::multiply(gaussian3.correlation(), inverse),
                                              0.5, closed_form::identity(3));
     Vector end(300);
-    random.model.sample({CdcSolver::ab2, 1, 1, 0, true, start.data()}, 100, end.data(), {}, {});
+    SolverOptions options;
+    options.solver = Solver::ab2;
+    options.nodes = {reference_angle, 0};
+    const Vector root = guided ? closed_form::lower_root(guide3).data : Vector{};
+    sample_field(*random.backend, random.model.continuous_field(), options,
+                 {guided ? root.data() : nullptr, nullptr, true, true}, start.data(), 100, end.data(), {},
+                 {});
     CHECK(largest_difference(end, apply_to_rows(step, start)) < 1e-12);
   }
 }
@@ -1267,10 +1080,9 @@ TEST_CASE("19: a guided sampler ends in the guided coordinates") {
   const Mixture inner = mixture3.whitened(root);
   const OuLevels levels = uniform_levels(33, 0);
   const auto backend = make_cpu_backend<float>(2);
-  const ExactField<float> exact(*backend, inner, levels, AtReference::exact);
+  OuField<float> field(inner);
   const Matrix<float> y = on_backend<float>(*backend, closed_form::normals(rows, 3, 61), 3, true);
-  integrate_cdc<float>(*backend, exact.field, levels, CdcSolver::heun, node_levels(levels, 32), {1, 0}, y,
-                       {});
+  sklar::integrate<float>(*backend, field, on_levels(levels, CdcSolver::heun, 32, 1, 0), y, nullptr, {});
   Vector z(rows * 3), u(rows * 3);
   backend->colour(z.data(), y, true, root.data.data(), nullptr);
   backend->colour(u.data(), y, false, root.data.data(), nullptr);

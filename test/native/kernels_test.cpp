@@ -628,7 +628,9 @@ void check_elementwise() {
     for (std::size_t t = 0; t < tables.size(); ++t) {
       std::vector<T> moved = z, x(count), p = z, m = h, v(count), e = n;
       for (std::size_t i = 0; i < count; ++i) v[i] = n[i] * n[i];
-      tables[t]->advance(moved.data(), count, T(0.9), T(0.3), g.data(), T(-0.1), h.data(), T(0.2), n.data());
+      const T* terms[] = {moved.data(), g.data(), h.data(), n.data()};
+      const T factors[] = {T(0.9), T(0.3), T(-0.1), T(0.2)};
+      tables[t]->combine(moved.data(), count, terms, factors, 4);
       tables[t]->scale_add(x.data(), z.data(), n.data(), count, T(0.6), T(0.8));
       tables[t]->adam({p.data(), g.data(), m.data(), v.data(), e.data(), count, T(0.5), T(0.9), T(0.999),
                        T(1e-8), T(0.01), T(3), T(0.99)});
@@ -657,10 +659,10 @@ void check_elementwise() {
       CHECK(same_bits(x, first_x));
       CHECK_EQUAL(sum, first_sum);
     }
-    // what is absent counts as zero, whatever its factor
+    // a sum of nothing
     std::vector<T> moved = z;
-    tables[0]->advance(moved.data(), count, T(1), T(1), nullptr, T(1), nullptr, T(1), nullptr);
-    CHECK(moved == z);
+    tables[0]->combine(moved.data(), count, nullptr, nullptr, 0);
+    CHECK(moved == std::vector<T>(count, T(0)));
   }
 }
 
@@ -774,19 +776,15 @@ std::vector<double> everything(std::size_t threads) {
   Matrix<T> z = backend.matrix(rows, d);
   backend.normals(z, 5, 1000, 0, kTagSampleStart);
   keep(z);
-  Advance<T> step;
-  step.z = z;
-  step.a = 0.8;
-  step.b = 0.1;
-  step.g = gradient;
-  step.c = -0.2;
-  step.h = noise;
-  step.s = 0.6;
+  Combine<T> step;
+  step.to = z;
+  step.add(z, 0.8).add(gradient, 0.1).add(noise, -0.2);
+  step.noise = 0.6;
   step.seed = 5;
   step.first_row = 1000;
   step.step = 2;
   step.tag = kTagSampleNoise;
-  backend.advance(step);
+  backend.combine(step);
   keep(z);
   const std::vector<double> cholesky = {1, 0, 0,   0, 0,   0.5, 0.9, 0,   0,   0,   0.1, 0.2, 0.9,
                                         0, 0, 0.3, 0, 0.4, 0.8, 0,   0.2, 0.2, 0.2, 0.2, 0.9};

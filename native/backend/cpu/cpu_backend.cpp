@@ -9,6 +9,7 @@
 #include "backend/backend.hpp"
 #include "backend/cpu/elementwise.hpp"
 #include "backend/cpu/kernels.hpp"
+#include "backend/cpu/trajectory.hpp"
 #include "backend/cpu/velocity.hpp"
 #include "core/cpu.hpp"
 #include "core/error.hpp"
@@ -141,9 +142,8 @@ class CpuBackend final : public Backend<T> {
 
   void velocity_features(const VelocityHead& head, MatrixView<const T> y, const double* time,
                          MatrixView<T> x) override {
-    rows(y.rows, [&](std::size_t begin, std::size_t end) {
-      cpu::velocity_features(head, y, time, x, begin, end);
-    });
+    rows(y.rows,
+         [&](std::size_t begin, std::size_t end) { cpu::velocity_features(head, y, time, x, begin, end); });
   }
 
   void velocity_loss(const VelocityLoss<T>& loss) override {
@@ -163,9 +163,8 @@ class CpuBackend final : public Backend<T> {
 
   void velocity_cotangent(const VelocityHead& head, MatrixView<const T> y, const VelocityProbe<T>& probe,
                           MatrixView<T> e) override {
-    rows(e.rows, [&](std::size_t begin, std::size_t end) {
-      cpu::velocity_cotangent(head, y, probe, e, begin, end);
-    });
+    rows(e.rows,
+         [&](std::size_t begin, std::size_t end) { cpu::velocity_cotangent(head, y, probe, e, begin, end); });
   }
 
   void velocity_trace(const VelocityForm& form, MatrixView<const T> y, const double* time,
@@ -184,18 +183,6 @@ class CpuBackend final : public Backend<T> {
     });
   }
 
-  void signs(MatrixView<T> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step) override {
-    const PhiloxKey key = philox_key(seed);
-    rows(out.rows, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t i = begin; i < end; ++i)
-        for (std::size_t j = 0; j < out.columns; ++j) {
-          const auto block = static_cast<std::uint32_t>(j / 32);  // 32 signs a word
-          const std::uint32_t word = philox(philox_counter(first_row + i, block, step, kTagTraceProbe), key).x;
-          out.row(i)[j] = word >> (j % 32) & 1 ? T(1) : T(-1);
-        }
-    });
-  }
-
   std::uint64_t clamp(MatrixView<T> z, double bound) override {
     const T high = static_cast<T>(bound);
     std::uint64_t acted = 0;
@@ -208,6 +195,96 @@ class CpuBackend final : public Backend<T> {
         }
       }
     return acted;
+  }
+
+  void fill(double* to, std::size_t count, double value) override { std::fill(to, to + count, value); }
+
+  void add_scaled(double* to, const double* x, std::size_t count, double factor, const double* row,
+                  std::size_t columns) override {
+    for (std::size_t k = 0; k < count; ++k)
+      to[k] += factor * (row ? row[k / columns] : 1.0) * (x ? x[k] : 1.0);
+  }
+
+  void copy_rows(MatrixView<T> to, const std::uint32_t* to_rows, MatrixView<const T> from,
+                 const std::uint32_t* from_rows, std::size_t count) override {
+    for (std::size_t k = 0; k < count; ++k) {
+      const T* source = from.row(from_rows ? from_rows[k] : k);
+      std::copy(source, source + from.columns, to.row(to_rows ? to_rows[k] : k));
+    }
+  }
+
+  void keep_finite(MatrixView<T> y, MatrixView<T> good, std::int32_t* failed, std::int32_t mark) override {
+    rows(y.rows, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i)
+        cpu::keep_finite(y.row(i), good.row(i), y.columns, failed[i], mark);
+    });
+  }
+
+  void error_norm(const ErrorNorm<T>& norm) override {
+    rows(norm.error.rows, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i) norm.out[i] = cpu::error_of_row(norm, i);
+    });
+  }
+
+  void fold(MatrixView<T> to, MatrixView<const T> y) override {
+    rows(to.rows, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i)
+        for (std::size_t j = 0; j < to.columns; ++j) to.row(i)[j] = sklar::fold(y.row(i)[j]);
+    });
+  }
+
+  void flip(MatrixView<T> v, MatrixView<const T> y) override {
+    rows(v.rows, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i)
+        for (std::size_t j = 0; j < v.columns; ++j) v.row(i)[j] *= fold_sign(y.row(i)[j]);
+    });
+  }
+
+  void brownian(MatrixView<T> w, MatrixView<T> h, const BrownianPath& path, const double* from,
+                const double* to) override {
+    rows(w.rows, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i)
+        cpu::brownian_row(w.row(i), h.row(i), w.columns, path, path.rows ? path.rows[i] : i, from[i], to[i]);
+    });
+  }
+
+  void signs(MatrixView<T> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step,
+             std::uint32_t tag) override {
+    rows(out.rows, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i)
+        cpu::signs_of_row(out.row(i), out.columns, seed, first_row + i, step, tag);
+    });
+  }
+
+  void unit_vectors(MatrixView<T> out, std::size_t column) override {
+    for (std::size_t i = 0; i < out.rows; ++i) {
+      std::fill(out.row(i), out.row(i) + out.columns, T(0));
+      out.row(i)[column] = 1;
+    }
+  }
+
+  void row_dots(double* out, std::size_t stride, MatrixView<const T> a, MatrixView<const T> b,
+                bool accumulate) override {
+    rows(a.rows, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i) {
+        double sum = accumulate ? out[i * stride] : 0;
+        for (std::size_t j = 0; j < a.columns; ++j)
+          sum += static_cast<double>(a.row(i)[j]) * static_cast<double>(b.row(i)[j]);
+        out[i * stride] = sum;
+      }
+    });
+  }
+
+  void mix_levels(MatrixView<T> cotangent, double* reference, const LevelMixing& m) override {
+    for (std::size_t i = 0; i < cotangent.rows; ++i) {
+      const LevelMix mix = sklar::mix_levels(m.w, m.count, m.known_reference, m.theta[i], m.form);
+      T* row = cotangent.row(i);
+      std::fill(row, row + cotangent.columns, T(0));
+      row[mix.near] += static_cast<T>(mix.near_weight);
+      row[mix.far] += static_cast<T>(mix.far_weight);
+      row[m.count - 1] -= static_cast<T>(mix.near_weight + mix.far_weight);
+      reference[i] = mix.reference_weight;
+    }
   }
 
   void whiten(MatrixView<T> y, const double* u, bool from_gaussian, const double* cholesky,
@@ -471,17 +548,25 @@ class CpuBackend final : public Backend<T> {
     l.state->squared_error = squares;
   }
 
-  void advance_impl(const Advance<T>& s) override {
-    const std::size_t d = s.z.columns;
-    rows(s.z.rows, [&](std::size_t begin, std::size_t end) {
-      std::vector<T> noise(s.s != 0 ? d * (end - begin) : 0);
-      if (s.s != 0)
-        elements_.normals(noise.data(), d, end - begin, d, s.seed, s.first_row + begin, s.step, s.tag);
-      for (std::size_t i = begin; i < end; ++i)
-        elements_.advance(s.z.row(i), d, static_cast<T>(s.a), static_cast<T>(s.b),
-                          s.g.data ? s.g.row(i) : nullptr, static_cast<T>(s.c),
-                          s.h.data ? s.h.row(i) : nullptr, static_cast<T>(s.s),
-                          s.s != 0 ? noise.data() + (i - begin) * d : nullptr);
+  void combine_impl(const Combine<T>& c) override {
+    const std::size_t d = c.to.columns, terms = c.terms + (c.noise != 0 ? 1 : 0);
+    rows(c.to.rows, [&](std::size_t begin, std::size_t end) {
+      std::vector<T> noise(c.noise != 0 ? d * (end - begin) : 0);
+      if (c.noise != 0)
+        elements_.normals(noise.data(), d, end - begin, d, c.seed, c.first_row + begin, c.step, c.tag);
+      const T* x[Combine<T>::most + 1];
+      T factor[Combine<T>::most + 1];
+      for (std::size_t i = begin; i < end; ++i) {
+        for (std::size_t k = 0; k < c.terms; ++k) {
+          x[k] = c.term[k].x.row(i);
+          factor[k] = static_cast<T>(c.term[k].row ? c.term[k].factor * c.term[k].row[i] : c.term[k].factor);
+        }
+        if (c.noise != 0) {
+          x[c.terms] = noise.data() + (i - begin) * d;
+          factor[c.terms] = static_cast<T>(c.noise);
+        }
+        elements_.combine(c.to.row(i), d, x, factor, terms);
+      }
     });
   }
 

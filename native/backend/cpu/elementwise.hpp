@@ -31,8 +31,8 @@ struct ElementwiseTable {
                   uint64_t step, uint32_t tag);
   void (*adam)(const AdamChunk<T>&);
   double (*sum_of_squares)(const T* x, size_t count);
-  // z = a z + b g + c h + s n, a row; g, h, n may be null
-  void (*advance)(T* z, size_t count, T a, T b, const T* g, T c, const T* h, T s, const T* n);
+  // to = sum of factor[k] x[k], a row; `to` may be one of the x
+  void (*combine)(T* to, size_t count, const T* const* x, const T* factor, size_t terms);
   void (*scale_add)(T* x, const T* x0, const T* noise, size_t count, T alpha, T sigma);
 };
 

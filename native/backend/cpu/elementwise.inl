@@ -76,13 +76,17 @@ double sum_of_squares(const T* x, size_t count) {
 }
 
 template <class T>
-void advance(T* z, size_t count, T a, T b, const T* g, T c, const T* h, T s, const T* n) {
-  for (size_t i = 0; i < count; ++i) {
-    T value = a * z[i];
-    if (g) value += b * g[i];
-    if (h) value += c * h[i];
-    if (n) value += s * n[i];
-    z[i] = value;
+void combine(T* to, size_t count, const T* const* x, const T* factor, size_t terms) {
+  constexpr size_t block = 64;
+  for (size_t first = 0; first < count; first += block) {
+    const size_t width = count - first < block ? count - first : block;
+    T sum[block] = {};
+    for (size_t k = 0; k < terms; ++k) {
+      const T* from = x[k] + first;
+      const T f = factor[k];
+      for (size_t i = 0; i < width; ++i) sum[i] += f * from[i];
+    }
+    for (size_t i = 0; i < width; ++i) to[first + i] = sum[i];
   }
 }
 
@@ -93,7 +97,7 @@ void scale_add(T* x, const T* x0, const T* noise, size_t count, T alpha, T sigma
 
 template <class T>
 const ElementwiseTable<T>& elementwise_table() {
-  static const ElementwiseTable<T> functions{normals<T>, adam<T>, sum_of_squares<T>, advance<T>,
+  static const ElementwiseTable<T> functions{normals<T>, adam<T>, sum_of_squares<T>, combine<T>,
                                              scale_add<T>};
   return functions;
 }

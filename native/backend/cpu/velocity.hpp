@@ -39,7 +39,8 @@ void draw_velocity(const VelocityDraw<T>& b, std::size_t begin, std::size_t end)
     const T* from = b.data.row(shuffled((first + i) % n, n, order));
     // one time in each of `batch` equal parts: every batch sees the whole path
     const double u = static_cast<double>(philox_uniform(philox(philox_counter(i, 0, step, time_tag), key).x));
-    const double time = b.time[i] = draw_time(b.law, (static_cast<double>(i) + u) / static_cast<double>(batch));
+    const double time = b.time[i] =
+        draw_time(b.law, (static_cast<double>(i) + u) / static_cast<double>(batch));
     T* y = b.y.row(i);
     T* target = b.target.row(i);  // holds the noise
     for (std::size_t j = 0; j < d; ++j) velocity_path(b.head, time, from[j], target[j], &y[j], &target[j]);
@@ -108,7 +109,8 @@ void velocity_trace(const VelocityForm& f, MatrixView<const T> y, const double* 
   const std::size_t d = f.head.dim;
   for (std::size_t i = begin; i < end; ++i) {
     double total = 0;
-    for (std::size_t j = probe.direction ? 0 : probe.column; j < (probe.direction ? d : probe.column + 1); ++j) {
+    for (std::size_t j = probe.direction ? 0 : probe.column; j < (probe.direction ? d : probe.column + 1);
+         ++j) {
       const double xi = probe(i, j), u = static_cast<double>(y.row(i)[j]);
       // of the adjoint's features along xi
       const double slope = velocity_lift_slope(f.head, u, x_adjoint.row(i) + j, d);

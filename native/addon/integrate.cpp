@@ -1,0 +1,153 @@
+#include <algorithm>
+#include <limits>
+
+#include "addon/convert.hpp"
+#include "addon/field_handle.hpp"
+#include "addon/job.hpp"
+#include "addon/register.hpp"
+#include "model/field_rows.hpp"
+
+namespace sklar::addon {
+namespace {
+
+struct Call {
+  FieldHandle source;
+  SolverOptions options;
+  std::size_t rows = 0;
+  bool from_gaussian = false, to_gaussian = false;
+  std::size_t threads = 0;
+
+  std::size_t values() const { return product(rows, source->dim); }
+  RowScale scale() const {
+    return {source->cholesky.empty() ? nullptr : source->cholesky.data(), nullptr, from_gaussian,
+            to_gaussian};
+  }
+};
+
+Call to_call(const Napi::Value& handle, const Napi::Object& o) {
+  Call call;
+  call.source = to_field_handle(handle);
+  SolverOptions& s = call.options;
+  s.solver = parse_solver(to_string(field(o, "solver"), "solver"));
+  s.clock = parse_clock(to_string(field(o, "clock"), "clock"));
+  const Napi::Value nodes = field(o, "nodes");
+  if (!is_array_of<double>(nodes)) throw Error("VALUE", "expected a Float64Array for nodes");
+  s.nodes = to_vector<double>(nodes, "nodes", nodes.As<Napi::TypedArray>().ElementLength());
+  s.adaptive = to_bool(field(o, "adaptive"), "adaptive");
+  s.rtol = to_double(field(o, "rtol"), "rtol");
+  s.atol = to_double(field(o, "atol"), "atol");
+  s.eta = to_double(field(o, "eta"), "eta");
+  s.corrector_steps = to_size(field(o, "correctorSteps"), "correctorSteps");
+  s.corrector_size = to_double(field(o, "correctorSize"), "correctorSize");
+  s.brownian = to_bool(field(o, "brownianTree"), "brownianTree") ? Brownian::tree : Brownian::steps;
+  s.seed = to_uint64(field(o, "seed"), "seed");
+  s.first_row = to_uint64(field(o, "firstRow"), "firstRow");
+  call.rows = to_size(field(o, "rows"), "rows");
+  call.from_gaussian = to_bool(field(o, "fromGaussian"), "fromGaussian");
+  call.to_gaussian = to_bool(field(o, "toGaussian"), "toGaussian");
+  call.threads = to_size(field(o, "threads"), "threads");
+  return call;
+}
+
+Fraction to_fraction(const Job::Progress& progress) {
+  return
+      [&progress](double done) { progress([done](Napi::Env env) { return Napi::Number::New(env, done); }); };
+}
+
+Napi::Object to_object(Napi::Env env, const std::vector<double>& values, const SolverStatistics& s) {
+  Napi::Object result = Napi::Object::New(env);
+  const double rows = static_cast<double>(std::max<std::uint64_t>(s.rows, 1));
+  result.Set("values", to_array(env, values));
+  result.Set("evaluations", static_cast<double>(s.evaluations) / rows);
+  result.Set("mostEvaluations", static_cast<double>(s.most_evaluations));
+  result.Set("accepted", static_cast<double>(s.accepted) / rows);
+  result.Set("rejected", static_cast<double>(s.rejected) / rows);
+  return result;
+}
+
+// fieldReference(field: FieldHandle): { process: 'ou' | 'reflection'; dim: number; reference: number }
+Napi::Value reference(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const FieldHandle source = to_field_handle(info[0]);
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("process", source->process == Process::ou ? "ou" : "reflection");
+    result.Set("dim", static_cast<double>(source->dim));
+    result.Set("reference", source->reference);
+    return result;
+  });
+}
+
+// fieldSample(field: FieldHandle, options: NativeIntegration & { start: Float64Array | null; marginMaps:
+// Float64Array |
+//             null }, onProgress?: (fraction: number) => void): NativeJob<NativeIntegrated>
+Napi::Value sample(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto o = info[1].As<Napi::Object>();
+    Call call = to_call(info[0], o);
+    const auto knots = to_vector_or_empty<double>(field(o, "marginMaps"), "marginMaps",
+                                                  call.source->dim * MarginMaps::knots);
+    const auto maps = knots.empty() ? nullptr : std::make_shared<const MarginMaps>(knots);
+    auto start = to_vector_or_empty<double>(field(o, "start"), "start", call.values());
+    return Job::start(info.Env(), info[2],
+                      [call = std::move(call), maps, start = std::move(start)](
+                          const CancelFlag& cancel, const Job::Progress& progress) -> Job::Deliver {
+                        std::vector<double> out(call.values());
+                        SolverStatistics statistics;
+                        RowScale scale = call.scale();
+                        scale.maps = maps.get();
+                        with_field(*call.source, call.threads, cancel, [&](auto& backend, auto& field) {
+                          statistics = sample_field(backend, field, call.options, scale,
+                                                    start.empty() ? nullptr : start.data(), call.rows,
+                                                    out.data(), cancel, to_fraction(progress));
+                        });
+                        return [out = std::move(out), statistics](Napi::Env env) -> Napi::Value {
+                          return to_object(env, out, statistics);
+                        };
+                      });
+  });
+}
+
+// fieldLogPdf(field: FieldHandle, options: NativeIntegration & { x: Float64Array; probes: number },
+// onProgress?:
+//             (fraction: number) => void): NativeJob<NativeIntegrated & { logPdf: Float64Array;
+//             standardError: Float64Array }>
+Napi::Value log_pdf(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto o = info[1].As<Napi::Object>();
+    Call call = to_call(info[0], o);
+    auto x = to_vector<double>(field(o, "x"), "x", call.values());
+    const std::size_t probes = to_size(field(o, "probes"), "probes");
+    return Job::start(info.Env(), info[2],
+                      [call = std::move(call), x = std::move(x), probes](
+                          const CancelFlag& cancel, const Job::Progress& progress) -> Job::Deliver {
+                        std::vector<double> end(call.values()), density(call.rows), error(call.rows);
+                        SolverStatistics statistics;
+                        FlowLikelihood likelihood;
+                        likelihood.trace = {probes, call.options.seed, call.options.first_row};
+                        likelihood.end = end.data();
+                        likelihood.log_pdf = density.data();
+                        likelihood.standard_error = error.data();
+                        with_field(*call.source, call.threads, cancel, [&](auto& backend, auto& field) {
+                          statistics = flow_log_pdf(backend, field, call.options, call.scale(), x.data(),
+                                                    call.rows, likelihood, cancel, to_fraction(progress));
+                        });
+                        return [end = std::move(end), density = std::move(density), error = std::move(error),
+                                statistics](Napi::Env env) -> Napi::Value {
+                          Napi::Object result = to_object(env, end, statistics);
+                          result.Set("logPdf", to_array(env, density));
+                          result.Set("standardError", to_array(env, error));
+                          return result;
+                        };
+                      });
+  });
+}
+
+}  // namespace
+
+void register_integrate(Napi::Env env, Napi::Object exports) {
+  exports.Set("fieldReference", Napi::Function::New(env, reference));
+  exports.Set("fieldSample", Napi::Function::New(env, sample));
+  exports.Set("fieldLogPdf", Napi::Function::New(env, log_pdf));
+}
+
+}  // namespace sklar::addon

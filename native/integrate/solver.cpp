@@ -1,0 +1,186 @@
+#include "integrate/solver.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "integrate/tableau.hpp"
+#include "integrate/trajectory.hpp"
+
+namespace sklar {
+namespace {
+
+constexpr std::size_t look_every = 64;  // steps between two looks for states that left the finite numbers
+
+struct NamedSolver {
+  const char* name;
+  Solver solver;
+};
+constexpr NamedSolver names[] = {{"euler", Solver::euler},
+                                 {"heun", Solver::heun},
+                                 {"rk4", Solver::rk4},
+                                 {"dopri5", Solver::dopri5},
+                                 {"tsit5", Solver::tsit5},
+                                 {"ab2", Solver::ab2},
+                                 {"ddim", Solver::ddim},
+                                 {"dpmpp-2m", Solver::dpmpp_2m},
+                                 {"dpmpp-2m-sde", Solver::dpmpp_2m_sde},
+                                 {"euler-maruyama", Solver::euler_maruyama},
+                                 {"exponential-em", Solver::exponential_em},
+                                 {"exponential-em-one-step", Solver::exponential_em_one_step},
+                                 {"sra1", Solver::sra1},
+                                 {"shark", Solver::shark}};
+
+bool in_clock(Solver solver) { return is_runge_kutta(solver) || solver == Solver::ab2; }
+bool is_stochastic_runge_kutta(Solver solver) { return solver == Solver::sra1 || solver == Solver::shark; }
+
+void check(const SolverOptions& o, Process process, std::size_t dim, std::size_t columns, bool divergence) {
+  auto expect = [](bool ok, const char* what) {
+    if (!ok) throw Error("VALUE", what);
+  };
+  if (columns != dim + 1)
+    throw Error("SHAPE", "expected " + std::to_string(dim + 1) + " columns of the state, got " +
+                             std::to_string(columns));
+  expect(o.nodes.size() >= 2, "expected at least two nodes");
+  const bool down = o.nodes[1] < o.nodes[0];
+  for (std::size_t i = 0; i + 1 < o.nodes.size(); ++i)
+    expect(down ? o.nodes[i + 1] < o.nodes[i] : o.nodes[i + 1] > o.nodes[i],
+           "expected nodes in strict order");
+  const double last = process == Process::ou ? reference_angle : HUGE_VAL;
+  for (double node : o.nodes)
+    expect(node >= 0 && node <= last && std::isfinite(node), "a node is no time of the process");
+  if (in_clock(o.solver)) {
+    expect((o.clock == Clock::time) == (process == Process::reflection),
+           "the clock does not belong to the process");
+  } else {
+    expect(down, "only Runge-Kutta methods and ab2 go from data to the reference");
+    expect(process == Process::ou || o.solver == Solver::euler_maruyama,
+           "the solver does not belong to the process");
+    expect(!divergence, "only Runge-Kutta methods and ab2 give a likelihood");
+  }
+  if (o.adaptive) {
+    expect(o.solver == Solver::dopri5 || o.solver == Solver::tsit5 || is_stochastic_runge_kutta(o.solver),
+           "only dopri5, tsit5, sra1 and shark choose their steps");
+    expect(o.rtol >= 0 && o.atol > 0, "expected a positive absolute tolerance");
+    expect(o.corrector_steps == 0, "a corrector needs a fixed grid");
+  }
+  expect(o.corrector_steps == 0 || (down && o.corrector_size > 0 && !divergence),
+         "a corrector needs a positive size and a sample");
+  expect(o.eta >= 0 && o.eta <= 1 && (o.eta == 0 || o.solver == Solver::ddim),
+         "eta is ddim's, between 0 and 1");
+}
+
+template <class T>
+std::unique_ptr<Stepper<T>> make_stepper(Trajectory<T>& t) {
+  switch (t.options.solver) {
+    case Solver::euler:
+    case Solver::heun:
+    case Solver::rk4:
+    case Solver::dopri5:
+    case Solver::tsit5:
+      return make_runge_kutta(t);
+    case Solver::ab2:
+      return make_adams_bashforth(t);
+    case Solver::ddim:
+      return make_ddim(t);
+    case Solver::dpmpp_2m:
+    case Solver::dpmpp_2m_sde:
+      return make_dpm_solver(t);
+    case Solver::euler_maruyama:
+      return make_euler_maruyama(t);
+    case Solver::exponential_em:
+    case Solver::exponential_em_one_step:
+      return make_exponential_em(t);
+    case Solver::sra1:
+    case Solver::shark:
+      break;
+  }
+  return make_stochastic_runge_kutta(t);
+}
+
+// failed[i]: the step that row i did not survive, counted from 1; 0: none
+void report(const std::vector<std::int32_t>& failed, const SolverOptions& o) {
+  std::size_t count = 0, first_row = 0, node = 0;
+  for (std::size_t i = 0; i < failed.size(); ++i)
+    if (failed[i] && count++ == 0) {
+      first_row = i;
+      node = static_cast<std::size_t>(failed[i]) - 1;
+    }
+  if (count) throw_diverged(count, o.first_row + first_row, o.nodes[node], o.nodes[node + 1]);
+}
+
+template <class T>
+SolverStatistics integrate_on_grid(Trajectory<T>& t) {
+  const auto stepper = make_stepper(t);
+  const auto corrector = t.options.corrector_steps ? make_corrector(t) : nullptr;
+  const Matrix<T> good = t.state();
+  const Buffer<std::int32_t> failed = t.backend.template buffer<std::int32_t>(t.rows());
+  std::vector<std::int32_t> host(t.rows());
+  for (std::size_t i = 0; i < t.steps(); ++i) {
+    t.cancel.check();
+    stepper->step(i);
+    if (corrector) {
+      corrector->step(i + 1);
+      stepper->restart();
+    }
+    t.backend.keep_finite(t.z, t.inner(good), failed.data(), static_cast<std::int32_t>(i + 1));
+    if (i + 1 != t.steps() && (i + 1) % look_every != 0) continue;
+    t.backend.download(host.data(), failed.data(), host.size() * sizeof(std::int32_t));
+    report(host, t.options);
+  }
+  SolverStatistics s;
+  s.rows = t.rows();
+  s.evaluations = t.evaluations * t.rows();
+  s.most_evaluations = t.evaluations;
+  s.accepted = t.steps() * t.rows();
+  return s;
+}
+
+}  // namespace
+
+Solver parse_solver(const std::string& name) {
+  for (const auto& n : names)
+    if (name == n.name) return n.solver;
+  throw Error("VALUE", "unknown solver \"" + name + "\"");
+}
+
+Clock parse_clock(const std::string& name) {
+  if (name == "w") return Clock::w;
+  if (name == "alpha") return Clock::alpha;
+  if (name == "theta") return Clock::theta;
+  if (name == "time") return Clock::time;
+  throw Error("VALUE", "unknown clock \"" + name + "\"");
+}
+
+void SolverStatistics::add(const SolverStatistics& other) {
+  rows += other.rows;
+  evaluations += other.evaluations;
+  most_evaluations = std::max(most_evaluations, other.most_evaluations);
+  accepted += other.accepted;
+  rejected += other.rejected;
+}
+
+void throw_diverged(std::size_t count, std::uint64_t first_row, double from, double to) {
+  char span[80];
+  std::snprintf(span, sizeof span, "between the times %.6g and %.6g", from, to);
+  throw Error("DIVERGED", "the integration left the finite numbers in " + std::to_string(count) +
+                              (count == 1 ? " row" : " rows") + ", first in row " +
+                              std::to_string(first_row) + ", " + span +
+                              "; each such row was left at its last finite state");
+}
+
+template <class T>
+SolverStatistics integrate(Backend<T>& backend, Field<T>& field, const SolverOptions& options,
+                           MatrixView<T> y, const DivergenceIntegral* divergence, const CancelFlag& cancel) {
+  check(options, field.process(), field.dim(), y.columns, divergence != nullptr);
+  if (y.rows == 0) return {};
+  Trajectory<T> trajectory(backend, field, options, y, divergence, cancel);
+  return options.adaptive ? integrate_adaptively(trajectory) : integrate_on_grid(trajectory);
+}
+
+template SolverStatistics integrate(Backend<float>&, Field<float>&, const SolverOptions&, MatrixView<float>,
+                                    const DivergenceIntegral*, const CancelFlag&);
+template SolverStatistics integrate(Backend<double>&, Field<double>&, const SolverOptions&,
+                                    MatrixView<double>, const DivergenceIntegral*, const CancelFlag&);
+
+}  // namespace sklar

@@ -1,0 +1,162 @@
+#include "model/field_rows.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/normal.h"
+#include "core/philox.h"
+
+namespace sklar {
+namespace {
+
+template <class T>
+void set_ones(Backend<T>& backend, MatrixView<T> y) {
+  const T one = 1;
+  for (std::size_t i = 0; i < y.rows; ++i) backend.upload(y.row(i) + y.columns - 1, &one, sizeof(T));
+}
+
+// y = the states of dense rows of the host
+template <class T>
+void to_states(Backend<T>& backend, Process process, MatrixView<T> y, const double* x, const RowScale& scale,
+               double* quadratic) {
+  if (process == Process::ou) {
+    backend.whiten(y, x, scale.from_gaussian, scale.cholesky, quadratic);
+    return;
+  }
+  const std::size_t d = y.columns - 1;
+  std::vector<T> host(y.rows * d);
+  for (std::size_t i = 0; i < host.size(); ++i)
+    host[i] = static_cast<T>(scale.from_gaussian ? normal_cdf(x[i]) : x[i]);
+  backend.upload_matrix({y.data, y.rows, d, y.stride}, host.data());
+  set_ones(backend, y);
+}
+
+template <class T>
+void to_rows(Backend<T>& backend, Process process, double* out, MatrixView<const T> y,
+             const RowScale& scale) {
+  if (process == Process::ou) {
+    backend.colour(out, y, scale.to_gaussian, scale.cholesky, scale.maps);
+    return;
+  }
+  const std::size_t d = y.columns - 1;
+  std::vector<T> host(y.rows * d);
+  backend.download_matrix(host.data(), MatrixView<const T>{y.data, y.rows, d, y.stride});
+  // the faces themselves are no values of a copula sample
+  constexpr double least = 0x1p-53;
+  for (std::size_t i = 0; i < host.size(); ++i) {
+    double u = std::clamp(static_cast<double>(host[i]), least, 1 - least);
+    if (scale.maps) u = normal_cdf((*scale.maps)(i % d, normal_quantile(u)));
+    out[i] = scale.to_gaussian ? normal_quantile(u) : u;
+  }
+}
+
+// Standard normal, or the same draws on the copula scale.
+template <class T>
+void draw_reference(Backend<T>& backend, Process process, MatrixView<T> y, std::uint64_t seed,
+                    std::uint64_t first_row) {
+  const std::size_t d = y.columns - 1;
+  set_ones(backend, y);
+  backend.normals({y.data, y.rows, d, y.stride}, seed, first_row, 0, kTagSampleStart);
+  if (process == Process::ou) return;
+  std::vector<double> u(y.rows * d);
+  backend.colour(u.data(), y, false, nullptr, nullptr);
+  to_states(backend, process, y, u.data(), {}, nullptr);
+}
+
+}  // namespace
+
+template <class T>
+SolverStatistics sample_field(Backend<T>& backend, Field<T>& field, const SolverOptions& options,
+                              const RowScale& scale, const double* start, std::size_t rows, double* out,
+                              const CancelFlag& cancel, const Fraction& progress) {
+  SolverStatistics statistics;
+  const std::size_t d = field.dim(), batch = std::min(field.batch_rows(), rows);
+  if (start) check_rows(start, scale.from_gaussian, rows, d);
+  if (rows == 0) return statistics;
+  const Matrix<T> y = backend.matrix(batch, d + 1);
+  SolverOptions part = options;
+  for (std::size_t first = 0; first < rows; first += batch) {
+    cancel.check();
+    const std::size_t count = std::min(batch, rows - first);
+    part.first_row = options.first_row + first;
+    if (start)
+      to_states(backend, field.process(), y.first(count), start + first * d, scale, nullptr);
+    else
+      draw_reference(backend, field.process(), y.first(count), options.seed, part.first_row);
+    statistics.add(integrate(backend, field, part, y.first(count), nullptr, cancel));
+    to_rows<T>(backend, field.process(), out + first * d, y.first(count), scale);
+    if (progress) progress(static_cast<double>(first + count) / static_cast<double>(rows));
+  }
+  return statistics;
+}
+
+template <class T>
+SolverStatistics flow_log_pdf(Backend<T>& backend, Field<T>& field, const SolverOptions& options,
+                              const RowScale& scale, const double* x, std::size_t rows,
+                              const FlowLikelihood& out, const CancelFlag& cancel, const Fraction& progress) {
+  SolverStatistics statistics;
+  const std::size_t d = field.dim(), batch = std::min(field.batch_rows(), rows);
+  check_rows(x, scale.from_gaussian, rows, d);
+  if (rows == 0) return statistics;
+  const bool ou = field.process() == Process::ou;
+  double half_log_determinant = 0;
+  if (scale.cholesky)
+    for (std::size_t i = 0; i < d; ++i) half_log_determinant += std::log(scale.cholesky[i * d + i]);
+
+  DivergenceIntegral integral;
+  integral.trace = out.trace;
+  const std::size_t columns = integral.columns();
+  const Matrix<T> y = backend.matrix(batch, d + 1);
+  const Buffer<double> total = backend.template buffer<double>(batch * columns);
+  const Buffer<double> norms = backend.template buffer<double>(batch);
+  integral.total = total.data();
+  std::vector<double> host(batch * columns), before(batch), after(batch);
+  SolverOptions part = options;
+  for (std::size_t first = 0; first < rows; first += batch) {
+    cancel.check();
+    const std::size_t count = std::min(batch, rows - first);
+    const MatrixView<T> inner{y.data(), count, d, y.stride()};
+    part.first_row = options.first_row + first;
+    integral.trace.first_row = out.trace.first_row + first;
+    to_states(backend, field.process(), y.first(count), x + first * d, scale, out.log_pdf + first);
+    backend.row_dots(norms.data(), 1, inner, inner, false);
+    backend.download(before.data(), norms.data(), count * sizeof(double));
+    backend.clear(total.data(), count * columns * sizeof(double));
+    statistics.add(integrate(backend, field, part, y.first(count), &integral, cancel));
+    backend.row_dots(norms.data(), 1, inner, inner, false);
+    backend.download(after.data(), norms.data(), count * sizeof(double));
+    backend.download(host.data(), total.data(), count * columns * sizeof(double));
+    for (std::size_t i = 0; i < count; ++i) {
+      double sum = 0, squares = 0;
+      for (std::size_t k = 0; k < columns; ++k) sum += host[i * columns + k];
+      const double mean = sum / static_cast<double>(columns);
+      for (std::size_t k = 0; k < columns; ++k) {
+        const double off = host[i * columns + k] - mean;
+        squares += off * off;
+      }
+      // ou: log N(y_T) + integral is the density of y; that of z over independence follows (A.2)
+      const double own =
+          ou ? out.log_pdf[first + i] + 0.5 * (before[i] - after[i]) - half_log_determinant : 0;
+      out.log_pdf[first + i] = own + mean;
+      if (out.standard_error)
+        out.standard_error[first + i] =
+            columns > 1 ? std::sqrt(squares / static_cast<double>(columns * (columns - 1))) : 0;
+    }
+    if (out.end) to_rows<T>(backend, field.process(), out.end + first * d, y.first(count), scale);
+    if (progress) progress(static_cast<double>(first + count) / static_cast<double>(rows));
+  }
+  return statistics;
+}
+
+#define SKLAR_INSTANTIATE(T)                                                                            \
+  template SolverStatistics sample_field(Backend<T>&, Field<T>&, const SolverOptions&, const RowScale&, \
+                                         const double*, std::size_t, double*, const CancelFlag&,        \
+                                         const Fraction&);                                              \
+  template SolverStatistics flow_log_pdf(Backend<T>&, Field<T>&, const SolverOptions&, const RowScale&, \
+                                         const double*, std::size_t, const FlowLikelihood&,             \
+                                         const CancelFlag&, const Fraction&);
+SKLAR_INSTANTIATE(float)
+SKLAR_INSTANTIATE(double)
+#undef SKLAR_INSTANTIATE
+
+}  // namespace sklar

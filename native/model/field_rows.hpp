@@ -1,0 +1,38 @@
+#pragma once
+
+#include "integrate/solver.hpp"
+#include "model/gaussian.hpp"
+
+// Whole tables through an integrator, in batches: from rows of the host to states of a field and back.
+namespace sklar {
+
+// How the states of a field stand to rows. ou: z = L y on the Gaussian scale, mapped column by column.
+// reflection: the state is on the copula scale.
+struct RowScale {
+  const double* cholesky = nullptr;  // dim x dim; null: z = y
+  const MarginMaps* maps = nullptr;  // of results, on the Gaussian scale; null: none
+  bool from_gaussian = false,
+       to_gaussian = false;  // scales of the rows that go in and come out; else copula scale
+};
+
+// Rows from the reference to data. start: rows x dim, or null: draws of the reference, the same for every
+// process. out: rows x dim.
+template <class T>
+SolverStatistics sample_field(Backend<T>& backend, Field<T>& field, const SolverOptions& options,
+                              const RowScale& scale, const double* start, std::size_t rows, double* out,
+                              const CancelFlag& cancel, const Fraction& progress);
+
+// Rows from data to the reference, and the log density of the copula at data (docs/mathematics.md, D.1;
+// normalised, the law at the last node taken to be the reference's).
+struct FlowLikelihood {
+  TraceEstimator trace;
+  double* end = nullptr;             // rows x dim: where they arrive
+  double* log_pdf = nullptr;         // rows
+  double* standard_error = nullptr;  // rows, of log_pdf by its probes; 0 for fewer than two; null: not wanted
+};
+template <class T>
+SolverStatistics flow_log_pdf(Backend<T>& backend, Field<T>& field, const SolverOptions& options,
+                              const RowScale& scale, const double* x, std::size_t rows,
+                              const FlowLikelihood& out, const CancelFlag& cancel, const Fraction& progress);
+
+}  // namespace sklar
