@@ -96,31 +96,31 @@ Napi::Value conditional(const Napi::CallbackInfo& info) {
     replacement.polish = to_size(field(o, "polish"), "polish");
     replacement.target_acceptance = options.target_acceptance;
     replacement.seed = options.seed;
-    return Job::start(
-        info.Env(), info[3],
-        [=, threads = to_size(info[2], "threads")](const CancelFlag& cancel,
-                                                   const Job::Progress& progress) -> Job::Deliver {
-          ConditionalSample result;
-          with_cdc(*model, threads, cancel, [&]<class T>(Cdc<T>& cdc, Backend<T>& backend) {
-            CdcPath<T> path(cdc, cancel);
-            result = smc ? conditional_smc<T>(backend, path, condition, options, rows, cancel,
-                                           to_fraction(progress))
-                         : conditional_replacement<T>(backend, path, cdc.levels(), condition, replacement,
-                                                   rows, cancel, to_fraction(progress));
-          });
-          return [result = std::move(result)](Napi::Env env) -> Napi::Value {
-            Napi::Object r = Napi::Object::New(env);
-            r.Set("values", to_array(env, result.z));
-            r.Set("logMarginal", result.log_marginal);
-            r.Set("standardError", result.standard_error);
-            r.Set("effective", result.effective);
-            r.Set("ancestors", static_cast<double>(result.ancestors));
-            r.Set("acceptance", result.acceptance);
-            r.Set("evaluations", static_cast<double>(result.evaluations));
-            r.Set("stages", to_stages(env, result.stages));
-            return r;
-          };
-        });
+    return Job::start(info.Env(), info[3],
+                      [=, threads = to_size(info[2], "threads")](
+                          const CancelFlag& cancel, const Job::Progress& progress) -> Job::Deliver {
+                        ConditionalSample result;
+                        with_cdc(*model, threads, cancel, [&]<class T>(Cdc<T>& cdc, Backend<T>& backend) {
+                          CdcPath<T> path(cdc, cancel);
+                          result = smc ? conditional_smc<T>(backend, path, condition, options, rows, cancel,
+                                                            to_fraction(progress))
+                                       : conditional_replacement<T>(backend, path, cdc.levels(), condition,
+                                                                    replacement, rows, cancel,
+                                                                    to_fraction(progress));
+                        });
+                        return [result = std::move(result)](Napi::Env env) -> Napi::Value {
+                          Napi::Object r = Napi::Object::New(env);
+                          r.Set("values", to_array(env, result.z));
+                          r.Set("logMarginal", result.log_marginal);
+                          r.Set("standardError", result.standard_error);
+                          r.Set("effective", result.effective);
+                          r.Set("ancestors", static_cast<double>(result.ancestors));
+                          r.Set("acceptance", result.acceptance);
+                          r.Set("evaluations", static_cast<double>(result.evaluations));
+                          r.Set("stages", to_stages(env, result.stages));
+                          return r;
+                        };
+                      });
   });
 }
 
