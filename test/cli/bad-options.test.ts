@@ -142,7 +142,7 @@ describe('sklar sample', () => {
     [['--given', ''], 'got 0'],
     [['--given', 'count=3', '--solver', 'heun'], '--solver'],
     [['--given', 'count=3', '--method', 'gibbs'], '--method'],
-    [['--given', 'count=1.5', '--scale', 'copula'], 'between'],
+    [['--given', 'count=1.5', '--scale', 'copula'], 'below 1 for the fixed column "count"'],
     [['--method', 'smc'], '--given'],
   ])('%j', async (argv, culprit) => {
     await sklarFails(sample(files.cdc, ...argv), 3, 'ERR_SKLAR_VALUE', culprit);
