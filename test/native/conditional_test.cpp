@@ -271,7 +271,7 @@ TEST_CASE("replacement is biased, loops lessen it, pCN-MALA and annealed SMC rem
     o.target_acceptance = 0.65;
     o.seed = 3;
     const ConditionalSample s = sklar::conditional_replacement<double>(
-        *backend, path, sklar::OuLevels(paths::times(w)), condition, o, 1000, never, {});
+        *backend, path, sklar::OuLevels(paths::times(w)), condition, o, 800, never, {});
     CHECK(std::isnan(s.log_marginal));
     if (polish) CHECK(s.acceptance > 0.4 && s.acceptance < 0.9);
     return mean_over(s.z, 2, [](const double* z) { return z[1]; }) - exact;
@@ -321,17 +321,17 @@ void network_against_quadrature(bool guided) {
   }
   mean /= total;
   Spread marginal, means;
-  for (std::uint64_t run = 0; run < 10; ++run) {
+  for (std::uint64_t run = 0; run < 8; ++run) {
     const ConditionalSample s =
         sklar::conditional_smc<T>(*backend, path, Condition(definition.cholesky, 2, {0}, {a}),
-                                  options(4, 500, 2, run), 2000, never, {});
+                                  options(4, 300, 2, run), 1200, never, {});
     marginal.values.push_back(std::exp(s.log_marginal));
     means.values.push_back(mean_over(s.z, 2, [](const double* row) { return row[1]; }));
   }
   CHECK_NEAR(marginal.mean(), total, 4 * marginal.error());
-  CHECK(marginal.error() < 0.01 * total);
+  CHECK(marginal.error() < 0.02 * total);
   CHECK_NEAR(means.mean(), mean, 4 * means.error());
-  CHECK(means.error() < 0.02);
+  CHECK(means.error() < 0.04);
 
   // bridge: F of both levels, and the gradient of their mixture, as log_pdf gives them
   const double share = 0.3, h = 1e-4;
