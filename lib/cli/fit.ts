@@ -17,6 +17,7 @@ import { type DeviceName, resolveDevice } from '../devices';
 import { SklarError, describe, expectOneOf } from '../errors';
 import { type Io, signalOf, writeResult } from './context';
 import { expectOutput } from './files';
+import { type LogNormaliser, formatLogNormaliser, logNormaliserOf, normaliserKeys } from './normaliser';
 import { formatDuration, formatRate, startProgress } from './progress';
 import { formatMean, meanOf, normalisationNote } from './statistics';
 import { fromSchema, integer, names, number, seed } from './values';
@@ -213,6 +214,15 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   const seconds = (performance.now() - started) / 1000;
 
   const judged = await judge(copula, u, margins, table.take(holdout), { threads, signal });
+  const warnings = margins.determined.map((sentence) => `${sentence}: the copula is singular`);
+  let normaliser: LogNormaliser | null = null;
+  try {
+    normaliser = await logNormaliserOf(copula, io, { threads, signal }, flags.verbose);
+  } catch (error) {
+    // The model is there; only what it integrates to is not known.
+    if (!(error instanceof SklarError) || error.code !== 'ERR_SKLAR_DIVERGED') throw error;
+    warnings.push(`the normaliser could not be estimated: ${error.message}`);
+  }
   signal.throwIfAborted();
   await copula.save(flags.out);
 
@@ -230,11 +240,12 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
       meanLogPdf: judged.own.mean,
       standardError: judged.own.standardError,
       normalised: copula.normalised,
+      ...normaliserKeys(normaliser, judged.own.mean),
       gaussianMeanLogPdf: judged.gaussian.mean,
       gaussianStandardError: judged.gaussian.standardError,
     },
     model: flags.out,
-    warnings: margins.determined.map((sentence) => `${sentence}: the copula is singular`),
+    warnings,
   };
   writeResult(io, flags.json, result, () => {
     const lines = [
@@ -246,6 +257,11 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
         `mean log density of ${result.rows.holdout} held-out rows, in nats`,
         `  ${result.kind.padEnd(10)} ${formatMean(judged.own)}${normalisationNote(copula.normalised)}`,
       );
+      if (normaliser && !copula.normalised) {
+        lines.push(
+          `  normalised ${(judged.own.mean - normaliser.logZ).toFixed(4)} (${formatLogNormaliser(normaliser)})`,
+        );
+      }
       if (result.kind !== 'gaussian') lines.push(`  gaussian   ${formatMean(judged.gaussian)}`);
     }
     lines.push(...result.warnings.map((warning) => `warning: ${warning}`));

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { loadModel } from '../copulas/load';
 import { describe } from '../errors';
 import { type Io, writeResult } from './context';
+import { type LogNormaliser, formatLogNormaliser } from './normaliser';
 
 export function define(command: Command, io: Io): void {
   command
@@ -19,12 +20,13 @@ async function info(model: string, flags: { json?: boolean }, io: Io): Promise<v
     margins: margins && { rows: margins.rows, ties: margins.ties, kinds: margins.kinds },
   };
   writeResult(io, flags.json, result, () => {
-    const { kind, dim, normalised, columns, parameters, config, training } = result;
+    const { kind, dim, normalised, columns, parameters, training } = result;
+    const { normaliser, ...config } = result.config as { normaliser?: LogNormaliser | null };
     return [
       `kind        ${kind}`,
       `dimension   ${dim}`,
       `columns     ${columns?.map((name) => describe(name)).join(', ') ?? 'without names'}`,
-      `density     ${normalised ? 'normalised' : 'unnormalised'}`,
+      `density     ${normalised ? 'normalised' : 'unnormalised'}${normaliser ? `, ${formatLogNormaliser(normaliser)}` : ''}`,
       `parameters  ${parameters}`,
       `margins     ${margins ? `empirical, of ${margins.rows} rows, ties ${margins.ties}` : 'none'}`,
       ...section('network and options', config),

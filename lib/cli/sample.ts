@@ -2,15 +2,18 @@ import type { Command } from 'commander';
 
 import type { Copula, SampleOptions } from '../copulas/copula';
 import { loadModel } from '../copulas/load';
+import { type ConditionalMethod, conditionalMethods } from '../copulas/smc';
 import type { Matrix } from '../data/matrix';
 import type { Seed } from '../data/random';
 import { type Table, defaultNames } from '../data/table';
 import { TableWriter } from '../data/write-table';
 import { type DeviceName, resolveDevice } from '../devices';
 import { SklarError, describe, expectOneOf } from '../errors';
+import { sampleGiven } from './conditional';
 import { type Io, signalOf, writeResult } from './context';
 import { expectOutput } from './files';
 import { formatDuration, rowProgress, startProgress } from './progress';
+import { formatMean, normalisationNote } from './statistics';
 import { integer, seed } from './values';
 
 const SOLVERS = ['ab2', 'heun', 'exponential-em', 'published'] as const;
@@ -32,6 +35,8 @@ interface Flags {
   noise?: boolean;
   margins?: 'uniform' | 'raw';
   scale?: SampleScale;
+  given?: string[];
+  method?: ConditionalMethod;
   device?: DeviceName;
   threads?: number;
   json?: boolean;
@@ -58,6 +63,14 @@ export function define(command: Command, io: Io): void {
     )
     .option('--scale <name>', `${SCALES.join(', ')} (default: data when the model has margins)`, (text) =>
       expectOneOf(text, '--scale', SCALES),
+    )
+    .option(
+      '--given <column=value,...>',
+      'draw rows that have these values, on the scale of the sample (kind cdc)',
+      (text, previous: readonly string[] = []) => [...previous, text],
+    )
+    .option('--method <name>', `with --given: ${conditionalMethods.join(', ')} (default: smc)`, (text) =>
+      expectOneOf(text, '--method', conditionalMethods),
     )
     .option('--device <name>', 'auto, cpu or cuda (default: auto)', (text) =>
       expectOneOf<DeviceName>(text, '--device', ['auto', 'cpu', 'cuda']),
@@ -107,6 +120,10 @@ async function sample(model: string, flags: Flags, io: Io): Promise<void> {
   const copula = await loadModel(model);
   const scale = flags.scale ?? (copula.margins ? 'data' : 'copula');
   const { names, kinds, sampled, finish } = outputOf(copula, scale, model);
+  if (flags.given) return sampleConditional(copula, flags, scale, io);
+  if (flags.method !== undefined) {
+    throw new SklarError('ERR_SKLAR_VALUE', '--method belongs to --given');
+  }
 
   const started = performance.now();
   const options: SampleOptions & { batch: number } = {
@@ -142,5 +159,63 @@ async function sample(model: string, flags: Flags, io: Io): Promise<void> {
   const result = { kind: copula.kind, rows, columns: names, scale, seconds, out };
   writeResult(io, flags.json, result, () => [
     `wrote ${rows} rows of ${names.length} columns on the ${scale} scale to ${out} in ${formatDuration(seconds)}`,
+  ]);
+}
+
+async function sampleConditional(copula: Copula, flags: Flags, scale: SampleScale, io: Io): Promise<void> {
+  const signal = signalOf(io);
+  const { rows, out, given: texts = [], device = 'auto', threads = 0 } = flags;
+  for (const name of ['solver', 'steps', 'noise', 'margins'] as const) {
+    if (flags[name] !== undefined) {
+      throw new SklarError('ERR_SKLAR_VALUE', `--given and --${name} do not go together`);
+    }
+  }
+  const started = performance.now();
+  const bar = startProgress(io, 'sample', 1, flags.verbose);
+  let drawn: Awaited<ReturnType<typeof sampleGiven>>;
+  try {
+    drawn = await sampleGiven(copula, texts, rows, scale, {
+      device,
+      threads,
+      signal,
+      ...(flags.seed !== undefined && { seed: flags.seed }),
+      ...(flags.method !== undefined && { method: flags.method }),
+      onProgress: ({ fraction }) => bar.update(fraction, ''),
+    });
+  } finally {
+    bar.stop();
+  }
+  const { table, sample, given } = drawn;
+  await using writer = await TableWriter.open(out, table.names, { kinds: table.kinds });
+  await writer.append(table);
+  signal.throwIfAborted();
+  await writer.close();
+
+  const seconds = (performance.now() - started) / 1000;
+  const { method, logMarginalDensity, normalised, standardError, effectiveSampleSize, ancestors } = sample;
+  const result = {
+    kind: copula.kind,
+    rows,
+    columns: table.names,
+    scale,
+    given,
+    method,
+    logMarginalDensity,
+    normalised,
+    standardError,
+    effectiveSampleSize,
+    ancestors,
+    seconds,
+    out,
+  };
+  writeResult(io, flags.json, result, () => [
+    ...(logMarginalDensity === null
+      ? []
+      : [
+          `log density of the condition, in nats: ${formatMean({ mean: logMarginalDensity, standardError })}` +
+            normalisationNote(normalised),
+          `effective sample size ${Math.round(effectiveSampleSize!)}`,
+        ]),
+    `wrote ${rows} rows of ${table.names.length} columns on the ${scale} scale to ${out} in ${formatDuration(seconds)}`,
   ]);
 }

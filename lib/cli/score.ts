@@ -8,6 +8,7 @@ import { type DeviceName, resolveDevice } from '../devices';
 import { expectOneOf } from '../errors';
 import { type Io, signalOf, writeResult } from './context';
 import { expectOutput } from './files';
+import { formatLogNormaliser, logNormaliserOf, normaliserKeys } from './normaliser';
 import { rowProgress, startProgress } from './progress';
 import { formatMean, meanOf, normalisationNote } from './statistics';
 import { integer } from './values';
@@ -77,16 +78,21 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
   }
 
   const mean = meanOf(values);
+  const normaliser = await logNormaliserOf(copula, io, { threads, signal }, flags.verbose);
   const result = {
     kind: copula.kind,
     rows: values.length,
     meanLogPdf: mean.mean,
     standardError: mean.standardError,
     normalised: copula.normalised,
+    ...normaliserKeys(normaliser, mean.mean),
     out: out ?? null,
   };
   writeResult(io, flags.json, result, () => [
     `mean log density of ${result.rows} rows, in nats: ${formatMean(mean)}${normalisationNote(copula.normalised)}`,
+    ...(copula.normalised
+      ? []
+      : [`normalised: ${result.normalisedMeanLogPdf!.toFixed(4)} (${formatLogNormaliser(normaliser)})`]),
     ...(out === undefined ? [] : [`wrote ${out}`]),
   ]);
 }

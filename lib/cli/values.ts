@@ -10,7 +10,7 @@ function toNumber(text: string): number {
 }
 
 /** The number that the text stands for, or the text itself, so that a message shows what the user wrote. */
-function numberOrText(text: string): number | string {
+export function numberOrText(text: string): number | string {
   const number = toNumber(text);
   return Number.isNaN(number) ? text : number;
 }

@@ -208,7 +208,7 @@ function resolveFixed(
     );
   });
   keys.forEach((key, i) => {
-    const name = `the fixed column ${describe(key)}`;
+    const name = `the fixed column ${describe(names?.[columns[i]!] ?? key)}`;
     if (columns.indexOf(columns[i]!) !== i) {
       throw new SklarError('ERR_SKLAR_VALUE', `expected every column once, got ${name} again`);
     }

@@ -24,16 +24,19 @@ AffinePath<T>::AffinePath(Backend<T>& backend, LevelPath<T>& path, const std::ve
   const std::size_t d = path.dim();
   if (basis.size() != d * columns || offset.size() != d)
     throw Error("SHAPE", "the basis of an affine path does not fit its dimension");
-  // the column of ones brings the offset
-  std::vector<T> forward((columns + 1) * d), back(d * columns);
+  // the column of ones brings the offset, and goes on as the last column (a product may overwrite the padding
+  // of a row)
+  const std::size_t width = d + 1;
+  std::vector<T> forward((columns + 1) * width, T(0)), back(d * columns);
   for (std::size_t i = 0; i < d; ++i) {
     for (std::size_t j = 0; j < columns; ++j)
-      forward[j * d + i] = back[i * columns + j] = static_cast<T>(basis[i * columns + j]);
-    forward[columns * d + i] = static_cast<T>(offset[i]);
+      forward[j * width + i] = back[i * columns + j] = static_cast<T>(basis[i * columns + j]);
+    forward[columns * width + i] = static_cast<T>(offset[i]);
   }
+  forward[columns * width + d] = 1;
   Buffer<T> on_backend = backend.template buffer<T>(forward.size());
   backend.upload(on_backend.data(), forward.data(), forward.size() * sizeof(T));
-  backend.pack(forward_, on_backend.data(), d, columns + 1, d, Orientation::as_is);
+  backend.pack(forward_, on_backend.data(), width, columns + 1, width, Orientation::as_is);
   backend.upload(on_backend.data(), back.data(), back.size() * sizeof(T));
   backend.pack(back_, on_backend.data(), columns, d, columns, Orientation::as_is);
 }
@@ -43,13 +46,13 @@ void AffinePath<T>::evaluate(MatrixView<const T> x, std::size_t level, double sh
                              double* below, MatrixView<T> gradient) {
   const std::size_t d = path_.dim(), batch = std::min(x.rows, most_rows);
   if (y_.rows() < batch) {
-    y_ = matrix_with_ones(backend_, batch, d);
+    y_ = backend_.matrix(batch, d + 1);
     g_ = backend_.matrix(batch, d);
   }
   for (std::size_t first = 0; first < x.rows; first += batch) {
     const std::size_t count = std::min(batch, x.rows - first);
     EpilogueOperands<T> to_y;
-    to_y.out[0] = without_ones(y_.first(count));
+    to_y.out[0] = y_.first(count);
     backend_.linear(rows_from(x, first, count), forward_, to_y);
     path_.evaluate(y_.first(count), level, share, above + first, below + first,
                    gradient.data ? g_.first(count) : MatrixView<T>{});

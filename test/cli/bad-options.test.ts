@@ -130,6 +130,28 @@ describe('sklar sample', () => {
     );
   });
 
+  test.each([
+    [['--given', 'height=3'], '"height=3"'],
+    [['--given', 'count'], '"count"'],
+    [['--given', 'count=many'], '"count"'],
+    [['--given', 'count=3,count=4'], '"count" again'],
+    [['--given', 'count=2.5'], 'an integer for "count"'],
+    [['--given', 'count=1000'], 'the range of the training rows'],
+    [['--given', 'wind speed=-1e9'], '"wind speed"'],
+    [['--given', 'count=3,wind speed=5,depth, m=0.1'], '1 to 2 fixed columns'],
+    [['--given', ''], 'got 0'],
+    [['--given', 'count=3', '--solver', 'heun'], '--solver'],
+    [['--given', 'count=3', '--method', 'gibbs'], '--method'],
+    [['--given', 'count=1.5', '--scale', 'copula'], 'below 1 for the fixed column "count"'],
+    [['--method', 'smc'], '--given'],
+  ])('%j', async (argv, culprit) => {
+    await sklarFails(sample(files.cdc, ...argv), 3, 'ERR_SKLAR_VALUE', culprit);
+  });
+
+  test('given values for a copula of another kind', async () => {
+    await sklarFails(sample(files.gaussian, '--given', 'count=3'), 3, 'ERR_SKLAR_VALUE', 'gaussian');
+  });
+
   test.each(['new', 'new.xlsx', 'new.csv.gz', 'nowhere/new.csv'])('an output like %s', async (name) => {
     const argv = ['sample', files.cdc, '--rows', 5, '--out', folder.file(name)];
     await sklarFails(argv, 4, 'ERR_SKLAR_FILE', name);

@@ -1,7 +1,16 @@
 // What each command does when all is well.
 import { readFileSync, writeFileSync } from 'node:fs';
 
-import { PseudoObservations, fitCopula, loadModel, readTable, splitRows, writeTable } from '../../lib';
+import {
+  type CdcCopula,
+  PseudoObservations,
+  Table,
+  fitCopula,
+  loadModel,
+  readTable,
+  splitRows,
+  writeTable,
+} from '../../lib';
 import { TemporaryFolder } from '../data/support';
 import { COLUMNS, QUICK, sklar, sklarJson, writeExamples } from './support';
 
@@ -28,6 +37,9 @@ describe('sklar fit', () => {
         meanLogPdf: expect.any(Number),
         standardError: expect.any(Number),
         normalised: false,
+        logNormaliser: expect.any(Number),
+        logNormaliserStandardError: expect.any(Number),
+        normalisedMeanLogPdf: expect.any(Number),
         gaussianMeanLogPdf: expect.any(Number),
         gaussianStandardError: expect.any(Number),
       },
@@ -45,9 +57,16 @@ describe('sklar fit', () => {
     expect(document.holdout.gaussianMeanLogPdf).toBeCloseTo(mean(await gaussian.logPdf(heldOut)), 12);
     const cdc = await fitCopula(u, { hidden: 8, depth: 1, steps: 6, batch: 32 });
     expect(document.holdout.meanLogPdf).toBeCloseTo(mean(await cdc.logPdf(heldOut)), 6);
-    const loaded = await loadModel(out);
+    const loaded = (await loadModel(out)) as CdcCopula;
     expect(loaded.names).toEqual(COLUMNS);
     expect(loaded.margins!.rows).toBe(320);
+    const { logNormaliser, logNormaliserStandardError, normalisedMeanLogPdf, meanLogPdf } = document.holdout;
+    expect([loaded.logNormaliser, loaded.logNormaliserStandardError]).toEqual([
+      logNormaliser,
+      logNormaliserStandardError,
+    ]);
+    expect(logNormaliser).toBe((await cdc.normaliser()).logZ);
+    expect(normalisedMeanLogPdf).toBeCloseTo(meanLogPdf - logNormaliser, 12);
     expect(Array.from(await loaded.logPdf(heldOut))).toEqual(Array.from(await cdc.logPdf(heldOut)));
   });
 
@@ -59,6 +78,7 @@ describe('sklar fit', () => {
       /^cdc copula of 3 columns, learned from 320 rows in .* \(6 steps, the best at \d\)\n/,
     );
     expect(stdout).toMatch(/\n {2}cdc +-?\d\.\d{4} \+- \d\.\d{4} \(unnormalised\)\n/);
+    expect(stdout).toMatch(/\n {2}normalised -?\d\.\d{4} \(log Z -?\d\.\d{4} \+- \d\.\d{4}\)\n/);
     expect(stdout).toMatch(/\n {2}gaussian +-?\d\.\d{4} \+- \d\.\d{4}\n/);
     expect(stdout).toMatch(/words\.safetensors\n$/);
   });
@@ -67,7 +87,8 @@ describe('sklar fit', () => {
     const out = folder.file('fitted-gaussian.safetensors');
     const document = await sklarJson(['fit', files.data, '--out', out, '--kind', 'gaussian']);
     expect(document).toMatchObject({ kind: 'gaussian', steps: 0, stepMilliseconds: null });
-    expect(document.holdout.normalised).toBe(true);
+    expect(document.holdout).toMatchObject({ normalised: true, logNormaliser: 0 });
+    expect(document.holdout.normalisedMeanLogPdf).toBe(document.holdout.meanLogPdf);
     expect(document.holdout.meanLogPdf).toBe(document.holdout.gaussianMeanLogPdf);
     const { stdout } = await sklar(['fit', files.data, '--out', out, '--kind', 'gaussian']);
     expect(stdout).not.toContain('unnormalised');
@@ -162,16 +183,30 @@ describe('sklar score', () => {
 
   test('in words', async () => {
     expect((await sklar(['score', files.cdc, files.data])).stdout).toMatch(
-      /^mean log density of 400 rows, in nats: -?\d+\.\d{4} \+- \d\.\d{4} \(unnormalised\)\n$/,
+      /^mean log density of 400 rows, in nats: -?\d+\.\d{4} \+- \d\.\d{4} \(unnormalised\)\nnormalised: -?\d+\.\d{4} \(log Z -?\d\.\d{4} \+- \d\.\d{4}\)\n$/,
     );
     expect((await sklar(['score', files.gaussian, files.data])).stdout).not.toContain('unnormalised');
+  });
+
+  test('the normaliser of the file, or an estimate that leaves the file as it is', async () => {
+    const file = folder.file('estimated.safetensors');
+    const copula = (await loadModel(files.cdc)) as CdcCopula;
+    const { logZ, standardError } = await copula.normaliser();
+    const estimated = await sklarJson(['score', files.cdc, files.data]);
+    expect(estimated).toMatchObject({ logNormaliser: logZ, logNormaliserStandardError: standardError });
+    expect(estimated.normalisedMeanLogPdf).toBeCloseTo(estimated.meanLogPdf - logZ, 12);
+    expect(((await loadModel(files.cdc)) as CdcCopula).logNormaliser).toBeNull();
+    const other = await copula.normaliser({ seed: 9, particles: 64 });
+    await copula.save(file);
+    expect(await sklarJson(['score', file, files.data])).toMatchObject({ logNormaliser: other.logZ });
+    expect((await sklar(['info', file])).stdout).toMatch(/density +unnormalised, log Z /);
   });
 
   test('one row has no standard error', async () => {
     const data = folder.file('one.csv');
     await writeTable(files.table.take([3]), data);
     expect(await sklarJson(['score', files.cdc, data])).toMatchObject({ rows: 1, standardError: null });
-    expect((await sklar(['score', files.cdc, data])).stdout).not.toContain('+-');
+    expect((await sklar(['score', files.cdc, data])).stdout.split('\n')[0]).not.toContain('+-');
   });
 });
 
@@ -243,6 +278,67 @@ describe('sklar sample', () => {
   });
 });
 
+describe('sklar sample --given', () => {
+  const draw = async (...argv: (string | number)[]) => {
+    const out = folder.file('given.csv');
+    const document = await sklarJson(['sample', files.cdc, '--rows', 40, '--out', out, ...argv]);
+    return { document, table: await readTable(out) };
+  };
+
+  test('rows in the units of the data that have the given values, whose names may hold commas', async () => {
+    const { document, table } = await draw('--given', 'depth, m=0.12, count=3', '--seed', 4);
+    expect(document).toEqual({
+      kind: 'cdc',
+      rows: 40,
+      columns: COLUMNS,
+      scale: 'data',
+      given: { 'depth, m': 0.12, count: 3 },
+      method: 'smc',
+      logMarginalDensity: expect.any(Number),
+      normalised: false,
+      standardError: expect.any(Number),
+      effectiveSampleSize: expect.any(Number),
+      ancestors: expect.any(Number),
+      seconds: expect.any(Number),
+      out: folder.file('given.csv'),
+    });
+    expect(table.names).toEqual(COLUMNS);
+    expect(table.kind('count')).toBe('integer');
+    expect(new Set(table.column('depth, m'))).toEqual(new Set([0.12]));
+    expect(new Set(table.column('count'))).toEqual(new Set([3]));
+    expect(new Set(table.column('wind speed')).size).toBeGreaterThan(20);
+
+    // The same by hand, through the library.
+    const copula = (await loadModel(files.cdc)) as CdcCopula;
+    const row = new Table(COLUMNS, [Float64Array.of(5), Float64Array.of(0.12), Float64Array.of(3)]);
+    const u = copula.margins!.transform(row).data;
+    const { rows } = await copula.sampleConditional({ 1: u[1]!, 2: u[2]! }, 40, {
+      seed: 4,
+      dtype: 'float64',
+    });
+    expect(Array.from(table.column('wind speed'))).toEqual(
+      Array.from(copula.margins!.inverse(rows).column('wind speed')),
+    );
+    // repeating the option adds columns
+    const repeated = await draw('--given', 'depth, m=0.12', '--given', 'count=3', '--seed', 4);
+    expect(repeated.table.columns).toEqual(table.columns);
+  });
+
+  test('other scales and methods, and in words', async () => {
+    const u = await draw('--given', 'count=0.25', '--scale', 'copula', '--method', 'replacement');
+    expect(u.document).toMatchObject({ method: 'replacement', logMarginalDensity: null });
+    expect(new Set(u.table.column('count'))).toEqual(new Set([0.25]));
+    for (const value of u.table.column('wind speed')) expect(value > 0 && value < 1).toBe(true);
+    const z = await draw('--given', 'count=-1.5', '--scale', 'gaussian');
+    expect(new Set(z.table.column('count'))).toEqual(new Set([-1.5]));
+    const out = folder.file('given.csv');
+    const { stdout } = await sklar(['sample', files.cdc, '--rows', 5, '--out', out, '--given', 'count=2']);
+    expect(stdout).toMatch(
+      /^log density of the condition, in nats: -?\d\.\d{4} \+- \d\.\d{4} \(unnormalised\)\neffective sample size \d+\nwrote 5 rows/,
+    );
+  });
+});
+
 describe('sklar info, devices and report', () => {
   test('info tells what a model file holds', async () => {
     const document = await sklarJson(['info', files.cdc]);
@@ -299,7 +395,7 @@ describe('progress', () => {
   test('lines where there is no terminal, when asked for', async () => {
     const { stderr } = await sklar([...argv(), '--verbose']);
     expect(stderr).toMatch(/^fit \d+% {2}\d.* left {2}loss \d\.\d{4}.* step 1\/6\n/);
-    expect(stderr).toMatch(/fit 100% .* step 6\/6\n$/);
+    expect(stderr).toMatch(/fit 100% .* step 6\/6\n(normaliser .*\n)*$/);
   });
 });
 

@@ -2,6 +2,7 @@
 #include "model/conditional.hpp"
 
 #include "check.hpp"
+#include "model/cdc_path.hpp"
 #include "paths.hpp"
 
 using namespace closed_form;
@@ -270,7 +271,7 @@ TEST_CASE("replacement is biased, loops lessen it, pCN-MALA and annealed SMC rem
     o.target_acceptance = 0.65;
     o.seed = 3;
     const ConditionalSample s = sklar::conditional_replacement<double>(
-        *backend, path, sklar::OuLevels(paths::times(w)), condition, o, 1000, never, {});
+        *backend, path, sklar::OuLevels(paths::times(w)), condition, o, 800, never, {});
     CHECK(std::isnan(s.log_marginal));
     if (polish) CHECK(s.acceptance > 0.4 && s.acceptance < 0.9);
     return mean_over(s.z, 2, [](const double* z) { return z[1]; }) - exact;
@@ -288,4 +289,81 @@ TEST_CASE("replacement is biased, loops lessen it, pCN-MALA and annealed SMC rem
   CHECK_NEAR(mean_over(s.z, 2, [](const double* z) { return z[1]; }), exact, 0.05);
   CHECK_NEAR(s.log_marginal, 0.0, 4 * s.standard_error);
   CHECK(s.standard_error < 0.03);
+}
+
+namespace {
+
+// A network with random parameters: its density has no closed form, but two columns allow quadrature.
+template <class T>
+void network_against_quadrature(bool guided) {
+  const auto backend = sklar::make_cpu_backend<T>(1);
+  sklar::CdcDefinition definition;
+  definition.network = {2, 24, 2, 10, sklar::Activation::silu};
+  definition.times = paths::times(paths::grid(10));
+  if (guided) definition.cholesky = lower_root(equicorrelation(2, 0.6)).data;
+  const auto last = sklar::residual_mlp_slices(definition.network).back();
+  const Vector draws = normals(1, last.offset + sklar::Network<T>::slice_size(last), 4);
+  std::vector<T> parameters;
+  for (double x : draws) parameters.push_back(static_cast<T>(0.25 * x));
+  sklar::Cdc<T> model(*backend, definition, parameters);
+  sklar::CdcPath<T> path(model, never);
+
+  const double a = 0.7, step = 0.01, norm = step / std::sqrt(2 * 3.14159265358979324);
+  Vector z;
+  for (int i = -700; i <= 700; ++i) z.insert(z.end(), {a, step * i});
+  Vector log_density(z.size() / 2);
+  model.log_pdf(z.data(), true, log_density.size(), 0, log_density.data(), never, {});
+  double total = 0, mean = 0;
+  for (std::size_t i = 0; i < log_density.size(); ++i) {
+    const double w = norm * std::exp(log_density[i] - 0.5 * z[2 * i + 1] * z[2 * i + 1]);
+    total += w;
+    mean += w * z[2 * i + 1];
+  }
+  mean /= total;
+  Spread marginal, means;
+  for (std::uint64_t run = 0; run < 8; ++run) {
+    const ConditionalSample s =
+        sklar::conditional_smc<T>(*backend, path, Condition(definition.cholesky, 2, {0}, {a}),
+                                  options(4, 300, 2, run), 1200, never, {});
+    marginal.values.push_back(std::exp(s.log_marginal));
+    means.values.push_back(mean_over(s.z, 2, [](const double* row) { return row[1]; }));
+  }
+  CHECK_NEAR(marginal.mean(), total, 4 * marginal.error());
+  CHECK(marginal.error() < 0.02 * total);
+  CHECK_NEAR(means.mean(), mean, 4 * means.error());
+  CHECK(means.error() < 0.04);
+
+  // bridge: F of both levels, and the gradient of their mixture, as log_pdf gives them
+  const double share = 0.3, h = 1e-4;
+  sklar::Matrix<T> y = sklar::matrix_with_ones(*backend, 1, 2), g = backend->matrix(1, 2);
+  double above, below;
+  const auto at = [&](double first, std::size_t level) {
+    const double row[2] = {first, -0.4};
+    Vector point = guided ? apply(Square(2, definition.cholesky), row) : Vector{row[0], row[1]};
+    double value, guide;
+    model.log_pdf(point.data(), true, 1, level, &value, never, {});
+    model.log_pdf(point.data(), true, 1, 9, &guide, never, {});
+    return value - guide;
+  };
+  y.view().row(0)[0] = static_cast<T>(0.8);
+  y.view().row(0)[1] = static_cast<T>(-0.4);
+  for (const std::size_t level : {0, 4, 8}) {
+    path.evaluate(y, level, share, &above, &below, g);
+    CHECK_NEAR(above, at(0.8, level + 1), 1e-5);
+    CHECK_NEAR(below, at(0.8, level), 1e-5);
+    if (std::is_same_v<T, float>) continue;
+    const auto blend = [&](double first) {
+      return (1 - share) * at(first, level + 1) + share * at(first, level);
+    };
+    CHECK_NEAR(g.view().row(0)[0], (blend(0.8 + h) - blend(0.8 - h)) / (2 * h), 1e-6);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a network's conditional mean and marginal density against quadrature") {
+  for (const bool guided : {false, true}) {
+    network_against_quadrature<double>(guided);
+    network_against_quadrature<float>(guided);
+  }
 }

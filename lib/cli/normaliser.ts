@@ -1,0 +1,41 @@
+/** The log normaliser that belongs beside an unnormalised log density. */
+import { CdcCopula } from '../copulas/cdc';
+import type { Copula } from '../copulas/copula';
+import type { Io } from './context';
+import { startProgress } from './progress';
+
+export interface LogNormaliser {
+  readonly logZ: number;
+  readonly standardError: number;
+}
+
+/** 0 for a normalised density; else what the model file holds, or an estimate made now. */
+export async function logNormaliserOf(
+  copula: Copula,
+  io: Io,
+  run: { threads: number; signal: AbortSignal },
+  verbose: boolean | undefined,
+): Promise<LogNormaliser> {
+  if (!(copula instanceof CdcCopula)) return { logZ: 0, standardError: 0 };
+  const { logNormaliser: logZ, logNormaliserStandardError: standardError } = copula;
+  if (logZ !== null && standardError !== null) return { logZ, standardError };
+  const bar = startProgress(io, 'normaliser', 1, verbose);
+  try {
+    return await copula.normaliser({ ...run, onProgress: ({ fraction }) => bar.update(fraction, '') });
+  } finally {
+    bar.stop();
+  }
+}
+
+/** The keys of a JSON result. */
+export function normaliserKeys(normaliser: LogNormaliser | null, meanLogPdf: number) {
+  return {
+    logNormaliser: normaliser?.logZ ?? null,
+    logNormaliserStandardError: normaliser?.standardError ?? null,
+    normalisedMeanLogPdf: normaliser && meanLogPdf - normaliser.logZ,
+  };
+}
+
+export function formatLogNormaliser({ logZ, standardError }: LogNormaliser): string {
+  return `log Z ${logZ.toFixed(4)} +- ${standardError.toFixed(4)}`;
+}
