@@ -114,7 +114,7 @@ export interface TailCurves {
   readonly q: readonly number[];
   /** lambda_L(q) = P(u_i < q, u_j < q) / q: one columns x columns matrix for each q. */
   readonly lower: readonly Matrix[];
-  /** Binomial standard errors. */
+  /** Binomial standard errors, from (count + 1) / (rows + 2), so that an empty corner has one too. */
   readonly lowerError: readonly Matrix[];
   /** lambda_U(q) = P(u_i > q, u_j > q) / (1 - q). */
   readonly upper: readonly Matrix[];
