@@ -168,8 +168,8 @@ export interface TotalCorrelation {
   /** Mean of `logPdf` over the rows; off by the normaliser where `normalised` is false. */
   readonly logDensity: Mean & { readonly normalised: boolean };
   /**
-   * Mean of E[2 <G, g*> - |G|^2] over the rows, noise and times: with the exact field the total correlation, with a
-   * learned one a lower bound of what `logDensity` estimates, normaliser or not. Null: a kind that has no field.
+   * Mean of E[2 <G, g*> - |G|^2] over the rows, noise and times: the total correlation of the rows' distribution if the
+   * field is exact, less than it by the integral of E|error|^2 if it is learned. Null: a kind that has no field.
    */
   readonly fieldBound: Mean | null;
 }

@@ -219,7 +219,7 @@ TEST_CASE("12, 15: the normal velocity vanishes on the faces") {
 }
 
 TEST_CASE("13: cosine moments decay at their own rate") {
-  const std::size_t n = 200000;
+  const std::size_t n = 100000;
   const Vector u0 = draw(*cosine(), n, 61, false);
   for (const double t : {0.0, 0.1, 0.25}) {
     const Vector u = fly(u0, t, 62).u;
@@ -261,7 +261,7 @@ TEST_CASE("16: the velocity along the circle is -tan(theta) G") {
 }
 
 TEST_CASE("17: no column is pushed on average, wherever it is") {
-  const std::size_t n = 200000, bins = 10;
+  const std::size_t n = 100000, bins = 10;
   const auto check = [&](const Vector& x, const Vector& v, std::size_t d, auto to_unit) {
     for (std::size_t j = 0; j < d; ++j) {
       std::vector<Mean> bin(bins);
@@ -305,7 +305,7 @@ TEST_CASE("20: the variance of Rademacher traces") {
 }
 
 TEST_CASE("24: an FGM copula stays one under both processes") {
-  const std::size_t n = 200000;
+  const std::size_t n = 100000;
   const auto compare = [&](const Shared& copula, Process process, double t, const Vector& sample,
                            const Vector& independent, auto to_unit) {
     const std::size_t d = copula->dim();
