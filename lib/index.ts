@@ -29,8 +29,29 @@ export {
 export { type CheckpointOptions } from './copulas/checkpoint';
 export { type TrainProgress } from './copulas/train';
 export { GaussianCopula } from './copulas/gaussian';
+export {
+  ClosedFormCopula,
+  type CosineParts,
+  type FgmParts,
+  type GaussianMixtureParts,
+  type Process,
+} from './copulas/closed-form';
 export { type CopulaKind, type FitOptions, fitCopula } from './copulas/fit';
 export { type LoadOptions, loadModel } from './copulas/load';
 export { type CdcOptions } from './copulas/options';
+
+export {
+  type MutualInformationOptions,
+  type TailCurves,
+  type TotalCorrelation,
+  type TotalCorrelationOptions,
+  blomqvist,
+  kendall,
+  mutualInformation,
+  spearman,
+  tailCurves,
+  totalCorrelation,
+} from './metrics/dependence';
+export { type Mean } from './metrics/mean';
 
 export { type PairPlotOptions, pairPlot } from './report/scatter';

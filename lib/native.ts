@@ -316,6 +316,33 @@ export interface VelocityNativeStep {
   gradient: RealArray;
 }
 
+declare const closedFormHandle: unique symbol;
+/** A closed-form copula in native memory; freed by the garbage collector. */
+export interface ClosedFormHandle {
+  readonly [closedFormHandle]: never;
+}
+
+/** Arrays are row-major: components x dim x dim, terms x dim. */
+export type ClosedFormDefinition =
+  | { family: 'mixture'; dim: number; weights: Float64Array; correlations: Float64Array }
+  | { family: 'fgm'; dim: number; theta: number; columns: Int32Array }
+  | { family: 'cosine'; dim: number; amplitudes: Float64Array; frequencies: Int32Array };
+
+export interface NativeTailCurves {
+  /** Each q.length x dim x dim. */
+  lower: Float64Array;
+  lowerError: Float64Array;
+  upper: Float64Array;
+  upperError: Float64Array;
+}
+
+type NativePairMeasure = (
+  x: Float64Array,
+  rows: number,
+  dim: number,
+  threads: number,
+) => NativeJob<Float64Array>;
+
 export interface NativeAddon {
   devices(): NativeDevices;
 
@@ -401,6 +428,48 @@ export interface NativeAddon {
     onReport?: (report: NativeTrainReport) => void,
   ): NativeJob<NativeTrainResult>;
   velocityStep(options: VelocityNativeStepOptions): VelocityNativeStep;
+
+  closedFormCreate(definition: ClosedFormDefinition): ClosedFormHandle;
+  closedFormLogPdf(
+    handle: ClosedFormHandle,
+    x: Float64Array,
+    fromGaussian: boolean,
+    rows: number,
+    threads: number,
+  ): NativeJob<Float64Array>;
+  closedFormSample(
+    handle: ClosedFormHandle,
+    rows: number,
+    seed: bigint,
+    firstRow: bigint,
+    toGaussian: boolean,
+    threads: number,
+  ): NativeJob<Float64Array>;
+  /** `reference`: the time from which integrators start, theta of `ou`, t of `reflection`. */
+  closedFormField(handle: ClosedFormHandle, process: 'ou' | 'reflection', reference: number): FieldHandle;
+
+  /** dim x dim; NaN where a column is constant. */
+  kendallTau: NativePairMeasure;
+  spearmanRho: NativePairMeasure;
+  blomqvistBeta: NativePairMeasure;
+  tailCurves(
+    x: Float64Array,
+    rows: number,
+    dim: number,
+    q: Float64Array,
+    threads: number,
+  ): NativeJob<NativeTailCurves>;
+  /** Of each row, what the field alone says of its log density: see native/model/field_bound.hpp. */
+  fieldBound(
+    field: FieldHandle,
+    x: Float64Array,
+    fromGaussian: boolean,
+    rows: number,
+    draws: number,
+    seed: bigint,
+    firstRow: bigint,
+    threads: number,
+  ): NativeJob<Float64Array>;
 }
 
 let loaded: NativeAddon | undefined;

@@ -1,23 +1,49 @@
 import type { Command } from 'commander';
 
 import { loadModel } from '../copulas/load';
-import { describe } from '../errors';
-import { type Io, writeResult } from './context';
+import type { Seed } from '../data/random';
+import { SklarError, describe } from '../errors';
+import { type Io, signalOf, writeResult } from './context';
+import { measure, measureLines } from './measures';
 import { type LogNormaliser, formatLogNormaliser } from './normaliser';
+import { integer, seed } from './values';
+
+interface Flags {
+  measures?: boolean;
+  rows?: number;
+  seed?: Seed;
+  json?: boolean;
+}
 
 export function define(command: Command, io: Io): void {
   command
     .argument('<model>', 'a .safetensors file that fit wrote, or published weights')
+    .option('--measures', 'sample the model and measure its dependence')
+    .option(
+      '--rows <n>',
+      'rows to sample for --measures (default: 20000)',
+      integer('--rows', { min: 100, max: 10_000_000 }),
+    )
+    .option('--seed <n>', 'seed of the sample for --measures (default: 1)', seed('--seed'))
     .option('--json', 'print everything as JSON')
-    .action((model: string, flags: { json?: boolean }) => info(model, flags, io));
+    .action((model: string, flags: Flags) => info(model, flags, io));
 }
 
-async function info(model: string, flags: { json?: boolean }, io: Io): Promise<void> {
+async function info(model: string, flags: Flags, io: Io): Promise<void> {
+  if (!flags.measures && (flags.rows !== undefined || flags.seed !== undefined)) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected --measures with ${flags.rows !== undefined ? '--rows' : '--seed'}: nothing is sampled without it`,
+    );
+  }
   const copula = await loadModel(model);
   const { margins } = copula;
   const result = {
     ...copula.info(),
     margins: margins && { rows: margins.rows, ties: margins.ties, kinds: margins.kinds },
+    ...(flags.measures && {
+      measures: await measure(copula, flags.rows ?? 20_000, flags.seed ?? 1, signalOf(io)),
+    }),
   };
   writeResult(io, flags.json, result, () => {
     const { kind, dim, normalised, columns, parameters, training } = result;
@@ -31,6 +57,7 @@ async function info(model: string, flags: { json?: boolean }, io: Io): Promise<v
       `margins     ${margins ? `empirical, of ${margins.rows} rows, ties ${margins.ties}` : 'none'}`,
       ...section('network and options', config),
       ...section('training', training),
+      ...(result.measures ? measureLines(result.measures) : []),
     ];
   });
 }

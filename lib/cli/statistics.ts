@@ -1,19 +1,7 @@
-/** The number a model is judged by: the mean log density of rows, and how far it may be off. */
-export interface Mean {
-  readonly mean: number;
-  /** Standard error of the mean; null for a single row. */
-  readonly standardError: number | null;
-}
+import { type Mean } from '../metrics/mean';
 
-export function meanOf(values: Float64Array): Mean {
-  const n = values.length;
-  let sum = 0;
-  for (const value of values) sum += value;
-  const mean = sum / n;
-  let squares = 0;
-  for (const value of values) squares += (value - mean) ** 2;
-  return { mean, standardError: n > 1 ? Math.sqrt(squares / (n - 1) / n) : null };
-}
+/** The number a model is judged by is the mean log density of rows. */
+export { type Mean, meanOf } from '../metrics/mean';
 
 export function formatMean({ mean, standardError }: Mean): string {
   return standardError === null ? mean.toFixed(4) : `${mean.toFixed(4)} +- ${standardError.toFixed(4)}`;

@@ -111,6 +111,16 @@ export class CdcCopula extends Copula {
     return this.#parts.times.length;
   }
 
+  /** Times of the noise levels of the Ornstein-Uhlenbeck process, 0 (data) first; the last may be Infinity. */
+  get times(): Float64Array {
+    return Float64Array.from(this.#parts.times);
+  }
+
+  /** L of the guide Sigma = L L^T (dim x dim, row-major, lower triangular); null: not guided. */
+  get guide(): Float64Array | null {
+    return this.#parts.cholesky && Float64Array.from(this.#parts.cholesky);
+  }
+
   /**
    * G = grad_z log c_t(z), the field that drives every sampler, at noise level `level` (0: data), on the Gaussian scale.
    *

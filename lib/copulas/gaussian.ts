@@ -1,5 +1,6 @@
-import { SklarError } from '../errors';
-import { callNative, runJob } from '../native';
+import { SklarError, expectInteger } from '../errors';
+import { type HasField } from '../integrate';
+import { type FieldHandle, callNative, runJob } from '../native';
 import {
   Copula,
   type DenseRows,
@@ -20,6 +21,52 @@ export function shrink(correlation: Float64Array, dim: number, shrinkage: number
   return correlation.map((r, i) => (i % (dim + 1) === 0 ? 1 : (1 - shrinkage) * r));
 }
 
+/**
+ * Different columns of a copula, at least two unless said otherwise.
+ *
+ * @throws SklarError ERR_SKLAR_VALUE when they are not
+ */
+export function expectColumns(
+  columns: readonly number[],
+  what: string,
+  dim: number,
+  least = 2,
+): readonly number[] {
+  if (!Array.isArray(columns) || columns.length < least || new Set(columns).size !== columns.length) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected at least ${least} different columns for ${what}, got ${JSON.stringify(columns)}`,
+    );
+  }
+  for (const column of columns) expectInteger(column, `a column of ${what}`, { min: 0, max: dim - 1 });
+  return columns as readonly number[];
+}
+
+/** Rows and columns `columns` of a dim x dim matrix. */
+export function subMatrix(matrix: Float64Array, dim: number, columns: readonly number[]): Float64Array {
+  return Float64Array.from(columns.flatMap((i) => columns.map((j) => matrix[i * dim + j]!)));
+}
+
+/**
+ * Checks that a dim x dim matrix is symmetric with unit diagonal and elements below 1 off it.
+ *
+ * @throws SklarError ERR_SKLAR_VALUE naming row and column
+ */
+export function expectCorrelation(matrix: Float64Array, dim: number): void {
+  for (let i = 0; i < dim; i++) {
+    for (let j = 0; j <= i; j++) {
+      const r = matrix[i * dim + j]!;
+      const ok = i === j ? r === 1 : Math.abs(r) < 1 && r === matrix[j * dim + i];
+      if (!ok) {
+        throw new SklarError(
+          'ERR_SKLAR_VALUE',
+          `expected a symmetric correlation matrix with unit diagonal, got ${r} (row ${i + 1}, column ${j + 1})`,
+        );
+      }
+    }
+  }
+}
+
 /** Correlation matrix of the normal scores (dim x dim, row-major) of rows on the copula scale. */
 export async function normalScoresCorrelation(u: DenseRows, run: Execution): Promise<Float64Array> {
   return runJob((addon) => addon.normalScoresCorrelation(u.data, u.rows, u.columns, run.threads), {
@@ -31,7 +78,7 @@ export async function normalScoresCorrelation(u: DenseRows, run: Execution): Pro
  * The Gaussian copula: density of N(0, R) on the Gaussian scale over that of its standard normal margins,
  * log c(z) = -log det(R) / 2 - z^T (R^-1 - I) z / 2.
  */
-export class GaussianCopula extends Copula {
+export class GaussianCopula extends Copula implements HasField {
   readonly kind = 'gaussian';
   readonly normalised = true;
   readonly dim: number;
@@ -52,18 +99,7 @@ export class GaussianCopula extends Copula {
     super();
     this.dim = dim;
     this.correlation = Float64Array.from(correlation);
-    for (let i = 0; i < dim; i++) {
-      for (let j = 0; j <= i; j++) {
-        const r = correlation[i * dim + j]!;
-        const ok = i === j ? r === 1 : Math.abs(r) < 1 && r === correlation[j * dim + i];
-        if (!ok) {
-          throw new SklarError(
-            'ERR_SKLAR_VALUE',
-            `expected a symmetric correlation matrix with unit diagonal, got ${r} (row ${i + 1}, column ${j + 1})`,
-          );
-        }
-      }
-    }
+    expectCorrelation(this.correlation, dim);
     this.#factor = callNative((addon) => addon.cholesky(this.correlation, dim)).factor;
     this.#training = training;
   }
@@ -91,6 +127,29 @@ export class GaussianCopula extends Copula {
         if (!(error instanceof SklarError) || shrinkage >= 0.1) throw error;
       }
     }
+  }
+
+  /** The exact field of the Ornstein-Uhlenbeck process, for `integrate`. */
+  fieldHandle(): FieldHandle {
+    return callNative((addon) =>
+      addon.closedFormField(
+        addon.closedFormCreate({
+          family: 'mixture',
+          dim: this.dim,
+          weights: Float64Array.of(1),
+          correlations: this.correlation,
+        }),
+        'ou',
+        Math.PI / 2,
+      ),
+    );
+  }
+
+  /** The copula of some of the columns, counted from 0, in their order here. */
+  marginal(columns: readonly number[]): GaussianCopula {
+    const chosen = expectColumns(columns, 'columns', this.dim);
+    const r = subMatrix(this.correlation, this.dim, chosen);
+    return new GaussianCopula(r, chosen.length);
   }
 
   info(): ModelInfo {

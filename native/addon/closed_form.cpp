@@ -4,6 +4,7 @@
 #include "addon/field_handle.hpp"
 #include "addon/job.hpp"
 #include "addon/register.hpp"
+#include "model/gaussian.hpp"
 
 namespace sklar::addon {
 namespace {
@@ -79,6 +80,7 @@ Napi::Value log_pdf(const Napi::CallbackInfo& info) {
         [copula, rows, threads, x = to_vector<double>(info[1], "x", product(rows, copula->dim())),
          from_gaussian = to_bool(info[2], "fromGaussian")](const CancelFlag& cancel,
                                                            const Job::Progress&) -> Job::Deliver {
+          check_rows(x.data(), from_gaussian, rows, copula->dim());
           std::vector<double> out(rows);
           closed_form_log_pdf(*copula, threads, x.data(), from_gaussian, rows, out.data(), cancel);
           return [out = std::move(out)](Napi::Env env) { return to_array(env, out); };

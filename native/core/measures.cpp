@@ -219,7 +219,8 @@ TailCurves tail_curves(std::size_t threads, const double* x, std::size_t rows, s
             both += static_cast<std::uint64_t>(std::popcount(member[i * words + w] & member[j * words + w]));
           const double p = static_cast<double>(both) / n;
           curve[i * dim + j] = curve[j * dim + i] = p / mass;
-          error[i * dim + j] = error[j * dim + i] = std::sqrt(p * (1 - p) / n) / mass;
+          const double smoothed = static_cast<double>(both + 1) / (n + 2);
+          error[i * dim + j] = error[j * dim + i] = std::sqrt(smoothed * (1 - smoothed) / n) / mass;
         }
       });
     }

@@ -24,7 +24,8 @@ std::vector<double> blomqvist_beta(std::size_t threads, const double* x, std::si
                                    const CancelFlag& cancel);
 
 // Each q.size() x dim x dim. With u = (rank - 1/2) / rows: lower = P(u_i < q, u_j < q) / q, upper = P(u_i >
-// q, u_j > q) / (1 - q), and their binomial standard errors.
+// q, u_j > q) / (1 - q), and their binomial standard errors, with (count + 1) / (rows + 2) for the
+// probability, so that an empty corner has one too.
 struct TailCurves {
   std::vector<double> lower, lower_error, upper, upper_error;
 };

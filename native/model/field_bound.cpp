@@ -4,18 +4,13 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "core/fold.h"
 #include "core/normal.h"
 #include "core/philox.h"
 #include "model/gaussian.hpp"
 
 namespace sklar {
 namespace {
-
-double fold(double y, double& sign) {
-  const double in_period = y - 2 * std::floor(y / 2);
-  sign = in_period < 1 ? 1 : -1;
-  return 1 - std::abs(in_period - 1);
-}
 
 // A start, and what its draws add up to.
 struct Start {
@@ -112,9 +107,9 @@ void field_bound(Backend<T>& backend, Field<T>& field, const FieldBoundOptions& 
           weight[row] = 2 / s;
           for (std::size_t j = 0; j < d; ++j) {
             const double velocity = side ? -noise[j] : noise[j];
-            double sign;
-            state[j] = static_cast<T>(fold(start.state[j] + time[row] * velocity, sign));
-            target[row * d + j] = sign * velocity;
+            const double flight = start.state[j] + time[row] * velocity;
+            state[j] = static_cast<T>(fold(flight));
+            target[row * d + j] = fold_sign(flight) * velocity;
           }
         }
       }

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <mutex>
 
 #include "core/error.hpp"
 #include "core/normal.h"
@@ -13,7 +14,6 @@ namespace {
 struct Component {
   double weight;
   SymmetricEigen eigen;
-  std::vector<double> root;  // L with R = L L^T
 };
 
 // With R = Q diag(lambda) Q^T the covariance at time w is Q diag(1 + w (lambda - 1)) Q^T, so nothing is
@@ -25,6 +25,7 @@ class MixtureRow final : public ClosedFormRow {
         dim_(dim),
         share_(components.size()),
         coordinate_(dim),
+        part_(dim),
         pulled_(components.size() * dim),
         mean_(dim) {}
 
@@ -33,7 +34,7 @@ class MixtureRow final : public ClosedFormRow {
     w_ = alpha * alpha;
     double top = -HUGE_VAL;
     for (std::size_t m = 0; m < components_.size(); ++m) {
-      const auto& [weight, eigen, root] = components_[m];
+      const auto& [weight, eigen] = components_[m];
       double* a = &pulled_[m * dim_];
       double log_determinant = 0, quadratic = 0;
       to_eigenvectors(eigen, z);
@@ -76,7 +77,6 @@ class MixtureRow final : public ClosedFormRow {
   // J = sum_m share_m (A_m / 2 + 2 w (a_m - r)(a_m - r)^T), a_m = A_m z / 2, r their mean
   void jacobian_times(const double* v, double* out) const override {
     std::fill(out, out + dim_, 0.0);
-    std::vector<double> part(dim_);
     for (std::size_t m = 0; m < components_.size(); ++m) {
       const SymmetricEigen& eigen = components_[m].eigen;
       const double* a = &pulled_[m * dim_];
@@ -85,11 +85,11 @@ class MixtureRow final : public ClosedFormRow {
         const double excess = eigen.values[i] - 1;
         coordinate_[i] *= 0.5 * excess / (1 + w_ * excess);
       }
-      from_eigenvectors(eigen, part.data());
+      from_eigenvectors(eigen, part_.data());
       double along = 0;
       for (std::size_t i = 0; i < dim_; ++i) along += (a[i] - mean_[i]) * v[i];
       for (std::size_t i = 0; i < dim_; ++i)
-        out[i] += share_[m] * (part[i] + 2 * w_ * along * (a[i] - mean_[i]));
+        out[i] += share_[m] * (part_[i] + 2 * w_ * along * (a[i] - mean_[i]));
     }
   }
 
@@ -111,6 +111,7 @@ class MixtureRow final : public ClosedFormRow {
   double w_ = 0, value_ = 0;
   std::vector<double> share_;               // responsibilities
   mutable std::vector<double> coordinate_;  // scratch, along eigenvectors
+  mutable std::vector<double> part_;        // scratch, of one component
   std::vector<double> pulled_, mean_;       // a_m of each component, and r
 };
 
@@ -118,14 +119,12 @@ class MixtureCopula final : public ClosedForm {
  public:
   MixtureCopula(const std::vector<double>& weights, const std::vector<std::vector<double>>& correlations,
                 std::size_t dim)
-      : dim_(dim) {
+      : dim_(dim), weights_(weights), correlations_(correlations) {
     if (weights.empty() || weights.size() != correlations.size())
       throw Error("SHAPE", "a mixture needs one weight for each correlation matrix");
-    for (std::size_t m = 0; m < weights.size(); ++m) {
-      if (correlations[m].size() != dim * dim)
-        throw Error("SHAPE", "correlation matrix of another dimension");
-      components_.push_back(
-          {weights[m], symmetric_eigen(correlations[m], dim), cholesky(correlations[m], dim)});
+    for (const auto& correlation : correlations) {
+      if (correlation.size() != dim * dim) throw Error("SHAPE", "correlation matrix of another dimension");
+      roots_.push_back(cholesky(correlation, dim));
     }
   }
 
@@ -133,7 +132,7 @@ class MixtureCopula final : public ClosedForm {
   bool has(Process process) const override { return process == Process::ou; }
   std::unique_ptr<ClosedFormRow> row(Process process) const override {
     if (!has(process)) throw Error("VALUE", "a Gaussian mixture is not closed under the reflection process");
-    return std::make_unique<MixtureRow>(components_, dim_);
+    return std::make_unique<MixtureRow>(components(), dim_);
   }
 
   // The normals are those of the Gaussian copula's sampler; a further number chooses the component.
@@ -142,7 +141,7 @@ class MixtureCopula final : public ClosedForm {
     const PhiloxBlock choice = philox(philox_counter(row, 0, 0, kTagClosedForm), key);
     double u = static_cast<double>(philox_uniform(choice.x));
     std::size_t m = 0;
-    while (m + 1 < components_.size() && u >= components_[m].weight) u -= components_[m++].weight;
+    while (m + 1 < weights_.size() && u >= weights_[m]) u -= weights_[m++];
     std::vector<double> noise(dim_ + 3);
     for (std::size_t j = 0; j < dim_; j += 4) {
       const Normals4 n = philox_normals(
@@ -152,7 +151,7 @@ class MixtureCopula final : public ClosedForm {
       noise[j + 2] = static_cast<double>(n.z);
       noise[j + 3] = static_cast<double>(n.w);
     }
-    const std::vector<double>& l = components_[m].root;
+    const std::vector<double>& l = roots_[m];
     for (std::size_t i = 0; i < dim_; ++i) {
       z[i] = 0;
       for (std::size_t j = 0; j <= i; ++j) z[i] += l[i * dim_ + j] * noise[j];
@@ -160,7 +159,7 @@ class MixtureCopula final : public ClosedForm {
   }
 
   double log_density(const double* x, bool from_gaussian) const override {
-    MixtureRow row(components_, dim_);
+    MixtureRow row(components(), dim_);
     std::vector<double> z(x, x + dim_);
     if (!from_gaussian)
       for (double& value : z) value = normal_quantile(value);
@@ -169,8 +168,20 @@ class MixtureCopula final : public ClosedForm {
   }
 
  private:
+  // Eigenvectors take long in many dimensions: they are found when first needed, on the thread of the job.
+  const std::vector<Component>& components() const {
+    std::call_once(once_, [&] {
+      for (std::size_t m = 0; m < weights_.size(); ++m)
+        components_.push_back({weights_[m], symmetric_eigen(correlations_[m], dim_)});
+    });
+    return components_;
+  }
+
   std::size_t dim_;
-  std::vector<Component> components_;
+  std::vector<double> weights_;
+  std::vector<std::vector<double>> correlations_, roots_;  // R = L L^T
+  mutable std::once_flag once_;
+  mutable std::vector<Component> components_;
 };
 
 }  // namespace

@@ -188,6 +188,14 @@ describe('sklar score and report', () => {
   });
 });
 
+describe('sklar info', () => {
+  test('rows and seeds without --measures, and too few rows', async () => {
+    await sklarFails(['info', files.cdc, '--rows', 500], 3, 'ERR_SKLAR_VALUE', '--measures', '--rows');
+    await sklarFails(['info', files.cdc, '--seed', 2], 3, 'ERR_SKLAR_VALUE', '--measures', '--seed');
+    await sklarFails(['info', files.cdc, '--measures', '--rows', 5], 3, 'ERR_SKLAR_VALUE', '--rows');
+  });
+});
+
 describe('wrong use', () => {
   test.each([
     [['fti'], 'fti'],

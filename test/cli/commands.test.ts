@@ -6,9 +6,12 @@ import {
   PseudoObservations,
   Table,
   fitCopula,
+  kendall,
   loadModel,
   readTable,
+  spearman,
   splitRows,
+  totalCorrelation,
   writeTable,
 } from '../../lib';
 import { TemporaryFolder } from '../data/support';
@@ -358,6 +361,33 @@ describe('sklar info, devices and report', () => {
     expect(stdout).not.toContain('[object');
     expect(await sklarJson(['info', files.bare])).toMatchObject({ columns: null, margins: null });
     expect((await sklar(['info', files.bare])).stdout).toContain('without names');
+  });
+
+  test('info measures the dependence of a sample', async () => {
+    const plain = await sklarJson(['info', files.gaussian]);
+    expect(plain).not.toHaveProperty('measures');
+    for (const model of [files.gaussian, files.cdc]) {
+      const argv = ['info', model, '--measures', '--rows', 500, '--seed', 3];
+      const { measures } = await sklarJson(argv);
+      const copula = await loadModel(model);
+      const z = await copula.sample(500, { seed: 3, dtype: 'float64', scale: 'gaussian' });
+      const tau = await kendall(z);
+      expect(measures.kendall.flat()).toEqual(Array.from(tau.data));
+      expect(measures.spearman.flat()).toEqual(Array.from((await spearman(z)).data));
+      expect(measures).toMatchObject({ rows: 500, columns: COLUMNS, tails: [0.95, 0.99] });
+      expect(measures.totalCorrelation).toEqual(await totalCorrelation(copula, z, { scale: 'gaussian' }));
+      expect(measures.totalCorrelation.fieldBound.standardError).toBeGreaterThan(0);
+      const [first, second, third] = measures.strongest;
+      expect(Math.abs(first.kendall)).toBe(Math.max(...[1, 2, 5].map((i) => Math.abs(tau.data[i]!))));
+      expect(Math.abs(second.kendall)).toBeGreaterThanOrEqual(Math.abs(third.kendall));
+      expect(first.upper).toHaveLength(2);
+      const { stdout } = await sklar(argv);
+      expect(stdout).toContain('measures of 500 sampled rows\n');
+      expect(stdout).toMatch(/\n {2}wind speed +1\.000 +-?0\.\d{3} +-?0\.\d{3}\n/);
+      expect(stdout).toMatch(/\n {2}mean log density {2}-?\d+\.\d{4} \+- \d/);
+      expect(stdout.includes('(unnormalised)\n')).toBe(model === files.cdc);
+      expect(stdout).toMatch(/\(a lower bound\)\n$/);
+    }
   });
 
   test('devices tells what there is', async () => {

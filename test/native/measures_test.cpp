@@ -108,7 +108,8 @@ TEST_CASE("tail curves by their definition, and 1 for comonotone columns") {
         const std::size_t at = level * 16 + i * 4 + j;
         CHECK_NEAR(curves.lower[at], low / n / q[level], 1e-14);
         CHECK_NEAR(curves.upper[at], high / n / (1 - q[level]), 1e-14);
-        CHECK_NEAR(curves.upper_error[at], std::sqrt(high / n * (1 - high / n) / n) / (1 - q[level]), 1e-14);
+        const double p = (high + 1) / (n + 2);
+        CHECK_NEAR(curves.upper_error[at], std::sqrt(p * (1 - p) / n) / (1 - q[level]), 1e-14);
       }
   CHECK_NEAR(curves.lower[0], 1.0, 1e-14);
   CHECK_NEAR(curves.upper[2 * 16], 1.0, 1e-12);

@@ -6,6 +6,7 @@
 
 #include "check.hpp"
 #include "closed_form.hpp"
+#include "core/fold.h"
 #include "field_values.hpp"
 
 using namespace sklar;
@@ -30,15 +31,6 @@ Shared cosine() { return make_cosine(3, {0.5, -0.3}, {1, 1, 0, 1, 2, 1}); }
 
 double uniform(std::uint64_t seed, std::uint64_t row) { return closed_form::uniform(seed, row, 0); }
 
-struct Reflected {
-  double u, sign;
-};
-
-Reflected fold(double y) {
-  const double in_period = y - 2 * std::floor(y / 2);
-  return {1 - std::abs(in_period - 1), in_period < 1 ? 1.0 : -1.0};
-}
-
 struct Flight {
   Vector u, velocity;
 };
@@ -47,9 +39,9 @@ struct Flight {
 Flight fly(const Vector& u0, double t, std::uint64_t seed) {
   Flight f{Vector(u0.size()), closed_form::normals(u0.size(), 1, seed)};
   for (std::size_t i = 0; i < u0.size(); ++i) {
-    const Reflected r = fold(u0[i] + t * f.velocity[i]);
-    f.u[i] = r.u;
-    f.velocity[i] *= r.sign;
+    const double y = u0[i] + t * f.velocity[i];
+    f.u[i] = fold(y);
+    f.velocity[i] *= fold_sign(y);
   }
   return f;
 }
@@ -144,9 +136,9 @@ TEST_CASE("10: pointwise log density along the reflected flight") {
       for (std::size_t i = 0; i < n; ++i) {
         time[i] = end * uniform(42, i);
         for (std::size_t j = 0; j < 3; ++j) {
-          const Reflected r = fold(row[j] + time[i] * velocity[i * 3 + j]);
-          u[i * 3 + j] = r.u;
-          final_velocity[i * 3 + j] = r.sign * velocity[i * 3 + j];
+          const double y = row[j] + time[i] * velocity[i * 3 + j];
+          u[i * 3 + j] = fold(y);
+          final_velocity[i * 3 + j] = fold_sign(y) * velocity[i * 3 + j];
         }
       }
       const Vector v = probe.at(u, time, Form::velocity).values;
@@ -219,7 +211,7 @@ TEST_CASE("12, 15: the normal velocity vanishes on the faces") {
 }
 
 TEST_CASE("13: cosine moments decay at their own rate") {
-  const std::size_t n = 200000;
+  const std::size_t n = 100000;
   const Vector u0 = draw(*cosine(), n, 61, false);
   for (const double t : {0.0, 0.1, 0.25}) {
     const Vector u = fly(u0, t, 62).u;
@@ -261,7 +253,7 @@ TEST_CASE("16: the velocity along the circle is -tan(theta) G") {
 }
 
 TEST_CASE("17: no column is pushed on average, wherever it is") {
-  const std::size_t n = 200000, bins = 10;
+  const std::size_t n = 100000, bins = 10;
   const auto check = [&](const Vector& x, const Vector& v, std::size_t d, auto to_unit) {
     for (std::size_t j = 0; j < d; ++j) {
       std::vector<Mean> bin(bins);
@@ -305,7 +297,7 @@ TEST_CASE("20: the variance of Rademacher traces") {
 }
 
 TEST_CASE("24: an FGM copula stays one under both processes") {
-  const std::size_t n = 200000;
+  const std::size_t n = 100000;
   const auto compare = [&](const Shared& copula, Process process, double t, const Vector& sample,
                            const Vector& independent, auto to_unit) {
     const std::size_t d = copula->dim();

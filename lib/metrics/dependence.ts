@@ -1,0 +1,303 @@
+/** Dependence measures of rows and of copulas: docs/mathematics.md, section E. */
+import { CdcCopula } from '../copulas/cdc';
+import {
+  type Copula,
+  type Execution,
+  type RowsInput,
+  type RunOptions,
+  type Scale,
+  resolveSeed,
+  resolveThreads,
+  toDense,
+} from '../copulas/copula';
+import { ClosedFormCopula } from '../copulas/closed-form';
+import { GaussianCopula, expectColumns } from '../copulas/gaussian';
+import { type Matrix, matrix } from '../data/matrix';
+import { type Seed } from '../data/random';
+import { Table } from '../data/table';
+import { resolveDevice } from '../devices';
+import { SklarError, describe, expectInteger, expectNumber, expectOneOf } from '../errors';
+import { type HasField } from '../integrate';
+import { type NativeAddon, type NativeJob, callNative, runJob } from '../native';
+import { levelBound } from './level-bound';
+import { type Mean, meanOf } from './mean';
+
+interface NamedRows {
+  data: Float64Array;
+  rows: number;
+  columns: number;
+  names: readonly string[] | undefined;
+}
+
+function execution(options: RunOptions): Execution {
+  options.signal?.throwIfAborted();
+  resolveDevice(options.device ?? 'auto');
+  return { threads: resolveThreads(options.threads), signal: options.signal };
+}
+
+/** Rows of any scale: finite, at least two. */
+function expectRows(input: RowsInput, what: string): NamedRows {
+  const names = input instanceof Table || 'data' in input ? input.names : undefined;
+  const dense = toDense(input, what);
+  const { data, rows, columns } = dense;
+  const bad = data.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected finite values for ${what}, got ${data[bad]} (row ${Math.floor(bad / columns) + 1}, ` +
+        `column ${nameOf(names, bad % columns)})`,
+    );
+  }
+  if (rows < 2 || columns < 1) {
+    throw new SklarError(
+      'ERR_SKLAR_SHAPE',
+      `expected at least 2 rows and 1 column for ${what}, got ${rows} x ${columns}`,
+    );
+  }
+  return { ...dense, names };
+}
+
+function nameOf(names: readonly string[] | undefined, column: number): string {
+  return names ? describe(names[column]) : String(column + 1);
+}
+
+async function pairMeasure(
+  name: string,
+  input: RowsInput,
+  options: RunOptions,
+  start: (
+    addon: NativeAddon,
+    x: Float64Array,
+    rows: number,
+    dim: number,
+    threads: number,
+  ) => NativeJob<Float64Array>,
+): Promise<Matrix> {
+  const run = execution(options);
+  const { data, rows, columns, names } = expectRows(input, `the rows of ${name}`);
+  const values = await runJob((addon) => start(addon, data, rows, columns, run.threads), {
+    signal: run.signal,
+  });
+  for (let j = 0; j < columns; j++) {
+    if (Number.isNaN(values[j * (columns + 1)])) {
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        `expected columns that vary for ${name}, but column ${nameOf(names, j)} is constant`,
+      );
+    }
+  }
+  return matrix(values, columns, columns, names);
+}
+
+/**
+ * Kendall's tau of every pair of columns, with ties as tau-b, in O(n log n) a pair (Knight, 1966).
+ *
+ * @param rows any finite values: only their order within a column matters
+ * @returns columns x columns, symmetric
+ * @throws SklarError ERR_SKLAR_VALUE naming a column that is constant or a value that is not finite
+ */
+export function kendall(rows: RowsInput, options: RunOptions = {}): Promise<Matrix> {
+  return pairMeasure('kendall', rows, options, (addon, ...rest) => addon.kendallTau(...rest));
+}
+
+/** Spearman's rho of every pair of columns: the correlation of ranks, ties at their mean rank. See `kendall`. */
+export function spearman(rows: RowsInput, options: RunOptions = {}): Promise<Matrix> {
+  return pairMeasure('spearman', rows, options, (addon, ...rest) => addon.spearmanRho(...rest));
+}
+
+/** Blomqvist's beta of every pair of columns: P(same side of the medians) - P(different sides). See `kendall`. */
+export function blomqvist(rows: RowsInput, options: RunOptions = {}): Promise<Matrix> {
+  return pairMeasure('blomqvist', rows, options, (addon, ...rest) => addon.blomqvistBeta(...rest));
+}
+
+export interface TailCurves {
+  readonly q: readonly number[];
+  /** lambda_L(q) = P(u_i < q, u_j < q) / q: one columns x columns matrix for each q. */
+  readonly lower: readonly Matrix[];
+  /** Binomial standard errors, from (count + 1) / (rows + 2), so that an empty corner has one too. */
+  readonly lowerError: readonly Matrix[];
+  /** lambda_U(q) = P(u_i > q, u_j > q) / (1 - q). */
+  readonly upper: readonly Matrix[];
+  readonly upperError: readonly Matrix[];
+}
+
+/**
+ * How often two columns are extreme together, with u the ranks of the rows: 1 - q (upper) or q (lower) for independent
+ * columns, 1 for comonotone ones. As q tends to 1 (0) the curve tends to the coefficient of tail dependence.
+ *
+ * @param options.q levels strictly between 0 and 1
+ */
+export async function tailCurves(
+  rows: RowsInput,
+  options: RunOptions & { q: readonly number[] },
+): Promise<TailCurves> {
+  const run = execution(options);
+  if (!Array.isArray(options.q) || options.q.length === 0) {
+    throw new SklarError('ERR_SKLAR_VALUE', `expected a list of levels for q, got ${describe(options.q)}`);
+  }
+  const q = options.q.map((level: unknown) => expectNumber(level, 'a level q', { above: 0, below: 1 }));
+  const { data, rows: count, columns, names } = expectRows(rows, 'the rows of tailCurves');
+  const curves = await runJob(
+    (addon) => addon.tailCurves(data, count, columns, Float64Array.from(q), run.threads),
+    { signal: run.signal },
+  );
+  const split = (values: Float64Array) =>
+    q.map((_, k) => matrix(values.slice(k * columns ** 2, (k + 1) * columns ** 2), columns, columns, names));
+  return {
+    q,
+    lower: split(curves.lower),
+    lowerError: split(curves.lowerError),
+    upper: split(curves.upper),
+    upperError: split(curves.upperError),
+  };
+}
+
+export interface TotalCorrelationOptions extends RunOptions {
+  /** The scale of the rows; default `copula`. */
+  scale?: Scale;
+  /**
+   * How often the field is looked at for each row: draws of a time and a noise (default 8), of a CDC draws of noise at
+   * each of its levels (default 1). Each draw is two evaluations.
+   */
+  draws?: number;
+  /** Of the noise; default 1. */
+  seed?: Seed;
+}
+
+export interface TotalCorrelation {
+  /** Mean of `logPdf` over the rows; off by the normaliser where `normalised` is false. */
+  readonly logDensity: Mean & { readonly normalised: boolean };
+  /**
+   * Mean of E[2 <G, g*> - |G|^2] over the rows, noise and times: the total correlation of the rows' distribution if the
+   * field is exact, less than it by the integral of E|error|^2 if it is learned. Null: a kind that has no field.
+   */
+  readonly fieldBound: Mean | null;
+}
+
+/**
+ * Total correlation E log c, in nats, of the distribution that the rows come from as the copula sees it, by two
+ * independent estimators (docs/mathematics.md, E): the mean log density, and an integral of the field along the process
+ * that needs no normaliser and no divergence (D.3). Rows that the copula was trained on flatter it.
+ *
+ * @param rows n x dim
+ */
+export async function totalCorrelation(
+  copula: Copula,
+  rows: RowsInput,
+  options: TotalCorrelationOptions = {},
+): Promise<TotalCorrelation> {
+  const run = execution(options);
+  const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
+  const seed = resolveSeed(options.seed ?? 1);
+  const draws = expectInteger(options.draws ?? (copula instanceof CdcCopula ? 1 : 8), 'draws', {
+    min: 1,
+    max: 65536,
+  });
+  const dense = toDense(rows, 'the rows of totalCorrelation', copula.dim);
+  if (dense.rows < 2) {
+    throw new SklarError(
+      'ERR_SKLAR_SHAPE',
+      `expected at least 2 rows for totalCorrelation, got ${dense.rows}`,
+    );
+  }
+  const values = await copula.logPdf(dense, { ...run, scale });
+  const logDensity = { ...meanOf(values), normalised: copula.normalised };
+  if (copula instanceof CdcCopula) {
+    const z = scale === 'gaussian' ? dense.data : callNative((addon) => addon.normalQuantile(dense.data));
+    return { logDensity, fieldBound: meanOf(await levelBound(copula, z, draws, seed, run)) };
+  }
+  if (!hasField(copula)) return { logDensity, fieldBound: null };
+  const bound = await runJob(
+    (addon) =>
+      addon.fieldBound(
+        copula.fieldHandle(),
+        dense.data,
+        scale === 'gaussian',
+        dense.rows,
+        draws,
+        seed,
+        0n,
+        run.threads,
+      ),
+    { signal: run.signal },
+  );
+  return { logDensity, fieldBound: meanOf(bound) };
+}
+
+function hasField(copula: Copula): copula is Copula & HasField {
+  return 'fieldHandle' in copula;
+}
+
+export interface MutualInformationOptions extends RunOptions {
+  /** Columns of the first block, counted from 0. */
+  a: readonly number[];
+  /** Columns of the second block; default: all others. */
+  b?: readonly number[];
+  /**
+   * Copulas of the columns of a and of b, in their order, where the copula does not know its marginals: fit them to the
+   * same training rows. Null for a block of one column, or of independent ones.
+   */
+  marginals?: readonly [Copula | null, Copula | null];
+  /** The scale of the rows; default `copula`. */
+  scale?: Scale;
+}
+
+/**
+ * Mutual information of two blocks of columns, in nats: I(A;B) = E[log c_AB - log c_A - log c_B], the mean over the rows.
+ * A Gaussian or closed-form copula knows its marginals; for other kinds give `marginals`, and a and b must together be all
+ * columns. Normalisers of densities that are not normalised stay in the result.
+ *
+ * @param rows n x dim, as the copula takes them
+ */
+export async function mutualInformation(
+  copula: Copula,
+  rows: RowsInput,
+  options: MutualInformationOptions,
+): Promise<Mean> {
+  const run = execution(options);
+  const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
+  const a = expectColumns(options.a, 'block a', copula.dim, 1);
+  const others = Array.from({ length: copula.dim }, (_, i) => i).filter((i) => !a.includes(i));
+  const b = expectColumns(options.b ?? others, 'block b', copula.dim, 1);
+  const shared = b.find((column) => a.includes(column));
+  if (shared !== undefined) {
+    throw new SklarError('ERR_SKLAR_VALUE', `expected blocks without common columns, got ${shared} in both`);
+  }
+  const dense = toDense(rows, 'the rows of mutualInformation', copula.dim);
+  const all = [...a, ...b];
+  const knows = copula instanceof GaussianCopula || copula instanceof ClosedFormCopula;
+  const marginal = (columns: readonly number[]): Copula | null =>
+    knows && columns.length > 1 ? copula.marginal(columns) : null;
+  if (!knows && !options.marginals && (a.length > 1 || b.length > 1)) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected the copulas of both blocks as marginals: a ${copula.kind} copula does not know its own`,
+    );
+  }
+  const whole = all.length === copula.dim;
+  if (!knows && !whole) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected blocks that make up all ${copula.dim} columns of a ${copula.kind} copula, got ${all.length}`,
+    );
+  }
+  const blocks = [
+    { sign: 1, columns: whole ? null : all, model: whole ? copula : marginal(all) },
+    { sign: -1, columns: a, model: options.marginals ? options.marginals[0] : marginal(a) },
+    { sign: -1, columns: b, model: options.marginals ? options.marginals[1] : marginal(b) },
+  ];
+  const total = new Float64Array(dense.rows);
+  for (const { sign, columns, model } of blocks) {
+    if (!model) continue;
+    const part = columns ? takeColumns(dense.data, dense.rows, dense.columns, columns) : dense;
+    const values = await model.logPdf(part, { ...run, scale });
+    values.forEach((value, i) => (total[i]! += sign * value));
+  }
+  return meanOf(total);
+}
+
+function takeColumns(data: Float64Array, rows: number, dim: number, columns: readonly number[]): Matrix {
+  const out = new Float64Array(rows * columns.length);
+  for (let i = 0, k = 0; i < rows; i++) for (const j of columns) out[k++] = data[i * dim + j]!;
+  return matrix(out, rows, columns.length);
+}
