@@ -25,5 +25,13 @@ export { GaussianCopula } from './copulas/gaussian';
 export { type CopulaKind, type FitOptions, fitCopula } from './copulas/fit';
 export { type LoadOptions, loadModel } from './copulas/load';
 export { type CdcOptions } from './copulas/options';
+export {
+  type ClockName,
+  type GridName,
+  type SolverName,
+  type SolverOptions,
+  solverNames,
+} from './copulas/solvers';
+export { type HasField, type Integrated, type IntegrateOptions, integrate } from './integrate';
 
 export { type PairPlotOptions, pairPlot } from './report/scatter';

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 
 import type { Copula, SampleOptions } from '../copulas/copula';
 import { loadModel } from '../copulas/load';
+import { solverNames } from '../copulas/solvers';
 import type { Matrix } from '../data/matrix';
 import type { Seed } from '../data/random';
 import { type Table, defaultNames } from '../data/table';
@@ -13,7 +14,7 @@ import { expectOutput } from './files';
 import { formatDuration, rowProgress, startProgress } from './progress';
 import { integer, seed } from './values';
 
-const SOLVERS = ['ab2', 'heun', 'exponential-em', 'published'] as const;
+const SOLVERS = [...solverNames, 'published'] as const;
 const SCALES = ['data', 'copula', 'gaussian'] as const;
 type SampleScale = (typeof SCALES)[number];
 

@@ -11,6 +11,7 @@ import {
   resolveThreads,
   toDense,
 } from './copula';
+import { solverOptionKeys } from './solvers';
 
 /** Without it the density of nearly singular dependence grows without bound; well-conditioned data do not feel it. */
 export const LEAST_SHRINKAGE = 1e-5;
@@ -133,12 +134,14 @@ export class GaussianCopula extends Copula {
     );
   }
 
-  protected checkSampleOptions({ solver, steps, noise }: SampleOptions): void {
-    if (solver !== undefined || steps !== undefined || noise !== undefined) {
-      throw new SklarError(
-        'ERR_SKLAR_VALUE',
-        'a gaussian copula is sampled directly: it has no solver, steps or noise',
-      );
+  protected checkSampleOptions(options: SampleOptions): void {
+    for (const key of solverOptionKeys) {
+      if (options[key] !== undefined) {
+        throw new SklarError(
+          'ERR_SKLAR_VALUE',
+          `a gaussian copula is sampled directly: it has no solver, steps or noise, got ${key}`,
+        );
+      }
     }
   }
 
