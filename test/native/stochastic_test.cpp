@@ -14,7 +14,7 @@ namespace {
 template <class T>
 Vector run(sklar::Field<T>& field, const SolverOptions& options, const Vector& start,
            SolverStatistics* statistics = nullptr) {
-  const auto backend = make_cpu_backend<T>(2);
+  const auto backend = make_cpu_backend<T>(1);
   const Matrix<T> y = on_backend(*backend, start, field.dim(), true);
   const auto done = integrate<T>(*backend, field, options, y, nullptr, {});
   if (statistics) *statistics = done;
