@@ -137,7 +137,7 @@ export async function integrate(field: HasField, options: IntegrateOptions = {})
     throw new SklarError('ERR_SKLAR_VALUE', 'trace belongs to a likelihood');
   }
   const dense = start === undefined ? null : toDense(start, 'start', field.dim);
-  const count = dense?.rows ?? expectInteger(rows, 'rows', { min: 0, max: Math.floor(2 ** 31 / field.dim) });
+  const count = dense?.rows ?? expectInteger(rows, 'rows', { min: 0, max: Math.floor(2 ** 28 / field.dim) });
   const probes = direction === 'likelihood' ? resolveTrace(options.trace, field.dim) : 0;
   const common = {
     ...plan,

@@ -50,7 +50,7 @@ export function define(command: Command, io: Io): void {
     )
     .option(
       '--steps <n>',
-      'steps of the solver (default: one for each noise level)',
+      'steps of the solver (default: one for each noise level, or its own)',
       integer('--steps', { min: 1 }),
     )
     .option('--noise', 'add noise along the way (a reverse SDE)')
