@@ -39,6 +39,14 @@ export {
 export { type CopulaKind, type FitOptions, fitCopula } from './copulas/fit';
 export { type LoadOptions, loadModel } from './copulas/load';
 export { type CdcOptions } from './copulas/options';
+export {
+  type ClockName,
+  type GridName,
+  type SolverName,
+  type SolverOptions,
+  solverNames,
+} from './copulas/solvers';
+export { type HasField, type Integrated, type IntegrateOptions, integrate } from './integrate';
 
 export {
   type MutualInformationOptions,

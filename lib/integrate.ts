@@ -1,7 +1,183 @@
-import { type FieldHandle } from './native';
+import { z } from 'zod';
+
+import {
+  type RowsInput,
+  type RunOptions,
+  type Scale,
+  resolveSeed,
+  resolveThreads,
+  toDense,
+} from './copulas/copula';
+import { parseOptions } from './copulas/options';
+import {
+  type IntegrationProblem,
+  type SolverOptions,
+  resolveIntegration,
+  solverOptionKeys,
+} from './copulas/solvers';
+import { type Matrix, matrix } from './data/matrix';
+import { type Seed } from './data/random';
+import { resolveDevice } from './devices';
+import { SklarError, describe, expectInteger, expectOneOf } from './errors';
+import { type FieldHandle, type NativeIntegrated, callNative, runJob } from './native';
 
 /** A model whose samples are the end of an integration: it hands its field to the solvers. */
 export interface HasField {
   readonly dim: number;
   fieldHandle(): FieldHandle;
+  /** Where the field has noise levels of its own; absent: read off the field. */
+  integrationProblem?(): IntegrationProblem;
+}
+
+export interface IntegrateOptions extends RunOptions, SolverOptions {
+  /**
+   * `sample` (default): from the reference to data. `likelihood`: from data to the reference, with the log density of the
+   * copula by the instantaneous change of variables (docs/mathematics.md, D.1).
+   */
+  direction?: 'sample' | 'likelihood';
+  /** How many rows to draw from the reference. */
+  rows?: number;
+  /** Rows to start from, n x dim: of the reference for a sample, data for a likelihood. */
+  start?: RowsInput;
+  /** The scale of `start` and of the result; default `copula`. */
+  scale?: Scale;
+  /** Default 1. Rows depend on the seed and on their number alone. */
+  seed?: Seed;
+  /** Number of the first row in the stream of the seed; default 0. */
+  firstRow?: number;
+  /**
+   * Of a likelihood: `exact` (default up to 64 columns) takes one derivative for each column; a number so many Rademacher
+   * probes, the same along a row's way (default otherwise: 8).
+   */
+  trace?: 'exact' | number;
+  onProgress?: ((progress: { rows: number; rowsDone: number }) => void) | undefined;
+}
+
+export interface Integrated {
+  /**
+   * n x dim, Float64: the sample, or where the data arrive at the reference. For a guided model the reference is the
+   * guide's Gaussian copula, otherwise independence.
+   */
+  values: Matrix;
+  /**
+   * Of a likelihood: the log density at each starting row, in nats. It integrates to one up to the solver's error,
+   * whatever the network; its margins are uniform as far as the network is right.
+   */
+  logPdf?: Float64Array;
+  /** Of a likelihood by two or more probes: the standard error of logPdf that they cause. */
+  standardError?: Float64Array;
+  /** Of the field, mean over the rows; `mostEvaluations`: of the row with most. */
+  evaluations: number;
+  mostEvaluations: number;
+  /** Steps, mean over the rows. */
+  accepted: number;
+  rejected: number;
+}
+
+const EXACT_TRACE_COLUMNS = 64;
+const PROBES = 8;
+const optionKeys = [
+  ...solverOptionKeys,
+  'direction',
+  'rows',
+  'start',
+  'scale',
+  'seed',
+  'firstRow',
+  'trace',
+  'onProgress',
+  'device',
+  'threads',
+  'signal',
+] as const;
+const optionsSchema = z.strictObject(
+  Object.fromEntries(optionKeys.map((key) => [key, z.unknown().optional()])),
+);
+
+/**
+ * Integrates the field of a model with any solver that fits its process. Margins are as the solver leaves them; `sample`
+ * of the copula corrects them.
+ *
+ * @throws SklarError ERR_SKLAR_VALUE for options that do not fit together, ERR_SKLAR_SHAPE for rows of another width,
+ *   ERR_SKLAR_DIVERGED naming rows and time where the numbers stop being finite, ERR_SKLAR_DISPOSED
+ */
+export async function integrate(field: HasField, options: IntegrateOptions = {}): Promise<Integrated> {
+  if (typeof (field as Partial<HasField> | null)?.fieldHandle !== 'function') {
+    throw new SklarError('ERR_SKLAR_VALUE', `expected a copula that has a field, got ${describe(field)}`);
+  }
+  parseOptions(optionsSchema, options, 'options of integrate');
+  options.signal?.throwIfAborted();
+  resolveDevice(options.device ?? 'auto');
+  const direction = expectOneOf(options.direction ?? 'sample', 'direction', [
+    'sample',
+    'likelihood',
+  ] as const);
+  const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
+  const handle = field.fieldHandle();
+  const problem = field.integrationProblem?.() ?? {
+    ...callNative((addon) => addon.fieldReference(handle)),
+    levels: null,
+  };
+  const solverOptions = Object.fromEntries(
+    solverOptionKeys.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])),
+  ) as SolverOptions;
+  const plan = resolveIntegration(solverOptions, problem, direction);
+
+  const { rows, start } = options;
+  if ((rows === undefined) === (start === undefined)) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      'expected either rows or start, got ' + (rows === undefined ? 'neither' : 'both'),
+    );
+  }
+  if (direction === 'likelihood' && start === undefined) {
+    throw new SklarError('ERR_SKLAR_VALUE', 'a likelihood is that of given rows: expected start, got rows');
+  }
+  if (direction === 'sample' && options.trace !== undefined) {
+    throw new SklarError('ERR_SKLAR_VALUE', 'trace belongs to a likelihood');
+  }
+  const dense = start === undefined ? null : toDense(start, 'start', field.dim);
+  const count = dense?.rows ?? expectInteger(rows, 'rows', { min: 0, max: Math.floor(2 ** 28 / field.dim) });
+  const probes = direction === 'likelihood' ? resolveTrace(options.trace, field.dim) : 0;
+  const common = {
+    ...plan,
+    rows: count,
+    seed: resolveSeed(options.seed ?? 1),
+    firstRow: BigInt(expectInteger(options.firstRow ?? 0, 'firstRow', { min: 0, max: 2 ** 40 - 1 })),
+    fromGaussian: scale === 'gaussian',
+    toGaussian: scale === 'gaussian',
+    threads: resolveThreads(options.threads),
+  };
+  const result = await runJob<
+    NativeIntegrated & { logPdf?: Float64Array; standardError?: Float64Array },
+    number
+  >(
+    (addon, onEvent) =>
+      direction === 'likelihood'
+        ? addon.fieldLogPdf(handle, { ...common, x: dense!.data, probes }, onEvent)
+        : addon.fieldSample(handle, { ...common, start: dense?.data ?? null, marginMaps: null }, onEvent),
+    {
+      signal: options.signal,
+      onEvent:
+        options.onProgress &&
+        ((fraction) => options.onProgress!({ rows: count, rowsDone: Math.round(fraction * count) })),
+    },
+  );
+  const { values, logPdf, standardError, evaluations, mostEvaluations, accepted, rejected } = result;
+  return {
+    values: matrix(values, count, field.dim),
+    ...(logPdf && { logPdf }),
+    ...(standardError && probes > 1 && { standardError }),
+    evaluations,
+    mostEvaluations,
+    accepted,
+    rejected,
+  };
+}
+
+/** Probes of the trace estimate; 0: exact. */
+function resolveTrace(trace: 'exact' | number | undefined, dim: number): number {
+  if (trace === 'exact') return 0;
+  if (trace === undefined) return dim <= EXACT_TRACE_COLUMNS ? 0 : PROBES;
+  return expectInteger(trace, "trace ('exact' or a number of probes)", { min: 1, max: 4096 });
 }

@@ -69,10 +69,8 @@ export interface CdcNativeDefinition {
   parameters: RealArray;
 }
 
-export type CdcSolver = 'ab2' | 'heun' | 'exponential-em' | 'published' | 'published-noisy';
-
-export interface CdcNativeSampleOptions {
-  solver: CdcSolver;
+export interface CdcNativePublishedOptions {
+  noisy: boolean;
   steps: number;
   rows: number;
   seed: bigint;
@@ -80,8 +78,37 @@ export interface CdcNativeSampleOptions {
   toGaussian: boolean;
   /** Starting rows on the Gaussian scale instead of standard normal draws. */
   start: Float64Array | null;
-  /** Knots of the margin maps of this solver, dim x 33; null: none. */
-  marginMaps: Float64Array | null;
+}
+
+/** An integration of a field; see `lib/copulas/solvers.ts` for the names. */
+export interface NativeIntegration {
+  solver: string;
+  clock: string;
+  /** Angles (ou) or times (reflection) in the direction of the integration; see `SolverOptions` in native/integrate. */
+  nodes: Float64Array;
+  adaptive: boolean;
+  rtol: number;
+  atol: number;
+  eta: number;
+  correctorSteps: number;
+  correctorSize: number;
+  brownianTree: boolean;
+  rows: number;
+  seed: bigint;
+  firstRow: bigint;
+  fromGaussian: boolean;
+  toGaussian: boolean;
+  threads: number;
+}
+
+export interface NativeIntegrated {
+  values: Float64Array;
+  /** Of the field, mean over rows, and of the row with most. */
+  evaluations: number;
+  mostEvaluations: number;
+  /** Steps, means over rows. */
+  accepted: number;
+  rejected: number;
 }
 
 export interface NativeSmcOptions {
@@ -396,9 +423,10 @@ export interface NativeAddon {
     threads: number,
   ): NativeJob<Float64Array>;
   cdcLogits(handle: CdcHandle, z: Float64Array, rows: number, threads: number): NativeJob<Float64Array>;
-  cdcSample(
+  cdcFieldHandle(handle: CdcHandle): FieldHandle;
+  cdcSamplePublished(
     handle: CdcHandle,
-    options: CdcNativeSampleOptions,
+    options: CdcNativePublishedOptions,
     threads: number,
     onProgress?: (fraction: number) => void,
   ): NativeJob<{ values: Float64Array; evaluations: number; clamped: number }>;
@@ -414,6 +442,28 @@ export interface NativeAddon {
     threads: number,
     onProgress?: (fraction: number) => void,
   ): NativeJob<NativeConditional>;
+
+  fieldReference(field: FieldHandle): { process: 'ou' | 'reflection'; dim: number; reference: number };
+  fieldSample(
+    field: FieldHandle,
+    options: NativeIntegration & {
+      /** Rows to start from instead of draws of the reference. */
+      start: Float64Array | null;
+      /** Knots of margin maps of the result, dim x 33; null: none. */
+      marginMaps: Float64Array | null;
+    },
+    onProgress?: (fraction: number) => void,
+  ): NativeJob<NativeIntegrated>;
+  fieldLogPdf(
+    field: FieldHandle,
+    options: NativeIntegration & {
+      x: Float64Array;
+      /** Of the trace estimate; 0: exact. */
+      probes: number;
+    },
+    onProgress?: (fraction: number) => void,
+  ): NativeJob<NativeIntegrated & { logPdf: Float64Array; standardError: Float64Array }>;
+
   cdcTrain(
     options: CdcNativeTrainOptions,
     onReport?: (report: NativeTrainReport) => void,

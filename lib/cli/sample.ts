@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Copula, SampleOptions } from '../copulas/copula';
 import { loadModel } from '../copulas/load';
 import { type ConditionalMethod, conditionalMethods } from '../copulas/smc';
+import { solverNames } from '../copulas/solvers';
 import type { Matrix } from '../data/matrix';
 import type { Seed } from '../data/random';
 import { type Table, defaultNames } from '../data/table';
@@ -16,7 +17,7 @@ import { formatDuration, rowProgress, startProgress } from './progress';
 import { formatMean, normalisationNote } from './statistics';
 import { integer, seed } from './values';
 
-const SOLVERS = ['ab2', 'heun', 'exponential-em', 'published'] as const;
+const SOLVERS = [...solverNames, 'published'] as const;
 const SCALES = ['data', 'copula', 'gaussian'] as const;
 type SampleScale = (typeof SCALES)[number];
 
@@ -54,7 +55,7 @@ export function define(command: Command, io: Io): void {
     )
     .option(
       '--steps <n>',
-      'steps of the solver (default: one for each noise level)',
+      'steps of the solver (default: one for each noise level, or its own)',
       integer('--steps', { min: 1 }),
     )
     .option('--noise', 'add noise along the way (a reverse SDE)')

@@ -6,7 +6,7 @@ import { SklarError, expectInteger, expectOneOf } from '../errors';
 import { type ModelDocument } from '../model/model-file';
 import {
   type CdcHandle,
-  type CdcSolver,
+  type FieldHandle,
   type NetworkShape,
   type RealArray,
   callNative,
@@ -26,6 +26,7 @@ import {
   toDense,
   toFloat32,
 } from './copula';
+import { type HasField } from '../integrate';
 import { normalScoresCorrelation } from './gaussian';
 import { chooseGuide, takeRows } from './guide';
 import { type ResolvedCdcOptions } from './options';
@@ -41,9 +42,18 @@ import {
   normaliserSchema,
   toNormaliser,
 } from './smc';
+import {
+  type IntegrationProblem,
+  type ResolvedIntegration,
+  type SolverOptions,
+  resolveIntegration,
+  solverNames,
+  solverOptionKeys,
+} from './solvers';
 import { type TrainRun, finiteOrNull, train } from './train';
 
-export const cdcSolvers = ['ab2', 'heun', 'exponential-em', 'published', 'published-noisy'] as const;
+/** Every solver, and the published sampler for comparison. */
+export const cdcSolvers = [...solverNames, 'published', 'published-noisy'] as const;
 
 const configSchema = z.object({
   network: z.object({
@@ -89,13 +99,14 @@ interface Parts {
  * The density is `exp(logit_0 - logit_reference)`, times that of the guide's Gaussian copula. Nothing forces it to
  * integrate to one: `normalised` is false, and `normaliser` estimates what it integrates to.
  */
-export class CdcCopula extends Copula {
+export class CdcCopula extends Copula implements HasField {
   readonly kind = 'cdc';
   readonly normalised = false;
   readonly dim: number;
   readonly #parts: Parts;
   #handle: CdcHandle | null;
   #normaliser: Normaliser | null;
+  #field: FieldHandle | null = null;
 
   /** Use `fitCopula` or `loadModel`. */
   constructor(parts: Parts) {
@@ -247,6 +258,18 @@ export class CdcCopula extends Copula {
     return this.logNormaliser ?? (await this.normaliser(run)).logZ;
   }
 
+  /** The field at any time, interpolated between the noise levels, for `integrate`. */
+  fieldHandle(): FieldHandle {
+    const model = this.#native();
+    this.#field ??= callNative((addon) => addon.cdcFieldHandle(model));
+    return this.#field;
+  }
+
+  integrationProblem(): IntegrationProblem {
+    const reference = Math.acos(Math.exp(-this.#parts.times.at(-1)!));
+    return { process: 'ou', reference, levels: this.#parts.times };
+  }
+
   info(): ModelInfo {
     const { network, times, cholesky, options, training, parameters } = this.#parts;
     return {
@@ -300,7 +323,7 @@ export class CdcCopula extends Copula {
     run: Execution,
     start: Float64Array | null,
   ): Promise<Float64Array> {
-    const { solver, steps } = this.#solver(options);
+    const plan = this.#plan(options);
     const integrate = async (
       count: number,
       draws: bigint,
@@ -308,33 +331,27 @@ export class CdcCopula extends Copula {
       gaussian: boolean,
       marginMaps: Float64Array | null,
     ) => {
-      const { values } = await runJob(
+      const common = { rows: count, seed: draws, firstRow: first, toGaussian: gaussian, start };
+      const { values } = await runJob<{ values: Float64Array }>(
         (addon) =>
-          addon.cdcSample(
-            this.#native(),
-            {
-              solver,
-              steps,
-              rows: count,
-              seed: draws,
-              firstRow: first,
-              toGaussian: gaussian,
-              start,
-              marginMaps,
-            },
-            run.threads,
-          ),
+          'noisy' in plan
+            ? addon.cdcSamplePublished(this.#native(), { ...common, ...plan }, run.threads)
+            : addon.fieldSample(this.fieldHandle(), {
+                ...common,
+                ...plan,
+                fromGaussian: true,
+                threads: run.threads,
+                marginMaps,
+              }),
         { signal: run.signal },
       );
       return values;
     };
     // The published solvers are there to be compared as they are; a transport is the integrator's own map.
     const maps =
-      options.margins === 'raw' || solver.startsWith('published') || start
+      options.margins === 'raw' || 'noisy' in plan || start
         ? null
-        : await this.marginMaps(`${solver}.${steps}`, run, (count, draws) =>
-            integrate(count, draws, 0n, true, null),
-          );
+        : await this.marginMaps(plan.key, run, (count, draws) => integrate(count, draws, 0n, true, null));
     return integrate(rows, seed, firstRow, toGaussian, maps);
   }
 
@@ -344,28 +361,33 @@ export class CdcCopula extends Copula {
   }
 
   protected checkSampleOptions(options: SampleOptions): void {
-    this.#solver(options);
+    this.#plan(options);
   }
 
-  #solver({ solver, steps, noise }: SampleOptions): { solver: CdcSolver; steps: number } {
-    const name = expectOneOf<CdcSolver>(solver ?? (noise ? 'exponential-em' : 'ab2'), 'solver', cdcSolvers);
-    const stochastic = name === 'exponential-em' || name === 'published' || name === 'published-noisy';
-    if (noise !== undefined && noise !== stochastic && name !== 'published') {
-      throw new SklarError(
-        'ERR_SKLAR_VALUE',
-        `solver '${name}' ${stochastic ? 'adds' : 'does not add'} noise: leave out the option noise`,
-      );
+  #plan(options: SolverOptions): ResolvedIntegration | { noisy: boolean; steps: number } {
+    const given = Object.fromEntries(
+      solverOptionKeys.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])),
+    ) as SolverOptions;
+    if (given.solver !== undefined) expectOneOf(given.solver, 'solver', cdcSolvers);
+    if (given.solver?.startsWith('published')) return this.#publishedPlan(given);
+    return resolveIntegration(given, this.integrationProblem());
+  }
+
+  #publishedPlan({ solver, steps, noise, ...others }: SolverOptions): { noisy: boolean; steps: number } {
+    const other = Object.keys(others)[0];
+    if (other) throw new SklarError('ERR_SKLAR_VALUE', `solver '${solver}' has no option ${other}`);
+    if (solver === 'published-noisy' && noise === false) {
+      throw new SklarError('ERR_SKLAR_VALUE', `solver '${solver}' adds noise: leave out the option noise`);
     }
-    const chosen: CdcSolver = name === 'published' && noise ? 'published-noisy' : name;
-    if (chosen.startsWith('published') && this.#parts.times.at(-1) === Infinity) {
+    if (this.#parts.times.at(-1) === Infinity) {
       throw new SklarError(
         'ERR_SKLAR_VALUE',
-        `solver '${name}' needs a model with a finite referenceTime; this one's reference is pure noise`,
+        `solver '${solver}' needs a model with a finite referenceTime; this one's reference is pure noise`,
       );
     }
     const most = this.levels - 1;
     return {
-      solver: chosen,
+      noisy: solver === 'published-noisy' || noise === true,
       steps: expectInteger(steps ?? most, `steps (the model has ${this.levels} noise levels)`, {
         min: 1,
         max: most,
@@ -399,6 +421,7 @@ export class CdcCopula extends Copula {
 
   protected release(): void {
     this.#handle = null;
+    this.#field = null;
   }
 
   #native(): CdcHandle {

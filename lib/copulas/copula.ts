@@ -7,6 +7,7 @@ import { SklarError, describe, expectInteger, expectOneOf } from '../errors';
 import { type ModelDocument, writeModelFile } from '../model/model-file';
 import { type RealArray, runJob } from '../native';
 import { packageVersion } from '../version';
+import { type SolverOptions } from './solvers';
 
 /** Copula scale: u in (0, 1). Gaussian scale: z = quantile of the standard normal at u. */
 export type Scale = 'copula' | 'gaussian';
@@ -41,15 +42,9 @@ export interface LogPdfOptions extends RunOptions {
   onProgress?: ((progress: { rows: number; rowsDone: number }) => void) | undefined;
 }
 
-export interface SampleOptions extends RunOptions {
+export interface SampleOptions extends RunOptions, SolverOptions {
   /** The same seed gives the same rows, bit for bit, for any number of threads and any batching; default 1. */
   seed?: Seed;
-  /** Integrator of a diffusion model; see the kind for its names and default. */
-  solver?: string;
-  /** Steps of the integrator; default: all the model has levels for. */
-  steps?: number;
-  /** Add noise in the reverse process (a reverse SDE); picks the default solver of that family. */
-  noise?: boolean;
   /**
    * `uniform` (default): every column is put through an increasing map, estimated once for each solver and number of
    * steps from a pilot sample, that makes its margin what a copula's must be; dependence stays as it is. `raw`: margins

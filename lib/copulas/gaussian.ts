@@ -12,6 +12,7 @@ import {
   resolveThreads,
   toDense,
 } from './copula';
+import { solverOptionKeys } from './solvers';
 
 /** Without it the density of nearly singular dependence grows without bound; well-conditioned data do not feel it. */
 export const LEAST_SHRINKAGE = 1e-5;
@@ -192,12 +193,14 @@ export class GaussianCopula extends Copula implements HasField {
     );
   }
 
-  protected checkSampleOptions({ solver, steps, noise }: SampleOptions): void {
-    if (solver !== undefined || steps !== undefined || noise !== undefined) {
-      throw new SklarError(
-        'ERR_SKLAR_VALUE',
-        'a gaussian copula is sampled directly: it has no solver, steps or noise',
-      );
+  protected checkSampleOptions(options: SampleOptions): void {
+    for (const key of solverOptionKeys) {
+      if (options[key] !== undefined) {
+        throw new SklarError(
+          'ERR_SKLAR_VALUE',
+          `a gaussian copula is sampled directly: it has no solver, steps or noise, got ${key}`,
+        );
+      }
     }
   }
 

@@ -141,7 +141,7 @@ describe('a fitted cdc', () => {
   test('options that do not fit are named', async () => {
     const cases: [object, RegExp][] = [
       [{ solver: 'rk9' }, /solver.*"rk9"/],
-      [{ steps: 10 }, /between 1 and 9 for steps.*got 10/],
+      [{ steps: 10, grid: 'levels' }, /at most 9 steps for 10 noise levels, got 10/],
       [{ steps: 0 }, /steps/],
       [{ solver: 'published' }, /finite referenceTime/],
       [{ solver: 'ab2', noise: true }, /noise/],
