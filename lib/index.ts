@@ -26,6 +26,10 @@ export {
   type Normaliser,
   type NormaliserOptions,
 } from './copulas/smc';
+export { FlowCopula } from './copulas/flow';
+export { ReflectionCopula } from './copulas/reflection';
+export { type LogPdfMethod } from './copulas/field-density';
+export { type FlowOptions, type ReflectionOptions } from './copulas/options';
 export { type CheckpointOptions } from './copulas/checkpoint';
 export { type TrainProgress } from './copulas/train';
 export { GaussianCopula } from './copulas/gaussian';

@@ -8,6 +8,7 @@ import {
   resolveThreads,
   toDense,
 } from './copulas/copula';
+import { resolveTrace } from './copulas/field-density';
 import { parseOptions } from './copulas/options';
 import {
   type IntegrationProblem,
@@ -74,8 +75,6 @@ export interface Integrated {
   rejected: number;
 }
 
-const EXACT_TRACE_COLUMNS = 64;
-const PROBES = 8;
 const optionKeys = [
   ...solverOptionKeys,
   'direction',
@@ -173,11 +172,4 @@ export async function integrate(field: HasField, options: IntegrateOptions = {})
     accepted,
     rejected,
   };
-}
-
-/** Probes of the trace estimate; 0: exact. */
-function resolveTrace(trace: 'exact' | number | undefined, dim: number): number {
-  if (trace === 'exact') return 0;
-  if (trace === undefined) return dim <= EXACT_TRACE_COLUMNS ? 0 : PROBES;
-  return expectInteger(trace, "trace ('exact' or a number of probes)", { min: 1, max: 4096 });
 }

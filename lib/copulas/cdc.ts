@@ -27,6 +27,7 @@ import {
   toFloat32,
 } from './copula';
 import { type HasField } from '../integrate';
+import { type LogPdfMethod } from './field-density';
 import { normalScoresCorrelation } from './gaussian';
 import { chooseGuide, takeRows } from './guide';
 import { type ResolvedCdcOptions } from './options';
@@ -290,6 +291,10 @@ export class CdcCopula extends Copula implements HasField {
       },
       training,
     };
+  }
+
+  protected override get logPdfMethods(): readonly LogPdfMethod[] {
+    return ['classifier', 'ode', 'bound'];
   }
 
   protected logPdfRows(

@@ -6,7 +6,14 @@ import { type DeviceName, resolveDevice } from '../devices';
 import { SklarError, describe, expectInteger, expectOneOf } from '../errors';
 import { type ModelDocument, writeModelFile } from '../model/model-file';
 import { type RealArray, runJob } from '../native';
+import { type HasField } from '../integrate';
 import { packageVersion } from '../version';
+import {
+  type FieldDensityOptions,
+  type LogPdfMethod,
+  expectDensityOptions,
+  fieldLogPdf,
+} from './field-density';
 import { type SolverOptions } from './solvers';
 
 /** Copula scale: u in (0, 1). Gaussian scale: z = quantile of the standard normal at u. */
@@ -31,9 +38,11 @@ export interface RunOptions {
   signal?: AbortSignal | undefined;
 }
 
-export interface LogPdfOptions extends RunOptions {
+export interface LogPdfOptions extends RunOptions, FieldDensityOptions {
   /** The scale of the rows; default `copula`. */
   scale?: Scale;
+  /** Which route; default the kind's own: `exact` for formulas, `classifier` for a CDC, `ode` for flows. */
+  method?: LogPdfMethod;
   /**
    * Subtract the log normaliser of a model whose density is not normalised; it is estimated first when the model does not
    * have it yet (`CdcCopula.normaliser`). Default false.
@@ -161,12 +170,21 @@ export abstract class Copula implements Disposable {
     const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
     const { data, rows: count, columns } = toDense(rows, 'the rows of logPdf', this.dim);
     const out = new Float64Array(count);
-    const logNormaliser = options.normalised ? await this.ensureLogNormaliser(run) : 0;
+    const method = expectOneOf(options.method ?? this.logPdfMethods[0]!, 'method', this.logPdfMethods);
+    expectDensityOptions(method, options);
+    const logNormaliser =
+      options.normalised && method === this.logPdfMethods[0] ? await this.ensureLogNormaliser(run) : 0;
     for (let first = 0; first < count; first += BATCH_ROWS) {
       const batch = Math.min(BATCH_ROWS, count - first);
       try {
         const part = data.subarray(first * columns, (first + batch) * columns);
-        out.set(await this.logPdfRows(part, batch, scale === 'gaussian', run), first);
+        const gaussian = scale === 'gaussian';
+        out.set(
+          method === 'ode' || method === 'bound'
+            ? await fieldLogPdf(this.expectField(), method, part, batch, gaussian, first, options, run)
+            : await this.logPdfRows(part, batch, gaussian, run),
+          first,
+        );
       } catch (error) {
         throw shiftRow(error, first);
       }
@@ -280,6 +298,14 @@ export abstract class Copula implements Disposable {
   /** The log normaliser of the density that logPdfRows gives, estimated when it is not known yet. */
   protected ensureLogNormaliser(_run: Execution): Promise<number> {
     return Promise.resolve(0);
+  }
+  /** Routes to the log density, the kind's own first. */
+  protected get logPdfMethods(): readonly LogPdfMethod[] {
+    return 'fieldHandle' in this ? ['exact', 'ode', 'bound'] : ['exact'];
+  }
+  /** This model as one with a field. */
+  protected expectField(): HasField {
+    return this as unknown as HasField;
   }
   protected abstract logPdfRows(
     x: Float64Array,

@@ -5,10 +5,28 @@ import { resolveDevice } from '../devices';
 import { SklarError, expectOneOf } from '../errors';
 import { type CdcCopula, fitCdc } from './cdc';
 import { type CheckpointOptions } from './checkpoint';
-import { type Copula, type RowsInput, type RunOptions, resolveSeed, resolveThreads, toDense } from './copula';
+import {
+  type Copula,
+  type DenseRows,
+  type RowsInput,
+  type RunOptions,
+  resolveSeed,
+  resolveThreads,
+  toDense,
+} from './copula';
+import { type FlowCopula, fitFlow } from './flow';
 import { GaussianCopula } from './gaussian';
-import { type CdcOptions, cdcOptionsSchema, parseOptions } from './options';
-import { type TrainProgress } from './train';
+import {
+  type CdcOptions,
+  type FlowOptions,
+  type ReflectionOptions,
+  cdcOptionsSchema,
+  flowOptionsSchema,
+  parseOptions,
+  reflectionOptionsSchema,
+} from './options';
+import { type ReflectionCopula, fitReflection } from './reflection';
+import { type TrainProgress, type TrainRun } from './train';
 
 export interface FitOptions extends RunOptions, CheckpointOptions {
   /** Decides initial parameters, batches, noise and the validation rows; default 1. */
@@ -21,8 +39,8 @@ export interface FitOptions extends RunOptions, CheckpointOptions {
   onProgress?: ((progress: TrainProgress) => void) | undefined;
 }
 
-export type CopulaKind = 'cdc' | 'gaussian';
-export const copulaKinds = ['cdc', 'gaussian'] as const satisfies readonly CopulaKind[];
+export type CopulaKind = 'cdc' | 'flow' | 'reflection' | 'gaussian';
+export const copulaKinds = ['cdc', 'flow', 'reflection', 'gaussian'] as const satisfies readonly CopulaKind[];
 
 /** Fewer rows than this cannot be told from noise by any of the kinds. */
 const FEWEST_ROWS = 8;
@@ -31,7 +49,8 @@ const FEWEST_ROWS = 8;
  * Fits a copula to pseudo-observations.
  *
  * @param u n x dim rows strictly between 0 and 1, for example from `PseudoObservations`; at least 2 columns and 8 rows
- * @param options `kind` (`cdc` or `gaussian`) and what belongs to it, see `CdcOptions`
+ * @param options `kind` (`cdc`, `flow`, `reflection` or `gaussian`) and what belongs to it, see `CdcOptions`,
+ *   `FlowOptions`, `ReflectionOptions`
  * @throws SklarError ERR_SKLAR_VALUE or ERR_SKLAR_SHAPE for rows or options that do not fit, ERR_SKLAR_DEVICE,
  *   ERR_SKLAR_DIVERGED when the training loss stops being finite; the signal's reason when aborted
  */
@@ -40,9 +59,18 @@ export function fitCopula(
   u: RowsInput,
   options?: { kind?: 'cdc' } & FitOptions & CdcOptions,
 ): Promise<CdcCopula>;
+export function fitCopula(
+  u: RowsInput,
+  options: { kind: 'flow' } & FitOptions & FlowOptions,
+): Promise<FlowCopula>;
+export function fitCopula(
+  u: RowsInput,
+  options: { kind: 'reflection' } & FitOptions & ReflectionOptions,
+): Promise<ReflectionCopula>;
+export function fitCopula(u: RowsInput, options: { kind: CopulaKind } & FitOptions): Promise<Copula>;
 export async function fitCopula(
   u: RowsInput,
-  options: { kind?: CopulaKind } & FitOptions & CdcOptions = {},
+  options: { kind?: CopulaKind } & FitOptions = {},
 ): Promise<Copula> {
   const {
     kind = 'cdc',
@@ -64,7 +92,7 @@ export async function fitCopula(
   if (kind === 'gaussian' && Object.keys(rest).length > 0) {
     throw new SklarError('ERR_SKLAR_VALUE', `a gaussian copula has no option ${Object.keys(rest)[0]}`);
   }
-  const cdcOptions = kind === 'cdc' ? parseOptions(cdcOptionsSchema, rest, 'option') : null;
+  const fit = fitterOf(kind, rest);
   const dense = toDense(u, 'the training rows');
   if (dense.columns < 2) {
     throw new SklarError(
@@ -82,10 +110,29 @@ export async function fitCopula(
   if (columnNames && columnNames.length !== dense.columns) {
     throw new SklarError('ERR_SKLAR_SHAPE', `expected ${dense.columns} names, got ${columnNames.length}`);
   }
-  const copula = cdcOptions
-    ? await fitCdc(dense, cdcOptions, { ...run, seed: seedValue, onProgress, checkpoint, checkpointSeconds })
-    : await GaussianCopula.fit(dense, run);
+  const trainRun: TrainRun = { ...run, seed: seedValue, onProgress, checkpoint, checkpointSeconds };
+  const copula = await fit(dense, trainRun);
   copula.names = columnNames ? [...columnNames] : null;
   copula.margins = margins ?? null;
   return copula;
+}
+
+/** Checks the options that belong to the kind, and gives what fits it. */
+function fitterOf(kind: CopulaKind, options: unknown): (u: DenseRows, run: TrainRun) => Promise<Copula> {
+  switch (kind) {
+    case 'cdc': {
+      const parsed = parseOptions(cdcOptionsSchema, options, 'option');
+      return (u, run) => fitCdc(u, parsed, run);
+    }
+    case 'flow': {
+      const parsed = parseOptions(flowOptionsSchema, options, 'option');
+      return (u, run) => fitFlow(u, parsed, run);
+    }
+    case 'reflection': {
+      const parsed = parseOptions(reflectionOptionsSchema, options, 'option');
+      return (u, run) => fitReflection(u, parsed, run);
+    }
+    case 'gaussian':
+      return (u, run) => GaussianCopula.fit(u, run);
+  }
 }

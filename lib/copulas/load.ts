@@ -5,11 +5,13 @@ import { SklarError, describe } from '../errors';
 import { type ModelDocument, readModelFile } from '../model/model-file';
 import { type PublishedWeightsOptions, cdcFromFile, cdcFromPublishedWeights } from './cdc';
 import { type Copula, MARGIN_TENSORS, type ModelTensors, SAMPLER_TENSORS } from './copula';
+import { flowFromFile } from './flow';
 import { GaussianCopula } from './gaussian';
+import { reflectionFromFile, reflectionFromPublishedWeights } from './reflection';
 
 export interface LoadOptions {
   /** What bare weights of the published code do not say about themselves; see `PublishedWeightsOptions`. */
-  published?: PublishedWeightsOptions;
+  published?: PublishedWeightsOptions & { tMax?: number };
 }
 
 function gaussianFromFile(document: ModelDocument, tensors: ModelTensors): GaussianCopula {
@@ -28,18 +30,22 @@ function fromDocument(document: ModelDocument, tensors: ModelTensors): Copula {
   switch (document.kind) {
     case 'cdc':
       return cdcFromFile(document, tensors);
+    case 'flow':
+      return flowFromFile(document, tensors);
+    case 'reflection':
+      return reflectionFromFile(document, tensors);
     case 'gaussian':
       return gaussianFromFile(document, tensors);
     default:
       throw new SklarError(
         'ERR_SKLAR_FORMAT',
-        `expected a model of kind cdc or gaussian, got ${describe(document.kind)} (written by sklar ${document.libraryVersion})`,
+        `expected a model of kind cdc, flow, reflection or gaussian, got ${describe(document.kind)} (written by sklar ${document.libraryVersion})`,
       );
   }
 }
 
 /**
- * Reads a model that `save` wrote, or bare weights of the published CDC code as .safetensors. Loading runs no code.
+ * Reads a model that `save` wrote, or bare weights of the published CDC or reflection code as .safetensors. Loading runs no code.
  *
  * @throws SklarError ERR_SKLAR_FILE when it cannot be read, ERR_SKLAR_FORMAT when it is damaged, of an unknown kind or
  *   of a newer format, with what is wrong
@@ -63,7 +69,11 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
       knots.set(name.slice(SAMPLER_TENSORS.length), Float64Array.from(values));
     else tensors.set(name, { shape, data: values });
   }
-  if (!document) return cdcFromPublishedWeights(tensors, options.published);
+  if (!document) {
+    return tensors.has('model.0.weight')
+      ? reflectionFromPublishedWeights(tensors, options.published)
+      : cdcFromPublishedWeights(tensors, options.published);
+  }
   const copula = fromDocument(document, tensors);
   for (const [what, count] of [
     ['columns', document.columns?.length],

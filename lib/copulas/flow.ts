@@ -1,0 +1,109 @@
+import { z } from 'zod';
+
+import { SklarError } from '../errors';
+import { type ModelDocument } from '../model/model-file';
+import { type VelocityDefinition, callNative } from '../native';
+import { type DenseRows, type ModelTensors } from './copula';
+import { normalScoresCorrelation } from './gaussian';
+import { chooseGuide } from './guide';
+import { type ResolvedFlowOptions } from './options';
+import { expectTensor, gatherParameters } from './parameters';
+import { type SolverOptions } from './solvers';
+import { type TrainRun } from './train';
+import { VelocityCopula, fitVelocity } from './velocity';
+
+/** Pure noise of the trigonometric path. */
+const REFERENCE = Math.PI / 2;
+
+/**
+ * Flow copula: flow matching along the trigonometric path z_theta = cos(theta) z_0 + sin(theta) noise, on which the margins
+ * are standard normal at every angle (docs/mathematics.md, C). Rows are sampled by the flow's ordinary differential
+ * equation, and scored by it: the density is normalised.
+ */
+export class FlowCopula extends VelocityCopula {
+  readonly kind = 'flow';
+  readonly normalised = true;
+
+  protected defaultSampler(given: SolverOptions): SolverOptions {
+    // the finest structure sits at the least noise, where steps uniform in the angle are densest
+    return given.solver === undefined && !given.noise && given.clock === undefined ? { clock: 'theta' } : {};
+  }
+}
+
+/** Trains a flow copula on pseudo-observations; see `fitCopula`. */
+export function fitFlow(u: DenseRows, options: ResolvedFlowOptions, run: TrainRun): Promise<FlowCopula> {
+  return fitVelocity(
+    u,
+    options.validation,
+    options,
+    async (training, validation) => {
+      const guide = options.guided
+        ? await chooseGuide(
+            await normalScoresCorrelation(u, run),
+            training,
+            validation,
+            options.shrinkage,
+            run,
+          )
+        : null;
+      return {
+        definition: {
+          kind: 'trigonometric',
+          dim: u.columns,
+          frequencies: 0,
+          hiddenDim: options.hidden,
+          depth: options.depth,
+          activation: options.activation,
+          cholesky: guide?.cholesky ?? null,
+        },
+        timeLaw:
+          options.weighting === 'likelihood'
+            ? { kind: 'log-sine', low: options.leastNoise, high: 1 }
+            : { kind: 'uniform', low: 0, high: REFERENCE },
+        about: { ...options, shrinkage: guide?.shrinkage ?? null },
+      };
+    },
+    run,
+    (definition, parameters, about, training) =>
+      new FlowCopula({ definition, reference: REFERENCE, parameters, options: about, training }),
+  );
+}
+
+const configSchema = z.object({
+  network: z.object({
+    kind: z.literal('trigonometric'),
+    dim: z.int().min(2).max(65536),
+    frequencies: z.literal(0),
+    hiddenDim: z.int().min(1).max(65536),
+    depth: z.int().min(1).max(1024),
+    activation: z.enum(['silu', 'published']),
+  }),
+  guided: z.boolean(),
+  options: z.unknown(),
+});
+
+/** Rebuilds a flow copula from what `save` wrote. */
+export function flowFromFile(document: ModelDocument, tensors: ModelTensors): FlowCopula {
+  const parsed = configSchema.safeParse(document.config);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    throw new SklarError(
+      'ERR_SKLAR_FORMAT',
+      `the model's config is damaged: ${issue.path.join('.')}: ${issue.message}`,
+    );
+  }
+  const { network, guided, options } = parsed.data;
+  const square = [network.dim, network.dim];
+  const definition: VelocityDefinition = {
+    ...network,
+    cholesky: guided ? Float64Array.from(expectTensor(tensors, 'guide.cholesky', square)) : null,
+  };
+  const slices = callNative((addon) => addon.velocitySlices(definition));
+  return new FlowCopula({
+    definition,
+    reference: REFERENCE,
+    parameters: gatherParameters(slices, tensors),
+    options,
+    training: document.training,
+  });
+}

@@ -1,0 +1,211 @@
+/** What flow and reflection copulas share: a velocity head, sampled and scored by its ordinary differential equation. */
+import { splitRows } from '../data/split';
+import { SklarError } from '../errors';
+import { type HasField } from '../integrate';
+import {
+  type FieldHandle,
+  type RealArray,
+  type TimeLaw,
+  type VelocityDefinition,
+  callNative,
+  runJob,
+} from '../native';
+import {
+  Copula,
+  type DenseRows,
+  type Execution,
+  type ModelContent,
+  type ModelInfo,
+  type ModelTensors,
+  type SampleOptions,
+  resolveThreads,
+} from './copula';
+import { type LogPdfMethod, fieldLogPdf } from './field-density';
+import { takeRows } from './guide';
+import { addParameters } from './parameters';
+import {
+  type IntegrationProblem,
+  type ResolvedIntegration,
+  type SolverOptions,
+  resolveIntegration,
+  solverOptionKeys,
+} from './solvers';
+import { type TrainRun, type TrainSettings, train } from './train';
+
+export interface VelocityParts {
+  definition: VelocityDefinition;
+  /** The time from which samples start: pi / 2, or tMax of a reflection. */
+  reference: number;
+  parameters: RealArray;
+  options: unknown;
+  training: Readonly<Record<string, unknown>> | null;
+}
+
+export abstract class VelocityCopula extends Copula implements HasField {
+  readonly dim: number;
+  protected readonly parts: VelocityParts;
+  #field: FieldHandle | null;
+
+  constructor(parts: VelocityParts) {
+    super();
+    this.parts = parts;
+    this.dim = parts.definition.dim;
+    this.#field = callNative((addon) =>
+      addon.velocityField(parts.definition, parts.parameters, parts.reference),
+    );
+  }
+
+  /** The field at any time, for `integrate`. */
+  fieldHandle(): FieldHandle {
+    if (this.#field) return this.#field;
+    throw new SklarError('ERR_SKLAR_DISPOSED', `this ${this.kind} copula was disposed`);
+  }
+
+  integrationProblem(): IntegrationProblem {
+    const process = this.parts.definition.kind === 'trigonometric' ? 'ou' : 'reflection';
+    return { process, reference: this.parts.reference, levels: null };
+  }
+
+  info(): ModelInfo {
+    const { definition, options, training, parameters, reference } = this.parts;
+    return {
+      kind: this.kind,
+      dim: this.dim,
+      normalised: this.normalised,
+      columns: this.names,
+      parameters: parameters.length,
+      config: {
+        hidden: definition.hiddenDim,
+        depth: definition.depth,
+        activation: definition.activation,
+        reference,
+        guided: definition.cholesky !== null,
+        options,
+      },
+      training,
+    };
+  }
+
+  /** Prepares the margins of a solver before its first use; `fitCopula` does it for the default one. */
+  async calibrate(options: SampleOptions = {}, run?: Execution): Promise<void> {
+    await this.sampleRows(0, 1n, 0n, true, options, run ?? { threads: resolveThreads(0), signal: undefined });
+  }
+
+  protected override get logPdfMethods(): readonly LogPdfMethod[] {
+    return ['ode', 'bound'];
+  }
+
+  protected logPdfRows(
+    x: Float64Array,
+    rows: number,
+    fromGaussian: boolean,
+    run: Execution,
+  ): Promise<Float64Array> {
+    return fieldLogPdf(this, 'ode', x, rows, fromGaussian, 0, {}, run);
+  }
+
+  protected async sampleRows(
+    rows: number,
+    seed: bigint,
+    firstRow: bigint,
+    toGaussian: boolean,
+    options: SampleOptions,
+    run: Execution,
+  ): Promise<Float64Array> {
+    const plan = this.#plan(options);
+    const integrate = async (
+      count: number,
+      draws: bigint,
+      first: bigint,
+      gaussian: boolean,
+      marginMaps: Float64Array | null,
+    ) => {
+      const { values } = await runJob(
+        (addon) =>
+          addon.fieldSample(this.fieldHandle(), {
+            ...plan,
+            rows: count,
+            seed: draws,
+            firstRow: first,
+            fromGaussian: true,
+            toGaussian: gaussian,
+            threads: run.threads,
+            start: null,
+            marginMaps,
+          }),
+        { signal: run.signal },
+      );
+      return values;
+    };
+    const maps =
+      options.margins === 'raw'
+        ? null
+        : await this.marginMaps(plan.key, run, (count, draws) => integrate(count, draws, 0n, true, null));
+    return integrate(rows, seed, firstRow, toGaussian, maps);
+  }
+
+  protected checkSampleOptions(options: SampleOptions): void {
+    this.#plan(options);
+  }
+
+  #plan(options: SolverOptions): ResolvedIntegration {
+    const given = Object.fromEntries(
+      solverOptionKeys.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])),
+    ) as SolverOptions;
+    return resolveIntegration({ ...this.defaultSampler(given), ...given }, this.integrationProblem());
+  }
+  /** What `sample` adds to the options that were given. */
+  protected abstract defaultSampler(given: SolverOptions): SolverOptions;
+
+  protected toModelContent(): ModelContent {
+    const { definition, parameters, options, training, reference } = this.parts;
+    const { cholesky, ...network } = definition;
+    const tensors: ModelTensors = new Map();
+    addParameters(
+      tensors,
+      callNative((addon) => addon.velocitySlices(definition)),
+      parameters,
+    );
+    if (cholesky) tensors.set('guide.cholesky', { shape: [this.dim, this.dim], data: cholesky });
+    return { config: { network, reference, guided: cholesky !== null, options }, training, tensors };
+  }
+
+  protected release(): void {
+    this.#field = null;
+  }
+}
+
+/** Trains a velocity head. `prepare` makes its definition of the training and validation rows. */
+export async function fitVelocity<C extends VelocityCopula>(
+  u: DenseRows,
+  validationShare: number,
+  settings: TrainSettings,
+  prepare: (
+    training: DenseRows,
+    validation: DenseRows,
+  ) => Promise<{ definition: VelocityDefinition; timeLaw: TimeLaw; about: unknown }>,
+  run: TrainRun,
+  make: (
+    definition: VelocityDefinition,
+    parameters: Float32Array,
+    about: unknown,
+    training: Readonly<Record<string, unknown>>,
+  ) => C,
+): Promise<C> {
+  const { train: rows, holdout } = splitRows(u.rows, validationShare, run.seed);
+  const training = takeRows(u, rows);
+  const validation = takeRows(u, holdout);
+  const { definition, timeLaw, about } = await prepare(training, validation);
+  return train(
+    (addon, call, onReport) => addon.velocityTrain({ ...call, definition, timeLaw }, onReport),
+    { training, validation },
+    settings,
+    ['velocity', definition.kind, about],
+    run,
+    async (parameters, record) => {
+      const copula = make(definition, parameters, about, record);
+      await copula.calibrate({}, run);
+      return copula;
+    },
+  );
+}
