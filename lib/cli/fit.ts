@@ -4,10 +4,18 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 
 import type { TrainProgress } from '../copulas/train';
-import type { Copula } from '../copulas/copula';
-import { type CopulaKind, copulaKinds, fitCopula } from '../copulas/fit';
+import type { Copula, LogPdfOptions } from '../copulas/copula';
+import { type CopulaKind, copulaKinds, fitCopula, fitterOf } from '../copulas/fit';
 import { GaussianCopula } from '../copulas/gaussian';
-import { type CdcOptions, cdcOptionsSchema, parseOptions } from '../copulas/options';
+import {
+  type CdcOptions,
+  type FlowOptions,
+  type ReflectionOptions,
+  cdcOptionsSchema,
+  flowOptionsSchema,
+  parseOptions,
+  reflectionOptionsSchema,
+} from '../copulas/options';
 import { fileError } from '../data/files';
 import { PseudoObservations, type Ties } from '../data/pseudo-observations';
 import type { Seed } from '../data/random';
@@ -18,7 +26,7 @@ import { SklarError, describe, expectOneOf } from '../errors';
 import { type Io, signalOf, writeResult } from './context';
 import { expectOutput } from './files';
 import { type LogNormaliser, formatLogNormaliser, logNormaliserOf, normaliserKeys } from './normaliser';
-import { formatDuration, formatRate, startProgress } from './progress';
+import { formatDuration, formatRate, rowProgress, startProgress } from './progress';
 import { formatMean, meanOf, normalisationNote } from './statistics';
 import { fromSchema, integer, names, number, seed } from './values';
 
@@ -31,9 +39,17 @@ const seedSchema = z.union([
     .refine((value) => value < 1n << 64n, 'expected a seed below 2^64'),
 ]);
 
-/** What a file for --config may hold. Options of the model are checked here and get their defaults later. */
+/** Options of every kind; weighting has different words for different kinds. */
+const modelOptions = {
+  ...cdcOptionsSchema.shape,
+  ...flowOptionsSchema.shape,
+  ...reflectionOptionsSchema.shape,
+  weighting: z.string(),
+};
+
+/** What a file for --config may hold. Options of the model are checked again for its kind, and get their defaults then. */
 const configSchema = z.strictObject({
-  ...z.object(cdcOptionsSchema.shape).partial().shape,
+  ...z.object(modelOptions).partial().shape,
   kind: z.enum(copulaKinds).optional(),
   columns: z.array(z.string()).optional(),
   exclude: z.array(z.string()).optional(),
@@ -47,8 +63,10 @@ const configSchema = z.strictObject({
   checkpointSeconds: z.number().positive().optional(),
 });
 
+type ModelOptions = CdcOptions & Omit<FlowOptions, 'weighting'> & Omit<ReflectionOptions, 'weighting'>;
+
 /** Options of the command and of the model, by the names they have in a configuration file. */
-interface Settings extends CdcOptions {
+interface Settings extends ModelOptions {
   kind?: CopulaKind;
   columns?: string[];
   exclude?: string[];
@@ -82,7 +100,7 @@ export function define(command: Command, io: Io): void {
   command
     .argument('<data>', 'rows to learn from: .csv, .tsv, .json, .ndjson (also .gz) or .parquet')
     .requiredOption('--out <file>', 'the model to write, .safetensors')
-    .option('--kind <kind>', `${copulaKinds.join(' or ')} (default: cdc)`, (text) =>
+    .option('--kind <kind>', `${copulaKinds.join(', ')} (default: cdc)`, (text) =>
       expectOneOf(text, '--kind', copulaKinds),
     )
     .option('--columns <names>', 'columns to use, between commas (default: all)', names)
@@ -99,7 +117,7 @@ export function define(command: Command, io: Io): void {
   for (const [name, what] of Object.entries(MODEL_FLAGS) as [keyof typeof MODEL_FLAGS, string][]) {
     const option = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     const parse = fromSchema(option, cdcOptionsSchema.shape[name]);
-    command.option(`${option} <n>`, `${what} (default: ${defaults[name]})`, parse);
+    command.option(`${option} <n>`, `${what} (cdc: ${defaults[name]})`, parse);
   }
   command
     .option('--seed <n>', 'seed of everything random but the split (default: 1)', seed('--seed'))
@@ -179,9 +197,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     checkpointSeconds,
     ...model
   } = await resolveSettings(flags);
-  if (kind === 'gaussian' && Object.keys(model).length > 0) {
-    throw new SklarError('ERR_SKLAR_VALUE', `a gaussian copula has no option ${Object.keys(model)[0]}`);
-  }
+  fitterOf(kind, model);
   resolveDevice(device);
   await expectOutput('--out', flags.out, '.safetensors', [data, flags.config ?? data]);
 
@@ -197,23 +213,29 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     bar.update(progress.step / progress.steps, describeProgress(progress));
   let copula: Copula;
   try {
-    copula =
-      kind === 'gaussian'
-        ? await fitCopula(u, { kind, ...common })
-        : await fitCopula(u, {
-            kind,
-            ...common,
-            ...model,
-            onProgress,
-            checkpoint,
-            checkpointSeconds,
-          });
+    copula = await fitCopula(u, {
+      kind,
+      ...common,
+      ...model,
+      ...(kind !== 'gaussian' && { onProgress, checkpoint, checkpointSeconds }),
+    });
   } finally {
     bar.stop();
   }
   const seconds = (performance.now() - started) / 1000;
 
-  const judged = await judge(copula, u, margins, table.take(holdout), { threads, signal });
+  const scoring = startProgress(io, 'score', holdout.length, flags.verbose);
+  let judged: Awaited<ReturnType<typeof judge>>;
+  try {
+    const showRows = rowProgress(scoring, holdout.length);
+    judged = await judge(copula, u, margins, table.take(holdout), {
+      threads,
+      signal,
+      onProgress: ({ rowsDone }) => showRows(rowsDone),
+    });
+  } finally {
+    scoring.stop();
+  }
   const warnings = margins.determined.map((sentence) => `${sentence}: the copula is singular`);
   let normaliser: LogNormaliser | null = null;
   try {
@@ -275,7 +297,7 @@ async function judge(
   u: ReturnType<PseudoObservations['transformTrain']>,
   margins: PseudoObservations,
   heldOut: Parameters<PseudoObservations['transform']>[0],
-  run: { threads: number; signal: AbortSignal },
+  run: LogPdfOptions,
 ) {
   if (heldOut.rows === 0) return null;
   const v = margins.transform(heldOut);

@@ -89,9 +89,6 @@ export async function fitCopula(
   resolveDevice(device);
   const run = { threads: resolveThreads(threads), signal };
   const seedValue = resolveSeed(seed);
-  if (kind === 'gaussian' && Object.keys(rest).length > 0) {
-    throw new SklarError('ERR_SKLAR_VALUE', `a gaussian copula has no option ${Object.keys(rest)[0]}`);
-  }
   const fit = fitterOf(kind, rest);
   const dense = toDense(u, 'the training rows');
   if (dense.columns < 2) {
@@ -117,8 +114,15 @@ export async function fitCopula(
   return copula;
 }
 
-/** Checks the options that belong to the kind, and gives what fits it. */
-function fitterOf(kind: CopulaKind, options: unknown): (u: DenseRows, run: TrainRun) => Promise<Copula> {
+/**
+ * Checks the options that belong to the kind, and gives what fits it.
+ *
+ * @throws SklarError ERR_SKLAR_VALUE naming the option
+ */
+export function fitterOf(
+  kind: CopulaKind,
+  options: object,
+): (u: DenseRows, run: TrainRun) => Promise<Copula> {
   switch (kind) {
     case 'cdc': {
       const parsed = parseOptions(cdcOptionsSchema, options, 'option');
@@ -132,7 +136,12 @@ function fitterOf(kind: CopulaKind, options: unknown): (u: DenseRows, run: Train
       const parsed = parseOptions(reflectionOptionsSchema, options, 'option');
       return (u, run) => fitReflection(u, parsed, run);
     }
-    case 'gaussian':
+    case 'gaussian': {
+      const [name] = Object.keys(options);
+      if (name !== undefined) {
+        throw new SklarError('ERR_SKLAR_VALUE', `a gaussian copula has no option ${name}`);
+      }
       return (u, run) => GaussianCopula.fit(u, run);
+    }
   }
 }

@@ -93,6 +93,8 @@ export const flowOptionsSchema = z.strictObject({
   /** The least noise sin(theta) that the likelihood weighting looks at. */
   leastNoise: z.number().min(1e-5).max(0.5).default(0.01),
   ...training,
+  steps: positive.max(1e9).default(4000),
+  learningRate: z.number().positive().max(10).default(3e-3),
 });
 export type FlowOptions = z.input<typeof flowOptionsSchema>;
 export type ResolvedFlowOptions = z.output<typeof flowOptionsSchema>;
@@ -117,6 +119,8 @@ export const reflectionOptionsSchema = z.strictObject({
   /** The least time that the likelihood weighting looks at. */
   leastTime: z.number().min(1e-5).max(0.05).default(0.005),
   ...training,
+  steps: positive.max(1e9).default(4000),
+  learningRate: z.number().positive().max(10).default(3e-3),
 });
 export type ReflectionOptions = z.input<typeof reflectionOptionsSchema>;
 export type ResolvedReflectionOptions = z.output<typeof reflectionOptionsSchema>;

@@ -34,10 +34,8 @@ VelocityDefinition to_definition(const Napi::Object& o) {
   d.cholesky = to_vector_or_empty<double>(field(o, "cholesky"), "cholesky", product(d.dim, d.dim));
   for (const std::size_t n : {d.dim, d.hidden, d.depth})
     if (n < 1 || n > 65536) throw Error("VALUE", "velocity head: every size must lie between 1 and 65536");
-  if (d.frequencies > 64 || (d.kind == VelocityKind::reflection && d.frequencies == 0) ||
-      (d.kind == VelocityKind::reflection_published && d.frequencies > 0))
-    throw Error("VALUE",
-                "velocity head: frequencies must lie between 1 and 64; the published network has none");
+  if (d.frequencies > 64 || (d.frequencies > 0) != (d.kind == VelocityKind::reflection))
+    throw Error("VALUE", "velocity head: frequencies belong to the reflection, between 1 and 64");
   if (d.kind != VelocityKind::trigonometric && !d.cholesky.empty())
     throw Error("VALUE", "velocity head: only the trigonometric path has a guide");
   return d;

@@ -29,58 +29,39 @@ enum class VelocityKind : int32_t {
 struct VelocityHead {
   VelocityKind kind;
   uint32_t dim;
-  // Features of each coordinate that the network reads. reflection: cos(pi k u), k = 1..frequencies;
-  // trigonometric: the coordinate itself, then cos and sin of 2^(k-1) y; published: the coordinate itself
-  uint32_t frequencies;
+  uint32_t frequencies;  // reflection: of each coordinate the network reads cos(pi k u), k = 1..frequencies
 };
 
-// Of one coordinate.
+// What the network reads of one coordinate: cosines, whose slope vanishes on the faces; else the coordinate
+// itself.
 SKLAR_VELOCITY_HD uint32_t velocity_lift_size(const VelocityHead& head) {
-  return head.kind == VelocityKind::reflection ? head.frequencies : 1 + 2 * head.frequencies;
+  return head.kind == VelocityKind::reflection ? head.frequencies : 1;
 }
 // out[k * stride], k below velocity_lift_size
 template <class T>
 SKLAR_VELOCITY_HD void velocity_lift(const VelocityHead& head, double y, T* out, size_t stride) {
-  if (head.kind == VelocityKind::reflection) {
-    const double c = cos(velocity_pi * y);
-    double before = 1, now = c;
-    for (uint32_t k = 0; k < head.frequencies; ++k) {
-      out[k * stride] = static_cast<T>(now);
-      const double next = 2 * c * now - before;
-      before = now;
-      now = next;
-    }
+  if (head.kind != VelocityKind::reflection) {
+    *out = static_cast<T>(y);
     return;
   }
-  out[0] = static_cast<T>(y);
-  double c = cos(y), s = sin(y);
+  const double c = cos(velocity_pi * y);
+  double before = 1, now = c;
   for (uint32_t k = 0; k < head.frequencies; ++k) {
-    out[(1 + 2 * k) * stride] = static_cast<T>(c);
-    out[(2 + 2 * k) * stride] = static_cast<T>(s);
-    s = 2 * s * c;
-    c = 2 * c * c - 1;
+    out[k * stride] = static_cast<T>(now);
+    const double next = 2 * c * now - before;
+    before = now;
+    now = next;
   }
 }
 // sum over k of adjoint[k * stride] d out_k / dy
 template <class T>
 SKLAR_VELOCITY_HD double velocity_lift_slope(const VelocityHead& head, double y, const T* adjoint,
                                              size_t stride) {
+  if (head.kind != VelocityKind::reflection) return static_cast<double>(*adjoint);
   double sum = 0;
-  if (head.kind == VelocityKind::reflection) {
-    for (uint32_t k = 0; k < head.frequencies; ++k) {
-      const double frequency = velocity_pi * (k + 1);
-      sum -= static_cast<double>(adjoint[k * stride]) * frequency * sin(frequency * y);
-    }
-    return sum;
-  }
-  sum = static_cast<double>(adjoint[0]);
-  double c = cos(y), s = sin(y), frequency = 1;
   for (uint32_t k = 0; k < head.frequencies; ++k) {
-    sum += frequency * (c * static_cast<double>(adjoint[(2 + 2 * k) * stride]) -
-                        s * static_cast<double>(adjoint[(1 + 2 * k) * stride]));
-    s = 2 * s * c;
-    c = 2 * c * c - 1;
-    frequency *= 2;
+    const double frequency = velocity_pi * (k + 1);
+    sum -= static_cast<double>(adjoint[k * stride]) * frequency * sin(frequency * y);
   }
   return sum;
 }

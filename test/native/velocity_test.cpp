@@ -1,0 +1,232 @@
+#include <cmath>
+
+#include "check.hpp"
+#include "core/philox.h"
+#include "model/velocity.hpp"
+#include "train/trainer.hpp"
+#include "train/velocity_objective.hpp"
+
+using namespace sklar;
+
+namespace {
+
+constexpr double pi = 3.14159265358979323846;
+
+std::vector<double> some_normals(std::size_t count, std::uint64_t seed) {
+  std::vector<double> values(count);
+  for (std::size_t i = 0; i < count; ++i)
+    values[i] = static_cast<double>(philox_normals(philox(philox_counter(i, 0, 0, 200), philox_key(seed))).x);
+  return values;
+}
+
+VelocityDefinition definition(VelocityKind kind, std::size_t dim, std::size_t hidden, std::size_t depth) {
+  VelocityDefinition d;
+  d.kind = kind;
+  d.dim = dim;
+  d.frequencies = kind == VelocityKind::reflection ? 3 : 0;
+  d.hidden = hidden;
+  d.depth = depth;
+  return d;
+}
+
+std::vector<double> parameters_of(const VelocityDefinition& d) {
+  return initial_parameters<double>(d.slices(), 3, false);
+}
+
+// Central differences of the loss, in double precision, for a few parameters of every layer.
+void check_gradient(const VelocityDefinition& d) {
+  constexpr std::size_t rows = 25;
+  auto backend = make_cpu_backend<double>(2);
+  auto network = make_velocity_network<double>(*backend, d);
+  VelocityObjective<double> objective(*backend, *network, d.head(), {}, rows);
+  std::vector<double> y(rows * d.dim), target = some_normals(rows * d.dim, 2), time(rows);
+  const auto noise = some_normals(rows * d.dim, 1);
+  const bool circle = d.kind == VelocityKind::trigonometric;
+  for (std::size_t i = 0; i < y.size(); ++i) y[i] = circle ? noise[i] : 0.5 + 0.2 * std::tanh(noise[i]);
+  for (std::size_t i = 0; i < rows; ++i)
+    time[i] = (static_cast<double>(i) + 0.5) / rows * (circle ? pi / 2 : 0.9);
+  auto loss_at = [&](const std::vector<double>& at, std::vector<double>* gradient) {
+    Trainer<double> trainer(*backend, *network, objective, nullptr, {}, at);
+    objective.set_batch(y.data(), target.data(), time.data());
+    trainer.differentiate();
+    if (gradient) *gradient = trainer.gradient();
+    return trainer.state().squared_error;
+  };
+  const auto parameters = parameters_of(d);
+  std::vector<double> gradient;
+  loss_at(parameters, &gradient);
+  for (const auto& slice : d.slices())
+    for (std::size_t j = 0; j < 3; ++j) {
+      const std::size_t at = slice.offset + (j * 7919) % Network<double>::slice_size(slice);
+      auto moved = parameters;
+      moved[at] += 1e-5;
+      const double up = loss_at(moved, nullptr);
+      moved[at] -= 2e-5;
+      CHECK_NEAR(gradient[at], (up - loss_at(moved, nullptr)) / 2e-5, 2e-8);
+    }
+}
+
+struct Rows {
+  std::size_t rows;
+  std::vector<double> y, time;
+};
+
+Rows some_rows(const VelocityDefinition& d) {
+  Rows r{40, some_normals(40 * d.dim, 5), {}};
+  const bool circle = d.kind == VelocityKind::trigonometric;
+  if (!circle)
+    for (double& u : r.y) u = 0.5 + 0.45 * std::tanh(u);
+  for (std::size_t i = 0; i < r.rows; ++i)
+    r.time.push_back(static_cast<double>(i) / 39 * (circle ? pi / 2 : 0.9));
+  return r;
+}
+
+Matrix<double> on_backend(Backend<double>& backend, const std::vector<double>& y, std::size_t rows,
+                          std::size_t d) {
+  Matrix<double> m = backend.matrix(rows, d + 1);
+  backend.upload_matrix({m.data(), rows, d, m.stride()}, y.data());
+  for (std::size_t i = 0; i < rows; ++i) m.view().row(i)[d] = 1;
+  return m;
+}
+
+std::vector<double> values(Backend<double>& backend, Field<double>& field, const std::vector<double>& y,
+                           const std::vector<double>& time, Form form) {
+  const std::size_t d = field.dim(), rows = time.size();
+  const auto state = on_backend(backend, y, rows, d);
+  auto out = backend.matrix(rows, d);
+  field.evaluate(state, time.data(), form, out);
+  std::vector<double> host(rows * d);
+  backend.download_matrix(host.data(), out);
+  return host;
+}
+
+// Exact trace against central differences; probes against the exact trace.
+void check_divergence(const VelocityDefinition& d, Form form) {
+  auto backend = make_cpu_backend<double>(2);
+  VelocityField<double> field(*backend, d, parameters_of(d));
+  const Rows r = some_rows(d);
+  const auto state = on_backend(*backend, r.y, r.rows, d.dim);
+  auto out = backend->matrix(r.rows, d.dim);
+  std::vector<double> exact(r.rows), expected(r.rows, 0.0);
+  field.divergence(state, r.time.data(), form, {}, out, exact.data());
+  for (std::size_t j = 0; j < d.dim; ++j) {
+    auto up = r.y, down = r.y;
+    for (std::size_t i = 0; i < r.rows; ++i) {
+      up[i * d.dim + j] += 1e-5;
+      down[i * d.dim + j] -= 1e-5;
+    }
+    const auto a = values(*backend, field, up, r.time, form), b = values(*backend, field, down, r.time, form);
+    for (std::size_t i = 0; i < r.rows; ++i) expected[i] += (a[i * d.dim + j] - b[i * d.dim + j]) / 2e-5;
+  }
+  for (std::size_t i = 0; i < r.rows; ++i) CHECK_NEAR(exact[i], expected[i], 1e-7);
+
+  constexpr std::size_t probes = 400;
+  std::vector<double> estimates(r.rows * probes);
+  field.divergence(state, r.time.data(), form, {probes, 7, 0}, out, estimates.data());
+  double worst = 0;
+  for (std::size_t i = 0; i < r.rows; ++i) {
+    double sum = 0, squares = 0;
+    for (std::size_t p = 0; p < probes; ++p) {
+      sum += estimates[i * probes + p];
+      squares += estimates[i * probes + p] * estimates[i * probes + p];
+    }
+    const double mean = sum / probes,
+                 error = std::sqrt(std::max(squares / probes - mean * mean, 1e-24) / probes);
+    worst = std::max(worst, std::abs(mean - exact[i]) / (error + 1e-12));
+  }
+  CHECK(worst < 4.5);
+}
+
+}  // namespace
+
+TEST_CASE("gradient of the velocity loss equals central differences") {
+  check_gradient(definition(VelocityKind::trigonometric, 2, 150, 2));  // folded
+  check_gradient(definition(VelocityKind::trigonometric, 3, 20, 2));
+  check_gradient(definition(VelocityKind::reflection, 3, 17, 1));
+  check_gradient(definition(VelocityKind::reflection_published, 3, 11, 3));
+  VelocityDefinition relu = definition(VelocityKind::trigonometric, 3, 24, 2);
+  relu.activation = Activation::published;
+  check_gradient(relu);
+}
+
+TEST_CASE("the divergence of a velocity head") {
+  for (const Form form : {Form::slope_theta, Form::slope_w, Form::slope_alpha, Form::gradient})
+    check_divergence(definition(VelocityKind::trigonometric, 3, 20, 2), form);
+  check_divergence(definition(VelocityKind::reflection, 4, 20, 2), Form::velocity);
+}
+
+TEST_CASE("forms of a flow differ by their factors, and are finite at both ends") {
+  const auto d = definition(VelocityKind::trigonometric, 3, 20, 2);
+  auto backend = make_cpu_backend<double>(1);
+  VelocityField<double> field(*backend, d, parameters_of(d));
+  const Rows r = some_rows(d);  // the first time is 0, the last pi / 2
+  const auto theta = values(*backend, field, r.y, r.time, Form::slope_theta);
+  const auto w = values(*backend, field, r.y, r.time, Form::slope_w);
+  const auto alpha = values(*backend, field, r.y, r.time, Form::slope_alpha);
+  const auto gradient = values(*backend, field, r.y, r.time, Form::gradient);
+  for (std::size_t i = 0; i < theta.size(); ++i) {
+    const std::size_t row = i / d.dim;
+    const double t = r.time[row], c = row == r.rows - 1 ? 0 : std::cos(t);
+    CHECK(std::isfinite(w[i]));
+    CHECK_NEAR(theta[i], -2 * std::sin(t) * c * w[i], 1e-12);
+    CHECK_NEAR(gradient[i], 2 * c * c * w[i], 1e-12);
+    CHECK_NEAR(alpha[i], 2 * c * w[i], 1e-12);
+    if (row == 0 || row == r.rows - 1) CHECK_EQUAL(theta[i], 0.0);
+  }
+}
+
+TEST_CASE("the reflection's velocity vanishes on the faces of the cube") {
+  const auto d = definition(VelocityKind::reflection, 3, 20, 2);
+  auto backend = make_cpu_backend<double>(1);
+  VelocityField<double> field(*backend, d, parameters_of(d));
+  Rows r = some_rows(d);
+  for (std::size_t i = 0; i < r.rows; ++i) r.y[i * 3 + i % 3] = static_cast<double>(i % 2);
+  const auto v = values(*backend, field, r.y, r.time, Form::velocity);
+  for (std::size_t i = 0; i < r.rows; ++i) CHECK_NEAR(v[i * 3 + i % 3], 0, 1e-15);
+}
+
+TEST_CASE("training paths: states, velocities and times of a batch") {
+  auto backend = make_cpu_backend<double>(2);
+  constexpr std::size_t rows = 20000;
+  for (const auto kind : {VelocityKind::trigonometric, VelocityKind::reflection}) {
+    const bool circle = kind == VelocityKind::trigonometric;
+    const auto d = definition(kind, 2, 8, 1);
+    auto network = make_velocity_network<double>(*backend, d);
+    const TimeLaw law =
+        circle ? TimeLaw{TimeLaw::Kind::log_sine, 0.01, 1} : TimeLaw{TimeLaw::Kind::quartic, 0, 1.5};
+    VelocityObjective<double> objective(*backend, *network, d.head(), law, rows);
+    auto data = backend->matrix(rows, 2);
+    auto noise = some_normals(2 * rows, 9);
+    for (std::size_t i = 0; i < noise.size(); ++i)
+      data.view().row(i / 2)[i % 2] = circle ? noise[i] : (static_cast<double>(i / 2) + 0.5) / rows;
+    TrainState state{};
+    objective.draw(data, 11, &state);
+    // margins stay what they were, and so do those of the velocities: standard normal
+    double mean = 0, square = 0, velocity = 0, product = 0;
+    for (std::size_t i = 0; i < rows; ++i) {
+      const double y = objective.y().row(i)[0], v = objective.target().row(i)[0];
+      mean += y / rows;
+      square += y * y / rows;
+      velocity += v * v / rows;
+      product += y * v / rows;
+      CHECK_EQUAL(objective.y().row(i)[2], 1.0);
+    }
+    CHECK_NEAR(mean, circle ? 0 : 0.5, 0.03);
+    CHECK_NEAR(square, circle ? 1 : 1.0 / 3, 0.04);
+    CHECK_NEAR(velocity, 1, 0.04);
+    CHECK_NEAR(product, 0, 0.03);
+  }
+}
+
+TEST_CASE("forms and densities that a head does not have are refused") {
+  auto backend = make_cpu_backend<double>(1);
+  const auto published = definition(VelocityKind::reflection_published, 2, 8, 2);
+  VelocityField<double> field(*backend, published, parameters_of(published));
+  auto y = backend->matrix(1, 3), out = backend->matrix(1, 2);
+  const double time = 0.5;
+  double divergence;
+  CHECK_THROWS(field.divergence(y, &time, Form::velocity, {}, out, &divergence), Error,
+               error.code() == "VALUE");
+  CHECK_THROWS(field.evaluate(y, &time, Form::slope_w, out), Error, error.code() == "VALUE");
+  CHECK_THROWS(VelocityField<double>(*backend, published, {1, 2, 3}), Error, error.code() == "SHAPE");
+}
