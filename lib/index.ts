@@ -1,6 +1,7 @@
 export { SklarError, type SklarErrorCode } from './errors';
 export { type DeviceName, type Devices, devices } from './devices';
 
+export { normalCdf, normalQuantile } from './normal';
 export { type Matrix, column, fromRows, matrix, toRows } from './data/matrix';
 export { type ColumnKind, Table } from './data/table';
 export { type ReadTableOptions, readTable } from './data/read-table';

@@ -96,8 +96,9 @@ export const MARGIN_TENSORS = 'margins.';
 /** Prefix of the tensors that hold the margin maps of solvers in a model file. */
 export const SAMPLER_TENSORS = 'sampler.';
 
-/** A pilot sample has this many rows, fewer in very many columns. */
+/** A pilot sample has this many rows, fewer in very many columns; of the default solver, and of others. */
 const PILOT_ROWS = 65_536;
+const OTHER_PILOT_ROWS = 16_384;
 const PILOT_VALUES = 2 ** 25;
 const PILOT_SEED = 0x736b6c61725f7069n;
 
@@ -277,7 +278,8 @@ export abstract class Copula implements Disposable {
   ): Promise<Float64Array> {
     const known = this.knots.get(key);
     if (known) return known;
-    const rows = Math.max(4096, Math.min(PILOT_ROWS, Math.floor(PILOT_VALUES / this.dim)));
+    const most = this.knots.size === 0 ? PILOT_ROWS : OTHER_PILOT_ROWS;
+    const rows = Math.max(4096, Math.min(most, Math.floor(PILOT_VALUES / this.dim)));
     const sample = await pilot(rows, PILOT_SEED);
     const knots = await runJob((addon) => addon.marginKnots(sample, rows, this.dim), { signal: run.signal });
     this.knots.set(key, knots);
