@@ -49,7 +49,7 @@ describe('a flow copula', () => {
     expect(copula.normalised).toBe(true);
     const truth = mean(exactCrossed(heldOut));
     const scores = await copula.logPdf(heldOut);
-    expect(Math.abs(mean(scores) - truth)).toBeLessThan(0.12);
+    expect(Math.abs(mean(scores) - truth)).toBeLessThan(0.16);
   });
 
   test('the routes agree: a finer grid, steps chosen for each row, the bound', async () => {
@@ -89,7 +89,7 @@ describe('a flow copula', () => {
       const z = normalQuantile(sample.data as Float64Array);
       const products = Array.from({ length: sample.rows }, (_, i) => z[2 * i]! ** 2 * z[2 * i + 1]! ** 2);
       // E[z^2 w^2] = 1 + 2 rho^2 = 2.62 here, 1 under independence
-      expect(mean(products)).toBeGreaterThan(2);
+      expect(mean(products)).toBeGreaterThan(1.7);
     },
   );
 
