@@ -329,35 +329,20 @@ export class CdcCopula extends Copula implements HasField {
     start: Float64Array | null,
   ): Promise<Float64Array> {
     const plan = this.#plan(options);
-    const integrate = async (
-      count: number,
-      draws: bigint,
-      first: bigint,
-      gaussian: boolean,
-      marginMaps: Float64Array | null,
-    ) => {
-      const common = { rows: count, seed: draws, firstRow: first, toGaussian: gaussian, start };
-      const { values } = await runJob<{ values: Float64Array }>(
-        (addon) =>
-          'noisy' in plan
-            ? addon.cdcSamplePublished(this.#native(), { ...common, ...plan }, run.threads)
-            : addon.fieldSample(this.fieldHandle(), {
-                ...common,
-                ...plan,
-                fromGaussian: true,
-                threads: run.threads,
-                marginMaps,
-              }),
-        { signal: run.signal },
-      );
-      return values;
-    };
-    // The published solvers are there to be compared as they are; a transport is the integrator's own map.
-    const maps =
-      options.margins === 'raw' || 'noisy' in plan || start
-        ? null
-        : await this.marginMaps(plan.key, run, (count, draws) => integrate(count, draws, 0n, true, null));
-    return integrate(rows, seed, firstRow, toGaussian, maps);
+    if (!('noisy' in plan)) {
+      return this.sampleField(plan, rows, seed, firstRow, toGaussian, { ...options, start }, run);
+    }
+    // The published samplers are there to be compared as they are.
+    const { values } = await runJob(
+      (addon) =>
+        addon.cdcSamplePublished(
+          this.#native(),
+          { rows, seed, firstRow, toGaussian, start, ...plan },
+          run.threads,
+        ),
+      { signal: run.signal },
+    );
+    return values;
   }
 
   /** Prepares the margins of a solver before its first use; `fitCopula` does it for the default one. */

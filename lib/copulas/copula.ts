@@ -14,6 +14,7 @@ import {
   expectDensityOptions,
   fieldLogPdf,
 } from './field-density';
+import { type ResolvedIntegration } from './solvers';
 import { type SolverOptions } from './solvers';
 
 /** Copula scale: u in (0, 1). Gaussian scale: z = quantile of the standard normal at u. */
@@ -284,6 +285,46 @@ export abstract class Copula implements Disposable {
     const knots = await runJob((addon) => addon.marginKnots(sample, rows, this.dim), { signal: run.signal });
     this.knots.set(key, knots);
     return knots;
+  }
+
+  /** Rows from the reference to data through the field, with margins as asked for. */
+  protected async sampleField(
+    plan: ResolvedIntegration,
+    rows: number,
+    seed: bigint,
+    firstRow: bigint,
+    toGaussian: boolean,
+    options: SampleOptions & { start?: Float64Array | null },
+    run: Execution,
+  ): Promise<Float64Array> {
+    const handle = this.expectField().fieldHandle();
+    const start = options.start ?? null;
+    const integrate = async (
+      what: { rows: number; seed: bigint; firstRow: bigint; toGaussian: boolean },
+      marginMaps: Float64Array | null,
+    ) => {
+      const { values } = await runJob(
+        (addon) =>
+          addon.fieldSample(handle, {
+            ...plan,
+            ...what,
+            fromGaussian: true,
+            threads: run.threads,
+            start,
+            marginMaps,
+          }),
+        { signal: run.signal },
+      );
+      return values;
+    };
+    // A transport of given rows is the integrator's own map.
+    const maps =
+      options.margins === 'raw' || start
+        ? null
+        : await this.marginMaps(plan.key, run, (count, draws) =>
+            integrate({ rows: count, seed: draws, firstRow: 0n, toGaussian: true }, null),
+          );
+    return integrate({ rows, seed, firstRow, toGaussian }, maps);
   }
 
   abstract info(): ModelInfo;

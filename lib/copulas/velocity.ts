@@ -8,7 +8,6 @@ import {
   type TimeLaw,
   type VelocityDefinition,
   callNative,
-  runJob,
 } from '../native';
 import {
   Copula,
@@ -104,7 +103,7 @@ export abstract class VelocityCopula extends Copula implements HasField {
     return fieldLogPdf(this, 'ode', x, rows, fromGaussian, 0, {}, run);
   }
 
-  protected async sampleRows(
+  protected sampleRows(
     rows: number,
     seed: bigint,
     firstRow: bigint,
@@ -112,36 +111,7 @@ export abstract class VelocityCopula extends Copula implements HasField {
     options: SampleOptions,
     run: Execution,
   ): Promise<Float64Array> {
-    const plan = this.#plan(options);
-    const integrate = async (
-      count: number,
-      draws: bigint,
-      first: bigint,
-      gaussian: boolean,
-      marginMaps: Float64Array | null,
-    ) => {
-      const { values } = await runJob(
-        (addon) =>
-          addon.fieldSample(this.fieldHandle(), {
-            ...plan,
-            rows: count,
-            seed: draws,
-            firstRow: first,
-            fromGaussian: true,
-            toGaussian: gaussian,
-            threads: run.threads,
-            start: null,
-            marginMaps,
-          }),
-        { signal: run.signal },
-      );
-      return values;
-    };
-    const maps =
-      options.margins === 'raw'
-        ? null
-        : await this.marginMaps(plan.key, run, (count, draws) => integrate(count, draws, 0n, true, null));
-    return integrate(rows, seed, firstRow, toGaussian, maps);
+    return this.sampleField(this.#plan(options), rows, seed, firstRow, toGaussian, options, run);
   }
 
   protected checkSampleOptions(options: SampleOptions): void {
