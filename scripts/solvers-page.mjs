@@ -1,7 +1,8 @@
 // Writes docs/solvers.md and docs/figures/solvers-*.svg from bench/results/solvers.json: node scripts/solvers-page.mjs
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { linePlots } from './line-plot.mjs';
+import { figures } from './solver-study/figures.mjs';
+import { budgets, lookUp } from './solver-study/look-up.mjs';
 import { ScriptError, root, runMain } from './tools.mjs';
 
 const table = (head, rows) =>
@@ -14,35 +15,18 @@ function number(x) {
   return x.toExponential(1).replace('e+', 'e');
 }
 
-const BUDGETS = [4, 8, 16, 32, 64, 128];
-
 /** For each budget the entry with the most evaluations within it and above the budget before. */
 const entriesOf = (evaluations) =>
-  BUDGETS.map((budget) => evaluations.findIndex((count) => count <= budget && count > budget / 2));
+  budgets.map((budget) => evaluations.findIndex((count) => count <= budget && count > budget / 2));
 
 /** Cells of a solver, one a budget; where the evaluations are fewer than the budget they stand in brackets. */
 const cells = ({ evaluations }, render) =>
   entriesOf(evaluations).map((k, j) => {
     if (k < 0) return '';
-    return render(k) + (evaluations[k] === BUDGETS[j] ? '' : ` (${evaluations[k]})`);
+    return render(k) + (evaluations[k] === budgets[j] ? '' : ` (${evaluations[k]})`);
   });
 
-const heads = BUDGETS.map(String);
-
-function study(record) {
-  const target = (name) => record.results.find((result) => result.name === name);
-  const solver = (name, label, adaptive = false) => {
-    const found = target(name).solvers.find((one) => one.label === label && one.adaptive === adaptive);
-    if (!found)
-      throw new ScriptError(`the record has no solver '${label}' on ${name}: run npm run bench -- solvers`);
-    return found;
-  };
-  const at = (name, label, evaluations, key = 'rmse') => {
-    const own = solver(name, label);
-    return own[key][own.evaluations.indexOf(evaluations)];
-  };
-  return { target, solver, at };
-}
+const heads = budgets.map(String);
 
 const fixed = ({ noisy, adaptive }) => !noisy && !adaptive;
 
@@ -63,7 +47,7 @@ function klTable({ solvers, published }) {
     ]);
   const row = (label, key) => [
     label,
-    ...BUDGETS.map((budget) => number(published[key][published.evaluations.indexOf(budget)])),
+    ...budgets.map((budget) => number(published[key][published.evaluations.indexOf(budget)])),
   ];
   return table(
     ['solver', ...heads],
@@ -99,119 +83,8 @@ function adaptiveTable(results) {
   );
 }
 
-/** The points of a solver for a figure. */
-const points = ({ evaluations }, values) =>
-  evaluations.map((x, k) => ({ x, y: Math.abs(values[k]) })).filter(({ y }) => y > 0);
-
-/** KL where it is known to be above 0. */
-const surely = ({ kl, standardError }) =>
-  kl.map((x, k) => (standardError && x < 2 * standardError[k] ? 0 : x));
-
-async function figures(record, folder) {
-  const { target, solver } = study(record);
-  const common = { ticks: BUDGETS, xTitle: 'evaluations of the field' };
-  const save = async (name, options) =>
-    writeFileSync(path.join(folder, `solvers-${name}.svg`), await linePlots({ ...common, ...options }));
-
-  const map = (name, labels, adaptive) => [
-    ...labels.map((label) => ({
-      name: label,
-      points: points(solver(name, label), solver(name, label).rmse),
-    })),
-    ...adaptive.map((label) => {
-      const own = solver(name, label, true);
-      return { name: `${label.split(',')[0]}, tolerances`, points: points(own, own.rmse) };
-    }),
-  ];
-  const ode = ['ab2, w', 'ab2, theta', 'heun, w', 'euler, w', 'rk4, theta', 'ddim', 'dpmpp-2m'];
-  await save('map', {
-    title: 'Root mean square error of the map from noise to sample against evaluations of the field',
-    panels: ['mixture', 'fgm'].map((name) => ({
-      title: target(name).title,
-      yTitle: 'root mean square error of the map',
-      range: [1e-6, 1],
-      series: map(name, ode, ['tsit5, theta']),
-    })),
-    dashed: ['tsit5, tolerances'],
-  });
-
-  const noisy = ['exponential-em', 'euler-maruyama', 'shark', 'dpmpp-2m-sde'];
-  await save('gaussian', {
-    title: 'KL divergence of the sampled from the true Gaussian copula against evaluations of the field',
-    panels: ['gaussian-2', 'gaussian-10'].map((name) => ({
-      title: target(name).title,
-      yTitle: 'KL(true || sampled), nats',
-      range: [1e-8, 10],
-      series: [
-        ...['ab2, w', 'rk4, theta', 'ddim', 'dpmpp-2m', ...noisy].map((label) => ({
-          name: label,
-          points: points(solver(name, label), surely(solver(name, label))),
-        })),
-        {
-          name: 'published, noisy',
-          points: points(target(name).published, target(name).published.noisy).sort((a, b) => a.x - b.x),
-        },
-      ],
-    })),
-    dashed: [...noisy, 'published, noisy'],
-  });
-
-  const sde = [
-    'exponential-em',
-    'exponential-em-one-step',
-    'euler-maruyama',
-    'sra1',
-    'shark',
-    'dpmpp-2m-sde',
-    'ddim, eta 1',
-  ];
-  const means = (name, labels) =>
-    labels.map((label) => ({
-      name: label,
-      points: points(solver(name, label), solver(name, label).moments[0].error),
-    }));
-  // two standard errors of the noisiest mean on the right, where the errors are small
-  const floor = (name, labels) => ({
-    y: 2 * Math.max(...labels.map((label) => solver(name, label).moments[0].standardError.at(-1))),
-    text: 'two standard errors of a noisy mean',
-  });
-  await save('noise', {
-    title: 'Error of the mean of a test function against evaluations of the field, stochastic solvers',
-    panels: ['mixture', 'fgm'].map((name) => ({
-      title: target(name).title,
-      yTitle: 'absolute error of the mean',
-      range: [1e-4, 2],
-      floor: floor(name, sde),
-      series: means(name, [...sde, 'ab2, w']),
-    })),
-    dashed: sde,
-  });
-
-  const cube = ['heun, quadratic', 'ab2, quadratic', 'euler, quadratic', 'rk4, quadratic', 'heun, uniform'];
-  const walk = ['euler-maruyama, quadratic', 'euler-maruyama, uniform'];
-  await save('reflection', {
-    title: 'Errors on the reflection process against evaluations of the field',
-    panels: [
-      {
-        title: target('cosine').title,
-        yTitle: 'root mean square error of the map',
-        range: [1e-6, 0.1],
-        series: map('cosine', cube, ['tsit5']),
-      },
-      {
-        title: 'the same copula, mean of a test function',
-        yTitle: 'absolute error of the mean',
-        range: [1e-6, 0.2],
-        floor: floor('cosine', walk),
-        series: means('cosine', [...cube, ...walk]),
-      },
-    ],
-    dashed: ['tsit5, tolerances', ...walk],
-  });
-}
-
 function page(record) {
-  const { target, at } = study(record);
+  const { target, at } = lookUp(record);
   const ou = record.results.filter(({ process }) => process === 'ou');
   const headline = ou.map(({ name, title }) => {
     const ab2 = at(name, 'ab2, w', 16);
@@ -335,7 +208,7 @@ function claim(holds, what) {
 }
 
 function advice(record) {
-  const { target, solver, at } = study(record);
+  const { target, solver, at } = lookUp(record);
   const both = (label, evaluations, key, names) =>
     names.map((name) => number(at(name, label, evaluations, key))).join(' and ');
   const maps = ['mixture', 'fgm'];

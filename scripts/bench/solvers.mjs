@@ -5,7 +5,8 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeRecord } from '../record.mjs';
 import { klOf, linearMap, noiseVariances, published } from '../solver-study/gaussian.mjs';
-import { budgets, cosine, fgm, gaussian, mixture, tolerances, variants } from '../solver-study/problems.mjs';
+import { budgets } from '../solver-study/look-up.mjs';
+import { cosine, fgm, gaussian, mixture, tolerances, variants } from '../solver-study/problems.mjs';
 import { ScriptError, root, runMain } from '../tools.mjs';
 
 const { integrate, GaussianCopula, devices } = await import(path.join(root, 'dist', 'index.mjs'));

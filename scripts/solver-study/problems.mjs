@@ -4,7 +4,6 @@ import { root } from '../tools.mjs';
 
 const { ClosedFormCopula } = await import(path.join(root, 'dist', 'index.mjs'));
 
-export const budgets = [4, 8, 16, 32, 64, 128];
 export const tolerances = [1e-2, 1e-3, 1e-4, 1e-5, 1e-6];
 
 const correlations = (dim, rho) =>
