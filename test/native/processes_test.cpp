@@ -155,6 +155,32 @@ TEST_CASE("10: pointwise log density along the reflected flight") {
   }
 }
 
+TEST_CASE("11: the integral of E|v|^2 / t is the total correlation, reflected flight") {
+  const std::size_t n = 40000;
+  const Shared copula = cosine();
+  Probe<> probe(copula, Process::reflection);
+  const Vector u0 = draw(*copula, n, 41, false);
+  const double last = 1.5;  // exp(-pi^2 t^2) is 2e-10 there
+  Vector u(n * 3), time(n);
+  const Vector velocity = closed_form::normals(n, 3, 42);
+  for (std::size_t i = 0; i < n; ++i) {
+    time[i] = last * uniform(43, i);
+    for (std::size_t j = 0; j < 3; ++j) u[i * 3 + j] = fold(u0[i * 3 + j] + time[i] * velocity[i * 3 + j]);
+  }
+  const Vector v = probe.at(u, time, Form::velocity).values;
+  Mean difference, truth;
+  for (std::size_t i = 0; i < n; ++i) {
+    double square = 0;
+    for (std::size_t j = 0; j < 3; ++j) square += v[i * 3 + j] * v[i * 3 + j];
+    const double exact = copula->log_density(&u0[i * 3], false);
+    difference.add(last * square / time[i] - exact);
+    truth.add(exact);
+  }
+  CHECK(truth.mean() > 0.02);
+  CHECK(difference.error() < 0.01);
+  CHECK_NEAR(difference.mean(), 0, 3 * difference.error());
+}
+
 TEST_CASE("12: the velocity is the mean of V_t at u_t, and no column knows its own V") {
   const std::size_t n = 100000;
   const Shared copula = cosine();
@@ -347,4 +373,28 @@ TEST_CASE("24: an FGM copula stays one under both processes") {
     CHECK_NEAR(rho.mean(), 12 * 0.9 * sum * sum, 4 * rho.error());
     CHECK_NEAR(normal.mean(), std::cos(0.5) * std::cos(0.5) * 0.9 / pi, 4 * normal.error());
   }
+}
+
+// dU = (1 - 2 U) dt + sqrt(2 U (1 - U)) dB has 1 - 2 u as its first mode, with rate 2: theta falls as e^-4t.
+TEST_CASE("24: an FGM copula stays one under the Jacobi process") {
+  const std::size_t n = 40000, steps = 100;
+  const double theta = 0.9, t = 0.1, h = t / static_cast<double>(steps);
+  const auto copula = make_fgm(2, theta, {0, 1});
+  Vector u = draw(*copula, n, 51, false);
+  for (std::size_t k = 0; k < steps; ++k) {
+    const Vector noise = closed_form::normals(n, 2, 1000 + k);
+    for (std::size_t i = 0; i < u.size(); ++i) {
+      const double x = u[i];
+      u[i] = std::clamp(x + h * (1 - 2 * x) + std::sqrt(2 * h * x * (1 - x)) * noise[i], 0.0, 1.0);
+    }
+  }
+  // E (1 - 2 u_1)(1 - 2 u_2) = theta_t / 9; the mean of (1 - 2 u)^2 stays 1/3
+  Mean product, square;
+  for (std::size_t i = 0; i < n; ++i) {
+    const double a = 1 - 2 * u[2 * i], b = 1 - 2 * u[2 * i + 1];
+    product.add(a * b);
+    square.add(a * a);
+  }
+  CHECK_NEAR(product.mean(), theta * std::exp(-4 * t) / 9, 4 * product.error());
+  CHECK_NEAR(square.mean(), 1.0 / 3, 4 * square.error() + 2 * h);
 }
