@@ -19,6 +19,16 @@ export {
   type SampleOptions,
   type Scale,
 } from './copulas/copula';
+export {
+  type Certificate,
+  type CertificateOptions,
+  type CertificateRoute,
+  type CertificateStage,
+  type ColumnUniformity,
+  type MarginUniformity,
+  type RouteDifference,
+  certificate,
+} from './copulas/certificate';
 export { CdcCopula, type PublishedWeightsOptions } from './copulas/cdc';
 export {
   type ConditionalMethod,

@@ -9,14 +9,14 @@ export interface LogNormaliser {
   readonly standardError: number;
 }
 
-/** 0 for a normalised density; else what the model file holds, or an estimate made now. */
+/** 0 for a normalised density; else what the model file holds, or an estimate made now; null where there is none. */
 export async function logNormaliserOf(
   copula: Copula,
   io: Io,
   run: { threads: number; signal: AbortSignal },
   verbose: boolean | undefined,
-): Promise<LogNormaliser> {
-  if (!(copula instanceof CdcCopula)) return { logZ: 0, standardError: 0 };
+): Promise<LogNormaliser | null> {
+  if (!(copula instanceof CdcCopula)) return copula.normalised ? { logZ: 0, standardError: 0 } : null;
   const { logNormaliser: logZ, logNormaliserStandardError: standardError } = copula;
   if (logZ !== null && standardError !== null) return { logZ, standardError };
   const bar = startProgress(io, 'normaliser', 1, verbose);

@@ -6,6 +6,7 @@ import { readTable } from '../data/read-table';
 import { TableWriter } from '../data/write-table';
 import { type DeviceName, resolveDevice } from '../devices';
 import { expectOneOf } from '../errors';
+import { certificateLines, certify } from './certificate';
 import { type Io, signalOf, writeResult } from './context';
 import { expectOutput } from './files';
 import { formatLogNormaliser, logNormaliserOf, normaliserKeys } from './normaliser';
@@ -17,6 +18,7 @@ interface Flags {
   out?: string;
   device?: DeviceName;
   threads?: number;
+  certificate?: boolean;
   json?: boolean;
   verbose?: boolean;
 }
@@ -39,6 +41,10 @@ export function define(command: Command, io: Io): void {
       '--threads <n>',
       'threads; 0: one for each processor (default: 0)',
       integer('--threads', { min: 0, max: 1024 }),
+    )
+    .option(
+      '--certificate',
+      'compare the routes to the log density on these rows, and check log Z and margins',
     )
     .option('--json', 'print the result as JSON')
     .option('--verbose', 'print progress also where stderr is no terminal')
@@ -79,6 +85,9 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
 
   const mean = meanOf(values);
   const normaliser = await logNormaliserOf(copula, io, { threads, signal }, flags.verbose);
+  const certificate = flags.certificate
+    ? await certify(copula, u, io, { threads, signal }, flags.verbose)
+    : null;
   const result = {
     kind: copula.kind,
     rows: values.length,
@@ -86,13 +95,15 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
     standardError: mean.standardError,
     normalised: copula.normalised,
     ...normaliserKeys(normaliser, mean.mean),
+    ...(certificate && { certificate }),
     out: out ?? null,
   };
   writeResult(io, flags.json, result, () => [
     `mean log density of ${result.rows} rows, in nats: ${formatMean(mean)}${normalisationNote(copula.normalised)}`,
-    ...(copula.normalised
+    ...(copula.normalised || !normaliser
       ? []
-      : [`normalised: ${result.normalisedMeanLogPdf!.toFixed(4)} (${formatLogNormaliser(normaliser)})`]),
+      : [`normalised: ${(mean.mean - normaliser.logZ).toFixed(4)} (${formatLogNormaliser(normaliser)})`]),
+    ...(certificate ? certificateLines(certificate) : []),
     ...(out === undefined ? [] : [`wrote ${out}`]),
   ]);
 }

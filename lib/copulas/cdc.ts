@@ -293,7 +293,7 @@ export class CdcCopula extends Copula implements HasField {
     };
   }
 
-  protected override get logPdfMethods(): readonly LogPdfMethod[] {
+  override get logPdfMethods(): readonly LogPdfMethod[] {
     return ['classifier', 'ode', 'bound'];
   }
 

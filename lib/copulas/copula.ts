@@ -8,6 +8,7 @@ import { type ModelDocument, writeModelFile } from '../model/model-file';
 import { type RealArray, runJob } from '../native';
 import { type HasField } from '../integrate';
 import { packageVersion } from '../version';
+import type { Certificate, CertificateOptions } from './certificate';
 import {
   type FieldDensityOptions,
   type LogPdfMethod,
@@ -183,7 +184,8 @@ export abstract class Copula implements Disposable {
         const gaussian = scale === 'gaussian';
         out.set(
           method === 'ode' || method === 'bound'
-            ? await fieldLogPdf(this.expectField(), method, part, batch, gaussian, first, options, run)
+            ? (await fieldLogPdf(this.expectField(), method, part, batch, gaussian, first, options, run))
+                .logPdf
             : await this.logPdfRows(part, batch, gaussian, run),
           first,
         );
@@ -327,6 +329,25 @@ export abstract class Copula implements Disposable {
     return integrate({ rows, seed, firstRow, toGaussian }, maps);
   }
 
+  /** Routes to the log density, the kind's own first. */
+  get logPdfMethods(): readonly LogPdfMethod[] {
+    return 'fieldHandle' in this ? ['exact', 'ode', 'bound'] : ['exact'];
+  }
+
+  /**
+   * What can be checked about this model without knowing the truth: its normaliser, how far the routes to its log density
+   * agree on the rows, and how uniform the margins of its samples are. One object that JSON can write.
+   *
+   * @param rows n x dim, at least two, best rows that the model has not seen
+   * @throws SklarError as `logPdf` and `sample`
+   */
+  async certificate(rows: RowsInput, options: CertificateOptions = {}): Promise<Certificate> {
+    this.begin(options);
+    // eslint-disable-next-line @typescript-eslint/no-require-imports -- it needs this class
+    const { certificate } = require('./certificate') as typeof import('./certificate');
+    return certificate(this, rows, options);
+  }
+
   abstract info(): ModelInfo;
 
   /** Lets go of native memory; every later call rejects with ERR_SKLAR_DISPOSED. */
@@ -341,10 +362,6 @@ export abstract class Copula implements Disposable {
   /** The log normaliser of the density that logPdfRows gives, estimated when it is not known yet. */
   protected ensureLogNormaliser(_run: Execution): Promise<number> {
     return Promise.resolve(0);
-  }
-  /** Routes to the log density, the kind's own first. */
-  protected get logPdfMethods(): readonly LogPdfMethod[] {
-    return 'fieldHandle' in this ? ['exact', 'ode', 'bound'] : ['exact'];
   }
   /** This model as one with a field. */
   protected expectField(): HasField {

@@ -37,9 +37,16 @@ export function resolveTrace(trace: 'exact' | number | undefined, dim: number): 
   return expectInteger(trace, "trace ('exact' or a number of probes)", { min: 1, max: 4096 });
 }
 
+export interface FieldDensity {
+  logPdf: Float64Array;
+  /** Of the field, mean over the rows. */
+  evaluations: number;
+}
+
 /**
  * @param x rows x dim, dense
  * @param firstRow number of the first row among those that probes and draws are counted by
+ * @param onEvent told the fraction that is done, by `ode`
  */
 export async function fieldLogPdf(
   field: HasField,
@@ -50,15 +57,17 @@ export async function fieldLogPdf(
   firstRow: number,
   options: FieldDensityOptions,
   run: Execution,
-): Promise<Float64Array> {
+  onEvent?: (fraction: number) => void,
+): Promise<FieldDensity> {
   const handle = field.fieldHandle();
   const first = BigInt(firstRow);
   if (method === 'bound') {
     const draws = expectInteger(options.draws ?? DRAWS, 'draws', { min: 2, max: 1_000_000 });
-    return runJob(
+    const logPdf = await runJob(
       (addon) => addon.fieldBound(handle, x, fromGaussian, rows, draws, SEED, first, run.threads),
       { signal: run.signal },
     );
+    return { logPdf, evaluations: 2 * draws };
   }
   const problem = field.integrationProblem?.() ?? {
     ...callNative((addon) => addon.fieldReference(handle)),
@@ -68,22 +77,27 @@ export async function fieldLogPdf(
     solverOptionKeys.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])),
   ) as SolverOptions;
   const plan = resolveIntegration(solver, problem, 'likelihood');
-  const { logPdf } = await runJob(
-    (addon) =>
-      addon.fieldLogPdf(handle, {
-        ...plan,
-        x,
-        rows,
-        probes: resolveTrace(options.trace, field.dim),
-        seed: SEED,
-        firstRow: first,
-        fromGaussian,
-        toGaussian: true,
-        threads: run.threads,
-      }),
-    { signal: run.signal },
+  const probes = resolveTrace(options.trace, field.dim);
+  const { logPdf, evaluations } = await runJob<{ logPdf: Float64Array; evaluations: number }, number>(
+    (addon, report) =>
+      addon.fieldLogPdf(
+        handle,
+        {
+          ...plan,
+          x,
+          rows,
+          probes,
+          seed: SEED,
+          firstRow: first,
+          fromGaussian,
+          toGaussian: true,
+          threads: run.threads,
+        },
+        report,
+      ),
+    { signal: run.signal, onEvent },
   );
-  return logPdf;
+  return { logPdf, evaluations };
 }
 
 /** Options that belong to another method. */

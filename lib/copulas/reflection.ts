@@ -37,7 +37,7 @@ export class ReflectionCopula extends VelocityCopula {
       : {};
   }
 
-  protected override get logPdfMethods(): readonly LogPdfMethod[] {
+  override get logPdfMethods(): readonly LogPdfMethod[] {
     return this.#published ? ['bound'] : super.logPdfMethods;
   }
 

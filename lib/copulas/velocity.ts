@@ -90,17 +90,17 @@ export abstract class VelocityCopula extends Copula implements HasField {
     await this.sampleRows(0, 1n, 0n, true, options, run ?? { threads: resolveThreads(0), signal: undefined });
   }
 
-  protected override get logPdfMethods(): readonly LogPdfMethod[] {
+  override get logPdfMethods(): readonly LogPdfMethod[] {
     return ['ode', 'bound'];
   }
 
-  protected logPdfRows(
+  protected async logPdfRows(
     x: Float64Array,
     rows: number,
     fromGaussian: boolean,
     run: Execution,
   ): Promise<Float64Array> {
-    return fieldLogPdf(this, 'ode', x, rows, fromGaussian, 0, {}, run);
+    return (await fieldLogPdf(this, 'ode', x, rows, fromGaussian, 0, {}, run)).logPdf;
   }
 
   protected sampleRows(
