@@ -105,7 +105,7 @@ TEST_CASE("Gaussian copula in 10 and 200 columns: conditional mean, covariance a
 
 TEST_CASE("a guided Gaussian model is sampled exactly: equal weights and the marginal density of the guide") {
   const auto backend = sklar::make_cpu_backend<double>(1);
-  const std::size_t d = 200, rows = 2000;
+  const std::size_t d = 200, rows = 600;
   const Square r = factor_correlation(d, 5, 17);
   paths::ClosedForm path(Gaussian(identity(d)), {1, 0.5, 0});
   std::vector<std::size_t> columns;
