@@ -82,7 +82,7 @@ describe.each(models)('%s', (_, data, options) => {
       const draw = (seed: number) =>
         copula.sampleConditional({ a }, n, { scale: 'gaussian', dtype: 'float64', seed, method, ...extra });
       const samples = [];
-      for (let seed = 1; seed <= 6; seed++) samples.push(await draw(seed));
+      for (let seed = 1; seed <= 5; seed++) samples.push(await draw(seed));
       const sample = samples[0]!;
       const at = ({ rows }: typeof sample, j: number) =>
         Array.from({ length: n }, (_, i) => rows.data[2 * i + j]!);
@@ -95,7 +95,7 @@ describe.each(models)('%s', (_, data, options) => {
         // polished rows keep their mode, so replacement stays a little off where there are two
         const bias = method === 'replacement' ? 0.15 : 0;
         expect(Math.abs(mean - moment(k))).toBeLessThan(5 * standardError + bias);
-        expect(standardError).toBeLessThan(0.1);
+        expect(standardError).toBeLessThan(method === 'twisted' ? 0.15 : 0.1);
       }
       expect(sample.method).toBe(method);
       if (method === 'twisted') expect(sample.acceptance).toBeNull();
@@ -117,7 +117,7 @@ describe.each(models)('%s', (_, data, options) => {
       expect(sample).toMatchObject({ normalised: true, rHat: null, polishEffectiveSampleSize: null });
       const logMarginal = Math.log(total) - copula.logNormaliser!;
       expect(Math.abs(sample.logMarginalDensity! - logMarginal)).toBeLessThan(5 * sample.standardError!);
-      expect(sample.standardError).toBeLessThan(0.1);
+      expect(sample.standardError).toBeLessThan(method === 'twisted' ? 0.15 : 0.1);
       expect(sample.effectiveSampleSize).toBeGreaterThan(300);
       expect(sample.effectiveSampleSize).toBeLessThanOrEqual(1024.01);
       expect(sample.ancestors).toBeGreaterThan(50);
