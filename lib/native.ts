@@ -157,21 +157,27 @@ export interface NativeConditionalOptions extends NativeSmcOptions {
   columns: Int32Array;
   values: Float64Array;
   rows: number;
-  /** Annealed SMC; else replacement with `loops` of every step and `polish` moves afterwards. */
-  smc: boolean;
+  method: 'smc' | 'twisted' | 'replacement';
+  /** twisted: weights of the density itself; else of the reverse SDE's normal steps. */
+  exactSteps: boolean;
+  /** replacement: of every step. */
   loops: number;
+  /** twisted and replacement: moves afterwards. */
   polish: number;
 }
 
 export interface NativeConditional {
   /** rows x dim on the Gaussian scale. */
   values: Float64Array;
-  /** NaN without SMC. */
+  /** NaN for replacement. */
   logMarginal: number;
   standardError: number;
   effective: number;
   ancestors: number;
   acceptance: number;
+  /** Of the moves at the data, worst coordinate; NaN for fewer than 4. */
+  rHat: number;
+  movesEffective: number;
   evaluations: number;
   stages: NativeSmcStage[];
 }
@@ -400,6 +406,17 @@ export interface NativeAddon {
     toGaussian: boolean,
     threads: number,
   ): NativeJob<Float64Array>;
+
+  /** Rows (Gaussian scale) of N(0, R), R the factor times its transpose, given some columns; logMarginal: log c_A(a). */
+  gaussianConditional(
+    factor: Float64Array,
+    dim: number,
+    columns: Int32Array,
+    values: Float64Array,
+    rows: number,
+    seed: bigint,
+    threads: number,
+  ): NativeJob<{ values: Float64Array; logMarginal: number }>;
 
   /** Knots of the maps that take the margins of a pilot sample (Gaussian scale) to the standard normal, dim x 33. */
   marginKnots(pilot: Float64Array, rows: number, dim: number): NativeJob<Float64Array>;

@@ -1,5 +1,4 @@
 /** `sklar sample --given`: rows given the values of some columns. */
-import { CdcCopula } from '../copulas/cdc';
 import type { Copula } from '../copulas/copula';
 import type { ConditionalOptions, ConditionalSample } from '../copulas/smc';
 import { matrix } from '../data/matrix';
@@ -85,9 +84,6 @@ export async function sampleGiven(
   scale: 'data' | 'copula' | 'gaussian',
   options: ConditionalOptions,
 ): Promise<GivenSample> {
-  if (!(copula instanceof CdcCopula)) {
-    throw new SklarError('ERR_SKLAR_VALUE', `expected a model of kind cdc for --given, got ${copula.kind}`);
-  }
   const { margins } = copula;
   const onData = scale === 'data' ? margins : null;
   const names = onData?.names ?? copula.names ?? defaultNames(copula.dim);

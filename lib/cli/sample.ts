@@ -67,11 +67,13 @@ export function define(command: Command, io: Io): void {
     )
     .option(
       '--given <column=value,...>',
-      'draw rows that have these values, on the scale of the sample (kind cdc)',
+      'draw rows that have these values, on the scale of the sample (kinds cdc and gaussian)',
       (text, previous: readonly string[] = []) => [...previous, text],
     )
-    .option('--method <name>', `with --given: ${conditionalMethods.join(', ')} (default: smc)`, (text) =>
-      expectOneOf(text, '--method', conditionalMethods),
+    .option(
+      '--method <name>',
+      `with --given: ${conditionalMethods.join(', ')} (default: smc; gaussian: exact)`,
+      (text) => expectOneOf(text, '--method', conditionalMethods),
     )
     .option('--device <name>', 'auto, cpu or cuda (default: auto)', (text) =>
       expectOneOf<DeviceName>(text, '--device', ['auto', 'cpu', 'cuda']),
@@ -193,30 +195,17 @@ async function sampleConditional(copula: Copula, flags: Flags, scale: SampleScal
   await writer.close();
 
   const seconds = (performance.now() - started) / 1000;
-  const { method, logMarginalDensity, normalised, standardError, effectiveSampleSize, ancestors } = sample;
-  const result = {
-    kind: copula.kind,
-    rows,
-    columns: table.names,
-    scale,
-    given,
-    method,
-    logMarginalDensity,
-    normalised,
-    standardError,
-    effectiveSampleSize,
-    ancestors,
-    seconds,
-    out,
-  };
+  const { logMarginalDensity, normalised, standardError, effectiveSampleSize } = sample;
+  const columns = table.names;
+  const result = { ...sample, kind: copula.kind, rows, columns, scale, given, seconds, out };
   writeResult(io, flags.json, result, () => [
     ...(logMarginalDensity === null
       ? []
       : [
           `log density of the condition, in nats: ${formatMean({ mean: logMarginalDensity, standardError })}` +
             normalisationNote(normalised),
-          `effective sample size ${Math.round(effectiveSampleSize!)}`,
         ]),
+    ...(effectiveSampleSize === null ? [] : [`effective sample size ${Math.round(effectiveSampleSize)}`]),
     `wrote ${rows} rows of ${table.names.length} columns on the ${scale} scale to ${out} in ${formatDuration(seconds)}`,
   ]);
 }

@@ -24,7 +24,6 @@ import {
   type SampleOptions,
   resolveThreads,
   toDense,
-  toFloat32,
 } from './copula';
 import { type HasField } from '../integrate';
 import { type LogPdfMethod } from './field-density';
@@ -37,8 +36,9 @@ import {
   type ConditionalSample,
   type Normaliser,
   type NormaliserOptions,
-  conditionalOptions,
+  cdcConditionalOptions,
   conditionalReport,
+  conditionalRows,
   normaliserOptions,
   normaliserSchema,
   toNormaliser,
@@ -216,42 +216,22 @@ export class CdcCopula extends Copula implements HasField {
     return normaliser;
   }
 
-  /**
-   * Draws rows given the values of some columns.
-   *
-   * @param fixed values by column name or number (from 0), 1 to dim - 1 of them, on `options.scale`
-   * @param rows number of rows; all of them are drawn at once
-   * @returns rows x dim with the fixed columns in place, and the density of the condition
-   * @throws SklarError ERR_SKLAR_VALUE for columns that do not exist, values outside the scale and options that the
-   *   method does not have, ERR_SKLAR_DIVERGED when the network's values are not finite
-   */
-  async sampleConditional(
+  /** Methods `smc` (default), `twisted`, `replacement` and `repaint`; see `Copula.sampleConditional`. */
+  override async sampleConditional(
     fixed: Readonly<Record<string | number, number>>,
     rows: number,
     options: ConditionalOptions = {},
   ): Promise<ConditionalSample> {
     const run = this.begin(options);
-    const { method, scale, native } = conditionalOptions(fixed, rows, options, this.names, this.dim);
-    const dtype = expectOneOf(options.dtype ?? 'float32', 'dtype', ['float32', 'float64'] as const);
+    const { method, condition, native } = cdcConditionalOptions(fixed, rows, options, this.names, this.dim);
     const result = await runJob(
       (addon, onEvent: (fraction: number) => void) =>
         addon.cdcConditional(this.#native(), native, run.threads, onEvent),
       { signal: run.signal, onEvent: (fraction) => options.onProgress?.({ fraction }) },
     );
-    const values =
-      scale === 'gaussian' ? result.values : callNative((addon) => addon.normalCdf(result.values));
-    const given = Object.values(fixed);
-    native.columns.forEach((column, i) => {
-      for (let at = column; at < values.length; at += this.dim) values[at] = given[i]!;
-    });
     return {
-      rows: matrix(
-        dtype === 'float64' ? values : toFloat32(values, scale),
-        rows,
-        this.dim,
-        this.names ?? undefined,
-      ),
-      ...conditionalReport(result, method, method === 'smc' || native.polish > 0, this.#normaliser),
+      rows: conditionalRows(result.values, condition, this.names, this.dim),
+      ...conditionalReport(result, method, native, this.#normaliser),
     };
   }
 

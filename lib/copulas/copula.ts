@@ -15,8 +15,8 @@ import {
   expectDensityOptions,
   fieldLogPdf,
 } from './field-density';
-import { type ResolvedIntegration } from './solvers';
-import { type SolverOptions } from './solvers';
+import type { ConditionalOptions, ConditionalSample } from './smc';
+import { type ResolvedIntegration, type SolverOptions } from './solvers';
 
 /** Copula scale: u in (0, 1). Gaussian scale: z = quantile of the standard normal at u. */
 export type Scale = 'copula' | 'gaussian';
@@ -248,6 +248,30 @@ export abstract class Copula implements Disposable {
         this.names ?? undefined,
       );
     }
+  }
+
+  /**
+   * Draws rows given the values of some columns.
+   *
+   * @param fixed values by column name or number (from 0), 1 to dim - 1 of them, on `options.scale`
+   * @param rows number of rows; all of them are drawn at once
+   * @returns rows x dim with the fixed columns in place, and the density of the condition
+   * @throws SklarError ERR_SKLAR_VALUE for columns that do not exist, values outside the scale, options that the method
+   *   does not have and kinds that cannot, ERR_SKLAR_DIVERGED when the network's values are not finite
+   */
+  sampleConditional(
+    _fixed: Readonly<Record<string | number, number>>,
+    _rows: number,
+    options: ConditionalOptions = {},
+  ): Promise<ConditionalSample> {
+    return new Promise(() => {
+      this.begin(options);
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        `a ${this.kind} copula cannot be sampled given some columns, since it has no explicit density at its noise ` +
+          "levels: use a copula of kind 'cdc' or 'gaussian'",
+      );
+    });
   }
 
   /** Writes one .safetensors file; the old file stays until the new one is complete. */

@@ -12,6 +12,12 @@ import {
   resolveThreads,
   toDense,
 } from './copula';
+import {
+  type ConditionalOptions,
+  type ConditionalSample,
+  conditionalRows,
+  exactConditionalOptions,
+} from './smc';
 import { solverOptionKeys } from './solvers';
 
 /** Without it the density of nearly singular dependence grows without bound; well-conditioned data do not feel it. */
@@ -151,6 +157,34 @@ export class GaussianCopula extends Copula implements HasField {
     const chosen = expectColumns(columns, 'columns', this.dim);
     const r = subMatrix(this.correlation, this.dim, chosen);
     return new GaussianCopula(r, chosen.length);
+  }
+
+  /** Method `exact`: independent draws, and the density of the condition without error. */
+  override async sampleConditional(
+    fixed: Readonly<Record<string | number, number>>,
+    rows: number,
+    options: ConditionalOptions = {},
+  ): Promise<ConditionalSample> {
+    const run = this.begin(options);
+    const { method, condition, seed } = exactConditionalOptions(fixed, rows, options, this.names, this.dim);
+    const { columns, values } = condition;
+    const result = await runJob(
+      (addon) => addon.gaussianConditional(this.#factor, this.dim, columns, values, rows, seed, run.threads),
+      { signal: run.signal },
+    );
+    options.onProgress?.({ fraction: 1 });
+    return {
+      rows: conditionalRows(result.values, condition, this.names, this.dim),
+      logMarginalDensity: result.logMarginal,
+      normalised: true,
+      standardError: 0,
+      effectiveSampleSize: rows,
+      ancestors: null,
+      acceptance: null,
+      rHat: null,
+      polishEffectiveSampleSize: null,
+      method,
+    };
   }
 
   info(): ModelInfo {

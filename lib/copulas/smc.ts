@@ -1,7 +1,7 @@
-/** Options and results of the annealed Monte Carlo of a CDC: its normaliser, and samples given some columns. */
+/** Options and results of the Monte Carlo of a CDC's normaliser, and of samples given some columns of any copula. */
 import { z } from 'zod';
 
-import { type Matrix } from '../data/matrix';
+import { type Matrix, matrix } from '../data/matrix';
 import { type Seed } from '../data/random';
 import { SklarError, describe, expectInteger, expectNumber, expectOneOf } from '../errors';
 import {
@@ -12,7 +12,7 @@ import {
   type NativeSmcStage,
   callNative,
 } from '../native';
-import { type RunOptions, type Scale, resolveSeed } from './copula';
+import { type RunOptions, type Scale, resolveSeed, toFloat32 } from './copula';
 
 /** Fewer effective particles than this share: resample, and bridge the noise levels in smaller steps. */
 const LEAST_SHARE = 0.5;
@@ -20,6 +20,8 @@ const LEAST_SHARE = 0.5;
 const TARGET_ACCEPTANCE = 0.65;
 /** Plain Monte Carlo with fewer effective rows than this share of all of them has no say. */
 const LEAST_MONTE_CARLO_SHARE = 0.1;
+/** Fewer moves than this at the data say nothing of how chains mix. */
+const LEAST_CHAIN_LENGTH = 8;
 /** Values of all particles of one call: bounds memory. */
 const MOST_VALUES = 2 ** 26;
 
@@ -74,23 +76,31 @@ export const normaliserSchema = z.object({
  */
 export type Normaliser = z.infer<typeof normaliserSchema>;
 
-export const conditionalMethods = ['smc', 'replacement', 'repaint'] as const;
+/** Of a CDC; a Gaussian copula has `exact`. */
+export const cdcConditionalMethods = ['smc', 'twisted', 'replacement', 'repaint'] as const;
+export const conditionalMethods = [...cdcConditionalMethods, 'exact'] as const;
 export type ConditionalMethod = (typeof conditionalMethods)[number];
 
 export interface ConditionalOptions extends SmcRunOptions {
   /** The scale of the fixed values and of the sample; default `copula`. */
   scale?: Scale;
   /**
-   * `smc` (default): annealed sequential Monte Carlo, exact for the model's density as particles grow. `replacement` and
-   * `repaint` (Lugmayr et al., 2022) overwrite the fixed columns along the reverse SDE; they are biased and there for
-   * comparison.
+   * Of a CDC: `smc` (default), annealed sequential Monte Carlo, exact for the model's density as particles grow;
+   * `twisted` (Wu et al., 2023), the reverse SDE drawn to the condition by the gradient of a twist and weighted, exact as
+   * particles grow; `replacement` and `repaint` (Lugmayr et al., 2022), which overwrite the fixed columns along the reverse
+   * SDE: they are biased and there for comparison. Of a Gaussian copula: `exact`, independent draws.
    */
   method?: ConditionalMethod;
+  /**
+   * twisted: what the weights stand for. `density` (default): the model's density itself, whatever the number of noise
+   * levels. `chain`: the normal steps of the reverse SDE, as published, which need many levels.
+   */
+  weights?: 'density' | 'chain';
   /** smc: moves at the data after all weights have been made equal; default 10. */
   finalMoves?: number;
   /** repaint: how often every step is repeated; default 20. */
   loops?: number;
-  /** replacement and repaint: pCN-MALA moves on the exact conditional density afterwards; default 0. */
+  /** twisted, replacement and repaint: pCN-MALA moves on the exact conditional density afterwards; default 0. */
   polish?: number;
   /** Storage of the sample; default `float32`. */
   dtype?: 'float32' | 'float64';
@@ -113,6 +123,13 @@ export interface ConditionalSample {
   ancestors: number | null;
   /** Of the last moves; null without moves. */
   acceptance: number | null;
+  /**
+   * Split R-hat of the moves at the data (`finalMoves` or `polish`, at least 8 of them; null for fewer), every row or
+   * particle one chain, in the worst column: near 1 when each chain alone has forgotten where it began.
+   */
+  rHat: number | null;
+  /** How many independent draws all states of those chains are worth, in the worst column. */
+  polishEffectiveSampleSize: number | null;
   method: ConditionalMethod;
 }
 
@@ -221,31 +238,60 @@ function resolveFixed(
   };
 }
 
-export function conditionalOptions(
+/** What belongs to no method. */
+interface Condition {
+  scale: Scale;
+  dtype: 'float32' | 'float64';
+  columns: Int32Array;
+  /** On the Gaussian scale. */
+  values: Float64Array;
+  /** On `scale`, as given. */
+  given: readonly number[];
+}
+
+const methodOptions = ['particles', 'islands', 'moves', 'finalMoves', 'loops', 'polish', 'weights'] as const;
+const optionsOf: Record<ConditionalMethod, readonly (typeof methodOptions)[number][]> = {
+  smc: ['particles', 'islands', 'moves', 'finalMoves'],
+  twisted: ['particles', 'islands', 'weights', 'polish'],
+  replacement: ['polish'],
+  repaint: ['loops', 'polish'],
+  exact: [],
+};
+
+function resolveCondition(
+  method: ConditionalMethod,
   fixed: Readonly<Record<string | number, number>>,
   rows: number,
   options: ConditionalOptions,
   names: readonly string[] | null,
   dim: number,
-): { method: ConditionalMethod; scale: Scale; native: NativeConditionalOptions } {
+): Condition {
   const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
-  const method = expectOneOf<ConditionalMethod>(options.method ?? 'smc', 'method', conditionalMethods);
-  const allowed = {
-    smc: ['particles', 'islands', 'moves', 'finalMoves'],
-    replacement: ['polish'],
-    repaint: ['loops', 'polish'],
-  }[method];
-  for (const name of ['particles', 'islands', 'moves', 'finalMoves', 'loops', 'polish'] as const) {
-    if (options[name] !== undefined && !allowed.includes(name)) {
+  const dtype = expectOneOf(options.dtype ?? 'float32', 'dtype', ['float32', 'float64'] as const);
+  for (const name of methodOptions) {
+    if (options[name] !== undefined && !optionsOf[method].includes(name)) {
       throw new SklarError('ERR_SKLAR_VALUE', `method '${method}' has no option ${name}`);
     }
   }
   expectInteger(rows, 'the number of rows', { min: 1, max: Math.floor(MOST_VALUES / dim) });
+  return { scale, dtype, ...resolveFixed(fixed, names, dim, scale), given: Object.values(fixed) };
+}
+
+export function cdcConditionalOptions(
+  fixed: Readonly<Record<string | number, number>>,
+  rows: number,
+  options: ConditionalOptions,
+  names: readonly string[] | null,
+  dim: number,
+): { method: ConditionalMethod; condition: Condition; native: NativeConditionalOptions } {
+  const method = expectOneOf(options.method ?? 'smc', 'method', cdcConditionalMethods);
+  const condition = resolveCondition(method, fixed, rows, options, names, dim);
+  const weights = expectOneOf(options.weights ?? 'density', 'weights', ['density', 'chain'] as const);
   const count = (name: 'finalMoves' | 'loops' | 'polish', missing: number, min: number) =>
     expectInteger(options[name] ?? missing, name, { min, max: 10_000 });
   return {
     method,
-    scale,
+    condition,
     native: {
       ...smcOptions(options, dim, {
         particles: Math.max(2048, rows),
@@ -253,30 +299,68 @@ export function conditionalOptions(
         moves: 3,
         finalMoves: count('finalMoves', 10, 0),
       }),
-      ...resolveFixed(fixed, names, dim, scale),
+      columns: condition.columns,
+      values: condition.values,
       rows,
-      smc: method === 'smc',
+      method: method === 'repaint' ? 'replacement' : method,
+      exactSteps: weights === 'density',
       loops: method === 'repaint' ? count('loops', 20, 1) : 1,
       polish: count('polish', 0, 0),
     },
   };
 }
 
-/** What a conditional sample says beside its rows. */
+export function exactConditionalOptions(
+  fixed: Readonly<Record<string | number, number>>,
+  rows: number,
+  options: ConditionalOptions,
+  names: readonly string[] | null,
+  dim: number,
+): { method: 'exact'; condition: Condition; seed: bigint } {
+  const method = expectOneOf(options.method ?? 'exact', 'method', ['exact'] as const);
+  const condition = resolveCondition(method, fixed, rows, options, names, dim);
+  return { method, condition, seed: resolveSeed(options.seed ?? 1) };
+}
+
+/** The sample from native rows on the Gaussian scale; the fixed columns become exactly what was given. */
+export function conditionalRows(
+  native: Float64Array,
+  { scale, dtype, columns, given }: Condition,
+  names: readonly string[] | null,
+  dim: number,
+): Matrix {
+  const values = scale === 'gaussian' ? native : callNative((addon) => addon.normalCdf(native));
+  columns.forEach((column, i) => {
+    for (let at = column; at < values.length; at += dim) values[at] = given[i]!;
+  });
+  return matrix(
+    dtype === 'float64' ? values : toFloat32(values, scale),
+    values.length / dim,
+    dim,
+    names ?? undefined,
+  );
+}
+
+/** What a conditional sample of a CDC says beside its rows. */
 export function conditionalReport(
   result: NativeConditional,
   method: ConditionalMethod,
-  moved: boolean,
+  native: NativeConditionalOptions,
   normaliser: { logZ: number; standardError: number } | null,
 ): Omit<ConditionalSample, 'rows'> {
-  const smc = method === 'smc';
+  const weighted = native.method !== 'replacement';
+  const known = native.method === 'smc' || (weighted && native.exactSteps);
+  const moves = native.method === 'smc' ? native.finalMoves : native.polish;
+  const watched = moves >= LEAST_CHAIN_LENGTH;
   return {
-    logMarginalDensity: smc ? result.logMarginal - (normaliser?.logZ ?? 0) : null,
-    normalised: smc && normaliser !== null,
-    standardError: smc ? Math.hypot(result.standardError, normaliser?.standardError ?? 0) : null,
-    effectiveSampleSize: smc ? result.effective : null,
-    ancestors: smc ? result.ancestors : null,
-    acceptance: moved ? result.acceptance : null,
+    logMarginalDensity: known ? result.logMarginal - (normaliser?.logZ ?? 0) : null,
+    normalised: known && normaliser !== null,
+    standardError: known ? Math.hypot(result.standardError, normaliser?.standardError ?? 0) : null,
+    effectiveSampleSize: weighted ? result.effective : null,
+    ancestors: weighted ? result.ancestors : null,
+    acceptance: native.method === 'smc' || moves > 0 ? result.acceptance : null,
+    rHat: watched ? result.rHat : null,
+    polishEffectiveSampleSize: watched ? result.movesEffective : null,
     method,
   };
 }

@@ -89,24 +89,38 @@ Napi::Value conditional(const Napi::CallbackInfo& info) {
                               to_vector<double>(field(o, "values"), "values", columns.size()));
     const std::size_t rows = to_size(field(o, "rows"), "rows");
     product(rows, definition.network.inputs);
-    const bool smc = to_bool(field(o, "smc"), "smc");
+    const std::string method = to_string(field(o, "method"), "method");
     const SmcOptions options = to_smc_options(o);
+    const Polish polish{to_size(field(o, "polish"), "polish"), options.target_acceptance};
     ReplacementOptions replacement;
     replacement.loops = std::max<std::size_t>(1, to_size(field(o, "loops"), "loops"));
-    replacement.polish = to_size(field(o, "polish"), "polish");
-    replacement.target_acceptance = options.target_acceptance;
+    replacement.polish = polish;
     replacement.seed = options.seed;
+    TwistedOptions twisted;
+    twisted.particles = options.particles;
+    twisted.islands = options.islands;
+    twisted.least_share = options.least_share;
+    twisted.exact_steps = to_bool(field(o, "exactSteps"), "exactSteps");
+    twisted.polish = polish;
+    twisted.seed = options.seed;
+    if (method != "smc" && method != "twisted" && method != "replacement")
+      throw Error("VALUE", "expected smc, twisted or replacement for method, got " + method);
     return Job::start(info.Env(), info[3],
                       [=, threads = to_size(info[2], "threads")](
                           const CancelFlag& cancel, const Job::Progress& progress) -> Job::Deliver {
                         ConditionalSample result;
                         with_cdc(*model, threads, cancel, [&]<class T>(Cdc<T>& cdc, Backend<T>& backend) {
                           CdcPath<T> path(cdc, cancel);
-                          result = smc ? conditional_smc<T>(backend, path, condition, options, rows, cancel,
-                                                            to_fraction(progress))
-                                       : conditional_replacement<T>(backend, path, cdc.levels(), condition,
-                                                                    replacement, rows, cancel,
-                                                                    to_fraction(progress));
+                          const Fraction fraction = to_fraction(progress);
+                          if (method == "smc")
+                            result =
+                                conditional_smc<T>(backend, path, condition, options, rows, cancel, fraction);
+                          else if (method == "twisted")
+                            result = conditional_twisted<T>(backend, path, cdc.levels(), condition, twisted,
+                                                            rows, cancel, fraction);
+                          else
+                            result = conditional_replacement<T>(backend, path, cdc.levels(), condition,
+                                                                replacement, rows, cancel, fraction);
                         });
                         return [result = std::move(result)](Napi::Env env) -> Napi::Value {
                           Napi::Object r = Napi::Object::New(env);
@@ -116,8 +130,34 @@ Napi::Value conditional(const Napi::CallbackInfo& info) {
                           r.Set("effective", result.effective);
                           r.Set("ancestors", static_cast<double>(result.ancestors));
                           r.Set("acceptance", result.acceptance);
+                          r.Set("rHat", result.mixing.r_hat);
+                          r.Set("movesEffective", result.mixing.effective);
                           r.Set("evaluations", static_cast<double>(result.evaluations));
                           r.Set("stages", to_stages(env, result.stages));
+                          return r;
+                        };
+                      });
+  });
+}
+
+// gaussianConditional(factor: Float64Array, dim: number, columns: Int32Array, values: Float64Array, rows:
+// number, seed: bigint, threads: number): NativeJob<{ values: Float64Array; logMarginal: number }>
+Napi::Value exact_conditional(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::size_t dim = to_size(info[1], "dim"), rows = to_size(info[4], "rows");
+    const auto columns = to_vector<std::int32_t>(info[2], "columns");
+    product(rows, dim);
+    const Condition condition(to_vector<double>(info[0], "factor", product(dim, dim)), dim,
+                              std::vector<std::size_t>(columns.begin(), columns.end()),
+                              to_vector<double>(info[3], "values", columns.size()));
+    return Job::start(info.Env(), info.Env().Undefined(),
+                      [=, seed = to_uint64(info[5], "seed"), threads = to_size(info[6], "threads")](
+                          const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
+                        auto z = gaussian_conditional(threads, condition, rows, seed, cancel);
+                        return [z = std::move(z), log_marginal = condition.log_reference](Napi::Env env) {
+                          Napi::Object r = Napi::Object::New(env);
+                          r.Set("values", to_array(env, z));
+                          r.Set("logMarginal", log_marginal);
                           return r;
                         };
                       });
@@ -129,6 +169,7 @@ Napi::Value conditional(const Napi::CallbackInfo& info) {
 void register_smc(Napi::Env env, Napi::Object exports) {
   exports.Set("cdcNormaliser", Napi::Function::New(env, normaliser));
   exports.Set("cdcConditional", Napi::Function::New(env, conditional));
+  exports.Set("gaussianConditional", Napi::Function::New(env, exact_conditional));
 }
 
 }  // namespace sklar::addon

@@ -6,37 +6,12 @@
 #include <string>
 
 #include "core/philox.h"
-#include "core/shuffle.h"
 
 namespace sklar {
 namespace {
 
 constexpr double smallest_step = 1e-3;   // b of a move
 constexpr double smallest_share = 1e-3;  // of the way between two levels
-constexpr std::uint64_t order_epoch = (std::uint64_t{1} << 48) - 1;
-
-double uniform(std::uint64_t seed, std::uint64_t row, std::uint64_t step, std::uint32_t tag) {
-  return static_cast<double>(philox_uniform(philox(philox_counter(row, 0, step, tag), philox_key(seed)).x));
-}
-
-// Indices of `count` systematic draws from weights (any scale).
-template <class Take>
-void systematic(const double* weights, std::size_t size, std::size_t count, double offset, Take&& take) {
-  double total = 0;
-  for (std::size_t i = 0; i < size; ++i) total += weights[i];
-  double sum = 0;
-  std::size_t taken = 0;
-  for (std::size_t i = 0; i < size && taken < count; ++i) {
-    sum += weights[i];
-    // the last particle with weight takes what rounding leaves over
-    while (taken < count && (static_cast<double>(taken) + offset) / static_cast<double>(count) * total < sum)
-      take(taken++, i);
-  }
-  std::size_t heaviest = 0;
-  for (std::size_t i = 0; i < size; ++i)
-    if (weights[i] > 0) heaviest = i;
-  while (taken < count) take(taken++, heaviest);
-}
 
 // Rows at one bridge between two levels, with what is known of the density there.
 template <class T>
@@ -81,11 +56,14 @@ class Walkers {
   }
 
   // Moves that leave exp((1 - share) F_above + share F_below) N(0, I) alone; returns their mean acceptance.
-  double move(double share, std::size_t moves) {
+  double move(double share, std::size_t moves, ChainMixing* mixing = nullptr) {
     if (moves == 0) return 0;
     prepare(share);
     double sum = 0;
-    for (std::size_t i = 0; i < moves; ++i) sum += sweep(share);
+    for (std::size_t i = 0; i < moves; ++i) {
+      sum += sweep(share);
+      if (mixing) mixing->add(host_y_.data());
+    }
     return sum / static_cast<double>(moves);
   }
 
@@ -134,7 +112,7 @@ class Walkers {
       const double log_ratio = (1 - share) * (trial_above_[i] - above[i]) +
                                share * (trial_below_[i] - below[i]) + 0.5 * norms + ways / (2 * b * b);
       // false for a NaN: such a move is rejected
-      if (!(std::log(uniform(seed_, i, sweep_, kTagSmcAccept)) < log_ratio)) continue;
+      if (!(std::log(uniform_draw(seed_, i, sweep_, kTagSmcAccept)) < log_ratio)) continue;
       ++accepted;
       std::copy_n(&host_trial_[i * d], d, &host_y_[i * d]);
       std::copy_n(&host_trial_gradient_[i * d], d, &host_gradient_[i * d]);
@@ -148,6 +126,9 @@ class Walkers {
     step = std::clamp(step * std::exp(2 * (acceptance - target_)), smallest_step, 1.0);
     return acceptance;
   }
+
+  // Where they are, dense.
+  const T* rows() const { return host_y_.data(); }
 
   double step = 1;  // b
   std::uint64_t evaluations = 0;
@@ -166,86 +147,9 @@ class Walkers {
   std::vector<double> trial_above_, trial_below_;
 };
 
-// Log weights of several populations since their last resampling.
-class Weights {
- public:
-  Weights(std::size_t islands, std::size_t particles, std::uint64_t seed)
-      : islands_(islands),
-        particles_(particles),
-        seed_(seed),
-        log_(islands * particles, 0.0),
-        log_z_(islands, 0.0) {}
-
-  // Mean over populations of the share of effective particles after adding `way` (below - above).
-  double effective(const std::vector<double>& above, const std::vector<double>& below, double way) const {
-    double share = 0;
-    for (std::size_t m = 0; m < islands_; ++m) {
-      const std::size_t begin = m * particles_, end = begin + particles_;
-      double top = -std::numeric_limits<double>::infinity(), sum = 0, squares = 0;
-      for (std::size_t i = begin; i < end; ++i) top = std::max(top, log_[i] + way * (below[i] - above[i]));
-      for (std::size_t i = begin; i < end; ++i) {
-        const double w = std::exp(log_[i] + way * (below[i] - above[i]) - top);
-        sum += w;
-        squares += w * w;
-      }
-      share += sum * sum / squares;
-    }
-    return share / static_cast<double>(log_.size());
-  }
-
-  void add(const std::vector<double>& above, const std::vector<double>& below, double way) {
-    for (std::size_t i = 0; i < log_.size(); ++i) log_[i] += way * (below[i] - above[i]);
-    even_ = false;
-  }
-
-  // log Z of each population so far
-  std::vector<double> log_z() const {
-    std::vector<double> z = log_z_;
-    for (std::size_t m = 0; m < islands_; ++m) z[m] += log_mean_exp(&log_[m * particles_], particles_);
-    return z;
-  }
-
-  bool even() const { return even_; }
-
-  // Where each particle comes from; the weights are equal afterwards.
-  std::vector<std::uint32_t> resample() {
-    std::vector<std::uint32_t> from(log_.size());
-    std::vector<double> w(particles_);
-    log_z_ = log_z();
-    for (std::size_t m = 0; m < islands_; ++m) {
-      const std::size_t begin = m * particles_;
-      const double top = *std::max_element(&log_[begin], &log_[begin] + particles_);
-      for (std::size_t i = 0; i < particles_; ++i) w[i] = std::exp(log_[begin + i] - top);
-      systematic(
-          w.data(), particles_, particles_, uniform(seed_, m, round_, kTagSmcResample),
-          [&](std::size_t to, std::size_t i) { from[begin + to] = static_cast<std::uint32_t>(begin + i); });
-    }
-    std::fill(log_.begin(), log_.end(), 0.0);
-    even_ = true;
-    ++round_;
-    return from;
-  }
-
-  // Weights over all populations, which count by their Z; they sum to one.
-  std::vector<double> normalised() const {
-    std::vector<double> w(log_.size());
-    double top = -std::numeric_limits<double>::infinity(), sum = 0;
-    for (std::size_t i = 0; i < w.size(); ++i) top = std::max(top, w[i] = log_[i] + log_z_[i / particles_]);
-    for (double& x : w) sum += x = std::exp(x - top);
-    for (double& x : w) x /= sum;
-    return w;
-  }
-
- private:
-  std::size_t islands_, particles_;
-  std::uint64_t seed_, round_ = 0;
-  bool even_ = true;
-  std::vector<double> log_, log_z_;
-};
-
 // The longest way that keeps the share of effective particles.
-double longest_way(const Weights& weights, const std::vector<double>& above, const std::vector<double>& below,
-                   double left, double least_share) {
+double longest_way(const ParticleWeights& weights, const std::vector<double>& above,
+                   const std::vector<double>& below, double left, double least_share) {
   double low = 0, high = left;
   for (int i = 0; i < 24; ++i) {
     const double middle = 0.5 * (low + high);
@@ -256,32 +160,6 @@ double longest_way(const Weights& weights, const std::vector<double>& above, con
 
 }  // namespace
 
-double log_mean_exp(const double* x, std::size_t count) {
-  const double top = *std::max_element(x, x + count);
-  if (!std::isfinite(top)) return top;
-  double sum = 0;
-  for (std::size_t i = 0; i < count; ++i) sum += std::exp(x[i] - top);
-  return top + std::log(sum / static_cast<double>(count));
-}
-
-LogMean pooled_log_mean(const std::vector<double>& log_z) {
-  const double mean = log_mean_exp(log_z.data(), log_z.size()), n = static_cast<double>(log_z.size());
-  if (log_z.size() < 2) return {mean, std::numeric_limits<double>::infinity()};
-  double squares = 0;
-  for (double z : log_z) squares += (std::exp(z - mean) - 1) * (std::exp(z - mean) - 1);
-  return {mean, std::sqrt(squares / (n - 1) / n)};
-}
-
-std::vector<std::uint32_t> draw_weighted(const std::vector<double>& weights, std::size_t rows,
-                                         std::uint64_t seed) {
-  std::vector<std::uint32_t> drawn(rows);
-  const ShuffleKey key = shuffle_key(seed, order_epoch);
-  systematic(
-      weights.data(), weights.size(), rows, uniform(seed, 0, order_epoch, kTagSmcResample),
-      [&](std::size_t to, std::size_t i) { drawn[shuffled(to, rows, key)] = static_cast<std::uint32_t>(i); });
-  return drawn;
-}
-
 template <class T>
 SmcResult<T> annealed_smc(Backend<T>& backend, LevelPath<T>& path, const SmcOptions& options,
                           const CancelFlag& cancel, const Fraction& progress) {
@@ -291,7 +169,7 @@ SmcResult<T> annealed_smc(Backend<T>& backend, LevelPath<T>& path, const SmcOpti
   result.particles = matrix_with_ones(backend, rows, path.dim());
   backend.normals(without_ones(result.particles.view()), options.seed, 0, 0, kTagSampleStart);
   Walkers<T> walkers(backend, path, result.particles, options.seed, options.target_acceptance, cancel);
-  Weights weights(options.islands, options.particles, options.seed);
+  ParticleWeights weights(options.islands, options.particles, options.seed);
   result.roots.resize(rows);
   for (std::size_t i = 0; i < rows; ++i) result.roots[i] = static_cast<std::uint32_t>(i);
   const auto resample = [&] {
@@ -327,8 +205,10 @@ SmcResult<T> annealed_smc(Backend<T>& backend, LevelPath<T>& path, const SmcOpti
   }
   if (options.final_moves) {
     if (!weights.even()) resample();
-    result.stages.back().acceptance = walkers.move(1, options.final_moves);
+    ChainMixing mixing(rows, path.dim(), options.final_moves);
+    result.stages.back().acceptance = walkers.move(1, options.final_moves, &mixing);
     result.stages.back().step = walkers.step;
+    result.mixing = mixing.worst();
   }
   result.evaluations = walkers.evaluations;
   result.island_log_z = weights.log_z();
@@ -337,39 +217,37 @@ SmcResult<T> annealed_smc(Backend<T>& backend, LevelPath<T>& path, const SmcOpti
   result.standard_error = z.standard_error;
   result.log_density = std::move(walkers.below);
   result.weights = weights.normalised();
-  double squares = 0;
-  for (double w : result.weights) squares += w * w;
-  result.effective = 1 / squares;
-  std::vector<std::uint32_t> roots = result.roots;
-  std::sort(roots.begin(), roots.end());
-  result.ancestors = static_cast<std::size_t>(std::unique(roots.begin(), roots.end()) - roots.begin());
+  result.effective = effective_size(result.weights);
+  result.ancestors = count_different(result.roots);
   return result;
 }
 
 template <class T>
-double move_at_data(Backend<T>& backend, LevelPath<T>& path, MatrixView<T> rows, std::size_t moves,
-                    double target_acceptance, std::uint64_t seed, const CancelFlag& cancel,
-                    const Fraction& progress) {
+DataMoves move_at_data(Backend<T>& backend, LevelPath<T>& path, MatrixView<T> rows, std::size_t moves,
+                       double target_acceptance, std::uint64_t seed, const CancelFlag& cancel,
+                       const Fraction& progress) {
   Walkers<T> walkers(backend, path, rows, seed, target_acceptance, cancel);
+  ChainMixing mixing(rows.rows, path.dim(), moves);
   walkers.step = 0.5;
   walkers.enter(0);
-  walkers.prepare(1);
   double sum = 0;
+  walkers.prepare(1);
   for (std::size_t i = 0; i < moves; ++i) {
     const double acceptance = walkers.sweep(1);
+    mixing.add(walkers.rows());
     if (i >= moves / 2) sum += acceptance;
     if (progress) progress(static_cast<double>(i + 1) / static_cast<double>(moves));
   }
-  return sum / static_cast<double>(moves - moves / 2);
+  return {sum / static_cast<double>(moves - moves / 2), mixing.worst()};
 }
 
 template SmcResult<float> annealed_smc(Backend<float>&, LevelPath<float>&, const SmcOptions&,
                                        const CancelFlag&, const Fraction&);
 template SmcResult<double> annealed_smc(Backend<double>&, LevelPath<double>&, const SmcOptions&,
                                         const CancelFlag&, const Fraction&);
-template double move_at_data(Backend<float>&, LevelPath<float>&, MatrixView<float>, std::size_t, double,
-                             std::uint64_t, const CancelFlag&, const Fraction&);
-template double move_at_data(Backend<double>&, LevelPath<double>&, MatrixView<double>, std::size_t, double,
-                             std::uint64_t, const CancelFlag&, const Fraction&);
+template DataMoves move_at_data(Backend<float>&, LevelPath<float>&, MatrixView<float>, std::size_t, double,
+                                std::uint64_t, const CancelFlag&, const Fraction&);
+template DataMoves move_at_data(Backend<double>&, LevelPath<double>&, MatrixView<double>, std::size_t, double,
+                                std::uint64_t, const CancelFlag&, const Fraction&);
 
 }  // namespace sklar

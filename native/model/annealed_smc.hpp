@@ -6,6 +6,8 @@
 #include "core/cancel.hpp"
 #include "model/gaussian.hpp"
 #include "model/level_path.hpp"
+#include "model/mixing.hpp"
+#include "model/particle_weights.hpp"
 
 // Annealed sequential Monte Carlo along the noise levels (docs/mathematics.md, D.4 and F.3): particles start
 // exactly at the reference N(0, I), are weighted from level to level, resampled when their weights grow
@@ -47,30 +49,21 @@ struct SmcResult {
   std::vector<std::uint32_t> roots;  // the particle at the reference that each descends from
   double effective = 0;              // sample size of the weights
   std::size_t ancestors = 0;         // different roots
+  Mixing mixing;                     // of the final moves
 };
 
 template <class T>
 SmcResult<T> annealed_smc(Backend<T>& backend, LevelPath<T>& path, const SmcOptions& options,
                           const CancelFlag& cancel, const Fraction& progress);
 
-// pCN-MALA moves at level 0 from given rows (with a column of ones), in place; returns the mean acceptance of
-// the second half of the moves, whose size was adapted before. `moves` at least 1.
-template <class T>
-double move_at_data(Backend<T>& backend, LevelPath<T>& path, MatrixView<T> rows, std::size_t moves,
-                    double target_acceptance, std::uint64_t seed, const CancelFlag& cancel,
-                    const Fraction& progress);
-
-// Rows of a weighted population: systematic resampling, in random order.
-std::vector<std::uint32_t> draw_weighted(const std::vector<double>& weights, std::size_t rows,
-                                         std::uint64_t seed);
-
-// log of the mean of exp(x); -infinity for nothing but -infinity
-double log_mean_exp(const double* x, std::size_t count);
-
-// log of the mean of Z_m and its standard error by their spread
-struct LogMean {
-  double value, standard_error;
+// pCN-MALA moves at level 0 from given rows (with a column of ones), in place; `moves` at least 1.
+struct DataMoves {
+  double acceptance;  // mean over the second half of the moves, whose size was adapted before
+  Mixing mixing;
 };
-LogMean pooled_log_mean(const std::vector<double>& log_z);
+template <class T>
+DataMoves move_at_data(Backend<T>& backend, LevelPath<T>& path, MatrixView<T> rows, std::size_t moves,
+                       double target_acceptance, std::uint64_t seed, const CancelFlag& cancel,
+                       const Fraction& progress);
 
 }  // namespace sklar

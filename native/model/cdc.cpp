@@ -105,7 +105,7 @@ void Cdc<T>::log_pdf(const double* u, bool from_gaussian, std::size_t rows, std:
 }
 
 template <class T>
-void Cdc<T>::gradient(MatrixView<const T> y, std::size_t level, MatrixView<T> g) {
+void Cdc<T>::gradient(MatrixView<const T> y, std::size_t level, MatrixView<T> g, Pass pass) {
   if (logits_.rows() < y.rows) {
     logits_ = backend_.matrix(y.rows, levels_.count());
     cotangent_ = backend_.matrix(y.rows, levels_.count());
@@ -113,9 +113,17 @@ void Cdc<T>::gradient(MatrixView<const T> y, std::size_t level, MatrixView<T> g)
   }
   const std::vector<std::int32_t> host(y.rows, static_cast<std::int32_t>(level));
   backend_.upload(level_.data(), host.data(), host.size() * sizeof(std::int32_t));
-  network_->forward(y, logits_.first(y.rows), Pass::gradient);
+  network_->forward(y, logits_.first(y.rows), pass);
   backend_.level_cotangent(cotangent_.first(y.rows), level_.data());
-  network_->adjoint(cotangent_.first(y.rows), g, Pass::gradient);
+  network_->adjoint(cotangent_.first(y.rows), g, pass);
+}
+
+template <class T>
+void Cdc<T>::hessian_product(MatrixView<const T> y, std::size_t level, MatrixView<const T> r,
+                             MatrixView<T> product) {
+  if (level > levels_.last()) throw Error("VALUE", "the model has no level " + std::to_string(level));
+  gradient(y, level, product, Pass::training);
+  network_->hessian_product(r, product);
 }
 
 template <class T>

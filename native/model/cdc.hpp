@@ -42,6 +42,9 @@ class Cdc {
   // last.
   void bridge(MatrixView<const T> y, std::size_t level, double share, double* above, double* below,
               MatrixView<T> gradient);
+  // For at most as many rows: the Hessian of F_level times r, whose last column (under the ones) is zero.
+  void hessian_product(MatrixView<const T> y, std::size_t level, MatrixView<const T> r,
+                       MatrixView<T> product);
   std::size_t bridge_rows() const { return batch_rows(Pass::gradient); }
 
   // Its field at any time, in the coordinates y, for the integrators.
@@ -60,7 +63,7 @@ class Cdc {
 
  private:
   std::size_t batch_rows(Pass pass) const;
-  void gradient(MatrixView<const T> y, std::size_t level, MatrixView<T> g);
+  void gradient(MatrixView<const T> y, std::size_t level, MatrixView<T> g, Pass pass = Pass::gradient);
 
   Backend<T>& backend_;
   CdcDefinition definition_;

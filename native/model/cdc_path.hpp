@@ -25,6 +25,16 @@ class CdcPath final : public LevelPath<T> {
                     rows_from(gradient, first, count));
     }
   }
+  void hessian_product(MatrixView<const T> y, std::size_t level, MatrixView<const T> r,
+                       MatrixView<T> product) override {
+    const std::size_t batch = model_.bridge_rows();
+    for (std::size_t first = 0; first < y.rows; first += batch) {
+      cancel_.check();
+      const std::size_t count = std::min(batch, y.rows - first);
+      model_.hessian_product(rows_from(y, first, count), level, rows_from(r, first, count),
+                             rows_from(product, first, count));
+    }
+  }
 
  private:
   Cdc<T>& model_;

@@ -85,29 +85,6 @@ AffinePath<T> free_path(Backend<T>& backend, LevelPath<T>& path, const Condition
   return AffinePath<T>(backend, path, basis, offset, free);
 }
 
-// Rows of z from chosen rows of the free coordinates.
-template <class T>
-std::vector<double> finish(Backend<T>& backend, const Condition& condition, MatrixView<const T> x,
-                           const std::vector<std::uint32_t>& chosen) {
-  const std::size_t d = condition.dim(), free = d - condition.fixed;
-  std::vector<T> host(x.rows * free);
-  backend.download_matrix(host.data(), {x.data, x.rows, free, x.stride});
-  std::vector<double> v(chosen.size() * d), z(chosen.size() * d);
-  for (std::size_t i = 0; i < chosen.size(); ++i) {
-    std::copy(condition.whitened.begin(), condition.whitened.end(), &v[i * d]);
-    for (std::size_t j = 0; j < free; ++j)
-      v[i * d + condition.fixed + j] = static_cast<double>(host[chosen[i] * free + j]);
-  }
-  condition.to_gaussian(v.data(), chosen.size(), z.data());
-  return z;
-}
-
-std::vector<std::uint32_t> all_rows(std::size_t rows) {
-  std::vector<std::uint32_t> list(rows);
-  for (std::size_t i = 0; i < rows; ++i) list[i] = static_cast<std::uint32_t>(i);
-  return list;
-}
-
 }  // namespace
 
 template <class T>
@@ -124,7 +101,18 @@ ConditionalSample conditional_smc(Backend<T>& backend, LevelPath<T>& path, const
   result.acceptance = smc.stages.back().acceptance;
   result.evaluations = smc.evaluations;
   result.stages = smc.stages;
-  result.z = finish<T>(backend, condition, smc.particles, draw_weighted(smc.weights, rows, options.seed));
+  result.mixing = smc.mixing;
+  const std::size_t d = condition.dim(), fixed = condition.fixed, free = d - fixed;
+  std::vector<T> host(smc.particles.rows() * free);
+  backend.download_matrix(host.data(), without_ones(smc.particles.view()));
+  std::vector<double> v(rows * d);
+  const std::vector<std::uint32_t> chosen = draw_weighted(smc.weights, rows, options.seed);
+  for (std::size_t i = 0; i < rows; ++i) {
+    std::copy(condition.whitened.begin(), condition.whitened.end(), &v[i * d]);
+    std::copy_n(&host[chosen[i] * free], free, &v[i * d + fixed]);
+  }
+  result.z.resize(rows * d);
+  condition.to_gaussian(v.data(), rows, result.z.data());
   return result;
 }
 
@@ -182,24 +170,60 @@ ConditionalSample conditional_replacement(Backend<T>& backend, LevelPath<T>& pat
   if (backend.has_non_finite(state))
     throw Error("DIVERGED", "the conditional sampler left the finite numbers");
 
-  const std::size_t free = d - fixed;
-  Matrix<T> x = matrix_with_ones(backend, rows, free);
-  std::vector<T> all(rows * d), part(rows * free);
+  std::vector<T> all(rows * d);
   backend.download_matrix(all.data(), v);
-  for (std::size_t i = 0; i < rows; ++i) std::copy_n(&all[i * d + fixed], free, &part[i * free]);
-  backend.upload_matrix(without_ones(x.view()), part.data());
-  if (options.polish) {
-    AffinePath<T> on_free = free_path(backend, path, condition);
-    result.acceptance = move_at_data<T>(backend, on_free, x, options.polish, options.target_acceptance,
-                                        options.seed, cancel, {});
-    result.evaluations += options.polish + 2;
-  }
   result.log_marginal = std::numeric_limits<double>::quiet_NaN();
   result.standard_error = std::numeric_limits<double>::quiet_NaN();
   result.effective = static_cast<double>(rows);
   result.ancestors = rows;
-  result.z = finish<T>(backend, condition, x, all_rows(rows));
+  finish_conditional<T>(backend, path, condition, options.polish, options.seed,
+                        std::vector<double>(all.begin(), all.end()), result, cancel);
   return result;
+}
+
+template <class T>
+void finish_conditional(Backend<T>& backend, LevelPath<T>& path, const Condition& condition,
+                        const Polish& polish, std::uint64_t seed, std::vector<double> v,
+                        ConditionalSample& result, const CancelFlag& cancel) {
+  const std::size_t d = condition.dim(), fixed = condition.fixed, free = d - fixed, rows = v.size() / d;
+  if (polish.moves) {
+    Matrix<T> x = matrix_with_ones(backend, rows, free);
+    std::vector<T> part(rows * free);
+    for (std::size_t i = 0; i < part.size(); ++i)
+      part[i] = static_cast<T>(v[i / free * d + fixed + i % free]);
+    backend.upload_matrix(without_ones(x.view()), part.data());
+    AffinePath<T> on_free = free_path(backend, path, condition);
+    const DataMoves moves =
+        move_at_data<T>(backend, on_free, x, polish.moves, polish.target_acceptance, seed, cancel, {});
+    result.acceptance = moves.acceptance;
+    result.mixing = moves.mixing;
+    result.evaluations += polish.moves + 2;
+    backend.download_matrix(part.data(), without_ones(x.view()));
+    for (std::size_t i = 0; i < part.size(); ++i)
+      v[i / free * d + fixed + i % free] = static_cast<double>(part[i]);
+  }
+  result.z.resize(v.size());
+  condition.to_gaussian(v.data(), rows, result.z.data());
+}
+
+std::vector<double> gaussian_conditional(std::size_t threads, const Condition& condition, std::size_t rows,
+                                         std::uint64_t seed, const CancelFlag& cancel) {
+  const std::size_t d = condition.dim(), fixed = condition.fixed, free = d - fixed, batch = 4096;
+  const auto backend = make_cpu_backend<double>(threads);
+  Matrix<double> draws = backend->matrix(std::min(rows, batch), free);
+  std::vector<double> part(draws.rows() * free), v(draws.rows() * d), z(rows * d);
+  for (std::size_t first = 0; first < rows; first += batch) {
+    cancel.check();
+    const std::size_t count = std::min(batch, rows - first);
+    backend->normals(draws.first(count), seed, first, 0, kTagSampleStart);
+    backend->download_matrix(part.data(), draws.first(count));
+    for (std::size_t i = 0; i < count; ++i) {
+      std::copy(condition.whitened.begin(), condition.whitened.end(), &v[i * d]);
+      std::copy_n(&part[i * free], free, &v[i * d + fixed]);
+    }
+    condition.to_gaussian(v.data(), count, &z[first * d]);
+  }
+  return z;
 }
 
 template ConditionalSample conditional_smc(Backend<float>&, LevelPath<float>&, const Condition&,
@@ -214,5 +238,9 @@ template ConditionalSample conditional_replacement(Backend<float>&, LevelPath<fl
 template ConditionalSample conditional_replacement(Backend<double>&, LevelPath<double>&, const OuLevels&,
                                                    const Condition&, const ReplacementOptions&, std::size_t,
                                                    const CancelFlag&, const Fraction&);
+template void finish_conditional(Backend<float>&, LevelPath<float>&, const Condition&, const Polish&,
+                                 std::uint64_t, std::vector<double>, ConditionalSample&, const CancelFlag&);
+template void finish_conditional(Backend<double>&, LevelPath<double>&, const Condition&, const Polish&,
+                                 std::uint64_t, std::vector<double>, ConditionalSample&, const CancelFlag&);
 
 }  // namespace sklar

@@ -37,6 +37,7 @@ struct ConditionalSample {
   double effective = 0;       // sample size of the weights
   std::size_t ancestors = 0;  // different starting particles among the descendants
   double acceptance = 0;      // of the last moves
+  Mixing mixing;              // of the moves at the data
   std::uint64_t evaluations = 0;  // of the path, for each particle
   std::vector<SmcStage> stages;
 };
@@ -47,11 +48,34 @@ ConditionalSample conditional_smc(Backend<T>& backend, LevelPath<T>& path, const
                                   const SmcOptions& options, std::size_t rows, const CancelFlag& cancel,
                                   const Fraction& progress);
 
+// pCN-MALA moves of the rows on the exact conditional density afterwards (F.4).
+struct Polish {
+  std::size_t moves = 0;
+  double target_acceptance = 0;
+};
+
+// F.2: the reverse SDE, drawn to z_A = a by the gradient of a twist, q_t = N(a; estimate of z_A at time 0,
+// sigma_t^2), and weighted for it. The last step sets z_A = a and counts the density of that.
+struct TwistedOptions {
+  std::size_t particles = 0, islands = 0;  // as in SmcOptions
+  double least_share = 0;                  // of effective particles: below it, resample
+  // The law of a step that the weights stand for: the exact one by Bayes, exp(F_s - F_t) times the step of
+  // the forward process, so that the target is the density exp(F_0) itself; or, as published, the normal law
+  // of the reverse SDE, whose steps must be small for that.
+  bool exact_steps = true;
+  Polish polish;
+  std::uint64_t seed = 0;
+};
+// log_marginal is that of the density with exact_steps, else that of the reverse SDE, which is normalised.
+template <class T>
+ConditionalSample conditional_twisted(Backend<T>& backend, LevelPath<T>& path, const OuLevels& levels,
+                                      const Condition& condition, const TwistedOptions& options,
+                                      std::size_t rows, const CancelFlag& cancel, const Fraction& progress);
+
 // F.1: the reverse SDE with z_A overwritten by a noised a at every level; biased, for comparison.
 struct ReplacementOptions {
-  std::size_t loops = 1;   // of every step with forward steps between them (RePaint); 1: plain replacement
-  std::size_t polish = 0;  // pCN-MALA moves on the exact conditional density afterwards (F.4)
-  double target_acceptance = 0;  // of these
+  std::size_t loops = 1;  // of every step with forward steps between them (RePaint); 1: plain replacement
+  Polish polish;
   std::uint64_t seed = 0;
 };
 template <class T>
@@ -59,5 +83,15 @@ ConditionalSample conditional_replacement(Backend<T>& backend, LevelPath<T>& pat
                                           const Condition& condition, const ReplacementOptions& options,
                                           std::size_t rows, const CancelFlag& cancel,
                                           const Fraction& progress);
+
+// result.z from rows of v (dense), after moves of the free coordinates; says how these fared.
+template <class T>
+void finish_conditional(Backend<T>& backend, LevelPath<T>& path, const Condition& condition,
+                        const Polish& polish, std::uint64_t seed, std::vector<double> v,
+                        ConditionalSample& result, const CancelFlag& cancel);
+
+// Independent rows of z given z_A = a under N(0, Sigma), dense: no density on top of the guide.
+std::vector<double> gaussian_conditional(std::size_t threads, const Condition& condition, std::size_t rows,
+                                         std::uint64_t seed, const CancelFlag& cancel);
 
 }  // namespace sklar

@@ -42,13 +42,17 @@ AffinePath<T>::AffinePath(Backend<T>& backend, LevelPath<T>& path, const std::ve
 }
 
 template <class T>
+void AffinePath<T>::reserve(std::size_t rows) {
+  if (y_.rows() >= rows) return;
+  y_ = backend_.matrix(rows, path_.dim() + 1);
+  g_ = backend_.matrix(rows, path_.dim());
+}
+
+template <class T>
 void AffinePath<T>::evaluate(MatrixView<const T> x, std::size_t level, double share, double* above,
                              double* below, MatrixView<T> gradient) {
-  const std::size_t d = path_.dim(), batch = std::min(x.rows, most_rows);
-  if (y_.rows() < batch) {
-    y_ = backend_.matrix(batch, d + 1);
-    g_ = backend_.matrix(batch, d);
-  }
+  const std::size_t batch = std::min(x.rows, most_rows);
+  reserve(batch);
   for (std::size_t first = 0; first < x.rows; first += batch) {
     const std::size_t count = std::min(batch, x.rows - first);
     EpilogueOperands<T> to_y;
@@ -60,6 +64,27 @@ void AffinePath<T>::evaluate(MatrixView<const T> x, std::size_t level, double sh
     EpilogueOperands<T> to_x;
     to_x.out[0] = rows_from(gradient, first, count);
     backend_.linear(g_.first(count), back_, to_x);
+  }
+}
+
+template <class T>
+void AffinePath<T>::hessian_product(MatrixView<const T> x, std::size_t level, MatrixView<const T> r,
+                                    MatrixView<T> product) {
+  const std::size_t batch = std::min(x.rows, most_rows);
+  reserve(batch);
+  if (r_.rows() < batch) r_ = backend_.matrix(batch, path_.dim() + 1);
+  const auto map = [&](MatrixView<const T> from, const PackedMatrix<T>& by, MatrixView<T> to) {
+    EpilogueOperands<T> store;
+    store.out[0] = to;
+    backend_.linear(from, by, store);
+  };
+  for (std::size_t first = 0; first < x.rows; first += batch) {
+    const std::size_t count = std::min(batch, x.rows - first);
+    map(rows_from(x, first, count), forward_, y_.first(count));
+    // the zero under the ones takes no offset along
+    map(rows_from(r, first, count), forward_, r_.first(count));
+    path_.hessian_product(y_.first(count), level, r_.first(count), g_.first(count));
+    map(g_.first(count), back_, rows_from(product, first, count));
   }
 }
 

@@ -19,6 +19,9 @@ class LevelPath {
   // gradient is not wanted. y: any number of rows, dim columns and a column of ones; level < last.
   virtual void evaluate(MatrixView<const T> y, std::size_t level, double share, double* above, double* below,
                         MatrixView<T> gradient) = 0;
+  // The Hessian of F_level times r, row by row. r: dim columns and a column of zeros; level < last.
+  virtual void hessian_product(MatrixView<const T> y, std::size_t level, MatrixView<const T> r,
+                               MatrixView<T> product) = 0;
 };
 
 // A path seen from an affine subspace: y = offset + basis x, with orthonormal columns of the basis. The
@@ -34,13 +37,17 @@ class AffinePath final : public LevelPath<T> {
   std::size_t last() const override { return path_.last(); }
   void evaluate(MatrixView<const T> x, std::size_t level, double share, double* above, double* below,
                 MatrixView<T> gradient) override;
+  void hessian_product(MatrixView<const T> x, std::size_t level, MatrixView<const T> r,
+                       MatrixView<T> product) override;
 
  private:
+  void reserve(std::size_t rows);
+
   Backend<T>& backend_;
   LevelPath<T>& path_;
   std::size_t columns_;
   PackedMatrix<T> forward_, back_;
-  Matrix<T> y_, g_;
+  Matrix<T> y_, r_, g_;
 };
 
 // rows x (columns + 1), zeros and a column of ones

@@ -148,8 +148,15 @@ describe('sklar sample', () => {
     await sklarFails(sample(files.cdc, ...argv), 3, 'ERR_SKLAR_VALUE', culprit);
   });
 
-  test('given values for a copula of another kind', async () => {
-    await sklarFails(sample(files.gaussian, '--given', 'count=3'), 3, 'ERR_SKLAR_VALUE', 'gaussian');
+  test('a method of another kind', async () => {
+    const argv = sample(files.gaussian, '--given', 'count=3', '--method', 'smc');
+    await sklarFails(argv, 3, 'ERR_SKLAR_VALUE', "'exact'");
+    await sklarFails(
+      sample(files.cdc, '--given', 'count=3', '--method', 'exact'),
+      3,
+      'ERR_SKLAR_VALUE',
+      "'smc', 'twisted'",
+    );
   });
 
   test.each(['new', 'new.xlsx', 'new.csv.gz', 'nowhere/new.csv'])('an output like %s', async (name) => {

@@ -302,6 +302,9 @@ describe('sklar sample --given', () => {
       standardError: expect.any(Number),
       effectiveSampleSize: expect.any(Number),
       ancestors: expect.any(Number),
+      acceptance: expect.any(Number),
+      rHat: expect.any(Number),
+      polishEffectiveSampleSize: expect.any(Number),
       seconds: expect.any(Number),
       out: folder.file('given.csv'),
     });
@@ -332,6 +335,8 @@ describe('sklar sample --given', () => {
     expect(u.document).toMatchObject({ method: 'replacement', logMarginalDensity: null });
     expect(new Set(u.table.column('count'))).toEqual(new Set([0.25]));
     for (const value of u.table.column('wind speed')) expect(value > 0 && value < 1).toBe(true);
+    const twisted = await draw('--given', 'count=0.25', '--scale', 'copula', '--method', 'twisted');
+    expect(twisted.document).toMatchObject({ method: 'twisted', rHat: null, ancestors: expect.any(Number) });
     const z = await draw('--given', 'count=-1.5', '--scale', 'gaussian');
     expect(new Set(z.table.column('count'))).toEqual(new Set([-1.5]));
     const out = folder.file('given.csv');
@@ -340,6 +345,28 @@ describe('sklar sample --given', () => {
       /^log density of the condition, in nats: -?\d\.\d{4} \+- \d\.\d{4} \(unnormalised\)\neffective sample size \d+\nwrote 5 rows/,
     );
   });
+});
+
+test('sklar sample --given of a gaussian model', async () => {
+  const out = folder.file('given.csv');
+  const argv = ['sample', files.gaussian, '--rows', 30, '--out', out, '--given', 'depth, m=0.12,count=3'];
+  const document = await sklarJson(argv);
+  expect(document).toMatchObject({
+    kind: 'gaussian',
+    method: 'exact',
+    given: { 'depth, m': 0.12, count: 3 },
+    normalised: true,
+    standardError: 0,
+    effectiveSampleSize: 30,
+    ancestors: null,
+    rHat: null,
+  });
+  const table = await readTable(out);
+  expect(new Set(table.column('count'))).toEqual(new Set([3]));
+  expect(new Set(table.column('wind speed')).size).toBeGreaterThan(20);
+  expect((await sklar(argv)).stdout).toMatch(
+    /^log density of the condition, in nats: -?\d\.\d{4} \+- 0\.0000\neffective sample size 30\nwrote 30 rows/,
+  );
 });
 
 describe('sklar info, devices and report', () => {

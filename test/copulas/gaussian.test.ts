@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 
-import { GaussianCopula, fitCopula, loadModel } from '../../lib';
+import { ClosedFormCopula, GaussianCopula, fitCopula, loadModel, matrix } from '../../lib';
 import { equicorrelated } from '../helpers/data';
 
 test('log density equals the formula', async () => {
@@ -42,6 +42,89 @@ test('single-precision samples stay inside (0, 1)', async () => {
   const copula = new GaussianCopula(Float64Array.of(1, 0.5, 0.5, 1), 2);
   const { data } = await copula.sample(200_000, { seed: 1 });
   expect(data.every((value) => value > 0 && value < 1)).toBe(true);
+});
+
+describe('given some columns', () => {
+  const correlation = Float64Array.of(1, 0.7, 0.3, 0.7, 1, -0.2, 0.3, -0.2, 1);
+  const copula = new GaussianCopula(correlation, 3);
+
+  test('the conditional law and the density of the condition', async () => {
+    const [a, b] = [1.1, -0.4];
+    const n = 40_000;
+    const sample = await copula.sampleConditional({ 0: a, 2: b }, n, { scale: 'gaussian', dtype: 'float64' });
+    const at = (j: number) => Array.from({ length: n }, (_, i) => sample.rows.data[3 * i + j]!);
+    expect(new Set(at(0))).toEqual(new Set([a]));
+    expect(new Set(at(2))).toEqual(new Set([b]));
+    // of z_1 given z_0 and z_2, by Cramer's rule
+    const determinant = 1 - 0.3 ** 2;
+    const [p, q] = [(0.7 + 0.3 * 0.2) / determinant, (-0.2 - 0.3 * 0.7) / determinant];
+    const variance = 1 - (0.7 * p - 0.2 * q);
+    const y = at(1);
+    const mean = y.reduce((sum, x) => sum + x, 0) / n;
+    const squares = y.reduce((sum, x) => sum + (x - mean) ** 2, 0) / n;
+    expect(Math.abs(mean - (p * a + q * b))).toBeLessThan(4.5 * Math.sqrt(variance / n));
+    expect(Math.abs(squares / variance - 1)).toBeLessThan(4.5 * Math.sqrt(2 / n));
+    const [marginal] = await copula.marginal([0, 2]).logPdf(matrix(Float64Array.of(a, b), 1, 2), {
+      scale: 'gaussian',
+    });
+    expect(sample.logMarginalDensity).toBeCloseTo(marginal!, 12);
+    expect(sample).toMatchObject({
+      method: 'exact',
+      normalised: true,
+      standardError: 0,
+      effectiveSampleSize: n,
+      ancestors: null,
+      acceptance: null,
+      rHat: null,
+      polishEffectiveSampleSize: null,
+    });
+  });
+
+  test('the copula scale, seeds and threads', async () => {
+    const draw = (seed: number, threads: number) =>
+      copula.sampleConditional({ 1: 0.25 }, 5000, { seed, threads });
+    const one = await draw(1, 1);
+    expect(await draw(1, 3)).toEqual(one);
+    expect((await draw(2, 1)).rows.data).not.toEqual(one.rows.data);
+    expect(one.rows.data).toBeInstanceOf(Float32Array);
+    expect(one.rows.data.every((value) => value > 0 && value < 1)).toBe(true);
+    expect(one.rows.data[3 * 4999 + 1]).toBe(0.25);
+    expect(Math.abs(one.logMarginalDensity!)).toBeLessThan(1e-12);
+  });
+
+  test.each([
+    [{ 0: 0.5 }, { method: 'smc' }, "'exact'"],
+    [{ 0: 0.5 }, { particles: 100 }, 'particles'],
+    [{ 0: 1.5 }, {}, '"0"'],
+    [{ height: 0.5 }, {}, '"height"'],
+    [{}, {}, 'got 0'],
+  ])('refuses %j with %j', async (fixed, options, culprit) => {
+    await expect(copula.sampleConditional(fixed, 3, options as never)).rejects.toMatchObject({
+      code: 'ERR_SKLAR_VALUE',
+      message: expect.stringContaining(culprit),
+    });
+  });
+
+  test('other kinds say that they cannot', async () => {
+    const others = [
+      ClosedFormCopula.gaussianMixture({ weights: [1], correlations: [correlation] }),
+      ...(await Promise.all(
+        (['flow', 'reflection'] as const).map((kind) =>
+          fitCopula(equicorrelated(200, 2, 0.5, 1), { kind, hidden: 8, depth: 1, steps: 2, batch: 32 }),
+        ),
+      )),
+    ];
+    for (const other of others) {
+      await expect(other.sampleConditional({ 0: 0.5 }, 3)).rejects.toMatchObject({
+        code: 'ERR_SKLAR_VALUE',
+        message: expect.stringMatching(new RegExp(`^a ${other.kind} copula .* 'cdc' or 'gaussian'`)),
+      });
+      other.dispose();
+      await expect(other.sampleConditional({ 0: 0.5 }, 3)).rejects.toMatchObject({
+        code: 'ERR_SKLAR_DISPOSED',
+      });
+    }
+  });
 });
 
 test('bad matrices and options are named', async () => {

@@ -1,11 +1,10 @@
 // Sampling given some coordinates against exact conditional laws (docs/mathematics.md, F; I, row 22).
 #include "model/conditional.hpp"
 
-#include "check.hpp"
+#include "conditional_laws.hpp"
 #include "model/cdc_path.hpp"
-#include "paths.hpp"
 
-using namespace closed_form;
+using namespace laws;
 using sklar::Condition;
 using sklar::ConditionalSample;
 using sklar::SmcOptions;
@@ -24,91 +23,6 @@ SmcOptions options(std::size_t islands, std::size_t particles, std::size_t moves
   o.target_acceptance = 0.65;
   o.seed = seed;
   return o;
-}
-
-// Mean of what independent runs found, and its standard error by their spread.
-struct Spread {
-  Vector values;
-  double mean() const {
-    double sum = 0;
-    for (double v : values) sum += v;
-    return sum / static_cast<double>(values.size());
-  }
-  double error() const {
-    double squares = 0;
-    for (double v : values) squares += (v - mean()) * (v - mean());
-    const double n = static_cast<double>(values.size());
-    return std::sqrt(squares / (n - 1) / n);
-  }
-  double score(double exact) const { return (mean() - exact) / error(); }
-};
-
-template <class F>
-double mean_over(const Vector& z, std::size_t dim, F&& f) {
-  double sum = 0;
-  for (std::size_t i = 0; i < z.size(); i += dim) sum += f(&z[i]);
-  return sum / static_cast<double>(z.size() / dim);
-}
-
-// z_B given z_A = a under N(0, R); `rest` lists B.
-struct GaussianConditional {
-  std::vector<std::size_t> rest;
-  Vector mean;
-  Square covariance;
-  double log_density_ratio;  // log N(a; 0, R_AA) - log N(a; 0, I)
-
-  GaussianConditional(const Square& r, const std::vector<std::size_t>& given, const Vector& a) {
-    for (std::size_t i = 0; i < r.dim; ++i)
-      if (std::find(given.begin(), given.end(), i) == given.end()) rest.push_back(i);
-    Square aa(given.size());
-    for (std::size_t i = 0; i < given.size(); ++i)
-      for (std::size_t j = 0; j < given.size(); ++j) aa(i, j) = r(given[i], given[j]);
-    const Square x = inverse(aa);
-    const Vector pulled = apply(x, a.data());
-    log_density_ratio = -0.5 * log_determinant(aa);
-    for (std::size_t i = 0; i < a.size(); ++i) log_density_ratio += 0.5 * a[i] * (a[i] - pulled[i]);
-    covariance = Square(rest.size());
-    for (std::size_t i = 0; i < rest.size(); ++i) {
-      double m = 0;
-      for (std::size_t k = 0; k < given.size(); ++k) m += r(rest[i], given[k]) * pulled[k];
-      mean.push_back(m);
-      for (std::size_t j = 0; j < rest.size(); ++j) {
-        covariance(i, j) = r(rest[i], rest[j]);
-        for (std::size_t k = 0; k < given.size(); ++k)
-          for (std::size_t l = 0; l < given.size(); ++l)
-            covariance(i, j) -= r(rest[i], given[k]) * x(k, l) * r(rest[j], given[l]);
-      }
-    }
-  }
-};
-
-// Correlation of a few common factors
-Square factor_correlation(std::size_t d, std::size_t factors, std::uint64_t seed) {
-  const Vector loading = normals(d, factors, seed);
-  Square r(d);
-  for (std::size_t i = 0; i < d; ++i)
-    for (std::size_t j = 0; j < d; ++j) {
-      double sum = i == j ? static_cast<double>(factors) : 0;
-      for (std::size_t k = 0; k < factors; ++k) sum += loading[i * factors + k] * loading[j * factors + k];
-      r(i, j) = sum;
-    }
-  Square scaled(d);
-  for (std::size_t i = 0; i < d; ++i)
-    for (std::size_t j = 0; j < d; ++j) scaled(i, j) = r(i, j) / std::sqrt(r(i, i) * r(j, j));
-  return scaled;
-}
-
-// `count` different columns and values for them
-void draw_condition(std::size_t d, std::size_t count, std::uint64_t seed, std::vector<std::size_t>& columns,
-                    Vector& values) {
-  const Vector key = normals(d, 2, seed);
-  std::vector<std::size_t> order(d);
-  for (std::size_t i = 0; i < d; ++i) order[i] = i;
-  std::sort(order.begin(), order.end(),
-            [&](std::size_t i, std::size_t j) { return key[2 * i] < key[2 * j]; });
-  columns.assign(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count));
-  values.clear();
-  for (std::size_t c : columns) values.push_back(0.8 * key[2 * c + 1]);
 }
 
 }  // namespace
@@ -191,7 +105,7 @@ TEST_CASE("Gaussian copula in 10 and 200 columns: conditional mean, covariance a
 
 TEST_CASE("a guided Gaussian model is sampled exactly: equal weights and the marginal density of the guide") {
   const auto backend = sklar::make_cpu_backend<double>(1);
-  const std::size_t d = 200, rows = 2000;
+  const std::size_t d = 200, rows = 600;
   const Square r = factor_correlation(d, 5, 17);
   paths::ClosedForm path(Gaussian(identity(d)), {1, 0.5, 0});
   std::vector<std::size_t> columns;
@@ -212,6 +126,32 @@ TEST_CASE("a guided Gaussian model is sampled exactly: equal weights and the mar
     squares += score * score;
   }
   CHECK_NEAR(squares / static_cast<double>(exact.rest.size()), 1.0, 0.5);
+}
+
+TEST_CASE("the Gaussian copula itself: independent rows of the conditional law") {
+  const std::size_t d = 8, rows = 20000;
+  const Square r = factor_correlation(d, 3, 21);
+  std::vector<std::size_t> columns;
+  Vector values;
+  draw_condition(d, 3, 6, columns, values);
+  const GaussianConditional exact(r, columns, values);
+  const Condition condition(lower_root(r).data, d, columns, values);
+  CHECK_NEAR(condition.log_reference, exact.log_density_ratio, 1e-12);
+  const Vector z = sklar::gaussian_conditional(1, condition, rows, 7, never);
+  CHECK(z == sklar::gaussian_conditional(3, condition, rows, 7, never));
+  for (std::size_t i = 0; i < exact.rest.size(); ++i)
+    for (std::size_t j = 0; j <= i; ++j) {
+      const double vi = exact.covariance(i, i), vj = exact.covariance(j, j), c = exact.covariance(i, j);
+      const auto centred = [&](const double* row, std::size_t k) {
+        return row[exact.rest[k]] - exact.mean[k];
+      };
+      if (j == 0)
+        CHECK_NEAR(mean_over(z, d, [&](const double* row) { return centred(row, i); }), 0.0,
+                   4.5 * std::sqrt(vi / static_cast<double>(rows)));
+      CHECK_NEAR(mean_over(z, d, [&](const double* row) { return centred(row, i) * centred(row, j); }), c,
+                 4.5 * std::sqrt((vi * vj + c * c) / static_cast<double>(rows)));
+    }
+  for (std::size_t i = 0; i < columns.size(); ++i) CHECK_EQUAL(z[d * (rows - 1) + columns[i]], values[i]);
 }
 
 TEST_CASE("mixture, plain and guided: conditional moments and marginal density") {
@@ -267,13 +207,17 @@ TEST_CASE("replacement is biased, loops lessen it, pCN-MALA and annealed SMC rem
     paths::ClosedForm path(mixture, w);
     sklar::ReplacementOptions o;
     o.loops = loops;
-    o.polish = polish;
-    o.target_acceptance = 0.65;
+    o.polish = {polish, 0.65};
     o.seed = 3;
     const ConditionalSample s = sklar::conditional_replacement<double>(
         *backend, path, sklar::OuLevels(paths::times(w)), condition, o, 800, never, {});
     CHECK(std::isnan(s.log_marginal));
-    if (polish) CHECK(s.acceptance > 0.4 && s.acceptance < 0.9);
+    if (polish) {
+      CHECK(s.acceptance > 0.4 && s.acceptance < 0.9);
+      CHECK(s.mixing.r_hat > 1 && s.mixing.r_hat < 1.4);
+      CHECK(s.mixing.effective > 2 * 800 && s.mixing.effective < 150 * 800 / 5);
+    }
+    if (!polish) CHECK(std::isnan(s.mixing.r_hat));
     return mean_over(s.z, 2, [](const double* z) { return z[1]; }) - exact;
   };
   const double plain = error(50, 1, 0);
@@ -333,6 +277,25 @@ void network_against_quadrature(bool guided) {
   CHECK_NEAR(means.mean(), mean, 4 * means.error());
   CHECK(means.error() < 0.04);
 
+  // the same by a twist
+  marginal.values.clear();
+  means.values.clear();
+  for (std::uint64_t run = 0; run < 8; ++run) {
+    sklar::TwistedOptions o;
+    o.islands = 2;
+    o.particles = 400;
+    o.least_share = 0.5;
+    o.seed = run;
+    const ConditionalSample s = sklar::conditional_twisted<T>(
+        *backend, path, model.levels(), Condition(definition.cholesky, 2, {0}, {a}), o, 800, never, {});
+    marginal.values.push_back(std::exp(s.log_marginal));
+    means.values.push_back(mean_over(s.z, 2, [](const double* row) { return row[1]; }));
+  }
+  CHECK_NEAR(marginal.mean(), total, 4 * marginal.error());
+  CHECK(marginal.error() < 0.03 * total);
+  CHECK_NEAR(means.mean(), mean, 4 * means.error());
+  CHECK(means.error() < 0.04);
+
   // bridge: F of both levels, and the gradient of their mixture, as log_pdf gives them
   const double share = 0.3, h = 1e-4;
   sklar::Matrix<T> y = sklar::matrix_with_ones(*backend, 1, 2), g = backend->matrix(1, 2);
@@ -356,6 +319,20 @@ void network_against_quadrature(bool guided) {
       return (1 - share) * at(first, level + 1) + share * at(first, level);
     };
     CHECK_NEAR(g.view().row(0)[0], (blend(0.8 + h) - blend(0.8 - h)) / (2 * h), 1e-6);
+    // Hessian products: differences of the gradient
+    sklar::Matrix<T> r = backend->matrix(1, 3), product = backend->matrix(1, 2);
+    const T direction[3] = {static_cast<T>(0.6), static_cast<T>(-1.1), 0};
+    backend->upload_matrix(r, direction);
+    path.hessian_product(y, level, r, product);
+    Vector slope(2);
+    for (const double side : {h, -h}) {
+      sklar::Matrix<T> moved = sklar::matrix_with_ones(*backend, 1, 2);
+      for (std::size_t j = 0; j < 2; ++j)
+        moved.view().row(0)[j] = y.view().row(0)[j] + static_cast<T>(side) * direction[j];
+      path.evaluate(moved, level, 1, &above, &below, g);
+      for (std::size_t j = 0; j < 2; ++j) slope[j] += g.view().row(0)[j] / (2 * side);
+    }
+    for (std::size_t j = 0; j < 2; ++j) CHECK_NEAR(product.view().row(0)[j], slope[j], 1e-6);
   }
 }
 

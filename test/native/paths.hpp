@@ -56,6 +56,20 @@ class ClosedForm final : public sklar::LevelPath<double> {
       }
     }
   }
+  // by central differences of the gradient
+  void hessian_product(sklar::MatrixView<const double> y, std::size_t level,
+                       sklar::MatrixView<const double> r, sklar::MatrixView<double> product) override {
+    const double h = 1e-5;
+    std::vector<double> moved(2 * y.rows * dim_), g(2 * y.rows * dim_), unused(2 * y.rows);
+    for (std::size_t i = 0; i < 2 * y.rows; ++i)
+      for (std::size_t j = 0; j < dim_; ++j)
+        moved[i * dim_ + j] = y.row(i / 2)[j] + (i % 2 ? -h : h) * r.row(i / 2)[j];
+    evaluate({moved.data(), 2 * y.rows, dim_, dim_}, level, 1, unused.data(), unused.data(),
+             {g.data(), 2 * y.rows, dim_, dim_});
+    for (std::size_t i = 0; i < y.rows; ++i)
+      for (std::size_t j = 0; j < dim_; ++j)
+        product.row(i)[j] = (g[2 * i * dim_ + j] - g[(2 * i + 1) * dim_ + j]) / (2 * h);
+  }
 
  private:
   std::size_t dim_;
@@ -111,6 +125,12 @@ class Gaussian final : public sklar::LevelPath<double> {
     for (std::size_t i = 0; i < y.rows; ++i)
       for (std::size_t j = 0; j < dim_; ++j)
         gradient.row(i)[j] = (1 - share) * g[0].view().row(i)[j] + share * g[1].view().row(i)[j];
+  }
+  void hessian_product(sklar::MatrixView<const double> y, std::size_t level,
+                       sklar::MatrixView<const double> r, sklar::MatrixView<double> product) override {
+    sklar::EpilogueOperands<double> store;
+    store.out[0] = product;
+    backend_.linear({r.data, y.rows, dim_, r.stride}, slope_[level], store);
   }
 
  private:
