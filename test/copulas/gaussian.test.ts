@@ -106,13 +106,11 @@ describe('given some columns', () => {
   });
 
   test('other kinds say that they cannot', async () => {
+    const tiny = { hidden: 8, depth: 1, steps: 2, batch: 32 };
     const others = [
       ClosedFormCopula.gaussianMixture({ weights: [1], correlations: [correlation] }),
-      ...(await Promise.all(
-        (['flow', 'reflection'] as const).map((kind) =>
-          fitCopula(equicorrelated(200, 2, 0.5, 1), { kind, hidden: 8, depth: 1, steps: 2, batch: 32 }),
-        ),
-      )),
+      await fitCopula(equicorrelated(200, 2, 0.5, 1), { kind: 'flow', ...tiny }),
+      await fitCopula(equicorrelated(200, 2, 0.5, 1), { kind: 'reflection', ...tiny }),
     ];
     for (const other of others) {
       await expect(other.sampleConditional({ 0: 0.5 }, 3)).rejects.toMatchObject({
