@@ -122,7 +122,7 @@ TEST_CASE("Gaussian copula in 10 columns: moments and the density of the conditi
       CHECK_NEAR(found.square.mean(), exact.covariance(i, i), slack + 4 * found.square.error());
       const double ratio = std::exp(exact.log_density_ratio);
       CHECK_NEAR(found.marginal.mean() / ratio, 1.0, slack + 4 * found.marginal.error() / ratio);
-      CHECK(found.mean.error() < 0.05 && found.marginal.error() / ratio < 0.08);
+      CHECK(found.mean.error() < 0.1 && found.marginal.error() / ratio < 0.2);
     }
   }
 }
