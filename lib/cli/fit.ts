@@ -304,7 +304,7 @@ async function judge(
   const own = meanOf(await copula.logPdf(v, run));
   if (copula.kind === 'gaussian') return { own, gaussian: own };
   const gaussian = await GaussianCopula.fit(u, run);
-  return { own, gaussian: meanOf(await gaussian.logPdf(v, run)) };
+  return { own, gaussian: meanOf(await gaussian.logPdf(v, { ...run, onProgress: undefined })) };
 }
 
 /** The most useful first: a narrow terminal cuts the line off. */
