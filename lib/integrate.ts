@@ -8,11 +8,12 @@ import {
   resolveThreads,
   toDense,
 } from './copulas/copula';
-import { resolveTrace } from './copulas/field-density';
+import { problemOf, resolveTrace } from './copulas/field-density';
 import { parseOptions } from './copulas/options';
 import {
   type IntegrationProblem,
   type SolverOptions,
+  givenSolverOptions,
   resolveIntegration,
   solverOptionKeys,
 } from './copulas/solvers';
@@ -20,7 +21,7 @@ import { type Matrix, matrix } from './data/matrix';
 import { type Seed } from './data/random';
 import { resolveDevice } from './devices';
 import { SklarError, describe, expectInteger, expectOneOf } from './errors';
-import { type FieldHandle, type NativeIntegrated, callNative, runJob } from './native';
+import { type FieldHandle, type NativeIntegrated, runJob } from './native';
 
 /** A model whose samples are the end of an integration: it hands its field to the solvers. */
 export interface HasField {
@@ -113,14 +114,7 @@ export async function integrate(field: HasField, options: IntegrateOptions = {})
   ] as const);
   const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
   const handle = field.fieldHandle();
-  const problem = field.integrationProblem?.() ?? {
-    ...callNative((addon) => addon.fieldReference(handle)),
-    levels: null,
-  };
-  const solverOptions = Object.fromEntries(
-    solverOptionKeys.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])),
-  ) as SolverOptions;
-  const plan = resolveIntegration(solverOptions, problem, direction);
+  const plan = resolveIntegration(givenSolverOptions(options), problemOf(field), direction);
 
   const { rows, start } = options;
   if ((rows === undefined) === (start === undefined)) {

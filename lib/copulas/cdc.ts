@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type Matrix, matrix } from '../data/matrix';
 import { splitRows } from '../data/split';
 import { SklarError, expectInteger, expectOneOf } from '../errors';
-import { type ModelDocument } from '../model/model-file';
+import { type ModelDocument, expectConfig } from '../model/model-file';
 import {
   type CdcHandle,
   type FieldHandle,
@@ -49,7 +49,7 @@ import {
   type SolverOptions,
   resolveIntegration,
   solverNames,
-  solverOptionKeys,
+  givenSolverOptions,
 } from './solvers';
 import { type TrainRun, finiteOrNull, train } from './train';
 
@@ -335,9 +335,7 @@ export class CdcCopula extends Copula implements HasField {
   }
 
   #plan(options: SolverOptions): ResolvedIntegration | { noisy: boolean; steps: number } {
-    const given = Object.fromEntries(
-      solverOptionKeys.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])),
-    ) as SolverOptions;
+    const given = givenSolverOptions(options);
     if (given.solver !== undefined) expectOneOf(given.solver, 'solver', cdcSolvers);
     if (given.solver?.startsWith('published')) return this.#publishedPlan(given);
     return resolveIntegration(given, this.integrationProblem());
@@ -406,15 +404,7 @@ export class CdcCopula extends Copula implements HasField {
 
 /** Rebuilds a CDC from what `save` wrote. */
 export function cdcFromFile(document: ModelDocument, tensors: ModelTensors): CdcCopula {
-  const parsed = configSchema.safeParse(document.config);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    throw new SklarError(
-      'ERR_SKLAR_FORMAT',
-      `the model's config is damaged: ${issue.path.join('.')}: ${issue.message}`,
-    );
-  }
-  const { network, times, guided, options, normaliser = null } = parsed.data;
+  const { network, times, guided, options, normaliser = null } = expectConfig(configSchema, document);
   const square = [network.inputDim, network.inputDim];
   const optional = (name: string) =>
     tensors.has(name) ? Float64Array.from(expectTensor(tensors, name, square)) : null;

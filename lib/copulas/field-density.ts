@@ -3,7 +3,13 @@ import { SklarError, expectInteger } from '../errors';
 import { type HasField } from '../integrate';
 import { callNative, runJob } from '../native';
 import { type Execution } from './copula';
-import { type SolverOptions, resolveIntegration, solverOptionKeys } from './solvers';
+import {
+  type IntegrationProblem,
+  type SolverOptions,
+  givenSolverOptions,
+  resolveIntegration,
+  solverOptionKeys,
+} from './solvers';
 
 /**
  * `exact`: a formula. `classifier`: one pass of the network, up to the normaliser. `ode`: the instantaneous change of
@@ -29,6 +35,16 @@ const DRAWS = 64;
 const SEED = 0x64656e73697479n;
 
 export const fieldDensityKeys = [...solverOptionKeys, 'trace', 'draws'] as const;
+
+/** What an integration of the field has to know. */
+export function problemOf(field: HasField): IntegrationProblem {
+  return (
+    field.integrationProblem?.() ?? {
+      ...callNative((addon) => addon.fieldReference(field.fieldHandle())),
+      levels: null,
+    }
+  );
+}
 
 /** Probes of the trace estimate; 0: exact. */
 export function resolveTrace(trace: 'exact' | number | undefined, dim: number): number {
@@ -69,14 +85,7 @@ export async function fieldLogPdf(
     );
     return { logPdf, evaluations: 2 * draws };
   }
-  const problem = field.integrationProblem?.() ?? {
-    ...callNative((addon) => addon.fieldReference(handle)),
-    levels: null,
-  };
-  const solver = Object.fromEntries(
-    solverOptionKeys.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])),
-  ) as SolverOptions;
-  const plan = resolveIntegration(solver, problem, 'likelihood');
+  const plan = resolveIntegration(givenSolverOptions(options), problemOf(field), 'likelihood');
   const probes = resolveTrace(options.trace, field.dim);
   const { logPdf, evaluations } = await runJob<{ logPdf: Float64Array; evaluations: number }, number>(
     (addon, report) =>

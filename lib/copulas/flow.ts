@@ -1,7 +1,6 @@
 import { z } from 'zod';
 
-import { SklarError } from '../errors';
-import { type ModelDocument } from '../model/model-file';
+import { type ModelDocument, expectConfig } from '../model/model-file';
 import { type VelocityDefinition, callNative } from '../native';
 import { type DenseRows, type ModelTensors } from './copula';
 import { normalScoresCorrelation } from './gaussian';
@@ -84,15 +83,7 @@ const configSchema = z.object({
 
 /** Rebuilds a flow copula from what `save` wrote. */
 export function flowFromFile(document: ModelDocument, tensors: ModelTensors): FlowCopula {
-  const parsed = configSchema.safeParse(document.config);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    throw new SklarError(
-      'ERR_SKLAR_FORMAT',
-      `the model's config is damaged: ${issue.path.join('.')}: ${issue.message}`,
-    );
-  }
-  const { network, guided, options } = parsed.data;
+  const { network, guided, options } = expectConfig(configSchema, document);
   const square = [network.dim, network.dim];
   const definition: VelocityDefinition = {
     ...network,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { SklarError } from '../errors';
-import { type ModelDocument } from '../model/model-file';
+import { type ModelDocument, expectConfig } from '../model/model-file';
 import { type VelocityDefinition, callNative } from '../native';
 import { type DenseRows, type Execution, type ModelTensors } from './copula';
 import { type LogPdfMethod } from './field-density';
@@ -104,15 +104,7 @@ const configSchema = z.object({
 
 /** Rebuilds a reflection copula from what `save` wrote. */
 export function reflectionFromFile(document: ModelDocument, tensors: ModelTensors): ReflectionCopula {
-  const parsed = configSchema.safeParse(document.config);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    throw new SklarError(
-      'ERR_SKLAR_FORMAT',
-      `the model's config is damaged: ${issue.path.join('.')}: ${issue.message}`,
-    );
-  }
-  const { network, reference, options } = parsed.data;
+  const { network, reference, options } = expectConfig(configSchema, document);
   const definition: VelocityDefinition = { ...network, cholesky: null };
   const slices = callNative((addon) => addon.velocitySlices(definition));
   return new ReflectionCopula({

@@ -91,6 +91,13 @@ const optionsSchema = z.strictObject({
 });
 export const solverOptionKeys = Object.keys(optionsSchema.shape) as (keyof SolverOptions)[];
 
+/** Of options of any kind, those of the solver that were given. */
+export function givenSolverOptions(options: SolverOptions): SolverOptions {
+  return Object.fromEntries(
+    solverOptionKeys.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])),
+  );
+}
+
 interface Traits {
   family: 'ode' | 'diffusion' | 'sde';
   /** Does it follow an ODE in a clock? Then it can go both ways and gives likelihoods. */

@@ -27,7 +27,7 @@ import {
   type ResolvedIntegration,
   type SolverOptions,
   resolveIntegration,
-  solverOptionKeys,
+  givenSolverOptions,
 } from './solvers';
 import { type TrainRun, type TrainSettings, train } from './train';
 
@@ -119,9 +119,7 @@ export abstract class VelocityCopula extends Copula implements HasField {
   }
 
   #plan(options: SolverOptions): ResolvedIntegration {
-    const given = Object.fromEntries(
-      solverOptionKeys.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])),
-    ) as SolverOptions;
+    const given = givenSolverOptions(options);
     return resolveIntegration({ ...this.defaultSampler(given), ...given }, this.integrationProblem());
   }
   /** What `sample` adds to the options that were given. */

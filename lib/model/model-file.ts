@@ -73,6 +73,21 @@ function expectDocument(value: unknown, where: string): ModelDocument {
   );
 }
 
+/**
+ * The config of a document as its kind wants it.
+ *
+ * @throws SklarError ERR_SKLAR_FORMAT naming what is damaged
+ */
+export function expectConfig<S extends z.ZodType>(schema: S, document: ModelDocument): z.output<S> {
+  const parsed = schema.safeParse(document.config);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  throw new SklarError(
+    'ERR_SKLAR_FORMAT',
+    `the model's config is damaged: ${issue.path.join('.')}: ${issue.message}`,
+  );
+}
+
 /** JSON of a value that has nothing in it that JSON would drop or change. */
 function toJson(document: ModelDocument): string {
   return JSON.stringify(document, (key, value: unknown) => {

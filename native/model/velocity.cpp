@@ -110,8 +110,6 @@ void VelocityField<T>::divergence(MatrixView<const T> y, const double* time, For
   }
 }
 
-template struct VelocityProbe<float>;
-template struct VelocityProbe<double>;
 template class VelocityField<float>;
 template class VelocityField<double>;
 template std::unique_ptr<Network<float>> make_velocity_network(Backend<float>&, const VelocityDefinition&);
