@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "backend/backend.hpp"
+
+namespace sklar {
+
+// What the products of networks are computed in on CUDA (docs/performance.md, "Precision"). Sums are float32
+// or better in all of them; the CPU computes in float32 whatever is asked for.
+enum class Precision { fp32, mixed, fp16, bf16 };
+
+struct DeviceChoice {
+  enum class Kind { cpu, cuda };
+  Kind kind = Kind::cpu;
+  int index = 0;            // of the CUDA device
+  std::size_t threads = 0;  // of the CPU; 0: one for each processor
+  Precision precision = Precision::fp32;
+};
+
+// Throws Error("DEVICE") where CUDA cannot be used or has no kernels for T (it computes in float).
+template <class T>
+std::unique_ptr<Backend<T>> make_backend(const DeviceChoice& choice);
+
+}  // namespace sklar
