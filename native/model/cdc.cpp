@@ -235,7 +235,6 @@ PublishedStatistics Cdc<T>::sample_as_published(const PublishedOptions& options,
   };
 
   const Matrix<T> y = backend_.matrix(batch, d + 1);
-  const T one = 1;
   PublishedStatistics statistics;
   for (std::size_t first = 0; first < rows; first += batch) {
     cancel.check();
@@ -243,7 +242,7 @@ PublishedStatistics Cdc<T>::sample_as_published(const PublishedOptions& options,
     if (options.start) {
       backend_.whiten(y.first(count), options.start + first * d, true, guide, nullptr);
     } else {
-      for (std::size_t i = 0; i < count; ++i) backend_.upload(y.view().row(i) + d, &one, sizeof(T));
+      backend_.fill_column(y.first(count), d, 1);
       backend_.normals({y.data(), count, d, y.stride()}, options.seed, options.first_row + first, 0,
                        kTagSampleStart);
     }

@@ -9,12 +9,6 @@
 namespace sklar {
 namespace {
 
-template <class T>
-void set_ones(Backend<T>& backend, MatrixView<T> y) {
-  const T one = 1;
-  for (std::size_t i = 0; i < y.rows; ++i) backend.upload(y.row(i) + y.columns - 1, &one, sizeof(T));
-}
-
 // y = the states of dense rows of the host
 template <class T>
 void to_states(Backend<T>& backend, Process process, MatrixView<T> y, const double* x, const RowScale& scale,
@@ -28,7 +22,7 @@ void to_states(Backend<T>& backend, Process process, MatrixView<T> y, const doub
   for (std::size_t i = 0; i < host.size(); ++i)
     host[i] = static_cast<T>(scale.from_gaussian ? normal_cdf(x[i]) : x[i]);
   backend.upload_matrix({y.data, y.rows, d, y.stride}, host.data());
-  set_ones(backend, y);
+  backend.fill_column(y, d, 1);
 }
 
 template <class T>
@@ -55,7 +49,7 @@ template <class T>
 void draw_reference(Backend<T>& backend, Process process, MatrixView<T> y, std::uint64_t seed,
                     std::uint64_t first_row) {
   const std::size_t d = y.columns - 1;
-  set_ones(backend, y);
+  backend.fill_column(y, d, 1);
   backend.normals({y.data, y.rows, d, y.stride}, seed, first_row, 0, kTagSampleStart);
   if (process == Process::ou) return;
   std::vector<double> u(y.rows * d);
