@@ -190,25 +190,11 @@ struct VelocityLoss {
   TrainState* state = nullptr;   // receives squared_error
 };
 
-// What a network's output is multiplied by: the velocity itself, or a form of the Ornstein-Uhlenbeck family.
+// A field of a velocity head in one of the forms that it has.
 struct VelocityForm {
   VelocityHead head;
-  int ou_form = -1;  // -1: velocity; else see velocity_form_scale
-  double scale(double time) const {
-    return ou_form < 0 ? velocity_scale(head, time) : velocity_form_scale(ou_form, time);
-  }
-};
-
-// A direction for each row: unit vector `column`, or the rows of `direction`.
-template <class T>
-struct VelocityProbe {
-  std::size_t column = 0;
-  const T* direction = nullptr;
-  std::size_t stride = 0;
-  double operator()(std::size_t row, std::size_t j) const {
-    if (direction) return static_cast<double>(direction[row * stride + j]);
-    return j == column ? 1 : 0;
-  }
+  Form form = Form::velocity;
+  double scale(double time) const { return velocity_scale(head, form, time); }
 };
 
 template <class T>
@@ -262,13 +248,17 @@ class Backend : public Memory {
   // out = the field, from the network's output n
   virtual void velocity_output(const VelocityForm& form, MatrixView<const T> y, const double* time,
                                MatrixView<const T> n, MatrixView<T> out) = 0;
-  // cotangent of n whose adjoint is that of probe . field / scale
+  // cotangent of n whose adjoint is that of direction . field / scale
   virtual void velocity_cotangent(const VelocityHead& head, MatrixView<const T> y,
-                                  const VelocityProbe<T>& probe, MatrixView<T> e) = 0;
-  // sum[i * sum_stride] += probe . (d field / d y) probe, from the adjoint of that cotangent
-  virtual void velocity_trace(const VelocityForm& form, MatrixView<const T> y, const double* time,
-                              MatrixView<const T> n, MatrixView<const T> x_adjoint,
-                              const VelocityProbe<T>& probe, double* sum, std::size_t sum_stride) = 0;
+                                  MatrixView<const T> direction, MatrixView<T> e) = 0;
+  // From the adjoint of that cotangent: product = (d field / d y)^T direction, or, of the unit vector
+  // `column`, its own element of that alone, added to sum[i].
+  virtual void velocity_product(const VelocityForm& form, MatrixView<const T> y, const double* time,
+                                MatrixView<const T> n, MatrixView<const T> x_adjoint,
+                                MatrixView<const T> direction, MatrixView<T> product) = 0;
+  virtual void velocity_diagonal(const VelocityForm& form, MatrixView<const T> y, const double* time,
+                                 MatrixView<const T> n, MatrixView<const T> x_adjoint, std::size_t column,
+                                 double* sum) = 0;
 
   virtual void normals(MatrixView<T> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step,
                        std::uint32_t tag) = 0;
@@ -296,6 +286,9 @@ class Backend : public Memory {
   virtual void signs(MatrixView<T> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step,
                      std::uint32_t tag) = 0;
   virtual void unit_vectors(MatrixView<T> out, std::size_t column) = 0;
+  // Row i of the matrices of q are vectors: each loses its part along those before it, in double, and gets
+  // length one; what depends on them but for rounding becomes zero.
+  virtual void orthonormalise(std::span<const MatrixView<T>> q) = 0;
   // out[i * stride] (+)= a_i . b_i
   virtual void row_dots(double* out, std::size_t stride, MatrixView<const T> a, MatrixView<const T> b,
                         bool accumulate) = 0;

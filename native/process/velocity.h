@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "core/fold.h"
+#include "process/form.h"
 
 #if defined(__CUDACC__)
 #define SKLAR_VELOCITY_HD __host__ __device__ inline
@@ -97,26 +98,24 @@ SKLAR_VELOCITY_HD void velocity_time(const VelocityHead& head, double time, doub
   }
 }
 
-// The velocity is this times the network's output (times sin(pi u) for the reflection). It vanishes where the
-// exact field does: at data, as fast as one of a bounded gradient, and at the reference.
-SKLAR_VELOCITY_HD double velocity_scale(const VelocityHead& head, double time) {
-  constexpr double floor = 0.02;  // noise below which the gradient is taken to be bounded
-  if (head.kind == VelocityKind::reflection_published) return 1;
-  if (head.kind == VelocityKind::reflection) return time / sqrt(time * time + floor * floor);
-  const double s = sin(time), c = time >= 0.5 * velocity_pi ? 0 : cos(time);
-  return s * c / sqrt(s * s + floor * floor);
+// The form in which a head has learned its field: the velocity along its path.
+SKLAR_VELOCITY_HD Form velocity_form(const VelocityHead& head) {
+  return head.kind == VelocityKind::trigonometric ? Form::slope_theta : Form::velocity;
 }
 
-// The same for the forms of the Ornstein-Uhlenbeck family, finite at both ends: velocity = -tan(theta) G.
-// form: 0 gradient, 1 slope_w, 2 slope_alpha, 3 slope_theta
-SKLAR_VELOCITY_HD double velocity_form_scale(int form, double theta) {
-  constexpr double floor = 0.02;
-  const double s = sin(theta), c = theta >= 0.5 * velocity_pi ? 0 : cos(theta);
-  const double r = 1 / sqrt(s * s + floor * floor);
-  if (form == 0) return -c * c * r;
-  if (form == 1) return -0.5 * r;
-  if (form == 2) return -c * r;
-  return s * c * r;
+// A form of the field is this times the network's output (times sin(pi u) for the reflection); the others
+// follow from the velocity. It vanishes where the exact field does: at data, as fast as one of a bounded
+// gradient, and at the reference; every form is finite at both ends.
+SKLAR_VELOCITY_HD double velocity_scale(const VelocityHead& head, Form form, double time) {
+  constexpr double floor = 0.02;  // noise below which the gradient is taken to be bounded
+  if (head.kind == VelocityKind::reflection_published) return 1;
+  if (form == Form::velocity) return time / sqrt(time * time + floor * floor);
+  const double s = sin(time), c = time >= 0.5 * velocity_pi ? 0 : cos(time);
+  const double noise = sqrt(s * s + floor * floor);
+  if (form == Form::slope_theta) return s * c / noise;
+  if (form == Form::slope_alpha) return -c / noise;
+  if (form == Form::slope_w) return -0.5 / noise;
+  return -c * c / noise;
 }
 
 // What the reflection's output is multiplied by, and its derivative; 1 and 0 for the others.

@@ -161,17 +161,26 @@ class CpuBackend final : public Backend<T> {
     });
   }
 
-  void velocity_cotangent(const VelocityHead& head, MatrixView<const T> y, const VelocityProbe<T>& probe,
+  void velocity_cotangent(const VelocityHead& head, MatrixView<const T> y, MatrixView<const T> direction,
                           MatrixView<T> e) override {
-    rows(e.rows,
-         [&](std::size_t begin, std::size_t end) { cpu::velocity_cotangent(head, y, probe, e, begin, end); });
+    rows(e.rows, [&](std::size_t begin, std::size_t end) {
+      cpu::velocity_cotangent(head, y, direction, e, begin, end);
+    });
   }
 
-  void velocity_trace(const VelocityForm& form, MatrixView<const T> y, const double* time,
-                      MatrixView<const T> n, MatrixView<const T> x_adjoint, const VelocityProbe<T>& probe,
-                      double* sum, std::size_t sum_stride) override {
+  void velocity_product(const VelocityForm& form, MatrixView<const T> y, const double* time,
+                        MatrixView<const T> n, MatrixView<const T> x_adjoint, MatrixView<const T> direction,
+                        MatrixView<T> product) override {
     rows(y.rows, [&](std::size_t begin, std::size_t end) {
-      cpu::velocity_trace(form, y, time, n, x_adjoint, probe, sum, sum_stride, begin, end);
+      cpu::velocity_product(form, y, time, n, x_adjoint, direction, product, begin, end);
+    });
+  }
+
+  void velocity_diagonal(const VelocityForm& form, MatrixView<const T> y, const double* time,
+                         MatrixView<const T> n, MatrixView<const T> x_adjoint, std::size_t column,
+                         double* sum) override {
+    rows(y.rows, [&](std::size_t begin, std::size_t end) {
+      cpu::velocity_diagonal(form, y, time, n, x_adjoint, column, sum, begin, end);
     });
   }
 
@@ -261,6 +270,14 @@ class CpuBackend final : public Backend<T> {
       std::fill(out.row(i), out.row(i) + out.columns, T(0));
       out.row(i)[column] = 1;
     }
+  }
+
+  void orthonormalise(std::span<const MatrixView<T>> q) override {
+    if (q.empty()) return;
+    rows(q[0].rows, [&](std::size_t begin, std::size_t end) {
+      std::vector<double> area(q.size() * q[0].columns);
+      for (std::size_t i = begin; i < end; ++i) cpu::orthonormalise_row(q, i, area.data());
+    });
   }
 
   void row_dots(double* out, std::size_t stride, MatrixView<const T> a, MatrixView<const T> b,

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <span>
 
 #include "backend/backend.hpp"
 #include "core/brownian.h"
@@ -68,6 +70,31 @@ void signs_of_row(T* out, std::size_t columns, std::uint64_t seed, std::uint64_t
     const PhiloxBlock random = philox(philox_counter(row, static_cast<std::uint32_t>(j / 4), step, tag), key);
     const std::uint32_t word[4] = {random.x, random.y, random.z, random.w};
     for (std::size_t k = 0; k < 4 && j + k < columns; ++k) out[j + k] = word[k] >> 31 ? T(1) : T(-1);
+  }
+}
+
+// area: for all vectors of the row
+template <class T>
+void orthonormalise_row(std::span<const MatrixView<T>> q, std::size_t i, double* area) {
+  const std::size_t d = q[0].columns;
+  const auto dot = [d](const double* a, const double* b) {
+    double sum = 0;
+    for (std::size_t j = 0; j < d; ++j) sum += a[j] * b[j];
+    return sum;
+  };
+  constexpr double rounding = 64 * static_cast<double>(std::numeric_limits<T>::epsilon());
+  for (std::size_t k = 0; k < q.size(); ++k) {
+    double* v = area + k * d;
+    for (std::size_t j = 0; j < d; ++j) v[j] = static_cast<double>(q[k].row(i)[j]);
+    const double before = std::sqrt(dot(v, v));
+    for (int pass = 0; pass < 2; ++pass)  // the second takes away what the first left by rounding
+      for (const double* earlier = area; earlier < v; earlier += d) {
+        const double along = dot(earlier, v);
+        for (std::size_t j = 0; j < d; ++j) v[j] -= along * earlier[j];
+      }
+    const double length = std::sqrt(dot(v, v));
+    const double scale = length > rounding * before ? 1 / length : 0;
+    for (std::size_t j = 0; j < d; ++j) q[k].row(i)[j] = static_cast<T>(v[j] *= scale);
   }
 }
 

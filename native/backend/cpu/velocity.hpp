@@ -71,7 +71,7 @@ void velocity_loss(const VelocityLoss<T>& l, std::size_t begin, std::size_t end)
     const T* y = l.y.row(i);
     const T* target = l.target.row(i);
     T* c = l.output_adjoint.row(i);
-    const double scale = velocity_scale(l.head, l.time[i]);
+    const double scale = velocity_scale(l.head, velocity_form(l.head), l.time[i]);
     double sum = 0;
     for (std::size_t j = 0; j < d; ++j) {
       const double factor = scale * velocity_boundary(l.head, static_cast<double>(y[j]));
@@ -95,29 +95,43 @@ void velocity_output(const VelocityForm& f, MatrixView<const T> y, const double*
 }
 
 template <class T>
-void velocity_cotangent(const VelocityHead& head, MatrixView<const T> y, const VelocityProbe<T>& probe,
+void velocity_cotangent(const VelocityHead& head, MatrixView<const T> y, MatrixView<const T> direction,
                         MatrixView<T> e, std::size_t begin, std::size_t end) {
   for (std::size_t i = begin; i < end; ++i)
     for (std::size_t j = 0; j < head.dim; ++j)
-      e.row(i)[j] = static_cast<T>(probe(i, j) * velocity_boundary(head, static_cast<double>(y.row(i)[j])));
+      e.row(i)[j] = static_cast<T>(static_cast<double>(direction.row(i)[j]) *
+                                   velocity_boundary(head, static_cast<double>(y.row(i)[j])));
+}
+
+// Element j of (d field / d y)^T xi over the field's scale: y_j moves the network's input, and what the
+// output is multiplied by.
+template <class T>
+double velocity_pull(const VelocityHead& head, double u, double xi, double n, const T* x_adjoint) {
+  return velocity_lift_slope(head, u, x_adjoint, head.dim) + xi * velocity_boundary_slope(head, u) * n;
 }
 
 template <class T>
-void velocity_trace(const VelocityForm& f, MatrixView<const T> y, const double* time, MatrixView<const T> n,
-                    MatrixView<const T> x_adjoint, const VelocityProbe<T>& probe, double* sum,
-                    std::size_t sum_stride, std::size_t begin, std::size_t end) {
-  const std::size_t d = f.head.dim;
+void velocity_product(const VelocityForm& f, MatrixView<const T> y, const double* time, MatrixView<const T> n,
+                      MatrixView<const T> x_adjoint, MatrixView<const T> direction, MatrixView<T> product,
+                      std::size_t begin, std::size_t end) {
   for (std::size_t i = begin; i < end; ++i) {
-    double total = 0;
-    for (std::size_t j = probe.direction ? 0 : probe.column; j < (probe.direction ? d : probe.column + 1);
-         ++j) {
-      const double xi = probe(i, j), u = static_cast<double>(y.row(i)[j]);
-      // of the adjoint's features along xi
-      const double slope = velocity_lift_slope(f.head, u, x_adjoint.row(i) + j, d);
-      total += xi * (slope + xi * velocity_boundary_slope(f.head, u) * static_cast<double>(n.row(i)[j]));
-    }
-    sum[i * sum_stride] += f.scale(time[i]) * total;
+    const double scale = f.scale(time[i]);
+    for (std::size_t j = 0; j < f.head.dim; ++j)
+      product.row(i)[j] =
+          static_cast<T>(scale * velocity_pull(f.head, static_cast<double>(y.row(i)[j]),
+                                               static_cast<double>(direction.row(i)[j]),
+                                               static_cast<double>(n.row(i)[j]), x_adjoint.row(i) + j));
   }
+}
+
+template <class T>
+void velocity_diagonal(const VelocityForm& f, MatrixView<const T> y, const double* time,
+                       MatrixView<const T> n, MatrixView<const T> x_adjoint, std::size_t column, double* sum,
+                       std::size_t begin, std::size_t end) {
+  for (std::size_t i = begin; i < end; ++i)
+    sum[i] +=
+        f.scale(time[i]) * velocity_pull(f.head, static_cast<double>(y.row(i)[column]), 1,
+                                         static_cast<double>(n.row(i)[column]), x_adjoint.row(i) + column);
 }
 
 }  // namespace sklar::cpu
