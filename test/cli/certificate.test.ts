@@ -122,10 +122,13 @@ describe('sklar score --certificate', () => {
     copula.margins = files.margins;
     const file = folder.file('diverging.safetensors');
     await copula.save(file);
-    const { stdout, status } = await sklar(['score', file, files.data, '--certificate']);
+    const { stdout, status } = await sklar([
+      ...['score', file, files.data],
+      ...['--certificate', '--route-rows', '50', '--sample-rows', '200'],
+    ]);
     expect(status).toBe(0);
     expect(stdout).toMatch(/^ {2}classifier {2,}\S+ \+- \S+ +1 +\d+\.\d\d$/m);
-    expect(stdout).toMatch(/^ {2}ode {9}failed: the integration left the finite numbers in 400 rows/m);
+    expect(stdout).toMatch(/^ {2}ode {9}failed: the integration left the finite numbers in 50 rows/m);
     expect(stdout).toMatch(/^ {2}nothing to compare; all within .*: no$/m);
     expect(stdout).toMatch(/^ {2}worst column: failed: the pilot sample/m);
     expect(stdout).toMatch(/^ {2}failed: ode, bound, sample, raw sample$/m);

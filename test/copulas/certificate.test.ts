@@ -83,6 +83,9 @@ test('a CDC: log Z is subtracted from the classifier, the stored one where there
   const fractions = seen.map(([, fraction]) => fraction);
   expect(fractions).toEqual([...fractions].sort((a, b) => a - b));
   expect(fractions.at(-1)).toBe(1);
+  // every route moves on the way, not only from one to the next
+  for (const route of result.routes)
+    expect(seen.filter(([stage]) => stage === route.method).length).toBeGreaterThan(1);
 
   // by hand
   const data = new Float64Array(400);
