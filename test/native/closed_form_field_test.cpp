@@ -137,8 +137,9 @@ TEST_CASE("fields are the gradients of the log densities, divergences their trac
           trace[i] += (up.values[i * d + j] - down.values[i * d + j]) / (2 * h);
           for (std::size_t p = 0; p < 2; ++p) {
             auto sign = [&](std::size_t k) {
-              const auto [x0, x1, x2, x3] = philox(
-                  philox_counter(100 + i, static_cast<std::uint32_t>(k / 4), p, kTagTraceProbe), philox_key(9));
+              const auto [x0, x1, x2, x3] =
+                  philox(philox_counter(100 + i, static_cast<std::uint32_t>(k / 4), p, kTagTraceProbe),
+                         philox_key(9));
               const std::uint32_t words[] = {x0, x1, x2, x3};
               return words[k % 4] >> 31 ? 1.0 : -1.0;
             };
