@@ -196,20 +196,29 @@ int launch_velocity_output(const VelocityForm& form, MatrixView<const float> y, 
 }
 
 int launch_velocity_cotangent(const VelocityHead& head, MatrixView<const float> y,
-                              const VelocityProbe<float>& probe, MatrixView<float> e, void* stream) {
+                              MatrixView<const float> direction, MatrixView<float> e, void* stream) {
   const VelocityHead h = head;
-  const VelocityProbe<float> p = probe;
-  return each(e.rows, stream,
-              [=] __device__(size_t i) { rows::velocity_cotangent(h, y.row(i), p, i, e.row(i)); });
+  return each(e.rows, stream, [=] __device__(size_t i) {
+    rows::velocity_cotangent(h, y.row(i), direction.row(i), e.row(i));
+  });
 }
 
-int launch_velocity_trace(const VelocityForm& form, MatrixView<const float> y, const double* time,
-                          MatrixView<const float> n, MatrixView<const float> x_adjoint,
-                          const VelocityProbe<float>& probe, double* sum, size_t sum_stride, void* stream) {
+int launch_velocity_product(const VelocityForm& form, MatrixView<const float> y, const double* time,
+                            MatrixView<const float> n, MatrixView<const float> x_adjoint,
+                            MatrixView<const float> direction, MatrixView<float> product, void* stream) {
   const VelocityForm f = form;
-  const VelocityProbe<float> p = probe;
   return each(y.rows, stream, [=] __device__(size_t i) {
-    sum[i * sum_stride] += rows::velocity_trace(f, y.row(i), time[i], n.row(i), x_adjoint.row(i), p, i);
+    rows::velocity_product(f, y.row(i), time[i], n.row(i), x_adjoint.row(i), direction.row(i),
+                           product.row(i));
+  });
+}
+
+int launch_velocity_diagonal(const VelocityForm& form, MatrixView<const float> y, const double* time,
+                             MatrixView<const float> n, MatrixView<const float> x_adjoint, size_t column,
+                             double* sum, void* stream) {
+  const VelocityForm f = form;
+  return each(y.rows, stream, [=] __device__(size_t i) {
+    sum[i] += rows::velocity_diagonal(f, y.row(i), time[i], n.row(i), x_adjoint.row(i), column);
   });
 }
 

@@ -22,9 +22,12 @@ int launch_velocity_loss(const VelocityLoss<float>& loss, void* stream);
 int launch_velocity_output(const VelocityForm& form, MatrixView<const float> y, const double* time,
                            MatrixView<const float> n, MatrixView<float> out, void* stream);
 int launch_velocity_cotangent(const VelocityHead& head, MatrixView<const float> y,
-                              const VelocityProbe<float>& probe, MatrixView<float> e, void* stream);
-int launch_velocity_trace(const VelocityForm& form, MatrixView<const float> y, const double* time,
-                          MatrixView<const float> n, MatrixView<const float> x_adjoint,
-                          const VelocityProbe<float>& probe, double* sum, size_t sum_stride, void* stream);
+                              MatrixView<const float> direction, MatrixView<float> e, void* stream);
+int launch_velocity_product(const VelocityForm& form, MatrixView<const float> y, const double* time,
+                            MatrixView<const float> n, MatrixView<const float> x_adjoint,
+                            MatrixView<const float> direction, MatrixView<float> product, void* stream);
+int launch_velocity_diagonal(const VelocityForm& form, MatrixView<const float> y, const double* time,
+                             MatrixView<const float> n, MatrixView<const float> x_adjoint, size_t column,
+                             double* sum, void* stream);
 
 }  // namespace sklar::cuda

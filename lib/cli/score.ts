@@ -6,7 +6,13 @@ import { readTable } from '../data/read-table';
 import { TableWriter } from '../data/write-table';
 import { type DeviceName, resolveDevice } from '../devices';
 import { expectOneOf } from '../errors';
-import { certificateLines, certify } from './certificate';
+import {
+  type CertificateFlags,
+  certificateLines,
+  certificateOptions,
+  certify,
+  defineCertificate,
+} from './certificate';
 import { type Io, signalOf, writeResult } from './context';
 import { expectOutput } from './files';
 import { formatLogNormaliser, logNormaliserOf, normaliserKeys } from './normaliser';
@@ -14,11 +20,10 @@ import { rowProgress, startProgress } from './progress';
 import { formatMean, meanOf, normalisationNote } from './statistics';
 import { integer } from './values';
 
-interface Flags {
+interface Flags extends CertificateFlags {
   out?: string;
   device?: DeviceName;
   threads?: number;
-  certificate?: boolean;
   json?: boolean;
   verbose?: boolean;
 }
@@ -42,18 +47,16 @@ export function define(command: Command, io: Io): void {
       'threads; 0: one for each processor (default: 0)',
       integer('--threads', { min: 0, max: 1024 }),
     )
-    .option(
-      '--certificate',
-      'compare the routes to the log density on these rows, and check log Z and margins',
-    )
     .option('--json', 'print the result as JSON')
     .option('--verbose', 'print progress also where stderr is no terminal')
     .action((model: string, data: string, flags: Flags) => score(model, data, flags, io));
+  defineCertificate(command);
 }
 
 async function score(model: string, data: string, flags: Flags, io: Io): Promise<void> {
   const signal = signalOf(io);
   const { out, device = 'auto', threads = 0 } = flags;
+  const ofCertificate = certificateOptions(flags);
   resolveDevice(device);
   if (out !== undefined) await expectOutput('--out', out, 'table', [model, data]);
 
@@ -86,7 +89,7 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
   const mean = meanOf(values);
   const normaliser = await logNormaliserOf(copula, io, { threads, signal }, flags.verbose);
   const certificate = flags.certificate
-    ? await certify(copula, u, io, { threads, signal }, flags.verbose)
+    ? await certify(copula, u, ofCertificate, io, { threads, signal }, flags.verbose)
     : null;
   const result = {
     kind: copula.kind,

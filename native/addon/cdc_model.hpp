@@ -34,9 +34,4 @@ void with_cdc(const CdcModel& model, std::size_t threads, const CancelFlag& canc
       model.parameters);
 }
 
-inline Fraction to_fraction(const Job::Progress& progress) {
-  return
-      [&progress](double done) { progress([done](Napi::Env env) { return Napi::Number::New(env, done); }); };
-}
-
 }  // namespace sklar::addon

@@ -95,13 +95,17 @@ class Backend : public Memory {
   // out = the field, from the network's output n
   virtual void velocity_output(const VelocityForm& form, MatrixView<const T> y, const double* time,
                                MatrixView<const T> n, MatrixView<T> out) = 0;
-  // cotangent of n whose adjoint is that of probe . field / scale
+  // cotangent of n whose adjoint is that of direction . field / scale
   virtual void velocity_cotangent(const VelocityHead& head, MatrixView<const T> y,
-                                  const VelocityProbe<T>& probe, MatrixView<T> e) = 0;
-  // sum[i * sum_stride] += probe . (d field / d y) probe, from the adjoint of that cotangent
-  virtual void velocity_trace(const VelocityForm& form, MatrixView<const T> y, const double* time,
-                              MatrixView<const T> n, MatrixView<const T> x_adjoint,
-                              const VelocityProbe<T>& probe, double* sum, std::size_t sum_stride) = 0;
+                                  MatrixView<const T> direction, MatrixView<T> e) = 0;
+  // From the adjoint of that cotangent: product = (d field / d y)^T direction, or, of the unit vector
+  // `column`, its own element of that alone, added to sum[i].
+  virtual void velocity_product(const VelocityForm& form, MatrixView<const T> y, const double* time,
+                                MatrixView<const T> n, MatrixView<const T> x_adjoint,
+                                MatrixView<const T> direction, MatrixView<T> product) = 0;
+  virtual void velocity_diagonal(const VelocityForm& form, MatrixView<const T> y, const double* time,
+                                 MatrixView<const T> n, MatrixView<const T> x_adjoint, std::size_t column,
+                                 double* sum) = 0;
 
   virtual void normals(MatrixView<T> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step,
                        std::uint32_t tag) = 0;
@@ -129,6 +133,9 @@ class Backend : public Memory {
   virtual void signs(MatrixView<T> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step,
                      std::uint32_t tag) = 0;
   virtual void unit_vectors(MatrixView<T> out, std::size_t column) = 0;
+  // Row i of the matrices of q are vectors: each loses its part along those before it, in double, and gets
+  // length one; what depends on them but for rounding becomes zero.
+  virtual void orthonormalise(std::span<const MatrixView<T>> q) = 0;
   // out[i * stride] (+)= a_i . b_i
   virtual void row_dots(double* out, std::size_t stride, MatrixView<const T> a, MatrixView<const T> b,
                         bool accumulate) = 0;

@@ -177,25 +177,11 @@ struct VelocityLoss {
   TrainState* state = nullptr;   // receives squared_error
 };
 
-// What a network's output is multiplied by: the velocity itself, or a form of the Ornstein-Uhlenbeck family.
+// A field of a velocity head in one of the forms that it has.
 struct VelocityForm {
   VelocityHead head;
-  int ou_form = -1;  // -1: velocity; else see velocity_form_scale
-  SKLAR_HD_INLINE double scale(double time) const {
-    return ou_form < 0 ? velocity_scale(head, time) : velocity_form_scale(ou_form, time);
-  }
-};
-
-// A direction for each row: unit vector `column`, or the rows of `direction`.
-template <class T>
-struct VelocityProbe {
-  size_t column = 0;
-  const T* direction = nullptr;
-  size_t stride = 0;
-  SKLAR_HD_INLINE double operator()(size_t row, size_t j) const {
-    if (direction) return static_cast<double>(direction[row * stride + j]);
-    return j == column ? 1 : 0;
-  }
+  Form form = Form::velocity;
+  SKLAR_HD_INLINE double scale(double time) const { return velocity_scale(head, form, time); }
 };
 
 }  // namespace sklar

@@ -54,6 +54,7 @@ enum PhiloxTag : uint32_t {
   kTagConditionalStep = 29,
   kTagClosedForm = 40,
   kTagFieldBound = 41,
+  kTagTraceSketch = 42,
 };
 
 struct PhiloxKey {

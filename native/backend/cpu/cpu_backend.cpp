@@ -198,18 +198,28 @@ class CpuBackend final : public Backend<T> {
     });
   }
 
-  void velocity_cotangent(const VelocityHead& head, MatrixView<const T> y, const VelocityProbe<T>& probe,
+  void velocity_cotangent(const VelocityHead& head, MatrixView<const T> y, MatrixView<const T> direction,
                           MatrixView<T> e) override {
-    each_row(e.rows,
-             [&](std::size_t i) { sklar::rows::velocity_cotangent(head, y.row(i), probe, i, e.row(i)); });
+    each_row(e.rows, [&](std::size_t i) {
+      sklar::rows::velocity_cotangent(head, y.row(i), direction.row(i), e.row(i));
+    });
   }
 
-  void velocity_trace(const VelocityForm& form, MatrixView<const T> y, const double* time,
-                      MatrixView<const T> n, MatrixView<const T> x_adjoint, const VelocityProbe<T>& probe,
-                      double* sum, std::size_t sum_stride) override {
+  void velocity_product(const VelocityForm& form, MatrixView<const T> y, const double* time,
+                        MatrixView<const T> n, MatrixView<const T> x_adjoint, MatrixView<const T> direction,
+                        MatrixView<T> product) override {
     each_row(y.rows, [&](std::size_t i) {
-      sum[i * sum_stride] +=
-          sklar::rows::velocity_trace(form, y.row(i), time[i], n.row(i), x_adjoint.row(i), probe, i);
+      sklar::rows::velocity_product(form, y.row(i), time[i], n.row(i), x_adjoint.row(i), direction.row(i),
+                                    product.row(i));
+    });
+  }
+
+  void velocity_diagonal(const VelocityForm& form, MatrixView<const T> y, const double* time,
+                         MatrixView<const T> n, MatrixView<const T> x_adjoint, std::size_t column,
+                         double* sum) override {
+    each_row(y.rows, [&](std::size_t i) {
+      sum[i] +=
+          sklar::rows::velocity_diagonal(form, y.row(i), time[i], n.row(i), x_adjoint.row(i), column);
     });
   }
 
@@ -293,6 +303,14 @@ class CpuBackend final : public Backend<T> {
       std::fill(out.row(i), out.row(i) + out.columns, T(0));
       out.row(i)[column] = 1;
     }
+  }
+
+  void orthonormalise(std::span<const MatrixView<T>> q) override {
+    if (q.empty()) return;
+    rows(q[0].rows, [&](std::size_t begin, std::size_t end) {
+      std::vector<double> area(q.size() * q[0].columns);
+      for (std::size_t i = begin; i < end; ++i) sklar::rows::orthonormalise_row(q.data(), q.size(), i, area.data(), 1);
+    });
   }
 
   void row_dots(double* out, std::size_t stride, MatrixView<const T> a, MatrixView<const T> b,

@@ -131,13 +131,25 @@ class CudaBackend final : public Backend<float> {
     check(launch_velocity_output(form, y, time, n, out, stream()));
   }
   void velocity_cotangent(const VelocityHead& head, MatrixView<const float> y,
-                          const VelocityProbe<float>& probe, MatrixView<float> e) override {
-    check(launch_velocity_cotangent(head, y, probe, e, stream()));
+                          MatrixView<const float> direction, MatrixView<float> e) override {
+    check(launch_velocity_cotangent(head, y, direction, e, stream()));
   }
-  void velocity_trace(const VelocityForm& form, MatrixView<const float> y, const double* time,
-                      MatrixView<const float> n, MatrixView<const float> x_adjoint,
-                      const VelocityProbe<float>& probe, double* sum, std::size_t sum_stride) override {
-    check(launch_velocity_trace(form, y, time, n, x_adjoint, probe, sum, sum_stride, stream()));
+  void velocity_product(const VelocityForm& form, MatrixView<const float> y, const double* time,
+                        MatrixView<const float> n, MatrixView<const float> x_adjoint,
+                        MatrixView<const float> direction, MatrixView<float> product) override {
+    check(launch_velocity_product(form, y, time, n, x_adjoint, direction, product, stream()));
+  }
+  void velocity_diagonal(const VelocityForm& form, MatrixView<const float> y, const double* time,
+                         MatrixView<const float> n, MatrixView<const float> x_adjoint, std::size_t column,
+                         double* sum) override {
+    check(launch_velocity_diagonal(form, y, time, n, x_adjoint, column, sum, stream()));
+  }
+  void orthonormalise(std::span<const MatrixView<float>> q) override {
+    if (q.empty() || q[0].rows == 0) return;
+    if (q.size() > most_vectors)
+      throw Error("SHAPE", "orthonormalise: expected at most " + std::to_string(most_vectors) + " vectors");
+    const auto area = buffer<double>(q.size() * q[0].rows * q[0].columns);
+    check(launch_orthonormalise(q.data(), q.size(), area.data(), stream()));
   }
 
   void normals(MatrixView<float> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step,

@@ -70,6 +70,35 @@ SKLAR_HD_INLINE void signs_of_row(T* out, size_t columns, uint64_t seed, uint64_
   }
 }
 
+// Row i of `count` matrices q; the area holds all these vectors, its elements `stride` apart.
+template <class T>
+SKLAR_HD_INLINE void orthonormalise_row(const MatrixView<T>* q, size_t count, size_t i, double* area,
+                                        size_t stride) {
+  const size_t d = q[0].columns;
+  // 64 roundings
+  constexpr double rounding = sizeof(T) == sizeof(float) ? 0x1p-17 : 0x1p-46;
+  for (size_t k = 0; k < count; ++k) {
+    double* const v = area + k * d * stride;
+    double square = 0;
+    for (size_t j = 0; j < d; ++j) {
+      v[j * stride] = static_cast<double>(q[k].row(i)[j]);
+      square += v[j * stride] * v[j * stride];
+    }
+    const double before = sqrt(square);
+    for (int pass = 0; pass < 2; ++pass)  // the second takes away what the first left by rounding
+      for (size_t m = 0; m < k; ++m) {
+        const double* const earlier = area + m * d * stride;
+        double along = 0;
+        for (size_t j = 0; j < d; ++j) along += earlier[j * stride] * v[j * stride];
+        for (size_t j = 0; j < d; ++j) v[j * stride] -= along * earlier[j * stride];
+      }
+    square = 0;
+    for (size_t j = 0; j < d; ++j) square += v[j * stride] * v[j * stride];
+    const double length = sqrt(square), scale = length > rounding * before ? 1 / length : 0;
+    for (size_t j = 0; j < d; ++j) q[k].row(i)[j] = static_cast<T>(v[j * stride] *= scale);
+  }
+}
+
 // The cotangent of the logits of row i, and the weight of the part that is known at the last level.
 template <class T>
 SKLAR_HD_INLINE double mix_levels_row(T* cotangent, size_t columns, const LevelMixing& m, size_t i) {

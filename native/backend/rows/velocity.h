@@ -56,7 +56,7 @@ SKLAR_HD_INLINE void velocity_loss(const VelocityLoss<T>& l, size_t i) {
   const T* y = l.y.row(i);
   const T* target = l.target.row(i);
   T* c = l.output_adjoint.row(i);
-  const double scale = velocity_scale(l.head, l.time[i]);
+  const double scale = velocity_scale(l.head, velocity_form(l.head), l.time[i]);
   double sum = 0;
   for (size_t j = 0; j < d; ++j) {
     const double factor = scale * velocity_boundary(l.head, static_cast<double>(y[j]));
@@ -76,24 +76,35 @@ SKLAR_HD_INLINE void velocity_output(const VelocityForm& f, const T* y, double t
 }
 
 template <class T>
-SKLAR_HD_INLINE void velocity_cotangent(const VelocityHead& head, const T* y, const VelocityProbe<T>& probe,
-                                        size_t i, T* e) {
+SKLAR_HD_INLINE void velocity_cotangent(const VelocityHead& head, const T* y, const T* direction, T* e) {
   for (size_t j = 0; j < head.dim; ++j)
-    e[j] = static_cast<T>(probe(i, j) * velocity_boundary(head, static_cast<double>(y[j])));
+    e[j] = static_cast<T>(static_cast<double>(direction[j]) *
+                          velocity_boundary(head, static_cast<double>(y[j])));
+}
+
+// Element j of (d field / d y)^T xi over the field's scale: y_j moves the network's input, and what the
+// output is multiplied by.
+template <class T>
+SKLAR_HD_INLINE double velocity_pull(const VelocityHead& head, double u, double xi, double n,
+                                     const T* x_adjoint) {
+  return velocity_lift_slope(head, u, x_adjoint, head.dim) + xi * velocity_boundary_slope(head, u) * n;
 }
 
 template <class T>
-SKLAR_HD_INLINE double velocity_trace(const VelocityForm& f, const T* y, double time, const T* n,
-                                      const T* x_adjoint, const VelocityProbe<T>& probe, size_t i) {
-  const size_t d = f.head.dim, begin = probe.direction ? 0 : probe.column;
-  double total = 0;
-  for (size_t j = begin; j < (probe.direction ? d : begin + 1); ++j) {
-    const double xi = probe(i, j), u = static_cast<double>(y[j]);
-    // of the adjoint's features along xi
-    const double slope = velocity_lift_slope(f.head, u, x_adjoint + j, d);
-    total += xi * (slope + xi * velocity_boundary_slope(f.head, u) * static_cast<double>(n[j]));
-  }
-  return f.scale(time) * total;
+SKLAR_HD_INLINE void velocity_product(const VelocityForm& f, const T* y, double time, const T* n,
+                                      const T* x_adjoint, const T* direction, T* product) {
+  const double scale = f.scale(time);
+  for (size_t j = 0; j < f.head.dim; ++j)
+    product[j] = static_cast<T>(
+        scale * velocity_pull(f.head, static_cast<double>(y[j]), static_cast<double>(direction[j]),
+                              static_cast<double>(n[j]), x_adjoint + j));
+}
+
+template <class T>
+SKLAR_HD_INLINE double velocity_diagonal(const VelocityForm& f, const T* y, double time, const T* n,
+                                         const T* x_adjoint, size_t column) {
+  return f.scale(time) * velocity_pull(f.head, static_cast<double>(y[column]), 1,
+                                       static_cast<double>(n[column]), x_adjoint + column);
 }
 
 }  // namespace sklar::rows
