@@ -43,9 +43,8 @@ int launch_orthonormalise(const MatrixView<float>* q, size_t count, double* area
   } vectors;
   for (size_t k = 0; k < count; ++k) vectors.q[k] = q[k];
   const size_t n = q[0].rows;
-  return each(n, stream, [=] __device__(size_t i) {
-    rows::orthonormalise_row(vectors.q, count, i, area + i, n);
-  });
+  return each(n, stream,
+              [=] __device__(size_t i) { rows::orthonormalise_row(vectors.q, count, i, area + i, n); });
 }
 
 int launch_add_row(float* row, const float* other, size_t count, void* stream) {

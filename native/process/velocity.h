@@ -52,7 +52,7 @@ SKLAR_HD_INLINE void velocity_lift(const VelocityHead& head, double y, T* out, s
 // sum over k of adjoint[k * stride] d out_k / dy
 template <class T>
 SKLAR_HD_INLINE double velocity_lift_slope(const VelocityHead& head, double y, const T* adjoint,
-                                             size_t stride) {
+                                           size_t stride) {
   if (head.kind != VelocityKind::reflection) return static_cast<double>(*adjoint);
   double sum = 0;
   for (uint32_t k = 0; k < head.frequencies; ++k) {
@@ -124,7 +124,7 @@ SKLAR_HD_INLINE double velocity_boundary_slope(const VelocityHead& head, double 
 // One coordinate of a path: the state at `time` and its velocity, from the start and the noise.
 template <class T>
 SKLAR_HD_INLINE void velocity_path(const VelocityHead& head, double time, T start, T noise, T* state,
-                                     T* velocity) {
+                                   T* velocity) {
   if (head.kind == VelocityKind::trigonometric) {
     const T c = static_cast<T>(cos(time)), s = static_cast<T>(sin(time));
     *state = c * start + s * noise;

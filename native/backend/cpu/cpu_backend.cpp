@@ -218,8 +218,7 @@ class CpuBackend final : public Backend<T> {
                          MatrixView<const T> n, MatrixView<const T> x_adjoint, std::size_t column,
                          double* sum) override {
     each_row(y.rows, [&](std::size_t i) {
-      sum[i] +=
-          sklar::rows::velocity_diagonal(form, y.row(i), time[i], n.row(i), x_adjoint.row(i), column);
+      sum[i] += sklar::rows::velocity_diagonal(form, y.row(i), time[i], n.row(i), x_adjoint.row(i), column);
     });
   }
 
@@ -309,7 +308,8 @@ class CpuBackend final : public Backend<T> {
     if (q.empty()) return;
     rows(q[0].rows, [&](std::size_t begin, std::size_t end) {
       std::vector<double> area(q.size() * q[0].columns);
-      for (std::size_t i = begin; i < end; ++i) sklar::rows::orthonormalise_row(q.data(), q.size(), i, area.data(), 1);
+      for (std::size_t i = begin; i < end; ++i)
+        sklar::rows::orthonormalise_row(q.data(), q.size(), i, area.data(), 1);
     });
   }
 

@@ -95,9 +95,9 @@ SKLAR_HD_INLINE void velocity_product(const VelocityForm& f, const T* y, double 
                                       const T* x_adjoint, const T* direction, T* product) {
   const double scale = f.scale(time);
   for (size_t j = 0; j < f.head.dim; ++j)
-    product[j] = static_cast<T>(
-        scale * velocity_pull(f.head, static_cast<double>(y[j]), static_cast<double>(direction[j]),
-                              static_cast<double>(n[j]), x_adjoint + j));
+    product[j] = static_cast<T>(scale * velocity_pull(f.head, static_cast<double>(y[j]),
+                                                      static_cast<double>(direction[j]),
+                                                      static_cast<double>(n[j]), x_adjoint + j));
 }
 
 template <class T>
