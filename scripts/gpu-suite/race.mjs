@@ -6,7 +6,7 @@ import { findProgram } from '../tools.mjs';
 
 /** Seconds that a peer is timed for in one round, and that P4 may take to compile one form. */
 const ROUND = 0.3;
-const COMPILE = 120;
+const COMPILE = 150;
 
 /** The peers of a stage: one Python process, or none and the reason. */
 export async function openPeers({ options, fact }) {

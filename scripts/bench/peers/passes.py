@@ -8,7 +8,7 @@ the data or the noise levels, losses and states stay in the precision of the par
 import torch
 from torch.nn import functional
 
-from cdc_train import CE_WEIGHT
+from cdc_train import ADAM_EPS, BETA1, BETA2, CE_WEIGHT, LEARNING_RATE, MAX_NORM
 
 
 class Arithmetic:
@@ -239,9 +239,43 @@ def mlp_gradients(parameters, x, target, arithmetic=EXACT, scale=1.0):
     return loss, [g / scale for g in grads]
 
 
-def clip(grads, max_norm, models):
-    """Scaled to a global norm of at most max_norm; for each model of an ensemble by itself."""
-    dims = [tuple(range(1, g.dim())) if models else tuple(range(g.dim())) for g in grads]
-    norm = sum(g.square().sum(d) for g, d in zip(grads, dims)).sqrt()
-    factor = (max_norm / (norm + 1e-6)).clamp(max=1.0)
-    return [g * factor.reshape(factor.shape + (1,) * len(d)) if models else g * factor for g, d in zip(grads, dims)]
+# ---------------------------------------------------------------- parameters as one vector
+
+
+def wide_weights(parameters):
+    """Those that take part in wide products alone: all matrices but the first two, which are folded, and the last."""
+    return set(range(4, len(parameters) - 2, 2))
+
+
+class Training:
+    """Parameters and the state of Adam as single vectors (models x size for an ensemble), updated in place."""
+
+    def __init__(self, parameters, arithmetic=EXACT, models=0):
+        self.shapes, self.wide, self.arithmetic = [p.shape for p in parameters], wide_weights(parameters), arithmetic
+        flat = torch.cat([p.detach().reshape(-1) for p in parameters])
+        self.values = flat.expand(models, -1).contiguous() if models else flat
+        self.m, self.v = torch.zeros_like(self.values), torch.zeros_like(self.values)
+        self.step = torch.zeros((), device=flat.device, dtype=flat.dtype)
+
+    def parameters(self):
+        """Views; those of wide products come from one copy in their type."""
+        copies, lead = self.arithmetic.keep(self.values), self.values.shape[:-1]
+        views, first = [], 0
+        for i, shape in enumerate(self.shapes):
+            source = copies if i in self.wide else self.values
+            views.append(source[..., first : first + shape.numel()].reshape(lead + shape))
+            first += shape.numel()
+        return views
+
+    def update(self, grads):
+        """Clip to a global norm, for every model by itself, and Adam."""
+        lead = self.values.shape[:-1]
+        g = torch.cat([g.reshape(lead + (-1,)) for g in grads], -1)
+        norm = g.square().sum(-1, keepdim=True).sqrt()
+        g = g * (MAX_NORM / (norm + 1e-6)).clamp(max=1.0)
+        self.step.add_(1)
+        correction = (1 - BETA2**self.step).sqrt()
+        rate = LEARNING_RATE * correction / (1 - BETA1**self.step)
+        self.m.lerp_(g, 1 - BETA1)
+        self.v.lerp_(g * g, 1 - BETA2)
+        self.values.sub_(rate * self.m / (self.v.sqrt() + ADAM_EPS * correction))
