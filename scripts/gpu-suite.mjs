@@ -1,10 +1,11 @@
 // Checks and times the CUDA backend on a machine that has only node, the built addon and dist:
 //   node scripts/gpu-suite.mjs [--stages facts,native,...] [--device cuda|cuda:N|cpu] [--out FOLDER] [--limit SECONDS]
 //                              [--precisions fp32,mixed,...] [--checks truth,shape,...] [--peers P1,P2,P3,P4|none]
-//                              [--rounds N] [--small] [--sanitize]
+//                              [--rounds N] [--small] [--full] [--sanitize]
 // Every stage runs in a process of its own for a limited time, prints a table and writes gpu-<stage>.json row by row, so
 // that a stage that hangs, crashes or is killed costs no other and keeps what it has. `throughput` stands for the stages
-// that time. With --device cpu the CPU takes the place of the GPU at reduced size. SKLAR_PYTHON: a Python with PyTorch.
+// that time. With --device cpu the CPU takes the place of the GPU, at reduced size unless there is --full. SKLAR_PYTHON
+// names a Python with PyTorch for the peers.
 import { fork } from 'node:child_process';
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -45,6 +46,7 @@ function settings() {
       peers: { type: 'string', default: PEERS.join(',') },
       rounds: { type: 'string', default: '5' },
       small: { type: 'boolean', default: false },
+      full: { type: 'boolean', default: false },
       sanitize: { type: 'boolean', default: false },
     },
   });
@@ -56,7 +58,7 @@ function settings() {
   const names = Object.keys(stages);
   return {
     device,
-    small: values.small || cpu,
+    small: values.small || (cpu && !values.full),
     // the CPU computes in float32 whatever is asked for
     precisions: cpu ? ['fp32'] : chosen(values.precisions, PRECISIONS, '--precisions'),
     checks: chosen(values.checks, Object.keys(checks), '--checks'),
@@ -88,14 +90,23 @@ function runStage(name, options, head) {
   const columns = new Columns((line) => console.log(line));
   save();
   return new Promise((resolve) => {
-    const child = fork(fileURLToPath(new URL('./gpu-suite/stage.mjs', import.meta.url)), [
-      name,
-      JSON.stringify(options),
-    ]);
-    const timer = setTimeout(() => {
-      record.status = 'out of time';
-      child.kill('SIGKILL');
-    }, limit * 1000);
+    // a group of its own, so that nothing that a stage has started outlives it
+    const child = fork(
+      fileURLToPath(new URL('./gpu-suite/stage.mjs', import.meta.url)),
+      [name, JSON.stringify(options)],
+      { detached: true },
+    );
+    const end = (status) => {
+      record.status = status;
+      process.kill(-child.pid, 'SIGKILL');
+    };
+    const timer = setTimeout(() => end('out of time'), limit * 1000);
+    const interrupted = (signal) => {
+      end(`ended by ${signal}`);
+      save();
+      process.exit(1);
+    };
+    for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, interrupted);
     child.on('message', ({ row, facts, error }) => {
       if (error !== undefined) record.error = error;
       if (facts !== undefined) Object.assign(record.facts, facts);
@@ -107,6 +118,7 @@ function runStage(name, options, head) {
     });
     child.on('exit', (code, signal) => {
       clearTimeout(timer);
+      for (const name of ['SIGINT', 'SIGTERM']) process.off(name, interrupted);
       columns.flush();
       if (record.status === 'running') {
         record.status = code === 0 ? 'done' : `ended by ${signal ?? `exit code ${code}`}`;

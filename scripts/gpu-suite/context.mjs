@@ -36,6 +36,22 @@ export class Context {
     return this.options.small ? small : full;
   }
 
+  /** Does `work` for every precision; what it throws becomes a failed row, and the next one is tried. */
+  async eachPrecision(about, work) {
+    for (const precision of this.options.precisions) {
+      try {
+        await work(precision, this.on(precision));
+      } catch (error) {
+        await this.row({
+          ...about,
+          precision,
+          passed: false,
+          problem: `${error.code ?? error.name}: ${error.message}`,
+        });
+      }
+    }
+  }
+
   /** Options of a call on the device. */
   on(precision) {
     const { device } = this.options;

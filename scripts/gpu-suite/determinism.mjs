@@ -5,7 +5,7 @@ import { gaussianRows, readTensors, sameBits } from './context.mjs';
 const DIM = 5;
 
 export default async function determinism(context) {
-  const { sklar, options, row } = context;
+  const { sklar, row } = context;
   const u = await gaussianRows(sklar, context.size(20_000, 500), DIM, 1);
   const steps = context.size(200, 5);
   const shapes = context.size(
@@ -17,14 +17,14 @@ export default async function determinism(context) {
   );
   for (const kind of ['cdc', 'flow', 'reflection']) {
     for (const { hidden, depth } of shapes) {
-      for (const precision of options.precisions) {
-        const device = context.on(precision);
+      const model = `${kind} ${hidden}x${depth}`;
+      await context.eachPrecision({ model }, async (precision, device) => {
         const call = { kind, hidden, depth, steps, batch: context.size(1000, 64), seed: 3, ...device };
         const first = await sklar.fitCopula(u, call);
         // other work and other memory between the two
         const between = await first.sample(context.size(20_000, 100), { ...device, seed: 9 });
         const second = await sklar.fitCopula(u, call);
-        const line = (what, passed) => row({ what, model: `${kind} ${hidden}x${depth}`, precision, passed });
+        const line = (what, passed) => row({ what, model, precision, passed });
         await line('fit', await sameParameters(context, first, second));
         const draw = (options) => first.sample(between.rows, { ...device, seed: 9, ...options });
         await line('sample', sameBits((await draw({})).data, between.data));
@@ -34,7 +34,7 @@ export default async function determinism(context) {
         await line('sample in batches', sameBits(stream, between.data));
         const [a, b] = [await first.logPdf(head(u, 300), device), await second.logPdf(head(u, 300), device)];
         await line('log density of both fits', sameBits(a, b));
-      }
+      });
     }
   }
 }

@@ -48,11 +48,16 @@ export async function race(context, peer, { name, spec, ours, about, units = 1, 
       counts[which] = Math.max(1, Math.min(2000, Math.round((2 * ROUND) / seconds)));
     }
   }
-  for (const precision of options.precisions) await ours(precision);
+  // warm up; a precision that the device or the kind does not have is left out
+  const precisions = [];
+  await context.eachPrecision({ case: name, ...about }, async (precision) => {
+    await ours(precision);
+    precisions.push(precision);
+  });
   const rounds = [];
   for (let round = 0; round < options.rounds; round++) {
     const times = { ours: {}, peers: {} };
-    for (const precision of options.precisions) times.ours[precision] = await ours(precision);
+    for (const precision of precisions) times.ours[precision] = await ours(precision);
     for (const [which, count] of Object.entries(counts)) {
       const { seconds, error } = await peer.ask(JSON.stringify({ op: 'run', peer: which, count }));
       if (error === undefined) times.peers[which] = (1000 * seconds) / count / units;
@@ -63,7 +68,7 @@ export async function race(context, peer, { name, spec, ours, about, units = 1, 
     const values = rounds.map(pick).filter(Number.isFinite);
     return values.length > 0 ? median(values) : null;
   };
-  for (const precision of options.precisions) {
+  for (const precision of precisions) {
     const line = { case: name, ...about, precision, ms: middle(({ ours: o }) => o[precision]) };
     for (const which of options.peers) line[`${which} ms`] = middle(({ peers }) => peers[which]);
     for (const which of options.peers) {

@@ -8,7 +8,7 @@ const DIM = 5;
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 export default async function training(context) {
-  const { sklar, options, row } = context;
+  const { sklar, row } = context;
   const rows = await gaussianRows(sklar, context.size(20_000, 500), DIM, 1);
   const held = await gaussianRows(sklar, context.size(5000, 200), DIM, 2);
   const fits = context.size(
@@ -32,8 +32,9 @@ export default async function training(context) {
       return { losses: history.map(({ loss }) => loss), score, stepMilliseconds };
     };
     const cpu = await train({ device: 'cpu' });
-    for (const precision of options.precisions) {
-      const own = await train(context.on(precision));
+    const model = `${fit.kind}${fit.network ? ' published' : ''} ${fit.hidden}x${fit.depth}`;
+    await context.eachPrecision({ model }, async (precision, device) => {
+      const own = await train(device);
       const differences = own.losses.map(
         (loss, i) => Math.abs(loss - cpu.losses[i]) / Math.abs(cpu.losses[i]),
       );
@@ -42,7 +43,7 @@ export default async function training(context) {
       const late = Math.abs(quarter(own.losses) / quarter(cpu.losses) - 1);
       const score = own.score - cpu.score;
       await row({
-        model: `${fit.kind}${fit.network ? ' published' : ''} ${fit.hidden}x${fit.depth}`,
+        model,
         precision,
         early,
         late,
@@ -54,6 +55,6 @@ export default async function training(context) {
         losses: own.losses,
         cpuLosses: cpu.losses,
       });
-    }
+    });
   }
 }

@@ -1,4 +1,4 @@
-// The suite with the CPU in the place of the GPU, from a packed folder with nothing but node; its peers; its page.
+// The suite with the CPU in the place of the GPU, from a packed folder with nothing but node; its page.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -8,8 +8,6 @@ import { TemporaryFolder } from '../data/support';
 
 const root = path.resolve(__dirname, '..', '..');
 const folder = new TemporaryFolder();
-const python = process.env.SKLAR_PYTHON ?? '/usr/bin/python3';
-const torch = spawnSync(python, ['-c', 'import torch']).status === 0;
 
 interface Row {
   passed?: boolean;
@@ -34,7 +32,25 @@ test('a packed folder runs with only node', () => {
   expect(output).toMatch(/truth +logPdf +cdc 0 +fp32 .* ok\n/);
   expect(output).toMatch(/all well: results in /);
   expect(output).toMatch(/pack: \d+\.\d MiB in \d+ files/);
-  expect(read(pack, 'pack.json').commit).toMatch(/^[0-9a-f]{40}$/);
+  const { commit } = read(pack, 'pack.json');
+  expect(commit).toMatch(/^[0-9a-f]{40}$/);
+
+  const native = path.join(pack, 'build', 'native');
+  mkdirSync(native, { recursive: true });
+  writeFileSync(path.join(native, 'cuda_good_test'), '#!/bin/sh\nexit 0\n', { mode: 0o755 });
+  writeFileSync(path.join(native, 'cuda_bad_test'), '#!/bin/sh\necho wrong sum\nexit 3\n', { mode: 0o755 });
+  const { status } = spawnSync(
+    process.execPath,
+    [path.join(pack, 'scripts', 'gpu-suite.mjs'), '--device', 'cpu', '--stages', 'native'],
+    { env: {}, cwd: pack },
+  );
+  expect(status).toBe(1);
+  const record = read(pack, 'build', 'gpu-suite', 'gpu-native.json');
+  expect(record.commit).toBe(commit);
+  expect(record.results).toMatchObject([
+    { test: 'cuda_bad_test', passed: false, end: 'exit code 3', output: ['wrong sum', ''] },
+    { test: 'cuda_good_test', passed: true },
+  ]);
 });
 
 test('a stage writes its file, and one that runs out of time keeps its rows', () => {
@@ -65,31 +81,6 @@ test('a stage writes its file, and one that runs out of time keeps its rows', ()
   const density = read(folder.file('gpu-density.json'));
   expect(density.facts.peerError).toMatch(/no python3 on PATH/);
   expect(density.results[0]).toMatchObject({ model: '16x2', precision: 'fp32', 'P4 ms': null });
-});
-
-(torch ? test : test.skip)('peers agree with the truth files and with each other', () => {
-  const script = path.join(root, 'scripts', 'bench', 'peers', 'gpu_peers.py');
-  const output = execFileSync(python, [script, '--check', path.join(root, 'test', 'fixtures', 'reference')], {
-    encoding: 'utf8',
-  });
-  expect(JSON.parse(output)).toMatchObject({ check: 'passed' });
-
-  const shape = { dim: 3, hidden: 8, depth: 2, levels: 5, batch: 16, rows: 50, samples: 40, steps: 3 };
-  const requests = ['cdc-train', 'ensemble', 'reflection-train', 'reflection-sample', 'cdc-sample', 'density']
-    .map((name) => ({
-      case: name,
-      ...shape,
-      models: name === 'ensemble' ? 2 : undefined,
-      arithmetic: 'bf16',
-    }))
-    .flatMap((spec) => ['P1', 'P4'].map((peer) => ({ op: 'prepare', peer, spec, limit: 60 })));
-  const answers = execFileSync(python, [script, '--device', 'cpu'], {
-    encoding: 'utf8',
-    input: requests.map((request) => `${JSON.stringify(request)}\n`).join(''),
-  });
-  const lines = answers.trim().split('\n').slice(1);
-  expect(lines).toHaveLength(requests.length);
-  for (const line of lines) expect(JSON.parse(line)).toMatchObject({ form: expect.any(String) as string });
 });
 
 test('the page shows results of a GPU, with targets met and missed', () => {

@@ -213,9 +213,9 @@ class Density:
 
     @staticmethod
     def over_batches(machine, spec, batch_of, capture):
-        rows, dim = spec["samples"], spec["dim"]
+        rows = spec["samples"]
         size = min(DENSITY_ROWS, rows)
-        u = torch.rand(rows, dim, generator=torch.Generator().manual_seed(1)).clamp(1e-6, 1 - 1e-6)
+        u = Density.rows(spec)
         buffer = u[:size].to(machine.device)
         compute = machine.captured(lambda: batch_of(buffer)) if capture else lambda: batch_of(buffer)
         out = torch.empty(rows)
@@ -228,6 +228,21 @@ class Density:
             return out
 
         return unit
+
+    @staticmethod
+    def rows(spec):
+        generator = torch.Generator().manual_seed(1)
+        return torch.rand(spec["samples"], spec["dim"], generator=generator).clamp(1e-6, 1 - 1e-6)
+
+    @staticmethod
+    def error(spec, values):
+        """Relative error of the first values against float64."""
+        parameters = [p.detach().double() for p in cdc_network(spec, torch.device("cpu")).ordered()]
+        inverse, log_determinant = Density.guide(spec, torch.device("cpu"))
+        u = Density.rows(spec)[:1000].double()
+        ratio = lambda y: passes.cdc_log_ratio(parameters, y)
+        wanted = Density.log_density(u, ratio, inverse.double(), log_determinant)
+        return float((values[:1000].double() - wanted).norm() / wanted.norm())
 
     @staticmethod
     def guide(spec, device):

@@ -22,6 +22,8 @@ import torch
 from gpu_cases import CASES, Density
 from gpu_check import check
 
+DENSITY_ERROR = 5e-6  # the errors of float32, of log densities
+
 
 @contextmanager
 def at_most(seconds):
@@ -124,6 +126,10 @@ def strongest_peer(machine, case, spec, limit):
                     unit = unit if case is Density else machine.captured(unit)
                     peer = Peer(machine, unit, precision, label, False)
                     peer.run(2)
+                    if case is Density:
+                        error = Density.error(spec, unit())
+                        if not error < DENSITY_ERROR:
+                            raise ArithmeticError("relative error %.1e" % error)
                     tried[label] = min(peer.run(2)[0] / 2 for _ in range(3))
             except Exception as error:  # a compiler may fail in any way; the other forms remain
                 tried[label] = "%s: %s" % (type(error).__name__, str(error).splitlines()[0][:200] if str(error) else "")
