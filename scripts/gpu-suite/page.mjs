@@ -19,25 +19,33 @@ function provenance({ command, date, commit, modified, gpu, versions, facts, sta
   );
 }
 
+/** Which form of P4 was the fastest, case by case. */
+function forms({ facts }) {
+  const found = Object.entries(facts).filter(([name]) => name.endsWith(' P4'));
+  const list = found.map(([name, { form, error }]) => `${name.slice(0, -3)}: ${form ?? error}`);
+  return list.length > 0 ? `P4 is ${list.join('; ')}. ` : '';
+}
+
 function results(record) {
   const rows = record.results;
   if (rows.length === 0) return `No rows.\n\n${provenance(record)}\n`;
-  const names = Object.keys(rows[0]).filter(
-    (name) => typeof rows[0][name] !== 'object' || rows[0][name] === null,
+  const names = [...new Set(rows.flatMap(Object.keys))].filter((name) =>
+    rows.every((row) => typeof row[name] !== 'object' || row[name] === null),
   );
   const bold = (name, text) => (/^x P[14]$/.test(name) && text !== '' ? `**${text}**` : text);
   const table = markdown(
     names,
     rows.map((row) => names.map((name) => bold(name, cell(row[name])))),
   );
-  return `${table}\n\n${provenance(record)}\n`;
+  return `${table}\n\n${forms(record)}${provenance(record)}\n`;
 }
 
-/** The worst row of each check and precision; every row that failed. */
+/** The worst row of each check and precision, and how many failed. */
 function correctness(record) {
+  const quantity = ({ what = 'call' }) => what.replace(/.*, (?=same seed$|law$)/, '');
   const groups = new Map();
   for (const row of record.results) {
-    const key = `${row.check} ${row.what.replace(/.*, (?=same seed$|law$)/, '')} ${row.precision}`;
+    const key = [row.check, quantity(row), row.precision].join();
     const group = groups.get(key) ?? { row, rows: 0, failed: 0 };
     group.rows += 1;
     group.failed += row.passed ? 0 : 1;
@@ -47,8 +55,8 @@ function correctness(record) {
   const table = markdown(
     ['check', 'quantity', 'precision', 'cases', 'failed', 'worst error', 'bar', 'in'],
     [...groups.values()].map(({ row, rows, failed }) => [
-      ...[row.check, row.what.replace(/.*, (?=same seed$|law$)/, ''), row.precision, String(rows)],
-      ...[failed ? `**${failed}**` : '0', cell(row.error), cell(row.bar), row.model],
+      ...[row.check, quantity(row), row.precision, String(rows), failed ? `**${failed}**` : '0'],
+      ...[row.problem ?? cell(row.error), cell(row.bar), row.model ?? ''],
     ]),
   );
   return `${table}\n\n${provenance(record)}\n`;
@@ -56,7 +64,9 @@ function correctness(record) {
 
 function determinism(record) {
   const failed = record.results.filter(({ passed }) => !passed);
-  const list = failed.map(({ what, model, precision }) => `${what} of ${model} in ${precision}`);
+  const list = failed.map(
+    ({ what, problem, model, precision }) => `${what ?? problem} of ${model} in ${precision}`,
+  );
   return (
     `${record.results.length} pairs, ` +
     `${failed.length === 0 ? 'all with the same bits' : `**${failed.length} differ**: ${list.join('; ')}`}.\n\n${provenance(record)}\n`
@@ -81,8 +91,8 @@ function targetTable(read) {
   );
 }
 
-const HOW = `\`npm run gpu-suite\` measures and \`npm run gpu-pack\` carries it to a
-machine without a network: [gpu-suite.md](gpu-suite.md).`;
+const HOW =
+  '`npm run gpu-suite` measures, `npm run gpu-pack` carries it to a machine without a network: [gpu-suite.md](gpu-suite.md).';
 
 /** @param read gives the record of a name, or null */
 export function gpuSection(read) {
@@ -100,14 +110,16 @@ export function gpuSection(read) {
     return `## On a GPU
 
 Nothing has been measured on a GPU yet. The CUDA code compiles for all listed architectures within the register budget of
-\`kernels/budget.json\` (\`npm run check:kernels\`) and has **not run on hardware yet**. ${HOW}
+\`kernels/budget.json\` (\`npm run check:kernels\`) and has **not run on hardware yet**.
+${HOW}
 `;
   }
   const timed = throughputStages.some((name) => read(`gpu-${name}`)?.gpu);
   return `## On a GPU
 
-${HOW} Milliseconds are medians of rounds in which we and the peers take turns; \`x P1\` is how many times faster than peer P1 we are,
-the median over the rounds. P1 is the model as its authors run it in eager PyTorch, P2 the same with TF32, P3 a CUDA graph of P2, P4
+${HOW}
+Milliseconds are medians of rounds in which we and the peers take turns; \`x P1\` is how many times faster than peer P1 we are, the
+median over the rounds. P1 is the model as its authors run it in eager PyTorch, P2 the same with TF32, P3 a CUDA graph of P2, P4
 the strongest PyTorch that we could write: our tape-free algorithm, 16-bit products, \`torch.compile\` and a CUDA graph.
 
 ${timed ? `${targetTable(read)}\n\n` : ''}${parts.join('\n')}`;

@@ -87,6 +87,7 @@ test('the page shows results of a GPU, with targets met and missed', () => {
   const gpu = { name: 'Some GPU', driver: 13000, runtime: 12080 };
   const head = { command: 'node x', date: '2026-01-01', commit: 'a'.repeat(40), gpu, status: 'done' };
   const common = { ...head, versions: { node: 'v20' }, facts: { peer: { torch: '2', cuda: '13.0' } } };
+  const p4 = { 'cdc-train 64x2 P4': { form: 'compile + graph, fp16' } };
   const row = { case: 'cdc-train', model: '64x2', ms: 0.02 };
   const fits = { precision: 'mixed', 'x P1': 150.4, 'x P4': 9, rounds: [] };
   const bad = {
@@ -98,12 +99,19 @@ test('the page shows results of a GPU, with targets met and missed', () => {
     bar: 0.1,
     passed: false,
   };
+  const thrown = {
+    check: 'truth',
+    model: 'cdc 0',
+    precision: 'bf16',
+    passed: false,
+    problem: 'ERR: no kernel',
+  };
   const records = folder.file('records');
   mkdirSync(records);
   const save = (name: string, record: object) =>
     writeFileSync(path.join(records, `${name}.json`), JSON.stringify(record));
-  save('gpu-cdc-train', { ...common, results: [{ ...row, ...fits }] });
-  save('gpu-correctness', { ...common, results: [{ ...bad, error: 0.01, passed: true }, bad] });
+  save('gpu-cdc-train', { ...common, facts: { ...common.facts, ...p4 }, results: [{ ...row, ...fits }] });
+  save('gpu-correctness', { ...common, results: [{ ...bad, error: 0.01, passed: true }, bad, thrown] });
   const page = pathToFileURL(path.join(root, 'scripts', 'gpu-suite', 'page.mjs')).href;
   const render = (from: string) =>
     execFileSync(
@@ -122,6 +130,8 @@ test('the page shows results of a GPU, with targets met and missed', () => {
   expect(text).toContain('| training of a CDC, 64 x 2 | 9 (**missed**: 10) | 150.4 (met: 100) | mixed |');
   expect(text).toContain('| training of a CDC, 512 x 6 | not measured (target: 2) |');
   expect(text).toContain('| shape | field | bf16 | 2 | **1** | 1 | 0.100 | 64x2 |');
+  expect(text).toContain('| truth | call | bf16 | 1 | **1** | ERR: no kernel |  | cdc 0 |');
+  expect(text).toContain('P4 is cdc-train 64x2: compile + graph, fp16. `node x`');
   expect(text).toContain('Some GPU, driver for CUDA 13.0, runtime 12.8');
   expect(render(folder.path)).toContain('Nothing has been measured on a GPU yet');
 });
