@@ -44,6 +44,7 @@ export interface TrainSettings {
   beta2: number;
   epsilon: number;
   clipNorm: number;
+  weightDecay: number;
   emaDecay: number;
   validateEvery: number;
   patience: number;
@@ -105,6 +106,7 @@ export async function train<C>(
       beta2: settings.beta2,
       epsilon: settings.epsilon,
       clipNorm: settings.clipNorm,
+      weightDecay: settings.weightDecay,
       emaDecay: settings.emaDecay,
     },
     validateEvery: settings.validateEvery,

@@ -98,8 +98,9 @@ struct ClassifierLoss {
 struct AdamOptions {
   LearningRate rate;
   double beta1, beta2, epsilon;
-  double clip_norm;  // of the whole gradient; 0: none
-  double ema_decay;  // 0: no average. The decay warms up: min(ema_decay, (1 + step) / (10 + step)).
+  double clip_norm;     // of the whole gradient; 0: none
+  double weight_decay;  // decoupled: every step takes this times the learning rate off each parameter
+  double ema_decay;     // 0: no average. The decay warms up: min(ema_decay, (1 + step) / (10 + step)).
 };
 
 // to = sum of factor x, times row[i] where row is given, + noise xi, xi standard normal, drawn for (first_row
