@@ -16,7 +16,7 @@ import {
 import { writeSafetensors } from '../../lib/model/safetensors';
 import { crossed, equicorrelated } from '../helpers/data';
 
-const small = { hidden: 48, depth: 2, steps: 600, batch: 256, validateEvery: 100 } as const;
+const small = { hidden: 48, depth: 2, members: 1, steps: 600, batch: 256, validateEvery: 100 } as const;
 
 let scratch: string;
 beforeAll(() => {
