@@ -58,7 +58,7 @@ __global__ void __launch_bounds__(block_threads)
 // word on the state has adam_state_kernel.
 struct AdamStep {
   double norm, rate;
-  float scale, step_size, root_correction, ema_decay;
+  float scale, keep, step_size, root_correction, ema_decay;
 };
 
 __device__ AdamStep adam_step(const AdamOptions& options, const TrainState* state, const double* partials,
@@ -71,6 +71,7 @@ __device__ AdamStep adam_step(const AdamOptions& options, const TrainState* stat
   const double t = static_cast<double>(state->step + 1);
   const double clip = options.clip_norm > 0 ? fmin(1.0, options.clip_norm / (s.norm + 1e-6)) : 1.0;
   s.scale = static_cast<float>(clip / options.gradient_scale);
+  s.keep = static_cast<float>(1 - s.rate * options.weight_decay);
   s.step_size = static_cast<float>(s.rate / (1 - pow(options.beta1, t)));
   s.root_correction = static_cast<float>(1 / sqrt(1 - pow(options.beta2, t)));
   s.ema_decay = static_cast<float>(fmin(options.ema_decay, (1.0 + t) / (10.0 + t)));
@@ -89,7 +90,8 @@ __global__ void __launch_bounds__(block_threads)
     const float g = gradient[i] * s.scale;
     const float mi = m[i] = beta1 * m[i] + (1 - beta1) * g;
     const float vi = v[i] = beta2 * v[i] + (1 - beta2) * g * g;
-    const float p = parameters[i] -= s.step_size * mi / (sqrtf(vi) * s.root_correction + epsilon);
+    const float p = parameters[i] =
+        s.keep * parameters[i] - s.step_size * mi / (sqrtf(vi) * s.root_correction + epsilon);
     if (average) average[i] = s.ema_decay * average[i] + (1 - s.ema_decay) * p;
   }
 }

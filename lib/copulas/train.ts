@@ -48,6 +48,7 @@ export interface TrainSettings {
   beta2: number;
   epsilon: number;
   clipNorm: number;
+  weightDecay: number;
   emaDecay: number;
   validateEvery: number;
   patience: number;
@@ -122,6 +123,7 @@ export async function train<C extends Calibrates>(
       beta2: settings.beta2,
       epsilon: settings.epsilon,
       clipNorm: settings.clipNorm,
+      weightDecay: settings.weightDecay,
       emaDecay: settings.emaDecay,
     },
     validateEvery: settings.validateEvery,

@@ -24,7 +24,7 @@ TrainOptions some_training() {
   options.steps = 7;
   options.report_every = 7;
   options.validate_every = 3;
-  options.adam = {{3e-3, 0.1, 2, 7}, 0.9, 0.999, 1e-8, 1.0, 0.9};
+  options.adam = {{3e-3, 0.1, 2, 7}, 0.9, 0.999, 1e-8, 1.0, 0.1, 0.9};
   return options;
 }
 
@@ -159,13 +159,14 @@ TEST_CASE("training velocity heads") {
   for (const VelocityKind kind :
        {VelocityKind::trigonometric, VelocityKind::reflection, VelocityKind::reflection_published})
     compare("velocity", 2e-4, [&](Bench& b) {
+      const bool circle = kind == VelocityKind::trigonometric;
       VelocityDefinition d;
       d.kind = kind;
       d.dim = dim;
       d.frequencies = 2;
       d.hidden = 30;
+      d.members = circle ? 2 : 1;
       d.depth = kind == VelocityKind::reflection_published ? 4 : 2;
-      const bool circle = kind == VelocityKind::trigonometric;
       const TimeLaw law = kind == VelocityKind::reflection_published ? TimeLaw{TimeLaw::Kind::quartic, 0, 1.5}
                           : circle ? TimeLaw{TimeLaw::Kind::log_sine, 0.01, 1}
                                    : TimeLaw{TimeLaw::Kind::logarithmic, 0.01, 0.9};

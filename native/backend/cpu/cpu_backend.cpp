@@ -137,6 +137,7 @@ class CpuBackend final : public Backend<T> {
     c.beta1 = static_cast<T>(options.beta1);
     c.beta2 = static_cast<T>(options.beta2);
     c.epsilon = static_cast<T>(options.epsilon);
+    c.keep = static_cast<T>(1 - rate * options.weight_decay);
     c.step_size = static_cast<T>(rate / (1 - std::pow(options.beta1, static_cast<double>(t))));
     c.root_correction = static_cast<T>(1 / std::sqrt(1 - std::pow(options.beta2, static_cast<double>(t))));
     c.ema_decay = static_cast<T>(
