@@ -10,6 +10,17 @@ export { splitRows } from './data/split';
 export { type Seed } from './data/random';
 export { PseudoObservations, type PseudoObservationsOptions, type Ties } from './data/pseudo-observations';
 
+export { Margin, type MarginJson, type Support } from './margins/margin';
+export {
+  type MarginOptions,
+  type MarginSpec,
+  type MarginType,
+  fitMargin,
+  marginFromJSON,
+  marginTypes,
+} from './margins/fit';
+export { Margins, type MarginsOptions, type MarginsSpec } from './margins/margins';
+
 export {
   Copula,
   type LogPdfOptions,

@@ -1,0 +1,50 @@
+import { type SortedColumn, countOf, ofSorted } from './sorted';
+
+/** A value of at least this share of the rows, and of this many, is an atom. */
+const ATOM_SHARE = 0.05;
+const ATOM_ROWS = 10;
+/** Atoms of a mixture; a column with more of them is discrete. */
+const MOST_ATOMS = 5;
+/** Continuous columns have more different values than this share of their rows. */
+const DISTINCT_SHARE = 0.5;
+/** With fewer rows a kernel estimate is closer to the truth than ranks; with more it makes no difference that matters. */
+const KDE_ROWS = 1000;
+/** The rest of a mixture is learned from at least as many rows. */
+const REST_ROWS = 8;
+
+/** The values that occur so often that they are atoms, in ascending order. */
+export function atomsOf(column: SortedColumn): number[] {
+  const least = Math.max(ATOM_ROWS, ATOM_SHARE * column.sorted.length);
+  return Array.from(column.values).filter((_, k) => countOf(column, k) >= least);
+}
+
+/** The column without these values, which are sorted. */
+export function withoutValues(column: SortedColumn, values: readonly number[]): SortedColumn {
+  const left = new Set(values);
+  return ofSorted(
+    column.sorted.filter((value) => !left.has(value)),
+    column.column,
+  );
+}
+
+/** The margin of a continuous column of this many rows. */
+export function continuousMarginOf(rows: number): 'kde' | 'empirical' {
+  return rows < KDE_ROWS ? 'kde' : 'empirical';
+}
+
+/**
+ * What `auto` makes of a column, integers and others alike:
+ *
+ * - its atoms are the values of at least 5 % of the rows and 10 rows;
+ * - where more than half of the values that are no atoms are different, the column is continuous: `zero-inflated` with 1
+ *   to 5 atoms, else `kde` below 1,000 rows and `empirical` from there;
+ * - else its values recur, by their nature or because they were rounded: `discrete`.
+ */
+export function chooseMargin(column: SortedColumn): 'discrete' | 'zero-inflated' | 'kde' | 'empirical' {
+  const atoms = atomsOf(column);
+  const rest = atoms.length === 0 ? column : withoutValues(column, atoms);
+  const rows = rest.sorted.length;
+  if (rows < REST_ROWS || atoms.length > MOST_ATOMS || rest.values.length <= DISTINCT_SHARE * rows)
+    return 'discrete';
+  return atoms.length > 0 ? 'zero-inflated' : continuousMarginOf(rows);
+}

@@ -1,0 +1,138 @@
+import { SklarError, describe } from '../errors';
+
+/** The two ends of the values a margin can take; -Infinity and Infinity where there is none. */
+export type Support = readonly [number, number];
+
+/** A margin as plain JSON: what `marginFromJSON` takes. Open ends of the support are null. */
+export interface MarginJson {
+  readonly name: string;
+  readonly support: readonly [number | null, number | null];
+  readonly parameters: Readonly<Record<string, number>>;
+  readonly arrays: Readonly<Record<string, readonly number[]>>;
+  readonly parts: Readonly<Record<string, MarginJson>>;
+}
+
+/** The same with typed arrays, as a model file stores it. */
+export interface MarginState {
+  readonly name: string;
+  readonly support: Support;
+  readonly parameters: Readonly<Record<string, number>>;
+  readonly arrays: Readonly<Record<string, Float64Array>>;
+  /** Margins that this one is made of. */
+  readonly parts: Readonly<Record<string, MarginState>>;
+}
+
+/**
+ * A univariate distribution F. All types share this interface; `name` says which one it is. Functions take and give one
+ * number a value, in arrays of any length.
+ */
+export abstract class Margin {
+  abstract readonly name: string;
+  /** Beyond its ends the density is zero. */
+  abstract readonly support: Support;
+  /** What was fitted, by name; of distributions that are made of data, what describes them beside the data. */
+  abstract readonly parameters: Readonly<Record<string, number>>;
+  /** Whether some values have positive probability; then F jumps there. */
+  readonly hasAtoms: boolean = false;
+
+  /** F(x) = P(X <= x). NaN gives NaN. */
+  abstract cdf(x: Float64Array): Float64Array;
+
+  /** P(X < x), which is F(x) but at values of positive probability. */
+  cdfBefore(x: Float64Array): Float64Array {
+    return this.cdf(x);
+  }
+
+  /** The least x with F(x) >= u; NaN outside [0, 1]. The ends of the support at 0 and 1. */
+  abstract quantile(u: Float64Array): Float64Array;
+
+  /**
+   * Log density in nats per unit of x, -Infinity outside the support; at values of positive probability the log of it
+   * (a density with respect to the Lebesgue measure plus the counting measure of these values).
+   */
+  abstract logPdf(x: Float64Array): Float64Array;
+
+  /** The arrays that the margin is made of. */
+  protected arrays(): Readonly<Record<string, Float64Array>> {
+    return {};
+  }
+
+  protected parts(): Readonly<Record<string, Margin>> {
+    return {};
+  }
+
+  /** What a file stores of the margin. */
+  state(): MarginState {
+    return {
+      name: this.name,
+      support: this.support,
+      parameters: this.parameters,
+      arrays: this.arrays(),
+      parts: Object.fromEntries(Object.entries(this.parts()).map(([part, margin]) => [part, margin.state()])),
+    };
+  }
+
+  /** Plain JSON, the inverse of `marginFromJSON`. */
+  toJSON(): MarginJson {
+    return {
+      name: this.name,
+      support: [finiteOrNull(this.support[0]), finiteOrNull(this.support[1])],
+      parameters: this.parameters,
+      arrays: Object.fromEntries(Object.entries(this.arrays()).map(([key, data]) => [key, Array.from(data)])),
+      parts: Object.fromEntries(
+        Object.entries(this.parts()).map(([part, margin]) => [part, margin.toJSON()]),
+      ),
+    };
+  }
+}
+
+function finiteOrNull(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
+}
+
+/** Applies a function to every number of an array. */
+export function mapNumbers(values: Float64Array, f: (value: number) => number): Float64Array {
+  const out = new Float64Array(values.length);
+  for (let i = 0; i < values.length; i++) out[i] = f(values[i]!);
+  return out;
+}
+
+/** The error of a column that a margin cannot be fitted to. */
+export function marginError(expected: string, margin: string, column: string, got: unknown): SklarError {
+  const seen = typeof got === 'string' ? got : describe(got);
+  return new SklarError(
+    'ERR_SKLAR_VALUE',
+    `expected ${expected} for the ${margin} margin of column ${describe(column)}, got ${seen}`,
+  );
+}
+
+/** The error of a stored margin that is damaged. */
+export function stateError({ name }: MarginState, expected: string): SklarError {
+  return new SklarError(
+    'ERR_SKLAR_FORMAT',
+    `expected ${expected} in a stored ${name} margin, got something else`,
+  );
+}
+
+/** A finite parameter of a stored margin, greater than `above`. */
+export function expectParameter(state: MarginState, key: string, above = -Infinity): number {
+  const value = Object.hasOwn(state.parameters, key) ? state.parameters[key] : undefined;
+  if (value !== undefined && Number.isFinite(value) && value > above) return value;
+  throw stateError(state, `a number "${key}"${above === -Infinity ? '' : ` above ${above}`}`);
+}
+
+/** An array of a stored margin: finite numbers, ascending where asked. */
+export function expectArray(
+  state: MarginState,
+  key: string,
+  { length, least = 1, strictly }: { length?: number; least?: number; strictly?: boolean } = {},
+): Float64Array {
+  const data = Object.hasOwn(state.arrays, key) ? state.arrays[key] : undefined;
+  const good =
+    data !== undefined &&
+    data.length >= least &&
+    (length === undefined || data.length === length) &&
+    data.every((value, k) => Number.isFinite(value) && (!strictly || k === 0 || value > data[k - 1]!));
+  if (good) return data;
+  throw stateError(state, `${strictly ? 'ascending ' : ''}numbers "${key}"`);
+}
