@@ -19,7 +19,7 @@ export {
   marginFromJSON,
   marginTypes,
 } from './margins/fit';
-export { Margins, type MarginsOptions, type MarginsSpec } from './margins/margins';
+export { Margins, type MarginsOptions, type MarginsSpec, type TableMargins } from './margins/margins';
 
 export {
   Copula,
@@ -64,6 +64,18 @@ export {
 } from './copulas/closed-form';
 export { type CopulaKind, type FitOptions, fitCopula } from './copulas/fit';
 export { type LoadOptions, loadModel } from './copulas/load';
+export {
+  type CopulaSpec,
+  type FitJointOptions,
+  type JointCdf,
+  type JointConditionalOptions,
+  type JointConditionalSample,
+  JointDistribution,
+  type JointLogPdfOptions,
+  type JointSampleOptions,
+  fitJoint,
+  loadJoint,
+} from './joint/joint';
 export { type CdcOptions } from './copulas/options';
 export {
   type ClockName,

@@ -21,8 +21,12 @@ import { PseudoObservations, type Ties } from '../data/pseudo-observations';
 import type { Seed } from '../data/random';
 import { readTable } from '../data/read-table';
 import { splitRows } from '../data/split';
+import type { Table } from '../data/table';
 import { type DeviceName, resolveDevice } from '../devices';
 import { SklarError, describe, expectOneOf } from '../errors';
+import { type MarginType, marginSpecSchema, marginTypes } from '../margins/fit';
+import { Margins, type MarginsSpec, type TableMargins, expectMarginsSpec } from '../margins/margins';
+import { parsePairs } from './conditional';
 import { type Io, signalOf, writeResult } from './context';
 import { expectOutput } from './files';
 import { type LogNormaliser, formatLogNormaliser, logNormaliserOf, normaliserKeys } from './normaliser';
@@ -56,6 +60,7 @@ const configSchema = z.strictObject({
   holdout: z.number().min(0).lt(1).optional(),
   splitSeed: seedSchema.optional(),
   ties: z.enum(['random', 'average']).optional(),
+  margins: z.union([z.enum(marginTypes), z.record(z.string(), marginSpecSchema)]).optional(),
   seed: seedSchema.optional(),
   device: z.enum(['auto', 'cpu', 'cuda']).optional(),
   threads: z.int().min(0).max(1024).optional(),
@@ -73,6 +78,8 @@ interface Settings extends ModelOptions {
   holdout?: number;
   splitSeed?: Seed;
   ties?: Ties;
+  /** Of the command line a list: one type for all, or column=type. */
+  margins?: MarginsSpec | string[];
   seed?: Seed;
   device?: DeviceName;
   threads?: number;
@@ -123,6 +130,11 @@ export function define(command: Command, io: Io): void {
     .option('--seed <n>', 'seed of everything random but the split (default: 1)', seed('--seed'))
     .option('--ties <rule>', 'ranks of equal values: random or average (default: random)', (text) =>
       expectOneOf<Ties>(text, '--ties', ['random', 'average']),
+    )
+    .option(
+      '--margins <type>',
+      `${marginTypes.join(', ')}; or column=type,... (default: auto)`,
+      (text, previous: readonly string[] = []) => [...previous, text],
     )
     .option('--device <name>', 'auto, cpu or cuda (default: auto)', (text) =>
       expectOneOf<DeviceName>(text, '--device', ['auto', 'cpu', 'cuda']),
@@ -181,6 +193,21 @@ async function resolveSettings(flags: Flags): Promise<Settings> {
   return { ...(flags.config !== undefined && (await readConfig(flags.config))), ...given };
 }
 
+function isOneType(wanted: MarginsSpec | string[]): wanted is string[] {
+  return Array.isArray(wanted) && wanted.length === 1 && !wanted[0]!.includes('=');
+}
+
+/** The margins that the command line or the configuration file asks for. */
+function marginsOf(wanted: MarginsSpec | string[], names: readonly string[]): MarginsSpec {
+  const spec = isOneType(wanted)
+    ? (wanted[0] as MarginType)
+    : Array.isArray(wanted)
+      ? (Object.fromEntries(parsePairs(wanted, names, '--margins')) as Record<string, MarginType>)
+      : wanted;
+  expectMarginsSpec(spec, names);
+  return spec;
+}
+
 async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   const signal = signalOf(io);
   const {
@@ -190,6 +217,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     holdout: share = 0.2,
     splitSeed = 0,
     ties = 'random',
+    margins: wanted = 'auto',
     seed: fitSeed = 1,
     device = 'auto',
     threads = 0,
@@ -198,13 +226,18 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     ...model
   } = await resolveSettings(flags);
   fitterOf(kind, model);
+  if (isOneType(wanted)) expectOneOf(wanted[0], '--margins', marginTypes);
   resolveDevice(device);
   await expectOutput('--out', flags.out, '.safetensors', [data, flags.config ?? data]);
 
   const table = await readTable(data, { ...(columns && { columns }), ...(exclude && { exclude }), signal });
   const { train, holdout } = splitRows(table.rows, share, splitSeed);
-  const margins = PseudoObservations.fit(table.take(train), { ties, seed: fitSeed });
-  const u = margins.transformTrain();
+  const spec = marginsOf(wanted, table.names);
+  const training = table.take(train);
+  // The copula learns from ranks, so that a margin that fits badly does not spoil the dependence.
+  const ranks = PseudoObservations.fit(training, { ties, seed: fitSeed });
+  const u = ranks.transformTrain();
+  const margins = Margins.fit(training, { ties, seed: fitSeed, margins: spec });
   const common = { seed: fitSeed, margins, device, threads, signal };
 
   const started = performance.now();
@@ -236,7 +269,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   } finally {
     scoring.stop();
   }
-  const warnings = margins.determined.map((sentence) => `${sentence}: the copula is singular`);
+  const warnings = ranks.determined.map((sentence) => `${sentence}: the copula is singular`);
   let normaliser: LogNormaliser | null = null;
   try {
     normaliser = await logNormaliserOf(copula, io, { threads, signal }, flags.verbose);
@@ -248,16 +281,17 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   signal.throwIfAborted();
   await copula.save(flags.out);
 
-  const training = (copula.info().training ?? {}) as Partial<Record<string, number>>;
+  const record = (copula.info().training ?? {}) as Partial<Record<string, number>>;
   const result = {
     kind: copula.kind,
     dim: copula.dim,
     columns: copula.names,
+    margins: margins.types,
     rows: { train: train.length, holdout: holdout.length },
-    steps: training.steps ?? 0,
-    bestStep: training.bestStep ?? null,
+    steps: record.steps ?? 0,
+    bestStep: record.bestStep ?? null,
     seconds,
-    stepMilliseconds: training.stepMilliseconds ?? null,
+    stepMilliseconds: record.stepMilliseconds ?? null,
     holdout: judged && {
       meanLogPdf: judged.own.mean,
       standardError: judged.own.standardError,
@@ -295,8 +329,8 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
 async function judge(
   copula: Copula,
   u: ReturnType<PseudoObservations['transformTrain']>,
-  margins: PseudoObservations,
-  heldOut: Parameters<PseudoObservations['transform']>[0],
+  margins: TableMargins,
+  heldOut: Table,
   run: LogPdfOptions,
 ) {
   if (heldOut.rows === 0) return null;

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { loadModel } from '../copulas/load';
 import type { Seed } from '../data/random';
 import { SklarError, describe } from '../errors';
+import { Margins } from '../margins/margins';
 import { type Io, signalOf, writeResult } from './context';
 import { measure, measureLines } from './measures';
 import { type LogNormaliser, formatLogNormaliser } from './normaliser';
@@ -40,7 +41,12 @@ async function info(model: string, flags: Flags, io: Io): Promise<void> {
   const { margins } = copula;
   const result = {
     ...copula.info(),
-    margins: margins && { rows: margins.rows, ties: margins.ties, kinds: margins.kinds },
+    margins: margins && {
+      rows: margins.rows,
+      ties: margins.ties,
+      kinds: margins.kinds,
+      types: margins instanceof Margins ? margins.types : margins.names.map(() => 'ranks'),
+    },
     ...(flags.measures && {
       measures: await measure(copula, flags.rows ?? 20_000, flags.seed ?? 1, signalOf(io)),
     }),
@@ -54,12 +60,19 @@ async function info(model: string, flags: Flags, io: Io): Promise<void> {
       `columns     ${columns?.map((name) => describe(name)).join(', ') ?? 'without names'}`,
       `density     ${normalised ? 'normalised' : 'unnormalised'}${normaliser ? `, ${formatLogNormaliser(normaliser)}` : ''}`,
       `parameters  ${parameters}`,
-      `margins     ${margins ? `empirical, of ${margins.rows} rows, ties ${margins.ties}` : 'none'}`,
+      `margins     ${result.margins ? `${countTypes(result.margins.types)}, of ${result.margins.rows} rows, ties ${result.margins.ties}` : 'none'}`,
       ...section('network and options', config),
       ...section('training', training),
       ...(result.measures ? measureLines(result.measures) : []),
     ];
   });
+}
+
+/** `3 empirical, 1 discrete` */
+function countTypes(types: readonly string[]): string {
+  return [...new Set(types)]
+    .map((type) => `${types.filter((other) => other === type).length} ${type}`)
+    .join(', ');
 }
 
 interface JsonObject {

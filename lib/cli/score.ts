@@ -6,6 +6,7 @@ import { readTable } from '../data/read-table';
 import { TableWriter } from '../data/write-table';
 import { type DeviceName, resolveDevice } from '../devices';
 import { expectOneOf } from '../errors';
+import { jointOf } from '../joint/joint';
 import {
   type CertificateFlags,
   certificateLines,
@@ -22,6 +23,7 @@ import { integer } from './values';
 
 interface Flags extends CertificateFlags {
   out?: string;
+  scale?: 'data' | 'copula';
   device?: DeviceName;
   threads?: number;
   json?: boolean;
@@ -39,6 +41,11 @@ export function define(command: Command, io: Io): void {
       '--out <file>',
       'write the log density of each row, column log_pdf: .csv, .parquet, .json or .ndjson',
     )
+    .option(
+      '--scale <name>',
+      'copula: the density of the copula alone; data: with the margins (default: copula)',
+      (text) => expectOneOf(text, '--scale', ['data', 'copula'] as const),
+    )
     .option('--device <name>', 'auto, cpu or cuda (default: auto)', (text) =>
       expectOneOf<DeviceName>(text, '--device', ['auto', 'cpu', 'cuda']),
     )
@@ -55,12 +62,13 @@ export function define(command: Command, io: Io): void {
 
 async function score(model: string, data: string, flags: Flags, io: Io): Promise<void> {
   const signal = signalOf(io);
-  const { out, device = 'auto', threads = 0 } = flags;
+  const { out, scale = 'copula', device = 'auto', threads = 0 } = flags;
   const ofCertificate = certificateOptions(flags);
   resolveDevice(device);
   if (out !== undefined) await expectOutput('--out', out, 'table', [model, data]);
 
   const copula = await loadModel(model);
+  const joint = scale === 'data' ? jointOf(copula, model) : null;
   // A model without margins scores rows that are on the copula scale already.
   const columns = copula.margins?.names ?? copula.names;
   const table = await readTable(data, { ...(columns && { columns }), signal });
@@ -70,12 +78,13 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
   const showRows = rowProgress(bar, table.rows);
   let values: Float64Array;
   try {
-    values = await copula.logPdf(u, {
+    const run = {
       device,
       threads,
       signal,
-      onProgress: ({ rowsDone }) => showRows(rowsDone),
-    });
+      onProgress: ({ rowsDone }: { rowsDone: number }) => showRows(rowsDone),
+    };
+    values = await (joint ? joint.logPdf(table, run) : copula.logPdf(u, run));
   } finally {
     bar.stop();
   }
@@ -94,6 +103,7 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
   const result = {
     kind: copula.kind,
     rows: values.length,
+    scale,
     meanLogPdf: mean.mean,
     standardError: mean.standardError,
     normalised: copula.normalised,
@@ -102,7 +112,7 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
     out: out ?? null,
   };
   writeResult(io, flags.json, result, () => [
-    `mean log density of ${result.rows} rows, in nats: ${formatMean(mean)}${normalisationNote(copula.normalised)}`,
+    `mean log density of ${result.rows} rows${joint ? ' on the data scale' : ''}, in nats: ${formatMean(mean)}${normalisationNote(copula.normalised)}`,
     ...(copula.normalised || !normaliser
       ? []
       : [`normalised: ${(mean.mean - normaliser.logZ).toFixed(4)} (${formatLogNormaliser(normaliser)})`]),

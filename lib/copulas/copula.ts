@@ -1,9 +1,9 @@
 import { type Matrix, fromRows, matrix } from '../data/matrix';
-import { type PseudoObservations } from '../data/pseudo-observations';
 import { type Seed, seedWords } from '../data/random';
 import { Table } from '../data/table';
 import { type DeviceName, resolveDevice } from '../devices';
 import { SklarError, describe, expectInteger, expectOneOf } from '../errors';
+import { type TableMargins } from '../margins/margins';
 import { type ModelDocument, writeModelFile } from '../model/model-file';
 import { type RealArray, runJob } from '../native';
 import { normalCdf } from '../normal';
@@ -156,7 +156,7 @@ export abstract class Copula implements Disposable {
   /** Names of the columns, where the training rows had names. */
   names: readonly string[] | null = null;
   /** How data become pseudo-observations and back, where the model was fitted from a table. */
-  margins: PseudoObservations | null = null;
+  margins: TableMargins | null = null;
   /** Knots of the margin maps, dim x 33, by solver and steps; see `SampleOptions.margins`. */
   readonly knots = new Map<string, Float64Array>();
   #disposed = false;

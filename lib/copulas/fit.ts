@@ -1,8 +1,8 @@
-import { type PseudoObservations } from '../data/pseudo-observations';
 import { type Seed } from '../data/random';
 import { Table } from '../data/table';
 import { resolveDevice } from '../devices';
 import { SklarError, expectOneOf } from '../errors';
+import { type TableMargins } from '../margins/margins';
 import { type CdcCopula, fitCdc } from './cdc';
 import { type CheckpointOptions } from './checkpoint';
 import {
@@ -33,8 +33,8 @@ export interface FitOptions extends RunOptions, CheckpointOptions {
   seed?: Seed;
   /** Names of the columns; default those of the input. */
   names?: readonly string[];
-  /** Pseudo-observations that made the rows, to be stored with the model. */
-  margins?: PseudoObservations;
+  /** Margins that made the rows, to be stored with the model. */
+  margins?: TableMargins;
   /** At most one call per batch of steps; never blocks training. An exception thrown here ends the fit with it. */
   onProgress?: ((progress: TrainProgress) => void) | undefined;
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
-import { PseudoObservations } from '../data/pseudo-observations';
 import { SklarError, describe } from '../errors';
+import { marginsFromTensors } from '../margins/margins';
 import { type ModelDocument, readModelFile } from '../model/model-file';
 import { type PublishedWeightsOptions, cdcFromFile, cdcFromPublishedWeights } from './cdc';
 import { type Copula, MARGIN_TENSORS, type ModelTensors, SAMPLER_TENSORS } from './copula';
@@ -75,12 +75,10 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
       : cdcFromPublishedWeights(tensors, options.published);
   }
   const copula = fromDocument(document, tensors);
+  const ofColumns = document.margins && marginsFromTensors(document.margins, margins);
   for (const [what, count] of [
     ['columns', document.columns?.length],
-    [
-      'margins',
-      document.margins ? PseudoObservations.fromTensors(document.margins, margins).names.length : undefined,
-    ],
+    ['margins', ofColumns?.names.length],
   ] as const) {
     if (count !== undefined && count !== copula.dim) {
       throw new SklarError(
@@ -96,6 +94,6 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
     copula.knots.set(key, values);
   }
   copula.names = document.columns;
-  copula.margins = document.margins ? PseudoObservations.fromTensors(document.margins, margins) : null;
+  copula.margins = ofColumns;
   return copula;
 }

@@ -340,6 +340,11 @@ export class PseudoObservations {
     return matrix(this.#training, this.rows, this.names.length, this.names);
   }
 
+  /** The smallest and the largest training value of each column. */
+  get supports(): readonly (readonly [number, number])[] {
+    return this.#columns.map(({ values }) => [values[0]!, values.at(-1)!]);
+  }
+
   /** Frees the pseudo-observations of the training rows; the margins stay. */
   forgetTraining(): void {
     this.#training = undefined;
@@ -350,10 +355,15 @@ export class PseudoObservations {
    *
    * @param options.seed seed of the random ties, default that of `fit`; a row's result depends on its position in the
    *   table but not on other rows
+   * @param options.ties default that of `fit`
    * @throws SklarError ERR_SKLAR_VALUE for missing columns and values that are not finite
    */
-  transform(table: Table, options: { readonly seed?: Seed } = {}): Matrix & { readonly data: Float64Array } {
+  transform(
+    table: Table,
+    options: { readonly seed?: Seed; readonly ties?: Ties } = {},
+  ): Matrix & { readonly data: Float64Array } {
     const seed = options.seed === undefined ? this.#seed : seedWords(options.seed);
+    const ties = options.ties ?? this.ties;
     const selected = table.select(this.names);
     const width = this.names.length;
     const u = new Float64Array(table.rows * width);
@@ -368,7 +378,7 @@ export class PseudoObservations {
             `expected finite numbers in every column, got ${x} (column ${describe(column.name)}, row ${i + 1})`,
           );
         }
-        u[i * width + j] = this.#rank(column, x, seed, key, i) / (this.rows + 1);
+        u[i * width + j] = this.#rank(column, x, ties, seed, key, i) / (this.rows + 1);
       }
     });
     return matrix(u, table.rows, width, this.names);
@@ -459,7 +469,14 @@ export class PseudoObservations {
   }
 
   /** The rank, from 0.5 to n + 0.5, of x in a column. */
-  #rank(column: Column, x: number, seed: readonly [number, number], key: number, row: number): number {
+  #rank(
+    column: Column,
+    x: number,
+    ties: Ties,
+    seed: readonly [number, number],
+    key: number,
+    row: number,
+  ): number {
     const { values, first, last } = column;
     const k = lowerBound(values, x);
     if (k === values.length) return this.rows + 0.5;
@@ -467,7 +484,7 @@ export class PseudoObservations {
       const low = first[k]!;
       const high = last[k]!;
       if (low === high) return low;
-      if (this.ties === 'average') return (low + high) / 2;
+      if (ties === 'average') return (low + high) / 2;
       const fraction = hashWords(seed[0], seed[1], key, row) / 4294967296;
       return low + Math.floor(fraction * (high - low + 1));
     }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { type Matrix, matrix } from '../data/matrix';
-import type { Ties } from '../data/pseudo-observations';
+import { PseudoObservations, type Ties } from '../data/pseudo-observations';
 import { type Seed, hashText, hashWords, seedWords } from '../data/random';
 import { type ColumnKind, Table, listNames } from '../data/table';
 import { SklarError, describe, expectOneOf } from '../errors';
@@ -41,6 +41,9 @@ const metaSchema = z.object({
     .array(z.object({ name: z.string(), kind: z.enum(['float', 'integer']), margin: z.unknown() }))
     .min(1),
 });
+
+/** What takes the columns of a model to the copula scale and back. */
+export type TableMargins = Margins | PseudoObservations;
 
 interface Column {
   readonly name: string;
@@ -101,6 +104,11 @@ export class Margins {
       'ERR_SKLAR_VALUE',
       `expected one of the columns ${listNames(this.names)}, got ${describe(column)}`,
     );
+  }
+
+  /** The type of each margin. */
+  get types(): readonly string[] {
+    return this.#columns.map(({ margin }) => margin.name);
   }
 
   /** The support of each margin. */
@@ -240,6 +248,18 @@ export class Margins {
       visit(column, x, j);
     });
   }
+}
+
+/**
+ * The margins of a model file, of either kind.
+ *
+ * @throws SklarError ERR_SKLAR_FORMAT when the parts do not fit together
+ */
+export function marginsFromTensors(
+  meta: Readonly<Record<string, unknown>>,
+  tensors: Readonly<Record<string, Float64Array>>,
+): TableMargins {
+  return 'type' in meta ? Margins.fromTensors(meta, tensors) : PseudoObservations.fromTensors(meta, tensors);
 }
 
 function toInteger(value: number): number {

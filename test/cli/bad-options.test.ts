@@ -50,6 +50,8 @@ describe('sklar fit', () => {
     ['--threads', '1e9'],
     ['--kind', 'vine'],
     ['--ties', 'first'],
+    ['--margins', 'gauss'],
+    ['--margins', 'wind=kde'],
     ['--device', 'tpu'],
   ])('%s %s', async (option, value) => {
     await sklarFails(fit(option, value), 3, 'ERR_SKLAR_VALUE', option);
@@ -135,8 +137,8 @@ describe('sklar sample', () => {
     [['--given', 'count'], '"count"'],
     [['--given', 'count=many'], '"count"'],
     [['--given', 'count=3,count=4'], '"count" again'],
-    [['--given', 'count=2.5'], 'an integer for "count"'],
-    [['--given', 'count=1000'], 'the range of the training rows'],
+    [['--given', 'count=2.5'], 'an integer for the fixed column "count"'],
+    [['--given', 'count=1000'], 'where the margin is'],
     [['--given', 'wind speed=-1e9'], '"wind speed"'],
     [['--given', 'count=3,wind speed=5,depth, m=0.1'], '1 to 2 fixed columns'],
     [['--given', ''], 'got 0'],

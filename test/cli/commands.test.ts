@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 
 import {
   type CdcCopula,
+  Margins,
   PseudoObservations,
   Table,
   fitCopula,
@@ -31,6 +32,7 @@ describe('sklar fit', () => {
       kind: 'cdc',
       dim: 3,
       columns: COLUMNS,
+      margins: ['kde', 'kde', 'discrete'],
       rows: { train: 320, holdout: 80 },
       steps: 6,
       bestStep: expect.any(Number),
@@ -52,8 +54,8 @@ describe('sklar fit', () => {
 
     // The same by hand, through the library.
     const { train, holdout } = splitRows(400, 0.2, 3);
-    const margins = PseudoObservations.fit(files.table.take(train), { seed: 1 });
-    const u = margins.transformTrain();
+    const u = PseudoObservations.fit(files.table.take(train), { seed: 1 }).transformTrain();
+    const margins = Margins.fit(files.table.take(train), { seed: 1 });
     const heldOut = margins.transform(files.table.take(holdout));
     const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
     const gaussian = await fitCopula(u, { kind: 'gaussian' });
@@ -317,7 +319,7 @@ describe('sklar sample --given', () => {
     // The same by hand, through the library.
     const copula = (await loadModel(files.cdc)) as CdcCopula;
     const row = new Table(COLUMNS, [Float64Array.of(5), Float64Array.of(0.12), Float64Array.of(3)]);
-    const u = copula.margins!.transform(row).data;
+    const u = copula.margins!.transform(row, { ties: 'average' }).data;
     const { rows } = await copula.sampleConditional({ 1: u[1]!, 2: u[2]! }, 40, {
       seed: 4,
       dtype: 'float64',
@@ -379,7 +381,12 @@ describe('sklar info, devices and report', () => {
       columns: COLUMNS,
       config: { hidden: 8, depth: 1, levels: 10, guided: true },
       training: { steps: 6, seed: '1' },
-      margins: { rows: 400, ties: 'random', kinds: ['float', 'float', 'integer'] },
+      margins: {
+        rows: 400,
+        ties: 'random',
+        kinds: ['float', 'float', 'integer'],
+        types: ['ranks', 'ranks', 'ranks'],
+      },
     });
     const { stdout } = await sklar(['info', files.cdc]);
     expect(stdout).toContain('density     unnormalised\n');

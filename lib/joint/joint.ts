@@ -1,0 +1,272 @@
+import {
+  type Copula,
+  type LogPdfOptions,
+  type RowsInput,
+  type RunOptions,
+  type SampleOptions,
+  toDense,
+} from '../copulas/copula';
+import { type CopulaKind, type FitOptions, fitCopula } from '../copulas/fit';
+import { type LoadOptions, loadModel } from '../copulas/load';
+import type { CdcOptions, FlowOptions, ReflectionOptions } from '../copulas/options';
+import type { ConditionalOptions, ConditionalSample } from '../copulas/smc';
+import { matrix } from '../data/matrix';
+import { PseudoObservations, type Ties } from '../data/pseudo-observations';
+import type { Seed } from '../data/random';
+import { type ColumnKind, Table } from '../data/table';
+import { SklarError, describe, expectInteger } from '../errors';
+import { Margins, type MarginsSpec } from '../margins/margins';
+import { fixedRow, levelsOfFixed, withFixed } from './fixed';
+
+/** Values between two sums of `cdf`. */
+const CDF_ROWS = 16_384;
+
+export type JointLogPdfOptions = Omit<LogPdfOptions, 'scale'>;
+export type JointSampleOptions = Omit<SampleOptions, 'scale' | 'dtype'>;
+export type JointConditionalOptions = Omit<ConditionalOptions, 'scale' | 'dtype'>;
+
+/** Rows of the condition on the data scale; the rest is that of `ConditionalSample`. */
+export interface JointConditionalSample extends Omit<ConditionalSample, 'rows'> {
+  /** The fixed columns hold the fixed values. */
+  table: Table;
+}
+
+export interface JointCdf {
+  /** For each point, the share of the sample that is not above it in any column. */
+  readonly values: Float64Array;
+  /** sqrt(p (1 - p) / n) at p = (hits + 1) / (n + 2), which is never 0. */
+  readonly standardErrors: Float64Array;
+}
+
+/**
+ * A distribution of the columns of a table: margins and a copula (Sklar's theorem). Everything is on the data scale, with
+ * the names, order and kinds of the columns it was learned from.
+ */
+export class JointDistribution implements Disposable {
+  readonly copula: Copula;
+  readonly margins: Margins;
+
+  /**
+   * @param margins stored with the copula from now on
+   * @throws SklarError ERR_SKLAR_SHAPE when their numbers of columns differ
+   */
+  constructor(copula: Copula, margins: Margins) {
+    if (margins.names.length !== copula.dim) {
+      throw new SklarError(
+        'ERR_SKLAR_SHAPE',
+        `expected ${copula.dim} margins for a copula of that dimension, got ${margins.names.length}`,
+      );
+    }
+    this.copula = copula;
+    this.margins = margins;
+    copula.names = margins.names;
+    copula.margins = margins;
+  }
+
+  get dim(): number {
+    return this.copula.dim;
+  }
+
+  get names(): readonly string[] {
+    return this.margins.names;
+  }
+
+  get kinds(): readonly ColumnKind[] {
+    return this.margins.kinds;
+  }
+
+  /**
+   * Log density of each row in nats, log c(F_1(x_1), ..., F_d(x_d)) + sum of log f_i(x_i); -Infinity outside the support.
+   * At values of positive probability f_i is this probability and F_i the middle of the jump, which makes the density
+   * that of a mixed distribution up to the variation of c within the jumps. Of a copula that is not normalised, up to a
+   * constant, unless `normalised: true`.
+   *
+   * @param rows a table, whose columns are found by name, or a matrix or rows with the columns in order
+   * @throws SklarError ERR_SKLAR_VALUE for missing columns and values that are not finite; see `Copula.logPdf`
+   */
+  async logPdf(rows: RowsInput, options: JointLogPdfOptions = {}): Promise<Float64Array> {
+    const table = this.#toTable(rows, 'the rows of logPdf');
+    const log = await this.copula.logPdf(this.margins.transform(table, { ties: 'average' }), options);
+    const ofMargins = this.margins.logPdf(table);
+    return log.map((value, i) => value + ofMargins[i]!);
+  }
+
+  /**
+   * Draws rows; integer columns hold integers.
+   *
+   * @throws SklarError see `Copula.sample`
+   */
+  async sample(rows: number, options: JointSampleOptions = {}): Promise<Table> {
+    expectInteger(rows, 'the number of rows', { min: 0, max: Math.floor(2 ** 32 / this.dim) });
+    const columns = this.names.map(() => new Float64Array(rows));
+    let done = 0;
+    for await (const batch of this.sampleStream(rows, options)) {
+      batch.columns.forEach((values, j) => columns[j]!.set(values, done));
+      done += batch.rows;
+    }
+    return new Table(this.names, columns, this.kinds);
+  }
+
+  /** The same rows as `sample`, in tables of at most `batch` rows, so that memory does not bound them. */
+  async *sampleStream(
+    rows: number,
+    options: JointSampleOptions & { batch?: number } = {},
+  ): AsyncGenerator<Table, void> {
+    // Nothing is lost between the copula and the margins.
+    for await (const u of this.copula.sampleStream(rows, { ...options, dtype: 'float64' })) {
+      yield this.margins.inverse(u);
+    }
+  }
+
+  /**
+   * Draws rows given the values of some columns.
+   *
+   * @param fixed values in the units of the data by column name; at values of positive probability the condition is the
+   *   middle of the jump
+   * @returns rows with the fixed values, and the log density of the condition on the data scale
+   * @throws SklarError ERR_SKLAR_VALUE for columns that do not exist, values where the margin has no mass, and copulas that
+   *   cannot; see `Copula.sampleConditional`
+   */
+  async conditional(
+    fixed: Readonly<Record<string, number>>,
+    rows: number,
+    options: JointConditionalOptions = {},
+  ): Promise<JointConditionalSample> {
+    const given = new Map(Object.entries(fixed));
+    const levels = levelsOfFixed(given, this.margins);
+    const { rows: u, ...rest } = await this.copula.sampleConditional(levels, rows, {
+      ...options,
+      dtype: 'float64',
+    });
+    const row = fixedRow(given, this.margins);
+    let ofMargins = 0;
+    for (const name of given.keys()) ofMargins += this.margins.margin(name).logPdf(row.column(name))[0]!;
+    return {
+      ...rest,
+      logMarginalDensity: rest.logMarginalDensity === null ? null : rest.logMarginalDensity + ofMargins,
+      table: withFixed(this.margins.inverse(u), given),
+    };
+  }
+
+  /**
+   * P(X_1 <= x_1, ..., X_d <= x_d) for each point, by counting in one sample.
+   *
+   * @param points as the rows of `logPdf`; Infinity in a column leaves it free
+   * @param options.samples rows of the sample, default 100,000
+   * @throws SklarError ERR_SKLAR_VALUE for missing columns and NaN; see `Copula.sample`
+   */
+  async cdf(points: RowsInput, options: JointSampleOptions & { samples?: number } = {}): Promise<JointCdf> {
+    const { samples = 100_000, ...run } = options;
+    expectInteger(samples, 'samples', { min: 1, max: 2 ** 40 });
+    const table = this.#toTable(points, 'the points of cdf');
+    const levels = this.names.map((name) => this.margins.margin(name).cdf(table.column(name)));
+    levels.forEach((column, j) => {
+      const row = column.findIndex(Number.isNaN);
+      if (row < 0) return;
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        `expected numbers for the points of cdf, got NaN (column ${describe(this.names[j])}, row ${row + 1})`,
+      );
+    });
+    const hits = new Float64Array(table.rows);
+    const stream = this.copula.sampleStream(samples, { ...run, dtype: 'float64', batch: CDF_ROWS });
+    for await (const { data, rows } of stream) {
+      for (let i = 0; i < hits.length; i++) {
+        for (let row = 0, at = 0; row < rows; row++, at += this.dim) {
+          let j = 0;
+          while (j < this.dim && data[at + j]! <= levels[j]![i]!) j++;
+          if (j === this.dim) hits[i]!++;
+        }
+      }
+    }
+    return {
+      values: hits.map((count) => count / samples),
+      standardErrors: hits.map((count) => {
+        const p = (count + 1) / (samples + 2);
+        return Math.sqrt((p * (1 - p)) / samples);
+      }),
+    };
+  }
+
+  /** Writes copula and margins to one .safetensors file; the old file stays until the new one is complete. */
+  save(path: string): Promise<void> {
+    return this.copula.save(path);
+  }
+
+  /** Frees what the copula holds. */
+  dispose(): void {
+    this.copula.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #toTable(rows: RowsInput, what: string): Table {
+    if (rows instanceof Table) return rows;
+    const { data, rows: count, columns } = toDense(rows, what, this.dim);
+    return Table.fromMatrix(matrix(data, count, columns, this.names));
+  }
+}
+
+/** What kind of copula, with the options of that kind. */
+export type CopulaSpec = { readonly kind?: CopulaKind } & (CdcOptions | FlowOptions | ReflectionOptions);
+
+export interface FitJointOptions extends RunOptions, Omit<FitOptions, 'names' | 'margins'> {
+  /** Default a `cdc` with its defaults. */
+  copula?: CopulaSpec;
+  /** Default `auto`. */
+  margins?: MarginsSpec;
+  /** Equal values, see `PseudoObservations` and `Margins`; default `random`. */
+  ties?: Ties;
+}
+
+/**
+ * Fits margins and a copula to rows. The copula learns from the ranks of the rows, whatever the margins are: a margin
+ * that fits badly does not spoil the dependence.
+ *
+ * @param rows a table, or a matrix or rows (columns without names are called `column1`, `column2`, ...), of finite numbers;
+ *   at least 2 columns that vary and 8 rows
+ * @throws SklarError ERR_SKLAR_VALUE naming columns or options, and as `fitMargin` and `fitCopula`
+ */
+export async function fitJoint(rows: RowsInput, options: FitJointOptions = {}): Promise<JointDistribution> {
+  const { copula: spec = {}, margins: marginsSpec, ties = 'random', ...common } = options;
+  const table = toNamedTable(rows);
+  const seed: Seed = common.seed ?? 1;
+  const ranks = PseudoObservations.fit(table, { ties, seed });
+  const margins = Margins.fit(table, {
+    ties,
+    seed,
+    ...(marginsSpec !== undefined && { margins: marginsSpec }),
+  });
+  const { kind = 'cdc', ...model } = spec;
+  const copula = await fitCopula(ranks.transformTrain(), { ...common, ...model, kind });
+  return new JointDistribution(copula, margins);
+}
+
+function toNamedTable(rows: RowsInput): Table {
+  if (rows instanceof Table) return rows;
+  const { data, rows: count, columns } = toDense(rows, 'the training rows');
+  const names = 'names' in rows ? rows.names : undefined;
+  return Table.fromMatrix(matrix(data, count, columns, names));
+}
+
+/**
+ * Reads what `JointDistribution.save` or `sklar fit` wrote.
+ *
+ * @throws SklarError ERR_SKLAR_VALUE for a model whose file holds no margins, or only the ranks of earlier versions, which
+ *   have no density; and as `loadModel`
+ */
+export async function loadJoint(path: string, options: LoadOptions = {}): Promise<JointDistribution> {
+  const copula = await loadModel(path, options);
+  return jointOf(copula, path);
+}
+
+/** The joint distribution of a loaded copula. */
+export function jointOf(copula: Copula, path: string): JointDistribution {
+  if (copula.margins instanceof Margins) return new JointDistribution(copula, copula.margins);
+  throw new SklarError(
+    'ERR_SKLAR_VALUE',
+    `expected a model with margins, got one ${copula.margins ? 'with ranks, which have no density' : 'without'} (${describe(path)})`,
+  );
+}

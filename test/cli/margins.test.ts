@@ -1,0 +1,94 @@
+import { loadJoint, readTable, writeTable } from '../../lib';
+import { TemporaryFolder } from '../data/support';
+import { wines } from '../helpers/wine';
+import { sklar, sklarFails, sklarJson } from './support';
+
+const folder = new TemporaryFolder();
+const data = folder.file('wines.csv');
+const model = folder.file('wines.safetensors');
+const table = wines(400, 1);
+const fit = ['fit', data, '--out', model, '--kind', 'gaussian'];
+
+beforeAll(() => writeTable(table, data));
+
+test('fit chooses margins, and samples are in the units of the data', async () => {
+  const { margins } = await sklarJson(fit);
+  expect(margins).toEqual(
+    ['discrete', 'zero-inflated', 'discrete', 'discrete', 'kde', 'discrete', 'discrete'].map((type, j) =>
+      j === 1 ? expect.stringMatching(/^(zero-inflated|discrete)$/) : type,
+    ),
+  );
+  const out = folder.file('drawn.csv');
+  await sklarJson(['sample', model, '--rows', 300, '--out', out, '--seed', 3]);
+  const drawn = await readTable(out);
+  expect([drawn.names, drawn.rows]).toEqual([table.names, 300]);
+  expect(drawn.kind('quality')).toBe('integer');
+  const known = new Set(table.column('alcohol'));
+  expect(drawn.column('alcohol').every((value) => known.has(value))).toBe(true);
+  expect((await (await loadJoint(model)).sample(300, { seed: 3 })).column('density')).toEqual(
+    drawn.column('density'),
+  );
+  expect(await sklarJson(['info', model])).toMatchObject({ margins: { types: margins, ties: 'random' } });
+  expect((await sklar(['info', model])).stdout).toMatch(
+    /margins {5}\d discrete, .*1 kde.*of 320 rows, ties random/,
+  );
+});
+
+test('a condition is in the units of the data', async () => {
+  const out = folder.file('given.csv');
+  const { given } = await sklarJson([
+    'sample',
+    model,
+    '--rows',
+    20,
+    '--out',
+    out,
+    '--given',
+    'quality=7,density=0.996',
+  ]);
+  expect(given).toEqual({ quality: 7, density: 0.996 });
+  expect(new Set((await readTable(out)).column('density'))).toEqual(new Set([0.996]));
+});
+
+test('margins by column, by option or configuration', async () => {
+  const byOption = await sklarJson([
+    ...fit,
+    '--margins',
+    'density=empirical,quality=kde',
+    '--margins',
+    'alcohol=kde',
+  ]);
+  expect(byOption.margins.filter((_: string, j: number) => j > 3)).toEqual(['empirical', 'kde', 'kde']);
+  const config = folder.file(
+    'config.json',
+    JSON.stringify({ margins: { density: { type: 'kde', support: [0.9, null], bandwidth: 0.2 } } }),
+  );
+  await sklarJson([...fit, '--config', config]);
+  const joint = await loadJoint(model);
+  expect(joint.margins.margin('density').parameters).toMatchObject({ bandwidth: 0.2 });
+  expect(joint.margins.supports[4]).toEqual([0.9, Infinity]);
+  expect((await sklarJson([...fit, '--margins', 'empirical'])).margins).toEqual(
+    table.names.map(() => 'empirical'),
+  );
+  await sklarFails([...fit, '--margins', 'density=gauss'], 3, 'ERR_SKLAR_VALUE', 'density', 'gauss');
+  await sklarFails(
+    [...fit, '--margins', 'density=zero-inflated'],
+    3,
+    'ERR_SKLAR_VALUE',
+    'density',
+    'zero-inflated',
+  );
+});
+
+test('score tells the density on the data scale when asked', async () => {
+  await sklarJson(fit);
+  const out = folder.file('scores.csv');
+  const onData = await sklarJson(['score', model, data, '--scale', 'data', '--out', out]);
+  const expected = await (await loadJoint(model)).logPdf(table);
+  expect((await readTable(out)).column('log_pdf')).toEqual(expected);
+  expect(onData).toMatchObject({ scale: 'data', rows: 400 });
+  const onCopula = await sklarJson(['score', model, data]);
+  expect(onCopula.scale).toBe('copula');
+  expect(onCopula.meanLogPdf).not.toBeCloseTo(onData.meanLogPdf, 3);
+  expect((await sklar(['score', model, data, '--scale', 'data'])).stdout).toContain('on the data scale');
+});
