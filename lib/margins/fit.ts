@@ -4,12 +4,13 @@ import { SklarError, describe } from '../errors';
 import { atomsOf, chooseMargin, continuousMarginOf, withoutValues } from './auto';
 import { DiscreteMargin } from './discrete';
 import { EmpiricalMargin } from './empirical';
+import { GpdMargin } from './gpd';
 import { KdeMargin } from './kde';
 import { type Margin, type MarginJson, type MarginState, type Support, marginError } from './margin';
 import { type SortedColumn, countOf, sortedColumn, supportOf } from './sorted';
 import { ZeroInflatedMargin } from './zero-inflated';
 
-export const marginTypes = ['auto', 'empirical', 'kde', 'discrete', 'zero-inflated'] as const;
+export const marginTypes = ['auto', 'empirical', 'kde', 'discrete', 'zero-inflated', 'gpd'] as const;
 export type MarginType = (typeof marginTypes)[number];
 
 const end = z.union([z.number(), z.literal(Infinity), z.literal(-Infinity), z.null()]);
@@ -29,6 +30,19 @@ export const marginOptionsSchema = z.strictObject({
     .optional(),
   /** Of `kde`: bandwidth on the scale asinh((x - median) / interquartile range); default by the plug-in rule. */
   bandwidth: z.number().positive().optional(),
+  /** Of `gpd`: the margin between the thresholds; default `kde` below 1,000 rows, else `empirical`. */
+  body: z.enum(['empirical', 'kde']).optional(),
+  /**
+   * Of `gpd`: a value, `auto`, or null for no tail of its own; default `auto` where the support is open, else null.
+   */
+  lowerThreshold: z
+    .union([z.number(), z.literal('auto')])
+    .nullable()
+    .optional(),
+  upperThreshold: z
+    .union([z.number(), z.literal('auto')])
+    .nullable()
+    .optional(),
   /** Of `zero-inflated`: the values of positive probability; default those of at least 5 % of the rows. */
   atoms: z.array(z.number()).min(1).optional(),
 });
@@ -40,7 +54,13 @@ export type MarginSpec = z.input<typeof marginSpecSchema>;
 type ResolvedOptions = z.output<typeof marginOptionsSchema>;
 
 /** Which options belong to one type only. */
-const OWN_OPTIONS = { bandwidth: ['kde'], atoms: ['zero-inflated'] } as const;
+const OWN_OPTIONS = {
+  bandwidth: ['kde', 'gpd'],
+  atoms: ['zero-inflated'],
+  body: ['gpd'],
+  lowerThreshold: ['gpd'],
+  upperThreshold: ['gpd'],
+} as const;
 
 /**
  * Checks what margin is wanted for a column.
@@ -96,6 +116,8 @@ function fitSorted(column: SortedColumn, options: ResolvedOptions): Margin {
       return DiscreteMargin.fit(column);
     case 'zero-inflated':
       return fitZeroInflated(column, options);
+    case 'gpd':
+      return fitGpd(column, options);
   }
 }
 
@@ -131,6 +153,17 @@ function fitZeroInflated(column: SortedColumn, options: ResolvedOptions): ZeroIn
   );
 }
 
+function fitGpd(column: SortedColumn, options: ResolvedOptions): GpdMargin {
+  const support = supportOf(column, 'gpd', options.support);
+  const type = options.body ?? continuousMarginOf(column.sorted.length);
+  const body = fitSorted(column, { type, support, bandwidth: options.bandwidth });
+  const byDefault = (end: number): 'auto' | null => (Number.isFinite(end) ? null : 'auto');
+  return GpdMargin.fit(column, body, {
+    lower: options.lowerThreshold === undefined ? byDefault(support[0]) : options.lowerThreshold,
+    upper: options.upperThreshold === undefined ? byDefault(support[1]) : options.upperThreshold,
+  });
+}
+
 /**
  * The margin that `Margin.state` describes.
  *
@@ -146,6 +179,8 @@ export function marginFromState(state: MarginState): Margin {
       return DiscreteMargin.fromState(state);
     case 'zero-inflated':
       return ZeroInflatedMargin.fromState(state, partOf(state, 'rest'));
+    case 'gpd':
+      return GpdMargin.fromState(state, partOf(state, 'body'));
     default:
       throw new SklarError('ERR_SKLAR_FORMAT', `expected a known margin, got ${describe(state.name)}`);
   }

@@ -52,6 +52,14 @@ export abstract class Margin {
    */
   abstract logPdf(x: Float64Array): Float64Array;
 
+  /**
+   * The values that one row in `period` exceeds on average, for each period (in rows, above 1): the quantiles at
+   * 1 - 1 / period.
+   */
+  returnLevels(periods: Float64Array): Float64Array {
+    return this.quantile(mapNumbers(periods, (period) => (period > 1 ? 1 - 1 / period : NaN)));
+  }
+
   /** The arrays that the margin is made of. */
   protected arrays(): Readonly<Record<string, Float64Array>> {
     return {};

@@ -12,7 +12,7 @@ const fit = ['fit', data, '--out', model, '--kind', 'gaussian'];
 beforeAll(() => writeTable(table, data));
 
 test('fit chooses margins, and samples are in the units of the data', async () => {
-  const { margins } = await sklarJson(fit);
+  const { margins } = (await sklarJson(fit)) as { margins: string[] };
   expect(margins).toEqual(
     ['discrete', 'zero-inflated', 'discrete', 'discrete', 'kde', 'discrete', 'discrete'].map((type, j) =>
       j === 1 ? expect.stringMatching(/^(zero-inflated|discrete)$/) : type,
