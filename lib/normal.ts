@@ -1,8 +1,11 @@
+import { types } from 'node:util';
+
 import { SklarError } from './errors';
 import { callNative } from './native';
 
 function expectDoubles(values: Float64Array, what: string): void {
-  if (!(values instanceof Float64Array)) {
+  // Not instanceof: arrays may come from another realm.
+  if (!types.isFloat64Array(values)) {
     throw new SklarError('ERR_SKLAR_VALUE', `expected a Float64Array for ${what}`);
   }
 }

@@ -4,13 +4,24 @@ import { SklarError, describe } from '../errors';
 import { atomsOf, chooseMargin, continuousMarginOf, withoutValues } from './auto';
 import { DiscreteMargin } from './discrete';
 import { EmpiricalMargin } from './empirical';
+import { type FamilyName, familyNames } from './families';
 import { GpdMargin } from './gpd';
 import { KdeMargin } from './kde';
 import { type Margin, type MarginJson, type MarginState, type Support, marginError } from './margin';
+import { ParametricMargin } from './parametric';
 import { type SortedColumn, countOf, sortedColumn, supportOf } from './sorted';
 import { ZeroInflatedMargin } from './zero-inflated';
 
-export const marginTypes = ['auto', 'empirical', 'kde', 'discrete', 'zero-inflated', 'gpd'] as const;
+export const marginTypes = [
+  'auto',
+  'empirical',
+  'kde',
+  'discrete',
+  'zero-inflated',
+  'gpd',
+  'parametric',
+  ...familyNames,
+] as const;
 export type MarginType = (typeof marginTypes)[number];
 
 const end = z.union([z.number(), z.literal(Infinity), z.literal(-Infinity), z.null()]);
@@ -21,7 +32,7 @@ export const marginOptionsSchema = z.strictObject({
   type: z.enum(marginTypes).default('auto'),
   /**
    * The least and the greatest value there can be; default [0, Infinity) for a column without negative values, else the
-   * real line. Not for `discrete`.
+   * real line. Not for `discrete` and formulas, which have their own.
    */
   support: z
     .tuple([end, end])
@@ -55,6 +66,7 @@ type ResolvedOptions = z.output<typeof marginOptionsSchema>;
 
 /** Which options belong to one type only. */
 const OWN_OPTIONS = {
+  support: ['auto', 'empirical', 'kde', 'zero-inflated', 'gpd'],
   bandwidth: ['kde', 'gpd'],
   atoms: ['zero-inflated'],
   body: ['gpd'],
@@ -118,6 +130,8 @@ function fitSorted(column: SortedColumn, options: ResolvedOptions): Margin {
       return fitZeroInflated(column, options);
     case 'gpd':
       return fitGpd(column, options);
+    default:
+      return ParametricMargin.fit(column, type);
   }
 }
 
@@ -182,8 +196,13 @@ export function marginFromState(state: MarginState): Margin {
     case 'gpd':
       return GpdMargin.fromState(state, partOf(state, 'body'));
     default:
+      if (isFamily(state.name)) return ParametricMargin.fromState(state, state.name);
       throw new SklarError('ERR_SKLAR_FORMAT', `expected a known margin, got ${describe(state.name)}`);
   }
+}
+
+function isFamily(name: string): name is FamilyName {
+  return (familyNames as string[]).includes(name);
 }
 
 function partOf(state: MarginState, part: string): Margin {

@@ -1,0 +1,143 @@
+import { type MarginType, fitMargin, marginFromJSON } from '../../lib';
+import { betaI, gammaP, logGamma } from '../../lib/margins/special';
+import { normals, uniforms } from '../helpers/data';
+import { criticalDistance, sample, uniformDistance } from './support';
+
+/** From functions of uniform (0, 1), normal and exponential numbers. */
+const by =
+  (f: (normal: () => number, exponential: () => number) => number) =>
+  (seed: number): (() => number) => {
+    const normal = normals(seed);
+    const uniform = uniforms(seed + 1000);
+    return () => f(normal, () => -Math.log(uniform()));
+  };
+
+const cases: [MarginType, Record<string, number>, (seed: number) => () => number][] = [
+  ['normal', { mean: 5, deviation: 2 }, by((n) => 5 + 2 * n())],
+  ['student-t', { location: 3, scale: 2, df: 4 }, by((n, e) => 3 + (2 * n()) / Math.sqrt((e() + e()) / 2))],
+  [
+    'johnson-su',
+    { location: 1, scale: 2, skew: 1, shape: 1.5 },
+    by((n) => 1 + 2 * Math.sinh((n() - 1) / 1.5)),
+  ],
+  ['logistic', { location: 1, scale: 2 }, by((_, e) => 1 - 2 * Math.log(Math.expm1(e())))],
+  ['gumbel', { location: 0, scale: 1 }, by((_, e) => -Math.log(e()))],
+  ['generalised-extreme-value', { location: 0, scale: 1, shape: 0.2 }, by((_, e) => (e() ** -0.2 - 1) / 0.2)],
+  ['log-normal', { mean: 1, deviation: 0.5 }, by((n) => Math.exp(1 + n() / 2))],
+  ['exponential', { scale: 3 }, by((_, e) => 3 * e())],
+  ['gamma', { shape: 3, scale: 2 }, by((_, e) => 2 * (e() + e() + e()))],
+  ['weibull', { shape: 2.5, scale: 4 }, by((_, e) => 4 * e() ** 0.4)],
+  [
+    'beta',
+    { a: 2, b: 3 },
+    by((_, e) => {
+      const a = e() + e();
+      return a / (a + e() + e() + e());
+    }),
+  ],
+];
+
+describe.each(cases)('%s', (name, parameters, draw) => {
+  const rows = 1500;
+  const x = sample(draw, rows, 1);
+  const margin = fitMargin(x, name);
+
+  test('parameters are found again, and held-out rows have uniform levels', () => {
+    expect(margin.name).toBe(name);
+    expect(Object.keys(margin.parameters)).toEqual(Object.keys(parameters));
+    // the four of Johnson's family make up for one another
+    const tolerance = name === 'johnson-su' ? 0.4 : name === 'student-t' ? 0.25 : 0.15;
+    for (const [key, value] of Object.entries(parameters)) {
+      expect(Math.abs(margin.parameters[key]! - value)).toBeLessThan(tolerance * Math.max(1, value));
+    }
+    expect(uniformDistance(margin.cdf(sample(draw, rows, 2)))).toBeLessThan(criticalDistance(rows, rows));
+  });
+
+  test('the quantile undoes F, the density is its derivative, and JSON keeps everything', () => {
+    const few = x.slice(0, 100);
+    const back = margin.quantile(margin.cdf(few));
+    few.forEach((value, i) => expect(Math.abs(back[i]! - value)).toBeLessThan(1e-9 * (1 + Math.abs(value))));
+    const h = 1e-5;
+    const [above, below] = [
+      margin.cdf(few.map((value) => value + h)),
+      margin.cdf(few.map((value) => value - h)),
+    ];
+    margin.logPdf(few).forEach((log, i) => {
+      expect(Math.abs((above[i]! - below[i]!) / (2 * h) - Math.exp(log))).toBeLessThan(1e-5);
+    });
+    expect(margin.quantile(Float64Array.of(0, 1, -1, NaN))).toEqual(
+      Float64Array.of(...margin.support, NaN, NaN),
+    );
+    expect(margin.cdf(Float64Array.of(-Infinity, Infinity, NaN))).toEqual(Float64Array.of(0, 1, NaN));
+    const again = marginFromJSON(JSON.parse(JSON.stringify(margin)));
+    expect(again.logPdf(few)).toEqual(margin.logPdf(few));
+    expect(again.support).toEqual(margin.support);
+  });
+});
+
+test('the least AIC chooses', () => {
+  for (const name of ['normal', 'log-normal', 'gamma'] as const) {
+    const [, , draw] = cases.find(([type]) => type === name)!;
+    expect(fitMargin(sample(draw, 2000, 3), 'parametric').name).toBe(name);
+  }
+});
+
+test('what a family cannot give is named', () => {
+  const refused = (values: number[], type: MarginType, ...culprits: string[]): void => {
+    for (const culprit of ['"wind"', ...culprits]) {
+      expect(() => fitMargin(Float64Array.from(values), type, { column: 'wind' })).toThrow(
+        expect.objectContaining({ code: 'ERR_SKLAR_VALUE', message: expect.stringContaining(culprit) }),
+      );
+    }
+  };
+  const nine = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+  refused([-1, ...nine], 'gamma', 'between 0 and Infinity', 'got -1');
+  refused([0, ...nine], 'log-normal', 'got 0');
+  refused([-1, ...nine], 'exponential', 'from 0', 'got -1');
+  refused(nine, 'beta', 'between 0 and 1', 'got 1');
+  refused([1, 2, 3], 'normal', 'at least 8 rows', 'got 3');
+  expect(() => fitMargin(Float64Array.from(nine), { type: 'normal', support: [0, 10] })).toThrow(
+    'no option support',
+  );
+  const json = fitMargin(Float64Array.from(nine), 'gamma').toJSON();
+  expect(() => marginFromJSON({ ...json, parameters: { shape: -1, scale: 1 } })).toThrow('"shape"');
+});
+
+// Values of @stdlib/math-base-special-gammainc, -betainc and -gammaln (ports of Boost).
+test('special functions', () => {
+  const gamma = [
+    [0.1, 1e-8, 0.16659398838160208],
+    [0.3, 0.2, 0.6575067242697216],
+    [0.5, 3, 0.9856941215645704],
+    [2.5, 0.01, 0.000002987601531906594],
+    [3, 9, 0.9937678048936227],
+    [10, 4, 0.008132242796933857],
+    [50, 60, 0.9155933189063082],
+    [200, 150, 0.00005709688574208255],
+    // by summing Poisson probabilities to 50 digits; the package has 0.92016
+    [5000, 5100, 0.9206711189223811],
+  ] as const;
+  for (const [a, x, p] of gamma) expect(Math.abs(gammaP(a, x) / p - 1)).toBeLessThan(2e-11);
+  const beta = [
+    [0.1, 0.5, 0.5, 0.20483276469913345],
+    [1e-6, 0.3, 2, 0.020603606747314904],
+    [0.3, 2, 5, 0.579825],
+    [0.9, 8, 2, 0.774840978],
+    [0.5, 50, 60, 0.8309072939016696],
+    [0.02, 0.5, 100, 0.9553145036373667],
+    [0.999, 0.2, 0.1, 0.6566813160068355],
+    [0.4, 1000, 1400, 0.048405576628864355],
+  ] as const;
+  for (const [x, a, b, p] of beta) expect(Math.abs(betaI(x, a, b) / p - 1)).toBeLessThan(2e-11);
+  const log = [
+    [1e-5, 11.512919692895826],
+    [0.5, 0.5723649429247001],
+    [1.5, -0.12078223763524522],
+    [2, 0],
+    [3.7, 1.428072326665388],
+    [100.5, 361.4355404677776],
+    [1e8, 1742068066.1038349],
+  ] as const;
+  for (const [a, value] of log)
+    expect(Math.abs(logGamma(a) - value)).toBeLessThan(1e-14 * (1 + Math.abs(value)) * 5);
+});
