@@ -54,6 +54,8 @@ class Backend : public Memory {
   // Runs the body: operations on backend memory alone, the same ones at each call with the same recording
   // (null at first; reset it when they change). A device may record them and replay the record.
   virtual void replay(std::unique_ptr<Recording>&, const std::function<void()>& body) { body(); }
+  // How many rows to take at once, each of which needs `bytes` of workspace: enough to keep the device busy.
+  virtual std::size_t rows_at_once(std::size_t bytes) const = 0;
   // Looking at the device's memory is a wait: steps of a long run that should pass between two looks.
   virtual std::size_t steps_between_looks() const { return 1; }
   // What adjoints should be multiplied by where a loss gives each element `share` of its sum: 1, or a power

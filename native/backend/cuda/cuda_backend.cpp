@@ -89,6 +89,10 @@ class CudaBackend final : public Backend<float> {
       flush();
     });
   }
+  std::size_t rows_at_once(std::size_t bytes) const override {
+    constexpr std::size_t unit = 1024;
+    return std::clamp((std::size_t{1} << 30) / bytes / unit * unit, unit, 256 * unit);
+  }
   std::size_t steps_between_looks() const override { return 32; }
   double adjoint_scale(double share) const override {
     // a power of two, so that nothing but the exponent changes
