@@ -1,5 +1,12 @@
 export { SklarError, type SklarErrorCode } from './errors';
-export { type DeviceName, type Devices, devices } from './devices';
+export {
+  type DeviceName,
+  type DeviceOptions,
+  type Devices,
+  type Precision,
+  type RunRecord,
+  devices,
+} from './devices';
 
 export { normalCdf, normalQuantile } from './normal';
 export { type Matrix, column, fromRows, matrix, toRows } from './data/matrix';

@@ -1,6 +1,6 @@
 /** What `sklar score --certificate` computes and prints. */
 import type { Certificate, MarginUniformity } from '../copulas/certificate';
-import type { Copula, RowsInput } from '../copulas/copula';
+import type { Copula, RowsInput, RunOptions } from '../copulas/copula';
 import { describe } from '../errors';
 import type { Io } from './context';
 import { formatLogNormaliser } from './normaliser';
@@ -11,7 +11,7 @@ export async function certify(
   copula: Copula,
   rows: RowsInput,
   io: Io,
-  run: { threads: number; signal: AbortSignal },
+  run: RunOptions,
   verbose: boolean | undefined,
 ): Promise<Certificate> {
   const bar = startProgress(io, 'certificate', 1, verbose);

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { TrainProgress } from '../copulas/train';
 import type { Copula, LogPdfOptions } from '../copulas/copula';
 import { type CopulaKind, copulaKinds, fitCopula, fitterOf } from '../copulas/fit';
-import { GaussianCopula } from '../copulas/gaussian';
+import { GAUSSIAN_ON_CPU, GaussianCopula } from '../copulas/gaussian';
 import {
   type CdcOptions,
   type FlowOptions,
@@ -21,14 +21,15 @@ import { PseudoObservations, type Ties } from '../data/pseudo-observations';
 import type { Seed } from '../data/random';
 import { readTable } from '../data/read-table';
 import { splitRows } from '../data/split';
-import { type DeviceName, resolveDevice } from '../devices';
+import { type DeviceOptions, type RunRecord, expectDeviceName, precisions, resolveDevice } from '../devices';
 import { SklarError, describe, expectOneOf } from '../errors';
 import { type Io, signalOf, writeResult } from './context';
 import { expectOutput } from './files';
 import { type LogNormaliser, formatLogNormaliser, logNormaliserOf, normaliserKeys } from './normaliser';
 import { formatDuration, formatRate, rowProgress, startProgress } from './progress';
+import { addDeviceOptions } from './run';
 import { formatMean, meanOf, normalisationNote } from './statistics';
-import { fromSchema, integer, names, number, seed } from './values';
+import { fromSchema, names, number, seed } from './values';
 
 const seedSchema = z.union([
   z.int().min(0),
@@ -57,7 +58,8 @@ const configSchema = z.strictObject({
   splitSeed: seedSchema.optional(),
   ties: z.enum(['random', 'average']).optional(),
   seed: seedSchema.optional(),
-  device: z.enum(['auto', 'cpu', 'cuda']).optional(),
+  device: z.string().optional(),
+  precision: z.enum(precisions).optional(),
   threads: z.int().min(0).max(1024).optional(),
   checkpoint: z.string().min(1).optional(),
   checkpointSeconds: z.number().positive().optional(),
@@ -66,7 +68,7 @@ const configSchema = z.strictObject({
 type ModelOptions = CdcOptions & Omit<FlowOptions, 'weighting'> & Omit<ReflectionOptions, 'weighting'>;
 
 /** Options of the command and of the model, by the names they have in a configuration file. */
-interface Settings extends ModelOptions {
+interface Settings extends ModelOptions, DeviceOptions {
   kind?: CopulaKind;
   columns?: string[];
   exclude?: string[];
@@ -74,8 +76,6 @@ interface Settings extends ModelOptions {
   splitSeed?: Seed;
   ties?: Ties;
   seed?: Seed;
-  device?: DeviceName;
-  threads?: number;
   checkpoint?: string;
   checkpointSeconds?: number;
 }
@@ -123,15 +123,8 @@ export function define(command: Command, io: Io): void {
     .option('--seed <n>', 'seed of everything random but the split (default: 1)', seed('--seed'))
     .option('--ties <rule>', 'ranks of equal values: random or average (default: random)', (text) =>
       expectOneOf<Ties>(text, '--ties', ['random', 'average']),
-    )
-    .option('--device <name>', 'auto, cpu or cuda (default: auto)', (text) =>
-      expectOneOf<DeviceName>(text, '--device', ['auto', 'cpu', 'cuda']),
-    )
-    .option(
-      '--threads <n>',
-      'threads; 0: one for each processor (default: 0)',
-      integer('--threads', { min: 0, max: 1024 }),
-    )
+    );
+  addDeviceOptions(command)
     .option(
       '--checkpoint <file>',
       'state of the training, so that the same command goes on where it was killed',
@@ -161,7 +154,8 @@ async function readConfig(file: string): Promise<Settings> {
     });
   }
   try {
-    const { seed, splitSeed } = parseOptions(configSchema, value, 'option');
+    const { seed, splitSeed, device } = parseOptions(configSchema, value, 'option');
+    if (device !== undefined) expectDeviceName(device, 'device');
     // The parsed settings hold every default of the model; those that were given are wanted here.
     return {
       ...(value as Settings),
@@ -172,6 +166,13 @@ async function readConfig(file: string): Promise<Settings> {
     const { code, message } = cause as SklarError;
     throw new SklarError(code, `${message} (${describe(file)})`, { cause });
   }
+}
+
+/** What the JSON result takes from the record in the model. */
+interface TrainRecord extends RunRecord {
+  steps: number;
+  bestStep: number;
+  stepMilliseconds: number;
 }
 
 /** The settings of the file and of the command line, which wins. */
@@ -191,21 +192,22 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     splitSeed = 0,
     ties = 'random',
     seed: fitSeed = 1,
-    device = 'auto',
-    threads = 0,
+    device,
+    precision,
+    threads,
     checkpoint,
     checkpointSeconds,
     ...model
   } = await resolveSettings(flags);
   fitterOf(kind, model);
-  resolveDevice(device);
+  const run = { device, precision, threads, signal };
+  resolveDevice(run, kind === 'gaussian' ? GAUSSIAN_ON_CPU : null);
   await expectOutput('--out', flags.out, '.safetensors', [data, flags.config ?? data]);
 
   const table = await readTable(data, { ...(columns && { columns }), ...(exclude && { exclude }), signal });
   const { train, holdout } = splitRows(table.rows, share, splitSeed);
   const margins = PseudoObservations.fit(table.take(train), { ties, seed: fitSeed });
   const u = margins.transformTrain();
-  const common = { seed: fitSeed, margins, device, threads, signal };
 
   const started = performance.now();
   const bar = startProgress(io, 'fit', 1, flags.verbose);
@@ -215,7 +217,9 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   try {
     copula = await fitCopula(u, {
       kind,
-      ...common,
+      seed: fitSeed,
+      margins,
+      ...run,
       ...model,
       ...(kind !== 'gaussian' && { onProgress, checkpoint, checkpointSeconds }),
     });
@@ -229,8 +233,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   try {
     const showRows = rowProgress(scoring, holdout.length);
     judged = await judge(copula, u, margins, table.take(holdout), {
-      threads,
-      signal,
+      ...run,
       onProgress: ({ rowsDone }) => showRows(rowsDone),
     });
   } finally {
@@ -239,7 +242,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   const warnings = margins.determined.map((sentence) => `${sentence}: the copula is singular`);
   let normaliser: LogNormaliser | null = null;
   try {
-    normaliser = await logNormaliserOf(copula, io, { threads, signal }, flags.verbose);
+    normaliser = await logNormaliserOf(copula, io, run, flags.verbose);
   } catch (error) {
     // The model is there; only what it integrates to is not known.
     if (!(error instanceof SklarError) || error.code !== 'ERR_SKLAR_DIVERGED') throw error;
@@ -248,7 +251,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   signal.throwIfAborted();
   await copula.save(flags.out);
 
-  const training = (copula.info().training ?? {}) as Partial<Record<string, number>>;
+  const training = (copula.info().training ?? {}) as Partial<TrainRecord>;
   const result = {
     kind: copula.kind,
     dim: copula.dim,
@@ -258,6 +261,9 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     bestStep: training.bestStep ?? null,
     seconds,
     stepMilliseconds: training.stepMilliseconds ?? null,
+    device: training.device ?? null,
+    deviceName: training.deviceName ?? null,
+    precision: training.precision ?? null,
     holdout: judged && {
       meanLogPdf: judged.own.mean,
       standardError: judged.own.standardError,
@@ -303,8 +309,9 @@ async function judge(
   const v = margins.transform(heldOut);
   const own = meanOf(await copula.logPdf(v, run));
   if (copula.kind === 'gaussian') return { own, gaussian: own };
-  const gaussian = await GaussianCopula.fit(u, run);
-  return { own, gaussian: meanOf(await gaussian.logPdf(v, { ...run, onProgress: undefined })) };
+  const { threads, signal } = run;
+  const gaussian = await GaussianCopula.fit(u, { threads, signal });
+  return { own, gaussian: meanOf(await gaussian.logPdf(v, { threads, signal })) };
 }
 
 /** The most useful first: a narrow terminal cuts the line off. */

@@ -1,6 +1,6 @@
 /** The log normaliser that belongs beside an unnormalised log density. */
 import { CdcCopula } from '../copulas/cdc';
-import type { Copula } from '../copulas/copula';
+import type { Copula, RunOptions } from '../copulas/copula';
 import type { Io } from './context';
 import { startProgress } from './progress';
 
@@ -13,7 +13,7 @@ export interface LogNormaliser {
 export async function logNormaliserOf(
   copula: Copula,
   io: Io,
-  run: { threads: number; signal: AbortSignal },
+  run: RunOptions,
   verbose: boolean | undefined,
 ): Promise<LogNormaliser | null> {
   if (!(copula instanceof CdcCopula)) return copula.normalised ? { logZ: 0, standardError: 0 } : null;

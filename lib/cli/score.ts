@@ -4,20 +4,17 @@ import { loadModel } from '../copulas/load';
 import { matrix } from '../data/matrix';
 import { readTable } from '../data/read-table';
 import { TableWriter } from '../data/write-table';
-import { type DeviceName, resolveDevice } from '../devices';
-import { expectOneOf } from '../errors';
+import { type DeviceOptions, resolveDevice } from '../devices';
 import { certificateLines, certify } from './certificate';
 import { type Io, signalOf, writeResult } from './context';
 import { expectOutput } from './files';
 import { formatLogNormaliser, logNormaliserOf, normaliserKeys } from './normaliser';
 import { rowProgress, startProgress } from './progress';
+import { addDeviceOptions, deviceOptions } from './run';
 import { formatMean, meanOf, normalisationNote } from './statistics';
-import { integer } from './values';
 
-interface Flags {
+interface Flags extends DeviceOptions {
   out?: string;
-  device?: DeviceName;
-  threads?: number;
   certificate?: boolean;
   json?: boolean;
   verbose?: boolean;
@@ -33,15 +30,8 @@ export function define(command: Command, io: Io): void {
     .option(
       '--out <file>',
       'write the log density of each row, column log_pdf: .csv, .parquet, .json or .ndjson',
-    )
-    .option('--device <name>', 'auto, cpu or cuda (default: auto)', (text) =>
-      expectOneOf<DeviceName>(text, '--device', ['auto', 'cpu', 'cuda']),
-    )
-    .option(
-      '--threads <n>',
-      'threads; 0: one for each processor (default: 0)',
-      integer('--threads', { min: 0, max: 1024 }),
-    )
+    );
+  addDeviceOptions(command)
     .option(
       '--certificate',
       'compare the routes to the log density on these rows, and check log Z and margins',
@@ -53,8 +43,9 @@ export function define(command: Command, io: Io): void {
 
 async function score(model: string, data: string, flags: Flags, io: Io): Promise<void> {
   const signal = signalOf(io);
-  const { out, device = 'auto', threads = 0 } = flags;
-  resolveDevice(device);
+  const { out } = flags;
+  const run = { ...deviceOptions(flags), signal };
+  resolveDevice(run, null);
   if (out !== undefined) await expectOutput('--out', out, 'table', [model, data]);
 
   const copula = await loadModel(model);
@@ -68,9 +59,7 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
   let values: Float64Array;
   try {
     values = await copula.logPdf(u, {
-      device,
-      threads,
-      signal,
+      ...run,
       onProgress: ({ rowsDone }) => showRows(rowsDone),
     });
   } finally {
@@ -84,10 +73,8 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
   }
 
   const mean = meanOf(values);
-  const normaliser = await logNormaliserOf(copula, io, { threads, signal }, flags.verbose);
-  const certificate = flags.certificate
-    ? await certify(copula, u, io, { threads, signal }, flags.verbose)
-    : null;
+  const normaliser = await logNormaliserOf(copula, io, run, flags.verbose);
+  const certificate = flags.certificate ? await certify(copula, u, io, run, flags.verbose) : null;
   const result = {
     kind: copula.kind,
     rows: values.length,

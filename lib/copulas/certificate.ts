@@ -1,7 +1,6 @@
 /** What can be checked about a model without knowing the truth, in one object. */
 import { defaultNames } from '../data/table';
 import { type Seed } from '../data/random';
-import { resolveDevice } from '../devices';
 import { SklarError, expectInteger, expectNumber, expectOneOf } from '../errors';
 import { type HasField } from '../integrate';
 import { type Mean, meanOf } from '../metrics/mean';
@@ -14,8 +13,8 @@ import {
   type RowsInput,
   type RunOptions,
   type Scale,
+  beginRun,
   resolveSeed,
-  resolveThreads,
   toDense,
 } from './copula';
 import { type LogPdfMethod, fieldLogPdf } from './field-density';
@@ -297,9 +296,7 @@ export async function certificate(
   rows: RowsInput,
   options: CertificateOptions = {},
 ): Promise<Certificate> {
-  options.signal?.throwIfAborted();
-  resolveDevice(options.device ?? 'auto');
-  const run: Execution = { threads: resolveThreads(options.threads), signal: options.signal };
+  const run = beginRun(options, copula.cpuOnly);
   const { dim } = copula;
   const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
   const most = expectInteger(options.routeRows ?? ROUTE_ROWS, 'routeRows', { min: 2, max: 2 ** 24 });

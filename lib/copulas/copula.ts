@@ -2,10 +2,10 @@ import { type Matrix, fromRows, matrix } from '../data/matrix';
 import { type PseudoObservations } from '../data/pseudo-observations';
 import { type Seed, seedWords } from '../data/random';
 import { Table } from '../data/table';
-import { type DeviceName, resolveDevice } from '../devices';
+import { type DeviceOptions, resolveDevice } from '../devices';
 import { SklarError, describe, expectInteger, expectOneOf } from '../errors';
 import { type ModelDocument, writeModelFile } from '../model/model-file';
-import { type RealArray, runJob } from '../native';
+import { type NativeDevice, type RealArray, runJob } from '../native';
 import { type HasField } from '../integrate';
 import { packageVersion } from '../version';
 import type { Certificate, CertificateOptions } from './certificate';
@@ -31,11 +31,7 @@ export interface DenseRows {
 /** Rows of numbers: a matrix, a table, or an array of rows. */
 export type RowsInput = Matrix | Table | readonly ArrayLike<number>[];
 
-export interface RunOptions {
-  /** `auto` (default) or `cpu`. */
-  device?: DeviceName;
-  /** Threads of the computation; 0 (default): one for each processor. Results do not depend on it. */
-  threads?: number;
+export interface RunOptions extends DeviceOptions {
   /** Aborting cancels the work within a fraction of a second and rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
 }
@@ -104,9 +100,8 @@ const OTHER_PILOT_ROWS = 16_384;
 const PILOT_VALUES = 2 ** 25;
 const PILOT_SEED = 0x736b6c61725f7069n;
 
-/** What the kinds compute; rows are dense and row-major. */
-export interface Execution {
-  threads: number;
+/** A run whose device is decided. Given as options again it means the same. */
+export interface Execution extends NativeDevice {
   signal: AbortSignal | undefined;
 }
 
@@ -117,8 +112,22 @@ const BATCH_ROWS = 65_536;
 const LARGEST = Math.fround(1 - 2 ** -24);
 const SMALLEST = 2 ** -126;
 
-export function resolveThreads(threads: unknown): number {
-  return expectInteger(threads ?? 0, 'threads', { min: 0, max: 1024 });
+/**
+ * What every run begins with.
+ *
+ * @param cpuOnly why it takes place on the CPU alone; null: CUDA can do it
+ * @throws the signal's reason when aborted; SklarError of `resolveDevice`
+ */
+export function beginRun(options: RunOptions, cpuOnly: string | null): Execution {
+  options.signal?.throwIfAborted();
+  return { ...resolveDevice(options, cpuOnly), signal: options.signal };
+}
+
+/** Why a model of these parameters is computed on the CPU alone; null: CUDA can do it. */
+export function cpuOnlyOf(parameters: RealArray): string | null {
+  return parameters instanceof Float64Array
+    ? "the model's parameters are float64, and CUDA computes in float32"
+    : null;
 }
 
 export function resolveSeed(seed: Seed): bigint {
@@ -152,6 +161,8 @@ export abstract class Copula implements Disposable {
   abstract readonly dim: number;
   /** Whether `logPdf` is the log of a density that integrates to one. */
   abstract readonly normalised: boolean;
+  /** Why this copula is computed on the CPU alone, a sentence; null: CUDA can do it. */
+  abstract readonly cpuOnly: string | null;
   /** Names of the columns, where the training rows had names. */
   names: readonly string[] | null = null;
   /** How data become pseudo-observations and back, where the model was fitted from a table. */
@@ -335,7 +346,7 @@ export abstract class Copula implements Disposable {
             ...plan,
             ...what,
             fromGaussian: true,
-            threads: run.threads,
+            device: run,
             start,
             marginMaps,
           }),
@@ -413,12 +424,10 @@ export abstract class Copula implements Disposable {
   #alive(): void {
     if (this.#disposed) throw new SklarError('ERR_SKLAR_DISPOSED', `this ${this.kind} copula was disposed`);
   }
-  /** Checks what every run has: the model still there, no abort yet, a device. */
+  /** Checks what every run has: the model still there, no abort yet, a device that can do it. */
   protected begin(options: RunOptions): Execution {
     this.#alive();
-    options.signal?.throwIfAborted();
-    resolveDevice(options.device ?? 'auto');
-    return { threads: resolveThreads(options.threads), signal: options.signal };
+    return beginRun(options, this.cpuOnly);
   }
 }
 

@@ -38,12 +38,10 @@ export const fieldDensityKeys = [...solverOptionKeys, 'trace', 'draws'] as const
 
 /** What an integration of the field has to know. */
 export function problemOf(field: HasField): IntegrationProblem {
-  return (
-    field.integrationProblem?.() ?? {
-      ...callNative((addon) => addon.fieldReference(field.fieldHandle())),
-      levels: null,
-    }
-  );
+  const own = field.integrationProblem?.();
+  if (own) return own;
+  const { process, reference } = callNative((addon) => addon.fieldReference(field.fieldHandle()));
+  return { process, reference, levels: null };
 }
 
 /** Probes of the trace estimate; 0: exact. */
@@ -80,7 +78,7 @@ export async function fieldLogPdf(
   if (method === 'bound') {
     const draws = expectInteger(options.draws ?? DRAWS, 'draws', { min: 2, max: 1_000_000 });
     const logPdf = await runJob(
-      (addon) => addon.fieldBound(handle, x, fromGaussian, rows, draws, SEED, first, run.threads),
+      (addon) => addon.fieldBound(handle, x, fromGaussian, rows, draws, SEED, first, run),
       { signal: run.signal },
     );
     return { logPdf, evaluations: 2 * draws };
@@ -100,7 +98,7 @@ export async function fieldLogPdf(
           firstRow: first,
           fromGaussian,
           toGaussian: true,
-          threads: run.threads,
+          device: run,
         },
         report,
       ),

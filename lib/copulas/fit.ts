@@ -1,7 +1,6 @@
 import { type PseudoObservations } from '../data/pseudo-observations';
 import { type Seed } from '../data/random';
 import { Table } from '../data/table';
-import { resolveDevice } from '../devices';
 import { SklarError, expectOneOf } from '../errors';
 import { type CdcCopula, fitCdc } from './cdc';
 import { type CheckpointOptions } from './checkpoint';
@@ -10,12 +9,12 @@ import {
   type DenseRows,
   type RowsInput,
   type RunOptions,
+  beginRun,
   resolveSeed,
-  resolveThreads,
   toDense,
 } from './copula';
 import { type FlowCopula, fitFlow } from './flow';
-import { GaussianCopula } from './gaussian';
+import { GAUSSIAN_ON_CPU, GaussianCopula } from './gaussian';
 import {
   type CdcOptions,
   type FlowOptions,
@@ -78,7 +77,8 @@ export async function fitCopula(
     names,
     margins,
     onProgress,
-    device = 'auto',
+    device,
+    precision,
     threads,
     signal,
     checkpoint,
@@ -86,8 +86,7 @@ export async function fitCopula(
     ...rest
   } = options;
   expectOneOf<CopulaKind>(kind, 'kind', copulaKinds);
-  resolveDevice(device);
-  const run = { threads: resolveThreads(threads), signal };
+  const run = beginRun({ device, precision, threads, signal }, kind === 'gaussian' ? GAUSSIAN_ON_CPU : null);
   const seedValue = resolveSeed(seed);
   const fit = fitterOf(kind, rest);
   const dense = toDense(u, 'the training rows');

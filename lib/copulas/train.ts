@@ -1,4 +1,5 @@
 /** What training of every kind has in common: progress, checkpoints, the record that goes into the model file. */
+import { runRecord } from '../devices';
 import { SklarError } from '../errors';
 import {
   type NativeAddon,
@@ -8,7 +9,7 @@ import {
   type NativeTrainResult,
   runJob,
 } from '../native';
-import { Checkpoint, type CheckpointOptions, fingerprint } from './checkpoint';
+import { Checkpoint, type CheckpointOptions, fingerprint, placeOf } from './checkpoint';
 import { type DenseRows, type Execution } from './copula';
 
 /** Sent while a model trains. Means are over the steps since the last report. */
@@ -83,16 +84,16 @@ export async function train<C>(
   const checkpoint =
     file === undefined
       ? null
-      : new Checkpoint(
-          file,
-          await fingerprint([about, settings, seed.toString()], training.data, validation.data),
-        );
+      : new Checkpoint(file, {
+          fingerprint: await fingerprint([about, settings, seed.toString()], training.data, validation.data),
+          ...placeOf(run),
+        });
   const call: NativeTrainCall = {
     training: training.data,
     rows: training.rows,
     validation: validation.data,
     validationRows: validation.rows,
-    threads: run.threads,
+    device: run,
     steps,
     batch,
     seed,
@@ -136,6 +137,7 @@ export async function train<C>(
       stoppedEarly: result.stoppedEarly,
       validationLoss: finiteOrNull(result.bestValidation),
       seconds: result.seconds,
+      ...runRecord(run),
       stepMilliseconds: (1000 * result.stepSeconds) / Math.max(1, result.steps),
       history: result.history.map((report) => ({
         step: report.step,

@@ -17,7 +17,7 @@ import {
   type ModelInfo,
   type ModelTensors,
   type SampleOptions,
-  resolveThreads,
+  cpuOnlyOf,
 } from './copula';
 import { type LogPdfMethod, fieldLogPdf } from './field-density';
 import { takeRows } from './guide';
@@ -54,6 +54,10 @@ export abstract class VelocityCopula extends Copula implements HasField {
     );
   }
 
+  get cpuOnly(): string | null {
+    return cpuOnlyOf(this.parts.parameters);
+  }
+
   /** The field at any time, for `integrate`. */
   fieldHandle(): FieldHandle {
     if (this.#field) return this.#field;
@@ -87,7 +91,7 @@ export abstract class VelocityCopula extends Copula implements HasField {
 
   /** Prepares the margins of a solver before its first use; `fitCopula` does it for the default one. */
   async calibrate(options: SampleOptions = {}, run?: Execution): Promise<void> {
-    await this.sampleRows(0, 1n, 0n, true, options, run ?? { threads: resolveThreads(0), signal: undefined });
+    await this.sampleRows(0, 1n, 0n, true, options, run ?? this.begin(options));
   }
 
   override get logPdfMethods(): readonly LogPdfMethod[] {
