@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { TrainProgress } from '../copulas/train';
 import type { Copula, LogPdfOptions } from '../copulas/copula';
 import { type CopulaKind, copulaKinds, fitCopula, fitterOf } from '../copulas/fit';
+import { fitEnsemble } from '../copulas/fit-ensemble';
 import { GAUSSIAN_ON_CPU, GaussianCopula } from '../copulas/gaussian';
 import {
   type CdcOptions,
@@ -29,7 +30,7 @@ import { type LogNormaliser, formatLogNormaliser, logNormaliserOf, normaliserKey
 import { formatDuration, formatRate, rowProgress, startProgress } from './progress';
 import { addDeviceOptions } from './run';
 import { formatMean, meanOf, normalisationNote } from './statistics';
-import { fromSchema, names, number, seed } from './values';
+import { fromSchema, integer, names, number, seed } from './values';
 
 const seedSchema = z.union([
   z.int().min(0),
@@ -52,6 +53,8 @@ const modelOptions = {
 const configSchema = z.strictObject({
   ...z.object(modelOptions).partial().shape,
   kind: z.enum(copulaKinds).optional(),
+  models: z.int().min(1).max(1000).optional(),
+  splits: z.enum(['different', 'same']).optional(),
   columns: z.array(z.string()).optional(),
   exclude: z.array(z.string()).optional(),
   holdout: z.number().min(0).lt(1).optional(),
@@ -70,6 +73,8 @@ type ModelOptions = CdcOptions & Omit<FlowOptions, 'weighting'> & Omit<Reflectio
 /** Options of the command and of the model, by the names they have in a configuration file. */
 interface Settings extends ModelOptions, DeviceOptions {
   kind?: CopulaKind;
+  models?: number;
+  splits?: 'different' | 'same';
   columns?: string[];
   exclude?: string[];
   holdout?: number;
@@ -102,6 +107,11 @@ export function define(command: Command, io: Io): void {
     .requiredOption('--out <file>', 'the model to write, .safetensors')
     .option('--kind <kind>', `${copulaKinds.join(', ')} (default: cdc)`, (text) =>
       expectOneOf(text, '--kind', copulaKinds),
+    )
+    .option(
+      '--models <n>',
+      'fit an ensemble of so many models, each with a seed and validation rows of its own',
+      integer('--models', { min: 1, max: 1000 }),
     )
     .option('--columns <names>', 'columns to use, between commas (default: all)', names)
     .option('--exclude <names>', 'columns to leave out, between commas', names)
@@ -186,6 +196,8 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   const signal = signalOf(io);
   const {
     kind = 'cdc',
+    models,
+    splits,
     columns,
     exclude,
     holdout: share = 0.2,
@@ -200,6 +212,9 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     ...model
   } = await resolveSettings(flags);
   fitterOf(kind, model);
+  if (splits !== undefined && models === undefined) {
+    throw new SklarError('ERR_SKLAR_VALUE', 'splits belongs to models: there is no ensemble without it');
+  }
   const run = { device, precision, threads, signal };
   resolveDevice(run, kind === 'gaussian' ? GAUSSIAN_ON_CPU : null);
   await expectOutput('--out', flags.out, '.safetensors', [data, flags.config ?? data]);
@@ -215,38 +230,46 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     bar.update(progress.step / progress.steps, describeProgress(progress));
   let copula: Copula;
   try {
-    copula = await fitCopula(u, {
+    const options = {
       kind,
       seed: fitSeed,
       margins,
       ...run,
       ...model,
       ...(kind !== 'gaussian' && { onProgress, checkpoint, checkpointSeconds }),
-    });
+    };
+    copula =
+      models === undefined
+        ? await fitCopula(u, options)
+        : await fitEnsemble(u, { ...options, models, ...(splits && { splits }) });
   } finally {
     bar.stop();
   }
   const seconds = (performance.now() - started) / 1000;
 
+  const warnings = margins.determined.map((sentence) => `${sentence}: the copula is singular`);
+  let normaliser: LogNormaliser | null = null;
+  let scored = true;
+  try {
+    normaliser = await logNormaliserOf(copula, io, run, flags.verbose);
+  } catch (error) {
+    // The model is there; only what it integrates to is not known. An ensemble has no density without.
+    if (!(error instanceof SklarError) || error.code !== 'ERR_SKLAR_DIVERGED') throw error;
+    warnings.push(`the normaliser could not be estimated: ${error.message}`);
+    scored = models === undefined;
+  }
   const scoring = startProgress(io, 'score', holdout.length, flags.verbose);
   let judged: Awaited<ReturnType<typeof judge>>;
   try {
     const showRows = rowProgress(scoring, holdout.length);
-    judged = await judge(copula, u, margins, table.take(holdout), {
-      ...run,
-      onProgress: ({ rowsDone }) => showRows(rowsDone),
-    });
+    judged = scored
+      ? await judge(copula, u, margins, table.take(holdout), {
+          ...run,
+          onProgress: ({ rowsDone }) => showRows(rowsDone),
+        })
+      : null;
   } finally {
     scoring.stop();
-  }
-  const warnings = margins.determined.map((sentence) => `${sentence}: the copula is singular`);
-  let normaliser: LogNormaliser | null = null;
-  try {
-    normaliser = await logNormaliserOf(copula, io, run, flags.verbose);
-  } catch (error) {
-    // The model is there; only what it integrates to is not known.
-    if (!(error instanceof SklarError) || error.code !== 'ERR_SKLAR_DIVERGED') throw error;
-    warnings.push(`the normaliser could not be estimated: ${error.message}`);
   }
   signal.throwIfAborted();
   await copula.save(flags.out);
@@ -254,6 +277,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   const training = (copula.info().training ?? {}) as Partial<TrainRecord>;
   const result = {
     kind: copula.kind,
+    ...(models !== undefined && { models, member: kind }),
     dim: copula.dim,
     columns: copula.names,
     rows: { train: train.length, holdout: holdout.length },
@@ -277,7 +301,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   };
   writeResult(io, flags.json, result, () => {
     const lines = [
-      `${result.kind} copula of ${result.dim} columns, learned from ${result.rows.train} rows in ${formatDuration(seconds)}` +
+      `${models === undefined ? `${kind} copula` : `ensemble of ${models} ${kind} copulas`} of ${result.dim} columns, learned from ${result.rows.train} rows in ${formatDuration(seconds)}` +
         (result.bestStep === null ? '' : ` (${result.steps} steps, the best at ${result.bestStep})`),
     ];
     if (judged) {

@@ -66,7 +66,7 @@ export function define(command: Command, io: Io): void {
     )
     .option(
       '--given <column=value,...>',
-      'draw rows that have these values, on the scale of the sample (kinds cdc and gaussian)',
+      'draw rows that have these values, on the scale of the sample (kinds cdc and gaussian, and ensembles of them)',
       (text, previous: readonly string[] = []) => [...previous, text],
     )
     .option(

@@ -19,6 +19,7 @@ import {
   type ModelContent,
   type ModelInfo,
   type ModelTensors,
+  type Normalisable,
   type RowsInput,
   type RunOptions,
   type SampleOptions,
@@ -239,6 +240,10 @@ export class CdcCopula extends Copula implements HasField {
     };
   }
 
+  override get normalisable(): Normalisable {
+    return this;
+  }
+
   protected override async ensureLogNormaliser(run: Execution): Promise<number> {
     return this.logNormaliser ?? (await this.normaliser(run)).logZ;
   }
@@ -330,7 +335,7 @@ export class CdcCopula extends Copula implements HasField {
     await this.#integrate(0, 1n, 0n, true, options, run ?? this.begin(options), null);
   }
 
-  protected checkSampleOptions(options: SampleOptions): void {
+  checkSampleOptions(options: SampleOptions): void {
     this.#plan(options);
   }
 
@@ -508,7 +513,7 @@ export function cdcFromPublishedWeights(
 /** Trains a CDC on pseudo-observations; see `fitCopula`. */
 export async function fitCdc(u: DenseRows, options: ResolvedCdcOptions, run: TrainRun): Promise<CdcCopula> {
   const dim = u.columns;
-  const { train: trainRows, holdout } = splitRows(u.rows, options.validation, run.seed);
+  const { train: trainRows, holdout } = splitRows(u.rows, options.validation, run.splitSeed);
   const training = takeRows(u, trainRows);
   const validation = takeRows(u, holdout);
   const correlation = await normalScoresCorrelation(u, run);

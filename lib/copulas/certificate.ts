@@ -2,10 +2,8 @@
 import { defaultNames } from '../data/table';
 import { type Seed } from '../data/random';
 import { SklarError, expectInteger, expectNumber, expectOneOf } from '../errors';
-import { type HasField } from '../integrate';
 import { type Mean, meanOf } from '../metrics/mean';
 import { callNative } from '../native';
-import { CdcCopula } from './cdc';
 import {
   type Copula,
   type DenseRows,
@@ -17,7 +15,7 @@ import {
   resolveSeed,
   toDense,
 } from './copula';
-import { type LogPdfMethod, fieldLogPdf } from './field-density';
+import { type LogPdfMethod } from './field-density';
 import { takeRows } from './guide';
 
 /** What a certificate is at: the normaliser, a route to the log density, or one of its two samples. */
@@ -159,11 +157,12 @@ async function normalisationOf(
   run: Execution,
   report: Report,
 ): Promise<Normalisation | null> {
-  if (copula instanceof CdcCopula) {
-    const { logNormaliser: logZ, logNormaliserStandardError: standardError } = copula;
+  const { normalisable } = copula;
+  if (normalisable) {
+    const { logNormaliser: logZ, logNormaliserStandardError: standardError } = normalisable;
     const known = logZ === null || standardError === null ? null : { logZ, standardError };
     const onProgress = ({ fraction }: { fraction: number }) => report('normaliser', fraction);
-    const estimate = known ?? (await copula.normaliser({ ...run, onProgress }));
+    const estimate = known ?? (await normalisable.normaliser({ ...run, onProgress }));
     return { logZ: estimate.logZ, standardError: estimate.standardError, by: 'normaliser' };
   }
   const by = { exact: 'exact', ode: 'flow', classifier: null, bound: null } as const;
@@ -196,19 +195,19 @@ async function routesOf(
   for (const method of copula.logPdfMethods) {
     report(method, 0);
     const start = performance.now();
-    let values: Float64Array;
-    let nfe: number;
-    if (method === 'ode' || method === 'bound') {
-      const field = copula as unknown as HasField;
-      const progress = (fraction: number) => report(method, fraction);
-      const gaussian = scale === 'gaussian';
-      const density = await fieldLogPdf(field, method, rows.data, rows.rows, gaussian, 0, {}, run, progress);
-      values = density.logPdf;
-      nfe = density.evaluations;
-    } else {
-      values = await copula.logPdf(rows, { ...run, scale, method, normalised: true });
-      nfe = method === 'exact' ? 0 : 1;
-    }
+    const progress = (fraction: number) => report(method, fraction);
+    const gaussian = scale === 'gaussian';
+    const { logPdf: values, evaluations: nfe } = await copula.density(
+      method,
+      rows.data,
+      rows.rows,
+      gaussian,
+      0,
+      {},
+      run,
+      progress,
+    );
+    if (!first && normalisation) values.forEach((value, i) => (values[i] = value - normalisation.logZ));
     const seconds = (performance.now() - start) / 1000;
     let difference: RouteDifference | null = null;
     if (first) {
@@ -318,7 +317,7 @@ export async function certificate(
     Uint32Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * dense.rows) / count)),
   );
 
-  const estimates = copula instanceof CdcCopula && copula.logNormaliser === null;
+  const estimates = copula.normalisable?.logNormaliser === null;
   const report = tracker(
     [
       ...(estimates ? (['normaliser'] as const) : []),

@@ -132,9 +132,10 @@ export class Checkpoint {
     if (this.#failure) throw this.#failure.error;
   }
 
-  async remove(): Promise<void> {
+  /** Of a fit that is done: nothing is written any more, and the file is gone unless it is to be kept. */
+  async end({ keep }: { keep: boolean }): Promise<void> {
     await this.#writing;
-    await rm(this.#file, { force: true });
+    if (!keep) await rm(this.#file, { force: true });
   }
 
   async #write(): Promise<void> {

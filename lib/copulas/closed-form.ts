@@ -282,7 +282,7 @@ export class ClosedFormCopula extends Copula implements HasField {
     );
   }
 
-  protected checkSampleOptions({ solver, steps, noise }: SampleOptions): void {
+  checkSampleOptions({ solver, steps, noise }: SampleOptions): void {
     if (solver !== undefined || steps !== undefined || noise !== undefined) {
       throw new SklarError(
         'ERR_SKLAR_VALUE',

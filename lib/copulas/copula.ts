@@ -10,12 +10,13 @@ import { type HasField } from '../integrate';
 import { packageVersion } from '../version';
 import type { Certificate, CertificateOptions } from './certificate';
 import {
+  type FieldDensity,
   type FieldDensityOptions,
   type LogPdfMethod,
   expectDensityOptions,
   fieldLogPdf,
 } from './field-density';
-import type { ConditionalOptions, ConditionalSample } from './smc';
+import type { ConditionalOptions, ConditionalSample, NormaliserOptions } from './smc';
 import { type ResolvedIntegration, type SolverOptions } from './solvers';
 
 /** Copula scale: u in (0, 1). Gaussian scale: z = quantile of the standard normal at u. */
@@ -76,6 +77,14 @@ export interface ModelInfo {
   parameters: number;
   config: unknown;
   training: unknown;
+}
+
+/** A copula whose density integrates to one only by an estimate of its normaliser. */
+export interface Normalisable {
+  /** Subtracted from log densities, in nats; null: not estimated yet. */
+  readonly logNormaliser: number | null;
+  readonly logNormaliserStandardError: number | null;
+  normaliser(options?: NormaliserOptions): Promise<{ logZ: number; standardError: number }>;
 }
 
 /** The tensors of a model file. */
@@ -193,13 +202,8 @@ export abstract class Copula implements Disposable {
       try {
         const part = data.subarray(first * columns, (first + batch) * columns);
         const gaussian = scale === 'gaussian';
-        out.set(
-          method === 'ode' || method === 'bound'
-            ? (await fieldLogPdf(this.expectField(), method, part, batch, gaussian, first, options, run))
-                .logPdf
-            : await this.logPdfRows(part, batch, gaussian, run),
-          first,
-        );
+        const density = await this.density(method, part, batch, gaussian, first, options, run);
+        out.set(density.logPdf, first);
       } catch (error) {
         throw shiftRow(error, first);
       }
@@ -207,6 +211,30 @@ export abstract class Copula implements Disposable {
     }
     if (logNormaliser !== 0) out.forEach((value, i) => (out[i] = value - logNormaliser));
     return out;
+  }
+
+  /**
+   * Log densities of dense rows by one route, without normaliser, and what they cost: one batch of `logPdf`.
+   *
+   * @param firstRow number of the first row among those that random probes and draws are counted by
+   * @param onEvent told the fraction that is done, by `ode`
+   */
+  async density(
+    method: LogPdfMethod,
+    x: Float64Array,
+    rows: number,
+    fromGaussian: boolean,
+    firstRow: number,
+    options: FieldDensityOptions,
+    run: Execution,
+    onEvent?: (fraction: number) => void,
+  ): Promise<FieldDensity> {
+    if (method === 'ode' || method === 'bound') {
+      const field = this.expectField();
+      return fieldLogPdf(field, method, x, rows, fromGaussian, firstRow, options, run, onEvent);
+    }
+    const logPdf = await this.logPdfRows(x, rows, fromGaussian, run);
+    return { logPdf, evaluations: method === 'exact' ? 0 : 1 };
   }
 
   /**
@@ -288,13 +316,10 @@ export abstract class Copula implements Disposable {
   /** Writes one .safetensors file; the old file stays until the new one is complete. */
   async save(path: string): Promise<void> {
     this.#alive();
-    const { config, training, tensors } = this.toModelContent();
+    const { config, training, tensors } = this.fileContent();
     const margins = this.margins?.toTensors();
     for (const [name, data] of Object.entries(margins?.tensors ?? {})) {
       tensors.set(MARGIN_TENSORS + name, { shape: [data.length], data });
-    }
-    for (const [key, data] of this.knots) {
-      tensors.set(`${SAMPLER_TENSORS}${key}`, { shape: [this.dim, data.length / this.dim], data });
     }
     const document: ModelDocument = {
       formatVersion: 1,
@@ -306,6 +331,15 @@ export abstract class Copula implements Disposable {
       libraryVersion: packageVersion(),
     };
     await writeModelFile(path, { document, tensors });
+  }
+
+  /** What a file holds of this copula, beside its columns and margins. */
+  fileContent(): ModelContent {
+    const content = this.toModelContent();
+    for (const [key, data] of this.knots) {
+      content.tensors.set(`${SAMPLER_TENSORS}${key}`, { shape: [this.dim, data.length / this.dim], data });
+    }
+    return content;
   }
 
   /** The margin maps of an integrator, from a pilot sample of it when they are not there yet. */
@@ -364,6 +398,11 @@ export abstract class Copula implements Disposable {
     return integrate({ rows, seed, firstRow, toGaussian }, maps);
   }
 
+  /** This copula, where its density has an estimated normaliser; null: it needs none, or has no density. */
+  get normalisable(): Normalisable | null {
+    return null;
+  }
+
   /** Routes to the log density, the kind's own first. */
   get logPdfMethods(): readonly LogPdfMethod[] {
     return 'fieldHandle' in this ? ['exact', 'ode', 'bound'] : ['exact'];
@@ -417,7 +456,7 @@ export abstract class Copula implements Disposable {
     run: Execution,
   ): Promise<Float64Array>;
   /** Options that this kind cannot honour are errors, before any work. */
-  protected abstract checkSampleOptions(options: SampleOptions): void;
+  abstract checkSampleOptions(options: SampleOptions): void;
   protected abstract toModelContent(): ModelContent;
   protected abstract release(): void;
 

@@ -71,6 +71,21 @@ export async function fitCopula(
   u: RowsInput,
   options: { kind?: CopulaKind } & FitOptions = {},
 ): Promise<Copula> {
+  const { dense, fit, run, label } = prepareFit(u, options);
+  return label(await fit(dense, run));
+}
+
+/** A fit whose rows and options have been checked. */
+export interface PreparedFit {
+  dense: DenseRows;
+  fit: (u: DenseRows, run: TrainRun) => Promise<Copula>;
+  run: TrainRun;
+  /** Gives the copula the names and margins of the rows. */
+  label: <C extends Copula>(copula: C) => C;
+}
+
+/** @throws SklarError see `fitCopula` */
+export function prepareFit(u: RowsInput, options: { kind?: CopulaKind } & FitOptions): PreparedFit {
   const {
     kind = 'cdc',
     seed = 1,
@@ -106,11 +121,24 @@ export async function fitCopula(
   if (columnNames && columnNames.length !== dense.columns) {
     throw new SklarError('ERR_SKLAR_SHAPE', `expected ${dense.columns} names, got ${columnNames.length}`);
   }
-  const trainRun: TrainRun = { ...run, seed: seedValue, onProgress, checkpoint, checkpointSeconds };
-  const copula = await fit(dense, trainRun);
-  copula.names = columnNames ? [...columnNames] : null;
-  copula.margins = margins ?? null;
-  return copula;
+  return {
+    dense,
+    fit,
+    run: {
+      ...run,
+      seed: seedValue,
+      splitSeed: seedValue,
+      onProgress,
+      checkpoint,
+      checkpointSeconds,
+      keepCheckpoint: false,
+    },
+    label: (copula) => {
+      copula.names = columnNames ? [...columnNames] : null;
+      copula.margins = margins ?? null;
+      return copula;
+    },
+  };
 }
 
 /**

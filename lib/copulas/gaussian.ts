@@ -230,7 +230,7 @@ export class GaussianCopula extends Copula implements HasField {
     );
   }
 
-  protected checkSampleOptions(options: SampleOptions): void {
+  checkSampleOptions(options: SampleOptions): void {
     for (const key of solverOptionKeys) {
       if (options[key] !== undefined) {
         throw new SklarError(

@@ -31,6 +31,10 @@ export interface TrainProgress {
 /** How a fit runs, beside what it fits. */
 export interface TrainRun extends Execution, CheckpointOptions {
   seed: bigint;
+  /** Decides which rows are validation rows. */
+  splitSeed: bigint;
+  /** Leave the checkpoint there when the fit is done. */
+  keepCheckpoint: boolean;
   onProgress: ((progress: TrainProgress) => void) | undefined;
 }
 
@@ -149,7 +153,7 @@ export async function train<C>(
     await checkpoint?.settle();
     throw error;
   }
-  await checkpoint?.remove();
+  await checkpoint?.end({ keep: run.keepCheckpoint });
   return copula;
 }
 

@@ -118,7 +118,7 @@ export abstract class VelocityCopula extends Copula implements HasField {
     return this.sampleField(this.#plan(options), rows, seed, firstRow, toGaussian, options, run);
   }
 
-  protected checkSampleOptions(options: SampleOptions): void {
+  checkSampleOptions(options: SampleOptions): void {
     this.#plan(options);
   }
 
@@ -164,7 +164,7 @@ export async function fitVelocity<C extends VelocityCopula>(
     training: Readonly<Record<string, unknown>>,
   ) => C,
 ): Promise<C> {
-  const { train: rows, holdout } = splitRows(u.rows, validationShare, run.seed);
+  const { train: rows, holdout } = splitRows(u.rows, validationShare, run.splitSeed);
   const training = takeRows(u, rows);
   const validation = takeRows(u, holdout);
   const { definition, timeLaw, about } = await prepare(training, validation);
