@@ -1,5 +1,7 @@
 import { types } from 'node:util';
 
+import type { Matrix } from './data/matrix';
+
 /**
  * What went wrong, as a stable string.
  *
@@ -9,7 +11,8 @@ import { types } from 'node:util';
  * - `ERR_SKLAR_FORMAT`: a file was read, but its content is damaged or not what its name says
  * - `ERR_SKLAR_DEVICE`: a device is missing, unusable or failed
  * - `ERR_SKLAR_MEMORY`: not enough memory on the host or the device
- * - `ERR_SKLAR_DIVERGED`: training or integration produced values that are not finite
+ * - `ERR_SKLAR_DIVERGED`: training or integration produced values that are not finite; of an integration, `state` holds
+ *   where the rows stood before
  * - `ERR_SKLAR_ABORTED`: the work was cancelled
  * - `ERR_SKLAR_DISPOSED`: the object was used after it was closed or disposed
  * - `ERR_SKLAR_INTERNAL`: a fault of this library
@@ -26,14 +29,36 @@ export type SklarErrorCode =
   | 'ERR_SKLAR_DISPOSED'
   | 'ERR_SKLAR_INTERNAL';
 
-/** Every error this library throws on purpose. `cause` holds the underlying error where there is one. */
+/** Where the rows of an integration stood before they left the finite numbers. Other rows are not in it. */
+export interface LastGoodState {
+  /**
+   * Numbers of these rows, increasing: from 0 in the rows of the call, from `firstRow` where it has one. Of an ensemble's
+   * sample among the draws of the member that the message names.
+   */
+  readonly rows: readonly number[];
+  /** One for each: when it was finite last, in radians theta = acos e^-t of the ou process, else t of the reflection. */
+  readonly times: Float64Array;
+  /** rows.length x dim, Float64: their last finite states, on the `scale` of the call; margin maps are not applied. */
+  readonly values: Matrix;
+}
+
+/**
+ * Every error this library throws on purpose. `cause` holds the underlying error where there is one, `state` the last good
+ * state of an integration that diverged (`integrate`, `sample`, `logPdf` by method `ode`).
+ */
 export class SklarError extends Error {
   readonly code: SklarErrorCode;
+  readonly state?: LastGoodState;
 
-  constructor(code: SklarErrorCode, message: string, options: { cause?: unknown } = {}) {
+  constructor(
+    code: SklarErrorCode,
+    message: string,
+    options: { cause?: unknown; state?: LastGoodState | undefined } = {},
+  ) {
     super(message, options);
     this.name = 'SklarError';
     this.code = code;
+    if (options.state) this.state = options.state;
   }
 }
 

@@ -1,4 +1,4 @@
-export { SklarError, type SklarErrorCode } from './errors';
+export { type LastGoodState, SklarError, type SklarErrorCode } from './errors';
 export {
   type DeviceName,
   type DeviceOptions,
@@ -48,7 +48,7 @@ export {
 export { EnsembleCopula } from './copulas/ensemble';
 export { FlowCopula } from './copulas/flow';
 export { ReflectionCopula } from './copulas/reflection';
-export { type LogPdfMethod } from './copulas/field-density';
+export { type LogPdfMethod, type TraceName, type TraceOptions, traceNames } from './copulas/field-density';
 export { type FlowOptions, type ReflectionOptions } from './copulas/options';
 export { type CheckpointOptions } from './copulas/checkpoint';
 export { type TrainProgress } from './copulas/train';

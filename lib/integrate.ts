@@ -8,7 +8,7 @@ import {
   resolveSeed,
   toDense,
 } from './copulas/copula';
-import { problemOf, resolveTrace } from './copulas/field-density';
+import { type TraceOptions, problemOf, resolveTrace, traceKeys } from './copulas/field-density';
 import { parseOptions } from './copulas/options';
 import {
   type IntegrationProblem,
@@ -31,7 +31,8 @@ export interface HasField {
   integrationProblem?(): IntegrationProblem;
 }
 
-export interface IntegrateOptions extends RunOptions, SolverOptions {
+/** `trace` and `probes` are those of a likelihood. */
+export interface IntegrateOptions extends RunOptions, SolverOptions, TraceOptions {
   /**
    * `sample` (default): from the reference to data. `likelihood`: from data to the reference, with the log density of the
    * copula by the instantaneous change of variables (docs/mathematics.md, D.1).
@@ -47,11 +48,6 @@ export interface IntegrateOptions extends RunOptions, SolverOptions {
   seed?: Seed;
   /** Number of the first row in the stream of the seed; default 0. */
   firstRow?: number;
-  /**
-   * Of a likelihood: `exact` (default up to 64 columns) takes one derivative for each column; a number so many Rademacher
-   * probes, the same along a row's way (default otherwise: 8).
-   */
-  trace?: 'exact' | number;
   onProgress?: ((progress: { rows: number; rowsDone: number }) => void) | undefined;
 }
 
@@ -66,7 +62,7 @@ export interface Integrated extends RunRecord {
    * whatever the network; its margins are uniform as far as the network is right.
    */
   logPdf?: Float64Array;
-  /** Of a likelihood by two or more probes: the standard error of logPdf that they cause. */
+  /** Of a likelihood by two or more probes (six of `hutch++`): the standard error of logPdf that they cause. */
   standardError?: Float64Array;
   /** Of the field, mean over the rows; `mostEvaluations`: of the row with most. */
   evaluations: number;
@@ -84,7 +80,7 @@ const optionKeys = [
   'scale',
   'seed',
   'firstRow',
-  'trace',
+  ...traceKeys,
   'onProgress',
   'device',
   'precision',
@@ -100,7 +96,8 @@ const optionsSchema = z.strictObject(
  * of the copula corrects them.
  *
  * @throws SklarError ERR_SKLAR_VALUE for options that do not fit together, ERR_SKLAR_SHAPE for rows of another width,
- *   ERR_SKLAR_DIVERGED naming rows and time where the numbers stop being finite, ERR_SKLAR_DISPOSED
+ *   ERR_SKLAR_DIVERGED naming rows and time where the numbers stop being finite, with the last good `state` of these
+ *   rows, ERR_SKLAR_DISPOSED
  */
 export async function integrate(field: HasField, options: IntegrateOptions = {}): Promise<Integrated> {
   if (typeof (field as Partial<HasField> | null)?.fieldHandle !== 'function') {
@@ -127,12 +124,13 @@ export async function integrate(field: HasField, options: IntegrateOptions = {})
   if (direction === 'likelihood' && start === undefined) {
     throw new SklarError('ERR_SKLAR_VALUE', 'a likelihood is that of given rows: expected start, got rows');
   }
-  if (direction === 'sample' && options.trace !== undefined) {
-    throw new SklarError('ERR_SKLAR_VALUE', 'trace belongs to a likelihood');
+  const ofTrace = traceKeys.find((key) => options[key] !== undefined);
+  if (direction === 'sample' && ofTrace) {
+    throw new SklarError('ERR_SKLAR_VALUE', `${ofTrace} belongs to a likelihood`);
   }
   const dense = start === undefined ? null : toDense(start, 'start', field.dim);
   const count = dense?.rows ?? expectInteger(rows, 'rows', { min: 0, max: Math.floor(2 ** 28 / field.dim) });
-  const probes = direction === 'likelihood' ? resolveTrace(options.trace, field.dim) : 0;
+  const { estimates, ...trace } = resolveTrace(options, field.dim);
   const common = {
     ...plan,
     rows: count,
@@ -148,7 +146,7 @@ export async function integrate(field: HasField, options: IntegrateOptions = {})
   >(
     (addon, onEvent) =>
       direction === 'likelihood'
-        ? addon.fieldLogPdf(handle, { ...common, x: dense!.data, probes }, onEvent)
+        ? addon.fieldLogPdf(handle, { ...common, ...trace, x: dense!.data }, onEvent)
         : addon.fieldSample(handle, { ...common, start: dense?.data ?? null, marginMaps: null }, onEvent),
     {
       signal: run.signal,
@@ -161,7 +159,7 @@ export async function integrate(field: HasField, options: IntegrateOptions = {})
   return {
     values: matrix(values, count, field.dim),
     ...(logPdf && { logPdf }),
-    ...(standardError && probes > 1 && { standardError }),
+    ...(standardError && estimates > 1 && { standardError }),
     evaluations,
     mostEvaluations,
     accepted,

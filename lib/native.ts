@@ -6,7 +6,8 @@ import path from 'node:path';
 
 import nodeGypBuild from 'node-gyp-build';
 
-import { SklarError, type SklarErrorCode } from './errors';
+import { matrix } from './data/matrix';
+import { type LastGoodState, SklarError, type SklarErrorCode } from './errors';
 
 /** float32 for use, float64 for verification: decided by the array that holds the parameters. */
 export type RealArray = Float32Array | Float64Array;
@@ -489,7 +490,9 @@ export interface NativeAddon {
     field: FieldHandle,
     options: NativeIntegration & {
       x: Float64Array;
-      /** Of the trace estimate; 0: exact. */
+      /** How the divergence is found; see TraceEstimator of native/process/field.hpp. */
+      trace: 'exact' | 'rademacher' | 'gaussian' | 'hutch++';
+      /** 0: exact. */
       probes: number;
     },
     onProgress?: (fraction: number) => void,
@@ -550,6 +553,7 @@ export interface NativeAddon {
     seed: bigint,
     firstRow: bigint,
     device: NativeDevice,
+    onProgress?: (fraction: number) => void,
   ): NativeJob<Float64Array>;
 }
 
@@ -580,9 +584,23 @@ export function native(): NativeAddon {
 /** Errors of the addon carry a code; give them our class, with the original as cause. */
 export function toSklarError(error: unknown): unknown {
   if (error instanceof SklarError || typeof error !== 'object' || error === null) return error;
-  const { code, message } = error as { code?: unknown; message?: unknown };
+  const { code, message, state } = error as { code?: unknown; message?: unknown; state?: NativeState };
   if (typeof code !== 'string' || !code.startsWith('ERR_SKLAR_')) return error;
-  return new SklarError(code as SklarErrorCode, String(message), { cause: error });
+  return new SklarError(code as SklarErrorCode, String(message), {
+    cause: error,
+    state: state && toLastGoodState(state),
+  });
+}
+
+/** What an error of code ERR_SKLAR_DIVERGED carries where rows of an integration were lost. */
+interface NativeState {
+  rows: Float64Array;
+  times: Float64Array;
+  values: Float64Array;
+}
+
+function toLastGoodState({ rows, times, values }: NativeState): LastGoodState {
+  return { rows: Array.from(rows), times, values: matrix(values, rows.length, values.length / rows.length) };
 }
 
 /** Calls a native function that returns at once, with its errors as SklarError. */

@@ -1,19 +1,24 @@
 // Compiles kernels/*.cu for the architectures of kernels/budget.json and holds every kernel to its budget: no spills,
 // no stack, no more registers or static shared memory than planned. A kernel without a budget is an error.
-//   node scripts/check-kernels.mjs [--write]     --write prints a budget made of the present numbers
+//   node scripts/check-kernels.mjs [--write]     --write makes the present numbers the budget
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { ScriptError, filesUnder, findProgram, root, runMain } from './tools.mjs';
 
-const budget = JSON.parse(readFileSync(path.join(root, 'kernels', 'budget.json'), 'utf8'));
+const budgetFile = path.join(root, 'kernels', 'budget.json');
+const budget = JSON.parse(readFileSync(budgetFile, 'utf8'));
+const measures = ['registers', 'stack', 'spills', 'shared'];
+const nothing = { registers: 0, stack: 0, spills: 0, shared: 0 };
 
 function compile(nvcc, source, architecture, output) {
   const args = [
     '-std=c++20',
     '-O3',
+    '--extended-lambda',
+    '-diag-suppress=554', // a conversion that constness makes pointless
     '-Xptxas',
     '-v',
     '-I',
@@ -70,10 +75,22 @@ function parse(text) {
   return kernels;
 }
 
-/** The kernel's source name: identifiers are length-prefixed in a mangled name. */
+/**
+ * The kernel's name in the source, or that of the launcher it was written in. Identifiers are length-prefixed in a
+ * mangled name.
+ */
 function sourceName(mangled) {
-  const names = Object.keys(budget.kernels).filter((name) => mangled.includes(`${name.length}${name}`));
-  return names.sort((a, b) => b.length - a.length)[0];
+  const names = [];
+  // digits before a length may belong to what stands before it
+  for (const match of mangled.matchAll(/(?=(\d{1,2})[a-z])/g)) {
+    const start = match.index + match[1].length;
+    names.push(mangled.slice(start, start + Number(match[1])));
+  }
+  return (
+    names.find((name) => /^launch_\w+$/.test(name)) ??
+    names.find((name) => /^\w+_kernel$/.test(name)) ??
+    mangled
+  );
 }
 
 await runMain(async () => {
@@ -108,28 +125,30 @@ await runMain(async () => {
   const seen = {};
   for (const row of rows) {
     const name = sourceName(row.mangled);
-    const where = `${path.basename(row.source)} sm_${row.architecture} ${name ?? row.mangled}`;
+    const where = `${path.basename(row.source)} sm_${row.architecture} ${name}`;
     console.log(
       `${where}: ${row.registers} registers, ${row.stack} B stack, ${row.spills} B spills, ${row.shared} B shared`,
     );
-    const key = name ?? row.mangled;
-    seen[key] = {
-      registers: Math.max(seen[key]?.registers ?? 0, row.registers),
-      shared: Math.max(seen[key]?.shared ?? 0, row.shared),
-    };
-    if (name === undefined) {
+    seen[name] ??= {};
+    for (const what of measures)
+      if (row[what] > 0) seen[name][what] = Math.max(seen[name][what] ?? 0, row[what]);
+    if (budget.kernels[name] === undefined) {
       problems.push(`${where}: no budget in kernels/budget.json`);
       continue;
     }
-    const limit = { stack: 0, spills: 0, shared: 0, ...budget.kernels[name] };
-    for (const what of ['registers', 'stack', 'spills', 'shared']) {
+    const limit = { ...nothing, ...budget.kernels[name] };
+    for (const what of measures)
       if (row[what] > limit[what]) problems.push(`${where}: ${row[what]} ${what}, budget ${limit[what]}`);
-    }
   }
   for (const name of Object.keys(budget.kernels)) {
     if (!(name in seen)) problems.push(`${name}: in kernels/budget.json, but no kernel has this name`);
   }
-  if (process.argv.includes('--write')) console.log(JSON.stringify(seen, null, 2));
+  if (process.argv.includes('--write')) {
+    for (const limit of Object.values(seen)) limit.registers = Math.ceil(limit.registers / 8) * 8;
+    const kernels = Object.fromEntries(Object.entries(seen).sort(([a], [b]) => (a < b ? -1 : 1)));
+    writeFileSync(budgetFile, `${JSON.stringify({ ...budget, kernels }, null, 2)}\n`);
+    return;
+  }
   if (problems.length > 0) throw new ScriptError(`kernels exceed their budget:\n  ${problems.join('\n  ')}`);
   console.log(`${rows.length} compiled kernels are within budget`);
 });

@@ -1,4 +1,4 @@
-// Configures, builds and runs the native tests of a CMake preset: node scripts/native-tests.mjs dev|release|cuda
+// Configures, builds and runs the native tests of a CMake preset: node scripts/native-tests.mjs dev|release|emulated|cuda
 // Results go to build/results/ctest-<preset>.xml.
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
@@ -40,8 +40,8 @@ function testPreset(preset) {
 if (isMain(import.meta.url)) {
   await runMain(() => {
     const preset = process.argv[2];
-    if (!['dev', 'release', 'cuda'].includes(preset)) {
-      throw new ScriptError(`expected dev, release or cuda, got ${preset ?? 'nothing'}`);
+    if (!['dev', 'release', 'emulated', 'cuda'].includes(preset)) {
+      throw new ScriptError(`expected dev, release, emulated or cuda, got ${preset ?? 'nothing'}`);
     }
     testPreset(preset);
   });

@@ -5,7 +5,13 @@ import { matrix } from '../data/matrix';
 import { readTable } from '../data/read-table';
 import { TableWriter } from '../data/write-table';
 import { type DeviceOptions, resolveDevice } from '../devices';
-import { certificateLines, certify } from './certificate';
+import {
+  type CertificateFlags,
+  certificateLines,
+  certificateOptions,
+  certify,
+  defineCertificate,
+} from './certificate';
 import { type Io, signalOf, writeResult } from './context';
 import { expectOutput } from './files';
 import { formatLogNormaliser, logNormaliserOf, normaliserKeys } from './normaliser';
@@ -13,9 +19,8 @@ import { rowProgress, startProgress } from './progress';
 import { addDeviceOptions, deviceOptions } from './run';
 import { formatMean, meanOf, normalisationNote } from './statistics';
 
-interface Flags extends DeviceOptions {
+interface Flags extends DeviceOptions, CertificateFlags {
   out?: string;
-  certificate?: boolean;
   json?: boolean;
   verbose?: boolean;
 }
@@ -31,11 +36,9 @@ export function define(command: Command, io: Io): void {
       '--out <file>',
       'write the log density of each row, column log_pdf: .csv, .parquet, .json or .ndjson',
     );
-  addDeviceOptions(command)
-    .option(
-      '--certificate',
-      'compare the routes to the log density on these rows, and check log Z and margins',
-    )
+  addDeviceOptions(command);
+  defineCertificate(command);
+  command
     .option('--json', 'print the result as JSON')
     .option('--verbose', 'print progress also where stderr is no terminal')
     .action((model: string, data: string, flags: Flags) => score(model, data, flags, io));
@@ -45,6 +48,7 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
   const signal = signalOf(io);
   const { out } = flags;
   const run = { ...deviceOptions(flags), signal };
+  const ofCertificate = certificateOptions(flags);
   resolveDevice(run, null);
   if (out !== undefined) await expectOutput('--out', out, 'table', [model, data]);
 
@@ -74,7 +78,9 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
 
   const mean = meanOf(values);
   const normaliser = await logNormaliserOf(copula, io, run, flags.verbose);
-  const certificate = flags.certificate ? await certify(copula, u, io, run, flags.verbose) : null;
+  const certificate = flags.certificate
+    ? await certify(copula, u, ofCertificate, io, run, flags.verbose)
+    : null;
   const result = {
     kind: copula.kind,
     rows: values.length,

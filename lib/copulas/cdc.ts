@@ -1,7 +1,6 @@
 import { z } from 'zod';
 
 import { type Matrix, matrix } from '../data/matrix';
-import { splitRows } from '../data/split';
 import { SklarError, expectInteger, expectOneOf } from '../errors';
 import { type ModelDocument, expectConfig } from '../model/model-file';
 import {
@@ -29,7 +28,7 @@ import {
 import { type HasField } from '../integrate';
 import { type LogPdfMethod } from './field-density';
 import { normalScoresCorrelation } from './gaussian';
-import { chooseGuide, takeRows } from './guide';
+import { chooseGuide } from './guide';
 import { type ResolvedCdcOptions } from './options';
 import { addParameters, expectTensor, gatherParameters } from './parameters';
 import {
@@ -52,7 +51,7 @@ import {
   solverNames,
   givenSolverOptions,
 } from './solvers';
-import { type TrainRun, finiteOrNull, train } from './train';
+import { type TrainRun, type Trainable, finiteOrNull, train } from './train';
 
 /** Every solver, and the published sampler for comparison. */
 export const cdcSolvers = [...solverNames, 'published', 'published-noisy'] as const;
@@ -511,58 +510,44 @@ export function cdcFromPublishedWeights(
 }
 
 /** Trains a CDC on pseudo-observations; see `fitCopula`. */
-export async function fitCdc(u: DenseRows, options: ResolvedCdcOptions, run: TrainRun): Promise<CdcCopula> {
-  const dim = u.columns;
-  const { train: trainRows, holdout } = splitRows(u.rows, options.validation, run.splitSeed);
-  const training = takeRows(u, trainRows);
-  const validation = takeRows(u, holdout);
-  const correlation = await normalScoresCorrelation(u, run);
-  const guide = options.guided
-    ? await chooseGuide(correlation, training, validation, options.shrinkage, run)
-    : null;
-  const network: NetworkShape = {
-    inputDim: dim,
-    hiddenDim: options.hidden,
-    depth: options.depth,
-    outputDim: options.levels,
-    activation: options.activation,
-  };
-  const times = noiseTimes(options.levels, options.referenceTime);
-  const cholesky = guide?.cholesky ?? null;
-  const resolved = {
-    ...options,
-    shrinkage: guide?.shrinkage ?? null,
-    referenceTime: finiteOrNull(options.referenceTime),
-  };
-  return train(
-    (addon, call, onReport) =>
-      addon.cdcTrain(
-        {
-          ...call,
+export function fitCdc(u: DenseRows, options: ResolvedCdcOptions, run: TrainRun): Promise<CdcCopula> {
+  const prepare = async (training: DenseRows, validation: DenseRows) => {
+    const correlation = await normalScoresCorrelation(u, run);
+    const guide = options.guided
+      ? await chooseGuide(correlation, training, validation, options.shrinkage, run)
+      : null;
+    const network: NetworkShape = {
+      inputDim: u.columns,
+      hiddenDim: options.hidden,
+      depth: options.depth,
+      outputDim: options.levels,
+      activation: options.activation,
+    };
+    const times = noiseTimes(options.levels, options.referenceTime);
+    const cholesky = guide?.cholesky ?? null;
+    const resolved = {
+      ...options,
+      shrinkage: guide?.shrinkage ?? null,
+      referenceTime: finiteOrNull(options.referenceTime),
+    };
+    const stratifiedLevels = options.levelSampling === 'stratified';
+    const { crossEntropyWeight } = options;
+    const trainable: Trainable<CdcCopula> = {
+      about: ['cdc', resolved],
+      start: (addon, call, onReport) =>
+        addon.cdcTrain({ ...call, network, times, cholesky, stratifiedLevels, crossEntropyWeight }, onReport),
+      make: (parameters, record) =>
+        new CdcCopula({
           network,
           times,
           cholesky,
-          stratifiedLevels: options.levelSampling === 'stratified',
-          crossEntropyWeight: options.crossEntropyWeight,
-        },
-        onReport,
-      ),
-    { training, validation },
-    options,
-    ['cdc', resolved],
-    run,
-    async (parameters, record) => {
-      const copula = new CdcCopula({
-        network,
-        times,
-        cholesky,
-        correlation,
-        parameters,
-        options: resolved,
-        training: record,
-      });
-      await copula.calibrate({}, run);
-      return copula;
-    },
-  );
+          correlation,
+          parameters,
+          options: resolved,
+          training: record,
+        }),
+    };
+    return trainable;
+  };
+  return train(u, options, prepare, run);
 }

@@ -35,13 +35,28 @@ export interface CertificateOptions extends RunOptions {
   onProgress?: ((progress: { stage: CertificateStage; fraction: number }) => void) | undefined;
 }
 
+/** One route to the log density of the compared rows: what it says, or why it left the finite numbers. */
+export type CertificateRoute = MeasuredRoute | FailedRoute;
+
 /** Mean log density of the compared rows by one route, in nats; `classifier` has log Z subtracted. */
-export interface CertificateRoute extends Mean {
+export interface MeasuredRoute extends Mean {
   readonly method: LogPdfMethod;
-  /** Mean over the same rows of this route minus the first one; null for the first one. */
+  readonly failure: null;
+  /** Mean over the same rows of this route minus the first one that did not fail; null for that one. */
   readonly difference: RouteDifference | null;
   /** Evaluations of the network or field for each row; those of `ode` come each with a divergence. */
   readonly nfe: number;
+  readonly seconds: number;
+}
+
+export interface FailedRoute {
+  readonly method: LogPdfMethod;
+  /** The reason; its rows are numbered from 0 among those that are compared. */
+  readonly failure: string;
+  readonly mean: null;
+  readonly standardError: null;
+  readonly difference: null;
+  readonly nfe: null;
   readonly seconds: number;
 }
 
@@ -62,12 +77,24 @@ export interface ColumnUniformity {
   readonly variance: number;
 }
 
-export interface MarginUniformity {
+/** The margins of one sample: how uniform they are, or why the sampler left the finite numbers. */
+export type MarginUniformity = MeasuredMargins | FailedMargins;
+
+export interface MeasuredMargins {
+  readonly failure: null;
   readonly columns: readonly ColumnUniformity[];
   /** The column with the largest distance. */
   readonly worst: ColumnUniformity;
   /** Whether its distance is at most the critical value. */
   readonly within: boolean;
+}
+
+export interface FailedMargins {
+  /** The reason. */
+  readonly failure: string;
+  readonly columns: null;
+  readonly worst: null;
+  readonly within: false;
 }
 
 export interface Certificate {
@@ -76,12 +103,15 @@ export interface Certificate {
   /** Rows given, and rows that the routes were compared on. */
   readonly rows: number;
   readonly routeRows: number;
-  /** Subtracted from the classifier's log density; 0 for a density that is normalised; null: the model has no density. */
+  /**
+   * Subtracted from the classifier's log density; 0 for a density that is normalised; null: the model has no density, or
+   * no estimate of it succeeded.
+   */
   readonly logNormaliser: number | null;
   readonly logNormaliserStandardError: number | null;
   /**
    * Why the density integrates to one: its formula is `exact`, it is that of a `flow` (up to the solver's error), or a
-   * `normaliser` was estimated. Null: the model has no density.
+   * `normaliser` was estimated. Null where logNormaliser is.
    */
   readonly normalisedBy: 'exact' | 'flow' | 'normaliser' | null;
   /** The kind's own first. `bound` estimates a lower bound, which an exact field attains. */
@@ -103,15 +133,17 @@ export interface Certificate {
   readonly verdict: {
     /** Null for a model with one route. */
     readonly routesAgree: {
-      /** The route with the largest |difference|. */
-      readonly method: LogPdfMethod;
-      readonly largestDifference: number;
+      /** The route with the largest |difference|; null where failures left fewer than two. */
+      readonly method: LogPdfMethod | null;
+      readonly largestDifference: number | null;
       readonly tolerance: number;
-      /** Whether every route is within what is allowed to it. */
+      /** Whether no route failed and every one is within what is allowed to it. */
       readonly within: boolean;
     } | null;
     readonly marginsUniform: boolean;
     readonly rawMarginsUniform: boolean;
+    /** What left the finite numbers; empty for a sound model. */
+    readonly failed: readonly CertificateStage[];
   };
 }
 
@@ -152,6 +184,18 @@ interface Normalisation {
   by: 'exact' | 'flow' | 'normaliser';
 }
 
+/** The result, or why there is none: numbers that are not finite are a finding, not the end. */
+async function attempt<T>(
+  work: () => Promise<T>,
+): Promise<{ value: T; failure: null } | { value: null; failure: string }> {
+  try {
+    return { value: await work(), failure: null };
+  } catch (error) {
+    if (!(error instanceof SklarError) || error.code !== 'ERR_SKLAR_DIVERGED') throw error;
+    return { value: null, failure: error.message };
+  }
+}
+
 async function normalisationOf(
   copula: Copula,
   run: Execution,
@@ -181,43 +225,69 @@ function expectValues({ data, columns }: DenseRows, scale: Scale): void {
   );
 }
 
+/** The log density of the rows by one route, with the evaluations that it took for each row. */
+async function routeOf(
+  copula: Copula,
+  method: LogPdfMethod,
+  rows: DenseRows,
+  scale: Scale,
+  run: Execution,
+  report: (fraction: number) => void,
+): Promise<{ values: Float64Array; nfe: number }> {
+  const { logPdf: values, evaluations: nfe } = await copula.density(
+    method,
+    rows.data,
+    rows.rows,
+    scale === 'gaussian',
+    0,
+    {},
+    run,
+    report,
+  );
+  const bad = values.findIndex((value) => !Number.isFinite(value));
+  if (bad < 0) return { values, nfe };
+  throw new SklarError('ERR_SKLAR_DIVERGED', `the log density is ${values[bad]}, first in row ${bad}`);
+}
+
 async function routesOf(
   copula: Copula,
   rows: DenseRows,
   scale: Scale,
   normalisation: Normalisation | null,
+  withoutNormaliser: string | null,
   tolerance: number,
   run: Execution,
   report: Report,
 ): Promise<CertificateRoute[]> {
   const routes: CertificateRoute[] = [];
-  let first: Float64Array | null = null;
+  let first: { values: Float64Array; standardError: number } | null = null;
   for (const method of copula.logPdfMethods) {
     report(method, 0);
     const start = performance.now();
-    const progress = (fraction: number) => report(method, fraction);
-    const gaussian = scale === 'gaussian';
-    const { logPdf: values, evaluations: nfe } = await copula.density(
-      method,
-      rows.data,
-      rows.rows,
-      gaussian,
-      0,
-      {},
-      run,
-      progress,
-    );
-    if (!first && normalisation) values.forEach((value, i) => (values[i] = value - normalisation.logZ));
+    const { value, failure } =
+      method === 'classifier' && withoutNormaliser !== null
+        ? { value: null, failure: `the normaliser could not be estimated: ${withoutNormaliser}` }
+        : await attempt(() =>
+            routeOf(copula, method, rows, scale, run, (fraction) => report(method, fraction)),
+          );
     const seconds = (performance.now() - start) / 1000;
+    if (value === null) {
+      const nothing = { mean: null, standardError: null, difference: null, nfe: null };
+      routes.push({ method, failure, ...nothing, seconds });
+      continue;
+    }
+    const { values, nfe } = value;
+    const logZ = method === 'classifier' ? normalisation : null;
+    if (logZ) values.forEach((density, i) => (values[i] = density - logZ.logZ));
     let difference: RouteDifference | null = null;
     if (first) {
-      const paired = meanOf(values.map((value, i) => value - first![i]!));
-      const standardError = Math.hypot(paired.standardError!, normalisation?.standardError ?? 0);
+      const paired = meanOf(values.map((density, i) => density - first!.values[i]!));
+      const standardError = Math.hypot(paired.standardError!, first.standardError);
       const allowed = Math.max(STANDARD_ERRORS * standardError, tolerance);
       difference = { mean: paired.mean, standardError, allowed, within: Math.abs(paired.mean) <= allowed };
     }
-    first ??= values;
-    routes.push({ method, ...meanOf(values), difference, nfe, seconds });
+    first ??= { values, standardError: logZ?.standardError ?? 0 };
+    routes.push({ method, failure: null, ...meanOf(values), difference, nfe, seconds });
   }
   return routes;
 }
@@ -236,7 +306,7 @@ async function marginsOf(
   criticalValue: number,
   run: Execution,
   report: (fraction: number) => void,
-): Promise<MarginUniformity> {
+): Promise<MeasuredMargins> {
   const { dim } = copula;
   const values = Array.from({ length: dim }, () => new Float64Array(rows));
   let done = 0;
@@ -260,35 +330,36 @@ async function marginsOf(
     return { column: names[j]!, distance: uniformDistance(u), variance };
   });
   const worst = columns.reduce((most, column) => (column.distance > most.distance ? column : most));
-  return { columns, worst, within: worst.distance <= criticalValue };
+  return { failure: null, columns, worst, within: worst.distance <= criticalValue };
 }
 
 function routesVerdict(
   routes: readonly CertificateRoute[],
   tolerance: number,
 ): Certificate['verdict']['routesAgree'] {
+  if (routes.length < 2) return null;
   const compared = routes.flatMap(({ method, difference }) =>
-    difference ? [{ method, ...difference }] : [],
+    difference ? [{ method, ...difference, size: Math.abs(difference.mean) }] : [],
   );
-  if (compared.length === 0) return null;
-  const far = compared.reduce((most, route) => (Math.abs(route.mean) > Math.abs(most.mean) ? route : most));
+  const far = compared.toSorted((a, b) => b.size - a.size)[0];
   return {
-    method: far.method,
-    largestDifference: Math.abs(far.mean),
+    method: far?.method ?? null,
+    largestDifference: far?.size ?? null,
     tolerance,
-    within: compared.every(({ within }) => within),
+    within: routes.every(({ failure }) => failure === null) && compared.every(({ within }) => within),
   };
 }
 
 /**
  * What can be checked about a model without knowing the truth: its normaliser, how far the routes to its log density agree
  * on the rows (docs/mathematics.md, D), and how uniform the margins of its samples are. The normaliser of a CDC is estimated
- * when the model has none, and kept in it.
+ * when the model has none, and kept in it. A route or sampler that leaves the finite numbers is reported as failed, with
+ * the reason; the others go on.
  *
  * @param rows n x dim, at least two, best rows that the model has not seen
  * @returns one object that JSON can write
  * @throws SklarError ERR_SKLAR_VALUE naming row and column of a value outside the scale, ERR_SKLAR_SHAPE for a wrong
- *   number of rows or columns, ERR_SKLAR_DIVERGED when a route or the sampler leaves the finite numbers
+ *   number of rows or columns
  */
 export async function certificate(
   copula: Copula,
@@ -327,11 +398,17 @@ export async function certificate(
     ],
     options.onProgress,
   );
-  const normalisation = await normalisationOf(copula, run, report);
-  const routes = await routesOf(copula, chosen, scale, normalisation, tolerance, run, report);
+  const { value: normalisation, failure: unnormalised } = await attempt(() =>
+    normalisationOf(copula, run, report),
+  );
+  const routes = await routesOf(copula, chosen, scale, normalisation, unnormalised, tolerance, run, report);
   const criticalValue = Math.sqrt(Math.log((2 * dim) / LEVEL) / (2 * sampleRows));
-  const sample = (margins: 'uniform' | 'raw', stage: CertificateStage) =>
-    marginsOf(copula, margins, sampleRows, seed, criticalValue, run, (part) => report(stage, part));
+  const sample = async (margins: 'uniform' | 'raw', stage: CertificateStage): Promise<MarginUniformity> => {
+    const { value, failure } = await attempt(() =>
+      marginsOf(copula, margins, sampleRows, seed, criticalValue, run, (part) => report(stage, part)),
+    );
+    return value ?? { failure, columns: null, worst: null, within: false };
+  };
   const uniform = await sample('uniform', 'sample');
   const raw = await sample('raw', 'raw sample');
   return {
@@ -348,6 +425,12 @@ export async function certificate(
       routesAgree: routesVerdict(routes, tolerance),
       marginsUniform: uniform.within,
       rawMarginsUniform: raw.within,
+      failed: [
+        ...(unnormalised === null ? [] : (['normaliser'] as const)),
+        ...routes.flatMap(({ method, failure }) => (failure === null ? [] : [method])),
+        ...(uniform.failure === null ? [] : (['sample'] as const)),
+        ...(raw.failure === null ? [] : (['raw sample'] as const)),
+      ],
     },
   };
 }

@@ -6,6 +6,7 @@ import { type DeviceOptions, resolveDevice } from '../devices';
 import { SklarError, describe, expectInteger, expectOneOf } from '../errors';
 import { type ModelDocument, writeModelFile } from '../model/model-file';
 import { type NativeDevice, type RealArray, runJob } from '../native';
+import { normalCdf } from '../normal';
 import { type HasField } from '../integrate';
 import { packageVersion } from '../version';
 import type { Certificate, CertificateOptions } from './certificate';
@@ -186,7 +187,8 @@ export abstract class Copula implements Disposable {
    *
    * @param rows n x dim values strictly between 0 and 1 (or, with `scale: 'gaussian'`, finite)
    * @throws SklarError ERR_SKLAR_SHAPE for a wrong number of columns, ERR_SKLAR_VALUE naming row and column of a value
-   *   outside the range
+   *   outside the range, ERR_SKLAR_DIVERGED where methods `ode` and `bound` leave the finite numbers (`ode` with the last
+   *   good `state`)
    */
   async logPdf(rows: RowsInput, options: LogPdfOptions = {}): Promise<Float64Array> {
     const run = this.begin(options);
@@ -217,7 +219,7 @@ export abstract class Copula implements Disposable {
    * Log densities of dense rows by one route, without normaliser, and what they cost: one batch of `logPdf`.
    *
    * @param firstRow number of the first row among those that random probes and draws are counted by
-   * @param onEvent told the fraction that is done, by `ode`
+   * @param onEvent told the fraction that is done
    */
   async density(
     method: LogPdfMethod,
@@ -234,6 +236,7 @@ export abstract class Copula implements Disposable {
       return fieldLogPdf(field, method, x, rows, fromGaussian, firstRow, options, run, onEvent);
     }
     const logPdf = await this.logPdfRows(x, rows, fromGaussian, run);
+    onEvent?.(1);
     return { logPdf, evaluations: method === 'exact' ? 0 : 1 };
   }
 
@@ -242,7 +245,8 @@ export abstract class Copula implements Disposable {
    *
    * @returns rows x dim matrix, on the copula scale unless asked otherwise
    * @throws SklarError ERR_SKLAR_VALUE for options the kind does not know, ERR_SKLAR_DIVERGED when the integrator left
-   *   the finite numbers
+   *   the finite numbers, with the last good `state` of the rows that did; where they are rows of the pilot sample that
+   *   `margins: 'uniform'` needs, the message says so
    */
   async sample(rows: number, options: SampleOptions = {}): Promise<Matrix> {
     expectInteger(rows, 'the number of rows', { min: 0, max: Math.floor(2 ** 32 / this.dim) });
@@ -393,7 +397,11 @@ export abstract class Copula implements Disposable {
       options.margins === 'raw' || start
         ? null
         : await this.marginMaps(plan.key, run, (count, draws) =>
-            integrate({ rows: count, seed: draws, firstRow: 0n, toGaussian: true }, null),
+            integrate({ rows: count, seed: draws, firstRow: 0n, toGaussian: true }, null).catch(
+              (error: unknown) => {
+                throw ofPilot(error, toGaussian);
+              },
+            ),
           );
     return integrate({ rows, seed, firstRow, toGaussian }, maps);
   }
@@ -485,7 +493,21 @@ export function toFloat32(values: Float64Array, scale: Scale): Float32Array {
 
 /** Native row numbers count within a batch; messages must count within the caller's rows. */
 function shiftRow(error: unknown, first: number): unknown {
-  if (!(error instanceof SklarError) || first === 0) return error;
+  if (!(error instanceof SklarError) || first === 0 || error.state) return error;
   const message = error.message.replace(/\(row (\d+)/, (_, row: string) => `(row ${Number(row) + first}`);
   return new SklarError(error.code, message, { cause: error });
+}
+
+/** A pilot sample is on the Gaussian scale; a state must be on that of the call. */
+function ofPilot(error: unknown, toGaussian: boolean): unknown {
+  if (!(error instanceof SklarError) || !error.state) return error;
+  const { values } = error.state;
+  const data = Float64Array.from(values.data);
+  return new SklarError(error.code, `the pilot sample for uniform margins failed: ${error.message}`, {
+    cause: error,
+    state: {
+      ...error.state,
+      values: toGaussian ? values : matrix(normalCdf(data), values.rows, values.columns),
+    },
+  });
 }

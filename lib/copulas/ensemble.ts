@@ -147,16 +147,18 @@ export class EnsembleCopula extends Copula implements Normalisable {
     const parts: Float64Array[] = [];
     let evaluations = 0;
     for (const [k, member] of this.members.entries()) {
-      const part = await member.density(
-        method,
-        x,
-        rows,
-        fromGaussian,
-        firstRow,
-        options,
-        run,
-        onEvent && ((fraction) => onEvent((k + fraction) / this.members.length)),
-      );
+      const part = await member
+        .density(
+          method,
+          x,
+          rows,
+          fromGaussian,
+          firstRow,
+          options,
+          run,
+          onEvent && ((fraction) => onEvent((k + fraction) / this.members.length)),
+        )
+        .catch(byMember(k));
       const logZ = method === 'classifier' ? member.normalisable!.logNormaliser! : 0;
       parts.push(part.logPdf.map((value) => value - logZ));
       evaluations += part.evaluations;
@@ -213,15 +215,17 @@ export class EnsembleCopula extends Copula implements Normalisable {
     const blocks = Math.ceil((offset + rows) / size);
     const draws: ArrayLike<number>[] = [];
     for (const [k, member] of this.members.entries()) {
-      const { data } = await member.sample(blocks, {
-        ...options,
-        ...run,
-        seed: memberSeed(seed, k),
-        firstRow: Number(firstBlock),
-        scale: toGaussian ? 'gaussian' : 'copula',
-        dtype: 'float64',
-        onProgress: undefined,
-      });
+      const { data } = await member
+        .sample(blocks, {
+          ...options,
+          ...run,
+          seed: memberSeed(seed, k),
+          firstRow: Number(firstBlock),
+          scale: toGaussian ? 'gaussian' : 'copula',
+          dtype: 'float64',
+          onProgress: undefined,
+        })
+        .catch(byMember(k));
       draws.push(data);
     }
     const out = new Float64Array(rows * dim);
@@ -265,6 +269,15 @@ export class EnsembleCopula extends Copula implements Normalisable {
   get #estimated(): readonly Normalisable[] {
     return this.members.flatMap(({ normalisable }) => normalisable ?? []);
   }
+}
+
+/** Names the member whose numbers left the finite ones. */
+function byMember(k: number): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof SklarError) || error.code !== 'ERR_SKLAR_DIVERGED') throw error;
+    const { code, message, state } = error;
+    throw new SklarError(code, `${message} (member ${k})`, { cause: error, state });
+  };
 }
 
 function routesOf(member: Copula): readonly LogPdfMethod[] {

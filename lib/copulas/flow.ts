@@ -1,15 +1,15 @@
 import { z } from 'zod';
 
 import { type ModelDocument, expectConfig } from '../model/model-file';
-import { type VelocityDefinition, callNative } from '../native';
+import { type TimeLaw, type VelocityDefinition, callNative } from '../native';
 import { type DenseRows, type ModelTensors } from './copula';
 import { normalScoresCorrelation } from './gaussian';
 import { chooseGuide } from './guide';
 import { type ResolvedFlowOptions } from './options';
 import { expectTensor, gatherParameters } from './parameters';
 import { type SolverOptions } from './solvers';
-import { type TrainRun } from './train';
-import { VelocityCopula, fitVelocity } from './velocity';
+import { type TrainRun, train } from './train';
+import { VelocityCopula, velocityTraining } from './velocity';
 
 /** Pure noise of the trigonometric path. */
 const REFERENCE = Math.PI / 2;
@@ -31,41 +31,33 @@ export class FlowCopula extends VelocityCopula {
 
 /** Trains a flow copula on pseudo-observations; see `fitCopula`. */
 export function fitFlow(u: DenseRows, options: ResolvedFlowOptions, run: TrainRun): Promise<FlowCopula> {
-  return fitVelocity(
-    u,
-    options.validation,
-    options,
-    async (training, validation) => {
-      const guide = options.guided
-        ? await chooseGuide(
-            await normalScoresCorrelation(u, run),
-            training,
-            validation,
-            options.shrinkage,
-            run,
-          )
-        : null;
-      return {
-        definition: {
-          kind: 'trigonometric',
-          dim: u.columns,
-          frequencies: 0,
-          hiddenDim: options.hidden,
-          depth: options.depth,
-          activation: options.activation,
-          cholesky: guide?.cholesky ?? null,
-        },
-        timeLaw:
-          options.weighting === 'likelihood'
-            ? { kind: 'log-sine', low: options.leastNoise, high: 1 }
-            : { kind: 'uniform', low: 0, high: REFERENCE },
-        about: { ...options, shrinkage: guide?.shrinkage ?? null },
-      };
-    },
-    run,
-    (definition, parameters, about, training) =>
-      new FlowCopula({ definition, reference: REFERENCE, parameters, options: about, training }),
-  );
+  const prepare = async (training: DenseRows, validation: DenseRows) => {
+    const guide = options.guided
+      ? await chooseGuide(await normalScoresCorrelation(u, run), training, validation, options.shrinkage, run)
+      : null;
+    const definition: VelocityDefinition = {
+      kind: 'trigonometric',
+      dim: u.columns,
+      frequencies: 0,
+      hiddenDim: options.hidden,
+      depth: options.depth,
+      activation: options.activation,
+      cholesky: guide?.cholesky ?? null,
+    };
+    const timeLaw: TimeLaw =
+      options.weighting === 'likelihood'
+        ? { kind: 'log-sine', low: options.leastNoise, high: 1 }
+        : { kind: 'uniform', low: 0, high: REFERENCE };
+    const about = { ...options, shrinkage: guide?.shrinkage ?? null };
+    return velocityTraining(
+      definition,
+      timeLaw,
+      about,
+      (parameters, record) =>
+        new FlowCopula({ definition, reference: REFERENCE, parameters, options: about, training: record }),
+    );
+  };
+  return train(u, options, prepare, run);
 }
 
 const configSchema = z.object({

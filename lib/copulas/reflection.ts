@@ -2,14 +2,14 @@ import { z } from 'zod';
 
 import { SklarError } from '../errors';
 import { type ModelDocument, expectConfig } from '../model/model-file';
-import { type VelocityDefinition, callNative } from '../native';
+import { type TimeLaw, type VelocityDefinition, callNative } from '../native';
 import { type DenseRows, type Execution, type ModelTensors } from './copula';
 import { type LogPdfMethod } from './field-density';
 import { type ResolvedReflectionOptions } from './options';
 import { gatherParameters } from './parameters';
 import { type SolverOptions } from './solvers';
-import { type TrainRun } from './train';
-import { VelocityCopula, fitVelocity } from './velocity';
+import { type TrainRun, train } from './train';
+import { VelocityCopula, velocityTraining } from './velocity';
 
 /** Steps of the published sampler: Euler, uniform in time. */
 const PUBLISHED_STEPS = 50;
@@ -62,31 +62,27 @@ export function fitReflection(
   run: TrainRun,
 ): Promise<ReflectionCopula> {
   const published = options.network === 'published';
-  return fitVelocity(
-    u,
-    options.validation,
+  const definition: VelocityDefinition = {
+    kind: published ? 'reflection-published' : 'reflection',
+    dim: u.columns,
+    frequencies: published ? 0 : options.cosines,
+    hiddenDim: options.hidden,
+    depth: options.depth,
+    activation: options.activation,
+    cholesky: null,
+  };
+  const timeLaw: TimeLaw =
+    options.weighting === 'likelihood'
+      ? { kind: 'logarithmic', low: options.leastTime, high: options.tMax }
+      : { kind: 'quartic', low: 0, high: options.tMax };
+  const training = velocityTraining(
+    definition,
+    timeLaw,
     options,
-    () =>
-      Promise.resolve({
-        definition: {
-          kind: published ? 'reflection-published' : 'reflection',
-          dim: u.columns,
-          frequencies: published ? 0 : options.cosines,
-          hiddenDim: options.hidden,
-          depth: options.depth,
-          activation: options.activation,
-          cholesky: null,
-        },
-        timeLaw:
-          options.weighting === 'likelihood'
-            ? { kind: 'logarithmic', low: options.leastTime, high: options.tMax }
-            : { kind: 'quartic', low: 0, high: options.tMax },
-        about: options,
-      }),
-    run,
-    (definition, parameters, about, training) =>
-      new ReflectionCopula({ definition, reference: options.tMax, parameters, options: about, training }),
+    (parameters, record) =>
+      new ReflectionCopula({ definition, reference: options.tMax, parameters, options, training: record }),
   );
+  return train(u, options, () => Promise.resolve(training), run);
 }
 
 const configSchema = z.object({

@@ -10,7 +10,9 @@ import {
   runJob,
 } from '../native';
 import { Checkpoint, type CheckpointOptions, fingerprint, placeOf } from './checkpoint';
+import { splitRows } from '../data/split';
 import { type DenseRows, type Execution } from './copula';
+import { takeRows } from './guide';
 
 /** Sent while a model trains. Means are over the steps since the last report. */
 export interface TrainProgress {
@@ -40,6 +42,8 @@ export interface TrainRun extends Execution, CheckpointOptions {
 
 /** Options that every kind of trained model has. */
 export interface TrainSettings {
+  /** Share of the rows that are held out to choose the step. */
+  validation: number;
   steps: number;
   batch: number;
   learningRate: number;
@@ -60,24 +64,37 @@ const VALIDATION_ROWS = 8192;
 
 export const finiteOrNull = (value: number) => (Number.isFinite(value) ? value : null);
 
-/**
- * Runs a native training job. `about` is everything its result depends on beside the rows and the settings; `finish`
- * makes a copula of the parameters and the record of the training, with the checkpoint still there.
- */
-export async function train<C>(
+/** A network that is to be trained. */
+export interface Trainable<C> {
+  /** Everything that the result depends on beside the rows and the settings. */
+  about: unknown;
+  /** The native job. */
   start: (
     addon: NativeAddon,
     call: NativeTrainCall,
     onReport: (report: NativeTrainReport) => void,
-  ) => NativeJob<NativeTrainResult>,
-  rows: { training: DenseRows; validation: DenseRows },
+  ) => NativeJob<NativeTrainResult>;
+  /** The copula of its parameters, with the record of the training. */
+  make: (parameters: Float32Array, training: Readonly<Record<string, unknown>>) => C;
+}
+
+/** What a trained copula does before its first use. */
+interface Calibrates {
+  calibrate(options: object, run: Execution): Promise<void>;
+}
+
+/** Trains the network that `prepare` makes of the rows to train on and those to choose the step by. */
+export async function train<C extends Calibrates>(
+  u: DenseRows,
   settings: TrainSettings,
-  about: unknown,
+  prepare: (training: DenseRows, validation: DenseRows) => Promise<Trainable<C>>,
   run: TrainRun,
-  finish: (parameters: Float32Array, training: Readonly<Record<string, unknown>>) => Promise<C>,
 ): Promise<C> {
-  const { training, validation } = rows;
   const { steps, batch } = settings;
+  const split = splitRows(u.rows, settings.validation, run.splitSeed);
+  const training = takeRows(u, split.train);
+  const validation = takeRows(u, split.holdout);
+  const { about, start, make } = await prepare(training, validation);
   const { checkpoint: file, checkpointSeconds = 60, seed, onProgress } = run;
   if (file !== undefined && !(checkpointSeconds > 0)) {
     throw new SklarError(
@@ -132,7 +149,7 @@ export async function train<C>(
         },
       },
     );
-    copula = await finish(result.parameters, {
+    copula = make(result.parameters, {
       rows: training.rows,
       validationRows: validation.rows,
       seed: seed.toString(),
@@ -149,6 +166,7 @@ export async function train<C>(
         validationLoss: finiteOrNull(report.validationLoss),
       })),
     });
+    await copula.calibrate({}, run);
   } catch (error) {
     await checkpoint?.settle();
     throw error;

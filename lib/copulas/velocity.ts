@@ -1,5 +1,4 @@
 /** What flow and reflection copulas share: a velocity head, sampled and scored by its ordinary differential equation. */
-import { splitRows } from '../data/split';
 import { SklarError } from '../errors';
 import { type HasField } from '../integrate';
 import {
@@ -11,7 +10,6 @@ import {
 } from '../native';
 import {
   Copula,
-  type DenseRows,
   type Execution,
   type ModelContent,
   type ModelInfo,
@@ -20,7 +18,6 @@ import {
   cpuOnlyOf,
 } from './copula';
 import { type LogPdfMethod, fieldLogPdf } from './field-density';
-import { takeRows } from './guide';
 import { addParameters } from './parameters';
 import {
   type IntegrationProblem,
@@ -29,7 +26,7 @@ import {
   resolveIntegration,
   givenSolverOptions,
 } from './solvers';
-import { type TrainRun, type TrainSettings, train } from './train';
+import { type Trainable } from './train';
 
 export interface VelocityParts {
   definition: VelocityDefinition;
@@ -147,37 +144,16 @@ export abstract class VelocityCopula extends Copula implements HasField {
   }
 }
 
-/** Trains a velocity head. `prepare` makes its definition of the training and validation rows. */
-export async function fitVelocity<C extends VelocityCopula>(
-  u: DenseRows,
-  validationShare: number,
-  settings: TrainSettings,
-  prepare: (
-    training: DenseRows,
-    validation: DenseRows,
-  ) => Promise<{ definition: VelocityDefinition; timeLaw: TimeLaw; about: unknown }>,
-  run: TrainRun,
-  make: (
-    definition: VelocityDefinition,
-    parameters: Float32Array,
-    about: unknown,
-    training: Readonly<Record<string, unknown>>,
-  ) => C,
-): Promise<C> {
-  const { train: rows, holdout } = splitRows(u.rows, validationShare, run.splitSeed);
-  const training = takeRows(u, rows);
-  const validation = takeRows(u, holdout);
-  const { definition, timeLaw, about } = await prepare(training, validation);
-  return train(
-    (addon, call, onReport) => addon.velocityTrain({ ...call, definition, timeLaw }, onReport),
-    { training, validation },
-    settings,
-    ['velocity', definition.kind, about],
-    run,
-    async (parameters, record) => {
-      const copula = make(definition, parameters, about, record);
-      await copula.calibrate({}, run);
-      return copula;
-    },
-  );
+/** The training of a velocity head; `about`: the options of its model. */
+export function velocityTraining<C extends VelocityCopula>(
+  definition: VelocityDefinition,
+  timeLaw: TimeLaw,
+  about: unknown,
+  make: Trainable<C>['make'],
+): Trainable<C> {
+  return {
+    about: ['velocity', definition.kind, about],
+    start: (addon, call, onReport) => addon.velocityTrain({ ...call, definition, timeLaw }, onReport),
+    make,
+  };
 }

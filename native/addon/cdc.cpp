@@ -65,10 +65,8 @@ Napi::Value create(const Napi::CallbackInfo& info) {
     const auto last = residual_mlp_slices(d.network).back();
     const std::size_t count = last.offset + Network<float>::slice_size(last);
     const Napi::Value parameters = field(o, "parameters");
-    if (is_array_of<double>(parameters))
-      model->parameters = to_vector<double>(parameters, "parameters", count);
-    else
-      model->parameters = to_vector<float>(parameters, "parameters", count);
+    in_precision_of(parameters,
+                    [&]<class T>() { model->parameters = to_vector<T>(parameters, "parameters", count); });
     const auto bytes =
         static_cast<std::int64_t>(count * (is_array_of<double>(parameters) ? 8 : 4) + 16 * square);
     Napi::MemoryManagement::AdjustExternalMemory(info.Env(), bytes);
@@ -198,20 +196,6 @@ Napi::Value sample_as_published(const Napi::CallbackInfo& info) {
   });
 }
 
-// marginKnots(pilot: Float64Array, rows: number, dim: number): NativeJob<Float64Array>
-Napi::Value margin_knots(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const std::size_t rows = to_size(info[1], "rows"), dim = to_size(info[2], "dim");
-    return Job::start(info.Env(), info.Env().Undefined(),
-                      [rows, dim, pilot = to_vector<double>(info[0], "pilot", product(rows, dim))](
-                          const CancelFlag&, const Job::Progress&) -> Job::Deliver {
-                        return [knots = MarginMaps::estimate(pilot.data(), rows, dim)](Napi::Env env) {
-                          return to_array(env, knots);
-                        };
-                      });
-  });
-}
-
 struct TrainInput {
   ResidualMlpShape network;
   std::vector<double> times, cholesky;
@@ -327,8 +311,8 @@ Napi::Value training_steps(Napi::Env env, const Napi::Object& o) {
 Napi::Value steps_on_given_batches(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto o = info[0].As<Napi::Object>();
-    return is_array_of<double>(field(o, "parameters")) ? training_steps<double>(info.Env(), o)
-                                                       : training_steps<float>(info.Env(), o);
+    return in_precision_of(field(o, "parameters"),
+                           [&]<class T>() { return training_steps<T>(info.Env(), o); });
   });
 }
 
@@ -348,7 +332,6 @@ void register_cdc(Napi::Env env, Napi::Object exports) {
   exports.Set("cdcLogits", Napi::Function::New(env, logits));
   exports.Set("cdcFieldHandle", Napi::Function::New(env, field_of));
   exports.Set("cdcSamplePublished", Napi::Function::New(env, sample_as_published));
-  exports.Set("marginKnots", Napi::Function::New(env, margin_knots));
   exports.Set("cdcTrain", Napi::Function::New(env, start_training));
   exports.Set("cdcTrainingSteps", Napi::Function::New(env, steps_on_given_batches));
 }

@@ -35,9 +35,4 @@ void with_cdc(const CdcModel& model, const DeviceChoice& device, const CancelFla
       model.parameters);
 }
 
-inline Fraction to_fraction(const Job::Progress& progress) {
-  return
-      [&progress](double done) { progress([done](Napi::Env env) { return Napi::Number::New(env, done); }); };
-}
-
 }  // namespace sklar::addon

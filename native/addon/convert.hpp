@@ -64,6 +64,13 @@ bool is_array_of(const Napi::Value& value) {
   return value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == array_type<U>();
 }
 
+// body<T>(), T being the precision of an array of parameters
+template <class Body>
+decltype(auto) in_precision_of(const Napi::Value& parameters, Body&& body) {
+  if (is_array_of<double>(parameters)) return body.template operator()<double>();
+  return body.template operator()<float>();
+}
+
 // A copy, since the caller may change or transfer the buffer while a job runs. size: expected, or npos for
 // any.
 template <class U>

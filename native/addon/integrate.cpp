@@ -49,9 +49,23 @@ Call to_call(const Napi::Value& handle, const Napi::Object& o) {
   return call;
 }
 
-Fraction to_fraction(const Job::Progress& progress) {
-  return
-      [&progress](double done) { progress([done](Napi::Env env) { return Napi::Number::New(env, done); }); };
+TraceEstimator to_trace(const Napi::Object& o, const SolverOptions& options) {
+  const std::string kind = to_string(field(o, "trace"), "trace");
+  TraceEstimator trace;
+  trace.probes = to_size(field(o, "probes"), "probes");
+  trace.seed = options.seed;
+  trace.first_row = options.first_row;
+  if (kind == "rademacher")
+    trace.kind = TraceEstimator::Kind::rademacher;
+  else if (kind == "gaussian")
+    trace.kind = TraceEstimator::Kind::gaussian;
+  else if (kind == "hutch++")
+    trace.kind = TraceEstimator::Kind::hutchpp;
+  else if (kind != "exact")
+    throw Error("VALUE", "unknown trace \"" + kind + "\"");
+  if (trace.columns() < 1 || (trace.kind == TraceEstimator::Kind::hutchpp && trace.probes % 3 != 0))
+    throw Error("VALUE", "expected probes for an estimate of the trace, of hutch++ a multiple of 3");
+  return trace;
 }
 
 Napi::Object to_object(Napi::Env env, const std::vector<double>& values, const SolverStatistics& s) {
@@ -109,8 +123,8 @@ Napi::Value sample(const Napi::CallbackInfo& info) {
   });
 }
 
-// fieldLogPdf(field: FieldHandle, options: NativeIntegration & { x: Float64Array; probes: number },
-// onProgress?:
+// fieldLogPdf(field: FieldHandle, options: NativeIntegration & { x: Float64Array; trace: string; probes:
+// number }, onProgress?:
 //             (fraction: number) => void): NativeJob<NativeIntegrated & { logPdf: Float64Array;
 //             standardError: Float64Array }>
 Napi::Value log_pdf(const Napi::CallbackInfo& info) {
@@ -118,14 +132,14 @@ Napi::Value log_pdf(const Napi::CallbackInfo& info) {
     const auto o = info[1].As<Napi::Object>();
     Call call = to_call(info[0], o);
     auto x = to_vector<double>(field(o, "x"), "x", call.values());
-    const std::size_t probes = to_size(field(o, "probes"), "probes");
+    const TraceEstimator trace = to_trace(o, call.options);
     return Job::start(info.Env(), info[2],
-                      [call = std::move(call), x = std::move(x), probes](
+                      [call = std::move(call), x = std::move(x), trace](
                           const CancelFlag& cancel, const Job::Progress& progress) -> Job::Deliver {
                         std::vector<double> end(call.values()), density(call.rows), error(call.rows);
                         SolverStatistics statistics;
                         FlowLikelihood likelihood;
-                        likelihood.trace = {probes, call.options.seed, call.options.first_row};
+                        likelihood.trace = trace;
                         likelihood.end = end.data();
                         likelihood.log_pdf = density.data();
                         likelihood.standard_error = error.data();
@@ -144,12 +158,27 @@ Napi::Value log_pdf(const Napi::CallbackInfo& info) {
   });
 }
 
+// marginKnots(pilot: Float64Array, rows: number, dim: number): NativeJob<Float64Array>
+Napi::Value margin_knots(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::size_t rows = to_size(info[1], "rows"), dim = to_size(info[2], "dim");
+    return Job::start(info.Env(), info.Env().Undefined(),
+                      [rows, dim, pilot = to_vector<double>(info[0], "pilot", product(rows, dim))](
+                          const CancelFlag&, const Job::Progress&) -> Job::Deliver {
+                        return [knots = MarginMaps::estimate(pilot.data(), rows, dim)](Napi::Env env) {
+                          return to_array(env, knots);
+                        };
+                      });
+  });
+}
+
 }  // namespace
 
 void register_integrate(Napi::Env env, Napi::Object exports) {
   exports.Set("fieldReference", Napi::Function::New(env, reference));
   exports.Set("fieldSample", Napi::Function::New(env, sample));
   exports.Set("fieldLogPdf", Napi::Function::New(env, log_pdf));
+  exports.Set("marginKnots", Napi::Function::New(env, margin_knots));
 }
 
 }  // namespace sklar::addon

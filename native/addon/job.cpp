@@ -6,14 +6,24 @@
 #include <thread>
 #include <utility>
 
-#include "core/error.hpp"
+#include "addon/convert.hpp"
 
 namespace sklar::addon {
 namespace {
 
 struct Failure {
   std::string code, message;
+  LastGoodState state;  // of code DIVERGED, where rows were lost
 };
+
+// { rows: Float64Array; times: Float64Array; values: Float64Array }
+Napi::Object to_object(Napi::Env env, const LastGoodState& state) {
+  Napi::Object o = Napi::Object::New(env);
+  o.Set("rows", to_array(env, std::vector<double>(state.rows.begin(), state.rows.end())));
+  o.Set("times", to_array(env, state.times));
+  o.Set("values", to_array(env, state.values));
+  return o;
+}
 
 struct State {
   CancelFlag cancel;
@@ -56,10 +66,12 @@ void settle(Napi::Env env, State& state) {
       state.deferred.Reject(error.Value());
       return;
     } catch (const std::bad_alloc&) {
-      state.failure = std::make_unique<Failure>(Failure{"MEMORY", "not enough memory for the result"});
+      state.failure = std::make_unique<Failure>(Failure{"MEMORY", "not enough memory for the result", {}});
     }
   }
-  state.deferred.Reject(to_js_error(env, state.failure->code, state.failure->message).Value());
+  const Napi::Error error = to_js_error(env, state.failure->code, state.failure->message);
+  if (!state.failure->state.rows.empty()) error.Value().Set("state", to_object(env, state.failure->state));
+  state.deferred.Reject(error.Value());
 }
 
 // On the JavaScript thread: a report, the end, or both at once.
@@ -100,14 +112,19 @@ void run(const Shared& state, const Job::Work& work) {
     }
     if (!waiting) notify(*state);
   };
+  const auto fail = [&state](std::string code, std::string message, LastGoodState last = {}) {
+    state->failure = std::make_unique<Failure>(Failure{std::move(code), std::move(message), std::move(last)});
+  };
   try {
     state->deliver = work(state->cancel, progress);
+  } catch (const Diverged& error) {
+    fail(error.code(), error.message(), error.state);
   } catch (const Error& error) {
-    state->failure = std::make_unique<Failure>(Failure{error.code(), error.message()});
+    fail(error.code(), error.message());
   } catch (const std::bad_alloc&) {
-    state->failure = std::make_unique<Failure>(Failure{"MEMORY", "not enough memory"});
+    fail("MEMORY", "not enough memory");
   } catch (const std::exception& error) {
-    state->failure = std::make_unique<Failure>(Failure{"INTERNAL", error.what()});
+    fail("INTERNAL", error.what());
   }
   {
     const std::lock_guard<std::mutex> hold(state->lock);
@@ -117,6 +134,11 @@ void run(const Shared& state, const Job::Work& work) {
 }
 
 }  // namespace
+
+Fraction to_fraction(const Job::Progress& progress) {
+  return
+      [&progress](double done) { progress([done](Napi::Env env) { return Napi::Number::New(env, done); }); };
+}
 
 Napi::Error to_js_error(Napi::Env env, const std::string& code, const std::string& message) {
   Napi::Error error = Napi::Error::New(env, message);

@@ -20,9 +20,13 @@ class Job {
   using Work = std::function<Deliver(const CancelFlag&, const Progress&)>;
 
   // { promise: Promise<T>, cancel(): void }; on_report (or undefined) is called with every report that
-  // Progress passes on. The promise rejects with an Error whose `code` is ERR_SKLAR_*.
+  // Progress passes on. The promise rejects with an Error whose `code` is ERR_SKLAR_*; that of Diverged has
+  // its `state` too.
   static Napi::Object start(Napi::Env env, const Napi::Value& on_report, Work work);
 };
+
+// Reports a share of the work as a number.
+Fraction to_fraction(const Job::Progress& progress);
 
 // An Error of JavaScript with code ERR_SKLAR_<code>.
 Napi::Error to_js_error(Napi::Env env, const std::string& code, const std::string& message);

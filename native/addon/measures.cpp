@@ -49,7 +49,8 @@ Napi::Value tails(const Napi::CallbackInfo& info) {
 }
 
 // fieldBound(field: FieldHandle, x: Float64Array, fromGaussian: boolean, rows: number, draws: number, seed:
-// bigint, firstRow: bigint, device: NativeDevice): NativeJob<Float64Array>
+// bigint, firstRow: bigint, device: NativeDevice, onProgress?: (fraction: number) => void):
+// NativeJob<Float64Array>
 Napi::Value bound(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const FieldHandle source = to_field_handle(info[0]);
@@ -57,16 +58,17 @@ Napi::Value bound(const Napi::CallbackInfo& info) {
     const FieldBoundOptions options{
         source->reference,         source->cholesky,           to_bool(info[2], "fromGaussian"),
         to_size(info[4], "draws"), to_uint64(info[5], "seed"), to_uint64(info[6], "firstRow")};
-    return Job::start(
-        info.Env(), info.Env().Undefined(),
-        [source, options, rows, x = to_vector<double>(info[1], "x", product(rows, source->dim)),
-         device = to_device_choice(info[7])](const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
-          std::vector<double> out(rows);
-          with_field(*source, device, cancel, [&](auto& backend, auto& field) {
-            field_bound(backend, field, options, x.data(), rows, out.data(), cancel);
-          });
-          return [out = std::move(out)](Napi::Env env) { return to_array(env, out); };
-        });
+    return Job::start(info.Env(), info[8],
+                      [source, options, rows, x = to_vector<double>(info[1], "x", product(rows, source->dim)),
+                       device = to_device_choice(info[7])](const CancelFlag& cancel,
+                                                           const Job::Progress& progress) -> Job::Deliver {
+                        std::vector<double> out(rows);
+                        with_field(*source, device, cancel, [&](auto& backend, auto& field) {
+                          field_bound(backend, field, options, x.data(), rows, out.data(), cancel,
+                                      to_fraction(progress));
+                        });
+                        return [out = std::move(out)](Napi::Env env) { return to_array(env, out); };
+                      });
   });
 }
 

@@ -186,8 +186,7 @@ Napi::Value one_step(Napi::Env env, const Napi::Object& o) {
 Napi::Value step(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto o = info[0].As<Napi::Object>();
-    return is_array_of<double>(field(o, "parameters")) ? one_step<double>(info.Env(), o)
-                                                       : one_step<float>(info.Env(), o);
+    return in_precision_of(field(o, "parameters"), [&]<class T>() { return one_step<T>(info.Env(), o); });
   });
 }
 

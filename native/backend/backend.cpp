@@ -19,17 +19,6 @@ bool same_shape(MatrixView<const T> a, std::size_t rows, std::size_t columns) {
 }  // namespace
 
 template <class T>
-void Backend<T>::upload_matrix(MatrixView<T> to, const T* host) {
-  for (std::size_t i = 0; i < to.rows; ++i) upload(to.row(i), host + i * to.columns, to.columns * sizeof(T));
-}
-
-template <class T>
-void Backend<T>::download_matrix(T* host, MatrixView<const T> from) {
-  for (std::size_t i = 0; i < from.rows; ++i)
-    download(host + i * from.columns, from.row(i), from.columns * sizeof(T));
-}
-
-template <class T>
 void Backend<T>::pack(PackedMatrix<T>& to, const T* w, std::size_t stride, std::size_t inner,
                       std::size_t columns, Orientation orientation) {
   expect(w && stride >= (orientation == Orientation::as_is ? columns : inner), "pack",
@@ -98,6 +87,7 @@ void Backend<T>::classifier_loss(const ClassifierLoss<T>& loss) {
       "classifier_loss", "logits");
   expect(same_shape<T>(loss.x, rows, dim + 1) && same_shape<T>(loss.noise, rows, dim), "classifier_loss",
          "x or noise");
+  expect(same_shape<T>(loss.denoised, rows, dim), "classifier_loss", "denoised");
   expect(same_shape<T>(loss.gradient, loss.active, dim) &&
              same_shape<T>(loss.gradient_adjoint, loss.active, dim + 1),
          "classifier_loss", "gradient");

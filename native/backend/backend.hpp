@@ -1,16 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 
 #include "backend/buffer.hpp"
-#include "backend/epilogue.hpp"
-#include "backend/state.h"
+#include "backend/operations.h"
 #include "core/cancel.hpp"
 #include "core/margin_maps.hpp"
-#include "process/form.h"
-#include "process/velocity.h"
 
 // The compute contract. Models, training and integrators are written once over these operations; the CPU
 // fulfils them in backend/cpu, CUDA in backend/cuda. Operations are as coarse as a layer: each matrix product
@@ -28,187 +26,10 @@ struct PackedMatrix {
 
 enum class Orientation { as_is, transposed };
 
-template <class T>
-struct EpilogueOperands {
-  Epilogue kind = Epilogue::store;
-  const T* bias = nullptr;  // `columns` values
-  MatrixView<const T> in[4];
-  MatrixView<T> out[3];
-  std::size_t active = ~std::size_t{0};  // rows without a second-order source start here
-};
-
-// c = sum over segments of a^T b; the first `rows` of a and b of each segment are summed over.
-template <class T>
-struct OuterProduct {
-  struct Segment {
-    MatrixView<const T> a, b;
-  };
-  Segment segment[2];
-  int segments = 1;
-  T* c = nullptr;  // rows: a's columns, b's columns a row
-  std::size_t c_stride = 0;
-  T* column_sums = nullptr;  // of segment 0's a
-};
-
-// Levels of the Ornstein-Uhlenbeck process: z_t = alpha z_0 + sigma noise.
-template <class T>
-struct Levels {
-  std::size_t count = 0;
-  const T* alpha = nullptr;
-  const T* sigma = nullptr;
-};
-
-// How a batch of (row, level, noise) is drawn for step `state->step` from `data` (columns of it, then a
-// column of ones).
-template <class T>
-struct BatchDraw {
-  const TrainState* state = nullptr;
-  std::uint64_t seed = 0;
-  MatrixView<const T> data;
-  Levels<T> levels;
-  std::size_t active = 0;  // rows [0, active) take levels 1..K-2 in turn, the others 0 and K-1; == rows: all
-                           // levels, independent
-  MatrixView<T> noise;
-  MatrixView<T> x;  // noised rows, followed by the column of ones
-  std::int32_t* level = nullptr;
-};
-
-template <class T>
-struct ClassifierLoss {
-  MatrixView<const T> logits;
-  MatrixView<const T>
-      gradient;  // G = d(logit_level - logit_last)/dx, of the first `active` rows; zero for the others
-  MatrixView<const T> x, noise;
-  const std::int32_t* level = nullptr;
-  Levels<T> levels;
-  const T* covariance = nullptr;  // S of the reference Gaussian (d x d, dense), or null for the identity
-  std::size_t active = 0;
-  double cross_entropy_weight = 0;  // lambda_CE
-  double active_row_weight = 0;     // share of one active row in the mean of the cross entropy
-  double passive_row_weight = 0;    // the same for the other rows
-  double active_error_weight = 0;   // share of one active row in the mean of the squared error
-  double passive_error_weight = 0;  // the same for the other rows
-  MatrixView<T> logit_adjoint;      // d loss / d logits
-  MatrixView<T> gradient_adjoint;   // r = d loss / d G, of the active rows
-  MatrixView<T> denoised;           // predicted noise sigma (x - S G); may be empty
-  double* row_losses = nullptr;  // 2 x rows of scratch: cross entropy and squared error of each row, weighted
-  TrainState* state = nullptr;   // receives cross_entropy and squared_error
-};
-
-struct AdamOptions {
-  LearningRate rate;
-  double beta1, beta2, epsilon;
-  double clip_norm;  // of the whole gradient; 0: none
-  double ema_decay;  // 0: no average. The decay warms up: min(ema_decay, (1 + step) / (10 + step)).
-};
-
-// to = sum of factor x, times row[i] where row is given, + noise xi, xi standard normal, drawn for (first_row
-// + row, step). `to` may be one of the terms; columns beyond those of `to` are not read.
-template <class T>
-struct Combine {
-  static constexpr std::size_t most = 8;
-  struct Term {
-    MatrixView<const T> x;
-    double factor = 0;
-    const double* row = nullptr;
-  };
-  MatrixView<T> to;
-  Term term[most];
-  std::size_t terms = 0;
-  double noise = 0;
-  std::uint64_t seed = 0, first_row = 0, step = 0;
-  std::uint32_t tag = 0;
-
-  Combine& add(MatrixView<const T> x, double factor, const double* row = nullptr) {
-    term[terms++] = {x, factor, row};
-    return *this;
-  }
-};
-
-// Which Brownian motion: row i is the path of `first_row + (rows ? rows[i] : i)` on [0, span].
-struct BrownianPath {
-  std::uint64_t seed = 0, first_row = 0;
-  const std::uint32_t* rows = nullptr;
-  double span = 0;
-};
-
-// What a trial step is judged by: out[i] = root mean square over the columns of error / (absolute + relative
-// max(|a|, |b|)), and over the `extra` quantities of the row (their errors and values, rows x extra) where
-// there are any.
-template <class T>
-struct ErrorNorm {
-  MatrixView<const T> error, a, b;
-  double absolute = 0, relative = 0;
-  const double* extra_error = nullptr;
-  const double* extra_value = nullptr;
-  std::size_t extra = 0;
-  double* out = nullptr;
-};
-
-// A field known at `count` levels, at the angles theta of the rows (process/level_interpolation.h).
-struct LevelMixing {
-  std::size_t count = 0;
-  const double* w = nullptr;
-  bool known_reference = false;
-  const double* theta = nullptr;
-  Form form = Form::gradient;
-};
-
-// Density of the times of a training batch.
-struct TimeLaw {
-  enum class Kind {
-    uniform,      // in [low, high]
-    quartic,      // high U^4, the published law of the reflection copula
-    logarithmic,  // log t uniform in [low, high]: the likelihood's weight 1/t
-    log_sine,     // log sin(theta) uniform, sin(theta) in [low, 1]: the likelihood's weight cot(theta)
-  };
-  Kind kind;
-  double low, high;
-};
-
-// How a batch of (row, time, state, velocity) is drawn for step `state->step`.
-template <class T>
-struct VelocityDraw {
-  const TrainState* state = nullptr;
-  std::uint64_t seed = 0;
-  MatrixView<const T> data;
-  VelocityHead head;
-  TimeLaw law;
-  MatrixView<T> y;       // states, followed by a column of ones
-  MatrixView<T> target;  // velocities along the path
-  double* time = nullptr;
-};
-
-template <class T>
-struct VelocityLoss {
-  VelocityHead head;
-  MatrixView<const T> output, y, target;
-  const double* time = nullptr;
-  double row_weight = 0;
-  MatrixView<T> output_adjoint;
-  double* row_losses = nullptr;  // scratch
-  TrainState* state = nullptr;   // receives squared_error
-};
-
-// What a network's output is multiplied by: the velocity itself, or a form of the Ornstein-Uhlenbeck family.
-struct VelocityForm {
-  VelocityHead head;
-  int ou_form = -1;  // -1: velocity; else see velocity_form_scale
-  double scale(double time) const {
-    return ou_form < 0 ? velocity_scale(head, time) : velocity_form_scale(ou_form, time);
-  }
-};
-
-// A direction for each row: unit vector `column`, or the rows of `direction`.
-template <class T>
-struct VelocityProbe {
-  std::size_t column = 0;
-  const T* direction = nullptr;
-  std::size_t stride = 0;
-  double operator()(std::size_t row, std::size_t j) const {
-    if (direction) return static_cast<double>(direction[row * stride + j]);
-    return j == column ? 1 : 0;
-  }
+// A sequence of operations that a device has recorded.
+class Recording {
+ public:
+  virtual ~Recording() = default;
 };
 
 template <class T>
@@ -227,8 +48,19 @@ class Backend : public Memory {
   virtual void download(void* host, const void* from, std::size_t bytes) = 0;
   virtual void copy(void* to, const void* from, std::size_t bytes) = 0;
   virtual void clear(void* p, std::size_t bytes) = 0;
-  void upload_matrix(MatrixView<T> to, const T* host);  // dense on the host
-  void download_matrix(T* host, MatrixView<const T> from);
+  virtual void upload_matrix(MatrixView<T> to, const T* host) = 0;  // dense on the host
+  virtual void download_matrix(T* host, MatrixView<const T> from) = 0;
+
+  // Runs the body: operations on backend memory alone, the same ones at each call with the same recording
+  // (null at first; reset it when they change). A device may record them and replay the record.
+  virtual void replay(std::unique_ptr<Recording>&, const std::function<void()>& body) { body(); }
+  // Looking at the device's memory is a wait: steps of a long run that should pass between two looks.
+  virtual std::size_t steps_between_looks() const { return 1; }
+  // What adjoints should be multiplied by where a loss gives each element `share` of its sum: 1, or a power
+  // of two that keeps them in the range of the device's operands.
+  virtual double adjoint_scale(double /*share*/) const { return 1; }
+  // Values that were set to the end of that range since the start.
+  virtual std::uint64_t saturated() { return 0; }
 
   // B = w (inner x columns) or w^T; w has `stride` elements a row
   void pack(PackedMatrix<T>& to, const T* w, std::size_t stride, std::size_t inner, std::size_t columns,
@@ -239,6 +71,7 @@ class Backend : public Memory {
   // to[j][i] = from[i][j]
   virtual void transpose(MatrixView<T> to, MatrixView<const T> from) = 0;
   virtual void add_row(T* row, const T* other, std::size_t count) = 0;
+  virtual void fill_column(MatrixView<T> m, std::size_t column, T value) = 0;
 
   void draw_batch(const BatchDraw<T>& draw);
   // x = alpha x0 + sigma noise by the row's level
@@ -262,13 +95,17 @@ class Backend : public Memory {
   // out = the field, from the network's output n
   virtual void velocity_output(const VelocityForm& form, MatrixView<const T> y, const double* time,
                                MatrixView<const T> n, MatrixView<T> out) = 0;
-  // cotangent of n whose adjoint is that of probe . field / scale
+  // cotangent of n whose adjoint is that of direction . field / scale
   virtual void velocity_cotangent(const VelocityHead& head, MatrixView<const T> y,
-                                  const VelocityProbe<T>& probe, MatrixView<T> e) = 0;
-  // sum[i * sum_stride] += probe . (d field / d y) probe, from the adjoint of that cotangent
-  virtual void velocity_trace(const VelocityForm& form, MatrixView<const T> y, const double* time,
-                              MatrixView<const T> n, MatrixView<const T> x_adjoint,
-                              const VelocityProbe<T>& probe, double* sum, std::size_t sum_stride) = 0;
+                                  MatrixView<const T> direction, MatrixView<T> e) = 0;
+  // From the adjoint of that cotangent: product = (d field / d y)^T direction, or, of the unit vector
+  // `column`, its own element of that alone, added to sum[i].
+  virtual void velocity_product(const VelocityForm& form, MatrixView<const T> y, const double* time,
+                                MatrixView<const T> n, MatrixView<const T> x_adjoint,
+                                MatrixView<const T> direction, MatrixView<T> product) = 0;
+  virtual void velocity_diagonal(const VelocityForm& form, MatrixView<const T> y, const double* time,
+                                 MatrixView<const T> n, MatrixView<const T> x_adjoint, std::size_t column,
+                                 double* sum) = 0;
 
   virtual void normals(MatrixView<T> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step,
                        std::uint32_t tag) = 0;
@@ -296,6 +133,9 @@ class Backend : public Memory {
   virtual void signs(MatrixView<T> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step,
                      std::uint32_t tag) = 0;
   virtual void unit_vectors(MatrixView<T> out, std::size_t column) = 0;
+  // Row i of the matrices of q are vectors: each loses its part along those before it, in double, and gets
+  // length one; what depends on them but for rounding becomes zero.
+  virtual void orthonormalise(std::span<const MatrixView<T>> q) = 0;
   // out[i * stride] (+)= a_i . b_i
   virtual void row_dots(double* out, std::size_t stride, MatrixView<const T> a, MatrixView<const T> b,
                         bool accumulate) = 0;

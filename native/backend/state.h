@@ -6,20 +6,17 @@
 #include <math.h>
 #include <stdint.h>
 
-#if defined(__CUDACC__)
-#define SKLAR_STATE_HD __host__ __device__ inline
-#else
-#define SKLAR_STATE_HD inline
-#endif
+#include "core/host_device.h"
 
 namespace sklar {
 
 struct TrainState {
-  uint64_t step;         // steps done
-  double cross_entropy;  // of the last step's batch
-  double squared_error;  // of the last step's batch
-  double gradient_norm;  // before clipping
-  double learning_rate;  // of the last step
+  uint64_t step;                                // steps done
+  double cross_entropy;                         // of the last step's batch
+  double squared_error;                         // of the last step's batch
+  double cross_entropy_sum, squared_error_sum;  // over the steps since somebody set them to zero
+  double gradient_norm;                         // before clipping
+  double learning_rate;                         // of the last step
 };
 
 // Linear warm-up to `peak`, then half a cosine down to `final_fraction * peak`, `total` steps after `start`.
@@ -31,7 +28,7 @@ struct LearningRate {
   uint64_t start = 0;
 };
 
-SKLAR_STATE_HD double learning_rate_at(const LearningRate& rate, uint64_t step) {
+SKLAR_HD_INLINE double learning_rate_at(const LearningRate& rate, uint64_t step) {
   step -= rate.start;
   if (step < rate.warmup) return rate.peak * static_cast<double>(step + 1) / static_cast<double>(rate.warmup);
   if (step >= rate.total || rate.total <= rate.warmup) return rate.peak * rate.final_fraction;

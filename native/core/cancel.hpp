@@ -1,10 +1,13 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 
 #include "core/error.hpp"
 
 namespace sklar {
+
+using Fraction = std::function<void(double)>;  // told the share of a job that is done, 0 to 1
 
 // Set from another thread; looked at between batches and steps.
 class CancelFlag {

@@ -1,9 +1,11 @@
 // The one exception type of the core. The code becomes ERR_SKLAR_<code> in TypeScript.
 #pragma once
 
+#include <cstdint>
 #include <exception>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace sklar {
 
@@ -19,6 +21,22 @@ class Error : public std::exception {
  private:
   std::string code_;
   std::string message_;
+};
+
+// Where rows stood before they left the finite numbers.
+struct LastGoodState {
+  std::vector<std::uint64_t> rows;  // their numbers in the stream of the seed
+  std::vector<double> times;        // of the process, one for each
+  std::vector<double> values;       // rows x dim, on the scale of the caller
+};
+
+// Of an integration. The integrator knows rows and times; who knows the scale of the caller adds the values.
+class Diverged : public Error {
+ public:
+  Diverged(std::string message, LastGoodState last)
+      : Error("DIVERGED", std::move(message)), state(std::move(last)) {}
+
+  LastGoodState state;
 };
 
 }  // namespace sklar

@@ -3,7 +3,7 @@
 // that of an argument just below a multiple of 2, which goes to the face itself.
 #pragma once
 
-#include "core/philox.h"
+#include "core/host_device.h"
 
 namespace sklar {
 

@@ -1,6 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <type_traits>
+
+#include "core/host_device.h"
 
 namespace sklar {
 
@@ -14,11 +17,16 @@ struct MatrixView {
   std::size_t stride = 0;
 
   MatrixView() = default;
-  MatrixView(T* d, std::size_t r, std::size_t c, std::size_t s) : data(d), rows(r), columns(c), stride(s) {}
+  SKLAR_HD_INLINE MatrixView(T* d, std::size_t r, std::size_t c, std::size_t s)
+      : data(d), rows(r), columns(c), stride(s) {}
 
-  operator MatrixView<const T>() const { return {data, rows, columns, stride}; }
-  MatrixView first(std::size_t r) const { return {data, r, columns, stride}; }
-  T* row(std::size_t r) const { return data + r * stride; }
+  SKLAR_HD_INLINE operator MatrixView<const T>() const
+    requires(!std::is_const_v<T>)
+  {
+    return {data, rows, columns, stride};
+  }
+  SKLAR_HD_INLINE MatrixView first(std::size_t r) const { return {data, r, columns, stride}; }
+  SKLAR_HD_INLINE T* row(std::size_t r) const { return data + r * stride; }
 };
 
 // Row strides are whole cache lines, and an odd number of them, so that the rows of a power-of-two width do

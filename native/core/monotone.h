@@ -5,17 +5,13 @@
 
 #include <stddef.h>
 
-#if defined(__CUDACC__)
-#define SKLAR_MONOTONE_HD __host__ __device__ inline
-#else
-#define SKLAR_MONOTONE_HD inline
-#endif
+#include "core/host_device.h"
 
 namespace sklar {
 
 // x and y increasing; m: slope dy/dx at each of the `knots` (at least 2) knots
-SKLAR_MONOTONE_HD double monotone_map(const double* x, const double* y, const double* m, size_t knots,
-                                      double at) {
+SKLAR_HD_INLINE double monotone_map(const double* x, const double* y, const double* m, size_t knots,
+                                    double at) {
   if (at <= x[0]) return y[0] + (at - x[0]);
   if (at >= x[knots - 1]) return y[knots - 1] + (at - x[knots - 1]);
   size_t low = 0, high = knots - 1;

@@ -5,11 +5,7 @@
 
 #include <math.h>
 
-#if defined(__CUDACC__)
-#define SKLAR_NORMAL_HD __host__ __device__ inline
-#else
-#define SKLAR_NORMAL_HD inline
-#endif
+#include "core/host_device.h"
 
 namespace sklar {
 
@@ -17,7 +13,7 @@ inline constexpr double sqrt_half = 0.70710678118654752440;
 inline constexpr double half_log_two_pi = 0.91893853320467274178;
 
 // P(Z <= x). Relative error below 5e-16 in both tails until underflow near -38.
-SKLAR_NORMAL_HD double normal_cdf(double x) {
+SKLAR_HD_INLINE double normal_cdf(double x) {
   const double y = -x * sqrt_half;
   double e = erfc(y);
   if (y > 1 && e > 0) {
@@ -30,7 +26,7 @@ SKLAR_NORMAL_HD double normal_cdf(double x) {
 }
 
 // log P(Z <= x) without underflow or cancellation.
-SKLAR_NORMAL_HD double log_normal_cdf(double x) {
+SKLAR_HD_INLINE double log_normal_cdf(double x) {
   if (x > 0) return log1p(-normal_cdf(-x));
   if (x > -36) return log(normal_cdf(x));
   const double r = 1 / (x * x);
@@ -40,7 +36,7 @@ SKLAR_NORMAL_HD double log_normal_cdf(double x) {
 
 // x with P(Z <= x) = p; -inf and inf at 0 and 1, NaN outside. Wichura (1988), algorithm AS 241, then one
 // Newton step in the tails, where the last bits count.
-SKLAR_NORMAL_HD double normal_quantile(double p) {
+SKLAR_HD_INLINE double normal_quantile(double p) {
   const double q = p - 0.5;
   if (fabs(q) <= 0.425) {
     const double r = 0.180625 - q * q;

@@ -12,18 +12,12 @@
 //
 // Bit equality rests on three things: every rounding below is written out (no libm call, no contraction:
 // compile host code with -ffp-contract=off), integer-to-float conversions are exact, and sqrt is correctly
-// rounded. Everything is forced inline with internal linkage, because this header is compiled for several
-// instruction sets into one binary: a shared out-of-line copy could carry instructions the machine lacks.
-// Branches are written as selects so that host loops over rows vectorise.
+// rounded. Branches are written as selects so that host loops over rows vectorise.
 #pragma once
 
 #include <stdint.h>
 
-#if defined(__CUDACC__)
-#define SKLAR_HD static __host__ __device__ __forceinline__
-#else
-#define SKLAR_HD static inline __attribute__((always_inline))
-#endif
+#include "core/host_device.h"
 
 // Without full unrolling the round loop keeps the loop over rows around it from being vectorised.
 #if defined(__CUDA_ARCH__)
@@ -60,6 +54,7 @@ enum PhiloxTag : uint32_t {
   kTagConditionalStep = 29,
   kTagClosedForm = 40,
   kTagFieldBound = 41,
+  kTagTraceSketch = 42,
 };
 
 struct PhiloxKey {

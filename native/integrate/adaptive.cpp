@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "integrate/last_good.hpp"
 #include "integrate/step_control.hpp"
 #include "integrate/stochastic_tableau.hpp"
 #include "integrate/tableau.hpp"
@@ -85,7 +86,8 @@ class Adaptive {
  private:
   void judge() {
     std::vector<std::uint32_t> list;
-    std::size_t stuck = 0, first = 0;
+    LastGoodState stuck;
+    double to = 0;
     for (std::size_t i = 0; i < active(); ++i) {
       if (control_.done(i)) continue;
       if (control_.judge(i, host_[i])) {
@@ -94,7 +96,11 @@ class Adaptive {
       } else {
         ++statistics_.rejected;
       }
-      if (control_.stuck(i) && stuck++ == 0) first = i;
+      if (control_.stuck(i)) {
+        if (stuck.rows.empty()) to = time_at(control_.next(i));
+        stuck.rows.push_back(t_.options.first_row + row_[i]);
+        stuck.times.push_back(time_at(control_.at(i)));
+      }
       if (control_.done(i)) {
         const std::uint64_t evaluations = evaluations_of(control_.attempts(i));
         statistics_.evaluations += evaluations;
@@ -106,11 +112,9 @@ class Adaptive {
       accept(accepted_.data(), list.size());
       t_.backend.copy_rows(inner(y_), accepted_.data(), inner(next_), accepted_.data(), list.size());
     }
-    if (stuck) {
-      const double x = control_.at(first), on = control_.next(first);
-      write_back();
-      throw_diverged(stuck, t_.options.first_row + row_[first], time_at(x), time_at(on));
-    }
+    if (stuck.rows.empty()) return;
+    write_back();
+    throw_diverged(std::move(stuck), to);
   }
 
   void write_back() {
@@ -345,7 +349,10 @@ class AdaptiveStochasticRungeKutta final : public Adaptive<T> {
 template <class T>
 SolverStatistics integrate_adaptively(Trajectory<T>& t) {
   if (is_runge_kutta(t.options.solver)) return AdaptiveRungeKutta<T>(t).run();
+  LastGood<T> good(t.backend, t.z, t.options.first_row);
   const bool left = t.leave_reference(0);
+  good.keep(0);
+  good.check([&](std::size_t k) { return t.node(k); });
   if (left && t.steps() < 2)
     throw Error("VALUE", "expected a node between pure noise and the end of an adaptive stochastic solver");
   AdaptiveStochasticRungeKutta<T> solver(t, left ? 1 : 0);

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
+#include "integrate/last_good.hpp"
 #include "integrate/tableau.hpp"
 #include "integrate/trajectory.hpp"
 
@@ -98,24 +98,11 @@ std::unique_ptr<Stepper<T>> make_stepper(Trajectory<T>& t) {
   return make_stochastic_runge_kutta(t);
 }
 
-// failed[i]: the step that row i did not survive, counted from 1; 0: none
-void report(const std::vector<std::int32_t>& failed, const SolverOptions& o) {
-  std::size_t count = 0, first_row = 0, node = 0;
-  for (std::size_t i = 0; i < failed.size(); ++i)
-    if (failed[i] && count++ == 0) {
-      first_row = i;
-      node = static_cast<std::size_t>(failed[i]) - 1;
-    }
-  if (count) throw_diverged(count, o.first_row + first_row, o.nodes[node], o.nodes[node + 1]);
-}
-
 template <class T>
 SolverStatistics integrate_on_grid(Trajectory<T>& t) {
   const auto stepper = make_stepper(t);
   const auto corrector = t.options.corrector_steps ? make_corrector(t) : nullptr;
-  const Matrix<T> good = t.state();
-  const Buffer<std::int32_t> failed = t.backend.template buffer<std::int32_t>(t.rows());
-  std::vector<std::int32_t> host(t.rows());
+  LastGood<T> good(t.backend, t.z, t.options.first_row);
   for (std::size_t i = 0; i < t.steps(); ++i) {
     t.cancel.check();
     stepper->step(i);
@@ -123,10 +110,8 @@ SolverStatistics integrate_on_grid(Trajectory<T>& t) {
       corrector->step(i + 1);
       stepper->restart();
     }
-    t.backend.keep_finite(t.z, t.inner(good), failed.data(), static_cast<std::int32_t>(i + 1));
-    if (i + 1 != t.steps() && (i + 1) % look_every != 0) continue;
-    t.backend.download(host.data(), failed.data(), host.size() * sizeof(std::int32_t));
-    report(host, t.options);
+    good.keep(i);
+    if (i + 1 == t.steps() || (i + 1) % look_every == 0) good.check([&](std::size_t k) { return t.node(k); });
   }
   SolverStatistics s;
   s.rows = t.rows();
@@ -158,15 +143,6 @@ void SolverStatistics::add(const SolverStatistics& other) {
   most_evaluations = std::max(most_evaluations, other.most_evaluations);
   accepted += other.accepted;
   rejected += other.rejected;
-}
-
-void throw_diverged(std::size_t count, std::uint64_t first_row, double from, double to) {
-  char span[80];
-  std::snprintf(span, sizeof span, "between the times %.6g and %.6g", from, to);
-  throw Error("DIVERGED", "the integration left the finite numbers in " + std::to_string(count) +
-                              (count == 1 ? " row" : " rows") + ", first in row " +
-                              std::to_string(first_row) + ", " + span +
-                              "; each such row was left at its last finite state");
 }
 
 template <class T>

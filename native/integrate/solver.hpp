@@ -63,20 +63,20 @@ struct SolverStatistics {
   void add(const SolverStatistics& other);
 };
 
-// Along an ODE, d log p / dx = -div f: `total` (backend memory, rows x max(probes, 1)) receives, on top of
-// what it holds, the integral of div f from the first to the last node.
+// Along an ODE, d log p / dx = -div f: `total` (backend memory, rows x trace.columns()) receives, on top
+// of what it holds, the integral of div f from the first to the last node.
 struct DivergenceIntegral {
   TraceEstimator trace;
   double* total = nullptr;
-  std::size_t columns() const { return trace.probes ? trace.probes : 1; }
+  std::size_t columns() const { return trace.columns(); }
 };
 
 // y (rows x (dim + 1), the last column ones) is carried from the first node to the last. divergence: null, or
 // for the solvers euler, heun, rk4, dopri5, tsit5 and ab2.
 //
-// Throws Error("VALUE") for options that do not fit together, Error("DIVERGED") naming rows and time where a
-// state or a field leaves the finite numbers, or where no step is short enough; y then holds each such row's
-// last good state.
+// Throws Error("VALUE") for options that do not fit together, Diverged with rows and times where a state or a
+// field leaves the finite numbers, or where no step is short enough; y then holds each such row's last good
+// state, and the values of the error are left to the caller.
 template <class T>
 SolverStatistics integrate(Backend<T>& backend, Field<T>& field, const SolverOptions& options,
                            MatrixView<T> y, const DivergenceIntegral* divergence, const CancelFlag& cancel);

@@ -95,8 +95,6 @@ std::unique_ptr<Stepper<T>> make_stochastic_runge_kutta(Trajectory<T>& trajector
 template <class T>
 std::unique_ptr<Stepper<T>> make_corrector(Trajectory<T>& trajectory);
 
-[[noreturn]] void throw_diverged(std::size_t count, std::uint64_t first_row, double from, double to);
-
 // With steps of their own for each row.
 template <class T>
 SolverStatistics integrate_adaptively(Trajectory<T>& trajectory);

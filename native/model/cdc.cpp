@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/philox.h"
+#include "model/field_rows.hpp"
 
 namespace sklar {
 namespace {
@@ -235,7 +236,6 @@ PublishedStatistics Cdc<T>::sample_as_published(const PublishedOptions& options,
   };
 
   const Matrix<T> y = backend_.matrix(batch, d + 1);
-  const T one = 1;
   PublishedStatistics statistics;
   for (std::size_t first = 0; first < rows; first += batch) {
     cancel.check();
@@ -243,19 +243,21 @@ PublishedStatistics Cdc<T>::sample_as_published(const PublishedOptions& options,
     if (options.start) {
       backend_.whiten(y.first(count), options.start + first * d, true, guide, nullptr);
     } else {
-      for (std::size_t i = 0; i < count; ++i) backend_.upload(y.view().row(i) + d, &one, sizeof(T));
+      backend_.fill_column(y.first(count), d, 1);
       backend_.normals({y.data(), count, d, y.stride()}, options.seed, options.first_row + first, 0,
                        kTagSampleStart);
     }
-    const PublishedStatistics s =
-        sklar::sample_as_published(backend_, sampler, levels_, nodes, options.noisy, options.seed,
-                                   options.first_row + first, y.first(count), cancel);
-    statistics.evaluations = s.evaluations;
-    statistics.clamped += s.clamped;
-    if (backend_.has_non_finite(y.first(count)))
-      throw Error("DIVERGED", "the sampler left the finite numbers (rows " +
-                                  std::to_string(options.first_row + first) + " to " +
-                                  std::to_string(options.first_row + first + count - 1) + ")");
+    try {
+      const PublishedStatistics s =
+          sklar::sample_as_published(backend_, sampler, levels_, nodes, options.noisy, options.seed,
+                                     options.first_row + first, y.first(count), cancel);
+      statistics.evaluations = s.evaluations;
+      statistics.clamped += s.clamped;
+    } catch (Diverged& error) {
+      add_states<T>(error, backend_, Process::ou, y.first(count), options.first_row + first,
+                    {guide, nullptr, true, options.to_gaussian});
+      throw;
+    }
     backend_.colour(out + first * d, y.first(count), options.to_gaussian, guide, nullptr);
     if (progress) progress(static_cast<double>(first + count) / static_cast<double>(rows));
   }

@@ -1,7 +1,6 @@
 #include "model/cdc_field.hpp"
 
 #include "core/error.hpp"
-#include "core/philox.h"
 
 namespace sklar {
 
@@ -12,7 +11,8 @@ CdcField<T>::CdcField(Backend<T>& backend, SecondOrderNetwork<T>& network, const
       network_(network),
       levels_(levels.count()),
       rows_(rows),
-      known_(!slope.empty() && levels.w[levels.last()] == 0) {
+      known_(!slope.empty() && levels.w[levels.last()] == 0),
+      sampler_(backend) {
   const std::size_t d = dim();
   w_ = backend.template buffer<double>(levels_);
   backend.upload(w_.data(), levels.w.data(), levels_ * sizeof(double));
@@ -72,29 +72,21 @@ void CdcField<T>::evaluate(MatrixView<const T> y, const double* time, Form form,
 template <class T>
 void CdcField<T>::divergence(MatrixView<const T> y, const double* time, Form form,
                              const TraceEstimator& trace, MatrixView<T> out, double* divergence) {
-  const std::size_t rows = y.rows, d = dim(), columns = trace.probes ? trace.probes : 1;
-  if (direction_.rows() < rows) {
-    direction_ = backend_.matrix(rows, d + 1);
-    product_ = backend_.matrix(rows, d);
-  }
+  const std::size_t rows = y.rows, columns = trace.columns();
   mix(time, rows, form);
   network_.forward(y, logits_.first(rows), Pass::training);
   network_.adjoint(cotangent_.first(rows), out, Pass::training);
   add_reference(y, out);
-  const MatrixView<T> direction{direction_.data(), rows, d, direction_.stride()};
-  const MatrixView<T> product = product_.first(rows);
   // the trace of the known slope needs no estimate
   backend_.fill(divergence, rows * columns, 0);
   if (known_)
     backend_.add_scaled(divergence, nullptr, rows * columns, trace_of_slope_, reference_.data(), columns);
-  for (std::size_t k = 0; k < (trace.probes ? trace.probes : d); ++k) {
-    if (trace.probes)
-      backend_.signs(direction, trace.seed, trace.first_row, k, kTagTraceProbe);
-    else
-      backend_.unit_vectors(direction, k);
-    network_.hessian_product(direction_.first(rows), product);
-    backend_.row_dots(divergence + (trace.probes ? k : 0), columns, direction, product, true);
-  }
+  sampler_.add(
+      trace, rows, dim(),
+      [this](MatrixView<const T> direction, MatrixView<T> product) {
+        network_.hessian_product(direction, product);
+      },
+      divergence);
 }
 
 template <class T>

@@ -3,6 +3,7 @@
 #include "nn/network.hpp"
 #include "process/field.hpp"
 #include "process/ou.hpp"
+#include "process/trace.hpp"
 
 namespace sklar {
 
@@ -40,7 +41,8 @@ class CdcField final : public Field<T> {
   double trace_of_slope_ = 0;
   PackedMatrix<T> slope_;
   Buffer<double> w_, reference_;
-  Matrix<T> logits_, cotangent_, slopes_, direction_, product_;
+  Matrix<T> logits_, cotangent_, slopes_;
+  TraceSampler<T> sampler_;
 };
 
 }  // namespace sklar

@@ -60,7 +60,7 @@ void noise_of(const FieldBoundOptions& options, std::uint64_t row, std::size_t d
 
 template <class T>
 void field_bound(Backend<T>& backend, Field<T>& field, const FieldBoundOptions& options, const double* x,
-                 std::size_t rows, double* out, const CancelFlag& cancel) {
+                 std::size_t rows, double* out, const CancelFlag& cancel, const Fraction& progress) {
   const std::size_t d = field.dim(), draws = options.draws;
   const bool ou = field.process() == Process::ou;
   check_rows(x, options.from_gaussian, rows, d);
@@ -127,12 +127,17 @@ void field_bound(Backend<T>& backend, Field<T>& field, const FieldBoundOptions& 
       }
       out[(first + row) / (2 * draws)] += weight[row] * sum / static_cast<double>(2 * draws);
     }
+    if (progress) progress(static_cast<double>(first + count) / static_cast<double>(evaluations));
   }
+  for (std::size_t i = 0; i < rows; ++i)
+    if (!std::isfinite(out[i]))
+      throw Error("DIVERGED",
+                  "the bound is not finite, first in row " + std::to_string(options.first_row + i));
 }
 
 template void field_bound(Backend<float>&, Field<float>&, const FieldBoundOptions&, const double*,
-                          std::size_t, double*, const CancelFlag&);
+                          std::size_t, double*, const CancelFlag&, const Fraction&);
 template void field_bound(Backend<double>&, Field<double>&, const FieldBoundOptions&, const double*,
-                          std::size_t, double*, const CancelFlag&);
+                          std::size_t, double*, const CancelFlag&, const Fraction&);
 
 }  // namespace sklar

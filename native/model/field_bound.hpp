@@ -27,6 +27,6 @@ struct FieldBoundOptions {
 
 template <class T>
 void field_bound(Backend<T>& backend, Field<T>& field, const FieldBoundOptions& options, const double* x,
-                 std::size_t rows, double* out, const CancelFlag& cancel);
+                 std::size_t rows, double* out, const CancelFlag& cancel, const Fraction& progress);
 
 }  // namespace sklar

@@ -3,17 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/error.hpp"
 #include "core/normal.h"
 #include "core/philox.h"
 
 namespace sklar {
 namespace {
-
-template <class T>
-void set_ones(Backend<T>& backend, MatrixView<T> y) {
-  const T one = 1;
-  for (std::size_t i = 0; i < y.rows; ++i) backend.upload(y.row(i) + y.columns - 1, &one, sizeof(T));
-}
 
 // y = the states of dense rows of the host
 template <class T>
@@ -28,7 +23,7 @@ void to_states(Backend<T>& backend, Process process, MatrixView<T> y, const doub
   for (std::size_t i = 0; i < host.size(); ++i)
     host[i] = static_cast<T>(scale.from_gaussian ? normal_cdf(x[i]) : x[i]);
   backend.upload_matrix({y.data, y.rows, d, y.stride}, host.data());
-  set_ones(backend, y);
+  backend.fill_column(y, d, 1);
 }
 
 template <class T>
@@ -55,7 +50,7 @@ template <class T>
 void draw_reference(Backend<T>& backend, Process process, MatrixView<T> y, std::uint64_t seed,
                     std::uint64_t first_row) {
   const std::size_t d = y.columns - 1;
-  set_ones(backend, y);
+  backend.fill_column(y, d, 1);
   backend.normals({y.data, y.rows, d, y.stride}, seed, first_row, 0, kTagSampleStart);
   if (process == Process::ou) return;
   std::vector<double> u(y.rows * d);
@@ -63,7 +58,44 @@ void draw_reference(Backend<T>& backend, Process process, MatrixView<T> y, std::
   to_states(backend, process, y, u.data(), {}, nullptr);
 }
 
+// With the states of rows that diverge; body: the integration of y
+template <class T, class Body>
+void with_states(Backend<T>& backend, Process process, MatrixView<const T> y, std::uint64_t first_row,
+                 const RowScale& scale, Body&& body) {
+  try {
+    body();
+  } catch (Diverged& error) {
+    add_states(error, backend, process, y, first_row, scale);
+    throw;
+  }
+}
+
+// A state may be finite where the integral of its divergence is not.
+void check_densities(const double* log_pdf, std::size_t rows, std::uint64_t first_row, double time) {
+  LastGoodState state;
+  for (std::size_t i = 0; i < rows; ++i)
+    if (!std::isfinite(log_pdf[i])) state.rows.push_back(first_row + i);
+  if (state.rows.empty()) return;
+  state.times.assign(state.rows.size(), time);
+  const std::string message =
+      "the log density left the finite numbers in " + std::to_string(state.rows.size()) +
+      (state.rows.size() == 1 ? " row" : " rows") + ", first in row " + std::to_string(state.rows[0]);
+  throw Diverged(message, std::move(state));
+}
+
 }  // namespace
+
+template <class T>
+void add_states(Diverged& error, Backend<T>& backend, Process process, MatrixView<const T> y,
+                std::uint64_t first_row, const RowScale& scale) {
+  const std::size_t d = y.columns - 1;
+  std::vector<double> all(y.rows * d);
+  to_rows<T>(backend, process, all.data(), y, {scale.cholesky, nullptr, false, scale.to_gaussian});
+  for (const std::uint64_t row : error.state.rows) {
+    const double* values = &all[(row - first_row) * d];
+    error.state.values.insert(error.state.values.end(), values, values + d);
+  }
+}
 
 template <class T>
 SolverStatistics sample_field(Backend<T>& backend, Field<T>& field, const SolverOptions& options,
@@ -83,7 +115,8 @@ SolverStatistics sample_field(Backend<T>& backend, Field<T>& field, const Solver
       to_states(backend, field.process(), y.first(count), start + first * d, scale, nullptr);
     else
       draw_reference(backend, field.process(), y.first(count), options.seed, part.first_row);
-    statistics.add(integrate(backend, field, part, y.first(count), nullptr, cancel));
+    with_states<T>(backend, field.process(), y.first(count), part.first_row, scale,
+                   [&] { statistics.add(integrate(backend, field, part, y.first(count), nullptr, cancel)); });
     to_rows<T>(backend, field.process(), out + first * d, y.first(count), scale);
     if (progress) progress(static_cast<double>(first + count) / static_cast<double>(rows));
   }
@@ -122,26 +155,29 @@ SolverStatistics flow_log_pdf(Backend<T>& backend, Field<T>& field, const Solver
     backend.row_dots(norms.data(), 1, inner, inner, false);
     backend.download(before.data(), norms.data(), count * sizeof(double));
     backend.clear(total.data(), count * columns * sizeof(double));
-    statistics.add(integrate(backend, field, part, y.first(count), &integral, cancel));
-    backend.row_dots(norms.data(), 1, inner, inner, false);
-    backend.download(after.data(), norms.data(), count * sizeof(double));
-    backend.download(host.data(), total.data(), count * columns * sizeof(double));
-    for (std::size_t i = 0; i < count; ++i) {
-      double sum = 0, squares = 0;
-      for (std::size_t k = 0; k < columns; ++k) sum += host[i * columns + k];
-      const double mean = sum / static_cast<double>(columns);
-      for (std::size_t k = 0; k < columns; ++k) {
-        const double off = host[i * columns + k] - mean;
-        squares += off * off;
+    with_states<T>(backend, field.process(), y.first(count), part.first_row, scale, [&] {
+      statistics.add(integrate(backend, field, part, y.first(count), &integral, cancel));
+      backend.row_dots(norms.data(), 1, inner, inner, false);
+      backend.download(after.data(), norms.data(), count * sizeof(double));
+      backend.download(host.data(), total.data(), count * columns * sizeof(double));
+      for (std::size_t i = 0; i < count; ++i) {
+        double sum = 0, squares = 0;
+        for (std::size_t k = 0; k < columns; ++k) sum += host[i * columns + k];
+        const double mean = sum / static_cast<double>(columns);
+        for (std::size_t k = 0; k < columns; ++k) {
+          const double off = host[i * columns + k] - mean;
+          squares += off * off;
+        }
+        // ou: log N(y_T) + integral is the density of y; that of z over independence follows (A.2)
+        const double own =
+            ou ? out.log_pdf[first + i] + 0.5 * (before[i] - after[i]) - half_log_determinant : 0;
+        out.log_pdf[first + i] = own + mean;
+        if (out.standard_error)
+          out.standard_error[first + i] =
+              columns > 1 ? std::sqrt(squares / static_cast<double>(columns * (columns - 1))) : 0;
       }
-      // ou: log N(y_T) + integral is the density of y; that of z over independence follows (A.2)
-      const double own =
-          ou ? out.log_pdf[first + i] + 0.5 * (before[i] - after[i]) - half_log_determinant : 0;
-      out.log_pdf[first + i] = own + mean;
-      if (out.standard_error)
-        out.standard_error[first + i] =
-            columns > 1 ? std::sqrt(squares / static_cast<double>(columns * (columns - 1))) : 0;
-    }
+      check_densities(out.log_pdf + first, count, part.first_row, options.nodes.back());
+    });
     if (out.end) to_rows<T>(backend, field.process(), out.end + first * d, y.first(count), scale);
     if (progress) progress(static_cast<double>(first + count) / static_cast<double>(rows));
   }
@@ -149,6 +185,8 @@ SolverStatistics flow_log_pdf(Backend<T>& backend, Field<T>& field, const Solver
 }
 
 #define SKLAR_INSTANTIATE(T)                                                                            \
+  template void add_states(Diverged&, Backend<T>&, Process, MatrixView<const T>, std::uint64_t,         \
+                           const RowScale&);                                                            \
   template SolverStatistics sample_field(Backend<T>&, Field<T>&, const SolverOptions&, const RowScale&, \
                                          const double*, std::size_t, double*, const CancelFlag&,        \
                                          const Fraction&);                                              \

@@ -15,6 +15,14 @@ struct RowScale {
        to_gaussian = false;  // scales of the rows that go in and come out; else copula scale
 };
 
+// Adds to the error of an integration the states of its rows, as rows of the caller. y: what was integrated,
+// row 0 being `first_row` of the stream.
+template <class T>
+void add_states(Diverged& error, Backend<T>& backend, Process process, MatrixView<const T> y,
+                std::uint64_t first_row, const RowScale& scale);
+
+// Both throw Diverged, with values on the scale that rows come out at, without margin maps.
+
 // Rows from the reference to data. start: rows x dim, or null: draws of the reference, the same for every
 // process. out: rows x dim.
 template <class T>
@@ -28,7 +36,7 @@ struct FlowLikelihood {
   TraceEstimator trace;
   double* end = nullptr;             // rows x dim: where they arrive
   double* log_pdf = nullptr;         // rows
-  double* standard_error = nullptr;  // rows, of log_pdf by its probes; 0 for fewer than two; null: not wanted
+  double* standard_error = nullptr;  // rows, of log_pdf by its probes; 0 for one estimate; null: not wanted
 };
 template <class T>
 SolverStatistics flow_log_pdf(Backend<T>& backend, Field<T>& field, const SolverOptions& options,

@@ -11,8 +11,6 @@
 
 namespace sklar {
 
-using Fraction = std::function<void(double)>;  // share of a job that is done, 0 to 1
-
 double log_determinant_of_cholesky(const std::vector<double>& l, std::size_t dim);
 
 // Correlation matrix of the normal scores quantile(u); u rows x dim, dense, in (0, 1).

@@ -12,8 +12,7 @@ constexpr std::size_t most_rows = 8192;  // at once: bounds the workspace
 template <class T>
 Matrix<T> matrix_with_ones(Backend<T>& backend, std::size_t rows, std::size_t columns) {
   Matrix<T> m = backend.matrix(rows, columns + 1);
-  const T one = 1;
-  for (std::size_t i = 0; i < rows; ++i) backend.upload(m.view().row(i) + columns, &one, sizeof(T));
+  backend.fill_column(m, columns, 1);
   return m;
 }
 

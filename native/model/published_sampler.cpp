@@ -3,6 +3,8 @@
 #include <cmath>
 
 #include "core/philox.h"
+#include "integrate/clock.hpp"
+#include "integrate/last_good.hpp"
 
 namespace sklar {
 
@@ -23,6 +25,7 @@ PublishedStatistics sample_as_published(Backend<T>& backend, const PublishedSamp
                                         MatrixView<T> y, const CancelFlag& cancel) {
   const MatrixView<T> z{y.data, y.rows, y.columns - 1, y.stride};
   const Matrix<T> g = backend.matrix(z.rows, z.columns);
+  LastGood<T> good(backend, z, first_row);
   const std::size_t last_step = nodes.size() - 2;
   PublishedStatistics statistics;
   for (std::size_t i = 0; i <= last_step; ++i) {
@@ -43,6 +46,7 @@ PublishedStatistics sample_as_published(Backend<T>& backend, const PublishedSamp
     }
     backend.combine(mean);
     if (sampler.clamp) statistics.clamped += sampler.clamp(y, 6);
+    good.keep(i);
     if (!noisy || i == last_step) continue;
     Combine<T> noise;
     noise.to = z;
@@ -54,6 +58,7 @@ PublishedStatistics sample_as_published(Backend<T>& backend, const PublishedSamp
     noise.tag = kTagSampleNoise;
     backend.combine(noise);
   }
+  good.check([&](std::size_t k) { return ou_angle(levels.time[nodes[k]]); });
   return statistics;
 }
 

@@ -30,7 +30,7 @@ struct PublishedStatistics {
 std::vector<std::size_t> node_levels(const OuLevels& levels, std::size_t steps);
 
 // y (rows x (dim + 1)) holds standard normal rows and receives the sample. Throws Error("VALUE") for a
-// reference of pure noise.
+// reference of pure noise, Diverged as `integrate` does.
 template <class T>
 PublishedStatistics sample_as_published(Backend<T>& backend, const PublishedSampler<T>& sampler,
                                         const OuLevels& levels, const std::vector<std::size_t>& nodes,

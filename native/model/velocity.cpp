@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "core/philox.h"
-
 namespace sklar {
 namespace {
 
@@ -32,7 +30,10 @@ std::unique_ptr<Network<T>> make_velocity_network(Backend<T>& backend, const Vel
 template <class T>
 VelocityField<T>::VelocityField(Backend<T>& backend, const VelocityDefinition& definition,
                                 const std::vector<T>& parameters)
-    : backend_(backend), definition_(definition), network_(make_velocity_network<T>(backend, definition)) {
+    : backend_(backend),
+      definition_(definition),
+      network_(make_velocity_network<T>(backend, definition)),
+      sampler_(backend) {
   if (parameters.size() != network_->parameter_count())
     throw Error("SHAPE", "expected " + std::to_string(network_->parameter_count()) + " parameters, got " +
                              std::to_string(parameters.size()));
@@ -55,7 +56,7 @@ VelocityForm VelocityField<T>::form_of(Form form) const {
   if (circle == (form == Form::velocity))
     throw Error("VALUE", circle ? "the trigonometric flow has no reflected velocity"
                                 : "a reflection copula has a velocity and no other form");
-  return {definition_.head(), circle ? static_cast<int>(form) : -1};
+  return {definition_.head(), form};
 }
 
 template <class T>
@@ -92,22 +93,27 @@ void VelocityField<T>::divergence(MatrixView<const T> y, const double* time, For
     cotangent_ = backend_.matrix(rows, d);
     x_adjoint_ = backend_.matrix(rows, velocity_inputs(definition_.head()));
   }
-  const std::size_t columns = std::max<std::size_t>(trace.probes, 1);
-  backend_.clear(divergence, rows * columns * sizeof(double));
-  auto add = [&](const VelocityProbe<T>& probe, std::size_t column) {
-    backend_.velocity_cotangent(f.head, y, probe, cotangent_.first(rows));
+  backend_.clear(divergence, rows * trace.columns() * sizeof(double));
+  const auto adjoint_of = [&](MatrixView<const T> direction) {
+    backend_.velocity_cotangent(f.head, y, direction, cotangent_.first(rows));
     network_->adjoint(cotangent_.first(rows), x_adjoint_.first(rows), Pass::gradient);
-    backend_.velocity_trace(f, y, time, output, x_adjoint_.first(rows), probe, divergence + column, columns);
   };
-  if (trace.probes == 0) {
-    for (std::size_t j = 0; j < d; ++j) add({j, nullptr, 0}, 0);
+  if (trace.kind == TraceEstimator::Kind::exact) {
+    if (direction_.rows() < rows) direction_ = backend_.matrix(rows, d);
+    for (std::size_t j = 0; j < d; ++j) {
+      backend_.unit_vectors(direction_.first(rows), j);
+      adjoint_of(direction_.first(rows));
+      backend_.velocity_diagonal(f, y, time, output, x_adjoint_.first(rows), j, divergence);
+    }
     return;
   }
-  if (probe_.rows() < rows) probe_ = backend_.matrix(rows, d);
-  for (std::size_t p = 0; p < trace.probes; ++p) {
-    backend_.signs(probe_.first(rows), trace.seed, trace.first_row, p, kTagTraceProbe);
-    add({0, probe_.data(), probe_.stride()}, p);
-  }
+  sampler_.add(
+      trace, rows, d,
+      [&](MatrixView<const T> direction, MatrixView<T> product) {
+        adjoint_of(direction);
+        backend_.velocity_product(f, y, time, output, x_adjoint_.first(rows), direction, product);
+      },
+      divergence);
 }
 
 template class VelocityField<float>;

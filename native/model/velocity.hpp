@@ -6,6 +6,7 @@
 
 #include "nn/network.hpp"
 #include "process/field.hpp"
+#include "process/trace.hpp"
 
 namespace sklar {
 
@@ -51,7 +52,8 @@ class VelocityField final : public Field<T> {
   VelocityDefinition definition_;
   std::unique_ptr<Network<T>> network_;
   Buffer<T> parameters_;
-  Matrix<T> x_, output_, cotangent_, x_adjoint_, probe_;
+  Matrix<T> x_, output_, cotangent_, x_adjoint_, direction_;
+  TraceSampler<T> sampler_;
 };
 
 }  // namespace sklar

@@ -6,8 +6,8 @@
 
 #include "core/error.hpp"
 #include "core/normal.h"
-#include "core/philox.h"
 #include "core/thread_pool.hpp"
+#include "process/trace.hpp"
 
 namespace sklar {
 namespace {
@@ -28,7 +28,11 @@ template <class T>
 class ClosedFormField final : public Field<T> {
  public:
   ClosedFormField(Backend<T>& backend, std::shared_ptr<const ClosedForm> copula, Process process)
-      : backend_(backend), copula_(std::move(copula)), process_(process), row_(copula_->row(process)) {}
+      : backend_(backend),
+        copula_(std::move(copula)),
+        process_(process),
+        row_(copula_->row(process)),
+        sampler_(backend) {}
 
   Process process() const override { return process_; }
   std::size_t dim() const override { return copula_->dim(); }
@@ -46,21 +50,24 @@ class ClosedFormField final : public Field<T> {
 
   void divergence(MatrixView<const T> y, const double* time, Form form, const TraceEstimator& trace,
                   MatrixView<T> out, double* divergence) override {
-    const std::size_t d = dim(), probes = trace.probes;
-    std::vector<double> slope(d), probe(d), image(d), result(y.rows * std::max<std::size_t>(probes, 1));
-    std::vector<T> host(y.rows * d);
+    if (trace.kind != TraceEstimator::Kind::exact) {
+      evaluate(y, time, form, out);
+      backend_.clear(divergence, y.rows * trace.columns() * sizeof(double));
+      sampler_.add(
+          trace, y.rows, dim(),
+          [&](MatrixView<const T> direction, MatrixView<T> product) {
+            multiply(y, time, form, direction, product);
+          },
+          divergence);
+      return;
+    }
+    std::vector<double> slope(dim()), result(y.rows);
+    std::vector<T> host(y.rows * dim());
     for_each(y, time, [&](std::size_t i, double t) {
       const double factor = scale(form, t);
       row_->slope(slope.data());
-      store(slope, factor, &host[i * d]);
-      if (probes == 0) result[i] = factor * row_->trace();
-      for (std::size_t p = 0; p < probes; ++p) {
-        signs(trace, i, p, probe);
-        row_->jacobian_times(probe.data(), image.data());
-        double sum = 0;
-        for (std::size_t j = 0; j < d; ++j) sum += probe[j] * image[j];
-        result[i * probes + p] = factor * sum;
-      }
+      store(slope, factor, &host[i * dim()]);
+      result[i] = factor * row_->trace();
     });
     backend_.upload_matrix(out, host.data());
     backend_.upload(divergence, result.data(), result.size() * sizeof(double));
@@ -96,18 +103,19 @@ class ClosedFormField final : public Field<T> {
     return -time;
   }
 
-  // The Rademacher vector of a row and probe: 32 signs a word.
-  void signs(const TraceEstimator& trace, std::size_t i, std::size_t p, std::vector<double>& out) const {
-    const PhiloxKey key = philox_key(trace.seed);
-    std::uint32_t word = 0;
-    for (std::size_t j = 0; j < out.size(); ++j) {
-      if (j % 32 == 0)
-        word =
-            philox(philox_counter(trace.first_row + i, static_cast<std::uint32_t>(j / 32), p, kTagTraceProbe),
-                   key)
-                .x;
-      out[j] = word >> (j % 32) & 1 ? 1 : -1;
-    }
+  // product = the Jacobian times the direction
+  void multiply(MatrixView<const T> y, const double* time, Form form, MatrixView<const T> direction,
+                MatrixView<T> product) {
+    const std::size_t d = dim();
+    std::vector<T> host(direction.rows * direction.columns), result(y.rows * d);
+    std::vector<double> along(d), image(d);
+    backend_.download_matrix(host.data(), direction);
+    for_each(y, time, [&](std::size_t i, double t) {
+      for (std::size_t j = 0; j < d; ++j) along[j] = static_cast<double>(host[i * direction.columns + j]);
+      row_->jacobian_times(along.data(), image.data());
+      store(image, scale(form, t), &result[i * d]);
+    });
+    backend_.upload_matrix(product, result.data());
   }
 
   static void store(const std::vector<double>& slope, double factor, T* to) {
@@ -133,6 +141,7 @@ class ClosedFormField final : public Field<T> {
   std::shared_ptr<const ClosedForm> copula_;
   Process process_;
   std::unique_ptr<ClosedFormRow> row_;
+  TraceSampler<T> sampler_;
 };
 
 }  // namespace

@@ -13,11 +13,23 @@ namespace sklar {
 
 enum class Process { ou, reflection };
 
-// How a divergence is found: exactly, by one derivative for each column, or by Rademacher probes that stay
-// the same along a trajectory (Hutchinson).
+// How a divergence, the trace of a Jacobian A, is found (docs/mathematics.md, D.2): exactly, by one
+// derivative for each column, or by random probes that stay the same along a trajectory.
 struct TraceEstimator {
-  std::size_t probes = 0;  // 0: exact
+  enum class Kind {
+    exact,
+    rademacher,  // Hutchinson
+    gaussian,
+    hutchpp,  // exact in the range of A on a third of the probes, by Rademacher probes outside it
+  };
+  Kind kind = Kind::exact;
+  std::size_t probes = 0;  // products with A; of hutchpp a multiple of 3
   std::uint64_t seed = 0, first_row = 0;
+
+  // Independent estimates for each row, of which the mean is taken.
+  std::size_t columns() const {
+    return kind == Kind::exact ? 1 : kind == Kind::hutchpp ? probes / 3 : probes;
+  }
 };
 
 template <class T>
@@ -32,7 +44,7 @@ class Field {
   // out = the field in `form` at y (rows x dim and a column of ones); one time for each row (backend memory).
   // A form that does not belong to the process, or that is infinite at a given time, throws Error("VALUE").
   virtual void evaluate(MatrixView<const T> y, const double* time, Form form, MatrixView<T> out) = 0;
-  // The same, and divergence[i] = sum_j d out_ij / dy_ij (backend memory, rows x max(probes, 1)).
+  // The same, and divergence[i] = sum_j d out_ij / dy_ij (backend memory, rows x trace.columns()).
   virtual void divergence(MatrixView<const T> y, const double* time, Form form, const TraceEstimator& trace,
                           MatrixView<T> out, double* divergence) = 0;
   // value[i] = F, up to the normaliser of the model at that time; false: the head does not know it.

@@ -8,12 +8,8 @@
 #include <stdint.h>
 
 #include "core/fold.h"
-
-#if defined(__CUDACC__)
-#define SKLAR_VELOCITY_HD __host__ __device__ inline
-#else
-#define SKLAR_VELOCITY_HD inline
-#endif
+#include "core/host_device.h"
+#include "process/form.h"
 
 namespace sklar {
 
@@ -34,12 +30,12 @@ struct VelocityHead {
 
 // What the network reads of one coordinate: cosines, whose slope vanishes on the faces; else the coordinate
 // itself.
-SKLAR_VELOCITY_HD uint32_t velocity_lift_size(const VelocityHead& head) {
+SKLAR_HD_INLINE uint32_t velocity_lift_size(const VelocityHead& head) {
   return head.kind == VelocityKind::reflection ? head.frequencies : 1;
 }
 // out[k * stride], k below velocity_lift_size
 template <class T>
-SKLAR_VELOCITY_HD void velocity_lift(const VelocityHead& head, double y, T* out, size_t stride) {
+SKLAR_HD_INLINE void velocity_lift(const VelocityHead& head, double y, T* out, size_t stride) {
   if (head.kind != VelocityKind::reflection) {
     *out = static_cast<T>(y);
     return;
@@ -55,8 +51,8 @@ SKLAR_VELOCITY_HD void velocity_lift(const VelocityHead& head, double y, T* out,
 }
 // sum over k of adjoint[k * stride] d out_k / dy
 template <class T>
-SKLAR_VELOCITY_HD double velocity_lift_slope(const VelocityHead& head, double y, const T* adjoint,
-                                             size_t stride) {
+SKLAR_HD_INLINE double velocity_lift_slope(const VelocityHead& head, double y, const T* adjoint,
+                                           size_t stride) {
   if (head.kind != VelocityKind::reflection) return static_cast<double>(*adjoint);
   double sum = 0;
   for (uint32_t k = 0; k < head.frequencies; ++k) {
@@ -65,16 +61,16 @@ SKLAR_VELOCITY_HD double velocity_lift_slope(const VelocityHead& head, double y,
   }
   return sum;
 }
-SKLAR_VELOCITY_HD uint32_t velocity_state_features(const VelocityHead& head) {
+SKLAR_HD_INLINE uint32_t velocity_state_features(const VelocityHead& head) {
   return head.dim * velocity_lift_size(head);
 }
-SKLAR_VELOCITY_HD uint32_t velocity_inputs(const VelocityHead& head) {
+SKLAR_HD_INLINE uint32_t velocity_inputs(const VelocityHead& head) {
   return velocity_state_features(head) +
          (head.kind == VelocityKind::reflection_published ? 1 : velocity_time_features);
 }
 
 // Features of a time. The scale on which a field changes is the logarithm of the noise.
-SKLAR_VELOCITY_HD void velocity_time(const VelocityHead& head, double time, double* out) {
+SKLAR_HD_INLINE void velocity_time(const VelocityHead& head, double time, double* out) {
   if (head.kind == VelocityKind::reflection_published) {
     out[0] = time;
     return;
@@ -97,40 +93,38 @@ SKLAR_VELOCITY_HD void velocity_time(const VelocityHead& head, double time, doub
   }
 }
 
-// The velocity is this times the network's output (times sin(pi u) for the reflection). It vanishes where the
-// exact field does: at data, as fast as one of a bounded gradient, and at the reference.
-SKLAR_VELOCITY_HD double velocity_scale(const VelocityHead& head, double time) {
-  constexpr double floor = 0.02;  // noise below which the gradient is taken to be bounded
-  if (head.kind == VelocityKind::reflection_published) return 1;
-  if (head.kind == VelocityKind::reflection) return time / sqrt(time * time + floor * floor);
-  const double s = sin(time), c = time >= 0.5 * velocity_pi ? 0 : cos(time);
-  return s * c / sqrt(s * s + floor * floor);
+// The form in which a head has learned its field: the velocity along its path.
+SKLAR_HD_INLINE Form velocity_form(const VelocityHead& head) {
+  return head.kind == VelocityKind::trigonometric ? Form::slope_theta : Form::velocity;
 }
 
-// The same for the forms of the Ornstein-Uhlenbeck family, finite at both ends: velocity = -tan(theta) G.
-// form: 0 gradient, 1 slope_w, 2 slope_alpha, 3 slope_theta
-SKLAR_VELOCITY_HD double velocity_form_scale(int form, double theta) {
-  constexpr double floor = 0.02;
-  const double s = sin(theta), c = theta >= 0.5 * velocity_pi ? 0 : cos(theta);
-  const double r = 1 / sqrt(s * s + floor * floor);
-  if (form == 0) return -c * c * r;
-  if (form == 1) return -0.5 * r;
-  if (form == 2) return -c * r;
-  return s * c * r;
+// A form of the field is this times the network's output (times sin(pi u) for the reflection); the others
+// follow from the velocity. It vanishes where the exact field does: at data, as fast as one of a bounded
+// gradient, and at the reference; every form is finite at both ends.
+SKLAR_HD_INLINE double velocity_scale(const VelocityHead& head, Form form, double time) {
+  constexpr double floor = 0.02;  // noise below which the gradient is taken to be bounded
+  if (head.kind == VelocityKind::reflection_published) return 1;
+  if (form == Form::velocity) return time / sqrt(time * time + floor * floor);
+  const double s = sin(time), c = time >= 0.5 * velocity_pi ? 0 : cos(time);
+  const double noise = sqrt(s * s + floor * floor);
+  if (form == Form::slope_theta) return s * c / noise;
+  if (form == Form::slope_alpha) return -c / noise;
+  if (form == Form::slope_w) return -0.5 / noise;
+  return -c * c / noise;
 }
 
 // What the reflection's output is multiplied by, and its derivative; 1 and 0 for the others.
-SKLAR_VELOCITY_HD double velocity_boundary(const VelocityHead& head, double u) {
+SKLAR_HD_INLINE double velocity_boundary(const VelocityHead& head, double u) {
   return head.kind == VelocityKind::reflection ? sin(velocity_pi * u) : 1;
 }
-SKLAR_VELOCITY_HD double velocity_boundary_slope(const VelocityHead& head, double u) {
+SKLAR_HD_INLINE double velocity_boundary_slope(const VelocityHead& head, double u) {
   return head.kind == VelocityKind::reflection ? velocity_pi * cos(velocity_pi * u) : 0;
 }
 
 // One coordinate of a path: the state at `time` and its velocity, from the start and the noise.
 template <class T>
-SKLAR_VELOCITY_HD void velocity_path(const VelocityHead& head, double time, T start, T noise, T* state,
-                                     T* velocity) {
+SKLAR_HD_INLINE void velocity_path(const VelocityHead& head, double time, T start, T noise, T* state,
+                                   T* velocity) {
   if (head.kind == VelocityKind::trigonometric) {
     const T c = static_cast<T>(cos(time)), s = static_cast<T>(sin(time));
     *state = c * start + s * noise;

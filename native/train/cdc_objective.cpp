@@ -106,12 +106,18 @@ void CdcObjective<T>::losses(TrainState* state, Pass pass) {
   loss.passive_row_weight = shares_.passive_row;
   loss.active_error_weight = shares_.active_error;
   loss.passive_error_weight = shares_.passive_error;
+  loss.adjoint_scale = gradient_scale();
   loss.logit_adjoint = logit_adjoint_;
   loss.gradient_adjoint = gradient_adjoint_;
   loss.denoised = denoised_;
   loss.row_losses = row_losses_.data();
   loss.state = state;
   backend_.classifier_loss(loss);
+}
+
+template <class T>
+double CdcObjective<T>::gradient_scale() const {
+  return backend_.adjoint_scale(2 / static_cast<double>(batch_ * dim_));
 }
 
 template <class T>

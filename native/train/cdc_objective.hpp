@@ -43,6 +43,7 @@ class CdcObjective final : public Objective<T> {
 
   void evaluate(TrainState* state) override;
   void differentiate(TrainState* state, T* gradient) override;
+  double gradient_scale() const override;
   double loss(const TrainState& state) const override {
     return shares_.cross_entropy_weight * state.cross_entropy + state.squared_error;
   }

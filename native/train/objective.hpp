@@ -15,7 +15,8 @@ class Objective {
   // on the seed and the step alone.
   virtual void draw(MatrixView<const T> data, std::uint64_t seed, const TrainState* state) = 0;
   virtual void evaluate(TrainState* state) = 0;                    // losses only
-  virtual void differentiate(TrainState* state, T* gradient) = 0;  // losses and gradient
+  virtual void differentiate(TrainState* state, T* gradient) = 0;  // losses and gradient, times:
+  virtual double gradient_scale() const = 0;                       // see Backend::adjoint_scale
   // The value that is minimised, of the losses in a state on the host.
   virtual double loss(const TrainState& state) const = 0;
 };

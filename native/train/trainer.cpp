@@ -64,9 +64,6 @@ Trainer<T>::Trainer(Backend<T>& backend, Network<T>& network, Objective<T>& obje
            unknown,
            0,
            0,
-           0,
-           0,
-           0,
            options.steps,
            options.adam.rate.peak,
            false,
@@ -76,6 +73,7 @@ Trainer<T>::Trainer(Backend<T>& backend, Network<T>& network, Objective<T>& obje
                 "expected " + std::to_string(count_) + " parameters, got " + std::to_string(initial.size()));
   for (auto* to : {&parameters_, &average_, &best_})
     backend.upload(to->data(), initial.data(), count_ * sizeof(T));
+  options_.adam.gradient_scale = objective.gradient_scale();
   if (options.anneal) best_run_ = backend.template buffer<T>(3 * count_);
 }
 
@@ -99,9 +97,11 @@ void Trainer<T>::optimise() {
 
 template <class T>
 void Trainer<T>::step() {
-  objective_.draw(data_, options_.seed, state_.data());
-  differentiate();
-  optimise();
+  backend_.replay(step_, [&] {
+    objective_.draw(data_, options_.seed, state_.data());
+    differentiate();
+    optimise();
+  });
 }
 
 template <class T>
@@ -143,6 +143,7 @@ void Trainer<T>::look_at_validation(const TrainState& now) {
   // what was lost since the best look is not worth keeping; a falling learning rate gets more out of it
   return_to_best();
   options_.adam.rate = run_.rate = {run_.best_rate, options_.adam.rate.final_fraction, 0, length, now.step};
+  step_.reset();
   run_.end = result.steps + length;
 }
 
@@ -164,15 +165,13 @@ TrainResult Trainer<T>::run(const CancelFlag& cancel, const Watch& watch) {
     }
     cancel.check();
     const auto began = Clock::now();
-    step();
-    result.step_seconds += seconds_since(began);
-    ++result.steps;
-    ++run_.since_report;
+    const std::uint64_t steps = steps_to_next_look(validates);
+    for (std::uint64_t i = 0; i < steps; ++i) step();
     const TrainState now = state();
-    run_.entropy += now.cross_entropy;
-    run_.squares += now.squared_error;
-    run_.loss += objective_.loss(now);
-    if (!std::isfinite(now.cross_entropy) || !std::isfinite(now.squared_error) ||
+    result.step_seconds += seconds_since(began);
+    result.steps += steps;
+    run_.since_report += steps;
+    if (!std::isfinite(now.cross_entropy_sum) || !std::isfinite(now.squared_error_sum) ||
         !std::isfinite(now.gradient_norm))
       throw Error("DIVERGED", "the training loss is not finite at step " + std::to_string(result.steps) +
                                   " (learning rate " + std::to_string(now.learning_rate) + ")");
@@ -180,15 +179,17 @@ TrainResult Trainer<T>::run(const CancelFlag& cancel, const Watch& watch) {
     if (validates && (last || result.steps % options_.validate_every == 0)) look_at_validation(now);
     const bool scheduled = last || result.steps % options_.report_every == 0;
     if (scheduled || seconds_since(last_report) > seconds_between_reports) {
-      const double n = static_cast<double>(run_.since_report);
+      TrainState mean = now;
+      mean.cross_entropy = now.cross_entropy_sum / static_cast<double>(run_.since_report);
+      mean.squared_error = now.squared_error_sum / static_cast<double>(run_.since_report);
       const TrainReport report{
-          result.steps,    run_.entropy / n,  run_.squares / n,  run_.loss / n,
-          run_.validation, now.learning_rate, now.gradient_norm, seconds_before + seconds_since(start),
+          result.steps,    mean.cross_entropy, mean.squared_error, objective_.loss(mean),
+          run_.validation, now.learning_rate,  now.gradient_norm,  seconds_before + seconds_since(start),
           scheduled};
       last_report = Clock::now();
       if (scheduled) {
         history_.push_back(report);
-        run_.entropy = run_.squares = run_.loss = 0;
+        clear_sums();
         run_.since_report = 0;
       }
       if (watch.report) watch.report(report);
@@ -201,6 +202,23 @@ TrainResult Trainer<T>::run(const CancelFlag& cancel, const Watch& watch) {
   result.seconds = seconds_before + seconds_since(start);
   if (snapshots) watch.snapshot(snapshot());  // what comes after training may be killed too
   return result;
+}
+
+// What happens at a step of its own (a look at the validation rows, a report, the end) is met exactly.
+template <class T>
+std::uint64_t Trainer<T>::steps_to_next_look(bool validates) const {
+  const std::uint64_t done = run_.result.steps;
+  std::uint64_t steps = std::min<std::uint64_t>(run_.end - done, backend_.steps_between_looks());
+  steps = std::min(steps, options_.report_every - done % options_.report_every);
+  if (validates) steps = std::min(steps, options_.validate_every - done % options_.validate_every);
+  return steps;
+}
+
+template <class T>
+void Trainer<T>::clear_sums() {
+  TrainState now = state();
+  now.cross_entropy_sum = now.squared_error_sum = 0;
+  backend_.upload(state_.data(), &now, sizeof now);
 }
 
 template <class T>
@@ -242,9 +260,8 @@ TrainSnapshot<T> Trainer<T>::snapshot() {
                r.step_seconds,
                number(r.stopped_early),
                run_.validation,
-               run_.entropy,
-               run_.squares,
-               run_.loss,
+               now.cross_entropy_sum,
+               now.squared_error_sum,
                number(run_.since_report),
                number(run_.looks_without_gain),
                number(run_.end),
@@ -262,7 +279,7 @@ TrainSnapshot<T> Trainer<T>::snapshot() {
 template <class T>
 void Trainer<T>::resume(const TrainSnapshot<T>& from) {
   const std::vector<double>& s = from.scalars;
-  bool fits = s.size() == 21;
+  bool fits = s.size() == 20;
   for (std::size_t i = 0; i < from.tensors.size(); ++i)
     fits = fits && from.tensors[i].size() == (i < 5 || options_.anneal ? count_ : 0);
   if (!fits) throw Error("SHAPE", "the snapshot belongs to a run with other options");
@@ -274,18 +291,18 @@ void Trainer<T>::resume(const TrainSnapshot<T>& from) {
   auto whole_number = [](double value) { return static_cast<std::uint64_t>(value); };
   TrainState now{};
   now.step = whole_number(s[0]);
+  now.cross_entropy_sum = s[8];
+  now.squared_error_sum = s[9];
   backend_.upload(state_.data(), &now, sizeof now);
   run_.result = {whole_number(s[1]), whole_number(s[2]), s[3], s[4], s[5], s[6] != 0};
   run_.validation = s[7];
-  run_.entropy = s[8];
-  run_.squares = s[9];
-  run_.loss = s[10];
-  run_.since_report = whole_number(s[11]);
-  run_.looks_without_gain = whole_number(s[12]);
-  run_.end = whole_number(s[13]);
-  run_.best_rate = s[14];
-  run_.annealing = s[15] != 0;
-  run_.rate = {s[16], s[17], whole_number(s[18]), whole_number(s[19]), whole_number(s[20])};
+  run_.since_report = whole_number(s[10]);
+  run_.looks_without_gain = whole_number(s[11]);
+  run_.end = whole_number(s[12]);
+  run_.best_rate = s[13];
+  run_.annealing = s[14] != 0;
+  run_.rate = {s[15], s[16], whole_number(s[17]), whole_number(s[18]), whole_number(s[19])};
+  step_.reset();
   options_.adam.rate = run_.rate;
   history_ = from.history;
 }
@@ -305,7 +322,9 @@ std::vector<T> Trainer<T>::host(const Buffer<T>& b) {
 }
 template <class T>
 std::vector<T> Trainer<T>::gradient() {
-  return host(gradient_);
+  std::vector<T> values = host(gradient_);
+  for (T& g : values) g = static_cast<T>(static_cast<double>(g) / options_.adam.gradient_scale);
+  return values;
 }
 template <class T>
 std::vector<T> Trainer<T>::parameters() {

@@ -89,7 +89,7 @@ class Trainer {
   // What the loop remembers between steps.
   struct Run {
     TrainResult result;
-    double validation, entropy, squares, loss;
+    double validation;
     std::uint64_t since_report, looks_without_gain, end;
     double best_rate;
     bool annealing;
@@ -97,6 +97,8 @@ class Trainer {
   };
 
   std::vector<T> host(const Buffer<T>& b);
+  std::uint64_t steps_to_next_look(bool validates) const;
+  void clear_sums();
   void look_at_validation(const TrainState& now);
   void remember_best();
   void return_to_best();
@@ -112,6 +114,7 @@ class Trainer {
   Buffer<T> parameters_, gradient_, m_, v_, average_, best_;
   Buffer<T> best_run_;  // raw parameters, m, v at the best look, for the ending
   Buffer<TrainState> state_, validation_state_;
+  std::unique_ptr<Recording> step_;
   MatrixView<const T> data_, validation_data_;
   Run run_;
   std::vector<TrainReport> history_;

@@ -52,10 +52,16 @@ void VelocityObjective<T>::losses(TrainState* state, Pass pass) {
   loss.target = target_;
   loss.time = time_.data();
   loss.row_weight = 1 / (static_cast<double>(y_.rows()) * static_cast<double>(head_.dim));
+  loss.adjoint_scale = gradient_scale();
   loss.output_adjoint = output_adjoint_;
   loss.row_losses = row_losses_.data();
   loss.state = state;
   backend_.velocity_loss(loss);
+}
+
+template <class T>
+double VelocityObjective<T>::gradient_scale() const {
+  return backend_.adjoint_scale(2 / static_cast<double>(y_.rows() * head_.dim));
 }
 
 template <class T>

@@ -20,6 +20,7 @@ class VelocityObjective final : public Objective<T> {
   void set_batch(const T* y, const T* target, const double* time);
   void evaluate(TrainState* state) override { losses(state, Pass::value); }
   void differentiate(TrainState* state, T* gradient) override;
+  double gradient_scale() const override;
   double loss(const TrainState& state) const override { return state.squared_error; }
 
   MatrixView<const T> y() const { return y_; }

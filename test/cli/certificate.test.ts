@@ -1,5 +1,6 @@
 // sklar score --certificate: the library's certificate, printed.
-import { type CdcCopula, fitCopula, loadModel } from '../../lib';
+import { CdcCopula, type Normaliser, fitCopula, loadModel } from '../../lib';
+import { callNative } from '../../lib/native';
 import { TemporaryFolder } from '../data/support';
 import { COLUMNS, sklar, sklarJson, writeExamples } from './support';
 
@@ -77,6 +78,60 @@ describe('sklar score --certificate', () => {
       logNormaliser: null,
       normalisedMeanLogPdf: null,
     });
+  });
+
+  test('with the options of the library', async () => {
+    const flags = ['--route-rows', '40', '--sample-rows', '500', '--tolerance', '0.5', '--seed', '7'];
+    const { certificate } = await sklarJson(['score', files.gaussian, files.data, '--certificate', ...flags]);
+    expect(certificate).toMatchObject({
+      routeRows: 40,
+      margins: { rows: 500, seed: '7' },
+      verdict: { routesAgree: { tolerance: 0.5 } },
+    });
+    for (const [argv, message] of [
+      [['--tolerance', '0.5'], '--tolerance needs --certificate'],
+      [['--certificate', '--route-rows', '1'], '--route-rows'],
+      [['--certificate', '--sample-rows', 'many'], '--sample-rows'],
+    ] as const) {
+      const { status, stderr } = await sklar(['score', files.gaussian, files.data, ...argv]);
+      expect(status).toBe(3);
+      expect(stderr).toContain(message);
+    }
+  });
+
+  test('a route that diverges is a line of the table', async () => {
+    // logits are 0, their gradients infinity times 0
+    const network = { inputDim: 3, hiddenDim: 4, depth: 1, outputDim: 4, activation: 'silu' } as const;
+    const slices = callNative((addon) => addon.cdcSlices(network));
+    const [weight, bias] = slices.slice(-2) as [(typeof slices)[0], (typeof slices)[0]];
+    const parameters = new Float32Array(bias.offset + bias.rows);
+    parameters.fill(3e38, weight.offset, bias.offset - network.hiddenDim);
+    parameters.fill(-3e38, bias.offset - network.hiddenDim, bias.offset);
+    const { normaliser } = (await loadModel(cdc)).info().config as { normaliser: Normaliser };
+    const copula = new CdcCopula({
+      network,
+      times: Float64Array.of(0, 0.5, 1, 3),
+      cholesky: null,
+      correlation: null,
+      parameters,
+      options: null,
+      training: null,
+      normaliser,
+    });
+    copula.names = files.margins.names;
+    copula.margins = files.margins;
+    const file = folder.file('diverging.safetensors');
+    await copula.save(file);
+    const { stdout, status } = await sklar([
+      ...['score', file, files.data],
+      ...['--certificate', '--route-rows', '50', '--sample-rows', '200'],
+    ]);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^ {2}classifier {2,}\S+ \+- \S+ +1 +\d+\.\d\d$/m);
+    expect(stdout).toMatch(/^ {2}ode {9}failed: the integration left the finite numbers in 50 rows/m);
+    expect(stdout).toMatch(/^ {2}nothing to compare; all within .*: no$/m);
+    expect(stdout).toMatch(/^ {2}worst column: failed: the pilot sample/m);
+    expect(stdout).toMatch(/^ {2}failed: ode, bound, sample, raw sample$/m);
   });
 
   test('shows how far it is, and stops when interrupted', async () => {

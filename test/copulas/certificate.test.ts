@@ -83,6 +83,9 @@ test('a CDC: log Z is subtracted from the classifier, the stored one where there
   const fractions = seen.map(([, fraction]) => fraction);
   expect(fractions).toEqual([...fractions].sort((a, b) => a - b));
   expect(fractions.at(-1)).toBe(1);
+  // every route moves on the way, not only from one to the next
+  for (const route of result.routes)
+    expect(seen.filter(([stage]) => stage === route.method).length).toBeGreaterThan(1);
 
   // by hand
   const data = new Float64Array(400);
@@ -101,7 +104,7 @@ test('a CDC: log Z is subtracted from the classifier, the stored one where there
   expect(difference!.allowed).toBeCloseTo(Math.max(3 * standardError, 0.01), 10);
   expect(difference!.within).toBe(Math.abs(mean) <= difference!.allowed);
   expect(meanOf(await copula.logPdf(even, { method: 'bound' }))).toBeCloseTo(
-    routeOf(result, 'bound').mean,
+    routeOf(result, 'bound').mean!,
     10,
   );
 
@@ -144,11 +147,11 @@ test("a flow is normalised by its ODE, and its samples' margins are looked at tw
       };
     });
     expect(margins[kind].columns).toEqual(byHand);
-    const distances = margins[kind].columns.map(({ distance }) => distance);
-    expect(margins[kind].worst.distance).toBe(Math.max(...distances));
+    const distances = margins[kind].columns!.map(({ distance }) => distance);
+    expect(margins[kind].worst!.distance).toBe(Math.max(...distances));
   }
   expect(verdict.marginsUniform).toBe(true);
-  expect(verdict.rawMarginsUniform).toBe(margins.raw.worst.distance <= margins.criticalValue);
+  expect(verdict.rawMarginsUniform).toBe(margins.raw.worst!.distance <= margins.criticalValue);
 });
 
 test('the published reflection network has no density: one route, no log Z', async () => {

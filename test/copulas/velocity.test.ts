@@ -61,7 +61,7 @@ describe('a flow copula', () => {
       const other = await copula.logPdf(heldOut, options);
       expect(Math.max(...other.map((value, i) => Math.abs(value - ode[i]!)))).toBeLessThan(0.02);
     }
-    const probed = await copula.logPdf(heldOut, { trace: 16, steps: 10 });
+    const probed = await copula.logPdf(heldOut, { probes: 16, steps: 10 });
     expect(Math.abs(mean(probed) - mean(ode))).toBeLessThan(0.1);
     const bound = await copula.logPdf(heldOut, { method: 'bound', draws: 128 });
     expect(Math.abs(mean(bound) - mean(ode))).toBeLessThan(0.1);
@@ -237,7 +237,10 @@ test('wrong questions are named', async () => {
     [{ method: 'bound' as const, steps: 10 }, 'steps'],
     [{ draws: 10 }, 'draws'],
     [{ solver: 'ddim' }, 'ddim'],
-    [{ trace: 0 }, 'trace'],
+    [{ probes: 0 }, 'probes'],
+    [{ trace: 'fast' as 'exact' }, 'trace'],
+    [{ trace: 'exact' as const, probes: 8 }, 'probes'],
+    [{ trace: 'hutch++' as const, probes: 8 }, 'multiple of 3'],
   ] as const) {
     await expect(copula.logPdf(rows, options)).rejects.toMatchObject({
       code: 'ERR_SKLAR_VALUE',

@@ -148,7 +148,8 @@ TEST_CASE("the divergence is the trace of the Jacobian, by unit vectors and by p
           // the mean over all eight sign vectors would be exact; over many probes nearly
           const std::size_t probes = 400;
           Vector estimates(rows * probes);
-          field.divergence(y, time.data(), Form::slope_w, {probes, 5, 0}, out, estimates.data());
+          field.divergence(y, time.data(), Form::slope_w, {TraceEstimator::Kind::rademacher, probes, 5, 0},
+                           out, estimates.data());
           for (std::size_t i = 0; i < rows; ++i) {
             Mean mean;
             for (std::size_t k = 0; k < probes; ++k) mean.add(estimates[i * probes + k] - divergence[i]);
@@ -218,7 +219,7 @@ TEST_CASE("samples and likelihoods of a cdc: precisions agree, batches join, mor
     for (std::size_t k = 0; k < 3; ++k) norm += x[3 * i + k] * x[3 * i + k] - end[3 * i + k] * end[3 * i + k];
     CHECK_NEAR(density[i], guide.at(1)->value(&end[3 * i]) + 0.5 * norm + log_det, 1e-4);
   }
-  out.trace = {300, 9, 0};
+  out.trace = {TraceEstimator::Kind::rademacher, 300, 9, 0};
   out.log_pdf = estimated.data();
   out.standard_error = error.data();
   flow_log_pdf(*wide, *in_double, back, scale, x.data(), few, out, {}, {});

@@ -123,7 +123,7 @@ TEST_CASE("fields are the gradients of the log densities, divergences their trac
     const Vector x = points(f, 12);
     const std::size_t d = f.copula->dim(), n = 12;
     Probe<> probe(f.copula, f.process);
-    const TraceEstimator two{2, 9, 100};
+    const TraceEstimator two{TraceEstimator::Kind::rademacher, 2, 9, 100};
     for (const double t : times(f.process)) {
       const auto r = probe.at(x, t, f.form);
       const auto hutchinson = probe.at(x, t, f.form, two);
@@ -136,8 +136,13 @@ TEST_CASE("fields are the gradients of the log densities, divergences their trac
           CHECK_NEAR(r.values[i * d + j], factor * (up.log_density[i] - down.log_density[i]) / (2 * h), 2e-7);
           trace[i] += (up.values[i * d + j] - down.values[i * d + j]) / (2 * h);
           for (std::size_t p = 0; p < 2; ++p) {
-            const auto word = philox(philox_counter(100 + i, 0, p, kTagTraceProbe), philox_key(9)).x;
-            auto sign = [&](std::size_t k) { return word >> k & 1 ? 1.0 : -1.0; };
+            auto sign = [&](std::size_t k) {
+              const auto [x0, x1, x2, x3] =
+                  philox(philox_counter(100 + i, static_cast<std::uint32_t>(k / 4), p, kTagTraceProbe),
+                         philox_key(9));
+              const std::uint32_t words[] = {x0, x1, x2, x3};
+              return words[k % 4] >> 31 ? 1.0 : -1.0;
+            };
             for (std::size_t k = 0; k < d; ++k)
               quadratic[i * 2 + p] +=
                   sign(j) * sign(k) * (up.values[i * d + k] - down.values[i * d + k]) / (2 * h);

@@ -456,7 +456,9 @@ TEST_CASE("2: the adjoint of G with a guide equals central differences") {
     level[i] = static_cast<std::int32_t>(i < active ? 1 + i % 8 : i % 2 * 9);
   Vector row_losses(2 * rows);
   TrainState state{};
+  const Matrix<double> denoised = backend->matrix(rows, noise.columns());
   ClassifierLoss<double> loss;
+  loss.denoised = denoised;
   loss.logits = logits;
   loss.gradient = gradient;
   loss.x = x;
@@ -547,7 +549,9 @@ void check_posterior(double tolerance) {
         if (i < 10) CHECK_NEAR(logit, gaussian3.log_kernel(levels.w[k], &z[i * d]), 1e-12);
         logits.view().row(i)[k] = static_cast<T>(logit);
       }
+    const Matrix<T> denoised = backend->matrix(rows, noise.columns());
     ClassifierLoss<T> loss;
+    loss.denoised = denoised;
     loss.logits = logits;
     loss.gradient = noise;  // any: only the cross entropy is looked at
     loss.x = x;

@@ -30,7 +30,7 @@ class Probe {
   // time: one for each row
   Result at(const Vector& rows, const Vector& time, sklar::Form form,
             const sklar::TraceEstimator& trace = {}) {
-    const std::size_t d = field_->dim(), n = time.size(), probes = std::max<std::size_t>(trace.probes, 1);
+    const std::size_t d = field_->dim(), n = time.size(), columns = trace.columns();
     sklar::Matrix<T> y = backend_->matrix(n, d + 1), out = backend_->matrix(n, d),
                      again = backend_->matrix(n, d);
     std::vector<T> host(n * (d + 1), T(1));
@@ -38,9 +38,9 @@ class Probe {
       for (std::size_t j = 0; j < d; ++j) host[i * (d + 1) + j] = static_cast<T>(rows[i * d + j]);
     backend_->upload_matrix(y, host.data());
     auto times = backend_->template buffer<double>(n),
-         numbers = backend_->template buffer<double>(n * probes);
+         numbers = backend_->template buffer<double>(n * columns);
     backend_->upload(times.data(), time.data(), n * sizeof(double));
-    Result r{Vector(n * d), Vector(n * probes), Vector(n)};
+    Result r{Vector(n * d), Vector(n * columns), Vector(n)};
     std::vector<T> values(n * d), same(n * d);
     field_->evaluate(y, times.data(), form, out);
     backend_->download_matrix(values.data(), out);
@@ -48,7 +48,7 @@ class Probe {
     backend_->download_matrix(same.data(), again);
     agree = agree && values == same;
     r.values.assign(values.begin(), values.end());
-    backend_->download(r.divergence.data(), numbers.data(), n * probes * sizeof(double));
+    backend_->download(r.divergence.data(), numbers.data(), n * columns * sizeof(double));
     field_->log_density(y, times.data(), numbers.data());
     backend_->download(r.log_density.data(), numbers.data(), n * sizeof(double));
     return r;

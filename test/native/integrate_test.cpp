@@ -439,10 +439,15 @@ TEST_CASE(
     options.first_row = 70;
     const Matrix<double> y = on_backend(*backend, {-1, 2, 3, 4, -5, 6, 7, 8}, 2, true);
     Broken field;
-    CHECK_THROWS(integrate<double>(*backend, field, options, y, nullptr, {}), Error,
-                 error.code() == "DIVERGED" && error.message().find("2 rows") != std::string::npos &&
+    LastGoodState last;
+    CHECK_THROWS(integrate<double>(*backend, field, options, y, nullptr, {}), Diverged,
+                 (last = error.state, error.code() == "DIVERGED") &&
+                     error.message().find("2 rows") != std::string::npos &&
                      error.message().find("row 71") != std::string::npos &&
                      error.message().find("0.5") != std::string::npos);
+    CHECK(last.rows == (std::vector<std::uint64_t>{71, 73}));
+    for (double time : last.times) CHECK_NEAR(time, 0.5, adaptive ? 1e-3 : 0);
+    CHECK_EQUAL(last.times.size(), 2u);
     CHECK(on_host<double>(*backend, left(y, 2)) == (Vector{-1, 2, 3, 4, -5, 6, 7, 8}));
   }
 }

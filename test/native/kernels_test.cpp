@@ -738,7 +738,9 @@ std::vector<double> everything(std::size_t threads) {
     Matrix<T> logit_adjoint = backend.matrix(rows, k), gradient_adjoint = backend.matrix(rows, d + 1);
     std::vector<double> row_losses(2 * rows);
     std::vector<T> covariance(d * d, T(0.3));
+    Matrix<T> denoised = backend.matrix(rows, d);
     ClassifierLoss<T> loss;
+    loss.denoised = denoised;
     loss.logits = logits;
     loss.gradient = gradient;
     loss.x = x;

@@ -154,9 +154,9 @@ TEST_CASE("the field's bound is the log density where the field is exact") {
     const auto field = make_closed_form_field<double>(*backend, c.copula, c.process);
     const double reference = c.process == Process::ou ? 1.5707963267948966 : 1.5;
     Vector from_z(n), from_u(n), part(100), exact(n);
-    field_bound(*backend, *field, {reference, {}, true, 8, 3, 0}, z.data(), n, from_z.data(), go);
-    field_bound(*backend, *field, {reference, {}, false, 8, 3, 0}, u.data(), n, from_u.data(), go);
-    field_bound(*backend, *field, {reference, {}, true, 8, 3, 700}, &z[700 * 3], 100, part.data(), go);
+    field_bound(*backend, *field, {reference, {}, true, 8, 3, 0}, z.data(), n, from_z.data(), go, {});
+    field_bound(*backend, *field, {reference, {}, false, 8, 3, 0}, u.data(), n, from_u.data(), go, {});
+    field_bound(*backend, *field, {reference, {}, true, 8, 3, 700}, &z[700 * 3], 100, part.data(), go, {});
     closed_form_log_pdf(*c.copula, 1, z.data(), true, n, exact.data(), go);
     Mean rest, whole;
     for (std::size_t i = 0; i < n; ++i) {
@@ -178,7 +178,8 @@ TEST_CASE("the field's bound is the log density where the field is exact") {
   const auto field = make_closed_form_field<double>(*backend, inner, Process::ou);
   const Vector z = draw(*mixture, n, 5, true);
   Vector bound(n), exact(n);
-  field_bound(*backend, *field, {1.5707963267948966, l.data, true, 8, 3, 0}, z.data(), n, bound.data(), go);
+  field_bound(*backend, *field, {1.5707963267948966, l.data, true, 8, 3, 0}, z.data(), n, bound.data(), go,
+              {});
   closed_form_log_pdf(*mixture, 1, z.data(), true, n, exact.data(), go);
   Mean rest;
   for (std::size_t i = 0; i < n; ++i) rest.add(bound[i] - exact[i]);

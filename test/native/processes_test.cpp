@@ -302,26 +302,6 @@ TEST_CASE("17: no column is pushed on average, wherever it is") {
   check(u, probe.at(u, 0.2, Form::velocity).values, 3, [](double x) { return x; });
 }
 
-TEST_CASE("20: the variance of Rademacher traces") {
-  const std::size_t d = 16, rows = 4000;
-  for (const double rho : {0.7, -0.05}) {
-    const closed_form::Square r = closed_form::equicorrelation(d, rho);
-    // G = (I - R^-1) z at data
-    const closed_form::Square a =
-        closed_form::combine(1, closed_form::identity(d), -1, closed_form::inverse(r));
-    double expected = 0;
-    for (std::size_t i = 0; i < d; ++i)
-      for (std::size_t j = 0; j < d; ++j)
-        if (i != j) expected += 2 * a(i, j) * a(i, j);
-    Probe<> probe(make_mixture({1}, {r.data}, d), Process::ou);
-    const auto result = probe.at(closed_form::normals(rows, d, 91), 0, Form::gradient, {8, 92, 0});
-    Mean m;
-    for (double value : result.divergence) m.add(value);
-    CHECK_NEAR(m.mean(), closed_form::trace(a), 4 * m.error());
-    CHECK_NEAR(m.variance(), expected, 0.1 * expected);
-  }
-}
-
 TEST_CASE("24: an FGM copula stays one under both processes") {
   const std::size_t n = 100000;
   const auto compare = [&](const Shared& copula, Process process, double t, const Vector& sample,

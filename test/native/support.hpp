@@ -222,7 +222,7 @@ class OuField final : public sklar::Field<T> {
   }
   void divergence(MatrixView<const T> y, const double* time, Form form, const TraceEstimator& trace,
                   MatrixView<T> out, double* divergence) override {
-    CHECK_EQUAL(trace.probes, 0u);
+    CHECK(trace.kind == TraceEstimator::Kind::exact);
     each_row(y, time, form, out, divergence);
   }
   bool log_density(MatrixView<const T> y, const double* time, double* value) override {

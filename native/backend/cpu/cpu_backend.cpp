@@ -9,8 +9,9 @@
 #include "backend/backend.hpp"
 #include "backend/cpu/elementwise.hpp"
 #include "backend/cpu/kernels.hpp"
-#include "backend/cpu/trajectory.hpp"
-#include "backend/cpu/velocity.hpp"
+#include "backend/rows/classifier.h"
+#include "backend/rows/trajectory.h"
+#include "backend/rows/velocity.h"
 #include "core/cpu.hpp"
 #include "core/error.hpp"
 #include "core/normal.h"
@@ -47,6 +48,21 @@ constexpr std::size_t group = 8;  // rows that triangular products take at once,
 
 std::size_t chunks(std::size_t count, std::size_t size) { return (count + size - 1) / size; }
 
+// The order of the rows of the epoch that a draw belongs to, worked out once for each epoch.
+class Epochs {
+ public:
+  Epochs(std::uint64_t seed, std::size_t rows) : seed_(seed), rows_(rows) {}
+  const ShuffleKey& of(std::uint64_t draw) {
+    const std::uint64_t epoch = draw / rows_;
+    if (epoch != epoch_) key_ = shuffle_key(seed_, epoch_ = epoch);
+    return key_;
+  }
+
+ private:
+  std::uint64_t seed_, rows_, epoch_ = ~std::uint64_t{0};
+  ShuffleKey key_{};
+};
+
 template <class T>
 class CpuBackend final : public Backend<T> {
  public:
@@ -71,6 +87,14 @@ class CpuBackend final : public Backend<T> {
   void copy(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
   void clear(void* p, std::size_t bytes) override { std::memset(p, 0, bytes); }
 
+  void upload_matrix(MatrixView<T> to, const T* host) override {
+    for (std::size_t i = 0; i < to.rows; ++i) std::copy_n(host + i * to.columns, to.columns, to.row(i));
+  }
+  void download_matrix(T* host, MatrixView<const T> from) override {
+    for (std::size_t i = 0; i < from.rows; ++i)
+      std::copy_n(from.row(i), from.columns, host + i * from.columns);
+  }
+
   void transpose(MatrixView<T> to, MatrixView<const T> from) override {
     for (std::size_t i = 0; i < from.rows; ++i)
       for (std::size_t j = 0; j < from.columns; ++j)
@@ -79,6 +103,10 @@ class CpuBackend final : public Backend<T> {
 
   void add_row(T* row, const T* other, std::size_t count) override {
     for (std::size_t i = 0; i < count; ++i) row[i] += other[i];
+  }
+
+  void fill_column(MatrixView<T> m, std::size_t column, T value) override {
+    for (std::size_t i = 0; i < m.rows; ++i) m.row(i)[column] = value;
   }
 
   void level_cotangent(MatrixView<T> cotangent, const std::int32_t* level) override {
@@ -100,12 +128,12 @@ class CpuBackend final : public Backend<T> {
     });
     double sum = 0;
     for (double p : partial) sum += p;
-    const double norm = std::sqrt(sum);
+    const double norm = std::sqrt(sum) / options.gradient_scale;
     const std::uint64_t t = state->step + 1;
     const double rate = learning_rate_at(options.rate, state->step);
     const double clip = options.clip_norm > 0 ? std::min(1.0, options.clip_norm / (norm + 1e-6)) : 1.0;
     AdamChunk<T> c{};
-    c.scale = static_cast<T>(clip);
+    c.scale = static_cast<T>(clip / options.gradient_scale);
     c.beta1 = static_cast<T>(options.beta1);
     c.beta2 = static_cast<T>(options.beta2);
     c.epsilon = static_cast<T>(options.epsilon);
@@ -125,6 +153,8 @@ class CpuBackend final : public Backend<T> {
       elements_.adam(chunk);
     });
     state->step = t;
+    state->cross_entropy_sum += state->cross_entropy;
+    state->squared_error_sum += state->squared_error;
     state->gradient_norm = norm;
     state->learning_rate = rate;
   }
@@ -136,18 +166,25 @@ class CpuBackend final : public Backend<T> {
     rows(draw.y.rows, [&](std::size_t begin, std::size_t end) {
       elements_.normals(draw.target.row(begin), draw.target.stride, end - begin, d, draw.seed, begin,
                         draw.state->step, tag);
-      cpu::draw_velocity(draw, begin, end);
+      Epochs epochs(draw.seed, draw.data.rows);
+      for (std::size_t i = begin; i < end; ++i)
+        sklar::rows::draw_velocity(draw, i, epochs.of(draw.state->step * draw.y.rows + i));
     });
   }
 
   void velocity_features(const VelocityHead& head, MatrixView<const T> y, const double* time,
                          MatrixView<T> x) override {
-    rows(y.rows,
-         [&](std::size_t begin, std::size_t end) { cpu::velocity_features(head, y, time, x, begin, end); });
+    rows(y.rows, [&](std::size_t begin, std::size_t end) {
+      double features[velocity_time_features];
+      for (std::size_t i = begin; i < end; ++i) {
+        if (i == begin || time[i] != time[i - 1]) velocity_time(head, time[i], features);
+        sklar::rows::velocity_features(head, y.row(i), features, x.row(i));
+      }
+    });
   }
 
   void velocity_loss(const VelocityLoss<T>& loss) override {
-    rows(loss.y.rows, [&](std::size_t begin, std::size_t end) { cpu::velocity_loss(loss, begin, end); });
+    each_row(loss.y.rows, [&](std::size_t i) { sklar::rows::velocity_loss(loss, i); });
     double sum = 0;
     for (std::size_t i = 0; i < loss.y.rows; ++i) sum += loss.row_losses[i];
     loss.state->squared_error = sum;
@@ -156,22 +193,32 @@ class CpuBackend final : public Backend<T> {
 
   void velocity_output(const VelocityForm& form, MatrixView<const T> y, const double* time,
                        MatrixView<const T> n, MatrixView<T> out) override {
-    rows(y.rows, [&](std::size_t begin, std::size_t end) {
-      cpu::velocity_output(form, y, time, n, out, begin, end);
+    each_row(y.rows, [&](std::size_t i) {
+      sklar::rows::velocity_output(form, y.row(i), time[i], n.row(i), out.row(i));
     });
   }
 
-  void velocity_cotangent(const VelocityHead& head, MatrixView<const T> y, const VelocityProbe<T>& probe,
+  void velocity_cotangent(const VelocityHead& head, MatrixView<const T> y, MatrixView<const T> direction,
                           MatrixView<T> e) override {
-    rows(e.rows,
-         [&](std::size_t begin, std::size_t end) { cpu::velocity_cotangent(head, y, probe, e, begin, end); });
+    each_row(e.rows, [&](std::size_t i) {
+      sklar::rows::velocity_cotangent(head, y.row(i), direction.row(i), e.row(i));
+    });
   }
 
-  void velocity_trace(const VelocityForm& form, MatrixView<const T> y, const double* time,
-                      MatrixView<const T> n, MatrixView<const T> x_adjoint, const VelocityProbe<T>& probe,
-                      double* sum, std::size_t sum_stride) override {
-    rows(y.rows, [&](std::size_t begin, std::size_t end) {
-      cpu::velocity_trace(form, y, time, n, x_adjoint, probe, sum, sum_stride, begin, end);
+  void velocity_product(const VelocityForm& form, MatrixView<const T> y, const double* time,
+                        MatrixView<const T> n, MatrixView<const T> x_adjoint, MatrixView<const T> direction,
+                        MatrixView<T> product) override {
+    each_row(y.rows, [&](std::size_t i) {
+      sklar::rows::velocity_product(form, y.row(i), time[i], n.row(i), x_adjoint.row(i), direction.row(i),
+                                    product.row(i));
+    });
+  }
+
+  void velocity_diagonal(const VelocityForm& form, MatrixView<const T> y, const double* time,
+                         MatrixView<const T> n, MatrixView<const T> x_adjoint, std::size_t column,
+                         double* sum) override {
+    each_row(y.rows, [&](std::size_t i) {
+      sum[i] += sklar::rows::velocity_diagonal(form, y.row(i), time[i], n.row(i), x_adjoint.row(i), column);
     });
   }
 
@@ -214,45 +261,39 @@ class CpuBackend final : public Backend<T> {
   }
 
   void keep_finite(MatrixView<T> y, MatrixView<T> good, std::int32_t* failed, std::int32_t mark) override {
-    rows(y.rows, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t i = begin; i < end; ++i)
-        cpu::keep_finite(y.row(i), good.row(i), y.columns, failed[i], mark);
+    each_row(y.rows, [&](std::size_t i) {
+      sklar::rows::keep_finite(y.row(i), good.row(i), y.columns, failed[i], mark);
     });
   }
 
   void error_norm(const ErrorNorm<T>& norm) override {
-    rows(norm.error.rows, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t i = begin; i < end; ++i) norm.out[i] = cpu::error_of_row(norm, i);
-    });
+    each_row(norm.error.rows, [&](std::size_t i) { norm.out[i] = sklar::rows::error_of_row(norm, i); });
   }
 
   void fold(MatrixView<T> to, MatrixView<const T> y) override {
-    rows(to.rows, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t i = begin; i < end; ++i)
-        for (std::size_t j = 0; j < to.columns; ++j) to.row(i)[j] = sklar::fold(y.row(i)[j]);
+    each_row(to.rows, [&](std::size_t i) {
+      for (std::size_t j = 0; j < to.columns; ++j) to.row(i)[j] = sklar::fold(y.row(i)[j]);
     });
   }
 
   void flip(MatrixView<T> v, MatrixView<const T> y) override {
-    rows(v.rows, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t i = begin; i < end; ++i)
-        for (std::size_t j = 0; j < v.columns; ++j) v.row(i)[j] *= fold_sign(y.row(i)[j]);
+    each_row(v.rows, [&](std::size_t i) {
+      for (std::size_t j = 0; j < v.columns; ++j) v.row(i)[j] *= fold_sign(y.row(i)[j]);
     });
   }
 
   void brownian(MatrixView<T> w, MatrixView<T> h, const BrownianPath& path, const double* from,
                 const double* to) override {
-    rows(w.rows, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t i = begin; i < end; ++i)
-        cpu::brownian_row(w.row(i), h.row(i), w.columns, path, path.rows ? path.rows[i] : i, from[i], to[i]);
+    each_row(w.rows, [&](std::size_t i) {
+      for (std::uint32_t pair = 0; 2 * pair < w.columns; ++pair)
+        sklar::rows::brownian_pair(w, h, path, i, pair, from[i], to[i]);
     });
   }
 
   void signs(MatrixView<T> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step,
              std::uint32_t tag) override {
-    rows(out.rows, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t i = begin; i < end; ++i)
-        cpu::signs_of_row(out.row(i), out.columns, seed, first_row + i, step, tag);
+    each_row(out.rows, [&](std::size_t i) {
+      sklar::rows::signs_of_row(out.row(i), out.columns, seed, first_row + i, step, tag);
     });
   }
 
@@ -261,6 +302,15 @@ class CpuBackend final : public Backend<T> {
       std::fill(out.row(i), out.row(i) + out.columns, T(0));
       out.row(i)[column] = 1;
     }
+  }
+
+  void orthonormalise(std::span<const MatrixView<T>> q) override {
+    if (q.empty()) return;
+    rows(q[0].rows, [&](std::size_t begin, std::size_t end) {
+      std::vector<double> area(q.size() * q[0].columns);
+      for (std::size_t i = begin; i < end; ++i)
+        sklar::rows::orthonormalise_row(q.data(), q.size(), i, area.data(), 1);
+    });
   }
 
   void row_dots(double* out, std::size_t stride, MatrixView<const T> a, MatrixView<const T> b,
@@ -276,15 +326,8 @@ class CpuBackend final : public Backend<T> {
   }
 
   void mix_levels(MatrixView<T> cotangent, double* reference, const LevelMixing& m) override {
-    for (std::size_t i = 0; i < cotangent.rows; ++i) {
-      const LevelMix mix = sklar::mix_levels(m.w, m.count, m.known_reference, m.theta[i], m.form);
-      T* row = cotangent.row(i);
-      std::fill(row, row + cotangent.columns, T(0));
-      row[mix.near] += static_cast<T>(mix.near_weight);
-      row[mix.far] += static_cast<T>(mix.far_weight);
-      row[m.count - 1] -= static_cast<T>(mix.near_weight + mix.far_weight);
-      reference[i] = mix.reference_weight;
-    }
+    for (std::size_t i = 0; i < cotangent.rows; ++i)
+      reference[i] = sklar::rows::mix_levels_row(cotangent.row(i), cotangent.columns, m, i);
   }
 
   void whiten(MatrixView<T> y, const double* u, bool from_gaussian, const double* cholesky,
@@ -447,27 +490,16 @@ class CpuBackend final : public Backend<T> {
   }
 
   void draw_batch_impl(const BatchDraw<T>& b) override {
-    const std::size_t batch = b.x.rows, d = b.data.columns, n = b.data.rows, last = b.levels.count - 1;
+    const std::size_t batch = b.x.rows, d = b.data.columns, n = b.data.rows;
     const std::uint64_t step = b.state->step, first = step * batch;
-    const PhiloxKey key = philox_key(b.seed);
-    const PhiloxBlock turn = philox(philox_counter(0, 0, step, kTagTrainTime), key);
+    const PhiloxBlock turn = sklar::rows::level_turn(b);
     rows(batch, [&](std::size_t begin, std::size_t end) {
       elements_.normals(b.noise.row(begin), b.noise.stride, end - begin, d, b.seed, begin, step,
                         kTagTrainNoise);
-      std::uint64_t epoch = (first + begin) / n;
-      ShuffleKey order = shuffle_key(b.seed, epoch);
+      Epochs epochs(b.seed, n);
       for (std::size_t i = begin; i < end; ++i) {
-        if ((first + i) / n != epoch) order = shuffle_key(b.seed, epoch = (first + i) / n);
-        const T* from = b.data.row(shuffled((first + i) % n, n, order));
-        std::size_t level;
-        if (b.active == batch) {
-          const std::uint32_t random = philox(philox_counter(i + 1, 0, step, kTagTrainTime), key).x;
-          level = static_cast<std::size_t>((static_cast<std::uint64_t>(random) * (last + 1)) >> 32);
-        } else if (i < b.active) {
-          level = 1 + (i + turn.x % (last - 1)) % (last - 1);
-        } else {
-          level = (i - b.active + turn.y % 2) % 2 ? last : 0;
-        }
+        const T* from = b.data.row(shuffled((first + i) % n, n, epochs.of(first + i)));
+        const std::size_t level = sklar::rows::draw_level(b, i, turn);
         b.level[i] = static_cast<std::int32_t>(level);
         T* x = b.x.row(i);
         elements_.scale_add(x, from, b.noise.row(i), d, b.levels.alpha[level], b.levels.sigma[level]);
@@ -488,57 +520,8 @@ class CpuBackend final : public Backend<T> {
   }
 
   void classifier_loss_impl(const ClassifierLoss<T>& l) override {
-    const std::size_t batch = l.logits.rows, k = l.levels.count, d = l.noise.columns;
-    rows(batch, [&](std::size_t begin, std::size_t end) {
-      std::vector<T> difference(d), error(d);
-      for (std::size_t i = begin; i < end; ++i) {
-        const bool active = i < l.active;
-        const T* logit = l.logits.row(i);
-        const std::int32_t level = l.level[i];
-        const T top = *std::max_element(logit, logit + k);
-        T* c = l.logit_adjoint.row(i);
-        T sum = 0;
-        for (std::size_t j = 0; j < k; ++j) sum += c[j] = std::exp(logit[j] - top);
-        const double share = active ? l.active_row_weight : l.passive_row_weight;
-        l.row_losses[2 * i] =
-            share * (std::log(static_cast<double>(sum)) + static_cast<double>(top - logit[level]));
-        const T weight = static_cast<T>(l.cross_entropy_weight * share);
-        for (std::size_t j = 0; j < k; ++j) c[j] *= weight / sum;
-        c[level] -= weight;
-
-        const double error_share = active ? l.active_error_weight : l.passive_error_weight;
-        const T sigma = l.levels.sigma[level];
-        const T* g = active ? l.gradient.row(i) : nullptr;
-        const T* x = l.x.row(i);
-        const T* noise = l.noise.row(i);
-        for (std::size_t j = 0; j < d; ++j) {
-          T s = g ? g[j] : T(0);
-          if (l.covariance && g) {
-            s = 0;
-            for (std::size_t m = 0; m < d; ++m) s += l.covariance[j * d + m] * g[m];
-          }
-          const T predicted = sigma * (x[j] - s);
-          if (l.denoised.data) l.denoised.row(i)[j] = predicted;
-          difference[j] = predicted - noise[j];
-        }
-        double squares = 0;
-        for (std::size_t j = 0; j < d; ++j)
-          squares += static_cast<double>(difference[j]) * static_cast<double>(difference[j]);
-        l.row_losses[2 * i + 1] = error_share * squares / static_cast<double>(d);
-        if (!active) continue;
-        T* r = l.gradient_adjoint.row(i);
-        const T scale = -sigma * static_cast<T>(2 * error_share / static_cast<double>(d));
-        for (std::size_t j = 0; j < d; ++j) {
-          T s = difference[j];
-          if (l.covariance) {
-            s = 0;
-            for (std::size_t m = 0; m < d; ++m) s += l.covariance[m * d + j] * difference[m];
-          }
-          r[j] = scale * s;
-        }
-        r[d] = 0;
-      }
-    });
+    const std::size_t batch = l.logits.rows;
+    each_row(batch, [&](std::size_t i) { sklar::rows::classifier_loss(l, i); });
     double entropy = 0, squares = 0;
     for (std::size_t i = 0; i < batch; ++i) {
       entropy += l.row_losses[2 * i];
@@ -582,6 +565,13 @@ class CpuBackend final : public Backend<T> {
     pool_.run(chunks(count, row_chunk), [&](std::size_t i, std::size_t) {
       this->check_cancelled();
       body(i * row_chunk, std::min(count, (i + 1) * row_chunk));
+    });
+  }
+
+  template <class Body>
+  void each_row(std::size_t count, Body&& body) {
+    rows(count, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i) body(i);
     });
   }
 

@@ -2,14 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
-#include <limits>
-
-#include "core/error.hpp"
 
 #if defined(SKLAR_WITH_CUDA)
 #include <cuda_runtime.h>
 
-#include "philox_normals.h"
 #endif
 
 namespace sklar::cuda {
@@ -20,30 +16,6 @@ namespace {
 std::string version_text(int version) {
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
-
-[[noreturn]] void fail(const char* what, cudaError_t status) {
-  const bool memory = status == cudaErrorMemoryAllocation;
-  throw Error(memory ? "MEMORY" : "DEVICE", std::string(what) + " failed: " + cudaGetErrorString(status) +
-                                                " (" + cudaGetErrorName(status) + ")");
-}
-
-void check(const char* what, cudaError_t status) {
-  if (status == cudaSuccess) return;
-  cudaGetLastError();  // clear it, or the next launch would report it as its own
-  fail(what, status);
-}
-
-class DeviceBuffer {
- public:
-  explicit DeviceBuffer(std::size_t bytes) { check("cudaMalloc", cudaMalloc(&data_, bytes)); }
-  ~DeviceBuffer() { cudaFree(data_); }
-  DeviceBuffer(const DeviceBuffer&) = delete;
-  DeviceBuffer& operator=(const DeviceBuffer&) = delete;
-  void* data() const { return data_; }
-
- private:
-  void* data_ = nullptr;
-};
 
 std::optional<std::string> first_obstacle(const Probe& probe, cudaError_t count_status) {
   if (probe.driver_version == 0) return "no NVIDIA driver found";
@@ -132,33 +104,12 @@ Probe probe() {
   return result;
 }
 
-void philox_normals_device(uint64_t seed, uint32_t tag, uint64_t step, uint64_t row_offset, uint64_t rows,
-                           uint32_t columns, float* out) {
-  if (rows == 0 || columns == 0) return;
-  if (rows > std::numeric_limits<std::size_t>::max() / sizeof(float) / columns) {
-    throw Error("SHAPE", "expected rows * columns to fit the address space, got " + std::to_string(rows) +
-                             " x " + std::to_string(columns));
-  }
-  const Probe found = probe();
-  if (!found.usable()) throw Error("DEVICE", "CUDA can't be used: " + *found.reason);
-  const std::size_t bytes = static_cast<std::size_t>(rows) * columns * sizeof(float);
-  const DeviceBuffer buffer(bytes);
-  check("philox_normals",
-        static_cast<cudaError_t>(launch_philox_normals(static_cast<float*>(buffer.data()), rows, columns,
-                                                       row_offset, seed, step, tag, nullptr)));
-  check("cudaMemcpy", cudaMemcpy(out, buffer.data(), bytes, cudaMemcpyDeviceToHost));
-}
-
 #else
 
 Probe probe() {
   Probe result;
   result.reason = "this build was made without CUDA";
   return result;
-}
-
-void philox_normals_device(uint64_t, uint32_t, uint64_t, uint64_t, uint64_t, uint32_t, float*) {
-  throw Error("DEVICE", "CUDA can't be used: " + *probe().reason);
 }
 
 #endif

@@ -37,9 +37,4 @@ std::vector<std::string> compiled_architectures();
 /// devices.
 bool architectures_cover(const std::vector<std::string>& architectures, int major, int minor);
 
-/// Normals of rows x columns elements made on the current device and copied to `out`; meaning as in
-/// kernels/philox_normals.h. Throws Error DEVICE when CUDA can't be used, MEMORY when the device is full.
-void philox_normals_device(uint64_t seed, uint32_t tag, uint64_t step, uint64_t row_offset, uint64_t rows,
-                           uint32_t columns, float* out);
-
 }  // namespace sklar::cuda

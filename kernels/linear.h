@@ -1,0 +1,34 @@
+// Matrix products with fused epilogues. Plain C++; conventions as in elementwise.h.
+#pragma once
+
+#include "backend/operations.h"
+
+namespace sklar::cuda {
+
+/// The right factor of a product: inner x columns, row-major, rows of `stride` elements (a multiple of 4),
+/// what lies beyond `columns` zero.
+struct Factor {
+  const float* b = nullptr;
+  size_t inner = 0, columns = 0, stride = 0;
+};
+SKLAR_HD_INLINE constexpr size_t factor_stride(size_t columns) { return (columns + 3) / 4 * 4; }
+
+/// x B with an epilogue, in float32.
+int launch_linear(MatrixView<const float> x, const Factor& b, const EpilogueOperands<float>& epilogue,
+                  void* stream);
+
+constexpr size_t most_products = 20;  // of one launch: they travel as arguments of the kernel
+
+/// Shape of what launch_outer does, a function of the shapes of the products alone.
+struct OuterPlan {
+  size_t tiles = 0;      // of all results
+  size_t splits = 1;     // parts into which the sums are cut
+  size_t workspace = 0;  // floats
+};
+OuterPlan plan_outer(const OuterProduct<float>* products, size_t count);
+
+/// All products in one launch, and a second one where sums were cut. count <= most_products.
+int launch_outer(const OuterProduct<float>* products, size_t count, const OuterPlan& plan, float* workspace,
+                 void* stream);
+
+}  // namespace sklar::cuda

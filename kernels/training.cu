@@ -1,0 +1,225 @@
+// Batches, losses and the optimiser. Sums run in an order that depends on sizes alone.
+#include "training.h"
+
+#include "backend/rows/classifier.h"
+#include "backend/rows/velocity.h"
+#include "elementwise.h"
+#include "launch.cuh"
+
+namespace sklar::cuda {
+namespace {
+
+constexpr size_t adam_chunk = 4096;  // parameters of one partial sum of the norm
+
+__device__ double block_sum(double value, double* shared) {
+  shared[threadIdx.x] = value;
+  __syncthreads();
+  for (unsigned half = block_threads / 2; half > 0; half /= 2) {
+    if (threadIdx.x < half) shared[threadIdx.x] += shared[threadIdx.x + half];
+    __syncthreads();
+  }
+  const double sum = shared[0];
+  __syncthreads();
+  return sum;
+}
+
+// losses: `parts` values a row
+__global__ void __launch_bounds__(block_threads)
+    loss_sums_kernel(const double* losses, size_t rows, int parts, TrainState* state) {
+  SKLAR_SHARED(double, shared);
+  for (int p = 0; p < parts; ++p) {
+    double sum = 0;
+    for (size_t i = threadIdx.x; i < rows; i += block_threads) sum += losses[i * parts + p];
+    sum = block_sum(sum, shared);
+    // one part: the squared error
+    if (threadIdx.x == 0) (p == 0 && parts == 2 ? state->cross_entropy : state->squared_error) = sum;
+  }
+  if (threadIdx.x == 0 && parts == 1) state->cross_entropy = 0;
+}
+
+int launch_loss_sums(const double* losses, size_t rows, int parts, TrainState* state, void* stream) {
+  SKLAR_LAUNCH(loss_sums_kernel, 1, block_threads, block_threads * sizeof(double), stream, losses, rows,
+               parts, state);
+  return cudaGetLastError();
+}
+
+__global__ void __launch_bounds__(block_threads)
+    gradient_norm_kernel(const float* gradient, size_t count, double* partials) {
+  SKLAR_SHARED(double, shared);
+  const size_t begin = blockIdx.x * adam_chunk, end = begin + adam_chunk < count ? begin + adam_chunk : count;
+  double sum = 0;
+  for (size_t i = begin + threadIdx.x; i < end; i += block_threads)
+    sum += static_cast<double>(gradient[i]) * static_cast<double>(gradient[i]);
+  sum = block_sum(sum, shared);
+  if (threadIdx.x == 0) partials[blockIdx.x] = sum;
+}
+
+// Every block adds up the partial sums in the same order, so that all agree without another launch; the last
+// word on the state has adam_state_kernel.
+struct AdamStep {
+  double norm, rate;
+  float scale, step_size, root_correction, ema_decay;
+};
+
+__device__ AdamStep adam_step(const AdamOptions& options, const TrainState* state, const double* partials,
+                              size_t count, double* shared) {
+  double sum = 0;
+  for (size_t i = threadIdx.x; i < count; i += block_threads) sum += partials[i];
+  AdamStep s;
+  s.norm = sqrt(block_sum(sum, shared)) / options.gradient_scale;
+  s.rate = learning_rate_at(options.rate, state->step);
+  const double t = static_cast<double>(state->step + 1);
+  const double clip = options.clip_norm > 0 ? fmin(1.0, options.clip_norm / (s.norm + 1e-6)) : 1.0;
+  s.scale = static_cast<float>(clip / options.gradient_scale);
+  s.step_size = static_cast<float>(s.rate / (1 - pow(options.beta1, t)));
+  s.root_correction = static_cast<float>(1 / sqrt(1 - pow(options.beta2, t)));
+  s.ema_decay = static_cast<float>(fmin(options.ema_decay, (1.0 + t) / (10.0 + t)));
+  return s;
+}
+
+__global__ void __launch_bounds__(block_threads)
+    adam_kernel(float* parameters, const float* gradient, float* m, float* v, float* average, size_t count,
+                AdamOptions options, const TrainState* state, const double* partials, size_t partial_count) {
+  SKLAR_SHARED(double, shared);
+  const AdamStep s = adam_step(options, state, partials, partial_count, shared);
+  const float beta1 = static_cast<float>(options.beta1), beta2 = static_cast<float>(options.beta2);
+  const float epsilon = static_cast<float>(options.epsilon);
+  const size_t stride = static_cast<size_t>(gridDim.x) * block_threads;
+  for (size_t i = static_cast<size_t>(blockIdx.x) * block_threads + threadIdx.x; i < count; i += stride) {
+    const float g = gradient[i] * s.scale;
+    const float mi = m[i] = beta1 * m[i] + (1 - beta1) * g;
+    const float vi = v[i] = beta2 * v[i] + (1 - beta2) * g * g;
+    const float p = parameters[i] -= s.step_size * mi / (sqrtf(vi) * s.root_correction + epsilon);
+    if (average) average[i] = s.ema_decay * average[i] + (1 - s.ema_decay) * p;
+  }
+}
+
+__global__ void __launch_bounds__(block_threads)
+    adam_state_kernel(AdamOptions options, TrainState* state, const double* partials, size_t partial_count) {
+  SKLAR_SHARED(double, shared);
+  const AdamStep s = adam_step(options, state, partials, partial_count, shared);
+  if (threadIdx.x != 0) return;
+  state->cross_entropy_sum += state->cross_entropy;
+  state->squared_error_sum += state->squared_error;
+  state->gradient_norm = s.norm;
+  state->learning_rate = s.rate;
+  state->step += 1;
+}
+
+}  // namespace
+
+int launch_draw_batch(const BatchDraw<float>& draw, void* stream) {
+  if (const int status = launch_normals(draw.noise, draw.seed, 0, 0, draw.state, kTagTrainNoise, stream))
+    return status;
+  const BatchDraw<float> b = draw;
+  return each(b.x.rows, stream, [=] __device__(size_t i) {
+    const size_t d = b.data.columns, n = b.data.rows;
+    const uint64_t at = b.state->step * b.x.rows + i;
+    const float* from = b.data.row(shuffled(at % n, n, shuffle_key(b.seed, at / n)));
+    const size_t level = rows::draw_level(b, i, rows::level_turn(b));
+    b.level[i] = static_cast<int32_t>(level);
+    const float alpha = b.levels.alpha[level], sigma = b.levels.sigma[level];
+    const float* noise = b.noise.row(i);
+    float* x = b.x.row(i);
+    for (size_t j = 0; j < d; ++j) x[j] = alpha * from[j] + sigma * noise[j];
+    x[d] = 1;
+  });
+}
+
+int launch_perturb(MatrixView<float> x, MatrixView<const float> x0, MatrixView<const float> noise,
+                   const int32_t* level, const Levels<float>& given, void* stream) {
+  const Levels<float> levels = given;
+  return each(x.rows, stream, [=] __device__(size_t i) {
+    const float alpha = levels.alpha[level[i]], sigma = levels.sigma[level[i]];
+    for (size_t j = 0; j < x0.columns; ++j) x.row(i)[j] = alpha * x0.row(i)[j] + sigma * noise.row(i)[j];
+    x.row(i)[x0.columns] = 1;
+  });
+}
+
+int launch_classifier_loss(const ClassifierLoss<float>& loss, void* stream) {
+  const ClassifierLoss<float> l = loss;
+  const size_t batch = l.logits.rows;
+  if (const int status = each(batch, stream, [=] __device__(size_t i) { rows::classifier_loss(l, i); }))
+    return status;
+  return launch_loss_sums(l.row_losses, batch, 2, l.state, stream);
+}
+
+size_t adam_partials(size_t count) { return (count + adam_chunk - 1) / adam_chunk; }
+
+int launch_adam(float* parameters, const float* gradient, float* m, float* v, float* average, size_t count,
+                const AdamOptions& options, TrainState* state, double* partials, void* stream) {
+  const size_t partial_count = adam_partials(count);
+  const size_t shared = block_threads * sizeof(double);
+  const AdamOptions o = options;
+  float* const averaged = o.ema_decay > 0 ? average : nullptr;
+  SKLAR_LAUNCH(gradient_norm_kernel, static_cast<unsigned>(partial_count), block_threads, shared, stream,
+               gradient, count, partials);
+  SKLAR_LAUNCH(adam_kernel, blocks_for(count, 4 * block_threads), block_threads, shared, stream, parameters,
+               gradient, m, v, averaged, count, o, state, partials, partial_count);
+  SKLAR_LAUNCH(adam_state_kernel, 1, block_threads, shared, stream, o, state, partials, partial_count);
+  return cudaGetLastError();
+}
+
+int launch_draw_velocity(const VelocityDraw<float>& draw, void* stream) {
+  const uint32_t tag = draw.head.kind == VelocityKind::trigonometric ? kTagTrainNoise : kTagInitialVelocity;
+  if (const int status = launch_normals(draw.target, draw.seed, 0, 0, draw.state, tag, stream)) return status;
+  const VelocityDraw<float> b = draw;
+  return each(b.y.rows, stream, [=] __device__(size_t i) {
+    const uint64_t at = b.state->step * b.y.rows + i;
+    rows::draw_velocity(b, i, shuffle_key(b.seed, at / b.data.rows));
+  });
+}
+
+int launch_velocity_features(const VelocityHead& head, MatrixView<const float> y, const double* time,
+                             MatrixView<float> x, void* stream) {
+  const VelocityHead h = head;
+  return each(y.rows, stream, [=] __device__(size_t i) {
+    double features[velocity_time_features];
+    velocity_time(h, time[i], features);
+    rows::velocity_features(h, y.row(i), features, x.row(i));
+  });
+}
+
+int launch_velocity_loss(const VelocityLoss<float>& loss, void* stream) {
+  const VelocityLoss<float> l = loss;
+  if (const int status = each(l.y.rows, stream, [=] __device__(size_t i) { rows::velocity_loss(l, i); }))
+    return status;
+  return launch_loss_sums(l.row_losses, l.y.rows, 1, l.state, stream);
+}
+
+int launch_velocity_output(const VelocityForm& form, MatrixView<const float> y, const double* time,
+                           MatrixView<const float> n, MatrixView<float> out, void* stream) {
+  const VelocityForm f = form;
+  return each(y.rows, stream, [=] __device__(size_t i) {
+    rows::velocity_output(f, y.row(i), time[i], n.row(i), out.row(i));
+  });
+}
+
+int launch_velocity_cotangent(const VelocityHead& head, MatrixView<const float> y,
+                              MatrixView<const float> direction, MatrixView<float> e, void* stream) {
+  const VelocityHead h = head;
+  return each(e.rows, stream, [=] __device__(size_t i) {
+    rows::velocity_cotangent(h, y.row(i), direction.row(i), e.row(i));
+  });
+}
+
+int launch_velocity_product(const VelocityForm& form, MatrixView<const float> y, const double* time,
+                            MatrixView<const float> n, MatrixView<const float> x_adjoint,
+                            MatrixView<const float> direction, MatrixView<float> product, void* stream) {
+  const VelocityForm f = form;
+  return each(y.rows, stream, [=] __device__(size_t i) {
+    rows::velocity_product(f, y.row(i), time[i], n.row(i), x_adjoint.row(i), direction.row(i),
+                           product.row(i));
+  });
+}
+
+int launch_velocity_diagonal(const VelocityForm& form, MatrixView<const float> y, const double* time,
+                             MatrixView<const float> n, MatrixView<const float> x_adjoint, size_t column,
+                             double* sum, void* stream) {
+  const VelocityForm f = form;
+  return each(y.rows, stream, [=] __device__(size_t i) {
+    sum[i] += rows::velocity_diagonal(f, y.row(i), time[i], n.row(i), x_adjoint.row(i), column);
+  });
+}
+
+}  // namespace sklar::cuda

@@ -1,0 +1,33 @@
+// The operations of a training step that are not matrix products. Plain C++; conventions as in elementwise.h.
+#pragma once
+
+#include "backend/operations.h"
+
+namespace sklar::cuda {
+
+int launch_draw_batch(const BatchDraw<float>& draw, void* stream);
+int launch_perturb(MatrixView<float> x, MatrixView<const float> x0, MatrixView<const float> noise,
+                   const int32_t* level, const Levels<float>& levels, void* stream);
+int launch_classifier_loss(const ClassifierLoss<float>& loss, void* stream);
+
+/// `partials`: adam_partials(count) doubles.
+size_t adam_partials(size_t count);
+int launch_adam(float* parameters, const float* gradient, float* m, float* v, float* average, size_t count,
+                const AdamOptions& options, TrainState* state, double* partials, void* stream);
+
+int launch_draw_velocity(const VelocityDraw<float>& draw, void* stream);
+int launch_velocity_features(const VelocityHead& head, MatrixView<const float> y, const double* time,
+                             MatrixView<float> x, void* stream);
+int launch_velocity_loss(const VelocityLoss<float>& loss, void* stream);
+int launch_velocity_output(const VelocityForm& form, MatrixView<const float> y, const double* time,
+                           MatrixView<const float> n, MatrixView<float> out, void* stream);
+int launch_velocity_cotangent(const VelocityHead& head, MatrixView<const float> y,
+                              MatrixView<const float> direction, MatrixView<float> e, void* stream);
+int launch_velocity_product(const VelocityForm& form, MatrixView<const float> y, const double* time,
+                            MatrixView<const float> n, MatrixView<const float> x_adjoint,
+                            MatrixView<const float> direction, MatrixView<float> product, void* stream);
+int launch_velocity_diagonal(const VelocityForm& form, MatrixView<const float> y, const double* time,
+                             MatrixView<const float> n, MatrixView<const float> x_adjoint, size_t column,
+                             double* sum, void* stream);
+
+}  // namespace sklar::cuda

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <math.h>
+
+#include "backend/operations.h"
+#include "core/philox.h"
+#include "core/shuffle.h"
+
+// The operations of the classifier head, row by row, for host and device.
+namespace sklar::rows {
+
+// Of row i of the batch; `turn` is the step's draw of where the rounds of levels begin.
+template <class T>
+SKLAR_HD_INLINE size_t draw_level(const BatchDraw<T>& b, size_t i, const PhiloxBlock& turn) {
+  const size_t last = b.levels.count - 1;
+  if (b.active == b.x.rows) {
+    const PhiloxBlock random =
+        philox(philox_counter(i + 1, 0, b.state->step, kTagTrainTime), philox_key(b.seed));
+    return static_cast<size_t>((static_cast<uint64_t>(random.x) * (last + 1)) >> 32);
+  }
+  if (i < b.active) return 1 + (i + turn.x % (last - 1)) % (last - 1);
+  return (i - b.active + turn.y % 2) % 2 ? last : 0;
+}
+template <class T>
+SKLAR_HD_INLINE PhiloxBlock level_turn(const BatchDraw<T>& b) {
+  return philox(philox_counter(0, 0, b.state->step, kTagTrainTime), philox_key(b.seed));
+}
+
+template <class T>
+SKLAR_HD_INLINE void classifier_loss(const ClassifierLoss<T>& l, size_t i) {
+  const size_t k = l.levels.count, d = l.noise.columns;
+  const bool active = i < l.active;
+  const T* logit = l.logits.row(i);
+  const int32_t level = l.level[i];
+  T top = logit[0];
+  for (size_t j = 1; j < k; ++j) top = top < logit[j] ? logit[j] : top;
+  T* c = l.logit_adjoint.row(i);
+  T sum = 0;
+  for (size_t j = 0; j < k; ++j) sum += c[j] = exp(logit[j] - top);
+  const double share = active ? l.active_row_weight : l.passive_row_weight;
+  l.row_losses[2 * i] = share * (log(static_cast<double>(sum)) + static_cast<double>(top - logit[level]));
+  const T weight = static_cast<T>(l.adjoint_scale * (l.cross_entropy_weight * share));
+  for (size_t j = 0; j < k; ++j) c[j] *= weight / sum;
+  c[level] -= weight;
+
+  const double error_share = active ? l.active_error_weight : l.passive_error_weight;
+  const T sigma = l.levels.sigma[level];
+  const T* g = active ? l.gradient.row(i) : nullptr;
+  const T* x = l.x.row(i);
+  const T* noise = l.noise.row(i);
+  T* denoised = l.denoised.row(i);
+  double squares = 0;
+  for (size_t j = 0; j < d; ++j) {
+    T s = g ? g[j] : T(0);
+    if (l.covariance && g) {
+      s = 0;
+      for (size_t m = 0; m < d; ++m) s += l.covariance[j * d + m] * g[m];
+    }
+    denoised[j] = sigma * (x[j] - s);
+    const T difference = denoised[j] - noise[j];
+    squares += static_cast<double>(difference) * static_cast<double>(difference);
+  }
+  l.row_losses[2 * i + 1] = error_share * squares / static_cast<double>(d);
+  if (!active) return;
+  T* r = l.gradient_adjoint.row(i);
+  const T scale = -sigma * static_cast<T>(l.adjoint_scale * (2 * error_share / static_cast<double>(d)));
+  for (size_t j = 0; j < d; ++j) {
+    T s = denoised[j] - noise[j];
+    if (l.covariance) {
+      s = 0;
+      for (size_t m = 0; m < d; ++m) s += l.covariance[m * d + j] * (denoised[m] - noise[m]);
+    }
+    r[j] = scale * s;
+  }
+  r[d] = 0;
+}
+
+}  // namespace sklar::rows

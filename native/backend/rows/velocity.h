@@ -1,0 +1,110 @@
+#pragma once
+
+#include <math.h>
+
+#include "backend/operations.h"
+#include "core/philox.h"
+#include "core/shuffle.h"
+
+// The operations of velocity heads, row by row, for host and device.
+namespace sklar::rows {
+
+SKLAR_HD_INLINE double draw_time(const TimeLaw& law, double u) {
+  switch (law.kind) {
+    case TimeLaw::Kind::uniform:
+      return law.low + (law.high - law.low) * u;
+    case TimeLaw::Kind::quartic:
+      return law.high * u * u * u * u;
+    case TimeLaw::Kind::logarithmic:
+      return law.low * pow(law.high / law.low, u);
+    case TimeLaw::Kind::log_sine:
+      return asin(pow(law.low, u));
+  }
+  return 0;
+}
+
+// The target holds the noise; `order` is that of the epoch to which row i belongs.
+template <class T>
+SKLAR_HD_INLINE void draw_velocity(const VelocityDraw<T>& b, size_t i, const ShuffleKey& order) {
+  const size_t batch = b.y.rows, d = b.head.dim, n = b.data.rows;
+  const uint64_t step = b.state->step;
+  const uint32_t time_tag = b.head.kind == VelocityKind::trigonometric ? kTagTrainTime : kTagReflectionTime;
+  const T* from = b.data.row(shuffled((step * batch + i) % n, n, order));
+  // one time in each of `batch` equal parts: every batch sees the whole path
+  const PhiloxBlock random = philox(philox_counter(i, 0, step, time_tag), philox_key(b.seed));
+  const double u = static_cast<double>(philox_uniform(random.x));
+  const double time = b.time[i] = draw_time(b.law, (static_cast<double>(i) + u) / static_cast<double>(batch));
+  T* y = b.y.row(i);
+  T* target = b.target.row(i);
+  for (size_t j = 0; j < d; ++j) velocity_path(b.head, time, from[j], target[j], &y[j], &target[j]);
+  y[d] = 1;
+}
+
+// `features`: velocity_time of the row's time
+template <class T>
+SKLAR_HD_INLINE void velocity_features(const VelocityHead& head, const T* y, const double* features, T* x) {
+  const size_t d = head.dim, states = velocity_state_features(head), inputs = velocity_inputs(head);
+  for (size_t j = 0; j < d; ++j) velocity_lift(head, static_cast<double>(y[j]), x + j, d);
+  for (size_t k = states; k < inputs; ++k) x[k] = static_cast<T>(features[k - states]);
+  x[inputs] = 1;
+}
+
+template <class T>
+SKLAR_HD_INLINE void velocity_loss(const VelocityLoss<T>& l, size_t i) {
+  const size_t d = l.head.dim;
+  const T* n = l.output.row(i);
+  const T* y = l.y.row(i);
+  const T* target = l.target.row(i);
+  T* c = l.output_adjoint.row(i);
+  const double scale = velocity_scale(l.head, velocity_form(l.head), l.time[i]);
+  double sum = 0;
+  for (size_t j = 0; j < d; ++j) {
+    const double factor = scale * velocity_boundary(l.head, static_cast<double>(y[j]));
+    const double error = factor * static_cast<double>(n[j]) - static_cast<double>(target[j]);
+    sum += error * error;
+    c[j] = static_cast<T>(l.adjoint_scale * (2 * l.row_weight * factor * error));
+  }
+  l.row_losses[i] = l.row_weight * sum;
+}
+
+template <class T>
+SKLAR_HD_INLINE void velocity_output(const VelocityForm& f, const T* y, double time, const T* n, T* out) {
+  const double scale = f.scale(time);
+  for (size_t j = 0; j < f.head.dim; ++j)
+    out[j] = static_cast<T>(scale * velocity_boundary(f.head, static_cast<double>(y[j])) *
+                            static_cast<double>(n[j]));
+}
+
+template <class T>
+SKLAR_HD_INLINE void velocity_cotangent(const VelocityHead& head, const T* y, const T* direction, T* e) {
+  for (size_t j = 0; j < head.dim; ++j)
+    e[j] = static_cast<T>(static_cast<double>(direction[j]) *
+                          velocity_boundary(head, static_cast<double>(y[j])));
+}
+
+// Element j of (d field / d y)^T xi over the field's scale: y_j moves the network's input, and what the
+// output is multiplied by.
+template <class T>
+SKLAR_HD_INLINE double velocity_pull(const VelocityHead& head, double u, double xi, double n,
+                                     const T* x_adjoint) {
+  return velocity_lift_slope(head, u, x_adjoint, head.dim) + xi * velocity_boundary_slope(head, u) * n;
+}
+
+template <class T>
+SKLAR_HD_INLINE void velocity_product(const VelocityForm& f, const T* y, double time, const T* n,
+                                      const T* x_adjoint, const T* direction, T* product) {
+  const double scale = f.scale(time);
+  for (size_t j = 0; j < f.head.dim; ++j)
+    product[j] = static_cast<T>(scale * velocity_pull(f.head, static_cast<double>(y[j]),
+                                                      static_cast<double>(direction[j]),
+                                                      static_cast<double>(n[j]), x_adjoint + j));
+}
+
+template <class T>
+SKLAR_HD_INLINE double velocity_diagonal(const VelocityForm& f, const T* y, double time, const T* n,
+                                         const T* x_adjoint, size_t column) {
+  return f.scale(time) * velocity_pull(f.head, static_cast<double>(y[column]), 1,
+                                       static_cast<double>(n[column]), x_adjoint + column);
+}
+
+}  // namespace sklar::rows

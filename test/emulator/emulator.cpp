@@ -1,0 +1,243 @@
+#include "emulator.hpp"
+
+#include <ucontext.h>
+
+#include <algorithm>
+#include <memory>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/common_interface_defs.h>
+#endif
+
+namespace sklar::emulator {
+
+thread_local Index thread_index, block_index, block_size, grid_size;
+
+namespace {
+
+constexpr std::size_t stack_bytes = 256 * 1024;
+constexpr std::size_t most_shared = 227 * 1024;
+constexpr std::size_t warp = 32;
+
+struct Thread {
+  Index index;
+  Collective waits = Collective::none;
+  void* argument = nullptr;
+  void (*exchange)(void* const*) = nullptr;
+  int barriers = 0;
+  bool started = false, done = false;
+  struct Fiber* fiber = nullptr;
+};
+
+struct Fiber {
+  ucontext_t context;
+  std::unique_ptr<char[]> stack{new char[stack_bytes]};
+  Thread* thread = nullptr;
+  bool idle = true;
+};
+
+thread_local std::uint32_t seed = 1;
+thread_local int skipped_barrier = -1;
+
+// One block at work. Fibers are kept from block to block: a kernel without barriers needs one.
+class Block {
+ public:
+  void run(std::size_t threads, Index shape, std::size_t shared_bytes, const Kernel& kernel) {
+    kernel_ = &kernel;
+    shared_.assign(shared_bytes + 16, static_cast<unsigned char>(0xA5));
+    threads_.assign(threads, {});
+    for (std::size_t i = 0; i < threads; ++i)
+      threads_[i].index = {static_cast<unsigned>(i % shape.x), static_cast<unsigned>(i / shape.x % shape.y),
+                           static_cast<unsigned>(i / shape.x / shape.y)};
+    try {
+      schedule((threads + warp - 1) / warp);
+    } catch (...) {
+      fibers_.clear();  // some are in the middle of the kernel
+      throw;
+    }
+  }
+
+  unsigned char* shared() {
+    return shared_.data() + (16 - reinterpret_cast<std::uintptr_t>(shared_.data()) % 16) % 16;
+  }
+
+  void park(Collective kind, void* argument, void (*exchange)(void* const*)) {
+    Fiber* fiber = current_;
+    Thread& t = *fiber->thread;
+    if (kind == Collective::block_barrier && t.barriers++ == skipped_barrier) return;
+    t.waits = kind;
+    t.argument = argument;
+    t.exchange = exchange;
+    to_scheduler(*fiber);
+    thread_index = t.index;
+  }
+
+ private:
+  void schedule(std::size_t warps) {
+    for (;;) {
+      bool moved = false;
+      const std::size_t first = random(warps);
+      for (std::size_t w = 0; w < warps; ++w) moved |= run_warp((first + w) % warps * warp);
+      if (std::all_of(threads_.begin(), threads_.end(), [](const Thread& t) { return t.done; })) return;
+      if (std::all_of(threads_.begin(), threads_.end(),
+                      [](const Thread& t) { return t.done || t.waits == Collective::block_barrier; })) {
+        for (Thread& t : threads_) t.waits = Collective::none;
+        moved = true;
+      }
+      if (!moved) throw std::logic_error("emulated kernel: deadlock, or a collective that not all lanes reach");
+    }
+  }
+
+  static std::uint32_t random(std::size_t below) {
+    seed = seed * 1664525u + 1013904223u;
+    return static_cast<std::uint32_t>((seed >> 8) % below);
+  }
+
+  // until every lane is done or waits for the block
+  bool run_warp(std::size_t first) {
+    const std::size_t lanes = std::min(warp, threads_.size() - first);
+    bool moved = false;
+    for (bool again = true; again;) {
+      again = false;
+      const std::size_t start = random(lanes), stride = 2 * random(16) + 1;
+      for (std::size_t i = 0; i < warp; ++i) {
+        const std::size_t lane = (start + i * stride) % warp;
+        if (lane >= lanes) continue;
+        Thread& t = threads_[first + lane];
+        if (t.done || t.waits != Collective::none) continue;
+        resume(t);
+        moved = true;
+      }
+      const Collective kind = threads_[first].waits;
+      if (kind == Collective::none || kind == Collective::block_barrier) break;
+      void* arguments[warp] = {};
+      bool together = true;
+      for (std::size_t i = 0; i < lanes; ++i) {
+        together &= threads_[first + i].waits == kind && !threads_[first + i].done;
+        arguments[i] = threads_[first + i].argument;
+      }
+      if (!together) break;
+      if (threads_[first].exchange) threads_[first].exchange(arguments);
+      for (std::size_t i = 0; i < lanes; ++i) threads_[first + i].waits = Collective::none;
+      moved = again = true;
+    }
+    return moved;
+  }
+
+  void resume(Thread& t) {
+    if (!t.fiber) {
+      t.fiber = free_fiber();
+      t.fiber->thread = &t;
+      t.fiber->idle = false;
+    }
+    thread_index = t.index;
+    current_ = t.fiber;
+    switch_to(*t.fiber);
+    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+  }
+
+  Fiber* free_fiber() {
+    for (const auto& f : fibers_)
+      if (f->idle) return f.get();
+    fibers_.push_back(std::make_unique<Fiber>());
+    Fiber* f = fibers_.back().get();
+    getcontext(&f->context);
+    f->context.uc_stack.ss_sp = f->stack.get();
+    f->context.uc_stack.ss_size = stack_bytes;
+    f->context.uc_link = nullptr;
+    const auto p = reinterpret_cast<std::uintptr_t>(this);
+    makecontext(&f->context, reinterpret_cast<void (*)()>(&Block::enter), 2, static_cast<unsigned>(p >> 32),
+                static_cast<unsigned>(p));
+    return f;
+  }
+
+  static void enter(unsigned high, unsigned low) {
+    auto* self = reinterpret_cast<Block*>(static_cast<std::uintptr_t>(high) << 32 | low);
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_finish_switch_fiber(nullptr, &self->scheduler_stack_, &self->scheduler_size_);
+#endif
+    Fiber* fiber = self->current_;
+    for (;;) {
+      try {
+        (*self->kernel_)();
+      } catch (...) {
+        self->failure_ = std::current_exception();
+      }
+      fiber->thread->done = true;
+      fiber->thread->fiber = nullptr;
+      fiber->idle = true;
+      self->to_scheduler(*fiber);
+    }
+  }
+
+  void switch_to(Fiber& fiber) {
+#if defined(__SANITIZE_ADDRESS__)
+    void* fake = nullptr;
+    __sanitizer_start_switch_fiber(&fake, fiber.stack.get(), stack_bytes);
+    swapcontext(&scheduler_, &fiber.context);
+    __sanitizer_finish_switch_fiber(fake, nullptr, nullptr);
+#else
+    swapcontext(&scheduler_, &fiber.context);
+#endif
+  }
+  void to_scheduler(Fiber& fiber) {
+#if defined(__SANITIZE_ADDRESS__)
+    void* fake = nullptr;
+    __sanitizer_start_switch_fiber(&fake, scheduler_stack_, scheduler_size_);
+    swapcontext(&fiber.context, &scheduler_);
+    __sanitizer_finish_switch_fiber(fake, &scheduler_stack_, &scheduler_size_);
+#else
+    swapcontext(&fiber.context, &scheduler_);
+#endif
+  }
+
+  const Kernel* kernel_ = nullptr;
+  std::vector<Thread> threads_;
+  std::vector<std::unique_ptr<Fiber>> fibers_;
+  std::vector<unsigned char> shared_;
+  Fiber* current_ = nullptr;
+  ucontext_t scheduler_;
+  std::exception_ptr failure_;
+#if defined(__SANITIZE_ADDRESS__)
+  const void* scheduler_stack_ = nullptr;
+  std::size_t scheduler_size_ = 0;
+#endif
+};
+
+thread_local Block block;
+
+}  // namespace
+
+void set_seed(std::uint32_t value) { seed = value; }
+void skip_barrier(int which) { skipped_barrier = which; }
+unsigned char* shared_memory() { return block.shared(); }
+void meet(Collective kind, void* argument, void (*exchange)(void* const*)) {
+  block.park(kind, argument, exchange);
+}
+
+void run(Index grid, Index shape, std::size_t shared_bytes, const Kernel& kernel) {
+  const std::size_t threads = std::size_t{shape.x} * shape.y * shape.z;
+  if (threads == 0 || threads > 1024 || shared_bytes > most_shared || !grid.x || !grid.y || !grid.z ||
+      grid.y > 65535 || grid.z > 65535)
+    throw std::logic_error("emulated kernel: no block of a GPU has this shape");
+  block_size = shape;
+  grid_size = grid;
+  const std::size_t blocks = std::size_t{grid.x} * grid.y * grid.z;
+  // an odd stride that shares no factor visits all of them
+  std::size_t stride = blocks / 2 + 1;
+  auto shares_factor = [](std::size_t a, std::size_t b) {
+    while (b) std::swap(a %= b, b);
+    return a > 1;
+  };
+  while (shares_factor(stride, blocks)) ++stride;
+  for (std::size_t i = 0, at = 0; i < blocks; ++i, at = (at + stride) % blocks) {
+    block_index = {static_cast<unsigned>(at % grid.x), static_cast<unsigned>(at / grid.x % grid.y),
+                   static_cast<unsigned>(at / grid.x / grid.y)};
+    block.run(threads, shape, shared_bytes, kernel);
+  }
+}
+
+}  // namespace sklar::emulator

@@ -1,0 +1,38 @@
+#pragma once
+
+// Runs CUDA kernels on the host, one at a time: the kernel sources are compiled as C++ with this folder's
+// cuda_runtime.h in the place of the real one. A thread of a block runs until it meets a barrier or a warp
+// collective and is then parked on its fiber. For tests, not for speed. The schedule is adversarial: a warp
+// runs alone until it meets a barrier of the block, lanes run in random order between collectives, shared
+// memory starts as garbage, so that a missing barrier shows as wrong results for some seed.
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+namespace sklar::emulator {
+
+struct Index {
+  unsigned x = 0, y = 0, z = 0;
+};
+
+// What the running thread is.
+extern thread_local Index thread_index, block_index, block_size, grid_size;
+
+using Kernel = std::function<void()>;
+// One block after the other, in random order. Throws std::logic_error for a deadlock, a collective that not
+// all lanes of a warp reach, or more shared memory than a block has.
+void run(Index grid, Index block, std::size_t shared_bytes, const Kernel& kernel);
+
+void set_seed(std::uint32_t seed);  // of the schedule
+// Barriers that are left out, counted from 0 over the life of a thread, to see that tests notice: a mutation.
+void skip_barrier(int which);  // -1: none
+
+unsigned char* shared_memory();
+
+enum class Collective { none, block_barrier, warp_barrier, shuffle, load_matrix, multiply };
+// Parks the calling thread until all lanes of its warp (all threads of its block, for block_barrier) are
+// there; `exchange` is then called once with the arguments of lanes 0..31.
+void meet(Collective kind, void* argument, void (*exchange)(void* const* lanes));
+
+}  // namespace sklar::emulator
