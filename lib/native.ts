@@ -200,6 +200,7 @@ export interface AdamNativeOptions {
   epsilon: number;
   /** 0: no clipping. */
   clipNorm: number;
+  weightDecay: number;
   /** 0: no running average. */
   emaDecay: number;
 }
@@ -322,6 +323,8 @@ export interface VelocityDefinition {
   /** Residual blocks; layers of the published network. */
   depth: number;
   activation: 'silu' | 'published';
+  /** Networks whose mean is the field. */
+  members: number;
   /** L of the guide Sigma = L L^T, dim x dim; null: not guided. */
   cholesky: Float64Array | null;
 }

@@ -20,6 +20,9 @@ import {
   runMain,
 } from './tools.mjs';
 
+/** Machine code for every architecture of a release, and code that newer ones compile for themselves. */
+export const RELEASE_ARCHITECTURES = '75-real;80-real;86-real;89-real;90-real;100-real;120';
+
 /** The compute capabilities of the devices here as machine code, else Hopper's. */
 function defaultArchitectures() {
   const query = findProgram('nvidia-smi');

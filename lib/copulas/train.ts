@@ -53,6 +53,7 @@ export interface TrainSettings {
   beta2: number;
   epsilon: number;
   clipNorm: number;
+  weightDecay: number;
   emaDecay: number;
   validateEvery: number;
   patience: number;
@@ -127,6 +128,7 @@ export async function train<C extends Calibrates>(
       beta2: settings.beta2,
       epsilon: settings.epsilon,
       clipNorm: settings.clipNorm,
+      weightDecay: settings.weightDecay,
       emaDecay: settings.emaDecay,
     },
     validateEvery: settings.validateEvery,

@@ -78,6 +78,7 @@ export abstract class VelocityCopula extends Copula implements HasField {
         hidden: definition.hiddenDim,
         depth: definition.depth,
         activation: definition.activation,
+        members: definition.members,
         reference,
         guided: definition.cholesky !== null,
         options,

@@ -87,6 +87,7 @@ AdamOptions to_adam(const Napi::Object& o) {
   adam.beta2 = to_double(field(o, "beta2"), "beta2");
   adam.epsilon = to_double(field(o, "epsilon"), "epsilon");
   adam.clip_norm = to_double(field(o, "clipNorm"), "clipNorm");
+  adam.weight_decay = to_double(field(o, "weightDecay"), "weightDecay");
   adam.ema_decay = to_double(field(o, "emaDecay"), "emaDecay");
   return adam;
 }

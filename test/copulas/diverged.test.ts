@@ -39,7 +39,7 @@ function velocityParameters(definition: VelocityDefinition): Float32Array {
   return new Float32Array(last.offset + last.rows * Math.max(last.columns, 1));
 }
 
-const sizes = { hiddenDim: 8, depth: 1, cholesky: null } as const;
+const sizes = { hiddenDim: 8, depth: 1, members: 1, cholesky: null } as const;
 
 /** A flow that stands still until cos(theta) + y_0 / 10 > 0.8, where its velocity is infinite. */
 function bursting(): FlowCopula {

@@ -245,7 +245,7 @@ describe('models that were trained', () => {
   });
 
   test('an ensemble of flows', async () => {
-    const flows = await fitEnsemble(u, { ...quick, kind: 'flow', steps: 10, models: 1 });
+    const flows = await fitEnsemble(u, { ...quick, kind: 'flow', members: 1, steps: 10, models: 1 });
     expect(flows.logPdfMethods).toEqual(['ode']);
     expect(flows.normalisable).toBeNull();
     expect(await flows.logPdf(rows)).toEqual(await flows.members[0]!.logPdf(rows));

@@ -123,6 +123,7 @@ function setUp(c: Case, Real: Float32ArrayConstructor | Float64ArrayConstructor)
           beta2: betas[1],
           epsilon: eps,
           clipNorm,
+          weightDecay: 0,
           emaDecay: 0,
         },
         batches: batches.map((b) => arrange(c, b, Real).batch),

@@ -71,6 +71,7 @@ describe.each([
         hiddenDim: c.hiddenDim,
         depth: c.numLayers,
         activation: 'silu',
+        members: 1,
         cholesky: null,
       };
       const slices = callNative((addon) => addon.velocitySlices(definition));
@@ -124,7 +125,7 @@ test('fold and the velocity it turns around', () => {
       hiddenDim: 1,
       depth: 2,
     } as const;
-    const full: VelocityDefinition = { ...definition, activation: 'silu', cholesky: null };
+    const full: VelocityDefinition = { ...definition, activation: 'silu', members: 1, cholesky: null };
     const slices = callNative((addon) => addon.velocitySlices(full));
     const last = slices.at(-1)!;
     fold.x.forEach((x, i) => {

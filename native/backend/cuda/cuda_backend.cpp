@@ -25,9 +25,11 @@ namespace {
 // Products that are thinner than this in some direction stay in float32: states, logits, outputs.
 constexpr std::size_t thin = 32;
 
-// Of the passes of a network the forward one decides which units of a ReLU are on and what a density is.
+// Of the passes of a network the forward one decides which units of a ReLU are on and what a density is;
+// products of two weights (store) belong to it.
 bool is_forward(Epilogue kind) {
   switch (kind) {
+    case Epilogue::store:
     case Epilogue::inner_relu:
     case Epilogue::inner_silu:
     case Epilogue::inner_silu_1:
@@ -154,7 +156,7 @@ class CudaBackend final : public Backend<float> {
 
   void normals(MatrixView<float> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step,
                std::uint32_t tag) override {
-    check(launch_normals(out, seed, first_row, step, nullptr, tag, stream()));
+    check(launch_normals(out, seed, first_row, step, tag, stream()));
   }
   void signs(MatrixView<float> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step,
              std::uint32_t tag) override {
