@@ -1,5 +1,12 @@
 export { type LastGoodState, SklarError, type SklarErrorCode } from './errors';
-export { type DeviceName, type Devices, devices } from './devices';
+export {
+  type DeviceName,
+  type DeviceOptions,
+  type Devices,
+  type Precision,
+  type RunRecord,
+  devices,
+} from './devices';
 
 export { normalCdf, normalQuantile } from './normal';
 export { type Matrix, column, fromRows, matrix, toRows } from './data/matrix';
@@ -14,6 +21,7 @@ export {
   Copula,
   type LogPdfOptions,
   type ModelInfo,
+  type Normalisable,
   type RowsInput,
   type RunOptions,
   type SampleOptions,
@@ -37,6 +45,7 @@ export {
   type Normaliser,
   type NormaliserOptions,
 } from './copulas/smc';
+export { EnsembleCopula } from './copulas/ensemble';
 export { FlowCopula } from './copulas/flow';
 export { ReflectionCopula } from './copulas/reflection';
 export { type LogPdfMethod, type TraceName, type TraceOptions, traceNames } from './copulas/field-density';
@@ -52,6 +61,12 @@ export {
   type Process,
 } from './copulas/closed-form';
 export { type CopulaKind, type FitOptions, fitCopula } from './copulas/fit';
+export {
+  type EnsembleFitOptions,
+  type EnsembleKindOptions,
+  type EnsembleProgress,
+  fitEnsemble,
+} from './copulas/fit-ensemble';
 export { type LoadOptions, loadModel } from './copulas/load';
 export { type CdcOptions } from './copulas/options';
 export {

@@ -31,6 +31,13 @@ export interface NativeDevices {
   };
 }
 
+/** Where a job on a network runs; see native/backend/device.hpp. `threads` of the CPU, 0: one for each processor. */
+export interface NativeDevice {
+  device: 'cpu' | `cuda:${number}`;
+  precision: 'fp32' | 'mixed' | 'fp16' | 'bf16';
+  threads: number;
+}
+
 export interface NetworkShape {
   inputDim: number;
   hiddenDim: number;
@@ -99,7 +106,7 @@ export interface NativeIntegration {
   firstRow: bigint;
   fromGaussian: boolean;
   toGaussian: boolean;
-  threads: number;
+  device: NativeDevice;
 }
 
 export interface NativeIntegrated {
@@ -204,7 +211,7 @@ export interface NativeTrainCall {
   rows: number;
   validation: Float64Array | null;
   validationRows: number;
-  threads: number;
+  device: NativeDevice;
   steps: number;
   batch: number;
   seed: bigint;
@@ -279,7 +286,7 @@ export interface CdcNativeStepsOptions {
   /** Covariance of the reference Gaussian in the network's coordinates (published guided models); null: identity. */
   covariance: Float64Array | null;
   parameters: RealArray;
-  threads: number;
+  device: NativeDevice;
   batch: number;
   crossEntropyWeight: number;
   adam: AdamNativeOptions;
@@ -338,6 +345,7 @@ export interface VelocityNativeTrainOptions extends NativeTrainCall {
 export interface VelocityNativeStepOptions {
   definition: VelocityDefinition;
   parameters: RealArray;
+  device: NativeDevice;
   rows: number;
   start: Float64Array;
   noise: Float64Array;
@@ -433,7 +441,7 @@ export interface NativeAddon {
     fromGaussian: boolean,
     rows: number,
     level: number,
-    threads: number,
+    device: NativeDevice,
     onProgress?: (fraction: number) => void,
   ): NativeJob<Float64Array>;
   cdcField(
@@ -441,30 +449,36 @@ export interface NativeAddon {
     z: Float64Array,
     rows: number,
     level: number,
-    threads: number,
+    device: NativeDevice,
   ): NativeJob<Float64Array>;
-  cdcLogits(handle: CdcHandle, z: Float64Array, rows: number, threads: number): NativeJob<Float64Array>;
+  cdcLogits(handle: CdcHandle, z: Float64Array, rows: number, device: NativeDevice): NativeJob<Float64Array>;
   cdcFieldHandle(handle: CdcHandle): FieldHandle;
   cdcSamplePublished(
     handle: CdcHandle,
     options: CdcNativePublishedOptions,
-    threads: number,
+    device: NativeDevice,
     onProgress?: (fraction: number) => void,
   ): NativeJob<{ values: Float64Array; evaluations: number; clamped: number }>;
   cdcNormaliser(
     handle: CdcHandle,
     options: NativeSmcOptions,
-    threads: number,
+    device: NativeDevice,
     onProgress?: (fraction: number) => void,
   ): NativeJob<NativeNormaliser>;
   cdcConditional(
     handle: CdcHandle,
     options: NativeConditionalOptions,
-    threads: number,
+    device: NativeDevice,
     onProgress?: (fraction: number) => void,
   ): NativeJob<NativeConditional>;
 
-  fieldReference(field: FieldHandle): { process: 'ou' | 'reflection'; dim: number; reference: number };
+  /** `scalar`: what the field is computed in; float64 on the CPU alone. */
+  fieldReference(field: FieldHandle): {
+    process: 'ou' | 'reflection';
+    dim: number;
+    reference: number;
+    scalar: 'float32' | 'float64';
+  };
   fieldSample(
     field: FieldHandle,
     options: NativeIntegration & {
@@ -541,7 +555,7 @@ export interface NativeAddon {
     draws: number,
     seed: bigint,
     firstRow: bigint,
-    threads: number,
+    device: NativeDevice,
     onProgress?: (fraction: number) => void,
   ): NativeJob<Float64Array>;
 }

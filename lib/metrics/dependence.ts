@@ -2,12 +2,11 @@
 import { CdcCopula } from '../copulas/cdc';
 import {
   type Copula,
-  type Execution,
   type RowsInput,
   type RunOptions,
   type Scale,
+  beginRun,
   resolveSeed,
-  resolveThreads,
   toDense,
 } from '../copulas/copula';
 import { ClosedFormCopula } from '../copulas/closed-form';
@@ -15,7 +14,6 @@ import { GaussianCopula, expectColumns } from '../copulas/gaussian';
 import { type Matrix, matrix } from '../data/matrix';
 import { type Seed } from '../data/random';
 import { Table } from '../data/table';
-import { resolveDevice } from '../devices';
 import { SklarError, describe, expectInteger, expectNumber, expectOneOf } from '../errors';
 import { type HasField } from '../integrate';
 import { type NativeAddon, type NativeJob, callNative, runJob } from '../native';
@@ -29,11 +27,8 @@ interface NamedRows {
   names: readonly string[] | undefined;
 }
 
-function execution(options: RunOptions): Execution {
-  options.signal?.throwIfAborted();
-  resolveDevice(options.device ?? 'auto');
-  return { threads: resolveThreads(options.threads), signal: options.signal };
-}
+/** Of measures of rows. */
+const RANKS_ON_CPU = 'ranks are counted on the CPU';
 
 /** Rows of any scale: finite, at least two. */
 function expectRows(input: RowsInput, what: string): NamedRows {
@@ -73,7 +68,7 @@ async function pairMeasure(
     threads: number,
   ) => NativeJob<Float64Array>,
 ): Promise<Matrix> {
-  const run = execution(options);
+  const run = beginRun(options, RANKS_ON_CPU);
   const { data, rows, columns, names } = expectRows(input, `the rows of ${name}`);
   const values = await runJob((addon) => start(addon, data, rows, columns, run.threads), {
     signal: run.signal,
@@ -131,7 +126,7 @@ export async function tailCurves(
   rows: RowsInput,
   options: RunOptions & { q: readonly number[] },
 ): Promise<TailCurves> {
-  const run = execution(options);
+  const run = beginRun(options, RANKS_ON_CPU);
   if (!Array.isArray(options.q) || options.q.length === 0) {
     throw new SklarError('ERR_SKLAR_VALUE', `expected a list of levels for q, got ${describe(options.q)}`);
   }
@@ -186,7 +181,7 @@ export async function totalCorrelation(
   rows: RowsInput,
   options: TotalCorrelationOptions = {},
 ): Promise<TotalCorrelation> {
-  const run = execution(options);
+  const run = beginRun(options, copula.cpuOnly);
   const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
   const seed = resolveSeed(options.seed ?? 1);
   const draws = expectInteger(options.draws ?? (copula instanceof CdcCopula ? 1 : 8), 'draws', {
@@ -217,7 +212,7 @@ export async function totalCorrelation(
         draws,
         seed,
         0n,
-        run.threads,
+        run,
       ),
     { signal: run.signal },
   );
@@ -254,7 +249,8 @@ export async function mutualInformation(
   rows: RowsInput,
   options: MutualInformationOptions,
 ): Promise<Mean> {
-  const run = execution(options);
+  const { device, precision, threads, signal } = options;
+  beginRun(options, copula.cpuOnly);
   const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
   const a = expectColumns(options.a, 'block a', copula.dim, 1);
   const others = Array.from({ length: copula.dim }, (_, i) => i).filter((i) => !a.includes(i));
@@ -290,7 +286,7 @@ export async function mutualInformation(
   for (const { sign, columns, model } of blocks) {
     if (!model) continue;
     const part = columns ? takeColumns(dense.data, dense.rows, dense.columns, columns) : dense;
-    const values = await model.logPdf(part, { ...run, scale });
+    const values = await model.logPdf(part, { device, precision, threads, signal, scale });
     values.forEach((value, i) => (total[i]! += sign * value));
   }
   return meanOf(total);

@@ -99,7 +99,7 @@ TrainCall to_train_call(const Napi::Object& o, std::size_t dim) {
   call.training = to_vector<double>(field(o, "training"), "training", product(call.rows, dim));
   call.validation =
       to_vector_or_empty<double>(field(o, "validation"), "validation", product(call.validation_rows, dim));
-  call.threads = to_size(field(o, "threads"), "threads");
+  call.device = to_device_choice(field(o, "device"));
   call.batch = to_size(field(o, "batch"), "batch");
   TrainOptions& options = call.options;
   options.steps = to_size(field(o, "steps"), "steps");
