@@ -276,6 +276,8 @@ export interface NativeTrainResult {
   seconds: number;
   stepSeconds: number;
   stoppedEarly: boolean;
+  /** Values that left the range of fp16 and were set to its end. */
+  saturated: number;
   history: NativeTrainReport[];
 }
 

@@ -7,7 +7,7 @@ import { type CopulaKind, type FitOptions, prepareFit } from './fit';
 import { type CdcOptions, type FlowOptions, type ReflectionOptions } from './options';
 import { type TrainProgress } from './train';
 
-/** `step` and `steps` count through all models: a model that stops early leaves a gap. */
+/** `step` and `steps` count through all models. */
 export interface EnsembleProgress extends TrainProgress {
   /** The one that trains, counted from 0. */
   model: number;
@@ -32,10 +32,14 @@ export type EnsembleKindOptions =
   | ({ kind: 'reflection' } & ReflectionOptions)
   | { kind: CopulaKind };
 
+/** Whose kernels a GPU runs side by side. */
+const MODELS_ON_A_GPU = 8;
+
 const LAST_SEED = (1n << 64n) - 1n;
 
 /**
- * Fits an ensemble: model k, counted from 0, is what `fitCopula` makes of the seed `seed + k`. They train one after another.
+ * Fits an ensemble: model k, counted from 0, is what `fitCopula` makes of the seed `seed + k`. On the CPU they train one after
+ * another, on a GPU several at a time, each with a stream of its own: one small network leaves most of a GPU idle.
  *
  * @param u as for `fitCopula`
  * @param options those of `fitCopula`, `models` and `splits`. `checkpoint` names the files `checkpoint.0`, `checkpoint.1`, ...,
@@ -71,42 +75,48 @@ export async function fitEnsemble(
   const checkpoints = Array.from({ length: models }, (_, k) =>
     run.checkpoint === undefined ? undefined : `${run.checkpoint}.${k}`,
   );
-  const members: Copula[] = [];
-  let seconds = 0;
-  try {
-    for (const [model, checkpoint] of checkpoints.entries()) {
-      const seed = run.seed + BigInt(model);
-      let last = 0;
-      const report = (progress: TrainProgress) => {
-        last = progress.seconds;
-        const step = model * progress.steps + progress.step;
-        const steps = models * progress.steps;
-        const perStep = progress.seconds / progress.step;
-        onProgress?.({
-          ...progress,
-          step,
-          steps,
-          seconds: seconds + progress.seconds,
-          secondsLeft: perStep * (steps - step),
-          model,
-          models,
-        });
-      };
-      members.push(
-        await fit(dense, {
-          ...run,
-          seed,
-          splitSeed: splits === 'same' ? run.seed : seed,
-          checkpoint,
-          keepCheckpoint: true,
-          onProgress: report,
-        }),
-      );
-      seconds += last;
-    }
-  } catch (error) {
-    for (const member of members) member.dispose();
-    throw error;
+  const steps = new Array<number>(models).fill(0);
+  const lengths = new Array<number>(models).fill(0);
+  const start = performance.now();
+  const failed = new AbortController();
+  const signal = run.signal ? AbortSignal.any([run.signal, failed.signal]) : failed.signal;
+  const fitModel = async (model: number): Promise<Copula> => {
+    const seed = run.seed + BigInt(model);
+    const report = (progress: TrainProgress) => {
+      steps[model] = progress.step;
+      lengths[model] = progress.steps;
+      const step = steps.reduce((sum, done) => sum + done, 0);
+      const all = models * progress.steps;
+      const seconds = (performance.now() - start) / 1000;
+      const secondsLeft = (seconds / step) * (all - step);
+      onProgress?.({ ...progress, step, steps: all, seconds, secondsLeft, model, models });
+    };
+    const copula = await fit(dense, {
+      ...run,
+      signal,
+      seed,
+      splitSeed: splits === 'same' ? run.seed : seed,
+      checkpoint: checkpoints[model],
+      keepCheckpoint: true,
+      onProgress: report,
+    });
+    steps[model] = lengths[model]!; // also where it stopped early
+    return copula;
+  };
+
+  const members = new Array<Copula>(models);
+  const waiting = members.keys();
+  const atOnce = run.device === 'cpu' ? 1 : Math.min(models, MODELS_ON_A_GPU);
+  const worker = async () => {
+    for (const model of waiting) members[model] = await fitModel(model);
+  };
+  // the first failure ends the others
+  await Promise.all(
+    Array.from({ length: atOnce }, () => worker().catch((reason: unknown) => failed.abort(reason))),
+  );
+  if (failed.signal.aborted) {
+    members.forEach((member) => member.dispose());
+    throw failed.signal.reason;
   }
   for (const file of checkpoints) if (file !== undefined) await rm(file, { force: true });
   return label(new EnsembleCopula(members));

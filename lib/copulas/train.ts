@@ -151,6 +151,13 @@ export async function train<C extends Calibrates>(
         },
       },
     );
+    if (result.saturated > 0) {
+      process.emitWarning(
+        `${result.saturated} values left the range of float16 while the network trained in precision '${run.precision}': ` +
+          `train in 'bf16' or 'fp32' to be sure of it`,
+        { code: 'SKLAR_SATURATED' },
+      );
+    }
     copula = make(result.parameters, {
       rows: training.rows,
       validationRows: validation.rows,
@@ -158,6 +165,7 @@ export async function train<C extends Calibrates>(
       steps: result.steps,
       bestStep: result.bestStep,
       stoppedEarly: result.stoppedEarly,
+      saturated: result.saturated,
       validationLoss: finiteOrNull(result.bestValidation),
       seconds: result.seconds,
       ...runRecord(run),

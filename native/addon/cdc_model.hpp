@@ -31,6 +31,7 @@ void with_cdc(const CdcModel& model, const DeviceChoice& device, const CancelFla
         backend->watch(&cancel);
         Cdc<T> cdc(*backend, model.definition, parameters);
         body(cdc, *backend);
+        expect_in_range(*backend);
       },
       model.parameters);
 }

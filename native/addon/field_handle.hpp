@@ -53,6 +53,7 @@ void with_field(const FieldSource& source, const DeviceChoice& device, const Can
     backend->watch(&cancel);
     const auto field = make(*backend);
     body(*backend, *field);
+    expect_in_range(*backend);
   };
   if (source.in_float)
     run(source.in_float);

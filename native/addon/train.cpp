@@ -162,6 +162,7 @@ Job::Deliver run_training(Trainer<float>& trainer, const TrainCall& call, const 
     o.Set("seconds", result.seconds);
     o.Set("stepSeconds", result.step_seconds);
     o.Set("stoppedEarly", result.stopped_early);
+    o.Set("saturated", static_cast<double>(result.saturated));
     Napi::Array list = Napi::Array::New(env, history.size());
     for (std::size_t i = 0; i < history.size(); ++i)
       list.Set(static_cast<std::uint32_t>(i), to_object(env, history[i]));
