@@ -282,7 +282,7 @@ describe('jobs', () => {
       learningRate: 10,
       clipNorm: 0,
       warmup: 0,
-      steps: 2000,
+      steps: 300,
       crossEntropyWeight: 1e6,
       patience: 0,
     });
