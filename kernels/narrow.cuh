@@ -39,8 +39,13 @@ __device__ __forceinline__ void load_network(unsigned char* shared, const Narrow
   if (n.slope) copy(at.slope, n.slope, n.dim * n.dim);
 }
 
+// Blocks of a processor, at least, as ptxas is to plan registers for; left to itself (0) it saves some at the
+// cost of spills, but for the widest.
+constexpr unsigned blocks_planned(unsigned width) { return width > 64 ? 0 : 1; }
+
 template <unsigned width, bool three, bool relu, bool levels>
-__global__ void __launch_bounds__(narrow_warps* warp_lanes, 1) narrow_kernel(const NarrowProgram program) {
+__global__ void __launch_bounds__(narrow_warps* warp_lanes, blocks_planned(width))
+    narrow_kernel(const NarrowProgram program) {
   SKLAR_SHARED(unsigned char, shared);
   const NarrowNetwork& n = program.network;
   const bool lifts = !levels && program.velocity.kind == VelocityKind::reflection;
