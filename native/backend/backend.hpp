@@ -7,6 +7,7 @@
 
 #include "backend/buffer.hpp"
 #include "backend/operations.h"
+#include "backend/trajectory.hpp"
 #include "core/cancel.hpp"
 #include "core/margin_maps.hpp"
 
@@ -122,6 +123,9 @@ class Backend : public Memory {
   // Rows of y that are finite are copied to `good`. A row that is not has failed[i], until now 0, set to
   // `mark`, and is from then on set to its last good state.
   virtual void keep_finite(MatrixView<T> y, MatrixView<T> good, std::int32_t* failed, std::int32_t mark) = 0;
+  // Carries rows through a whole trajectory in one operation; false, and nothing is done, where the device
+  // has none for this program.
+  virtual bool carry(const TrajectoryProgram<T>&) { return false; }
   virtual void error_norm(const ErrorNorm<T>& norm) = 0;
   // Reflection at the faces of the unit cube (core/fold.h). fold: to = fold(y), may be in place. flip: v is
   // multiplied by the sign of fold's derivative at y.

@@ -279,6 +279,7 @@ class OwningField final : public Field<T> {
                   MatrixView<T> out, double* divergence) override {
     field_.divergence(y, time, form, trace, out, divergence);
   }
+  bool describe(FusedField<T>& field) override { return field_.describe(field); }
   bool log_density(MatrixView<const T> y, const double* time, double* value) override {
     return field_.log_density(y, time, value);
   }

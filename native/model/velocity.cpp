@@ -85,6 +85,13 @@ void VelocityField<T>::evaluate(MatrixView<const T> y, const double* time, Form 
 }
 
 template <class T>
+bool VelocityField<T>::describe(FusedField<T>& field) {
+  field.head = FusedField<T>::Head::velocity;
+  field.velocity = definition_.head();
+  return network_->describe(field);
+}
+
+template <class T>
 void VelocityField<T>::divergence(MatrixView<const T> y, const double* time, Form form,
                                   const TraceEstimator& trace, MatrixView<T> out, double* divergence) {
   if (definition_.kind == VelocityKind::reflection_published)
