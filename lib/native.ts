@@ -577,8 +577,8 @@ export interface NativeAddon {
       onProgress?: (fraction: number) => void,
     ]
   ): NativeJob<Float64Array>;
-  /** Log-odds of label 1 of each row by the fit to the other folds: see native/core/quadratic_classifier.hpp. */
-  quadraticScores(
+  /** Log-odds of label 1 of each row by the fit to the other folds: see native/core/classifier.hpp. */
+  classifierScores(
     z: Float64Array,
     rows: number,
     dim: number,
@@ -586,6 +586,7 @@ export interface NativeAddon {
     folds: Int32Array,
     foldCount: number,
     ridge: number,
+    neighbours: number,
     threads: number,
   ): NativeJob<Float64Array>;
 

@@ -3,7 +3,7 @@
 #include "addon/convert.hpp"
 #include "addon/job.hpp"
 #include "addon/register.hpp"
-#include "core/quadratic_classifier.hpp"
+#include "core/classifier.hpp"
 
 namespace sklar::addon {
 namespace {
@@ -107,8 +107,8 @@ Napi::Value sliced(const Napi::CallbackInfo& info) {
   });
 }
 
-// quadraticScores(z: Float64Array, rows: number, dim: number, labels: Int32Array, folds: Int32Array,
-// foldCount: number, ridge: number, threads: number): NativeJob<Float64Array>
+// classifierScores(z: Float64Array, rows: number, dim: number, labels: Int32Array, folds: Int32Array,
+// foldCount: number, ridge: number, neighbours: number, threads: number): NativeJob<Float64Array>
 Napi::Value classifier(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const std::size_t rows = to_size(info[1], "rows"), dim = to_size(info[2], "dim");
@@ -117,9 +117,10 @@ Napi::Value classifier(const Napi::CallbackInfo& info) {
         [rows, dim, z = to_vector<double>(info[0], "z", product(rows, dim)),
          labels = to_vector<std::int32_t>(info[3], "labels", rows),
          folds = to_vector<std::int32_t>(info[4], "folds", rows), count = to_size(info[5], "foldCount"),
-         ridge = to_double(info[6], "ridge"),
+         ridge = to_double(info[6], "ridge"), neighbours = to_size(info[7], "neighbours"),
          threads = to_size(info[7], "threads")](const CancelFlag& cancel, const Job::Progress&) {
-          return deliver(quadratic_scores(threads, z.data(), rows, dim, labels, folds, count, ridge, cancel));
+          return deliver(classifier_scores(threads, z.data(), rows, dim, labels, folds, count, ridge,
+                                           neighbours, cancel));
         });
   });
 }
@@ -132,7 +133,7 @@ void register_two_sample(Napi::Env env, Napi::Object exports) {
   exports.Set("pairSums", Napi::Function::New(env, pairs));
   exports.Set("medianDistance", Napi::Function::New(env, median));
   exports.Set("slicedWasserstein", Napi::Function::New(env, sliced));
-  exports.Set("quadraticScores", Napi::Function::New(env, classifier));
+  exports.Set("classifierScores", Napi::Function::New(env, classifier));
 }
 
 }  // namespace sklar::addon

@@ -6,8 +6,8 @@
 
 #include "check.hpp"
 #include "closed_form.hpp"
+#include "core/classifier.hpp"
 #include "core/error.hpp"
-#include "core/quadratic_classifier.hpp"
 
 using namespace sklar;
 using Vector = std::vector<double>;
@@ -172,7 +172,7 @@ TEST_CASE("the classifier finds the log-odds of a quadratic truth, from the othe
     const double r = labels[i] == 1 ? 0.6 : -0.6;
     z[i * dim + 1] = r * z[i * dim] + 0.8 * z[i * dim + 1];
   }
-  const Vector scores = quadratic_scores(1, z.data(), rows, dim, labels, folds, 3, 1.0, go);
+  const Vector scores = classifier_scores(1, z.data(), rows, dim, labels, folds, 3, 1.0, 20, go);
   double error = 0, size = 0;
   for (std::size_t i = 0; i < rows; ++i) {
     const double truth = 1.875 * z[i * dim] * z[i * dim + 1];
@@ -180,19 +180,36 @@ TEST_CASE("the classifier finds the log-odds of a quadratic truth, from the othe
     size += truth * truth;
   }
   CHECK(error / size < 0.02);
-  CHECK(scores == quadratic_scores(2, z.data(), rows, dim, labels, folds, 3, 1.0, go));
+  CHECK(scores == classifier_scores(2, z.data(), rows, dim, labels, folds, 3, 1.0, 20, go));
   // other labels in a fold leave its scores as they are
   for (std::size_t i = 0; i < rows; ++i)
     if (folds[i] == 1) labels[i] = 0;
-  const Vector again = quadratic_scores(1, z.data(), rows, dim, labels, folds, 3, 1.0, go);
+  const Vector again = classifier_scores(1, z.data(), rows, dim, labels, folds, 3, 1.0, 20, go);
   for (std::size_t i = 0; i < rows; ++i)
     if (folds[i] == 1) CHECK(again[i] == scores[i]);
 }
 
+TEST_CASE("the classifier's neighbours see what no product does") {
+  // signs of three independent normals whose product is the label's: all pairs are independent
+  const std::size_t rows = 3000, dim = 3;
+  Vector z = closed_form::normals(rows, dim, 12);
+  std::vector<std::int32_t> labels(rows), folds(rows);
+  for (std::size_t i = 0; i < rows; ++i) {
+    labels[i] = static_cast<std::int32_t>(i % 2);
+    folds[i] = static_cast<std::int32_t>(i / 2 % 5);
+    double* row = &z[i * dim];
+    row[2] = std::abs(row[2]) * (row[0] * row[1] > 0 ? 1 : -1) * (labels[i] == 1 ? 1 : -1);
+  }
+  const Vector scores = classifier_scores(2, z.data(), rows, dim, labels, folds, 5, 9.0, 20, go);
+  double right = 0;
+  for (std::size_t i = 0; i < rows; ++i) right += (scores[i] > 0) == (labels[i] == 1);
+  CHECK(right / rows > 0.85);
+}
+
 TEST_CASE("rows that can be told for certain end the fit too") {
   Vector z{-2, -1, -1.5, -2.5, 1, 2, 1.5, 2.5};
-  const Vector scores =
-      quadratic_scores(1, z.data(), 8, 1, {0, 0, 0, 0, 1, 1, 1, 1}, {0, 0, 1, 1, 0, 0, 1, 1}, 2, 0.01, go);
+  const Vector scores = classifier_scores(1, z.data(), 8, 1, {0, 0, 0, 0, 1, 1, 1, 1},
+                                          {0, 0, 1, 1, 0, 0, 1, 1}, 2, 0.01, 2, go);
   for (std::size_t i = 0; i < 8; ++i) CHECK(std::isfinite(scores[i]) && (scores[i] > 0) == (i >= 4));
 }
 
@@ -201,7 +218,8 @@ TEST_CASE("shapes are checked and jobs can be cancelled") {
   CHECK_THROWS(margin_distances(1, x.data(), 8, 8, 1, go), Error, error.code() == "SHAPE");
   CHECK_THROWS(pair_sums(1, x.data(), 8, 0, 1, {}, 0, 0, go, quiet), Error, error.code() == "SHAPE");
   CHECK_THROWS(sliced_wasserstein(1, x.data(), 8, 4, 1, 2, 3, 0, go, quiet), Error, error.code() == "VALUE");
-  CHECK_THROWS(quadratic_scores(1, x.data(), 8, 1, {0, 1}, {0, 1}, 2, 1, go), Error, error.code() == "SHAPE");
+  CHECK_THROWS(classifier_scores(1, x.data(), 8, 1, {0, 1}, {0, 1}, 2, 1, 1, go), Error,
+               error.code() == "SHAPE");
   CancelFlag stop;
   stop.cancel();
   CHECK_THROWS(pair_sums(1, x.data(), 8, 4, 1, {}, 0, 0, stop, quiet), Error, error.code() == "ABORTED");
