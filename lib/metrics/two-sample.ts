@@ -322,8 +322,9 @@ export function areaUnderCurve(low: Float64Array, high: Float64Array): { area: n
  * distributions, 1 where every row can be told (Lopez-Paz and Oquab, 2017). Each column is put on the Gaussian scale by its
  * ranks in both samples together; the classifier is a logistic regression on the columns, their squares, all products of two
  * and the log-odds of the 20 nearest neighbours, so it sees differences of location, spread and correlation, and others
- * where rows lie dense enough. The value is the mean over the folds, with the standard error of DeLong et al. (1988) for
- * the held-out rows. Time about (n + m)^2 dim.
+ * where rows lie dense enough. The value is the mean over the folds, with the standard error of DeLong et al. (1988), which
+ * counts the held-out rows but not that the folds share training rows: for equal distributions values spread up to half as
+ * much again. Time about (n + m)^2 dim.
  *
  * @param x n x dim, @param y m x dim, finite, two rows at least of each for each fold
  * @throws SklarError ERR_SKLAR_VALUE naming a value that is not finite, ERR_SKLAR_SHAPE for unequal columns or few rows

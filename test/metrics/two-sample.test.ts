@@ -57,14 +57,14 @@ describe('laws of margins', () => {
     ['cramerVonMises', cramerVonMises, 0.02],
   ] as const)('%s has uniform p-values under the null, and columns by name', async (_, measure, slack) => {
     // many columns of independent samples are many tests
-    const { columns, worst, value, pValue } = await measure(gaussian(120, 1000, 1), gaussian(80, 1000, 2));
+    const { columns, worst, value, pValue } = await measure(gaussian(120, 400, 1), gaussian(80, 400, 2));
     for (const level of [0.05, 0.2, 0.5]) {
       const share = columns.filter((column) => column.pValue <= level).length / columns.length;
-      expect(Math.abs(share - level)).toBeLessThan(slack + 3 * Math.sqrt((level * (1 - level)) / 1000));
+      expect(Math.abs(share - level)).toBeLessThan(slack + 3 * Math.sqrt((level * (1 - level)) / 400));
     }
     const most = columns.toSorted((a, b) => b.value - a.value)[0]!;
     expect([worst, value]).toEqual([most.column, most.value]);
-    expect(pValue).toBe(Math.min(1, 1000 * most.pValue));
+    expect(pValue).toBe(Math.min(1, 400 * most.pValue));
   });
 
   test('agree with scipy', async () => {
@@ -130,13 +130,13 @@ describe('energy distance', () => {
 
   test('has uniform p-values under the null, and the same bits for any number of threads', async () => {
     const values: number[] = [];
-    for (let k = 0; k < 200; k++) {
+    for (let k = 0; k < 150; k++) {
       const [x, y] = [gaussian(25, 2, 100 + k), gaussian(30, 2, 500 + k)];
       values.push((await energyDistance(x, y, { permutations: 39, seed: k })).pValue!);
     }
     for (const level of [0.1, 0.5]) {
       const share = values.filter((p) => p <= level).length / values.length;
-      expect(Math.abs(share - level)).toBeLessThan(4 * Math.sqrt((level * (1 - level)) / 200));
+      expect(Math.abs(share - level)).toBeLessThan(4 * Math.sqrt((level * (1 - level)) / 150));
     }
     const [x, y] = [gaussian(300, 3, 1), gaussian(200, 3, 2)];
     for (const measure of [energyDistance, mmd, slicedWasserstein, classifierAuc]) {
@@ -149,15 +149,15 @@ describe('energy distance', () => {
 describe('MMD', () => {
   test('of two Gaussians is that of the formula', async () => {
     const [dim, h, shift, scale] = [3, 1.4, 0.8, 1.3];
-    const x = gaussian(2000, dim, 5);
-    const y = gaussian(2200, dim, 6, { shift, scale });
+    const x = gaussian(1500, dim, 5);
+    const y = gaussian(1600, dim, 6, { shift, scale });
     // E k(X, Y) of N(m, s^2 I) differences: (h^2 / (h^2 + s^2))^(d/2) exp(-|m|^2 / (2 (h^2 + s^2)))
     const mean = (m: number, variance: number) =>
       ((h * h) / (h * h + variance)) ** (dim / 2) * Math.exp((-m * m) / (2 * (h * h + variance)));
     const exact = mean(0, 2) + mean(0, 2 * scale * scale) - 2 * mean(shift, 1 + scale * scale);
     const result = await mmd(x, y, { bandwidths: [h], permutations: 9 });
     expect(Math.abs(result.value - exact)).toBeLessThan(4 * result.standardError!);
-    expect(result.standardError).toBeLessThan(0.15 * exact);
+    expect(result.standardError).toBeLessThan(0.2 * exact);
     expect(result).toMatchObject({ pValue: 0.1, bandwidths: [h] });
   });
 
@@ -194,31 +194,31 @@ describe('sliced Wasserstein distance', () => {
 describe('classifier AUC', () => {
   test('is Phi(delta / sqrt 2) for shifted normals, and that of the ratio for other correlations', async () => {
     for (const delta of [0.3, 1, 2.5]) {
-      const x = gaussian(2000, 3, 9);
-      const { value, standardError } = await classifierAuc(x, gaussian(2000, 3, 10, { shift: delta }));
+      const x = gaussian(1000, 3, 9);
+      const { value, standardError } = await classifierAuc(x, gaussian(1000, 3, 10, { shift: delta }));
       expect(Math.abs(value - cdf(delta / Math.SQRT2))).toBeLessThan(4 * standardError!);
-      expect(standardError).toBeLessThan(0.01);
+      expect(standardError).toBeLessThan(0.014);
     }
     // correlation +-rho: the optimal score is x y, so the area is that of x y under both laws
     const pairs = (seed: number, rho: number) => {
-      const { data, rows } = gaussian(3000, 2, seed);
+      const { data, rows } = gaussian(1500, 2, seed);
       for (let i = 0; i < rows; i++)
         data[2 * i + 1] = rho * data[2 * i]! + Math.sqrt(1 - rho * rho) * data[2 * i + 1]!;
       return matrix(data, rows, 2);
     };
     const [x, y] = [pairs(11, -0.5), pairs(12, 0.5)];
     const products = ({ data }: typeof x) =>
-      Float64Array.from({ length: 3000 }, (_, i) => data[2 * i]! * data[2 * i + 1]!);
+      Float64Array.from({ length: 1500 }, (_, i) => data[2 * i]! * data[2 * i + 1]!);
     const { value, standardError } = await classifierAuc(x, y);
     expect(Math.abs(value - areaUnderCurve(products(x), products(y)).area)).toBeLessThan(standardError!);
     expect(value).toBeGreaterThan(0.7);
   });
 
   test('is one half for the same law, in many columns too', async () => {
-    for (const dim of [1, 4, 25]) {
+    for (const dim of [1, 4, 20]) {
       const { value, standardError } = await classifierAuc(
-        gaussian(800, dim, 20 + dim),
-        gaussian(600, dim, 80 + dim),
+        gaussian(500, dim, 20 + dim),
+        gaussian(400, dim, 80 + dim),
       );
       expect(Math.abs(value - 0.5)).toBeLessThan(4 * standardError!);
     }
@@ -234,10 +234,10 @@ describe('classifier AUC', () => {
 
 describe('errors of dependence', () => {
   const rows = (rho: number, seed: number) => {
-    const { data } = gaussian(20_000, 3, seed);
+    const { data } = gaussian(5000, 3, seed);
     for (let i = 0; i < data.length; i += 3)
       data[i + 2] = rho * data[i]! + Math.sqrt(1 - rho * rho) * data[i + 2]!;
-    return matrix(data, 20_000, 3, ['a', 'b', 'c']);
+    return matrix(data, 5000, 3, ['a', 'b', 'c']);
   };
 
   test('are differences of the measures', async () => {
@@ -245,8 +245,8 @@ describe('errors of dependence', () => {
     const exact = (2 / Math.PI) * (Math.asin(0.7) - Math.asin(0.2));
     const tau = await kendallError(x, y);
     expect(tau).toMatchObject({ worst: ['a', 'c'], standardError: null, pValue: null });
-    expect(Math.abs(tau.value - exact)).toBeLessThan(0.03);
-    expect(Math.abs(tau.mean - exact / 3)).toBeLessThan(0.02);
+    expect(Math.abs(tau.value - exact)).toBeLessThan(0.05);
+    expect(Math.abs(tau.mean - exact / 3)).toBeLessThan(0.03);
     const tail = await tailError(x, y, { q: [0.9, 0.95] });
     expect(tail).toMatchObject({
       worst: ['a', 'c'],
