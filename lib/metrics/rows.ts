@@ -18,8 +18,8 @@ export function execution(options: RunOptions): Execution {
 
 /** Rows of any scale: finite, at least two. */
 export function expectRows(input: RowsInput, what: string): NamedRows {
-  const names = input instanceof Table || 'data' in input ? input.names : undefined;
   const dense = toDense(input, what);
+  const names = input instanceof Table || 'data' in input ? input.names : undefined;
   const { data, rows, columns } = dense;
   const bad = data.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) {

@@ -282,6 +282,7 @@ test('bad input is named', async () => {
       ]),
     ).rejects.toThrow(/second sample .* NaN \(row 2, column 1\)/);
     await expect(measure(two, [[1], [2]])).rejects.toMatchObject({ code: 'ERR_SKLAR_SHAPE' });
+    await expect(measure(two, null as unknown as typeof two)).rejects.toThrow(/second sample .* got null/);
     await expect(measure(two, [[1, 2]])).rejects.toMatchObject({ code: 'ERR_SKLAR_SHAPE' });
   }
   await expect(mmd([[1], [1]], [[1], [1], [2]])).rejects.toThrow(/median distance is 0/);
