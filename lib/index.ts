@@ -91,5 +91,38 @@ export {
   totalCorrelation,
 } from './metrics/dependence';
 export { type Mean } from './metrics/mean';
+export {
+  type ClassifierOptions,
+  type ColumnMetric,
+  type EnergyOptions,
+  type MarginMetric,
+  type Metric,
+  type Mmd,
+  type MmdOptions,
+  type PairOptions,
+  type SlicedWassersteinOptions,
+  classifierAuc,
+  cramerVonMises,
+  energyDistance,
+  kolmogorovSmirnov,
+  mmd,
+  slicedWasserstein,
+} from './metrics/two-sample';
+export {
+  type PairMetric,
+  type TailError,
+  type TailErrorOptions,
+  kendallError,
+  tailError,
+} from './metrics/dependence-error';
+export {
+  type CompareOptions,
+  type Comparison,
+  type Judged,
+  type MetricName,
+  type MetricResults,
+  compare,
+  metricNames,
+} from './metrics/compare';
 
 export { type PairPlotOptions, pairPlot } from './report/scatter';

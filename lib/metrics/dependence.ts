@@ -13,48 +13,15 @@ import { ClosedFormCopula } from '../copulas/closed-form';
 import { GaussianCopula, expectColumns } from '../copulas/gaussian';
 import { type Matrix, matrix } from '../data/matrix';
 import { type Seed } from '../data/random';
-import { Table } from '../data/table';
 import { SklarError, describe, expectInteger, expectNumber, expectOneOf } from '../errors';
 import { type HasField } from '../integrate';
 import { type NativeAddon, type NativeJob, callNative, runJob } from '../native';
 import { levelBound } from './level-bound';
 import { type Mean, meanOf } from './mean';
-
-interface NamedRows {
-  data: Float64Array;
-  rows: number;
-  columns: number;
-  names: readonly string[] | undefined;
-}
+import { expectRows, nameOf } from './rows';
 
 /** Of measures of rows. */
 const RANKS_ON_CPU = 'ranks are counted on the CPU';
-
-/** Rows of any scale: finite, at least two. */
-function expectRows(input: RowsInput, what: string): NamedRows {
-  const names = input instanceof Table || 'data' in input ? input.names : undefined;
-  const dense = toDense(input, what);
-  const { data, rows, columns } = dense;
-  const bad = data.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0) {
-    throw new SklarError(
-      'ERR_SKLAR_VALUE',
-      `expected finite values for ${what}, got ${data[bad]} (row ${Math.floor(bad / columns) + 1}, ` +
-        `column ${nameOf(names, bad % columns)})`,
-    );
-  }
-  if (rows < 2 || columns < 1) {
-    throw new SklarError(
-      'ERR_SKLAR_SHAPE',
-      `expected at least 2 rows and 1 column for ${what}, got ${rows} x ${columns}`,
-    );
-  }
-  return { ...dense, names };
-}
-
-function nameOf(names: readonly string[] | undefined, column: number): string {
-  return names ? describe(names[column]) : String(column + 1);
-}
 
 async function pairMeasure(
   name: string,
