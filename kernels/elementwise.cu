@@ -43,13 +43,6 @@ int launch_transpose(MatrixView<float> to, MatrixView<const float> from, void* s
   });
 }
 
-namespace {
-// not local to the function: nvcc refuses to capture such a type
-struct Vectors {
-  MatrixView<float> q[most_vectors];
-};
-}  // namespace
-
 int launch_orthonormalise(const MatrixView<float>* q, size_t count, double* area, void* stream) {
   Vectors vectors;
   for (size_t k = 0; k < count; ++k) vectors.q[k] = q[k];
