@@ -8,6 +8,13 @@
 #include "launch.cuh"
 
 namespace sklar::cuda {
+namespace {
+
+struct Vectors {
+  MatrixView<float> q[most_vectors];
+};
+
+}  // namespace
 
 int launch_normals(MatrixView<float> out, uint64_t seed, uint64_t first_row, uint64_t step, uint32_t tag,
                    void* stream) {
@@ -37,9 +44,7 @@ int launch_transpose(MatrixView<float> to, MatrixView<const float> from, void* s
 }
 
 int launch_orthonormalise(const MatrixView<float>* q, size_t count, double* area, void* stream) {
-  struct Vectors {
-    MatrixView<float> q[most_vectors];
-  } vectors;
+  Vectors vectors;
   for (size_t k = 0; k < count; ++k) vectors.q[k] = q[k];
   const size_t n = q[0].rows;
   return each(n, stream,

@@ -4,7 +4,7 @@ import { loadModel } from '../copulas/load';
 import { matrix } from '../data/matrix';
 import { readTable } from '../data/read-table';
 import { TableWriter } from '../data/write-table';
-import { type DeviceName, resolveDevice } from '../devices';
+import { type DeviceOptions, resolveDevice } from '../devices';
 import { expectOneOf } from '../errors';
 import { jointOf } from '../joint/joint';
 import {
@@ -18,14 +18,12 @@ import { type Io, signalOf, writeResult } from './context';
 import { expectOutput } from './files';
 import { formatLogNormaliser, logNormaliserOf, normaliserKeys } from './normaliser';
 import { rowProgress, startProgress } from './progress';
+import { addDeviceOptions, deviceOptions } from './run';
 import { formatMean, meanOf, normalisationNote } from './statistics';
-import { integer } from './values';
 
-interface Flags extends CertificateFlags {
+interface Flags extends DeviceOptions, CertificateFlags {
   out?: string;
   scale?: 'data' | 'copula';
-  device?: DeviceName;
-  threads?: number;
   json?: boolean;
   verbose?: boolean;
 }
@@ -45,26 +43,21 @@ export function define(command: Command, io: Io): void {
       '--scale <name>',
       'copula: the density of the copula alone; data: with the margins (default: copula)',
       (text) => expectOneOf(text, '--scale', ['data', 'copula'] as const),
-    )
-    .option('--device <name>', 'auto, cpu or cuda (default: auto)', (text) =>
-      expectOneOf<DeviceName>(text, '--device', ['auto', 'cpu', 'cuda']),
-    )
-    .option(
-      '--threads <n>',
-      'threads; 0: one for each processor (default: 0)',
-      integer('--threads', { min: 0, max: 1024 }),
-    )
+    );
+  addDeviceOptions(command);
+  defineCertificate(command);
+  command
     .option('--json', 'print the result as JSON')
     .option('--verbose', 'print progress also where stderr is no terminal')
     .action((model: string, data: string, flags: Flags) => score(model, data, flags, io));
-  defineCertificate(command);
 }
 
 async function score(model: string, data: string, flags: Flags, io: Io): Promise<void> {
   const signal = signalOf(io);
-  const { out, scale = 'copula', device = 'auto', threads = 0 } = flags;
+  const { out, scale = 'copula' } = flags;
+  const run = { ...deviceOptions(flags), signal };
   const ofCertificate = certificateOptions(flags);
-  resolveDevice(device);
+  resolveDevice(run, null);
   if (out !== undefined) await expectOutput('--out', out, 'table', [model, data]);
 
   const copula = await loadModel(model);
@@ -78,13 +71,11 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
   const showRows = rowProgress(bar, table.rows);
   let values: Float64Array;
   try {
-    const run = {
-      device,
-      threads,
-      signal,
+    const reported = {
+      ...run,
       onProgress: ({ rowsDone }: { rowsDone: number }) => showRows(rowsDone),
     };
-    values = await (joint ? joint.logPdf(table, run) : copula.logPdf(u, run));
+    values = await (joint ? joint.logPdf(table, reported) : copula.logPdf(u, reported));
   } finally {
     bar.stop();
   }
@@ -96,9 +87,9 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
   }
 
   const mean = meanOf(values);
-  const normaliser = await logNormaliserOf(copula, io, { threads, signal }, flags.verbose);
+  const normaliser = await logNormaliserOf(copula, io, run, flags.verbose);
   const certificate = flags.certificate
-    ? await certify(copula, u, ofCertificate, io, { threads, signal }, flags.verbose)
+    ? await certify(copula, u, ofCertificate, io, run, flags.verbose)
     : null;
   const result = {
     kind: copula.kind,

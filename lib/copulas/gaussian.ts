@@ -1,3 +1,4 @@
+import { runRecord } from '../devices';
 import { SklarError, expectInteger } from '../errors';
 import { type HasField } from '../integrate';
 import { type FieldHandle, callNative, runJob } from '../native';
@@ -8,8 +9,9 @@ import {
   type ModelContent,
   type ModelInfo,
   type RowsInput,
+  type RunOptions,
   type SampleOptions,
-  resolveThreads,
+  beginRun,
   toDense,
 } from './copula';
 import {
@@ -22,6 +24,8 @@ import { solverOptionKeys } from './solvers';
 
 /** Without it the density of nearly singular dependence grows without bound; well-conditioned data do not feel it. */
 export const LEAST_SHRINKAGE = 1e-5;
+
+export const GAUSSIAN_ON_CPU = 'a gaussian copula is computed in float64, on the CPU';
 
 /** (1 - shrinkage) R + shrinkage I: off-diagonal elements of a correlation matrix drawn towards independence. */
 export function shrink(correlation: Float64Array, dim: number, shrinkage: number): Float64Array {
@@ -88,6 +92,7 @@ export async function normalScoresCorrelation(u: DenseRows, run: Execution): Pro
 export class GaussianCopula extends Copula implements HasField {
   readonly kind = 'gaussian';
   readonly normalised = true;
+  readonly cpuOnly = GAUSSIAN_ON_CPU;
   readonly dim: number;
   /** R, dim x dim, row-major. */
   readonly correlation: Float64Array;
@@ -117,18 +122,16 @@ export class GaussianCopula extends Copula implements HasField {
    *
    * @param u n x dim pseudo-observations
    */
-  static async fit(
-    u: RowsInput,
-    options: { threads?: number; signal?: AbortSignal | undefined } = {},
-  ): Promise<GaussianCopula> {
+  static async fit(u: RowsInput, options: RunOptions = {}): Promise<GaussianCopula> {
+    const run = beginRun(options, GAUSSIAN_ON_CPU);
     const dense = toDense(u, 'the training rows');
-    const run = { threads: resolveThreads(options.threads), signal: options.signal };
     const correlation = await normalScoresCorrelation(dense, run);
     for (let shrinkage = LEAST_SHRINKAGE; ; shrinkage *= 10) {
       try {
         return new GaussianCopula(shrink(correlation, dense.columns, shrinkage), dense.columns, {
           rows: dense.rows,
           shrinkage,
+          ...runRecord(run, 'float64'),
         });
       } catch (error) {
         if (!(error instanceof SklarError) || shrinkage >= 0.1) throw error;
@@ -227,7 +230,7 @@ export class GaussianCopula extends Copula implements HasField {
     );
   }
 
-  protected checkSampleOptions(options: SampleOptions): void {
+  checkSampleOptions(options: SampleOptions): void {
     for (const key of solverOptionKeys) {
       if (options[key] !== undefined) {
         throw new SklarError(

@@ -2,9 +2,10 @@ import { z } from 'zod';
 
 import { SklarError, describe } from '../errors';
 import { marginsFromTensors } from '../margins/margins';
-import { type ModelDocument, readModelFile } from '../model/model-file';
+import { type ModelDocument, expectConfig, readModelFile } from '../model/model-file';
 import { type PublishedWeightsOptions, cdcFromFile, cdcFromPublishedWeights } from './cdc';
 import { type Copula, MARGIN_TENSORS, type ModelTensors, SAMPLER_TENSORS } from './copula';
+import { EnsembleCopula, memberPrefix } from './ensemble';
 import { flowFromFile } from './flow';
 import { GaussianCopula } from './gaussian';
 import { reflectionFromFile, reflectionFromPublishedWeights } from './reflection';
@@ -26,6 +27,33 @@ function gaussianFromFile(document: ModelDocument, tensors: ModelTensors): Gauss
   return new GaussianCopula(Float64Array.from(correlation.data), dim, document.training);
 }
 
+const ensembleSchema = z.object({
+  members: z
+    .array(
+      z.object({
+        kind: z.enum(['cdc', 'flow', 'reflection', 'gaussian']),
+        config: z.record(z.string(), z.unknown()),
+        training: z.record(z.string(), z.unknown()).nullable(),
+      }),
+    )
+    .min(1),
+});
+
+function ensembleFromFile(document: ModelDocument, tensors: ModelTensors): EnsembleCopula {
+  const { members } = expectConfig(ensembleSchema, document);
+  return new EnsembleCopula(
+    members.map((member, k) => {
+      const prefix = memberPrefix(k);
+      const own = new Map(
+        Array.from(tensors)
+          .filter(([name]) => name.startsWith(prefix))
+          .map(([name, tensor]) => [name.slice(prefix.length), tensor]),
+      );
+      return fromContent({ ...document, ...member }, own);
+    }),
+  );
+}
+
 function fromDocument(document: ModelDocument, tensors: ModelTensors): Copula {
   switch (document.kind) {
     case 'cdc':
@@ -36,12 +64,34 @@ function fromDocument(document: ModelDocument, tensors: ModelTensors): Copula {
       return reflectionFromFile(document, tensors);
     case 'gaussian':
       return gaussianFromFile(document, tensors);
+    case 'ensemble':
+      return ensembleFromFile(document, tensors);
     default:
       throw new SklarError(
         'ERR_SKLAR_FORMAT',
-        `expected a model of kind cdc, flow, reflection or gaussian, got ${describe(document.kind)} (written by sklar ${document.libraryVersion})`,
+        `expected a model of kind cdc, flow, reflection, gaussian or ensemble, got ${describe(document.kind)} ` +
+          `(written by sklar ${document.libraryVersion})`,
       );
   }
+}
+
+/** The copula of `Copula.fileContent`. */
+function fromContent(document: ModelDocument, all: ModelTensors): Copula {
+  const tensors: ModelTensors = new Map();
+  const knots = new Map<string, Float64Array>();
+  for (const [name, tensor] of all) {
+    if (name.startsWith(SAMPLER_TENSORS))
+      knots.set(name.slice(SAMPLER_TENSORS.length), Float64Array.from(tensor.data));
+    else tensors.set(name, tensor);
+  }
+  const copula = fromDocument(document, tensors);
+  for (const [key, values] of knots) {
+    if (values.length % copula.dim || !values.every(Number.isFinite)) {
+      throw new SklarError('ERR_SKLAR_FORMAT', `the tensor "${SAMPLER_TENSORS}${key}" is damaged`);
+    }
+    copula.knots.set(key, values);
+  }
+  return copula;
 }
 
 /**
@@ -54,7 +104,6 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
   const { document, tensors: all } = await readModelFile(path);
   const tensors: ModelTensors = new Map();
   const margins: Record<string, Float64Array> = {};
-  const knots = new Map<string, Float64Array>();
   for (const [name, { dtype, shape, data }] of all) {
     if (dtype !== 'F32' && dtype !== 'F64') {
       throw new SklarError(
@@ -65,8 +114,6 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
     const values = data as Float32Array | Float64Array;
     if (name.startsWith(MARGIN_TENSORS))
       margins[name.slice(MARGIN_TENSORS.length)] = Float64Array.from(values);
-    else if (name.startsWith(SAMPLER_TENSORS))
-      knots.set(name.slice(SAMPLER_TENSORS.length), Float64Array.from(values));
     else tensors.set(name, { shape, data: values });
   }
   if (!document) {
@@ -74,7 +121,7 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
       ? reflectionFromPublishedWeights(tensors, options.published)
       : cdcFromPublishedWeights(tensors, options.published);
   }
-  const copula = fromDocument(document, tensors);
+  const copula = fromContent(document, tensors);
   const ofColumns = document.margins && marginsFromTensors(document.margins, margins);
   for (const [what, count] of [
     ['columns', document.columns?.length],
@@ -86,12 +133,6 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
         `expected ${copula.dim} ${what} for a model of that dimension, got ${count}`,
       );
     }
-  }
-  for (const [key, values] of knots) {
-    if (values.length % copula.dim || !values.every(Number.isFinite)) {
-      throw new SklarError('ERR_SKLAR_FORMAT', `the tensor "${SAMPLER_TENSORS}${key}" is damaged`);
-    }
-    copula.knots.set(key, values);
   }
   copula.names = document.columns;
   copula.margins = ofColumns;

@@ -15,7 +15,7 @@ import {
   type ModelInfo,
   type ModelTensors,
   type SampleOptions,
-  resolveThreads,
+  cpuOnlyOf,
 } from './copula';
 import { type LogPdfMethod, fieldLogPdf } from './field-density';
 import { addParameters } from './parameters';
@@ -49,6 +49,10 @@ export abstract class VelocityCopula extends Copula implements HasField {
     this.#field = callNative((addon) =>
       addon.velocityField(parts.definition, parts.parameters, parts.reference),
     );
+  }
+
+  get cpuOnly(): string | null {
+    return cpuOnlyOf(this.parts.parameters);
   }
 
   /** The field at any time, for `integrate`. */
@@ -85,7 +89,7 @@ export abstract class VelocityCopula extends Copula implements HasField {
 
   /** Prepares the margins of a solver before its first use; `fitCopula` does it for the default one. */
   async calibrate(options: SampleOptions = {}, run?: Execution): Promise<void> {
-    await this.sampleRows(0, 1n, 0n, true, options, run ?? { threads: resolveThreads(0), signal: undefined });
+    await this.sampleRows(0, 1n, 0n, true, options, run ?? this.begin(options));
   }
 
   override get logPdfMethods(): readonly LogPdfMethod[] {
@@ -112,7 +116,7 @@ export abstract class VelocityCopula extends Copula implements HasField {
     return this.sampleField(this.#plan(options), rows, seed, firstRow, toGaussian, options, run);
   }
 
-  protected checkSampleOptions(options: SampleOptions): void {
+  checkSampleOptions(options: SampleOptions): void {
     this.#plan(options);
   }
 

@@ -108,7 +108,7 @@ struct TrainInput {
 
 Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Progress& progress) {
   const TrainCall& call = in.call;
-  const auto backend = make_cpu_backend<float>(call.threads);
+  const auto backend = make_backend<float>(call.device);
   backend->watch(&cancel);
   const VelocityDefinition& definition = in.definition;
   const std::size_t d = definition.dim;
@@ -169,7 +169,7 @@ Napi::Value one_step(Napi::Env env, const Napi::Object& o) {
   for (std::size_t i = 0; i < rows * d; ++i)
     velocity_path(definition.head(), time[i / d], static_cast<T>(start[i]), static_cast<T>(noise[i]),
                   &state[i], &target[i]);
-  const auto backend = make_cpu_backend<T>(1);
+  const auto backend = make_backend<T>(to_device_choice(field(o, "device")));
   const auto network = make_velocity_network<T>(*backend, definition);
   VelocityObjective<T> objective(*backend, *network, definition.head(), {}, rows);
   Trainer<T> trainer(*backend, *network, objective, nullptr, {},

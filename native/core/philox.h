@@ -55,6 +55,8 @@ enum PhiloxTag : uint32_t {
   kTagClosedForm = 40,
   kTagFieldBound = 41,
   kTagTraceSketch = 42,
+  kTagRelabel = 60,
+  kTagProjection = 61,
 };
 
 struct PhiloxKey {

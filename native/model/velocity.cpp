@@ -51,13 +51,10 @@ VelocityField<T>::VelocityField(Backend<T>& backend, const VelocityDefinition& d
   network_->set_parameters(parameters_.data());
 }
 
-// Workspaces stay within about 64 MB, whatever the network.
 template <class T>
 std::size_t VelocityField<T>::batch_rows() const {
   const std::size_t width = definition_.hidden + velocity_inputs(definition_.head()) + definition_.dim;
-  const std::size_t rows =
-      (std::size_t{64} << 20) / (sizeof(T) * definition_.members * (7 * definition_.depth + 2) * width);
-  return std::clamp<std::size_t>(rows / 96 * 96, 96, 8064);
+  return backend_.rows_at_once(sizeof(T) * definition_.members * (7 * definition_.depth + 2) * width);
 }
 
 template <class T>
@@ -85,6 +82,13 @@ void VelocityField<T>::evaluate(MatrixView<const T> y, const double* time, Form 
   const VelocityForm f = form_of(form);
   run(y, time, Pass::value);
   backend_.velocity_output(f, y, time, output_.first(y.rows), out);
+}
+
+template <class T>
+bool VelocityField<T>::describe(FusedField<T>& field) {
+  field.head = FusedField<T>::Head::velocity;
+  field.velocity = definition_.head();
+  return network_->describe(field);
 }
 
 template <class T>

@@ -44,6 +44,7 @@ class VelocityField final : public Field<T> {
   void evaluate(MatrixView<const T> y, const double* time, Form form, MatrixView<T> out) override;
   void divergence(MatrixView<const T> y, const double* time, Form form, const TraceEstimator& trace,
                   MatrixView<T> out, double* divergence) override;
+  bool describe(FusedField<T>& field) override;
 
  private:
   VelocityForm form_of(Form form) const;

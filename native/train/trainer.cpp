@@ -202,6 +202,7 @@ TrainResult Trainer<T>::run(const CancelFlag& cancel, const Watch& watch) {
     result.best_step = result.steps;
   }
   result.seconds = seconds_before + seconds_since(start);
+  result.saturated = backend_.saturated();
   if (snapshots) watch.snapshot(snapshot());  // what comes after training may be killed too
   return result;
 }

@@ -40,6 +40,7 @@ struct TrainResult {
   double best_validation;        // NaN without validation rows
   double seconds, step_seconds;  // in all; in steps alone
   bool stopped_early;
+  std::uint64_t saturated = 0;  // see Backend::saturated
 };
 
 // Everything a run has that its options have not: training goes on from it to the result it would have had.

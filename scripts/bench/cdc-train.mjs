@@ -69,6 +69,7 @@ await runMain(async () => {
       depth,
       activation,
       steps,
+      device: 'cpu',
       threads,
       levels: LEVELS,
       batch: BATCH,

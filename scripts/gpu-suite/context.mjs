@@ -186,6 +186,7 @@ export function randomModel(sklar, kind, { hidden, depth, dim, activation = 'sil
     hiddenDim: hidden,
     depth,
     activation,
+    members: 1,
     cholesky: flow ? factor : null,
   };
   const parameters = weights(

@@ -34,6 +34,7 @@ const folder = process.env.SKLAR_REFERENCE_DIR ?? path.join(__dirname, '..', 'fi
 const cases = JSON.parse(readFileSync(path.join(folder, 'reflection.json'), 'utf8')) as Case[];
 
 const flat = (values: Nested | number[][][]): number[] => (values as unknown[]).flat(3) as number[];
+const device = { device: 'cpu', precision: 'fp32', threads: 1 } as const;
 
 /** Largest error relative to the largest magnitude of the expected values. */
 function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
@@ -86,6 +87,7 @@ describe.each([
             start: Float64Array.from(flat(training.u0)),
             noise: Float64Array.from(flat(training.v0)),
             times: Float64Array.from(training.t),
+            device,
           }),
         );
         expect(relativeError(step.state, flat(training.ut))).toBeLessThan(tolerance);
@@ -135,6 +137,7 @@ test('fold and the velocity it turns around', () => {
           start: Float64Array.of(x - fold.v[i]!),
           noise: Float64Array.of(fold.v[i]!),
           times: Float64Array.of(1),
+          device,
         }),
       );
       expect(step.state[0]).toBeCloseTo(fold.position[i]!, 12);

@@ -95,6 +95,12 @@ class CpuBackend final : public Backend<T> {
       std::copy_n(from.row(i), from.columns, host + i * from.columns);
   }
 
+  // within about 64 MB, in whole chunks of the products
+  std::size_t rows_at_once(std::size_t bytes) const override {
+    constexpr std::size_t unit = linear_chunk_rows;
+    return std::clamp((std::size_t{64} << 20) / bytes / unit * unit, unit, 84 * unit);
+  }
+
   void transpose(MatrixView<T> to, MatrixView<const T> from) override {
     for (std::size_t i = 0; i < from.rows; ++i)
       for (std::size_t j = 0; j < from.columns; ++j)
