@@ -4,6 +4,9 @@ import { PseudoObservations } from '../data/pseudo-observations';
 import { SklarError, describe } from '../errors';
 import { type ModelDocument, readModelFile } from '../model/model-file';
 import { type PublishedWeightsOptions, cdcFromFile, cdcFromPublishedWeights } from './cdc';
+import { isFamily } from './classical/families';
+import { familyFromFile } from './classical/fit';
+import { studentFromFile } from './classical/student';
 import { type Copula, MARGIN_TENSORS, type ModelTensors, SAMPLER_TENSORS } from './copula';
 import { flowFromFile } from './flow';
 import { GaussianCopula } from './gaussian';
@@ -36,10 +39,13 @@ function fromDocument(document: ModelDocument, tensors: ModelTensors): Copula {
       return reflectionFromFile(document, tensors);
     case 'gaussian':
       return gaussianFromFile(document, tensors);
+    case 'student':
+      return studentFromFile(document, tensors);
     default:
+      if (isFamily(document.kind)) return familyFromFile(document.kind, document);
       throw new SklarError(
         'ERR_SKLAR_FORMAT',
-        `expected a model of kind cdc, flow, reflection or gaussian, got ${describe(document.kind)} (written by sklar ${document.libraryVersion})`,
+        `expected a model of kind cdc, flow, reflection, gaussian or another classical one, got ${describe(document.kind)} (written by sklar ${document.libraryVersion})`,
       );
   }
 }

@@ -14,5 +14,6 @@ void register_smc(Napi::Env env, Napi::Object exports);
 void register_closed_form(Napi::Env env, Napi::Object exports);
 void register_measures(Napi::Env env, Napi::Object exports);
 void register_integrate(Napi::Env env, Napi::Object exports);
+void register_classical(Napi::Env env, Napi::Object exports);
 
 }  // namespace sklar::addon
