@@ -63,6 +63,7 @@ export {
   type Process,
 } from './copulas/closed-form';
 export { type CopulaKind, type FitOptions, fitCopula } from './copulas/fit';
+export { type Best, type BestOptions, type Candidate, type Contender, fitBest } from './copulas/best';
 export { type LoadOptions, loadModel } from './copulas/load';
 export { type CdcOptions } from './copulas/options';
 export {

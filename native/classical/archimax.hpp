@@ -42,23 +42,26 @@ class Archimax final : public Bivariate {
   }
   Unit h1_inside(Unit u, Unit v) const override {
     const Positive x = generator_.phi(u), y = generator_.phi(v);
-    if (u.p == 0) return far(y);
+    if (u.p == 0) return far(y, tail_.at(positive_of_log(remote), y).log_y);
     const TailSlopes l = tail_.at(x, y);
     return unit_of_log(std::fmin(0, generator_.log_slope(l.value) + l.log_x + generator_.log_phi_slope(u)));
   }
   Unit h2_inside(Unit u, Unit v) const override {
     const Positive x = generator_.phi(u), y = generator_.phi(v);
-    if (v.p == 0) return far(x);
+    if (v.p == 0) return far(x, tail_.at(x, positive_of_log(remote)).log_x);
     const TailSlopes l = tail_.at(x, y);
     return unit_of_log(std::fmin(0, generator_.log_slope(l.value) + l.log_y + generator_.log_phi_slope(v)));
   }
 
  private:
-  // psi'(s + y) / psi'(s) as s -> inf
-  Unit far(Positive y) const {
-    const double rate = generator_.decay();
+  // psi'(s + slope y) / psi'(s) as s -> inf: where one variable is 0 and l grows in the other by its slope
+  // there
+  Unit far(Positive y, double log_slope) const {
+    const double rate = generator_.decay() * std::exp(log_slope);
     return rate == 0 ? Unit{1, 0} : unit_of_log(-rate * y.value);
   }
+
+  static constexpr double remote = 1e6;  // log of an x that stands for infinity
 
   Generator generator_;
   Tail tail_;

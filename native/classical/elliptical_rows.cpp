@@ -202,7 +202,13 @@ StudentFit fit_student(double degrees, std::vector<double> correlation, const st
   StudentFit fit;
   std::vector<std::vector<double>> scatter(chunks);
   for (std::size_t iteration = 1;; ++iteration) {
-    const std::vector<double> l = cholesky(correlation, dim);
+    std::vector<double> l;
+    try {
+      l = cholesky(correlation, dim);
+    } catch (const Error&) {
+      if (iteration > 1) return fit;  // it grows towards a singular matrix
+      throw;
+    }
     for_row_chunks(pool, rows, cancel, [&](std::size_t first, std::size_t count) {
       const std::size_t chunk = first / row_chunk;
       const double* here = &x[first * dim];

@@ -57,7 +57,7 @@ Unit solve_unit(H&& h, Unit p) {
         const Unit value = h(unit_of_logit(logit));
         return low ? value.log_p() - target : target - value.log_q();
       },
-      -745, 745);
+      -708, 708);  // where both p and q are normal numbers
   return unit_of_logit(t);
 }
 

@@ -103,7 +103,9 @@ export type Rotation = (typeof rotations)[number];
 export function expectRotation(kind: ClassicalKind, rotation: unknown, dim: number): Rotation {
   const value = expectOneOf<Rotation>(rotation, 'rotation', rotations);
   if (value === 0) return value;
-  if (!isFamily(kind) || !families[kind].rotates) {
+  // beyond two columns none of them is radially symmetric but independence
+  const turns = isFamily(kind) && (dim > 2 ? kind !== 'independence' : families[kind].rotates);
+  if (!turns) {
     throw new SklarError('ERR_SKLAR_VALUE', `expected no rotation of a ${kind} copula, got ${value}`);
   }
   if (dim > 2 && value !== 180) {

@@ -51,7 +51,7 @@ export function classicalFitter(
   options: object,
 ): (u: DenseRows, run: Execution) => Promise<ClassicalCopula> {
   const parsed = parseOptions(classicalOptionsSchema, options, `option of a ${kind} copula`);
-  expectRotation(kind, parsed.rotation, 2);
+  expectRotation(kind, parsed.rotation, parsed.rotation === 180 ? 3 : 2);
   if (parsed.method === 'tau' && isFamily(kind) && families[kind].parameters.length > 1) {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
@@ -109,8 +109,7 @@ async function fitGaussian(u: DenseRows, { method }: Resolved, run: Execution): 
 
 async function fitStudent(u: DenseRows, { method }: Resolved, run: Execution): Promise<StudentCopula> {
   const dim = u.columns;
-  const start = await correlationOfTau(u, run);
-  let { correlation } = start;
+  let { correlation } = await correlationOfTau(u, run);
   const definition = (r: Float64Array, degrees: number): ClassicalDefinition => ({
     family: 'student',
     dim,
@@ -130,8 +129,9 @@ async function fitStudent(u: DenseRows, { method }: Resolved, run: Execution): P
   };
   const best = await maximiseBrent((x) => profile(Math.exp(x)), DEGREES, Math.log(8), 1e-5);
   const degrees = Math.exp(best.x);
-  const logLikelihood = await profile(degrees);
-  const found = correlation;
+  await profile(degrees);
+  const { correlation: found, shrinkage } = positiveDefinite(correlation, dim);
+  const logLikelihood = await likelihoodOf(definition(found, degrees), u, run);
   let errors: Record<string, number | null> | null = null;
   const range = DEGREES.map(Math.exp) as [number, number];
   if (method === 'mle' && dim === 2) {
@@ -146,7 +146,7 @@ async function fitStudent(u: DenseRows, { method }: Resolved, run: Execution): P
     errors = { degrees: nu! };
   }
   const training: ClassicalTraining = { rows: u.rows, method, logLikelihood, standardErrors: errors };
-  return new StudentCopula(found, dim, degrees, { ...training });
+  return new StudentCopula(found, dim, degrees, { ...training, shrinkage });
 }
 
 /** Kendall's tau of the rows as the unrotated family would have it; of many columns the mean over pairs. */
@@ -162,6 +162,7 @@ async function turnedTau(u: DenseRows, rotation: Rotation, run: Execution): Prom
 const toFree = ({ scale }: ParameterRule, value: number) =>
   scale === 'linear' ? value : Math.log(value - scale.log);
 const fromFree = ({ scale }: ParameterRule, x: number) => (scale === 'linear' ? x : scale.log + Math.exp(x));
+const freeBox = (rule: ParameterRule) => rule.box.map((edge) => toFree(rule, edge)) as [number, number];
 
 async function fitFamily(
   kind: FamilyKind,
@@ -170,14 +171,18 @@ async function fitFamily(
   run: Execution,
 ): Promise<FamilyCopula> {
   const rules = parameterRules(kind, u.columns);
-  const likelihood = (values: readonly number[]) =>
-    likelihoodOf(definitionOf(kind, u.columns, values, rotation), u, run);
+  const of = (rows: DenseRows) => (values: readonly number[]) =>
+    likelihoodOf(definitionOf(kind, u.columns, values, rotation), rows, run);
+  const likelihood = of(u);
   let values: number[];
   let errors: Record<string, number | null> | null = null;
   if (rules.length === 0) values = [];
   else if (method === 'tau') values = [parameterOfTau(kind, await turnedTau(u, rotation, run))];
   else {
-    values = await maximiseFamily(kind, rules, likelihood, () => turnedTau(u, rotation, run));
+    values =
+      rules.length === 1
+        ? await maximiseOne(kind, rules[0]!, likelihood, await turnedTau(u, rotation, run))
+        : await maximiseMany(rules, likelihood, of(thinned(u)));
     const found = await standardErrors(
       likelihood,
       rules.map(({ box }) => box),
@@ -195,41 +200,63 @@ async function fitFamily(
   return new FamilyCopula(kind, parameters, { dim: u.columns, rotation, training: { ...training } });
 }
 
-async function maximiseFamily(
+/** Every k-th row, so that about as many are left as decide where to look. */
+function thinned(u: DenseRows): DenseRows {
+  const every = Math.max(1, Math.floor(u.rows / 1000));
+  const rows = Math.ceil(u.rows / every);
+  const data = new Float64Array(rows * u.columns);
+  for (let i = 0; i < rows; i++) {
+    data.set(u.data.subarray(i * every * u.columns, (i * every + 1) * u.columns), i * u.columns);
+  }
+  return { data, rows, columns: u.columns };
+}
+
+async function maximiseOne(
   kind: FamilyKind,
+  rule: ParameterRule,
+  likelihood: (values: readonly number[]) => Promise<number>,
+  tau: number,
+): Promise<number[]> {
+  const box = freeBox(rule);
+  let start = 0.5 * (box[0] + box[1]);
+  try {
+    start = toFree(rule, parameterOfTau(kind, tau));
+  } catch (error) {
+    if (!(error instanceof SklarError)) throw error; // the family does not reach that tau
+  }
+  const { x } = await maximiseBrent((value) => likelihood([fromFree(rule, value)]), box, start);
+  return [fromFree(rule, x)];
+}
+
+/** From the best of a coarse grid, first by a part of the rows. */
+async function maximiseMany(
   rules: readonly ParameterRule[],
   likelihood: (values: readonly number[]) => Promise<number>,
-  tau: () => Promise<number>,
+  rough: (values: readonly number[]) => Promise<number>,
 ): Promise<number[]> {
-  const box = rules.map((own) => own.box.map((edge) => toFree(own, edge)) as [number, number]);
-  const at = (x: readonly number[]) => likelihood(x.map((value, i) => fromFree(rules[i]!, value)));
-  if (rules.length === 1) {
-    let start = 0.5 * (box[0]![0] + box[0]![1]);
-    try {
-      start = toFree(rules[0]!, parameterOfTau(kind, await tau()));
-    } catch (error) {
-      if (!(error instanceof SklarError)) throw error; // the family does not reach that tau
-    }
-    const { x } = await maximiseBrent((value) => at([value]), box[0]!, start);
-    return [fromFree(rules[0]!, x)];
-  }
-  // the best of a coarse grid
-  const grid = rules.map(({ scale, box: [low, high] }) =>
-    scale === 'linear'
-      ? [0.25, 0.6, 0.9].map((s) => low + s * (high - low))
-      : [0.15, 0.7, 3].map((s) => scale.log + s),
-  );
+  const box = rules.map(freeBox);
+  const toValues = (x: readonly number[]) => x.map((value, i) => fromFree(rules[i]!, value));
   let starts: number[][] = [[]];
-  for (const [i, choices] of grid.entries()) {
-    starts = starts.flatMap((head) => choices.map((value) => [...head, toFree(rules[i]!, value)]));
+  for (const own of rules) {
+    const { scale } = own;
+    const [low, high] = own.box;
+    const choices =
+      scale === 'linear'
+        ? [0.25, 0.6, 0.9].map((share) => low + share * (high - low))
+        : [0.15, 0.7, 3].map((distance) => scale.log + distance);
+    starts = starts.flatMap((head) => choices.map((value) => [...head, toFree(own, value)]));
   }
   let best = { x: starts[0]!, value: -Infinity };
   for (const x of starts) {
-    const value = await at(x);
+    const value = await rough(toValues(x));
     if (value > best.value) best = { x, value };
   }
-  const { x } = await maximiseSimplex(at, box, best.x);
-  return x.map((value, i) => fromFree(rules[i]!, value));
+  const near = await maximiseSimplex((x) => rough(toValues(x)), box, best.x, { tolerance: 1e-3 });
+  const { x } = await maximiseSimplex((y) => likelihood(toValues(y)), box, near.x, {
+    size: 0.1,
+    rounds: 2,
+  });
+  return toValues(x);
 }
 
 const configSchema = z.object({

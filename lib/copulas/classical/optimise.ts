@@ -59,13 +59,13 @@ export async function maximiseBrent(
 
 /**
  * The maximum of a function of several variables in a box: Nelder and Mead (1965), started again from where it ended
- * until that no longer helps. Points outside are moved to the box.
+ * until that no longer helps, at most `rounds` times. Points outside are moved to the box.
  */
 export async function maximiseSimplex(
   f: Objective,
   box: Box,
   start: readonly number[],
-  { size = 0.5, tolerance = 1e-6 } = {},
+  { size = 0.5, tolerance = 1e-5, rounds = 5 } = {},
 ): Promise<{ x: number[]; value: number }> {
   const n = start.length;
   const inside = (x: readonly number[]) =>
@@ -76,7 +76,7 @@ export async function maximiseSimplex(
     return { x: at, value: Number.isFinite(value) ? value : -Infinity };
   };
   let best = await evaluate(start);
-  for (let round = 0, edge = size; round < 5; round++, edge *= 0.3) {
+  for (let round = 0, edge = size; round < rounds; round++, edge *= 0.3) {
     const before = best.value;
     const simplex = [best];
     for (let i = 0; i < n; i++) {
@@ -114,7 +114,7 @@ export async function maximiseSimplex(
     }
     simplex.sort((p, q) => q.value - p.value);
     best = simplex[0]!;
-    if (best.value - before < 1e-6 + 1e-10 * Math.abs(best.value)) break;
+    if (best.value - before < 1e-3) break;
   }
   return best;
 }
