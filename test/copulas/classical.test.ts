@@ -44,7 +44,7 @@ describe.each(examples)('%s %j rotated by %d', (kind, parameters, rotation) => {
 
   test.each([500, 20_000])('parameters are recovered from %d rows', async (rows) => {
     const u = await copula.sample(rows, { seed: 11, ...double });
-    const fitted = (await fitCopula(u, { kind, rotation })) as FamilyCopula;
+    const fitted = await fitCopula(u, { kind, rotation });
     for (const [name, truth] of Object.entries(parameters)) {
       const error = fitted.standardErrors![name]!;
       expect(error).toBeGreaterThan(0);
@@ -54,7 +54,7 @@ describe.each(examples)('%s %j rotated by %d', (kind, parameters, rotation) => {
     expect(fitted.logLikelihood).toBeGreaterThanOrEqual(truth - 1e-4);
     expect(fitted.aic).toBeCloseTo(2 * Object.keys(parameters).length - 2 * fitted.logLikelihood!, 9);
     if (Object.keys(parameters).length > 1) return;
-    const byTau = (await fitCopula(u, { kind, rotation, method: 'tau' })) as FamilyCopula;
+    const byTau = await fitCopula(u, { kind, rotation, method: 'tau' });
     const [[, tau]] = toRows(await kendall(u)) as [[number, number]];
     expect(byTau.tau()).toBeCloseTo(tau, 10);
     // sd of Kendall's tau is at most sqrt(2 (1 - tau^2) / n)
@@ -203,9 +203,9 @@ describe.each([
     const copula = new FamilyCopula(kind, { theta }, { dim: 4, rotation });
     const u = await copula.sample(4000, { seed: 8, ...double });
     expectIndependentUniforms(toRows(await copula.rosenblatt(u)));
-    const fitted = (await fitCopula(u, { kind, rotation })) as FamilyCopula;
+    const fitted = await fitCopula(u, { kind, rotation });
     expect(Math.abs(fitted.parameters.theta! - theta)).toBeLessThan(4 * fitted.standardErrors!.theta!);
-    const byTau = (await fitCopula(u, { kind, rotation, method: 'tau' })) as FamilyCopula;
+    const byTau = await fitCopula(u, { kind, rotation, method: 'tau' });
     expect(Math.abs(byTau.tau() - copula.tau())).toBeLessThan(4 * Math.sqrt(2 / 4000));
     // by the empirical distribution of other rows
     const others = toRows(await copula.sample(20_000, { seed: 88, ...double }));

@@ -9,6 +9,7 @@ import {
   type SampleOptions,
   toDense,
 } from '../copula';
+import type { ConditionalOptions, ConditionalSample } from '../smc';
 import { solverOptionKeys } from '../solvers';
 
 /** Coefficients of tail dependence of two columns in the four corners: of the first column, then the second. */
@@ -125,6 +126,21 @@ export abstract class ClassicalCopula extends Copula {
   /** See `ClassicalTraining`; the rows' ranks are taken as exact. */
   get standardErrors(): Readonly<Record<string, number | null>> | null {
     return this.#fit()?.standardErrors ?? null;
+  }
+
+  override sampleConditional(
+    _fixed: Readonly<Record<string | number, number>>,
+    _rows: number,
+    options: ConditionalOptions = {},
+  ): Promise<ConditionalSample> {
+    return new Promise(() => {
+      this.begin(options);
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        `a ${this.kind} copula cannot be sampled given any columns: given the first ones, put uniform draws after ` +
+          "their rosenblatt and use inverseRosenblatt, or use a copula of kind 'cdc' or 'gaussian'",
+      );
+    });
   }
 
   protected checkSampleOptions(options: SampleOptions): void {
