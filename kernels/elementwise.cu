@@ -8,15 +8,21 @@
 #include "launch.cuh"
 
 namespace sklar::cuda {
+namespace {
 
-int launch_normals(MatrixView<float> out, uint64_t seed, uint64_t first_row, uint64_t step,
-                   const TrainState* state, uint32_t tag, void* stream) {
+struct Vectors {
+  MatrixView<float> q[most_vectors];
+};
+
+}  // namespace
+
+int launch_normals(MatrixView<float> out, uint64_t seed, uint64_t first_row, uint64_t step, uint32_t tag,
+                   void* stream) {
   const size_t blocks = (out.columns + 3) / 4;
   return each(out.rows * blocks, stream, [=] __device__(size_t i) {
     const size_t row = i / blocks, block = i % blocks;
     const Normals4 n = philox_normals(
-        philox(philox_counter(first_row + row, static_cast<uint32_t>(block), state ? state->step : step, tag),
-               philox_key(seed)));
+        philox(philox_counter(first_row + row, static_cast<uint32_t>(block), step, tag), philox_key(seed)));
     const float value[4] = {n.x, n.y, n.z, n.w};
     float* at = out.row(row) + 4 * block;
     for (size_t k = 0; k < 4 && 4 * block + k < out.columns; ++k) at[k] = value[k];
@@ -38,9 +44,7 @@ int launch_transpose(MatrixView<float> to, MatrixView<const float> from, void* s
 }
 
 int launch_orthonormalise(const MatrixView<float>* q, size_t count, double* area, void* stream) {
-  struct Vectors {
-    MatrixView<float> q[most_vectors];
-  } vectors;
+  Vectors vectors;
   for (size_t k = 0; k < count; ++k) vectors.q[k] = q[k];
   const size_t n = q[0].rows;
   return each(n, stream,

@@ -8,9 +8,9 @@
 namespace sklar::cuda {
 
 /// Standard normals: element (r, c) is lane c % 4 of counter (first_row + r, c / 4, step, tag); see
-/// native/core/philox.h. With `state` not null the step is state->step.
-int launch_normals(MatrixView<float> out, uint64_t seed, uint64_t first_row, uint64_t step,
-                   const TrainState* state, uint32_t tag, void* stream);
+/// native/core/philox.h.
+int launch_normals(MatrixView<float> out, uint64_t seed, uint64_t first_row, uint64_t step, uint32_t tag,
+                   void* stream);
 int launch_signs(MatrixView<float> out, uint64_t seed, uint64_t first_row, uint64_t step, uint32_t tag,
                  void* stream);
 int launch_transpose(MatrixView<float> to, MatrixView<const float> from, void* stream);

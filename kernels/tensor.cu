@@ -16,8 +16,6 @@ constexpr unsigned row_pitch = depth + 8;   // of a factor whose rows are those 
 constexpr unsigned depth_pitch = tile + 8;  // of one whose rows are the summed index
 constexpr unsigned row_part = tile * row_pitch;
 constexpr unsigned depth_part = depth * depth_pitch;
-constexpr float low_scale = 2048;  // 2^11: brings the rest of a value into the range of fp16
-constexpr float half_end = 65504;
 
 constexpr size_t larger(size_t a, size_t b) { return a < b ? b : a; }
 constexpr size_t tile_bytes = sizeof(float) * tile * tile_pitch;

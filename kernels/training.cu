@@ -3,11 +3,39 @@
 
 #include "backend/rows/classifier.h"
 #include "backend/rows/velocity.h"
-#include "elementwise.h"
 #include "launch.cuh"
 
 namespace sklar::cuda {
 namespace {
+
+// The lanes of a warp as rows/lanes.h knows them.
+struct WarpLanes {
+  unsigned first;
+  static constexpr size_t count = warp_lanes;
+  template <class T>
+  __device__ __forceinline__ T sum(T value) const {
+    return warp_sum(value);
+  }
+  template <class T>
+  __device__ __forceinline__ T largest(T value) const {
+    for (int mask = 16; mask > 0; mask /= 2) {
+      const T other = __shfl_xor_sync(0xffffffffu, value, mask);
+      value = value < other ? other : value;
+    }
+    return value;
+  }
+  __device__ __forceinline__ void wait() const { __syncwarp(); }
+};
+
+__device__ __forceinline__ void four_normals(float (&out)[4], uint64_t seed, uint64_t row, size_t block,
+                                             uint64_t step, uint32_t tag) {
+  const PhiloxBlock counter = philox_counter(row, static_cast<uint32_t>(block), step, tag);
+  const Normals4 n = philox_normals(philox(counter, philox_key(seed)));
+  out[0] = n.x;
+  out[1] = n.y;
+  out[2] = n.z;
+  out[3] = n.w;
+}
 
 constexpr size_t adam_chunk = 4096;  // parameters of one partial sum of the norm
 
@@ -58,7 +86,7 @@ __global__ void __launch_bounds__(block_threads)
 // word on the state has adam_state_kernel.
 struct AdamStep {
   double norm, rate;
-  float scale, step_size, root_correction, ema_decay;
+  float scale, keep, step_size, root_correction, ema_decay;
 };
 
 __device__ AdamStep adam_step(const AdamOptions& options, const TrainState* state, const double* partials,
@@ -71,6 +99,7 @@ __device__ AdamStep adam_step(const AdamOptions& options, const TrainState* stat
   const double t = static_cast<double>(state->step + 1);
   const double clip = options.clip_norm > 0 ? fmin(1.0, options.clip_norm / (s.norm + 1e-6)) : 1.0;
   s.scale = static_cast<float>(clip / options.gradient_scale);
+  s.keep = static_cast<float>(1 - s.rate * options.weight_decay);
   s.step_size = static_cast<float>(s.rate / (1 - pow(options.beta1, t)));
   s.root_correction = static_cast<float>(1 / sqrt(1 - pow(options.beta2, t)));
   s.ema_decay = static_cast<float>(fmin(options.ema_decay, (1.0 + t) / (10.0 + t)));
@@ -89,7 +118,8 @@ __global__ void __launch_bounds__(block_threads)
     const float g = gradient[i] * s.scale;
     const float mi = m[i] = beta1 * m[i] + (1 - beta1) * g;
     const float vi = v[i] = beta2 * v[i] + (1 - beta2) * g * g;
-    const float p = parameters[i] -= s.step_size * mi / (sqrtf(vi) * s.root_correction + epsilon);
+    const float p = parameters[i] =
+        s.keep * parameters[i] - s.step_size * mi / (sqrtf(vi) * s.root_correction + epsilon);
     if (average) average[i] = s.ema_decay * average[i] + (1 - s.ema_decay) * p;
   }
 }
@@ -108,21 +138,25 @@ __global__ void __launch_bounds__(block_threads)
 
 }  // namespace
 
+// A thread for four columns of a row: what belongs to the row alone is worked out by each of them.
 int launch_draw_batch(const BatchDraw<float>& draw, void* stream) {
-  if (const int status = launch_normals(draw.noise, draw.seed, 0, 0, draw.state, kTagTrainNoise, stream))
-    return status;
   const BatchDraw<float> b = draw;
-  return each(b.x.rows, stream, [=] __device__(size_t i) {
-    const size_t d = b.data.columns, n = b.data.rows;
-    const uint64_t at = b.state->step * b.x.rows + i;
+  const size_t d = b.data.columns, blocks = (d + 3) / 4;
+  return each(b.x.rows * blocks, stream, [=] __device__(size_t k) {
+    const size_t i = k / blocks, first = k % blocks * 4, n = b.data.rows;
+    const uint64_t step = b.state->step, at = step * b.x.rows + i;
     const float* from = b.data.row(shuffled(at % n, n, shuffle_key(b.seed, at / n)));
     const size_t level = rows::draw_level(b, i, rows::level_turn(b));
-    b.level[i] = static_cast<int32_t>(level);
     const float alpha = b.levels.alpha[level], sigma = b.levels.sigma[level];
-    const float* noise = b.noise.row(i);
-    float* x = b.x.row(i);
-    for (size_t j = 0; j < d; ++j) x[j] = alpha * from[j] + sigma * noise[j];
-    x[d] = 1;
+    float noise[4];
+    four_normals(noise, b.seed, i, first / 4, step, kTagTrainNoise);
+    for (size_t j = first; j < d && j < first + 4; ++j) {
+      b.noise.row(i)[j] = noise[j - first];
+      b.x.row(i)[j] = alpha * from[j] + sigma * noise[j - first];
+    }
+    if (first > 0) return;
+    b.level[i] = static_cast<int32_t>(level);
+    b.x.row(i)[d] = 1;
   });
 }
 
@@ -139,7 +173,9 @@ int launch_perturb(MatrixView<float> x, MatrixView<const float> x0, MatrixView<c
 int launch_classifier_loss(const ClassifierLoss<float>& loss, void* stream) {
   const ClassifierLoss<float> l = loss;
   const size_t batch = l.logits.rows;
-  if (const int status = each(batch, stream, [=] __device__(size_t i) { rows::classifier_loss(l, i); }))
+  if (const int status = each_warp(batch, stream, [=] __device__(size_t i, unsigned lane) {
+        rows::classifier_loss(l, i, WarpLanes{lane});
+      }))
     return status;
   return launch_loss_sums(l.row_losses, batch, 2, l.state, stream);
 }
@@ -161,28 +197,48 @@ int launch_adam(float* parameters, const float* gradient, float* m, float* v, fl
 }
 
 int launch_draw_velocity(const VelocityDraw<float>& draw, void* stream) {
-  const uint32_t tag = draw.head.kind == VelocityKind::trigonometric ? kTagTrainNoise : kTagInitialVelocity;
-  if (const int status = launch_normals(draw.target, draw.seed, 0, 0, draw.state, tag, stream)) return status;
   const VelocityDraw<float> b = draw;
-  return each(b.y.rows, stream, [=] __device__(size_t i) {
-    const uint64_t at = b.state->step * b.y.rows + i;
-    rows::draw_velocity(b, i, shuffle_key(b.seed, at / b.data.rows));
+  const uint32_t tag = b.head.kind == VelocityKind::trigonometric ? kTagTrainNoise : kTagInitialVelocity;
+  const size_t d = b.head.dim, blocks = (d + 3) / 4;
+  return each(b.y.rows * blocks, stream, [=] __device__(size_t k) {
+    const size_t i = k / blocks, first = k % blocks * 4;
+    const uint64_t step = b.state->step, at = step * b.y.rows + i;
+    const float* from = rows::start_of_row(b, i, shuffle_key(b.seed, at / b.data.rows));
+    const double time = rows::time_of_row(b, i);
+    float noise[4];
+    four_normals(noise, b.seed, i, first / 4, step, tag);
+    for (size_t j = first; j < d && j < first + 4; ++j)
+      velocity_path(b.head, time, from[j], noise[j - first], b.y.row(i) + j, b.target.row(i) + j);
+    if (first > 0) return;
+    b.time[i] = time;
+    b.y.row(i)[d] = 1;
   });
 }
 
+// A thread for each coordinate of a row, and one for its time.
 int launch_velocity_features(const VelocityHead& head, MatrixView<const float> y, const double* time,
                              MatrixView<float> x, void* stream) {
   const VelocityHead h = head;
-  return each(y.rows, stream, [=] __device__(size_t i) {
+  const size_t d = h.dim, states = velocity_state_features(h), inputs = velocity_inputs(h);
+  return each(y.rows * (d + 1), stream, [=] __device__(size_t k) {
+    const size_t i = k / (d + 1), j = k % (d + 1);
+    float* to = x.row(i);
+    if (j < d) {
+      velocity_lift(h, static_cast<double>(y.row(i)[j]), to + j, d);
+      return;
+    }
     double features[velocity_time_features];
     velocity_time(h, time[i], features);
-    rows::velocity_features(h, y.row(i), features, x.row(i));
+    for (size_t m = states; m < inputs; ++m) to[m] = static_cast<float>(features[m - states]);
+    to[inputs] = 1;
   });
 }
 
 int launch_velocity_loss(const VelocityLoss<float>& loss, void* stream) {
   const VelocityLoss<float> l = loss;
-  if (const int status = each(l.y.rows, stream, [=] __device__(size_t i) { rows::velocity_loss(l, i); }))
+  if (const int status = each_warp(l.y.rows, stream, [=] __device__(size_t i, unsigned lane) {
+        rows::velocity_loss(l, i, WarpLanes{lane});
+      }))
     return status;
   return launch_loss_sums(l.row_losses, l.y.rows, 1, l.state, stream);
 }

@@ -1,5 +1,5 @@
-import { SklarError, describe, expectOneOf } from './errors';
-import { type NativeDevices, callNative } from './native';
+import { SklarError, describe, expectInteger, expectOneOf } from './errors';
+import { type NativeDevice, type NativeDevices, callNative } from './native';
 
 /** What this machine offers and what the installed binary can use of it. */
 export type Devices = NativeDevices;
@@ -11,20 +11,128 @@ export function devices(): Devices {
   return callNative((addon) => addon.devices());
 }
 
-export type DeviceName = 'auto' | 'cpu' | 'cuda';
+/** `auto`: CUDA where it can be used for this work, else the CPU. `cuda`: the first CUDA device, `cuda:0`. */
+export type DeviceName = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
 
 /**
- * The device that a request stands for. This version computes on the CPU: `auto` means the CPU.
+ * What the matrix products of networks are computed in (docs/devices.md); sums are float32 or better in all of them.
  *
- * @throws SklarError ERR_SKLAR_DEVICE for `cuda`, saying why; ERR_SKLAR_VALUE for an unknown name
+ * - `fp32`: float32; the only one of the CPU
+ * - `mixed`: forward passes as three products of float16 halves, about as exact as float32; other passes in float16
+ * - `fp16`: float16 throughout; `bf16`: bfloat16 throughout, for numbers beyond the range of float16
  */
-export function resolveDevice(device: unknown): 'cpu' {
-  const wanted = expectOneOf<DeviceName>(device, 'device', ['auto', 'cpu', 'cuda']);
-  if (wanted !== 'cuda') return 'cpu';
-  const { cuda } = devices();
+export type Precision = NativeDevice['precision'];
+export const precisions = ['fp32', 'mixed', 'fp16', 'bf16'] as const satisfies readonly Precision[];
+
+/** On CUDA, for training, log densities and samples alike. */
+const CUDA_PRECISION: Precision = 'mixed';
+
+export interface DeviceOptions {
+  /** Where to compute; default `auto`. */
+  device?: DeviceName | undefined;
+  /** Default `mixed` on CUDA and `fp32` on the CPU, which has no other. */
+  precision?: Precision | undefined;
+  /** Threads of the CPU; 0 (default): one for each processor. Results do not depend on it. */
+  threads?: number | undefined;
+}
+
+const DEVICE_NAME = /^(?:auto|cpu|cuda|cuda:(?:0|[1-9]\d{0,3}))$/;
+
+/** @throws SklarError ERR_SKLAR_VALUE naming `name` */
+export function expectDeviceName(value: unknown, name: string): DeviceName {
+  if (typeof value === 'string' && DEVICE_NAME.test(value)) return value as DeviceName;
   throw new SklarError(
-    'ERR_SKLAR_DEVICE',
-    `expected device 'auto' or 'cpu', got ${describe(device)}: this version trains and samples on the CPU only` +
-      (cuda.reason ? ` (and CUDA could not be used here: ${cuda.reason})` : ''),
+    'ERR_SKLAR_VALUE',
+    `expected one of 'auto', 'cpu', 'cuda', 'cuda:0', 'cuda:1', ... for ${name}, got ${describe(value)}`,
   );
+}
+
+let probed: Devices | undefined;
+
+/** Asking the driver takes time, and what it answers does not change in a process. */
+function probe(): Devices {
+  return (probed ??= devices());
+}
+
+function resolveName(
+  name: DeviceName,
+  cpuOnly: string | null,
+  found: () => Devices,
+): { device: NativeDevice['device']; why: string } {
+  if (name === 'cpu') return { device: 'cpu', why: '' };
+  if (cpuOnly !== null) {
+    if (name === 'auto') return { device: 'cpu', why: `: ${cpuOnly}` };
+    throw new SklarError(
+      'ERR_SKLAR_DEVICE',
+      `expected 'auto' or 'cpu' for device, got ${describe(name)}: ${cpuOnly}`,
+    );
+  }
+  const { cuda } = found();
+  if (!cuda.usable) {
+    const why = `: CUDA cannot be used: ${cuda.reason ?? 'unknown reason'}`;
+    if (name === 'auto') return { device: 'cpu', why };
+    throw new SklarError(
+      'ERR_SKLAR_DEVICE',
+      `expected 'auto' or 'cpu' for device, got ${describe(name)}${why}`,
+    );
+  }
+  const index = name.startsWith('cuda:') ? Number(name.slice('cuda:'.length)) : 0;
+  const count = cuda.devices.length;
+  if (index >= count) {
+    throw new SklarError(
+      'ERR_SKLAR_DEVICE',
+      `expected a device up to 'cuda:${count - 1}', got ${describe(name)}: there ${
+        count === 1 ? 'is one CUDA device' : `are ${count} CUDA devices`
+      }`,
+    );
+  }
+  return { device: `cuda:${index}`, why: '' };
+}
+
+/**
+ * Where and in what precision a run takes place: the one place that decides it. What it returns can be given as options
+ * again, with the same result.
+ *
+ * @param cpuOnly why the work is done on the CPU alone; null: CUDA can do it
+ * @param found what the machine offers
+ * @throws SklarError ERR_SKLAR_VALUE for unknown names and a precision that the device does not have; ERR_SKLAR_DEVICE for a
+ *   CUDA device that does not exist, cannot be used or cannot do the work, with the reason
+ */
+export function resolveDevice(
+  options: DeviceOptions,
+  cpuOnly: string | null,
+  found: () => Devices = probe,
+): NativeDevice {
+  const name = expectDeviceName(options.device ?? 'auto', 'device');
+  const threads = expectInteger(options.threads ?? 0, 'threads', { min: 0, max: 1024 });
+  const wanted =
+    options.precision === undefined ? undefined : expectOneOf(options.precision, 'precision', precisions);
+  const { device, why } = resolveName(name, cpuOnly, found);
+  if (device !== 'cpu') return { device, precision: wanted ?? CUDA_PRECISION, threads };
+  if (wanted !== undefined && wanted !== 'fp32') {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected precision 'fp32' on the CPU, which has no other, got ${describe(wanted)}${name === 'auto' ? why : ''}`,
+    );
+  }
+  return { device, precision: 'fp32', threads };
+}
+
+/** What a record says of where a run took place. */
+export interface RunRecord {
+  device: NativeDevice['device'];
+  /** Of the processor or the CUDA device. */
+  deviceName: string;
+  /** `fp64` where nothing is computed in less. */
+  precision: Precision | 'fp64';
+}
+
+export function runRecord(
+  { device, precision }: NativeDevice,
+  scalar: 'float32' | 'float64' = 'float32',
+  found: () => Devices = probe,
+): RunRecord {
+  const { cpu, cuda } = found();
+  const name = device === 'cpu' ? cpu.name : cuda.devices[Number(device.slice('cuda:'.length))]!.name;
+  return { device, deviceName: name, precision: scalar === 'float64' ? 'fp64' : precision };
 }

@@ -31,7 +31,10 @@ export type SklarErrorCode =
 
 /** Where the rows of an integration stood before they left the finite numbers. Other rows are not in it. */
 export interface LastGoodState {
-  /** Numbers of these rows, increasing: from 0 in the rows of the call, from `firstRow` where it has one. */
+  /**
+   * Numbers of these rows, increasing: from 0 in the rows of the call, from `firstRow` where it has one. Of an ensemble's
+   * sample among the draws of the member that the message names.
+   */
   readonly rows: readonly number[];
   /** One for each: when it was finite last, in radians theta = acos e^-t of the ou process, else t of the reflection. */
   readonly times: Float64Array;

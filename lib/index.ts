@@ -1,5 +1,12 @@
 export { type LastGoodState, SklarError, type SklarErrorCode } from './errors';
-export { type DeviceName, type Devices, devices } from './devices';
+export {
+  type DeviceName,
+  type DeviceOptions,
+  type Devices,
+  type Precision,
+  type RunRecord,
+  devices,
+} from './devices';
 
 export { normalCdf, normalQuantile } from './normal';
 export { type Matrix, column, fromRows, matrix, toRows } from './data/matrix';
@@ -14,6 +21,7 @@ export {
   Copula,
   type LogPdfOptions,
   type ModelInfo,
+  type Normalisable,
   type RowsInput,
   type RunOptions,
   type SampleOptions,
@@ -37,6 +45,7 @@ export {
   type Normaliser,
   type NormaliserOptions,
 } from './copulas/smc';
+export { EnsembleCopula } from './copulas/ensemble';
 export { FlowCopula } from './copulas/flow';
 export { ReflectionCopula } from './copulas/reflection';
 export { type LogPdfMethod, type TraceName, type TraceOptions, traceNames } from './copulas/field-density';
@@ -64,6 +73,12 @@ export {
 } from './copulas/closed-form';
 export { type CopulaKind, type FitOptions, fitCopula } from './copulas/fit';
 export { type Best, type BestOptions, type Candidate, type Contender, fitBest } from './copulas/best';
+export {
+  type EnsembleFitOptions,
+  type EnsembleKindOptions,
+  type EnsembleProgress,
+  fitEnsemble,
+} from './copulas/fit-ensemble';
 export { type LoadOptions, loadModel } from './copulas/load';
 export { type CdcOptions } from './copulas/options';
 export {
@@ -88,5 +103,38 @@ export {
   totalCorrelation,
 } from './metrics/dependence';
 export { type Mean } from './metrics/mean';
+export {
+  type ClassifierOptions,
+  type ColumnMetric,
+  type EnergyOptions,
+  type MarginMetric,
+  type Metric,
+  type Mmd,
+  type MmdOptions,
+  type PairOptions,
+  type SlicedWassersteinOptions,
+  classifierAuc,
+  cramerVonMises,
+  energyDistance,
+  kolmogorovSmirnov,
+  mmd,
+  slicedWasserstein,
+} from './metrics/two-sample';
+export {
+  type PairMetric,
+  type TailError,
+  type TailErrorOptions,
+  kendallError,
+  tailError,
+} from './metrics/dependence-error';
+export {
+  type CompareOptions,
+  type Comparison,
+  type Judged,
+  type MetricName,
+  type MetricResults,
+  compare,
+  metricNames,
+} from './metrics/compare';
 
 export { type PairPlotOptions, pairPlot } from './report/scatter';

@@ -4,8 +4,8 @@ import {
   type RowsInput,
   type RunOptions,
   type Scale,
+  beginRun,
   resolveSeed,
-  resolveThreads,
   toDense,
 } from './copulas/copula';
 import { type TraceOptions, problemOf, resolveTrace, traceKeys } from './copulas/field-density';
@@ -19,9 +19,9 @@ import {
 } from './copulas/solvers';
 import { type Matrix, matrix } from './data/matrix';
 import { type Seed } from './data/random';
-import { resolveDevice } from './devices';
+import { type RunRecord, runRecord } from './devices';
 import { SklarError, describe, expectInteger, expectOneOf } from './errors';
-import { type FieldHandle, type NativeIntegrated, runJob } from './native';
+import { type FieldHandle, type NativeIntegrated, callNative, runJob } from './native';
 
 /** A model whose samples are the end of an integration: it hands its field to the solvers. */
 export interface HasField {
@@ -51,7 +51,7 @@ export interface IntegrateOptions extends RunOptions, SolverOptions, TraceOption
   onProgress?: ((progress: { rows: number; rowsDone: number }) => void) | undefined;
 }
 
-export interface Integrated {
+export interface Integrated extends RunRecord {
   /**
    * n x dim, Float64: the sample, or where the data arrive at the reference. For a guided model the reference is the
    * guide's Gaussian copula, otherwise independence.
@@ -83,6 +83,7 @@ const optionKeys = [
   ...traceKeys,
   'onProgress',
   'device',
+  'precision',
   'threads',
   'signal',
 ] as const;
@@ -103,14 +104,14 @@ export async function integrate(field: HasField, options: IntegrateOptions = {})
     throw new SklarError('ERR_SKLAR_VALUE', `expected a copula that has a field, got ${describe(field)}`);
   }
   parseOptions(optionsSchema, options, 'options of integrate');
-  options.signal?.throwIfAborted();
-  resolveDevice(options.device ?? 'auto');
   const direction = expectOneOf(options.direction ?? 'sample', 'direction', [
     'sample',
     'likelihood',
   ] as const);
   const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
   const handle = field.fieldHandle();
+  const { scalar } = callNative((addon) => addon.fieldReference(handle));
+  const run = beginRun(options, scalar === 'float64' ? 'this field is computed in float64' : null);
   const plan = resolveIntegration(givenSolverOptions(options), problemOf(field), direction);
 
   const { rows, start } = options;
@@ -137,7 +138,7 @@ export async function integrate(field: HasField, options: IntegrateOptions = {})
     firstRow: BigInt(expectInteger(options.firstRow ?? 0, 'firstRow', { min: 0, max: 2 ** 40 - 1 })),
     fromGaussian: scale === 'gaussian',
     toGaussian: scale === 'gaussian',
-    threads: resolveThreads(options.threads),
+    device: run,
   };
   const result = await runJob<
     NativeIntegrated & { logPdf?: Float64Array; standardError?: Float64Array },
@@ -148,7 +149,7 @@ export async function integrate(field: HasField, options: IntegrateOptions = {})
         ? addon.fieldLogPdf(handle, { ...common, ...trace, x: dense!.data }, onEvent)
         : addon.fieldSample(handle, { ...common, start: dense?.data ?? null, marginMaps: null }, onEvent),
     {
-      signal: options.signal,
+      signal: run.signal,
       onEvent:
         options.onProgress &&
         ((fraction) => options.onProgress!({ rows: count, rowsDone: Math.round(fraction * count) })),
@@ -163,5 +164,6 @@ export async function integrate(field: HasField, options: IntegrateOptions = {})
     mostEvaluations,
     accepted,
     rejected,
+    ...runRecord(run, scalar),
   };
 }

@@ -31,6 +31,13 @@ export interface NativeDevices {
   };
 }
 
+/** Where a job on a network runs; see native/backend/device.hpp. `threads` of the CPU, 0: one for each processor. */
+export interface NativeDevice {
+  device: 'cpu' | `cuda:${number}`;
+  precision: 'fp32' | 'mixed' | 'fp16' | 'bf16';
+  threads: number;
+}
+
 export interface NetworkShape {
   inputDim: number;
   hiddenDim: number;
@@ -99,7 +106,7 @@ export interface NativeIntegration {
   firstRow: bigint;
   fromGaussian: boolean;
   toGaussian: boolean;
-  threads: number;
+  device: NativeDevice;
 }
 
 export interface NativeIntegrated {
@@ -193,6 +200,7 @@ export interface AdamNativeOptions {
   epsilon: number;
   /** 0: no clipping. */
   clipNorm: number;
+  weightDecay: number;
   /** 0: no running average. */
   emaDecay: number;
 }
@@ -203,7 +211,7 @@ export interface NativeTrainCall {
   rows: number;
   validation: Float64Array | null;
   validationRows: number;
-  threads: number;
+  device: NativeDevice;
   steps: number;
   batch: number;
   seed: bigint;
@@ -268,6 +276,8 @@ export interface NativeTrainResult {
   seconds: number;
   stepSeconds: number;
   stoppedEarly: boolean;
+  /** Values that left the range of fp16 and were set to its end. */
+  saturated: number;
   history: NativeTrainReport[];
 }
 
@@ -278,7 +288,7 @@ export interface CdcNativeStepsOptions {
   /** Covariance of the reference Gaussian in the network's coordinates (published guided models); null: identity. */
   covariance: Float64Array | null;
   parameters: RealArray;
-  threads: number;
+  device: NativeDevice;
   batch: number;
   crossEntropyWeight: number;
   adam: AdamNativeOptions;
@@ -315,6 +325,8 @@ export interface VelocityDefinition {
   /** Residual blocks; layers of the published network. */
   depth: number;
   activation: 'silu' | 'published';
+  /** Networks whose mean is the field. */
+  members: number;
   /** L of the guide Sigma = L L^T, dim x dim; null: not guided. */
   cholesky: Float64Array | null;
 }
@@ -335,6 +347,7 @@ export interface VelocityNativeTrainOptions extends NativeTrainCall {
 export interface VelocityNativeStepOptions {
   definition: VelocityDefinition;
   parameters: RealArray;
+  device: NativeDevice;
   rows: number;
   start: Float64Array;
   noise: Float64Array;
@@ -378,6 +391,18 @@ export interface NativeTailCurves {
   lowerError: Float64Array;
   upper: Float64Array;
   upperError: Float64Array;
+}
+
+/** Both samples in one array, the first `first` of its rows one of them: see native/core/two_sample.hpp. */
+type NativeSamples = [x: Float64Array, rows: number, first: number, dim: number, threads: number];
+
+export interface NativePairSums {
+  /** Of each row. */
+  toFirst: Float64Array;
+  toSecond: Float64Array;
+  /** Of each relabelling. */
+  withinFirst: Float64Array;
+  between: Float64Array;
 }
 
 type NativePairMeasure = (
@@ -440,7 +465,7 @@ export interface NativeAddon {
     fromGaussian: boolean,
     rows: number,
     level: number,
-    threads: number,
+    device: NativeDevice,
     onProgress?: (fraction: number) => void,
   ): NativeJob<Float64Array>;
   cdcField(
@@ -448,30 +473,36 @@ export interface NativeAddon {
     z: Float64Array,
     rows: number,
     level: number,
-    threads: number,
+    device: NativeDevice,
   ): NativeJob<Float64Array>;
-  cdcLogits(handle: CdcHandle, z: Float64Array, rows: number, threads: number): NativeJob<Float64Array>;
+  cdcLogits(handle: CdcHandle, z: Float64Array, rows: number, device: NativeDevice): NativeJob<Float64Array>;
   cdcFieldHandle(handle: CdcHandle): FieldHandle;
   cdcSamplePublished(
     handle: CdcHandle,
     options: CdcNativePublishedOptions,
-    threads: number,
+    device: NativeDevice,
     onProgress?: (fraction: number) => void,
   ): NativeJob<{ values: Float64Array; evaluations: number; clamped: number }>;
   cdcNormaliser(
     handle: CdcHandle,
     options: NativeSmcOptions,
-    threads: number,
+    device: NativeDevice,
     onProgress?: (fraction: number) => void,
   ): NativeJob<NativeNormaliser>;
   cdcConditional(
     handle: CdcHandle,
     options: NativeConditionalOptions,
-    threads: number,
+    device: NativeDevice,
     onProgress?: (fraction: number) => void,
   ): NativeJob<NativeConditional>;
 
-  fieldReference(field: FieldHandle): { process: 'ou' | 'reflection'; dim: number; reference: number };
+  /** `scalar`: what the field is computed in; float64 on the CPU alone. */
+  fieldReference(field: FieldHandle): {
+    process: 'ou' | 'reflection';
+    dim: number;
+    reference: number;
+    scalar: 'float32' | 'float64';
+  };
   fieldSample(
     field: FieldHandle,
     options: NativeIntegration & {
@@ -587,6 +618,52 @@ export interface NativeAddon {
     q: Float64Array,
     threads: number,
   ): NativeJob<NativeTailCurves>;
+
+  /** rows x dim: the columns of x on the Gaussian scale as those of base, baseRows x dim, see them. */
+  normalScores(
+    base: Float64Array,
+    baseRows: number,
+    x: Float64Array,
+    rows: number,
+    dim: number,
+    threads: number,
+  ): NativeJob<Float64Array>;
+  /** One for each column. */
+  marginDistances(...samples: NativeSamples): NativeJob<{ kolmogorov: Float64Array; cramer: Float64Array }>;
+  /** Of distances, or of Gaussian kernels where there are bandwidths. */
+  pairSums(
+    ...call: [
+      ...samples: NativeSamples,
+      bandwidths: Float64Array,
+      relabellings: number,
+      seed: bigint,
+      onProgress?: (fraction: number) => void,
+    ]
+  ): NativeJob<NativePairSums>;
+  medianDistance(x: Float64Array, rows: number, dim: number): NativeJob<number>;
+  /** One for each direction: the distance to the power of `order`, 1 or 2. */
+  slicedWasserstein(
+    ...call: [
+      ...samples: NativeSamples,
+      directions: number,
+      order: number,
+      seed: bigint,
+      onProgress?: (fraction: number) => void,
+    ]
+  ): NativeJob<Float64Array>;
+  /** Log-odds of label 1 of each row by the fit to the other folds: see native/core/classifier.hpp. */
+  classifierScores(
+    z: Float64Array,
+    rows: number,
+    dim: number,
+    labels: Int32Array,
+    folds: Int32Array,
+    foldCount: number,
+    ridge: number,
+    neighbours: number,
+    threads: number,
+  ): NativeJob<Float64Array>;
+
   /** Of each row, what the field alone says of its log density: see native/model/field_bound.hpp. */
   fieldBound(
     field: FieldHandle,
@@ -596,7 +673,7 @@ export interface NativeAddon {
     draws: number,
     seed: bigint,
     firstRow: bigint,
-    threads: number,
+    device: NativeDevice,
     onProgress?: (fraction: number) => void,
   ): NativeJob<Float64Array>;
 }

@@ -1,5 +1,5 @@
 // Builds build/<config>/sklar.node: the only caller of cmake-js.
-//   node scripts/build-native.mjs [--config Release|Debug] [--cuda AUTO|ON|OFF] [--architectures LIST] [--jobs N]
+//   node scripts/build-native.mjs [--config Release|Debug] [--cuda AUTO|ON|OFF|EMULATED] [--architectures LIST] [--jobs N]
 // The environment variables SKLAR_CUDA, SKLAR_CUDA_ARCHITECTURES and SKLAR_JOBS set the same options.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
@@ -19,6 +19,9 @@ import {
   run,
   runMain,
 } from './tools.mjs';
+
+/** Machine code for every architecture of a release, and code that newer ones compile for themselves. */
+export const RELEASE_ARCHITECTURES = '75-real;80-real;86-real;89-real;90-real;100-real;120';
 
 /** The compute capabilities of the devices here as machine code, else Hopper's. */
 function defaultArchitectures() {
@@ -89,8 +92,8 @@ export async function buildNative({ config = 'Release', cuda, architectures, job
     throw new ScriptError(`expected Release, Debug or RelWithDebInfo for --config, got ${config}`);
   }
   const wantedCuda = (cuda ?? process.env.SKLAR_CUDA ?? 'AUTO').toUpperCase();
-  if (!['AUTO', 'ON', 'OFF'].includes(wantedCuda)) {
-    throw new ScriptError(`expected AUTO, ON or OFF for SKLAR_CUDA, got ${wantedCuda}`);
+  if (!['AUTO', 'ON', 'OFF', 'EMULATED'].includes(wantedCuda)) {
+    throw new ScriptError(`expected AUTO, ON, OFF or EMULATED for SKLAR_CUDA, got ${wantedCuda}`);
   }
   requireCompiler();
   const cmake = findCmake();

@@ -86,11 +86,9 @@ function sourceName(mangled) {
     const start = match.index + match[1].length;
     names.push(mangled.slice(start, start + Number(match[1])));
   }
-  return (
-    names.find((name) => /^launch_\w+$/.test(name)) ??
-    names.find((name) => /^\w+_kernel$/.test(name)) ??
-    mangled
-  );
+  // digits of a hash in front of a name may look like the length of something longer that ends with it
+  const kernels = names.filter((name) => /^\w+_kernel$/.test(name)).sort((a, b) => a.length - b.length);
+  return names.find((name) => /^launch_\w+$/.test(name)) ?? kernels[0] ?? mangled;
 }
 
 await runMain(async () => {

@@ -1,6 +1,7 @@
 // Writes docs/performance.md from bench/results/*.json: node scripts/performance-page.mjs
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { gpuSection } from './gpu-suite/page.mjs';
 import { root, runMain } from './tools.mjs';
 
 const read = (name) => {
@@ -119,15 +120,12 @@ await runMain(() => {
 Made by \`node scripts/performance-page.mjs\` from \`bench/results/*.json\`; every figure names the command that made it.
 
 ${parts.join('\n')}
-## On a GPU
-
-Nothing here has been measured on a GPU. The addon contains a device probe and one kernel (Philox normals, the same source as the
-host's); it compiles for all listed architectures within the register budget of \`kernels/budget.json\`
-(\`npm run check:kernels\`) and has **not run on hardware yet**. Training and sampling run on the CPU.
+## Vector widths
 
 The AVX-512 kernels are the same source as the AVX2 ones at another vector width; that geometry is tested with narrower registers
 (\`test/native/kernels_test.cpp\`) and the figures above say which instruction set they were measured with.
-`;
+
+${gpuSection(read)}`;
   writeFileSync(path.join(root, 'docs', 'performance.md'), page);
   console.log('wrote docs/performance.md');
 });

@@ -2,9 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import process from 'node:process';
+import { RELEASE_ARCHITECTURES } from './build-native.mjs';
 import { filesUnder, findProgram, packageScript, root, run, runMain } from './tools.mjs';
-
-const RELEASE_ARCHITECTURES = '75-real;80-real;86-real;89-real;90-real;100-real;120';
 
 function newestGlibc(file) {
   const objdump = findProgram('objdump');

@@ -1,6 +1,6 @@
 // What every benchmark writes: its figures with the machine, versions and commit they were made with.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
@@ -30,18 +30,26 @@ export function cpuFlags() {
   }
 }
 
-/** Writes bench/results/<name>.json, with the command that this process was started by, and returns its path. */
-export function writeRecord(name, { devices, results, ...rest }) {
-  const command = ['npm run bench --', name, ...process.argv.slice(2)].join(' ');
-  const folder = path.join(root, 'bench', 'results');
-  mkdirSync(folder, { recursive: true });
-  const file = path.join(folder, `${name}.json`);
-  const record = {
-    benchmark: name,
-    command,
-    date: new Date().toISOString(),
+/** The commit that the files belong to; a packed folder (scripts/gpu-pack.mjs) says it in pack.json. */
+function source() {
+  const pack = path.join(root, 'pack.json');
+  if (existsSync(pack)) {
+    const { commit, modified } = JSON.parse(readFileSync(pack, 'utf8'));
+    return { commit, modified };
+  }
+  return {
     commit: git('rev-parse', 'HEAD'),
     modified: git('status', '--porcelain', '--untracked-files=no') !== '',
+  };
+}
+
+/** What every record starts with: the command, the state of the source, the machine. */
+export function recordHead(benchmark, command, devices) {
+  return {
+    benchmark,
+    command,
+    date: new Date().toISOString(),
+    ...source(),
     versions: { sklar: packageJson.version, node: process.version },
     machine: {
       cpu: devices.cpu.name,
@@ -50,9 +58,16 @@ export function writeRecord(name, { devices, results, ...rest }) {
       memoryBytes: os.totalmem(),
       platform: `${process.platform}-${process.arch}`,
     },
-    ...rest,
-    results,
   };
+}
+
+/** Writes bench/results/<name>.json, with the command that this process was started by, and returns its path. */
+export function writeRecord(name, { devices, results, ...rest }) {
+  const command = ['npm run bench --', name, ...process.argv.slice(2)].join(' ');
+  const folder = path.join(root, 'bench', 'results');
+  mkdirSync(folder, { recursive: true });
+  const file = path.join(folder, `${name}.json`);
+  const record = { ...recordHead(name, command, devices), ...rest, results };
   writeFileSync(file, `${JSON.stringify(record, null, 2)}\n`);
   return path.relative(root, file);
 }

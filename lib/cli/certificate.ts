@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 
 import type { Certificate, CertificateOptions, MarginUniformity } from '../copulas/certificate';
-import type { Copula, RowsInput } from '../copulas/copula';
+import type { Copula, RowsInput, RunOptions } from '../copulas/copula';
 import { SklarError, describe } from '../errors';
 import type { Io } from './context';
 import { formatLogNormaliser } from './normaliser';
@@ -65,7 +65,7 @@ export async function certify(
   rows: RowsInput,
   options: CertificateOptions,
   io: Io,
-  run: { threads: number; signal: AbortSignal },
+  run: RunOptions,
   verbose: boolean | undefined,
 ): Promise<Certificate> {
   const bar = startProgress(io, 'certificate', 1, verbose);

@@ -5,9 +5,10 @@ import { z } from 'zod';
 
 import type { TrainProgress } from '../copulas/train';
 import type { Copula, LogPdfOptions } from '../copulas/copula';
-import { isClassical } from '../copulas/classical/families';
+import { cpuOnlyOfKind, isClassical } from '../copulas/classical/families';
 import { type ClassicalOptions, classicalOptionsSchema } from '../copulas/classical/fit';
 import { type CopulaKind, copulaKinds, fitCopula, fitterOf } from '../copulas/fit';
+import { fitEnsemble } from '../copulas/fit-ensemble';
 import { GaussianCopula } from '../copulas/gaussian';
 import {
   type CdcOptions,
@@ -23,12 +24,13 @@ import { PseudoObservations, type Ties } from '../data/pseudo-observations';
 import type { Seed } from '../data/random';
 import { readTable } from '../data/read-table';
 import { splitRows } from '../data/split';
-import { type DeviceName, resolveDevice } from '../devices';
+import { type DeviceOptions, type RunRecord, expectDeviceName, precisions, resolveDevice } from '../devices';
 import { SklarError, describe, expectOneOf } from '../errors';
 import { type Io, signalOf, writeResult } from './context';
 import { expectOutput } from './files';
 import { type LogNormaliser, formatLogNormaliser, logNormaliserOf, normaliserKeys } from './normaliser';
 import { formatDuration, formatRate, rowProgress, startProgress } from './progress';
+import { addDeviceOptions } from './run';
 import { formatMean, meanOf, normalisationNote } from './statistics';
 import { fromSchema, integer, names, number, seed } from './values';
 
@@ -54,13 +56,16 @@ const modelOptions = {
 const configSchema = z.strictObject({
   ...z.object(modelOptions).partial().shape,
   kind: z.enum(copulaKinds).optional(),
+  models: z.int().min(1).max(1000).optional(),
+  splits: z.enum(['different', 'same']).optional(),
   columns: z.array(z.string()).optional(),
   exclude: z.array(z.string()).optional(),
   holdout: z.number().min(0).lt(1).optional(),
   splitSeed: seedSchema.optional(),
   ties: z.enum(['random', 'average']).optional(),
   seed: seedSchema.optional(),
-  device: z.enum(['auto', 'cpu', 'cuda']).optional(),
+  device: z.string().optional(),
+  precision: z.enum(precisions).optional(),
   threads: z.int().min(0).max(1024).optional(),
   checkpoint: z.string().min(1).optional(),
   checkpointSeconds: z.number().positive().optional(),
@@ -72,16 +77,16 @@ type ModelOptions = CdcOptions &
   ClassicalOptions;
 
 /** Options of the command and of the model, by the names they have in a configuration file. */
-interface Settings extends ModelOptions {
+interface Settings extends ModelOptions, DeviceOptions {
   kind?: CopulaKind;
+  models?: number;
+  splits?: 'different' | 'same';
   columns?: string[];
   exclude?: string[];
   holdout?: number;
   splitSeed?: Seed;
   ties?: Ties;
   seed?: Seed;
-  device?: DeviceName;
-  threads?: number;
   checkpoint?: string;
   checkpointSeconds?: number;
 }
@@ -108,6 +113,11 @@ export function define(command: Command, io: Io): void {
     .requiredOption('--out <file>', 'the model to write, .safetensors')
     .option('--kind <kind>', `${copulaKinds.join(', ')} (default: cdc)`, (text) =>
       expectOneOf(text, '--kind', copulaKinds),
+    )
+    .option(
+      '--models <n>',
+      'fit an ensemble of so many models, each with a seed and validation rows of its own',
+      integer('--models', { min: 1, max: 1000 }),
     )
     .option('--columns <names>', 'columns to use, between commas (default: all)', names)
     .option('--exclude <names>', 'columns to leave out, between commas', names)
@@ -139,15 +149,8 @@ export function define(command: Command, io: Io): void {
     .option('--seed <n>', 'seed of everything random but the split (default: 1)', seed('--seed'))
     .option('--ties <rule>', 'ranks of equal values: random or average (default: random)', (text) =>
       expectOneOf<Ties>(text, '--ties', ['random', 'average']),
-    )
-    .option('--device <name>', 'auto, cpu or cuda (default: auto)', (text) =>
-      expectOneOf<DeviceName>(text, '--device', ['auto', 'cpu', 'cuda']),
-    )
-    .option(
-      '--threads <n>',
-      'threads; 0: one for each processor (default: 0)',
-      integer('--threads', { min: 0, max: 1024 }),
-    )
+    );
+  addDeviceOptions(command)
     .option(
       '--checkpoint <file>',
       'state of the training, so that the same command goes on where it was killed',
@@ -177,7 +180,8 @@ async function readConfig(file: string): Promise<Settings> {
     });
   }
   try {
-    const { seed, splitSeed } = parseOptions(configSchema, value, 'option');
+    const { seed, splitSeed, device } = parseOptions(configSchema, value, 'option');
+    if (device !== undefined) expectDeviceName(device, 'device');
     // The parsed settings hold every default of the model; those that were given are wanted here.
     return {
       ...(value as Settings),
@@ -188,6 +192,13 @@ async function readConfig(file: string): Promise<Settings> {
     const { code, message } = cause as SklarError;
     throw new SklarError(code, `${message} (${describe(file)})`, { cause });
   }
+}
+
+/** What the JSON result takes from the record in the model. */
+interface TrainRecord extends RunRecord {
+  steps: number;
+  bestStep: number;
+  stepMilliseconds: number;
 }
 
 /** The settings of the file and of the command line, which wins. */
@@ -201,27 +212,33 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   const signal = signalOf(io);
   const {
     kind = 'cdc',
+    models,
+    splits,
     columns,
     exclude,
     holdout: share = 0.2,
     splitSeed = 0,
     ties = 'random',
     seed: fitSeed = 1,
-    device = 'auto',
-    threads = 0,
+    device,
+    precision,
+    threads,
     checkpoint,
     checkpointSeconds,
     ...model
   } = await resolveSettings(flags);
   fitterOf(kind, model);
-  resolveDevice(device);
+  if (splits !== undefined && models === undefined) {
+    throw new SklarError('ERR_SKLAR_VALUE', 'splits belongs to models: there is no ensemble without it');
+  }
+  const run = { device, precision, threads, signal };
+  resolveDevice(run, cpuOnlyOfKind(kind));
   await expectOutput('--out', flags.out, '.safetensors', [data, flags.config ?? data]);
 
   const table = await readTable(data, { ...(columns && { columns }), ...(exclude && { exclude }), signal });
   const { train, holdout } = splitRows(table.rows, share, splitSeed);
   const margins = PseudoObservations.fit(table.take(train), { ties, seed: fitSeed });
   const u = margins.transformTrain();
-  const common = { seed: fitSeed, margins, device, threads, signal };
 
   const started = performance.now();
   const bar = startProgress(io, 'fit', 1, flags.verbose);
@@ -229,44 +246,54 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     bar.update(progress.step / progress.steps, describeProgress(progress));
   let copula: Copula;
   try {
-    copula = await fitCopula(u, {
+    const options = {
       kind,
-      ...common,
+      seed: fitSeed,
+      margins,
+      ...run,
       ...model,
       ...(!isClassical(kind) && { onProgress, checkpoint, checkpointSeconds }),
-    });
+    };
+    copula =
+      models === undefined
+        ? await fitCopula(u, options)
+        : await fitEnsemble(u, { ...options, models, ...(splits && { splits }) });
   } finally {
     bar.stop();
   }
   const seconds = (performance.now() - started) / 1000;
 
+  const warnings = margins.determined.map((sentence) => `${sentence}: the copula is singular`);
+  let normaliser: LogNormaliser | null = null;
+  let scored = true;
+  try {
+    normaliser = await logNormaliserOf(copula, io, run, flags.verbose);
+  } catch (error) {
+    // The model is there; only what it integrates to is not known. An ensemble has no density without.
+    if (!(error instanceof SklarError) || error.code !== 'ERR_SKLAR_DIVERGED') throw error;
+    warnings.push(`the normaliser could not be estimated: ${error.message}`);
+    scored = models === undefined;
+  }
   const scoring = startProgress(io, 'score', holdout.length, flags.verbose);
   let judged: Awaited<ReturnType<typeof judge>>;
   try {
     const showRows = rowProgress(scoring, holdout.length);
-    judged = await judge(copula, u, margins, table.take(holdout), {
-      threads,
-      signal,
-      onProgress: ({ rowsDone }) => showRows(rowsDone),
-    });
+    judged = scored
+      ? await judge(copula, u, margins, table.take(holdout), {
+          ...run,
+          onProgress: ({ rowsDone }) => showRows(rowsDone),
+        })
+      : null;
   } finally {
     scoring.stop();
-  }
-  const warnings = margins.determined.map((sentence) => `${sentence}: the copula is singular`);
-  let normaliser: LogNormaliser | null = null;
-  try {
-    normaliser = await logNormaliserOf(copula, io, { threads, signal }, flags.verbose);
-  } catch (error) {
-    // The model is there; only what it integrates to is not known.
-    if (!(error instanceof SklarError) || error.code !== 'ERR_SKLAR_DIVERGED') throw error;
-    warnings.push(`the normaliser could not be estimated: ${error.message}`);
   }
   signal.throwIfAborted();
   await copula.save(flags.out);
 
-  const training = (copula.info().training ?? {}) as Partial<Record<string, number>>;
+  const training = (copula.info().training ?? {}) as Partial<TrainRecord>;
   const result = {
     kind: copula.kind,
+    ...(models !== undefined && { models, member: kind }),
     dim: copula.dim,
     columns: copula.names,
     rows: { train: train.length, holdout: holdout.length },
@@ -274,6 +301,9 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     bestStep: training.bestStep ?? null,
     seconds,
     stepMilliseconds: training.stepMilliseconds ?? null,
+    device: training.device ?? null,
+    deviceName: training.deviceName ?? null,
+    precision: training.precision ?? null,
     holdout: judged && {
       meanLogPdf: judged.own.mean,
       standardError: judged.own.standardError,
@@ -287,7 +317,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   };
   writeResult(io, flags.json, result, () => {
     const lines = [
-      `${result.kind} copula of ${result.dim} columns, learned from ${result.rows.train} rows in ${formatDuration(seconds)}` +
+      `${models === undefined ? `${kind} copula` : `ensemble of ${models} ${kind} copulas`} of ${result.dim} columns, learned from ${result.rows.train} rows in ${formatDuration(seconds)}` +
         (result.bestStep === null ? '' : ` (${result.steps} steps, the best at ${result.bestStep})`),
     ];
     if (judged) {
@@ -319,8 +349,9 @@ async function judge(
   const v = margins.transform(heldOut);
   const own = meanOf(await copula.logPdf(v, run));
   if (copula.kind === 'gaussian') return { own, gaussian: own };
-  const gaussian = await GaussianCopula.fit(u, run);
-  return { own, gaussian: meanOf(await gaussian.logPdf(v, { ...run, onProgress: undefined })) };
+  const { threads, signal } = run;
+  const gaussian = await GaussianCopula.fit(u, { threads, signal });
+  return { own, gaussian: meanOf(await gaussian.logPdf(v, { threads, signal })) };
 }
 
 /** The most useful first: a narrow terminal cuts the line off. */

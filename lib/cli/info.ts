@@ -2,18 +2,23 @@ import type { Command } from 'commander';
 
 import { loadModel } from '../copulas/load';
 import type { Seed } from '../data/random';
+import { type DeviceOptions } from '../devices';
 import { SklarError, describe } from '../errors';
 import { type Io, signalOf, writeResult } from './context';
 import { measure, measureLines } from './measures';
 import { type LogNormaliser, formatLogNormaliser } from './normaliser';
+import { addDeviceOptions, deviceOptions } from './run';
 import { integer, seed } from './values';
 
-interface Flags {
+interface Flags extends DeviceOptions {
   measures?: boolean;
   rows?: number;
   seed?: Seed;
   json?: boolean;
 }
+
+/** What says how the measures are computed. */
+const MEASURE_FLAGS = ['rows', 'seed', 'device', 'precision', 'threads'] as const;
 
 export function define(command: Command, io: Io): void {
   command
@@ -24,16 +29,18 @@ export function define(command: Command, io: Io): void {
       'rows to sample for --measures (default: 20000)',
       integer('--rows', { min: 100, max: 10_000_000 }),
     )
-    .option('--seed <n>', 'seed of the sample for --measures (default: 1)', seed('--seed'))
+    .option('--seed <n>', 'seed of the sample for --measures (default: 1)', seed('--seed'));
+  addDeviceOptions(command)
     .option('--json', 'print everything as JSON')
     .action((model: string, flags: Flags) => info(model, flags, io));
 }
 
 async function info(model: string, flags: Flags, io: Io): Promise<void> {
-  if (!flags.measures && (flags.rows !== undefined || flags.seed !== undefined)) {
+  const idle = MEASURE_FLAGS.find((name) => flags[name] !== undefined);
+  if (!flags.measures && idle !== undefined) {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
-      `expected --measures with ${flags.rows !== undefined ? '--rows' : '--seed'}: nothing is sampled without it`,
+      `expected --measures with --${idle}: nothing is sampled without it`,
     );
   }
   const copula = await loadModel(model);
@@ -42,7 +49,10 @@ async function info(model: string, flags: Flags, io: Io): Promise<void> {
     ...copula.info(),
     margins: margins && { rows: margins.rows, ties: margins.ties, kinds: margins.kinds },
     ...(flags.measures && {
-      measures: await measure(copula, flags.rows ?? 20_000, flags.seed ?? 1, signalOf(io)),
+      measures: await measure(copula, flags.rows ?? 20_000, flags.seed ?? 1, {
+        ...deviceOptions(flags),
+        signal: signalOf(io),
+      }),
     }),
   };
   writeResult(io, flags.json, result, () => {

@@ -26,6 +26,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => CommandFi
     summary: 'draw rows into a table',
     load: () => require('./sample') as typeof import('./sample'),
   },
+  compare: {
+    summary: 'judge sampled rows by held-out ones',
+    load: () => require('./compare') as typeof import('./compare'),
+  },
   report: {
     summary: 'a picture of data beside samples',
     load: () => require('./report') as typeof import('./report'),

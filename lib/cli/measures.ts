@@ -1,5 +1,5 @@
 /** Dependence measures of a model, from a sample of it: what `sklar info --measures` prints. */
-import type { Copula } from '../copulas/copula';
+import type { Copula, RunOptions } from '../copulas/copula';
 import { type Matrix, toRows } from '../data/matrix';
 import type { Seed } from '../data/random';
 import { defaultNames } from '../data/table';
@@ -43,18 +43,14 @@ export interface Measures {
 }
 
 /** Measures of `rows` rows drawn from the copula. */
-export async function measure(
-  copula: Copula,
-  rows: number,
-  seed: Seed,
-  signal: AbortSignal,
-): Promise<Measures> {
-  const z = await copula.sample(rows, { seed, dtype: 'float64', scale: 'gaussian', signal });
+export async function measure(copula: Copula, rows: number, seed: Seed, run: RunOptions): Promise<Measures> {
+  const z = await copula.sample(rows, { ...run, seed, dtype: 'float64', scale: 'gaussian' });
+  const { threads, signal } = run;
   const columns = copula.names ?? defaultNames(copula.dim);
-  const tau = await kendall(z, { signal });
-  const rho = await spearman(z, { signal });
-  const upper = await tailCurves(z, { q: TAILS, signal });
-  const lower = await tailCurves(z, { q: TAILS.map((q) => 1 - q), signal });
+  const tau = await kendall(z, { threads, signal });
+  const rho = await spearman(z, { threads, signal });
+  const upper = await tailCurves(z, { q: TAILS, threads, signal });
+  const lower = await tailCurves(z, { q: TAILS.map((q) => 1 - q), threads, signal });
   const d = copula.dim;
   const pairs = Array.from({ length: (d * (d - 1)) / 2 }, () => 0);
   for (let i = 0, k = 0; i < d; i++) for (let j = i + 1; j < d; j++) pairs[k++] = i * d + j;
@@ -75,7 +71,7 @@ export async function measure(
       lower: at(lower.lower, pair),
       lowerError: at(lower.lowerError, pair),
     })),
-    totalCorrelation: await totalCorrelation(copula, z, { scale: 'gaussian', signal }),
+    totalCorrelation: await totalCorrelation(copula, z, { ...run, scale: 'gaussian' }),
   };
 }
 

@@ -1,6 +1,5 @@
 /** The log normaliser that belongs beside an unnormalised log density. */
-import { CdcCopula } from '../copulas/cdc';
-import type { Copula } from '../copulas/copula';
+import type { Copula, RunOptions } from '../copulas/copula';
 import type { Io } from './context';
 import { startProgress } from './progress';
 
@@ -13,15 +12,16 @@ export interface LogNormaliser {
 export async function logNormaliserOf(
   copula: Copula,
   io: Io,
-  run: { threads: number; signal: AbortSignal },
+  run: RunOptions,
   verbose: boolean | undefined,
 ): Promise<LogNormaliser | null> {
-  if (!(copula instanceof CdcCopula)) return copula.normalised ? { logZ: 0, standardError: 0 } : null;
-  const { logNormaliser: logZ, logNormaliserStandardError: standardError } = copula;
+  const { normalisable } = copula;
+  if (!normalisable) return copula.normalised ? { logZ: 0, standardError: 0 } : null;
+  const { logNormaliser: logZ, logNormaliserStandardError: standardError } = normalisable;
   if (logZ !== null && standardError !== null) return { logZ, standardError };
   const bar = startProgress(io, 'normaliser', 1, verbose);
   try {
-    return await copula.normaliser({ ...run, onProgress: ({ fraction }) => bar.update(fraction, '') });
+    return await normalisable.normaliser({ ...run, onProgress: ({ fraction }) => bar.update(fraction, '') });
   } finally {
     bar.stop();
   }

@@ -4,13 +4,15 @@ import { loadModel } from '../copulas/load';
 import { AtomicFile } from '../data/files';
 import type { Seed } from '../data/random';
 import { readTable } from '../data/read-table';
+import { type DeviceOptions, resolveDevice } from '../devices';
 import { SklarError, describe } from '../errors';
 import { pairPlot } from '../report/scatter';
 import { type Io, signalOf, writeResult } from './context';
 import { expectOutput } from './files';
+import { addDeviceOptions, deviceOptions } from './run';
 import { integer, names, seed } from './values';
 
-interface Flags {
+interface Flags extends DeviceOptions {
   out: string;
   columns?: string[];
   logarithmic?: string[];
@@ -33,7 +35,8 @@ export function define(command: Command, io: Io): void {
       integer('--rows', { min: 1, max: 100_000 }),
     )
     .option('--title <text>', 'title of the picture')
-    .option('--seed <n>', 'seed of the samples (default: 1)', seed('--seed'))
+    .option('--seed <n>', 'seed of the samples (default: 1)', seed('--seed'));
+  addDeviceOptions(command)
     .option('--json', 'print the result as JSON')
     .action((model: string, data: string, flags: Flags) => report(model, data, flags, io));
 }
@@ -41,6 +44,7 @@ export function define(command: Command, io: Io): void {
 async function report(model: string, data: string, flags: Flags, io: Io): Promise<void> {
   const signal = signalOf(io);
   const { out, columns, logarithmic, rows = 1000, title } = flags;
+  resolveDevice(deviceOptions(flags), null);
   await expectOutput('--out', out, '.svg', [model, data]);
   const copula = await loadModel(model);
   const { margins } = copula;
@@ -53,6 +57,7 @@ async function report(model: string, data: string, flags: Flags, io: Io): Promis
   const table = await readTable(data, { columns: margins.names, signal });
   const drawn = Math.min(rows, table.rows);
   const u = await copula.sample(drawn, {
+    ...deviceOptions(flags),
     dtype: 'float64',
     signal,
     ...(flags.seed !== undefined && { seed: flags.seed }),

@@ -8,12 +8,13 @@ import type { Matrix } from '../data/matrix';
 import type { Seed } from '../data/random';
 import { type Table, defaultNames } from '../data/table';
 import { TableWriter } from '../data/write-table';
-import { type DeviceName, resolveDevice } from '../devices';
+import { type DeviceOptions, resolveDevice } from '../devices';
 import { SklarError, describe, expectOneOf } from '../errors';
 import { sampleGiven } from './conditional';
 import { type Io, signalOf, writeResult } from './context';
 import { expectOutput } from './files';
 import { formatDuration, rowProgress, startProgress } from './progress';
+import { addDeviceOptions, deviceOptions } from './run';
 import { formatMean, normalisationNote } from './statistics';
 import { integer, seed } from './values';
 
@@ -27,7 +28,7 @@ const MOST_ROWS = 2 ** 40 - 1;
 /** Values handled at once: bounds memory, whatever the number of columns. */
 const BATCH_VALUES = 2 ** 22;
 
-interface Flags {
+interface Flags extends DeviceOptions {
   rows: number;
   out: string;
   seed?: Seed;
@@ -38,8 +39,6 @@ interface Flags {
   scale?: SampleScale;
   given?: string[];
   method?: ConditionalMethod;
-  device?: DeviceName;
-  threads?: number;
   json?: boolean;
   verbose?: boolean;
 }
@@ -67,22 +66,15 @@ export function define(command: Command, io: Io): void {
     )
     .option(
       '--given <column=value,...>',
-      'draw rows that have these values, on the scale of the sample (kinds cdc and gaussian)',
+      'draw rows that have these values, on the scale of the sample (kinds cdc and gaussian, and ensembles of them)',
       (text, previous: readonly string[] = []) => [...previous, text],
     )
     .option(
       '--method <name>',
       `with --given: ${conditionalMethods.join(', ')} (default: smc; gaussian: exact)`,
       (text) => expectOneOf(text, '--method', conditionalMethods),
-    )
-    .option('--device <name>', 'auto, cpu or cuda (default: auto)', (text) =>
-      expectOneOf<DeviceName>(text, '--device', ['auto', 'cpu', 'cuda']),
-    )
-    .option(
-      '--threads <n>',
-      'threads; 0: one for each processor (default: 0)',
-      integer('--threads', { min: 0, max: 1024 }),
-    )
+    );
+  addDeviceOptions(command)
     .option('--json', 'print the result as JSON')
     .option('--verbose', 'print progress also where stderr is no terminal')
     .action((model: string, flags: Flags) => sample(model, flags, io));
@@ -117,8 +109,8 @@ function outputOf(copula: Copula, scale: SampleScale, file: string) {
 
 async function sample(model: string, flags: Flags, io: Io): Promise<void> {
   const signal = signalOf(io);
-  const { rows, out, device = 'auto', threads = 0 } = flags;
-  resolveDevice(device);
+  const { rows, out } = flags;
+  resolveDevice(deviceOptions(flags), null);
   await expectOutput('--out', out, 'table', [model]);
   const copula = await loadModel(model);
   const scale = flags.scale ?? (copula.margins ? 'data' : 'copula');
@@ -130,8 +122,7 @@ async function sample(model: string, flags: Flags, io: Io): Promise<void> {
 
   const started = performance.now();
   const options: SampleOptions & { batch: number } = {
-    device,
-    threads,
+    ...deviceOptions(flags),
     signal,
     scale: sampled,
     // Nothing is lost between the model and the margins, or the file.
@@ -167,7 +158,7 @@ async function sample(model: string, flags: Flags, io: Io): Promise<void> {
 
 async function sampleConditional(copula: Copula, flags: Flags, scale: SampleScale, io: Io): Promise<void> {
   const signal = signalOf(io);
-  const { rows, out, given: texts = [], device = 'auto', threads = 0 } = flags;
+  const { rows, out, given: texts = [] } = flags;
   for (const name of ['solver', 'steps', 'noise', 'margins'] as const) {
     if (flags[name] !== undefined) {
       throw new SklarError('ERR_SKLAR_VALUE', `--given and --${name} do not go together`);
@@ -178,8 +169,7 @@ async function sampleConditional(copula: Copula, flags: Flags, scale: SampleScal
   let drawn: Awaited<ReturnType<typeof sampleGiven>>;
   try {
     drawn = await sampleGiven(copula, texts, rows, scale, {
-      device,
-      threads,
+      ...deviceOptions(flags),
       signal,
       ...(flags.seed !== undefined && { seed: flags.seed }),
       ...(flags.method !== undefined && { method: flags.method }),

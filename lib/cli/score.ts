@@ -4,8 +4,7 @@ import { loadModel } from '../copulas/load';
 import { matrix } from '../data/matrix';
 import { readTable } from '../data/read-table';
 import { TableWriter } from '../data/write-table';
-import { type DeviceName, resolveDevice } from '../devices';
-import { expectOneOf } from '../errors';
+import { type DeviceOptions, resolveDevice } from '../devices';
 import {
   type CertificateFlags,
   certificateLines,
@@ -17,13 +16,11 @@ import { type Io, signalOf, writeResult } from './context';
 import { expectOutput } from './files';
 import { formatLogNormaliser, logNormaliserOf, normaliserKeys } from './normaliser';
 import { rowProgress, startProgress } from './progress';
+import { addDeviceOptions, deviceOptions } from './run';
 import { formatMean, meanOf, normalisationNote } from './statistics';
-import { integer } from './values';
 
-interface Flags extends CertificateFlags {
+interface Flags extends DeviceOptions, CertificateFlags {
   out?: string;
-  device?: DeviceName;
-  threads?: number;
   json?: boolean;
   verbose?: boolean;
 }
@@ -38,26 +35,21 @@ export function define(command: Command, io: Io): void {
     .option(
       '--out <file>',
       'write the log density of each row, column log_pdf: .csv, .parquet, .json or .ndjson',
-    )
-    .option('--device <name>', 'auto, cpu or cuda (default: auto)', (text) =>
-      expectOneOf<DeviceName>(text, '--device', ['auto', 'cpu', 'cuda']),
-    )
-    .option(
-      '--threads <n>',
-      'threads; 0: one for each processor (default: 0)',
-      integer('--threads', { min: 0, max: 1024 }),
-    )
+    );
+  addDeviceOptions(command);
+  defineCertificate(command);
+  command
     .option('--json', 'print the result as JSON')
     .option('--verbose', 'print progress also where stderr is no terminal')
     .action((model: string, data: string, flags: Flags) => score(model, data, flags, io));
-  defineCertificate(command);
 }
 
 async function score(model: string, data: string, flags: Flags, io: Io): Promise<void> {
   const signal = signalOf(io);
-  const { out, device = 'auto', threads = 0 } = flags;
+  const { out } = flags;
+  const run = { ...deviceOptions(flags), signal };
   const ofCertificate = certificateOptions(flags);
-  resolveDevice(device);
+  resolveDevice(run, null);
   if (out !== undefined) await expectOutput('--out', out, 'table', [model, data]);
 
   const copula = await loadModel(model);
@@ -71,9 +63,7 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
   let values: Float64Array;
   try {
     values = await copula.logPdf(u, {
-      device,
-      threads,
-      signal,
+      ...run,
       onProgress: ({ rowsDone }) => showRows(rowsDone),
     });
   } finally {
@@ -87,9 +77,9 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
   }
 
   const mean = meanOf(values);
-  const normaliser = await logNormaliserOf(copula, io, { threads, signal }, flags.verbose);
+  const normaliser = await logNormaliserOf(copula, io, run, flags.verbose);
   const certificate = flags.certificate
-    ? await certify(copula, u, ofCertificate, io, { threads, signal }, flags.verbose)
+    ? await certify(copula, u, ofCertificate, io, run, flags.verbose)
     : null;
   const result = {
     kind: copula.kind,

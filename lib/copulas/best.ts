@@ -9,9 +9,10 @@ import {
   type Execution,
   type RowsInput,
   type RunOptions,
-  resolveThreads,
+  beginRun,
   toDense,
 } from './copula';
+import { cpuOnlyOfKind } from './classical/families';
 import { type ClassicalOptions } from './classical/fit';
 import { type CopulaKind, type FitOptions, fitCopula } from './fit';
 import { type CdcOptions, type FlowOptions, type ReflectionOptions } from './options';
@@ -20,6 +21,7 @@ import { type CdcOptions, type FlowOptions, type ReflectionOptions } from './opt
 export type Candidate = { kind: CopulaKind } & FitOptions &
   (ClassicalOptions | CdcOptions | FlowOptions | ReflectionOptions);
 
+/** `device` and `precision` are those of the candidates that CUDA can compute. */
 export interface BestOptions extends RunOptions {
   /**
    * Default: the classical copulas that may suit the number of columns. Of two columns independence, gaussian, student,
@@ -93,12 +95,20 @@ function take({ data, columns }: DenseRows, rows: readonly number[]) {
  * @throws SklarError as `fitCopula` for rows and options that do not fit; ERR_SKLAR_VALUE where every candidate fails
  */
 export async function fitBest(u: RowsInput, options: BestOptions = {}): Promise<Best> {
-  const { folds = 5, seed = 1, device, threads, signal, onProgress } = options;
-  const run = { threads: resolveThreads(threads), signal };
+  const { folds = 5, seed = 1, device, precision, threads, signal, onProgress } = options;
+  const onCuda = options.candidates?.some(({ kind }) => cpuOnlyOfKind(kind) === null);
+  const run = beginRun(options, onCuda ? null : 'classical copulas are computed in float64, on the CPU');
+  const runOf = (candidate: Candidate): RunOptions => ({
+    ...(cpuOnlyOfKind(candidate.kind) === null && {
+      device: device ?? candidate.device,
+      precision: precision ?? candidate.precision,
+    }),
+    threads,
+    signal,
+  });
   const dense = toDense(u, 'the rows of fitBest');
   expectInteger(folds, 'folds', { min: 2, max: dense.rows });
   const parts = partsOf(dense.rows, folds, seed);
-  const common = { ...(device && { device }), ...run };
   const candidates = options.candidates ?? (await defaultCandidates(dense, run));
   if (candidates.length === 0) throw new SklarError('ERR_SKLAR_VALUE', 'expected at least one candidate');
   const numbers = Array.from(parts.keys());
@@ -115,8 +125,8 @@ export async function fitBest(u: RowsInput, options: BestOptions = {}): Promise<
     let error: string | null = null;
     for (const { held, heldRows, restRows } of splits) {
       try {
-        using copula = await fitCopula(restRows, { ...candidate, ...common });
-        const values = await copula.logPdf(heldRows, { ...run, normalised: true });
+        using copula = await fitCopula(restRows, { ...candidate, ...runOf(candidate) });
+        const values = await copula.logPdf(heldRows, { ...runOf(candidate), normalised: true });
         held.forEach((row, i) => (scores[row] = values[i]!));
       } catch (cause) {
         if (!(cause instanceof SklarError) || signal?.aborted) throw cause;
@@ -153,7 +163,7 @@ export async function fitBest(u: RowsInput, options: BestOptions = {}): Promise<
   const names = 'names' in u ? u.names : undefined;
   const copula = await fitCopula(matrix(dense.data, dense.rows, dense.columns, names), {
     ...winner.candidate,
-    ...common,
+    ...runOf(winner.candidate),
   });
   onProgress?.({ fits: fitsDone + 1, fitsDone: fitsDone + 1, candidate: winner.candidate });
   return { copula, table };

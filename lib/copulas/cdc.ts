@@ -18,10 +18,11 @@ import {
   type ModelContent,
   type ModelInfo,
   type ModelTensors,
+  type Normalisable,
   type RowsInput,
   type RunOptions,
   type SampleOptions,
-  resolveThreads,
+  cpuOnlyOf,
   toDense,
 } from './copula';
 import { type HasField } from '../integrate';
@@ -117,6 +118,10 @@ export class CdcCopula extends Copula implements HasField {
     this.#handle = callNative((addon) => addon.cdcCreate(parts));
   }
 
+  get cpuOnly(): string | null {
+    return cpuOnlyOf(this.#parts.parameters);
+  }
+
   /** Number of noise levels, data (0) and reference (levels - 1) included. */
   get levels(): number {
     return this.#parts.times.length;
@@ -139,12 +144,12 @@ export class CdcCopula extends Copula implements HasField {
    * @returns n x dim, Float64
    */
   async field(z: RowsInput, options: RunOptions & { level?: number } = {}): Promise<Matrix> {
+    const run = this.begin(options);
     const level = this.#expectLevel(options.level ?? 0);
     const { data, rows } = toDense(z, 'the rows of field', this.dim);
-    const values = await runJob(
-      (addon) => addon.cdcField(this.#native(), data, rows, level, resolveThreads(options.threads)),
-      { signal: options.signal },
-    );
+    const values = await runJob((addon) => addon.cdcField(this.#native(), data, rows, level, run), {
+      signal: run.signal,
+    });
     return matrix(values, rows, this.dim);
   }
 
@@ -153,21 +158,21 @@ export class CdcCopula extends Copula implements HasField {
    * Along the levels the dependence fades; at the last one the value is that of the guide (0 without one).
    */
   async logPdfAtLevel(z: RowsInput, level: number, options: RunOptions = {}): Promise<Float64Array> {
+    const run = this.begin(options);
     this.#expectLevel(level);
     const { data, rows } = toDense(z, 'the rows of logPdfAtLevel', this.dim);
-    return runJob(
-      (addon) => addon.cdcLogPdf(this.#native(), data, true, rows, level, resolveThreads(options.threads)),
-      { signal: options.signal },
-    );
+    return runJob((addon) => addon.cdcLogPdf(this.#native(), data, true, rows, level, run), {
+      signal: run.signal,
+    });
   }
 
   /** Classifier logits of all levels, n x levels, for rows on the Gaussian scale. */
   async logits(z: RowsInput, options: RunOptions = {}): Promise<Matrix> {
+    const run = this.begin(options);
     const { data, rows } = toDense(z, 'the rows of logits', this.dim);
-    const values = await runJob(
-      (addon) => addon.cdcLogits(this.#native(), data, rows, resolveThreads(options.threads)),
-      { signal: options.signal },
-    );
+    const values = await runJob((addon) => addon.cdcLogits(this.#native(), data, rows, run), {
+      signal: run.signal,
+    });
     return matrix(values, rows, this.levels);
   }
 
@@ -176,9 +181,9 @@ export class CdcCopula extends Copula implements HasField {
    * solvers map independent standard normal rows to rows of the model.
    */
   async transport(start: RowsInput, options: SampleOptions = {}): Promise<Matrix> {
+    const run = this.begin(options);
     this.checkSampleOptions(options);
     const { data, rows } = toDense(start, 'the starting rows', this.dim);
-    const run: Execution = { threads: resolveThreads(options.threads), signal: options.signal };
     return matrix(await this.#integrate(rows, 1n, 0n, true, options, run, data), rows, this.dim);
   }
 
@@ -204,7 +209,7 @@ export class CdcCopula extends Copula implements HasField {
     const native = normaliserOptions(options, this.dim);
     const result = await runJob(
       (addon, onEvent: (fraction: number) => void) =>
-        addon.cdcNormaliser(this.#native(), native, run.threads, onEvent),
+        addon.cdcNormaliser(this.#native(), native, run, onEvent),
       { signal: run.signal, onEvent: (fraction) => options.onProgress?.({ fraction }) },
     );
     const normaliser = toNormaliser(result, native);
@@ -225,13 +230,17 @@ export class CdcCopula extends Copula implements HasField {
     const { method, condition, native } = cdcConditionalOptions(fixed, rows, options, this.names, this.dim);
     const result = await runJob(
       (addon, onEvent: (fraction: number) => void) =>
-        addon.cdcConditional(this.#native(), native, run.threads, onEvent),
+        addon.cdcConditional(this.#native(), native, run, onEvent),
       { signal: run.signal, onEvent: (fraction) => options.onProgress?.({ fraction }) },
     );
     return {
       rows: conditionalRows(result.values, condition, this.names, this.dim),
       ...conditionalReport(result, method, native, this.#normaliser),
     };
+  }
+
+  override get normalisable(): Normalisable {
+    return this;
   }
 
   protected override async ensureLogNormaliser(run: Execution): Promise<number> {
@@ -282,7 +291,7 @@ export class CdcCopula extends Copula implements HasField {
     fromGaussian: boolean,
     run: Execution,
   ): Promise<Float64Array> {
-    return runJob((addon) => addon.cdcLogPdf(this.#native(), x, fromGaussian, rows, 0, run.threads), {
+    return runJob((addon) => addon.cdcLogPdf(this.#native(), x, fromGaussian, rows, 0, run), {
       signal: run.signal,
     });
   }
@@ -314,11 +323,7 @@ export class CdcCopula extends Copula implements HasField {
     // The published samplers are there to be compared as they are.
     const { values } = await runJob(
       (addon) =>
-        addon.cdcSamplePublished(
-          this.#native(),
-          { rows, seed, firstRow, toGaussian, start, ...plan },
-          run.threads,
-        ),
+        addon.cdcSamplePublished(this.#native(), { rows, seed, firstRow, toGaussian, start, ...plan }, run),
       { signal: run.signal },
     );
     return values;
@@ -326,10 +331,10 @@ export class CdcCopula extends Copula implements HasField {
 
   /** Prepares the margins of a solver before its first use; `fitCopula` does it for the default one. */
   async calibrate(options: SampleOptions = {}, run?: Execution): Promise<void> {
-    await this.#integrate(0, 1n, 0n, true, options, run ?? { threads: 0, signal: undefined }, null);
+    await this.#integrate(0, 1n, 0n, true, options, run ?? this.begin(options), null);
   }
 
-  protected checkSampleOptions(options: SampleOptions): void {
+  checkSampleOptions(options: SampleOptions): void {
     this.#plan(options);
   }
 

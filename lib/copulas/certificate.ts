@@ -1,12 +1,9 @@
 /** What can be checked about a model without knowing the truth, in one object. */
 import { defaultNames } from '../data/table';
 import { type Seed } from '../data/random';
-import { resolveDevice } from '../devices';
 import { SklarError, expectInteger, expectNumber, expectOneOf } from '../errors';
-import { type HasField } from '../integrate';
 import { type Mean, meanOf } from '../metrics/mean';
 import { callNative } from '../native';
-import { CdcCopula } from './cdc';
 import {
   type Copula,
   type DenseRows,
@@ -14,11 +11,11 @@ import {
   type RowsInput,
   type RunOptions,
   type Scale,
+  beginRun,
   resolveSeed,
-  resolveThreads,
   toDense,
 } from './copula';
-import { type LogPdfMethod, fieldLogPdf } from './field-density';
+import { type LogPdfMethod } from './field-density';
 import { takeRows } from './guide';
 
 /** What a certificate is at: the normaliser, a route to the log density, or one of its two samples. */
@@ -204,11 +201,12 @@ async function normalisationOf(
   run: Execution,
   report: Report,
 ): Promise<Normalisation | null> {
-  if (copula instanceof CdcCopula) {
-    const { logNormaliser: logZ, logNormaliserStandardError: standardError } = copula;
+  const { normalisable } = copula;
+  if (normalisable) {
+    const { logNormaliser: logZ, logNormaliserStandardError: standardError } = normalisable;
     const known = logZ === null || standardError === null ? null : { logZ, standardError };
     const onProgress = ({ fraction }: { fraction: number }) => report('normaliser', fraction);
-    const estimate = known ?? (await copula.normaliser({ ...run, onProgress }));
+    const estimate = known ?? (await normalisable.normaliser({ ...run, onProgress }));
     return { logZ: estimate.logZ, standardError: estimate.standardError, by: 'normaliser' };
   }
   const by = { exact: 'exact', ode: 'flow', classifier: null, bound: null } as const;
@@ -236,19 +234,16 @@ async function routeOf(
   run: Execution,
   report: (fraction: number) => void,
 ): Promise<{ values: Float64Array; nfe: number }> {
-  let values: Float64Array;
-  let nfe: number;
-  if (method === 'ode' || method === 'bound') {
-    const field = copula as unknown as HasField;
-    const gaussian = scale === 'gaussian';
-    const density = await fieldLogPdf(field, method, rows.data, rows.rows, gaussian, 0, {}, run, report);
-    values = density.logPdf;
-    nfe = density.evaluations;
-  } else {
-    const onProgress = (progress: { rowsDone: number }) => report(progress.rowsDone / rows.rows);
-    values = await copula.logPdf(rows, { ...run, scale, method, normalised: true, onProgress });
-    nfe = method === 'exact' ? 0 : 1;
-  }
+  const { logPdf: values, evaluations: nfe } = await copula.density(
+    method,
+    rows.data,
+    rows.rows,
+    scale === 'gaussian',
+    0,
+    {},
+    run,
+    report,
+  );
   const bad = values.findIndex((value) => !Number.isFinite(value));
   if (bad < 0) return { values, nfe };
   throw new SklarError('ERR_SKLAR_DIVERGED', `the log density is ${values[bad]}, first in row ${bad}`);
@@ -265,7 +260,7 @@ async function routesOf(
   report: Report,
 ): Promise<CertificateRoute[]> {
   const routes: CertificateRoute[] = [];
-  let first: Float64Array | null = null;
+  let first: { values: Float64Array; standardError: number } | null = null;
   for (const method of copula.logPdfMethods) {
     report(method, 0);
     const start = performance.now();
@@ -282,14 +277,16 @@ async function routesOf(
       continue;
     }
     const { values, nfe } = value;
+    const logZ = method === 'classifier' ? normalisation : null;
+    if (logZ) values.forEach((density, i) => (values[i] = density - logZ.logZ));
     let difference: RouteDifference | null = null;
     if (first) {
-      const paired = meanOf(values.map((value, i) => value - first![i]!));
-      const standardError = Math.hypot(paired.standardError!, normalisation?.standardError ?? 0);
+      const paired = meanOf(values.map((density, i) => density - first!.values[i]!));
+      const standardError = Math.hypot(paired.standardError!, first.standardError);
       const allowed = Math.max(STANDARD_ERRORS * standardError, tolerance);
       difference = { mean: paired.mean, standardError, allowed, within: Math.abs(paired.mean) <= allowed };
     }
-    first ??= values;
+    first ??= { values, standardError: logZ?.standardError ?? 0 };
     routes.push({ method, failure: null, ...meanOf(values), difference, nfe, seconds });
   }
   return routes;
@@ -369,9 +366,7 @@ export async function certificate(
   rows: RowsInput,
   options: CertificateOptions = {},
 ): Promise<Certificate> {
-  options.signal?.throwIfAborted();
-  resolveDevice(options.device ?? 'auto');
-  const run: Execution = { threads: resolveThreads(options.threads), signal: options.signal };
+  const run = beginRun(options, copula.cpuOnly);
   const { dim } = copula;
   const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
   const most = expectInteger(options.routeRows ?? ROUTE_ROWS, 'routeRows', { min: 2, max: 2 ** 24 });
@@ -393,7 +388,7 @@ export async function certificate(
     Uint32Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * dense.rows) / count)),
   );
 
-  const estimates = copula instanceof CdcCopula && copula.logNormaliser === null;
+  const estimates = copula.normalisable?.logNormaliser === null;
   const report = tracker(
     [
       ...(estimates ? (['normaliser'] as const) : []),

@@ -5,17 +5,21 @@ import { access, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 
+import { z } from 'zod';
+
 import { fileError } from '../data/files';
+import { runRecord } from '../devices';
 import { SklarError, describe } from '../errors';
-import { readModelFile, writeModelFile } from '../model/model-file';
-import { type RealArray, type TrainSnapshot, trainTensorNames } from '../native';
+import { expectConfig, readModelFile, writeModelFile } from '../model/model-file';
+import { type NativeDevice, type RealArray, type TrainSnapshot, trainTensorNames } from '../native';
 import { packageVersion } from '../version';
 
 export interface CheckpointOptions {
   /**
    * File for the state of the training: written every `checkpointSeconds` and when the fit is aborted, removed when it is
    * done. A fit that finds it there, with the same rows, options and seed, goes on from it and ends with the result of an
-   * uninterrupted one, bit for bit on the same machine and build.
+   * uninterrupted one, bit for bit on the same machine and build. It goes on where it ran only: on the CPU or the same kind
+   * of CUDA device, in the same precision.
    */
   checkpoint?: string | undefined;
   /** Seconds between two writes; default 60. */
@@ -37,24 +41,38 @@ export async function fingerprint(about: unknown, ...rows: Float64Array[]): Prom
   return hash.digest('hex');
 }
 
+const configSchema = z.object({
+  fingerprint: z.string(),
+  /** Where the state was computed: cpu, or the name of a CUDA device; elsewhere it would go on with other bits. */
+  place: z.string(),
+  precision: z.string(),
+});
+type Config = z.output<typeof configSchema>;
+
+/** Where a run computes, for its checkpoint. */
+export function placeOf(run: NativeDevice): Pick<Config, 'place' | 'precision'> {
+  const { device, deviceName, precision } = runRecord(run);
+  return { place: device === 'cpu' ? device : deviceName, precision };
+}
+
 export class Checkpoint {
   readonly #file: string;
-  readonly #fingerprint: string;
+  readonly #config: Config;
   #waiting: TrainSnapshot | null = null;
   #writing: Promise<void> | null = null;
   /** Of the latest write; a fit that ends well does not fail for it. */
   #failure: { error: unknown } | null = null;
 
-  constructor(file: string, fingerprint: string) {
+  constructor(file: string, config: Config) {
     this.#file = file;
-    this.#fingerprint = fingerprint;
+    this.#config = config;
   }
 
   /**
    * The state to go on from; null when there is no file.
    *
    * @throws SklarError ERR_SKLAR_FORMAT for a file that is no checkpoint or damaged, ERR_SKLAR_VALUE for one of another
-   *   fit, ERR_SKLAR_FILE
+   *   fit, device or precision, ERR_SKLAR_FILE
    */
   async read(): Promise<TrainSnapshot | null> {
     const folder = path.dirname(path.resolve(this.#file));
@@ -71,11 +89,20 @@ export class Checkpoint {
         `expected a checkpoint, got another file (${describe(this.#file)})`,
       );
     }
-    if (document.config.fingerprint !== this.#fingerprint) {
+    const { fingerprint, place, precision } = expectConfig(configSchema, document);
+    const here = this.#config;
+    if (fingerprint !== here.fingerprint) {
       throw new SklarError(
         'ERR_SKLAR_VALUE',
         `expected the checkpoint of this fit, got that of a fit of other rows, options, seed or version ` +
           `(${describe(this.#file)}): remove it or name another file`,
+      );
+    }
+    if (place !== here.place || precision !== here.precision) {
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        `expected a checkpoint of a fit on ${here.place} in ${here.precision}, got one on ${place} in ${precision} ` +
+          `(${describe(this.#file)}): go on there, remove it or name another file`,
       );
     }
     const array = <A extends RealArray>(name: string, kind: new (length: number) => A): A => {
@@ -105,9 +132,10 @@ export class Checkpoint {
     if (this.#failure) throw this.#failure.error;
   }
 
-  async remove(): Promise<void> {
+  /** Of a fit that is done: nothing is written any more, and the file is gone unless it is to be kept. */
+  async end({ keep }: { keep: boolean }): Promise<void> {
     await this.#writing;
-    await rm(this.#file, { force: true });
+    if (!keep) await rm(this.#file, { force: true });
   }
 
   async #write(): Promise<void> {
@@ -133,7 +161,7 @@ export class Checkpoint {
       document: {
         formatVersion: 1,
         kind: 'checkpoint',
-        config: { fingerprint: this.#fingerprint },
+        config: this.#config,
         columns: null,
         margins: null,
         training: null,

@@ -91,6 +91,7 @@ function inMatrix<T>(what: string, body: () => T): T {
 export class ClosedFormCopula extends Copula implements HasField {
   readonly kind = 'closed-form';
   readonly normalised = true;
+  readonly cpuOnly = 'a closed-form copula is computed in float64, on the CPU';
   readonly dim: number;
   readonly #definition: ClosedFormDefinition;
   #handle: ClosedFormHandle | null;
@@ -281,7 +282,7 @@ export class ClosedFormCopula extends Copula implements HasField {
     );
   }
 
-  protected checkSampleOptions({ solver, steps, noise }: SampleOptions): void {
+  checkSampleOptions({ solver, steps, noise }: SampleOptions): void {
     if (solver !== undefined || steps !== undefined || noise !== undefined) {
       throw new SklarError(
         'ERR_SKLAR_VALUE',

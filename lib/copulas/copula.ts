@@ -2,21 +2,22 @@ import { type Matrix, fromRows, matrix } from '../data/matrix';
 import { type PseudoObservations } from '../data/pseudo-observations';
 import { type Seed, seedWords } from '../data/random';
 import { Table } from '../data/table';
-import { type DeviceName, resolveDevice } from '../devices';
+import { type DeviceOptions, resolveDevice } from '../devices';
 import { SklarError, describe, expectInteger, expectOneOf } from '../errors';
 import { type ModelDocument, writeModelFile } from '../model/model-file';
-import { type RealArray, runJob } from '../native';
+import { type NativeDevice, type RealArray, runJob } from '../native';
 import { normalCdf } from '../normal';
 import { type HasField } from '../integrate';
 import { packageVersion } from '../version';
 import type { Certificate, CertificateOptions } from './certificate';
 import {
+  type FieldDensity,
   type FieldDensityOptions,
   type LogPdfMethod,
   expectDensityOptions,
   fieldLogPdf,
 } from './field-density';
-import type { ConditionalOptions, ConditionalSample } from './smc';
+import type { ConditionalOptions, ConditionalSample, NormaliserOptions } from './smc';
 import { type ResolvedIntegration, type SolverOptions } from './solvers';
 
 /** Copula scale: u in (0, 1). Gaussian scale: z = quantile of the standard normal at u. */
@@ -32,11 +33,7 @@ export interface DenseRows {
 /** Rows of numbers: a matrix, a table, or an array of rows. */
 export type RowsInput = Matrix | Table | readonly ArrayLike<number>[];
 
-export interface RunOptions {
-  /** `auto` (default) or `cpu`. */
-  device?: DeviceName;
-  /** Threads of the computation; 0 (default): one for each processor. Results do not depend on it. */
-  threads?: number;
+export interface RunOptions extends DeviceOptions {
   /** Aborting cancels the work within a fraction of a second and rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
 }
@@ -83,6 +80,14 @@ export interface ModelInfo {
   training: unknown;
 }
 
+/** A copula whose density integrates to one only by an estimate of its normaliser. */
+export interface Normalisable {
+  /** Subtracted from log densities, in nats; null: not estimated yet. */
+  readonly logNormaliser: number | null;
+  readonly logNormaliserStandardError: number | null;
+  normaliser(options?: NormaliserOptions): Promise<{ logZ: number; standardError: number }>;
+}
+
 /** The tensors of a model file. */
 export type ModelTensors = Map<string, { shape: readonly number[]; data: RealArray }>;
 
@@ -105,9 +110,8 @@ const OTHER_PILOT_ROWS = 16_384;
 const PILOT_VALUES = 2 ** 25;
 const PILOT_SEED = 0x736b6c61725f7069n;
 
-/** What the kinds compute; rows are dense and row-major. */
-export interface Execution {
-  threads: number;
+/** A run whose device is decided. Given as options again it means the same. */
+export interface Execution extends NativeDevice {
   signal: AbortSignal | undefined;
 }
 
@@ -118,8 +122,22 @@ const BATCH_ROWS = 65_536;
 const LARGEST = Math.fround(1 - 2 ** -24);
 const SMALLEST = 2 ** -126;
 
-export function resolveThreads(threads: unknown): number {
-  return expectInteger(threads ?? 0, 'threads', { min: 0, max: 1024 });
+/**
+ * What every run begins with.
+ *
+ * @param cpuOnly why it takes place on the CPU alone; null: CUDA can do it
+ * @throws the signal's reason when aborted; SklarError of `resolveDevice`
+ */
+export function beginRun(options: RunOptions, cpuOnly: string | null): Execution {
+  options.signal?.throwIfAborted();
+  return { ...resolveDevice(options, cpuOnly), signal: options.signal };
+}
+
+/** Why a model of these parameters is computed on the CPU alone; null: CUDA can do it. */
+export function cpuOnlyOf(parameters: RealArray): string | null {
+  return parameters instanceof Float64Array
+    ? "the model's parameters are float64, and CUDA computes in float32"
+    : null;
 }
 
 export function resolveSeed(seed: Seed): bigint {
@@ -153,6 +171,8 @@ export abstract class Copula implements Disposable {
   abstract readonly dim: number;
   /** Whether `logPdf` is the log of a density that integrates to one. */
   abstract readonly normalised: boolean;
+  /** Why this copula is computed on the CPU alone, a sentence; null: CUDA can do it. */
+  abstract readonly cpuOnly: string | null;
   /** Names of the columns, where the training rows had names. */
   names: readonly string[] | null = null;
   /** How data become pseudo-observations and back, where the model was fitted from a table. */
@@ -184,13 +204,8 @@ export abstract class Copula implements Disposable {
       try {
         const part = data.subarray(first * columns, (first + batch) * columns);
         const gaussian = scale === 'gaussian';
-        out.set(
-          method === 'ode' || method === 'bound'
-            ? (await fieldLogPdf(this.expectField(), method, part, batch, gaussian, first, options, run))
-                .logPdf
-            : await this.logPdfRows(part, batch, gaussian, run),
-          first,
-        );
+        const density = await this.density(method, part, batch, gaussian, first, options, run);
+        out.set(density.logPdf, first);
       } catch (error) {
         throw shiftRow(error, first);
       }
@@ -198,6 +213,31 @@ export abstract class Copula implements Disposable {
     }
     if (logNormaliser !== 0) out.forEach((value, i) => (out[i] = value - logNormaliser));
     return out;
+  }
+
+  /**
+   * Log densities of dense rows by one route, without normaliser, and what they cost: one batch of `logPdf`.
+   *
+   * @param firstRow number of the first row among those that random probes and draws are counted by
+   * @param onEvent told the fraction that is done
+   */
+  async density(
+    method: LogPdfMethod,
+    x: Float64Array,
+    rows: number,
+    fromGaussian: boolean,
+    firstRow: number,
+    options: FieldDensityOptions,
+    run: Execution,
+    onEvent?: (fraction: number) => void,
+  ): Promise<FieldDensity> {
+    if (method === 'ode' || method === 'bound') {
+      const field = this.expectField();
+      return fieldLogPdf(field, method, x, rows, fromGaussian, firstRow, options, run, onEvent);
+    }
+    const logPdf = await this.logPdfRows(x, rows, fromGaussian, run);
+    onEvent?.(1);
+    return { logPdf, evaluations: method === 'exact' ? 0 : 1 };
   }
 
   /**
@@ -280,13 +320,10 @@ export abstract class Copula implements Disposable {
   /** Writes one .safetensors file; the old file stays until the new one is complete. */
   async save(path: string): Promise<void> {
     this.#alive();
-    const { config, training, tensors } = this.toModelContent();
+    const { config, training, tensors } = this.fileContent();
     const margins = this.margins?.toTensors();
     for (const [name, data] of Object.entries(margins?.tensors ?? {})) {
       tensors.set(MARGIN_TENSORS + name, { shape: [data.length], data });
-    }
-    for (const [key, data] of this.knots) {
-      tensors.set(`${SAMPLER_TENSORS}${key}`, { shape: [this.dim, data.length / this.dim], data });
     }
     const document: ModelDocument = {
       formatVersion: 1,
@@ -298,6 +335,15 @@ export abstract class Copula implements Disposable {
       libraryVersion: packageVersion(),
     };
     await writeModelFile(path, { document, tensors });
+  }
+
+  /** What a file holds of this copula, beside its columns and margins. */
+  fileContent(): ModelContent {
+    const content = this.toModelContent();
+    for (const [key, data] of this.knots) {
+      content.tensors.set(`${SAMPLER_TENSORS}${key}`, { shape: [this.dim, data.length / this.dim], data });
+    }
+    return content;
   }
 
   /** The margin maps of an integrator, from a pilot sample of it when they are not there yet. */
@@ -338,7 +384,7 @@ export abstract class Copula implements Disposable {
             ...plan,
             ...what,
             fromGaussian: true,
-            threads: run.threads,
+            device: run,
             start,
             marginMaps,
           }),
@@ -358,6 +404,11 @@ export abstract class Copula implements Disposable {
             ),
           );
     return integrate({ rows, seed, firstRow, toGaussian }, maps);
+  }
+
+  /** This copula, where its density has an estimated normaliser; null: it needs none, or has no density. */
+  get normalisable(): Normalisable | null {
+    return null;
   }
 
   /** Routes to the log density, the kind's own first. */
@@ -413,19 +464,17 @@ export abstract class Copula implements Disposable {
     run: Execution,
   ): Promise<Float64Array>;
   /** Options that this kind cannot honour are errors, before any work. */
-  protected abstract checkSampleOptions(options: SampleOptions): void;
+  abstract checkSampleOptions(options: SampleOptions): void;
   protected abstract toModelContent(): ModelContent;
   protected abstract release(): void;
 
   #alive(): void {
     if (this.#disposed) throw new SklarError('ERR_SKLAR_DISPOSED', `this ${this.kind} copula was disposed`);
   }
-  /** Checks what every run has: the model still there, no abort yet, a device. */
+  /** Checks what every run has: the model still there, no abort yet, a device that can do it. */
   protected begin(options: RunOptions): Execution {
     this.#alive();
-    options.signal?.throwIfAborted();
-    resolveDevice(options.device ?? 'auto');
-    return { threads: resolveThreads(options.threads), signal: options.signal };
+    return beginRun(options, this.cpuOnly);
   }
 }
 

@@ -53,12 +53,10 @@ export const fieldDensityKeys = [...solverOptionKeys, ...traceKeys, 'draws'] as 
 
 /** What an integration of the field has to know. */
 export function problemOf(field: HasField): IntegrationProblem {
-  return (
-    field.integrationProblem?.() ?? {
-      ...callNative((addon) => addon.fieldReference(field.fieldHandle())),
-      levels: null,
-    }
-  );
+  const own = field.integrationProblem?.();
+  if (own) return own;
+  const { process, reference } = callNative((addon) => addon.fieldReference(field.fieldHandle()));
+  return { process, reference, levels: null };
 }
 
 export interface ResolvedTrace {
@@ -121,8 +119,7 @@ export async function fieldLogPdf(
   if (method === 'bound') {
     const draws = expectInteger(options.draws ?? DRAWS, 'draws', { min: 2, max: 1_000_000 });
     const logPdf = await runJob<Float64Array, number>(
-      (addon, report) =>
-        addon.fieldBound(handle, x, fromGaussian, rows, draws, SEED, first, run.threads, report),
+      (addon, report) => addon.fieldBound(handle, x, fromGaussian, rows, draws, SEED, first, run, report),
       { signal: run.signal, onEvent },
     );
     return { logPdf, evaluations: 2 * draws };
@@ -143,7 +140,7 @@ export async function fieldLogPdf(
           firstRow: first,
           fromGaussian,
           toGaussian: fromGaussian,
-          threads: run.threads,
+          device: run,
         },
         report,
       ),

@@ -1,11 +1,10 @@
 import { type PseudoObservations } from '../data/pseudo-observations';
 import { type Seed } from '../data/random';
 import { Table } from '../data/table';
-import { resolveDevice } from '../devices';
 import { SklarError, expectOneOf } from '../errors';
 import { type CdcCopula, fitCdc } from './cdc';
 import { type CheckpointOptions } from './checkpoint';
-import { type ClassicalKind, type FamilyKind, classicalKinds } from './classical/families';
+import { type ClassicalKind, type FamilyKind, classicalKinds, cpuOnlyOfKind } from './classical/families';
 import { type FamilyCopula } from './classical/family';
 import { type ClassicalOptions, classicalFitter } from './classical/fit';
 import { type StudentCopula } from './classical/student';
@@ -14,8 +13,8 @@ import {
   type DenseRows,
   type RowsInput,
   type RunOptions,
+  beginRun,
   resolveSeed,
-  resolveThreads,
   toDense,
 } from './copula';
 import { type FlowCopula, fitFlow } from './flow';
@@ -87,13 +86,29 @@ export async function fitCopula(
   u: RowsInput,
   options: { kind?: CopulaKind } & FitOptions = {},
 ): Promise<Copula> {
+  const { dense, fit, run, label } = prepareFit(u, options);
+  return label(await fit(dense, run));
+}
+
+/** A fit whose rows and options have been checked. */
+export interface PreparedFit {
+  dense: DenseRows;
+  fit: (u: DenseRows, run: TrainRun) => Promise<Copula>;
+  run: TrainRun;
+  /** Gives the copula the names and margins of the rows. */
+  label: <C extends Copula>(copula: C) => C;
+}
+
+/** @throws SklarError see `fitCopula` */
+export function prepareFit(u: RowsInput, options: { kind?: CopulaKind } & FitOptions): PreparedFit {
   const {
     kind = 'cdc',
     seed = 1,
     names,
     margins,
     onProgress,
-    device = 'auto',
+    device,
+    precision,
     threads,
     signal,
     checkpoint,
@@ -101,8 +116,7 @@ export async function fitCopula(
     ...rest
   } = options;
   expectOneOf<CopulaKind>(kind, 'kind', copulaKinds);
-  resolveDevice(device);
-  const run = { threads: resolveThreads(threads), signal };
+  const run = beginRun({ device, precision, threads, signal }, cpuOnlyOfKind(kind));
   const seedValue = resolveSeed(seed);
   const fit = fitterOf(kind, rest);
   const dense = toDense(u, 'the training rows');
@@ -122,11 +136,24 @@ export async function fitCopula(
   if (columnNames && columnNames.length !== dense.columns) {
     throw new SklarError('ERR_SKLAR_SHAPE', `expected ${dense.columns} names, got ${columnNames.length}`);
   }
-  const trainRun: TrainRun = { ...run, seed: seedValue, onProgress, checkpoint, checkpointSeconds };
-  const copula = await fit(dense, trainRun);
-  copula.names = columnNames ? [...columnNames] : null;
-  copula.margins = margins ?? null;
-  return copula;
+  return {
+    dense,
+    fit,
+    run: {
+      ...run,
+      seed: seedValue,
+      splitSeed: seedValue,
+      onProgress,
+      checkpoint,
+      checkpointSeconds,
+      keepCheckpoint: false,
+    },
+    label: (copula) => {
+      copula.names = columnNames ? [...columnNames] : null;
+      copula.margins = margins ?? null;
+      return copula;
+    },
+  };
 }
 
 /**

@@ -42,6 +42,7 @@ export function fitFlow(u: DenseRows, options: ResolvedFlowOptions, run: TrainRu
       hiddenDim: options.hidden,
       depth: options.depth,
       activation: options.activation,
+      members: options.members,
       cholesky: guide?.cholesky ?? null,
     };
     const timeLaw: TimeLaw =
@@ -68,6 +69,7 @@ const configSchema = z.object({
     hiddenDim: z.int().min(1).max(65536),
     depth: z.int().min(1).max(1024),
     activation: z.enum(['silu', 'published']),
+    members: z.int().min(1).max(64).default(1),
   }),
   guided: z.boolean(),
   options: z.unknown(),

@@ -1,15 +1,18 @@
+import { runRecord } from '../devices';
 import { SklarError, expectInteger } from '../errors';
 import { type HasField } from '../integrate';
 import { type ClassicalDefinition, type FieldHandle, callNative, runJob } from '../native';
 import { ClassicalCopula } from './classical/classical';
+import { cpuOnlyOfKind } from './classical/families';
 import {
   type DenseRows,
   type Execution,
   type ModelContent,
   type ModelInfo,
   type RowsInput,
+  type RunOptions,
   type SampleOptions,
-  resolveThreads,
+  beginRun,
   toDense,
 } from './copula';
 import {
@@ -146,16 +149,14 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
    *
    * @param u n x dim pseudo-observations
    */
-  static async fit(
-    u: RowsInput,
-    options: { threads?: number; signal?: AbortSignal | undefined } = {},
-  ): Promise<GaussianCopula> {
+  static async fit(u: RowsInput, options: RunOptions = {}): Promise<GaussianCopula> {
+    const run = beginRun(options, cpuOnlyOfKind('gaussian'));
     const dense = toDense(u, 'the training rows');
-    const run = { threads: resolveThreads(options.threads), signal: options.signal };
     const found = positiveDefinite(await normalScoresCorrelation(dense, run), dense.columns);
     return new GaussianCopula(found.correlation, dense.columns, {
       rows: dense.rows,
       shrinkage: found.shrinkage,
+      ...runRecord(run, 'float64'),
     });
   }
 

@@ -2,12 +2,14 @@ import { z } from 'zod';
 
 import { PseudoObservations } from '../data/pseudo-observations';
 import { SklarError, describe } from '../errors';
-import { type ModelDocument, readModelFile } from '../model/model-file';
+import { type ModelDocument, expectConfig, readModelFile } from '../model/model-file';
 import { type PublishedWeightsOptions, cdcFromFile, cdcFromPublishedWeights } from './cdc';
 import { isFamily } from './classical/families';
 import { familyFromFile } from './classical/fit';
 import { studentFromFile } from './classical/student';
 import { type Copula, MARGIN_TENSORS, type ModelTensors, SAMPLER_TENSORS } from './copula';
+import { EnsembleCopula, memberPrefix } from './ensemble';
+import { copulaKinds } from './fit';
 import { flowFromFile } from './flow';
 import { GaussianCopula } from './gaussian';
 import { reflectionFromFile, reflectionFromPublishedWeights } from './reflection';
@@ -29,6 +31,33 @@ function gaussianFromFile(document: ModelDocument, tensors: ModelTensors): Gauss
   return new GaussianCopula(Float64Array.from(correlation.data), dim, document.training);
 }
 
+const ensembleSchema = z.object({
+  members: z
+    .array(
+      z.object({
+        kind: z.enum(copulaKinds),
+        config: z.record(z.string(), z.unknown()),
+        training: z.record(z.string(), z.unknown()).nullable(),
+      }),
+    )
+    .min(1),
+});
+
+function ensembleFromFile(document: ModelDocument, tensors: ModelTensors): EnsembleCopula {
+  const { members } = expectConfig(ensembleSchema, document);
+  return new EnsembleCopula(
+    members.map((member, k) => {
+      const prefix = memberPrefix(k);
+      const own = new Map(
+        Array.from(tensors)
+          .filter(([name]) => name.startsWith(prefix))
+          .map(([name, tensor]) => [name.slice(prefix.length), tensor]),
+      );
+      return fromContent({ ...document, ...member }, own);
+    }),
+  );
+}
+
 function fromDocument(document: ModelDocument, tensors: ModelTensors): Copula {
   switch (document.kind) {
     case 'cdc':
@@ -41,13 +70,35 @@ function fromDocument(document: ModelDocument, tensors: ModelTensors): Copula {
       return gaussianFromFile(document, tensors);
     case 'student':
       return studentFromFile(document, tensors);
+    case 'ensemble':
+      return ensembleFromFile(document, tensors);
     default:
       if (isFamily(document.kind)) return familyFromFile(document.kind, document);
       throw new SklarError(
         'ERR_SKLAR_FORMAT',
-        `expected a model of kind cdc, flow, reflection, gaussian or another classical one, got ${describe(document.kind)} (written by sklar ${document.libraryVersion})`,
+        `expected a model of kind cdc, flow, reflection, ensemble, gaussian or another classical one, got ` +
+          `${describe(document.kind)} (written by sklar ${document.libraryVersion})`,
       );
   }
+}
+
+/** The copula of `Copula.fileContent`. */
+function fromContent(document: ModelDocument, all: ModelTensors): Copula {
+  const tensors: ModelTensors = new Map();
+  const knots = new Map<string, Float64Array>();
+  for (const [name, tensor] of all) {
+    if (name.startsWith(SAMPLER_TENSORS))
+      knots.set(name.slice(SAMPLER_TENSORS.length), Float64Array.from(tensor.data));
+    else tensors.set(name, tensor);
+  }
+  const copula = fromDocument(document, tensors);
+  for (const [key, values] of knots) {
+    if (values.length % copula.dim || !values.every(Number.isFinite)) {
+      throw new SklarError('ERR_SKLAR_FORMAT', `the tensor "${SAMPLER_TENSORS}${key}" is damaged`);
+    }
+    copula.knots.set(key, values);
+  }
+  return copula;
 }
 
 /**
@@ -60,7 +111,6 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
   const { document, tensors: all } = await readModelFile(path);
   const tensors: ModelTensors = new Map();
   const margins: Record<string, Float64Array> = {};
-  const knots = new Map<string, Float64Array>();
   for (const [name, { dtype, shape, data }] of all) {
     if (dtype !== 'F32' && dtype !== 'F64') {
       throw new SklarError(
@@ -71,8 +121,6 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
     const values = data as Float32Array | Float64Array;
     if (name.startsWith(MARGIN_TENSORS))
       margins[name.slice(MARGIN_TENSORS.length)] = Float64Array.from(values);
-    else if (name.startsWith(SAMPLER_TENSORS))
-      knots.set(name.slice(SAMPLER_TENSORS.length), Float64Array.from(values));
     else tensors.set(name, { shape, data: values });
   }
   if (!document) {
@@ -80,7 +128,7 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
       ? reflectionFromPublishedWeights(tensors, options.published)
       : cdcFromPublishedWeights(tensors, options.published);
   }
-  const copula = fromDocument(document, tensors);
+  const copula = fromContent(document, tensors);
   for (const [what, count] of [
     ['columns', document.columns?.length],
     [
@@ -94,12 +142,6 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
         `expected ${copula.dim} ${what} for a model of that dimension, got ${count}`,
       );
     }
-  }
-  for (const [key, values] of knots) {
-    if (values.length % copula.dim || !values.every(Number.isFinite)) {
-      throw new SklarError('ERR_SKLAR_FORMAT', `the tensor "${SAMPLER_TENSORS}${key}" is damaged`);
-    }
-    copula.knots.set(key, values);
   }
   copula.names = document.columns;
   copula.margins = document.margins ? PseudoObservations.fromTensors(document.margins, margins) : null;

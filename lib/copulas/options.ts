@@ -35,6 +35,11 @@ const training = {
   epsilon: z.number().positive().default(1e-8),
   /** The gradient is scaled down to this norm; 0 leaves it alone. */
   clipNorm: z.number().min(0).default(1),
+  /**
+   * Decoupled weight decay (Loshchilov and Hutter, 1711.05101): every step takes this times the learning rate off each
+   * parameter, as a share of it.
+   */
+  weightDecay: z.number().min(0).max(10).default(0),
   /** Decay of the running average of the parameters, which is what the model becomes; 0 turns it off. */
   emaDecay: z.number().min(0).lt(1).default(0.999),
   /** Share of the training rows kept apart to choose the best parameters and stop early; 0: none. */
@@ -79,6 +84,12 @@ export const cdcOptionsSchema = z.strictObject({
 export type CdcOptions = z.input<typeof cdcOptionsSchema>;
 export type ResolvedCdcOptions = z.output<typeof cdcOptionsSchema>;
 
+/**
+ * Networks whose mean is the velocity, each trained on rows of its own (`batch` in a step): their errors differ, so that the
+ * mean overfits less. Fitting, scoring and sampling cost as many times more.
+ */
+const members = positive.max(64);
+
 /** Options of `fitCopula` for kind `flow`, with their defaults. */
 export const flowOptionsSchema = z.strictObject({
   /** Whiten by the normal-scores correlation first: the model then learns the difference from a Gaussian copula. */
@@ -88,6 +99,7 @@ export const flowOptionsSchema = z.strictObject({
   hidden: positive.max(8192).default(256),
   depth: positive.max(64).default(3),
   activation: z.enum(['silu', 'published']).default('silu'),
+  members: members.default(2),
   /** `likelihood`: the loss bounds the log-likelihood; `uniform`: all angles alike, as in flow matching. */
   weighting: z.enum(['likelihood', 'uniform']).default('likelihood'),
   /** The least noise sin(theta) that the likelihood weighting looks at. */
@@ -95,6 +107,7 @@ export const flowOptionsSchema = z.strictObject({
   ...training,
   steps: positive.max(1e9).default(4000),
   learningRate: z.number().positive().max(10).default(3e-3),
+  weightDecay: training.weightDecay.default(0.1),
 });
 export type FlowOptions = z.input<typeof flowOptionsSchema>;
 export type ResolvedFlowOptions = z.output<typeof flowOptionsSchema>;
@@ -112,6 +125,7 @@ export const reflectionOptionsSchema = z.strictObject({
   /** Frequencies k = 1..cosines that the boundary-exact network reads. */
   cosines: positive.max(64).default(8),
   activation: z.enum(['silu', 'published']).default('silu'),
+  members: members.default(1),
   /** Time at which dependence counts as forgotten (exp(-pi^2 t^2)); the published value is 1.5. */
   tMax: z.number().min(0.1).max(10).default(0.9),
   /** Law of the times: `likelihood`: density 1/t, the loss bounds the log-likelihood; `published`: t = tMax U^4. */

@@ -69,6 +69,7 @@ export function fitReflection(
     hiddenDim: options.hidden,
     depth: options.depth,
     activation: options.activation,
+    members: options.members,
     cholesky: null,
   };
   const timeLaw: TimeLaw =
@@ -93,6 +94,7 @@ const configSchema = z.object({
     hiddenDim: z.int().min(1).max(65536),
     depth: z.int().min(1).max(1024),
     activation: z.enum(['silu', 'published']),
+    members: z.int().min(1).max(64).default(1),
   }),
   reference: z.number().positive().max(10),
   options: z.unknown(),
@@ -135,6 +137,7 @@ export function reflectionFromPublishedWeights(
     hiddenDim: first.shape[0]!,
     depth,
     activation: 'silu',
+    members: 1,
     cholesky: null,
   };
   if (definition.dim < 1 || depth < 2) {

@@ -139,7 +139,7 @@ export interface IntegrationProblem {
 
 export type Integration = Omit<
   NativeIntegration,
-  'rows' | 'seed' | 'firstRow' | 'fromGaussian' | 'toGaussian' | 'threads'
+  'rows' | 'seed' | 'firstRow' | 'fromGaussian' | 'toGaussian' | 'device'
 >;
 
 export interface ResolvedIntegration extends Integration {

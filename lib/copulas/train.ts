@@ -1,4 +1,5 @@
 /** What training of every kind has in common: progress, checkpoints, the record that goes into the model file. */
+import { runRecord } from '../devices';
 import { SklarError } from '../errors';
 import {
   type NativeAddon,
@@ -8,7 +9,7 @@ import {
   type NativeTrainResult,
   runJob,
 } from '../native';
-import { Checkpoint, type CheckpointOptions, fingerprint } from './checkpoint';
+import { Checkpoint, type CheckpointOptions, fingerprint, placeOf } from './checkpoint';
 import { splitRows } from '../data/split';
 import { type DenseRows, type Execution } from './copula';
 import { takeRows } from './guide';
@@ -32,6 +33,10 @@ export interface TrainProgress {
 /** How a fit runs, beside what it fits. */
 export interface TrainRun extends Execution, CheckpointOptions {
   seed: bigint;
+  /** Decides which rows are validation rows. */
+  splitSeed: bigint;
+  /** Leave the checkpoint there when the fit is done. */
+  keepCheckpoint: boolean;
   onProgress: ((progress: TrainProgress) => void) | undefined;
 }
 
@@ -48,6 +53,7 @@ export interface TrainSettings {
   beta2: number;
   epsilon: number;
   clipNorm: number;
+  weightDecay: number;
   emaDecay: number;
   validateEvery: number;
   patience: number;
@@ -86,7 +92,7 @@ export async function train<C extends Calibrates>(
   run: TrainRun,
 ): Promise<C> {
   const { steps, batch } = settings;
-  const split = splitRows(u.rows, settings.validation, run.seed);
+  const split = splitRows(u.rows, settings.validation, run.splitSeed);
   const training = takeRows(u, split.train);
   const validation = takeRows(u, split.holdout);
   const { about, start, make } = await prepare(training, validation);
@@ -100,16 +106,16 @@ export async function train<C extends Calibrates>(
   const checkpoint =
     file === undefined
       ? null
-      : new Checkpoint(
-          file,
-          await fingerprint([about, settings, seed.toString()], training.data, validation.data),
-        );
+      : new Checkpoint(file, {
+          fingerprint: await fingerprint([about, settings, seed.toString()], training.data, validation.data),
+          ...placeOf(run),
+        });
   const call: NativeTrainCall = {
     training: training.data,
     rows: training.rows,
     validation: validation.data,
     validationRows: validation.rows,
-    threads: run.threads,
+    device: run,
     steps,
     batch,
     seed,
@@ -122,6 +128,7 @@ export async function train<C extends Calibrates>(
       beta2: settings.beta2,
       epsilon: settings.epsilon,
       clipNorm: settings.clipNorm,
+      weightDecay: settings.weightDecay,
       emaDecay: settings.emaDecay,
     },
     validateEvery: settings.validateEvery,
@@ -144,6 +151,13 @@ export async function train<C extends Calibrates>(
         },
       },
     );
+    if (result.saturated > 0) {
+      process.emitWarning(
+        `${result.saturated} values left the range of float16 while the network trained in precision '${run.precision}': ` +
+          `train in 'bf16' or 'fp32' to be sure of it`,
+        { code: 'SKLAR_SATURATED' },
+      );
+    }
     copula = make(result.parameters, {
       rows: training.rows,
       validationRows: validation.rows,
@@ -151,8 +165,10 @@ export async function train<C extends Calibrates>(
       steps: result.steps,
       bestStep: result.bestStep,
       stoppedEarly: result.stoppedEarly,
+      saturated: result.saturated,
       validationLoss: finiteOrNull(result.bestValidation),
       seconds: result.seconds,
+      ...runRecord(run),
       stepMilliseconds: (1000 * result.stepSeconds) / Math.max(1, result.steps),
       history: result.history.map((report) => ({
         step: report.step,
@@ -165,7 +181,7 @@ export async function train<C extends Calibrates>(
     await checkpoint?.settle();
     throw error;
   }
-  await checkpoint?.remove();
+  await checkpoint?.end({ keep: run.keepCheckpoint });
   return copula;
 }
 

@@ -15,7 +15,7 @@ import {
   type ModelInfo,
   type ModelTensors,
   type SampleOptions,
-  resolveThreads,
+  cpuOnlyOf,
 } from './copula';
 import { type LogPdfMethod, fieldLogPdf } from './field-density';
 import { addParameters } from './parameters';
@@ -51,6 +51,10 @@ export abstract class VelocityCopula extends Copula implements HasField {
     );
   }
 
+  get cpuOnly(): string | null {
+    return cpuOnlyOf(this.parts.parameters);
+  }
+
   /** The field at any time, for `integrate`. */
   fieldHandle(): FieldHandle {
     if (this.#field) return this.#field;
@@ -74,6 +78,7 @@ export abstract class VelocityCopula extends Copula implements HasField {
         hidden: definition.hiddenDim,
         depth: definition.depth,
         activation: definition.activation,
+        members: definition.members,
         reference,
         guided: definition.cholesky !== null,
         options,
@@ -84,7 +89,7 @@ export abstract class VelocityCopula extends Copula implements HasField {
 
   /** Prepares the margins of a solver before its first use; `fitCopula` does it for the default one. */
   async calibrate(options: SampleOptions = {}, run?: Execution): Promise<void> {
-    await this.sampleRows(0, 1n, 0n, true, options, run ?? { threads: resolveThreads(0), signal: undefined });
+    await this.sampleRows(0, 1n, 0n, true, options, run ?? this.begin(options));
   }
 
   override get logPdfMethods(): readonly LogPdfMethod[] {
@@ -111,7 +116,7 @@ export abstract class VelocityCopula extends Copula implements HasField {
     return this.sampleField(this.#plan(options), rows, seed, firstRow, toGaussian, options, run);
   }
 
-  protected checkSampleOptions(options: SampleOptions): void {
+  checkSampleOptions(options: SampleOptions): void {
     this.#plan(options);
   }
 

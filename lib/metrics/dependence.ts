@@ -2,64 +2,26 @@
 import { CdcCopula } from '../copulas/cdc';
 import {
   type Copula,
-  type Execution,
   type RowsInput,
   type RunOptions,
   type Scale,
+  beginRun,
   resolveSeed,
-  resolveThreads,
   toDense,
 } from '../copulas/copula';
 import { ClosedFormCopula } from '../copulas/closed-form';
 import { GaussianCopula, expectColumns } from '../copulas/gaussian';
 import { type Matrix, matrix } from '../data/matrix';
 import { type Seed } from '../data/random';
-import { Table } from '../data/table';
-import { resolveDevice } from '../devices';
 import { SklarError, describe, expectInteger, expectNumber, expectOneOf } from '../errors';
 import { type HasField } from '../integrate';
 import { type NativeAddon, type NativeJob, callNative, runJob } from '../native';
 import { levelBound } from './level-bound';
 import { type Mean, meanOf } from './mean';
+import { expectRows, nameOf } from './rows';
 
-interface NamedRows {
-  data: Float64Array;
-  rows: number;
-  columns: number;
-  names: readonly string[] | undefined;
-}
-
-function execution(options: RunOptions): Execution {
-  options.signal?.throwIfAborted();
-  resolveDevice(options.device ?? 'auto');
-  return { threads: resolveThreads(options.threads), signal: options.signal };
-}
-
-/** Rows of any scale: finite, at least two. */
-function expectRows(input: RowsInput, what: string): NamedRows {
-  const names = input instanceof Table || 'data' in input ? input.names : undefined;
-  const dense = toDense(input, what);
-  const { data, rows, columns } = dense;
-  const bad = data.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0) {
-    throw new SklarError(
-      'ERR_SKLAR_VALUE',
-      `expected finite values for ${what}, got ${data[bad]} (row ${Math.floor(bad / columns) + 1}, ` +
-        `column ${nameOf(names, bad % columns)})`,
-    );
-  }
-  if (rows < 2 || columns < 1) {
-    throw new SklarError(
-      'ERR_SKLAR_SHAPE',
-      `expected at least 2 rows and 1 column for ${what}, got ${rows} x ${columns}`,
-    );
-  }
-  return { ...dense, names };
-}
-
-function nameOf(names: readonly string[] | undefined, column: number): string {
-  return names ? describe(names[column]) : String(column + 1);
-}
+/** Of measures of rows. */
+const RANKS_ON_CPU = 'ranks are counted on the CPU';
 
 async function pairMeasure(
   name: string,
@@ -73,7 +35,7 @@ async function pairMeasure(
     threads: number,
   ) => NativeJob<Float64Array>,
 ): Promise<Matrix> {
-  const run = execution(options);
+  const run = beginRun(options, RANKS_ON_CPU);
   const { data, rows, columns, names } = expectRows(input, `the rows of ${name}`);
   const values = await runJob((addon) => start(addon, data, rows, columns, run.threads), {
     signal: run.signal,
@@ -131,7 +93,7 @@ export async function tailCurves(
   rows: RowsInput,
   options: RunOptions & { q: readonly number[] },
 ): Promise<TailCurves> {
-  const run = execution(options);
+  const run = beginRun(options, RANKS_ON_CPU);
   if (!Array.isArray(options.q) || options.q.length === 0) {
     throw new SklarError('ERR_SKLAR_VALUE', `expected a list of levels for q, got ${describe(options.q)}`);
   }
@@ -186,7 +148,7 @@ export async function totalCorrelation(
   rows: RowsInput,
   options: TotalCorrelationOptions = {},
 ): Promise<TotalCorrelation> {
-  const run = execution(options);
+  const run = beginRun(options, copula.cpuOnly);
   const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
   const seed = resolveSeed(options.seed ?? 1);
   const draws = expectInteger(options.draws ?? (copula instanceof CdcCopula ? 1 : 8), 'draws', {
@@ -217,7 +179,7 @@ export async function totalCorrelation(
         draws,
         seed,
         0n,
-        run.threads,
+        run,
       ),
     { signal: run.signal },
   );
@@ -254,7 +216,8 @@ export async function mutualInformation(
   rows: RowsInput,
   options: MutualInformationOptions,
 ): Promise<Mean> {
-  const run = execution(options);
+  const { device, precision, threads, signal } = options;
+  beginRun(options, copula.cpuOnly);
   const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
   const a = expectColumns(options.a, 'block a', copula.dim, 1);
   const others = Array.from({ length: copula.dim }, (_, i) => i).filter((i) => !a.includes(i));
@@ -290,7 +253,7 @@ export async function mutualInformation(
   for (const { sign, columns, model } of blocks) {
     if (!model) continue;
     const part = columns ? takeColumns(dense.data, dense.rows, dense.columns, columns) : dense;
-    const values = await model.logPdf(part, { ...run, scale });
+    const values = await model.logPdf(part, { device, precision, threads, signal, scale });
     values.forEach((value, i) => (total[i]! += sign * value));
   }
   return meanOf(total);

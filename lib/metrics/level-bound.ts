@@ -108,9 +108,8 @@ export async function levelBound(
           states[count * dim + k] = centre * z0[k]! - sigma * coloured[k]!;
         }
         const { data } = await copula.field(matrix(states, 2 * count, dim), {
+          ...run,
           level,
-          threads: run.threads,
-          signal: run.signal,
         });
         const gradient = guide ? toGuided(data, states, guide, dim) : data;
         const share = weights[level]! / (2 * w[level]! * draws);

@@ -38,8 +38,8 @@ Handle to_handle(const Napi::Value& value) { return to_cdc_handle(value); }
 
 // body(Cdc<T>&) with a backend of the precision of the parameters
 template <class Body>
-void with_model(const Model& model, std::size_t threads, const CancelFlag& cancel, Body&& body) {
-  with_cdc(model, threads, cancel, [&](auto& cdc, auto&) { body(cdc); });
+void with_model(const Model& model, const DeviceChoice& device, const CancelFlag& cancel, Body&& body) {
+  with_cdc(model, device, cancel, [&](auto& cdc, auto&) { body(cdc); });
 }
 
 // cdcSlices(network: NetworkShape): { name: string; offset: number; rows: number; columns: number }[]
@@ -80,8 +80,8 @@ Napi::Value create(const Napi::CallbackInfo& info) {
   });
 }
 
-// cdcLogPdf(handle: CdcHandle, x: Float64Array, fromGaussian: boolean, rows: number, level: number, threads:
-// number,
+// cdcLogPdf(handle: CdcHandle, x: Float64Array, fromGaussian: boolean, rows: number, level: number, device:
+// NativeDevice,
 //           onProgress?: (fraction: number) => void): NativeJob<Float64Array>
 Napi::Value log_pdf(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
@@ -91,10 +91,10 @@ Napi::Value log_pdf(const Napi::CallbackInfo& info) {
         info.Env(), info[6],
         [model, rows, x = to_vector<double>(info[1], "x", product(rows, model->definition.network.inputs)),
          from_gaussian = to_bool(info[2], "fromGaussian"), level = to_size(info[4], "level"),
-         threads = to_size(info[5], "threads")](const CancelFlag& cancel,
-                                                const Job::Progress& progress) -> Job::Deliver {
+         device = to_device_choice(info[5])](const CancelFlag& cancel,
+                                             const Job::Progress& progress) -> Job::Deliver {
           std::vector<double> out(rows);
-          with_model(*model, threads, cancel, [&](auto& cdc) {
+          with_model(*model, device, cancel, [&](auto& cdc) {
             cdc.log_pdf(x.data(), from_gaussian, rows, level, out.data(), cancel, to_fraction(progress));
           });
           return [out = std::move(out)](Napi::Env env) { return to_array(env, out); };
@@ -102,25 +102,25 @@ Napi::Value log_pdf(const Napi::CallbackInfo& info) {
   });
 }
 
-// cdcField(handle: CdcHandle, z: Float64Array, rows: number, level: number, threads: number):
+// cdcField(handle: CdcHandle, z: Float64Array, rows: number, level: number, device: NativeDevice):
 // NativeJob<Float64Array>
 Napi::Value cdc_field(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Handle model = to_handle(info[0]);
     const std::size_t rows = to_size(info[2], "rows"), size = product(rows, model->definition.network.inputs);
-    return Job::start(info.Env(), info.Env().Undefined(),
-                      [model, rows, size, z = to_vector<double>(info[1], "z", size),
-                       level = to_size(info[3], "level"), threads = to_size(info[4], "threads")](
-                          const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
-                        std::vector<double> out(size);
-                        with_model(*model, threads, cancel,
-                                   [&](auto& cdc) { cdc.field(z.data(), rows, level, out.data(), cancel); });
-                        return [out = std::move(out)](Napi::Env env) { return to_array(env, out); };
-                      });
+    return Job::start(
+        info.Env(), info.Env().Undefined(),
+        [model, rows, size, z = to_vector<double>(info[1], "z", size), level = to_size(info[3], "level"),
+         device = to_device_choice(info[4])](const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
+          std::vector<double> out(size);
+          with_model(*model, device, cancel,
+                     [&](auto& cdc) { cdc.field(z.data(), rows, level, out.data(), cancel); });
+          return [out = std::move(out)](Napi::Env env) { return to_array(env, out); };
+        });
   });
 }
 
-// cdcLogits(handle: CdcHandle, z: Float64Array, rows: number, threads: number): NativeJob<Float64Array>
+// cdcLogits(handle: CdcHandle, z: Float64Array, rows: number, device: NativeDevice): NativeJob<Float64Array>
 Napi::Value logits(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Handle model = to_handle(info[0]);
@@ -128,10 +128,9 @@ Napi::Value logits(const Napi::CallbackInfo& info) {
     return Job::start(
         info.Env(), info.Env().Undefined(),
         [model, rows, z = to_vector<double>(info[1], "z", product(rows, model->definition.network.inputs)),
-         threads = to_size(info[3], "threads")](const CancelFlag& cancel,
-                                                const Job::Progress&) -> Job::Deliver {
+         device = to_device_choice(info[3])](const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
           std::vector<double> out(product(rows, model->definition.network.outputs));
-          with_model(*model, threads, cancel,
+          with_model(*model, device, cancel,
                      [&](auto& cdc) { cdc.logits(z.data(), rows, out.data(), cancel); });
           return [out = std::move(out)](Napi::Env env) { return to_array(env, out); };
         });
@@ -160,7 +159,7 @@ Napi::Value field_of(const Napi::CallbackInfo& info) {
 }
 
 // cdcSamplePublished(handle: CdcHandle, options: { noisy: boolean; steps: number; rows: number; seed: bigint;
-//           firstRow: bigint; toGaussian: boolean; start: Float64Array | null }, threads: number,
+//           firstRow: bigint; toGaussian: boolean; start: Float64Array | null }, device: NativeDevice,
 //           onProgress?: (fraction: number) => void): NativeJob<{ values: Float64Array; evaluations: number;
 //           clamped: number }>
 Napi::Value sample_as_published(const Napi::CallbackInfo& info) {
@@ -176,11 +175,11 @@ Napi::Value sample_as_published(const Napi::CallbackInfo& info) {
     const bool to_gaussian = to_bool(field(o, "toGaussian"), "toGaussian");
     return Job::start(info.Env(), info[3],
                       [=, start = to_vector_or_empty<double>(field(o, "start"), "start", size),
-                       threads = to_size(info[2], "threads")](const CancelFlag& cancel,
-                                                              const Job::Progress& progress) -> Job::Deliver {
+                       device = to_device_choice(info[2])](const CancelFlag& cancel,
+                                                           const Job::Progress& progress) -> Job::Deliver {
                         std::vector<double> out(size);
                         PublishedStatistics statistics;
-                        with_model(*model, threads, cancel, [&](auto& cdc) {
+                        with_model(*model, device, cancel, [&](auto& cdc) {
                           typename std::decay_t<decltype(cdc)>::PublishedOptions options{
                               noisy, steps, seed, first, to_gaussian, start.empty() ? nullptr : start.data()};
                           statistics = cdc.sample_as_published(options, rows, out.data(), cancel,
@@ -207,7 +206,7 @@ struct TrainInput {
 
 Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Progress& progress) {
   const TrainCall& call = in.call;
-  const auto backend = make_cpu_backend<float>(call.threads);
+  const auto backend = make_backend<float>(call.device);
   backend->watch(&cancel);
   const std::size_t d = in.network.inputs;
   const auto whitened = [&](const std::vector<double>& u, std::size_t rows) {
@@ -266,7 +265,7 @@ Napi::Value training_steps(Napi::Env env, const Napi::Object& o) {
   const std::size_t d = shape.inputs;
   const OuLevels levels(to_vector<double>(field(o, "times"), "times", shape.outputs));
   const auto batches = field(o, "batches").As<Napi::Array>();
-  const auto backend = make_cpu_backend<T>(to_size(field(o, "threads"), "threads"));
+  const auto backend = make_backend<T>(to_device_choice(field(o, "device")));
   const auto network = make_residual_mlp<T>(*backend, shape);
   const std::size_t batch = to_size(field(o, "batch"), "batch");
   TrainOptions options;

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "addon/device_choice.hpp"
 #include "addon/job.hpp"
 #include "model/cdc.hpp"
 
@@ -22,14 +23,15 @@ CdcHandle to_cdc_handle(const Napi::Value& value);  // throws Error("VALUE")
 
 // body(Cdc<T>&, Backend<T>&) with a backend of the precision of the parameters
 template <class Body>
-void with_cdc(const CdcModel& model, std::size_t threads, const CancelFlag& cancel, Body&& body) {
+void with_cdc(const CdcModel& model, const DeviceChoice& device, const CancelFlag& cancel, Body&& body) {
   std::visit(
       [&](const auto& parameters) {
         using T = typename std::decay_t<decltype(parameters)>::value_type;
-        const auto backend = make_cpu_backend<T>(threads);
+        const auto backend = make_backend<T>(device);
         backend->watch(&cancel);
         Cdc<T> cdc(*backend, model.definition, parameters);
         body(cdc, *backend);
+        expect_in_range(*backend);
       },
       model.parameters);
 }

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "addon/device_choice.hpp"
 #include "core/cancel.hpp"
 #include "process/field.hpp"
 
@@ -45,12 +46,14 @@ inline FieldHandle to_field_handle(const Napi::Value& value) {
 
 // body(Backend<T>&, Field<T>&), in float where the source has it, else in double
 template <class Body>
-void with_field(const FieldSource& source, std::size_t threads, const CancelFlag& cancel, Body&& body) {
+void with_field(const FieldSource& source, const DeviceChoice& device, const CancelFlag& cancel,
+                Body&& body) {
   auto run = [&]<class T>(const std::function<std::unique_ptr<Field<T>>(Backend<T>&)>& make) {
-    const auto backend = make_cpu_backend<T>(threads);
+    const auto backend = make_backend<T>(device);
     backend->watch(&cancel);
     const auto field = make(*backend);
     body(*backend, *field);
+    expect_in_range(*backend);
   };
   if (source.in_float)
     run(source.in_float);

@@ -15,7 +15,7 @@ struct Call {
   SolverOptions options;
   std::size_t rows = 0;
   bool from_gaussian = false, to_gaussian = false;
-  std::size_t threads = 0;
+  DeviceChoice device;
 
   std::size_t values() const { return product(rows, source->dim); }
   RowScale scale() const {
@@ -45,7 +45,7 @@ Call to_call(const Napi::Value& handle, const Napi::Object& o) {
   call.rows = to_size(field(o, "rows"), "rows");
   call.from_gaussian = to_bool(field(o, "fromGaussian"), "fromGaussian");
   call.to_gaussian = to_bool(field(o, "toGaussian"), "toGaussian");
-  call.threads = to_size(field(o, "threads"), "threads");
+  call.device = to_device_choice(field(o, "device"));
   return call;
 }
 
@@ -79,7 +79,8 @@ Napi::Object to_object(Napi::Env env, const std::vector<double>& values, const S
   return result;
 }
 
-// fieldReference(field: FieldHandle): { process: 'ou' | 'reflection'; dim: number; reference: number }
+// fieldReference(field: FieldHandle): { process: 'ou' | 'reflection'; dim: number; reference: number; scalar:
+// 'float32' | 'float64' }
 Napi::Value reference(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const FieldHandle source = to_field_handle(info[0]);
@@ -87,6 +88,7 @@ Napi::Value reference(const Napi::CallbackInfo& info) {
     result.Set("process", source->process == Process::ou ? "ou" : "reflection");
     result.Set("dim", static_cast<double>(source->dim));
     result.Set("reference", source->reference);
+    result.Set("scalar", source->in_float ? "float32" : "float64");
     return result;
   });
 }
@@ -109,7 +111,7 @@ Napi::Value sample(const Napi::CallbackInfo& info) {
                         SolverStatistics statistics;
                         RowScale scale = call.scale();
                         scale.maps = maps.get();
-                        with_field(*call.source, call.threads, cancel, [&](auto& backend, auto& field) {
+                        with_field(*call.source, call.device, cancel, [&](auto& backend, auto& field) {
                           statistics = sample_field(backend, field, call.options, scale,
                                                     start.empty() ? nullptr : start.data(), call.rows,
                                                     out.data(), cancel, to_fraction(progress));
@@ -141,7 +143,7 @@ Napi::Value log_pdf(const Napi::CallbackInfo& info) {
                         likelihood.end = end.data();
                         likelihood.log_pdf = density.data();
                         likelihood.standard_error = error.data();
-                        with_field(*call.source, call.threads, cancel, [&](auto& backend, auto& field) {
+                        with_field(*call.source, call.device, cancel, [&](auto& backend, auto& field) {
                           statistics = flow_log_pdf(backend, field, call.options, call.scale(), x.data(),
                                                     call.rows, likelihood, cancel, to_fraction(progress));
                         });

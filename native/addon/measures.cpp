@@ -49,7 +49,7 @@ Napi::Value tails(const Napi::CallbackInfo& info) {
 }
 
 // fieldBound(field: FieldHandle, x: Float64Array, fromGaussian: boolean, rows: number, draws: number, seed:
-// bigint, firstRow: bigint, threads: number, onProgress?: (fraction: number) => void):
+// bigint, firstRow: bigint, device: NativeDevice, onProgress?: (fraction: number) => void):
 // NativeJob<Float64Array>
 Napi::Value bound(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
@@ -60,10 +60,10 @@ Napi::Value bound(const Napi::CallbackInfo& info) {
         to_size(info[4], "draws"), to_uint64(info[5], "seed"), to_uint64(info[6], "firstRow")};
     return Job::start(info.Env(), info[8],
                       [source, options, rows, x = to_vector<double>(info[1], "x", product(rows, source->dim)),
-                       threads = to_size(info[7], "threads")](const CancelFlag& cancel,
-                                                              const Job::Progress& progress) -> Job::Deliver {
+                       device = to_device_choice(info[7])](const CancelFlag& cancel,
+                                                           const Job::Progress& progress) -> Job::Deliver {
                         std::vector<double> out(rows);
-                        with_field(*source, threads, cancel, [&](auto& backend, auto& field) {
+                        with_field(*source, device, cancel, [&](auto& backend, auto& field) {
                           field_bound(backend, field, options, x.data(), rows, out.data(), cancel,
                                       to_fraction(progress));
                         });

@@ -13,6 +13,7 @@ void register_velocity(Napi::Env env, Napi::Object exports);
 void register_smc(Napi::Env env, Napi::Object exports);
 void register_closed_form(Napi::Env env, Napi::Object exports);
 void register_measures(Napi::Env env, Napi::Object exports);
+void register_two_sample(Napi::Env env, Napi::Object exports);
 void register_integrate(Napi::Env env, Napi::Object exports);
 void register_classical(Napi::Env env, Napi::Object exports);
 

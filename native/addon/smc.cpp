@@ -49,17 +49,17 @@ Napi::Object to_estimate(Napi::Env env, const NormaliserEstimate& estimate) {
   return o;
 }
 
-// cdcNormaliser(handle: CdcHandle, options: NativeSmcOptions, threads: number,
+// cdcNormaliser(handle: CdcHandle, options: NativeSmcOptions, device: NativeDevice,
 //               onProgress?: (fraction: number) => void): NativeJob<NativeNormaliser>
 Napi::Value normaliser(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const CdcHandle model = to_cdc_handle(info[0]);
     return Job::start(
         info.Env(), info[3],
-        [model, options = to_smc_options(info[1].As<Napi::Object>()), threads = to_size(info[2], "threads")](
+        [model, options = to_smc_options(info[1].As<Napi::Object>()), device = to_device_choice(info[2])](
             const CancelFlag& cancel, const Job::Progress& progress) -> Job::Deliver {
           Normaliser result;
-          with_cdc(*model, threads, cancel, [&]<class T>(Cdc<T>& cdc, Backend<T>& backend) {
+          with_cdc(*model, device, cancel, [&]<class T>(Cdc<T>& cdc, Backend<T>& backend) {
             CdcPath<T> path(cdc, cancel);
             result = estimate_normaliser<T>(backend, path, options, cancel, to_fraction(progress));
           });
@@ -76,7 +76,7 @@ Napi::Value normaliser(const Napi::CallbackInfo& info) {
   });
 }
 
-// cdcConditional(handle: CdcHandle, options: NativeConditionalOptions, threads: number,
+// cdcConditional(handle: CdcHandle, options: NativeConditionalOptions, device: NativeDevice,
 //                onProgress?: (fraction: number) => void): NativeJob<NativeConditional>
 Napi::Value conditional(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
@@ -106,10 +106,10 @@ Napi::Value conditional(const Napi::CallbackInfo& info) {
     if (method != "smc" && method != "twisted" && method != "replacement")
       throw Error("VALUE", "expected smc, twisted or replacement for method, got " + method);
     return Job::start(info.Env(), info[3],
-                      [=, threads = to_size(info[2], "threads")](
-                          const CancelFlag& cancel, const Job::Progress& progress) -> Job::Deliver {
+                      [=, device = to_device_choice(info[2])](const CancelFlag& cancel,
+                                                              const Job::Progress& progress) -> Job::Deliver {
                         ConditionalSample result;
-                        with_cdc(*model, threads, cancel, [&]<class T>(Cdc<T>& cdc, Backend<T>& backend) {
+                        with_cdc(*model, device, cancel, [&]<class T>(Cdc<T>& cdc, Backend<T>& backend) {
                           CdcPath<T> path(cdc, cancel);
                           const Fraction fraction = to_fraction(progress);
                           if (method == "smc")

@@ -87,6 +87,7 @@ AdamOptions to_adam(const Napi::Object& o) {
   adam.beta2 = to_double(field(o, "beta2"), "beta2");
   adam.epsilon = to_double(field(o, "epsilon"), "epsilon");
   adam.clip_norm = to_double(field(o, "clipNorm"), "clipNorm");
+  adam.weight_decay = to_double(field(o, "weightDecay"), "weightDecay");
   adam.ema_decay = to_double(field(o, "emaDecay"), "emaDecay");
   return adam;
 }
@@ -98,7 +99,7 @@ TrainCall to_train_call(const Napi::Object& o, std::size_t dim) {
   call.training = to_vector<double>(field(o, "training"), "training", product(call.rows, dim));
   call.validation =
       to_vector_or_empty<double>(field(o, "validation"), "validation", product(call.validation_rows, dim));
-  call.threads = to_size(field(o, "threads"), "threads");
+  call.device = to_device_choice(field(o, "device"));
   call.batch = to_size(field(o, "batch"), "batch");
   TrainOptions& options = call.options;
   options.steps = to_size(field(o, "steps"), "steps");
@@ -161,6 +162,7 @@ Job::Deliver run_training(Trainer<float>& trainer, const TrainCall& call, const 
     o.Set("seconds", result.seconds);
     o.Set("stepSeconds", result.step_seconds);
     o.Set("stoppedEarly", result.stopped_early);
+    o.Set("saturated", static_cast<double>(result.saturated));
     Napi::Array list = Napi::Array::New(env, history.size());
     for (std::size_t i = 0; i < history.size(); ++i)
       list.Set(static_cast<std::uint32_t>(i), to_object(env, history[i]));

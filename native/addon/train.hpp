@@ -2,6 +2,7 @@
 
 #include <napi.h>
 
+#include "addon/device_choice.hpp"
 #include "addon/job.hpp"
 #include "train/trainer.hpp"
 
@@ -10,7 +11,8 @@ namespace sklar::addon {
 
 struct TrainCall {
   std::vector<double> training, validation;  // rows x dim, copula scale
-  std::size_t rows = 0, validation_rows = 0, threads = 0, batch = 0;
+  std::size_t rows = 0, validation_rows = 0, batch = 0;
+  DeviceChoice device;
   TrainOptions options;
   std::shared_ptr<const TrainSnapshot<float>> snapshot;  // to go on from; null: from the start
 

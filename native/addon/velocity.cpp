@@ -31,7 +31,10 @@ VelocityDefinition to_definition(const Napi::Object& o) {
   d.depth = to_size(field(o, "depth"), "depth");
   d.activation = to_string(field(o, "activation"), "activation") == "published" ? Activation::published
                                                                                 : Activation::silu;
+  d.members = to_size(field(o, "members"), "members");
   d.cholesky = to_vector_or_empty<double>(field(o, "cholesky"), "cholesky", product(d.dim, d.dim));
+  if (d.members < 1 || d.members > 64)
+    throw Error("VALUE", "velocity head: members must lie between 1 and 64");
   for (const std::size_t n : {d.dim, d.hidden, d.depth})
     if (n < 1 || n > 65536) throw Error("VALUE", "velocity head: every size must lie between 1 and 65536");
   if (d.frequencies > 64 || (d.frequencies > 0) != (d.kind == VelocityKind::reflection))
@@ -105,7 +108,7 @@ struct TrainInput {
 
 Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Progress& progress) {
   const TrainCall& call = in.call;
-  const auto backend = make_cpu_backend<float>(call.threads);
+  const auto backend = make_backend<float>(call.device);
   backend->watch(&cancel);
   const VelocityDefinition& definition = in.definition;
   const std::size_t d = definition.dim;
@@ -125,14 +128,16 @@ Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Pr
   const Matrix<float> training = prepared(call.training, call.rows),
                       validation = prepared(call.validation, call.validation_rows);
   const auto network = make_velocity_network<float>(*backend, definition);
-  VelocityObjective<float> objective(*backend, *network, definition.head(), in.law, call.batch);
+  VelocityObjective<float> objective(*backend, *network, definition.head(), in.law,
+                                     call.batch * definition.members);
   std::unique_ptr<VelocityObjective<float>> look;
   if (call.validation_rows)
     look = std::make_unique<VelocityObjective<float>>(*backend, *network, definition.head(), in.law,
                                                       call.validation_batch());
   const bool published = definition.kind == VelocityKind::reflection_published;
-  Trainer<float> trainer(*backend, *network, objective, look.get(), call.options,
-                         initial_parameters<float>(network->slices(), call.options.seed, !published));
+  Trainer<float> trainer(
+      *backend, *network, objective, look.get(), call.options,
+      initial_parameters<float>(network->slices(), call.options.seed, !published, definition.members));
   trainer.set_data({training.data(), call.rows, d, training.stride()},
                    {validation.data(), call.validation_rows, d, validation.stride()});
   return run_training(trainer, call, cancel, progress);
@@ -164,7 +169,7 @@ Napi::Value one_step(Napi::Env env, const Napi::Object& o) {
   for (std::size_t i = 0; i < rows * d; ++i)
     velocity_path(definition.head(), time[i / d], static_cast<T>(start[i]), static_cast<T>(noise[i]),
                   &state[i], &target[i]);
-  const auto backend = make_cpu_backend<T>(1);
+  const auto backend = make_backend<T>(to_device_choice(field(o, "device")));
   const auto network = make_velocity_network<T>(*backend, definition);
   VelocityObjective<T> objective(*backend, *network, definition.head(), {}, rows);
   Trainer<T> trainer(*backend, *network, objective, nullptr, {},

@@ -7,6 +7,7 @@
 
 #include "backend/buffer.hpp"
 #include "backend/operations.h"
+#include "backend/trajectory.hpp"
 #include "core/cancel.hpp"
 #include "core/margin_maps.hpp"
 
@@ -54,6 +55,8 @@ class Backend : public Memory {
   // Runs the body: operations on backend memory alone, the same ones at each call with the same recording
   // (null at first; reset it when they change). A device may record them and replay the record.
   virtual void replay(std::unique_ptr<Recording>&, const std::function<void()>& body) { body(); }
+  // How many rows to take at once, each of which needs `bytes` of workspace: enough to keep the device busy.
+  virtual std::size_t rows_at_once(std::size_t bytes) const = 0;
   // Looking at the device's memory is a wait: steps of a long run that should pass between two looks.
   virtual std::size_t steps_between_looks() const { return 1; }
   // What adjoints should be multiplied by where a loss gives each element `share` of its sum: 1, or a power
@@ -120,6 +123,9 @@ class Backend : public Memory {
   // Rows of y that are finite are copied to `good`. A row that is not has failed[i], until now 0, set to
   // `mark`, and is from then on set to its last good state.
   virtual void keep_finite(MatrixView<T> y, MatrixView<T> good, std::int32_t* failed, std::int32_t mark) = 0;
+  // Carries rows through a whole trajectory in one operation; false, and nothing is done, where the device
+  // has none for this program.
+  virtual bool carry(const TrajectoryProgram<T>&) { return false; }
   virtual void error_norm(const ErrorNorm<T>& norm) = 0;
   // Reflection at the faces of the unit cube (core/fold.h). fold: to = fold(y), may be in place. flip: v is
   // multiplied by the sign of fold's derivative at y.

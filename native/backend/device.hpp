@@ -2,12 +2,14 @@
 
 #include <cstddef>
 #include <memory>
+#include <string>
 
 #include "backend/backend.hpp"
+#include "core/error.hpp"
 
 namespace sklar {
 
-// What the products of networks are computed in on CUDA (docs/performance.md, "Precision"). Sums are float32
+// What the products of networks are computed in on CUDA (docs/devices.md). Sums are float32
 // or better in all of them; the CPU computes in float32 whatever is asked for.
 enum class Precision { fp32, mixed, fp16, bf16 };
 
@@ -22,5 +24,15 @@ struct DeviceChoice {
 // Throws Error("DEVICE") where CUDA cannot be used or has no kernels for T (it computes in float).
 template <class T>
 std::unique_ptr<Backend<T>> make_backend(const DeviceChoice& choice);
+
+// Throws Error("VALUE") where values left the range of the device's operands: a result would not be what its
+// precision promises.
+template <class T>
+void expect_in_range(Backend<T>& backend) {
+  const std::uint64_t count = backend.saturated();
+  if (count)
+    throw Error("VALUE", std::to_string(count) + " values of the network left the range of fp16 (65504): " +
+                             "expected precision bf16 or fp32 for this model");
+}
 
 }  // namespace sklar

@@ -84,6 +84,7 @@ struct AdamOptions {
   LearningRate rate;
   double beta1, beta2, epsilon;
   double clip_norm;           // of the whole gradient; 0: none
+  double weight_decay;        // decoupled: every step takes this times the learning rate off each parameter
   double ema_decay;           // 0: no average. The decay warms up: min(ema_decay, (1 + step) / (10 + step)).
   double gradient_scale = 1;  // what the gradient was multiplied by
 };

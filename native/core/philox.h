@@ -57,6 +57,8 @@ enum PhiloxTag : uint32_t {
   kTagTraceSketch = 42,
   kTagClassicalUniform = 48,
   kTagClassicalMixing = 49,
+  kTagRelabel = 60,
+  kTagProjection = 61,
 };
 
 struct PhiloxKey {

@@ -23,6 +23,10 @@ double log_signal_to_noise(double theta) {
   return -std::log(std::tan(theta));
 }
 
+double forward_time(Process process, double time) {
+  return process == Process::reflection ? time * time : ou_time(time);
+}
+
 double to_clock(Clock clock, double time) {
   switch (clock) {
     case Clock::w:

@@ -12,6 +12,9 @@ double ou_time(double theta);              // t = -log alpha, infinite at the re
 double ou_angle(double time);              // its inverse
 double log_signal_to_noise(double theta);  // log(alpha / sigma)
 
+// Time in which the stochastic process runs, growing with the noise: t of ou, t^2 of reflection.
+double forward_time(Process process, double time);
+
 double to_clock(Clock clock, double time);
 double from_clock(Clock clock, double x);
 Form form_of(Clock clock);

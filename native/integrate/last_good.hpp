@@ -16,6 +16,9 @@ class LastGood {
   LastGood(Backend<T>& backend, MatrixView<T> z, std::uint64_t first_row);
 
   void keep(std::size_t step);  // after each step, counted from 0
+  // The steps that rows did not survive, counted from 1, or 0: for a device that does by itself what keep
+  // does.
+  std::int32_t* failed() const { return failed_.data(); }
   // Throws Diverged if a row was lost so far; time(i): where step i begins, step i - 1 ends.
   void check(const std::function<double(std::size_t)>& time);
 
@@ -24,7 +27,7 @@ class LastGood {
   MatrixView<T> z_;
   std::uint64_t first_row_;
   Matrix<T> good_;
-  Buffer<std::int32_t> failed_;  // the step that a row did not survive, counted from 1; 0: none
+  Buffer<std::int32_t> failed_;
   std::vector<std::int32_t> host_;
 };
 

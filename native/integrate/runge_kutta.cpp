@@ -1,4 +1,5 @@
 #include "core/error.hpp"
+#include "integrate/linear_steps.hpp"
 #include "integrate/tableau.hpp"
 #include "integrate/trajectory.hpp"
 
@@ -44,7 +45,13 @@ const Tableau tsit5{
     {-0.00178001105222577714, -0.0008164344596567469, 0.007880878010261995, -0.1447110071732629,
      0.5823571654525552, -0.45808210592918697, 1.0 / 66}};
 
-// Fixed steps.
+// c of the step between two times
+double stage_time(Clock clock, double from, double to, double c) {
+  const double x = to_clock(clock, from);
+  return c == 0 ? from : c == 1 ? to : from_clock(clock, x + c * (to_clock(clock, to) - x));
+}
+
+// Fixed steps of more than two stages.
 template <class T>
 class RungeKutta final : public Stepper<T> {
  public:
@@ -58,7 +65,7 @@ class RungeKutta final : public Stepper<T> {
 
   void step(std::size_t i) override {
     const Clock clock = t_.options.clock;
-    const double x = to_clock(clock, t_.node(i)), h = to_clock(clock, t_.node(i + 1)) - x;
+    const double h = to_clock(clock, t_.node(i + 1)) - to_clock(clock, t_.node(i));
     for (std::size_t s = 0; s < stages_; ++s) {
       Combine<T> at;
       at.to = s ? t_.inner(trial_) : t_.z;
@@ -66,8 +73,7 @@ class RungeKutta final : public Stepper<T> {
         add(at, tableau_.a[s], s, h);
         t_.backend.combine(at);
       }
-      const double c = tableau_.c[s];
-      const double time = c == 0 ? t_.node(i) : c == 1 ? t_.node(i + 1) : from_clock(clock, x + c * h);
+      const double time = stage_time(clock, t_.node(i), t_.node(i + 1), tableau_.c[s]);
       t_.backend.fill(times_.data(), t_.rows(), time);
       t_.evaluate(s ? trial_ : t_.y, times_.data(), form_of(clock), k_[s], divergence_.data());
       if (t_.divergence && tableau_.b[s] != 0)
@@ -96,6 +102,29 @@ class RungeKutta final : public Stepper<T> {
 };
 
 }  // namespace
+
+// The second stage's state is z + h a k_1 before the step is completed.
+double runge_kutta_step(const GridStep& g, std::vector<LinearStep>& moves) {
+  const Tableau& t = tableau_of(g.options.solver);
+  const Clock clock = g.options.clock;
+  const double h = to_clock(clock, g.to()) - to_clock(clock, g.from());
+  LinearStep s;
+  s.time = g.from();
+  s.form = form_of(clock);
+  if (t.stages == 1) {
+    s.now = h * t.b[0];
+  } else {
+    s.now = h * t.a[1][0];
+    s.whole = false;
+    moves.push_back(s);
+    s.time = stage_time(clock, g.from(), g.to(), t.c[1]);
+    s.now = h * t.b[1];
+    s.before = h * (t.b[0] - t.a[1][0]);
+    s.whole = true;
+  }
+  moves.push_back(s);
+  return h;
+}
 
 bool is_runge_kutta(Solver solver) {
   return solver == Solver::euler || solver == Solver::heun || solver == Solver::rk4 ||

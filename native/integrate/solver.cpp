@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "integrate/last_good.hpp"
+#include "integrate/linear_move.hpp"
 #include "integrate/tableau.hpp"
 #include "integrate/trajectory.hpp"
 
@@ -70,49 +71,47 @@ void check(const SolverOptions& o, Process process, std::size_t dim, std::size_t
          "eta is ddim's, between 0 and 1");
 }
 
+// Carries all steps out in one operation, where the field and the backend can do that.
 template <class T>
-std::unique_ptr<Stepper<T>> make_stepper(Trajectory<T>& t) {
-  switch (t.options.solver) {
-    case Solver::euler:
-    case Solver::heun:
-    case Solver::rk4:
-    case Solver::dopri5:
-    case Solver::tsit5:
-      return make_runge_kutta(t);
-    case Solver::ab2:
-      return make_adams_bashforth(t);
-    case Solver::ddim:
-      return make_ddim(t);
-    case Solver::dpmpp_2m:
-    case Solver::dpmpp_2m_sde:
-      return make_dpm_solver(t);
-    case Solver::euler_maruyama:
-      return make_euler_maruyama(t);
-    case Solver::exponential_em:
-    case Solver::exponential_em_one_step:
-      return make_exponential_em(t);
-    case Solver::sra1:
-    case Solver::shark:
-      break;
+bool carry(Trajectory<T>& t, const LastGood<T>& good) {
+  TrajectoryProgram<T> program;
+  if (t.divergence || t.options.brownian == Brownian::tree || !t.field.describe(program.field)) return false;
+  LinearSteps steps(t.options, t.field.process());
+  std::vector<LinearStep> all;
+  for (std::size_t i = 0; i < t.steps(); ++i)
+    for (const LinearStep& s : steps.next()) all.push_back(s);
+  program.steps = all;
+  program.z = t.z;
+  program.reflected = t.reflected();
+  program.seed = t.options.seed;
+  program.first_row = t.options.first_row;
+  program.failed = good.failed();
+  if (!t.backend.carry(program)) return false;
+  t.evaluations += all.size();
+  return true;
+}
+
+template <class T>
+void step_by_step(Trajectory<T>& t, LastGood<T>& good) {
+  LinearSteps steps(t.options, t.field.process());
+  std::unique_ptr<Stepper<T>> stepper;
+  if (!steps.has_rule())
+    stepper = is_runge_kutta(t.options.solver) ? make_runge_kutta(t) : make_stochastic_runge_kutta(t);
+  LinearMove<T> move(t);
+  for (std::size_t i = 0; i < t.steps(); ++i) {
+    t.cancel.check();
+    if (stepper) stepper->step(i);
+    for (const LinearStep& s : steps.next()) move.apply(s);
+    good.keep(i);
+    if ((i + 1) % look_every == 0) good.check([&](std::size_t k) { return t.node(k); });
   }
-  return make_stochastic_runge_kutta(t);
 }
 
 template <class T>
 SolverStatistics integrate_on_grid(Trajectory<T>& t) {
-  const auto stepper = make_stepper(t);
-  const auto corrector = t.options.corrector_steps ? make_corrector(t) : nullptr;
   LastGood<T> good(t.backend, t.z, t.options.first_row);
-  for (std::size_t i = 0; i < t.steps(); ++i) {
-    t.cancel.check();
-    stepper->step(i);
-    if (corrector) {
-      corrector->step(i + 1);
-      stepper->restart();
-    }
-    good.keep(i);
-    if (i + 1 == t.steps() || (i + 1) % look_every == 0) good.check([&](std::size_t k) { return t.node(k); });
-  }
+  if (!linear_rule(t.options.solver) || !carry(t, good)) step_by_step(t, good);
+  good.check([&](std::size_t k) { return t.node(k); });
   SolverStatistics s;
   s.rows = t.rows();
   s.evaluations = t.evaluations * t.rows();

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/philox.h"
+#include "integrate/linear_move.hpp"
 
 namespace sklar {
 
@@ -31,9 +32,10 @@ Matrix<T> Trajectory<T>::state() const {
 }
 
 template <class T>
-void Trajectory<T>::evaluate(MatrixView<const T> at, double time, Form form, MatrixView<T> out) {
+void Trajectory<T>::evaluate(MatrixView<const T> at, double time, Form form, MatrixView<T> out,
+                             double* divergence_out) {
   backend.fill(times_.data(), at.rows, time);
-  evaluate(at, times_.data(), form, out, nullptr);
+  evaluate(at, times_.data(), form, out, divergence_out);
 }
 
 template <class T>
@@ -54,11 +56,6 @@ void Trajectory<T>::evaluate(MatrixView<const T> at, const double* times, Form f
 }
 
 template <class T>
-double Trajectory<T>::forward_time(double time) const {
-  return reflected() ? time * time : ou_time(time);
-}
-
-template <class T>
 void Trajectory<T>::brownian_between_nodes(std::size_t i) {
   if (!w_.rows()) {
     w_ = vectors();
@@ -72,19 +69,21 @@ void Trajectory<T>::brownian_between_nodes(std::size_t i) {
 }
 
 template <class T>
-void Trajectory<T>::add_noise(Combine<T>& sum, double s, std::size_t i) {
-  if (s == 0) return;
-  const double h = forward_time(node(i)) - forward_time(node(i + 1));
-  if (options.brownian == Brownian::tree && std::isfinite(h)) {
-    brownian_between_nodes(i);
-    sum.add(w_, s / std::sqrt(h));
-    return;
+void Trajectory<T>::add_noise(Combine<T>& sum, const LinearStep& s) {
+  if (s.noise == 0) return;
+  if (options.brownian == Brownian::tree && s.tag == kTagSampleNoise) {
+    const double h = forward_time(node(s.draw)) - forward_time(node(s.draw + 1));
+    if (std::isfinite(h)) {
+      brownian_between_nodes(s.draw);
+      sum.add(w_, s.noise / std::sqrt(h));
+      return;
+    }
   }
-  sum.noise = s;
+  sum.noise = s.noise;
   sum.seed = options.seed;
   sum.first_row = options.first_row;
-  sum.step = i;
-  sum.tag = kTagSampleNoise;
+  sum.step = s.draw;
+  sum.tag = s.tag;
 }
 
 template <class T>
@@ -105,13 +104,9 @@ typename Trajectory<T>::Increment Trajectory<T>::increment(std::size_t i) {
 
 template <class T>
 bool Trajectory<T>::leave_reference(std::size_t i) {
-  if (reflected() || ou_alpha(node(i)) != 0) return false;
-  if (!slope_.rows()) slope_ = vectors();
-  evaluate(y, node(i), Form::slope_w, slope_);
-  Combine<T> sum;
-  sum.to = z;
-  sum.add(z, 1).add(slope_, to_clock(Clock::w, node(i + 1)) - to_clock(Clock::w, node(i)));
-  backend.combine(sum);
+  std::vector<LinearStep> moves;
+  if (!sklar::leave_reference({options, field.process(), i, 0}, moves)) return false;
+  LinearMove<T>(*this).apply(moves[0]);
   return true;
 }
 

@@ -3,7 +3,7 @@
 #include <memory>
 #include <vector>
 
-#include "integrate/clock.hpp"
+#include "integrate/linear_steps.hpp"
 
 // What all solvers share: the state, the field at it, increments of Brownian motion.
 namespace sklar {
@@ -35,65 +35,47 @@ class Trajectory {
 
   // out = the field at the rows of `at`, all at one time. The field of the reflection process is continued
   // beyond the faces of the cube, where it takes `at` folded and turns round its sign.
-  void evaluate(MatrixView<const T> at, double time, Form form, MatrixView<T> out);
-  // The same with a time for each row (backend memory); divergence (backend memory, rows x columns of the
-  // integral) or null.
+  // divergence (backend memory, rows x columns of the integral): or null.
+  void evaluate(MatrixView<const T> at, double time, Form form, MatrixView<T> out,
+                double* divergence_out = nullptr);
+  // The same with a time for each row (backend memory).
   void evaluate(MatrixView<const T> at, const double* times, Form form, MatrixView<T> out,
                 double* divergence_out);
 
-  // Adds s xi to the sum, xi standard normal: of the Brownian path over the step from node i where there is
-  // one.
-  void add_noise(Combine<T>& sum, double s, std::size_t i);
+  // Adds the noise of a move to the sum: of the Brownian path over its step of the grid where there is one.
+  void add_noise(Combine<T>& sum, const LinearStep& step);
   // W ~ N(0, h) and H ~ N(0, h / 12) of the step from node i, as factors of the matrices w and h.
   struct Increment {
     MatrixView<const T> w, h;
     double w_scale = 1, h_scale = 1;
   };
   Increment increment(std::size_t i);
-  // Time in which the stochastic process runs, growing along the trajectory: t of ou, t^2 of reflection,
-  // reversed.
-  double forward_time(double time) const;
+  double forward_time(double time) const { return sklar::forward_time(field.process(), time); }
   BrownianPath path() const { return {options.seed, options.first_row, nullptr, span_}; }
 
-  // From pure noise no step of the reverse process is short: the first one follows the ODE in w. True if node
-  // i is that.
+  // As the function of this name, carried out.
   bool leave_reference(std::size_t i);
 
  private:
   void brownian_between_nodes(std::size_t i);
 
-  Matrix<T> folded_, w_, h_, slope_;
+  Matrix<T> folded_, w_, h_;
   Buffer<double> times_, from_, to_;
   double origin_ = 0, span_ = 0;  // of the Brownian path
 };
 
-// Advances the state from node i to the next.
+// Advances the state from node i to the next, by a rule that is not linear.
 template <class T>
 class Stepper {
  public:
   virtual ~Stepper() = default;
   virtual void step(std::size_t i) = 0;
-  // The state was moved by somebody else: what was kept of earlier steps is of another trajectory.
-  virtual void restart() {}
 };
 
 template <class T>
 std::unique_ptr<Stepper<T>> make_runge_kutta(Trajectory<T>& trajectory);
 template <class T>
-std::unique_ptr<Stepper<T>> make_adams_bashforth(Trajectory<T>& trajectory);
-template <class T>
-std::unique_ptr<Stepper<T>> make_ddim(Trajectory<T>& trajectory);
-template <class T>
-std::unique_ptr<Stepper<T>> make_dpm_solver(Trajectory<T>& trajectory);
-template <class T>
-std::unique_ptr<Stepper<T>> make_euler_maruyama(Trajectory<T>& trajectory);
-template <class T>
-std::unique_ptr<Stepper<T>> make_exponential_em(Trajectory<T>& trajectory);
-template <class T>
 std::unique_ptr<Stepper<T>> make_stochastic_runge_kutta(Trajectory<T>& trajectory);
-// Its step(i) is at node i, after the step that led there.
-template <class T>
-std::unique_ptr<Stepper<T>> make_corrector(Trajectory<T>& trajectory);
 
 // With steps of their own for each row.
 template <class T>

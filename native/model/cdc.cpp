@@ -74,13 +74,11 @@ Cdc<T>::Cdc(Backend<T>& backend, const CdcDefinition& definition, const std::vec
     half_log_determinant_ = 0.5 * log_determinant_of_cholesky(definition_.cholesky, d);
 }
 
-// Workspaces stay within about 64 MB, whatever the network.
 template <class T>
 std::size_t Cdc<T>::batch_rows(Pass pass) const {
   const auto& n = definition_.network;
   const std::size_t arrays = pass == Pass::value ? 4 : 7 * n.depth + 2;
-  const std::size_t rows = (std::size_t{64} << 20) / (sizeof(T) * arrays * (n.hidden + n.inputs + n.outputs));
-  return std::clamp<std::size_t>(rows / 96 * 96, 96, 8064);
+  return backend_.rows_at_once(sizeof(T) * arrays * (n.hidden + n.inputs + n.outputs));
 }
 
 template <class T>
@@ -281,6 +279,7 @@ class OwningField final : public Field<T> {
                   MatrixView<T> out, double* divergence) override {
     field_.divergence(y, time, form, trace, out, divergence);
   }
+  bool describe(FusedField<T>& field) override { return field_.describe(field); }
   bool log_density(MatrixView<const T> y, const double* time, double* value) override {
     return field_.log_density(y, time, value);
   }

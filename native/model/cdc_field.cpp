@@ -12,16 +12,17 @@ CdcField<T>::CdcField(Backend<T>& backend, SecondOrderNetwork<T>& network, const
       levels_(levels.count()),
       rows_(rows),
       known_(!slope.empty() && levels.w[levels.last()] == 0),
+      w_(levels.w),
       sampler_(backend) {
   const std::size_t d = dim();
-  w_ = backend.template buffer<double>(levels_);
-  backend.upload(w_.data(), levels.w.data(), levels_ * sizeof(double));
+  w_on_backend_ = backend.template buffer<double>(levels_);
+  backend.upload(w_on_backend_.data(), levels.w.data(), levels_ * sizeof(double));
   if (!known_) return;
   std::vector<T> host(slope.begin(), slope.end());
   for (std::size_t i = 0; i < d; ++i) trace_of_slope_ += slope[i * d + i];
-  const Buffer<T> on_backend = backend.template buffer<T>(host.size());
-  backend.upload(on_backend.data(), host.data(), host.size() * sizeof(T));
-  backend.pack(slope_, on_backend.data(), d, d, d, Orientation::transposed);
+  slope_ = backend.template buffer<T>(host.size());
+  backend.upload(slope_.data(), host.data(), host.size() * sizeof(T));
+  backend.pack(packed_slope_, slope_.data(), d, d, d, Orientation::transposed);
 }
 
 template <class T>
@@ -41,7 +42,7 @@ void CdcField<T>::mix(const double* time, std::size_t rows, Form form) {
   if (form == Form::velocity) throw Error("VALUE", "a velocity is no form of the Ornstein-Uhlenbeck process");
   LevelMixing mixing;
   mixing.count = levels_;
-  mixing.w = w_.data();
+  mixing.w = w_on_backend_.data();
   mixing.known_reference = known_;
   mixing.theta = time;
   mixing.form = form;
@@ -54,7 +55,7 @@ void CdcField<T>::add_reference(MatrixView<const T> y, MatrixView<T> out) {
   if (!known_) return;
   EpilogueOperands<T> store;
   store.out[0] = slopes_.first(y.rows);
-  backend_.linear({y.data, y.rows, dim(), y.stride}, slope_, store);
+  backend_.linear({y.data, y.rows, dim(), y.stride}, packed_slope_, store);
   Combine<T> sum;
   sum.to = out;
   sum.add(out, 1).add(slopes_.first(y.rows), 1, reference_.data());
@@ -90,6 +91,14 @@ void CdcField<T>::divergence(MatrixView<const T> y, const double* time, Form for
 }
 
 template <class T>
+bool CdcField<T>::describe(FusedField<T>& field) {
+  field.head = FusedField<T>::Head::levels;
+  field.w = w_;
+  field.slope = slope_.data();
+  return network_.describe(field);
+}
+
+template <class T>
 bool CdcField<T>::log_density(MatrixView<const T> y, const double* time, double* value) {
   const std::size_t rows = y.rows;
   mix(time, rows, Form::gradient);
@@ -100,7 +109,7 @@ bool CdcField<T>::log_density(MatrixView<const T> y, const double* time, double*
   EpilogueOperands<T> store;
   store.out[0] = slopes_.first(rows);
   const MatrixView<const T> inner{y.data, rows, dim(), y.stride};
-  backend_.linear(inner, slope_, store);
+  backend_.linear(inner, packed_slope_, store);
   const Buffer<double> quadratic = backend_.template buffer<double>(rows);
   backend_.row_dots(quadratic.data(), 1, inner, slopes_.first(rows), false);
   backend_.add_scaled(value, quadratic.data(), rows, 0.5, reference_.data(), 1);

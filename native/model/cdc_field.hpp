@@ -27,6 +27,7 @@ class CdcField final : public Field<T> {
   void evaluate(MatrixView<const T> y, const double* time, Form form, MatrixView<T> out) override;
   void divergence(MatrixView<const T> y, const double* time, Form form, const TraceEstimator& trace,
                   MatrixView<T> out, double* divergence) override;
+  bool describe(FusedField<T>& field) override;
   bool log_density(MatrixView<const T> y, const double* time, double* value) override;
 
  private:
@@ -39,8 +40,10 @@ class CdcField final : public Field<T> {
   std::size_t levels_, rows_;
   bool known_;
   double trace_of_slope_ = 0;
-  PackedMatrix<T> slope_;
-  Buffer<double> w_, reference_;
+  std::vector<double> w_;
+  Buffer<T> slope_;
+  PackedMatrix<T> packed_slope_;
+  Buffer<double> w_on_backend_, reference_;
   Matrix<T> logits_, cotangent_, slopes_;
   TraceSampler<T> sampler_;
 };

@@ -1,6 +1,7 @@
 #include "model/velocity.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace sklar {
 namespace {
@@ -16,15 +17,23 @@ MlpShape published_shape(const VelocityDefinition& d) {
 }  // namespace
 
 std::vector<ParameterSlice> VelocityDefinition::slices() const {
-  return kind == VelocityKind::reflection_published ? mlp_slices(published_shape(*this))
-                                                    : residual_mlp_slices(residual_shape(*this));
+  return ensemble_slices(kind == VelocityKind::reflection_published
+                             ? mlp_slices(published_shape(*this))
+                             : residual_mlp_slices(residual_shape(*this)),
+                         members);
 }
 
 template <class T>
-std::unique_ptr<Network<T>> make_velocity_network(Backend<T>& backend, const VelocityDefinition& definition) {
-  if (definition.kind == VelocityKind::reflection_published)
-    return make_mlp<T>(backend, published_shape(definition));
-  return make_residual_mlp<T>(backend, residual_shape(definition));
+std::unique_ptr<Ensemble<T>> make_velocity_network(Backend<T>& backend,
+                                                   const VelocityDefinition& definition) {
+  std::vector<std::unique_ptr<Network<T>>> members(definition.members);
+  for (auto& member : members) {
+    if (definition.kind == VelocityKind::reflection_published)
+      member = make_mlp<T>(backend, published_shape(definition));
+    else
+      member = make_residual_mlp<T>(backend, residual_shape(definition));
+  }
+  return std::make_unique<Ensemble<T>>(backend, std::move(members));
 }
 
 template <class T>
@@ -42,12 +51,10 @@ VelocityField<T>::VelocityField(Backend<T>& backend, const VelocityDefinition& d
   network_->set_parameters(parameters_.data());
 }
 
-// Workspaces stay within about 64 MB, whatever the network.
 template <class T>
 std::size_t VelocityField<T>::batch_rows() const {
   const std::size_t width = definition_.hidden + velocity_inputs(definition_.head()) + definition_.dim;
-  const std::size_t rows = (std::size_t{64} << 20) / (sizeof(T) * (7 * definition_.depth + 2) * width);
-  return std::clamp<std::size_t>(rows / 96 * 96, 96, 8064);
+  return backend_.rows_at_once(sizeof(T) * definition_.members * (7 * definition_.depth + 2) * width);
 }
 
 template <class T>
@@ -75,6 +82,13 @@ void VelocityField<T>::evaluate(MatrixView<const T> y, const double* time, Form 
   const VelocityForm f = form_of(form);
   run(y, time, Pass::value);
   backend_.velocity_output(f, y, time, output_.first(y.rows), out);
+}
+
+template <class T>
+bool VelocityField<T>::describe(FusedField<T>& field) {
+  field.head = FusedField<T>::Head::velocity;
+  field.velocity = definition_.head();
+  return network_->describe(field);
 }
 
 template <class T>
@@ -118,7 +132,7 @@ void VelocityField<T>::divergence(MatrixView<const T> y, const double* time, For
 
 template class VelocityField<float>;
 template class VelocityField<double>;
-template std::unique_ptr<Network<float>> make_velocity_network(Backend<float>&, const VelocityDefinition&);
-template std::unique_ptr<Network<double>> make_velocity_network(Backend<double>&, const VelocityDefinition&);
+template std::unique_ptr<Ensemble<float>> make_velocity_network(Backend<float>&, const VelocityDefinition&);
+template std::unique_ptr<Ensemble<double>> make_velocity_network(Backend<double>&, const VelocityDefinition&);
 
 }  // namespace sklar

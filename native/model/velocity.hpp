@@ -4,7 +4,7 @@
 #include <variant>
 #include <vector>
 
-#include "nn/network.hpp"
+#include "nn/ensemble.hpp"
 #include "process/field.hpp"
 #include "process/trace.hpp"
 
@@ -18,6 +18,7 @@ struct VelocityDefinition {
   std::size_t hidden = 0;
   std::size_t depth = 0;  // residual blocks; layers of the published reflection network
   Activation activation = Activation::silu;
+  std::size_t members = 1;       // networks whose mean is the field
   std::vector<double> cholesky;  // dim x dim, of the guide; empty: not guided. Trigonometric only
 
   VelocityHead head() const {
@@ -27,7 +28,7 @@ struct VelocityDefinition {
 };
 
 template <class T>
-std::unique_ptr<Network<T>> make_velocity_network(Backend<T>& backend, const VelocityDefinition& definition);
+std::unique_ptr<Ensemble<T>> make_velocity_network(Backend<T>& backend, const VelocityDefinition& definition);
 
 // The field in the network's coordinates: y = L^-1 z, or u for the reflection.
 template <class T>
@@ -43,6 +44,7 @@ class VelocityField final : public Field<T> {
   void evaluate(MatrixView<const T> y, const double* time, Form form, MatrixView<T> out) override;
   void divergence(MatrixView<const T> y, const double* time, Form form, const TraceEstimator& trace,
                   MatrixView<T> out, double* divergence) override;
+  bool describe(FusedField<T>& field) override;
 
  private:
   VelocityForm form_of(Form form) const;
@@ -50,7 +52,7 @@ class VelocityField final : public Field<T> {
 
   Backend<T>& backend_;
   VelocityDefinition definition_;
-  std::unique_ptr<Network<T>> network_;
+  std::unique_ptr<Ensemble<T>> network_;
   Buffer<T> parameters_;
   Matrix<T> x_, output_, cotangent_, x_adjoint_, direction_;
   TraceSampler<T> sampler_;

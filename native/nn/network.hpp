@@ -32,6 +32,9 @@ class Network {
  public:
   virtual ~Network() = default;
 
+  // Its part of the description of a field; false: no device knows a network of this kind.
+  virtual bool describe(FusedField<T>&) const { return false; }
+
   virtual std::size_t input_columns()
       const = 0;  // features; matrices given as inputs carry one more column, of ones
   virtual std::size_t output_columns() const = 0;

@@ -80,6 +80,16 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
   std::size_t output_columns() const override { return shape_.outputs; }
   const std::vector<ParameterSlice>& slices() const override { return slices_; }
 
+  bool describe(FusedField<T>& field) const override {
+    field.parameters = parameters_;
+    field.inputs = shape_.inputs;
+    field.hidden = shape_.hidden;
+    field.depth = shape_.depth;
+    field.outputs = shape_.outputs;
+    field.relu = relu_;
+    return true;
+  }
+
   void reserve(std::size_t rows, Pass pass) override {
     if (rows <= rows_ && pass <= pass_) return;
     rows_ = std::max(rows, rows_);
@@ -111,6 +121,7 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
   }
 
   void set_parameters(const T* parameters) override {
+    parameters_ = parameters;
     const std::size_t d = shape_.inputs, h = shape_.hidden;
     auto at = [&](std::size_t i) { return parameters + slices_[i].offset; };
     backend_.transpose(MatrixView<T>{input_.data(), d, h, input_.stride()}, {at(0), h, d, d});
@@ -410,6 +421,7 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
   ResidualMlpShape shape_;
   std::vector<ParameterSlice> slices_;
   bool relu_, fold_;
+  const T* parameters_ = nullptr;
 
   Matrix<T> input_;  // [W0 | b0]^T
   PackedMatrix<T> input_forward_, input_adjoint_;

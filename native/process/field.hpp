@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "backend/backend.hpp"
+#include "backend/trajectory.hpp"
 #include "process/form.h"
 
 // What a model gives to the integrators: a time-dependent field over rows of a state. Process, head and
@@ -47,6 +48,9 @@ class Field {
   // The same, and divergence[i] = sum_j d out_ij / dy_ij (backend memory, rows x trace.columns()).
   virtual void divergence(MatrixView<const T> y, const double* time, Form form, const TraceEstimator& trace,
                           MatrixView<T> out, double* divergence) = 0;
+  // What a device must know to evaluate the field in the middle of an operation of its own; false: it is of
+  // no kind that a device knows.
+  virtual bool describe(FusedField<T>&) { return false; }
   // value[i] = F, up to the normaliser of the model at that time; false: the head does not know it.
   virtual bool log_density(MatrixView<const T> y, const double* time, double* value) {
     static_cast<void>(y);

@@ -26,11 +26,13 @@ constexpr std::uint64_t validation_seed = 0x9e3779b97f4a7c15ull;
 
 template <class T>
 std::vector<T> initial_parameters(const std::vector<ParameterSlice>& slices, std::uint64_t seed,
-                                  bool zero_head) {
+                                  bool zero_head, std::size_t members) {
   const PhiloxKey key = philox_key(seed);
   const std::size_t count = slices.back().offset + Network<T>::slice_size(slices.back());
   std::vector<T> values(count, T(0));
-  for (std::size_t s = 0; s < slices.size() - (zero_head ? 2 : 0); ++s) {
+  const std::size_t each = slices.size() / members;
+  for (std::size_t s = 0; s < slices.size(); ++s) {
+    if (zero_head && s % each + 2 >= each) continue;
     const double bound = 1 / std::sqrt(static_cast<double>(slices[s].fan_in));
     for (std::size_t i = 0; i < Network<T>::slice_size(slices[s]); ++i) {
       const std::size_t at = slices[s].offset + i;
@@ -200,6 +202,7 @@ TrainResult Trainer<T>::run(const CancelFlag& cancel, const Watch& watch) {
     result.best_step = result.steps;
   }
   result.seconds = seconds_before + seconds_since(start);
+  result.saturated = backend_.saturated();
   if (snapshots) watch.snapshot(snapshot());  // what comes after training may be killed too
   return result;
 }
@@ -337,7 +340,9 @@ std::vector<T> Trainer<T>::best_parameters() {
 
 template class Trainer<float>;
 template class Trainer<double>;
-template std::vector<float> initial_parameters(const std::vector<ParameterSlice>&, std::uint64_t, bool);
-template std::vector<double> initial_parameters(const std::vector<ParameterSlice>&, std::uint64_t, bool);
+template std::vector<float> initial_parameters(const std::vector<ParameterSlice>&, std::uint64_t, bool,
+                                               std::size_t);
+template std::vector<double> initial_parameters(const std::vector<ParameterSlice>&, std::uint64_t, bool,
+                                                std::size_t);
 
 }  // namespace sklar

@@ -40,6 +40,7 @@ struct TrainResult {
   double best_validation;        // NaN without validation rows
   double seconds, step_seconds;  // in all; in steps alone
   bool stopped_early;
+  std::uint64_t saturated = 0;  // see Backend::saturated
 };
 
 // Everything a run has that its options have not: training goes on from it to the result it would have had.
@@ -121,9 +122,10 @@ class Trainer {
 };
 
 // Uniform within +-1/sqrt(fan in) for every layer, from the seed; `zero_head` leaves the last layer at zero,
-// so that an untrained model is the independence (or, guided, the Gaussian) copula.
+// so that an untrained model is the independence (or, guided, the Gaussian) copula. The slices are those of
+// `members` networks of one shape.
 template <class T>
 std::vector<T> initial_parameters(const std::vector<ParameterSlice>& slices, std::uint64_t seed,
-                                  bool zero_head);
+                                  bool zero_head, std::size_t members = 1);
 
 }  // namespace sklar

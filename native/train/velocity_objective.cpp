@@ -3,7 +3,7 @@
 namespace sklar {
 
 template <class T>
-VelocityObjective<T>::VelocityObjective(Backend<T>& backend, Network<T>& network, const VelocityHead& head,
+VelocityObjective<T>::VelocityObjective(Backend<T>& backend, Ensemble<T>& network, const VelocityHead& head,
                                         const TimeLaw& law, std::size_t batch)
     : backend_(backend),
       network_(network),
@@ -42,9 +42,7 @@ void VelocityObjective<T>::set_batch(const T* y, const T* target, const double* 
 }
 
 template <class T>
-void VelocityObjective<T>::losses(TrainState* state, Pass pass) {
-  backend_.velocity_features(head_, y_, time_.data(), x_);
-  network_.forward(x_, output_, pass);
+void VelocityObjective<T>::losses(TrainState* state) {
   VelocityLoss<T> loss;
   loss.head = head_;
   loss.output = output_;
@@ -65,9 +63,29 @@ double VelocityObjective<T>::gradient_scale() const {
 }
 
 template <class T>
+void VelocityObjective<T>::evaluate(TrainState* state) {
+  backend_.velocity_features(head_, y_, time_.data(), x_);
+  network_.forward(x_, output_, Pass::value);
+  losses(state);
+}
+
+template <class T>
 void VelocityObjective<T>::differentiate(TrainState* state, T* gradient) {
-  losses(state, Pass::gradient);
-  network_.backward(output_adjoint_, gradient);
+  const std::size_t members = network_.members(), share = y_.rows() / members;
+  if (share * members != y_.rows())
+    throw Error("SHAPE", "the rows of a batch cannot be shared equally by the members of an ensemble");
+  // every members-th row: times ascend with the rows, and every member needs them all
+  const auto part = [&](MatrixView<T> m, std::size_t i) {
+    return MatrixView<T>{m.row(i), share, m.columns, m.stride * members};
+  };
+  backend_.velocity_features(head_, y_, time_.data(), x_);
+  for (std::size_t i = 0; i < members; ++i)
+    network_.member(i).forward(part(x_, i), part(output_, i), Pass::gradient);
+  losses(state);
+  for (std::size_t i = 0; i < members; ++i) {
+    network_.member(i).backward(part(output_adjoint_, i), gradient);
+    gradient += network_.member(i).parameter_count();
+  }
 }
 
 template class VelocityObjective<float>;

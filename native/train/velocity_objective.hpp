@@ -1,6 +1,6 @@
 #pragma once
 
-#include "nn/network.hpp"
+#include "nn/ensemble.hpp"
 #include "train/objective.hpp"
 
 namespace sklar {
@@ -11,14 +11,17 @@ namespace sklar {
 template <class T>
 class VelocityObjective final : public Objective<T> {
  public:
-  VelocityObjective(Backend<T>& backend, Network<T>& network, const VelocityHead& head, const TimeLaw& law,
+  // `batch` rows, a multiple of the number of members
+  VelocityObjective(Backend<T>& backend, Ensemble<T>& network, const VelocityHead& head, const TimeLaw& law,
                     std::size_t batch);
 
   std::size_t batch() const override { return y_.rows(); }
   void draw(MatrixView<const T> data, std::uint64_t seed, const TrainState* state) override;
   // States, velocities and times from the host.
   void set_batch(const T* y, const T* target, const double* time);
-  void evaluate(TrainState* state) override { losses(state, Pass::value); }
+  // of the mean of the members
+  void evaluate(TrainState* state) override;
+  // Each member learns from its own equal share of the batch: what it errs is its own.
   void differentiate(TrainState* state, T* gradient) override;
   double gradient_scale() const override;
   double loss(const TrainState& state) const override { return state.squared_error; }
@@ -28,10 +31,10 @@ class VelocityObjective final : public Objective<T> {
   MatrixView<const T> output() const { return output_; }
 
  private:
-  void losses(TrainState* state, Pass pass);
+  void losses(TrainState* state);  // of the output
 
   Backend<T>& backend_;
-  Network<T>& network_;
+  Ensemble<T>& network_;
   VelocityHead head_;
   TimeLaw law_;
   Matrix<T> y_, target_, x_, output_, output_adjoint_;

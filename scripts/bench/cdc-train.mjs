@@ -3,13 +3,12 @@
 // The peer is scripts/bench/peers/cdc_train.py in two forms: `autograd`, as a user writes it, and `four-pass`, our own
 // tape-free algorithm in torch operations. It needs a Python with PyTorch: SKLAR_PYTHON, default /usr/bin/python3
 // (Debian: apt-get install python3-torch libopenblas0-pthread).
-import { spawn } from 'node:child_process';
 import path from 'node:path';
 import process from 'node:process';
-import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
+import { startPythonPeer } from '../python-peer.mjs';
 import { cpuFlags, median, writeRecord } from '../record.mjs';
-import { ScriptError, root, runMain } from '../tools.mjs';
+import { root, runMain } from '../tools.mjs';
 
 const DIM = 10;
 const LEVELS = 10;
@@ -26,36 +25,20 @@ function openblasCore() {
 }
 
 async function startPeer(args) {
-  const python = process.env.SKLAR_PYTHON ?? '/usr/bin/python3';
   const core = openblasCore();
-  const child = spawn(
-    python,
-    [path.join(root, 'scripts', 'bench', 'peers', 'cdc_train.py'), ...args, '--interactive'],
-    {
-      env: { ...process.env, ...(core ? { OPENBLAS_CORETYPE: core } : {}) },
-      stdio: ['pipe', 'pipe', 'inherit'],
-    },
+  const peer = await startPythonPeer(
+    process.env.SKLAR_PYTHON ?? '/usr/bin/python3',
+    'cdc_train.py',
+    [...args, '--interactive'],
+    core ? { OPENBLAS_CORETYPE: core } : {},
   );
-  const failed = new Promise((_, reject) => {
-    child.on('error', reject);
-    child.on('exit', (code) =>
-      reject(new ScriptError(`the peer ended with code ${code}: is PyTorch there? (SKLAR_PYTHON=${python})`)),
-    );
-  });
-  failed.catch(() => {});
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const next = async () => JSON.parse((await Promise.race([lines.next(), failed])).value);
-  const about = await next();
   return {
-    about: { ...about, openblasCore: core ?? null },
+    about: { ...peer.about, openblasCore: core ?? null },
     async run(steps) {
-      child.stdin.write(`run ${steps}\n`);
-      const { seconds } = await next();
+      const { seconds } = await peer.ask(`run ${steps}`);
       return (1000 * seconds) / steps;
     },
-    stop() {
-      child.stdin.end('quit\n');
-    },
+    stop: () => peer.stop('quit'),
   };
 }
 
@@ -86,6 +69,7 @@ await runMain(async () => {
       depth,
       activation,
       steps,
+      device: 'cpu',
       threads,
       levels: LEVELS,
       batch: BATCH,

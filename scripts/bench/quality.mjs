@@ -44,22 +44,6 @@ function margins(u, z, dim) {
   return { largestKs, variances: [Math.min(...variances), Math.max(...variances)] };
 }
 
-const meanDistance = (a, b, dim) => {
-  let sum = 0;
-  for (let i = 0; i < a.length; i += dim) {
-    for (let k = 0; k < b.length; k += dim) {
-      let squares = 0;
-      for (let j = 0; j < dim; j++) squares += (a[i + j] - b[k + j]) ** 2;
-      sum += Math.sqrt(squares);
-    }
-  }
-  return (sum * dim * dim) / (a.length * b.length);
-};
-
-/** 2 E|X - Y| - E|X - X'| - E|Y - Y'| of rows on the Gaussian scale. */
-const energyDistance = (a, b, dim) =>
-  2 * meanDistance(a, b, dim) - meanDistance(a, a, dim) - meanDistance(b, b, dim);
-
 await runMain(async () => {
   const { values } = parseArgs({
     options: {
@@ -68,8 +52,17 @@ await runMain(async () => {
       seeds: { type: 'string', default: '1' },
     },
   });
-  const { PseudoObservations, devices, integrate, loadModel, normalQuantile, readTable, splitRows } =
-    await import(path.join(root, 'dist', 'index.mjs'));
+  const {
+    PseudoObservations,
+    devices,
+    energyDistance,
+    integrate,
+    loadModel,
+    matrix,
+    normalQuantile,
+    readTable,
+    splitRows,
+  } = await import(path.join(root, 'dist', 'index.mjs'));
   const folder = process.env.SKLAR_DATA ?? path.join(root, '..', 'shared', 'data');
   const scratch = mkdtempSync(path.join(os.tmpdir(), 'sklar-quality-'));
   const results = [];
@@ -82,12 +75,15 @@ await runMain(async () => {
     const table = await readTable(file, { exclude: [sets[data]] });
     const { train, holdout } = splitRows(table.rows, 0.2, 0);
     const ranks = PseudoObservations.fit(table.take(train), { seed: 1 });
-    const gaussianScale = (rows) => normalQuantile(ranks.transform(table.take(rows)).data);
+    const dim = table.names.length;
+    const gaussianScale = (rows) =>
+      matrix(normalQuantile(ranks.transform(table.take(rows)).data), rows.length, dim);
     const spread = (rows) =>
       Uint32Array.from({ length: ENERGY_ROWS }, (_, i) => rows[Math.floor((i * rows.length) / ENERGY_ROWS)]);
     const heldOut = gaussianScale(spread(holdout));
     const others = gaussianScale(spread(train));
-    const floor = energyDistance(heldOut, others, table.names.length);
+    const energy = async (rows) => (await energyDistance(heldOut, rows, { permutations: 0 })).value;
+    const floor = await energy(others);
     for (const kind of values.kinds.split(','))
       for (const seed of values.seeds.split(',')) {
         const out = path.join(scratch, `${data}-${kind}.safetensors`);
@@ -106,7 +102,7 @@ await runMain(async () => {
             evaluations,
             seconds,
             ...margins(u.data, z.data, model.dim),
-            energy: energyDistance(heldOut, z.data.subarray(0, ENERGY_ROWS * model.dim), model.dim),
+            energy: await energy(matrix(z.data.subarray(0, ENERGY_ROWS * dim), ENERGY_ROWS, dim)),
           });
         }
         const row = { data, seed, ...fitted, model: undefined, energyFloor: floor, samples };

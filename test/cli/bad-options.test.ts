@@ -51,6 +51,8 @@ describe('sklar fit', () => {
     ['--kind', 'vine'],
     ['--ties', 'first'],
     ['--device', 'tpu'],
+    ['--device', 'cuda:x'],
+    ['--precision', 'fp8'],
   ])('%s %s', async (option, value) => {
     await sklarFails(fit(option, value), 3, 'ERR_SKLAR_VALUE', option);
   });
@@ -65,6 +67,14 @@ describe('sklar fit', () => {
   test('a device that is not there', async () => {
     if (devices().cuda.usable) return;
     await sklarFails(fit('--device', 'cuda'), 5, 'ERR_SKLAR_DEVICE', 'cuda');
+    await sklarFails(['score', files.cdc, files.data, '--device', 'cuda:1'], 5, 'ERR_SKLAR_DEVICE', 'cuda:1');
+  });
+
+  test('a device or precision that the work does not have', async () => {
+    const gaussian = ['--kind', 'gaussian', '--device', 'cuda'];
+    await sklarFails(fit(...gaussian), 5, 'ERR_SKLAR_DEVICE', 'cuda', 'gaussian');
+    await sklarFails(fit('--device', 'cpu', '--precision', 'mixed'), 3, 'ERR_SKLAR_VALUE', 'mixed', 'CPU');
+    await sklarFails(['info', files.cdc, '--precision', 'fp32'], 3, 'ERR_SKLAR_VALUE', '--measures');
   });
 
   test('a model file of another ending', async () => {

@@ -36,6 +36,9 @@ describe('sklar fit', () => {
       bestStep: expect.any(Number),
       seconds: expect.any(Number),
       stepMilliseconds: expect.any(Number),
+      device: expect.stringMatching(/^(?:cpu|cuda:0)$/),
+      deviceName: expect.any(String),
+      precision: expect.stringMatching(/^(?:fp32|mixed)$/),
       holdout: {
         meanLogPdf: expect.any(Number),
         standardError: expect.any(Number),
@@ -109,6 +112,7 @@ describe('sklar fit', () => {
     const out = folder.file('fitted-gaussian.safetensors');
     const document = await sklarJson(['fit', files.data, '--out', out, '--kind', 'gaussian']);
     expect(document).toMatchObject({ kind: 'gaussian', steps: 0, stepMilliseconds: null });
+    expect(document).toMatchObject({ device: 'cpu', precision: 'fp64' });
     expect(document.holdout).toMatchObject({ normalised: true, logNormaliser: 0 });
     expect(document.holdout.normalisedMeanLogPdf).toBe(document.holdout.meanLogPdf);
     expect(document.holdout.meanLogPdf).toBe(document.holdout.gaussianMeanLogPdf);
@@ -471,7 +475,7 @@ describe('progress', () => {
   test('lines where there is no terminal, when asked for', async () => {
     const { stderr } = await sklar([...argv(), '--verbose']);
     expect(stderr).toMatch(/^fit \d+% {2}\d.* left {2}loss \d\.\d{4}.* step 1\/6\n/);
-    expect(stderr).toMatch(/fit 100% .* step 6\/6\nscore 100% .*\n(normaliser .*\n)*$/);
+    expect(stderr).toMatch(/fit 100% .* step 6\/6\n(normaliser .*\n)+score 100% .*\n$/);
   });
 });
 

@@ -1,5 +1,6 @@
 import {
   CdcCopula,
+  EnsembleCopula,
   FlowCopula,
   GaussianCopula,
   type LastGoodState,
@@ -38,7 +39,7 @@ function velocityParameters(definition: VelocityDefinition): Float32Array {
   return new Float32Array(last.offset + last.rows * Math.max(last.columns, 1));
 }
 
-const sizes = { hiddenDim: 8, depth: 1, cholesky: null } as const;
+const sizes = { hiddenDim: 8, depth: 1, members: 1, cholesky: null } as const;
 
 /** A flow that stands still until cos(theta) + y_0 / 10 > 0.8, where its velocity is infinite. */
 function bursting(): FlowCopula {
@@ -172,6 +173,20 @@ test('a reflection and every sampler of a cdc do the same', async () => {
   }
 });
 
+test('an ensemble names the member', async () => {
+  const ensemble = new EnsembleCopula([bursting(), bursting()]);
+  const rows = matrix(Float64Array.from([0.2, 0.5, 0.9, 0.4]), 2, 2);
+  const density = await lost(ensemble.logPdf(rows));
+  expect(density.message).toMatch(/\(member 0\)$/);
+  expect(density.state.rows).toEqual([0, 1]);
+  close(density.state.values.data, rows.data);
+  const raw = await lost(ensemble.sample(300, { margins: 'raw', firstRow: 50 }));
+  expect(raw.message).toMatch(/\(member 0\)$/);
+  // of every two rows the member draws one
+  expect(Math.min(...raw.state.rows)).toBeGreaterThanOrEqual(25);
+  expect(Math.max(...raw.state.rows)).toBeLessThan(175);
+});
+
 test('a certificate says what failed, and goes on', async () => {
   const rows = matrix(Float64Array.from([0.2, 0.5, 0.9, 0.4, 0.1, 0.6]), 3, 2);
   const options = { sampleRows: 1000 };
@@ -214,6 +229,15 @@ test('a certificate says what failed, and goes on', async () => {
     marginsUniform: true,
     failed: ['ode', 'bound'],
   });
+  const ensemble = new EnsembleCopula([new GaussianCopula(correlation, 2), new BadField(correlation, 2)]);
+  const mixed = await ensemble.certificate(rows, options);
+  expect(mixed.routes).toMatchObject([
+    { method: 'exact', failure: null },
+    { method: 'ode', failure: expect.stringMatching(/\(member 1\)$/) },
+  ]);
+  expect(mixed.verdict).toMatchObject({ marginsUniform: true, failed: ['ode'] });
+  const broken = await new EnsembleCopula([brokenCdc()]).certificate(cube, options);
+  expect(broken.verdict.failed).toEqual(['normaliser', 'classifier', 'ode', 'sample', 'raw sample']);
   class BadFormula extends GaussianCopula {
     protected override logPdfRows(x: Float64Array) {
       return Promise.resolve(new Float64Array(x.length / 2).fill(NaN));

@@ -148,9 +148,9 @@ describe('worker threads', () => {
     const job = native.cdcTrain({
       network: { inputDim: 2, hiddenDim: 64, depth: 2, outputDim: 5, activation: 'silu' },
       times: Float64Array.of(0, 0.2, 0.5, 1, Infinity), cholesky: null, training: u, rows: 2000,
-      validation: null, validationRows: 0, threads: 2, steps: STEPS, batch: 128, seed: 1n,
+      validation: null, validationRows: 0, device: { device: 'cpu', precision: 'fp32', threads: 2 }, steps: STEPS, batch: 128, seed: 1n,
       stratifiedLevels: true, crossEntropyWeight: 0.2,
-      adam: { learningRate: 1e-3, finalFraction: 1, warmup: 0, decaySteps: 0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, clipNorm: 1, emaDecay: 0 },
+      adam: { learningRate: 1e-3, finalFraction: 1, warmup: 0, decaySteps: 0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, clipNorm: 1, weightDecay: 0, emaDecay: 0 },
       validateEvery: 0, patience: 0, anneal: 0, validationDraws: 1, reportEvery: 1, checkpointSeconds: 0, snapshot: null,
     }, () => {});
     const { parentPort } = require('node:worker_threads');`;

@@ -16,7 +16,7 @@ import {
 import { writeSafetensors } from '../../lib/model/safetensors';
 import { crossed, equicorrelated } from '../helpers/data';
 
-const small = { hidden: 48, depth: 2, steps: 600, batch: 256, validateEvery: 100 } as const;
+const small = { hidden: 48, depth: 2, members: 1, steps: 600, batch: 256, validateEvery: 100 } as const;
 
 let scratch: string;
 beforeAll(() => {
@@ -222,6 +222,8 @@ test.each([
   [{ kind: 'reflection', tMax: 0 }, 'tMax'],
   [{ kind: 'reflection', cosines: 0 }, 'cosines'],
   [{ kind: 'flow', leastNoise: 1 }, 'leastNoise'],
+  [{ kind: 'flow', members: 0 }, 'members'],
+  [{ kind: 'flow', weightDecay: -1 }, 'weightDecay'],
 ])('options that do not fit are named (%j)', async (options, name) => {
   await expect(fitCopula(crossed(100, 0.9, 1), options as { kind: 'flow' })).rejects.toMatchObject({
     code: 'ERR_SKLAR_VALUE',
@@ -251,9 +253,10 @@ test('wrong questions are named', async () => {
   await expect(copula.sample(1)).rejects.toMatchObject({ code: 'ERR_SKLAR_DISPOSED' });
 });
 
-test('a flow is trained from its checkpoint to the same bits', async () => {
+test('a flow of several networks is trained from its checkpoint to the same bits, and saved', async () => {
   const u = crossed(1000, 0.9, 1);
-  const options = { kind: 'flow', ...small, steps: 200 } as const;
+  const rows = crossed(100, 0.9, 2);
+  const options = { kind: 'flow', ...small, members: 2, steps: 200 } as const;
   const whole = await fitCopula(u, options);
   const checkpoint = path.join(scratch, 'flow.checkpoint');
   const abort = new AbortController();
@@ -266,5 +269,11 @@ test('a flow is trained from its checkpoint to the same bits', async () => {
     }),
   ).rejects.toThrow('stop');
   const resumed = await fitCopula(u, { ...options, checkpoint });
-  expect(await resumed.logPdf(u)).toEqual(await whole.logPdf(u));
+  const scores = await whole.logPdf(rows);
+  expect(await resumed.logPdf(rows)).toEqual(scores);
+  const file = path.join(scratch, 'members.safetensors');
+  await resumed.save(file);
+  const loaded = await loadModel(file);
+  expect(loaded.info()).toMatchObject({ parameters: whole.info().parameters, config: { members: 2 } });
+  expect(await loaded.logPdf(rows)).toEqual(scores);
 });

@@ -19,7 +19,6 @@ thread_local Index thread_index, block_index, block_size, grid_size;
 namespace {
 
 constexpr std::size_t stack_bytes = 256 * 1024;
-constexpr std::size_t most_shared = 227 * 1024;
 constexpr std::size_t warp = 32;
 
 struct Thread {
@@ -27,7 +26,7 @@ struct Thread {
   Collective waits = Collective::none;
   void* argument = nullptr;
   void (*exchange)(void* const*) = nullptr;
-  int barriers = 0;
+  int barriers = 0, warp_barriers = 0;
   bool started = false, done = false;
   struct Fiber* fiber = nullptr;
 };
@@ -40,7 +39,7 @@ struct Fiber {
 };
 
 thread_local std::uint32_t seed = 1;
-thread_local int skipped_barrier = -1;
+thread_local int skipped_barrier = -1, skipped_warp_barrier = -1;
 
 // One block at work. Fibers are kept from block to block: a kernel without barriers needs one.
 class Block {
@@ -68,6 +67,7 @@ class Block {
     Fiber* fiber = current_;
     Thread& t = *fiber->thread;
     if (kind == Collective::block_barrier && t.barriers++ == skipped_barrier) return;
+    if (kind == Collective::warp_barrier && t.warp_barriers++ == skipped_warp_barrier) return;
     t.waits = kind;
     t.argument = argument;
     t.exchange = exchange;
@@ -213,6 +213,7 @@ thread_local Block block;
 
 void set_seed(std::uint32_t value) { seed = value; }
 void skip_barrier(int which) { skipped_barrier = which; }
+void skip_warp_barrier(int which) { skipped_warp_barrier = which; }
 unsigned char* shared_memory() { return block.shared(); }
 void meet(Collective kind, void* argument, void (*exchange)(void* const*)) {
   block.park(kind, argument, exchange);

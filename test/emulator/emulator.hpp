@@ -19,6 +19,8 @@ struct Index {
 // What the running thread is.
 extern thread_local Index thread_index, block_index, block_size, grid_size;
 
+inline constexpr std::size_t most_shared = 227 * 1024;  // of a block
+
 using Kernel = std::function<void()>;
 // One block after the other, in random order. Throws std::logic_error for a deadlock, a collective that not
 // all lanes of a warp reach, or more shared memory than a block has.
@@ -26,7 +28,8 @@ void run(Index grid, Index block, std::size_t shared_bytes, const Kernel& kernel
 
 void set_seed(std::uint32_t seed);  // of the schedule
 // Barriers that are left out, counted from 0 over the life of a thread, to see that tests notice: a mutation.
-void skip_barrier(int which);  // -1: none
+void skip_barrier(int which);       // -1: none
+void skip_warp_barrier(int which);  // the same of __syncwarp
 
 unsigned char* shared_memory();
 

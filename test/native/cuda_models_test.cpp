@@ -24,7 +24,7 @@ TrainOptions some_training() {
   options.steps = 7;
   options.report_every = 7;
   options.validate_every = 3;
-  options.adam = {{3e-3, 0.1, 2, 7}, 0.9, 0.999, 1e-8, 1.0, 0.9};
+  options.adam = {{3e-3, 0.1, 2, 7}, 0.9, 0.999, 1e-8, 1.0, 0.1, 0.9};
   return options;
 }
 
@@ -129,6 +129,68 @@ TEST_CASE("training a CDC") {
         compare("CDC", 2e-4, [&](Bench& b) { keep(b, trained_cdc(b, hidden, activation, guided)); });
 }
 
+TEST_CASE("gradients in every precision, against float64") {
+  struct Bar {
+    Precision precision;
+    double gradient, loss;
+  };
+  constexpr std::size_t rows = 100, active = 80;
+  const auto x0 = normals(rows * dim, 1), noise = normals(rows * dim, 2);
+  std::vector<std::int32_t> level(rows);
+  for (std::size_t i = 0; i < rows; ++i)
+    level[i] = static_cast<std::int32_t>(i < active ? 1 + i % 4 : i % 2 * 5);
+  const LossShares shares{0.2, 0.7 / active, 0.3 / (rows - active), 1.0 / active, 0};
+  for (const Activation activation : {Activation::silu, Activation::published}) {
+    const ResidualMlpShape shape{dim, 64, 3, times.size(), activation};
+    const auto gradient = [&]<class T>(Backend<T>& backend, double& loss) {
+      auto network = make_residual_mlp<T>(backend, shape);
+      CdcObjective<T> objective(backend, *network, OuLevels(times), rows, {});
+      const auto initial = some_parameters(network->slices());
+      Trainer<T> trainer(backend, *network, objective, nullptr, {},
+                         std::vector<T>(initial.begin(), initial.end()));
+      objective.set_batch(std::vector<T>(x0.begin(), x0.end()).data(),
+                          std::vector<T>(noise.begin(), noise.end()).data(), level.data(), active, shares);
+      trainer.differentiate();
+      loss = objective.loss(trainer.state());
+      const auto values = trainer.gradient();
+      return std::vector<double>(values.begin(), values.end());
+    };
+    double expected_loss = 0;
+    const auto cpu = make_cpu_backend<double>(1);
+    const auto expected = gradient(*cpu, expected_loss);
+    for (const Bar& bar : {Bar{Precision::fp32, 5e-6, 1e-6}, Bar{Precision::mixed, 2e-3, 1e-5},
+                           Bar{Precision::fp16, 2e-2, 1e-4}, Bar{Precision::bf16, 5e-2, 3e-4}}) {
+      const auto gpu = cuda_backend(bar.precision);
+      if (!gpu) return;
+      double loss = 0, error = 0, size = 0;
+      const auto got = gradient(*gpu, loss);
+      for (std::size_t i = 0; i < got.size(); ++i) {
+        error += (got[i] - expected[i]) * (got[i] - expected[i]);
+        size += expected[i] * expected[i];
+      }
+      std::printf("      precision %d: gradient %.1e, loss %.1e\n", static_cast<int>(bar.precision),
+                  std::sqrt(error / size), std::abs(loss / expected_loss - 1));
+      CHECK(std::sqrt(error / size) < bar.gradient);
+      CHECK_NEAR(loss, expected_loss, bar.loss * expected_loss);
+      CHECK_EQUAL(gpu->saturated(), 0u);
+    }
+  }
+}
+
+TEST_CASE("log densities in mixed precision are those of float32") {
+  compare(
+      "mixed", 5e-6,
+      [](Bench& b) {
+        CdcDefinition d = cdc_definition();
+        d.network.hidden = 64;
+        Cdc<float> cdc(b.backend, d, some_parameters(residual_mlp_slices(d.network)));
+        std::vector<double> log_pdf(130, NAN);
+        cdc.log_pdf(some_rows(130).data(), false, 130, 0, log_pdf.data(), {}, {});
+        keep(b, log_pdf);
+      },
+      Precision::mixed);
+}
+
 TEST_CASE("a recorded step is the step, and what it relied on may move") {
   const auto gpu = cuda_backend();
   if (!gpu) return;
@@ -159,13 +221,14 @@ TEST_CASE("training velocity heads") {
   for (const VelocityKind kind :
        {VelocityKind::trigonometric, VelocityKind::reflection, VelocityKind::reflection_published})
     compare("velocity", 2e-4, [&](Bench& b) {
+      const bool circle = kind == VelocityKind::trigonometric;
       VelocityDefinition d;
       d.kind = kind;
       d.dim = dim;
       d.frequencies = 2;
       d.hidden = 30;
+      d.members = circle ? 2 : 1;
       d.depth = kind == VelocityKind::reflection_published ? 4 : 2;
-      const bool circle = kind == VelocityKind::trigonometric;
       const TimeLaw law = kind == VelocityKind::reflection_published ? TimeLaw{TimeLaw::Kind::quartic, 0, 1.5}
                           : circle ? TimeLaw{TimeLaw::Kind::log_sine, 0.01, 1}
                                    : TimeLaw{TimeLaw::Kind::logarithmic, 0.01, 0.9};

@@ -98,6 +98,17 @@ TEST_CASE("moves, sums and reflections") {
   });
 }
 
+TEST_CASE("vectors of a row are made orthonormal") {
+  compare("orthonormal", 1e-6, [](Bench& b) {
+    std::vector<Matrix<float>> q;
+    for (std::size_t k = 0; k < 4; ++k) q.push_back(b.matrix(rows, dim, k));
+    b.backend.copy_rows(q[3], nullptr, q[1], nullptr, rows / 2);  // depends on another
+    std::vector<MatrixView<float>> views(q.begin(), q.end());
+    b.backend.orthonormalise(views);
+    for (const auto& m : q) b.keep(m);
+  });
+}
+
 TEST_CASE("combinations with noise") {
   compare("combine", 1e-6, [](Bench& b) {
     const auto x = b.matrix(rows, dim, 1), y = b.matrix(rows, dim, 2);

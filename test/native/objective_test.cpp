@@ -92,7 +92,7 @@ TEST_CASE("a training step does not depend on the number of threads") {
     auto network = make_residual_mlp<float>(*backend, {5, 70, 2, levels.count(), Activation::silu});
     TrainOptions options;
     options.seed = 5;
-    options.adam = {{1e-3, 0.1, 2, 10}, 0.9, 0.999, 1e-8, 1.0, 0.99};
+    options.adam = {{1e-3, 0.1, 2, 10}, 0.9, 0.999, 1e-8, 1.0, 0.1, 0.99};
     CdcObjective<float> objective(*backend, *network, levels, 301, {});
     objective.use_stratified_levels(0.2);
     Trainer<float> trainer(*backend, *network, objective, nullptr, options,

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <string>
 
 #include "check.hpp"
 #include "core/philox.h"
@@ -19,13 +20,15 @@ std::vector<double> some_normals(std::size_t count, std::uint64_t seed) {
   return values;
 }
 
-VelocityDefinition definition(VelocityKind kind, std::size_t dim, std::size_t hidden, std::size_t depth) {
+VelocityDefinition definition(VelocityKind kind, std::size_t dim, std::size_t hidden, std::size_t depth,
+                              std::size_t members = 1) {
   VelocityDefinition d;
   d.kind = kind;
   d.dim = dim;
   d.frequencies = kind == VelocityKind::reflection ? 3 : 0;
   d.hidden = hidden;
   d.depth = depth;
+  d.members = members;
   return d;
 }
 
@@ -161,11 +164,13 @@ TEST_CASE("gradient of the velocity loss equals central differences") {
   VelocityDefinition relu = definition(VelocityKind::trigonometric, 3, 24, 2);
   relu.activation = Activation::published;
   check_gradient(relu);
+  check_gradient(definition(VelocityKind::trigonometric, 3, 20, 2, 5));  // 5 rows for each member
 }
 
 TEST_CASE("the divergence of a velocity head") {
   for (const Form form : {Form::slope_theta, Form::slope_w, Form::slope_alpha, Form::gradient})
-    check_divergence(definition(VelocityKind::trigonometric, 3, 20, 2), form);
+    for (std::size_t members : {1, 3})
+      check_divergence(definition(VelocityKind::trigonometric, 3, 20, 2, members), form);
   check_divergence(definition(VelocityKind::reflection, 4, 20, 2), Form::velocity);
 }
 
@@ -197,6 +202,68 @@ TEST_CASE("the reflection's velocity vanishes on the faces of the cube") {
   for (std::size_t i = 0; i < r.rows; ++i) r.y[i * 3 + i % 3] = static_cast<double>(i % 2);
   const auto v = values(*backend, field, r.y, r.time, Form::velocity);
   for (std::size_t i = 0; i < r.rows; ++i) CHECK_NEAR(v[i * 3 + i % 3], 0, 1e-15);
+}
+
+TEST_CASE("an ensemble is the mean of its members") {
+  auto backend = make_cpu_backend<double>(2);
+  const auto three = definition(VelocityKind::trigonometric, 3, 20, 2, 3),
+             one = definition(VelocityKind::trigonometric, 3, 20, 2);
+  const auto parameters = parameters_of(three);
+  const Rows r = some_rows(three);
+  VelocityField<double> field(*backend, three, parameters);
+  const auto mean = values(*backend, field, r.y, r.time, Form::slope_theta);
+  const std::size_t count = parameters.size() / 3;
+  std::vector<double> sum(mean.size(), 0.0);
+  for (std::size_t i = 0; i < 3; ++i) {
+    const auto from = parameters.begin() + static_cast<std::ptrdiff_t>(i * count);
+    VelocityField<double> member(*backend, one, {from, from + static_cast<std::ptrdiff_t>(count)});
+    const auto v = values(*backend, member, r.y, r.time, Form::slope_theta);
+    for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += v[k];
+  }
+  for (std::size_t k = 0; k < sum.size(); ++k) CHECK_NEAR(mean[k], sum[k] / 3, 1e-14);
+}
+
+TEST_CASE("the gradient of an ensemble's mean is shared by its members") {
+  constexpr std::size_t rows = 7;
+  auto backend = make_cpu_backend<double>(1);
+  const auto d = definition(VelocityKind::trigonometric, 3, 20, 1, 2);
+  auto network = make_velocity_network<double>(*backend, d);
+  const auto inputs = network->input_columns();
+  const auto x = on_backend(*backend, some_normals(rows * inputs, 3), rows, inputs);
+  auto c = backend->matrix(rows, 3), y = backend->matrix(rows, 3);
+  backend->upload_matrix(c, some_normals(rows * 3, 4).data());
+  auto parameters = parameters_of(d);
+  auto value = [&](Pass pass) {
+    network->set_parameters(parameters.data());
+    network->forward(x, y, pass);
+    double sum = 0;
+    for (std::size_t i = 0; i < rows; ++i)
+      for (std::size_t j = 0; j < 3; ++j) sum += c.view().row(i)[j] * y.view().row(i)[j];
+    return sum;
+  };
+  value(Pass::gradient);
+  std::vector<double> gradient(parameters.size());
+  network->backward(c, gradient.data());
+  for (const auto& slice : network->slices()) {
+    parameters[slice.offset] += 1e-5;
+    const double up = value(Pass::gradient);
+    parameters[slice.offset] -= 2e-5;
+    CHECK_NEAR(gradient[slice.offset], (up - value(Pass::gradient)) / 2e-5, 2e-8);
+    parameters[slice.offset] += 1e-5;
+  }
+  CHECK_EQUAL(network->slices().back().name, std::string("members.1.velocity_head.bias"));
+}
+
+TEST_CASE("untrained members differ, but all are zero") {
+  const auto d = definition(VelocityKind::trigonometric, 3, 20, 1, 2);
+  const auto slices = d.slices();
+  const auto initial = initial_parameters<double>(slices, 3, true, 2);
+  const std::size_t half = initial.size() / 2;
+  CHECK(initial[0] != initial[half]);
+  for (const auto& slice : slices)
+    if (slice.name.find("velocity_head") != std::string::npos)
+      for (std::size_t i = 0; i < Network<double>::slice_size(slice); ++i)
+        CHECK_EQUAL(initial[slice.offset + i], 0.0);
 }
 
 TEST_CASE("training paths: states, velocities and times of a batch") {

@@ -111,7 +111,7 @@ function setUp(c: Case, Real: Float32ArrayConstructor | Float64ArrayConstructor)
         times: Float64Array.from(c.timeSteps),
         covariance: c.correlation && Float64Array.from(flat(c.correlation)),
         parameters,
-        threads: 2,
+        device: { device: 'cpu', precision: 'fp32', threads: 2 },
         batch: batches[0]!.tIdx.length,
         crossEntropyWeight: c.ceWeight,
         adam: {
@@ -123,6 +123,7 @@ function setUp(c: Case, Real: Float32ArrayConstructor | Float64ArrayConstructor)
           beta2: betas[1],
           epsilon: eps,
           clipNorm,
+          weightDecay: 0,
           emaDecay: 0,
         },
         batches: batches.map((b) => arrange(c, b, Real).batch),

@@ -34,6 +34,7 @@ const folder = process.env.SKLAR_REFERENCE_DIR ?? path.join(__dirname, '..', 'fi
 const cases = JSON.parse(readFileSync(path.join(folder, 'reflection.json'), 'utf8')) as Case[];
 
 const flat = (values: Nested | number[][][]): number[] => (values as unknown[]).flat(3) as number[];
+const device = { device: 'cpu', precision: 'fp32', threads: 1 } as const;
 
 /** Largest error relative to the largest magnitude of the expected values. */
 function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
@@ -70,6 +71,7 @@ describe.each([
         hiddenDim: c.hiddenDim,
         depth: c.numLayers,
         activation: 'silu',
+        members: 1,
         cholesky: null,
       };
       const slices = callNative((addon) => addon.velocitySlices(definition));
@@ -85,6 +87,7 @@ describe.each([
             start: Float64Array.from(flat(training.u0)),
             noise: Float64Array.from(flat(training.v0)),
             times: Float64Array.from(training.t),
+            device,
           }),
         );
         expect(relativeError(step.state, flat(training.ut))).toBeLessThan(tolerance);
@@ -122,7 +125,7 @@ test('fold and the velocity it turns around', () => {
       hiddenDim: 1,
       depth: 2,
     } as const;
-    const full: VelocityDefinition = { ...definition, activation: 'silu', cholesky: null };
+    const full: VelocityDefinition = { ...definition, activation: 'silu', members: 1, cholesky: null };
     const slices = callNative((addon) => addon.velocitySlices(full));
     const last = slices.at(-1)!;
     fold.x.forEach((x, i) => {
@@ -134,6 +137,7 @@ test('fold and the velocity it turns around', () => {
           start: Float64Array.of(x - fold.v[i]!),
           noise: Float64Array.of(fold.v[i]!),
           times: Float64Array.of(1),
+          device,
         }),
       );
       expect(step.state[0]).toBeCloseTo(fold.position[i]!, 12);

@@ -1,4 +1,5 @@
 import { type Matrix, matrix } from '../../data/matrix';
+import { type RunRecord } from '../../devices';
 import { SklarError, expectInteger } from '../../errors';
 import { type ClassicalDefinition, callNative, runJob } from '../../native';
 import {
@@ -11,6 +12,7 @@ import {
 } from '../copula';
 import type { ConditionalOptions, ConditionalSample } from '../smc';
 import { solverOptionKeys } from '../solvers';
+import { type ClassicalKind, cpuOnlyOfKind } from './families';
 
 /** Coefficients of tail dependence of two columns in the four corners: of the first column, then the second. */
 export interface TailDependence {
@@ -23,7 +25,7 @@ export interface TailDependence {
 type Corners = [number, number, number, number];
 
 /** What a fit tells of itself; stored with the model. */
-export interface ClassicalTraining {
+export interface ClassicalTraining extends RunRecord {
   readonly rows: number;
   readonly method: 'mle' | 'tau';
   /** Of the training rows, in nats. */
@@ -34,7 +36,11 @@ export interface ClassicalTraining {
 
 /** A copula with a formula for everything: what all kinds have, and conditional distributions, dependence and fit. */
 export abstract class ClassicalCopula extends Copula {
+  abstract override readonly kind: ClassicalKind;
   readonly normalised = true;
+  get cpuOnly(): string | null {
+    return cpuOnlyOfKind(this.kind);
+  }
   /** By name. Correlations are `rho` of two columns, `rho(1,2)`, .. of more. */
   abstract readonly parameters: Readonly<Record<string, number>>;
   protected abstract readonly training: Readonly<Record<string, unknown>> | null;
@@ -143,7 +149,7 @@ export abstract class ClassicalCopula extends Copula {
     });
   }
 
-  protected checkSampleOptions(options: SampleOptions): void {
+  checkSampleOptions(options: SampleOptions): void {
     for (const key of solverOptionKeys) {
       if (options[key] !== undefined) {
         throw new SklarError(

@@ -87,6 +87,11 @@ export function isClassical(kind: string): kind is ClassicalKind {
   return (classicalKinds as readonly string[]).includes(kind);
 }
 
+/** Why models of a kind are computed on the CPU alone, a sentence; null: CUDA can do it. */
+export function cpuOnlyOfKind(kind: string): string | null {
+  return isClassical(kind) ? `a ${kind} copula is computed in float64, on the CPU` : null;
+}
+
 export function isFamily(kind: string): kind is FamilyKind {
   return Object.hasOwn(families, kind);
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { runRecord } from '../../devices';
 import { SklarError } from '../../errors';
 import { type ClassicalDefinition, callNative, runJob } from '../../native';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
@@ -103,6 +104,7 @@ async function fitGaussian(u: DenseRows, { method }: Resolved, run: Execution): 
       method === 'mle'
         ? Object.fromEntries(named.map(([name, r]) => [name, (1 - r * r) / Math.sqrt(u.rows)]))
         : null,
+    ...runRecord(run, 'float64'),
   };
   return new GaussianCopula(correlation, u.columns, { ...training, shrinkage });
 }
@@ -145,7 +147,13 @@ async function fitStudent(u: DenseRows, { method }: Resolved, run: Execution): P
     const [nu] = await standardErrors(([n]) => profile(n!), [range], [degrees]);
     errors = { degrees: nu! };
   }
-  const training: ClassicalTraining = { rows: u.rows, method, logLikelihood, standardErrors: errors };
+  const training: ClassicalTraining = {
+    rows: u.rows,
+    method,
+    logLikelihood,
+    standardErrors: errors,
+    ...runRecord(run, 'float64'),
+  };
   return new StudentCopula(found, dim, degrees, { ...training, shrinkage });
 }
 
@@ -195,6 +203,7 @@ async function fitFamily(
     method,
     logLikelihood: await likelihood(values),
     standardErrors: errors,
+    ...runRecord(run, 'float64'),
   };
   const parameters = Object.fromEntries(rules.map(({ name }, i) => [name, values[i]!]));
   return new FamilyCopula(kind, parameters, { dim: u.columns, rotation, training: { ...training } });

@@ -95,6 +95,12 @@ class CpuBackend final : public Backend<T> {
       std::copy_n(from.row(i), from.columns, host + i * from.columns);
   }
 
+  // within about 64 MB, in whole chunks of the products
+  std::size_t rows_at_once(std::size_t bytes) const override {
+    constexpr std::size_t unit = linear_chunk_rows;
+    return std::clamp((std::size_t{64} << 20) / bytes / unit * unit, unit, 84 * unit);
+  }
+
   void transpose(MatrixView<T> to, MatrixView<const T> from) override {
     for (std::size_t i = 0; i < from.rows; ++i)
       for (std::size_t j = 0; j < from.columns; ++j)
@@ -137,6 +143,7 @@ class CpuBackend final : public Backend<T> {
     c.beta1 = static_cast<T>(options.beta1);
     c.beta2 = static_cast<T>(options.beta2);
     c.epsilon = static_cast<T>(options.epsilon);
+    c.keep = static_cast<T>(1 - rate * options.weight_decay);
     c.step_size = static_cast<T>(rate / (1 - std::pow(options.beta1, static_cast<double>(t))));
     c.root_correction = static_cast<T>(1 / std::sqrt(1 - std::pow(options.beta2, static_cast<double>(t))));
     c.ema_decay = static_cast<T>(
@@ -167,8 +174,15 @@ class CpuBackend final : public Backend<T> {
       elements_.normals(draw.target.row(begin), draw.target.stride, end - begin, d, draw.seed, begin,
                         draw.state->step, tag);
       Epochs epochs(draw.seed, draw.data.rows);
-      for (std::size_t i = begin; i < end; ++i)
-        sklar::rows::draw_velocity(draw, i, epochs.of(draw.state->step * draw.y.rows + i));
+      for (std::size_t i = begin; i < end; ++i) {
+        const T* from = sklar::rows::start_of_row(draw, i, epochs.of(draw.state->step * draw.y.rows + i));
+        const double time = draw.time[i] = sklar::rows::time_of_row(draw, i);
+        T* y = draw.y.row(i);
+        T* target = draw.target.row(i);  // holds the noise
+        for (std::size_t j = 0; j < d; ++j)
+          velocity_path(draw.head, time, from[j], target[j], &y[j], &target[j]);
+        y[d] = 1;
+      }
     });
   }
 
@@ -184,7 +198,8 @@ class CpuBackend final : public Backend<T> {
   }
 
   void velocity_loss(const VelocityLoss<T>& loss) override {
-    each_row(loss.y.rows, [&](std::size_t i) { sklar::rows::velocity_loss(loss, i); });
+    each_row(loss.y.rows,
+             [&](std::size_t i) { sklar::rows::velocity_loss(loss, i, sklar::rows::OneLane{}); });
     double sum = 0;
     for (std::size_t i = 0; i < loss.y.rows; ++i) sum += loss.row_losses[i];
     loss.state->squared_error = sum;
@@ -521,7 +536,7 @@ class CpuBackend final : public Backend<T> {
 
   void classifier_loss_impl(const ClassifierLoss<T>& l) override {
     const std::size_t batch = l.logits.rows;
-    each_row(batch, [&](std::size_t i) { sklar::rows::classifier_loss(l, i); });
+    each_row(batch, [&](std::size_t i) { sklar::rows::classifier_loss(l, i, sklar::rows::OneLane{}); });
     double entropy = 0, squares = 0;
     for (std::size_t i = 0; i < batch; ++i) {
       entropy += l.row_losses[2 * i];

@@ -19,6 +19,7 @@ struct AdamChunk {
   size_t count;
   T scale;  // of the gradient
   T beta1, beta2, epsilon;
+  T keep;             // 1 - learning rate * weight decay
   T step_size;        // learning rate / (1 - beta1^t)
   T root_correction;  // 1 / sqrt(1 - beta2^t)
   T ema_decay;

@@ -56,7 +56,7 @@ void adam(const AdamChunk<T>& c) {
     const T gi = g[i] * c.scale;
     const T mi = m[i] = c.beta1 * m[i] + one_minus_1 * gi;
     const T vi = v[i] = c.beta2 * v[i] + one_minus_2 * gi * gi;
-    p[i] -= c.step_size * mi / (root(vi) * c.root_correction + c.epsilon);
+    p[i] = c.keep * p[i] - c.step_size * mi / (root(vi) * c.root_correction + c.epsilon);
   }
   if (c.average) {
     T* __restrict e = c.average;

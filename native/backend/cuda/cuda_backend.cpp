@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "backend/cuda/carry.hpp"
 #include "backend/cuda/runtime.hpp"
 #include "elementwise.h"
 #include "linear.h"
@@ -25,9 +26,11 @@ namespace {
 // Products that are thinner than this in some direction stay in float32: states, logits, outputs.
 constexpr std::size_t thin = 32;
 
-// Of the passes of a network the forward one decides which units of a ReLU are on and what a density is.
+// Of the passes of a network the forward one decides which units of a ReLU are on and what a density is;
+// products of two weights (store) belong to it.
 bool is_forward(Epilogue kind) {
   switch (kind) {
+    case Epilogue::store:
     case Epilogue::inner_relu:
     case Epilogue::inner_silu:
     case Epilogue::inner_silu_1:
@@ -86,6 +89,10 @@ class CudaBackend final : public Backend<float> {
       body();
       flush();
     });
+  }
+  std::size_t rows_at_once(std::size_t bytes) const override {
+    constexpr std::size_t unit = 1024;
+    return std::clamp((std::size_t{1} << 30) / bytes / unit * unit, unit, 256 * unit);
   }
   std::size_t steps_between_looks() const override { return 32; }
   double adjoint_scale(double share) const override {
@@ -154,7 +161,7 @@ class CudaBackend final : public Backend<float> {
 
   void normals(MatrixView<float> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step,
                std::uint32_t tag) override {
-    check(launch_normals(out, seed, first_row, step, nullptr, tag, stream()));
+    check(launch_normals(out, seed, first_row, step, tag, stream()));
   }
   void signs(MatrixView<float> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step,
              std::uint32_t tag) override {
@@ -192,6 +199,10 @@ class CudaBackend final : public Backend<float> {
   void keep_finite(MatrixView<float> y, MatrixView<float> good, std::int32_t* failed,
                    std::int32_t mark) override {
     check(launch_keep_finite(y, good, failed, mark, stream()));
+  }
+  bool carry(const TrajectoryProgram<float>& program) override {
+    if (precision_ != Precision::mixed && precision_ != Precision::fp16) return false;
+    return carry_narrow(*this, program, precision_ == Precision::mixed, saturated_.data(), stream());
   }
   void error_norm(const ErrorNorm<float>& norm) override { check(launch_error_norm(norm, stream())); }
   void fold(MatrixView<float> to, MatrixView<const float> y) override { check(launch_fold(to, y, stream())); }

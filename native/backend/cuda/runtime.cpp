@@ -33,6 +33,9 @@ class GraphRecording final : public Recording {
   std::size_t releases_;
 };
 
+// Memory cannot be asked for while a stream is recorded.
+struct NotRecordable {};
+
 cudaStream_t cuda_stream(void* stream) { return static_cast<cudaStream_t>(stream); }
 
 }  // namespace
@@ -67,9 +70,10 @@ void* Runtime::allocate(std::size_t bytes) {
     blocks.pop_back();
     return p;
   }
+  if (capturing_) throw NotRecordable{};
   void* p = nullptr;
   cudaError_t status = cudaMalloc(&p, size);
-  if (status == cudaErrorMemoryAllocation && !capturing_) {
+  if (status == cudaErrorMemoryAllocation) {
     cudaGetLastError();
     cudaStreamSynchronize(cuda_stream(stream_));
     for (auto& [other, blocks] : free_) {
@@ -144,17 +148,22 @@ void Runtime::replay(std::unique_ptr<Recording>& recording, const std::function<
   check(cudaStreamBeginCapture(cuda_stream(stream_), cudaStreamCaptureModeThreadLocal));
   capturing_ = true;
   cudaGraph_t graph = nullptr;
+  const auto stop = [&] {
+    capturing_ = false;
+    return cudaStreamEndCapture(cuda_stream(stream_), &graph);
+  };
+  bool recordable = true;
   try {
     body();
+  } catch (const NotRecordable&) {
+    recordable = false;
   } catch (...) {
-    capturing_ = false;
-    cudaStreamEndCapture(cuda_stream(stream_), &graph);
+    stop();
     if (graph) cudaGraphDestroy(graph);
     throw;
   }
-  capturing_ = false;
-  check(cudaStreamEndCapture(cuda_stream(stream_), &graph));
-  if (moved_while_capturing_) {
+  check(stop());
+  if (!recordable || moved_while_capturing_) {
     cudaGraphDestroy(graph);
     body();
     return;

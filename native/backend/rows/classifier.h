@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "backend/operations.h"
+#include "backend/rows/lanes.h"
 #include "core/philox.h"
 #include "core/shuffle.h"
 
@@ -26,22 +27,25 @@ SKLAR_HD_INLINE PhiloxBlock level_turn(const BatchDraw<T>& b) {
   return philox(philox_counter(0, 0, b.state->step, kTagTrainTime), philox_key(b.seed));
 }
 
-template <class T>
-SKLAR_HD_INLINE void classifier_loss(const ClassifierLoss<T>& l, size_t i) {
+template <class T, class Lanes>
+SKLAR_HD_INLINE void classifier_loss(const ClassifierLoss<T>& l, size_t i, const Lanes& lanes) {
   const size_t k = l.levels.count, d = l.noise.columns;
   const bool active = i < l.active;
   const T* logit = l.logits.row(i);
-  const int32_t level = l.level[i];
+  const size_t level = static_cast<size_t>(l.level[i]);
   T top = logit[0];
-  for (size_t j = 1; j < k; ++j) top = top < logit[j] ? logit[j] : top;
+  for (size_t j = lanes.first; j < k; j += lanes.count) top = top < logit[j] ? logit[j] : top;
+  top = lanes.largest(top);
   T* c = l.logit_adjoint.row(i);
   T sum = 0;
-  for (size_t j = 0; j < k; ++j) sum += c[j] = exp(logit[j] - top);
+  for (size_t j = lanes.first; j < k; j += lanes.count) sum += c[j] = exp(logit[j] - top);
+  sum = lanes.sum(sum);
   const double share = active ? l.active_row_weight : l.passive_row_weight;
-  l.row_losses[2 * i] = share * (log(static_cast<double>(sum)) + static_cast<double>(top - logit[level]));
   const T weight = static_cast<T>(l.adjoint_scale * (l.cross_entropy_weight * share));
-  for (size_t j = 0; j < k; ++j) c[j] *= weight / sum;
-  c[level] -= weight;
+  for (size_t j = lanes.first; j < k; j += lanes.count) {
+    c[j] *= weight / sum;
+    if (j == level) c[j] -= weight;
+  }
 
   const double error_share = active ? l.active_error_weight : l.passive_error_weight;
   const T sigma = l.levels.sigma[level];
@@ -50,7 +54,7 @@ SKLAR_HD_INLINE void classifier_loss(const ClassifierLoss<T>& l, size_t i) {
   const T* noise = l.noise.row(i);
   T* denoised = l.denoised.row(i);
   double squares = 0;
-  for (size_t j = 0; j < d; ++j) {
+  for (size_t j = lanes.first; j < d; j += lanes.count) {
     T s = g ? g[j] : T(0);
     if (l.covariance && g) {
       s = 0;
@@ -60,11 +64,16 @@ SKLAR_HD_INLINE void classifier_loss(const ClassifierLoss<T>& l, size_t i) {
     const T difference = denoised[j] - noise[j];
     squares += static_cast<double>(difference) * static_cast<double>(difference);
   }
-  l.row_losses[2 * i + 1] = error_share * squares / static_cast<double>(d);
+  squares = lanes.sum(squares);
+  if (lanes.first == 0) {
+    l.row_losses[2 * i] = share * (log(static_cast<double>(sum)) + static_cast<double>(top - logit[level]));
+    l.row_losses[2 * i + 1] = error_share * squares / static_cast<double>(d);
+  }
   if (!active) return;
+  lanes.wait();
   T* r = l.gradient_adjoint.row(i);
   const T scale = -sigma * static_cast<T>(l.adjoint_scale * (2 * error_share / static_cast<double>(d)));
-  for (size_t j = 0; j < d; ++j) {
+  for (size_t j = lanes.first; j < d; j += lanes.count) {
     T s = denoised[j] - noise[j];
     if (l.covariance) {
       s = 0;
@@ -72,7 +81,7 @@ SKLAR_HD_INLINE void classifier_loss(const ClassifierLoss<T>& l, size_t i) {
     }
     r[j] = scale * s;
   }
-  r[d] = 0;
+  if (lanes.first == 0) r[d] = 0;
 }
 
 }  // namespace sklar::rows

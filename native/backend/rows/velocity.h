@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "backend/operations.h"
+#include "backend/rows/lanes.h"
 #include "core/philox.h"
 #include "core/shuffle.h"
 
@@ -23,21 +24,19 @@ SKLAR_HD_INLINE double draw_time(const TimeLaw& law, double u) {
   return 0;
 }
 
-// The target holds the noise; `order` is that of the epoch to which row i belongs.
+// The row of the data from which row i of a batch starts; `order` is that of the epoch to which it belongs.
 template <class T>
-SKLAR_HD_INLINE void draw_velocity(const VelocityDraw<T>& b, size_t i, const ShuffleKey& order) {
-  const size_t batch = b.y.rows, d = b.head.dim, n = b.data.rows;
-  const uint64_t step = b.state->step;
-  const uint32_t time_tag = b.head.kind == VelocityKind::trigonometric ? kTagTrainTime : kTagReflectionTime;
-  const T* from = b.data.row(shuffled((step * batch + i) % n, n, order));
-  // one time in each of `batch` equal parts: every batch sees the whole path
-  const PhiloxBlock random = philox(philox_counter(i, 0, step, time_tag), philox_key(b.seed));
+SKLAR_HD_INLINE const T* start_of_row(const VelocityDraw<T>& b, size_t i, const ShuffleKey& order) {
+  const size_t n = b.data.rows;
+  return b.data.row(shuffled((b.state->step * b.y.rows + i) % n, n, order));
+}
+// One time in each of `batch` equal parts: every batch sees the whole path.
+template <class T>
+SKLAR_HD_INLINE double time_of_row(const VelocityDraw<T>& b, size_t i) {
+  const uint32_t tag = b.head.kind == VelocityKind::trigonometric ? kTagTrainTime : kTagReflectionTime;
+  const PhiloxBlock random = philox(philox_counter(i, 0, b.state->step, tag), philox_key(b.seed));
   const double u = static_cast<double>(philox_uniform(random.x));
-  const double time = b.time[i] = draw_time(b.law, (static_cast<double>(i) + u) / static_cast<double>(batch));
-  T* y = b.y.row(i);
-  T* target = b.target.row(i);
-  for (size_t j = 0; j < d; ++j) velocity_path(b.head, time, from[j], target[j], &y[j], &target[j]);
-  y[d] = 1;
+  return draw_time(b.law, (static_cast<double>(i) + u) / static_cast<double>(b.y.rows));
 }
 
 // `features`: velocity_time of the row's time
@@ -49,8 +48,8 @@ SKLAR_HD_INLINE void velocity_features(const VelocityHead& head, const T* y, con
   x[inputs] = 1;
 }
 
-template <class T>
-SKLAR_HD_INLINE void velocity_loss(const VelocityLoss<T>& l, size_t i) {
+template <class T, class Lanes>
+SKLAR_HD_INLINE void velocity_loss(const VelocityLoss<T>& l, size_t i, const Lanes& lanes) {
   const size_t d = l.head.dim;
   const T* n = l.output.row(i);
   const T* y = l.y.row(i);
@@ -58,13 +57,14 @@ SKLAR_HD_INLINE void velocity_loss(const VelocityLoss<T>& l, size_t i) {
   T* c = l.output_adjoint.row(i);
   const double scale = velocity_scale(l.head, velocity_form(l.head), l.time[i]);
   double sum = 0;
-  for (size_t j = 0; j < d; ++j) {
+  for (size_t j = lanes.first; j < d; j += lanes.count) {
     const double factor = scale * velocity_boundary(l.head, static_cast<double>(y[j]));
     const double error = factor * static_cast<double>(n[j]) - static_cast<double>(target[j]);
     sum += error * error;
     c[j] = static_cast<T>(l.adjoint_scale * (2 * l.row_weight * factor * error));
   }
-  l.row_losses[i] = l.row_weight * sum;
+  sum = lanes.sum(sum);
+  if (lanes.first == 0) l.row_losses[i] = l.row_weight * sum;
 }
 
 template <class T>

@@ -201,12 +201,12 @@ class Network(nn.Module):
 
 
 class Autograd:
-    def __init__(self, data, network, levels, batch, foreach=False):
+    def __init__(self, data, network, levels, batch, **adam):
         self.data, self.network, self.levels, self.batch = data, network, levels, batch
-        self.alpha, self.sigma = time_grid(levels, data.dtype)
+        self.alpha, self.sigma = (v.to(data.device) for v in time_grid(levels, data.dtype))
         self.parameters = list(network.parameters())
         self.adam = torch.optim.Adam(
-            self.parameters, lr=LEARNING_RATE, betas=(BETA1, BETA2), eps=ADAM_EPS, foreach=foreach
+            self.parameters, lr=LEARNING_RATE, betas=(BETA1, BETA2), eps=ADAM_EPS, **adam
         )
 
     def loss(self, x0, t, eps):
@@ -226,13 +226,17 @@ class Autograd:
         self.adam.step()
         return loss
 
+    def step(self):
+        device = self.data.device
+        rows = torch.randint(self.data.shape[0], (self.batch,), device=device)
+        t = torch.randint(self.levels, (self.batch,), device=device)
+        x0 = self.data[rows]
+        return self.update(x0, t, torch.randn_like(x0))
+
     def run(self, steps):
         loss = None
         for _ in range(steps):
-            rows = torch.randint(self.data.shape[0], (self.batch,))
-            t = torch.randint(self.levels, (self.batch,))
-            x0 = self.data[rows]
-            loss = self.update(x0, t, torch.randn_like(x0))
+            loss = self.step()
         return float(loss.detach())
 
 
@@ -531,7 +535,7 @@ def check():
                     p.mul_(1.5)
             manual = FourPass(data, network, levels, batch, chunk)
             wrong = NoCurvature(data, network, levels, batch, chunk)
-            tape = Autograd(data, network, levels, batch)
+            tape = Autograd(data, network, levels, batch, foreach=False)
             case_worst, mutant = 0.0, 0.0
             for step in range(3):
                 x0 = data[torch.randint(500, (batch,))]
@@ -572,7 +576,7 @@ def build(options):
     data = make_data(options.rows, options.dim, torch.Generator().manual_seed(options.seed), torch.float32)
     network = Network(options.dim, options.hidden, options.depth, options.levels, options.activation)
     if options.algorithm == "autograd":
-        return Autograd(data, network, options.levels, options.batch, options.foreach)
+        return Autograd(data, network, options.levels, options.batch, foreach=options.foreach)
     return FourPass(data, network, options.levels, options.batch, options.chunk)
 
 

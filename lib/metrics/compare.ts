@@ -1,0 +1,265 @@
+/** Is a sample as good as data? All metrics of two samples, each beside what data get. */
+import { type RowsInput, type RunOptions, type Scale, resolveSeed } from '../copulas/copula';
+import { type Matrix, matrix } from '../data/matrix';
+import { Generator, type Seed, seedWords, shuffle } from '../data/random';
+import { Table, defaultNames, listNames } from '../data/table';
+import { SklarError, describe, expectInteger, expectOneOf } from '../errors';
+import { callNative, runJob } from '../native';
+import { type PairMetric, type TailError, expectVarying, kendallError, tailError } from './dependence-error';
+import { type NamedRows, execution, expectRows } from './rows';
+import {
+  type MarginMetric,
+  type Metric,
+  type Mmd,
+  classifierAuc,
+  cramerVonMises,
+  energyDistance,
+  kolmogorovSmirnov,
+  mmd,
+  slicedWasserstein,
+} from './two-sample';
+
+/** What each metric gives. */
+export interface MetricResults {
+  ks: MarginMetric;
+  cvm: MarginMetric;
+  energy: Metric;
+  mmd: Mmd;
+  wasserstein: Metric;
+  auc: Metric;
+  kendall: PairMetric;
+  tails: TailError;
+}
+
+export type MetricName = keyof MetricResults;
+
+export const metricNames = [
+  'ks',
+  'cvm',
+  'energy',
+  'mmd',
+  'wasserstein',
+  'auc',
+  'kendall',
+  'tails',
+] as const satisfies readonly MetricName[];
+
+/** A metric of the sample against data, and of as many rows of other data against the same data. */
+export interface Judged<T extends Metric> {
+  readonly sample: T;
+  readonly floor: T;
+}
+
+export interface CompareOptions extends RunOptions {
+  /** Other rows of the distribution of the data, for the floor; default: one half of the data, the other is the data. */
+  reference?: RowsInput;
+  /** Default: all; of a single column all but `kendall` and `tails`. */
+  metrics?: readonly MetricName[];
+  /**
+   * The scale of `energy`, `mmd` and `wasserstein`: `gaussian` (default) and `copula` put every column through the
+   * distribution function of the data, so that columns of any units count alike; `data` takes the rows as they are. The
+   * other metrics depend on the order within columns alone.
+   */
+  scale?: Scale | 'data';
+  /** Rows of each sample for `energy`, `mmd` and `auc`, at most; default 2000. */
+  rows?: number;
+  /** Relabellings for the p-values of `energy` and `mmd`; default 199. */
+  permutations?: number;
+  /** Of the choice of rows, the relabellings, directions and folds; default 1. */
+  seed?: Seed;
+  onProgress?: ((progress: { metric: MetricName; fraction: number }) => void) | undefined;
+}
+
+/** One object that JSON can write. */
+export interface Comparison {
+  readonly columns: readonly string[];
+  readonly rows: {
+    /** Given. */
+    readonly data: number;
+    readonly sample: number;
+    readonly reference: number | null;
+    /** Taken at random of the data, the sample and the reference each. */
+    readonly compared: number;
+    /** Of these for `energy`, `mmd` and `auc`. */
+    readonly pairs: number;
+  };
+  /** What the floor is of. */
+  readonly floor: 'halves' | 'reference';
+  readonly scale: Scale | 'data';
+  readonly seed: string;
+  readonly metrics: { readonly [K in MetricName]?: Judged<MetricResults[K]> };
+}
+
+const PAIR_ROWS = 2000;
+
+/** The classifier's folds need so many rows of each. */
+const LEAST_ROWS = 10;
+
+/** Columns of the others are found by name where both have names. */
+function expectLike(data: NamedRows, input: RowsInput, what: string): NamedRows {
+  const { names } = data;
+  if (names && input instanceof Table) {
+    const missing = names.filter((name) => !input.names.includes(name));
+    if (missing.length > 0) {
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        `expected the columns of the data in ${what}, got none named ${listNames(missing)}`,
+      );
+    }
+    return expectRows(input.select(names), what);
+  }
+  const rows = expectRows(input, what);
+  if (rows.columns !== data.columns) {
+    throw new SklarError(
+      'ERR_SKLAR_SHAPE',
+      `expected ${data.columns} columns for ${what}, as the data have, got ${rows.columns}`,
+    );
+  }
+  const other = rows.names?.findIndex((name, j) => names && name !== names[j]) ?? -1;
+  if (other < 0) return rows;
+  throw new SklarError(
+    'ERR_SKLAR_VALUE',
+    `expected the columns of the data in ${what}, got ${describe(rows.names![other])} for ${describe(names![other])}`,
+  );
+}
+
+/** All rows in random order. */
+function shuffled({ data, rows, columns }: NamedRows, seed: bigint, stream: number): Float64Array {
+  const order = Uint32Array.from({ length: rows }, (_, i) => i);
+  shuffle(order, 0, rows, new Generator(...seedWords(seed), stream));
+  const out = new Float64Array(data.length);
+  order.forEach((row, i) => out.set(data.subarray(row * columns, (row + 1) * columns), i * columns));
+  return out;
+}
+
+interface Part {
+  /** As given, and on the scale of the distances. */
+  readonly raw: Float64Array;
+  readonly scaled: Float64Array;
+}
+
+/**
+ * Judges a sample by held-out data: distances of the margins, of the whole distributions and of the dependence, and how
+ * well a classifier tells one from the other (docs/mathematics.md, G.3). Each comes with its floor, the same number for
+ * data in the place of the sample: other held-out rows (`reference`), or else one random half of the data against the
+ * other. Sample, data and floor have the same number of rows, the largest possible, so the two numbers can be compared: a
+ * sample at the floor is as good as data, by this metric and for so many rows.
+ *
+ * @param data n x dim, finite, that the sample's model was not fitted to
+ * @param sample m x dim on the same scale; the columns of a table are found by name
+ * @throws SklarError ERR_SKLAR_VALUE naming a value that is not finite, a column that is missing or constant, or an option;
+ *   ERR_SKLAR_SHAPE for other columns, or fewer than 10 rows to compare
+ */
+export async function compare(
+  data: RowsInput,
+  sample: RowsInput,
+  options: CompareOptions = {},
+): Promise<Comparison> {
+  const run = execution(options);
+  const seed = resolveSeed(options.seed ?? 1);
+  const scale = expectOneOf(options.scale ?? 'gaussian', 'scale', ['gaussian', 'copula', 'data'] as const);
+  const most = expectInteger(options.rows ?? PAIR_ROWS, 'rows', { min: LEAST_ROWS, max: 2 ** 20 });
+  const own = expectRows(data, 'the data');
+  const other = expectLike(own, sample, 'the sample');
+  const reference =
+    options.reference === undefined ? null : expectLike(own, options.reference, 'the reference');
+  const dim = own.columns;
+  const metrics = resolveMetrics(options.metrics, dim);
+  const available = reference ? Math.min(own.rows, reference.rows) : Math.floor(own.rows / 2);
+  const compared = Math.min(available, other.rows);
+  if (compared < LEAST_ROWS) {
+    throw new SklarError(
+      'ERR_SKLAR_SHAPE',
+      `expected at least ${LEAST_ROWS} rows to compare, of ` +
+        (other.rows < LEAST_ROWS
+          ? 'the sample'
+          : reference
+            ? 'the data and of the reference'
+            : 'each half of the data') +
+        `, got ${other.rows < LEAST_ROWS ? other.rows : available}`,
+    );
+  }
+  const scaled = async (x: Float64Array): Promise<Float64Array> => {
+    if (scale === 'data') return x;
+    const z = await runJob(
+      (addon) => addon.normalScores(own.data, own.rows, x, x.length / dim, dim, run.threads),
+      { signal: run.signal },
+    );
+    return scale === 'gaussian' ? z : callNative((addon) => addon.normalCdf(z));
+  };
+  const part = async (all: Float64Array, first: number): Promise<Part> => {
+    const raw = all.subarray(first * dim, (first + compared) * dim);
+    return { raw, scaled: await scaled(raw) };
+  };
+  const ofData = shuffled(own, seed, 1);
+  const parts = {
+    data: await part(ofData, 0),
+    sample: await part(shuffled(other, seed, 2), 0),
+    floor: await (reference ? part(shuffled(reference, seed, 3), 0) : part(ofData, compared)),
+  };
+
+  const pairs = Math.min(most, compared);
+  const names = own.names ?? other.names ?? defaultNames(dim);
+  const ofPairs = metrics.find((name) => name === 'kendall' || name === 'tails');
+  if (ofPairs) {
+    expectVarying(parts.data.raw, names, ofPairs, reference ? 'the data' : 'one half of the data');
+    expectVarying(parts.sample.raw, names, ofPairs, 'the sample');
+    expectVarying(parts.floor.raw, names, ofPairs, reference ? 'the reference' : 'one half of the data');
+  }
+  const take = (values: Float64Array, rows: number): Matrix =>
+    matrix(values.subarray(0, rows * dim), rows, dim, names);
+  const common = { threads: run.threads, signal: run.signal };
+  const random = {
+    ...common,
+    seed,
+    ...(options.permutations !== undefined && { permutations: options.permutations }),
+  };
+  type Compute = {
+    [K in MetricName]: (p: Part, onProgress: (fraction: number) => void) => Promise<MetricResults[K]>;
+  };
+  const whole = (p: Part, key: keyof Part) =>
+    [take(parts.data[key], compared), take(p[key], compared)] as const;
+  const some = (p: Part, key: keyof Part) => [take(parts.data[key], pairs), take(p[key], pairs)] as const;
+  const compute: Compute = {
+    ks: (p) => kolmogorovSmirnov(...whole(p, 'raw'), common),
+    cvm: (p) => cramerVonMises(...whole(p, 'raw'), common),
+    energy: (p, onProgress) => energyDistance(...some(p, 'scaled'), { ...random, onProgress }),
+    mmd: (p, onProgress) => mmd(...some(p, 'scaled'), { ...random, onProgress }),
+    wasserstein: (p, onProgress) => slicedWasserstein(...whole(p, 'scaled'), { ...common, seed, onProgress }),
+    auc: (p) => classifierAuc(...some(p, 'raw'), { ...common, seed }),
+    kendall: (p) => kendallError(...whole(p, 'raw'), common),
+    tails: (p) => tailError(...whole(p, 'raw'), common),
+  };
+  const results: { [K in MetricName]?: Judged<MetricResults[K]> } = {};
+  const judge = async <K extends MetricName>(metric: K, index: number): Promise<void> => {
+    const one = async (which: 'sample' | 'floor', done: number) => {
+      const report = (fraction: number) =>
+        options.onProgress?.({ metric, fraction: (index + (done + fraction) / 2) / metrics.length });
+      report(0);
+      return compute[metric](parts[which], report);
+    };
+    const judged = { sample: await one('sample', 0), floor: await one('floor', 1) };
+    results[metric] = judged as (typeof results)[K];
+    options.onProgress?.({ metric, fraction: (index + 1) / metrics.length });
+  };
+  for (const [index, metric] of metrics.entries()) await judge(metric, index);
+  return {
+    columns: names,
+    rows: { data: own.rows, sample: other.rows, reference: reference?.rows ?? null, compared, pairs },
+    floor: reference ? 'reference' : 'halves',
+    scale,
+    seed: seed.toString(),
+    metrics: results,
+  };
+}
+
+function resolveMetrics(given: unknown, dim: number): readonly MetricName[] {
+  if (given === undefined) {
+    return metricNames.filter((name) => dim > 1 || (name !== 'kendall' && name !== 'tails'));
+  }
+  if (!Array.isArray(given) || given.length === 0) {
+    throw new SklarError('ERR_SKLAR_VALUE', `expected a list of metrics, got ${describe(given)}`);
+  }
+  const wanted = new Set(given.map((name: unknown) => expectOneOf(name, 'a metric', metricNames)));
+  return metricNames.filter((name) => wanted.has(name));
+}

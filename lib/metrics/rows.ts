@@ -1,0 +1,40 @@
+import { type Execution, type RowsInput, type RunOptions, beginRun, toDense } from '../copulas/copula';
+import { Table } from '../data/table';
+import { SklarError, describe } from '../errors';
+
+export interface NamedRows {
+  data: Float64Array;
+  rows: number;
+  columns: number;
+  names: readonly string[] | undefined;
+}
+
+/** Checks what every run has; rows are compared on the CPU. */
+export const execution = (options: RunOptions): Execution =>
+  beginRun(options, 'rows are compared on the CPU');
+
+/** Rows of any scale: finite, at least two. */
+export function expectRows(input: RowsInput, what: string): NamedRows {
+  const dense = toDense(input, what);
+  const names = input instanceof Table || 'data' in input ? input.names : undefined;
+  const { data, rows, columns } = dense;
+  const bad = data.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected finite values for ${what}, got ${data[bad]} (row ${Math.floor(bad / columns) + 1}, ` +
+        `column ${nameOf(names, bad % columns)})`,
+    );
+  }
+  if (rows < 2 || columns < 1) {
+    throw new SklarError(
+      'ERR_SKLAR_SHAPE',
+      `expected at least 2 rows and 1 column for ${what}, got ${rows} x ${columns}`,
+    );
+  }
+  return { ...dense, names };
+}
+
+export function nameOf(names: readonly string[] | undefined, column: number): string {
+  return names ? describe(names[column]) : String(column + 1);
+}

@@ -1,0 +1,372 @@
+/** How far two samples are apart: docs/mathematics.md, G.3. */
+import { type RowsInput, type RunOptions, resolveSeed } from '../copulas/copula';
+import { Generator, type Seed, seedWords, shuffle } from '../data/random';
+import { defaultNames } from '../data/table';
+import { SklarError, describe, expectInteger, expectNumber, expectOneOf } from '../errors';
+import { runJob } from '../native';
+import { meanOf } from './mean';
+import { cramerTail, kolmogorovTail } from './null-laws';
+import { execution, expectRows } from './rows';
+
+/** A number that says how far two samples are apart. */
+export interface Metric {
+  readonly value: number;
+  /** How far the value may be off; null where no formula tells. */
+  readonly standardError: number | null;
+  /** How often two samples of the same distribution are at least so far apart; null where it is not computed. */
+  readonly pValue: number | null;
+}
+
+type OnProgress = ((fraction: number) => void) | undefined;
+
+/** Both samples in one array: the first `first` rows are x, the others y. */
+interface Samples {
+  readonly data: Float64Array;
+  readonly rows: number;
+  readonly first: number;
+  readonly dim: number;
+  readonly names: readonly string[];
+}
+
+/** @param least rows of each */
+export function expectSamples(x: RowsInput, y: RowsInput, what: string, least = 2): Samples {
+  const a = expectRows(x, `the first sample of ${what}`);
+  const b = expectRows(y, `the second sample of ${what}`);
+  if (a.columns !== b.columns) {
+    throw new SklarError(
+      'ERR_SKLAR_SHAPE',
+      `expected samples of the same columns for ${what}, got ${a.columns} and ${b.columns}`,
+    );
+  }
+  if (Math.min(a.rows, b.rows) < least) {
+    throw new SklarError(
+      'ERR_SKLAR_SHAPE',
+      `expected at least ${least} rows of each sample for ${what}, got ${a.rows} and ${b.rows}`,
+    );
+  }
+  const data = new Float64Array(a.data.length + b.data.length);
+  data.set(a.data);
+  data.set(b.data, a.data.length);
+  const names = a.names ?? b.names ?? defaultNames(a.columns);
+  return { data, rows: a.rows + b.rows, first: a.rows, dim: a.columns, names };
+}
+
+/** The distance of one column of two samples. */
+export interface ColumnMetric {
+  readonly column: string;
+  readonly value: number;
+  readonly pValue: number;
+}
+
+/** The largest distance of a column, with a p-value that counts all columns (Bonferroni). */
+export interface MarginMetric extends Metric {
+  readonly standardError: null;
+  readonly pValue: number;
+  /** The column of the largest distance. */
+  readonly worst: string;
+  readonly columns: readonly ColumnMetric[];
+}
+
+async function marginMetric(
+  what: 'kolmogorovSmirnov' | 'cramerVonMises',
+  x: RowsInput,
+  y: RowsInput,
+  options: RunOptions,
+): Promise<MarginMetric> {
+  const run = execution(options);
+  const { data, rows, first, dim, names } = expectSamples(x, y, what);
+  const { kolmogorov, cramer } = await runJob(
+    (addon) => addon.marginDistances(data, rows, first, dim, run.threads),
+    { signal: run.signal },
+  );
+  const [values, tail] = what === 'kolmogorovSmirnov' ? [kolmogorov, kolmogorovTail] : [cramer, cramerTail];
+  const columns = Array.from(values, (value, j) => ({
+    column: names[j]!,
+    value,
+    pValue: tail(value, first, rows - first),
+  }));
+  const worst = columns.reduce((most, column) => (column.value > most.value ? column : most));
+  return {
+    value: worst.value,
+    standardError: null,
+    pValue: Math.min(1, dim * worst.pValue),
+    worst: worst.column,
+    columns,
+  };
+}
+
+/**
+ * The Kolmogorov-Smirnov distance sup |F - G| of each column of two samples. p-values are asymptotic, with the correction
+ * of Stephens (1970): good from some tens of rows on; with ties they are too large.
+ *
+ * @param x n x dim, @param y m x dim, finite
+ * @throws SklarError ERR_SKLAR_VALUE naming a value that is not finite, ERR_SKLAR_SHAPE for unequal columns
+ */
+export function kolmogorovSmirnov(
+  x: RowsInput,
+  y: RowsInput,
+  options: RunOptions = {},
+): Promise<MarginMetric> {
+  return marginMetric('kolmogorovSmirnov', x, y, options);
+}
+
+/**
+ * The statistic T of Cramer and von Mises of each column of two samples (Anderson, 1962): n m / (n + m) times the mean
+ * squared difference of the distribution functions, about 1/6 for equal distributions. p-values are asymptotic, with the
+ * mean and variance of the samples' sizes. See `kolmogorovSmirnov`.
+ */
+export function cramerVonMises(x: RowsInput, y: RowsInput, options: RunOptions = {}): Promise<MarginMetric> {
+  return marginMetric('cramerVonMises', x, y, options);
+}
+
+export interface PairOptions extends RunOptions {
+  /** Relabellings of the rows that the p-value is from, which is at least 1 / (permutations + 1); 0: none. Default 199. */
+  permutations?: number;
+  /** Of the relabellings; default 1. */
+  seed?: Seed;
+  onProgress?: OnProgress;
+}
+
+const PERMUTATIONS = 199;
+
+/**
+ * `sign` times the mean over the pairs of x, plus that of y, minus twice that between them: sign -1 for distances, 1 for
+ * kernels. With `biased` the pairs of a row with itself count, whose value is `diagonal`.
+ */
+async function pairMetric(
+  { data, rows, first, dim }: Samples,
+  kernel: { bandwidths: readonly number[]; sign: 1 | -1; diagonal: 0 | 1; biased: boolean },
+  options: PairOptions,
+): Promise<Metric> {
+  const run = execution(options);
+  const permutations = expectInteger(options.permutations ?? PERMUTATIONS, 'permutations', {
+    min: 0,
+    max: 10_000,
+  });
+  const seed = resolveSeed(options.seed ?? 1);
+  const bandwidths = Float64Array.from(kernel.bandwidths);
+  const { toFirst, toSecond, withinFirst, between } = await runJob(
+    (addon, onProgress: (fraction: number) => void) =>
+      addon.pairSums(data, rows, first, dim, run.threads, bandwidths, permutations, seed, onProgress),
+    { signal: run.signal, onEvent: options.onProgress },
+  );
+  const n = first;
+  const m = rows - first;
+  const meanWithin = (sum: number, count: number) =>
+    kernel.biased ? (2 * sum + count * kernel.diagonal) / (count * count) : (2 * sum) / (count * (count - 1));
+  const statistic = (xx: number, yy: number, xy: number) =>
+    kernel.sign * (meanWithin(xx, n) + meanWithin(yy, m) - (2 * xy) / (n * m));
+  const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);
+  const xx = sum(toFirst.subarray(0, n)) / 2;
+  const yy = sum(toSecond.subarray(n)) / 2;
+  const xy = sum(toSecond.subarray(0, n));
+  const value = statistic(xx, yy, xy);
+  // Hoeffding's projections of the statistic on one row
+  const ofX = toSecond.subarray(0, n).map((other, i) => other / m - toFirst[i]! / (n - 1));
+  const ofY = toFirst.subarray(n).map((other, i) => other / n - toSecond[n + i]! / (m - 1));
+  const standardError = 2 * Math.hypot(meanOf(ofX).standardError!, meanOf(ofY).standardError!);
+  let beyond = 1;
+  // the sums of a relabelling have another order, so equal values may differ in their last digits
+  const least = value - (1e-12 * Math.abs(xx + yy + xy)) / (n * m);
+  withinFirst.forEach((within, p) => {
+    if (statistic(within, xx + yy + xy - within - between[p]!, between[p]!) >= least) beyond++;
+  });
+  return { value, standardError, pValue: permutations > 0 ? beyond / (permutations + 1) : null };
+}
+
+export interface EnergyOptions extends PairOptions {
+  /**
+   * The mean over pairs of different rows, whose expectation is the distance of the distributions and which may be
+   * negative. Default false: the energy distance of the two empirical distributions.
+   */
+  unbiased?: boolean;
+}
+
+/**
+ * Energy distance 2 E|X - Y| - E|X - X'| - E|Y - Y'| (Szekely and Rizzo, 2013), with Euclidean distances: give the columns
+ * a common scale. It is 0 for equal distributions only. The standard error is that of the first order of Hoeffding's
+ * expansion: right for distributions that differ, too small for equal ones, for which the p-value, from random
+ * relabellings, is exact. Time (n + m)^2 (dim + permutations / 2).
+ *
+ * @param x n x dim, @param y m x dim, finite, two rows at least of each
+ * @throws SklarError ERR_SKLAR_VALUE naming a value that is not finite, ERR_SKLAR_SHAPE for unequal columns
+ */
+export async function energyDistance(
+  x: RowsInput,
+  y: RowsInput,
+  options: EnergyOptions = {},
+): Promise<Metric> {
+  const biased = !expectOneOf(options.unbiased ?? false, 'unbiased', [true, false]);
+  const samples = expectSamples(x, y, 'energyDistance');
+  return pairMetric(samples, { bandwidths: [], sign: -1, diagonal: 0, biased }, options);
+}
+
+export interface MmdOptions extends PairOptions {
+  /** h of the kernels exp(-|x - y|^2 / (2 h^2)), whose mean is taken; default: the median heuristic, see `mmd`. */
+  bandwidths?: readonly number[];
+}
+
+export interface Mmd extends Metric {
+  readonly bandwidths: readonly number[];
+}
+
+/** Rows whose distances the median heuristic looks at, at most. */
+const MEDIAN_ROWS = 1000;
+
+async function medianBandwidth({ data, rows, dim }: Samples, options: RunOptions): Promise<number> {
+  const run = execution(options);
+  const count = Math.min(rows, MEDIAN_ROWS);
+  const chosen = new Float64Array(count * dim);
+  for (let i = 0; i < count; i++) {
+    const row = Math.floor((i * rows) / count);
+    chosen.set(data.subarray(row * dim, (row + 1) * dim), i * dim);
+  }
+  const median = await runJob((addon) => addon.medianDistance(chosen, count, dim), { signal: run.signal });
+  if (median > 0) return median;
+  throw new SklarError(
+    'ERR_SKLAR_VALUE',
+    'expected rows most of which differ for the median heuristic of mmd, but their median distance is 0: give bandwidths',
+  );
+}
+
+/**
+ * Squared maximum mean discrepancy of a Gaussian kernel, the unbiased estimator, which may be negative (Gretton et al.,
+ * 2012, lemma 6). Bandwidth by default: the median distance of all pairs among both samples, of 1000 rows taken evenly
+ * where there are more. Scale, standard error, p-value and time as of `energyDistance`.
+ *
+ * @param x n x dim, @param y m x dim, finite, two rows at least of each
+ * @throws SklarError as `energyDistance`; ERR_SKLAR_VALUE for bandwidths that are not positive
+ */
+export async function mmd(x: RowsInput, y: RowsInput, options: MmdOptions = {}): Promise<Mmd> {
+  const samples = expectSamples(x, y, 'mmd');
+  const given: unknown = options.bandwidths;
+  if (given !== undefined && !(Array.isArray(given) && given.length > 0)) {
+    throw new SklarError('ERR_SKLAR_VALUE', `expected a list of bandwidths, got ${describe(given)}`);
+  }
+  const bandwidths = options.bandwidths
+    ? options.bandwidths.map((h) => expectNumber(h, 'a bandwidth', { above: 0 }))
+    : [await medianBandwidth(samples, options)];
+  const metric = await pairMetric(samples, { bandwidths, sign: 1, diagonal: 1, biased: false }, options);
+  return { ...metric, bandwidths };
+}
+
+export interface SlicedWassersteinOptions extends RunOptions {
+  /** Random directions; default 100. */
+  directions?: number;
+  /** 1 (default) or 2. */
+  order?: 1 | 2;
+  /** Of the directions; default 1. */
+  seed?: Seed;
+  onProgress?: OnProgress;
+}
+
+/**
+ * Sliced Wasserstein distance (E W_p(X theta, Y theta)^p)^(1/p) over directions theta uniform on the sphere (Bonneel et
+ * al., 2015), each W_p exact by sorting. The standard error is that of the directions alone. Give the columns a common
+ * scale.
+ *
+ * @param x n x dim, @param y m x dim, finite; @returns in the units of the columns
+ */
+export async function slicedWasserstein(
+  x: RowsInput,
+  y: RowsInput,
+  options: SlicedWassersteinOptions = {},
+): Promise<Metric> {
+  const run = execution(options);
+  const order = expectOneOf(options.order ?? 1, 'order', [1, 2]);
+  const directions = expectInteger(options.directions ?? 100, 'directions', { min: 2, max: 2 ** 20 });
+  const seed = resolveSeed(options.seed ?? 1);
+  const { data, rows, first, dim } = expectSamples(x, y, 'slicedWasserstein');
+  const powers = await runJob(
+    (addon, onProgress: (fraction: number) => void) =>
+      addon.slicedWasserstein(data, rows, first, dim, run.threads, directions, order, seed, onProgress),
+    { signal: run.signal, onEvent: options.onProgress },
+  );
+  const { mean, standardError } = meanOf(powers);
+  const value = order === 1 ? mean : Math.sqrt(mean);
+  const slope = order === 1 || value === 0 ? 1 : 2 * value;
+  return { value, standardError: standardError! / slope, pValue: null };
+}
+
+export interface ClassifierOptions extends RunOptions {
+  /** Parts of the rows, each scored by a fit to the others; default 5. */
+  folds?: number;
+  /** Of the parts; default 1. */
+  seed?: Seed;
+}
+
+/** Neighbours whose labels are a feature. */
+const NEIGHBOURS = 20;
+
+/**
+ * P(a < b) + P(a = b) / 2 for a of `low` and b of `high`, and its variance (DeLong, DeLong and Clarke-Pearson, 1988).
+ */
+export function areaUnderCurve(low: Float64Array, high: Float64Array): { area: number; variance: number } {
+  const placements = (values: Float64Array, others: Float64Array) => {
+    let less = 0;
+    let notMore = 0;
+    return values.map((value) => {
+      while (less < others.length && others[less]! < value) less++;
+      while (notMore < others.length && others[notMore]! <= value) notMore++;
+      return (less + notMore) / (2 * others.length);
+    });
+  };
+  const [a, b] = [Float64Array.from(low).sort(), Float64Array.from(high).sort()];
+  const ofHigh = meanOf(placements(b, a));
+  const ofLow = meanOf(placements(a, b));
+  return { area: ofHigh.mean, variance: ofHigh.standardError! ** 2 + ofLow.standardError! ** 2 };
+}
+
+/**
+ * How well a classifier tells y from x: the area under its ROC curve on rows that it has not seen, 0.5 for equal
+ * distributions, 1 where every row can be told (Lopez-Paz and Oquab, 2017). Each column is put on the Gaussian scale by its
+ * ranks in both samples together; the classifier is a logistic regression on the columns, their squares, all products of two
+ * and the log-odds of the 20 nearest neighbours, so it sees differences of location, spread and correlation, and others
+ * where rows lie dense enough. The value is the mean over the folds, with the standard error of DeLong et al. (1988), which
+ * counts the held-out rows but not that the folds share training rows: for equal distributions values spread up to half as
+ * much again. Time about (n + m)^2 dim.
+ *
+ * @param x n x dim, @param y m x dim, finite, two rows at least of each for each fold
+ * @throws SklarError ERR_SKLAR_VALUE naming a value that is not finite, ERR_SKLAR_SHAPE for unequal columns or few rows
+ */
+export async function classifierAuc(
+  x: RowsInput,
+  y: RowsInput,
+  options: ClassifierOptions = {},
+): Promise<Metric> {
+  const run = execution(options);
+  const folds = expectInteger(options.folds ?? 5, 'folds', { min: 2, max: 100 });
+  const words = seedWords(options.seed ?? 1);
+  const { data, rows, first, dim } = expectSamples(x, y, 'classifierAuc', 2 * folds);
+  // in random order, so that equally near neighbours are of either sample
+  const order = Uint32Array.from({ length: rows }, (_, i) => i);
+  shuffle(order, 0, rows, new Generator(...words));
+  const values = new Float64Array(data.length);
+  const labels = new Int32Array(rows);
+  const fold = new Int32Array(rows);
+  const count: [number, number] = [0, 0];
+  order.forEach((row, i) => {
+    values.set(data.subarray(row * dim, (row + 1) * dim), i * dim);
+    const label = row < first ? 0 : 1;
+    labels[i] = label;
+    fold[i] = count[label]++ % folds;
+  });
+  const z = await runJob((addon) => addon.normalScores(values, rows, values, rows, dim, run.threads), {
+    signal: run.signal,
+  });
+  // a prior under which the quadratic part has variance 1, however many coefficients it has
+  const ridge = 2 * dim + (dim * (dim - 1)) / 2;
+  const scores = await runJob(
+    (addon) => addon.classifierScores(z, rows, dim, labels, fold, folds, ridge, NEIGHBOURS, run.threads),
+    { signal: run.signal },
+  );
+  let sum = 0;
+  let variance = 0;
+  for (let k = 0; k < folds; k++) {
+    const of = (label: number) => scores.filter((_, i) => fold[i] === k && labels[i] === label);
+    const part = areaUnderCurve(of(0), of(1));
+    sum += part.area;
+    variance += part.variance;
+  }
+  return { value: sum / folds, standardError: Math.sqrt(variance) / folds, pValue: null };
+}

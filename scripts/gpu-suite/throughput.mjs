@@ -1,0 +1,205 @@
+// The stages that time, each beside the peers.
+import { gaussianRows, randomModel, relativeError } from './context.mjs';
+import { openPeers, race } from './race.mjs';
+
+const DIM = 10;
+const LEVELS = 10;
+const BATCH = 1024;
+const ROWS = 20_000;
+const LAYERS = 6;
+
+async function withPeers(context, work) {
+  const peer = await openPeers(context);
+  try {
+    await work(peer);
+  } finally {
+    peer?.stop();
+  }
+}
+
+const stopwatch = async (work) => {
+  const started = performance.now();
+  await work();
+  return performance.now() - started;
+};
+
+const spec = (context, hidden, depth, rest = {}) => ({
+  ...{ dim: DIM, hidden, depth, levels: LEVELS, batch: context.size(BATCH, 64) },
+  ...{
+    rows: context.size(ROWS, 500),
+    seed: 1,
+    arithmetic: context.options.device === 'cpu' ? 'bf16' : 'fp16',
+  },
+  ...rest,
+});
+
+/** Milliseconds a step of a fit: enough steps that what comes before the first one does not matter. */
+async function stepTime(context, rows, options, work) {
+  const steps = context.size(Math.max(300, Math.min(5000, Math.round(2e9 / work))), 5);
+  const shared = { batch: context.size(BATCH, 64), steps, validation: 0, warmup: 0, anneal: 0 };
+  const model = await context.sklar.fitCopula(rows, { ...shared, ...options });
+  return model.info().training.stepMilliseconds;
+}
+
+const cdcOptions = { kind: 'cdc', levels: LEVELS, guided: true, shrinkage: 1e-5 };
+const shapes = [
+  [64, 2],
+  [256, 3],
+  [512, 6],
+];
+
+export async function cdcTrain(context) {
+  const rows = await gaussianRows(context.sklar, context.size(ROWS, 500), DIM, 1);
+  await withPeers(context, async (peer) => {
+    for (const [hidden, depth] of context.size(shapes, [[16, 2]])) {
+      const call = { ...cdcOptions, hidden, depth };
+      await race(context, peer, {
+        name: 'cdc-train',
+        spec: spec(context, hidden, depth),
+        about: { model: `${hidden}x${depth}` },
+        ours: (precision) =>
+          stepTime(context, rows, { ...call, ...context.on(precision) }, hidden * hidden * depth),
+      });
+    }
+  });
+}
+
+export async function reflectionTrain(context) {
+  const rows = await gaussianRows(context.sklar, context.size(ROWS, 500), DIM, 1);
+  await withPeers(context, async (peer) => {
+    for (const hidden of context.size([64, 512], [16])) {
+      const network = { kind: 'reflection', network: 'published', weighting: 'published', tMax: 1.5 };
+      const call = { ...network, hidden, depth: LAYERS };
+      await race(context, peer, {
+        name: 'reflection-train',
+        spec: spec(context, hidden, LAYERS),
+        about: { model: `${hidden}x${LAYERS}` },
+        ours: (precision) =>
+          stepTime(context, rows, { ...call, ...context.on(precision) }, hidden * hidden * LAYERS),
+      });
+    }
+  });
+}
+
+export async function reflectionSample(context) {
+  const { sklar } = context;
+  const samples = context.size(30_000, 500);
+  const steps = 49;
+  await withPeers(context, async (peer) => {
+    for (const hidden of context.size([128, 512], [16])) {
+      const model = randomModel(
+        sklar,
+        'reflection-published',
+        { hidden, depth: LAYERS, dim: DIM },
+        Float32Array,
+      );
+      const call = { solver: 'euler', grid: 'time', steps, margins: 'raw' };
+      await race(context, peer, {
+        name: 'reflection-sample',
+        spec: spec(context, hidden, LAYERS, { samples, steps }),
+        about: { model: `${hidden}x${LAYERS}`, rows: samples, steps },
+        ours: (precision) => stopwatch(() => model.sample(samples, { ...call, ...context.on(precision) })),
+      });
+    }
+  });
+}
+
+export async function cdcSample(context) {
+  const { sklar } = context;
+  const cases = context.size(
+    [
+      [64, 6, 100_000],
+      [512, 6, 1000],
+      [512, 6, 100_000],
+    ],
+    [[16, 2, 500]],
+  );
+  await withPeers(context, async (peer) => {
+    for (const [hidden, depth, samples] of cases) {
+      const model = randomModel(sklar, 'cdc', { hidden, depth, dim: DIM }, Float32Array);
+      await race(context, peer, {
+        name: 'cdc-sample',
+        spec: spec(context, hidden, depth, { samples }),
+        about: { model: `${hidden}x${depth}`, rows: samples },
+        ours: (precision) =>
+          stopwatch(() =>
+            model.sample(samples, { solver: 'ab2', margins: 'raw', seed: 1, ...context.on(precision) }),
+          ),
+      });
+    }
+  });
+}
+
+export async function density(context) {
+  const { sklar } = context;
+  const samples = context.size(1_000_000, 2000);
+  const checked = context.size(4096, 100);
+  const u = await gaussianRows(sklar, samples, DIM, 1);
+  const some = { data: u.data.slice(0, checked * DIM), rows: checked, columns: DIM };
+  await withPeers(context, async (peer) => {
+    for (const [hidden, depth] of context.size(
+      [
+        [64, 6],
+        [512, 6],
+      ],
+      [[16, 2]],
+    )) {
+      const shape = { hidden, depth, dim: DIM };
+      const exact = randomModel(sklar, 'cdc', shape, Float64Array);
+      const wanted = await exact.logPdf(some, { device: 'cpu' });
+      const model = randomModel(sklar, 'cdc', shape, Float32Array);
+      const errors = {};
+      await race(context, peer, {
+        name: 'density',
+        spec: spec(context, hidden, depth, { samples }),
+        about: { model: `${hidden}x${depth}`, rows: samples },
+        extra: (precision) => ({ error: errors[precision] }),
+        async ours(precision) {
+          let values;
+          const time = await stopwatch(async () => {
+            values = await model.logPdf(u, context.on(precision));
+          });
+          errors[precision] = relativeError(values.subarray(0, checked), wanted);
+          return time;
+        },
+      });
+    }
+  });
+}
+
+/** Fits with different seeds at the same time, as papers report them. */
+export async function ensemble(context) {
+  const models = context.size(8, 2);
+  const rows = await gaussianRows(context.sklar, context.size(ROWS, 500), DIM, 1);
+  await withPeers(context, async (peer) => {
+    for (const [hidden, depth] of context.size(
+      [
+        [64, 2],
+        [512, 6],
+      ],
+      [[16, 2]],
+    )) {
+      const call = { ...cdcOptions, hidden, depth };
+      const ours = async (precision) => {
+        const times = await Promise.all(
+          Array.from({ length: models }, (_, i) =>
+            stepTime(
+              context,
+              rows,
+              { ...call, seed: i + 1, ...context.on(precision) },
+              hidden * hidden * depth * models,
+            ),
+          ),
+        );
+        return Math.max(...times) / models;
+      };
+      await race(context, peer, {
+        name: 'ensemble',
+        spec: spec(context, hidden, depth, { models }),
+        about: { model: `${hidden}x${depth}`, models },
+        units: models,
+        ours,
+      });
+    }
+  });
+}
