@@ -163,7 +163,12 @@ std::unique_ptr<Bivariate> make_base(const std::string& family, const std::vecto
          return archimax(IndependenceGenerator{}, 0, 1, TawnTail{p[0], p[1], p[2]});
        }},
       {"fgm", 1, [](const double* p) { return make_fgm_bivariate(p[0]); }},
-      {"plackett", 1, [](const double* p) { return make_plackett_bivariate(p[0]); }},
+      {"plackett", 1,
+       [](const double* p) -> std::unique_ptr<Bivariate> {
+         // below one the roots cancel: a quarter turn inverts the odds ratio
+         if (p[0] < 1) return std::make_unique<Rotated>(make_plackett_bivariate(1 / p[0]), 90);
+         return make_plackett_bivariate(p[0]);
+       }},
   };
   for (const Entry& entry : entries) {
     if (family != entry.name) continue;
@@ -181,7 +186,7 @@ double Bivariate::cdf(Unit u, Unit v) const {
   if (u.p == 0 || v.p == 0) return 0;
   if (u.q == 0) return v.p;
   if (v.q == 0) return u.p;
-  return std::fmax(0, cdf_inside(u, v));
+  return std::fmin(std::fmax(0, cdf_inside(u, v)), std::fmin(u.p, v.p));
 }
 
 Unit Bivariate::h1(Unit u, Unit v) const { return inside(v) ? h1_inside(u, v) : v; }

@@ -8,7 +8,7 @@ namespace sklar {
 namespace {
 
 constexpr double log_two_pi = 2 * half_log_two_pi;
-constexpr double cdf_tolerance = 1e-14;
+constexpr double cdf_tolerance = 2e-15;
 
 // Of the pairs (x, y) = quantiles of u and v with correlation rho. P(X <= h, Y <= k) is Plackett's integral
 // over the angle of the correlation, from -1, where it is known: all of it is positive.

@@ -76,7 +76,8 @@ double integrate_unit(F&& f, double step = 1.0 / 64) {
   return sum * step;
 }
 
-// Integral of a smooth f over (a, b) by Gauss-Kronrod quadrature (7, 15), halving where the two rules differ.
+// Integral of a smooth f over (a, b) by Gauss-Kronrod quadrature (7, 15), halving where the two rules
+// differ by more than the tolerance (of each part: a share of it would sink below rounding).
 template <class F>
 double integrate_adaptive(F&& f, double a, double b, double tolerance, int depth = 40) {
   static constexpr std::array<double, 8> node = {
@@ -96,11 +97,11 @@ double integrate_adaptive(F&& f, double a, double b, double tolerance, int depth
   }
   wide *= half;
   narrow *= half;
-  if (depth == 0 || std::fabs(wide - narrow) <= tolerance ||
-      std::fabs(wide - narrow) <= 1e-14 * std::fabs(wide))
+  const double difference = std::fabs(wide - narrow);
+  if (depth == 0 || !(difference > tolerance) || difference <= 1e-14 * std::fabs(wide))  // NaN ends it, too
     return wide;
-  return integrate_adaptive(f, a, middle, 0.5 * tolerance, depth - 1) +
-         integrate_adaptive(f, middle, b, 0.5 * tolerance, depth - 1);
+  return integrate_adaptive(f, a, middle, tolerance, depth - 1) +
+         integrate_adaptive(f, middle, b, tolerance, depth - 1);
 }
 
 }  // namespace sklar

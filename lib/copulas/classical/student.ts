@@ -13,7 +13,7 @@ import {
 import { correlationParameters, expectColumns, expectCorrelation, subMatrix } from '../gaussian';
 import { ClassicalCopula } from './classical';
 
-/** The copula of a multivariate t distribution with correlation R and any positive number of degrees of freedom. */
+/** The copula of a multivariate t distribution with correlation R and any number of degrees of freedom from 1 on. */
 export class StudentCopula extends ClassicalCopula {
   readonly kind = 'student';
   readonly dim: number;
@@ -25,7 +25,7 @@ export class StudentCopula extends ClassicalCopula {
 
   /**
    * @param correlation dim x dim, row-major, unit diagonal, positive definite
-   * @param degrees of freedom, at least 0.1
+   * @param degrees of freedom, from 1 to 1e6
    * @throws SklarError ERR_SKLAR_VALUE when they are not
    */
   constructor(
@@ -38,7 +38,7 @@ export class StudentCopula extends ClassicalCopula {
     this.dim = dim;
     this.correlation = Float64Array.from(correlation);
     expectCorrelation(this.correlation, dim);
-    this.degrees = expectNumber(degrees, 'the degrees of freedom', { min: 0.1, max: 1e6 });
+    this.degrees = expectNumber(degrees, 'the degrees of freedom', { min: 1, max: 1e6 });
     this.#factor = callNative((addon) => addon.cholesky(this.correlation, dim)).factor;
     this.training = training;
   }
