@@ -64,6 +64,17 @@ export { type FlowOptions, type ReflectionOptions } from './copulas/options';
 export { type CheckpointOptions } from './copulas/checkpoint';
 export { type TrainProgress } from './copulas/train';
 export { GaussianCopula } from './copulas/gaussian';
+export { ClassicalCopula, type ClassicalTraining, type TailDependence } from './copulas/classical/classical';
+export {
+  type ClassicalKind,
+  type FamilyKind,
+  type Rotation,
+  classicalKinds,
+  parameterOfTau,
+} from './copulas/classical/families';
+export { FamilyCopula } from './copulas/classical/family';
+export { type ClassicalOptions } from './copulas/classical/fit';
+export { StudentCopula } from './copulas/classical/student';
 export {
   ClosedFormCopula,
   type CosineParts,
@@ -72,6 +83,7 @@ export {
   type Process,
 } from './copulas/closed-form';
 export { type CopulaKind, type FitOptions, fitCopula } from './copulas/fit';
+export { type Best, type BestOptions, type Candidate, type Contender, fitBest } from './copulas/best';
 export {
   type EnsembleFitOptions,
   type EnsembleKindOptions,

@@ -375,6 +375,16 @@ export type ClosedFormDefinition =
   | { family: 'fgm'; dim: number; theta: number; columns: Int32Array }
   | { family: 'cosine'; dim: number; amplitudes: Float64Array; frequencies: Int32Array };
 
+/** A copula of native/classical; parameters in the order of make_bivariate. */
+export interface ClassicalDefinition {
+  family: string;
+  dim: number;
+  parameters: Float64Array;
+  rotation: number;
+  /** gaussian and student of any dimension: L of the correlation L L^T; parameters: the degrees of freedom. */
+  factor: Float64Array | null;
+}
+
 export interface NativeTailCurves {
   /** Each q.length x dim x dim. */
   lower: Float64Array;
@@ -548,6 +558,54 @@ export interface NativeAddon {
   ): NativeJob<Float64Array>;
   /** `reference`: the time from which integrators start, theta of `ou`, t of `reflection`. */
   closedFormField(handle: ClosedFormHandle, process: 'ou' | 'reflection', reference: number): FieldHandle;
+
+  classicalLogPdf(
+    definition: ClassicalDefinition,
+    x: Float64Array,
+    fromGaussian: boolean,
+    rows: number,
+    threads: number,
+  ): NativeJob<Float64Array>;
+  classicalCdf(
+    definition: ClassicalDefinition,
+    u: Float64Array,
+    rows: number,
+    threads: number,
+  ): NativeJob<Float64Array>;
+  classicalSample(
+    definition: ClassicalDefinition,
+    rows: number,
+    seed: bigint,
+    firstRow: bigint,
+    toGaussian: boolean,
+    threads: number,
+  ): NativeJob<Float64Array>;
+  classicalRosenblatt(
+    definition: ClassicalDefinition,
+    u: Float64Array,
+    inverse: boolean,
+    rows: number,
+    threads: number,
+  ): NativeJob<Float64Array>;
+  /** Of two columns. */
+  classicalPair(
+    definition: ClassicalDefinition,
+    name: 'hfunc1' | 'hfunc2' | 'hinv1' | 'hinv2',
+    u: Float64Array,
+    rows: number,
+    threads: number,
+  ): NativeJob<Float64Array>;
+  /** Of two columns; tails: lower-lower, lower-upper, upper-lower, upper-upper. */
+  classicalDependence(definition: ClassicalDefinition): { tau: number; tails: Float64Array };
+  /** The correlation of a Student copula given its degrees of freedom, by maximum likelihood. */
+  classicalFitStudent(
+    degrees: number,
+    correlation: Float64Array,
+    u: Float64Array,
+    rows: number,
+    dim: number,
+    threads: number,
+  ): NativeJob<{ correlation: Float64Array; logLikelihood: number; iterations: number }>;
 
   /** dim x dim; NaN where a column is constant. */
   kendallTau: NativePairMeasure;

@@ -5,9 +5,11 @@ import { z } from 'zod';
 
 import type { TrainProgress } from '../copulas/train';
 import type { Copula, LogPdfOptions } from '../copulas/copula';
+import { cpuOnlyOfKind, isClassical } from '../copulas/classical/families';
+import { type ClassicalOptions, classicalOptionsSchema } from '../copulas/classical/fit';
 import { type CopulaKind, copulaKinds, fitCopula, fitterOf } from '../copulas/fit';
 import { fitEnsemble } from '../copulas/fit-ensemble';
-import { GAUSSIAN_ON_CPU, GaussianCopula } from '../copulas/gaussian';
+import { GaussianCopula } from '../copulas/gaussian';
 import {
   type CdcOptions,
   type FlowOptions,
@@ -50,6 +52,7 @@ const modelOptions = {
   ...cdcOptionsSchema.shape,
   ...flowOptionsSchema.shape,
   ...reflectionOptionsSchema.shape,
+  ...classicalOptionsSchema.shape,
   weighting: z.string(),
 };
 
@@ -73,7 +76,10 @@ const configSchema = z.strictObject({
   checkpointSeconds: z.number().positive().optional(),
 });
 
-type ModelOptions = CdcOptions & Omit<FlowOptions, 'weighting'> & Omit<ReflectionOptions, 'weighting'>;
+type ModelOptions = CdcOptions &
+  Omit<FlowOptions, 'weighting'> &
+  Omit<ReflectionOptions, 'weighting'> &
+  ClassicalOptions;
 
 /** Options of the command and of the model, by the names they have in a configuration file. */
 interface Settings extends ModelOptions, DeviceOptions {
@@ -137,6 +143,16 @@ export function define(command: Command, io: Io): void {
     command.option(`${option} <n>`, `${what} (cdc: ${defaults[name]})`, parse);
   }
   command
+    .option(
+      '--rotation <degrees>',
+      'of a classical copula of two columns: 0, 90, 180 or 270 (default: 0)',
+      fromSchema('--rotation', classicalOptionsSchema.shape.rotation),
+    )
+    .option(
+      '--method <name>',
+      "of a classical copula: mle or tau, the inversion of Kendall's tau (default: mle)",
+      (text) => expectOneOf(text, '--method', ['mle', 'tau'] as const),
+    )
     .option('--seed <n>', 'seed of everything random but the split (default: 1)', seed('--seed'))
     .option('--ties <rule>', 'ranks of equal values: random or average (default: random)', (text) =>
       expectOneOf<Ties>(text, '--ties', ['random', 'average']),
@@ -245,7 +261,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     throw new SklarError('ERR_SKLAR_VALUE', 'splits belongs to models: there is no ensemble without it');
   }
   const run = { device, precision, threads, signal };
-  resolveDevice(run, kind === 'gaussian' ? GAUSSIAN_ON_CPU : null);
+  resolveDevice(run, cpuOnlyOfKind(kind));
   await expectOutput('--out', flags.out, '.safetensors', [data, flags.config ?? data]);
 
   const table = await readTable(data, { ...(columns && { columns }), ...(exclude && { exclude }), signal });
@@ -269,7 +285,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
       margins,
       ...run,
       ...model,
-      ...(kind !== 'gaussian' && { onProgress, checkpoint, checkpointSeconds }),
+      ...(!isClassical(kind) && { onProgress, checkpoint, checkpointSeconds }),
     };
     copula =
       models === undefined

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 
 import { SklarError, expectInteger, expectOneOf } from '../errors';
+import { isClassical } from './classical/families';
 import { type Copula, type RowsInput } from './copula';
 import { EnsembleCopula } from './ensemble';
 import { type CopulaKind, type FitOptions, prepareFit } from './fit';
@@ -25,7 +26,7 @@ export interface EnsembleFitOptions extends Omit<FitOptions, 'onProgress'> {
   onProgress?: ((progress: EnsembleProgress) => void) | undefined;
 }
 
-/** What trains the models: anything that `fitCopula` takes, but for kind `gaussian`. */
+/** What trains the models: anything that `fitCopula` takes, but for the classical kinds. */
 export type EnsembleKindOptions =
   | ({ kind?: 'cdc' } & CdcOptions)
   | ({ kind: 'flow' } & FlowOptions)
@@ -53,10 +54,10 @@ export async function fitEnsemble(
   const { models, splits = 'different', onProgress, ...rest } = options;
   expectInteger(models, 'models', { min: 1, max: 1000 });
   expectOneOf(splits, 'splits', ['different', 'same'] as const);
-  if (rest.kind === 'gaussian') {
+  if (rest.kind !== undefined && isClassical(rest.kind)) {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
-      "expected kind 'cdc', 'flow' or 'reflection' for an ensemble: gaussian copulas of the same rows are all the same",
+      `expected kind 'cdc', 'flow' or 'reflection' for an ensemble: ${rest.kind} copulas of the same rows are all the same`,
     );
   }
   if ('network' in rest && rest.network === 'published') {

@@ -4,6 +4,10 @@ import { SklarError, expectOneOf } from '../errors';
 import { type TableMargins } from '../margins/margins';
 import { type CdcCopula, fitCdc } from './cdc';
 import { type CheckpointOptions } from './checkpoint';
+import { type ClassicalKind, type FamilyKind, classicalKinds, cpuOnlyOfKind } from './classical/families';
+import { type FamilyCopula } from './classical/family';
+import { type ClassicalOptions, classicalFitter } from './classical/fit';
+import { type StudentCopula } from './classical/student';
 import {
   type Copula,
   type DenseRows,
@@ -14,7 +18,7 @@ import {
   toDense,
 } from './copula';
 import { type FlowCopula, fitFlow } from './flow';
-import { GAUSSIAN_ON_CPU, GaussianCopula } from './gaussian';
+import { type GaussianCopula } from './gaussian';
 import {
   type CdcOptions,
   type FlowOptions,
@@ -38,8 +42,8 @@ export interface FitOptions extends RunOptions, CheckpointOptions {
   onProgress?: ((progress: TrainProgress) => void) | undefined;
 }
 
-export type CopulaKind = 'cdc' | 'flow' | 'reflection' | 'gaussian';
-export const copulaKinds = ['cdc', 'flow', 'reflection', 'gaussian'] as const satisfies readonly CopulaKind[];
+export type CopulaKind = 'cdc' | 'flow' | 'reflection' | ClassicalKind;
+export const copulaKinds: readonly CopulaKind[] = ['cdc', 'flow', 'reflection', ...classicalKinds];
 
 /** Fewer rows than this cannot be told from noise by any of the kinds. */
 const FEWEST_ROWS = 8;
@@ -48,12 +52,23 @@ const FEWEST_ROWS = 8;
  * Fits a copula to pseudo-observations.
  *
  * @param u n x dim rows strictly between 0 and 1, for example from `PseudoObservations`; at least 2 columns and 8 rows
- * @param options `kind` (`cdc`, `flow`, `reflection` or `gaussian`) and what belongs to it, see `CdcOptions`,
- *   `FlowOptions`, `ReflectionOptions`
+ * @param options `kind` (`cdc`, `flow`, `reflection` or one of the classical kinds) and what belongs to it, see
+ *   `CdcOptions`, `FlowOptions`, `ReflectionOptions`, `ClassicalOptions`
  * @throws SklarError ERR_SKLAR_VALUE or ERR_SKLAR_SHAPE for rows or options that do not fit, ERR_SKLAR_DEVICE,
  *   ERR_SKLAR_DIVERGED when the training loss stops being finite; the signal's reason when aborted
  */
-export function fitCopula(u: RowsInput, options: { kind: 'gaussian' } & FitOptions): Promise<GaussianCopula>;
+export function fitCopula(
+  u: RowsInput,
+  options: { kind: 'gaussian' } & FitOptions & ClassicalOptions,
+): Promise<GaussianCopula>;
+export function fitCopula(
+  u: RowsInput,
+  options: { kind: 'student' } & FitOptions & ClassicalOptions,
+): Promise<StudentCopula>;
+export function fitCopula(
+  u: RowsInput,
+  options: { kind: FamilyKind } & FitOptions & ClassicalOptions,
+): Promise<FamilyCopula>;
 export function fitCopula(
   u: RowsInput,
   options?: { kind?: 'cdc' } & FitOptions & CdcOptions,
@@ -101,7 +116,7 @@ export function prepareFit(u: RowsInput, options: { kind?: CopulaKind } & FitOpt
     ...rest
   } = options;
   expectOneOf<CopulaKind>(kind, 'kind', copulaKinds);
-  const run = beginRun({ device, precision, threads, signal }, kind === 'gaussian' ? GAUSSIAN_ON_CPU : null);
+  const run = beginRun({ device, precision, threads, signal }, cpuOnlyOfKind(kind));
   const seedValue = resolveSeed(seed);
   const fit = fitterOf(kind, rest);
   const dense = toDense(u, 'the training rows');
@@ -163,12 +178,7 @@ export function fitterOf(
       const parsed = parseOptions(reflectionOptionsSchema, options, 'option');
       return (u, run) => fitReflection(u, parsed, run);
     }
-    case 'gaussian': {
-      const [name] = Object.keys(options);
-      if (name !== undefined) {
-        throw new SklarError('ERR_SKLAR_VALUE', `a gaussian copula has no option ${name}`);
-      }
-      return (u, run) => GaussianCopula.fit(u, run);
-    }
+    default:
+      return classicalFitter(kind, options);
   }
 }

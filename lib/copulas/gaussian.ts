@@ -1,9 +1,10 @@
 import { runRecord } from '../devices';
 import { SklarError, expectInteger } from '../errors';
 import { type HasField } from '../integrate';
-import { type FieldHandle, callNative, runJob } from '../native';
+import { type ClassicalDefinition, type FieldHandle, callNative, runJob } from '../native';
+import { ClassicalCopula } from './classical/classical';
+import { cpuOnlyOfKind } from './classical/families';
 import {
-  Copula,
   type DenseRows,
   type Execution,
   type ModelContent,
@@ -20,16 +21,33 @@ import {
   conditionalRows,
   exactConditionalOptions,
 } from './smc';
-import { solverOptionKeys } from './solvers';
 
 /** Without it the density of nearly singular dependence grows without bound; well-conditioned data do not feel it. */
 export const LEAST_SHRINKAGE = 1e-5;
 
-export const GAUSSIAN_ON_CPU = 'a gaussian copula is computed in float64, on the CPU';
-
 /** (1 - shrinkage) R + shrinkage I: off-diagonal elements of a correlation matrix drawn towards independence. */
 export function shrink(correlation: Float64Array, dim: number, shrinkage: number): Float64Array {
   return correlation.map((r, i) => (i % (dim + 1) === 0 ? 1 : (1 - shrinkage) * r));
+}
+
+/**
+ * A correlation matrix drawn towards independence by 1e-5, or where that is not positive definite by 1e-4, 1e-3, ..
+ *
+ * @throws SklarError ERR_SKLAR_VALUE where 0.1 does not suffice
+ */
+export function positiveDefinite(
+  correlation: Float64Array,
+  dim: number,
+): { correlation: Float64Array; shrinkage: number } {
+  for (let shrinkage = LEAST_SHRINKAGE; ; shrinkage *= 10) {
+    const shrunk = shrink(correlation, dim, shrinkage);
+    try {
+      callNative((addon) => addon.cholesky(shrunk, dim));
+      return { correlation: shrunk, shrinkage };
+    } catch (error) {
+      if (!(error instanceof SklarError) || shrinkage >= 0.1) throw error;
+    }
+  }
 }
 
 /**
@@ -85,19 +103,28 @@ export async function normalScoresCorrelation(u: DenseRows, run: Execution): Pro
   });
 }
 
+/** Parameters of a correlation matrix by name: `rho` of two columns, `rho(1,2)`, `rho(1,3)`, .. of more. */
+export function correlationParameters(correlation: Float64Array, dim: number): Record<string, number> {
+  const named: Record<string, number> = {};
+  for (let i = 0; i < dim; i++) {
+    for (let j = i + 1; j < dim; j++) {
+      named[dim === 2 ? 'rho' : `rho(${i + 1},${j + 1})`] = correlation[i * dim + j]!;
+    }
+  }
+  return named;
+}
+
 /**
  * The Gaussian copula: density of N(0, R) on the Gaussian scale over that of its standard normal margins,
  * log c(z) = -log det(R) / 2 - z^T (R^-1 - I) z / 2.
  */
-export class GaussianCopula extends Copula implements HasField {
+export class GaussianCopula extends ClassicalCopula implements HasField {
   readonly kind = 'gaussian';
-  readonly normalised = true;
-  readonly cpuOnly = GAUSSIAN_ON_CPU;
   readonly dim: number;
   /** R, dim x dim, row-major. */
   readonly correlation: Float64Array;
   readonly #factor: Float64Array;
-  readonly #training: Readonly<Record<string, unknown>> | null;
+  protected readonly training: Readonly<Record<string, unknown>> | null;
 
   /**
    * @param correlation dim x dim, row-major, unit diagonal, positive definite
@@ -113,7 +140,7 @@ export class GaussianCopula extends Copula implements HasField {
     this.correlation = Float64Array.from(correlation);
     expectCorrelation(this.correlation, dim);
     this.#factor = callNative((addon) => addon.cholesky(this.correlation, dim)).factor;
-    this.#training = training;
+    this.training = training;
   }
 
   /**
@@ -123,20 +150,14 @@ export class GaussianCopula extends Copula implements HasField {
    * @param u n x dim pseudo-observations
    */
   static async fit(u: RowsInput, options: RunOptions = {}): Promise<GaussianCopula> {
-    const run = beginRun(options, GAUSSIAN_ON_CPU);
+    const run = beginRun(options, cpuOnlyOfKind('gaussian'));
     const dense = toDense(u, 'the training rows');
-    const correlation = await normalScoresCorrelation(dense, run);
-    for (let shrinkage = LEAST_SHRINKAGE; ; shrinkage *= 10) {
-      try {
-        return new GaussianCopula(shrink(correlation, dense.columns, shrinkage), dense.columns, {
-          rows: dense.rows,
-          shrinkage,
-          ...runRecord(run, 'float64'),
-        });
-      } catch (error) {
-        if (!(error instanceof SklarError) || shrinkage >= 0.1) throw error;
-      }
-    }
+    const found = positiveDefinite(await normalScoresCorrelation(dense, run), dense.columns);
+    return new GaussianCopula(found.correlation, dense.columns, {
+      rows: dense.rows,
+      shrinkage: found.shrinkage,
+      ...runRecord(run, 'float64'),
+    });
   }
 
   /** The exact field of the Ornstein-Uhlenbeck process, for `integrate`. */
@@ -190,6 +211,10 @@ export class GaussianCopula extends Copula implements HasField {
     };
   }
 
+  get parameters(): Readonly<Record<string, number>> {
+    return correlationParameters(this.correlation, this.dim);
+  }
+
   info(): ModelInfo {
     return {
       kind: this.kind,
@@ -198,8 +223,23 @@ export class GaussianCopula extends Copula implements HasField {
       columns: this.names,
       parameters: (this.dim * (this.dim - 1)) / 2,
       config: {},
-      training: this.#training,
+      training: this.training,
     };
+  }
+
+  protected definition(): ClassicalDefinition {
+    return {
+      family: 'gaussian',
+      dim: this.dim,
+      parameters: new Float64Array(0),
+      rotation: 0,
+      factor: this.#factor,
+    };
+  }
+
+  protected pairDefinition(i: number, j: number): ClassicalDefinition {
+    const parameters = Float64Array.of(this.correlation[i * this.dim + j]!);
+    return { family: 'gaussian', dim: 2, parameters, rotation: 0, factor: null };
   }
 
   protected logPdfRows(
@@ -230,26 +270,11 @@ export class GaussianCopula extends Copula implements HasField {
     );
   }
 
-  checkSampleOptions(options: SampleOptions): void {
-    for (const key of solverOptionKeys) {
-      if (options[key] !== undefined) {
-        throw new SklarError(
-          'ERR_SKLAR_VALUE',
-          `a gaussian copula is sampled directly: it has no solver, steps or noise, got ${key}`,
-        );
-      }
-    }
-  }
-
   protected toModelContent(): ModelContent {
     return {
       config: { dim: this.dim },
-      training: this.#training,
+      training: this.training,
       tensors: new Map([['correlation', { shape: [this.dim, this.dim], data: this.correlation }]]),
     };
-  }
-
-  protected release(): void {
-    // nothing native is held between calls
   }
 }

@@ -4,8 +4,12 @@ import { SklarError, describe } from '../errors';
 import { marginsFromTensors } from '../margins/margins';
 import { type ModelDocument, expectConfig, readModelFile } from '../model/model-file';
 import { type PublishedWeightsOptions, cdcFromFile, cdcFromPublishedWeights } from './cdc';
+import { isFamily } from './classical/families';
+import { familyFromFile } from './classical/fit';
+import { studentFromFile } from './classical/student';
 import { type Copula, MARGIN_TENSORS, type ModelTensors, SAMPLER_TENSORS } from './copula';
 import { EnsembleCopula, memberPrefix } from './ensemble';
+import { copulaKinds } from './fit';
 import { flowFromFile } from './flow';
 import { GaussianCopula } from './gaussian';
 import { reflectionFromFile, reflectionFromPublishedWeights } from './reflection';
@@ -31,7 +35,7 @@ const ensembleSchema = z.object({
   members: z
     .array(
       z.object({
-        kind: z.enum(['cdc', 'flow', 'reflection', 'gaussian']),
+        kind: z.enum(copulaKinds),
         config: z.record(z.string(), z.unknown()),
         training: z.record(z.string(), z.unknown()).nullable(),
       }),
@@ -64,13 +68,16 @@ function fromDocument(document: ModelDocument, tensors: ModelTensors): Copula {
       return reflectionFromFile(document, tensors);
     case 'gaussian':
       return gaussianFromFile(document, tensors);
+    case 'student':
+      return studentFromFile(document, tensors);
     case 'ensemble':
       return ensembleFromFile(document, tensors);
     default:
+      if (isFamily(document.kind)) return familyFromFile(document.kind, document);
       throw new SklarError(
         'ERR_SKLAR_FORMAT',
-        `expected a model of kind cdc, flow, reflection, gaussian or ensemble, got ${describe(document.kind)} ` +
-          `(written by sklar ${document.libraryVersion})`,
+        `expected a model of kind cdc, flow, reflection, ensemble, gaussian or another classical one, got ` +
+          `${describe(document.kind)} (written by sklar ${document.libraryVersion})`,
       );
   }
 }

@@ -15,5 +15,6 @@ void register_closed_form(Napi::Env env, Napi::Object exports);
 void register_measures(Napi::Env env, Napi::Object exports);
 void register_two_sample(Napi::Env env, Napi::Object exports);
 void register_integrate(Napi::Env env, Napi::Object exports);
+void register_classical(Napi::Env env, Napi::Object exports);
 
 }  // namespace sklar::addon

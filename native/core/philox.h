@@ -55,6 +55,8 @@ enum PhiloxTag : uint32_t {
   kTagClosedForm = 40,
   kTagFieldBound = 41,
   kTagTraceSketch = 42,
+  kTagClassicalUniform = 48,
+  kTagClassicalMixing = 49,
   kTagRelabel = 60,
   kTagProjection = 61,
 };

@@ -61,6 +61,9 @@ describe('sklar fit', () => {
 
   test('options of another kind', async () => {
     await sklarFails(fit('--kind', 'gaussian', '--hidden', 8), 3, 'ERR_SKLAR_VALUE', 'hidden', 'gaussian');
+    await sklarFails(fit('--kind', 'joe', '--rotation', 45), 3, 'ERR_SKLAR_VALUE', '--rotation', '45');
+    await sklarFails(fit('--kind', 'bb1', '--method', 'tau'), 3, 'ERR_SKLAR_VALUE', 'bb1');
+    await sklarFails(fit('--rotation', 90), 3, 'ERR_SKLAR_VALUE', 'rotation');
   });
 
   test('a device that is not there', async () => {

@@ -78,6 +78,25 @@ describe('sklar fit', () => {
     expect(Array.from(await loaded.logPdf(heldOut))).toEqual(Array.from(await cdc.logPdf(heldOut)));
   });
 
+  test('classical kinds, with their options', async () => {
+    const out = folder.file('clayton.safetensors');
+    const fit = ['fit', files.data, '--out', out, '--exclude', COLUMNS[2]];
+    const byTau = await sklarJson([...fit, '--kind', 'frank', '--method', 'tau']);
+    expect(byTau).toMatchObject({ kind: 'frank', holdout: { normalised: true } });
+    const document = await sklarJson([...fit, '--kind', 'clayton', '--rotation', 180]);
+    expect(document).toMatchObject({ kind: 'clayton', dim: 2 });
+    const info = await sklarJson(['info', out]);
+    expect(info).toMatchObject({
+      config: { theta: expect.any(Number), rotation: 180 },
+      training: { method: 'mle', rows: 320, logLikelihood: expect.any(Number) },
+    });
+    const sampled = await sklar(['sample', out, '--rows', 5, '--out', folder.file('clayton.csv')]);
+    expect(sampled).toMatchObject({ status: 0, stderr: '' });
+    const student = await sklarJson(['fit', files.data, '--out', out, '--kind', 'student']);
+    expect(student).toMatchObject({ kind: 'student', dim: 3 });
+    expect(await sklarJson(['score', out, files.data])).toMatchObject({ normalised: true });
+  });
+
   test('says in words that the density of a CDC is unnormalised', async () => {
     const out = folder.file('words.safetensors');
     const { status, stdout, stderr } = await sklar(['fit', files.data, '--out', out, ...QUICK]);

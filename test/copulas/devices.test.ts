@@ -7,8 +7,11 @@ import {
   CdcCopula,
   ClosedFormCopula,
   type Devices,
+  FamilyCopula,
   GaussianCopula,
+  StudentCopula,
   devices,
+  fitBest,
   fitCopula,
   integrate,
   kendall,
@@ -19,6 +22,7 @@ import {
 import { describeFailure } from '../../lib/cli/failure';
 import { Checkpoint } from '../../lib/copulas/checkpoint';
 import { noiseTimes } from '../../lib/copulas/cdc';
+import { isClassical } from '../../lib/copulas/classical/families';
 import { type DeviceOptions, resolveDevice, runRecord } from '../../lib/devices';
 import { type NativeDevice, type TrainSnapshot, callNative, runJob, toSklarError } from '../../lib/native';
 import { crossed } from '../helpers/data';
@@ -129,6 +133,8 @@ function cdcOf(Real: Float32ArrayConstructor | Float64ArrayConstructor): CdcCopu
 describe('what stays on the CPU', () => {
   const double = cdcOf(Float64Array);
   const gaussian = new GaussianCopula(Float64Array.of(1, 0.5, 0.5, 1), 2);
+  const student = new StudentCopula(Float64Array.of(1, 0.5, 0.5, 1), 2, 4);
+  const clayton = new FamilyCopula('clayton', { theta: 2 });
   const closed = ClosedFormCopula.fgm({ dim: 2, theta: 0.5 });
   const cuda = { device: 'cuda' } as const;
 
@@ -137,6 +143,8 @@ describe('what stays on the CPU', () => {
     for (const [copula, why] of [
       [double, 'float64'],
       [gaussian, 'gaussian'],
+      [student, 'student'],
+      [clayton, 'clayton'],
       [closed, 'closed-form'],
     ] as const) {
       expect(copula.cpuOnly).toContain(why);
@@ -164,6 +172,16 @@ describe('what stays on the CPU', () => {
     ['a gaussian copula', 'gaussian', () => gaussian.sample(10, cuda)],
     ['a gaussian condition', 'gaussian', () => gaussian.sampleConditional({ 0: 0.5 }, 10, cuda)],
     ['a gaussian fit', 'gaussian', () => fitCopula(u, { kind: 'gaussian', ...cuda })],
+    ['a student copula', 'student', () => student.sample(10, cuda)],
+    ['a family', 'clayton', () => clayton.cdf(u, cuda)],
+    ['its h-function', 'clayton', () => clayton.hfunc1(u, cuda)],
+    ['its transform', 'clayton', () => clayton.rosenblatt(u, cuda)],
+    ['its fit', 'clayton', () => fitCopula(u, { kind: 'clayton', ...cuda })],
+    [
+      'the best of classical copulas',
+      'classical',
+      () => fitBest(u, { candidates: [{ kind: 'frank' }], ...cuda }),
+    ],
     ['a closed form', 'closed-form', () => closed.logPdf(u, cuda)],
     ['mutual information', 'gaussian', () => mutualInformation(gaussian, u, { a: [0], ...cuda })],
     ['ranks', 'ranks', () => kendall(u, cuda)],
@@ -238,19 +256,22 @@ describe('records', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  test.each(['cdc', 'flow', 'gaussian'] as const)('a %s model says where it was trained', async (kind) => {
-    const quick = kind === 'gaussian' ? {} : { hidden: 8, depth: 1, steps: 3, batch: 32 };
-    const copula = await fitCopula(u, { kind, device: 'cpu', ...quick });
-    const file = path.join(folder, `${kind}.safetensors`);
-    await copula.save(file);
-    for (const model of [copula, await loadModel(file)]) {
-      expect(model.info().training).toMatchObject({
-        device: 'cpu',
-        deviceName: devices().cpu.name,
-        precision: kind === 'gaussian' ? 'fp64' : 'fp32',
-      });
-    }
-  });
+  test.each(['cdc', 'flow', 'gaussian', 'student', 'frank', 'bb1'] as const)(
+    'a %s model says where it was trained',
+    async (kind) => {
+      const quick = isClassical(kind) ? {} : { hidden: 8, depth: 1, steps: 3, batch: 32 };
+      const copula = await fitCopula(u, { kind, device: 'cpu', ...quick });
+      const file = path.join(folder, `${kind}.safetensors`);
+      await copula.save(file);
+      for (const model of [copula, await loadModel(file)]) {
+        expect(model.info().training).toMatchObject({
+          device: 'cpu',
+          deviceName: devices().cpu.name,
+          precision: isClassical(kind) ? 'fp64' : 'fp32',
+        });
+      }
+    },
+  );
 
   test('an integration says where it ran', async () => {
     expect(await integrate(cdcOf(Float32Array), { rows: 10, steps: 3, device: 'cpu' })).toMatchObject({

@@ -8,6 +8,7 @@ import {
   type Copula,
   EnsembleCopula,
   type EnsembleProgress,
+  FamilyCopula,
   GaussianCopula,
   fitCopula,
   fitEnsemble,
@@ -135,6 +136,14 @@ describe('members with formulas', () => {
     expect(await back.sample(20)).toEqual(await ensemble.sample(20));
     const { tensors } = await readModelFile(file);
     expect([...tensors.keys()].sort()).toEqual(['models.0.correlation', 'models.1.correlation']);
+  });
+
+  test('also of classical copulas', async () => {
+    const ensemble = new EnsembleCopula([1, 3].map((theta) => new FamilyCopula('clayton', { theta })));
+    const file = path.join(scratch, 'clayton.safetensors');
+    await ensemble.save(file);
+    const u = crossed(50, 0.5, 1);
+    expect(await (await loadModel(file)).logPdf(u)).toEqual(await ensemble.logPdf(u));
   });
 
   test('disposed with its members', async () => {
@@ -280,6 +289,7 @@ describe('models that were trained', () => {
     [{ models: 2.5 }, /models/],
     [{ models: 2, splits: 'none' }, /splits/],
     [{ models: 2, kind: 'gaussian' }, /gaussian/],
+    [{ models: 2, kind: 'frank' }, /frank/],
     [{ models: 2, kind: 'reflection', network: 'published' }, /density/],
     [{ models: 2, seed: 2n ** 64n - 1n }, /seed/],
     [{ models: 2, hidden: 0 }, /hidden/],

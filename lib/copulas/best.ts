@@ -1,0 +1,170 @@
+import { matrix } from '../data/matrix';
+import { Generator, type Seed, seedWords, shuffle } from '../data/random';
+import { SklarError, expectInteger } from '../errors';
+import { meanOf } from '../metrics/mean';
+import { runJob } from '../native';
+import {
+  type Copula,
+  type DenseRows,
+  type Execution,
+  type RowsInput,
+  type RunOptions,
+  beginRun,
+  toDense,
+} from './copula';
+import { cpuOnlyOfKind } from './classical/families';
+import { type ClassicalOptions } from './classical/fit';
+import { type CopulaKind, type FitOptions, fitCopula } from './fit';
+import { type CdcOptions, type FlowOptions, type ReflectionOptions } from './options';
+
+/** What `fitCopula` takes: a kind and its options. */
+export type Candidate = { kind: CopulaKind } & FitOptions &
+  (ClassicalOptions | CdcOptions | FlowOptions | ReflectionOptions);
+
+/** `device` and `precision` are those of the candidates that CUDA can compute. */
+export interface BestOptions extends RunOptions {
+  /**
+   * Default: the classical copulas that may suit the number of columns. Of two columns independence, gaussian, student,
+   * frank, and clayton, gumbel, joe, amh, bb1, bb6, bb7 and bb8 in the two rotations whose Kendall's tau has the sign of
+   * the rows'; of more independence, gaussian, student, frank, and clayton, gumbel and joe rotated by 0 and 180.
+   */
+  candidates?: readonly Candidate[];
+  /** Parts of the rows, each scored by what the others taught; default 5. */
+  folds?: number;
+  /** Decides the parts; default 1. */
+  seed?: Seed;
+  onProgress?: ((progress: { fits: number; fitsDone: number; candidate: Candidate }) => void) | undefined;
+}
+
+export interface Contender {
+  readonly candidate: Candidate;
+  /** Mean log density of a row by the copula of the other parts, in nats; null where a fit failed. */
+  readonly meanLogPdf: number | null;
+  /** Over the rows. */
+  readonly standardError: number | null;
+  /** Mean and standard error of the difference from the winner's, row by row. */
+  readonly behind: { readonly mean: number; readonly standardError: number } | null;
+  /** Why a fit failed. */
+  readonly error: string | null;
+}
+
+export interface Best {
+  /** The winner, fitted to all rows. */
+  readonly copula: Copula;
+  /** Best first; those that failed last. */
+  readonly table: readonly Contender[];
+}
+
+async function defaultCandidates(u: DenseRows, run: Execution): Promise<Candidate[]> {
+  const plain = (['independence', 'gaussian', 'student', 'frank'] as const).map((kind) => ({ kind }));
+  if (u.columns > 2) {
+    const turned = (['clayton', 'gumbel', 'joe'] as const).flatMap((kind) =>
+      ([0, 180] as const).map((rotation) => ({ kind, rotation })),
+    );
+    return [...plain, ...turned];
+  }
+  const tau = await runJob((addon) => addon.kendallTau(u.data, u.rows, 2, run.threads), {
+    signal: run.signal,
+  });
+  const rotations = tau[1]! < 0 ? ([90, 270] as const) : ([0, 180] as const);
+  const turned = (['clayton', 'gumbel', 'joe', 'amh', 'bb1', 'bb6', 'bb7', 'bb8'] as const).flatMap((kind) =>
+    rotations.map((rotation) => ({ kind, rotation })),
+  );
+  return [...plain, ...turned];
+}
+
+/** Of each row the part it belongs to, parts of equal size. */
+function partsOf(rows: number, folds: number, seed: Seed): Uint32Array {
+  const order = Uint32Array.from({ length: rows }, (_, i) => i);
+  shuffle(order, 0, rows, new Generator(...seedWords(seed)));
+  const parts = new Uint32Array(rows);
+  order.forEach((row, i) => (parts[row] = i % folds));
+  return parts;
+}
+
+function take({ data, columns }: DenseRows, rows: readonly number[]) {
+  const part = new Float64Array(rows.length * columns);
+  rows.forEach((row, i) => part.set(data.subarray(row * columns, (row + 1) * columns), i * columns));
+  return matrix(part, rows.length, columns);
+}
+
+/**
+ * Compares candidates by their cross-validated log-likelihood, and fits the best one to all rows.
+ *
+ * @param u n x dim pseudo-observations
+ * @throws SklarError as `fitCopula` for rows and options that do not fit; ERR_SKLAR_VALUE where every candidate fails
+ */
+export async function fitBest(u: RowsInput, options: BestOptions = {}): Promise<Best> {
+  const { folds = 5, seed = 1, device, precision, threads, signal, onProgress } = options;
+  const onCuda = options.candidates?.some(({ kind }) => cpuOnlyOfKind(kind) === null);
+  const run = beginRun(options, onCuda ? null : 'classical copulas are computed in float64, on the CPU');
+  const runOf = (candidate: Candidate): RunOptions => ({
+    ...(cpuOnlyOfKind(candidate.kind) === null && {
+      device: device ?? candidate.device,
+      precision: precision ?? candidate.precision,
+    }),
+    threads,
+    signal,
+  });
+  const dense = toDense(u, 'the rows of fitBest');
+  expectInteger(folds, 'folds', { min: 2, max: dense.rows });
+  const parts = partsOf(dense.rows, folds, seed);
+  const candidates = options.candidates ?? (await defaultCandidates(dense, run));
+  if (candidates.length === 0) throw new SklarError('ERR_SKLAR_VALUE', 'expected at least one candidate');
+  const numbers = Array.from(parts.keys());
+  const splits = Array.from({ length: folds }, (_, fold) => {
+    const held = numbers.filter((i) => parts[i] === fold);
+    const rest = numbers.filter((i) => parts[i] !== fold);
+    return { held, heldRows: take(dense, held), restRows: take(dense, rest) };
+  });
+
+  let fitsDone = 0;
+  const scored: { candidate: Candidate; scores: Float64Array | null; error: string | null }[] = [];
+  for (const candidate of candidates) {
+    const scores = new Float64Array(dense.rows);
+    let error: string | null = null;
+    for (const { held, heldRows, restRows } of splits) {
+      try {
+        using copula = await fitCopula(restRows, { ...candidate, ...runOf(candidate) });
+        const values = await copula.logPdf(heldRows, { ...runOf(candidate), normalised: true });
+        held.forEach((row, i) => (scores[row] = values[i]!));
+      } catch (cause) {
+        if (!(cause instanceof SklarError) || signal?.aborted) throw cause;
+        error = cause.message;
+      }
+      onProgress?.({ fits: candidates.length * folds + 1, fitsDone: ++fitsDone, candidate });
+    }
+    const bad = error === null && !scores.every(Number.isFinite) ? 'a held-out row has no density' : error;
+    scored.push({ candidate, scores: bad === null ? scores : null, error: bad });
+  }
+
+  const meanOrNothing = (scores: Float64Array | null) => (scores ? meanOf(scores).mean : -Infinity);
+  scored.sort((a, b) => meanOrNothing(b.scores) - meanOrNothing(a.scores));
+  const winner = scored[0]!;
+  if (!winner.scores) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `every candidate failed, ${winner.candidate.kind}: ${winner.error}`,
+    );
+  }
+  const best = winner.scores;
+  const table = scored.map(({ candidate, scores, error }): Contender => {
+    if (!scores) return { candidate, meanLogPdf: null, standardError: null, behind: null, error };
+    const { mean, standardError } = meanOf(scores);
+    const behind = meanOf(scores.map((value, i) => best[i]! - value));
+    return {
+      candidate,
+      meanLogPdf: mean,
+      standardError,
+      behind: { mean: behind.mean, standardError: behind.standardError! },
+      error: null,
+    };
+  });
+  const names = 'names' in u ? u.names : undefined;
+  const copula = await fitCopula(matrix(dense.data, dense.rows, dense.columns, names), {
+    ...winner.candidate,
+    ...runOf(winner.candidate),
+  });
+  onProgress?.({ fits: fitsDone + 1, fitsDone: fitsDone + 1, candidate: winner.candidate });
+  return { copula, table };
+}

@@ -1,0 +1,218 @@
+import { type Matrix, matrix } from '../../data/matrix';
+import { type RunRecord } from '../../devices';
+import { SklarError, expectInteger } from '../../errors';
+import { type ClassicalDefinition, callNative, runJob } from '../../native';
+import {
+  Copula,
+  type LogPdfOptions,
+  type RowsInput,
+  type RunOptions,
+  type SampleOptions,
+  toDense,
+} from '../copula';
+import type { ConditionalOptions, ConditionalSample } from '../smc';
+import { solverOptionKeys } from '../solvers';
+import { type ClassicalKind, cpuOnlyOfKind } from './families';
+
+/** Coefficients of tail dependence of two columns in the four corners: of the first column, then the second. */
+export interface TailDependence {
+  readonly lowerLower: number;
+  readonly lowerUpper: number;
+  readonly upperLower: number;
+  readonly upperUpper: number;
+}
+
+type Corners = [number, number, number, number];
+
+/** What a fit tells of itself; stored with the model. */
+export interface ClassicalTraining extends RunRecord {
+  readonly rows: number;
+  readonly method: 'mle' | 'tau';
+  /** Of the training rows, in nats. */
+  readonly logLikelihood: number;
+  /** By name of the parameter, from the Hessian of the log-likelihood; null at a bound and where it was not asked. */
+  readonly standardErrors: Readonly<Record<string, number | null>> | null;
+}
+
+/** A copula with a formula for everything: what all kinds have, and conditional distributions, dependence and fit. */
+export abstract class ClassicalCopula extends Copula {
+  abstract override readonly kind: ClassicalKind;
+  readonly normalised = true;
+  get cpuOnly(): string | null {
+    return cpuOnlyOfKind(this.kind);
+  }
+  /** By name. Correlations are `rho` of two columns, `rho(1,2)`, .. of more. */
+  abstract readonly parameters: Readonly<Record<string, number>>;
+  protected abstract readonly training: Readonly<Record<string, unknown>> | null;
+  /** As the native code takes it. */
+  protected abstract definition(): ClassicalDefinition;
+  /** The copula of columns i < j. */
+  protected abstract pairDefinition(i: number, j: number): ClassicalDefinition;
+
+  /** Density of each row; see `logPdf`. */
+  async pdf(rows: RowsInput, options: LogPdfOptions = {}): Promise<Float64Array> {
+    return (await this.logPdf(rows, options)).map(Math.exp);
+  }
+
+  /**
+   * C(u) of each row.
+   *
+   * @param rows n x dim values in [0, 1]
+   * @throws SklarError ERR_SKLAR_VALUE for values outside, and more than two columns of a Gaussian or Student copula
+   */
+  async cdf(rows: RowsInput, options: RunOptions = {}): Promise<Float64Array> {
+    const run = this.begin(options);
+    const { data, rows: count } = this.#closedRows(rows, 'the rows of cdf');
+    const pair = this.dim === 2;
+    const definition = pair ? this.pairDefinition(0, 1) : this.definition();
+    if (definition.factor) {
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        `expected 2 columns for the cdf of a ${this.kind} copula, got ${this.dim}`,
+      );
+    }
+    return runJob((addon) => addon.classicalCdf(definition, data, count, run.threads), {
+      signal: run.signal,
+    });
+  }
+
+  /** P(U2 <= u2 | U1 = u1) of rows (u1, u2) in [0, 1], with its limits at the sides; two columns. */
+  hfunc1(rows: RowsInput, options: RunOptions = {}): Promise<Float64Array> {
+    return this.#pair('hfunc1', rows, options);
+  }
+  /** P(U1 <= u1 | U2 = u2) of rows (u1, u2); see `hfunc1`. */
+  hfunc2(rows: RowsInput, options: RunOptions = {}): Promise<Float64Array> {
+    return this.#pair('hfunc2', rows, options);
+  }
+  /** The u2 with hfunc1(u1, u2) = p, of rows (u1, p). */
+  hinv1(rows: RowsInput, options: RunOptions = {}): Promise<Float64Array> {
+    return this.#pair('hinv1', rows, options);
+  }
+  /** The u1 with hfunc2(u1, u2) = p, of rows (p, u2). */
+  hinv2(rows: RowsInput, options: RunOptions = {}): Promise<Float64Array> {
+    return this.#pair('hinv2', rows, options);
+  }
+
+  /** e_j = P(U_j <= u_j | U_1 .. U_(j-1)) of each row: independent and uniform if the rows come from this copula. */
+  rosenblatt(rows: RowsInput, options: RunOptions = {}): Promise<Matrix> {
+    return this.#transform(rows, false, 'the rows of rosenblatt', options);
+  }
+  /** The rows whose `rosenblatt` is given. */
+  inverseRosenblatt(rows: RowsInput, options: RunOptions = {}): Promise<Matrix> {
+    return this.#transform(rows, true, 'the rows of inverseRosenblatt', options);
+  }
+
+  /** Kendall's tau of two columns, counted from 0. */
+  tau(i = 0, j = 1): number {
+    return this.#dependence(i, j).tau;
+  }
+
+  /** Limits of P(both extreme) / P(one extreme) in the corners. */
+  tailDependence(i = 0, j = 1): TailDependence {
+    const [lowerLower, lowerUpper, upperLower, upperUpper] = [...this.#dependence(i, j).tails] as Corners;
+    return i < j
+      ? { lowerLower, lowerUpper, upperLower, upperUpper }
+      : { lowerLower, lowerUpper: upperLower, upperLower: lowerUpper, upperUpper };
+  }
+
+  /** Of the training rows, in nats; null for a copula that was not fitted. */
+  get logLikelihood(): number | null {
+    return this.#fit()?.logLikelihood ?? null;
+  }
+  /** 2 k - 2 log L with k parameters; null for a copula that was not fitted. */
+  get aic(): number | null {
+    const fit = this.#fit();
+    return fit && 2 * this.info().parameters - 2 * fit.logLikelihood;
+  }
+  /** k log n - 2 log L; null for a copula that was not fitted. */
+  get bic(): number | null {
+    const fit = this.#fit();
+    return fit && Math.log(fit.rows) * this.info().parameters - 2 * fit.logLikelihood;
+  }
+  /** See `ClassicalTraining`; the rows' ranks are taken as exact. */
+  get standardErrors(): Readonly<Record<string, number | null>> | null {
+    return this.#fit()?.standardErrors ?? null;
+  }
+
+  override sampleConditional(
+    _fixed: Readonly<Record<string | number, number>>,
+    _rows: number,
+    options: ConditionalOptions = {},
+  ): Promise<ConditionalSample> {
+    return new Promise(() => {
+      this.begin(options);
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        `a ${this.kind} copula cannot be sampled given any columns: given the first ones, put uniform draws after ` +
+          "their rosenblatt and use inverseRosenblatt, or use a copula of kind 'cdc' or 'gaussian'",
+      );
+    });
+  }
+
+  checkSampleOptions(options: SampleOptions): void {
+    for (const key of solverOptionKeys) {
+      if (options[key] !== undefined) {
+        throw new SklarError(
+          'ERR_SKLAR_VALUE',
+          `a ${this.kind} copula is sampled directly: it has no solver, steps or noise, got ${key}`,
+        );
+      }
+    }
+  }
+
+  protected release(): void {
+    // nothing native is held between calls
+  }
+
+  #fit(): ClassicalTraining | null {
+    return typeof this.training?.logLikelihood === 'number'
+      ? (this.training as unknown as ClassicalTraining)
+      : null;
+  }
+
+  #dependence(i: number, j: number) {
+    for (const column of [i, j]) expectInteger(column, 'a column', { min: 0, max: this.dim - 1 });
+    if (i === j) throw new SklarError('ERR_SKLAR_VALUE', `expected two different columns, got ${i} and ${j}`);
+    return callNative((addon) =>
+      addon.classicalDependence(this.pairDefinition(Math.min(i, j), Math.max(i, j))),
+    );
+  }
+
+  #closedRows(rows: RowsInput, what: string, dim = this.dim) {
+    const dense = toDense(rows, what, dim);
+    const bad = dense.data.findIndex((value) => !(value >= 0 && value <= 1));
+    if (bad >= 0) {
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        `expected values between 0 and 1 for ${what}, got ${dense.data[bad]} ` +
+          `(row ${Math.floor(bad / dim) + 1}, column ${(bad % dim) + 1})`,
+      );
+    }
+    return dense;
+  }
+
+  async #pair(
+    name: 'hfunc1' | 'hfunc2' | 'hinv1' | 'hinv2',
+    rows: RowsInput,
+    options: RunOptions,
+  ): Promise<Float64Array> {
+    const run = this.begin(options);
+    if (this.dim !== 2) {
+      throw new SklarError('ERR_SKLAR_SHAPE', `expected a copula of 2 columns for ${name}, got ${this.dim}`);
+    }
+    const { data, rows: count } = this.#closedRows(rows, `the rows of ${name}`);
+    return runJob((addon) => addon.classicalPair(this.pairDefinition(0, 1), name, data, count, run.threads), {
+      signal: run.signal,
+    });
+  }
+
+  async #transform(rows: RowsInput, inverse: boolean, what: string, options: RunOptions): Promise<Matrix> {
+    const run = this.begin(options);
+    const { data, rows: count } = this.#closedRows(rows, what);
+    const values = await runJob(
+      (addon) => addon.classicalRosenblatt(this.definition(), data, inverse, count, run.threads),
+      { signal: run.signal },
+    );
+    return matrix(values, count, this.dim, this.names ?? undefined);
+  }
+}

@@ -1,0 +1,212 @@
+import { type NumberRange, SklarError, expectNumber, expectOneOf } from '../../errors';
+import { type ClassicalDefinition, callNative } from '../../native';
+
+/** How a parameter is moved by an optimiser: as it is, or by the logarithm of its distance from `origin`. */
+type Scale = 'linear' | { readonly log: number };
+
+export interface ParameterRule {
+  readonly name: string;
+  /** Where the family is a copula. */
+  readonly range: NumberRange;
+  /** Where a fit looks. */
+  readonly box: readonly [number, number];
+  readonly scale: Scale;
+}
+
+export interface FamilyRule {
+  readonly parameters: readonly ParameterRule[];
+  /** Rotations that are other copulas. */
+  readonly rotates: boolean;
+  /** Beyond two columns: the range of the one parameter there; null: two columns only. */
+  readonly manyColumns: NumberRange | null;
+}
+
+const rule = (name: string, range: NumberRange, box: [number, number], scale: Scale): ParameterRule => ({
+  name,
+  range,
+  box,
+  scale,
+});
+const positive = (name: string, most = 60) => rule(name, { above: 0 }, [1e-4, most], { log: 0 });
+const fromOne = (name: string, most = 60) => rule(name, { min: 1 }, [1 + 1e-6, most], { log: 1 });
+const share = (name: string) => rule(name, { above: 0, max: 1 }, [1e-3, 1], 'linear');
+
+/**
+ * The families with parameters of their own, as in Joe (2014), Dependence Modeling with Copulas, chapter 4. `frank` is
+ * bounded where exp(theta) would overflow.
+ */
+export const families = {
+  independence: { parameters: [], rotates: false, manyColumns: {} },
+  clayton: { parameters: [positive('theta')], rotates: true, manyColumns: { above: 0 } },
+  gumbel: { parameters: [fromOne('theta')], rotates: true, manyColumns: { min: 1 } },
+  frank: {
+    parameters: [rule('theta', { min: -500, max: 500 }, [-150, 150], 'linear')],
+    rotates: false,
+    manyColumns: { above: 0, max: 500 },
+  },
+  joe: { parameters: [fromOne('theta')], rotates: true, manyColumns: { min: 1 } },
+  amh: {
+    parameters: [rule('theta', { min: -1, below: 1 }, [-1, 1 - 1e-6], 'linear')],
+    rotates: true,
+    manyColumns: { above: 0, below: 1 },
+  },
+  bb1: { parameters: [positive('theta', 30), fromOne('delta', 30)], rotates: true, manyColumns: null },
+  bb2: { parameters: [positive('theta', 10), positive('delta', 10)], rotates: true, manyColumns: null },
+  bb3: { parameters: [fromOne('theta', 20), positive('delta', 20)], rotates: true, manyColumns: null },
+  bb4: { parameters: [positive('theta', 20), positive('delta', 20)], rotates: true, manyColumns: null },
+  bb5: { parameters: [fromOne('theta', 20), positive('delta', 20)], rotates: true, manyColumns: null },
+  bb6: { parameters: [fromOne('theta', 30), fromOne('delta', 30)], rotates: true, manyColumns: null },
+  bb7: { parameters: [fromOne('theta', 30), positive('delta', 30)], rotates: true, manyColumns: null },
+  bb8: { parameters: [fromOne('theta', 40), share('delta')], rotates: true, manyColumns: null },
+  galambos: { parameters: [positive('theta', 40)], rotates: true, manyColumns: null },
+  'husler-reiss': { parameters: [positive('lambda', 40)], rotates: true, manyColumns: null },
+  tawn: {
+    parameters: [share('psi1'), share('psi2'), fromOne('theta', 40)],
+    rotates: true,
+    manyColumns: null,
+  },
+  fgm: {
+    parameters: [rule('theta', { min: -1, max: 1 }, [-1, 1], 'linear')],
+    rotates: false,
+    manyColumns: null,
+  },
+  plackett: {
+    parameters: [rule('theta', { above: 0 }, [1e-4, 1e4], { log: 0 })],
+    rotates: false,
+    manyColumns: null,
+  },
+} as const satisfies Record<string, FamilyRule>;
+
+export type FamilyKind = keyof typeof families;
+export const familyKinds = Object.keys(families) as FamilyKind[];
+
+export type ClassicalKind = FamilyKind | 'gaussian' | 'student';
+export const classicalKinds: readonly ClassicalKind[] = ['gaussian', 'student', ...familyKinds];
+
+export function isClassical(kind: string): kind is ClassicalKind {
+  return (classicalKinds as readonly string[]).includes(kind);
+}
+
+/** Why models of a kind are computed on the CPU alone, a sentence; null: CUDA can do it. */
+export function cpuOnlyOfKind(kind: string): string | null {
+  return isClassical(kind) ? `a ${kind} copula is computed in float64, on the CPU` : null;
+}
+
+export function isFamily(kind: string): kind is FamilyKind {
+  return Object.hasOwn(families, kind);
+}
+
+export const rotations = [0, 90, 180, 270] as const;
+/** Degrees, counter-clockwise: c90(u, v) = c(v, 1 - u), c180(u, v) = c(1 - u, 1 - v), c270(u, v) = c(1 - v, u). */
+export type Rotation = (typeof rotations)[number];
+
+/**
+ * Checks a rotation of a family in a number of columns.
+ *
+ * @throws SklarError ERR_SKLAR_VALUE
+ */
+export function expectRotation(kind: ClassicalKind, rotation: unknown, dim: number): Rotation {
+  const value = expectOneOf<Rotation>(rotation, 'rotation', rotations);
+  if (value === 0) return value;
+  // beyond two columns none of them is radially symmetric but independence
+  const turns = isFamily(kind) && (dim > 2 ? kind !== 'independence' : families[kind].rotates);
+  if (!turns) {
+    throw new SklarError('ERR_SKLAR_VALUE', `expected no rotation of a ${kind} copula, got ${value}`);
+  }
+  if (dim > 2 && value !== 180) {
+    throw new SklarError('ERR_SKLAR_VALUE', `expected rotation 0 or 180 of ${dim} columns, got ${value}`);
+  }
+  return value;
+}
+
+/**
+ * What a family has to say about its parameters in a number of columns.
+ *
+ * @throws SklarError ERR_SKLAR_SHAPE where it has two columns only
+ */
+export function parameterRules(kind: FamilyKind, dim: number): readonly ParameterRule[] {
+  const { parameters, manyColumns }: FamilyRule = families[kind];
+  if (dim === 2) return parameters;
+  if (!manyColumns) {
+    throw new SklarError('ERR_SKLAR_SHAPE', `expected 2 columns for a ${kind} copula, got ${dim}`);
+  }
+  return parameters.map((own) => ({
+    ...own,
+    range: manyColumns,
+    box: [Math.max(own.box[0], 'above' in manyColumns ? manyColumns.above + 1e-4 : own.box[0]), own.box[1]],
+  }));
+}
+
+/** Checks the parameters of a family, by name. */
+export function expectParameters(
+  kind: FamilyKind,
+  dim: number,
+  parameters: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const rules = parameterRules(kind, dim);
+  const unknown = Object.keys(parameters).find((name) => !rules.some((own) => own.name === name));
+  if (unknown !== undefined) {
+    throw new SklarError('ERR_SKLAR_VALUE', `a ${kind} copula has no parameter ${unknown}`);
+  }
+  return Object.fromEntries(
+    rules.map(({ name, range }) => [
+      name,
+      expectNumber(parameters[name], `${name} of a ${kind} copula`, range),
+    ]),
+  );
+}
+
+/** A family as the native code takes it. */
+export function definitionOf(
+  family: FamilyKind,
+  dim: number,
+  parameters: readonly number[],
+  rotation: Rotation,
+): ClassicalDefinition {
+  return { family, dim, parameters: Float64Array.from(parameters), rotation, factor: null };
+}
+
+/** Kendall's tau of two columns of an unrotated family. */
+export function tauOf(kind: FamilyKind, parameters: readonly number[]): number {
+  return callNative((addon) => addon.classicalDependence(definitionOf(kind, 2, parameters, 0))).tau;
+}
+
+/**
+ * The parameter of a one-parameter family with Kendall's tau as given (unrotated), to rounding.
+ *
+ * @throws SklarError ERR_SKLAR_VALUE where the family has more parameters, none, or does not reach that tau
+ */
+export function parameterOfTau(kind: FamilyKind, tau: number): number {
+  const rules: readonly ParameterRule[] = families[kind].parameters;
+  const own = rules[0];
+  if (!own || rules.length > 1) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected a family of one parameter, which tau determines, got ${kind} with ${rules.length}`,
+    );
+  }
+  expectNumber(tau, 'tau', { min: -1, max: 1 });
+  const { log } = typeof own.scale === 'object' ? own.scale : { log: null };
+  const toParameter = (x: number) => (log === null ? x : log + Math.exp(x));
+  const edge = [
+    log === null ? own.box[0] : Math.log(1e-12),
+    log === null ? own.box[1] : Math.log(kind === 'plackett' ? 1e8 : 1e4),
+  ];
+  let [low, high] = edge as [number, number];
+  const at = (x: number) => tauOf(kind, [toParameter(x)]) - tau;
+  if (at(low) > 1e-12 || at(high) < -1e-12) {
+    const [least, most] = [low, high].map((x) => (at(x) + tau).toFixed(4));
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected a tau between ${least} and ${most} for a ${kind} copula, got ${tau}` +
+        (families[kind].rotates && tau < 0 ? ' (rotation 90 or 270 turns its sign)' : ''),
+    );
+  }
+  for (let i = 0; i < 200; i++) {
+    const middle = 0.5 * (low + high);
+    if (middle <= low || middle >= high) break;
+    if (at(middle) < 0) low = middle;
+    else high = middle;
+  }
+  return toParameter(0.5 * (low + high));
+}

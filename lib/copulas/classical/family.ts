@@ -1,0 +1,96 @@
+import { SklarError } from '../../errors';
+import { type ClassicalDefinition, runJob } from '../../native';
+import { type Execution, type ModelContent, type ModelInfo, type SampleOptions } from '../copula';
+import { ClassicalCopula } from './classical';
+import {
+  type FamilyKind,
+  type Rotation,
+  definitionOf,
+  expectParameters,
+  expectRotation,
+  isFamily,
+} from './families';
+
+/** A copula with a few parameters that is given by a formula; see `families` for the parameters and their ranges. */
+export class FamilyCopula extends ClassicalCopula {
+  readonly kind: FamilyKind;
+  readonly dim: number;
+  readonly parameters: Readonly<Record<string, number>>;
+  readonly rotation: Rotation;
+  protected readonly training: Readonly<Record<string, unknown>> | null;
+  readonly #definition: ClassicalDefinition;
+
+  /**
+   * @param parameters by name, such as `{ theta: 2 }`
+   * @param options.dim default 2; more for independence, clayton, gumbel, frank, joe and amh, exchangeable then
+   * @param options.rotation default 0; beyond two columns 0 or 180
+   * @throws SklarError ERR_SKLAR_VALUE naming the parameter, ERR_SKLAR_SHAPE for a family of two columns
+   */
+  constructor(
+    kind: FamilyKind,
+    parameters: Readonly<Record<string, number>>,
+    options: { dim?: number; rotation?: Rotation; training?: Readonly<Record<string, unknown>> | null } = {},
+  ) {
+    super();
+    if (!isFamily(kind)) throw new SklarError('ERR_SKLAR_VALUE', `expected a family, got ${String(kind)}`);
+    this.kind = kind;
+    this.dim = options.dim ?? 2;
+    this.parameters = expectParameters(kind, this.dim, parameters);
+    this.rotation = expectRotation(kind, options.rotation ?? 0, this.dim);
+    this.training = options.training ?? null;
+    this.#definition = definitionOf(kind, this.dim, Object.values(this.parameters), this.rotation);
+  }
+
+  info(): ModelInfo {
+    return {
+      kind: this.kind,
+      dim: this.dim,
+      normalised: true,
+      columns: this.names,
+      parameters: Object.keys(this.parameters).length,
+      config: { ...this.parameters, rotation: this.rotation },
+      training: this.training,
+    };
+  }
+
+  protected definition(): ClassicalDefinition {
+    return this.#definition;
+  }
+
+  protected pairDefinition(): ClassicalDefinition {
+    return { ...this.#definition, dim: 2 };
+  }
+
+  protected logPdfRows(
+    x: Float64Array,
+    rows: number,
+    fromGaussian: boolean,
+    run: Execution,
+  ): Promise<Float64Array> {
+    return runJob((addon) => addon.classicalLogPdf(this.#definition, x, fromGaussian, rows, run.threads), {
+      signal: run.signal,
+    });
+  }
+
+  protected sampleRows(
+    rows: number,
+    seed: bigint,
+    firstRow: bigint,
+    toGaussian: boolean,
+    _options: SampleOptions,
+    run: Execution,
+  ): Promise<Float64Array> {
+    return runJob(
+      (addon) => addon.classicalSample(this.#definition, rows, seed, firstRow, toGaussian, run.threads),
+      { signal: run.signal },
+    );
+  }
+
+  protected toModelContent(): ModelContent {
+    return {
+      config: { dim: this.dim, parameters: this.parameters, rotation: this.rotation },
+      training: this.training,
+      tensors: new Map(),
+    };
+  }
+}

@@ -1,0 +1,280 @@
+import { z } from 'zod';
+
+import { runRecord } from '../../devices';
+import { SklarError } from '../../errors';
+import { type ClassicalDefinition, callNative, runJob } from '../../native';
+import { type ModelDocument, expectConfig } from '../../model/model-file';
+import { type DenseRows, type Execution } from '../copula';
+import {
+  GaussianCopula,
+  correlationParameters,
+  normalScoresCorrelation,
+  positiveDefinite,
+} from '../gaussian';
+import { parseOptions } from '../options';
+import { type ClassicalCopula, type ClassicalTraining } from './classical';
+import {
+  type ClassicalKind,
+  type FamilyKind,
+  type ParameterRule,
+  type Rotation,
+  definitionOf,
+  expectRotation,
+  families,
+  isFamily,
+  parameterOfTau,
+  parameterRules,
+  rotations,
+} from './families';
+import { FamilyCopula } from './family';
+import { maximiseBrent, maximiseSimplex, standardErrors } from './optimise';
+import { StudentCopula } from './student';
+
+/** Options of `fitCopula` for the classical kinds, with their defaults. */
+export const classicalOptionsSchema = z.strictObject({
+  /** Degrees, counter-clockwise; beyond two columns 0 or 180. */
+  rotation: z.literal(rotations).default(0),
+  /**
+   * `mle`: maximum pseudo-likelihood; for gaussian the correlation of the normal scores. `tau`: inversion of Kendall's
+   * tau, of families with one parameter and the correlation of gaussian and student.
+   */
+  method: z.enum(['mle', 'tau']).default('mle'),
+});
+export type ClassicalOptions = z.input<typeof classicalOptionsSchema>;
+type Resolved = z.output<typeof classicalOptionsSchema>;
+
+/** Where the degrees of freedom of a Student copula are looked for, as logarithms. */
+const DEGREES = [Math.log(1), Math.log(300)] as const;
+
+/** Checks the options of a classical kind, and gives what fits it. */
+export function classicalFitter(
+  kind: ClassicalKind,
+  options: object,
+): (u: DenseRows, run: Execution) => Promise<ClassicalCopula> {
+  const parsed = parseOptions(classicalOptionsSchema, options, `option of a ${kind} copula`);
+  expectRotation(kind, parsed.rotation, parsed.rotation === 180 ? 3 : 2);
+  if (parsed.method === 'tau' && isFamily(kind) && families[kind].parameters.length > 1) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected method 'mle' for a ${kind} copula: tau does not determine its ${families[kind].parameters.length} parameters`,
+    );
+  }
+  return (u, run) => {
+    expectRotation(kind, parsed.rotation, u.columns);
+    if (kind === 'gaussian') return fitGaussian(u, parsed, run);
+    if (kind === 'student') return fitStudent(u, parsed, run);
+    return fitFamily(kind, u, parsed, run);
+  };
+}
+
+const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);
+
+const kendallOf = (u: DenseRows, run: Execution) =>
+  runJob((addon) => addon.kendallTau(u.data, u.rows, u.columns, run.threads), { signal: run.signal });
+
+/** sin(pi tau / 2) of every pair. */
+async function correlationOfTau(u: DenseRows, run: Execution) {
+  const tau = await kendallOf(u, run);
+  const raw = tau.map((value, i) => (i % (u.columns + 1) === 0 ? 1 : Math.sin((Math.PI / 2) * value)));
+  return positiveDefinite(raw, u.columns);
+}
+
+/** The log-likelihood of the rows. */
+async function likelihoodOf(definition: ClassicalDefinition, u: DenseRows, run: Execution): Promise<number> {
+  return sum(
+    await runJob((addon) => addon.classicalLogPdf(definition, u.data, false, u.rows, run.threads), {
+      signal: run.signal,
+    }),
+  );
+}
+
+async function fitGaussian(u: DenseRows, { method }: Resolved, run: Execution): Promise<GaussianCopula> {
+  const { correlation, shrinkage } =
+    method === 'tau'
+      ? await correlationOfTau(u, run)
+      : positiveDefinite(await normalScoresCorrelation(u, run), u.columns);
+  const logLikelihood = sum(await new GaussianCopula(correlation, u.columns).logPdf(u, run));
+  const named = Object.entries(correlationParameters(correlation, u.columns));
+  const training: ClassicalTraining = {
+    rows: u.rows,
+    method,
+    logLikelihood,
+    // of the normal scores: efficient, and not changed by the ranks (Klaassen and Wellner 1997)
+    standardErrors:
+      method === 'mle'
+        ? Object.fromEntries(named.map(([name, r]) => [name, (1 - r * r) / Math.sqrt(u.rows)]))
+        : null,
+    ...runRecord(run, 'float64'),
+  };
+  return new GaussianCopula(correlation, u.columns, { ...training, shrinkage });
+}
+
+async function fitStudent(u: DenseRows, { method }: Resolved, run: Execution): Promise<StudentCopula> {
+  const dim = u.columns;
+  let { correlation } = await correlationOfTau(u, run);
+  const definition = (r: Float64Array, degrees: number): ClassicalDefinition => ({
+    family: 'student',
+    dim,
+    parameters: Float64Array.of(degrees),
+    rotation: 0,
+    factor: callNative((addon) => addon.cholesky(r, dim)).factor,
+  });
+  // of the best correlation for these degrees of freedom
+  const profile = async (degrees: number) => {
+    if (method === 'tau') return likelihoodOf(definition(correlation, degrees), u, run);
+    const fit = await runJob(
+      (addon) => addon.classicalFitStudent(degrees, correlation, u.data, u.rows, dim, run.threads),
+      { signal: run.signal },
+    );
+    ({ correlation } = fit);
+    return fit.logLikelihood;
+  };
+  const best = await maximiseBrent((x) => profile(Math.exp(x)), DEGREES, Math.log(8), 1e-5);
+  const degrees = Math.exp(best.x);
+  await profile(degrees);
+  const { correlation: found, shrinkage } = positiveDefinite(correlation, dim);
+  const logLikelihood = await likelihoodOf(definition(found, degrees), u, run);
+  let errors: Record<string, number | null> | null = null;
+  const range = DEGREES.map(Math.exp) as [number, number];
+  if (method === 'mle' && dim === 2) {
+    const [rho, nu] = await standardErrors(
+      ([r, n]) => likelihoodOf(definition(Float64Array.of(1, r!, r!, 1), n!), u, run),
+      [[-1, 1], range],
+      [found[1]!, degrees],
+    );
+    errors = { rho: rho!, degrees: nu! };
+  } else if (method === 'mle') {
+    const [nu] = await standardErrors(([n]) => profile(n!), [range], [degrees]);
+    errors = { degrees: nu! };
+  }
+  const training: ClassicalTraining = {
+    rows: u.rows,
+    method,
+    logLikelihood,
+    standardErrors: errors,
+    ...runRecord(run, 'float64'),
+  };
+  return new StudentCopula(found, dim, degrees, { ...training, shrinkage });
+}
+
+/** Kendall's tau of the rows as the unrotated family would have it; of many columns the mean over pairs. */
+async function turnedTau(u: DenseRows, rotation: Rotation, run: Execution): Promise<number> {
+  const tau = await kendallOf(u, run);
+  const dim = u.columns;
+  let total = 0;
+  for (let i = 0; i < dim; i++) for (let j = 0; j < i; j++) total += tau[i * dim + j]!;
+  const mean = total / ((dim * (dim - 1)) / 2);
+  return rotation === 90 || rotation === 270 ? -mean : mean;
+}
+
+const toFree = ({ scale }: ParameterRule, value: number) =>
+  scale === 'linear' ? value : Math.log(value - scale.log);
+const fromFree = ({ scale }: ParameterRule, x: number) => (scale === 'linear' ? x : scale.log + Math.exp(x));
+const freeBox = (rule: ParameterRule) => rule.box.map((edge) => toFree(rule, edge)) as [number, number];
+
+async function fitFamily(
+  kind: FamilyKind,
+  u: DenseRows,
+  { rotation, method }: Resolved,
+  run: Execution,
+): Promise<FamilyCopula> {
+  const rules = parameterRules(kind, u.columns);
+  const of = (rows: DenseRows) => (values: readonly number[]) =>
+    likelihoodOf(definitionOf(kind, u.columns, values, rotation), rows, run);
+  const likelihood = of(u);
+  let values: number[];
+  let errors: Record<string, number | null> | null = null;
+  if (rules.length === 0) values = [];
+  else if (method === 'tau') values = [parameterOfTau(kind, await turnedTau(u, rotation, run))];
+  else {
+    values =
+      rules.length === 1
+        ? await maximiseOne(kind, rules[0]!, likelihood, await turnedTau(u, rotation, run))
+        : await maximiseMany(rules, likelihood, of(thinned(u)));
+    const found = await standardErrors(
+      likelihood,
+      rules.map(({ box }) => box),
+      values,
+    );
+    errors = Object.fromEntries(rules.map(({ name }, i) => [name, found[i]!]));
+  }
+  const training: ClassicalTraining = {
+    rows: u.rows,
+    method,
+    logLikelihood: await likelihood(values),
+    standardErrors: errors,
+    ...runRecord(run, 'float64'),
+  };
+  const parameters = Object.fromEntries(rules.map(({ name }, i) => [name, values[i]!]));
+  return new FamilyCopula(kind, parameters, { dim: u.columns, rotation, training: { ...training } });
+}
+
+/** Every k-th row, so that about as many are left as decide where to look. */
+function thinned(u: DenseRows): DenseRows {
+  const every = Math.max(1, Math.floor(u.rows / 1000));
+  const rows = Math.ceil(u.rows / every);
+  const data = new Float64Array(rows * u.columns);
+  for (let i = 0; i < rows; i++) {
+    data.set(u.data.subarray(i * every * u.columns, (i * every + 1) * u.columns), i * u.columns);
+  }
+  return { data, rows, columns: u.columns };
+}
+
+async function maximiseOne(
+  kind: FamilyKind,
+  rule: ParameterRule,
+  likelihood: (values: readonly number[]) => Promise<number>,
+  tau: number,
+): Promise<number[]> {
+  const box = freeBox(rule);
+  let start = 0.5 * (box[0] + box[1]);
+  try {
+    start = toFree(rule, parameterOfTau(kind, tau));
+  } catch (error) {
+    if (!(error instanceof SklarError)) throw error; // the family does not reach that tau
+  }
+  const { x } = await maximiseBrent((value) => likelihood([fromFree(rule, value)]), box, start);
+  return [fromFree(rule, x)];
+}
+
+/** From the best of a coarse grid, first by a part of the rows. */
+async function maximiseMany(
+  rules: readonly ParameterRule[],
+  likelihood: (values: readonly number[]) => Promise<number>,
+  rough: (values: readonly number[]) => Promise<number>,
+): Promise<number[]> {
+  const box = rules.map(freeBox);
+  const toValues = (x: readonly number[]) => x.map((value, i) => fromFree(rules[i]!, value));
+  let starts: number[][] = [[]];
+  for (const own of rules) {
+    const { scale } = own;
+    const [low, high] = own.box;
+    const choices =
+      scale === 'linear'
+        ? [0.25, 0.6, 0.9].map((share) => low + share * (high - low))
+        : [0.15, 0.7, 3].map((distance) => scale.log + distance);
+    starts = starts.flatMap((head) => choices.map((value) => [...head, toFree(own, value)]));
+  }
+  let best = { x: starts[0]!, value: -Infinity };
+  for (const x of starts) {
+    const value = await rough(toValues(x));
+    if (value > best.value) best = { x, value };
+  }
+  const near = await maximiseSimplex((x) => rough(toValues(x)), box, best.x, { tolerance: 1e-3 });
+  const { x } = await maximiseSimplex((y) => likelihood(toValues(y)), box, near.x, {
+    size: 0.1,
+    rounds: 2,
+  });
+  return toValues(x);
+}
+
+const configSchema = z.object({
+  dim: z.int().min(2).max(65536),
+  parameters: z.record(z.string(), z.number()),
+  rotation: z.literal(rotations),
+});
+
+export function familyFromFile(kind: FamilyKind, document: ModelDocument): FamilyCopula {
+  const { dim, parameters, rotation } = expectConfig(configSchema, document);
+  return new FamilyCopula(kind, parameters, { dim, rotation, training: document.training });
+}

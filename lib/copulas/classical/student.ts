@@ -1,0 +1,124 @@
+import { z } from 'zod';
+
+import { SklarError, expectNumber } from '../../errors';
+import { type ModelDocument, expectConfig } from '../../model/model-file';
+import { type ClassicalDefinition, callNative, runJob } from '../../native';
+import {
+  type Execution,
+  type ModelContent,
+  type ModelInfo,
+  type ModelTensors,
+  type SampleOptions,
+} from '../copula';
+import { correlationParameters, expectColumns, expectCorrelation, subMatrix } from '../gaussian';
+import { ClassicalCopula } from './classical';
+
+/** The copula of a multivariate t distribution with correlation R and any number of degrees of freedom from 1 on. */
+export class StudentCopula extends ClassicalCopula {
+  readonly kind = 'student';
+  readonly dim: number;
+  /** R, dim x dim, row-major. */
+  readonly correlation: Float64Array;
+  readonly degrees: number;
+  protected readonly training: Readonly<Record<string, unknown>> | null;
+  readonly #factor: Float64Array;
+
+  /**
+   * @param correlation dim x dim, row-major, unit diagonal, positive definite
+   * @param degrees of freedom, from 1 to 1e6
+   * @throws SklarError ERR_SKLAR_VALUE when they are not
+   */
+  constructor(
+    correlation: Float64Array,
+    dim: number,
+    degrees: number,
+    training: Readonly<Record<string, unknown>> | null = null,
+  ) {
+    super();
+    this.dim = dim;
+    this.correlation = Float64Array.from(correlation);
+    expectCorrelation(this.correlation, dim);
+    this.degrees = expectNumber(degrees, 'the degrees of freedom', { min: 1, max: 1e6 });
+    this.#factor = callNative((addon) => addon.cholesky(this.correlation, dim)).factor;
+    this.training = training;
+  }
+
+  get parameters(): Readonly<Record<string, number>> {
+    return { ...correlationParameters(this.correlation, this.dim), degrees: this.degrees };
+  }
+
+  /** The copula of some of the columns, counted from 0, in their order here. */
+  marginal(columns: readonly number[]): StudentCopula {
+    const chosen = expectColumns(columns, 'columns', this.dim);
+    return new StudentCopula(subMatrix(this.correlation, this.dim, chosen), chosen.length, this.degrees);
+  }
+
+  info(): ModelInfo {
+    return {
+      kind: this.kind,
+      dim: this.dim,
+      normalised: true,
+      columns: this.names,
+      parameters: (this.dim * (this.dim - 1)) / 2 + 1,
+      config: { degrees: this.degrees },
+      training: this.training,
+    };
+  }
+
+  protected definition(): ClassicalDefinition {
+    const parameters = Float64Array.of(this.degrees);
+    return { family: 'student', dim: this.dim, parameters, rotation: 0, factor: this.#factor };
+  }
+
+  protected pairDefinition(i: number, j: number): ClassicalDefinition {
+    const parameters = Float64Array.of(this.correlation[i * this.dim + j]!, this.degrees);
+    return { family: 'student', dim: 2, parameters, rotation: 0, factor: null };
+  }
+
+  protected logPdfRows(
+    x: Float64Array,
+    rows: number,
+    fromGaussian: boolean,
+    run: Execution,
+  ): Promise<Float64Array> {
+    return runJob((addon) => addon.classicalLogPdf(this.definition(), x, fromGaussian, rows, run.threads), {
+      signal: run.signal,
+    });
+  }
+
+  protected sampleRows(
+    rows: number,
+    seed: bigint,
+    firstRow: bigint,
+    toGaussian: boolean,
+    _options: SampleOptions,
+    run: Execution,
+  ): Promise<Float64Array> {
+    return runJob(
+      (addon) => addon.classicalSample(this.definition(), rows, seed, firstRow, toGaussian, run.threads),
+      { signal: run.signal },
+    );
+  }
+
+  protected toModelContent(): ModelContent {
+    return {
+      config: { dim: this.dim, degrees: this.degrees },
+      training: this.training,
+      tensors: new Map([['correlation', { shape: [this.dim, this.dim], data: this.correlation }]]),
+    };
+  }
+}
+
+const configSchema = z.object({ dim: z.int().min(2).max(65536), degrees: z.number() });
+
+export function studentFromFile(document: ModelDocument, tensors: ModelTensors): StudentCopula {
+  const { dim, degrees } = expectConfig(configSchema, document);
+  const correlation = tensors.get('correlation');
+  if (correlation?.data.length !== dim * dim) {
+    throw new SklarError(
+      'ERR_SKLAR_FORMAT',
+      'expected a dim x dim tensor "correlation" in a student model file',
+    );
+  }
+  return new StudentCopula(Float64Array.from(correlation.data), dim, degrees, document.training);
+}

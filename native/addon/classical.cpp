@@ -1,0 +1,166 @@
+#include "classical/bivariate.hpp"
+
+#include "addon/convert.hpp"
+#include "addon/job.hpp"
+#include "addon/register.hpp"
+#include "classical/rows.hpp"
+
+namespace sklar::addon {
+namespace {
+
+// ClassicalDefinition of lib/native.ts
+ClassicalDefinition to_definition(const Napi::Value& value) {
+  if (!value.IsObject()) throw Error("VALUE", "expected the definition of a classical copula");
+  const Napi::Object o = value.As<Napi::Object>();
+  ClassicalDefinition definition;
+  definition.family = to_string(field(o, "family"), "family");
+  definition.dim = to_size(field(o, "dim"), "dim");
+  if (definition.dim < 2 || definition.dim > 65536)
+    throw Error("VALUE", "expected a dimension between 2 and 65536");
+  definition.parameters = to_vector<double>(field(o, "parameters"), "parameters");
+  definition.rotation = static_cast<int>(to_size(field(o, "rotation"), "rotation"));
+  definition.factor =
+      to_vector_or_empty<double>(field(o, "factor"), "factor", product(definition.dim, definition.dim));
+  const bool transform = definition.family == "gaussian" || definition.family == "student";
+  if (transform && definition.factor.empty() && definition.dim != 2)
+    throw Error("VALUE", "expected the factor of the correlation");
+  return definition;
+}
+
+template <class Work>
+Napi::Value start(const Napi::CallbackInfo& info, Work work) {
+  return Job::start(info.Env(), info.Env().Undefined(),
+                    [work = std::move(work)](const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
+                      return [out = work(cancel)](Napi::Env env) { return to_array(env, out); };
+                    });
+}
+
+// classicalLogPdf(definition, x: Float64Array, fromGaussian: boolean, rows: number, threads: number):
+// NativeJob<Float64Array>
+Napi::Value log_pdf(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    auto definition = to_definition(info[0]);
+    const std::size_t rows = to_size(info[3], "rows"), threads = to_size(info[4], "threads");
+    auto x = to_vector<double>(info[1], "x", product(rows, definition.dim));
+    return start(info,
+                 [definition = std::move(definition), x = std::move(x),
+                  from_gaussian = to_bool(info[2], "fromGaussian"), rows, threads](const CancelFlag& cancel) {
+                   return classical_log_pdf(definition, x, from_gaussian, rows, threads, cancel);
+                 });
+  });
+}
+
+// classicalCdf(definition, u: Float64Array, rows: number, threads: number): NativeJob<Float64Array>
+Napi::Value cdf(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    auto definition = to_definition(info[0]);
+    const std::size_t rows = to_size(info[2], "rows"), threads = to_size(info[3], "threads");
+    auto u = to_vector<double>(info[1], "u", product(rows, definition.dim));
+    return start(
+        info, [definition = std::move(definition), u = std::move(u), rows, threads](
+                  const CancelFlag& cancel) { return classical_cdf(definition, u, rows, threads, cancel); });
+  });
+}
+
+// classicalSample(definition, rows: number, seed: bigint, firstRow: bigint, toGaussian: boolean, threads:
+// number): NativeJob<Float64Array>
+Napi::Value sample(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    auto definition = to_definition(info[0]);
+    const std::size_t rows = to_size(info[1], "rows"), threads = to_size(info[5], "threads");
+    product(rows, definition.dim);
+    return start(info, [definition = std::move(definition), rows, seed = to_uint64(info[2], "seed"),
+                        first = to_uint64(info[3], "firstRow"), to_gaussian = to_bool(info[4], "toGaussian"),
+                        threads](const CancelFlag& cancel) {
+      return classical_sample(definition, rows, seed, first, to_gaussian, threads, cancel);
+    });
+  });
+}
+
+// classicalRosenblatt(definition, u: Float64Array, inverse: boolean, rows: number, threads: number):
+// NativeJob<Float64Array>
+Napi::Value rosenblatt(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    auto definition = to_definition(info[0]);
+    const std::size_t rows = to_size(info[3], "rows"), threads = to_size(info[4], "threads");
+    auto u = to_vector<double>(info[1], "u", product(rows, definition.dim));
+    return start(info, [definition = std::move(definition), u = std::move(u),
+                        inverse = to_bool(info[2], "inverse"), rows, threads](const CancelFlag& cancel) {
+      return classical_rosenblatt(definition, u, inverse, rows, threads, cancel);
+    });
+  });
+}
+
+PairFunction to_pair_function(const Napi::Value& value) {
+  const std::string name = to_string(value, "function");
+  if (name == "hfunc1") return PairFunction::h1;
+  if (name == "hfunc2") return PairFunction::h2;
+  if (name == "hinv1") return PairFunction::inverse1;
+  if (name == "hinv2") return PairFunction::inverse2;
+  throw Error("VALUE", "expected hfunc1, hfunc2, hinv1 or hinv2, got " + name);
+}
+
+// classicalPair(definition, function: string, u: Float64Array, rows: number, threads: number):
+// NativeJob<Float64Array>
+Napi::Value pair(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    auto definition = to_definition(info[0]);
+    const std::size_t rows = to_size(info[3], "rows"), threads = to_size(info[4], "threads");
+    auto u = to_vector<double>(info[2], "u", product(rows, 2));
+    return start(info, [definition = std::move(definition), function = to_pair_function(info[1]),
+                        u = std::move(u), rows, threads](const CancelFlag& cancel) {
+      return classical_pair(definition, function, u, rows, threads, cancel);
+    });
+  });
+}
+
+// classicalDependence(definition): { tau: number; tails: Float64Array }, of two columns; tails: lower-lower,
+// lower-upper, upper-lower, upper-upper
+Napi::Value dependence(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto definition = to_definition(info[0]);
+    const auto copula = make_bivariate(definition.family, definition.parameters, definition.rotation);
+    const auto [ll, lu, ul, uu] = copula->tails();
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("tau", copula->tau());
+    result.Set("tails", to_array(info.Env(), std::vector<double>{ll, lu, ul, uu}));
+    return result;
+  });
+}
+
+// classicalFitStudent(degrees: number, correlation: Float64Array, u: Float64Array, rows: number, dim: number,
+// threads: number): NativeJob<{ correlation: Float64Array; logLikelihood: number; iterations: number }>
+Napi::Value fit(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::size_t rows = to_size(info[3], "rows"), dim = to_size(info[4], "dim");
+    return Job::start(info.Env(), info.Env().Undefined(),
+                      [degrees = to_double(info[0], "degrees"),
+                       correlation = to_vector<double>(info[1], "correlation", product(dim, dim)),
+                       u = to_vector<double>(info[2], "u", product(rows, dim)), rows, dim,
+                       threads = to_size(info[5], "threads")](const CancelFlag& cancel,
+                                                              const Job::Progress&) -> Job::Deliver {
+                        StudentFit fitted = fit_student(degrees, correlation, u, rows, dim, threads, cancel);
+                        return [fitted = std::move(fitted)](Napi::Env env) -> Napi::Value {
+                          Napi::Object result = Napi::Object::New(env);
+                          result.Set("correlation", to_array(env, fitted.correlation));
+                          result.Set("logLikelihood", fitted.log_likelihood);
+                          result.Set("iterations", static_cast<double>(fitted.iterations));
+                          return result;
+                        };
+                      });
+  });
+}
+
+}  // namespace
+
+void register_classical(Napi::Env env, Napi::Object exports) {
+  exports.Set("classicalLogPdf", Napi::Function::New(env, log_pdf));
+  exports.Set("classicalCdf", Napi::Function::New(env, cdf));
+  exports.Set("classicalSample", Napi::Function::New(env, sample));
+  exports.Set("classicalRosenblatt", Napi::Function::New(env, rosenblatt));
+  exports.Set("classicalPair", Napi::Function::New(env, pair));
+  exports.Set("classicalDependence", Napi::Function::New(env, dependence));
+  exports.Set("classicalFitStudent", Napi::Function::New(env, fit));
+}
+
+}  // namespace sklar::addon

@@ -1,0 +1,255 @@
+#include <cmath>
+
+#include "classical/generators.hpp"
+#include "classical/mixing.hpp"
+#include "classical/numeric.hpp"
+#include "classical/rows.hpp"
+#include "core/error.hpp"
+
+// One-parameter Archimedean copulas of any dimension. Their density needs |psi^(k)|: with the right variable
+// y each is a polynomial in y whose coefficients are positive and follow by differentiating once more, so
+// that sums of logarithms lose nothing (Hofert, Maechler and McNeil 2012).
+namespace sklar {
+namespace {
+
+// Logarithms of the coefficients of polynomials Q_1 .. Q_count, Q_1 = y.
+class PositivePolynomials {
+ public:
+  // The coefficient of y^j in Q_(k+1) is stay(k, j) of that of Q_k and rise(k, j) of the one below.
+  template <class Stay, class Rise>
+  PositivePolynomials(std::size_t count, double first, Stay&& stay, Rise&& rise) : log_(count + 1) {
+    log_[1] = {-infinity, std::log(first)};
+    for (std::size_t k = 1; k < count; ++k) {
+      log_[k + 1].assign(k + 2, -infinity);
+      for (std::size_t j = 1; j <= k + 1; ++j) {
+        const double kept = j <= k ? std::log(stay(k, j)) + log_[k][j] : -infinity;
+        const double risen = j > 1 ? std::log(rise(k, j)) + log_[k][j - 1] : -infinity;
+        log_[k + 1][j] = log_add_exp(kept, risen);
+      }
+    }
+  }
+
+  // log Q_k(y)
+  double at(std::size_t k, double log_y) const {
+    const std::vector<double>& c = log_[k];
+    double top = -infinity, sum = 0;
+    for (std::size_t j = 1; j < c.size(); ++j) top = std::fmax(top, c[j] + times(double(j), log_y));
+    if (!std::isfinite(top)) return top;
+    for (std::size_t j = 1; j < c.size(); ++j) sum += std::exp(c[j] + times(double(j), log_y) - top);
+    return top + std::log(sum);
+  }
+
+ private:
+  std::vector<std::vector<double>> log_;
+};
+
+// Q_(k+1) = y (1 + y) Q_k' - alpha y Q_k, of y = 1 / (e^s - 1) for Joe; with alpha = 0 the polylogarithms of
+// order 1 - k.
+PositivePolynomials logistic_polynomials(std::size_t count, double alpha) {
+  return {count, 1, [](std::size_t, std::size_t j) { return double(j); },
+          [alpha](std::size_t, std::size_t j) { return double(j) - 1 - alpha; }};
+}
+
+struct ClaytonFamily {
+  using Generator = Exponentiated<IndependenceGenerator>;
+  Generator generator;
+  std::vector<double> log_rising;  // of 1/theta (1/theta + 1) ..
+
+  ClaytonFamily(double theta, std::size_t orders) : generator{{}, theta}, log_rising(orders + 1) {
+    for (std::size_t k = 0; k < orders; ++k)
+      log_rising[k + 1] = log_rising[k] + std::log(1 / theta + static_cast<double>(k));
+  }
+  double log_derivative(std::size_t k, Positive s) const {
+    return log_rising[k] - (1 / generator.delta + static_cast<double>(k)) * log1p_of(s).value;
+  }
+  double log_mixing(RowDraws& draws) const { return draws.log_gamma(1 / generator.delta); }
+};
+
+struct GumbelFamily {
+  OuterPower<IndependenceGenerator> generator;
+  PositivePolynomials polynomials;
+
+  GumbelFamily(double theta, std::size_t orders)
+      : generator{{}, theta},
+        polynomials(
+            orders, 1 / theta,
+            [a = 1 / theta](std::size_t k, std::size_t j) { return double(k) - a * double(j); },
+            [a = 1 / theta](std::size_t, std::size_t) { return a; }) {}
+  double log_derivative(std::size_t k, Positive s) const {
+    const double log_x = s.log / generator.delta;
+    return polynomials.at(k, log_x) - std::exp(log_x) - static_cast<double>(k) * s.log;
+  }
+  double log_mixing(RowDraws& draws) const { return draws.log_stable(1 / generator.delta); }
+};
+
+struct JoeFamily {
+  Bb8Generator generator;
+  PositivePolynomials polynomials;
+
+  JoeFamily(double theta, std::size_t orders)
+      : generator(theta, 1), polynomials(logistic_polynomials(orders, 1 / theta)) {}
+  double log_derivative(std::size_t k, Positive s) const {
+    const double log_forgotten = Bb8Generator::log_forgotten(s), alpha = 1 / generator.theta;
+    return std::log(alpha) + alpha * log_forgotten + polynomials.at(k, -s.value - log_forgotten);
+  }
+  double log_mixing(RowDraws& draws) const { return draws.log_sibuya(1 / generator.theta); }
+};
+
+struct FrankFamily {
+  FrankGenerator generator;
+  PositivePolynomials polynomials;
+
+  FrankFamily(double theta, std::size_t orders)
+      : generator{theta}, polynomials(logistic_polynomials(orders, 0)) {}
+  double log_derivative(std::size_t k, Positive s) const {
+    const double log_theta = std::log(generator.theta);
+    return polynomials.at(k, generator.log_w(s) + log_theta - generator.log_remainder(s)) - log_theta;
+  }
+  double log_mixing(RowDraws& draws) const { return draws.log_logarithmic(generator.theta); }
+};
+
+struct AmhFamily {
+  AmhGenerator generator;
+  PositivePolynomials polynomials;
+
+  AmhFamily(double theta, std::size_t orders)
+      : generator{theta}, polynomials(logistic_polynomials(orders + 1, 0)) {}
+  double log_derivative(std::size_t k, Positive s) const {
+    const double log_theta = std::log(generator.theta);
+    return std::log1p(-generator.theta) - log_theta +
+           polynomials.at(k + 1, log_theta - s.value - generator.log_remainder(s));
+  }
+  double log_mixing(RowDraws& draws) const { return draws.log_geometric(generator.theta); }
+};
+
+template <class Family>
+class ArchimedeanRows final : public ClassicalRows {
+ public:
+  ArchimedeanRows(double theta, std::size_t dim, bool survival)
+      : family_(theta, dim), dim_(dim), survival_(survival) {}
+
+  void log_pdf(const Unit* u, std::size_t rows, double* out) const override {
+    for (std::size_t i = 0; i < rows; ++i) {
+      double slopes = 0;
+      for (std::size_t j = 0; j < dim_; ++j) slopes += family_.generator.log_phi_slope(side(u[i * dim_ + j]));
+      out[i] = family_.log_derivative(dim_, sum(&u[i * dim_], dim_)) + slopes;
+    }
+  }
+  void cdf(const Unit* u, std::size_t rows, double* out) const override {
+    for (std::size_t i = 0; i < rows; ++i) {
+      bool empty = false;
+      for (std::size_t j = 0; j < dim_; ++j) empty = empty || u[i * dim_ + j].p == 0;
+      out[i] = empty       ? 0
+               : survival_ ? survival(&u[i * dim_])
+                           : family_.generator.psi(sum(&u[i * dim_], dim_)).p;
+    }
+  }
+  void rosenblatt(Unit* u, std::size_t rows) const override {
+    for (std::size_t i = 0; i < rows; ++i) {
+      Positive before = family_.generator.phi(side(u[i * dim_]));
+      for (std::size_t j = 1; j < dim_; ++j) {
+        Unit& value = u[i * dim_ + j];
+        const Positive after = sum_of(before, family_.generator.phi(side(value)));
+        if (value.p > 0 && value.q > 0) value = side(step(j, before, after));
+        before = after;
+      }
+    }
+  }
+  void inverse_rosenblatt(Unit* e, std::size_t rows) const override {
+    for (std::size_t i = 0; i < rows; ++i) {
+      Positive before = family_.generator.phi(side(e[i * dim_]));
+      for (std::size_t j = 1; j < dim_; ++j) {
+        Unit& value = e[i * dim_ + j];
+        Unit u = side(value);
+        if (u.p > 0 && u.q > 0)
+          u = solve_unit([&](Unit v) { return step(j, before, sum_of(before, family_.generator.phi(v))); },
+                         u);
+        before = sum_of(before, family_.generator.phi(u));
+        value = side(u);
+      }
+    }
+  }
+  // Marshall and Olkin (1988): psi(E_j / V), E_j exponential, psi the Laplace transform of V.
+  void draw(Unit* u, std::size_t rows, std::uint64_t seed, std::uint64_t first_row) const override {
+    uniform_rows(u, rows, dim_, seed, first_row);
+    for (std::size_t i = 0; i < rows; ++i) {
+      RowDraws draws(seed, first_row + i);
+      const double log_v = family_.log_mixing(draws);
+      for (std::size_t j = 0; j < dim_; ++j) {
+        Unit& value = u[i * dim_ + j];
+        value = side(family_.generator.psi(positive_of_log(std::log(-value.log_p()) - log_v)));
+      }
+    }
+  }
+
+ private:
+  Unit side(Unit u) const { return survival_ ? u.flipped() : u; }
+
+  Positive sum(const Unit* u, std::size_t count) const {
+    Positive total = family_.generator.phi(side(u[0]));
+    for (std::size_t j = 1; j < count; ++j) total = sum_of(total, family_.generator.phi(side(u[j])));
+    return total;
+  }
+  // P(U_j <= u_j | before), the j-th derivative of psi after over that before
+  Unit step(std::size_t j, Positive before, Positive after) const {
+    return unit_of_log(std::fmin(0, family_.log_derivative(j, after) - family_.log_derivative(j, before)));
+  }
+  // P(all U_j <= u_j) where 1 - U is the Archimedean copula: inclusion and exclusion
+  double survival(const Unit* u) const {
+    if (dim_ > 20)
+      throw Error("VALUE",
+                  "the cdf of a copula rotated by 180 degrees has 2^dim terms: expected at most 20 "
+                  "columns, got " +
+                      std::to_string(dim_));
+    double total = 0;
+    for (std::size_t set = 0; set < (std::size_t{1} << dim_); ++set) {
+      Positive s{0, -infinity};
+      bool odd = false;
+      for (std::size_t j = 0; j < dim_; ++j)
+        if (set >> j & 1) {
+          s = sum_of(s, family_.generator.phi(u[j].flipped()));
+          odd = !odd;
+        }
+      const double part = set == 0 ? 1 : family_.generator.psi(s).p;
+      total += odd ? -part : part;
+    }
+    return std::fmax(0, total);
+  }
+
+  Family family_;
+  std::size_t dim_;
+  bool survival_;
+};
+
+// Independence has no parameter and no polynomials.
+struct IndependenceFamily {
+  IndependenceGenerator generator;
+
+  IndependenceFamily(double, std::size_t) {}
+  double log_derivative(std::size_t, Positive s) const { return -s.value; }
+  double log_mixing(RowDraws&) const { return 0; }
+};
+
+}  // namespace
+
+std::unique_ptr<ClassicalRows> make_archimedean(const ClassicalDefinition& definition) {
+  const auto& [family, dim, parameters, rotation, factor] = definition;
+  const bool survival = rotation == 180;
+  if (!survival && rotation != 0)
+    throw Error("VALUE",
+                "expected rotation 0 or 180 of more than two columns, got " + std::to_string(rotation));
+  if (family == "independence")
+    return std::make_unique<ArchimedeanRows<IndependenceFamily>>(0, dim, survival);
+  if (parameters.size() != 1)
+    throw Error("VALUE",
+                "expected a family of one parameter for " + std::to_string(dim) + " columns, got " + family);
+  const double theta = parameters[0];
+  if (family == "clayton") return std::make_unique<ArchimedeanRows<ClaytonFamily>>(theta, dim, survival);
+  if (family == "gumbel") return std::make_unique<ArchimedeanRows<GumbelFamily>>(theta, dim, survival);
+  if (family == "joe") return std::make_unique<ArchimedeanRows<JoeFamily>>(theta, dim, survival);
+  if (family == "frank") return std::make_unique<ArchimedeanRows<FrankFamily>>(theta, dim, survival);
+  if (family == "amh") return std::make_unique<ArchimedeanRows<AmhFamily>>(theta, dim, survival);
+  throw Error("VALUE", "expected a family of " + std::to_string(dim) + " columns, got " + family);
+}
+
+}  // namespace sklar

@@ -1,0 +1,213 @@
+#include "classical/bivariate.hpp"
+
+#include "classical/archimax.hpp"
+#include "classical/generators.hpp"
+#include "classical/numeric.hpp"
+#include "classical/stable_tail.hpp"
+#include "core/error.hpp"
+
+namespace sklar {
+namespace {
+
+bool inside(Unit u) { return u.p > 0 && u.q > 0; }
+
+class Rotated final : public Bivariate {
+ public:
+  Rotated(std::unique_ptr<Bivariate> base, int rotation) : base_(std::move(base)), rotation_(rotation) {}
+
+  double log_pdf(Unit u, Unit v) const override {
+    switch (rotation_) {
+      case 90:
+        return base_->log_pdf(v, u.flipped());
+      case 180:
+        return base_->log_pdf(u.flipped(), v.flipped());
+      default:
+        return base_->log_pdf(v.flipped(), u);
+    }
+  }
+  double tau() const override { return rotation_ == 180 ? base_->tau() : -base_->tau(); }
+  TailDependence tails() const override {
+    const auto [ll, lu, ul, uu] = base_->tails();
+    switch (rotation_) {
+      case 90:
+        return {lu, uu, ll, ul};
+      case 180:
+        return {uu, ul, lu, ll};
+      default:
+        return {ul, ll, uu, lu};
+    }
+  }
+
+ protected:
+  double cdf_inside(Unit u, Unit v) const override {
+    switch (rotation_) {
+      case 90:
+        return v.p - base_->cdf(v, u.flipped());
+      case 180:
+        return u.p - v.q + base_->cdf(u.flipped(), v.flipped());
+      default:
+        return u.p - base_->cdf(v.flipped(), u);
+    }
+  }
+  Unit h1_inside(Unit u, Unit v) const override {
+    switch (rotation_) {
+      case 90:
+        return base_->h2(v, u.flipped());
+      case 180:
+        return base_->h1(u.flipped(), v.flipped()).flipped();
+      default:
+        return base_->h2(v.flipped(), u).flipped();
+    }
+  }
+  Unit h2_inside(Unit u, Unit v) const override {
+    switch (rotation_) {
+      case 90:
+        return base_->h1(v, u.flipped()).flipped();
+      case 180:
+        return base_->h2(u.flipped(), v.flipped()).flipped();
+      default:
+        return base_->h1(v.flipped(), u);
+    }
+  }
+  Unit inverse1_inside(Unit u, Unit p) const override {
+    switch (rotation_) {
+      case 90:
+        return base_->inverse2(p, u.flipped());
+      case 180:
+        return base_->inverse1(u.flipped(), p.flipped()).flipped();
+      default:
+        return base_->inverse2(p.flipped(), u).flipped();
+    }
+  }
+  Unit inverse2_inside(Unit p, Unit v) const override {
+    switch (rotation_) {
+      case 90:
+        return base_->inverse1(v, p.flipped()).flipped();
+      case 180:
+        return base_->inverse2(p.flipped(), v.flipped()).flipped();
+      default:
+        return base_->inverse1(v.flipped(), p);
+    }
+  }
+
+ private:
+  std::unique_ptr<Bivariate> base_;
+  int rotation_;
+};
+
+// The indices of variation are those of Archimax.
+template <class Generator, class Tail = SumTail>
+std::unique_ptr<Bivariate> archimax(Generator generator, double lower, double upper, Tail tail = {}) {
+  return std::make_unique<Archimax<Generator, Tail>>(generator, tail, lower, upper);
+}
+
+using Clayton = Exponentiated<IndependenceGenerator>;
+using Gumbel = OuterPower<IndependenceGenerator>;
+
+std::unique_ptr<Bivariate> make_base(const std::string& family, const std::vector<double>& parameters) {
+  struct Entry {
+    const char* name;
+    std::size_t parameters;
+    std::unique_ptr<Bivariate> (*make)(const double* p);
+  };
+  static constexpr Entry entries[] = {
+      {"independence", 0, [](const double*) { return archimax(IndependenceGenerator{}, 0, 1); }},
+      {"gaussian", 1, [](const double* p) { return make_gaussian(p[0]); }},
+      {"student", 2, [](const double* p) { return make_student(p[0], p[1]); }},
+      {"clayton", 1,
+       [](const double* p) {
+         return archimax(Clayton{{}, p[0]}, p[0], 1);
+       }},
+      {"gumbel", 1,
+       [](const double* p) {
+         return archimax(Gumbel{{}, p[0]}, 0, p[0]);
+       }},
+      {"frank", 1, [](const double* p) { return archimax(FrankGenerator{p[0]}, 0, 1); }},
+      {"joe", 1, [](const double* p) { return archimax(Bb8Generator(p[0], 1), 0, p[0]); }},
+      {"amh", 1, [](const double* p) { return archimax(AmhGenerator{p[0]}, 0, 1); }},
+      {"bb1", 2,
+       [](const double* p) {
+         return archimax(OuterPower<Clayton>{{{}, p[0]}, p[1]}, p[0] * p[1], p[1]);
+       }},
+      {"bb2", 2,
+       [](const double* p) {
+         return archimax(Exponentiated<Clayton>{{{}, p[0]}, p[1]}, infinity, 1);
+       }},
+      {"bb3", 2,
+       [](const double* p) {
+         return archimax(Exponentiated<Gumbel>{{{}, p[0]}, p[1]}, p[0] > 1 ? infinity : p[1], p[0]);
+       }},
+      {"bb4", 2,
+       [](const double* p) {
+         return archimax(Clayton{{}, p[0]}, p[0], 1, GalambosTail{p[1]});
+       }},
+      {"bb5", 2,
+       [](const double* p) {
+         return archimax(Gumbel{{}, p[0]}, 0, p[0], GalambosTail{p[1]});
+       }},
+      {"bb6", 2,
+       [](const double* p) {
+         return archimax(OuterPower<Bb8Generator>{Bb8Generator(p[0], 1), p[1]}, 0, p[0] * p[1]);
+       }},
+      {"bb7", 2,
+       [](const double* p) {
+         return archimax(Exponentiated<Bb8Generator>{Bb8Generator(p[0], 1), p[1]}, p[1], p[0]);
+       }},
+      {"bb8", 2, [](const double* p) { return archimax(Bb8Generator(p[0], p[1]), 0, p[1] == 1 ? p[0] : 1); }},
+      {"galambos", 1,
+       [](const double* p) { return archimax(IndependenceGenerator{}, 0, 1, GalambosTail{p[0]}); }},
+      {"husler-reiss", 1,
+       [](const double* p) { return archimax(IndependenceGenerator{}, 0, 1, HuslerReissTail{p[0]}); }},
+      {"tawn", 3,
+       [](const double* p) {
+         return archimax(IndependenceGenerator{}, 0, 1, TawnTail{p[0], p[1], p[2]});
+       }},
+      {"fgm", 1, [](const double* p) { return make_fgm_bivariate(p[0]); }},
+      {"plackett", 1,
+       [](const double* p) -> std::unique_ptr<Bivariate> {
+         // below one the roots cancel: a quarter turn inverts the odds ratio
+         if (p[0] < 1) return std::make_unique<Rotated>(make_plackett_bivariate(1 / p[0]), 90);
+         return make_plackett_bivariate(p[0]);
+       }},
+  };
+  for (const Entry& entry : entries) {
+    if (family != entry.name) continue;
+    if (parameters.size() != entry.parameters)
+      throw Error("SHAPE", "expected " + std::to_string(entry.parameters) + " parameters of family " +
+                               family + ", got " + std::to_string(parameters.size()));
+    return entry.make(parameters.data());
+  }
+  throw Error("VALUE", "expected a family of copulas, got " + family);
+}
+
+}  // namespace
+
+double Bivariate::cdf(Unit u, Unit v) const {
+  if (u.p == 0 || v.p == 0) return 0;
+  if (u.q == 0) return v.p;
+  if (v.q == 0) return u.p;
+  return std::fmin(std::fmax(0, cdf_inside(u, v)), std::fmin(u.p, v.p));
+}
+
+Unit Bivariate::h1(Unit u, Unit v) const { return inside(v) ? h1_inside(u, v) : v; }
+Unit Bivariate::h2(Unit u, Unit v) const { return inside(u) ? h2_inside(u, v) : u; }
+Unit Bivariate::inverse1(Unit u, Unit p) const { return inside(p) ? inverse1_inside(u, p) : p; }
+Unit Bivariate::inverse2(Unit p, Unit v) const { return inside(p) ? inverse2_inside(p, v) : p; }
+
+Unit Bivariate::inverse1_inside(Unit u, Unit p) const {
+  return solve_unit([&](Unit v) { return h1(u, v); }, p);
+}
+Unit Bivariate::inverse2_inside(Unit p, Unit v) const {
+  return solve_unit([&](Unit u) { return h2(u, v); }, p);
+}
+
+std::unique_ptr<Bivariate> make_bivariate(const std::string& family, const std::vector<double>& parameters,
+                                          int rotation) {
+  auto base = make_base(family, parameters);
+  if (rotation == 0) return base;
+  if (rotation != 90 && rotation != 180 && rotation != 270)
+    throw Error("VALUE", "expected 0, 90, 180 or 270 for the rotation, got " + std::to_string(rotation));
+  return std::make_unique<Rotated>(std::move(base), rotation);
+}
+
+}  // namespace sklar

@@ -1,0 +1,251 @@
+#include <cmath>
+#include <string>
+
+#include "classical/row_loop.hpp"
+#include "classical/rows.hpp"
+#include "classical/student_t.hpp"
+#include "core/error.hpp"
+#include "core/symmetric.hpp"
+#include "model/gaussian.hpp"
+
+namespace sklar {
+namespace {
+
+// Columns x rows: y <- L^-1 y and y <- L y for many rows at once.
+void solve_lower(const std::vector<double>& l, std::size_t dim, std::vector<double>& y, std::size_t rows) {
+  for (std::size_t i = 0; i < dim; ++i) {
+    double* to = &y[i * rows];
+    for (std::size_t k = 0; k < i; ++k) {
+      const double factor = l[i * dim + k];
+      const double* from = &y[k * rows];
+      for (std::size_t r = 0; r < rows; ++r) to[r] -= factor * from[r];
+    }
+    const double pivot = 1 / l[i * dim + i];
+    for (std::size_t r = 0; r < rows; ++r) to[r] *= pivot;
+  }
+}
+
+void multiply_lower(const std::vector<double>& l, std::size_t dim, std::vector<double>& y, std::size_t rows) {
+  for (std::size_t i = dim; i-- > 0;) {
+    double* to = &y[i * rows];
+    for (std::size_t r = 0; r < rows; ++r) to[r] *= l[i * dim + i];
+    for (std::size_t k = 0; k < i; ++k) {
+      const double factor = l[i * dim + k];
+      const double* from = &y[k * rows];
+      for (std::size_t r = 0; r < rows; ++r) to[r] += factor * from[r];
+    }
+  }
+}
+
+class GaussianTransform final : public RosenblattRows {
+ public:
+  GaussianTransform(std::vector<double> factor, std::size_t dim) : factor_(std::move(factor)), dim_(dim) {}
+
+  void rosenblatt(Unit* u, std::size_t rows) const override { apply(u, rows, solve_lower); }
+  void inverse_rosenblatt(Unit* e, std::size_t rows) const override { apply(e, rows, multiply_lower); }
+
+ private:
+  template <class Map>
+  void apply(Unit* u, std::size_t rows, Map&& map) const {
+    std::vector<double> y(rows * dim_);
+    for (std::size_t i = 0; i < rows; ++i)
+      for (std::size_t j = 0; j < dim_; ++j) y[j * rows + i] = normal_of(u[i * dim_ + j]);
+    map(factor_, dim_, y, rows);
+    for (std::size_t i = 0; i < rows; ++i)
+      for (std::size_t j = 0; j < dim_; ++j) u[i * dim_ + j] = unit_of_normal(y[j * rows + i]);
+  }
+
+  std::vector<double> factor_;
+  std::size_t dim_;
+};
+
+// log of Gamma((n + d) / 2) / Gamma(n / 2) / (n pi)^(d/2): the product of the densities at 0 of t with n, n +
+// 1,
+// .. degrees, each scaled to n
+double log_student_front(double degrees, std::size_t dim) {
+  double sum = 0;
+  for (std::size_t j = 0; j < dim; ++j) {
+    const double n = degrees + static_cast<double>(j);
+    sum += StudentT(n).log_pdf(0) + 0.5 * std::log(n / degrees);
+  }
+  return sum;
+}
+
+class StudentRows final : public ClassicalRows {
+ public:
+  StudentRows(double degrees, std::vector<double> factor, std::size_t dim)
+      : factor_(std::move(factor)),
+        dim_(dim),
+        log_front_(log_student_front(degrees, dim) - 0.5 * log_determinant_of_cholesky(factor_, dim)) {
+    for (std::size_t j = 0; j < dim; ++j) t_.emplace_back(degrees + static_cast<double>(j));
+  }
+
+  void log_pdf(const Unit* u, std::size_t rows, double* out) const override {
+    std::vector<double> y(rows * dim_);
+    for (std::size_t i = 0; i < rows; ++i) {
+      out[i] = log_front_;
+      for (std::size_t j = 0; j < dim_; ++j) {
+        const double x = t_[0].quantile(u[i * dim_ + j]);
+        y[j * rows + i] = x;
+        out[i] -= t_[0].log_pdf(x);
+      }
+    }
+    solve_lower(factor_, dim_, y, rows);
+    const double n = t_[0].degrees();
+    for (std::size_t i = 0; i < rows; ++i) {
+      double form = 0;
+      for (std::size_t j = 0; j < dim_; ++j) form += y[j * rows + i] * y[j * rows + i];
+      out[i] -= 0.5 * (n + static_cast<double>(dim_)) * std::log1p(form / n);
+    }
+  }
+  void cdf(const Unit*, std::size_t, double*) const override {
+    throw Error("VALUE", "the cdf of a student copula is known for 2 columns, got " + std::to_string(dim_));
+  }
+  // (L^-1 x)_j given those before it is t with j degrees more, wider the farther out they are
+  void rosenblatt(Unit* u, std::size_t rows) const override {
+    std::vector<double> y(rows * dim_);
+    for (std::size_t i = 0; i < rows; ++i)
+      for (std::size_t j = 0; j < dim_; ++j) y[j * rows + i] = t_[0].quantile(u[i * dim_ + j]);
+    solve_lower(factor_, dim_, y, rows);
+    const double n = t_[0].degrees();
+    for (std::size_t i = 0; i < rows; ++i) {
+      double form = 0;
+      for (std::size_t j = 0; j < dim_; ++j) {
+        const double value = y[j * rows + i];
+        u[i * dim_ + j] = t_[j].cdf(value * std::sqrt(t_[j].degrees() / (n + form)));
+        form += value * value;
+      }
+    }
+  }
+  void inverse_rosenblatt(Unit* e, std::size_t rows) const override {
+    std::vector<double> y(rows * dim_);
+    const double n = t_[0].degrees();
+    for (std::size_t i = 0; i < rows; ++i) {
+      double form = 0;
+      for (std::size_t j = 0; j < dim_; ++j) {
+        const double value = t_[j].quantile(e[i * dim_ + j]) * std::sqrt((n + form) / t_[j].degrees());
+        y[j * rows + i] = value;
+        form += value * value;
+      }
+    }
+    multiply_lower(factor_, dim_, y, rows);
+    for (std::size_t i = 0; i < rows; ++i)
+      for (std::size_t j = 0; j < dim_; ++j) e[i * dim_ + j] = t_[0].cdf(y[j * rows + i]);
+  }
+  void draw(Unit* u, std::size_t rows, std::uint64_t seed, std::uint64_t first_row) const override {
+    uniform_rows(u, rows, dim_, seed, first_row);
+    inverse_rosenblatt(u, rows);
+  }
+
+ private:
+  std::vector<double> factor_;
+  std::size_t dim_;
+  double log_front_;
+  std::vector<StudentT> t_;
+};
+
+// S + R diag(lambda) R with unit diagonal: its fixed points are the correlation matrices R that maximise
+// -log det R - tr(R^-1 S).
+std::vector<double> correlation_step(const std::vector<double>& r, const std::vector<double>& s,
+                                     std::size_t dim) {
+  std::vector<double> square(dim * dim), lambda(dim);
+  for (std::size_t i = 0; i < dim * dim; ++i) square[i] = r[i] * r[i];
+  const std::vector<double> l = cholesky(square, dim);
+  for (std::size_t i = 0; i < dim; ++i) {
+    lambda[i] = 1 - s[i * dim + i];
+    for (std::size_t k = 0; k < i; ++k) lambda[i] -= l[i * dim + k] * lambda[k];
+    lambda[i] /= l[i * dim + i];
+  }
+  for (std::size_t i = dim; i-- > 0;) {
+    for (std::size_t k = i + 1; k < dim; ++k) lambda[i] -= l[k * dim + i] * lambda[k];
+    lambda[i] /= l[i * dim + i];
+  }
+  std::vector<double> next(dim * dim);
+  for (std::size_t i = 0; i < dim; ++i)
+    for (std::size_t j = 0; j <= i; ++j) {
+      double sum = s[i * dim + j];
+      for (std::size_t k = 0; k < dim; ++k) sum += r[i * dim + k] * lambda[k] * r[j * dim + k];
+      next[i * dim + j] = next[j * dim + i] = i == j ? 1 : sum;
+    }
+  return next;
+}
+
+}  // namespace
+
+std::unique_ptr<RosenblattRows> make_gaussian_transform(const ClassicalDefinition& definition) {
+  return std::make_unique<GaussianTransform>(definition.factor, definition.dim);
+}
+
+std::unique_ptr<ClassicalRows> make_student_rows(const ClassicalDefinition& definition) {
+  return std::make_unique<StudentRows>(definition.parameters.at(0), definition.factor, definition.dim);
+}
+
+StudentFit fit_student(double degrees, std::vector<double> correlation, const std::vector<double>& u,
+                       std::size_t rows, std::size_t dim, std::size_t threads, const CancelFlag& cancel) {
+  check_rows(u.data(), false, rows, dim);
+  const StudentT t(degrees);
+  const double front = log_student_front(degrees, dim), n = static_cast<double>(rows);
+  ThreadPool pool(threads);
+  const std::size_t chunks = row_chunks(rows);
+  std::vector<double> x(rows * dim), margin(chunks), likelihood(chunks);  // x: of each chunk columns x rows
+  for_row_chunks(pool, rows, cancel, [&](std::size_t first, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i)
+      for (std::size_t j = 0; j < dim; ++j) {
+        const double value = t.quantile(unit_of(u[(first + i) * dim + j]));
+        x[first * dim + j * count + i] = value;
+        margin[first / row_chunk] += t.log_pdf(value);
+      }
+  });
+  double margins = 0;
+  for (double part : margin) margins += part;
+
+  StudentFit fit;
+  std::vector<std::vector<double>> scatter(chunks);
+  for (std::size_t iteration = 1;; ++iteration) {
+    std::vector<double> l;
+    try {
+      l = cholesky(correlation, dim);
+    } catch (const Error&) {
+      if (iteration > 1) return fit;  // it grows towards a singular matrix
+      throw;
+    }
+    for_row_chunks(pool, rows, cancel, [&](std::size_t first, std::size_t count) {
+      const std::size_t chunk = first / row_chunk;
+      const double* here = &x[first * dim];
+      std::vector<double> y(here, here + count * dim), weight(count);
+      solve_lower(l, dim, y, count);
+      likelihood[chunk] = 0;
+      for (std::size_t i = 0; i < count; ++i) {
+        double form = 0;
+        for (std::size_t j = 0; j < dim; ++j) form += y[j * count + i] * y[j * count + i];
+        weight[i] = (degrees + static_cast<double>(dim)) / (degrees + form);
+        likelihood[chunk] -= 0.5 * (degrees + static_cast<double>(dim)) * std::log1p(form / degrees);
+      }
+      std::vector<double>& sum = scatter[chunk];
+      sum.assign(dim * dim, 0.0);
+      for (std::size_t i = 0; i < dim; ++i)
+        for (std::size_t j = 0; j <= i; ++j)
+          for (std::size_t r = 0; r < count; ++r)
+            sum[i * dim + j] += weight[r] * here[i * count + r] * here[j * count + r];
+    });
+    double total = 0;
+    std::vector<double> s(dim * dim);
+    for (std::size_t chunk = 0; chunk < chunks; ++chunk) {
+      total += likelihood[chunk];
+      for (std::size_t i = 0; i < s.size(); ++i) s[i] += scatter[chunk][i] / n;
+    }
+    for (std::size_t i = 0; i < dim; ++i)
+      for (std::size_t j = i + 1; j < dim; ++j) s[i * dim + j] = s[j * dim + i];
+    fit.correlation = correlation;
+    fit.log_likelihood = total + n * (front - 0.5 * log_determinant_of_cholesky(l, dim)) - margins;
+    fit.iterations = iteration;
+    std::vector<double> next = correlation_step(correlation, s, dim);
+    double change = 0;
+    for (std::size_t i = 0; i < next.size(); ++i)
+      change = std::fmax(change, std::fabs(next[i] - correlation[i]));
+    if (!(change > 1e-9) || iteration == 500) return fit;
+    correlation = std::move(next);
+  }
+}
+
+}  // namespace sklar

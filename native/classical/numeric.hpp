@@ -1,0 +1,107 @@
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <vector>
+
+#include "classical/unit.hpp"
+
+namespace sklar {
+
+// The zero of an increasing or decreasing f between a and b, where its signs differ; Chandrupatla (1997).
+// Where they do not differ, the end that is nearer to a zero.
+template <class F>
+double find_root(F&& f, double a, double b) {
+  double fa = f(a), fb = f(b);
+  if (fa == 0) return a;
+  if (fb == 0) return b;
+  if ((fa < 0) == (fb < 0)) return std::fabs(fa) < std::fabs(fb) ? a : b;
+  double c = a, fc = fa, t = 0.5;
+  for (int i = 0; i < 200; ++i) {
+    const double x = a + t * (b - a), fx = f(x);
+    if ((fx < 0) == (fa < 0)) {
+      c = a;
+      fc = fa;
+    } else {
+      c = b;
+      fc = fb;
+      b = a;
+      fb = fa;
+    }
+    a = x;
+    fa = fx;
+    const bool first = std::fabs(fa) < std::fabs(fb);
+    const double best = first ? a : b;
+    const double tolerance = 4e-16 * std::fabs(best) + 1e-300;
+    const double limit = tolerance / std::fabs(b - a);
+    if (limit > 0.5 || (first ? fa : fb) == 0) return best;
+    t = 0.5;
+    if (std::isfinite(fa) && std::isfinite(fb) && std::isfinite(fc)) {
+      const double xi = (a - b) / (c - b), phi = (fa - fb) / (fc - fb);
+      if (phi * phi < xi && (1 - phi) * (1 - phi) < 1 - xi)
+        t = fa / (fb - fa) * fc / (fb - fc) + (c - a) / (b - a) * fa / (fc - fa) * fb / (fc - fb);
+    }
+    t = std::fmin(1 - limit, std::fmax(limit, t));
+  }
+  return a;
+}
+
+// The x with h(x) = p, h increasing on (0, 1): on the scale of log odds, comparing logarithms of the smaller
+// tail.
+template <class H>
+Unit solve_unit(H&& h, Unit p) {
+  const bool low = p.p <= 0.5;
+  const double target = low ? p.log_p() : p.log_q();
+  const double t = find_root(
+      [&](double logit) {
+        const Unit value = h(unit_of_logit(logit));
+        return low ? value.log_p() - target : target - value.log_q();
+      },
+      -708, 708);  // where both p and q are normal numbers
+  return unit_of_logit(t);
+}
+
+// Integral of f(Unit) over (0, 1) by the tanh-sinh rule: exact to rounding for integrands that are smooth
+// inside, whatever their ends. Takahasi and Mori (1974).
+template <class F>
+double integrate_unit(F&& f, double step = 1.0 / 64) {
+  double sum = 0;
+  for (int k = static_cast<int>(-6.0 / step); k * step <= 6; ++k) {
+    const double t = k * step, angle = 3.141592653589793 * std::sinh(t);
+    const Unit u = unit_of_logit(angle);
+    const double weight = 3.141592653589793 * std::cosh(t) * u.p * u.q;
+    if (weight < 1e-300) continue;
+    sum += weight * f(u);
+  }
+  return sum * step;
+}
+
+// Integral of a smooth f over (a, b) by Gauss-Kronrod quadrature (7, 15), halving where the two rules
+// differ by more than the tolerance (of each part: a share of it would sink below rounding).
+template <class F>
+double integrate_adaptive(F&& f, double a, double b, double tolerance, int depth = 40) {
+  static constexpr std::array<double, 8> node = {
+      0.99145537112081264, 0.94910791234275852, 0.86486442335976907, 0.74153118559939444,
+      0.58608723546769113, 0.40584515137739717, 0.20778495500789847, 0.0};
+  static constexpr std::array<double, 8> kronrod = {
+      0.022935322010529225, 0.063092092629978553, 0.10479001032225018, 0.14065325971552592,
+      0.16900472663926790,  0.19035057806478541,  0.20443294007529889, 0.20948214108472783};
+  static constexpr std::array<double, 4> gauss = {0.12948496616886969, 0.27970539148927667,
+                                                  0.38183005050511894, 0.41795918367346939};
+  const double middle = 0.5 * (a + b), half = 0.5 * (b - a);
+  double wide = 0, narrow = 0;
+  for (std::size_t i = 0; i < 8; ++i) {
+    const double value = i == 7 ? f(middle) : f(middle - half * node[i]) + f(middle + half * node[i]);
+    wide += kronrod[i] * value;
+    if (i % 2 == 1) narrow += gauss[i / 2] * value;
+  }
+  wide *= half;
+  narrow *= half;
+  const double difference = std::fabs(wide - narrow);
+  if (depth == 0 || !(difference > tolerance) || difference <= 1e-14 * std::fabs(wide))  // NaN ends it, too
+    return wide;
+  return integrate_adaptive(f, a, middle, tolerance, depth - 1) +
+         integrate_adaptive(f, middle, b, tolerance, depth - 1);
+}
+
+}  // namespace sklar

@@ -1,0 +1,152 @@
+#include "classical/rows.hpp"
+
+#include "classical/bivariate.hpp"
+#include "classical/mixing.hpp"
+#include "classical/row_loop.hpp"
+#include "core/error.hpp"
+#include "core/philox.h"
+#include "model/gaussian.hpp"
+
+namespace sklar {
+namespace {
+
+class PairRows final : public ClassicalRows {
+ public:
+  explicit PairRows(std::unique_ptr<Bivariate> copula) : copula_(std::move(copula)) {}
+
+  void log_pdf(const Unit* u, std::size_t rows, double* out) const override {
+    for (std::size_t i = 0; i < rows; ++i) out[i] = copula_->log_pdf(u[2 * i], u[2 * i + 1]);
+  }
+  void cdf(const Unit* u, std::size_t rows, double* out) const override {
+    for (std::size_t i = 0; i < rows; ++i) out[i] = copula_->cdf(u[2 * i], u[2 * i + 1]);
+  }
+  void rosenblatt(Unit* u, std::size_t rows) const override {
+    for (std::size_t i = 0; i < rows; ++i) u[2 * i + 1] = copula_->h1(u[2 * i], u[2 * i + 1]);
+  }
+  void inverse_rosenblatt(Unit* e, std::size_t rows) const override {
+    for (std::size_t i = 0; i < rows; ++i) e[2 * i + 1] = copula_->inverse1(e[2 * i], e[2 * i + 1]);
+  }
+  void draw(Unit* u, std::size_t rows, std::uint64_t seed, std::uint64_t first_row) const override {
+    uniform_rows(u, rows, 2, seed, first_row);
+    inverse_rosenblatt(u, rows);
+  }
+
+ private:
+  std::unique_ptr<Bivariate> copula_;
+};
+
+void to_units(const double* x, bool from_gaussian, std::size_t count, Unit* u) {
+  for (std::size_t i = 0; i < count; ++i) u[i] = from_gaussian ? unit_of_normal(x[i]) : unit_of(x[i]);
+}
+
+void from_units(const Unit* u, bool to_gaussian, std::size_t count, double* x) {
+  for (std::size_t i = 0; i < count; ++i) x[i] = to_gaussian ? normal_of(u[i]) : u[i].p;
+}
+
+}  // namespace
+
+void uniform_rows(Unit* u, std::size_t rows, std::size_t dim, std::uint64_t seed, std::uint64_t first_row) {
+  const PhiloxKey key = philox_key(seed);
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t j = 0; j < dim; j += 2) {
+      const PhiloxBlock bits = philox(
+          philox_counter(first_row + i, static_cast<std::uint32_t>(j / 2), 0, kTagClassicalUniform), key);
+      u[i * dim + j] = uniform53(bits.x, bits.y);
+      if (j + 1 < dim) u[i * dim + j + 1] = uniform53(bits.z, bits.w);
+    }
+}
+
+std::unique_ptr<ClassicalRows> make_rows(const ClassicalDefinition& definition) {
+  if (!definition.factor.empty()) return make_student_rows(definition);
+  if (definition.dim == 2)
+    return std::make_unique<PairRows>(
+        make_bivariate(definition.family, definition.parameters, definition.rotation));
+  return make_archimedean(definition);
+}
+
+std::unique_ptr<RosenblattRows> make_rosenblatt(const ClassicalDefinition& definition) {
+  if (definition.family == "gaussian") return make_gaussian_transform(definition);
+  return make_rows(definition);
+}
+
+std::vector<double> classical_log_pdf(const ClassicalDefinition& definition, const std::vector<double>& x,
+                                      bool from_gaussian, std::size_t rows, std::size_t threads,
+                                      const CancelFlag& cancel) {
+  const std::size_t dim = definition.dim;
+  check_rows(x.data(), from_gaussian, rows, dim);
+  const auto copula = make_rows(definition);
+  ThreadPool pool(threads);
+  std::vector<double> out(rows);
+  for_row_chunks(pool, rows, cancel, [&](std::size_t first, std::size_t count) {
+    std::vector<Unit> u(count * dim);
+    to_units(&x[first * dim], from_gaussian, u.size(), u.data());
+    copula->log_pdf(u.data(), count, &out[first]);
+  });
+  return out;
+}
+
+std::vector<double> classical_cdf(const ClassicalDefinition& definition, const std::vector<double>& x,
+                                  std::size_t rows, std::size_t threads, const CancelFlag& cancel) {
+  const std::size_t dim = definition.dim;
+  const auto copula = make_rows(definition);
+  ThreadPool pool(threads);
+  std::vector<double> out(rows);
+  for_row_chunks(pool, rows, cancel, [&](std::size_t first, std::size_t count) {
+    std::vector<Unit> u(count * dim);
+    to_units(&x[first * dim], false, u.size(), u.data());
+    copula->cdf(u.data(), count, &out[first]);
+  });
+  return out;
+}
+
+std::vector<double> classical_sample(const ClassicalDefinition& definition, std::size_t rows,
+                                     std::uint64_t seed, std::uint64_t first_row, bool to_gaussian,
+                                     std::size_t threads, const CancelFlag& cancel) {
+  const std::size_t dim = definition.dim;
+  const auto copula = make_rows(definition);
+  ThreadPool pool(threads);
+  std::vector<double> out(rows * dim);
+  for_row_chunks(pool, rows, cancel, [&](std::size_t first, std::size_t count) {
+    std::vector<Unit> u(count * dim);
+    copula->draw(u.data(), count, seed, first_row + first);
+    from_units(u.data(), to_gaussian, u.size(), &out[first * dim]);
+  });
+  return out;
+}
+
+std::vector<double> classical_rosenblatt(const ClassicalDefinition& definition, const std::vector<double>& x,
+                                         bool inverse, std::size_t rows, std::size_t threads,
+                                         const CancelFlag& cancel) {
+  const std::size_t dim = definition.dim;
+  const auto copula = make_rosenblatt(definition);
+  ThreadPool pool(threads);
+  std::vector<double> out(rows * dim);
+  for_row_chunks(pool, rows, cancel, [&](std::size_t first, std::size_t count) {
+    std::vector<Unit> u(count * dim);
+    to_units(&x[first * dim], false, u.size(), u.data());
+    if (inverse)
+      copula->inverse_rosenblatt(u.data(), count);
+    else
+      copula->rosenblatt(u.data(), count);
+    from_units(u.data(), false, u.size(), &out[first * dim]);
+  });
+  return out;
+}
+
+std::vector<double> classical_pair(const ClassicalDefinition& definition, PairFunction function,
+                                   const std::vector<double>& x, std::size_t rows, std::size_t threads,
+                                   const CancelFlag& cancel) {
+  const auto copula = make_bivariate(definition.family, definition.parameters, definition.rotation);
+  constexpr Unit (Bivariate::*functions[])(Unit, Unit)
+      const = {&Bivariate::h1, &Bivariate::h2, &Bivariate::inverse1, &Bivariate::inverse2};
+  const auto chosen = functions[static_cast<std::size_t>(function)];
+  ThreadPool pool(threads);
+  std::vector<double> out(rows);
+  for_row_chunks(pool, rows, cancel, [&](std::size_t first, std::size_t count) {
+    for (std::size_t i = first; i < first + count; ++i)
+      out[i] = ((*copula).*chosen)(unit_of(x[2 * i]), unit_of(x[2 * i + 1])).p;
+  });
+  return out;
+}
+
+}  // namespace sklar

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/normal.h"
+
+// Numbers in [0, 1] and (0, inf) held so that nothing is lost near the ends of their ranges.
+namespace sklar {
+
+inline constexpr double infinity = std::numeric_limits<double>::infinity();
+
+// p and q = 1 - p, the smaller of them to full relative precision.
+struct Unit {
+  double p, q;
+
+  Unit flipped() const { return {q, p}; }
+  double log_p() const { return p < 0.5 ? std::log(p) : std::log1p(-q); }
+  double log_q() const { return q < 0.5 ? std::log(q) : std::log1p(-p); }
+};
+
+inline Unit unit_of(double p) { return {p, 1 - p}; }
+inline Unit unit_of_logit(double t) { return {1 / (1 + std::exp(-t)), 1 / (1 + std::exp(t))}; }
+inline Unit unit_of_log(double log_p) { return {std::exp(log_p), -std::expm1(log_p)}; }
+inline Unit unit_of_normal(double z) { return {normal_cdf(z), normal_cdf(-z)}; }
+inline double normal_of(Unit u) { return u.p < u.q ? normal_quantile(u.p) : -normal_quantile(u.q); }
+
+// A positive number with its logarithm; the number itself may underflow or overflow.
+struct Positive {
+  double value, log;
+};
+
+inline Positive positive_of(double value) { return {value, std::log(value)}; }
+inline Positive positive_of_log(double log) { return {std::exp(log), log}; }
+
+// log(1 - e^x) for x <= 0
+inline double log1m_exp(double x) {
+  return x > -0.6931471805599453 ? std::log(-std::expm1(x)) : std::log1p(-std::exp(x));
+}
+
+// log(1 + x)
+inline Positive log1p_of(Positive x) {
+  if (x.log > 37) return positive_of(x.log);
+  if (x.log < -37) return x;
+  return positive_of(std::log1p(x.value));
+}
+
+// e^x - 1
+inline Positive expm1_of(Positive x) {
+  if (x.log < -37) return x;
+  if (x.value < 1) return positive_of(std::expm1(x.value));
+  const double log = x.value + std::log1p(-std::exp(-x.value));
+  return {std::exp(log), log};
+}
+
+// -log(1 - e^x) for x <= 0
+inline Positive minus_log1m_exp(double x) {
+  if (x < -37) return positive_of_log(x);
+  return positive_of(-log1m_exp(x));
+}
+
+inline double log_add_exp(double a, double b) {
+  const double top = std::max(a, b), low = std::min(a, b);
+  return low == -infinity || top == infinity ? top : top + std::log1p(std::exp(low - top));
+}
+
+inline Positive sum_of(Positive a, Positive b) { return {a.value + b.value, log_add_exp(a.log, b.log)}; }
+
+// a log(x), which is 0 for a = 0 whatever x
+inline double times(double a, double log_x) { return a == 0 ? 0 : a * log_x; }
+
+// log((e^x - 1) / x), 0 at 0
+inline double log_expm1_ratio(double x) {
+  if (x == 0) return 0;
+  return x > 37 ? x - std::log(x) : std::log(std::expm1(x) / x);
+}
+
+}  // namespace sklar

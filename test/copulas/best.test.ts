@@ -1,0 +1,71 @@
+import { FamilyCopula, StudentCopula, fitBest } from '../../lib';
+
+const double = { dtype: 'float64' } as const;
+
+test('the family that the rows come from wins, and the table says by how much', async () => {
+  const u = await new FamilyCopula('clayton', { theta: 2 }, { rotation: 90 }).sample(1500, {
+    seed: 3,
+    ...double,
+  });
+  const seen: number[] = [];
+  const { copula, table } = await fitBest(u, {
+    folds: 3,
+    onProgress: ({ fits, fitsDone }) => seen.push(fitsDone / fits),
+    candidates: [
+      { kind: 'gaussian' },
+      { kind: 'clayton', rotation: 90 },
+      { kind: 'clayton', rotation: 270 },
+      { kind: 'gumbel', rotation: 90 },
+      { kind: 'amh', method: 'tau' }, // does not reach this tau
+    ],
+  });
+  expect(copula).toBeInstanceOf(FamilyCopula);
+  expect(table[0]!.candidate).toEqual({ kind: 'clayton', rotation: 90 });
+  expect(copula.info()).toMatchObject({
+    kind: 'clayton',
+    config: { rotation: 90 },
+    training: { rows: 1500 },
+  });
+  expect(table[0]!.behind).toEqual({ mean: 0, standardError: 0 });
+  const means = table.slice(0, 4).map(({ meanLogPdf }) => meanLogPdf!);
+  expect(means).toEqual([...means].sort((a, b) => b - a));
+  table.slice(1, 4).forEach(({ behind, meanLogPdf }) => {
+    expect(behind!.mean).toBeCloseTo(means[0]! - meanLogPdf!, 10);
+    expect(behind!.mean).toBeGreaterThan(3 * behind!.standardError);
+  });
+  expect(table[4]).toMatchObject({ meanLogPdf: null, behind: null, error: expect.stringContaining('amh') });
+  expect(seen.at(-1)).toBe(1);
+  expect(seen).toEqual([...seen].sort((a, b) => a - b));
+});
+
+test('by itself it looks at what suits the number of columns', async () => {
+  const r = Float64Array.of(1, 0.6, 0.5, 0.6, 1, 0.4, 0.5, 0.4, 1);
+  const u = await new StudentCopula(r, 3, 3).sample(400, { seed: 2, ...double });
+  const { copula, table } = await fitBest(u, { folds: 2 });
+  expect(copula.kind).toBe('student');
+  expect(table).toHaveLength(10);
+  const again = await fitBest(u, { folds: 2, candidates: [{ kind: 'student' }] });
+  expect(again.table[0]!.meanLogPdf).toBe(table[0]!.meanLogPdf);
+  const other = await fitBest(u, { folds: 2, seed: 2, candidates: [{ kind: 'student' }] });
+  expect(other.table[0]!.meanLogPdf).not.toBe(table[0]!.meanLogPdf);
+  const pairs = await new FamilyCopula('frank', { theta: -6 }).sample(120, { seed: 2, ...double });
+  const two = await fitBest(pairs, { folds: 2 });
+  expect(two.table.map(({ candidate }) => ('rotation' in candidate ? candidate.rotation : 0))).toContain(270);
+  expect(two.table).toHaveLength(20);
+  expect(two.table.at(-1)!.candidate.kind).toBe('independence');
+});
+
+test('bad options name the culprit, and aborting ends it', async () => {
+  const u = await new FamilyCopula('frank', { theta: 3 }).sample(60, { seed: 2, ...double });
+  await expect(fitBest(u, { folds: 1 })).rejects.toThrow('folds');
+  await expect(fitBest(u, { candidates: [] })).rejects.toThrow('candidate');
+  await expect(
+    fitBest(u, { candidates: [{ kind: 'clayton', rotation: 90, method: 'tau' }] }),
+  ).rejects.toThrow(/every candidate failed, clayton: .*tau/);
+  const controller = new AbortController();
+  const aborted = fitBest(u, {
+    signal: controller.signal,
+    onProgress: () => controller.abort(new Error('enough')),
+  });
+  await expect(aborted).rejects.toThrow('enough');
+});
