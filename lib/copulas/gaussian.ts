@@ -242,7 +242,7 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
     return { family: 'gaussian', dim: 2, parameters, rotation: 0, factor: null };
   }
 
-  protected logPdfRows(
+  protected override logPdfRows(
     x: Float64Array,
     rows: number,
     fromGaussian: boolean,
@@ -256,7 +256,7 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
     );
   }
 
-  protected sampleRows(
+  protected override sampleRows(
     rows: number,
     seed: bigint,
     firstRow: bigint,

@@ -4,6 +4,7 @@ import { SklarError, expectInteger } from '../../errors';
 import { type ClassicalDefinition, callNative, runJob } from '../../native';
 import {
   Copula,
+  type Execution,
   type LogPdfOptions,
   type RowsInput,
   type RunOptions,
@@ -48,6 +49,31 @@ export abstract class ClassicalCopula extends Copula {
   protected abstract definition(): ClassicalDefinition;
   /** The copula of columns i < j. */
   protected abstract pairDefinition(i: number, j: number): ClassicalDefinition;
+
+  protected logPdfRows(
+    x: Float64Array,
+    rows: number,
+    fromGaussian: boolean,
+    run: Execution,
+  ): Promise<Float64Array> {
+    return runJob((addon) => addon.classicalLogPdf(this.definition(), x, fromGaussian, rows, run.threads), {
+      signal: run.signal,
+    });
+  }
+
+  protected sampleRows(
+    rows: number,
+    seed: bigint,
+    firstRow: bigint,
+    toGaussian: boolean,
+    _options: SampleOptions,
+    run: Execution,
+  ): Promise<Float64Array> {
+    return runJob(
+      (addon) => addon.classicalSample(this.definition(), rows, seed, firstRow, toGaussian, run.threads),
+      { signal: run.signal },
+    );
+  }
 
   /** Density of each row; see `logPdf`. */
   async pdf(rows: RowsInput, options: LogPdfOptions = {}): Promise<Float64Array> {

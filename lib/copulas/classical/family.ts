@@ -1,6 +1,6 @@
 import { SklarError } from '../../errors';
-import { type ClassicalDefinition, runJob } from '../../native';
-import { type Execution, type ModelContent, type ModelInfo, type SampleOptions } from '../copula';
+import { type ClassicalDefinition } from '../../native';
+import { type ModelContent, type ModelInfo } from '../copula';
 import { ClassicalCopula } from './classical';
 import {
   type FamilyKind,
@@ -59,31 +59,6 @@ export class FamilyCopula extends ClassicalCopula {
 
   protected pairDefinition(): ClassicalDefinition {
     return { ...this.#definition, dim: 2 };
-  }
-
-  protected logPdfRows(
-    x: Float64Array,
-    rows: number,
-    fromGaussian: boolean,
-    run: Execution,
-  ): Promise<Float64Array> {
-    return runJob((addon) => addon.classicalLogPdf(this.#definition, x, fromGaussian, rows, run.threads), {
-      signal: run.signal,
-    });
-  }
-
-  protected sampleRows(
-    rows: number,
-    seed: bigint,
-    firstRow: bigint,
-    toGaussian: boolean,
-    _options: SampleOptions,
-    run: Execution,
-  ): Promise<Float64Array> {
-    return runJob(
-      (addon) => addon.classicalSample(this.#definition, rows, seed, firstRow, toGaussian, run.threads),
-      { signal: run.signal },
-    );
   }
 
   protected toModelContent(): ModelContent {

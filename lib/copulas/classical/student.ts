@@ -2,14 +2,8 @@ import { z } from 'zod';
 
 import { SklarError, expectNumber } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
-import { type ClassicalDefinition, callNative, runJob } from '../../native';
-import {
-  type Execution,
-  type ModelContent,
-  type ModelInfo,
-  type ModelTensors,
-  type SampleOptions,
-} from '../copula';
+import { type ClassicalDefinition, callNative } from '../../native';
+import { type ModelContent, type ModelInfo, type ModelTensors } from '../copula';
 import { correlationParameters, expectColumns, expectCorrelation, subMatrix } from '../gaussian';
 import { ClassicalCopula } from './classical';
 
@@ -73,31 +67,6 @@ export class StudentCopula extends ClassicalCopula {
   protected pairDefinition(i: number, j: number): ClassicalDefinition {
     const parameters = Float64Array.of(this.correlation[i * this.dim + j]!, this.degrees);
     return { family: 'student', dim: 2, parameters, rotation: 0, factor: null };
-  }
-
-  protected logPdfRows(
-    x: Float64Array,
-    rows: number,
-    fromGaussian: boolean,
-    run: Execution,
-  ): Promise<Float64Array> {
-    return runJob((addon) => addon.classicalLogPdf(this.definition(), x, fromGaussian, rows, run.threads), {
-      signal: run.signal,
-    });
-  }
-
-  protected sampleRows(
-    rows: number,
-    seed: bigint,
-    firstRow: bigint,
-    toGaussian: boolean,
-    _options: SampleOptions,
-    run: Execution,
-  ): Promise<Float64Array> {
-    return runJob(
-      (addon) => addon.classicalSample(this.definition(), rows, seed, firstRow, toGaussian, run.threads),
-      { signal: run.signal },
-    );
   }
 
   protected toModelContent(): ModelContent {
