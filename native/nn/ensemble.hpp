@@ -26,6 +26,10 @@ class Ensemble final : public Network<T> {
   void forward(MatrixView<const T> x, MatrixView<T> y, Pass pass) override;
   void adjoint(MatrixView<const T> e, MatrixView<T> x_adjoint, Pass pass) override;
   void backward(MatrixView<const T> c, T* gradient) override;
+  // one network alone
+  bool describe(FusedField<T>& field) const override {
+    return members_.size() == 1 && members_[0]->describe(field);
+  }
 
  private:
   MatrixView<T> scratch(std::size_t rows, std::size_t columns);
