@@ -118,7 +118,7 @@ Napi::Value classifier(const Napi::CallbackInfo& info) {
          labels = to_vector<std::int32_t>(info[3], "labels", rows),
          folds = to_vector<std::int32_t>(info[4], "folds", rows), count = to_size(info[5], "foldCount"),
          ridge = to_double(info[6], "ridge"), neighbours = to_size(info[7], "neighbours"),
-         threads = to_size(info[7], "threads")](const CancelFlag& cancel, const Job::Progress&) {
+         threads = to_size(info[8], "threads")](const CancelFlag& cancel, const Job::Progress&) {
           return deliver(classifier_scores(threads, z.data(), rows, dim, labels, folds, count, ridge,
                                            neighbours, cancel));
         });
