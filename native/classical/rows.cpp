@@ -43,6 +43,17 @@ void from_units(const Unit* u, bool to_gaussian, std::size_t count, double* x) {
   for (std::size_t i = 0; i < count; ++i) x[i] = to_gaussian ? normal_of(u[i]) : u[i].p;
 }
 
+// body(u, first, count) for parts of the rows, each with room for its coordinates.
+template <class Body>
+void for_units(std::size_t dim, std::size_t rows, std::size_t threads, const CancelFlag& cancel,
+               const Body& body) {
+  ThreadPool pool(threads);
+  for_row_chunks(pool, rows, cancel, [&](std::size_t first, std::size_t count) {
+    std::vector<Unit> u(count * dim);
+    body(u, first, count);
+  });
+}
+
 }  // namespace
 
 void uniform_rows(Unit* u, std::size_t rows, std::size_t dim, std::uint64_t seed, std::uint64_t first_row) {
@@ -75,10 +86,8 @@ std::vector<double> classical_log_pdf(const ClassicalDefinition& definition, con
   const std::size_t dim = definition.dim;
   check_rows(x.data(), from_gaussian, rows, dim);
   const auto copula = make_rows(definition);
-  ThreadPool pool(threads);
   std::vector<double> out(rows);
-  for_row_chunks(pool, rows, cancel, [&](std::size_t first, std::size_t count) {
-    std::vector<Unit> u(count * dim);
+  for_units(dim, rows, threads, cancel, [&](std::vector<Unit>& u, std::size_t first, std::size_t count) {
     to_units(&x[first * dim], from_gaussian, u.size(), u.data());
     copula->log_pdf(u.data(), count, &out[first]);
   });
@@ -89,10 +98,8 @@ std::vector<double> classical_cdf(const ClassicalDefinition& definition, const s
                                   std::size_t rows, std::size_t threads, const CancelFlag& cancel) {
   const std::size_t dim = definition.dim;
   const auto copula = make_rows(definition);
-  ThreadPool pool(threads);
   std::vector<double> out(rows);
-  for_row_chunks(pool, rows, cancel, [&](std::size_t first, std::size_t count) {
-    std::vector<Unit> u(count * dim);
+  for_units(dim, rows, threads, cancel, [&](std::vector<Unit>& u, std::size_t first, std::size_t count) {
     to_units(&x[first * dim], false, u.size(), u.data());
     copula->cdf(u.data(), count, &out[first]);
   });
@@ -104,10 +111,8 @@ std::vector<double> classical_sample(const ClassicalDefinition& definition, std:
                                      std::size_t threads, const CancelFlag& cancel) {
   const std::size_t dim = definition.dim;
   const auto copula = make_rows(definition);
-  ThreadPool pool(threads);
   std::vector<double> out(rows * dim);
-  for_row_chunks(pool, rows, cancel, [&](std::size_t first, std::size_t count) {
-    std::vector<Unit> u(count * dim);
+  for_units(dim, rows, threads, cancel, [&](std::vector<Unit>& u, std::size_t first, std::size_t count) {
     copula->draw(u.data(), count, seed, first_row + first);
     from_units(u.data(), to_gaussian, u.size(), &out[first * dim]);
   });
@@ -119,10 +124,8 @@ std::vector<double> classical_rosenblatt(const ClassicalDefinition& definition, 
                                          const CancelFlag& cancel) {
   const std::size_t dim = definition.dim;
   const auto copula = make_rosenblatt(definition);
-  ThreadPool pool(threads);
   std::vector<double> out(rows * dim);
-  for_row_chunks(pool, rows, cancel, [&](std::size_t first, std::size_t count) {
-    std::vector<Unit> u(count * dim);
+  for_units(dim, rows, threads, cancel, [&](std::vector<Unit>& u, std::size_t first, std::size_t count) {
     to_units(&x[first * dim], false, u.size(), u.data());
     if (inverse)
       copula->inverse_rosenblatt(u.data(), count);
