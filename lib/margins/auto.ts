@@ -27,9 +27,10 @@ export function withoutValues(column: SortedColumn, values: readonly number[]): 
   );
 }
 
-/** The margin of a continuous column of this many rows. */
-export function continuousMarginOf(rows: number): 'kde' | 'empirical' {
-  return rows < KDE_ROWS ? 'kde' : 'empirical';
+/** The margin of a continuous column. Zeros that pile up where its support ends are smeared by a kernel. */
+export function continuousMarginOf({ sorted, values, last }: SortedColumn): 'kde' | 'empirical' {
+  const piles = values[0] === 0 && last[0]! > 1;
+  return sorted.length < KDE_ROWS && !piles ? 'kde' : 'empirical';
 }
 
 /**
@@ -37,7 +38,7 @@ export function continuousMarginOf(rows: number): 'kde' | 'empirical' {
  *
  * - its atoms are the values of at least 5 % of the rows and 10 rows;
  * - where more than half of the values that are no atoms are different, the column is continuous: `zero-inflated` with 1
- *   to 5 atoms, else `kde` below 1,000 rows and `empirical` from there;
+ *   to 5 atoms, else `kde` below 1,000 rows, unless 0 is its least value and recurs, and `empirical` from there;
  * - else its values recur, by their nature or because they were rounded: `discrete`.
  */
 export function chooseMargin(column: SortedColumn): 'discrete' | 'zero-inflated' | 'kde' | 'empirical' {
@@ -46,5 +47,5 @@ export function chooseMargin(column: SortedColumn): 'discrete' | 'zero-inflated'
   const rows = rest.sorted.length;
   if (rows < REST_ROWS || atoms.length > MOST_ATOMS || rest.values.length <= DISTINCT_SHARE * rows)
     return 'discrete';
-  return atoms.length > 0 ? 'zero-inflated' : continuousMarginOf(rows);
+  return atoms.length > 0 ? 'zero-inflated' : continuousMarginOf(rest);
 }

@@ -20,20 +20,25 @@ const MOST_KNOTS = 65_536;
  * mean of its ranks / (n + 1); at the smallest and the largest it is 1 / (n + 1) and n / (n + 1).
  *
  * Beyond the data there is a mass of 1 / (n + 1) on each side, in an exponential tail whose scale is the mean excess of
- * the ceil(sqrt(n)) outermost values, cut off where the support ends; an end of the support that is in the data has no
- * tail. Of more than 65,536 different values those at evenly spaced ranks are kept.
+ * the ceil(sqrt(n)) outermost values, cut off where the support ends. An end of the support that is in the data has no
+ * tail; where it occurs c times, c > 1, it has probability (c + 0.5) / (n + 1): such zeros are zeros. Of more than 65,536
+ * different values those at evenly spaced ranks are kept.
  *
  * The derivative of F would be rough. The density is that of F linearly interpolated at 2 n^(1/3) of its levels instead,
- * a histogram of equal masses, with the tails.
+ * a histogram of equal masses, with the tails and the ends that have a probability.
  */
 export class EmpiricalMargin extends Margin {
   readonly name = 'empirical';
   readonly support: Support;
   readonly parameters: { readonly rows: number; readonly lowerScale: number; readonly upperScale: number };
+  override readonly hasAtoms: boolean;
   readonly #values: Float64Array;
   readonly #levels: Float64Array;
   readonly #lower: ExponentialTail;
   readonly #upper: ExponentialTail;
+  /** The probabilities of the ends of the support. */
+  readonly #atLeast: number;
+  readonly #atMost: number;
   /** Edges of the histogram, and the log density between them. */
   readonly #edges: Float64Array;
   readonly #logHeights: Float64Array;
@@ -51,6 +56,9 @@ export class EmpiricalMargin extends Margin {
     this.#levels = levels;
     this.#lower = new ExponentialTail(levels[0]!, parameters.lowerScale, values[0]! - support[0]);
     this.#upper = new ExponentialTail(1 - levels.at(-1)!, parameters.upperScale, support[1] - values.at(-1)!);
+    this.#atLeast = values[0] === support[0] ? levels[0]! : 0;
+    this.#atMost = values.at(-1) === support[1] ? 1 - levels.at(-1)! : 0;
+    this.hasAtoms = this.#atLeast > 0 || this.#atMost > 0;
     const bins = Math.min(values.length - 1, Math.max(1, Math.round(2 * Math.cbrt(parameters.rows))));
     const edges = [0];
     for (let bin = 1; bin <= bins; bin++) {
@@ -72,9 +80,12 @@ export class EmpiricalMargin extends Margin {
     const kept = evenlySpaced(last, rows);
     const top = values.length - 1;
     const levels = Float64Array.from(kept, (k) => {
-      if (k === 0) return values[0] === support[0] ? 0 : 1 / (rows + 1);
-      if (k === top) return values[top] === support[1] ? 1 : rows / (rows + 1);
-      return (last[k - 1]! + 1 + last[k]!) / 2 / (rows + 1);
+      const first = k === 0 ? 1 : last[k - 1]! + 1;
+      const recurs = last[k]! > first;
+      if (k === 0 && values[0] === support[0]) return recurs ? (last[0]! + 0.5) / (rows + 1) : 0;
+      if (k === top && values[top] === support[1]) return recurs ? (first - 0.5) / (rows + 1) : 1;
+      if (k === 0 || k === top) return (k === 0 ? 1 : rows) / (rows + 1);
+      return (first + last[k]!) / 2 / (rows + 1);
     });
     const outermost = Math.min(rows - 1, Math.ceil(Math.sqrt(rows)));
     let lowerScale = 0;
@@ -107,9 +118,20 @@ export class EmpiricalMargin extends Margin {
   }
 
   cdf(x: Float64Array): Float64Array {
+    return this.#cumulative(x, true);
+  }
+
+  override cdfBefore(x: Float64Array): Float64Array {
+    return this.#cumulative(x, false);
+  }
+
+  #cumulative(x: Float64Array, itself: boolean): Float64Array {
     const values = this.#values;
     const levels = this.#levels;
+    const [least, most] = this.support;
     return mapNumbers(x, (value) => {
+      if (value === least) return itself ? this.#atLeast : 0;
+      if (value === most) return itself ? 1 : 1 - this.#atMost;
       const k = lowerBound(values, value);
       if (k === values.length) return 1 - this.#upper.beyond(value - values[k - 1]!);
       if (k === 0) return Number.isNaN(value) ? NaN : this.#lower.beyond(values[0]! - value);
@@ -138,6 +160,8 @@ export class EmpiricalMargin extends Margin {
     return mapNumbers(x, (value) => {
       if (Number.isNaN(value)) return NaN;
       if (value < least || value > most) return -Infinity;
+      if (value === least && this.#atLeast > 0) return Math.log(this.#atLeast);
+      if (value === most && this.#atMost > 0) return Math.log(this.#atMost);
       if (value < edges[0]!) return this.#lower.logPdf(edges[0]! - value);
       if (value > edges[top]!) return this.#upper.logPdf(value - edges[top]!);
       return this.#logHeights[Math.max(0, lowerBound(edges, value) - 1)]!;

@@ -160,16 +160,12 @@ function fitZeroInflated(column: SortedColumn, options: ResolvedOptions): ZeroIn
     );
   }
   const masses = Float64Array.from(found, (k) => countOf(column, k) / sorted.length);
-  return new ZeroInflatedMargin(
-    atoms,
-    masses,
-    fitSorted(rest, { type: continuousMarginOf(rest.sorted.length), support }),
-  );
+  return new ZeroInflatedMargin(atoms, masses, fitSorted(rest, { type: continuousMarginOf(rest), support }));
 }
 
 function fitGpd(column: SortedColumn, options: ResolvedOptions): GpdMargin {
   const support = supportOf(column, 'gpd', options.support);
-  const type = options.body ?? continuousMarginOf(column.sorted.length);
+  const type = options.body ?? continuousMarginOf(column);
   const body = fitSorted(column, { type, support, bandwidth: options.bandwidth });
   const byDefault = (end: number): 'auto' | null => (Number.isFinite(end) ? null : 'auto');
   return GpdMargin.fit(column, body, {

@@ -7,7 +7,15 @@ import {
   paretoExcess,
   paretoLogPdf,
 } from './gpd-fit';
-import { Margin, type MarginState, type Support, expectParameter, marginError, stateError } from './margin';
+import {
+  Margin,
+  type MarginState,
+  type Support,
+  expectParameter,
+  isPart,
+  marginError,
+  stateError,
+} from './margin';
 import type { SortedColumn } from './sorted';
 
 /** Fewer values do not say how a tail falls. */
@@ -31,6 +39,7 @@ export class GpdMargin extends Margin {
   readonly name = 'gpd';
   readonly support: Support;
   readonly parameters: Readonly<Record<string, number>>;
+  override readonly hasAtoms: boolean;
   /** The margin between the thresholds. */
   readonly body: Margin;
   readonly #tails: Readonly<Partial<Record<Side, Tail>>>;
@@ -40,6 +49,7 @@ export class GpdMargin extends Margin {
     super();
     const { lower, upper } = tails;
     this.body = body;
+    this.hasAtoms = body.hasAtoms;
     this.#tails = tails;
     this.#masses = {
       lower: lower ? body.cdf(Float64Array.of(lower.threshold))[0]! : 0,
@@ -103,12 +113,21 @@ export class GpdMargin extends Margin {
         shape: expectParameter(state, `${side}Shape`),
       },
     ]);
-    if (tails.length === 0 || body.hasAtoms) throw stateError(state, 'a threshold and a continuous body');
+    if (tails.length === 0 || !isPart(body)) {
+      throw stateError(state, 'a threshold and a body');
+    }
     return new GpdMargin(body, Object.fromEntries(tails) as Partial<Record<Side, Tail>>);
   }
 
   cdf(x: Float64Array): Float64Array {
-    const out = this.body.cdf(x);
+    return this.#withTails(x, this.body.cdf(x));
+  }
+
+  override cdfBefore(x: Float64Array): Float64Array {
+    return this.#withTails(x, this.body.cdfBefore(x));
+  }
+
+  #withTails(x: Float64Array, out: Float64Array): Float64Array {
     this.#inTails(x, (i, y, side, tail) => {
       const beyond = this.#masses[side] * paretoBeyond(y, tail);
       out[i] = side === 'lower' ? beyond : 1 - beyond;

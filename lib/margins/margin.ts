@@ -114,6 +114,11 @@ export function marginError(expected: string, margin: string, column: string, go
   );
 }
 
+/** Whether a margin can be a part of another one. */
+export function isPart({ name }: Margin): boolean {
+  return name === 'empirical' || name === 'kde';
+}
+
 /** The error of a stored margin that is damaged. */
 export function stateError({ name }: MarginState, expected: string): SklarError {
   return new SklarError(

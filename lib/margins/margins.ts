@@ -59,8 +59,8 @@ const GREATEST_LEVEL = 1 - 2 ** -53;
  * The margins of the columns of a table: x to pseudo-observations u = F(x) and back, and log densities.
  *
  * Where F jumps, u is random in the jump (the distributional transform of Ruschendorf, by seed, column and row) or its
- * middle, as `ties` says. A value outside the support of its margin gets 0.5 / (n + 1) or (n + 0.5) / (n + 1), n the
- * number of training rows. Columns of kind `integer` come back as the nearest integers.
+ * middle, as `ties` says. A value outside the support of its margin, or at an end without probability, gets 0.5 / (n + 1) or
+ * (n + 0.5) / (n + 1), n the number of training rows. Columns of kind `integer` come back as the nearest integers.
  */
 export class Margins {
   /** The number of training rows. */
@@ -142,8 +142,8 @@ export class Margins {
         const jump = after[i]! - before[i]!;
         const share = jump > 0 && random ? (hashWords(low, high, key, i) + 0.5) / 2 ** 32 : 0.5;
         const level = before[i]! + share * jump;
-        if (x[i]! < least) u[k] = half;
-        else if (x[i]! > most) u[k] = 1 - half;
+        if (x[i]! <= least && after[i] === 0) u[k] = half;
+        else if (x[i]! >= most && before[i] === 1) u[k] = 1 - half;
         else u[k] = Math.min(GREATEST_LEVEL, Math.max(LEAST_LEVEL, level));
       }
     });

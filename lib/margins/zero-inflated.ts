@@ -1,5 +1,13 @@
 import { lowerBound } from '../data/search';
-import { Margin, type MarginState, type Support, expectArray, expectParameter, stateError } from './margin';
+import {
+  Margin,
+  type MarginState,
+  type Support,
+  expectArray,
+  expectParameter,
+  isPart,
+  stateError,
+} from './margin';
 
 /**
  * A mixture of values of positive probability (atoms), such as the zeros of a column of daily rain, and a continuous
@@ -41,9 +49,9 @@ export class ZeroInflatedMargin extends Margin {
     if (
       !masses.every((mass) => mass > 0) ||
       masses.reduce((sum, mass) => sum + mass, 0) >= 1 ||
-      rest.hasAtoms
+      !isPart(rest)
     ) {
-      throw stateError(state, 'probabilities "masses" and a continuous rest');
+      throw stateError(state, 'probabilities "masses" and a rest');
     }
     return new ZeroInflatedMargin(atoms, masses, rest);
   }
@@ -96,7 +104,7 @@ export class ZeroInflatedMargin extends Margin {
   }
 
   #cumulative(x: Float64Array, itself: boolean): Float64Array {
-    const out = this.rest.cdf(x);
+    const out = itself ? this.rest.cdf(x) : this.rest.cdfBefore(x);
     for (let i = 0; i < x.length; i++) {
       const k = lowerBound(this.#atoms, x[i]!);
       const atoms = this.#before[itself && this.#atoms[k] === x[i] ? k + 1 : k]!;

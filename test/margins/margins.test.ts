@@ -9,6 +9,11 @@ const rain = (seed: number): (() => number) => {
   const next = uniforms(seed);
   return () => (next() < 0.6 ? 0 : -Math.log(next()));
 };
+/** A gauge that shows nothing below 0 or above 1. */
+const clipped = (seed: number): (() => number) => {
+  const next = uniforms(seed);
+  return () => Math.min(1, Math.max(0, 1.06 * next() - 0.03));
+};
 const dice = (seed: number): (() => number) => {
   const next = uniforms(seed);
   return () => Math.floor(6 * next() ** 2) + 3;
@@ -29,6 +34,16 @@ const continuous: [string, MarginSpec, (seed: number) => () => number][] = [
 ];
 const mixed: [string, MarginSpec, (seed: number) => () => number][] = [
   ['zero-inflated of rain', 'zero-inflated', rain],
+  [
+    'zero-inflated of clipped rain',
+    { type: 'zero-inflated', atoms: [1], support: [0, Infinity] },
+    (seed) => {
+      const next = uniforms(seed);
+      return () => (next() < 0.5 ? 1 : Math.max(0, -Math.log(next()) - 0.05));
+    },
+  ],
+  ['gpd of rain', { type: 'gpd', body: 'empirical' }, rain],
+  ['empirical of clipped values', { type: 'empirical', support: [0, 1] }, clipped],
   ['discrete of dice', 'discrete', dice],
 ];
 
@@ -158,6 +173,25 @@ test('zeros keep their probability', () => {
     { type: 'zero-inflated', atoms: [1.5, 0] },
   );
   expect(capped.quantile(Float64Array.of(0.1, 0.999))).toEqual(Float64Array.of(0, 1.5));
+});
+
+test('values that pile up at the ends of an empirical margin keep their probability', () => {
+  const x = sample(clipped, 4000, 5);
+  const margin = fitMargin(x, { type: 'empirical', support: [0, 1] });
+  const count = (end: number) => x.filter((value) => value === end).length;
+  const ends = Float64Array.of(0, 1);
+  expect(margin.cdfBefore(ends)[0]).toBe(0);
+  expect(margin.cdf(ends)[1]).toBe(1);
+  expect(margin.cdf(ends)[0]).toBe((count(0) + 0.5) / 4001);
+  expect(1 - margin.cdfBefore(ends)[1]!).toBeCloseTo((count(1) + 0.5) / 4001, 12);
+  const middles = between(0.0005, 0.9995, 1000);
+  const inside = margin.logPdf(middles).reduce((sum, value) => sum + Math.exp(value) / 1000, 0);
+  const atEnds = margin.logPdf(ends).reduce((sum, value) => sum + Math.exp(value), 0);
+  expect(inside + atEnds).toBeCloseTo(1, 2);
+  // one value at the end is no pile
+  const alone = fitMargin(Float64Array.of(0, 1, 2, 3), 'empirical');
+  expect(alone.hasAtoms).toBe(false);
+  expect(alone.cdf(Float64Array.of(0))[0]).toBe(0);
 });
 
 test('auto chooses by column', () => {
