@@ -9,8 +9,7 @@ import {
   resolveSeed,
   toDense,
 } from '../copulas/copula';
-import { ClosedFormCopula } from '../copulas/closed-form';
-import { GaussianCopula, expectColumns } from '../copulas/gaussian';
+import { expectColumns } from '../copulas/gaussian';
 import { type Matrix, matrix } from '../data/matrix';
 import { type Seed } from '../data/random';
 import { SklarError, describe, expectInteger, expectNumber, expectOneOf } from '../errors';
@@ -206,7 +205,7 @@ export interface MutualInformationOptions extends RunOptions {
 
 /**
  * Mutual information of two blocks of columns, in nats: I(A;B) = E[log c_AB - log c_A - log c_B], the mean over the rows.
- * A Gaussian or closed-form copula knows its marginals; for other kinds give `marginals`, and a and b must together be all
+ * A Gaussian, Student or closed-form copula knows its marginals; for other kinds give `marginals`, and a and b must together be all
  * columns. Normalisers of densities that are not normalised stay in the result.
  *
  * @param rows n x dim, as the copula takes them
@@ -228,7 +227,7 @@ export async function mutualInformation(
   }
   const dense = toDense(rows, 'the rows of mutualInformation', copula.dim);
   const all = [...a, ...b];
-  const knows = copula instanceof GaussianCopula || copula instanceof ClosedFormCopula;
+  const knows = knowsMarginals(copula);
   const marginal = (columns: readonly number[]): Copula | null =>
     knows && columns.length > 1 ? copula.marginal(columns) : null;
   if (!knows && !options.marginals && (a.length > 1 || b.length > 1)) {
@@ -253,10 +252,18 @@ export async function mutualInformation(
   for (const { sign, columns, model } of blocks) {
     if (!model) continue;
     const part = columns ? takeColumns(dense.data, dense.rows, dense.columns, columns) : dense;
-    const values = await model.logPdf(part, { device, precision, threads, signal, scale });
+    const where = model.cpuOnly === null ? { device, precision } : {};
+    const values = await model.logPdf(part, { ...where, threads, signal, scale });
     values.forEach((value, i) => (total[i]! += sign * value));
   }
   return meanOf(total);
+}
+
+/** Copulas that give those of some of their columns, null for independent ones. */
+function knowsMarginals(
+  copula: Copula,
+): copula is Copula & { marginal(columns: readonly number[]): Copula | null } {
+  return 'marginal' in copula;
 }
 
 function takeColumns(data: Float64Array, rows: number, dim: number, columns: readonly number[]): Matrix {

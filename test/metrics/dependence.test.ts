@@ -2,6 +2,7 @@ import {
   ClosedFormCopula,
   type Copula,
   GaussianCopula,
+  StudentCopula,
   Table,
   blomqvist,
   fitCopula,
@@ -186,6 +187,21 @@ describe('mutual information', () => {
     expect(await mutualInformation(copula, u, { a: [0, 2], marginals: [pair, pair] })).toEqual(
       await mutualInformation(copula, u, { a: [0, 2] }),
     );
+  });
+
+  test('of blocks of a Student copula, which knows its marginals', async () => {
+    const copula = new StudentCopula(equi(3, 0.5), 3, 4);
+    const u = await copula.sample(10_000, { seed: 6 });
+    // entropy of the multivariate t distribution with 4 degrees of freedom but for terms that cancel: Gamma and digamma at
+    // (4 + p) / 2
+    const gammas = [1, 0.75 * Math.sqrt(Math.PI), 2, 1.875 * Math.sqrt(Math.PI)];
+    const digammas = [0.4227843350984671, 0.7031566406452432, 0.9227843350984671, 1.103156640645243];
+    const entropy = (p: number) =>
+      -Math.log(gammas[p]!) + ((4 + p) / 2) * (digammas[p]! - digammas[0]!) - equiTotal(p, 0.5);
+    const near = (value: { mean: number; standardError: number | null }, exact: number) =>
+      expect(Math.abs(value.mean - exact)).toBeLessThan(4 * value.standardError!);
+    near(await mutualInformation(copula, u, { a: [0] }), entropy(1) + entropy(2) - entropy(3));
+    near(await mutualInformation(copula, u, { a: [2], b: [0] }), 2 * entropy(1) - entropy(2));
   });
 
   test('finds what pairs do not show', async () => {
