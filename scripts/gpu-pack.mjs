@@ -32,6 +32,7 @@ const carried = [
   'LICENSE',
   'scripts/gpu-suite.mjs',
   'scripts/gpu-suite',
+  'scripts/cdc-steps.mjs',
   'scripts/python-peer.mjs',
   'scripts/record.mjs',
   'scripts/tools.mjs',

@@ -52,6 +52,13 @@ export const stages = {
     seconds: 400,
     load: () => import('./throughput.mjs').then((module) => ({ default: module.density })),
   },
+  'cpu-train': {
+    about:
+      'one training step of a CDC on two threads of the CPU beside PyTorch there, the model as a user writes it (autograd) and our ' +
+      'tape-free algorithm in its operations (four-pass), in milliseconds',
+    seconds: 300,
+    load: () => import('./cpu-train.mjs'),
+  },
   ensemble: {
     about: 'several CDCs trained at the same time, per step of one model',
     seconds: 400,
