@@ -181,6 +181,20 @@ TEST_CASE("11: the integral of E|v|^2 / t is the total correlation, reflected fl
   CHECK_NEAR(difference.mean(), 0, 3 * difference.error());
 }
 
+TEST_CASE("1: marginals of the reflected flight stay uniform at all times") {
+  for (const Shared& copula : {cosine(), make_fgm(3, 0.9, {0, 1, 2})}) {
+    const Vector u0 = draw(*copula, 20000, 53, false);
+    for (const double t : {0.0, 0.05, 0.2, 0.6, 1.5}) {
+      const Vector u = fly(u0, t, 54).u;
+      for (std::size_t j = 0; j < 3; ++j) {
+        Vector column;
+        for (std::size_t i = j; i < u.size(); i += 3) column.push_back(u[i]);
+        CHECK(uniformity(column) > 1e-4);
+      }
+    }
+  }
+}
+
 TEST_CASE("12: the velocity is the mean of V_t at u_t, and no column knows its own V") {
   const std::size_t n = 100000;
   const Shared copula = cosine();

@@ -372,7 +372,7 @@ class CudaBackend final : public Backend<float> {
 }  // namespace
 
 std::unique_ptr<Backend<float>> make_cuda_backend(int device, Precision precision) {
-  const Probe found = probe();
+  static const Probe found = probe();  // asking takes time, and the answer stays
   if (!found.usable()) throw Error("DEVICE", "CUDA can't be used: " + *found.reason);
   const std::size_t count = found.devices.size();
   if (device < 0 || static_cast<std::size_t>(device) >= count)
