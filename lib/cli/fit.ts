@@ -24,11 +24,10 @@ import { PseudoObservations, type Ties } from '../data/pseudo-observations';
 import type { Seed } from '../data/random';
 import { readTable } from '../data/read-table';
 import { splitRows } from '../data/split';
-import type { Table } from '../data/table';
 import { type DeviceOptions, type RunRecord, expectDeviceName, precisions, resolveDevice } from '../devices';
 import { SklarError, describe, expectOneOf } from '../errors';
 import { type MarginType, marginSpecSchema, marginTypes } from '../margins/fit';
-import { Margins, type MarginsSpec, type TableMargins, expectMarginsSpec } from '../margins/margins';
+import { Margins, type MarginsSpec, expectMarginsSpec } from '../margins/margins';
 import { parsePairs } from './conditional';
 import { type Io, signalOf, writeResult } from './context';
 import { expectOutput } from './files';
@@ -268,7 +267,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   const { train, holdout } = splitRows(table.rows, share, splitSeed);
   const spec = marginsOf(wanted, table.names);
   const training = table.take(train);
-  // The copula learns from ranks, so that a margin that fits badly does not spoil the dependence.
+  // The copula learns from ranks and is judged by them, so that a margin that fits badly does not spoil the dependence.
   const ranks = PseudoObservations.fit(training, { ties, seed: fitSeed });
   const u = ranks.transformTrain();
   const margins = Margins.fit(training, { ties, seed: fitSeed, margins: spec });
@@ -312,7 +311,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   try {
     const showRows = rowProgress(scoring, holdout.length);
     judged = scored
-      ? await judge(copula, u, margins, table.take(holdout), {
+      ? await judge(copula, u, ranks.transform(table.take(holdout)), {
           ...run,
           onProgress: ({ rowsDone }) => showRows(rowsDone),
         })
@@ -371,16 +370,14 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   });
 }
 
-/** The model and the Gaussian copula of the same training rows, judged by the same held-out rows; null without any. */
+/** The model and the Gaussian copula of the same training rows, judged by the same held-out pseudo-observations; null without any. */
 async function judge(
   copula: Copula,
   u: ReturnType<PseudoObservations['transformTrain']>,
-  margins: TableMargins,
-  heldOut: Table,
+  v: ReturnType<PseudoObservations['transform']>,
   run: LogPdfOptions,
 ) {
-  if (heldOut.rows === 0) return null;
-  const v = margins.transform(heldOut);
+  if (v.rows === 0) return null;
   const own = meanOf(await copula.logPdf(v, run));
   if (copula.kind === 'gaussian') return { own, gaussian: own };
   const { threads, signal } = run;

@@ -231,7 +231,7 @@ export function resolveIntegration(
         ? 'euler-maruyama'
         : 'exponential-em'
       : likelihood
-        ? 'rk4'
+        ? 'dopri5'
         : reflection
           ? 'heun'
           : 'ab2');

@@ -3,7 +3,6 @@ import { readFileSync, writeFileSync } from 'node:fs';
 
 import {
   type CdcCopula,
-  Margins,
   PseudoObservations,
   Table,
   fitCopula,
@@ -57,9 +56,9 @@ describe('sklar fit', () => {
 
     // The same by hand, through the library.
     const { train, holdout } = splitRows(400, 0.2, 3);
-    const u = PseudoObservations.fit(files.table.take(train), { seed: 1 }).transformTrain();
-    const margins = Margins.fit(files.table.take(train), { seed: 1 });
-    const heldOut = margins.transform(files.table.take(holdout));
+    const ranks = PseudoObservations.fit(files.table.take(train), { seed: 1 });
+    const u = ranks.transformTrain();
+    const heldOut = ranks.transform(files.table.take(holdout));
     const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
     const gaussian = await fitCopula(u, { kind: 'gaussian' });
     expect(document.holdout.gaussianMeanLogPdf).toBeCloseTo(mean(await gaussian.logPdf(heldOut)), 12);
