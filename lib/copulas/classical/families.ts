@@ -80,8 +80,16 @@ export const families = {
 export type FamilyKind = keyof typeof families;
 export const familyKinds = Object.keys(families) as FamilyKind[];
 
-export type ClassicalKind = FamilyKind | 'gaussian' | 'student';
-export const classicalKinds: readonly ClassicalKind[] = ['gaussian', 'student', ...familyKinds];
+/** What holds the rows themselves, or a density that follows them, in place of a few parameters. */
+export type NonparametricKind = 'empirical-beta' | 'kernel';
+export type ClassicalKind = FamilyKind | 'gaussian' | 'student' | NonparametricKind;
+export const classicalKinds: readonly ClassicalKind[] = [
+  'gaussian',
+  'student',
+  ...familyKinds,
+  'empirical-beta',
+  'kernel',
+];
 
 export function isClassical(kind: string): kind is ClassicalKind {
   return (classicalKinds as readonly string[]).includes(kind);

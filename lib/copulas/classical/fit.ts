@@ -13,6 +13,7 @@ import {
 } from '../gaussian';
 import { parseOptions } from '../options';
 import { type ClassicalCopula, type ClassicalTraining } from './classical';
+import { fitEmpiricalBeta } from './empirical-beta';
 import {
   type ClassicalKind,
   type FamilyKind,
@@ -25,12 +26,14 @@ import {
   parameterOfTau,
   parameterRules,
   rotations,
+  tauOf,
 } from './families';
 import { FamilyCopula } from './family';
+import { fitKernel, kernelOptionsSchema } from './kernel';
 import { maximiseBrent, maximiseSimplex, standardErrors } from './optimise';
 import { StudentCopula } from './student';
 
-/** Options of `fitCopula` for the classical kinds, with their defaults. */
+/** Options of `fitCopula` for the classical kinds but `empirical-beta` and `kernel`, with their defaults. */
 export const classicalOptionsSchema = z.strictObject({
   /** Degrees, counter-clockwise; beyond two columns 0 or 180. */
   rotation: z.literal(rotations).default(0),
@@ -51,7 +54,17 @@ export function classicalFitter(
   kind: ClassicalKind,
   options: object,
 ): (u: DenseRows, run: Execution) => Promise<ClassicalCopula> {
-  const parsed = parseOptions(classicalOptionsSchema, options, `option of a ${kind} copula`);
+  const what = `option of a ${kind} copula`;
+  if (kind === 'empirical-beta') {
+    parseOptions(z.strictObject({}), options, what);
+    // eslint-disable-next-line @typescript-eslint/require-await -- what it throws must reject
+    return async (u, run) => fitEmpiricalBeta(u, run);
+  }
+  if (kind === 'kernel') {
+    const parsed = parseOptions(kernelOptionsSchema, options, what);
+    return (u, run) => fitKernel(u, parsed, run);
+  }
+  const parsed = parseOptions(classicalOptionsSchema, options, what);
   expectRotation(kind, parsed.rotation, parsed.rotation === 180 ? 3 : 2);
   if (parsed.method === 'tau' && isFamily(kind) && families[kind].parameters.length > 1) {
     throw new SklarError(
@@ -72,11 +85,22 @@ const sum = (values: Float64Array) => values.reduce((total, value) => total + va
 const kendallOf = (u: DenseRows, run: Execution) =>
   runJob((addon) => addon.kendallTau(u.data, u.rows, u.columns, run.threads), { signal: run.signal });
 
+/** Variances of Kendall's tau, by its asymptotic normal law. */
+const tauVariance = (u: DenseRows, run: Execution) =>
+  runJob((addon) => addon.kendallVariance(u.data, u.rows, u.columns, run.threads), { signal: run.signal });
+
 /** sin(pi tau / 2) of every pair. */
 async function correlationOfTau(u: DenseRows, run: Execution) {
   const tau = await kendallOf(u, run);
   const raw = tau.map((value, i) => (i % (u.columns + 1) === 0 ? 1 : Math.sin((Math.PI / 2) * value)));
   return positiveDefinite(raw, u.columns);
+}
+
+/** Of the correlations sin(pi tau / 2), by the delta method. */
+async function correlationErrors(correlation: Float64Array, u: DenseRows, run: Execution) {
+  const { pairs } = await tauVariance(u, run);
+  const errors = correlation.map((r, i) => (Math.PI / 2) * Math.sqrt(Math.max(0, 1 - r * r) * pairs[i]!));
+  return correlationParameters(errors, u.columns);
 }
 
 /** The log-likelihood of the rows. */
@@ -103,7 +127,7 @@ async function fitGaussian(u: DenseRows, { method }: Resolved, run: Execution): 
     standardErrors:
       method === 'mle'
         ? Object.fromEntries(named.map(([name, r]) => [name, (1 - r * r) / Math.sqrt(u.rows)]))
-        : null,
+        : await correlationErrors(correlation, u, run),
     ...runRecord(run, 'float64'),
   };
   return new GaussianCopula(correlation, u.columns, { ...training, shrinkage });
@@ -134,8 +158,8 @@ async function fitStudent(u: DenseRows, { method }: Resolved, run: Execution): P
   await profile(degrees);
   const { correlation: found, shrinkage } = positiveDefinite(correlation, dim);
   const logLikelihood = await likelihoodOf(definition(found, degrees), u, run);
-  let errors: Record<string, number | null> | null = null;
   const range = DEGREES.map(Math.exp) as [number, number];
+  let errors: Record<string, number | null>;
   if (method === 'mle' && dim === 2) {
     const [rho, nu] = await standardErrors(
       ([r, n]) => likelihoodOf(definition(Float64Array.of(1, r!, r!, 1), n!), u, run),
@@ -143,9 +167,9 @@ async function fitStudent(u: DenseRows, { method }: Resolved, run: Execution): P
       [found[1]!, degrees],
     );
     errors = { rho: rho!, degrees: nu! };
-  } else if (method === 'mle') {
+  } else {
     const [nu] = await standardErrors(([n]) => profile(n!), [range], [degrees]);
-    errors = { degrees: nu! };
+    errors = { ...(method === 'tau' && (await correlationErrors(found, u, run))), degrees: nu! };
   }
   const training: ClassicalTraining = {
     rows: u.rows,
@@ -185,8 +209,10 @@ async function fitFamily(
   let values: number[];
   let errors: Record<string, number | null> | null = null;
   if (rules.length === 0) values = [];
-  else if (method === 'tau') values = [parameterOfTau(kind, await turnedTau(u, rotation, run))];
-  else {
+  else if (method === 'tau') {
+    values = [parameterOfTau(kind, await turnedTau(u, rotation, run))];
+    errors = { [rules[0]!.name]: await errorOfTau(kind, rules[0]!, values[0]!, u, run) };
+  } else {
     values =
       rules.length === 1
         ? await maximiseOne(kind, rules[0]!, likelihood, await turnedTau(u, rotation, run))
@@ -207,6 +233,23 @@ async function fitFamily(
   };
   const parameters = Object.fromEntries(rules.map(({ name }, i) => [name, values[i]!]));
   return new FamilyCopula(kind, parameters, { dim: u.columns, rotation, training: { ...training } });
+}
+
+/** Standard error of the parameter that tau gives, by the delta method; null at a bound. */
+async function errorOfTau(
+  kind: FamilyKind,
+  rule: ParameterRule,
+  value: number,
+  u: DenseRows,
+  run: Execution,
+) {
+  const [low, high] = freeBox(rule);
+  const x = toFree(rule, value);
+  const step = 1e-4 * Math.max(1, Math.abs(x));
+  if (!(x - step > low && x + step < high)) return null;
+  const [below, above] = [x - step, x + step].map((at) => fromFree(rule, at)) as [number, number];
+  const slope = (tauOf(kind, [above]) - tauOf(kind, [below])) / (above - below);
+  return Math.sqrt((await tauVariance(u, run)).mean) / Math.abs(slope);
 }
 
 /** Every k-th row, so that about as many are left as decide where to look. */
