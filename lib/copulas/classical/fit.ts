@@ -30,7 +30,7 @@ import {
 } from './families';
 import { FamilyCopula } from './family';
 import { fitKernel, kernelOptionsSchema } from './kernel';
-import { maximiseBrent, maximiseSimplex, standardErrors } from './optimise';
+import { maximiseBrent, maximiseNewton, maximiseSimplex, standardErrors } from './optimise';
 import { StudentCopula } from './student';
 
 /** Options of `fitCopula` for the classical kinds but `empirical-beta` and `kernel`, with their defaults. */
@@ -280,7 +280,7 @@ async function maximiseOne(
   return [fromFree(rule, x)];
 }
 
-/** From the best of a coarse grid, first by a part of the rows. */
+/** From the best of a coarse grid uphill by a part of the rows, then by all of them. */
 async function maximiseMany(
   rules: readonly ParameterRule[],
   likelihood: (values: readonly number[]) => Promise<number>,
@@ -304,10 +304,10 @@ async function maximiseMany(
     if (value > best.value) best = { x, value };
   }
   const near = await maximiseSimplex((x) => rough(toValues(x)), box, best.x, { tolerance: 1e-3 });
-  const { x } = await maximiseSimplex((y) => likelihood(toValues(y)), box, near.x, {
-    size: 0.1,
-    rounds: 2,
-  });
+  const objective = (x: readonly number[]) => likelihood(toValues(x));
+  const x =
+    (await maximiseNewton(objective, box, near.x)) ??
+    (await maximiseSimplex(objective, box, near.x, { size: 0.1, rounds: 2 })).x;
   return toValues(x);
 }
 
