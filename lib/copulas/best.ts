@@ -22,16 +22,13 @@ import { type CdcOptions, type FlowOptions, type ReflectionOptions } from './opt
 export type Candidate = { kind: CopulaKind } & FitOptions &
   (ClassicalOptions | KernelOptions | CdcOptions | FlowOptions | ReflectionOptions);
 
-/** The empirical beta copula costs the square of the rows: of more it is no candidate unless it is asked for. */
-const MOST_ROWS_OF_RANKS = 20_000;
-
 /** `device` and `precision` are those of the candidates that CUDA can compute. */
 export interface BestOptions extends RunOptions {
   /**
    * Default: the classical copulas that may suit the number of columns. Of two columns independence, gaussian, student,
    * frank, and clayton, gumbel, joe, amh, bb1, bb6, bb7 and bb8 in the two rotations whose Kendall's tau has the sign of
    * the rows', and kernel; of more independence, gaussian, student, frank, and clayton, gumbel and joe rotated by 0 and 180.
-   * Up to 20,000 rows empirical-beta, too.
+   * Not empirical-beta, whose density is too rough to win, nor the kinds that train a network.
    */
   candidates?: readonly Candidate[];
   /** Parts of the rows, each scored by what the others taught; default 5. */
@@ -61,10 +58,9 @@ export interface Best {
 }
 
 async function defaultCandidates(u: DenseRows, run: Execution): Promise<Candidate[]> {
-  const plain: Candidate[] = (['independence', 'gaussian', 'student', 'frank'] as const).map((kind) => ({
+  const plain = (['independence', 'gaussian', 'student', 'frank'] as const).map((kind) => ({
     kind,
   }));
-  if (u.rows <= MOST_ROWS_OF_RANKS) plain.push({ kind: 'empirical-beta' });
   if (u.columns > 2) {
     const turned = (['clayton', 'gumbel', 'joe'] as const).flatMap((kind) =>
       ([0, 180] as const).map((rotation) => ({ kind, rotation })),

@@ -1,4 +1,11 @@
-import { type ClassicalCopula, EmpiricalBetaCopula, fitCopula, loadModel, toRows } from '../../lib';
+import {
+  type ClassicalCopula,
+  EmpiricalBetaCopula,
+  FamilyCopula,
+  fitCopula,
+  loadModel,
+  toRows,
+} from '../../lib';
 import { TemporaryFolder } from '../data/support';
 import { equicorrelated } from '../helpers/data';
 import { expectIndependentUniforms, expectUniform, largest } from '../helpers/statistics';
@@ -110,6 +117,21 @@ test('tau is the sum over pairs of rows', () => {
   expect(small.tau(0, 2)).toBeCloseTo((4 * sum) / 49 - 1, 13);
   expect(small.tau(2, 0)).toBeCloseTo(small.tau(0, 2), 13);
   expect(small.tailDependence(0, 2)).toMatchObject({ lowerLower: 0, upperUpper: 0 });
+});
+
+test('the density does not settle as rows grow: its variance at the middle tends to 1 / pi', async () => {
+  const none = new FamilyCopula('independence', {});
+  for (const rows of [100, 400]) {
+    const values: number[] = [];
+    for (let seed = 1; seed <= 300; seed++) {
+      const u = await none.sample(rows, { seed, ...double });
+      const [c] = await (await fitCopula(u, { kind: 'empirical-beta' })).pdf([[0.5, 0.5]]);
+      values.push((c! - 1) ** 2);
+    }
+    // of ranks in random order: (B - 1)^2 / (n - 1), B the mean square of the beta densities, sqrt(n / pi)
+    const variance = (Math.sqrt(rows / Math.PI) - 1) ** 2 / (rows - 1);
+    expect(Math.abs(mean(values) / variance - 1)).toBeLessThan(0.3);
+  }
 });
 
 describe('of a thousand rows', () => {

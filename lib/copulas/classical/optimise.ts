@@ -227,7 +227,9 @@ export async function standardErrors(
  */
 export function findRoot(f: (x: number) => number, a: number, b: number): number {
   let [fa, fb] = [f(a), f(b)];
-  let [c, fc, share] = [a, fa, 0.5];
+  let share = 0.5;
+  let c: number;
+  let fc: number;
   if (fa < 0 === fb < 0) return Math.abs(fa) < Math.abs(fb) ? a : b;
   for (let i = 0; i < 200 && fa !== 0 && fb !== 0; i++) {
     const x = a + share * (b - a);
