@@ -38,8 +38,8 @@ export interface ClassicalTraining extends RunRecord {
   /** Of the training rows, in nats. */
   readonly logLikelihood: number;
   /**
-   * By name of the parameter. `mle`: from the Hessian of the log-likelihood; `tau`: from the asymptotic variance of Kendall's
-   * tau, which ranks do not change. Null at a bound and where there is none.
+   * By name of the parameter, for rows of ranks. `mle`: those of the pseudo-likelihood (Genest, Ghoudi and Rivest, 1995); `tau`:
+   * from the asymptotic variance of Kendall's tau. Null at a bound and where there is none.
    */
   readonly standardErrors: Readonly<Record<string, number | null>> | null;
 }
@@ -163,7 +163,7 @@ export abstract class ClassicalCopula extends Copula {
     const fit = this.#fit();
     return fit && Math.log(fit.rows) * this.info().parameters - 2 * fit.logLikelihood;
   }
-  /** See `ClassicalTraining`; `mle` takes the rows' ranks as exact. */
+  /** See `ClassicalTraining`. */
   get standardErrors(): Readonly<Record<string, number | null>> | null {
     return this.#fit()?.standardErrors ?? null;
   }

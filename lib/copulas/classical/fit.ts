@@ -31,6 +31,7 @@ import {
 import { FamilyCopula } from './family';
 import { fitKernel, kernelOptionsSchema } from './kernel';
 import { maximiseBrent, maximiseNewton, maximiseSimplex, standardErrors } from './optimise';
+import { rankErrors } from './rank-errors';
 import { StudentCopula } from './student';
 
 /** Options of `fitCopula` for the classical kinds but `empirical-beta` and `kernel`, with their defaults. */
@@ -103,14 +104,14 @@ async function correlationErrors(correlation: Float64Array, u: DenseRows, run: E
   return correlationParameters(errors, u.columns);
 }
 
+const logPdfOf = (definition: ClassicalDefinition, u: DenseRows, run: Execution) =>
+  runJob((addon) => addon.classicalLogPdf(definition, u.data, false, u.rows, run.threads), {
+    signal: run.signal,
+  });
+
 /** The log-likelihood of the rows. */
-async function likelihoodOf(definition: ClassicalDefinition, u: DenseRows, run: Execution): Promise<number> {
-  return sum(
-    await runJob((addon) => addon.classicalLogPdf(definition, u.data, false, u.rows, run.threads), {
-      signal: run.signal,
-    }),
-  );
-}
+const likelihoodOf = async (definition: ClassicalDefinition, u: DenseRows, run: Execution) =>
+  sum(await logPdfOf(definition, u, run));
 
 async function fitGaussian(u: DenseRows, { method }: Resolved, run: Execution): Promise<GaussianCopula> {
   const { correlation, shrinkage } =
@@ -161,8 +162,10 @@ async function fitStudent(u: DenseRows, { method }: Resolved, run: Execution): P
   const range = DEGREES.map(Math.exp) as [number, number];
   let errors: Record<string, number | null>;
   if (method === 'mle' && dim === 2) {
-    const [rho, nu] = await standardErrors(
-      ([r, n]) => likelihoodOf(definition(Float64Array.of(1, r!, r!, 1), n!), u, run),
+    const [rho, nu] = await rankErrors(
+      ([r, n], rows) => logPdfOf(definition(Float64Array.of(1, r!, r!, 1), n!), rows, run),
+      u,
+      thinned(u),
       [[-1, 1], range],
       [found[1]!, degrees],
     );
@@ -217,8 +220,10 @@ async function fitFamily(
       rules.length === 1
         ? await maximiseOne(kind, rules[0]!, likelihood, await turnedTau(u, rotation, run))
         : await maximiseMany(rules, likelihood, of(thinned(u)));
-    const found = await standardErrors(
-      likelihood,
+    const found = await rankErrors(
+      (at, some) => logPdfOf(definitionOf(kind, u.columns, at, rotation), some, run),
+      u,
+      thinned(u),
       rules.map(({ box }) => box),
       values,
     );
@@ -252,7 +257,7 @@ async function errorOfTau(
   return Math.sqrt((await tauVariance(u, run)).mean) / Math.abs(slope);
 }
 
-/** Every k-th row, so that about as many are left as decide where to look. */
+/** Every k-th row, so that about as many are left as decide where to look, and how sure to be. */
 function thinned(u: DenseRows): DenseRows {
   const every = Math.max(1, Math.floor(u.rows / 1000));
   const rows = Math.ceil(u.rows / every);

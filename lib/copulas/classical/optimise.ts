@@ -127,7 +127,7 @@ interface Derivatives {
 }
 
 /** By some of the variables: central differences. */
-async function derivatives(
+export async function derivatives(
   f: Objective,
   x: readonly number[],
   steps: readonly number[],
@@ -166,6 +166,12 @@ async function derivatives(
 /** Far enough inside the box for differences with these steps. */
 const inside = (box: Box, x: readonly number[], steps: readonly number[], i: number) =>
   x[i]! - 2 * steps[i]! > box[i]![0] && x[i]! + 2 * steps[i]! < box[i]![1];
+
+/** Steps of differences at a maximum, and the variables that are not at their bounds. */
+export function freeVariables(box: Box, x: readonly number[]): { steps: number[]; free: number[] } {
+  const steps = x.map((value) => 1e-3 * Math.max(Math.abs(value), 0.1));
+  return { steps, free: x.map((_, i) => i).filter((i) => inside(box, x, steps, i)) };
+}
 
 /**
  * The maximum near a point by Newton's method, steps halved until they lead upwards; to about a hundredth of a standard error
@@ -211,8 +217,7 @@ export async function standardErrors(
   box: Box,
   x: readonly number[],
 ): Promise<(number | null)[]> {
-  const steps = x.map((value) => 1e-3 * Math.max(Math.abs(value), 0.1));
-  const free = x.map((_, i) => i).filter((i) => inside(box, x, steps, i));
+  const { steps, free } = freeVariables(box, x);
   const { bend } = await derivatives(f, x, steps, free);
   const variances = inverseOf(bend).map((row, i) => row[i]!);
   return x.map((_, i) => {
@@ -252,7 +257,7 @@ export function findRoot(f: (x: number) => number, a: number, b: number): number
 }
 
 /** Of a small matrix, by elimination with pivots. */
-function inverseOf(matrix: readonly (readonly number[])[]): number[][] {
+export function inverseOf(matrix: readonly (readonly number[])[]): number[][] {
   const n = matrix.length;
   const a = matrix.map((row, i) => [...row, ...row.map((_, j) => Number(i === j))]);
   for (let i = 0; i < n; i++) {
