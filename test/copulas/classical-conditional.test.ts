@@ -1,5 +1,15 @@
 // Rows given some columns: what the transform of Rosenblatt makes of the other columns must be independent and uniform.
-import { type ClassicalCopula, FamilyCopula, StudentCopula, fitCopula, matrix, toRows } from '../../lib';
+import {
+  type ClassicalCopula,
+  EnsembleCopula,
+  FamilyCopula,
+  StudentCopula,
+  Table,
+  fitCopula,
+  fitJoint,
+  matrix,
+  toRows,
+} from '../../lib';
 import { equicorrelated } from '../helpers/data';
 import { examples } from '../helpers/families';
 import { expectIndependentUniforms, expectUniform } from '../helpers/statistics';
@@ -84,6 +94,36 @@ describe.each(many)('%s of four columns', (_, make) => {
     expect(await copula.sampleConditional({ 1: -6, 2: 5 }, 600, { ...options, threads: 3 })).toEqual(one);
     expect(toRows(one.rows)[3]!.slice(1, 3)).toEqual([-6, 5]);
   });
+});
+
+test('ensembles of them weigh their members by the density of the condition', async () => {
+  const members = [1, 4].map((theta) => new FamilyCopula('clayton', { theta }, { dim: 3 }));
+  const densities = await Promise.all(
+    [1, 4].map(async (theta) => (await new FamilyCopula('clayton', { theta }).pdf([[0.1, 0.7]]))[0]!),
+  );
+  const { rows, logMarginalDensity } = await new EnsembleCopula(members).sampleConditional(
+    { 0: 0.1, 2: 0.7 },
+    4000,
+    { seed: 3, ...double },
+  );
+  expect(logMarginalDensity).toBeCloseTo(Math.log((densities[0]! + densities[1]!) / 2), 12);
+  const ordered = toRows(rows).map(([a, b, c]) => [a!, c!, b!]);
+  const [first, second] = await Promise.all(members.map((member) => member.rosenblatt(ordered)));
+  // the law of column 1 is that of the members, weighted
+  const share = densities[0]! / (densities[0]! + densities[1]!);
+  expectUniform(
+    ordered.map((_, i) => share * first!.data[3 * i + 2]! + (1 - share) * second!.data[3 * i + 2]!),
+  );
+});
+
+test('in the units of the data', async () => {
+  const table = Table.fromMatrix(
+    matrix(equicorrelated(300, 2, 0.6, 4).data.map(Math.log), 300, 2, ['a', 'b']),
+  );
+  const joint = await fitJoint(table, { copula: { kind: 'student' }, margins: 'empirical' });
+  const drawn = await joint.conditional({ b: -0.5 }, 50, { seed: 2 });
+  expect(new Set(drawn.table.column('b'))).toEqual(new Set([-0.5]));
+  expect(Number.isFinite(drawn.logMarginalDensity)).toBe(true);
 });
 
 test('names, and what cannot be', async () => {
