@@ -68,12 +68,15 @@ export { ClassicalCopula, type ClassicalTraining, type TailDependence } from './
 export {
   type ClassicalKind,
   type FamilyKind,
+  type NonparametricKind,
   type Rotation,
   classicalKinds,
   parameterOfTau,
 } from './copulas/classical/families';
+export { EmpiricalBetaCopula } from './copulas/classical/empirical-beta';
 export { FamilyCopula } from './copulas/classical/family';
 export { type ClassicalOptions } from './copulas/classical/fit';
+export { KernelCopula, type KernelOptions } from './copulas/classical/kernel';
 export { StudentCopula } from './copulas/classical/student';
 export {
   ClosedFormCopula,

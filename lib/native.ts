@@ -381,8 +381,10 @@ export interface ClassicalDefinition {
   dim: number;
   parameters: Float64Array;
   rotation: number;
-  /** gaussian and student of any dimension: L of the correlation L L^T; parameters: the degrees of freedom. */
+  /** gaussian and student: L of the correlation L L^T; parameters: the degrees of freedom. */
   factor: Float64Array | null;
+  /** empirical-beta: ranks of the training rows, n x dim; kernel: densities at pairs of its nodes, the parameters. */
+  table?: Float64Array;
 }
 
 export interface NativeTailCurves {
@@ -587,6 +589,23 @@ export interface NativeAddon {
     rows: number,
     threads: number,
   ): NativeJob<Float64Array>;
+  /** Rows given the first columns; `given` and the rows are on the Gaussian scale. */
+  classicalConditional(
+    definition: ClassicalDefinition,
+    given: Float64Array,
+    rows: number,
+    seed: bigint,
+    threads: number,
+  ): NativeJob<Float64Array>;
+  /** The table of a kernel copula: native/classical/kernel.hpp. */
+  classicalKernel(
+    u: Float64Array,
+    rows: number,
+    nodes: Float64Array,
+    correlation: number,
+    scale: number,
+    threads: number,
+  ): NativeJob<Float64Array>;
   /** Of two columns. */
   classicalPair(
     definition: ClassicalDefinition,
@@ -609,6 +628,13 @@ export interface NativeAddon {
 
   /** dim x dim; NaN where a column is constant. */
   kendallTau: NativePairMeasure;
+  /** Of Kendall's tau: of every pair of columns, dim x dim with 0 on the diagonal, and of the mean over the pairs. */
+  kendallVariance(
+    x: Float64Array,
+    rows: number,
+    dim: number,
+    threads: number,
+  ): NativeJob<{ pairs: Float64Array; mean: number }>;
   spearmanRho: NativePairMeasure;
   blomqvistBeta: NativePairMeasure;
   tailCurves(

@@ -7,6 +7,7 @@ import type { TrainProgress } from '../copulas/train';
 import type { Copula, LogPdfOptions } from '../copulas/copula';
 import { cpuOnlyOfKind, isClassical } from '../copulas/classical/families';
 import { type ClassicalOptions, classicalOptionsSchema } from '../copulas/classical/fit';
+import { type KernelOptions, kernelOptionsSchema } from '../copulas/classical/kernel';
 import { type CopulaKind, copulaKinds, fitCopula, fitterOf } from '../copulas/fit';
 import { fitEnsemble } from '../copulas/fit-ensemble';
 import { GaussianCopula } from '../copulas/gaussian';
@@ -52,6 +53,7 @@ const modelOptions = {
   ...flowOptionsSchema.shape,
   ...reflectionOptionsSchema.shape,
   ...classicalOptionsSchema.shape,
+  ...kernelOptionsSchema.shape,
   weighting: z.string(),
 };
 
@@ -78,7 +80,8 @@ const configSchema = z.strictObject({
 type ModelOptions = CdcOptions &
   Omit<FlowOptions, 'weighting'> &
   Omit<ReflectionOptions, 'weighting'> &
-  ClassicalOptions;
+  ClassicalOptions &
+  KernelOptions;
 
 /** Options of the command and of the model, by the names they have in a configuration file. */
 interface Settings extends ModelOptions, DeviceOptions {
@@ -151,6 +154,11 @@ export function define(command: Command, io: Io): void {
       '--method <name>',
       "of a classical copula: mle or tau, the inversion of Kendall's tau (default: mle)",
       (text) => expectOneOf(text, '--method', ['mle', 'tau'] as const),
+    )
+    .option(
+      '--bandwidth <factor>',
+      'of a kernel copula, times the rule of thumb (default: chosen by cross-validation)',
+      fromSchema('--bandwidth', kernelOptionsSchema.shape.bandwidth),
     )
     .option('--seed <n>', 'seed of everything random but the split (default: 1)', seed('--seed'))
     .option('--ties <rule>', 'ranks of equal values: random or average (default: random)', (text) =>

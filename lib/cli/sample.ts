@@ -66,12 +66,12 @@ export function define(command: Command, io: Io): void {
     )
     .option(
       '--given <column=value,...>',
-      'draw rows that have these values, on the scale of the sample (kinds cdc and gaussian, and ensembles of them)',
+      'draw rows that have these values, on the scale of the sample (cdc, classical kinds, and ensembles of them)',
       (text, previous: readonly string[] = []) => [...previous, text],
     )
     .option(
       '--method <name>',
-      `with --given: ${conditionalMethods.join(', ')} (default: smc; gaussian: exact)`,
+      `with --given: ${conditionalMethods.join(', ')} (default: smc; classical kinds: exact)`,
       (text) => expectOneOf(text, '--method', conditionalMethods),
     );
   addDeviceOptions(command)

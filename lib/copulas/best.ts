@@ -14,19 +14,21 @@ import {
 } from './copula';
 import { cpuOnlyOfKind } from './classical/families';
 import { type ClassicalOptions } from './classical/fit';
+import { type KernelOptions } from './classical/kernel';
 import { type CopulaKind, type FitOptions, fitCopula } from './fit';
 import { type CdcOptions, type FlowOptions, type ReflectionOptions } from './options';
 
 /** What `fitCopula` takes: a kind and its options. */
 export type Candidate = { kind: CopulaKind } & FitOptions &
-  (ClassicalOptions | CdcOptions | FlowOptions | ReflectionOptions);
+  (ClassicalOptions | KernelOptions | CdcOptions | FlowOptions | ReflectionOptions);
 
 /** `device` and `precision` are those of the candidates that CUDA can compute. */
 export interface BestOptions extends RunOptions {
   /**
    * Default: the classical copulas that may suit the number of columns. Of two columns independence, gaussian, student,
    * frank, and clayton, gumbel, joe, amh, bb1, bb6, bb7 and bb8 in the two rotations whose Kendall's tau has the sign of
-   * the rows'; of more independence, gaussian, student, frank, and clayton, gumbel and joe rotated by 0 and 180.
+   * the rows', and kernel; of more independence, gaussian, student, frank, and clayton, gumbel and joe rotated by 0 and 180.
+   * Not empirical-beta, whose density is too rough to win, nor the kinds that train a network.
    */
   candidates?: readonly Candidate[];
   /** Parts of the rows, each scored by what the others taught; default 5. */
@@ -56,7 +58,9 @@ export interface Best {
 }
 
 async function defaultCandidates(u: DenseRows, run: Execution): Promise<Candidate[]> {
-  const plain = (['independence', 'gaussian', 'student', 'frank'] as const).map((kind) => ({ kind }));
+  const plain = (['independence', 'gaussian', 'student', 'frank'] as const).map((kind) => ({
+    kind,
+  }));
   if (u.columns > 2) {
     const turned = (['clayton', 'gumbel', 'joe'] as const).flatMap((kind) =>
       ([0, 180] as const).map((rotation) => ({ kind, rotation })),
@@ -70,7 +74,7 @@ async function defaultCandidates(u: DenseRows, run: Execution): Promise<Candidat
   const turned = (['clayton', 'gumbel', 'joe', 'amh', 'bb1', 'bb6', 'bb7', 'bb8'] as const).flatMap((kind) =>
     rotations.map((rotation) => ({ kind, rotation })),
   );
-  return [...plain, ...turned];
+  return [...plain, { kind: 'kernel' }, ...turned];
 }
 
 /** Of each row the part it belongs to, parts of equal size. */

@@ -312,7 +312,7 @@ export abstract class Copula implements Disposable {
       throw new SklarError(
         'ERR_SKLAR_VALUE',
         `a ${this.kind} copula cannot be sampled given some columns, since it has no explicit density at its noise ` +
-          "levels: use a copula of kind 'cdc' or 'gaussian'",
+          "levels: use a copula of kind 'cdc' or a classical one",
       );
     });
   }

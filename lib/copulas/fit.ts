@@ -4,9 +4,11 @@ import { SklarError, expectOneOf } from '../errors';
 import { type TableMargins } from '../margins/margins';
 import { type CdcCopula, fitCdc } from './cdc';
 import { type CheckpointOptions } from './checkpoint';
+import { type EmpiricalBetaCopula } from './classical/empirical-beta';
 import { type ClassicalKind, type FamilyKind, classicalKinds, cpuOnlyOfKind } from './classical/families';
 import { type FamilyCopula } from './classical/family';
 import { type ClassicalOptions, classicalFitter } from './classical/fit';
+import { type KernelCopula, type KernelOptions } from './classical/kernel';
 import { type StudentCopula } from './classical/student';
 import {
   type Copula,
@@ -53,7 +55,7 @@ const FEWEST_ROWS = 8;
  *
  * @param u n x dim rows strictly between 0 and 1, for example from `PseudoObservations`; at least 2 columns and 8 rows
  * @param options `kind` (`cdc`, `flow`, `reflection` or one of the classical kinds) and what belongs to it, see
- *   `CdcOptions`, `FlowOptions`, `ReflectionOptions`, `ClassicalOptions`
+ *   `CdcOptions`, `FlowOptions`, `ReflectionOptions`, `ClassicalOptions`, `KernelOptions`
  * @throws SklarError ERR_SKLAR_VALUE or ERR_SKLAR_SHAPE for rows or options that do not fit, ERR_SKLAR_DEVICE,
  *   ERR_SKLAR_DIVERGED when the training loss stops being finite; the signal's reason when aborted
  */
@@ -69,6 +71,14 @@ export function fitCopula(
   u: RowsInput,
   options: { kind: FamilyKind } & FitOptions & ClassicalOptions,
 ): Promise<FamilyCopula>;
+export function fitCopula(
+  u: RowsInput,
+  options: { kind: 'empirical-beta' } & FitOptions,
+): Promise<EmpiricalBetaCopula>;
+export function fitCopula(
+  u: RowsInput,
+  options: { kind: 'kernel' } & FitOptions & KernelOptions,
+): Promise<KernelCopula>;
 export function fitCopula(
   u: RowsInput,
   options?: { kind?: 'cdc' } & FitOptions & CdcOptions,

@@ -19,6 +19,7 @@ import {
   type ConditionalOptions,
   type ConditionalSample,
   conditionalRows,
+  exactConditional,
   exactConditionalOptions,
 } from './smc';
 
@@ -190,25 +191,17 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
     options: ConditionalOptions = {},
   ): Promise<ConditionalSample> {
     const run = this.begin(options);
-    const { method, condition, seed } = exactConditionalOptions(fixed, rows, options, this.names, this.dim);
+    const { condition, seed } = exactConditionalOptions(fixed, rows, options, this.names, this.dim);
     const { columns, values } = condition;
     const result = await runJob(
       (addon) => addon.gaussianConditional(this.#factor, this.dim, columns, values, rows, seed, run.threads),
       { signal: run.signal },
     );
     options.onProgress?.({ fraction: 1 });
-    return {
-      rows: conditionalRows(result.values, condition, this.names, this.dim),
-      logMarginalDensity: result.logMarginal,
-      normalised: true,
-      standardError: 0,
-      effectiveSampleSize: rows,
-      ancestors: null,
-      acceptance: null,
-      rHat: null,
-      polishEffectiveSampleSize: null,
-      method,
-    };
+    return exactConditional(
+      conditionalRows(result.values, condition, this.names, this.dim),
+      result.logMarginal,
+    );
   }
 
   get parameters(): Readonly<Record<string, number>> {
@@ -228,18 +221,12 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
   }
 
   protected definition(): ClassicalDefinition {
-    return {
-      family: 'gaussian',
-      dim: this.dim,
-      parameters: new Float64Array(0),
-      rotation: 0,
-      factor: this.#factor,
-    };
+    const parameters = new Float64Array(0);
+    return { family: 'gaussian', dim: this.dim, parameters, rotation: 0, factor: this.#factor };
   }
 
-  protected pairDefinition(i: number, j: number): ClassicalDefinition {
-    const parameters = Float64Array.of(this.correlation[i * this.dim + j]!);
-    return { family: 'gaussian', dim: 2, parameters, rotation: 0, factor: null };
+  protected definitionOf(columns: readonly number[]): ClassicalDefinition {
+    return this.marginal(columns).definition();
   }
 
   protected override logPdfRows(

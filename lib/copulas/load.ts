@@ -4,8 +4,10 @@ import { SklarError, describe } from '../errors';
 import { marginsFromTensors } from '../margins/margins';
 import { type ModelDocument, expectConfig, readModelFile } from '../model/model-file';
 import { type PublishedWeightsOptions, cdcFromFile, cdcFromPublishedWeights } from './cdc';
+import { empiricalBetaFromFile } from './classical/empirical-beta';
 import { isFamily } from './classical/families';
 import { familyFromFile } from './classical/fit';
+import { kernelFromFile } from './classical/kernel';
 import { studentFromFile } from './classical/student';
 import { type Copula, MARGIN_TENSORS, type ModelTensors, SAMPLER_TENSORS } from './copula';
 import { EnsembleCopula, memberPrefix } from './ensemble';
@@ -70,6 +72,10 @@ function fromDocument(document: ModelDocument, tensors: ModelTensors): Copula {
       return gaussianFromFile(document, tensors);
     case 'student':
       return studentFromFile(document, tensors);
+    case 'empirical-beta':
+      return empiricalBetaFromFile(document, tensors);
+    case 'kernel':
+      return kernelFromFile(document, tensors);
     case 'ensemble':
       return ensembleFromFile(document, tensors);
     default:

@@ -76,7 +76,7 @@ export const normaliserSchema = z.object({
  */
 export type Normaliser = z.infer<typeof normaliserSchema>;
 
-/** Of a CDC; a Gaussian copula has `exact`. */
+/** Of a CDC; classical copulas have `exact`. */
 export const cdcConditionalMethods = ['smc', 'twisted', 'replacement', 'repaint'] as const;
 export const conditionalMethods = [...cdcConditionalMethods, 'exact'] as const;
 export type ConditionalMethod = (typeof conditionalMethods)[number];
@@ -88,7 +88,7 @@ export interface ConditionalOptions extends SmcRunOptions {
    * Of a CDC: `smc` (default), annealed sequential Monte Carlo, exact for the model's density as particles grow;
    * `twisted` (Wu et al., 2023), the reverse SDE drawn to the condition by the gradient of a twist and weighted, exact as
    * particles grow; `replacement` and `repaint` (Lugmayr et al., 2022), which overwrite the fixed columns along the reverse
-   * SDE: they are biased and there for comparison. Of a Gaussian copula: `exact`, independent draws.
+   * SDE: they are biased and there for comparison. Of classical copulas: `exact`, independent draws.
    */
   method?: ConditionalMethod;
   /**
@@ -316,10 +316,26 @@ export function exactConditionalOptions(
   options: ConditionalOptions,
   names: readonly string[] | null,
   dim: number,
-): { method: 'exact'; condition: Condition; seed: bigint } {
+): { condition: Condition; seed: bigint } {
   const method = expectOneOf(options.method ?? 'exact', 'method', ['exact'] as const);
   const condition = resolveCondition(method, fixed, rows, options, names, dim);
-  return { method, condition, seed: resolveSeed(options.seed ?? 1) };
+  return { condition, seed: resolveSeed(options.seed ?? 1) };
+}
+
+/** Independent draws, and the density of the condition without error. */
+export function exactConditional(rows: Matrix, logMarginalDensity: number): ConditionalSample {
+  return {
+    rows,
+    logMarginalDensity,
+    normalised: true,
+    standardError: 0,
+    effectiveSampleSize: rows.rows,
+    ancestors: null,
+    acceptance: null,
+    rHat: null,
+    polishEffectiveSampleSize: null,
+    method: 'exact',
+  };
 }
 
 /** The sample from native rows on the Gaussian scale; the fixed columns become exactly what was given. */

@@ -1,8 +1,7 @@
-#include "classical/bivariate.hpp"
-
 #include "addon/convert.hpp"
 #include "addon/job.hpp"
 #include "addon/register.hpp"
+#include "classical/kernel.hpp"
 #include "classical/rows.hpp"
 
 namespace sklar::addon {
@@ -21,9 +20,9 @@ ClassicalDefinition to_definition(const Napi::Value& value) {
   definition.rotation = static_cast<int>(to_size(field(o, "rotation"), "rotation"));
   definition.factor =
       to_vector_or_empty<double>(field(o, "factor"), "factor", product(definition.dim, definition.dim));
+  definition.table = to_vector_or_empty<double>(field(o, "table"), "table");
   const bool transform = definition.family == "gaussian" || definition.family == "student";
-  if (transform && definition.factor.empty() && definition.dim != 2)
-    throw Error("VALUE", "expected the factor of the correlation");
+  if (transform && definition.factor.empty()) throw Error("VALUE", "expected the factor of the correlation");
   return definition;
 }
 
@@ -91,6 +90,34 @@ Napi::Value rosenblatt(const Napi::CallbackInfo& info) {
   });
 }
 
+// classicalConditional(definition, given: Float64Array, rows: number, seed: bigint, threads: number):
+// NativeJob<Float64Array>
+Napi::Value conditional(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    auto definition = to_definition(info[0]);
+    const std::size_t rows = to_size(info[2], "rows"), threads = to_size(info[4], "threads");
+    product(rows, definition.dim);
+    return start(info, [definition = std::move(definition), given = to_vector<double>(info[1], "given"), rows,
+                        seed = to_uint64(info[3], "seed"), threads](const CancelFlag& cancel) {
+      return classical_conditional(definition, given, rows, seed, threads, cancel);
+    });
+  });
+}
+
+// classicalKernel(u: Float64Array, rows: number, nodes: Float64Array, correlation: number, scale: number,
+// threads: number): NativeJob<Float64Array>
+Napi::Value kernel(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::size_t rows = to_size(info[1], "rows"), threads = to_size(info[5], "threads");
+    return start(
+        info, [u = to_vector<double>(info[0], "u", product(rows, 2)), rows,
+               nodes = to_vector<double>(info[2], "nodes"), correlation = to_double(info[3], "correlation"),
+               scale = to_double(info[4], "scale"), threads](const CancelFlag& cancel) {
+          return kernel_density(u, rows, nodes, correlation, scale, threads, cancel);
+        });
+  });
+}
+
 PairFunction to_pair_function(const Napi::Value& value) {
   const std::string name = to_string(value, "function");
   if (name == "hfunc1") return PairFunction::h1;
@@ -119,7 +146,7 @@ Napi::Value pair(const Napi::CallbackInfo& info) {
 Napi::Value dependence(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto definition = to_definition(info[0]);
-    const auto copula = make_bivariate(definition.family, definition.parameters, definition.rotation);
+    const auto copula = make_bivariate(definition);
     const auto [ll, lu, ul, uu] = copula->tails();
     Napi::Object result = Napi::Object::New(info.Env());
     result.Set("tau", copula->tau());
@@ -159,6 +186,8 @@ void register_classical(Napi::Env env, Napi::Object exports) {
   exports.Set("classicalSample", Napi::Function::New(env, sample));
   exports.Set("classicalRosenblatt", Napi::Function::New(env, rosenblatt));
   exports.Set("classicalPair", Napi::Function::New(env, pair));
+  exports.Set("classicalConditional", Napi::Function::New(env, conditional));
+  exports.Set("classicalKernel", Napi::Function::New(env, kernel));
   exports.Set("classicalDependence", Napi::Function::New(env, dependence));
   exports.Set("classicalFitStudent", Napi::Function::New(env, fit));
 }

@@ -26,6 +26,27 @@ Napi::Value matrix(const Napi::CallbackInfo& info) {
   });
 }
 
+// kendallVariance(x: Float64Array, rows: number, dim: number, threads: number): NativeJob<{ pairs:
+// Float64Array; mean: number
+// }>
+Napi::Value variance(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::size_t rows = to_size(info[1], "rows"), dim = to_size(info[2], "dim");
+    return Job::start(info.Env(), info.Env().Undefined(),
+                      [rows, dim, x = to_vector<double>(info[0], "x", product(rows, dim)),
+                       threads = to_size(info[3], "threads")](const CancelFlag& cancel,
+                                                              const Job::Progress&) -> Job::Deliver {
+                        auto found = kendall_variance(threads, x.data(), rows, dim, cancel);
+                        return [found = std::move(found)](Napi::Env env) -> Napi::Value {
+                          Napi::Object result = Napi::Object::New(env);
+                          result.Set("pairs", to_array(env, found.pairs));
+                          result.Set("mean", found.mean);
+                          return result;
+                        };
+                      });
+  });
+}
+
 // tailCurves(x: Float64Array, rows: number, dim: number, q: Float64Array, threads: number): NativeJob<{
 // lower, lowerError, upper, upperError: Float64Array }>
 Napi::Value tails(const Napi::CallbackInfo& info) {
@@ -76,6 +97,7 @@ Napi::Value bound(const Napi::CallbackInfo& info) {
 
 void register_measures(Napi::Env env, Napi::Object exports) {
   exports.Set("kendallTau", Napi::Function::New(env, matrix<kendall_tau>));
+  exports.Set("kendallVariance", Napi::Function::New(env, variance));
   exports.Set("spearmanRho", Napi::Function::New(env, matrix<spearman_rho>));
   exports.Set("blomqvistBeta", Napi::Function::New(env, matrix<blomqvist_beta>));
   exports.Set("tailCurves", Napi::Function::New(env, tails));

@@ -126,7 +126,7 @@ template <class Family>
 class ArchimedeanRows final : public ClassicalRows {
  public:
   ArchimedeanRows(double theta, std::size_t dim, bool survival)
-      : family_(theta, dim), dim_(dim), survival_(survival) {}
+      : ClassicalRows(dim), family_(theta, dim), survival_(survival) {}
 
   void log_pdf(const Unit* u, std::size_t rows, double* out) const override {
     for (std::size_t i = 0; i < rows; ++i) {
@@ -155,23 +155,23 @@ class ArchimedeanRows final : public ClassicalRows {
       }
     }
   }
-  void inverse_rosenblatt(Unit* e, std::size_t rows) const override {
+  void complete(Unit* u, std::size_t rows, std::size_t known) const override {
     for (std::size_t i = 0; i < rows; ++i) {
-      Positive before = family_.generator.phi(side(e[i * dim_]));
-      for (std::size_t j = 1; j < dim_; ++j) {
-        Unit& value = e[i * dim_ + j];
-        Unit u = side(value);
-        if (u.p > 0 && u.q > 0)
-          u = solve_unit([&](Unit v) { return step(j, before, sum_of(before, family_.generator.phi(v))); },
-                         u);
-        before = sum_of(before, family_.generator.phi(u));
-        value = side(u);
+      Positive before = sum(&u[i * dim_], known);
+      for (std::size_t j = known; j < dim_; ++j) {
+        Unit& value = u[i * dim_ + j];
+        Unit own = side(value);
+        if (own.p > 0 && own.q > 0)
+          own = solve_unit([&](Unit v) { return step(j, before, sum_of(before, family_.generator.phi(v))); },
+                           own);
+        before = sum_of(before, family_.generator.phi(own));
+        value = side(own);
       }
     }
   }
   // Marshall and Olkin (1988): psi(E_j / V), E_j exponential, psi the Laplace transform of V.
   void draw(Unit* u, std::size_t rows, std::uint64_t seed, std::uint64_t first_row) const override {
-    uniform_rows(u, rows, dim_, seed, first_row);
+    uniform_rows(u, rows, dim_, seed, first_row, kTagClassicalUniform);
     for (std::size_t i = 0; i < rows; ++i) {
       RowDraws draws(seed, first_row + i);
       const double log_v = family_.log_mixing(draws);
@@ -217,7 +217,6 @@ class ArchimedeanRows final : public ClassicalRows {
   }
 
   Family family_;
-  std::size_t dim_;
   bool survival_;
 };
 
@@ -233,7 +232,7 @@ struct IndependenceFamily {
 }  // namespace
 
 std::unique_ptr<ClassicalRows> make_archimedean(const ClassicalDefinition& definition) {
-  const auto& [family, dim, parameters, rotation, factor] = definition;
+  const auto& [family, dim, parameters, rotation, factor, table] = definition;
   const bool survival = rotation == 180;
   if (!survival && rotation != 0)
     throw Error("VALUE",

@@ -43,6 +43,10 @@ class Bivariate {
 std::unique_ptr<Bivariate> make_bivariate(const std::string& family, const std::vector<double>& parameters,
                                           int rotation);
 
+// The copula whose density is bilinear between nodes (standard normal quantiles, increasing) and constant
+// beyond the outermost: of the density at pairs of nodes, nodes x nodes, all positive, with uniform margins.
+std::unique_ptr<Bivariate> make_grid(const std::vector<double>& nodes, const std::vector<double>& density);
+
 std::unique_ptr<Bivariate> make_gaussian(double rho);
 std::unique_ptr<Bivariate> make_student(double rho, double degrees);
 std::unique_ptr<Bivariate> make_fgm_bivariate(double theta);

@@ -11,9 +11,10 @@
 namespace sklar {
 namespace {
 
-// Columns x rows: y <- L^-1 y and y <- L y for many rows at once.
-void solve_lower(const std::vector<double>& l, std::size_t dim, std::vector<double>& y, std::size_t rows) {
-  for (std::size_t i = 0; i < dim; ++i) {
+// Columns x rows: y <- L^-1 y (of the first `count` columns) and y <- L y for many rows at once.
+void solve_lower(const std::vector<double>& l, std::size_t dim, std::vector<double>& y, std::size_t rows,
+                 std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
     double* to = &y[i * rows];
     for (std::size_t k = 0; k < i; ++k) {
       const double factor = l[i * dim + k];
@@ -41,7 +42,11 @@ class GaussianTransform final : public RosenblattRows {
  public:
   GaussianTransform(std::vector<double> factor, std::size_t dim) : factor_(std::move(factor)), dim_(dim) {}
 
-  void rosenblatt(Unit* u, std::size_t rows) const override { apply(u, rows, solve_lower); }
+  void rosenblatt(Unit* u, std::size_t rows) const override {
+    apply(u, rows, [](const auto& l, std::size_t dim, auto& y, std::size_t count) {
+      solve_lower(l, dim, y, count, dim);
+    });
+  }
   void inverse_rosenblatt(Unit* e, std::size_t rows) const override { apply(e, rows, multiply_lower); }
 
  private:
@@ -74,8 +79,8 @@ double log_student_front(double degrees, std::size_t dim) {
 class StudentRows final : public ClassicalRows {
  public:
   StudentRows(double degrees, std::vector<double> factor, std::size_t dim)
-      : factor_(std::move(factor)),
-        dim_(dim),
+      : ClassicalRows(dim),
+        factor_(std::move(factor)),
         log_front_(log_student_front(degrees, dim) - 0.5 * log_determinant_of_cholesky(factor_, dim)) {
     for (std::size_t j = 0; j < dim; ++j) t_.emplace_back(degrees + static_cast<double>(j));
   }
@@ -90,7 +95,7 @@ class StudentRows final : public ClassicalRows {
         out[i] -= t_[0].log_pdf(x);
       }
     }
-    solve_lower(factor_, dim_, y, rows);
+    solve_lower(factor_, dim_, y, rows, dim_);
     const double n = t_[0].degrees();
     for (std::size_t i = 0; i < rows; ++i) {
       double form = 0;
@@ -106,7 +111,7 @@ class StudentRows final : public ClassicalRows {
     std::vector<double> y(rows * dim_);
     for (std::size_t i = 0; i < rows; ++i)
       for (std::size_t j = 0; j < dim_; ++j) y[j * rows + i] = t_[0].quantile(u[i * dim_ + j]);
-    solve_lower(factor_, dim_, y, rows);
+    solve_lower(factor_, dim_, y, rows, dim_);
     const double n = t_[0].degrees();
     for (std::size_t i = 0; i < rows; ++i) {
       double form = 0;
@@ -117,29 +122,27 @@ class StudentRows final : public ClassicalRows {
       }
     }
   }
-  void inverse_rosenblatt(Unit* e, std::size_t rows) const override {
+  void complete(Unit* u, std::size_t rows, std::size_t known) const override {
     std::vector<double> y(rows * dim_);
+    for (std::size_t i = 0; i < rows; ++i)
+      for (std::size_t j = 0; j < known; ++j) y[j * rows + i] = t_[0].quantile(u[i * dim_ + j]);
+    solve_lower(factor_, dim_, y, rows, known);
     const double n = t_[0].degrees();
     for (std::size_t i = 0; i < rows; ++i) {
       double form = 0;
       for (std::size_t j = 0; j < dim_; ++j) {
-        const double value = t_[j].quantile(e[i * dim_ + j]) * std::sqrt((n + form) / t_[j].degrees());
-        y[j * rows + i] = value;
+        double& value = y[j * rows + i];
+        if (j >= known) value = t_[j].quantile(u[i * dim_ + j]) * std::sqrt((n + form) / t_[j].degrees());
         form += value * value;
       }
     }
     multiply_lower(factor_, dim_, y, rows);
     for (std::size_t i = 0; i < rows; ++i)
-      for (std::size_t j = 0; j < dim_; ++j) e[i * dim_ + j] = t_[0].cdf(y[j * rows + i]);
-  }
-  void draw(Unit* u, std::size_t rows, std::uint64_t seed, std::uint64_t first_row) const override {
-    uniform_rows(u, rows, dim_, seed, first_row);
-    inverse_rosenblatt(u, rows);
+      for (std::size_t j = known; j < dim_; ++j) u[i * dim_ + j] = t_[0].cdf(y[j * rows + i]);
   }
 
  private:
   std::vector<double> factor_;
-  std::size_t dim_;
   double log_front_;
   std::vector<StudentT> t_;
 };
@@ -213,7 +216,7 @@ StudentFit fit_student(double degrees, std::vector<double> correlation, const st
       const std::size_t chunk = first / row_chunk;
       const double* here = &x[first * dim];
       std::vector<double> y(here, here + count * dim), weight(count);
-      solve_lower(l, dim, y, count);
+      solve_lower(l, dim, y, count, dim);
       likelihood[chunk] = 0;
       for (std::size_t i = 0; i < count; ++i) {
         double form = 0;

@@ -1,6 +1,7 @@
 #include "classical/rows.hpp"
 
-#include "classical/bivariate.hpp"
+#include <algorithm>
+
 #include "classical/mixing.hpp"
 #include "classical/row_loop.hpp"
 #include "core/error.hpp"
@@ -12,7 +13,7 @@ namespace {
 
 class PairRows final : public ClassicalRows {
  public:
-  explicit PairRows(std::unique_ptr<Bivariate> copula) : copula_(std::move(copula)) {}
+  explicit PairRows(std::unique_ptr<Bivariate> copula) : ClassicalRows(2), copula_(std::move(copula)) {}
 
   void log_pdf(const Unit* u, std::size_t rows, double* out) const override {
     for (std::size_t i = 0; i < rows; ++i) out[i] = copula_->log_pdf(u[2 * i], u[2 * i + 1]);
@@ -23,12 +24,8 @@ class PairRows final : public ClassicalRows {
   void rosenblatt(Unit* u, std::size_t rows) const override {
     for (std::size_t i = 0; i < rows; ++i) u[2 * i + 1] = copula_->h1(u[2 * i], u[2 * i + 1]);
   }
-  void inverse_rosenblatt(Unit* e, std::size_t rows) const override {
-    for (std::size_t i = 0; i < rows; ++i) e[2 * i + 1] = copula_->inverse1(e[2 * i], e[2 * i + 1]);
-  }
-  void draw(Unit* u, std::size_t rows, std::uint64_t seed, std::uint64_t first_row) const override {
-    uniform_rows(u, rows, 2, seed, first_row);
-    inverse_rosenblatt(u, rows);
+  void complete(Unit* u, std::size_t rows, std::size_t) const override {
+    for (std::size_t i = 0; i < rows; ++i) u[2 * i + 1] = copula_->inverse1(u[2 * i], u[2 * i + 1]);
   }
 
  private:
@@ -56,22 +53,45 @@ void for_units(std::size_t dim, std::size_t rows, std::size_t threads, const Can
 
 }  // namespace
 
-void uniform_rows(Unit* u, std::size_t rows, std::size_t dim, std::uint64_t seed, std::uint64_t first_row) {
+void ClassicalRows::draw(Unit* u, std::size_t rows, std::uint64_t seed, std::uint64_t first_row) const {
+  uniform_rows(u, rows, dim_, seed, first_row, kTagClassicalUniform);
+  inverse_rosenblatt(u, rows);
+}
+
+void ClassicalRows::draw_given(Unit* u, std::size_t rows, std::size_t known, std::uint64_t seed,
+                               std::uint64_t first_row) const {
+  const std::vector<Unit> given(u, u + known);
+  uniform_rows(u, rows, dim_, seed, first_row, kTagClassicalGiven);
+  for (std::size_t i = 0; i < rows; ++i) std::copy(given.begin(), given.end(), &u[i * dim_]);
+  complete(u, rows, known);
+}
+
+void uniform_rows(Unit* u, std::size_t rows, std::size_t dim, std::uint64_t seed, std::uint64_t first_row,
+                  PhiloxTag tag) {
   const PhiloxKey key = philox_key(seed);
   for (std::size_t i = 0; i < rows; ++i)
     for (std::size_t j = 0; j < dim; j += 2) {
-      const PhiloxBlock bits = philox(
-          philox_counter(first_row + i, static_cast<std::uint32_t>(j / 2), 0, kTagClassicalUniform), key);
+      const PhiloxBlock bits =
+          philox(philox_counter(first_row + i, static_cast<std::uint32_t>(j / 2), 0, tag), key);
       u[i * dim + j] = uniform53(bits.x, bits.y);
       if (j + 1 < dim) u[i * dim + j + 1] = uniform53(bits.z, bits.w);
     }
 }
 
+std::unique_ptr<Bivariate> make_bivariate(const ClassicalDefinition& definition) {
+  if (definition.dim != 2)
+    throw Error("SHAPE", "expected a copula of 2 columns, got " + std::to_string(definition.dim));
+  if (definition.family == "empirical-beta") return make_empirical_beta_pair(definition.table);
+  if (definition.family == "kernel") return make_grid(definition.parameters, definition.table);
+  std::vector<double> parameters = definition.parameters;
+  if (!definition.factor.empty()) parameters.insert(parameters.begin(), definition.factor[2]);
+  return make_bivariate(definition.family, parameters, definition.rotation);
+}
+
 std::unique_ptr<ClassicalRows> make_rows(const ClassicalDefinition& definition) {
+  if (definition.family == "empirical-beta") return make_empirical_beta(definition.table, definition.dim);
+  if (definition.dim == 2) return std::make_unique<PairRows>(make_bivariate(definition));
   if (!definition.factor.empty()) return make_student_rows(definition);
-  if (definition.dim == 2)
-    return std::make_unique<PairRows>(
-        make_bivariate(definition.family, definition.parameters, definition.rotation));
   return make_archimedean(definition);
 }
 
@@ -136,10 +156,27 @@ std::vector<double> classical_rosenblatt(const ClassicalDefinition& definition, 
   return out;
 }
 
+std::vector<double> classical_conditional(const ClassicalDefinition& definition,
+                                          const std::vector<double>& given, std::size_t rows,
+                                          std::uint64_t seed, std::size_t threads, const CancelFlag& cancel) {
+  const std::size_t dim = definition.dim;
+  if (given.empty() || given.size() >= dim)
+    throw Error("SHAPE", "expected 1 to " + std::to_string(dim - 1) + " fixed columns, got " +
+                             std::to_string(given.size()));
+  const auto copula = make_rows(definition);
+  std::vector<double> out(rows * dim);
+  for_units(dim, rows, threads, cancel, [&](std::vector<Unit>& u, std::size_t first, std::size_t count) {
+    to_units(given.data(), true, given.size(), u.data());
+    copula->draw_given(u.data(), count, given.size(), seed, first);
+    from_units(u.data(), true, u.size(), &out[first * dim]);
+  });
+  return out;
+}
+
 std::vector<double> classical_pair(const ClassicalDefinition& definition, PairFunction function,
                                    const std::vector<double>& x, std::size_t rows, std::size_t threads,
                                    const CancelFlag& cancel) {
-  const auto copula = make_bivariate(definition.family, definition.parameters, definition.rotation);
+  const auto copula = make_bivariate(definition);
   constexpr Unit (Bivariate::*functions[])(Unit, Unit)
       const = {&Bivariate::h1, &Bivariate::h2, &Bivariate::inverse1, &Bivariate::inverse2};
   const auto chosen = functions[static_cast<std::size_t>(function)];

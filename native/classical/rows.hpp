@@ -5,8 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "classical/bivariate.hpp"
 #include "classical/unit.hpp"
 #include "core/cancel.hpp"
+#include "core/philox.h"
 
 namespace sklar {
 
@@ -21,20 +23,35 @@ class RosenblattRows {
 // A copula of any number of variables, by rows x dim dense arrays. Safe to use from many threads.
 class ClassicalRows : public RosenblattRows {
  public:
+  explicit ClassicalRows(std::size_t dim) : dim_(dim) {}
+
   virtual void log_pdf(const Unit* u, std::size_t rows, double* out) const = 0;
   // P(U_1 <= u_1, ..)
   virtual void cdf(const Unit* u, std::size_t rows, double* out) const = 0;
+  // The inverse transform in part: of each row the first `known` variables are there, e is in the others.
+  virtual void complete(Unit* u, std::size_t rows, std::size_t known) const = 0;
+  void inverse_rosenblatt(Unit* e, std::size_t rows) const final { complete(e, rows, 1); }
   // Rows first_row.. of the sample of `seed`.
-  virtual void draw(Unit* u, std::size_t rows, std::uint64_t seed, std::uint64_t first_row) const = 0;
+  virtual void draw(Unit* u, std::size_t rows, std::uint64_t seed, std::uint64_t first_row) const;
+  // Rows first_row.. of the sample of `seed` given the first `known` variables, which the first row of u
+  // holds.
+  virtual void draw_given(Unit* u, std::size_t rows, std::size_t known, std::uint64_t seed,
+                          std::uint64_t first_row) const;
+
+ protected:
+  std::size_t dim_;
 };
 
 struct ClassicalDefinition {
-  std::string family;  // see make_bivariate
+  std::string family;  // see make_bivariate; or empirical-beta, kernel
   std::size_t dim = 0;
-  std::vector<double> parameters;  // student with a factor: the degrees of freedom
+  std::vector<double> parameters;  // student: the degrees of freedom; kernel: see make_grid
   int rotation = 0;                // beyond two variables 0 or 180
   std::vector<double> factor;      // gaussian and student: L of the correlation L L^T, dim x dim
+  std::vector<double> table;       // empirical-beta: see make_empirical_beta; kernel: see make_grid
 };
+
+std::unique_ptr<Bivariate> make_bivariate(const ClassicalDefinition& definition);
 
 // gaussian beyond its transform is model/gaussian.hpp.
 std::unique_ptr<RosenblattRows> make_rosenblatt(const ClassicalDefinition& definition);
@@ -44,8 +61,14 @@ std::unique_ptr<ClassicalRows> make_archimedean(const ClassicalDefinition& defin
 std::unique_ptr<ClassicalRows> make_student_rows(const ClassicalDefinition& definition);
 std::unique_ptr<RosenblattRows> make_gaussian_transform(const ClassicalDefinition& definition);
 
+// The empirical beta copula of ranks 1 .. n (n x dim, every rank once in a column): Segers, Sibuya and
+// Tsukahara (2017).
+std::unique_ptr<ClassicalRows> make_empirical_beta(const std::vector<double>& ranks, std::size_t dim);
+std::unique_ptr<Bivariate> make_empirical_beta_pair(const std::vector<double>& ranks);
+
 // Uniform draws of row `first_row + i`, one for each of dim columns, to 53 bits.
-void uniform_rows(Unit* u, std::size_t rows, std::size_t dim, std::uint64_t seed, std::uint64_t first_row);
+void uniform_rows(Unit* u, std::size_t rows, std::size_t dim, std::uint64_t seed, std::uint64_t first_row,
+                  PhiloxTag tag);
 
 // Of rows x dim values x on the copula scale (logPdf and sample: or the Gaussian scale), dense. Only log_pdf
 // looks at their range: strictly inside (0, 1).
@@ -60,6 +83,11 @@ std::vector<double> classical_sample(const ClassicalDefinition& definition, std:
 std::vector<double> classical_rosenblatt(const ClassicalDefinition& definition, const std::vector<double>& x,
                                          bool inverse, std::size_t rows, std::size_t threads,
                                          const CancelFlag& cancel);
+
+// Rows of the sample of `seed` given the first columns at `given`; everything on the Gaussian scale.
+std::vector<double> classical_conditional(const ClassicalDefinition& definition,
+                                          const std::vector<double>& given, std::size_t rows,
+                                          std::uint64_t seed, std::size_t threads, const CancelFlag& cancel);
 
 enum class PairFunction { h1, h2, inverse1, inverse2 };
 std::vector<double> classical_pair(const ClassicalDefinition& definition, PairFunction function,

@@ -86,6 +86,36 @@ std::uint64_t sort_and_count(std::vector<std::uint32_t>& values, std::vector<std
   return swaps;
 }
 
+// Of each row the sum over the others of the sign of (x_k - x_l)(y_k - y_l), x column i and y column j.
+std::vector<std::int64_t> concordances(const Ranks& ranks, std::size_t i, std::size_t j) {
+  const std::size_t n = ranks.rows;
+  const std::uint32_t *order = &ranks.order[i * n], *x = &ranks.dense[i * n], *y = &ranks.dense[j * n];
+  std::vector<std::int64_t> sums(n);
+  std::vector<std::uint32_t> tree(n + 1);  // Fenwick's, of how many values of y have been seen
+  const auto seen_up_to = [&](std::size_t value) {
+    std::int64_t count = 0;
+    for (std::size_t k = value; k > 0; k &= k - 1) count += tree[k];
+    return count;
+  };
+  // forwards the rows of lower x are seen, backwards those of higher x
+  for (const bool forwards : {true, false}) {
+    std::fill(tree.begin(), tree.end(), 0u);
+    const auto row = [&](std::size_t k) { return order[forwards ? k : n - 1 - k]; };
+    for (std::size_t first = 0, end = 0; first < n; first = end) {
+      while (end < n && x[row(end)] == x[row(first)]) ++end;
+      for (std::size_t k = first; k < end; ++k) {
+        const std::size_t value = y[row(k)];
+        const std::int64_t lower = seen_up_to(value),
+                           upper = static_cast<std::int64_t>(first) - seen_up_to(value + 1);
+        sums[row(k)] += forwards ? lower - upper : upper - lower;
+      }
+      for (std::size_t k = first; k < end; ++k)
+        for (std::size_t at = y[row(k)] + 1; at <= n; at += at & -at) ++tree[at];
+    }
+  }
+  return sums;
+}
+
 // The symmetric matrix of measure(i, j, worker), unit diagonal; a task is one row of it.
 template <class Measure>
 std::vector<double> matrix_of_pairs(ThreadPool& pool, std::size_t dim, const CancelFlag& cancel,
@@ -161,6 +191,35 @@ std::vector<double> kendall_tau(std::size_t threads, const double* x, std::size_
     const double balance = total - 2 * static_cast<double>(discordant);
     return balance / std::sqrt(static_cast<double>(untied[i])) / std::sqrt(static_cast<double>(untied[j]));
   });
+}
+
+KendallVariance kendall_variance(std::size_t threads, const double* x, std::size_t rows, std::size_t dim,
+                                 const CancelFlag& cancel) {
+  ThreadPool pool(threads);
+  const Ranks ranks(pool, x, rows, dim, cancel);
+  const double n = static_cast<double>(rows);
+  // of sums over the other rows, and as many pairs
+  const auto variance = [&](const std::vector<std::int64_t>& sums, double pairs) {
+    double mean = 0, square = 0;
+    for (const std::int64_t sum : sums) mean += static_cast<double>(sum) / n;
+    for (const std::int64_t sum : sums)
+      square += (static_cast<double>(sum) - mean) * (static_cast<double>(sum) - mean);
+    return 4 * square / (n * n * (n - 1) * (n - 1) * pairs * pairs);
+  };
+  // integers, so that the order of the pairs does not matter
+  std::vector<std::vector<std::int64_t>> total(pool.threads(), std::vector<std::int64_t>(rows));
+  KendallVariance result;
+  result.pairs = matrix_of_pairs(pool, dim, cancel, [&](std::size_t i, std::size_t j, std::size_t worker) {
+    if (i == j) return 0.0;
+    const std::vector<std::int64_t> sums = concordances(ranks, i, j);
+    for (std::size_t k = 0; k < rows; ++k) total[worker][k] += sums[k];
+    return variance(sums, 1);
+  });
+  for (std::size_t i = 0; i < dim; ++i) result.pairs[i * dim + i] = 0;
+  for (std::size_t worker = 1; worker < total.size(); ++worker)
+    for (std::size_t k = 0; k < rows; ++k) total[0][k] += total[worker][k];
+  result.mean = variance(total[0], static_cast<double>(pairs_of(dim)));
+  return result;
 }
 
 std::vector<double> spearman_rho(std::size_t threads, const double* x, std::size_t rows, std::size_t dim,

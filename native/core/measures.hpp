@@ -13,6 +13,16 @@ namespace sklar {
 std::vector<double> kendall_tau(std::size_t threads, const double* x, std::size_t rows, std::size_t dim,
                                 const CancelFlag& cancel);
 
+// Asymptotic variances of Kendall's tau by the rows' own concordances h_i = mean over j of the sign of (x_i -
+// x_j) (y_i - y_j): 4 var(h) / rows (Hoeffding 1948). Of every pair of columns, dim x dim with 0 on the
+// diagonal, and of the mean over the pairs.
+struct KendallVariance {
+  std::vector<double> pairs;
+  double mean;
+};
+KendallVariance kendall_variance(std::size_t threads, const double* x, std::size_t rows, std::size_t dim,
+                                 const CancelFlag& cancel);
+
 // Spearman's rho, dim x dim: the correlation of ranks, ties at their mean rank. NaN where a column is
 // constant.
 std::vector<double> spearman_rho(std::size_t threads, const double* x, std::size_t rows, std::size_t dim,

@@ -57,6 +57,7 @@ enum PhiloxTag : uint32_t {
   kTagTraceSketch = 42,
   kTagClassicalUniform = 48,
   kTagClassicalMixing = 49,
+  kTagClassicalGiven = 50,
   kTagRelabel = 60,
   kTagProjection = 61,
 };

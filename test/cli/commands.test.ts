@@ -96,6 +96,28 @@ describe('sklar fit', () => {
     expect(await sklarJson(['score', out, files.data])).toMatchObject({ normalised: true });
   });
 
+  test('copulas without a family, and rows given some columns', async () => {
+    const out = folder.file('free.safetensors');
+    const rows = folder.file('free.json');
+    const fit = ['fit', files.data, '--out', out];
+    const kernel = await sklarJson([...fit, '--kind', 'kernel', '--bandwidth', 1.5, '--exclude', COLUMNS[2]]);
+    expect(kernel).toMatchObject({ kind: 'kernel', dim: 2, holdout: { normalised: true } });
+    expect(await sklarJson(['info', out])).toMatchObject({ config: { bandwidth: 1.5 } });
+    const tooMany = await sklar([...fit, '--kind', 'kernel']);
+    expect(tooMany).toMatchObject({
+      status: 3,
+      stderr: expect.stringContaining('expected 2 columns for a kernel'),
+    });
+    for (const kind of ['student', 'empirical-beta']) {
+      await sklarJson([...fit, '--kind', kind]);
+      const given = `${COLUMNS[1]}=0.25`;
+      const sample = ['sample', out, '--rows', 6, '--scale', 'copula', '--given', given, '--out', rows];
+      expect(await sklarJson(sample)).toMatchObject({ kind, method: 'exact', logMarginalDensity: 0 });
+      const drawn = JSON.parse(readFileSync(rows, 'utf8')) as Record<string, number>[];
+      expect(drawn.map((row) => row[COLUMNS[1]])).toEqual(new Array(6).fill(0.25));
+    }
+  });
+
   test('says in words that the density of a CDC is unnormalised', async () => {
     const out = folder.file('words.safetensors');
     const { status, stdout, stderr } = await sklar(['fit', files.data, '--out', out, ...QUICK]);

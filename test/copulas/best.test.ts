@@ -1,4 +1,4 @@
-import { FamilyCopula, StudentCopula, fitBest } from '../../lib';
+import { FamilyCopula, StudentCopula, fitBest, toRows } from '../../lib';
 
 const double = { dtype: 'float64' } as const;
 
@@ -38,6 +38,18 @@ test('the family that the rows come from wins, and the table says by how much', 
   expect(seen).toEqual([...seen].sort((a, b) => a - b));
 });
 
+test('where no family fits, the kernel copula wins; ranks are scored by rows left out, too', async () => {
+  const parts = [0.9, -0.9].map((rho) => new StudentCopula(Float64Array.of(1, rho, rho, 1), 2, 50));
+  const both = await Promise.all(parts.map((part, k) => part.sample(300, { seed: 4 + k, ...double })));
+  const { copula, table } = await fitBest(both.flatMap(toRows), {
+    folds: 3,
+    candidates: [{ kind: 'student' }, { kind: 'kernel' }, { kind: 'empirical-beta' }, { kind: 'plackett' }],
+  });
+  expect(copula.kind).toBe('kernel');
+  expect(table.map(({ candidate }) => candidate.kind).slice(0, 2)).toEqual(['kernel', 'student']);
+  table.forEach(({ meanLogPdf }) => expect(Number.isFinite(meanLogPdf)).toBe(true));
+});
+
 test('by itself it looks at what suits the number of columns', async () => {
   const r = Float64Array.of(1, 0.6, 0.5, 0.6, 1, 0.4, 0.5, 0.4, 1);
   const u = await new StudentCopula(r, 3, 3).sample(400, { seed: 2, ...double });
@@ -51,7 +63,7 @@ test('by itself it looks at what suits the number of columns', async () => {
   const pairs = await new FamilyCopula('frank', { theta: -6 }).sample(120, { seed: 2, ...double });
   const two = await fitBest(pairs, { folds: 2 });
   expect(two.table.map(({ candidate }) => ('rotation' in candidate ? candidate.rotation : 0))).toContain(270);
-  expect(two.table).toHaveLength(20);
+  expect(two.table).toHaveLength(21);
   expect(two.table.at(-1)!.candidate.kind).toBe('independence');
 });
 

@@ -256,7 +256,7 @@ describe('records', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  test.each(['cdc', 'flow', 'gaussian', 'student', 'frank', 'bb1'] as const)(
+  test.each(['cdc', 'flow', 'gaussian', 'student', 'frank', 'bb1', 'empirical-beta'] as const)(
     'a %s model says where it was trained',
     async (kind) => {
       const quick = isClassical(kind) ? {} : { hidden: 8, depth: 1, steps: 3, batch: 32 };

@@ -67,6 +67,37 @@ TEST_CASE("Kendall's tau-b by its definition, ties and all") {
   }
 }
 
+TEST_CASE("the variance of Kendall's tau by its definition, for any number of threads") {
+  for (const std::size_t n : {3, 17, 150}) {
+    const Vector x = rows_with_ties(n);
+    const KendallVariance found = kendall_variance(1, x.data(), n, 4, go),
+                          again = kendall_variance(3, x.data(), n, 4, go);
+    CHECK(found.pairs == again.pairs);
+    CHECK(found.mean == again.mean);
+    const double rows = static_cast<double>(n);
+    Vector total(n);
+    const auto variance = [&](const Vector& h) {
+      double mean = 0, square = 0;
+      for (const double value : h) mean += value / rows;
+      for (const double value : h) square += (value - mean) * (value - mean) / rows;
+      return 4 * square / rows;
+    };
+    for (std::size_t i = 0; i < 4; ++i)
+      for (std::size_t j = 0; j < i; ++j) {
+        Vector h(n);
+        for (std::size_t k = 0; k < n; ++k) {
+          for (std::size_t l = 0; l < n; ++l)
+            h[k] += sign(x[k * 4 + i] - x[l * 4 + i]) * sign(x[k * 4 + j] - x[l * 4 + j]) / (rows - 1);
+          total[k] += h[k] / 6;
+        }
+        CHECK_NEAR(found.pairs[i * 4 + j], variance(h), 1e-14);
+        CHECK(found.pairs[j * 4 + i] == found.pairs[i * 4 + j]);
+      }
+    CHECK_NEAR(found.mean, variance(total), 1e-14);
+    CHECK(found.pairs[0] == 0);
+  }
+}
+
 TEST_CASE("Spearman's rho by its definition, ties and all") {
   const std::size_t n = 150;
   const Vector x = rows_with_ties(n), rho = spearman_rho(1, x.data(), n, 4, go);

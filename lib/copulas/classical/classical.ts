@@ -11,7 +11,13 @@ import {
   type SampleOptions,
   toDense,
 } from '../copula';
-import type { ConditionalOptions, ConditionalSample } from '../smc';
+import {
+  type ConditionalOptions,
+  type ConditionalSample,
+  conditionalRows,
+  exactConditional,
+  exactConditionalOptions,
+} from '../smc';
 import { solverOptionKeys } from '../solvers';
 import { type ClassicalKind, cpuOnlyOfKind } from './families';
 
@@ -31,7 +37,10 @@ export interface ClassicalTraining extends RunRecord {
   readonly method: 'mle' | 'tau';
   /** Of the training rows, in nats. */
   readonly logLikelihood: number;
-  /** By name of the parameter, from the Hessian of the log-likelihood; null at a bound and where it was not asked. */
+  /**
+   * By name of the parameter, for rows of ranks. `mle`: those of the pseudo-likelihood (Genest, Ghoudi and Rivest, 1995); `tau`:
+   * from the asymptotic variance of Kendall's tau. Null at a bound and where there is none.
+   */
   readonly standardErrors: Readonly<Record<string, number | null>> | null;
 }
 
@@ -47,8 +56,8 @@ export abstract class ClassicalCopula extends Copula {
   protected abstract readonly training: Readonly<Record<string, unknown>> | null;
   /** As the native code takes it. */
   protected abstract definition(): ClassicalDefinition;
-  /** The copula of columns i < j. */
-  protected abstract pairDefinition(i: number, j: number): ClassicalDefinition;
+  /** That of two or more different columns in the order given. */
+  protected abstract definitionOf(columns: readonly number[]): ClassicalDefinition;
 
   protected logPdfRows(
     x: Float64Array,
@@ -89,9 +98,8 @@ export abstract class ClassicalCopula extends Copula {
   async cdf(rows: RowsInput, options: RunOptions = {}): Promise<Float64Array> {
     const run = this.begin(options);
     const { data, rows: count } = this.#closedRows(rows, 'the rows of cdf');
-    const pair = this.dim === 2;
-    const definition = pair ? this.pairDefinition(0, 1) : this.definition();
-    if (definition.factor) {
+    const definition = this.definition();
+    if (definition.factor && this.dim > 2) {
       throw new SklarError(
         'ERR_SKLAR_VALUE',
         `expected 2 columns for the cdf of a ${this.kind} copula, got ${this.dim}`,
@@ -145,34 +153,53 @@ export abstract class ClassicalCopula extends Copula {
   get logLikelihood(): number | null {
     return this.#fit()?.logLikelihood ?? null;
   }
-  /** 2 k - 2 log L with k parameters; null for a copula that was not fitted. */
+  /** 2 k - 2 log L with k parameters; null for a copula that was not fitted, or without a likelihood to maximise. */
   get aic(): number | null {
     const fit = this.#fit();
     return fit && 2 * this.info().parameters - 2 * fit.logLikelihood;
   }
-  /** k log n - 2 log L; null for a copula that was not fitted. */
+  /** k log n - 2 log L; null like `aic`. */
   get bic(): number | null {
     const fit = this.#fit();
     return fit && Math.log(fit.rows) * this.info().parameters - 2 * fit.logLikelihood;
   }
-  /** See `ClassicalTraining`; the rows' ranks are taken as exact. */
+  /** See `ClassicalTraining`. */
   get standardErrors(): Readonly<Record<string, number | null>> | null {
     return this.#fit()?.standardErrors ?? null;
   }
 
-  override sampleConditional(
-    _fixed: Readonly<Record<string | number, number>>,
-    _rows: number,
+  /** Method `exact`: independent draws, and the density of the condition without error. */
+  override async sampleConditional(
+    fixed: Readonly<Record<string | number, number>>,
+    rows: number,
     options: ConditionalOptions = {},
   ): Promise<ConditionalSample> {
-    return new Promise(() => {
-      this.begin(options);
-      throw new SklarError(
-        'ERR_SKLAR_VALUE',
-        `a ${this.kind} copula cannot be sampled given any columns: given the first ones, put uniform draws after ` +
-          "their rosenblatt and use inverseRosenblatt, or use a copula of kind 'cdc' or 'gaussian'",
-      );
+    const run = this.begin(options);
+    const { condition, seed } = exactConditionalOptions(fixed, rows, options, this.names, this.dim);
+    const { values: given } = condition;
+    const columns = Array.from(condition.columns);
+    const order = [
+      ...columns,
+      ...Array.from({ length: this.dim }, (_, j) => j).filter((j) => !columns.includes(j)),
+    ];
+    const drawn = await runJob(
+      (addon) => addon.classicalConditional(this.definitionOf(order), given, rows, seed, run.threads),
+      { signal: run.signal },
+    );
+    const values = new Float64Array(drawn.length);
+    drawn.forEach((value, at) => {
+      const j = at % this.dim;
+      values[at - j + order[j]!] = value;
     });
+    const logMarginal =
+      columns.length === 1
+        ? 0
+        : await runJob(
+            (addon) => addon.classicalLogPdf(this.definitionOf(columns), given, true, 1, run.threads),
+            { signal: run.signal },
+          ).then(([value]) => value!);
+    options.onProgress?.({ fraction: 1 });
+    return exactConditional(conditionalRows(values, condition, this.names, this.dim), logMarginal);
   }
 
   checkSampleOptions(options: SampleOptions): void {
@@ -200,7 +227,7 @@ export abstract class ClassicalCopula extends Copula {
     for (const column of [i, j]) expectInteger(column, 'a column', { min: 0, max: this.dim - 1 });
     if (i === j) throw new SklarError('ERR_SKLAR_VALUE', `expected two different columns, got ${i} and ${j}`);
     return callNative((addon) =>
-      addon.classicalDependence(this.pairDefinition(Math.min(i, j), Math.max(i, j))),
+      addon.classicalDependence(this.definitionOf([Math.min(i, j), Math.max(i, j)])),
     );
   }
 
@@ -227,7 +254,7 @@ export abstract class ClassicalCopula extends Copula {
       throw new SklarError('ERR_SKLAR_SHAPE', `expected a copula of 2 columns for ${name}, got ${this.dim}`);
     }
     const { data, rows: count } = this.#closedRows(rows, `the rows of ${name}`);
-    return runJob((addon) => addon.classicalPair(this.pairDefinition(0, 1), name, data, count, run.threads), {
+    return runJob((addon) => addon.classicalPair(this.definition(), name, data, count, run.threads), {
       signal: run.signal,
     });
   }

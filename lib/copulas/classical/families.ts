@@ -1,5 +1,6 @@
 import { type NumberRange, SklarError, expectNumber, expectOneOf } from '../../errors';
 import { type ClassicalDefinition, callNative } from '../../native';
+import { findRoot } from './optimise';
 
 /** How a parameter is moved by an optimiser: as it is, or by the logarithm of its distance from `origin`. */
 type Scale = 'linear' | { readonly log: number };
@@ -80,8 +81,16 @@ export const families = {
 export type FamilyKind = keyof typeof families;
 export const familyKinds = Object.keys(families) as FamilyKind[];
 
-export type ClassicalKind = FamilyKind | 'gaussian' | 'student';
-export const classicalKinds: readonly ClassicalKind[] = ['gaussian', 'student', ...familyKinds];
+/** What holds the rows themselves, or a density that follows them, in place of a few parameters. */
+export type NonparametricKind = 'empirical-beta' | 'kernel';
+export type ClassicalKind = FamilyKind | 'gaussian' | 'student' | NonparametricKind;
+export const classicalKinds: readonly ClassicalKind[] = [
+  'gaussian',
+  'student',
+  ...familyKinds,
+  'empirical-beta',
+  'kernel',
+];
 
 export function isClassical(kind: string): kind is ClassicalKind {
   return (classicalKinds as readonly string[]).includes(kind);
@@ -192,7 +201,7 @@ export function parameterOfTau(kind: FamilyKind, tau: number): number {
     log === null ? own.box[0] : Math.log(1e-12),
     log === null ? own.box[1] : Math.log(kind === 'plackett' ? 1e8 : 1e4),
   ];
-  let [low, high] = edge as [number, number];
+  const [low, high] = edge as [number, number];
   const at = (x: number) => tauOf(kind, [toParameter(x)]) - tau;
   if (at(low) > 1e-12 || at(high) < -1e-12) {
     const [least, most] = [low, high].map((x) => (at(x) + tau).toFixed(4));
@@ -202,11 +211,5 @@ export function parameterOfTau(kind: FamilyKind, tau: number): number {
         (families[kind].rotates && tau < 0 ? ' (rotation 90 or 270 turns its sign)' : ''),
     );
   }
-  for (let i = 0; i < 200; i++) {
-    const middle = 0.5 * (low + high);
-    if (middle <= low || middle >= high) break;
-    if (at(middle) < 0) low = middle;
-    else high = middle;
-  }
-  return toParameter(0.5 * (low + high));
+  return toParameter(findRoot(at, low, high));
 }

@@ -57,8 +57,19 @@ export class FamilyCopula extends ClassicalCopula {
     return this.#definition;
   }
 
-  protected pairDefinition(): ClassicalDefinition {
-    return { ...this.#definition, dim: 2 };
+  protected definitionOf(columns: readonly number[]): ClassicalDefinition {
+    const { dim } = this;
+    const swapped = dim === 2 && columns[0] === 1;
+    // of more columns it does not depend on which they are and in what order
+    return swapped ? this.#swapped() : { ...this.#definition, dim: columns.length };
+  }
+
+  /** The copula of (U2, U1): c90(v, u) = c(u, 1 - v), the base with its variables swapped, turned by 270. */
+  #swapped(): ClassicalDefinition {
+    const values = Object.values(this.parameters);
+    if (this.kind === 'tawn') values.unshift(...values.splice(1, 1)); // psi2, psi1, theta
+    const turn = { 0: 0, 90: 270, 180: 180, 270: 90 } as const;
+    return definitionOf(this.kind, 2, values, turn[this.rotation]);
   }
 
   protected toModelContent(): ModelContent {

@@ -13,6 +13,7 @@ import {
 } from '../gaussian';
 import { parseOptions } from '../options';
 import { type ClassicalCopula, type ClassicalTraining } from './classical';
+import { fitEmpiricalBeta } from './empirical-beta';
 import {
   type ClassicalKind,
   type FamilyKind,
@@ -25,12 +26,15 @@ import {
   parameterOfTau,
   parameterRules,
   rotations,
+  tauOf,
 } from './families';
 import { FamilyCopula } from './family';
-import { maximiseBrent, maximiseSimplex, standardErrors } from './optimise';
+import { fitKernel, kernelOptionsSchema } from './kernel';
+import { maximiseBrent, maximiseNewton, maximiseSimplex, standardErrors } from './optimise';
+import { rankErrors } from './rank-errors';
 import { StudentCopula } from './student';
 
-/** Options of `fitCopula` for the classical kinds, with their defaults. */
+/** Options of `fitCopula` for the classical kinds but `empirical-beta` and `kernel`, with their defaults. */
 export const classicalOptionsSchema = z.strictObject({
   /** Degrees, counter-clockwise; beyond two columns 0 or 180. */
   rotation: z.literal(rotations).default(0),
@@ -51,7 +55,17 @@ export function classicalFitter(
   kind: ClassicalKind,
   options: object,
 ): (u: DenseRows, run: Execution) => Promise<ClassicalCopula> {
-  const parsed = parseOptions(classicalOptionsSchema, options, `option of a ${kind} copula`);
+  const what = `option of a ${kind} copula`;
+  if (kind === 'empirical-beta') {
+    parseOptions(z.strictObject({}), options, what);
+    // eslint-disable-next-line @typescript-eslint/require-await -- what it throws must reject
+    return async (u, run) => fitEmpiricalBeta(u, run);
+  }
+  if (kind === 'kernel') {
+    const parsed = parseOptions(kernelOptionsSchema, options, what);
+    return (u, run) => fitKernel(u, parsed, run);
+  }
+  const parsed = parseOptions(classicalOptionsSchema, options, what);
   expectRotation(kind, parsed.rotation, parsed.rotation === 180 ? 3 : 2);
   if (parsed.method === 'tau' && isFamily(kind) && families[kind].parameters.length > 1) {
     throw new SklarError(
@@ -72,6 +86,10 @@ const sum = (values: Float64Array) => values.reduce((total, value) => total + va
 const kendallOf = (u: DenseRows, run: Execution) =>
   runJob((addon) => addon.kendallTau(u.data, u.rows, u.columns, run.threads), { signal: run.signal });
 
+/** Variances of Kendall's tau, by its asymptotic normal law. */
+const tauVariance = (u: DenseRows, run: Execution) =>
+  runJob((addon) => addon.kendallVariance(u.data, u.rows, u.columns, run.threads), { signal: run.signal });
+
 /** sin(pi tau / 2) of every pair. */
 async function correlationOfTau(u: DenseRows, run: Execution) {
   const tau = await kendallOf(u, run);
@@ -79,14 +97,21 @@ async function correlationOfTau(u: DenseRows, run: Execution) {
   return positiveDefinite(raw, u.columns);
 }
 
-/** The log-likelihood of the rows. */
-async function likelihoodOf(definition: ClassicalDefinition, u: DenseRows, run: Execution): Promise<number> {
-  return sum(
-    await runJob((addon) => addon.classicalLogPdf(definition, u.data, false, u.rows, run.threads), {
-      signal: run.signal,
-    }),
-  );
+/** Of the correlations sin(pi tau / 2), by the delta method. */
+async function correlationErrors(correlation: Float64Array, u: DenseRows, run: Execution) {
+  const { pairs } = await tauVariance(u, run);
+  const errors = correlation.map((r, i) => (Math.PI / 2) * Math.sqrt(Math.max(0, 1 - r * r) * pairs[i]!));
+  return correlationParameters(errors, u.columns);
 }
+
+const logPdfOf = (definition: ClassicalDefinition, u: DenseRows, run: Execution) =>
+  runJob((addon) => addon.classicalLogPdf(definition, u.data, false, u.rows, run.threads), {
+    signal: run.signal,
+  });
+
+/** The log-likelihood of the rows. */
+const likelihoodOf = async (definition: ClassicalDefinition, u: DenseRows, run: Execution) =>
+  sum(await logPdfOf(definition, u, run));
 
 async function fitGaussian(u: DenseRows, { method }: Resolved, run: Execution): Promise<GaussianCopula> {
   const { correlation, shrinkage } =
@@ -103,7 +128,7 @@ async function fitGaussian(u: DenseRows, { method }: Resolved, run: Execution): 
     standardErrors:
       method === 'mle'
         ? Object.fromEntries(named.map(([name, r]) => [name, (1 - r * r) / Math.sqrt(u.rows)]))
-        : null,
+        : await correlationErrors(correlation, u, run),
     ...runRecord(run, 'float64'),
   };
   return new GaussianCopula(correlation, u.columns, { ...training, shrinkage });
@@ -134,18 +159,20 @@ async function fitStudent(u: DenseRows, { method }: Resolved, run: Execution): P
   await profile(degrees);
   const { correlation: found, shrinkage } = positiveDefinite(correlation, dim);
   const logLikelihood = await likelihoodOf(definition(found, degrees), u, run);
-  let errors: Record<string, number | null> | null = null;
   const range = DEGREES.map(Math.exp) as [number, number];
+  let errors: Record<string, number | null>;
   if (method === 'mle' && dim === 2) {
-    const [rho, nu] = await standardErrors(
-      ([r, n]) => likelihoodOf(definition(Float64Array.of(1, r!, r!, 1), n!), u, run),
+    const [rho, nu] = await rankErrors(
+      ([r, n], rows) => logPdfOf(definition(Float64Array.of(1, r!, r!, 1), n!), rows, run),
+      u,
+      thinned(u),
       [[-1, 1], range],
       [found[1]!, degrees],
     );
     errors = { rho: rho!, degrees: nu! };
-  } else if (method === 'mle') {
+  } else {
     const [nu] = await standardErrors(([n]) => profile(n!), [range], [degrees]);
-    errors = { degrees: nu! };
+    errors = { ...(method === 'tau' && (await correlationErrors(found, u, run))), degrees: nu! };
   }
   const training: ClassicalTraining = {
     rows: u.rows,
@@ -185,14 +212,18 @@ async function fitFamily(
   let values: number[];
   let errors: Record<string, number | null> | null = null;
   if (rules.length === 0) values = [];
-  else if (method === 'tau') values = [parameterOfTau(kind, await turnedTau(u, rotation, run))];
-  else {
+  else if (method === 'tau') {
+    values = [parameterOfTau(kind, await turnedTau(u, rotation, run))];
+    errors = { [rules[0]!.name]: await errorOfTau(kind, rules[0]!, values[0]!, u, run) };
+  } else {
     values =
       rules.length === 1
         ? await maximiseOne(kind, rules[0]!, likelihood, await turnedTau(u, rotation, run))
         : await maximiseMany(rules, likelihood, of(thinned(u)));
-    const found = await standardErrors(
-      likelihood,
+    const found = await rankErrors(
+      (at, some) => logPdfOf(definitionOf(kind, u.columns, at, rotation), some, run),
+      u,
+      thinned(u),
       rules.map(({ box }) => box),
       values,
     );
@@ -209,7 +240,24 @@ async function fitFamily(
   return new FamilyCopula(kind, parameters, { dim: u.columns, rotation, training: { ...training } });
 }
 
-/** Every k-th row, so that about as many are left as decide where to look. */
+/** Standard error of the parameter that tau gives, by the delta method; null at a bound. */
+async function errorOfTau(
+  kind: FamilyKind,
+  rule: ParameterRule,
+  value: number,
+  u: DenseRows,
+  run: Execution,
+) {
+  const [low, high] = freeBox(rule);
+  const x = toFree(rule, value);
+  const step = 1e-4 * Math.max(1, Math.abs(x));
+  if (!(x - step > low && x + step < high)) return null;
+  const [below, above] = [x - step, x + step].map((at) => fromFree(rule, at)) as [number, number];
+  const slope = (tauOf(kind, [above]) - tauOf(kind, [below])) / (above - below);
+  return Math.sqrt((await tauVariance(u, run)).mean) / Math.abs(slope);
+}
+
+/** Every k-th row, so that about as many are left as decide where to look, and how sure to be. */
 function thinned(u: DenseRows): DenseRows {
   const every = Math.max(1, Math.floor(u.rows / 1000));
   const rows = Math.ceil(u.rows / every);
@@ -237,7 +285,7 @@ async function maximiseOne(
   return [fromFree(rule, x)];
 }
 
-/** From the best of a coarse grid, first by a part of the rows. */
+/** From the best of a coarse grid uphill by a part of the rows, then by all of them. */
 async function maximiseMany(
   rules: readonly ParameterRule[],
   likelihood: (values: readonly number[]) => Promise<number>,
@@ -261,10 +309,10 @@ async function maximiseMany(
     if (value > best.value) best = { x, value };
   }
   const near = await maximiseSimplex((x) => rough(toValues(x)), box, best.x, { tolerance: 1e-3 });
-  const { x } = await maximiseSimplex((y) => likelihood(toValues(y)), box, near.x, {
-    size: 0.1,
-    rounds: 2,
-  });
+  const objective = (x: readonly number[]) => likelihood(toValues(x));
+  const x =
+    (await maximiseNewton(objective, box, near.x)) ??
+    (await maximiseSimplex(objective, box, near.x, { size: 0.1, rounds: 2 })).x;
   return toValues(x);
 }
 

@@ -1,4 +1,4 @@
-/** Maximisation of smooth functions of few variables inside a box. */
+/** Maximisation of smooth functions of few variables inside a box, and roots of functions of one. */
 
 export type Objective = (x: readonly number[]) => Promise<number>;
 export type Box = readonly (readonly [number, number])[];
@@ -119,6 +119,95 @@ export async function maximiseSimplex(
   return best;
 }
 
+interface Derivatives {
+  value: number;
+  gradient: number[];
+  /** Minus the matrix of second derivatives. */
+  bend: number[][];
+}
+
+/** By some of the variables: central differences. */
+export async function derivatives(
+  f: Objective,
+  x: readonly number[],
+  steps: readonly number[],
+  free: readonly number[],
+): Promise<Derivatives> {
+  const at = (moves: readonly (readonly [number, number])[]) => {
+    const y = [...x];
+    for (const [i, sign] of moves) y[i]! += sign * steps[i]!;
+    return f(y);
+  };
+  const value = await f(x);
+  const gradient: number[] = [];
+  const bend = free.map(() => new Array<number>(free.length).fill(0));
+  for (const [a, i] of free.entries()) {
+    const up = await at([[i, 1]]);
+    const down = await at([[i, -1]]);
+    gradient.push((up - down) / (2 * steps[i]!));
+    bend[a]![a] = (2 * value - up - down) / steps[i]! ** 2;
+    for (const [b, j] of free.slice(0, a).entries()) {
+      let mixed = 0;
+      for (const [s, t] of [
+        [1, 1],
+        [1, -1],
+        [-1, 1],
+        [-1, -1],
+      ] as const) {
+        const moves = [[i, s] as const, [j, t] as const];
+        mixed += s * t * (await at(moves));
+      }
+      bend[a]![b] = bend[b]![a] = -mixed / (4 * steps[i]! * steps[j]!);
+    }
+  }
+  return { value, gradient, bend };
+}
+
+/** Far enough inside the box for differences with these steps. */
+const inside = (box: Box, x: readonly number[], steps: readonly number[], i: number) =>
+  x[i]! - 2 * steps[i]! > box[i]![0] && x[i]! + 2 * steps[i]! < box[i]![1];
+
+/** Steps of differences at a maximum, and the variables that are not at their bounds. */
+export function freeVariables(box: Box, x: readonly number[]): { steps: number[]; free: number[] } {
+  const steps = x.map((value) => 1e-3 * Math.max(Math.abs(value), 0.1));
+  return { steps, free: x.map((_, i) => i).filter((i) => inside(box, x, steps, i)) };
+}
+
+/**
+ * The maximum near a point by Newton's method, steps halved until they lead upwards; to about a hundredth of a standard error
+ * where f is a log-likelihood. Null where f does not bend down on the way, or a bound is near.
+ */
+export async function maximiseNewton(
+  f: Objective,
+  box: Box,
+  start: readonly number[],
+): Promise<number[] | null> {
+  const steps = start.map(() => 1e-3);
+  const free = start.map((_, i) => i);
+  let x = [...start];
+  for (let round = 0; round < 10; round++) {
+    if (!free.every((i) => inside(box, x, steps, i))) return null;
+    const { value, gradient, bend } = await derivatives(f, x, steps, free);
+    const inverse = inverseOf(bend);
+    const way = inverse.map((row) => row.reduce((sum, element, j) => sum + element * gradient[j]!, 0));
+    const gain = 0.5 * way.reduce((sum, step, i) => sum + step * gradient[i]!, 0);
+    if (!(gain >= 0) || !inverse.every((row, i) => row[i]! > 0)) return null;
+    const at = (share: number) => x.map((from, i) => from + share * way[i]!);
+    const last = gain < 1e-4;
+    let share = 1;
+    while (
+      !free.every((i) => inside(box, at(share), steps, i)) ||
+      (!last && !((await f(at(share))) > value))
+    ) {
+      share /= 2;
+      if (share < 0.01) return null;
+    }
+    x = at(share);
+    if (last) return x;
+  }
+  return null;
+}
+
 /**
  * Standard errors at a maximum of a log-likelihood: roots of the diagonal of the inverse of minus its Hessian, by
  * central differences. A variable that is at its bound is held there and gets null.
@@ -128,52 +217,47 @@ export async function standardErrors(
   box: Box,
   x: readonly number[],
 ): Promise<(number | null)[]> {
-  const steps = x.map((value) => 1e-3 * Math.max(Math.abs(value), 0.1));
-  const free = x
-    .map((_, i) => i)
-    .filter((i) => x[i]! - 2 * steps[i]! > box[i]![0] && x[i]! + 2 * steps[i]! < box[i]![1]);
-  const n = free.length;
-  const at = (moves: readonly (readonly [number, number])[]) => {
-    const y = [...x];
-    for (const [i, sign] of moves) y[i]! += sign * steps[i]!;
-    return f(y);
-  };
-  const top = await f(x);
-  const hessian = free.map(() => new Array<number>(n).fill(0));
-  for (let a = 0; a < n; a++) {
-    const i = free[a]!;
-    hessian[a]![a] = (2 * top - (await at([[i, 1]])) - (await at([[i, -1]]))) / steps[i]! ** 2;
-    for (let b = 0; b < a; b++) {
-      const j = free[b]!;
-      const mixed =
-        (await at([
-          [i, 1],
-          [j, 1],
-        ])) -
-        (await at([
-          [i, 1],
-          [j, -1],
-        ])) -
-        (await at([
-          [i, -1],
-          [j, 1],
-        ])) +
-        (await at([
-          [i, -1],
-          [j, -1],
-        ]));
-      hessian[a]![b] = hessian[b]![a] = -mixed / (4 * steps[i]! * steps[j]!);
-    }
-  }
-  const variances = inverseDiagonal(hessian);
+  const { steps, free } = freeVariables(box, x);
+  const { bend } = await derivatives(f, x, steps, free);
+  const variances = inverseOf(bend).map((row, i) => row[i]!);
   return x.map((_, i) => {
     const variance = variances[free.indexOf(i)] ?? NaN;
     return variance > 0 && Number.isFinite(variance) ? Math.sqrt(variance) : null;
   });
 }
 
-/** Of a small symmetric matrix, by elimination with pivots. */
-function inverseDiagonal(matrix: readonly (readonly number[])[]): number[] {
+/**
+ * The zero of a function between a and b, where its signs differ, to rounding: Chandrupatla (1997). Where they do not differ, the
+ * end that is nearer to a zero.
+ */
+export function findRoot(f: (x: number) => number, a: number, b: number): number {
+  let [fa, fb] = [f(a), f(b)];
+  let share = 0.5;
+  let c: number;
+  let fc: number;
+  if (fa < 0 === fb < 0) return Math.abs(fa) < Math.abs(fb) ? a : b;
+  for (let i = 0; i < 200 && fa !== 0 && fb !== 0; i++) {
+    const x = a + share * (b - a);
+    const fx = f(x);
+    if (fx < 0 === fa < 0) [c, fc] = [a, fa];
+    else [c, fc, b, fb] = [b, fb, a, fa];
+    [a, fa] = [x, fx];
+    const best = Math.abs(fa) < Math.abs(fb) ? a : b;
+    const limit = (2e-16 * Math.max(1, Math.abs(best))) / Math.abs(b - a);
+    if (limit > 0.5) break;
+    const [xi, phi] = [(a - b) / (c - b), (fa - fb) / (fc - fb)];
+    share = 0.5;
+    if (phi ** 2 < xi && (1 - phi) ** 2 < 1 - xi) {
+      share =
+        ((fa / (fb - fa)) * fc) / (fb - fc) + ((((c - a) / (b - a)) * fa) / (fc - fa)) * (fb / (fc - fb));
+    }
+    share = Math.min(1 - limit, Math.max(limit, share));
+  }
+  return Math.abs(fa) < Math.abs(fb) ? a : b;
+}
+
+/** Of a small matrix, by elimination with pivots. */
+export function inverseOf(matrix: readonly (readonly number[])[]): number[][] {
   const n = matrix.length;
   const a = matrix.map((row, i) => [...row, ...row.map((_, j) => Number(i === j))]);
   for (let i = 0; i < n; i++) {
@@ -189,5 +273,5 @@ function inverseDiagonal(matrix: readonly (readonly number[])[]): number[] {
       a[k] = a[k]!.map((value, j) => value - factor * a[i]![j]!);
     }
   }
-  return a.map((row, i) => row[n + i]!);
+  return a.map((row) => row.slice(n));
 }

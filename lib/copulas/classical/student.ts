@@ -64,9 +64,8 @@ export class StudentCopula extends ClassicalCopula {
     return { family: 'student', dim: this.dim, parameters, rotation: 0, factor: this.#factor };
   }
 
-  protected pairDefinition(i: number, j: number): ClassicalDefinition {
-    const parameters = Float64Array.of(this.correlation[i * this.dim + j]!, this.degrees);
-    return { family: 'student', dim: 2, parameters, rotation: 0, factor: null };
+  protected definitionOf(columns: readonly number[]): ClassicalDefinition {
+    return this.marginal(columns).definition();
   }
 
   protected toModelContent(): ModelContent {

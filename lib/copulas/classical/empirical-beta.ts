@@ -1,0 +1,138 @@
+import { z } from 'zod';
+
+import { argsort } from '../../data/argsort';
+import { runRecord } from '../../devices';
+import { SklarError, expectInteger } from '../../errors';
+import { type ModelDocument, expectConfig } from '../../model/model-file';
+import { type ClassicalDefinition } from '../../native';
+import {
+  type DenseRows,
+  type Execution,
+  type ModelContent,
+  type ModelInfo,
+  type ModelTensors,
+} from '../copula';
+import { expectColumns } from '../gaussian';
+import { ClassicalCopula } from './classical';
+
+/** Ranks are stored as float32. */
+const MOST_ROWS = 2 ** 24;
+
+/**
+ * The empirical beta copula (Segers, Sibuya and Tsukahara, 2017) of n rows of ranks: the mean over the rows of products of beta
+ * distributions, u_j that of the order statistic of the row's rank among n uniform draws. Its margins are uniform, it has no
+ * parameter to choose, and every function of it costs the number of its rows.
+ */
+export class EmpiricalBetaCopula extends ClassicalCopula {
+  readonly kind = 'empirical-beta';
+  readonly dim: number;
+  /** n x dim, row-major: in every column each of 1 .. n once. */
+  readonly ranks: Float64Array;
+  readonly parameters = {};
+  protected readonly training: Readonly<Record<string, unknown>> | null;
+
+  /**
+   * @param ranks n x dim, row-major
+   * @throws SklarError ERR_SKLAR_VALUE naming row and column where a column is not a permutation of 1 .. n
+   */
+  constructor(ranks: Float64Array, dim: number, training: Readonly<Record<string, unknown>> | null = null) {
+    super();
+    this.dim = expectInteger(dim, 'the number of columns', { min: 2, max: 65536 });
+    this.ranks = Float64Array.from(ranks);
+    this.training = training;
+    const rows = expectInteger(ranks.length / dim, 'the number of rows of ranks', { min: 1, max: MOST_ROWS });
+    for (let j = 0; j < dim; j++) {
+      const taken = new Uint8Array(rows + 1);
+      for (let i = 0; i < rows; i++) {
+        const rank = ranks[i * dim + j]!;
+        if (!Number.isInteger(rank) || rank < 1 || rank > rows || taken[rank]) {
+          throw new SklarError(
+            'ERR_SKLAR_VALUE',
+            `expected every rank from 1 to ${rows} once in a column, got ${rank} (row ${i + 1}, column ${j + 1})`,
+          );
+        }
+        taken[rank] = 1;
+      }
+    }
+  }
+
+  /** The copula of some of the columns, counted from 0, in their order here. */
+  marginal(columns: readonly number[]): EmpiricalBetaCopula {
+    const chosen = expectColumns(columns, 'columns', this.dim);
+    return new EmpiricalBetaCopula(this.#of(chosen), chosen.length);
+  }
+
+  info(): ModelInfo {
+    return {
+      kind: this.kind,
+      dim: this.dim,
+      normalised: true,
+      columns: this.names,
+      parameters: this.ranks.length,
+      config: { rows: this.ranks.length / this.dim },
+      training: this.training,
+    };
+  }
+
+  protected definition(): ClassicalDefinition {
+    return definitionOfRanks(this.ranks, this.dim);
+  }
+
+  protected definitionOf(columns: readonly number[]): ClassicalDefinition {
+    return definitionOfRanks(this.#of(columns), columns.length);
+  }
+
+  protected toModelContent(): ModelContent {
+    const { dim, ranks, training } = this;
+    return {
+      config: { dim },
+      training,
+      tensors: new Map([['ranks', { shape: [ranks.length / dim, dim], data: Float32Array.from(ranks) }]]),
+    };
+  }
+
+  #of(columns: readonly number[]): Float64Array {
+    const { dim, ranks } = this;
+    return Float64Array.from(
+      { length: (ranks.length / dim) * columns.length },
+      (_, at) => ranks[Math.floor(at / columns.length) * dim + columns[at % columns.length]!]!,
+    );
+  }
+}
+
+function definitionOfRanks(table: Float64Array, dim: number): ClassicalDefinition {
+  return { family: 'empirical-beta', dim, parameters: new Float64Array(0), rotation: 0, factor: null, table };
+}
+
+/** @throws SklarError ERR_SKLAR_VALUE naming column and rows of equal values */
+export function fitEmpiricalBeta({ data, rows, columns }: DenseRows, run: Execution): EmpiricalBetaCopula {
+  const ranks = new Float64Array(data.length);
+  for (let j = 0; j < columns; j++) {
+    const { sorted, order } = argsort(Float64Array.from({ length: rows }, (_, i) => data[i * columns + j]!));
+    order.forEach((row, k) => {
+      if (k > 0 && sorted[k] === sorted[k - 1]) {
+        throw new SklarError(
+          'ERR_SKLAR_VALUE',
+          `expected different values in a column for an empirical-beta copula, got ${sorted[k]} in rows ` +
+            `${order[k - 1]! + 1} and ${row + 1} of column ${j + 1}: rank them with ties 'random'`,
+        );
+      }
+      ranks[row * columns + j] = k + 1;
+    });
+  }
+  return new EmpiricalBetaCopula(ranks, columns, { rows, ...runRecord(run, 'float64') });
+}
+
+const configSchema = z.object({ dim: z.int().min(2).max(65536) });
+
+export function empiricalBetaFromFile(document: ModelDocument, tensors: ModelTensors): EmpiricalBetaCopula {
+  const { dim } = expectConfig(configSchema, document);
+  const ranks = tensors.get('ranks');
+  if (!ranks) {
+    throw new SklarError(
+      'ERR_SKLAR_FORMAT',
+      'expected a rows x dim tensor "ranks" in an empirical-beta model file',
+    );
+  }
+  return new EmpiricalBetaCopula(Float64Array.from(ranks.data), dim, document.training);
+}
