@@ -10,7 +10,7 @@ import {
   tailCurves,
   totalCorrelation,
 } from '../metrics/dependence';
-import { formatMean, normalisationNote } from './statistics';
+import { formatMean, normalisationNote } from '../report/text';
 
 /** Matrices are printed up to this many columns. */
 const MOST_COLUMNS = 12;
