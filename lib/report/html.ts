@@ -32,10 +32,10 @@ export function jsonElement(id: string, value: unknown): Html {
 }
 
 /** Numbers with the signs of print. */
-function typeset(text: string): string {
-  return /^-?\d[\d.e+-]*(?: \+- [\d.e+-]+)?$/.test(text)
-    ? text.replace(' +- ', ' \u00b1 ').replace(/^-/, '\u2212')
-    : text;
+export function typeset(text: string): string {
+  return text
+    .replace(/(?<=\d) \+- (?=\d)/g, ' \u00b1 ')
+    .replace(/(?<=^| )-(?=\d+(?:\.\d+)?(?:e[+-]\d+)?(?=$|[ ,;]))/g, '\u2212');
 }
 
 /** A table with a head, which scrolls in a box of its own where it is too wide; a line with fewer cells goes across. */

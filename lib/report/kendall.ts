@@ -4,6 +4,7 @@ import type * as Vega from 'vega' with { 'resolution-mode': 'import' };
 import type { Matrix } from '../data/matrix';
 import { defaultNames } from '../data/table';
 import { SklarError, expectNumber } from '../errors';
+import { printable, shorten } from './text';
 import { type ChartOptions, INK, NEGATIVE, PAPER, POSITIVE, PRINT, drawChart, words } from './vega';
 
 export interface HeatMapOptions extends ChartOptions {
@@ -16,7 +17,7 @@ const OPACITY = 0.72;
 /** Numbers are written into the cells of so many columns. */
 const MOST_NUMBERED = 10;
 const SIDE = 300;
-const LABELS = 96;
+const LONGEST_NAME = 18;
 
 /**
  * A square of cells for each pair of columns, green where they go together and purple where they go apart, the stronger
@@ -33,7 +34,7 @@ export async function kendallHeatMap(tau: Matrix, options: HeatMapOptions = {}):
   if (rows !== count || count < 1) {
     throw new SklarError('ERR_SKLAR_SHAPE', `expected a square matrix to draw, got ${rows} x ${count}`);
   }
-  const names = tau.names ?? defaultNames(count);
+  const names = (tau.names ?? defaultNames(count)).map((name) => shorten(printable(name), LONGEST_NAME));
   const cell = SIDE / count;
   const cells = Array.from(data, (value, k) => ({
     x: (k % count) * cell,
@@ -46,12 +47,20 @@ export async function kendallHeatMap(tau: Matrix, options: HeatMapOptions = {}):
   })).filter((_, k) => k % (count + 1) !== 0);
   const middle = (j: number) => (j + 0.5) * cell;
   const size = Math.max(6, Math.min(11, 0.8 * cell));
+  // a letter is about half as wide as it is high
+  const room = 0.58 * size * Math.max(...names.map((name) => name.length));
   return drawChart({
     description: `Kendall's tau of ${count} columns${options.title === undefined ? '' : `, ${options.title}`}`,
     title: options.title,
     legend: [],
     width: SIDE,
     height: SIDE,
+    padding: {
+      left: Math.max(24, 14 + room),
+      right: 6,
+      top: options.title === undefined ? 28 : 50,
+      bottom: 14 + 0.75 * room,
+    },
     data: [{ name: 'cells', values: cells }],
     scales: [],
     axes: [],
@@ -79,7 +88,7 @@ export async function kendallHeatMap(tau: Matrix, options: HeatMapOptions = {}):
       },
       ...(count > MOST_NUMBERED ? [] : [numbers(cell)]),
       ...names.flatMap((name, j): Vega.Mark[] => [
-        words(name, -8, middle(j) + size / 3, { size, align: 'right', limit: LABELS }),
+        words(name, -8, middle(j) + size / 3, { size, align: 'right' }),
         turned(name, middle(j), size),
       ]),
       ...legend(limit),
@@ -109,7 +118,7 @@ function numbers(cell: number): Vega.Mark {
 
 /** The name of a column below it, upwards to the right. */
 function turned(name: string, x: number, size: number): Vega.Mark {
-  const mark = words(name, x + size / 3, SIDE + 10, { size, align: 'right', limit: LABELS });
+  const mark = words(name, x + size / 3, SIDE + 10, { size, align: 'right' });
   return {
     ...mark,
     encode: { enter: { ...mark.encode!.enter, angle: { value: -45 } } },

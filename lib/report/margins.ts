@@ -245,7 +245,7 @@ export function quantilePlot(numbers: MarginNumbers, options: ChartOptions = {})
     title: options.title,
     legend: [
       ['data', DATA],
-      ['95 % of such data sets', INK],
+      ['95 % band', INK],
     ],
     width,
     height,

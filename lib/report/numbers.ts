@@ -51,7 +51,7 @@ export interface ReportOptions extends RunOptions {
   onProgress?: ((progress: { stage: ReportStage; fraction: number }) => void) | undefined;
 }
 
-/** Plain JSON. A section that is not there is null, and `absent` says why. */
+/** An object that JSON can write. A section that is not there is null, and `absent` says why. */
 export interface ReportNumbers {
   readonly libraryVersion: string;
   readonly model: {

@@ -64,8 +64,10 @@ function titleOf({ kind, dim, config }: ReportNumbers['model']): string {
   const { member, models } = (config ?? {}) as { member?: unknown; models?: unknown };
   const what =
     typeof member === 'string' && typeof models === 'number'
-      ? `Ensemble of ${models} ${member} copulas`
-      : `${kind[0]!.toUpperCase()}${kind.slice(1)} copula`;
+      ? `Ensemble of ${models} ${member === 'cdc' ? 'CDC' : member} copulas`
+      : /^(?:cdc|fgm|bb\d)$/.test(kind)
+        ? `${kind.toUpperCase()} copula`
+        : `${kind[0]!.toUpperCase()}${kind.slice(1)} copula`;
   return `${what} of ${dim} columns`;
 }
 

@@ -2,7 +2,7 @@
 import type { MeasuredMargins } from '../copulas/certificate';
 import { certificateWords } from './certificate-table';
 import { comparisonWords } from './comparison-table';
-import { type Content, Html, markup, nameOf, pairs, picture, table, widePicture } from './html';
+import { type Content, Html, markup, nameOf, pairs, picture, table, typeset, widePicture } from './html';
 import type { ReportNumbers, ReportSection } from './numbers';
 import type { Pictures } from './pictures';
 import { countTypes, formatCount, formatDuration, plainValues } from './text';
@@ -14,7 +14,7 @@ export interface Section {
 }
 
 /** Values listed of a training record or of options; the page's numbers have all. */
-const MOST_VALUES = 28;
+const MOST_VALUES = 60;
 const MOST_UNIFORM = 60;
 
 const figure = (drawn: Content, caption: Content, card = true) =>
@@ -37,15 +37,15 @@ function valueText(value: string | number | boolean): string {
   return String(Number(value.toPrecision(5)));
 }
 
-function valuesCard(title: string, record: unknown, otherwise: string): Html {
+function valuesCard(title: string, record: unknown, otherwise: string, wide = false): Html {
   const values = [...plainValues(record)];
   const shown = values
     .slice(0, MOST_VALUES)
-    .map(([name, value]) => [name, markup`${valueText(value)}`] as const);
+    .map(([name, value]) => [name, typeset(valueText(value))] as const);
   const left = values.length - shown.length;
   const more = left > 0 ? markup`<p class="soft">and ${left} more in the numbers of this page</p>` : null;
   const body = values.length > 0 ? [pairs(shown), more] : markup`<p class="soft">${otherwise}</p>`;
-  return markup`<div class="card"><h3>${title}</h3>${body}</div>`;
+  return markup`<div class="card${wide ? ' columns' : ''}"><h3>${title}</h3>${body}</div>`;
 }
 
 function modelSection({ model, run, libraryVersion, rows, seed }: ReportNumbers): Html {
@@ -68,9 +68,9 @@ function modelSection({ model, run, libraryVersion, rows, seed }: ReportNumbers)
 <div class="grid">
 <div class="card"><h3>Model</h3>${pairs(facts)}</div>
 ${valuesCard('Training', model.training, 'The file holds no record of a training.')}
-${valuesCard('Network and options', model.config, 'This kind has none.')}
 </div>
-<p style="margin-top:22px"><strong>${formatCount(model.columns.length)} columns</strong> ${columns}</p>`;
+<div class="grid">${valuesCard('Network and options', model.config, 'This kind has none.', true)}</div>
+<p class="after"><strong>${formatCount(model.columns.length)} columns</strong> ${columns}</p>`;
 }
 
 function uniformity(margins: MeasuredMargins): Html {
@@ -90,11 +90,11 @@ function certificateSection(numbers: ReportNumbers): Html {
   const words = certificateWords(certificate);
   const { verdict, margins } = certificate;
   const check = (good: boolean, text: string) =>
-    markup`<li>${badge(good, good ? 'within limits' : 'outside')} ${text}</li>`;
+    markup`<li>${badge(good, good ? 'within limits' : 'outside')} ${typeset(text)}</li>`;
   const [uniform, raw] = words.margins.lines;
   return markup`<p class="lead">What can be checked without knowing the truth: whether the routes to the log density agree on
 ${formatCount(certificate.routeRows)} rows, what the density integrates to, and whether sampled margins are uniform.</p>
-<p>${words.normaliser}.</p>
+<p>${typeset(words.normaliser)}.</p>
 ${table('routes to the log density', words.routes)}
 <ul class="checks">
 ${words.agreement === null || !verdict.routesAgree ? null : check(verdict.routesAgree.within, words.agreement)}
@@ -116,7 +116,7 @@ function comparisonSection(numbers: ReportNumbers): Html {
   return markup`<p class="lead">How far the sample is from the data, beside the floor: what other rows of the data get. A value
 well above its floor is a fault of the sample; one at the floor is as good as data.</p>
 ${table('two-sample metrics', words.metrics)}
-<p class="soft" style="margin-top:14px">${words.rows}; ${words.floor}.</p>`;
+<p class="soft after">${words.rows}; ${words.floor}.</p>`;
 }
 
 function marginsSection(numbers: ReportNumbers, { margins }: Pictures): Html {
@@ -189,7 +189,7 @@ ${figure(
   'Look for cells of full colour; the scale is that of the largest difference.',
 )}
 </div>
-<div style="margin-top:22px">${tauTable(numbers.kendall)}</div>`;
+<div class="narrow after">${tauTable(numbers.kendall)}</div>`;
 }
 
 function tailsSection(numbers: ReportNumbers, { tails }: Pictures): Html {
@@ -201,7 +201,8 @@ function tailsSection(numbers: ReportNumbers, { tails }: Pictures): Html {
   return markup`<p class="lead">How often two columns are extreme together: the share of rows with both below their quantile q among
 those with one of them below it (left), and with both above it (right).</p>
 <p>The pairs with the strongest dependence in the data. Bands are two standard errors to each side: look for bands that part, and
-for a ${key('model', 'model')} that falls to independence at the ends where the ${key('data', 'data')} do not.</p>
+for a ${key('model', 'model')} that falls to independence (dashed) at the ends where the ${key('data', 'data')} do not. Columns
+with many equal values make steps.</p>
 <div class="grid" style="--least:300px">${cards}</div>`;
 }
 
@@ -220,14 +221,14 @@ function timingsSection({ timings, model }: ReportNumbers): Html {
   const training = plainValues(model.training).get('seconds');
   const total = timings.reduce((sum, { seconds }) => sum + seconds, 0);
   return markup`<p class="lead">What this page took${typeof training === 'number' ? `, and what the training took: ${formatDuration(training)}` : ''}.</p>
-${table('timings', {
-  words: [0],
-  cells: [
-    ['stage', 'seconds'],
-    ...timings.map(({ stage, seconds }) => [stage, seconds.toFixed(2)]),
-    ['together', total.toFixed(2)],
-  ],
-})}`;
+<div class="narrow">${table('timings', {
+    words: [0],
+    cells: [
+      ['stage', 'seconds'],
+      ...timings.map(({ stage, seconds }) => [stage, seconds.toFixed(2)]),
+      ['together', total.toFixed(2)],
+    ],
+  })}</div>`;
 }
 
 export function sectionsOf(numbers: ReportNumbers, pictures: Pictures): Section[] {

@@ -56,7 +56,6 @@ export function tailNumbers(data: TailCurves, model: TailCurves, i: number, j: n
 }
 
 const SIZE = { width: 260, height: 190 };
-const LABELLED = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99];
 
 /**
  * The tail curves of two columns: lower tail left, upper tail right, levels q evenly spaced along the list. Bands reach
@@ -68,8 +67,11 @@ const LABELLED = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99];
 export function tailPlot(numbers: TailNumbers, options: ChartOptions = {}): Promise<string> {
   const { columns, points } = numbers;
   const levels = [...new Set(points.map(({ q }) => q))];
+  const labelled = [levels[0]!, 0.1, 0.25, 0.5, 0.75, 0.9, levels.at(-1)!];
+  // of columns with many equal values more rows may lie beyond a quantile
+  const most = Math.max(1, ...points.flatMap(({ data, model }) => [data, model]));
   const { width, height } = SIZE;
-  const inside = (value: number) => Math.max(0, Math.min(1, value));
+  const inside = (value: number) => Math.max(0, Math.min(most, value));
   const rows = points.map(({ tail, q, data, dataError, model, modelError }) => ({
     tail,
     q,
@@ -123,15 +125,15 @@ export function tailPlot(numbers: TailNumbers, options: ChartOptions = {}): Prom
     data: ['lower', 'upper'].map((tail) => ({ name: tail, values: rows.filter((row) => row.tail === tail) })),
     scales: [
       { name: 'x', type: 'point', domain: levels, range: [0, width] },
-      { name: 'y', type: 'linear', domain: [0, 1], range: [height, 0] },
+      { name: 'y', type: 'linear', domain: [0, most], range: [height, 0] },
     ],
     axes: [
       {
         orient: 'bottom',
         scale: 'x',
-        values: LABELLED.filter((q) => levels.includes(q)),
+        values: [...new Set(labelled)].filter((q) => levels.includes(q)),
         format: '~g',
-        title: 'q, lower tail left, upper tail right',
+        title: 'quantile q',
       },
       {
         orient: 'left',

@@ -46,6 +46,10 @@ export function formatDuration(seconds: number): string {
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+export function shorten(name: string, most: number): string {
+  return name.length <= most ? name : `${name.slice(0, most - 1)}\u2026`;
+}
+
 /** 12345 as 12,345. */
 export function formatCount(count: number): string {
   return count.toLocaleString('en-US');

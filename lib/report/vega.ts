@@ -106,11 +106,18 @@ export interface Chart extends Pick<Vega.Spec, 'scales' | 'axes' | 'marks'> {
   readonly title: string | undefined;
   readonly width: number;
   readonly height: number;
+  /** Room around the panel, where Vega's guess at the widths of texts would leave too much. */
+  readonly padding?: {
+    readonly left: number;
+    readonly right: number;
+    readonly top: number;
+    readonly bottom: number;
+  };
   /** What the colours mean. */
   readonly legend: readonly (readonly [label: string, colour: string])[];
 }
 
-export function drawChart({ description, title, legend, data, ...panel }: Chart): Promise<string> {
+export function drawChart({ description, title, legend, data, padding, ...panel }: Chart): Promise<string> {
   let x = 0;
   const keys = legend.flatMap(([label, colour]): Vega.Mark[] => {
     const left = x;
@@ -142,7 +149,8 @@ export function drawChart({ description, title, legend, data, ...panel }: Chart)
       values: values.map((row) => ({ ...row })),
     })),
     description,
-    padding: 6,
+    padding: padding ?? 6,
+    autosize: padding ? 'none' : 'pad',
     config: {
       axis: {
         labelFont: FONT,
