@@ -65,7 +65,8 @@ export function picture(svg: string): Html {
   return markup`<div class="picture">${new Html(svg)}</div>`;
 }
 
-/** A picture that scrolls, in a box of its own, before it becomes illegible. */
+/** A picture that scrolls, in a box of its own, before it becomes illegible: at three quarters of its size. */
 export function widePicture(svg: string, label: string): Html {
-  return markup`<div class="scroll wide" role="region" aria-label="${label}" tabindex="0">${new Html(svg)}</div>`;
+  const least = Math.round(0.75 * Number(/ width="([\d.]+)"/.exec(svg)![1]));
+  return markup`<div class="scroll wide" style="--width:${least}px" role="region" aria-label="${label}" tabindex="0">${new Html(svg)}</div>`;
 }

@@ -93,7 +93,7 @@ const ROWS = 10_000;
 const MOST_DEPENDENCE = 30;
 const MOST_TAILS = 6;
 /** Marks of each of the two pair plots, at most about. */
-const MOST_MARKS = 12_000;
+const MOST_MARKS = 10_000;
 
 /** Rough shares of the time, for `onProgress`. */
 const SHARES: Readonly<Record<ReportStage, number>> = {

@@ -20,7 +20,7 @@ function tilesOf({ model, certificate, comparison }: ReportNumbers): Tile[] {
     {
       name: 'Columns',
       value: formatCount(model.dim),
-      note: `${formatCount(model.parameters)} parameters`,
+      note: `${formatCount(model.parameters)} parameter${model.parameters === 1 ? '' : 's'}`,
     },
   ];
   const auc = comparison?.metrics.auc;
@@ -49,7 +49,7 @@ function tilesOf({ model, certificate, comparison }: ReportNumbers): Tile[] {
   }
   const { uniform, criticalValue } = certificate.margins;
   tiles.push({
-    name: 'Sampled margins uniform',
+    name: 'Margins uniform',
     value: marginsUniform ? 'yes' : 'no',
     note:
       uniform.failure === null

@@ -14,7 +14,7 @@ export interface Section {
 }
 
 /** Values listed of a training record or of options; the page's numbers have all. */
-const MOST_VALUES = 60;
+const MOST_VALUES = { narrow: 16, wide: 60 };
 const MOST_UNIFORM = 60;
 
 const figure = (drawn: Content, caption: Content, card = true) =>
@@ -40,10 +40,13 @@ function valueText(value: string | number | boolean): string {
 function valuesCard(title: string, record: unknown, otherwise: string, wide = false): Html {
   const values = [...plainValues(record)];
   const shown = values
-    .slice(0, MOST_VALUES)
+    .slice(0, wide ? MOST_VALUES.wide : MOST_VALUES.narrow)
     .map(([name, value]) => [name, typeset(valueText(value))] as const);
   const left = values.length - shown.length;
-  const more = left > 0 ? markup`<p class="soft">and ${left} more in the numbers of this page</p>` : null;
+  const more =
+    left > 0
+      ? markup`<p class="soft after">and ${formatCount(left)} more in the numbers of this page</p>`
+      : null;
   const body = values.length > 0 ? [pairs(shown), more] : markup`<p class="soft">${otherwise}</p>`;
   return markup`<div class="card${wide ? ' columns' : ''}"><h3>${title}</h3>${body}</div>`;
 }
@@ -186,7 +189,7 @@ ${figure([markup`<h3>Data</h3>`, picture(kendall.data)], 'Green: the columns ris
 ${figure([markup`<h3>Model</h3>`, picture(kendall.model)], 'Look for the same pattern as in the data.')}
 ${figure(
   [markup`<h3>Model minus data</h3>`, picture(kendall.difference)],
-  'Look for cells of full colour; the scale is that of the largest difference.',
+  'Look for cells of full colour: these pairs differ most.',
 )}
 </div>
 <div class="narrow after">${tauTable(numbers.kendall)}</div>`;

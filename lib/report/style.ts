@@ -92,14 +92,14 @@ th, td { padding: 7px 14px 7px 0; text-align: right; border-bottom: 1px solid va
 th:last-child, td:last-child { padding-right: 0; }
 tbody tr:last-child > * { border-bottom: 0; }
 thead th { color: var(--soft); font-weight: 500; font-size: 0.88rem; }
-tbody th { font-weight: 500; }
+tbody th { font-weight: 500; white-space: normal; min-width: 15ch; }
 th.word, td.word { text-align: left; }
 td.word { max-width: 44ch; white-space: normal; }
 figure { margin: 0; min-width: 0; }
 figcaption { font-size: 0.94rem; margin-top: 10px; max-width: 72ch; }
 .picture { margin: 0 0 6px; }
 svg { display: block; max-width: 100%; height: auto; margin: 0 auto; }
-.wide svg { min-width: min(var(--width, 640px), 640px); }
+.wide svg { min-width: var(--width); }
 .two { display: grid; gap: 16px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); }
 .badge { display: inline-block; padding: 1px 10px; border-radius: 999px; font-size: 0.88rem; font-weight: 600; white-space: nowrap; }
 .good { color: var(--good); background: var(--goodground); }
@@ -113,7 +113,6 @@ ${paint}
 @media (max-width: 640px) {
   section { margin-top: 48px; }
   .tiles div, .card { padding: 14px 16px; }
-  tbody th { white-space: normal; min-width: 15ch; }
 }
 @media print { body { background: #fff; } nav { display: none; } .card, figure { break-inside: avoid; } section { margin-top: 32px; } }
 `;

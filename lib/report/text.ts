@@ -62,17 +62,25 @@ export function countTypes(types: readonly string[]): string {
     .join(', ');
 }
 
-/** The plain values of nested objects, each name once; lists such as the history of losses are left out. */
-export function plainValues(value: unknown): Map<string, string | number | boolean> {
+/**
+ * The plain values of a record, then those of the records in it with the name of that before them, but of `options`; lists
+ * such as the history of losses are left out, and a name counts once.
+ */
+export function plainValues(record: unknown): Map<string, string | number | boolean> {
   const found = new Map<string, string | number | boolean>();
-  const add = (at: object): void => {
-    for (const [key, part] of Object.entries(at) as [string, unknown][]) {
-      if (Array.isArray(part) || part === null || part === undefined || found.has(key)) continue;
-      if (typeof part === 'object') add(part);
-      else found.set(key, part as string | number | boolean);
+  const add = (at: object, before: string): void => {
+    const entries = Object.entries(at) as [string, unknown][];
+    for (const [key, part] of entries) {
+      if (part === null || part === undefined || typeof part === 'object' || found.has(before + key))
+        continue;
+      found.set(before + key, part as string | number | boolean);
+    }
+    for (const [key, part] of entries) {
+      if (typeof part !== 'object' || part === null || Array.isArray(part)) continue;
+      add(part, key === 'options' ? before : `${before}${key}.`);
     }
   };
-  if (typeof value === 'object' && value !== null) add(value);
+  if (typeof record === 'object' && record !== null) add(record, '');
   return found;
 }
 

@@ -486,9 +486,9 @@ describe('sklar info, devices and report', () => {
         comparison: { seed: '5' },
       },
     });
-    expect(document.numbers.margins.map((one: any) => [one.column, one.logarithmic])).toEqual([
-      ['wind speed', true],
-      ['count', false],
+    expect(document.numbers.margins).toMatchObject([
+      { column: 'wind speed', logarithmic: true },
+      { column: 'count', logarithmic: false },
     ]);
     const page = readFileSync(out, 'utf8');
     expect(page).toMatch(/^<!doctype html>/);

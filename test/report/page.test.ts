@@ -8,7 +8,7 @@ import type { Browser, Page } from 'playwright-core';
 
 import { PseudoObservations, type ReportNumbers, fitCopula, report } from '../../lib';
 import { TemporaryFolder } from '../data/support';
-import { launchBrowser } from '../helpers/browser';
+import { hasBrowser, launchBrowser } from '../helpers/browser';
 import { cars } from '../helpers/cars';
 
 const folder = new TemporaryFolder();
@@ -26,11 +26,12 @@ const SECTIONS = [
   'timings',
 ];
 
+const inBrowser = hasBrowser ? describe : describe.skip;
 let browser: Browser;
 let numbers: ReportNumbers;
 const page = folder.file('report.html');
 
-beforeAll(async () => {
+async function prepare(): Promise<void> {
   mkdirSync(shots, { recursive: true });
   const table = cars();
   const margins = PseudoObservations.fit(table);
@@ -53,9 +54,7 @@ beforeAll(async () => {
   numbers = made.numbers;
   folder.file('report.html', made.html);
   browser = await launchBrowser();
-});
-
-afterAll(() => browser?.close());
+}
 
 /** What the page complains about, and what it asks for beside itself. */
 function watch(view: Page): { complaints: string[]; requests: string[] } {
@@ -100,102 +99,107 @@ function leastContrast(selector: string): { ratio: number; text: string } {
   return least;
 }
 
-describe.each([
-  [390, 844],
-  [1280, 900],
-])('%d pixels wide', (width, height) => {
-  test.each(['light', 'dark'] as const)('%s', async (colorScheme) => {
-    const context = await browser.newContext({ viewport: { width, height }, colorScheme });
+async function expectText(view: Page, selector: string, text: string): Promise<void> {
+  expect((await view.locator(selector).first().textContent())!.includes(text) || text).toBe(true);
+}
+
+inBrowser('a report in a browser', () => {
+  beforeAll(prepare);
+  afterAll(() => browser?.close());
+
+  describe.each([
+    [390, 844],
+    [1280, 900],
+  ])('%d pixels wide', (width, height) => {
+    test.each(['light', 'dark'] as const)('%s', async (colorScheme) => {
+      const context = await browser.newContext({ viewport: { width, height }, colorScheme });
+      try {
+        const view = await context.newPage();
+        const seen = watch(view);
+        const address = pathToFileURL(page).href;
+        await view.goto(address, { waitUntil: 'load' });
+        await view.screenshot({ path: `${shots}/${width}-${colorScheme}.png`, fullPage: true });
+
+        expect(seen).toEqual({ complaints: [], requests: [address] });
+        expect(await view.title()).toBe('Cars <of> "vega" & others');
+        const wide = await view.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
+        expect(wide).toEqual([width, width]);
+
+        // everything is there, and nothing sticks out but in boxes that scroll
+        for (const id of SECTIONS) {
+          const heading = view.locator(`#${id} > h2`);
+          expect([id, await heading.isVisible()]).toEqual([id, true]);
+        }
+        expect(await view.locator('.absent').count()).toBe(0);
+        const boxes = await view.locator('section svg').evaluateAll((pictures) =>
+          pictures.map((picture) => {
+            const { left, right, height } = (picture.closest('.scroll') ?? picture).getBoundingClientRect();
+            return { left, right, height };
+          }),
+        );
+        expect(boxes).toHaveLength(2 * 6 + 2 + 3 + 6 + 1);
+        for (const box of boxes) {
+          expect(box.left).toBeGreaterThanOrEqual(0);
+          expect(box.right).toBeLessThanOrEqual(width);
+          expect(box.height).toBeGreaterThan(100);
+        }
+        expect(await view.locator('svg:not([role="img"]), svg:not([aria-label])').count()).toBe(0);
+
+        for (const selector of [
+          'h1, h2, h3, p, li, dt, dd, td, th, figcaption, strong, nav a, .badge, .note, .soft',
+          'svg text',
+        ]) {
+          const { ratio, text } = await view.evaluate(leastContrast, selector);
+          expect({ selector, text, readable: ratio >= 4.5 || ratio }).toEqual({
+            selector,
+            text,
+            readable: true,
+          });
+        }
+      } finally {
+        await context.close();
+      }
+    });
+  });
+
+  test('the page says what the API says', async () => {
+    const context = await browser.newContext({ javaScriptEnabled: true });
     try {
       const view = await context.newPage();
-      const seen = watch(view);
-      const address = pathToFileURL(page).href;
-      await view.goto(address, { waitUntil: 'load' });
-      await view.screenshot({ path: `${shots}/${width}-${colorScheme}.png`, fullPage: true });
+      await view.goto(pathToFileURL(page).href);
+      const embedded = JSON.parse((await view.locator('#numbers').textContent())!);
+      expect(embedded).toEqual(JSON.parse(JSON.stringify(numbers)));
 
-      expect(seen).toEqual({ complaints: [], requests: [address] });
-      expect(await view.title()).toBe('Cars <of> "vega" & others');
-      const wide = await view.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
-      expect(wide).toEqual([width, width]);
-
-      // everything is there, and nothing sticks out but in boxes that scroll
-      for (const id of SECTIONS) {
-        const heading = view.locator(`#${id} > h2`);
-        expect([id, await heading.isVisible()]).toEqual([id, true]);
+      const { columns, data, model } = numbers.kendall!;
+      const cellTexts = async (place: number) =>
+        (await view.locator('#kendall svg').nth(place).locator('text').allTextContents())
+          .filter((text) => /^\u2212?\d\.\d\d$/.test(text))
+          .map((text) => Number(text.replace('\u2212', '-')));
+      const offDiagonal = (tau: readonly (readonly number[])[]) =>
+        tau.flatMap((row, i) => row.filter((_, j) => i !== j));
+      for (const [place, tau] of [data, model].entries()) {
+        const wanted = offDiagonal(tau);
+        const shown = await cellTexts(place);
+        expect(shown).toHaveLength(columns.length * (columns.length - 1));
+        shown.forEach((value, k) => expect(Math.abs(value - wanted[k]!)).toBeLessThanOrEqual(0.0051));
       }
-      expect(await view.locator('.absent').count()).toBe(0);
-      const boxes = await view.locator('section svg').evaluateAll((pictures) =>
-        pictures.map((picture) => {
-          const { left, right, height } = (picture.closest('.scroll') ?? picture).getBoundingClientRect();
-          return { left, right, height };
-        }),
+
+      const auc = numbers.comparison!.metrics.auc!;
+      await expectText(view, '.tiles', auc.sample.value.toFixed(3));
+      await expectText(view, '#comparison table', auc.sample.value.toFixed(5));
+      await expectText(view, '#comparison table', auc.floor.value.toFixed(5));
+      const [first] = numbers.certificate!.routes;
+      await expectText(view, '#certificate table', Math.abs(first!.mean!).toFixed(4));
+      const record = numbers.model.training as { bestStep: number; validationLoss: number };
+      await expectText(view, '#model', String(record.bestStep));
+      expect(await view.locator('#margins h3').allTextContents()).toEqual(
+        numbers.margins!.map(({ column, type }) => `${column} ${type}`),
       );
-      expect(boxes).toHaveLength(2 * 6 + 2 + 3 + 6 + 1);
-      for (const box of boxes) {
-        expect(box.left).toBeGreaterThanOrEqual(0);
-        expect(box.right).toBeLessThanOrEqual(width);
-        expect(box.height).toBeGreaterThan(100);
-      }
-      expect(await view.locator('svg:not([role="img"]), svg:not([aria-label])').count()).toBe(0);
-
-      for (const selector of [
-        'h1, h2, h3, p, li, dt, dd, td, th, figcaption, strong, nav a, .badge, .note, .soft',
-        'svg text',
-      ]) {
-        const { ratio, text } = await view.evaluate(leastContrast, selector);
-        expect({ selector, text, readable: ratio >= 4.5 || ratio }).toEqual({
-          selector,
-          text,
-          readable: true,
-        });
-      }
+      expect(await view.locator('#tails h3').allTextContents()).toEqual(
+        numbers.tails!.map(({ columns: [a, b] }) => `${a} and ${b}`),
+      );
     } finally {
       await context.close();
     }
   });
 });
-
-test('the page says what the API says', async () => {
-  const context = await browser.newContext({ javaScriptEnabled: true });
-  try {
-    const view = await context.newPage();
-    await view.goto(pathToFileURL(page).href);
-    const embedded = JSON.parse((await view.locator('#numbers').textContent())!);
-    expect(embedded).toEqual(JSON.parse(JSON.stringify(numbers)));
-
-    const { columns, data, model } = numbers.kendall!;
-    const cellTexts = async (place: number) =>
-      (await view.locator('#kendall svg').nth(place).locator('text').allTextContents())
-        .filter((text) => /^\u2212?\d\.\d\d$/.test(text))
-        .map((text) => Number(text.replace('\u2212', '-')));
-    const offDiagonal = (tau: readonly (readonly number[])[]) =>
-      tau.flatMap((row, i) => row.filter((_, j) => i !== j));
-    for (const [place, tau] of [data, model].entries()) {
-      const wanted = offDiagonal(tau);
-      const shown = await cellTexts(place);
-      expect(shown).toHaveLength(columns.length * (columns.length - 1));
-      shown.forEach((value, k) => expect(Math.abs(value - wanted[k]!)).toBeLessThanOrEqual(0.0051));
-    }
-
-    const auc = numbers.comparison!.metrics.auc!;
-    await expectText(view, '.tiles', auc.sample.value.toFixed(3));
-    await expectText(view, '#comparison table', auc.sample.value.toFixed(5));
-    await expectText(view, '#comparison table', auc.floor.value.toFixed(5));
-    const [first] = numbers.certificate!.routes;
-    await expectText(view, '#certificate table', Math.abs(first!.mean!).toFixed(4));
-    const record = numbers.model.training as { bestStep: number; validationLoss: number };
-    await expectText(view, '#model', String(record.bestStep));
-    expect(await view.locator('#margins h3').allTextContents()).toEqual(
-      numbers.margins!.map(({ column, type }) => `${column} ${type}`),
-    );
-    expect(await view.locator('#tails h3').allTextContents()).toEqual(
-      numbers.tails!.map(({ columns: [a, b] }) => `${a} and ${b}`),
-    );
-  } finally {
-    await context.close();
-  }
-});
-
-async function expectText(view: Page, selector: string, text: string): Promise<void> {
-  expect((await view.locator(selector).first().textContent())!.includes(text) || text).toBe(true);
-}
