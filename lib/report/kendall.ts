@@ -129,39 +129,26 @@ function turned(name: string, x: number, size: number): Vega.Mark {
 function legend(limit: number): Vega.Mark[] {
   const steps = 24;
   const width = 110;
-  const ends = [-limit, limit].map((end) => String(Number(end.toPrecision(2))).replace('-', '\u2212'));
   const left = 30;
+  const ends = [-limit, limit].map((end) => String(Number(end.toPrecision(2))).replace('-', '\u2212'));
+  const strip = (x: number, wide: number, paint: object): Vega.Mark => ({
+    type: 'rect',
+    encode: {
+      enter: { x: { value: x }, y: { value: -20 }, width: { value: wide }, height: { value: 10 }, ...paint },
+    },
+  });
+  const shades = Array.from({ length: steps }, (_, k) => {
+    const value = (2 * (k + 0.5)) / steps - 1;
+    return strip(left + (k * width) / steps, width / steps, {
+      fill: { value: value < 0 ? NEGATIVE : POSITIVE },
+      fillOpacity: { value: OPACITY * Math.abs(value) },
+    });
+  });
   return [
     words(ends[0]!, left - 6, -11, { align: 'right' }),
     words(ends[1]!, left + width + 6, -11),
-    ...Array.from({ length: steps }, (_, k): Vega.Mark => {
-      const value = (2 * (k + 0.5)) / steps - 1;
-      return {
-        type: 'rect',
-        encode: {
-          enter: {
-            x: { value: left + (k * width) / steps },
-            y: { value: -20 },
-            width: { value: width / steps },
-            height: { value: 10 },
-            fill: { value: value < 0 ? NEGATIVE : POSITIVE },
-            fillOpacity: { value: OPACITY * Math.abs(value) },
-          },
-        },
-      };
-    }),
-    {
-      type: 'rect',
-      encode: {
-        enter: {
-          x: { value: left },
-          y: { value: -20 },
-          width: { value: width },
-          height: { value: 10 },
-          stroke: { value: INK },
-          strokeOpacity: { value: 0.5 },
-        },
-      },
-    },
+    strip(left, width, { fill: { value: PAPER } }),
+    ...shades,
+    strip(left, width, { stroke: { value: INK }, strokeOpacity: { value: 0.5 } }),
   ];
 }

@@ -158,7 +158,8 @@ function tauTable({ columns, data, model }: NonNullable<ReportNumbers['kendall']
     .flatMap((name, i) =>
       columns.slice(i + 1).map((other, k) => {
         const [of, against] = [data[i]![i + 1 + k]!, model[i]![i + 1 + k]!];
-        return { name: `${name}, ${other}`, of, against, difference: against - of };
+        // each isolated, since names may be written in any direction
+        return { name: `\u2068${name}\u2069, \u2068${other}\u2069`, of, against, difference: against - of };
       }),
     )
     .sort((a, b) => Math.abs(b.difference) - Math.abs(a.difference))

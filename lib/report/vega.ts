@@ -113,7 +113,7 @@ export interface Chart extends Pick<Vega.Spec, 'scales' | 'axes' | 'marks'> {
     readonly top: number;
     readonly bottom: number;
   };
-  /** What the colours mean. */
+  /** What the colours mean: squares above the panel; a legend of its own has 24 pixels there. */
   readonly legend: readonly (readonly [label: string, colour: string])[];
 }
 
@@ -139,7 +139,6 @@ export function drawChart({ description, title, legend, data, padding, ...panel 
       words(label, left + 14, -11),
     ];
   });
-  const top = legend.length > 0 ? -32 : -12;
   return drawSvg({
     $schema: 'https://vega.github.io/schema/vega/v6.json',
     ...panel,
@@ -174,7 +173,7 @@ export function drawChart({ description, title, legend, data, padding, ...panel 
     marks: [
       ...(title === undefined
         ? []
-        : [words(title, 0, top, { size: 14, weight: 'bold', limit: panel.width })]),
+        : [words(title, 0, -32, { size: 14, weight: 'bold', limit: panel.width })]),
       ...keys,
       ...(panel.marks ?? []),
     ],
