@@ -164,3 +164,16 @@ export {
 } from './metrics/compare';
 
 export { type PairPlotOptions, pairPlot } from './report/scatter';
+export { type ChartOptions } from './report/vega';
+export { type HeatMapOptions, kendallHeatMap } from './report/kendall';
+export { type LossNumbers, lossPlot } from './report/losses';
+export { type MarginNumbers, densityPlot, quantilePlot } from './report/margins';
+export { type TailNumbers, tailPlot } from './report/tails';
+export {
+  type ReportNumbers,
+  type ReportOptions,
+  type ReportSection,
+  type ReportStage,
+  reportSections,
+} from './report/numbers';
+export { type Report, report } from './report/report';

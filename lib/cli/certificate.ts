@@ -1,13 +1,13 @@
-/** What `sklar score --certificate` computes and prints. */
+/** What `sklar score --certificate` computes and prints, and its options, which `sklar report` has too. */
 import type { Command } from 'commander';
 
-import type { Certificate, CertificateOptions, MarginUniformity } from '../copulas/certificate';
+import type { Certificate, CertificateOptions } from '../copulas/certificate';
 import type { Copula, RowsInput, RunOptions } from '../copulas/copula';
-import { SklarError, describe } from '../errors';
+import { SklarError } from '../errors';
+import { certificateWords } from '../report/certificate-table';
+import { textLines } from '../report/text';
 import type { Io } from './context';
-import { formatLogNormaliser } from './normaliser';
 import { startProgress } from './progress';
-import { formatMean } from './statistics';
 import { integer, number, seed } from './values';
 
 /** What can be said about a certificate on the command line. */
@@ -22,12 +22,22 @@ const flagNames = {
   seed: '--seed',
 } as const;
 
+/** Adds --certificate and what says how it is made. */
 export function defineCertificate(command: Command): void {
-  command
-    .option(
-      '--certificate',
-      'compare the routes to the log density on these rows, and check log Z and margins',
-    )
+  command.option(
+    '--certificate',
+    'compare the routes to the log density on these rows, and check log Z and margins',
+  );
+  defineCertificateSizes(command).option(
+    `${flagNames.seed} <n>`,
+    'of the samples of the certificate (default: 1)',
+    seed(flagNames.seed),
+  );
+}
+
+/** Adds --route-rows, --sample-rows and --tolerance. */
+export function defineCertificateSizes(command: Command): Command {
+  return command
     .option(
       `${flagNames.routeRows} <n>`,
       'of the certificate: compare the routes on at most so many rows (default: 1000)',
@@ -42,8 +52,7 @@ export function defineCertificate(command: Command): void {
       `${flagNames.tolerance} <nats>`,
       'of the certificate: routes agree within so much, or three standard errors (default: 0.01)',
       number(flagNames.tolerance, { min: 0 }),
-    )
-    .option(`${flagNames.seed} <n>`, 'of the samples of the certificate (default: 1)', seed(flagNames.seed));
+    );
 }
 
 /**
@@ -80,80 +89,16 @@ export async function certify(
   }
 }
 
-const answer = (yes: boolean) => (yes ? 'yes' : 'no');
-
-function normaliserLine(certificate: Certificate): string {
-  const { logNormaliser, logNormaliserStandardError, normalisedBy, verdict } = certificate;
-  if (verdict.failed.includes('normaliser')) return 'log Z could not be estimated';
-  switch (normalisedBy) {
-    case 'normaliser':
-      return `${formatLogNormaliser({ logZ: logNormaliser!, standardError: logNormaliserStandardError! })}, subtracted`;
-    case 'exact':
-      return 'log Z 0: the density is a formula';
-    case 'flow':
-      return "log Z 0: the density is a flow's";
-    case null:
-      return 'no density: the network only samples';
-  }
-}
-
-function marginLine(
-  what: string,
-  { worst, within, failure }: MarginUniformity,
-  certificate: Certificate,
-): string {
-  if (failure !== null) return `${what}: failed: ${failure}`;
-  const { criticalValue, level } = certificate.margins;
-  return (
-    `${what} ${describe(worst.column)}: distance from uniform ${worst.distance.toFixed(4)}, within ` +
-    `${criticalValue.toFixed(4)} (level ${level}): ${answer(within)}; variance ${worst.variance.toFixed(4)} of 1`
-  );
-}
-
 /** The same for people. */
 export function certificateLines(certificate: Certificate): string[] {
-  const { routes, verdict, margins } = certificate;
-  const first = routes.find(({ failure }) => failure === null);
-  const compares = routes.some(({ difference }) => difference !== null);
-  const cells = [
-    ['route', 'mean log density', compares ? `minus ${first!.method}` : '', 'nfe', 'seconds'],
-    ...routes.map((route) =>
-      route.failure === null
-        ? [
-            route.method,
-            formatMean(route),
-            route.difference ? formatMean(route.difference) : '',
-            String(Math.round(route.nfe)),
-            route.seconds.toFixed(2),
-          ]
-        : [route.method, `failed: ${route.failure}`],
-    ),
-  ];
-  const table = cells.filter((line) => line.length > 2);
-  const widths = cells[0]!.map((_, k) =>
-    Math.max(...(k === 0 ? cells : table).map((line) => line[k]!.length)),
-  );
-  const agree = verdict.routesAgree;
+  const words = certificateWords(certificate);
   return [
-    `certificate of a ${certificate.kind} copula of ${certificate.dim} columns, nats, ` +
-      `${certificate.routeRows} of ${certificate.rows} rows`,
-    `  ${normaliserLine(certificate)}`,
-    ...cells.map((line) =>
-      `  ${line
-        .map((text, k) =>
-          k === 0 || line.length === 2 ? text.padEnd(widths[k]!) : text.padStart(widths[k]!),
-        )
-        .join('  ')}`.trimEnd(),
-    ),
-    ...(agree
-      ? [
-          `  ${agree.largestDifference === null ? 'nothing to compare' : `largest difference ${agree.largestDifference.toFixed(4)} (${agree.method})`}; ` +
-            `all within max(3 standard errors, ${agree.tolerance}): ${answer(agree.within)}`,
-        ]
-      : []),
-    `  margins of ${margins.rows} sampled rows`,
-    `  ${marginLine('worst column', margins.uniform, certificate)}`,
-    `  ${marginLine('worst column of the raw sample', margins.raw, certificate)}`,
-    ...(verdict.failed.length > 0 ? [`  failed: ${verdict.failed.join(', ')}`] : []),
+    words.title,
+    `  ${words.normaliser}`,
+    ...textLines(words.routes),
+    ...(words.agreement === null ? [] : [`  ${words.agreement}`]),
+    `  ${words.margins.title}`,
+    ...words.margins.lines.map((line) => `  ${line}`),
+    ...(words.failed === null ? [] : [`  ${words.failed}`]),
   ];
 }

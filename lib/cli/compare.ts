@@ -3,9 +3,10 @@ import type { Command } from 'commander';
 import type { Scale } from '../copulas/copula';
 import type { Seed } from '../data/random';
 import { readTable } from '../data/read-table';
-import { describe, expectOneOf } from '../errors';
-import { type Comparison, type MetricName, compare, metricNames } from '../metrics/compare';
-import type { Metric } from '../metrics/two-sample';
+import { expectOneOf } from '../errors';
+import { type Comparison, compare, metricNames } from '../metrics/compare';
+import { comparisonWords } from '../report/comparison-table';
+import { textLines } from '../report/text';
 import { type Io, signalOf, writeResult } from './context';
 import { startProgress } from './progress';
 import { integer, names, seed } from './values';
@@ -88,68 +89,8 @@ async function run(data: string, sample: string, flags: Flags, io: Io): Promise<
   writeResult(io, flags.json, comparison, () => comparisonLines(comparison));
 }
 
-const titles: Readonly<Record<MetricName, string>> = {
-  ks: 'Kolmogorov-Smirnov, worst column',
-  cvm: 'Cramer-von Mises, worst column',
-  energy: 'energy distance',
-  mmd: 'squared MMD',
-  wasserstein: 'sliced Wasserstein distance',
-  auc: 'AUC of a classifier',
-  kendall: "Kendall's tau, worst pair",
-  tails: 'tail coefficient, worst pair',
-};
-
-function formatMetric({ value, standardError }: Metric): string {
-  const text = (x: number) => x.toFixed(5);
-  return standardError === null ? text(value) : `${text(value)} +- ${text(standardError)}`;
-}
-
-/** Where the sample is worst. */
-function place(name: MetricName, { metrics }: Comparison): string {
-  switch (name) {
-    case 'ks':
-    case 'cvm':
-      return describe(metrics[name]!.sample.worst);
-    case 'kendall':
-      return metrics.kendall!.sample.worst.map(describe).join(', ');
-    case 'tails': {
-      const { worst, tail, q } = metrics.tails!.sample;
-      return `${worst.map(describe).join(', ')}, ${tail} at ${q.toFixed(2)}`;
-    }
-    default:
-      return '';
-  }
-}
-
 /** The same for people. */
 function comparisonLines(comparison: Comparison): string[] {
-  const { rows, floor, scale } = comparison;
-  const present = metricNames.filter((name) => comparison.metrics[name]);
-  const pValue = (metric: Metric) => (metric.pValue === null ? '' : metric.pValue.toFixed(3));
-  const cells = [
-    ['metric', 'sample', 'p', 'floor', 'p', 'where'],
-    ...present.map((name) => {
-      const { sample, floor: least } = comparison.metrics[name]!;
-      return [
-        titles[name],
-        formatMetric(sample),
-        pValue(sample),
-        formatMetric(least),
-        pValue(least),
-        place(name, comparison),
-      ];
-    }),
-  ];
-  const widths = cells[0]!.map((_, k) => Math.max(...cells.map((line) => line[k]!.length)));
-  return [
-    `${rows.compared} rows of ${rows.sample} sampled ones against as many of ${rows.data} of the data` +
-      (rows.pairs < rows.compared ? `, ${rows.pairs} for energy, MMD and AUC` : ''),
-    `floor: ${floor === 'halves' ? 'two halves of the data' : 'the reference against the data'}; ` +
-      `distances on the ${scale} scale`,
-    ...cells.map((line) =>
-      `  ${line
-        .map((text, k) => (k === 0 || k === 5 ? text.padEnd(widths[k]!) : text.padStart(widths[k]!)))
-        .join('  ')}`.trimEnd(),
-    ),
-  ];
+  const { rows, floor, metrics } = comparisonWords(comparison);
+  return [rows, floor, ...textLines(metrics)];
 }

@@ -10,20 +10,20 @@ import { SklarError, describe } from '../errors';
 /**
  * Throws unless the file could be written: a known ending, a folder that can be written to, and not one of the inputs.
  *
- * @param ending of the files a command writes; `table` stands for all those of tables
+ * @param endings of the files a command writes; `table` stands for all those of tables
  */
 export async function expectOutput(
   option: string,
   file: string,
-  ending: 'table' | '.safetensors' | '.svg',
+  endings: 'table' | readonly `.${string}`[],
   inputs: readonly string[],
 ): Promise<void> {
   expectPath(file);
-  if (ending === 'table') expectFormat(file);
-  else if (!file.toLowerCase().endsWith(ending)) {
+  if (endings === 'table') expectFormat(file);
+  else if (!endings.some((ending) => file.toLowerCase().endsWith(ending))) {
     throw new SklarError(
       'ERR_SKLAR_FILE',
-      `expected a file name ending in ${ending} for ${option}, got ${describe(file)}`,
+      `expected a file name ending in ${endings.join(' or ')} for ${option}, got ${describe(file)}`,
     );
   }
   const target = await realpath(file).catch(() => path.resolve(file));

@@ -29,13 +29,20 @@ import { type DeviceOptions, type RunRecord, expectDeviceName, precisions, resol
 import { SklarError, describe, expectOneOf } from '../errors';
 import { type MarginType, marginSpecSchema, marginTypes } from '../margins/fit';
 import { Margins, type MarginsSpec, expectMarginsSpec } from '../margins/margins';
+import { meanOf } from '../metrics/mean';
+import {
+  type LogNormaliser,
+  formatDuration,
+  formatLogNormaliser,
+  formatMean,
+  normalisationNote,
+} from '../report/text';
 import { parsePairs } from './conditional';
 import { type Io, signalOf, writeResult } from './context';
 import { expectOutput } from './files';
-import { type LogNormaliser, formatLogNormaliser, logNormaliserOf, normaliserKeys } from './normaliser';
-import { formatDuration, formatRate, rowProgress, startProgress } from './progress';
+import { logNormaliserOf, normaliserKeys } from './normaliser';
+import { formatRate, rowProgress, startProgress } from './progress';
 import { addDeviceOptions } from './run';
-import { formatMean, meanOf, normalisationNote } from './statistics';
 import { fromSchema, integer, names, number, seed } from './values';
 
 const seedSchema = z.union([
@@ -269,7 +276,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   }
   const run = { device, precision, threads, signal };
   resolveDevice(run, cpuOnlyOfKind(kind));
-  await expectOutput('--out', flags.out, '.safetensors', [data, flags.config ?? data]);
+  await expectOutput('--out', flags.out, ['.safetensors'], [data, flags.config ?? data]);
 
   const table = await readTable(data, { ...(columns && { columns }), ...(exclude && { exclude }), signal });
   const { train, holdout } = splitRows(table.rows, share, splitSeed);

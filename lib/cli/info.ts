@@ -5,9 +5,9 @@ import type { Seed } from '../data/random';
 import { type DeviceOptions } from '../devices';
 import { SklarError, describe } from '../errors';
 import { Margins } from '../margins/margins';
+import { type LogNormaliser, countTypes, formatLogNormaliser, plainValues } from '../report/text';
 import { type Io, signalOf, writeResult } from './context';
 import { measure, measureLines } from './measures';
-import { type LogNormaliser, formatLogNormaliser } from './normaliser';
 import { addDeviceOptions, deviceOptions } from './run';
 import { integer, seed } from './values';
 
@@ -78,27 +78,8 @@ async function info(model: string, flags: Flags, io: Io): Promise<void> {
   });
 }
 
-/** `3 empirical, 1 discrete` */
-function countTypes(types: readonly string[]): string {
-  return [...new Set(types)]
-    .map((type) => `${types.filter((other) => other === type).length} ${type}`)
-    .join(', ');
-}
-
-interface JsonObject {
-  readonly [key: string]: string | number | boolean | null | readonly unknown[] | JsonObject;
-}
-
 /** A title and a line for each plain value; lists such as the history of losses are for --json. */
 function section(title: string, value: unknown): string[] {
-  const lines = new Map<string, string>();
-  const add = (at: JsonObject): void => {
-    for (const [key, part] of Object.entries(at)) {
-      if (Array.isArray(part) || part === null || lines.has(key)) continue;
-      if (typeof part === 'object') add(part as JsonObject);
-      else lines.set(key, `  ${key.padEnd(20)} ${part}`);
-    }
-  };
-  if (typeof value === 'object' && value !== null) add(value as JsonObject);
-  return lines.size === 0 ? [] : [title, ...lines.values()];
+  const lines = Array.from(plainValues(value), ([key, part]) => `  ${key.padEnd(20)} ${part}`);
+  return lines.length === 0 ? [] : [title, ...lines];
 }

@@ -31,7 +31,7 @@ const commands: Readonly<Record<string, { summary: string; load: () => CommandFi
     load: () => require('./compare') as typeof import('./compare'),
   },
   report: {
-    summary: 'a picture of data beside samples',
+    summary: 'a page, or a picture, of data beside samples',
     load: () => require('./report') as typeof import('./report'),
   },
   info: {

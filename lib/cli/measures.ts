@@ -10,7 +10,7 @@ import {
   tailCurves,
   totalCorrelation,
 } from '../metrics/dependence';
-import { formatMean, normalisationNote } from './statistics';
+import { formatMean, normalisationNote, shorten } from '../report/text';
 
 /** Matrices are printed up to this many columns. */
 const MOST_COLUMNS = 12;
@@ -73,10 +73,6 @@ export async function measure(copula: Copula, rows: number, seed: Seed, run: Run
     })),
     totalCorrelation: await totalCorrelation(copula, z, { ...run, scale: 'gaussian' }),
   };
-}
-
-function shorten(name: string, most: number): string {
-  return name.length <= most ? name : `${name.slice(0, most - 1)}…`;
 }
 
 function table(title: string, values: readonly number[][], names: readonly string[]): string[] {

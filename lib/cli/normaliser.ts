@@ -1,12 +1,8 @@
 /** The log normaliser that belongs beside an unnormalised log density. */
 import type { Copula, RunOptions } from '../copulas/copula';
+import type { LogNormaliser } from '../report/text';
 import type { Io } from './context';
 import { startProgress } from './progress';
-
-export interface LogNormaliser {
-  readonly logZ: number;
-  readonly standardError: number;
-}
 
 /** 0 for a normalised density; else what the model file holds, or an estimate made now; null where there is none. */
 export async function logNormaliserOf(
@@ -34,8 +30,4 @@ export function normaliserKeys(normaliser: LogNormaliser | null, meanLogPdf: num
     logNormaliserStandardError: normaliser?.standardError ?? null,
     normalisedMeanLogPdf: normaliser && meanLogPdf - normaliser.logZ,
   };
-}
-
-export function formatLogNormaliser({ logZ, standardError }: LogNormaliser): string {
-  return `log Z ${logZ.toFixed(4)} +- ${standardError.toFixed(4)}`;
 }

@@ -1,5 +1,6 @@
 import cliProgress from 'cli-progress';
 
+import { formatDuration } from '../report/text';
 import type { Io } from './context';
 
 export interface Progress {
@@ -62,12 +63,4 @@ export function rowProgress(progress: Progress, rows: number): (rowsDone: number
 export function formatRate(rowsPerSecond: number): string {
   const rate = rowsPerSecond.toLocaleString('en-US', { notation: 'compact', maximumSignificantDigits: 3 });
   return `${rate} rows/s`;
-}
-
-export function formatDuration(seconds: number): string {
-  if (!Number.isFinite(seconds)) return '?';
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
-  if (seconds < 60) return `${Math.round(seconds)} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }

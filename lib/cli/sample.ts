@@ -10,12 +10,12 @@ import { type Table, defaultNames } from '../data/table';
 import { TableWriter } from '../data/write-table';
 import { type DeviceOptions, resolveDevice } from '../devices';
 import { SklarError, describe, expectOneOf } from '../errors';
+import { formatDuration, formatMean, normalisationNote } from '../report/text';
 import { sampleGiven } from './conditional';
 import { type Io, signalOf, writeResult } from './context';
 import { expectOutput } from './files';
-import { formatDuration, rowProgress, startProgress } from './progress';
+import { rowProgress, startProgress } from './progress';
 import { addDeviceOptions, deviceOptions } from './run';
-import { formatMean, normalisationNote } from './statistics';
 import { integer, seed } from './values';
 
 const SOLVERS = [...solverNames, 'published'] as const;

@@ -7,6 +7,8 @@ import { TableWriter } from '../data/write-table';
 import { type DeviceOptions, resolveDevice } from '../devices';
 import { expectOneOf } from '../errors';
 import { jointOf } from '../joint/joint';
+import { meanOf } from '../metrics/mean';
+import { formatLogNormaliser, formatMean, normalisationNote } from '../report/text';
 import {
   type CertificateFlags,
   certificateLines,
@@ -16,10 +18,9 @@ import {
 } from './certificate';
 import { type Io, signalOf, writeResult } from './context';
 import { expectOutput } from './files';
-import { formatLogNormaliser, logNormaliserOf, normaliserKeys } from './normaliser';
+import { logNormaliserOf, normaliserKeys } from './normaliser';
 import { rowProgress, startProgress } from './progress';
 import { addDeviceOptions, deviceOptions } from './run';
-import { formatMean, meanOf, normalisationNote } from './statistics';
 
 interface Flags extends DeviceOptions, CertificateFlags {
   out?: string;

@@ -1,65 +1,58 @@
 /** A picture of data beside samples: two grids of scatter plots with the same axes, drawn by Vega to SVG. */
 import type * as Vega from 'vega' with { 'resolution-mode': 'import' };
 
-import { Generator, shuffle } from '../data/random';
 import { type Table, listNames } from '../data/table';
-import { SklarError, describe, expectInteger } from '../errors';
+import { SklarError, describe, expectInteger, expectOneOf } from '../errors';
+import { type Axis, chooseRows, describeAxis } from './axis';
+import { formatCount } from './text';
+import { DATA, FONT, INK, MODEL, drawSvg, drawable, words } from './vega';
 
 export interface PairPlotOptions {
-  /** Which columns, 2 to 6, in this order; default the first 5 of the data. */
+  /** Which columns, 2 to 8, in this order; default the first 5 of the data. */
   readonly columns?: readonly string[];
   /** Columns, all values above 0, whose axis is logarithmic; default none. */
   readonly logarithmic?: readonly string[];
-  /** Default `'Data beside samples'`. */
+  /** Default `'Data beside samples'`; of one grid alone, none. */
   readonly title?: string;
   /** What to call the two tables; default `['data', 'samples']`. */
   readonly labels?: readonly [string, string];
   /** Most rows drawn of each table, chosen at random but the same in every run; default 1000. */
   readonly maxPoints?: number;
+  /** Both grids (default), or one alone, with the axes of both. */
+  readonly show?: 'both' | 'data' | 'samples';
 }
 
-const MOST_COLUMNS = 6;
+export const MOST_COLUMNS = 8;
 const DEFAULT_COLUMNS = 5;
 
-// Blue and orange that colour-blind people can tell apart, and a grey; each can be read on white and on black.
-const COLOURS = ['#2b7fc4', '#dd6f12'] as const;
-const INK = '#7a7f87';
-const FONT = 'Helvetica, Arial, sans-serif';
+const COLOURS = [DATA, MODEL] as const;
 
 const GAP = 8;
 /** Room for the y axis of a grid. */
 const LEFT = 72;
-/** Room between title and grids. */
-const TOP = 58;
+/** Room above the grids for what they show, and for a title. */
+const LEGEND = 30;
+const TITLE = 28;
 
-/** One column of both tables: the range of its axis and the histogram of each table. */
-interface Axis {
-  readonly name: string;
-  readonly values: readonly [Float64Array, Float64Array];
-  readonly domain: readonly [number, number];
-  readonly logarithmic: boolean;
-  /** Vega expression of the label of a tick. */
-  readonly label: string;
-  readonly bins: readonly [readonly Bin[], readonly Bin[]];
-}
-
-interface Bin {
-  readonly from: number;
-  readonly to: number;
-  readonly share: number;
-}
-
-async function loadVega(): Promise<typeof Vega> {
-  try {
-    return await import('vega');
-  } catch (cause) {
+/** @throws SklarError ERR_SKLAR_VALUE for a wrong number of columns, and logarithmic ones that are not drawn */
+export function expectDrawn(
+  names: readonly string[],
+  logarithmic: readonly string[] = [],
+): { names: readonly string[]; logarithmic: ReadonlySet<string> } {
+  if (names.length < 2 || names.length > MOST_COLUMNS) {
     throw new SklarError(
-      'ERR_SKLAR_FILE',
-      'cannot draw a picture: pictures are drawn by the optional package vega, which is not installed or does not ' +
-        'load here; run `npm install vega`',
-      { cause },
+      'ERR_SKLAR_VALUE',
+      `expected 2 to ${MOST_COLUMNS} columns to draw, got ${names.length} (${listNames(names)})`,
     );
   }
+  const strange = logarithmic.filter((name) => !names.includes(name));
+  if (strange.length > 0) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected names of drawn columns for logarithmic, got ${listNames(strange)} (drawn: ${listNames(names)})`,
+    );
+  }
+  return { names, logarithmic: new Set(logarithmic) };
 }
 
 /**
@@ -74,15 +67,14 @@ async function loadVega(): Promise<typeof Vega> {
  *   ERR_SKLAR_SHAPE for tables without rows, ERR_SKLAR_FILE when the optional package vega is not installed
  */
 export async function pairPlot(data: Table, samples: Table, options: PairPlotOptions = {}): Promise<string> {
-  const { title = 'Data beside samples', labels = ['data', 'samples'] } = options;
+  const { labels = ['data', 'samples'] } = options;
+  const show = expectOneOf(options.show ?? 'both', 'show', ['both', 'data', 'samples'] as const);
+  const title = options.title ?? (show === 'both' ? 'Data beside samples' : undefined);
   const maxPoints = expectInteger(options.maxPoints ?? 1000, 'maxPoints', { min: 1, max: 100_000 });
-  const names = options.columns ?? data.names.slice(0, DEFAULT_COLUMNS);
-  if (names.length < 2 || names.length > MOST_COLUMNS) {
-    throw new SklarError(
-      'ERR_SKLAR_VALUE',
-      `expected 2 to ${MOST_COLUMNS} columns to draw, got ${names.length} (${listNames(names)})`,
-    );
-  }
+  const { names, logarithmic } = expectDrawn(
+    options.columns ?? data.names.slice(0, DEFAULT_COLUMNS),
+    options.logarithmic,
+  );
   const tables = [data.select(names), samples.select(names)] as const;
   tables.forEach((table, side) => {
     if (table.rows > 0) return;
@@ -91,125 +83,28 @@ export async function pairPlot(data: Table, samples: Table, options: PairPlotOpt
       `expected at least one row to draw, got none (${describe(labels[side])})`,
     );
   });
-  const logarithmic = new Set(options.logarithmic);
-  const strange = [...logarithmic].filter((name) => !names.includes(name));
-  if (strange.length > 0) {
-    throw new SklarError(
-      'ERR_SKLAR_VALUE',
-      `expected names of drawn columns for logarithmic, got ${listNames(strange)} (drawn: ${listNames(names)})`,
-    );
-  }
   const axes = names.map((name) => describeAxis(name, tables, labels, logarithmic.has(name)));
   const points = Math.min(data.rows, samples.rows, maxPoints);
-  const { View, parse } = await loadVega();
-  const view = new View(parse(pictureSpec(axes, tables, points, printable(title), labels.map(printable))), {
-    renderer: 'none',
-  });
-  try {
-    return shortenNumbers(await view.toSVG());
-  } finally {
-    view.finalize();
-  }
-}
-
-/** Names may hold anything; XML may not. */
-function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\ufffe\uffff]+/g, ' ').replace(/\p{Surrogate}/gu, '\ufffd');
-}
-
-function describeAxis(
-  name: string,
-  tables: readonly [Table, Table],
-  labels: readonly [string, string],
-  logarithmic: boolean,
-): Axis {
-  const values = [tables[0].column(name), tables[1].column(name)] as const;
-  let low = Infinity;
-  let high = -Infinity;
-  values.forEach((column, side) => {
-    for (let i = 0; i < column.length; i++) {
-      const value = column[i]!;
-      if (!Number.isFinite(value) || (logarithmic && value <= 0)) {
-        throw new SklarError(
-          'ERR_SKLAR_VALUE',
-          `expected finite numbers${logarithmic ? ' above 0' : ''} to draw, got ${value} ` +
-            `(column ${describe(name)}, row ${i + 1} of ${describe(labels[side])})`,
-        );
-      }
-      low = Math.min(low, value);
-      high = Math.max(high, value);
-    }
-  });
-  const forward = logarithmic ? Math.log : (value: number) => value;
-  const back = logarithmic ? Math.exp : (value: number) => value;
-  const integer = !logarithmic && tables.every((table) => table.kind(name) === 'integer');
-  const edges = binEdges(forward(low), forward(high), integer);
-  const pad = 0.03 * (forward(high) - forward(low)) || 0.5 * Math.max(Math.abs(forward(low)), 1);
-  const bins = values.map((column) => histogram(column.map(forward), edges, back));
-  return {
-    name: printable(name),
-    values,
-    domain: [
-      back(Math.min(forward(low) - pad, edges[0]!)),
-      back(Math.max(forward(high) + pad, edges.at(-1)!)),
-    ],
-    logarithmic,
-    label: labelExpression(Math.max(Math.abs(low), Math.abs(high))),
-    bins: [bins[0]!, bins[1]!],
-  };
-}
-
-/** Years and small numbers as they are, large ones as 20k, 3M or 1B, and huge ones as 1e+20. */
-function labelExpression(largest: number): string {
-  if (largest >= 1e4 && largest < 1e13) return "replace(format(datum.value, '~s'), 'G', 'B')";
-  return "format(datum.value, '.4~g')";
-}
-
-/** Edges of about 24 bins; bins of a column of integers hold the same number of integers each. */
-function binEdges(low: number, high: number, integer: boolean): number[] {
-  if (high === low) return [low - 0.5, low + 0.5];
-  const wanted = 24;
-  if (!integer) return Array.from({ length: wanted + 1 }, (_, k) => low + (k / wanted) * (high - low));
-  const width = Math.max(1, Math.ceil((high - low + 1) / wanted));
-  const count = Math.ceil((high - low + 1) / width);
-  return Array.from({ length: count + 1 }, (_, k) => low - 0.5 + k * width);
-}
-
-function histogram(values: Float64Array, edges: readonly number[], back: (value: number) => number): Bin[] {
-  const counts = new Array<number>(edges.length - 1).fill(0);
-  const low = edges[0]!;
-  const scale = counts.length / (edges.at(-1)! - low);
-  for (const value of values) {
-    counts[Math.max(0, Math.min(counts.length - 1, Math.floor((value - low) * scale)))]! += 1;
-  }
-  return counts.map((count, k) => ({
-    from: back(edges[k]!),
-    to: back(edges[k + 1]!),
-    share: count / values.length,
-  }));
-}
-
-/** The numbers of the rows to draw. */
-function chooseRows(rows: number, count: number): Uint32Array {
-  const order = Uint32Array.from({ length: rows }, (_, i) => i);
-  if (count < rows) shuffle(order, 0, rows, new Generator(rows, count));
-  return order.subarray(0, count);
+  const shown = show === 'both' ? [0, 1] : [show === 'data' ? 0 : 1];
+  return drawSvg(pictureSpec(axes, tables, shown, points, title, labels));
 }
 
 function pictureSpec(
   axes: readonly Axis[],
   tables: readonly [Table, Table],
+  shown: readonly number[],
   points: number,
-  title: string,
+  title: string | undefined,
   labels: readonly string[],
-): Vega.Spec {
+): Vega.Spec & { description: string } {
   const panel = Math.round(Math.max(116, Math.min(220, 520 / axes.length)));
   const side = axes.length * panel + (axes.length - 1) * GAP;
   // The more points, the smaller and fainter.
   const size = Math.max(4, Math.min(20, 270 / Math.sqrt(points)));
   const opacity = Math.round(100 * Math.max(0.2, Math.min(0.65, 13 / Math.sqrt(points)))) / 100;
-  const grids = tables.map((table, which): Vega.Mark => {
+  const top = title === undefined ? LEGEND : LEGEND + TITLE;
+  const grids = shown.map((which, place): Vega.Mark => {
+    const table = tables[which]!;
     const rows = chooseRows(table.rows, points);
     const values = Array.from(rows, (row) =>
       Object.fromEntries(axes.map((axis, j) => [`c${j}`, axis.values[which]![row]!])),
@@ -222,16 +117,18 @@ function pictureSpec(
     );
     return {
       type: 'group',
-      encode: { enter: { x: { value: LEFT + which * (side + LEFT + 16) }, y: { value: TOP } } },
+      encode: { enter: { x: { value: LEFT + place * (side + LEFT + 16) }, y: { value: top } } },
       data: [{ name: `rows${which}`, values }],
       marks: [...header(labels[which]!, points, table.rows, colour), ...cells],
     };
   });
   return {
     $schema: 'https://vega.github.io/schema/vega/v6.json',
-    description: `${title}: scatter plots of ${axes.map(({ name }) => name).join(', ')}`,
-    width: 2 * (side + LEFT) + 16,
-    height: TOP + side,
+    description:
+      `${title ?? shown.map((which) => labels[which]).join(' beside ')}: ` +
+      `scatter plots of ${axes.map(({ name }) => name).join(', ')}`,
+    width: shown.length * (side + LEFT + 16) - 16,
+    height: top + side,
     padding: 12,
     config: {
       axis: {
@@ -255,21 +152,15 @@ function pictureSpec(
       },
     },
     marks: [
-      {
-        type: 'text',
-        encode: {
-          enter: {
-            x: { value: LEFT },
-            y: { value: 14 },
-            text: { value: title },
-            font: { value: FONT },
-            fontSize: { value: 16 },
-            fontWeight: { value: 'bold' },
-            fill: { value: INK },
-            limit: { value: 2 * side + LEFT },
-          },
-        },
-      },
+      ...(title === undefined
+        ? []
+        : [
+            words(title, LEFT, 14, {
+              size: 16,
+              weight: 'bold',
+              limit: shown.length * (side + LEFT) - LEFT,
+            }),
+          ]),
       ...grids,
     ],
   };
@@ -278,31 +169,17 @@ function pictureSpec(
 /** A title in one line, or in two of about equal length where one is too short. */
 function wrap(text: string, width: number): string | string[] {
   // The width that Vega itself assumes where it cannot measure: 0.8 of the font size each.
-  if (text.length * 8 <= width) return text;
+  if (text.length * 8 <= width) return drawable(text);
   const middle = text.length / 2;
   const spaces = [...text.matchAll(/ +/g)].map((match) => match.index);
   const at = spaces.sort((a, b) => Math.abs(a - middle) - Math.abs(b - middle))[0];
-  return at ? [text.slice(0, at), text.slice(at).trimStart()] : text;
+  return at ? [text.slice(0, at), text.slice(at).trimStart()].map(drawable) : drawable(text);
 }
 
 /** What a grid shows, and in which colour: the legend. */
 function header(label: string, points: number, rows: number, colour: string): Vega.Mark[] {
-  const count = (number: number) => number.toLocaleString('en-US');
-  const shown = points === rows ? `${count(rows)} rows` : `${count(points)} of ${count(rows)} rows`;
-  const text = (value: string, dx: number, weight: 'bold' | 'normal'): Vega.Mark => ({
-    type: 'text',
-    encode: {
-      enter: {
-        x: { value: dx },
-        y: { value: -14 },
-        text: { value },
-        font: { value: FONT },
-        fontSize: { value: 13 },
-        fontWeight: { value: weight },
-        fill: { value: weight === 'bold' ? colour : INK },
-      },
-    },
-  });
+  const shown =
+    points === rows ? `${formatCount(rows)} rows` : `${formatCount(points)} of ${formatCount(rows)} rows`;
   return [
     {
       type: 'symbol',
@@ -315,7 +192,7 @@ function header(label: string, points: number, rows: number, colour: string): Ve
         },
       },
     },
-    text(`${label}, ${shown}`, 18, 'bold'),
+    words(`${label}, ${shown}`, 18, -14, { size: 13, weight: 'bold', fill: colour }),
   ];
 }
 
@@ -421,11 +298,4 @@ function cell(
         ],
     ...(diagonal && { data: [{ name: `bins${which}`, values: [...across.bins[which]!] }] }),
   };
-}
-
-/** Positions to a hundredth of a pixel: the file becomes a third of its size. */
-function shortenNumbers(svg: string): string {
-  return svg.replace(/(translate\(|\bd=")[^)"]*/g, (attribute) =>
-    attribute.replace(/-?\d+\.\d{3,}/g, (number) => String(Number(Number(number).toFixed(2)))),
-  );
 }

@@ -200,7 +200,25 @@ describe('sklar score and report', () => {
 
   test('a picture of another ending', async () => {
     const out = folder.file('picture.png');
-    await sklarFails(['report', files.cdc, files.data, '--out', out], 4, 'ERR_SKLAR_FILE', '.svg');
+    await sklarFails(['report', files.cdc, files.data, '--out', out], 4, 'ERR_SKLAR_FILE', '.html or .svg');
+  });
+
+  test('what belongs to a page, of a picture; sections that do not exist, and too few rows', async () => {
+    const argv = ['report', files.cdc, files.data, '--out'];
+    const svg = [...argv, folder.file('new.svg')];
+    await sklarFails([...svg, '--skip', 'pairs'], 3, 'ERR_SKLAR_VALUE', '--skip', '.html');
+    await sklarFails([...svg, '--route-rows', 5], 3, 'ERR_SKLAR_VALUE', '--route-rows', '.html');
+    const page = [...argv, folder.file('new.html')];
+    await sklarFails([...page, '--skip', 'pairs,pears'], 3, 'ERR_SKLAR_VALUE', '--skip', 'pears');
+    await sklarFails([...page, '--rows', 3], 3, 'ERR_SKLAR_VALUE', 'rows');
+    await sklarFails([...page, '--columns', 'count'], 3, 'ERR_SKLAR_VALUE', '2 to 8', 'count');
+    await sklarFails([...page, '--logarithmic', 'height'], 3, 'ERR_SKLAR_VALUE', 'height');
+    await sklarFails(
+      ['report', files.bare, files.data, '--out', folder.file('new.html')],
+      3,
+      'ERR_SKLAR_VALUE',
+      'margins',
+    );
   });
 
   test('a picture of one column, or of an unknown one', async () => {

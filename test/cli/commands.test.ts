@@ -486,6 +486,41 @@ describe('sklar info, devices and report', () => {
     expect(svg).toContain('Wind &amp; depth');
     expect(svg).toContain('30 of 400 rows');
   });
+
+  test('report writes a page', async () => {
+    const out = folder.file('page.html');
+    const argv = ['report', files.cdc, files.data, '--out', out, '--rows', 100, '--title', 'Wind & depth'];
+    const sizes = ['--skip', 'pairs,tails', '--route-rows', 4, '--sample-rows', 100, '--seed', 5];
+    const columns = ['--columns', 'wind speed,count', '--logarithmic', 'wind speed'];
+    const document = await sklarJson([...argv, ...sizes, ...columns]);
+    expect(document).toMatchObject({
+      kind: 'cdc',
+      rows: 100,
+      out,
+      numbers: {
+        rows: { data: 400, used: 100, sample: 100 },
+        seed: '5',
+        pairs: null,
+        tails: null,
+        absent: { pairs: 'left out as asked', tails: 'left out as asked' },
+        certificate: { routeRows: 4, margins: { rows: 100, seed: '5' } },
+        comparison: { seed: '5' },
+      },
+    });
+    expect(document.numbers.margins).toMatchObject([
+      { column: 'wind speed', logarithmic: true },
+      { column: 'count', logarithmic: false },
+    ]);
+    const page = readFileSync(out, 'utf8');
+    expect(page).toMatch(/^<!doctype html>/);
+    expect(page).toContain('<h1>Wind &amp; depth</h1>');
+    const left = ['--skip', 'margins,certificate,comparison,pairs,tails'];
+    const { stdout, stderr } = await sklar([...argv.slice(0, 7), ...left, '--verbose']);
+    expect(stdout).toBe(
+      `${['margins', 'pairs', 'tails', 'comparison', 'certificate'].map((name) => `without ${name}: left out as asked\n`).join('')}wrote ${out}\n`,
+    );
+    expect(stderr).toMatch(/^report \d+% {2}sample\n(report \d+% {2}\w+\n)*report 100% {2}pictures\n$/);
+  });
 });
 
 describe('progress', () => {
@@ -527,6 +562,7 @@ describe('interrupted', () => {
       ],
     ],
     ['sample', () => ['sample', files.cdc, '--rows', 1e9, '--out', folder.file('never.csv')]],
+    ['report', () => ['report', files.cdc, files.data, '--rows', 1e7, '--out', folder.file('never.html')]],
   ])('%s stops soon and leaves no file', async (_, argv) => {
     const before = folder.list();
     const controller = new AbortController();
@@ -543,6 +579,7 @@ describe('interrupted', () => {
     for (const argv of [
       ['score', files.cdc, files.data, '--out', folder.file('never.csv')],
       ['report', files.cdc, files.data, '--out', folder.file('never.svg')],
+      ['report', files.cdc, files.data, '--out', folder.file('never.html')],
     ]) {
       expect(await sklar(argv, { signal })).toMatchObject({ status: 130, stdout: '' });
     }

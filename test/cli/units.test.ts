@@ -2,8 +2,9 @@ import { CommanderError } from 'commander';
 
 import { SklarError, type SklarErrorCode } from '../../lib';
 import { describeFailure } from '../../lib/cli/failure';
-import { formatDuration, formatRate } from '../../lib/cli/progress';
-import { meanOf } from '../../lib/cli/statistics';
+import { formatRate } from '../../lib/cli/progress';
+import { meanOf } from '../../lib/metrics/mean';
+import { formatDuration } from '../../lib/report/text';
 
 describe('failures', () => {
   test.each<[SklarErrorCode, number]>([

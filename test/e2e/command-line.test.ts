@@ -108,11 +108,13 @@ test('without the optional package for pictures there is an error that says what
   }`;
   const register = `import { register } from 'node:module';
     register(${JSON.stringify(`data:text/javascript,${encodeURIComponent(hook)}`)});`;
-  const failed = await run(['report', 'm.safetensors', data, '--out', 'picture.svg'], undefined, [
-    '--import',
-    `data:text/javascript,${encodeURIComponent(register)}`,
-  ]);
-  expect(failed.status).toBe(4);
-  expect(failed.stderr).toMatch(/^error: .*npm install vega.*\[ERR_SKLAR_FILE\]\n$/);
-  expect(folder.list()).not.toContain('picture.svg');
+  for (const out of ['picture.svg', 'page.html']) {
+    const failed = await run(['report', 'm.safetensors', data, '--out', out], undefined, [
+      '--import',
+      `data:text/javascript,${encodeURIComponent(register)}`,
+    ]);
+    expect(failed.status).toBe(4);
+    expect(failed.stderr).toMatch(/^error: .*npm install vega.*\[ERR_SKLAR_FILE\]\n$/);
+    expect(folder.list()).not.toContain(out);
+  }
 });

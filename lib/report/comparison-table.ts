@@ -1,0 +1,76 @@
+/** A comparison in words, for the command line and for pages. */
+import { describe } from '../errors';
+import { type Comparison, type MetricName, metricNames } from '../metrics/compare';
+import type { Metric } from '../metrics/two-sample';
+import type { TextTable } from './text';
+
+export interface ComparisonWords {
+  readonly rows: string;
+  readonly floor: string;
+  readonly metrics: TextTable;
+}
+
+const titles: Readonly<Record<MetricName, string>> = {
+  ks: 'Kolmogorov-Smirnov, worst column',
+  cvm: 'Cramer-von Mises, worst column',
+  energy: 'energy distance',
+  mmd: 'squared MMD',
+  wasserstein: 'sliced Wasserstein distance',
+  auc: 'AUC of a classifier',
+  kendall: "Kendall's tau, worst pair",
+  tails: 'tail coefficient, worst pair',
+};
+
+function formatMetric({ value, standardError }: Metric): string {
+  const text = (x: number) => x.toFixed(5);
+  return standardError === null ? text(value) : `${text(value)} +- ${text(standardError)}`;
+}
+
+/** Where the sample is worst. */
+function place(name: MetricName, { metrics }: Comparison): string {
+  switch (name) {
+    case 'ks':
+    case 'cvm':
+      return describe(metrics[name]!.sample.worst);
+    case 'kendall':
+      return metrics.kendall!.sample.worst.map(describe).join(', ');
+    case 'tails': {
+      const { worst, tail, q } = metrics.tails!.sample;
+      return `${worst.map(describe).join(', ')}, ${tail} at ${q.toFixed(2)}`;
+    }
+    default:
+      return '';
+  }
+}
+
+export function comparisonWords(comparison: Comparison): ComparisonWords {
+  const { rows, floor, scale } = comparison;
+  const pValue = (metric: Metric) => (metric.pValue === null ? '' : metric.pValue.toFixed(3));
+  return {
+    rows:
+      `${rows.compared} rows of ${rows.sample} sampled ones against as many of ${rows.data} of the data` +
+      (rows.pairs < rows.compared ? `, ${rows.pairs} for energy, MMD and AUC` : ''),
+    floor:
+      `floor: ${floor === 'halves' ? 'two halves of the data' : 'the reference against the data'}; ` +
+      `distances on the ${scale} scale`,
+    metrics: {
+      words: [0, 5],
+      cells: [
+        ['metric', 'sample', 'p', 'floor', 'p', 'where'],
+        ...metricNames
+          .filter((name) => comparison.metrics[name])
+          .map((name) => {
+            const { sample, floor: least } = comparison.metrics[name]!;
+            return [
+              titles[name],
+              formatMetric(sample),
+              pValue(sample),
+              formatMetric(least),
+              pValue(least),
+              place(name, comparison),
+            ];
+          }),
+      ],
+    },
+  };
+}

@@ -1,0 +1,321 @@
+/** All that a report says, as numbers. */
+import type { Certificate, CertificateOptions } from '../copulas/certificate';
+import { type Copula, type RunOptions, beginRun, resolveSeed } from '../copulas/copula';
+import { type Matrix, toRows } from '../data/matrix';
+import type { Seed } from '../data/random';
+import type { Table } from '../data/table';
+import { type RunRecord, runRecord } from '../devices';
+import { SklarError, type SklarErrorCode, expectInteger, expectOneOf } from '../errors';
+import { JointDistribution } from '../joint/joint';
+import { Margins, type TableMargins } from '../margins/margins';
+import { type Comparison, compare } from '../metrics/compare';
+import { kendall, tailCurves } from '../metrics/dependence';
+import { packageVersion } from '../version';
+import { chooseRows } from './axis';
+import { type LossNumbers, lossNumbers } from './losses';
+import { type MarginNumbers, marginNumbers } from './margins';
+import { MOST_COLUMNS, expectDrawn } from './scatter';
+import { type TailNumbers, tailLevels, tailNumbers } from './tails';
+
+export const reportSections = [
+  'margins',
+  'pairs',
+  'kendall',
+  'tails',
+  'comparison',
+  'certificate',
+  'losses',
+] as const;
+
+/** What may be left out of a report. */
+export type ReportSection = (typeof reportSections)[number];
+
+/** What a report is at. */
+export type ReportStage = 'sample' | ReportSection | 'pictures';
+
+export interface ReportOptions extends RunOptions {
+  /** Default: what the model is. */
+  title?: string;
+  /** The 2 to 8 columns whose margins and pairs are drawn; default the first ones of the model. */
+  columns?: readonly string[];
+  /** Of these, columns, all values above 0, whose axis is logarithmic; default none. */
+  logarithmic?: readonly string[];
+  /** Rows sampled, and rows of the data used at most, chosen at random but the same in every run; default 10,000. */
+  rows?: number;
+  /** Of the sample, and of what the certificate and the comparison draw; default 1. */
+  seed?: Seed;
+  /** Sections to leave out; default none. */
+  skip?: readonly ReportSection[];
+  /** Of the certificate, which takes longest. */
+  certificate?: Pick<CertificateOptions, 'routeRows' | 'sampleRows' | 'tolerance'>;
+  onProgress?: ((progress: { stage: ReportStage; fraction: number }) => void) | undefined;
+}
+
+/** An object that JSON can write. A section that is not there is null, and `absent` says why. */
+export interface ReportNumbers {
+  readonly libraryVersion: string;
+  readonly model: {
+    readonly kind: string;
+    readonly dim: number;
+    readonly normalised: boolean;
+    readonly columns: readonly string[];
+    readonly parameters: number;
+    readonly config: unknown;
+    /** Without the history, which is in `losses`; null for a model without a record. */
+    readonly training: unknown;
+    readonly margins: { readonly rows: number; readonly ties: string; readonly types: readonly string[] };
+  };
+  /** Where the report was computed. */
+  readonly run: Pick<RunRecord, 'device' | 'deviceName'>;
+  /** Rows of the data, those of them that were used, and rows of the sample. */
+  readonly rows: { readonly data: number; readonly used: number; readonly sample: number };
+  readonly seed: string;
+  readonly margins: readonly MarginNumbers[] | null;
+  /** The columns drawn, and the rows drawn of data and sample each. */
+  readonly pairs: { readonly columns: readonly string[]; readonly points: number } | null;
+  /** Kendall's tau, columns x columns. */
+  readonly kendall: {
+    readonly columns: readonly string[];
+    readonly data: readonly (readonly number[])[];
+    readonly model: readonly (readonly number[])[];
+  } | null;
+  /** Of the pairs with the largest |tau| in the data, the largest first. */
+  readonly tails: readonly TailNumbers[] | null;
+  readonly comparison: Comparison | null;
+  readonly certificate: Certificate | null;
+  readonly losses: readonly LossNumbers[] | null;
+  readonly absent: { readonly [K in ReportSection]?: string };
+  /** What the report took. */
+  readonly timings: readonly { readonly stage: ReportStage; readonly seconds: number }[];
+}
+
+const ROWS = 10_000;
+const MOST_DEPENDENCE = 30;
+const MOST_TAILS = 6;
+/** Marks of each of the two pair plots, at most about. */
+const MOST_MARKS = 10_000;
+
+/** Rough shares of the time, for `onProgress`. */
+const SHARES: Readonly<Record<ReportStage, number>> = {
+  sample: 15,
+  margins: 1,
+  pairs: 0,
+  kendall: 2,
+  tails: 2,
+  comparison: 20,
+  certificate: 50,
+  losses: 0,
+  pictures: 10,
+};
+
+type Report = (fraction: number) => void;
+
+/** The stages of a report, one after the other. */
+export class Stages {
+  readonly timings: { stage: ReportStage; seconds: number }[] = [];
+  readonly #skip: ReadonlySet<ReportSection>;
+  readonly #options: ReportOptions;
+  #done = 0;
+
+  constructor(options: ReportOptions, skip: ReadonlySet<ReportSection>) {
+    this.#options = options;
+    this.#skip = skip;
+  }
+
+  async run<T>(stage: ReportStage, work: (report: Report) => Promise<T> | T): Promise<T> {
+    const { signal, onProgress } = this.#options;
+    signal?.throwIfAborted();
+    const total = (Object.keys(SHARES) as ReportStage[])
+      .filter((name) => !this.#skip.has(name as ReportSection))
+      .reduce((sum, name) => sum + SHARES[name], 0);
+    const report = (fraction: number) =>
+      onProgress?.({ stage, fraction: (this.#done + fraction * SHARES[stage]) / total });
+    report(0);
+    const started = performance.now();
+    try {
+      return await work(report);
+    } finally {
+      this.timings.push({ stage, seconds: (performance.now() - started) / 1000 });
+      this.#done += SHARES[stage];
+    }
+  }
+}
+
+/** A report's model and rows, checked. */
+export interface Plan {
+  readonly copula: Copula;
+  readonly margins: TableMargins;
+  readonly data: Table;
+  readonly columns: readonly string[];
+  readonly logarithmic: ReadonlySet<string>;
+  readonly samples: number;
+  readonly seed: bigint;
+  readonly skip: ReadonlySet<ReportSection>;
+}
+
+/** @throws SklarError ERR_SKLAR_VALUE, ERR_SKLAR_SHAPE; see `report` */
+export function planOf(model: Copula | JointDistribution, data: Table, options: ReportOptions): Plan {
+  const copula = model instanceof JointDistribution ? model.copula : model;
+  const { margins } = copula;
+  if (!margins) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      'expected a model with margins to report on beside data, got one without',
+    );
+  }
+  const samples = expectInteger(options.rows ?? ROWS, 'rows', { min: 10, max: 10_000_000 });
+  const skip = new Set(
+    (options.skip ?? []).map((name) => expectOneOf(name, 'a section to skip', reportSections)),
+  );
+  const own = data.select(margins.names);
+  if (own.rows === 0) {
+    throw new SklarError('ERR_SKLAR_SHAPE', 'expected at least one row of data to report on, got none');
+  }
+  const { names, logarithmic } = expectDrawn(
+    options.columns ?? margins.names.slice(0, MOST_COLUMNS),
+    options.logarithmic,
+  );
+  data.select(names);
+  return {
+    copula,
+    margins,
+    data: own,
+    columns: names,
+    logarithmic,
+    samples,
+    seed: resolveSeed(options.seed ?? 1),
+    skip,
+  };
+}
+
+function modelOf(copula: Copula, margins: TableMargins): ReportNumbers['model'] {
+  const { kind, dim, normalised, parameters, config, training } = copula.info();
+  const record =
+    training && Object.fromEntries(Object.entries(training).filter(([key]) => key !== 'history'));
+  return {
+    kind,
+    dim,
+    normalised,
+    columns: margins.names,
+    parameters,
+    config,
+    training: record,
+    margins: {
+      rows: margins.rows,
+      ties: margins.ties,
+      types: margins instanceof Margins ? margins.types : margins.names.map(() => 'ranks'),
+    },
+  };
+}
+
+/** The pairs i < j with the largest |tau|. */
+function strongest(tau: Matrix, most: number): [number, number][] {
+  const d = tau.columns;
+  const pairs = Array.from({ length: d }, (_, i) =>
+    Array.from({ length: d - i - 1 }, (_, k): [number, number] => [i, i + 1 + k]),
+  ).flat();
+  const size = ([i, j]: [number, number]) => Math.abs(tau.data[i * d + j]!);
+  return pairs.sort((a, b) => size(b) - size(a)).slice(0, most);
+}
+
+/** Everything but the time that the pictures take. */
+export async function gather(plan: Plan, options: ReportOptions, stages: Stages) {
+  const { copula, margins, columns, logarithmic, samples: count, seed, skip } = plan;
+  const { device, precision, threads, signal } = options;
+  const run = { device, precision, threads, signal };
+  // ranks are counted and rows compared on the CPU, whatever the model can do
+  const onCpu = { threads, signal };
+  const { device: place, deviceName } = runRecord(beginRun(run, copula.cpuOnly));
+  const used = Math.min(plan.data.rows, count);
+  const data = plan.data.take(chooseRows(plan.data.rows, used).toSorted());
+  const u = margins.transform(data);
+  const absent: { [K in ReportSection]?: string } = {};
+  /** What these rows do not allow is left out, with the reason. */
+  const section = async <T>(
+    name: ReportSection,
+    codes: readonly SklarErrorCode[],
+    work: (report: Report) => Promise<T> | T,
+  ): Promise<T | null> => {
+    if (skip.has(name)) {
+      absent[name] = 'left out as asked';
+      return null;
+    }
+    try {
+      return await stages.run(name, work);
+    } catch (error) {
+      if (!(error instanceof SklarError) || !codes.includes(error.code)) throw error;
+      absent[name] = error.message;
+      return null;
+    }
+  };
+
+  const sample = await stages.run('sample', (report) =>
+    copula.sample(count, {
+      ...run,
+      seed,
+      dtype: 'float64',
+      onProgress: ({ rowsDone }) => report(rowsDone / count),
+    }),
+  );
+  const samples = margins.inverse(sample);
+
+  const ofMargins = await section('margins', [], () =>
+    marginNumbers(data, samples, margins, columns, logarithmic),
+  );
+  const grids = (columns.length * (columns.length - 1)) / 2;
+  const pairs = await section('pairs', [], () => ({
+    columns,
+    points: Math.min(used, count, 1000, Math.floor(MOST_MARKS / grids)),
+  }));
+
+  const tooFew = ['ERR_SKLAR_VALUE', 'ERR_SKLAR_SHAPE'] as const;
+  const shown = [...new Set([...columns, ...margins.names])].slice(0, MOST_DEPENDENCE);
+  const inOrder = margins.names.filter((name) => shown.includes(name));
+  const [some, others] = [data.select(inOrder), samples.select(inOrder)];
+  const taus = await section('kendall', tooFew, async () => ({
+    data: await kendall(some, onCpu),
+    model: await kendall(others, onCpu),
+  }));
+  const tails = await section('tails', tooFew, async () => {
+    const q = tailLevels(Math.min(used, count));
+    const [ofData, ofModel] = [
+      await tailCurves(some, { ...onCpu, q }),
+      await tailCurves(others, { ...onCpu, q }),
+    ];
+    const tau = taus?.data ?? (await kendall(some, onCpu));
+    return strongest(tau, MOST_TAILS).map(([i, j]) => tailNumbers(ofData, ofModel, i, j));
+  });
+  const comparison = await section('comparison', tooFew, (report) =>
+    compare(data, samples, { ...onCpu, seed, onProgress: ({ fraction }) => report(fraction) }),
+  );
+  const certificate = await section('certificate', ['ERR_SKLAR_SHAPE'], (report) =>
+    copula.certificate(u, {
+      ...options.certificate,
+      ...run,
+      seed,
+      onProgress: ({ fraction }) => report(fraction),
+    }),
+  );
+  const found = await section('losses', [], () => lossNumbers(copula));
+  const losses = found && found.length > 0 ? found : null;
+  if (found && !losses) {
+    absent.losses =
+      'the model has no history of losses: it was not fitted step by step, or its file does not tell';
+  }
+  const numbers: Omit<ReportNumbers, 'timings'> = {
+    libraryVersion: packageVersion(),
+    model: modelOf(copula, margins),
+    run: { device: place, deviceName },
+    rows: { data: plan.data.rows, used, sample: count },
+    seed: seed.toString(),
+    margins: ofMargins,
+    pairs,
+    kendall: taus && { columns: inOrder, data: toRows(taus.data), model: toRows(taus.model) },
+    tails,
+    comparison,
+    certificate,
+    losses,
+    absent,
+  };
+  return { numbers, data, samples };
+}

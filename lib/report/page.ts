@@ -1,0 +1,121 @@
+/** The page of a report: its frame, what it says first, and where it goes on. */
+import { Html, jsonElement, markup } from './html';
+import type { ReportNumbers } from './numbers';
+import type { Pictures } from './pictures';
+import { sectionsOf } from './sections';
+import { style } from './style';
+import { formatCount } from './text';
+
+interface Tile {
+  readonly name: string;
+  readonly value: string;
+  readonly note: string;
+}
+
+const signed = (value: number, digits: number) => value.toFixed(digits).replace('-', '\u2212');
+
+/** The numbers to look at first. */
+function tilesOf({ model, certificate, comparison }: ReportNumbers): Tile[] {
+  const tiles: Tile[] = [
+    {
+      name: 'Columns',
+      value: formatCount(model.dim),
+      note: `${formatCount(model.parameters)} parameter${model.parameters === 1 ? '' : 's'}`,
+    },
+  ];
+  const auc = comparison?.metrics.auc;
+  if (auc) {
+    tiles.push({
+      name: 'AUC of a classifier',
+      value: auc.sample.value.toFixed(3),
+      note: `floor ${auc.floor.value.toFixed(3)}; at 0.5 it cannot tell samples from data`,
+    });
+  }
+  if (!certificate) return tiles;
+  const route = certificate.routes.find(({ failure }) => failure === null);
+  if (route && route.failure === null) {
+    const error = route.standardError === null ? '' : `\u00b1 ${route.standardError.toFixed(3)} nats; `;
+    const exact = route.method === 'bound' ? 'a lower bound' : 'of the copula, normalised';
+    tiles.push({ name: 'Mean log density', value: signed(route.mean, 3), note: `${error}${exact}` });
+  }
+  const { routesAgree, marginsUniform } = certificate.verdict;
+  if (routesAgree) {
+    const size = routesAgree.largestDifference;
+    tiles.push({
+      name: 'Routes agree',
+      value: routesAgree.within ? 'yes' : 'no',
+      note: size === null ? 'nothing to compare' : `largest difference ${size.toFixed(3)} nats`,
+    });
+  }
+  const { uniform, criticalValue } = certificate.margins;
+  tiles.push({
+    name: 'Margins uniform',
+    value: marginsUniform ? 'yes' : 'no',
+    note:
+      uniform.failure === null
+        ? `farthest ${uniform.worst.distance.toFixed(4)}, limit ${criticalValue.toFixed(4)}`
+        : 'sampling failed',
+  });
+  return tiles;
+}
+
+/** `cdc copula of 5 columns`, `ensemble of 3 flow copulas of 5 columns` */
+function titleOf({ kind, dim, config }: ReportNumbers['model']): string {
+  const { member, models } = (config ?? {}) as { member?: unknown; models?: unknown };
+  const what =
+    typeof member === 'string' && typeof models === 'number'
+      ? `Ensemble of ${models} ${member === 'cdc' ? 'CDC' : member} copulas`
+      : /^(?:cdc|fgm|bb\d)$/.test(kind)
+        ? `${kind.toUpperCase()} copula`
+        : `${kind[0]!.toUpperCase()}${kind.slice(1)} copula`;
+  return `${what} of ${dim} columns`;
+}
+
+export function pageOf(numbers: ReportNumbers, pictures: Pictures, title?: string): string {
+  const heading = title ?? titleOf(numbers.model);
+  const { rows, seed, libraryVersion } = numbers;
+  const sections = sectionsOf(numbers, pictures);
+  const used =
+    rows.used < rows.data
+      ? `${formatCount(rows.used)} of ${formatCount(rows.data)} rows of data`
+      : `${formatCount(rows.used)} rows of data`;
+  const tiles = tilesOf(numbers).map(
+    ({ name, value, note }) =>
+      markup`<div><dt>${name}</dt><dd><span class="value">${value}</span><span class="note">${note}</span></dd></div>\n`,
+  );
+  const policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+  return markup`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="generator" content="sklar ${libraryVersion}">
+<link rel="icon" href="data:,">
+<title>${heading}</title>
+<style>${new Html(style)}</style>
+</head>
+<body>
+<header>
+<h1>${heading}</h1>
+<p class="lead">Beside ${used}: one sample of ${formatCount(rows.sample)} rows, seed ${seed}.</p>
+<dl class="tiles">
+${tiles}</dl>
+<nav aria-label="Sections"><ul>
+${sections.map(({ id, title: name }) => markup`<li><a href="#${id}">${name}</a></li>\n`)}</ul></nav>
+</header>
+<main>
+${sections.map(
+  ({ id, title: name, body }) => markup`<section id="${id}" aria-labelledby="${id}-title">
+<h2 id="${id}-title">${name}</h2>
+${body}
+</section>
+`,
+)}</main>
+<footer><p>Made by sklar ${libraryVersion}. The numbers behind this page are JSON in its element <code>numbers</code>.</p></footer>
+${jsonElement('numbers', numbers)}
+</body>
+</html>
+`.text;
+}

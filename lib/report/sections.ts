@@ -1,0 +1,250 @@
+/** The sections of a report: what they say, and what to look for. */
+import type { MeasuredMargins } from '../copulas/certificate';
+import { certificateWords } from './certificate-table';
+import { comparisonWords } from './comparison-table';
+import { type Content, Html, markup, nameOf, pairs, picture, table, typeset, widePicture } from './html';
+import type { ReportNumbers, ReportSection } from './numbers';
+import type { Pictures } from './pictures';
+import { countTypes, formatCount, formatDuration, plainValues } from './text';
+
+export interface Section {
+  readonly id: string;
+  readonly title: string;
+  readonly body: Html;
+}
+
+/** Values listed of a training record or of options; the page's numbers have all. */
+const MOST_VALUES = { narrow: 16, wide: 60 };
+const MOST_UNIFORM = 60;
+
+const figure = (drawn: Content, caption: Content, card = true) =>
+  markup`<figure${new Html(card ? ' class="card"' : '')}>${drawn}<figcaption>${caption}</figcaption></figure>`;
+
+const key = (what: 'data' | 'model', text: string) =>
+  markup`<strong style="color:var(--${what})">${text}</strong>`;
+
+/** The reason stands where the section would. */
+function absentBecause(name: ReportSection, numbers: ReportNumbers): Html {
+  return markup`<p class="absent">Not shown: ${numbers.absent[name] ?? 'there is nothing to show'}.</p>`;
+}
+
+const badge = (good: boolean, text: string) =>
+  markup`<span class="badge ${good ? 'good' : 'bad'}">${text}</span>`;
+
+function valueText(value: string | number | boolean): string {
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  if (typeof value === 'string' || Number.isInteger(value)) return String(value);
+  return String(Number(value.toPrecision(5)));
+}
+
+function valuesCard(title: string, record: unknown, otherwise: string, wide = false): Html {
+  const values = [...plainValues(record)];
+  const shown = values
+    .slice(0, wide ? MOST_VALUES.wide : MOST_VALUES.narrow)
+    .map(([name, value]) => [name, typeset(valueText(value))] as const);
+  const left = values.length - shown.length;
+  const more =
+    left > 0
+      ? markup`<p class="soft after">and ${formatCount(left)} more in the numbers of this page</p>`
+      : null;
+  const body = values.length > 0 ? [pairs(shown), more] : markup`<p class="soft">${otherwise}</p>`;
+  return markup`<div class="card${wide ? ' columns' : ''}"><h3>${title}</h3>${body}</div>`;
+}
+
+function modelSection({ model, run, libraryVersion, rows, seed }: ReportNumbers): Html {
+  const { margins } = model;
+  const facts: [string, Content][] = [
+    ['kind', model.kind],
+    ['density', model.normalised ? 'normalised' : 'unnormalised'],
+    ['parameters', formatCount(model.parameters)],
+    ['margins', `${countTypes(margins.types)}`],
+    ['rows the margins know', formatCount(margins.rows)],
+    ['ties', margins.ties],
+    ['rows of the data', formatCount(rows.data)],
+    ['rows of them used here', formatCount(rows.used)],
+    ['rows sampled here, seed', `${formatCount(rows.sample)}, ${seed}`],
+    ['computed on', `${run.device}, ${run.deviceName}`],
+    ['sklar', libraryVersion],
+  ];
+  const columns = model.columns.map((name, j) => markup`${j > 0 ? ' \u00b7 ' : ''}${nameOf(name)}`);
+  return markup`<p class="lead">What was fitted, how, and to what.</p>
+<div class="grid">
+<div class="card"><h3>Model</h3>${pairs(facts)}</div>
+${valuesCard('Training', model.training, 'The file holds no record of a training.')}
+</div>
+<div class="grid">${valuesCard('Network and options', model.config, 'This kind has none.', true)}</div>
+<p class="after"><strong>${formatCount(model.columns.length)} columns</strong> ${columns}</p>`;
+}
+
+function uniformity(margins: MeasuredMargins): Html {
+  const columns = margins.columns.slice(0, MOST_UNIFORM);
+  return table('uniformity of the margins', {
+    words: [0],
+    cells: [
+      ['column', 'distance from uniform', 'variance, 1 is right'],
+      ...columns.map(({ column, distance, variance }) => [column, distance.toFixed(4), variance.toFixed(4)]),
+    ],
+  });
+}
+
+function certificateSection(numbers: ReportNumbers): Html {
+  const { certificate } = numbers;
+  if (!certificate) return absentBecause('certificate', numbers);
+  const words = certificateWords(certificate);
+  const { verdict, margins } = certificate;
+  const check = (good: boolean, text: string) =>
+    markup`<li>${badge(good, good ? 'within limits' : 'outside')} ${typeset(text)}</li>`;
+  const [uniform, raw] = words.margins.lines;
+  return markup`<p class="lead">What can be checked without knowing the truth: whether the routes to the log density agree on
+${formatCount(certificate.routeRows)} rows, what the density integrates to, and whether sampled margins are uniform.</p>
+<p>${typeset(words.normaliser)}.</p>
+${table('routes to the log density', words.routes)}
+<ul class="checks">
+${words.agreement === null || !verdict.routesAgree ? null : check(verdict.routesAgree.within, words.agreement)}
+${check(verdict.marginsUniform, `${words.margins.title}, ${uniform}`)}
+${check(verdict.rawMarginsUniform, `${words.margins.title}, ${raw}`)}
+${words.failed === null ? null : check(false, words.failed)}
+</ul>
+${
+  margins.uniform.failure === null
+    ? markup`<details><summary>Every column of the sample</summary>${uniformity(margins.uniform)}</details>`
+    : null
+}`;
+}
+
+function comparisonSection(numbers: ReportNumbers): Html {
+  const { comparison } = numbers;
+  if (!comparison) return absentBecause('comparison', numbers);
+  const words = comparisonWords(comparison);
+  return markup`<p class="lead">How far the sample is from the data, beside the floor: what other rows of the data get. A value
+well above its floor is a fault of the sample; one at the floor is as good as data.</p>
+${table('two-sample metrics', words.metrics)}
+<p class="soft after">${words.rows}; ${words.floor}.</p>`;
+}
+
+function marginsSection(numbers: ReportNumbers, { margins }: Pictures): Html {
+  if (!numbers.margins) return absentBecause('margins', numbers);
+  const cards = numbers.margins.map(({ column, type }, k) => {
+    const { density, quantiles } = margins[k]!;
+    const drawn = markup`<h3>${nameOf(column)} <span class="soft">${type}</span></h3>
+<div class="two">${picture(density)}${picture(quantiles)}</div>`;
+    return markup`<div class="card">${drawn}</div>`;
+  });
+  return markup`<p class="lead">Each column by itself: the histogram of the ${key('data', 'data')} under that of the
+${key('model', 'model')}\u2019s margin, and the quantiles of one over those of the other.</p>
+<p>Look for bars that leave the line, and for points that leave the grey band: 95 of 100 data sets of
+${formatCount(numbers.rows.used)} rows drawn from the model stay inside it everywhere.</p>
+<div class="grid" style="--least:300px">${cards}</div>`;
+}
+
+function pairsSection(numbers: ReportNumbers, { pairs: drawn }: Pictures): Html {
+  if (!numbers.pairs || !drawn) return absentBecause('pairs', numbers);
+  const { columns, points } = numbers.pairs;
+  const least = columns.length > 4 ? 900 : 440;
+  return markup`<p class="lead">The same axes and the same number of rows, ${formatCount(points)}, on both sides: what differs to
+the eye differs in the tables.</p>
+<div class="grid" style="--least:${least}px">
+${figure(widePicture(drawn.data, 'pairs of columns of the data'), markup`${key('data', 'Data')}: the shapes to be learned.`)}
+${figure(
+  widePicture(drawn.samples, 'pairs of columns of the samples'),
+  markup`${key('model', 'Samples')}: look for clouds that are too round, too wide, or lack corners, gaps and edges.`,
+)}
+</div>`;
+}
+
+/** The pairs whose tau differs most, as a table. */
+function tauTable({ columns, data, model }: NonNullable<ReportNumbers['kendall']>): Html {
+  const rows = columns
+    .flatMap((name, i) =>
+      columns.slice(i + 1).map((other, k) => {
+        const [of, against] = [data[i]![i + 1 + k]!, model[i]![i + 1 + k]!];
+        // each isolated, since names may be written in any direction
+        return { name: `\u2068${name}\u2069, \u2068${other}\u2069`, of, against, difference: against - of };
+      }),
+    )
+    .sort((a, b) => Math.abs(b.difference) - Math.abs(a.difference))
+    .slice(0, 5);
+  return table('the pairs that differ most', {
+    words: [0],
+    cells: [
+      ['pairs that differ most', 'data', 'model', 'difference'],
+      ...rows.map(({ name, of, against, difference }) => [
+        name,
+        of.toFixed(3),
+        against.toFixed(3),
+        difference.toFixed(3),
+      ]),
+    ],
+  });
+}
+
+function kendallSection(numbers: ReportNumbers, { kendall }: Pictures): Html {
+  if (!numbers.kendall || !kendall) return absentBecause('kendall', numbers);
+  const { columns } = numbers.kendall;
+  const part =
+    columns.length < numbers.model.dim ? ` Shown are ${columns.length} of ${numbers.model.dim} columns.` : '';
+  return markup`<p class="lead">Kendall\u2019s tau of every pair: how much more often two rows are in the same order in both columns
+than in opposite order, from \u22121 to 1, whatever the margins are.${part}</p>
+<div class="grid" style="--least:300px">
+${figure([markup`<h3>Data</h3>`, picture(kendall.data)], 'Green: the columns rise together; purple: one falls as the other rises.')}
+${figure([markup`<h3>Model</h3>`, picture(kendall.model)], 'Look for the same pattern as in the data.')}
+${figure(
+  [markup`<h3>Model minus data</h3>`, picture(kendall.difference)],
+  'Look for cells of full colour: these pairs differ most.',
+)}
+</div>
+<div class="narrow after">${tauTable(numbers.kendall)}</div>`;
+}
+
+function tailsSection(numbers: ReportNumbers, { tails }: Pictures): Html {
+  if (!numbers.tails) return absentBecause('tails', numbers);
+  const cards = numbers.tails.map(({ columns: [a, b] }, k) => {
+    const heading = markup`<h3>${nameOf(a)} <span class="soft">and</span> ${nameOf(b)}</h3>`;
+    return markup`<div class="card">${heading}${picture(tails[k]!)}</div>`;
+  });
+  return markup`<p class="lead">How often two columns are extreme together: the share of rows with both below their quantile q among
+those with one of them below it (left), and with both above it (right).</p>
+<p>The pairs with the strongest dependence in the data. Bands are two standard errors to each side: look for bands that part, and
+for a ${key('model', 'model')} that falls to independence (dashed) at the ends where the ${key('data', 'data')} do not. Columns
+with many equal values make steps.</p>
+<div class="grid" style="--least:300px">${cards}</div>`;
+}
+
+function lossesSection(numbers: ReportNumbers, { losses }: Pictures): Html {
+  if (!numbers.losses || losses === null) return absentBecause('losses', numbers);
+  const count = numbers.losses.length;
+  const networks = count > 1 ? ` ${count} networks, a pair of lines each.` : '';
+  return markup`<p class="lead">The loss on the rows that were learned from, and on those kept apart to choose the step.${networks}</p>
+${figure(
+  picture(losses),
+  'Look for a validation loss that has come to rest: still falling, more steps would help; rising, the network learns rows by heart.',
+)}`;
+}
+
+function timingsSection({ timings, model }: ReportNumbers): Html {
+  const training = plainValues(model.training).get('seconds');
+  const total = timings.reduce((sum, { seconds }) => sum + seconds, 0);
+  return markup`<p class="lead">What this page took${typeof training === 'number' ? `, and what the training took: ${formatDuration(training)}` : ''}.</p>
+<div class="narrow">${table('timings', {
+    words: [0],
+    cells: [
+      ['stage', 'seconds'],
+      ...timings.map(({ stage, seconds }) => [stage, seconds.toFixed(2)]),
+      ['together', total.toFixed(2)],
+    ],
+  })}</div>`;
+}
+
+export function sectionsOf(numbers: ReportNumbers, pictures: Pictures): Section[] {
+  return [
+    { id: 'model', title: 'Model', body: modelSection(numbers) },
+    { id: 'comparison', title: 'Samples against data', body: comparisonSection(numbers) },
+    { id: 'certificate', title: 'Certificate', body: certificateSection(numbers) },
+    { id: 'margins', title: 'Margins', body: marginsSection(numbers, pictures) },
+    { id: 'pairs', title: 'Pairs', body: pairsSection(numbers, pictures) },
+    { id: 'kendall', title: 'Dependence', body: kendallSection(numbers, pictures) },
+    { id: 'tails', title: 'Tails', body: tailsSection(numbers, pictures) },
+    { id: 'losses', title: 'Training', body: lossesSection(numbers, pictures) },
+    { id: 'timings', title: 'Timings', body: timingsSection(numbers) },
+  ];
+}

@@ -1,0 +1,205 @@
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+/** A report in a browser: what a reader sees at the widths of a telephone and a desk, on light and on dark screens. */
+import { mkdirSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+
+import type { Browser, Page } from 'playwright-core';
+
+import { PseudoObservations, type ReportNumbers, fitCopula, report } from '../../lib';
+import { TemporaryFolder } from '../data/support';
+import { hasBrowser, launchBrowser } from '../helpers/browser';
+import { cars } from '../helpers/cars';
+
+const folder = new TemporaryFolder();
+/** To look at them afterwards: SKLAR_SCREENSHOTS=/tmp/shots npx jest test/report/page */
+const shots = process.env.SKLAR_SCREENSHOTS ?? folder.file('shots');
+const SECTIONS = [
+  'model',
+  'comparison',
+  'certificate',
+  'margins',
+  'pairs',
+  'kendall',
+  'tails',
+  'losses',
+  'timings',
+];
+
+const inBrowser = hasBrowser ? describe : describe.skip;
+let browser: Browser;
+let numbers: ReportNumbers;
+const page = folder.file('report.html');
+
+async function prepare(): Promise<void> {
+  mkdirSync(shots, { recursive: true });
+  const table = cars();
+  const margins = PseudoObservations.fit(table);
+  const copula = await fitCopula(margins.transformTrain(), {
+    kind: 'cdc',
+    margins,
+    hidden: 16,
+    depth: 1,
+    steps: 120,
+    batch: 64,
+    learningRate: 3e-3,
+    validateEvery: 10,
+  });
+  const made = await report(copula, table, {
+    rows: 800,
+    seed: 3,
+    certificate: { routeRows: 20, sampleRows: 800 },
+    title: 'Cars <of> "vega" & others',
+  });
+  numbers = made.numbers;
+  folder.file('report.html', made.html);
+  browser = await launchBrowser();
+}
+
+/** What the page complains about, and what it asks for beside itself. */
+function watch(view: Page): { complaints: string[]; requests: string[] } {
+  const seen = { complaints: [] as string[], requests: [] as string[] };
+  view.on('console', (message) => seen.complaints.push(`${message.type()}: ${message.text()}`));
+  view.on('pageerror', (error) => seen.complaints.push(String(error)));
+  view.on('requestfailed', (request) => seen.complaints.push(`failed: ${request.url()}`));
+  view.on('request', (request) => {
+    if (!request.url().startsWith('data:')) seen.requests.push(request.url());
+  });
+  return seen;
+}
+
+/** Runs in the page: the least contrast (WCAG 2) of the texts that match, against the ground they stand on. */
+function leastContrast(selector: string): { ratio: number; text: string } {
+  const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true })!;
+  const rgba = (colour: string): number[] => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
+    return Array.from(canvas.getImageData(0, 0, 1, 1).data);
+  };
+  const luminance = (colour: number[]) => {
+    const [r, g, b] = colour.slice(0, 3).map((part) => {
+      const x = part / 255;
+      return x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r! + 0.7152 * g! + 0.0722 * b!;
+  };
+  let least = { ratio: Infinity, text: 'nothing matches' };
+  for (const element of document.querySelectorAll(selector)) {
+    let ground: Element | null = element;
+    while (ground && rgba(getComputedStyle(ground).backgroundColor)[3]! < 255) ground = ground.parentElement;
+    const behind = ground ? rgba(getComputedStyle(ground).backgroundColor) : [255, 255, 255];
+    const { color, fill } = getComputedStyle(element);
+    const front = rgba(element instanceof SVGElement ? fill : color);
+    const [high, low] = [luminance(front), luminance(behind)].sort((a, b) => b - a);
+    const ratio = (high! + 0.05) / (low! + 0.05);
+    if (ratio < least.ratio)
+      least = { ratio, text: `${element.tagName} ${element.textContent}`.slice(0, 80) };
+  }
+  return least;
+}
+
+async function expectText(view: Page, selector: string, text: string): Promise<void> {
+  expect((await view.locator(selector).first().textContent())!.includes(text) || text).toBe(true);
+}
+
+inBrowser('a report in a browser', () => {
+  beforeAll(prepare);
+  afterAll(() => browser?.close());
+
+  describe.each([
+    [390, 844],
+    [1280, 900],
+  ])('%d pixels wide', (width, height) => {
+    test.each(['light', 'dark'] as const)('%s', async (colorScheme) => {
+      const context = await browser.newContext({ viewport: { width, height }, colorScheme });
+      try {
+        const view = await context.newPage();
+        const seen = watch(view);
+        const address = pathToFileURL(page).href;
+        await view.goto(address, { waitUntil: 'load' });
+        await view.screenshot({ path: `${shots}/${width}-${colorScheme}.png`, fullPage: true });
+
+        expect(seen).toEqual({ complaints: [], requests: [address] });
+        expect(await view.title()).toBe('Cars <of> "vega" & others');
+        const wide = await view.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
+        expect(wide).toEqual([width, width]);
+
+        // everything is there, and nothing sticks out but in boxes that scroll
+        for (const id of SECTIONS) {
+          const heading = view.locator(`#${id} > h2`);
+          expect([id, await heading.isVisible()]).toEqual([id, true]);
+        }
+        expect(await view.locator('.absent').count()).toBe(0);
+        const boxes = await view.locator('section svg').evaluateAll((pictures) =>
+          pictures.map((picture) => {
+            const { left, right, height } = (picture.closest('.scroll') ?? picture).getBoundingClientRect();
+            return { left, right, height };
+          }),
+        );
+        expect(boxes).toHaveLength(2 * 6 + 2 + 3 + 6 + 1);
+        for (const box of boxes) {
+          expect(box.left).toBeGreaterThanOrEqual(0);
+          expect(box.right).toBeLessThanOrEqual(width);
+          expect(box.height).toBeGreaterThan(100);
+        }
+        expect(await view.locator('svg:not([role="img"]), svg:not([aria-label])').count()).toBe(0);
+
+        for (const selector of [
+          'h1, h2, h3, p, li, dt, dd, td, th, figcaption, strong, nav a, .badge, .note, .soft',
+          'svg text',
+        ]) {
+          const { ratio, text } = await view.evaluate(leastContrast, selector);
+          expect({ selector, text, readable: ratio >= 4.5 || ratio }).toEqual({
+            selector,
+            text,
+            readable: true,
+          });
+        }
+      } finally {
+        await context.close();
+      }
+    });
+  });
+
+  test('the page says what the API says', async () => {
+    const context = await browser.newContext({ javaScriptEnabled: true });
+    try {
+      const view = await context.newPage();
+      await view.goto(pathToFileURL(page).href);
+      const embedded = JSON.parse((await view.locator('#numbers').textContent())!);
+      expect(embedded).toEqual(JSON.parse(JSON.stringify(numbers)));
+
+      const { columns, data, model } = numbers.kendall!;
+      const cellTexts = async (place: number) =>
+        (await view.locator('#kendall svg').nth(place).locator('text').allTextContents())
+          .filter((text) => /^\u2212?\d\.\d\d$/.test(text))
+          .map((text) => Number(text.replace('\u2212', '-')));
+      const offDiagonal = (tau: readonly (readonly number[])[]) =>
+        tau.flatMap((row, i) => row.filter((_, j) => i !== j));
+      for (const [place, tau] of [data, model].entries()) {
+        const wanted = offDiagonal(tau);
+        const shown = await cellTexts(place);
+        expect(shown).toHaveLength(columns.length * (columns.length - 1));
+        shown.forEach((value, k) => expect(Math.abs(value - wanted[k]!)).toBeLessThanOrEqual(0.0051));
+      }
+
+      const auc = numbers.comparison!.metrics.auc!;
+      await expectText(view, '.tiles', auc.sample.value.toFixed(3));
+      await expectText(view, '#comparison table', auc.sample.value.toFixed(5));
+      await expectText(view, '#comparison table', auc.floor.value.toFixed(5));
+      const [first] = numbers.certificate!.routes;
+      await expectText(view, '#certificate table', Math.abs(first!.mean!).toFixed(4));
+      const record = numbers.model.training as { bestStep: number; validationLoss: number };
+      await expectText(view, '#model', String(record.bestStep));
+      expect(await view.locator('#margins h3').allTextContents()).toEqual(
+        numbers.margins!.map(({ column, type }) => `${column} ${type}`),
+      );
+      expect(await view.locator('#tails h3').allTextContents()).toEqual(
+        numbers.tails!.map(({ columns: [a, b] }) => `${a} and ${b}`),
+      );
+    } finally {
+      await context.close();
+    }
+  });
+});
