@@ -83,6 +83,9 @@ class Backend : public Memory {
   // cotangent[i] = e_level(i) - e_last, zero where level is last
   virtual void level_cotangent(MatrixView<T> cotangent, const std::int32_t* level) = 0;
   void classifier_loss(const ClassifierLoss<T>& loss);
+  // Draw, four passes, loss and gradient in one operation; false, and nothing is done, where the device has
+  // none for this network.
+  virtual bool classifier_step(const ClassifierStep<T>&) { return false; }
   // one step on everything at once: gradient norm, clipping, Adam, the running average; state->step goes up
   // by one
   virtual void adam(T* parameters, const T* gradient, T* m, T* v, T* average, std::size_t count,
