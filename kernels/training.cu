@@ -89,7 +89,7 @@ __global__ void __launch_bounds__(block_threads)
 
 // A block adds the shares of block_threads elements, a quarter of the blocks that left them in each quarter
 // of its threads, and squares the sums for the norm.
-__global__ void __launch_bounds__(block_threads)
+__global__ void __launch_bounds__(block_threads, 1)
     share_sums_kernel(const float* shares, size_t blocks, float* gradient, size_t count, const double* losses,
                       TrainState* state, double* norms) {
   SKLAR_SHARED(double, shared);
@@ -98,14 +98,22 @@ __global__ void __launch_bounds__(block_threads)
   const size_t first = static_cast<size_t>(blockIdx.x) * block_threads, stride = share_stride(count);
   const size_t from = first + threadIdx.x % quads * 4;
   float4 sum = make_float4(0, 0, 0, 0);
+  constexpr unsigned at_once = 8;  // loads on their way
   if (from < stride)
-#pragma unroll 8
-    for (size_t b = threadIdx.x / quads; b < blocks; b += groups) {
-      const float4 v = *reinterpret_cast<const float4*>(shares + b * stride + from);
-      sum.x += v.x;
-      sum.y += v.y;
-      sum.z += v.z;
-      sum.w += v.w;
+    for (size_t b = threadIdx.x / quads; b < blocks; b += groups * at_once) {
+      float4 v[at_once];
+#pragma unroll
+      for (unsigned k = 0; k < at_once; ++k)
+        v[k] = b + groups * k < blocks
+                   ? *reinterpret_cast<const float4*>(shares + (b + groups * k) * stride + from)
+                   : make_float4(0, 0, 0, 0);
+#pragma unroll
+      for (unsigned k = 0; k < at_once; ++k) {
+        sum.x += v[k].x;
+        sum.y += v[k].y;
+        sum.z += v[k].z;
+        sum.w += v[k].w;
+      }
     }
   parts[threadIdx.x] = sum;
   __syncthreads();
