@@ -1,36 +1,11 @@
 #pragma once
 
-// The first kernel of narrow_train.h; one file for each width instantiates it.
-#include <type_traits>
-
-#include "async_copy.cuh"
+// A classifier's kernel of narrow_train.h; one file for each width instantiates it.
 #include "backend/rows/classifier.h"
-#include "narrow_train_passes.cuh"
+#include "narrow_train_block.cuh"
 
 namespace sklar::cuda {
 namespace {
-
-// The threads of a row: all rows of a block at once (rows/lanes.h).
-template <unsigned width>
-struct RowLanes {
-  unsigned first;
-  static constexpr size_t count = width / 8;
-  template <class T>
-  __device__ __forceinline__ T sum(T value) const {
-#pragma unroll
-    for (int mask = count / 2; mask > 0; mask /= 2) value += __shfl_xor_sync(0xffffffffu, value, mask);
-    return value;
-  }
-  template <class T>
-  __device__ __forceinline__ T largest(T value) const {
-#pragma unroll
-    for (int mask = count / 2; mask > 0; mask /= 2) {
-      const T other = __shfl_xor_sync(0xffffffffu, value, mask);
-      value = value < other ? other : value;
-    }
-    return value;
-  }
-};
 
 // What a block draws, row by row as launch_draw_batch does.
 struct TrainBatch {
@@ -76,41 +51,6 @@ struct TrainBatch {
     }
   }
 };
-
-// The passes of a block, and on the way to shared memory (wait_for_copies) what they read of the network.
-template <class Passes>
-__device__ __forceinline__ Passes load_network(unsigned char* shared, const TrainLayout& at,
-                                               const FusedNetwork<float>& n, float* slopes, float* share,
-                                               typename Passes::Columns& columns) {
-  constexpr unsigned width = Passes::network_width;
-  const TrainParameters from(n);
-  const uint32_t thread = threadIdx.x, inputs = static_cast<uint32_t>(n.inputs),
-                 depth = static_cast<uint32_t>(n.depth);
-  float* const biases = reinterpret_cast<float*>(shared + at.biases);
-  float* const input = reinterpret_cast<float*>(shared + at.input);
-  float* const head = reinterpret_cast<float*>(shared + at.head);
-  const Passes passes{
-      reinterpret_cast<uint16_t*>(shared),
-      reinterpret_cast<uint16_t*>(shared + at.operands),
-      reinterpret_cast<float4*>(slopes ? slopes : reinterpret_cast<float*>(shared + at.slopes)),
-      biases,
-      n.parameters + from.blocks,
-      share + from.blocks,
-      depth,
-      at.wide_pitch,
-      thread % warp_lanes,
-      thread / warp_lanes};
-  passes.fetch(columns, 0);
-  for (uint32_t i = thread; i < (2 * depth + 1) * width; i += Passes::threads)
-    copy_async(biases + i, n.parameters + i % width +
-                               (i < width ? from.input_bias
-                                          : from.blocks + (i / width - 1) * from.stage + Passes::matrix));
-  for (uint32_t i = thread; i < inputs * width; i += Passes::threads)
-    copy_async(input + i, n.parameters + i % width * inputs + i / width);
-  for (uint32_t i = thread; i < from.count - from.head; i += Passes::threads)
-    copy_async(head + i, n.parameters + from.head + i);
-  return passes;
-}
 
 template <unsigned width, bool three, bool relu>
 __global__ void __launch_bounds__(2 * width, 1) classifier_training_kernel(const ClassifierTraining program) {
@@ -229,11 +169,7 @@ __global__ void __launch_bounds__(2 * width, 1) classifier_training_kernel(const
   }
   __syncthreads();
   passes.thin_outer(share + from.head, width, 1, levels, at.level_pitch, c, top, e, top_dot, second_order);
-  for (uint32_t k = thread; k < levels; k += threads) {
-    float sum = 0;
-    for (uint32_t i = 0; i < train_rows; ++i) sum += c[i * at.level_pitch + k];
-    share[from.head + levels * width + k] = sum;
-  }
+  passes.thin_sums(share + from.head + levels * width, levels, at.level_pitch, c);
   passes.enter(v, nullptr, head, c, at.level_pitch, levels);
   passes.second_adjoint(v, second_order);
   passes.column_sums(share + from.input_bias, v);
@@ -246,25 +182,17 @@ __global__ void __launch_bounds__(2 * width, 1) classifier_training_kernel(const
 }  // namespace
 
 template <unsigned width>
-int launch_classifier_training(const ClassifierTraining& given, bool three, void* stream) {
-  const ClassifierTraining program = given;
+int launch_classifier_training(const ClassifierTraining& program, bool three, void* stream) {
   const ClassifierStep<float>& step = program.step;
   const size_t shared =
       ClassifierLayout(step.network, step.loss.covariance != nullptr, program.slopes == nullptr).bytes;
   const unsigned blocks = static_cast<unsigned>((step.draw.x.rows + train_rows - 1) / train_rows);
-  const auto start = [&](auto is_three, auto is_relu) -> int {
-    const auto kernel =
-        &classifier_training_kernel<width, decltype(is_three)::value, decltype(is_relu)::value>;
-    const cudaError_t status =
-        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared));
-    if (status != cudaSuccess) return status;
-    SKLAR_LAUNCH(kernel, blocks, 2 * width, shared, stream, program);
-    return cudaGetLastError();
-  };
-  const auto start_as = [&](auto is_three) {
-    return step.network.relu ? start(is_three, std::true_type{}) : start(is_three, std::false_type{});
-  };
-  return three ? start_as(std::true_type{}) : start_as(std::false_type{});
+  return launch_training(
+      three, step.network.relu,
+      [](auto is_three, auto is_relu) {
+        return &classifier_training_kernel<width, decltype(is_three)::value, decltype(is_relu)::value>;
+      },
+      dim3(blocks), 2 * width, shared, program, stream);
 }
 
 }  // namespace sklar::cuda

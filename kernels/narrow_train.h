@@ -1,7 +1,7 @@
-// A training step of a narrow classifier up to its gradient (Backend::classifier_step) in two kernels. A
-// block takes 16 rows through the draw, the four passes, the loss and their share of every weight gradient;
-// the second kernel (share_sums of training.h) adds the shares. Plain C++; conventions as in elementwise.h.
-// Compute capability 8.0 and later.
+// A training step of a narrow network up to its gradient (Backend::classifier_step, velocity_step) in two
+// kernels. A block takes 16 rows through the draw, the passes, the loss and their share of every weight
+// gradient; the second kernel (share_sums of training.h) adds the shares. Plain C++; conventions as in
+// elementwise.h. Compute capability 8.0 and later.
 #pragma once
 
 #include "backend/operations.h"
@@ -81,8 +81,40 @@ struct ClassifierTraining {
   unsigned* saturated;  // as in tensor.h
 };
 
+/// A velocity head's own: 16 rows of several states and of what the network reads.
+struct VelocityLayout : TrainLayout {
+  uint32_t states, features, times, losses, starts, bytes;
+  uint32_t state_pitch, feature_pitch;
+
+  static constexpr uint32_t states_kept = 5;
+
+  SKLAR_HD_INLINE VelocityLayout(const FusedNetwork<float>& n, bool shared_slopes)
+      : TrainLayout(n, false, shared_slopes) {
+    const uint32_t f = sizeof(float), r = train_rows;
+    state_pitch = static_cast<uint32_t>(n.outputs) | 1;
+    feature_pitch = (static_cast<uint32_t>(n.inputs) + 1) | 1;
+    states = end;
+    features = states + states_kept * r * state_pitch * f;
+    times = (features + r * feature_pitch * f + 7) / 8 * 8;
+    losses = times + r * static_cast<uint32_t>(sizeof(double));
+    starts = losses + r * static_cast<uint32_t>(sizeof(double));
+    bytes = starts + r * static_cast<uint32_t>(sizeof(uint64_t));
+  }
+};
+
+/// As for a classifier; blocks of a member stand beside each other.
+struct VelocityTraining {
+  VelocityStep<float> step;
+  float* shares;
+  double* losses;  // of each block: squared error
+  float* slopes;
+  unsigned* saturated;
+};
+
 /// three: float32-like products in the forward pass.
 template <unsigned width>
 int launch_classifier_training(const ClassifierTraining& program, bool three, void* stream);
+template <unsigned width>
+int launch_velocity_training(const VelocityTraining& program, bool three, void* stream);
 
 }  // namespace sklar::cuda

@@ -414,6 +414,14 @@ struct TrainPasses {
       to[k * thin_step + own * wide_step] = sum + sum_2;
     }
   }
+
+  __device__ __forceinline__ void thin_sums(float* to, uint32_t count, uint32_t pitch, const float* x) const {
+    for (uint32_t k = thread(); k < count; k += threads) {
+      float sum = 0;
+      for (uint32_t i = 0; i < train_rows; ++i) sum += x[i * pitch + k];
+      to[k] = sum;
+    }
+  }
 };
 
 }  // namespace sklar::cuda

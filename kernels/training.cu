@@ -87,16 +87,18 @@ __global__ void __launch_bounds__(block_threads)
   if (threadIdx.x == 0) partials[blockIdx.x] = sum;
 }
 
-// A block adds the shares of block_threads elements, a quarter of the blocks that left them in each quarter
-// of its threads, and squares the sums for the norm.
+// blockIdx.y: member of an ensemble. A block adds the shares of block_threads elements, a quarter of the
+// blocks that left them in each quarter of its threads, and squares the sums for the norm.
 __global__ void __launch_bounds__(block_threads, 1)
     share_sums_kernel(const float* shares, size_t blocks, float* gradient, size_t count, const double* losses,
-                      TrainState* state, double* norms) {
+                      int parts, TrainState* state, double* norms) {
   SKLAR_SHARED(double, shared);
-  float4* const parts = reinterpret_cast<float4*>(shared + block_threads);
+  float4* const quarters = reinterpret_cast<float4*>(shared + block_threads);
   constexpr unsigned groups = 4, quads = block_threads / groups;
   const size_t first = static_cast<size_t>(blockIdx.x) * block_threads, stride = share_stride(count);
   const size_t from = first + threadIdx.x % quads * 4;
+  shares += blockIdx.y * blocks * stride;
+  gradient += blockIdx.y * count;
   float4 sum = make_float4(0, 0, 0, 0);
   constexpr unsigned at_once = 8;  // loads on their way
   if (from < stride)
@@ -115,9 +117,9 @@ __global__ void __launch_bounds__(block_threads, 1)
         sum.w += v[k].w;
       }
     }
-  parts[threadIdx.x] = sum;
+  quarters[threadIdx.x] = sum;
   __syncthreads();
-  const float* const of = reinterpret_cast<const float*>(parts) + threadIdx.x;
+  const float* const of = reinterpret_cast<const float*>(quarters) + threadIdx.x;
   const size_t i = first + threadIdx.x;
   float g = 0;
   if (i < count) {
@@ -125,8 +127,8 @@ __global__ void __launch_bounds__(block_threads, 1)
     gradient[i] = g;
   }
   const double norm = block_sum(static_cast<double>(g) * static_cast<double>(g), shared);
-  if (threadIdx.x == 0) norms[blockIdx.x] = norm;
-  if (blockIdx.x == 0) sum_losses(losses, blocks, 2, state, shared);
+  if (threadIdx.x == 0) norms[blockIdx.y * gridDim.x + blockIdx.x] = norm;
+  if (blockIdx.x == 0 && blockIdx.y == 0) sum_losses(losses, gridDim.y * blocks, parts, state, shared);
 }
 
 // Every block adds up the partial sums in the same order, so that all agree without another launch.
@@ -234,13 +236,16 @@ int launch_gradient_norm(const float* gradient, size_t count, double* partials, 
   return cudaGetLastError();
 }
 
-size_t share_norm_partials(size_t count) { return (count + block_threads - 1) / block_threads; }
+size_t share_norm_partials(size_t count, size_t members) {
+  return members * ((count + block_threads - 1) / block_threads);
+}
 
-int launch_share_sums(const float* shares, size_t blocks, float* gradient, size_t count, const double* losses,
-                      TrainState* state, double* partials, void* stream) {
+int launch_share_sums(const float* shares, size_t blocks, size_t members, float* gradient, size_t count,
+                      const double* losses, int parts, TrainState* state, double* partials, void* stream) {
   constexpr size_t shared = block_threads * (sizeof(double) + sizeof(float4));
-  SKLAR_LAUNCH(share_sums_kernel, static_cast<unsigned>(share_norm_partials(count)), block_threads, shared,
-               stream, shares, blocks, gradient, count, losses, state, partials);
+  const dim3 grid(static_cast<unsigned>(share_norm_partials(count, 1)), static_cast<unsigned>(members));
+  SKLAR_LAUNCH(share_sums_kernel, grid, block_threads, shared, stream, shares, blocks, gradient, count,
+               losses, parts, state, partials);
   return cudaGetLastError();
 }
 

@@ -98,6 +98,7 @@ class Backend : public Memory {
   virtual void velocity_features(const VelocityHead& head, MatrixView<const T> y, const double* time,
                                  MatrixView<T> x) = 0;
   virtual void velocity_loss(const VelocityLoss<T>& loss) = 0;
+  virtual bool velocity_step(const VelocityStep<T>&) { return false; }  // as classifier_step
   // out = the field, from the network's output n
   virtual void velocity_output(const VelocityForm& form, MatrixView<const T> y, const double* time,
                                MatrixView<const T> n, MatrixView<T> out) = 0;

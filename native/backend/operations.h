@@ -196,6 +196,17 @@ struct VelocityLoss {
   TrainState* state = nullptr;   // receives squared_error
 };
 
+// The same as ClassifierStep for a velocity head. Each member of an ensemble learns from every members-th
+// row, beginning with its own number.
+template <class T>
+struct VelocityStep {
+  FusedNetwork<T> network;  // the first member; the parameters of the others follow
+  size_t members = 1;
+  VelocityDraw<T> draw;
+  VelocityLoss<T> loss;
+  T* gradient = nullptr;
+};
+
 // A field of a velocity head in one of the forms that it has.
 struct VelocityForm {
   VelocityHead head;

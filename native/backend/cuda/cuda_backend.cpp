@@ -123,7 +123,7 @@ class CudaBackend final : public Backend<float> {
 
   void adam(float* parameters, const float* gradient, float* m, float* v, float* average, std::size_t count,
             const AdamOptions& options, TrainState* state) override {
-    std::size_t partials = share_norm_partials(count);
+    std::size_t partials = norm_parts_;
     if (norm_of_ != gradient) {
       partials = norm_partials(count);
       reserve(*this, partials_, partials);
@@ -210,14 +210,8 @@ class CudaBackend final : public Backend<float> {
                    std::int32_t mark) override {
     check(launch_keep_finite(y, good, failed, mark, stream()));
   }
-  bool classifier_step(const ClassifierStep<float>& step) override {
-    if (!takes_networks_whole()) return false;
-    if (!train_narrow(*this, step, train_workspace_, partials_, precision_ == Precision::mixed,
-                      saturated_.data(), stream()))
-      return false;
-    norm_of_ = step.gradient;
-    return true;
-  }
+  bool classifier_step(const ClassifierStep<float>& step) override { return train_whole(step); }
+  bool velocity_step(const VelocityStep<float>& step) override { return train_whole(step); }
   bool carry(const TrajectoryProgram<float>& program) override {
     if (!takes_networks_whole()) return false;
     return carry_narrow(*this, program, precision_ == Precision::mixed, saturated_.data(), stream());
@@ -347,6 +341,15 @@ class CudaBackend final : public Backend<float> {
     packs_.clear();
   }
 
+  template <class Step>
+  bool train_whole(const Step& step) {
+    if (!takes_networks_whole()) return false;
+    const bool three = precision_ == Precision::mixed;
+    norm_parts_ =
+        train_narrow({*this, train_workspace_, partials_, three, saturated_.data(), stream()}, step);
+    if (norm_parts_) norm_of_ = step.gradient;
+    return norm_parts_ > 0;
+  }
   bool takes_networks_whole() const {
     return fused_ && (precision_ == Precision::mixed || precision_ == Precision::fp16);
   }
@@ -387,7 +390,8 @@ class CudaBackend final : public Backend<float> {
   Buffer<unsigned> saturated_;
   Buffer<unsigned> blocks_done_;
   Buffer<double> partials_;
-  const float* norm_of_ = nullptr;  // whose norm the latest operation left in partials_
+  const float* norm_of_ = nullptr;  // whose norm the latest operation left in partials_,
+  std::size_t norm_parts_ = 0;      // in so many parts
   TrainWorkspace train_workspace_;
   Buffer<float> workspace_;
 };

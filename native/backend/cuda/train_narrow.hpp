@@ -10,10 +10,19 @@ struct TrainWorkspace {
   Buffer<double> losses;
 };
 
-// Backend::classifier_step by the kernels of kernels/narrow_train.h; false for networks that are too wide, or
-// whose weights and operands leave no room in shared memory. Partial sums of the squared norm of the gradient
-// are left in `norms`. three: float32-like products in the forward pass.
-bool train_narrow(Backend<float>& backend, const ClassifierStep<float>& step, TrainWorkspace& workspace,
-                  Buffer<double>& norms, bool three, unsigned* saturated, void* stream);
+struct TrainDevice {
+  Backend<float>& backend;
+  TrainWorkspace& workspace;
+  Buffer<double>& norms;
+  bool three;  // float32-like products in the forward pass
+  unsigned* saturated;
+  void* stream;
+};
+
+// Backend::classifier_step and velocity_step by the kernels of kernels/narrow_train.h. How many partial sums
+// of the squared norm of the gradient are left in `norms`; 0, and nothing is done, for networks that are too
+// wide, or whose weights and operands leave no room in shared memory.
+std::size_t train_narrow(const TrainDevice& device, const ClassifierStep<float>& step);
+std::size_t train_narrow(const TrainDevice& device, const VelocityStep<float>& step);
 
 }  // namespace sklar::cuda
