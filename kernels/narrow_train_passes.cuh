@@ -95,13 +95,19 @@ struct TrainPasses {
           make_float2(v[i / 2][i % 2 * 2], v[i / 2][i % 2 * 2 + 1]);
   }
 
+  // The parameters of a member of an ensemble (first order) may begin at an odd one.
   __device__ __forceinline__ void fetch(Columns& w, uint32_t m) const {
     const float* const from = blocks + m * stage + (16 * warp + lane / 4) * width + lane % 4 * 2;
 #pragma unroll
     for (unsigned k = 0; k < parts; ++k)
 #pragma unroll
-      for (unsigned i = 0; i < 4; ++i)
-        w.pair[k][i] = *reinterpret_cast<const float2*>(from + i / 2 * 8 * width + 16 * k + i % 2 * 8);
+      for (unsigned i = 0; i < 4; ++i) {
+        const float* const pair = from + i / 2 * 8 * width + 16 * k + i % 2 * 8;
+        if constexpr (second_order)
+          w.pair[k][i] = *reinterpret_cast<const float2*>(pair);
+        else
+          w.pair[k][i] = make_float2(pair[0], pair[1]);
+      }
   }
 
   __device__ __forceinline__ void load_rows(uint32_t (&a)[4], const uint16_t* x, unsigned k) const {
