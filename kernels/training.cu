@@ -4,6 +4,7 @@
 #include "backend/rows/classifier.h"
 #include "backend/rows/velocity.h"
 #include "launch.cuh"
+#include "narrow_train.h"
 
 namespace sklar::cuda {
 namespace {
@@ -52,9 +53,7 @@ __device__ double block_sum(double value, double* shared) {
 }
 
 // losses: `parts` values a row
-__global__ void __launch_bounds__(block_threads)
-    loss_sums_kernel(const double* losses, size_t rows, int parts, TrainState* state) {
-  SKLAR_SHARED(double, shared);
+__device__ void sum_losses(const double* losses, size_t rows, int parts, TrainState* state, double* shared) {
   for (int p = 0; p < parts; ++p) {
     double sum = 0;
     for (size_t i = threadIdx.x; i < rows; i += block_threads) sum += losses[i * parts + p];
@@ -63,6 +62,12 @@ __global__ void __launch_bounds__(block_threads)
     if (threadIdx.x == 0) (p == 0 && parts == 2 ? state->cross_entropy : state->squared_error) = sum;
   }
   if (threadIdx.x == 0 && parts == 1) state->cross_entropy = 0;
+}
+
+__global__ void __launch_bounds__(block_threads)
+    loss_sums_kernel(const double* losses, size_t rows, int parts, TrainState* state) {
+  SKLAR_SHARED(double, shared);
+  sum_losses(losses, rows, parts, state, shared);
 }
 
 int launch_loss_sums(const double* losses, size_t rows, int parts, TrainState* state, void* stream) {
@@ -82,8 +87,51 @@ __global__ void __launch_bounds__(block_threads)
   if (threadIdx.x == 0) partials[blockIdx.x] = sum;
 }
 
-// Every block adds up the partial sums in the same order, so that all agree without another launch; the last
-// word on the state has adam_state_kernel.
+// blockIdx.y: member of an ensemble. A block adds the shares of block_threads elements, a quarter of the
+// blocks that left them in each quarter of its threads, and squares the sums for the norm.
+__global__ void __launch_bounds__(block_threads, 1)
+    share_sums_kernel(const float* shares, size_t blocks, float* gradient, size_t count, const double* losses,
+                      int parts, TrainState* state, double* norms) {
+  SKLAR_SHARED(double, shared);
+  float4* const quarters = reinterpret_cast<float4*>(shared + block_threads);
+  constexpr unsigned groups = 4, quads = block_threads / groups;
+  const size_t first = static_cast<size_t>(blockIdx.x) * block_threads, stride = share_stride(count);
+  const size_t from = first + threadIdx.x % quads * 4;
+  shares += blockIdx.y * blocks * stride;
+  gradient += blockIdx.y * count;
+  float4 sum = make_float4(0, 0, 0, 0);
+  constexpr unsigned at_once = 8;  // loads on their way
+  if (from < stride)
+    for (size_t b = threadIdx.x / quads; b < blocks; b += groups * at_once) {
+      float4 v[at_once];
+#pragma unroll
+      for (unsigned k = 0; k < at_once; ++k)
+        v[k] = b + groups * k < blocks
+                   ? *reinterpret_cast<const float4*>(shares + (b + groups * k) * stride + from)
+                   : make_float4(0, 0, 0, 0);
+#pragma unroll
+      for (unsigned k = 0; k < at_once; ++k) {
+        sum.x += v[k].x;
+        sum.y += v[k].y;
+        sum.z += v[k].z;
+        sum.w += v[k].w;
+      }
+    }
+  quarters[threadIdx.x] = sum;
+  __syncthreads();
+  const float* const of = reinterpret_cast<const float*>(quarters) + threadIdx.x;
+  const size_t i = first + threadIdx.x;
+  float g = 0;
+  if (i < count) {
+    for (unsigned k = 0; k < groups; ++k) g += of[k * block_threads];
+    gradient[i] = g;
+  }
+  const double norm = block_sum(static_cast<double>(g) * static_cast<double>(g), shared);
+  if (threadIdx.x == 0) norms[blockIdx.y * gridDim.x + blockIdx.x] = norm;
+  if (blockIdx.x == 0 && blockIdx.y == 0) sum_losses(losses, gridDim.y * blocks, parts, state, shared);
+}
+
+// Every block adds up the partial sums in the same order, so that all agree without another launch.
 struct AdamStep {
   double norm, rate;
   float scale, keep, step_size, root_correction, ema_decay;
@@ -108,7 +156,8 @@ __device__ AdamStep adam_step(const AdamOptions& options, const TrainState* stat
 
 __global__ void __launch_bounds__(block_threads)
     adam_kernel(float* parameters, const float* gradient, float* m, float* v, float* average, size_t count,
-                AdamOptions options, const TrainState* state, const double* partials, size_t partial_count) {
+                AdamOptions options, TrainState* state, const double* partials, size_t partial_count,
+                unsigned* blocks_done) {
   SKLAR_SHARED(double, shared);
   const AdamStep s = adam_step(options, state, partials, partial_count, shared);
   const float beta1 = static_cast<float>(options.beta1), beta2 = static_cast<float>(options.beta2);
@@ -122,13 +171,12 @@ __global__ void __launch_bounds__(block_threads)
         s.keep * parameters[i] - s.step_size * mi / (sqrtf(vi) * s.root_correction + epsilon);
     if (average) average[i] = s.ema_decay * average[i] + (1 - s.ema_decay) * p;
   }
-}
-
-__global__ void __launch_bounds__(block_threads)
-    adam_state_kernel(AdamOptions options, TrainState* state, const double* partials, size_t partial_count) {
-  SKLAR_SHARED(double, shared);
-  const AdamStep s = adam_step(options, state, partials, partial_count, shared);
+  // the state is the last block's to change, when all have read it
+  __syncthreads();
   if (threadIdx.x != 0) return;
+  __threadfence();
+  if (atomicAdd(blocks_done, 1u) + 1 < gridDim.x) return;
+  *blocks_done = 0;
   state->cross_entropy_sum += state->cross_entropy;
   state->squared_error_sum += state->squared_error;
   state->gradient_norm = s.norm;
@@ -180,19 +228,35 @@ int launch_classifier_loss(const ClassifierLoss<float>& loss, void* stream) {
   return launch_loss_sums(l.row_losses, batch, 2, l.state, stream);
 }
 
-size_t adam_partials(size_t count) { return (count + adam_chunk - 1) / adam_chunk; }
+size_t norm_partials(size_t count) { return (count + adam_chunk - 1) / adam_chunk; }
+
+int launch_gradient_norm(const float* gradient, size_t count, double* partials, void* stream) {
+  SKLAR_LAUNCH(gradient_norm_kernel, static_cast<unsigned>(norm_partials(count)), block_threads,
+               block_threads * sizeof(double), stream, gradient, count, partials);
+  return cudaGetLastError();
+}
+
+size_t share_norm_partials(size_t count, size_t members) {
+  return members * ((count + block_threads - 1) / block_threads);
+}
+
+int launch_share_sums(const float* shares, size_t blocks, size_t members, float* gradient, size_t count,
+                      const double* losses, int parts, TrainState* state, double* partials, void* stream) {
+  constexpr size_t shared = block_threads * (sizeof(double) + sizeof(float4));
+  const dim3 grid(static_cast<unsigned>(share_norm_partials(count, 1)), static_cast<unsigned>(members));
+  SKLAR_LAUNCH(share_sums_kernel, grid, block_threads, shared, stream, shares, blocks, gradient, count,
+               losses, parts, state, partials);
+  return cudaGetLastError();
+}
 
 int launch_adam(float* parameters, const float* gradient, float* m, float* v, float* average, size_t count,
-                const AdamOptions& options, TrainState* state, double* partials, void* stream) {
-  const size_t partial_count = adam_partials(count);
+                const AdamOptions& options, TrainState* state, const double* partials, size_t partial_count,
+                unsigned* blocks_done, void* stream) {
   const size_t shared = block_threads * sizeof(double);
   const AdamOptions o = options;
   float* const averaged = o.ema_decay > 0 ? average : nullptr;
-  SKLAR_LAUNCH(gradient_norm_kernel, static_cast<unsigned>(partial_count), block_threads, shared, stream,
-               gradient, count, partials);
   SKLAR_LAUNCH(adam_kernel, blocks_for(count, 4 * block_threads), block_threads, shared, stream, parameters,
-               gradient, m, v, averaged, count, o, state, partials, partial_count);
-  SKLAR_LAUNCH(adam_state_kernel, 1, block_threads, shared, stream, o, state, partials, partial_count);
+               gradient, m, v, averaged, count, o, state, partials, partial_count, blocks_done);
   return cudaGetLastError();
 }
 

@@ -80,6 +80,24 @@ struct ClassifierLoss {
   TrainState* state = nullptr;   // receives cross_entropy and squared_error
 };
 
+// A residual network (nn/network.hpp), for operations that go through all of it.
+template <class T>
+struct FusedNetwork {
+  const T* parameters = nullptr;  // in the order of residual_mlp_slices
+  size_t inputs = 0, hidden = 0, depth = 0, outputs = 0;
+  bool relu = false;  // inside a block
+};
+
+// A batch of a classifier, its losses and their gradient. What the parts hand to each other, matrices and
+// levels, may stay where the device likes it.
+template <class T>
+struct ClassifierStep {
+  FusedNetwork<T> network;
+  BatchDraw<T> draw;
+  ClassifierLoss<T> loss;
+  T* gradient = nullptr;  // times loss.adjoint_scale, in the order of the parameters
+};
+
 struct AdamOptions {
   LearningRate rate;
   double beta1, beta2, epsilon;
@@ -176,6 +194,17 @@ struct VelocityLoss {
   MatrixView<T> output_adjoint;
   double* row_losses = nullptr;  // scratch
   TrainState* state = nullptr;   // receives squared_error
+};
+
+// The same as ClassifierStep for a velocity head. Each member of an ensemble learns from every members-th
+// row, beginning with its own number.
+template <class T>
+struct VelocityStep {
+  FusedNetwork<T> network;  // the first member; the parameters of the others follow
+  size_t members = 1;
+  VelocityDraw<T> draw;
+  VelocityLoss<T> loss;
+  T* gradient = nullptr;
 };
 
 // A field of a velocity head in one of the forms that it has.

@@ -27,18 +27,14 @@ struct LinearStep {
   std::int32_t mark = 0;
 };
 
-// A residual network (nn/network.hpp) and how its output becomes a field.
+// How the output of a network becomes a field.
 template <class T>
-struct FusedField {
+struct FusedField : FusedNetwork<T> {
   enum class Head {
     levels,    // a classifier of noise levels: the adjoint of a mixture (process/level_interpolation.h)
     velocity,  // process/velocity.h
   };
   Head head = Head::levels;
-  const T* parameters = nullptr;  // backend memory, in the order of residual_mlp_slices
-  std::size_t inputs = 0, hidden = 0, depth = 0, outputs = 0;
-  bool relu = false;  // inside a block
-
   std::span<const double> w;  // levels: of each, host memory
   const T* slope =
       nullptr;  // levels: of the field at the last one, dim x dim, backend memory; null: not known

@@ -27,8 +27,8 @@ class Ensemble final : public Network<T> {
   void adjoint(MatrixView<const T> e, MatrixView<T> x_adjoint, Pass pass) override;
   void backward(MatrixView<const T> c, T* gradient) override;
   // one network alone
-  bool describe(FusedField<T>& field) const override {
-    return members_.size() == 1 && members_[0]->describe(field);
+  bool describe(FusedNetwork<T>& network) const override {
+    return members_.size() == 1 && members_[0]->describe(network);
   }
 
  private:

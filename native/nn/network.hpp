@@ -32,8 +32,8 @@ class Network {
  public:
   virtual ~Network() = default;
 
-  // Its part of the description of a field; false: no device knows a network of this kind.
-  virtual bool describe(FusedField<T>&) const { return false; }
+  // false: no device knows a network of this kind as a whole
+  virtual bool describe(FusedNetwork<T>&) const { return false; }
 
   virtual std::size_t input_columns()
       const = 0;  // features; matrices given as inputs carry one more column, of ones

@@ -80,13 +80,13 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
   std::size_t output_columns() const override { return shape_.outputs; }
   const std::vector<ParameterSlice>& slices() const override { return slices_; }
 
-  bool describe(FusedField<T>& field) const override {
-    field.parameters = parameters_;
-    field.inputs = shape_.inputs;
-    field.hidden = shape_.hidden;
-    field.depth = shape_.depth;
-    field.outputs = shape_.outputs;
-    field.relu = relu_;
+  bool describe(FusedNetwork<T>& network) const override {
+    network.parameters = parameters_;
+    network.inputs = shape_.inputs;
+    network.hidden = shape_.hidden;
+    network.depth = shape_.depth;
+    network.outputs = shape_.outputs;
+    network.relu = relu_;
     return true;
   }
 

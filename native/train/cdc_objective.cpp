@@ -57,7 +57,8 @@ void CdcObjective<T>::use_published_levels(double cross_entropy_weight) {
 }
 
 template <class T>
-void CdcObjective<T>::draw(MatrixView<const T> data, std::uint64_t seed, const TrainState* state) {
+BatchDraw<T> CdcObjective<T>::batch_draw(MatrixView<const T> data, std::uint64_t seed,
+                                         const TrainState* state) const {
   BatchDraw<T> draw;
   draw.state = state;
   draw.seed = seed;
@@ -67,7 +68,12 @@ void CdcObjective<T>::draw(MatrixView<const T> data, std::uint64_t seed, const T
   draw.noise = noise_;
   draw.x = x_;
   draw.level = level_.data();
-  backend_.draw_batch(draw);
+  return draw;
+}
+
+template <class T>
+void CdcObjective<T>::draw(MatrixView<const T> data, std::uint64_t seed, const TrainState* state) {
+  backend_.draw_batch(batch_draw(data, seed, state));
 }
 
 template <class T>
@@ -88,10 +94,7 @@ void CdcObjective<T>::set_batch(const T* x0, const T* noise, const std::int32_t*
 }
 
 template <class T>
-void CdcObjective<T>::losses(TrainState* state, Pass pass) {
-  network_.forward(x_, logits_, pass);
-  backend_.level_cotangent(cotangent_, level_.data());
-  if (active_) network_.adjoint(cotangent_.first(active_), gradient_.first(active_), pass);
+ClassifierLoss<T> CdcObjective<T>::classifier_loss(TrainState* state) const {
   ClassifierLoss<T> loss;
   loss.logits = logits_;
   loss.gradient = gradient_;
@@ -112,7 +115,15 @@ void CdcObjective<T>::losses(TrainState* state, Pass pass) {
   loss.denoised = denoised_;
   loss.row_losses = row_losses_.data();
   loss.state = state;
-  backend_.classifier_loss(loss);
+  return loss;
+}
+
+template <class T>
+void CdcObjective<T>::losses(TrainState* state, Pass pass) {
+  network_.forward(x_, logits_, pass);
+  backend_.level_cotangent(cotangent_, level_.data());
+  if (active_) network_.adjoint(cotangent_.first(active_), gradient_.first(active_), pass);
+  backend_.classifier_loss(classifier_loss(state));
 }
 
 template <class T>
@@ -130,6 +141,18 @@ void CdcObjective<T>::differentiate(TrainState* state, T* gradient) {
   losses(state, Pass::training);
   if (active_) network_.tangent(gradient_adjoint_.first(active_), {});
   network_.parameter_gradient(logit_adjoint_, gradient);
+}
+
+template <class T>
+bool CdcObjective<T>::draw_and_differentiate(MatrixView<const T> data, std::uint64_t seed,
+                                             const T* parameters, TrainState* state, T* gradient) {
+  ClassifierStep<T> step;
+  if (!network_.describe(step.network)) return false;
+  step.network.parameters = parameters;
+  step.draw = batch_draw(data, seed, state);
+  step.loss = classifier_loss(state);
+  step.gradient = gradient;
+  return backend_.classifier_step(step);
 }
 
 template <class T>

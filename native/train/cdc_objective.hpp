@@ -43,6 +43,8 @@ class CdcObjective final : public Objective<T> {
 
   void evaluate(TrainState* state) override;
   void differentiate(TrainState* state, T* gradient) override;
+  bool draw_and_differentiate(MatrixView<const T> data, std::uint64_t seed, const T* parameters,
+                              TrainState* state, T* gradient) override;
   double gradient_scale() const override;
   double loss(const TrainState& state) const override {
     return shares_.cross_entropy_weight * state.cross_entropy + state.squared_error;
@@ -56,6 +58,8 @@ class CdcObjective final : public Objective<T> {
   void tangent_check(std::vector<double>& direct, std::vector<double>& through_tangent);
 
  private:
+  BatchDraw<T> batch_draw(MatrixView<const T> data, std::uint64_t seed, const TrainState* state) const;
+  ClassifierLoss<T> classifier_loss(TrainState* state) const;
   void losses(TrainState* state, Pass pass);
 
   Backend<T>& backend_;

@@ -17,6 +17,12 @@ class Objective {
   virtual void evaluate(TrainState* state) = 0;                    // losses only
   virtual void differentiate(TrainState* state, T* gradient) = 0;  // losses and gradient, times:
   virtual double gradient_scale() const = 0;                       // see Backend::adjoint_scale
+  // draw, then differentiate at these parameters, in one operation; the network is left alone. False, and
+  // nothing is done, where the device has none.
+  virtual bool draw_and_differentiate(MatrixView<const T> /*data*/, std::uint64_t /*seed*/,
+                                      const T* /*parameters*/, TrainState*, T* /*gradient*/) {
+    return false;
+  }
   // The value that is minimised, of the losses in a state on the host.
   virtual double loss(const TrainState& state) const = 0;
 };

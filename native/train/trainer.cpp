@@ -100,8 +100,11 @@ void Trainer<T>::optimise() {
 template <class T>
 void Trainer<T>::step() {
   backend_.replay(step_, [&] {
-    objective_.draw(data_, options_.seed, state_.data());
-    differentiate();
+    if (!objective_.draw_and_differentiate(data_, options_.seed, parameters_.data(), state_.data(),
+                                           gradient_.data())) {
+      objective_.draw(data_, options_.seed, state_.data());
+      differentiate();
+    }
     optimise();
   });
 }

@@ -21,7 +21,8 @@ VelocityObjective<T>::VelocityObjective(Backend<T>& backend, Ensemble<T>& networ
 }
 
 template <class T>
-void VelocityObjective<T>::draw(MatrixView<const T> data, std::uint64_t seed, const TrainState* state) {
+VelocityDraw<T> VelocityObjective<T>::batch_draw(MatrixView<const T> data, std::uint64_t seed,
+                                                 const TrainState* state) const {
   VelocityDraw<T> draw;
   draw.state = state;
   draw.seed = seed;
@@ -31,7 +32,12 @@ void VelocityObjective<T>::draw(MatrixView<const T> data, std::uint64_t seed, co
   draw.y = y_;
   draw.target = target_;
   draw.time = time_.data();
-  backend_.draw_velocity(draw);
+  return draw;
+}
+
+template <class T>
+void VelocityObjective<T>::draw(MatrixView<const T> data, std::uint64_t seed, const TrainState* state) {
+  backend_.draw_velocity(batch_draw(data, seed, state));
 }
 
 template <class T>
@@ -42,7 +48,7 @@ void VelocityObjective<T>::set_batch(const T* y, const T* target, const double* 
 }
 
 template <class T>
-void VelocityObjective<T>::losses(TrainState* state) {
+VelocityLoss<T> VelocityObjective<T>::velocity_loss(TrainState* state) const {
   VelocityLoss<T> loss;
   loss.head = head_;
   loss.output = output_;
@@ -54,7 +60,15 @@ void VelocityObjective<T>::losses(TrainState* state) {
   loss.output_adjoint = output_adjoint_;
   loss.row_losses = row_losses_.data();
   loss.state = state;
-  backend_.velocity_loss(loss);
+  return loss;
+}
+
+template <class T>
+std::size_t VelocityObjective<T>::share() const {
+  const std::size_t members = network_.members(), share = y_.rows() / members;
+  if (share * members != y_.rows())
+    throw Error("SHAPE", "the rows of a batch cannot be shared equally by the members of an ensemble");
+  return share;
 }
 
 template <class T>
@@ -66,14 +80,12 @@ template <class T>
 void VelocityObjective<T>::evaluate(TrainState* state) {
   backend_.velocity_features(head_, y_, time_.data(), x_);
   network_.forward(x_, output_, Pass::value);
-  losses(state);
+  backend_.velocity_loss(velocity_loss(state));
 }
 
 template <class T>
 void VelocityObjective<T>::differentiate(TrainState* state, T* gradient) {
-  const std::size_t members = network_.members(), share = y_.rows() / members;
-  if (share * members != y_.rows())
-    throw Error("SHAPE", "the rows of a batch cannot be shared equally by the members of an ensemble");
+  const std::size_t members = network_.members(), share = this->share();
   // every members-th row: times ascend with the rows, and every member needs them all
   const auto part = [&](MatrixView<T> m, std::size_t i) {
     return MatrixView<T>{m.row(i), share, m.columns, m.stride * members};
@@ -81,11 +93,25 @@ void VelocityObjective<T>::differentiate(TrainState* state, T* gradient) {
   backend_.velocity_features(head_, y_, time_.data(), x_);
   for (std::size_t i = 0; i < members; ++i)
     network_.member(i).forward(part(x_, i), part(output_, i), Pass::gradient);
-  losses(state);
+  backend_.velocity_loss(velocity_loss(state));
   for (std::size_t i = 0; i < members; ++i) {
     network_.member(i).backward(part(output_adjoint_, i), gradient);
     gradient += network_.member(i).parameter_count();
   }
+}
+
+template <class T>
+bool VelocityObjective<T>::draw_and_differentiate(MatrixView<const T> data, std::uint64_t seed,
+                                                  const T* parameters, TrainState* state, T* gradient) {
+  VelocityStep<T> step;
+  if (!network_.member(0).describe(step.network)) return false;
+  share();
+  step.network.parameters = parameters;
+  step.members = network_.members();
+  step.draw = batch_draw(data, seed, state);
+  step.loss = velocity_loss(state);
+  step.gradient = gradient;
+  return backend_.velocity_step(step);
 }
 
 template class VelocityObjective<float>;

@@ -23,6 +23,8 @@ class VelocityObjective final : public Objective<T> {
   void evaluate(TrainState* state) override;
   // Each member learns from its own equal share of the batch: what it errs is its own.
   void differentiate(TrainState* state, T* gradient) override;
+  bool draw_and_differentiate(MatrixView<const T> data, std::uint64_t seed, const T* parameters,
+                              TrainState* state, T* gradient) override;
   double gradient_scale() const override;
   double loss(const TrainState& state) const override { return state.squared_error; }
 
@@ -31,7 +33,9 @@ class VelocityObjective final : public Objective<T> {
   MatrixView<const T> output() const { return output_; }
 
  private:
-  void losses(TrainState* state);  // of the output
+  VelocityDraw<T> batch_draw(MatrixView<const T> data, std::uint64_t seed, const TrainState* state) const;
+  VelocityLoss<T> velocity_loss(TrainState* state) const;
+  std::size_t share() const;  // rows of a batch for each member
 
   Backend<T>& backend_;
   Ensemble<T>& network_;

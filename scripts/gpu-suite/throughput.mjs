@@ -1,4 +1,5 @@
 // The stages that time, each beside the peers.
+import process from 'node:process';
 import { gaussianRows, randomModel, relativeError } from './context.mjs';
 import { openPeers, race } from './race.mjs';
 
@@ -7,6 +8,8 @@ const LEVELS = 10;
 const BATCH = 1024;
 const ROWS = 20_000;
 const LAYERS = 6;
+/** Networks up to this width have training kernels of their own. */
+const NARROW = 128;
 
 async function withPeers(context, work) {
   const peer = await openPeers(context);
@@ -41,6 +44,16 @@ async function stepTime(context, rows, options, work) {
   return model.info().training.stepMilliseconds;
 }
 
+/** The same work with networks layer by layer, where the device would take them whole. */
+async function layerByLayer(work) {
+  process.env.SKLAR_CUDA_FUSED = '0';
+  try {
+    return await work();
+  } finally {
+    delete process.env.SKLAR_CUDA_FUSED;
+  }
+}
+
 const cdcOptions = { kind: 'cdc', levels: LEVELS, guided: true, shrinkage: 1e-5 };
 const shapes = [
   [64, 2],
@@ -50,17 +63,30 @@ const shapes = [
 
 export async function cdcTrain(context) {
   const rows = await gaussianRows(context.sklar, context.size(ROWS, 500), DIM, 1);
+  const against = async (peer, [hidden, depth]) => {
+    const layered = {};
+    const time = (precision) =>
+      stepTime(
+        context,
+        rows,
+        { ...cdcOptions, hidden, depth, ...context.on(precision) },
+        hidden * hidden * depth,
+      );
+    await race(context, peer, {
+      name: 'cdc-train',
+      spec: spec(context, hidden, depth),
+      about: { model: `${hidden}x${depth}` },
+      extra: (precision) => ({ 'layer by layer ms': layered[precision] ?? null }),
+      async ours(precision) {
+        if (hidden <= NARROW) layered[precision] = await layerByLayer(() => time(precision));
+        return await time(precision);
+      },
+    });
+  };
+  // without peers: their compilation takes long, and 64 x 2 has them
+  for (const shape of context.size([[64, 6]], [])) await against(null, shape);
   await withPeers(context, async (peer) => {
-    for (const [hidden, depth] of context.size(shapes, [[16, 2]])) {
-      const call = { ...cdcOptions, hidden, depth };
-      await race(context, peer, {
-        name: 'cdc-train',
-        spec: spec(context, hidden, depth),
-        about: { model: `${hidden}x${depth}` },
-        ours: (precision) =>
-          stepTime(context, rows, { ...call, ...context.on(precision) }, hidden * hidden * depth),
-      });
-    }
+    for (const shape of context.size(shapes, [[16, 2]])) await against(peer, shape);
   });
 }
 

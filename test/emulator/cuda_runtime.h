@@ -105,6 +105,8 @@ inline void __syncwarp(unsigned = 0xffffffffu) {
   sklar::emulator::meet(sklar::emulator::Collective::warp_barrier, nullptr, nullptr);
 }
 
+inline void __threadfence() {}  // blocks run one after the other
+
 // All 32 lanes take part.
 template <class T>
 T __shfl_xor_sync(unsigned, T value, int mask) {

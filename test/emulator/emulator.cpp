@@ -40,6 +40,7 @@ struct Fiber {
 
 thread_local std::uint32_t seed = 1;
 thread_local int skipped_barrier = -1, skipped_warp_barrier = -1;
+thread_local std::size_t launched = 0;
 
 // One block at work. Fibers are kept from block to block: a kernel without barriers needs one.
 class Block {
@@ -214,6 +215,7 @@ thread_local Block block;
 void set_seed(std::uint32_t value) { seed = value; }
 void skip_barrier(int which) { skipped_barrier = which; }
 void skip_warp_barrier(int which) { skipped_warp_barrier = which; }
+std::size_t launches() { return launched; }
 unsigned char* shared_memory() { return block.shared(); }
 void meet(Collective kind, void* argument, void (*exchange)(void* const*)) {
   block.park(kind, argument, exchange);
@@ -224,6 +226,7 @@ void run(Index grid, Index shape, std::size_t shared_bytes, const Kernel& kernel
   if (threads == 0 || threads > 1024 || shared_bytes > most_shared || !grid.x || !grid.y || !grid.z ||
       grid.y > 65535 || grid.z > 65535)
     throw std::logic_error("emulated kernel: no block of a GPU has this shape");
+  ++launched;
   block_size = shape;
   grid_size = grid;
   const std::size_t blocks = std::size_t{grid.x} * grid.y * grid.z;

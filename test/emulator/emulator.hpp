@@ -31,6 +31,8 @@ void set_seed(std::uint32_t seed);  // of the schedule
 void skip_barrier(int which);       // -1: none
 void skip_warp_barrier(int which);  // the same of __syncwarp
 
+std::size_t launches();  // of kernels, so far
+
 unsigned char* shared_memory();
 
 enum class Collective { none, block_barrier, warp_barrier, shuffle, load_matrix, multiply };

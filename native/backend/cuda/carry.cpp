@@ -1,7 +1,5 @@
 #include "backend/cuda/carry.hpp"
 
-#include <cuda_runtime.h>
-
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -14,13 +12,6 @@ namespace sklar::cuda {
 namespace {
 
 using Head = FusedField<float>::Head;
-
-std::size_t attribute(cudaDeviceAttr what) {
-  int device = 0, value = 0;
-  check(cudaGetDevice(&device));
-  check(cudaDeviceGetAttribute(&value, what, device));
-  return static_cast<std::size_t>(value);
-}
 
 // The field's part of a step, from its time and form.
 void describe_time(NarrowStep& to, const LinearStep& s, const FusedField<float>& field) {
@@ -94,15 +85,15 @@ bool carry_narrow(Backend<float>& backend, const TrajectoryProgram<float>& given
 
   // the part of a warp grows with the dimension; sums of offsets would leave 32 bits only where nothing fits
   // anyway
-  const std::size_t shared = attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin);
+  const std::size_t shared = most_shared_memory();
   if (field.depth * field.hidden * field.hidden * 4 > shared || field.inputs * field.hidden * 4 > shared ||
       field.outputs * field.hidden * 4 > shared || given.z.columns * given.z.columns * 4 > shared)
     return false;
   const NarrowLayout layout(p.network, static_cast<std::uint32_t>(field.hidden), levels, field.relu, lifts);
   if (layout.bytes(2) > shared) return false;  // one warp would leave the tensor cores idle
-  const std::size_t tiles = (given.z.rows + 15) / 16, processors = attribute(cudaDevAttrMultiProcessorCount);
-  const std::size_t warps = std::min({std::size_t{narrow_warps}, (shared - layout.warps) / layout.warp_bytes,
-                                      (tiles + processors - 1) / processors});
+  const std::size_t tiles = (given.z.rows + 15) / 16, most = processors();
+  const std::size_t warps = std::min(
+      {std::size_t{narrow_warps}, (shared - layout.warps) / layout.warp_bytes, (tiles + most - 1) / most});
 
   std::vector<NarrowStep> host;
   for (const LinearStep& s : given.steps) host.push_back(narrow_step(s, field));

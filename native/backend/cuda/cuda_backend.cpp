@@ -6,12 +6,14 @@
 #if defined(SKLAR_WITH_CUDA)
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "backend/cuda/carry.hpp"
 #include "backend/cuda/runtime.hpp"
+#include "backend/cuda/train_narrow.hpp"
 #include "elementwise.h"
 #include "linear.h"
 #include "tensor.h"
@@ -48,6 +50,9 @@ class CudaBackend final : public Backend<float> {
  public:
   CudaBackend(int device, Precision precision) : runtime_(device), precision_(precision) {
     if (precision != Precision::fp32) saturated_ = buffer<unsigned>(1);
+    blocks_done_ = buffer<unsigned>(1);
+    const char* fused = std::getenv("SKLAR_CUDA_FUSED");
+    fused_ = !fused || std::string(fused) != "0";
   }
 
   void* allocate_bytes(std::size_t bytes) override {
@@ -118,9 +123,14 @@ class CudaBackend final : public Backend<float> {
 
   void adam(float* parameters, const float* gradient, float* m, float* v, float* average, std::size_t count,
             const AdamOptions& options, TrainState* state) override {
-    reserve(partials_, adam_partials(count));
-    check(
-        launch_adam(parameters, gradient, m, v, average, count, options, state, partials_.data(), stream()));
+    std::size_t partials = norm_parts_;
+    if (norm_of_ != gradient) {
+      partials = norm_partials(count);
+      reserve(*this, partials_, partials);
+      check(launch_gradient_norm(gradient, count, partials_.data(), stream()));
+    }
+    check(launch_adam(parameters, gradient, m, v, average, count, options, state, partials_.data(), partials,
+                      blocks_done_.data(), stream()));
   }
 
   void draw_velocity(const VelocityDraw<float>& draw) override {
@@ -200,8 +210,10 @@ class CudaBackend final : public Backend<float> {
                    std::int32_t mark) override {
     check(launch_keep_finite(y, good, failed, mark, stream()));
   }
+  bool classifier_step(const ClassifierStep<float>& step) override { return train_whole(step); }
+  bool velocity_step(const VelocityStep<float>& step) override { return train_whole(step); }
   bool carry(const TrajectoryProgram<float>& program) override {
-    if (precision_ != Precision::mixed && precision_ != Precision::fp16) return false;
+    if (!takes_networks_whole()) return false;
     return carry_narrow(*this, program, precision_ == Precision::mixed, saturated_.data(), stream());
   }
   void error_norm(const ErrorNorm<float>& norm) override { check(launch_error_norm(norm, stream())); }
@@ -294,7 +306,7 @@ class CudaBackend final : public Backend<float> {
       for (std::size_t i = 0; i < list.size(); i += most_products) {
         const std::size_t count = std::min(most_products, list.size() - i);
         const OuterPlan plan = plan_outer(&list[i], count);
-        reserve(workspace_, plan.workspace);
+        reserve(*this, workspace_, plan.workspace);
         check(launch(&list[i], count, plan));
       }
     };
@@ -323,11 +335,24 @@ class CudaBackend final : public Backend<float> {
     return runtime_.stream();
   }
   void flush() {
+    norm_of_ = nullptr;
     if (packs_.empty()) return;
     check(launch_packs(packs_.data(), packs_.size(), precision_ == Precision::bf16, runtime_.stream()));
     packs_.clear();
   }
 
+  template <class Step>
+  bool train_whole(const Step& step) {
+    if (!takes_networks_whole()) return false;
+    const bool three = precision_ == Precision::mixed;
+    norm_parts_ =
+        train_narrow({*this, train_workspace_, partials_, three, saturated_.data(), stream()}, step);
+    if (norm_parts_) norm_of_ = step.gradient;
+    return norm_parts_ > 0;
+  }
+  bool takes_networks_whole() const {
+    return fused_ && (precision_ == Precision::mixed || precision_ == Precision::fp16);
+  }
   bool on_tensor_cores(std::size_t inner, std::size_t columns) const {
     return precision_ != Precision::fp32 && inner >= thin && columns >= thin;
   }
@@ -338,10 +363,6 @@ class CudaBackend final : public Backend<float> {
             stride};
   }
 
-  template <class U>
-  void reserve(Buffer<U>& b, std::size_t count) {
-    if (b.size() < count) b = buffer<U>(count);
-  }
   template <class U>
   U value(const Buffer<U>& b) {
     U host;
@@ -364,8 +385,14 @@ class CudaBackend final : public Backend<float> {
   Runtime runtime_;
   Precision precision_;
   std::vector<PackJob> packs_;
+  // SKLAR_CUDA_FUSED=0: networks layer by layer, for comparisons
+  bool fused_ = true;
   Buffer<unsigned> saturated_;
+  Buffer<unsigned> blocks_done_;
   Buffer<double> partials_;
+  const float* norm_of_ = nullptr;  // whose norm the latest operation left in partials_,
+  std::size_t norm_parts_ = 0;      // in so many parts
+  TrainWorkspace train_workspace_;
   Buffer<float> workspace_;
 };
 

@@ -33,6 +33,13 @@ class GraphRecording final : public Recording {
   std::size_t releases_;
 };
 
+std::size_t attribute(cudaDeviceAttr what) {
+  int device = 0, value = 0;
+  check(cudaGetDevice(&device));
+  check(cudaDeviceGetAttribute(&value, what, device));
+  return static_cast<std::size_t>(value);
+}
+
 // Memory cannot be asked for while a stream is recorded.
 struct NotRecordable {};
 
@@ -47,6 +54,9 @@ void check(int status) {
   throw Error(error == cudaErrorMemoryAllocation ? "MEMORY" : "DEVICE",
               std::string("CUDA: ") + cudaGetErrorString(error) + " (" + cudaGetErrorName(error) + ")");
 }
+
+std::size_t processors() { return attribute(cudaDevAttrMultiProcessorCount); }
+std::size_t most_shared_memory() { return attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin); }
 
 Runtime::Runtime(int device) {
   check(cudaSetDevice(device));

@@ -14,6 +14,15 @@ namespace sklar::cuda {
 // Throws Error("MEMORY") or Error("DEVICE") for a cudaError_t other than success.
 void check(int status);
 
+// Of the current device.
+std::size_t processors();
+std::size_t most_shared_memory();  // of a block
+
+template <class U>
+void reserve(Memory& memory, Buffer<U>& b, std::size_t count) {
+  if (b.size() < count) b = Buffer<U>(memory, count);
+}
+
 class Runtime {
  public:
   explicit Runtime(int device);

@@ -27,8 +27,9 @@ SKLAR_HD_INLINE PhiloxBlock level_turn(const BatchDraw<T>& b) {
   return philox(philox_counter(0, 0, b.state->step, kTagTrainTime), philox_key(b.seed));
 }
 
+// The predicted noise of row i, its losses and the adjoint of its logits.
 template <class T, class Lanes>
-SKLAR_HD_INLINE void classifier_loss(const ClassifierLoss<T>& l, size_t i, const Lanes& lanes) {
+SKLAR_HD_INLINE void classifier_losses(const ClassifierLoss<T>& l, size_t i, const Lanes& lanes) {
   const size_t k = l.levels.count, d = l.noise.columns;
   const bool active = i < l.active;
   const T* logit = l.logits.row(i);
@@ -69,10 +70,18 @@ SKLAR_HD_INLINE void classifier_loss(const ClassifierLoss<T>& l, size_t i, const
     l.row_losses[2 * i] = share * (log(static_cast<double>(sum)) + static_cast<double>(top - logit[level]));
     l.row_losses[2 * i + 1] = error_share * squares / static_cast<double>(d);
   }
-  if (!active) return;
-  lanes.wait();
+}
+
+// r of an active row, from the noise that all lanes have predicted
+template <class T, class Lanes>
+SKLAR_HD_INLINE void denoising_adjoint(const ClassifierLoss<T>& l, size_t i, const Lanes& lanes) {
+  const size_t d = l.noise.columns;
+  const T* noise = l.noise.row(i);
+  const T* denoised = l.denoised.row(i);
+  const T sigma = l.levels.sigma[l.level[i]];
   T* r = l.gradient_adjoint.row(i);
-  const T scale = -sigma * static_cast<T>(l.adjoint_scale * (2 * error_share / static_cast<double>(d)));
+  const T scale =
+      -sigma * static_cast<T>(l.adjoint_scale * (2 * l.active_error_weight / static_cast<double>(d)));
   for (size_t j = lanes.first; j < d; j += lanes.count) {
     T s = denoised[j] - noise[j];
     if (l.covariance) {
@@ -82,6 +91,14 @@ SKLAR_HD_INLINE void classifier_loss(const ClassifierLoss<T>& l, size_t i, const
     r[j] = scale * s;
   }
   if (lanes.first == 0) r[d] = 0;
+}
+
+template <class T, class Lanes>
+SKLAR_HD_INLINE void classifier_loss(const ClassifierLoss<T>& l, size_t i, const Lanes& lanes) {
+  classifier_losses(l, i, lanes);
+  if (i >= l.active) return;
+  lanes.wait();
+  denoising_adjoint(l, i, lanes);
 }
 
 }  // namespace sklar::rows

@@ -1,0 +1,272 @@
+// A classifier's step in one operation beside the same step pass by pass, in float64 on the CPU and on the
+// device.
+#include <cstdlib>
+
+#include "device_support.hpp"
+#include "train/cdc_objective.hpp"
+#include "train/trainer.hpp"
+
+using namespace device_support;
+
+namespace {
+
+const std::vector<double> times = {0, 0.1, 0.3, 0.6, 1.1, INFINITY};
+constexpr std::size_t data_rows = 77;  // fewer than a batch: an epoch ends within one
+
+struct Case {
+  std::size_t dim, hidden, depth, batch;
+  Activation activation = Activation::silu;
+  bool published_levels = false, guided = false;
+};
+
+template <class T>
+Matrix<T> data_of(Backend<T>& backend, std::size_t dim) {
+  const auto z = normals(data_rows * dim, 21);
+  std::vector<T> rows(z.begin(), z.end());
+  for (std::size_t i = 0; i < data_rows; ++i)
+    rows[i * dim + 1] = T(0.8) * rows[i * dim] + T(0.6) * rows[i * dim + 1];
+  Matrix<T> m = backend.matrix(data_rows, dim);
+  backend.upload_matrix(m, rows.data());
+  return m;
+}
+
+// A network with its objective, and parameters that are larger than fresh ones, so that a mistake shows.
+template <class T>
+struct Problem {
+  std::unique_ptr<SecondOrderNetwork<T>> network;
+  std::unique_ptr<CdcObjective<T>> objective;
+  std::vector<T> parameters;
+
+  Problem(Backend<T>& backend, const Case& c) {
+    network = make_residual_mlp<T>(backend, {c.dim, c.hidden, c.depth, times.size(), c.activation});
+    std::vector<T> covariance;
+    for (std::size_t i = 0; c.guided && i < c.dim; ++i)
+      for (std::size_t j = 0; j < c.dim; ++j)
+        covariance.push_back(i == j ? T(1) : T(0.5) / static_cast<T>(1 + i + j));
+    objective = std::make_unique<CdcObjective<T>>(backend, *network, OuLevels(times), c.batch, covariance);
+    if (c.published_levels)
+      objective->use_published_levels(0.2);
+    else
+      objective->use_stratified_levels(0.2);
+    for (const float p : initial_parameters<float>(network->slices(), 4, false))
+      parameters.push_back(static_cast<T>(1.5f * p));
+  }
+};
+
+struct Derivative {
+  bool done = true;
+  std::vector<double> gradient;
+  double loss = 0;
+  bool operator==(const Derivative&) const = default;
+};
+
+// Of the batch of step 3.
+template <class T>
+Derivative derivative(Backend<T>& backend, const Case& c, bool whole) {
+  Problem<T> p(backend, c);
+  const Matrix<T> data = data_of(backend, c.dim);
+  const std::size_t count = p.parameters.size();
+  const auto parameters = backend.template buffer<T>(count), gradient = backend.template buffer<T>(count);
+  backend.upload(parameters.data(), p.parameters.data(), count * sizeof(T));
+  std::vector<T> values(count, std::numeric_limits<T>::quiet_NaN());
+  backend.upload(gradient.data(), values.data(), count * sizeof(T));
+  TrainState now{};
+  now.step = 3;
+  now.cross_entropy = now.squared_error = NAN;
+  const auto state = backend.template buffer<TrainState>(1);
+  backend.upload(state.data(), &now, sizeof now);
+  Derivative result;
+  if (whole) {
+    result.done =
+        p.objective->draw_and_differentiate(data, 5, parameters.data(), state.data(), gradient.data());
+  } else {
+    p.objective->draw(data, 5, state.data());
+    p.network->set_parameters(parameters.data());
+    p.objective->differentiate(state.data(), gradient.data());
+  }
+  if (!result.done) return result;
+  backend.download(values.data(), gradient.data(), count * sizeof(T));
+  backend.download(&now, state.data(), sizeof now);
+  for (const T v : values) result.gradient.push_back(static_cast<double>(v) / p.objective->gradient_scale());
+  result.loss = p.objective->loss(now);
+  return result;
+}
+
+// Relative errors, in the norm of everything and of the worst tensor.
+struct Errors {
+  double all = 0, worst = 0, loss = 0;
+};
+Errors errors(const Case& c, const Derivative& got, const Derivative& expected) {
+  CHECK_EQUAL(got.gradient.size(), expected.gradient.size());
+  const auto slices = residual_mlp_slices({c.dim, c.hidden, c.depth, times.size(), c.activation});
+  double error = 0, size = 0, worst = 0;
+  for (const auto& s : slices) {
+    double e = 0, n = 0;
+    for (std::size_t i = s.offset; i < s.offset + Network<float>::slice_size(s); ++i) {
+      e += (got.gradient[i] - expected.gradient[i]) * (got.gradient[i] - expected.gradient[i]);
+      n += expected.gradient[i] * expected.gradient[i];
+    }
+    error += e;
+    size += n;
+    if (!(std::sqrt(e / n) <= worst)) worst = std::sqrt(e / n);
+  }
+  return {std::sqrt(error / size), worst, std::abs(got.loss / expected.loss - 1)};
+}
+
+void check_case(const Case& c, Precision precision) {
+  const auto gpu = cuda_backend(precision);
+  if (!gpu) return;
+  const auto cpu = make_cpu_backend<double>(1);
+  const Derivative got = derivative(*gpu, c, true), exact = derivative(*cpu, c, false);
+  CHECK(got.done);
+  CHECK_EQUAL(gpu->saturated(), 0u);
+  const Errors e = errors(c, got, exact);
+  std::printf("      %zux%zu, d %zu, batch %zu: gradient %.1e, worst %.1e, loss %.1e\n", c.hidden, c.depth,
+              c.dim, c.batch, e.all, e.worst, e.loss);
+  const bool mixed = precision == Precision::mixed;
+  CHECK(e.all < (mixed ? 2e-3 : 2e-2));
+  CHECK(e.worst < (mixed ? 3e-3 : 8e-2));
+  CHECK(e.loss < (mixed ? 1e-4 : 1e-3));  // of few rows
+}
+
+const std::vector<Case> shapes = {{2, 16, 1, 1},   {5, 16, 3, 63}, {10, 16, 2, 130},
+                                  {2, 32, 3, 100}, {5, 32, 1, 63}, {10, 64, 1, 100},
+                                  {5, 64, 2, 130}, {2, 64, 3, 33}, {5, 128, 1, 20}};
+
+// Every second shape; with another activation or precision the others, or the same with other levels.
+void check_shapes(Activation activation, Precision precision) {
+  const bool silu = activation == Activation::silu, mixed = precision == Precision::mixed;
+  for (std::size_t i = silu == mixed ? 0 : 1; i < shapes.size(); i += 2) {
+    Case c = shapes[i];
+    c.activation = activation;
+    c.published_levels = (i / 2 % 2 == 0) == mixed;
+    c.guided = i % 4 < 2;
+    check_case(c, precision);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("gradients in mixed precision, silu") { check_shapes(Activation::silu, Precision::mixed); }
+TEST_CASE("gradients in mixed precision, published") {
+  check_shapes(Activation::published, Precision::mixed);
+}
+TEST_CASE("gradients in fp16, silu") { check_shapes(Activation::silu, Precision::fp16); }
+TEST_CASE("gradients in fp16, published") { check_shapes(Activation::published, Precision::fp16); }
+
+TEST_CASE("the same as pass by pass") {
+  for (const Precision precision : {Precision::mixed, Precision::fp16}) {
+    const auto gpu = cuda_backend(precision);
+    if (!gpu) return;
+    for (const Activation activation : {Activation::silu, Activation::published}) {
+      const Case c{5, 32, 2, 35, activation, activation == Activation::silu, true};
+      const Errors e = errors(c, derivative(*gpu, c, true), derivative(*gpu, c, false));
+      CHECK(e.all < 1e-3);
+      CHECK(e.loss < 1e-5);
+    }
+  }
+}
+
+TEST_CASE("derivatives of activations that leave no room beside the weights stay in memory") {
+  check_case({3, 64, 5, 20}, Precision::mixed);
+}
+
+TEST_CASE("which steps a device takes whole") {
+  const auto takes = [](Precision precision, const Case& c) {
+    const auto gpu = cuda_backend(precision);
+    return gpu && derivative(*gpu, c, true).done;
+  };
+  const auto cpu = make_cpu_backend<float>(1);
+  CHECK(!derivative(*cpu, {3, 16, 1, 10}, true).done);
+  if (!cuda_backend()) return;
+  CHECK(takes(Precision::mixed, {3, 16, 1, 10}));
+  for (const Precision precision : {Precision::fp32, Precision::bf16})
+    CHECK(!takes(precision, {3, 16, 1, 10}));
+  CHECK(!takes(Precision::fp16, {3, 24, 1, 10}));
+  CHECK(!takes(Precision::fp16, {3, 64, 20, 10}));    // too deep for shared memory
+  CHECK(!takes(Precision::fp16, {2000, 64, 1, 10}));  // too many inputs
+  setenv("SKLAR_CUDA_FUSED", "0", 1);
+  CHECK(!takes(Precision::mixed, {3, 16, 1, 10}));
+  unsetenv("SKLAR_CUDA_FUSED");
+}
+
+TEST_CASE("the same bits for any schedule") {
+  const auto gpu = cuda_backend(Precision::mixed);
+  if (!gpu) return;
+  const Case c{5, 32, 2, 50, Activation::silu, false, true};
+  const Derivative first = derivative(*gpu, c, true);
+  for (std::uint32_t i = 0; i < 3; ++i) {
+#if defined(SKLAR_EMULATED_CUDA)
+    emulator::set_seed(i);
+#endif
+    CHECK(derivative(*gpu, c, true) == first);
+  }
+}
+
+TEST_CASE("training goes the way of the CPU") {
+  for (const Activation activation : {Activation::silu, Activation::published})
+    compare(
+        "training", 2e-3,
+        [&](Bench& b) {
+          const Case c{3, 32, 2, 40, activation, activation == Activation::published, true};
+          Problem<float> p(b.backend, c);
+          const Matrix<float> data = data_of(b.backend, c.dim);
+          TrainOptions options;
+          options.seed = 5;
+          options.steps = 8;
+          options.report_every = 2;
+          options.validate_every = 4;
+          options.adam = {{3e-3, 0.1, 2, 8}, 0.9, 0.999, 1e-8, 1.0, 0.1, 0.9};
+          Trainer<float> trainer(b.backend, *p.network, *p.objective, p.objective.get(), options,
+                                 p.parameters);
+          trainer.set_data(data, data.first(30));
+          const TrainResult result = trainer.run({}, {});
+          b.kept.push_back(result.best_validation);
+          for (const auto& report : trainer.history())
+            for (double v : {report.cross_entropy, report.squared_error, report.loss,
+                             100 * report.learning_rate, report.gradient_norm, report.validation_loss})
+              b.kept.push_back(v);
+          for (const float v : trainer.parameters()) b.kept.push_back(static_cast<double>(v));
+        },
+        Precision::mixed);
+}
+
+#if defined(SKLAR_EMULATED_CUDA)
+TEST_CASE("a step is three launches") {
+  const auto gpu = cuda_backend(Precision::mixed);
+  const Case c{3, 16, 1, 20};
+  Problem<float> p(*gpu, c);
+  const Matrix<float> data = data_of(*gpu, c.dim);
+  TrainOptions options;
+  options.adam = {{3e-3, 0.1, 2, 12}, 0.9, 0.999, 1e-8, 1.0, 0.1, 0.9};
+  Trainer<float> trainer(*gpu, *p.network, *p.objective, nullptr, options, p.parameters);
+  trainer.set_data(data, {});
+  trainer.step();  // buffers grow
+  for (int i = 0; i < 3; ++i) {
+    const std::size_t before = emulator::launches();
+    trainer.step();
+    CHECK_EQUAL(emulator::launches() - before, 3u);
+  }
+}
+
+TEST_CASE("barriers that are left out are noticed") {
+  const auto gpu = cuda_backend(Precision::mixed);
+  const Case c{5, 64, 1, 20};
+  const auto without = [&](int barrier, std::uint32_t seed) {
+    emulator::set_seed(seed);
+    emulator::skip_barrier(barrier);
+    const Derivative result = derivative(*gpu, c, true);
+    emulator::skip_barrier(-1);
+    return result;
+  };
+  const Derivative expected = without(-1, 1);
+  // mixture; forward; adjoint; its end; logits; losses; r; tangent; its end; second adjoint; its end. Without
+  // the one before them, of the draw, there would be reads beyond the data
+  for (int barrier = 1; barrier < 16; ++barrier) {
+    bool noticed = false;
+    for (std::uint32_t seed = 1; seed <= 6 && !noticed; ++seed)
+      noticed = !(without(barrier, seed) == expected);
+    if (!noticed) check::fail(__FILE__, __LINE__, "barrier " + std::to_string(barrier) + " was not missed");
+  }
+}
+#endif

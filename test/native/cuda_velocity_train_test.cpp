@@ -1,0 +1,188 @@
+// A velocity head's step in one operation beside the same step pass by pass in float64 on the CPU.
+#include "device_support.hpp"
+#include "model/velocity.hpp"
+#include "train/trainer.hpp"
+#include "train/velocity_objective.hpp"
+
+using namespace device_support;
+
+namespace {
+
+constexpr std::size_t data_rows = 77;
+
+struct Case {
+  VelocityKind kind;
+  std::size_t dim, hidden, depth, batch, members = 1;
+  Activation activation = Activation::silu;
+};
+
+bool on_cube(const Case& c) { return c.kind != VelocityKind::trigonometric; }
+
+template <class T>
+Matrix<T> data_of(Backend<T>& backend, const Case& c) {
+  std::vector<T> rows;
+  for (const float z : normals(data_rows * c.dim, 21))
+    rows.push_back(static_cast<T>(on_cube(c) ? 0.5f + 0.45f * std::tanh(z) : z));
+  Matrix<T> m = backend.matrix(data_rows, c.dim);
+  backend.upload_matrix(m, rows.data());
+  return m;
+}
+
+template <class T>
+struct Problem {
+  std::unique_ptr<Ensemble<T>> network;
+  std::unique_ptr<VelocityObjective<T>> objective;
+  std::vector<T> parameters;
+
+  Problem(Backend<T>& backend, const Case& c) {
+    VelocityDefinition d;
+    d.kind = c.kind;
+    d.dim = c.dim;
+    d.frequencies = 2;
+    d.hidden = c.hidden;
+    d.depth = c.depth;
+    d.members = c.members;
+    d.activation = c.activation;
+    network = make_velocity_network<T>(backend, d);
+    const TimeLaw law = on_cube(c) ? TimeLaw{TimeLaw::Kind::logarithmic, 0.01, 0.9}
+                                   : TimeLaw{TimeLaw::Kind::log_sine, 0.01, 1};
+    objective = std::make_unique<VelocityObjective<T>>(backend, *network, d.head(), law, c.batch);
+    for (const float p : initial_parameters<float>(d.slices(), 4, false, c.members))
+      parameters.push_back(static_cast<T>(1.5f * p));
+  }
+};
+
+struct Derivative {
+  bool done = true;
+  std::vector<double> gradient;
+  double loss = 0;
+  bool operator==(const Derivative&) const = default;
+};
+
+// Of the batch of step 3.
+template <class T>
+Derivative derivative(Backend<T>& backend, const Case& c, bool whole) {
+  Problem<T> p(backend, c);
+  const Matrix<T> data = data_of(backend, c);
+  const std::size_t count = p.parameters.size();
+  const auto parameters = backend.template buffer<T>(count), gradient = backend.template buffer<T>(count);
+  backend.upload(parameters.data(), p.parameters.data(), count * sizeof(T));
+  std::vector<T> values(count, std::numeric_limits<T>::quiet_NaN());
+  backend.upload(gradient.data(), values.data(), count * sizeof(T));
+  TrainState now{};
+  now.step = 3;
+  now.cross_entropy = now.squared_error = NAN;
+  const auto state = backend.template buffer<TrainState>(1);
+  backend.upload(state.data(), &now, sizeof now);
+  Derivative result;
+  if (whole) {
+    result.done =
+        p.objective->draw_and_differentiate(data, 5, parameters.data(), state.data(), gradient.data());
+  } else {
+    p.objective->draw(data, 5, state.data());
+    p.network->set_parameters(parameters.data());
+    p.objective->differentiate(state.data(), gradient.data());
+  }
+  if (!result.done) return result;
+  backend.download(values.data(), gradient.data(), count * sizeof(T));
+  backend.download(&now, state.data(), sizeof now);
+  for (const T v : values) result.gradient.push_back(static_cast<double>(v) / p.objective->gradient_scale());
+  result.loss = p.objective->loss(now);
+  CHECK_EQUAL(now.cross_entropy, 0.0);
+  return result;
+}
+
+void check_case(const Case& c, Precision precision) {
+  const auto gpu = cuda_backend(precision);
+  if (!gpu) return;
+  const auto cpu = make_cpu_backend<double>(1);
+  const Derivative got = derivative(*gpu, c, true), exact = derivative(*cpu, c, false);
+  CHECK(got.done);
+  CHECK_EQUAL(got.gradient.size(), exact.gradient.size());
+  CHECK_EQUAL(gpu->saturated(), 0u);
+  double error = 0, size = 0;
+  for (std::size_t i = 0; i < got.gradient.size(); ++i) {
+    error += (got.gradient[i] - exact.gradient[i]) * (got.gradient[i] - exact.gradient[i]);
+    size += exact.gradient[i] * exact.gradient[i];
+  }
+  const double all = std::sqrt(error / size), loss = std::abs(got.loss / exact.loss - 1);
+  std::printf("      %zux%zu, d %zu, batch %zu: gradient %.1e, loss %.1e\n", c.hidden, c.depth, c.dim,
+              c.batch, all, loss);
+  CHECK(all < (precision == Precision::mixed ? 2e-3 : 2e-2));
+  CHECK(loss < (precision == Precision::mixed ? 1e-5 : 1e-3));
+}
+
+constexpr auto circle = VelocityKind::trigonometric, cube = VelocityKind::reflection;
+
+}  // namespace
+
+TEST_CASE("gradients of velocity heads") {
+  for (const Precision precision : {Precision::mixed, Precision::fp16}) {
+    check_case({circle, 2, 16, 2, 33}, precision);
+    check_case({cube, 5, 32, 1, 40, 1, Activation::published}, precision);
+    check_case({circle, 5, 64, 2, 20, 1, Activation::published}, precision);
+    check_case({cube, 3, 64, 1, 17}, precision);
+    check_case({circle, 3, 128, 1, 10}, precision);
+  }
+}
+
+TEST_CASE("members of an ensemble") {
+  check_case({circle, 3, 32, 2, 36, 2}, Precision::mixed);
+  check_case({cube, 3, 16, 1, 63, 3}, Precision::mixed);
+}
+
+TEST_CASE("which steps a device takes whole") {
+  const auto gpu = cuda_backend(Precision::mixed);
+  if (!gpu) return;
+  CHECK(!derivative(*gpu, {circle, 3, 24, 1, 10}, true).done);
+  // another network
+  CHECK(!derivative(*gpu, {VelocityKind::reflection_published, 3, 32, 4, 10}, true).done);
+}
+
+TEST_CASE("training goes the way of the CPU") {
+  for (const VelocityKind kind : {circle, cube})
+    compare(
+        "training", 1e-3,
+        [&](Bench& b) {
+          const Case c{kind, 3, 32, 1, 24, kind == circle ? 2u : 1u};
+          Problem<float> p(b.backend, c);
+          const Matrix<float> data = data_of(b.backend, c);
+          TrainOptions options;
+          options.seed = 5;
+          options.steps = 6;
+          options.report_every = 2;
+          options.adam = {{3e-3, 0.1, 2, 6}, 0.9, 0.999, 1e-8, 1.0, 0.1, 0.9};
+          Trainer<float> trainer(b.backend, *p.network, *p.objective, nullptr, options, p.parameters);
+          trainer.set_data(data, {});
+          trainer.run({}, {});
+          for (const auto& report : trainer.history())
+            for (double v : {report.squared_error, report.loss, report.gradient_norm}) b.kept.push_back(v);
+          for (const float v : trainer.parameters()) b.kept.push_back(static_cast<double>(v));
+        },
+        Precision::mixed);
+}
+
+#if defined(SKLAR_EMULATED_CUDA)
+TEST_CASE("barriers that are left out are noticed") {
+  const auto gpu = cuda_backend(Precision::mixed);
+  const Case c{cube, 5, 64, 1, 20};
+  const auto without = [&](int barrier, std::uint32_t seed) {
+    emulator::set_seed(seed);
+    emulator::skip_barrier(barrier);
+    const Derivative result = derivative(*gpu, c, true);
+    emulator::skip_barrier(-1);
+    return result;
+  };
+  const Derivative expected = without(-1, 1);
+  // features; forward; its end; output; loss; adjoint; its end. Without the one before them, of the draw,
+  // there would be reads beyond the data
+  for (int barrier = 1; barrier < 9; ++barrier) {
+    bool noticed = false;
+    for (std::uint32_t seed = 1; seed <= 6 && !noticed; ++seed) {
+      CHECK(without(-1, seed) == expected);
+      noticed = !(without(barrier, seed) == expected);
+    }
+    if (!noticed) check::fail(__FILE__, __LINE__, "barrier " + std::to_string(barrier) + " was not missed");
+  }
+}
+#endif
