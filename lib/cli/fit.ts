@@ -20,15 +20,16 @@ import {
   reflectionOptionsSchema,
 } from '../copulas/options';
 import { fileError } from '../data/files';
-import { PseudoObservations, type Ties } from '../data/pseudo-observations';
+import { type PseudoObservations, type Ties } from '../data/pseudo-observations';
 import type { Seed } from '../data/random';
 import { readTable } from '../data/read-table';
 import { splitRows } from '../data/split';
 import type { Table } from '../data/table';
 import { type DeviceOptions, type RunRecord, expectDeviceName, precisions, resolveDevice } from '../devices';
 import { SklarError, describe, expectOneOf } from '../errors';
+import { fitRanksAndMargins } from '../joint/joint';
 import { type MarginType, marginSpecSchema, marginTypes } from '../margins/fit';
-import { Margins, type MarginsSpec, type TableMargins, expectMarginsSpec } from '../margins/margins';
+import { type MarginsSpec, type TableMargins, expectMarginsSpec } from '../margins/margins';
 import { parsePairs } from './conditional';
 import { type Io, signalOf, writeResult } from './context';
 import { expectOutput } from './files';
@@ -269,9 +270,16 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   const spec = marginsOf(wanted, table.names);
   const training = table.take(train);
   // The copula learns from ranks, so that a margin that fits badly does not spoil the dependence.
-  const ranks = PseudoObservations.fit(training, { ties, seed: fitSeed });
+  const learning = startProgress(io, 'margins', 1, flags.verbose);
+  const { ranks, margins } = await fitRanksAndMargins(training, {
+    ties,
+    seed: fitSeed,
+    margins: spec,
+    threads,
+    signal,
+    onProgress: (fraction) => learning.update(fraction, ''),
+  }).finally(() => learning.stop());
   const u = ranks.transformTrain();
-  const margins = Margins.fit(training, { ties, seed: fitSeed, margins: spec });
 
   const started = performance.now();
   const bar = startProgress(io, 'fit', 1, flags.verbose);
@@ -380,10 +388,10 @@ async function judge(
   run: LogPdfOptions,
 ) {
   if (heldOut.rows === 0) return null;
-  const v = margins.transform(heldOut);
+  const { threads, signal } = run;
+  const v = await margins.transform(heldOut, { threads, signal });
   const own = meanOf(await copula.logPdf(v, run));
   if (copula.kind === 'gaussian') return { own, gaussian: own };
-  const { threads, signal } = run;
   const gaussian = await GaussianCopula.fit(u, { threads, signal });
   return { own, gaussian: meanOf(await gaussian.logPdf(v, { threads, signal })) };
 }

@@ -62,7 +62,7 @@ async function report(model: string, data: string, flags: Flags, io: Io): Promis
     signal,
     ...(flags.seed !== undefined && { seed: flags.seed }),
   });
-  const svg = await pairPlot(table, margins.inverse(u), {
+  const svg = await pairPlot(table, await margins.inverse(u), {
     maxPoints: drawn,
     ...(columns && { columns }),
     ...(logarithmic && { logarithmic }),

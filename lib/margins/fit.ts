@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { SklarError, describe } from '../errors';
-import { atomsOf, chooseMargin, continuousMarginOf, withoutValues } from './auto';
+import { atomsOf, chooseMargin, continuousMarginOf } from './auto';
 import { DiscreteMargin } from './discrete';
 import { EmpiricalMargin } from './empirical';
 import { type FamilyName, familyNames } from './families';
@@ -9,7 +9,7 @@ import { GpdMargin } from './gpd';
 import { KdeMargin } from './kde';
 import { type Margin, type MarginJson, type MarginState, type Support, marginError } from './margin';
 import { ParametricMargin } from './parametric';
-import { type SortedColumn, countOf, sortedColumn, supportOf } from './sorted';
+import { type SortedColumn, countOf, sortedColumn, supportOf, withoutValues } from './sorted';
 import { ZeroInflatedMargin } from './zero-inflated';
 
 export const marginTypes = [
@@ -62,7 +62,7 @@ export const marginSpecSchema = z.union([z.enum(marginTypes), marginOptionsSchem
 export type MarginOptions = z.input<typeof marginOptionsSchema>;
 /** A type of margin, or a type with its options. */
 export type MarginSpec = z.input<typeof marginSpecSchema>;
-type ResolvedOptions = z.output<typeof marginOptionsSchema>;
+export type ResolvedOptions = z.output<typeof marginOptionsSchema>;
 
 /** Which options belong to one type only. */
 const OWN_OPTIONS = {
@@ -117,7 +117,8 @@ export function fitMargin(
   return fitSorted(sortedColumn(values, column, options.type), options);
 }
 
-function fitSorted(column: SortedColumn, options: ResolvedOptions): Margin {
+/** The same for a sorted column. */
+export function fitSorted(column: SortedColumn, options: ResolvedOptions): Margin {
   const type = options.type === 'auto' ? chooseMargin(column) : options.type;
   switch (type) {
     case 'empirical':
@@ -139,7 +140,9 @@ function fitZeroInflated(column: SortedColumn, options: ResolvedOptions): ZeroIn
   const support = supportOf(column, 'zero-inflated', options.support);
   const { values, sorted } = column;
   const wanted = new Set(options.atoms ?? atomsOf(column));
-  const found = Array.from(values.keys()).filter((k) => wanted.has(values[k]!));
+  const found = Array.from(wanted, (atom) => values.indexOf(atom))
+    .filter((k) => k >= 0)
+    .sort((a, b) => a - b);
   const atoms = Float64Array.from(found, (k) => values[k]!);
   if (found.length < Math.max(1, wanted.size)) {
     const missing = [...wanted].filter((value) => !atoms.includes(value));
@@ -150,7 +153,7 @@ function fitZeroInflated(column: SortedColumn, options: ResolvedOptions): ZeroIn
       missing.length > 0 ? `none with ${missing.join(', ')}` : 'none',
     );
   }
-  const rest = withoutValues(column, [...atoms]);
+  const rest = withoutValues(column, new Set(atoms));
   if (rest.values.length < 2) {
     throw marginError(
       'different values beside the atoms',

@@ -1,12 +1,5 @@
-import {
-  type GeneralisedPareto,
-  chooseThreshold,
-  excessesOf,
-  fitPareto,
-  paretoBeyond,
-  paretoExcess,
-  paretoLogPdf,
-} from './gpd-fit';
+import type { MarginDefinition } from '../native';
+import { type GeneralisedPareto, chooseThreshold, excessesOf, fitPareto } from './gpd-fit';
 import { Margin, type MarginState, type Support, expectParameter, marginError, stateError } from './margin';
 import type { SortedColumn } from './sorted';
 
@@ -34,17 +27,12 @@ export class GpdMargin extends Margin {
   /** The margin between the thresholds. */
   readonly body: Margin;
   readonly #tails: Readonly<Partial<Record<Side, Tail>>>;
-  readonly #masses: Readonly<Record<Side, number>>;
 
   constructor(body: Margin, tails: Readonly<Partial<Record<Side, Tail>>>) {
     super();
     const { lower, upper } = tails;
     this.body = body;
     this.#tails = tails;
-    this.#masses = {
-      lower: lower ? body.cdf(Float64Array.of(lower.threshold))[0]! : 0,
-      upper: upper ? 1 - body.cdf(Float64Array.of(upper.threshold))[0]! : 0,
-    };
     this.support = [
       lower ? lower.threshold - endOf(lower) : body.support[0],
       upper ? upper.threshold + endOf(upper) : body.support[1],
@@ -75,7 +63,8 @@ export class GpdMargin extends Margin {
           `${excesses.length} of ${sorted.length}`,
         );
       }
-      return { threshold: sign * threshold, ...fitPareto(excesses) };
+      const { scale, shape } = fitPareto(excesses);
+      return { threshold: sign * threshold, scale, shape };
     };
     const upper = tailOf('upper', sorted);
     const lower = tailOf('lower', sorted.map((value) => -value).reverse());
@@ -107,50 +96,19 @@ export class GpdMargin extends Margin {
     return new GpdMargin(body, Object.fromEntries(tails) as Partial<Record<Side, Tail>>);
   }
 
-  cdf(x: Float64Array): Float64Array {
-    const out = this.body.cdf(x);
-    this.#inTails(x, (i, y, side, tail) => {
-      const beyond = this.#masses[side] * paretoBeyond(y, tail);
-      out[i] = side === 'lower' ? beyond : 1 - beyond;
-    });
-    return out;
-  }
-
-  quantile(u: Float64Array): Float64Array {
-    const { lower, upper } = this.#tails;
-    const out = this.body.quantile(u);
-    for (let i = 0; i < u.length; i++) {
-      if (lower && u[i]! >= 0 && u[i]! < this.#masses.lower) {
-        out[i] = Math.max(this.support[0], lower.threshold - paretoExcess(u[i]! / this.#masses.lower, lower));
-      } else if (upper && 1 - u[i]! < this.#masses.upper && u[i]! <= 1) {
-        out[i] = Math.min(
-          this.support[1],
-          upper.threshold + paretoExcess((1 - u[i]!) / this.#masses.upper, upper),
-        );
-      }
-    }
-    return out;
-  }
-
-  logPdf(x: Float64Array): Float64Array {
-    const out = this.body.logPdf(x);
-    this.#inTails(x, (i, y, side, tail) => {
-      out[i] = Math.log(this.#masses[side]) + paretoLogPdf(y, tail);
-    });
-    return out;
-  }
-
   protected override parts() {
     return { body: this.body };
   }
 
-  /** Visits the values beyond the thresholds with their excesses. */
-  #inTails(x: Float64Array, visit: (i: number, excess: number, side: Side, tail: Tail) => void): void {
-    const { lower, upper } = this.#tails;
-    for (let i = 0; i < x.length; i++) {
-      if (upper && x[i]! > upper.threshold) visit(i, x[i]! - upper.threshold, 'upper', upper);
-      else if (lower && x[i]! < lower.threshold) visit(i, lower.threshold - x[i]!, 'lower', lower);
-    }
+  protected override definition(): MarginDefinition {
+    const { lower = null, upper = null } = this.#tails;
+    return {
+      kind: 'gpd',
+      body: this.body.handle,
+      support: Float64Array.from(this.support),
+      lower,
+      upper,
+    };
   }
 }
 

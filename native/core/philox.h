@@ -59,6 +59,8 @@ enum PhiloxTag : uint32_t {
   kTagClassicalMixing = 49,
   kTagRelabel = 60,
   kTagProjection = 61,
+  kTagTies = 64,
+  kTagTrainingTies = 65,
 };
 
 struct PhiloxKey {

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
+// Searching ascending numbers, and linear interpolation between neighbours.
+namespace sklar {
+
+// The position of the first of so many values that is not below x; their number if there is none, 0 for NaN.
+inline std::size_t lower_bound(const double* values, std::size_t count, double x) {
+  // without branches, so that the searches of neighbouring rows overlap
+  const double* base = values;
+  while (count > 1) {
+    const std::size_t half = count / 2;
+    base = base[half - 1] < x ? base + half : base;
+    count -= half;
+  }
+  return static_cast<std::size_t>(base - values) + (count == 1 && *base < x ? 1 : 0);
+}
+
+// Where x lies between lower and upper, from 0 to 1. Halves, because the difference of large values can
+// overflow.
+inline double position(double x, double lower, double upper) {
+  const double span = upper - lower;
+  return std::isfinite(span) ? (x - lower) / span : (x / 2 - lower / 2) / (upper / 2 - lower / 2);
+}
+
+// The inverse of position: increases with the fraction also under rounding, and stays between lower and
+// upper.
+inline double interpolate(double fraction, double lower, double upper) {
+  const double span = upper - lower;
+  if (std::isfinite(span)) return std::min(upper, lower + fraction * span);
+  return std::min(upper, 2 * (lower / 2 + fraction * (upper / 2 - lower / 2)));
+}
+
+}  // namespace sklar
