@@ -45,14 +45,19 @@ export function findNotFinite(values: Float64Array): number {
   return -1;
 }
 
-/** @throws SklarError ERR_SKLAR_VALUE naming the first column with a value that is not finite */
-export function expectFinite({ names, columns }: Table): void {
-  columns.forEach((values, j) => {
-    const bad = findNotFinite(values);
-    if (bad < 0) return;
+/**
+ * The rows [from, to) of the columns, without a copy.
+ *
+ * @throws SklarError ERR_SKLAR_VALUE naming the first column with a value that is not finite
+ */
+export function finiteRows({ names, columns }: Table, from: number, to: number): Float64Array[] {
+  return columns.map((values, j) => {
+    const part = values.subarray(from, to);
+    const bad = findNotFinite(part);
+    if (bad < 0) return part;
     throw new SklarError(
       'ERR_SKLAR_VALUE',
-      `expected finite numbers in every column, got ${values[bad]} (column ${describe(names[j])}, row ${bad + 1})`,
+      `expected finite numbers in every column, got ${part[bad]} (column ${describe(names[j])}, row ${from + bad + 1})`,
     );
   });
 }
@@ -69,13 +74,12 @@ export async function levelsOf(
   { random, seed, ...run }: ColumnRunOptions & { readonly random: boolean; readonly seed: Seed },
 ): Promise<Matrix & { readonly data: Float64Array }> {
   const threads = expectThreads(run.threads);
-  expectFinite(table);
   const width = columns.length;
   const keys = columnKeys(table.names);
   const bits = resolveSeed(seed);
   const u = new Float64Array(table.rows * width);
   for (const [from, to] of rowBlocks(table.rows, width)) {
-    const x = table.columns.map((values) => values.subarray(from, to));
+    const x = finiteRows(table, from, to);
     const block = await runJob((addon) => addon.columnLevels(columns, keys, x, from, random, bits, threads), {
       signal: run.signal,
     });
@@ -106,18 +110,18 @@ export async function valuesOf(
       `expected ${width} columns for ${width} margins, got ${u.columns}`,
     );
   }
-  for (let k = 0; k < u.data.length; k++) {
-    if (u.data[k]! >= 0 && u.data[k]! <= 1) continue;
-    throw new SklarError(
-      'ERR_SKLAR_VALUE',
-      `expected levels between 0 and 1, got ${u.data[k]} ` +
-        `(column ${describe(names[k % width])}, row ${Math.floor(k / width) + 1})`,
-    );
-  }
   const values = names.map(() => new Float64Array(u.rows));
   for (const [from, to] of rowBlocks(u.rows, width)) {
     const part = u.data.subarray(from * width, to * width);
-    const levels = types.isFloat64Array(part) ? part : Float64Array.from(part);
+    for (let k = 0; k < part.length; k++) {
+      if (part[k]! >= 0 && part[k]! <= 1) continue;
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        `expected levels between 0 and 1, got ${part[k]} ` +
+          `(column ${describe(names[k % width])}, row ${from + Math.floor(k / width) + 1})`,
+      );
+    }
+    const levels = types.isFloat64Array(part) ? part : new Float64Array(part);
     const block = await runJob((addon) => addon.columnValues(columns, levels, to - from, threads), {
       signal: run.signal,
     });

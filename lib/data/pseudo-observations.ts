@@ -91,7 +91,7 @@ function thinnedColumn(name: string, kind: ColumnKind, sorted: SortedValues, kno
   };
 }
 
-function expectUsable(table: Table): void {
+async function expectUsable(table: Table, signal: AbortSignal | undefined): Promise<void> {
   const { names, columns, rows } = table;
   if (names.length < 2) {
     throw new SklarError(
@@ -106,7 +106,13 @@ function expectUsable(table: Table): void {
       `expected at least 2 rows of columns ${listNames(names)}, got ${rows}`,
     );
   }
-  const infinite = names.filter((_, j) => findNotFinite(columns[j]!) >= 0);
+  const infinite: string[] = [];
+  const constant: string[] = [];
+  for (const [j, values] of columns.entries()) {
+    if (findNotFinite(values) >= 0) infinite.push(names[j]!);
+    else if (values.every((value) => value === values[0])) constant.push(names[j]!);
+    await nextTurn(signal);
+  }
   if (infinite.length > 0) {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
@@ -114,7 +120,6 @@ function expectUsable(table: Table): void {
         `remove the rows, or leave the columns out with exclude: [${listNames(infinite)}]`,
     );
   }
-  const constant = names.filter((_, j) => columns[j]!.every((value) => value === columns[j]![0]));
   if (constant.length > 0) {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
@@ -259,7 +264,7 @@ export class PseudoObservations {
   ): Promise<SortedTable> {
     expectOneOf<Ties>(ties, 'ties', ['random', 'average']);
     resolveSeed(seed);
-    expectUsable(table);
+    await expectUsable(table, run.signal);
     return SortedTable.of(table, { ties, seed }, run);
   }
 

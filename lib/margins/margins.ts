@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import {
   type ColumnRunOptions,
-  expectFinite,
+  finiteRows,
   levelsOf,
   nextTurn,
   rowBlocks,
@@ -97,9 +97,10 @@ export class Margins {
    */
   static async fit(table: Table, options: MarginsOptions & ColumnRunOptions = {}): Promise<Margins> {
     const { onProgress, ...rest } = options;
-    expectMarginsSpec(options.margins ?? 'auto', table.names).forEach(({ type }, j) => {
+    for (const [j, { type }] of expectMarginsSpec(options.margins ?? 'auto', table.names).entries()) {
       expectLearnable(table.columns[j]!, table.names[j]!, type);
-    });
+      await nextTurn(options.signal);
+    }
     const sorted = await SortedTable.of(table, null, {
       ...rest,
       onProgress: onProgress && ((fraction) => onProgress(0.7 * fraction)),
@@ -194,11 +195,10 @@ export class Margins {
   async logPdf(table: Table, run: ColumnRunOptions = {}): Promise<Float64Array> {
     const threads = expectThreads(run.threads);
     const selected = table.select(this.names);
-    expectFinite(selected);
     const margins = this.#columns.map(({ margin }) => margin.handle);
     const sum = new Float64Array(table.rows);
     for (const [from, to] of rowBlocks(table.rows, margins.length)) {
-      const x = selected.columns.map((values) => values.subarray(from, to));
+      const x = finiteRows(selected, from, to);
       const block = await runJob((addon) => addon.columnLogPdf(margins, x, threads), { signal: run.signal });
       sum.set(block, from);
       run.onProgress?.(to / table.rows);

@@ -36,30 +36,32 @@ export function sortedColumn(source: Float64Array, column: string, margin: strin
   return { column, ...sortValues(source) };
 }
 
-/** The column without these values. */
+/** The column without these values, which are few. */
 export function withoutValues(column: SortedColumn, without: ReadonlySet<number>): SortedColumn {
   const { sorted, values, last } = column;
+  const blocks = Array.from(without, (value) => values.indexOf(value)).filter((k) => k >= 0);
+  blocks.sort((a, b) => a - b);
+  const gone = blocks.reduce((rows, k) => rows + countOf(column, k), 0);
   const out = {
-    sorted: new Float64Array(sorted.length),
-    values: new Float64Array(values.length),
-    last: new Float64Array(values.length),
+    sorted: new Float64Array(sorted.length - gone),
+    values: new Float64Array(values.length - blocks.length),
+    last: new Float64Array(values.length - blocks.length),
   };
+  // What lies between two of them stays together.
   let rows = 0;
   let count = 0;
-  for (let k = 0; k < values.length; k++) {
-    if (without.has(values[k]!)) continue;
-    const first = k === 0 ? 0 : last[k - 1]!;
-    out.sorted.fill(values[k]!, rows, rows + last[k]! - first);
-    rows += last[k]! - first;
-    out.values[count] = values[k]!;
-    out.last[count++] = rows;
+  let from = 0;
+  for (const to of [...blocks, values.length]) {
+    const begin = from === 0 ? 0 : last[from - 1]!;
+    const end = to === 0 ? 0 : last[to - 1]!;
+    out.sorted.set(sorted.subarray(begin, end), rows);
+    out.values.set(values.subarray(from, to), count);
+    for (let k = from; k < to; k++) out.last[count + k - from] = last[k]! - begin + rows;
+    rows += end - begin;
+    count += to - from;
+    from = to + 1;
   }
-  return {
-    column: column.column,
-    sorted: out.sorted.slice(0, rows),
-    values: out.values.slice(0, count),
-    last: out.last.slice(0, count),
-  };
+  return { column: column.column, ...out };
 }
 
 /** How often the value number k occurs. */

@@ -68,8 +68,10 @@ class RankMap final : public ColumnMap {
     // rank / (n + 1) * (n + 1) may miss the whole number by rounding
     const double whole = std::floor(rank + 0.5);
     if (std::fabs(rank - whole) <= 2 * std::numeric_limits<double>::epsilon() * size) rank = whole;
-    // the first block that does not end below the rank
-    const std::size_t k = lower_bound(b_.last.data(), b_.last.size(), rank);
+    // the first block that does not end below the rank; blocks are nearly evenly spaced, but for large ones
+    const std::size_t count = b_.last.size(),
+                      guess = std::min(count - 1, static_cast<std::size_t>(u * static_cast<double>(count)));
+    const std::size_t k = lower_bound_near(b_.last.data(), count, rank, guess);
     if (k == b_.values.size()) return b_.values.back();
     if (k == 0 || rank >= b_.first[k]) return b_.values[k];
     const double below = b_.last[k - 1], fraction = (rank - below) / (b_.first[k] - below);

@@ -49,7 +49,10 @@ class Empirical final : public Margin {
     if (!(u > 0 && u < 1)) return u == 0 ? support_.first : u == 1 ? support_.second : NAN;
     if (u < levels_.front()) return std::max(support_.first, values_.front() - lower_.distance(u));
     if (u > levels_.back()) return std::min(support_.second, values_.back() + upper_.distance(1 - u));
-    const std::size_t k = std::max<std::size_t>(1, lower_bound(levels_.data(), levels_.size(), u));
+    const auto guess =
+        static_cast<std::size_t>(u * static_cast<double>(levels_.size()));  // nearly evenly spaced
+    const std::size_t k =
+        std::max<std::size_t>(1, lower_bound_near(levels_.data(), levels_.size(), u, guess));
     return interpolate(position(u, levels_[k - 1], levels_[k]), values_[k - 1], values_[k]);
   }
 

@@ -19,6 +19,22 @@ inline std::size_t lower_bound(const double* values, std::size_t count, double x
   return static_cast<std::size_t>(base - values) + (count == 1 && *base < x ? 1 : 0);
 }
 
+// The same, searched in growing steps away from a guess below count: fast when the guess is near.
+inline std::size_t lower_bound_near(const double* values, std::size_t count, double x, std::size_t guess) {
+  std::size_t low = 0, high = guess, step = 1;
+  if (values[guess] < x) {
+    for (low = guess + 1; low + step <= count && values[low + step - 1] < x; step *= 2) low += step;
+    high = std::min(count, low + step);
+  } else {
+    while (step <= high && !(values[high - step] < x)) {
+      high -= step;
+      step *= 2;
+    }
+    low = step <= high ? high - step + 1 : 0;
+  }
+  return low + lower_bound(values + low, high - low, x);
+}
+
 // Where x lies between lower and upper, from 0 to 1. Halves, because the difference of large values can
 // overflow.
 inline double position(double x, double lower, double upper) {

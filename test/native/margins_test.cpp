@@ -8,6 +8,7 @@
 #include "closed_form.hpp"
 #include "margins/columns.hpp"
 #include "margins/pareto.hpp"
+#include "margins/search.hpp"
 #include "margins/sorted_column.hpp"
 #include "margins/special.hpp"
 
@@ -30,6 +31,20 @@ Vector values_with_ties(std::size_t n, double grain) {
 }
 
 }  // namespace
+
+TEST_CASE("the first value that is not below another, from any guess") {
+  for (const std::size_t n : {1, 2, 3, 10, 33}) {
+    Vector values(n);
+    for (std::size_t i = 0; i < n; ++i) values[i] = std::floor(static_cast<double>(i) / 2);
+    for (double x = -0.5; x < static_cast<double>(n); x += 0.25) {
+      const auto expected =
+          static_cast<std::size_t>(std::lower_bound(values.begin(), values.end(), x) - values.begin());
+      CHECK_EQUAL(lower_bound(values.data(), n, x), expected);
+      for (std::size_t guess = 0; guess < n; ++guess)
+        CHECK_EQUAL(lower_bound_near(values.data(), n, x, guess), expected);
+    }
+  }
+}
 
 TEST_CASE("columns are sorted, with their different values and ranks") {
   for (const std::size_t n : {1, 2, 17, 5000})
