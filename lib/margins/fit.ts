@@ -10,6 +10,7 @@ import { KdeMargin } from './kde';
 import { type Margin, type MarginJson, type MarginState, type Support, marginError } from './margin';
 import { ParametricMargin } from './parametric';
 import { type SortedColumn, countOf, sortedColumn, supportOf, withoutValues } from './sorted';
+import { type Steps, finish } from './steps';
 import { ZeroInflatedMargin } from './zero-inflated';
 
 export const marginTypes = [
@@ -114,29 +115,29 @@ export function fitMargin(
   { column = 'values' }: { readonly column?: string } = {},
 ): Margin {
   const options = resolveMarginSpec(spec, column);
-  return fitSorted(sortedColumn(values, column, options.type), options);
+  return finish(fitSorted(sortedColumn(values, column, options.type), options));
 }
 
 /** The same for a sorted column. */
-export function fitSorted(column: SortedColumn, options: ResolvedOptions): Margin {
+export function* fitSorted(column: SortedColumn, options: ResolvedOptions): Steps<Margin> {
   const type = options.type === 'auto' ? chooseMargin(column) : options.type;
   switch (type) {
     case 'empirical':
       return EmpiricalMargin.fit(column, options.support);
     case 'kde':
-      return KdeMargin.fit(column, options.support, options);
+      return yield* KdeMargin.fit(column, options.support, options);
     case 'discrete':
       return DiscreteMargin.fit(column);
     case 'zero-inflated':
-      return fitZeroInflated(column, options);
+      return yield* fitZeroInflated(column, options);
     case 'gpd':
-      return fitGpd(column, options);
+      return yield* fitGpd(column, options);
     default:
-      return ParametricMargin.fit(column, type);
+      return yield* ParametricMargin.fit(column, type);
   }
 }
 
-function fitZeroInflated(column: SortedColumn, options: ResolvedOptions): ZeroInflatedMargin {
+function* fitZeroInflated(column: SortedColumn, options: ResolvedOptions): Steps<ZeroInflatedMargin> {
   const support = supportOf(column, 'zero-inflated', options.support);
   const { values, sorted } = column;
   const wanted = new Set(options.atoms ?? atomsOf(column));
@@ -166,16 +167,16 @@ function fitZeroInflated(column: SortedColumn, options: ResolvedOptions): ZeroIn
   return new ZeroInflatedMargin(
     atoms,
     masses,
-    fitSorted(rest, { type: continuousMarginOf(rest.sorted.length), support }),
+    yield* fitSorted(rest, { type: continuousMarginOf(rest.sorted.length), support }),
   );
 }
 
-function fitGpd(column: SortedColumn, options: ResolvedOptions): GpdMargin {
+function* fitGpd(column: SortedColumn, options: ResolvedOptions): Steps<GpdMargin> {
   const support = supportOf(column, 'gpd', options.support);
   const type = options.body ?? continuousMarginOf(column.sorted.length);
-  const body = fitSorted(column, { type, support, bandwidth: options.bandwidth });
+  const body = yield* fitSorted(column, { type, support, bandwidth: options.bandwidth });
   const byDefault = (end: number): 'auto' | null => (Number.isFinite(end) ? null : 'auto');
-  return GpdMargin.fit(column, body, {
+  return yield* GpdMargin.fit(column, body, {
     lower: options.lowerThreshold === undefined ? byDefault(support[0]) : options.lowerThreshold,
     upper: options.upperThreshold === undefined ? byDefault(support[1]) : options.upperThreshold,
   });

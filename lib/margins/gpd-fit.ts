@@ -1,4 +1,5 @@
 import { callNative } from '../native';
+import type { Steps } from './steps';
 
 /** Shapes below have a likelihood that grows without bound at the largest value. */
 const LEAST_SHAPE = -0.5;
@@ -38,9 +39,10 @@ export function excessesOf(sorted: Float64Array, threshold: number): Float64Arra
  * whose excesses a generalised Pareto law fits (Cramer-von Mises, at the level 0.1); where none does, the highest of them.
  * Undefined when no quantile has so many values above it.
  */
-export function chooseThreshold(sorted: Float64Array): number | undefined {
+export function* chooseThreshold(sorted: Float64Array): Steps<number | undefined> {
   let found: number | undefined;
   for (const level of LEVELS) {
+    yield;
     const threshold = sorted[Math.floor(level * (sorted.length - 1))]!;
     const excesses = excessesOf(sorted, threshold);
     if (excesses.length < FEWEST || excesses[0] === excesses.at(-1)) break;

@@ -2,6 +2,7 @@ import type { MarginDefinition } from '../native';
 import { type GeneralisedPareto, chooseThreshold, excessesOf, fitPareto } from './gpd-fit';
 import { Margin, type MarginState, type Support, expectParameter, marginError, stateError } from './margin';
 import type { SortedColumn } from './sorted';
+import type { Steps } from './steps';
 
 /** Fewer values do not say how a tail falls. */
 const FEWEST_EXCESSES = 10;
@@ -47,12 +48,12 @@ export class GpdMargin extends Margin {
   }
 
   /** @throws SklarError ERR_SKLAR_VALUE naming the column: a threshold with fewer than 10 values beyond it, or no tail */
-  static fit({ sorted, column }: SortedColumn, body: Margin, thresholds: Thresholds): GpdMargin {
-    const tailOf = (side: Side, values: Float64Array): Tail | undefined => {
+  static *fit({ sorted, column }: SortedColumn, body: Margin, thresholds: Thresholds): Steps<GpdMargin> {
+    function* tailOf(side: Side, values: Float64Array): Steps<Tail | undefined> {
       const wanted = thresholds[side];
       if (wanted === null) return undefined;
       const sign = side === 'upper' ? 1 : -1;
-      const threshold = wanted === 'auto' ? chooseThreshold(values) : sign * wanted;
+      const threshold = wanted === 'auto' ? yield* chooseThreshold(values) : sign * wanted;
       const excesses = threshold === undefined ? new Float64Array(0) : excessesOf(values, threshold);
       if (threshold === undefined || excesses.length < FEWEST_EXCESSES || excesses[0] === excesses.at(-1)) {
         const where = wanted === 'auto' ? 'the quantile at 0.7 (30 of them)' : String(wanted);
@@ -65,9 +66,9 @@ export class GpdMargin extends Margin {
       }
       const { scale, shape } = fitPareto(excesses);
       return { threshold: sign * threshold, scale, shape };
-    };
-    const upper = tailOf('upper', sorted);
-    const lower = tailOf('lower', sorted.map((value) => -value).reverse());
+    }
+    const upper = yield* tailOf('upper', sorted);
+    const lower = yield* tailOf('lower', sorted.map((value) => -value).reverse());
     if (!upper && !lower) throw marginError('a tail at an open end of the support', 'gpd', column, 'none');
     if (lower && upper && lower.threshold >= upper.threshold) {
       throw marginError(

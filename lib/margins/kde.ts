@@ -13,6 +13,7 @@ import {
   stateError,
 } from './margin';
 import { type SortedColumn, supportOf } from './sorted';
+import type { Steps } from './steps';
 
 const POINTS = 1024;
 const FEWEST_ROWS = 8;
@@ -61,11 +62,11 @@ export class KdeMargin extends Margin {
    * @param options.bandwidth on the scale of y
    * @throws SklarError ERR_SKLAR_VALUE naming the column: fewer than 8 rows, values outside the support
    */
-  static fit(
+  static *fit(
     column: SortedColumn,
     given?: Support,
     options: { bandwidth?: number | undefined } = {},
-  ): KdeMargin {
+  ): Steps<KdeMargin> {
     const { sorted } = column;
     const rows = sorted.length;
     if (rows < FEWEST_ROWS) throw marginError(`at least ${FEWEST_ROWS} rows`, 'kde', column.column, rows);
@@ -76,6 +77,7 @@ export class KdeMargin extends Margin {
     const scale = spread > 0 ? spread : (sorted[rows - 1]! - sorted[0]!) / 4;
     if (!Number.isFinite(scale)) throw marginError('values of a finite range', 'kde', column.column, scale);
     const y = mapNumbers(sorted, (value) => Math.asinh((value - location) / scale));
+    yield;
     const [least, most] = [y[0]!, y[rows - 1]!];
     const bandwidth =
       options.bandwidth === undefined
@@ -87,6 +89,7 @@ export class KdeMargin extends Margin {
         : expectNumber(options.bandwidth, `the bandwidth of column ${JSON.stringify(column.column)}`, {
             above: 0,
           });
+    yield;
     const ends = support.map((end) => Math.asinh((end - location) / scale)) as [number, number];
     const from = Math.max(ends[0], least - REACH * bandwidth);
     const to = Math.min(ends[1], most + REACH * bandwidth);

@@ -27,6 +27,7 @@ import {
 } from './fit';
 import type { Margin, MarginState, Support } from './margin';
 import { expectLearnable } from './sorted';
+import { finishInTurns } from './steps';
 
 /** The margins of all columns: one type for all, or what each column gets, by name; `auto` for those not named. */
 export type MarginsSpec = MarginType | Readonly<Record<string, MarginSpec>>;
@@ -130,8 +131,8 @@ export class Margins {
     const specs = expectMarginsSpec(options.margins ?? 'auto', table.names);
     const columns: Column[] = [];
     for (const [j, name] of table.names.entries()) {
-      await nextTurn(options.signal);
-      const margin = fitSorted({ column: name, ...sorted.column(j) }, specs[j]!);
+      const column = { column: name, ...sorted.column(j) };
+      const margin = await finishInTurns(fitSorted(column, specs[j]!), options.signal);
       columns.push({ name, kind: table.kinds[j]!, margin });
       options.onProgress?.((j + 1) / table.names.length);
     }

@@ -1,8 +1,10 @@
+import type { Steps } from './steps';
+
 /** Minimises a function of a few variables (Nelder and Mead 1965). */
-export function minimise(
+export function* minimise(
   f: (x: readonly number[]) => number,
   start: readonly number[],
-): { x: number[]; value: number } {
+): Steps<{ x: number[]; value: number }> {
   const d = start.length;
   const vertex = (x: readonly number[]): { x: number[]; value: number } => {
     const value = f(x);
@@ -11,6 +13,7 @@ export function minimise(
   let simplex = [vertex(start)];
   for (let j = 0; j < d; j++) simplex.push(vertex(start.map((value, k) => (k === j ? value + 0.2 : value))));
   for (let round = 0; round < 400 * d; round++) {
+    yield;
     simplex.sort((a, b) => a.value - b.value);
     const [best, worst] = [simplex[0]!, simplex[d]!];
     const width = Math.max(...worst.x.map((value, k) => Math.abs(value - best.x[k]!)));

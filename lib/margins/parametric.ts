@@ -3,6 +3,7 @@ import { type Family, type FamilyName, type Summary, families, familyNames } fro
 import { Margin, type MarginState, type Support, expectParameter, marginError } from './margin';
 import { minimise } from './minimise';
 import type { SortedColumn } from './sorted';
+import type { Steps } from './steps';
 
 const FEWEST_ROWS = 8;
 /** The likelihood of more rows is that of so many of them, at evenly spaced ranks with the first and the last. */
@@ -28,7 +29,7 @@ export class ParametricMargin extends Margin {
    *
    * @throws SklarError ERR_SKLAR_VALUE naming the column: fewer than 8 rows, values the family cannot give, no maximum
    */
-  static fit(column: SortedColumn, wanted: FamilyName | 'parametric'): ParametricMargin {
+  static *fit(column: SortedColumn, wanted: FamilyName | 'parametric'): Steps<ParametricMargin> {
     const { sorted } = column;
     if (sorted.length < FEWEST_ROWS) {
       throw marginError(`at least ${FEWEST_ROWS} rows`, wanted, column.column, sorted.length);
@@ -51,7 +52,7 @@ export class ParametricMargin extends Margin {
           outside,
         );
       }
-      const { parameters, loss } = maximum(name, rows, summary);
+      const { parameters, loss } = yield* maximum(name, rows, summary);
       if (!Number.isFinite(loss)) continue;
       const aic = 2 * parameters.length + 2 * loss * sorted.length;
       if (!best || aic < best.aic) best = { aic, margin: new ParametricMargin(name, parameters) };
@@ -78,11 +79,11 @@ export class ParametricMargin extends Margin {
 }
 
 /** The parameters of the greatest likelihood, and its negative logarithm a row. */
-function maximum(
+function* maximum(
   name: FamilyName,
   rows: Float64Array,
   summary: Summary,
-): { parameters: number[]; loss: number } {
+): Steps<{ parameters: number[]; loss: number }> {
   const family: Family = families[name];
   const start = family.start(summary);
   const isPositive = family.parameters.map((key) => family.positive.includes(key));
@@ -92,12 +93,12 @@ function maximum(
     x.map((value, k) => (isPositive[k] ? start[k]! * Math.exp(value) : start[k]! + unit[k]! * value));
   const loss = (x: readonly number[]): number =>
     callNative((addon) => addon.lawLoss(name, Float64Array.from(toParameters(x)), rows));
-  let found = minimise(
+  let found = yield* minimise(
     loss,
     start.map(() => 0),
   );
   // A second search from the first one's end, in case it came to rest too early.
-  found = minimise(loss, found.x);
+  found = yield* minimise(loss, found.x);
   return { parameters: toParameters(found.x), loss: found.value };
 }
 

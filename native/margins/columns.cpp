@@ -35,13 +35,15 @@ class MarginMap final : public ColumnMap {
         integer_(integer),
         atoms_(margin_->has_atoms()) {}
 
-  double level(double x, const Draw& draw) const override {
-    if (x < support_.first) return half_;
-    if (x > support_.second) return 1 - half_;
-    const double after = margin_->cdf(x), before = atoms_ ? margin_->cdf_before(x) : after;
-    const double jump = after - before;
-    const double share = jump > 0 && draw.random ? (draw() + 0.5) * 0x1p-32 : 0.5;
-    return std::min(greatest_level, std::max(least_level, before + share * jump));
+  void levels(const double* x, std::size_t count, Draw draw, double* out, std::size_t stride) const override {
+    constexpr std::size_t block = 256;
+    double after[block];
+    for (std::size_t begin = 0; begin < count; begin += block) {
+      const std::size_t end = std::min(count, begin + block);
+      margin_->cdf_of(x + begin, end - begin, after);
+      for (std::size_t i = begin; i < end; ++i, ++draw.row)
+        out[i * stride] = level(x[i], after[i - begin], draw);
+    }
   }
 
   double value(double u) const override {
@@ -50,6 +52,17 @@ class MarginMap final : public ColumnMap {
   }
 
  private:
+  double level(double x, double after, const Draw& draw) const {
+    if (x < support_.first) return half_;
+    if (x > support_.second) return 1 - half_;
+    double u = after;
+    if (atoms_ && margin_->is_atom(x)) {
+      const double before = margin_->cdf_before(x), share = draw.random ? (draw() + 0.5) * 0x1p-32 : 0.5;
+      u = before + share * (after - before);
+    }
+    return std::min(greatest_level, std::max(least_level, u));
+  }
+
   SharedMargin margin_;
   Support support_;
   double half_;
@@ -60,7 +73,9 @@ class RankMap final : public ColumnMap {
  public:
   explicit RankMap(RankBlocks blocks) : b_(std::move(blocks)) {}
 
-  double level(double x, const Draw& draw) const override { return rank(x, draw) / (b_.rows + 1); }
+  void levels(const double* x, std::size_t count, Draw draw, double* out, std::size_t stride) const override {
+    for (std::size_t i = 0; i < count; ++i, ++draw.row) out[i * stride] = rank(x[i], draw) / (b_.rows + 1);
+  }
 
   double value(double u) const override {
     const double size = b_.rows + 1;
@@ -138,8 +153,8 @@ Vector column_levels(std::size_t threads, const std::vector<SharedMap>& maps,
   const PhiloxKey key = philox_key(seed);
   in_chunks(threads, rows, cancel, [&](std::size_t begin, std::size_t end) {
     for (std::size_t j = 0; j < width; ++j)
-      for (std::size_t i = begin; i < end; ++i)
-        u[i * width + j] = maps[j]->level(x[j][i], Draw{key, first_row + i, keys[j], random});
+      maps[j]->levels(&x[j][begin], end - begin, Draw{key, first_row + begin, keys[j], random},
+                      &u[begin * width + j], width);
   });
   return u;
 }

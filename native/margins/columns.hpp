@@ -26,7 +26,10 @@ struct Draw {
 class ColumnMap {
  public:
   virtual ~ColumnMap() = default;
-  virtual double level(double x, const Draw& draw) const = 0;
+  // Of so many values, to out[0], out[stride], ...; draw: of the first, the others are those of the rows
+  // after it.
+  virtual void levels(const double* x, std::size_t count, Draw draw, double* out,
+                      std::size_t stride) const = 0;
   virtual double value(double u) const = 0;
 };
 

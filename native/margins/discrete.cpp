@@ -15,6 +15,7 @@ class Discrete final : public Margin {
 
   Support support() const override { return {values_.front(), values_.back()}; }
   bool has_atoms() const override { return true; }
+  bool is_atom(double x) const override { return is(find(x), x); }
   double cdf(double x) const override { return cumulative(x, true); }
   double cdf_before(double x) const override { return cumulative(x, false); }
 

@@ -38,8 +38,20 @@ class Empirical final : public Margin {
 
   Support support() const override { return support_; }
 
-  double cdf(double x) const override {
-    const std::size_t k = lower_bound(values_.data(), values_.size(), x);
+  double cdf(double x) const override { return cdf_at(lower_bound(values_.data(), values_.size(), x), x); }
+
+  void cdf_of(const double* x, std::size_t count, double* out) const override {
+    constexpr std::size_t lanes = 16;
+    std::size_t i = 0, k[lanes];
+    for (; i + lanes <= count; i += lanes) {
+      lower_bounds<lanes>(values_.data(), values_.size(), x + i, k);
+      for (std::size_t l = 0; l < lanes; ++l) out[i + l] = cdf_at(k[l], x[i + l]);
+    }
+    for (; i < count; ++i) out[i] = cdf(x[i]);
+  }
+
+  // k: the first value that is not below x
+  double cdf_at(std::size_t k, double x) const {
     if (k == values_.size()) return 1 - upper_.beyond(x - values_.back());
     if (k == 0) return std::isnan(x) ? x : lower_.beyond(values_.front() - x);
     return interpolate(position(x, values_[k - 1], values_[k]), levels_[k - 1], levels_[k]);

@@ -24,6 +24,12 @@ class Margin {
   // Of the density; of the probability at values that have one.
   virtual double log_pdf(double x) const = 0;
   virtual bool has_atoms() const { return false; }
+  // Whether P(X = x) > 0; elsewhere F(x) = P(X < x).
+  virtual bool is_atom(double) const { return false; }
+  // F of so many values.
+  virtual void cdf_of(const double* x, std::size_t count, double* out) const {
+    for (std::size_t i = 0; i < count; ++i) out[i] = cdf(x[i]);
+  }
 };
 
 using SharedMargin = std::shared_ptr<const Margin>;

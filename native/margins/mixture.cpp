@@ -26,8 +26,13 @@ class Mixture final : public Margin {
     return {std::min(atoms_.front(), least), std::max(atoms_.back(), most)};
   }
   bool has_atoms() const override { return true; }
-  double cdf(double x) const override { return cumulative(x, true); }
-  double cdf_before(double x) const override { return cumulative(x, false); }
+  bool is_atom(double x) const override { return is(find(x), x); }
+  double cdf(double x) const override { return cumulative(x, rest_->cdf(x), true); }
+  double cdf_before(double x) const override { return cumulative(x, rest_->cdf(x), false); }
+  void cdf_of(const double* x, std::size_t count, double* out) const override {
+    rest_->cdf_of(x, count, out);
+    for (std::size_t i = 0; i < count; ++i) out[i] = cumulative(x[i], out[i], true);
+  }
 
   double quantile(double u) const override {
     if (!(u >= 0 && u <= 1)) return NAN;
@@ -46,9 +51,10 @@ class Mixture final : public Margin {
   std::size_t find(double x) const { return lower_bound(atoms_.data(), atoms_.size(), x); }
   bool is(std::size_t k, double x) const { return k < atoms_.size() && atoms_[k] == x; }
 
-  double cumulative(double x, bool itself) const {
+  // of_rest: the rest's F(x)
+  double cumulative(double x, double of_rest, bool itself) const {
     const std::size_t k = find(x);
-    return share_ * rest_->cdf(x) + before_[itself && is(k, x) ? k + 1 : k];
+    return share_ * of_rest + before_[itself && is(k, x) ? k + 1 : k];
   }
 
   Vector atoms_, masses_;

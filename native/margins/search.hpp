@@ -19,7 +19,22 @@ inline std::size_t lower_bound(const double* values, std::size_t count, double x
   return static_cast<std::size_t>(base - values) + (count == 1 && *base < x ? 1 : 0);
 }
 
-// The same, searched in growing steps away from a guess below count: fast when the guess is near.
+// The same of so many x at once, whose searches then overlap.
+template <std::size_t lanes>
+void lower_bounds(const double* values, std::size_t count, const double* x, std::size_t* out) {
+  const double* base[lanes];
+  for (std::size_t l = 0; l < lanes; ++l) base[l] = values;
+  std::size_t left = count;
+  while (left > 1) {
+    const std::size_t half = left / 2;
+    for (std::size_t l = 0; l < lanes; ++l) base[l] = base[l][half - 1] < x[l] ? base[l] + half : base[l];
+    left -= half;
+  }
+  for (std::size_t l = 0; l < lanes; ++l)
+    out[l] = static_cast<std::size_t>(base[l] - values) + (count > 0 && *base[l] < x[l] ? 1 : 0);
+}
+
+// Of one x, searched in growing steps away from a guess below count: fast when the guess is near.
 inline std::size_t lower_bound_near(const double* values, std::size_t count, double x, std::size_t guess) {
   std::size_t low = 0, high = guess, step = 1;
   if (values[guess] < x) {

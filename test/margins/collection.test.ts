@@ -1,4 +1,4 @@
-import { Margins, type MarginsSpec, Table, fromRows } from '../../lib';
+import { Margins, type MarginsSpec, Table, fitMargin, fromRows } from '../../lib';
 import { uniforms } from '../helpers/data';
 import { uniformDistance } from './support';
 
@@ -192,4 +192,22 @@ test('many rows: any number of threads gives the same, work is reported and can 
     setImmediate(() => controller.abort(new Error('enough')));
     await expect(work(controller.signal)).rejects.toThrow('enough');
   }
+});
+
+test('a search for the greatest likelihood leaves the event loop free and can be stopped', async () => {
+  const table = weather(3000).select(['temperature']);
+  let turns = 0;
+  const count = (): void => {
+    turns++;
+    next = setImmediate(count);
+  };
+  let next = setImmediate(count);
+  const margins = await Margins.fit(table, { margins: 'parametric' });
+  clearImmediate(next);
+  expect(turns).toBeGreaterThan(100);
+  expect(margins.margin(0).toJSON()).toEqual(fitMargin(table.columns[0]!, 'parametric').toJSON());
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(new Error('enough')), 5);
+  const work = Margins.fit(table, { margins: 'parametric', signal: controller.signal });
+  await expect(work).rejects.toThrow('enough');
 });

@@ -40,6 +40,11 @@ TEST_CASE("the first value that is not below another, from any guess") {
       const auto expected =
           static_cast<std::size_t>(std::lower_bound(values.begin(), values.end(), x) - values.begin());
       CHECK_EQUAL(lower_bound(values.data(), n, x), expected);
+      const double two[2] = {x, x + 1};
+      std::size_t found[2];
+      lower_bounds<2>(values.data(), n, two, found);
+      CHECK_EQUAL(found[0], expected);
+      CHECK_EQUAL(found[1], lower_bound(values.data(), n, x + 1));
       for (std::size_t guess = 0; guess < n; ++guess)
         CHECK_EQUAL(lower_bound_near(values.data(), n, x, guess), expected);
     }
