@@ -103,7 +103,7 @@ ${provenance(record)}. The data are not part of the repository: \`SKLAR_DATA\` n
 telescope) and \`dry_bean.csv\` (Dry Bean), both from the UCI Machine Learning Repository (CC BY 4.0), with a header line.
 Dry Bean is nearly singular, several columns being functions of others: every density is huge there, and only differences on
 the same rows mean something.
-`;
+${record.note ? `\n${record.note}\n` : ''}`;
 }
 
 function margins(record) {
