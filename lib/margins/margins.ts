@@ -69,8 +69,8 @@ interface Column {
  * The margins of the columns of a table: x to pseudo-observations u = F(x) and back, and log densities.
  *
  * Where F jumps, u is random in the jump (the distributional transform of Ruschendorf, by seed, column and row) or its
- * middle, as `ties` says. A value outside the support of its margin gets 0.5 / (n + 1) or (n + 0.5) / (n + 1), n the
- * number of training rows. Columns of kind `integer` come back as the nearest integers.
+ * middle, as `ties` says. A value outside the support of its margin, or at an end without probability, gets 0.5 / (n + 1) or
+ * (n + 0.5) / (n + 1), n the number of training rows. Columns of kind `integer` come back as the nearest integers.
  */
 export class Margins {
   /** The number of training rows. */

@@ -53,14 +53,11 @@ class MarginMap final : public ColumnMap {
 
  private:
   double level(double x, double after, const Draw& draw) const {
-    if (x < support_.first) return half_;
-    if (x > support_.second) return 1 - half_;
-    double u = after;
-    if (atoms_ && margin_->is_atom(x)) {
-      const double before = margin_->cdf_before(x), share = draw.random ? (draw() + 0.5) * 0x1p-32 : 0.5;
-      u = before + share * (after - before);
-    }
-    return std::min(greatest_level, std::max(least_level, u));
+    const double before = atoms_ && margin_->is_atom(x) ? margin_->cdf_before(x) : after;
+    if (x <= support_.first && after == 0) return half_;
+    if (x >= support_.second && before == 1) return 1 - half_;
+    const double share = after > before && draw.random ? (draw() + 0.5) * 0x1p-32 : 0.5;
+    return std::min(greatest_level, std::max(least_level, before + share * (after - before)));
   }
 
   SharedMargin margin_;

@@ -35,8 +35,9 @@ class ColumnMap {
 
 using SharedMap = std::shared_ptr<const ColumnMap>;
 
-// F and its quantile. Where F jumps, a level is random in the jump or its middle; outside the support it is
-// 0.5 / (rows + 1) or (rows + 0.5) / (rows + 1). integer: values are rounded.
+// F and its quantile. Where F jumps, a level is random in the jump or its middle; outside the support, and at
+// an end of it without probability, it is 0.5 / (rows + 1) or (rows + 0.5) / (rows + 1). integer: values are
+// rounded.
 SharedMap make_margin_map(SharedMargin margin, double rows, bool integer);
 
 // Different values in ascending order, each with the block of ranks (1 .. rows) that its occurrences fill.

@@ -37,6 +37,13 @@ class Empirical final : public Margin {
   }
 
   Support support() const override { return support_; }
+  bool has_atoms() const override { return at_least() > 0 || at_most() > 0; }
+  bool is_atom(double x) const override {
+    return (x == support_.first && at_least() > 0) || (x == support_.second && at_most() > 0);
+  }
+  double cdf_before(double x) const override {
+    return x == support_.first ? 0 : x == support_.second ? 1 - at_most() : cdf(x);
+  }
 
   double cdf(double x) const override { return cdf_at(lower_bound(values_.data(), values_.size(), x), x); }
 
@@ -52,6 +59,8 @@ class Empirical final : public Margin {
 
   // k: the first value that is not below x
   double cdf_at(std::size_t k, double x) const {
+    if (x == support_.first) return at_least();
+    if (x == support_.second) return 1;
     if (k == values_.size()) return 1 - upper_.beyond(x - values_.back());
     if (k == 0) return std::isnan(x) ? x : lower_.beyond(values_.front() - x);
     return interpolate(position(x, values_[k - 1], values_[k]), levels_[k - 1], levels_[k]);
@@ -71,12 +80,17 @@ class Empirical final : public Margin {
   double log_pdf(double x) const override {
     if (std::isnan(x)) return x;
     if (x < support_.first || x > support_.second) return -INFINITY;
+    if (is_atom(x)) return std::log(x == support_.first ? at_least() : at_most());
     if (x < edges_.front()) return lower_.log_pdf(edges_.front() - x);
     if (x > edges_.back()) return upper_.log_pdf(x - edges_.back());
     return log_heights_[std::max<std::size_t>(1, lower_bound(edges_.data(), edges_.size(), x)) - 1];
   }
 
  private:
+  // The probabilities of the ends of the support.
+  double at_least() const { return values_.front() == support_.first ? levels_.front() : 0; }
+  double at_most() const { return values_.back() == support_.second ? 1 - levels_.back() : 0; }
+
   Support support_;
   Vector values_, levels_;
   ExponentialTail lower_, upper_;

@@ -26,9 +26,9 @@ class Mixture final : public Margin {
     return {std::min(atoms_.front(), least), std::max(atoms_.back(), most)};
   }
   bool has_atoms() const override { return true; }
-  bool is_atom(double x) const override { return is(find(x), x); }
+  bool is_atom(double x) const override { return is(find(x), x) || rest_->is_atom(x); }
   double cdf(double x) const override { return cumulative(x, rest_->cdf(x), true); }
-  double cdf_before(double x) const override { return cumulative(x, rest_->cdf(x), false); }
+  double cdf_before(double x) const override { return cumulative(x, rest_->cdf_before(x), false); }
   void cdf_of(const double* x, std::size_t count, double* out) const override {
     rest_->cdf_of(x, count, out);
     for (std::size_t i = 0; i < count; ++i) out[i] = cumulative(x[i], out[i], true);

@@ -40,12 +40,12 @@ class ParetoTails final : public Margin {
   }
 
   Support support() const override { return support_; }
-
-  double cdf(double x) const override {
-    if (x > upper_.law.threshold) return 1 - upper_.mass * beyond(x - upper_.law.threshold, upper_.law);
-    if (x < lower_.law.threshold) return lower_.mass * beyond(lower_.law.threshold - x, lower_.law);
-    return body_->cdf(x);
+  bool has_atoms() const override { return body_->has_atoms(); }
+  bool is_atom(double x) const override {
+    return x >= lower_.law.threshold && x <= upper_.law.threshold && body_->is_atom(x);
   }
+  double cdf(double x) const override { return in_tail(x) ? cdf_in_tail(x) : body_->cdf(x); }
+  double cdf_before(double x) const override { return in_tail(x) ? cdf_in_tail(x) : body_->cdf_before(x); }
 
   double quantile(double u) const override {
     if (u >= 0 && u < lower_.mass)
@@ -64,6 +64,12 @@ class ParetoTails final : public Margin {
   }
 
  private:
+  bool in_tail(double x) const { return x > upper_.law.threshold || x < lower_.law.threshold; }
+  double cdf_in_tail(double x) const {
+    if (x > upper_.law.threshold) return 1 - upper_.mass * beyond(x - upper_.law.threshold, upper_.law);
+    return lower_.mass * beyond(lower_.law.threshold - x, lower_.law);
+  }
+
   struct Side {
     ParetoTail law;
     double mass;
