@@ -17,7 +17,7 @@ const table = new Table(
 
 // One film in five is kept apart. Margins are learned from the others and take each column to (0, 1).
 const { train, holdout } = splitRows(table.rows, 0.2, 0);
-const margins = PseudoObservations.fit(table.take(train));
+const margins = await PseudoObservations.fit(table.take(train));
 const u = margins.transformTrain();
 
 // Learn the dependence: with a classification-diffusion copula, and with a Gaussian one to compare.
@@ -40,7 +40,7 @@ console.error(
 );
 
 // Held-out log-likelihood: how well each model foretells the films it has not seen. Higher is better.
-const unseen = margins.transform(table.take(holdout));
+const unseen = await margins.transform(table.take(holdout));
 const scores = await Promise.all([copula, gaussian].map((model) => model.logPdf(unseen)));
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 const error = (values) => Math.sqrt(mean(values.map((value) => (value - mean(values)) ** 2)) / values.length);
@@ -53,7 +53,7 @@ const gain = scores[0].map((value, i) => value - scores[1][i]);
 console.log(`  difference        ${mean(gain).toFixed(3)} +- ${error(gain).toFixed(3)}`);
 
 // New films: rows of the copula, taken back to dollars, votes and stars by the margins.
-const sample = margins.inverse(await copula.sample(3000, { seed: 7, dtype: 'float64' }));
+const sample = await margins.inverse(await copula.sample(3000, { seed: 7, dtype: 'float64' }));
 
 await mkdir('quickstart-output', { recursive: true });
 await copula.save('quickstart-output/films.safetensors');

@@ -36,6 +36,11 @@ export interface DeviceOptions {
   threads?: number | undefined;
 }
 
+/** @throws SklarError ERR_SKLAR_VALUE for a wrong number of threads */
+export function expectThreads(threads: number | undefined): number {
+  return expectInteger(threads ?? 0, 'threads', { min: 0, max: 1024 });
+}
+
 const DEVICE_NAME = /^(?:auto|cpu|cuda|cuda:(?:0|[1-9]\d{0,3}))$/;
 
 /** @throws SklarError ERR_SKLAR_VALUE naming `name` */
@@ -104,7 +109,7 @@ export function resolveDevice(
   found: () => Devices = probe,
 ): NativeDevice {
   const name = expectDeviceName(options.device ?? 'auto', 'device');
-  const threads = expectInteger(options.threads ?? 0, 'threads', { min: 0, max: 1024 });
+  const threads = expectThreads(options.threads);
   const wanted =
     options.precision === undefined ? undefined : expectOneOf(options.precision, 'precision', precisions);
   const { device, why } = resolveName(name, cpuOnly, found);

@@ -387,6 +387,78 @@ export interface ClassicalDefinition {
   table?: Float64Array;
 }
 
+declare const marginHandle: unique symbol;
+/** A margin in native memory; freed by the garbage collector. */
+export interface MarginHandle {
+  readonly [marginHandle]: never;
+}
+
+declare const columnHandle: unique symbol;
+/** What takes a column to the copula scale and back, in native memory; freed by the garbage collector. */
+export interface ColumnHandle {
+  readonly [columnHandle]: never;
+}
+
+declare const sortedHandle: unique symbol;
+/** A sorted column in native memory; `sortedRelease` frees it, or else the garbage collector. */
+export interface SortedHandle {
+  readonly [sortedHandle]: never;
+}
+
+/** Least and greatest value. */
+type NativeSupport = Float64Array;
+
+export interface KdeDefinition {
+  kind: 'kde';
+  support: NativeSupport;
+  bandwidth: number;
+  location: number;
+  scale: number;
+  from: number;
+  step: number;
+  heights: Float64Array;
+}
+
+export interface NativeTail {
+  threshold: number;
+  scale: number;
+  shape: number;
+}
+
+/** A margin of native/margins. */
+export type MarginDefinition =
+  | {
+      kind: 'empirical';
+      support: NativeSupport;
+      rows: number;
+      lowerScale: number;
+      upperScale: number;
+      values: Float64Array;
+      levels: Float64Array;
+    }
+  | { kind: 'discrete'; values: Float64Array; last: Float64Array }
+  | KdeDefinition
+  | { kind: 'zero-inflated'; atoms: Float64Array; masses: Float64Array; rest: MarginHandle }
+  | {
+      kind: 'gpd';
+      body: MarginHandle;
+      support: NativeSupport;
+      lower: NativeTail | null;
+      upper: NativeTail | null;
+    }
+  | { kind: 'law'; family: string; parameters: Float64Array };
+
+export interface NativeSortedColumn {
+  /** -0 as 0. */
+  sorted: Float64Array;
+  /** Different values, and how many rows are not above each; null where no value occurs twice. */
+  values: Float64Array | null;
+  last: Float64Array | null;
+  /** Of the ranks, where they were wanted, and of the ranks from the greatest value down. */
+  hash: bigint;
+  reversedHash: bigint;
+}
+
 export interface NativeTailCurves {
   /** Each q.length x dim x dim. */
   lower: Float64Array;
@@ -689,6 +761,70 @@ export interface NativeAddon {
     neighbours: number,
     threads: number,
   ): NativeJob<Float64Array>;
+
+  marginCreate(definition: MarginDefinition): MarginHandle;
+  marginSupport(margin: MarginHandle): Float64Array;
+  marginCdf(margin: MarginHandle, x: Float64Array): Float64Array;
+  marginCdfBefore(margin: MarginHandle, x: Float64Array): Float64Array;
+  marginQuantile(margin: MarginHandle, u: Float64Array): Float64Array;
+  marginLogPdf(margin: MarginHandle, x: Float64Array): Float64Array;
+  /** Of the whole density. */
+  kdeIntegral(definition: KdeDefinition): number;
+  /** The mean of minus log f. */
+  lawLoss(family: string, parameters: Float64Array, values: Float64Array): number;
+  /** Maximum likelihood of ascending excesses, and their Cramer-von Mises distance from the law. */
+  paretoFit(excesses: Float64Array, leastShape: number): { scale: number; shape: number; distance: number };
+
+  marginColumn(margin: MarginHandle, rows: number, integer: boolean): ColumnHandle;
+  /** See RankBlocks of native/margins/columns.hpp. */
+  rankColumn(blocks: {
+    values: Float64Array;
+    first: Float64Array;
+    last: Float64Array;
+    rows: number;
+    integer: boolean;
+    thinned: boolean;
+  }): ColumnHandle;
+  /** Rows from `firstRow` on as rows x columns; with `random`, ties are broken by seed, key of the column and row. */
+  columnLevels(
+    columns: readonly ColumnHandle[],
+    keys: Uint32Array,
+    x: readonly Float64Array[],
+    firstRow: number,
+    random: boolean,
+    seed: bigint,
+    threads: number,
+  ): NativeJob<Float64Array>;
+  columnValues(
+    columns: readonly ColumnHandle[],
+    u: Float64Array,
+    rows: number,
+    threads: number,
+  ): NativeJob<Float64Array[]>;
+  /** The sum over the columns. */
+  columnLogPdf(
+    margins: readonly MarginHandle[],
+    x: readonly Float64Array[],
+    threads: number,
+  ): NativeJob<Float64Array>;
+  /** `ranks` null: they are not wanted. `keys`: with the seed decide the order of equal values. */
+  sortColumns(
+    x: readonly Float64Array[],
+    ranks: { random: boolean; seed: bigint; keys: Uint32Array } | null,
+    threads: number,
+  ): NativeJob<SortedHandle[]>;
+  sortedColumn(column: SortedHandle): NativeSortedColumn;
+  sortValues(values: Float64Array): NativeSortedColumn;
+  /** Whether one is an increasing (1) or decreasing (-1) function of the other. */
+  sortedRelation(a: SortedHandle, b: SortedHandle): 1 | -1 | 0;
+  /** Rows begin .. end of rank / (rows + 1), (end - begin) x columns. */
+  sortedLevels(
+    columns: readonly SortedHandle[],
+    begin: number,
+    end: number,
+    threads: number,
+  ): NativeJob<Float64Array>;
+  sortedRelease(column: SortedHandle): void;
 
   /** Of each row, what the field alone says of its log density: see native/model/field_bound.hpp. */
   fieldBound(

@@ -3,7 +3,8 @@ import { types } from 'node:util';
 import { SklarError } from './errors';
 import { callNative } from './native';
 
-function expectDoubles(values: Float64Array, what: string): void {
+/** @throws SklarError ERR_SKLAR_VALUE for anything but a Float64Array */
+export function expectDoubles(values: Float64Array, what: string): void {
   // Not instanceof: arrays may come from another realm.
   if (!types.isFloat64Array(values)) {
     throw new SklarError('ERR_SKLAR_VALUE', `expected a Float64Array for ${what}`);

@@ -22,7 +22,7 @@ export async function startPythonPeer(python, name, args, env = {}) {
     child.on('exit', (code, signal) =>
       reject(
         new ScriptError(
-          `the peer ended (${signal ?? `code ${code}`}): is PyTorch there? (SKLAR_PYTHON=${python})`,
+          `the peer ended (${signal ?? `code ${code}`}): are its packages there? (SKLAR_PYTHON=${python})`,
         ),
       ),
     );

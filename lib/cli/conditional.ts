@@ -76,7 +76,7 @@ export async function sampleGiven(
   }
   // numbers, since the columns of a model need not have names
   const fixed = onData
-    ? levelsOfFixed(given, onData)
+    ? await levelsOfFixed(given, onData)
     : Object.fromEntries(Array.from(given, ([name, value]) => [names.indexOf(name), value]));
   const { rows: drawn, ...sample } = await copula.sampleConditional(fixed, rows, {
     ...options,
@@ -84,6 +84,6 @@ export async function sampleGiven(
     // nothing is lost between the model and the margins, or the file
     dtype: 'float64',
   });
-  const table = onData ? onData.inverse(drawn) : Table.fromMatrix({ ...drawn, names });
+  const table = onData ? await onData.inverse(drawn) : Table.fromMatrix({ ...drawn, names });
   return { table: withFixed(table, given), sample, given: Object.fromEntries(given) };
 }

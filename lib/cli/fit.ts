@@ -21,14 +21,15 @@ import {
   reflectionOptionsSchema,
 } from '../copulas/options';
 import { fileError } from '../data/files';
-import { PseudoObservations, type Ties } from '../data/pseudo-observations';
+import { type PseudoObservations, type Ties } from '../data/pseudo-observations';
 import type { Seed } from '../data/random';
 import { readTable } from '../data/read-table';
 import { splitRows } from '../data/split';
 import { type DeviceOptions, type RunRecord, expectDeviceName, precisions, resolveDevice } from '../devices';
 import { SklarError, describe, expectOneOf } from '../errors';
+import { fitRanksAndMargins } from '../joint/joint';
 import { type MarginType, marginSpecSchema, marginTypes } from '../margins/fit';
-import { Margins, type MarginsSpec, expectMarginsSpec } from '../margins/margins';
+import { type MarginsSpec, expectMarginsSpec } from '../margins/margins';
 import { meanOf } from '../metrics/mean';
 import {
   type LogNormaliser,
@@ -283,9 +284,16 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   const spec = marginsOf(wanted, table.names);
   const training = table.take(train);
   // The copula learns from ranks and is judged by them, so that a margin that fits badly does not spoil the dependence.
-  const ranks = PseudoObservations.fit(training, { ties, seed: fitSeed });
+  const learning = startProgress(io, 'margins', 1, flags.verbose);
+  const { ranks, margins } = await fitRanksAndMargins(training, {
+    ties,
+    seed: fitSeed,
+    margins: spec,
+    threads,
+    signal,
+    onProgress: (fraction) => learning.update(fraction, ''),
+  }).finally(() => learning.stop());
   const u = ranks.transformTrain();
-  const margins = Margins.fit(training, { ties, seed: fitSeed, margins: spec });
 
   const started = performance.now();
   const bar = startProgress(io, 'fit', 1, flags.verbose);
@@ -326,7 +334,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   try {
     const showRows = rowProgress(scoring, holdout.length);
     judged = scored
-      ? await judge(copula, u, ranks.transform(table.take(holdout)), {
+      ? await judge(copula, u, await ranks.transform(table.take(holdout), { threads, signal }), {
           ...run,
           onProgress: ({ rowsDone }) => showRows(rowsDone),
         })
@@ -389,13 +397,13 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
 async function judge(
   copula: Copula,
   u: ReturnType<PseudoObservations['transformTrain']>,
-  v: ReturnType<PseudoObservations['transform']>,
+  v: Awaited<ReturnType<PseudoObservations['transform']>>,
   run: LogPdfOptions,
 ) {
   if (v.rows === 0) return null;
+  const { threads, signal } = run;
   const own = meanOf(await copula.logPdf(v, run));
   if (copula.kind === 'gaussian') return { own, gaussian: own };
-  const { threads, signal } = run;
   const gaussian = await GaussianCopula.fit(u, { threads, signal });
   return { own, gaussian: meanOf(await gaussian.logPdf(v, { threads, signal })) };
 }

@@ -145,7 +145,7 @@ async function drawPicture(copula: Copula, table: Table, flags: Flags, io: Io): 
       ...(flags.seed !== undefined && { seed: flags.seed }),
       onProgress: ({ rowsDone }) => showRows(rowsDone),
     });
-    const text = await pairPlot(table, copula.margins!.inverse(u), {
+    const text = await pairPlot(table, await copula.margins!.inverse(u), {
       maxPoints: rows,
       ...(columns && { columns }),
       ...(logarithmic && { logarithmic }),

@@ -89,7 +89,7 @@ function outputOf(copula: Copula, scale: SampleScale, file: string) {
       names,
       kinds: names.map(() => 'float' as const),
       sampled: scale,
-      finish: (rows: Matrix): Matrix | Table => rows,
+      finish: (rows: Matrix): Promise<Matrix | Table> => Promise.resolve(rows),
     };
   }
   if (!margins) {
@@ -103,7 +103,7 @@ function outputOf(copula: Copula, scale: SampleScale, file: string) {
     names: margins.names,
     kinds: margins.kinds,
     sampled: 'copula' as const,
-    finish: (rows: Matrix): Matrix | Table => margins.inverse(rows),
+    finish: (rows: Matrix): Promise<Matrix | Table> => margins.inverse(rows),
   };
 }
 
@@ -140,7 +140,7 @@ async function sample(model: string, flags: Flags, io: Io): Promise<void> {
     await using writer = await TableWriter.open(out, names, { kinds });
     let done = 0;
     for await (const batch of copula.sampleStream(rows, options)) {
-      await writer.append(finish(batch));
+      await writer.append(await finish(batch));
       signal.throwIfAborted();
       showRows((done += batch.rows));
     }

@@ -66,7 +66,8 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
   // A model without margins scores rows that are on the copula scale already.
   const columns = copula.margins?.names ?? copula.names;
   const table = await readTable(data, { ...(columns && { columns }), signal });
-  const u = copula.margins?.transform(table) ?? table;
+  const { threads } = run;
+  const u = copula.margins ? await copula.margins.transform(table, { threads, signal }) : table;
 
   const bar = startProgress(io, 'score', table.rows, flags.verbose);
   const showRows = rowProgress(bar, table.rows);

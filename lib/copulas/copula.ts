@@ -1,5 +1,5 @@
 import { type Matrix, fromRows, matrix } from '../data/matrix';
-import { type Seed, seedWords } from '../data/random';
+import { type Seed, resolveSeed } from '../data/random';
 import { Table } from '../data/table';
 import { type DeviceOptions, resolveDevice } from '../devices';
 import { SklarError, describe, expectInteger, expectOneOf } from '../errors';
@@ -140,10 +140,7 @@ export function cpuOnlyOf(parameters: RealArray): string | null {
     : null;
 }
 
-export function resolveSeed(seed: Seed): bigint {
-  const [low, high] = seedWords(seed);
-  return (BigInt(high) << 32n) | BigInt(low);
-}
+export { resolveSeed };
 
 /** The rows as doubles, a copy. `dim` is the expected number of columns, if there is one. */
 export function toDense(input: RowsInput, what: string, dim?: number): DenseRows {

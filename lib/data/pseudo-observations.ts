@@ -3,22 +3,23 @@ import { types } from 'node:util';
 import { z } from 'zod';
 
 import { SklarError, describe, expectInteger, expectOneOf } from '../errors';
-import { argsort } from './argsort';
+import { type ColumnHandle, callNative } from '../native';
+import { type ColumnRunOptions, findNotFinite, levelsOf, nextTurn, valuesOf } from './column-jobs';
 import { type Matrix, matrix } from './matrix';
-import { Generator, type Seed, hashText, hashWords, seedWords, shuffle } from './random';
-import { interpolate, lowerBound, lowerBoundNear, position } from './search';
-import { type ColumnKind, Table, listNames } from './table';
+import { type Seed, resolveSeed } from './random';
+import { SortedTable, type SortedValues, evenlySpaced } from './sorted-table';
+import { type ColumnKind, type Table, listNames } from './table';
 
 /** What equal values of a column get: a random one of their ranks each, or all the mean of their ranks. */
 export type Ties = 'random' | 'average';
 
 export interface PseudoObservationsOptions {
   /** Default `'random'`. */
-  readonly ties?: Ties;
+  readonly ties?: Ties | undefined;
   /** Seed of the random ties, default 0. */
-  readonly seed?: Seed;
+  readonly seed?: Seed | undefined;
   /** The number of distinct values kept of a column, at least 2; default 65,536. */
-  readonly knots?: number;
+  readonly knots?: number | undefined;
 }
 
 const metaSchema = z.object({
@@ -60,31 +61,6 @@ interface Column {
 
 const DEFAULT_KNOTS = 65_536;
 
-/**
- * The distinct values of a column and their blocks of ranks, none left out; and for each row, which of the distinct
- * values it has, counted from 0 in ascending order.
- */
-function sortColumn(
-  name: string,
-  kind: ColumnKind,
-  source: Float64Array,
-): { column: Column; denseRanks: Uint32Array } {
-  const rows = source.length;
-  const { sorted, order } = argsort(source);
-  const denseRanks = new Uint32Array(rows);
-  const values = new Float64Array(rows);
-  const last = new Float64Array(rows);
-  let count = 0;
-  for (let i = 0; i < rows; i++) {
-    const value = sorted[i]!;
-    if (i === 0 || value !== values[count - 1]) values[count++] = value;
-    last[count - 1] = i + 1;
-    denseRanks[order[i]!] = count - 1;
-  }
-  const column = completeColumn(name, kind, values.slice(0, count), last.slice(0, count), undefined, false);
-  return { column, denseRanks };
-}
-
 /** A column from what is stored of it: without `last` each value has one rank, without `first` there are no gaps. */
 function completeColumn(
   name: string,
@@ -100,67 +76,22 @@ function completeColumn(
   return { name, kind, values, first, last, tied, thinned };
 }
 
-/** The column with at most `knots` of its values: those at evenly spaced ranks, with the smallest and the largest. */
-function thin(column: Column, rows: number, knots: number): Column {
-  const { values, first, last } = column;
-  if (values.length <= knots) return column;
-  const kept: number[] = [];
-  for (let knot = 0, k = 0; knot < knots; knot++) {
-    const rank = 1 + Math.round((knot * (rows - 1)) / (knots - 1));
-    while (last[k]! < rank) k++;
-    if (kept.at(-1) !== k) kept.push(k);
-  }
-  const pick = (source: Float64Array): Float64Array => Float64Array.from(kept, (k) => source[k]!);
-  return { ...column, values: pick(values), first: pick(first), last: pick(last), thinned: true };
+/** The column with at most `knots` of its values. */
+function thinnedColumn(name: string, kind: ColumnKind, sorted: SortedValues, knots: number): Column {
+  const kept = evenlySpaced(sorted, knots);
+  const pick = (at: (k: number) => number): Float64Array => Float64Array.from(kept, at);
+  return {
+    name,
+    kind,
+    values: pick((k) => sorted.values[k]!),
+    first: pick((k) => (k === 0 ? 1 : sorted.last[k - 1]! + 1)),
+    last: pick((k) => sorted.last[k]!),
+    tied: sorted.values.length < sorted.sorted.length,
+    thinned: kept.length < sorted.values.length,
+  };
 }
 
-/**
- * Two linear 32-bit hashes of dense ranks r_i, sum of w_i r_i with random words w_i, and the same of the reversed
- * ranks (m - 1 - r_i). Columns that are increasing functions of each other have equal dense ranks.
- */
-function hashRanks(ranks: Uint32Array, distinct: number): { increasing: string; decreasing: string } {
-  let hash1 = 0;
-  let hash2 = 0;
-  let weights1 = 0;
-  let weights2 = 0;
-  const generator = new Generator(ranks.length);
-  for (let i = 0; i < ranks.length; i++) {
-    const weight1 = generator.next();
-    const weight2 = generator.next();
-    hash1 = (hash1 + Math.imul(weight1, ranks[i]!)) >>> 0;
-    hash2 = (hash2 + Math.imul(weight2, ranks[i]!)) >>> 0;
-    weights1 = (weights1 + weight1) >>> 0;
-    weights2 = (weights2 + weight2) >>> 0;
-  }
-  const reversed1 = (Math.imul(weights1, distinct - 1) - hash1) >>> 0;
-  const reversed2 = (Math.imul(weights2, distinct - 1) - hash2) >>> 0;
-  return { increasing: `${distinct},${hash1},${hash2}`, decreasing: `${distinct},${reversed1},${reversed2}` };
-}
-
-/** The ranks of the training rows of a column over (n + 1), written to column `j` of the row-major `u`. */
-function writeTrainingRanks(
-  u: Float64Array,
-  j: number,
-  width: number,
-  dense: Uint32Array,
-  { first, last, tied }: Column,
-  ties: Ties,
-  generator: Generator,
-): void {
-  const rows = dense.length;
-  if (tied && ties === 'random') {
-    // The ranks of each block in random order, handed out to its rows one after another.
-    const order = new Uint32Array(rows);
-    for (let i = 0; i < rows; i++) order[i] = i + 1;
-    const next = Uint32Array.from(first, (rank) => rank - 1);
-    first.forEach((rank, k) => shuffle(order, rank - 1, last[k]!, generator));
-    for (let i = 0; i < rows; i++) u[i * width + j] = order[next[dense[i]!]!++]! / (rows + 1);
-  } else {
-    for (let i = 0; i < rows; i++) u[i * width + j] = (first[dense[i]!]! + last[dense[i]!]!) / 2 / (rows + 1);
-  }
-}
-
-function expectUsable(table: Table): void {
+async function expectUsable(table: Table, signal: AbortSignal | undefined): Promise<void> {
   const { names, columns, rows } = table;
   if (names.length < 2) {
     throw new SklarError(
@@ -175,7 +106,13 @@ function expectUsable(table: Table): void {
       `expected at least 2 rows of columns ${listNames(names)}, got ${rows}`,
     );
   }
-  const infinite = names.filter((_, j) => !columns[j]!.every(Number.isFinite));
+  const infinite: string[] = [];
+  const constant: string[] = [];
+  for (const [j, values] of columns.entries()) {
+    if (findNotFinite(values) >= 0) infinite.push(names[j]!);
+    else if (values.every((value) => value === values[0])) constant.push(names[j]!);
+    await nextTurn(signal);
+  }
   if (infinite.length > 0) {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
@@ -183,7 +120,6 @@ function expectUsable(table: Table): void {
         `remove the rows, or leave the columns out with exclude: [${listNames(infinite)}]`,
     );
   }
-  const constant = names.filter((_, j) => columns[j]!.every((value) => value === columns[j]![0]));
   if (constant.length > 0) {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
@@ -196,37 +132,30 @@ function expectUsable(table: Table): void {
 const COPY = 'a copy';
 
 /**
- * Finds columns that carry the same ranks. Columns come in one by one with their dense ranks; a column whose hash was
- * seen before is compared value by value with the first column of that hash.
+ * Finds columns that carry the same ranks. Columns come in one by one; a column whose text was seen before is compared
+ * value by value with the first column of that text.
  */
 class DuplicateFinder {
-  readonly #table: Table;
+  readonly #sorted: SortedTable;
   readonly #seen = new Map<string, number>();
   readonly #found: { name: string; how: string; of: string }[] = [];
 
-  constructor(table: Table) {
-    this.#table = table;
+  constructor(sorted: SortedTable) {
+    this.#sorted = sorted;
   }
 
-  add(j: number, dense: Uint32Array, column: Column): void {
-    const { increasing, decreasing } = hashRanks(dense, column.values.length);
+  add(j: number, { increasing, decreasing }: { increasing: string; decreasing: string }): void {
     const same = this.#seen.get(increasing) ?? this.#seen.get(decreasing);
-    if (same !== undefined) {
-      const { names, columns } = this.#table;
-      const { column: other, denseRanks: otherRanks } = sortColumn(names[same]!, 'float', columns[same]!);
-      const top = other.values.length - 1;
-      const name = names[j]!;
-      const of = names[same]!;
-      if (dense.every((rank, i) => columns[j]![i] === columns[same]![i] && rank === otherRanks[i])) {
-        this.#found.push({ name, how: COPY, of });
-      } else if (dense.every((rank, i) => rank === otherRanks[i])) {
-        this.#found.push({ name, how: 'an increasing function', of });
-      } else if (dense.every((rank, i) => rank === top - otherRanks[i]!)) {
-        this.#found.push({ name, how: 'a decreasing function', of });
-      }
+    if (same === undefined) {
+      this.#seen.set(increasing, j);
       return;
     }
-    this.#seen.set(increasing, j);
+    const { names, columns } = this.#sorted.table;
+    const relation = this.#sorted.relation(j, same);
+    if (relation === 0) return;
+    const equal = relation === 1 && columns[j]!.every((value, i) => value === columns[same]![i]);
+    const how = equal ? COPY : relation === 1 ? 'an increasing function' : 'a decreasing function';
+    this.#found.push({ name: names[j]!, how, of: names[same]! });
   }
 
   /** Throws ERR_SKLAR_VALUE when there are copies. */
@@ -276,14 +205,15 @@ export class PseudoObservations {
    * columns are allowed, but their copula is singular: its density exists only as far as it is regularised.
    */
   readonly determined: readonly string[];
-  readonly #seed: readonly [number, number];
+  readonly #seed: bigint;
   readonly #columns: readonly Column[];
+  #handles: readonly ColumnHandle[] | undefined;
   #training: Float64Array | undefined;
 
   private constructor(
     rows: number,
     ties: Ties,
-    seed: readonly [number, number],
+    seed: bigint,
     columns: readonly Column[],
     training: Float64Array | undefined,
     determined: readonly string[] = [],
@@ -305,24 +235,63 @@ export class PseudoObservations {
    * @throws SklarError ERR_SKLAR_VALUE that names the columns: fewer than 2 rows or columns, values that are not
    *   finite, constant columns, columns that are copies of each other
    */
-  static fit(table: Table, options: PseudoObservationsOptions = {}): PseudoObservations {
-    const ties = expectOneOf<Ties>(options.ties ?? 'random', 'ties', ['random', 'average']);
-    const seed = seedWords(options.seed ?? 0);
-    const knots = expectInteger(options.knots ?? DEFAULT_KNOTS, 'knots', { min: 2 });
-    expectUsable(table);
-
-    const width = table.names.length;
-    const u = new Float64Array(table.rows * width);
-    const duplicates = new DuplicateFinder(table);
-    const columns = table.names.map((name, j) => {
-      const source = table.columns[j]!;
-      const { column, denseRanks: dense } = sortColumn(name, table.kinds[j]!, source);
-      duplicates.add(j, dense, column);
-      writeTrainingRanks(u, j, width, dense, column, ties, new Generator(...seed, hashText(name)));
-      return thin(column, table.rows, knots);
+  static async fit(
+    table: Table,
+    options: PseudoObservationsOptions & ColumnRunOptions = {},
+  ): Promise<PseudoObservations> {
+    const { ties, seed, knots, onProgress, ...run } = options;
+    const sorted = await PseudoObservations.sort(table, {
+      ...run,
+      ties,
+      seed,
+      onProgress: onProgress && ((fraction) => onProgress(0.8 * fraction)),
     });
+    try {
+      return await PseudoObservations.fromSorted(sorted, {
+        ...run,
+        knots,
+        onProgress: onProgress && ((fraction) => onProgress(0.8 + 0.2 * fraction)),
+      });
+    } finally {
+      sorted.dispose();
+    }
+  }
+
+  /** The first half of `fit`, for who has more to learn from the sorted columns. */
+  static async sort(
+    table: Table,
+    { ties = 'random', seed = 0, ...run }: Omit<PseudoObservationsOptions, 'knots'> & ColumnRunOptions = {},
+  ): Promise<SortedTable> {
+    expectOneOf<Ties>(ties, 'ties', ['random', 'average']);
+    resolveSeed(seed);
+    await expectUsable(table, run.signal);
+    return SortedTable.of(table, { ties, seed }, run);
+  }
+
+  /**
+   * The other half of `fit`.
+   *
+   * @param sorted from `sort`
+   */
+  static async fromSorted(
+    sorted: SortedTable,
+    { knots = DEFAULT_KNOTS, ...run }: Pick<PseudoObservationsOptions, 'knots'> & ColumnRunOptions = {},
+  ): Promise<PseudoObservations> {
+    expectInteger(knots, 'knots', { min: 2 });
+    const { table, rule } = sorted;
+    if (!rule) throw new SklarError('ERR_SKLAR_INTERNAL', 'expected columns with ranks');
+    const duplicates = new DuplicateFinder(sorted);
+    const columns: Column[] = [];
+    for (const [j, name] of table.names.entries()) {
+      const { values, ...texts } = sorted.rankedColumn(j);
+      duplicates.add(j, texts);
+      columns.push(thinnedColumn(name, table.kinds[j]!, values, knots));
+      await nextTurn(run.signal);
+    }
     duplicates.expectNoCopies();
-    return new PseudoObservations(table.rows, ties, seed, columns, u, duplicates.sentences());
+    const u = await sorted.levels(run);
+    const seed = resolveSeed(rule.seed);
+    return new PseudoObservations(table.rows, rule.ties, seed, columns, u, duplicates.sentences());
   }
 
   /**
@@ -358,30 +327,15 @@ export class PseudoObservations {
    * @param options.ties default that of `fit`
    * @throws SklarError ERR_SKLAR_VALUE for missing columns and values that are not finite
    */
-  transform(
+  async transform(
     table: Table,
-    options: { readonly seed?: Seed; readonly ties?: Ties } = {},
-  ): Matrix & { readonly data: Float64Array } {
-    const seed = options.seed === undefined ? this.#seed : seedWords(options.seed);
-    const ties = options.ties ?? this.ties;
-    const selected = table.select(this.names);
-    const width = this.names.length;
-    const u = new Float64Array(table.rows * width);
-    this.#columns.forEach((column, j) => {
-      const source = selected.columns[j]!;
-      const key = hashText(column.name);
-      for (let i = 0; i < source.length; i++) {
-        const x = source[i]!;
-        if (!Number.isFinite(x)) {
-          throw new SklarError(
-            'ERR_SKLAR_VALUE',
-            `expected finite numbers in every column, got ${x} (column ${describe(column.name)}, row ${i + 1})`,
-          );
-        }
-        u[i * width + j] = this.#rank(column, x, ties, seed, key, i) / (this.rows + 1);
-      }
-    });
-    return matrix(u, table.rows, width, this.names);
+    {
+      seed = this.#seed,
+      ties = this.ties,
+      ...run
+    }: { readonly seed?: Seed; readonly ties?: Ties } & ColumnRunOptions = {},
+  ): Promise<Matrix & { readonly data: Float64Array }> {
+    return levelsOf(this.#native(), table.select(this.names), { ...run, seed, random: ties === 'random' });
   }
 
   /**
@@ -390,29 +344,8 @@ export class PseudoObservations {
    * @param u rows x d, in [0, 1]
    * @throws SklarError ERR_SKLAR_SHAPE when it has another number of columns, ERR_SKLAR_VALUE for levels outside
    */
-  inverse(u: Matrix): Table {
-    const width = this.names.length;
-    if (u.columns !== width) {
-      throw new SklarError(
-        'ERR_SKLAR_SHAPE',
-        `expected ${width} columns for ${width} margins, got ${u.columns}`,
-      );
-    }
-    const values = this.#columns.map((column, j) => {
-      const quantiles = new Float64Array(u.rows);
-      for (let i = 0; i < u.rows; i++) {
-        const level = u.data[i * width + j]!;
-        if (!(level >= 0 && level <= 1)) {
-          throw new SklarError(
-            'ERR_SKLAR_VALUE',
-            `expected levels between 0 and 1, got ${level} (column ${describe(column.name)}, row ${i + 1})`,
-          );
-        }
-        quantiles[i] = this.#quantile(column, level);
-      }
-      return quantiles;
-    });
-    return new Table(this.names, values, this.kinds);
+  inverse(u: Matrix, run: ColumnRunOptions = {}): Promise<Table> {
+    return valuesOf(this.#native(), u, this.names, this.kinds, run);
   }
 
   /** What a model file needs: JSON, and tensors of Float64 named by column number. */
@@ -424,9 +357,7 @@ export class PseudoObservations {
       if (tied && thinned) tensors[`${j}.first`] = first;
       return { name, kind, tied, thinned };
     });
-    const [low, high] = this.#seed;
-    const seed = String((BigInt(high) << 32n) | BigInt(low));
-    return { meta: { ties: this.ties, seed, rows: this.rows, columns }, tensors };
+    return { meta: { ties: this.ties, seed: String(this.#seed), rows: this.rows, columns }, tensors };
   }
 
   /**
@@ -465,55 +396,16 @@ export class PseudoObservations {
       expectConsistent(column, rows);
       return column;
     });
-    return new PseudoObservations(rows, ties, seedWords(BigInt(seed)), columns, undefined);
+    return new PseudoObservations(rows, ties, BigInt(seed), columns, undefined);
   }
 
-  /** The rank, from 0.5 to n + 0.5, of x in a column. */
-  #rank(
-    column: Column,
-    x: number,
-    ties: Ties,
-    seed: readonly [number, number],
-    key: number,
-    row: number,
-  ): number {
-    const { values, first, last } = column;
-    const k = lowerBound(values, x);
-    if (k === values.length) return this.rows + 0.5;
-    if (values[k] === x) {
-      const low = first[k]!;
-      const high = last[k]!;
-      if (low === high) return low;
-      if (ties === 'average') return (low + high) / 2;
-      const fraction = hashWords(seed[0], seed[1], key, row) / 4294967296;
-      return low + Math.floor(fraction * (high - low + 1));
-    }
-    if (k === 0) return 0.5;
-    const fraction = position(x, values[k - 1]!, values[k]!);
-    return last[k - 1]! + fraction * (first[k]! - last[k - 1]!);
-  }
-
-  #quantile(column: Column, level: number): number {
-    const { values, first, last, kind, thinned } = column;
-    const size = this.rows + 1;
-    let rank = level * size;
-    // rank / (n + 1) * (n + 1) may miss the whole number by rounding.
-    const whole = Math.round(rank);
-    if (Math.abs(rank - whole) <= 2 * Number.EPSILON * size) rank = whole;
-
-    // The first block that does not end below the rank. Blocks are nearly evenly spaced, but for large ones.
-    const guess = Math.floor(level * (values.length - 1));
-    const k = lowerBoundNear(last, rank, guess);
-    if (k === values.length) return values[k - 1]!;
-    if (k === 0 || rank >= first[k]!) return values[k]!;
-    const below = last[k - 1]!;
-    const fraction = (rank - below) / (first[k]! - below);
-    const lower = values[k - 1]!;
-    const upper = values[k]!;
-    const bothTied = below > first[k - 1]! && last[k]! > first[k]!;
-    if (!thinned && (kind === 'integer' || bothTied)) return fraction < 0.5 ? lower : upper;
-    const value = interpolate(fraction, lower, upper);
-    return kind === 'integer' ? Math.round(value) : value;
+  #native(): readonly ColumnHandle[] {
+    this.#handles ??= this.#columns.map(({ values, first, last, kind, thinned }) =>
+      callNative((addon) =>
+        addon.rankColumn({ values, first, last, rows: this.rows, integer: kind === 'integer', thinned }),
+      ),
+    );
+    return this.#handles;
   }
 }
 

@@ -26,6 +26,16 @@ export function seedWords(seed: Seed, name = 'seed'): [number, number] {
   );
 }
 
+/**
+ * A seed as the native core takes it.
+ *
+ * @throws SklarError ERR_SKLAR_VALUE when it is not an integer in the range
+ */
+export function resolveSeed(seed: Seed): bigint {
+  const [low, high] = seedWords(seed);
+  return (BigInt(high) << 32n) | BigInt(low);
+}
+
 /** A bijection of 32-bit words whose output bits depend on all input bits (the finaliser of MurmurHash3). */
 function mix(word: number): number {
   word = Math.imul(word ^ (word >>> 16), 0x85ebca6b);

@@ -8,10 +8,10 @@ import type { TableMargins } from '../margins/margins';
  * @throws SklarError ERR_SKLAR_VALUE for columns that do not exist, values outside the support of the margin and fractions
  *   for columns of integers
  */
-export function levelsOfFixed(
+export async function levelsOfFixed(
   fixed: ReadonlyMap<string, number>,
   margins: TableMargins,
-): Record<number, number> {
+): Promise<Record<number, number>> {
   for (const [name, value] of fixed) {
     const j = margins.names.indexOf(name);
     if (j < 0) {
@@ -36,7 +36,7 @@ export function levelsOfFixed(
       );
     }
   }
-  const u = margins.transform(fixedRow(fixed, margins), { ties: 'average' });
+  const u = await margins.transform(fixedRow(fixed, margins), { ties: 'average' });
   const columns = Array.from(fixed.keys(), (name) => margins.names.indexOf(name));
   return Object.fromEntries(columns.map((j) => [j, u.data[j]!]));
 }

@@ -10,12 +10,13 @@ import { type CopulaKind, type FitOptions, fitCopula } from '../copulas/fit';
 import { type LoadOptions, loadModel } from '../copulas/load';
 import type { CdcOptions, FlowOptions, ReflectionOptions } from '../copulas/options';
 import type { ConditionalOptions, ConditionalSample } from '../copulas/smc';
+import type { ColumnRunOptions } from '../data/column-jobs';
 import { matrix } from '../data/matrix';
 import { PseudoObservations, type Ties } from '../data/pseudo-observations';
 import type { Seed } from '../data/random';
 import { type ColumnKind, Table } from '../data/table';
 import { SklarError, describe, expectInteger } from '../errors';
-import { Margins, type MarginsSpec } from '../margins/margins';
+import { Margins, type MarginsOptions, type MarginsSpec, expectMarginsSpec } from '../margins/margins';
 import { fixedRow, levelsOfFixed, withFixed } from './fixed';
 
 /** Values between two sums of `cdf`. */
@@ -86,8 +87,10 @@ export class JointDistribution implements Disposable {
    */
   async logPdf(rows: RowsInput, options: JointLogPdfOptions = {}): Promise<Float64Array> {
     const table = this.#toTable(rows, 'the rows of logPdf');
-    const log = await this.copula.logPdf(this.margins.transform(table, { ties: 'average' }), options);
-    const ofMargins = this.margins.logPdf(table);
+    const { threads, signal } = options;
+    const u = await this.margins.transform(table, { ties: 'average', threads, signal });
+    const log = await this.copula.logPdf(u, options);
+    const ofMargins = await this.margins.logPdf(table, { threads, signal });
     return log.map((value, i) => value + ofMargins[i]!);
   }
 
@@ -114,7 +117,7 @@ export class JointDistribution implements Disposable {
   ): AsyncGenerator<Table, void> {
     // Nothing is lost between the copula and the margins.
     for await (const u of this.copula.sampleStream(rows, { ...options, dtype: 'float64' })) {
-      yield this.margins.inverse(u);
+      yield await this.margins.inverse(u, { threads: options.threads, signal: options.signal });
     }
   }
 
@@ -132,8 +135,9 @@ export class JointDistribution implements Disposable {
     rows: number,
     options: JointConditionalOptions = {},
   ): Promise<JointConditionalSample> {
+    const { threads, signal } = options;
     const given = new Map(Object.entries(fixed));
-    const levels = levelsOfFixed(given, this.margins);
+    const levels = await levelsOfFixed(given, this.margins);
     const { rows: u, ...rest } = await this.copula.sampleConditional(levels, rows, {
       ...options,
       dtype: 'float64',
@@ -144,7 +148,7 @@ export class JointDistribution implements Disposable {
     return {
       ...rest,
       logMarginalDensity: rest.logMarginalDensity === null ? null : rest.logMarginalDensity + ofMargins,
-      table: withFixed(this.margins.inverse(u), given),
+      table: withFixed(await this.margins.inverse(u, { threads, signal }), given),
     };
   }
 
@@ -219,6 +223,8 @@ export interface FitJointOptions extends RunOptions, Omit<FitOptions, 'names' | 
   margins?: MarginsSpec;
   /** Equal values, see `PseudoObservations` and `Margins`; default `random`. */
   ties?: Ties;
+  /** Told the share of the work on ranks and margins that is done, up to 1, before the copula is fitted. */
+  onMarginsProgress?: ((fraction: number) => void) | undefined;
 }
 
 /**
@@ -230,18 +236,38 @@ export interface FitJointOptions extends RunOptions, Omit<FitOptions, 'names' | 
  * @throws SklarError ERR_SKLAR_VALUE naming columns or options, and as `fitMargin` and `fitCopula`
  */
 export async function fitJoint(rows: RowsInput, options: FitJointOptions = {}): Promise<JointDistribution> {
-  const { copula: spec = {}, margins: marginsSpec, ties = 'random', ...common } = options;
+  const { copula: spec = {}, margins: marginsSpec, ties = 'random', onMarginsProgress, ...common } = options;
   const table = toNamedTable(rows);
   const seed: Seed = common.seed ?? 1;
-  const ranks = PseudoObservations.fit(table, { ties, seed });
-  const margins = Margins.fit(table, {
+  const { ranks, margins } = await fitRanksAndMargins(table, {
     ties,
     seed,
-    ...(marginsSpec !== undefined && { margins: marginsSpec }),
+    margins: marginsSpec ?? 'auto',
+    threads: common.threads,
+    signal: common.signal,
+    onProgress: onMarginsProgress,
   });
   const { kind = 'cdc', ...model } = spec;
   const copula = await fitCopula(ranks.transformTrain(), { ...common, ...model, kind });
   return new JointDistribution(copula, margins);
+}
+
+/** What a copula learns from, and the margins of the same rows; each column is sorted once. */
+export async function fitRanksAndMargins(
+  table: Table,
+  { onProgress, ...options }: MarginsOptions & ColumnRunOptions,
+): Promise<{ ranks: PseudoObservations; margins: Margins }> {
+  expectMarginsSpec(options.margins ?? 'auto', table.names);
+  const part = (from: number, share: number) =>
+    onProgress && ((fraction: number) => onProgress(from + share * fraction));
+  const sorted = await PseudoObservations.sort(table, { ...options, onProgress: part(0, 0.6) });
+  try {
+    const ranks = await PseudoObservations.fromSorted(sorted, { ...options, onProgress: part(0.6, 0.2) });
+    const margins = await Margins.fromSorted(sorted, { ...options, onProgress: part(0.8, 0.2) });
+    return { ranks, margins };
+  } finally {
+    sorted.dispose();
+  }
 }
 
 function toNamedTable(rows: RowsInput): Table {

@@ -1,4 +1,4 @@
-import { type SortedColumn, countOf, ofSorted } from './sorted';
+import { type SortedColumn, countOf, withoutValues } from './sorted';
 
 /** A value of at least this share of the rows, and of this many, is an atom. */
 const ATOM_SHARE = 0.05;
@@ -15,16 +15,12 @@ const REST_ROWS = 8;
 /** The values that occur so often that they are atoms, in ascending order. */
 export function atomsOf(column: SortedColumn): number[] {
   const least = Math.max(ATOM_ROWS, ATOM_SHARE * column.sorted.length);
-  return Array.from(column.values).filter((_, k) => countOf(column, k) >= least);
-}
-
-/** The column without these values, which are sorted. */
-export function withoutValues(column: SortedColumn, values: readonly number[]): SortedColumn {
-  const left = new Set(values);
-  return ofSorted(
-    column.sorted.filter((value) => !left.has(value)),
-    column.column,
-  );
+  const atoms: number[] = [];
+  if (column.values.length === column.sorted.length) return atoms;
+  for (let k = 0; k < column.values.length; k++) {
+    if (countOf(column, k) >= least) atoms.push(column.values[k]!);
+  }
+  return atoms;
 }
 
 /** The margin of a continuous column. Zeros that pile up where its support ends are smeared by a kernel. */
@@ -43,7 +39,7 @@ export function continuousMarginOf({ sorted, values, last }: SortedColumn): 'kde
  */
 export function chooseMargin(column: SortedColumn): 'discrete' | 'zero-inflated' | 'kde' | 'empirical' {
   const atoms = atomsOf(column);
-  const rest = atoms.length === 0 ? column : withoutValues(column, atoms);
+  const rest = atoms.length === 0 ? column : withoutValues(column, new Set(atoms));
   const rows = rest.sorted.length;
   if (rows < REST_ROWS || atoms.length > MOST_ATOMS || rest.values.length <= DISTINCT_SHARE * rows)
     return 'discrete';

@@ -1,13 +1,5 @@
-import { lowerBound } from '../data/search';
-import {
-  Margin,
-  type MarginState,
-  type Support,
-  expectArray,
-  expectParameter,
-  mapNumbers,
-  stateError,
-} from './margin';
+import type { MarginDefinition } from '../native';
+import { Margin, type MarginState, type Support, expectArray, expectParameter, stateError } from './margin';
 import { type SortedColumn } from './sorted';
 
 /**
@@ -47,52 +39,11 @@ export class DiscreteMargin extends Margin {
     return new DiscreteMargin(values, last);
   }
 
-  cdf(x: Float64Array): Float64Array {
-    return this.#cumulative(x, true);
-  }
-
-  override cdfBefore(x: Float64Array): Float64Array {
-    return this.#cumulative(x, false);
-  }
-
-  quantile(u: Float64Array): Float64Array {
-    const size = this.parameters.rows + 1;
-    const top = this.#values.length - 1;
-    return mapNumbers(u, (level) =>
-      level >= 0 && level <= 1
-        ? // ranks are whole numbers: those just above the end of a block are rounding
-          this.#values[Math.min(top, lowerBound(this.#last, level * size - 0.5 - 1e-15 * size))]!
-        : NaN,
-    );
-  }
-
-  logPdf(x: Float64Array): Float64Array {
-    const values = this.#values;
-    const size = this.parameters.rows + 1;
-    return mapNumbers(x, (value) => {
-      if (Number.isNaN(value)) return NaN;
-      const k = lowerBound(values, value);
-      const count = values[k] === value ? this.#last[k]! - (k === 0 ? 0 : this.#last[k - 1]!) : 1;
-      return Math.log(count / size);
-    });
-  }
-
   protected override arrays() {
     return { values: this.#values, last: this.#last };
   }
 
-  #cumulative(x: Float64Array, itself: boolean): Float64Array {
-    const values = this.#values;
-    const last = this.#last;
-    const size = this.parameters.rows + 1;
-    const [least, most] = this.support;
-    return mapNumbers(x, (value) => {
-      if (Number.isNaN(value)) return NaN;
-      if (value < least) return 0;
-      if (value > most) return 1;
-      const k = lowerBound(values, value);
-      const rank = itself && values[k] === value ? last[k]! : k === 0 ? 0 : last[k - 1]!;
-      return (rank + 0.5) / size;
-    });
+  protected override definition(): MarginDefinition {
+    return { kind: 'discrete', ...this.arrays() };
   }
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { SklarError, describe } from '../errors';
-import { atomsOf, chooseMargin, continuousMarginOf, withoutValues } from './auto';
+import { atomsOf, chooseMargin, continuousMarginOf } from './auto';
 import { DiscreteMargin } from './discrete';
 import { EmpiricalMargin } from './empirical';
 import { type FamilyName, familyNames } from './families';
@@ -9,7 +9,8 @@ import { GpdMargin } from './gpd';
 import { KdeMargin } from './kde';
 import { type Margin, type MarginJson, type MarginState, type Support, marginError } from './margin';
 import { ParametricMargin } from './parametric';
-import { type SortedColumn, countOf, sortedColumn, supportOf } from './sorted';
+import { type SortedColumn, countOf, sortedColumn, supportOf, withoutValues } from './sorted';
+import { type Steps, finish } from './steps';
 import { ZeroInflatedMargin } from './zero-inflated';
 
 export const marginTypes = [
@@ -62,7 +63,7 @@ export const marginSpecSchema = z.union([z.enum(marginTypes), marginOptionsSchem
 export type MarginOptions = z.input<typeof marginOptionsSchema>;
 /** A type of margin, or a type with its options. */
 export type MarginSpec = z.input<typeof marginSpecSchema>;
-type ResolvedOptions = z.output<typeof marginOptionsSchema>;
+export type ResolvedOptions = z.output<typeof marginOptionsSchema>;
 
 /** Which options belong to one type only. */
 const OWN_OPTIONS = {
@@ -114,32 +115,35 @@ export function fitMargin(
   { column = 'values' }: { readonly column?: string } = {},
 ): Margin {
   const options = resolveMarginSpec(spec, column);
-  return fitSorted(sortedColumn(values, column, options.type), options);
+  return finish(fitSorted(sortedColumn(values, column, options.type), options));
 }
 
-function fitSorted(column: SortedColumn, options: ResolvedOptions): Margin {
+/** The same for a sorted column. */
+export function* fitSorted(column: SortedColumn, options: ResolvedOptions): Steps<Margin> {
   const type = options.type === 'auto' ? chooseMargin(column) : options.type;
   switch (type) {
     case 'empirical':
       return EmpiricalMargin.fit(column, options.support);
     case 'kde':
-      return KdeMargin.fit(column, options.support, options);
+      return yield* KdeMargin.fit(column, options.support, options);
     case 'discrete':
       return DiscreteMargin.fit(column);
     case 'zero-inflated':
-      return fitZeroInflated(column, options);
+      return yield* fitZeroInflated(column, options);
     case 'gpd':
-      return fitGpd(column, options);
+      return yield* fitGpd(column, options);
     default:
-      return ParametricMargin.fit(column, type);
+      return yield* ParametricMargin.fit(column, type);
   }
 }
 
-function fitZeroInflated(column: SortedColumn, options: ResolvedOptions): ZeroInflatedMargin {
+function* fitZeroInflated(column: SortedColumn, options: ResolvedOptions): Steps<ZeroInflatedMargin> {
   const support = supportOf(column, 'zero-inflated', options.support);
   const { values, sorted } = column;
   const wanted = new Set(options.atoms ?? atomsOf(column));
-  const found = Array.from(values.keys()).filter((k) => wanted.has(values[k]!));
+  const found = Array.from(wanted, (atom) => values.indexOf(atom))
+    .filter((k) => k >= 0)
+    .sort((a, b) => a - b);
   const atoms = Float64Array.from(found, (k) => values[k]!);
   if (found.length < Math.max(1, wanted.size)) {
     const missing = [...wanted].filter((value) => !atoms.includes(value));
@@ -150,7 +154,7 @@ function fitZeroInflated(column: SortedColumn, options: ResolvedOptions): ZeroIn
       missing.length > 0 ? `none with ${missing.join(', ')}` : 'none',
     );
   }
-  const rest = withoutValues(column, [...atoms]);
+  const rest = withoutValues(column, new Set(atoms));
   if (rest.values.length < 2) {
     throw marginError(
       'different values beside the atoms',
@@ -160,15 +164,19 @@ function fitZeroInflated(column: SortedColumn, options: ResolvedOptions): ZeroIn
     );
   }
   const masses = Float64Array.from(found, (k) => countOf(column, k) / sorted.length);
-  return new ZeroInflatedMargin(atoms, masses, fitSorted(rest, { type: continuousMarginOf(rest), support }));
+  return new ZeroInflatedMargin(
+    atoms,
+    masses,
+    yield* fitSorted(rest, { type: continuousMarginOf(rest), support }),
+  );
 }
 
-function fitGpd(column: SortedColumn, options: ResolvedOptions): GpdMargin {
+function* fitGpd(column: SortedColumn, options: ResolvedOptions): Steps<GpdMargin> {
   const support = supportOf(column, 'gpd', options.support);
   const type = options.body ?? continuousMarginOf(column);
-  const body = fitSorted(column, { type, support, bandwidth: options.bandwidth });
+  const body = yield* fitSorted(column, { type, support, bandwidth: options.bandwidth });
   const byDefault = (end: number): 'auto' | null => (Number.isFinite(end) ? null : 'auto');
-  return GpdMargin.fit(column, body, {
+  return yield* GpdMargin.fit(column, body, {
     lower: options.lowerThreshold === undefined ? byDefault(support[0]) : options.lowerThreshold,
     upper: options.upperThreshold === undefined ? byDefault(support[1]) : options.upperThreshold,
   });

@@ -1,5 +1,5 @@
 import { expectNumber } from '../errors';
-import { lowerBound } from '../data/search';
+import { type KdeDefinition, callNative } from '../native';
 import { normalCdf } from '../normal';
 import { binLinearly, plugInBandwidth } from './bandwidth';
 import {
@@ -13,7 +13,7 @@ import {
   stateError,
 } from './margin';
 import { type SortedColumn, supportOf } from './sorted';
-import { ExponentialTail } from './tail';
+import type { Steps } from './steps';
 
 const POINTS = 1024;
 const FEWEST_ROWS = 8;
@@ -49,31 +49,24 @@ export class KdeMargin extends Margin {
   readonly support: Support;
   readonly parameters: KdeParameters;
   readonly #heights: Float64Array;
-  /** F at the points of the grid. */
-  readonly #levels: Float64Array;
-  readonly #lower: ExponentialTail;
-  readonly #upper: ExponentialTail;
 
   /** @param heights density in y at the points of the grid, positive, with a whole that integrates to one */
   constructor(support: Support, parameters: KdeParameters, heights: Float64Array) {
     super();
     this.support = support;
     this.parameters = parameters;
-    const { levels, tails } = integrate(support, parameters, heights);
     this.#heights = heights;
-    this.#levels = levels;
-    [this.#lower, this.#upper] = tails;
   }
 
   /**
    * @param options.bandwidth on the scale of y
    * @throws SklarError ERR_SKLAR_VALUE naming the column: fewer than 8 rows, values outside the support
    */
-  static fit(
+  static *fit(
     column: SortedColumn,
     given?: Support,
     options: { bandwidth?: number | undefined } = {},
-  ): KdeMargin {
+  ): Steps<KdeMargin> {
     const { sorted } = column;
     const rows = sorted.length;
     if (rows < FEWEST_ROWS) throw marginError(`at least ${FEWEST_ROWS} rows`, 'kde', column.column, rows);
@@ -84,6 +77,7 @@ export class KdeMargin extends Margin {
     const scale = spread > 0 ? spread : (sorted[rows - 1]! - sorted[0]!) / 4;
     if (!Number.isFinite(scale)) throw marginError('values of a finite range', 'kde', column.column, scale);
     const y = mapNumbers(sorted, (value) => Math.asinh((value - location) / scale));
+    yield;
     const [least, most] = [y[0]!, y[rows - 1]!];
     const bandwidth =
       options.bandwidth === undefined
@@ -95,6 +89,7 @@ export class KdeMargin extends Margin {
         : expectNumber(options.bandwidth, `the bandwidth of column ${JSON.stringify(column.column)}`, {
             above: 0,
           });
+    yield;
     const ends = support.map((end) => Math.asinh((end - location) / scale)) as [number, number];
     const from = Math.max(ends[0], least - REACH * bandwidth);
     const to = Math.min(ends[1], most + REACH * bandwidth);
@@ -106,7 +101,7 @@ export class KdeMargin extends Margin {
       to === ends[1] ? 0 : Infinity,
     ]);
     const parameters = { rows, bandwidth: h, location, scale, from, step };
-    const { total } = integrate(support, parameters, heights);
+    const total = integrate(support, parameters, heights);
     return new KdeMargin(
       support,
       parameters,
@@ -125,103 +120,41 @@ export class KdeMargin extends Margin {
     };
     const heights = expectArray(state, 'heights', { least: 2 });
     if (!heights.every((height) => height > 0)) throw stateError(state, 'positive numbers "heights"');
-    if (Math.abs(integrate(state.support, parameters, heights).total - 1) > 1e-9) {
+    if (Math.abs(integrate(state.support, parameters, heights) - 1) > 1e-9) {
       throw stateError(state, '"heights" of a density that integrates to one');
     }
     return new KdeMargin(state.support, parameters, heights);
-  }
-
-  cdf(x: Float64Array): Float64Array {
-    const { from, step } = this.parameters;
-    const heights = this.#heights;
-    const levels = this.#levels;
-    const top = heights.length - 1;
-    return mapNumbers(x, (value) => {
-      const at = (this.#toY(value) - from) / step;
-      if (at < 0) return this.#lower.beyond(-at * step);
-      if (at >= top) return 1 - this.#upper.beyond((at - top) * step);
-      if (Number.isNaN(at)) return NaN;
-      const k = Math.floor(at);
-      const t = at - k;
-      return levels[k]! + step * t * (heights[k]! + (t / 2) * (heights[k + 1]! - heights[k]!));
-    });
-  }
-
-  quantile(u: Float64Array): Float64Array {
-    const { from, step, location, scale } = this.parameters;
-    const heights = this.#heights;
-    const levels = this.#levels;
-    const top = heights.length - 1;
-    const [least, most] = this.support;
-    return mapNumbers(u, (level) => {
-      if (!(level > 0 && level < 1)) return level === 0 ? least : level === 1 ? most : NaN;
-      let y: number;
-      if (level < levels[0]!) y = from - this.#lower.distance(level);
-      else if (level > levels[top]!) y = from + top * step + this.#upper.distance(1 - level);
-      else {
-        const k = Math.max(1, lowerBound(levels, level)) - 1;
-        // step (a t + b t^2 / 2) = rest, in a form without cancellation
-        const rest = (level - levels[k]!) / step;
-        const a = heights[k]!;
-        const b = heights[k + 1]! - a;
-        y = from + step * (k + Math.min(1, (2 * rest) / (a + Math.sqrt(Math.max(0, a * a + 2 * b * rest)))));
-      }
-      return Math.min(most, Math.max(least, location + scale * Math.sinh(y)));
-    });
-  }
-
-  logPdf(x: Float64Array): Float64Array {
-    const { from, step, location, scale } = this.parameters;
-    const heights = this.#heights;
-    const top = heights.length - 1;
-    const [least, most] = this.support;
-    return mapNumbers(x, (value) => {
-      if (value < least || value > most) return -Infinity;
-      const at = (this.#toY(value) - from) / step;
-      let log: number;
-      if (at < 0) log = this.#lower.logPdf(-at * step);
-      else if (at > top) log = this.#upper.logPdf((at - top) * step);
-      else {
-        const k = Math.min(top - 1, Math.floor(at));
-        log = Math.log(heights[k]! + (at - k) * (heights[k + 1]! - heights[k]!));
-      }
-      // dy / dx
-      return log - Math.log(Math.hypot(scale, value - location));
-    });
   }
 
   protected override arrays() {
     return { heights: this.#heights };
   }
 
-  #toY(x: number): number {
-    return Math.asinh((x - this.parameters.location) / this.parameters.scale);
+  protected override definition(): KdeDefinition {
+    return definitionOf(this.support, this.parameters, this.#heights);
   }
 }
 
-/** F at the points of the grid, the tails beyond, and the integral of the whole density. */
-function integrate(
+function definitionOf(
   support: Support,
   { bandwidth, location, scale, from, step }: KdeParameters,
   heights: Float64Array,
-): { levels: Float64Array; tails: [ExponentialTail, ExponentialTail]; total: number } {
-  const top = heights.length - 1;
-  const tailScale = bandwidth / REACH;
-  const ends = support.map((end) => Math.asinh((end - location) / scale)) as [number, number];
-  const tail = (length: number, height: number): ExponentialTail =>
-    new ExponentialTail(
-      -Math.expm1(-length / tailScale) * tailScale * height,
-      tailScale,
-      length > step / 2 ? length : 0,
-    );
-  const tails: [ExponentialTail, ExponentialTail] = [
-    tail(from - ends[0], heights[0]!),
-    tail(ends[1] - (from + top * step), heights[top]!),
-  ];
-  const levels = new Float64Array(heights.length);
-  levels[0] = tails[0].mass;
-  for (let k = 1; k <= top; k++) levels[k] = levels[k - 1]! + (step / 2) * (heights[k - 1]! + heights[k]!);
-  return { levels, tails, total: levels[top]! + tails[1].mass };
+): KdeDefinition {
+  return {
+    kind: 'kde',
+    support: Float64Array.from(support),
+    bandwidth,
+    location,
+    scale,
+    from,
+    step,
+    heights,
+  };
+}
+
+/** The integral of the density and its tails. */
+function integrate(support: Support, parameters: KdeParameters, heights: Float64Array): number {
+  return callNative((addon) => addon.kdeIntegral(definitionOf(support, parameters, heights)));
 }
 
 /** The smaller of the standard deviation and what it would be of a normal distribution with these quartiles. */

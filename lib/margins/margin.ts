@@ -1,4 +1,6 @@
 import { SklarError, describe } from '../errors';
+import { type MarginDefinition, type MarginHandle, callNative } from '../native';
+import { expectDoubles } from '../normal';
 
 /** The two ends of the values a margin can take; -Infinity and Infinity where there is none. */
 export type Support = readonly [number, number];
@@ -35,22 +37,34 @@ export abstract class Margin {
   /** Whether some values have positive probability; then F jumps there. */
   readonly hasAtoms: boolean = false;
 
+  #handle: MarginHandle | undefined;
+
   /** F(x) = P(X <= x). NaN gives NaN. */
-  abstract cdf(x: Float64Array): Float64Array;
+  cdf(x: Float64Array): Float64Array {
+    expectDoubles(x, 'the values of cdf');
+    return callNative((addon) => addon.marginCdf(this.handle, x));
+  }
 
   /** P(X < x), which is F(x) but at values of positive probability. */
   cdfBefore(x: Float64Array): Float64Array {
-    return this.cdf(x);
+    expectDoubles(x, 'the values of cdfBefore');
+    return callNative((addon) => addon.marginCdfBefore(this.handle, x));
   }
 
   /** The least x with F(x) >= u; NaN outside [0, 1]. The ends of the support at 0 and 1. */
-  abstract quantile(u: Float64Array): Float64Array;
+  quantile(u: Float64Array): Float64Array {
+    expectDoubles(u, 'the levels of quantile');
+    return callNative((addon) => addon.marginQuantile(this.handle, u));
+  }
 
   /**
    * Log density in nats per unit of x, -Infinity outside the support; at values of positive probability the log of it
    * (a density with respect to the Lebesgue measure plus the counting measure of these values).
    */
-  abstract logPdf(x: Float64Array): Float64Array;
+  logPdf(x: Float64Array): Float64Array {
+    expectDoubles(x, 'the values of logPdf');
+    return callNative((addon) => addon.marginLogPdf(this.handle, x));
+  }
 
   /**
    * The values that one row in `period` exceeds on average, for each period (in rows, above 1): the quantiles at
@@ -67,6 +81,15 @@ export abstract class Margin {
 
   protected parts(): Readonly<Record<string, Margin>> {
     return {};
+  }
+
+  /** What the native code computes it from. */
+  protected abstract definition(): MarginDefinition;
+
+  /** The margin in native memory, made at its first use; for this library alone. */
+  get handle(): MarginHandle {
+    this.#handle ??= callNative((addon) => addon.marginCreate(this.definition()));
+    return this.#handle;
   }
 
   /** What a file stores of the margin. */

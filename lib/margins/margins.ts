@@ -1,19 +1,33 @@
 import { z } from 'zod';
 
-import { type Matrix, matrix } from '../data/matrix';
+import {
+  type ColumnRunOptions,
+  finiteRows,
+  levelsOf,
+  nextTurn,
+  rowBlocks,
+  valuesOf,
+} from '../data/column-jobs';
+import { type Matrix } from '../data/matrix';
 import { PseudoObservations, type Ties } from '../data/pseudo-observations';
-import { type Seed, hashText, hashWords, seedWords } from '../data/random';
-import { type ColumnKind, Table, listNames } from '../data/table';
+import { type Seed, resolveSeed } from '../data/random';
+import { SortedTable } from '../data/sorted-table';
+import { type ColumnKind, type Table, listNames } from '../data/table';
+import { expectThreads } from '../devices';
 import { SklarError, describe, expectOneOf } from '../errors';
+import { type ColumnHandle, callNative, runJob } from '../native';
 import {
   type MarginSpec,
   type MarginType,
-  fitMargin,
+  type ResolvedOptions,
+  fitSorted,
   marginFromState,
   parseMarginState,
   resolveMarginSpec,
 } from './fit';
 import type { Margin, MarginState, Support } from './margin';
+import { expectLearnable } from './sorted';
+import { finishInTurns } from './steps';
 
 /** The margins of all columns: one type for all, or what each column gets, by name; `auto` for those not named. */
 export type MarginsSpec = MarginType | Readonly<Record<string, MarginSpec>>;
@@ -51,10 +65,6 @@ interface Column {
   readonly margin: Margin;
 }
 
-/** Levels that a copula takes reach from here to 1 minus the unit roundoff. */
-const LEAST_LEVEL = Number.MIN_VALUE * 2 ** 52;
-const GREATEST_LEVEL = 1 - 2 ** -53;
-
 /**
  * The margins of the columns of a table: x to pseudo-observations u = F(x) and back, and log densities.
  *
@@ -68,10 +78,11 @@ export class Margins {
   readonly names: readonly string[];
   readonly kinds: readonly ColumnKind[];
   readonly ties: Ties;
-  readonly #seed: readonly [number, number];
+  readonly #seed: bigint;
   readonly #columns: readonly Column[];
+  #handles: readonly ColumnHandle[] | undefined;
 
-  private constructor(rows: number, ties: Ties, seed: readonly [number, number], columns: readonly Column[]) {
+  private constructor(rows: number, ties: Ties, seed: bigint, columns: readonly Column[]) {
     this.rows = rows;
     this.ties = ties;
     this.names = columns.map(({ name }) => name);
@@ -85,14 +96,46 @@ export class Margins {
    *
    * @throws SklarError ERR_SKLAR_VALUE naming the column, see `fitMargin`; for margins of columns that do not exist
    */
-  static fit(table: Table, options: MarginsOptions = {}): Margins {
-    const ties = expectOneOf<Ties>(options.ties ?? 'random', 'ties', ['random', 'average']);
-    const seed = seedWords(options.seed ?? 0);
-    const specs = expectMarginsSpec(options.margins ?? 'auto', table.names);
-    const columns = table.names.map((name, j): Column => {
-      const margin = fitMargin(table.columns[j]!, specs[j], { column: name });
-      return { name, kind: table.kinds[j]!, margin };
+  static async fit(table: Table, options: MarginsOptions & ColumnRunOptions = {}): Promise<Margins> {
+    const { onProgress, ...rest } = options;
+    for (const [j, { type }] of expectMarginsSpec(options.margins ?? 'auto', table.names).entries()) {
+      expectLearnable(table.columns[j]!, table.names[j]!, type);
+      await nextTurn(options.signal);
+    }
+    const sorted = await SortedTable.of(table, null, {
+      ...rest,
+      onProgress: onProgress && ((fraction) => onProgress(0.7 * fraction)),
     });
+    try {
+      return await Margins.fromSorted(sorted, {
+        ...rest,
+        onProgress: onProgress && ((fraction) => onProgress(0.7 + 0.3 * fraction)),
+      });
+    } finally {
+      sorted.dispose();
+    }
+  }
+
+  /**
+   * The same, of columns that are sorted already.
+   *
+   * @param sorted of a table of columns that vary
+   */
+  static async fromSorted(
+    sorted: SortedTable,
+    options: MarginsOptions & ColumnRunOptions = {},
+  ): Promise<Margins> {
+    const { table } = sorted;
+    const ties = expectOneOf<Ties>(options.ties ?? 'random', 'ties', ['random', 'average']);
+    const seed = resolveSeed(options.seed ?? 0);
+    const specs = expectMarginsSpec(options.margins ?? 'auto', table.names);
+    const columns: Column[] = [];
+    for (const [j, name] of table.names.entries()) {
+      const column = { column: name, ...sorted.column(j) };
+      const margin = await finishInTurns(fitSorted(column, specs[j]!), options.signal);
+      columns.push({ name, kind: table.kinds[j]!, margin });
+      options.onProgress?.((j + 1) / table.names.length);
+    }
     return new Margins(table.rows, ties, seed, columns);
   }
 
@@ -124,30 +167,15 @@ export class Margins {
    * @param options.ties default that of `fit`
    * @throws SklarError ERR_SKLAR_VALUE for missing columns and values that are not finite
    */
-  transform(
+  async transform(
     table: Table,
-    options: { readonly seed?: Seed; readonly ties?: Ties } = {},
-  ): Matrix & { readonly data: Float64Array } {
-    const [low, high] = options.seed === undefined ? this.#seed : seedWords(options.seed);
-    const random = (options.ties ?? this.ties) === 'random';
-    const width = this.names.length;
-    const u = new Float64Array(table.rows * width);
-    const half = 0.5 / (this.rows + 1);
-    this.#eachColumn(table, ({ name, margin }, x, j) => {
-      const [least, most] = margin.support;
-      const key = hashText(name);
-      const after = margin.cdf(x);
-      const before = margin.hasAtoms ? margin.cdfBefore(x) : after;
-      for (let i = 0, k = j; i < x.length; i++, k += width) {
-        const jump = after[i]! - before[i]!;
-        const share = jump > 0 && random ? (hashWords(low, high, key, i) + 0.5) / 2 ** 32 : 0.5;
-        const level = before[i]! + share * jump;
-        if (x[i]! <= least && after[i] === 0) u[k] = half;
-        else if (x[i]! >= most && before[i] === 1) u[k] = 1 - half;
-        else u[k] = Math.min(GREATEST_LEVEL, Math.max(LEAST_LEVEL, level));
-      }
-    });
-    return matrix(u, table.rows, width, this.names);
+    {
+      seed = this.#seed,
+      ties = this.ties,
+      ...run
+    }: { readonly seed?: Seed; readonly ties?: Ties } & ColumnRunOptions = {},
+  ): Promise<Matrix & { readonly data: Float64Array }> {
+    return levelsOf(this.#native(), table.select(this.names), { ...run, seed, random: ties === 'random' });
   }
 
   /**
@@ -156,30 +184,8 @@ export class Margins {
    * @param u rows x d, in [0, 1]
    * @throws SklarError ERR_SKLAR_SHAPE when it has another number of columns, ERR_SKLAR_VALUE for levels outside
    */
-  inverse(u: Matrix): Table {
-    const width = this.names.length;
-    if (u.columns !== width) {
-      throw new SklarError(
-        'ERR_SKLAR_SHAPE',
-        `expected ${width} columns for ${width} margins, got ${u.columns}`,
-      );
-    }
-    const values = this.#columns.map(({ name, kind, margin }, j) => {
-      const levels = new Float64Array(u.rows);
-      for (let i = 0, k = j; i < u.rows; i++, k += width) {
-        const level = u.data[k]!;
-        if (!(level >= 0 && level <= 1)) {
-          throw new SklarError(
-            'ERR_SKLAR_VALUE',
-            `expected levels between 0 and 1, got ${level} (column ${describe(name)}, row ${i + 1})`,
-          );
-        }
-        levels[i] = level;
-      }
-      const quantiles = margin.quantile(levels);
-      return kind === 'integer' ? quantiles.map(toInteger) : quantiles;
-    });
-    return new Table(this.names, values, this.kinds);
+  inverse(u: Matrix, run: ColumnRunOptions = {}): Promise<Table> {
+    return valuesOf(this.#native(), u, this.names, this.kinds, run);
   }
 
   /**
@@ -187,12 +193,17 @@ export class Margins {
    *
    * @throws SklarError ERR_SKLAR_VALUE for missing columns and values that are not finite
    */
-  logPdf(table: Table): Float64Array {
+  async logPdf(table: Table, run: ColumnRunOptions = {}): Promise<Float64Array> {
+    const threads = expectThreads(run.threads);
+    const selected = table.select(this.names);
+    const margins = this.#columns.map(({ margin }) => margin.handle);
     const sum = new Float64Array(table.rows);
-    this.#eachColumn(table, ({ margin }, x) => {
-      const log = margin.logPdf(x);
-      for (let i = 0; i < sum.length; i++) sum[i]! += log[i]!;
-    });
+    for (const [from, to] of rowBlocks(table.rows, margins.length)) {
+      const x = finiteRows(selected, from, to);
+      const block = await runJob((addon) => addon.columnLogPdf(margins, x, threads), { signal: run.signal });
+      sum.set(block, from);
+      run.onProgress?.(to / table.rows);
+    }
     return sum;
   }
 
@@ -208,8 +219,7 @@ export class Margins {
       collect(state, `${j}.`);
       return { name, kind, margin: withoutArrays(state) };
     });
-    const [low, high] = this.#seed;
-    const seed = String((BigInt(high) << 32n) | BigInt(low));
+    const seed = String(this.#seed);
     return { meta: { type: 'margins', ties: this.ties, seed, rows: this.rows, columns }, tensors };
   }
 
@@ -231,22 +241,14 @@ export class Margins {
       const state = withArrays(parseMarginState(margin), tensors, `${j}.`);
       return { name, kind, margin: marginFromState(state) };
     });
-    return new Margins(rows, ties, seedWords(seed), columns);
+    return new Margins(rows, ties, seed, columns);
   }
 
-  #eachColumn(table: Table, visit: (column: Column, x: Float64Array, j: number) => void): void {
-    const selected = table.select(this.names);
-    this.#columns.forEach((column, j) => {
-      const x = selected.columns[j]!;
-      const bad = x.findIndex((value) => !Number.isFinite(value));
-      if (bad >= 0) {
-        throw new SklarError(
-          'ERR_SKLAR_VALUE',
-          `expected finite numbers in every column, got ${x[bad]} (column ${describe(column.name)}, row ${bad + 1})`,
-        );
-      }
-      visit(column, x, j);
-    });
+  #native(): readonly ColumnHandle[] {
+    this.#handles ??= this.#columns.map(({ margin, kind }) =>
+      callNative((addon) => addon.marginColumn(margin.handle, this.rows, kind === 'integer')),
+    );
+    return this.#handles;
   }
 }
 
@@ -260,10 +262,6 @@ export function marginsFromTensors(
   tensors: Readonly<Record<string, Float64Array>>,
 ): TableMargins {
   return 'type' in meta ? Margins.fromTensors(meta, tensors) : PseudoObservations.fromTensors(meta, tensors);
-}
-
-function toInteger(value: number): number {
-  return Math.min(Number.MAX_SAFE_INTEGER, Math.max(Number.MIN_SAFE_INTEGER, Math.round(value) + 0));
 }
 
 function withoutArrays(state: MarginState): unknown {
@@ -293,7 +291,7 @@ function withArrays(
  *
  * @throws SklarError ERR_SKLAR_VALUE for columns that do not exist and specs that are none
  */
-export function expectMarginsSpec(spec: MarginsSpec, names: readonly string[]): MarginSpec[] {
+export function expectMarginsSpec(spec: MarginsSpec, names: readonly string[]): ResolvedOptions[] {
   const resolved = new Map<string, MarginSpec>();
   if (typeof spec === 'object' && spec !== null) {
     const unknown = Object.keys(spec).filter((name) => !names.includes(name));
@@ -307,7 +305,6 @@ export function expectMarginsSpec(spec: MarginsSpec, names: readonly string[]): 
   }
   return names.map((name) => {
     const one = typeof spec === 'object' && spec !== null ? (resolved.get(name) ?? 'auto') : spec;
-    resolveMarginSpec(one, name);
-    return one;
+    return resolveMarginSpec(one, name);
   });
 }

@@ -1,7 +1,9 @@
-import { type Family, type FamilyName, type Law, type Summary, families, familyNames } from './families';
-import { Margin, type MarginState, type Support, expectParameter, mapNumbers, marginError } from './margin';
+import { type MarginDefinition, callNative } from '../native';
+import { type Family, type FamilyName, type Summary, families, familyNames } from './families';
+import { Margin, type MarginState, type Support, expectParameter, marginError } from './margin';
+import { minimise } from './minimise';
 import type { SortedColumn } from './sorted';
-import { minimise } from './special';
+import type { Steps } from './steps';
 
 const FEWEST_ROWS = 8;
 /** The likelihood of more rows is that of so many of them, at evenly spaced ranks with the first and the last. */
@@ -12,15 +14,14 @@ export class ParametricMargin extends Margin {
   readonly name: FamilyName;
   readonly support: Support;
   readonly parameters: Readonly<Record<string, number>>;
-  readonly #law: Law;
 
   constructor(name: FamilyName, values: readonly number[]) {
     super();
     const family: Family = families[name];
     this.name = name;
     this.parameters = Object.fromEntries(family.parameters.map((key, k) => [key, values[k]!]));
-    this.#law = family.law(...values);
-    this.support = this.#law.support;
+    const [least, most] = callNative((addon) => addon.marginSupport(this.handle));
+    this.support = [least!, most!];
   }
 
   /**
@@ -28,7 +29,7 @@ export class ParametricMargin extends Margin {
    *
    * @throws SklarError ERR_SKLAR_VALUE naming the column: fewer than 8 rows, values the family cannot give, no maximum
    */
-  static fit(column: SortedColumn, wanted: FamilyName | 'parametric'): ParametricMargin {
+  static *fit(column: SortedColumn, wanted: FamilyName | 'parametric'): Steps<ParametricMargin> {
     const { sorted } = column;
     if (sorted.length < FEWEST_ROWS) {
       throw marginError(`at least ${FEWEST_ROWS} rows`, wanted, column.column, sorted.length);
@@ -51,7 +52,7 @@ export class ParametricMargin extends Margin {
           outside,
         );
       }
-      const { parameters, loss } = maximum(family, rows, summary);
+      const { parameters, loss } = yield* maximum(name, rows, summary);
       if (!Number.isFinite(loss)) continue;
       const aic = 2 * parameters.length + 2 * loss * sorted.length;
       if (!best || aic < best.aic) best = { aic, margin: new ParametricMargin(name, parameters) };
@@ -68,58 +69,36 @@ export class ParametricMargin extends Margin {
     return new ParametricMargin(name, values);
   }
 
-  cdf(x: Float64Array): Float64Array {
-    const [least, most] = this.support;
-    const inside = mapNumbers(x, (value) => Math.min(most, Math.max(least, value)));
-    const out = this.#law.cdf(inside);
-    for (let i = 0; i < x.length; i++) {
-      if (x[i]! <= least) out[i] = 0;
-      else if (x[i]! >= most) out[i] = 1;
-    }
-    return out;
-  }
-
-  quantile(u: Float64Array): Float64Array {
-    const out = this.#law.quantile(u);
-    for (let i = 0; i < u.length; i++) {
-      if (!(u[i]! > 0 && u[i]! < 1))
-        out[i] = u[i] === 0 ? this.support[0] : u[i] === 1 ? this.support[1] : NaN;
-    }
-    return out;
-  }
-
-  logPdf(x: Float64Array): Float64Array {
-    const [least, most] = this.support;
-    const out = this.#law.logPdf(x);
-    for (let i = 0; i < x.length; i++) if (x[i]! < least || x[i]! > most) out[i] = -Infinity;
-    return out;
+  protected override definition(): MarginDefinition {
+    return {
+      kind: 'law',
+      family: this.name,
+      parameters: Float64Array.from(Object.values(this.parameters)),
+    };
   }
 }
 
 /** The parameters of the greatest likelihood, and its negative logarithm a row. */
-function maximum(
-  family: Family,
+function* maximum(
+  name: FamilyName,
   rows: Float64Array,
   summary: Summary,
-): { parameters: number[]; loss: number } {
+): Steps<{ parameters: number[]; loss: number }> {
+  const family: Family = families[name];
   const start = family.start(summary);
   const isPositive = family.parameters.map((key) => family.positive.includes(key));
   // Steps of the search are in the logarithm of positive parameters, and in deviations of a location.
   const unit = family.parameters.map((key) => (key === 'location' ? summary.spread : 1));
   const toParameters = (x: readonly number[]): number[] =>
     x.map((value, k) => (isPositive[k] ? start[k]! * Math.exp(value) : start[k]! + unit[k]! * value));
-  const loss = (x: readonly number[]): number => {
-    const log = family.law(...toParameters(x)).logPdf(rows);
-    let sum = 0;
-    for (const value of log) sum -= value;
-    return sum / rows.length;
-  };
-  let found = minimise(
+  const loss = (x: readonly number[]): number =>
+    callNative((addon) => addon.lawLoss(name, Float64Array.from(toParameters(x)), rows));
+  let found = yield* minimise(
     loss,
     start.map(() => 0),
   );
   // A second search from the first one's end, in case it came to rest too early.
-  found = minimise(loss, found.x);
+  found = yield* minimise(loss, found.x);
   return { parameters: toParameters(found.x), loss: found.value };
 }
 

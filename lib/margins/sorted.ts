@@ -1,52 +1,67 @@
 import { types } from 'node:util';
 
+import { findNotFinite } from '../data/column-jobs';
+import { type SortedValues, sortValues } from '../data/sorted-table';
 import { describe } from '../errors';
 import { type Support, marginError } from './margin';
 
 /** A column of training values, sorted. */
-export interface SortedColumn {
+export interface SortedColumn extends SortedValues {
   /** The name of the column, for messages. */
   readonly column: string;
-  /** All values in ascending order. */
-  readonly sorted: Float64Array;
-  /** The different values in ascending order. */
-  readonly values: Float64Array;
-  /** For each of them, how many values are not above it. */
-  readonly last: Float64Array;
 }
 
 /**
- * Sorts a column and checks that a margin can be learned from it.
+ * Checks that a margin can be learned from a column.
  *
  * @throws SklarError ERR_SKLAR_VALUE naming the column: fewer than 2 rows, values that are not finite, a constant column
  */
-export function sortedColumn(source: Float64Array, column: string, margin: string): SortedColumn {
+export function expectLearnable(source: Float64Array, column: string, margin: string): void {
   if (!types.isFloat64Array(source)) {
     throw marginError('a Float64Array', margin, column, source);
   }
   if (source.length < 2) throw marginError('at least 2 rows', margin, column, source.length);
-  const bad = source.findIndex((value) => !Number.isFinite(value));
+  const bad = findNotFinite(source);
   if (bad >= 0) {
     throw marginError('finite numbers', margin, column, `${source[bad]} (row ${bad + 1})`);
   }
-  const sorted = source.map((value) => value + 0).sort(); // makes -0 a 0
-  const column_ = ofSorted(sorted, column);
-  if (column_.values.length < 2) {
-    throw marginError('values that vary', margin, column, `${describe(sorted[0])} in every row`);
+  if (source.every((value) => value === source[0])) {
+    throw marginError('values that vary', margin, column, `${describe(source[0]! + 0)} in every row`);
   }
-  return column_;
 }
 
-/** The different values of sorted ones. */
-export function ofSorted(sorted: Float64Array, column: string): SortedColumn {
-  const values = new Float64Array(sorted.length);
-  const last = new Float64Array(sorted.length);
+/** Sorts a column; see `expectLearnable`. */
+export function sortedColumn(source: Float64Array, column: string, margin: string): SortedColumn {
+  expectLearnable(source, column, margin);
+  return { column, ...sortValues(source) };
+}
+
+/** The column without these values, which are few. */
+export function withoutValues(column: SortedColumn, without: ReadonlySet<number>): SortedColumn {
+  const { sorted, values, last } = column;
+  const blocks = Array.from(without, (value) => values.indexOf(value)).filter((k) => k >= 0);
+  blocks.sort((a, b) => a - b);
+  const gone = blocks.reduce((rows, k) => rows + countOf(column, k), 0);
+  const out = {
+    sorted: new Float64Array(sorted.length - gone),
+    values: new Float64Array(values.length - blocks.length),
+    last: new Float64Array(values.length - blocks.length),
+  };
+  // What lies between two of them stays together.
+  let rows = 0;
   let count = 0;
-  for (let i = 0; i < sorted.length; i++) {
-    if (i === 0 || sorted[i] !== values[count - 1]) values[count++] = sorted[i]!;
-    last[count - 1] = i + 1;
+  let from = 0;
+  for (const to of [...blocks, values.length]) {
+    const begin = from === 0 ? 0 : last[from - 1]!;
+    const end = to === 0 ? 0 : last[to - 1]!;
+    out.sorted.set(sorted.subarray(begin, end), rows);
+    out.values.set(values.subarray(from, to), count);
+    for (let k = from; k < to; k++) out.last[count + k - from] = last[k]! - begin + rows;
+    rows += end - begin;
+    count += to - from;
+    from = to + 1;
   }
-  return { column, sorted, values: values.slice(0, count), last: last.slice(0, count) };
+  return { column: column.column, ...out };
 }
 
 /** How often the value number k occurs. */

@@ -40,7 +40,7 @@ const MOST_QUANTILES = 121;
 const MISSED = 0.05;
 
 /** The quantiles of every margin at these levels. */
-function quantilesAt(margins: TableMargins, levels: Float64Array): Table {
+function quantilesAt(margins: TableMargins, levels: Float64Array): Promise<Table> {
   const dim = margins.names.length;
   const u = new Float64Array(levels.length * dim);
   levels.forEach((level, i) => u.fill(level, i * dim, (i + 1) * dim));
@@ -67,25 +67,25 @@ function spacedRanks(rows: number): number[] {
  *
  * @param samples decides with the data how far the axes reach
  */
-export function marginNumbers(
+export async function marginNumbers(
   data: Table,
   samples: Table,
   margins: TableMargins,
   columns: readonly string[],
   logarithmic: ReadonlySet<string>,
-): MarginNumbers[] {
+): Promise<MarginNumbers[]> {
   const { rows } = data;
   const ranks = spacedRanks(rows);
   const levels = Float64Array.from(ranks, (rank) => (rank - 0.5) / rows);
   const reach = Math.sqrt(Math.log(2 / MISSED) / (2 * rows));
-  const model = quantilesAt(margins, levels);
-  const [low, high] = [-reach, reach].map((shift) =>
+  const model = await quantilesAt(margins, levels);
+  const shifted = (shift: number) =>
     quantilesAt(
       margins,
       levels.map((level) => Math.max(0, Math.min(1, level + shift))),
-    ),
-  );
-  const many = quantilesAt(
+    );
+  const [low, high] = [await shifted(-reach), await shifted(reach)];
+  const many = await quantilesAt(
     margins,
     Float64Array.from({ length: LEVELS }, (_, i) => (i + 0.5) / LEVELS),
   );
@@ -109,8 +109,8 @@ export function marginNumbers(
           level,
           data: sorted[rank - 1]!,
           model: model.column(column)[i]!,
-          low: level > reach ? low!.column(column)[i]! : null,
-          high: level < 1 - reach ? high!.column(column)[i]! : null,
+          low: level > reach ? low.column(column)[i]! : null,
+          high: level < 1 - reach ? high.column(column)[i]! : null,
         };
       }),
     };

@@ -228,7 +228,7 @@ export async function gather(plan: Plan, options: ReportOptions, stages: Stages)
   const { device: place, deviceName } = runRecord(beginRun(run, copula.cpuOnly));
   const used = Math.min(plan.data.rows, count);
   const data = plan.data.take(chooseRows(plan.data.rows, used).toSorted());
-  const u = margins.transform(data);
+  const u = await margins.transform(data, onCpu);
   const absent: { [K in ReportSection]?: string } = {};
   /** What these rows do not allow is left out, with the reason. */
   const section = async <T>(
@@ -257,7 +257,7 @@ export async function gather(plan: Plan, options: ReportOptions, stages: Stages)
       onProgress: ({ rowsDone }) => report(rowsDone / count),
     }),
   );
-  const samples = margins.inverse(sample);
+  const samples = await margins.inverse(sample, onCpu);
 
   const ofMargins = await section('margins', [], () =>
     marginNumbers(data, samples, margins, columns, logarithmic),

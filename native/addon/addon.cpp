@@ -13,6 +13,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
       &sklar::addon::register_smc,        &sklar::addon::register_closed_form,
       &sklar::addon::register_measures,   &sklar::addon::register_integrate,
       &sklar::addon::register_two_sample, &sklar::addon::register_classical,
+      &sklar::addon::register_margins,    &sklar::addon::register_columns,
   };
   for (auto add : features) add(env, exports);
   return exports;

@@ -55,6 +55,8 @@ constexpr napi_typedarray_type array_type() {
     return napi_float32_array;
   else if constexpr (std::is_same_v<U, double>)
     return napi_float64_array;
+  else if constexpr (std::is_same_v<U, std::uint32_t>)
+    return napi_uint32_array;
   else
     return napi_int32_array;
 }
@@ -96,6 +98,16 @@ Napi::Value to_array(Napi::Env env, const std::vector<U>& values) {
   auto array = Napi::TypedArrayOf<U>::New(env, values.size(), array_type<U>());
   if (!values.empty()) std::memcpy(array.Data(), values.data(), values.size() * sizeof(U));
   return array;
+}
+
+// A list of JavaScript values, each converted by convert(value).
+template <class Convert>
+auto to_list(const Napi::Value& value, const char* name, Convert&& convert) {
+  if (!value.IsArray()) throw Error("VALUE", std::string("expected an array for ") + name);
+  const auto array = value.As<Napi::Array>();
+  std::vector<decltype(convert(value))> list;
+  for (std::uint32_t i = 0; i < array.Length(); ++i) list.push_back(convert(array.Get(i)));
+  return list;
 }
 
 inline std::size_t product(std::size_t a, std::size_t b) {

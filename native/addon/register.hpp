@@ -16,5 +16,7 @@ void register_measures(Napi::Env env, Napi::Object exports);
 void register_two_sample(Napi::Env env, Napi::Object exports);
 void register_integrate(Napi::Env env, Napi::Object exports);
 void register_classical(Napi::Env env, Napi::Object exports);
+void register_margins(Napi::Env env, Napi::Object exports);
+void register_columns(Napi::Env env, Napi::Object exports);
 
 }  // namespace sklar::addon

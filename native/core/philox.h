@@ -60,6 +60,8 @@ enum PhiloxTag : uint32_t {
   kTagClassicalGiven = 50,
   kTagRelabel = 60,
   kTagProjection = 61,
+  kTagTies = 64,
+  kTagTrainingTies = 65,
 };
 
 struct PhiloxKey {

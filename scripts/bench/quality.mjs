@@ -74,14 +74,14 @@ await runMain(async () => {
       );
     const table = await readTable(file, { exclude: [sets[data]] });
     const { train, holdout } = splitRows(table.rows, 0.2, 0);
-    const ranks = PseudoObservations.fit(table.take(train), { seed: 1 });
+    const ranks = await PseudoObservations.fit(table.take(train), { seed: 1 });
     const dim = table.names.length;
-    const gaussianScale = (rows) =>
-      matrix(normalQuantile(ranks.transform(table.take(rows)).data), rows.length, dim);
+    const gaussianScale = async (rows) =>
+      matrix(normalQuantile((await ranks.transform(table.take(rows))).data), rows.length, dim);
     const spread = (rows) =>
       Uint32Array.from({ length: ENERGY_ROWS }, (_, i) => rows[Math.floor((i * rows.length) / ENERGY_ROWS)]);
-    const heldOut = gaussianScale(spread(holdout));
-    const others = gaussianScale(spread(train));
+    const heldOut = await gaussianScale(spread(holdout));
+    const others = await gaussianScale(spread(train));
     const energy = async (rows) => (await energyDistance(heldOut, rows, { permutations: 0 })).value;
     const floor = await energy(others);
     for (const kind of values.kinds.split(','))

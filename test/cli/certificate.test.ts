@@ -26,7 +26,7 @@ describe('sklar score --certificate', () => {
     const { certificate, ...rest } = await sklarJson(['score', cdc, files.data, '--certificate']);
     expect(rest).toEqual(plain);
     const copula = await loadModel(cdc);
-    const expected = await copula.certificate(copula.margins!.transform(files.table));
+    const expected = await copula.certificate(await copula.margins!.transform(files.table));
     const timed = expected.routes.map((route) => ({ ...route, seconds: expect.any(Number) }));
     expect(certificate).toEqual({ ...expected, routes: timed });
     expect(certificate).toMatchObject({ rows: 400, routeRows: 400, margins: { rows: 20_000 } });

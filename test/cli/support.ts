@@ -99,7 +99,7 @@ export async function writeExamples(folder: TemporaryFolder) {
   };
   const table = exampleTable();
   await writeTable(table, files.data);
-  const margins = PseudoObservations.fit(table);
+  const margins = await PseudoObservations.fit(table);
   const u = margins.transformTrain();
   const cdc = await fitCopula(u, { margins, hidden: 8, depth: 1, steps: 6, batch: 32 });
   await cdc.save(files.cdc);

@@ -52,9 +52,9 @@ describe('a joint distribution', () => {
   test('the log density is that of the copula plus those of the margins', async () => {
     const few = mixed(50, 2);
     const log = await joint.logPdf(few);
-    const u = joint.margins.transform(few, { ties: 'average' });
+    const u = await joint.margins.transform(few, { ties: 'average' });
     const ofCopula = await joint.copula.logPdf(u);
-    const ofMargins = joint.margins.logPdf(few);
+    const ofMargins = await joint.margins.logPdf(few);
     log.forEach((value, i) => expect(value).toBe(ofCopula[i]! + ofMargins[i]!));
     // as rows in order, and as a table in another order with more columns
     expect(await joint.logPdf(few.toMatrix())).toEqual(log);
@@ -159,7 +159,7 @@ describe('a joint distribution', () => {
 
 test('what has no margins is no joint distribution', async () => {
   const table = mixed(50, 1);
-  const ranks = PseudoObservations.fit(table);
+  const ranks = await PseudoObservations.fit(table);
   const file = folder.file('ranks.safetensors');
   await (await fitCopula(ranks.transformTrain(), { kind: 'gaussian', margins: ranks })).save(file);
   await expect(loadJoint(file)).rejects.toMatchObject({
@@ -167,7 +167,8 @@ test('what has no margins is no joint distribution', async () => {
     message: expect.stringMatching(/ranks.*ranks\.safetensors/),
   });
   const copula = new GaussianCopula(Float64Array.of(1, 0, 0, 1), 2);
-  expect(() => new JointDistribution(copula, Margins.fit(table))).toThrow(
+  const margins = await Margins.fit(table);
+  expect(() => new JointDistribution(copula, margins)).toThrow(
     expect.objectContaining({ code: 'ERR_SKLAR_SHAPE' }),
   );
   await expect(fitJoint(table, { ...gaussian, margins: { wind: 'kde' } })).rejects.toThrow('"wind"');

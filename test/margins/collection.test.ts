@@ -1,4 +1,4 @@
-import { Margins, type MarginsSpec, Table, fromRows } from '../../lib';
+import { Margins, type MarginsSpec, Table, fitMargin, fromRows } from '../../lib';
 import { uniforms } from '../helpers/data';
 import { uniformDistance } from './support';
 
@@ -19,7 +19,10 @@ function weather(rows: number, seed = 1): Table {
 
 describe('margins of a table', () => {
   const table = weather(1500);
-  const margins = Margins.fit(table, { seed: 3 });
+  let margins: Margins;
+  beforeAll(async () => {
+    margins = await Margins.fit(table, { seed: 3 });
+  });
   const column = (data: Float64Array, j: number): Float64Array =>
     Float64Array.from({ length: data.length / 4 }, (_, i) => data[4 * i + j]!);
 
@@ -39,11 +42,11 @@ describe('margins of a table', () => {
     expect([margins.rows, margins.ties, margins.kinds]).toEqual([1500, 'random', table.kinds]);
   });
 
-  test('levels are uniform, also in the jumps, and come back as the values', () => {
+  test('levels are uniform, also in the jumps, and come back as the values', async () => {
     const fresh = weather(1500, 2);
-    const u = margins.transform(fresh);
+    const u = await margins.transform(fresh);
     for (let j = 0; j < 4; j++) expect(uniformDistance(column(u.data, j))).toBeLessThan(0.07);
-    const back = margins.inverse(margins.transform(table));
+    const back = await margins.inverse(await margins.transform(table));
     expect(back.kinds).toEqual(table.kinds);
     expect(back.names).toEqual(table.names);
     table.columns.forEach((values, j) => {
@@ -51,31 +54,31 @@ describe('margins of a table', () => {
     });
   });
 
-  test('random levels depend on the seed and the row alone', () => {
-    const u = margins.transform(table);
-    expect(margins.transform(table)).toEqual(u);
-    expect(margins.transform(table.take([0, 1, 2])).data).toEqual(u.data.slice(0, 12));
-    const other = margins.transform(table, { seed: 4 });
+  test('random levels depend on the seed and the row alone', async () => {
+    const u = await margins.transform(table);
+    expect(await margins.transform(table)).toEqual(u);
+    expect((await margins.transform(table.take([0, 1, 2]))).data).toEqual(u.data.slice(0, 12));
+    const other = await margins.transform(table, { seed: 4 });
     expect(column(other.data, 0)).toEqual(column(u.data, 0));
     expect(column(other.data, 2)).not.toEqual(column(u.data, 2));
-    const middle = column(margins.transform(table, { ties: 'average' }).data, 2);
+    const middle = column((await margins.transform(table, { ties: 'average' })).data, 2);
     expect(new Set(middle).size).toBe(5);
   });
 
-  test('values outside a support stay inside the cube', () => {
+  test('values outside a support stay inside the cube', async () => {
     const far = new Table(
       table.names,
       [[1e300], [-1], [9], [-5]].map((value) => Float64Array.from(value)),
     );
-    const { data } = margins.transform(far);
+    const { data } = await margins.transform(far);
     expect(data).toEqual(Float64Array.of(1 - 2 ** -53, 0.5 / 1501, 1500.5 / 1501, 0.5 / 1501));
-    expect(margins.logPdf(far)[0]).toBe(-Infinity);
+    expect((await margins.logPdf(far))[0]).toBe(-Infinity);
   });
 
-  test('log densities add up', () => {
+  test('log densities add up', async () => {
     const few = table.take([5, 6]);
     const parts = table.names.map((name) => margins.margin(name).logPdf(few.column(name)));
-    margins.logPdf(few).forEach((sum, i) => {
+    (await margins.logPdf(few)).forEach((sum, i) => {
       expect(sum).toBeCloseTo(
         parts.reduce((total, part) => total + part[i]!, 0),
         12,
@@ -83,8 +86,8 @@ describe('margins of a table', () => {
     });
   });
 
-  test('integers stay integers, beyond the data too', () => {
-    const ends = margins.inverse(
+  test('integers stay integers, beyond the data too', async () => {
+    const ends = await margins.inverse(
       fromRows([
         [0.5, 0, 0, 1e-12],
         [0.5, 0.99, 1, 1 - 1e-12],
@@ -94,11 +97,11 @@ describe('margins of a table', () => {
     expect([...ends.columns[2]!]).toEqual([0, 4]);
   });
 
-  test('tensors keep everything', () => {
+  test('tensors keep everything', async () => {
     const { meta, tensors } = margins.toTensors();
     const again = Margins.fromTensors(JSON.parse(JSON.stringify(meta)), tensors);
-    expect(again.transform(table)).toEqual(margins.transform(table));
-    expect(again.logPdf(table)).toEqual(margins.logPdf(table));
+    expect(await again.transform(table)).toEqual(await margins.transform(table));
+    expect(await again.logPdf(table)).toEqual(await margins.logPdf(table));
     expect(again.toTensors()).toEqual({ meta, tensors });
     const damaged: [unknown, Record<string, Float64Array>][] = [
       [{ ...meta, rows: 1 }, tensors],
@@ -114,9 +117,9 @@ describe('margins of a table', () => {
   });
 });
 
-test('margins by column', () => {
+test('margins by column', async () => {
   const table = weather(300);
-  const margins = Margins.fit(table, {
+  const margins = await Margins.fit(table, {
     margins: { temperature: { type: 'kde', bandwidth: 0.3 }, count: 'discrete' },
     ties: 'average',
   });
@@ -127,7 +130,7 @@ test('margins by column', () => {
     'discrete',
   ]);
   expect(margins.margin(0).parameters).toMatchObject({ bandwidth: 0.3 });
-  expect(Margins.fit(table, { margins: 'empirical' }).margin('stations').name).toBe('empirical');
+  expect((await Margins.fit(table, { margins: 'empirical' })).margin('stations').name).toBe('empirical');
   const wrong: [MarginsSpec, string][] = [
     [{ wind: 'kde' }, '"wind"'],
     [{ rain: 'gauss' as 'kde' }, '"rain"'],
@@ -135,12 +138,76 @@ test('margins by column', () => {
     [{ rain: { type: 'discrete', bandwidth: 1 } }, '"rain"'],
   ];
   for (const [spec, culprit] of wrong) {
-    expect(() => Margins.fit(table, { margins: spec })).toThrow(
-      expect.objectContaining({ code: 'ERR_SKLAR_VALUE', message: expect.stringContaining(culprit) }),
-    );
+    await expect(Margins.fit(table, { margins: spec })).rejects.toMatchObject({
+      code: 'ERR_SKLAR_VALUE',
+      message: expect.stringContaining(culprit),
+    });
   }
-  expect(() => margins.transform(table.exclude(['rain']))).toThrow('rain');
+  await expect(margins.transform(table.exclude(['rain']))).rejects.toThrow('rain');
   expect(() => margins.margin('wind')).toThrow('"wind"');
-  expect(() => margins.inverse(fromRows([[0.5, 0.5]]))).toThrow('4 columns');
-  expect(() => margins.inverse(fromRows([[0.5, 0.5, 2, 0.5]]))).toThrow('"stations"');
+  await expect(margins.inverse(fromRows([[0.5, 0.5]]))).rejects.toThrow('4 columns');
+  await expect(margins.inverse(fromRows([[0.5, 0.5, 2, 0.5]]))).rejects.toThrow('"stations"');
+});
+
+const bits = (values: Float64Array): Buffer =>
+  Buffer.from(values.buffer, values.byteOffset, values.byteLength);
+
+test('many rows: any number of threads gives the same, work is reported and can be stopped', async () => {
+  const rows = 530_000; // more than one block of rows
+  const next = uniforms(5);
+  const x = Float64Array.from({ length: rows }, () => next());
+  const table = Table.fromColumns({
+    x,
+    rain: x.map((value) => Math.max(0, value - 0.5)),
+    tenths: x.map((value) => Math.floor(10 * value)),
+    sum: x.map((value, i) => value + x[(i + 1) % rows]!),
+  });
+  const fractions: number[] = [];
+  const run = { onProgress: (fraction: number) => fractions.push(fraction) };
+  const one = await Margins.fit(table, { ...run, threads: 1 });
+  const two = await Margins.fit(table, { threads: 3 });
+  expect(fractions).toEqual([...fractions].sort((a, b) => a - b));
+  expect(fractions.at(-1)).toBeCloseTo(1, 12);
+  const [tensors, again] = [one.toTensors().tensors, two.toTensors().tensors];
+  for (const [name, data] of Object.entries(tensors))
+    expect(bits(again[name]!).equals(bits(data))).toBe(true);
+
+  fractions.length = 0;
+  const u = await one.transform(table, { ...run, threads: 1 });
+  expect(fractions).toHaveLength(2);
+  expect(bits((await two.transform(table, { threads: 3 })).data).equals(bits(u.data))).toBe(true);
+  const last = table.take([rows - 1]);
+  expect((await one.transform(last)).data[0]).toBe(u.data[4 * (rows - 1)]);
+  const back = await one.inverse(u, { threads: 3 });
+  expect(bits(back.column('tenths')).equals(bits(table.column('tenths')))).toBe(true);
+  expect((await one.logPdf(table))[rows - 1]).toBe((await one.logPdf(last))[0]);
+
+  for (const work of [
+    (signal: AbortSignal) => Margins.fit(table, { signal }),
+    (signal: AbortSignal) => one.transform(table, { signal }),
+    (signal: AbortSignal) => one.inverse(u, { signal }),
+    (signal: AbortSignal) => one.logPdf(table, { signal }),
+  ]) {
+    const controller = new AbortController();
+    setImmediate(() => controller.abort(new Error('enough')));
+    await expect(work(controller.signal)).rejects.toThrow('enough');
+  }
+});
+
+test('a search for the greatest likelihood leaves the event loop free and can be stopped', async () => {
+  const table = weather(3000).select(['temperature']);
+  let turns = 0;
+  const count = (): void => {
+    turns++;
+    next = setImmediate(count);
+  };
+  let next = setImmediate(count);
+  const margins = await Margins.fit(table, { margins: 'parametric' });
+  clearImmediate(next);
+  expect(turns).toBeGreaterThan(100);
+  expect(margins.margin(0).toJSON()).toEqual(fitMargin(table.columns[0]!, 'parametric').toJSON());
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(new Error('enough')), 5);
+  const work = Margins.fit(table, { margins: 'parametric', signal: controller.signal });
+  await expect(work).rejects.toThrow('enough');
 });

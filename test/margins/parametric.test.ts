@@ -1,5 +1,4 @@
 import { type MarginType, fitMargin, marginFromJSON } from '../../lib';
-import { betaI, gammaP, logGamma } from '../../lib/margins/special';
 import { normals, uniforms } from '../helpers/data';
 import { criticalDistance, sample, uniformDistance } from './support';
 
@@ -101,43 +100,4 @@ test('what a family cannot give is named', () => {
   );
   const json = fitMargin(Float64Array.from(nine), 'gamma').toJSON();
   expect(() => marginFromJSON({ ...json, parameters: { shape: -1, scale: 1 } })).toThrow('"shape"');
-});
-
-// Values of @stdlib/math-base-special-gammainc, -betainc and -gammaln (ports of Boost).
-test('special functions', () => {
-  const gamma = [
-    [0.1, 1e-8, 0.16659398838160208],
-    [0.3, 0.2, 0.6575067242697216],
-    [0.5, 3, 0.9856941215645704],
-    [2.5, 0.01, 0.000002987601531906594],
-    [3, 9, 0.9937678048936227],
-    [10, 4, 0.008132242796933857],
-    [50, 60, 0.9155933189063082],
-    [200, 150, 0.00005709688574208255],
-    // by summing Poisson probabilities to 50 digits; the package has 0.92016
-    [5000, 5100, 0.9206711189223811],
-  ] as const;
-  for (const [a, x, p] of gamma) expect(Math.abs(gammaP(a, x) / p - 1)).toBeLessThan(2e-11);
-  const beta = [
-    [0.1, 0.5, 0.5, 0.20483276469913345],
-    [1e-6, 0.3, 2, 0.020603606747314904],
-    [0.3, 2, 5, 0.579825],
-    [0.9, 8, 2, 0.774840978],
-    [0.5, 50, 60, 0.8309072939016696],
-    [0.02, 0.5, 100, 0.9553145036373667],
-    [0.999, 0.2, 0.1, 0.6566813160068355],
-    [0.4, 1000, 1400, 0.048405576628864355],
-  ] as const;
-  for (const [x, a, b, p] of beta) expect(Math.abs(betaI(x, a, b) / p - 1)).toBeLessThan(2e-11);
-  const log = [
-    [1e-5, 11.512919692895826],
-    [0.5, 0.5723649429247001],
-    [1.5, -0.12078223763524522],
-    [2, 0],
-    [3.7, 1.428072326665388],
-    [100.5, 361.4355404677776],
-    [1e8, 1742068066.1038349],
-  ] as const;
-  for (const [a, value] of log)
-    expect(Math.abs(logGamma(a) - value)).toBeLessThan(1e-14 * (1 + Math.abs(value)) * 5);
 });

@@ -56,7 +56,7 @@ describe('model files', () => {
 
   test('keep pseudo-observations', async () => {
     const table = Table.fromColumns({ x: [3, 1, 1, 2, 9], y: Int32Array.of(5, 4, 1, 2, 3) });
-    const pseudo = PseudoObservations.fit(table, { seed: 3 });
+    const pseudo = await PseudoObservations.fit(table, { seed: 3 });
     const parts = pseudo.toTensors();
     const file = folder.file('margins.safetensors');
     await writeModelFile(file, {
@@ -73,7 +73,7 @@ describe('model files', () => {
       [...back.tensors].map(([name, { data }]) => [name.replace('margins.', ''), data as Float64Array]),
     );
     const margins = PseudoObservations.fromTensors(back.document?.margins, restored);
-    expect(margins.transform(table)).toEqual(pseudo.transform(table));
+    expect(await margins.transform(table)).toEqual(await pseudo.transform(table));
   });
 
   test('plain weights have no document', async () => {

@@ -34,7 +34,7 @@ const page = folder.file('report.html');
 async function prepare(): Promise<void> {
   mkdirSync(shots, { recursive: true });
   const table = cars();
-  const margins = PseudoObservations.fit(table);
+  const margins = await PseudoObservations.fit(table);
   const copula = await fitCopula(margins.transformTrain(), {
     kind: 'cdc',
     margins,

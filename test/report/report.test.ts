@@ -2,6 +2,7 @@ import {
   type Copula,
   GaussianCopula,
   Margins,
+  type Matrix,
   PseudoObservations,
   type ReportNumbers,
   type ReportOptions,
@@ -21,8 +22,12 @@ import { cars } from '../helpers/cars';
 const quick: ReportOptions = { rows: 200, skip: ['certificate', 'comparison'] };
 const small = { routeRows: 5, sampleRows: 100 };
 const table = cars(['Horsepower', 'Acceleration', 'Cylinders']);
-const margins = PseudoObservations.fit(table);
-const u = margins.transformTrain();
+let margins: PseudoObservations;
+let u: Matrix;
+beforeAll(async () => {
+  margins = await PseudoObservations.fit(table);
+  u = margins.transformTrain();
+});
 const training = { hidden: 8, depth: 1, steps: 8, batch: 32 };
 
 function embedded(page: string): ReportNumbers {
@@ -88,7 +93,7 @@ test('the numbers are those of the library, of one sample, the same every time',
   const copula = await fitCopula(u, { kind: 'gaussian', margins });
   const options: ReportOptions = { rows: 300, seed: 7, certificate: small, skip: ['pairs'] };
   const { html, numbers } = await report(copula, table, options);
-  const samples = margins.inverse(await copula.sample(300, { seed: 7, dtype: 'float64' }));
+  const samples = await margins.inverse(await copula.sample(300, { seed: 7, dtype: 'float64' }));
   expect(numbers.rows).toEqual({ data: 392, used: 300, sample: 300 });
   expect(numbers.kendall!.model).toEqual(toRows(await kendall(samples)));
   expect(numbers.comparison!.rows).toMatchObject({ data: 300, sample: 300, compared: 150 });
@@ -151,7 +156,7 @@ test('hostile names', async () => {
     Float64Array.from({ length: rows }, (_, i) => Math.sin((i + 1) * (j + 2) * 0.37) + 0.01 * i),
   );
   const hostile = new Table(evil, columns);
-  const own = PseudoObservations.fit(hostile);
+  const own = await PseudoObservations.fit(hostile);
   const copula = await fitCopula(own.transformTrain(), { kind: 'gaussian', margins: own });
   const { html, numbers } = await report(copula, hostile, {
     rows: 60,
@@ -218,7 +223,7 @@ test('what cannot be reported on', async () => {
 });
 
 test('progress rises to the end, and an abort ends it', async () => {
-  const joint = Margins.fit(table);
+  const joint = await Margins.fit(table);
   const copula = await fitCopula(u, { kind: 'gaussian', margins: joint });
   const seen: [string, number][] = [];
   await report(copula, table, {

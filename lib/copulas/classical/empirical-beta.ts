@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { argsort } from '../../data/argsort';
+import { orderOf } from '../../data/sorted-table';
 import { runRecord } from '../../devices';
 import { SklarError, expectInteger } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
@@ -108,12 +108,13 @@ function definitionOfRanks(table: Float64Array, dim: number): ClassicalDefinitio
 export function fitEmpiricalBeta({ data, rows, columns }: DenseRows, run: Execution): EmpiricalBetaCopula {
   const ranks = new Float64Array(data.length);
   for (let j = 0; j < columns; j++) {
-    const { sorted, order } = argsort(Float64Array.from({ length: rows }, (_, i) => data[i * columns + j]!));
+    const column = Float64Array.from({ length: rows }, (_, i) => data[i * columns + j]!);
+    const order = orderOf(column);
     order.forEach((row, k) => {
-      if (k > 0 && sorted[k] === sorted[k - 1]) {
+      if (k > 0 && column[row] === column[order[k - 1]!]) {
         throw new SklarError(
           'ERR_SKLAR_VALUE',
-          `expected different values in a column for an empirical-beta copula, got ${sorted[k]} in rows ` +
+          `expected different values in a column for an empirical-beta copula, got ${column[row]} in rows ` +
             `${order[k - 1]! + 1} and ${row + 1} of column ${j + 1}: rank them with ties 'random'`,
         );
       }

@@ -1,4 +1,4 @@
-import { argsort } from '../../data/argsort';
+import { orderOf } from '../../data/sorted-table';
 import { type DenseRows } from '../copula';
 import { type Box, derivatives, freeVariables, inverseOf } from './optimise';
 
@@ -68,9 +68,8 @@ async function addRankShare(
     return scores({ data: there, rows, columns });
   };
   const [up, down] = [await moved(1), await moved(-1)];
-  const { order } = argsort(column);
   let above = 0;
-  for (const k of order.reverse()) {
+  for (const k of orderOf(column).reverse()) {
     above += (up[k]! - down[k]!) / (2 * move[k]!);
     share[k]! += above / rows;
   }

@@ -1,0 +1,132 @@
+/** Whole columns to the copula scale and back, in native jobs over blocks of rows. */
+import { setImmediate } from 'node:timers/promises';
+import { types } from 'node:util';
+
+import { expectThreads } from '../devices';
+import { SklarError, describe } from '../errors';
+import { type ColumnHandle, runJob } from '../native';
+import { type Matrix, matrix } from './matrix';
+import { type Seed, hashText, resolveSeed } from './random';
+import { type ColumnKind, Table } from './table';
+
+/** How work on the columns of a table runs. It leaves the event loop free. */
+export interface ColumnRunOptions {
+  /** 0 (default): one for each processor. Results do not depend on it. */
+  readonly threads?: number | undefined;
+  /** Aborting ends the work within a fraction of a second and rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told the share of the work that is done, up to 1. */
+  readonly onProgress?: ((fraction: number) => void) | undefined;
+}
+
+/** Values that one job takes: their copies to and from native memory take a few milliseconds of the event loop. */
+const BLOCK_VALUES = 2 ** 21;
+
+/** The rows [from, to) of each job on a table. */
+export function* rowBlocks(rows: number, columns: number): Generator<readonly [from: number, to: number]> {
+  const block = Math.max(1, Math.floor(BLOCK_VALUES / Math.max(1, columns)));
+  for (let from = 0; from < rows; from += block) yield [from, Math.min(rows, from + block)];
+}
+
+/** Lets the event loop go round between two columns; rejects with the signal's reason when it has been aborted. */
+export async function nextTurn(signal: AbortSignal | undefined): Promise<void> {
+  await setImmediate();
+  signal?.throwIfAborted();
+}
+
+/** What gives each column draws of its own under one seed. */
+export function columnKeys(names: readonly string[]): Uint32Array {
+  return Uint32Array.from(names, hashText);
+}
+
+/** The position of the first value that is not finite, or -1. */
+export function findNotFinite(values: Float64Array): number {
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return i;
+  return -1;
+}
+
+/**
+ * The rows [from, to) of the columns, without a copy.
+ *
+ * @throws SklarError ERR_SKLAR_VALUE naming the first column with a value that is not finite
+ */
+export function finiteRows({ names, columns }: Table, from: number, to: number): Float64Array[] {
+  return columns.map((values, j) => {
+    const part = values.subarray(from, to);
+    const bad = findNotFinite(part);
+    if (bad < 0) return part;
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected finite numbers in every column, got ${part[bad]} (column ${describe(names[j])}, row ${from + bad + 1})`,
+    );
+  });
+}
+
+/**
+ * The levels of the values of a table, rows x columns.
+ *
+ * @param columns one for each column of the table
+ * @throws SklarError ERR_SKLAR_VALUE for values that are not finite
+ */
+export async function levelsOf(
+  columns: readonly ColumnHandle[],
+  table: Table,
+  { random, seed, ...run }: ColumnRunOptions & { readonly random: boolean; readonly seed: Seed },
+): Promise<Matrix & { readonly data: Float64Array }> {
+  const threads = expectThreads(run.threads);
+  const width = columns.length;
+  const keys = columnKeys(table.names);
+  const bits = resolveSeed(seed);
+  const u = new Float64Array(table.rows * width);
+  for (const [from, to] of rowBlocks(table.rows, width)) {
+    const x = finiteRows(table, from, to);
+    const block = await runJob((addon) => addon.columnLevels(columns, keys, x, from, random, bits, threads), {
+      signal: run.signal,
+    });
+    u.set(block, from * width);
+    run.onProgress?.(to / table.rows);
+  }
+  return matrix(u, table.rows, width, table.names);
+}
+
+/**
+ * The values at given levels.
+ *
+ * @param u rows x columns
+ * @throws SklarError ERR_SKLAR_SHAPE for another number of columns, ERR_SKLAR_VALUE for levels outside [0, 1]
+ */
+export async function valuesOf(
+  columns: readonly ColumnHandle[],
+  u: Matrix,
+  names: readonly string[],
+  kinds: readonly ColumnKind[],
+  run: ColumnRunOptions,
+): Promise<Table> {
+  const threads = expectThreads(run.threads);
+  const width = columns.length;
+  if (u.columns !== width) {
+    throw new SklarError(
+      'ERR_SKLAR_SHAPE',
+      `expected ${width} columns for ${width} margins, got ${u.columns}`,
+    );
+  }
+  const values = names.map(() => new Float64Array(u.rows));
+  for (const [from, to] of rowBlocks(u.rows, width)) {
+    const part = u.data.subarray(from * width, to * width);
+    for (let k = 0; k < part.length; k++) {
+      if (part[k]! >= 0 && part[k]! <= 1) continue;
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        `expected levels between 0 and 1, got ${part[k]} ` +
+          `(column ${describe(names[k % width])}, row ${from + Math.floor(k / width) + 1})`,
+      );
+    }
+    const levels = types.isFloat64Array(part) ? part : new Float64Array(part);
+    const block = await runJob((addon) => addon.columnValues(columns, levels, to - from, threads), {
+      signal: run.signal,
+    });
+    block.forEach((column, j) => values[j]!.set(column, from));
+    run.onProgress?.(to / u.rows);
+  }
+  return new Table(names, values, kinds);
+}

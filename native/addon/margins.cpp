@@ -1,0 +1,137 @@
+#include <optional>
+
+#include "addon/convert.hpp"
+#include "addon/job.hpp"
+#include "addon/margin_handle.hpp"
+#include "addon/register.hpp"
+#include "margins/pareto.hpp"
+
+namespace sklar::addon {
+namespace {
+
+constexpr napi_type_tag margin_tag = {0x5d0f6a37e1c84b92, 0x94e2b7c1f03d586a};
+
+Support to_support(const Napi::Value& value) {
+  const auto ends = to_vector<double>(value, "support", 2);
+  return {ends[0], ends[1]};
+}
+
+std::vector<double> doubles(const Napi::Object& o, const char* name) {
+  return to_vector<double>(field(o, name), name);
+}
+
+KdeGrid to_grid(const Napi::Object& o) {
+  return {to_double(field(o, "bandwidth"), "bandwidth"), to_double(field(o, "location"), "location"),
+          to_double(field(o, "scale"), "scale"), to_double(field(o, "from"), "from"),
+          to_double(field(o, "step"), "step")};
+}
+
+std::optional<ParetoTail> to_tail(const Napi::Value& value) {
+  if (value.IsNull()) return std::nullopt;
+  const auto o = value.As<Napi::Object>();
+  return ParetoTail{to_double(field(o, "threshold"), "threshold"), to_double(field(o, "scale"), "scale"),
+                    to_double(field(o, "shape"), "shape")};
+}
+
+SharedMargin make(const Napi::Object& o) {
+  const std::string kind = to_string(field(o, "kind"), "kind");
+  if (kind == "empirical")
+    return make_empirical(to_support(field(o, "support")), to_double(field(o, "rows"), "rows"),
+                          to_double(field(o, "lowerScale"), "lowerScale"),
+                          to_double(field(o, "upperScale"), "upperScale"), doubles(o, "values"),
+                          doubles(o, "levels"));
+  if (kind == "discrete") return make_discrete(doubles(o, "values"), doubles(o, "last"));
+  if (kind == "kde") return make_kde(to_support(field(o, "support")), to_grid(o), doubles(o, "heights"));
+  if (kind == "zero-inflated")
+    return make_mixture(doubles(o, "atoms"), doubles(o, "masses"), to_margin(field(o, "rest")));
+  if (kind == "gpd") {
+    const auto lower = to_tail(field(o, "lower")), upper = to_tail(field(o, "upper"));
+    return make_pareto_tails(to_margin(field(o, "body")), to_support(field(o, "support")),
+                             lower ? &*lower : nullptr, upper ? &*upper : nullptr);
+  }
+  if (kind == "law") return make_law(to_string(field(o, "family"), "family"), doubles(o, "parameters"));
+  throw Error("VALUE", "unknown kind of margin \"" + kind + "\"");
+}
+
+// marginCreate(definition: MarginDefinition): MarginHandle
+Napi::Value create(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    auto external =
+        Napi::External<SharedMargin>::New(info.Env(), new SharedMargin(make(info[0].As<Napi::Object>())),
+                                          [](Napi::Env, SharedMargin* margin) { delete margin; });
+    external.TypeTag(&margin_tag);
+    return external;
+  });
+}
+
+// marginSupport(margin: MarginHandle): Float64Array
+Napi::Value support(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto [least, most] = to_margin(info[0])->support();
+    return to_array(info.Env(), std::vector<double>{least, most});
+  });
+}
+
+// marginCdf and so on (margin: MarginHandle, values: Float64Array): Float64Array
+template <double (Margin::*function)(double) const>
+Napi::Value map(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const SharedMargin margin = to_margin(info[0]);
+    auto values = to_vector<double>(info[1], "values");
+    for (double& value : values) value = ((*margin).*function)(value);
+    return to_array(info.Env(), values);
+  });
+}
+
+// kdeIntegral(definition: MarginDefinition & { kind: 'kde' }): number
+Napi::Value integral(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto o = info[0].As<Napi::Object>();
+    return Napi::Number::New(
+        info.Env(), kde_integral(to_support(field(o, "support")), to_grid(o), doubles(o, "heights")));
+  });
+}
+
+// lawLoss(family: string, parameters: Float64Array, values: Float64Array): number
+Napi::Value loss(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return Napi::Number::New(info.Env(),
+                             law_loss(to_string(info[0], "family"), to_vector<double>(info[1], "parameters"),
+                                      to_vector<double>(info[2], "values")));
+  });
+}
+
+// paretoFit(excesses: Float64Array, leastShape: number): { scale, shape, distance: number }
+Napi::Value pareto(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const ParetoFit fit =
+        fit_pareto(to_vector<double>(info[0], "excesses"), to_double(info[1], "leastShape"));
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("scale", fit.scale);
+    result.Set("shape", fit.shape);
+    result.Set("distance", fit.distance);
+    return result;
+  });
+}
+
+}  // namespace
+
+SharedMargin to_margin(const Napi::Value& value) {
+  if (!value.IsExternal() || !value.As<Napi::External<SharedMargin>>().CheckTypeTag(&margin_tag))
+    throw Error("VALUE", "expected a handle made by marginCreate");
+  return *value.As<Napi::External<SharedMargin>>().Data();
+}
+
+void register_margins(Napi::Env env, Napi::Object exports) {
+  exports.Set("marginCreate", Napi::Function::New(env, create));
+  exports.Set("marginSupport", Napi::Function::New(env, support));
+  exports.Set("marginCdf", Napi::Function::New(env, map<&Margin::cdf>));
+  exports.Set("marginCdfBefore", Napi::Function::New(env, map<&Margin::cdf_before>));
+  exports.Set("marginQuantile", Napi::Function::New(env, map<&Margin::quantile>));
+  exports.Set("marginLogPdf", Napi::Function::New(env, map<&Margin::log_pdf>));
+  exports.Set("kdeIntegral", Napi::Function::New(env, integral));
+  exports.Set("lawLoss", Napi::Function::New(env, loss));
+  exports.Set("paretoFit", Napi::Function::New(env, pareto));
+}
+
+}  // namespace sklar::addon

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace sklar {
+
+using Support = std::pair<double, double>;
+
+// A univariate distribution F as it was fitted in lib/margins, where its formulas are documented.
+class Margin {
+ public:
+  virtual ~Margin() = default;
+  virtual Support support() const = 0;
+  // F(x) = P(X <= x), and P(X < x); NaN of NaN.
+  virtual double cdf(double x) const = 0;
+  virtual double cdf_before(double x) const { return cdf(x); }
+  // The least x with F(x) >= u; NaN outside [0, 1].
+  virtual double quantile(double u) const = 0;
+  // Of the density; of the probability at values that have one.
+  virtual double log_pdf(double x) const = 0;
+  virtual bool has_atoms() const { return false; }
+  // Whether P(X = x) > 0; elsewhere F(x) = P(X < x).
+  virtual bool is_atom(double) const { return false; }
+  // F of so many values.
+  virtual void cdf_of(const double* x, std::size_t count, double* out) const {
+    for (std::size_t i = 0; i < count; ++i) out[i] = cdf(x[i]);
+  }
+};
+
+using SharedMargin = std::shared_ptr<const Margin>;
+
+// levels: F at the ascending values, both at least two.
+SharedMargin make_empirical(Support support, double rows, double lower_scale, double upper_scale,
+                            std::vector<double> values, std::vector<double> levels);
+
+// last: for each of the ascending values, how many rows are not above it.
+SharedMargin make_discrete(std::vector<double> values, std::vector<double> last);
+
+// The grid y = asinh((x - location) / scale) of a kernel estimate, from, from + step, ...
+struct KdeGrid {
+  double bandwidth, location, scale, from, step;
+};
+// heights: density in y at the points of the grid
+SharedMargin make_kde(Support support, KdeGrid grid, std::vector<double> heights);
+// The integral of that density and its tails.
+double kde_integral(Support support, KdeGrid grid, const std::vector<double>& heights);
+
+// Ascending values of positive probability, and a continuous rest.
+SharedMargin make_mixture(std::vector<double> atoms, std::vector<double> masses, SharedMargin rest);
+
+// The law of excesses y above a threshold: P(Y > y) = (1 + shape y / scale)^(-1 / shape).
+struct ParetoTail {
+  double threshold, scale, shape;
+};
+// Null: the body goes on there.
+SharedMargin make_pareto_tails(SharedMargin body, Support support, const ParetoTail* lower,
+                               const ParetoTail* upper);
+
+// A formula, by its name and parameters in the order of lib/margins/families.ts.
+SharedMargin make_law(const std::string& family, const std::vector<double>& parameters);
+// The mean of minus log f over the values; infinity where a value is impossible.
+double law_loss(const std::string& family, const std::vector<double>& parameters,
+                const std::vector<double>& values);
+
+}  // namespace sklar

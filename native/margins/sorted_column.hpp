@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/cancel.hpp"
+
+namespace sklar {
+
+// Training values in ascending order, -0 as 0.
+struct SortedColumn {
+  std::vector<double> sorted;
+  // Different values, and for each of them how many rows are not above it. Both empty where no value occurs
+  // twice: then `sorted` are the different values.
+  std::vector<double> values, last;
+
+  // Where ranks are wanted. For each row which of the different values it has, from 0, and twice its rank
+  // (the mean of two neighbouring ranks is no whole number).
+  std::vector<std::uint32_t> dense, twice_rank;
+  // Linear hashes of the dense ranks, and of those from the greatest value down: columns that are increasing
+  // (decreasing) functions of each other share the first (the other's second).
+  std::uint64_t hash = 0, reversed_hash = 0;
+
+  std::size_t distinct() const { return values.empty() ? sorted.size() : values.size(); }
+};
+
+struct RankOptions {
+  bool random;  // equal values get their ranks in random order, else all the mean of them
+  std::uint64_t seed;
+  std::uint32_t column_key;  // with the seed decides the order
+};
+
+// Fewer than 2^31 finite values. ranks: null, where they are not wanted. O(rows), stable.
+SortedColumn sort_column(const std::vector<double>& values, const RankOptions* ranks,
+                         const CancelFlag& cancel);
+
+// Whether one column is an increasing (+1) or decreasing (-1) function of the other; 0: neither. Both with
+// ranks and of as many rows.
+int monotone_relation(const SortedColumn& a, const SortedColumn& b);
+
+// Rows begin .. end of the ranks / (rows + 1) of columns with ranks, row-major.
+std::vector<double> rank_levels(std::size_t threads, const std::vector<const SortedColumn*>& columns,
+                                std::size_t begin, std::size_t end, const CancelFlag& cancel);
+
+}  // namespace sklar
