@@ -2,9 +2,9 @@
 // device.
 #include <cstdlib>
 
-#include "device_support.hpp"
 #include "train/cdc_objective.hpp"
 #include "train/trainer.hpp"
+#include "training_support.hpp"
 
 using namespace device_support;
 
@@ -53,43 +53,11 @@ struct Problem {
   }
 };
 
-struct Derivative {
-  bool done = true;
-  std::vector<double> gradient;
-  double loss = 0;
-  bool operator==(const Derivative&) const = default;
-};
-
-// Of the batch of step 3.
 template <class T>
 Derivative derivative(Backend<T>& backend, const Case& c, bool whole) {
   Problem<T> p(backend, c);
   const Matrix<T> data = data_of(backend, c.dim);
-  const std::size_t count = p.parameters.size();
-  const auto parameters = backend.template buffer<T>(count), gradient = backend.template buffer<T>(count);
-  backend.upload(parameters.data(), p.parameters.data(), count * sizeof(T));
-  std::vector<T> values(count, std::numeric_limits<T>::quiet_NaN());
-  backend.upload(gradient.data(), values.data(), count * sizeof(T));
-  TrainState now{};
-  now.step = 3;
-  now.cross_entropy = now.squared_error = NAN;
-  const auto state = backend.template buffer<TrainState>(1);
-  backend.upload(state.data(), &now, sizeof now);
-  Derivative result;
-  if (whole) {
-    result.done =
-        p.objective->draw_and_differentiate(data, 5, parameters.data(), state.data(), gradient.data());
-  } else {
-    p.objective->draw(data, 5, state.data());
-    p.network->set_parameters(parameters.data());
-    p.objective->differentiate(state.data(), gradient.data());
-  }
-  if (!result.done) return result;
-  backend.download(values.data(), gradient.data(), count * sizeof(T));
-  backend.download(&now, state.data(), sizeof now);
-  for (const T v : values) result.gradient.push_back(static_cast<double>(v) / p.objective->gradient_scale());
-  result.loss = p.objective->loss(now);
-  return result;
+  return derivative_of<T>(backend, *p.network, *p.objective, p.parameters, data, whole);
 }
 
 // Relative errors, in the norm of everything and of the worst tensor.
