@@ -8,12 +8,14 @@
 #include "closed_form.hpp"
 #include "core/fold.h"
 #include "field_values.hpp"
+#include "support.hpp"
 
 using namespace sklar;
 using field_values::draw;
 using field_values::Mean;
 using field_values::Probe;
 using field_values::Vector;
+using support::uniformity;
 
 namespace {
 
