@@ -449,17 +449,14 @@ class CpuBackend final : public Backend<T> {
       std::memcpy(bias_.data(), e.bias, b.columns * sizeof(T));
       call.epilogue.bias = bias_.data();
     }
-    // as many equal chunks as make every thread's share the same, none larger than the scratch
-    const std::size_t threads = pool_.threads();
+    // whole tiles, shared out so that every thread gets the same, no chunk larger than the scratch
+    const std::size_t tile = kernels_.tile_rows, tiles = chunks(x.rows, tile), threads = pool_.threads();
     std::size_t count = chunks(x.rows, linear_chunk_rows);
     if (x.rows * b.columns * b.inner > 65536)
-      count = chunks(count, threads) * threads;
-    else
-      count = chunks(x.rows, linear_chunk_rows);
-    std::size_t size = chunks(chunks(x.rows, count), kernels_.tile_rows) * kernels_.tile_rows;
-    size = std::min(size, linear_chunk_rows);
-    pool_.run(chunks(x.rows, size), [&](std::size_t i, std::size_t worker) {
-      kernels_.linear(call, i * size, std::min(x.rows, (i + 1) * size), scratch(worker, linear_scratch));
+      count = std::min(chunks(count, threads) * threads, tiles);
+    pool_.run(count, [&](std::size_t i, std::size_t worker) {
+      kernels_.linear(call, tiles * i / count * tile, std::min(x.rows, tiles * (i + 1) / count * tile),
+                      scratch(worker, linear_scratch));
     });
   }
 

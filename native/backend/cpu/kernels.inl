@@ -259,6 +259,29 @@ void linear(const LinearCall<T>& call, size_t row_begin, size_t row_end, T* scra
   }
 }
 
+// Columns of a factor of an outer product in groups: to[group][row][group_size], the last group filled up with
+// zeros. Some groups at a time: whole lines of memory are read, and few places written to.
+template <class T, size_t group_size>
+void pack_rows(const T* from, size_t stride, size_t rows, size_t columns, T* to) {
+  constexpr size_t at_once = 256 / (group_size * sizeof(T)) > 0 ? 256 / (group_size * sizeof(T)) : 1;
+  const size_t whole = columns / group_size;
+  for (size_t g = 0; g < whole; g += at_once) {
+    const size_t end = g + at_once < whole ? g + at_once : whole;
+    for (size_t i = 0; i < rows; ++i) {
+      const T* row = from + i * stride;
+      for (size_t line = g * group_size; line < end * group_size; line += 64 / sizeof(T))
+        __builtin_prefetch(row + 8 * stride + line);
+      for (size_t h = g; h < end; ++h)
+        __builtin_memcpy(to + (h * rows + i) * group_size, row + h * group_size, group_size * sizeof(T));
+    }
+  }
+  const size_t first = whole * group_size, left = columns - first;
+  if (left == 0) return;
+  for (size_t i = 0; i < rows; ++i)
+    for (size_t j = 0; j < group_size; ++j)
+      to[(whole * rows + i) * group_size + j] = j < left ? from[i * stride + first + j] : T(0);
+}
+
 template <class T>
 void outer(const OuterCall<T>& call, size_t row_begin, size_t row_end, size_t column_begin, size_t column_end,
            T* scratch) {
@@ -276,33 +299,10 @@ void outer(const OuterCall<T>& call, size_t row_begin, size_t row_end, size_t co
     const OuterSegment<T>& segment = call.segment[s];
     for (size_t k = 0; k < segment.length; k += inner_block) {
       const size_t length = segment.length - k < inner_block ? segment.length - k : inner_block;
-      for (size_t p = 0; p < panels; ++p) {
-        const size_t first = p * tile_columns<T>;
-        const size_t count = width - first < tile_columns<T> ? width - first : tile_columns<T>;
-        for (size_t i = 0; i < length; ++i) {
-          const T* from = segment.b + (k + i) * segment.b_stride + column_begin + first;
-          T* to = b + (p * length + i) * tile_columns<T>;
-          if (count == tile_columns<T>) {
-            store(to, load(from));
-            store(to + lanes<T>, load(from + lanes<T>));
-          } else {
-            for (size_t j = 0; j < tile_columns<T>; ++j) to[j] = j < count ? from[j] : T(0);
-          }
-        }
-      }
-      for (size_t t = 0; t < tiles; ++t) {
-        const size_t first = row_begin + t * tile_rows;
-        const size_t count = row_end - first < tile_rows ? row_end - first : tile_rows;
-        for (size_t i = 0; i < length; ++i) {
-          const T* from = segment.a + (k + i) * segment.a_stride + first;
-          T* to = a + (t * length + i) * tile_rows;
-          if (count == tile_rows) {
-            for (size_t j = 0; j < tile_rows; ++j) to[j] = from[j];
-          } else {
-            for (size_t j = 0; j < tile_rows; ++j) to[j] = j < count ? from[j] : T(0);
-          }
-        }
-      }
+      pack_rows<T, tile_columns<T>>(segment.b + k * segment.b_stride + column_begin, segment.b_stride, length,
+                                    width, b);
+      pack_rows<T, tile_rows>(segment.a + k * segment.a_stride + row_begin, segment.a_stride, length, height,
+                              a);
       if (sums && s == 0) {
         for (size_t i = 0; i < length; ++i) {
           const T* from = segment.a + (k + i) * segment.a_stride;
@@ -316,12 +316,15 @@ void outer(const OuterCall<T>& call, size_t row_begin, size_t row_end, size_t co
       add = true;
     }
   }
-  for (size_t i = 0; i < height; ++i)
-    for (size_t j = 0; j < width; ++j) {
-      const size_t p = j / tile_columns<T>;
-      call.c[(row_begin + i) * call.c_stride + column_begin + j] =
-          add ? c[(p * tiles * tile_rows + i) * tile_columns<T> + j % tile_columns<T>] : T(0);
+  for (size_t i = 0; i < height; ++i) {
+    T* to = call.c + (row_begin + i) * call.c_stride + column_begin;
+    for (size_t p = 0; p < panels; ++p) {
+      const T* from = c + (p * tiles * tile_rows + i) * tile_columns<T>;
+      const size_t first = p * tile_columns<T>;
+      const size_t count = width - first < tile_columns<T> ? width - first : tile_columns<T>;
+      for (size_t j = 0; j < count; ++j) to[first + j] = add ? from[j] : T(0);
     }
+  }
 }
 
 template <class T>
