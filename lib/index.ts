@@ -33,10 +33,7 @@ export {
   type LogPdfOptions,
   type ModelInfo,
   type Normalisable,
-  type RowsInput,
-  type RunOptions,
   type SampleOptions,
-  type Scale,
 } from './copulas/copula';
 export {
   type Certificate,
@@ -114,7 +111,7 @@ export {
   type SolverOptions,
   solverNames,
 } from './copulas/solvers';
-export { type HasField, type Integrated, type IntegrateOptions, integrate } from './integrate';
+export { type Integrated, type IntegrateOptions, integrate } from './integrate';
 
 export {
   type MutualInformationOptions,
@@ -177,3 +174,6 @@ export {
   reportSections,
 } from './report/numbers';
 export { type Report, report } from './report/report';
+export { type RowsInput, type Scale } from './copulas/rows';
+export { type RunOptions } from './copulas/run';
+export { type HasField } from './copulas/field';

@@ -1,35 +1,21 @@
 import { z } from 'zod';
 
-import {
-  type RowsInput,
-  type RunOptions,
-  type Scale,
-  beginRun,
-  resolveSeed,
-  toDense,
-} from './copulas/copula';
-import { type TraceOptions, problemOf, resolveTrace, traceKeys } from './copulas/field-density';
+import { type HasField, problemOf } from './copulas/field';
+import { type TraceOptions, resolveTrace, traceKeys } from './copulas/field-density';
 import { parseOptions } from './copulas/options';
+import { type RowsInput, type Scale, toDense } from './copulas/rows';
+import { type RunOptions, beginRun } from './copulas/run';
 import {
-  type IntegrationProblem,
   type SolverOptions,
   givenSolverOptions,
   resolveIntegration,
   solverOptionKeys,
 } from './copulas/solvers';
 import { type Matrix, matrix } from './data/matrix';
-import { type Seed } from './data/random';
+import { type Seed, resolveSeed } from './data/random';
 import { type RunRecord, runRecord } from './devices';
 import { SklarError, describe, expectInteger, expectOneOf } from './errors';
-import { type FieldHandle, type NativeIntegrated, callNative, runJob } from './native';
-
-/** A model whose samples are the end of an integration: it hands its field to the solvers. */
-export interface HasField {
-  readonly dim: number;
-  fieldHandle(): FieldHandle;
-  /** Where the field has noise levels of its own; absent: read off the field. */
-  integrationProblem?(): IntegrationProblem;
-}
+import { type NativeIntegrated, callNative, runJob } from './native';
 
 /** `trace` and `probes` are those of a likelihood. */
 export interface IntegrateOptions extends RunOptions, SolverOptions, TraceOptions {

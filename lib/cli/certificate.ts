@@ -2,7 +2,9 @@
 import type { Command } from 'commander';
 
 import type { Certificate, CertificateOptions } from '../copulas/certificate';
-import type { Copula, RowsInput, RunOptions } from '../copulas/copula';
+import type { Copula } from '../copulas/copula';
+import type { RowsInput } from '../copulas/rows';
+import type { RunOptions } from '../copulas/run';
 import { SklarError } from '../errors';
 import { certificateWords } from '../report/certificate-table';
 import { textLines } from '../report/text';

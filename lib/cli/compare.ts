@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-import type { Scale } from '../copulas/copula';
+import type { Scale } from '../copulas/rows';
 import type { Seed } from '../data/random';
 import { readTable } from '../data/read-table';
 import { expectOneOf } from '../errors';

@@ -1,5 +1,6 @@
 /** Dependence measures of a model, from a sample of it: what `sklar info --measures` prints. */
-import type { Copula, RunOptions } from '../copulas/copula';
+import type { Copula } from '../copulas/copula';
+import type { RunOptions } from '../copulas/run';
 import { type Matrix, toRows } from '../data/matrix';
 import type { Seed } from '../data/random';
 import { defaultNames } from '../data/table';

@@ -3,20 +3,14 @@ import { Generator, type Seed, seedWords, shuffle } from '../data/random';
 import { SklarError, expectInteger } from '../errors';
 import { meanOf } from '../metrics/mean';
 import { runJob } from '../native';
-import {
-  type Copula,
-  type DenseRows,
-  type Execution,
-  type RowsInput,
-  type RunOptions,
-  beginRun,
-  toDense,
-} from './copula';
 import { cpuOnlyOfKind } from './classical/families';
 import { type ClassicalOptions } from './classical/fit';
 import { type KernelOptions } from './classical/kernel';
+import { type Copula } from './copula';
 import { type CopulaKind, type FitOptions, fitCopula } from './fit';
 import { type CdcOptions, type FlowOptions, type ReflectionOptions } from './options';
+import { type DenseRows, type RowsInput, toDense } from './rows';
+import { type Execution, type RunOptions, beginRun } from './run';
 
 /** What `fitCopula` takes: a kind and its options. */
 export type Candidate = { kind: CopulaKind } & FitOptions &

@@ -13,24 +13,20 @@ import {
 } from '../native';
 import {
   Copula,
-  type DenseRows,
-  type Execution,
   type ModelContent,
   type ModelInfo,
   type ModelTensors,
   type Normalisable,
-  type RowsInput,
-  type RunOptions,
   type SampleOptions,
-  cpuOnlyOf,
-  toDense,
 } from './copula';
-import { type HasField } from '../integrate';
+import { normalScoresCorrelation } from './correlation';
+import { type HasField } from './field';
 import { type LogPdfMethod } from './field-density';
-import { normalScoresCorrelation } from './gaussian';
 import { chooseGuide } from './guide';
 import { type ResolvedCdcOptions } from './options';
 import { addParameters, expectTensor, gatherParameters } from './parameters';
+import { type DenseRows, type RowsInput, toDense } from './rows';
+import { type Execution, type RunOptions, cpuOnlyOf } from './run';
 import {
   type ConditionalOptions,
   type ConditionalSample,

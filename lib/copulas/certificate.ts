@@ -1,22 +1,13 @@
 /** What can be checked about a model without knowing the truth, in one object. */
+import { type Seed, resolveSeed } from '../data/random';
 import { defaultNames } from '../data/table';
-import { type Seed } from '../data/random';
 import { SklarError, expectInteger, expectNumber, expectOneOf } from '../errors';
 import { type Mean, meanOf } from '../metrics/mean';
 import { callNative } from '../native';
-import {
-  type Copula,
-  type DenseRows,
-  type Execution,
-  type RowsInput,
-  type RunOptions,
-  type Scale,
-  beginRun,
-  resolveSeed,
-  toDense,
-} from './copula';
+import { type Copula } from './copula';
 import { type LogPdfMethod } from './field-density';
-import { takeRows } from './guide';
+import { type DenseRows, type RowsInput, type Scale, toDense, takeRows } from './rows';
+import { type Execution, type RunOptions, beginRun } from './run';
 
 /** What a certificate is at: the normaliser, a route to the log density, or one of its two samples. */
 export type CertificateStage = 'normaliser' | LogPdfMethod | 'sample' | 'raw sample';

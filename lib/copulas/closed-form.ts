@@ -1,5 +1,4 @@
 import { SklarError, describe, expectInteger, expectNumber } from '../errors';
-import { type HasField } from '../integrate';
 import {
   type ClosedFormDefinition,
   type ClosedFormHandle,
@@ -7,8 +6,10 @@ import {
   callNative,
   runJob,
 } from '../native';
-import { Copula, type Execution, type ModelContent, type ModelInfo, type SampleOptions } from './copula';
-import { expectColumns, expectCorrelation, subMatrix } from './gaussian';
+import { Copula, type ModelContent, type ModelInfo, type SampleOptions } from './copula';
+import { expectColumns, expectCorrelation, subMatrix } from './correlation';
+import { type HasField } from './field';
+import { type Execution } from './run';
 
 /** How dependence is forgotten: Ornstein-Uhlenbeck on the Gaussian scale, or reflected motion in the unit cube. */
 export type Process = 'ou' | 'reflection';

@@ -1,15 +1,13 @@
-import { type Matrix, fromRows, matrix } from '../data/matrix';
+import { type Matrix, matrix } from '../data/matrix';
 import { type Seed, resolveSeed } from '../data/random';
-import { Table } from '../data/table';
-import { type DeviceOptions, resolveDevice } from '../devices';
-import { SklarError, describe, expectInteger, expectOneOf } from '../errors';
+import { SklarError, expectInteger, expectOneOf } from '../errors';
 import { type TableMargins } from '../margins/margins';
 import { type ModelDocument, writeModelFile } from '../model/model-file';
-import { type NativeDevice, type RealArray, runJob } from '../native';
+import { type RealArray, runJob } from '../native';
 import { normalCdf } from '../normal';
-import { type HasField } from '../integrate';
 import { packageVersion } from '../version';
-import type { Certificate, CertificateOptions } from './certificate';
+import { type Certificate, type CertificateOptions, certificate } from './certificate';
+import { type HasField } from './field';
 import {
   type FieldDensity,
   type FieldDensityOptions,
@@ -17,26 +15,10 @@ import {
   expectDensityOptions,
   fieldLogPdf,
 } from './field-density';
+import { type RowsInput, type Scale, toDense, toFloat32 } from './rows';
+import { type Execution, type RunOptions, beginRun } from './run';
 import type { ConditionalOptions, ConditionalSample, NormaliserOptions } from './smc';
 import { type ResolvedIntegration, type SolverOptions } from './solvers';
-
-/** Copula scale: u in (0, 1). Gaussian scale: z = quantile of the standard normal at u. */
-export type Scale = 'copula' | 'gaussian';
-
-/** Rows as the native code takes them: dense, row-major, double. */
-export interface DenseRows {
-  readonly data: Float64Array;
-  readonly rows: number;
-  readonly columns: number;
-}
-
-/** Rows of numbers: a matrix, a table, or an array of rows. */
-export type RowsInput = Matrix | Table | readonly ArrayLike<number>[];
-
-export interface RunOptions extends DeviceOptions {
-  /** Aborting cancels the work within a fraction of a second and rejects with the signal's reason. */
-  signal?: AbortSignal | undefined;
-}
 
 export interface LogPdfOptions extends RunOptions, FieldDensityOptions {
   /** The scale of the rows; default `copula`. */
@@ -110,57 +92,8 @@ const OTHER_PILOT_ROWS = 16_384;
 const PILOT_VALUES = 2 ** 25;
 const PILOT_SEED = 0x736b6c61725f7069n;
 
-/** A run whose device is decided. Given as options again it means the same. */
-export interface Execution extends NativeDevice {
-  signal: AbortSignal | undefined;
-}
-
 /** Rows handled by one native call: bounds memory and the time between progress reports. */
 const BATCH_ROWS = 65_536;
-
-/** The largest float below 1 and the smallest above 0 that a Float32 sample may take. */
-const LARGEST = Math.fround(1 - 2 ** -24);
-const SMALLEST = 2 ** -126;
-
-/**
- * What every run begins with.
- *
- * @param cpuOnly why it takes place on the CPU alone; null: CUDA can do it
- * @throws the signal's reason when aborted; SklarError of `resolveDevice`
- */
-export function beginRun(options: RunOptions, cpuOnly: string | null): Execution {
-  options.signal?.throwIfAborted();
-  return { ...resolveDevice(options, cpuOnly), signal: options.signal };
-}
-
-/** Why a model of these parameters is computed on the CPU alone; null: CUDA can do it. */
-export function cpuOnlyOf(parameters: RealArray): string | null {
-  return parameters instanceof Float64Array
-    ? "the model's parameters are float64, and CUDA computes in float32"
-    : null;
-}
-
-export { resolveSeed };
-
-/** The rows as doubles, a copy. `dim` is the expected number of columns, if there is one. */
-export function toDense(input: RowsInput, what: string, dim?: number): DenseRows {
-  let m: Matrix;
-  if (input instanceof Table) m = input.toMatrix();
-  else if (Array.isArray(input)) m = fromRows(input as readonly ArrayLike<number>[]);
-  else if (typeof input === 'object' && input !== null && 'data' in input) {
-    const { data, rows, columns } = input;
-    m = matrix(data, rows, columns);
-  } else {
-    throw new SklarError(
-      'ERR_SKLAR_VALUE',
-      `expected a matrix, a table or an array of rows for ${what}, got ${describe(input)}`,
-    );
-  }
-  if (dim !== undefined && m.columns !== dim) {
-    throw new SklarError('ERR_SKLAR_SHAPE', `expected ${dim} columns for ${what}, got ${m.columns}`);
-  }
-  return { data: Float64Array.from(m.data), rows: m.rows, columns: m.columns };
-}
 
 /** A fitted or loaded copula. All models share this interface; `kind` says which one it is. */
 export abstract class Copula implements Disposable {
@@ -422,8 +355,6 @@ export abstract class Copula implements Disposable {
    */
   async certificate(rows: RowsInput, options: CertificateOptions = {}): Promise<Certificate> {
     this.begin(options);
-    // eslint-disable-next-line @typescript-eslint/no-require-imports -- it needs this class
-    const { certificate } = require('./certificate') as typeof import('./certificate');
     return certificate(this, rows, options);
   }
 
@@ -473,19 +404,6 @@ export abstract class Copula implements Disposable {
     this.#alive();
     return beginRun(options, this.cpuOnly);
   }
-}
-
-/** Rounding to single precision may reach 0 or 1, which are outside the copula's domain. */
-export function toFloat32(values: Float64Array, scale: Scale): Float32Array {
-  const rounded = Float32Array.from(values);
-  if (scale === 'copula') {
-    for (let i = 0; i < rounded.length; i++) {
-      const value = rounded[i]!;
-      if (value >= 1) rounded[i] = LARGEST;
-      else if (value <= 0) rounded[i] = SMALLEST;
-    }
-  }
-  return rounded;
 }
 
 /** Native row numbers count within a batch; messages must count within the caller's rows. */

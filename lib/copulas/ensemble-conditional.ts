@@ -1,7 +1,9 @@
 import { matrix } from '../data/matrix';
 import { Generator, seedWords } from '../data/random';
 import { SklarError, expectOneOf } from '../errors';
-import { type Copula, type Execution, toFloat32 } from './copula';
+import { type Copula } from './copula';
+import { toFloat32 } from './rows';
+import { type Execution } from './run';
 import type { ConditionalOptions, ConditionalSample } from './smc';
 
 /** Keeps the choice of members apart from other uses of a seed. */

@@ -1,16 +1,9 @@
-import { Generator, hashWords, seedWords, shuffle } from '../data/random';
+import { Generator, hashWords, seedWords, shuffle, resolveSeed } from '../data/random';
 import { SklarError, describe } from '../errors';
-import {
-  Copula,
-  type Execution,
-  type ModelContent,
-  type ModelInfo,
-  type Normalisable,
-  type SampleOptions,
-  resolveSeed,
-} from './copula';
+import { Copula, type ModelContent, type ModelInfo, type Normalisable, type SampleOptions } from './copula';
 import { mixtureConditional } from './ensemble-conditional';
 import { type FieldDensity, type FieldDensityOptions, type LogPdfMethod } from './field-density';
+import { type Execution } from './run';
 import type { ConditionalOptions, ConditionalSample, NormaliserOptions } from './smc';
 
 /** Prefix of the tensors of a member in a model file. */

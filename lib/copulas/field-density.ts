@@ -1,15 +1,9 @@
 /** Log densities that follow from a field alone, whatever the head (docs/mathematics.md, D.1 and D.3). */
 import { SklarError, expectInteger, expectOneOf } from '../errors';
-import { type HasField } from '../integrate';
-import { callNative, runJob } from '../native';
-import { type Execution } from './copula';
-import {
-  type IntegrationProblem,
-  type SolverOptions,
-  givenSolverOptions,
-  resolveIntegration,
-  solverOptionKeys,
-} from './solvers';
+import { runJob } from '../native';
+import { type HasField, problemOf } from './field';
+import { type Execution } from './run';
+import { type SolverOptions, givenSolverOptions, resolveIntegration, solverOptionKeys } from './solvers';
 
 /**
  * `exact`: a formula. `classifier`: one pass of the network, up to the normaliser. `ode`: the instantaneous change of
@@ -50,14 +44,6 @@ const SEED = 0x64656e73697479n;
 
 export const traceKeys = ['trace', 'probes'] as const;
 export const fieldDensityKeys = [...solverOptionKeys, ...traceKeys, 'draws'] as const;
-
-/** What an integration of the field has to know. */
-export function problemOf(field: HasField): IntegrationProblem {
-  const own = field.integrationProblem?.();
-  if (own) return own;
-  const { process, reference } = callNative((addon) => addon.fieldReference(field.fieldHandle()));
-  return { process, reference, levels: null };
-}
 
 export interface ResolvedTrace {
   trace: TraceName;

@@ -2,10 +2,11 @@ import { rm } from 'node:fs/promises';
 
 import { SklarError, expectInteger, expectOneOf } from '../errors';
 import { isClassical } from './classical/families';
-import { type Copula, type RowsInput } from './copula';
+import { type Copula } from './copula';
 import { EnsembleCopula } from './ensemble';
 import { type CopulaKind, type FitOptions, prepareFit } from './fit';
 import { type CdcOptions, type FlowOptions, type ReflectionOptions } from './options';
+import { type RowsInput } from './rows';
 import { type TrainProgress } from './train';
 
 /** `step` and `steps` count through all models. */

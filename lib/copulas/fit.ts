@@ -1,4 +1,4 @@
-import { type Seed } from '../data/random';
+import { type Seed, resolveSeed } from '../data/random';
 import { Table } from '../data/table';
 import { SklarError, expectOneOf } from '../errors';
 import { type TableMargins } from '../margins/margins';
@@ -10,15 +10,7 @@ import { type FamilyCopula } from './classical/family';
 import { type ClassicalOptions, classicalFitter } from './classical/fit';
 import { type KernelCopula, type KernelOptions } from './classical/kernel';
 import { type StudentCopula } from './classical/student';
-import {
-  type Copula,
-  type DenseRows,
-  type RowsInput,
-  type RunOptions,
-  beginRun,
-  resolveSeed,
-  toDense,
-} from './copula';
+import { type Copula } from './copula';
 import { type FlowCopula, fitFlow } from './flow';
 import { type GaussianCopula } from './gaussian';
 import {
@@ -31,6 +23,8 @@ import {
   reflectionOptionsSchema,
 } from './options';
 import { type ReflectionCopula, fitReflection } from './reflection';
+import { type DenseRows, type RowsInput, toDense } from './rows';
+import { type RunOptions, beginRun } from './run';
 import { type TrainProgress, type TrainRun } from './train';
 
 export interface FitOptions extends RunOptions, CheckpointOptions {

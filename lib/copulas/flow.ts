@@ -2,11 +2,12 @@ import { z } from 'zod';
 
 import { type ModelDocument, expectConfig } from '../model/model-file';
 import { type TimeLaw, type VelocityDefinition, callNative } from '../native';
-import { type DenseRows, type ModelTensors } from './copula';
-import { normalScoresCorrelation } from './gaussian';
+import { type ModelTensors } from './copula';
+import { normalScoresCorrelation } from './correlation';
 import { chooseGuide } from './guide';
 import { type ResolvedFlowOptions } from './options';
 import { expectTensor, gatherParameters } from './parameters';
+import { type DenseRows } from './rows';
 import { type SolverOptions } from './solvers';
 import { type TrainRun, train } from './train';
 import { VelocityCopula, velocityTraining } from './velocity';

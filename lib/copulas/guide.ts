@@ -1,15 +1,8 @@
 /** Gaussian guidance: the linear change of variables before a network. */
 import { callNative, runJob } from '../native';
-import { type DenseRows, type Execution } from './copula';
-import { LEAST_SHRINKAGE, normalScoresCorrelation, shrink } from './gaussian';
-
-export function takeRows(u: DenseRows, indices: Uint32Array): DenseRows {
-  const data = new Float64Array(indices.length * u.columns);
-  indices.forEach((row, i) =>
-    data.set(u.data.subarray(row * u.columns, (row + 1) * u.columns), i * u.columns),
-  );
-  return { data, rows: indices.length, columns: u.columns };
-}
+import { LEAST_SHRINKAGE, normalScoresCorrelation, shrink } from './correlation';
+import { type DenseRows } from './rows';
+import { type Execution } from './run';
 
 /**
  * The guide Sigma = (1 - shrinkage) R + shrinkage I as its factor. Unless given, the shrinkage is the one whose Gaussian

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 
 import { type Matrix, matrix } from '../data/matrix';
-import { type Seed } from '../data/random';
+import { type Seed, resolveSeed } from '../data/random';
 import { SklarError, describe, expectInteger, expectNumber, expectOneOf } from '../errors';
 import {
   type NativeConditional,
@@ -12,7 +12,8 @@ import {
   type NativeSmcStage,
   callNative,
 } from '../native';
-import { type RunOptions, type Scale, resolveSeed, toFloat32 } from './copula';
+import { type Scale, toFloat32 } from './rows';
+import { type RunOptions } from './run';
 
 /** Fewer effective particles than this share: resample, and bridge the noise levels in smaller steps. */
 const LEAST_SHARE = 0.5;

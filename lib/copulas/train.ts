@@ -1,4 +1,5 @@
 /** What training of every kind has in common: progress, checkpoints, the record that goes into the model file. */
+import { splitRows } from '../data/split';
 import { runRecord } from '../devices';
 import { SklarError } from '../errors';
 import {
@@ -10,9 +11,8 @@ import {
   runJob,
 } from '../native';
 import { Checkpoint, type CheckpointOptions, fingerprint, placeOf } from './checkpoint';
-import { splitRows } from '../data/split';
-import { type DenseRows, type Execution } from './copula';
-import { takeRows } from './guide';
+import { type DenseRows, takeRows } from './rows';
+import { type Execution } from './run';
 
 /** Sent while a model trains. Means are over the steps since the last report. */
 export interface TrainProgress {

@@ -1,6 +1,5 @@
 /** What flow and reflection copulas share: a velocity head, sampled and scored by its ordinary differential equation. */
 import { SklarError } from '../errors';
-import { type HasField } from '../integrate';
 import {
   type FieldHandle,
   type RealArray,
@@ -8,17 +7,11 @@ import {
   type VelocityDefinition,
   callNative,
 } from '../native';
-import {
-  Copula,
-  type Execution,
-  type ModelContent,
-  type ModelInfo,
-  type ModelTensors,
-  type SampleOptions,
-  cpuOnlyOf,
-} from './copula';
+import { Copula, type ModelContent, type ModelInfo, type ModelTensors, type SampleOptions } from './copula';
+import { type HasField } from './field';
 import { type LogPdfMethod, fieldLogPdf } from './field-density';
 import { addParameters } from './parameters';
+import { type Execution, cpuOnlyOf } from './run';
 import {
   type IntegrationProblem,
   type ResolvedIntegration,

@@ -1,14 +1,9 @@
-import {
-  type Copula,
-  type LogPdfOptions,
-  type RowsInput,
-  type RunOptions,
-  type SampleOptions,
-  toDense,
-} from '../copulas/copula';
+import { type Copula, type LogPdfOptions, type SampleOptions } from '../copulas/copula';
 import { type CopulaKind, type FitOptions, fitCopula } from '../copulas/fit';
 import { type LoadOptions, loadModel } from '../copulas/load';
 import type { CdcOptions, FlowOptions, ReflectionOptions } from '../copulas/options';
+import { type RowsInput, toDense } from '../copulas/rows';
+import { type RunOptions } from '../copulas/run';
 import type { ConditionalOptions, ConditionalSample } from '../copulas/smc';
 import type { ColumnRunOptions } from '../data/column-jobs';
 import { matrix } from '../data/matrix';

@@ -1,7 +1,8 @@
 /** Is a sample as good as data? All metrics of two samples, each beside what data get. */
-import { type RowsInput, type RunOptions, type Scale, resolveSeed } from '../copulas/copula';
+import { type RowsInput, type Scale } from '../copulas/rows';
+import { type RunOptions } from '../copulas/run';
 import { type Matrix, matrix } from '../data/matrix';
-import { Generator, type Seed, seedWords, shuffle } from '../data/random';
+import { Generator, type Seed, seedWords, shuffle, resolveSeed } from '../data/random';
 import { Table, defaultNames, listNames } from '../data/table';
 import { SklarError, describe, expectInteger, expectOneOf } from '../errors';
 import { callNative, runJob } from '../native';

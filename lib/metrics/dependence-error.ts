@@ -1,5 +1,6 @@
 /** How far the dependence of two samples is apart, pair by pair. */
-import { type RowsInput, type RunOptions } from '../copulas/copula';
+import { type RowsInput } from '../copulas/rows';
+import { type RunOptions } from '../copulas/run';
 import { type Matrix, matrix } from '../data/matrix';
 import { SklarError, describe, expectNumber } from '../errors';
 import { kendall, tailCurves } from './dependence';

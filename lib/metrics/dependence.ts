@@ -1,19 +1,13 @@
 /** Dependence measures of rows and of copulas: docs/mathematics.md, section E. */
 import { CdcCopula } from '../copulas/cdc';
-import {
-  type Copula,
-  type RowsInput,
-  type RunOptions,
-  type Scale,
-  beginRun,
-  resolveSeed,
-  toDense,
-} from '../copulas/copula';
-import { expectColumns } from '../copulas/gaussian';
+import { type Copula } from '../copulas/copula';
+import { expectColumns } from '../copulas/correlation';
+import { type HasField } from '../copulas/field';
+import { type RowsInput, type Scale, toDense } from '../copulas/rows';
+import { type RunOptions, beginRun } from '../copulas/run';
 import { type Matrix, matrix } from '../data/matrix';
-import { type Seed } from '../data/random';
+import { type Seed, resolveSeed } from '../data/random';
 import { SklarError, describe, expectInteger, expectNumber, expectOneOf } from '../errors';
-import { type HasField } from '../integrate';
 import { type NativeAddon, type NativeJob, callNative, runJob } from '../native';
 import { levelBound } from './level-bound';
 import { type Mean, meanOf } from './mean';

@@ -1,5 +1,5 @@
 import { type CdcCopula } from '../copulas/cdc';
-import { type Execution } from '../copulas/copula';
+import { type Execution } from '../copulas/run';
 import { matrix } from '../data/matrix';
 import { runJob } from '../native';
 

@@ -1,4 +1,5 @@
-import { type Execution, type RowsInput, type RunOptions, beginRun, toDense } from '../copulas/copula';
+import { type RowsInput, toDense } from '../copulas/rows';
+import { type Execution, type RunOptions, beginRun } from '../copulas/run';
 import { Table } from '../data/table';
 import { SklarError, describe } from '../errors';
 

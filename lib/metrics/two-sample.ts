@@ -1,6 +1,7 @@
 /** How far two samples are apart: docs/mathematics.md, G.3. */
-import { type RowsInput, type RunOptions, resolveSeed } from '../copulas/copula';
-import { Generator, type Seed, seedWords, shuffle } from '../data/random';
+import { type RowsInput } from '../copulas/rows';
+import { type RunOptions } from '../copulas/run';
+import { Generator, type Seed, seedWords, shuffle, resolveSeed } from '../data/random';
 import { defaultNames } from '../data/table';
 import { SklarError, describe, expectInteger, expectNumber, expectOneOf } from '../errors';
 import { runJob } from '../native';

@@ -1,8 +1,10 @@
 /** All that a report says, as numbers. */
 import type { Certificate, CertificateOptions } from '../copulas/certificate';
-import { type Copula, type RunOptions, beginRun, resolveSeed } from '../copulas/copula';
+import { type Copula } from '../copulas/copula';
+import { type RunOptions, beginRun } from '../copulas/run';
 import { type Matrix, toRows } from '../data/matrix';
 import type { Seed } from '../data/random';
+import { resolveSeed } from '../data/random';
 import type { Table } from '../data/table';
 import { type RunRecord, runRecord } from '../devices';
 import { SklarError, type SklarErrorCode, expectInteger, expectOneOf } from '../errors';

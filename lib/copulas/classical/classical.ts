@@ -2,15 +2,9 @@ import { type Matrix, matrix } from '../../data/matrix';
 import { type RunRecord } from '../../devices';
 import { SklarError, expectInteger } from '../../errors';
 import { type ClassicalDefinition, callNative, runJob } from '../../native';
-import {
-  Copula,
-  type Execution,
-  type LogPdfOptions,
-  type RowsInput,
-  type RunOptions,
-  type SampleOptions,
-  toDense,
-} from '../copula';
+import { Copula, type LogPdfOptions, type SampleOptions } from '../copula';
+import { type RowsInput, toDense } from '../rows';
+import { type Execution, type RunOptions } from '../run';
 import {
   type ConditionalOptions,
   type ConditionalSample,

@@ -5,14 +5,10 @@ import { runRecord } from '../../devices';
 import { SklarError, expectInteger } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type ClassicalDefinition } from '../../native';
-import {
-  type DenseRows,
-  type Execution,
-  type ModelContent,
-  type ModelInfo,
-  type ModelTensors,
-} from '../copula';
-import { expectColumns } from '../gaussian';
+import { type ModelContent, type ModelInfo, type ModelTensors } from '../copula';
+import { expectColumns } from '../correlation';
+import { type DenseRows } from '../rows';
+import { type Execution } from '../run';
 import { ClassicalCopula } from './classical';
 
 /** Ranks are stored as float32. */

@@ -2,16 +2,13 @@ import { z } from 'zod';
 
 import { runRecord } from '../../devices';
 import { SklarError } from '../../errors';
-import { type ClassicalDefinition, callNative, runJob } from '../../native';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
-import { type DenseRows, type Execution } from '../copula';
-import {
-  GaussianCopula,
-  correlationParameters,
-  normalScoresCorrelation,
-  positiveDefinite,
-} from '../gaussian';
+import { type ClassicalDefinition, callNative, runJob } from '../../native';
+import { correlationParameters, normalScoresCorrelation, positiveDefinite } from '../correlation';
+import { GaussianCopula } from '../gaussian';
 import { parseOptions } from '../options';
+import { type DenseRows } from '../rows';
+import { type Execution } from '../run';
 import { type ClassicalCopula, type ClassicalTraining } from './classical';
 import { fitEmpiricalBeta } from './empirical-beta';
 import {

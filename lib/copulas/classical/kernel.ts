@@ -5,14 +5,10 @@ import { SklarError } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type ClassicalDefinition, runJob } from '../../native';
 import { normalCdf, normalQuantile } from '../../normal';
-import {
-  type DenseRows,
-  type Execution,
-  type ModelContent,
-  type ModelInfo,
-  type ModelTensors,
-} from '../copula';
-import { normalScoresCorrelation } from '../gaussian';
+import { type ModelContent, type ModelInfo, type ModelTensors } from '../copula';
+import { normalScoresCorrelation } from '../correlation';
+import { type DenseRows } from '../rows';
+import { type Execution } from '../run';
 import { ClassicalCopula } from './classical';
 
 /** Options of `fitCopula` for kind `kernel`, with their defaults. */

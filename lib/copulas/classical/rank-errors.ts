@@ -1,5 +1,5 @@
 import { orderOf } from '../../data/sorted-table';
-import { type DenseRows } from '../copula';
+import { type DenseRows } from '../rows';
 import { type Box, derivatives, freeVariables, inverseOf } from './optimise';
 
 /** Log densities of the rows of u under these parameters. */
