@@ -57,14 +57,21 @@ __global__ void __launch_bounds__(2 * width, 1) classifier_training_kernel(const
   using Passes = TrainPasses<width, three, relu, true>;
   constexpr uint32_t threads = Passes::threads;
   SKLAR_SHARED(unsigned char, shared);
-  const FusedNetwork<float>& n = program.step.network;
+  const TrainedModel<float>& model = program.models[blockIdx.y];
+  FusedNetwork<float> n = program.step.network;
+  n.parameters = model.parameters;
+  BatchDraw<float> draw = program.step.draw;
+  draw.state = model.state;
+  draw.seed = model.seed;
+  draw.data = model.data;
   const TrainParameters from(n);
   const ClassifierLayout at(n, program.step.loss.covariance != nullptr, program.slopes == nullptr);
   const uint32_t thread = threadIdx.x, dim = static_cast<uint32_t>(n.inputs),
                  levels = static_cast<uint32_t>(n.outputs);
-  const size_t block = blockIdx.x, first = block * train_rows, batch = program.step.draw.x.rows;
+  const size_t block = static_cast<size_t>(blockIdx.y) * gridDim.x + blockIdx.x,
+               first = static_cast<size_t>(blockIdx.x) * train_rows, batch = draw.x.rows;
   const uint32_t rows = batch - first < train_rows ? static_cast<uint32_t>(batch - first) : train_rows;
-  const size_t all_active = program.step.draw.active;
+  const size_t all_active = draw.active;
   const uint32_t active = all_active <= first         ? 0
                           : all_active < first + rows ? static_cast<uint32_t>(all_active - first)
                                                       : rows;
@@ -99,9 +106,9 @@ __global__ void __launch_bounds__(2 * width, 1) classifier_training_kernel(const
   const TrainBatch draws{x,      noise,          reinterpret_cast<uint64_t*>(shared + at.starts),
                          level,  at.state_pitch, rows,
                          thread, threads,        first};
-  draws.draw(program.step.draw);
+  draws.draw(draw);
   __syncthreads();
-  draws.mix(program.step.draw);
+  draws.mix(draw);
   wait_for_copies();
   __syncthreads();
 
@@ -176,7 +183,7 @@ __global__ void __launch_bounds__(2 * width, 1) classifier_training_kernel(const
   passes.put_wide(top, v);
   __syncthreads();
   passes.thin_outer(share, 1, dim, dim, at.state_pitch, x, top, r, bottom, second_order);
-  if (passes.saturated) atomicAdd(program.saturated, 1u);
+  if (passes.saturated) atomicAdd(&model.state->saturated, 1u);
 }
 
 }  // namespace
@@ -192,7 +199,7 @@ int launch_classifier_training(const ClassifierTraining& program, bool three, vo
       [](auto is_three, auto is_relu) {
         return &classifier_training_kernel<width, decltype(is_three)::value, decltype(is_relu)::value>;
       },
-      dim3(blocks), 2 * width, shared, program, stream);
+      dim3(blocks, static_cast<unsigned>(program.model_count)), 2 * width, shared, program, stream);
 }
 
 }  // namespace sklar::cuda

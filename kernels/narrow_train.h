@@ -73,13 +73,18 @@ struct ClassifierLayout : TrainLayout {
   }
 };
 
-struct ClassifierTraining {
-  ClassifierStep<float> step;
-  float* shares;        // of each block: a gradient, share_stride(parameters) elements
-  double* losses;       // of each block: cross entropy and squared error
-  float* slopes;        // of each block: TrainLayout::slope_count of them; null: in shared memory
-  unsigned* saturated;  // as in tensor.h
+/// What a step of either kind is told. Blocks of a model stand beside each other, those of a member as well.
+template <class Step>
+struct TrainProgram {
+  Step step;
+  float* shares;   // of each block: a gradient, share_stride(parameters) elements
+  double* losses;  // of each block: of a classifier cross entropy and squared error, of a velocity the latter
+  float* slopes;   // of each block: TrainLayout::slope_count of them; null: in shared memory
+  size_t model_count;
+  TrainedModel<float> models[most_models];
 };
+using ClassifierTraining = TrainProgram<ClassifierStep<float>>;
+using VelocityTraining = TrainProgram<VelocityStep<float>>;
 
 /// A velocity head's own: 16 rows of several states and of what the network reads.
 struct VelocityLayout : TrainLayout {
@@ -100,15 +105,6 @@ struct VelocityLayout : TrainLayout {
     starts = losses + r * static_cast<uint32_t>(sizeof(double));
     bytes = starts + r * static_cast<uint32_t>(sizeof(uint64_t));
   }
-};
-
-/// As for a classifier; blocks of a member stand beside each other.
-struct VelocityTraining {
-  VelocityStep<float> step;
-  float* shares;
-  double* losses;  // of each block: squared error
-  float* slopes;
-  unsigned* saturated;
 };
 
 /// three: float32-like products in the forward pass.

@@ -12,17 +12,22 @@ __global__ void __launch_bounds__(2 * width, 1) velocity_training_kernel(const V
   using Passes = TrainPasses<width, three, relu, false>;
   constexpr uint32_t threads = Passes::threads;
   SKLAR_SHARED(unsigned char, shared);
-  const VelocityDraw<float>& draw = program.step.draw;
+  const TrainedModel<float>& model = program.models[blockIdx.z];
+  VelocityDraw<float> draw = program.step.draw;
+  draw.state = model.state;
+  draw.seed = model.seed;
+  draw.data = model.data;
   const VelocityHead& form = draw.head;
   FusedNetwork<float> n = program.step.network;
   const TrainParameters from(n);
   const VelocityLayout at(n, program.slopes == nullptr);
   const uint32_t thread = threadIdx.x, dim = form.dim, inputs = static_cast<uint32_t>(n.inputs),
                  lifted = velocity_state_features(form);
-  const size_t member = blockIdx.y, block = member * gridDim.x + blockIdx.x, members = program.step.members;
+  const size_t member = blockIdx.y, members = program.step.members,
+               block = (blockIdx.z * members + member) * gridDim.x + blockIdx.x;
   const size_t first = static_cast<size_t>(blockIdx.x) * train_rows, own = draw.y.rows / members;
   const uint32_t rows = own - first < train_rows ? static_cast<uint32_t>(own - first) : train_rows;
-  n.parameters += member * from.count;
+  n.parameters = model.parameters + member * from.count;
 
   const auto floats = [&](uint32_t offset) { return reinterpret_cast<float*>(shared + offset); };
   float* const input = floats(at.input);
@@ -126,7 +131,7 @@ __global__ void __launch_bounds__(2 * width, 1) velocity_training_kernel(const V
   passes.put_wide(top, v);
   __syncthreads();
   passes.thin_outer(share, 1, inputs, inputs, at.feature_pitch, x, top, nullptr, nullptr, false);
-  if (passes.saturated) atomicAdd(program.saturated, 1u);
+  if (passes.saturated) atomicAdd(&model.state->saturated, 1u);
 }
 
 }  // namespace
@@ -142,7 +147,8 @@ int launch_velocity_training(const VelocityTraining& program, bool three, void* 
       [](auto is_three, auto is_relu) {
         return &velocity_training_kernel<width, decltype(is_three)::value, decltype(is_relu)::value>;
       },
-      dim3(blocks, static_cast<unsigned>(step.members)), 2 * width, shared, program, stream);
+      dim3(blocks, static_cast<unsigned>(step.members), static_cast<unsigned>(program.model_count)),
+      2 * width, shared, program, stream);
 }
 
 }  // namespace sklar::cuda

@@ -87,18 +87,28 @@ __global__ void __launch_bounds__(block_threads)
   if (threadIdx.x == 0) partials[blockIdx.x] = sum;
 }
 
-// blockIdx.y: member of an ensemble. A block adds the shares of block_threads elements, a quarter of the
-// blocks that left them in each quarter of its threads, and squares the sums for the norm.
+// What models have of their own, as an argument of a kernel.
+template <class Own>
+struct OfModels {
+  Own of[most_models];
+  OfModels(const Own* from, size_t count) {
+    for (size_t i = 0; i < count; ++i) of[i] = from[i];
+  }
+};
+
+// blockIdx.y: member of an ensemble, blockIdx.z: model. A block adds the shares of block_threads elements, a
+// quarter of the blocks that left them in each quarter of its threads, and squares the sums for the norm.
 __global__ void __launch_bounds__(block_threads, 1)
-    share_sums_kernel(const float* shares, size_t blocks, float* gradient, size_t count, const double* losses,
-                      int parts, TrainState* state, double* norms) {
+    share_sums_kernel(const float* shares, size_t blocks, const OfModels<TrainedModel<float>> models,
+                      size_t count, const double* losses, int parts, double* norms) {
   SKLAR_SHARED(double, shared);
   float4* const quarters = reinterpret_cast<float4*>(shared + block_threads);
   constexpr unsigned groups = 4, quads = block_threads / groups;
   const size_t first = static_cast<size_t>(blockIdx.x) * block_threads, stride = share_stride(count);
   const size_t from = first + threadIdx.x % quads * 4;
-  shares += blockIdx.y * blocks * stride;
-  gradient += blockIdx.y * count;
+  const size_t network = static_cast<size_t>(blockIdx.z) * gridDim.y + blockIdx.y;
+  shares += network * blocks * stride;
+  float* const gradient = models.of[blockIdx.z].gradient + blockIdx.y * count;
   float4 sum = make_float4(0, 0, 0, 0);
   constexpr unsigned at_once = 8;  // loads on their way
   if (from < stride)
@@ -127,8 +137,10 @@ __global__ void __launch_bounds__(block_threads, 1)
     gradient[i] = g;
   }
   const double norm = block_sum(static_cast<double>(g) * static_cast<double>(g), shared);
-  if (threadIdx.x == 0) norms[blockIdx.y * gridDim.x + blockIdx.x] = norm;
-  if (blockIdx.x == 0 && blockIdx.y == 0) sum_losses(losses, gridDim.y * blocks, parts, state, shared);
+  if (threadIdx.x == 0) norms[network * gridDim.x + blockIdx.x] = norm;
+  if (blockIdx.x == 0 && blockIdx.y == 0)
+    sum_losses(losses + network * blocks * parts, gridDim.y * blocks, parts, models.of[blockIdx.z].state,
+               shared);
 }
 
 // Every block adds up the partial sums in the same order, so that all agree without another launch.
@@ -154,12 +166,21 @@ __device__ AdamStep adam_step(const AdamOptions& options, const TrainState* stat
   return s;
 }
 
+// blockIdx.y: model
 __global__ void __launch_bounds__(block_threads)
-    adam_kernel(float* parameters, const float* gradient, float* m, float* v, float* average, size_t count,
-                AdamOptions options, TrainState* state, const double* partials, size_t partial_count,
-                unsigned* blocks_done) {
+    adam_kernel(const OfModels<AdamUpdate<float>> models, size_t count, const double* partials,
+                size_t partial_count, unsigned* blocks_done) {
   SKLAR_SHARED(double, shared);
-  const AdamStep s = adam_step(options, state, partials, partial_count, shared);
+  const AdamUpdate<float>& u = models.of[blockIdx.y];
+  const AdamOptions& options = u.options;
+  TrainState* const state = u.state;
+  const AdamStep s = adam_step(options, state, partials + blockIdx.y * partial_count, partial_count, shared);
+  float* const parameters = u.parameters;
+  const float* const gradient = u.gradient;
+  float* const m = u.m;
+  float* const v = u.v;
+  float* const average = options.ema_decay > 0 ? u.average : nullptr;
+  blocks_done += blockIdx.y;
   const float beta1 = static_cast<float>(options.beta1), beta2 = static_cast<float>(options.beta2);
   const float epsilon = static_cast<float>(options.epsilon);
   const size_t stride = static_cast<size_t>(gridDim.x) * block_threads;
@@ -240,23 +261,25 @@ size_t share_norm_partials(size_t count, size_t members) {
   return members * ((count + block_threads - 1) / block_threads);
 }
 
-int launch_share_sums(const float* shares, size_t blocks, size_t members, float* gradient, size_t count,
-                      const double* losses, int parts, TrainState* state, double* partials, void* stream) {
+int launch_share_sums(const float* shares, size_t blocks, size_t members, const TrainedModel<float>* models,
+                      size_t model_count, size_t count, const double* losses, int parts, double* partials,
+                      void* stream) {
   constexpr size_t shared = block_threads * (sizeof(double) + sizeof(float4));
-  const dim3 grid(static_cast<unsigned>(share_norm_partials(count, 1)), static_cast<unsigned>(members));
-  SKLAR_LAUNCH(share_sums_kernel, grid, block_threads, shared, stream, shares, blocks, gradient, count,
-               losses, parts, state, partials);
+  const dim3 grid(static_cast<unsigned>(share_norm_partials(count, 1)), static_cast<unsigned>(members),
+                  static_cast<unsigned>(model_count));
+  const OfModels<TrainedModel<float>> of(models, model_count);
+  SKLAR_LAUNCH(share_sums_kernel, grid, block_threads, shared, stream, shares, blocks, of, count, losses,
+               parts, partials);
   return cudaGetLastError();
 }
 
-int launch_adam(float* parameters, const float* gradient, float* m, float* v, float* average, size_t count,
-                const AdamOptions& options, TrainState* state, const double* partials, size_t partial_count,
-                unsigned* blocks_done, void* stream) {
+int launch_adam(const AdamUpdate<float>* updates, size_t model_count, size_t count, const double* partials,
+                size_t partial_count, unsigned* blocks_done, void* stream) {
   const size_t shared = block_threads * sizeof(double);
-  const AdamOptions o = options;
-  float* const averaged = o.ema_decay > 0 ? average : nullptr;
-  SKLAR_LAUNCH(adam_kernel, blocks_for(count, 4 * block_threads), block_threads, shared, stream, parameters,
-               gradient, m, v, averaged, count, o, state, partials, partial_count, blocks_done);
+  const dim3 grid(blocks_for(count, 4 * block_threads), static_cast<unsigned>(model_count));
+  const OfModels<AdamUpdate<float>> of(updates, model_count);
+  SKLAR_LAUNCH(adam_kernel, grid, block_threads, shared, stream, of, count, partials, partial_count,
+               blocks_done);
   return cudaGetLastError();
 }
 

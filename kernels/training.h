@@ -14,17 +14,18 @@ int launch_classifier_loss(const ClassifierLoss<float>& loss, void* stream);
 size_t norm_partials(size_t count);
 int launch_gradient_norm(const float* gradient, size_t count, double* partials, void* stream);
 
-/// The second kernel of narrow_train.h: gradients of `members` networks of `count` parameters from `blocks`
-/// shares each, the sums of `parts` losses of each block, and partial sums of the squared norm of everything,
-/// share_norm_partials(count, members) doubles.
+/// The second kernel of narrow_train.h, for each of `model_count` models: gradients of its `members` networks
+/// of `count` parameters from `blocks` shares each, the sums of `parts` losses of each block, and partial
+/// sums of the squared norm of everything, share_norm_partials(count, members) doubles.
 size_t share_norm_partials(size_t count, size_t members);
-int launch_share_sums(const float* shares, size_t blocks, size_t members, float* gradient, size_t count,
-                      const double* losses, int parts, TrainState* state, double* partials, void* stream);
+int launch_share_sums(const float* shares, size_t blocks, size_t members, const TrainedModel<float>* models,
+                      size_t model_count, size_t count, const double* losses, int parts, double* partials,
+                      void* stream);
 
-/// *blocks_done is zero before and after.
-int launch_adam(float* parameters, const float* gradient, float* m, float* v, float* average, size_t count,
-                const AdamOptions& options, TrainState* state, const double* partials, size_t partial_count,
-                unsigned* blocks_done, void* stream);
+/// Of each model: partial_count partial sums of the squared norm; blocks_done, which is zero before and
+/// after.
+int launch_adam(const AdamUpdate<float>* updates, size_t model_count, size_t count, const double* partials,
+                size_t partial_count, unsigned* blocks_done, void* stream);
 
 int launch_draw_velocity(const VelocityDraw<float>& draw, void* stream);
 int launch_velocity_features(const VelocityHead& head, MatrixView<const float> y, const double* time,

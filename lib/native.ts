@@ -205,16 +205,25 @@ export interface AdamNativeOptions {
   emaDecay: number;
 }
 
-/** What training of every kind takes. Rows are rows x dim on the copula scale. */
-export interface NativeTrainCall {
+/** One of the models that a call trains: what they do not share. Rows are rows x dim on the copula scale. */
+export interface NativeTrainModel {
   training: Float64Array;
-  rows: number;
   validation: Float64Array | null;
+  /** L where the network reads y = L^-1 z; null: the identity. */
+  cholesky: Float64Array | null;
+  seed: bigint;
+  /** To go on from. */
+  snapshot: TrainSnapshot | null;
+}
+
+/** What training of every kind takes. Several models are trained together, or not at all: the result is then null. */
+export interface NativeTrainCall {
+  models: NativeTrainModel[];
+  rows: number;
   validationRows: number;
   device: NativeDevice;
   steps: number;
   batch: number;
-  seed: bigint;
   adam: AdamNativeOptions;
   validateEvery: number;
   patience: number;
@@ -224,14 +233,11 @@ export interface NativeTrainCall {
   reportEvery: number;
   /** Seconds between two snapshots; 0: none. */
   checkpointSeconds: number;
-  /** To go on from. */
-  snapshot: TrainSnapshot | null;
 }
 
 export interface CdcNativeTrainOptions extends NativeTrainCall {
   network: NetworkShape;
   times: Float64Array;
-  cholesky: Float64Array | null;
   stratifiedLevels: boolean;
   crossEntropyWeight: number;
 }
@@ -255,6 +261,9 @@ export interface TrainSnapshot {
 }
 
 export interface NativeTrainReport {
+  /** Which of the models, counted from 0. */
+  model: number;
+  /** 0: only the snapshot is new. */
   step: number;
   /** Means over the steps since the last report. */
   crossEntropy: number;
@@ -278,7 +287,7 @@ export interface NativeTrainResult {
   stoppedEarly: boolean;
   /** Values that left the range of fp16 and were set to its end. */
   saturated: number;
-  history: NativeTrainReport[];
+  history: Omit<NativeTrainReport, 'model'>[];
 }
 
 /** Steps on batches given by the caller, for verification: what the training loop does with the ones it draws. */
@@ -601,8 +610,8 @@ export interface NativeAddon {
 
   cdcTrain(
     options: CdcNativeTrainOptions,
-    onReport?: (report: NativeTrainReport) => void,
-  ): NativeJob<NativeTrainResult>;
+    onReport?: (reports: NativeTrainReport[]) => void,
+  ): NativeJob<NativeTrainResult[] | null>;
   cdcTrainingSteps(options: CdcNativeStepsOptions): CdcNativeStep[];
 
   velocitySlices(definition: VelocityDefinition): ParameterSlice[];
@@ -610,8 +619,8 @@ export interface NativeAddon {
   velocityField(definition: VelocityDefinition, parameters: RealArray, reference: number): FieldHandle;
   velocityTrain(
     options: VelocityNativeTrainOptions,
-    onReport?: (report: NativeTrainReport) => void,
-  ): NativeJob<NativeTrainResult>;
+    onReport?: (reports: NativeTrainReport[]) => void,
+  ): NativeJob<NativeTrainResult[] | null>;
   velocityStep(options: VelocityNativeStepOptions): VelocityNativeStep;
 
   closedFormCreate(definition: ClosedFormDefinition): ClosedFormHandle;

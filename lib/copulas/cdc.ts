@@ -530,8 +530,9 @@ export function fitCdc(u: DenseRows, options: ResolvedCdcOptions, run: TrainRun)
     const { crossEntropyWeight } = options;
     const trainable: Trainable<CdcCopula> = {
       about: ['cdc', resolved],
-      start: (addon, call, onReport) =>
-        addon.cdcTrain({ ...call, network, times, cholesky, stratifiedLevels, crossEntropyWeight }, onReport),
+      cholesky,
+      start: (addon, call, onReports) =>
+        addon.cdcTrain({ ...call, network, times, stratifiedLevels, crossEntropyWeight }, onReports),
       make: (parameters, record) =>
         new CdcCopula({
           network,

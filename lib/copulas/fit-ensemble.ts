@@ -8,6 +8,7 @@ import { type CopulaKind, type FitOptions, prepareFit } from './fit';
 import { type CdcOptions, type FlowOptions, type ReflectionOptions } from './options';
 import { type RowsInput } from './rows';
 import { type TrainProgress } from './train';
+import { TrainGroup } from './train-group';
 
 /** `step` and `steps` count through all models. */
 export interface EnsembleProgress extends TrainProgress {
@@ -34,14 +35,15 @@ export type EnsembleKindOptions =
   | ({ kind: 'reflection' } & ReflectionOptions)
   | { kind: CopulaKind };
 
-/** Whose kernels a GPU runs side by side. */
-const MODELS_ON_A_GPU = 8;
+/** That a GPU trains together: `most_models` of the native code. */
+const MODELS_ON_A_GPU = 16;
 
 const LAST_SEED = (1n << 64n) - 1n;
 
 /**
  * Fits an ensemble: model k, counted from 0, is what `fitCopula` makes of the seed `seed + k`. On the CPU they train one after
- * another, on a GPU several at a time, each with a stream of its own: one small network leaves most of a GPU idle.
+ * another. One small network leaves most of a GPU idle: there up to 16 of those that have kernels for a whole training step
+ * (docs/devices.md) take each step together, others train 8 at a time, each with a stream of its own.
  *
  * @param u as for `fitCopula`
  * @param options those of `fitCopula`, `models` and `splits`. `checkpoint` names the files `checkpoint.0`, `checkpoint.1`, ...,
@@ -82,7 +84,7 @@ export async function fitEnsemble(
   const start = performance.now();
   const failed = new AbortController();
   const signal = run.signal ? AbortSignal.any([run.signal, failed.signal]) : failed.signal;
-  const fitModel = async (model: number): Promise<Copula> => {
+  const fitModel = async (model: number, group?: TrainGroup): Promise<Copula> => {
     const seed = run.seed + BigInt(model);
     const report = (progress: TrainProgress) => {
       steps[model] = progress.step;
@@ -100,6 +102,7 @@ export async function fitEnsemble(
       splitSeed: splits === 'same' ? run.seed : seed,
       checkpoint: checkpoints[model],
       keepCheckpoint: true,
+      group,
       onProgress: report,
     });
     steps[model] = lengths[model]!; // also where it stopped early
@@ -107,15 +110,19 @@ export async function fitEnsemble(
   };
 
   const members = new Array<Copula>(models);
-  const waiting = members.keys();
-  const atOnce = run.device === 'cpu' ? 1 : Math.min(models, MODELS_ON_A_GPU);
-  const worker = async () => {
-    for (const model of waiting) members[model] = await fitModel(model);
-  };
-  // the first failure ends the others
-  await Promise.all(
-    Array.from({ length: atOnce }, () => worker().catch((reason: unknown) => failed.abort(reason))),
-  );
+  const groups = run.device === 'cpu' ? models : Math.ceil(models / MODELS_ON_A_GPU);
+  const atOnce = Math.ceil(models / groups);
+  for (let first = 0; first < models && !failed.signal.aborted; first += atOnce) {
+    const size = Math.min(atOnce, models - first);
+    const group = size > 1 ? new TrainGroup(size, signal) : undefined;
+    const fitOne = async (_: unknown, k: number) => {
+      members[first + k] = await fitModel(first + k, group);
+    };
+    // the first failure ends the others
+    await Promise.all(
+      Array.from({ length: size }, fitOne).map((fit) => fit.catch((reason: unknown) => failed.abort(reason))),
+    );
+  }
   if (failed.signal.aborted) {
     members.forEach((member) => member.dispose());
     throw failed.signal.reason;

@@ -8,11 +8,11 @@ import {
   type NativeTrainCall,
   type NativeTrainReport,
   type NativeTrainResult,
-  runJob,
 } from '../native';
 import { Checkpoint, type CheckpointOptions, fingerprint, placeOf } from './checkpoint';
 import { type DenseRows, takeRows } from './rows';
 import { type Execution } from './run';
+import { type TrainGroup, type TrainTask, trainAlone } from './train-group';
 
 /** Sent while a model trains. Means are over the steps since the last report. */
 export interface TrainProgress {
@@ -37,6 +37,8 @@ export interface TrainRun extends Execution, CheckpointOptions {
   splitSeed: bigint;
   /** Leave the checkpoint there when the fit is done. */
   keepCheckpoint: boolean;
+  /** The models that this one is trained with; undefined: it is trained alone. */
+  group?: TrainGroup | undefined;
   onProgress: ((progress: TrainProgress) => void) | undefined;
 }
 
@@ -69,12 +71,14 @@ export const finiteOrNull = (value: number) => (Number.isFinite(value) ? value :
 export interface Trainable<C> {
   /** Everything that the result depends on beside the rows and the settings. */
   about: unknown;
-  /** The native job. */
+  /** L where the network reads y = L^-1 z; null: the identity. */
+  cholesky: Float64Array | null;
+  /** The native job of this model, or of others that differ in what `call.models` says. */
   start: (
     addon: NativeAddon,
     call: NativeTrainCall,
-    onReport: (report: NativeTrainReport) => void,
-  ) => NativeJob<NativeTrainResult>;
+    onReports: (reports: NativeTrainReport[]) => void,
+  ) => NativeJob<NativeTrainResult[] | null>;
   /** The copula of its parameters, with the record of the training. */
   make: (parameters: Float32Array, training: Readonly<Record<string, unknown>>) => C;
 }
@@ -95,7 +99,7 @@ export async function train<C extends Calibrates>(
   const split = splitRows(u.rows, settings.validation, run.splitSeed);
   const training = takeRows(u, split.train);
   const validation = takeRows(u, split.holdout);
-  const { about, start, make } = await prepare(training, validation);
+  const { about, cholesky, start, make } = await prepare(training, validation);
   const { checkpoint: file, checkpointSeconds = 60, seed, onProgress } = run;
   if (file !== undefined && !(checkpointSeconds > 0)) {
     throw new SklarError(
@@ -111,14 +115,20 @@ export async function train<C extends Calibrates>(
           ...placeOf(run),
         });
   const call: NativeTrainCall = {
-    training: training.data,
+    models: [
+      {
+        training: training.data,
+        validation: validation.data,
+        cholesky,
+        seed,
+        snapshot: checkpoint && (await checkpoint.read()),
+      },
+    ],
     rows: training.rows,
-    validation: validation.data,
     validationRows: validation.rows,
     device: run,
     steps,
     batch,
-    seed,
     adam: {
       learningRate: settings.learningRate,
       finalFraction: settings.finalLearningRate,
@@ -137,20 +147,19 @@ export async function train<C extends Calibrates>(
     validationDraws: Math.max(1, Math.min(64, Math.ceil(VALIDATION_ROWS / Math.max(1, validation.rows)))),
     reportEvery: Math.max(1, Math.min(100, Math.floor(steps / 100))),
     checkpointSeconds: checkpoint ? checkpointSeconds : 0,
-    snapshot: checkpoint && (await checkpoint.read()),
+  };
+  const task: TrainTask = {
+    call,
+    start,
+    signal: run.signal,
+    onReport: (report) => {
+      if (report.snapshot) checkpoint?.put(report.snapshot);
+      if (report.step > 0) onProgress?.(toProgress(report, steps, batch));
+    },
   };
   let copula: C;
   try {
-    const result = await runJob<NativeTrainResult, NativeTrainReport>(
-      (addon, onEvent) => start(addon, call, onEvent),
-      {
-        signal: run.signal,
-        onEvent: (report) => {
-          if (report.snapshot) checkpoint?.put(report.snapshot);
-          if (report.step > 0) onProgress?.(toProgress(report, steps, batch));
-        },
-      },
-    );
+    const result = await (run.group ? run.group.train(task) : trainAlone(task));
     if (result.saturated > 0) {
       process.emitWarning(
         `${result.saturated} values left the range of float16 while the network trained in precision '${run.precision}': ` +

@@ -147,7 +147,8 @@ export function velocityTraining<C extends VelocityCopula>(
 ): Trainable<C> {
   return {
     about: ['velocity', definition.kind, about],
-    start: (addon, call, onReport) => addon.velocityTrain({ ...call, definition, timeLaw }, onReport),
+    cholesky: definition.cholesky,
+    start: (addon, call, onReports) => addon.velocityTrain({ ...call, definition, timeLaw }, onReports),
     make,
   };
 }

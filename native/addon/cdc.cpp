@@ -198,7 +198,7 @@ Napi::Value sample_as_published(const Napi::CallbackInfo& info) {
 
 struct TrainInput {
   ResidualMlpShape network;
-  std::vector<double> times, cholesky;
+  std::vector<double> times;
   bool stratified_levels;
   double cross_entropy_weight;
   TrainCall call;
@@ -208,17 +208,6 @@ Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Pr
   const TrainCall& call = in.call;
   const auto backend = make_backend<float>(call.device);
   backend->watch(&cancel);
-  const std::size_t d = in.network.inputs;
-  const auto whitened = [&](const std::vector<double>& u, std::size_t rows) {
-    check_rows(u.data(), false, rows, d);
-    Matrix<float> y = backend->matrix(std::max<std::size_t>(rows, 1), d + 1);
-    if (rows)
-      backend->whiten(y.first(rows), u.data(), false, in.cholesky.empty() ? nullptr : in.cholesky.data(),
-                      nullptr);
-    return y;
-  };
-  const Matrix<float> training = whitened(call.training, call.rows),
-                      validation = whitened(call.validation, call.validation_rows);
   const auto network = make_residual_mlp<float>(*backend, in.network);
   const OuLevels levels(in.times);
   CdcObjective<float> objective(*backend, *network, levels, call.batch, {});
@@ -232,23 +221,26 @@ Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Pr
                                                  std::vector<float>{});
     look->use_stratified_levels(in.cross_entropy_weight);
   }
-  Trainer<float> trainer(*backend, *network, objective, look.get(), call.options,
-                         initial_parameters<float>(network->slices(), call.options.seed, true));
-  trainer.set_data({training.data(), call.rows, d, training.stride()},
-                   {validation.data(), call.validation_rows, d, validation.stride()});
-  return run_training(trainer, call, cancel, progress);
+  const auto whitened = [&](const TrainCall::Model& model, const std::vector<double>& u, std::size_t rows) {
+    check_rows(u.data(), false, rows, in.network.inputs);
+    Matrix<float> y = backend->matrix(rows, in.network.inputs + 1);
+    backend->whiten(y, u.data(), false, model.cholesky.empty() ? nullptr : model.cholesky.data(), nullptr);
+    return y;
+  };
+  const auto initial = [&](std::uint64_t seed) {
+    return initial_parameters<float>(network->slices(), seed, true);
+  };
+  return run_training({*backend, *network, objective, look.get(), whitened, initial}, call, cancel, progress);
 }
 
-// cdcTrain(options: CdcNativeTrainOptions, onReport?: (report: NativeTrainReport) => void):
-// NativeJob<NativeTrainResult>
+// cdcTrain(options: CdcNativeTrainOptions, onReport?: (reports: NativeTrainReport[]) => void):
+// NativeJob<NativeTrainResult[] | null>
 Napi::Value start_training(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto o = info[0].As<Napi::Object>();
     TrainInput in;
     in.network = to_shape(field(o, "network"));
     in.times = to_vector<double>(field(o, "times"), "times", in.network.outputs);
-    in.cholesky =
-        to_vector_or_empty<double>(field(o, "cholesky"), "cholesky", in.network.inputs * in.network.inputs);
     in.stratified_levels = to_bool(field(o, "stratifiedLevels"), "stratifiedLevels");
     in.cross_entropy_weight = to_double(field(o, "crossEntropyWeight"), "crossEntropyWeight");
     in.call = to_train_call(o, in.network.inputs);

@@ -96,14 +96,22 @@ TrainCall to_train_call(const Napi::Object& o, std::size_t dim) {
   TrainCall call;
   call.rows = to_size(field(o, "rows"), "rows");
   call.validation_rows = to_size(field(o, "validationRows"), "validationRows");
-  call.training = to_vector<double>(field(o, "training"), "training", product(call.rows, dim));
-  call.validation =
-      to_vector_or_empty<double>(field(o, "validation"), "validation", product(call.validation_rows, dim));
+  const auto models = field(o, "models").As<Napi::Array>();
+  for (std::uint32_t i = 0; i < models.Length(); ++i) {
+    const auto m = models.Get(i).As<Napi::Object>();
+    TrainCall::Model model;
+    model.training = to_vector<double>(field(m, "training"), "training", product(call.rows, dim));
+    model.validation =
+        to_vector_or_empty<double>(field(m, "validation"), "validation", product(call.validation_rows, dim));
+    model.cholesky = to_vector_or_empty<double>(field(m, "cholesky"), "cholesky", product(dim, dim));
+    model.seed = to_uint64(field(m, "seed"), "seed");
+    model.snapshot = to_snapshot(field(m, "snapshot"));
+    call.models.push_back(std::move(model));
+  }
   call.device = to_device_choice(field(o, "device"));
   call.batch = to_size(field(o, "batch"), "batch");
   TrainOptions& options = call.options;
   options.steps = to_size(field(o, "steps"), "steps");
-  options.seed = to_uint64(field(o, "seed"), "seed");
   options.adam = to_adam(field(o, "adam").As<Napi::Object>());
   options.validate_every = to_size(field(o, "validateEvery"), "validateEvery");
   options.patience = to_size(field(o, "patience"), "patience");
@@ -111,63 +119,115 @@ TrainCall to_train_call(const Napi::Object& o, std::size_t dim) {
   options.validation_draws = to_size(field(o, "validationDraws"), "validationDraws");
   options.report_every = to_size(field(o, "reportEvery"), "reportEvery");
   options.checkpoint_seconds = to_double(field(o, "checkpointSeconds"), "checkpointSeconds");
-  call.snapshot = to_snapshot(field(o, "snapshot"));
-  if (call.rows == 0 || call.batch == 0 || options.report_every == 0 || options.validation_draws == 0)
-    throw Error("VALUE", "rows, batch, reportEvery and validationDraws must be at least 1");
+  if (call.models.empty() || call.rows == 0 || call.batch == 0 || options.report_every == 0 ||
+      options.validation_draws == 0)
+    throw Error("VALUE", "models, rows, batch, reportEvery and validationDraws must be at least 1");
   return call;
 }
 
-Job::Deliver run_training(Trainer<float>& trainer, const TrainCall& call, const CancelFlag& cancel,
+Job::Deliver run_training(const Training& training, const TrainCall& call, const CancelFlag& cancel,
                           const Job::Progress& progress) {
-  if (call.snapshot) trainer.resume(*call.snapshot);
+  const std::size_t count = call.models.size();
+  if (count > 1 && !training.objective.draw_and_differentiate({}))
+    return [](Napi::Env env) { return env.Null(); };
+
+  std::vector<Matrix<float>> rows;
+  std::vector<std::unique_ptr<Trainer<float>>> trainers;
+  std::vector<Trainer<float>*> all;
+  for (const TrainCall::Model& model : call.models) {
+    TrainOptions options = call.options;
+    options.seed = model.seed;
+    auto trainer = std::make_unique<Trainer<float>>(training.backend, training.network, training.objective,
+                                                    training.validation, options,
+                                                    training.initial_parameters(model.seed));
+    const auto prepared = [&](const std::vector<double>& u, std::size_t n) -> MatrixView<const float> {
+      if (n == 0) return {};
+      rows.push_back(training.prepare(model, u, n));
+      return {rows.back().data(), n, rows.back().columns() - 1, rows.back().stride()};
+    };
+    const auto learned = prepared(model.training, call.rows);
+    trainer->set_data(learned, prepared(model.validation, call.validation_rows));
+    if (model.snapshot) trainer->resume(*model.snapshot);
+    all.push_back(trainer.get());
+    trainers.push_back(std::move(trainer));
+  }
+
+  struct News {
+    bool fresh = false;
+    TrainReport report{};
+    std::unique_ptr<TrainSnapshot<float>> snapshot;
+  };
   struct Pending {
     std::mutex lock;
-    std::unique_ptr<TrainSnapshot<float>> snapshot;
-    TrainReport report{};
+    std::vector<News> news;
   };
-  // Of the closures that are passed on only the latest may run: each delivers whatever snapshot waits.
+  // Of the closures that are passed on only the latest may run: each delivers whatever waits, of all models.
   const auto pending = std::make_shared<Pending>();
+  pending->news.resize(count);
   const auto send = [&] {
-    progress([pending, report = pending->report](Napi::Env env) -> Napi::Value {
-      Napi::Object o = to_object(env, report);
-      std::unique_ptr<TrainSnapshot<float>> snapshot;
+    progress([pending](Napi::Env env) -> Napi::Value {
+      std::vector<News> all(pending->news.size());
       {
         const std::lock_guard<std::mutex> hold(pending->lock);
-        snapshot = std::exchange(pending->snapshot, nullptr);
+        all.swap(pending->news);
       }
-      if (snapshot) o.Set("snapshot", to_object(env, *snapshot));
-      return o;
+      Napi::Array list = Napi::Array::New(env);
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        if (!all[i].fresh) continue;
+        Napi::Object o = to_object(env, all[i].report);
+        o.Set("model", static_cast<double>(i));
+        if (all[i].snapshot) o.Set("snapshot", to_object(env, *all[i].snapshot));
+        list.Set(list.Length(), o);
+      }
+      return list;
     });
   };
-  Trainer<float>::Watch watch;
-  watch.report = [&](const TrainReport& report) {
-    pending->report = report;
-    send();
+  std::vector<Trainer<float>::Watch> watches(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto tell = [&pending, &send, i](const auto& change) {
+      {
+        const std::lock_guard<std::mutex> hold(pending->lock);
+        pending->news[i].fresh = true;
+        change(pending->news[i]);
+      }
+      send();
+    };
+    watches[i].report = [tell](const TrainReport& report) {
+      tell([&](News& news) { news.report = report; });
+    };
+    watches[i].snapshot = [tell](TrainSnapshot<float> snapshot) {
+      tell([&](News& news) { news.snapshot = std::make_unique<TrainSnapshot<float>>(std::move(snapshot)); });
+    };
+  }
+  struct Outcome {
+    TrainResult result;
+    std::vector<TrainReport> history;
+    std::vector<float> parameters;
   };
-  watch.snapshot = [&](TrainSnapshot<float> snapshot) {
-    {
-      const std::lock_guard<std::mutex> hold(pending->lock);
-      pending->snapshot = std::make_unique<TrainSnapshot<float>>(std::move(snapshot));
+  std::vector<Outcome> outcomes;
+  const std::vector<TrainResult> results = Trainer<float>::run_together(all, cancel, watches);
+  for (std::size_t i = 0; i < count; ++i)
+    outcomes.push_back({results[i], all[i]->history(), all[i]->best_parameters()});
+  return [outcomes = std::move(outcomes)](Napi::Env env) -> Napi::Value {
+    Napi::Array all = Napi::Array::New(env, outcomes.size());
+    for (std::size_t k = 0; k < outcomes.size(); ++k) {
+      const auto& [result, history, parameters] = outcomes[k];
+      Napi::Object o = Napi::Object::New(env);
+      o.Set("parameters", to_array(env, parameters));
+      o.Set("steps", static_cast<double>(result.steps));
+      o.Set("bestStep", static_cast<double>(result.best_step));
+      o.Set("bestValidation", result.best_validation);
+      o.Set("seconds", result.seconds);
+      o.Set("stepSeconds", result.step_seconds);
+      o.Set("stoppedEarly", result.stopped_early);
+      o.Set("saturated", static_cast<double>(result.saturated));
+      Napi::Array list = Napi::Array::New(env, history.size());
+      for (std::size_t i = 0; i < history.size(); ++i)
+        list.Set(static_cast<std::uint32_t>(i), to_object(env, history[i]));
+      o.Set("history", list);
+      all.Set(static_cast<std::uint32_t>(k), o);
     }
-    send();
-  };
-  const TrainResult result = trainer.run(cancel, watch);
-  return [result, history = trainer.history(),
-          parameters = trainer.best_parameters()](Napi::Env env) -> Napi::Value {
-    Napi::Object o = Napi::Object::New(env);
-    o.Set("parameters", to_array(env, parameters));
-    o.Set("steps", static_cast<double>(result.steps));
-    o.Set("bestStep", static_cast<double>(result.best_step));
-    o.Set("bestValidation", result.best_validation);
-    o.Set("seconds", result.seconds);
-    o.Set("stepSeconds", result.step_seconds);
-    o.Set("stoppedEarly", result.stopped_early);
-    o.Set("saturated", static_cast<double>(result.saturated));
-    Napi::Array list = Napi::Array::New(env, history.size());
-    for (std::size_t i = 0; i < history.size(); ++i)
-      list.Set(static_cast<std::uint32_t>(i), to_object(env, history[i]));
-    o.Set("history", list);
-    return o;
+    return all;
   };
 }
 

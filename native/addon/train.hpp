@@ -2,6 +2,8 @@
 
 #include <napi.h>
 
+#include <functional>
+
 #include "addon/device_choice.hpp"
 #include "addon/job.hpp"
 #include "train/trainer.hpp"
@@ -10,11 +12,17 @@
 namespace sklar::addon {
 
 struct TrainCall {
-  std::vector<double> training, validation;  // rows x dim, copula scale
+  // What the models, at least one, do not share.
+  struct Model {
+    std::vector<double> training, validation;  // rows x dim, copula scale
+    std::vector<double> cholesky;              // L where the network reads y = L^-1 z; empty: the identity
+    std::uint64_t seed;
+    std::shared_ptr<const TrainSnapshot<float>> snapshot;  // to go on from; null: from the start
+  };
+  std::vector<Model> models;
   std::size_t rows = 0, validation_rows = 0, batch = 0;
   DeviceChoice device;
-  TrainOptions options;
-  std::shared_ptr<const TrainSnapshot<float>> snapshot;  // to go on from; null: from the start
+  TrainOptions options;  // but for the seed
 
   std::size_t validation_batch() const;
 };
@@ -25,9 +33,22 @@ Napi::Value to_array(Napi::Env env, const std::vector<ParameterSlice>& slices);
 AdamOptions to_adam(const Napi::Object& o);
 TrainCall to_train_call(const Napi::Object& o, std::size_t dim);
 
-// Runs the trainer to its end. Reports and snapshots go out through `progress`; no snapshot is lost, also not
-// the one that a cancelled run leaves.
-Job::Deliver run_training(Trainer<float>& trainer, const TrainCall& call, const CancelFlag& cancel,
+// What the models of a call have in common; objective and validation (null: none) belong to the network.
+struct Training {
+  Backend<float>& backend;
+  Network<float>& network;
+  Objective<float>& objective;
+  Objective<float>* validation;
+  // rows x dim on the copula scale to the network's coordinates
+  std::function<Matrix<float>(const TrainCall::Model&, const std::vector<double>& u, std::size_t rows)>
+      prepare;
+  std::function<std::vector<float>(std::uint64_t seed)> initial_parameters;
+};
+
+// Trains the models of a call. Several are trained together, by a device that has one operation for a step of
+// all; null is delivered, and nothing is done, where it has not. Reports and snapshots go out through
+// `progress`; no snapshot is lost, also not those that a cancelled run leaves.
+Job::Deliver run_training(const Training& training, const TrainCall& call, const CancelFlag& cancel,
                           const Job::Progress& progress);
 
 }  // namespace sklar::addon

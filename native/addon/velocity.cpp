@@ -112,21 +112,6 @@ Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Pr
   backend->watch(&cancel);
   const VelocityDefinition& definition = in.definition;
   const std::size_t d = definition.dim;
-  // rows in the network's coordinates: whitened for the trigonometric path, as they are for the reflection
-  const auto prepared = [&](const std::vector<double>& u, std::size_t rows) {
-    check_rows(u.data(), false, rows, d);
-    Matrix<float> y = backend->matrix(std::max<std::size_t>(rows, 1), d + 1);
-    if (rows == 0) return y;
-    if (definition.kind == VelocityKind::trigonometric) {
-      backend->whiten(y.first(rows), u.data(), false,
-                      definition.cholesky.empty() ? nullptr : definition.cholesky.data(), nullptr);
-    } else {
-      backend->upload_matrix({y.data(), rows, d, y.stride()}, std::vector<float>(u.begin(), u.end()).data());
-    }
-    return y;
-  };
-  const Matrix<float> training = prepared(call.training, call.rows),
-                      validation = prepared(call.validation, call.validation_rows);
   const auto network = make_velocity_network<float>(*backend, definition);
   VelocityObjective<float> objective(*backend, *network, definition.head(), in.law,
                                      call.batch * definition.members);
@@ -135,15 +120,23 @@ Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Pr
     look = std::make_unique<VelocityObjective<float>>(*backend, *network, definition.head(), in.law,
                                                       call.validation_batch());
   const bool published = definition.kind == VelocityKind::reflection_published;
-  Trainer<float> trainer(
-      *backend, *network, objective, look.get(), call.options,
-      initial_parameters<float>(network->slices(), call.options.seed, !published, definition.members));
-  trainer.set_data({training.data(), call.rows, d, training.stride()},
-                   {validation.data(), call.validation_rows, d, validation.stride()});
-  return run_training(trainer, call, cancel, progress);
+  // rows in the network's coordinates: whitened for the trigonometric path, as they are for the reflection
+  const auto prepared = [&](const TrainCall::Model& model, const std::vector<double>& u, std::size_t rows) {
+    check_rows(u.data(), false, rows, d);
+    Matrix<float> y = backend->matrix(rows, d + 1);
+    if (definition.kind == VelocityKind::trigonometric)
+      backend->whiten(y, u.data(), false, model.cholesky.empty() ? nullptr : model.cholesky.data(), nullptr);
+    else
+      backend->upload_matrix({y.data(), rows, d, y.stride()}, std::vector<float>(u.begin(), u.end()).data());
+    return y;
+  };
+  const auto initial = [&](std::uint64_t seed) {
+    return initial_parameters<float>(network->slices(), seed, !published, definition.members);
+  };
+  return run_training({*backend, *network, objective, look.get(), prepared, initial}, call, cancel, progress);
 }
 
-// velocityTrain(options: VelocityNativeTrainOptions, onReport?): NativeJob<NativeTrainResult>
+// velocityTrain(options: VelocityNativeTrainOptions, onReport?): NativeJob<NativeTrainResult[] | null>
 Napi::Value start_training(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto o = info[0].As<Napi::Object>();

@@ -83,13 +83,12 @@ class Backend : public Memory {
   // cotangent[i] = e_level(i) - e_last, zero where level is last
   virtual void level_cotangent(MatrixView<T> cotangent, const std::int32_t* level) = 0;
   void classifier_loss(const ClassifierLoss<T>& loss);
-  // Draw, four passes, loss and gradient in one operation; false, and nothing is done, where the device has
-  // none for this network.
-  virtual bool classifier_step(const ClassifierStep<T>&) { return false; }
-  // one step on everything at once: gradient norm, clipping, Adam, the running average; state->step goes up
-  // by one
-  virtual void adam(T* parameters, const T* gradient, T* m, T* v, T* average, std::size_t count,
-                    const AdamOptions& options, TrainState* state) = 0;
+  // Draw, four passes, loss and gradient of each model in one operation; false, and nothing is done, where
+  // the device has none for this network. No models ask whether it has. A model's results do not depend on
+  // the others.
+  virtual bool classifier_step(const ClassifierStep<T>&, std::span<const TrainedModel<T>>) { return false; }
+  // models of `count` parameters, at most most_models of them
+  virtual void adam(std::span<const AdamUpdate<T>> updates, std::size_t count) = 0;
 
   // ---- velocity heads
   virtual void draw_velocity(const VelocityDraw<T>& draw) = 0;
@@ -98,7 +97,8 @@ class Backend : public Memory {
   virtual void velocity_features(const VelocityHead& head, MatrixView<const T> y, const double* time,
                                  MatrixView<T> x) = 0;
   virtual void velocity_loss(const VelocityLoss<T>& loss) = 0;
-  virtual bool velocity_step(const VelocityStep<T>&) { return false; }  // as classifier_step
+  // as classifier_step
+  virtual bool velocity_step(const VelocityStep<T>&, std::span<const TrainedModel<T>>) { return false; }
   // out = the field, from the network's output n
   virtual void velocity_output(const VelocityForm& form, MatrixView<const T> y, const double* time,
                                MatrixView<const T> n, MatrixView<T> out) = 0;

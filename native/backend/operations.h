@@ -88,14 +88,25 @@ struct FusedNetwork {
   bool relu = false;  // inside a block
 };
 
-// A batch of a classifier, its losses and their gradient. What the parts hand to each other, matrices and
-// levels, may stay where the device likes it.
+// Of models that are trained together, all alike but for this.
+template <class T>
+struct TrainedModel {
+  MatrixView<const T> data;
+  uint64_t seed = 0;
+  const T* parameters = nullptr;
+  T* gradient = nullptr;  // times the loss's adjoint_scale, in the order of the parameters
+  TrainState* state = nullptr;
+};
+constexpr size_t most_models = 16;  // of one operation
+
+// A batch of a classifier, its losses and their gradient, for each of some models: what these have of their
+// own is not in `network`, `draw` and `loss`. What the parts hand to each other, matrices and levels, may
+// stay where the device likes it.
 template <class T>
 struct ClassifierStep {
   FusedNetwork<T> network;
   BatchDraw<T> draw;
   ClassifierLoss<T> loss;
-  T* gradient = nullptr;  // times loss.adjoint_scale, in the order of the parameters
 };
 
 struct AdamOptions {
@@ -105,6 +116,17 @@ struct AdamOptions {
   double weight_decay;        // decoupled: every step takes this times the learning rate off each parameter
   double ema_decay;           // 0: no average. The decay warms up: min(ema_decay, (1 + step) / (10 + step)).
   double gradient_scale = 1;  // what the gradient was multiplied by
+};
+
+// One step on everything at once: gradient norm, clipping, Adam, the running average; state->step goes up by
+// one.
+template <class T>
+struct AdamUpdate {
+  T* parameters = nullptr;
+  const T* gradient = nullptr;
+  T *m = nullptr, *v = nullptr, *average = nullptr;
+  AdamOptions options{};
+  TrainState* state = nullptr;
 };
 
 // to = sum of factor x, times row[i] where row is given, + noise xi, xi standard normal, drawn for (first_row
@@ -200,11 +222,10 @@ struct VelocityLoss {
 // row, beginning with its own number.
 template <class T>
 struct VelocityStep {
-  FusedNetwork<T> network;  // the first member; the parameters of the others follow
+  FusedNetwork<T> network;  // a member: the parameters of the others follow
   size_t members = 1;
   VelocityDraw<T> draw;
   VelocityLoss<T> loss;
-  T* gradient = nullptr;
 };
 
 // A field of a velocity head in one of the forms that it has.

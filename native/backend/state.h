@@ -17,6 +17,8 @@ struct TrainState {
   double cross_entropy_sum, squared_error_sum;  // over the steps since somebody set them to zero
   double gradient_norm;                         // before clipping
   double learning_rate;                         // of the last step
+  // Values of steps in one operation that were set to the end of their range; others: Backend::saturated.
+  uint32_t saturated;
 };
 
 // Linear warm-up to `peak`, then half a cosine down to `final_fraction * peak`, `total` steps after `start`.

@@ -144,15 +144,12 @@ void CdcObjective<T>::differentiate(TrainState* state, T* gradient) {
 }
 
 template <class T>
-bool CdcObjective<T>::draw_and_differentiate(MatrixView<const T> data, std::uint64_t seed,
-                                             const T* parameters, TrainState* state, T* gradient) {
+bool CdcObjective<T>::draw_and_differentiate(std::span<const TrainedModel<T>> models) {
   ClassifierStep<T> step;
   if (!network_.describe(step.network)) return false;
-  step.network.parameters = parameters;
-  step.draw = batch_draw(data, seed, state);
-  step.loss = classifier_loss(state);
-  step.gradient = gradient;
-  return backend_.classifier_step(step);
+  step.draw = batch_draw({}, 0, nullptr);
+  step.loss = classifier_loss(nullptr);
+  return backend_.classifier_step(step, models);
 }
 
 template <class T>

@@ -43,8 +43,7 @@ class CdcObjective final : public Objective<T> {
 
   void evaluate(TrainState* state) override;
   void differentiate(TrainState* state, T* gradient) override;
-  bool draw_and_differentiate(MatrixView<const T> data, std::uint64_t seed, const T* parameters,
-                              TrainState* state, T* gradient) override;
+  bool draw_and_differentiate(std::span<const TrainedModel<T>> models) override;
   double gradient_scale() const override;
   double loss(const TrainState& state) const override {
     return shares_.cross_entropy_weight * state.cross_entropy + state.squared_error;

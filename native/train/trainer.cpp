@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <string>
 
 #include "core/philox.h"
@@ -69,7 +70,9 @@ Trainer<T>::Trainer(Backend<T>& backend, Network<T>& network, Objective<T>& obje
            options.steps,
            options.adam.rate.peak,
            false,
-           options.adam.rate} {
+           options.adam.rate,
+           0,
+           0} {
   if (initial.size() != count_)
     throw Error("SHAPE",
                 "expected " + std::to_string(count_) + " parameters, got " + std::to_string(initial.size()));
@@ -92,20 +95,45 @@ void Trainer<T>::differentiate() {
 }
 
 template <class T>
+TrainedModel<T> Trainer<T>::model() const {
+  return {data_, options_.seed, parameters_.data(), gradient_.data(), state_.data()};
+}
+
+template <class T>
+AdamUpdate<T> Trainer<T>::update() const {
+  return {parameters_.data(), gradient_.data(), m_.data(),    v_.data(),
+          average_.data(),    options_.adam,    state_.data()};
+}
+
+template <class T>
 void Trainer<T>::optimise() {
-  backend_.adam(parameters_.data(), gradient_.data(), m_.data(), v_.data(), average_.data(), count_,
-                options_.adam, state_.data());
+  const AdamUpdate<T> own = update();
+  backend_.adam({&own, 1}, count_);
 }
 
 template <class T>
 void Trainer<T>::step() {
-  backend_.replay(step_, [&] {
-    if (!objective_.draw_and_differentiate(data_, options_.seed, parameters_.data(), state_.data(),
-                                           gradient_.data())) {
-      objective_.draw(data_, options_.seed, state_.data());
-      differentiate();
+  Trainer* const self = this;
+  step_together({&self, 1});
+}
+
+// The first one keeps the record.
+template <class T>
+void Trainer<T>::step_together(std::span<Trainer* const> trainers) {
+  Trainer& first = *trainers[0];
+  first.backend_.replay(first.step_, [&] {
+    std::vector<TrainedModel<T>> models;
+    std::vector<AdamUpdate<T>> updates;
+    for (const Trainer* t : trainers) {
+      models.push_back(t->model());
+      updates.push_back(t->update());
     }
-    optimise();
+    if (!first.objective_.draw_and_differentiate(models))
+      for (Trainer* t : trainers) {
+        t->objective_.draw(t->data_, t->options_.seed, t->state_.data());
+        t->differentiate();
+      }
+    first.backend_.adam(updates, first.count_);
   });
 }
 
@@ -148,75 +176,135 @@ void Trainer<T>::look_at_validation(const TrainState& now) {
   // what was lost since the best look is not worth keeping; a falling learning rate gets more out of it
   return_to_best();
   options_.adam.rate = run_.rate = {run_.best_rate, options_.adam.rate.final_fraction, 0, length, now.step};
-  step_.reset();
   run_.end = result.steps + length;
 }
 
 template <class T>
 TrainResult Trainer<T>::run(const CancelFlag& cancel, const Watch& watch) {
+  Trainer* const self = this;
+  return run_together({&self, 1}, cancel, {&watch, 1})[0];
+}
+
+template <class T>
+std::vector<TrainResult> Trainer<T>::run_together(std::span<Trainer* const> trainers,
+                                                  const CancelFlag& cancel, std::span<const Watch> watches) {
   const auto start = Clock::now();
-  const double seconds_before = run_.result.seconds;
-  auto last_report = start, last_snapshot = start;
-  TrainResult& result = run_.result;
-  const bool snapshots = watch.snapshot && options_.checkpoint_seconds > 0;
+  Backend<T>& backend = trainers[0]->backend_;
+  const double checkpoint_seconds = trainers[0]->options_.checkpoint_seconds;
   // a step that was cut short could not be resumed
-  backend_.watch(snapshots ? nullptr : &cancel);
-  const bool validates = validation_ && validation_data_.rows > 0 && options_.validate_every > 0;
-  while (result.steps < run_.end && !(result.stopped_early && !run_.annealing)) {
-    if (snapshots && (cancel.cancelled() || seconds_since(last_snapshot) > options_.checkpoint_seconds)) {
-      result.seconds = seconds_before + seconds_since(start);
-      watch.snapshot(snapshot());
+  backend.watch(checkpoint_seconds > 0 ? nullptr : &cancel);
+  // what operations that know no model add to the backend's count is the trainer's that they were done for
+  std::uint64_t counted = backend.saturated();
+  const auto count_saturated = [&](Trainer& t) {
+    const std::uint64_t now = backend.saturated();
+    t.run_.result.saturated += now - counted;
+    counted = now;
+  };
+
+  std::vector<TrainResult> results(trainers.size());
+  std::vector<std::size_t> going(trainers.size());
+  std::iota(going.begin(), going.end(), std::size_t{0});
+  std::vector<Trainer*> together;
+  auto last_snapshot = start;
+  for (;;) {
+    std::erase_if(going, [&](std::size_t i) {
+      Trainer& t = *trainers[i];
+      if (t.goes_on()) return false;
+      count_saturated(t);
+      results[i] = t.end(seconds_since(start), watches[i]);
+      return true;
+    });
+    if (going.empty()) return results;
+    if (going.size() != together.size()) {
+      together.clear();
+      for (const std::size_t i : going) together.push_back(trainers[i]);
+      together[0]->step_.reset();
+    }
+    if (checkpoint_seconds > 0 && (cancel.cancelled() || seconds_since(last_snapshot) > checkpoint_seconds)) {
+      for (const std::size_t i : going) trainers[i]->send_snapshot(seconds_since(start), watches[i]);
       last_snapshot = Clock::now();
     }
     cancel.check();
     const auto began = Clock::now();
-    const std::uint64_t steps = steps_to_next_look(validates);
-    for (std::uint64_t i = 0; i < steps; ++i) step();
-    const TrainState now = state();
-    result.step_seconds += seconds_since(began);
-    result.steps += steps;
-    run_.since_report += steps;
-    if (!std::isfinite(now.cross_entropy_sum) || !std::isfinite(now.squared_error_sum) ||
-        !std::isfinite(now.gradient_norm))
-      throw Error("DIVERGED", "the training loss is not finite at step " + std::to_string(result.steps) +
-                                  " (learning rate " + std::to_string(now.learning_rate) + ")");
-    const bool last = result.steps == run_.end;
-    if (validates && (last || result.steps % options_.validate_every == 0)) look_at_validation(now);
-    const bool scheduled = last || result.steps % options_.report_every == 0;
-    if (scheduled || seconds_since(last_report) > seconds_between_reports) {
-      TrainState mean = now;
-      mean.cross_entropy = now.cross_entropy_sum / static_cast<double>(run_.since_report);
-      mean.squared_error = now.squared_error_sum / static_cast<double>(run_.since_report);
-      const TrainReport report{
-          result.steps,    mean.cross_entropy, mean.squared_error, objective_.loss(mean),
-          run_.validation, now.learning_rate,  now.gradient_norm,  seconds_before + seconds_since(start),
-          scheduled};
-      last_report = Clock::now();
-      if (scheduled) {
-        history_.push_back(report);
-        clear_sums();
-        run_.since_report = 0;
-      }
-      if (watch.report) watch.report(report);
+    std::uint64_t steps = together[0]->steps_to_next_look();
+    for (const Trainer* t : together) steps = std::min(steps, t->steps_to_next_look());
+    for (std::uint64_t i = 0; i < steps; ++i) step_together(together);
+    std::vector<TrainState> states;
+    for (Trainer* t : together) states.push_back(t->state());
+    const double seconds = seconds_since(began);
+    for (std::size_t k = 0; k < going.size(); ++k) {
+      Trainer& t = *together[k];
+      t.run_.result.step_seconds += seconds;
+      const bool annealed = t.run_.annealing;
+      t.look(steps, states[k], seconds_since(start), watches[going[k]]);
+      if (t.validates()) count_saturated(t);
+      if (t.run_.annealing != annealed) together[0]->step_.reset();
     }
   }
-  if (!validates) {
+}
+
+// After so many more steps.
+template <class T>
+void Trainer<T>::look(std::uint64_t steps, const TrainState& now, double seconds, const Watch& watch) {
+  TrainResult& result = run_.result;
+  result.steps += steps;
+  run_.since_report += steps;
+  if (!std::isfinite(now.cross_entropy_sum) || !std::isfinite(now.squared_error_sum) ||
+      !std::isfinite(now.gradient_norm))
+    throw Error("DIVERGED", "the training loss is not finite at step " + std::to_string(result.steps) +
+                                " (learning rate " + std::to_string(now.learning_rate) + ")");
+  const bool last = result.steps == run_.end;
+  if (validates() && (last || result.steps % options_.validate_every == 0)) look_at_validation(now);
+  const bool scheduled = last || result.steps % options_.report_every == 0;
+  if (!scheduled && seconds - run_.last_report <= seconds_between_reports) return;
+  TrainState mean = now;
+  mean.cross_entropy = now.cross_entropy_sum / static_cast<double>(run_.since_report);
+  mean.squared_error = now.squared_error_sum / static_cast<double>(run_.since_report);
+  const TrainReport report{
+      result.steps,    mean.cross_entropy, mean.squared_error, objective_.loss(mean),
+      run_.validation, now.learning_rate,  now.gradient_norm,  run_.seconds_before + seconds,
+      scheduled};
+  run_.last_report = seconds;
+  if (scheduled) {
+    history_.push_back(report);
+    clear_sums();
+    run_.since_report = 0;
+  }
+  if (watch.report) watch.report(report);
+}
+
+template <class T>
+TrainResult Trainer<T>::end(double seconds, const Watch& watch) {
+  TrainResult& result = run_.result;
+  if (!validates()) {
     backend_.copy(best_.data(), averaged().data(), count_ * sizeof(T));
     result.best_step = result.steps;
   }
-  result.seconds = seconds_before + seconds_since(start);
-  result.saturated = backend_.saturated();
-  if (snapshots) watch.snapshot(snapshot());  // what comes after training may be killed too
+  result.saturated += state().saturated;
+  result.seconds = run_.seconds_before + seconds;
+  // what comes after training may be killed too
+  if (options_.checkpoint_seconds > 0) send_snapshot(seconds, watch);
   return result;
+}
+
+template <class T>
+void Trainer<T>::send_snapshot(double seconds, const Watch& watch) {
+  run_.result.seconds = run_.seconds_before + seconds;
+  if (watch.snapshot) watch.snapshot(snapshot());
+}
+
+template <class T>
+bool Trainer<T>::validates() const {
+  return validation_ && validation_data_.rows > 0 && options_.validate_every > 0;
 }
 
 // What happens at a step of its own (a look at the validation rows, a report, the end) is met exactly.
 template <class T>
-std::uint64_t Trainer<T>::steps_to_next_look(bool validates) const {
+std::uint64_t Trainer<T>::steps_to_next_look() const {
   const std::uint64_t done = run_.result.steps;
   std::uint64_t steps = std::min<std::uint64_t>(run_.end - done, backend_.steps_between_looks());
   steps = std::min(steps, options_.report_every - done % options_.report_every);
-  if (validates) steps = std::min(steps, options_.validate_every - done % options_.validate_every);
+  if (validates()) steps = std::min(steps, options_.validate_every - done % options_.validate_every);
   return steps;
 }
 
@@ -301,6 +389,7 @@ void Trainer<T>::resume(const TrainSnapshot<T>& from) {
   now.squared_error_sum = s[9];
   backend_.upload(state_.data(), &now, sizeof now);
   run_.result = {whole_number(s[1]), whole_number(s[2]), s[3], s[4], s[5], s[6] != 0};
+  run_.seconds_before = run_.result.seconds;
   run_.validation = s[7];
   run_.since_report = whole_number(s[10]);
   run_.looks_without_gain = whole_number(s[11]);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "core/cancel.hpp"
@@ -40,7 +41,7 @@ struct TrainResult {
   double best_validation;        // NaN without validation rows
   double seconds, step_seconds;  // in all; in steps alone
   bool stopped_early;
-  std::uint64_t saturated = 0;  // see Backend::saturated
+  std::uint64_t saturated = 0;  // see Backend::saturated and TrainState
 };
 
 // Everything a run has that its options have not: training goes on from it to the result it would have had.
@@ -74,6 +75,11 @@ class Trainer {
     std::function<void(TrainSnapshot<T>)> snapshot;
   };
   TrainResult run(const CancelFlag& cancel, const Watch& watch);
+  // Runs trainers that differ in parameters, data and seed alone, in lock step, each to an end of its own: a
+  // step of all is one operation where the device has one for the objective, which, like network and
+  // validation, is the first one's. The results are those of each alone.
+  static std::vector<TrainResult> run_together(std::span<Trainer* const> trainers, const CancelFlag& cancel,
+                                               std::span<const Watch> watches);
   void resume(const TrainSnapshot<T>& from);  // before run
 
   // For one batch from the host: losses and gradient at the current parameters; then, if wanted, an optimiser
@@ -95,10 +101,20 @@ class Trainer {
     double best_rate;
     bool annealing;
     LearningRate rate;
+    double seconds_before, last_report;  // of earlier runs; since the start of this one
   };
 
   std::vector<T> host(const Buffer<T>& b);
-  std::uint64_t steps_to_next_look(bool validates) const;
+  static void step_together(std::span<Trainer* const> trainers);
+  TrainedModel<T> model() const;
+  AdamUpdate<T> update() const;
+  bool validates() const;
+  bool goes_on() const { return run_.result.steps < run_.end && !ended_early(); }
+  bool ended_early() const { return run_.result.stopped_early && !run_.annealing; }
+  std::uint64_t steps_to_next_look() const;
+  void look(std::uint64_t steps, const TrainState& now, double seconds, const Watch& watch);
+  TrainResult end(double seconds, const Watch& watch);
+  void send_snapshot(double seconds, const Watch& watch);
   void clear_sums();
   void look_at_validation(const TrainState& now);
   void remember_best();

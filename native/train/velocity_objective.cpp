@@ -101,17 +101,14 @@ void VelocityObjective<T>::differentiate(TrainState* state, T* gradient) {
 }
 
 template <class T>
-bool VelocityObjective<T>::draw_and_differentiate(MatrixView<const T> data, std::uint64_t seed,
-                                                  const T* parameters, TrainState* state, T* gradient) {
+bool VelocityObjective<T>::draw_and_differentiate(std::span<const TrainedModel<T>> models) {
   VelocityStep<T> step;
   if (!network_.member(0).describe(step.network)) return false;
   share();
-  step.network.parameters = parameters;
   step.members = network_.members();
-  step.draw = batch_draw(data, seed, state);
-  step.loss = velocity_loss(state);
-  step.gradient = gradient;
-  return backend_.velocity_step(step);
+  step.draw = batch_draw({}, 0, nullptr);
+  step.loss = velocity_loss(nullptr);
+  return backend_.velocity_step(step, models);
 }
 
 template class VelocityObjective<float>;

@@ -23,8 +23,7 @@ class VelocityObjective final : public Objective<T> {
   void evaluate(TrainState* state) override;
   // Each member learns from its own equal share of the batch: what it errs is its own.
   void differentiate(TrainState* state, T* gradient) override;
-  bool draw_and_differentiate(MatrixView<const T> data, std::uint64_t seed, const T* parameters,
-                              TrainState* state, T* gradient) override;
+  bool draw_and_differentiate(std::span<const TrainedModel<T>> models) override;
   double gradient_scale() const override;
   double loss(const TrainState& state) const override { return state.squared_error; }
 

@@ -1,4 +1,4 @@
-// Twice the same call, the same bits: fits, samples, log densities; and whatever ran in between.
+// Twice the same call, the same bits: fits, samples, log densities; whatever ran in between, or beside it.
 import path from 'node:path';
 import { gaussianRows, readTensors, sameBits } from './context.mjs';
 
@@ -26,6 +26,8 @@ export default async function determinism(context) {
         const second = await sklar.fitCopula(u, call);
         const line = (what, passed) => row({ what, model, precision, passed });
         await line('fit', await sameParameters(context, first, second));
+        const { members } = await sklar.fitEnsemble(u, { ...call, seed: call.seed - 1, models: 2 });
+        await line('one of an ensemble', await sameParameters(context, first, members[1]));
         const draw = (options) => first.sample(between.rows, { ...device, seed: 9, ...options });
         await line('sample', sameBits((await draw({})).data, between.data));
         const noisy = { noise: true, margins: 'raw' };

@@ -60,7 +60,9 @@ export const stages = {
     load: () => import('./cpu-train.mjs'),
   },
   ensemble: {
-    about: 'several CDCs trained at the same time, per step of one model',
+    about:
+      'several CDCs trained together (`fitEnsemble`), per step of one model; beside it, for networks whose steps are one operation, ' +
+      'as many fits at the same time, each with a stream of its own (streams), and a fit alone (one model)',
     seconds: 400,
     load: () => import('./throughput.mjs').then((module) => ({ default: module.ensemble })),
   },

@@ -36,11 +36,15 @@ const spec = (context, hidden, depth, rest = {}) => ({
   ...rest,
 });
 
-/** Milliseconds a step of a fit: enough steps that what comes before the first one does not matter. */
-async function stepTime(context, rows, options, work) {
+/** Enough steps that what comes before the first one does not matter. */
+function shortFit(context, work) {
   const steps = context.size(Math.max(300, Math.min(5000, Math.round(2e9 / work))), 5);
-  const shared = { batch: context.size(BATCH, 64), steps, validation: 0, warmup: 0, anneal: 0 };
-  const model = await context.sklar.fitCopula(rows, { ...shared, ...options });
+  return { batch: context.size(BATCH, 64), steps, validation: 0, warmup: 0, anneal: 0 };
+}
+
+/** Milliseconds a step of a fit. */
+async function stepTime(context, rows, options, work) {
+  const model = await context.sklar.fitCopula(rows, { ...shortFit(context, work), ...options });
   return model.info().training.stepMilliseconds;
 }
 
@@ -193,8 +197,9 @@ export async function density(context) {
   });
 }
 
-/** Fits with different seeds at the same time, as papers report them. */
+/** Fits with different seeds, as papers report them: in one launch where the device has one, else at the same time. */
 export async function ensemble(context) {
+  const { sklar } = context;
   const models = context.size(8, 2);
   const rows = await gaussianRows(context.sklar, context.size(ROWS, 500), DIM, 1);
   await withPeers(context, async (peer) => {
@@ -205,25 +210,33 @@ export async function ensemble(context) {
       ],
       [[16, 2]],
     )) {
-      const call = { ...cdcOptions, hidden, depth };
+      const call = (precision) => ({ ...cdcOptions, hidden, depth, ...context.on(precision) });
+      const work = hidden * hidden * depth * models;
+      const alone = (precision, seed) => stepTime(context, rows, { ...call(precision), seed }, work);
+      const narrow = hidden <= NARROW;
+      const beside = {};
       const ours = async (precision) => {
-        const times = await Promise.all(
-          Array.from({ length: models }, (_, i) =>
-            stepTime(
-              context,
-              rows,
-              { ...call, seed: i + 1, ...context.on(precision) },
-              hidden * hidden * depth * models,
-            ),
-          ),
-        );
-        return Math.max(...times) / models;
+        if (narrow) {
+          const seeds = Array.from({ length: models }, (_, i) => i + 1);
+          const streams = await Promise.all(seeds.map((seed) => alone(precision, seed)));
+          beside[precision] = {
+            'streams ms': Math.max(...streams) / models,
+            'one model ms': await alone(precision, 1),
+          };
+        }
+        const { members } = await sklar.fitEnsemble(rows, {
+          ...shortFit(context, work),
+          ...call(precision),
+          models,
+        });
+        return Math.max(...members.map((m) => m.info().training.stepMilliseconds)) / models;
       };
       await race(context, peer, {
         name: 'ensemble',
         spec: spec(context, hidden, depth, { models }),
         about: { model: `${hidden}x${depth}`, models },
         units: models,
+        extra: (precision) => beside[precision] ?? { 'streams ms': null, 'one model ms': null },
         ours,
       });
     }

@@ -87,7 +87,7 @@ void check_case(const Case& c, Precision precision) {
   const auto cpu = make_cpu_backend<double>(1);
   const Derivative got = derivative(*gpu, c, true), exact = derivative(*cpu, c, false);
   CHECK(got.done);
-  CHECK_EQUAL(gpu->saturated(), 0u);
+  CHECK_EQUAL(got.saturated, 0u);
   const Errors e = errors(c, got, exact);
   std::printf("      %zux%zu, d %zu, batch %zu: gradient %.1e, worst %.1e, loss %.1e\n", c.hidden, c.depth,
               c.dim, c.batch, e.all, e.worst, e.loss);
@@ -197,6 +197,24 @@ TEST_CASE("training goes the way of the CPU") {
           for (const float v : trainer.parameters()) b.kept.push_back(static_cast<double>(v));
         },
         Precision::mixed);
+}
+
+TEST_CASE("models that are trained together") {
+  const auto check = [](Backend<float>& backend) {
+    const Case c{3, 16, 1, 20};
+    const Problem<float> p(backend, c);
+    check_together(backend, *p.network, *p.objective, data_of(backend, c.dim));
+  };
+  check(*make_cpu_backend<float>(2));  // one after another
+  if (const auto gpu = cuda_backend(Precision::mixed)) check(*gpu);
+}
+
+TEST_CASE("more models than one operation takes") {
+  const auto gpu = cuda_backend(Precision::mixed);
+  if (!gpu) return;
+  const Problem<float> p(*gpu, {3, 16, 1, 20});
+  const std::vector<TrainedModel<float>> models(most_models + 1);
+  CHECK_THROWS(p.objective->draw_and_differentiate(models), Error, error.code() == "SHAPE");
 }
 
 #if defined(SKLAR_EMULATED_CUDA)

@@ -67,7 +67,7 @@ void check_case(const Case& c, Precision precision) {
   CHECK(got.done);
   CHECK_EQUAL(got.gradient.size(), exact.gradient.size());
   CHECK_EQUAL(got.cross_entropy, 0.0);
-  CHECK_EQUAL(gpu->saturated(), 0u);
+  CHECK_EQUAL(got.saturated, 0u);
   double error = 0, size = 0;
   for (std::size_t i = 0; i < got.gradient.size(); ++i) {
     error += (got.gradient[i] - exact.gradient[i]) * (got.gradient[i] - exact.gradient[i]);
@@ -128,6 +128,14 @@ TEST_CASE("training goes the way of the CPU") {
           for (const float v : trainer.parameters()) b.kept.push_back(static_cast<double>(v));
         },
         Precision::mixed);
+}
+
+TEST_CASE("models that are trained together") {
+  const auto gpu = cuda_backend(Precision::mixed);
+  if (!gpu) return;
+  const Case c{circle, 3, 16, 1, 20, 2};
+  const Problem<float> p(*gpu, c);
+  check_together(*gpu, *p.network, *p.objective, data_of(*gpu, c));
 }
 
 #if defined(SKLAR_EMULATED_CUDA)

@@ -769,8 +769,9 @@ std::vector<double> everything(std::size_t threads) {
   Matrix<T> parameters = random(1, count, 7), m = random(1, count, 8), average = random(1, count, 9);
   Matrix<T> v = backend.matrix(1, count);
   const AdamOptions options{{1e-3, 0.1, 2, 10}, 0.9, 0.999, 1e-8, 1.0, 0.1, 0.99};
-  for (int i = 0; i < 2; ++i)
-    backend.adam(parameters.data(), g.data(), m.data(), v.data(), average.data(), count, options, &state);
+  const AdamUpdate<T> update{parameters.data(), g.data(), m.data(), v.data(),
+                             average.data(),    options,  &state};
+  for (int i = 0; i < 2; ++i) backend.adam({&update, 1}, count);
   keep(parameters);
   keep(average);
   results.push_back(state.gradient_norm);

@@ -1,9 +1,9 @@
-// The gradient of one training step, in one operation or pass by pass.
+// The gradient of one training step, in one operation or pass by pass; several models trained together.
 #pragma once
 
 #include "device_support.hpp"
 #include "nn/network.hpp"
-#include "train/objective.hpp"
+#include "train/trainer.hpp"
 
 namespace device_support {
 
@@ -11,6 +11,7 @@ struct Derivative {
   bool done = true;
   std::vector<double> gradient;
   double loss = 0, cross_entropy = 0;
+  std::uint32_t saturated = 0;
   bool operator==(const Derivative&) const = default;
 };
 
@@ -30,7 +31,9 @@ Derivative derivative_of(Backend<T>& backend, Network<T>& network, Objective<T>&
   backend.upload(state.data(), &now, sizeof now);
   Derivative result;
   if (whole) {
-    result.done = objective.draw_and_differentiate(data, 5, parameters.data(), state.data(), gradient.data());
+    const TrainedModel<T> model{data, 5, parameters.data(), gradient.data(), state.data()};
+    result.done = objective.draw_and_differentiate({&model, 1});
+    CHECK_EQUAL(objective.draw_and_differentiate({}), result.done);
     if (!result.done) return result;
   } else {
     objective.draw(data, 5, state.data());
@@ -42,7 +45,99 @@ Derivative derivative_of(Backend<T>& backend, Network<T>& network, Objective<T>&
   for (const T v : values) result.gradient.push_back(static_cast<double>(v) / objective.gradient_scale());
   result.loss = objective.loss(now);
   result.cross_entropy = now.cross_entropy;
+  result.saturated = now.saturated;
   return result;
+}
+
+// Training that ends early, at a step that depends on the seed.
+inline TrainOptions some_options(std::uint64_t seed) {
+  TrainOptions options;
+  options.seed = seed;
+  options.steps = 24;
+  options.report_every = 3;
+  options.validate_every = 2;
+  options.patience = 1;
+  options.anneal = 5;
+  options.adam = {{2e-2, 0.1, 2, 24}, 0.9, 0.999, 1e-8, 1.0, 0.1, 0.5};
+  return options;
+}
+
+// One model alone or several together: what came out of each.
+struct Trained {
+  TrainResult result;
+  std::vector<float> raw, best;
+  std::vector<std::vector<double>> history;
+  TrainSnapshot<float> middle;  // after the first look
+};
+
+// Models with seeds 1, 2, ... of one network: model k learns from `rows` of `data` from k on. Those that have
+// a snapshot go on from it.
+inline std::vector<Trained> train_models(Backend<float>& backend, Network<float>& network,
+                                         Objective<float>& objective, MatrixView<const float> data,
+                                         std::size_t rows, const std::vector<std::uint64_t>& seeds,
+                                         const std::vector<const TrainSnapshot<float>*>& from = {}) {
+  std::vector<std::unique_ptr<Trainer<float>>> trainers;
+  std::vector<Trainer<float>*> all;
+  std::vector<Trainer<float>::Watch> watches(seeds.size());
+  std::vector<Trained> out(seeds.size());
+  for (std::size_t k = 0; k < seeds.size(); ++k) {
+    TrainOptions options = some_options(seeds[k]);
+    options.checkpoint_seconds = 1e-9;
+    trainers.push_back(
+        std::make_unique<Trainer<float>>(backend, network, objective, &objective, options,
+                                         initial_parameters<float>(network.slices(), seeds[k], false)));
+    const MatrixView<const float> own{data.row(seeds[k]), rows, data.columns, data.stride};
+    trainers[k]->set_data(own, own.first(rows / 2));
+    if (k < from.size() && from[k]) trainers[k]->resume(*from[k]);
+    all.push_back(trainers[k].get());
+    watches[k].snapshot = [&to = out[k]](TrainSnapshot<float> s) {
+      if (to.middle.scalars.empty() && s.scalars[1] > 4) to.middle = std::move(s);
+    };
+  }
+  const auto results = Trainer<float>::run_together(all, {}, watches);
+  for (std::size_t k = 0; k < seeds.size(); ++k) {
+    out[k].result = results[k];
+    out[k].raw = trainers[k]->parameters();
+    out[k].best = trainers[k]->best_parameters();
+    for (const TrainReport& r : trainers[k]->history())
+      out[k].history.push_back({static_cast<double>(r.step), r.cross_entropy, r.squared_error, r.loss,
+                                r.learning_rate, r.gradient_norm});
+  }
+  return out;
+}
+
+inline void check_same(const Trained& got, const Trained& expected) {
+  CHECK_EQUAL(got.result.steps, expected.result.steps);
+  CHECK_EQUAL(got.result.best_step, expected.result.best_step);
+  CHECK_EQUAL(got.result.best_validation, expected.result.best_validation);
+  CHECK_EQUAL(got.result.stopped_early, expected.result.stopped_early);
+  CHECK_EQUAL(got.result.saturated, expected.result.saturated);
+  CHECK(got.raw == expected.raw);
+  CHECK(got.best == expected.best);
+  CHECK(got.history == expected.history);
+}
+
+// Together each model is what it is alone, to the bit, also where one goes on from a snapshot; they end at
+// steps of their own.
+inline void check_together(Backend<float>& backend, Network<float>& network, Objective<float>& objective,
+                           MatrixView<const float> data) {
+  const std::size_t rows = data.rows - 4;
+  const std::vector<std::uint64_t> seeds = {1, 2, 3};
+  std::vector<Trained> alone;
+  for (const std::uint64_t seed : seeds)
+    alone.push_back(train_models(backend, network, objective, data, rows, {seed})[0]);
+  bool different_ends = false;
+  for (const Trained& t : alone) different_ends |= t.result.steps != alone[0].result.steps;
+  CHECK(different_ends);
+  CHECK(std::any_of(alone.begin(), alone.end(), [](const Trained& t) { return t.result.stopped_early; }));
+  const auto together = train_models(backend, network, objective, data, rows, seeds);
+  const auto resumed = train_models(backend, network, objective, data, rows, seeds,
+                                    {nullptr, &together[1].middle, &alone[2].middle});
+  for (std::size_t k = 0; k < seeds.size(); ++k) {
+    CHECK(!alone[k].middle.scalars.empty());
+    check_same(together[k], alone[k]);
+    check_same(resumed[k], alone[k]);
+  }
 }
 
 }  // namespace device_support

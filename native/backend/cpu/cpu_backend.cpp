@@ -124,13 +124,17 @@ class CpuBackend final : public Backend<T> {
     }
   }
 
-  void adam(T* parameters, const T* gradient, T* m, T* v, T* average, std::size_t count,
-            const AdamOptions& options, TrainState* state) override {
+  void adam(std::span<const AdamUpdate<T>> updates, std::size_t count) override {
+    for (const AdamUpdate<T>& update : updates) adam(update, count);
+  }
+  void adam(const AdamUpdate<T>& u, std::size_t count) {
+    const AdamOptions& options = u.options;
+    TrainState* const state = u.state;
     const std::size_t tasks = chunks(count, parameter_chunk);
     std::vector<double> partial(tasks);
     auto length = [&](std::size_t i) { return std::min(parameter_chunk, count - i * parameter_chunk); };
     pool_.run(tasks, [&](std::size_t i, std::size_t) {
-      partial[i] = elements_.sum_of_squares(gradient + i * parameter_chunk, length(i));
+      partial[i] = elements_.sum_of_squares(u.gradient + i * parameter_chunk, length(i));
     });
     double sum = 0;
     for (double p : partial) sum += p;
@@ -151,11 +155,11 @@ class CpuBackend final : public Backend<T> {
     pool_.run(tasks, [&](std::size_t i, std::size_t) {
       AdamChunk<T> chunk = c;
       const std::size_t at = i * parameter_chunk;
-      chunk.parameters = parameters + at;
-      chunk.gradient = gradient + at;
-      chunk.m = m + at;
-      chunk.v = v + at;
-      chunk.average = options.ema_decay > 0 ? average + at : nullptr;
+      chunk.parameters = u.parameters + at;
+      chunk.gradient = u.gradient + at;
+      chunk.m = u.m + at;
+      chunk.v = u.v + at;
+      chunk.average = options.ema_decay > 0 ? u.average + at : nullptr;
       chunk.count = length(i);
       elements_.adam(chunk);
     });

@@ -50,7 +50,7 @@ class CudaBackend final : public Backend<float> {
  public:
   CudaBackend(int device, Precision precision) : runtime_(device), precision_(precision) {
     if (precision != Precision::fp32) saturated_ = buffer<unsigned>(1);
-    blocks_done_ = buffer<unsigned>(1);
+    blocks_done_ = buffer<unsigned>(most_models);
     const char* fused = std::getenv("SKLAR_CUDA_FUSED");
     fused_ = !fused || std::string(fused) != "0";
   }
@@ -121,16 +121,17 @@ class CudaBackend final : public Backend<float> {
     check(launch_level_cotangent(cotangent, level, stream()));
   }
 
-  void adam(float* parameters, const float* gradient, float* m, float* v, float* average, std::size_t count,
-            const AdamOptions& options, TrainState* state) override {
+  void adam(std::span<const AdamUpdate<float>> updates, std::size_t count) override {
+    expect_models(updates.size());
     std::size_t partials = norm_parts_;
-    if (norm_of_ != gradient) {
+    if (!std::ranges::equal(norms_of_, updates, {}, {}, &AdamUpdate<float>::gradient)) {
       partials = norm_partials(count);
-      reserve(*this, partials_, partials);
-      check(launch_gradient_norm(gradient, count, partials_.data(), stream()));
+      reserve(*this, partials_, updates.size() * partials);
+      for (std::size_t i = 0; i < updates.size(); ++i)
+        check(launch_gradient_norm(updates[i].gradient, count, partials_.data() + i * partials, stream()));
     }
-    check(launch_adam(parameters, gradient, m, v, average, count, options, state, partials_.data(), partials,
-                      blocks_done_.data(), stream()));
+    check(launch_adam(updates.data(), updates.size(), count, partials_.data(), partials, blocks_done_.data(),
+                      stream()));
   }
 
   void draw_velocity(const VelocityDraw<float>& draw) override {
@@ -210,8 +211,13 @@ class CudaBackend final : public Backend<float> {
                    std::int32_t mark) override {
     check(launch_keep_finite(y, good, failed, mark, stream()));
   }
-  bool classifier_step(const ClassifierStep<float>& step) override { return train_whole(step); }
-  bool velocity_step(const VelocityStep<float>& step) override { return train_whole(step); }
+  bool classifier_step(const ClassifierStep<float>& step,
+                       std::span<const TrainedModel<float>> models) override {
+    return train_whole(step, models);
+  }
+  bool velocity_step(const VelocityStep<float>& step, std::span<const TrainedModel<float>> models) override {
+    return train_whole(step, models);
+  }
   bool carry(const TrajectoryProgram<float>& program) override {
     if (!takes_networks_whole()) return false;
     return carry_narrow(*this, program, precision_ == Precision::mixed, saturated_.data(), stream());
@@ -335,20 +341,25 @@ class CudaBackend final : public Backend<float> {
     return runtime_.stream();
   }
   void flush() {
-    norm_of_ = nullptr;
+    norms_of_.clear();
     if (packs_.empty()) return;
     check(launch_packs(packs_.data(), packs_.size(), precision_ == Precision::bf16, runtime_.stream()));
     packs_.clear();
   }
 
   template <class Step>
-  bool train_whole(const Step& step) {
+  bool train_whole(const Step& step, std::span<const TrainedModel<float>> models) {
+    expect_models(models.size());
     if (!takes_networks_whole()) return false;
     const bool three = precision_ == Precision::mixed;
-    norm_parts_ =
-        train_narrow({*this, train_workspace_, partials_, three, saturated_.data(), stream()}, step);
-    if (norm_parts_) norm_of_ = step.gradient;
+    norm_parts_ = train_narrow({*this, train_workspace_, partials_, three, stream()}, step, models);
+    if (norm_parts_)
+      for (const auto& model : models) norms_of_.push_back(model.gradient);
     return norm_parts_ > 0;
+  }
+  static void expect_models(std::size_t count) {
+    if (count > most_models)
+      throw Error("SHAPE", "training: expected at most " + std::to_string(most_models) + " models at once");
   }
   bool takes_networks_whole() const {
     return fused_ && (precision_ == Precision::mixed || precision_ == Precision::fp16);
@@ -390,8 +401,8 @@ class CudaBackend final : public Backend<float> {
   Buffer<unsigned> saturated_;
   Buffer<unsigned> blocks_done_;
   Buffer<double> partials_;
-  const float* norm_of_ = nullptr;  // whose norm the latest operation left in partials_,
-  std::size_t norm_parts_ = 0;      // in so many parts
+  std::vector<const float*> norms_of_;  // whose norms the latest operation left in partials_,
+  std::size_t norm_parts_ = 0;          // in so many parts each
   TrainWorkspace train_workspace_;
   Buffer<float> workspace_;
 };

@@ -1,5 +1,7 @@
 #include "backend/cuda/train_narrow.hpp"
 
+#include <algorithm>
+
 #include "backend/cuda/runtime.hpp"
 #include "narrow.h"
 #include "narrow_train.h"
@@ -23,9 +25,10 @@ int at_width(std::size_t width, const Launch& launch) {
 }
 
 // rows: of each member. square: elements of the largest matrix that is not the network's. losses: of a block.
-template <class Program, class Step, class Layout, class Launch>
-std::size_t train(const TrainDevice& device, const Step& step, std::size_t members, std::size_t rows,
-                  std::size_t square, int losses, const Layout& layout, const Launch& launch) {
+template <class Step, class Layout, class Launch>
+std::size_t train(const TrainDevice& device, const Step& step, std::span<const TrainedModel<float>> models,
+                  std::size_t members, std::size_t rows, std::size_t square, int losses, const Layout& layout,
+                  const Launch& launch) {
   const FusedNetwork<float>& n = step.network;
   if (!is_narrow(n.hidden)) return 0;
   // sums of offsets would leave 32 bits only where nothing fits anyway
@@ -39,27 +42,32 @@ std::size_t train(const TrainDevice& device, const Step& step, std::size_t membe
   TrainWorkspace& workspace = device.workspace;
   const std::size_t blocks = (rows + train_rows - 1) / train_rows, count = TrainParameters(n).count;
   const std::size_t partials = share_norm_partials(count, members);
-  reserve(device.backend, workspace.shares, members * blocks * share_stride(count));
-  reserve(device.backend, workspace.losses, members * blocks * static_cast<std::size_t>(losses));
-  reserve(device.backend, device.norms, partials);
-  Program program{step, workspace.shares.data(), workspace.losses.data(), nullptr, device.saturated};
+  if (models.empty()) return partials;
+  const std::size_t all_blocks = models.size() * members * blocks;
+  reserve(device.backend, workspace.shares, all_blocks * share_stride(count));
+  reserve(device.backend, workspace.losses, all_blocks * static_cast<std::size_t>(losses));
+  reserve(device.backend, device.norms, models.size() * partials);
+  TrainProgram<Step> program{step,    workspace.shares.data(), workspace.losses.data(),
+                             nullptr, models.size(),           {}};
+  std::copy(models.begin(), models.end(), program.models);
   if (layout(true).bytes > shared) {
-    reserve(device.backend, workspace.slopes, members * blocks * apart.slope_count);
+    reserve(device.backend, workspace.slopes, all_blocks * apart.slope_count);
     program.slopes = workspace.slopes.data();
   }
   check(launch(program));
-  check(launch_share_sums(program.shares, blocks, members, step.gradient, count, program.losses, losses,
-                          step.loss.state, device.norms.data(), device.stream));
+  check(launch_share_sums(program.shares, blocks, members, models.data(), models.size(), count,
+                          program.losses, losses, device.norms.data(), device.stream));
   return partials;
 }
 
 }  // namespace
 
-std::size_t train_narrow(const TrainDevice& device, const ClassifierStep<float>& step) {
+std::size_t train_narrow(const TrainDevice& device, const ClassifierStep<float>& step,
+                         std::span<const TrainedModel<float>> models) {
   const FusedNetwork<float>& n = step.network;
   const bool guided = step.loss.covariance != nullptr;
-  return train<ClassifierTraining>(
-      device, step, 1, step.draw.x.rows, guided ? n.inputs * n.inputs : 0, 2,
+  return train(
+      device, step, models, 1, step.draw.x.rows, guided ? n.inputs * n.inputs : 0, 2,
       [&](bool shared_slopes) { return ClassifierLayout(n, guided, shared_slopes); },
       [&](const ClassifierTraining& program) {
         return at_width(n.hidden, [&]<unsigned width>() {
@@ -68,10 +76,11 @@ std::size_t train_narrow(const TrainDevice& device, const ClassifierStep<float>&
       });
 }
 
-std::size_t train_narrow(const TrainDevice& device, const VelocityStep<float>& step) {
+std::size_t train_narrow(const TrainDevice& device, const VelocityStep<float>& step,
+                         std::span<const TrainedModel<float>> models) {
   const FusedNetwork<float>& n = step.network;
-  return train<VelocityTraining>(
-      device, step, step.members, step.draw.y.rows / step.members, 0, 1,
+  return train(
+      device, step, models, step.members, step.draw.y.rows / step.members, 0, 1,
       [&](bool shared_slopes) { return VelocityLayout(n, shared_slopes); },
       [&](const VelocityTraining& program) {
         return at_width(n.hidden, [&]<unsigned width>() {
