@@ -167,6 +167,10 @@ __global__ void __launch_bounds__(2 * width, 1) classifier_training_kernel(const
     for (uint32_t i = 0; i < train_rows; ++i) sum += losses[2 * i + thread];
     program.losses[2 * block + thread] = sum;
   }
+  if (!model.gradient) {
+    if (passes.saturated) atomicAdd(&model.state->saturated, 1u);
+    return;
+  }
   __syncthreads();
 
   if (second_order) {

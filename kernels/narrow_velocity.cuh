@@ -122,6 +122,10 @@ __global__ void __launch_bounds__(2 * width, 1) velocity_training_kernel(const V
     for (uint32_t i = 0; i < train_rows; ++i) sum += losses[i];
     program.losses[block] = sum;
   }
+  if (!model.gradient) {
+    if (passes.saturated) atomicAdd(&model.state->saturated, 1u);
+    return;
+  }
 
   passes.thin_outer(share + from.head, width, 1, dim, at.state_pitch, c, top, nullptr, nullptr, false);
   passes.thin_sums(share + from.head + dim * width, dim, at.state_pitch, c);

@@ -64,16 +64,21 @@ __device__ void sum_losses(const double* losses, size_t rows, int parts, TrainSt
   if (threadIdx.x == 0 && parts == 1) state->cross_entropy = 0;
 }
 
-__global__ void __launch_bounds__(block_threads)
-    loss_sums_kernel(const double* losses, size_t rows, int parts, TrainState* state) {
-  SKLAR_SHARED(double, shared);
-  sum_losses(losses, rows, parts, state, shared);
-}
+// What models have of their own, as an argument of a kernel.
+template <class Own>
+struct OfModels {
+  Own of[most_models];
+  OfModels(const Own* from, size_t count) {
+    for (size_t i = 0; i < count; ++i) of[i] = from[i];
+  }
+};
 
-int launch_loss_sums(const double* losses, size_t rows, int parts, TrainState* state, void* stream) {
-  SKLAR_LAUNCH(loss_sums_kernel, 1, block_threads, block_threads * sizeof(double), stream, losses, rows,
-               parts, state);
-  return cudaGetLastError();
+// blockIdx.x: model; rows: of each
+__global__ void __launch_bounds__(block_threads)
+    loss_sums_kernel(const double* losses, size_t rows, int parts,
+                     const OfModels<TrainedModel<float>> models) {
+  SKLAR_SHARED(double, shared);
+  sum_losses(losses + blockIdx.x * rows * parts, rows, parts, models.of[blockIdx.x].state, shared);
 }
 
 __global__ void __launch_bounds__(block_threads)
@@ -86,15 +91,6 @@ __global__ void __launch_bounds__(block_threads)
   sum = block_sum(sum, shared);
   if (threadIdx.x == 0) partials[blockIdx.x] = sum;
 }
-
-// What models have of their own, as an argument of a kernel.
-template <class Own>
-struct OfModels {
-  Own of[most_models];
-  OfModels(const Own* from, size_t count) {
-    for (size_t i = 0; i < count; ++i) of[i] = from[i];
-  }
-};
 
 // blockIdx.y: member of an ensemble, blockIdx.z: model. A block adds the shares of block_threads elements, a
 // quarter of the blocks that left them in each quarter of its threads, and squares the sums for the norm.
@@ -207,6 +203,14 @@ __global__ void __launch_bounds__(block_threads)
 
 }  // namespace
 
+int launch_loss_sums(const double* losses, size_t rows, int parts, const TrainedModel<float>* models,
+                     size_t model_count, void* stream) {
+  const OfModels<TrainedModel<float>> of(models, model_count);
+  SKLAR_LAUNCH(loss_sums_kernel, static_cast<unsigned>(model_count), block_threads,
+               block_threads * sizeof(double), stream, losses, rows, parts, of);
+  return cudaGetLastError();
+}
+
 // A thread for four columns of a row: what belongs to the row alone is worked out by each of them.
 int launch_draw_batch(const BatchDraw<float>& draw, void* stream) {
   const BatchDraw<float> b = draw;
@@ -246,7 +250,8 @@ int launch_classifier_loss(const ClassifierLoss<float>& loss, void* stream) {
         rows::classifier_loss(l, i, WarpLanes{lane});
       }))
     return status;
-  return launch_loss_sums(l.row_losses, batch, 2, l.state, stream);
+  const TrainedModel<float> model{{}, 0, nullptr, nullptr, l.state};
+  return launch_loss_sums(l.row_losses, batch, 2, &model, 1, stream);
 }
 
 size_t norm_partials(size_t count) { return (count + adam_chunk - 1) / adam_chunk; }
@@ -327,7 +332,8 @@ int launch_velocity_loss(const VelocityLoss<float>& loss, void* stream) {
         rows::velocity_loss(l, i, WarpLanes{lane});
       }))
     return status;
-  return launch_loss_sums(l.row_losses, l.y.rows, 1, l.state, stream);
+  const TrainedModel<float> model{{}, 0, nullptr, nullptr, l.state};
+  return launch_loss_sums(l.row_losses, l.y.rows, 1, &model, 1, stream);
 }
 
 int launch_velocity_output(const VelocityForm& form, MatrixView<const float> y, const double* time,

@@ -10,6 +10,10 @@ int launch_perturb(MatrixView<float> x, MatrixView<const float> x0, MatrixView<c
                    const int32_t* level, const Levels<float>& levels, void* stream);
 int launch_classifier_loss(const ClassifierLoss<float>& loss, void* stream);
 
+/// Sums of `parts` losses a row, `rows` of each model.
+int launch_loss_sums(const double* losses, size_t rows, int parts, const TrainedModel<float>* models,
+                     size_t model_count, void* stream);
+
 /// Partial sums of the squared norm of a gradient: norm_partials(count) doubles.
 size_t norm_partials(size_t count);
 int launch_gradient_norm(const float* gradient, size_t count, double* partials, void* stream);

@@ -94,7 +94,8 @@ struct TrainedModel {
   MatrixView<const T> data;
   uint64_t seed = 0;
   const T* parameters = nullptr;
-  T* gradient = nullptr;  // times the loss's adjoint_scale, in the order of the parameters
+  T* gradient =
+      nullptr;  // times the loss's adjoint_scale, in the order of the parameters; all null: losses alone
   TrainState* state = nullptr;
 };
 constexpr size_t most_models = 16;  // of one operation

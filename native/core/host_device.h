@@ -10,3 +10,10 @@
 #define SKLAR_HD static inline __attribute__((always_inline))
 #define SKLAR_HD_INLINE inline
 #endif
+
+// Before a loop of a kernel whose copies would not fit the registers.
+#if defined(__CUDA_ARCH__)
+#define SKLAR_ROLLED _Pragma("unroll 1")
+#else
+#define SKLAR_ROLLED
+#endif

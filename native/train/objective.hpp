@@ -19,8 +19,9 @@ class Objective {
   virtual void evaluate(TrainState* state) = 0;                    // losses only
   virtual void differentiate(TrainState* state, T* gradient) = 0;  // losses and gradient, times:
   virtual double gradient_scale() const = 0;                       // see Backend::adjoint_scale
-  // draw, then differentiate, for each model at its own parameters, in one operation; the network is left
-  // alone. False, and nothing is done, where the device has none; no models ask whether it has.
+  // draw, then differentiate (evaluate, for models without a gradient), for each model at its own parameters,
+  // in one operation; the network is left alone. False, and nothing is done, where the device has none; no
+  // models ask whether it has.
   virtual bool draw_and_differentiate(std::span<const TrainedModel<T>> models) = 0;
   // The value that is minimised, of the losses in a state on the host.
   virtual double loss(const TrainState& state) const = 0;

@@ -62,7 +62,6 @@ Trainer<T>::Trainer(Backend<T>& backend, Network<T>& network, Objective<T>& obje
       average_(backend.template buffer<T>(count_)),
       best_(backend.template buffer<T>(count_)),
       state_(backend.template buffer<TrainState>(1)),
-      validation_state_(backend.template buffer<TrainState>(1)),
       run_{{0, 0, unknown, 0, 0, false},
            unknown,
            0,
@@ -86,6 +85,13 @@ template <class T>
 void Trainer<T>::set_data(MatrixView<const T> training, MatrixView<const T> validation) {
   data_ = training;
   validation_data_ = validation;
+  if (!validates()) return;
+  const std::size_t batch = validation_->batch();
+  std::vector<TrainState> states((validation.rows * options_.validation_draws + batch - 1) / batch);
+  // the same rows, times and noise at every look
+  for (std::size_t i = 0; i < states.size(); ++i) states[i].step = i;
+  validation_states_ = backend_.template buffer<TrainState>(states.size());
+  backend_.upload(validation_states_.data(), states.data(), states.size() * sizeof(TrainState));
 }
 
 template <class T>
@@ -137,28 +143,51 @@ void Trainer<T>::step_together(std::span<Trainer* const> trainers) {
   });
 }
 
+// Whether a look at the validation rows follows so many more steps.
+template <class T>
+bool Trainer<T>::validates_after(std::uint64_t steps) const {
+  const std::uint64_t done = run_.result.steps + steps;
+  return validates() && (done == run_.end || done % options_.validate_every == 0);
+}
+
+// The losses of the averaged parameters, one batch after the other.
+template <class T>
+void Trainer<T>::evaluate_validation() {
+  network_.set_parameters(averaged().data());
+  for (std::size_t i = 0; i < validation_states_.size(); ++i) {
+    TrainState* const state = validation_states_.data() + i;
+    validation_->draw(validation_data_, options_.seed ^ validation_seed, state);
+    validation_->evaluate(state);
+  }
+}
+
+// The same of all trainers and batches in a few operations; false where the device has none.
+template <class T>
+bool Trainer<T>::evaluate_together(std::span<Trainer* const> trainers) {
+  std::vector<TrainedModel<T>> batches;
+  for (const Trainer* t : trainers)
+    for (std::size_t i = 0; i < t->validation_states_.size(); ++i)
+      batches.push_back({t->validation_data_, t->options_.seed ^ validation_seed, t->averaged().data(),
+                         nullptr, t->validation_states_.data() + i});
+  for (std::size_t i = 0; i < batches.size(); i += most_models)
+    if (!trainers[0]->validation_->draw_and_differentiate(
+            {&batches[i], std::min(most_models, batches.size() - i)}))
+      return false;
+  return true;
+}
+
 template <class T>
 double Trainer<T>::validation_loss() {
-  network_.set_parameters(averaged().data());
-  const std::size_t batch = validation_->batch();
-  const std::size_t draws = (validation_data_.rows * options_.validation_draws + batch - 1) / batch;
   double sum = 0;
-  for (std::size_t i = 0; i < draws; ++i) {
-    TrainState state{};
-    state.step = i;  // the same rows, times and noise at every look
-    backend_.upload(validation_state_.data(), &state, sizeof state);
-    validation_->draw(validation_data_, options_.seed ^ validation_seed, validation_state_.data());
-    validation_->evaluate(validation_state_.data());
-    backend_.download(&state, validation_state_.data(), sizeof state);
-    sum += validation_->loss(state);
-  }
-  return sum / static_cast<double>(draws);
+  for (const TrainState& state : host(validation_states_)) sum += validation_->loss(state);
+  return sum / static_cast<double>(validation_states_.size());
 }
 
 // The latest look decides what is kept and, when it has not been better for long, how the run ends.
 template <class T>
-void Trainer<T>::look_at_validation(const TrainState& now) {
+void Trainer<T>::look_at_validation(const TrainState& now, bool evaluated) {
   TrainResult& result = run_.result;
+  if (!evaluated) evaluate_validation();
   run_.validation = validation_loss();
   if (!(run_.validation >= result.best_validation)) {  // also when there is no best one yet
     result.best_validation = run_.validation;
@@ -232,11 +261,15 @@ std::vector<TrainResult> Trainer<T>::run_together(std::span<Trainer* const> trai
     std::vector<TrainState> states;
     for (Trainer* t : together) states.push_back(t->state());
     const double seconds = seconds_since(began);
+    std::vector<Trainer*> validating;
+    for (Trainer* t : together)
+      if (t->validates_after(steps)) validating.push_back(t);
+    const bool evaluated = !validating.empty() && evaluate_together(validating);
     for (std::size_t k = 0; k < going.size(); ++k) {
       Trainer& t = *together[k];
       t.run_.result.step_seconds += seconds;
       const bool annealed = t.run_.annealing;
-      t.look(steps, states[k], seconds_since(start), watches[going[k]]);
+      t.look(steps, states[k], evaluated, seconds_since(start), watches[going[k]]);
       if (t.validates()) count_saturated(t);
       if (t.run_.annealing != annealed) together[0]->step_.reset();
     }
@@ -245,8 +278,10 @@ std::vector<TrainResult> Trainer<T>::run_together(std::span<Trainer* const> trai
 
 // After so many more steps.
 template <class T>
-void Trainer<T>::look(std::uint64_t steps, const TrainState& now, double seconds, const Watch& watch) {
+void Trainer<T>::look(std::uint64_t steps, const TrainState& now, bool evaluated, double seconds,
+                      const Watch& watch) {
   TrainResult& result = run_.result;
+  const bool validating = validates_after(steps);
   result.steps += steps;
   run_.since_report += steps;
   if (!std::isfinite(now.cross_entropy_sum) || !std::isfinite(now.squared_error_sum) ||
@@ -254,7 +289,7 @@ void Trainer<T>::look(std::uint64_t steps, const TrainState& now, double seconds
     throw Error("DIVERGED", "the training loss is not finite at step " + std::to_string(result.steps) +
                                 " (learning rate " + std::to_string(now.learning_rate) + ")");
   const bool last = result.steps == run_.end;
-  if (validates() && (last || result.steps % options_.validate_every == 0)) look_at_validation(now);
+  if (validating) look_at_validation(now, evaluated);
   const bool scheduled = last || result.steps % options_.report_every == 0;
   if (!scheduled && seconds - run_.last_report <= seconds_between_reports) return;
   TrainState mean = now;
@@ -281,16 +316,12 @@ TrainResult Trainer<T>::end(double seconds, const Watch& watch) {
     result.best_step = result.steps;
   }
   result.saturated += state().saturated;
+  if (validates())
+    for (const TrainState& batch : host(validation_states_)) result.saturated += batch.saturated;
   result.seconds = run_.seconds_before + seconds;
   // what comes after training may be killed too
   if (options_.checkpoint_seconds > 0) send_snapshot(seconds, watch);
   return result;
-}
-
-template <class T>
-void Trainer<T>::send_snapshot(double seconds, const Watch& watch) {
-  run_.result.seconds = run_.seconds_before + seconds;
-  if (watch.snapshot) watch.snapshot(snapshot());
 }
 
 template <class T>
@@ -333,88 +364,12 @@ void Trainer<T>::return_to_best() {
 }
 
 template <class T>
-TrainSnapshot<T> Trainer<T>::snapshot() {
-  TrainSnapshot<T> s;
-  const Buffer<T>* whole[] = {&parameters_, &m_, &v_, &average_, &best_};
-  for (std::size_t i = 0; i < 5; ++i) s.tensors[i] = host(*whole[i]);
-  if (options_.anneal) {
-    const std::vector<T> run = host(best_run_);
-    for (std::size_t i = 0; i < 3; ++i)
-      s.tensors[5 + i].assign(run.begin() + static_cast<std::ptrdiff_t>(i * count_),
-                              run.begin() + static_cast<std::ptrdiff_t>((i + 1) * count_));
-  }
-  const TrainState now = state();
-  const TrainResult& r = run_.result;
-  auto number = [](auto value) { return static_cast<double>(value); };
-  s.scalars = {number(now.step),
-               number(r.steps),
-               number(r.best_step),
-               r.best_validation,
-               r.seconds,
-               r.step_seconds,
-               number(r.stopped_early),
-               run_.validation,
-               now.cross_entropy_sum,
-               now.squared_error_sum,
-               number(run_.since_report),
-               number(run_.looks_without_gain),
-               number(run_.end),
-               run_.best_rate,
-               number(run_.annealing),
-               run_.rate.peak,
-               run_.rate.final_fraction,
-               number(run_.rate.warmup),
-               number(run_.rate.total),
-               number(run_.rate.start)};
-  s.history = history_;
-  return s;
-}
-
-template <class T>
-void Trainer<T>::resume(const TrainSnapshot<T>& from) {
-  const std::vector<double>& s = from.scalars;
-  bool fits = s.size() == 20;
-  for (std::size_t i = 0; i < from.tensors.size(); ++i)
-    fits = fits && from.tensors[i].size() == (i < 5 || options_.anneal ? count_ : 0);
-  if (!fits) throw Error("SHAPE", "the snapshot belongs to a run with other options");
-  Buffer<T>* whole[] = {&parameters_, &m_, &v_, &average_, &best_};
-  for (std::size_t i = 0; i < 5; ++i)
-    backend_.upload(whole[i]->data(), from.tensors[i].data(), count_ * sizeof(T));
-  for (std::size_t i = 5; i < from.tensors.size() && options_.anneal; ++i)
-    backend_.upload(best_run_.data() + (i - 5) * count_, from.tensors[i].data(), count_ * sizeof(T));
-  auto whole_number = [](double value) { return static_cast<std::uint64_t>(value); };
-  TrainState now{};
-  now.step = whole_number(s[0]);
-  now.cross_entropy_sum = s[8];
-  now.squared_error_sum = s[9];
-  backend_.upload(state_.data(), &now, sizeof now);
-  run_.result = {whole_number(s[1]), whole_number(s[2]), s[3], s[4], s[5], s[6] != 0};
-  run_.seconds_before = run_.result.seconds;
-  run_.validation = s[7];
-  run_.since_report = whole_number(s[10]);
-  run_.looks_without_gain = whole_number(s[11]);
-  run_.end = whole_number(s[12]);
-  run_.best_rate = s[13];
-  run_.annealing = s[14] != 0;
-  run_.rate = {s[15], s[16], whole_number(s[17]), whole_number(s[18]), whole_number(s[19])};
-  step_.reset();
-  options_.adam.rate = run_.rate;
-  history_ = from.history;
-}
-
-template <class T>
 TrainState Trainer<T>::state() {
   TrainState state;
   backend_.download(&state, state_.data(), sizeof state);
   return state;
 }
 
-template <class T>
-std::vector<T> Trainer<T>::host(const Buffer<T>& b) {
-  std::vector<T> values(b.size());
-  backend_.download(values.data(), b.data(), values.size() * sizeof(T));
-  return values;
-}
 template <class T>
 std::vector<T> Trainer<T>::gradient() {
   std::vector<T> values = host(gradient_);

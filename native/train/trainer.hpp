@@ -69,7 +69,6 @@ class Trainer {
   void set_data(MatrixView<const T> training, MatrixView<const T> validation);
 
   void step();
-  double validation_loss();  // of the averaged parameters
   struct Watch {
     std::function<void(const TrainReport&)> report;
     std::function<void(TrainSnapshot<T>)> snapshot;
@@ -104,7 +103,12 @@ class Trainer {
     double seconds_before, last_report;  // of earlier runs; since the start of this one
   };
 
-  std::vector<T> host(const Buffer<T>& b);
+  template <class U>
+  std::vector<U> host(const Buffer<U>& b) {
+    std::vector<U> values(b.size());
+    backend_.download(values.data(), b.data(), values.size() * sizeof(U));
+    return values;
+  }
   static void step_together(std::span<Trainer* const> trainers);
   TrainedModel<T> model() const;
   AdamUpdate<T> update() const;
@@ -112,11 +116,15 @@ class Trainer {
   bool goes_on() const { return run_.result.steps < run_.end && !ended_early(); }
   bool ended_early() const { return run_.result.stopped_early && !run_.annealing; }
   std::uint64_t steps_to_next_look() const;
-  void look(std::uint64_t steps, const TrainState& now, double seconds, const Watch& watch);
+  bool validates_after(std::uint64_t steps) const;
+  static bool evaluate_together(std::span<Trainer* const> trainers);
+  void evaluate_validation();
+  void look(std::uint64_t steps, const TrainState& now, bool evaluated, double seconds, const Watch& watch);
   TrainResult end(double seconds, const Watch& watch);
   void send_snapshot(double seconds, const Watch& watch);
   void clear_sums();
-  void look_at_validation(const TrainState& now);
+  void look_at_validation(const TrainState& now, bool evaluated);
+  double validation_loss();
   void remember_best();
   void return_to_best();
   TrainSnapshot<T> snapshot();
@@ -129,8 +137,8 @@ class Trainer {
   TrainOptions options_;
   std::size_t count_;
   Buffer<T> parameters_, gradient_, m_, v_, average_, best_;
-  Buffer<T> best_run_;  // raw parameters, m, v at the best look, for the ending
-  Buffer<TrainState> state_, validation_state_;
+  Buffer<T> best_run_;                            // raw parameters, m, v at the best look, for the ending
+  Buffer<TrainState> state_, validation_states_;  // of each batch of a look
   std::unique_ptr<Recording> step_;
   MatrixView<const T> data_, validation_data_;
   Run run_;

@@ -104,6 +104,8 @@ template <class T>
 bool VelocityObjective<T>::draw_and_differentiate(std::span<const TrainedModel<T>> models) {
   VelocityStep<T> step;
   if (!network_.member(0).describe(step.network)) return false;
+  // without gradients the losses are wanted of the mean of the members
+  if (network_.members() > 1 && !models.empty() && !models[0].gradient) return false;
   share();
   step.members = network_.members();
   step.draw = batch_draw({}, 0, nullptr);

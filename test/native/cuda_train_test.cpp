@@ -88,6 +88,8 @@ void check_case(const Case& c, Precision precision) {
   const Derivative got = derivative(*gpu, c, true), exact = derivative(*cpu, c, false);
   CHECK(got.done);
   CHECK_EQUAL(got.saturated, 0u);
+  const Problem<float> p(*gpu, c);
+  CHECK_EQUAL(loss_alone(*gpu, *p.objective, p.parameters, data_of(*gpu, c.dim)), got.loss);
   const Errors e = errors(c, got, exact);
   std::printf("      %zux%zu, d %zu, batch %zu: gradient %.1e, worst %.1e, loss %.1e\n", c.hidden, c.depth,
               c.dim, c.batch, e.all, e.worst, e.loss);

@@ -34,7 +34,6 @@ Derivative derivative_of(Backend<T>& backend, Network<T>& network, Objective<T>&
     const TrainedModel<T> model{data, 5, parameters.data(), gradient.data(), state.data()};
     result.done = objective.draw_and_differentiate({&model, 1});
     CHECK_EQUAL(objective.draw_and_differentiate({}), result.done);
-    if (!result.done) return result;
   } else {
     objective.draw(data, 5, state.data());
     network.set_parameters(parameters.data());
@@ -47,6 +46,21 @@ Derivative derivative_of(Backend<T>& backend, Network<T>& network, Objective<T>&
   result.cross_entropy = now.cross_entropy;
   result.saturated = now.saturated;
   return result;
+}
+
+// The loss of the same batch in one operation that leaves the gradient out; NaN if the device has none.
+inline double loss_alone(Backend<float>& backend, Objective<float>& objective, const std::vector<float>& at,
+                         MatrixView<const float> data) {
+  const auto parameters = backend.buffer<float>(at.size());
+  backend.upload(parameters.data(), at.data(), at.size() * sizeof(float));
+  TrainState now{};
+  now.step = 3;
+  const auto state = backend.buffer<TrainState>(1);
+  backend.upload(state.data(), &now, sizeof now);
+  const TrainedModel<float> model{data, 5, parameters.data(), nullptr, state.data()};
+  if (!objective.draw_and_differentiate({&model, 1})) return NAN;
+  backend.download(&now, state.data(), sizeof now);
+  return objective.loss(now);
 }
 
 // Training that ends early, at a step that depends on the seed.

@@ -354,7 +354,8 @@ class CudaBackend final : public Backend<float> {
     const bool three = precision_ == Precision::mixed;
     norm_parts_ = train_narrow({*this, train_workspace_, partials_, three, stream()}, step, models);
     if (norm_parts_)
-      for (const auto& model : models) norms_of_.push_back(model.gradient);
+      for (const auto& model : models)
+        if (model.gradient) norms_of_.push_back(model.gradient);
     return norm_parts_ > 0;
   }
   static void expect_models(std::size_t count) {

@@ -44,7 +44,8 @@ std::size_t train(const TrainDevice& device, const Step& step, std::span<const T
   const std::size_t partials = share_norm_partials(count, members);
   if (models.empty()) return partials;
   const std::size_t all_blocks = models.size() * members * blocks;
-  reserve(device.backend, workspace.shares, all_blocks * share_stride(count));
+  const bool gradients = models[0].gradient != nullptr;
+  if (gradients) reserve(device.backend, workspace.shares, all_blocks * share_stride(count));
   reserve(device.backend, workspace.losses, all_blocks * static_cast<std::size_t>(losses));
   reserve(device.backend, device.norms, models.size() * partials);
   TrainProgram<Step> program{step,    workspace.shares.data(), workspace.losses.data(),
@@ -55,6 +56,11 @@ std::size_t train(const TrainDevice& device, const Step& step, std::span<const T
     program.slopes = workspace.slopes.data();
   }
   check(launch(program));
+  if (!gradients) {
+    check(launch_loss_sums(program.losses, members * blocks, losses, models.data(), models.size(),
+                           device.stream));
+    return partials;
+  }
   check(launch_share_sums(program.shares, blocks, members, models.data(), models.size(), count,
                           program.losses, losses, device.norms.data(), device.stream));
   return partials;

@@ -48,10 +48,13 @@ SKLAR_HD_INLINE void brownian_pair(MatrixView<T> w, MatrixView<T> h, const Brown
   if (to > from) {
     const PhiloxKey key = philox_key(path.seed);
     const uint64_t row = path.first_row + (path.rows ? path.rows[i] : i);
-    BrownianPoint at[2], end[2];
-    brownian_at(key, row, pair, kTagBrownian, path.span, from, at);
-    brownian_at(key, row, pair, kTagBrownian, path.span, to, end);
-    for (int k = 0; k < 2; ++k) step[k] = brownian_between(at[k], end[k], from, to);
+    BrownianPoint before[2] = {}, at[2] = {};
+    SKLAR_ROLLED
+    for (int end = 0; end < 2; ++end) {
+      for (int k = 0; k < 2; ++k) before[k] = at[k];
+      brownian_at(key, row, pair, kTagBrownian, path.span, end ? to : from, at);
+    }
+    for (int k = 0; k < 2; ++k) step[k] = brownian_between(before[k], at[k], from, to);
   }
   for (size_t k = 0; k < 2 && 2 * pair + k < w.columns; ++k) {
     w.row(i)[2 * pair + k] = static_cast<T>(step[k].w);
@@ -90,6 +93,7 @@ SKLAR_HD_INLINE void orthonormalise_row(const MatrixView<T>* q, size_t count, si
         const double* const earlier = area + m * d * stride;
         double along = 0;
         for (size_t j = 0; j < d; ++j) along += earlier[j * stride] * v[j * stride];
+        SKLAR_ROLLED
         for (size_t j = 0; j < d; ++j) v[j * stride] -= along * earlier[j * stride];
       }
     square = 0;
