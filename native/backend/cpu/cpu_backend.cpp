@@ -456,8 +456,7 @@ class CpuBackend final : public Backend<T> {
     // whole tiles, shared out so that every thread gets the same, no chunk larger than the scratch
     const std::size_t tile = kernels_.tile_rows, tiles = chunks(x.rows, tile), threads = pool_.threads();
     std::size_t count = chunks(x.rows, linear_chunk_rows);
-    if (x.rows * b.columns * b.inner > 65536)
-      count = std::min(chunks(count, threads) * threads, tiles);
+    if (x.rows * b.columns * b.inner > 65536) count = std::min(chunks(count, threads) * threads, tiles);
     pool_.run(count, [&](std::size_t i, std::size_t worker) {
       kernels_.linear(call, tiles * i / count * tile, std::min(x.rows, tiles * (i + 1) / count * tile),
                       scratch(worker, linear_scratch));

@@ -259,8 +259,8 @@ void linear(const LinearCall<T>& call, size_t row_begin, size_t row_end, T* scra
   }
 }
 
-// Columns of a factor of an outer product in groups: to[group][row][group_size], the last group filled up with
-// zeros. Some groups at a time: whole lines of memory are read, and few places written to.
+// Columns of a factor of an outer product in groups: to[group][row][group_size], the last group filled up
+// with zeros. Some groups at a time: whole lines of memory are read, and few places written to.
 template <class T, size_t group_size>
 void pack_rows(const T* from, size_t stride, size_t rows, size_t columns, T* to) {
   constexpr size_t at_once = 256 / (group_size * sizeof(T)) > 0 ? 256 / (group_size * sizeof(T)) : 1;
