@@ -147,11 +147,12 @@ describe('worker threads', () => {
     const u = Float64Array.from({ length: 4000 }, (_, i) => ((i * 7919) % 4001 + 0.5) / 4001);
     const job = native.cdcTrain({
       network: { inputDim: 2, hiddenDim: 64, depth: 2, outputDim: 5, activation: 'silu' },
-      times: Float64Array.of(0, 0.2, 0.5, 1, Infinity), cholesky: null, training: u, rows: 2000,
-      validation: null, validationRows: 0, device: { device: 'cpu', precision: 'fp32', threads: 2 }, steps: STEPS, batch: 128, seed: 1n,
+      times: Float64Array.of(0, 0.2, 0.5, 1, Infinity), rows: 2000, validationRows: 0,
+      models: [{ training: u, validation: null, cholesky: null, seed: 1n, snapshot: null }],
+      device: { device: 'cpu', precision: 'fp32', threads: 2 }, steps: STEPS, batch: 128,
       stratifiedLevels: true, crossEntropyWeight: 0.2,
       adam: { learningRate: 1e-3, finalFraction: 1, warmup: 0, decaySteps: 0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, clipNorm: 1, weightDecay: 0, emaDecay: 0 },
-      validateEvery: 0, patience: 0, anneal: 0, validationDraws: 1, reportEvery: 1, checkpointSeconds: 0, snapshot: null,
+      validateEvery: 0, patience: 0, anneal: 0, validationDraws: 1, reportEvery: 1, checkpointSeconds: 0,
     }, () => {});
     const { parentPort } = require('node:worker_threads');`;
   const resolve = (code: string) =>
@@ -162,7 +163,7 @@ describe('worker threads', () => {
 
   test('a job runs in a worker', async () => {
     const worker = resolve(
-      `${train.replace('STEPS', '20')} job.promise.then((r) => parentPort.postMessage(r.steps));`,
+      `${train.replace('STEPS', '20')} job.promise.then((r) => parentPort.postMessage(r[0].steps));`,
     );
     const steps = await new Promise((done, fail) => worker.once('message', done).once('error', fail));
     expect(steps).toBe(20);
