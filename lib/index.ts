@@ -8,11 +8,13 @@ export {
   devices,
 } from './devices';
 
+export { type Note } from './notes';
 export { normalCdf, normalQuantile } from './normal';
 export { type Matrix, column, fromRows, matrix, toRows } from './data/matrix';
 export { type ColumnKind, Table } from './data/table';
 export { type ReadTableOptions, readTable } from './data/read-table';
 export { TableWriter, type TableWriterOptions, writeTable } from './data/write-table';
+export { type LevelBlocks } from './data/level-blocks';
 export { splitRows } from './data/split';
 export { type Seed } from './data/random';
 export { PseudoObservations, type PseudoObservationsOptions, type Ties } from './data/pseudo-observations';

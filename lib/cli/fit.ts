@@ -31,6 +31,7 @@ import { fitRanksAndMargins } from '../joint/joint';
 import { type MarginType, marginSpecSchema, marginTypes } from '../margins/fit';
 import { type MarginsSpec, expectMarginsSpec } from '../margins/margins';
 import { meanOf } from '../metrics/mean';
+import type { Note } from '../notes';
 import {
   type LogNormaliser,
   formatDuration,
@@ -305,6 +306,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
       kind,
       seed: fitSeed,
       margins,
+      blocks: ranks.trainingBlocks(),
       ...run,
       ...model,
       ...(!isClassical(kind) && { onProgress, checkpoint, checkpointSeconds }),
@@ -318,7 +320,13 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   }
   const seconds = (performance.now() - started) / 1000;
 
-  const warnings = ranks.determined.map((sentence) => `${sentence}: the copula is singular`);
+  const notes: Note[] = [
+    ...ranks.determined.map((sentence): Note => {
+      return { code: 'determined', columns: [], message: `${sentence}: the copula is singular` };
+    }),
+    ...margins.notes,
+    ...copula.notes,
+  ];
   let normaliser: LogNormaliser | null = null;
   let scored = true;
   try {
@@ -326,7 +334,11 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   } catch (error) {
     // The model is there; only what it integrates to is not known. An ensemble has no density without.
     if (!(error instanceof SklarError) || error.code !== 'ERR_SKLAR_DIVERGED') throw error;
-    warnings.push(`the normaliser could not be estimated: ${error.message}`);
+    notes.push({
+      code: 'normaliser',
+      columns: [],
+      message: `the normaliser could not be estimated: ${error.message}`,
+    });
     scored = models === undefined;
   }
   const scoring = startProgress(io, 'score', holdout.length, flags.verbose);
@@ -369,7 +381,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
       gaussianStandardError: judged.gaussian.standardError,
     },
     model: flags.out,
-    warnings,
+    notes,
   };
   writeResult(io, flags.json, result, () => {
     const lines = [
@@ -388,7 +400,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
       }
       if (result.kind !== 'gaussian') lines.push(`  gaussian   ${formatMean(judged.gaussian)}`);
     }
-    lines.push(...result.warnings.map((warning) => `warning: ${warning}`));
+    lines.push(...notes.map(({ message }) => `note: ${message}`));
     return [...lines, `wrote ${flags.out}`];
   });
 }

@@ -48,6 +48,7 @@ async function info(model: string, flags: Flags, io: Io): Promise<void> {
   const { margins } = copula;
   const result = {
     ...copula.info(),
+    notes: [...(margins instanceof Margins ? margins.notes : []), ...copula.notes],
     margins: margins && {
       rows: margins.rows,
       ties: margins.ties,
@@ -73,6 +74,7 @@ async function info(model: string, flags: Flags, io: Io): Promise<void> {
       `margins     ${result.margins ? `${countTypes(result.margins.types)}, of ${result.margins.rows} rows, ties ${result.margins.ties}` : 'none'}`,
       ...section('network and options', config),
       ...section('training', training),
+      ...result.notes.map(({ message }) => `note        ${message}`),
       ...(result.measures ? measureLines(result.measures) : []),
     ];
   });

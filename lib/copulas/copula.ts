@@ -5,6 +5,7 @@ import { type TableMargins } from '../margins/margins';
 import { type ModelDocument, writeModelFile } from '../model/model-file';
 import { type RealArray, runJob } from '../native';
 import { normalCdf } from '../normal';
+import { type Note, notesOf } from '../notes';
 import { packageVersion } from '../version';
 import { type Certificate, type CertificateOptions, certificate } from './certificate';
 import { type HasField } from './field';
@@ -359,6 +360,11 @@ export abstract class Copula implements Disposable {
   }
 
   abstract info(): ModelInfo;
+
+  /** What was decided when it was fitted. */
+  get notes(): readonly Note[] {
+    return notesOf((this.info().training as { notes?: unknown } | null)?.notes);
+  }
 
   /** Lets go of native memory; every later call rejects with ERR_SKLAR_DISPOSED. */
   dispose(): void {

@@ -1,3 +1,4 @@
+import type { LevelBlocks } from '../data/level-blocks';
 import { type Seed, resolveSeed } from '../data/random';
 import { Table } from '../data/table';
 import { SklarError, expectOneOf } from '../errors';
@@ -32,6 +33,11 @@ export interface FitOptions extends RunOptions, CheckpointOptions {
   seed?: Seed;
   /** Names of the columns; default those of the input. */
   names?: readonly string[];
+  /**
+   * The blocks of levels that recurring values fill (`PseudoObservations.trainingBlocks`): their likelihood is that of the
+   * whole block. Default: all values differ.
+   */
+  blocks?: LevelBlocks;
   /** Margins that made the rows, to be stored with the model. */
   margins?: TableMargins;
   /** At most one call per batch of steps; never blocks training. An exception thrown here ends the fit with it. */
@@ -110,6 +116,7 @@ export function prepareFit(u: RowsInput, options: { kind?: CopulaKind } & FitOpt
     seed = 1,
     names,
     margins,
+    blocks,
     onProgress,
     device,
     precision,
@@ -123,7 +130,7 @@ export function prepareFit(u: RowsInput, options: { kind?: CopulaKind } & FitOpt
   const run = beginRun({ device, precision, threads, signal }, cpuOnlyOfKind(kind));
   const seedValue = resolveSeed(seed);
   const fit = fitterOf(kind, rest);
-  const dense = toDense(u, 'the training rows');
+  const dense: DenseRows = { ...toDense(u, 'the training rows'), blocks };
   if (dense.columns < 2) {
     throw new SklarError(
       'ERR_SKLAR_SHAPE',
@@ -136,6 +143,7 @@ export function prepareFit(u: RowsInput, options: { kind?: CopulaKind } & FitOpt
       `expected at least ${FEWEST_ROWS} rows to fit a copula, got ${dense.rows}`,
     );
   }
+  if (blocks) expectBlocks(blocks, dense.columns);
   const columnNames = names ?? (u instanceof Table ? u.names : 'names' in u ? u.names : undefined);
   if (columnNames && columnNames.length !== dense.columns) {
     throw new SklarError('ERR_SKLAR_SHAPE', `expected ${dense.columns} names, got ${columnNames.length}`);
@@ -158,6 +166,23 @@ export function prepareFit(u: RowsInput, options: { kind?: CopulaKind } & FitOpt
       return copula;
     },
   };
+}
+
+function expectBlocks(blocks: LevelBlocks, columns: number): void {
+  if (blocks.length !== columns) {
+    throw new SklarError('ERR_SKLAR_SHAPE', `expected blocks of ${columns} columns, got ${blocks.length}`);
+  }
+  for (const [j, pairs] of blocks.entries()) {
+    const ascending = pairs.every(
+      (edge, k) =>
+        edge >= (k === 0 ? 0 : pairs[k - 1]!) && edge <= 1 && (k % 2 === 0 || edge > pairs[k - 1]!),
+    );
+    if (pairs.length % 2 === 0 && ascending) continue;
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected ascending pairs of levels from 0 to 1 for the blocks of column ${j + 1}`,
+    );
+  }
 }
 
 /**

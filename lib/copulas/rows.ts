@@ -1,5 +1,6 @@
 /** Rows as users give them and as the native code takes them. */
 import { type Matrix, fromRows, matrix } from '../data/matrix';
+import type { LevelBlocks } from '../data/level-blocks';
 import { Table } from '../data/table';
 import { SklarError, describe } from '../errors';
 
@@ -15,6 +16,8 @@ export interface DenseRows {
   readonly data: Float64Array;
   readonly rows: number;
   readonly columns: number;
+  /** Of training rows: the blocks of their recurring values; undefined: all values differ. */
+  readonly blocks?: LevelBlocks | undefined;
 }
 
 /** Rows of numbers: a matrix, a table, or an array of rows. */
@@ -46,7 +49,7 @@ export function takeRows(u: DenseRows, indices: Uint32Array): DenseRows {
   indices.forEach((row, i) =>
     data.set(u.data.subarray(row * u.columns, (row + 1) * u.columns), i * u.columns),
   );
-  return { data, rows: indices.length, columns: u.columns };
+  return { data, rows: indices.length, columns: u.columns, blocks: u.blocks };
 }
 
 /** Rounding to single precision may reach 0 or 1, which are outside the copula's domain. */

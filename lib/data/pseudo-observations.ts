@@ -4,6 +4,7 @@ import { z } from 'zod';
 
 import { SklarError, describe, expectInteger, expectOneOf } from '../errors';
 import { type ColumnHandle, callNative } from '../native';
+import { type LevelBlocks, blocksOfRanks } from './level-blocks';
 import { type ColumnRunOptions, findNotFinite, levelsOf, nextTurn, valuesOf } from './column-jobs';
 import { type Matrix, matrix } from './matrix';
 import { type Seed, resolveSeed } from './random';
@@ -209,6 +210,7 @@ export class PseudoObservations {
   readonly #columns: readonly Column[];
   #handles: readonly ColumnHandle[] | undefined;
   #training: Float64Array | undefined;
+  #blocks: LevelBlocks | undefined;
 
   private constructor(
     rows: number,
@@ -217,6 +219,7 @@ export class PseudoObservations {
     columns: readonly Column[],
     training: Float64Array | undefined,
     determined: readonly string[] = [],
+    blocks?: LevelBlocks,
   ) {
     this.rows = rows;
     this.ties = ties;
@@ -226,6 +229,7 @@ export class PseudoObservations {
     this.#seed = seed;
     this.#columns = columns;
     this.#training = training;
+    this.#blocks = blocks;
   }
 
   /**
@@ -282,16 +286,18 @@ export class PseudoObservations {
     if (!rule) throw new SklarError('ERR_SKLAR_INTERNAL', 'expected columns with ranks');
     const duplicates = new DuplicateFinder(sorted);
     const columns: Column[] = [];
+    const blocks: Float64Array[] = [];
     for (const [j, name] of table.names.entries()) {
       const { values, ...texts } = sorted.rankedColumn(j);
       duplicates.add(j, texts);
       columns.push(thinnedColumn(name, table.kinds[j]!, values, knots));
+      blocks.push(blocksOfRanks(values.last, table.rows));
       await nextTurn(run.signal);
     }
     duplicates.expectNoCopies();
     const u = await sorted.levels(run);
     const seed = resolveSeed(rule.seed);
-    return new PseudoObservations(table.rows, rule.ties, seed, columns, u, duplicates.sentences());
+    return new PseudoObservations(table.rows, rule.ties, seed, columns, u, duplicates.sentences(), blocks);
   }
 
   /**
@@ -314,9 +320,23 @@ export class PseudoObservations {
     return this.#columns.map(({ values }) => [values[0]!, values.at(-1)!]);
   }
 
+  /**
+   * The blocks of levels of the training rows that recur; what `fitCopula` takes beside them. Available as `transformTrain`.
+   *
+   * @throws SklarError ERR_SKLAR_DISPOSED when they are not there (any more)
+   */
+  trainingBlocks(): LevelBlocks {
+    if (this.#blocks) return this.#blocks;
+    throw new SklarError(
+      'ERR_SKLAR_DISPOSED',
+      'expected the training rows, which are kept between fit and forgetTraining, got margins without them',
+    );
+  }
+
   /** Frees the pseudo-observations of the training rows; the margins stay. */
   forgetTraining(): void {
     this.#training = undefined;
+    this.#blocks = undefined;
   }
 
   /**

@@ -11,6 +11,7 @@ import { PseudoObservations, type Ties } from '../data/pseudo-observations';
 import type { Seed } from '../data/random';
 import { type ColumnKind, Table } from '../data/table';
 import { SklarError, describe, expectInteger } from '../errors';
+import type { Note } from '../notes';
 import { Margins, type MarginsOptions, type MarginsSpec, expectMarginsSpec } from '../margins/margins';
 import { fixedRow, levelsOfFixed, withFixed } from './fixed';
 
@@ -69,6 +70,11 @@ export class JointDistribution implements Disposable {
 
   get kinds(): readonly ColumnKind[] {
     return this.margins.kinds;
+  }
+
+  /** What was decided when margins and copula were fitted. */
+  get notes(): readonly Note[] {
+    return [...this.margins.notes, ...this.copula.notes];
   }
 
   /**
@@ -211,7 +217,7 @@ export class JointDistribution implements Disposable {
 /** What kind of copula, with the options of that kind. */
 export type CopulaSpec = { readonly kind?: CopulaKind } & (CdcOptions | FlowOptions | ReflectionOptions);
 
-export interface FitJointOptions extends RunOptions, Omit<FitOptions, 'names' | 'margins'> {
+export interface FitJointOptions extends RunOptions, Omit<FitOptions, 'names' | 'margins' | 'blocks'> {
   /** Default a `cdc` with its defaults. */
   copula?: CopulaSpec;
   /** Default `auto`. */
@@ -243,7 +249,12 @@ export async function fitJoint(rows: RowsInput, options: FitJointOptions = {}): 
     onProgress: onMarginsProgress,
   });
   const { kind = 'cdc', ...model } = spec;
-  const copula = await fitCopula(ranks.transformTrain(), { ...common, ...model, kind });
+  const copula = await fitCopula(ranks.transformTrain(), {
+    ...common,
+    ...model,
+    kind,
+    blocks: ranks.trainingBlocks(),
+  });
   return new JointDistribution(copula, margins);
 }
 

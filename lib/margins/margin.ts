@@ -1,6 +1,7 @@
 import { SklarError, describe } from '../errors';
 import { type MarginDefinition, type MarginHandle, callNative } from '../native';
 import { expectDoubles } from '../normal';
+import type { Note } from '../notes';
 
 /** The two ends of the values a margin can take; -Infinity and Infinity where there is none. */
 export type Support = readonly [number, number];
@@ -36,6 +37,8 @@ export abstract class Margin {
   abstract readonly parameters: Readonly<Record<string, number>>;
   /** Whether some values have positive probability; then F jumps there. */
   readonly hasAtoms: boolean = false;
+  /** What was decided when it was fitted. */
+  notes: readonly Note[] = [];
 
   #handle: MarginHandle | undefined;
 

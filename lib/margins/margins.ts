@@ -16,6 +16,7 @@ import { type ColumnKind, type Table, listNames } from '../data/table';
 import { expectThreads } from '../devices';
 import { SklarError, describe, expectOneOf } from '../errors';
 import { type ColumnHandle, callNative, runJob } from '../native';
+import { type Note, noteSchema } from '../notes';
 import {
   type MarginSpec,
   type MarginType,
@@ -54,6 +55,7 @@ const metaSchema = z.object({
   columns: z
     .array(z.object({ name: z.string(), kind: z.enum(['float', 'integer']), margin: z.unknown() }))
     .min(1),
+  notes: z.array(noteSchema).default([]),
 });
 
 /** What takes the columns of a model to the copula scale and back. */
@@ -81,14 +83,23 @@ export class Margins {
   readonly #seed: bigint;
   readonly #columns: readonly Column[];
   #handles: readonly ColumnHandle[] | undefined;
+  /** What was decided when they were fitted, column by column. */
+  readonly notes: readonly Note[];
 
-  private constructor(rows: number, ties: Ties, seed: bigint, columns: readonly Column[]) {
+  private constructor(
+    rows: number,
+    ties: Ties,
+    seed: bigint,
+    columns: readonly Column[],
+    notes = columns.flatMap(({ margin }) => margin.notes),
+  ) {
     this.rows = rows;
     this.ties = ties;
     this.names = columns.map(({ name }) => name);
     this.kinds = columns.map(({ kind }) => kind);
     this.#seed = seed;
     this.#columns = columns;
+    this.notes = notes;
   }
 
   /**
@@ -220,7 +231,10 @@ export class Margins {
       return { name, kind, margin: withoutArrays(state) };
     });
     const seed = String(this.#seed);
-    return { meta: { type: 'margins', ties: this.ties, seed, rows: this.rows, columns }, tensors };
+    return {
+      meta: { type: 'margins', ties: this.ties, seed, rows: this.rows, columns, notes: this.notes },
+      tensors,
+    };
   }
 
   /**
@@ -236,12 +250,12 @@ export class Margins {
         cause: parsed.error,
       });
     }
-    const { ties, seed, rows } = parsed.data;
+    const { ties, seed, rows, notes } = parsed.data;
     const columns = parsed.data.columns.map(({ name, kind, margin }, j): Column => {
       const state = withArrays(parseMarginState(margin), tensors, `${j}.`);
       return { name, kind, margin: marginFromState(state) };
     });
-    return new Margins(rows, ties, seed, columns);
+    return new Margins(rows, ties, seed, columns, notes);
   }
 
   #native(): readonly ColumnHandle[] {

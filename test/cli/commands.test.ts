@@ -51,7 +51,7 @@ describe('sklar fit', () => {
         gaussianStandardError: expect.any(Number),
       },
       model: out,
-      warnings: [],
+      notes: [],
     });
 
     // The same by hand, through the library.
