@@ -28,7 +28,14 @@ import { splitRows } from '../data/split';
 import { type DeviceOptions, type RunRecord, expectDeviceName, precisions, resolveDevice } from '../devices';
 import { SklarError, describe, expectOneOf } from '../errors';
 import { fitRanksAndMargins } from '../joint/joint';
-import { type MarginType, marginSpecSchema, marginTypes } from '../margins/fit';
+import {
+  type MarginOptions,
+  type MarginSpec,
+  type MarginType,
+  marginOptionsSchema,
+  marginSpecSchema,
+  marginTypes,
+} from '../margins/fit';
 import { type MarginsSpec, expectMarginsSpec } from '../margins/margins';
 import { meanOf } from '../metrics/mean';
 import type { Note } from '../notes';
@@ -45,7 +52,7 @@ import { expectOutput } from './files';
 import { logNormaliserOf, normaliserKeys } from './normaliser';
 import { formatRate, rowProgress, startProgress } from './progress';
 import { addDeviceOptions } from './run';
-import { fromSchema, integer, names, number, seed } from './values';
+import { fromSchema, integer, names, number, numberOrText, seed } from './values';
 
 const seedSchema = z.union([
   z.int().min(0),
@@ -78,6 +85,7 @@ const configSchema = z.strictObject({
   splitSeed: seedSchema.optional(),
   ties: z.enum(['random', 'average']).optional(),
   margins: z.union([z.enum(marginTypes), z.record(z.string(), marginSpecSchema)]).optional(),
+  support: z.record(z.string(), marginOptionsSchema.shape.support.unwrap()).optional(),
   seed: seedSchema.optional(),
   device: z.string().optional(),
   precision: z.enum(precisions).optional(),
@@ -104,6 +112,8 @@ interface Settings extends ModelOptions, DeviceOptions {
   ties?: Ties;
   /** Of the command line a list: one type for all, or column=type. */
   margins?: MarginsSpec | string[];
+  /** Of the command line a list of column=from:to; of a file by column [from, to], null where an end is open. */
+  support?: Readonly<Record<string, MarginOptions['support']>> | string[];
   seed?: Seed;
   checkpoint?: string;
   checkpointSeconds?: number;
@@ -177,6 +187,11 @@ export function define(command: Command, io: Io): void {
       '--margins <type>',
       `${marginTypes.join(', ')}; or column=type,... (default: auto)`,
       (text, previous: readonly string[] = []) => [...previous, text],
+    )
+    .option(
+      '--support <ranges>',
+      'column=from:to,...: the least and the greatest value there can be; either may be left out (default: what the values make plain)',
+      (text, previous: readonly string[] = []) => [...previous, text],
     );
   addDeviceOptions(command)
     .option(
@@ -241,14 +256,46 @@ function isOneType(wanted: MarginsSpec | string[]): wanted is string[] {
 }
 
 /** The margins that the command line or the configuration file asks for. */
-function marginsOf(wanted: MarginsSpec | string[], names: readonly string[]): MarginsSpec {
+function marginsOf(
+  wanted: MarginsSpec | string[],
+  support: NonNullable<Settings['support']>,
+  names: readonly string[],
+): MarginsSpec {
   const spec = isOneType(wanted)
     ? (wanted[0] as MarginType)
     : Array.isArray(wanted)
       ? (Object.fromEntries(parsePairs(wanted, names, '--margins')) as Record<string, MarginType>)
       : wanted;
   expectMarginsSpec(spec, names);
-  return spec;
+  const ranges = Array.isArray(support)
+    ? Array.from(
+        parsePairs(support, names, '--support'),
+        ([name, text]) => [name, rangeOf(text, name)] as const,
+      )
+    : Object.entries(support);
+  if (ranges.length === 0) return spec;
+  const byColumn = new Map<string, MarginSpec>(
+    typeof spec === 'string' ? names.map((name) => [name, spec]) : Object.entries(spec),
+  );
+  for (const [name, range] of ranges) {
+    const own = byColumn.get(name) ?? 'auto';
+    byColumn.set(name, { ...(typeof own === 'string' ? { type: own } : own), support: range });
+  }
+  const ofColumns = Object.fromEntries(byColumn);
+  expectMarginsSpec(ofColumns, names);
+  return ofColumns;
+}
+
+/** `0:100`, `0:` or `:100`. */
+function rangeOf(text: string, name: string): NonNullable<MarginOptions['support']> {
+  const ends = text.split(':').map((end) => (end.trim() === '' ? null : numberOrText(end.trim())));
+  if (ends.length === 2 && ends.every((end) => typeof end !== 'string') && ends.some((end) => end !== null)) {
+    return ends as [number | null, number | null];
+  }
+  throw new SklarError(
+    'ERR_SKLAR_VALUE',
+    `expected from:to for ${describe(name)} of --support, got ${describe(text)}`,
+  );
 }
 
 async function fit(data: string, flags: Flags, io: Io): Promise<void> {
@@ -263,6 +310,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     splitSeed = 0,
     ties = 'random',
     margins: wanted = 'auto',
+    support = [],
     seed: fitSeed = 1,
     device,
     precision,
@@ -282,7 +330,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
 
   const table = await readTable(data, { ...(columns && { columns }), ...(exclude && { exclude }), signal });
   const { train, holdout } = splitRows(table.rows, share, splitSeed);
-  const spec = marginsOf(wanted, table.names);
+  const spec = marginsOf(wanted, support, table.names);
   const training = table.take(train);
   // The copula learns from ranks and is judged by them, so that a margin that fits badly does not spoil the dependence.
   const learning = startProgress(io, 'margins', 1, flags.verbose);

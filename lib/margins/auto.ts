@@ -1,47 +1,87 @@
+import type { Margin } from './margin';
 import { type SortedColumn, countOf, withoutValues } from './sorted';
 
 /** A value of at least this share of the rows, and of this many, is an atom. */
 const ATOM_SHARE = 0.05;
 const ATOM_ROWS = 10;
-/** Atoms of a mixture; a column with more of them is discrete. */
-const MOST_ATOMS = 5;
+/** Fewer rows than these never stand out. */
+const LEAST_ROWS = 3;
+/** Different values on either side that a value is compared with. */
+const NEIGHBOURS = 25;
 /** Continuous columns have more different values than this share of their rows. */
 const DISTINCT_SHARE = 0.5;
 /** With fewer rows a kernel estimate is closer to the truth than ranks; with more it makes no difference that matters. */
 const KDE_ROWS = 1000;
 /** The rest of a mixture is learned from at least as many rows. */
 const REST_ROWS = 8;
+/** Standard deviations of the data's own F that a smooth estimate may be away from it. */
+const NEAR = 2;
 
-/** The values that occur so often that they are atoms, in ascending order. */
+/**
+ * The values that have a probability of their own, in ascending order: those of at least 5 % of the rows and 10 rows, and
+ * those of at least 3 rows that recur far more often than the values around them. Of continuous values that were rounded,
+ * the numbers of rows are Poisson numbers (of those that occur at all: at least one), with a mean m that the 25 different
+ * values on either side tell; m + 5 sqrt(m) + 3 is exceeded with a probability below 1e-6.
+ */
 export function atomsOf(column: SortedColumn): number[] {
-  const least = Math.max(ATOM_ROWS, ATOM_SHARE * column.sorted.length);
+  const { sorted, values, last } = column;
   const atoms: number[] = [];
-  if (column.values.length === column.sorted.length) return atoms;
-  for (let k = 0; k < column.values.length; k++) {
-    if (countOf(column, k) >= least) atoms.push(column.values[k]!);
+  if (values.length === sorted.length) return atoms;
+  const least = Math.max(ATOM_ROWS, ATOM_SHARE * sorted.length);
+  for (let k = 0; k < values.length; k++) {
+    const count = countOf(column, k);
+    if (count < LEAST_ROWS) continue;
+    if (count < least) {
+      const from = Math.max(0, k - NEIGHBOURS);
+      const to = Math.min(values.length - 1, k + NEIGHBOURS);
+      const around = last[to]! - (from === 0 ? 0 : last[from - 1]!) - count;
+      const mean = meanOfPositive(around / Math.max(1, to - from));
+      if (count < mean + 5 * Math.sqrt(mean) + 3) continue;
+    }
+    atoms.push(values[k]!);
   }
   return atoms;
+}
+
+/** The mean m of a Poisson law whose positive numbers have this mean: m = mean (1 - e^-m). */
+function meanOfPositive(mean: number): number {
+  if (mean <= 1) return 0;
+  let m = mean;
+  for (let step = 0; step < 30; step++) m = mean * -Math.expm1(-m);
+  return m;
 }
 
 /** The margin of a continuous column. Zeros that pile up where its support ends are smeared by a kernel. */
 export function continuousMarginOf({ sorted, values, last }: SortedColumn): 'kde' | 'empirical' {
   const piles = values[0] === 0 && last[0]! > 1;
-  return sorted.length < KDE_ROWS && !piles ? 'kde' : 'empirical';
+  return sorted.length >= REST_ROWS && sorted.length < KDE_ROWS && !piles ? 'kde' : 'empirical';
 }
 
 /**
- * What `auto` makes of a column, integers and others alike:
- *
- * - its atoms are the values of at least 5 % of the rows and 10 rows;
- * - where more than half of the values that are no atoms are different, the column is continuous: `zero-inflated` with 1
- *   to 5 atoms, else `kde` below 1,000 rows, unless 0 is its least value and recurs, and `empirical` from there;
- * - else its values recur, by their nature or because they were rounded: `discrete`.
+ * Whether the values of a column recur, by their nature or because they were rounded, so that it is `discrete`: at most half
+ * of those beside the atoms are different, or hardly any are beside them.
  */
-export function chooseMargin(column: SortedColumn): 'discrete' | 'zero-inflated' | 'kde' | 'empirical' {
-  const atoms = atomsOf(column);
+export function recurs(column: SortedColumn, atoms: readonly number[]): boolean {
   const rest = atoms.length === 0 ? column : withoutValues(column, new Set(atoms));
   const rows = rest.sorted.length;
-  if (rows < REST_ROWS || atoms.length > MOST_ATOMS || rest.values.length <= DISTINCT_SHARE * rows)
-    return 'discrete';
-  return atoms.length > 0 ? 'zero-inflated' : continuousMarginOf(rest);
+  return (
+    rows < Math.min(REST_ROWS, column.sorted.length / 2) ||
+    rest.values.length < 2 ||
+    rest.values.length <= DISTINCT_SHARE * rows
+  );
+}
+
+/**
+ * Whether a margin of continuous values is near the data: at each of them F is within two standard deviations of the data's
+ * own F, on the scale asin(sqrt(F)), where they are 1 / (2 sqrt(n)) everywhere; and no value has a density of zero.
+ */
+export function isNear(margin: Margin, { sorted }: SortedColumn): boolean {
+  const rows = sorted.length;
+  const allowed = NEAR / (2 * Math.sqrt(rows));
+  const levels = margin.cdf(sorted);
+  const angle = (level: number): number => Math.asin(Math.sqrt(Math.min(1, Math.max(0, level))));
+  return (
+    levels.every((level, i) => Math.abs(angle(level) - angle((i + 0.5) / rows)) <= allowed) &&
+    margin.logPdf(sorted).every((log) => Number.isFinite(log))
+  );
 }

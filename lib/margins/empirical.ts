@@ -14,10 +14,13 @@ const MOST_KNOTS = 65_536;
  * Beyond the data there is a mass of 1 / (n + 1) on each side, in an exponential tail whose scale is the mean excess of
  * the ceil(sqrt(n)) outermost values, cut off where the support ends. An end of the support that is in the data has no
  * tail; where it occurs c times, c > 1, it has probability (c + 0.5) / (n + 1): such zeros are zeros. Of more than 65,536
- * different values those at evenly spaced ranks are kept.
+ * different values those at evenly spaced ranks are kept, and those on either side of a gap (a wide spacing, see below).
  *
- * The derivative of F would be rough. The density is that of F linearly interpolated at 2 n^(1/3) of its levels instead,
- * a histogram of equal masses, with the tails and the ends that have a probability.
+ * The derivative of F would be rough. The density is that of F linearly interpolated at 2 n^(1/3) of its values instead,
+ * a histogram of nearly equal masses, with the tails and the ends that have a probability; a tail that the end of the
+ * support cuts off within its scale is one with the bin next to it. A spacing between neighbours in a bin of k spacings that
+ * is wider than 1 - (0.001 / k)^(1 / (k - 1)) of it, which one of k uniform ones is with a probability below 0.001, is a bin
+ * of its own, so that outliers and gaps between clusters leave the density of other values alone.
  */
 export class EmpiricalMargin extends Margin {
   readonly name = 'empirical';
@@ -46,7 +49,7 @@ export class EmpiricalMargin extends Margin {
     const { sorted, values, last } = column;
     const rows = sorted.length;
     const support = supportOf(column, 'empirical', given);
-    const kept = evenlySpaced(column, MOST_KNOTS);
+    const kept = withGaps(evenlySpaced(column, MOST_KNOTS), values);
     const top = values.length - 1;
     const levels = Float64Array.from(kept, (k) => {
       const first = k === 0 ? 1 : last[k - 1]! + 1;
@@ -60,14 +63,20 @@ export class EmpiricalMargin extends Margin {
     let lowerScale = 0;
     let upperScale = 0;
     for (let i = 0; i < outermost; i++) {
-      lowerScale += (sorted[outermost]! - sorted[i]!) / outermost;
-      upperScale += (sorted[rows - 1 - i]! - sorted[rows - 1 - outermost]!) / outermost;
+      // halves, since differences of great values overflow
+      lowerScale += (sorted[outermost]! / 2 - sorted[i]! / 2) / outermost;
+      upperScale += (sorted[rows - 1 - i]! / 2 - sorted[rows - 1 - outermost]! / 2) / outermost;
     }
-    // All outermost values may be equal.
-    const least = (sorted[rows - 1]! / 2 - sorted[0]! / 2) / rows;
+    const doubled = (half: number): number => Math.min(2 * half, Number.MAX_VALUE);
+    // All outermost values may be equal, and half of the least number is 0.
+    const least = Math.max((sorted[rows - 1]! / 2 - sorted[0]! / 2) / rows, Number.MIN_VALUE);
     return new EmpiricalMargin(
       support,
-      { rows, lowerScale: Math.max(lowerScale, least), upperScale: Math.max(upperScale, least) },
+      {
+        rows,
+        lowerScale: Math.max(doubled(lowerScale), least),
+        upperScale: Math.max(doubled(upperScale), least),
+      },
       Float64Array.from(kept, (k) => values[k]!),
       levels,
     );
@@ -99,4 +108,30 @@ export class EmpiricalMargin extends Margin {
       levels: this.#levels,
     };
   }
+}
+
+/** The positions of kept values, and of both neighbours of the widest spacing between two of them where it is wide. */
+function withGaps(kept: Uint32Array, values: Float64Array): Uint32Array {
+  if (kept.length === values.length) return kept;
+  const all: number[] = [0];
+  for (let i = 1; i < kept.length; i++) {
+    const [from, to] = [kept[i - 1]!, kept[i]!];
+    let widest = from;
+    let width = 0;
+    for (let k = from; k < to; k++) {
+      const spacing = values[k + 1]! / 2 - values[k]! / 2;
+      if (spacing > width) [widest, width] = [k, spacing];
+    }
+    if (to - from > 2 && width > wideShare(to - from) * (values[to]! / 2 - values[from]! / 2)) {
+      if (widest > from) all.push(widest);
+      if (widest + 1 < to) all.push(widest + 1);
+    }
+    all.push(to);
+  }
+  return Uint32Array.from(all);
+}
+
+/** One of k uniform spacings takes a greater share of their sum with a probability below 0.001. */
+function wideShare(k: number): number {
+  return 1 - (0.001 / k) ** (1 / (k - 1));
 }

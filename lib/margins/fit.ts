@@ -1,16 +1,28 @@
 import { z } from 'zod';
 
 import { SklarError, describe } from '../errors';
-import { atomsOf, chooseMargin, continuousMarginOf } from './auto';
+import type { Note } from '../notes';
+import { atomsOf, continuousMarginOf, isNear, recurs } from './auto';
+import { atomsNote, discreteNote, supportNote } from './decisions';
 import { DiscreteMargin } from './discrete';
 import { EmpiricalMargin } from './empirical';
 import { type FamilyName, familyNames } from './families';
 import { GpdMargin } from './gpd';
-import { KdeMargin } from './kde';
-import { type Margin, type MarginJson, type MarginState, type Support, marginError } from './margin';
+import { KdeMargin, logarithmicScale } from './kde';
+import {
+  type Margin,
+  type MarginJson,
+  type MarginState,
+  type Support,
+  isBody,
+  isPart,
+  marginError,
+  stateError,
+} from './margin';
 import { ParametricMargin } from './parametric';
 import { type SortedColumn, countOf, sortedColumn, supportOf, withoutValues } from './sorted';
 import { type Steps, finish } from './steps';
+import { inferSupport } from './support';
 import { ZeroInflatedMargin } from './zero-inflated';
 
 export const marginTypes = [
@@ -29,11 +41,12 @@ const end = z.union([z.number(), z.literal(Infinity), z.literal(-Infinity), z.nu
 
 /** How the margin of a column is to be learned; JSON, where null in `support` is an open end. */
 export const marginOptionsSchema = z.strictObject({
-  /** Default `auto`, see `chooseMargin`. */
+  /** Default `auto`, see `fitFromData`. */
   type: z.enum(marginTypes).default('auto'),
   /**
-   * The least and the greatest value there can be; default [0, Infinity) for a column without negative values, else the
-   * real line. Not for `discrete` and formulas, which have their own.
+   * The least and the greatest value there can be; null is an open end. Default what the values make plain, see
+   * `inferSupport`; of `gpd` [0, Infinity) for a column without negative values, (-Infinity, 0] for one without positive
+   * values, else the real line. Not for `discrete` and formulas, which have their own.
    */
   support: z
     .tuple([end, end])
@@ -55,7 +68,7 @@ export const marginOptionsSchema = z.strictObject({
     .union([z.number(), z.literal('auto')])
     .nullable()
     .optional(),
-  /** Of `zero-inflated`: the values of positive probability; default those of at least 5 % of the rows. */
+  /** Of `zero-inflated`: the values of positive probability; default see `atomsOf`. */
   atoms: z.array(z.number()).min(1).optional(),
 });
 export const marginSpecSchema = z.union([z.enum(marginTypes), marginOptionsSchema]);
@@ -64,6 +77,9 @@ export type MarginOptions = z.input<typeof marginOptionsSchema>;
 /** A type of margin, or a type with its options. */
 export type MarginSpec = z.input<typeof marginSpecSchema>;
 export type ResolvedOptions = z.output<typeof marginOptionsSchema>;
+
+/** Values beside the atoms that a kernel estimate needs. */
+const FEWEST_KDE_ROWS = 8;
 
 /** Which options belong to one type only. */
 const OWN_OPTIONS = {
@@ -120,54 +136,115 @@ export function fitMargin(
 
 /** The same for a sorted column. */
 export function* fitSorted(column: SortedColumn, options: ResolvedOptions): Steps<Margin> {
-  const type = options.type === 'auto' ? chooseMargin(column) : options.type;
-  switch (type) {
+  switch (options.type) {
+    case 'auto':
     case 'empirical':
-      return EmpiricalMargin.fit(column, options.support);
     case 'kde':
-      return yield* KdeMargin.fit(column, options.support, options);
+    case 'zero-inflated':
+      return yield* fitFromData(column, { ...options, type: options.type });
     case 'discrete':
       return DiscreteMargin.fit(column);
-    case 'zero-inflated':
-      return yield* fitZeroInflated(column, options);
     case 'gpd':
       return yield* fitGpd(column, options);
     default:
-      return yield* ParametricMargin.fit(column, type);
+      return yield* ParametricMargin.fit(column, options.type);
   }
 }
 
-function* fitZeroInflated(column: SortedColumn, options: ResolvedOptions): Steps<ZeroInflatedMargin> {
-  const support = supportOf(column, 'zero-inflated', options.support);
-  const { values, sorted } = column;
-  const wanted = new Set(options.atoms ?? atomsOf(column));
-  const found = Array.from(wanted, (atom) => values.indexOf(atom))
-    .filter((k) => k >= 0)
-    .sort((a, b) => a - b);
-  const atoms = Float64Array.from(found, (k) => values[k]!);
-  if (found.length < Math.max(1, wanted.size)) {
-    const missing = [...wanted].filter((value) => !atoms.includes(value));
-    throw marginError(
-      options.atoms ? 'rows with each of the atoms' : 'a value of at least 5 % of the rows',
-      'zero-inflated',
-      column.column,
-      missing.length > 0 ? `none with ${missing.join(', ')}` : 'none',
-    );
+/**
+ * A margin that is made of the data.
+ *
+ * - Its atoms (`atomsOf`) keep their probabilities; what remains is continuous.
+ * - `auto`: where the values recur (`recurs`) they are `discrete`; else what is continuous is `kde` below 1,000 rows, if it is
+ *   near the data (`isNear`), or else a kernel estimate on a logarithmic scale, if that is; and `empirical` from 1,000 rows on
+ *   or where neither is.
+ * - `empirical` and `kde` where hardly anything is beside the atoms are `discrete`, too.
+ */
+function* fitFromData(
+  column: SortedColumn,
+  options: ResolvedOptions & { type: 'auto' | 'empirical' | 'kde' | 'zero-inflated' },
+): Steps<Margin> {
+  const { type } = options;
+  if (options.support) supportOf(column, type, options.support);
+  const atoms = options.atoms ?? atomsOf(column);
+  if (type === 'auto' && recurs(column, atoms)) return discreteOf(column);
+  if (type === 'zero-inflated') expectAtoms(column, atoms, options.atoms !== undefined);
+  const rest = atoms.length === 0 ? column : withoutValues(column, new Set(atoms));
+  if (atoms.length > 0 && type !== 'zero-inflated') {
+    if (rest.values.length < 2 || (type === 'kde' && rest.sorted.length < FEWEST_KDE_ROWS)) {
+      return discreteOf(column);
+    }
   }
-  const rest = withoutValues(column, new Set(atoms));
-  if (rest.values.length < 2) {
-    throw marginError(
-      'different values beside the atoms',
-      'zero-inflated',
-      column.column,
-      rest.values.length,
-    );
+  if (type === 'zero-inflated' && rest.values.length < 2) {
+    throw marginError('different values beside the atoms', type, column.column, rest.values.length);
   }
-  const masses = Float64Array.from(found, (k) => countOf(column, k) / sorted.length);
-  return new ZeroInflatedMargin(
-    atoms,
-    masses,
-    yield* fitSorted(rest, { type: continuousMarginOf(rest), support }),
+  const { support, notes } = rangeOf(column, rest, atoms, options.support);
+  const part = yield* fitContinuous(rest, support, options);
+  if (atoms.length === 0) {
+    part.notes = notes;
+    return part;
+  }
+  const blocks = atoms.map((atom) => column.values.indexOf(atom)).sort((a, b) => a - b);
+  const values = Float64Array.from(blocks, (k) => column.values[k]!);
+  const masses = Float64Array.from(blocks, (k) => countOf(column, k) / column.sorted.length);
+  const margin = new ZeroInflatedMargin(values, masses, part);
+  margin.notes = [atomsNote(column.column, values, masses), ...notes];
+  return margin;
+}
+
+function* fitContinuous(
+  column: SortedColumn,
+  support: Support,
+  { type, bandwidth }: Pick<ResolvedOptions, 'type' | 'bandwidth'>,
+): Steps<Margin> {
+  if (type === 'kde') return yield* KdeMargin.fit(column, support, { bandwidth });
+  if (type === 'empirical' || continuousMarginOf(column) === 'empirical') {
+    return EmpiricalMargin.fit(column, support);
+  }
+  const { sorted } = column;
+  // Differences of greater values overflow.
+  if (Math.max(-sorted[0]!, sorted[sorted.length - 1]!) < Number.MAX_VALUE / 4) {
+    for (const scale of [undefined, logarithmicScale(column, support)]) {
+      if (scale === null) continue;
+      const kde = yield* KdeMargin.fit(column, support, { scale });
+      if (isNear(kde, column)) return kde;
+      yield;
+    }
+  }
+  return EmpiricalMargin.fit(column, support);
+}
+
+function discreteOf(column: SortedColumn): DiscreteMargin {
+  const margin = DiscreteMargin.fit(column);
+  margin.notes = [discreteNote(column.column, column.values.length)];
+  return margin;
+}
+
+/** The support of the rest of a column beside its atoms, which are ends of it where they are the outermost values. */
+function rangeOf(
+  column: SortedColumn,
+  rest: SortedColumn,
+  atoms: readonly number[],
+  given: Support | undefined,
+): { support: Support; notes: readonly Note[] } {
+  if (given) return { support: given, notes: [] };
+  const inferred = inferSupport(rest);
+  const [least, most] = [column.values[0]!, column.values.at(-1)!];
+  const support: [number, number] = [...inferred.support];
+  const evidence = [...inferred.evidence];
+  if (atoms.includes(least) && support[0] <= least) [support[0], evidence[0]] = [least, null];
+  if (atoms.includes(most) && support[1] >= most) [support[1], evidence[1]] = [most, null];
+  return { support, notes: supportNote(column.column, support, evidence) };
+}
+
+function expectAtoms(column: SortedColumn, atoms: readonly number[], given: boolean): void {
+  const missing = atoms.filter((atom) => !column.values.includes(atom));
+  if (atoms.length > 0 && missing.length === 0) return;
+  throw marginError(
+    given ? 'rows with each of the atoms' : 'values that recur',
+    'zero-inflated',
+    column.column,
+    missing.length > 0 ? `none with ${missing.join(', ')}` : 'none',
   );
 }
 
@@ -196,9 +273,9 @@ export function marginFromState(state: MarginState): Margin {
     case 'discrete':
       return DiscreteMargin.fromState(state);
     case 'zero-inflated':
-      return ZeroInflatedMargin.fromState(state, partOf(state, 'rest'));
+      return ZeroInflatedMargin.fromState(state, partOf(state, 'rest', isPart));
     case 'gpd':
-      return GpdMargin.fromState(state, partOf(state, 'body'));
+      return GpdMargin.fromState(state, partOf(state, 'body', isBody));
     default:
       if (isFamily(state.name)) return ParametricMargin.fromState(state, state.name);
       throw new SklarError('ERR_SKLAR_FORMAT', `expected a known margin, got ${describe(state.name)}`);
@@ -209,12 +286,17 @@ function isFamily(name: string): name is FamilyName {
   return (familyNames as string[]).includes(name);
 }
 
-function partOf(state: MarginState, part: string): Margin {
-  if (Object.hasOwn(state.parts, part)) return marginFromState(state.parts[part]!);
-  throw new SklarError(
-    'ERR_SKLAR_FORMAT',
-    `expected a part "${part}" in a stored ${state.name} margin, got none`,
-  );
+/** A part of a stored margin; its name is checked first, so that no file nests them without end. */
+function partOf(state: MarginState, part: string, fits: (part: { name: string }) => boolean): Margin {
+  if (!Object.hasOwn(state.parts, part)) {
+    throw new SklarError(
+      'ERR_SKLAR_FORMAT',
+      `expected a part "${part}" in a stored ${state.name} margin, got none`,
+    );
+  }
+  const inner = state.parts[part]!;
+  if (!fits(inner)) throw stateError(state, `a ${part} that is made of data`);
+  return marginFromState(inner);
 }
 
 const supportSchema = z

@@ -5,7 +5,7 @@ import {
   type MarginState,
   type Support,
   expectParameter,
-  isPart,
+  isBody,
   marginError,
   stateError,
 } from './margin';
@@ -103,7 +103,7 @@ export class GpdMargin extends Margin {
         shape: expectParameter(state, `${side}Shape`),
       },
     ]);
-    if (tails.length === 0 || !isPart(body)) throw stateError(state, 'a threshold and a body');
+    if (tails.length === 0 || !isBody(body)) throw stateError(state, 'a threshold and a body');
     return new GpdMargin(body, Object.fromEntries(tails) as Partial<Record<Side, Tail>>);
   }
 

@@ -60,23 +60,28 @@ export class KdeMargin extends Margin {
 
   /**
    * @param options.bandwidth on the scale of y
+   * @param options.scale where y = 0, and how far from there its scale is linear; default median and interquartile range
    * @throws SklarError ERR_SKLAR_VALUE naming the column: fewer than 8 rows, values outside the support
    */
   static *fit(
     column: SortedColumn,
     given?: Support,
-    options: { bandwidth?: number | undefined } = {},
+    options: { bandwidth?: number | undefined; scale?: KdeScale | undefined } = {},
   ): Steps<KdeMargin> {
     const { sorted } = column;
     const rows = sorted.length;
     if (rows < FEWEST_ROWS) throw marginError(`at least ${FEWEST_ROWS} rows`, 'kde', column.column, rows);
     const support = supportOf(column, 'kde', given);
-    const at = (level: number): number => sorted[Math.round(level * (rows - 1))]!;
-    const location = at(0.5);
-    const spread = at(0.75) - at(0.25);
-    const scale = spread > 0 ? spread : (sorted[rows - 1]! - sorted[0]!) / 4;
-    if (!Number.isFinite(scale)) throw marginError('values of a finite range', 'kde', column.column, scale);
+    const { location, scale } = options.scale ?? usualScale(sorted);
     const y = mapNumbers(sorted, (value) => Math.asinh((value - location) / scale));
+    if (!(Number.isFinite(scale) && Number.isFinite(y[0]) && Number.isFinite(y[rows - 1]))) {
+      throw marginError(
+        'values of a finite range',
+        'kde',
+        column.column,
+        `${sorted[0]} to ${sorted[rows - 1]}`,
+      );
+    }
     yield;
     const [least, most] = [y[0]!, y[rows - 1]!];
     const bandwidth =
@@ -133,6 +138,24 @@ export class KdeMargin extends Margin {
   protected override definition(): KdeDefinition {
     return definitionOf(this.support, this.parameters, this.#heights);
   }
+}
+
+/** y = asinh((x - location) / scale) */
+export type KdeScale = Pick<KdeParameters, 'location' | 'scale'>;
+
+/** Median and interquartile range; a quarter of the range of values that are nearly all alike. */
+function usualScale(sorted: Float64Array): KdeScale {
+  const rows = sorted.length;
+  const at = (level: number): number => sorted[Math.round(level * (rows - 1))]!;
+  const spread = at(0.75) - at(0.25);
+  return { location: at(0.5), scale: spread > 0 ? spread : (sorted[rows - 1]! - sorted[0]!) / 4 };
+}
+
+/** The scale that is logarithmic in the distance from an end of the support, from the nearest value on; null without an end. */
+export function logarithmicScale({ sorted }: SortedColumn, [lower, upper]: Support): KdeScale | null {
+  const [least, most] = [sorted[0]!, sorted[sorted.length - 1]!];
+  if (least > lower && Number.isFinite(lower)) return { location: lower, scale: least - lower };
+  return most < upper && Number.isFinite(upper) ? { location: upper, scale: upper - most } : null;
 }
 
 function definitionOf(

@@ -140,9 +140,14 @@ export function marginError(expected: string, margin: string, column: string, go
   );
 }
 
-/** Whether a margin can be a part of another one. */
-export function isPart({ name }: Margin): boolean {
+/** Whether a margin of this name can be the continuous part of another one. */
+export function isPart({ name }: { readonly name: string }): boolean {
   return name === 'empirical' || name === 'kde';
+}
+
+/** Whether it can be the body between the tails of another one. */
+export function isBody(margin: { readonly name: string }): boolean {
+  return isPart(margin) || margin.name === 'zero-inflated' || margin.name === 'discrete';
 }
 
 /** The error of a stored margin that is damaged. */

@@ -26,6 +26,7 @@ import {
   parseMarginState,
   resolveMarginSpec,
 } from './fit';
+import { groupNotes } from './decisions';
 import type { Margin, MarginState, Support } from './margin';
 import { expectLearnable } from './sorted';
 import { finishInTurns } from './steps';
@@ -83,7 +84,7 @@ export class Margins {
   readonly #seed: bigint;
   readonly #columns: readonly Column[];
   #handles: readonly ColumnHandle[] | undefined;
-  /** What was decided when they were fitted, column by column. */
+  /** What was decided when they were fitted; see `groupNotes`. */
   readonly notes: readonly Note[];
 
   private constructor(
@@ -91,7 +92,7 @@ export class Margins {
     ties: Ties,
     seed: bigint,
     columns: readonly Column[],
-    notes = columns.flatMap(({ margin }) => margin.notes),
+    notes = groupNotes(columns.flatMap(({ margin }) => margin.notes)),
   ) {
     this.rows = rows;
     this.ties = ties;

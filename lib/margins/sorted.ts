@@ -70,12 +70,13 @@ export function countOf({ last }: SortedColumn, k: number): number {
 }
 
 /**
- * The support of a column: as given, or [0, Infinity) when no value is negative, or else the real line.
+ * The support of a column: as given, or [0, Infinity) when no value is negative, (-Infinity, 0] when none is positive, or
+ * else the real line.
  *
  * @throws SklarError ERR_SKLAR_VALUE naming the column when values lie outside
  */
 export function supportOf({ sorted, column }: SortedColumn, margin: string, given?: Support): Support {
-  if (!given) return sorted[0]! >= 0 ? [0, Infinity] : [-Infinity, Infinity];
+  if (!given) return [sorted[0]! >= 0 ? 0 : -Infinity, sorted.at(-1)! <= 0 ? 0 : Infinity];
   const [lower, upper] = given;
   const outside = sorted[0]! < lower ? sorted[0]! : sorted.at(-1)!;
   if (outside >= lower && outside <= upper) return [lower, upper];

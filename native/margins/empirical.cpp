@@ -1,4 +1,5 @@
 #include <cmath>
+#include <limits>
 
 #include "core/error.hpp"
 #include "margins/margin.hpp"
@@ -10,6 +11,11 @@ namespace {
 
 using Vector = std::vector<double>;
 
+constexpr double greatest = std::numeric_limits<double>::max();
+
+// A spacing of its own: among equally likely ones a wider one occurs with at most this probability.
+constexpr double wide_probability = 1e-3;
+
 class Empirical final : public Margin {
  public:
   Empirical(Support support, double rows, double lower_scale, double upper_scale, Vector values,
@@ -17,22 +23,30 @@ class Empirical final : public Margin {
       : support_(support),
         values_(std::move(values)),
         levels_(std::move(levels)),
-        lower_(levels_.front(), lower_scale, values_.front() - support.first),
-        upper_(1 - levels_.back(), upper_scale, support.second - values_.back()) {
-    // edges of a histogram at evenly spaced levels, and the log density between them
+        // no tail reaches beyond the greatest numbers
+        lower_(levels_.front(), lower_scale, values_.front() - std::max(support.first, -greatest)),
+        upper_(1 - levels_.back(), upper_scale, std::min(support.second, greatest) - values_.back()) {
     const std::size_t top = values_.size() - 1;
     const double wanted = std::max(1.0, std::round(2 * std::cbrt(rows)));
     const auto bins = static_cast<std::size_t>(std::min(static_cast<double>(top), wanted));
-    std::size_t from = 0;
-    edges_.push_back(values_[0]);
-    for (std::size_t bin = 1; bin <= bins; ++bin) {
-      const double level =
-          interpolate(static_cast<double>(bin) / static_cast<double>(bins), levels_.front(), levels_.back());
-      const std::size_t k = std::min(top, lower_bound(levels_.data(), levels_.size(), level));
-      if (k <= from) continue;
-      log_heights_.push_back(std::log(levels_[k] - levels_[from]) - std::log(values_[k] - values_[from]));
-      edges_.push_back(values_[k]);
-      from = k;
+    // the same edges from either end
+    const auto edge = [&](std::size_t bin) { return (2 * bin * top + bins) / (2 * bins); };
+    std::vector<std::size_t> edges{0};
+    for (std::size_t bin = 1, from = 0; bin <= bins; ++bin) {
+      const std::size_t to = 2 * bin <= bins ? edge(bin) : top - edge(bins - bin);
+      refine(from, to, edges);
+      from = to;
+    }
+    // A tail that is nearly constant, since the support ends soon, is one with the first or last values.
+    const bool open = lower_.mass() > 0 && lower_.length() < lower_scale;
+    const bool close = upper_.mass() > 0 && upper_.length() < upper_scale;
+    for (std::size_t i = 0; i < edges.size(); ++i) edges_.push_back(values_[edges[i]]);
+    if (open) edges_.front() = support.first;
+    if (close) edges_.back() = support.second;
+    for (std::size_t i = 1; i < edges.size(); ++i) {
+      const double from = i == 1 && open ? 0 : levels_[edges[i - 1]];
+      const double to = i + 1 == edges.size() && close ? 1 : levels_[edges[i]];
+      log_heights_.push_back(std::log(to - from) - log_width(edges_[i - 1], edges_[i]));
     }
   }
 
@@ -68,8 +82,8 @@ class Empirical final : public Margin {
 
   double quantile(double u) const override {
     if (!(u > 0 && u < 1)) return u == 0 ? support_.first : u == 1 ? support_.second : NAN;
-    if (u < levels_.front()) return std::max(support_.first, values_.front() - lower_.distance(u));
-    if (u > levels_.back()) return std::min(support_.second, values_.back() + upper_.distance(1 - u));
+    if (u < levels_.front()) return std::max(std::max(support_.first, -greatest), values_.front() - lower_.distance(u));
+    if (u > levels_.back()) return std::min(std::min(support_.second, greatest), values_.back() + upper_.distance(1 - u));
     const auto guess =
         static_cast<std::size_t>(u * static_cast<double>(levels_.size()));  // nearly evenly spaced
     const std::size_t k =
@@ -81,12 +95,51 @@ class Empirical final : public Margin {
     if (std::isnan(x)) return x;
     if (x < support_.first || x > support_.second) return -INFINITY;
     if (is_atom(x)) return std::log(x == support_.first ? at_least() : at_most());
-    if (x < edges_.front()) return lower_.log_pdf(edges_.front() - x);
-    if (x > edges_.back()) return upper_.log_pdf(x - edges_.back());
-    return log_heights_[std::max<std::size_t>(1, lower_bound(edges_.data(), edges_.size(), x)) - 1];
+    const std::size_t k = lower_bound(edges_.data(), edges_.size(), x);
+    if (k == edges_.size() || edges_[k] != x) return log_height(k, x);
+    // Between two bins: their mean.
+    const double below = log_height(k, x), above = log_height(k + 1, x);
+    const double more = std::max(below, above), less = std::min(below, above);
+    return more + std::log1p(std::exp(less - more)) - std::log(2.0);
   }
 
  private:
+  static double log_width(double from, double to) {
+    const double width = to - from;
+    return std::isfinite(width) ? std::log(width) : std::log(to / 2 - from / 2) + std::log(2.0);
+  }
+
+  // Adds the edges of a histogram between two values, the first excluded. A bin that has spacings which are
+  // too wide for a constant density becomes several: such spacings, and what lies between them. What consists
+  // of one narrow spacing stays with its neighbours: two values may be near each other by chance or rounding.
+  void refine(std::size_t from, std::size_t to, std::vector<std::size_t>& edges) const {
+    const auto count = static_cast<double>(to - from);
+    if (to <= from) return;
+    const auto half = [&](std::size_t i, std::size_t k) { return values_[k] / 2 - values_[i] / 2; };
+    const double most = half(from, to) * (1 - std::pow(wide_probability / count, 1 / (count - 1)));
+    std::vector<std::size_t> runs{from};  // begins and ends of what is not wide
+    for (std::size_t i = from; to - from > 1 && i < to; ++i)
+      if (half(i, i + 1) > most) runs.insert(runs.end(), {i, i + 1});
+    runs.push_back(to);
+    for (std::size_t r = 0; r < runs.size(); r += 2) {
+      const std::size_t begin = runs[r], end = runs[r + 1];
+      if (end == begin + 1 && runs.size() > 2) continue;
+      if (begin > edges.back()) edges.push_back(begin);
+      if (runs.size() > 2)
+        refine(begin, end, edges);
+      else if (end > edges.back())
+        edges.push_back(end);
+    }
+    if (to > edges.back()) edges.push_back(to);
+  }
+
+  // The log density just below edge number k, at x.
+  double log_height(std::size_t k, double x) const {
+    if (k == 0) return lower_.log_pdf(std::max(0.0, values_.front() - x));
+    if (k == edges_.size()) return upper_.log_pdf(std::max(0.0, x - values_.back()));
+    return log_heights_[k - 1];
+  }
+
   // The probabilities of the ends of the support.
   double at_least() const { return values_.front() == support_.first ? levels_.front() : 0; }
   double at_most() const { return values_.back() == support_.second ? 1 - levels_.back() : 0; }

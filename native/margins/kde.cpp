@@ -1,4 +1,5 @@
 #include <cmath>
+#include <limits>
 
 #include "core/error.hpp"
 #include "margins/margin.hpp"
@@ -12,6 +13,8 @@ using Vector = std::vector<double>;
 
 // The normal kernel falls there as an exponential tail of this share of the bandwidth.
 constexpr double tail_share = 1.0 / 3;
+
+constexpr double greatest = std::numeric_limits<double>::max();
 
 ExponentialTail tail_of(const KdeGrid& grid, double length, double height) {
   const double scale = grid.bandwidth * tail_share;
@@ -62,7 +65,7 @@ class Kde final : public Margin {
       const double t = 2 * rest / (a + std::sqrt(std::max(0.0, a * a + 2 * b * rest)));
       y = grid_.from + grid_.step * (static_cast<double>(k) + std::min(1.0, t));
     }
-    return std::min(most, std::max(least, grid_.location + grid_.scale * std::sinh(y)));
+    return std::min(std::min(most, greatest), std::max(std::max(least, -greatest), to_x(y)));
   }
 
   double log_pdf(double x) const override {
@@ -78,12 +81,26 @@ class Kde final : public Margin {
       const std::size_t k = std::min(heights_.size() - 2, static_cast<std::size_t>(at));
       log = std::log(heights_[k] + (at - static_cast<double>(k)) * (heights_[k + 1] - heights_[k]));
     }
-    return log - std::log(std::hypot(grid_.scale, x - grid_.location));  // dy / dx
+    const double distance = x - grid_.location;
+    return log - (std::isfinite(distance)
+                      ? std::log(std::hypot(grid_.scale, distance))
+                      : std::log(std::hypot(grid_.scale / 2, x / 2 - grid_.location / 2)) + std::log(2.0));
   }
 
  private:
   double top() const { return static_cast<double>(heights_.size() - 1); }
-  double to_y(double x) const { return std::asinh((x - grid_.location) / grid_.scale); }
+  double to_y(double x) const {
+    const double ratio = (x - grid_.location) / grid_.scale;
+    if (std::isfinite(ratio) || !std::isfinite(x)) return std::asinh(ratio);
+    const double half = x / 2 - grid_.location / 2;
+    return std::copysign(std::log(std::fabs(half)) + std::log(4.0) - std::log(grid_.scale), half);
+  }
+  double to_x(double y) const {
+    const double far = 700;  // exp(|y|) / 2 for sinh, which would overflow
+    return grid_.location + (std::fabs(y) < far
+                                 ? grid_.scale * std::sinh(y)
+                                 : std::copysign(std::exp(std::fabs(y) + std::log(grid_.scale / 2)), y));
+  }
 
   Support support_;
   KdeGrid grid_;
