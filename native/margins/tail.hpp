@@ -7,9 +7,9 @@
 namespace sklar {
 
 // An exponential tail that begins at an edge and ends where the support does: at distance d from the edge the
-// share (exp(-d / scale) - e) / (1 - e) of its mass lies beyond, e = exp(-length / scale). Where the length is
-// a small part of the scale 1 - e loses its digits, so it is within(length) / scale here, and e appears in no
-// difference.
+// share (exp(-d / scale) - e) / (1 - e) of its mass lies beyond, e = exp(-length / scale). Where the length
+// is a small part of the scale 1 - e loses its digits, so it is within(length) / scale here, and e appears in
+// no difference.
 class ExponentialTail {
  public:
   // length: from the edge to the end of the support; infinite where there is none, 0 for no tail
