@@ -432,6 +432,8 @@ export interface NativeTail {
   threshold: number;
   scale: number;
   shape: number;
+  /** The probability beyond the threshold; NaN: what the body has there. */
+  mass: number;
 }
 
 /** A margin of native/margins. */
@@ -782,8 +784,14 @@ export interface NativeAddon {
   marginLogPdf(margin: MarginHandle, x: Float64Array): Float64Array;
   /** Of the whole density. */
   kdeIntegral(definition: KdeDefinition): number;
-  /** The mean of minus log f. */
-  lawLoss(family: string, parameters: Float64Array, values: Float64Array): number;
+  /** The mean of minus log f, of the probabilities of intervals where the step is positive. */
+  lawLoss(
+    family: string,
+    parameters: Float64Array,
+    values: Float64Array,
+    counts: Float64Array,
+    step: number,
+  ): number;
   /** Maximum likelihood of ascending excesses, and their Cramer-von Mises distance from the law. */
   paretoFit(excesses: Float64Array, leastShape: number): { scale: number; shape: number; distance: number };
 

@@ -78,6 +78,8 @@ export type MarginOptions = z.input<typeof marginOptionsSchema>;
 export type MarginSpec = z.input<typeof marginSpecSchema>;
 export type ResolvedOptions = z.output<typeof marginOptionsSchema>;
 
+/** With fewer rows a kernel estimate is the body of tails. */
+const KDE_BODY_ROWS = 1000;
 /** Values beside the atoms that a kernel estimate needs. */
 const FEWEST_KDE_ROWS = 8;
 
@@ -249,14 +251,24 @@ function expectAtoms(column: SortedColumn, atoms: readonly number[], given: bool
 }
 
 function* fitGpd(column: SortedColumn, options: ResolvedOptions): Steps<GpdMargin> {
-  const support = supportOf(column, 'gpd', options.support);
-  const type = options.body ?? continuousMarginOf(column);
-  const body = yield* fitSorted(column, { type, support, bandwidth: options.bandwidth });
-  const byDefault = (end: number): 'auto' | null => (Number.isFinite(end) ? null : 'auto');
-  return yield* GpdMargin.fit(column, body, {
-    lower: options.lowerThreshold === undefined ? byDefault(support[0]) : options.lowerThreshold,
-    upper: options.upperThreshold === undefined ? byDefault(support[1]) : options.upperThreshold,
-  });
+  const given = supportOf(column, 'gpd', options.support);
+  const type = options.body ?? (column.sorted.length < KDE_BODY_ROWS ? 'kde' : 'empirical');
+  const atoms = atomsOf(column);
+  const rest = atoms.length === 0 ? column : withoutValues(column, new Set(atoms));
+  const { support: ends, notes } = rangeOf(column, rest, atoms, options.support);
+  const body = yield* fitSorted(column, { type, support: ends, bandwidth: options.bandwidth });
+  const byDefault = (end: number): null | undefined => (Number.isFinite(end) ? null : undefined);
+  const margin = yield* GpdMargin.fit(
+    column,
+    body,
+    {
+      lower: options.lowerThreshold === undefined ? byDefault(given[0]) : options.lowerThreshold,
+      upper: options.upperThreshold === undefined ? byDefault(given[1]) : options.upperThreshold,
+    },
+    { atoms, ends },
+  );
+  margin.notes = [...body.notes.filter(({ code }) => code === 'atoms'), ...notes, ...margin.notes];
+  return margin;
 }
 
 /**
@@ -273,7 +285,7 @@ export function marginFromState(state: MarginState): Margin {
     case 'discrete':
       return DiscreteMargin.fromState(state);
     case 'zero-inflated':
-      return ZeroInflatedMargin.fromState(state, partOf(state, 'rest', isPart));
+      return ZeroInflatedMargin.fromState(state, partOf(state, 'rest', (rest) => isPart(rest) || isFamily(rest.name)));
     case 'gpd':
       return GpdMargin.fromState(state, partOf(state, 'body', isBody));
     default:

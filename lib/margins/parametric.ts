@@ -1,13 +1,27 @@
+import { SklarError, describe } from '../errors';
 import { type MarginDefinition, callNative } from '../native';
-import { type Family, type FamilyName, type Summary, families, familyNames } from './families';
-import { Margin, type MarginState, type Support, expectParameter, marginError } from './margin';
+import type { Note } from '../notes';
+import { atomsOf } from './auto';
+import { atomsNote } from './decisions';
+import { type Family, type FamilyName, type Search, type Summary, families, familyNames } from './families';
+import { Margin, type MarginState, type Support, expectParameter, mapNumbers, marginError } from './margin';
 import { minimise } from './minimise';
-import type { SortedColumn } from './sorted';
+import { resolutionOf, shortText } from './rounding';
+import { type SortedColumn, countOf, withoutValues } from './sorted';
 import type { Steps } from './steps';
+import { ZeroInflatedMargin } from './zero-inflated';
 
 const FEWEST_ROWS = 8;
-/** The likelihood of more rows is that of so many of them, at evenly spaced ranks with the first and the last. */
-const MOST_ROWS = 20_000;
+/** Of fewer different values hardly any law is likelier than another. */
+const FEWEST_VALUES = 3;
+/** The likelihood of more values is that of so many rows, at evenly spaced ranks with the first and the last. */
+const MOST_VALUES = 20_000;
+/** Atoms beside a law. */
+const MOST_ATOMS = 5;
+/** Smaller deviations are lost in the rounding of parameters such as a shape and a scale, whose product is the mean. */
+const LEAST_DEVIATION = 1e-11;
+/** Steps of this share of the spread are told, and let values at the ends of a domain lie beside them. */
+const COARSE = 1e-3;
 
 /** A distribution with a formula, fitted by maximum likelihood; `name` is that of its family. */
 export class ParametricMargin extends Margin {
@@ -27,38 +41,27 @@ export class ParametricMargin extends Margin {
   /**
    * Fits one family, or all that could have given the values, of which the least AIC wins.
    *
-   * @throws SklarError ERR_SKLAR_VALUE naming the column: fewer than 8 rows, values the family cannot give, no maximum
+   * Where values recur they are taken as rounded: the likelihood is that of the intervals of one step around them, which is
+   * bounded where a density is not. Values that recur far more often than those around them have probabilities of their own
+   * (`zero-inflated`, the law is that of the rest) where that is likelier.
+   *
+   * @throws SklarError ERR_SKLAR_VALUE naming the column: fewer than 8 rows or 3 different values, values the family cannot
+   *   give, no maximum
    */
-  static *fit(column: SortedColumn, wanted: FamilyName | 'parametric'): Steps<ParametricMargin> {
-    const { sorted } = column;
+  static *fit(
+    column: SortedColumn,
+    wanted: FamilyName | 'parametric',
+  ): Steps<ParametricMargin | ZeroInflatedMargin> {
+    const { sorted, values } = column;
     if (sorted.length < FEWEST_ROWS) {
       throw marginError(`at least ${FEWEST_ROWS} rows`, wanted, column.column, sorted.length);
     }
-    const summary = summarise(sorted);
-    const rows = thin(sorted);
-    let best: { aic: number; margin: ParametricMargin } | undefined;
-    for (const name of wanted === 'parametric' ? familyNames : [wanted]) {
-      const family: Family = families[name];
-      const [lower, upper] = family.domain;
-      const outside = [sorted[0]!, sorted.at(-1)!].find((value) =>
-        family.closed ? value < lower || value > upper : value <= lower || value >= upper,
-      );
-      if (outside !== undefined) {
-        if (wanted === 'parametric') continue;
-        throw marginError(
-          `values ${family.closed ? 'from' : 'strictly between'} ${lower} ${family.closed ? 'to' : 'and'} ${upper}`,
-          name,
-          column.column,
-          outside,
-        );
-      }
-      const { parameters, loss } = yield* maximum(name, rows, summary);
-      if (!Number.isFinite(loss)) continue;
-      const aic = 2 * parameters.length + 2 * loss * sorted.length;
-      if (!best || aic < best.aic) best = { aic, margin: new ParametricMargin(name, parameters) };
-    }
-    if (best) return best.margin;
-    throw marginError('a likelihood with a maximum', wanted, column.column, 'none');
+    const step = values.length === sorted.length ? 0 : resolutionOf(column);
+    const whole = yield* fitLaw(column, wanted, step);
+    const mixed = yield* fitMixture(column, wanted, step);
+    if (mixed && (whole instanceof SklarError || mixed.aic < whole.aic)) return mixed.margin;
+    if (whole instanceof SklarError) throw whole;
+    return whole.margin;
   }
 
   static fromState(state: MarginState, name: FamilyName): ParametricMargin {
@@ -78,46 +81,280 @@ export class ParametricMargin extends Margin {
   }
 }
 
-/** The parameters of the greatest likelihood, and its negative logarithm a row. */
-function* maximum(
-  name: FamilyName,
-  rows: Float64Array,
-  summary: Summary,
-): Steps<{ parameters: number[]; loss: number }> {
-  const family: Family = families[name];
-  const start = family.start(summary);
-  const isPositive = family.parameters.map((key) => family.positive.includes(key));
-  // Steps of the search are in the logarithm of positive parameters, and in deviations of a location.
-  const unit = family.parameters.map((key) => (key === 'location' ? summary.spread : 1));
-  const toParameters = (x: readonly number[]): number[] =>
-    x.map((value, k) => (isPositive[k] ? start[k]! * Math.exp(value) : start[k]! + unit[k]! * value));
-  const loss = (x: readonly number[]): number =>
-    callNative((addon) => addon.lawLoss(name, Float64Array.from(toParameters(x)), rows));
-  let found = yield* minimise(
-    loss,
-    start.map(() => 0),
-  );
-  // A second search from the first one's end, in case it came to rest too early.
-  found = yield* minimise(loss, found.x);
-  return { parameters: toParameters(found.x), loss: found.value };
+interface Fit<M extends Margin> {
+  readonly aic: number;
+  readonly margin: M;
 }
 
-function thin(sorted: Float64Array): Float64Array {
-  if (sorted.length <= MOST_ROWS) return sorted;
-  return Float64Array.from(
-    { length: MOST_ROWS },
-    (_, k) => sorted[Math.round((k * (sorted.length - 1)) / (MOST_ROWS - 1))]!,
+/** The law of least AIC, or why there is none. */
+function* fitLaw(
+  column: SortedColumn,
+  wanted: FamilyName | 'parametric',
+  step: number,
+): Steps<Fit<ParametricMargin> | SklarError> {
+  const { sorted, values } = column;
+  const refused = (expected: string, got: string | number): SklarError =>
+    marginError(expected, wanted, column.column, got);
+  if (values.length < FEWEST_VALUES) {
+    return refused(
+      `at least ${FEWEST_VALUES} different values (discrete takes fewer)`,
+      `${values.length} of ${sorted.length} rows`,
+    );
+  }
+  let best: Fit<ParametricMargin> | undefined;
+  let refusal = refused('a likelihood with a maximum', 'none');
+  for (const name of wanted === 'parametric' ? familyNames : [wanted]) {
+    const found = yield* maximum(name, column, step, refused);
+    if (found instanceof SklarError) {
+      refusal = found;
+      continue;
+    }
+    const { parameters, loss, bounds } = found;
+    // Laws that have run to the end of their boxes are limits, most of them of simpler laws, which are candidates themselves.
+    if (wanted === 'parametric' && bounds.length > 0) continue;
+    const aic = 2 * parameters.length + 2 * loss * sorted.length;
+    if (best && best.aic <= aic) continue;
+    const margin = new ParametricMargin(name, parameters);
+    margin.notes = [...found.notes, ...bounds];
+    best = { aic, margin };
+  }
+  if (best) return best;
+  return wanted === 'parametric' ? refused('a likelihood with a maximum', 'none') : refusal;
+}
+
+/** A law beside values that have a probability of their own; undefined where none stands out or too few others are left. */
+function* fitMixture(
+  column: SortedColumn,
+  wanted: FamilyName | 'parametric',
+  step: number,
+): Steps<Fit<ZeroInflatedMargin> | undefined> {
+  const { sorted, values } = column;
+  const atoms = atomsOf(column);
+  if (atoms.length === 0 || atoms.length > MOST_ATOMS) return undefined;
+  const rest = withoutValues(column, new Set(atoms));
+  if (rest.sorted.length < FEWEST_ROWS) return undefined;
+  const law = yield* fitLaw(rest, wanted, step);
+  if (law instanceof SklarError) return undefined;
+  const masses = Float64Array.from(
+    atoms,
+    (atom) => countOf(column, values.indexOf(atom)) / sorted.length,
   );
+  const margin = new ZeroInflatedMargin(Float64Array.from(atoms), masses, law.margin);
+  margin.notes = [atomsNote(column.column, Float64Array.from(atoms), masses), ...law.margin.notes];
+  const share = rest.sorted.length / sorted.length;
+  const entropy = masses.reduce((sum, mass) => sum - mass * Math.log(mass), -share * Math.log(share));
+  // They were sought among all values.
+  const penalty = 2 * atoms.length * (1 + Math.log(values.length));
+  return { aic: law.aic + 2 * sorted.length * entropy + penalty, margin };
+}
+
+interface Maximum {
+  readonly parameters: number[];
+  /** The negative logarithm of the likelihood, a row. */
+  readonly loss: number;
+  readonly notes: readonly Note[];
+  readonly bounds: readonly Note[];
+}
+
+/** The parameters of the greatest likelihood, or why there are none. */
+function* maximum(
+  name: FamilyName,
+  { sorted, values, last, column }: SortedColumn,
+  step: number,
+  refused: (expected: string, got: string | number) => SklarError,
+): Steps<Maximum | SklarError> {
+  const family: Family = families[name];
+  const isLine = family.location !== undefined;
+  const unit = standardUnits(sorted, isLine ? 'line' : family.domain[1] === 1 ? 'unit' : 'half');
+  const y = mapNumbers(sorted, (value) => unit.of(value));
+  const summary = summarise(y);
+  const { mean, deviation } = summary;
+  const size = step / unit.size;
+  const isCoarse = size > COARSE * Math.min(summary.spread, deviation);
+
+  const [lower, upper] = family.domain;
+  const reach = isCoarse ? step / 2 : 0;
+  const outside = [sorted[0]!, sorted.at(-1)!].find((value) =>
+    family.closed || reach > 0
+      ? value < lower || value > upper
+      : value <= lower || value >= upper,
+  );
+  if (outside !== undefined) {
+    return refused(
+      `values ${family.closed ? 'from' : 'strictly between'} ${lower} ${family.closed ? 'to' : 'and'} ${upper}`,
+      outside,
+    );
+  }
+  if (!isLine && deviation < LEAST_DEVIATION * (upper === 1 ? Math.min(mean, 1 - mean) : mean)) {
+    return refused(`a deviation of at least ${LEAST_DEVIATION} of the distance from ${upper === 1 && mean > 0.5 ? 1 : 0}`, deviation / mean);
+  }
+  const search = family.search(summary);
+  const rows = grouped(sorted, values, last, unit.of);
+  const found = yield* searchFrom(search, (parameters) =>
+    callNative((addon) => addon.lawLoss(name, Float64Array.from(parameters), rows.values, rows.counts, size)),
+  );
+  if (!Number.isFinite(found.loss)) return refused('a likelihood with a maximum', 'none');
+
+  const parameters = found.parameters.map((value, k) => {
+    const key = family.parameters[k];
+    if (key === family.location) return unit.origin + unit.size * value;
+    if (key === family.scale) return unit.size * value;
+    return key === family.log ? value + Math.log(unit.size) : value;
+  });
+  const ends = endsReached(search, found.coordinates);
+  const keyOf = (k: number): string => search.coordinates[k]!.name ?? family.parameters[k]!;
+  const peak = ends.find(({ degenerate }) => degenerate);
+  if (peak) return refused('a likelihood with a maximum', `one that grows as ${keyOf(peak.k)} goes to 0`);
+  if (!parameters.every((value, k) => Number.isFinite(value) && (!family.positive.includes(family.parameters[k]!) || value > 1e-306))) {
+    return refused('values in units in which the parameters are floating-point numbers', describe(parameters));
+  }
+  const named = `column ${describe(column)}`;
+  return {
+    parameters,
+    loss: found.loss,
+    notes: isCoarse
+      ? [
+          {
+            code: 'rounding',
+            columns: [column],
+            message: `${named}: its values are multiples of ${shortText(step)}, and their likelihood is that of intervals`,
+          },
+        ]
+      : [],
+    bounds: ends.map(({ k, end }) => ({
+      code: 'bound',
+      columns: [column],
+      message: `${named}: ${keyOf(k)} of its ${name} margin is at the end of the range that is searched, ${shortText(end)}`,
+    })),
+  };
+}
+
+/** Nelder and Mead's search in the coordinates of a family, cut off at the ends of their ranges. */
+function* searchFrom(
+  { coordinates, starts, parametersOf = (at) => [...at] }: Search,
+  lossOf: (parameters: readonly number[]) => number,
+): Steps<{ coordinates: number[]; parameters: number[]; loss: number }> {
+  const clamped = (at: readonly number[]): number[] =>
+    at.map((value, k) => Math.min(coordinates[k]!.most, Math.max(coordinates[k]!.least, value)));
+  const lossAt = (at: readonly number[]): number => {
+    const loss = lossOf(parametersOf(at));
+    return Number.isNaN(loss) ? Infinity : loss;
+  };
+  const losses = starts.map((start) => lossAt(clamped(start)));
+  let at = clamped(starts[losses.indexOf(Math.min(...losses))]!);
+  let loss = Infinity;
+  // A second search from the first one's end, in case it came to rest too early.
+  for (let round = 0; round < 2; round++) {
+    const from = at;
+    const moved = (x: readonly number[]): number[] =>
+      clamped(
+        x.map((value, k) => {
+          const { unit } = coordinates[k]!;
+          return unit === 'log' ? from[k]! * Math.exp(value) : from[k]! + unit * value;
+        }),
+      );
+    const found = yield* minimise(
+      (x) => lossAt(moved(x)),
+      from.map(() => 0),
+    );
+    at = moved(found.x);
+    loss = found.value;
+  }
+  return { coordinates: at, parameters: parametersOf(at), loss };
+}
+
+/** Which coordinates are at an end of their range. */
+function endsReached(
+  { coordinates }: Search,
+  at: readonly number[],
+): { k: number; end: number; degenerate: boolean }[] {
+  const near = 1e-3;
+  return coordinates.flatMap(({ unit, least, most, degenerate = false }, k) =>
+    [least, most]
+      .filter((end) => Number.isFinite(end) && (unit !== 'log' || end > 0))
+      .filter((end) =>
+        unit === 'log' ? Math.abs(Math.log(at[k]! / end)) < near : Math.abs(at[k]! - end) < near * unit,
+      )
+      .map((end) => ({ k, end, degenerate: degenerate && end === least })),
+  );
+}
+
+/** Different values with how often they occur; of many those of evenly spaced rows. */
+function grouped(
+  sorted: Float64Array,
+  values: Float64Array,
+  last: Float64Array,
+  of: (value: number) => number,
+): { values: Float64Array; counts: Float64Array } {
+  if (values.length <= MOST_VALUES) {
+    return {
+      values: mapNumbers(values, of),
+      counts: last.map((rank, k) => rank - (k === 0 ? 0 : last[k - 1]!)),
+    };
+  }
+  const rows = Float64Array.from({ length: MOST_VALUES }, (_, k) =>
+    of(sorted[Math.round((k * (sorted.length - 1)) / (MOST_VALUES - 1))]!),
+  );
+  return { values: rows, counts: new Float64Array(rows.length).fill(1) };
+}
+
+/**
+ * Units of a search, in which neither offsets nor magnitudes matter: on a line (x - median) / spread, on a half line
+ * x / median, with powers of two in place of spread and median so that nothing is rounded.
+ */
+function standardUnits(
+  sorted: Float64Array,
+  domain: 'line' | 'half' | 'unit',
+): { origin: number; size: number; of: (value: number) => number } {
+  if (domain === 'unit') return { origin: 0, size: 1, of: (value) => value };
+  const at = (level: number): number => sorted[Math.round(level * (sorted.length - 1))]!;
+  if (domain === 'half') {
+    const size = powerOfTwo(at(0.5) > 0 ? at(0.5) : sorted.at(-1)!);
+    return { origin: 0, size, of: (value) => value / size };
+  }
+  const origin = at(0.5);
+  // halves, since differences of great numbers overflow
+  const half = (level: number): number => at(level) / 2 - origin / 2;
+  const size = powerOfTwo(
+    half(0.75) - half(0.25) > 0 ? half(0.75) - half(0.25) : Math.max(half(1), -half(0)),
+  );
+  return {
+    origin,
+    size,
+    of: (value) => {
+      const difference = value - origin;
+      return Number.isFinite(difference) ? difference / size : (value / 2 - origin / 2) / (size / 2);
+    },
+  };
+}
+
+function powerOfTwo(value: number): number {
+  return 2 ** Math.max(-1022, Math.min(1022, Math.floor(Math.log2(value))));
 }
 
 function summarise(sorted: Float64Array): Summary {
   const rows = sorted.length;
   const at = (level: number): number => sorted[Math.round(level * (rows - 1))]!;
+  const [mean, deviation] = moments(sorted);
+  const spread = (at(0.75) - at(0.25)) / 1.349;
+  const [logMean, logDeviation] = sorted[0]! > 0 ? moments(mapNumbers(sorted, Math.log)) : [0, 1];
+  return {
+    mean,
+    deviation,
+    median: at(0.5),
+    spread: spread > 0 ? spread : deviation,
+    logMean,
+    logDeviation: logDeviation > 0 ? logDeviation : deviation / mean,
+  };
+}
+
+/** Mean and standard deviation, of ascending numbers. */
+function moments(sorted: Float64Array): readonly [number, number] {
+  const rows = sorted.length;
+  const largest = Math.max(-sorted[0]!, sorted[rows - 1]!);
   let mean = 0;
   for (const value of sorted) mean += value / rows;
   let variance = 0;
-  for (const value of sorted) variance += (value - mean) ** 2 / rows;
-  const deviation = Math.sqrt(variance);
-  const spread = (at(0.75) - at(0.25)) / 1.349;
-  return { mean, deviation, median: at(0.5), spread: spread > 0 ? spread : deviation, rows };
+  for (const value of sorted) variance += ((value - mean) / largest) ** 2 / rows;
+  return [mean, largest * Math.sqrt(variance)];
 }

@@ -5,7 +5,6 @@ import {
   type Support,
   expectArray,
   expectParameter,
-  isPart,
   stateError,
 } from './margin';
 
@@ -37,12 +36,8 @@ export class ZeroInflatedMargin extends Margin {
     const atoms = expectArray(state, 'atoms', { strictly: true });
     const masses = expectArray(state, 'masses', { length: atoms.length });
     expectParameter(state, 'rest', 0);
-    if (
-      !masses.every((mass) => mass > 0) ||
-      masses.reduce((sum, mass) => sum + mass, 0) >= 1 ||
-      !isPart(rest)
-    ) {
-      throw stateError(state, 'probabilities "masses" and a rest');
+    if (!masses.every((mass) => mass > 0) || masses.reduce((sum, mass) => sum + mass, 0) >= 1) {
+      throw stateError(state, 'probabilities "masses"');
     }
     return new ZeroInflatedMargin(atoms, masses, rest);
   }

@@ -30,7 +30,7 @@ std::optional<ParetoTail> to_tail(const Napi::Value& value) {
   if (value.IsNull()) return std::nullopt;
   const auto o = value.As<Napi::Object>();
   return ParetoTail{to_double(field(o, "threshold"), "threshold"), to_double(field(o, "scale"), "scale"),
-                    to_double(field(o, "shape"), "shape")};
+                    to_double(field(o, "shape"), "shape"), to_double(field(o, "mass"), "mass")};
 }
 
 SharedMargin make(const Napi::Object& o) {
@@ -92,12 +92,13 @@ Napi::Value integral(const Napi::CallbackInfo& info) {
   });
 }
 
-// lawLoss(family: string, parameters: Float64Array, values: Float64Array): number
+// lawLoss(family: string, parameters, values, counts: Float64Array, step: number): number
 Napi::Value loss(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     return Napi::Number::New(info.Env(),
                              law_loss(to_string(info[0], "family"), to_vector<double>(info[1], "parameters"),
-                                      to_vector<double>(info[2], "values")));
+                                      to_vector<double>(info[2], "values"),
+                                      to_vector<double>(info[3], "counts"), to_double(info[4], "step")));
   });
 }
 

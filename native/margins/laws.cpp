@@ -1,9 +1,12 @@
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "classical/student_t.hpp"
 #include "core/error.hpp"
 #include "core/normal.h"
 #include "margins/margin.hpp"
+#include "margins/pareto.hpp"
 #include "margins/special.hpp"
 
 namespace sklar {
@@ -22,12 +25,21 @@ struct Normal {
 };
 
 struct Student {
+  // where squares overflow soon; beyond, tails are powers
+  static constexpr double far = 1e150;
   StudentT t;
   explicit Student(double df) : t(df) {}
   Support support() const { return line; }
-  Unit level(double z) const { return t.cdf(z); }
+  Unit level(double z) const {
+    if (!(std::fabs(z) > far)) return t.cdf(z);
+    const double tail = t.cdf(-far).p * std::pow(std::fabs(z) / far, -t.degrees());
+    return z < 0 ? unit_of(tail) : unit_above(tail);
+  }
   double inverse(Unit u) const { return t.quantile(u); }
-  double log_pdf(double z) const { return t.log_pdf(z); }
+  double log_pdf(double z) const {
+    if (!(std::fabs(z) > far)) return t.log_pdf(z);
+    return t.log_pdf(far) - (t.degrees() + 1) * std::log(std::fabs(z) / far);
+  }
 };
 
 // skew + shape asinh(z) is standard normal.
@@ -38,7 +50,7 @@ struct JohnsonSu {
   double at_score(double s) const { return std::sinh((s - skew) / shape); }
   double log_pdf(double z) const {
     const double s = score(z);
-    return std::log(shape) - s * s / 2 - half_log_two_pi - std::log1p(z * z) / 2;
+    return std::log(shape) - s * s / 2 - half_log_two_pi - std::log(std::hypot(1, z));
   }
 };
 
@@ -87,28 +99,14 @@ struct Exponential {
   double log_pdf(double z) const { return -z; }
 };
 
-// The t of a level that increases with t: Newton's steps on the logarithm of the smaller side.
-template <class Level, class LogSlope>
-double invert_level(Unit u, Level&& level, LogSlope&& log_slope, double start) {
-  const bool low = u.p < u.q;
-  const auto log = [&](double t) { return low ? level(t).log_p() : -level(t).log_q(); };
-  return invert(
-      log, [&](double t) { return std::exp(log_slope(t) - (low ? log(t) : -log(t))); },
-      low ? u.log_p() : -u.log_q(), start);
-}
-
 struct Gamma {
-  double shape, constant;
-  explicit Gamma(double a) : shape(a), constant(-std::lgamma(a)) {}
+  double shape;
   Support support() const { return half_line; }
   Unit level(double z) const { return gamma_level(shape, z); }
-  double inverse(Unit u) const {
-    return std::exp(invert_level(
-        u, [&](double t) { return level(std::exp(t)); },
-        [&](double t) { return constant + shape * t - std::exp(t); }, std::log(shape)));
-  }
+  double inverse(Unit u) const { return gamma_inverse(shape, u); }
   double log_pdf(double z) const {
-    return z == 0 && shape == 1 ? 0 : constant + (shape - 1) * std::log(z) - z;
+    if (z == 0) return shape == 1 ? 0 : shape < 1 ? INFINITY : -INFINITY;
+    return log_gamma_density(shape, z) - std::log(z);
   }
 };
 
@@ -118,32 +116,32 @@ struct Weibull {
   Unit level(double z) const { return unit_of_log(-std::pow(z, shape)).flipped(); }
   double inverse(Unit u) const { return std::pow(-u.log_q(), 1 / shape); }
   double log_pdf(double z) const {
-    return z == 0 && shape == 1 ? 0 : std::log(shape) + (shape - 1) * std::log(z) - std::pow(z, shape);
+    if (z == 0) return shape == 1 ? 0 : shape < 1 ? INFINITY : -INFINITY;
+    const double power = std::pow(z, shape);
+    return std::isinf(power) ? -power : std::log(shape) + (shape - 1) * std::log(z) - power;
   }
 };
 
 struct Beta {
-  double a, b, constant;
-  Beta(double first, double second) : a(first), b(second), constant(-log_beta(first, second)) {}
+  double a, b;
   Support support() const { return {0, 1}; }
   Unit level(double x) const { return beta_level(x, 1 - x, a, b); }
-  double inverse(Unit u) const {
-    return unit_of_logit(invert_level(
-                             u,
-                             [&](double t) {
-                               const Unit x = unit_of_logit(t);
-                               return beta_level(x.p, x.q, a, b);
-                             },
-                             [&](double t) {
-                               const Unit x = unit_of_logit(t);
-                               return constant + a * x.log_p() + b * x.log_q();
-                             },
-                             std::log(a / b)))
-        .p;
-  }
+  double inverse(Unit u) const { return beta_inverse(a, b, u); }
   double log_pdf(double x) const {
-    return constant + times(a - 1, std::log(x)) + times(b - 1, std::log1p(-x));
+    if (x == 0 || x == 1) {
+      const double exponent = (x == 0 ? a : b) - 1;
+      return exponent == 0 ? std::log(x == 0 ? b : a) : exponent < 0 ? INFINITY : -INFINITY;
+    }
+    return log_beta_density(x, 1 - x, a, b) - std::log(x) - std::log1p(-x);
   }
+};
+
+struct Pareto {
+  StandardPareto law;
+  Support support() const { return {0, law.end()}; }
+  Unit level(double z) const { return unit_of_log(law.log_beyond(z)).flipped(); }
+  double inverse(Unit u) const { return law.excess(u.log_q()); }
+  double log_pdf(double z) const { return law.log_pdf(z); }
 };
 
 template <class Standard>
@@ -157,9 +155,10 @@ class Law final : public Margin {
 
   Support support() const override { return support_; }
   Unit level(double x) const override {
+    if (std::isnan(x)) return {x, x};
     if (x <= support_.first) return {0, 1};
     if (x >= support_.second) return {1, 0};
-    const double z = (x - location_) / scale_;
+    const double z = standard(x);
     if constexpr (scored)
       return unit_of_normal(standard_.score(z));
     else
@@ -175,7 +174,7 @@ class Law final : public Margin {
   double score(double x) const override {
     if constexpr (scored)
       return x > support_.first && x < support_.second
-                 ? std::clamp(standard_.score((x - location_) / scale_), -greatest, greatest)
+                 ? std::clamp(standard_.score(standard(x)), -greatest, greatest)
                  : Margin::score(x);
     else
       return Margin::score(x);
@@ -187,15 +186,24 @@ class Law final : public Margin {
       return Margin::at_score(z);
   }
   double log_pdf(double x) const override {
+    if (std::isnan(x)) return x;
     if (x < support_.first || x > support_.second) return -INFINITY;
-    return standard_.log_pdf((x - location_) / scale_) - log_scale_;
+    return standard_.log_pdf(standard(x)) - log_scale_;
   }
 
  private:
   static constexpr bool scored = requires(const Standard& standard) { standard.score(0.0); };
   // Squares of scores stay finite.
   static constexpr double greatest = 1e150;
-  double at(double z) const { return location_ + scale_ * z; }
+  double standard(double x) const {
+    const double d = x - location_;
+    return std::isinf(d) && std::isfinite(x) ? (x / 2 - location_ / 2) / scale_ * 2 : d / scale_;
+  }
+  // Of a z inside the support: what exceeds all numbers is the largest of them.
+  double at(double z) const {
+    constexpr double most = std::numeric_limits<double>::max();
+    return std::clamp(location_ + scale_ * z, std::max(-most, support_.first), std::min(most, support_.second));
+  }
 
   double location_, scale_, log_scale_;
   Standard standard_;
@@ -222,9 +230,10 @@ SharedMargin make_law(const std::string& family, const std::vector<double>& p) {
   if (family == "logistic") return two([&] { return law(p[0], p[1], Logistic{}); });
   if (family == "gumbel") return two([&] { return law(p[0], p[1], Extreme{0}); });
   if (family == "log-normal") return two([&] { return law(0, 1, LogNormal{p[0], p[1]}); });
-  if (family == "gamma") return two([&] { return law(0, p[1], Gamma(p[0])); });
+  if (family == "gamma") return two([&] { return law(0, p[1], Gamma{p[0]}); });
   if (family == "weibull") return two([&] { return law(0, p[1], Weibull{p[0]}); });
-  if (family == "beta") return two([&] { return law(0, 1, Beta(p[0], p[1])); });
+  if (family == "generalised-pareto") return two([&] { return law(0, p[0], Pareto{{p[1]}}); });
+  if (family == "beta") return two([&] { return law(0, 1, Beta{p[0], p[1]}); });
   if (family == "exponential") {
     expect(1);
     return law(0, p[0], Exponential{});
@@ -244,12 +253,40 @@ SharedMargin make_law(const std::string& family, const std::vector<double>& p) {
   throw Error("VALUE", "unknown family \"" + family + "\"");
 }
 
+namespace {
+
+// log P(x - step / 2 < X <= x + step / 2)
+double log_cell(const Margin& law, double x, double step, double log_step) {
+  const double middle = law.log_pdf(x);
+  // a small mass is density times step: a peak inside would show at the middle or in the masses of other cells
+  if (std::isfinite(middle) && middle + log_step < -14) return middle + log_step;
+  const double below = x - step / 2, above = x + step / 2;
+  const double left = law.log_pdf(below), right = law.log_pdf(above);
+  const double largest = std::max({left, middle, right});
+  const double simpson = largest + log_step +
+                         std::log((std::exp(left - largest) + 4 * std::exp(middle - largest) +
+                                   std::exp(right - largest)) /
+                                  6);
+  if (std::fabs(left - middle) < 0.02 && std::fabs(right - middle) < 0.02) return simpson;
+  const Unit a = law.level(below), b = law.level(above);
+  const double mass = a.p < a.q ? b.p - a.p : a.q - b.q;
+  // masses too small for a difference of levels are finite still
+  return mass > 0 ? std::log(mass) : std::isfinite(largest) ? simpson : -INFINITY;
+}
+
+}  // namespace
+
 double law_loss(const std::string& family, const std::vector<double>& parameters,
-                const std::vector<double>& values) {
+                const std::vector<double>& values, const std::vector<double>& counts, double step) {
+  if (counts.size() != values.size()) throw Error("SHAPE", "expected a count for each value");
   const SharedMargin margin = make_law(family, parameters);
-  double sum = 0;
-  for (const double x : values) sum -= margin->log_pdf(x);
-  return sum / static_cast<double>(values.size());
+  const double log_step = std::log(step);
+  double sum = 0, rows = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    sum -= counts[i] * (step > 0 ? log_cell(*margin, values[i], step, log_step) : margin->log_pdf(values[i]));
+    rows += counts[i];
+  }
+  return sum / rows;
 }
 
 }  // namespace sklar

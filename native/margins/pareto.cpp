@@ -8,79 +8,105 @@
 namespace sklar {
 namespace {
 
-// log(1 + shape y) / shape, of a y in scales; y itself at shape 0.
-double stretched(double y, double shape) {
-  return std::fabs(shape) < 1e-12 ? y : std::log1p(shape * y) / shape;
-}
+// One side: the law of the excesses over its threshold, cut off where the support ends.
+class Side {
+ public:
+  // without a tail: beyond an infinite threshold nothing lies
+  explicit Side(double threshold) : threshold_(threshold) {}
+  // length: from the threshold to the end of the support
+  Side(const ParetoTail& tail, double mass, double length)
+      : threshold_(tail.threshold),
+        scale_(tail.scale),
+        law_{tail.shape},
+        mass_(mass),
+        cut_(std::isfinite(length) ? std::exp(law_.log_beyond(length / scale_)) : 0) {}
 
-bool inside(double y, const ParetoTail& tail) { return 1 + tail.shape * y / tail.scale > 0; }
+  double threshold() const { return threshold_; }
+  double mass() const { return mass_; }
+  // The mass at excesses above y.
+  double beyond(double y) const {
+    const double share = std::exp(law_.log_beyond(y / scale_));
+    return mass_ * (cut_ > 0 ? std::fmax(0, share - cut_) / (1 - cut_) : share);
+  }
+  // The excess beyond which there is this much mass.
+  double excess(double mass) const {
+    const double share = mass / mass_;
+    return scale_ * law_.excess(std::log(cut_ > 0 ? share * (1 - cut_) + cut_ : share));
+  }
+  double log_pdf(double y) const {
+    return std::log(mass_) - std::log1p(-cut_) - std::log(scale_) + law_.log_pdf(y / scale_);
+  }
 
-// The share of excesses above y.
-double beyond(double y, const ParetoTail& tail) {
-  return inside(y, tail) ? std::exp(-stretched(y / tail.scale, tail.shape)) : 0;
-}
-
-// The excess that this share exceeds.
-double excess(double share, const ParetoTail& tail) {
-  const double log = -std::log(share);
-  return tail.scale * (std::fabs(tail.shape) < 1e-12 ? log : std::expm1(tail.shape * log) / tail.shape);
-}
-
-double log_pdf_of(double y, const ParetoTail& tail) {
-  return inside(y, tail) ? -std::log(tail.scale) - (1 + tail.shape) * stretched(y / tail.scale, tail.shape)
-                         : -INFINITY;
-}
+ private:
+  double threshold_, scale_ = 1;
+  StandardPareto law_{0};
+  double mass_ = 0, cut_ = 0;
+};
 
 class ParetoTails final : public Margin {
  public:
   ParetoTails(SharedMargin body, Support support, const ParetoTail* lower, const ParetoTail* upper)
       : body_(std::move(body)), support_(support) {
-    if (lower) lower_ = {*lower, body_->cdf(lower->threshold)};
-    if (upper) upper_ = {*upper, body_->survival(upper->threshold)};
+    if (lower) below_ = body_->level_before(lower->threshold).p;
+    if (upper) above_ = body_->survival(upper->threshold);
+    const auto mass = [](const ParetoTail& tail, double of_body) {
+      return std::isnan(tail.mass) ? of_body : tail.mass;
+    };
+    if (lower) lower_ = {*lower, mass(*lower, below_), lower->threshold - support.first};
+    if (upper) upper_ = {*upper, mass(*upper, above_), support.second - upper->threshold};
+    const double inner = 1 - below_ - above_;
+    if (lower_.mass() != below_ || upper_.mass() != above_)
+      share_ = inner > 0 ? (1 - lower_.mass() - upper_.mass()) / inner : 0;
   }
 
   Support support() const override { return support_; }
   bool has_atoms() const override { return body_->has_atoms(); }
-  bool is_atom(double x) const override {
-    return x >= lower_.law.threshold && x <= upper_.law.threshold && body_->is_atom(x);
-  }
-  Unit level(double x) const override { return in_tail(x) ? level_in_tail(x) : body_->level(x); }
+  bool is_atom(double x) const override { return !in_tail(x) && body_->is_atom(x); }
+  Unit level(double x) const override { return in_tail(x) ? level_in_tail(x) : of_body(body_->level(x)); }
   Unit level_before(double x) const override {
-    return in_tail(x) ? level_in_tail(x) : body_->level_before(x);
+    return in_tail(x) ? level_in_tail(x) : of_body(body_->level_before(x));
   }
 
   double inverse(Unit level) const override {
-    if (level.p >= 0 && level.p < lower_.mass)
-      return std::max(support_.first, lower_.law.threshold - excess(level.p / lower_.mass, lower_.law));
-    if (level.q >= 0 && level.q < upper_.mass)
-      return std::min(support_.second, upper_.law.threshold + excess(level.q / upper_.mass, upper_.law));
-    return body_->inverse(level);
+    if (!(level.p >= 0 && level.q >= 0)) return NAN;
+    if (level.p < lower_.mass())
+      return std::max(support_.first, lower_.threshold() - lower_.excess(level.p));
+    if (level.q < upper_.mass())
+      return std::min(support_.second, upper_.threshold() + upper_.excess(level.q));
+    if (share_ == 1) return body_->inverse(level);
+    if (share_ == 0) return lower_.threshold();
+    const Unit of_body = level.p < level.q ? unit_of(below_ + (level.p - lower_.mass()) / share_)
+                                           : unit_above(above_ + (level.q - upper_.mass()) / share_);
+    const double x = body_->inverse(of_body);
+    return std::fmin(std::fmax(x, lower_.threshold()), upper_.threshold());
   }
 
   double log_pdf(double x) const override {
-    if (x > upper_.law.threshold)
-      return std::log(upper_.mass) + log_pdf_of(x - upper_.law.threshold, upper_.law);
-    if (x < lower_.law.threshold)
-      return std::log(lower_.mass) + log_pdf_of(lower_.law.threshold - x, lower_.law);
-    return body_->log_pdf(x);
+    if (x < support_.first || x > support_.second) return -INFINITY;
+    if (x > upper_.threshold()) return upper_.log_pdf(x - upper_.threshold());
+    if (x < lower_.threshold()) return lower_.log_pdf(lower_.threshold() - x);
+    return body_->log_pdf(x) + std::log(share_);
   }
 
  private:
-  bool in_tail(double x) const { return x > upper_.law.threshold || x < lower_.law.threshold; }
+  bool in_tail(double x) const { return x > upper_.threshold() || x < lower_.threshold(); }
   Unit level_in_tail(double x) const {
-    if (x > upper_.law.threshold)
-      return unit_above(upper_.mass * beyond(x - upper_.law.threshold, upper_.law));
-    return unit_of(lower_.mass * beyond(lower_.law.threshold - x, lower_.law));
+    if (x > upper_.threshold())
+      return unit_above(x >= support_.second ? 0 : upper_.beyond(x - upper_.threshold()));
+    return unit_of(x <= support_.first ? 0 : lower_.beyond(lower_.threshold() - x));
+  }
+  // Between the thresholds, of the body's level.
+  Unit of_body(Unit level) const {
+    if (share_ == 1) return level;
+    return level.p < level.q ? unit_of(lower_.mass() + share_ * (level.p - below_))
+                             : unit_above(upper_.mass() + share_ * (level.q - above_));
   }
 
-  struct Side {
-    ParetoTail law;
-    double mass;
-  };
   SharedMargin body_;
   Support support_;
-  // without a tail: beyond an infinite threshold nothing lies
-  Side lower_{{-INFINITY, 1, 0}, 0}, upper_{{INFINITY, 1, 0}, 0};
+  Side lower_{-INFINITY}, upper_{INFINITY};
+  double below_ = 0, above_ = 0;  // what the body has beyond the thresholds
+  double share_ = 1;              // by which its mass between them is stretched
 };
 
 // The sum of log(1 + c y) for excesses y and |c| of at most 1000 over their mean, 1 + c y at least 1e-6.
@@ -163,10 +189,10 @@ ParetoFit fit_pareto(const std::vector<double>& excesses, double least_shape) {
     fit.scale = fit.shape / theta * mean;
   }
   fit.distance = 1 / (12 * n);
-  const ParetoTail tail{0, fit.scale, fit.shape};
+  const StandardPareto law{fit.shape};
   for (std::size_t i = 0; i < excesses.size(); ++i) {
     const double level = (2 * static_cast<double>(i) + 1) / (2 * n);
-    const double difference = 1 - beyond(excesses[i], tail) - level;
+    const double difference = -std::expm1(law.log_beyond(excesses[i] / fit.scale)) - level;
     fit.distance += difference * difference;
   }
   return fit;

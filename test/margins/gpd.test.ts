@@ -1,5 +1,6 @@
 import { fitMargin } from '../../lib';
 import { fitPareto } from '../../lib/margins/gpd-fit';
+import { finish } from '../../lib/margins/steps';
 import { uniforms } from '../helpers/data';
 import { draws, sample } from './support';
 
@@ -16,7 +17,7 @@ const pareto =
 
 test.each([-0.3, -0.1, 0, 0.1, 0.3, 0.8])('scale and shape %d are found again', (shape) => {
   const rows = 4000;
-  const fitted = fitPareto(sample(pareto(2, shape), rows, 3).sort());
+  const fitted = finish(fitPareto(sample(pareto(2, shape), rows, 3).sort()));
   // standard errors of maximum likelihood (Smith 1987)
   const error = (1 + shape) / Math.sqrt(rows);
   expect(Math.abs(fitted.shape - shape)).toBeLessThan(3.5 * error);
@@ -59,9 +60,14 @@ test.each(['empirical', 'kde'] as const)('the splice to an %s body is continuous
 
 test('tails where the support is open, or where they are wanted', () => {
   const x = sample(draws.exponential, 1000, 2);
-  expect(Object.keys(fitMargin(x, 'gpd').parameters)).toEqual(['upperThreshold', 'upperScale', 'upperShape']);
+  expect(Object.keys(fitMargin(x, 'gpd').parameters)).toEqual([
+    'upperThreshold',
+    'upperScale',
+    'upperShape',
+    'upperMass',
+  ]);
   const both = fitMargin(x, { type: 'gpd', support: [-Infinity, Infinity] });
-  expect(Object.keys(both.parameters)).toHaveLength(6);
+  expect(Object.keys(both.parameters)).toHaveLength(8);
   const lower = fitMargin(x, { type: 'gpd', lowerThreshold: 0.2, upperThreshold: null });
-  expect(Object.keys(lower.parameters)).toEqual(['lowerThreshold', 'lowerScale', 'lowerShape']);
+  expect(Object.keys(lower.parameters)).toEqual(['lowerThreshold', 'lowerScale', 'lowerShape', 'lowerMass']);
 });

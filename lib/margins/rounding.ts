@@ -1,0 +1,44 @@
+import type { SortedColumn } from './sorted';
+
+/** Differences of values that are this many spacings of floating-point numbers apart, or fewer, are no grid. */
+const FINEST = 64;
+
+/**
+ * The greatest step of which all differences of a column's values are multiples, to within the precision of
+ * floating-point numbers (a Euclidean algorithm); the spacing of these numbers at the greatest value where the values are on
+ * no grid.
+ */
+export function resolutionOf({ values }: Pick<SortedColumn, 'values'>): number {
+  const first = values[0]!;
+  const spacing = spacingAt(Math.max(Math.abs(first), Math.abs(values.at(-1)!)));
+  let step = 0;
+  /** How many steps the step was measured over. */
+  let over = 0;
+  for (let k = 1; k < values.length; k++) {
+    const difference = values[k]! - first;
+    if (step === 0) [step, over] = [difference, 1];
+    const count = Math.round(difference / step);
+    const error = 4 * spacing * (1 + count / over);
+    if (!(error < step / 8)) return spacing;
+    let rest = Math.abs(difference - count * step);
+    if (rest <= error) {
+      if (count > over) [step, over] = [difference / count, count];
+      continue;
+    }
+    while (rest > error) [step, rest] = [rest, Math.abs(step - Math.round(step / rest) * rest)];
+    over = 1;
+    if (!(step > FINEST * spacing)) return spacing;
+  }
+  return Math.max(step, spacing);
+}
+
+/** The distance of neighbouring floating-point numbers. */
+function spacingAt(value: number): number {
+  const exponent = Math.max(-1022, Math.floor(Math.log2(value)));
+  return Math.max(Number.MIN_VALUE, 2 ** (exponent - 52));
+}
+
+/** A number in the words of a note. */
+export function shortText(value: number): string {
+  return String(Number(value.toPrecision(6)));
+}
