@@ -8,7 +8,7 @@ import { DiscreteMargin } from './discrete';
 import { EmpiricalMargin } from './empirical';
 import { type FamilyName, familyNames } from './families';
 import { GpdMargin } from './gpd';
-import { KdeMargin, logarithmicScale } from './kde';
+import { KdeMargin, logarithmicScale, reaches, usualScale } from './kde';
 import {
   type Margin,
   type MarginJson,
@@ -203,15 +203,11 @@ function* fitContinuous(
   if (type === 'empirical' || continuousMarginOf(column) === 'empirical') {
     return EmpiricalMargin.fit(column, support);
   }
-  const { sorted } = column;
-  // Differences of greater values overflow.
-  if (Math.max(-sorted[0]!, sorted[sorted.length - 1]!) < Number.MAX_VALUE / 4) {
-    for (const scale of [undefined, logarithmicScale(column, support)]) {
-      if (scale === null) continue;
-      const kde = yield* KdeMargin.fit(column, support, { scale });
-      if (isNear(kde, column)) return kde;
-      yield;
-    }
+  for (const scale of [usualScale(column), logarithmicScale(column, support)]) {
+    if (!scale || !reaches(scale, column)) continue;
+    const kde = yield* KdeMargin.fit(column, support, { scale });
+    if (isNear(kde, column)) return kde;
+    yield;
   }
   return EmpiricalMargin.fit(column, support);
 }

@@ -72,16 +72,11 @@ export class KdeMargin extends Margin {
     const rows = sorted.length;
     if (rows < FEWEST_ROWS) throw marginError(`at least ${FEWEST_ROWS} rows`, 'kde', column.column, rows);
     const support = supportOf(column, 'kde', given);
-    const { location, scale } = options.scale ?? usualScale(sorted);
-    const y = mapNumbers(sorted, (value) => Math.asinh((value - location) / scale));
-    if (!(Number.isFinite(scale) && Number.isFinite(y[0]) && Number.isFinite(y[rows - 1]))) {
-      throw marginError(
-        'values of a finite range',
-        'kde',
-        column.column,
-        `${sorted[0]} to ${sorted[rows - 1]}`,
-      );
+    const { location, scale } = options.scale ?? usualScale(column);
+    if (!reaches({ location, scale }, column)) {
+      throw marginError('values of a finite range', 'kde', column.column, `${sorted[0]} to ${sorted[rows - 1]}`);
     }
+    const y = mapNumbers(sorted, (value) => Math.asinh((value - location) / scale));
     yield;
     const [least, most] = [y[0]!, y[rows - 1]!];
     const bandwidth =
@@ -144,11 +139,17 @@ export class KdeMargin extends Margin {
 export type KdeScale = Pick<KdeParameters, 'location' | 'scale'>;
 
 /** Median and interquartile range; a quarter of the range of values that are nearly all alike. */
-function usualScale(sorted: Float64Array): KdeScale {
+export function usualScale({ sorted }: SortedColumn): KdeScale {
   const rows = sorted.length;
   const at = (level: number): number => sorted[Math.round(level * (rows - 1))]!;
   const spread = at(0.75) - at(0.25);
   return { location: at(0.5), scale: spread > 0 ? spread : (sorted[rows - 1]! - sorted[0]!) / 4 };
+}
+
+/** Whether y is finite at all values of a column. */
+export function reaches({ location, scale }: KdeScale, { sorted }: SortedColumn): boolean {
+  const ends = [sorted[0]!, sorted[sorted.length - 1]!];
+  return Number.isFinite(scale) && ends.every((end) => Number.isFinite((end - location) / scale));
 }
 
 /** The scale that is logarithmic in the distance from an end of the support, from the nearest value on; null without an end. */

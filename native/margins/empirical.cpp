@@ -42,8 +42,8 @@ class Empirical final : public Margin {
     const bool open = lower_.mass() > 0 && lower_.length() < lower_scale;
     const bool close = upper_.mass() > 0 && upper_.length() < upper_scale;
     for (std::size_t i = 0; i < edges.size(); ++i) edges_.push_back(values_[edges[i]]);
-    if (open) edges_.front() = support.first;
-    if (close) edges_.back() = support.second;
+    if (open) edges_.front() = std::max(support.first, -greatest);
+    if (close) edges_.back() = std::min(support.second, greatest);
     for (std::size_t i = 1; i < edges.size(); ++i) {
       const double from = i == 1 && open ? 0 : levels_[edges[i - 1]];
       const double to = i + 1 == edges.size() && close ? 1 : levels_[edges[i]];
