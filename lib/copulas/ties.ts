@@ -1,5 +1,4 @@
 /** Columns whose values recur: their levels stand for blocks, in which training draws them afresh. */
-import type { LevelBlocks } from '../data/level-blocks';
 import { type NativeTies, runJob } from '../native';
 import type { Note } from '../notes';
 import { LEAST_SHRINKAGE, normalScoresCorrelation } from './correlation';
@@ -14,29 +13,11 @@ const SWEEPS = 2;
 const ROUNDS = 100;
 const MOST_ROWS = 10_000;
 
-const isTied = (blocks: LevelBlocks) => blocks.some((pairs) => pairs.length > 0);
-
 /** What a native training job is told of recurring values; null: there are none. */
 export function nativeTies({ blocks }: DenseRows): NativeTies | null {
-  return blocks && isTied(blocks) ? { blocks, settlingSweeps: SETTLING_SWEEPS, sweeps: SWEEPS } : null;
-}
-
-/**
- * Correlation matrix (dim x dim, row-major) of the Gaussian copula that is nearest to the rows: that of their normal scores,
- * or, where values recur, of scores that were drawn inside their blocks (docs/mathematics.md, A.10).
- */
-export async function guideCorrelation(u: DenseRows, run: Execution): Promise<Float64Array> {
-  const { blocks } = u;
-  if (!blocks || !isTied(blocks)) return normalScoresCorrelation(u, run);
-  const step = Math.ceil(u.rows / MOST_ROWS);
-  const some = takeRows(
-    u,
-    Uint32Array.from({ length: Math.floor(u.rows / step) }, (_, i) => i * step),
-  );
-  const options = { blocks, rounds: ROUNDS, shrinkage: LEAST_SHRINKAGE, seed: 1n };
-  return runJob((addon) => addon.tiedCorrelation(some.data, some.rows, some.columns, options, run.threads), {
-    signal: run.signal,
-  });
+  return blocks?.some((pairs) => pairs.length > 0)
+    ? { blocks, settlingSweeps: SETTLING_SWEEPS, sweeps: SWEEPS }
+    : null;
 }
 
 /** The sum of the cubes of the blocks' shares is what random levels within them take off the variance of the ranks. */
@@ -49,6 +30,25 @@ export function fineColumns({ blocks, columns }: DenseRows): number[] {
     let lost = 0;
     for (let k = 0; k < pairs.length; k += 2) lost += (pairs[k + 1]! - pairs[k]!) ** 3;
     return lost < COARSE;
+  });
+}
+
+/**
+ * Correlation matrix (dim x dim, row-major) of the Gaussian copula that is nearest to the rows: that of their normal scores,
+ * or, where few values recur often, of scores that were drawn inside their blocks (docs/mathematics.md, A.10).
+ */
+export async function guideCorrelation(u: DenseRows, run: Execution): Promise<Float64Array> {
+  const fine = fineColumns(u);
+  if (fine.length === u.columns) return normalScoresCorrelation(u, run);
+  const blocks = u.blocks!.map((pairs, j) => (fine.includes(j) ? new Float64Array() : pairs));
+  const step = Math.ceil(u.rows / MOST_ROWS);
+  const some = takeRows(
+    u,
+    Uint32Array.from({ length: Math.floor(u.rows / step) }, (_, i) => i * step),
+  );
+  const options = { blocks, rounds: ROUNDS, shrinkage: LEAST_SHRINKAGE, seed: 1n };
+  return runJob((addon) => addon.tiedCorrelation(some.data, some.rows, some.columns, options, run.threads), {
+    signal: run.signal,
   });
 }
 
