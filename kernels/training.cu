@@ -2,6 +2,7 @@
 #include "training.h"
 
 #include "backend/rows/classifier.h"
+#include "backend/rows/levels.h"
 #include "backend/rows/velocity.h"
 #include "launch.cuh"
 #include "narrow_train.h"
@@ -209,6 +210,19 @@ int launch_loss_sums(const double* losses, size_t rows, int parts, const Trained
   SKLAR_LAUNCH(loss_sums_kernel, static_cast<unsigned>(model_count), block_threads,
                block_threads * sizeof(double), stream, losses, rows, parts, of);
   return cudaGetLastError();
+}
+
+int launch_fresh_levels(const FreshLevels<float>& levels, void* stream) {
+  const FreshLevels<float> f = levels;
+  const size_t n = f.data.rows;
+  if (!f.state)
+    return each_warp(n, stream,
+                     [=] __device__(size_t i, unsigned lane) { rows::settle_levels(f, i, WarpLanes{lane}); });
+  return each_warp(f.batch < n ? f.batch : n, stream, [=] __device__(size_t i, unsigned lane) {
+    const uint64_t step = f.state->step, at = step * f.batch + i;
+    const size_t row = f.batch < n ? shuffled(at % n, n, shuffle_key(f.seed, at / n)) : i;
+    rows::fresh_levels(f, row, step, f.work + i * f.data.columns, WarpLanes{lane});
+  });
 }
 
 // A thread for four columns of a row: what belongs to the row alone is worked out by each of them.

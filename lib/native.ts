@@ -6,6 +6,7 @@ import path from 'node:path';
 
 import nodeGypBuild from 'node-gyp-build';
 
+import type { LevelBlocks } from './data/level-blocks';
 import { matrix } from './data/matrix';
 import { type LastGoodState, SklarError, type SklarErrorCode } from './errors';
 
@@ -211,9 +212,20 @@ export interface NativeTrainModel {
   validation: Float64Array | null;
   /** L where the network reads y = L^-1 z; null: the identity. */
   cholesky: Float64Array | null;
+  /** Factor of the Gaussian copula by which levels within blocks are drawn; null: independently. */
+  completion: Float64Array | null;
   seed: bigint;
   /** To go on from. */
   snapshot: TrainSnapshot | null;
+}
+
+/** Blocks of recurring values, in which levels are drawn by sweeps of a Gibbs sampler. */
+export interface NativeTies {
+  blocks: LevelBlocks;
+  /** Before the first step. */
+  settlingSweeps: number;
+  /** Of each draw. */
+  sweeps: number;
 }
 
 /** What training of every kind takes. Several models are trained together, or not at all: the result is then null. */
@@ -221,6 +233,8 @@ export interface NativeTrainCall {
   models: NativeTrainModel[];
   rows: number;
   validationRows: number;
+  /** Recurring values; null: there are none. */
+  ties: NativeTies | null;
   device: NativeDevice;
   steps: number;
   batch: number;
@@ -508,6 +522,14 @@ export interface NativeAddon {
     u: Float64Array,
     rows: number,
     dim: number,
+    threads: number,
+  ): NativeJob<Float64Array>;
+  /** Correlation of a Gaussian copula of rows with recurring values, by `rounds` of a stochastic EM algorithm. */
+  tiedCorrelation(
+    u: Float64Array,
+    rows: number,
+    dim: number,
+    options: { blocks: LevelBlocks; rounds: number; shrinkage: number; seed: bigint },
     threads: number,
   ): NativeJob<Float64Array>;
   gaussianLogPdf(

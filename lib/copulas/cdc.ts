@@ -19,10 +19,9 @@ import {
   type Normalisable,
   type SampleOptions,
 } from './copula';
-import { normalScoresCorrelation } from './correlation';
 import { type HasField } from './field';
 import { type LogPdfMethod } from './field-density';
-import { chooseGuide } from './guide';
+import { chooseCompletion, chooseGuide } from './guide';
 import { type ResolvedCdcOptions } from './options';
 import { addParameters, expectTensor, gatherParameters } from './parameters';
 import { type DenseRows, type RowsInput, toDense } from './rows';
@@ -47,6 +46,7 @@ import {
   solverNames,
   givenSolverOptions,
 } from './solvers';
+import { guideCorrelation } from './ties';
 import { type TrainRun, type Trainable, finiteOrNull, train } from './train';
 
 /** Every solver, and the published sampler for comparison. */
@@ -508,7 +508,7 @@ export function cdcFromPublishedWeights(
 /** Trains a CDC on pseudo-observations; see `fitCopula`. */
 export function fitCdc(u: DenseRows, options: ResolvedCdcOptions, run: TrainRun): Promise<CdcCopula> {
   const prepare = async (training: DenseRows, validation: DenseRows) => {
-    const correlation = await normalScoresCorrelation(u, run);
+    const correlation = await guideCorrelation(u, run);
     const guide = options.guided
       ? await chooseGuide(correlation, training, validation, options.shrinkage, run)
       : null;
@@ -531,6 +531,7 @@ export function fitCdc(u: DenseRows, options: ResolvedCdcOptions, run: TrainRun)
     const trainable: Trainable<CdcCopula> = {
       about: ['cdc', resolved],
       cholesky,
+      completion: cholesky ?? (await chooseCompletion(u, training, validation, run)),
       start: (addon, call, onReports) =>
         addon.cdcTrain({ ...call, network, times, stratifiedLevels, crossEntropyWeight }, onReports),
       make: (parameters, record) =>

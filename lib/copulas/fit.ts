@@ -130,7 +130,12 @@ export function prepareFit(u: RowsInput, options: { kind?: CopulaKind } & FitOpt
   const run = beginRun({ device, precision, threads, signal }, cpuOnlyOfKind(kind));
   const seedValue = resolveSeed(seed);
   const fit = fitterOf(kind, rest);
-  const dense: DenseRows = { ...toDense(u, 'the training rows'), blocks };
+  const columnNames = names ?? (u instanceof Table ? u.names : 'names' in u ? u.names : undefined);
+  const dense: DenseRows = {
+    ...toDense(u, 'the training rows'),
+    blocks,
+    ...(columnNames && { names: columnNames }),
+  };
   if (dense.columns < 2) {
     throw new SklarError(
       'ERR_SKLAR_SHAPE',
@@ -144,7 +149,6 @@ export function prepareFit(u: RowsInput, options: { kind?: CopulaKind } & FitOpt
     );
   }
   if (blocks) expectBlocks(blocks, dense.columns);
-  const columnNames = names ?? (u instanceof Table ? u.names : 'names' in u ? u.names : undefined);
   if (columnNames && columnNames.length !== dense.columns) {
     throw new SklarError('ERR_SKLAR_SHAPE', `expected ${dense.columns} names, got ${columnNames.length}`);
   }

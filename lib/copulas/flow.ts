@@ -3,12 +3,12 @@ import { z } from 'zod';
 import { type ModelDocument, expectConfig } from '../model/model-file';
 import { type TimeLaw, type VelocityDefinition, callNative } from '../native';
 import { type ModelTensors } from './copula';
-import { normalScoresCorrelation } from './correlation';
-import { chooseGuide } from './guide';
+import { chooseCompletion, chooseGuide } from './guide';
 import { type ResolvedFlowOptions } from './options';
 import { expectTensor, gatherParameters } from './parameters';
 import { type DenseRows } from './rows';
 import { type SolverOptions } from './solvers';
+import { guideCorrelation } from './ties';
 import { type TrainRun, train } from './train';
 import { VelocityCopula, velocityTraining } from './velocity';
 
@@ -34,7 +34,7 @@ export class FlowCopula extends VelocityCopula {
 export function fitFlow(u: DenseRows, options: ResolvedFlowOptions, run: TrainRun): Promise<FlowCopula> {
   const prepare = async (training: DenseRows, validation: DenseRows) => {
     const guide = options.guided
-      ? await chooseGuide(await normalScoresCorrelation(u, run), training, validation, options.shrinkage, run)
+      ? await chooseGuide(await guideCorrelation(u, run), training, validation, options.shrinkage, run)
       : null;
     const definition: VelocityDefinition = {
       kind: 'trigonometric',
@@ -53,6 +53,7 @@ export function fitFlow(u: DenseRows, options: ResolvedFlowOptions, run: TrainRu
     const about = { ...options, shrinkage: guide?.shrinkage ?? null };
     return velocityTraining(
       definition,
+      definition.cholesky ?? (await chooseCompletion(u, training, validation, run)),
       timeLaw,
       about,
       (parameters, record) =>

@@ -1,13 +1,15 @@
 /** Gaussian guidance: the linear change of variables before a network. */
 import { callNative, runJob } from '../native';
-import { LEAST_SHRINKAGE, normalScoresCorrelation, shrink } from './correlation';
-import { type DenseRows } from './rows';
+import { LEAST_SHRINKAGE, shrink, subMatrix } from './correlation';
+import { type DenseRows, takeColumns } from './rows';
 import { type Execution } from './run';
+import { fineColumns, guideCorrelation, nativeTies } from './ties';
 
 /**
  * The guide Sigma = (1 - shrinkage) R + shrinkage I as its factor. Unless given, the shrinkage is the one whose Gaussian
  * copula, estimated from the training rows, scores the validation rows best, at least LEAST_SHRINKAGE: few rows in many
- * dimensions want a good deal.
+ * dimensions want a good deal. Columns of few values have no say in it: a likelihood of their ranks would take the ties for
+ * weak dependence.
  */
 export async function chooseGuide(
   correlation: Float64Array,
@@ -17,14 +19,16 @@ export async function chooseGuide(
   run: Execution,
 ): Promise<{ cholesky: Float64Array; shrinkage: number }> {
   const dim = training.columns;
-  const factor = (r: Float64Array, shrinkage: number) =>
-    callNative((addon) => addon.cholesky(shrink(r, dim, shrinkage), dim)).factor;
+  const factor = (r: Float64Array, shrinkage: number, size = dim) =>
+    callNative((addon) => addon.cholesky(shrink(r, size, shrinkage), size)).factor;
   let best = given ?? Math.max(LEAST_SHRINKAGE, dim / (10 * training.rows));
-  if (given === undefined && validation.rows > 0) {
-    const estimate = await normalScoresCorrelation(training, run);
+  const columns = fineColumns(training);
+  if (given === undefined && validation.rows > 0 && columns.length > 1) {
+    const judged = columns.length < dim ? takeColumns(validation, columns) : validation;
+    const estimate = subMatrix(await guideCorrelation(training, run), dim, columns);
     let bestScore = -Infinity;
     for (const shrinkage of [LEAST_SHRINKAGE, 1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.3]) {
-      const scores = await gaussianScores(estimate, shrinkage, validation, run);
+      const scores = await gaussianScores(estimate, shrinkage, judged, run);
       const score = scores ? scores.reduce((sum, value) => sum + value, 0) : -Infinity;
       if (score > bestScore) {
         bestScore = score;
@@ -37,12 +41,27 @@ export async function chooseGuide(
   async function gaussianScores(r: Float64Array, shrinkage: number, rows: DenseRows, to: Execution) {
     let l: Float64Array;
     try {
-      l = factor(r, shrinkage);
+      l = factor(r, shrinkage, rows.columns);
     } catch {
       return null; // singular to rounding: the next larger shrinkage
     }
-    return runJob((addon) => addon.gaussianLogPdf(l, rows.data, false, rows.rows, dim, to.threads), {
+    return runJob((addon) => addon.gaussianLogPdf(l, rows.data, false, rows.rows, rows.columns, to.threads), {
       signal: to.signal,
     });
   }
+}
+
+/**
+ * Factor of the Gaussian copula by which the levels of recurring values are drawn (docs/mathematics.md, A.10), for models
+ * without a guide; null: no values recur.
+ */
+export async function chooseCompletion(
+  u: DenseRows,
+  training: DenseRows,
+  validation: DenseRows,
+  run: Execution,
+): Promise<Float64Array | null> {
+  if (!nativeTies(u)) return null;
+  const correlation = await guideCorrelation(u, run);
+  return (await chooseGuide(correlation, training, validation, undefined, run)).cholesky;
 }

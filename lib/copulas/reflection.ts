@@ -5,6 +5,7 @@ import { type ModelDocument, expectConfig } from '../model/model-file';
 import { type TimeLaw, type VelocityDefinition, callNative } from '../native';
 import { type ModelTensors } from './copula';
 import { type LogPdfMethod } from './field-density';
+import { chooseCompletion } from './guide';
 import { type ResolvedReflectionOptions } from './options';
 import { gatherParameters } from './parameters';
 import { type DenseRows } from './rows';
@@ -78,14 +79,16 @@ export function fitReflection(
     options.weighting === 'likelihood'
       ? { kind: 'logarithmic', low: options.leastTime, high: options.tMax }
       : { kind: 'quartic', low: 0, high: options.tMax };
-  const training = velocityTraining(
-    definition,
-    timeLaw,
-    options,
-    (parameters, record) =>
-      new ReflectionCopula({ definition, reference: options.tMax, parameters, options, training: record }),
-  );
-  return train(u, options, () => Promise.resolve(training), run);
+  const prepare = async (training: DenseRows, validation: DenseRows) =>
+    velocityTraining(
+      definition,
+      await chooseCompletion(u, training, validation, run),
+      timeLaw,
+      options,
+      (parameters, record) =>
+        new ReflectionCopula({ definition, reference: options.tMax, parameters, options, training: record }),
+    );
+  return train(u, options, prepare, run);
 }
 
 const configSchema = z.object({

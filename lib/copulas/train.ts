@@ -12,6 +12,7 @@ import {
 import { Checkpoint, type CheckpointOptions, fingerprint, placeOf } from './checkpoint';
 import { type DenseRows, takeRows } from './rows';
 import { type Execution } from './run';
+import { nativeTies, tieNotes } from './ties';
 import { type TrainGroup, type TrainTask, trainAlone } from './train-group';
 
 /** Sent while a model trains. Means are over the steps since the last report. */
@@ -73,6 +74,8 @@ export interface Trainable<C> {
   about: unknown;
   /** L where the network reads y = L^-1 z; null: the identity. */
   cholesky: Float64Array | null;
+  /** Factor of the Gaussian copula by which the levels of recurring values are drawn; null: independently. */
+  completion: Float64Array | null;
   /** The native job of this model, or of others that differ in what `call.models` says. */
   start: (
     addon: NativeAddon,
@@ -99,7 +102,7 @@ export async function train<C extends Calibrates>(
   const split = splitRows(u.rows, settings.validation, run.splitSeed);
   const training = takeRows(u, split.train);
   const validation = takeRows(u, split.holdout);
-  const { about, cholesky, start, make } = await prepare(training, validation);
+  const { about, cholesky, completion, start, make } = await prepare(training, validation);
   const { checkpoint: file, checkpointSeconds = 60, seed, onProgress } = run;
   if (file !== undefined && !(checkpointSeconds > 0)) {
     throw new SklarError(
@@ -107,11 +110,19 @@ export async function train<C extends Calibrates>(
       `expected a number above 0 for checkpointSeconds, got ${String(checkpointSeconds)}`,
     );
   }
+  const ties = nativeTies(u);
+  const recurring = ties
+    ? [ties.settlingSweeps, ties.sweeps, ties.blocks.map((pairs) => Array.from(pairs))]
+    : [];
   const checkpoint =
     file === undefined
       ? null
       : new Checkpoint(file, {
-          fingerprint: await fingerprint([about, settings, seed.toString()], training.data, validation.data),
+          fingerprint: await fingerprint(
+            [about, settings, seed.toString(), ...recurring],
+            training.data,
+            validation.data,
+          ),
           ...placeOf(run),
         });
   const call: NativeTrainCall = {
@@ -120,12 +131,14 @@ export async function train<C extends Calibrates>(
         training: training.data,
         validation: validation.data,
         cholesky,
+        completion,
         seed,
         snapshot: checkpoint && (await checkpoint.read()),
       },
     ],
     rows: training.rows,
     validationRows: validation.rows,
+    ties,
     device: run,
     steps,
     batch,
@@ -184,6 +197,7 @@ export async function train<C extends Calibrates>(
         loss: report.loss,
         validationLoss: finiteOrNull(report.validationLoss),
       })),
+      notes: tieNotes(u),
     });
     await copula.calibrate({}, run);
   } catch (error) {

@@ -138,9 +138,10 @@ export abstract class VelocityCopula extends Copula implements HasField {
   }
 }
 
-/** The training of a velocity head; `about`: the options of its model. */
+/** The training of a velocity head; `completion`: see `Trainable`, `about`: the options of its model. */
 export function velocityTraining<C extends VelocityCopula>(
   definition: VelocityDefinition,
+  completion: Float64Array | null,
   timeLaw: TimeLaw,
   about: unknown,
   make: Trainable<C>['make'],
@@ -148,6 +149,7 @@ export function velocityTraining<C extends VelocityCopula>(
   return {
     about: ['velocity', definition.kind, about],
     cholesky: definition.cholesky,
+    completion,
     start: (addon, call, onReports) => addon.velocityTrain({ ...call, definition, timeLaw }, onReports),
     make,
   };

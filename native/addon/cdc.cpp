@@ -230,7 +230,8 @@ Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Pr
   const auto initial = [&](std::uint64_t seed) {
     return initial_parameters<float>(network->slices(), seed, true);
   };
-  return run_training({*backend, *network, objective, look.get(), whitened, initial}, call, cancel, progress);
+  return run_training({*backend, *network, objective, look.get(), whitened, false, initial}, call, cancel,
+                      progress);
 }
 
 // cdcTrain(options: CdcNativeTrainOptions, onReport?: (reports: NativeTrainReport[]) => void):

@@ -3,6 +3,7 @@
 #include "addon/convert.hpp"
 #include "addon/job.hpp"
 #include "addon/register.hpp"
+#include "addon/train.hpp"
 #include "core/normal.h"
 
 namespace sklar::addon {
@@ -39,6 +40,29 @@ Napi::Value correlation(const Napi::CallbackInfo& info) {
                       [u = to_vector<double>(info[0], "u", product(rows, dim)), rows, dim, threads](
                           const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
                         auto r = normal_scores_correlation(threads, u.data(), rows, dim, cancel);
+                        return [r = std::move(r)](Napi::Env env) { return to_array(env, r); };
+                      });
+  });
+}
+
+// tiedCorrelation(u: Float64Array, rows: number, dim: number, options: { blocks: (Float64Array | null)[];
+//                 rounds: number; shrinkage: number; seed: bigint }, threads: number):
+//                 NativeJob<Float64Array>
+Napi::Value correlation_of_ties(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::size_t rows = to_size(info[1], "rows"), dim = to_size(info[2], "dim"),
+                      threads = to_size(info[4], "threads");
+    const auto o = info[3].As<Napi::Object>();
+    const std::size_t rounds = to_size(field(o, "rounds"), "rounds");
+    if (rounds < 2) throw Error("VALUE", "expected at least 2 rounds");
+    return Job::start(info.Env(), info.Env().Undefined(),
+                      [u = to_vector<double>(info[0], "u", product(rows, dim)),
+                       blocks = to_level_blocks(field(o, "blocks"), dim), rows, rounds,
+                       shrinkage = to_double(field(o, "shrinkage"), "shrinkage"),
+                       seed = to_uint64(field(o, "seed"), "seed"),
+                       threads](const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
+                        auto r = tied_correlation(threads, blocks, u.data(), rows, rounds, shrinkage, seed,
+                                                  cancel);
                         return [r = std::move(r)](Napi::Env env) { return to_array(env, r); };
                       });
   });
@@ -89,6 +113,7 @@ void register_gaussian(Napi::Env env, Napi::Object exports) {
   exports.Set("logNormalCdf", Napi::Function::New(env, map<log_normal_cdf>));
   exports.Set("cholesky", Napi::Function::New(env, cholesky_factor));
   exports.Set("normalScoresCorrelation", Napi::Function::New(env, correlation));
+  exports.Set("tiedCorrelation", Napi::Function::New(env, correlation_of_ties));
   exports.Set("gaussianLogPdf", Napi::Function::New(env, log_pdf));
   exports.Set("gaussianSample", Napi::Function::New(env, sample));
 }

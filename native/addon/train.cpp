@@ -73,6 +73,15 @@ Napi::Value to_array(Napi::Env env, const std::vector<ParameterSlice>& slices) {
   return result;
 }
 
+LevelBlocks to_level_blocks(const Napi::Value& value, std::size_t dim) {
+  if (!value.IsArray() || value.As<Napi::Array>().Length() != dim)
+    throw Error("SHAPE", "expected blocks of every column");
+  LevelBlocks blocks;
+  for (std::uint32_t j = 0; j < dim; ++j)
+    blocks.push_back(to_vector_or_empty<double>(value.As<Napi::Array>().Get(j), "blocks"));
+  return blocks;
+}
+
 std::size_t TrainCall::validation_batch() const {
   return std::min(std::max<std::size_t>(batch, 8), validation_rows * options.validation_draws);
 }
@@ -104,9 +113,17 @@ TrainCall to_train_call(const Napi::Object& o, std::size_t dim) {
     model.validation =
         to_vector_or_empty<double>(field(m, "validation"), "validation", product(call.validation_rows, dim));
     model.cholesky = to_vector_or_empty<double>(field(m, "cholesky"), "cholesky", product(dim, dim));
+    model.completion = to_vector_or_empty<double>(field(m, "completion"), "completion", product(dim, dim));
     model.seed = to_uint64(field(m, "seed"), "seed");
     model.snapshot = to_snapshot(field(m, "snapshot"));
     call.models.push_back(std::move(model));
+  }
+  const Napi::Value ties = field(o, "ties");
+  if (ties.IsObject()) {
+    const auto t = ties.As<Napi::Object>();
+    call.blocks = to_level_blocks(field(t, "blocks"), dim);
+    call.settling_sweeps = to_size(field(t, "settlingSweeps"), "settlingSweeps");
+    call.sweeps = to_size(field(t, "sweeps"), "sweeps");
   }
   call.device = to_device_choice(field(o, "device"));
   call.batch = to_size(field(o, "batch"), "batch");
@@ -132,21 +149,39 @@ Job::Deliver run_training(const Training& training, const TrainCall& call, const
     return [](Napi::Env env) { return env.Null(); };
 
   std::vector<Matrix<float>> rows;
+  std::vector<std::unique_ptr<TiedRows<float>>> tied;
   std::vector<std::unique_ptr<Trainer<float>>> trainers;
   std::vector<Trainer<float>*> all;
   for (const TrainCall::Model& model : call.models) {
     TrainOptions options = call.options;
     options.seed = model.seed;
+    // tied rows have levels of their own each time that they are noised
+    if (!call.blocks.empty()) options.validation_draws = 1;
     auto trainer = std::make_unique<Trainer<float>>(training.backend, training.network, training.objective,
                                                     training.validation, options,
                                                     training.initial_parameters(model.seed));
-    const auto prepared = [&](const std::vector<double>& u, std::size_t n) -> MatrixView<const float> {
+    const auto prepared = [&](const std::vector<double>& u, std::size_t n,
+                              std::uint64_t seed) -> MatrixView<const float> {
       if (n == 0) return {};
       rows.push_back(training.prepare(model, u, n));
-      return {rows.back().data(), n, rows.back().columns() - 1, rows.back().stride()};
+      const MatrixView<float> view{rows.back().data(), n, rows.back().columns() - 1, rows.back().stride()};
+      if (!call.blocks.empty()) {
+        tied.push_back(
+            std::make_unique<TiedRows<float>>(training.backend, call.blocks, u.data(), view,
+                                              RowCoordinates{model.cholesky, training.reads_levels},
+                                              call.sweeps, training.objective.batch(), seed));
+        tied.back()->complete_by(model.completion);
+        tied.back()->settle(call.settling_sweeps, 0);
+      }
+      return view;
     };
-    const auto learned = prepared(model.training, call.rows);
-    trainer->set_data(learned, prepared(model.validation, call.validation_rows));
+    const auto learned = prepared(model.training, call.rows, model.seed);
+    if (!tied.empty()) trainer->set_tied_rows(*tied.back());
+    std::vector<double> looked_at;
+    for (std::size_t i = 0; i < call.options.validation_draws / options.validation_draws; ++i)
+      looked_at.insert(looked_at.end(), model.validation.begin(), model.validation.end());
+    trainer->set_data(learned,
+                      prepared(looked_at, looked_at.size() / learned.columns, model.seed ^ validation_seed));
     if (model.snapshot) trainer->resume(*model.snapshot);
     all.push_back(trainer.get());
     trainers.push_back(std::move(trainer));

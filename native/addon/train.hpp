@@ -16,16 +16,22 @@ struct TrainCall {
   struct Model {
     std::vector<double> training, validation;  // rows x dim, copula scale
     std::vector<double> cholesky;              // L where the network reads y = L^-1 z; empty: the identity
+    std::vector<double> completion;  // factor of the Gaussian copula of tied levels; empty: independence
     std::uint64_t seed;
     std::shared_ptr<const TrainSnapshot<float>> snapshot;  // to go on from; null: from the start
   };
   std::vector<Model> models;
   std::size_t rows = 0, validation_rows = 0, batch = 0;
+  LevelBlocks blocks;                           // of recurring values; empty: there are none
+  std::size_t settling_sweeps = 0, sweeps = 0;  // before the first step; of each
   DeviceChoice device;
   TrainOptions options;  // but for the seed
 
   std::size_t validation_batch() const;
 };
+
+// (Float64Array | null)[], one for each column
+LevelBlocks to_level_blocks(const Napi::Value& value, std::size_t dim);
 
 // { name: string; offset: number; rows: number; columns: number }[]
 Napi::Value to_array(Napi::Env env, const std::vector<ParameterSlice>& slices);
@@ -42,6 +48,7 @@ struct Training {
   // rows x dim on the copula scale to the network's coordinates
   std::function<Matrix<float>(const TrainCall::Model&, const std::vector<double>& u, std::size_t rows)>
       prepare;
+  bool reads_levels;  // those are u itself
   std::function<std::vector<float>(std::uint64_t seed)> initial_parameters;
 };
 

@@ -120,11 +120,12 @@ Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Pr
     look = std::make_unique<VelocityObjective<float>>(*backend, *network, definition.head(), in.law,
                                                       call.validation_batch());
   const bool published = definition.kind == VelocityKind::reflection_published;
+  const bool trigonometric = definition.kind == VelocityKind::trigonometric;
   // rows in the network's coordinates: whitened for the trigonometric path, as they are for the reflection
   const auto prepared = [&](const TrainCall::Model& model, const std::vector<double>& u, std::size_t rows) {
     check_rows(u.data(), false, rows, d);
     Matrix<float> y = backend->matrix(rows, d + 1);
-    if (definition.kind == VelocityKind::trigonometric)
+    if (trigonometric)
       backend->whiten(y, u.data(), false, model.cholesky.empty() ? nullptr : model.cholesky.data(), nullptr);
     else
       backend->upload_matrix({y.data(), rows, d, y.stride()}, std::vector<float>(u.begin(), u.end()).data());
@@ -133,7 +134,8 @@ Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Pr
   const auto initial = [&](std::uint64_t seed) {
     return initial_parameters<float>(network->slices(), seed, !published, definition.members);
   };
-  return run_training({*backend, *network, objective, look.get(), prepared, initial}, call, cancel, progress);
+  return run_training({*backend, *network, objective, look.get(), prepared, !trigonometric, initial}, call,
+                      cancel, progress);
 }
 
 // velocityTrain(options: VelocityNativeTrainOptions, onReport?): NativeJob<NativeTrainResult[] | null>

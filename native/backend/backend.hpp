@@ -76,6 +76,8 @@ class Backend : public Memory {
   virtual void add_row(T* row, const T* other, std::size_t count) = 0;
   virtual void fill_column(MatrixView<T> m, std::size_t column, T value) = 0;
 
+  // Draws levels inside the blocks of recurring values afresh, before the batch is drawn.
+  virtual void fresh_levels(const FreshLevels<T>& levels) = 0;
   void draw_batch(const BatchDraw<T>& draw);
   // x = alpha x0 + sigma noise by the row's level
   void perturb(MatrixView<T> x, MatrixView<const T> x0, MatrixView<const T> noise, const std::int32_t* level,

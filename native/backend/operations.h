@@ -80,6 +80,37 @@ struct ClassifierLoss {
   TrainState* state = nullptr;   // receives cross_entropy and squared_error
 };
 
+// Rows whose recurring values stand for blocks of levels, and how levels inside these blocks are drawn: by
+// sweeps of a Gibbs sampler on the Gaussian scale, each tied coordinate from its conditional law given the
+// others under a Gaussian copula, truncated to its block (docs/mathematics.md, A.10).
+template <class T>
+struct FreshLevels {
+  size_t columns = 0;  // that have blocks, `column` their numbers in ascending order
+  const uint32_t* column = nullptr;
+  const uint32_t* first = nullptr;    // columns + 1: where the blocks of each begin
+  const double* levels = nullptr;     // ends of the blocks, two each, on the copula scale,
+  const double* edges = nullptr;      // and on the Gaussian scale
+  const double* weights = nullptr;    // columns x d: conditional mean from the others; its own is 0
+  const double* deviation = nullptr;  // of each column given the others
+  int32_t* block = nullptr;           // rows x columns: number of the block, -1: none
+  double* start = nullptr;            // rows x d: where sweeps begin
+  double* work = nullptr;             // min(batch, rows) x d of scratch
+  size_t sweeps = 0;
+  uint64_t seed = 0;
+  // What is drawn. With a state: the rows of the batch of `batch` rows of step `state->step`, from their
+  // start on. Without: all rows, and their start moves along; `enter`: it holds levels at first, which tell
+  // `block`.
+  const TrainState* state = nullptr;
+  size_t batch = 0;
+  uint64_t round = 0;
+  bool enter = false;
+  // Where the values go: y = whitening z (L^-1, d x d, dense); without one the tied coordinates alone, as z
+  // or as levels.
+  const double* whitening = nullptr;
+  bool to_levels = false;
+  MatrixView<T> data;
+};
+
 // A residual network (nn/network.hpp), for operations that go through all of it.
 template <class T>
 struct FusedNetwork {

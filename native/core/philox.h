@@ -46,6 +46,8 @@ enum PhiloxTag : uint32_t {
   kTagCorrectorNoise = 8,
   kTagBrownian = 9,
   kTagTraceProbe = 10,
+  kTagFreshLevels = 11,
+  kTagSettledLevels = 12,
   kTagSmcMove = 24,
   kTagSmcAccept = 25,
   kTagSmcResample = 26,

@@ -36,6 +36,18 @@ std::vector<double> cholesky(const std::vector<double>& a, std::size_t dim) {
   return l;
 }
 
+std::vector<double> inverse_of_cholesky(const std::vector<double>& l, std::size_t dim) {
+  std::vector<double> inverse(dim * dim, 0.0);
+  for (std::size_t i = 0; i < dim; ++i) {
+    double* const row = &inverse[i * dim];
+    row[i] = 1;
+    for (std::size_t k = 0; k < i; ++k)
+      for (std::size_t j = 0; j <= k; ++j) row[j] -= l[i * dim + k] * inverse[k * dim + j];
+    for (std::size_t j = 0; j <= i; ++j) row[j] /= l[i * dim + i];
+  }
+  return inverse;
+}
+
 SymmetricEigen symmetric_eigen(std::vector<double> a, std::size_t dim) {
   std::vector<double> q(dim * dim, 0.0);  // rows are the eigenvectors until the end
   double scale = 0;

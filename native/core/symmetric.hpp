@@ -8,6 +8,9 @@ namespace sklar {
 // when a is not positive definite.
 std::vector<double> cholesky(const std::vector<double>& a, std::size_t dim);
 
+// L^-1, lower triangular.
+std::vector<double> inverse_of_cholesky(const std::vector<double>& l, std::size_t dim);
+
 // a = vectors diag(values) vectors^T; the eigenvectors are the columns.
 struct SymmetricEigen {
   std::vector<double> values, vectors;

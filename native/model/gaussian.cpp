@@ -28,23 +28,11 @@ double log_determinant_of_cholesky(const std::vector<double>& l, std::size_t dim
   return 2 * sum;
 }
 
-std::vector<double> normal_scores_correlation(std::size_t threads, const double* u, std::size_t rows,
-                                              std::size_t dim, const CancelFlag& cancel) {
-  check_rows(u, false, rows, dim);
-  auto backend = make_cpu_backend<double>(threads);
-  Matrix<double> z = backend->matrix(batch_rows, dim + 1);
-  const std::size_t width = dim + 1;  // the column of ones gives the sums
-  std::vector<double> moments(width * width, 0.0), part(width * width);
-  in_batches(rows, cancel, [&](std::size_t first, std::size_t count) {
-    backend->whiten(z.first(count), u + first * dim, false, nullptr, nullptr);
-    OuterProduct<double> product;
-    product.segment[0] = {z.first(count), z.first(count)};
-    product.c = part.data();
-    product.c_stride = width;
-    backend->outer(std::span<const OuterProduct<double>>(&product, 1));
-    for (std::size_t i = 0; i < moments.size(); ++i) moments[i] += part[i];
-  });
-  const double n = static_cast<double>(rows);
+namespace {
+
+// Of the sums of products of scores and a column of ones.
+std::vector<double> correlation_of_moments(const std::vector<double>& moments, double n, std::size_t dim) {
+  const std::size_t width = dim + 1;
   std::vector<double> correlation(dim * dim), scale(dim);
   auto covariance = [&](std::size_t i, std::size_t j) {
     return moments[i * width + j] / n - moments[i * width + dim] / n * (moments[j * width + dim] / n);
@@ -59,6 +47,38 @@ std::vector<double> normal_scores_correlation(std::size_t threads, const double*
           i == j ? 1.0
                  : std::clamp(covariance(std::max(i, j), std::min(i, j)) / (scale[i] * scale[j]), -1.0, 1.0);
   return correlation;
+}
+
+// to = z^T z
+void products_of_scores(Backend<double>& backend, MatrixView<const double> z, std::vector<double>& to) {
+  OuterProduct<double> product;
+  product.segment[0] = {z, z};
+  product.c = to.data();
+  product.c_stride = z.columns;
+  backend.outer(std::span<const OuterProduct<double>>(&product, 1));
+}
+
+}  // namespace
+
+std::vector<double> correlation_of_scores(Backend<double>& backend, MatrixView<const double> z) {
+  std::vector<double> moments(z.columns * z.columns);
+  products_of_scores(backend, z, moments);
+  return correlation_of_moments(moments, static_cast<double>(z.rows), z.columns - 1);
+}
+
+std::vector<double> normal_scores_correlation(std::size_t threads, const double* u, std::size_t rows,
+                                              std::size_t dim, const CancelFlag& cancel) {
+  check_rows(u, false, rows, dim);
+  auto backend = make_cpu_backend<double>(threads);
+  Matrix<double> z = backend->matrix(batch_rows, dim + 1);
+  const std::size_t width = dim + 1;  // the column of ones gives the sums
+  std::vector<double> moments(width * width, 0.0), part(width * width);
+  in_batches(rows, cancel, [&](std::size_t first, std::size_t count) {
+    backend->whiten(z.first(count), u + first * dim, false, nullptr, nullptr);
+    products_of_scores(*backend, z.first(count), part);
+    for (std::size_t i = 0; i < moments.size(); ++i) moments[i] += part[i];
+  });
+  return correlation_of_moments(moments, static_cast<double>(rows), dim);
 }
 
 void gaussian_log_pdf(std::size_t threads, const std::vector<double>& l, const double* u, bool from_gaussian,

@@ -17,6 +17,9 @@ double log_determinant_of_cholesky(const std::vector<double>& l, std::size_t dim
 std::vector<double> normal_scores_correlation(std::size_t threads, const double* u, std::size_t rows,
                                               std::size_t dim, const CancelFlag& cancel);
 
+// The same of scores z, followed by a column of ones.
+std::vector<double> correlation_of_scores(Backend<double>& backend, MatrixView<const double> z);
+
 // Log density of the Gaussian copula with correlation L L^T at rows of u (or of z, with from_gaussian).
 void gaussian_log_pdf(std::size_t threads, const std::vector<double>& l, const double* u, bool from_gaussian,
                       std::size_t rows, std::size_t dim, double* out, const CancelFlag& cancel);

@@ -20,9 +20,6 @@ double seconds_since(Clock::time_point start) {
 constexpr double seconds_between_reports = 0.5;
 constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
 
-// validation noise must not follow training noise
-constexpr std::uint64_t validation_seed = 0x9e3779b97f4a7c15ull;
-
 }  // namespace
 
 template <class T>
@@ -133,6 +130,7 @@ void Trainer<T>::step_together(std::span<Trainer* const> trainers) {
     for (const Trainer* t : trainers) {
       models.push_back(t->model());
       updates.push_back(t->update());
+      if (t->fresh_) first.backend_.fresh_levels(*t->fresh_);
     }
     if (!first.objective_.draw_and_differentiate(models))
       for (Trainer* t : trainers) {

@@ -4,14 +4,19 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "core/cancel.hpp"
 #include "nn/network.hpp"
 #include "train/objective.hpp"
+#include "train/tied_rows.hpp"
 
 namespace sklar {
+
+// Draws for the validation rows must not follow those for the training rows: their seed is `seed ^` this.
+constexpr std::uint64_t validation_seed = 0x9e3779b97f4a7c15ull;
 
 struct TrainOptions {
   std::uint64_t steps = 0;
@@ -67,6 +72,9 @@ class Trainer {
 
   // rows x dim, in the network's coordinates, backend memory
   void set_data(MatrixView<const T> training, MatrixView<const T> validation);
+
+  // Rows of the training data whose recurring values get fresh levels in every step.
+  void set_tied_rows(const TiedRows<T>& rows) { fresh_ = rows.of_step(state_.data()); }
 
   void step();
   struct Watch {
@@ -141,6 +149,7 @@ class Trainer {
   Buffer<TrainState> state_, validation_states_;  // of each batch of a look
   std::unique_ptr<Recording> step_;
   MatrixView<const T> data_, validation_data_;
+  std::optional<FreshLevels<T>> fresh_;
   Run run_;
   std::vector<TrainReport> history_;
 };

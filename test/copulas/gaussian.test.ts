@@ -147,8 +147,8 @@ describe('worker threads', () => {
     const u = Float64Array.from({ length: 4000 }, (_, i) => ((i * 7919) % 4001 + 0.5) / 4001);
     const job = native.cdcTrain({
       network: { inputDim: 2, hiddenDim: 64, depth: 2, outputDim: 5, activation: 'silu' },
-      times: Float64Array.of(0, 0.2, 0.5, 1, Infinity), rows: 2000, validationRows: 0,
-      models: [{ training: u, validation: null, cholesky: null, seed: 1n, snapshot: null }],
+      times: Float64Array.of(0, 0.2, 0.5, 1, Infinity), rows: 2000, validationRows: 0, ties: null,
+      models: [{ training: u, validation: null, cholesky: null, completion: null, seed: 1n, snapshot: null }],
       device: { device: 'cpu', precision: 'fp32', threads: 2 }, steps: STEPS, batch: 128,
       stratifiedLevels: true, crossEntropyWeight: 0.2,
       adam: { learningRate: 1e-3, finalFraction: 1, warmup: 0, decaySteps: 0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, clipNorm: 1, weightDecay: 0, emaDecay: 0 },

@@ -1,6 +1,7 @@
 // Elementwise and row-wise operations on CUDA.
 #include "core/margin_maps.hpp"
 #include "device_support.hpp"
+#include "train/tied_rows.hpp"
 
 using namespace device_support;
 
@@ -216,4 +217,27 @@ TEST_CASE("device memory: sizes in the error, and life after it") {
   const auto m = b.matrix(3, 4, 1);
   b.keep(m);
   CHECK_EQUAL(b.kept.size(), 12u);
+}
+
+TEST_CASE("fresh levels within blocks") {
+  const LevelBlocks blocks = {{0, 0.3, 0.3, 1}, {}, {0.2, 0.5, 0.7, 1}, {0.4, 0.6}, {}};
+  const std::vector<double> none, l = cholesky();
+  for (const std::size_t batch : {std::size_t{20}, rows + 5})
+    for (const auto& coordinates : {RowCoordinates{none}, RowCoordinates{l}, RowCoordinates{none, true}})
+      compare("fresh levels", 1e-6, [&](Bench& b) {
+        const auto data = b.matrix(rows, dim, 3);
+        const auto u = doubles(rows * dim, 4);
+        const auto state = b.buffer(std::vector<TrainState>(1));
+        TiedRows<float> tied(b.backend, blocks, u.data(), data, coordinates, 2, batch, 7);
+        tied.complete_by(l);
+        tied.settle(3, 1);
+        b.keep(data);
+        for (std::uint64_t step = 0; step < 5; ++step) {
+          TrainState now{};
+          now.step = step;
+          b.backend.upload(state.data(), &now, sizeof now);
+          b.backend.fresh_levels(tied.of_step(state.data()));
+          b.keep(data);
+        }
+      });
 }

@@ -10,6 +10,7 @@
 #include "backend/cpu/elementwise.hpp"
 #include "backend/cpu/kernels.hpp"
 #include "backend/rows/classifier.h"
+#include "backend/rows/levels.h"
 #include "backend/rows/trajectory.h"
 #include "backend/rows/velocity.h"
 #include "core/cpu.hpp"
@@ -168,6 +169,31 @@ class CpuBackend final : public Backend<T> {
     state->squared_error_sum += state->squared_error;
     state->gradient_norm = norm;
     state->learning_rate = rate;
+  }
+
+  void fresh_levels(const FreshLevels<T>& f) override {
+    const std::size_t n = f.data.rows, d = f.data.columns;
+    if (!f.state) {
+      each_row(n, [&](std::size_t i) { sklar::rows::settle_levels(f, i, sklar::rows::OneLane{}); });
+      return;
+    }
+    const std::uint64_t step = f.state->step;
+    const auto fresh = [&](std::size_t row, std::size_t i) {
+      sklar::rows::fresh_levels(f, row, step, f.work + i * d, sklar::rows::OneLane{});
+    };
+    if (f.batch >= n) {
+      each_row(n, [&](std::size_t i) { fresh(i, i); });
+      return;
+    }
+    // One epoch after the other: a row that both draw must not be two threads' at once.
+    const std::uint64_t first = step * f.batch, epoch = first / n;
+    const std::size_t turn = std::min<std::size_t>(f.batch, n - first % n);
+    const auto part = [&](std::size_t from, std::size_t to, const ShuffleKey& order) {
+      each_row(to - from,
+               [&](std::size_t k) { fresh(shuffled((first + from + k) % n, n, order), from + k); });
+    };
+    part(0, turn, shuffle_key(f.seed, epoch));
+    part(turn, f.batch, shuffle_key(f.seed, epoch + 1));
   }
 
   void draw_velocity(const VelocityDraw<T>& draw) override {

@@ -134,6 +134,9 @@ class CudaBackend final : public Backend<float> {
                       stream()));
   }
 
+  void fresh_levels(const FreshLevels<float>& levels) override {
+    check(launch_fresh_levels(levels, stream()));
+  }
   void draw_velocity(const VelocityDraw<float>& draw) override {
     check(launch_draw_velocity(draw, stream()));
   }

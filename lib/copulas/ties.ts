@@ -1,0 +1,74 @@
+/** Columns whose values recur: their levels stand for blocks, in which training draws them afresh. */
+import { type NativeTies, runJob } from '../native';
+import type { Note } from '../notes';
+import { LEAST_SHRINKAGE, normalScoresCorrelation } from './correlation';
+import { type DenseRows, takeRows } from './rows';
+import { type Execution } from './run';
+
+/** Sweeps of the Gibbs sampler: from the given levels to those that draws start from, and of each draw. */
+const SETTLING_SWEEPS = 20;
+const SWEEPS = 2;
+
+/** Of the stochastic EM algorithm, on at most so many rows: the guide need not be exact. */
+const ROUNDS = 100;
+const MOST_ROWS = 10_000;
+
+/** What a native training job is told of recurring values; null: there are none. */
+export function nativeTies({ blocks }: DenseRows): NativeTies | null {
+  return blocks?.some((pairs) => pairs.length > 0)
+    ? { blocks, settlingSweeps: SETTLING_SWEEPS, sweeps: SWEEPS }
+    : null;
+}
+
+/** The sum of the cubes of the blocks' shares is what random levels within them take off the variance of the ranks. */
+const COARSE = 1e-3;
+
+/** The columns whose ranks say nearly all: those of different values, and of many that recur. */
+export function fineColumns({ blocks, columns }: DenseRows): number[] {
+  return Array.from({ length: columns }, (_, j) => j).filter((j) => {
+    const pairs = blocks?.[j] ?? [];
+    let lost = 0;
+    for (let k = 0; k < pairs.length; k += 2) lost += (pairs[k + 1]! - pairs[k]!) ** 3;
+    return lost < COARSE;
+  });
+}
+
+/**
+ * Correlation matrix (dim x dim, row-major) of the Gaussian copula that is nearest to the rows: that of their normal scores,
+ * or, where few values recur often, of scores that were drawn inside their blocks (docs/mathematics.md, A.10).
+ */
+export async function guideCorrelation(u: DenseRows, run: Execution): Promise<Float64Array> {
+  const fine = fineColumns(u);
+  if (fine.length === u.columns) return normalScoresCorrelation(u, run);
+  const blocks = u.blocks!.map((pairs, j) => (fine.includes(j) ? new Float64Array() : pairs));
+  const step = Math.ceil(u.rows / MOST_ROWS);
+  const some = takeRows(
+    u,
+    Uint32Array.from({ length: Math.floor(u.rows / step) }, (_, i) => i * step),
+  );
+  const options = { blocks, rounds: ROUNDS, shrinkage: LEAST_SHRINKAGE, seed: 1n };
+  return runJob((addon) => addon.tiedCorrelation(some.data, some.rows, some.columns, options, run.threads), {
+    signal: run.signal,
+  });
+}
+
+/** The note about columns with recurring values, if there are any. */
+export function tieNotes({ blocks, rows, names }: DenseRows): Note[] {
+  const tied = (blocks ?? []).flatMap((pairs, j) => {
+    let count = 0;
+    for (let k = 0; k < pairs.length; k += 2) {
+      // the outermost blocks are half a rank wider
+      count += Math.floor((pairs[k + 1]! - pairs[k]!) * (rows + 1) + 0.25);
+    }
+    return count > 0 ? [{ name: names?.[j] ?? `column ${j + 1}`, count }] : [];
+  });
+  if (tied.length === 0) return [];
+  const listed = tied.map(({ name, count }) => `${name} (${count} of ${rows} rows)`).join(', ');
+  return [
+    {
+      code: 'ties',
+      columns: tied.map(({ name }) => name),
+      message: `values recur in ${listed}: training draws their ranks afresh within the ranks of equal values at every step`,
+    },
+  ];
+}

@@ -1,0 +1,129 @@
+#pragma once
+
+#include <math.h>
+
+#include "backend/operations.h"
+#include "backend/rows/lanes.h"
+#include "core/normal.h"
+#include "core/philox.h"
+#include "core/shuffle.h"
+
+// Fresh levels within the blocks of recurring values, row by row, for host and device.
+namespace sklar::rows {
+
+// The standard normal value below which there is `share` of the probability between two bounds.
+SKLAR_HD_INLINE double normal_between(double low, double high, double share) {
+  const bool upper = low > 0;  // in the lower tail levels keep their digits
+  const double a = upper ? -high : low, b = upper ? -low : high;
+  const double from = normal_cdf(a), to = normal_cdf(b);
+  double x = b;  // the end next to the mode, where there is nothing else in double
+  if (to > from) {
+    const double level = from + (upper ? 1 - share : share) * (to - from);
+    x = fmin(fmax(normal_quantile(level), a), b);
+  }
+  return upper ? -x : x;
+}
+
+// The block among [first, last) that holds level u; -1: none.
+SKLAR_HD_INLINE int32_t block_of(const double* levels, uint32_t first, uint32_t last, double u) {
+  uint32_t low = first, high = last;  // the first one that does not end below u
+  while (low < high) {
+    const uint32_t middle = low + (high - low) / 2;
+    if (levels[2 * middle + 1] < u)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low < last && levels[2 * low] <= u ? static_cast<int32_t>(low) : -1;
+}
+
+template <class T>
+SKLAR_HD_INLINE bool is_tied(const FreshLevels<T>& f, size_t row) {
+  for (size_t c = 0; c < f.columns; ++c)
+    if (f.block[row * f.columns + c] >= 0) return true;
+  return false;
+}
+
+// Moves z of the row on.
+template <class T, class Lanes>
+SKLAR_HD_INLINE void sweep_levels(const FreshLevels<T>& f, size_t row, double* z, uint64_t step, uint32_t tag,
+                                  const Lanes& lanes) {
+  const size_t d = f.data.columns, quads = (d + 3) / 4;
+  const int32_t* block = f.block + row * f.columns;
+  const PhiloxKey key = philox_key(f.seed);
+  for (size_t sweep = 0; sweep < f.sweeps; ++sweep)
+    for (size_t c = 0; c < f.columns; ++c) {
+      if (block[c] < 0) continue;
+      const size_t j = f.column[c];
+      const double* weight = f.weights + c * d;
+      double mean = 0;
+      for (size_t k = lanes.first; k < d; k += lanes.count) mean += weight[k] * z[k];
+      mean = lanes.sum(mean);
+      lanes.wait();
+      if (lanes.first == 0) {
+        const PhiloxBlock random =
+            philox(philox_counter(row, static_cast<uint32_t>(sweep * quads + j / 4), step, tag), key);
+        const uint32_t word = j % 4 == 0   ? random.x
+                              : j % 4 == 1 ? random.y
+                              : j % 4 == 2 ? random.z
+                                           : random.w;
+        const double* edges = f.edges + 2 * static_cast<size_t>(block[c]);
+        const double low = edges[0], high = edges[1], s = f.deviation[c];
+        const double drawn =
+            normal_between((low - mean) / s, (high - mean) / s, static_cast<double>(philox_uniform(word)));
+        z[j] = fmin(fmax(mean + s * drawn, low), high);
+      }
+      lanes.wait();
+    }
+}
+
+template <class T, class Lanes>
+SKLAR_HD_INLINE void put_levels(const FreshLevels<T>& f, size_t row, const double* z, const Lanes& lanes) {
+  const size_t d = f.data.columns;
+  T* to = f.data.row(row);
+  if (f.whitening) {
+    for (size_t j = lanes.first; j < d; j += lanes.count) {
+      double sum = 0;
+      for (size_t k = 0; k <= j; ++k) sum += f.whitening[j * d + k] * z[k];
+      to[j] = static_cast<T>(sum);
+    }
+    return;
+  }
+  for (size_t c = lanes.first; c < f.columns; c += lanes.count) {
+    const size_t j = f.column[c];
+    if (f.block[row * f.columns + c] >= 0) to[j] = static_cast<T>(f.to_levels ? normal_cdf(z[j]) : z[j]);
+  }
+}
+
+// Without a state.
+template <class T, class Lanes>
+SKLAR_HD_INLINE void settle_levels(const FreshLevels<T>& f, size_t row, const Lanes& lanes) {
+  const size_t d = f.data.columns;
+  double* z = f.start + row * d;
+  if (f.enter) {
+    for (size_t c = lanes.first; c < f.columns; c += lanes.count)
+      f.block[row * f.columns + c] = block_of(f.levels, f.first[c], f.first[c + 1], z[f.column[c]]);
+    lanes.wait();
+  }
+  if (!is_tied(f, row)) return;
+  if (f.enter) {
+    for (size_t j = lanes.first; j < d; j += lanes.count) z[j] = normal_quantile(z[j]);
+    lanes.wait();
+  }
+  sweep_levels(f, row, z, f.round, kTagSettledLevels, lanes);
+  put_levels(f, row, z, lanes);
+}
+
+// With one: of row `row` in step `step`, at scratch of d values.
+template <class T, class Lanes>
+SKLAR_HD_INLINE void fresh_levels(const FreshLevels<T>& f, size_t row, uint64_t step, double* z,
+                                  const Lanes& lanes) {
+  if (!is_tied(f, row)) return;
+  const size_t d = f.data.columns;
+  for (size_t j = lanes.first; j < d; j += lanes.count) z[j] = f.start[row * d + j];
+  lanes.wait();
+  sweep_levels(f, row, z, step, kTagFreshLevels, lanes);
+  put_levels(f, row, z, lanes);
+}
+
+}  // namespace sklar::rows

@@ -1,0 +1,127 @@
+#include "train/tied_rows.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.hpp"
+#include "core/normal.h"
+#include "core/symmetric.hpp"
+#include "model/gaussian.hpp"
+
+namespace sklar {
+
+template <class T>
+TiedRows<T>::TiedRows(Backend<T>& backend, const LevelBlocks& blocks, const double* u, MatrixView<T> data,
+                      const RowCoordinates& coordinates, std::size_t sweeps, std::size_t batch,
+                      std::uint64_t seed)
+    : backend_(backend), batch_(batch) {
+  const std::size_t rows = data.rows, dim = data.columns;
+  if (blocks.size() != dim) throw Error("SHAPE", "blocks of another number of columns than the rows have");
+  std::vector<std::uint32_t> first = {0};
+  std::vector<double> ends, edges;
+  for (std::size_t j = 0; j < dim; ++j) {
+    if (blocks[j].empty()) continue;
+    if (blocks[j].size() % 2) throw Error("SHAPE", "blocks of levels come in pairs");
+    columns_.push_back(static_cast<std::uint32_t>(j));
+    ends.insert(ends.end(), blocks[j].begin(), blocks[j].end());
+    first.push_back(static_cast<std::uint32_t>(ends.size() / 2));
+  }
+  for (const double level : ends) edges.push_back(normal_quantile(level));
+  column_ = on_backend(columns_);
+  first_ = on_backend(first);
+  ends_ = on_backend(ends);
+  edges_ = on_backend(edges);
+  block_ = backend.template buffer<std::int32_t>(rows * columns_.size());
+  start_ = backend.template buffer<double>(rows * dim);
+  backend.upload(start_.data(), u, rows * dim * sizeof(double));
+  work_ = backend.template buffer<double>(std::min(batch, rows) * dim);
+  if (!coordinates.cholesky.empty()) whitening_ = on_backend(inverse_of_cholesky(coordinates.cholesky, dim));
+  levels_.columns = columns_.size();
+  levels_.column = column_.data();
+  levels_.first = first_.data();
+  levels_.levels = ends_.data();
+  levels_.edges = edges_.data();
+  levels_.block = block_.data();
+  levels_.start = start_.data();
+  levels_.work = work_.data();
+  levels_.sweeps = sweeps;
+  levels_.seed = seed;
+  levels_.enter = true;
+  levels_.whitening = coordinates.cholesky.empty() ? nullptr : whitening_.data();
+  levels_.to_levels = coordinates.levels;
+  levels_.data = data;
+  complete_by({});
+}
+
+// Of a precision matrix Q a coordinate's law given the others is normal, with mean -sum Q_jk z_k / Q_jj and
+// variance 1 / Q_jj.
+template <class T>
+void TiedRows<T>::complete_by(const std::vector<double>& cholesky) {
+  const std::size_t dim = levels_.data.columns;
+  std::vector<double> weights(columns_.size() * dim, 0.0), deviation(columns_.size(), 1.0);
+  if (!cholesky.empty()) {
+    const std::vector<double> inverse = inverse_of_cholesky(cholesky, dim);
+    for (std::size_t c = 0; c < columns_.size(); ++c) {
+      const std::size_t j = columns_[c];
+      double* const weight = &weights[c * dim];
+      for (std::size_t i = j; i < dim; ++i)
+        for (std::size_t k = 0; k <= i; ++k) weight[k] -= inverse[i * dim + j] * inverse[i * dim + k];
+      const double precision = -weight[j];
+      for (std::size_t k = 0; k < dim; ++k) weight[k] /= precision;
+      weight[j] = 0;
+      deviation[c] = 1 / std::sqrt(precision);
+    }
+  }
+  weights_ = on_backend(weights);
+  deviation_ = on_backend(deviation);
+  levels_.weights = weights_.data();
+  levels_.deviation = deviation_.data();
+}
+
+template <class T>
+void TiedRows<T>::settle(std::size_t sweeps, std::uint64_t round) {
+  FreshLevels<T> all = levels_;
+  all.sweeps = sweeps;
+  all.round = round;
+  backend_.fresh_levels(all);
+  levels_.enter = false;
+}
+
+template <class T>
+FreshLevels<T> TiedRows<T>::of_step(const TrainState* state) const {
+  FreshLevels<T> drawn = levels_;
+  drawn.state = state;
+  drawn.batch = batch_;
+  return drawn;
+}
+
+std::vector<double> tied_correlation(std::size_t threads, const LevelBlocks& blocks, const double* u,
+                                     std::size_t rows, std::size_t rounds, double shrinkage,
+                                     std::uint64_t seed, const CancelFlag& cancel) {
+  const std::size_t dim = blocks.size();
+  check_rows(u, false, rows, dim);
+  const auto backend = make_cpu_backend<double>(threads);
+  backend->watch(&cancel);
+  Matrix<double> z = backend->matrix(rows, dim + 1);
+  backend->whiten(z, u, false, nullptr, nullptr);
+  const std::vector<double> none;
+  TiedRows<double> tied(*backend, blocks, u, {z.data(), rows, dim, z.stride()}, {none}, 1, 1, seed);
+  std::vector<double> mean(dim * dim, 0.0);
+  for (std::size_t round = 0; round < rounds; ++round) {
+    tied.settle(1, round);
+    std::vector<double> r = correlation_of_scores(*backend, z);
+    if (2 * round >= rounds)
+      for (std::size_t i = 0; i < r.size(); ++i)
+        mean[i] += r[i] / static_cast<double>(rounds - (rounds + 1) / 2);
+    for (std::size_t i = 0; i < r.size(); ++i)
+      if (i % (dim + 1)) r[i] *= 1 - shrinkage;
+    tied.complete_by(cholesky(r, dim));
+  }
+  for (std::size_t i = 0; i < dim; ++i) mean[i * dim + i] = 1;
+  return mean;
+}
+
+template class TiedRows<float>;
+template class TiedRows<double>;
+
+}  // namespace sklar

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "backend/backend.hpp"
+
+namespace sklar {
+
+// Blocks of levels that recurring values stand for, of each column ascending pairs (from, to).
+using LevelBlocks = std::vector<std::vector<double>>;
+
+// What the network reads of a row u: y = L^-1 z on the Gaussian scale (`cholesky` empty: z), or u itself.
+struct RowCoordinates {
+  const std::vector<double>& cholesky;
+  bool levels = false;
+};
+
+// Rows with recurring values. `data` hold them in the network's coordinates; their levels within the blocks
+// are drawn from a Gaussian copula given that they lie there, again and again.
+template <class T>
+class TiedRows {
+ public:
+  // u: dense, on the host; sweeps of a draw; at most `batch` rows are drawn in a step
+  TiedRows(Backend<T>& backend, const LevelBlocks& blocks, const double* u, MatrixView<T> data,
+           const RowCoordinates& coordinates, std::size_t sweeps, std::size_t batch, std::uint64_t seed);
+
+  // The Gaussian copula with correlation L L^T; empty: independence.
+  void complete_by(const std::vector<double>& cholesky);
+  // Sweeps through all rows, from which later draws begin. `round`: what tells one call from another.
+  void settle(std::size_t sweeps, std::uint64_t round);
+  // The operation that draws the rows of a step.
+  FreshLevels<T> of_step(const TrainState* state) const;
+
+ private:
+  template <class U>
+  Buffer<U> on_backend(const std::vector<U>& host) {
+    auto b = backend_.template buffer<U>(host.size());
+    backend_.upload(b.data(), host.data(), host.size() * sizeof(U));
+    return b;
+  }
+
+  Backend<T>& backend_;
+  FreshLevels<T> levels_;
+  std::vector<std::uint32_t> columns_;
+  Buffer<std::uint32_t> column_, first_;
+  Buffer<std::int32_t> block_;
+  Buffer<double> ends_, edges_, weights_, deviation_, start_, work_, whitening_;
+  std::size_t batch_;
+};
+
+// The correlation matrix of a Gaussian copula under which the rows, known by their blocks where values recur,
+// are likely: stochastic EM (Nielsen 2000, Bernoulli 6): in `rounds` rounds levels are drawn given the
+// matrix, and the matrix is estimated from them; the mean of the second half. u: rows x dim, dense.
+std::vector<double> tied_correlation(std::size_t threads, const LevelBlocks& blocks, const double* u,
+                                     std::size_t rows, std::size_t rounds, double shrinkage,
+                                     std::uint64_t seed, const CancelFlag& cancel);
+
+}  // namespace sklar
