@@ -1,13 +1,21 @@
 /** Gaussian guidance: the linear change of variables before a network. */
+import { SklarError } from '../errors';
 import { callNative, runJob } from '../native';
-import { LEAST_SHRINKAGE, normalScoresCorrelation, shrink } from './correlation';
+import { normalScoresCorrelation, shrink } from './correlation';
 import { type DenseRows } from './rows';
 import { type Execution } from './run';
+import { LEAST_SHRINKAGE, chooseShrinkage } from './shrinkage';
+
+/** Fewer validation rows than this say less about a shrinkage than the number of training rows does. */
+const FEWEST_VALIDATION_ROWS = 20;
 
 /**
  * The guide Sigma = (1 - shrinkage) R + shrinkage I as its factor. Unless given, the shrinkage is the one whose Gaussian
- * copula, estimated from the training rows, scores the validation rows best, at least LEAST_SHRINKAGE: few rows in many
- * dimensions want a good deal.
+ * copula, estimated from the training rows, scores the validation rows best: few rows in many dimensions want a good deal,
+ * and tails heavier than Gaussian ones more than the rows' number tells. With few validation rows it is that of
+ * `chooseShrinkage`.
+ *
+ * @throws SklarError ERR_SKLAR_VALUE for a shrinkage that leaves a singular guide
  */
 export async function chooseGuide(
   correlation: Float64Array,
@@ -19,11 +27,12 @@ export async function chooseGuide(
   const dim = training.columns;
   const factor = (r: Float64Array, shrinkage: number) =>
     callNative((addon) => addon.cholesky(shrink(r, dim, shrinkage), dim)).factor;
-  let best = given ?? Math.max(LEAST_SHRINKAGE, dim / (10 * training.rows));
-  if (given === undefined && validation.rows > 0) {
+  let best = given ?? chooseShrinkage(correlation, dim, training.rows);
+  if (given === undefined && validation.rows >= FEWEST_VALIDATION_ROWS) {
     const estimate = await normalScoresCorrelation(training, run);
+    const tried = new Set([LEAST_SHRINKAGE, 1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.3, best]);
     let bestScore = -Infinity;
-    for (const shrinkage of [LEAST_SHRINKAGE, 1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.3]) {
+    for (const shrinkage of [...tried].sort((a, b) => a - b)) {
       const scores = await gaussianScores(estimate, shrinkage, validation, run);
       const score = scores ? scores.reduce((sum, value) => sum + value, 0) : -Infinity;
       if (score > bestScore) {
@@ -32,7 +41,16 @@ export async function chooseGuide(
       }
     }
   }
-  return { cholesky: factor(correlation, best), shrinkage: best };
+  try {
+    return { cholesky: factor(correlation, best), shrinkage: best };
+  } catch (cause) {
+    const rows = training.rows + validation.rows;
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected a shrinkage that leaves a positive definite guide, got ${best} (${rows} rows for ${dim} columns)`,
+      { cause },
+    );
+  }
 
   async function gaussianScores(r: Float64Array, shrinkage: number, rows: DenseRows, to: Execution) {
     let l: Float64Array;

@@ -61,7 +61,7 @@ export const cdcOptionsSchema = z.strictObject({
   guided: z.boolean().default(true),
   /**
    * The guide is (1 - shrinkage) R + shrinkage I; default: what scores the validation rows best as a Gaussian copula
-   * (without validation rows max(1e-5, dim / (10 rows))).
+   * (with fewer than 20 validation rows as for a gaussian copula).
    */
   shrinkage: z.number().min(0).max(1).optional(),
   /** Width of the network. */
