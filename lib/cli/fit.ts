@@ -208,7 +208,7 @@ async function readConfig(file: string): Promise<Settings> {
     });
   }
   try {
-    const { seed, splitSeed, device } = parseOptions(configSchema, value, 'option');
+    const { seed, splitSeed, device } = parseOptions(configSchema, value, 'the configuration');
     if (device !== undefined) expectDeviceName(device, 'device');
     // The parsed settings hold every default of the model; those that were given are wanted here.
     return {

@@ -1,13 +1,20 @@
 /** What can be checked about a model without knowing the truth, in one object. */
 import { type Seed, resolveSeed } from '../data/random';
 import { defaultNames } from '../data/table';
-import { SklarError, expectInteger, expectNumber, expectOneOf } from '../errors';
+import {
+  type OptionNames,
+  SklarError,
+  expectInteger,
+  expectNumber,
+  expectOneOf,
+  expectOptions,
+} from '../errors';
 import { type Mean, meanOf } from '../metrics/mean';
 import { callNative } from '../native';
 import { type Copula } from './copula';
 import { type LogPdfMethod } from './field-density';
 import { type DenseRows, type RowsInput, type Scale, toDense, takeRows } from './rows';
-import { type Execution, type RunOptions, beginRun } from './run';
+import { type Execution, type RunOptions, beginRun, runOptions } from './run';
 
 /** What a certificate is at: the normaliser, a route to the log density, or one of its two samples. */
 export type CertificateStage = 'normaliser' | LogPdfMethod | 'sample' | 'raw sample';
@@ -25,6 +32,16 @@ export interface CertificateOptions extends RunOptions {
   seed?: Seed;
   onProgress?: ((progress: { stage: CertificateStage; fraction: number }) => void) | undefined;
 }
+
+export const certificateOptions: OptionNames<CertificateOptions> = {
+  ...runOptions,
+  scale: true,
+  routeRows: true,
+  tolerance: true,
+  sampleRows: true,
+  seed: true,
+  onProgress: true,
+};
 
 /** One route to the log density of the compared rows: what it says, or why it left the finite numbers. */
 export type CertificateRoute = MeasuredRoute | FailedRoute;
@@ -357,6 +374,7 @@ export async function certificate(
   rows: RowsInput,
   options: CertificateOptions = {},
 ): Promise<Certificate> {
+  expectOptions(options, 'certificate', certificateOptions);
   const run = beginRun(options, copula.cpuOnly);
   const { dim } = copula;
   const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);

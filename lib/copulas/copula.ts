@@ -1,25 +1,31 @@
 import { type Matrix, matrix } from '../data/matrix';
 import { type Seed, resolveSeed } from '../data/random';
-import { SklarError, expectInteger, expectOneOf } from '../errors';
+import { type OptionNames, SklarError, expectInteger, expectOneOf, expectOptions } from '../errors';
 import { type TableMargins } from '../margins/margins';
 import { type ModelDocument, writeModelFile } from '../model/model-file';
 import { type RealArray, runJob } from '../native';
 import { normalCdf } from '../normal';
 import { type Note, notesOf } from '../notes';
 import { packageVersion } from '../version';
-import { type Certificate, type CertificateOptions, certificate } from './certificate';
+import { type Certificate, type CertificateOptions, certificate, certificateOptions } from './certificate';
 import { type HasField } from './field';
 import {
   type FieldDensity,
   type FieldDensityOptions,
   type LogPdfMethod,
   expectDensityOptions,
+  fieldDensityOptions,
   fieldLogPdf,
 } from './field-density';
 import { type RowsInput, type Scale, toDense, toFloat32 } from './rows';
-import { type Execution, type RunOptions, beginRun } from './run';
-import type { ConditionalOptions, ConditionalSample, NormaliserOptions } from './smc';
-import { type ResolvedIntegration, type SolverOptions } from './solvers';
+import { type Execution, type RunOptions, beginRun, runOptions } from './run';
+import {
+  type ConditionalOptions,
+  type ConditionalSample,
+  type NormaliserOptions,
+  conditionalOptions,
+} from './smc';
+import { type ResolvedIntegration, type SolverOptions, solverOptions } from './solvers';
 
 export interface LogPdfOptions extends RunOptions, FieldDensityOptions {
   /** The scale of the rows; default `copula`. */
@@ -33,6 +39,15 @@ export interface LogPdfOptions extends RunOptions, FieldDensityOptions {
   normalised?: boolean;
   onProgress?: ((progress: { rows: number; rowsDone: number }) => void) | undefined;
 }
+
+export const logPdfOptions: OptionNames<LogPdfOptions> = {
+  ...runOptions,
+  ...fieldDensityOptions,
+  scale: true,
+  method: true,
+  normalised: true,
+  onProgress: true,
+};
 
 export interface SampleOptions extends RunOptions, SolverOptions {
   /** The same seed gives the same rows, bit for bit, for any number of threads and any batching; default 1. */
@@ -51,6 +66,17 @@ export interface SampleOptions extends RunOptions, SolverOptions {
   firstRow?: number;
   onProgress?: ((progress: { rows: number; rowsDone: number }) => void) | undefined;
 }
+
+export const sampleOptions: OptionNames<SampleOptions> = {
+  ...runOptions,
+  ...solverOptions,
+  seed: true,
+  margins: true,
+  scale: true,
+  dtype: true,
+  firstRow: true,
+  onProgress: true,
+};
 
 export interface ModelInfo {
   kind: string;
@@ -122,6 +148,7 @@ export abstract class Copula implements Disposable {
    *   good `state`)
    */
   async logPdf(rows: RowsInput, options: LogPdfOptions = {}): Promise<Float64Array> {
+    expectOptions(options, 'logPdf', logPdfOptions);
     const run = this.begin(options);
     const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
     const { data, rows: count, columns } = toDense(rows, 'the rows of logPdf', this.dim);
@@ -180,6 +207,7 @@ export abstract class Copula implements Disposable {
    *   `margins: 'uniform'` needs, the message says so
    */
   async sample(rows: number, options: SampleOptions = {}): Promise<Matrix> {
+    expectOptions(options, 'sample', sampleOptions);
     expectInteger(rows, 'the number of rows', { min: 0, max: Math.floor(2 ** 32 / this.dim) });
     const data = new (options.dtype === 'float64' ? Float64Array : Float32Array)(rows * this.dim);
     let done = 0;
@@ -195,9 +223,11 @@ export abstract class Copula implements Disposable {
     rows: number,
     options: SampleOptions & { batch?: number } = {},
   ): AsyncGenerator<Matrix, void> {
+    expectOptions(options, 'sampleStream', { ...sampleOptions, batch: true });
+    const { batch, ...own } = options;
     const run = this.begin(options);
     expectInteger(rows, 'the number of rows', { min: 0 });
-    const size = expectInteger(options.batch ?? BATCH_ROWS, 'batch', { min: 1, max: 2 ** 24 });
+    const size = expectInteger(batch ?? BATCH_ROWS, 'batch', { min: 1, max: 2 ** 24 });
     const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
     const dtype = expectOneOf(options.dtype ?? 'float32', 'dtype', ['float32', 'float64'] as const);
     const seed = resolveSeed(options.seed ?? 1);
@@ -211,7 +241,7 @@ export abstract class Copula implements Disposable {
         seed,
         BigInt(firstRow + first),
         scale === 'gaussian',
-        options,
+        own,
         run,
       );
       options.onProgress?.({ rows, rowsDone: first + count });
@@ -239,6 +269,7 @@ export abstract class Copula implements Disposable {
     options: ConditionalOptions = {},
   ): Promise<ConditionalSample> {
     return new Promise(() => {
+      expectOptions(options, 'sampleConditional', conditionalOptions);
       this.begin(options);
       throw new SklarError(
         'ERR_SKLAR_VALUE',
@@ -355,6 +386,7 @@ export abstract class Copula implements Disposable {
    * @throws SklarError as `logPdf` and `sample`
    */
   async certificate(rows: RowsInput, options: CertificateOptions = {}): Promise<Certificate> {
+    expectOptions(options, 'certificate', certificateOptions);
     this.begin(options);
     return certificate(this, rows, options);
   }

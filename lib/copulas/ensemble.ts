@@ -1,10 +1,16 @@
 import { Generator, hashWords, seedWords, shuffle, resolveSeed } from '../data/random';
-import { SklarError, describe } from '../errors';
+import { SklarError, describe, expectOptions } from '../errors';
 import { Copula, type ModelContent, type ModelInfo, type Normalisable, type SampleOptions } from './copula';
 import { mixtureConditional } from './ensemble-conditional';
 import { type FieldDensity, type FieldDensityOptions, type LogPdfMethod } from './field-density';
 import { type Execution } from './run';
-import type { ConditionalOptions, ConditionalSample, NormaliserOptions } from './smc';
+import {
+  type ConditionalOptions,
+  type ConditionalSample,
+  type NormaliserOptions,
+  conditionalOptions,
+  normaliserOptionNames,
+} from './smc';
 
 /** Prefix of the tensors of a member in a model file. */
 export const memberPrefix = (k: number) => `models.${k}.`;
@@ -100,6 +106,7 @@ export class EnsembleCopula extends Copula implements Normalisable {
 
   /** Estimates log Z of every member that has none yet; see `CdcCopula.normaliser`. */
   async normaliser(options: NormaliserOptions = {}): Promise<{ logZ: number; standardError: number }> {
+    expectOptions(options, 'normaliser', normaliserOptionNames);
     const run = this.begin(options);
     const seed = resolveSeed(options.seed ?? 1);
     const missing = this.members.flatMap(({ normalisable }, k) =>
@@ -181,6 +188,7 @@ export class EnsembleCopula extends Copula implements Normalisable {
     rows: number,
     options: ConditionalOptions = {},
   ): Promise<ConditionalSample> {
+    expectOptions(options, 'sampleConditional', conditionalOptions);
     const run = this.begin(options);
     const seed = resolveSeed(options.seed ?? 1);
     await this.normaliser(run);

@@ -1,4 +1,5 @@
 import { runRecord } from '../devices';
+import { expectOptions } from '../errors';
 import { type ClassicalDefinition, type FieldHandle, callNative, runJob } from '../native';
 import { ClassicalCopula } from './classical/classical';
 import { cpuOnlyOfKind } from './classical/families';
@@ -14,10 +15,11 @@ import {
 } from './correlation';
 import { type HasField } from './field';
 import { type RowsInput, toDense } from './rows';
-import { type Execution, type RunOptions, beginRun } from './run';
+import { type Execution, type RunOptions, beginRun, runOptions } from './run';
 import {
   type ConditionalOptions,
   type ConditionalSample,
+  conditionalOptions,
   conditionalRows,
   exactConditional,
   exactConditionalOptions,
@@ -60,6 +62,7 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
    * @param u n x dim pseudo-observations
    */
   static async fit(u: RowsInput, options: RunOptions = {}): Promise<GaussianCopula> {
+    expectOptions(options, 'GaussianCopula.fit', runOptions);
     const run = beginRun(options, cpuOnlyOfKind('gaussian'));
     const dense = toDense(u, 'the training rows');
     const found = positiveDefinite(await normalScoresCorrelation(dense, run), dense.columns, dense.rows);
@@ -100,6 +103,7 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
     rows: number,
     options: ConditionalOptions = {},
   ): Promise<ConditionalSample> {
+    expectOptions(options, 'sampleConditional', conditionalOptions);
     const run = this.begin(options);
     const { condition, seed } = exactConditionalOptions(fixed, rows, options, this.names, this.dim);
     const { columns, values } = condition;

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { types } from 'node:util';
 
 import { expectThreads } from '../devices';
-import { SklarError, describe } from '../errors';
+import { type OptionNames, SklarError, describe } from '../errors';
 import { type ColumnHandle, runJob } from '../native';
 import { type Matrix, matrix } from './matrix';
 import { type Seed, hashText, resolveSeed } from './random';
@@ -18,6 +18,12 @@ export interface ColumnRunOptions {
   /** Told the share of the work that is done, up to 1. */
   readonly onProgress?: ((fraction: number) => void) | undefined;
 }
+
+export const columnRunOptions: OptionNames<ColumnRunOptions> = {
+  threads: true,
+  signal: true,
+  onProgress: true,
+};
 
 /** Values that one job takes: their copies to and from native memory take a few milliseconds of the event loop. */
 const BLOCK_VALUES = 2 ** 21;

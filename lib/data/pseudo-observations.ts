@@ -2,10 +2,17 @@ import { types } from 'node:util';
 
 import { z } from 'zod';
 
-import { SklarError, describe, expectInteger, expectOneOf } from '../errors';
+import { type OptionNames, SklarError, describe, expectInteger, expectOneOf, expectOptions } from '../errors';
 import { type ColumnHandle, callNative } from '../native';
 import { type LevelBlocks, blocksOfRanks } from './level-blocks';
-import { type ColumnRunOptions, findNotFinite, levelsOf, nextTurn, valuesOf } from './column-jobs';
+import {
+  type ColumnRunOptions,
+  columnRunOptions,
+  findNotFinite,
+  levelsOf,
+  nextTurn,
+  valuesOf,
+} from './column-jobs';
 import { type Matrix, matrix } from './matrix';
 import { type Seed, resolveSeed } from './random';
 import { SortedTable, type SortedValues, evenlySpaced } from './sorted-table';
@@ -22,6 +29,13 @@ export interface PseudoObservationsOptions {
   /** The number of distinct values kept of a column, at least 2; default 65,536. */
   readonly knots?: number | undefined;
 }
+
+const fitOptions: OptionNames<PseudoObservationsOptions & ColumnRunOptions> = {
+  ...columnRunOptions,
+  ties: true,
+  seed: true,
+  knots: true,
+};
 
 const metaSchema = z.object({
   ties: z.enum(['random', 'average']),
@@ -243,6 +257,7 @@ export class PseudoObservations {
     table: Table,
     options: PseudoObservationsOptions & ColumnRunOptions = {},
   ): Promise<PseudoObservations> {
+    expectOptions(options, 'PseudoObservations.fit', fitOptions);
     const { ties, seed, knots, onProgress, ...run } = options;
     const sorted = await PseudoObservations.sort(table, {
       ...run,
@@ -264,8 +279,10 @@ export class PseudoObservations {
   /** The first half of `fit`, for who has more to learn from the sorted columns. */
   static async sort(
     table: Table,
-    { ties = 'random', seed = 0, ...run }: Omit<PseudoObservationsOptions, 'knots'> & ColumnRunOptions = {},
+    options: Omit<PseudoObservationsOptions, 'knots'> & ColumnRunOptions = {},
   ): Promise<SortedTable> {
+    expectOptions(options, 'PseudoObservations.sort', { ...columnRunOptions, ties: true, seed: true });
+    const { ties = 'random', seed = 0, ...run } = options;
     expectOneOf<Ties>(ties, 'ties', ['random', 'average']);
     resolveSeed(seed);
     await expectUsable(table, run.signal);
@@ -279,8 +296,10 @@ export class PseudoObservations {
    */
   static async fromSorted(
     sorted: SortedTable,
-    { knots = DEFAULT_KNOTS, ...run }: Pick<PseudoObservationsOptions, 'knots'> & ColumnRunOptions = {},
+    options: Pick<PseudoObservationsOptions, 'knots'> & ColumnRunOptions = {},
   ): Promise<PseudoObservations> {
+    expectOptions(options, 'PseudoObservations.fromSorted', { ...columnRunOptions, knots: true });
+    const { knots = DEFAULT_KNOTS, ...run } = options;
     expectInteger(knots, 'knots', { min: 2 });
     const { table, rule } = sorted;
     if (!rule) throw new SklarError('ERR_SKLAR_INTERNAL', 'expected columns with ranks');
@@ -349,12 +368,10 @@ export class PseudoObservations {
    */
   async transform(
     table: Table,
-    {
-      seed = this.#seed,
-      ties = this.ties,
-      ...run
-    }: { readonly seed?: Seed; readonly ties?: Ties } & ColumnRunOptions = {},
+    options: { readonly seed?: Seed; readonly ties?: Ties } & ColumnRunOptions = {},
   ): Promise<Matrix & { readonly data: Float64Array }> {
+    expectOptions(options, 'PseudoObservations.transform', { ...columnRunOptions, seed: true, ties: true });
+    const { seed = this.#seed, ties = this.ties, ...run } = options;
     return levelsOf(this.#native(), table.select(this.names), { ...run, seed, random: ties === 'random' });
   }
 
@@ -364,7 +381,8 @@ export class PseudoObservations {
    * @param u rows x d, in [0, 1]
    * @throws SklarError ERR_SKLAR_SHAPE when it has another number of columns, ERR_SKLAR_VALUE for levels outside
    */
-  inverse(u: Matrix, run: ColumnRunOptions = {}): Promise<Table> {
+  async inverse(u: Matrix, run: ColumnRunOptions = {}): Promise<Table> {
+    expectOptions(run, 'PseudoObservations.inverse', columnRunOptions);
     return valuesOf(this.#native(), u, this.names, this.kinds, run);
   }
 

@@ -1,4 +1,4 @@
-import { SklarError, describe } from '../errors';
+import { type OptionNames, SklarError, describe, expectOptions } from '../errors';
 import { expectPath, expectReadable } from './files';
 import { readCsv } from './read-csv';
 import { readJson } from './read-json';
@@ -17,6 +17,14 @@ export interface ReadTableOptions {
   /** CSV and TSV: the character between fields; default: tab for .tsv, else whichever of `, ; tab |` fits. */
   readonly delimiter?: string;
 }
+
+const readOptions: OptionNames<ReadTableOptions> = {
+  columns: true,
+  exclude: true,
+  signal: true,
+  header: true,
+  delimiter: true,
+};
 
 /**
  * Reads a table of numbers from a `.csv`, `.tsv`, `.json`, `.ndjson` or `.jsonl` file, each also with `.gz`
@@ -37,6 +45,7 @@ export interface ReadTableOptions {
  */
 export async function readTable(file: string, options: ReadTableOptions = {}): Promise<Table> {
   expectPath(file);
+  expectOptions(options, 'readTable', readOptions);
   const { signal, delimiter } = options;
   if (delimiter !== undefined && !(typeof delimiter === 'string' && /^[^"\r\n\0]$/.test(delimiter))) {
     throw new SklarError(

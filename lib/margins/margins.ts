@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import {
   type ColumnRunOptions,
+  columnRunOptions,
   finiteRows,
   levelsOf,
   nextTurn,
@@ -14,7 +15,7 @@ import { type Seed, resolveSeed } from '../data/random';
 import { SortedTable } from '../data/sorted-table';
 import { type ColumnKind, type Table, listNames } from '../data/table';
 import { expectThreads } from '../devices';
-import { SklarError, describe, expectOneOf } from '../errors';
+import { type OptionNames, SklarError, describe, expectOneOf, expectOptions } from '../errors';
 import { type ColumnHandle, callNative, runJob } from '../native';
 import { type Note, noteSchema } from '../notes';
 import {
@@ -41,6 +42,13 @@ export interface MarginsOptions {
   /** Seed of the random levels, default 0. */
   readonly seed?: Seed;
 }
+
+const fitOptions: OptionNames<MarginsOptions & ColumnRunOptions> = {
+  ...columnRunOptions,
+  margins: true,
+  ties: true,
+  seed: true,
+};
 
 const metaSchema = z.object({
   type: z.literal('margins'),
@@ -108,6 +116,7 @@ export class Margins {
    * @throws SklarError ERR_SKLAR_VALUE naming the column, see `fitMargin`; for margins of columns that do not exist
    */
   static async fit(table: Table, options: MarginsOptions & ColumnRunOptions = {}): Promise<Margins> {
+    expectOptions(options, 'Margins.fit', fitOptions);
     const { onProgress, ...rest } = options;
     for (const [j, { type }] of expectMarginsSpec(options.margins ?? 'auto', table.names).entries()) {
       expectLearnable(table.columns[j]!, table.names[j]!, type);
@@ -136,6 +145,7 @@ export class Margins {
     sorted: SortedTable,
     options: MarginsOptions & ColumnRunOptions = {},
   ): Promise<Margins> {
+    expectOptions(options, 'Margins.fromSorted', fitOptions);
     const { table } = sorted;
     const ties = expectOneOf<Ties>(options.ties ?? 'random', 'ties', ['random', 'average']);
     const seed = resolveSeed(options.seed ?? 0);
@@ -180,12 +190,10 @@ export class Margins {
    */
   async transform(
     table: Table,
-    {
-      seed = this.#seed,
-      ties = this.ties,
-      ...run
-    }: { readonly seed?: Seed; readonly ties?: Ties } & ColumnRunOptions = {},
+    options: { readonly seed?: Seed; readonly ties?: Ties } & ColumnRunOptions = {},
   ): Promise<Matrix & { readonly data: Float64Array }> {
+    expectOptions(options, 'Margins.transform', { ...columnRunOptions, seed: true, ties: true });
+    const { seed = this.#seed, ties = this.ties, ...run } = options;
     return levelsOf(this.#native(), table.select(this.names), { ...run, seed, random: ties === 'random' });
   }
 
@@ -195,7 +203,8 @@ export class Margins {
    * @param u rows x d, in [0, 1]
    * @throws SklarError ERR_SKLAR_SHAPE when it has another number of columns, ERR_SKLAR_VALUE for levels outside
    */
-  inverse(u: Matrix, run: ColumnRunOptions = {}): Promise<Table> {
+  async inverse(u: Matrix, run: ColumnRunOptions = {}): Promise<Table> {
+    expectOptions(run, 'Margins.inverse', columnRunOptions);
     return valuesOf(this.#native(), u, this.names, this.kinds, run);
   }
 
@@ -205,6 +214,7 @@ export class Margins {
    * @throws SklarError ERR_SKLAR_VALUE for missing columns and values that are not finite
    */
   async logPdf(table: Table, run: ColumnRunOptions = {}): Promise<Float64Array> {
+    expectOptions(run, 'Margins.logPdf', columnRunOptions);
     const threads = expectThreads(run.threads);
     const selected = table.select(this.names);
     const margins = this.#columns.map(({ margin }) => margin.handle);

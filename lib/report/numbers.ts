@@ -1,13 +1,20 @@
 /** All that a report says, as numbers. */
 import type { Certificate, CertificateOptions } from '../copulas/certificate';
 import { type Copula } from '../copulas/copula';
-import { type RunOptions, beginRun } from '../copulas/run';
+import { type RunOptions, beginRun, runOptions } from '../copulas/run';
 import { type Matrix, toRows } from '../data/matrix';
 import type { Seed } from '../data/random';
 import { resolveSeed } from '../data/random';
 import type { Table } from '../data/table';
 import { type RunRecord, runRecord } from '../devices';
-import { SklarError, type SklarErrorCode, expectInteger, expectOneOf } from '../errors';
+import {
+  type OptionNames,
+  SklarError,
+  type SklarErrorCode,
+  expectInteger,
+  expectOneOf,
+  expectOptions,
+} from '../errors';
 import { JointDistribution } from '../joint/joint';
 import { Margins, type TableMargins } from '../margins/margins';
 import { type Comparison, compare } from '../metrics/compare';
@@ -52,6 +59,23 @@ export interface ReportOptions extends RunOptions {
   certificate?: Pick<CertificateOptions, 'routeRows' | 'sampleRows' | 'tolerance'>;
   onProgress?: ((progress: { stage: ReportStage; fraction: number }) => void) | undefined;
 }
+
+const reportOptions: OptionNames<ReportOptions> = {
+  ...runOptions,
+  title: true,
+  columns: true,
+  logarithmic: true,
+  rows: true,
+  seed: true,
+  skip: true,
+  certificate: true,
+  onProgress: true,
+};
+const certificateOptions: OptionNames<NonNullable<ReportOptions['certificate']>> = {
+  routeRows: true,
+  sampleRows: true,
+  tolerance: true,
+};
 
 /** An object that JSON can write. A section that is not there is null, and `absent` says why. */
 export interface ReportNumbers {
@@ -157,6 +181,8 @@ export interface Plan {
 
 /** @throws SklarError ERR_SKLAR_VALUE, ERR_SKLAR_SHAPE; see `report` */
 export function planOf(model: Copula | JointDistribution, data: Table, options: ReportOptions): Plan {
+  expectOptions(options, 'report', reportOptions);
+  expectOptions(options.certificate ?? {}, 'the certificate of report', certificateOptions);
   const copula = model instanceof JointDistribution ? model.copula : model;
   const { margins } = copula;
   if (!margins) {

@@ -57,7 +57,7 @@ export function classicalFitter(
   kind: ClassicalKind,
   options: object,
 ): (u: DenseRows, run: Execution) => Promise<ClassicalCopula> {
-  const what = `option of a ${kind} copula`;
+  const what = `a ${kind} copula`;
   if (kind === 'empirical-beta') {
     parseOptions(z.strictObject({}), options, what);
     // eslint-disable-next-line @typescript-eslint/require-await -- what it throws must reject
