@@ -19,6 +19,7 @@ import { JointDistribution } from '../joint/joint';
 import { Margins, type TableMargins } from '../margins/margins';
 import { type Comparison, compare } from '../metrics/compare';
 import { kendall, tailCurves } from '../metrics/dependence';
+import type { Note } from '../notes';
 import { packageVersion } from '../version';
 import { chooseRows } from './axis';
 import { type LossNumbers, lossNumbers } from './losses';
@@ -90,6 +91,8 @@ export interface ReportNumbers {
     /** Without the history, which is in `losses`; null for a model without a record. */
     readonly training: unknown;
     readonly margins: { readonly rows: number; readonly ties: string; readonly types: readonly string[] };
+    /** What was decided when it was fitted. */
+    readonly notes: readonly Note[];
   };
   /** Where the report was computed. */
   readonly run: Pick<RunRecord, 'device' | 'deviceName'>;
@@ -219,7 +222,8 @@ export function planOf(model: Copula | JointDistribution, data: Table, options: 
 function modelOf(copula: Copula, margins: TableMargins): ReportNumbers['model'] {
   const { kind, dim, normalised, parameters, config, training } = copula.info();
   const record =
-    training && Object.fromEntries(Object.entries(training).filter(([key]) => key !== 'history'));
+    training &&
+    Object.fromEntries(Object.entries(training).filter(([key]) => key !== 'history' && key !== 'notes'));
   return {
     kind,
     dim,
@@ -233,6 +237,7 @@ function modelOf(copula: Copula, margins: TableMargins): ReportNumbers['model'] 
       ties: margins.ties,
       types: margins instanceof Margins ? margins.types : margins.names.map(() => 'ranks'),
     },
+    notes: [...(margins instanceof Margins ? margins.notes : []), ...copula.notes],
   };
 }
 
