@@ -145,3 +145,75 @@ export function expectOneOf<T extends string | number | boolean>(
     .join(', ');
   throw new SklarError('ERR_SKLAR_VALUE', `expected one of ${list} for ${name}, got ${describe(value)}`);
 }
+
+/** The names of the options T, none left out. */
+export type OptionNames<T> = Readonly<Record<keyof T, unknown>>;
+
+/**
+ * Checks that `options` is an object whose keys are all known. What their values are is for others to check.
+ *
+ * @param name of the function that takes them
+ * @throws SklarError ERR_SKLAR_VALUE naming the unknown option, the one that was meant, and those that there are
+ */
+export function expectOptions(
+  options: unknown,
+  name: string,
+  known: Readonly<Record<string, unknown>>,
+): void {
+  if (
+    typeof options !== 'object' ||
+    options === null ||
+    Array.isArray(options) ||
+    ArrayBuffer.isView(options)
+  ) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected an object of options for ${name}, got ${describe(options)}`,
+    );
+  }
+  const unknown = Object.keys(options).filter((key) => !Object.hasOwn(known, key));
+  if (unknown.length > 0) throw unknownOptions(unknown, name, Object.keys(known));
+}
+
+/** The error of options that `name` does not have. */
+export function unknownOptions(
+  unknown: readonly string[],
+  name: string,
+  known: readonly string[],
+): SklarError {
+  const list = unknown.map(describe).join(', ');
+  const meant = unknown.flatMap((key) => nearest(key, known) ?? []);
+  const hint = meant.length > 0 ? `; did you mean ${[...new Set(meant)].map(describe).join(', ')}?` : '';
+  const all = known.length > 0 ? [...known].sort().join(', ') : 'none';
+  return new SklarError(
+    'ERR_SKLAR_VALUE',
+    `unknown option${unknown.length > 1 ? 's' : ''} ${list} of ${name}${hint} (options: ${all})`,
+  );
+}
+
+/** The name that a mistyped one stands for, if any is near enough. */
+function nearest(text: string, names: readonly string[]): string | undefined {
+  const lower = text.toLowerCase();
+  const far = names.map((name) => ({ name, distance: editDistance(lower, name.toLowerCase()) }));
+  const best = far.reduce((a, b) => (b.distance < a.distance ? b : a), { name: '', distance: Infinity });
+  return best.distance <= Math.max(1, Math.floor(text.length / 3)) ? best.name : undefined;
+}
+
+/** Insertions, deletions, replacements and swaps of neighbours that lead from a to b. */
+function editDistance(a: string, b: string): number {
+  let before: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1];
+      let distance = Math.min(last[j]! + 1, row[j - 1]! + 1, last[j - 1]! + (same ? 0 : 1));
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
+        distance = Math.min(distance, before[j - 2]! + 1);
+      }
+      row.push(distance);
+    }
+    [before, last] = [last, row];
+  }
+  return last[b.length]!;
+}

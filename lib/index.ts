@@ -127,7 +127,7 @@ export {
   tailCurves,
   totalCorrelation,
 } from './metrics/dependence';
-export { type Mean } from './metrics/mean';
+export { type ImpossibleRows, type Mean, meanOf } from './metrics/mean';
 export {
   type ClassifierOptions,
   type ColumnMetric,

@@ -1,20 +1,12 @@
-import { z } from 'zod';
-
 import { type HasField, problemOf } from './copulas/field';
 import { type TraceOptions, resolveTrace, traceKeys } from './copulas/field-density';
-import { parseOptions } from './copulas/options';
 import { type RowsInput, type Scale, toDense } from './copulas/rows';
-import { type RunOptions, beginRun } from './copulas/run';
-import {
-  type SolverOptions,
-  givenSolverOptions,
-  resolveIntegration,
-  solverOptionKeys,
-} from './copulas/solvers';
+import { type RunOptions, beginRun, runOptions } from './copulas/run';
+import { type SolverOptions, givenSolverOptions, resolveIntegration, solverOptions } from './copulas/solvers';
 import { type Matrix, matrix } from './data/matrix';
 import { type Seed, resolveSeed } from './data/random';
 import { type RunRecord, runRecord } from './devices';
-import { SklarError, describe, expectInteger, expectOneOf } from './errors';
+import { type OptionNames, SklarError, describe, expectInteger, expectOneOf, expectOptions } from './errors';
 import { type NativeIntegrated, callNative, runJob } from './native';
 
 /** `trace` and `probes` are those of a likelihood. */
@@ -58,24 +50,19 @@ export interface Integrated extends RunRecord {
   rejected: number;
 }
 
-const optionKeys = [
-  ...solverOptionKeys,
-  'direction',
-  'rows',
-  'start',
-  'scale',
-  'seed',
-  'firstRow',
-  ...traceKeys,
-  'onProgress',
-  'device',
-  'precision',
-  'threads',
-  'signal',
-] as const;
-const optionsSchema = z.strictObject(
-  Object.fromEntries(optionKeys.map((key) => [key, z.unknown().optional()])),
-);
+const integrateOptions: OptionNames<IntegrateOptions> = {
+  ...runOptions,
+  ...solverOptions,
+  trace: true,
+  probes: true,
+  direction: true,
+  rows: true,
+  start: true,
+  scale: true,
+  seed: true,
+  firstRow: true,
+  onProgress: true,
+};
 
 /**
  * Integrates the field of a model with any solver that fits its process. Margins are as the solver leaves them; `sample`
@@ -89,7 +76,7 @@ export async function integrate(field: HasField, options: IntegrateOptions = {})
   if (typeof (field as Partial<HasField> | null)?.fieldHandle !== 'function') {
     throw new SklarError('ERR_SKLAR_VALUE', `expected a copula that has a field, got ${describe(field)}`);
   }
-  parseOptions(optionsSchema, options, 'options of integrate');
+  expectOptions(options, 'integrate', integrateOptions);
   const direction = expectOneOf(options.direction ?? 'sample', 'direction', [
     'sample',
     'likelihood',

@@ -725,6 +725,8 @@ export interface NativeAddon {
   classicalFitStudent(
     degrees: number,
     correlation: Float64Array,
+    /** Draws every step of the iteration towards independence. */
+    shrinkage: number,
     u: Float64Array,
     rows: number,
     dim: number,

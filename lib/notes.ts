@@ -12,6 +12,7 @@ import { z } from 'zod';
  * - `bound`: an estimate that sits at the end of its box
  * - `determined`: a column that is a function of another one
  * - `normaliser`: a normaliser that is not known
+ * - `file`: how a file was read
  * - `fit`: anything else about how a fit went
  */
 export const noteCodes = [
@@ -24,6 +25,7 @@ export const noteCodes = [
   'bound',
   'determined',
   'normaliser',
+  'file',
   'fit',
 ] as const;
 

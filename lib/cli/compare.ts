@@ -2,16 +2,17 @@ import type { Command } from 'commander';
 
 import type { Scale } from '../copulas/rows';
 import type { Seed } from '../data/random';
-import { readTable } from '../data/read-table';
 import { expectOneOf } from '../errors';
 import { type Comparison, compare, metricNames } from '../metrics/compare';
+import type { Note } from '../notes';
 import { comparisonWords } from '../report/comparison-table';
-import { textLines } from '../report/text';
+import { noteLines, textLines } from '../report/text';
 import { type Io, signalOf, writeResult } from './context';
 import { startProgress } from './progress';
-import { integer, names, seed } from './values';
+import { type ReadingFlags, addReadingOptions, readAs } from './reading';
+import { BETWEEN_COMMAS, integer, names, seed } from './values';
 
-interface Flags {
+interface Flags extends ReadingFlags {
   columns?: string[];
   exclude?: string[];
   reference?: string;
@@ -26,11 +27,11 @@ interface Flags {
 }
 
 export function define(command: Command, io: Io): void {
-  command
+  addReadingOptions(command)
     .argument('<data>', 'held-out rows: .csv, .tsv, .json, .ndjson (also .gz) or .parquet')
     .argument('<sample>', 'rows to judge, the same columns by name')
-    .option('--columns <names>', 'columns to compare, between commas (default: all of the data)', names)
-    .option('--exclude <names>', 'columns to leave out, between commas', names)
+    .option('--columns <names>', `columns to compare, ${BETWEEN_COMMAS} (default: all of the data)`, names)
+    .option('--exclude <names>', `columns to leave out, ${BETWEEN_COMMAS}`, names)
     .option('--reference <file>', 'other held-out rows, for the floor (default: the data are halved)')
     .option('--metrics <names>', `of ${metricNames.join(', ')}, between commas (default: all)`, names)
     .option('--scale <name>', 'of the distances: gaussian, copula or data (default: gaussian)', (text) =>
@@ -61,14 +62,16 @@ async function run(data: string, sample: string, flags: Flags, io: Io): Promise<
   const signal = signalOf(io);
   const { columns, exclude, reference, metrics, scale, rows, permutations, seed: wanted, threads } = flags;
   const chosen = metrics?.map((name) => expectOneOf(name, '--metrics', metricNames));
-  const table = await readTable(data, {
+  const notes: Note[] = [];
+  const table = await readAs(data, flags, notes, {
     ...(columns && { columns }),
     ...(exclude && { exclude }),
     signal,
   });
   const like = { columns: table.names, signal };
-  const judged = await readTable(sample, like);
-  const others = reference === undefined ? undefined : await readTable(reference, like);
+  // sklar writes samples its own way, so that how the data are written says nothing of them
+  const judged = await readAs(sample, {}, notes, like);
+  const others = reference === undefined ? undefined : await readAs(reference, flags, notes, like);
   const bar = startProgress(io, 'compare', 1, flags.verbose);
   let comparison: Comparison;
   try {
@@ -86,7 +89,10 @@ async function run(data: string, sample: string, flags: Flags, io: Io): Promise<
   } finally {
     bar.stop();
   }
-  writeResult(io, flags.json, comparison, () => comparisonLines(comparison));
+  writeResult(io, flags.json, { ...comparison, notes }, () => [
+    ...comparisonLines(comparison),
+    ...noteLines(notes),
+  ]);
 }
 
 /** The same for people. */

@@ -1,15 +1,15 @@
 /** `sklar sample --given`: rows given the values of some columns. */
 import type { Copula } from '../copulas/copula';
 import type { ConditionalOptions } from '../copulas/smc';
-import { Table, defaultNames } from '../data/table';
+import { Table, defaultNames, listNames } from '../data/table';
 import { SklarError, describe, expectNumber } from '../errors';
 import { type BlockSample, sampleGivenBlocks } from '../joint/block-sample';
 import { conditionOf, describeBlocks, withFixed } from '../joint/fixed';
 import { JointDistribution } from '../joint/joint';
 import { Margins } from '../margins/margins';
-import { numberOrText } from './values';
+import { numberOrText, quotedName } from './values';
 
-/** `name=value` pairs between commas; names are looked up, since they may hold commas themselves. */
+/** `name=value` pairs between commas; names are looked up, since they may hold commas themselves, or in quotes as in CSV. */
 export function parsePairs(
   texts: readonly string[],
   names: readonly string[],
@@ -20,11 +20,13 @@ export function parsePairs(
   for (const text of texts) {
     let rest = text.trimStart();
     while (rest !== '') {
-      const name = longestFirst.find((candidate) => rest.startsWith(`${candidate}=`));
-      if (name === undefined) {
+      const quoted = quotedName(rest);
+      const plain = longestFirst.find((candidate) => rest.startsWith(`${candidate}=`));
+      const name = plain ?? (quoted?.rest.startsWith('=') ? quoted.name : undefined);
+      if (name === undefined || !names.includes(name)) {
         throw new SklarError(
           'ERR_SKLAR_VALUE',
-          `expected column=value for ${option} with a column of ${names.map(describe).join(', ')}, got ${describe(rest)}`,
+          `expected column=value for ${option} with a column of ${listNames(names)}, got ${describe(rest)}`,
         );
       }
       if (pairs.has(name)) {
@@ -33,7 +35,8 @@ export function parsePairs(
           `expected every column once for ${option}, got ${describe(name)} again`,
         );
       }
-      const [value = '', ...others] = rest.slice(name.length + 1).split(',');
+      const after = plain === undefined ? quoted!.rest.slice(1) : rest.slice(name.length + 1);
+      const [value = '', ...others] = after.split(',');
       pairs.set(name, value.trim());
       rest = others.join(',').trimStart();
     }

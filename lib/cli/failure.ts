@@ -40,11 +40,31 @@ const STATUS: Readonly<Record<FailureCode, number>> = {
   ERR_SKLAR_INTERNAL: exitStatus.unexpected,
 };
 
+/** Options in a message by the names that they have here. */
+function asOptions(message: string): string {
+  return message
+    .replace(/\bfor (columns|exclude|header|delimiter|decimal)(?=, got\b|, not\b)/g, 'for --$1')
+    .replace(
+      /\bwith exclude: \[((?:"(?:[^"\\]|\\.)*"(?:, )?)*)(?:(?:, )?(and \d+ more))?\]/g,
+      (_, list: string, more?: string) =>
+        `with --exclude ${shellList(JSON.parse(`[${list.replace(/, $/, '')}]`) as string[])}` +
+        (more ? ` (${more})` : ''),
+    );
+}
+
+/** Names as one argument of a shell, between commas. */
+function shellList(names: readonly string[]): string {
+  const text = names
+    .map((name) => (/[",]|^\s|\s$/.test(name) ? `"${name.replaceAll('"', '""')}"` : name))
+    .join(',');
+  return /^[\w.,:@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
 /** What to tell the user about anything that was thrown. */
 export function describeFailure(error: unknown, signal: AbortSignal | undefined): Failure {
   const failure = (code: FailureCode, message: string): Failure => ({
     code,
-    message: message.replace(/\s*\n\s*/g, ' ').trim(),
+    message: asOptions(message.replace(/\s*\n\s*/g, ' ').trim()),
     status: STATUS[code],
   });
   if (signal?.aborted) return failure('ERR_SKLAR_ABORTED', 'interrupted; no file was written');

@@ -23,7 +23,6 @@ import {
 import { fileError } from '../data/files';
 import { type PseudoObservations, type Ties } from '../data/pseudo-observations';
 import type { Seed } from '../data/random';
-import { readTable } from '../data/read-table';
 import { splitRows } from '../data/split';
 import { type DeviceOptions, type RunRecord, expectDeviceName, precisions, resolveDevice } from '../devices';
 import { SklarError, describe, expectOneOf } from '../errors';
@@ -45,14 +44,16 @@ import {
   formatLogNormaliser,
   formatMean,
   normalisationNote,
+  noteLines,
 } from '../report/text';
 import { parsePairs } from './conditional';
 import { type Io, signalOf, writeResult } from './context';
 import { expectOutput } from './files';
 import { logNormaliserOf, normaliserKeys } from './normaliser';
 import { formatRate, rowProgress, startProgress } from './progress';
+import { type ReadingFlags, addReadingOptions, readAs } from './reading';
 import { addDeviceOptions } from './run';
-import { fromSchema, integer, names, number, numberOrText, seed } from './values';
+import { BETWEEN_COMMAS, fromSchema, integer, names, number, numberOrText, seed } from './values';
 
 const seedSchema = z.union([
   z.int().min(0),
@@ -81,6 +82,9 @@ const configSchema = z.strictObject({
   splits: z.enum(['different', 'same']).optional(),
   columns: z.array(z.string()).optional(),
   exclude: z.array(z.string()).optional(),
+  header: z.boolean().optional(),
+  delimiter: z.string().optional(),
+  decimal: z.enum(['.', ',']).optional(),
   holdout: z.number().min(0).lt(1).optional(),
   splitSeed: seedSchema.optional(),
   ties: z.enum(['random', 'average']).optional(),
@@ -101,7 +105,7 @@ type ModelOptions = CdcOptions &
   KernelOptions;
 
 /** Options of the command and of the model, by the names they have in a configuration file. */
-interface Settings extends ModelOptions, DeviceOptions {
+interface Settings extends ModelOptions, DeviceOptions, ReadingFlags {
   kind?: CopulaKind;
   models?: number;
   splits?: 'different' | 'same';
@@ -147,8 +151,8 @@ export function define(command: Command, io: Io): void {
       'fit an ensemble of so many models, each with a seed and validation rows of its own',
       integer('--models', { min: 1, max: 1000 }),
     )
-    .option('--columns <names>', 'columns to use, between commas (default: all)', names)
-    .option('--exclude <names>', 'columns to leave out, between commas', names)
+    .option('--columns <names>', `columns to use, ${BETWEEN_COMMAS} (default: all)`, names)
+    .option('--exclude <names>', `columns to leave out, ${BETWEEN_COMMAS}`, names)
     .option(
       '--holdout <share>',
       'share of the rows kept apart to judge the model (default: 0.2)',
@@ -193,6 +197,7 @@ export function define(command: Command, io: Io): void {
       'column=from:to,...: the least and the greatest value there can be; either may be left out (default: what the values make plain)',
       (text, previous: readonly string[] = []) => [...previous, text],
     );
+  addReadingOptions(command);
   addDeviceOptions(command)
     .option(
       '--checkpoint <file>',
@@ -223,7 +228,7 @@ async function readConfig(file: string): Promise<Settings> {
     });
   }
   try {
-    const { seed, splitSeed, device } = parseOptions(configSchema, value, 'option');
+    const { seed, splitSeed, device } = parseOptions(configSchema, value, 'the configuration');
     if (device !== undefined) expectDeviceName(device, 'device');
     // The parsed settings hold every default of the model; those that were given are wanted here.
     return {
@@ -306,6 +311,9 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     splits,
     columns,
     exclude,
+    header,
+    delimiter,
+    decimal,
     holdout: share = 0.2,
     splitSeed = 0,
     ties = 'random',
@@ -328,7 +336,13 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   resolveDevice(run, cpuOnlyOfKind(kind));
   await expectOutput('--out', flags.out, ['.safetensors'], [data, flags.config ?? data]);
 
-  const table = await readTable(data, { ...(columns && { columns }), ...(exclude && { exclude }), signal });
+  const notes: Note[] = [];
+  const reading = { header, delimiter, decimal };
+  const table = await readAs(data, reading, notes, {
+    ...(columns && { columns }),
+    ...(exclude && { exclude }),
+    signal,
+  });
   const { train, holdout } = splitRows(table.rows, share, splitSeed);
   const spec = marginsOf(wanted, support, table.names);
   const training = table.take(train);
@@ -368,13 +382,13 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   }
   const seconds = (performance.now() - started) / 1000;
 
-  const notes: Note[] = [
+  notes.push(
     ...ranks.determined.map((sentence): Note => {
       return { code: 'determined', columns: [], message: `${sentence}: the copula is singular` };
     }),
     ...margins.notes,
     ...copula.notes,
-  ];
+  );
   let normaliser: LogNormaliser | null = null;
   let scored = true;
   try {
@@ -394,7 +408,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   try {
     const showRows = rowProgress(scoring, holdout.length);
     judged = scored
-      ? await judge(copula, u, await ranks.transform(table.take(holdout), { threads, signal }), {
+      ? await judge(copula, u, await ranks.transform(table.take(holdout), { threads, signal }), holdout, {
           ...run,
           onProgress: ({ rowsDone }) => showRows(rowsDone),
         })
@@ -423,10 +437,12 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     holdout: judged && {
       meanLogPdf: judged.own.mean,
       standardError: judged.own.standardError,
+      ...(judged.own.impossible && { impossible: judged.own.impossible }),
       normalised: copula.normalised,
       ...normaliserKeys(normaliser, judged.own.mean),
       gaussianMeanLogPdf: judged.gaussian.mean,
       gaussianStandardError: judged.gaussian.standardError,
+      ...(judged.gaussian.impossible && { gaussianImpossible: judged.gaussian.impossible }),
     },
     model: flags.out,
     notes,
@@ -448,7 +464,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
       }
       if (result.kind !== 'gaussian') lines.push(`  gaussian   ${formatMean(judged.gaussian)}`);
     }
-    lines.push(...notes.map(({ message }) => `note: ${message}`));
+    lines.push(...noteLines(notes));
     return [...lines, `wrote ${flags.out}`];
   });
 }
@@ -458,14 +474,15 @@ async function judge(
   copula: Copula,
   u: ReturnType<PseudoObservations['transformTrain']>,
   v: Awaited<ReturnType<PseudoObservations['transform']>>,
+  numbers: Uint32Array,
   run: LogPdfOptions,
 ) {
   if (v.rows === 0) return null;
   const { threads, signal } = run;
-  const own = meanOf(await copula.logPdf(v, run));
+  const own = meanOf(await copula.logPdf(v, run), numbers);
   if (copula.kind === 'gaussian') return { own, gaussian: own };
   const gaussian = await GaussianCopula.fit(u, { threads, signal });
-  return { own, gaussian: meanOf(await gaussian.logPdf(v, { threads, signal })) };
+  return { own, gaussian: meanOf(await gaussian.logPdf(v, { threads, signal }), numbers) };
 }
 
 /** The most useful first: a narrow terminal cuts the line off. */

@@ -4,21 +4,23 @@ import type { Copula } from '../copulas/copula';
 import { loadModel } from '../copulas/load';
 import { AtomicFile } from '../data/files';
 import type { Seed } from '../data/random';
-import { readTable } from '../data/read-table';
 import type { Table } from '../data/table';
 import { type DeviceOptions, resolveDevice } from '../devices';
 import { SklarError, describe, expectOneOf } from '../errors';
+import type { Note } from '../notes';
 import { type ReportNumbers, reportSections } from '../report/numbers';
 import { report } from '../report/report';
 import { pairPlot } from '../report/scatter';
+import { noteLines } from '../report/text';
 import { type CertificateFlags, certificateOptions, defineCertificateSizes } from './certificate';
 import { type Io, signalOf, writeResult } from './context';
 import { expectOutput } from './files';
 import { rowProgress, startProgress } from './progress';
+import { type ReadingFlags, addReadingOptions, readAs } from './reading';
 import { addDeviceOptions, deviceOptions } from './run';
 import { integer, names, seed } from './values';
 
-interface Flags extends DeviceOptions, Omit<CertificateFlags, 'certificate' | 'seed'> {
+interface Flags extends DeviceOptions, ReadingFlags, Omit<CertificateFlags, 'certificate' | 'seed'> {
   out: string;
   columns?: string[];
   logarithmic?: string[];
@@ -58,6 +60,7 @@ export function define(command: Command, io: Io): void {
     .option('--skip <names>', `sections to leave out, of ${reportSections.join(', ')}, between commas`, names)
     .option('--seed <n>', 'seed of all samples (default: 1)', seed('--seed'));
   defineCertificateSizes(command);
+  addReadingOptions(command);
   addDeviceOptions(command)
     .option('--json', 'print the result as JSON, with the numbers of the page')
     .option('--verbose', 'print progress also where stderr is no terminal')
@@ -83,7 +86,8 @@ async function run(model: string, data: string, flags: Flags, io: Io): Promise<v
       `expected a model with margins to draw beside data, got one without (${describe(model)})`,
     );
   }
-  const table = await readTable(data, { columns: copula.margins.names, signal });
+  const notes: Note[] = [];
+  const table = await readAs(data, flags, notes, { columns: copula.margins.names, signal });
   const made = asPicture
     ? await drawPicture(copula, table, flags, io)
     : await makePage(copula, table, { ...flags, skip }, io);
@@ -92,8 +96,9 @@ async function run(model: string, data: string, flags: Flags, io: Io): Promise<v
   await file.write(Buffer.from(made.text));
   await file.commit();
   const { rows, numbers } = made;
-  writeResult(io, flags.json, { kind: copula.kind, rows, out, ...(numbers && { numbers }) }, () => [
+  writeResult(io, flags.json, { kind: copula.kind, rows, out, ...(numbers && { numbers }), notes }, () => [
     ...Object.entries(numbers?.absent ?? {}).map(([section, why]) => `without ${section}: ${why}`),
+    ...noteLines(notes),
     `wrote ${out}`,
   ]);
 }

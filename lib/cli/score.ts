@@ -2,13 +2,14 @@ import type { Command } from 'commander';
 
 import { loadModel } from '../copulas/load';
 import { matrix } from '../data/matrix';
-import { readTable } from '../data/read-table';
 import { TableWriter } from '../data/write-table';
 import { type DeviceOptions, resolveDevice } from '../devices';
-import { expectOneOf } from '../errors';
-import { jointOf } from '../joint/joint';
+import type { Table } from '../data/table';
+import { describe, expectOneOf } from '../errors';
+import { type JointDistribution, jointOf } from '../joint/joint';
 import { meanOf } from '../metrics/mean';
-import { formatLogNormaliser, formatMean, normalisationNote } from '../report/text';
+import type { Note } from '../notes';
+import { formatLogNormaliser, formatMean, normalisationNote, noteLines } from '../report/text';
 import {
   type CertificateFlags,
   certificateLines,
@@ -20,9 +21,10 @@ import { type Io, signalOf, writeResult } from './context';
 import { expectOutput } from './files';
 import { logNormaliserOf, normaliserKeys } from './normaliser';
 import { rowProgress, startProgress } from './progress';
+import { type ReadingFlags, addReadingOptions, readAs } from './reading';
 import { addDeviceOptions, deviceOptions } from './run';
 
-interface Flags extends DeviceOptions, CertificateFlags {
+interface Flags extends DeviceOptions, CertificateFlags, ReadingFlags {
   out?: string;
   scale?: 'data' | 'copula';
   json?: boolean;
@@ -45,12 +47,44 @@ export function define(command: Command, io: Io): void {
       'copula: the density of the copula alone; data: with the margins (default: copula)',
       (text) => expectOneOf(text, '--scale', ['data', 'copula'] as const),
     );
+  addReadingOptions(command);
   addDeviceOptions(command);
   defineCertificate(command);
   command
     .option('--json', 'print the result as JSON')
     .option('--verbose', 'print progress also where stderr is no terminal')
     .action((model: string, data: string, flags: Flags) => score(model, data, flags, io));
+}
+
+interface Impossible {
+  readonly count: number;
+  /** The first ones, with the columns whose margin has no mass at the value. */
+  readonly rows: readonly {
+    readonly row: number;
+    readonly columns: readonly { readonly column: string; readonly value: number }[];
+  }[];
+}
+
+/** The columns of a row, counted from 1, in which the margin has no mass. */
+function withoutMass({ margins }: JointDistribution, table: Table, row: number) {
+  return margins.names.flatMap((column) => {
+    const value = table.column(column)[row - 1]!;
+    const [log] = margins.margin(column).logPdf(Float64Array.of(value));
+    return log === -Infinity ? [{ column, value }] : [];
+  });
+}
+
+function impossibleLines({ count, rows }: Impossible, all: number): string[] {
+  return [
+    `${count} of ${all} rows ${count === 1 ? 'has' : 'have'} density 0, log density -Infinity`,
+    ...rows.map(({ row, columns }) => {
+      const values = columns.map(({ column, value }) => `${describe(column)} is ${value}`);
+      const why =
+        values.length === 0 ? 'by the copula' : `${values.join(', ')}, where the margin has no mass`;
+      return `  row ${row}: ${why}`;
+    }),
+    ...(rows.length < count ? [`  and ${count - rows.length} more`] : []),
+  ];
 }
 
 async function score(model: string, data: string, flags: Flags, io: Io): Promise<void> {
@@ -65,7 +99,8 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
   const joint = scale === 'data' ? jointOf(copula, model) : null;
   // A model without margins scores rows that are on the copula scale already.
   const columns = copula.margins?.names ?? copula.names;
-  const table = await readTable(data, { ...(columns && { columns }), signal });
+  const notes: Note[] = [];
+  const table = await readAs(data, flags, notes, { ...(columns && { columns }), signal });
   const { threads } = run;
   const u = copula.margins ? await copula.margins.transform(table, { threads, signal }) : table;
 
@@ -89,6 +124,10 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
   }
 
   const mean = meanOf(values);
+  const impossible = mean.impossible && {
+    count: mean.impossible.count,
+    rows: mean.impossible.rows.map((row) => ({ row, columns: joint ? withoutMass(joint, table, row) : [] })),
+  };
   const normaliser = await logNormaliserOf(copula, io, run, flags.verbose);
   const certificate = flags.certificate
     ? await certify(copula, u, ofCertificate, io, run, flags.verbose)
@@ -99,17 +138,21 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
     scale,
     meanLogPdf: mean.mean,
     standardError: mean.standardError,
+    ...(impossible && { impossible }),
     normalised: copula.normalised,
     ...normaliserKeys(normaliser, mean.mean),
     ...(certificate && { certificate }),
     out: out ?? null,
+    notes,
   };
   writeResult(io, flags.json, result, () => [
-    `mean log density of ${result.rows} rows${joint ? ' on the data scale' : ''}, in nats: ${formatMean(mean)}${normalisationNote(copula.normalised)}`,
+    ...(impossible ? impossibleLines(impossible, values.length) : []),
+    `mean log density of ${impossible ? `the other ${result.rows - impossible.count} of ` : ''}${result.rows} rows${joint ? ' on the data scale' : ''}, in nats: ${formatMean({ mean: mean.mean, standardError: mean.standardError })}${normalisationNote(copula.normalised)}`,
     ...(copula.normalised || !normaliser
       ? []
       : [`normalised: ${(mean.mean - normaliser.logZ).toFixed(4)} (${formatLogNormaliser(normaliser)})`]),
     ...(certificate ? certificateLines(certificate) : []),
+    ...noteLines(notes),
     ...(out === undefined ? [] : [`wrote ${out}`]),
   ]);
 }

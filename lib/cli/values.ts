@@ -49,7 +49,25 @@ export function seed(option: string): (text: string) => Seed {
   };
 }
 
-/** A parser of names between commas; repeating the option adds more. */
+/** How names are written, for --help. */
+export const BETWEEN_COMMAS = 'between commas, a name with commas in "quotes"';
+
+/** A parser of names between commas, in quotes as in CSV where they hold commas; repeating the option adds more. */
 export function names(text: string, previous: readonly string[] = []): string[] {
-  return [...previous, ...text.split(',')];
+  const found = [...previous];
+  for (let rest = text; ;) {
+    const quoted = quotedName(rest);
+    const end = quoted && /^\s*(?:,|$)/.exec(quoted.rest);
+    const next = quoted && end ? quoted.rest.trimStart() : rest;
+    const comma = quoted && end ? next.indexOf(',') : rest.indexOf(',');
+    found.push(quoted && end ? quoted.name : comma < 0 ? rest : rest.slice(0, comma));
+    if (comma < 0) return found;
+    rest = next.slice(comma + 1);
+  }
+}
+
+/** A name in quotes as in CSV at the beginning of a text, and what follows it; null: there is none. */
+export function quotedName(text: string): { name: string; rest: string } | null {
+  const quoted = /^\s*"((?:[^"]|"")*)"/.exec(text);
+  return quoted && { name: quoted[1]!.replaceAll('""', '"'), rest: text.slice(quoted[0].length) };
 }

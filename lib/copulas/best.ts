@@ -1,16 +1,16 @@
 import { matrix } from '../data/matrix';
 import { Generator, type Seed, seedWords, shuffle } from '../data/random';
-import { SklarError, expectInteger } from '../errors';
+import { type OptionNames, SklarError, expectInteger, expectOptions } from '../errors';
 import { meanOf } from '../metrics/mean';
 import { runJob } from '../native';
 import { cpuOnlyOfKind } from './classical/families';
 import { type ClassicalOptions } from './classical/fit';
 import { type KernelOptions } from './classical/kernel';
 import { type Copula } from './copula';
-import { type CopulaKind, type FitOptions, fitCopula } from './fit';
+import { type CopulaKind, type FitOptions, expectFitOptions, fitCopula } from './fit';
 import { type CdcOptions, type FlowOptions, type ReflectionOptions } from './options';
 import { type DenseRows, type RowsInput, toDense } from './rows';
-import { type Execution, type RunOptions, beginRun } from './run';
+import { type Execution, type RunOptions, beginRun, runOptions } from './run';
 
 /** What `fitCopula` takes: a kind and its options. */
 export type Candidate = { kind: CopulaKind } & FitOptions &
@@ -31,6 +31,14 @@ export interface BestOptions extends RunOptions {
   seed?: Seed;
   onProgress?: ((progress: { fits: number; fitsDone: number; candidate: Candidate }) => void) | undefined;
 }
+
+const bestOptions: OptionNames<BestOptions> = {
+  ...runOptions,
+  candidates: true,
+  folds: true,
+  seed: true,
+  onProgress: true,
+};
 
 export interface Contender {
   readonly candidate: Candidate;
@@ -93,6 +101,8 @@ function take({ data, columns }: DenseRows, rows: readonly number[]) {
  * @throws SklarError as `fitCopula` for rows and options that do not fit; ERR_SKLAR_VALUE where every candidate fails
  */
 export async function fitBest(u: RowsInput, options: BestOptions = {}): Promise<Best> {
+  expectOptions(options, 'fitBest', bestOptions);
+  for (const candidate of options.candidates ?? []) expectFitOptions(candidate, 'a candidate of fitBest');
   const { folds = 5, seed = 1, device, precision, threads, signal, onProgress } = options;
   const onCuda = options.candidates?.some(({ kind }) => cpuOnlyOfKind(kind) === null);
   const run = beginRun(options, onCuda ? null : 'classical copulas are computed in float64, on the CPU');

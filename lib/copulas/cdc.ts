@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { type Matrix, matrix } from '../data/matrix';
-import { SklarError, expectInteger, expectOneOf } from '../errors';
+import { SklarError, expectInteger, expectOneOf, expectOptions } from '../errors';
 import { type ModelDocument, expectConfig } from '../model/model-file';
 import {
   type CdcHandle,
@@ -18,6 +18,7 @@ import {
   type ModelTensors,
   type Normalisable,
   type SampleOptions,
+  sampleOptions,
 } from './copula';
 import { type HasField } from './field';
 import { type LogPdfMethod } from './field-density';
@@ -25,15 +26,17 @@ import { chooseCompletion, chooseGuide } from './guide';
 import { type ResolvedCdcOptions } from './options';
 import { addParameters, expectTensor, gatherParameters } from './parameters';
 import { type DenseRows, type RowsInput, toDense } from './rows';
-import { type Execution, type RunOptions, cpuOnlyOf } from './run';
+import { type Execution, type RunOptions, cpuOnlyOf, runOptions } from './run';
 import {
   type ConditionalOptions,
   type ConditionalSample,
   type Normaliser,
   type NormaliserOptions,
   cdcConditionalOptions,
+  conditionalOptions,
   conditionalReport,
   conditionalRows,
+  normaliserOptionNames,
   normaliserOptions,
   normaliserSchema,
   toNormaliser,
@@ -140,6 +143,7 @@ export class CdcCopula extends Copula implements HasField {
    * @returns n x dim, Float64
    */
   async field(z: RowsInput, options: RunOptions & { level?: number } = {}): Promise<Matrix> {
+    expectOptions(options, 'field', { ...runOptions, level: true });
     const run = this.begin(options);
     const level = this.#expectLevel(options.level ?? 0);
     const { data, rows } = toDense(z, 'the rows of field', this.dim);
@@ -154,6 +158,7 @@ export class CdcCopula extends Copula implements HasField {
    * Along the levels the dependence fades; at the last one the value is that of the guide (0 without one).
    */
   async logPdfAtLevel(z: RowsInput, level: number, options: RunOptions = {}): Promise<Float64Array> {
+    expectOptions(options, 'logPdfAtLevel', runOptions);
     const run = this.begin(options);
     this.#expectLevel(level);
     const { data, rows } = toDense(z, 'the rows of logPdfAtLevel', this.dim);
@@ -164,6 +169,7 @@ export class CdcCopula extends Copula implements HasField {
 
   /** Classifier logits of all levels, n x levels, for rows on the Gaussian scale. */
   async logits(z: RowsInput, options: RunOptions = {}): Promise<Matrix> {
+    expectOptions(options, 'logits', runOptions);
     const run = this.begin(options);
     const { data, rows } = toDense(z, 'the rows of logits', this.dim);
     const values = await runJob((addon) => addon.cdcLogits(this.#native(), data, rows, run), {
@@ -177,6 +183,7 @@ export class CdcCopula extends Copula implements HasField {
    * solvers map independent standard normal rows to rows of the model.
    */
   async transport(start: RowsInput, options: SampleOptions = {}): Promise<Matrix> {
+    expectOptions(options, 'transport', sampleOptions);
     const run = this.begin(options);
     this.checkSampleOptions(options);
     const { data, rows } = toDense(start, 'the starting rows', this.dim);
@@ -201,6 +208,7 @@ export class CdcCopula extends Copula implements HasField {
    * @throws SklarError ERR_SKLAR_DIVERGED when the network's values are not finite
    */
   async normaliser(options: NormaliserOptions = {}): Promise<Normaliser> {
+    expectOptions(options, 'normaliser', normaliserOptionNames);
     const run = this.begin(options);
     const native = normaliserOptions(options, this.dim);
     const result = await runJob(
@@ -222,6 +230,7 @@ export class CdcCopula extends Copula implements HasField {
     rows: number,
     options: ConditionalOptions = {},
   ): Promise<ConditionalSample> {
+    expectOptions(options, 'sampleConditional', conditionalOptions);
     const run = this.begin(options);
     const { method, condition, native } = cdcConditionalOptions(fixed, rows, options, this.names, this.dim);
     const result = await runJob(
@@ -327,6 +336,7 @@ export class CdcCopula extends Copula implements HasField {
 
   /** Prepares the margins of a solver before its first use; `fitCopula` does it for the default one. */
   async calibrate(options: SampleOptions = {}, run?: Execution): Promise<void> {
+    expectOptions(options, 'calibrate', sampleOptions);
     await this.#integrate(0, 1n, 0n, true, options, run ?? this.begin(options), null);
   }
 

@@ -1,13 +1,20 @@
 /** What can be checked about a model without knowing the truth, in one object. */
 import { type Seed, resolveSeed } from '../data/random';
 import { defaultNames } from '../data/table';
-import { SklarError, expectInteger, expectNumber, expectOneOf } from '../errors';
+import {
+  type OptionNames,
+  SklarError,
+  expectInteger,
+  expectNumber,
+  expectOneOf,
+  expectOptions,
+} from '../errors';
 import { type Mean, meanOf } from '../metrics/mean';
 import { callNative } from '../native';
 import { type Copula } from './copula';
 import { type LogPdfMethod } from './field-density';
 import { type DenseRows, type RowsInput, type Scale, toDense, takeRows } from './rows';
-import { type Execution, type RunOptions, beginRun } from './run';
+import { type Execution, type RunOptions, beginRun, runOptions } from './run';
 
 /** What a certificate is at: the normaliser, a route to the log density, or one of its two samples. */
 export type CertificateStage = 'normaliser' | LogPdfMethod | 'sample' | 'raw sample';
@@ -25,6 +32,16 @@ export interface CertificateOptions extends RunOptions {
   seed?: Seed;
   onProgress?: ((progress: { stage: CertificateStage; fraction: number }) => void) | undefined;
 }
+
+export const certificateOptions: OptionNames<CertificateOptions> = {
+  ...runOptions,
+  scale: true,
+  routeRows: true,
+  tolerance: true,
+  sampleRows: true,
+  seed: true,
+  onProgress: true,
+};
 
 /** One route to the log density of the compared rows: what it says, or why it left the finite numbers. */
 export type CertificateRoute = MeasuredRoute | FailedRoute;
@@ -235,7 +252,10 @@ async function routeOf(
     run,
     report,
   );
-  const bad = values.findIndex((value) => !Number.isFinite(value));
+  // a formula may know rows of density 0; a network that gives one has left the finite numbers
+  const bad = values.findIndex(
+    (value) => !Number.isFinite(value) && !(method === 'exact' && value === -Infinity),
+  );
   if (bad < 0) return { values, nfe };
   throw new SklarError('ERR_SKLAR_DIVERGED', `the log density is ${values[bad]}, first in row ${bad}`);
 }
@@ -243,6 +263,7 @@ async function routeOf(
 async function routesOf(
   copula: Copula,
   rows: DenseRows,
+  numbers: Uint32Array,
   scale: Scale,
   normalisation: Normalisation | null,
   withoutNormaliser: string | null,
@@ -272,13 +293,16 @@ async function routesOf(
     if (logZ) values.forEach((density, i) => (values[i] = density - logZ.logZ));
     let difference: RouteDifference | null = null;
     if (first) {
-      const paired = meanOf(values.map((density, i) => density - first!.values[i]!));
+      const { values: others } = first;
+      const paired = meanOf(
+        values.map((density, i) => density - others[i]!).filter((value) => Number.isFinite(value)),
+      );
       const standardError = Math.hypot(paired.standardError!, first.standardError);
       const allowed = Math.max(STANDARD_ERRORS * standardError, tolerance);
       difference = { mean: paired.mean, standardError, allowed, within: Math.abs(paired.mean) <= allowed };
     }
     first ??= { values, standardError: logZ?.standardError ?? 0 };
-    routes.push({ method, failure: null, ...meanOf(values), difference, nfe, seconds });
+    routes.push({ method, failure: null, ...meanOf(values, numbers), difference, nfe, seconds });
   }
   return routes;
 }
@@ -357,6 +381,7 @@ export async function certificate(
   rows: RowsInput,
   options: CertificateOptions = {},
 ): Promise<Certificate> {
+  expectOptions(options, 'certificate', certificateOptions);
   const run = beginRun(options, copula.cpuOnly);
   const { dim } = copula;
   const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
@@ -374,10 +399,8 @@ export async function certificate(
   }
   expectValues(dense, scale);
   const count = Math.min(most, dense.rows);
-  const chosen = takeRows(
-    dense,
-    Uint32Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * dense.rows) / count)),
-  );
+  const numbers = Uint32Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * dense.rows) / count));
+  const chosen = takeRows(dense, numbers);
 
   const estimates = copula.normalisable?.logNormaliser === null;
   const report = tracker(
@@ -392,7 +415,17 @@ export async function certificate(
   const { value: normalisation, failure: unnormalised } = await attempt(() =>
     normalisationOf(copula, run, report),
   );
-  const routes = await routesOf(copula, chosen, scale, normalisation, unnormalised, tolerance, run, report);
+  const routes = await routesOf(
+    copula,
+    chosen,
+    numbers,
+    scale,
+    normalisation,
+    unnormalised,
+    tolerance,
+    run,
+    report,
+  );
   const criticalValue = Math.sqrt(Math.log((2 * dim) / LEVEL) / (2 * sampleRows));
   const sample = async (margins: 'uniform' | 'raw', stage: CertificateStage): Promise<MarginUniformity> => {
     const { value, failure } = await attempt(() =>

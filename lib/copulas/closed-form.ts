@@ -1,4 +1,4 @@
-import { SklarError, describe, expectInteger, expectNumber } from '../errors';
+import { SklarError, describe, expectInteger, expectNumber, expectOptions } from '../errors';
 import {
   type ClosedFormDefinition,
   type ClosedFormHandle,
@@ -110,7 +110,9 @@ export class ClosedFormCopula extends Copula implements HasField {
    *
    * @throws SklarError ERR_SKLAR_VALUE, ERR_SKLAR_SHAPE when these are no weights or correlation matrices
    */
-  static gaussianMixture({ weights, correlations }: GaussianMixtureParts): ClosedFormCopula {
+  static gaussianMixture(parts: GaussianMixtureParts): ClosedFormCopula {
+    expectOptions(parts, 'gaussianMixture', { weights: true, correlations: true });
+    const { weights, correlations } = parts;
     if (weights.length === 0 || weights.length !== correlations.length) {
       throw new SklarError(
         'ERR_SKLAR_SHAPE',
@@ -149,7 +151,9 @@ export class ClosedFormCopula extends Copula implements HasField {
   }
 
   /** The Farlie-Gumbel-Morgenstern copula of any order: c = 1 + theta prod (1 - 2 u_i) over `columns`. */
-  static fgm({ dim, theta, columns }: FgmParts): ClosedFormCopula {
+  static fgm(parts: FgmParts): ClosedFormCopula {
+    expectOptions(parts, 'fgm', { dim: true, theta: true, columns: true });
+    const { dim, theta, columns } = parts;
     expectInteger(dim, 'dim', { min: 2, max: 65536 });
     expectNumber(theta, 'theta', { min: -1, max: 1 });
     const chosen = expectColumns(columns ?? Array.from({ length: dim }, (_, i) => i), 'columns', dim);
@@ -157,7 +161,9 @@ export class ClosedFormCopula extends Copula implements HasField {
   }
 
   /** c = 1 + sum_m amplitude_m prod_i cos(pi k_mi u_i), k_m the frequencies of term m. */
-  static cosine({ terms }: CosineParts): ClosedFormCopula {
+  static cosine(parts: CosineParts): ClosedFormCopula {
+    expectOptions(parts, 'cosine', { terms: true });
+    const { terms } = parts;
     const dim = terms[0]?.frequencies.length ?? 0;
     if (dim < 2) {
       throw new SklarError(

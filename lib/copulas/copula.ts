@@ -1,6 +1,6 @@
 import { type Matrix, matrix } from '../data/matrix';
 import { type Seed, resolveSeed } from '../data/random';
-import { SklarError, expectInteger, expectOneOf } from '../errors';
+import { type OptionNames, SklarError, expectInteger, expectOneOf, expectOptions } from '../errors';
 import { type TableMargins } from '../margins/margins';
 import { type ModelDocument, writeModelFile } from '../model/model-file';
 import { type RealArray, runJob } from '../native';
@@ -8,19 +8,25 @@ import { normalCdf } from '../normal';
 import { type Note, notesOf } from '../notes';
 import { packageVersion } from '../version';
 import { CELL_POINTS, expectCells, integrateCells, pickRows, splitCells } from './cells';
-import { type Certificate, type CertificateOptions, certificate } from './certificate';
+import { type Certificate, type CertificateOptions, certificate, certificateOptions } from './certificate';
 import { type HasField } from './field';
 import {
   type FieldDensity,
   type FieldDensityOptions,
   type LogPdfMethod,
   expectDensityOptions,
+  fieldDensityOptions,
   fieldLogPdf,
 } from './field-density';
 import { type RowsInput, type Scale, toDense, toFloat32 } from './rows';
-import { type Execution, type RunOptions, beginRun } from './run';
-import type { ConditionalOptions, ConditionalSample, NormaliserOptions } from './smc';
-import { type ResolvedIntegration, type SolverOptions } from './solvers';
+import { type Execution, type RunOptions, beginRun, runOptions } from './run';
+import {
+  type ConditionalOptions,
+  type ConditionalSample,
+  type NormaliserOptions,
+  conditionalOptions,
+} from './smc';
+import { type ResolvedIntegration, type SolverOptions, solverOptions } from './solvers';
 
 export interface LogPdfOptions extends RunOptions, FieldDensityOptions {
   /** The scale of the rows; default `copula`. */
@@ -40,6 +46,16 @@ export interface LogPdfOptions extends RunOptions, FieldDensityOptions {
   onProgress?: ((progress: { rows: number; rowsDone: number }) => void) | undefined;
 }
 
+export const logPdfOptions: OptionNames<LogPdfOptions> = {
+  ...runOptions,
+  ...fieldDensityOptions,
+  scale: true,
+  method: true,
+  normalised: true,
+  cellPoints: true,
+  onProgress: true,
+};
+
 export interface SampleOptions extends RunOptions, SolverOptions {
   /** The same seed gives the same rows, bit for bit, for any number of threads and any batching; default 1. */
   seed?: Seed;
@@ -57,6 +73,17 @@ export interface SampleOptions extends RunOptions, SolverOptions {
   firstRow?: number;
   onProgress?: ((progress: { rows: number; rowsDone: number }) => void) | undefined;
 }
+
+export const sampleOptions: OptionNames<SampleOptions> = {
+  ...runOptions,
+  ...solverOptions,
+  seed: true,
+  margins: true,
+  scale: true,
+  dtype: true,
+  firstRow: true,
+  onProgress: true,
+};
 
 export interface ModelInfo {
   kind: string;
@@ -128,6 +155,7 @@ export abstract class Copula implements Disposable {
    *   good `state`)
    */
   async logPdf(rows: RowsInput, options: LogPdfOptions = {}): Promise<Float64Array> {
+    expectOptions(options, 'logPdf', logPdfOptions);
     const run = this.begin(options);
     const gaussian = isGaussian(options.scale);
     const { data, rows: count } = toDense(rows, 'the rows of logPdf', this.dim);
@@ -151,6 +179,7 @@ export abstract class Copula implements Disposable {
    * @throws SklarError as `logPdf`
    */
   async logPdfCells(lower: RowsInput, upper: RowsInput, options: LogPdfOptions = {}): Promise<Float64Array> {
+    expectOptions(options, 'logPdfCells', logPdfOptions);
     const run = this.begin(options);
     const gaussian = isGaussian(options.scale);
     const low = toDense(lower, 'the lower ends of logPdfCells', this.dim);
@@ -240,6 +269,7 @@ export abstract class Copula implements Disposable {
    *   `margins: 'uniform'` needs, the message says so
    */
   async sample(rows: number, options: SampleOptions = {}): Promise<Matrix> {
+    expectOptions(options, 'sample', sampleOptions);
     expectInteger(rows, 'the number of rows', { min: 0, max: Math.floor(2 ** 32 / this.dim) });
     const data = new (options.dtype === 'float64' ? Float64Array : Float32Array)(rows * this.dim);
     let done = 0;
@@ -255,9 +285,11 @@ export abstract class Copula implements Disposable {
     rows: number,
     options: SampleOptions & { batch?: number } = {},
   ): AsyncGenerator<Matrix, void> {
+    expectOptions(options, 'sampleStream', { ...sampleOptions, batch: true });
+    const { batch, ...own } = options;
     const run = this.begin(options);
     expectInteger(rows, 'the number of rows', { min: 0 });
-    const size = expectInteger(options.batch ?? BATCH_ROWS, 'batch', { min: 1, max: 2 ** 24 });
+    const size = expectInteger(batch ?? BATCH_ROWS, 'batch', { min: 1, max: 2 ** 24 });
     const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
     const dtype = expectOneOf(options.dtype ?? 'float32', 'dtype', ['float32', 'float64'] as const);
     const seed = resolveSeed(options.seed ?? 1);
@@ -271,7 +303,7 @@ export abstract class Copula implements Disposable {
         seed,
         BigInt(firstRow + first),
         scale === 'gaussian',
-        options,
+        own,
         run,
       );
       options.onProgress?.({ rows, rowsDone: first + count });
@@ -299,6 +331,7 @@ export abstract class Copula implements Disposable {
     options: ConditionalOptions = {},
   ): Promise<ConditionalSample> {
     return new Promise(() => {
+      expectOptions(options, 'sampleConditional', conditionalOptions);
       this.begin(options);
       throw new SklarError(
         'ERR_SKLAR_VALUE',
@@ -415,6 +448,7 @@ export abstract class Copula implements Disposable {
    * @throws SklarError as `logPdf` and `sample`
    */
   async certificate(rows: RowsInput, options: CertificateOptions = {}): Promise<Certificate> {
+    expectOptions(options, 'certificate', certificateOptions);
     this.begin(options);
     return certificate(this, rows, options);
   }

@@ -1,11 +1,10 @@
 /** Correlation matrices (dim x dim, row-major) and choices of columns. */
 import { SklarError, expectInteger } from '../errors';
 import { callNative, runJob } from '../native';
+import type { Note } from '../notes';
 import { type DenseRows } from './rows';
 import { type Execution } from './run';
-
-/** Without it the density of nearly singular dependence grows without bound; well-conditioned data do not feel it. */
-export const LEAST_SHRINKAGE = 1e-5;
+import { chooseShrinkage } from './shrinkage';
 
 /** (1 - shrinkage) R + shrinkage I: off-diagonal elements of a correlation matrix drawn towards independence. */
 export function shrink(correlation: Float64Array, dim: number, shrinkage: number): Float64Array {
@@ -13,23 +12,39 @@ export function shrink(correlation: Float64Array, dim: number, shrinkage: number
 }
 
 /**
- * A correlation matrix drawn towards independence by 1e-5, or where that is not positive definite by 1e-4, 1e-3, ..
+ * A correlation matrix drawn towards independence as far as its number of rows asks for (`chooseShrinkage`), at least by
+ * 1e-5, and where that is not positive definite by 10 times more, ..
  *
- * @throws SklarError ERR_SKLAR_VALUE where 0.1 does not suffice
+ * @param rows that it was estimated from; effective ones, possibly a fraction, where an estimator is less efficient than
+ *   the normal scores
+ * @throws SklarError ERR_SKLAR_VALUE for elements that are not finite
  */
 export function positiveDefinite(
   correlation: Float64Array,
   dim: number,
+  rows: number,
 ): { correlation: Float64Array; shrinkage: number } {
-  for (let shrinkage = LEAST_SHRINKAGE; ; shrinkage *= 10) {
+  for (let shrinkage = chooseShrinkage(correlation, dim, rows); ; shrinkage = Math.min(1, 10 * shrinkage)) {
     const shrunk = shrink(correlation, dim, shrinkage);
     try {
       callNative((addon) => addon.cholesky(shrunk, dim));
       return { correlation: shrunk, shrinkage };
     } catch (error) {
-      if (!(error instanceof SklarError) || shrinkage >= 0.1) throw error;
+      if (!(error instanceof SklarError) || shrinkage === 1) throw error;
     }
   }
+}
+
+/** Shrinkage that the user should know of. */
+const NOTED_SHRINKAGE = 0.01;
+
+/** What there is to say about the shrinkage of an estimate; nothing where it is small. */
+export function shrinkageNotes(shrinkage: number, rows: number, dim: number): Note[] {
+  if (shrinkage < NOTED_SHRINKAGE) return [];
+  const message =
+    `correlations were drawn ${Math.round(100 * shrinkage)} % towards independence: ` +
+    `${rows} rows for ${dim} columns`;
+  return [{ code: 'shrinkage', columns: [], message }];
 }
 
 /**

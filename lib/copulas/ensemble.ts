@@ -1,6 +1,6 @@
 import { matrix } from '../data/matrix';
 import { Generator, hashWords, seedWords, shuffle, resolveSeed } from '../data/random';
-import { SklarError, describe } from '../errors';
+import { SklarError, describe, expectOptions } from '../errors';
 import {
   Copula,
   type LogPdfOptions,
@@ -12,7 +12,13 @@ import {
 import { mixtureConditional } from './ensemble-conditional';
 import { type FieldDensity, type FieldDensityOptions, type LogPdfMethod } from './field-density';
 import { type Execution } from './run';
-import type { ConditionalOptions, ConditionalSample, NormaliserOptions } from './smc';
+import {
+  type ConditionalOptions,
+  type ConditionalSample,
+  type NormaliserOptions,
+  conditionalOptions,
+  normaliserOptionNames,
+} from './smc';
 
 /** Prefix of the tensors of a member in a model file. */
 export const memberPrefix = (k: number) => `models.${k}.`;
@@ -108,6 +114,7 @@ export class EnsembleCopula extends Copula implements Normalisable {
 
   /** Estimates log Z of every member that has none yet; see `CdcCopula.normaliser`. */
   async normaliser(options: NormaliserOptions = {}): Promise<{ logZ: number; standardError: number }> {
+    expectOptions(options, 'normaliser', normaliserOptionNames);
     const run = this.begin(options);
     const seed = resolveSeed(options.seed ?? 1);
     const missing = this.members.flatMap(({ normalisable }, k) =>
@@ -189,6 +196,7 @@ export class EnsembleCopula extends Copula implements Normalisable {
     rows: number,
     options: ConditionalOptions = {},
   ): Promise<ConditionalSample> {
+    expectOptions(options, 'sampleConditional', conditionalOptions);
     const run = this.begin(options);
     const seed = resolveSeed(options.seed ?? 1);
     await this.normaliser(run);

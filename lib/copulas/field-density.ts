@@ -1,9 +1,9 @@
 /** Log densities that follow from a field alone, whatever the head (docs/mathematics.md, D.1 and D.3). */
-import { SklarError, expectInteger, expectOneOf } from '../errors';
+import { type OptionNames, SklarError, expectInteger, expectOneOf } from '../errors';
 import { runJob } from '../native';
 import { type HasField, problemOf } from './field';
 import { type Execution } from './run';
-import { type SolverOptions, givenSolverOptions, resolveIntegration, solverOptionKeys } from './solvers';
+import { type SolverOptions, givenSolverOptions, resolveIntegration, solverOptions } from './solvers';
 
 /**
  * `exact`: a formula. `classifier`: one pass of the network, up to the normaliser. `ode`: the instantaneous change of
@@ -43,7 +43,13 @@ const DRAWS = 64;
 const SEED = 0x64656e73697479n;
 
 export const traceKeys = ['trace', 'probes'] as const;
-export const fieldDensityKeys = [...solverOptionKeys, ...traceKeys, 'draws'] as const;
+export const fieldDensityOptions: OptionNames<FieldDensityOptions> = {
+  ...solverOptions,
+  trace: true,
+  probes: true,
+  draws: true,
+};
+const fieldDensityKeys = Object.keys(fieldDensityOptions) as (keyof FieldDensityOptions)[];
 
 export interface ResolvedTrace {
   trace: TraceName;

@@ -4,7 +4,7 @@ import { SklarError, expectInteger, expectOneOf } from '../errors';
 import { isClassical } from './classical/families';
 import { type Copula } from './copula';
 import { EnsembleCopula } from './ensemble';
-import { type CopulaKind, type FitOptions, prepareFit } from './fit';
+import { type CopulaKind, type FitOptions, expectFitOptions, prepareFit } from './fit';
 import { type CdcOptions, type FlowOptions, type ReflectionOptions } from './options';
 import { type RowsInput } from './rows';
 import { type TrainProgress } from './train';
@@ -54,6 +54,7 @@ export async function fitEnsemble(
   u: RowsInput,
   options: EnsembleFitOptions & EnsembleKindOptions,
 ): Promise<EnsembleCopula> {
+  expectFitOptions(options as FitOptions, 'fitEnsemble', { models: true, splits: true });
   const { models, splits = 'different', onProgress, ...rest } = options;
   expectInteger(models, 'models', { min: 1, max: 1000 });
   expectOneOf(splits, 'splits', ['different', 'same'] as const);

@@ -1,15 +1,15 @@
 import type { LevelBlocks } from '../data/level-blocks';
 import { type Seed, resolveSeed } from '../data/random';
 import { Table } from '../data/table';
-import { SklarError, expectOneOf } from '../errors';
+import { type OptionNames, SklarError, expectOneOf, expectOptions } from '../errors';
 import { type TableMargins } from '../margins/margins';
 import { type CdcCopula, fitCdc } from './cdc';
 import { type CheckpointOptions } from './checkpoint';
 import { type EmpiricalBetaCopula } from './classical/empirical-beta';
 import { type ClassicalKind, type FamilyKind, classicalKinds, cpuOnlyOfKind } from './classical/families';
 import { type FamilyCopula } from './classical/family';
-import { type ClassicalOptions, classicalFitter } from './classical/fit';
-import { type KernelCopula, type KernelOptions } from './classical/kernel';
+import { type ClassicalOptions, classicalFitter, classicalOptionsSchema } from './classical/fit';
+import { type KernelCopula, type KernelOptions, kernelOptionsSchema } from './classical/kernel';
 import { type StudentCopula } from './classical/student';
 import { type Copula } from './copula';
 import { type FlowCopula, fitFlow } from './flow';
@@ -25,7 +25,7 @@ import {
 } from './options';
 import { type ReflectionCopula, fitReflection } from './reflection';
 import { type DenseRows, type RowsInput, toDense } from './rows';
-import { type RunOptions, beginRun } from './run';
+import { type RunOptions, beginRun, runOptions } from './run';
 import { type TrainProgress, type TrainRun } from './train';
 
 export interface FitOptions extends RunOptions, CheckpointOptions {
@@ -43,6 +43,17 @@ export interface FitOptions extends RunOptions, CheckpointOptions {
   /** At most one call per batch of steps; never blocks training. An exception thrown here ends the fit with it. */
   onProgress?: ((progress: TrainProgress) => void) | undefined;
 }
+
+export const fitOptions: OptionNames<FitOptions> = {
+  ...runOptions,
+  checkpoint: true,
+  checkpointSeconds: true,
+  seed: true,
+  names: true,
+  blocks: true,
+  margins: true,
+  onProgress: true,
+};
 
 export type CopulaKind = 'cdc' | 'flow' | 'reflection' | ClassicalKind;
 export const copulaKinds: readonly CopulaKind[] = ['cdc', 'flow', 'reflection', ...classicalKinds];
@@ -96,6 +107,7 @@ export async function fitCopula(
   u: RowsInput,
   options: { kind?: CopulaKind } & FitOptions = {},
 ): Promise<Copula> {
+  expectFitOptions(options, 'fitCopula');
   const { dense, fit, run, label } = prepareFit(u, options);
   return label(await fit(dense, run));
 }
@@ -107,6 +119,43 @@ export interface PreparedFit {
   run: TrainRun;
   /** Gives the copula the names and margins of the rows. */
   label: <C extends Copula>(copula: C) => C;
+}
+
+/**
+ * Checks the names of the options of a fit, and the options of its kind.
+ *
+ * @param others names that the caller has beside those of `fitCopula`
+ * @throws SklarError ERR_SKLAR_VALUE naming the option
+ */
+export function expectFitOptions(
+  options: { kind?: CopulaKind } & FitOptions,
+  name: string,
+  others = {},
+): void {
+  // the kind says what else there may be
+  expectOptions(options, name, { ...options, kind: true });
+  const kind = expectOneOf<CopulaKind>(options.kind ?? 'cdc', 'kind', copulaKinds);
+  const own = ownOptions(kind);
+  expectOptions(options, name, { kind: true, ...fitOptions, ...others, ...own });
+  fitterOf(kind, Object.fromEntries(Object.entries(options).filter(([key]) => Object.hasOwn(own, key))));
+}
+
+/** The options that belong to a kind alone. */
+function ownOptions(kind: CopulaKind): Readonly<Record<string, unknown>> {
+  switch (kind) {
+    case 'cdc':
+      return cdcOptionsSchema.shape;
+    case 'flow':
+      return flowOptionsSchema.shape;
+    case 'reflection':
+      return reflectionOptionsSchema.shape;
+    case 'kernel':
+      return kernelOptionsSchema.shape;
+    case 'empirical-beta':
+      return {};
+    default:
+      return classicalOptionsSchema.shape;
+  }
 }
 
 /** @throws SklarError see `fitCopula` */
@@ -126,7 +175,6 @@ export function prepareFit(u: RowsInput, options: { kind?: CopulaKind } & FitOpt
     checkpointSeconds,
     ...rest
   } = options;
-  expectOneOf<CopulaKind>(kind, 'kind', copulaKinds);
   const run = beginRun({ device, precision, threads, signal }, cpuOnlyOfKind(kind));
   const seedValue = resolveSeed(seed);
   const fit = fitterOf(kind, rest);
@@ -200,15 +248,15 @@ export function fitterOf(
 ): (u: DenseRows, run: TrainRun) => Promise<Copula> {
   switch (kind) {
     case 'cdc': {
-      const parsed = parseOptions(cdcOptionsSchema, options, 'option');
+      const parsed = parseOptions(cdcOptionsSchema, options, 'a cdc copula');
       return (u, run) => fitCdc(u, parsed, run);
     }
     case 'flow': {
-      const parsed = parseOptions(flowOptionsSchema, options, 'option');
+      const parsed = parseOptions(flowOptionsSchema, options, 'a flow copula');
       return (u, run) => fitFlow(u, parsed, run);
     }
     case 'reflection': {
-      const parsed = parseOptions(reflectionOptionsSchema, options, 'option');
+      const parsed = parseOptions(reflectionOptionsSchema, options, 'a reflection copula');
       return (u, run) => fitReflection(u, parsed, run);
     }
     default:

@@ -1,4 +1,5 @@
 import { runRecord } from '../devices';
+import { expectOptions } from '../errors';
 import { type ClassicalDefinition, type FieldHandle, callNative, runJob } from '../native';
 import { ClassicalCopula } from './classical/classical';
 import { cpuOnlyOfKind } from './classical/families';
@@ -9,14 +10,16 @@ import {
   expectCorrelation,
   normalScoresCorrelation,
   positiveDefinite,
+  shrinkageNotes,
   subMatrix,
 } from './correlation';
 import { type HasField } from './field';
 import { type RowsInput, toDense } from './rows';
-import { type Execution, type RunOptions, beginRun } from './run';
+import { type Execution, type RunOptions, beginRun, runOptions } from './run';
 import {
   type ConditionalOptions,
   type ConditionalSample,
+  conditionalOptions,
   conditionalRows,
   exactConditional,
   exactConditionalOptions,
@@ -52,17 +55,20 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
   }
 
   /**
-   * Fits the correlation of the normal scores, drawn towards independence by 1e-5, so that nearly singular dependence
-   * has a bounded density; where that is not positive definite by 1e-4, 1e-3, ... `info().training` says by how much.
+   * Fits the correlation of the normal scores, drawn towards independence as far as few rows for many columns ask for
+   * (docs/mathematics.md, M.5), and by 1e-5 at least, so that nearly singular dependence has a bounded density;
+   * `info().training` says by how much.
    *
    * @param u n x dim pseudo-observations
    */
   static async fit(u: RowsInput, options: RunOptions = {}): Promise<GaussianCopula> {
+    expectOptions(options, 'GaussianCopula.fit', runOptions);
     const run = beginRun(options, cpuOnlyOfKind('gaussian'));
     const dense = toDense(u, 'the training rows');
-    const found = positiveDefinite(await normalScoresCorrelation(dense, run), dense.columns);
+    const found = positiveDefinite(await normalScoresCorrelation(dense, run), dense.columns, dense.rows);
     return new GaussianCopula(found.correlation, dense.columns, {
       rows: dense.rows,
+      notes: shrinkageNotes(found.shrinkage, dense.rows, dense.columns),
       shrinkage: found.shrinkage,
       ...runRecord(run, 'float64'),
     });
@@ -97,6 +103,7 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
     rows: number,
     options: ConditionalOptions = {},
   ): Promise<ConditionalSample> {
+    expectOptions(options, 'sampleConditional', conditionalOptions);
     const run = this.begin(options);
     const { condition, seed } = exactConditionalOptions(fixed, rows, options, this.names, this.dim);
     const { columns, values } = condition;

@@ -1,15 +1,23 @@
 /** Gaussian guidance: the linear change of variables before a network. */
+import { SklarError } from '../errors';
 import { callNative, runJob } from '../native';
-import { LEAST_SHRINKAGE, shrink, subMatrix } from './correlation';
+import { shrink, subMatrix } from './correlation';
 import { type DenseRows, takeColumns } from './rows';
 import { type Execution } from './run';
+import { LEAST_SHRINKAGE, chooseShrinkage } from './shrinkage';
 import { fineColumns, guideCorrelation, nativeTies } from './ties';
+
+/** Fewer validation rows than this say less about a shrinkage than the number of training rows does. */
+const FEWEST_VALIDATION_ROWS = 20;
 
 /**
  * The guide Sigma = (1 - shrinkage) R + shrinkage I as its factor. Unless given, the shrinkage is the one whose Gaussian
- * copula, estimated from the training rows, scores the validation rows best, at least LEAST_SHRINKAGE: few rows in many
- * dimensions want a good deal. Columns of few values have no say in it: a likelihood of their ranks would take the ties for
- * weak dependence.
+ * copula, estimated from the training rows, scores the validation rows best: few rows in many dimensions want a good deal,
+ * and tails heavier than Gaussian ones more than the rows' number tells. With few validation rows it is that of
+ * `chooseShrinkage`. Columns of few values have no say in it: a likelihood of their ranks would take the ties for weak
+ * dependence.
+ *
+ * @throws SklarError ERR_SKLAR_VALUE for a shrinkage that leaves a singular guide
  */
 export async function chooseGuide(
   correlation: Float64Array,
@@ -21,13 +29,14 @@ export async function chooseGuide(
   const dim = training.columns;
   const factor = (r: Float64Array, shrinkage: number, size = dim) =>
     callNative((addon) => addon.cholesky(shrink(r, size, shrinkage), size)).factor;
-  let best = given ?? Math.max(LEAST_SHRINKAGE, dim / (10 * training.rows));
+  let best = given ?? chooseShrinkage(correlation, dim, training.rows);
   const columns = fineColumns(training);
-  if (given === undefined && validation.rows > 0 && columns.length > 1) {
+  if (given === undefined && validation.rows >= FEWEST_VALIDATION_ROWS && columns.length > 1) {
     const judged = columns.length < dim ? takeColumns(validation, columns) : validation;
     const estimate = subMatrix(await guideCorrelation(training, run), dim, columns);
+    const tried = new Set([LEAST_SHRINKAGE, 1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.3, best]);
     let bestScore = -Infinity;
-    for (const shrinkage of [LEAST_SHRINKAGE, 1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.3]) {
+    for (const shrinkage of [...tried].sort((a, b) => a - b)) {
       const scores = await gaussianScores(estimate, shrinkage, judged, run);
       const score = scores ? scores.reduce((sum, value) => sum + value, 0) : -Infinity;
       if (score > bestScore) {
@@ -36,7 +45,16 @@ export async function chooseGuide(
       }
     }
   }
-  return { cholesky: factor(correlation, best), shrinkage: best };
+  try {
+    return { cholesky: factor(correlation, best), shrinkage: best };
+  } catch (cause) {
+    const rows = training.rows + validation.rows;
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected a shrinkage that leaves a positive definite guide, got ${best} (${rows} rows for ${dim} columns)`,
+      { cause },
+    );
+  }
 
   async function gaussianScores(r: Float64Array, shrinkage: number, rows: DenseRows, to: Execution) {
     let l: Float64Array;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { SklarError, describe } from '../errors';
+import { type OptionNames, SklarError, describe, expectOptions } from '../errors';
 import { marginsFromTensors } from '../margins/margins';
 import { type ModelDocument, expectConfig, readModelFile } from '../model/model-file';
 import { type PublishedWeightsOptions, cdcFromFile, cdcFromPublishedWeights } from './cdc';
@@ -20,6 +20,13 @@ export interface LoadOptions {
   /** What bare weights of the published code do not say about themselves; see `PublishedWeightsOptions`. */
   published?: PublishedWeightsOptions & { tMax?: number };
 }
+
+const publishedOptions: OptionNames<NonNullable<LoadOptions['published']>> = {
+  referenceTime: true,
+  times: true,
+  correlation: true,
+  tMax: true,
+};
 
 function gaussianFromFile(document: ModelDocument, tensors: ModelTensors): GaussianCopula {
   const dim = z.object({ dim: z.int().min(2).max(65536) }).safeParse(document.config).data?.dim;
@@ -114,6 +121,8 @@ function fromContent(document: ModelDocument, all: ModelTensors): Copula {
  *   of a newer format, with what is wrong
  */
 export async function loadModel(path: string, options: LoadOptions = {}): Promise<Copula> {
+  expectOptions(options, 'loadModel', { published: true });
+  expectOptions(options.published ?? {}, 'published weights', publishedOptions);
   const { document, tensors: all } = await readModelFile(path);
   const tensors: ModelTensors = new Map();
   const margins: Record<string, Float64Array> = {};

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { SklarError, describe } from '../errors';
+import { SklarError, describe, unknownOptions } from '../errors';
 
 /** Parses with a zod schema; a failure becomes ERR_SKLAR_VALUE that names the option. */
 export function parseOptions<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
@@ -8,7 +8,7 @@ export function parseOptions<S extends z.ZodType>(schema: S, value: unknown, wha
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
   if (issue.code === 'unrecognized_keys') {
-    throw new SklarError('ERR_SKLAR_VALUE', `unknown ${what}: ${issue.keys.map(describe).join(', ')}`);
+    throw unknownOptions(issue.keys, what, namesOf(schema));
   }
   const name = issue.path.join('.') || what;
   const got = issue.path.reduce<unknown>(
@@ -17,6 +17,11 @@ export function parseOptions<S extends z.ZodType>(schema: S, value: unknown, wha
     value,
   );
   throw new SklarError('ERR_SKLAR_VALUE', `bad value for ${name}: ${issue.message}, got ${describe(got)}`);
+}
+
+/** The options of a schema. */
+export function namesOf(schema: z.ZodType): string[] {
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
 }
 
 const positive = z.int().min(1);
@@ -61,7 +66,7 @@ export const cdcOptionsSchema = z.strictObject({
   guided: z.boolean().default(true),
   /**
    * The guide is (1 - shrinkage) R + shrinkage I; default: what scores the validation rows best as a Gaussian copula
-   * (without validation rows max(1e-5, dim / (10 rows))).
+   * (with fewer than 20 validation rows as for a gaussian copula).
    */
   shrinkage: z.number().min(0).max(1).optional(),
   /** Width of the network. */

@@ -1,11 +1,19 @@
 /** What every run on a device has in common. */
 import { type DeviceOptions, resolveDevice } from '../devices';
+import { type OptionNames } from '../errors';
 import { type NativeDevice, type RealArray } from '../native';
 
 export interface RunOptions extends DeviceOptions {
   /** Aborting cancels the work within a fraction of a second and rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
 }
+
+export const runOptions: OptionNames<RunOptions> = {
+  device: true,
+  precision: true,
+  threads: true,
+  signal: true,
+};
 
 /** A run whose device is decided. Given as options again it means the same. */
 export interface Execution extends NativeDevice {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 import { type Matrix, matrix } from '../data/matrix';
 import { type Seed, resolveSeed } from '../data/random';
-import { SklarError, describe, expectInteger, expectNumber, expectOneOf } from '../errors';
+import { type OptionNames, SklarError, describe, expectInteger, expectNumber, expectOneOf } from '../errors';
 import {
   type NativeConditional,
   type NativeConditionalOptions,
@@ -13,7 +13,7 @@ import {
   callNative,
 } from '../native';
 import { type Scale, toFloat32 } from './rows';
-import { type RunOptions } from './run';
+import { type RunOptions, runOptions } from './run';
 
 /** Fewer effective particles than this share: resample, and bridge the noise levels in smaller steps. */
 const LEAST_SHARE = 0.5;
@@ -40,6 +40,15 @@ export interface SmcRunOptions extends RunOptions {
 
 /** Defaults: 4096 particles in 16 populations, 3 moves. */
 export type NormaliserOptions = SmcRunOptions;
+
+export const normaliserOptionNames: OptionNames<NormaliserOptions> = {
+  ...runOptions,
+  particles: true,
+  islands: true,
+  moves: true,
+  seed: true,
+  onProgress: true,
+};
 
 const estimateSchema = z.object({ logZ: z.number(), standardError: z.number().min(0) });
 
@@ -106,6 +115,17 @@ export interface ConditionalOptions extends SmcRunOptions {
   /** Storage of the sample; default `float32`. */
   dtype?: 'float32' | 'float64';
 }
+
+export const conditionalOptions: OptionNames<ConditionalOptions> = {
+  ...normaliserOptionNames,
+  scale: true,
+  method: true,
+  weights: true,
+  finalMoves: true,
+  loops: true,
+  polish: true,
+  dtype: true,
+};
 
 export interface ConditionalSample {
   /** rows x dim; the fixed columns hold the fixed values. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { SklarError } from '../errors';
+import { type OptionNames, SklarError } from '../errors';
 import { type NativeIntegration } from '../native';
 import { parseOptions } from './options';
 
@@ -89,7 +89,8 @@ const optionsSchema = z.strictObject({
   correctorSize: z.number().positive().max(10).optional(),
   brownian: z.enum(['steps', 'tree']).optional(),
 });
-export const solverOptionKeys = Object.keys(optionsSchema.shape) as (keyof SolverOptions)[];
+export const solverOptions: OptionNames<SolverOptions> = optionsSchema.shape;
+export const solverOptionKeys = Object.keys(solverOptions) as (keyof SolverOptions)[];
 
 /** Of options of any kind, those of the solver that were given. */
 export function givenSolverOptions(options: SolverOptions): SolverOptions {
@@ -221,7 +222,7 @@ export function resolveIntegration(
   problem: IntegrationProblem,
   direction: 'sample' | 'likelihood' = 'sample',
 ): ResolvedIntegration {
-  const given = parseOptions(optionsSchema, options, 'options of the solver');
+  const given = parseOptions(optionsSchema, options, 'a solver');
   const reflection = problem.process === 'reflection';
   const likelihood = direction === 'likelihood';
   const solver: SolverName =

@@ -1,7 +1,8 @@
 /** Columns whose values recur: their levels stand for blocks, in which training draws them afresh. */
 import { type NativeTies, runJob } from '../native';
 import type { Note } from '../notes';
-import { LEAST_SHRINKAGE, normalScoresCorrelation } from './correlation';
+import { normalScoresCorrelation } from './correlation';
+import { LEAST_SHRINKAGE } from './shrinkage';
 import { type DenseRows, takeRows } from './rows';
 import { type Execution } from './run';
 

@@ -1,5 +1,5 @@
 /** What flow and reflection copulas share: a velocity head, sampled and scored by its ordinary differential equation. */
-import { SklarError } from '../errors';
+import { SklarError, expectOptions } from '../errors';
 import {
   type FieldHandle,
   type RealArray,
@@ -7,7 +7,14 @@ import {
   type VelocityDefinition,
   callNative,
 } from '../native';
-import { Copula, type ModelContent, type ModelInfo, type ModelTensors, type SampleOptions } from './copula';
+import {
+  Copula,
+  type ModelContent,
+  type ModelInfo,
+  type ModelTensors,
+  type SampleOptions,
+  sampleOptions,
+} from './copula';
 import { type HasField } from './field';
 import { type LogPdfMethod, fieldLogPdf } from './field-density';
 import { addParameters } from './parameters';
@@ -82,6 +89,7 @@ export abstract class VelocityCopula extends Copula implements HasField {
 
   /** Prepares the margins of a solver before its first use; `fitCopula` does it for the default one. */
   async calibrate(options: SampleOptions = {}, run?: Execution): Promise<void> {
+    expectOptions(options, 'calibrate', sampleOptions);
     await this.sampleRows(0, 1n, 0n, true, options, run ?? this.begin(options));
   }
 

@@ -3,10 +3,10 @@ import { type ColumnKind, Table, listNames } from './table';
 
 /** Values that are not finite numbers: how many, and where the first one is (rows counted from 1). */
 export interface Problem {
-  readonly kind: 'missing' | 'NaN' | 'infinite' | 'text';
+  readonly kind: 'missing' | 'NaN' | 'infinite' | 'text' | 'rounded';
   readonly count: number;
   readonly row: number;
-  /** The first value, for text. */
+  /** The first value, for text and integers that would be rounded. */
   readonly example?: string;
 }
 
@@ -27,6 +27,7 @@ export class ColumnBuilder {
   #rows = 0;
   #finite = true;
   #integer = true;
+  #large = false;
 
   /** @param expectedRows the number of rows, where it is known: then nothing is copied */
   constructor(expectedRows = 0) {
@@ -47,6 +48,11 @@ export class ColumnBuilder {
     return this.#integer;
   }
 
+  /** Whether some values are integers beyond those that doubles have all of, so that they may have been rounded. */
+  get large(): boolean {
+    return this.#large;
+  }
+
   /** Appends the first `count` values of a source of numbers. */
   append(source: ValueSource, count: number): void {
     this.#reserve(this.#rows + count);
@@ -55,10 +61,7 @@ export class ColumnBuilder {
     for (let i = 0; i < count; i++) {
       const value = source.getItem(i) as number;
       values[begin + i] = value;
-      if (!Number.isSafeInteger(value)) {
-        this.#integer = false;
-        if (!Number.isFinite(value)) this.#finite = false;
-      }
+      if (!Number.isSafeInteger(value)) this.#look(value);
     }
     this.#rows += count;
   }
@@ -67,10 +70,7 @@ export class ColumnBuilder {
   push(value: number): void {
     this.#reserve(this.#rows + 1);
     this.#values[this.#rows++] = value;
-    if (!Number.isSafeInteger(value)) {
-      this.#integer = false;
-      if (!Number.isFinite(value)) this.#finite = false;
-    }
+    if (!Number.isSafeInteger(value)) this.#look(value);
   }
 
   /** The values; the builder is of no use afterwards. */
@@ -78,6 +78,12 @@ export class ColumnBuilder {
     const values = this.#values.length === this.#rows ? this.#values : this.#values.slice(0, this.#rows);
     this.#values = new Float64Array(0);
     return values;
+  }
+
+  #look(value: number): void {
+    this.#integer = false;
+    if (!Number.isFinite(value)) this.#finite = false;
+    else if (Number.isInteger(value)) this.#large = true;
   }
 
   #reserve(rows: number): void {
@@ -116,8 +122,21 @@ export function finishTable(
   );
 }
 
+/** The number of a whole-number text that a double does not hold exactly. */
+export function isRounded(text: string): boolean {
+  const whole = /^\s*([-+]?)(\d[\d_]*)(?:\.0*)?\s*$/.exec(text);
+  if (!whole) return false;
+  const digits = whole[2]!.replaceAll('_', '');
+  const number = Number(digits);
+  return !Number.isSafeInteger(number) && Number.isFinite(number) && BigInt(digits) !== BigInt(number);
+}
+
 function describeProblem({ kind, count, row, example }: Problem): string {
-  const values = `${count} ${kind} ${count === 1 ? 'value' : 'values'}`;
+  const one = count === 1;
+  const values =
+    kind === 'rounded'
+      ? `${count} ${one ? 'integer' : 'integers'} beyond 2^53 that would be rounded`
+      : `${count} ${kind} ${one ? 'value' : 'values'}`;
   const first = count === 1 ? `in row ${row}` : `first in row ${row}`;
   return `${values} (${example === undefined ? '' : `${describe(example)} `}${first})`;
 }

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { types } from 'node:util';
 
 import { expectThreads } from '../devices';
-import { SklarError, describe, expectOneOf } from '../errors';
+import { type OptionNames, SklarError, describe, expectOneOf } from '../errors';
 import { type ColumnHandle, runJob } from '../native';
 import { type Matrix, matrix } from './matrix';
 import { type Seed, hashText, resolveSeed } from './random';
@@ -30,6 +30,11 @@ export interface Cells {
   readonly lower: Matrix & { readonly data: Float64Array };
   readonly upper: Matrix & { readonly data: Float64Array };
 }
+export const columnRunOptions: OptionNames<ColumnRunOptions> = {
+  threads: true,
+  signal: true,
+  onProgress: true,
+};
 
 /** Values that one job takes: their copies to and from native memory take a few milliseconds of the event loop. */
 const BLOCK_VALUES = 2 ** 21;

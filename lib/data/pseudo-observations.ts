@@ -2,7 +2,7 @@ import { types } from 'node:util';
 
 import { z } from 'zod';
 
-import { SklarError, describe, expectInteger, expectOneOf } from '../errors';
+import { type OptionNames, SklarError, describe, expectInteger, expectOneOf, expectOptions } from '../errors';
 import { type ColumnHandle, callNative } from '../native';
 import { type LevelBlocks, blocksOfRanks } from './level-blocks';
 import {
@@ -10,6 +10,7 @@ import {
   type ColumnRunOptions,
   type LevelScale,
   cellsOf,
+  columnRunOptions,
   findNotFinite,
   levelsOf,
   nextTurn,
@@ -31,6 +32,13 @@ export interface PseudoObservationsOptions {
   /** The number of distinct values kept of a column, at least 2; default 65,536. */
   readonly knots?: number | undefined;
 }
+
+const fitOptions: OptionNames<PseudoObservationsOptions & ColumnRunOptions> = {
+  ...columnRunOptions,
+  ties: true,
+  seed: true,
+  knots: true,
+};
 
 const metaSchema = z.object({
   ties: z.enum(['random', 'average']),
@@ -252,6 +260,7 @@ export class PseudoObservations {
     table: Table,
     options: PseudoObservationsOptions & ColumnRunOptions = {},
   ): Promise<PseudoObservations> {
+    expectOptions(options, 'PseudoObservations.fit', fitOptions);
     const { ties, seed, knots, onProgress, ...run } = options;
     const sorted = await PseudoObservations.sort(table, {
       ...run,
@@ -273,8 +282,10 @@ export class PseudoObservations {
   /** The first half of `fit`, for who has more to learn from the sorted columns. */
   static async sort(
     table: Table,
-    { ties = 'random', seed = 0, ...run }: Omit<PseudoObservationsOptions, 'knots'> & ColumnRunOptions = {},
+    options: Omit<PseudoObservationsOptions, 'knots'> & ColumnRunOptions = {},
   ): Promise<SortedTable> {
+    expectOptions(options, 'PseudoObservations.sort', { ...columnRunOptions, ties: true, seed: true });
+    const { ties = 'random', seed = 0, ...run } = options;
     expectOneOf<Ties>(ties, 'ties', ['random', 'average']);
     resolveSeed(seed);
     await expectUsable(table, run.signal);
@@ -288,8 +299,10 @@ export class PseudoObservations {
    */
   static async fromSorted(
     sorted: SortedTable,
-    { knots = DEFAULT_KNOTS, ...run }: Pick<PseudoObservationsOptions, 'knots'> & ColumnRunOptions = {},
+    options: Pick<PseudoObservationsOptions, 'knots'> & ColumnRunOptions = {},
   ): Promise<PseudoObservations> {
+    expectOptions(options, 'PseudoObservations.fromSorted', { ...columnRunOptions, knots: true });
+    const { knots = DEFAULT_KNOTS, ...run } = options;
     expectInteger(knots, 'knots', { min: 2 });
     const { table, rule } = sorted;
     if (!rule) throw new SklarError('ERR_SKLAR_INTERNAL', 'expected columns with ranks');
@@ -359,13 +372,19 @@ export class PseudoObservations {
    */
   async transform(
     table: Table,
-    {
-      seed = this.#seed,
-      ties = this.ties,
-      scale = 'copula',
-      ...run
-    }: { readonly seed?: Seed; readonly ties?: Ties; readonly scale?: LevelScale } & ColumnRunOptions = {},
+    options: {
+      readonly seed?: Seed;
+      readonly ties?: Ties;
+      readonly scale?: LevelScale;
+    } & ColumnRunOptions = {},
   ): Promise<Matrix & { readonly data: Float64Array }> {
+    expectOptions(options, 'PseudoObservations.transform', {
+      ...columnRunOptions,
+      seed: true,
+      ties: true,
+      scale: true,
+    });
+    const { seed = this.#seed, ties = this.ties, scale = 'copula', ...run } = options;
     const random = ties === 'random';
     return levelsOf(this.#native(), table.select(this.names), { ...run, seed, random, scale });
   }
@@ -377,10 +396,9 @@ export class PseudoObservations {
    * @param options.scale of `u`; default `copula`
    * @throws SklarError ERR_SKLAR_SHAPE when it has another number of columns, ERR_SKLAR_VALUE for levels outside
    */
-  inverse(
-    u: Matrix,
-    { scale = 'copula', ...run }: { readonly scale?: LevelScale } & ColumnRunOptions = {},
-  ): Promise<Table> {
+  async inverse(u: Matrix, options: { readonly scale?: LevelScale } & ColumnRunOptions = {}): Promise<Table> {
+    expectOptions(options, 'PseudoObservations.inverse', { ...columnRunOptions, scale: true });
+    const { scale = 'copula', ...run } = options;
     return valuesOf(this.#native(), u, this.names, this.kinds, { ...run, scale });
   }
 
@@ -390,7 +408,8 @@ export class PseudoObservations {
    *
    * @throws SklarError ERR_SKLAR_VALUE for missing columns and values that are not finite
    */
-  cells(table: Table, run: ColumnRunOptions = {}): Promise<Cells> {
+  async cells(table: Table, run: ColumnRunOptions = {}): Promise<Cells> {
+    expectOptions(run, 'PseudoObservations.cells', columnRunOptions);
     return cellsOf(this.#native(), table.select(this.names), run);
   }
 

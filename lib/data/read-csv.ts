@@ -5,7 +5,7 @@ import { DuckDBSession } from './duckdb';
 import { isGzip, readBytes } from './files';
 import { readNumbers } from './read-sql';
 import type { ReadTableOptions } from './read-table';
-import { type Table, defaultNames, expectDistinctNames, selectColumns } from './table';
+import { type Table, defaultNames, expectDistinctNames, listNames, selectColumns } from './table';
 
 const DELIMITERS = [',', ';', '\t', '|'];
 const HEAD_BYTES = 1 << 20;
@@ -21,6 +21,7 @@ interface Layout {
   /** Blank lines before the first record. */
   readonly blankLines: number;
   readonly header: boolean;
+  readonly decimalComma: boolean;
   readonly names: readonly string[];
 }
 
@@ -117,6 +118,54 @@ function hasHeader([first = [], ...others]: readonly Field[][]): boolean {
   return named || counts || !first.some(isNumber);
 }
 
+/** A first record of numbers is a row of the data with less than this chance, or else it names the columns. */
+const LEAST_CHANCE = 0.01;
+
+/**
+ * Whether a first record of numbers names the columns: years in order, or three and more whole numbers in equal steps, that
+ * would hardly be a row of these data, being whole where the others are not, or beyond all of them.
+ */
+function hasNumericHeader([first = [], ...others]: readonly Field[][]): boolean {
+  if (first.length < 2 || !first.every(({ text }) => /^\d{1,9}$/.test(text))) return false;
+  const labels = first.map(({ text }) => Number(text));
+  const steps = labels.slice(1).map((label, j) => label - labels[j]!);
+  const years =
+    labels.every((label) => label >= 1500 && label <= 2200) &&
+    (steps.every((step) => step > 0) || steps.every((step) => step < 0));
+  const even = labels.length > 2 && steps[0] !== 0 && steps.every((step) => step === steps[0]);
+  if (!years && !even) return false;
+  let chance = 1;
+  labels.forEach((label, j) => {
+    const below = others.flatMap((record) => record[j] ?? []).filter((field) => !isMissing(field));
+    const whole = below.filter(({ text }) => /^\s*[-+]?\d+\s*$/.test(text)).length;
+    const values = below.map(({ text }) => Number(text));
+    const beyond = values.every((value) => value > label) || values.every((value) => value < label);
+    chance *= Math.min(
+      (whole + 1) / (below.length + 2),
+      years && beyond && below.length > 0 ? 2 / (below.length + 1) : 1,
+    );
+  });
+  return chance <= LEAST_CHANCE;
+}
+
+function hasDecimalComma({ text }: Field): boolean {
+  return /^\s*[-+]?\d*,\d+(?:e[-+]?\d+)?\s*$/i.test(text);
+}
+
+/** A field with a decimal comma, where some have it and none has a point. */
+function findDecimalComma(records: readonly Field[][]): Field | undefined {
+  const fields = records.flat();
+  if (fields.some(({ text }) => text.includes('.') && isNumberText(text))) return undefined;
+  return fields.find(hasDecimalComma);
+}
+
+/** The share of the fields below the first record that are numbers between these delimiters. */
+function numericShare(records: readonly Field[][], delimiter: string): number {
+  const fields = records.slice(1).flat();
+  const good = fields.filter((field) => isNumber(field) || (delimiter !== ',' && hasDecimalComma(field)));
+  return good.length / Math.max(1, fields.length);
+}
+
 function chooseDelimiter(text: string, complete: boolean): string {
   let best = ',';
   let bestScore = 0;
@@ -126,7 +175,7 @@ function chooseDelimiter(text: string, complete: boolean): string {
     if (fields < 2) continue;
     // Records of equal length speak for a delimiter more than any number of fields.
     const agreeing = records.filter((record) => record.length === fields).length / records.length;
-    const score = agreeing + 1 - 1 / fields;
+    const score = agreeing + numericShare(records, delimiter) + 1 - 1 / fields;
     if (score > bestScore) {
       best = delimiter;
       bestScore = score;
@@ -149,9 +198,39 @@ async function findLayout(file: string, options: ReadTableOptions): Promise<Layo
         `expected a header and rows of data, got none (${describe(file)})`,
       );
     }
-    const header = options.header ?? hasHeader(records);
-    const names = header ? first.map((field) => field.text) : defaultNames(first.length);
-    return { delimiter, blankLines, header, names };
+    const comma = delimiter === ',' || options.decimal ? undefined : findDecimalComma(records);
+    const decimalComma = options.decimal === ',' || comma !== undefined;
+    const plain = decimalComma
+      ? records.map((record) =>
+          record.map((field) =>
+            hasDecimalComma(field) ? { ...field, text: field.text.replace(',', '.') } : field,
+          ),
+        )
+      : records;
+    const texts = first.map((field) => field.text);
+    const wanted = options.columns;
+    const named = wanted !== undefined && wanted.length > 0 && wanted.every((name) => texts.includes(name));
+    const numeric = !named && first.every(isNumber) && hasNumericHeader(plain);
+    const header = options.header ?? (named || numeric || hasHeader(plain));
+    const names = header ? texts : defaultNames(first.length);
+    const note = (message: string) => options.onNote?.({ code: 'file', columns: [], message });
+    if (options.header === undefined && numeric) {
+      note(
+        `the first line of ${describe(file)} was taken for the names of the columns: ${listNames(names, 10)}`,
+      );
+    }
+    if (options.header === undefined && !header) {
+      note(
+        `the first line of ${describe(file)} was taken for data, since it holds numbers: ` +
+          `the columns are called ${listNames(names, 10)}`,
+      );
+    }
+    if (comma) {
+      note(
+        `decimal commas were read in ${describe(file)}: ${describe(comma.text)} as ${comma.text.trim().replace(',', '.')}`,
+      );
+    }
+    return { delimiter, blankLines, header, decimalComma, names };
   }
   throw new SklarError(
     'ERR_SKLAR_FORMAT',
@@ -203,7 +282,7 @@ function csvError(cause: unknown, file: string): unknown {
 }
 
 export async function readCsv(file: string, options: ReadTableOptions): Promise<Table> {
-  const { delimiter, blankLines, header, names: available } = await findLayout(file, options);
+  const { delimiter, blankLines, header, decimalComma, names: available } = await findLayout(file, options);
   expectDistinctNames(available, `the columns of ${describe(file)}`);
   const positions = selectColumns(available, options, describe(file));
   const names = positions.map((j) => available[j]!);
@@ -222,6 +301,7 @@ export async function readCsv(file: string, options: ReadTableOptions): Promise<
         `nullstr = [${missing}], quote = '"', escape = '"', auto_detect = false, strict_mode = true, ` +
         'null_padding = false, hive_partitioning = false)',
       parameters: [session.pattern, delimiter, header, blankLines, gzip ? 'gzip' : 'none'],
+      decimalComma,
     };
     let builders: ColumnBuilder[];
     try {

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 
 import { SklarError, describe } from '../errors';
-import { ColumnBuilder, type Problem, finishTable, problemsError } from './column-builder';
+import { ColumnBuilder, type Problem, finishTable, isRounded, problemsError } from './column-builder';
 import { readBytes } from './files';
 import type { ReadTableOptions } from './read-table';
 import { type Table, selectColumns } from './table';
@@ -117,10 +117,14 @@ class JsonColumn {
     while (this.builder.rows < rows) this.#fail('missing');
   }
 
-  push(value: unknown): void {
+  /** @param textOf the value as the file has it */
+  push(value: unknown, textOf: () => string): void {
     if (typeof value === 'number') {
-      if (Number.isFinite(value)) this.builder.push(value);
-      else this.#fail('infinite'); // JSON.parse reads 1e999 as Infinity
+      if (Number.isFinite(value)) {
+        const text = Number.isInteger(value) && !Number.isSafeInteger(value) ? textOf() : '';
+        if (isRounded(text)) this.#fail('rounded', text);
+        else this.builder.push(value);
+      } else this.#fail('infinite'); // JSON.parse reads 1e999 as Infinity
     } else if (typeof value === 'boolean') this.builder.push(Number(value));
     else if (value === null) this.#fail('missing');
     else this.#fail('text', typeof value === 'string' ? value : JSON.stringify(value));
@@ -140,6 +144,23 @@ class JsonColumn {
   }
 }
 
+/** The number of a key as the text of an object has it: JSON.parse has rounded it. */
+function numberText(object: string, wanted: string): string {
+  let depth = 0;
+  let key: string | null = null;
+  let found = '';
+  for (const [token] of object.matchAll(/"(?:[^"\\]|\\.)*"|[-+.\w]+|[{}[\],:]/g)) {
+    if (token === '{' || token === '[') depth++;
+    else if (token === '}' || token === ']') depth--;
+    else if (depth !== 1) continue;
+    else if (token === ',') key = null;
+    else if (token === ':') continue;
+    else if (key === null) key = JSON.parse(token) as string;
+    else if (key === wanted) found = token;
+  }
+  return found;
+}
+
 export async function readJson(file: string, options: ReadTableOptions): Promise<Table> {
   const names: string[] = [];
   const columns: JsonColumn[] = [];
@@ -151,9 +172,10 @@ export async function readJson(file: string, options: ReadTableOptions): Promise
     if (!isUtf8(bytes)) {
       throw new SklarError('ERR_SKLAR_FORMAT', `expected text encoded as UTF-8, got other bytes ${where}`);
     }
+    const text = bytes.toString();
     let record: Record<string, unknown>;
     try {
-      record = JSON.parse(bytes.toString()) as Record<string, unknown>;
+      record = JSON.parse(text) as Record<string, unknown>;
     } catch (cause) {
       throw new SklarError('ERR_SKLAR_FORMAT', `expected JSON, got ${describe(cause)} ${where}`, { cause });
     }
@@ -168,7 +190,7 @@ export async function readJson(file: string, options: ReadTableOptions): Promise
       }
       const column = columns[j]!;
       column.fillTo(rows);
-      column.push(record[key]);
+      column.push(record[key], () => numberText(text, key));
     }
     rows++;
   };

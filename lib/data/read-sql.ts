@@ -2,13 +2,23 @@
 import type { DuckDBValue } from '@duckdb/node-api';
 
 import { SklarError, describe } from '../errors';
-import { ColumnBuilder, type ColumnProblems, type Problem, problemsError } from './column-builder';
+import { ColumnBuilder, type ColumnProblems, type Problem, isRounded, problemsError } from './column-builder';
 import type { DuckDBSession } from './duckdb';
 
 /** A table function call such as `read_parquet($1)` and its parameters. No user text may be part of `sql`. */
 export interface SqlSource {
   readonly sql: string;
   readonly parameters: DuckDBValue[];
+  /** Texts with a comma for the decimal mark. */
+  readonly decimalComma?: boolean;
+}
+
+/** The value of a column as a number; NULL where it is none. */
+function numberOf(position: number, { decimalComma }: SqlSource): string {
+  const column = `#${position + 1}`;
+  return decimalComma
+    ? `CASE WHEN contains(${column}, '.') THEN NULL ELSE TRY_CAST(replace(${column}, ',', '.') AS DOUBLE) END`
+    : `TRY_CAST(${column} AS DOUBLE)`;
 }
 
 /**
@@ -28,7 +38,7 @@ export async function readNumbers(
   expectedRows?: number,
 ): Promise<ColumnBuilder[]> {
   const builders = positions.map(() => new ColumnBuilder(expectedRows));
-  const expressions = positions.map((j) => `coalesce(TRY_CAST(#${j + 1} AS DOUBLE), 'nan'::DOUBLE)`);
+  const expressions = positions.map((j) => `coalesce(${numberOf(j, source)}, 'nan'::DOUBLE)`);
   const sql = `SELECT ${expressions.join(', ')} FROM ${source.sql}`;
   const result =
     expectedRows === undefined
@@ -49,7 +59,39 @@ export async function readNumbers(
     const where = bad.map((j) => ({ name: names[j]!, position: positions[j]! }));
     throw problemsError(await findProblems(session, source, where), file);
   }
+  const rounded: ColumnProblems[] = [];
+  for (const [j, builder] of builders.entries()) {
+    if (!builder.large) continue;
+    const problem = await findRounded(session, source, positions[j]!);
+    if (problem) rounded.push({ name: names[j]!, problems: [problem] });
+  }
+  if (rounded.length > 0) throw problemsError(rounded, file);
   return builders;
+}
+
+/** The integers of a column that a double does not hold, found in a second pass over the file. */
+async function findRounded(
+  session: DuckDBSession,
+  source: SqlSource,
+  position: number,
+): Promise<Problem | null> {
+  const column = `#${position + 1}`;
+  const result = await session.run(
+    `SELECT r, v FROM (SELECT row_number() OVER () AS r, CAST(${column} AS VARCHAR) AS v, ` +
+      `${numberOf(position, source)} AS x FROM ${source.sql}) WHERE abs(x) >= 9007199254740992`,
+    source.parameters,
+  );
+  let found: Problem | null = null;
+  for await (const { rows, vectors } of session.chunks(result)) {
+    const [numbers, texts] = vectors as [(typeof vectors)[0], (typeof vectors)[0]];
+    for (let i = 0; i < rows; i++) {
+      const example = String(texts.getItem(i));
+      if (!isRounded(example)) continue;
+      const first: Problem = found ?? { kind: 'rounded', count: 0, row: Number(numbers.getItem(i)), example };
+      found = { ...first, count: first.count + 1 };
+    }
+  }
+  return found;
 }
 
 /** What is wrong with these columns, found in a second pass over the file. */
@@ -62,8 +104,7 @@ async function findProblems(
   const group = 16; // columns a pass: DuckDB plans wide aggregations slowly, and a message lists only a few columns
   const first = columns.slice(0, group);
   const inner = first.map(
-    ({ position }, k) =>
-      `CAST(#${position + 1} AS VARCHAR) AS v${k}, TRY_CAST(#${position + 1} AS DOUBLE) AS x${k}`,
+    ({ position }, k) => `CAST(#${position + 1} AS VARCHAR) AS v${k}, ${numberOf(position, source)} AS x${k}`,
   );
   const outer = first.flatMap((_, k) => {
     const conditions = [

@@ -1,4 +1,5 @@
-import { SklarError, describe } from '../errors';
+import { type OptionNames, SklarError, describe, expectOneOf, expectOptions } from '../errors';
+import type { Note } from '../notes';
 import { expectPath, expectReadable } from './files';
 import { readCsv } from './read-csv';
 import { readJson } from './read-json';
@@ -16,18 +17,37 @@ export interface ReadTableOptions {
   readonly header?: boolean;
   /** CSV and TSV: the character between fields; default: tab for .tsv, else whichever of `, ; tab |` fits. */
   readonly delimiter?: string;
+  /**
+   * CSV and TSV: the decimal mark, `.` or `,`; default: `,` where fields between other delimiters have it and none has a
+   * point, else `.`.
+   */
+  readonly decimal?: '.' | ',';
+  /** Told what was decided about the file by looking at it. */
+  readonly onNote?: ((note: Note) => void) | undefined;
 }
+
+const readOptions: OptionNames<ReadTableOptions> = {
+  columns: true,
+  exclude: true,
+  signal: true,
+  header: true,
+  delimiter: true,
+  decimal: true,
+  onNote: true,
+};
 
 /**
  * Reads a table of numbers from a `.csv`, `.tsv`, `.json`, `.ndjson` or `.jsonl` file, each also with `.gz`
  * (gzip) after it, or from a `.parquet` file.
  *
- * Integers, decimals and booleans become numbers; integers beyond 2^53 are rounded. All values must be finite numbers:
+ * Integers, decimals and booleans become numbers; integers that a double would round, beyond 2^53, are errors. All values must be finite numbers:
  * texts, dates, missing values (empty fields, NULL, `NA`, absent keys), NaN and infinities are errors that name
  * columns, values and rows, where row 1 is the first row of data. Such columns can be left out with `exclude`.
  * Columns of integers are of kind `'integer'`, by their type in Parquet, by their values in CSV and JSON.
  *
- * CSV is text in UTF-8 as in RFC 4180. JSON is an array of objects, or objects one a line; there names that look like
+ * CSV is text in UTF-8 as in RFC 4180. Its first line names the columns where it holds texts above numbers, or numbers that
+ * are hardly a row of the data: years or equal steps in order, unlike what is below them. What was decided so is told to
+ * `onNote`. JSON is an array of objects, or objects one a line; there names that look like
  * whole numbers come first, as in any JavaScript object. A path is a path, whatever
  * characters are in it: no patterns, no addresses.
  *
@@ -37,11 +57,20 @@ export interface ReadTableOptions {
  */
 export async function readTable(file: string, options: ReadTableOptions = {}): Promise<Table> {
   expectPath(file);
+  expectOptions(options, 'readTable', readOptions);
   const { signal, delimiter } = options;
   if (delimiter !== undefined && !(typeof delimiter === 'string' && /^[^"\r\n\0]$/.test(delimiter))) {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
       `expected one character for delimiter, not a quote or a line break, got ${describe(delimiter)}`,
+    );
+  }
+  if (options.decimal !== undefined) expectOneOf(options.decimal, 'decimal', ['.', ','] as const);
+  if (options.header !== undefined) expectOneOf(options.header, 'header', [true, false]);
+  if (options.decimal === ',' && delimiter === ',') {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      'expected a decimal mark other than the delimiter, got "," for both',
     );
   }
   signal?.throwIfAborted();

@@ -1,4 +1,4 @@
-import { SklarError, describe } from '../errors';
+import { SklarError, describe, expectOptions } from '../errors';
 import { quoteName } from './csv';
 import { AtomicFile, expectPath } from './files';
 import type { Matrix } from './matrix';
@@ -157,8 +157,10 @@ export class TableWriter {
   static async open(
     file: string,
     names: readonly string[],
-    { kinds = names.map(() => 'float') }: TableWriterOptions = {},
+    options: TableWriterOptions = {},
   ): Promise<TableWriter> {
+    expectOptions(options, 'TableWriter.open', { kinds: true });
+    const { kinds = names.map(() => 'float') } = options;
     const format = expectFormat(file);
     expectDistinctNames(names, 'the columns of a table');
     if (names.length === 0 || kinds.length !== names.length) {

@@ -1,17 +1,23 @@
 import { scoresOf } from '../copulas/cells';
-import { type Copula, type LogPdfOptions, type SampleOptions } from '../copulas/copula';
-import { type CopulaKind, type FitOptions, fitCopula } from '../copulas/fit';
+import {
+  type Copula,
+  type LogPdfOptions,
+  type SampleOptions,
+  logPdfOptions,
+  sampleOptions,
+} from '../copulas/copula';
+import { type CopulaKind, type FitOptions, fitCopula, fitOptions, fitterOf } from '../copulas/fit';
 import { type LoadOptions, loadModel } from '../copulas/load';
 import type { CdcOptions, FlowOptions, ReflectionOptions } from '../copulas/options';
 import { type RowsInput, toDense } from '../copulas/rows';
 import { type RunOptions } from '../copulas/run';
-import type { ConditionalOptions } from '../copulas/smc';
+import { type ConditionalOptions, conditionalOptions } from '../copulas/smc';
 import type { ColumnRunOptions } from '../data/column-jobs';
 import { matrix } from '../data/matrix';
 import { PseudoObservations, type Ties } from '../data/pseudo-observations';
 import type { Seed } from '../data/random';
 import { type ColumnKind, Table } from '../data/table';
-import { SklarError, describe, expectInteger } from '../errors';
+import { type OptionNames, SklarError, describe, expectInteger, expectOptions } from '../errors';
 import type { Note } from '../notes';
 import { Margins, type MarginsOptions, type MarginsSpec, expectMarginsSpec } from '../margins/margins';
 import { type BlockSample, sampleGivenBlocks } from './block-sample';
@@ -23,6 +29,21 @@ const CDF_ROWS = 16_384;
 export type JointLogPdfOptions = Omit<LogPdfOptions, 'scale'>;
 export type JointSampleOptions = Omit<SampleOptions, 'scale' | 'dtype'>;
 export type JointConditionalOptions = Omit<ConditionalOptions, 'scale' | 'dtype'>;
+
+const jointLogPdfOptions: OptionNames<JointLogPdfOptions> = without(logPdfOptions, 'scale');
+const jointSampleOptions: OptionNames<JointSampleOptions> = without(sampleOptions, 'scale', 'dtype');
+const jointConditionalOptions: OptionNames<JointConditionalOptions> = without(
+  conditionalOptions,
+  'scale',
+  'dtype',
+);
+
+function without<T extends object, K extends keyof T & string>(options: T, ...left: K[]): Omit<T, K> {
+  return Object.fromEntries(Object.entries(options).filter(([key]) => !left.includes(key as K))) as Omit<
+    T,
+    K
+  >;
+}
 
 /** Rows of the condition on the data scale; the rest is that of `ConditionalSample`. */
 export interface JointConditionalSample extends Omit<BlockSample, 'rows'> {
@@ -91,6 +112,7 @@ export class JointDistribution implements Disposable {
    * @throws SklarError ERR_SKLAR_VALUE for missing columns and values that are not finite; see `Copula.logPdf`
    */
   async logPdf(rows: RowsInput, options: JointLogPdfOptions = {}): Promise<Float64Array> {
+    expectOptions(options, 'logPdf of a joint distribution', jointLogPdfOptions);
     const table = this.#toTable(rows, 'the rows of logPdf');
     const { threads, signal } = options;
     const run = { threads, signal };
@@ -114,6 +136,7 @@ export class JointDistribution implements Disposable {
    * @throws SklarError see `Copula.sample`
    */
   async sample(rows: number, options: JointSampleOptions = {}): Promise<Table> {
+    expectOptions(options, 'sample of a joint distribution', jointSampleOptions);
     expectInteger(rows, 'the number of rows', { min: 0, max: Math.floor(2 ** 32 / this.dim) });
     const columns = this.names.map(() => new Float64Array(rows));
     let done = 0;
@@ -129,6 +152,7 @@ export class JointDistribution implements Disposable {
     rows: number,
     options: JointSampleOptions & { batch?: number } = {},
   ): AsyncGenerator<Table, void> {
+    expectOptions(options, 'sampleStream of a joint distribution', { ...jointSampleOptions, batch: true });
     // Nothing is lost between the copula and the margins.
     const { threads, signal } = options;
     const stream = this.copula.sampleStream(rows, { ...options, scale: 'gaussian', dtype: 'float64' });
@@ -153,6 +177,7 @@ export class JointDistribution implements Disposable {
     rows: number,
     options: JointConditionalOptions = {},
   ): Promise<JointConditionalSample> {
+    expectOptions(options, 'conditional', jointConditionalOptions);
     const { threads, signal } = options;
     const given = new Map(Object.entries(fixed));
     const condition = await conditionOf(given, this.margins);
@@ -179,6 +204,7 @@ export class JointDistribution implements Disposable {
    * @throws SklarError ERR_SKLAR_VALUE for missing columns and NaN; see `Copula.sample`
    */
   async cdf(points: RowsInput, options: JointSampleOptions & { samples?: number } = {}): Promise<JointCdf> {
+    expectOptions(options, 'cdf of a joint distribution', { ...jointSampleOptions, samples: true });
     const { samples = 100_000, ...run } = options;
     expectInteger(samples, 'samples', { min: 1, max: 2 ** 40 });
     const table = this.#toTable(points, 'the points of cdf');
@@ -254,6 +280,14 @@ export interface FitJointOptions extends RunOptions, Omit<FitOptions, 'names' | 
   onMarginsProgress?: ((fraction: number) => void) | undefined;
 }
 
+const jointOptions: OptionNames<FitJointOptions> = {
+  ...without(fitOptions, 'names', 'margins', 'blocks'),
+  copula: true,
+  margins: true,
+  ties: true,
+  onMarginsProgress: true,
+};
+
 /**
  * Fits margins and a copula to rows. The copula learns from the ranks of the rows, whatever the margins are: a margin
  * that fits badly does not spoil the dependence.
@@ -263,7 +297,11 @@ export interface FitJointOptions extends RunOptions, Omit<FitOptions, 'names' | 
  * @throws SklarError ERR_SKLAR_VALUE naming columns or options, and as `fitMargin` and `fitCopula`
  */
 export async function fitJoint(rows: RowsInput, options: FitJointOptions = {}): Promise<JointDistribution> {
+  expectOptions(options, 'fitJoint', jointOptions);
   const { copula: spec = {}, margins: marginsSpec, ties = 'random', onMarginsProgress, ...common } = options;
+  expectOptions(spec, 'the copula of fitJoint', { kind: true, ...spec });
+  const { kind = 'cdc', ...model } = spec;
+  fitterOf(kind, model);
   const table = toNamedTable(rows);
   const seed: Seed = common.seed ?? 1;
   const { ranks, margins } = await fitRanksAndMargins(table, {
@@ -274,7 +312,6 @@ export async function fitJoint(rows: RowsInput, options: FitJointOptions = {}): 
     signal: common.signal,
     onProgress: onMarginsProgress,
   });
-  const { kind = 'cdc', ...model } = spec;
   const copula = await fitCopula(ranks.transformTrain(), {
     ...common,
     ...model,
@@ -287,15 +324,21 @@ export async function fitJoint(rows: RowsInput, options: FitJointOptions = {}): 
 /** What a copula learns from, and the margins of the same rows; each column is sorted once. */
 export async function fitRanksAndMargins(
   table: Table,
-  { onProgress, ...options }: MarginsOptions & ColumnRunOptions,
+  { onProgress, margins: spec = 'auto', ties, seed, ...run }: MarginsOptions & ColumnRunOptions,
 ): Promise<{ ranks: PseudoObservations; margins: Margins }> {
-  expectMarginsSpec(options.margins ?? 'auto', table.names);
+  expectMarginsSpec(spec, table.names);
+  const rule = { ...(ties && { ties }), ...(seed !== undefined && { seed }) };
   const part = (from: number, share: number) =>
     onProgress && ((fraction: number) => onProgress(from + share * fraction));
-  const sorted = await PseudoObservations.sort(table, { ...options, onProgress: part(0, 0.6) });
+  const sorted = await PseudoObservations.sort(table, { ...run, ...rule, onProgress: part(0, 0.6) });
   try {
-    const ranks = await PseudoObservations.fromSorted(sorted, { ...options, onProgress: part(0.6, 0.2) });
-    const margins = await Margins.fromSorted(sorted, { ...options, onProgress: part(0.8, 0.2) });
+    const ranks = await PseudoObservations.fromSorted(sorted, { ...run, onProgress: part(0.6, 0.2) });
+    const margins = await Margins.fromSorted(sorted, {
+      ...run,
+      ...rule,
+      margins: spec,
+      onProgress: part(0.8, 0.2),
+    });
     return { ranks, margins };
   } finally {
     sorted.dispose();

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { SklarError, describe } from '../errors';
+import { SklarError, describe, expectOptions, unknownOptions } from '../errors';
 import type { Note } from '../notes';
 import { atomsOf, continuousMarginOf, isNear, recurs } from './auto';
 import { atomsNote, discreteNote, supportNote } from './decisions';
@@ -101,7 +101,12 @@ const OWN_OPTIONS = {
 export function resolveMarginSpec(spec: unknown, column: string): ResolvedOptions {
   const parsed = marginOptionsSchema.safeParse(typeof spec === 'string' ? { type: spec } : spec);
   if (!parsed.success) {
-    const { path, message } = parsed.error.issues[0]!;
+    const [issue] = parsed.error.issues;
+    const { path, message } = issue!;
+    if (issue!.code === 'unrecognized_keys') {
+      const known = Object.keys(marginOptionsSchema.shape);
+      throw unknownOptions(issue!.keys, `the margin of column ${describe(column)}`, known);
+    }
     throw new SklarError(
       'ERR_SKLAR_VALUE',
       `bad margin for column ${describe(column)}: ${[...path, message].join(': ')}, got ${describe(spec)}`,
@@ -130,8 +135,10 @@ export function resolveMarginSpec(spec: unknown, column: string): ResolvedOption
 export function fitMargin(
   values: Float64Array,
   spec: MarginSpec = 'auto',
-  { column = 'values' }: { readonly column?: string } = {},
+  rest: { readonly column?: string } = {},
 ): Margin {
+  expectOptions(rest, 'fitMargin', { column: true });
+  const { column = 'values' } = rest;
   const options = resolveMarginSpec(spec, column);
   return finish(fitSorted(sortedColumn(values, column, options.type), options));
 }
@@ -281,7 +288,10 @@ export function marginFromState(state: MarginState): Margin {
     case 'discrete':
       return DiscreteMargin.fromState(state);
     case 'zero-inflated':
-      return ZeroInflatedMargin.fromState(state, partOf(state, 'rest', (rest) => isPart(rest) || isFamily(rest.name)));
+      return ZeroInflatedMargin.fromState(
+        state,
+        partOf(state, 'rest', (rest) => isPart(rest) || isFamily(rest.name)),
+      );
     case 'gpd':
       return GpdMargin.fromState(state, partOf(state, 'body', isBody));
     default:

@@ -5,6 +5,7 @@ import {
   type ColumnRunOptions,
   type LevelScale,
   cellsOf,
+  columnRunOptions,
   finiteRows,
   levelsOf,
   nextTurn,
@@ -17,7 +18,7 @@ import { type Seed, resolveSeed } from '../data/random';
 import { SortedTable } from '../data/sorted-table';
 import { type ColumnKind, type Table, listNames } from '../data/table';
 import { expectThreads } from '../devices';
-import { SklarError, describe, expectOneOf } from '../errors';
+import { type OptionNames, SklarError, describe, expectOneOf, expectOptions } from '../errors';
 import { type ColumnHandle, callNative, runJob } from '../native';
 import { type Note, noteSchema } from '../notes';
 import {
@@ -45,6 +46,13 @@ export interface MarginsOptions {
   /** Seed of the random levels, default 0. */
   readonly seed?: Seed;
 }
+
+const fitOptions: OptionNames<MarginsOptions & ColumnRunOptions> = {
+  ...columnRunOptions,
+  margins: true,
+  ties: true,
+  seed: true,
+};
 
 const metaSchema = z.object({
   type: z.literal('margins'),
@@ -112,6 +120,7 @@ export class Margins {
    * @throws SklarError ERR_SKLAR_VALUE naming the column, see `fitMargin`; for margins of columns that do not exist
    */
   static async fit(table: Table, options: MarginsOptions & ColumnRunOptions = {}): Promise<Margins> {
+    expectOptions(options, 'Margins.fit', fitOptions);
     const { onProgress, ...rest } = options;
     for (const [j, { type }] of expectMarginsSpec(options.margins ?? 'auto', table.names).entries()) {
       expectLearnable(table.columns[j]!, table.names[j]!, type);
@@ -140,6 +149,7 @@ export class Margins {
     sorted: SortedTable,
     options: MarginsOptions & ColumnRunOptions = {},
   ): Promise<Margins> {
+    expectOptions(options, 'Margins.fromSorted', fitOptions);
     const { table } = sorted;
     const ties = expectOneOf<Ties>(options.ties ?? 'random', 'ties', ['random', 'average']);
     const seed = resolveSeed(options.seed ?? 0);
@@ -190,13 +200,19 @@ export class Margins {
    */
   async transform(
     table: Table,
-    {
-      seed = this.#seed,
-      ties = this.ties,
-      scale = 'copula',
-      ...run
-    }: { readonly seed?: Seed; readonly ties?: Ties; readonly scale?: LevelScale } & ColumnRunOptions = {},
+    options: {
+      readonly seed?: Seed;
+      readonly ties?: Ties;
+      readonly scale?: LevelScale;
+    } & ColumnRunOptions = {},
   ): Promise<Matrix & { readonly data: Float64Array }> {
+    expectOptions(options, 'Margins.transform', {
+      ...columnRunOptions,
+      seed: true,
+      ties: true,
+      scale: true,
+    });
+    const { seed = this.#seed, ties = this.ties, scale = 'copula', ...run } = options;
     const random = ties === 'random';
     return levelsOf(this.#native(), table.select(this.names), { ...run, seed, random, scale });
   }
@@ -208,10 +224,9 @@ export class Margins {
    * @param options.scale of `u`; default `copula`
    * @throws SklarError ERR_SKLAR_SHAPE when it has another number of columns, ERR_SKLAR_VALUE for levels outside
    */
-  inverse(
-    u: Matrix,
-    { scale = 'copula', ...run }: { readonly scale?: LevelScale } & ColumnRunOptions = {},
-  ): Promise<Table> {
+  async inverse(u: Matrix, options: { readonly scale?: LevelScale } & ColumnRunOptions = {}): Promise<Table> {
+    expectOptions(options, 'Margins.inverse', { ...columnRunOptions, scale: true });
+    const { scale = 'copula', ...run } = options;
     return valuesOf(this.#native(), u, this.names, this.kinds, { ...run, scale });
   }
 
@@ -221,7 +236,8 @@ export class Margins {
    *
    * @throws SklarError ERR_SKLAR_VALUE for missing columns and values that are not finite
    */
-  cells(table: Table, run: ColumnRunOptions = {}): Promise<Cells> {
+  async cells(table: Table, run: ColumnRunOptions = {}): Promise<Cells> {
+    expectOptions(run, 'Margins.cells', columnRunOptions);
     return cellsOf(this.#native(), table.select(this.names), run);
   }
 
@@ -234,8 +250,10 @@ export class Margins {
    */
   async logPdf(
     table: Table,
-    { atoms = true, ...run }: { readonly atoms?: boolean } & ColumnRunOptions = {},
+    options: { readonly atoms?: boolean } & ColumnRunOptions = {},
   ): Promise<Float64Array> {
+    expectOptions(options, 'Margins.logPdf', { ...columnRunOptions, atoms: true });
+    const { atoms = true, ...run } = options;
     const threads = expectThreads(run.threads);
     const selected = table.select(this.names);
     const margins = this.#columns.map(({ margin }) => margin.handle);

@@ -135,10 +135,7 @@ function* fitMixture(
   if (rest.sorted.length < FEWEST_ROWS) return undefined;
   const law = yield* fitLaw(rest, wanted, step);
   if (law instanceof SklarError) return undefined;
-  const masses = Float64Array.from(
-    atoms,
-    (atom) => countOf(column, values.indexOf(atom)) / sorted.length,
-  );
+  const masses = Float64Array.from(atoms, (atom) => countOf(column, values.indexOf(atom)) / sorted.length);
   const margin = new ZeroInflatedMargin(Float64Array.from(atoms), masses, law.margin);
   margin.notes = [atomsNote(column.column, Float64Array.from(atoms), masses), ...law.margin.notes];
   const share = rest.sorted.length / sorted.length;
@@ -175,9 +172,7 @@ function* maximum(
   const [lower, upper] = family.domain;
   const reach = isCoarse ? step / 2 : 0;
   const outside = [sorted[0]!, sorted.at(-1)!].find((value) =>
-    family.closed || reach > 0
-      ? value < lower || value > upper
-      : value <= lower || value >= upper,
+    family.closed || reach > 0 ? value < lower || value > upper : value <= lower || value >= upper,
   );
   if (outside !== undefined) {
     return refused(
@@ -186,7 +181,10 @@ function* maximum(
     );
   }
   if (!isLine && deviation < LEAST_DEVIATION * (upper === 1 ? Math.min(mean, 1 - mean) : mean)) {
-    return refused(`a deviation of at least ${LEAST_DEVIATION} of the distance from ${upper === 1 && mean > 0.5 ? 1 : 0}`, deviation / mean);
+    return refused(
+      `a deviation of at least ${LEAST_DEVIATION} of the distance from ${upper === 1 && mean > 0.5 ? 1 : 0}`,
+      deviation / mean,
+    );
   }
   const search = family.search(summary);
   const rows = grouped(sorted, values, last, unit.of);
@@ -205,8 +203,16 @@ function* maximum(
   const keyOf = (k: number): string => search.coordinates[k]!.name ?? family.parameters[k]!;
   const peak = ends.find(({ degenerate }) => degenerate);
   if (peak) return refused('a likelihood with a maximum', `one that grows as ${keyOf(peak.k)} goes to 0`);
-  if (!parameters.every((value, k) => Number.isFinite(value) && (!family.positive.includes(family.parameters[k]!) || value > 1e-306))) {
-    return refused('values in units in which the parameters are floating-point numbers', describe(parameters));
+  if (
+    !parameters.every(
+      (value, k) =>
+        Number.isFinite(value) && (!family.positive.includes(family.parameters[k]!) || value > 1e-306),
+    )
+  ) {
+    return refused(
+      'values in units in which the parameters are floating-point numbers',
+      describe(parameters),
+    );
   }
   const named = `column ${describe(column)}`;
   return {

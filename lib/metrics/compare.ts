@@ -1,10 +1,10 @@
 /** Is a sample as good as data? All metrics of two samples, each beside what data get. */
 import { type RowsInput, type Scale } from '../copulas/rows';
-import { type RunOptions } from '../copulas/run';
+import { type RunOptions, runOptions } from '../copulas/run';
 import { type Matrix, matrix } from '../data/matrix';
 import { Generator, type Seed, seedWords, shuffle, resolveSeed } from '../data/random';
 import { Table, defaultNames, listNames } from '../data/table';
-import { SklarError, describe, expectInteger, expectOneOf } from '../errors';
+import { type OptionNames, SklarError, describe, expectInteger, expectOneOf, expectOptions } from '../errors';
 import { callNative, runJob } from '../native';
 import { type PairMetric, type TailError, expectVarying, kendallError, tailError } from './dependence-error';
 import { type NamedRows, execution, expectRows } from './rows';
@@ -70,6 +70,17 @@ export interface CompareOptions extends RunOptions {
   seed?: Seed;
   onProgress?: ((progress: { metric: MetricName; fraction: number }) => void) | undefined;
 }
+
+const compareOptions: OptionNames<CompareOptions> = {
+  ...runOptions,
+  reference: true,
+  metrics: true,
+  scale: true,
+  rows: true,
+  permutations: true,
+  seed: true,
+  onProgress: true,
+};
 
 /** One object that JSON can write. */
 export interface Comparison {
@@ -156,6 +167,7 @@ export async function compare(
   sample: RowsInput,
   options: CompareOptions = {},
 ): Promise<Comparison> {
+  expectOptions(options, 'compare', compareOptions);
   const run = execution(options);
   const seed = resolveSeed(options.seed ?? 1);
   const scale = expectOneOf(options.scale ?? 'gaussian', 'scale', ['gaussian', 'copula', 'data'] as const);

@@ -1,8 +1,8 @@
 /** How far the dependence of two samples is apart, pair by pair. */
 import { type RowsInput } from '../copulas/rows';
-import { type RunOptions } from '../copulas/run';
+import { type RunOptions, runOptions } from '../copulas/run';
 import { type Matrix, matrix } from '../data/matrix';
-import { SklarError, describe, expectNumber } from '../errors';
+import { SklarError, describe, expectNumber, expectOptions } from '../errors';
 import { kendall, tailCurves } from './dependence';
 import { type Metric, expectSamples } from './two-sample';
 
@@ -88,6 +88,7 @@ export async function kendallError(
   y: RowsInput,
   options: RunOptions = {},
 ): Promise<PairMetric> {
+  expectOptions(options, 'kendallError', runOptions);
   const { names, parts } = expectPairs(x, y, 'kendallError');
   const [a, b] = [await kendall(parts[0]!, options), await kendall(parts[1]!, options)];
   const { value, sum, count, worst } = differenceOf(a, b, names);
@@ -114,6 +115,7 @@ export async function tailError(
   y: RowsInput,
   options: TailErrorOptions = {},
 ): Promise<TailError> {
+  expectOptions(options, 'tailError', { ...runOptions, q: true });
   const { q: given, ...run } = options;
   const { names, parts } = expectPairs(x, y, 'tailError');
   if (given !== undefined && !(Array.isArray(given) && given.length > 0)) {

@@ -4,10 +4,18 @@ import { type Copula } from '../copulas/copula';
 import { expectColumns } from '../copulas/correlation';
 import { type HasField } from '../copulas/field';
 import { type RowsInput, type Scale, toDense } from '../copulas/rows';
-import { type RunOptions, beginRun } from '../copulas/run';
+import { type RunOptions, beginRun, runOptions } from '../copulas/run';
 import { type Matrix, matrix } from '../data/matrix';
 import { type Seed, resolveSeed } from '../data/random';
-import { SklarError, describe, expectInteger, expectNumber, expectOneOf } from '../errors';
+import {
+  type OptionNames,
+  SklarError,
+  describe,
+  expectInteger,
+  expectNumber,
+  expectOneOf,
+  expectOptions,
+} from '../errors';
 import { type NativeAddon, type NativeJob, callNative, runJob } from '../native';
 import { levelBound } from './level-bound';
 import { type Mean, meanOf } from './mean';
@@ -28,6 +36,7 @@ async function pairMeasure(
     threads: number,
   ) => NativeJob<Float64Array>,
 ): Promise<Matrix> {
+  expectOptions(options, name, runOptions);
   const run = beginRun(options, RANKS_ON_CPU);
   const { data, rows, columns, names } = expectRows(input, `the rows of ${name}`);
   const values = await runJob((addon) => start(addon, data, rows, columns, run.threads), {
@@ -86,6 +95,7 @@ export async function tailCurves(
   rows: RowsInput,
   options: RunOptions & { q: readonly number[] },
 ): Promise<TailCurves> {
+  expectOptions(options, 'tailCurves', { ...runOptions, q: true });
   const run = beginRun(options, RANKS_ON_CPU);
   if (!Array.isArray(options.q) || options.q.length === 0) {
     throw new SklarError('ERR_SKLAR_VALUE', `expected a list of levels for q, got ${describe(options.q)}`);
@@ -119,6 +129,13 @@ export interface TotalCorrelationOptions extends RunOptions {
   seed?: Seed;
 }
 
+const totalCorrelationOptions: OptionNames<TotalCorrelationOptions> = {
+  ...runOptions,
+  scale: true,
+  draws: true,
+  seed: true,
+};
+
 export interface TotalCorrelation {
   /** Mean of `logPdf` over the rows; off by the normaliser where `normalised` is false. */
   readonly logDensity: Mean & { readonly normalised: boolean };
@@ -141,6 +158,7 @@ export async function totalCorrelation(
   rows: RowsInput,
   options: TotalCorrelationOptions = {},
 ): Promise<TotalCorrelation> {
+  expectOptions(options, 'totalCorrelation', totalCorrelationOptions);
   const run = beginRun(options, copula.cpuOnly);
   const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
   const seed = resolveSeed(options.seed ?? 1);
@@ -197,6 +215,14 @@ export interface MutualInformationOptions extends RunOptions {
   scale?: Scale;
 }
 
+const mutualInformationOptions: OptionNames<MutualInformationOptions> = {
+  ...runOptions,
+  a: true,
+  b: true,
+  marginals: true,
+  scale: true,
+};
+
 /**
  * Mutual information of two blocks of columns, in nats: I(A;B) = E[log c_AB - log c_A - log c_B], the mean over the rows.
  * A Gaussian, Student or closed-form copula knows its marginals; for other kinds give `marginals`, and a and b must together be all
@@ -209,6 +235,7 @@ export async function mutualInformation(
   rows: RowsInput,
   options: MutualInformationOptions,
 ): Promise<Mean> {
+  expectOptions(options, 'mutualInformation', mutualInformationOptions);
   const { device, precision, threads, signal } = options;
   beginRun(options, copula.cpuOnly);
   const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);

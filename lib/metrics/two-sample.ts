@@ -1,9 +1,17 @@
 /** How far two samples are apart: docs/mathematics.md, G.3. */
 import { type RowsInput } from '../copulas/rows';
-import { type RunOptions } from '../copulas/run';
+import { type RunOptions, runOptions } from '../copulas/run';
 import { Generator, type Seed, seedWords, shuffle, resolveSeed } from '../data/random';
 import { defaultNames } from '../data/table';
-import { SklarError, describe, expectInteger, expectNumber, expectOneOf } from '../errors';
+import {
+  type OptionNames,
+  SklarError,
+  describe,
+  expectInteger,
+  expectNumber,
+  expectOneOf,
+  expectOptions,
+} from '../errors';
 import { runJob } from '../native';
 import { meanOf } from './mean';
 import { cramerTail, kolmogorovTail } from './null-laws';
@@ -74,6 +82,7 @@ async function marginMetric(
   y: RowsInput,
   options: RunOptions,
 ): Promise<MarginMetric> {
+  expectOptions(options, what, runOptions);
   const run = execution(options);
   const { data, rows, first, dim, names } = expectSamples(x, y, what);
   const { kolmogorov, cramer } = await runJob(
@@ -127,6 +136,13 @@ export interface PairOptions extends RunOptions {
   seed?: Seed;
   onProgress?: OnProgress;
 }
+
+const pairOptions: OptionNames<PairOptions> = {
+  ...runOptions,
+  permutations: true,
+  seed: true,
+  onProgress: true,
+};
 
 const PERMUTATIONS = 199;
 
@@ -197,6 +213,7 @@ export async function energyDistance(
   y: RowsInput,
   options: EnergyOptions = {},
 ): Promise<Metric> {
+  expectOptions(options, 'energyDistance', { ...pairOptions, unbiased: true });
   const biased = !expectOneOf(options.unbiased ?? false, 'unbiased', [true, false]);
   const samples = expectSamples(x, y, 'energyDistance');
   return pairMetric(samples, { bandwidths: [], sign: -1, diagonal: 0, biased }, options);
@@ -239,6 +256,7 @@ async function medianBandwidth({ data, rows, dim }: Samples, options: RunOptions
  * @throws SklarError as `energyDistance`; ERR_SKLAR_VALUE for bandwidths that are not positive
  */
 export async function mmd(x: RowsInput, y: RowsInput, options: MmdOptions = {}): Promise<Mmd> {
+  expectOptions(options, 'mmd', { ...pairOptions, bandwidths: true });
   const samples = expectSamples(x, y, 'mmd');
   const given: unknown = options.bandwidths;
   if (given !== undefined && !(Array.isArray(given) && given.length > 0)) {
@@ -261,6 +279,14 @@ export interface SlicedWassersteinOptions extends RunOptions {
   onProgress?: OnProgress;
 }
 
+const slicedOptions: OptionNames<SlicedWassersteinOptions> = {
+  ...runOptions,
+  directions: true,
+  order: true,
+  seed: true,
+  onProgress: true,
+};
+
 /**
  * Sliced Wasserstein distance (E W_p(X theta, Y theta)^p)^(1/p) over directions theta uniform on the sphere (Bonneel et
  * al., 2015), each W_p exact by sorting. The standard error is that of the directions alone. Give the columns a common
@@ -273,6 +299,7 @@ export async function slicedWasserstein(
   y: RowsInput,
   options: SlicedWassersteinOptions = {},
 ): Promise<Metric> {
+  expectOptions(options, 'slicedWasserstein', slicedOptions);
   const run = execution(options);
   const order = expectOneOf(options.order ?? 1, 'order', [1, 2]);
   const directions = expectInteger(options.directions ?? 100, 'directions', { min: 2, max: 2 ** 20 });
@@ -335,6 +362,7 @@ export async function classifierAuc(
   y: RowsInput,
   options: ClassifierOptions = {},
 ): Promise<Metric> {
+  expectOptions(options, 'classifierAuc', { ...runOptions, folds: true, seed: true });
   const run = execution(options);
   const folds = expectInteger(options.folds ?? 5, 'folds', { min: 2, max: 100 });
   const words = seedWords(options.seed ?? 1);

@@ -3,9 +3,19 @@ import type * as Vega from 'vega' with { 'resolution-mode': 'import' };
 
 import type { Matrix } from '../data/matrix';
 import { defaultNames } from '../data/table';
-import { SklarError, expectNumber } from '../errors';
+import { SklarError, expectNumber, expectOptions } from '../errors';
 import { printable, shorten } from './text';
-import { type ChartOptions, INK, NEGATIVE, PAPER, POSITIVE, PRINT, drawChart, words } from './vega';
+import {
+  type ChartOptions,
+  chartOptions,
+  INK,
+  NEGATIVE,
+  PAPER,
+  POSITIVE,
+  PRINT,
+  drawChart,
+  words,
+} from './vega';
 
 export interface HeatMapOptions extends ChartOptions {
   /** What is drawn in full colour; default 1. */
@@ -29,6 +39,7 @@ const LONGEST_NAME = 18;
  *   installed
  */
 export async function kendallHeatMap(tau: Matrix, options: HeatMapOptions = {}): Promise<string> {
+  expectOptions(options, 'kendallHeatMap', { ...chartOptions, limit: true });
   const limit = expectNumber(options.limit ?? 1, 'limit', { above: 0 });
   const { data, rows, columns: count } = tau;
   if (rows !== count || count < 1) {

@@ -3,7 +3,8 @@ import { z } from 'zod';
 
 import type { Copula } from '../copulas/copula';
 import { EnsembleCopula } from '../copulas/ensemble';
-import { type ChartOptions, DATA, INK, MODEL, drawChart } from './vega';
+import { expectOptions } from '../errors';
+import { type ChartOptions, chartOptions, DATA, INK, MODEL, drawChart } from './vega';
 
 /** What `lossPlot` draws: the training of one network. */
 export interface LossNumbers {
@@ -43,7 +44,8 @@ const SIZE = { width: 560, height: 240 };
  * @returns an SVG document
  * @throws SklarError ERR_SKLAR_FILE when the optional package vega is not installed
  */
-export function lossPlot(losses: readonly LossNumbers[], options: ChartOptions = {}): Promise<string> {
+export async function lossPlot(losses: readonly LossNumbers[], options: ChartOptions = {}): Promise<string> {
+  expectOptions(options, 'lossPlot', chartOptions);
   const { width, height } = SIZE;
   const series = losses.flatMap(({ points }, k) => [
     {

@@ -3,8 +3,9 @@ import { matrix } from '../data/matrix';
 import type { Table } from '../data/table';
 import { Margins, type TableMargins } from '../margins/margins';
 import { normalCdf } from '../normal';
+import { expectOptions } from '../errors';
 import { describeAxis, labelExpression } from './axis';
-import { type ChartOptions, DATA, INK, MODEL, drawChart, drawable } from './vega';
+import { type ChartOptions, chartOptions, DATA, INK, MODEL, drawChart, drawable } from './vega';
 
 /** What `densityPlot` and `quantilePlot` draw. */
 export interface MarginNumbers {
@@ -125,7 +126,8 @@ const SIZE = { width: 260, height: 180 };
  * @returns an SVG document
  * @throws SklarError ERR_SKLAR_FILE when the optional package vega is not installed
  */
-export function densityPlot(numbers: MarginNumbers, options: ChartOptions = {}): Promise<string> {
+export async function densityPlot(numbers: MarginNumbers, options: ChartOptions = {}): Promise<string> {
+  expectOptions(options, 'densityPlot', chartOptions);
   const { column, bins, logarithmic } = numbers;
   const domain = [bins[0]!.from, bins.at(-1)!.to] as const;
   const outline = [
@@ -221,7 +223,8 @@ export function densityPlot(numbers: MarginNumbers, options: ChartOptions = {}):
  * @returns an SVG document
  * @throws SklarError ERR_SKLAR_FILE when the optional package vega is not installed
  */
-export function quantilePlot(numbers: MarginNumbers, options: ChartOptions = {}): Promise<string> {
+export async function quantilePlot(numbers: MarginNumbers, options: ChartOptions = {}): Promise<string> {
+  expectOptions(options, 'quantilePlot', chartOptions);
   const { column, quantiles, logarithmic } = numbers;
   const all = quantiles.flatMap(({ data, model }) => [data, model]);
   const [least, most] = [Math.min(...all), Math.max(...all)];

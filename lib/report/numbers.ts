@@ -1,17 +1,25 @@
 /** All that a report says, as numbers. */
 import type { Certificate, CertificateOptions } from '../copulas/certificate';
 import { type Copula } from '../copulas/copula';
-import { type RunOptions, beginRun } from '../copulas/run';
+import { type RunOptions, beginRun, runOptions } from '../copulas/run';
 import { type Matrix, toRows } from '../data/matrix';
 import type { Seed } from '../data/random';
 import { resolveSeed } from '../data/random';
 import type { Table } from '../data/table';
 import { type RunRecord, runRecord } from '../devices';
-import { SklarError, type SklarErrorCode, expectInteger, expectOneOf } from '../errors';
+import {
+  type OptionNames,
+  SklarError,
+  type SklarErrorCode,
+  expectInteger,
+  expectOneOf,
+  expectOptions,
+} from '../errors';
 import { JointDistribution } from '../joint/joint';
 import { Margins, type TableMargins } from '../margins/margins';
 import { type Comparison, compare } from '../metrics/compare';
 import { kendall, tailCurves } from '../metrics/dependence';
+import type { Note } from '../notes';
 import { packageVersion } from '../version';
 import { chooseRows } from './axis';
 import { type LossNumbers, lossNumbers } from './losses';
@@ -53,6 +61,23 @@ export interface ReportOptions extends RunOptions {
   onProgress?: ((progress: { stage: ReportStage; fraction: number }) => void) | undefined;
 }
 
+const reportOptions: OptionNames<ReportOptions> = {
+  ...runOptions,
+  title: true,
+  columns: true,
+  logarithmic: true,
+  rows: true,
+  seed: true,
+  skip: true,
+  certificate: true,
+  onProgress: true,
+};
+const certificateOptions: OptionNames<NonNullable<ReportOptions['certificate']>> = {
+  routeRows: true,
+  sampleRows: true,
+  tolerance: true,
+};
+
 /** An object that JSON can write. A section that is not there is null, and `absent` says why. */
 export interface ReportNumbers {
   readonly libraryVersion: string;
@@ -66,6 +91,8 @@ export interface ReportNumbers {
     /** Without the history, which is in `losses`; null for a model without a record. */
     readonly training: unknown;
     readonly margins: { readonly rows: number; readonly ties: string; readonly types: readonly string[] };
+    /** What was decided when it was fitted. */
+    readonly notes: readonly Note[];
   };
   /** Where the report was computed. */
   readonly run: Pick<RunRecord, 'device' | 'deviceName'>;
@@ -157,6 +184,8 @@ export interface Plan {
 
 /** @throws SklarError ERR_SKLAR_VALUE, ERR_SKLAR_SHAPE; see `report` */
 export function planOf(model: Copula | JointDistribution, data: Table, options: ReportOptions): Plan {
+  expectOptions(options, 'report', reportOptions);
+  expectOptions(options.certificate ?? {}, 'the certificate of report', certificateOptions);
   const copula = model instanceof JointDistribution ? model.copula : model;
   const { margins } = copula;
   if (!margins) {
@@ -193,7 +222,8 @@ export function planOf(model: Copula | JointDistribution, data: Table, options: 
 function modelOf(copula: Copula, margins: TableMargins): ReportNumbers['model'] {
   const { kind, dim, normalised, parameters, config, training } = copula.info();
   const record =
-    training && Object.fromEntries(Object.entries(training).filter(([key]) => key !== 'history'));
+    training &&
+    Object.fromEntries(Object.entries(training).filter(([key]) => key !== 'history' && key !== 'notes'));
   return {
     kind,
     dim,
@@ -207,6 +237,7 @@ function modelOf(copula: Copula, margins: TableMargins): ReportNumbers['model'] 
       ties: margins.ties,
       types: margins instanceof Margins ? margins.types : margins.names.map(() => 'ranks'),
     },
+    notes: [...(margins instanceof Margins ? margins.notes : []), ...copula.notes],
   };
 }
 

@@ -4,7 +4,7 @@ import type { ReportNumbers } from './numbers';
 import type { Pictures } from './pictures';
 import { sectionsOf } from './sections';
 import { style } from './style';
-import { formatCount } from './text';
+import { formatCount, impossibleWords } from './text';
 
 interface Tile {
   readonly name: string;
@@ -36,7 +36,9 @@ function tilesOf({ model, certificate, comparison }: ReportNumbers): Tile[] {
   if (route && route.failure === null) {
     const error = route.standardError === null ? '' : `\u00b1 ${route.standardError.toFixed(3)} nats; `;
     const exact = route.method === 'bound' ? 'a lower bound' : 'of the copula, normalised';
-    tiles.push({ name: 'Mean log density', value: signed(route.mean, 3), note: `${error}${exact}` });
+    const without = route.impossible ? `; without ${impossibleWords(route.impossible)}` : '';
+    const note = `${error}${exact}${without}`;
+    tiles.push({ name: 'Mean log density', value: signed(route.mean, 3), note });
   }
   const { routesAgree, marginsUniform } = certificate.verdict;
   if (routesAgree) {

@@ -2,7 +2,7 @@
 import type * as Vega from 'vega' with { 'resolution-mode': 'import' };
 
 import { type Table, listNames } from '../data/table';
-import { SklarError, describe, expectInteger, expectOneOf } from '../errors';
+import { type OptionNames, SklarError, describe, expectInteger, expectOneOf, expectOptions } from '../errors';
 import { type Axis, chooseRows, describeAxis } from './axis';
 import { formatCount } from './text';
 import { DATA, FONT, INK, MODEL, drawSvg, drawable, words } from './vega';
@@ -21,6 +21,15 @@ export interface PairPlotOptions {
   /** Both grids (default), or one alone, with the axes of both. */
   readonly show?: 'both' | 'data' | 'samples';
 }
+
+const pairPlotOptions: OptionNames<PairPlotOptions> = {
+  columns: true,
+  logarithmic: true,
+  title: true,
+  labels: true,
+  maxPoints: true,
+  show: true,
+};
 
 export const MOST_COLUMNS = 8;
 const DEFAULT_COLUMNS = 5;
@@ -67,6 +76,7 @@ export function expectDrawn(
  *   ERR_SKLAR_SHAPE for tables without rows, ERR_SKLAR_FILE when the optional package vega is not installed
  */
 export async function pairPlot(data: Table, samples: Table, options: PairPlotOptions = {}): Promise<string> {
+  expectOptions(options, 'pairPlot', pairPlotOptions);
   const { labels = ['data', 'samples'] } = options;
   const show = expectOneOf(options.show ?? 'both', 'show', ['both', 'data', 'samples'] as const);
   const title = options.title ?? (show === 'both' ? 'Data beside samples' : undefined);

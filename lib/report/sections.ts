@@ -5,7 +5,7 @@ import { comparisonWords } from './comparison-table';
 import { type Content, Html, markup, nameOf, pairs, picture, table, typeset, widePicture } from './html';
 import type { ReportNumbers, ReportSection } from './numbers';
 import type { Pictures } from './pictures';
-import { countTypes, formatCount, formatDuration, plainValues } from './text';
+import { countTypes, formatCount, formatDuration, noteTexts, plainValues } from './text';
 
 export interface Section {
   readonly id: string;
@@ -74,6 +74,15 @@ ${valuesCard('Training', model.training, 'The file holds no record of a training
 </div>
 <div class="grid">${valuesCard('Network and options', model.config, 'This kind has none.', true)}</div>
 <p class="after"><strong>${formatCount(model.columns.length)} columns</strong> ${columns}</p>`;
+}
+
+/** What was decided for the user; nothing, where nothing was. */
+function notesSection({ model }: ReportNumbers): Section[] {
+  if (model.notes.length === 0) return [];
+  const body = markup`<p class="lead">What was decided when the model was fitted, and what else to know about it.</p>
+<ul>
+${noteTexts(model.notes).map((text) => markup`<li>${typeset(text)}</li>\n`)}</ul>`;
+  return [{ id: 'notes', title: 'Notes', body }];
 }
 
 function uniformity(margins: MeasuredMargins): Html {
@@ -238,6 +247,7 @@ function timingsSection({ timings, model }: ReportNumbers): Html {
 export function sectionsOf(numbers: ReportNumbers, pictures: Pictures): Section[] {
   return [
     { id: 'model', title: 'Model', body: modelSection(numbers) },
+    ...notesSection(numbers),
     { id: 'comparison', title: 'Samples against data', body: comparisonSection(numbers) },
     { id: 'certificate', title: 'Certificate', body: certificateSection(numbers) },
     { id: 'margins', title: 'Margins', body: marginsSection(numbers, pictures) },

@@ -1,6 +1,7 @@
 /** How often two columns are extreme together, in data and model. */
 import type { TailCurves } from '../metrics/dependence';
-import { type ChartOptions, DATA, INK, MODEL, drawChart } from './vega';
+import { expectOptions } from '../errors';
+import { type ChartOptions, chartOptions, DATA, INK, MODEL, drawChart } from './vega';
 
 /** What `tailPlot` draws: two columns. */
 export interface TailNumbers {
@@ -64,7 +65,8 @@ const SIZE = { width: 260, height: 190 };
  * @returns an SVG document
  * @throws SklarError ERR_SKLAR_FILE when the optional package vega is not installed
  */
-export function tailPlot(numbers: TailNumbers, options: ChartOptions = {}): Promise<string> {
+export async function tailPlot(numbers: TailNumbers, options: ChartOptions = {}): Promise<string> {
+  expectOptions(options, 'tailPlot', chartOptions);
   const { columns, points } = numbers;
   const levels = [...new Set(points.map(({ q }) => q))];
   const labelled = [levels[0]!, 0.1, 0.25, 0.5, 0.75, 0.9, levels.at(-1)!];

@@ -1,5 +1,6 @@
 /** Numbers and names as people read them, on the command line, in pictures and on pages. */
-import type { Mean } from '../metrics/mean';
+import type { ImpossibleRows, Mean } from '../metrics/mean';
+import type { Note } from '../notes';
 
 /** Names may hold anything; XML may not. */
 export function printable(text: string): string {
@@ -20,8 +21,16 @@ export function escapeText(text: string): string {
   return printable(text).replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 }
 
-export function formatMean({ mean, standardError }: Mean): string {
-  return standardError === null ? mean.toFixed(4) : `${mean.toFixed(4)} +- ${standardError.toFixed(4)}`;
+export function formatMean({ mean, standardError, impossible }: Mean): string {
+  const value =
+    standardError === null ? mean.toFixed(4) : `${mean.toFixed(4)} +- ${standardError.toFixed(4)}`;
+  return impossible && Number.isFinite(mean) ? `${value} (without ${impossibleWords(impossible)})` : value;
+}
+
+/** `3 rows of density 0: 4, 17, 20` */
+export function impossibleWords({ count, rows }: ImpossibleRows): string {
+  const list = `${rows.join(', ')}${rows.length < count ? ', ...' : ''}`;
+  return count === 1 ? `row ${list}, of density 0` : `${formatCount(count)} rows of density 0: ${list}`;
 }
 
 /** What must stand beside a log density that is known up to a constant only. */
@@ -82,6 +91,22 @@ export function plainValues(record: unknown): Map<string, string | number | bool
   };
   if (typeof record === 'object' && record !== null) add(record, '');
   return found;
+}
+
+/** Notes that are printed. */
+const MOST_NOTES = 20;
+
+/** Each note once, and how many more there are. */
+export function noteTexts(notes: readonly Note[]): string[] {
+  const messages = [...new Set(notes.map(({ message }) => message))];
+  const shown = messages.slice(0, MOST_NOTES);
+  const left = messages.length - shown.length;
+  return left > 0 ? [...shown, `and ${formatCount(left)} more notes`] : shown;
+}
+
+/** The same for the command line. */
+export function noteLines(notes: readonly Note[]): string[] {
+  return noteTexts(notes).map((message) => `note: ${message}`);
 }
 
 /** A table of texts: the first line is its head; a line of two cells where others have more goes across. */

@@ -1,7 +1,7 @@
 /** What all pictures have in common: Vega, loaded when first needed, colours, the frame of a chart, the way to SVG. */
 import type * as Vega from 'vega' with { 'resolution-mode': 'import' };
 
-import { SklarError } from '../errors';
+import { type OptionNames, SklarError } from '../errors';
 import { escapeText, printable } from './text';
 
 // Pairs that colour-blind people can tell apart, and a grey; each can be read on white and on black. A page that knows its
@@ -97,6 +97,8 @@ export interface ChartOptions {
   /** A line above the picture; default none. */
   readonly title?: string | undefined;
 }
+
+export const chartOptions: OptionNames<ChartOptions> = { title: true };
 
 /** One panel with axes. */
 export interface Chart extends Pick<Vega.Spec, 'scales' | 'axes' | 'marks'> {

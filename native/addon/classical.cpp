@@ -155,26 +155,28 @@ Napi::Value dependence(const Napi::CallbackInfo& info) {
   });
 }
 
-// classicalFitStudent(degrees: number, correlation: Float64Array, u: Float64Array, rows: number, dim: number,
-// threads: number): NativeJob<{ correlation: Float64Array; logLikelihood: number; iterations: number }>
+// classicalFitStudent(degrees: number, correlation: Float64Array, shrinkage: number, u: Float64Array,
+// rows: number, dim: number, threads: number): NativeJob<{ correlation: Float64Array; logLikelihood: number;
+// iterations: number }>
 Napi::Value fit(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const std::size_t rows = to_size(info[3], "rows"), dim = to_size(info[4], "dim");
-    return Job::start(info.Env(), info.Env().Undefined(),
-                      [degrees = to_double(info[0], "degrees"),
-                       correlation = to_vector<double>(info[1], "correlation", product(dim, dim)),
-                       u = to_vector<double>(info[2], "u", product(rows, dim)), rows, dim,
-                       threads = to_size(info[5], "threads")](const CancelFlag& cancel,
-                                                              const Job::Progress&) -> Job::Deliver {
-                        StudentFit fitted = fit_student(degrees, correlation, u, rows, dim, threads, cancel);
-                        return [fitted = std::move(fitted)](Napi::Env env) -> Napi::Value {
-                          Napi::Object result = Napi::Object::New(env);
-                          result.Set("correlation", to_array(env, fitted.correlation));
-                          result.Set("logLikelihood", fitted.log_likelihood);
-                          result.Set("iterations", static_cast<double>(fitted.iterations));
-                          return result;
-                        };
-                      });
+    const std::size_t rows = to_size(info[4], "rows"), dim = to_size(info[5], "dim");
+    return Job::start(
+        info.Env(), info.Env().Undefined(),
+        [degrees = to_double(info[0], "degrees"),
+         correlation = to_vector<double>(info[1], "correlation", product(dim, dim)),
+         shrinkage = to_double(info[2], "shrinkage"), u = to_vector<double>(info[3], "u", product(rows, dim)),
+         rows, dim, threads = to_size(info[6], "threads")](const CancelFlag& cancel,
+                                                           const Job::Progress&) -> Job::Deliver {
+          StudentFit fitted = fit_student(degrees, correlation, shrinkage, u, rows, dim, threads, cancel);
+          return [fitted = std::move(fitted)](Napi::Env env) -> Napi::Value {
+            Napi::Object result = Napi::Object::New(env);
+            result.Set("correlation", to_array(env, fitted.correlation));
+            result.Set("logLikelihood", fitted.log_likelihood);
+            result.Set("iterations", static_cast<double>(fitted.iterations));
+            return result;
+          };
+        });
   });
 }
 

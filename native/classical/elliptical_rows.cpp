@@ -38,6 +38,19 @@ void multiply_lower(const std::vector<double>& l, std::size_t dim, std::vector<d
   }
 }
 
+// Sum of a_r b_r, in eight sums side by side.
+double dot(const double* a, const double* b, std::size_t count) {
+  constexpr std::size_t lanes = 8;
+  double part[lanes] = {};
+  std::size_t r = 0;
+  for (; r + lanes <= count; r += lanes)
+    for (std::size_t k = 0; k < lanes; ++k) part[k] += a[r + k] * b[r + k];
+  double sum = 0;
+  for (double value : part) sum += value;
+  for (; r < count; ++r) sum += a[r] * b[r];
+  return sum;
+}
+
 class GaussianTransform final : public RosenblattRows {
  public:
   GaussianTransform(std::vector<double> factor, std::size_t dim) : factor_(std::move(factor)), dim_(dim) {}
@@ -163,13 +176,14 @@ std::vector<double> correlation_step(const std::vector<double>& r, const std::ve
     for (std::size_t k = i + 1; k < dim; ++k) lambda[i] -= l[k * dim + i] * lambda[k];
     lambda[i] /= l[i * dim + i];
   }
-  std::vector<double> next(dim * dim);
-  for (std::size_t i = 0; i < dim; ++i)
+  std::vector<double> next(dim * dim), weighted(dim);
+  for (std::size_t i = 0; i < dim; ++i) {
+    for (std::size_t k = 0; k < dim; ++k) weighted[k] = r[i * dim + k] * lambda[k];
     for (std::size_t j = 0; j <= i; ++j) {
-      double sum = s[i * dim + j];
-      for (std::size_t k = 0; k < dim; ++k) sum += r[i * dim + k] * lambda[k] * r[j * dim + k];
+      const double sum = s[i * dim + j] + dot(weighted.data(), &r[j * dim], dim);
       next[i * dim + j] = next[j * dim + i] = i == j ? 1 : sum;
     }
+  }
   return next;
 }
 
@@ -183,8 +197,9 @@ std::unique_ptr<ClassicalRows> make_student_rows(const ClassicalDefinition& defi
   return std::make_unique<StudentRows>(definition.parameters.at(0), definition.factor, definition.dim);
 }
 
-StudentFit fit_student(double degrees, std::vector<double> correlation, const std::vector<double>& u,
-                       std::size_t rows, std::size_t dim, std::size_t threads, const CancelFlag& cancel) {
+StudentFit fit_student(double degrees, std::vector<double> correlation, double shrinkage,
+                       const std::vector<double>& u, std::size_t rows, std::size_t dim, std::size_t threads,
+                       const CancelFlag& cancel) {
   check_rows(u.data(), false, rows, dim);
   const StudentT t(degrees);
   const double front = log_student_front(degrees, dim), n = static_cast<double>(rows);
@@ -226,19 +241,22 @@ StudentFit fit_student(double degrees, std::vector<double> correlation, const st
       }
       std::vector<double>& sum = scatter[chunk];
       sum.assign(dim * dim, 0.0);
-      for (std::size_t i = 0; i < dim; ++i)
-        for (std::size_t j = 0; j <= i; ++j)
-          for (std::size_t r = 0; r < count; ++r)
-            sum[i * dim + j] += weight[r] * here[i * count + r] * here[j * count + r];
+      std::vector<double> weighted(count);
+      for (std::size_t i = 0; i < dim; ++i) {
+        for (std::size_t r = 0; r < count; ++r) weighted[r] = weight[r] * here[i * count + r];
+        for (std::size_t j = 0; j <= i; ++j) sum[i * dim + j] = dot(weighted.data(), here + j * count, count);
+      }
     });
     double total = 0;
     std::vector<double> s(dim * dim);
     for (std::size_t chunk = 0; chunk < chunks; ++chunk) {
       total += likelihood[chunk];
-      for (std::size_t i = 0; i < s.size(); ++i) s[i] += scatter[chunk][i] / n;
+      for (std::size_t i = 0; i < s.size(); ++i) s[i] += (1 - shrinkage) * scatter[chunk][i] / n;
     }
-    for (std::size_t i = 0; i < dim; ++i)
+    for (std::size_t i = 0; i < dim; ++i) {
+      s[i * dim + i] += shrinkage;
       for (std::size_t j = i + 1; j < dim; ++j) s[i * dim + j] = s[j * dim + i];
+    }
     fit.correlation = correlation;
     fit.log_likelihood = total + n * (front - 0.5 * log_determinant_of_cholesky(l, dim)) - margins;
     fit.iterations = iteration;

@@ -94,13 +94,16 @@ std::vector<double> classical_pair(const ClassicalDefinition& definition, PairFu
                                    const std::vector<double>& x, std::size_t rows, std::size_t threads,
                                    const CancelFlag& cancel);
 
-// Maximum likelihood of the correlation of a Student copula, given its degrees of freedom.
+// Maximum likelihood of the correlation of a Student copula, given its degrees of freedom; every step of the
+// iteration is drawn towards independence by `shrinkage`, without which there is no maximum where there are
+// fewer rows than columns. log_likelihood is that of the rows.
 struct StudentFit {
   std::vector<double> correlation;  // dim x dim
   double log_likelihood = 0;
   std::size_t iterations = 0;
 };
-StudentFit fit_student(double degrees, std::vector<double> correlation, const std::vector<double>& u,
-                       std::size_t rows, std::size_t dim, std::size_t threads, const CancelFlag& cancel);
+StudentFit fit_student(double degrees, std::vector<double> correlation, double shrinkage,
+                       const std::vector<double>& u, std::size_t rows, std::size_t dim, std::size_t threads,
+                       const CancelFlag& cancel);
 
 }  // namespace sklar

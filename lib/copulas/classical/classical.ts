@@ -1,13 +1,14 @@
 import { type Matrix, matrix } from '../../data/matrix';
 import { type RunRecord } from '../../devices';
-import { SklarError, expectInteger } from '../../errors';
+import { SklarError, expectInteger, expectOptions } from '../../errors';
 import { type ClassicalDefinition, callNative, runJob } from '../../native';
-import { Copula, type LogPdfOptions, type SampleOptions } from '../copula';
+import { Copula, type LogPdfOptions, type SampleOptions, logPdfOptions } from '../copula';
 import { type RowsInput, toDense } from '../rows';
-import { type Execution, type RunOptions } from '../run';
+import { type Execution, type RunOptions, runOptions } from '../run';
 import {
   type ConditionalOptions,
   type ConditionalSample,
+  conditionalOptions,
   conditionalRows,
   exactConditional,
   exactConditionalOptions,
@@ -80,6 +81,7 @@ export abstract class ClassicalCopula extends Copula {
 
   /** Density of each row; see `logPdf`. */
   async pdf(rows: RowsInput, options: LogPdfOptions = {}): Promise<Float64Array> {
+    expectOptions(options, 'pdf', logPdfOptions);
     return (await this.logPdf(rows, options)).map(Math.exp);
   }
 
@@ -90,6 +92,7 @@ export abstract class ClassicalCopula extends Copula {
    * @throws SklarError ERR_SKLAR_VALUE for values outside, and more than two columns of a Gaussian or Student copula
    */
   async cdf(rows: RowsInput, options: RunOptions = {}): Promise<Float64Array> {
+    expectOptions(options, 'cdf', runOptions);
     const run = this.begin(options);
     const { data, rows: count } = this.#closedRows(rows, 'the rows of cdf');
     const definition = this.definition();
@@ -123,11 +126,11 @@ export abstract class ClassicalCopula extends Copula {
 
   /** e_j = P(U_j <= u_j | U_1 .. U_(j-1)) of each row: independent and uniform if the rows come from this copula. */
   rosenblatt(rows: RowsInput, options: RunOptions = {}): Promise<Matrix> {
-    return this.#transform(rows, false, 'the rows of rosenblatt', options);
+    return this.#transform('rosenblatt', rows, options);
   }
   /** The rows whose `rosenblatt` is given. */
   inverseRosenblatt(rows: RowsInput, options: RunOptions = {}): Promise<Matrix> {
-    return this.#transform(rows, true, 'the rows of inverseRosenblatt', options);
+    return this.#transform('inverseRosenblatt', rows, options);
   }
 
   /** Kendall's tau of two columns, counted from 0. */
@@ -168,6 +171,7 @@ export abstract class ClassicalCopula extends Copula {
     rows: number,
     options: ConditionalOptions = {},
   ): Promise<ConditionalSample> {
+    expectOptions(options, 'sampleConditional', conditionalOptions);
     const run = this.begin(options);
     const { condition, seed } = exactConditionalOptions(fixed, rows, options, this.names, this.dim);
     const { values: given } = condition;
@@ -243,6 +247,7 @@ export abstract class ClassicalCopula extends Copula {
     rows: RowsInput,
     options: RunOptions,
   ): Promise<Float64Array> {
+    expectOptions(options, name, runOptions);
     const run = this.begin(options);
     if (this.dim !== 2) {
       throw new SklarError('ERR_SKLAR_SHAPE', `expected a copula of 2 columns for ${name}, got ${this.dim}`);
@@ -253,9 +258,15 @@ export abstract class ClassicalCopula extends Copula {
     });
   }
 
-  async #transform(rows: RowsInput, inverse: boolean, what: string, options: RunOptions): Promise<Matrix> {
+  async #transform(
+    name: 'rosenblatt' | 'inverseRosenblatt',
+    rows: RowsInput,
+    options: RunOptions,
+  ): Promise<Matrix> {
+    expectOptions(options, name, runOptions);
     const run = this.begin(options);
-    const { data, rows: count } = this.#closedRows(rows, what);
+    const { data, rows: count } = this.#closedRows(rows, `the rows of ${name}`);
+    const inverse = name === 'inverseRosenblatt';
     const values = await runJob(
       (addon) => addon.classicalRosenblatt(this.definition(), data, inverse, count, run.threads),
       { signal: run.signal },

@@ -1,4 +1,4 @@
-import { SklarError } from '../../errors';
+import { SklarError, expectOptions } from '../../errors';
 import { type ClassicalDefinition } from '../../native';
 import { type ModelContent, type ModelInfo } from '../copula';
 import { ClassicalCopula } from './classical';
@@ -32,6 +32,7 @@ export class FamilyCopula extends ClassicalCopula {
     options: { dim?: number; rotation?: Rotation; training?: Readonly<Record<string, unknown>> | null } = {},
   ) {
     super();
+    expectOptions(options, 'FamilyCopula', { dim: true, rotation: true, training: true });
     if (!isFamily(kind)) throw new SklarError('ERR_SKLAR_VALUE', `expected a family, got ${String(kind)}`);
     this.kind = kind;
     this.dim = options.dim ?? 2;

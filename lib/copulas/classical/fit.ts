@@ -4,7 +4,12 @@ import { runRecord } from '../../devices';
 import { SklarError } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type ClassicalDefinition, callNative, runJob } from '../../native';
-import { correlationParameters, normalScoresCorrelation, positiveDefinite } from '../correlation';
+import {
+  correlationParameters,
+  normalScoresCorrelation,
+  positiveDefinite,
+  shrinkageNotes,
+} from '../correlation';
 import { GaussianCopula } from '../gaussian';
 import { parseOptions } from '../options';
 import { type DenseRows } from '../rows';
@@ -52,7 +57,7 @@ export function classicalFitter(
   kind: ClassicalKind,
   options: object,
 ): (u: DenseRows, run: Execution) => Promise<ClassicalCopula> {
-  const what = `option of a ${kind} copula`;
+  const what = `a ${kind} copula`;
   if (kind === 'empirical-beta') {
     parseOptions(z.strictObject({}), options, what);
     // eslint-disable-next-line @typescript-eslint/require-await -- what it throws must reject
@@ -91,7 +96,7 @@ const tauVariance = (u: DenseRows, run: Execution) =>
 async function correlationOfTau(u: DenseRows, run: Execution) {
   const tau = await kendallOf(u, run);
   const raw = tau.map((value, i) => (i % (u.columns + 1) === 0 ? 1 : Math.sin((Math.PI / 2) * value)));
-  return positiveDefinite(raw, u.columns);
+  return positiveDefinite(raw, u.columns, u.rows);
 }
 
 /** Of the correlations sin(pi tau / 2), by the delta method. */
@@ -114,7 +119,7 @@ async function fitGaussian(u: DenseRows, { method }: Resolved, run: Execution): 
   const { correlation, shrinkage } =
     method === 'tau'
       ? await correlationOfTau(u, run)
-      : positiveDefinite(await normalScoresCorrelation(u, run), u.columns);
+      : positiveDefinite(await normalScoresCorrelation(u, run), u.columns, u.rows);
   const logLikelihood = sum(await new GaussianCopula(correlation, u.columns).logPdf(u, run));
   const named = Object.entries(correlationParameters(correlation, u.columns));
   const training: ClassicalTraining = {
@@ -128,12 +133,15 @@ async function fitGaussian(u: DenseRows, { method }: Resolved, run: Execution): 
         : await correlationErrors(correlation, u, run),
     ...runRecord(run, 'float64'),
   };
-  return new GaussianCopula(correlation, u.columns, { ...training, shrinkage });
+  const notes = shrinkageNotes(shrinkage, u.rows, u.columns);
+  return new GaussianCopula(correlation, u.columns, { ...training, shrinkage, notes });
 }
 
 async function fitStudent(u: DenseRows, { method }: Resolved, run: Execution): Promise<StudentCopula> {
   const dim = u.columns;
-  let { correlation } = await correlationOfTau(u, run);
+  const start = await correlationOfTau(u, run);
+  const { shrinkage } = start;
+  let { correlation } = start;
   const definition = (r: Float64Array, degrees: number): ClassicalDefinition => ({
     family: 'student',
     dim,
@@ -145,7 +153,7 @@ async function fitStudent(u: DenseRows, { method }: Resolved, run: Execution): P
   const profile = async (degrees: number) => {
     if (method === 'tau') return likelihoodOf(definition(correlation, degrees), u, run);
     const fit = await runJob(
-      (addon) => addon.classicalFitStudent(degrees, correlation, u.data, u.rows, dim, run.threads),
+      (addon) => addon.classicalFitStudent(degrees, correlation, shrinkage, u.data, u.rows, dim, run.threads),
       { signal: run.signal },
     );
     ({ correlation } = fit);
@@ -154,7 +162,7 @@ async function fitStudent(u: DenseRows, { method }: Resolved, run: Execution): P
   const best = await maximiseBrent((x) => profile(Math.exp(x)), DEGREES, Math.log(8), 1e-5);
   const degrees = Math.exp(best.x);
   await profile(degrees);
-  const { correlation: found, shrinkage } = positiveDefinite(correlation, dim);
+  const found = correlation;
   const logLikelihood = await likelihoodOf(definition(found, degrees), u, run);
   const range = DEGREES.map(Math.exp) as [number, number];
   let errors: Record<string, number | null>;
@@ -178,7 +186,8 @@ async function fitStudent(u: DenseRows, { method }: Resolved, run: Execution): P
     standardErrors: errors,
     ...runRecord(run, 'float64'),
   };
-  return new StudentCopula(found, dim, degrees, { ...training, shrinkage });
+  const notes = shrinkageNotes(shrinkage, u.rows, dim);
+  return new StudentCopula(found, dim, degrees, { ...training, shrinkage, notes });
 }
 
 /** Kendall's tau of the rows as the unrotated family would have it; of many columns the mean over pairs. */
