@@ -10,7 +10,6 @@ import { type ClassicalOptions, classicalOptionsSchema } from '../copulas/classi
 import { type KernelOptions, kernelOptionsSchema } from '../copulas/classical/kernel';
 import { type CopulaKind, copulaKinds, fitCopula, fitterOf } from '../copulas/fit';
 import { fitEnsemble } from '../copulas/fit-ensemble';
-import { GaussianCopula } from '../copulas/gaussian';
 import {
   type CdcOptions,
   type FlowOptions,
@@ -24,8 +23,10 @@ import { fileError } from '../data/files';
 import { type PseudoObservations, type Ties } from '../data/pseudo-observations';
 import type { Seed } from '../data/random';
 import { splitRows } from '../data/split';
+import type { Table } from '../data/table';
 import { type DeviceOptions, type RunRecord, expectDeviceName, precisions, resolveDevice } from '../devices';
 import { SklarError, describe, expectOneOf } from '../errors';
+import { copulaLogPdf } from '../joint/copula-density';
 import { fitRanksAndMargins } from '../joint/joint';
 import {
   type MarginOptions,
@@ -408,7 +409,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   try {
     const showRows = rowProgress(scoring, holdout.length);
     judged = scored
-      ? await judge(copula, u, await ranks.transform(table.take(holdout), { threads, signal }), holdout, {
+      ? await judge(copula, ranks, table.take(holdout), holdout, {
           ...run,
           onProgress: ({ rowsDone }) => showRows(rowsDone),
         })
@@ -469,20 +470,21 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   });
 }
 
-/** The model and the Gaussian copula of the same training rows, judged by the same held-out pseudo-observations; null without any. */
+/** The model and the Gaussian copula of the same training rows, judged by the same held-out rows; null without any. */
 async function judge(
   copula: Copula,
-  u: ReturnType<PseudoObservations['transformTrain']>,
-  v: Awaited<ReturnType<PseudoObservations['transform']>>,
+  ranks: PseudoObservations,
+  holdout: Table,
   numbers: Uint32Array,
   run: LogPdfOptions,
 ) {
-  if (v.rows === 0) return null;
+  if (holdout.rows === 0) return null;
   const { threads, signal } = run;
-  const own = meanOf(await copula.logPdf(v, run), numbers);
+  const own = meanOf(await copulaLogPdf(copula, ranks, holdout, run), numbers);
   if (copula.kind === 'gaussian') return { own, gaussian: own };
-  const gaussian = await GaussianCopula.fit(u, { threads, signal });
-  return { own, gaussian: meanOf(await gaussian.logPdf(v, { threads, signal }), numbers) };
+  const blocks = ranks.trainingBlocks();
+  const gaussian = await fitCopula(ranks.transformTrain(), { kind: 'gaussian', blocks, threads, signal });
+  return { own, gaussian: meanOf(await copulaLogPdf(gaussian, ranks, holdout, { threads, signal }), numbers) };
 }
 
 /** The most useful first: a narrow terminal cuts the line off. */

@@ -6,6 +6,7 @@ import { TableWriter } from '../data/write-table';
 import { type DeviceOptions, resolveDevice } from '../devices';
 import type { Table } from '../data/table';
 import { describe, expectOneOf } from '../errors';
+import { copulaLogPdf } from '../joint/copula-density';
 import { type JointDistribution, jointOf } from '../joint/joint';
 import { meanOf } from '../metrics/mean';
 import type { Note } from '../notes';
@@ -102,7 +103,7 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
   const notes: Note[] = [];
   const table = await readAs(data, flags, notes, { ...(columns && { columns }), signal });
   const { threads } = run;
-  const u = copula.margins ? await copula.margins.transform(table, { threads, signal }) : table;
+  const levels = () => copula.margins?.transform(table, { threads, signal }) ?? table;
 
   const bar = startProgress(io, 'score', table.rows, flags.verbose);
   const showRows = rowProgress(bar, table.rows);
@@ -112,7 +113,11 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
       ...run,
       onProgress: ({ rowsDone }: { rowsDone: number }) => showRows(rowsDone),
     };
-    values = await (joint ? joint.logPdf(table, reported) : copula.logPdf(u, reported));
+    values = await (joint
+      ? joint.logPdf(table, reported)
+      : copula.margins
+        ? copulaLogPdf(copula, copula.margins, table, reported)
+        : copula.logPdf(table, reported));
   } finally {
     bar.stop();
   }
@@ -130,7 +135,7 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
   };
   const normaliser = await logNormaliserOf(copula, io, run, flags.verbose);
   const certificate = flags.certificate
-    ? await certify(copula, u, ofCertificate, io, run, flags.verbose)
+    ? await certify(copula, await levels(), ofCertificate, io, run, flags.verbose)
     : null;
   const result = {
     kind: copula.kind,
