@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import { SklarError, describe } from '../errors';
 import type { Note } from '../notes';
-import { atomsOf, continuousMarginOf, isNear, recurs } from './auto';
+import { atomsOf, continuousMarginOf, distanceFrom, recurs } from './auto';
 import { atomsNote, discreteNote, supportNote } from './decisions';
 import { DiscreteMargin } from './discrete';
 import { EmpiricalMargin } from './empirical';
@@ -77,6 +77,10 @@ export type MarginOptions = z.input<typeof marginOptionsSchema>;
 /** A type of margin, or a type with its options. */
 export type MarginSpec = z.input<typeof marginSpecSchema>;
 export type ResolvedOptions = z.output<typeof marginOptionsSchema>;
+
+/** Standard deviations of the data's own F: a kernel estimate within the first is taken, beyond the second never. */
+const NEAR = 1;
+const FAR = 2;
 
 /** Values beside the atoms that a kernel estimate needs. */
 const FEWEST_KDE_ROWS = 8;
@@ -155,9 +159,9 @@ export function* fitSorted(column: SortedColumn, options: ResolvedOptions): Step
  * A margin that is made of the data.
  *
  * - Its atoms (`atomsOf`) keep their probabilities; what remains is continuous.
- * - `auto`: where the values recur (`recurs`) they are `discrete`; else what is continuous is `kde` below 1,000 rows, if it is
- *   near the data (`isNear`), or else a kernel estimate on a logarithmic scale, if that is; and `empirical` from 1,000 rows on
- *   or where neither is.
+ * - `auto`: where the values recur (`recurs`) they are `discrete`. Else what is continuous is `kde` below 1,000 rows, on its
+ *   usual scale if that is within one standard deviation of the data (`distanceFrom`), or on a logarithmic scale, whichever is
+ *   nearer; and `empirical` from 1,000 rows on or where neither is within two.
  * - `empirical` and `kde` where hardly anything is beside the atoms are `discrete`, too.
  */
 function* fitFromData(
@@ -201,12 +205,16 @@ function* fitContinuous(
   if (type === 'empirical' || continuousMarginOf(column) === 'empirical') {
     return EmpiricalMargin.fit(column, support);
   }
+  let nearest: { margin: KdeMargin; distance: number } | undefined;
   for (const scale of [usualScale(column), logarithmicScale(column, support)]) {
     if (!scale || !reaches(scale, column)) continue;
-    const kde = yield* KdeMargin.fit(column, support, { scale });
-    if (isNear(kde, column)) return kde;
+    const margin = yield* KdeMargin.fit(column, support, { scale });
+    const distance = distanceFrom(column, margin);
+    if (distance <= NEAR) return margin;
+    if (distance <= FAR && distance < (nearest?.distance ?? Infinity)) nearest = { margin, distance };
     yield;
   }
+  if (nearest) return nearest.margin;
   return EmpiricalMargin.fit(column, support);
 }
 
@@ -249,10 +257,12 @@ function* fitGpd(column: SortedColumn, options: ResolvedOptions): Steps<GpdMargi
   const type = options.body ?? continuousMarginOf(column);
   const body = yield* fitSorted(column, { type, support, bandwidth: options.bandwidth });
   const byDefault = (end: number): 'auto' | null => (Number.isFinite(end) ? null : 'auto');
-  return yield* GpdMargin.fit(column, body, {
+  const margin = yield* GpdMargin.fit(column, body, {
     lower: options.lowerThreshold === undefined ? byDefault(support[0]) : options.lowerThreshold,
     upper: options.upperThreshold === undefined ? byDefault(support[1]) : options.upperThreshold,
   });
+  margin.notes = [...body.notes, ...margin.notes];
+  return margin;
 }
 
 /**

@@ -74,7 +74,12 @@ export class KdeMargin extends Margin {
     const support = supportOf(column, 'kde', given);
     const { location, scale } = options.scale ?? usualScale(column);
     if (!reaches({ location, scale }, column)) {
-      throw marginError('values of a finite range', 'kde', column.column, `${sorted[0]} to ${sorted[rows - 1]}`);
+      throw marginError(
+        'values of a finite range',
+        'kde',
+        column.column,
+        `${sorted[0]} to ${sorted[rows - 1]}`,
+      );
     }
     const y = mapNumbers(sorted, (value) => Math.asinh((value - location) / scale));
     yield;
