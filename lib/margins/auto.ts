@@ -14,8 +14,6 @@ const DISTINCT_SHARE = 0.5;
 const KDE_ROWS = 1000;
 /** The rest of a mixture is learned from at least as many rows. */
 const REST_ROWS = 8;
-/** Standard deviations of the data's own F that a smooth estimate may be away from it. */
-const NEAR = 2;
 
 /**
  * The values that have a probability of their own, in ascending order: those of at least 5 % of the rows and 10 rows, and
@@ -72,16 +70,17 @@ export function recurs(column: SortedColumn, atoms: readonly number[]): boolean 
 }
 
 /**
- * Whether a margin of continuous values is near the data: at each of them F is within two standard deviations of the data's
- * own F, on the scale asin(sqrt(F)), where they are 1 / (2 sqrt(n)) everywhere; and no value has a density of zero.
+ * How far a margin of continuous values is from the data: at each of them F from the data's own F, on the scale
+ * asin(sqrt(F)), in standard deviations of the latter, which are 1 / (2 sqrt(n)) everywhere there. Infinity where a value has
+ * no density.
  */
-export function isNear(margin: Margin, { sorted }: SortedColumn): boolean {
+export function distanceFrom({ sorted }: SortedColumn, margin: Margin): number {
   const rows = sorted.length;
-  const allowed = NEAR / (2 * Math.sqrt(rows));
-  const levels = margin.cdf(sorted);
+  if (!margin.logPdf(sorted).every((log) => Number.isFinite(log))) return Infinity;
   const angle = (level: number): number => Math.asin(Math.sqrt(Math.min(1, Math.max(0, level))));
-  return (
-    levels.every((level, i) => Math.abs(angle(level) - angle((i + 0.5) / rows)) <= allowed) &&
-    margin.logPdf(sorted).every((log) => Number.isFinite(log))
-  );
+  let most = 0;
+  margin.cdf(sorted).forEach((level, i) => {
+    most = Math.max(most, Math.abs(angle(level) - angle((i + 0.5) / rows)));
+  });
+  return 2 * Math.sqrt(rows) * most;
 }

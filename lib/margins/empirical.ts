@@ -68,14 +68,14 @@ export class EmpiricalMargin extends Margin {
       upperScale += (sorted[rows - 1 - i]! / 2 - sorted[rows - 1 - outermost]! / 2) / outermost;
     }
     const doubled = (half: number): number => Math.min(2 * half, Number.MAX_VALUE);
-    // All outermost values may be equal, and half of the least number is 0.
-    const least = Math.max((sorted[rows - 1]! / 2 - sorted[0]! / 2) / rows, Number.MIN_VALUE);
+    // All outermost values may be equal.
+    const spacing = (k: number): number => doubled(values[k + 1]! / 2 - values[k]! / 2) || Number.MIN_VALUE;
     return new EmpiricalMargin(
       support,
       {
         rows,
-        lowerScale: Math.max(doubled(lowerScale), least),
-        upperScale: Math.max(doubled(upperScale), least),
+        lowerScale: doubled(lowerScale) || spacing(0),
+        upperScale: doubled(upperScale) || spacing(top - 1),
       },
       Float64Array.from(kept, (k) => values[k]!),
       levels,

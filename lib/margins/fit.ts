@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import { SklarError, describe, expectOptions, unknownOptions } from '../errors';
 import type { Note } from '../notes';
-import { atomsOf, continuousMarginOf, isNear, recurs } from './auto';
+import { atomsOf, continuousMarginOf, distanceFrom, recurs } from './auto';
 import { atomsNote, discreteNote, supportNote } from './decisions';
 import { DiscreteMargin } from './discrete';
 import { EmpiricalMargin } from './empirical';
@@ -80,6 +80,10 @@ export type ResolvedOptions = z.output<typeof marginOptionsSchema>;
 
 /** With fewer rows a kernel estimate is the body of tails. */
 const KDE_BODY_ROWS = 1000;
+/** Standard deviations of the data's own F: a kernel estimate within the first is taken, beyond the second never. */
+const NEAR = 1;
+const FAR = 2;
+
 /** Values beside the atoms that a kernel estimate needs. */
 const FEWEST_KDE_ROWS = 8;
 
@@ -164,9 +168,9 @@ export function* fitSorted(column: SortedColumn, options: ResolvedOptions): Step
  * A margin that is made of the data.
  *
  * - Its atoms (`atomsOf`) keep their probabilities; what remains is continuous.
- * - `auto`: where the values recur (`recurs`) they are `discrete`; else what is continuous is `kde` below 1,000 rows, if it is
- *   near the data (`isNear`), or else a kernel estimate on a logarithmic scale, if that is; and `empirical` from 1,000 rows on
- *   or where neither is.
+ * - `auto`: where the values recur (`recurs`) they are `discrete`. Else what is continuous is `kde` below 1,000 rows, on its
+ *   usual scale if that is within one standard deviation of the data (`distanceFrom`), or on a logarithmic scale, whichever is
+ *   nearer; and `empirical` from 1,000 rows on or where neither is within two.
  * - `empirical` and `kde` where hardly anything is beside the atoms are `discrete`, too.
  */
 function* fitFromData(
@@ -210,12 +214,16 @@ function* fitContinuous(
   if (type === 'empirical' || continuousMarginOf(column) === 'empirical') {
     return EmpiricalMargin.fit(column, support);
   }
+  let nearest: { margin: KdeMargin; distance: number } | undefined;
   for (const scale of [usualScale(column), logarithmicScale(column, support)]) {
     if (!scale || !reaches(scale, column)) continue;
-    const kde = yield* KdeMargin.fit(column, support, { scale });
-    if (isNear(kde, column)) return kde;
+    const margin = yield* KdeMargin.fit(column, support, { scale });
+    const distance = distanceFrom(column, margin);
+    if (distance <= NEAR) return margin;
+    if (distance <= FAR && distance < (nearest?.distance ?? Infinity)) nearest = { margin, distance };
     yield;
   }
+  if (nearest) return nearest.margin;
   return EmpiricalMargin.fit(column, support);
 }
 

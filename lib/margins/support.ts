@@ -19,8 +19,11 @@ const FEWEST_ROWS = 16;
 const ROUND = 10;
 /** Of the expected number of values between the end and the greatest one, what is exceeded with a probability below 1 %. */
 const FURTHEST = 5;
+/** What normal values exceed with a probability of 0.005, and of 0.05 (on both sides: 0.0025); see `inferSupport`. */
+const PLAIN = 1.14;
+const PLAIN_TOGETHER = 0.92;
 /** Limits that are round though not in the decimal system: of hours, minutes and angles. */
-const STEPS = [12, 60, 90, Math.PI / 2];
+const STEPS = [12, 24, 60, 90, 180, 360, Math.PI / 2, Math.PI, 2 * Math.PI];
 
 /**
  * The range that the values of a column make plain.
@@ -29,19 +32,26 @@ const STEPS = [12, 60, 90, Math.PI / 2];
  *
  * - The density does not fade before L. Of the k = min(n / 2, 3 sqrt(n)) greatest values the mean of (x - u) / (L - u), with u
  *   the next smaller one, is 1/2 where the density is constant up to L, 1 / (1 + a) where it falls as (L - x)^(a - 1); of
- *   normal values with a maximum at L it is less than 0.15 + 1.14 n^(-1/4) with a probability of 0.995.
- * - L is round and near: L is a multiple of 1, 2 or 5 times a power of ten, of 12, 60, 90 or pi / 2, these multiples being at
+ *   normal values with a maximum at L it is less than 0.15 + 1.14 n^(-1/4) with a probability of 0.995, and than
+ *   0.15 + 0.92 n^(-1/4) with one of 0.95, which is enough where both ends are so.
+ * - L is round and near: L is a multiple of 1, 2 or 5 times a power of ten, of 12, 24, 60, 90, 180, 360 or pi / 2, these multiples being at
  *   least 10 times as far apart as the maximum would be from an end there, (5 / k)^(1 / a) (L - u) at most.
  *
  * Below likewise. Otherwise a column without negative values begins at 0, one without positive values ends there.
- *
- * @param piles least and greatest value that have a probability of their own, which are ends where they are the outermost
  */
 export function inferSupport({ sorted }: SortedColumn): InferredSupport {
   const rows = sorted.length;
   const [least, most] = [sorted[0]!, sorted[rows - 1]!];
-  const upper = endOf((i) => sorted[rows - 1 - i]!, rows);
-  const lower = endOf((i) => -sorted[i]!, rows);
+  const [below, above] = [(i: number) => -sorted[i]!, (i: number) => sorted[rows - 1 - i]!];
+  let lower = endOf(below, rows, PLAIN);
+  let upper = endOf(above, rows, PLAIN);
+  if (!lower || !upper) {
+    const both = [endOf(below, rows, PLAIN_TOGETHER), endOf(above, rows, PLAIN_TOGETHER)] as const;
+    if (both[0] && both[1]) [lower, upper] = both;
+  }
+  // The signs say this alone.
+  if (lower?.end === 0) lower = null;
+  if (upper?.end === 0) upper = null;
   return {
     support: [
       lower ? 0 - lower.end : least >= 0 ? 0 : -Infinity,
@@ -52,13 +62,17 @@ export function inferSupport({ sorted }: SortedColumn): InferredSupport {
 }
 
 /** The upper end of n values in descending order, with the values near it. */
-function endOf(value: (i: number) => number, rows: number): (Evidence & { end: number }) | null {
+function endOf(
+  value: (i: number) => number,
+  rows: number,
+  plain: number,
+): (Evidence & { end: number }) | null {
   if (rows < FEWEST_ROWS) return null;
   const k = Math.floor(Math.min(rows / 2, 3 * Math.sqrt(rows)));
   const [most, threshold] = [value(0), value(k)];
   let mean = 0;
   for (let i = 0; i < k; i++) mean += (value(i) - threshold) / k;
-  const fading = 0.15 + 1.14 * rows ** -0.25;
+  const fading = 0.15 + plain * rows ** -0.25;
   const furthest = threshold + mean / fading;
   if (!(mean > 0) || !(furthest >= most) || !Number.isFinite(furthest)) return null;
   const round = roundest(most, furthest);
@@ -78,7 +92,7 @@ function endOf(value: (i: number) => number, rows: number): (Evidence & { end: n
 function roundest(from: number, to: number): { end: number; step: number } | null {
   const multiple = (step: number): number => {
     const end = Math.ceil(from / step - 1e-12) * step;
-    return step === Math.PI / 2 ? end : Number(end.toPrecision(14));
+    return Number.isInteger(step) || step < 1 ? Number(end.toPrecision(14)) : end;
   };
   const size = Math.ceil(Math.log10(Math.max(Math.abs(from), Math.abs(to), Number.MIN_VALUE)));
   const least = Math.floor(Math.log10(Math.max(to - from, 1e-15 * Math.abs(to), 1e-300)));
