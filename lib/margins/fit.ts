@@ -285,7 +285,10 @@ export function marginFromState(state: MarginState): Margin {
     case 'discrete':
       return DiscreteMargin.fromState(state);
     case 'zero-inflated':
-      return ZeroInflatedMargin.fromState(state, partOf(state, 'rest', (rest) => isPart(rest) || isFamily(rest.name)));
+      return ZeroInflatedMargin.fromState(
+        state,
+        partOf(state, 'rest', (rest) => isPart(rest) || isFamily(rest.name)),
+      );
     case 'gpd':
       return GpdMargin.fromState(state, partOf(state, 'body', isBody));
     default:

@@ -90,7 +90,11 @@ function* fitRounded(
 function distanceOf(excesses: Float64Array, step: number, { scale, shape }: GeneralisedPareto): number {
   const rows = excesses.length;
   const law = callNative((addon) =>
-    addon.marginCreate({ kind: 'law', family: 'generalised-pareto', parameters: Float64Array.of(scale, shape) }),
+    addon.marginCreate({
+      kind: 'law',
+      family: 'generalised-pareto',
+      parameters: Float64Array.of(scale, shape),
+    }),
   );
   const levels = (shift: number): Float64Array =>
     callNative((addon) =>

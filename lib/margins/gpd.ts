@@ -109,23 +109,29 @@ export class GpdMargin extends Margin {
   static fromState(state: MarginState, body: Margin): GpdMargin {
     const tails = sides
       .filter((side) => Object.hasOwn(state.parameters, `${side}Threshold`))
-      .map((side) => [
-        side,
-        {
-          threshold: expectParameter(state, `${side}Threshold`),
-          scale: expectParameter(state, `${side}Scale`, 0),
-          shape: expectParameter(state, `${side}Shape`),
-          mass: Object.hasOwn(state.parameters, `${side}Mass`)
-            ? expectParameter(state, `${side}Mass`, 0)
-            : null,
-        },
-      ] as const);
+      .map(
+        (side) =>
+          [
+            side,
+            {
+              threshold: expectParameter(state, `${side}Threshold`),
+              scale: expectParameter(state, `${side}Scale`, 0),
+              shape: expectParameter(state, `${side}Shape`),
+              mass: Object.hasOwn(state.parameters, `${side}Mass`)
+                ? expectParameter(state, `${side}Mass`, 0)
+                : null,
+            },
+          ] as const,
+      );
     if (tails.length === 0 || !isBody(body)) throw stateError(state, 'a threshold and a body');
     if (tails.reduce((sum, [, { mass }]) => sum + (mass ?? 0), 0) > 1) {
       throw stateError(state, 'tails with a probability of at most 1');
     }
     const { lower, upper } = Object.fromEntries(tails) as Partial<Record<Side, Tail>>;
-    if ((lower && !(state.support[0] < lower.threshold)) || (upper && !(state.support[1] > upper.threshold))) {
+    if (
+      (lower && !(state.support[0] < lower.threshold)) ||
+      (upper && !(state.support[1] > upper.threshold))
+    ) {
       throw stateError(state, 'thresholds inside the support');
     }
     return new GpdMargin(body, { ...(lower && { lower }), ...(upper && { upper }) }, state.support);
@@ -198,7 +204,12 @@ function* tailOf(
   const notes: Note[] = [];
   if (isChosen) {
     const where = shortText(sign * threshold);
-    notes.push(note('threshold', `its ${side} tail begins at ${where}, with ${excesses.length} of ${rows} rows beyond`));
+    notes.push(
+      note(
+        'threshold',
+        `its ${side} tail begins at ${where}, with ${excesses.length} of ${rows} rows beyond`,
+      ),
+    );
   }
   if (bound !== null) {
     notes.push(

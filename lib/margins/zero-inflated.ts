@@ -1,12 +1,5 @@
 import type { MarginDefinition } from '../native';
-import {
-  Margin,
-  type MarginState,
-  type Support,
-  expectArray,
-  expectParameter,
-  stateError,
-} from './margin';
+import { Margin, type MarginState, type Support, expectArray, expectParameter, stateError } from './margin';
 
 /**
  * A mixture of values of positive probability (atoms), such as the zeros of a column of daily rain, and a continuous
