@@ -16,7 +16,7 @@ const FEWEST_ROWS = 8;
 const FEWEST_VALUES = 3;
 /** The likelihood of more values is that of so many rows, at evenly spaced ranks with the first and the last. */
 const MOST_VALUES = 20_000;
-/** Atoms beside a law. */
+/** Atoms beside a law, the most frequent ones. */
 const MOST_ATOMS = 5;
 /** Smaller deviations are lost in the rounding of parameters such as a shape and a scale, whose product is the mean. */
 const LEAST_DEVIATION = 1e-11;
@@ -106,11 +106,11 @@ function* fitLaw(
     );
   }
   let best: Fit<ParametricMargin> | undefined;
-  let refusal = refused('a likelihood with a maximum', 'none');
+  let refusal: SklarError | undefined;
   for (const name of wanted === 'parametric' ? familyNames : [wanted]) {
     const found = yield* maximum(name, column, step, refused);
     if (found instanceof SklarError) {
-      refusal = found;
+      refusal ??= found;
       continue;
     }
     const { parameters, loss, bounds } = found;
@@ -123,7 +123,7 @@ function* fitLaw(
     best = { aic, margin };
   }
   if (best) return best;
-  return wanted === 'parametric' ? refused('a likelihood with a maximum', 'none') : refusal;
+  return refusal ?? refused('a likelihood with a maximum', 'none');
 }
 
 /**
@@ -133,9 +133,12 @@ function* fitLaw(
  */
 function pilesOf(column: SortedColumn): { kept: number[]; left: number[] } {
   const { sorted, values } = column;
-  const atoms = atomsOf(column);
-  if (atoms.length > MOST_ATOMS) return { kept: [], left: [] };
-  const rows = atoms.reduce((sum, atom) => sum + countOf(column, values.indexOf(atom)), 0);
+  const rowsOf = (atom: number): number => countOf(column, values.indexOf(atom));
+  const atoms = atomsOf(column)
+    .sort((a, b) => rowsOf(b) - rowsOf(a))
+    .slice(0, MOST_ATOMS)
+    .sort((a, b) => a - b);
+  const rows = atoms.reduce((sum, atom) => sum + rowsOf(atom), 0);
   const isKept = (atom: number): boolean =>
     atom === 0 || atom === values[0] || atom === values.at(-1) || 2 * rows >= sorted.length;
   return { kept: atoms.filter(isKept), left: atoms.filter((atom) => !isKept(atom)) };
