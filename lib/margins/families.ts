@@ -28,7 +28,7 @@ export interface Search {
   readonly coordinates: readonly Coordinate[];
   /** The likeliest of them is where the search begins. */
   readonly starts: readonly (readonly number[])[];
-  parametersOf?(coordinates: readonly number[]): number[];
+  readonly parametersOf?: (coordinates: readonly number[]) => number[];
 }
 
 /** How a family is fitted; its formulas are in native/margins/laws.cpp, parameters in the same order. */

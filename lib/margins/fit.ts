@@ -264,10 +264,8 @@ function expectAtoms(column: SortedColumn, atoms: readonly number[], given: bool
 function* fitGpd(column: SortedColumn, options: ResolvedOptions): Steps<GpdMargin> {
   const given = supportOf(column, 'gpd', options.support);
   const type = options.body ?? (column.sorted.length < KDE_BODY_ROWS ? 'kde' : 'empirical');
+  const body = yield* fitSorted(column, { ...options, type });
   const atoms = atomsOf(column);
-  const rest = atoms.length === 0 ? column : withoutValues(column, new Set(atoms));
-  const { support: ends, notes } = rangeOf(column, rest, atoms, options.support);
-  const body = yield* fitSorted(column, { type, support: ends, bandwidth: options.bandwidth });
   const byDefault = (end: number): null | undefined => (Number.isFinite(end) ? null : undefined);
   const margin = yield* GpdMargin.fit(
     column,
@@ -276,9 +274,9 @@ function* fitGpd(column: SortedColumn, options: ResolvedOptions): Steps<GpdMargi
       lower: options.lowerThreshold === undefined ? byDefault(given[0]) : options.lowerThreshold,
       upper: options.upperThreshold === undefined ? byDefault(given[1]) : options.upperThreshold,
     },
-    { atoms, ends },
+    { atoms, ends: body.support },
   );
-  margin.notes = [...body.notes.filter(({ code }) => code === 'atoms'), ...notes, ...margin.notes];
+  margin.notes = [...body.notes, ...margin.notes];
   return margin;
 }
 

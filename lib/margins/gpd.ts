@@ -13,9 +13,11 @@ import {
   stateError,
 } from './margin';
 import { resolutionOf, shortText } from './rounding';
-import type { SortedColumn } from './sorted';
+import { type SortedColumn, countOf } from './sorted';
 import type { Steps } from './steps';
 
+/** Values that recur in fewer rows are rounded ones to a tail. */
+const PILE_SHARE = 0.01;
 /** Fewer values do not say how a tail falls. */
 const FEWEST_EXCESSES = 10;
 
@@ -87,8 +89,11 @@ export class GpdMargin extends Margin {
     { atoms, ends }: { readonly atoms: readonly number[]; readonly ends: Support },
   ): Steps<GpdMargin> {
     const step = column.values.length === column.sorted.length ? 0 : resolutionOf(column);
-    const upper = yield* tailOf('upper', column, thresholds.upper, step, atoms);
-    const lower = yield* tailOf('lower', mirrored(column), thresholds.lower, step, atoms);
+    const piles = atoms.filter(
+      (atom) => countOf(column, column.values.indexOf(atom)) >= PILE_SHARE * column.sorted.length,
+    );
+    const upper = yield* tailOf('upper', column, thresholds.upper, step, piles);
+    const lower = yield* tailOf('lower', mirrored(column), thresholds.lower, step, piles);
     if (!upper.tail && !lower.tail) {
       throw marginError('a tail at an open end of the support', 'gpd', column.column, 'none');
     }

@@ -16,7 +16,7 @@ const FEWEST_ROWS = 8;
 const FEWEST_VALUES = 3;
 /** The likelihood of more values is that of so many rows, at evenly spaced ranks with the first and the last. */
 const MOST_VALUES = 20_000;
-/** Atoms beside a law. */
+/** Atoms beside a law, the most frequent ones. */
 const MOST_ATOMS = 5;
 /** Smaller deviations are lost in the rounding of parameters such as a shape and a scale, whose product is the mean. */
 const LEAST_DEVIATION = 1e-11;
@@ -43,7 +43,7 @@ export class ParametricMargin extends Margin {
    *
    * Where values recur they are taken as rounded: the likelihood is that of the intervals of one step around them, which is
    * bounded where a density is not. Values that recur far more often than those around them have probabilities of their own
-   * (`zero-inflated`, the law is that of the rest) where that is likelier.
+   * (`zero-inflated`, the law is that of the rest) where that is likelier and `pilesOf` keeps them.
    *
    * @throws SklarError ERR_SKLAR_VALUE naming the column: fewer than 8 rows or 3 different values, values the family cannot
    *   give, no maximum
@@ -57,8 +57,12 @@ export class ParametricMargin extends Margin {
       throw marginError(`at least ${FEWEST_ROWS} rows`, wanted, column.column, sorted.length);
     }
     const step = values.length === sorted.length ? 0 : resolutionOf(column);
-    const whole = yield* fitLaw(column, wanted, step);
-    const mixed = yield* fitMixture(column, wanted, step);
+    const { kept, left } = pilesOf(column);
+    const whole = yield* fitBeside(column, left, wanted, step);
+    const mixed =
+      kept.length > 0 || whole instanceof SklarError
+        ? yield* fitMixture(column, kept, left, wanted, step)
+        : null;
     if (mixed && (whole instanceof SklarError || mixed.aic < whole.aic)) return mixed.margin;
     if (whole instanceof SklarError) throw whole;
     return whole.margin;
@@ -102,11 +106,11 @@ function* fitLaw(
     );
   }
   let best: Fit<ParametricMargin> | undefined;
-  let refusal = refused('a likelihood with a maximum', 'none');
+  let refusal: SklarError | undefined;
   for (const name of wanted === 'parametric' ? familyNames : [wanted]) {
     const found = yield* maximum(name, column, step, refused);
     if (found instanceof SklarError) {
-      refusal = found;
+      refusal ??= found;
       continue;
     }
     const { parameters, loss, bounds } = found;
@@ -119,26 +123,84 @@ function* fitLaw(
     best = { aic, margin };
   }
   if (best) return best;
-  return wanted === 'parametric' ? refused('a likelihood with a maximum', 'none') : refusal;
+  return refusal ?? refused('a likelihood with a maximum', 'none');
 }
 
-/** A law beside values that have a probability of their own; undefined where none stands out or too few others are left. */
-function* fitMixture(
+/**
+ * The values that recur far more often than those around them. Kept as atoms are zeros, outermost values, and all of them where
+ * they make up half of the rows: a law can say nothing of such a column. Others, inside a law and fewer, may stand for values
+ * of that law that were not known; they are left to it.
+ */
+function pilesOf(column: SortedColumn): { kept: number[]; left: number[] } {
+  const { sorted, values } = column;
+  const rowsOf = (atom: number): number => countOf(column, values.indexOf(atom));
+  const atoms = atomsOf(column)
+    .sort((a, b) => rowsOf(b) - rowsOf(a))
+    .slice(0, MOST_ATOMS)
+    .sort((a, b) => a - b);
+  const rows = atoms.reduce((sum, atom) => sum + rowsOf(atom), 0);
+  const isKept = (atom: number): boolean =>
+    atom === 0 || atom === values[0] || atom === values.at(-1) || 2 * rows >= sorted.length;
+  return { kept: atoms.filter(isKept), left: atoms.filter((atom) => !isKept(atom)) };
+}
+
+/** A law of all rows, of a family that is chosen by those which are no pile: piles would favour peaked ones. */
+function* fitBeside(
   column: SortedColumn,
+  left: readonly number[],
   wanted: FamilyName | 'parametric',
   step: number,
-): Steps<Fit<ZeroInflatedMargin> | undefined> {
+): Steps<Fit<ParametricMargin> | SklarError> {
+  if (left.length === 0) return yield* fitLaw(column, wanted, step);
+  let name: FamilyName;
+  if (wanted === 'parametric') {
+    const others = yield* fitLaw(withoutValues(column, new Set(left)), wanted, step);
+    if (others instanceof SklarError) return others;
+    name = others.margin.name;
+  } else {
+    name = wanted;
+  }
+  const law = yield* fitLaw(column, name, step);
+  if (law instanceof SklarError) return law;
+  if (wanted === 'parametric' && law.margin.notes.some(({ code }) => code === 'bound')) {
+    return marginError('a likelihood with a maximum', wanted, column.column, 'none');
+  }
+  const { values, sorted } = column;
+  const piles = left.map((value) => {
+    const share = (100 * countOf(column, values.indexOf(value))) / sorted.length;
+    return `${value} (${shortText(Number(share.toPrecision(3)))} %)`;
+  });
+  const message = `column ${describe(column.column)}: ${piles.join(', ')} recurs more often than a ${name} law says, and has no probability of its own as in auto and zero-inflated`;
+  law.margin.notes = [...law.margin.notes, { code: 'ties', columns: [column.column], message }];
+  return law;
+}
+
+/** A law beside atoms; null where too few other rows are left or they have no law. */
+function* fitMixture(
+  column: SortedColumn,
+  kept: readonly number[],
+  left: readonly number[],
+  wanted: FamilyName | 'parametric',
+  step: number,
+): Steps<Fit<ZeroInflatedMargin> | null> {
   const { sorted, values } = column;
-  const atoms = atomsOf(column);
-  if (atoms.length === 0 || atoms.length > MOST_ATOMS) return undefined;
-  const rest = withoutValues(column, new Set(atoms));
-  if (rest.sorted.length < FEWEST_ROWS) return undefined;
-  const law = yield* fitLaw(rest, wanted, step);
-  if (law instanceof SklarError) return undefined;
+  let atoms = kept;
+  let law: Fit<ParametricMargin> | SklarError | undefined;
+  for (const [those, others] of [
+    [kept, left],
+    [[...kept, ...left].sort((a, b) => a - b), []],
+  ] as const) {
+    const rest = withoutValues(column, new Set(those));
+    if (those.length === 0 || rest.sorted.length < FEWEST_ROWS) continue;
+    atoms = those;
+    law = yield* fitBeside(rest, others, wanted, step);
+    if (!(law instanceof SklarError)) break;
+  }
+  if (!law || law instanceof SklarError) return null;
   const masses = Float64Array.from(atoms, (atom) => countOf(column, values.indexOf(atom)) / sorted.length);
   const margin = new ZeroInflatedMargin(Float64Array.from(atoms), masses, law.margin);
   margin.notes = [atomsNote(column.column, Float64Array.from(atoms), masses), ...law.margin.notes];
-  const share = rest.sorted.length / sorted.length;
+  const share = 1 - masses.reduce((sum, mass) => sum + mass, 0);
   const entropy = masses.reduce((sum, mass) => sum - mass * Math.log(mass), -share * Math.log(share));
   // They were sought among all values.
   const penalty = 2 * atoms.length * (1 + Math.log(values.length));

@@ -95,10 +95,10 @@ Napi::Value integral(const Napi::CallbackInfo& info) {
 // lawLoss(family: string, parameters, values, counts: Float64Array, step: number): number
 Napi::Value loss(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    return Napi::Number::New(info.Env(),
-                             law_loss(to_string(info[0], "family"), to_vector<double>(info[1], "parameters"),
-                                      to_vector<double>(info[2], "values"),
-                                      to_vector<double>(info[3], "counts"), to_double(info[4], "step")));
+    return Napi::Number::New(
+        info.Env(), law_loss(to_string(info[0], "family"), to_vector<double>(info[1], "parameters"),
+                             to_vector<double>(info[2], "values"), to_vector<double>(info[3], "counts"),
+                             to_double(info[4], "step")));
   });
 }
 

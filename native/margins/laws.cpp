@@ -63,7 +63,7 @@ struct Logistic {
 
 struct Extreme {
   double shape;
-  bool bent() const { return std::fabs(shape) >= 1e-9; }
+  bool bent() const { return shape != 0; }
   Support support() const {
     if (shape == 0) return line;
     return shape > 0 ? Support{-1 / shape, INFINITY} : Support{-INFINITY, -1 / shape};
@@ -205,7 +205,8 @@ class Law final : public Margin {
   // Of a z inside the support: what exceeds all numbers is the largest of them.
   double at(double z) const {
     constexpr double most = std::numeric_limits<double>::max();
-    return std::clamp(location_ + scale_ * z, std::max(-most, support_.first), std::min(most, support_.second));
+    return std::clamp(location_ + scale_ * z, std::max(-most, support_.first),
+                      std::min(most, support_.second));
   }
 
   double location_, scale_, log_scale_;
@@ -261,15 +262,15 @@ namespace {
 // log P(x - step / 2 < X <= x + step / 2)
 double log_cell(const Margin& law, double x, double step, double log_step) {
   const double middle = law.log_pdf(x);
-  // a small mass is density times step: a peak inside would show at the middle or in the masses of other cells
+  // a small mass is density times step: a peak inside would show at the middle or in the masses of other
+  // cells
   if (std::isfinite(middle) && middle + log_step < -14) return middle + log_step;
   const double below = x - step / 2, above = x + step / 2;
   const double left = law.log_pdf(below), right = law.log_pdf(above);
   const double largest = std::max({left, middle, right});
-  const double simpson = largest + log_step +
-                         std::log((std::exp(left - largest) + 4 * std::exp(middle - largest) +
-                                   std::exp(right - largest)) /
-                                  6);
+  const double simpson =
+      largest + log_step +
+      std::log((std::exp(left - largest) + 4 * std::exp(middle - largest) + std::exp(right - largest)) / 6);
   if (std::fabs(left - middle) < 0.02 && std::fabs(right - middle) < 0.02) return simpson;
   const Unit a = law.level(below), b = law.level(above);
   const double mass = a.p < a.q ? b.p - a.p : a.q - b.q;

@@ -80,8 +80,8 @@ double kde_integral(Support support, KdeGrid grid, const std::vector<double>& he
 // Ascending values of positive probability, and a continuous rest.
 SharedMargin make_mixture(std::vector<double> atoms, std::vector<double> masses, SharedMargin rest);
 
-// The law of excesses y over a threshold: P(Y > y) = (1 + shape y / scale)^(-1 / shape). mass: the probability beyond
-// the threshold; NaN: what the body has there.
+// The law of excesses y over a threshold: P(Y > y) = (1 + shape y / scale)^(-1 / shape). mass: the
+// probability beyond the threshold; NaN: what the body has there.
 struct ParetoTail {
   double threshold, scale, shape, mass;
 };
@@ -91,8 +91,9 @@ SharedMargin make_pareto_tails(SharedMargin body, Support support, const ParetoT
 
 // A formula, by its name and parameters in the order of lib/margins/families.ts; or `generalised-pareto`.
 SharedMargin make_law(const std::string& family, const std::vector<double>& parameters);
-// The mean of minus log f over values that occur `counts` times; infinity where one is impossible. With a positive
-// step they are rounded to multiples of it: P(x - step / 2 < X <= x + step / 2) takes the place of f(x).
+// The mean of minus log f over values that occur `counts` times; infinity where one is impossible. With a
+// positive step they are rounded to multiples of it: P(x - step / 2 < X <= x + step / 2) takes the place of
+// f(x).
 double law_loss(const std::string& family, const std::vector<double>& parameters,
                 const std::vector<double>& values, const std::vector<double>& counts, double step);
 

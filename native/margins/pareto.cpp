@@ -69,8 +69,7 @@ class ParetoTails final : public Margin {
 
   double inverse(Unit level) const override {
     if (!(level.p >= 0 && level.q >= 0)) return NAN;
-    if (level.p < lower_.mass())
-      return std::max(support_.first, lower_.threshold() - lower_.excess(level.p));
+    if (level.p < lower_.mass()) return std::max(support_.first, lower_.threshold() - lower_.excess(level.p));
     if (level.q < upper_.mass())
       return std::min(support_.second, upper_.threshold() + upper_.excess(level.q));
     if (share_ == 1) return body_->inverse(level);

@@ -12,11 +12,11 @@ struct StandardPareto {
   double end() const { return shape < 0 ? -1 / shape : INFINITY; }
   double log_beyond(double y) const {
     if (!(1 + shape * y > 0)) return -INFINITY;
-    return std::fabs(shape) < 1e-12 ? -y : -std::log1p(shape * y) / shape;
+    return shape == 0 ? -y : -std::log1p(shape * y) / shape;
   }
   // The y beyond which this share lies.
   double excess(double log_share) const {
-    return std::fabs(shape) < 1e-12 ? -log_share : std::expm1(-shape * log_share) / shape;
+    return shape == 0 ? -log_share : std::expm1(-shape * log_share) / shape;
   }
   double log_pdf(double y) const {
     if (shape == -1) return y <= 1 ? 0 : -INFINITY;

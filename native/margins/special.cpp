@@ -39,12 +39,13 @@ double panel_mass(double middle, double half, LogDensity&& log_density) {
                                                         {0.98940093499164994, 0.027152459411754176}}};
   double sum = 0;
   for (const auto& [node, weight] : nodes)
-    sum += weight * (std::exp(log_density(middle - half * node)) + std::exp(log_density(middle + half * node)));
+    sum +=
+        weight * (std::exp(log_density(middle - half * node)) + std::exp(log_density(middle + half * node)));
   return sum * half;
 }
 
-// The mass of a nearly normal law of w beyond w on its side of 0, relatively exact: panels reach until the density has
-// fallen by e^-45.
+// The mass of a nearly normal law of w beyond w on its side of 0, relatively exact: panels reach until the
+// density has fallen by e^-45.
 template <class LogDensity>
 double mass_beyond(double w, LogDensity&& log_density) {
   constexpr int panels = 6;
@@ -65,7 +66,8 @@ Unit level_of_nearly_normal(double w, LogDensity&& log_density) {
   return w < 0 ? unit_of(mass) : unit_above(mass);
 }
 
-// The t of a level that increases with t, whose density in t is given: Newton's steps on the log of the smaller side.
+// The t of a level that increases with t, whose density in t is given: Newton's steps on the log of the
+// smaller side.
 template <class Level, class LogDensity>
 double invert_level(Unit u, Level&& level, LogDensity&& log_density, double start) {
   const bool low = u.p < u.q;
@@ -161,7 +163,8 @@ double gamma_inverse(double a, Unit u) {
   if (a >= large_shape) {
     const LargeGamma law(a);
     const double w = invert_level(
-        u, [&](double t) { return law.level(t); }, [&](double t) { return law.log_density(t); }, normal_of(u));
+        u, [&](double t) { return law.level(t); }, [&](double t) { return law.log_density(t); },
+        normal_of(u));
     return a + std::sqrt(a) * w;
   }
   return std::exp(invert_level(
@@ -178,7 +181,8 @@ double log_beta_density(double x, double y, double a, double b) {
 
 namespace {
 
-// I_y(b, a) above the mode of the density in t = log(x / y), on panels in t over each of which it changes little.
+// I_y(b, a) above the mode of the density in t = log(x / y), on panels in t over each of which it changes
+// little.
 double beta_mass_above(double x, double y, double a, double b) {
   const double start = log_beta_density(x, y, a, b);
   double sum = 0;
@@ -193,7 +197,8 @@ double beta_mass_above(double x, double y, double a, double b) {
     };
     const Unit v = at(t);
     if (!(log_density(t) > start - 45)) return sum;
-    const double step = std::fmin(1, std::fmin(8 / std::fabs(a * v.q - b * v.p), 4 / std::sqrt((a + b) * v.p * v.q)));
+    const double step =
+        std::fmin(1, std::fmin(8 / std::fabs(a * v.q - b * v.p), 4 / std::sqrt((a + b) * v.p * v.q)));
     sum += panel_mass(t + step / 2, step / 2, log_density);
     t += step;
   }
@@ -227,11 +232,9 @@ Unit beta_level(double x, double y, double a, double b) {
 double beta_inverse(double a, double b, Unit u) {
   if (std::fmin(a, b) >= large_shape) {
     const LargeBeta law(a, b);
-    const double d =
-        law.deviation *
-        invert_level(
-            u, [&](double t) { return law.level(t); }, [&](double t) { return law.log_density(t); },
-            normal_of(u));
+    const double d = law.deviation * invert_level(
+                                         u, [&](double t) { return law.level(t); },
+                                         [&](double t) { return law.log_density(t); }, normal_of(u));
     return law.mean < law.rest ? law.mean + d : 1 - (law.rest - d);
   }
   return unit_of_logit(invert_level(

@@ -107,7 +107,10 @@ describe('offsets: normal values far from 0', () => {
     for (const shape of [10, 1e5, 1e9]) {
       const uniform = uniforms(3);
       // log1p: x - 1 is exact where the shape is great
-      const x = Float64Array.from({ length: rows }, () => 7 * (1 + Math.expm1(Math.log(-Math.log(uniform())) / shape)));
+      const x = Float64Array.from(
+        { length: rows },
+        () => 7 * (1 + Math.expm1(Math.log(-Math.log(uniform())) / shape)),
+      );
       const margin = fitMargin(x, 'weibull');
       expect(Math.abs(margin.parameters.shape! / shape - 1)).toBeLessThan(0.1);
       expectBands(margin, x);
@@ -118,18 +121,29 @@ describe('offsets: normal values far from 0', () => {
 describe('recurring values', () => {
   test('of a normal column 30 % are equal to its mean', () => {
     const x = caseNumbers('rain/tie0.3.json');
-    for (const type of ['parametric', 'normal', 'student-t', 'johnson-su', 'logistic'] as const) {
-      const margin = fitMargin(x, type);
+    const data = Float64Array.from(x).sort();
+    for (const type of [
+      'parametric',
+      'normal',
+      'student-t',
+      'logistic',
+      'generalised-extreme-value',
+    ] as const) {
+      const margin = fitMargin(x, type, { column: 'tied' });
       const [q75, q99] = margin.quantile(Float64Array.of(0.75, 0.99));
       expect(q75).toBeGreaterThan(21.6);
       expect(q75).toBeLessThan(23.4);
-      expect(q99).toBeLessThan(40);
-      expect(margin.notes.map(({ code }) => code)).toContain('atoms');
+      expect(q99).toBeLessThan(type === 'parametric' ? 32 : 40);
+      expect(margin.notes.find(({ code }) => code === 'ties')?.message).toMatch(/"tied": 20 \(30 %\)/);
     }
+    // a law that has no maximum with all rows has one beside the atom
+    const margin = fitMargin(x, 'johnson-su');
+    expect(margin.name).toBe('zero-inflated');
+    expect(Math.abs(margin.quantile(Float64Array.of(0.75))[0]! - data[749]!)).toBeLessThan(0.3);
   });
 
   test('zeros between losses and gains', () => {
-    const x = caseColumn('rain/two-sided-zeros.csv', 'y');
+    const x = caseColumn('rain/two-sided-zeros.csv', 'x');
     const margin = fitMargin(x, 'parametric');
     const [q75, q95, q99] = margin.quantile(Float64Array.of(0.75, 0.95, 0.99));
     expect(q75).toBe(0);
@@ -161,9 +175,9 @@ describe('recurring values', () => {
     const margin = fitMargin(x, 'beta');
     expect(margin.name).toBe('zero-inflated');
     expectBands(margin, x);
-    expect(() => fitMargin(Float64Array.of(0, ...sample(uniforms, 50, 1)), 'beta', { column: 'share' })).toThrow(
-      /"share", got 0/,
-    );
+    expect(() =>
+      fitMargin(Float64Array.of(0, ...sample(uniforms, 50, 1)), 'beta', { column: 'share' }),
+    ).toThrow(/"share", got 0/);
   });
 
   test('too few different values, and nothing but a pile, are refused', () => {
@@ -190,28 +204,37 @@ describe('rounding', () => {
 
   const families: [FamilyName, Draw][] = [
     ['normal', draws.normal],
-    ['student-t', (seed) => {
-      const [normal, uniform] = [normals(seed), uniforms(seed + 9)];
-      return () => normal() / Math.sqrt(-Math.log(uniform() * uniform()) / 2);
-    }],
-    ['logistic', (seed) => {
-      const uniform = uniforms(seed);
-      return () => {
-        const u = uniform();
-        return Math.log(u / (1 - u));
-      };
-    }],
-    ['gumbel', (seed) => {
-      const uniform = uniforms(seed);
-      return () => -Math.log(-Math.log(uniform()));
-    }],
+    [
+      'student-t',
+      (seed) => {
+        const [normal, uniform] = [normals(seed), uniforms(seed + 9)];
+        return () => normal() / Math.sqrt(-Math.log(uniform() * uniform()) / 2);
+      },
+    ],
+    [
+      'logistic',
+      (seed) => {
+        const uniform = uniforms(seed);
+        return () => {
+          const u = uniform();
+          return Math.log(u / (1 - u));
+        };
+      },
+    ],
+    [
+      'gumbel',
+      (seed) => {
+        const uniform = uniforms(seed);
+        return () => -Math.log(-Math.log(uniform()));
+      },
+    ],
     ['exponential', draws.exponential],
     ['gamma', draws.gamma3],
     ['log-normal', draws.lognormal],
   ];
 
   test.each(families)('%s, by up to ten times its deviation', (name, draw) => {
-    const exact = sample(draw, 2000, 4);
+    const exact = sample(draw, 1000, 4);
     const { deviation } = moments(exact);
     for (const multiple of [0.1, 0.5, 1, 3, 10]) {
       const step = multiple * (name === 'student-t' ? 1 : deviation);
@@ -241,21 +264,20 @@ describe('every family on ties, rounding, offsets and units', () => {
   test.each([...familyNames, 'parametric'] as const)('%s', (type) => {
     for (const ties of [0, 0.3, 0.9]) {
       for (const step of [0, 0.1, 1]) {
-        for (const offset of [0, 10, 1e6, 1e12]) {
-          for (const unit of [1e-200, 1, 1e200]) {
-            const next = normals(6);
-            const coin = uniforms(7);
-            const isBeta = type === 'beta';
-            const x = Float64Array.from({ length: 60 }, () => {
-              const z = next();
-              const value = coin() < ties ? 0.5 : step > 0 ? Math.round(z / step) * step : z;
-              return isBeta ? 1 / (1 + Math.exp(-value - Math.log1p(offset))) : unit * (offset + value);
-            });
-            const margin = x.every((value) => value === x[0]) ? null : fitOrRefuse(x, type);
-            if (margin) expectSound(margin, x);
-            // lines take everything that varies enough
-            if (type === 'normal' && new Set(x).size > 5) expect(margin).not.toBeNull();
-          }
+        for (const [k, offset] of [0, 10, 1e6, 1e12].entries()) {
+          const unit = [1e-200, 1, 1e200][(k + 10 * step) % 3]!;
+          const next = normals(6);
+          const coin = uniforms(7);
+          const isBeta = type === 'beta';
+          const x = Float64Array.from({ length: 60 }, () => {
+            const z = next();
+            const value = coin() < ties ? 0.5 : step > 0 ? Math.round(z / step) * step : z;
+            return isBeta ? 1 / (1 + Math.exp(-value - Math.log1p(offset))) : unit * (offset + value);
+          });
+          const margin = x.every((value) => value === x[0]) ? null : fitOrRefuse(x, type);
+          if (margin) expectSound(margin, x);
+          // lines take everything that varies enough
+          if (type === 'normal' && new Set(x).size > 5) expect(margin).not.toBeNull();
         }
       }
     }
@@ -286,32 +308,48 @@ test('heavy ties of many kinds: samples of a chosen law are finite and in the ba
         expect(margin).not.toBeNull();
         expectSound(margin!, x);
         const spread = 3 * moments(x).deviation + 30;
-        expect(Math.max(...margin!.quantile(Float64Array.of(0.001, 0.999)).map(Math.abs))).toBeLessThan(20 * spread);
+        expect(Math.max(...margin!.quantile(Float64Array.of(0.001, 0.999)).map(Math.abs))).toBeLessThan(
+          20 * spread,
+        );
       },
     ),
-    { numRuns: 25, seed: 1 },
+    { numRuns: 12, seed: 1 },
   );
 });
 
 /** Levels and log densities in arbitrary precision (60 digits): family, parameters, x, P, Q, log f. */
 const exact: [FamilyName, number[], number, number, number, number][] = [
-  ['gamma', [0.01, 2.0], 1e-05, 0.8901453918096536, 0.10985460819034643, 6.7913798604729045],
+  ['gamma', [0.01, 2.0], 1e-5, 0.8901453918096536, 0.10985460819034643, 6.7913798604729045],
   ['gamma', [200.0, 2.0], 620.0, 0.9999999999901548, 9.845196569213707e-12, -27.048929808058187],
   ['gamma', [9999.0, 2.0], 18000.0, 2.305701401813849e-25, 1.0, -59.61179978503373],
   ['gamma', [1000000.0, 2.0], 2016000.0, 0.9999999999999992, 7.370278579605256e-16, -40.35816006885575],
-  ['gamma', [1e18, 2.0], 1.99999999e18, 2.86651559985438e-07, 0.9999997133484401, -34.835351587377694],
+  ['gamma', [1e18, 2.0], 1.99999999e18, 2.86651559985438e-7, 0.9999997133484401, -34.835351587377694],
   ['gamma', [1e24, 2.0], 2.000000000004e24, 0.9772486999280467, 0.022751300071953227, -31.243063559782538],
   ['beta', [0.01, 0.02], 1e-250, 0.002108863932322216, 0.9978911360676778, 564.8794971653283],
-  ['beta', [30.0, 500.0], 0.12, 0.9999997089835951, 2.910164048547837e-07, -9.241913530050986],
-  ['beta', [10000.0, 10000.0], 0.52, 0.9999999923892608, 7.610739113426522e-09, -11.285272464748045],
+  ['beta', [30.0, 500.0], 0.12, 0.9999997089835951, 2.910164048547837e-7, -9.241913530050986],
+  ['beta', [10000.0, 10000.0], 0.52, 0.9999999923892608, 7.610739113426522e-9, -11.285272464748045],
   ['beta', [1e12, 1e12], 0.499995, 1.0442437876149094e-45, 1.0, -86.0637072083904],
-  ['beta', [1e18, 3e18], 0.250000001, 0.9999980701929146, 1.929807085353097e-06, 10.667795469827121],
-  ['beta', [0.3, 1e10], 1e-09, 0.9999971551553468, 2.8448446531302723e-06, 10.318243366016048],
-  ['weibull', [0.05, 0.001], 1e-09, 0.3941890065919982, 0.6058109934080018, 16.535570801866935],
+  ['beta', [1e18, 3e18], 0.250000001, 0.9999980701929146, 1.929807085353097e-6, 10.667795469827121],
+  ['beta', [0.3, 1e10], 1e-9, 0.9999971551553468, 2.8448446531302723e-6, 10.318243366016048],
+  ['weibull', [0.05, 0.001], 1e-9, 0.3941890065919982, 0.6058109934080018, 16.535570801866935],
   ['student-t', [0.0, 1.0, 0.2], 1e10, 0.9962406898207873, 0.0037593101792126908, -30.21880864376163],
-  ['student-t', [0.0, 1.0, 30.0], 8.0, 0.9999999968670887, 3.1329112378503795e-09, -18.629780034800497],
-  ['generalised-extreme-value', [0.0, 1.0, -0.9], 1.1, 0.994023090711635, 0.005976909288365041, -0.5176804187240894],
-  ['generalised-extreme-value', [0.0, 1.0, 1e-10], 5.0, 0.9932847020594756, 0.006715297940524385, -5.006737946257508],
+  ['student-t', [0.0, 1.0, 30.0], 8.0, 0.9999999968670887, 3.1329112378503795e-9, -18.629780034800497],
+  [
+    'generalised-extreme-value',
+    [0.0, 1.0, -0.9],
+    1.1,
+    0.994023090711635,
+    0.005976909288365041,
+    -0.5176804187240894,
+  ],
+  [
+    'generalised-extreme-value',
+    [0.0, 1.0, 1e-10],
+    5.0,
+    0.9932847020594756,
+    0.006715297940524385,
+    -5.006737946257508,
+  ],
   ['generalised-extreme-value', [0.0, 1.0, 2.0], 1e50, 1.0, 7.071067811865475e-26, -173.73360274539334],
   ['johnson-su', [0.0, 1.0, -3.0, 20.0], -2.0, 3.1899318250920134e-223, 1.0, -506.66273076554626],
   ['log-normal', [0.5, 2.0], 1e-30, 1.7977038213204975e-265, 1.0, -537.6640144514907],
@@ -326,6 +364,9 @@ test.each(exact)('%s %j at %d', (name, parameters, x, below, above, log) => {
   expect(relative(margin.cdf(at)[0]!, below)).toBeLessThan(1e-11);
   expect(relative(margin.survival(at)[0]!, above)).toBeLessThan(1e-11);
   expect(Math.abs(margin.logPdf(at)[0]! - log)).toBeLessThan(1e-11 * Math.max(1, Math.abs(log)));
-  const back = below < above ? margin.quantile(Float64Array.of(below))[0]! : margin.returnLevels(Float64Array.of(1 / above))[0]!;
+  const back =
+    below < above
+      ? margin.quantile(Float64Array.of(below))[0]!
+      : margin.returnLevels(Float64Array.of(1 / above))[0]!;
   expect(relative(back, x)).toBeLessThan(1e-12);
 });
