@@ -33,6 +33,14 @@ export function fineColumns({ blocks, columns }: DenseRows): number[] {
   });
 }
 
+/** The blocks, and what lies between them. */
+function withGaps(pairs: Float64Array): Float64Array {
+  const edges = [0, ...pairs, 1];
+  const all: number[] = [];
+  for (let k = 0; k + 1 < edges.length; k++) if (edges[k + 1]! > edges[k]!) all.push(edges[k]!, edges[k + 1]!);
+  return Float64Array.from(all);
+}
+
 /**
  * Correlation matrix (dim x dim, row-major) of the Gaussian copula that is nearest to the rows: that of their normal scores,
  * or, where few values recur often, of scores that were drawn inside their blocks (docs/mathematics.md, A.10).
@@ -40,7 +48,7 @@ export function fineColumns({ blocks, columns }: DenseRows): number[] {
 export async function guideCorrelation(u: DenseRows, run: Execution): Promise<Float64Array> {
   const fine = fineColumns(u);
   if (fine.length === u.columns) return normalScoresCorrelation(u, run);
-  const blocks = u.blocks!.map((pairs, j) => (fine.includes(j) ? new Float64Array() : pairs));
+  const blocks = u.blocks!.map((pairs, j) => (fine.includes(j) ? new Float64Array() : withGaps(pairs)));
   const step = Math.ceil(u.rows / MOST_ROWS);
   const some = takeRows(
     u,
