@@ -110,7 +110,8 @@ test('a note names the columns with recurring values', async () => {
       code: 'ties',
       columns: ['half'],
       message:
-        'values recur in half (300 of 300 rows): training draws their ranks afresh within the ranks of equal values at every step',
+        '1 of 2 columns has recurring values (half: all rows in 3 values): ' +
+        'their levels are drawn afresh within their blocks in every batch',
     },
   ]);
   expect((await fitCopula(crossed(300, 0.9, 1), { ...bits, steps: 5 })).notes).toEqual([]);
