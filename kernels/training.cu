@@ -215,12 +215,15 @@ int launch_loss_sums(const double* losses, size_t rows, int parts, const Trained
 int launch_fresh_levels(const FreshLevels<float>& levels, void* stream) {
   const FreshLevels<float> f = levels;
   const size_t n = f.data.rows;
-  if (!f.state)
-    return each_warp(n, stream,
-                     [=] __device__(size_t i, unsigned lane) { rows::settle_levels(f, i, WarpLanes{lane}); });
-  return each_warp(f.batch < n ? f.batch : n, stream, [=] __device__(size_t i, unsigned lane) {
-    const uint64_t step = f.state->step, at = step * f.batch + i;
-    const size_t row = f.batch < n ? shuffled(at % n, n, shuffle_key(f.seed, at / n)) : i;
+  const bool all = !f.state || f.batch >= n;
+  if (!f.state && f.enter)
+    if (const int status = each_warp(n, stream, [=] __device__(size_t i, unsigned lane) {
+          rows::enter_levels(f, i, WarpLanes{lane});
+        }))
+      return status;
+  return each_warp(all ? n : f.batch, stream, [=] __device__(size_t i, unsigned lane) {
+    const uint64_t step = f.state ? f.state->step : f.round, at = step * f.batch + i;
+    const size_t row = all ? i : shuffled(at % n, n, shuffle_key(f.seed, at / n));
     rows::fresh_levels(f, row, step, f.work + i * f.data.columns, WarpLanes{lane});
   });
 }

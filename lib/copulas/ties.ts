@@ -34,6 +34,15 @@ export function fineColumns({ blocks, columns }: DenseRows): number[] {
   });
 }
 
+/** The blocks, and what lies between them. */
+function withGaps(pairs: Float64Array): Float64Array {
+  const edges = [0, ...pairs, 1];
+  const all: number[] = [];
+  for (let k = 0; k + 1 < edges.length; k++)
+    if (edges[k + 1]! > edges[k]!) all.push(edges[k]!, edges[k + 1]!);
+  return Float64Array.from(all);
+}
+
 /**
  * Correlation matrix (dim x dim, row-major) of the Gaussian copula that is nearest to the rows: that of their normal scores,
  * or, where few values recur often, of scores that were drawn inside their blocks (docs/mathematics.md, A.10).
@@ -41,7 +50,7 @@ export function fineColumns({ blocks, columns }: DenseRows): number[] {
 export async function guideCorrelation(u: DenseRows, run: Execution): Promise<Float64Array> {
   const fine = fineColumns(u);
   if (fine.length === u.columns) return normalScoresCorrelation(u, run);
-  const blocks = u.blocks!.map((pairs, j) => (fine.includes(j) ? new Float64Array() : pairs));
+  const blocks = u.blocks!.map((pairs, j) => (fine.includes(j) ? new Float64Array() : withGaps(pairs)));
   const step = Math.ceil(u.rows / MOST_ROWS);
   const some = takeRows(
     u,
@@ -53,23 +62,33 @@ export async function guideCorrelation(u: DenseRows, run: Execution): Promise<Fl
   });
 }
 
-/** The note about columns with recurring values, if there are any. */
-export function tieNotes({ blocks, rows, names }: DenseRows): Note[] {
-  const tied = (blocks ?? []).flatMap((pairs, j) => {
+/** Columns in a message at most. */
+const LISTED = 8;
+
+/** The note about columns with recurring values, if there are any, and what was done with them. */
+export function tieNotes({ blocks = [], rows, columns, names }: DenseRows, done: string): Note[] {
+  const tied = blocks.flatMap((pairs, j) => {
+    if (pairs.length === 0) return [];
     let count = 0;
     for (let k = 0; k < pairs.length; k += 2) {
       // the outermost blocks are half a rank wider
       count += Math.floor((pairs[k + 1]! - pairs[k]!) * (rows + 1) + 0.25);
     }
-    return count > 0 ? [{ name: names?.[j] ?? `column ${j + 1}`, count }] : [];
+    const share = count === rows ? 'all rows' : `${count} of ${rows} rows`;
+    const name = names?.[j] ?? `column ${j + 1}`;
+    const values = pairs.length / 2;
+    return [{ name, text: `${name}: ${share} in ${values} ${values === 1 ? 'value' : 'values'}` }];
   });
   if (tied.length === 0) return [];
-  const listed = tied.map(({ name, count }) => `${name} (${count} of ${rows} rows)`).join(', ');
+  const texts = tied.slice(0, LISTED).map(({ text }) => text);
+  if (tied.length > LISTED) texts.push('...');
   return [
     {
       code: 'ties',
       columns: tied.map(({ name }) => name),
-      message: `values recur in ${listed}: training draws their ranks afresh within the ranks of equal values at every step`,
+      message:
+        `${tied.length} of ${columns} columns ${tied.length === 1 ? 'has' : 'have'} recurring values (${texts.join(', ')}): ` +
+        done,
     },
   ];
 }

@@ -197,7 +197,7 @@ export async function train<C extends Calibrates>(
         loss: report.loss,
         validationLoss: finiteOrNull(report.validationLoss),
       })),
-      notes: tieNotes(u),
+      notes: tieNotes(u, 'their levels are drawn afresh within their blocks in every batch'),
     });
     await copula.calibrate({}, run);
   } catch (error) {

@@ -174,7 +174,10 @@ class CpuBackend final : public Backend<T> {
   void fresh_levels(const FreshLevels<T>& f) override {
     const std::size_t n = f.data.rows, d = f.data.columns;
     if (!f.state) {
-      each_row(n, [&](std::size_t i) { sklar::rows::settle_levels(f, i, sklar::rows::OneLane{}); });
+      each_row(n, [&](std::size_t i) {
+        if (f.enter) sklar::rows::enter_levels(f, i, sklar::rows::OneLane{});
+        sklar::rows::fresh_levels(f, i, f.round, nullptr, sklar::rows::OneLane{});
+      });
       return;
     }
     const std::uint64_t step = f.state->step;

@@ -95,34 +95,32 @@ SKLAR_HD_INLINE void put_levels(const FreshLevels<T>& f, size_t row, const doubl
   }
 }
 
-// Without a state.
+// Finds the blocks of a row that holds levels, which become scores where it is tied.
 template <class T, class Lanes>
-SKLAR_HD_INLINE void settle_levels(const FreshLevels<T>& f, size_t row, const Lanes& lanes) {
+SKLAR_HD_INLINE void enter_levels(const FreshLevels<T>& f, size_t row, const Lanes& lanes) {
   const size_t d = f.data.columns;
   double* z = f.start + row * d;
-  if (f.enter) {
-    for (size_t c = lanes.first; c < f.columns; c += lanes.count)
-      f.block[row * f.columns + c] = block_of(f.levels, f.first[c], f.first[c + 1], z[f.column[c]]);
-    lanes.wait();
-  }
+  for (size_t c = lanes.first; c < f.columns; c += lanes.count)
+    f.block[row * f.columns + c] = block_of(f.levels, f.first[c], f.first[c + 1], z[f.column[c]]);
+  lanes.wait();
   if (!is_tied(f, row)) return;
-  if (f.enter) {
-    for (size_t j = lanes.first; j < d; j += lanes.count) z[j] = normal_quantile(z[j]);
-    lanes.wait();
-  }
-  sweep_levels(f, row, z, f.round, kTagSettledLevels, lanes);
-  put_levels(f, row, z, lanes);
+  for (size_t j = lanes.first; j < d; j += lanes.count) z[j] = normal_quantile(z[j]);
 }
 
-// With one: of row `row` in step `step`, at scratch of d values.
+// Of row `row` in step `step`, at scratch of d values; with a null state at the start itself.
 template <class T, class Lanes>
 SKLAR_HD_INLINE void fresh_levels(const FreshLevels<T>& f, size_t row, uint64_t step, double* z,
                                   const Lanes& lanes) {
   if (!is_tied(f, row)) return;
   const size_t d = f.data.columns;
-  for (size_t j = lanes.first; j < d; j += lanes.count) z[j] = f.start[row * d + j];
-  lanes.wait();
-  sweep_levels(f, row, z, step, kTagFreshLevels, lanes);
+  double* const start = f.start + row * d;
+  if (f.state) {
+    for (size_t j = lanes.first; j < d; j += lanes.count) z[j] = start[j];
+    lanes.wait();
+  } else {
+    z = start;
+  }
+  sweep_levels(f, row, z, step, f.state ? kTagFreshLevels : kTagSettledLevels, lanes);
   put_levels(f, row, z, lanes);
 }
 
