@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { Generator } from '../../data/random';
 import { runRecord } from '../../devices';
 import { SklarError } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
@@ -147,6 +148,7 @@ async function fitStudent(u: DenseRows, { method }: Resolved, run: Execution): P
   const dim = u.columns;
   const start = await (method === 'tau' ? correlationOfTau : correlationOfScores)(u, run);
   const { shrinkage } = start;
+  const notes = shrinkageNotes(shrinkage, u.rows, dim);
   let { correlation } = start;
   const definition = (r: Float64Array, degrees: number): ClassicalDefinition => ({
     family: 'student',
@@ -165,9 +167,10 @@ async function fitStudent(u: DenseRows, { method }: Resolved, run: Execution): P
     ({ correlation } = fit);
     return fit.logLikelihood;
   };
+  const spread = notes.length > 0 ? spreadRows(u) : u;
   const degrees = Math.exp(
     await alternate(
-      (x) => likelihoodOf(definition(correlation, Math.exp(x)), u, run),
+      (x) => likelihoodOf(definition(correlation, Math.exp(x)), spread, run),
       (x) => profile(Math.exp(x)),
       method === 'tau',
     ),
@@ -196,7 +199,6 @@ async function fitStudent(u: DenseRows, { method }: Resolved, run: Execution): P
     standardErrors: errors,
     ...runRecord(run, 'float64'),
   };
-  const notes = shrinkageNotes(shrinkage, u.rows, dim);
   return new StudentCopula(found, dim, degrees, { ...training, shrinkage, notes });
 }
 
@@ -305,6 +307,22 @@ async function errorOfTau(
   const [below, above] = [x - step, x + step].map((at) => fromFree(rule, at)) as [number, number];
   const slope = (tauOf(kind, [above]) - tauOf(kind, [below])) / (above - below);
   return Math.sqrt((await tauVariance(u, run)).mean) / Math.abs(slope);
+}
+
+/**
+ * Copies of few rows of ranks with each value anywhere in the block of its rank. Ranks as such end at 1 / (n + 1): new rows
+ * go farther out, where heavy tails make them improbable.
+ */
+function spreadRows(u: DenseRows): DenseRows {
+  const copies = Math.ceil(1000 / u.rows);
+  const generator = new Generator(0x73707265);
+  const data = new Float64Array(copies * u.data.length);
+  for (let at = 0; at < data.length; at++) {
+    const rank = u.data[at % u.data.length]! * (u.rows + 1);
+    const level = (rank - 1 + (generator.next() + 0.5) / 2 ** 32) / u.rows;
+    data[at] = Math.min(Math.max(level, 1e-9), 1 - 1e-9);
+  }
+  return { data, rows: copies * u.rows, columns: u.columns };
 }
 
 /** Every k-th row, so that about as many are left as decide where to look, and how sure to be. */
