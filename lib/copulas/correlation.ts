@@ -17,14 +17,17 @@ export function shrink(correlation: Float64Array, dim: number, shrinkage: number
  *
  * @param rows that it was estimated from; effective ones, possibly a fraction, where an estimator is less efficient than
  *   the normal scores
+ * @param least what it is drawn at least
  * @throws SklarError ERR_SKLAR_VALUE for elements that are not finite
  */
 export function positiveDefinite(
   correlation: Float64Array,
   dim: number,
   rows: number,
+  least = 0,
 ): { correlation: Float64Array; shrinkage: number } {
-  for (let shrinkage = chooseShrinkage(correlation, dim, rows); ; shrinkage = Math.min(1, 10 * shrinkage)) {
+  let shrinkage = Math.max(least, chooseShrinkage(correlation, dim, rows));
+  for (; ; shrinkage = Math.min(1, 10 * shrinkage)) {
     const shrunk = shrink(correlation, dim, shrinkage);
     try {
       callNative((addon) => addon.cholesky(shrunk, dim));

@@ -259,7 +259,9 @@ export function fitterOf(
       const parsed = parseOptions(reflectionOptionsSchema, options, 'a reflection copula');
       return (u, run) => fitReflection(u, parsed, run);
     }
-    default:
-      return classicalFitter(kind, options);
+    default: {
+      const fit = classicalFitter(kind, options);
+      return (u, { device, precision, threads, signal }) => fit(u, { device, precision, threads, signal });
+    }
   }
 }

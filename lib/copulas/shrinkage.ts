@@ -43,14 +43,38 @@ export function chooseShrinkage(correlation: Float64Array, dim: number, rows: nu
   const scores = Array.from({ length: STEPS + 1 }, (_, k) => score(at(k)));
   const enough = scores.reduce((most, value) => Math.max(most, value), -Infinity) - GAIN;
   const k = scores.findIndex((value) => value >= enough);
-  if (k <= 0) return LEAST_SHRINKAGE;
+  const least = leastOf(bands);
+  if (k <= 0) return Math.max(LEAST_SHRINKAGE, least);
   let [low, high] = [at(k - 1), at(k)];
   for (let i = 0; i < 30; i++) {
     const middle = 0.5 * (low + high);
     if (score(middle) >= enough) high = middle;
     else low = middle;
   }
-  return 1 / (1 + Math.exp(-high));
+  return Math.max(1 / (1 + Math.exp(-high)), least);
+}
+
+/**
+ * Of a matrix whose least eigenvalue e is below 0, which is noise of the size of e at least: what brings it to |e|, since a
+ * smaller one would count as a dependence. 0 for others.
+ */
+function leastOf({ diagonal, below }: Bands): number {
+  const positive = (shift: number) => {
+    let pivot = 1;
+    return diagonal.every((value, i) => {
+      const off = i === 0 ? 0 : below[i - 1]!;
+      pivot = value + shift - (off * off) / pivot;
+      return pivot > 0;
+    });
+  };
+  if (positive(1e-9)) return 0;
+  let [low, high] = [0, diagonal.length];
+  for (let i = 0; i < 40; i++) {
+    const middle = 0.5 * (low + high);
+    if (positive(middle)) high = middle;
+    else low = middle;
+  }
+  return (2 * high) / (1 + 2 * high);
 }
 
 interface Bands {

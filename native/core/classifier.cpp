@@ -23,42 +23,102 @@ double inner(const Vector& a, const Vector& b) {
   return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
 }
 
-// One row: its columns, and the log-odds of its neighbours.
+// One row: what its features are made of, and the log-odds of its neighbours.
 struct Row {
-  const double* z;
+  const double* values;
   double neighbours;
 };
 
-// Coefficients: of the constant and of the neighbours, then for each column its own, that of its square and
-// those of its products with the columns after it.
-std::size_t coefficient_count(std::size_t dim) { return 2 + 2 * dim + dim * (dim - 1) / 2; }
+// Features of a row beside the constant and the neighbours: for each column its own, its square and its
+// products with the columns after it.
+struct Quadratic {
+  std::size_t dim;
 
-double score(const Vector& theta, const Row& row, std::size_t dim) {
-  const double *at = theta.data() + 2, *z = row.z;
-  double sum = theta[0] + theta[1] * row.neighbours;
-  for (std::size_t i = 0; i < dim; ++i) {
-    sum += at[0] * z[i] + at[1] * (z[i] * z[i] - 1) * sqrt_half;
-    at += 2;
-    double products = 0;
-    for (std::size_t j = i + 1; j < dim; ++j) products += *at++ * z[j];
-    sum += z[i] * products;
+  std::size_t count() const { return 2 * dim + dim * (dim - 1) / 2; }
+  double score(const double* at, const double* z) const {
+    double sum = 0;
+    for (std::size_t i = 0; i < dim; ++i) {
+      sum += at[0] * z[i] + at[1] * (z[i] * z[i] - 1) * sqrt_half;
+      at += 2;
+      double products = 0;
+      for (std::size_t j = i + 1; j < dim; ++j) products += *at++ * z[j];
+      sum += z[i] * products;
+    }
+    return sum;
   }
+  // out += factor times the features of the row
+  void add(double* at, double factor, const double* z) const {
+    for (std::size_t i = 0; i < dim; ++i) {
+      at[0] += factor * z[i];
+      at[1] += factor * (z[i] * z[i] - 1) * sqrt_half;
+      at += 2;
+      const double share = factor * z[i];
+      for (std::size_t j = i + 1; j < dim; ++j) *at++ += share * z[j];
+    }
+  }
+};
+
+double dot(const double* a, const double* b, std::size_t count) {
+  constexpr std::size_t lanes = 8;
+  double part[lanes] = {};
+  std::size_t k = 0;
+  for (; k + lanes <= count; k += lanes)
+    for (std::size_t lane = 0; lane < lanes; ++lane) part[lane] += a[k + lane] * b[k + lane];
+  double sum = 0;
+  for (double value : part) sum += value;
+  for (; k < count; ++k) sum += a[k] * b[k];
   return sum;
 }
 
-// out += factor times the features of the row
-void add_features(Vector& out, double factor, const Row& row, std::size_t dim) {
-  out[0] += factor;
-  out[1] += factor * row.neighbours;
-  double* at = out.data() + 2;
-  const double* z = row.z;
-  for (std::size_t i = 0; i < dim; ++i) {
-    at[0] += factor * z[i];
-    at[1] += factor * (z[i] * z[i] - 1) * sqrt_half;
-    at += 2;
-    const double share = factor * z[i];
-    for (std::size_t j = i + 1; j < dim; ++j) *at++ += share * z[j];
+// The same features, turned so that only as many are not zero as there are rows: a row of them has the inner
+// products of the quadratic ones with all rows. What is learned with a ridge does not depend on the turn.
+struct Turned {
+  std::size_t rows;
+
+  std::size_t count() const { return rows; }
+  double score(const double* at, const double* features) const { return dot(at, features, rows); }
+  void add(double* at, double factor, const double* features) const {
+    for (std::size_t k = 0; k < rows; ++k) at[k] += factor * features[k];
   }
+};
+
+// rows x rows: L of K = L L^T, K the inner products of the quadratic features of the rows,
+// z.y + (z.y)^2 / 2 + (dim - z.z - y.y) / 2.
+Vector turned_features(ThreadPool& pool, const double* z, std::size_t rows, std::size_t dim,
+                       const CancelFlag& cancel) {
+  Vector l(rows * rows, 0.0), square(rows);
+  for (std::size_t i = 0; i < rows; ++i) square[i] = dot(z + i * dim, z + i * dim, dim);
+  pool.run(rows, [&](std::size_t i, std::size_t) {
+    cancel.check();
+    for (std::size_t j = 0; j <= i; ++j) {
+      const double s = dot(z + i * dim, z + j * dim, dim);
+      l[i * rows + j] = s + 0.5 * s * s + 0.5 * (static_cast<double>(dim) - square[i] - square[j]);
+    }
+  });
+  // by blocks of columns: the block on the diagonal, then the rows below it, each by itself
+  constexpr std::size_t block = 64;
+  for (std::size_t first = 0; first < rows; first += block) {
+    const std::size_t last = std::min(rows, first + block);
+    const auto solve = [&](std::size_t i, std::size_t end) {
+      double* row = &l[i * rows];
+      for (std::size_t j = first; j < end; ++j) {
+        const double pivot = l[j * rows + j];
+        // a row that depends on others has no feature of its own
+        row[j] = pivot > 0 ? (row[j] - dot(row, &l[j * rows], j)) / pivot : 0;
+      }
+    };
+    for (std::size_t i = first; i < last; ++i) {
+      solve(i, i);
+      double& pivot = l[i * rows + i];
+      const double left = pivot - dot(&l[i * rows], &l[i * rows], i);
+      pivot = left > 1e-12 * pivot ? std::sqrt(left) : 0;
+    }
+    pool.run(rows - last, [&](std::size_t k, std::size_t) {
+      cancel.check();
+      solve(last + k, last);
+    });
+  }
+  return l;
 }
 
 // rows x fold_count: the log-odds of a row's neighbours outside of each fold.
@@ -98,22 +158,27 @@ Vector neighbour_log_odds(ThreadPool& pool, const double* z, std::size_t rows, s
   return result;
 }
 
-// One fold's fit.
+// One fold's fit. Coefficients: of the constant, of the neighbours and of the features.
+template <class Features>
 class Fit {
  public:
-  Fit(std::size_t dim, std::vector<Row> rows, std::vector<double> labels, double ridge,
+  Fit(Features features, std::vector<Row> rows, std::vector<double> labels, double ridge,
       const CancelFlag& cancel)
-      : dim_(dim), rows_(std::move(rows)), labels_(std::move(labels)), ridge_(ridge), cancel_(cancel) {}
+      : features_(features),
+        rows_(std::move(rows)),
+        labels_(std::move(labels)),
+        ridge_(ridge),
+        cancel_(cancel) {}
 
   Vector run() const {
-    Vector theta(coefficient_count(dim_), 0.0), weights(rows_.size());
+    Vector theta(2 + features_.count(), 0.0), weights(rows_.size());
     const double enough = gradient_tolerance * static_cast<double>(rows_.size());
     for (int step = 0; step < most_newton_steps; ++step) {
       Vector gradient = penalised(theta);
       for (std::size_t k = 0; k < rows_.size(); ++k) {
-        const double p = 1 / (1 + std::exp(-score(theta, rows_[k], dim_)));
+        const double p = 1 / (1 + std::exp(-score(theta, rows_[k])));
         weights[k] = p * (1 - p);
-        add_features(gradient, p - labels_[k], rows_[k], dim_);
+        add(gradient, p - labels_[k], rows_[k]);
       }
       if (std::sqrt(inner(gradient, gradient)) <= enough) break;
       const Vector direction = newton_direction(gradient, weights);
@@ -131,7 +196,18 @@ class Fit {
     return theta;
   }
 
+  double score(const Vector& theta, const Row& row) const {
+    return theta[0] + theta[1] * row.neighbours + features_.score(theta.data() + 2, row.values);
+  }
+
  private:
+  // out += factor times the features of the row
+  void add(Vector& out, double factor, const Row& row) const {
+    out[0] += factor;
+    out[1] += factor * row.neighbours;
+    features_.add(out.data() + 2, factor, row.values);
+  }
+
   Vector penalised(const Vector& v) const {
     Vector out(v.size());
     out[1] = v[1];
@@ -143,7 +219,7 @@ class Fit {
     cancel_.check();
     double sum = 0.5 * inner(theta, penalised(theta));
     for (std::size_t k = 0; k < rows_.size(); ++k) {
-      const double s = score(theta, rows_[k], dim_);
+      const double s = score(theta, rows_[k]);
       sum += std::log1p(std::exp(-std::abs(s))) + std::max(s, 0.0) - labels_[k] * s;
     }
     return sum;
@@ -160,7 +236,7 @@ class Fit {
       cancel_.check();
       Vector product = penalised(along);
       for (std::size_t k = 0; k < rows_.size(); ++k)
-        add_features(product, weights[k] * score(along, rows_[k], dim_), rows_[k], dim_);
+        add(product, weights[k] * score(along, rows_[k]), rows_[k]);
       const double length = square / inner(along, product);
       for (std::size_t k = 0; k < direction.size(); ++k) {
         direction[k] += length * along[k];
@@ -173,12 +249,36 @@ class Fit {
     return direction;
   }
 
-  std::size_t dim_;
+  Features features_;
   std::vector<Row> rows_;
   std::vector<double> labels_;
   double ridge_;
   const CancelFlag& cancel_;
 };
+
+// Of each row by the fit to the rows of other folds. `stride`: values of a row.
+template <class Features>
+Vector fold_scores(ThreadPool& pool, Features features, const double* values, std::size_t stride,
+                   const std::vector<std::int32_t>& labels, const std::vector<std::int32_t>& folds,
+                   std::size_t fold_count, const Vector& log_odds, double ridge, const CancelFlag& cancel) {
+  const std::size_t rows = labels.size();
+  Vector scores(rows);
+  pool.run(fold_count, [&](std::size_t fold, std::size_t) {
+    const auto row = [&](std::size_t i) { return Row{values + i * stride, log_odds[i * fold_count + fold]}; };
+    std::vector<Row> others;
+    std::vector<double> truth;
+    for (std::size_t i = 0; i < rows; ++i)
+      if (static_cast<std::size_t>(folds[i]) != fold) {
+        others.push_back(row(i));
+        truth.push_back(labels[i]);
+      }
+    const Fit<Features> fit(features, std::move(others), std::move(truth), ridge, cancel);
+    const Vector theta = fit.run();
+    for (std::size_t i = 0; i < rows; ++i)
+      if (static_cast<std::size_t>(folds[i]) == fold) scores[i] = fit.score(theta, row(i));
+  });
+  return scores;
+}
 
 }  // namespace
 
@@ -195,21 +295,12 @@ Vector classifier_scores(std::size_t threads, const double* z, std::size_t rows,
   ThreadPool pool(threads);
   const Vector log_odds =
       neighbour_log_odds(pool, z, rows, dim, labels, folds, fold_count, neighbours, cancel);
-  Vector scores(rows);
-  pool.run(fold_count, [&](std::size_t fold, std::size_t) {
-    const auto row = [&](std::size_t i) { return Row{z + i * dim, log_odds[i * fold_count + fold]}; };
-    std::vector<Row> others;
-    std::vector<double> truth;
-    for (std::size_t i = 0; i < rows; ++i)
-      if (static_cast<std::size_t>(folds[i]) != fold) {
-        others.push_back(row(i));
-        truth.push_back(labels[i]);
-      }
-    const Vector theta = Fit(dim, std::move(others), std::move(truth), ridge, cancel).run();
-    for (std::size_t i = 0; i < rows; ++i)
-      if (static_cast<std::size_t>(folds[i]) == fold) scores[i] = score(theta, row(i), dim);
-  });
-  return scores;
+  const Quadratic quadratic{dim};
+  if (quadratic.count() <= rows)
+    return fold_scores(pool, quadratic, z, dim, labels, folds, fold_count, log_odds, ridge, cancel);
+  const Vector turned = turned_features(pool, z, rows, dim, cancel);
+  return fold_scores(pool, Turned{rows}, turned.data(), rows, labels, folds, fold_count, log_odds, ridge,
+                     cancel);
 }
 
 }  // namespace sklar

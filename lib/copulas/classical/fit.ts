@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { Generator } from '../../data/random';
 import { runRecord } from '../../devices';
 import { SklarError } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
@@ -92,11 +93,17 @@ const kendallOf = (u: DenseRows, run: Execution) =>
 const tauVariance = (u: DenseRows, run: Execution) =>
   runJob((addon) => addon.kendallVariance(u.data, u.rows, u.columns, run.threads), { signal: run.signal });
 
-/** sin(pi tau / 2) of every pair. */
+/** Correlation of the normal scores, drawn towards independence. */
+async function correlationOfScores(u: DenseRows, run: Execution) {
+  return positiveDefinite(await normalScoresCorrelation(u, run), u.columns, u.rows);
+}
+
+/** sin(pi tau / 2) of every pair, drawn no less than the normal scores, whose eigenvalues have less noise. */
 async function correlationOfTau(u: DenseRows, run: Execution) {
+  const least = u.columns === 2 ? 0 : (await correlationOfScores(u, run)).shrinkage;
   const tau = await kendallOf(u, run);
   const raw = tau.map((value, i) => (i % (u.columns + 1) === 0 ? 1 : Math.sin((Math.PI / 2) * value)));
-  return positiveDefinite(raw, u.columns, u.rows);
+  return positiveDefinite(raw, u.columns, u.rows, least);
 }
 
 /** Of the correlations sin(pi tau / 2), by the delta method. */
@@ -116,10 +123,10 @@ const likelihoodOf = async (definition: ClassicalDefinition, u: DenseRows, run: 
   sum(await logPdfOf(definition, u, run));
 
 async function fitGaussian(u: DenseRows, { method }: Resolved, run: Execution): Promise<GaussianCopula> {
-  const { correlation, shrinkage } =
-    method === 'tau'
-      ? await correlationOfTau(u, run)
-      : positiveDefinite(await normalScoresCorrelation(u, run), u.columns, u.rows);
+  const { correlation, shrinkage } = await (method === 'tau' ? correlationOfTau : correlationOfScores)(
+    u,
+    run,
+  );
   const logLikelihood = sum(await new GaussianCopula(correlation, u.columns).logPdf(u, run));
   const named = Object.entries(correlationParameters(correlation, u.columns));
   const training: ClassicalTraining = {
@@ -139,8 +146,9 @@ async function fitGaussian(u: DenseRows, { method }: Resolved, run: Execution): 
 
 async function fitStudent(u: DenseRows, { method }: Resolved, run: Execution): Promise<StudentCopula> {
   const dim = u.columns;
-  const start = await correlationOfTau(u, run);
+  const start = await (method === 'tau' ? correlationOfTau : correlationOfScores)(u, run);
   const { shrinkage } = start;
+  const notes = shrinkageNotes(shrinkage, u.rows, dim);
   let { correlation } = start;
   const definition = (r: Float64Array, degrees: number): ClassicalDefinition => ({
     family: 'student',
@@ -159,9 +167,14 @@ async function fitStudent(u: DenseRows, { method }: Resolved, run: Execution): P
     ({ correlation } = fit);
     return fit.logLikelihood;
   };
-  const best = await maximiseBrent((x) => profile(Math.exp(x)), DEGREES, Math.log(8), 1e-5);
-  const degrees = Math.exp(best.x);
-  await profile(degrees);
+  const spread = notes.length > 0 ? spreadRows(u) : u;
+  const degrees = Math.exp(
+    await alternate(
+      (x) => likelihoodOf(definition(correlation, Math.exp(x)), spread, run),
+      (x) => profile(Math.exp(x)),
+      method === 'tau',
+    ),
+  );
   const found = correlation;
   const logLikelihood = await likelihoodOf(definition(found, degrees), u, run);
   const range = DEGREES.map(Math.exp) as [number, number];
@@ -186,8 +199,41 @@ async function fitStudent(u: DenseRows, { method }: Resolved, run: Execution): P
     standardErrors: errors,
     ...runRecord(run, 'float64'),
   };
-  const notes = shrinkageNotes(shrinkage, u.rows, dim);
   return new StudentCopula(found, dim, degrees, { ...training, shrinkage, notes });
+}
+
+/**
+ * The logarithm of the degrees of freedom: their maximum for a correlation and the best correlation for them in turns,
+ * until they come to rest. The first maximum is looked for everywhere, those after it are vertices of parabolas.
+ *
+ * @param follow finds the best correlation
+ * @param once whether the correlation is to stay
+ */
+async function alternate(
+  likelihood: (x: number) => Promise<number>,
+  follow: (x: number) => Promise<number>,
+  once: boolean,
+): Promise<number> {
+  const [low, high] = DEGREES;
+  let { x } = await maximiseBrent(likelihood, DEGREES, Math.log(8), once ? 1e-5 : 1e-3);
+  for (let turn = 0; !once && turn < 100; turn++) {
+    await follow(x);
+    const step = 1e-3;
+    const at = Math.min(Math.max(x, low + step), high - step);
+    const [below, here, above] = [
+      await likelihood(at - step),
+      await likelihood(at),
+      await likelihood(at + step),
+    ];
+    const bend = below - 2 * here + above;
+    const vertex = bend < 0 ? at - (0.5 * step * (above - below)) / bend : above > below ? high : low;
+    // far from it a parabola is no more than a direction
+    const next = Math.min(Math.max(vertex, low, x - 0.5), high, x + 0.5);
+    const moved = Math.abs(next - x);
+    x = next;
+    if (moved < 1e-5) break;
+  }
+  return x;
 }
 
 /** Kendall's tau of the rows as the unrotated family would have it; of many columns the mean over pairs. */
@@ -261,6 +307,22 @@ async function errorOfTau(
   const [below, above] = [x - step, x + step].map((at) => fromFree(rule, at)) as [number, number];
   const slope = (tauOf(kind, [above]) - tauOf(kind, [below])) / (above - below);
   return Math.sqrt((await tauVariance(u, run)).mean) / Math.abs(slope);
+}
+
+/**
+ * Copies of few rows of ranks with each value anywhere in the block of its rank. Ranks as such end at 1 / (n + 1): new rows
+ * go farther out, where heavy tails make them improbable.
+ */
+function spreadRows(u: DenseRows): DenseRows {
+  const copies = Math.ceil(1000 / u.rows);
+  const generator = new Generator(0x73707265);
+  const data = new Float64Array(copies * u.data.length);
+  for (let at = 0; at < data.length; at++) {
+    const rank = u.data[at % u.data.length]! * (u.rows + 1);
+    const level = (rank - 1 + (generator.next() + 0.5) / 2 ** 32) / u.rows;
+    data[at] = Math.min(Math.max(level, 1e-9), 1 - 1e-9);
+  }
+  return { data, rows: copies * u.rows, columns: u.columns };
 }
 
 /** Every k-th row, so that about as many are left as decide where to look, and how sure to be. */

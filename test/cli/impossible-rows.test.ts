@@ -1,0 +1,90 @@
+/** Means of log densities where some rows have density 0. */
+import { readFileSync } from 'node:fs';
+
+import { Table, fitJoint, meanOf, report, writeTable } from '../../lib';
+import { TemporaryFolder } from '../data/support';
+import { exampleTable, sklar, sklarJson } from './support';
+
+const folder = new TemporaryFolder();
+const model = folder.file('model.safetensors');
+const good = folder.file('good.csv');
+const one = folder.file('one.csv');
+const many = folder.file('many.csv');
+
+const table = exampleTable(300);
+
+/** The table with values that its margins do not have. */
+function spoilt(rows: readonly number[]): Table {
+  const columns = table.columns.map((values) => Float64Array.from(values));
+  for (const row of rows) columns[1]![row - 1] = -3 - row;
+  return new Table(table.names, columns, table.kinds);
+}
+
+beforeAll(async () => {
+  const margins = { 'depth, m': { type: 'kde', support: [0, null] as [number, null] } } as const;
+  using joint = await fitJoint(positive(), { copula: { kind: 'gaussian' as never }, margins });
+  await joint.save(model);
+  await writeTable(positive(), good);
+  await writeTable(spoilt([17]), one);
+  await writeTable(spoilt(Array.from({ length: 12 }, (_, k) => 2 * k + 1)), many);
+});
+
+function positive(): Table {
+  const columns = table.columns.map((values, j) => (j === 1 ? values.map(Math.abs) : values));
+  columns.forEach((values, j) => table.columns[j]!.set(values));
+  return table;
+}
+
+test('score names the row, the column and the value, and gives the mean of the others', async () => {
+  const { status, stdout } = await sklar(['score', model, one, '--scale', 'data']);
+  expect(status).toBe(0);
+  expect(stdout).toContain('1 of 300 rows has density 0');
+  expect(stdout).toContain('row 17: "depth, m" is -20, where the margin has no mass');
+  expect(stdout).toMatch(
+    /mean log density of the other 299 of 300 rows on the data scale, in nats: -?\d+\.\d+ \+- \d/,
+  );
+  expect(stdout).not.toMatch(/NaN|Infinity \+-/);
+
+  const found = await sklarJson(['score', model, one, '--scale', 'data']);
+  expect(found.impossible).toEqual({
+    count: 1,
+    rows: [{ row: 17, columns: [{ column: 'depth, m', value: -20 }] }],
+  });
+  const clean = await sklarJson(['score', model, good, '--scale', 'data']);
+  expect(clean.impossible).toBeUndefined();
+  expect(Math.abs(found.meanLogPdf - clean.meanLogPdf)).toBeLessThan(0.1);
+});
+
+test('many such rows are counted, the first ten named', async () => {
+  const out = folder.file('scores.csv');
+  const { stdout } = await sklar(['score', model, many, '--scale', 'data', '--out', out]);
+  expect(stdout).toContain('12 of 300 rows have density 0');
+  expect(stdout.match(/^ {2}row /gm)).toHaveLength(10);
+  expect(stdout).toContain('  and 2 more');
+  expect(readFileSync(out, 'utf8').match(/-inf/g)).toHaveLength(12);
+});
+
+test('meanOf', () => {
+  expect(meanOf(Float64Array.of(1, 2, 3))).toEqual({ mean: 2, standardError: Math.sqrt(1 / 3) });
+  expect(meanOf(Float64Array.of(1, -Infinity, 3))).toEqual({
+    mean: 2,
+    standardError: 1,
+    impossible: { count: 1, rows: [2] },
+  });
+  expect(meanOf(Float64Array.of(-Infinity, -Infinity))).toEqual({
+    mean: -Infinity,
+    standardError: null,
+    impossible: { count: 2, rows: [1, 2] },
+  });
+  expect(meanOf(Float64Array.of(-Infinity, 4), [7, 8])).toMatchObject({ mean: 4, impossible: { rows: [8] } });
+});
+
+test('a report of data with such rows has numbers', async () => {
+  using joint = await fitJoint(positive(), { copula: { kind: 'gaussian' as never } });
+  const { numbers } = await report(joint, spoilt([17]), {
+    rows: 300,
+    skip: ['pairs', 'tails', 'losses'],
+    certificate: { sampleRows: 1000 },
+  });
+  expect(JSON.stringify(numbers.certificate)).not.toMatch(/NaN|null,"standardError":null/);
+});

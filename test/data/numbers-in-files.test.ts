@@ -1,0 +1,168 @@
+/** Numbers that a file writes in ways that a double, or a careless reader, does not keep. */
+import path from 'node:path';
+
+import { DuckDBInstance } from '@duckdb/node-api';
+import fc from 'fast-check';
+
+import { type Note, readTable } from '../../lib';
+import { sklar, sklarFails } from '../cli/support';
+import { isRounded } from '../../lib/data/column-builder';
+import { names } from '../../lib/cli/values';
+import { TemporaryFolder, sklarError } from './support';
+
+const folder = new TemporaryFolder();
+let files = 0;
+const write = (ending: string, content: string) => folder.file(`${files++}.${ending}`, content);
+
+async function parquet(sql: string): Promise<string> {
+  const file = folder.file(`${files++}.parquet`);
+  const connection = await (await DuckDBInstance.create()).connect();
+  await connection.run(`COPY (${sql}) TO '${file}' (FORMAT parquet)`);
+  connection.closeSync();
+  return file;
+}
+
+describe('integers beyond 2^53', () => {
+  const lost = '9007199254740993';
+  test.each([
+    ['csv', `id,a\n1,2\n3,4\n${lost},5\n`],
+    ['tsv', `id\ta\n1\t2\n3\t4\n-${lost}\t5\n`],
+    ['csv', `id,a\n1,2\n3,4\n${lost}.0,5\n`],
+    ['json', `[{"id":1,"a":2},{"id":3,"a":4},{"id":${lost},"a":5}]`],
+    ['json', `[{"id":1,"a":2},{"id":3,"a":4},{"x":{"id":7},"s":"\\"id\\":1","id" : ${lost},"a":5}]`],
+    ['ndjson', `{"id":1,"a":2}\n{"id":3,"a":4}\n{"a":5,"id":${lost}}\n`],
+  ])('are refused in %s, naming column and row: %j', async (ending, content) => {
+    const file = write(ending, content);
+    const options = content.includes('"x"') ? { exclude: ['x', 's'] } : {};
+    const error = await sklarError(() => readTable(file, options), 'ERR_SKLAR_VALUE');
+    expect(error.message).toContain('1 integer beyond 2^53 that would be rounded');
+    expect(error.message).toContain(lost);
+    expect(error.message).toContain('in row 3) in column "id"');
+    expect((await readTable(file, { exclude: ['id', ...(options.exclude ?? [])] })).names).toEqual(['a']);
+  });
+
+  test.each([
+    ['BIGINT', `${lost}`],
+    ['UBIGINT', '18446744073709551615'],
+    ['DECIMAL(38, 0)', '12345678901234567891'],
+    ['DECIMAL(30, 2)', '12345678901234567891'],
+  ])('are refused in Parquet: %s', async (type, value) => {
+    const file = await parquet(`SELECT CAST(x AS ${type}) AS id, 1 AS a FROM (VALUES (1), (${value})) t(x)`);
+    const error = await sklarError(() => readTable(file), 'ERR_SKLAR_VALUE');
+    expect(error.message).toContain('in row 2) in column "id"');
+  });
+
+  test('are kept where a double holds them', async () => {
+    const content = 'id,a\n9007199254740992,1\n18014398509481984,2\n1e300,3\n123456789012345678901234.5,4\n';
+    const table = await readTable(write('csv', content));
+    expect([...table.column('id')]).toEqual([2 ** 53, 2 ** 54, 1e300, 123456789012345678901234.5]);
+    const json = await readTable(write('ndjson', '{"id":18014398509481984}\n{"id":1e300}\n'));
+    expect([...json.column('id')]).toEqual([2 ** 54, 1e300]);
+    const file = await parquet('SELECT CAST(18014398509481984 AS BIGINT) AS id');
+    expect([...(await readTable(file)).column('id')]).toEqual([2 ** 54]);
+  });
+
+  test('isRounded agrees with exact arithmetic', () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: -(10n ** 40n), max: 10n ** 40n }), (value) => {
+        expect(isRounded(String(value))).toBe(BigInt(Number(value)) !== value);
+      }),
+    );
+    expect(isRounded('9_007_199_254_740_993')).toBe(true);
+    expect(isRounded('1.5')).toBe(false);
+  });
+});
+
+describe('decimal commas', () => {
+  const values = [[12.504, 13.396], [9.159, 8.451]]; // prettier-ignore
+  test.each([
+    ['a header, detected', 'temp;druck\n12,504;9,159\n13,396;8,451\n', undefined],
+    ['no header, detected', '12,504;9,159\n13,396;8,451\n', undefined],
+    ['tabs, detected', 'temp\tdruck\n12,504\t9,159\n13,396\t8,451\n', undefined],
+    ['as told', 'temp|druck\n12,504|9,159\n13,396|8,451\n', { decimal: ',' as const, delimiter: '|' }],
+    [
+      'in quotes between commas, as told',
+      'a;b\n"12,504";"9,159"\n"13,396";"8,451"\n',
+      { decimal: ',' as const },
+    ],
+  ])('%s', async (_, content, options) => {
+    const notes: Note[] = [];
+    const file = write('csv', content);
+    const table = await readTable(file, { ...options, onNote: (note) => notes.push(note) });
+    expect(table.columns.map((column) => [...column])).toEqual(values);
+    expect(notes.some(({ message }) => message.includes('decimal commas'))).toBe(options === undefined);
+  });
+
+  test('the case file', async () => {
+    const file = path.join(__dirname, '../fixtures/cases/header/decimal-comma-semicolon.csv');
+    const table = await readTable(file);
+    expect(table.names).toEqual(['temp', 'druck']);
+    expect(table.column('temp')[0]).toBe(12.504);
+    const model = folder.file('comma.safetensors');
+    const { stdout } = await sklar(['fit', file, '--kind', 'gaussian', '--out', model]);
+    expect(stdout.match(/^note: decimal commas were read in .*"12,504" as 12.504$/gm)).toHaveLength(1);
+    expect((await sklar(['score', model, file, '--delimiter', ';', '--decimal', ','])).status).toBe(0);
+  });
+
+  test('are not taken where there are points, and mixtures are errors', async () => {
+    const error = await sklarError(() => readTable(write('csv', 'a;b\n1,5;2.5\n')), 'ERR_SKLAR_VALUE');
+    expect(error.message).toContain('"1,5" in row 1) in column "a"');
+    await sklarError(() => readTable(write('csv', 'a;b\n1,5;2.5\n'), { decimal: ',' }), 'ERR_SKLAR_VALUE');
+    await sklarError(
+      () => readTable(write('csv', 'a,b\n1,2\n'), { decimal: ',', delimiter: ',' }),
+      'ERR_SKLAR_VALUE',
+    );
+    await sklarError(
+      () => readTable(write('csv', 'a,b\n1,2\n'), { decimal: ';' as never }),
+      'ERR_SKLAR_VALUE',
+    );
+  });
+});
+
+test('a quoted list of names is read as it was written', () => {
+  expect(names('a,b')).toEqual(['a', 'b']);
+  expect(names('"a,b",c')).toEqual(['a,b', 'c']);
+  expect(names('c,"say ""x"", y"', ['z'])).toEqual(['z', 'c', 'say "x", y']);
+  expect(names('"odd"name,b')).toEqual(['"odd"name', 'b']);
+  fc.assert(
+    fc.property(fc.array(fc.string(), { minLength: 1 }), (list) => {
+      expect(names(list.map((name) => `"${name.replaceAll('"', '""')}"`).join(','))).toEqual(list);
+    }),
+  );
+});
+
+test('names with commas, quotes and equals signs on the command line', async () => {
+  const header = '"depth, m",b,"say ""x""","e=1"';
+  const rows = Array.from({ length: 30 }, (_, i) => [i % 7, (i * 5) % 11, (i * 3) % 13, i].join(',')).join(
+    '\n',
+  );
+  const file = write('csv', `${header}\n${rows}\n`);
+  const model = folder.file('names.safetensors');
+  const fit = ['fit', file, '--kind', 'gaussian', '--out', model, '--json'];
+  const left = async (...exclude: string[]) =>
+    JSON.parse((await sklar([...fit, ...exclude.flatMap((list) => ['--exclude', list])])).stdout).columns;
+  expect(await left('"depth, m",b')).toEqual(['say "x"', 'e=1']);
+  expect(await left('"depth, m"', 'b')).toEqual(['say "x"', 'e=1']);
+  expect(await left('"say ""x"""')).toEqual(['depth, m', 'b', 'e=1']);
+  const margins = await sklar([...fit, '--margins', '"depth, m"=kde,e=1=empirical']);
+  expect(JSON.parse(margins.stdout).margins.slice(0, 1)).toEqual(['kde']);
+  const out = folder.file('given.csv');
+  const sample = await sklar(['sample', model, '--rows', 5, '--out', out, '--given', '"depth, m"=3,e=1=4']);
+  expect(sample).toMatchObject({ status: 0 });
+});
+
+test('messages of the command line are in its words', async () => {
+  const file = write('csv', `a,"b, c",d\n${'1,2,3\n'.repeat(20)}`);
+  const message = await sklarFails(
+    ['fit', file, '--kind', 'gaussian', '--out', folder.file('no.safetensors')],
+    3,
+    'ERR_SKLAR_VALUE',
+  );
+  expect(message).toContain(`leave them out with --exclude 'a,"b, c",d'`);
+  const unknown = await sklarFails(
+    ['fit', file, '--exclude', 'x', '--out', folder.file('no.safetensors')],
+    3,
+    'ERR_SKLAR_VALUE',
+  );
+  expect(unknown).toContain('for --exclude, got "x"');
+});
