@@ -9,8 +9,6 @@
 namespace sklar {
 namespace {
 
-bool inside(Unit u) { return u.p > 0 && u.q > 0; }
-
 class Rotated final : public Bivariate {
  public:
   Rotated(std::unique_ptr<Bivariate> base, int rotation) : base_(std::move(base)), rotation_(rotation) {}
@@ -42,11 +40,11 @@ class Rotated final : public Bivariate {
   double cdf_inside(Unit u, Unit v) const override {
     switch (rotation_) {
       case 90:
-        return v.p - base_->cdf(v, u.flipped());
+        return base_->quadrant(v, u.flipped(), false, true);
       case 180:
-        return u.p - v.q + base_->cdf(u.flipped(), v.flipped());
+        return base_->quadrant(u.flipped(), v.flipped(), true, true);
       default:
-        return u.p - base_->cdf(v.flipped(), u);
+        return base_->quadrant(v.flipped(), u, true, false);
     }
   }
   Unit h1_inside(Unit u, Unit v) const override {
@@ -189,10 +187,33 @@ double Bivariate::cdf(Unit u, Unit v) const {
   return std::fmin(std::fmax(0, cdf_inside(u, v)), std::fmin(u.p, v.p));
 }
 
-Unit Bivariate::h1(Unit u, Unit v) const { return inside(v) ? h1_inside(u, v) : v; }
-Unit Bivariate::h2(Unit u, Unit v) const { return inside(u) ? h2_inside(u, v) : u; }
-Unit Bivariate::inverse1(Unit u, Unit p) const { return inside(p) ? inverse1_inside(u, p) : p; }
-Unit Bivariate::inverse2(Unit p, Unit v) const { return inside(p) ? inverse2_inside(p, v) : p; }
+double Bivariate::quadrant(Unit u, Unit v, bool above_u, bool above_v) const {
+  const double a = above_u ? u.q : u.p, b = above_v ? v.q : v.p, least = std::fmin(a, b);
+  if (least == 0) return 0;
+  const double c = cdf(u, v);
+  const double direct = !above_u && !above_v ? c
+                        : above_u && above_v ? u.q - (v.p - c)
+                                             : (above_u ? v.p : u.p) - c;
+  const double terms = above_u && above_v ? v.p : above_u ? v.p : u.p;
+  if ((!above_u && !above_v) || direct > 1e-3 * terms) return std::fmin(std::fmax(0, direct), least);
+  // they cancel: the integral of h over the smaller side, on the scale of its logarithm
+  static const std::vector<double> edges = {0, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 700};
+  const bool first = a <= b, above = first ? above_u : above_v, other_above = first ? above_v : above_u;
+  const double integral = integrate_panels(
+      [&](double t) {
+        const double w = least * std::exp(-t);
+        const Unit at = above ? unit_above(w) : unit_of(w);
+        const Unit h = first ? h1(at, v) : h2(u, at);
+        return std::exp(-t) * (other_above ? h.q : h.p);
+      },
+      edges, 1e-13);
+  return std::fmin(least * integral, least);
+}
+
+Unit Bivariate::h1(Unit u, Unit v) const { return v.at_side() ? v : h1_inside(u, v); }
+Unit Bivariate::h2(Unit u, Unit v) const { return u.at_side() ? u : h2_inside(u, v); }
+Unit Bivariate::inverse1(Unit u, Unit p) const { return p.at_side() ? p : inverse1_inside(u, p); }
+Unit Bivariate::inverse2(Unit p, Unit v) const { return p.at_side() ? p : inverse2_inside(p, v); }
 
 Unit Bivariate::inverse1_inside(Unit u, Unit p) const {
   return solve_unit([&](Unit v) { return h1(u, v); }, p);

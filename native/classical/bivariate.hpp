@@ -25,6 +25,8 @@ class Bivariate {
   Unit h2(Unit u, Unit v) const;        // P(U <= u | V = v) = dC/dv
   Unit inverse1(Unit u, Unit p) const;  // v with h1(u, v) = p
   Unit inverse2(Unit p, Unit v) const;  // u with h2(u, v) = p
+  // P of the quadrant of (u, v) where either variable is below or above, to relative precision
+  double quadrant(Unit u, Unit v, bool above_u, bool above_v) const;
   virtual double tau() const = 0;
   virtual TailDependence tails() const = 0;
 

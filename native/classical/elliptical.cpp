@@ -8,10 +8,10 @@ namespace sklar {
 namespace {
 
 constexpr double log_two_pi = 2 * half_log_two_pi;
-constexpr double cdf_tolerance = 2e-15;
 
 // Of the pairs (x, y) = quantiles of u and v with correlation rho. P(X <= h, Y <= k) is Plackett's integral
-// over the angle of the correlation, from -1, where it is known: all of it is positive.
+// over the correlation, from -1, where it is known: all of it is positive. With tanh t for the correlation
+// the squared radius is a^2 + k^2, a = h cosh t - k sinh t.
 class Elliptical : public Bivariate {
  public:
   explicit Elliptical(double rho) : rho_(rho), square_((1 - rho) * (1 + rho)) {}
@@ -19,17 +19,27 @@ class Elliptical : public Bivariate {
 
  protected:
   virtual double quantile(Unit u) const = 0;
-  virtual double ring(double square) const = 0;  // of the squared radius
+  virtual double ring(double radius) const = 0;
 
   double cdf_inside(Unit u, Unit v) const override {
-    const double h = quantile(u), k = quantile(v);
-    const double integral = integrate_adaptive(
-        [&](double angle) {
-          const double s = std::sin(angle), c = std::cos(angle), across = (h - k * s) / c;
-          return ring(across * across + k * k);
+    const double h = quantile(u), k = quantile(v), top = std::atanh(rho_), bottom = -45;
+    // the least radius, or the end that is nearer to it
+    const double sum = std::fabs(h + k), difference = std::fabs(h - k);
+    double peak = 0.5 * (std::log(sum) - std::log(difference));
+    peak = std::isnan(peak) ? 0 : std::fmin(std::fmax(peak, bottom), top);
+    std::vector<double> edges{bottom, top};
+    const double width = 1 / (1 + std::fmin(std::hypot(h, k), 1e3));
+    for (const auto& panels : {panels_about(peak, width, top - bottom), panels_about(0, 1, top - bottom)})
+      for (const double edge : panels)
+        if (edge > bottom && edge < top) edges.push_back(edge);
+    std::sort(edges.begin(), edges.end());
+    const double integral = integrate_panels(
+        [&](double t) {
+          const double across = 0.5 * ((h - k) * std::exp(t) + (h + k) * std::exp(-t));
+          return ring(std::hypot(across, k)) / std::cosh(t);
         },
-        -M_PI / 2, std::asin(rho_), cdf_tolerance);
-    return std::fmax(0, u.p - v.q) + integral / (2 * M_PI);
+        edges);
+    return std::fmax(0, u.p < 0.5 ? u.p - v.q : v.p - u.q) + integral / (2 * M_PI);
   }
   Unit h2_inside(Unit u, Unit v) const override { return h1_inside(v, u); }
   Unit inverse2_inside(Unit p, Unit v) const override { return inverse1_inside(v, p); }
@@ -49,7 +59,7 @@ class Gaussian final : public Elliptical {
 
  protected:
   double quantile(Unit u) const override { return normal_of(u); }
-  double ring(double square) const override { return std::exp(-0.5 * square); }
+  double ring(double radius) const override { return std::exp(-0.5 * radius * radius); }
   Unit h1_inside(Unit u, Unit v) const override {
     return rho_ == 0 ? v : unit_of_normal((quantile(v) - rho_ * quantile(u)) / std::sqrt(square_));
   }
@@ -63,10 +73,15 @@ class Student final : public Elliptical {
   Student(double rho, double degrees) : Elliptical(rho), t_(degrees), next_(degrees + 1) {}
 
   double log_pdf(Unit u, Unit v) const override {
-    const double x = quantile(u), y = quantile(v), n = t_.degrees(), across = x - rho_ * y;
-    const double form = across * across / square_ + y * y;
-    return -log_two_pi - 0.5 * std::log(square_) - 0.5 * (n + 2) * std::log1p(form / n) - t_.log_pdf(x) -
-           t_.log_pdf(y);
+    const Signed x = t_.signed_quantile(u), y = t_.signed_quantile(v);
+    const double scale = std::fmax(0, std::fmax(x.size.log, y.size.log) - 300);
+    const double far_x = x.sign * std::exp(x.size.log - scale), far_y = y.sign * std::exp(y.size.log - scale);
+    const double radius = scale > 0
+                              ? std::hypot((far_x - rho_ * far_y) / std::sqrt(square_), far_y)
+                              : std::hypot((x.value() - rho_ * y.value()) / std::sqrt(square_), y.value());
+    return -log_two_pi - 0.5 * std::log(square_) -
+           0.5 * (t_.degrees() + 2) * t_.log1p_form({radius, std::log(radius) + scale}) - t_.log_pdf(x.size) -
+           t_.log_pdf(y.size);
   }
   TailDependence tails() const override {
     const auto corner = [&](double rho) {
@@ -78,13 +93,13 @@ class Student final : public Elliptical {
 
  protected:
   double quantile(Unit u) const override { return t_.quantile(u); }
-  double ring(double square) const override {
-    return std::exp(-0.5 * t_.degrees() * std::log1p(square / t_.degrees()));
+  double ring(double radius) const override {
+    return std::exp(-0.5 * t_.degrees() * t_.log1p_form(positive_of(radius)));
   }
   // (y - rho x) over this has the t distribution of one degree more
   double spread(double x) const {
     const double n = t_.degrees();
-    return std::sqrt((n + x * x) * square_ / (n + 1));
+    return std::hypot(std::sqrt(n), x) * std::sqrt(square_ / (n + 1));
   }
   Unit h1_inside(Unit u, Unit v) const override {
     const double x = quantile(u);

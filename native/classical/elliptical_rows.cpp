@@ -99,21 +99,26 @@ class StudentRows final : public ClassicalRows {
   }
 
   void log_pdf(const Unit* u, std::size_t rows, double* out) const override {
-    std::vector<double> y(rows * dim_);
+    std::vector<double> y(rows * dim_), scale(rows);  // logarithms of what rows far out are divided by
+    std::vector<Signed> x(dim_);
     for (std::size_t i = 0; i < rows; ++i) {
       out[i] = log_front_;
       for (std::size_t j = 0; j < dim_; ++j) {
-        const double x = t_[0].quantile(u[i * dim_ + j]);
-        y[j * rows + i] = x;
-        out[i] -= t_[0].log_pdf(x);
+        x[j] = t_[0].signed_quantile(u[i * dim_ + j]);
+        scale[i] = std::fmax(scale[i], x[j].size.log - 300);
+        out[i] -= t_[0].log_pdf(x[j].size);
       }
+      for (std::size_t j = 0; j < dim_; ++j)
+        y[j * rows + i] = scale[i] > 0 ? x[j].sign * std::exp(x[j].size.log - scale[i]) : x[j].value();
     }
     solve_lower(factor_, dim_, y, rows, dim_);
     const double n = t_[0].degrees();
     for (std::size_t i = 0; i < rows; ++i) {
       double form = 0;
       for (std::size_t j = 0; j < dim_; ++j) form += y[j * rows + i] * y[j * rows + i];
-      out[i] -= 0.5 * (n + static_cast<double>(dim_)) * std::log1p(form / n);
+      const double radius = std::sqrt(form);
+      out[i] -=
+          0.5 * (n + static_cast<double>(dim_)) * t_[0].log1p_form({radius, std::log(radius) + scale[i]});
     }
   }
   void cdf(const Unit*, std::size_t, double*) const override {

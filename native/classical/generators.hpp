@@ -1,23 +1,74 @@
 #pragma once
 
+#include <type_traits>
+
+#include "classical/numeric.hpp"
 #include "classical/unit.hpp"
 
-// Archimedean generators: phi decreasing on (0, 1] with phi(1) = 0, psi its inverse. Everything is a sum of
-// logarithms of positive terms, so the corners of the unit cube lose nothing. A generator has
-//   phi(u), log_phi_slope(u) = log |phi'(u)|,
-//   psi(s), log_slope(s) = log |psi'(s)|, log_curvature(s) = log psi''(s),
+// Archimedean generators: phi decreasing on (0, 1] with phi(1) = 0, psi its inverse. A copula is made of
+// ratios of their derivatives between phi(u) and a sum that begins there, never of differences of large
+// terms: with x = phi(u), kept in a Point, and s = x (1 + rise) a generator has
+//   log_ratio(a, b) = log(phi(a) / phi(b)),
+//   fall(u, rise) = log(psi'(x) / psi'(s)),
+//   log_elasticity(u, rise) = log(-s psi''(s) / psi'(s)),
+//   log_reach(u) = log(phi(u) / |phi'(u)|),
+//   moved(u, rise) = psi(s),
+//   tau() = 1 - 4 int phi / |phi'|,
 //   decay(): the c for which psi''(s) / |psi'(s)| -> c as s -> inf.
 // Families: Joe (2014), Dependence Modeling with Copulas, chapter 4; Nelsen (2006), table 4.1.
 namespace sklar {
 
+// Of the generators phi(u) = -log A(u), A a distribution function on (0, 1): u, phi(u), log(A(u) / u), and
+// for those with |psi'(s)| ~ e^-s (1 - w)^-m, w = w(0) e^-s, also log(1 - w) there.
+struct Point {
+  Unit u;
+  Positive x;
+  double rest = 0, log_v = 0;
+};
+
+inline double log_quotient(Unit a, Unit b) {
+  const double quotient = a.p / b.p;
+  const bool close = quotient > 0.1 && quotient < 10 && a.p > 1e-290 && b.p > 1e-290;
+  return close ? std::log(quotient) : a.log_p() - b.log_p();
+}
+
+inline double log_ratio_of(const Point& a, const Point& b) {
+  if (a.x.value > 0.7 && b.x.value > 0.7) {
+    const double share = (log_quotient(b.u, a.u) + (b.rest - a.rest)) / b.x.value;  // a.x - b.x of b.x
+    if (std::fabs(share) < 0.5) return std::log1p(share);
+  }
+  return quotient_of(a.x, b.x).value > 1e-290 && a.x.value > 1e-290 && b.x.value > 1e-290 &&
+                 a.x.value < 1e290 && b.x.value < 1e290
+             ? std::log(a.x.value / b.x.value)
+             : a.x.log - b.x.log;
+}
+
+// 1 - 4 int phi / |phi'|, on the scale of log odds
+template <class Generator>
+double tau_of_generator(const Generator& generator) {
+  return 1 - 4 * integrate_line(
+                     [&](double t) {
+                       const Unit u = unit_of_logit(t);
+                       return std::exp(generator.log_reach(generator.at(u))) * u.p * u.q;
+                     },
+                     0, 1);
+}
+
 // psi(s) = e^-s
 struct IndependenceGenerator {
-  Positive phi(Unit u) const { return positive_of(-u.log_p()); }
-  double log_phi_slope(Unit u) const { return -u.log_p(); }
-  Unit psi(Positive s) const { return unit_of_log(-s.value); }
-  double log_slope(Positive s) const { return -s.value; }
-  double log_curvature(Positive s) const { return -s.value; }
+  using Place = Point;
+  Point at(Unit u) const { return {u, minus_log_p(u)}; }
+  static double log_ratio(const Point& a, const Point& b) { return log_ratio_of(a, b); }
+  Positive fall(const Point& u, Positive rise) const { return product_of(u.x, rise); }
+  double log_elasticity(const Point& u, Positive rise) const { return u.x.log + log1p_of(rise).value; }
+  double log_reach(const Point& u) const { return u.x.log + u.u.log_p(); }
+  Unit moved(const Point& u, Positive rise) const { return psi(sum_of(u.x, product_of(u.x, rise))); }
+  double tau() const { return 0; }
   double decay() const { return 1; }
+
+  Positive phi(Unit u) const { return minus_log_p(u); }
+  double log_phi_slope(Unit u) const { return -u.log_p(); }
+  Unit psi(Positive s) const { return s.log < -37 ? unit_of_log(s.log).flipped() : unit_of_log(-s.value); }
 };
 
 // phi = phi_base^delta, delta >= 1: Gumbel from independence, BB1 from Clayton, BB6 from Joe.
@@ -26,23 +77,36 @@ struct OuterPower {
   Base base;
   double delta;
 
-  Positive root(Positive s) const { return positive_of_log(s.log / delta); }
+  struct Place {
+    typename Base::Place base;
+    Positive x;
+  };
+  Place at(Unit u) const {
+    const auto b = base.at(u);
+    return {b, positive_of_log(delta * b.x.log)};
+  }
+  double log_ratio(const Place& a, const Place& b) const { return delta * base.log_ratio(a.base, b.base); }
+  Positive stretch(Positive rise) const {  // log(1 + rise) / delta
+    return quotient_of(log1p_of(rise), positive_of(delta));
+  }
+  Positive fall(const Place& u, Positive rise) const {
+    const Positive w = stretch(rise), own = base.fall(u.base, expm1_of(w));
+    return delta > 1 ? sum_of(own, product_of(w, positive_of(delta - 1))) : own;
+  }
+  double log_elasticity(const Place& u, Positive rise) const {
+    return log_add_exp(base.log_elasticity(u.base, expm1_of(stretch(rise))), std::log(delta - 1)) -
+           std::log(delta);
+  }
+  double log_reach(const Place& u) const { return base.log_reach(u.base) - std::log(delta); }
+  Unit moved(const Place& u, Positive rise) const { return base.moved(u.base, expm1_of(stretch(rise))); }
+  double tau() const { return 1 - (1 - base.tau()) / delta; }
+  double decay() const { return delta > 1 ? 0 : base.decay(); }
+
   Positive phi(Unit u) const { return positive_of_log(delta * base.phi(u).log); }
   double log_phi_slope(Unit u) const {
     return std::log(delta) + times(delta - 1, base.phi(u).log) + base.log_phi_slope(u);
   }
-  Unit psi(Positive s) const { return base.psi(root(s)); }
-  double log_slope(Positive s) const {
-    const Positive t = root(s);
-    return base.log_slope(t) + times(1 - delta, t.log) - std::log(delta);
-  }
-  double log_curvature(Positive s) const {
-    const Positive t = root(s);
-    const double bend = t.log + base.log_curvature(t);
-    const double power = delta > 1 ? std::log(delta - 1) + base.log_slope(t) : -infinity;
-    return (1 - 2 * delta) * t.log - 2 * std::log(delta) + log_add_exp(bend, power);
-  }
-  double decay() const { return delta > 1 ? 0 : base.decay(); }
+  Unit psi(Positive s) const { return base.psi(positive_of_log(s.log / delta)); }
 };
 
 // phi = e^(delta phi_base) - 1, delta > 0: Clayton from independence, BB2 from Clayton, BB3 from Gumbel, BB7
@@ -52,32 +116,66 @@ struct Exponentiated {
   Base base;
   double delta;
 
-  Positive root(Positive s) const {
-    const Positive t = log1p_of(s);
-    return {t.value / delta, t.log - std::log(delta)};
+  struct Place {
+    typename Base::Place base;
+    Positive exponent, x;
+  };
+  Place at(Unit u) const {
+    const auto b = base.at(u);
+    const Positive exponent = product_of(b.x, positive_of(delta));
+    return {b, exponent, expm1_of(exponent)};
   }
-  Positive scaled(Unit u) const {
-    const Positive t = base.phi(u);
-    return {delta * t.value, t.log + std::log(delta)};
+  double log_ratio(const Place& a, const Place& b) const {
+    const double own = base.log_ratio(a.base, b.base);
+    if (own < 0) return -log_ratio_above(b, a, -own);
+    return own == 0 ? 0 : log_ratio_above(a, b, own);
   }
-  Positive phi(Unit u) const { return expm1_of(scaled(u)); }
-  double log_phi_slope(Unit u) const { return std::log(delta) + base.log_phi_slope(u) + scaled(u).value; }
-  Unit psi(Positive s) const { return base.psi(root(s)); }
-  double log_slope(Positive s) const {
-    const Positive t = root(s);
-    return base.log_slope(t) - delta * t.value - std::log(delta);
+  // log(1 + s) - log(1 + x), and as a share of log(1 + x)
+  Positive step(const Place& u, Positive rise) const {
+    return log1p_of(product_of(rise, one_minus_exp(u.exponent)));
   }
-  double log_curvature(Positive s) const {
-    const Positive t = root(s);
-    return log_add_exp(base.log_curvature(t), std::log(delta) + base.log_slope(t)) -
-           2 * (delta * t.value + std::log(delta));
+  Positive inner(const Place& u, Positive rise) const { return quotient_of(step(u, rise), u.exponent); }
+  Positive fall(const Place& u, Positive rise) const {
+    const Positive taken = step(u, rise);
+    return sum_of(base.fall(u.base, quotient_of(taken, u.exponent)), taken);
+  }
+  double log_elasticity(const Place& u, Positive rise) const {
+    const Positive own = inner(u, rise);
+    const Positive t = product_of(u.exponent, sum_of({1, 0}, own));
+    return one_minus_exp(t).log + log_add_exp(0, base.log_elasticity(u.base, own) - t.log);
+  }
+  double log_reach(const Place& u) const {
+    return one_minus_exp(u.exponent).log - u.exponent.log + base.log_reach(u.base);
+  }
+  Unit moved(const Place& u, Positive rise) const { return base.moved(u.base, inner(u, rise)); }
+  double tau() const {
+    if constexpr (std::is_same_v<Base, IndependenceGenerator>)
+      return delta / (delta + 2);
+    else
+      return tau_of_generator(*this);
   }
   double decay() const { return 0; }
+
+  Positive scaled(Unit u) const { return product_of(base.phi(u), positive_of(delta)); }
+  Positive phi(Unit u) const { return expm1_of(scaled(u)); }
+  double log_phi_slope(Unit u) const { return std::log(delta) + base.log_phi_slope(u) + scaled(u).value; }
+  Unit psi(Positive s) const { return base.psi(quotient_of(log1p_of(s), positive_of(delta))); }
+
+ private:
+  // where a has the larger exponent, by a factor e^own
+  double log_ratio_above(const Place& a, const Place& b, double own) const {
+    if (a.exponent.value < 1)
+      return own + log_expm1_ratio(a.exponent.value) - log_expm1_ratio(b.exponent.value);
+    if (b.exponent.value < 1) return a.x.log - b.x.log;
+    const double gap = product_of(b.exponent, expm1_of(positive_of(own))).value;
+    return gap + log1m_exp(-a.exponent.value) - log1m_exp(-b.exponent.value);
+  }
 };
 
 // psi(s) = (1 - (1 - eta e^-s)^(1/theta)) / delta, eta = 1 - (1 - delta)^theta; theta >= 1, 0 < delta <= 1.
-// Joe's family has delta = 1.
+// Joe's family has delta = 1. |psi'| ~ e^-s (1 - w)^(1/theta - 1), w = eta e^-s.
 struct Bb8Generator {
+  using Place = Point;
   double theta, delta;
   double log_floor;  // log (1 - delta)^theta
   double log_eta;
@@ -88,20 +186,48 @@ struct Bb8Generator {
         log_floor(theta_ * std::log1p(-delta_)),
         log_eta(log1m_exp(log_floor)) {}
 
+  Point at(Unit u) const {
+    const double power = theta * log_base(u);
+    const double rest = power > -1e-280 ? std::log(theta * delta) - log_eta : log_share(u, power) - u.log_p();
+    return {u, phi(u), rest, power};
+  }
+  static double log_ratio(const Point& a, const Point& b) { return log_ratio_of(a, b); }
+  // log((1 - w(s)) / (1 - w(x))) after a rise by e = x rise
+  Positive lift(const Point& u, Positive rise, Positive e) const {
+    return log1p_of(positive_of_log(log_eta - u.x.value + (one_minus_exp(e).log - e.log) +
+                                    (u.x.log - u.log_v) + rise.log));
+  }
+  Positive fall(const Point& u, Positive rise) const {
+    const Positive e = product_of(u.x, rise);
+    return theta > 1 ? sum_of(e, product_of(lift(u, rise, e), positive_of(1 - 1 / theta))) : e;
+  }
+  double log_elasticity(const Point& u, Positive rise) const {
+    const Positive e = product_of(u.x, rise), s = sum_of(u.x, e);
+    const double bend = std::log1p(-1 / theta) + log_eta - s.value - u.log_v - lift(u, rise, e).value;
+    return s.log + log_add_exp(0, bend);
+  }
+  double log_reach(const Point& u) const { return u.x.log - log_phi_slope(u.u); }
+  Unit moved(const Point& u, Positive rise) const { return psi(sum_of(u.x, product_of(u.x, rise))); }
+  double tau() const { return tau_of_generator(*this); }
+  double decay() const { return 1; }
+
   double log_base(Unit u) const {  // log(1 - delta u)
     if (delta == 1) return u.log_q();
     return delta * u.p < 0.5 ? std::log1p(-delta * u.p) : std::log((1 - delta) + delta * u.q);
   }
+  // log A(u), A = (1 - (1 - delta u)^theta) / eta, given the logarithm of the power
+  double log_share(Unit u, double power) const {
+    return power > -1e-280 ? std::log(theta * delta) + u.log_p() - log_eta : log1m_exp(power) - log_eta;
+  }
   Positive phi(Unit u) const {
     const double power = theta * log_base(u);
-    // phi = -log(1 - r)
-    const double log_r =
-        power + log1m_exp(delta == 1 ? -infinity : -theta * std::log1p(delta * u.q / (1 - delta))) - log_eta;
-    return log_r < -0.7 ? minus_log1m_exp(log_r) : positive_of(log_eta - log1m_exp(power));
+    const double rest = delta == 1 ? 0 : one_minus_exp(product_of({theta, std::log(theta)}, excess(u))).log;
+    const double log_r = power + rest - log_eta;  // of 1 - A
+    return log_r < -0.7 ? minus_log1m_exp(log_r) : positive_of(-log_share(u, power));
   }
   double log_phi_slope(Unit u) const {
-    const double log_g = log_base(u);
-    return std::log(theta * delta) + times(theta - 1, log_g) - log1m_exp(theta * log_g);
+    const double log_g = log_base(u), power = theta * log_g;
+    return std::log(theta * delta) + times(theta - 1, log_g) - log_eta - log_share(u, power);
   }
   // log(1 - eta e^-s)
   double log_y(Positive s) const {
@@ -118,49 +244,111 @@ struct Bb8Generator {
                    : -log1p_of(positive_of_log(log_eta + log_forgotten(s) - log_floor)).value / theta;
     return {-std::expm1(log_root) / delta, std::exp(log_root) * -std::expm1(above) / delta};
   }
-  double log_slope(Positive s) const {
-    return log_eta - std::log(theta * delta) - s.value + times(1 / theta - 1, log_y(s));
+
+ private:
+  // log((1 - delta u) / (1 - delta)) = log(1 + delta q / (1 - delta))
+  Positive excess(Unit u) const {
+    const double factor = delta / (1 - delta);
+    return log1p_of(positive_of(factor * u.q, std::log(factor) + u.log_q()));
   }
-  double log_curvature(Positive s) const {
-    const double y = log_y(s);
-    const double bend = theta > 1 ? std::log1p(-1 / theta) + log_eta - s.value : -infinity;
-    return log_eta - std::log(theta * delta) - s.value + (1 / theta - 2) * y + log_add_exp(y, bend);
-  }
-  double decay() const { return 1; }
 };
 
-// psi(s) = -log(1 - (1 - e^-theta) e^-s) / theta, theta any number (independence at 0).
+// psi(s) = -log(1 - w) / theta, w = (1 - e^-theta) e^-s, theta any number (independence at 0). |psi'| ~ e^-s
+// / (1 - w), and 1 - w = e^(-theta u).
 struct FrankGenerator {
+  using Place = Point;
   double theta;
 
-  Positive phi(Unit u) const {
-    // (1 - e^(-theta q)) / (e^(theta p) - 1), in which theta cancels
-    const double log_ratio =
-        std::log(u.q / u.p) + log_expm1_ratio(-theta * u.q) - log_expm1_ratio(theta * u.p);
-    return log1p_of(positive_of_log(log_ratio));
+  Point at(Unit u) const {
+    return {u, phi(u), log_expm1_ratio(-theta * u.p) - log_expm1_ratio(-theta), -theta * u.p};
   }
-  double log_phi_slope(Unit u) const { return -log_expm1_ratio(theta * u.p) - std::log(u.p); }
+  static double log_ratio(const Point& a, const Point& b) { return log_ratio_of(a, b); }
+  Positive fall(const Point& u, Positive rise) const {
+    return log1p_of(product_of(expm1_of(product_of(u.x, rise)), positive_of_log(-u.log_v)));
+  }
+  double log_elasticity(const Point& u, Positive rise) const {
+    const Positive s = sum_of(u.x, product_of(u.x, rise));
+    return s.log - log_remainder(s);
+  }
+  double log_reach(const Point& u) const { return u.x.log - log_phi_slope(u.u); }
+  Unit moved(const Point& u, Positive rise) const { return psi(sum_of(u.x, product_of(u.x, rise))); }
+  // 1 - 4 (1 - D(theta)) / theta, D of Debye; its series near 0
+  double tau() const {
+    const double t = std::fabs(theta), square = t * t;
+    if (t < 0.2)
+      return theta * (1.0 / 9 - square * (1.0 / 900 - square * (1.0 / 52920 - square * (1.0 / 2721600))));
+    const double debye = integrate_adaptive([](double s) { return std::exp(-log_expm1_ratio(s)); }, 0,
+                                            std::fmin(t, 40), 1e-15);
+    return std::copysign(1 - 4 / t + 4 / square * debye, theta);
+  }
+  double decay() const { return 1; }
+
+  Positive phi(Unit u) const {
+    // (1 - A) / A = (1 - e^(-theta q)) / (e^(theta p) - 1), in which theta cancels
+    const double log_odds =
+        u.log_q() - u.log_p() + log_expm1_ratio(-theta * u.q) - log_expm1_ratio(theta * u.p);
+    return log1p_of(positive_of_log(log_odds));
+  }
+  double log_phi_slope(Unit u) const { return -log_expm1_ratio(theta * u.p) - u.log_p(); }
   static double forgotten(Positive s) { return s.log < -37 ? s.value : -std::expm1(-s.value); }
   double log_w(Positive s) const { return log_expm1_ratio(-theta) - s.value; }  // of w / theta
   double log_remainder(Positive s) const {                                      // log(1 - w) = -theta psi
+    if (theta <= 0) return log1p_of(positive_of_log(std::log(-theta) + log_w(s))).value;
     const double w = theta * std::exp(log_w(s));
-    return w < 0.5 ? std::log1p(-w) : std::log(std::exp(-theta - s.value) + forgotten(s));
+    return w < 0.5 ? std::log1p(-w) : log_add_exp(-theta - s.value, one_minus_exp(s).log);
   }
   Unit psi(Positive s) const {
     if (theta == 0) return unit_of_log(-s.value);
-    return {-log_remainder(s) / theta, std::log1p(forgotten(s) * std::expm1(theta)) / theta};
+    const double q = theta < 0
+                         ? std::log1p(forgotten(s) * std::expm1(theta)) / theta
+                         : log1p_of(product_of(one_minus_exp(s), expm1_of(positive_of(theta)))).value / theta;
+    return {-log_remainder(s) / theta, q};
   }
-  double log_slope(Positive s) const { return log_w(s) - log_remainder(s); }
-  double log_curvature(Positive s) const { return log_w(s) - 2 * log_remainder(s); }
-  double decay() const { return 1; }
 };
 
-// psi(s) = (1 - theta) / (e^s - theta), -1 <= theta < 1: Ali, Mikhail and Haq.
+// psi(s) = (1 - theta) / (e^s - theta), -1 <= theta < 1: Ali, Mikhail and Haq. |psi'| ~ e^-s / (1 - w)^2, w =
+// theta e^-s, and 1 - w = (1 - theta) / (1 - theta q).
 struct AmhGenerator {
+  using Place = Point;
   double theta;
 
-  Positive phi(Unit u) const { return log1p_of(positive_of((1 - theta) * u.q / u.p)); }
-  double log_phi_slope(Unit u) const { return std::log1p(-theta) - u.log_p() - std::log1p(-theta * u.q); }
+  Point at(Unit u) const {
+    const double rest = -log_denominator(u);
+    return {u, phi(u), rest, std::log1p(-theta) + rest};
+  }
+  static double log_ratio(const Point& a, const Point& b) { return log_ratio_of(a, b); }
+  Positive fall(const Point& u, Positive rise) const {
+    const Positive e = product_of(u.x, rise);
+    if (theta >= 0) {
+      if (theta == 0) return e;
+      const Positive lift =
+          log1p_of(product_of(one_minus_exp(e), positive_of_log(std::log(theta) - u.x.value - u.log_v)));
+      return sum_of(e, {2 * lift.value, lift.log + std::log(2.0)});
+    }
+    // (cosh(e/2) + k sinh(e/2))^2
+    const double k = ((1 + theta) - 2 * theta * u.u.q) / (1 - theta);
+    if (e.value > 60) return positive_of(e.value + 2 * std::log(0.5 * (1 + k)));
+    if (e.log < -37) return {k * e.value, std::log(k) + e.log};
+    const double quarter = std::sinh(0.25 * e.value);
+    return positive_of(2 * std::log1p(2 * quarter * quarter + k * std::sinh(0.5 * e.value)));
+  }
+  double log_elasticity(const Point& u, Positive rise) const {
+    const Positive s = sum_of(u.x, product_of(u.x, rise));
+    const double gone = FrankGenerator::forgotten(s), w = theta * std::exp(-s.value);
+    const double above = theta < 0 ? std::log((1 + theta) - theta * gone) : std::log1p(w);
+    const double below = theta < 0 ? std::log1p(-w) : std::log((1 - theta) + theta * gone);
+    return s.log + above - below;
+  }
+  double log_reach(const Point& u) const { return u.x.log - log_phi_slope(u.u); }
+  Unit moved(const Point& u, Positive rise) const { return psi(sum_of(u.x, product_of(u.x, rise))); }
+  double tau() const { return tau_of_generator(*this); }
+  double decay() const { return 1; }
+
+  double log_denominator(Unit u) const {  // log(1 - theta q)
+    return theta * u.q < 0.5 ? std::log1p(-theta * u.q) : std::log((1 - theta) + theta * u.p);
+  }
+  Positive phi(Unit u) const { return log1p_of(positive_of_log(std::log1p(-theta) + u.log_q() - u.log_p())); }
+  double log_phi_slope(Unit u) const { return std::log1p(-theta) - u.log_p() - log_denominator(u); }
   double log_remainder(Positive s) const {  // log(1 - theta e^-s)
     return std::log((1 - theta) + theta * FrankGenerator::forgotten(s));
   }
@@ -168,12 +356,6 @@ struct AmhGenerator {
     const double remainder = std::exp(log_remainder(s));
     return {(1 - theta) * std::exp(-s.value) / remainder, FrankGenerator::forgotten(s) / remainder};
   }
-  double log_slope(Positive s) const { return std::log1p(-theta) - s.value - 2 * log_remainder(s); }
-  double log_curvature(Positive s) const {
-    return std::log1p(-theta) - s.value - 3 * log_remainder(s) +
-           std::log((1 + theta) - theta * FrankGenerator::forgotten(s));
-  }
-  double decay() const { return 1; }
 };
 
 }  // namespace sklar

@@ -32,7 +32,8 @@ double RowDraws::log_stable(double alpha) {
 }
 
 double RowDraws::log_logarithmic(double theta) {
-  const double log_q = log1m_exp(-theta * next().p);
+  const double log_share = -theta * next().p, log_q = log1m_exp(log_share);
+  if (log_share < -37) return std::log(-next().log_p()) - log_share;  // far out whole numbers are dense
   return std::log(std::fmax(1, std::floor(1 + next().log_p() / log_q)));
 }
 

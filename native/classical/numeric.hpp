@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <vector>
@@ -76,10 +77,14 @@ double integrate_unit(F&& f, double step = 1.0 / 64) {
   return sum * step;
 }
 
-// Integral of a smooth f over (a, b) by Gauss-Kronrod quadrature (7, 15), halving where the two rules
-// differ by more than the tolerance (of each part: a share of it would sink below rounding).
+// Integral of f over (a, b) by the rules of Gauss and Kronrod (7, 15), halving where the two differ by more
+// than the tolerance (of each part: a share of it would sink below rounding).
+struct GaussKronrod {
+  double value, error;
+};
+
 template <class F>
-double integrate_adaptive(F&& f, double a, double b, double tolerance, int depth = 40) {
+GaussKronrod gauss_kronrod(F&& f, double a, double b) {
   static constexpr std::array<double, 8> node = {
       0.99145537112081264, 0.94910791234275852, 0.86486442335976907, 0.74153118559939444,
       0.58608723546769113, 0.40584515137739717, 0.20778495500789847, 0.0};
@@ -95,13 +100,71 @@ double integrate_adaptive(F&& f, double a, double b, double tolerance, int depth
     wide += kronrod[i] * value;
     if (i % 2 == 1) narrow += gauss[i / 2] * value;
   }
-  wide *= half;
-  narrow *= half;
-  const double difference = std::fabs(wide - narrow);
-  if (depth == 0 || !(difference > tolerance) || difference <= 1e-14 * std::fabs(wide))  // NaN ends it, too
-    return wide;
+  return {wide * half, std::fabs(wide - narrow) * half};
+}
+
+template <class F>
+double integrate_adaptive(F&& f, double a, double b, double tolerance, int depth = 40) {
+  const auto [value, error] = gauss_kronrod(f, a, b);
+  if (depth == 0 || !(error > tolerance) || error <= 1e-14 * std::fabs(value))
+    return value;  // NaN ends it, too
+  const double middle = 0.5 * (a + b);
   return integrate_adaptive(f, a, middle, tolerance, depth - 1) +
          integrate_adaptive(f, middle, b, tolerance, depth - 1);
+}
+
+// Integral of f over panels between increasing edges, to a tolerance relative to that of |f| over them: the
+// panel where the two rules differ most is halved, until their differences add up to less, or rounding is
+// all that is left.
+template <class F>
+double integrate_panels(F&& f, const std::vector<double>& edges, double tolerance = 1e-14) {
+  struct Panel {
+    double a, b;
+    GaussKronrod rule;
+    bool operator<(const Panel& other) const { return rule.error < other.rule.error; }
+  };
+  constexpr std::size_t most = 600;
+  std::vector<Panel> panels;
+  double size = 0, error = 0;
+  const auto add = [&](double a, double b) {
+    panels.push_back({a, b, gauss_kronrod(f, a, b)});
+    size += std::fabs(panels.back().rule.value);
+    error += panels.back().rule.error;
+    std::push_heap(panels.begin(), panels.end());
+  };
+  for (std::size_t i = 0; i + 1 < edges.size(); ++i)
+    if (edges[i + 1] > edges[i]) add(edges[i], edges[i + 1]);
+  const std::size_t first = panels.size();
+  while (error > tolerance * size && panels.size() < first + most) {
+    std::pop_heap(panels.begin(), panels.end());
+    const Panel worst = panels.back();
+    panels.pop_back();
+    size -= std::fabs(worst.rule.value);
+    error -= worst.rule.error;
+    const double middle = 0.5 * (worst.a + worst.b);
+    add(worst.a, middle);
+    add(middle, worst.b);
+  }
+  double sum = 0;
+  for (const Panel& panel : panels) sum += panel.rule.value;
+  return sum;
+}
+
+// Adds centre +- width, 3 width, 7 width .. out to `reach`, in order.
+inline std::vector<double> panels_about(double centre, double width, double reach) {
+  std::vector<double> edges{centre};
+  for (double distance = width, step = width; distance - step < reach; step *= 2, distance += step) {
+    edges.insert(edges.begin(), centre - distance);
+    edges.push_back(centre + distance);
+  }
+  return edges;
+}
+
+// Integral over the real line of a positive f whose main part lies within a few widths about the centre, and
+// which falls off at least like e^(-|t - centre| / (2 width)).
+template <class F>
+double integrate_line(F&& f, double centre, double width) {
+  return integrate_panels(f, panels_about(centre, width, 100 * width));
 }
 
 }  // namespace sklar

@@ -4,72 +4,95 @@
 #include "classical/unit.hpp"
 
 // Stable tail dependence functions l(x, y), homogeneous of degree one with l(x, 0) = x: the copula
-// psi(l(phi(u), phi(v))) is Archimax. Joe (2014), chapter 4.
+// psi(l(phi(u), phi(v))) is Archimax. Joe (2014), chapter 4. Being homogeneous they are functions of log r =
+// log(y / x).
 namespace sklar {
 
-// l, and the logarithms of dl/dx, dl/dy and -d2l/dxdy
+// l(1, r) - 1, and the logarithms of dl/dx, 1 - dl/dx, dl/dy and -y d2l/dxdy
 struct TailSlopes {
-  Positive value;
-  double log_x, log_y, log_mixed;
+  Positive rise;
+  double log_x, log_rest, log_y, log_mixed;
+};
+
+// Where the dependence is along log r, and how narrow.
+struct TailPeak {
+  double centre, width;
 };
 
 // l = x + y: the copula is Archimedean
 struct SumTail {
-  TailSlopes at(Positive x, Positive y) const { return {sum_of(x, y), 0, 0, -infinity}; }
+  TailSlopes at(double log_r) const { return {positive_of_log(log_r), 0, -infinity, 0, -infinity}; }
+  SumTail swapped() const { return {}; }
 };
 
 // l = x + y - (x^-delta + y^-delta)^(-1/delta)
 struct GalambosTail {
   double delta;
 
-  TailSlopes at(Positive x, Positive y) const {
-    // shares of x^-delta and y^-delta in their sum
-    const double log_a = -log_add_exp(0, delta * (x.log - y.log));
-    const double log_b = -log_add_exp(0, delta * (y.log - x.log));
-    const bool less = x.log < y.log;
-    const double low = (less ? x : y).log, rest = low + log1m_exp((less ? log_a : log_b) / delta);
-    const double log_mean = low + (less ? log_a : log_b) / delta, slope = 1 + 1 / delta;
-    return {positive_of_log(log_add_exp((less ? y : x).log, rest)), log1m_exp(slope * log_a),
-            log1m_exp(slope * log_b),
-            std::log1p(delta) + (1 + 2 * delta) * log_mean - (1 + delta) * (x.log + y.log)};
+  TailSlopes at(double log_r) const {
+    // minus the logarithms of the shares of x^-delta and y^-delta in their sum
+    const double odds = delta * log_r, power = 1 + 1 / delta;
+    const Positive a = softplus(-odds), b = softplus(odds);
+    const Positive joint = quotient_of(b, positive_of(delta));
+    return {product_of(positive_of_log(log_r), one_minus_exp(joint)),
+            one_minus_exp(product_of(a, positive_of(power))).log, -power * a.value,
+            one_minus_exp(product_of(b, positive_of(power))).log,
+            std::log1p(delta) - b.value - power * a.value};
   }
+  GalambosTail swapped() const { return *this; }
+  TailPeak peak() const { return {0, 2 / (1 + delta)}; }
 };
 
 // l = x Phi(a) + y Phi(b), a = 1/lambda + lambda/2 log(x/y), b = 1/lambda + lambda/2 log(y/x)
 struct HuslerReissTail {
   double lambda;
 
-  TailSlopes at(Positive x, Positive y) const {
-    const double bend = 0.5 * lambda * (x.log - y.log), a = 1 / lambda + bend, b = 1 / lambda - bend;
-    const double log_x = log_normal_cdf(a), log_y = log_normal_cdf(b);
-    return {positive_of_log(log_add_exp(x.log + log_x, y.log + log_y)), log_x, log_y,
-            std::log(0.5 * lambda) - y.log - 0.5 * a * a - half_log_two_pi};
+  TailSlopes at(double log_r) const {
+    const double bend = 0.5 * lambda * log_r, a = 1 / lambda - bend, b = 1 / lambda + bend;
+    const double log_x = log_normal_cdf(a), log_rest = log_normal_cdf(-a), log_y = log_normal_cdf(b);
+    // r Phi(b) - Phi(-a), where r phi(b) = phi(a)
+    const double above = log_r + log_y, share = std::fmin(log_rest - above, 0);
+    return {positive_of_log(above + log1m_exp(share)), log_x, log_rest, log_y,
+            std::log(0.5 * lambda) - 0.5 * a * a - half_log_two_pi};
   }
+  HuslerReissTail swapped() const { return *this; }
+  TailPeak peak() const { return {0, 2 / (1 + 0.5 * lambda)}; }
 };
 
 // l = (1 - a) x + (1 - b) y + ((a x)^theta + (b y)^theta)^(1/theta): Tawn's asymmetric logistic
 struct TawnTail {
   double a, b, theta;
 
-  TailSlopes at(Positive x, Positive y) const {
-    const double log_x = std::log(a) + x.log, log_y = std::log(b) + y.log;
-    const double log_r = log_add_exp(theta * log_x, theta * log_y) / theta;
-    const auto slope = [&](double weight, double log_term) {
-      return std::log((1 - weight) + weight * std::exp(times(theta - 1, log_term - log_r)));
-    };
-    const double loose = log_add_exp(std::log1p(-a) + x.log, std::log1p(-b) + y.log);
-    return {positive_of_log(log_add_exp(loose, log_r)), slope(a, log_x), slope(b, log_y),
-            std::log((theta - 1) * a * b) + (theta - 1) * (log_x + log_y) + (1 - 2 * theta) * log_r};
+  TailSlopes at(double log_r) const {
+    const double odds = theta * (log_r + std::log(b / a)), power = 1 - 1 / theta;
+    // minus the logarithms of the shares of (a x)^theta and (b y)^theta in their sum
+    const Positive x = softplus(odds), y = softplus(-odds);
+    const double kept_x = std::exp(-power * x.value), kept_y = std::exp(-power * y.value);
+    const Positive joint = expm1_of(quotient_of(x, positive_of(theta)));
+    return {sum_of(product_of(positive_of(1 - b), positive_of_log(log_r)), product_of(positive_of(a), joint)),
+            std::log((1 - a) + a * kept_x),
+            std::log(a) + one_minus_exp(product_of(x, positive_of(power))).log,
+            std::log((1 - b) + b * kept_y), std::log((theta - 1) * a) - y.value - power * x.value};
   }
+  TawnTail swapped() const { return {b, a, theta}; }
+  TailPeak peak() const { return {std::log(a / b), 2 / theta}; }
 };
 
-// tau of the extreme-value copula of l: with A(w) = l(1 - w, w), int w (1 - w) A'' / A
+// tau of the extreme-value copula of l: with A(w) = l(1 - w, w), int w (1 - w) A'' / A dw, which along log r
+// is the integral of -y l_xy / l(1, r)
 template <class Tail>
 double tau_of(const Tail& tail) {
-  return integrate_unit([&](Unit w) {
-    const TailSlopes l = tail.at({w.q, w.log_q()}, {w.p, w.log_p()});
-    return std::exp(l.log_mixed - l.value.log);
-  });
+  const auto [centre, width] = tail.peak();
+  std::vector<double> edges = panels_about(centre, width, 100 * width);
+  // the two margins part at r = 1
+  for (const double edge : panels_about(0, 1, 100)) edges.push_back(edge);
+  std::sort(edges.begin(), edges.end());
+  return integrate_panels(
+      [&](double log_r) {
+        const TailSlopes l = tail.at(log_r);
+        return std::exp(l.log_mixed - log1p_of(l.rise).value);
+      },
+      edges);
 }
 
 inline double tau_of(const SumTail&) { return 0; }

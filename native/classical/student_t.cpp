@@ -41,40 +41,44 @@ double beta_fraction(double x, double a, double b) {
 StudentT::StudentT(double degrees)
     : degrees_(degrees), log_scale_(log_gamma_step(0.5 * degrees) - 0.5 * std::log(degrees * M_PI)) {}
 
-double StudentT::log_pdf(double x) const {
-  return log_scale_ - 0.5 * (degrees_ + 1) * std::log1p(x * x / degrees_);
+double StudentT::log1p_form(Positive size) const {
+  return size.log < 300 ? std::log1p(size.value * size.value / degrees_) : 2 * size.log - std::log(degrees_);
 }
 
-double StudentT::tail(double x) const {
-  if (std::isinf(x)) return 0;
-  const double a = 0.5 * degrees_, square = x * x / degrees_;
-  const double y = 1 / (1 + square);  // P = I_y(a, 1/2) / 2
+Unit StudentT::tail(double x) const {
+  if (std::isinf(x)) return {0, 1};
+  if (x == 0) return {0.5, 0.5};
+  const double a = 0.5 * degrees_, log_x = std::log(x), log_ratio = 2 * log_x - std::log(degrees_);
+  const double form = log1p_form({x, log_x});  // of 1 + x^2 / n
+  const double y = std::exp(-form);            // P = I_y(a, 1/2) / 2
   // log of Gamma(a + 1/2) / (Gamma(a) Gamma(1/2)) y^a (1 - y)^(1/2)
-  const double log_front = log_scale_ + 0.5 * std::log(degrees_) - a * std::log1p(square) + std::log(x) -
-                           0.5 * (std::log(degrees_) + std::log1p(square));
-  if (y < (a + 1) / (a + 2.5)) return 0.5 * std::exp(log_front) / a * beta_fraction(y, a, 0.5);
-  if (x == 0) return 0.5;
-  return 0.5 - std::exp(log_front) * beta_fraction(square * y, 0.5, a);
+  const double log_front = log_scale_ + 0.5 * std::log(degrees_) - a * form + 0.5 * (log_ratio - form);
+  if (y < (a + 1) / (a + 2.5)) return unit_of_log(log_front + std::log(0.5 / a * beta_fraction(y, a, 0.5)));
+  const double half = std::exp(log_front) * beta_fraction(std::exp(log_ratio - form), 0.5, a);
+  return {0.5 - half, 0.5 + half};
 }
 
 Unit StudentT::cdf(double x) const {
-  const double p = tail(std::fabs(x));
-  return x < 0 ? Unit{p, 1 - p} : Unit{1 - p, p};
+  const Unit above = tail(std::fabs(x));
+  return x < 0 ? above : above.flipped();
 }
 
-double StudentT::tail_quantile(double p) const {
-  if (p == 0) return infinity;
-  if (p >= 0.5) return 0;
+Positive StudentT::tail_quantile(double p, double log_p) const {
+  if (log_p == -infinity) return {infinity, infinity};
+  if (p >= 0.5) return {0, -infinity};
   const double n = degrees_;
+  // P ~ density(0) n^((n+1)/2) x^-n / n far out
+  const double log_far = (log_scale_ + 0.5 * (n + 1) * std::log(n) - std::log(n) - log_p) / n;
+  if (log_far > 300) return positive_of_log(log_far);
   // Hill: an expansion about the normal, or about the tail
   const double a = 1 / (n - 0.5), b = 48 / (a * a);
   double c = ((20700 * a / b - 98) * a - 16) * a + 96.36;
   const double d = ((94.5 / (b + c) - 3) / b + 1) * std::sqrt(a * M_PI / 2) * n;
   double x = 0;
   if (n >= 1) {
-    double y = std::pow(d * 2 * p, 2 / n);
+    double y = std::exp((std::log(d * 2) + log_p) * 2 / n);
     if (y > 0.05 + a) {
-      double z = -normal_quantile(p);
+      double z = -normal_of(unit_of_log(log_p));
       y = z * z;
       if (n < 5) c += 0.3 * (n - 4.5) * (z + 0.6);
       c += (((0.05 * d * z - 5) * z - 7) * z - 2) * z + b;
@@ -87,14 +91,11 @@ double StudentT::tail_quantile(double p) const {
     }
     x = std::sqrt(n * y);
   }
-  // P ~ density(0) n^((n+1)/2) x^-n / n far out
-  const double log_far = (log_scale_ + 0.5 * (n + 1) * std::log(n) - std::log(n * p)) / n;
-  if (!(x > 0) || !std::isfinite(x)) x = log_far < 700 ? std::exp(log_far) : infinity;
-  if (log_far > 300) return x;
+  if (!(x > 0) || !std::isfinite(x)) x = std::exp(log_far);
   for (int i = 0; i < 50; ++i) {
-    const double at = tail(x), pdf = std::exp(log_pdf(x));
+    const double at = tail(x).log_p(), slope = -std::exp(log_pdf(x) - at);
     // Newton's step on log P, bent by its second derivative
-    const double f = std::log(at / p), slope = -pdf / at;
+    const double f = at - log_p;
     const double bend = (n + 1) * x / (n + x * x) * -slope - slope * slope;  // of log P
     double step = f / slope;
     const double halley = 1 - 0.5 * step * bend / slope;
@@ -104,9 +105,11 @@ double StudentT::tail_quantile(double p) const {
     x = next;
     if (done) break;
   }
-  return x;
+  return positive_of(x);
 }
 
-double StudentT::quantile(Unit u) const { return u.p < u.q ? -tail_quantile(u.p) : tail_quantile(u.q); }
+Signed StudentT::signed_quantile(Unit u) const {
+  return u.p < u.q ? Signed{-1, tail_quantile(u.p, u.log_p())} : Signed{1, tail_quantile(u.q, u.log_q())};
+}
 
 }  // namespace sklar

@@ -28,41 +28,73 @@ const rule = (name: string, range: NumberRange, box: [number, number], scale: Sc
   box,
   scale,
 });
-const positive = (name: string, most = 60) => rule(name, { above: 0 }, [1e-4, most], { log: 0 });
-const fromOne = (name: string, most = 60) => rule(name, { min: 1 }, [1 + 1e-6, most], { log: 1 });
+const positive = (name: string, most: number) => rule(name, { above: 0 }, [1e-4, most], { log: 0 });
+const fromOne = (name: string, most: number) => rule(name, { min: 1 }, [1 + 1e-6, most], { log: 1 });
 const share = (name: string) => rule(name, { above: 0, max: 1 }, [1e-3, 1], 'linear');
 
 /**
- * The families with parameters of their own, as in Joe (2014), Dependence Modeling with Copulas, chapter 4. `frank` is
- * bounded where exp(theta) would overflow.
+ * Upper ends of boxes. Everything is computed to rounding in them, which is worth less the steeper a copula is: with a parameter p
+ * the last digit of u moves a density by p of its own.
  */
+const FAR = 1e4;
+const FAR_EACH = 1e3;
+
+/** The families with parameters of their own, as in Joe (2014), Dependence Modeling with Copulas, chapter 4. */
 export const families = {
   independence: { parameters: [], rotates: false, manyColumns: {} },
-  clayton: { parameters: [positive('theta')], rotates: true, manyColumns: { above: 0 } },
-  gumbel: { parameters: [fromOne('theta')], rotates: true, manyColumns: { min: 1 } },
+  clayton: { parameters: [positive('theta', FAR)], rotates: true, manyColumns: { above: 0 } },
+  gumbel: { parameters: [fromOne('theta', FAR)], rotates: true, manyColumns: { min: 1 } },
   frank: {
-    parameters: [rule('theta', { min: -500, max: 500 }, [-150, 150], 'linear')],
+    parameters: [rule('theta', {}, [-FAR, FAR], 'linear')],
     rotates: false,
-    manyColumns: { above: 0, max: 500 },
+    manyColumns: { above: 0 },
   },
-  joe: { parameters: [fromOne('theta')], rotates: true, manyColumns: { min: 1 } },
+  joe: { parameters: [fromOne('theta', FAR)], rotates: true, manyColumns: { min: 1 } },
   amh: {
-    parameters: [rule('theta', { min: -1, below: 1 }, [-1, 1 - 1e-6], 'linear')],
+    parameters: [rule('theta', { min: -1, below: 1 }, [-1, 1 - 1e-9], 'linear')],
     rotates: true,
     manyColumns: { above: 0, below: 1 },
   },
-  bb1: { parameters: [positive('theta', 30), fromOne('delta', 30)], rotates: true, manyColumns: null },
-  bb2: { parameters: [positive('theta', 10), positive('delta', 10)], rotates: true, manyColumns: null },
-  bb3: { parameters: [fromOne('theta', 20), positive('delta', 20)], rotates: true, manyColumns: null },
-  bb4: { parameters: [positive('theta', 20), positive('delta', 20)], rotates: true, manyColumns: null },
-  bb5: { parameters: [fromOne('theta', 20), positive('delta', 20)], rotates: true, manyColumns: null },
-  bb6: { parameters: [fromOne('theta', 30), fromOne('delta', 30)], rotates: true, manyColumns: null },
-  bb7: { parameters: [fromOne('theta', 30), positive('delta', 30)], rotates: true, manyColumns: null },
-  bb8: { parameters: [fromOne('theta', 40), share('delta')], rotates: true, manyColumns: null },
-  galambos: { parameters: [positive('theta', 40)], rotates: true, manyColumns: null },
-  'husler-reiss': { parameters: [positive('lambda', 40)], rotates: true, manyColumns: null },
+  bb1: {
+    parameters: [positive('theta', FAR_EACH), fromOne('delta', FAR_EACH)],
+    rotates: true,
+    manyColumns: null,
+  },
+  bb2: {
+    parameters: [positive('theta', FAR_EACH), positive('delta', FAR_EACH)],
+    rotates: true,
+    manyColumns: null,
+  },
+  bb3: {
+    parameters: [fromOne('theta', FAR_EACH), positive('delta', FAR_EACH)],
+    rotates: true,
+    manyColumns: null,
+  },
+  bb4: {
+    parameters: [positive('theta', FAR_EACH), positive('delta', FAR_EACH)],
+    rotates: true,
+    manyColumns: null,
+  },
+  bb5: {
+    parameters: [fromOne('theta', FAR_EACH), positive('delta', FAR_EACH)],
+    rotates: true,
+    manyColumns: null,
+  },
+  bb6: {
+    parameters: [fromOne('theta', FAR_EACH), fromOne('delta', FAR_EACH)],
+    rotates: true,
+    manyColumns: null,
+  },
+  bb7: {
+    parameters: [fromOne('theta', FAR_EACH), positive('delta', FAR_EACH)],
+    rotates: true,
+    manyColumns: null,
+  },
+  bb8: { parameters: [fromOne('theta', FAR_EACH), share('delta')], rotates: true, manyColumns: null },
+  galambos: { parameters: [positive('theta', FAR)], rotates: true, manyColumns: null },
+  'husler-reiss': { parameters: [positive('lambda', FAR)], rotates: true, manyColumns: null },
   tawn: {
-    parameters: [share('psi1'), share('psi2'), fromOne('theta', 40)],
+    parameters: [share('psi1'), share('psi2'), fromOne('theta', FAR)],
     rotates: true,
     manyColumns: null,
   },
@@ -72,7 +104,7 @@ export const families = {
     manyColumns: null,
   },
   plackett: {
-    parameters: [rule('theta', { above: 0 }, [1e-4, 1e4], { log: 0 })],
+    parameters: [rule('theta', { above: 0 }, [1e-8, 1e8], { log: 0 })],
     rotates: false,
     manyColumns: null,
   },
@@ -181,9 +213,10 @@ export function tauOf(kind: FamilyKind, parameters: readonly number[]): number {
 }
 
 /**
- * The parameter of a one-parameter family with Kendall's tau as given (unrotated), to rounding.
+ * The parameter of a one-parameter family with Kendall's tau as given (unrotated), to rounding, looked for from independence to the
+ * end of the box of a fit.
  *
- * @throws SklarError ERR_SKLAR_VALUE where the family has more parameters, none, or does not reach that tau
+ * @throws SklarError ERR_SKLAR_VALUE where the family has more parameters, none, or does not reach that tau there
  */
 export function parameterOfTau(kind: FamilyKind, tau: number): number {
   const rules: readonly ParameterRule[] = families[kind].parameters;
@@ -197,17 +230,17 @@ export function parameterOfTau(kind: FamilyKind, tau: number): number {
   expectNumber(tau, 'tau', { min: -1, max: 1 });
   const { log } = typeof own.scale === 'object' ? own.scale : { log: null };
   const toParameter = (x: number) => (log === null ? x : log + Math.exp(x));
-  const edge = [
-    log === null ? own.box[0] : Math.log(1e-12),
-    log === null ? own.box[1] : Math.log(kind === 'plackett' ? 1e8 : 1e4),
-  ];
-  const [low, high] = edge as [number, number];
+  const [least, most] = own.box;
+  const low = log === null ? least : Math.log(Math.min(1e-12, least - log));
+  const high = log === null ? most : Math.log(most - log);
   const at = (x: number) => tauOf(kind, [toParameter(x)]) - tau;
   if (at(low) > 1e-12 || at(high) < -1e-12) {
-    const [least, most] = [low, high].map((x) => (at(x) + tau).toFixed(4));
+    const [lowest, highest] = [low, high].map((x) => Number((at(x) + tau).toPrecision(7)) + 0);
+    const beyond = tau > highest! && highest! > 0.99;
     throw new SklarError(
       'ERR_SKLAR_VALUE',
-      `expected a tau between ${least} and ${most} for a ${kind} copula, got ${tau}` +
+      `expected a tau between ${lowest} and ${highest} for a ${kind} copula, got ${tau}` +
+        (beyond ? `, whose ${own.name} lies beyond ${most}` : '') +
         (families[kind].rotates && tau < 0 ? ' (rotation 90 or 270 turns its sign)' : ''),
     );
   }
