@@ -1,5 +1,5 @@
 // Families beside arbitrary precision where that is hard: peaked integrals, all four corners, turned ones too, both tails of the
-// Gaussian scale, the ends of boxes. The fixture holds the worst cases of `npm run precision`.
+// Gaussian scale, the ends of boxes. The fixture holds worst cases of `npm run precision` and hard ones beside them.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
