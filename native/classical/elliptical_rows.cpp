@@ -224,16 +224,13 @@ StudentFit fit_student(double degrees, std::vector<double> correlation, double s
 
   StudentFit fit;
   std::vector<std::vector<double>> scatter(chunks);
-  std::vector<double> plain;  // the step itself
   for (std::size_t iteration = 1;; ++iteration) {
     std::vector<double> l;
     try {
       l = cholesky(correlation, dim);
     } catch (const Error&) {
-      if (iteration == 1) throw;
-      if (correlation == plain) return fit;  // it grows towards a singular matrix
-      correlation = plain;
-      continue;
+      if (iteration > 1) return fit;  // it grows towards a singular matrix
+      throw;
     }
     for_row_chunks(pool, rows, cancel, [&](std::size_t first, std::size_t count) {
       const std::size_t chunk = first / row_chunk;
@@ -272,11 +269,8 @@ StudentFit fit_student(double degrees, std::vector<double> correlation, double s
     double change = 0;
     for (std::size_t i = 0; i < next.size(); ++i)
       change = std::fmax(change, std::fabs(next[i] - correlation[i]));
-    if (!(change > 1e-8) || iteration >= 500) return fit;
-    // the fixed point is approached from one side: a step half as long again takes fewer of them
-    plain = next;
-    for (std::size_t i = 0; i < next.size(); ++i) correlation[i] += 1.5 * (next[i] - correlation[i]);
-    for (std::size_t i = 0; i < dim; ++i) correlation[i * dim + i] = 1;
+    if (!(change > 1e-7) || iteration == 500) return fit;
+    correlation = std::move(next);
   }
 }
 

@@ -231,7 +231,7 @@ async function alternate(
     const next = Math.min(Math.max(vertex, low, x - 0.5), high, x + 0.5);
     const moved = Math.abs(next - x);
     x = next;
-    if (moved < 1e-5) break;
+    if (moved < 1e-4) break;
   }
   return x;
 }
