@@ -2,7 +2,7 @@
 import path from 'node:path';
 
 import {
-  ClassicalCopula,
+  type ClassicalCopula,
   type Copula,
   GaussianCopula,
   StudentCopula,
@@ -11,7 +11,7 @@ import {
   fromRows,
   readTable,
 } from '../../lib';
-import { jointOf, law, mean, tableOf } from './support';
+import { jointOf, law, mean } from './support';
 
 const RHO = 0.6;
 const R = Float64Array.of(1, RHO, RHO, 1);
@@ -144,7 +144,7 @@ test('no kind gives NaN for finite rows, however far', async () => {
     const joint = jointOf(await fitCopula(u, { kind }), columns);
     const log = await joint.logPdf([...rows, [10, -1]]);
     log.forEach((value, i) => {
-      if (Number.isNaN(value)) throw new Error(`${kind} gives NaN at ${rows[i]}`);
+      if (Number.isNaN(value)) throw new Error(`${kind} gives NaN at ${String(rows[i])}`);
     });
     expect(log.at(-1)).toBe(-Infinity);
   }
@@ -206,8 +206,7 @@ test('samples reach both tails alike', async () => {
   ]);
   const table = await joint.sample(50_000, { seed: 3 });
   for (const column of table.columns) expect(column.every(Number.isFinite)).toBe(true);
-  const [least, most] = table.column('a').reduce(([a, b], x) => [Math.min(a!, x), Math.max(b!, x)], [0, 0]);
-  expect(-least!).toBeGreaterThan(3000);
-  expect(most!).toBeGreaterThan(3000);
-  expect(tableOf({ a: [1] }).rows).toBe(1);
+  const a = table.column('a').slice().sort();
+  expect(-a[0]!).toBeGreaterThan(3000);
+  expect(a.at(-1)).toBeGreaterThan(3000);
 });

@@ -1,5 +1,4 @@
-import { JointDistribution, type Copula, Margins, type MarginJson, Table } from '../../lib';
-import type { ColumnKind } from '../../lib';
+import { type ColumnKind, type Copula, JointDistribution, type MarginJson, Margins } from '../../lib';
 
 export interface TestColumn {
   readonly name: string;
@@ -38,9 +37,6 @@ export function jointOf(copula: Copula, columns: readonly TestColumn[], rows = 1
   };
   return new JointDistribution(copula, Margins.fromTensors(meta, tensors));
 }
-
-export const tableOf = (columns: Readonly<Record<string, ArrayLike<number>>>): Table =>
-  Table.fromColumns(new Map(Object.entries(columns).map(([name, x]) => [name, Float64Array.from(x)])));
 
 export const mean = (x: ArrayLike<number>): number =>
   Array.from(x).reduce((sum, value) => sum + value, 0) / x.length;

@@ -1,4 +1,5 @@
 /** The upper tail of a margin is as exact as the lower one. */
+/* eslint-disable no-loss-of-precision */
 import { type Margin, type MarginSpec, fitMargin, marginFromJSON } from '../../lib';
 import { uniforms } from '../helpers/data';
 import { draws, sample } from './support';
