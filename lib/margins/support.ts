@@ -39,7 +39,7 @@ const STEPS = [12, 24, 60, 90, 180, 360, Math.PI / 2, Math.PI, 2 * Math.PI];
  *
  * Below likewise. Otherwise a column without negative values begins at 0, one without positive values ends there.
  */
-export function inferSupport({ sorted }: SortedColumn): InferredSupport {
+export function inferSupport({ sorted }: Pick<SortedColumn, 'sorted'>): InferredSupport {
   const rows = sorted.length;
   const [least, most] = [sorted[0]!, sorted[rows - 1]!];
   const [below, above] = [(i: number) => -sorted[i]!, (i: number) => sorted[rows - 1 - i]!];
