@@ -20,8 +20,8 @@ const ROUND = 10;
 /** Of the expected number of values between the end and the greatest one, what is exceeded with a probability below 1 %. */
 const FURTHEST = 5;
 /** What normal values exceed with a probability of 0.005, and of 0.05 (on both sides: 0.0025); see `inferSupport`. */
-const PLAIN = 1.14;
-const PLAIN_TOGETHER = 0.92;
+const PLAIN = 1.08;
+const PLAIN_TOGETHER = 0.86;
 /** Limits that are round though not in the decimal system: of hours, minutes and angles. */
 const STEPS = [12, 24, 60, 90, 180, 360, Math.PI / 2, Math.PI, 2 * Math.PI];
 
@@ -32,14 +32,14 @@ const STEPS = [12, 24, 60, 90, 180, 360, Math.PI / 2, Math.PI, 2 * Math.PI];
  *
  * - The density does not fade before L. Of the k = min(n / 2, 3 sqrt(n)) greatest values the mean of (x - u) / (L - u), with u
  *   the next smaller one, is 1/2 where the density is constant up to L, 1 / (1 + a) where it falls as (L - x)^(a - 1); of
- *   normal values with a maximum at L it is less than 0.15 + 1.14 n^(-1/4) with a probability of 0.995, and than
- *   0.15 + 0.92 n^(-1/4) with one of 0.95, which is enough where both ends are so.
+ *   normal values with a maximum at L it is less than 0.17 + 1.08 n^(-1/4) with a probability of 0.995, and than
+ *   0.17 + 0.86 n^(-1/4) with one of 0.95, which is enough where both ends are so.
  * - L is round and near: L is a multiple of 1, 2 or 5 times a power of ten, of 12, 24, 60, 90, 180, 360 or pi / 2, these multiples being at
  *   least 10 times as far apart as the maximum would be from an end there, (5 / k)^(1 / a) (L - u) at most.
  *
  * Below likewise. Otherwise a column without negative values begins at 0, one without positive values ends there.
  */
-export function inferSupport({ sorted }: SortedColumn): InferredSupport {
+export function inferSupport({ sorted }: Pick<SortedColumn, 'sorted'>): InferredSupport {
   const rows = sorted.length;
   const [least, most] = [sorted[0]!, sorted[rows - 1]!];
   const [below, above] = [(i: number) => -sorted[i]!, (i: number) => sorted[rows - 1 - i]!];
@@ -72,7 +72,7 @@ function endOf(
   const [most, threshold] = [value(0), value(k)];
   let mean = 0;
   for (let i = 0; i < k; i++) mean += (value(i) - threshold) / k;
-  const fading = 0.15 + plain * rows ** -0.25;
+  const fading = 0.17 + plain * rows ** -0.25;
   const furthest = threshold + mean / fading;
   if (!(mean > 0) || !(furthest >= most) || !Number.isFinite(furthest)) return null;
   const round = roundest(most, furthest);

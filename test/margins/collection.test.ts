@@ -37,7 +37,7 @@ describe('margins of a table', () => {
       [-Infinity, Infinity],
       [0, Infinity],
       [0, 4],
-      [0, Infinity],
+      [0, 1e6],
     ]);
     expect([margins.rows, margins.ties, margins.kinds]).toEqual([1500, 'random', table.kinds]);
   });
@@ -130,7 +130,7 @@ test('margins by column', async () => {
     'discrete',
   ]);
   expect(margins.margin(0).parameters).toMatchObject({ bandwidth: 0.3 });
-  expect((await Margins.fit(table, { margins: 'empirical' })).margin('stations').name).toBe('empirical');
+  expect((await Margins.fit(table, { margins: 'empirical' })).margin('stations').name).toBe('discrete');
   const wrong: [MarginsSpec, string][] = [
     [{ wind: 'kde' }, '"wind"'],
     [{ rain: 'gauss' as 'kde' }, '"rain"'],
