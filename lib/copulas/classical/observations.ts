@@ -1,5 +1,6 @@
 /** What classical copulas are fitted to: levels where values differ, blocks of levels where they recur. */
 import { blockOf } from '../../data/level-blocks';
+import { Generator } from '../../data/random';
 import { type ClassicalDefinition, runJob } from '../../native';
 import { normalQuantile } from '../../normal';
 import { type Note } from '../../notes';
@@ -18,7 +19,7 @@ export interface Observations {
 }
 
 /** Training rows as they enter likelihoods. */
-export interface TrainingRows {
+interface TrainingRows {
   /** Each level in a block at the middle of it: ranks with ties. */
   readonly levels: DenseRows;
   readonly observations: Observations;
@@ -38,7 +39,8 @@ const levelsOf = ({ data, rows, columns }: DenseRows): Observations => ({
 /** Values of a column in a message at most. */
 const LISTED = 8;
 
-function tieNote({ blocks = [], rows, columns, data, names }: DenseRows): Note[] {
+/** The note about columns with recurring values, if there are any, and what was done with them. */
+export function tieNotes({ blocks = [], rows, columns, data, names }: DenseRows, done: string): Note[] {
   const tied = blocks.flatMap((pairs, j) => {
     if (pairs.length === 0) return [];
     let count = 0;
@@ -57,9 +59,23 @@ function tieNote({ blocks = [], rows, columns, data, names }: DenseRows): Note[]
       columns: tied.map(({ name }) => name),
       message:
         `${tied.length} of ${columns} columns ${tied.length === 1 ? 'has' : 'have'} recurring values (${texts.join(', ')}): ` +
-        'the likelihood is that of their blocks',
+        done,
     },
   ];
+}
+
+/** Rows whose levels in blocks are drawn there, uniformly: nothing is known of dependence within a block. */
+export function jittered(u: DenseRows, seed: number): DenseRows {
+  const { blocks = [], columns } = u;
+  const generator = new Generator(seed, 0x6a697474);
+  const data = Float64Array.from(u.data, (level, at) => {
+    const pairs = blocks[at % columns]!;
+    const k = blockOf(pairs, level);
+    if (k < 0) return level;
+    const share = (generator.next() + 0.5) / 2 ** 32;
+    return pairs[2 * k]! + share * (pairs[2 * k + 1]! - pairs[2 * k]!);
+  });
+  return { ...u, data };
 }
 
 /** The levels of rows, each in a block at the middle of it; those of an outermost block in the middle of its ranks. */
@@ -85,7 +101,7 @@ export function centred(u: DenseRows): DenseRows {
 export function trainingRows(u: DenseRows, dependence: number): TrainingRows {
   const { blocks = [], rows, columns } = u;
   const levels = centred(u);
-  const notes = tieNote(u);
+  const notes = tieNotes(u, 'the likelihood is that of their blocks');
   const narrow = Math.sqrt(Math.max(0, 1 - dependence ** 2) / Math.sqrt(rows));
   const wide = blocks.map((pairs) => {
     const z = normalQuantile(pairs);
