@@ -29,7 +29,7 @@ export interface BestOptions extends RunOptions {
    */
   candidates?: readonly Candidate[];
   /** See `FitOptions.blocks`: rows in blocks are scored by the probability of these, whatever the candidate. */
-  blocks?: LevelBlocks;
+  blocks?: LevelBlocks | undefined;
   /** Parts of the rows, each scored by what the others taught; default 5. */
   folds?: number;
   /** Decides the parts; default 1. */

@@ -37,7 +37,7 @@ export interface FitOptions extends RunOptions, CheckpointOptions {
    * The blocks of levels that recurring values fill (`PseudoObservations.trainingBlocks`): their likelihood is that of the
    * whole block. Default: those of equal values that have the mean of their ranks.
    */
-  blocks?: LevelBlocks;
+  blocks?: LevelBlocks | undefined;
   /** Margins that made the rows, to be stored with the model. */
   margins?: TableMargins;
   /** At most one call per batch of steps; never blocks training. An exception thrown here ends the fit with it. */
