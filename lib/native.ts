@@ -801,7 +801,10 @@ export interface NativeAddon {
   marginSupport(margin: MarginHandle): Float64Array;
   marginCdf(margin: MarginHandle, x: Float64Array): Float64Array;
   marginCdfBefore(margin: MarginHandle, x: Float64Array): Float64Array;
+  marginSurvival(margin: MarginHandle, x: Float64Array): Float64Array;
   marginQuantile(margin: MarginHandle, u: Float64Array): Float64Array;
+  /** The x with P(X > x) = q. */
+  marginQuantileAbove(margin: MarginHandle, q: Float64Array): Float64Array;
   marginLogPdf(margin: MarginHandle, x: Float64Array): Float64Array;
   /** Of the whole density. */
   kdeIntegral(definition: KdeDefinition): number;
@@ -828,18 +831,27 @@ export interface NativeAddon {
     firstRow: number,
     random: boolean,
     seed: bigint,
+    gaussian: boolean,
     threads: number,
   ): NativeJob<Float64Array>;
   columnValues(
     columns: readonly ColumnHandle[],
-    u: Float64Array,
+    levels: Float64Array,
     rows: number,
+    gaussian: boolean,
     threads: number,
   ): NativeJob<Float64Array[]>;
-  /** The sum over the columns. */
+  /** The scores just before and after each value as rows x columns, equal where it has no block of levels. */
+  columnCells(
+    columns: readonly ColumnHandle[],
+    x: readonly Float64Array[],
+    threads: number,
+  ): NativeJob<{ lower: Float64Array; upper: Float64Array }>;
+  /** The sum over the columns; `atoms` false: without values of positive probability. */
   columnLogPdf(
     margins: readonly MarginHandle[],
     x: readonly Float64Array[],
+    atoms: boolean,
     threads: number,
   ): NativeJob<Float64Array>;
   /** `ranks` null: they are not wanted. `keys`: with the seed decide the order of equal values. */

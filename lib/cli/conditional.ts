@@ -1,9 +1,10 @@
 /** `sklar sample --given`: rows given the values of some columns. */
 import type { Copula } from '../copulas/copula';
-import type { ConditionalOptions, ConditionalSample } from '../copulas/smc';
+import type { ConditionalOptions } from '../copulas/smc';
 import { Table, defaultNames } from '../data/table';
 import { SklarError, describe, expectNumber } from '../errors';
-import { levelsOfFixed, withFixed } from '../joint/fixed';
+import { type BlockSample, sampleGivenBlocks } from '../joint/block-sample';
+import { conditionOf, describeBlocks, withFixed } from '../joint/fixed';
 import { JointDistribution } from '../joint/joint';
 import { Margins } from '../margins/margins';
 import { numberOrText } from './values';
@@ -50,7 +51,7 @@ function parseGiven(texts: readonly string[], names: readonly string[]): Map<str
 
 export interface GivenSample {
   readonly table: Table;
-  readonly sample: Omit<ConditionalSample, 'rows'>;
+  readonly sample: Omit<BlockSample, 'rows'>;
   readonly given: Readonly<Record<string, number>>;
 }
 
@@ -74,16 +75,26 @@ export async function sampleGiven(
     );
     return { table, sample, given: Object.fromEntries(given) };
   }
+  if (onData) {
+    const condition = await conditionOf(given, onData);
+    const { rows: drawn, ...sample } = await sampleGivenBlocks(copula, condition, rows, options, () =>
+      describeBlocks(given, condition),
+    );
+    const table = withFixed(await onData.inverse(drawn, { scale: 'gaussian' }), given);
+    return { table, sample, given: Object.fromEntries(given) };
+  }
   // numbers, since the columns of a model need not have names
-  const fixed = onData
-    ? await levelsOfFixed(given, onData)
-    : Object.fromEntries(Array.from(given, ([name, value]) => [names.indexOf(name), value]));
+  const fixed = Object.fromEntries(Array.from(given, ([name, value]) => [names.indexOf(name), value]));
   const { rows: drawn, ...sample } = await copula.sampleConditional(fixed, rows, {
     ...options,
     scale: scale === 'gaussian' ? 'gaussian' : 'copula',
-    // nothing is lost between the model and the margins, or the file
+    // nothing is lost between the model and the file
     dtype: 'float64',
   });
-  const table = onData ? await onData.inverse(drawn) : Table.fromMatrix({ ...drawn, names });
-  return { table: withFixed(table, given), sample, given: Object.fromEntries(given) };
+  const table = Table.fromMatrix({ ...drawn, names });
+  return {
+    table: withFixed(table, given),
+    sample: { ...sample, blockAcceptance: null },
+    given: Object.fromEntries(given),
+  };
 }

@@ -102,8 +102,8 @@ function outputOf(copula: Copula, scale: SampleScale, file: string) {
   return {
     names: margins.names,
     kinds: margins.kinds,
-    sampled: 'copula' as const,
-    finish: (rows: Matrix): Promise<Matrix | Table> => margins.inverse(rows),
+    sampled: 'gaussian' as const,
+    finish: (rows: Matrix): Promise<Matrix | Table> => margins.inverse(rows, { scale: 'gaussian' }),
   };
 }
 
@@ -185,7 +185,7 @@ async function sampleConditional(copula: Copula, flags: Flags, scale: SampleScal
   await writer.close();
 
   const seconds = (performance.now() - started) / 1000;
-  const { logMarginalDensity, normalised, standardError, effectiveSampleSize } = sample;
+  const { logMarginalDensity, normalised, standardError, effectiveSampleSize, blockAcceptance } = sample;
   const columns = table.names;
   const result = { ...sample, kind: copula.kind, rows, columns, scale, given, seconds, out };
   writeResult(io, flags.json, result, () => [
@@ -194,6 +194,11 @@ async function sampleConditional(copula: Copula, flags: Flags, scale: SampleScal
       : [
           `log density of the condition, in nats: ${formatMean({ mean: logMarginalDensity, standardError })}` +
             normalisationNote(normalised),
+        ]),
+    ...(blockAcceptance === null
+      ? []
+      : [
+          `values of positive probability: ${(100 * blockAcceptance).toPrecision(3)} % of the draws have them`,
         ]),
     ...(effectiveSampleSize === null ? [] : [`effective sample size ${Math.round(effectiveSampleSize)}`]),
     `wrote ${rows} rows of ${table.names.length} columns on the ${scale} scale to ${out} in ${formatDuration(seconds)}`,

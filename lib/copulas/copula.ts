@@ -7,6 +7,7 @@ import { type RealArray, runJob } from '../native';
 import { normalCdf } from '../normal';
 import { type Note, notesOf } from '../notes';
 import { packageVersion } from '../version';
+import { CELL_POINTS, expectCells, integrateCells, pickRows, splitCells } from './cells';
 import { type Certificate, type CertificateOptions, certificate } from './certificate';
 import { type HasField } from './field';
 import {
@@ -31,6 +32,11 @@ export interface LogPdfOptions extends RunOptions, FieldDensityOptions {
    * have it yet (`CdcCopula.normaliser`). Default false.
    */
   normalised?: boolean;
+  /**
+   * `logPdfCells`, of kinds without a formula for it: points in a cell that is a block in two or more columns (of one column:
+   * 32 Gauss nodes, or this number if it is less); default 256.
+   */
+  cellPoints?: number;
   onProgress?: ((progress: { rows: number; rowsDone: number }) => void) | undefined;
 }
 
@@ -123,24 +129,78 @@ export abstract class Copula implements Disposable {
    */
   async logPdf(rows: RowsInput, options: LogPdfOptions = {}): Promise<Float64Array> {
     const run = this.begin(options);
-    const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
-    const { data, rows: count, columns } = toDense(rows, 'the rows of logPdf', this.dim);
-    const out = new Float64Array(count);
+    const gaussian = isGaussian(options.scale);
+    const { data, rows: count } = toDense(rows, 'the rows of logPdf', this.dim);
+    return this.#inBatches(count, options, run, async (method, first, end) => {
+      const part = data.subarray(first * this.dim, end * this.dim);
+      const { logPdf } = await this.density(method, part, end - first, gaussian, first, options, run);
+      return logPdf;
+    });
+  }
+
+  /**
+   * What rows of discrete or mixed columns have instead of a density: the log of the density at one level in the columns
+   * where lower equals upper, times the probability of the block (lower, upper] in the others, in nats. A probability where
+   * every column has a block, `logPdf` where none has.
+   *
+   * Kinds without a formula average their density over the block, by 32 Gauss nodes in u where it is one, by `cellPoints`
+   * points of a fixed rule (Richtmyer's) where it is more.
+   *
+   * @param lower n x dim, in [0, 1] (or, with `scale: 'gaussian'`, from -Infinity to Infinity)
+   * @param upper n x dim, nowhere below `lower`
+   * @throws SklarError as `logPdf`
+   */
+  async logPdfCells(lower: RowsInput, upper: RowsInput, options: LogPdfOptions = {}): Promise<Float64Array> {
+    const run = this.begin(options);
+    const gaussian = isGaussian(options.scale);
+    const low = toDense(lower, 'the lower ends of logPdfCells', this.dim);
+    const high = toDense(upper, 'the upper ends of logPdfCells', this.dim);
+    if (low.rows !== high.rows) {
+      throw new SklarError(
+        'ERR_SKLAR_SHAPE',
+        `expected as many upper as lower ends, got ${high.rows} and ${low.rows} rows`,
+      );
+    }
+    expectCells(low, high, gaussian);
+    return this.#inBatches(low.rows, options, run, async (method, first, end) => {
+      const part = low.data.subarray(first * this.dim, end * this.dim);
+      const above = high.data.subarray(first * this.dim, end * this.dim);
+      const { cells, points } = splitCells(part, above, this.dim);
+      const out = new Float64Array(end - first);
+      if (points.length > 0) {
+        const rows = cells.length === 0 ? part : pickRows(part, points, this.dim);
+        const { logPdf } = await this.density(method, rows, points.length, gaussian, first, options, run);
+        points.forEach((row, i) => (out[row] = logPdf[i]!));
+      }
+      if (cells.length > 0) {
+        const ends = [pickRows(part, cells, this.dim), pickRows(above, cells, this.dim)] as const;
+        const log = await this.logCells(...ends, cells.length, gaussian, { ...options, method }, run);
+        cells.forEach((row, i) => (out[row] = log[i]!));
+      }
+      return out;
+    });
+  }
+
+  /** Rows in native calls of bounded size, minus the normaliser where it is asked for. */
+  async #inBatches(
+    rows: number,
+    options: LogPdfOptions,
+    run: Execution,
+    logPdf: (method: LogPdfMethod, first: number, end: number) => Promise<Float64Array>,
+  ): Promise<Float64Array> {
+    const out = new Float64Array(rows);
     const method = expectOneOf(options.method ?? this.logPdfMethods[0]!, 'method', this.logPdfMethods);
     expectDensityOptions(method, options);
     const logNormaliser =
       options.normalised && method === this.logPdfMethods[0] ? await this.ensureLogNormaliser(run) : 0;
-    for (let first = 0; first < count; first += BATCH_ROWS) {
-      const batch = Math.min(BATCH_ROWS, count - first);
+    for (let first = 0; first < rows; first += BATCH_ROWS) {
+      const end = Math.min(rows, first + BATCH_ROWS);
       try {
-        const part = data.subarray(first * columns, (first + batch) * columns);
-        const gaussian = scale === 'gaussian';
-        const density = await this.density(method, part, batch, gaussian, first, options, run);
-        out.set(density.logPdf, first);
+        out.set(await logPdf(method, first, end), first);
       } catch (error) {
         throw shiftRow(error, first);
       }
-      options.onProgress?.({ rows: count, rowsDone: first + batch });
+      options.onProgress?.({ rows, rowsDone: end });
     }
     if (logNormaliser !== 0) out.forEach((value, i) => (out[i] = value - logNormaliser));
     return out;
@@ -379,6 +439,26 @@ export abstract class Copula implements Disposable {
   protected ensureLogNormaliser(_run: Execution): Promise<number> {
     return Promise.resolve(0);
   }
+  /**
+   * Rows of `logPdfCells` that have a block, without normaliser. Kinds that know the probability of a block have their own.
+   *
+   * @param options with the method that was decided on
+   */
+  protected logCells(
+    lower: Float64Array,
+    upper: Float64Array,
+    _rows: number,
+    fromGaussian: boolean,
+    options: LogPdfOptions,
+    run: Execution,
+  ): Promise<Float64Array> {
+    const count = expectInteger(options.cellPoints ?? CELL_POINTS, 'cellPoints', { min: 1, max: 2 ** 20 });
+    const method = options.method ?? this.logPdfMethods[0]!;
+    return integrateCells(lower, upper, this.dim, fromGaussian, count, BATCH_ROWS, async (z, rows) => {
+      const { logPdf } = await this.density(method, z, rows, true, 0, options, run);
+      return logPdf;
+    });
+  }
   /** This model as one with a field. */
   protected expectField(): HasField {
     return this as unknown as HasField;
@@ -410,6 +490,10 @@ export abstract class Copula implements Disposable {
     this.#alive();
     return beginRun(options, this.cpuOnly);
   }
+}
+
+function isGaussian(scale: Scale = 'copula'): boolean {
+  return expectOneOf<Scale>(scale, 'scale', ['copula', 'gaussian']) === 'gaussian';
 }
 
 /** Native row numbers count within a batch; messages must count within the caller's rows. */

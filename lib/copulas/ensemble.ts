@@ -1,6 +1,14 @@
+import { matrix } from '../data/matrix';
 import { Generator, hashWords, seedWords, shuffle, resolveSeed } from '../data/random';
 import { SklarError, describe } from '../errors';
-import { Copula, type ModelContent, type ModelInfo, type Normalisable, type SampleOptions } from './copula';
+import {
+  Copula,
+  type LogPdfOptions,
+  type ModelContent,
+  type ModelInfo,
+  type Normalisable,
+  type SampleOptions,
+} from './copula';
 import { mixtureConditional } from './ensemble-conditional';
 import { type FieldDensity, type FieldDensityOptions, type LogPdfMethod } from './field-density';
 import { type Execution } from './run';
@@ -230,6 +238,25 @@ export class EnsembleCopula extends Copula implements Normalisable {
       });
     }
     return out;
+  }
+
+  /** The members' own, weighed alike. */
+  protected override async logCells(
+    lower: Float64Array,
+    upper: Float64Array,
+    rows: number,
+    fromGaussian: boolean,
+    options: LogPdfOptions,
+    run: Execution,
+  ): Promise<Float64Array> {
+    const ends = [matrix(lower, rows, this.dim), matrix(upper, rows, this.dim)] as const;
+    const scale = fromGaussian ? 'gaussian' : 'copula';
+    const parts: Float64Array[] = [];
+    for (const [k, member] of this.members.entries()) {
+      const ofMember = { ...options, ...run, scale, normalised: true, onProgress: undefined } as const;
+      parts.push(await member.logPdfCells(...ends, ofMember).catch(byMember(k)));
+    }
+    return logMeanExp(parts);
   }
 
   protected async logPdfRows(

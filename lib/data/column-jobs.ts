@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { types } from 'node:util';
 
 import { expectThreads } from '../devices';
-import { SklarError, describe } from '../errors';
+import { SklarError, describe, expectOneOf } from '../errors';
 import { type ColumnHandle, runJob } from '../native';
 import { type Matrix, matrix } from './matrix';
 import { type Seed, hashText, resolveSeed } from './random';
@@ -17,6 +17,18 @@ export interface ColumnRunOptions {
   readonly signal?: AbortSignal | undefined;
   /** Told the share of the work that is done, up to 1. */
   readonly onProgress?: ((fraction: number) => void) | undefined;
+}
+
+/**
+ * What levels are given as: u in (0, 1), or their standard normal quantiles, on which both tails are told apart from 1 and 0
+ * alike.
+ */
+export type LevelScale = 'copula' | 'gaussian';
+
+/** The cells of rows on the Gaussian scale, both rows x columns: equal where F does not jump. */
+export interface Cells {
+  readonly lower: Matrix & { readonly data: Float64Array };
+  readonly upper: Matrix & { readonly data: Float64Array };
 }
 
 /** Values that one job takes: their copies to and from native memory take a few milliseconds of the event loop. */
@@ -62,6 +74,10 @@ export function finiteRows({ names, columns }: Table, from: number, to: number):
   });
 }
 
+export function expectLevelScale(scale: LevelScale): LevelScale {
+  return expectOneOf<LevelScale>(scale, 'scale', ['copula', 'gaussian']);
+}
+
 /**
  * The levels of the values of a table, rows x columns.
  *
@@ -71,18 +87,25 @@ export function finiteRows({ names, columns }: Table, from: number, to: number):
 export async function levelsOf(
   columns: readonly ColumnHandle[],
   table: Table,
-  { random, seed, ...run }: ColumnRunOptions & { readonly random: boolean; readonly seed: Seed },
+  {
+    random,
+    seed,
+    scale,
+    ...run
+  }: ColumnRunOptions & { readonly random: boolean; readonly seed: Seed; readonly scale: LevelScale },
 ): Promise<Matrix & { readonly data: Float64Array }> {
   const threads = expectThreads(run.threads);
   const width = columns.length;
   const keys = columnKeys(table.names);
   const bits = resolveSeed(seed);
+  const gaussian = expectLevelScale(scale) === 'gaussian';
   const u = new Float64Array(table.rows * width);
   for (const [from, to] of rowBlocks(table.rows, width)) {
     const x = finiteRows(table, from, to);
-    const block = await runJob((addon) => addon.columnLevels(columns, keys, x, from, random, bits, threads), {
-      signal: run.signal,
-    });
+    const block = await runJob(
+      (addon) => addon.columnLevels(columns, keys, x, from, random, bits, gaussian, threads),
+      { signal: run.signal },
+    );
     u.set(block, from * width);
     run.onProgress?.(to / table.rows);
   }
@@ -90,19 +113,51 @@ export async function levelsOf(
 }
 
 /**
+ * The cells of the values of a table: per column the scores z just before and after the jump of F at the value, infinite where
+ * nothing lies beyond, and equal where F does not jump.
+ *
+ * @param columns one for each column of the table
+ * @throws SklarError ERR_SKLAR_VALUE for values that are not finite
+ */
+export async function cellsOf(
+  columns: readonly ColumnHandle[],
+  table: Table,
+  run: ColumnRunOptions,
+): Promise<Cells> {
+  const threads = expectThreads(run.threads);
+  const width = columns.length;
+  const lower = new Float64Array(table.rows * width);
+  const upper = new Float64Array(table.rows * width);
+  for (const [from, to] of rowBlocks(table.rows, width)) {
+    const x = finiteRows(table, from, to);
+    const block = await runJob((addon) => addon.columnCells(columns, x, threads), { signal: run.signal });
+    lower.set(block.lower, from * width);
+    upper.set(block.upper, from * width);
+    run.onProgress?.(to / table.rows);
+  }
+  return {
+    lower: matrix(lower, table.rows, width, table.names),
+    upper: matrix(upper, table.rows, width, table.names),
+  };
+}
+
+/**
  * The values at given levels.
  *
  * @param u rows x columns
- * @throws SklarError ERR_SKLAR_SHAPE for another number of columns, ERR_SKLAR_VALUE for levels outside [0, 1]
+ * @throws SklarError ERR_SKLAR_SHAPE for another number of columns, ERR_SKLAR_VALUE for levels outside [0, 1], or NaN on the
+ *   Gaussian scale
  */
 export async function valuesOf(
   columns: readonly ColumnHandle[],
   u: Matrix,
   names: readonly string[],
   kinds: readonly ColumnKind[],
-  run: ColumnRunOptions,
+  { scale, ...run }: ColumnRunOptions & { readonly scale: LevelScale },
 ): Promise<Table> {
   const threads = expectThreads(run.threads);
+  const gaussian = expectLevelScale(scale) === 'gaussian';
+  const [least, most] = gaussian ? [-Infinity, Infinity] : [0, 1];
   const width = columns.length;
   if (u.columns !== width) {
     throw new SklarError(
@@ -114,15 +169,15 @@ export async function valuesOf(
   for (const [from, to] of rowBlocks(u.rows, width)) {
     const part = u.data.subarray(from * width, to * width);
     for (let k = 0; k < part.length; k++) {
-      if (part[k]! >= 0 && part[k]! <= 1) continue;
+      if (part[k]! >= least && part[k]! <= most) continue;
       throw new SklarError(
         'ERR_SKLAR_VALUE',
-        `expected levels between 0 and 1, got ${part[k]} ` +
+        `expected levels between ${least} and ${most}, got ${part[k]} ` +
           `(column ${describe(names[k % width])}, row ${from + Math.floor(k / width) + 1})`,
       );
     }
     const levels = types.isFloat64Array(part) ? part : new Float64Array(part);
-    const block = await runJob((addon) => addon.columnValues(columns, levels, to - from, threads), {
+    const block = await runJob((addon) => addon.columnValues(columns, levels, to - from, gaussian, threads), {
       signal: run.signal,
     });
     block.forEach((column, j) => values[j]!.set(column, from));

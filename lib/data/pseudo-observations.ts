@@ -5,7 +5,16 @@ import { z } from 'zod';
 import { SklarError, describe, expectInteger, expectOneOf } from '../errors';
 import { type ColumnHandle, callNative } from '../native';
 import { type LevelBlocks, blocksOfRanks } from './level-blocks';
-import { type ColumnRunOptions, findNotFinite, levelsOf, nextTurn, valuesOf } from './column-jobs';
+import {
+  type Cells,
+  type ColumnRunOptions,
+  type LevelScale,
+  cellsOf,
+  findNotFinite,
+  levelsOf,
+  nextTurn,
+  valuesOf,
+} from './column-jobs';
 import { type Matrix, matrix } from './matrix';
 import { type Seed, resolveSeed } from './random';
 import { SortedTable, type SortedValues, evenlySpaced } from './sorted-table';
@@ -345,6 +354,7 @@ export class PseudoObservations {
    * @param options.seed seed of the random ties, default that of `fit`; a row's result depends on its position in the
    *   table but not on other rows
    * @param options.ties default that of `fit`
+   * @param options.scale `gaussian`: z, the standard normal quantiles of u, which keep 1 - u as exactly as u; default `copula`
    * @throws SklarError ERR_SKLAR_VALUE for missing columns and values that are not finite
    */
   async transform(
@@ -352,20 +362,36 @@ export class PseudoObservations {
     {
       seed = this.#seed,
       ties = this.ties,
+      scale = 'copula',
       ...run
-    }: { readonly seed?: Seed; readonly ties?: Ties } & ColumnRunOptions = {},
+    }: { readonly seed?: Seed; readonly ties?: Ties; readonly scale?: LevelScale } & ColumnRunOptions = {},
   ): Promise<Matrix & { readonly data: Float64Array }> {
-    return levelsOf(this.#native(), table.select(this.names), { ...run, seed, random: ties === 'random' });
+    const random = ties === 'random';
+    return levelsOf(this.#native(), table.select(this.names), { ...run, seed, random, scale });
   }
 
   /**
    * Values at given levels: the table whose column j has the quantiles of margin j at column j of `u`.
    *
    * @param u rows x d, in [0, 1]
+   * @param options.scale of `u`; default `copula`
    * @throws SklarError ERR_SKLAR_SHAPE when it has another number of columns, ERR_SKLAR_VALUE for levels outside
    */
-  inverse(u: Matrix, run: ColumnRunOptions = {}): Promise<Table> {
-    return valuesOf(this.#native(), u, this.names, this.kinds, run);
+  inverse(
+    u: Matrix,
+    { scale = 'copula', ...run }: { readonly scale?: LevelScale } & ColumnRunOptions = {},
+  ): Promise<Table> {
+    return valuesOf(this.#native(), u, this.names, this.kinds, { ...run, scale });
+  }
+
+  /**
+   * The cells of rows on the Gaussian scale, rows x d twice: from where F stands just before a value to where it stands at it
+   * in columns where the value recurs in the training rows (its block of ranks), once the same number in others. What `Copula.logPdfCells` takes.
+   *
+   * @throws SklarError ERR_SKLAR_VALUE for missing columns and values that are not finite
+   */
+  cells(table: Table, run: ColumnRunOptions = {}): Promise<Cells> {
+    return cellsOf(this.#native(), table.select(this.names), run);
   }
 
   /** What a model file needs: JSON, and tensors of Float64 named by column number. */

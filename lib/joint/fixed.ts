@@ -1,17 +1,19 @@
 import { Table } from '../data/table';
 import { SklarError, describe, expectNumber } from '../errors';
+import { PseudoObservations } from '../data/pseudo-observations';
 import type { TableMargins } from '../margins/margins';
+import type { Condition } from './block-sample';
 
 /**
- * The levels of given values, by column number: in the middle of a jump of F for margins of type `Margins`.
+ * The condition that columns have given values: a level, or the block of levels of a value of positive probability.
  *
- * @throws SklarError ERR_SKLAR_VALUE for columns that do not exist, values outside the support of the margin and fractions
- *   for columns of integers
+ * @throws SklarError ERR_SKLAR_VALUE for columns that do not exist, values outside the support of the margin or between those
+ *   of a discrete one, and fractions for columns of integers
  */
-export async function levelsOfFixed(
+export async function conditionOf(
   fixed: ReadonlyMap<string, number>,
   margins: TableMargins,
-): Promise<Record<number, number>> {
+): Promise<Condition> {
   for (const [name, value] of fixed) {
     const j = margins.names.indexOf(name);
     if (j < 0) {
@@ -36,9 +38,32 @@ export async function levelsOfFixed(
       );
     }
   }
-  const u = await margins.transform(fixedRow(fixed, margins), { ties: 'average' });
+  const { lower, upper } = await margins.cells(fixedRow(fixed, margins));
   const columns = Array.from(fixed.keys(), (name) => margins.names.indexOf(name));
-  return Object.fromEntries(columns.map((j) => [j, u.data[j]!]));
+  const condition = {
+    columns,
+    lower: Float64Array.from(columns, (j) => lower.data[j]!),
+    upper: Float64Array.from(columns, (j) => upper.data[j]!),
+  };
+  columns.forEach((j, i) => {
+    if (margins instanceof PseudoObservations || margins.types[j] !== 'discrete') return;
+    if (condition.lower[i] !== condition.upper[i]) return;
+    const name = margins.names[j]!;
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected a value that occurs in the training rows for the fixed column ${describe(name)}, whose margin is discrete, ` +
+        `got ${fixed.get(name)}`,
+    );
+  });
+  return condition;
+}
+
+/** A condition in words, of the columns that have a block. */
+export function describeBlocks(fixed: ReadonlyMap<string, number>, { lower, upper }: Condition): string {
+  return Array.from(fixed)
+    .filter((_, i) => lower[i] !== upper[i])
+    .map(([name, value]) => `${describe(name)} = ${value}`)
+    .join(', ');
 }
 
 /** One row with the fixed values; in other columns an end of the support, or 0. */

@@ -1,10 +1,11 @@
+import { scoresOf } from '../copulas/cells';
 import { type Copula, type LogPdfOptions, type SampleOptions } from '../copulas/copula';
 import { type CopulaKind, type FitOptions, fitCopula } from '../copulas/fit';
 import { type LoadOptions, loadModel } from '../copulas/load';
 import type { CdcOptions, FlowOptions, ReflectionOptions } from '../copulas/options';
 import { type RowsInput, toDense } from '../copulas/rows';
 import { type RunOptions } from '../copulas/run';
-import type { ConditionalOptions, ConditionalSample } from '../copulas/smc';
+import type { ConditionalOptions } from '../copulas/smc';
 import type { ColumnRunOptions } from '../data/column-jobs';
 import { matrix } from '../data/matrix';
 import { PseudoObservations, type Ties } from '../data/pseudo-observations';
@@ -13,7 +14,8 @@ import { type ColumnKind, Table } from '../data/table';
 import { SklarError, describe, expectInteger } from '../errors';
 import type { Note } from '../notes';
 import { Margins, type MarginsOptions, type MarginsSpec, expectMarginsSpec } from '../margins/margins';
-import { fixedRow, levelsOfFixed, withFixed } from './fixed';
+import { type BlockSample, sampleGivenBlocks } from './block-sample';
+import { conditionOf, describeBlocks, withFixed } from './fixed';
 
 /** Values between two sums of `cdf`. */
 const CDF_ROWS = 16_384;
@@ -23,7 +25,7 @@ export type JointSampleOptions = Omit<SampleOptions, 'scale' | 'dtype'>;
 export type JointConditionalOptions = Omit<ConditionalOptions, 'scale' | 'dtype'>;
 
 /** Rows of the condition on the data scale; the rest is that of `ConditionalSample`. */
-export interface JointConditionalSample extends Omit<ConditionalSample, 'rows'> {
+export interface JointConditionalSample extends Omit<BlockSample, 'rows'> {
   /** The fixed columns hold the fixed values. */
   table: Table;
 }
@@ -79,9 +81,11 @@ export class JointDistribution implements Disposable {
 
   /**
    * Log density of each row in nats, log c(F_1(x_1), ..., F_d(x_d)) + sum of log f_i(x_i); -Infinity outside the support.
-   * At values of positive probability f_i is this probability and F_i the middle of the jump, which makes the density
-   * that of a mixed distribution up to the variation of c within the jumps. Of a copula that is not normalised, up to a
-   * constant, unless `normalised: true`.
+   * In columns with a value of positive probability, F_i is the block of levels that it has, over which c is integrated, and
+   * f_i is left out: a row of such values alone has the log of its probability, a mixed row a density with respect to the
+   * Lebesgue measure in the other columns; see `Copula.logPdfCells`. Of a copula that is not normalised, up to a constant,
+   * unless `normalised: true`. Levels are carried on the Gaussian scale, so that both tails are equally exact, as far as 38
+   * standard deviations (without end for normal and log-normal margins with a Gaussian copula).
    *
    * @param rows a table, whose columns are found by name, or a matrix or rows with the columns in order
    * @throws SklarError ERR_SKLAR_VALUE for missing columns and values that are not finite; see `Copula.logPdf`
@@ -89,10 +93,19 @@ export class JointDistribution implements Disposable {
   async logPdf(rows: RowsInput, options: JointLogPdfOptions = {}): Promise<Float64Array> {
     const table = this.#toTable(rows, 'the rows of logPdf');
     const { threads, signal } = options;
-    const u = await this.margins.transform(table, { ties: 'average', threads, signal });
-    const log = await this.copula.logPdf(u, options);
-    const ofMargins = await this.margins.logPdf(table, { threads, signal });
-    return log.map((value, i) => value + ofMargins[i]!);
+    const run = { threads, signal };
+    const ofMargins = await this.margins.logPdf(table, { ...run, atoms: false });
+    const log = await this.#logCopula(table, { ...options, scale: 'gaussian' }, run);
+    // beyond the support the copula's density means nothing
+    return log.map((value, i) => (ofMargins[i] === -Infinity ? -Infinity : value + ofMargins[i]!));
+  }
+
+  async #logCopula(table: Table, options: LogPdfOptions, run: ColumnRunOptions): Promise<Float64Array> {
+    if (!this.margins.hasAtoms) {
+      return this.copula.logPdf(await this.margins.transform(table, { ...run, scale: 'gaussian' }), options);
+    }
+    const { lower, upper } = await this.margins.cells(table, run);
+    return this.copula.logPdfCells(lower, upper, options);
   }
 
   /**
@@ -117,18 +130,22 @@ export class JointDistribution implements Disposable {
     options: JointSampleOptions & { batch?: number } = {},
   ): AsyncGenerator<Table, void> {
     // Nothing is lost between the copula and the margins.
-    for await (const u of this.copula.sampleStream(rows, { ...options, dtype: 'float64' })) {
-      yield await this.margins.inverse(u, { threads: options.threads, signal: options.signal });
+    const { threads, signal } = options;
+    const stream = this.copula.sampleStream(rows, { ...options, scale: 'gaussian', dtype: 'float64' });
+    for await (const z of stream) {
+      yield await this.margins.inverse(z, { scale: 'gaussian', threads, signal });
     }
   }
 
   /**
    * Draws rows given the values of some columns.
    *
-   * @param fixed values in the units of the data by column name; at values of positive probability the condition is the
-   *   middle of the jump
+   * @param fixed values in the units of the data by column name; a value of positive probability stands for its block of
+   *   levels, and rows are drawn until enough of them lie in it (`blockAcceptance`), so that any copula can be given such
+   *   values alone
    * @returns rows with the fixed values, and the log density of the condition on the data scale
-   * @throws SklarError ERR_SKLAR_VALUE for columns that do not exist, values where the margin has no mass, and copulas that
+   * @throws SklarError ERR_SKLAR_VALUE for columns that do not exist, values where the margin has no mass, values of so little
+   *   probability that too many draws (1,000 for each row, at least 2^20, at most 10^7) would be needed, and copulas that
    *   cannot; see `Copula.sampleConditional`
    */
   async conditional(
@@ -138,18 +155,19 @@ export class JointDistribution implements Disposable {
   ): Promise<JointConditionalSample> {
     const { threads, signal } = options;
     const given = new Map(Object.entries(fixed));
-    const levels = await levelsOfFixed(given, this.margins);
-    const { rows: u, ...rest } = await this.copula.sampleConditional(levels, rows, {
-      ...options,
-      dtype: 'float64',
-    });
-    const row = fixedRow(given, this.margins);
+    const condition = await conditionOf(given, this.margins);
+    const { rows: z, ...rest } = await sampleGivenBlocks(this.copula, condition, rows, options, () =>
+      describeBlocks(given, condition),
+    );
     let ofMargins = 0;
-    for (const name of given.keys()) ofMargins += this.margins.margin(name).logPdf(row.column(name))[0]!;
+    for (const [i, [name, value]] of Array.from(given).entries()) {
+      if (condition.lower[i] !== condition.upper[i]) continue;
+      ofMargins += this.margins.margin(name).logPdf(Float64Array.of(value))[0]!;
+    }
     return {
       ...rest,
       logMarginalDensity: rest.logMarginalDensity === null ? null : rest.logMarginalDensity + ofMargins,
-      table: withFixed(await this.margins.inverse(u, { threads, signal }), given),
+      table: withFixed(await this.margins.inverse(z, { scale: 'gaussian', threads, signal }), given),
     };
   }
 
@@ -164,7 +182,10 @@ export class JointDistribution implements Disposable {
     const { samples = 100_000, ...run } = options;
     expectInteger(samples, 'samples', { min: 1, max: 2 ** 40 });
     const table = this.#toTable(points, 'the points of cdf');
-    const levels = this.names.map((name) => this.margins.margin(name).cdf(table.column(name)));
+    const levels = this.names.map((name) => {
+      const [margin, x] = [this.margins.margin(name), table.column(name)];
+      return scoresOf(margin.cdf(x), margin.survival(x));
+    });
     levels.forEach((column, j) => {
       const row = column.findIndex(Number.isNaN);
       if (row < 0) return;
@@ -174,7 +195,12 @@ export class JointDistribution implements Disposable {
       );
     });
     const hits = new Float64Array(table.rows);
-    const stream = this.copula.sampleStream(samples, { ...run, dtype: 'float64', batch: CDF_ROWS });
+    const stream = this.copula.sampleStream(samples, {
+      ...run,
+      scale: 'gaussian',
+      dtype: 'float64',
+      batch: CDF_ROWS,
+    });
     for await (const { data, rows } of stream) {
       for (let i = 0; i < hits.length; i++) {
         for (let row = 0, at = 0; row < rows; row++, at += this.dim) {

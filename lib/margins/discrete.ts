@@ -5,8 +5,8 @@ import { type SortedColumn } from './sorted';
 /**
  * The values of a column with their frequencies, and no others. With n rows a value that occurs c times has probability
  * c / (n + 1): the block of ranks r to s of its occurrences is the interval from (r - 1/2) / (n + 1) to (s + 1/2) / (n + 1).
- * What remains is the probability of values never seen, 1 / (n + 1), half of it below and half above the data; the
- * quantile gives the smallest and the largest value there, `logPdf` gives every value never seen log(1 / (n + 1)).
+ * The blocks of the smallest and the largest value reach to 0 and 1, so that the probabilities sum to one. `logPdf` gives
+ * every value never seen log(1 / (n + 1)), beside that sum.
  */
 export class DiscreteMargin extends Margin {
   readonly name = 'discrete';

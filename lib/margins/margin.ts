@@ -54,6 +54,12 @@ export abstract class Margin {
     return callNative((addon) => addon.marginCdfBefore(this.handle, x));
   }
 
+  /** P(X > x), relatively exact where it is small. */
+  survival(x: Float64Array): Float64Array {
+    expectDoubles(x, 'the values of survival');
+    return callNative((addon) => addon.marginSurvival(this.handle, x));
+  }
+
   /** The least x with F(x) >= u; NaN outside [0, 1]. The ends of the support at 0 and 1. */
   quantile(u: Float64Array): Float64Array {
     expectDoubles(u, 'the levels of quantile');
@@ -70,11 +76,12 @@ export abstract class Margin {
   }
 
   /**
-   * The values that one row in `period` exceeds on average, for each period (in rows, above 1): the quantiles at
-   * 1 - 1 / period.
+   * The values that one row in `period` exceeds on average, for each period (in rows, above 1, however long): where
+   * `survival` is 1 / period.
    */
   returnLevels(periods: Float64Array): Float64Array {
-    return this.quantile(mapNumbers(periods, (period) => (period > 1 ? 1 - 1 / period : NaN)));
+    const shares = mapNumbers(periods, (period) => (period > 1 ? 1 / period : NaN));
+    return callNative((addon) => addon.marginQuantileAbove(this.handle, shares));
   }
 
   /** The arrays that the margin is made of. */

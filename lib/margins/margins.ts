@@ -1,7 +1,10 @@
 import { z } from 'zod';
 
 import {
+  type Cells,
   type ColumnRunOptions,
+  type LevelScale,
+  cellsOf,
   finiteRows,
   levelsOf,
   nextTurn,
@@ -165,6 +168,11 @@ export class Margins {
     return this.#columns.map(({ margin }) => margin.name);
   }
 
+  /** Whether some values of some column have positive probability. */
+  get hasAtoms(): boolean {
+    return this.#columns.some(({ margin }) => margin.hasAtoms);
+  }
+
   /** The support of each margin. */
   get supports(): readonly Support[] {
     return this.#columns.map(({ margin }) => margin.support);
@@ -176,6 +184,7 @@ export class Margins {
    *
    * @param options.seed default that of `fit`
    * @param options.ties default that of `fit`
+   * @param options.scale `gaussian`: z, the standard normal quantiles of u, which keep 1 - u as exactly as u; default `copula`
    * @throws SklarError ERR_SKLAR_VALUE for missing columns and values that are not finite
    */
   async transform(
@@ -183,35 +192,58 @@ export class Margins {
     {
       seed = this.#seed,
       ties = this.ties,
+      scale = 'copula',
       ...run
-    }: { readonly seed?: Seed; readonly ties?: Ties } & ColumnRunOptions = {},
+    }: { readonly seed?: Seed; readonly ties?: Ties; readonly scale?: LevelScale } & ColumnRunOptions = {},
   ): Promise<Matrix & { readonly data: Float64Array }> {
-    return levelsOf(this.#native(), table.select(this.names), { ...run, seed, random: ties === 'random' });
+    const random = ties === 'random';
+    return levelsOf(this.#native(), table.select(this.names), { ...run, seed, random, scale });
   }
 
   /**
    * Quantiles: the table whose column j has the quantiles of margin j at column j of `u`.
    *
    * @param u rows x d, in [0, 1]
+   * @param options.scale of `u`; default `copula`
    * @throws SklarError ERR_SKLAR_SHAPE when it has another number of columns, ERR_SKLAR_VALUE for levels outside
    */
-  inverse(u: Matrix, run: ColumnRunOptions = {}): Promise<Table> {
-    return valuesOf(this.#native(), u, this.names, this.kinds, run);
+  inverse(
+    u: Matrix,
+    { scale = 'copula', ...run }: { readonly scale?: LevelScale } & ColumnRunOptions = {},
+  ): Promise<Table> {
+    return valuesOf(this.#native(), u, this.names, this.kinds, { ...run, scale });
   }
 
   /**
-   * The sum of the log densities of the margins of each row, in nats; see `Margin.logPdf`.
+   * The cells of rows on the Gaussian scale, rows x d twice: from where F stands just before a value to where it stands at it
+   * in columns where the value has positive probability, once the same number in others. What `Copula.logPdfCells` takes.
    *
    * @throws SklarError ERR_SKLAR_VALUE for missing columns and values that are not finite
    */
-  async logPdf(table: Table, run: ColumnRunOptions = {}): Promise<Float64Array> {
+  cells(table: Table, run: ColumnRunOptions = {}): Promise<Cells> {
+    return cellsOf(this.#native(), table.select(this.names), run);
+  }
+
+  /**
+   * The sum of the log densities of the margins of each row, in nats; see `Margin.logPdf`. -Infinity where one value is
+   * impossible.
+   *
+   * @param options.atoms false leaves out values of positive probability; default true
+   * @throws SklarError ERR_SKLAR_VALUE for missing columns and values that are not finite
+   */
+  async logPdf(
+    table: Table,
+    { atoms = true, ...run }: { readonly atoms?: boolean } & ColumnRunOptions = {},
+  ): Promise<Float64Array> {
     const threads = expectThreads(run.threads);
     const selected = table.select(this.names);
     const margins = this.#columns.map(({ margin }) => margin.handle);
     const sum = new Float64Array(table.rows);
     for (const [from, to] of rowBlocks(table.rows, margins.length)) {
       const x = finiteRows(selected, from, to);
-      const block = await runJob((addon) => addon.columnLogPdf(margins, x, threads), { signal: run.signal });
+      const block = await runJob((addon) => addon.columnLogPdf(margins, x, atoms, threads), {
+        signal: run.signal,
+      });
       sum.set(block, from);
       run.onProgress?.(to / table.rows);
     }

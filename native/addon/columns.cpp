@@ -47,6 +47,10 @@ Columns to_columns(const Napi::Value& value) {
   return to_list(value, "x", [](const Napi::Value& column) { return to_vector<double>(column, "a column"); });
 }
 
+ColumnScale to_scale(const Napi::Value& gaussian) {
+  return to_bool(gaussian, "gaussian") ? ColumnScale::gaussian : ColumnScale::copula;
+}
+
 std::size_t rows_of(const Columns& x) { return x.empty() ? 0 : x[0].size(); }
 
 Napi::Value to_arrays(Napi::Env env, const Columns& columns) {
@@ -79,43 +83,64 @@ Napi::Value rank_column(const Napi::CallbackInfo& info) {
 }
 
 // columnLevels(columns: ColumnHandle[], keys: Uint32Array, x: Float64Array[], firstRow: number, random:
-// boolean, seed: bigint, threads: number): NativeJob<Float64Array>
+// boolean, seed: bigint, gaussian: boolean, threads: number): NativeJob<Float64Array>
 Napi::Value levels(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     return Job::start(
         info.Env(), info.Env().Undefined(),
         [maps = to_list(info[0], "columns", to_map), keys = to_vector<std::uint32_t>(info[1], "keys"),
          x = to_columns(info[2]), first = to_size(info[3], "firstRow"), random = to_bool(info[4], "random"),
-         seed = to_uint64(info[5], "seed"), threads = to_size(info[6], "threads")](
+         seed = to_uint64(info[5], "seed"), scale = to_scale(info[6]), threads = to_size(info[7], "threads")](
             const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
-          auto u = column_levels(threads, maps, keys, x, rows_of(x), first, random, seed, cancel);
+          auto u = column_levels(threads, maps, keys, x, rows_of(x), first, random, seed, scale, cancel);
           return [u = std::move(u)](Napi::Env env) { return to_array(env, u); };
         });
   });
 }
 
-// columnValues(columns: ColumnHandle[], u: Float64Array, rows: number, threads: number):
-// NativeJob<Float64Array[]>
+// columnValues(columns: ColumnHandle[], levels: Float64Array, rows: number, gaussian: boolean, threads:
+// number): NativeJob<Float64Array[]>
 Napi::Value values(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
+    return Job::start(
+        info.Env(), info.Env().Undefined(),
+        [maps = to_list(info[0], "columns", to_map), levels = to_vector<double>(info[1], "levels"),
+         rows = to_size(info[2], "rows"), scale = to_scale(info[3]), threads = to_size(info[4], "threads")](
+            const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
+          auto x = column_values(threads, maps, levels, rows, scale, cancel);
+          return [x = std::move(x)](Napi::Env env) { return to_arrays(env, x); };
+        });
+  });
+}
+
+// columnCells(columns: ColumnHandle[], x: Float64Array[], threads: number): NativeJob<{ lower, upper:
+// Float64Array }>
+Napi::Value cells(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
     return Job::start(info.Env(), info.Env().Undefined(),
-                      [maps = to_list(info[0], "columns", to_map), u = to_vector<double>(info[1], "u"),
-                       rows = to_size(info[2], "rows"), threads = to_size(info[3], "threads")](
-                          const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
-                        auto x = column_values(threads, maps, u, rows, cancel);
-                        return [x = std::move(x)](Napi::Env env) { return to_arrays(env, x); };
+                      [maps = to_list(info[0], "columns", to_map), x = to_columns(info[1]),
+                       threads = to_size(info[2], "threads")](const CancelFlag& cancel,
+                                                              const Job::Progress&) -> Job::Deliver {
+                        auto cells = column_cells(threads, maps, x, rows_of(x), cancel);
+                        return [cells = std::move(cells)](Napi::Env env) -> Napi::Value {
+                          Napi::Object result = Napi::Object::New(env);
+                          result.Set("lower", to_array(env, cells.lower));
+                          result.Set("upper", to_array(env, cells.upper));
+                          return result;
+                        };
                       });
   });
 }
 
-// columnLogPdf(margins: MarginHandle[], x: Float64Array[], threads: number): NativeJob<Float64Array>
+// columnLogPdf(margins: MarginHandle[], x: Float64Array[], atoms: boolean, threads: number):
+// NativeJob<Float64Array>
 Napi::Value log_pdf(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     return Job::start(info.Env(), info.Env().Undefined(),
                       [margins = to_list(info[0], "margins", to_margin), x = to_columns(info[1]),
-                       threads = to_size(info[2], "threads")](const CancelFlag& cancel,
-                                                              const Job::Progress&) -> Job::Deliver {
-                        auto log = column_log_pdf(threads, margins, x, rows_of(x), cancel);
+                       atoms = to_bool(info[2], "atoms"), threads = to_size(info[3], "threads")](
+                          const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
+                        auto log = column_log_pdf(threads, margins, x, rows_of(x), atoms, cancel);
                         return [log = std::move(log)](Napi::Env env) { return to_array(env, log); };
                       });
   });
@@ -213,6 +238,7 @@ void register_columns(Napi::Env env, Napi::Object exports) {
   exports.Set("rankColumn", Napi::Function::New(env, rank_column));
   exports.Set("columnLevels", Napi::Function::New(env, levels));
   exports.Set("columnValues", Napi::Function::New(env, values));
+  exports.Set("columnCells", Napi::Function::New(env, cells));
   exports.Set("columnLogPdf", Napi::Function::New(env, log_pdf));
   exports.Set("sortColumns", Napi::Function::New(env, sort));
   exports.Set("sortedColumn", Napi::Function::New(env, sorted_column));

@@ -127,7 +127,9 @@ void register_margins(Napi::Env env, Napi::Object exports) {
   exports.Set("marginSupport", Napi::Function::New(env, support));
   exports.Set("marginCdf", Napi::Function::New(env, map<&Margin::cdf>));
   exports.Set("marginCdfBefore", Napi::Function::New(env, map<&Margin::cdf_before>));
+  exports.Set("marginSurvival", Napi::Function::New(env, map<&Margin::survival>));
   exports.Set("marginQuantile", Napi::Function::New(env, map<&Margin::quantile>));
+  exports.Set("marginQuantileAbove", Napi::Function::New(env, map<&Margin::quantile_above>));
   exports.Set("marginLogPdf", Napi::Function::New(env, map<&Margin::log_pdf>));
   exports.Set("kdeIntegral", Napi::Function::New(env, integral));
   exports.Set("lawLoss", Napi::Function::New(env, loss));

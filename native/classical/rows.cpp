@@ -36,7 +36,8 @@ class PairRows final : public ClassicalRows {
 };
 
 void to_units(const double* x, bool from_gaussian, std::size_t count, Unit* u) {
-  for (std::size_t i = 0; i < count; ++i) u[i] = from_gaussian ? unit_of_normal(x[i]) : unit_of(x[i]);
+  for (std::size_t i = 0; i < count; ++i)
+    u[i] = from_gaussian ? unit_of_normal(std::clamp(x[i], -greatest_score, greatest_score)) : unit_of(x[i]);
 }
 
 void from_units(const Unit* u, bool to_gaussian, std::size_t count, double* x) {

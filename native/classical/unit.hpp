@@ -4,27 +4,12 @@
 #include <cmath>
 #include <limits>
 
-#include "core/normal.h"
+#include "core/unit.hpp"
 
 // Numbers in [0, 1] and (0, inf) held so that nothing is lost near the ends of their ranges.
 namespace sklar {
 
 inline constexpr double infinity = std::numeric_limits<double>::infinity();
-
-// p and q = 1 - p, the smaller of them to full relative precision.
-struct Unit {
-  double p, q;
-
-  Unit flipped() const { return {q, p}; }
-  double log_p() const { return p < 0.5 ? std::log(p) : std::log1p(-q); }
-  double log_q() const { return q < 0.5 ? std::log(q) : std::log1p(-p); }
-};
-
-inline Unit unit_of(double p) { return {p, 1 - p}; }
-inline Unit unit_of_logit(double t) { return {1 / (1 + std::exp(-t)), 1 / (1 + std::exp(t))}; }
-inline Unit unit_of_log(double log_p) { return {std::exp(log_p), -std::expm1(log_p)}; }
-inline Unit unit_of_normal(double z) { return {normal_cdf(z), normal_cdf(-z)}; }
-inline double normal_of(Unit u) { return u.p < u.q ? normal_quantile(u.p) : -normal_quantile(u.q); }
 
 // A positive number with its logarithm; the number itself may underflow or overflow.
 struct Positive {

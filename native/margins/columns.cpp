@@ -20,6 +20,9 @@ constexpr double greatest_integer = 9007199254740991.0;
 
 constexpr std::size_t part = 16384;
 
+// Where equal values get their levels in (0, 1).
+double share_of(const Draw& draw) { return draw.random ? (draw() + 0.5) * 0x1p-32 : 0.5; }
+
 // To the nearest integer, halves upwards.
 double rounded(double value) {
   const double below = std::floor(value);
@@ -46,17 +49,40 @@ class MarginMap final : public ColumnMap {
     }
   }
 
-  double value(double u) const override {
-    const double x = margin_->quantile(u);
-    return integer_ ? rounded(x) : x;
+  void scores(const double* x, std::size_t count, Draw draw, double* out, std::size_t stride) const override {
+    for (std::size_t i = 0; i < count; ++i, ++draw.row) out[i * stride] = score(x[i], draw);
+  }
+
+  Cell cell(double x) const override {
+    if (atoms_ && margin_->is_atom(x))
+      return {normal_of(margin_->level_before(x)), normal_of(margin_->level(x))};
+    const double z = score(x, Draw{});
+    return {z, z};
+  }
+
+  double value(double u) const override { return whole(margin_->quantile(u)); }
+  double value_at_score(double z) const override {
+    return whole(margin_->at_score(std::isinf(z) ? std::copysign(greatest_score, z) : z));
   }
 
  private:
+  double whole(double x) const { return integer_ ? rounded(x) : x; }
+
+  double score(double x, const Draw& draw) const {
+    const bool atom = atoms_ && margin_->is_atom(x);
+    if (!atom && x > support_.first && x < support_.second) return margin_->score(x);
+    const Unit after = margin_->level(x), before = atom ? margin_->level_before(x) : after;
+    if (x <= support_.first && after.p == 0) return normal_quantile(half_);
+    if (x >= support_.second && before.q == 0) return -normal_quantile(half_);
+    const double share = atom ? share_of(draw) : 0.5;
+    return normal_of({before.p + share * (after.p - before.p), after.q + (1 - share) * (before.q - after.q)});
+  }
+
   double level(double x, double after, const Draw& draw) const {
     const double before = atoms_ && margin_->is_atom(x) ? margin_->cdf_before(x) : after;
     if (x <= support_.first && after == 0) return half_;
     if (x >= support_.second && before == 1) return 1 - half_;
-    const double share = after > before && draw.random ? (draw() + 0.5) * 0x1p-32 : 0.5;
+    const double share = after > before ? share_of(draw) : 0.5;
     return std::min(greatest_level, std::max(least_level, before + share * (after - before)));
   }
 
@@ -73,6 +99,19 @@ class RankMap final : public ColumnMap {
   void levels(const double* x, std::size_t count, Draw draw, double* out, std::size_t stride) const override {
     for (std::size_t i = 0; i < count; ++i, ++draw.row) out[i * stride] = rank(x[i], draw) / (b_.rows + 1);
   }
+  void scores(const double* x, std::size_t count, Draw draw, double* out, std::size_t stride) const override {
+    for (std::size_t i = 0; i < count; ++i, ++draw.row) out[i * stride] = score(rank(x[i], draw));
+  }
+
+  Cell cell(double x) const override {
+    const std::size_t k = lower_bound(b_.values.data(), b_.values.size(), x);
+    if (k < b_.values.size() && b_.values[k] == x && b_.first[k] < b_.last[k])
+      return {score(b_.first[k] - 0.5), score(b_.last[k] + 0.5)};
+    const double z = score(rank(x, Draw{}));
+    return {z, z};
+  }
+
+  double value_at_score(double z) const override { return value(normal_cdf(z)); }
 
   double value(double u) const override {
     const double size = b_.rows + 1;
@@ -95,6 +134,11 @@ class RankMap final : public ColumnMap {
   }
 
  private:
+  double score(double rank) const {
+    const double size = b_.rows + 1;
+    return normal_of({rank / size, (size - rank) / size});
+  }
+
   // From 0.5 to rows + 0.5.
   double rank(double x, const Draw& draw) const {
     const std::size_t k = lower_bound(b_.values.data(), b_.values.size(), x);
@@ -146,37 +190,62 @@ SharedMap make_rank_map(RankBlocks blocks) {
 
 Vector column_levels(std::size_t threads, const std::vector<SharedMap>& maps,
                      const std::vector<std::uint32_t>& keys, const std::vector<Vector>& x, std::size_t rows,
-                     std::uint64_t first_row, bool random, std::uint64_t seed, const CancelFlag& cancel) {
+                     std::uint64_t first_row, bool random, std::uint64_t seed, ColumnScale scale,
+                     const CancelFlag& cancel) {
   const std::size_t width = maps.size();
   check_columns(x, width, rows);
   if (keys.size() != width) throw Error("SHAPE", "expected a key for every column");
   Vector u(rows * width);
   const PhiloxKey key = philox_key(seed);
   in_parts(threads, width, rows, cancel, [&](std::size_t j, std::size_t begin, std::size_t end) {
-    maps[j]->levels(&x[j][begin], end - begin, Draw{key, first_row + begin, keys[j], random},
-                    &u[begin * width + j], width);
+    const Draw draw{key, first_row + begin, keys[j], random};
+    const auto convert = scale == ColumnScale::gaussian ? &ColumnMap::scores : &ColumnMap::levels;
+    ((*maps[j]).*convert)(&x[j][begin], end - begin, draw, &u[begin * width + j], width);
   });
   return u;
 }
 
-std::vector<Vector> column_values(std::size_t threads, const std::vector<SharedMap>& maps, const Vector& u,
-                                  std::size_t rows, const CancelFlag& cancel) {
+std::vector<Vector> column_values(std::size_t threads, const std::vector<SharedMap>& maps,
+                                  const Vector& levels, std::size_t rows, ColumnScale scale,
+                                  const CancelFlag& cancel) {
   const std::size_t width = maps.size();
-  if (u.size() != rows * width) throw Error("SHAPE", "expected a level for every row and column");
+  if (levels.size() != rows * width) throw Error("SHAPE", "expected a level for every row and column");
   std::vector<Vector> x(width, Vector(rows));
   in_parts(threads, width, rows, cancel, [&](std::size_t j, std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) x[j][i] = maps[j]->value(u[i * width + j]);
+    const auto convert = scale == ColumnScale::gaussian ? &ColumnMap::value_at_score : &ColumnMap::value;
+    for (std::size_t i = begin; i < end; ++i) x[j][i] = ((*maps[j]).*convert)(levels[i * width + j]);
   });
   return x;
 }
 
+RowCells column_cells(std::size_t threads, const std::vector<SharedMap>& maps, const std::vector<Vector>& x,
+                      std::size_t rows, const CancelFlag& cancel) {
+  const std::size_t width = maps.size();
+  check_columns(x, width, rows);
+  RowCells cells{Vector(rows * width), Vector(rows * width)};
+  in_parts(threads, width, rows, cancel, [&](std::size_t j, std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      const auto [lower, upper] = maps[j]->cell(x[j][i]);
+      cells.lower[i * width + j] = lower;
+      cells.upper[i * width + j] = upper;
+    }
+  });
+  return cells;
+}
+
 Vector column_log_pdf(std::size_t threads, const std::vector<SharedMargin>& margins,
-                      const std::vector<Vector>& x, std::size_t rows, const CancelFlag& cancel) {
+                      const std::vector<Vector>& x, std::size_t rows, bool atoms, const CancelFlag& cancel) {
   check_columns(x, margins.size(), rows);
+  constexpr double never = -std::numeric_limits<double>::infinity();
   Vector sum(rows, 0.0);
   in_parts(threads, 1, rows, cancel, [&](std::size_t, std::size_t begin, std::size_t end) {
     for (std::size_t j = 0; j < margins.size(); ++j)
-      for (std::size_t i = begin; i < end; ++i) sum[i] += margins[j]->log_pdf(x[j][i]);
+      for (std::size_t i = begin; i < end; ++i) {
+        if (!atoms && margins[j]->is_atom(x[j][i])) continue;
+        const double log = margins[j]->log_pdf(x[j][i]);
+        // an infinite density elsewhere does not make up for an impossible value
+        sum[i] = log == never || sum[i] == never ? never : sum[i] + log;
+      }
   });
   return sum;
 }

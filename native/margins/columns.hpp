@@ -22,6 +22,14 @@ struct Draw {
   std::uint32_t operator()() const { return philox(philox_counter(row, column, 0, kTagTies), key).x; }
 };
 
+// Copula scale: levels u. Gaussian scale: their standard normal quantiles z, which tell both tails apart from
+// 1 and 0 alike.
+enum class ColumnScale { copula, gaussian };
+
+struct Cell {
+  double lower, upper;
+};
+
 // Takes the values of a column to levels strictly between 0 and 1, and levels to values.
 class ColumnMap {
  public:
@@ -30,7 +38,13 @@ class ColumnMap {
   // after it.
   virtual void levels(const double* x, std::size_t count, Draw draw, double* out,
                       std::size_t stride) const = 0;
+  virtual void scores(const double* x, std::size_t count, Draw draw, double* out,
+                      std::size_t stride) const = 0;
+  // The scores just before and after a value of positive probability, infinite where nothing is beyond; the
+  // score twice of other values.
+  virtual Cell cell(double x) const = 0;
   virtual double value(double u) const = 0;
+  virtual double value_at_score(double z) const = 0;
 };
 
 using SharedMap = std::shared_ptr<const ColumnMap>;
@@ -55,17 +69,25 @@ SharedMap make_rank_map(RankBlocks blocks);
 std::vector<double> column_levels(std::size_t threads, const std::vector<SharedMap>& maps,
                                   const std::vector<std::uint32_t>& keys,
                                   const std::vector<std::vector<double>>& x, std::size_t rows,
-                                  std::uint64_t first_row, bool random, std::uint64_t seed,
+                                  std::uint64_t first_row, bool random, std::uint64_t seed, ColumnScale scale,
                                   const CancelFlag& cancel);
 
-// The columns of quantiles at u, rows x columns.
+// The columns of quantiles at levels, rows x columns.
 std::vector<std::vector<double>> column_values(std::size_t threads, const std::vector<SharedMap>& maps,
-                                               const std::vector<double>& u, std::size_t rows,
-                                               const CancelFlag& cancel);
+                                               const std::vector<double>& levels, std::size_t rows,
+                                               ColumnScale scale, const CancelFlag& cancel);
 
-// For each row the sum of the log densities of its values.
+// The cells of rows, on the Gaussian scale, rows x columns.
+struct RowCells {
+  std::vector<double> lower, upper;
+};
+RowCells column_cells(std::size_t threads, const std::vector<SharedMap>& maps,
+                      const std::vector<std::vector<double>>& x, std::size_t rows, const CancelFlag& cancel);
+
+// For each row the sum of the log densities of its values; atoms: also the log probabilities of those that
+// have one. Minus infinity where one value is impossible.
 std::vector<double> column_log_pdf(std::size_t threads, const std::vector<SharedMargin>& margins,
-                                   const std::vector<std::vector<double>>& x, std::size_t rows,
+                                   const std::vector<std::vector<double>>& x, std::size_t rows, bool atoms,
                                    const CancelFlag& cancel);
 
 }  // namespace sklar

@@ -41,11 +41,21 @@ class Empirical final : public Margin {
   bool is_atom(double x) const override {
     return (x == support_.first && at_least() > 0) || (x == support_.second && at_most() > 0);
   }
-  double cdf_before(double x) const override {
-    return x == support_.first ? 0 : x == support_.second ? 1 - at_most() : cdf(x);
+  Unit level_before(double x) const override {
+    if (x == support_.first) return {0, 1};
+    return x == support_.second ? unit_above(at_most()) : level(x);
   }
 
-  double cdf(double x) const override { return cdf_at(lower_bound(values_.data(), values_.size(), x), x); }
+  Unit level(double x) const override {
+    const std::size_t k = lower_bound(values_.data(), values_.size(), x);
+    const double p = cdf_at(k, x);
+    if (!(p > 0.5)) return unit_of(p);
+    if (x == support_.second) return {1, 0};
+    if (k == values_.size()) return {p, upper_.beyond(x - values_.back())};
+    if (k == 0) return unit_of(p);
+    const double above = 1 - levels_[k], share = 1 - position(x, values_[k - 1], values_[k]);
+    return {p, above + share * (levels_[k] - levels_[k - 1])};
+  }
 
   void cdf_of(const double* x, std::size_t count, double* out) const override {
     constexpr std::size_t lanes = 16;
@@ -54,7 +64,7 @@ class Empirical final : public Margin {
       lower_bounds<lanes>(values_.data(), values_.size(), x + i, k);
       for (std::size_t l = 0; l < lanes; ++l) out[i + l] = cdf_at(k[l], x[i + l]);
     }
-    for (; i < count; ++i) out[i] = cdf(x[i]);
+    for (; i < count; ++i) out[i] = cdf_at(lower_bound(values_.data(), values_.size(), x[i]), x[i]);
   }
 
   // k: the first value that is not below x
@@ -66,10 +76,11 @@ class Empirical final : public Margin {
     return interpolate(position(x, values_[k - 1], values_[k]), levels_[k - 1], levels_[k]);
   }
 
-  double quantile(double u) const override {
-    if (!(u > 0 && u < 1)) return u == 0 ? support_.first : u == 1 ? support_.second : NAN;
+  double inverse(Unit level) const override {
+    if (!(level.p > 0 && level.q > 0)) return end_of(support_, level);
+    const double u = level.p;
     if (u < levels_.front()) return std::max(support_.first, values_.front() - lower_.distance(u));
-    if (u > levels_.back()) return std::min(support_.second, values_.back() + upper_.distance(1 - u));
+    if (u > levels_.back()) return std::min(support_.second, values_.back() + upper_.distance(level.q));
     const auto guess =
         static_cast<std::size_t>(u * static_cast<double>(levels_.size()));  // nearly evenly spaced
     const std::size_t k =

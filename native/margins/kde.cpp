@@ -19,50 +19,72 @@ ExponentialTail tail_of(const KdeGrid& grid, double length, double height) {
                          length > grid.step / 2 ? length : 0);
 }
 
+// The mass of a tail and a piecewise linear density on its way from one end of a grid to the other.
+class Mass {
+ public:
+  Mass(ExponentialTail tail, const Vector& heights, double step)
+      : tail_(tail), step_(step), heights_(heights), levels_(heights.size()) {
+    levels_[0] = tail.mass();
+    for (std::size_t k = 1; k < heights.size(); ++k)
+      levels_[k] = levels_[k - 1] + step / 2 * (heights[k - 1] + heights[k]);
+  }
+
+  double total() const { return levels_.back(); }
+
+  // Up to so many steps from the end, at most as many as there are.
+  double at(double steps) const {
+    if (steps < 0) return tail_.beyond(-steps * step_);
+    const std::size_t k = std::min(heights_.size() - 2, static_cast<std::size_t>(steps));
+    const double t = steps - static_cast<double>(k);
+    return levels_[k] + step_ * t * (heights_[k] + t / 2 * (heights_[k + 1] - heights_[k]));
+  }
+
+  // Its inverse.
+  double steps(double mass) const {
+    if (mass < levels_.front()) return -tail_.distance(mass) / step_;
+    const std::size_t k = std::max<std::size_t>(1, lower_bound(levels_.data(), levels_.size(), mass)) - 1;
+    // step (a t + b t^2 / 2) = rest, in a form without cancellation
+    const std::size_t last = std::min(k, heights_.size() - 2);
+    const double rest = (mass - levels_[last]) / step_, a = heights_[last], b = heights_[last + 1] - a;
+    const double t = 2 * rest / (a + std::sqrt(std::max(0.0, a * a + 2 * b * rest)));
+    return static_cast<double>(last) + std::min(1.0, t);
+  }
+
+ private:
+  ExponentialTail tail_;
+  double step_;
+  Vector heights_, levels_;
+};
+
+Vector reversed(const Vector& values) { return {values.rbegin(), values.rend()}; }
+
 class Kde final : public Margin {
  public:
   Kde(Support support, KdeGrid grid, Vector heights)
       : support_(support),
         grid_(grid),
         heights_(std::move(heights)),
-        levels_(heights_.size()),
         lower_(tail_of(grid, grid.from - to_y(support.first), heights_.front())),
-        upper_(tail_of(grid, to_y(support.second) - (grid.from + top() * grid.step), heights_.back())) {
-    levels_[0] = lower_.mass();
-    for (std::size_t k = 1; k < heights_.size(); ++k)
-      levels_[k] = levels_[k - 1] + grid.step / 2 * (heights_[k - 1] + heights_[k]);
-  }
+        upper_(tail_of(grid, to_y(support.second) - (grid.from + top() * grid.step), heights_.back())),
+        below_(lower_, heights_, grid.step),
+        above_(upper_, reversed(heights_), grid.step),
+        middle_(below_.steps(0.5)) {}
 
-  double total() const { return levels_.back() + upper_.mass(); }
+  double total() const { return below_.total() + upper_.mass(); }
 
   Support support() const override { return support_; }
 
-  double cdf(double x) const override {
+  Unit level(double x) const override {
     const double at = (to_y(x) - grid_.from) / grid_.step;
-    if (at < 0) return lower_.beyond(-at * grid_.step);
-    if (at >= top()) return 1 - upper_.beyond((at - top()) * grid_.step);
-    if (std::isnan(at)) return at;
-    const auto k = static_cast<std::size_t>(at);
-    const double t = at - static_cast<double>(k);
-    return levels_[k] + grid_.step * t * (heights_[k] + t / 2 * (heights_[k + 1] - heights_[k]));
+    if (std::isnan(at)) return {at, at};
+    return at < middle_ ? unit_of(below_.at(at)) : unit_above(above_.at(top() - at));
   }
 
-  double quantile(double u) const override {
-    const auto [least, most] = support_;
-    if (!(u > 0 && u < 1)) return u == 0 ? least : u == 1 ? most : NAN;
-    double y;
-    if (u < levels_.front()) {
-      y = grid_.from - lower_.distance(u);
-    } else if (u > levels_.back()) {
-      y = grid_.from + top() * grid_.step + upper_.distance(1 - u);
-    } else {
-      const std::size_t k = std::max<std::size_t>(1, lower_bound(levels_.data(), levels_.size(), u)) - 1;
-      // step (a t + b t^2 / 2) = rest, in a form without cancellation
-      const double rest = (u - levels_[k]) / grid_.step, a = heights_[k], b = heights_[k + 1] - a;
-      const double t = 2 * rest / (a + std::sqrt(std::max(0.0, a * a + 2 * b * rest)));
-      y = grid_.from + grid_.step * (static_cast<double>(k) + std::min(1.0, t));
-    }
-    return std::min(most, std::max(least, grid_.location + grid_.scale * std::sinh(y)));
+  double inverse(Unit level) const override {
+    if (!(level.p > 0 && level.q > 0)) return end_of(support_, level);
+    const double at = level.p < level.q ? below_.steps(level.p) : top() - above_.steps(level.q);
+    const double y = grid_.from + grid_.step * at;
+    return std::min(support_.second, std::max(support_.first, grid_.location + grid_.scale * std::sinh(y)));
   }
 
   double log_pdf(double x) const override {
@@ -87,8 +109,10 @@ class Kde final : public Margin {
 
   Support support_;
   KdeGrid grid_;
-  Vector heights_, levels_;  // at the points of the grid; levels: F
+  Vector heights_;  // of the density in y at the points of the grid
   ExponentialTail lower_, upper_;
+  Mass below_, above_;  // of the points of the grid from either end
+  double middle_;       // steps to the median
 };
 
 void check(const Vector& heights) {

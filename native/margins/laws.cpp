@@ -11,12 +11,13 @@ namespace {
 
 constexpr Support line{-INFINITY, INFINITY}, half_line{0, INFINITY};
 
-// Standard laws, of z = (x - location) / scale: F inside the support, its inverse inside (0, 1), log density.
+// Standard laws, of z = (x - location) / scale: levels inside the support, the z of a level inside (0, 1),
+// log density. Where a function of z is standard normal, this score and its inverse give the level.
 
 struct Normal {
   Support support() const { return line; }
-  double cdf(double z) const { return normal_cdf(z); }
-  double quantile(double u) const { return normal_quantile(u); }
+  double score(double z) const { return z; }
+  double at_score(double s) const { return s; }
   double log_pdf(double z) const { return -z * z / 2 - half_log_two_pi; }
 };
 
@@ -24,8 +25,8 @@ struct Student {
   StudentT t;
   explicit Student(double df) : t(df) {}
   Support support() const { return line; }
-  double cdf(double z) const { return t.cdf(z).p; }
-  double quantile(double u) const { return t.quantile(unit_of(u)); }
+  Unit level(double z) const { return t.cdf(z); }
+  double inverse(Unit u) const { return t.quantile(u); }
   double log_pdf(double z) const { return t.log_pdf(z); }
 };
 
@@ -34,8 +35,7 @@ struct JohnsonSu {
   double skew, shape;
   Support support() const { return line; }
   double score(double z) const { return skew + shape * std::asinh(z); }
-  double cdf(double z) const { return normal_cdf(score(z)); }
-  double quantile(double u) const { return std::sinh((normal_quantile(u) - skew) / shape); }
+  double at_score(double s) const { return std::sinh((s - skew) / shape); }
   double log_pdf(double z) const {
     const double s = score(z);
     return std::log(shape) - s * s / 2 - half_log_two_pi - std::log1p(z * z) / 2;
@@ -44,8 +44,8 @@ struct JohnsonSu {
 
 struct Logistic {
   Support support() const { return line; }
-  double cdf(double z) const { return 1 / (1 + std::exp(-z)); }
-  double quantile(double u) const { return std::log(u) - std::log1p(-u); }
+  Unit level(double z) const { return unit_of_logit(z); }
+  double inverse(Unit u) const { return u.log_p() - u.log_q(); }
   double log_pdf(double z) const { return -std::fabs(z) - 2 * std::log1p(std::exp(-std::fabs(z))); }
 };
 
@@ -57,15 +57,15 @@ struct Extreme {
     return shape > 0 ? Support{-1 / shape, INFINITY} : Support{-INFINITY, -1 / shape};
   }
   // log(1 + shape z) / shape
-  double stretch(double z) const { return bent() ? std::log1p(shape * z) / shape : z; }
-  double cdf(double z) const { return std::exp(-std::exp(-stretch(z))); }
-  double quantile(double u) const {
-    const double log = -std::log(-std::log(u));
+  double stretch(double z) const { return bent() ? std::log1p(std::fmax(-1, shape * z)) / shape : z; }
+  Unit level(double z) const { return unit_of_log(-std::exp(-stretch(z))); }
+  double inverse(Unit u) const {
+    const double log = -std::log(-u.log_p());
     return bent() ? std::expm1(shape * log) / shape : log;
   }
   double log_pdf(double z) const {
     const double t = stretch(z);
-    return -(1 + shape) * t - std::exp(-t);
+    return t == -INFINITY ? t : -times(1 + shape, t) - std::exp(-t);
   }
 };
 
@@ -73,8 +73,7 @@ struct LogNormal {
   double mean, deviation;
   Support support() const { return half_line; }
   double score(double x) const { return (std::log(x) - mean) / deviation; }
-  double cdf(double x) const { return normal_cdf(score(x)); }
-  double quantile(double u) const { return std::exp(mean + deviation * normal_quantile(u)); }
+  double at_score(double s) const { return std::exp(mean + deviation * s); }
   double log_pdf(double x) const {
     const double s = score(x);
     return x == 0 ? -INFINITY : -s * s / 2 - half_log_two_pi - std::log(deviation) - std::log(x);
@@ -83,19 +82,30 @@ struct LogNormal {
 
 struct Exponential {
   Support support() const { return half_line; }
-  double cdf(double z) const { return -std::expm1(-z); }
-  double quantile(double u) const { return -std::log1p(-u); }
+  Unit level(double z) const { return unit_of_log(-z).flipped(); }
+  double inverse(Unit u) const { return -u.log_q(); }
   double log_pdf(double z) const { return -z; }
 };
+
+// The t of a level that increases with t: Newton's steps on the logarithm of the smaller side.
+template <class Level, class LogSlope>
+double invert_level(Unit u, Level&& level, LogSlope&& log_slope, double start) {
+  const bool low = u.p < u.q;
+  const auto log = [&](double t) { return low ? level(t).log_p() : -level(t).log_q(); };
+  return invert(
+      log, [&](double t) { return std::exp(log_slope(t) - (low ? log(t) : -log(t))); },
+      low ? u.log_p() : -u.log_q(), start);
+}
 
 struct Gamma {
   double shape, constant;
   explicit Gamma(double a) : shape(a), constant(-std::lgamma(a)) {}
   Support support() const { return half_line; }
-  double cdf(double z) const { return gamma_p(shape, z); }
-  double quantile(double u) const {
-    return std::exp(invert([&](double t) { return cdf(std::exp(t)); },
-                           [&](double t) { return std::exp(t + log_pdf(std::exp(t))); }, u, std::log(shape)));
+  Unit level(double z) const { return gamma_level(shape, z); }
+  double inverse(Unit u) const {
+    return std::exp(invert_level(
+        u, [&](double t) { return level(std::exp(t)); },
+        [&](double t) { return constant + shape * t - std::exp(t); }, std::log(shape)));
   }
   double log_pdf(double z) const {
     return z == 0 && shape == 1 ? 0 : constant + (shape - 1) * std::log(z) - z;
@@ -105,8 +115,8 @@ struct Gamma {
 struct Weibull {
   double shape;
   Support support() const { return half_line; }
-  double cdf(double z) const { return -std::expm1(-std::pow(z, shape)); }
-  double quantile(double u) const { return std::pow(-std::log1p(-u), 1 / shape); }
+  Unit level(double z) const { return unit_of_log(-std::pow(z, shape)).flipped(); }
+  double inverse(Unit u) const { return std::pow(-u.log_q(), 1 / shape); }
   double log_pdf(double z) const {
     return z == 0 && shape == 1 ? 0 : std::log(shape) + (shape - 1) * std::log(z) - std::pow(z, shape);
   }
@@ -116,17 +126,24 @@ struct Beta {
   double a, b, constant;
   Beta(double first, double second) : a(first), b(second), constant(-log_beta(first, second)) {}
   Support support() const { return {0, 1}; }
-  double cdf(double x) const { return beta_i(x, a, b); }
-  double quantile(double u) const {
-    const auto logistic = [](double t) { return 1 / (1 + std::exp(-t)); };
-    return logistic(invert([&](double t) { return cdf(logistic(t)); },
-                           [&](double t) {
-                             const double x = logistic(t);
-                             return std::exp(log_pdf(x) + std::log(x) + std::log(logistic(-t)));
-                           },
-                           u, std::log(a / b)));
+  Unit level(double x) const { return beta_level(x, 1 - x, a, b); }
+  double inverse(Unit u) const {
+    return unit_of_logit(invert_level(
+                             u,
+                             [&](double t) {
+                               const Unit x = unit_of_logit(t);
+                               return beta_level(x.p, x.q, a, b);
+                             },
+                             [&](double t) {
+                               const Unit x = unit_of_logit(t);
+                               return constant + a * x.log_p() + b * x.log_q();
+                             },
+                             std::log(a / b)))
+        .p;
   }
-  double log_pdf(double x) const { return constant + (a - 1) * std::log(x) + (b - 1) * std::log1p(-x); }
+  double log_pdf(double x) const {
+    return constant + times(a - 1, std::log(x)) + times(b - 1, std::log1p(-x));
+  }
 };
 
 template <class Standard>
@@ -139,14 +156,35 @@ class Law final : public Margin {
   }
 
   Support support() const override { return support_; }
-  double cdf(double x) const override {
-    if (x <= support_.first) return 0;
-    if (x >= support_.second) return 1;
-    return standard_.cdf((x - location_) / scale_);
+  Unit level(double x) const override {
+    if (x <= support_.first) return {0, 1};
+    if (x >= support_.second) return {1, 0};
+    const double z = (x - location_) / scale_;
+    if constexpr (scored)
+      return unit_of_normal(standard_.score(z));
+    else
+      return standard_.level(z);
   }
-  double quantile(double u) const override {
-    if (!(u > 0 && u < 1)) return u == 0 ? support_.first : u == 1 ? support_.second : NAN;
-    return location_ + scale_ * standard_.quantile(u);
+  double inverse(Unit level) const override {
+    if (!(level.p > 0 && level.q > 0)) return end_of(support_, level);
+    if constexpr (scored)
+      return at(standard_.at_score(normal_of(level)));
+    else
+      return at(standard_.inverse(level));
+  }
+  double score(double x) const override {
+    if constexpr (scored)
+      return x > support_.first && x < support_.second
+                 ? std::clamp(standard_.score((x - location_) / scale_), -greatest, greatest)
+                 : Margin::score(x);
+    else
+      return Margin::score(x);
+  }
+  double at_score(double z) const override {
+    if constexpr (scored)
+      return at(standard_.at_score(z));
+    else
+      return Margin::at_score(z);
   }
   double log_pdf(double x) const override {
     if (x < support_.first || x > support_.second) return -INFINITY;
@@ -154,6 +192,11 @@ class Law final : public Margin {
   }
 
  private:
+  static constexpr bool scored = requires(const Standard& standard) { standard.score(0.0); };
+  // Squares of scores stay finite.
+  static constexpr double greatest = 1e150;
+  double at(double z) const { return location_ + scale_ * z; }
+
   double location_, scale_, log_scale_;
   Standard standard_;
   Support support_;

@@ -1,26 +1,46 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "core/unit.hpp"
+
 namespace sklar {
 
 using Support = std::pair<double, double>;
+
+// Where a level without probability on one side of it lies; NaN of none.
+inline double end_of(const Support& support, Unit level) {
+  return level.p == 0   ? support.first
+         : level.q == 0 ? support.second
+                        : std::numeric_limits<double>::quiet_NaN();
+}
 
 // A univariate distribution F as it was fitted in lib/margins, where its formulas are documented.
 class Margin {
  public:
   virtual ~Margin() = default;
   virtual Support support() const = 0;
-  // F(x) = P(X <= x), and P(X < x); NaN of NaN.
-  virtual double cdf(double x) const = 0;
-  virtual double cdf_before(double x) const { return cdf(x); }
-  // The least x with F(x) >= u; NaN outside [0, 1].
-  virtual double quantile(double u) const = 0;
+  // P(X <= x) and P(X > x), the smaller of them relatively exact; NaN of NaN.
+  virtual Unit level(double x) const = 0;
+  // P(X < x) and P(X >= x).
+  virtual Unit level_before(double x) const { return level(x); }
+  // The least x with F(x) >= p; NaN outside [0, 1].
+  virtual double inverse(Unit level) const = 0;
+  // The standard normal quantile of F(x), and the x that has it: a law that knows them in closed form keeps
+  // them where both levels would underflow.
+  virtual double score(double x) const {
+    return std::clamp(normal_of(level(x)), -greatest_score, greatest_score);
+  }
+  virtual double at_score(double z) const {
+    return inverse(unit_of_normal(std::clamp(z, -greatest_score, greatest_score)));
+  }
   // Of the density; of the probability at values that have one.
   virtual double log_pdf(double x) const = 0;
   virtual bool has_atoms() const { return false; }
@@ -30,6 +50,13 @@ class Margin {
   virtual void cdf_of(const double* x, std::size_t count, double* out) const {
     for (std::size_t i = 0; i < count; ++i) out[i] = cdf(x[i]);
   }
+
+  double cdf(double x) const { return level(x).p; }
+  double cdf_before(double x) const { return level_before(x).p; }
+  double survival(double x) const { return level(x).q; }
+  double quantile(double u) const { return inverse(unit_of(u)); }
+  // The x with P(X > x) = q.
+  double quantile_above(double q) const { return inverse(unit_above(q)); }
 };
 
 using SharedMargin = std::shared_ptr<const Margin>;

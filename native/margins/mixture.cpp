@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.hpp"
@@ -15,9 +16,11 @@ class Mixture final : public Margin {
       : atoms_(std::move(atoms)), masses_(std::move(masses)), before_{0}, rest_(std::move(rest)) {
     for (const double mass : masses_) before_.push_back(before_.back() + mass);
     share_ = 1 - before_.back();
-    for (std::size_t k = 0; k < atoms_.size(); ++k) {
-      begins_.push_back(share_ * rest_->cdf(atoms_[k]) + before_[k]);
-      ends_.push_back(begins_[k] + masses_[k]);
+    after_.assign(before_.size(), 0);
+    for (std::size_t k = atoms_.size(); k-- > 0;) after_[k] = after_[k + 1] + masses_[k];
+    for (const double atom : atoms_) {
+      begins_.push_back(level_before(atom));
+      ends_.push_back(level(atom));
     }
   }
 
@@ -27,19 +30,25 @@ class Mixture final : public Margin {
   }
   bool has_atoms() const override { return true; }
   bool is_atom(double x) const override { return is(find(x), x) || rest_->is_atom(x); }
-  double cdf(double x) const override { return cumulative(x, rest_->cdf(x), true); }
-  double cdf_before(double x) const override { return cumulative(x, rest_->cdf_before(x), false); }
+  Unit level(double x) const override { return cumulative(x, rest_->level(x), true); }
+  Unit level_before(double x) const override { return cumulative(x, rest_->level_before(x), false); }
   void cdf_of(const double* x, std::size_t count, double* out) const override {
     rest_->cdf_of(x, count, out);
-    for (std::size_t i = 0; i < count; ++i) out[i] = cumulative(x[i], out[i], true);
+    for (std::size_t i = 0; i < count; ++i) out[i] = share_ * out[i] + before_[count_below(x[i], true)];
   }
 
-  double quantile(double u) const override {
-    if (!(u >= 0 && u <= 1)) return NAN;
-    // the first atom whose interval does not end below u
-    const std::size_t k = lower_bound(ends_.data(), ends_.size(), u);
-    if (k < atoms_.size() && u >= begins_[k]) return atoms_[k];
-    return rest_->quantile(std::max(0.0, std::min(1.0, (u - before_[k]) / share_)));
+  double inverse(Unit level) const override {
+    if (!(level.p >= 0 && level.q >= 0)) return NAN;
+    // the first atom whose interval does not end below the level
+    const auto below = [](Unit a, Unit b) { return b.p < b.q ? a.p < b.p : a.q > b.q; };
+    const auto k =
+        static_cast<std::size_t>(std::lower_bound(ends_.begin(), ends_.end(), level, below) - ends_.begin());
+    if (k < atoms_.size() && !below(level, begins_[k])) return atoms_[k];
+    const auto part = [&](double mass, double atoms) {
+      return std::clamp((mass - atoms) / share_, 0.0, 1.0);
+    };
+    return rest_->inverse(level.p < level.q ? unit_of(part(level.p, before_[k]))
+                                            : unit_above(part(level.q, after_[k])));
   }
 
   double log_pdf(double x) const override {
@@ -51,15 +60,20 @@ class Mixture final : public Margin {
   std::size_t find(double x) const { return lower_bound(atoms_.data(), atoms_.size(), x); }
   bool is(std::size_t k, double x) const { return k < atoms_.size() && atoms_[k] == x; }
 
-  // of_rest: the rest's F(x)
-  double cumulative(double x, double of_rest, bool itself) const {
+  // How many atoms are below x, or not above it.
+  std::size_t count_below(double x, bool itself) const {
     const std::size_t k = find(x);
-    return share_ * of_rest + before_[itself && is(k, x) ? k + 1 : k];
+    return itself && is(k, x) ? k + 1 : k;
+  }
+  // of_rest: the rest's level of x
+  Unit cumulative(double x, Unit of_rest, bool itself) const {
+    const std::size_t k = count_below(x, itself);
+    return {share_ * of_rest.p + before_[k], share_ * of_rest.q + after_[k]};
   }
 
   Vector atoms_, masses_;
-  Vector before_;         // for each atom the probability of those below it; one more for all of them
-  Vector begins_, ends_;  // for each atom P(X < atom) and P(X <= atom)
+  Vector before_, after_;            // the probability of the first k atoms, and of the others
+  std::vector<Unit> begins_, ends_;  // for each atom the levels before and after its jump
   SharedMargin rest_;
   double share_ = 0;
 };

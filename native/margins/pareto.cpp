@@ -36,7 +36,7 @@ class ParetoTails final : public Margin {
   ParetoTails(SharedMargin body, Support support, const ParetoTail* lower, const ParetoTail* upper)
       : body_(std::move(body)), support_(support) {
     if (lower) lower_ = {*lower, body_->cdf(lower->threshold)};
-    if (upper) upper_ = {*upper, 1 - body_->cdf(upper->threshold)};
+    if (upper) upper_ = {*upper, body_->survival(upper->threshold)};
   }
 
   Support support() const override { return support_; }
@@ -44,15 +44,17 @@ class ParetoTails final : public Margin {
   bool is_atom(double x) const override {
     return x >= lower_.law.threshold && x <= upper_.law.threshold && body_->is_atom(x);
   }
-  double cdf(double x) const override { return in_tail(x) ? cdf_in_tail(x) : body_->cdf(x); }
-  double cdf_before(double x) const override { return in_tail(x) ? cdf_in_tail(x) : body_->cdf_before(x); }
+  Unit level(double x) const override { return in_tail(x) ? level_in_tail(x) : body_->level(x); }
+  Unit level_before(double x) const override {
+    return in_tail(x) ? level_in_tail(x) : body_->level_before(x);
+  }
 
-  double quantile(double u) const override {
-    if (u >= 0 && u < lower_.mass)
-      return std::max(support_.first, lower_.law.threshold - excess(u / lower_.mass, lower_.law));
-    if (1 - u < upper_.mass && u <= 1)
-      return std::min(support_.second, upper_.law.threshold + excess((1 - u) / upper_.mass, upper_.law));
-    return body_->quantile(u);
+  double inverse(Unit level) const override {
+    if (level.p >= 0 && level.p < lower_.mass)
+      return std::max(support_.first, lower_.law.threshold - excess(level.p / lower_.mass, lower_.law));
+    if (level.q >= 0 && level.q < upper_.mass)
+      return std::min(support_.second, upper_.law.threshold + excess(level.q / upper_.mass, upper_.law));
+    return body_->inverse(level);
   }
 
   double log_pdf(double x) const override {
@@ -65,9 +67,10 @@ class ParetoTails final : public Margin {
 
  private:
   bool in_tail(double x) const { return x > upper_.law.threshold || x < lower_.law.threshold; }
-  double cdf_in_tail(double x) const {
-    if (x > upper_.law.threshold) return 1 - upper_.mass * beyond(x - upper_.law.threshold, upper_.law);
-    return lower_.mass * beyond(lower_.law.threshold - x, lower_.law);
+  Unit level_in_tail(double x) const {
+    if (x > upper_.law.threshold)
+      return unit_above(upper_.mass * beyond(x - upper_.law.threshold, upper_.law));
+    return unit_of(lower_.mass * beyond(lower_.law.threshold - x, lower_.law));
   }
 
   struct Side {

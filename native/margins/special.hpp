@@ -2,13 +2,15 @@
 
 #include <cmath>
 
+#include "core/unit.hpp"
+
 // Special functions of parametric margins.
 namespace sklar {
 
-// The regularised incomplete gamma function P(a, x).
-double gamma_p(double a, double x);
-// The regularised incomplete beta function I_x(a, b).
-double beta_i(double x, double a, double b);
+// The regularised incomplete gamma functions P(a, x) and Q(a, x).
+Unit gamma_level(double a, double x);
+// The regularised incomplete beta functions I_x(a, b) and I_(1 - x)(b, a); y: 1 - x.
+Unit beta_level(double x, double y, double a, double b);
 // log B(a, b)
 inline double log_beta(double a, double b) { return std::lgamma(a) + std::lgamma(b) - std::lgamma(a + b); }
 

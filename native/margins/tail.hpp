@@ -14,6 +14,7 @@ class ExponentialTail {
   ExponentialTail(double mass, double scale, double length)
       : mass_(length > 0 ? mass : 0),
         scale_(scale),
+        length_(length),
         end_(std::exp(-length / scale)),
         log_height_(std::log(mass_) - std::log(scale) - std::log(-std::expm1(-length / scale))) {}
 
@@ -21,7 +22,8 @@ class ExponentialTail {
 
   // The mass at distances of at least d.
   double beyond(double d) const {
-    return mass_ == 0 ? 0 : mass_ * std::max(0.0, std::exp(-d / scale_) - end_) / (1 - end_);
+    if (mass_ == 0 || d >= length_) return 0;
+    return mass_ * std::exp(-d / scale_) * std::expm1((d - length_) / scale_) / std::expm1(-length_ / scale_);
   }
 
   // The distance beyond which there is this much mass.
@@ -34,7 +36,7 @@ class ExponentialTail {
   }
 
  private:
-  double mass_, scale_, end_, log_height_;
+  double mass_, scale_, length_, end_, log_height_;
 };
 
 }  // namespace sklar

@@ -6,6 +6,7 @@
 
 #include "check.hpp"
 #include "closed_form.hpp"
+#include "core/normal.h"
 #include "margins/columns.hpp"
 #include "margins/pareto.hpp"
 #include "margins/search.hpp"
@@ -122,7 +123,7 @@ TEST_CASE("incomplete gamma and beta functions") {
       // by summing Poisson probabilities to 50 digits; the package has 0.92016
       {5000, 5100, 0.9206711189223811},
   };
-  for (const auto& [a, x, p] : gamma) CHECK_NEAR(gamma_p(a, x) / p, 1, 2e-11);
+  for (const auto& [a, x, p] : gamma) CHECK_NEAR(gamma_level(a, x).p / p, 1, 2e-11);
   const double beta[][4] = {
       {0.1, 0.5, 0.5, 0.20483276469913345},
       {1e-6, 0.3, 2, 0.020603606747314904},
@@ -133,7 +134,7 @@ TEST_CASE("incomplete gamma and beta functions") {
       {0.999, 0.2, 0.1, 0.6566813160068355},
       {0.4, 1000, 1400, 0.048405576628864355},
   };
-  for (const auto& [x, a, b, p] : beta) CHECK_NEAR(beta_i(x, a, b) / p, 1, 2e-11);
+  for (const auto& [x, a, b, p] : beta) CHECK_NEAR(beta_level(x, 1 - x, a, b).p / p, 1, 2e-11);
 }
 
 TEST_CASE("a generalised Pareto law is found at the maximum of its likelihood") {
@@ -177,19 +178,33 @@ TEST_CASE("levels and values of columns do not depend on threads, and undo each 
                      tied = make_discrete(blocks.values, blocks.last);
   const std::vector<SharedMap> maps = {make_margin_map(smooth, rows, false),
                                        make_margin_map(tied, rows, true)};
-  const Vector u = column_levels(1, maps, {1, 2}, {x, grid}, rows, 0, true, 3, go);
-  CHECK(column_levels(3, maps, {1, 2}, {x, grid}, rows, 0, true, 3, go) == u);
+  const auto copula = ColumnScale::copula, gaussian = ColumnScale::gaussian;
+  const Vector u = column_levels(1, maps, {1, 2}, {x, grid}, rows, 0, true, 3, copula, go);
+  CHECK(column_levels(3, maps, {1, 2}, {x, grid}, rows, 0, true, 3, copula, go) == u);
   for (const double level : u) CHECK(level > 0 && level < 1);
-  const auto back = column_values(2, maps, u, rows, go);
+  const auto back = column_values(2, maps, u, rows, copula, go);
   for (std::size_t i = 0; i < rows; ++i) {
     CHECK_NEAR(back[0][i], x[i], 1e-9 * (1 + std::abs(x[i])));
     CHECK_EQUAL(back[1][i], grid[i]);
   }
+  // on the Gaussian scale, too, and within the cells
+  const Vector z = column_levels(2, maps, {1, 2}, {x, grid}, rows, 0, true, 3, gaussian, go);
+  const RowCells cells = column_cells(2, maps, {x, grid}, rows, go);
+  const auto again = column_values(1, maps, z, rows, gaussian, go);
+  for (std::size_t i = 0; i < 2 * rows; ++i) {
+    CHECK_NEAR(normal_cdf(z[i]), u[i], 1e-15);
+    CHECK(i % 2 == 0 ? cells.lower[i] == z[i] && cells.upper[i] == z[i]
+                     : cells.lower[i] < z[i] && z[i] <= cells.upper[i]);
+  }
+  for (std::size_t i = 0; i < rows; ++i) {
+    CHECK_NEAR(again[0][i], x[i], 1e-9 * (1 + std::abs(x[i])));
+    CHECK_EQUAL(again[1][i], grid[i]);
+  }
   // rows from the middle on, by their numbers
   const Vector late(grid.begin() + 5000, grid.end()), late_x(x.begin() + 5000, x.end());
-  const Vector part = column_levels(2, maps, {1, 2}, {late_x, late}, rows - 5000, 5000, true, 3, go);
+  const Vector part = column_levels(2, maps, {1, 2}, {late_x, late}, rows - 5000, 5000, true, 3, copula, go);
   CHECK(std::equal(part.begin(), part.end(), u.begin() + 10000));
-  const Vector log = column_log_pdf(2, {smooth, tied}, {x, grid}, rows, go);
+  const Vector log = column_log_pdf(2, {smooth, tied}, {x, grid}, rows, true, go);
   for (const std::size_t i : {std::size_t{0}, std::size_t{77}, rows - 1})
     CHECK_EQUAL(log[i], smooth->log_pdf(x[i]) + tied->log_pdf(grid[i]));
 }

@@ -1,0 +1,158 @@
+/** Rows given blocks of levels: what a condition on values of positive probability is. */
+import { logWidths } from '../copulas/cells';
+import type { Copula } from '../copulas/copula';
+import type { ConditionalMethod, ConditionalOptions, ConditionalSample } from '../copulas/smc';
+import { type Matrix, matrix } from '../data/matrix';
+import { type Seed, hashWords, resolveSeed, seedWords } from '../data/random';
+import { SklarError, expectInteger } from '../errors';
+
+/** Draws before a condition is given up: so many for each row wanted, and within these bounds. */
+const DRAWS_PER_ROW = 1000;
+const FEWEST_DRAWS = 2 ** 20;
+const MOST_DRAWS = 10_000_000;
+/** Rows of a batch, and values of all of it. */
+const BATCH_ROWS = 65_536;
+const BATCH_VALUES = 2 ** 22;
+
+/** What columns are held to, by their numbers, on the Gaussian scale: one level where lower equals upper. */
+export interface Condition {
+  readonly columns: readonly number[];
+  readonly lower: Float64Array;
+  readonly upper: Float64Array;
+}
+
+/** What a condition with blocks has instead of some of `ConditionalSample`. */
+export interface BlockSample extends Omit<ConditionalSample, 'method'> {
+  /** `rejection`: rows drawn without the blocks, of which those outside were left out. */
+  readonly method: ConditionalMethod | 'rejection';
+  /** The share of draws that fell into the blocks; null for a condition without a block. */
+  readonly blockAcceptance: number | null;
+}
+
+/**
+ * Draws rows given one level in some columns and a block of levels in others.
+ *
+ * Without a block this is `sampleConditional`. With blocks, rows are drawn given the levels alone, and those outside the blocks
+ * are left out: exact for every kind that can draw so. The density of the condition is that of the levels times the
+ * probability of the blocks given them: the width in u of a block that is alone, else estimated by the share of draws inside.
+ *
+ * @param describeBlocks names columns and values of the blocks, for messages
+ * @returns rows on the Gaussian scale
+ * @throws SklarError ERR_SKLAR_VALUE when too few draws fall into the blocks, and as `Copula.sampleConditional`
+ */
+export async function sampleGivenBlocks(
+  copula: Copula,
+  { columns, lower, upper }: Condition,
+  rows: number,
+  options: Omit<ConditionalOptions, 'scale' | 'dtype'>,
+  describeBlocks: () => string,
+): Promise<BlockSample> {
+  const isBlock = columns.map((_, i) => lower[i] !== upper[i]);
+  const levels = Object.fromEntries(
+    columns.flatMap((column, i) =>
+      isBlock[i] ? [] : [[copula.names?.[column] ?? String(column), lower[i]!] as const],
+    ),
+  );
+  const exact = Object.keys(levels).length > 0;
+  const scale = { scale: 'gaussian', dtype: 'float64' } as const;
+  if (!isBlock.includes(true)) {
+    return {
+      ...(await copula.sampleConditional(levels, rows, { ...options, ...scale })),
+      blockAcceptance: null,
+    };
+  }
+  const { dim } = copula;
+  if (columns.length >= dim) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected 1 to ${dim - 1} fixed columns of ${dim}, got ${columns.length}`,
+    );
+  }
+  expectInteger(rows, 'the number of rows', { min: 1, max: Math.floor(2 ** 26 / dim) });
+  const { method, seed = 1, onProgress, signal, ...rest } = options;
+  const run = { device: rest.device, precision: rest.precision, threads: rest.threads, signal };
+  if (!exact && method !== undefined && method !== 'exact') {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected no method for a condition on values of positive probability alone, whose rows are drawn without a ` +
+        `condition and kept where they have them, got '${method}'`,
+    );
+  }
+  const most = Math.min(MOST_DRAWS, Math.max(FEWEST_DRAWS, DRAWS_PER_ROW * rows));
+  const size = Math.max(1024, Math.min(BATCH_ROWS, Math.floor(BATCH_VALUES / dim)));
+  const values = new Float64Array(rows * dim);
+  let [kept, inside, drawn] = [0, 0, 0];
+  let first: ConditionalSample | undefined;
+  for (let batch = 0; kept < rows; batch++) {
+    if (drawn >= most) {
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        `expected a condition with enough probability to draw rows by rejection, got ${describeBlocks()}, which ` +
+          `${inside} of ${drawn} draws have: ${rows} rows would take too many`,
+      );
+    }
+    // the first batch tells how large the next ones must be
+    const wanted = inside === 0 ? (batch === 0 ? 4 * rows : size) : ((rows - kept) * drawn * 1.1) / inside;
+    const count = Math.max(1024, Math.min(size, most - drawn, Math.ceil(wanted)));
+    let data: Matrix['data'];
+    if (exact) {
+      const sample = await copula.sampleConditional(levels, count, {
+        ...rest,
+        ...(method !== undefined && { method }),
+        ...scale,
+        signal,
+        seed: batchSeed(seed, batch),
+      });
+      first ??= sample;
+      ({ data } = sample.rows);
+    } else {
+      ({ data } = await copula.sample(count, { ...run, ...scale, seed, firstRow: drawn }));
+    }
+    for (let row = 0; row < count; row++) {
+      const at = row * dim;
+      if (
+        !columns.every((j, i) => !isBlock[i] || (data[at + j]! > lower[i]! && data[at + j]! <= upper[i]!))
+      ) {
+        continue;
+      }
+      inside++;
+      if (kept === rows) continue;
+      values.set(data.subarray(at, at + dim), kept * dim);
+      kept++;
+    }
+    drawn += count;
+    onProgress?.({ fraction: kept / rows });
+  }
+
+  const share = inside / drawn;
+  const alone = !exact && isBlock.filter(Boolean).length === 1;
+  const block = isBlock.indexOf(true);
+  const logShare = alone
+    ? logWidths(lower.subarray(block, block + 1), upper.subarray(block, block + 1), 1, true)[0]!
+    : Math.log(share);
+  const shareError = alone ? 0 : Math.sqrt((1 - share) / inside);
+  const names = copula.names ?? undefined;
+  const logDensity = first ? first.logMarginalDensity : 0;
+  return {
+    ancestors: null,
+    acceptance: null,
+    rHat: null,
+    polishEffectiveSampleSize: null,
+    normalised: true,
+    ...first,
+    rows: matrix(values, rows, dim, names),
+    logMarginalDensity: logDensity === null ? null : logDensity + logShare,
+    standardError: logDensity === null ? null : Math.hypot(first?.standardError ?? 0, shareError),
+    effectiveSampleSize: first === undefined || first.method === 'exact' ? rows : null,
+    method: first?.method ?? 'rejection',
+    blockAcceptance: share,
+  };
+}
+
+/** Of what each batch draws. */
+function batchSeed(seed: Seed, batch: number): bigint {
+  if (batch === 0) return resolveSeed(seed);
+  const words = seedWords(seed);
+  const KEY = 0x626c6f63;
+  return (BigInt(hashWords(...words, KEY, batch, 1)) << 32n) | BigInt(hashWords(...words, KEY, batch, 0));
+}
