@@ -15,7 +15,7 @@ double radius_quantile(double n, double p) {
   if (n > 1e5) return std::pow(cube, 1.5);
   const double a = 0.5 * n, log_gamma = std::lgamma(a);
   const double start = std::log(a) + 3 * std::log(std::fmax(cube, 0.05));
-  const double t = invert([&](double s) { return gamma_p(a, std::exp(s)); },
+  const double t = invert([&](double s) { return gamma_level(a, std::exp(s)).p; },
                           [&](double s) { return std::exp(a * s - std::exp(s) - log_gamma); }, p, start);
   return std::exp(0.5 * (t - std::log(a)));
 }
@@ -178,7 +178,7 @@ LogEstimate elliptical_cells(std::vector<double> lower, std::vector<double> uppe
           };
           return log_cell(*pair, left(second, r, rest_r), left(third, s, rest_s));
         },
-        given.lower, given.upper, 1e-12);
+        given.lower, given.upper, 1e-11);
     if (std::isfinite(value) && std::fabs(rho) < 1) return {value, 0};
   }
   return separate(lower, upper, scale, degrees, effort);

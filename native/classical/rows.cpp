@@ -40,6 +40,12 @@ void to_units(const double* x, bool from_gaussian, std::size_t count, Unit* u) {
     u[i] = from_gaussian ? unit_of_normal(std::clamp(x[i], -greatest_score, greatest_score)) : unit_of(x[i]);
 }
 
+// Ends of cells, which may be infinite.
+void to_ends(const double* x, bool from_gaussian, std::size_t count, Unit* u) {
+  for (std::size_t i = 0; i < count; ++i)
+    u[i] = !from_gaussian ? unit_of(x[i]) : std::isinf(x[i]) ? unit_of(x[i] > 0) : unit_of_normal(x[i]);
+}
+
 void from_units(const Unit* u, bool to_gaussian, std::size_t count, double* x) {
   for (std::size_t i = 0; i < count; ++i) x[i] = to_gaussian ? normal_of(u[i]) : u[i].p;
 }
@@ -141,8 +147,8 @@ std::vector<double> classical_log_cells(const ClassicalDefinition& definition,
   std::vector<double> out(rows);
   for_row_chunks(pool, rows, cancel, [&](std::size_t first, std::size_t count) {
     std::vector<Unit> a(count * dim), b(count * dim);
-    to_units(&lower[first * dim], from_gaussian, a.size(), a.data());
-    to_units(&upper[first * dim], from_gaussian, b.size(), b.data());
+    to_ends(&lower[first * dim], from_gaussian, a.size(), a.data());
+    to_ends(&upper[first * dim], from_gaussian, b.size(), b.data());
     std::vector<Cell> cells(count * dim);
     for (std::size_t i = 0; i < cells.size(); ++i)
       cells[i] = {a[i], b[i], lower[first * dim + i] == upper[first * dim + i]};
