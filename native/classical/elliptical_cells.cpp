@@ -8,7 +8,7 @@
 namespace sklar {
 namespace {
 
-// sqrt(chi2_n / n) at level p: of the radius of a t distribution of n degrees
+// sqrt(chi2_n / n) at level p
 double radius_quantile(double n, double p) {
   const double z = normal_quantile(p), c = 2 / (9 * n);
   const double cube = 1 - c + z * std::sqrt(c);  // Wilson and Hilferty
@@ -85,7 +85,7 @@ double normal_between(double a, double b, double p, double& log_p) {
 }
 
 LogEstimate separate(std::vector<double> lower, std::vector<double> upper, const std::vector<double>& scale,
-                     double degrees, LatticeEffort effort) {
+                     double degrees, const RadiusLaw& law, LatticeEffort effort) {
   const std::size_t k = lower.size();
   const bool normal = std::isinf(degrees);
   std::uint64_t key = key_of(lower.data(), k) ^ (key_of(upper.data(), k) << 1);
@@ -93,7 +93,7 @@ LogEstimate separate(std::vector<double> lower, std::vector<double> upper, const
   const std::vector<double> roots = prime_roots(normal ? k - 1 : k);
   std::vector<double> y(k);
   return integrate_lattice(roots, key, effort.tolerance, effort.most, [&](const double* point) {
-    const double radius = normal ? 1 : radius_quantile(degrees, point[k - 1]);
+    const double radius = normal ? 1 : law.quantile(point[k - 1]);
     double log_p = 0;
     for (std::size_t i = 0; i < k; ++i) {
       double shift = 0;
@@ -108,6 +108,20 @@ LogEstimate separate(std::vector<double> lower, std::vector<double> upper, const
 }
 
 }  // namespace
+
+RadiusLaw::RadiusLaw(double degrees) {
+  for (double z = -reach; z <= reach; z += step)
+    log_.push_back(std::log(std::fmax(radius_quantile(degrees, normal_cdf(z)), 1e-300)));
+}
+
+double RadiusLaw::quantile(double p) const {
+  const double at = (std::fmin(std::fmax(normal_quantile(p), -8.2), 8.2) + reach) / step;
+  const std::size_t k = static_cast<std::size_t>(at);
+  const double t = at - static_cast<double>(k), *y = &log_[k - 1];
+  // through four nodes: Lagrange
+  const double a = t + 1, b = t - 1, c = t - 2;
+  return std::exp(-t * b * c / 6 * y[0] + a * b * c / 2 * y[1] - a * t * c / 2 * y[2] + a * t * b / 6 * y[3]);
+}
 
 double EllipticalLaw::log_interval(double a, double b) const {
   if (!(a < b)) return -infinity;
@@ -128,7 +142,7 @@ double EllipticalLaw::log_interval(double a, double b) const {
 }
 
 LogEstimate elliptical_cells(std::vector<double> lower, std::vector<double> upper, std::vector<double> scale,
-                             double degrees, LatticeEffort effort) {
+                             double degrees, const RadiusLaw& radius, LatticeEffort effort) {
   const std::size_t k = lower.size();
   if (k == 0) return {};
   for (std::size_t i = 0; i < k; ++i) {
@@ -150,7 +164,7 @@ LogEstimate elliptical_cells(std::vector<double> lower, std::vector<double> uppe
     const double value = log_cell(*pair, cell(0), cell(1));
     if (std::isfinite(value)) return {value, 0};
   }
-  if (k == 3) {
+  if (k == 3 && effort.tolerance < 1e-4) {
     // over the variable that the others depend on most; what is left is a pair
     std::size_t first = 0;
     double most = -1;
@@ -181,7 +195,7 @@ LogEstimate elliptical_cells(std::vector<double> lower, std::vector<double> uppe
         given.lower, given.upper, 1e-11);
     if (std::isfinite(value) && std::fabs(rho) < 1) return {value, 0};
   }
-  return separate(lower, upper, scale, degrees, effort);
+  return separate(lower, upper, scale, degrees, radius, effort);
 }
 
 EllipticalCells::EllipticalCells(const std::vector<double>& factor, std::size_t dim, double degrees)
@@ -217,6 +231,7 @@ void EllipticalCells::renew(Split& split) const {
       for (std::size_t h = 0; h < m; ++h) sum -= split.slope[i * m + h] * split.slope[j * m + h];
       split.scale[i * k + j] = sum;
     }
+  if (k > 1 && !law_.normal()) split.radius = RadiusLaw(law_.degrees() + static_cast<double>(m));
   for (std::size_t j = 0; j < m; ++j) {
     split.log_root += std::log(split.factor[j * m + j]);
     if (law_.normal())
@@ -268,7 +283,7 @@ LogEstimate EllipticalCells::row(const Cell* cells, LatticeEffort effort, Split&
     lower[i] = (law_.quantile(cells[others[i]].lower) - mean) / spread;
     upper[i] = (law_.quantile(cells[others[i]].upper) - mean) / spread;
   }
-  LogEstimate estimate = elliptical_cells(lower, upper, split.scale, degrees, effort);
+  LogEstimate estimate = elliptical_cells(lower, upper, split.scale, degrees, split.radius, effort);
   estimate.log_value += log_density;
   return estimate;
 }

@@ -32,11 +32,25 @@ class EllipticalLaw {
   StudentT t_;
 };
 
+// sqrt(chi2_n / n), the radius of a t distribution of n degrees: its logarithm at levels, tabled on the normal
+// scale and cubic between.
+class RadiusLaw {
+ public:
+  RadiusLaw() = default;
+  explicit RadiusLaw(double degrees);
+  double quantile(double p) const;
+
+ private:
+  static constexpr double reach = 8.5, step = 1.0 / 32;
+  std::vector<double> log_;
+};
+
 // log P(lower < X <= upper) in every variable, X normal or Student's t about 0 with scale matrix `scale` (k x k,
-// dense): in up to three variables to rounding, else by separation of variables (Genz 1992; Genz and Bretz 2002)
-// in the order of Gibson, Glasbey and Elston (1994).
+// dense): in up to two variables, and in three where the tolerance is below 1e-4, to ten digits or more, else by separation of variables (Genz 1992; Genz and Bretz 2002)
+// in the order of Gibson, Glasbey and Elston (1994). radius: of `degrees`, where these are finite and variables four or
+// more.
 LogEstimate elliptical_cells(std::vector<double> lower, std::vector<double> upper, std::vector<double> scale,
-                             double degrees, LatticeEffort effort);
+                             double degrees, const RadiusLaw& radius, LatticeEffort effort);
 
 // The copula of L L^T (factor: dim x dim), normal or Student's t. Of a row of dim cells the log density in the
 // columns that have a level times the probability of the others.
@@ -51,6 +65,7 @@ class EllipticalCells {
     std::vector<double> slope;       // of the cells on L^-1 of the levels, k x m
     std::vector<double> scale;       // what is left of the cells, k x k
     double log_root = 0, front = 0;  // log det of the factor; of the density of the levels at 0
+    RadiusLaw radius;
   };
 
   LogEstimate row(const Cell* cells, LatticeEffort effort, Split& split) const;

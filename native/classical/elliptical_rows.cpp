@@ -66,7 +66,7 @@ class GaussianTransform final : public RosenblattRows {
 };
 
 // Effort for a distribution function, and for a row of cells.
-constexpr LatticeEffort cdf_effort{1e-6, 1 << 14}, cells_effort{1e-3, 1 << 12};
+constexpr LatticeEffort cdf_effort{1e-6, 1 << 14}, cells_effort{1e-3, 1 << 11};
 
 void elliptical_cdf(const EllipticalCells& law, const Unit* u, std::size_t rows, std::size_t dim, double* out,
                     double* error) {

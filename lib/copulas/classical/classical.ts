@@ -113,7 +113,8 @@ export abstract class ClassicalCopula extends Copula {
 
   /**
    * Log density in the columns where lower equals upper, times the probability of the cell of the others: exact of two columns,
-   * and of Gaussian and Student copulas with up to three cells in a row.
+   * and of Gaussian and Student copulas with one or two cells in a row; of more to 1e-3, of Archimedean ones to 1e-5 or 1e-3
+   (docs/mathematics.md, M.7).
    */
   protected logCells(
     lower: Float64Array,
