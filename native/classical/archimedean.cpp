@@ -236,7 +236,8 @@ class ArchimedeanRows final : public ClassicalRows {
         sum += (std::popcount(set) % 2 ? -1 : 1) * std::exp(logs[set] - top);
       if (sum > 1e-9) return std::log(sum) + top + slopes;
     }
-    return separated(others, count, levels) + (count == 0 ? 0 : family_.log_derivative(count, levels)) + slopes;
+    return separated(others, count, levels) + (count == 0 ? 0 : family_.log_derivative(count, levels)) +
+           slopes;
   }
 
   // log P(cells | the first `count` variables), one variable after the other from its conditional law
@@ -244,23 +245,22 @@ class ArchimedeanRows final : public ClassicalRows {
     const std::size_t k = cells.size();
     std::vector<double> ends;
     for (const Cell& cell : cells) ends.insert(ends.end(), {cell.lower.p, cell.upper.p});
-    return integrate_lattice(
-               prime_roots(k - 1), key_of(ends.data(), ends.size()), 1e-3, 1 << 10,
-               [&](const double* point) {
-                 double log_p = 0;
-                 Positive before = levels;
-                 for (std::size_t j = 0; j < k; ++j) {
-                   const auto h = [&](Unit u) { return conditional(count + j, before, u); };
-                   const Unit low = h(cells[j].lower), high = h(cells[j].upper);
-                   const double width = distance(low, high);
-                   if (!(width > 0)) return -infinity;
-                   log_p += std::log(width);
-                   if (j + 1 == k) break;
-                   const Unit at{low.p + point[j] * width, high.q + (1 - point[j]) * width};
-                   before = sum_of(before, family_.generator.phi(solve_unit(h, at)));
-                 }
-                 return log_p;
-               })
+    return integrate_lattice(prime_roots(k - 1), key_of(ends.data(), ends.size()), 1e-3, 1 << 10,
+                             [&](const double* point) {
+                               double log_p = 0;
+                               Positive before = levels;
+                               for (std::size_t j = 0; j < k; ++j) {
+                                 const auto h = [&](Unit u) { return conditional(count + j, before, u); };
+                                 const Unit low = h(cells[j].lower), high = h(cells[j].upper);
+                                 const double width = distance(low, high);
+                                 if (!(width > 0)) return -infinity;
+                                 log_p += std::log(width);
+                                 if (j + 1 == k) break;
+                                 const Unit at{low.p + point[j] * width, high.q + (1 - point[j]) * width};
+                                 before = sum_of(before, family_.generator.phi(solve_unit(h, at)));
+                               }
+                               return log_p;
+                             })
         .log_value;
   }
   Unit conditional(std::size_t j, Positive before, Unit u) const {

@@ -3,14 +3,17 @@
 namespace sklar {
 namespace {
 
-// Distribution functions have about 15 digits after the point: a sum of four that is larger than this has ten.
+// Distribution functions have about 15 digits after the point: a sum of four that is larger than this has
+// ten.
 constexpr double safe_sum = 1e-5;
 
 double log_given_first(const Bivariate& c, Unit u, const Cell& y) {
-  return log_edge([&](Unit v) { return c.h1(u, v); }, [&](Unit v) { return c.log_pdf(u, v); }, y.lower, y.upper);
+  return log_edge([&](Unit v) { return c.h1(u, v); }, [&](Unit v) { return c.log_pdf(u, v); }, y.lower,
+                  y.upper);
 }
 double log_given_second(const Bivariate& c, const Cell& x, Unit v) {
-  return log_edge([&](Unit u) { return c.h2(u, v); }, [&](Unit u) { return c.log_pdf(u, v); }, x.lower, x.upper);
+  return log_edge([&](Unit u) { return c.h2(u, v); }, [&](Unit u) { return c.log_pdf(u, v); }, x.lower,
+                  x.upper);
 }
 
 double log_rectangle(const Bivariate& c, const Cell& x, const Cell& y) {

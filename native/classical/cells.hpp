@@ -27,13 +27,15 @@ inline bool keeps_digits(Unit low, Unit high, double share) {
   return distance(low, high) > share * (low.p < 0.5 ? high.p : low.q);
 }
 
-// log_f at the place t of (a, b) in the variable of the tanh-sinh rule, times its slope: ends may be singular.
+// log_f at the place t of (a, b) in the variable of the tanh-sinh rule, times its slope: ends may be
+// singular.
 template <class F>
 double log_at_place(F&& log_f, Unit a, Unit b, double width, double t) {
   const double angle = M_PI * std::sinh(t);
   const Unit x = unit_of_logit(angle);
   // log of pi cosh(t) p q, where p q may underflow
-  const double log_weight = std::log(M_PI * std::cosh(t)) - std::fabs(angle) - 2 * std::log1p(std::exp(-std::fabs(angle)));
+  const double log_weight =
+      std::log(M_PI * std::cosh(t)) - std::fabs(angle) - 2 * std::log1p(std::exp(-std::fabs(angle)));
   const double value = log_f(Unit{a.p + width * x.p, b.q + width * x.q}) + log_weight;
   return std::isnan(value) ? -infinity : value;
 }
@@ -57,8 +59,8 @@ double log_smooth_integral(F&& log_f, Unit a, Unit b) {
   return std::log(sum * step) + top + std::log(width);
 }
 
-// Where it may have a ridge: the rule of Gauss and Kronrod in that variable, halved until it has `share` of the
-// integral.
+// Where it may have a ridge: the rule of Gauss and Kronrod in that variable, halved until it has `share` of
+// the integral.
 template <class F>
 double log_integral(F&& log_f, Unit a, Unit b, double share = 1e-9) {
   constexpr double reach = 3.8;
@@ -73,7 +75,8 @@ double log_integral(F&& log_f, Unit a, Unit b, double share = 1e-9) {
   const auto edge = [](int k) { return reach * (2.0 * k / panels - 1); };
   std::array<double, panels> rough;
   double total = 0;
-  for (int k = 0; k < panels; ++k) total += rough[k] = integrate_adaptive(part, edge(k), edge(k + 1), infinity, 0);
+  for (int k = 0; k < panels; ++k)
+    total += rough[k] = integrate_adaptive(part, edge(k), edge(k + 1), infinity, 0);
   double sum = 0;
   for (int k = 0; k < panels; ++k)
     sum += rough[k] > 1e-3 * share * total

@@ -20,8 +20,8 @@ double radius_quantile(double n, double p) {
   return std::exp(0.5 * (t - std::log(a)));
 }
 
-// Lower factor of `scale` with its variables in the order in which what comes first leaves least to the others:
-// each time the one whose cell is least likely, given means of those before it.
+// Lower factor of `scale` with its variables in the order in which what comes first leaves least to the
+// others: each time the one whose cell is least likely, given means of those before it.
 std::vector<double> ordered_factor(std::vector<double>& lower, std::vector<double>& upper,
                                    std::vector<double> scale) {
   const std::size_t k = lower.size();
@@ -37,7 +37,8 @@ std::vector<double> ordered_factor(std::vector<double>& lower, std::vector<doubl
         left -= l[j * k + m] * l[j * k + m];
       }
       const double deviation = std::sqrt(std::fmax(left, 1e-300));
-      const double log_p = normal.log_interval((lower[j] - shift) / deviation, (upper[j] - shift) / deviation);
+      const double log_p =
+          normal.log_interval((lower[j] - shift) / deviation, (upper[j] - shift) / deviation);
       if (log_p < least || j == i) {
         least = log_p;
         best = j;
@@ -270,8 +271,7 @@ LogEstimate EllipticalCells::row(const Cell* cells, LatticeEffort effort, Split&
       form += y[i] * y[i];
     }
     const double n = law_.degrees();
-    log_density -=
-        law_.normal() ? 0.5 * form : 0.5 * (n + static_cast<double>(m)) * std::log1p(form / n);
+    log_density -= law_.normal() ? 0.5 * form : 0.5 * (n + static_cast<double>(m)) * std::log1p(form / n);
   }
   if (k == 0) return {log_density, 0};
   const double degrees = law_.degrees() + static_cast<double>(m);

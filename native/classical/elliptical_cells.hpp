@@ -32,8 +32,8 @@ class EllipticalLaw {
   StudentT t_;
 };
 
-// sqrt(chi2_n / n), the radius of a t distribution of n degrees: its logarithm at levels, tabled on the normal
-// scale and cubic between.
+// sqrt(chi2_n / n), the radius of a t distribution of n degrees: its logarithm at levels, tabled on the
+// normal scale and cubic between.
 class RadiusLaw {
  public:
   RadiusLaw() = default;
@@ -45,15 +45,15 @@ class RadiusLaw {
   std::vector<double> log_;
 };
 
-// log P(lower < X <= upper) in every variable, X normal or Student's t about 0 with scale matrix `scale` (k x k,
-// dense): in up to two variables, and in three where the tolerance is below 1e-4, to ten digits or more, else by separation of variables (Genz 1992; Genz and Bretz 2002)
-// in the order of Gibson, Glasbey and Elston (1994). radius: of `degrees`, where these are finite and variables four or
-// more.
+// log P(lower < X <= upper) in every variable, X normal or Student's t about 0 with scale matrix `scale` (k x
+// k, dense): in up to two variables, and in three where the tolerance is below 1e-4, to ten digits or more,
+// else by separation of variables (Genz 1992; Genz and Bretz 2002) in the order of Gibson, Glasbey and Elston
+// (1994). radius: of `degrees`, where these are finite and variables four or more.
 LogEstimate elliptical_cells(std::vector<double> lower, std::vector<double> upper, std::vector<double> scale,
                              double degrees, const RadiusLaw& radius, LatticeEffort effort);
 
-// The copula of L L^T (factor: dim x dim), normal or Student's t. Of a row of dim cells the log density in the
-// columns that have a level times the probability of the others.
+// The copula of L L^T (factor: dim x dim), normal or Student's t. Of a row of dim cells the log density in
+// the columns that have a level times the probability of the others.
 class EllipticalCells {
  public:
   EllipticalCells(const std::vector<double>& factor, std::size_t dim, double degrees);

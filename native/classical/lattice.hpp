@@ -10,8 +10,6 @@
 
 namespace sklar {
 
-inline constexpr std::uint32_t lattice_tag = 51;  // beside PhiloxTag
-
 // A positive integral by its logarithm, with its relative standard error; 0 where it is exact.
 struct LogEstimate {
   double log_value = 0, error = 0;
@@ -36,9 +34,9 @@ inline std::vector<double> prime_roots(std::size_t count) {
 }
 
 // Points of a randomised quasi-Monte Carlo rule: multiples of square roots of primes, folded, under twelve
-// random shifts (Cranley and Patterson 1976; Genz 1992), from `key` alone. The number of points is doubled from
-// 64 a shift until the relative standard error is at most `tolerance`, up to `most` a shift. log_weight(point)
-// is the logarithm of the integrand, the point as many uniforms as there are roots.
+// random shifts (Cranley and Patterson 1976; Genz 1992), from `key` alone. The number of points is doubled
+// from 64 a shift until the relative standard error is at most `tolerance`, up to `most` a shift.
+// log_weight(point) is the logarithm of the integrand, the point as many uniforms as there are roots.
 template <class LogWeight>
 LogEstimate integrate_lattice(const std::vector<double>& roots, std::uint64_t key, double tolerance,
                               std::size_t most, LogWeight&& log_weight) {
@@ -46,8 +44,8 @@ LogEstimate integrate_lattice(const std::vector<double>& roots, std::uint64_t ke
   const std::size_t dim = roots.size();
   std::vector<double> shift(shifts * dim), point(dim);
   for (std::size_t i = 0; i < shift.size(); i += 2) {
-    const PhiloxBlock bits =
-        philox(philox_counter(0, static_cast<std::uint32_t>(i / 2), 0, lattice_tag), philox_key(key));
+    const PhiloxBlock bits = philox(
+        philox_counter(0, static_cast<std::uint32_t>(i / 2), 0, kTagClassicalLattice), philox_key(key));
     shift[i] = uniform53(bits.x, bits.y).p;
     if (i + 1 < shift.size()) shift[i + 1] = uniform53(bits.z, bits.w).p;
   }

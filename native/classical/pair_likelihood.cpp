@@ -57,7 +57,8 @@ struct Slope {
 
 class PairLikelihood {
  public:
-  PairLikelihood(const EllipticalLaw& law, const EllipticalLaw& next, const Column& first, const Column& second)
+  PairLikelihood(const EllipticalLaw& law, const EllipticalLaw& next, const Column& first,
+                 const Column& second)
       : law_(law), next_(next), first_(first), second_(second) {
     std::map<std::pair<std::uint32_t, std::uint32_t>, double> cells;
     for (std::size_t i = 0; i < first.block.size(); ++i) {
@@ -87,7 +88,8 @@ class PairLikelihood {
     Slope sum;
     const double square = (1 - rho) * (1 + rho), n = law_.degrees();
     if (law_.normal()) {
-      sum.value = -0.5 * levels_ * std::log(square) - (rho * rho * squares_ - 2 * rho * product_) / (2 * square);
+      sum.value =
+          -0.5 * levels_ * std::log(square) - (rho * rho * squares_ - 2 * rho * product_) / (2 * square);
       sum.score = levels_ * rho / square - (rho * squares_ - (1 + rho * rho) * product_) / (square * square);
     } else {
       const double front = -2 * half_log_two_pi - 0.5 * std::log(square);
@@ -99,7 +101,8 @@ class PairLikelihood {
       }
     }
     for (const auto& [x, block] : edges_) {
-      const double spread = law_.normal() ? 1 : std::sqrt((n + x * x) / (n + 1)), w = std::sqrt(square) * spread;
+      const double spread = law_.normal() ? 1 : std::sqrt((n + x * x) / (n + 1)),
+                   w = std::sqrt(square) * spread;
       const double a = (block->lower - rho * x) / w, b = (block->upper - rho * x) / w;
       const double log_p = next_.log_interval(a, b);
       const auto end = [&](double at, double limit) {

@@ -337,7 +337,7 @@ async function fitStudent(u: DenseRows, { method }: Resolved, run: Execution): P
       return fit.logLikelihood;
     };
   }
-  const best = await maximiseBrent((x) => profile(Math.exp(x)), DEGREES, Math.log(8), 1e-5);
+  const best = await maximiseBrent((x) => profile(Math.exp(x)), DEGREES, Math.log(8), paired ? 1e-3 : 1e-5);
   const degrees = Math.exp(best.x);
   const range = DEGREES.map(Math.exp) as [number, number];
   let errors: Record<string, number | null>;
