@@ -18,6 +18,7 @@ import {
   matrix,
   readTable,
 } from '../../lib';
+import type { LevelBlocks } from '../../lib/data/level-blocks';
 import { Table as TableOf } from '../../lib/data/table';
 
 const double = { dtype: 'float64' } as const;
@@ -92,6 +93,16 @@ test('gumbel with 62 % of either column equal: theta within two standard errors'
     expect(Math.abs(fitted.parameters.theta! - 1.8)).toBeLessThan(2 * error);
     expect(error).toBeLessThan(0.06);
   }
+});
+
+test.each([
+  ['flag', 'flag', 1, 106.2],
+  ['grade', 'grade', 3, 112.5],
+])('%s: the mean of the other column given %s = %d', async (name, column, value, mean) => {
+  using joint = await fitJoint(await table(name), { copula: { kind: 'gaussian' } });
+  const { table: given } = await joint.conditional({ [column]: value }, 20_000, { seed: 2 });
+  const x = given.columns[1]!;
+  expect(Math.abs(x.reduce((sum, one) => sum + one, 0) / x.length - mean)).toBeLessThan(0.35);
 });
 
 describe.each([
@@ -171,9 +182,11 @@ test('how ties were ranked does not matter, and blocks are found where none are 
   const random = await ranked(columns);
   const average = await ranked(columns, 'average');
   for (const kind of ['gaussian', 'student', 'clayton', 'frank'] as const) {
-    const one = await fitCopula(random.u, { kind, blocks: random.blocks });
-    const two = await fitCopula(average.u, { kind, blocks: average.blocks });
-    const plain = await fitCopula(average.u, { kind });
+    const fit = async (u: Matrix, blocks?: LevelBlocks) =>
+      (await fitCopula(u, { kind, blocks })) as ClassicalCopula;
+    const one = await fit(random.u, random.blocks);
+    const two = await fit(average.u, average.blocks);
+    const plain = await fit(average.u);
     expect(two.parameters).toEqual(one.parameters);
     expect(plain.parameters).toEqual(one.parameters);
     expect(plain.notes.map(({ code }) => code)).toContain('ties');
@@ -252,7 +265,7 @@ test('tau is refused where many rows are tied, and taken where few are', async (
   const { u, blocks } = await censored(truth, 500, 0.5, 1);
   for (const kind of ['clayton', 'gaussian', 'student'] as const) {
     await expect(
-      fitCopula(u, { kind, method: 'tau', blocks, names: ['rain', 'snow'] }),
+      fitCopula(u, { kind, method: 'tau', blocks, names: ['rain', 'snow'] } as { kind: typeof kind }),
     ).rejects.toMatchObject({
       code: 'ERR_SKLAR_VALUE',
       message: expect.stringMatching(/tied in rain.*'mle'/),

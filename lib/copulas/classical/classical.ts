@@ -116,7 +116,7 @@ export abstract class ClassicalCopula extends Copula {
    * and of Gaussian and Student copulas with one or two cells in a row; of more to 1e-3, of Archimedean ones to 1e-5 or 1e-3
    (docs/mathematics.md, M.7).
    */
-  protected logCells(
+  protected override logCells(
     lower: Float64Array,
     upper: Float64Array,
     rows: number,
