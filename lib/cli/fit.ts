@@ -484,7 +484,10 @@ async function judge(
   if (copula.kind === 'gaussian') return { own, gaussian: own };
   const blocks = ranks.trainingBlocks();
   const gaussian = await fitCopula(ranks.transformTrain(), { kind: 'gaussian', blocks, threads, signal });
-  return { own, gaussian: meanOf(await copulaLogPdf(gaussian, ranks, holdout, { threads, signal }), numbers) };
+  return {
+    own,
+    gaussian: meanOf(await copulaLogPdf(gaussian, ranks, holdout, { threads, signal }), numbers),
+  };
 }
 
 /** The most useful first: a narrow terminal cuts the line off. */

@@ -1,4 +1,5 @@
 /** Columns whose values recur: their levels stand for blocks, in which training draws them afresh. */
+import { blockOf } from '../data/level-blocks';
 import { type NativeTies, runJob } from '../native';
 import type { Note } from '../notes';
 import { normalScoresCorrelation } from './correlation';
@@ -66,14 +67,11 @@ export async function guideCorrelation(u: DenseRows, run: Execution): Promise<Fl
 const LISTED = 8;
 
 /** The note about columns with recurring values, if there are any, and what was done with them. */
-export function tieNotes({ blocks = [], rows, columns, names }: DenseRows, done: string): Note[] {
+export function tieNotes({ blocks = [], rows, columns, data, names }: DenseRows, done: string): Note[] {
   const tied = blocks.flatMap((pairs, j) => {
     if (pairs.length === 0) return [];
     let count = 0;
-    for (let k = 0; k < pairs.length; k += 2) {
-      // the outermost blocks are half a rank wider
-      count += Math.floor((pairs[k + 1]! - pairs[k]!) * (rows + 1) + 0.25);
-    }
+    for (let i = 0; i < rows; i++) if (blockOf(pairs, data[i * columns + j]!) >= 0) count++;
     const share = count === rows ? 'all rows' : `${count} of ${rows} rows`;
     const name = names?.[j] ?? `column ${j + 1}`;
     const values = pairs.length / 2;
