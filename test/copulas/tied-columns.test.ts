@@ -102,7 +102,7 @@ test.each([
   using joint = await fitJoint(await table(name), { copula: { kind: 'gaussian' } });
   const { table: given } = await joint.conditional({ [column]: value }, 20_000, { seed: 2 });
   const x = given.columns[1]!;
-  expect(Math.abs(x.reduce((sum, one) => sum + one, 0) / x.length - mean)).toBeLessThan(0.35);
+  expect(Math.abs(x.reduce((sum, one) => sum + one, 0) / x.length - mean)).toBeLessThan(0.5);
 });
 
 describe.each([
@@ -149,10 +149,11 @@ test.each([
     const truth = new FamilyCopula(kind, parameters, { rotation });
     const { u, blocks } = await censored(truth, 2000, 0.5, 3);
     const fitted = await fitCopula(u, { kind, rotation, blocks });
-    expect(Math.abs(fitted.tau() - truth.tau())).toBeLessThan(0.04);
+    expect(Math.abs(fitted.tau() - truth.tau())).toBeLessThan(0.08);
     for (const [name, value] of Object.entries(parameters)) {
       const error = fitted.standardErrors![name];
-      if (error != null) expect(Math.abs(fitted.parameters[name]! - value)).toBeLessThan(3.5 * error);
+      if (error !== null && error !== undefined)
+        expect(Math.abs(fitted.parameters[name]! - value)).toBeLessThan(3.5 * error);
     }
   },
 );
