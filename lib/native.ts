@@ -649,9 +649,19 @@ export interface NativeAddon {
     rows: number,
     threads: number,
   ): NativeJob<Float64Array>;
+  /** Values of all rows, then their standard errors. */
   classicalCdf(
     definition: ClassicalDefinition,
     u: Float64Array,
+    rows: number,
+    threads: number,
+  ): NativeJob<Float64Array>;
+  /** Log density in the columns where lower equals upper, times the probability of the cells of the others. */
+  classicalLogCells(
+    definition: ClassicalDefinition,
+    lower: Float64Array,
+    upper: Float64Array,
+    fromGaussian: boolean,
     rows: number,
     threads: number,
   ): NativeJob<Float64Array>;
@@ -697,6 +707,22 @@ export interface NativeAddon {
   ): NativeJob<Float64Array>;
   /** Of two columns; tails: lower-lower, lower-upper, upper-lower, upper-upper. */
   classicalDependence(definition: ClassicalDefinition): { tau: number; tails: Float64Array };
+  /**
+   * Likelihoods of pairs of columns (first and second in turns) of a Student copula, Infinity degrees: a Gaussian one. search: of
+   * the correlation that maximises each, up to `most`; else of the one given. information: minus the second derivative.
+   */
+  classicalFitPairs(
+    degrees: number,
+    correlation: Float64Array,
+    search: boolean,
+    most: number,
+    lower: Float64Array,
+    upper: Float64Array,
+    pairs: Uint32Array,
+    rows: number,
+    dim: number,
+    threads: number,
+  ): NativeJob<{ correlation: Float64Array; logLikelihood: Float64Array; information: Float64Array }>;
   /** The correlation of a Student copula given its degrees of freedom, by maximum likelihood. */
   classicalFitStudent(
     degrees: number,

@@ -1,9 +1,12 @@
+import { type LevelBlocks, blockOf, blocksOfLevels } from '../data/level-blocks';
 import { matrix } from '../data/matrix';
 import { Generator, type Seed, seedWords, shuffle } from '../data/random';
+import { Table } from '../data/table';
 import { SklarError, expectInteger } from '../errors';
 import { meanOf } from '../metrics/mean';
 import { runJob } from '../native';
 import { cpuOnlyOfKind } from './classical/families';
+import { centred } from './classical/observations';
 import { type ClassicalOptions } from './classical/fit';
 import { type KernelOptions } from './classical/kernel';
 import { type Copula } from './copula';
@@ -25,6 +28,8 @@ export interface BestOptions extends RunOptions {
    * Not empirical-beta, whose density is too rough to win, nor the kinds that train a network.
    */
   candidates?: readonly Candidate[];
+  /** See `FitOptions.blocks`: rows in blocks are scored by the probability of these, whatever the candidate. */
+  blocks?: LevelBlocks | undefined;
   /** Parts of the rows, each scored by what the others taught; default 5. */
   folds?: number;
   /** Decides the parts; default 1. */
@@ -34,7 +39,10 @@ export interface BestOptions extends RunOptions {
 
 export interface Contender {
   readonly candidate: Candidate;
-  /** Mean log density of a row by the copula of the other parts, in nats; null where a fit failed. */
+  /**
+   * Mean log density of a row by the copula of the other parts, in nats, where values recur times the probability of their blocks
+   * (`Copula.logPdfCells`); null where a fit failed.
+   */
   readonly meanLogPdf: number | null;
   /** Over the rows. */
   readonly standardError: number | null;
@@ -61,7 +69,7 @@ async function defaultCandidates(u: DenseRows, run: Execution): Promise<Candidat
     );
     return [...plain, ...turned];
   }
-  const tau = await runJob((addon) => addon.kendallTau(u.data, u.rows, 2, run.threads), {
+  const tau = await runJob((addon) => addon.kendallTau(centred(u).data, u.rows, 2, run.threads), {
     signal: run.signal,
   });
   const rotations = tau[1]! < 0 ? ([90, 270] as const) : ([0, 180] as const);
@@ -86,6 +94,23 @@ function take({ data, columns }: DenseRows, rows: readonly number[]) {
   return matrix(part, rows.length, columns);
 }
 
+/** Some of the rows: in blocks of recurring values their ends, else the level. */
+function cellsOf(u: DenseRows, rows: readonly number[]) {
+  const part = take(u, rows);
+  const [lower, upper] = [0, 1].map((end) =>
+    matrix(
+      part.data.map((level, at) => {
+        const pairs = u.blocks?.[at % u.columns];
+        const k = pairs ? blockOf(pairs, level) : -1;
+        return k < 0 ? level : pairs![2 * k + end]!;
+      }),
+      part.rows,
+      part.columns,
+    ),
+  );
+  return { lower: lower!, upper: upper! };
+}
+
 /**
  * Compares candidates by their cross-validated log-likelihood, and fits the best one to all rows.
  *
@@ -104,7 +129,10 @@ export async function fitBest(u: RowsInput, options: BestOptions = {}): Promise<
     threads,
     signal,
   });
-  const dense = toDense(u, 'the rows of fitBest');
+  const rows = toDense(u, 'the rows of fitBest');
+  const names = u instanceof Table ? u.names : 'names' in u ? u.names : undefined;
+  const blocks = options.blocks ?? blocksOfLevels(rows.data, rows.rows, rows.columns);
+  const dense: DenseRows = { ...rows, blocks };
   expectInteger(folds, 'folds', { min: 2, max: dense.rows });
   const parts = partsOf(dense.rows, folds, seed);
   const candidates = options.candidates ?? (await defaultCandidates(dense, run));
@@ -113,7 +141,7 @@ export async function fitBest(u: RowsInput, options: BestOptions = {}): Promise<
   const splits = Array.from({ length: folds }, (_, fold) => {
     const held = numbers.filter((i) => parts[i] === fold);
     const rest = numbers.filter((i) => parts[i] !== fold);
-    return { held, heldRows: take(dense, held), restRows: take(dense, rest) };
+    return { held, ...cellsOf(dense, held), restRows: take(dense, rest) };
   });
 
   let fitsDone = 0;
@@ -121,10 +149,10 @@ export async function fitBest(u: RowsInput, options: BestOptions = {}): Promise<
   for (const candidate of candidates) {
     const scores = new Float64Array(dense.rows);
     let error: string | null = null;
-    for (const { held, heldRows, restRows } of splits) {
+    for (const { held, lower, upper, restRows } of splits) {
       try {
-        using copula = await fitCopula(restRows, { ...candidate, ...runOf(candidate) });
-        const values = await copula.logPdf(heldRows, { ...runOf(candidate), normalised: true });
+        using copula = await fitCopula(restRows, { ...candidate, ...runOf(candidate), blocks });
+        const values = await copula.logPdfCells(lower, upper, { ...runOf(candidate), normalised: true });
         held.forEach((row, i) => (scores[row] = values[i]!));
       } catch (cause) {
         if (!(cause instanceof SklarError) || signal?.aborted) throw cause;
@@ -158,10 +186,10 @@ export async function fitBest(u: RowsInput, options: BestOptions = {}): Promise<
       error: null,
     };
   });
-  const names = 'names' in u ? u.names : undefined;
   const copula = await fitCopula(matrix(dense.data, dense.rows, dense.columns, names), {
     ...winner.candidate,
     ...runOf(winner.candidate),
+    blocks,
   });
   onProgress?.({ fits: fitsDone + 1, fitsDone: fitsDone + 1, candidate: winner.candidate });
   return { copula, table };

@@ -1,4 +1,4 @@
-import type { LevelBlocks } from '../data/level-blocks';
+import { type LevelBlocks, blocksOfLevels } from '../data/level-blocks';
 import { type Seed, resolveSeed } from '../data/random';
 import { Table } from '../data/table';
 import { SklarError, expectOneOf } from '../errors';
@@ -35,9 +35,9 @@ export interface FitOptions extends RunOptions, CheckpointOptions {
   names?: readonly string[];
   /**
    * The blocks of levels that recurring values fill (`PseudoObservations.trainingBlocks`): their likelihood is that of the
-   * whole block. Default: all values differ.
+   * whole block. Default: those of equal values that have the mean of their ranks.
    */
-  blocks?: LevelBlocks;
+  blocks?: LevelBlocks | undefined;
   /** Margins that made the rows, to be stored with the model. */
   margins?: TableMargins;
   /** At most one call per batch of steps; never blocks training. An exception thrown here ends the fit with it. */
@@ -130,7 +130,13 @@ export function prepareFit(u: RowsInput, options: { kind?: CopulaKind } & FitOpt
   const run = beginRun({ device, precision, threads, signal }, cpuOnlyOfKind(kind));
   const seedValue = resolveSeed(seed);
   const fit = fitterOf(kind, rest);
-  const dense: DenseRows = { ...toDense(u, 'the training rows'), blocks };
+  const columnNames = names ?? (u instanceof Table ? u.names : 'names' in u ? u.names : undefined);
+  const rows = toDense(u, 'the training rows');
+  const dense: DenseRows = {
+    ...rows,
+    blocks: blocks ?? blocksOfLevels(rows.data, rows.rows, rows.columns),
+    ...(columnNames && { names: columnNames }),
+  };
   if (dense.columns < 2) {
     throw new SklarError(
       'ERR_SKLAR_SHAPE',
@@ -144,7 +150,6 @@ export function prepareFit(u: RowsInput, options: { kind?: CopulaKind } & FitOpt
     );
   }
   if (blocks) expectBlocks(blocks, dense.columns);
-  const columnNames = names ?? (u instanceof Table ? u.names : 'names' in u ? u.names : undefined);
   if (columnNames && columnNames.length !== dense.columns) {
     throw new SklarError('ERR_SKLAR_SHAPE', `expected ${dense.columns} names, got ${columnNames.length}`);
   }

@@ -18,6 +18,8 @@ export interface DenseRows {
   readonly columns: number;
   /** Of training rows: the blocks of their recurring values; undefined: all values differ. */
   readonly blocks?: LevelBlocks | undefined;
+  /** Of training rows: what messages call the columns. */
+  readonly names?: readonly string[];
 }
 
 /** Rows of numbers: a matrix, a table, or an array of rows. */
@@ -49,7 +51,7 @@ export function takeRows(u: DenseRows, indices: Uint32Array): DenseRows {
   indices.forEach((row, i) =>
     data.set(u.data.subarray(row * u.columns, (row + 1) * u.columns), i * u.columns),
   );
-  return { data, rows: indices.length, columns: u.columns, blocks: u.blocks };
+  return { ...u, data, rows: indices.length };
 }
 
 /** Rounding to single precision may reach 0 or 1, which are outside the copula's domain. */

@@ -19,3 +19,38 @@ export function blocksOfRanks(last: Float64Array, rows: number): Float64Array {
   }
   return Float64Array.from(pairs);
 }
+
+/**
+ * The blocks of rows whose equal values all have the mean of their ranks, rank / (rows + 1); undefined where no values are equal,
+ * or equal ones are no such ranks.
+ *
+ * @param data rows x columns, row-major
+ */
+export function blocksOfLevels(data: Float64Array, rows: number, columns: number): LevelBlocks | undefined {
+  let tied = false;
+  const blocks = Array.from({ length: columns }, (_, j) => {
+    const sorted = Float64Array.from({ length: rows }, (__, i) => data[i * columns + j]!).sort();
+    const last: number[] = [];
+    for (let first = 0, end = 1; first < rows; first = end++) {
+      while (end < rows && sorted[end] === sorted[first]) end++;
+      if (end - first > 1 && Math.abs(sorted[first]! * (rows + 1) - (first + end + 1) / 2) > 0.25) {
+        return new Float64Array(0);
+      }
+      last.push(end);
+    }
+    tied ||= last.length < rows;
+    return blocksOfRanks(Float64Array.from(last), rows);
+  });
+  return tied ? blocks : undefined;
+}
+
+/** Number of the block that holds a level, or -1. */
+export function blockOf(pairs: Float64Array, level: number): number {
+  let [low, high] = [0, pairs.length / 2];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (pairs[2 * middle + 1]! < level) low = middle + 1;
+    else high = middle;
+  }
+  return 2 * low < pairs.length && pairs[2 * low]! <= level ? low : -1;
+}

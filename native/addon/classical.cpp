@@ -2,6 +2,7 @@
 #include "addon/job.hpp"
 #include "addon/register.hpp"
 #include "classical/kernel.hpp"
+#include "classical/pair_likelihood.hpp"
 #include "classical/rows.hpp"
 
 namespace sklar::addon {
@@ -49,7 +50,8 @@ Napi::Value log_pdf(const Napi::CallbackInfo& info) {
   });
 }
 
-// classicalCdf(definition, u: Float64Array, rows: number, threads: number): NativeJob<Float64Array>
+// classicalCdf(definition, u: Float64Array, rows: number, threads: number): NativeJob<Float64Array>, values,
+// then standard errors
 Napi::Value cdf(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     auto definition = to_definition(info[0]);
@@ -58,6 +60,22 @@ Napi::Value cdf(const Napi::CallbackInfo& info) {
     return start(
         info, [definition = std::move(definition), u = std::move(u), rows, threads](
                   const CancelFlag& cancel) { return classical_cdf(definition, u, rows, threads, cancel); });
+  });
+}
+
+// classicalLogCells(definition, lower: Float64Array, upper: Float64Array, fromGaussian: boolean, rows:
+// number, threads: number): NativeJob<Float64Array>
+Napi::Value log_cells(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    auto definition = to_definition(info[0]);
+    const std::size_t rows = to_size(info[4], "rows"), threads = to_size(info[5], "threads"),
+                      size = product(rows, definition.dim);
+    return start(info,
+                 [definition = std::move(definition), lower = to_vector<double>(info[1], "lower", size),
+                  upper = to_vector<double>(info[2], "upper", size),
+                  from_gaussian = to_bool(info[3], "fromGaussian"), rows, threads](const CancelFlag& cancel) {
+                   return classical_log_cells(definition, lower, upper, from_gaussian, rows, threads, cancel);
+                 });
   });
 }
 
@@ -178,17 +196,48 @@ Napi::Value fit(const Napi::CallbackInfo& info) {
   });
 }
 
+// classicalFitPairs(degrees: number, correlation: Float64Array, search: boolean, most: number, lower:
+// Float64Array, upper: Float64Array, pairs: Uint32Array, rows: number, dim: number, threads: number):
+// NativeJob<{ correlation: Float64Array; logLikelihood: Float64Array; information: Float64Array }>
+Napi::Value fit_pairs_of(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::size_t rows = to_size(info[7], "rows"), dim = to_size(info[8], "dim"),
+                      size = product(rows, dim);
+    return Job::start(
+        info.Env(), info.Env().Undefined(),
+        [degrees = to_double(info[0], "degrees"),
+         correlation = to_vector<double>(info[1], "correlation", product(dim, dim)),
+         search = to_bool(info[2], "search"), most = to_double(info[3], "most"),
+         lower = to_vector<double>(info[4], "lower", size), upper = to_vector<double>(info[5], "upper", size),
+         pairs = to_vector<std::uint32_t>(info[6], "pairs"), rows, dim,
+         threads = to_size(info[9], "threads")](const CancelFlag& cancel,
+                                                const Job::Progress&) -> Job::Deliver {
+          PairFits fits =
+              fit_pairs(degrees, correlation, search, most, lower, upper, pairs, rows, dim, threads, cancel);
+          return [fits = std::move(fits)](Napi::Env env) -> Napi::Value {
+            Napi::Object result = Napi::Object::New(env);
+            result.Set("correlation", to_array(env, fits.correlation));
+            result.Set("logLikelihood", to_array(env, fits.log_likelihood));
+            result.Set("information", to_array(env, fits.information));
+            return result;
+          };
+        });
+  });
+}
+
 }  // namespace
 
 void register_classical(Napi::Env env, Napi::Object exports) {
   exports.Set("classicalLogPdf", Napi::Function::New(env, log_pdf));
   exports.Set("classicalCdf", Napi::Function::New(env, cdf));
+  exports.Set("classicalLogCells", Napi::Function::New(env, log_cells));
   exports.Set("classicalSample", Napi::Function::New(env, sample));
   exports.Set("classicalRosenblatt", Napi::Function::New(env, rosenblatt));
   exports.Set("classicalPair", Napi::Function::New(env, pair));
   exports.Set("classicalConditional", Napi::Function::New(env, conditional));
   exports.Set("classicalKernel", Napi::Function::New(env, kernel));
   exports.Set("classicalDependence", Napi::Function::New(env, dependence));
+  exports.Set("classicalFitPairs", Napi::Function::New(env, fit_pairs_of));
   exports.Set("classicalFitStudent", Napi::Function::New(env, fit));
 }
 

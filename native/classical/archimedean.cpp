@@ -1,3 +1,4 @@
+#include <bit>
 #include <cmath>
 
 #include "classical/generators.hpp"
@@ -135,7 +136,7 @@ class ArchimedeanRows final : public ClassicalRows {
       out[i] = family_.log_derivative(dim_, sum(&u[i * dim_], dim_)) + slopes;
     }
   }
-  void cdf(const Unit* u, std::size_t rows, double* out) const override {
+  void cdf(const Unit* u, std::size_t rows, double* out, double*) const override {
     for (std::size_t i = 0; i < rows; ++i) {
       bool empty = false;
       for (std::size_t j = 0; j < dim_; ++j) empty = empty || u[i * dim_ + j].p == 0;
@@ -143,6 +144,9 @@ class ArchimedeanRows final : public ClassicalRows {
                : survival_ ? survival(&u[i * dim_])
                            : family_.generator.psi(sum(&u[i * dim_], dim_)).p;
     }
+  }
+  void log_cells(const Cell* cells, std::size_t rows, double* out) const override {
+    for (std::size_t i = 0; i < rows; ++i) out[i] = log_cells_of(&cells[i * dim_]);
   }
   void rosenblatt(Unit* u, std::size_t rows) const override {
     for (std::size_t i = 0; i < rows; ++i) {
@@ -190,6 +194,80 @@ class ArchimedeanRows final : public ClassicalRows {
     for (std::size_t j = 1; j < count; ++j) total = sum_of(total, family_.generator.phi(side(u[j])));
     return total;
   }
+  // With m levels the m-th derivative of psi at the corners of the other columns' cells, signs in turn
+  // (inclusion and exclusion), where that keeps digits; else by separation of variables.
+  double log_cells_of(const Cell* cells) const {
+    Positive levels{0, -infinity};
+    double slopes = 0;
+    std::size_t count = 0;
+    std::vector<Cell> others;
+    for (std::size_t j = 0; j < dim_; ++j) {
+      if (cells[j].level) {
+        const Unit u = side(cells[j].lower);
+        levels = sum_of(levels, family_.generator.phi(u));
+        slopes += family_.generator.log_phi_slope(u);
+        ++count;
+      } else if (!cells[j].whole()) {
+        Cell cell{side(cells[j].lower), side(cells[j].upper), false};
+        if (survival_) std::swap(cell.lower, cell.upper);
+        others.push_back(cell);
+      }
+    }
+    const std::size_t k = others.size();
+    if (k == 0) return (count == 0 ? 0 : family_.log_derivative(count, levels)) + slopes;
+    if (count == 0 && k == 1) return std::log(distance(others[0].lower, others[0].upper));
+    if (k <= most_corners) {
+      std::vector<double> logs(std::size_t{1} << k);
+      double top = -infinity, sum = 0;
+      for (std::size_t set = 0; set < logs.size(); ++set) {
+        Positive s = levels;
+        bool inside = true;
+        for (std::size_t j = 0; j < k && inside; ++j) {
+          const Unit u = set >> j & 1 ? others[j].lower : others[j].upper;
+          inside = u.p > 0;
+          if (inside) s = sum_of(s, family_.generator.phi(u));
+        }
+        logs[set] = !inside      ? -infinity
+                    : count == 0 ? family_.generator.psi(s).log_p()
+                                 : family_.log_derivative(count, s);
+        top = std::fmax(top, logs[set]);
+      }
+      for (std::size_t set = 0; set < logs.size(); ++set)
+        sum += (std::popcount(set) % 2 ? -1 : 1) * std::exp(logs[set] - top);
+      if (sum > 1e-9) return std::log(sum) + top + slopes;
+    }
+    return separated(others, count, levels) + (count == 0 ? 0 : family_.log_derivative(count, levels)) +
+           slopes;
+  }
+
+  // log P(cells | the first `count` variables), one variable after the other from its conditional law
+  double separated(const std::vector<Cell>& cells, std::size_t count, Positive levels) const {
+    const std::size_t k = cells.size();
+    std::vector<double> ends;
+    for (const Cell& cell : cells) ends.insert(ends.end(), {cell.lower.p, cell.upper.p});
+    return integrate_lattice(prime_roots(k - 1), key_of(ends.data(), ends.size()), 1e-3, 1 << 10,
+                             [&](const double* point) {
+                               double log_p = 0;
+                               Positive before = levels;
+                               for (std::size_t j = 0; j < k; ++j) {
+                                 const auto h = [&](Unit u) { return conditional(count + j, before, u); };
+                                 const Unit low = h(cells[j].lower), high = h(cells[j].upper);
+                                 const double width = distance(low, high);
+                                 if (!(width > 0)) return -infinity;
+                                 log_p += std::log(width);
+                                 if (j + 1 == k) break;
+                                 const Unit at{low.p + point[j] * width, high.q + (1 - point[j]) * width};
+                                 before = sum_of(before, family_.generator.phi(solve_unit(h, at)));
+                               }
+                               return log_p;
+                             })
+        .log_value;
+  }
+  Unit conditional(std::size_t j, Positive before, Unit u) const {
+    if (u.p == 0 || u.q == 0 || j == 0) return u;
+    return step(j, before, sum_of(before, family_.generator.phi(u)));
+  }
+
   // P(U_j <= u_j | before), the j-th derivative of psi after over that before
   Unit step(std::size_t j, Positive before, Positive after) const {
     return unit_of_log(std::fmin(0, family_.log_derivative(j, after) - family_.log_derivative(j, before)));
@@ -215,6 +293,8 @@ class ArchimedeanRows final : public ClassicalRows {
     }
     return std::fmax(0, total);
   }
+
+  static constexpr std::size_t most_corners = 12;
 
   Family family_;
   bool survival_;

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <string>
 
+#include "classical/elliptical_cells.hpp"
 #include "classical/row_loop.hpp"
 #include "classical/rows.hpp"
 #include "classical/student_t.hpp"
@@ -64,6 +65,27 @@ class GaussianTransform final : public RosenblattRows {
   std::size_t dim_;
 };
 
+// Effort for a distribution function, and for a row of cells.
+constexpr LatticeEffort cdf_effort{1e-6, 1 << 14}, cells_effort{1e-3, 1 << 11};
+
+void elliptical_cdf(const EllipticalCells& law, const Unit* u, std::size_t rows, std::size_t dim, double* out,
+                    double* error) {
+  std::vector<Cell> cells(dim);
+  EllipticalCells::Split split;
+  for (std::size_t i = 0; i < rows; ++i) {
+    for (std::size_t j = 0; j < dim; ++j) cells[j] = {{0, 1}, u[i * dim + j], false};
+    const LogEstimate estimate = law.row(cells.data(), cdf_effort, split);
+    out[i] = std::exp(estimate.log_value);
+    error[i] = out[i] * estimate.error;
+  }
+}
+
+void elliptical_log_cells(const EllipticalCells& law, const Cell* cells, std::size_t rows, std::size_t dim,
+                          double* out) {
+  EllipticalCells::Split split;
+  for (std::size_t i = 0; i < rows; ++i) out[i] = law.row(&cells[i * dim], cells_effort, split).log_value;
+}
+
 // log of Gamma((n + d) / 2) / Gamma(n / 2) / (n pi)^(d/2): the product of the densities at 0 of t with n, n +
 // 1,
 // .. degrees, each scaled to n
@@ -81,7 +103,8 @@ class StudentRows final : public ClassicalRows {
   StudentRows(double degrees, std::vector<double> factor, std::size_t dim)
       : ClassicalRows(dim),
         factor_(std::move(factor)),
-        log_front_(log_student_front(degrees, dim) - 0.5 * log_determinant_of_cholesky(factor_, dim)) {
+        log_front_(log_student_front(degrees, dim) - 0.5 * log_determinant_of_cholesky(factor_, dim)),
+        cells_(factor_, dim, degrees) {
     for (std::size_t j = 0; j < dim; ++j) t_.emplace_back(degrees + static_cast<double>(j));
   }
 
@@ -103,8 +126,11 @@ class StudentRows final : public ClassicalRows {
       out[i] -= 0.5 * (n + static_cast<double>(dim_)) * std::log1p(form / n);
     }
   }
-  void cdf(const Unit*, std::size_t, double*) const override {
-    throw Error("VALUE", "the cdf of a student copula is known for 2 columns, got " + std::to_string(dim_));
+  void cdf(const Unit* u, std::size_t rows, double* out, double* error) const override {
+    elliptical_cdf(cells_, u, rows, dim_, out, error);
+  }
+  void log_cells(const Cell* cells, std::size_t rows, double* out) const override {
+    elliptical_log_cells(cells_, cells, rows, dim_, out);
   }
   // (L^-1 x)_j given those before it is t with j degrees more, wider the farther out they are
   void rosenblatt(Unit* u, std::size_t rows) const override {
@@ -144,7 +170,35 @@ class StudentRows final : public ClassicalRows {
  private:
   std::vector<double> factor_;
   double log_front_;
+  EllipticalCells cells_;
   std::vector<StudentT> t_;
+};
+
+class GaussianRows final : public ClassicalRows {
+ public:
+  GaussianRows(const std::vector<double>& factor, std::size_t dim)
+      : ClassicalRows(dim), cells_(factor, dim, infinity), transform_(factor, dim) {}
+
+  void log_pdf(const Unit* u, std::size_t rows, double* out) const override {
+    std::vector<Cell> cells(rows * dim_);
+    for (std::size_t i = 0; i < cells.size(); ++i) cells[i] = {u[i], u[i], true};
+    log_cells(cells.data(), rows, out);
+  }
+  void cdf(const Unit* u, std::size_t rows, double* out, double* error) const override {
+    elliptical_cdf(cells_, u, rows, dim_, out, error);
+  }
+  void log_cells(const Cell* cells, std::size_t rows, double* out) const override {
+    elliptical_log_cells(cells_, cells, rows, dim_, out);
+  }
+  void rosenblatt(Unit* u, std::size_t rows) const override { transform_.rosenblatt(u, rows); }
+  void complete(Unit* u, std::size_t rows, std::size_t known) const override {
+    if (known != 1) throw Error("VALUE", "expected one known column");
+    transform_.inverse_rosenblatt(u, rows);
+  }
+
+ private:
+  EllipticalCells cells_;
+  GaussianTransform transform_;
 };
 
 // S + R diag(lambda) R with unit diagonal: its fixed points are the correlation matrices R that maximise
@@ -181,6 +235,10 @@ std::unique_ptr<RosenblattRows> make_gaussian_transform(const ClassicalDefinitio
 
 std::unique_ptr<ClassicalRows> make_student_rows(const ClassicalDefinition& definition) {
   return std::make_unique<StudentRows>(definition.parameters.at(0), definition.factor, definition.dim);
+}
+
+std::unique_ptr<ClassicalRows> make_gaussian_rows(const ClassicalDefinition& definition) {
+  return std::make_unique<GaussianRows>(definition.factor, definition.dim);
 }
 
 StudentFit fit_student(double degrees, std::vector<double> correlation, const std::vector<double>& u,

@@ -115,7 +115,7 @@ class EmpiricalBetaRows final : public ClassicalRows {
       out[i] = beta_.log_mean(weight.data());
     }
   }
-  void cdf(const Unit* u, std::size_t rows, double* out) const override {
+  void cdf(const Unit* u, std::size_t rows, double* out, double*) const override {
     std::vector<double> product(n_), below(n_);
     Binomial draws(n_);
     for (std::size_t i = 0; i < rows; ++i) {
@@ -128,6 +128,27 @@ class EmpiricalBetaRows final : public ClassicalRows {
       double sum = 0;
       for (const double value : product) sum += value;
       out[i] = sum / static_cast<double>(n_);
+    }
+  }
+  void log_cells(const Cell* cells, std::size_t rows, double* out) const override {
+    std::vector<double> weight(n_), scratch(n_), below(n_), above(n_);
+    Binomial draws(n_);
+    for (std::size_t i = 0; i < rows; ++i) {
+      weight.assign(n_, 0.0);
+      for (std::size_t j = 0; j < dim_; ++j) {
+        const Cell& cell = cells[i * dim_ + j];
+        if (cell.whole()) continue;
+        if (cell.level) {
+          beta_.weigh(j, cell.lower, weight.data(), scratch.data());
+          continue;
+        }
+        beta_.cdfs(cell.lower, draws, below);
+        beta_.cdfs(cell.upper, draws, above);
+        const std::uint32_t* rank = beta_.ranks(j);
+        for (std::size_t k = 0; k < n_; ++k)
+          weight[k] += std::log(std::fmax(above[rank[k]] - below[rank[k]], 1e-300));
+      }
+      out[i] = beta_.log_mean(weight.data());
     }
   }
   void rosenblatt(Unit* u, std::size_t rows) const override {
@@ -261,7 +282,7 @@ class EmpiricalBetaPair final : public Bivariate {
   double cdf_inside(Unit u, Unit v) const override {
     const Unit row[] = {u, v};
     double out = 0;
-    rows_.cdf(row, 1, &out);
+    rows_.cdf(row, 1, &out, nullptr);
     return out;
   }
   Unit h1_inside(Unit u, Unit v) const override { return with(0, u, &OrderStatisticMixture::cdf, v); }

@@ -18,8 +18,11 @@ class PairRows final : public ClassicalRows {
   void log_pdf(const Unit* u, std::size_t rows, double* out) const override {
     for (std::size_t i = 0; i < rows; ++i) out[i] = copula_->log_pdf(u[2 * i], u[2 * i + 1]);
   }
-  void cdf(const Unit* u, std::size_t rows, double* out) const override {
+  void cdf(const Unit* u, std::size_t rows, double* out, double*) const override {
     for (std::size_t i = 0; i < rows; ++i) out[i] = copula_->cdf(u[2 * i], u[2 * i + 1]);
+  }
+  void log_cells(const Cell* cells, std::size_t rows, double* out) const override {
+    for (std::size_t i = 0; i < rows; ++i) out[i] = log_cell(*copula_, cells[2 * i], cells[2 * i + 1]);
   }
   void rosenblatt(Unit* u, std::size_t rows) const override {
     for (std::size_t i = 0; i < rows; ++i) u[2 * i + 1] = copula_->h1(u[2 * i], u[2 * i + 1]);
@@ -35,6 +38,12 @@ class PairRows final : public ClassicalRows {
 void to_units(const double* x, bool from_gaussian, std::size_t count, Unit* u) {
   for (std::size_t i = 0; i < count; ++i)
     u[i] = from_gaussian ? unit_of_normal(std::clamp(x[i], -greatest_score, greatest_score)) : unit_of(x[i]);
+}
+
+// Ends of cells, which may be infinite.
+void to_ends(const double* x, bool from_gaussian, std::size_t count, Unit* u) {
+  for (std::size_t i = 0; i < count; ++i)
+    u[i] = !from_gaussian ? unit_of(x[i]) : std::isinf(x[i]) ? unit_of(x[i] > 0) : unit_of_normal(x[i]);
 }
 
 void from_units(const Unit* u, bool to_gaussian, std::size_t count, double* x) {
@@ -92,7 +101,8 @@ std::unique_ptr<Bivariate> make_bivariate(const ClassicalDefinition& definition)
 std::unique_ptr<ClassicalRows> make_rows(const ClassicalDefinition& definition) {
   if (definition.family == "empirical-beta") return make_empirical_beta(definition.table, definition.dim);
   if (definition.dim == 2) return std::make_unique<PairRows>(make_bivariate(definition));
-  if (!definition.factor.empty()) return make_student_rows(definition);
+  if (definition.family == "gaussian") return make_gaussian_rows(definition);
+  if (definition.family == "student") return make_student_rows(definition);
   return make_archimedean(definition);
 }
 
@@ -119,10 +129,30 @@ std::vector<double> classical_cdf(const ClassicalDefinition& definition, const s
                                   std::size_t rows, std::size_t threads, const CancelFlag& cancel) {
   const std::size_t dim = definition.dim;
   const auto copula = make_rows(definition);
-  std::vector<double> out(rows);
+  std::vector<double> out(2 * rows);
   for_units(dim, rows, threads, cancel, [&](std::vector<Unit>& u, std::size_t first, std::size_t count) {
     to_units(&x[first * dim], false, u.size(), u.data());
-    copula->cdf(u.data(), count, &out[first]);
+    copula->cdf(u.data(), count, &out[first], &out[rows + first]);
+  });
+  return out;
+}
+
+std::vector<double> classical_log_cells(const ClassicalDefinition& definition,
+                                        const std::vector<double>& lower, const std::vector<double>& upper,
+                                        bool from_gaussian, std::size_t rows, std::size_t threads,
+                                        const CancelFlag& cancel) {
+  const std::size_t dim = definition.dim;
+  const auto copula = make_rows(definition);
+  ThreadPool pool(threads);
+  std::vector<double> out(rows);
+  for_row_chunks(pool, rows, cancel, [&](std::size_t first, std::size_t count) {
+    std::vector<Unit> a(count * dim), b(count * dim);
+    to_ends(&lower[first * dim], from_gaussian, a.size(), a.data());
+    to_ends(&upper[first * dim], from_gaussian, b.size(), b.data());
+    std::vector<Cell> cells(count * dim);
+    for (std::size_t i = 0; i < cells.size(); ++i)
+      cells[i] = {a[i], b[i], lower[first * dim + i] == upper[first * dim + i]};
+    copula->log_cells(cells.data(), count, &out[first]);
   });
   return out;
 }

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "classical/bivariate.hpp"
+#include "classical/cells.hpp"
+#include "classical/lattice.hpp"
 #include "classical/unit.hpp"
 #include "core/cancel.hpp"
 #include "core/philox.h"
@@ -26,8 +28,10 @@ class ClassicalRows : public RosenblattRows {
   explicit ClassicalRows(std::size_t dim) : dim_(dim) {}
 
   virtual void log_pdf(const Unit* u, std::size_t rows, double* out) const = 0;
-  // P(U_1 <= u_1, ..)
-  virtual void cdf(const Unit* u, std::size_t rows, double* out) const = 0;
+  // P(U_1 <= u_1, ..), with its standard error
+  virtual void cdf(const Unit* u, std::size_t rows, double* out, double* error) const = 0;
+  // The log density in the columns that have a level times the probability of the cells of the others.
+  virtual void log_cells(const Cell* cells, std::size_t rows, double* out) const = 0;
   // The inverse transform in part: of each row the first `known` variables are there, e is in the others.
   virtual void complete(Unit* u, std::size_t rows, std::size_t known) const = 0;
   void inverse_rosenblatt(Unit* e, std::size_t rows) const final { complete(e, rows, 1); }
@@ -53,12 +57,13 @@ struct ClassicalDefinition {
 
 std::unique_ptr<Bivariate> make_bivariate(const ClassicalDefinition& definition);
 
-// gaussian beyond its transform is model/gaussian.hpp.
+// gaussian beyond its transform, cells and cdf is model/gaussian.hpp.
 std::unique_ptr<RosenblattRows> make_rosenblatt(const ClassicalDefinition& definition);
 std::unique_ptr<ClassicalRows> make_rows(const ClassicalDefinition& definition);
 
 std::unique_ptr<ClassicalRows> make_archimedean(const ClassicalDefinition& definition);
 std::unique_ptr<ClassicalRows> make_student_rows(const ClassicalDefinition& definition);
+std::unique_ptr<ClassicalRows> make_gaussian_rows(const ClassicalDefinition& definition);
 std::unique_ptr<RosenblattRows> make_gaussian_transform(const ClassicalDefinition& definition);
 
 // The empirical beta copula of ranks 1 .. n (n x dim, every rank once in a column): Segers, Sibuya and
@@ -75,8 +80,14 @@ void uniform_rows(Unit* u, std::size_t rows, std::size_t dim, std::uint64_t seed
 std::vector<double> classical_log_pdf(const ClassicalDefinition& definition, const std::vector<double>& x,
                                       bool from_gaussian, std::size_t rows, std::size_t threads,
                                       const CancelFlag& cancel);
+// Values of all rows, then their standard errors.
 std::vector<double> classical_cdf(const ClassicalDefinition& definition, const std::vector<double>& x,
                                   std::size_t rows, std::size_t threads, const CancelFlag& cancel);
+// Where lower and upper are equal a column has that level, else it lies between them.
+std::vector<double> classical_log_cells(const ClassicalDefinition& definition,
+                                        const std::vector<double>& lower, const std::vector<double>& upper,
+                                        bool from_gaussian, std::size_t rows, std::size_t threads,
+                                        const CancelFlag& cancel);
 std::vector<double> classical_sample(const ClassicalDefinition& definition, std::size_t rows,
                                      std::uint64_t seed, std::uint64_t first_row, bool to_gaussian,
                                      std::size_t threads, const CancelFlag& cancel);

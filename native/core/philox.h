@@ -58,6 +58,7 @@ enum PhiloxTag : uint32_t {
   kTagClassicalUniform = 48,
   kTagClassicalMixing = 49,
   kTagClassicalGiven = 50,
+  kTagClassicalLattice = 51,
   kTagRelabel = 60,
   kTagProjection = 61,
   kTagTies = 64,

@@ -84,24 +84,50 @@ export abstract class ClassicalCopula extends Copula {
   }
 
   /**
-   * C(u) of each row.
+   * C(u) of each row. Of Gaussian and Student copulas of more than three columns a randomised quasi-Monte Carlo estimate, see
+   * `cdfWithErrors`.
    *
    * @param rows n x dim values in [0, 1]
-   * @throws SklarError ERR_SKLAR_VALUE for values outside, and more than two columns of a Gaussian or Student copula
+   * @throws SklarError ERR_SKLAR_VALUE for values outside, and more than 20 columns of an Archimedean copula rotated by 180
    */
   async cdf(rows: RowsInput, options: RunOptions = {}): Promise<Float64Array> {
+    return (await this.cdfWithErrors(rows, options)).values;
+  }
+
+  /**
+   * `cdf` with standard errors, 0 where the value is exact to rounding: in two and three columns, and of Archimedean and
+   * empirical copulas. The estimate is that of Genz (1992) and Genz and Bretz (2002), with a relative error of about 1e-6
+   * wherever 200,000 points suffice; the same rows give the same bits.
+   */
+  async cdfWithErrors(
+    rows: RowsInput,
+    options: RunOptions = {},
+  ): Promise<{ values: Float64Array; standardErrors: Float64Array }> {
     const run = this.begin(options);
     const { data, rows: count } = this.#closedRows(rows, 'the rows of cdf');
-    const definition = this.definition();
-    if (definition.factor && this.dim > 2) {
-      throw new SklarError(
-        'ERR_SKLAR_VALUE',
-        `expected 2 columns for the cdf of a ${this.kind} copula, got ${this.dim}`,
-      );
-    }
-    return runJob((addon) => addon.classicalCdf(definition, data, count, run.threads), {
+    const both = await runJob((addon) => addon.classicalCdf(this.definition(), data, count, run.threads), {
       signal: run.signal,
     });
+    return { values: both.slice(0, count), standardErrors: both.slice(count) };
+  }
+
+  /**
+   * Log density in the columns where lower equals upper, times the probability of the cell of the others: exact of two columns,
+   * and of Gaussian and Student copulas with one or two cells in a row; of more to 1e-3, of Archimedean ones to 1e-5 or 1e-3
+   (docs/mathematics.md, M.7).
+   */
+  protected override logCells(
+    lower: Float64Array,
+    upper: Float64Array,
+    rows: number,
+    fromGaussian: boolean,
+    _options: LogPdfOptions,
+    run: Execution,
+  ): Promise<Float64Array> {
+    return runJob(
+      (addon) => addon.classicalLogCells(this.definition(), lower, upper, fromGaussian, rows, run.threads),
+      { signal: run.signal },
+    );
   }
 
   /** P(U2 <= u2 | U1 = u1) of rows (u1, u2) in [0, 1], with its limits at the sides; two columns. */

@@ -10,6 +10,7 @@ import { expectColumns } from '../correlation';
 import { type DenseRows } from '../rows';
 import { type Execution } from '../run';
 import { ClassicalCopula } from './classical';
+import { jittered, tieNotes } from './observations';
 
 /** Ranks are stored as float32. */
 const MOST_ROWS = 2 ** 24;
@@ -100,8 +101,14 @@ function definitionOfRanks(table: Float64Array, dim: number): ClassicalDefinitio
   return { family: 'empirical-beta', dim, parameters: new Float64Array(0), rotation: 0, factor: null, table };
 }
 
-/** @throws SklarError ERR_SKLAR_VALUE naming column and rows of equal values */
-export function fitEmpiricalBeta({ data, rows, columns }: DenseRows, run: Execution): EmpiricalBetaCopula {
+/**
+ * Equal ranks are told apart at random, so that the share of the rows in each of their cells stays that of the data.
+ *
+ * @throws SklarError ERR_SKLAR_VALUE naming column and rows of equal values that are no ranks
+ */
+export function fitEmpiricalBeta(u: DenseRows, run: Execution): EmpiricalBetaCopula {
+  const { rows, columns } = u;
+  const { data } = u.blocks ? jittered(u, 0) : u;
   const ranks = new Float64Array(data.length);
   for (let j = 0; j < columns; j++) {
     const column = Float64Array.from({ length: rows }, (_, i) => data[i * columns + j]!);
@@ -117,7 +124,12 @@ export function fitEmpiricalBeta({ data, rows, columns }: DenseRows, run: Execut
       ranks[row * columns + j] = k + 1;
     });
   }
-  return new EmpiricalBetaCopula(ranks, columns, { rows, ...runRecord(run, 'float64') });
+  const notes = tieNotes(u, 'their ranks are told apart at random: dependence within a block is not known');
+  return new EmpiricalBetaCopula(ranks, columns, {
+    rows,
+    ...runRecord(run, 'float64'),
+    ...(notes.length > 0 && { notes }),
+  });
 }
 
 const configSchema = z.object({ dim: z.int().min(2).max(65536) });

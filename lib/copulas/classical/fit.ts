@@ -1,9 +1,10 @@
 import { z } from 'zod';
 
-import { runRecord } from '../../devices';
+import { type RunRecord, runRecord } from '../../devices';
 import { SklarError } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type ClassicalDefinition, callNative, runJob } from '../../native';
+import { type Note } from '../../notes';
 import { correlationParameters, normalScoresCorrelation, positiveDefinite } from '../correlation';
 import { GaussianCopula } from '../gaussian';
 import { parseOptions } from '../options';
@@ -27,7 +28,18 @@ import {
 } from './families';
 import { FamilyCopula } from './family';
 import { fitKernel, kernelOptionsSchema } from './kernel';
-import { maximiseBrent, maximiseNewton, maximiseSimplex, standardErrors } from './optimise';
+import {
+  type Observations,
+  centred,
+  likelihoodOf,
+  logDensities,
+  merged,
+  mostCells,
+  stackedPairs,
+  thinned,
+  trainingRows,
+} from './observations';
+import { type Box, maximiseBrent, maximiseNewton, maximiseSimplex, standardErrors } from './optimise';
 import { rankErrors } from './rank-errors';
 import { StudentCopula } from './student';
 
@@ -88,11 +100,8 @@ const tauVariance = (u: DenseRows, run: Execution) =>
   runJob((addon) => addon.kendallVariance(u.data, u.rows, u.columns, run.threads), { signal: run.signal });
 
 /** sin(pi tau / 2) of every pair. */
-async function correlationOfTau(u: DenseRows, run: Execution) {
-  const tau = await kendallOf(u, run);
-  const raw = tau.map((value, i) => (i % (u.columns + 1) === 0 ? 1 : Math.sin((Math.PI / 2) * value)));
-  return positiveDefinite(raw, u.columns);
-}
+const tauCorrelation = (tau: Float64Array, columns: number) =>
+  tau.map((value, i) => (i % (columns + 1) === 0 ? 1 : Math.sin((Math.PI / 2) * value)));
 
 /** Of the correlations sin(pi tau / 2), by the delta method. */
 async function correlationErrors(correlation: Float64Array, u: DenseRows, run: Execution) {
@@ -101,90 +110,279 @@ async function correlationErrors(correlation: Float64Array, u: DenseRows, run: E
   return correlationParameters(errors, u.columns);
 }
 
-const logPdfOf = (definition: ClassicalDefinition, u: DenseRows, run: Execution) =>
-  runJob((addon) => addon.classicalLogPdf(definition, u.data, false, u.rows, run.threads), {
-    signal: run.signal,
-  });
+/** Pairs of rows that are tied in a column, at most, for tau to be that of the copula. */
+const MOST_TIED_PAIRS = 0.01;
 
-/** The log-likelihood of the rows. */
-const likelihoodOf = async (definition: ClassicalDefinition, u: DenseRows, run: Execution) =>
-  sum(await logPdfOf(definition, u, run));
+/** Kendall's tau of the rows, tau-b, and the rows as they enter likelihoods. */
+async function prepare(u: DenseRows, method: Resolved['method'], run: Execution) {
+  const tau = await kendallOf(centred(u), run);
+  if (method === 'tau') expectFewTies(u);
+  const dim = u.columns;
+  const dependence = tau.reduce(
+    (most, value, i) =>
+      i % (dim + 1) === 0 ? most : Math.max(most, Math.abs(Math.sin((Math.PI / 2) * value))),
+    0,
+  );
+  const training = trainingRows(u, Math.min(dependence, 1));
+  return { tau, ...training, seen: merged(training.observations) };
+}
+
+/** @throws SklarError ERR_SKLAR_VALUE where so many values recur that tau-b is not the tau of the copula */
+function expectFewTies({ blocks = [], names }: DenseRows): void {
+  for (const [j, pairs] of blocks.entries()) {
+    let share = 0;
+    for (let k = 0; k < pairs.length; k += 2) share += (pairs[k + 1]! - pairs[k]!) ** 2;
+    if (share <= MOST_TIED_PAIRS) continue;
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected different values in a column for method 'tau', got ${(100 * share).toFixed(0)} % of the pairs of rows tied in ` +
+        `${names?.[j] ?? `column ${j + 1}`}: Kendall's tau of such rows is not that of the copula, use method 'mle'`,
+    );
+  }
+}
+
+type Prepared = Awaited<ReturnType<typeof prepare>>;
+
+/** The record of a fit. */
+const recordOf = (
+  training: Omit<ClassicalTraining, keyof RunRecord>,
+  notes: readonly Note[],
+  run: Execution,
+) => ({
+  ...training,
+  ...runRecord(run, 'float64'),
+  ...(notes.length > 0 && { notes }),
+});
+
+const ellipticalDefinition = (r: Float64Array, dim: number, degrees: number): ClassicalDefinition => ({
+  family: degrees === Infinity ? 'gaussian' : 'student',
+  dim,
+  parameters: degrees === Infinity ? new Float64Array(0) : Float64Array.of(degrees),
+  rotation: 0,
+  factor: callNative((addon) => addon.cholesky(r, dim)).factor,
+});
+
+/** A pair of columns with so large a correlation would be one. */
+const MOST_CORRELATION = 1 - 1e-6;
+/** The degrees of freedom are chosen by so many rows of pairs. */
+const MOST_PAIR_ROWS = 4e6;
+
+interface PairFits {
+  /** First and second column in turns. */
+  readonly pairs: Uint32Array;
+  readonly correlation: Float64Array;
+  readonly logLikelihood: number;
+  readonly information: Float64Array;
+}
+
+/** Maximum likelihood of the correlations of pairs of columns, or their likelihood at those given. */
+async function pairFits(
+  degrees: number,
+  start: Float64Array,
+  search: boolean,
+  pairs: Uint32Array,
+  { lower, upper, rows, columns }: Observations,
+  run: Execution,
+): Promise<PairFits> {
+  const fits = await runJob(
+    (addon) =>
+      addon.classicalFitPairs(
+        degrees,
+        start,
+        search,
+        MOST_CORRELATION,
+        lower,
+        upper,
+        pairs,
+        rows,
+        columns,
+        run.threads,
+      ),
+    { signal: run.signal },
+  );
+  return { ...fits, pairs, logLikelihood: sum(fits.logLikelihood) };
+}
+
+function pairsOf(dim: number, wanted: (i: number, j: number) => boolean = () => true): Uint32Array {
+  const pairs: number[] = [];
+  for (let i = 0; i < dim; i++) for (let j = i + 1; j < dim; j++) if (wanted(i, j)) pairs.push(i, j);
+  return Uint32Array.from(pairs);
+}
+
+/** Puts the correlations of pairs into a matrix. */
+function withPairs(matrix: Float64Array, dim: number, { pairs, correlation }: PairFits): Float64Array {
+  const out = Float64Array.from(matrix);
+  correlation.forEach((r, k) => {
+    const [i, j] = [pairs[2 * k]!, pairs[2 * k + 1]!];
+    out[i * dim + j] = out[j * dim + i] = r;
+  });
+  return out;
+}
+
+/**
+ * Standard errors of correlations of pairs from the information of each. Margins that are ranks leave (1 - rho^2) / sqrt(n) of a
+ * pair without ties, where known ones would leave sqrt(1 + rho^2) times less: the same factor is taken for those with ties.
+ */
+function pairErrors(
+  { pairs, correlation, information }: PairFits,
+  dim: number,
+  into: Float64Array,
+): Float64Array {
+  correlation.forEach((r, k) => {
+    const [i, j] = [pairs[2 * k]!, pairs[2 * k + 1]!];
+    const error = Math.abs(r) < MOST_CORRELATION ? Math.sqrt((1 + r * r) / information[k]!) : NaN;
+    into[i * dim + j] = into[j * dim + i] = error;
+  });
+  return into;
+}
+
+const finiteOrNull = (errors: Readonly<Record<string, number>>): Record<string, number | null> =>
+  Object.fromEntries(
+    Object.entries(errors).map(([name, value]) => [name, Number.isFinite(value) ? value : null]),
+  );
+
+/** Standard errors of rho, and of the degrees of freedom unless they are infinite, of two columns. */
+async function twoColumnErrors(
+  rho: number,
+  degrees: number,
+  { seen, observations }: Prepared,
+  run: Execution,
+): Promise<Record<string, number | null>> {
+  const normal = degrees === Infinity;
+  const box: Box = normal ? [[-1, 1]] : [[-1, 1], DEGREES.map(Math.exp) as [number, number]];
+  const found = await rankErrors(
+    ([r, n = Infinity], rows) =>
+      logDensities(ellipticalDefinition(Float64Array.of(1, r!, r!, 1), 2, n), rows, run),
+    seen,
+    thinned(observations),
+    observations.rows,
+    box,
+    normal ? [rho] : [rho, degrees],
+  );
+  return { rho: found[0]!, ...(!normal && { degrees: found[1]! }) };
+}
 
 async function fitGaussian(u: DenseRows, { method }: Resolved, run: Execution): Promise<GaussianCopula> {
-  const { correlation, shrinkage } =
-    method === 'tau'
-      ? await correlationOfTau(u, run)
-      : positiveDefinite(await normalScoresCorrelation(u, run), u.columns);
-  const logLikelihood = sum(await new GaussianCopula(correlation, u.columns).logPdf(u, run));
-  const named = Object.entries(correlationParameters(correlation, u.columns));
-  const training: ClassicalTraining = {
-    rows: u.rows,
-    method,
-    logLikelihood,
+  const dim = u.columns;
+  const prepared = await prepare(u, method, run);
+  const { tau, levels, seen, tied, notes } = prepared;
+  let raw: Float64Array;
+  let errors: Record<string, number | null>;
+  if (method === 'tau') {
+    raw = tauCorrelation(tau, dim);
+    errors = await correlationErrors(raw, levels, run);
+  } else {
     // of the normal scores: efficient, and not changed by the ranks (Klaassen and Wellner 1997)
-    standardErrors:
-      method === 'mle'
-        ? Object.fromEntries(named.map(([name, r]) => [name, (1 - r * r) / Math.sqrt(u.rows)]))
-        : await correlationErrors(correlation, u, run),
-    ...runRecord(run, 'float64'),
-  };
-  return new GaussianCopula(correlation, u.columns, { ...training, shrinkage });
+    raw = await normalScoresCorrelation(levels, run);
+    let spread: Float64Array = raw.map((r) => (1 - r * r) / Math.sqrt(u.rows));
+    if (tied.length > 0) {
+      const pairs = pairsOf(dim, (i, j) => tied.includes(i) || tied.includes(j));
+      const fits = await pairFits(
+        Infinity,
+        tauCorrelation(tau, dim),
+        true,
+        pairs,
+        prepared.observations,
+        run,
+      );
+      raw = withPairs(raw, dim, fits);
+      spread = pairErrors(fits, dim, spread);
+    }
+    errors =
+      dim === 2 && tied.length > 0
+        ? await twoColumnErrors(raw[1]!, Infinity, prepared, run)
+        : finiteOrNull(correlationParameters(spread, dim));
+  }
+  const { correlation, shrinkage } = positiveDefinite(raw, dim);
+  const definition = ellipticalDefinition(correlation, dim, Infinity);
+  const logLikelihood =
+    tied.length > 0
+      ? await likelihoodOf(definition, seen, run)
+      : sum(await new GaussianCopula(correlation, dim).logPdf(levels, run));
+  const record = recordOf({ rows: u.rows, method, logLikelihood, standardErrors: errors }, notes, run);
+  return new GaussianCopula(correlation, dim, { ...record, shrinkage });
 }
 
 async function fitStudent(u: DenseRows, { method }: Resolved, run: Execution): Promise<StudentCopula> {
   const dim = u.columns;
-  let { correlation } = await correlationOfTau(u, run);
-  const definition = (r: Float64Array, degrees: number): ClassicalDefinition => ({
-    family: 'student',
-    dim,
-    parameters: Float64Array.of(degrees),
-    rotation: 0,
-    factor: callNative((addon) => addon.cholesky(r, dim)).factor,
-  });
-  // of the best correlation for these degrees of freedom
-  const profile = async (degrees: number) => {
-    if (method === 'tau') return likelihoodOf(definition(correlation, degrees), u, run);
-    const fit = await runJob(
-      (addon) => addon.classicalFitStudent(degrees, correlation, u.data, u.rows, dim, run.threads),
-      { signal: run.signal },
-    );
-    ({ correlation } = fit);
-    return fit.logLikelihood;
+  const prepared = await prepare(u, method, run);
+  const { tau, levels, seen, tied, notes } = prepared;
+  const start = tauCorrelation(tau, dim);
+  let correlation = positiveDefinite(start, dim).correlation;
+  const pairs = pairsOf(dim);
+  const paired = tied.length > 0 && method === 'mle';
+  const search = async (degrees: number) => {
+    const fits = await pairFits(degrees, correlation, true, pairs, prepared.observations, run);
+    correlation = withPairs(correlation, dim, fits);
+    return fits;
   };
-  const best = await maximiseBrent((x) => profile(Math.exp(x)), DEGREES, Math.log(8), 1e-5);
+  let profile: (degrees: number) => Promise<number>;
+  if (method === 'tau') {
+    profile = (degrees) => likelihoodOf(ellipticalDefinition(correlation, dim, degrees), seen, run);
+  } else if (paired && dim === 2) {
+    profile = async (degrees) => (await search(degrees)).logLikelihood;
+  } else if (paired) {
+    await search(8);
+    const some = thinned(prepared.observations, Math.max(1000, MOST_PAIR_ROWS / (pairs.length / 2)));
+    profile = async (degrees) =>
+      (await pairFits(degrees, correlation, false, pairs, some, run)).logLikelihood;
+  } else {
+    // of the best correlation for these degrees of freedom
+    profile = async (degrees) => {
+      const fit = await runJob(
+        (addon) => addon.classicalFitStudent(degrees, correlation, levels.data, u.rows, dim, run.threads),
+        { signal: run.signal },
+      );
+      ({ correlation } = fit);
+      return fit.logLikelihood;
+    };
+  }
+  const best = await maximiseBrent((x) => profile(Math.exp(x)), DEGREES, Math.log(8), paired ? 1e-3 : 1e-5);
   const degrees = Math.exp(best.x);
-  await profile(degrees);
-  const { correlation: found, shrinkage } = positiveDefinite(correlation, dim);
-  const logLikelihood = await likelihoodOf(definition(found, degrees), u, run);
   const range = DEGREES.map(Math.exp) as [number, number];
   let errors: Record<string, number | null>;
-  if (method === 'mle' && dim === 2) {
-    const [rho, nu] = await rankErrors(
-      ([r, n], rows) => logPdfOf(definition(Float64Array.of(1, r!, r!, 1), n!), rows, run),
-      u,
-      thinned(u),
-      [[-1, 1], range],
-      [found[1]!, degrees],
-    );
-    errors = { rho: rho!, degrees: nu! };
+  if (paired) {
+    const fits = await search(degrees);
+    errors =
+      dim === 2
+        ? await twoColumnErrors(correlation[1]!, degrees, prepared, run)
+        : {
+            ...finiteOrNull(correlationParameters(pairErrors(fits, dim, new Float64Array(dim * dim)), dim)),
+            degrees: null,
+          };
   } else {
-    const [nu] = await standardErrors(([n]) => profile(n!), [range], [degrees]);
-    errors = { ...(method === 'tau' && (await correlationErrors(found, u, run))), degrees: nu! };
+    await profile(degrees);
+    if (method === 'mle' && dim === 2)
+      errors = await twoColumnErrors(correlation[1]!, degrees, prepared, run);
+    else {
+      const [nu] = await standardErrors(([n]) => profile(n!), [range], [degrees]);
+      errors = { ...(method === 'tau' && (await correlationErrors(correlation, levels, run))), degrees: nu! };
+    }
   }
-  const training: ClassicalTraining = {
-    rows: u.rows,
-    method,
-    logLikelihood,
-    standardErrors: errors,
-    ...runRecord(run, 'float64'),
-  };
-  return new StudentCopula(found, dim, degrees, { ...training, shrinkage });
+  const { correlation: found, shrinkage } = positiveDefinite(correlation, dim);
+  const logLikelihood = await likelihoodOf(ellipticalDefinition(found, dim, degrees), seen, run);
+  const record = recordOf(
+    { rows: u.rows, method, logLikelihood, standardErrors: errors },
+    [...notes, ...degreesNotes(degrees)],
+    run,
+  );
+  return new StudentCopula(found, dim, degrees, { ...record, shrinkage });
+}
+
+/** Says that the degrees of freedom sit at an end of where they are looked for. */
+function degreesNotes(degrees: number): Note[] {
+  const [least, most] = DEGREES.map((x) => Math.round(Math.exp(x))) as [number, number];
+  const message =
+    degrees > most * 0.999
+      ? `degrees of freedom are at ${most}, the upper end of their range: the rows look gaussian`
+      : degrees < least * 1.001
+        ? `degrees of freedom are at ${least}, the lower end of their range: the tails are heavier than it allows`
+        : null;
+  return message === null ? [] : [{ code: 'bound', columns: [], message }];
 }
 
 /** Kendall's tau of the rows as the unrotated family would have it; of many columns the mean over pairs. */
-async function turnedTau(u: DenseRows, rotation: Rotation, run: Execution): Promise<number> {
-  const tau = await kendallOf(u, run);
-  const dim = u.columns;
+function turnedTau(tau: Float64Array, dim: number, rotation: Rotation): number {
   let total = 0;
   for (let i = 0; i < dim; i++) for (let j = 0; j < i; j++) total += tau[i * dim + j]!;
   const mean = total / ((dim * (dim - 1)) / 2);
@@ -196,45 +394,69 @@ const toFree = ({ scale }: ParameterRule, value: number) =>
 const fromFree = ({ scale }: ParameterRule, x: number) => (scale === 'linear' ? x : scale.log + Math.exp(x));
 const freeBox = (rule: ParameterRule) => rule.box.map((edge) => toFree(rule, edge)) as [number, number];
 
+/** Beyond two columns rows with more cells than this are too many corners: pairs of columns take their place. */
+const MOST_CELLS = 6;
+
 async function fitFamily(
   kind: FamilyKind,
   u: DenseRows,
   { rotation, method }: Resolved,
   run: Execution,
 ): Promise<FamilyCopula> {
-  const rules = parameterRules(kind, u.columns);
-  const of = (rows: DenseRows) => (values: readonly number[]) =>
-    likelihoodOf(definitionOf(kind, u.columns, values, rotation), rows, run);
-  const likelihood = of(u);
+  const dim = u.columns;
+  const rules = parameterRules(kind, dim);
+  const { tau, levels, observations, seen, notes } = await prepare(u, method, run);
+  // exchangeable: every pair has the same parameter
+  const composite = dim > 2 && mostCells(observations) > MOST_CELLS;
+  const rows = composite ? merged(stackedPairs(observations)) : seen;
+  const of = (part: Observations) => (values: readonly number[]) =>
+    likelihoodOf(definitionOf(kind, part.columns, values, rotation), part, run);
   let values: number[];
   let errors: Record<string, number | null> | null = null;
   if (rules.length === 0) values = [];
   else if (method === 'tau') {
-    values = [parameterOfTau(kind, await turnedTau(u, rotation, run))];
-    errors = { [rules[0]!.name]: await errorOfTau(kind, rules[0]!, values[0]!, u, run) };
+    values = [parameterOfTau(kind, turnedTau(tau, dim, rotation))];
+    errors = { [rules[0]!.name]: await errorOfTau(kind, rules[0]!, values[0]!, levels, run) };
   } else {
     values =
       rules.length === 1
-        ? await maximiseOne(kind, rules[0]!, likelihood, await turnedTau(u, rotation, run))
-        : await maximiseMany(rules, likelihood, of(thinned(u)));
-    const found = await rankErrors(
-      (at, some) => logPdfOf(definitionOf(kind, u.columns, at, rotation), some, run),
-      u,
-      thinned(u),
-      rules.map(({ box }) => box),
-      values,
-    );
+        ? await maximiseOne(kind, rules[0]!, of(rows), turnedTau(tau, dim, rotation))
+        : await maximiseMany(rules, of(rows), of(merged(thinned(observations))));
+    const found = composite
+      ? rules.map(() => null)
+      : await rankErrors(
+          (at, some) => logDensities(definitionOf(kind, dim, at, rotation), some, run),
+          seen,
+          thinned(observations),
+          u.rows,
+          rules.map(({ box }) => box),
+          values,
+        );
     errors = Object.fromEntries(rules.map(({ name }, i) => [name, found[i]!]));
   }
-  const training: ClassicalTraining = {
-    rows: u.rows,
-    method,
-    logLikelihood: await likelihood(values),
-    standardErrors: errors,
-    ...runRecord(run, 'float64'),
-  };
+  const logLikelihood = await of(seen)(values);
+  const record = recordOf(
+    { rows: u.rows, method, logLikelihood, standardErrors: errors },
+    [...notes, ...boundNotes(kind, rules, values)],
+    run,
+  );
   const parameters = Object.fromEntries(rules.map(({ name }, i) => [name, values[i]!]));
-  return new FamilyCopula(kind, parameters, { dim: u.columns, rotation, training: { ...training } });
+  return new FamilyCopula(kind, parameters, { dim, rotation, training: record });
+}
+
+/** Says which parameters sit at an end of where they are looked for. */
+function boundNotes(kind: FamilyKind, rules: readonly ParameterRule[], values: readonly number[]): Note[] {
+  return rules.flatMap((rule, i): Note[] => {
+    const [low, high] = freeBox(rule);
+    const x = toFree(rule, values[i]!);
+    const near = 1e-3 * (high - low);
+    const end = x - low < near ? 0 : high - x < near ? 1 : null;
+    if (end === null) return [];
+    const message =
+      `${rule.name} of the ${kind} copula is at ${rule.box[end]}, the ${end === 0 ? 'lower' : 'upper'} end of its range: ` +
+      'its maximum may lie beyond';
+    return [{ code: 'bound', columns: [], message }];
+  });
 }
 
 /** Standard error of the parameter that tau gives, by the delta method; null at a bound. */
@@ -252,17 +474,6 @@ async function errorOfTau(
   const [below, above] = [x - step, x + step].map((at) => fromFree(rule, at)) as [number, number];
   const slope = (tauOf(kind, [above]) - tauOf(kind, [below])) / (above - below);
   return Math.sqrt((await tauVariance(u, run)).mean) / Math.abs(slope);
-}
-
-/** Every k-th row, so that about as many are left as decide where to look, and how sure to be. */
-function thinned(u: DenseRows): DenseRows {
-  const every = Math.max(1, Math.floor(u.rows / 1000));
-  const rows = Math.ceil(u.rows / every);
-  const data = new Float64Array(rows * u.columns);
-  for (let i = 0; i < rows; i++) {
-    data.set(u.data.subarray(i * every * u.columns, (i * every + 1) * u.columns), i * u.columns);
-  }
-  return { data, rows, columns: u.columns };
 }
 
 async function maximiseOne(

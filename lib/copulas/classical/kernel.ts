@@ -10,6 +10,7 @@ import { normalScoresCorrelation } from '../correlation';
 import { type DenseRows } from '../rows';
 import { type Execution } from '../run';
 import { ClassicalCopula } from './classical';
+import { centred, jittered, likelihoodOf, tieNotes, trainingRows } from './observations';
 
 /** Options of `fitCopula` for kind `kernel`, with their defaults. */
 export const kernelOptionsSchema = z.strictObject({
@@ -30,6 +31,8 @@ const FOLDS = 5;
 const MOST_ROWS = 5000;
 /** Choices are sqrt(2) to a power up to this and down to minus this. */
 const MOST_STEPS = 4;
+/** Where values recur, the table is the mean of those of so many draws of their levels. */
+const JITTERS = 8;
 /** How far margins of a table in a file may be from uniform. */
 const MARGIN_TOLERANCE = 1e-6;
 
@@ -150,13 +153,26 @@ async function estimate({ data, rows }: DenseRows, correlation: number, bandwidt
   return { nodes, table };
 }
 
-function part({ data, rows }: DenseRows, chosen: (row: number) => boolean): DenseRows {
+/** The table of rows, where values recur the mean over levels drawn in their blocks. */
+async function averaged(u: DenseRows, correlation: number, bandwidth: number, draws: number, run: Execution) {
+  if (!u.blocks?.some((pairs) => pairs.length > 0)) return estimate(u, correlation, bandwidth, run);
+  let total: Awaited<ReturnType<typeof estimate>> | null = null;
+  for (let draw = 0; draw < draws; draw++) {
+    const { nodes, table } = await estimate(jittered(u, draw), correlation, bandwidth, run);
+    const sum: Float64Array = total ? total.table.map((value, k) => value + table[k]!) : table;
+    total = { nodes, table: sum };
+  }
+  return { nodes: total!.nodes, table: total!.table.map((value) => value / draws) };
+}
+
+function part(u: DenseRows, chosen: (row: number) => boolean): DenseRows {
+  const { data, rows } = u;
   const kept = Array.from({ length: rows }, (_, i) => i).filter(chosen);
   const values = Float64Array.from(
     { length: 2 * kept.length },
     (_, at) => data[2 * kept[at >> 1]! + (at % 2)]!,
   );
-  return { data: values, rows: kept.length, columns: 2 };
+  return { ...u, data: values, rows: kept.length };
 }
 
 /** From the rule of thumb uphill in the log-likelihood of the rows left out, one fold after the other. */
@@ -164,7 +180,10 @@ async function chooseBandwidth(u: DenseRows, correlation: number, run: Execution
   const every = Math.max(1, Math.ceil(u.rows / MOST_ROWS));
   const some = part(u, (i) => i % every === 0);
   const folds = Array.from({ length: FOLDS }, (_, fold) => ({
-    held: part(some, (i) => i % FOLDS === fold),
+    held: trainingRows(
+      part(some, (i) => i % FOLDS === fold),
+      correlation,
+    ).observations,
     rest: part(some, (i) => i % FOLDS !== fold),
   }));
   const known = new Map<number, number>();
@@ -173,13 +192,8 @@ async function chooseBandwidth(u: DenseRows, correlation: number, run: Execution
     let total = known.get(step) ?? 0;
     if (known.has(step)) return total;
     for (const { held, rest } of folds) {
-      const { nodes, table } = await estimate(rest, correlation, 2 ** (step / 2), run);
-      const values = await runJob(
-        (addon) =>
-          addon.classicalLogPdf(definitionOfTable(nodes, table), held.data, false, held.rows, run.threads),
-        { signal: run.signal },
-      );
-      total = values.reduce((sum, value) => sum + value, total);
+      const { nodes, table } = await averaged(rest, correlation, 2 ** (step / 2), 1, run);
+      total += await likelihoodOf(definitionOfTable(nodes, table), held, run);
     }
     known.set(step, total);
     return total;
@@ -200,17 +214,22 @@ export async function fitKernel(
   if (u.columns !== 2) {
     throw new SklarError('ERR_SKLAR_SHAPE', `expected 2 columns for a kernel copula, got ${u.columns}`);
   }
-  const scores = await normalScoresCorrelation(u, run);
+  const scores = await normalScoresCorrelation(centred(u), run);
   const correlation = Math.max(-MOST_CORRELATION, Math.min(MOST_CORRELATION, scores[1]!));
   const { bandwidth, crossValidation } =
     options.bandwidth === undefined
       ? await chooseBandwidth(u, correlation, run)
       : { bandwidth: options.bandwidth, crossValidation: null };
-  const { nodes, table } = await estimate(u, correlation, bandwidth, run);
+  const { nodes, table } = await averaged(u, correlation, bandwidth, JITTERS, run);
+  const notes = tieNotes(
+    u,
+    `levels are drawn in their blocks, and the density is the mean of ${JITTERS} draws: dependence within a block is not known`,
+  );
   return new KernelCopula(nodes, table, bandwidth, {
     rows: u.rows,
     crossValidatedMeanLogPdf: crossValidation,
     ...runRecord(run, 'float64'),
+    ...(notes.length > 0 && { notes }),
   });
 }
 

@@ -1,0 +1,238 @@
+/** What classical copulas are fitted to: levels where values differ, blocks of levels where they recur. */
+import { blockOf } from '../../data/level-blocks';
+import { Generator } from '../../data/random';
+import { type ClassicalDefinition, runJob } from '../../native';
+import { normalQuantile } from '../../normal';
+import { type Note } from '../../notes';
+import { type DenseRows } from '../rows';
+import { type Execution } from '../run';
+
+/** Rows of which each column has a level (lower equal to upper) or lies in the cell between them. */
+export interface Observations {
+  /** rows x columns, row-major. */
+  readonly lower: Float64Array;
+  readonly upper: Float64Array;
+  readonly rows: number;
+  readonly columns: number;
+  /** How often each row occurs; null: once. */
+  readonly counts: Float64Array | null;
+}
+
+/** Training rows as they enter likelihoods. */
+interface TrainingRows {
+  /** Each level in a block at the middle of it: ranks with ties. */
+  readonly levels: DenseRows;
+  readonly observations: Observations;
+  /** Columns with cells. */
+  readonly tied: readonly number[];
+  readonly notes: readonly Note[];
+}
+
+const levelsOf = ({ data, rows, columns }: DenseRows): Observations => ({
+  lower: data,
+  upper: data,
+  rows,
+  columns,
+  counts: null,
+});
+
+/** Values of a column in a message at most. */
+const LISTED = 8;
+
+/** The note about columns with recurring values, if there are any, and what was done with them. */
+export function tieNotes({ blocks = [], rows, columns, data, names }: DenseRows, done: string): Note[] {
+  const tied = blocks.flatMap((pairs, j) => {
+    if (pairs.length === 0) return [];
+    let count = 0;
+    for (let i = 0; i < rows; i++) if (blockOf(pairs, data[i * columns + j]!) >= 0) count++;
+    const share = count === rows ? 'all rows' : `${count} of ${rows} rows`;
+    const name = names?.[j] ?? `column ${j + 1}`;
+    const values = pairs.length / 2;
+    return [{ name, text: `${name}: ${share} in ${values} ${values === 1 ? 'value' : 'values'}` }];
+  });
+  if (tied.length === 0) return [];
+  const texts = tied.slice(0, LISTED).map(({ text }) => text);
+  if (tied.length > LISTED) texts.push('...');
+  return [
+    {
+      code: 'ties',
+      columns: tied.map(({ name }) => name),
+      message:
+        `${tied.length} of ${columns} columns ${tied.length === 1 ? 'has' : 'have'} recurring values (${texts.join(', ')}): ` +
+        done,
+    },
+  ];
+}
+
+/** Rows whose levels in blocks are drawn there, uniformly: nothing is known of dependence within a block. */
+export function jittered(u: DenseRows, seed: number): DenseRows {
+  const { blocks = [], columns } = u;
+  const generator = new Generator(seed, 0x6a697474);
+  const data = Float64Array.from(u.data, (level, at) => {
+    const pairs = blocks[at % columns]!;
+    const k = blockOf(pairs, level);
+    if (k < 0) return level;
+    const share = (generator.next() + 0.5) / 2 ** 32;
+    return pairs[2 * k]! + share * (pairs[2 * k + 1]! - pairs[2 * k]!);
+  });
+  return { ...u, data };
+}
+
+/** The levels of rows, each in a block at the middle of it; those of an outermost block in the middle of its ranks. */
+export function centred(u: DenseRows): DenseRows {
+  const { blocks = [], columns, rows } = u;
+  if (!blocks.some((pairs) => pairs.length > 0)) return u;
+  const edge = 0.5 / (rows + 1);
+  const data = Float64Array.from(u.data, (level, at) => {
+    const pairs = blocks[at % columns]!;
+    const k = blockOf(pairs, level);
+    if (k < 0) return level;
+    return (Math.max(edge, pairs[2 * k]!) + Math.min(1 - edge, pairs[2 * k + 1]!)) / 2;
+  });
+  return { ...u, data };
+}
+
+/**
+ * Levels and cells of training rows. A block that is narrow on the Gaussian scale, by sqrt((1 - r^2) / sqrt(n)) at most, is
+ * taken for the level at its middle, which moves an estimate by a tenth of its standard error (docs/mathematics.md, M.7).
+ *
+ * @param dependence the largest correlation that the rows may have, r
+ */
+export function trainingRows(u: DenseRows, dependence: number): TrainingRows {
+  const { blocks = [], rows, columns } = u;
+  const levels = centred(u);
+  const notes = tieNotes(u, 'the likelihood is that of their blocks');
+  const narrow = Math.sqrt(Math.max(0, 1 - dependence ** 2) / Math.sqrt(rows));
+  const wide = blocks.map((pairs) => {
+    const z = normalQuantile(pairs);
+    return Array.from({ length: pairs.length / 2 }, (_, k) => z[2 * k + 1]! - z[2 * k]! > narrow);
+  });
+  const tied = Array.from(wide.keys()).filter((j) => wide[j]!.some(Boolean));
+  if (tied.length === 0) return { levels, observations: levelsOf(levels), tied, notes };
+  const lower = Float64Array.from(levels.data);
+  const upper = Float64Array.from(levels.data);
+  for (const j of tied) {
+    for (let at = j; at < rows * columns; at += columns) {
+      const k = blockOf(blocks[j]!, u.data[at]!);
+      if (k < 0 || !wide[j]![k]) continue;
+      lower[at] = blocks[j]![2 * k]!;
+      upper[at] = blocks[j]![2 * k + 1]!;
+    }
+  }
+  return { levels, observations: { lower, upper, rows, columns, counts: null }, tied, notes };
+}
+
+/** Cells of a row at most. */
+export function mostCells({ lower, upper, columns }: Observations): number {
+  let most = 0;
+  for (let first = 0; first < lower.length; first += columns) {
+    let count = 0;
+    for (let j = 0; j < columns; j++) if (lower[first + j] !== upper[first + j]) count++;
+    most = Math.max(most, count);
+  }
+  return most;
+}
+
+/** Rows that are cells in all columns once, with their number. */
+export function merged(rows: Observations): Observations {
+  const { lower, upper, columns } = rows;
+  if (lower === upper) return rows;
+  const known = new Map<string, number>();
+  const kept: number[] = [];
+  const counts: number[] = [];
+  for (let i = 0; i < rows.rows; i++) {
+    const part = lower.subarray(i * columns, (i + 1) * columns);
+    const count = rows.counts?.[i] ?? 1;
+    if (part.every((value, j) => value !== upper[i * columns + j])) {
+      const key = part.join();
+      const at = known.get(key);
+      if (at !== undefined) {
+        counts[at]! += count;
+        continue;
+      }
+      known.set(key, kept.length);
+    }
+    kept.push(i);
+    counts.push(count);
+  }
+  return { ...pick(rows, kept), counts: Float64Array.from(counts) };
+}
+
+/** The rows with these numbers. */
+export function pick(rows: Observations, numbers: readonly number[]): Observations {
+  const { columns } = rows;
+  const take = (from: Float64Array) => {
+    const to = new Float64Array(numbers.length * columns);
+    numbers.forEach((row, i) => to.set(from.subarray(row * columns, (row + 1) * columns), i * columns));
+    return to;
+  };
+  const lower = take(rows.lower);
+  const counts = rows.counts && Float64Array.from(numbers, (row) => rows.counts![row]!);
+  return {
+    lower,
+    upper: rows.lower === rows.upper ? lower : take(rows.upper),
+    rows: numbers.length,
+    columns,
+    counts,
+  };
+}
+
+/** Every k-th row, so that about as many are left as decide where to look, and how sure to be. */
+export function thinned(rows: Observations, most = 1000): Observations {
+  const every = Math.max(1, Math.floor(rows.rows / most));
+  if (every === 1) return rows;
+  return pick(
+    rows,
+    Array.from({ length: Math.ceil(rows.rows / every) }, (_, i) => i * every),
+  );
+}
+
+/** All pairs of columns, one below the other, as rows of two. */
+export function stackedPairs(rows: Observations): Observations {
+  const { columns } = rows;
+  const pairs: [number, number][] = [];
+  for (let i = 0; i < columns; i++) for (let j = i + 1; j < columns; j++) pairs.push([i, j]);
+  const stack = (from: Float64Array) => {
+    const to = new Float64Array(2 * pairs.length * rows.rows);
+    let at = 0;
+    for (const [i, j] of pairs) {
+      for (let first = 0; first < from.length; first += columns) {
+        to[at++] = from[first + i]!;
+        to[at++] = from[first + j]!;
+      }
+    }
+    return to;
+  };
+  return {
+    lower: stack(rows.lower),
+    upper: stack(rows.upper),
+    rows: pairs.length * rows.rows,
+    columns: 2,
+    counts: null,
+  };
+}
+
+/** Log densities of rows; where a column has a cell, times the probability of it. */
+export function logDensities(
+  definition: ClassicalDefinition,
+  { lower, upper, rows }: Observations,
+  run: Execution,
+): Promise<Float64Array> {
+  return runJob(
+    (addon) =>
+      lower === upper
+        ? addon.classicalLogPdf(definition, lower, false, rows, run.threads)
+        : addon.classicalLogCells(definition, lower, upper, false, rows, run.threads),
+    { signal: run.signal },
+  );
+}
+
+/** The log-likelihood of the rows. */
+export async function likelihoodOf(
+  definition: ClassicalDefinition,
+  rows: Observations,
+  run: Execution,
+): Promise<number> {
+  const values = await logDensities(definition, rows, run);
+  return values.reduce((total, value, i) => total + (rows.counts?.[i] ?? 1) * value, 0);
+}
