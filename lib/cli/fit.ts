@@ -25,8 +25,10 @@ import { type PseudoObservations, type Ties } from '../data/pseudo-observations'
 import type { Seed } from '../data/random';
 import { readTable } from '../data/read-table';
 import { splitRows } from '../data/split';
+import type { Table } from '../data/table';
 import { type DeviceOptions, type RunRecord, expectDeviceName, precisions, resolveDevice } from '../devices';
 import { SklarError, describe, expectOneOf } from '../errors';
+import { copulaLogPdf } from '../joint/copula-density';
 import { fitRanksAndMargins } from '../joint/joint';
 import { type MarginType, marginSpecSchema, marginTypes } from '../margins/fit';
 import { type MarginsSpec, expectMarginsSpec } from '../margins/margins';
@@ -346,7 +348,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   try {
     const showRows = rowProgress(scoring, holdout.length);
     judged = scored
-      ? await judge(copula, u, await ranks.transform(table.take(holdout), { threads, signal }), {
+      ? await judge(copula, ranks, table.take(holdout), {
           ...run,
           onProgress: ({ rowsDone }) => showRows(rowsDone),
         })
@@ -405,19 +407,14 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   });
 }
 
-/** The model and the Gaussian copula of the same training rows, judged by the same held-out pseudo-observations; null without any. */
-async function judge(
-  copula: Copula,
-  u: ReturnType<PseudoObservations['transformTrain']>,
-  v: Awaited<ReturnType<PseudoObservations['transform']>>,
-  run: LogPdfOptions,
-) {
-  if (v.rows === 0) return null;
+/** The model and the Gaussian copula of the same training rows, judged by the same held-out rows; null without any. */
+async function judge(copula: Copula, ranks: PseudoObservations, holdout: Table, run: LogPdfOptions) {
+  if (holdout.rows === 0) return null;
   const { threads, signal } = run;
-  const own = meanOf(await copula.logPdf(v, run));
+  const own = meanOf(await copulaLogPdf(copula, ranks, holdout, run));
   if (copula.kind === 'gaussian') return { own, gaussian: own };
-  const gaussian = await GaussianCopula.fit(u, { threads, signal });
-  return { own, gaussian: meanOf(await gaussian.logPdf(v, { threads, signal })) };
+  const gaussian = await GaussianCopula.fit(ranks.transformTrain(), { threads, signal });
+  return { own, gaussian: meanOf(await copulaLogPdf(gaussian, ranks, holdout, { threads, signal })) };
 }
 
 /** The most useful first: a narrow terminal cuts the line off. */

@@ -6,6 +6,7 @@ import { readTable } from '../data/read-table';
 import { TableWriter } from '../data/write-table';
 import { type DeviceOptions, resolveDevice } from '../devices';
 import { expectOneOf } from '../errors';
+import { copulaLogPdf } from '../joint/copula-density';
 import { jointOf } from '../joint/joint';
 import { meanOf } from '../metrics/mean';
 import { formatLogNormaliser, formatMean, normalisationNote } from '../report/text';
@@ -66,8 +67,9 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
   // A model without margins scores rows that are on the copula scale already.
   const columns = copula.margins?.names ?? copula.names;
   const table = await readTable(data, { ...(columns && { columns }), signal });
+
   const { threads } = run;
-  const u = copula.margins ? await copula.margins.transform(table, { threads, signal }) : table;
+  const levels = () => copula.margins?.transform(table, { threads, signal }) ?? table;
 
   const bar = startProgress(io, 'score', table.rows, flags.verbose);
   const showRows = rowProgress(bar, table.rows);
@@ -77,7 +79,11 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
       ...run,
       onProgress: ({ rowsDone }: { rowsDone: number }) => showRows(rowsDone),
     };
-    values = await (joint ? joint.logPdf(table, reported) : copula.logPdf(u, reported));
+    values = await (joint
+      ? joint.logPdf(table, reported)
+      : copula.margins
+        ? copulaLogPdf(copula, copula.margins, table, reported)
+        : copula.logPdf(table, reported));
   } finally {
     bar.stop();
   }
@@ -91,7 +97,7 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
   const mean = meanOf(values);
   const normaliser = await logNormaliserOf(copula, io, run, flags.verbose);
   const certificate = flags.certificate
-    ? await certify(copula, u, ofCertificate, io, run, flags.verbose)
+    ? await certify(copula, await levels(), ofCertificate, io, run, flags.verbose)
     : null;
   const result = {
     kind: copula.kind,

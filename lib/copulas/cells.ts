@@ -139,8 +139,10 @@ function ruleOf(columns: number, count: number): Rule {
 }
 
 /**
- * log of the integral of a density over each cell, in u over the blocks and at the levels of the other columns: the mean over
- * points of a rule that is the same for all rows, times the widths.
+ * log of the integral of a density over each cell, in u over the blocks and at the levels of the other columns: the width of the
+ * blocks times the mean of the density over them, by a rule that is the same for all rows. Its points are evenly spread in the
+ * levels of a normal law of variance 2, not 1, and weighted accordingly, which keeps the integrand bounded in corners where the
+ * density of a copula is not.
  *
  * @param density of rows on the Gaussian scale, in the batches that this asks for
  * @param batch rows of a batch
@@ -172,30 +174,55 @@ export async function integrateCells(
     let end = first + 1;
     while (end < rows && end - first < most && blocks[end]!.length === columns) end++;
 
-    const part = [lower.subarray(first * dim, end * dim), upper.subarray(first * dim, end * dim)] as const;
-    const [low, high] = [tailsOf(part[0], gaussian), tailsOf(part[1], gaussian)];
-    const p = new Float64Array((end - first) * size * dim);
+    const levels = scoresAt(lower.subarray(first * dim, end * dim), gaussian);
+    const low = tailsOf(levels.map(narrowed), true);
+    const high = tailsOf(scoresAt(upper.subarray(first * dim, end * dim), gaussian).map(narrowed), true);
+    const p = new Float64Array((end - first) * size * columns);
     const q = new Float64Array(p.length);
+    let at = 0;
     for (let row = first; row < end; row++) {
-      const from = (row - first) * dim;
       for (let k = 0; k < size; k++) {
-        const at = ((row - first) * size + k) * dim;
-        p.set(low.p.subarray(from, from + dim), at);
-        q.set(low.q.subarray(from, from + dim), at);
         blocks[row]!.forEach((j, c) => {
-          const [t, width] = [points[k * columns + c]!, widthOf(low, high, from + j)];
-          p[at + j] = low.p[from + j]! + t * width;
-          q[at + j] = high.q[from + j]! + (1 - t) * width;
+          const from = (row - first) * dim + j;
+          const [t, width] = [points[k * columns + c]!, widthOf(low, high, from)];
+          p[at] = low.p[from]! + t * width;
+          q[at++] = high.q[from]! + (1 - t) * width;
         });
       }
     }
-    const log = await density(scoresOf(p, q), (end - first) * size);
-    for (let row = first; row < end; row++) {
-      out[row]! += logSumExp(log.subarray((row - first) * size, (row - first + 1) * size), logWeights);
+    const inside = scoresOf(p, q);
+    const z = new Float64Array((end - first) * size * dim);
+    const logs = new Float64Array((end - first) * size);
+    at = 0;
+    for (let point = 0; point < logs.length; point++) {
+      const row = Math.floor(point / size);
+      z.set(levels.subarray(row * dim, (row + 1) * dim), point * dim);
+      logs[point] = logWeights[point % size]!;
+      for (const j of blocks[first + row]!) {
+        const score = inside[at++]! * Math.SQRT2;
+        z[point * dim + j] = score;
+        logs[point]! -= score ** 2 / 4;
+      }
+    }
+    const log = await density(z, logs.length);
+    for (let row = 0; row < end - first; row++) {
+      const part = [row * size, (row + 1) * size] as const;
+      const weights = logs.subarray(...part);
+      out[first + row]! +=
+        logSumExp(log.subarray(...part), weights) - logSumExp(new Float64Array(size), weights);
     }
     first = end;
   }
   return out;
+}
+
+/** A score on the scale of the points. */
+const narrowed = (z: number): number => z * Math.SQRT1_2;
+
+function scoresAt(levels: Float64Array, gaussian: boolean): Float64Array {
+  if (gaussian) return levels;
+  const { p, q } = tailsOf(levels, false);
+  return scoresOf(p, q);
 }
 
 /** log of the sum of exp(values + weights). */

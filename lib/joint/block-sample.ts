@@ -1,6 +1,9 @@
 /** Rows given blocks of levels: what a condition on values of positive probability is. */
 import { logWidths } from '../copulas/cells';
 import type { Copula } from '../copulas/copula';
+import { GaussianCopula } from '../copulas/gaussian';
+import { StudentCopula } from '../copulas/classical/student';
+import type { RunOptions } from '../copulas/run';
 import type { ConditionalMethod, ConditionalOptions, ConditionalSample } from '../copulas/smc';
 import { type Matrix, matrix } from '../data/matrix';
 import { type Seed, hashWords, resolveSeed, seedWords } from '../data/random';
@@ -34,7 +37,8 @@ export interface BlockSample extends Omit<ConditionalSample, 'method'> {
  *
  * Without a block this is `sampleConditional`. With blocks, rows are drawn given the levels alone, and those outside the blocks
  * are left out: exact for every kind that can draw so. The density of the condition is that of the levels times the
- * probability of the blocks given them: the width in u of a block that is alone, else estimated by the share of draws inside.
+ * probability of the blocks given them: the width in u of a block that is alone, `logPdfCells` of the marginal copula of Gaussian
+ * and Student ones, else estimated by the share of draws inside.
  *
  * @param describeBlocks names columns and values of the blocks, for messages
  * @returns rows on the Gaussian scale
@@ -125,14 +129,10 @@ export async function sampleGivenBlocks(
   }
 
   const share = inside / drawn;
-  const alone = !exact && isBlock.filter(Boolean).length === 1;
-  const block = isBlock.indexOf(true);
-  const logShare = alone
-    ? logWidths(lower.subarray(block, block + 1), upper.subarray(block, block + 1), 1, true)[0]!
-    : Math.log(share);
-  const shareError = alone ? 0 : Math.sqrt((1 - share) / inside);
-  const names = copula.names ?? undefined;
-  const logDensity = first ? first.logMarginalDensity : 0;
+  const known = await logCondition(copula, { columns, lower, upper }, run);
+  const ofLevels = first ? first.logMarginalDensity : 0;
+  const logDensity = known ?? (ofLevels === null ? null : ofLevels + Math.log(share));
+  const error = known === null ? Math.hypot(first?.standardError ?? 0, Math.sqrt((1 - share) / inside)) : 0;
   return {
     ancestors: null,
     acceptance: null,
@@ -140,13 +140,26 @@ export async function sampleGivenBlocks(
     polishEffectiveSampleSize: null,
     normalised: true,
     ...first,
-    rows: matrix(values, rows, dim, names),
-    logMarginalDensity: logDensity === null ? null : logDensity + logShare,
-    standardError: logDensity === null ? null : Math.hypot(first?.standardError ?? 0, shareError),
+    rows: matrix(values, rows, dim, copula.names ?? undefined),
+    logMarginalDensity: logDensity,
+    standardError: logDensity === null ? null : error,
     effectiveSampleSize: first === undefined || first.method === 'exact' ? rows : null,
     method: first?.method ?? 'rejection',
     blockAcceptance: share,
   };
+}
+
+/** The log density of a condition where no draws are needed for it: of one block, and of copulas whose marginals are known. */
+async function logCondition(
+  copula: Copula,
+  { columns, lower, upper }: Condition,
+  run: RunOptions,
+): Promise<number | null> {
+  if (columns.length === 1) return logWidths(lower, upper, 1, true)[0]!;
+  if (!(copula instanceof GaussianCopula || copula instanceof StudentCopula)) return null;
+  const ends = [matrix(lower, 1, columns.length), matrix(upper, 1, columns.length)] as const;
+  const options = { threads: run.threads, signal: run.signal, scale: 'gaussian' } as const;
+  return (await copula.marginal(columns).logPdfCells(...ends, options))[0]!;
 }
 
 /** Of what each batch draws. */

@@ -84,7 +84,7 @@ export class JointDistribution implements Disposable {
    * In columns with a value of positive probability, F_i is the block of levels that it has, over which c is integrated, and
    * f_i is left out: a row of such values alone has the log of its probability, a mixed row a density with respect to the
    * Lebesgue measure in the other columns; see `Copula.logPdfCells`. Of a copula that is not normalised, up to a constant,
-   * unless `normalised: true`. Levels are carried on the Gaussian scale, so that both tails are equally exact, as far as 38
+   * unless `normalised: true`. Levels are carried on the Gaussian scale, so that both tails are equally exact, as far as 37.5
    * standard deviations (without end for normal and log-normal margins with a Gaussian copula).
    *
    * @param rows a table, whose columns are found by name, or a matrix or rows with the columns in order

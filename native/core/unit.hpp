@@ -24,8 +24,8 @@ inline Unit unit_of_normal(double z) {
   const double tail = normal_cdf(-std::fabs(z));
   return z < 0 ? unit_of(tail) : unit_above(tail);
 }
-// The farthest score whose level is a number above 0 on either side.
-inline constexpr double greatest_score = 38;
+// The farthest score whose level has full precision on either side, and a finite inverse.
+inline constexpr double greatest_score = 37.5;
 inline double normal_of(Unit u) { return u.p < u.q ? normal_quantile(u.p) : -normal_quantile(u.q); }
 
 }  // namespace sklar

@@ -106,7 +106,8 @@ class RankMap final : public ColumnMap {
   Cell cell(double x) const override {
     const std::size_t k = lower_bound(b_.values.data(), b_.values.size(), x);
     if (k < b_.values.size() && b_.values[k] == x && b_.first[k] < b_.last[k])
-      return {score(b_.first[k] - 0.5), score(b_.last[k] + 0.5)};
+      return {k == 0 ? -INFINITY : score(b_.first[k] - 0.5),
+              k + 1 == b_.values.size() ? INFINITY : score(b_.last[k] + 0.5)};
     const double z = score(rank(x, Draw{}));
     return {z, z};
   }

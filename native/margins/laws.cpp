@@ -57,7 +57,10 @@ struct Extreme {
     return shape > 0 ? Support{-1 / shape, INFINITY} : Support{-INFINITY, -1 / shape};
   }
   // log(1 + shape z) / shape
-  double stretch(double z) const { return bent() ? std::log1p(std::fmax(-1, shape * z)) / shape : z; }
+  double stretch(double z) const {
+    const double y = shape * z;  // -1 at the end of the support, but for rounding
+    return bent() ? std::log1p(y < -1 ? -1 : y) / shape : z;
+  }
   Unit level(double z) const { return unit_of_log(-std::exp(-stretch(z))); }
   double inverse(Unit u) const {
     const double log = -std::log(-u.log_p());

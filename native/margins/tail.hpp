@@ -23,7 +23,7 @@ class ExponentialTail {
   // The mass at distances of at least d.
   double beyond(double d) const {
     if (mass_ == 0 || d >= length_) return 0;
-    return mass_ * std::exp(-d / scale_) * std::expm1((d - length_) / scale_) / std::expm1(-length_ / scale_);
+    return mass_ * std::exp(-d / scale_) * (std::expm1((d - length_) / scale_) / std::expm1(-length_ / scale_));
   }
 
   // The distance beyond which there is this much mass.
