@@ -61,7 +61,7 @@ const shapes: Record<string, Draw> = {
 };
 
 test.each(Object.entries(shapes))('%s: quantiles of samples are in the bands of the data', (_, draw) => {
-  for (const rows of [8, 20, 100, 640, 999, 5000]) {
+  for (const rows of [8, 100, 999, 3000]) {
     const x = sample(draw, rows, rows);
     expect([rows, outsideBands(fitMargin(x), x)]).toEqual([rows, []]);
   }
