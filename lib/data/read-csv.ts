@@ -209,7 +209,7 @@ async function findLayout(file: string, options: ReadTableOptions): Promise<Layo
       : records;
     const texts = first.map((field) => field.text);
     const wanted = options.columns;
-    const named = wanted !== undefined && wanted.length > 0 && wanted.every((name) => texts.includes(name));
+    const named = Array.isArray(wanted) && wanted.length > 0 && wanted.every((name) => texts.includes(name));
     const numeric = !named && first.every(isNumber) && hasNumericHeader(plain);
     const header = options.header ?? (named || numeric || hasHeader(plain));
     const names = header ? texts : defaultNames(first.length);
