@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+import { describe } from './errors';
+
 /**
  * What a note is about, for programs.
  *
@@ -48,4 +50,56 @@ export interface Note {
 export function notesOf(stored: unknown): readonly Note[] {
   if (!Array.isArray(stored)) return [];
   return stored.filter((note): note is Note => noteSchema.safeParse(note).success);
+}
+
+/** Names that a sentence lists at most. */
+const LISTED = 8;
+
+/** A note that begins with the names of its columns. */
+export function columnsNote(code: Note['code'], columns: readonly string[], text: string): Note {
+  return { code, columns, message: `${columnWords(columns.map(describe))}: ${text}` };
+}
+
+/** `column "a"`, `columns "a", "b" and "c"` */
+export function columnWords(labels: readonly string[]): string {
+  if (labels.length === 1) return `column ${labels[0]!}`;
+  const listed = labels.slice(0, LISTED);
+  if (labels.length > LISTED) listed.push(`${labels.length - LISTED} more`);
+  return `columns ${andWords(listed)}`;
+}
+
+/** `a`, `a and b`, `a, b and c` */
+export function andWords(items: readonly string[]): string {
+  return items.length < 2 ? items.join() : `${items.slice(0, -1).join(', ')} and ${items.at(-1)!}`;
+}
+
+/** Notes of one code that say different things; what further ones are about is said in one. */
+const MOST_NOTES = 3;
+
+const ALSO: Partial<Record<Note['code'], string>> = {
+  atoms: 'values with probabilities of their own, too',
+  support: 'ends of the range read off the data, too',
+  ties: 'recurring values, too',
+  rounding: 'rounded values, too',
+  threshold: 'tails of their own, too',
+  bound: 'estimates at a bound, too',
+};
+
+/** Notes of many columns, each by `columnsNote`: what is the same of several once, and of each code four at most. */
+export function groupNotes(notes: readonly Note[]): Note[] {
+  const groups = new Map<string, { code: Note['code']; text: string; columns: string[] }>();
+  for (const { code, columns, message } of notes) {
+    const text = message.slice(columnWords(columns.map(describe)).length + 2);
+    const group = groups.get(code + text);
+    if (group) group.columns.push(...columns);
+    else groups.set(code + text, { code, text, columns: [...columns] });
+  }
+  const grouped = [...groups.values()];
+  return [...new Set(grouped.map(({ code }) => code))].flatMap((code) => {
+    const alike = grouped.filter((group) => group.code === code);
+    const shown = alike.length <= MOST_NOTES + 1 ? alike.length : MOST_NOTES;
+    const rest = [...new Set(alike.slice(shown).flatMap(({ columns }) => columns))];
+    const also = rest.length > 0 ? [columnsNote(code, rest, ALSO[code] ?? code)] : [];
+    return [...alike.slice(0, shown).map(({ columns, text }) => columnsNote(code, columns, text)), ...also];
+  });
 }

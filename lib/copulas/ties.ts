@@ -1,7 +1,7 @@
 /** Columns whose values recur: their levels stand for blocks, in which training draws them afresh. */
 import { blockOf } from '../data/level-blocks';
 import { type NativeTies, runJob } from '../native';
-import type { Note } from '../notes';
+import { type Note, columnWords, columnsNote } from '../notes';
 import { normalScoresCorrelation } from './correlation';
 import { LEAST_SHRINKAGE } from './shrinkage';
 import { type DenseRows, takeRows } from './rows';
@@ -63,30 +63,28 @@ export async function guideCorrelation(u: DenseRows, run: Execution): Promise<Fl
   });
 }
 
-/** Columns in a message at most. */
-const LISTED = 8;
+/** Fewer recurring rows of a column go without saying. */
+const NOTED_SHARE = 0.01;
 
 /** The note about columns with recurring values, if there are any, and what was done with them. */
 export function tieNotes({ blocks = [], rows, columns, data, names }: DenseRows, done: string): Note[] {
-  const tied = blocks.flatMap((pairs, j) => {
-    if (pairs.length === 0) return [];
+  const tied = Array.from(blocks.keys()).filter((j) => {
     let count = 0;
-    for (let i = 0; i < rows; i++) if (blockOf(pairs, data[i * columns + j]!) >= 0) count++;
-    const share = count === rows ? 'all rows' : `${count} of ${rows} rows`;
-    const name = names?.[j] ?? `column ${j + 1}`;
-    const values = pairs.length / 2;
-    return [{ name, text: `${name}: ${share} in ${values} ${values === 1 ? 'value' : 'values'}` }];
+    for (let i = 0; i < rows; i++) if (blockOf(blocks[j]!, data[i * columns + j]!) >= 0) count++;
+    return count > 0 && count >= NOTED_SHARE * rows;
   });
   if (tied.length === 0) return [];
-  const texts = tied.slice(0, LISTED).map(({ text }) => text);
-  if (tied.length > LISTED) texts.push('...');
+  const text = `values recur, ${done}`;
+  if (names) {
+    return [
+      columnsNote(
+        'ties',
+        tied.map((j) => names[j]!),
+        text,
+      ),
+    ];
+  }
   return [
-    {
-      code: 'ties',
-      columns: tied.map(({ name }) => name),
-      message:
-        `${tied.length} of ${columns} columns ${tied.length === 1 ? 'has' : 'have'} recurring values (${texts.join(', ')}): ` +
-        done,
-    },
+    { code: 'ties', columns: [], message: `${columnWords(tied.map((j) => String(j + 1)))}: ${text}` },
   ];
 }

@@ -197,7 +197,7 @@ export async function train<C extends Calibrates>(
         loss: report.loss,
         validationLoss: finiteOrNull(report.validationLoss),
       })),
-      notes: tieNotes(u, 'their levels are drawn afresh within their blocks in every batch'),
+      notes: tieNotes(u, 'so that training draws their levels afresh within their blocks of ranks in every batch'),
     });
     await copula.calibrate({}, run);
   } catch (error) {

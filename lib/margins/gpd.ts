@@ -1,6 +1,5 @@
-import { describe } from '../errors';
 import type { MarginDefinition } from '../native';
-import type { Note } from '../notes';
+import { type Note, columnsNote } from '../notes';
 import { type GeneralisedPareto, chooseThreshold, excessesOf, fitPareto } from './gpd-fit';
 import {
   Margin,
@@ -174,12 +173,7 @@ function* tailOf(
   const rows = sorted.length;
   const sign = side === 'upper' ? 1 : -1;
   const atom = Math.max(-Infinity, ...atoms.map((value) => sign * value));
-  const named = `column ${describe(column.column)}`;
-  const note = (code: Note['code'], text: string): Note => ({
-    code,
-    columns: [column.column],
-    message: `${named}: ${text}`,
-  });
+  const note = (code: Note['code'], text: string) => columnsNote(code, [column.column], text);
   if (wanted === undefined && atom === sorted[rows - 1]) {
     const text = `no ${side} tail of its own, since the outermost value, ${sign * atom}, has a probability`;
     return { notes: [note('threshold', text)] };

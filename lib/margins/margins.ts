@@ -20,7 +20,7 @@ import { type ColumnKind, type Table, listNames } from '../data/table';
 import { expectThreads } from '../devices';
 import { type OptionNames, SklarError, describe, expectOneOf, expectOptions } from '../errors';
 import { type ColumnHandle, callNative, runJob } from '../native';
-import { type Note, noteSchema } from '../notes';
+import { type Note, groupNotes, noteSchema } from '../notes';
 import {
   type MarginSpec,
   type MarginType,
@@ -30,7 +30,6 @@ import {
   parseMarginState,
   resolveMarginSpec,
 } from './fit';
-import { groupNotes } from './decisions';
 import type { Margin, MarginState, Support } from './margin';
 import { expectLearnable } from './sorted';
 import { finishInTurns } from './steps';

@@ -1,8 +1,8 @@
 import { SklarError, describe } from '../errors';
 import { type MarginDefinition, callNative } from '../native';
-import type { Note } from '../notes';
+import { type Note, andWords, columnsNote } from '../notes';
 import { atomsOf } from './auto';
-import { atomsNote } from './decisions';
+import { atomsNote, shareText, valueText } from './decisions';
 import { type Family, type FamilyName, type Search, type Summary, families, familyNames } from './families';
 import { Margin, type MarginState, type Support, expectParameter, mapNumbers, marginError } from './margin';
 import { minimise } from './minimise';
@@ -166,12 +166,12 @@ function* fitBeside(
     return marginError('a likelihood with a maximum', wanted, column.column, 'none');
   }
   const { values, sorted } = column;
-  const piles = left.map((value) => {
-    const share = (100 * countOf(column, values.indexOf(value))) / sorted.length;
-    return `${value} (${shortText(Number(share.toPrecision(3)))} %)`;
-  });
-  const message = `column ${describe(column.column)}: ${piles.join(', ')} recurs more often than a ${name} law says, and has no probability of its own as in auto and zero-inflated`;
-  law.margin.notes = [...law.margin.notes, { code: 'ties', columns: [column.column], message }];
+  const piles = left.map(
+    (value) => `${valueText(value)} (${shareText(countOf(column, values.indexOf(value)) / sorted.length)})`,
+  );
+  const many = piles.length > 1;
+  const text = `${andWords(piles)} ${many ? 'recur' : 'recurs'} more often than a ${name} law says, and ${many ? 'have' : 'has'} no probability of ${many ? 'their' : 'its'} own as in auto and zero-inflated`;
+  law.margin.notes = [...law.margin.notes, columnsNote('ties', [column.column], text)];
   return law;
 }
 
@@ -276,24 +276,25 @@ function* maximum(
       describe(parameters),
     );
   }
-  const named = `column ${describe(column)}`;
   return {
     parameters,
     loss: found.loss,
     notes: isCoarse
       ? [
-          {
-            code: 'rounding',
-            columns: [column],
-            message: `${named}: its values are multiples of ${shortText(step)}, and their likelihood is that of intervals`,
-          },
+          columnsNote(
+            'rounding',
+            [column],
+            `values are multiples of ${shortText(step)}, and the likelihood is that of rounded ones`,
+          ),
         ]
       : [],
-    bounds: ends.map(({ k, end }) => ({
-      code: 'bound',
-      columns: [column],
-      message: `${named}: ${keyOf(k)} of its ${name} margin is at the end of the range that is searched, ${shortText(end)}`,
-    })),
+    bounds: ends.map(({ k, end }) =>
+      columnsNote(
+        'bound',
+        [column],
+        `${keyOf(k)} of its ${name} margin is at the end of the range that is searched, ${shortText(end)}`,
+      ),
+    ),
   };
 }
 

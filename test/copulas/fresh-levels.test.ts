@@ -114,8 +114,7 @@ test('a note names the columns with recurring values', async () => {
       code: 'ties',
       columns: ['half'],
       message:
-        '1 of 2 columns has recurring values (half: all rows in 3 values): ' +
-        'their levels are drawn afresh within their blocks in every batch',
+        'column "half": values recur, so that training draws their levels afresh within their blocks of ranks in every batch',
     },
   ]);
   expect((await fitCopula(crossed(300, 0.9, 1), { ...bits, steps: 5 })).notes).toEqual([]);

@@ -30,7 +30,7 @@ describe('the file of humidity, shares and concentrations', () => {
     expect(notes).toHaveLength(1);
     expect(notes[0]).toMatchObject({ code: 'support', columns: ['humidity'] });
     expect(notes[0]!.message).toMatch(
-      /^column "humidity": no value below 0, no value above 100 and \d+ within [\d.]+ of it, which are taken as its ends$/,
+      /^column "humidity": no value below 0 or above 100 \(\d+ within [\d.]+ of it\) in the data, so the model has none$/,
     );
   });
 

@@ -59,7 +59,7 @@ test('a kernel estimate of nothing but atoms is discrete', () => {
   const flags = sample(draws.uniform, 100, 1).map(Math.round);
   const margin = fitMargin(flags, 'kde');
   expect(margin.name).toBe('discrete');
-  expect(margin.notes[0]!.message).toContain('2 different values recur');
+  expect(margin.notes[0]!.message).toContain('discrete, with the 2 different values of the data');
 });
 
 test('parts of stored margins are what they can be', () => {

@@ -224,7 +224,7 @@ export async function fitKernel(
   const { nodes, table } = await averaged(u, correlation, bandwidth, JITTERS, run);
   const notes = tieNotes(
     u,
-    `levels are drawn in their blocks, and the density is the mean of ${JITTERS} draws: dependence within a block is not known`,
+    `and the density is the mean of ${JITTERS} that tell equal ranks apart at random, as the data do not say how they depend`,
   );
   return new KernelCopula(nodes, table, bandwidth, {
     rows: u.rows,

@@ -74,7 +74,7 @@ export function centred(u: DenseRows): DenseRows {
 export function trainingRows(u: DenseRows, dependence: number): TrainingRows {
   const { blocks = [], rows, columns } = u;
   const levels = centred(u);
-  const notes = tieNotes(u, 'the likelihood is that of their blocks');
+  const notes = tieNotes(u, 'so that the copula is fitted to the probabilities of their blocks of ranks');
   const narrow = Math.sqrt(Math.max(0, 1 - dependence ** 2) / Math.sqrt(rows));
   const wide = blocks.map((pairs) => {
     const z = normalQuantile(pairs);
