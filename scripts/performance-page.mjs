@@ -266,13 +266,14 @@ milliseconds:
 | weight gradients read their factors where they lie instead of packing them | product alone, one core: 64 wide 146 to 188 GFLOP/s, 256 193 to 213, 512 194 to 208 (AVX2: 87 to 93, 102 to 109, 101 to 104) |
 | all passes of a block of rows one after the other, threads meet once, not once a layer; up to 4 M weights | 256 x 3, two threads: 13.5 to 12.7; 512 x 6 got slower (104 to 112), its weights stay with one pass after the other |
 | gradients of narrow networks summed block by block while the rows are cached; threads keep the rows they had; waiting threads spin 200 us before they sleep | 64 x 2, two threads on cores that share no cache (a line takes 240 ns from one to the other): 1.37 to 1.26 |
-| rows of a batch shuffled sixteen at a time and prefetched, head and inputs in half-width tiles, Adam in smaller parts | 64 x 2, one thread: 1.67 to 1.54 |
+| rows of a batch shuffled sixteen at a time and prefetched, head and inputs in half-width tiles, Adam in smaller parts; with the first change | 64 x 2, one thread: 1.67 to 1.54 |
 | all of it, 64 x 2 | one thread 1.72 to 1.56, two threads 0.99 to 0.81 (AVX2: 2.85 to 2.59, 2.15 to 1.55) |
-| sums cut at 128, 192 or 512 terms instead of 256; blocks of 24 or 48 rows instead of 96; prefetch of what an epilogue reads and writes | nothing beyond the noise of 2 %: left out |
+| sums cut at 128, 192 or 512 terms instead of 256; blocks of 24 or 48 rows instead of 96; prefetch of what an epilogue reads and writes, or of the rows that packing transposes; large pages | nothing beyond the noise of 2 %: left out |
 
-A tile of 12 x 2 registers does 84 to 94 % of the FMA peak in a product whose operands are cached. What an epilogue moves is the
-rest at wide networks: \`outer_tangent\` at 1024 x 512 x 512 reads four matrices and writes two in 0.5 ms beside 2.5 ms of
-arithmetic. A step of 512 x 6 so stays at 64 % of the peak on two threads (69 % on one), short of the 75 % that we want.
+A tile of 12 x 2 registers does 84 to 94 % of the FMA peak in a product whose operands are cached, 86 % at 1024 x 512 x 512. What
+an epilogue moves is the rest at wide networks: \`outer_tangent\` at 1024 x 512 x 512 reads four matrices and writes two in 0.5 ms beside 2.5 ms of
+arithmetic. A step of 512 x 6 so stays at 64 to 67 % of the peak, on one thread
+and on two, short of the 75 % that we want.
 On an emulated processor with AVX-512 (Bochs, model \`corei7_skylake_x\`) \`test/native/kernels_test.cpp\` passes, too. No Intel
 processor with AVX-512 has been timed since.
 

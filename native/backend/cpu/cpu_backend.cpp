@@ -475,7 +475,10 @@ class CpuBackend final : public Backend<T> {
     if (!work_.empty()) finish();
     const std::size_t panels = chunks(to.columns, kernels_.tile_columns);
     const std::size_t size = panels * kernels_.tile_columns * to.inner;
-    if (to.storage.size() < size) to.storage = this->template buffer<T>(size);
+    if (to.storage.size() < size) {
+      finish();  // what may still have to fill the old one
+      to.storage = this->template buffer<T>(size);
+    }
     const std::size_t at_once =
         std::max<std::size_t>(1, 16384 / (kernels_.tile_columns * std::max<std::size_t>(to.inner, 1)));
     for (std::size_t panel = 0; panel < panels; panel += at_once)
