@@ -30,7 +30,7 @@ await runMain(async () => {
     process.env.SKLAR_PYTHON ?? '/usr/bin/python3',
     'products.py',
     [],
-    openblasEnvironment(),
+    { ...openblasEnvironment(), OPENBLAS_NUM_THREADS: '1' },
   );
   const bench = await startNativeBench();
   const results = [];
