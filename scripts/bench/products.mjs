@@ -26,12 +26,10 @@ await runMain(async () => {
   const { devices } = await import(path.join(root, 'dist', 'index.mjs'));
   const rows = Number(values.rows);
   const rounds = Number(values.rounds);
-  const peer = await startPythonPeer(
-    process.env.SKLAR_PYTHON ?? '/usr/bin/python3',
-    'products.py',
-    [],
-    { ...openblasEnvironment(), OPENBLAS_NUM_THREADS: '1' },
-  );
+  const peer = await startPythonPeer(process.env.SKLAR_PYTHON ?? '/usr/bin/python3', 'products.py', [], {
+    ...openblasEnvironment(),
+    OPENBLAS_NUM_THREADS: '1',
+  });
   const bench = await startNativeBench();
   const results = [];
   let peak = 0;
