@@ -6,14 +6,23 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { ScriptError, root } from './tools.mjs';
 
+const PATIENCE_SECONDS = 600;
+
 /**
  * Starts scripts/bench/peers/<name>.
  *
- * @throws ScriptError when it ends before it has told about itself, or tells of an error
+ * @param env variables that it gets beside those of this process; undefined: one that it does not get
+ * @param patience seconds to wait for an answer
+ * @throws ScriptError when it ends before it has told about itself, tells of an error, or does not answer in time
  */
-export async function startPythonPeer(python, name, args, env = {}) {
+export function startPythonPeer(python, name, args, env = {}, patience = PATIENCE_SECONDS) {
   const script = path.join(root, 'scripts', 'bench', 'peers', name);
-  const child = spawn(python, [script, ...args], {
+  return startPeer(python, [script, ...args], env, patience, `(SKLAR_PYTHON=${python})`);
+}
+
+/** The same for any program that speaks so. */
+export async function startPeer(program, args, env = {}, patience = PATIENCE_SECONDS, hint = program) {
+  const child = spawn(program, args, {
     env: { ...process.env, ...env },
     stdio: ['pipe', 'pipe', 'inherit'],
   });
@@ -21,9 +30,7 @@ export async function startPythonPeer(python, name, args, env = {}) {
     child.on('error', reject);
     child.on('exit', (code, signal) =>
       reject(
-        new ScriptError(
-          `the peer ended (${signal ?? `code ${code}`}): are its packages there? (SKLAR_PYTHON=${python})`,
-        ),
+        new ScriptError(`the peer ended (${signal ?? `code ${code}`}): are its packages there? ${hint}`),
       ),
     );
   });
@@ -32,7 +39,14 @@ export async function startPythonPeer(python, name, args, env = {}) {
   child.stdin.on('error', () => {});
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async () => {
-    const line = await Promise.race([lines.next(), failed]);
+    let timer;
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => {
+        child.kill('SIGKILL');
+        reject(new ScriptError(`the peer did not answer within ${patience} s: ${hint}`));
+      }, 1000 * patience);
+    });
+    const line = await Promise.race([lines.next(), failed, late]).finally(() => clearTimeout(timer));
     if (line.done) return failed;
     return JSON.parse(line.value);
   };

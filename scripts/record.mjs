@@ -61,12 +61,16 @@ export function recordHead(benchmark, command, devices) {
   };
 }
 
-/** Writes bench/results/<name>.json, with the command that this process was started by, and returns its path. */
-export function writeRecord(name, { devices, results, ...rest }) {
+/**
+ * Writes bench/results/<name>.json, with the command that this process was started by, and returns its path.
+ *
+ * @param kind of machine, where every kind has a record of its own: <name>-<kind>.json
+ */
+export function writeRecord(name, { devices, kind, results, ...rest }) {
   const command = ['npm run bench --', name, ...process.argv.slice(2)].join(' ');
   const folder = path.join(root, 'bench', 'results');
   mkdirSync(folder, { recursive: true });
-  const file = path.join(folder, `${name}.json`);
+  const file = path.join(folder, `${kind === undefined ? name : `${name}-${kind}`}.json`);
   const record = { ...recordHead(name, command, devices), ...rest, results };
   writeFileSync(file, `${JSON.stringify(record, null, 2)}\n`);
   return path.relative(root, file);

@@ -55,6 +55,11 @@ class Backend : public Memory {
   // Runs the body: operations on backend memory alone, the same ones at each call with the same recording
   // (null at first; reset it when they change). A device may record them and replay the record.
   virtual void replay(std::unique_ptr<Recording>&, const std::function<void()>& body) { body(); }
+  // Runs the body. Packing, products, draws, features and losses that it asks for may be put off until it
+  // ends, or asks for something else, and then be done some rows at a time, each time from the first one to
+  // the last: row i of one may read only row i of what those before it wrote. Their operands outlive the
+  // body.
+  virtual void together(const std::function<void()>& body) { body(); }
   // How many rows to take at once, each of which needs `bytes` of workspace: enough to keep the device busy.
   virtual std::size_t rows_at_once(std::size_t bytes) const = 0;
   // Looking at the device's memory is a wait: steps of a long run that should pass between two looks.

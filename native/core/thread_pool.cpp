@@ -1,5 +1,7 @@
 #include "core/thread_pool.hpp"
 
+#include <chrono>
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -7,9 +9,9 @@
 namespace sklar {
 namespace {
 
-// Rounds follow one another within microseconds while a job runs: look for the next one a while before
-// sleeping.
-constexpr int spins_before_sleep = 4000;
+// Rounds follow one another within microseconds while a job runs, and to wake a thread costs tens of them:
+// look for the next round a while before sleeping.
+constexpr std::chrono::microseconds before_sleep{200};
 
 void relax() {
 #if defined(__x86_64__)
@@ -20,10 +22,14 @@ void relax() {
 }
 
 void wait_while_equal(std::atomic<std::uint32_t>& value, std::uint32_t old) {
-  for (int i = 0; i < spins_before_sleep; ++i) {
-    if (value.load(std::memory_order_acquire) != old) return;
-    relax();
-  }
+  constexpr int between_looks = 64;
+  const auto end = std::chrono::steady_clock::now() + before_sleep;
+  do {
+    for (int i = 0; i < between_looks; ++i) {
+      if (value.load(std::memory_order_acquire) != old) return;
+      relax();
+    }
+  } while (std::chrono::steady_clock::now() < end);
   value.wait(old, std::memory_order_acquire);
 }
 
@@ -32,6 +38,7 @@ void wait_while_equal(std::atomic<std::uint32_t>& value, std::uint32_t old) {
 ThreadPool::ThreadPool(std::size_t threads) {
   if (threads == 0) threads = std::thread::hardware_concurrency();
   if (threads == 0) threads = 1;
+  next_ = std::vector<Next>(threads);
   workers_.reserve(threads - 1);
   try {
     for (std::size_t i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
@@ -50,7 +57,7 @@ void ThreadPool::dispatch(std::size_t tasks, Call call, void* body) {
   tasks_ = tasks;
   call_ = call;
   body_ = body;
-  next_.store(0, std::memory_order_relaxed);
+  for (std::size_t i = 0; i < this->threads(); ++i) next_[i].task.store(i, std::memory_order_relaxed);
   busy_.store(static_cast<std::uint32_t>(workers_.size()), std::memory_order_relaxed);
   round_.fetch_add(1, std::memory_order_release);
   round_.notify_all();
@@ -65,11 +72,15 @@ void ThreadPool::dispatch(std::size_t tasks, Call call, void* body) {
 }
 
 void ThreadPool::drain(std::size_t worker) {
+  const std::size_t threads = this->threads();
   try {
-    for (std::size_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < tasks_;)
-      call_(body_, i, worker);
+    for (std::size_t w = 0; w < threads; ++w) {
+      std::atomic<std::size_t>& next = next_[(worker + w) % threads].task;
+      for (std::size_t i; (i = next.fetch_add(threads, std::memory_order_relaxed)) < tasks_;)
+        call_(body_, i, worker);
+    }
   } catch (...) {
-    next_.store(tasks_, std::memory_order_relaxed);
+    for (Next& next : next_) next.task.store(tasks_, std::memory_order_relaxed);
     std::lock_guard<std::mutex> hold(failure_lock_);
     if (!failure_) failure_ = std::current_exception();
   }

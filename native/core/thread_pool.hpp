@@ -11,8 +11,10 @@
 
 namespace sklar {
 
-// A fixed set of threads for loops of independent tasks. Which thread takes a task is left to chance, so a
-// task must write only what is its own; then results do not depend on the number of threads.
+// A fixed set of threads for loops of independent tasks. A thread takes every n-th task, the same ones in
+// each loop of as many, so that what they read and write stays in its caches; who has finished takes what
+// others have left. A task must write only what is its own; then results do not depend on the number of
+// threads.
 class ThreadPool {
  public:
   explicit ThreadPool(std::size_t threads);  // 0: one for each processor
@@ -44,7 +46,10 @@ class ThreadPool {
 
   std::vector<std::thread> workers_;
   std::atomic<std::uint32_t> round_{0};
-  std::atomic<std::size_t> next_{0};
+  struct alignas(64) Next {
+    std::atomic<std::size_t> task{0};
+  };
+  std::vector<Next> next_;  // of each thread's own tasks
   std::atomic<std::uint32_t> busy_{0};
   std::atomic<bool> stop_{false};
   std::size_t tasks_ = 0;

@@ -56,54 +56,59 @@ class Mlp final : public Network<T> {
   }
 
   void set_parameters(const T* parameters) override {
-    for (std::size_t i = 0; i < layers_.size(); ++i) {
-      Layer& layer = layers_[i];
-      const T* w = parameters + slices_[2 * i].offset;
-      layer.bias = parameters + slices_[2 * i + 1].offset;
-      backend_.pack(layer.forward, w, layer.columns, layer.columns, layer.rows, Orientation::transposed);
-      backend_.pack(layer.backward, w, layer.columns, layer.rows, layer.columns, Orientation::as_is);
-    }
+    backend_.together([&] {
+      for (std::size_t i = 0; i < layers_.size(); ++i) {
+        Layer& layer = layers_[i];
+        const T* w = parameters + slices_[2 * i].offset;
+        layer.bias = parameters + slices_[2 * i + 1].offset;
+        backend_.pack(layer.forward, w, layer.columns, layer.columns, layer.rows, Orientation::transposed);
+        backend_.pack(layer.backward, w, layer.columns, layer.rows, layer.columns, Orientation::as_is);
+      }
+    });
   }
 
   void forward(MatrixView<const T> x, MatrixView<T> y, Pass pass) override {
-    reserve(x.rows, pass);
-    const bool keep = pass_ != Pass::value;
-    x_ = x;
-    // the input carries a column of ones, which the first layer's weights do not know
-    MatrixView<const T> in{x.data, x.rows, shape_.inputs, x.stride};
-    for (std::size_t i = 0; i < layers_.size(); ++i) {
-      Layer& layer = layers_[i];
-      const bool last = i + 1 == layers_.size();
-      const MatrixView<T> out = last ? y : layer.out.first(x.rows);
-      EpilogueOperands<T> e;
-      e.kind = !layer.smooth ? Epilogue::store : keep ? Epilogue::inner_silu_1 : Epilogue::inner_silu;
-      e.bias = layer.bias;
-      e.out[0] = out;
-      if (layer.smooth && keep) e.out[1] = layer.slope.first(x.rows);
-      backend_.linear(in, layer.forward, e);
-      in = out;
-    }
+    backend_.together([&] {
+      reserve(x.rows, pass);
+      const bool keep = pass_ != Pass::value;
+      x_ = x;
+      // the input carries a column of ones, which the first layer's weights do not know
+      MatrixView<const T> in{x.data, x.rows, shape_.inputs, x.stride};
+      for (std::size_t i = 0; i < layers_.size(); ++i) {
+        Layer& layer = layers_[i];
+        const bool last = i + 1 == layers_.size();
+        const MatrixView<T> out = last ? y : layer.out.first(x.rows);
+        EpilogueOperands<T> e;
+        e.kind = !layer.smooth ? Epilogue::store : keep ? Epilogue::inner_silu_1 : Epilogue::inner_silu;
+        e.bias = layer.bias;
+        e.out[0] = out;
+        if (layer.smooth && keep) e.out[1] = layer.slope.first(x.rows);
+        backend_.linear(in, layer.forward, e);
+        in = out;
+      }
+    });
   }
 
   void adjoint(MatrixView<const T> e, MatrixView<T> x_adjoint, Pass) override {
-    MatrixView<const T> from = e;
-    for (std::size_t i = layers_.size() - 1; i > 0; --i) {
-      Layer& below = layers_[i - 1];
+    backend_.together([&] {
+      MatrixView<const T> from = e;
+      for (std::size_t i = layers_.size() - 1; i > 0; --i) {
+        Layer& below = layers_[i - 1];
+        EpilogueOperands<T> operands;
+        operands.kind = below.smooth ? Epilogue::inner_adjoint_silu : Epilogue::store;
+        operands.out[0] = below.adjoint.first(e.rows);
+        if (below.smooth) operands.in[0] = below.slope.first(e.rows);
+        backend_.linear(from, layers_[i].backward, operands);
+        from = below.adjoint.first(e.rows);
+      }
+      if (!x_adjoint.data) return;
       EpilogueOperands<T> operands;
-      operands.kind = below.smooth ? Epilogue::inner_adjoint_silu : Epilogue::store;
-      operands.out[0] = below.adjoint.first(e.rows);
-      if (below.smooth) operands.in[0] = below.slope.first(e.rows);
-      backend_.linear(from, layers_[i].backward, operands);
-      from = below.adjoint.first(e.rows);
-    }
-    if (!x_adjoint.data) return;
-    EpilogueOperands<T> operands;
-    operands.out[0] = x_adjoint;
-    backend_.linear(from, layers_[0].backward, operands);
+      operands.out[0] = x_adjoint;
+      backend_.linear(from, layers_[0].backward, operands);
+    });
   }
 
   void backward(MatrixView<const T> c, T* gradient) override {
-    adjoint(c, {}, Pass::gradient);
     std::vector<OuterProduct<T>> products;
     for (std::size_t i = 1; i < layers_.size(); ++i) {
       OuterProduct<T> p;
@@ -119,7 +124,10 @@ class Mlp final : public Network<T> {
     first.c = gradient_.data();
     first.c_stride = gradient_.stride();
     products.push_back(first);
-    backend_.outer(products);
+    backend_.together([&] {
+      adjoint(c, {}, Pass::gradient);
+      backend_.outer(products);
+    });
     const std::size_t d = shape_.inputs, h = shape_.hidden;
     backend_.transpose({gradient + slices_[0].offset, h, d, d},
                        MatrixView<const T>{gradient_.data(), d, h, gradient_.stride()});

@@ -126,167 +126,180 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
     auto at = [&](std::size_t i) { return parameters + slices_[i].offset; };
     backend_.transpose(MatrixView<T>{input_.data(), d, h, input_.stride()}, {at(0), h, d, d});
     backend_.copy(input_.view().row(d), at(1), h * sizeof(T));
-    backend_.pack(input_forward_, input_.data(), input_.stride(), d + 1, h, Orientation::as_is);
-    backend_.pack(input_adjoint_, input_.data(), input_.stride(), h, d, Orientation::transposed);
-    for (std::size_t i = 0; i < linears_.size(); ++i) {
-      linears_[i].w = at(2 + 2 * i);
-      linears_[i].b = at(3 + 2 * i);
-      pack_weight(linears_[i], h, h);
-    }
-    head_.w = at(2 + 2 * linears_.size());
-    head_.b = at(3 + 2 * linears_.size());
-    pack_weight(head_, shape_.outputs, h);
+    backend_.together([&] {
+      backend_.pack(input_forward_, input_.data(), input_.stride(), d + 1, h, Orientation::as_is);
+      backend_.pack(input_adjoint_, input_.data(), input_.stride(), h, d, Orientation::transposed);
+      for (std::size_t i = 0; i < linears_.size(); ++i) {
+        linears_[i].w = at(2 + 2 * i);
+        linears_[i].b = at(3 + 2 * i);
+        pack_weight(linears_[i], h, h);
+      }
+      head_.w = at(2 + 2 * linears_.size());
+      head_.b = at(3 + 2 * linears_.size());
+      pack_weight(head_, shape_.outputs, h);
+    });
     if (fold_) {
       product(input_, linears_[0].forward, Epilogue::store, nullptr, {folded_});
       backend_.add_row(folded_.view().row(d), linears_[0].b, h);
-      backend_.pack(folded_forward_, folded_.data(), folded_.stride(), d + 1, h, Orientation::as_is);
-      backend_.pack(folded_adjoint_, folded_.data(), folded_.stride(), h, d, Orientation::transposed);
+      backend_.together([&] {
+        backend_.pack(folded_forward_, folded_.data(), folded_.stride(), d + 1, h, Orientation::as_is);
+        backend_.pack(folded_adjoint_, folded_.data(), folded_.stride(), h, d, Orientation::transposed);
+      });
     }
   }
 
   void forward(MatrixView<const T> x, MatrixView<T> y, Pass pass) override {
-    using E = Epilogue;
-    reserve(x.rows, pass);
-    const std::size_t rows = x.rows;
-    const bool keep = pass_ != Pass::value;
-    x_ = x;
-    Block<T>& first = blocks_[0];
-    product(x, input_forward_, E::store, nullptr, {first.h.first(rows)});
-    Matrix<T>* in = &first.h;
-    Matrix<T>* spare = &top_;
-    for (std::size_t k = 0; k < blocks_.size(); ++k) {
-      Block<T>& b = keep ? blocks_[k] : first;
-      Matrix<T>* out = keep ? (k + 1 < blocks_.size() ? &blocks_[k + 1].h : &top_) : spare;
-      const auto p = b.p.first(rows);
-      const E inner = relu_                    ? E::inner_relu
-                      : pass == Pass::value    ? E::inner_silu
-                      : pass == Pass::gradient ? E::inner_silu_1
-                                               : E::inner_silu_2;
-      const E outer = pass == Pass::value ? E::outer : pass == Pass::gradient ? E::outer_1 : E::outer_2;
-      const std::vector<MatrixView<T>> inner_out =
-          relu_ || pass == Pass::value ? std::vector<MatrixView<T>>{p}
-          : pass == Pass::gradient     ? std::vector<MatrixView<T>>{p, b.f1.first(rows)}
-                                       : std::vector<MatrixView<T>>{p, b.f1.first(rows), b.f2.first(rows)};
-      if (fold_ && k == 0) {
-        product(x, folded_forward_, inner, nullptr, inner_out);
-      } else {
-        product(in->first(rows), linears_[2 * k].forward, inner, linears_[2 * k].b, inner_out);
+    backend_.together([&] {
+      using E = Epilogue;
+      reserve(x.rows, pass);
+      const std::size_t rows = x.rows;
+      const bool keep = pass_ != Pass::value;
+      x_ = x;
+      Block<T>& first = blocks_[0];
+      product(x, input_forward_, E::store, nullptr, {first.h.first(rows)});
+      Matrix<T>* in = &first.h;
+      Matrix<T>* spare = &top_;
+      for (std::size_t k = 0; k < blocks_.size(); ++k) {
+        Block<T>& b = keep ? blocks_[k] : first;
+        Matrix<T>* out = keep ? (k + 1 < blocks_.size() ? &blocks_[k + 1].h : &top_) : spare;
+        const auto p = b.p.first(rows);
+        const E inner = relu_                    ? E::inner_relu
+                        : pass == Pass::value    ? E::inner_silu
+                        : pass == Pass::gradient ? E::inner_silu_1
+                                                 : E::inner_silu_2;
+        const E outer = pass == Pass::value ? E::outer : pass == Pass::gradient ? E::outer_1 : E::outer_2;
+        const std::vector<MatrixView<T>> inner_out =
+            relu_ || pass == Pass::value ? std::vector<MatrixView<T>>{p}
+            : pass == Pass::gradient     ? std::vector<MatrixView<T>>{p, b.f1.first(rows)}
+                                         : std::vector<MatrixView<T>>{p, b.f1.first(rows), b.f2.first(rows)};
+        if (fold_ && k == 0) {
+          product(x, folded_forward_, inner, nullptr, inner_out);
+        } else {
+          product(in->first(rows), linears_[2 * k].forward, inner, linears_[2 * k].b, inner_out);
+        }
+        const std::vector<MatrixView<T>> outer_out =
+            pass == Pass::value ? std::vector<MatrixView<T>>{out->first(rows)}
+            : pass == Pass::gradient
+                ? std::vector<MatrixView<T>>{out->first(rows), b.s1.first(rows)}
+                : std::vector<MatrixView<T>>{out->first(rows), b.s1.first(rows), b.s2.first(rows)};
+        product(p, linears_[2 * k + 1].forward, outer, linears_[2 * k + 1].b, outer_out, {in->first(rows)});
+        spare = in;
+        in = out;
       }
-      const std::vector<MatrixView<T>> outer_out =
-          pass == Pass::value ? std::vector<MatrixView<T>>{out->first(rows)}
-          : pass == Pass::gradient
-              ? std::vector<MatrixView<T>>{out->first(rows), b.s1.first(rows)}
-              : std::vector<MatrixView<T>>{out->first(rows), b.s1.first(rows), b.s2.first(rows)};
-      product(p, linears_[2 * k + 1].forward, outer, linears_[2 * k + 1].b, outer_out, {in->first(rows)});
-      spare = in;
-      in = out;
-    }
-    top_rows_ = in->first(rows);
-    product(top_rows_, head_.forward, E::store, head_.b, {y});
+      top_rows_ = in->first(rows);
+      product(top_rows_, head_.forward, E::store, head_.b, {y});
+    });
   }
 
   void adjoint(MatrixView<const T> e, MatrixView<T> x_adjoint, Pass pass) override {
-    using E = Epilogue;
-    const std::size_t rows = e.rows, last = blocks_.size() - 1;
-    e_ = e;
-    product(e, head_.adjoint, E::top_adjoint, nullptr,
-            {blocks_[last].lambda.first(rows), blocks_[last].mu.first(rows)}, {blocks_[last].s1.first(rows)});
-    for (std::size_t k = last + 1; k-- > 0;) {
-      Block<T>& b = blocks_[k];
-      const auto mu = b.mu.first(rows), nu = b.nu.first(rows);
-      if (relu_) {
-        product(mu, linears_[2 * k + 1].adjoint, E::inner_adjoint_relu, nullptr, {nu}, {b.p.first(rows)});
-      } else if (pass == Pass::training) {
-        product(mu, linears_[2 * k + 1].adjoint, E::inner_adjoint_silu_2, nullptr, {nu, b.kappa.first(rows)},
-                {b.f1.first(rows)});
-      } else {
-        product(mu, linears_[2 * k + 1].adjoint, E::inner_adjoint_silu, nullptr, {nu}, {b.f1.first(rows)});
+    backend_.together([&] {
+      using E = Epilogue;
+      const std::size_t rows = e.rows, last = blocks_.size() - 1;
+      e_ = e;
+      product(e, head_.adjoint, E::top_adjoint, nullptr,
+              {blocks_[last].lambda.first(rows), blocks_[last].mu.first(rows)},
+              {blocks_[last].s1.first(rows)});
+      for (std::size_t k = last + 1; k-- > 0;) {
+        Block<T>& b = blocks_[k];
+        const auto mu = b.mu.first(rows), nu = b.nu.first(rows);
+        if (relu_) {
+          product(mu, linears_[2 * k + 1].adjoint, E::inner_adjoint_relu, nullptr, {nu}, {b.p.first(rows)});
+        } else if (pass == Pass::training) {
+          product(mu, linears_[2 * k + 1].adjoint, E::inner_adjoint_silu_2, nullptr,
+                  {nu, b.kappa.first(rows)}, {b.f1.first(rows)});
+        } else {
+          product(mu, linears_[2 * k + 1].adjoint, E::inner_adjoint_silu, nullptr, {nu}, {b.f1.first(rows)});
+        }
+        if (k > 0) {
+          Block<T>& below = blocks_[k - 1];
+          product(nu, linears_[2 * k].adjoint, E::outer_adjoint, nullptr,
+                  {below.lambda.first(rows), below.mu.first(rows)}, {mu, below.s1.first(rows)});
+        } else if (fold_) {
+          if (!x_adjoint.data) continue;
+          product(mu, input_adjoint_, E::store, nullptr, {x_adjoint});
+          product(nu, folded_adjoint_, E::accumulate, nullptr, {x_adjoint}, {x_adjoint});
+        } else {
+          product(nu, linears_[0].adjoint, E::bottom_adjoint, nullptr, {bottom_lambda_.first(rows)}, {mu});
+          if (x_adjoint.data)
+            product(bottom_lambda_.first(rows), input_adjoint_, E::store, nullptr, {x_adjoint});
+        }
       }
-      if (k > 0) {
-        Block<T>& below = blocks_[k - 1];
-        product(nu, linears_[2 * k].adjoint, E::outer_adjoint, nullptr,
-                {below.lambda.first(rows), below.mu.first(rows)}, {mu, below.s1.first(rows)});
-      } else if (fold_) {
-        if (!x_adjoint.data) continue;
-        product(mu, input_adjoint_, E::store, nullptr, {x_adjoint});
-        product(nu, folded_adjoint_, E::accumulate, nullptr, {x_adjoint}, {x_adjoint});
-      } else {
-        product(nu, linears_[0].adjoint, E::bottom_adjoint, nullptr, {bottom_lambda_.first(rows)}, {mu});
-        if (x_adjoint.data)
-          product(bottom_lambda_.first(rows), input_adjoint_, E::store, nullptr, {x_adjoint});
-      }
-    }
+    });
   }
 
   void tangent(MatrixView<const T> r, MatrixView<T> y_tangent) override {
-    using E = Epilogue;
-    const std::size_t rows = r.rows;
-    r_ = r;
-    product(r, input_forward_, E::store, nullptr, {blocks_[0].dh.first(rows)});
-    for (std::size_t k = 0; k < blocks_.size(); ++k) {
-      Block<T>& b = blocks_[k];
-      const auto dp = b.dp.first(rows), dh = b.dh.first(rows);
-      const auto out = k + 1 < blocks_.size() ? blocks_[k + 1].dh.first(rows) : top_tangent_.first(rows);
-      const bool folded = fold_ && k == 0;
-      const auto& in = folded ? r : MatrixView<const T>(dh);
-      const auto& w = folded ? folded_forward_ : linears_[2 * k].forward;
-      if (relu_) {
-        product(in, w, E::inner_tangent_relu, nullptr, {dp}, {b.p.first(rows)});
-      } else {
-        const auto kappa = b.kappa.first(rows);
-        product(in, w, E::inner_tangent_silu, nullptr, {dp, kappa},
-                {b.f1.first(rows), b.f2.first(rows), kappa});
+    backend_.together([&] {
+      using E = Epilogue;
+      const std::size_t rows = r.rows;
+      r_ = r;
+      product(r, input_forward_, E::store, nullptr, {blocks_[0].dh.first(rows)});
+      for (std::size_t k = 0; k < blocks_.size(); ++k) {
+        Block<T>& b = blocks_[k];
+        const auto dp = b.dp.first(rows), dh = b.dh.first(rows);
+        const auto out = k + 1 < blocks_.size() ? blocks_[k + 1].dh.first(rows) : top_tangent_.first(rows);
+        const bool folded = fold_ && k == 0;
+        const auto& in = folded ? r : MatrixView<const T>(dh);
+        const auto& w = folded ? folded_forward_ : linears_[2 * k].forward;
+        if (relu_) {
+          product(in, w, E::inner_tangent_relu, nullptr, {dp}, {b.p.first(rows)});
+        } else {
+          const auto kappa = b.kappa.first(rows);
+          product(in, w, E::inner_tangent_silu, nullptr, {dp, kappa},
+                  {b.f1.first(rows), b.f2.first(rows), kappa});
+        }
+        const auto s2 = b.s2.first(rows);
+        product(dp, linears_[2 * k + 1].forward, E::outer_tangent, nullptr, {out, s2},
+                {dh, b.s1.first(rows), s2, b.lambda.first(rows)});
       }
-      const auto s2 = b.s2.first(rows);
-      product(dp, linears_[2 * k + 1].forward, E::outer_tangent, nullptr, {out, s2},
-              {dh, b.s1.first(rows), s2, b.lambda.first(rows)});
-    }
-    if (y_tangent.data) product(top_tangent_.first(rows), head_.forward, E::store, nullptr, {y_tangent});
+      if (y_tangent.data) product(top_tangent_.first(rows), head_.forward, E::store, nullptr, {y_tangent});
+    });
   }
 
   // The tangent and second adjoint passes with no source but the first adjoint's, kept apart from its values
   void hessian_product(MatrixView<const T> r, MatrixView<T> x_second) override {
-    using E = Epilogue;
-    const std::size_t rows = r.rows, last = blocks_.size() - 1;
-    reserve_second(rows);
-    const auto n = second_n_.first(rows);
-    product(r, input_forward_, E::store, nullptr, {blocks_[0].dh.first(rows)});
-    for (std::size_t k = 0; k < blocks_.size(); ++k) {
-      Block<T>& b = blocks_[k];
-      const auto dp = b.dp.first(rows), dh = b.dh.first(rows);
-      const auto out = k < last ? blocks_[k + 1].dh.first(rows) : top_tangent_.first(rows);
-      const bool folded = fold_ && k == 0;
-      const auto& in = folded ? r : MatrixView<const T>(dh);
-      const auto& w = folded ? folded_forward_ : linears_[2 * k].forward;
-      if (relu_)
-        product(in, w, E::inner_tangent_relu, nullptr, {dp}, {b.p.first(rows)});
-      else
-        product(in, w, E::inner_tangent_silu, nullptr, {dp, source_a_[k].first(rows)},
-                {b.f1.first(rows), b.f2.first(rows), b.kappa.first(rows)});
-      product(dp, linears_[2 * k + 1].forward, E::outer_tangent, nullptr, {out, source_z_[k].first(rows)},
-              {dh, b.s1.first(rows), b.s2.first(rows), b.lambda.first(rows)});
-    }
-    product(no_output_.first(rows), head_.adjoint, E::top_second, nullptr, {second_m_[last % 2].first(rows)},
-            {blocks_[last].s1.first(rows), source_z_[last].first(rows)});
-    for (std::size_t k = last + 1; k-- > 0;) {
-      Block<T>& b = blocks_[k];
-      const auto m = second_m_[k % 2].first(rows);
-      if (relu_)
-        product(m, linears_[2 * k + 1].adjoint, E::inner_second_relu, nullptr, {n}, {b.p.first(rows)});
-      else
-        product(m, linears_[2 * k + 1].adjoint, E::inner_second_silu, nullptr, {n},
-                {b.f1.first(rows), source_a_[k].first(rows)});
-      if (k > 0) {
-        product(n, linears_[2 * k].adjoint, E::outer_second, nullptr, {second_m_[(k - 1) % 2].first(rows)},
-                {m, blocks_[k - 1].s1.first(rows), source_z_[k - 1].first(rows)});
-      } else if (fold_) {
-        product(m, input_adjoint_, E::store, nullptr, {x_second});
-        product(n, folded_adjoint_, E::accumulate, nullptr, {x_second}, {x_second});
-      } else {
-        product(n, linears_[0].adjoint, E::bottom_second, nullptr, {bottom_second_.first(rows)}, {m});
-        product(bottom_second_.first(rows), input_adjoint_, E::store, nullptr, {x_second});
+    backend_.together([&] {
+      using E = Epilogue;
+      const std::size_t rows = r.rows, last = blocks_.size() - 1;
+      reserve_second(rows);
+      const auto n = second_n_.first(rows);
+      product(r, input_forward_, E::store, nullptr, {blocks_[0].dh.first(rows)});
+      for (std::size_t k = 0; k < blocks_.size(); ++k) {
+        Block<T>& b = blocks_[k];
+        const auto dp = b.dp.first(rows), dh = b.dh.first(rows);
+        const auto out = k < last ? blocks_[k + 1].dh.first(rows) : top_tangent_.first(rows);
+        const bool folded = fold_ && k == 0;
+        const auto& in = folded ? r : MatrixView<const T>(dh);
+        const auto& w = folded ? folded_forward_ : linears_[2 * k].forward;
+        if (relu_)
+          product(in, w, E::inner_tangent_relu, nullptr, {dp}, {b.p.first(rows)});
+        else
+          product(in, w, E::inner_tangent_silu, nullptr, {dp, source_a_[k].first(rows)},
+                  {b.f1.first(rows), b.f2.first(rows), b.kappa.first(rows)});
+        product(dp, linears_[2 * k + 1].forward, E::outer_tangent, nullptr, {out, source_z_[k].first(rows)},
+                {dh, b.s1.first(rows), b.s2.first(rows), b.lambda.first(rows)});
       }
-    }
+      product(no_output_.first(rows), head_.adjoint, E::top_second, nullptr,
+              {second_m_[last % 2].first(rows)}, {blocks_[last].s1.first(rows), source_z_[last].first(rows)});
+      for (std::size_t k = last + 1; k-- > 0;) {
+        Block<T>& b = blocks_[k];
+        const auto m = second_m_[k % 2].first(rows);
+        if (relu_)
+          product(m, linears_[2 * k + 1].adjoint, E::inner_second_relu, nullptr, {n}, {b.p.first(rows)});
+        else
+          product(m, linears_[2 * k + 1].adjoint, E::inner_second_silu, nullptr, {n},
+                  {b.f1.first(rows), source_a_[k].first(rows)});
+        if (k > 0) {
+          product(n, linears_[2 * k].adjoint, E::outer_second, nullptr, {second_m_[(k - 1) % 2].first(rows)},
+                  {m, blocks_[k - 1].s1.first(rows), source_z_[k - 1].first(rows)});
+        } else if (fold_) {
+          product(m, input_adjoint_, E::store, nullptr, {x_second});
+          product(n, folded_adjoint_, E::accumulate, nullptr, {x_second}, {x_second});
+        } else {
+          product(n, linears_[0].adjoint, E::bottom_second, nullptr, {bottom_second_.first(rows)}, {m});
+          product(bottom_second_.first(rows), input_adjoint_, E::store, nullptr, {x_second});
+        }
+      }
+    });
   }
 
   void parameter_gradient(MatrixView<const T> c, T* gradient) override {
@@ -295,8 +308,10 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
   }
 
   void backward(MatrixView<const T> c, T* gradient) override {
-    adjoint(c, {}, Pass::gradient);
-    outer_products(c, gradient, false);
+    backend_.together([&] {
+      adjoint(c, {}, Pass::gradient);
+      outer_products(c, gradient, false);
+    });
   }
 
  private:
@@ -334,25 +349,27 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
 
   // M and N of every block; rows that had no adjoint pass have no second-order source
   void second_adjoint(MatrixView<const T> c) {
-    using E = Epilogue;
-    const std::size_t rows = c.rows, active = e_.rows, last = blocks_.size() - 1;
-    product(c, head_.adjoint, E::top_second, nullptr, {blocks_[last].m().first(rows)},
-            {blocks_[last].s1.first(rows), blocks_[last].s2.first(rows)}, active);
-    for (std::size_t k = last + 1; k-- > 0;) {
-      Block<T>& b = blocks_[k];
-      const auto m = b.m().first(rows), n = b.second_n(relu_).first(rows);
-      if (relu_) {
-        product(m, linears_[2 * k + 1].adjoint, E::inner_second_relu, nullptr, {n}, {b.p.first(rows)});
-      } else {
-        product(m, linears_[2 * k + 1].adjoint, E::inner_second_silu, nullptr, {n},
-                {b.f1.first(rows), b.kappa.first(rows)}, active);
+    backend_.together([&] {
+      using E = Epilogue;
+      const std::size_t rows = c.rows, active = e_.rows, last = blocks_.size() - 1;
+      product(c, head_.adjoint, E::top_second, nullptr, {blocks_[last].m().first(rows)},
+              {blocks_[last].s1.first(rows), blocks_[last].s2.first(rows)}, active);
+      for (std::size_t k = last + 1; k-- > 0;) {
+        Block<T>& b = blocks_[k];
+        const auto m = b.m().first(rows), n = b.second_n(relu_).first(rows);
+        if (relu_) {
+          product(m, linears_[2 * k + 1].adjoint, E::inner_second_relu, nullptr, {n}, {b.p.first(rows)});
+        } else {
+          product(m, linears_[2 * k + 1].adjoint, E::inner_second_silu, nullptr, {n},
+                  {b.f1.first(rows), b.kappa.first(rows)}, active);
+        }
+        if (k > 0) {
+          Block<T>& below = blocks_[k - 1];
+          product(n, linears_[2 * k].adjoint, E::outer_second, nullptr, {below.m().first(rows)},
+                  {m, below.s1.first(rows), below.s2.first(rows)}, active);
+        }
       }
-      if (k > 0) {
-        Block<T>& below = blocks_[k - 1];
-        product(n, linears_[2 * k].adjoint, E::outer_second, nullptr, {below.m().first(rows)},
-                {m, below.s1.first(rows), below.s2.first(rows)}, active);
-      }
-    }
+    });
   }
 
   // every weight gradient is one product with a doubled inner length: value part over all rows, tangent part

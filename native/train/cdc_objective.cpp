@@ -133,14 +133,16 @@ double CdcObjective<T>::gradient_scale() const {
 
 template <class T>
 void CdcObjective<T>::evaluate(TrainState* state) {
-  losses(state, Pass::gradient);
+  backend_.together([&] { losses(state, Pass::gradient); });
 }
 
 template <class T>
 void CdcObjective<T>::differentiate(TrainState* state, T* gradient) {
-  losses(state, Pass::training);
-  if (active_) network_.tangent(gradient_adjoint_.first(active_), {});
-  network_.parameter_gradient(logit_adjoint_, gradient);
+  backend_.together([&] {
+    losses(state, Pass::training);
+    if (active_) network_.tangent(gradient_adjoint_.first(active_), {});
+    network_.parameter_gradient(logit_adjoint_, gradient);
+  });
 }
 
 template <class T>

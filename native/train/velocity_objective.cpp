@@ -90,14 +90,20 @@ void VelocityObjective<T>::differentiate(TrainState* state, T* gradient) {
   const auto part = [&](MatrixView<T> m, std::size_t i) {
     return MatrixView<T>{m.row(i), share, m.columns, m.stride * members};
   };
-  backend_.velocity_features(head_, y_, time_.data(), x_);
-  for (std::size_t i = 0; i < members; ++i)
-    network_.member(i).forward(part(x_, i), part(output_, i), Pass::gradient);
-  backend_.velocity_loss(velocity_loss(state));
-  for (std::size_t i = 0; i < members; ++i) {
-    network_.member(i).backward(part(output_adjoint_, i), gradient);
-    gradient += network_.member(i).parameter_count();
-  }
+  const auto passes = [&] {
+    backend_.velocity_features(head_, y_, time_.data(), x_);
+    for (std::size_t i = 0; i < members; ++i)
+      network_.member(i).forward(part(x_, i), part(output_, i), Pass::gradient);
+    backend_.velocity_loss(velocity_loss(state));
+    for (std::size_t i = 0; i < members; ++i) {
+      network_.member(i).backward(part(output_adjoint_, i), gradient);
+      gradient += network_.member(i).parameter_count();
+    }
+  };
+  if (members == 1)
+    backend_.together(passes);
+  else  // rows of the members are other rows of the batch
+    passes();
 }
 
 template <class T>

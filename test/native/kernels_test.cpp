@@ -15,6 +15,7 @@
 #include "check.hpp"
 #include "core/cpu.hpp"
 #include "core/philox.h"
+#include "core/shuffle.h"
 
 using namespace sklar;
 
@@ -666,6 +667,84 @@ void check_elementwise() {
   }
 }
 
+void check_shuffle() {
+  for (std::uint64_t n : {1ull, 2ull, 3ull, 16ull, 17ull, 1000ull, 20000ull, 3000000000ull}) {
+    const ShuffleKey key = shuffle_key(11, n);
+    for (std::uint64_t first : {std::uint64_t{0}, n / 3, n - 1}) {
+      const std::size_t count = static_cast<std::size_t>(std::min<std::uint64_t>(n - first, 333));
+      std::vector<std::uint64_t> out(count + 1, 7);
+      for (const auto* table : elementwise_tables<float>()) {
+        table->shuffle(out.data(), first, count, n, key);
+        for (std::size_t i = 0; i < count; ++i) CHECK_EQUAL(out[i], shuffled(first + i, n, key));
+        CHECK_EQUAL(out[count], std::uint64_t{7});
+      }
+    }
+  }
+}
+
+// ---- operations that are put off
+
+// Two products in a row, the second of fewer rows, and sums over their results, by blocks of rows and by rows
+// of the sum.
+template <class T>
+std::vector<T> products_in_a_row(std::size_t threads, std::size_t width, bool together) {
+  const auto owner = make_cpu_backend<T>(threads);
+  Backend<T>& backend = *owner;
+  const std::size_t rows = width > 1000 ? 120 : 517, fewer = rows * 5 / 6, inner = 40;
+  auto random = [&](std::size_t r, std::size_t c, std::uint64_t stream) {
+    Matrix<T> m = backend.matrix(r, c);
+    for (std::size_t i = 0; i < r; ++i)
+      for (std::size_t j = 0; j < c; ++j) m.view().row(i)[j] = uniform<T>(stream, i * c + j);
+    return m;
+  };
+  const Matrix<T> x = random(rows, inner, 1), w = random(inner, width, 2), w2 = random(width, width, 3);
+  Matrix<T> y = backend.matrix(rows, width), z = backend.matrix(rows, width),
+            sum = backend.matrix(inner, width);
+  std::vector<T> column_sums(inner);
+  PackedMatrix<T> b, b2;
+  const auto body = [&] {
+    backend.pack(b, w.data(), w.stride(), inner, width, Orientation::as_is);
+    backend.pack(b2, w2.data(), w2.stride(), width, width, Orientation::as_is);
+    EpilogueOperands<T> e;
+    e.kind = Epilogue::inner_silu;
+    e.out[0] = y;
+    backend.linear(x, b, e);
+    e.kind = Epilogue::accumulate;
+    e.in[0] = y.first(fewer);
+    e.out[0] = z.first(fewer);
+    backend.linear(y.first(fewer), b2, e);
+    OuterProduct<T> p;
+    p.segment[0] = {x, y};
+    p.segment[1] = {x.first(fewer), z.first(fewer)};
+    p.segments = 2;
+    p.c = sum.data();
+    p.c_stride = sum.stride();
+    p.column_sums = column_sums.data();
+    backend.outer({&p, 1});
+    backend.fill_column(y, 0, T(3));  // after all of it
+  };
+  if (together)
+    backend.together(body);
+  else
+    body();
+  std::vector<T> results = column_sums;
+  for (MatrixView<const T> m : {MatrixView<const T>(y), MatrixView<const T>(z), MatrixView<const T>(sum)})
+    for (std::size_t i = 0; i < m.rows; ++i) results.insert(results.end(), m.row(i), m.row(i) + m.columns);
+  return results;
+}
+
+template <class T>
+void check_together() {
+  for (std::size_t width : {10, 130, 2100}) {  // 2100: each product by itself, and sums by rows
+    const auto expected = products_in_a_row<T>(1, width, false),
+               put_off = products_in_a_row<T>(1, width, true);
+    for (std::size_t threads : {2, 3}) CHECK(same_bits(products_in_a_row<T>(threads, width, true), put_off));
+    // the sums may be taken in another order
+    for (std::size_t i = 0; i < expected.size(); ++i)
+      CHECK_NEAR(put_off[i], expected[i], 2000 * unit<T> * (1 + std::abs(static_cast<double>(expected[i]))));
+  }
+}
+
 // ---- threads
 
 // Everything that a backend computes from the same input, one after the other.
@@ -835,6 +914,11 @@ TEST_CASE("normals have the same bits on every instruction set") {
 TEST_CASE("elementwise work has the same bits on every instruction set") {
   check_elementwise<float>();
   check_elementwise<double>();
+}
+TEST_CASE("many rows are shuffled as each of them alone") { check_shuffle(); }
+TEST_CASE("operations that are put off give the same results") {
+  check_together<float>();
+  check_together<double>();
 }
 TEST_CASE("results do not depend on the number of threads, float") { check_threads<float>(); }
 TEST_CASE("results do not depend on the number of threads, double") { check_threads<double>(); }

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <new>
 #include <string>
 #include <vector>
@@ -42,9 +43,11 @@ const ElementwiseTable<T>& elements() {
   return baseline_elementwise<T>();
 }
 
-constexpr std::size_t row_chunk = 128;  // rows of a task of elementwise work
-constexpr std::size_t parameter_chunk =
-    16384;                        // parameters of one; fixed, since norms are summed chunk by chunk
+constexpr std::size_t row_chunk = 128;                 // rows of a task of elementwise work
+constexpr std::size_t block_rows = linear_chunk_rows;  // that go through a sequence of operations together
+constexpr std::size_t many_weights = 1 << 22;          // more than the caches keep from one block to the next
+constexpr std::size_t few_elements = 1 << 16;  // of gradients that every block of rows has sums of its own of
+constexpr std::size_t parameter_chunk = 4096;  // parameters of one; fixed, norms are summed chunk by chunk
 constexpr std::size_t group = 8;  // rows that triangular products take at once, one a vector lane
 
 std::size_t chunks(std::size_t count, std::size_t size) { return (count + size - 1) / size; }
@@ -83,17 +86,40 @@ class CpuBackend final : public Backend<T> {
   }
   void release_bytes(void* p, std::size_t) noexcept override { std::free(p); }
 
-  void upload(void* to, const void* host, std::size_t bytes) override { std::memcpy(to, host, bytes); }
-  void download(void* host, const void* from, std::size_t bytes) override { std::memcpy(host, from, bytes); }
-  void copy(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
-  void clear(void* p, std::size_t bytes) override { std::memset(p, 0, bytes); }
+  void upload(void* to, const void* host, std::size_t bytes) override { copy(to, host, bytes); }
+  void download(void* host, const void* from, std::size_t bytes) override { copy(host, from, bytes); }
+  void copy(void* to, const void* from, std::size_t bytes) override {
+    finish();
+    std::memcpy(to, from, bytes);
+  }
+  void clear(void* p, std::size_t bytes) override {
+    finish();
+    std::memset(p, 0, bytes);
+  }
 
   void upload_matrix(MatrixView<T> to, const T* host) override {
+    finish();
     for (std::size_t i = 0; i < to.rows; ++i) std::copy_n(host + i * to.columns, to.columns, to.row(i));
   }
   void download_matrix(T* host, MatrixView<const T> from) override {
+    finish();
     for (std::size_t i = 0; i < from.rows; ++i)
       std::copy_n(from.row(i), from.columns, host + i * from.columns);
+  }
+
+  void together(const std::function<void()>& body) override {
+    if (put_off_) return body();
+    put_off_ = true;
+    try {
+      body();
+    } catch (...) {
+      put_off_ = false;
+      packing_.clear();
+      work_.clear();
+      throw;
+    }
+    put_off_ = false;
+    finish();
   }
 
   // within about 64 MB, in whole chunks of the products
@@ -103,29 +129,35 @@ class CpuBackend final : public Backend<T> {
   }
 
   void transpose(MatrixView<T> to, MatrixView<const T> from) override {
+    finish();
     for (std::size_t i = 0; i < from.rows; ++i)
       for (std::size_t j = 0; j < from.columns; ++j)
         to.data[j * to.stride + i] = from.data[i * from.stride + j];
   }
 
   void add_row(T* row, const T* other, std::size_t count) override {
+    finish();
     for (std::size_t i = 0; i < count; ++i) row[i] += other[i];
   }
 
   void fill_column(MatrixView<T> m, std::size_t column, T value) override {
+    finish();
     for (std::size_t i = 0; i < m.rows; ++i) m.row(i)[column] = value;
   }
 
   void level_cotangent(MatrixView<T> cotangent, const std::int32_t* level) override {
-    for (std::size_t i = 0; i < cotangent.rows; ++i) {
-      T* row = cotangent.row(i);
-      std::fill(row, row + cotangent.columns, T(0));
-      row[level[i]] += 1;
-      row[cotangent.columns - 1] -= 1;
-    }
+    later(cotangent.rows, [=](std::size_t begin, std::size_t end, std::size_t) {
+      for (std::size_t i = begin; i < end; ++i) {
+        T* row = cotangent.row(i);
+        std::fill(row, row + cotangent.columns, T(0));
+        row[level[i]] += 1;
+        row[cotangent.columns - 1] -= 1;
+      }
+    });
   }
 
   void adam(std::span<const AdamUpdate<T>> updates, std::size_t count) override {
+    finish();
     for (const AdamUpdate<T>& update : updates) adam(update, count);
   }
   void adam(const AdamUpdate<T>& u, std::size_t count) {
@@ -203,25 +235,25 @@ class CpuBackend final : public Backend<T> {
     const std::size_t d = draw.head.dim;
     const std::uint32_t tag =
         draw.head.kind == VelocityKind::trigonometric ? kTagTrainNoise : kTagInitialVelocity;
-    rows(draw.y.rows, [&](std::size_t begin, std::size_t end) {
+    later(draw.y.rows, [=, this](std::size_t begin, std::size_t end, std::size_t) {
       elements_.normals(draw.target.row(begin), draw.target.stride, end - begin, d, draw.seed, begin,
                         draw.state->step, tag);
       Epochs epochs(draw.seed, draw.data.rows);
-      for (std::size_t i = begin; i < end; ++i) {
-        const T* from = sklar::rows::start_of_row(draw, i, epochs.of(draw.state->step * draw.y.rows + i));
+      const std::uint64_t first = draw.state->step * draw.y.rows;
+      fetched(draw.data, epochs, first, begin, end, [&](std::size_t i, const T* from) {
         const double time = draw.time[i] = sklar::rows::time_of_row(draw, i);
         T* y = draw.y.row(i);
         T* target = draw.target.row(i);  // holds the noise
         for (std::size_t j = 0; j < d; ++j)
           velocity_path(draw.head, time, from[j], target[j], &y[j], &target[j]);
         y[d] = 1;
-      }
+      });
     });
   }
 
   void velocity_features(const VelocityHead& head, MatrixView<const T> y, const double* time,
                          MatrixView<T> x) override {
-    rows(y.rows, [&](std::size_t begin, std::size_t end) {
+    later(y.rows, [=](std::size_t begin, std::size_t end, std::size_t) {
       double features[velocity_time_features];
       for (std::size_t i = begin; i < end; ++i) {
         if (i == begin || time[i] != time[i - 1]) velocity_time(head, time[i], features);
@@ -231,12 +263,19 @@ class CpuBackend final : public Backend<T> {
   }
 
   void velocity_loss(const VelocityLoss<T>& loss) override {
-    each_row(loss.y.rows,
-             [&](std::size_t i) { sklar::rows::velocity_loss(loss, i, sklar::rows::OneLane{}); });
-    double sum = 0;
-    for (std::size_t i = 0; i < loss.y.rows; ++i) sum += loss.row_losses[i];
-    loss.state->squared_error = sum;
-    loss.state->cross_entropy = 0;
+    auto sum_up = [=] {
+      double sum = 0;
+      for (std::size_t i = 0; i < loss.y.rows; ++i) sum += loss.row_losses[i];
+      loss.state->squared_error = sum;
+      loss.state->cross_entropy = 0;
+    };
+    later(
+        loss.y.rows,
+        [=](std::size_t begin, std::size_t end, std::size_t) {
+          for (std::size_t i = begin; i < end; ++i)
+            sklar::rows::velocity_loss(loss, i, sklar::rows::OneLane{});
+        },
+        sum_up);
   }
 
   void velocity_output(const VelocityForm& form, MatrixView<const T> y, const double* time,
@@ -279,6 +318,7 @@ class CpuBackend final : public Backend<T> {
   }
 
   std::uint64_t clamp(MatrixView<T> z, double bound) override {
+    finish();
     const T high = static_cast<T>(bound);
     std::uint64_t acted = 0;
     for (std::size_t i = 0; i < z.rows; ++i)
@@ -292,16 +332,21 @@ class CpuBackend final : public Backend<T> {
     return acted;
   }
 
-  void fill(double* to, std::size_t count, double value) override { std::fill(to, to + count, value); }
+  void fill(double* to, std::size_t count, double value) override {
+    finish();
+    std::fill(to, to + count, value);
+  }
 
   void add_scaled(double* to, const double* x, std::size_t count, double factor, const double* row,
                   std::size_t columns) override {
+    finish();
     for (std::size_t k = 0; k < count; ++k)
       to[k] += factor * (row ? row[k / columns] : 1.0) * (x ? x[k] : 1.0);
   }
 
   void copy_rows(MatrixView<T> to, const std::uint32_t* to_rows, MatrixView<const T> from,
                  const std::uint32_t* from_rows, std::size_t count) override {
+    finish();
     for (std::size_t k = 0; k < count; ++k) {
       const T* source = from.row(from_rows ? from_rows[k] : k);
       std::copy(source, source + from.columns, to.row(to_rows ? to_rows[k] : k));
@@ -346,6 +391,7 @@ class CpuBackend final : public Backend<T> {
   }
 
   void unit_vectors(MatrixView<T> out, std::size_t column) override {
+    finish();
     for (std::size_t i = 0; i < out.rows; ++i) {
       std::fill(out.row(i), out.row(i) + out.columns, T(0));
       out.row(i)[column] = 1;
@@ -374,6 +420,7 @@ class CpuBackend final : public Backend<T> {
   }
 
   void mix_levels(MatrixView<T> cotangent, double* reference, const LevelMixing& m) override {
+    finish();
     for (std::size_t i = 0; i < cotangent.rows; ++i)
       reference[i] = sklar::rows::mix_levels_row(cotangent.row(i), cotangent.columns, m, i);
   }
@@ -438,12 +485,14 @@ class CpuBackend final : public Backend<T> {
   }
 
   void log_ratio(double* host, MatrixView<const T> logits, std::size_t level) override {
+    finish();
     for (std::size_t i = 0; i < logits.rows; ++i)
       host[i] =
           static_cast<double>(logits.row(i)[level]) - static_cast<double>(logits.row(i)[logits.columns - 1]);
   }
 
   bool has_non_finite(MatrixView<const T> x) override {
+    finish();
     T sum = 0;
     for (std::size_t i = 0; i < x.rows; ++i)
       for (std::size_t j = 0; j < x.columns; ++j) sum += x.row(i)[j] * T(0);
@@ -452,15 +501,19 @@ class CpuBackend final : public Backend<T> {
 
  protected:
   void pack_impl(PackedMatrix<T>& to, const T* w, std::size_t stride, Orientation orientation) override {
+    if (!work_.empty()) finish();
     const std::size_t panels = chunks(to.columns, kernels_.tile_columns);
     const std::size_t size = panels * kernels_.tile_columns * to.inner;
-    if (to.storage.size() < size) to.storage = this->template buffer<T>(size);
+    if (to.storage.size() < size) {
+      finish();  // what may still have to fill the old one
+      to.storage = this->template buffer<T>(size);
+    }
     const std::size_t at_once =
         std::max<std::size_t>(1, 16384 / (kernels_.tile_columns * std::max<std::size_t>(to.inner, 1)));
-    pool_.run(chunks(panels, at_once), [&](std::size_t i, std::size_t) {
-      kernels_.pack(w, stride, to.inner, to.columns, orientation == Orientation::transposed, i * at_once,
-                    std::min(panels, (i + 1) * at_once), to.storage.data());
-    });
+    for (std::size_t panel = 0; panel < panels; panel += at_once)
+      packing_.push_back({w, stride, to.inner, to.columns, orientation == Orientation::transposed, panel,
+                          std::min(panels, panel + at_once), to.storage.data()});
+    if (!put_off_) finish();
   }
 
   void linear_impl(MatrixView<const T> x, const PackedMatrix<T>& b, const EpilogueOperands<T>& e) override {
@@ -475,37 +528,18 @@ class CpuBackend final : public Backend<T> {
     call.epilogue.stride = e.out[0].stride;
     for (int i = 0; i < 4; ++i) call.epilogue.in[i] = e.in[i].data;
     for (int i = 0; i < 3; ++i) call.epilogue.out[i] = e.out[i].data;
-    if (e.bias) {
-      // epilogues read whole vectors
-      const std::size_t padded = chunks(b.columns, kernels_.tile_columns) * kernels_.tile_columns;
-      bias_.assign(padded, T(0));
-      std::memcpy(bias_.data(), e.bias, b.columns * sizeof(T));
-      call.epilogue.bias = bias_.data();
-    }
-    // whole tiles, shared out so that every thread gets the same, no chunk larger than the scratch
-    const std::size_t tile = kernels_.tile_rows, tiles = chunks(x.rows, tile), threads = pool_.threads();
-    std::size_t count = chunks(x.rows, linear_chunk_rows);
-    if (x.rows * b.columns * b.inner > 65536) count = std::min(chunks(count, threads) * threads, tiles);
-    pool_.run(count, [&](std::size_t i, std::size_t worker) {
-      kernels_.linear(call, tiles * i / count * tile, std::min(x.rows, tiles * (i + 1) / count * tile),
-                      scratch(worker, linear_scratch));
-    });
+    call.epilogue.bias = e.bias;
+    later(
+        x.rows,
+        [=, this](std::size_t begin, std::size_t end, std::size_t worker) {
+          kernels_.linear(call, begin, end, scratch(worker, linear_scratch));
+        },
+        nullptr, b.inner * b.columns);
   }
 
   void outer_impl(std::span<const OuterProduct<T>> products) override {
-    struct Task {
-      std::size_t product, row, row_end, column, column_end;
-    };
     std::vector<OuterCall<T>> calls;
-    std::vector<Task> tasks;
-    std::size_t rows_in_all = 0;
-    for (const auto& p : products) rows_in_all += p.segment[0].a.columns;
-    // one block of rows packs the right factor once: few large blocks, but enough for the threads
-    const std::size_t wanted = chunks(rows_in_all, 3 * pool_.threads());
-    const std::size_t block = std::clamp(chunks(wanted, kernels_.tile_rows) * kernels_.tile_rows,
-                                         kernels_.tile_rows, outer_block_rows);
-    for (std::size_t i = 0; i < products.size(); ++i) {
-      const auto& p = products[i];
+    for (const auto& p : products) {
       OuterCall<T> call{};
       call.segments = p.segments;
       for (int s = 0; s < p.segments; ++s)
@@ -517,6 +551,32 @@ class CpuBackend final : public Backend<T> {
       call.c_stride = p.c_stride;
       call.column_sums = p.column_sums;
       calls.push_back(call);
+    }
+    std::size_t elements = 0, length = 0;
+    for (const auto& call : calls) {
+      elements += call.rows * (call.columns + 1);
+      for (int s = 0; s < call.segments; ++s) length = std::max(length, call.segment[s].length);
+    }
+    if (!work_.empty() && elements <= few_elements && length > block_rows)
+      outer_of_blocks(calls, elements, length);
+    else
+      outer_of_all(calls);
+  }
+
+  // Each task has some rows of one product.
+  void outer_of_all(std::span<const OuterCall<T>> calls) {
+    finish();
+    struct Task {
+      std::size_t product, row, row_end, column, column_end;
+    };
+    std::vector<Task> tasks;
+    std::size_t rows_in_all = 0;
+    for (const auto& call : calls) rows_in_all += call.rows;
+    const std::size_t wanted = chunks(rows_in_all, 3 * pool_.threads());
+    const std::size_t block = std::clamp(chunks(wanted, kernels_.tile_rows) * kernels_.tile_rows,
+                                         kernels_.tile_rows, outer_block_rows);
+    for (std::size_t i = 0; i < calls.size(); ++i) {
+      const auto& call = calls[i];
       const std::size_t height =
           std::min(block, chunks(chunks(call.rows, chunks(call.rows, block)), kernels_.tile_rows) *
                               kernels_.tile_rows);
@@ -533,22 +593,66 @@ class CpuBackend final : public Backend<T> {
     });
   }
 
+  // Small products of rows that are yet to be computed: each block of them is summed while it is in a cache,
+  // then the blocks' sums are added up in their order.
+  void outer_of_blocks(std::span<const OuterCall<T>> calls, std::size_t elements, std::size_t length) {
+    const std::size_t blocks = chunks(length, block_rows), stride = chunks(elements, 16) * 16;
+    if (partial_.size() < blocks * stride) partial_ = Buffer<T>(*this, blocks * stride);
+    const auto body = [=, this](std::size_t begin, std::size_t end, std::size_t worker) {
+      T* to = partial_.data() + begin / block_rows * stride;
+      for (OuterCall<T> call : calls) {
+        for (int s = 0; s < call.segments; ++s) {
+          OuterSegment<T>& segment = call.segment[s];
+          const std::size_t first = std::min(begin, segment.length);
+          segment.a += first * segment.a_stride;
+          segment.b += first * segment.b_stride;
+          segment.length = std::min(end, segment.length) - first;
+        }
+        call.c = to;
+        call.c_stride = call.columns;
+        to += call.rows * call.columns;
+        if (call.column_sums) call.column_sums = to;
+        to += call.rows;
+        for (std::size_t c = 0; c < call.columns; c += outer_block_columns)
+          for (std::size_t r = 0; r < call.rows; r += outer_block_rows)
+            kernels_.outer(call, r, std::min(call.rows, r + outer_block_rows), c,
+                           std::min(call.columns, c + outer_block_columns), scratch(worker, outer_scratch));
+      }
+    };
+    work_.push_back({length, elements, 0, true, body, nullptr});
+    finish();
+    constexpr std::size_t at_once = 2048;
+    const std::vector<T> ones(blocks, T(1));
+    pool_.run(chunks(elements, at_once), [&](std::size_t i, std::size_t) {
+      std::vector<const T*> sums(blocks);
+      for (std::size_t b = 0; b < blocks; ++b) sums[b] = partial_.data() + b * stride + i * at_once;
+      elements_.combine(partial_.data() + i * at_once, std::min(at_once, elements - i * at_once), sums.data(),
+                        ones.data(), blocks);
+    });
+    const T* from = partial_.data();
+    for (const OuterCall<T>& call : calls) {
+      for (std::size_t r = 0; r < call.rows; ++r, from += call.columns)
+        std::copy_n(from, call.columns, call.c + r * call.c_stride);
+      if (call.column_sums) std::copy_n(from, call.rows, call.column_sums);
+      from += call.rows;
+    }
+  }
+
   void draw_batch_impl(const BatchDraw<T>& b) override {
     const std::size_t batch = b.x.rows, d = b.data.columns, n = b.data.rows;
     const std::uint64_t step = b.state->step, first = step * batch;
     const PhiloxBlock turn = sklar::rows::level_turn(b);
-    rows(batch, [&](std::size_t begin, std::size_t end) {
+    later(batch, [=, this](std::size_t begin, std::size_t end, std::size_t) {
       elements_.normals(b.noise.row(begin), b.noise.stride, end - begin, d, b.seed, begin, step,
                         kTagTrainNoise);
       Epochs epochs(b.seed, n);
-      for (std::size_t i = begin; i < end; ++i) {
-        const T* from = b.data.row(shuffled((first + i) % n, n, epochs.of(first + i)));
+      fetched(b.data, epochs, first, begin, end, [&](std::size_t i, const T* from) {
         const std::size_t level = sklar::rows::draw_level(b, i, turn);
         b.level[i] = static_cast<std::int32_t>(level);
         T* x = b.x.row(i);
         elements_.scale_add(x, from, b.noise.row(i), d, b.levels.alpha[level], b.levels.sigma[level]);
         x[d] = 1;
-      }
+      });
     });
   }
 
@@ -564,15 +668,22 @@ class CpuBackend final : public Backend<T> {
   }
 
   void classifier_loss_impl(const ClassifierLoss<T>& l) override {
-    const std::size_t batch = l.logits.rows;
-    each_row(batch, [&](std::size_t i) { sklar::rows::classifier_loss(l, i, sklar::rows::OneLane{}); });
-    double entropy = 0, squares = 0;
-    for (std::size_t i = 0; i < batch; ++i) {
-      entropy += l.row_losses[2 * i];
-      squares += l.row_losses[2 * i + 1];
-    }
-    l.state->cross_entropy = entropy;
-    l.state->squared_error = squares;
+    auto sum_up = [=] {
+      double entropy = 0, squares = 0;
+      for (std::size_t i = 0; i < l.logits.rows; ++i) {
+        entropy += l.row_losses[2 * i];
+        squares += l.row_losses[2 * i + 1];
+      }
+      l.state->cross_entropy = entropy;
+      l.state->squared_error = squares;
+    };
+    later(
+        l.logits.rows,
+        [=](std::size_t begin, std::size_t end, std::size_t) {
+          for (std::size_t i = begin; i < end; ++i)
+            sklar::rows::classifier_loss(l, i, sklar::rows::OneLane{});
+        },
+        sum_up);
   }
 
   void combine_impl(const Combine<T>& c) override {
@@ -604,8 +715,78 @@ class CpuBackend final : public Backend<T> {
     return s.data();
   }
 
+  // Work on rows that does not depend on other rows: body(begin, end, worker), then `after` by one thread.
+  struct RowWork {
+    std::size_t rows, products;  // multiply-adds of a row
+    std::size_t weights;         // that all rows need
+    bool fixed_blocks;           // the body must get blocks of block_rows
+    std::function<void(std::size_t, std::size_t, std::size_t)> body;
+    std::function<void()> after;
+  };
+
+  // Panels of one matrix.
+  struct Packing {
+    const T* w;
+    std::size_t stride, inner, columns;
+    bool transposed;
+    std::size_t panel, panel_end;
+    T* to;
+  };
+
+  template <class Body>
+  void later(std::size_t count, Body body, std::function<void()> after = nullptr, std::size_t products = 0) {
+    work_.push_back({count, products, products, false, body, std::move(after)});
+    if (!put_off_) finish();
+  }
+
+  // Does what was put off. A block of rows goes through all of it while it is in the caches, and the threads
+  // meet once.
+  void finish() {
+    if (!packing_.empty()) {
+      std::vector<Packing> packing;
+      packing.swap(packing_);
+      pool_.run(packing.size(), [&](std::size_t i, std::size_t) {
+        const Packing& p = packing[i];
+        kernels_.pack(p.w, p.stride, p.inner, p.columns, p.transposed, p.panel, p.panel_end, p.to);
+      });
+    }
+    if (work_.empty()) return;
+    std::vector<RowWork> work;
+    work.swap(work_);
+    std::size_t weights = 0;
+    for (const RowWork& w : work) weights += w.weights;
+    if (weights <= many_weights)
+      carry_out(work);
+    else
+      for (const RowWork& w : work) carry_out({&w, 1});
+  }
+
+  void carry_out(std::span<const RowWork> work) {
+    std::size_t count = 0, products = 0;
+    bool fixed_blocks = false;
+    for (const RowWork& w : work) {
+      count = std::max(count, w.rows);
+      products += w.rows * w.products;
+      fixed_blocks = fixed_blocks || w.fixed_blocks;
+    }
+    // whole tiles, shared out so that every thread gets the same
+    const std::size_t tile = kernels_.tile_rows, tiles = chunks(count, tile), threads = pool_.threads();
+    std::size_t blocks = chunks(count, block_rows);
+    if (!fixed_blocks && products > 65536) blocks = std::min(chunks(blocks, threads) * threads, tiles);
+    pool_.run(blocks, [&](std::size_t i, std::size_t worker) {
+      this->check_cancelled();
+      const std::size_t begin = fixed_blocks ? i * block_rows : tiles * i / blocks * tile;
+      const std::size_t end = fixed_blocks ? begin + block_rows : tiles * (i + 1) / blocks * tile;
+      for (const RowWork& w : work)
+        if (begin < w.rows) w.body(begin, std::min(end, w.rows), worker);
+    });
+    for (const RowWork& w : work)
+      if (w.after) w.after();
+  }
+
   template <class Body>
   void rows(std::size_t count, Body&& body) {
+    finish();
     pool_.run(chunks(count, row_chunk), [&](std::size_t i, std::size_t) {
       this->check_cancelled();
       body(i * row_chunk, std::min(count, (i + 1) * row_chunk));
@@ -617,6 +798,24 @@ class CpuBackend final : public Backend<T> {
     rows(count, [&](std::size_t begin, std::size_t end) {
       for (std::size_t i = begin; i < end; ++i) body(i);
     });
+  }
+
+  // body(i, row) with the row of the data that draw first + i takes. The rows lie all over the table: some
+  // are asked of the memory at once.
+  template <class Body>
+  void fetched(MatrixView<const T> data, Epochs& epochs, std::uint64_t first, std::size_t begin,
+               std::size_t end, Body&& body) {
+    constexpr std::size_t at_once = 16, line = 64 / sizeof(T);
+    const std::uint64_t n = data.rows;
+    std::uint64_t row[at_once];
+    for (std::size_t i = begin, count; i < end; i += count) {
+      const std::uint64_t draw = first + i;
+      count = static_cast<std::size_t>(std::min<std::uint64_t>(std::min(at_once, end - i), n - draw % n));
+      elements_.shuffle(row, draw % n, count, n, epochs.of(draw));
+      for (std::size_t k = 0; k < count; ++k)
+        for (std::size_t j = 0; j < data.columns; j += line) __builtin_prefetch(data.row(row[k]) + j);
+      for (std::size_t k = 0; k < count; ++k) body(i + k, data.row(row[k]));
+    }
   }
 
   // rows in groups of one per lane; body(first, count, two d x group areas). Lanes beyond count hold zeros.
@@ -633,7 +832,10 @@ class CpuBackend final : public Backend<T> {
   const KernelTable<T>& kernels_;
   const ElementwiseTable<T>& elements_;
   std::vector<Buffer<T>> scratch_;
-  std::vector<T> bias_;
+  Buffer<T> partial_;
+  std::vector<Packing> packing_;
+  std::vector<RowWork> work_;
+  bool put_off_ = false;
 };
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/shuffle.h"
+
 namespace sklar::cpu {
 
 template <class T>
@@ -35,6 +37,8 @@ struct ElementwiseTable {
   // to = sum of factor[k] x[k], a row; `to` may be one of the x
   void (*combine)(T* to, size_t count, const T* const* x, const T* factor, size_t terms);
   void (*scale_add)(T* x, const T* x0, const T* noise, size_t count, T alpha, T sigma);
+  // shuffled(first + i, n, key) for i < count; first + count <= n
+  void (*shuffle)(uint64_t* out, uint64_t first, size_t count, uint64_t n, const ShuffleKey& key);
 };
 
 template <class T>

@@ -95,10 +95,47 @@ void scale_add(T* x, const T* x0, const T* noise, size_t count, T alpha, T sigma
   for (size_t i = 0; i < count; ++i) x[i] = alpha * x0[i] + sigma * noise[i];
 }
 
+// As shuffled() of core/shuffle.h, several indices at a time: those that have landed wait for the others.
+void shuffle(uint64_t* out, uint64_t first, size_t count, uint64_t n, const ShuffleKey& key) {
+  typedef uint32_t Words __attribute__((vector_size(64)));
+  constexpr size_t lanes = 16;
+  uint32_t half = 1;
+  while (half < 31 && (uint64_t{1} << (2 * half)) < n) ++half;
+  if (half > 15) {
+    for (size_t i = 0; i < count; ++i) out[i] = shuffled(first + i, n, key);
+    return;
+  }
+  const uint32_t mask = (uint32_t{1} << half) - 1, below = static_cast<uint32_t>(n);
+  const uint32_t keys[8] = {key.round[0].x, key.round[0].y, key.round[0].z, key.round[0].w,
+                            key.round[1].x, key.round[1].y, key.round[1].z, key.round[1].w};
+  for (size_t start = 0; start < count; start += lanes) {
+    const size_t wanted = count - start < lanes ? count - start : lanes;
+    Words at;
+    for (size_t i = 0; i < lanes; ++i) at[i] = static_cast<uint32_t>(first + start + (i < wanted ? i : 0));
+    bool waiting = true;
+    for (bool moved = false; waiting; moved = true) {
+      Words left = at >> half, right = at & mask;
+      for (const uint32_t k : keys) {
+        Words next = (right ^ k) * 0x85ebca6bu;
+        next ^= next >> 15;
+        next *= 0xc2b2ae35u;
+        next = (left ^ next ^ (next >> 13)) & mask;
+        left = right;
+        right = next;
+      }
+      const Words there = (left << half) | right;
+      at = moved ? (at < below ? at : there) : there;
+      waiting = false;
+      for (size_t i = 0; i < lanes; ++i) waiting = waiting || at[i] >= below;
+    }
+    for (size_t i = 0; i < wanted; ++i) out[start + i] = at[i];
+  }
+}
+
 template <class T>
 const ElementwiseTable<T>& elementwise_table() {
-  static const ElementwiseTable<T> functions{normals<T>, adam<T>, sum_of_squares<T>, combine<T>,
-                                             scale_add<T>};
+  static const ElementwiseTable<T> functions{normals<T>, adam<T>,      sum_of_squares<T>,
+                                             combine<T>, scale_add<T>, shuffle};
   return functions;
 }
 

@@ -14,7 +14,7 @@ namespace sklar::cpu {
 template <class T>
 struct EpilogueArguments {
   Epilogue kind = Epilogue::store;
-  const T* bias = nullptr;  // padded to whole panels, or null
+  const T* bias = nullptr;  // a value for each column, or null
   const T* in[4] = {};
   T* out[3] = {};
   size_t stride = 0;  // of every in and out
@@ -73,12 +73,14 @@ inline constexpr size_t inner_block =
     256;  // sums are cut here: fixed, so that results do not depend on threads
 inline constexpr size_t outer_block_rows = 192;
 inline constexpr size_t outer_block_columns = 512;
-inline constexpr size_t max_tile_columns = 32;
+inline constexpr size_t outer_block_inner = 128;
+inline constexpr size_t max_tile_columns = 32, max_tile_rows = 12;
 
 inline constexpr size_t linear_scratch = linear_chunk_rows * max_tile_columns;
-inline constexpr size_t outer_scratch = outer_block_rows * outer_block_columns  // C
-                                        + inner_block * outer_block_columns     // B, packed
-                                        + inner_block * outer_block_rows;       // A, packed
+inline constexpr size_t outer_scratch =
+    outer_block_rows * outer_block_columns  // C
+                                            // what is left of A and B beside whole tiles
+    + outer_block_inner * (max_tile_columns + max_tile_rows);
 
 template <class T>
 const KernelTable<T>& baseline_kernels();

@@ -156,29 +156,24 @@ SKLAR_INLINE void finish(const Step<T>& s, V<T> acc, bool active) {
   }
 }
 
-// rows [row_begin, row_end) and one panel of columns from `column`; the product lies in scratch
-// [row][tile_columns]
+// One panel of columns from `column` of `rows` rows from `row`; the product lies in scratch
+// [row][tile_columns], the bias is a whole panel.
 template <Epilogue kind, class T>
-void apply_epilogue(const EpilogueArguments<T>& e, size_t row_begin, size_t row_end, size_t column,
-                    size_t columns, const T* scratch) {
-  const size_t width = columns - column < tile_columns<T> ? columns - column : tile_columns<T>;
-  const bool first_only = width <= lanes<T>;
-  V<T> bias[2] = {};
-  if (e.bias) {
-    bias[0] = load(e.bias + column);
-    if (!first_only) bias[1] = load(e.bias + column + lanes<T>);
-  }
-  for (size_t r = row_begin; r < row_end; ++r) {
-    const T* acc = scratch + (r - row_begin) * tile_columns<T>;
-    const size_t at = r * e.stride + column;
-    const bool active = r < e.active;
-    finish<kind, T>(Step<T>{e, at}, load(acc) + bias[0], active);
-    if (!first_only) finish<kind, T>(Step<T>{e, at + lanes<T>}, load(acc + lanes<T>) + bias[1], active);
+void apply_epilogue(const EpilogueArguments<T>& e, size_t row, size_t rows, size_t column, bool first_only,
+                    const T* scratch, const T* bias) {
+  const V<T> bias0 = load(bias), bias1 = load(bias + lanes<T>);
+  for (size_t i = 0; i < rows; ++i) {
+    const T* acc = scratch + i * tile_columns<T>;
+    const size_t at = (row + i) * e.stride + column;
+    const bool active = row + i < e.active;
+    finish<kind, T>(Step<T>{e, at}, load(acc) + bias0, active);
+    if (!first_only) finish<kind, T>(Step<T>{e, at + lanes<T>}, load(acc + lanes<T>) + bias1, active);
   }
 }
 
 template <class T>
-using EpilogueFunction = void (*)(const EpilogueArguments<T>&, size_t, size_t, size_t, size_t, const T*);
+using EpilogueFunction = void (*)(const EpilogueArguments<T>&, size_t, size_t, size_t, bool, const T*,
+                                  const T*);
 
 template <class T, int... kinds>
 struct EpilogueTable {
@@ -189,42 +184,53 @@ using AllEpilogues =
     EpilogueTable<T, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22>;
 static_assert(static_cast<int>(Epilogue::count) == 23);
 
-// ---- the register tile: c[r][0..tile_columns) (+)= sum_k a(r, k) b[k][..]
-// packed: a(r, k) = a[k * tile_rows + r]; otherwise a(r, k) = a[r * stride + k]
+// ---- the register tile: c[r][0..tile_columns) (+)= sum_k a(r, k) b[k * b_stride ..], the sums one after the
+// other. by_columns: a(r, k) = a[k * a_stride + r]; otherwise a(r, k) = a[r * a_stride + k]. `vectors` of the
+// panel's two are worked on, what c has of the other is left.
 
-template <class T, int R, bool packed>
-__attribute__((noinline)) void tile(const T* a, size_t stride, const T* b, size_t inner, T* c, bool add) {
-  V<T> acc[R][2];
+template <class T, int R, int vectors, bool by_columns>
+__attribute__((noinline)) void tile(const T* a, size_t a_stride, const T* b, size_t b_stride, size_t inner,
+                                    T* c, bool add) {
+  V<T> acc[R][vectors] = {};
+  if (add) {
 #pragma GCC unroll 16
-  for (int r = 0; r < R; ++r) {
-    acc[r][0] = add ? load(c + r * tile_columns<T>) : V<T>{};
-    acc[r][1] = add ? load(c + r * tile_columns<T> + lanes<T>) : V<T>{};
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 2
+      for (int v = 0; v < vectors; ++v) acc[r][v] = load(c + r * tile_columns<T> + v * lanes<T>);
   }
   const T* rows[R];
-  for (int r = 0; r < R; ++r) rows[r] = packed ? a + r : a + r * stride;
+  rows[0] = a;
+#pragma GCC unroll 16
+  for (int r = 1; r < R; ++r) {
+    rows[r] = rows[r - 1] + (by_columns ? 1 : a_stride);
+    if (!by_columns) asm("" : "+r"(rows[r]));  // else GCC multiplies in vectors, which takes longer
+  }
 #pragma GCC unroll 2
   for (size_t k = 0; k < inner; ++k) {
-    const V<T> b0 = load(b + k * tile_columns<T>), b1 = load(b + k * tile_columns<T> + lanes<T>);
+    V<T> row[vectors];
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; ++v) row[v] = load(b + v * lanes<T>);
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
-      const T value = packed ? a[k * tile_rows + r] : rows[r][k];
-      acc[r][0] += value * b0;
-      acc[r][1] += value * b1;
+      const T value = by_columns ? a[r] : rows[r][k];
+#pragma GCC unroll 2
+      for (int v = 0; v < vectors; ++v) acc[r][v] += value * row[v];
     }
+    b += b_stride;
+    if (by_columns) a += a_stride;
   }
 #pragma GCC unroll 16
-  for (int r = 0; r < R; ++r) {
-    store(c + r * tile_columns<T>, acc[r][0]);
-    store(c + r * tile_columns<T> + lanes<T>, acc[r][1]);
-  }
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; ++v) store(c + r * tile_columns<T> + v * lanes<T>, acc[r][v]);
 }
 
-template <class T, bool packed>
+template <class T, int vectors>
 void any_tile(size_t rows, const T* a, size_t stride, const T* b, size_t inner, T* c, bool add) {
   switch (rows) {
 #define SKLAR_TILE(R) \
   case R:             \
-    return tile<T, (R <= tile_rows ? R : 1), packed>(a, stride, b, inner, c, add);
+    return tile<T, (R <= tile_rows ? R : 1), vectors, false>(a, stride, b, tile_columns<T>, inner, c, add);
     SKLAR_TILE(1)
     SKLAR_TILE(2)
     SKLAR_TILE(3)
@@ -242,77 +248,79 @@ void any_tile(size_t rows, const T* a, size_t stride, const T* b, size_t inner, 
 }
 static_assert(tile_rows <= 12);
 
+// Each tile is finished while it is in the first-level cache.
 template <class T>
 void linear(const LinearCall<T>& call, size_t row_begin, size_t row_end, T* scratch) {
   const auto epilogue = AllEpilogues<T>::of[static_cast<int>(call.epilogue.kind)];
   for (size_t column = 0; column < call.columns; column += tile_columns<T>) {
     const T* panel = call.panels + column * call.inner;
+    const size_t width = call.columns - column < tile_columns<T> ? call.columns - column : tile_columns<T>;
+    const bool first_only = width <= lanes<T>;
+    const auto product = first_only ? any_tile<T, 1> : any_tile<T, 2>;
+    T bias[tile_columns<T>] = {};
+    if (call.epilogue.bias) __builtin_memcpy(bias, call.epilogue.bias + column, width * sizeof(T));
     for (size_t k = 0; k < call.inner; k += inner_block) {
-      const size_t length = call.inner - k < inner_block ? call.inner - k : inner_block;
+      const bool last = call.inner - k <= inner_block;
+      const size_t length = last ? call.inner - k : inner_block;
       for (size_t r = row_begin; r < row_end; r += tile_rows) {
         const size_t height = row_end - r < tile_rows ? row_end - r : tile_rows;
-        any_tile<T, false>(height, call.x + r * call.x_stride + k, call.x_stride, panel + k * tile_columns<T>,
-                           length, scratch + (r - row_begin) * tile_columns<T>, k > 0);
+        T* c = scratch + (r - row_begin) * tile_columns<T>;
+        product(height, call.x + r * call.x_stride + k, call.x_stride, panel + k * tile_columns<T>, length, c,
+                k > 0);
+        if (last) epilogue(call.epilogue, r, height, column, first_only, c, bias);
       }
     }
-    epilogue(call.epilogue, row_begin, row_end, column, call.columns, scratch);
   }
 }
 
-// Columns of a factor of an outer product in groups: to[group][row][group_size], the last group filled up
-// with zeros. Some groups at a time: whole lines of memory are read, and few places written to.
+// Columns [first, first + count) of `rows` rows, filled up with zeros: to[row][group_size]
 template <class T, size_t group_size>
-void pack_rows(const T* from, size_t stride, size_t rows, size_t columns, T* to) {
-  constexpr size_t at_once = 256 / (group_size * sizeof(T)) > 0 ? 256 / (group_size * sizeof(T)) : 1;
-  const size_t whole = columns / group_size;
-  for (size_t g = 0; g < whole; g += at_once) {
-    const size_t end = g + at_once < whole ? g + at_once : whole;
-    for (size_t i = 0; i < rows; ++i) {
-      const T* row = from + i * stride;
-      for (size_t line = g * group_size; line < end * group_size; line += 64 / sizeof(T))
-        __builtin_prefetch(row + 8 * stride + line);
-      for (size_t h = g; h < end; ++h)
-        __builtin_memcpy(to + (h * rows + i) * group_size, row + h * group_size, group_size * sizeof(T));
-    }
-  }
-  const size_t first = whole * group_size, left = columns - first;
-  if (left == 0) return;
+void copy_columns(const T* from, size_t stride, size_t rows, size_t first, size_t count, T* to) {
+  __builtin_memset(to, 0, rows * group_size * sizeof(T));
   for (size_t i = 0; i < rows; ++i)
-    for (size_t j = 0; j < group_size; ++j)
-      to[(whole * rows + i) * group_size + j] = j < left ? from[i * stride + first + j] : T(0);
+    for (size_t j = 0; j < count; ++j) to[i * group_size + j] = from[i * stride + first + j];
 }
 
+// Tiles read the factors where they lie, but for what is left beside whole tiles: that is copied.
 template <class T>
 void outer(const OuterCall<T>& call, size_t row_begin, size_t row_end, size_t column_begin, size_t column_end,
            T* scratch) {
   const size_t height = row_end - row_begin, width = column_end - column_begin;
   const size_t panels = (width + tile_columns<T> - 1) / tile_columns<T>;
   const size_t tiles = (height + tile_rows - 1) / tile_rows;
-  T* c = scratch;                                     // [panel][row][tile_columns]
-  T* b = c + outer_block_rows * outer_block_columns;  // [panel][k][tile_columns]
-  T* a = b + inner_block * outer_block_columns;       // [tile][k][tile_rows]
+  const size_t rows_left = height % tile_rows, columns_left = width % tile_columns<T>;
+  T* c = scratch;                                            // [panel][tile][tile_rows][tile_columns]
+  T* b_rest = c + outer_block_rows * outer_block_columns;    // [k][tile_columns]
+  T* a_rest = b_rest + outer_block_inner * tile_columns<T>;  // [k][tile_rows]
   const bool sums = call.column_sums && column_begin == 0;
   if (sums)
     for (size_t i = row_begin; i < row_end; ++i) call.column_sums[i] = 0;
   bool add = false;
   for (int s = 0; s < call.segments; ++s) {
     const OuterSegment<T>& segment = call.segment[s];
-    for (size_t k = 0; k < segment.length; k += inner_block) {
-      const size_t length = segment.length - k < inner_block ? segment.length - k : inner_block;
-      pack_rows<T, tile_columns<T>>(segment.b + k * segment.b_stride + column_begin, segment.b_stride, length,
-                                    width, b);
-      pack_rows<T, tile_rows>(segment.a + k * segment.a_stride + row_begin, segment.a_stride, length, height,
-                              a);
+    for (size_t k = 0; k < segment.length; k += outer_block_inner) {
+      const size_t length = segment.length - k < outer_block_inner ? segment.length - k : outer_block_inner;
+      const T* a = segment.a + k * segment.a_stride + row_begin;
+      const T* b = segment.b + k * segment.b_stride + column_begin;
+      if (rows_left)
+        copy_columns<T, tile_rows>(a, segment.a_stride, length, height - rows_left, rows_left, a_rest);
+      if (columns_left)
+        copy_columns<T, tile_columns<T>>(b, segment.b_stride, length, width - columns_left, columns_left,
+                                         b_rest);
       if (sums && s == 0) {
-        for (size_t i = 0; i < length; ++i) {
-          const T* from = segment.a + (k + i) * segment.a_stride;
-          for (size_t j = row_begin; j < row_end; ++j) call.column_sums[j] += from[j];
+        for (size_t i = 0; i < length; ++i)
+          for (size_t j = 0; j < height; ++j) call.column_sums[row_begin + j] += a[i * segment.a_stride + j];
+      }
+      for (size_t p = 0; p < panels; ++p) {
+        const bool b_whole = (p + 1) * tile_columns<T> <= width;
+        for (size_t t = 0; t < tiles; ++t) {
+          const bool a_whole = (t + 1) * tile_rows <= height;
+          tile<T, tile_rows, 2, true>(
+              a_whole ? a + t * tile_rows : a_rest, a_whole ? segment.a_stride : tile_rows,
+              b_whole ? b + p * tile_columns<T> : b_rest, b_whole ? segment.b_stride : tile_columns<T>,
+              length, c + (p * tiles + t) * tile_rows * tile_columns<T>, add);
         }
       }
-      for (size_t p = 0; p < panels; ++p)
-        for (size_t t = 0; t < tiles; ++t)
-          tile<T, tile_rows, true>(a + t * length * tile_rows, 0, b + p * length * tile_columns<T>, length,
-                                   c + (p * tiles + t) * tile_rows * tile_columns<T>, add);
       add = true;
     }
   }
@@ -322,7 +330,12 @@ void outer(const OuterCall<T>& call, size_t row_begin, size_t row_end, size_t co
       const T* from = c + (p * tiles * tile_rows + i) * tile_columns<T>;
       const size_t first = p * tile_columns<T>;
       const size_t count = width - first < tile_columns<T> ? width - first : tile_columns<T>;
-      for (size_t j = 0; j < count; ++j) to[first + j] = add ? from[j] : T(0);
+      if (add && count == tile_columns<T>) {
+        store(to + first, load(from));
+        store(to + first + lanes<T>, load(from + lanes<T>));
+      } else {
+        for (size_t j = 0; j < count; ++j) to[first + j] = add ? from[j] : T(0);
+      }
     }
   }
 }

@@ -145,8 +145,17 @@ def configure_blas(threads):
     elif "blis" in path:
         label += " BLIS threads=" + os.environ.get("BLIS_NUM_THREADS", "1")
     else:
-        warning = "neither OpenBLAS nor BLIS: if this is the reference BLAS, products are some thirty times slower"
+        refuse(
+            "PyTorch's matrix products go to %s, which is not OpenBLAS, BLIS or MKL: the reference BLAS is some thirty "
+            "times slower, and nothing could be learned from a comparison (Debian: apt-get install libopenblas0-pthread)"
+            % label
+        )
     return label, warning
+
+
+def refuse(message):
+    print(json.dumps({"error": message}), flush=True)
+    sys.exit(1)
 
 
 # ---------------------------------------------------------------- the problem
