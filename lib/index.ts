@@ -14,6 +14,7 @@ export { type Matrix, column, fromRows, matrix, toRows } from './data/matrix';
 export { type ColumnKind, Table } from './data/table';
 export { type ReadTableOptions, readTable } from './data/read-table';
 export { TableWriter, type TableWriterOptions, writeTable } from './data/write-table';
+export { type Cells, type ColumnRunOptions, type LevelScale } from './data/column-jobs';
 export { type LevelBlocks } from './data/level-blocks';
 export { splitRows } from './data/split';
 export { type Seed } from './data/random';
@@ -42,6 +43,10 @@ export {
   type CertificateOptions,
   type CertificateRoute,
   type CertificateStage,
+  type FailedMargins,
+  type FailedRoute,
+  type MeasuredMargins,
+  type MeasuredRoute,
   type ColumnUniformity,
   type MarginUniformity,
   type RouteDifference,
@@ -54,11 +59,18 @@ export {
   type ConditionalSample,
   type Normaliser,
   type NormaliserOptions,
+  type SmcRunOptions,
 } from './copulas/smc';
 export { EnsembleCopula } from './copulas/ensemble';
 export { FlowCopula } from './copulas/flow';
 export { ReflectionCopula } from './copulas/reflection';
-export { type LogPdfMethod, type TraceName, type TraceOptions, traceNames } from './copulas/field-density';
+export {
+  type FieldDensityOptions,
+  type LogPdfMethod,
+  type TraceName,
+  type TraceOptions,
+  traceNames,
+} from './copulas/field-density';
 export { type FlowOptions, type ReflectionOptions } from './copulas/options';
 export { type CheckpointOptions } from './copulas/checkpoint';
 export { type TrainProgress } from './copulas/train';
@@ -105,6 +117,7 @@ export {
   fitJoint,
   loadJoint,
 } from './joint/joint';
+export { type BlockSample } from './joint/block-sample';
 export { type CdcOptions } from './copulas/options';
 export {
   type ClockName,

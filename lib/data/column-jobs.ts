@@ -30,6 +30,7 @@ export interface Cells {
   readonly lower: Matrix & { readonly data: Float64Array };
   readonly upper: Matrix & { readonly data: Float64Array };
 }
+
 export const columnRunOptions: OptionNames<ColumnRunOptions> = {
   threads: true,
   signal: true,
