@@ -70,12 +70,14 @@ const methods: Record<string, Record<string, Call>> = {
     'static fromSorted': (o) => sklar.PseudoObservations.fromSorted({} as never, o),
     transform: (o) => models.ranks.transform(table, o),
     inverse: (o) => models.ranks.inverse(u, o),
+    cells: (o) => models.ranks.cells(table, o),
   },
   Margins: {
     'static fit': (o) => sklar.Margins.fit(table, o),
     'static fromSorted': (o) => sklar.Margins.fromSorted({} as never, o),
     transform: (o) => models.joint.margins.transform(table, o),
     inverse: (o) => models.joint.margins.inverse(u, o),
+    cells: (o) => models.joint.margins.cells(table, o),
     logPdf: (o) => models.joint.margins.logPdf(table, o),
   },
   JointDistribution: {
@@ -87,6 +89,7 @@ const methods: Record<string, Record<string, Call>> = {
   },
   Copula: {
     logPdf: (o) => models.gaussian.logPdf(u, o),
+    logPdfCells: (o) => models.gaussian.logPdfCells(u, u, o),
     sample: (o) => models.gaussian.sample(3, o),
     sampleStream: (o) => models.gaussian.sampleStream(3, o).next(),
     sampleConditional: (o) => models.flow.sampleConditional({ a: 0.5 }, 3, o),
@@ -113,6 +116,7 @@ const methods: Record<string, Record<string, Call>> = {
   ClassicalCopula: {
     pdf: (o) => models.family.pdf(u, o),
     cdf: (o) => models.family.cdf(u, o),
+    cdfWithErrors: (o) => models.family.cdfWithErrors(u, o),
     hfunc1: (o) => models.family.hfunc1(u, o),
     hfunc2: (o) => models.family.hfunc2(u, o),
     hinv1: (o) => models.family.hinv1(u, o),

@@ -46,6 +46,8 @@ export interface LogPdfOptions extends RunOptions, FieldDensityOptions {
   onProgress?: ((progress: { rows: number; rowsDone: number }) => void) | undefined;
 }
 
+const CELL_POINTS_RANGE = { min: 1, max: 2 ** 20 };
+
 export const logPdfOptions: OptionNames<LogPdfOptions> = {
   ...runOptions,
   ...fieldDensityOptions,
@@ -180,6 +182,7 @@ export abstract class Copula implements Disposable {
    */
   async logPdfCells(lower: RowsInput, upper: RowsInput, options: LogPdfOptions = {}): Promise<Float64Array> {
     expectOptions(options, 'logPdfCells', logPdfOptions);
+    if (options.cellPoints !== undefined) expectInteger(options.cellPoints, 'cellPoints', CELL_POINTS_RANGE);
     const run = this.begin(options);
     const gaussian = isGaussian(options.scale);
     const low = toDense(lower, 'the lower ends of logPdfCells', this.dim);
@@ -486,7 +489,7 @@ export abstract class Copula implements Disposable {
     options: LogPdfOptions,
     run: Execution,
   ): Promise<Float64Array> {
-    const count = expectInteger(options.cellPoints ?? CELL_POINTS, 'cellPoints', { min: 1, max: 2 ** 20 });
+    const count = options.cellPoints ?? CELL_POINTS;
     const method = options.method ?? this.logPdfMethods[0]!;
     return integrateCells(lower, upper, this.dim, fromGaussian, count, BATCH_ROWS, async (z, rows) => {
       const { logPdf } = await this.density(method, z, rows, true, 0, options, run);

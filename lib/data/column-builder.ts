@@ -122,13 +122,14 @@ export function finishTable(
   );
 }
 
-/** The number of a whole-number text that a double does not hold exactly. */
+/** Whether a whole-number text is neither the value of a double nor what a double is written as. */
 export function isRounded(text: string): boolean {
   const whole = /^\s*([-+]?)(\d[\d_]*)(?:\.0*)?\s*$/.exec(text);
   if (!whole) return false;
   const digits = whole[2]!.replaceAll('_', '');
   const number = Number(digits);
-  return !Number.isSafeInteger(number) && Number.isFinite(number) && BigInt(digits) !== BigInt(number);
+  if (Number.isSafeInteger(number) || !Number.isFinite(number)) return false;
+  return BigInt(digits) !== BigInt(number) && String(number) !== digits;
 }
 
 function describeProblem({ kind, count, row, example }: Problem): string {

@@ -164,10 +164,10 @@ describe('sklar sample', () => {
   });
 
   test('a method of another kind', async () => {
-    const argv = sample(files.gaussian, '--given', 'count=3', '--method', 'smc');
+    const argv = sample(files.gaussian, '--given', 'wind speed=3', '--method', 'smc');
     await sklarFails(argv, 3, 'ERR_SKLAR_VALUE', "'exact'");
     await sklarFails(
-      sample(files.cdc, '--given', 'count=3', '--method', 'exact'),
+      sample(files.cdc, '--given', 'wind speed=3', '--method', 'exact'),
       3,
       'ERR_SKLAR_VALUE',
       "'smc', 'twisted'",

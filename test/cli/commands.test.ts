@@ -488,7 +488,12 @@ describe('sklar info, devices and report', () => {
   test('report draws a picture', async () => {
     const out = folder.file('picture.svg');
     const argv = ['report', files.cdc, files.data, '--out', out, '--rows', 30, '--logarithmic', 'wind speed'];
-    expect(await sklarJson([...argv, '--title', 'Wind & depth'])).toEqual({ kind: 'cdc', rows: 30, out, notes: [] });
+    expect(await sklarJson([...argv, '--title', 'Wind & depth'])).toEqual({
+      kind: 'cdc',
+      rows: 30,
+      out,
+      notes: [],
+    });
     const svg = readFileSync(out, 'utf8');
     expect(svg).toMatch(/^<svg /);
     expect(svg).toContain('Wind &amp; depth');

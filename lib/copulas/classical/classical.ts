@@ -93,6 +93,7 @@ export abstract class ClassicalCopula extends Copula {
    * @throws SklarError ERR_SKLAR_VALUE for values outside, and more than 20 columns of an Archimedean copula rotated by 180
    */
   async cdf(rows: RowsInput, options: RunOptions = {}): Promise<Float64Array> {
+    expectOptions(options, 'cdf', runOptions);
     return (await this.cdfWithErrors(rows, options)).values;
   }
 
@@ -105,7 +106,7 @@ export abstract class ClassicalCopula extends Copula {
     rows: RowsInput,
     options: RunOptions = {},
   ): Promise<{ values: Float64Array; standardErrors: Float64Array }> {
-    expectOptions(options, 'cdf', runOptions);
+    expectOptions(options, 'cdfWithErrors', runOptions);
     const run = this.begin(options);
     const { data, rows: count } = this.#closedRows(rows, 'the rows of cdf');
     const both = await runJob((addon) => addon.classicalCdf(this.definition(), data, count, run.threads), {
