@@ -84,7 +84,5 @@ export function tieNotes({ blocks = [], rows, columns, data, names }: DenseRows,
       ),
     ];
   }
-  return [
-    { code: 'ties', columns: [], message: `${columnWords(tied.map((j) => String(j + 1)))}: ${text}` },
-  ];
+  return [{ code: 'ties', columns: [], message: `${columnWords(tied.map((j) => String(j + 1)))}: ${text}` }];
 }

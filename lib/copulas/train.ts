@@ -197,7 +197,10 @@ export async function train<C extends Calibrates>(
         loss: report.loss,
         validationLoss: finiteOrNull(report.validationLoss),
       })),
-      notes: tieNotes(u, 'so that training draws their levels afresh within their blocks of ranks in every batch'),
+      notes: tieNotes(
+        u,
+        'so that training draws their levels afresh within their blocks of ranks in every batch',
+      ),
     });
     await copula.calibrate({}, run);
   } catch (error) {

@@ -125,7 +125,10 @@ export function fitEmpiricalBeta(u: DenseRows, run: Execution): EmpiricalBetaCop
       ranks[row * columns + j] = k + 1;
     });
   }
-  const notes = tieNotes(u, 'and equal ranks are told apart at random, as the data do not say how they depend');
+  const notes = tieNotes(
+    u,
+    'and equal ranks are told apart at random, as the data do not say how they depend',
+  );
   return new EmpiricalBetaCopula(ranks, columns, {
     rows,
     ...runRecord(run, 'float64'),
