@@ -18,7 +18,8 @@ export { type Cells, type ColumnRunOptions, type LevelScale } from './data/colum
 export { type LevelBlocks } from './data/level-blocks';
 export { splitRows } from './data/split';
 export { type Seed } from './data/random';
-export { PseudoObservations, type PseudoObservationsOptions, type Ties } from './data/pseudo-observations';
+export { type Ties } from './data/level-columns';
+export { PseudoObservations, type PseudoObservationsOptions } from './data/pseudo-observations';
 
 export { Margin, type MarginJson, type Support } from './margins/margin';
 export {

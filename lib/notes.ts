@@ -98,7 +98,8 @@ export function groupNotes(notes: readonly Note[]): Note[] {
   return [...new Set(grouped.map(({ code }) => code))].flatMap((code) => {
     const alike = grouped.filter((group) => group.code === code);
     const shown = alike.length <= MOST_NOTES + 1 ? alike.length : MOST_NOTES;
-    const rest = [...new Set(alike.slice(shown).flatMap(({ columns }) => columns))];
+    const others = new Set(alike.slice(shown).flatMap(({ columns }) => columns));
+    const rest = [...new Set(notes.flatMap(({ columns }) => columns))].filter((name) => others.has(name));
     const also = rest.length > 0 ? [columnsNote(code, rest, ALSO[code] ?? code)] : [];
     return [...alike.slice(0, shown).map(({ columns, text }) => columnsNote(code, columns, text)), ...also];
   });

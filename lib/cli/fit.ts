@@ -20,7 +20,8 @@ import {
   reflectionOptionsSchema,
 } from '../copulas/options';
 import { fileError } from '../data/files';
-import { type PseudoObservations, type Ties } from '../data/pseudo-observations';
+import { type Ties } from '../data/level-columns';
+import { type PseudoObservations } from '../data/pseudo-observations';
 import type { Seed } from '../data/random';
 import { splitRows } from '../data/split';
 import type { Table } from '../data/table';

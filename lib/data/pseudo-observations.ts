@@ -5,24 +5,12 @@ import { z } from 'zod';
 import { type OptionNames, SklarError, describe, expectInteger, expectOneOf, expectOptions } from '../errors';
 import { type ColumnHandle, callNative } from '../native';
 import { type LevelBlocks, blocksOfRanks } from './level-blocks';
-import {
-  type Cells,
-  type ColumnRunOptions,
-  type LevelScale,
-  cellsOf,
-  columnRunOptions,
-  findNotFinite,
-  levelsOf,
-  nextTurn,
-  valuesOf,
-} from './column-jobs';
+import { type ColumnRunOptions, columnRunOptions, findNotFinite, nextTurn } from './column-jobs';
+import { LevelColumns, type Ties } from './level-columns';
 import { type Matrix, matrix } from './matrix';
 import { type Seed, resolveSeed } from './random';
 import { SortedTable, type SortedValues, evenlySpaced } from './sorted-table';
 import { type ColumnKind, type Table, listNames } from './table';
-
-/** What equal values of a column get: a random one of their ranks each, or all the mean of their ranks. */
-export type Ties = 'random' | 'average';
 
 export interface PseudoObservationsOptions {
   /** Default `'random'`. */
@@ -212,20 +200,15 @@ class DuplicateFinder {
  * of the training rows themselves do not suffer from that; other values that were left out are interpolated, which
  * changes u by less than 1 / (knots - 1), and integers are rounded instead of taken from the data.
  */
-export class PseudoObservations {
+export class PseudoObservations extends LevelColumns {
   /** The number of training rows. */
   readonly rows: number;
-  readonly names: readonly string[];
-  readonly kinds: readonly ColumnKind[];
-  readonly ties: Ties;
   /**
    * After `fit`: one sentence for each column that is a monotone function of another one in the training rows. Such
    * columns are allowed, but their copula is singular: its density exists only as far as it is regularised.
    */
   readonly determined: readonly string[];
-  readonly #seed: bigint;
   readonly #columns: readonly Column[];
-  #handles: readonly ColumnHandle[] | undefined;
   #training: Float64Array | undefined;
   #blocks: LevelBlocks | undefined;
 
@@ -238,12 +221,9 @@ export class PseudoObservations {
     determined: readonly string[] = [],
     blocks?: LevelBlocks,
   ) {
+    super(columns, ties, seed);
     this.rows = rows;
-    this.ties = ties;
     this.determined = determined;
-    this.names = columns.map((column) => column.name);
-    this.kinds = columns.map((column) => column.kind);
-    this.#seed = seed;
     this.#columns = columns;
     this.#training = training;
     this.#blocks = blocks;
@@ -361,58 +341,6 @@ export class PseudoObservations {
     this.#blocks = undefined;
   }
 
-  /**
-   * Pseudo-observations of any rows, rows x d. Columns are found by name; others in the table are ignored.
-   *
-   * @param options.seed seed of the random ties, default that of `fit`; a row's result depends on its position in the
-   *   table but not on other rows
-   * @param options.ties default that of `fit`
-   * @param options.scale `gaussian`: z, the standard normal quantiles of u, which keep 1 - u as exactly as u; default `copula`
-   * @throws SklarError ERR_SKLAR_VALUE for missing columns and values that are not finite
-   */
-  async transform(
-    table: Table,
-    options: {
-      readonly seed?: Seed;
-      readonly ties?: Ties;
-      readonly scale?: LevelScale;
-    } & ColumnRunOptions = {},
-  ): Promise<Matrix & { readonly data: Float64Array }> {
-    expectOptions(options, 'PseudoObservations.transform', {
-      ...columnRunOptions,
-      seed: true,
-      ties: true,
-      scale: true,
-    });
-    const { seed = this.#seed, ties = this.ties, scale = 'copula', ...run } = options;
-    const random = ties === 'random';
-    return levelsOf(this.#native(), table.select(this.names), { ...run, seed, random, scale });
-  }
-
-  /**
-   * Values at given levels: the table whose column j has the quantiles of margin j at column j of `u`.
-   *
-   * @param u rows x d, in [0, 1]
-   * @param options.scale of `u`; default `copula`
-   * @throws SklarError ERR_SKLAR_SHAPE when it has another number of columns, ERR_SKLAR_VALUE for levels outside
-   */
-  async inverse(u: Matrix, options: { readonly scale?: LevelScale } & ColumnRunOptions = {}): Promise<Table> {
-    expectOptions(options, 'PseudoObservations.inverse', { ...columnRunOptions, scale: true });
-    const { scale = 'copula', ...run } = options;
-    return valuesOf(this.#native(), u, this.names, this.kinds, { ...run, scale });
-  }
-
-  /**
-   * The cells of rows on the Gaussian scale, rows x d twice: from where F stands just before a value to where it stands at it
-   * in columns where the value recurs in the training rows (its block of ranks), once the same number in others. What `Copula.logPdfCells` takes.
-   *
-   * @throws SklarError ERR_SKLAR_VALUE for missing columns and values that are not finite
-   */
-  async cells(table: Table, run: ColumnRunOptions = {}): Promise<Cells> {
-    expectOptions(run, 'PseudoObservations.cells', columnRunOptions);
-    return cellsOf(this.#native(), table.select(this.names), run);
-  }
-
   /** What a model file needs: JSON, and tensors of Float64 named by column number. */
   toTensors(): { meta: PseudoObservationsMeta; tensors: Record<string, Float64Array> } {
     const tensors: Record<string, Float64Array> = {};
@@ -422,7 +350,7 @@ export class PseudoObservations {
       if (tied && thinned) tensors[`${j}.first`] = first;
       return { name, kind, tied, thinned };
     });
-    return { meta: { ties: this.ties, seed: String(this.#seed), rows: this.rows, columns }, tensors };
+    return { meta: { ties: this.ties, seed: String(this.seed), rows: this.rows, columns }, tensors };
   }
 
   /**
@@ -464,13 +392,12 @@ export class PseudoObservations {
     return new PseudoObservations(rows, ties, BigInt(seed), columns, undefined);
   }
 
-  #native(): readonly ColumnHandle[] {
-    this.#handles ??= this.#columns.map(({ values, first, last, kind, thinned }) =>
+  protected override makeHandles(): readonly ColumnHandle[] {
+    return this.#columns.map(({ values, first, last, kind, thinned }) =>
       callNative((addon) =>
         addon.rankColumn({ values, first, last, rows: this.rows, integer: kind === 'integer', thinned }),
       ),
     );
-    return this.#handles;
   }
 }
 

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { expectThreads } from '../devices';
 import { type NativeSortedColumn, type SortedHandle, callNative, runJob } from '../native';
 import { type ColumnRunOptions, columnKeys, rowBlocks } from './column-jobs';
-import type { Ties } from './pseudo-observations';
+import type { Ties } from './level-columns';
 import { type Seed, resolveSeed } from './random';
 import type { Table } from './table';
 

@@ -32,7 +32,9 @@ export function supportNote(
     ...(Number.isFinite(upper) ? [endText('above', upper, evidence[1]!)] : []),
   ];
   if (ends.length === 0) return [];
-  return [columnsNote('support', [column], `no value ${ends.join(' or ')} in the data, so the model has none`)];
+  return [
+    columnsNote('support', [column], `no value ${ends.join(' or ')} in the data, so the model has none`),
+  ];
 }
 
 function endText(side: string, limit: number, evidence: Evidence | null): string {

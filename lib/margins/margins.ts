@@ -1,19 +1,14 @@
 import { z } from 'zod';
 
 import {
-  type Cells,
   type ColumnRunOptions,
-  type LevelScale,
-  cellsOf,
   columnRunOptions,
   finiteRows,
-  levelsOf,
   nextTurn,
   rowBlocks,
-  valuesOf,
 } from '../data/column-jobs';
-import { type Matrix } from '../data/matrix';
-import { PseudoObservations, type Ties } from '../data/pseudo-observations';
+import { LevelColumns, type Ties } from '../data/level-columns';
+import { PseudoObservations } from '../data/pseudo-observations';
 import { type Seed, resolveSeed } from '../data/random';
 import { SortedTable } from '../data/sorted-table';
 import { type ColumnKind, type Table, listNames } from '../data/table';
@@ -85,15 +80,10 @@ interface Column {
  * middle, as `ties` says. A value outside the support of its margin, or at an end without probability, gets 0.5 / (n + 1) or
  * (n + 0.5) / (n + 1), n the number of training rows. Columns of kind `integer` come back as the nearest integers.
  */
-export class Margins {
+export class Margins extends LevelColumns {
   /** The number of training rows. */
   readonly rows: number;
-  readonly names: readonly string[];
-  readonly kinds: readonly ColumnKind[];
-  readonly ties: Ties;
-  readonly #seed: bigint;
   readonly #columns: readonly Column[];
-  #handles: readonly ColumnHandle[] | undefined;
   /** What was decided when they were fitted; see `groupNotes`. */
   readonly notes: readonly Note[];
 
@@ -104,11 +94,8 @@ export class Margins {
     columns: readonly Column[],
     notes = groupNotes(columns.flatMap(({ margin }) => margin.notes)),
   ) {
+    super(columns, ties, seed);
     this.rows = rows;
-    this.ties = ties;
-    this.names = columns.map(({ name }) => name);
-    this.kinds = columns.map(({ kind }) => kind);
-    this.#seed = seed;
     this.#columns = columns;
     this.notes = notes;
   }
@@ -189,58 +176,6 @@ export class Margins {
   }
 
   /**
-   * Pseudo-observations u = F(x), rows x d, strictly between 0 and 1. Columns are found by name; others in the table are
-   * ignored.
-   *
-   * @param options.seed default that of `fit`
-   * @param options.ties default that of `fit`
-   * @param options.scale `gaussian`: z, the standard normal quantiles of u, which keep 1 - u as exactly as u; default `copula`
-   * @throws SklarError ERR_SKLAR_VALUE for missing columns and values that are not finite
-   */
-  async transform(
-    table: Table,
-    options: {
-      readonly seed?: Seed;
-      readonly ties?: Ties;
-      readonly scale?: LevelScale;
-    } & ColumnRunOptions = {},
-  ): Promise<Matrix & { readonly data: Float64Array }> {
-    expectOptions(options, 'Margins.transform', {
-      ...columnRunOptions,
-      seed: true,
-      ties: true,
-      scale: true,
-    });
-    const { seed = this.#seed, ties = this.ties, scale = 'copula', ...run } = options;
-    const random = ties === 'random';
-    return levelsOf(this.#native(), table.select(this.names), { ...run, seed, random, scale });
-  }
-
-  /**
-   * Quantiles: the table whose column j has the quantiles of margin j at column j of `u`.
-   *
-   * @param u rows x d, in [0, 1]
-   * @param options.scale of `u`; default `copula`
-   * @throws SklarError ERR_SKLAR_SHAPE when it has another number of columns, ERR_SKLAR_VALUE for levels outside
-   */
-  async inverse(u: Matrix, options: { readonly scale?: LevelScale } & ColumnRunOptions = {}): Promise<Table> {
-    expectOptions(options, 'Margins.inverse', { ...columnRunOptions, scale: true });
-    const { scale = 'copula', ...run } = options;
-    return valuesOf(this.#native(), u, this.names, this.kinds, { ...run, scale });
-  }
-
-  /**
-   * The cells of rows on the Gaussian scale, rows x d twice: from where F stands just before a value to where it stands at it
-   * in columns where the value has positive probability, once the same number in others. What `Copula.logPdfCells` takes.
-   *
-   * @throws SklarError ERR_SKLAR_VALUE for missing columns and values that are not finite
-   */
-  async cells(table: Table, run: ColumnRunOptions = {}): Promise<Cells> {
-    expectOptions(run, 'Margins.cells', columnRunOptions);
-    return cellsOf(this.#native(), table.select(this.names), run);
-  }
-
-  /**
    * The sum of the log densities of the margins of each row, in nats; see `Margin.logPdf`. -Infinity where one value is
    * impossible.
    *
@@ -280,7 +215,7 @@ export class Margins {
       collect(state, `${j}.`);
       return { name, kind, margin: withoutArrays(state) };
     });
-    const seed = String(this.#seed);
+    const seed = String(this.seed);
     return {
       meta: { type: 'margins', ties: this.ties, seed, rows: this.rows, columns, notes: this.notes },
       tensors,
@@ -308,11 +243,10 @@ export class Margins {
     return new Margins(rows, ties, seed, columns, notes);
   }
 
-  #native(): readonly ColumnHandle[] {
-    this.#handles ??= this.#columns.map(({ margin, kind }) =>
+  protected override makeHandles(): readonly ColumnHandle[] {
+    return this.#columns.map(({ margin, kind }) =>
       callNative((addon) => addon.marginColumn(margin.handle, this.rows, kind === 'integer')),
     );
-    return this.#handles;
   }
 }
 

@@ -1,11 +1,8 @@
 import fc from 'fast-check';
 
 import { type Matrix, column } from '../../lib/data/matrix';
-import {
-  PseudoObservations,
-  type PseudoObservationsOptions,
-  type Ties,
-} from '../../lib/data/pseudo-observations';
+import { PseudoObservations, type PseudoObservationsOptions } from '../../lib/data/pseudo-observations';
+import { type Ties } from '../../lib/data/level-columns';
 import { Generator, shuffle } from '../../lib/data/random';
 import { type ColumnKind, Table } from '../../lib/data/table';
 import { HOSTILE_NAMES, sklarError } from './support';

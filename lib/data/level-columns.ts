@@ -1,0 +1,99 @@
+import { type OptionNames, expectOptions } from '../errors';
+import type { ColumnHandle } from '../native';
+import {
+  type Cells,
+  type ColumnRunOptions,
+  type LevelScale,
+  cellsOf,
+  columnRunOptions,
+  levelsOf,
+  valuesOf,
+} from './column-jobs';
+import { type Matrix } from './matrix';
+import { type Seed } from './random';
+import type { ColumnKind, Table } from './table';
+
+/** What equal values of a column get: a random level of their block each, or all its middle, the mean of their ranks. */
+export type Ties = 'random' | 'average';
+
+interface TransformOptions extends ColumnRunOptions {
+  readonly seed?: Seed;
+  readonly ties?: Ties;
+  readonly scale?: LevelScale;
+}
+interface InverseOptions extends ColumnRunOptions {
+  readonly scale?: LevelScale;
+}
+const inverseOptions: OptionNames<InverseOptions> = { ...columnRunOptions, scale: true };
+const transformOptions: OptionNames<TransformOptions> = { ...inverseOptions, seed: true, ties: true };
+
+/** The distribution functions of the columns of a table: from values to levels and back. */
+export abstract class LevelColumns {
+  readonly names: readonly string[];
+  readonly kinds: readonly ColumnKind[];
+  readonly ties: Ties;
+  protected readonly seed: bigint;
+  #handles: readonly ColumnHandle[] | undefined;
+
+  protected constructor(
+    columns: readonly { readonly name: string; readonly kind: ColumnKind }[],
+    ties: Ties,
+    seed: bigint,
+  ) {
+    this.names = columns.map(({ name }) => name);
+    this.kinds = columns.map(({ kind }) => kind);
+    this.ties = ties;
+    this.seed = seed;
+  }
+
+  /**
+   * Pseudo-observations u = F(x), rows x d, strictly between 0 and 1. Columns are found by name; others in the table are
+   * ignored.
+   *
+   * @param options.seed of the random levels, default that of `fit`; a row's result depends on its position in the table but
+   *   not on other rows
+   * @param options.ties default that of `fit`
+   * @param options.scale `gaussian`: z, the standard normal quantiles of u, which keep 1 - u as exactly as u; default `copula`
+   * @throws SklarError ERR_SKLAR_VALUE for missing columns and values that are not finite
+   */
+  async transform(
+    table: Table,
+    options: TransformOptions = {},
+  ): Promise<Matrix & { readonly data: Float64Array }> {
+    expectOptions(options, `${this.constructor.name}.transform`, transformOptions);
+    const { seed = this.seed, ties = this.ties, scale = 'copula', ...run } = options;
+    const random = ties === 'random';
+    return levelsOf(this.#native(), table.select(this.names), { ...run, seed, random, scale });
+  }
+
+  /**
+   * Quantiles: the table whose column j has the quantiles of margin j at column j of `u`.
+   *
+   * @param u rows x d, in [0, 1]
+   * @param options.scale of `u`; default `copula`
+   * @throws SklarError ERR_SKLAR_SHAPE when it has another number of columns, ERR_SKLAR_VALUE for levels outside
+   */
+  async inverse(u: Matrix, options: InverseOptions = {}): Promise<Table> {
+    expectOptions(options, `${this.constructor.name}.inverse`, inverseOptions);
+    const { scale = 'copula', ...run } = options;
+    return valuesOf(this.#native(), u, this.names, this.kinds, { ...run, scale });
+  }
+
+  /**
+   * The cells of rows on the Gaussian scale, rows x d twice: from where F stands just before a value to where it stands at it
+   * in columns where F jumps there, once the same number in others. What `Copula.logPdfCells` takes.
+   *
+   * @throws SklarError ERR_SKLAR_VALUE for missing columns and values that are not finite
+   */
+  async cells(table: Table, run: ColumnRunOptions = {}): Promise<Cells> {
+    expectOptions(run, `${this.constructor.name}.cells`, columnRunOptions);
+    return cellsOf(this.#native(), table.select(this.names), run);
+  }
+
+  protected abstract makeHandles(): readonly ColumnHandle[];
+
+  #native(): readonly ColumnHandle[] {
+    this.#handles ??= this.makeHandles();
+    return this.#handles;
+  }
+}
