@@ -201,11 +201,24 @@ TEST_CASE("training goes the way of the CPU") {
         Precision::mixed);
 }
 
+TEST_CASE("training on recurring values goes the way of the CPU") {
+  for (const std::size_t hidden : {24, 64})  // pass by pass; in one operation
+    compare(
+        "training with ties", 2e-3,
+        [&](Bench& b) {
+          Problem<float> p(b.backend, {3, hidden, 1, 40});
+          keep_training(b, *p.network, *p.objective, {three_columns, {}}, p.parameters);
+        },
+        Precision::mixed);
+}
+
 TEST_CASE("models that are trained together") {
   const auto check = [](Backend<float>& backend) {
     const Case c{3, 16, 1, 20};
     const Problem<float> p(backend, c);
     check_together(backend, *p.network, *p.objective, data_of(backend, c.dim));
+    const Ties ties{three_columns, factor_of_three};
+    check_together(backend, *p.network, *p.objective, data_of(backend, c.dim), &ties);
   };
   check(*make_cpu_backend<float>(2));  // one after another
   if (const auto gpu = cuda_backend(Precision::mixed)) check(*gpu);
@@ -234,6 +247,27 @@ TEST_CASE("a step is three launches") {
     const std::size_t before = emulator::launches();
     trainer.step();
     CHECK_EQUAL(emulator::launches() - before, 3u);
+  }
+}
+
+TEST_CASE("fresh levels are one launch more, and are drawn in the recorded step") {
+  const auto gpu = cuda_backend(Precision::mixed);
+  Problem<float> p(*gpu, {3, 64, 1, 20});
+  TiedData rows(*gpu, {three_columns, {}}, 50, 20, 6);
+  TrainOptions options;
+  options.adam = {{3e-3, 0.1, 2, 12}, 0.9, 0.999, 1e-8, 1.0, 0.1, 0.9};
+  Trainer<float> trainer(*gpu, *p.network, *p.objective, nullptr, options, p.parameters);
+  trainer.set_tied_rows(*rows.tied);
+  trainer.set_data(rows.view(), {});
+  trainer.step();  // buffers grow
+  std::vector<float> before(50 * 3), after(before.size());
+  for (int i = 0; i < 3; ++i) {
+    gpu->download_matrix(before.data(), rows.view());
+    const std::size_t launches = emulator::launches();
+    trainer.step();
+    CHECK_EQUAL(emulator::launches() - launches, 4u);
+    gpu->download_matrix(after.data(), rows.view());
+    CHECK(before != after);
   }
 }
 

@@ -134,12 +134,28 @@ TEST_CASE("training goes the way of the CPU") {
         Precision::mixed);
 }
 
+TEST_CASE("training on recurring values goes the way of the CPU") {
+  for (const VelocityKind kind : {circle, cube})
+    for (const std::size_t hidden : {24, 64})  // pass by pass; in one operation
+      compare(
+          "training with ties", 1e-3,
+          [&](Bench& b) {
+            Problem<float> p(b.backend, {kind, 3, hidden, 1, 24});
+            const Ties ties =
+                kind == cube ? Ties{three_columns, {}, true} : Ties{three_columns, factor_of_three};
+            keep_training(b, *p.network, *p.objective, ties, p.parameters);
+          },
+          Precision::mixed);
+}
+
 TEST_CASE("models that are trained together") {
   const auto gpu = cuda_backend(Precision::mixed);
   if (!gpu) return;
   const Case c{circle, 3, 16, 1, 20, 2};
   const Problem<float> p(*gpu, c);
   check_together(*gpu, *p.network, *p.objective, data_of(*gpu, c));
+  const Ties ties{three_columns, factor_of_three};
+  check_together(*gpu, *p.network, *p.objective, data_of(*gpu, c), &ties);
 }
 
 #if defined(SKLAR_EMULATED_CUDA)

@@ -1,8 +1,10 @@
 // The gradient of one training step, in one operation or pass by pass; several models trained together.
 #pragma once
 
+#include "core/normal.h"
 #include "device_support.hpp"
 #include "nn/network.hpp"
+#include "train/tied_rows.hpp"
 #include "train/trainer.hpp"
 
 namespace device_support {
@@ -76,6 +78,35 @@ inline TrainOptions some_options(std::uint64_t seed) {
   return options;
 }
 
+// Rows of which some have recurring values, in a network's coordinates.
+struct Ties {
+  LevelBlocks blocks;
+  std::vector<double> cholesky;  // of the whitening; empty: none
+  bool levels = false;           // on the copula scale
+};
+
+// On a backend, with what draws their levels.
+struct TiedData {
+  Matrix<float> data;
+  std::unique_ptr<TiedRows<float>> tied;
+
+  TiedData(Backend<float>& backend, const Ties& ties, std::size_t rows, std::size_t batch, std::uint64_t seed)
+      : data(backend.matrix(rows, ties.blocks.size() + 1)) {
+    const std::size_t dim = ties.blocks.size();
+    std::vector<double> u;
+    for (const float z : normals(rows * dim, seed)) u.push_back(normal_cdf(static_cast<double>(z)));
+    if (ties.levels)
+      backend.upload_matrix(view(), std::vector<float>(u.begin(), u.end()).data());
+    else
+      backend.whiten(data, u.data(), false, ties.cholesky.empty() ? nullptr : ties.cholesky.data(), nullptr);
+    tied = std::make_unique<TiedRows<float>>(backend, ties.blocks, u.data(), view(),
+                                             RowCoordinates{ties.cholesky, ties.levels}, 2, batch, seed);
+    tied->complete_by(ties.cholesky);
+    tied->settle(5, 0);
+  }
+  MatrixView<float> view() { return {data.data(), data.rows(), data.columns() - 1, data.stride()}; }
+};
+
 // One model alone or several together: what came out of each.
 struct Trained {
   TrainResult result;
@@ -84,12 +115,14 @@ struct Trained {
   TrainSnapshot<float> middle;  // after the first look
 };
 
-// Models with seeds 1, 2, ... of one network: model k learns from `rows` of `data` from k on. Those that have
-// a snapshot go on from it.
+// Models with seeds 1, 2, ... of one network: model k learns from `rows` of `data` from k on, or from rows of
+// its own with ties. Those that have a snapshot go on from it.
 inline std::vector<Trained> train_models(Backend<float>& backend, Network<float>& network,
                                          Objective<float>& objective, MatrixView<const float> data,
                                          std::size_t rows, const std::vector<std::uint64_t>& seeds,
-                                         const std::vector<const TrainSnapshot<float>*>& from = {}) {
+                                         const std::vector<const TrainSnapshot<float>*>& from = {},
+                                         const Ties* ties = nullptr) {
+  std::vector<std::unique_ptr<TiedData>> tied;
   std::vector<std::unique_ptr<Trainer<float>>> trainers;
   std::vector<Trainer<float>*> all;
   std::vector<Trainer<float>::Watch> watches(seeds.size());
@@ -100,8 +133,16 @@ inline std::vector<Trained> train_models(Backend<float>& backend, Network<float>
     trainers.push_back(
         std::make_unique<Trainer<float>>(backend, network, objective, &objective, options,
                                          initial_parameters<float>(network.slices(), seeds[k], false)));
-    const MatrixView<const float> own{data.row(seeds[k]), rows, data.columns, data.stride};
-    trainers[k]->set_data(own, own.first(rows / 2));
+    if (ties) {
+      for (const std::size_t count : {rows, rows / 2})
+        tied.push_back(
+            std::make_unique<TiedData>(backend, *ties, count, objective.batch(), seeds[k] + 10 * count));
+      trainers[k]->set_tied_rows(*tied[2 * k]->tied);
+      trainers[k]->set_data(tied[2 * k]->view(), tied[2 * k + 1]->view());
+    } else {
+      const MatrixView<const float> own{data.row(seeds[k]), rows, data.columns, data.stride};
+      trainers[k]->set_data(own, own.first(rows / 2));
+    }
     if (k < from.size() && from[k]) trainers[k]->resume(*from[k]);
     all.push_back(trainers[k].get());
     watches[k].snapshot = [&to = out[k]](TrainSnapshot<float> s) {
@@ -134,24 +175,50 @@ inline void check_same(const Trained& got, const Trained& expected) {
 // Together each model is what it is alone, to the bit, also where one goes on from a snapshot; they end at
 // steps of their own.
 inline void check_together(Backend<float>& backend, Network<float>& network, Objective<float>& objective,
-                           MatrixView<const float> data) {
+                           MatrixView<const float> data, const Ties* ties = nullptr) {
   const std::size_t rows = data.rows - 4;
   const std::vector<std::uint64_t> seeds = {1, 2, 3};
   std::vector<Trained> alone;
   for (const std::uint64_t seed : seeds)
-    alone.push_back(train_models(backend, network, objective, data, rows, {seed})[0]);
+    alone.push_back(train_models(backend, network, objective, data, rows, {seed}, {}, ties)[0]);
   bool different_ends = false;
   for (const Trained& t : alone) different_ends |= t.result.steps != alone[0].result.steps;
   CHECK(different_ends);
   CHECK(std::any_of(alone.begin(), alone.end(), [](const Trained& t) { return t.result.stopped_early; }));
-  const auto together = train_models(backend, network, objective, data, rows, seeds);
+  const auto together = train_models(backend, network, objective, data, rows, seeds, {}, ties);
   const auto resumed = train_models(backend, network, objective, data, rows, seeds,
-                                    {nullptr, &together[1].middle, &alone[2].middle});
+                                    {nullptr, &together[1].middle, &alone[2].middle}, ties);
   for (std::size_t k = 0; k < seeds.size(); ++k) {
     CHECK(!alone[k].middle.scalars.empty());
     check_same(together[k], alone[k]);
     check_same(resumed[k], alone[k]);
   }
 }
+
+// How training on rows with ties goes: losses and parameters.
+inline void keep_training(Bench& b, Network<float>& network, Objective<float>& objective, const Ties& ties,
+                          const std::vector<float>& parameters) {
+  TiedData rows(b.backend, ties, 50, objective.batch(), 6),
+      looked_at(b.backend, ties, 20, objective.batch(), 7);
+  TrainOptions options;
+  options.seed = 5;
+  options.steps = 6;
+  options.report_every = 2;
+  options.validate_every = 3;
+  options.adam = {{3e-3, 0.1, 2, 6}, 0.9, 0.999, 1e-8, 1.0, 0.1, 0.9};
+  Trainer<float> trainer(b.backend, network, objective, &objective, options, parameters);
+  trainer.set_tied_rows(*rows.tied);
+  trainer.set_data(rows.view(), looked_at.view());
+  b.kept.push_back(trainer.run({}, {}).best_validation);
+  for (const auto& report : trainer.history())
+    for (double v : {report.cross_entropy, report.squared_error, report.loss, report.gradient_norm})
+      b.kept.push_back(v);
+  for (const float v : trainer.parameters()) b.kept.push_back(static_cast<double>(v));
+  b.keep(rows.view());
+}
+
+// Blocks of three columns, of which one has none.
+inline const LevelBlocks three_columns = {{0, 0.4, 0.4, 1}, {}, {0.2, 0.5, 0.7, 1}};
+inline const std::vector<double> factor_of_three = {1, 0, 0, 0.6, 0.8, 0, 0.5, 0, 0.75};
 
 }  // namespace device_support
