@@ -34,6 +34,17 @@ export function discreteNote(column: string, values: number): Note {
   };
 }
 
+/** Of a kernel estimate that was asked for though it is not that of the data. */
+export function farNote(column: string, distance: number): Note {
+  return {
+    code: 'fit',
+    columns: [column],
+    message:
+      `column ${describe(column)}: its kernel estimate is up to ${Number(distance.toPrecision(2))} standard deviations from the ` +
+      "data's own distribution, which the margins auto and empirical follow",
+  };
+}
+
 /** @param evidence for each end that was inferred from values that stop there */
 export function supportNote(
   column: string,
@@ -74,10 +85,12 @@ export function groupNotes(notes: readonly Note[]): Note[] {
     const alike = notes.filter((note) => note.code === code);
     if (alike.length <= MOST_NOTES + 1) return alike;
     const rest = alike.slice(MOST_NOTES);
-    const columns = [...new Set(rest.flatMap((note) => note.columns))];
+    const told = new Set(alike.slice(0, MOST_NOTES).flatMap((note) => note.columns));
+    const columns = [...new Set(rest.flatMap((note) => note.columns))].filter((name) => !told.has(name));
+    if (columns.length === 0) return alike;
     const named = columns.slice(0, NAMED).map(describe);
     if (columns.length > NAMED) named.push(`${columns.length - NAMED} more`);
-    const message = `${WHAT[code] ?? code}: so also in ${rest.length} other columns, ${named.length > 1 ? and(named) : named[0]!}`;
+    const message = `${WHAT[code] ?? code}: so also in ${columns.length} other ${columns.length > 1 ? 'columns' : 'column'}, ${named.length > 1 ? and(named) : named[0]!}`;
     return [...alike.slice(0, MOST_NOTES), { code, columns, message }];
   });
 }

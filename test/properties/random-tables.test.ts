@@ -31,20 +31,36 @@ function normal(u: number): number {
   return Math.log(u / (1 - u)) / 1.702;
 }
 
-const kinds = ['gaussian', 'gaussian', 'student', 'independence', 'clayton', 'frank', 'empirical-beta'] as const;
+const kinds = [
+  'gaussian',
+  'gaussian',
+  'student',
+  'independence',
+  'clayton',
+  'frank',
+  'empirical-beta',
+] as const;
 
 const tables = fc.record({
   seed: fc.nat(),
   rows: fc.integer({ min: 8, max: 120 }),
   columns: fc.array(
-    fc.record({ shape: fc.constantFrom(...(Object.keys(shapes) as Shape[])), a: fc.integer({ min: -9, max: 9 }) }),
+    fc.record({
+      shape: fc.constantFrom(...(Object.keys(shapes) as Shape[])),
+      a: fc.integer({ min: -9, max: 9 }),
+    }),
     { minLength: 2, maxLength: 4 },
   ),
   strength: fc.double({ min: -1, max: 1, noNaN: true }),
   kind: fc.constantFrom(...kinds),
 });
 
-function make({ seed, rows, columns, strength }: typeof tables extends fc.Arbitrary<infer T> ? T : never): Table {
+function make({
+  seed,
+  rows,
+  columns,
+  strength,
+}: typeof tables extends fc.Arbitrary<infer T> ? T : never): Table {
   const next = uniforms(seed);
   const data = columns.map(() => new Float64Array(rows));
   for (let i = 0; i < rows; i++) {
@@ -111,8 +127,9 @@ test(`${RUNS} random tables: a fit is refused by name, or its samples and densit
         if (bad >= 0) throw new Error(`log density ${log[bad]!} of ${what} row ${bad + 1}`);
       }
     }),
-    { numRuns: RUNS, seed: 1 },
+    // a table that fails is small enough, and shrinking takes many times as long
+    { numRuns: RUNS, seed: 1, endOnFailure: true },
   );
   // most tables are fitted, not refused
   expect(fitted).toBeGreaterThan(0.8 * RUNS);
-}, 240_000);
+}, 600_000);
