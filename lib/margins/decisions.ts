@@ -21,6 +21,16 @@ export function discreteNote(column: string, values: number): Note {
   return columnsNote('atoms', [column], `discrete, with the ${values} different values of the data`);
 }
 
+/** Of a kernel estimate that was asked for though it is not that of the data. */
+export function farNote(column: string, distance: number): Note {
+  return columnsNote(
+    'fit',
+    [column],
+    `the kernel estimate is up to ${Number(distance.toPrecision(2))} standard deviations from the data's own ` +
+      'distribution, which the margins auto and empirical follow',
+  );
+}
+
 /** @param evidence for each end that was inferred from values that stop there */
 export function supportNote(
   column: string,

@@ -3,12 +3,12 @@ import { z } from 'zod';
 import { SklarError, describe, expectOptions, unknownOptions } from '../errors';
 import type { Note } from '../notes';
 import { atomsOf, continuousMarginOf, distanceFrom, recurs } from './auto';
-import { atomsNote, discreteNote, supportNote } from './decisions';
+import { atomsNote, discreteNote, farNote, supportNote } from './decisions';
 import { DiscreteMargin } from './discrete';
 import { EmpiricalMargin } from './empirical';
 import { type FamilyName, familyNames } from './families';
 import { GpdMargin } from './gpd';
-import { KdeMargin, logarithmicScale, reaches, usualScale } from './kde';
+import { KdeMargin, logarithmicScales, reaches, usualScale } from './kde';
 import {
   type Margin,
   type MarginJson,
@@ -83,6 +83,8 @@ const KDE_BODY_ROWS = 1000;
 /** Standard deviations of the data's own F: a kernel estimate within the first is taken, beyond the second never. */
 const NEAR = 1;
 const FAR = 2;
+/** Beyond these a kernel estimate that was asked for says so. */
+const VISIBLY = 5;
 
 /** Values beside the atoms that a kernel estimate needs. */
 const FEWEST_KDE_ROWS = 8;
@@ -171,6 +173,7 @@ export function* fitSorted(column: SortedColumn, options: ResolvedOptions): Step
  * - `auto`: where the values recur (`recurs`) they are `discrete`. Else what is continuous is `kde` below 1,000 rows, on its
  *   usual scale if that is within one standard deviation of the data (`distanceFrom`), or on a logarithmic scale, whichever is
  *   nearer; and `empirical` from 1,000 rows on or where neither is within two.
+ * - `kde` is on its usual scale where that is within two, else on the nearest of the same scales.
  * - `empirical` and `kde` where hardly anything is beside the atoms are `discrete`, too.
  */
 function* fitFromData(
@@ -194,14 +197,14 @@ function* fitFromData(
   const { support, notes } = rangeOf(column, rest, atoms, options.support);
   const part = yield* fitContinuous(rest, support, options);
   if (atoms.length === 0) {
-    part.notes = notes;
+    part.notes = [...notes, ...part.notes];
     return part;
   }
   const blocks = atoms.map((atom) => column.values.indexOf(atom)).sort((a, b) => a - b);
   const values = Float64Array.from(blocks, (k) => column.values[k]!);
   const masses = Float64Array.from(blocks, (k) => countOf(column, k) / column.sorted.length);
   const margin = new ZeroInflatedMargin(values, masses, part);
-  margin.notes = [atomsNote(column.column, values, masses), ...notes];
+  margin.notes = [atomsNote(column.column, values, masses), ...notes, ...part.notes];
   return margin;
 }
 
@@ -210,21 +213,28 @@ function* fitContinuous(
   support: Support,
   { type, bandwidth }: Pick<ResolvedOptions, 'type' | 'bandwidth'>,
 ): Steps<Margin> {
-  if (type === 'kde') return yield* KdeMargin.fit(column, support, { bandwidth });
-  if (type === 'empirical' || continuousMarginOf(column) === 'empirical') {
+  if (bandwidth !== undefined) return yield* KdeMargin.fit(column, support, { bandwidth });
+  if (type === 'empirical' || (type !== 'kde' && continuousMarginOf(column) === 'empirical')) {
     return EmpiricalMargin.fit(column, support);
   }
   let nearest: { margin: KdeMargin; distance: number } | undefined;
-  for (const scale of [usualScale(column), logarithmicScale(column, support)]) {
-    if (!scale || !reaches(scale, column)) continue;
+  for (const [k, scale] of [usualScale(column), ...logarithmicScales(column, support)].entries()) {
+    if (!reaches(scale, column)) continue;
     const margin = yield* KdeMargin.fit(column, support, { scale });
     const distance = distanceFrom(column, margin);
-    if (distance <= NEAR) return margin;
-    if (distance <= FAR && distance < (nearest?.distance ?? Infinity)) nearest = { margin, distance };
+    if (distance < (nearest?.distance ?? Infinity)) nearest = { margin, distance };
+    if (k === 0 && distance <= (type === 'kde' ? FAR : NEAR)) break;
     yield;
   }
-  if (nearest) return nearest.margin;
-  return EmpiricalMargin.fit(column, support);
+  if (type === 'kde') {
+    const { margin, distance } = nearest ?? {
+      margin: yield* KdeMargin.fit(column, support),
+      distance: Infinity,
+    };
+    if (distance > VISIBLY && Number.isFinite(distance)) margin.notes = [farNote(column.column, distance)];
+    return margin;
+  }
+  return nearest && nearest.distance <= FAR ? nearest.margin : EmpiricalMargin.fit(column, support);
 }
 
 function discreteOf(column: SortedColumn): DiscreteMargin {

@@ -146,9 +146,12 @@ export type KdeScale = Pick<KdeParameters, 'location' | 'scale'>;
 /** Median and interquartile range; a quarter of the range of values that are nearly all alike. */
 export function usualScale({ sorted }: SortedColumn): KdeScale {
   const rows = sorted.length;
-  const at = (level: number): number => sorted[Math.round(level * (rows - 1))]!;
-  const spread = at(0.75) - at(0.25);
-  return { location: at(0.5), scale: spread > 0 ? spread : (sorted[rows - 1]! - sorted[0]!) / 4 };
+  const spread = quartileRange(sorted);
+  const [low, high] = [sorted[Math.floor((rows - 1) / 2)]!, sorted[Math.ceil((rows - 1) / 2)]!];
+  return {
+    location: low / 2 + high / 2,
+    scale: spread > 0 ? spread : (sorted[rows - 1]! - sorted[0]!) / 4,
+  };
 }
 
 /** Whether y is finite at all values of a column. */
@@ -157,11 +160,14 @@ export function reaches({ location, scale }: KdeScale, { sorted }: SortedColumn)
   return Number.isFinite(scale) && ends.every((end) => Number.isFinite((end - location) / scale));
 }
 
-/** The scale that is logarithmic in the distance from an end of the support, from the nearest value on; null without an end. */
-export function logarithmicScale({ sorted }: SortedColumn, [lower, upper]: Support): KdeScale | null {
+/** The scales that are logarithmic in the distance from an end of the support, from the nearest value on. */
+export function logarithmicScales({ sorted }: SortedColumn, [lower, upper]: Support): KdeScale[] {
   const [least, most] = [sorted[0]!, sorted[sorted.length - 1]!];
-  if (least > lower && Number.isFinite(lower)) return { location: lower, scale: least - lower };
-  return most < upper && Number.isFinite(upper) ? { location: upper, scale: upper - most } : null;
+  const scales = [
+    { location: lower, scale: least - lower },
+    { location: upper, scale: upper - most },
+  ];
+  return scales.filter(({ location, scale }) => Number.isFinite(location) && scale > 0);
 }
 
 function definitionOf(
@@ -186,6 +192,12 @@ function integrate(support: Support, parameters: KdeParameters, heights: Float64
   return callNative((addon) => addon.kdeIntegral(definitionOf(support, parameters, heights)));
 }
 
+/** The same of values and of their negatives. */
+function quartileRange(sorted: Float64Array): number {
+  const quarter = Math.round(0.25 * (sorted.length - 1));
+  return sorted[sorted.length - 1 - quarter]! - sorted[quarter]!;
+}
+
 /** The smaller of the standard deviation and what it would be of a normal distribution with these quartiles. */
 function spreadOf(sorted: Float64Array): number {
   const n = sorted.length;
@@ -193,7 +205,7 @@ function spreadOf(sorted: Float64Array): number {
   for (const value of sorted) mean += value / n;
   let variance = 0;
   for (const value of sorted) variance += (value - mean) ** 2 / (n - 1);
-  const range = (sorted[Math.round(0.75 * (n - 1))]! - sorted[Math.round(0.25 * (n - 1))]!) / 1.349;
+  const range = quartileRange(sorted) / 1.349;
   return range > 0 ? Math.min(range, Math.sqrt(variance)) : Math.sqrt(variance);
 }
 

@@ -65,6 +65,16 @@ export class ParametricMargin extends Margin {
         : null;
     if (mixed && (whole instanceof SklarError || mixed.aic < whole.aic)) return mixed.margin;
     if (whole instanceof SklarError) throw whole;
+    const beside = withoutValues(column, new Set(kept)).sorted.length;
+    const isFree = wanted === 'parametric' && !mixed && kept.length > 0;
+    if (isFree && beside < FEWEST_ROWS && aicOfValues(column) < whole.aic) {
+      throw marginError(
+        `at least ${FEWEST_ROWS} rows beside the values that recur (discrete takes fewer)`,
+        wanted,
+        column.column,
+        `${beside} of ${sorted.length} rows`,
+      );
+    }
     return whole.margin;
   }
 
@@ -83,6 +93,16 @@ export class ParametricMargin extends Margin {
       parameters: Float64Array.from(Object.values(this.parameters)),
     };
   }
+}
+
+/** Of the law that gives each value the share of its rows. */
+function aicOfValues({ sorted, last }: SortedColumn): number {
+  let entropy = 0;
+  last.forEach((rank, k) => {
+    const share = (rank - (k === 0 ? 0 : last[k - 1]!)) / sorted.length;
+    entropy -= share * Math.log(share);
+  });
+  return 2 * sorted.length * entropy + 2 * (last.length - 1);
 }
 
 interface Fit<M extends Margin> {
@@ -119,6 +139,9 @@ function* fitLaw(
     const aic = 2 * parameters.length + 2 * loss * sorted.length;
     if (best && best.aic <= aic) continue;
     const margin = new ParametricMargin(name, parameters);
+    // of rounded values one may lie at an end where the law has no density or no bound of it
+    const ends = margin.logPdf(Float64Array.of(sorted[0]!, sorted.at(-1)!));
+    if (wanted === 'parametric' && !ends.every((log) => Number.isFinite(log))) continue;
     margin.notes = [...found.notes, ...bounds];
     best = { aic, margin };
   }
@@ -278,7 +301,8 @@ function* maximum(
   }
   return {
     parameters,
-    loss: found.loss,
+    // densities are of y, whose unit is that of a family; probabilities of intervals have none
+    loss: step > 0 ? found.loss : found.loss + Math.log(unit.size),
     notes: isCoarse
       ? [
           columnsNote(

@@ -11,23 +11,28 @@ const FINEST = 64;
 export function resolutionOf({ values }: Pick<SortedColumn, 'values'>): number {
   const first = values[0]!;
   const spacing = spacingAt(Math.max(Math.abs(first), Math.abs(values.at(-1)!)));
-  let step = 0;
+  // the smallest gap is few steps, most often one: where a search begins with many, errors multiply
+  let step = Infinity;
+  for (let k = 1; k < values.length; k++) step = Math.min(step, values[k]! - values[k - 1]!);
   /** How many steps the step was measured over. */
-  let over = 0;
+  let over = 1;
   for (let k = 1; k < values.length; k++) {
     const difference = values[k]! - first;
-    if (step === 0) [step, over] = [difference, 1];
     const count = Math.round(difference / step);
-    const error = 4 * spacing * (1 + count / over);
+    let error = 4 * spacing * (1 + count / over);
     if (!(error < step / 8)) return spacing;
     let rest = Math.abs(difference - count * step);
     if (rest <= error) {
       if (count > over) [step, over] = [difference / count, count];
       continue;
     }
-    while (rest > error) [step, rest] = [rest, Math.abs(step - Math.round(step / rest) * rest)];
+    while (rest > error) {
+      const times = Math.round(step / rest);
+      [step, rest] = [rest, Math.abs(step - times * rest)];
+      error *= 1 + times;
+    }
     over = 1;
-    if (!(step > FINEST * spacing)) return spacing;
+    if (!(error < step / 8 && step > FINEST * spacing)) return spacing;
   }
   return Math.max(step, spacing);
 }

@@ -29,8 +29,9 @@ class Empirical final : public Margin {
         upper_(1 - levels_.back(), upper_scale, std::min(support.second, greatest) - values_.back()) {
     const std::size_t top = values_.size() - 1;
     const double wanted = std::max(1.0, std::round(2 * std::cbrt(rows)));
-    const auto bins = static_cast<std::size_t>(std::min(static_cast<double>(top), wanted));
-    // the same edges from either end
+    auto bins = static_cast<std::size_t>(std::min(static_cast<double>(top), wanted));
+    // the same edges from either end: an even number of bins has one in the middle
+    if (bins % 2 == 0 && top % 2 == 1) ++bins;
     const auto edge = [&](std::size_t bin) { return (2 * bin * top + bins) / (2 * bins); };
     std::vector<std::size_t> edges{0};
     for (std::size_t bin = 1, from = 0; bin <= bins; ++bin) {

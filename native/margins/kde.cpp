@@ -96,13 +96,15 @@ class Kde final : public Margin {
     const double at = (to_y(x) - grid_.from) / grid_.step;
     if (std::isnan(at)) return at;
     double log;
-    if (at < 0) {
+    if (at < 0 && lower_.mass() > 0) {
       log = lower_.log_pdf(-at * grid_.step);
-    } else if (at > top()) {
+    } else if (at > top() && upper_.mass() > 0) {
       log = upper_.log_pdf((at - top()) * grid_.step);
     } else {
-      const std::size_t k = std::min(heights_.size() - 2, static_cast<std::size_t>(at));
-      log = std::log(heights_[k] + (at - static_cast<double>(k)) * (heights_[k + 1] - heights_[k]));
+      // an end of the support may be rounded to one beside the grid
+      const double inside = std::clamp(at, 0.0, top());
+      const std::size_t k = std::min(heights_.size() - 2, static_cast<std::size_t>(inside));
+      log = std::log(heights_[k] + (inside - static_cast<double>(k)) * (heights_[k + 1] - heights_[k]));
     }
     const double distance = x - grid_.location;
     return log - (std::isfinite(distance)

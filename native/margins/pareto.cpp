@@ -1,12 +1,16 @@
 #include "margins/pareto.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/error.hpp"
 #include "margins/margin.hpp"
 
 namespace sklar {
 namespace {
+
+constexpr double greatest = std::numeric_limits<double>::max();
 
 // One side: the law of the excesses over its threshold, cut off where the support ends.
 class Side {
@@ -69,9 +73,11 @@ class ParetoTails final : public Margin {
 
   double inverse(Unit level) const override {
     if (!(level.p >= 0 && level.q >= 0)) return NAN;
-    if (level.p < lower_.mass()) return std::max(support_.first, lower_.threshold() - lower_.excess(level.p));
+    if (!(level.p > 0 && level.q > 0)) return end_of(support_, level);
+    if (level.p < lower_.mass())
+      return std::max({support_.first, -greatest, lower_.threshold() - lower_.excess(level.p)});
     if (level.q < upper_.mass())
-      return std::min(support_.second, upper_.threshold() + upper_.excess(level.q));
+      return std::min({support_.second, greatest, upper_.threshold() + upper_.excess(level.q)});
     if (share_ == 1) return body_->inverse(level);
     if (share_ == 0) return lower_.threshold();
     const Unit of_body = level.p < level.q ? unit_of(below_ + (level.p - lower_.mass()) / share_)

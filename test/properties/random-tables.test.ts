@@ -127,8 +127,9 @@ test(`${RUNS} random tables: a fit is refused by name, or its samples and densit
         if (bad >= 0) throw new Error(`log density ${log[bad]!} of ${what} row ${bad + 1}`);
       }
     }),
-    { numRuns: RUNS, seed: 1 },
+    // a table that fails is small enough, and shrinking takes many times as long
+    { numRuns: RUNS, seed: 1, endOnFailure: true },
   );
   // most tables are fitted, not refused
   expect(fitted).toBeGreaterThan(0.8 * RUNS);
-}, 240_000);
+}, 600_000);
