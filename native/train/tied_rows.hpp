@@ -22,7 +22,8 @@ struct RowCoordinates {
 template <class T>
 class TiedRows {
  public:
-  // u: dense, on the host; sweeps of a draw; at most `batch` rows are drawn in a step
+  // u: dense, on the host; sweeps of a draw; at most `batch` rows are drawn in a step: those of the trainer's
+  // batch, whose seed is `seed`
   TiedRows(Backend<T>& backend, const LevelBlocks& blocks, const double* u, MatrixView<T> data,
            const RowCoordinates& coordinates, std::size_t sweeps, std::size_t batch, std::uint64_t seed);
 

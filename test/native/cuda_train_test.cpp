@@ -253,7 +253,7 @@ TEST_CASE("a step is three launches") {
 TEST_CASE("fresh levels are one launch more, and are drawn in the recorded step") {
   const auto gpu = cuda_backend(Precision::mixed);
   Problem<float> p(*gpu, {3, 64, 1, 20});
-  TiedData rows(*gpu, {three_columns, {}}, 50, 20, 6);
+  TiedData rows(*gpu, {three_columns, {}}, 50, 20, 0);
   TrainOptions options;
   options.adam = {{3e-3, 0.1, 2, 12}, 0.9, 0.999, 1e-8, 1.0, 0.1, 0.9};
   Trainer<float> trainer(*gpu, *p.network, *p.objective, nullptr, options, p.parameters);

@@ -94,7 +94,8 @@ struct TiedData {
       : data(backend.matrix(rows, ties.blocks.size() + 1)) {
     const std::size_t dim = ties.blocks.size();
     std::vector<double> u;
-    for (const float z : normals(rows * dim, seed)) u.push_back(normal_cdf(static_cast<double>(z)));
+    for (const float z : normals(rows * dim, seed + 10 * rows))
+      u.push_back(normal_cdf(static_cast<double>(z)));
     if (ties.levels)
       backend.upload_matrix(view(), std::vector<float>(u.begin(), u.end()).data());
     else
@@ -135,8 +136,7 @@ inline std::vector<Trained> train_models(Backend<float>& backend, Network<float>
                                          initial_parameters<float>(network.slices(), seeds[k], false)));
     if (ties) {
       for (const std::size_t count : {rows, rows / 2})
-        tied.push_back(
-            std::make_unique<TiedData>(backend, *ties, count, objective.batch(), seeds[k] + 10 * count));
+        tied.push_back(std::make_unique<TiedData>(backend, *ties, count, objective.batch(), seeds[k]));
       trainers[k]->set_tied_rows(*tied[2 * k]->tied);
       trainers[k]->set_data(tied[2 * k]->view(), tied[2 * k + 1]->view());
     } else {
