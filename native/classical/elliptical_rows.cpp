@@ -17,12 +17,19 @@ void solve_lower(const std::vector<double>& l, std::size_t dim, std::vector<doub
                  std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     double* to = &y[i * rows];
-    for (std::size_t k = 0; k < i; ++k) {
-      const double factor = l[i * dim + k];
-      const double* from = &y[k * rows];
-      for (std::size_t r = 0; r < rows; ++r) to[r] -= factor * from[r];
+    const double* factor = &l[i * dim];
+    std::size_t k = 0;
+    for (; k + 4 <= i; k += 4) {  // four at a time: memory is what takes time
+      const double *a = &y[k * rows], *b = a + rows, *c = b + rows, *d = c + rows;
+      const double fa = factor[k], fb = factor[k + 1], fc = factor[k + 2], fd = factor[k + 3];
+      for (std::size_t r = 0; r < rows; ++r)
+        to[r] = (((to[r] - fa * a[r]) - fb * b[r]) - fc * c[r]) - fd * d[r];
     }
-    const double pivot = 1 / l[i * dim + i];
+    for (; k < i; ++k) {
+      const double* from = &y[k * rows];
+      for (std::size_t r = 0; r < rows; ++r) to[r] -= factor[k] * from[r];
+    }
+    const double pivot = 1 / factor[i];
     for (std::size_t r = 0; r < rows; ++r) to[r] *= pivot;
   }
 }
@@ -219,6 +226,18 @@ class GaussianRows final : public ClassicalRows {
   GaussianTransform transform_;
 };
 
+// x <- (L L^T)^-1 x
+void solve_cholesky(const std::vector<double>& l, std::size_t dim, std::vector<double>& x) {
+  for (std::size_t i = 0; i < dim; ++i) {
+    for (std::size_t k = 0; k < i; ++k) x[i] -= l[i * dim + k] * x[k];
+    x[i] /= l[i * dim + i];
+  }
+  for (std::size_t i = dim; i-- > 0;) {
+    for (std::size_t k = i + 1; k < dim; ++k) x[i] -= l[k * dim + i] * x[k];
+    x[i] /= l[i * dim + i];
+  }
+}
+
 // S + R diag(lambda) R with unit diagonal: its fixed points are the correlation matrices R that maximise
 // -log det R - tr(R^-1 S).
 std::vector<double> correlation_step(const std::vector<double>& r, const std::vector<double>& s,
@@ -226,15 +245,8 @@ std::vector<double> correlation_step(const std::vector<double>& r, const std::ve
   std::vector<double> square(dim * dim), lambda(dim);
   for (std::size_t i = 0; i < dim * dim; ++i) square[i] = r[i] * r[i];
   const std::vector<double> l = cholesky(square, dim);
-  for (std::size_t i = 0; i < dim; ++i) {
-    lambda[i] = 1 - s[i * dim + i];
-    for (std::size_t k = 0; k < i; ++k) lambda[i] -= l[i * dim + k] * lambda[k];
-    lambda[i] /= l[i * dim + i];
-  }
-  for (std::size_t i = dim; i-- > 0;) {
-    for (std::size_t k = i + 1; k < dim; ++k) lambda[i] -= l[k * dim + i] * lambda[k];
-    lambda[i] /= l[i * dim + i];
-  }
+  for (std::size_t i = 0; i < dim; ++i) lambda[i] = 1 - s[i * dim + i];
+  solve_cholesky(l, dim, lambda);
   std::vector<double> next(dim * dim), weighted(dim);
   for (std::size_t i = 0; i < dim; ++i) {
     for (std::size_t k = 0; k < dim; ++k) weighted[k] = r[i * dim + k] * lambda[k];
@@ -245,6 +257,53 @@ std::vector<double> correlation_step(const std::vector<double>& r, const std::ve
   }
   return next;
 }
+
+// Fixed points of a map by combining the last few steps so that what they miss by cancels: Anderson (1965),
+// type II of Fang and Saad (2009).
+class Acceleration {
+ public:
+  void forget() { points_.clear(); }
+
+  // The next point, given one and where the map takes it.
+  std::vector<double> next(const std::vector<double>& at, const std::vector<double>& taken) {
+    Step step{taken, taken};
+    for (std::size_t i = 0; i < at.size(); ++i) step.miss[i] -= at[i];
+    if (points_.size() > most) points_.erase(points_.begin());
+    points_.push_back(std::move(step));
+    const std::size_t count = points_.size() - 1, size = at.size();
+    if (count == 0) return taken;
+    const std::vector<double>& miss = points_.back().miss;
+    std::vector<std::vector<double>> gap(count, std::vector<double>(size));
+    for (std::size_t k = 0; k < count; ++k)
+      for (std::size_t i = 0; i < size; ++i) gap[k][i] = points_[k + 1].miss[i] - points_[k].miss[i];
+    std::vector<double> normal(count * count), share(count);
+    for (std::size_t k = 0; k < count; ++k) {
+      share[k] = dot(gap[k].data(), miss.data(), size);
+      for (std::size_t l = 0; l < count; ++l) normal[k * count + l] = dot(gap[k].data(), gap[l].data(), size);
+      normal[k * count + k] *= 1 + 1e-10;
+    }
+    std::vector<double> l;
+    try {
+      l = cholesky(normal, count);
+    } catch (const Error&) {
+      forget();  // they say the same
+      return taken;
+    }
+    solve_cholesky(l, count, share);
+    std::vector<double> out = taken;
+    for (std::size_t k = 0; k < count; ++k)
+      for (std::size_t i = 0; i < size; ++i)
+        out[i] -= share[k] * (points_[k + 1].taken[i] - points_[k].taken[i]);
+    return out;
+  }
+
+ private:
+  struct Step {
+    std::vector<double> taken, miss;
+  };
+  static constexpr std::size_t most = 5;
+  std::vector<Step> points_;
+};
 
 }  // namespace
 
@@ -282,13 +341,19 @@ StudentFit fit_student(double degrees, std::vector<double> correlation, double s
 
   StudentFit fit;
   std::vector<std::vector<double>> scatter(chunks);
+  Acceleration acceleration;
+  std::vector<double> plain;  // the last step as such
+  double least = infinity;    // change by a step
   for (std::size_t iteration = 1;; ++iteration) {
     std::vector<double> l;
     try {
       l = cholesky(correlation, dim);
     } catch (const Error&) {
-      if (iteration > 1) return fit;  // it grows towards a singular matrix
-      throw;
+      if (iteration == 1) throw;
+      if (correlation == plain) return fit;  // it grows towards a singular matrix
+      acceleration.forget();
+      correlation = plain;
+      continue;
     }
     for_row_chunks(pool, rows, cancel, [&](std::size_t first, std::size_t count) {
       const std::size_t chunk = first / row_chunk;
@@ -327,7 +392,11 @@ StudentFit fit_student(double degrees, std::vector<double> correlation, double s
     double change = 0;
     for (std::size_t i = 0; i < next.size(); ++i)
       change = std::fmax(change, std::fabs(next[i] - correlation[i]));
-    if (!(change > 1e-7) || iteration == 500) return fit;
+    if (!(change > 1e-7) || iteration >= 500) return fit;
+    if (change > 2 * least) acceleration.forget();
+    least = std::fmin(least, change);
+    plain = acceleration.next(correlation, next);
+    plain.swap(next);
     correlation = std::move(next);
   }
 }

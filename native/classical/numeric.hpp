@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "classical/unit.hpp"
+#include "core/error.hpp"
 
 namespace sklar {
 
@@ -115,15 +116,16 @@ double integrate_adaptive(F&& f, double a, double b, double tolerance, int depth
 
 // Integral of f over panels between increasing edges, to a tolerance relative to that of |f| over them: the
 // panel where the two rules differ most is halved, until their differences add up to less, or rounding is
-// all that is left.
+// all that is left. Throws Error("DIVERGED") where they stay above 1e-10 of that of |f|, or of `least`.
 template <class F>
-double integrate_panels(F&& f, const std::vector<double>& edges, double tolerance = 1e-14) {
+double integrate_panels(F&& f, const std::vector<double>& edges, double tolerance = 1e-14, double least = 0) {
   struct Panel {
     double a, b;
     GaussKronrod rule;
     bool operator<(const Panel& other) const { return rule.error < other.rule.error; }
   };
   constexpr std::size_t most = 600;
+  constexpr double promised = 1e-10;
   std::vector<Panel> panels;
   double size = 0, error = 0;
   const auto add = [&](double a, double b) {
@@ -145,6 +147,8 @@ double integrate_panels(F&& f, const std::vector<double>& edges, double toleranc
     add(worst.a, middle);
     add(middle, worst.b);
   }
+  if (!(error <= promised * std::fmax(size, least) + 1e-290))
+    throw Error("DIVERGED", "an integral was not found to ten digits");
   double sum = 0;
   for (const Panel& panel : panels) sum += panel.rule.value;
   return sum;

@@ -119,7 +119,8 @@ std::vector<double> classical_log_pdf(const ClassicalDefinition& definition, con
   const auto copula = make_rows(definition);
   std::vector<double> out(rows);
   for_units(dim, rows, threads, cancel, [&](std::vector<Unit>& u, std::size_t first, std::size_t count) {
-    to_units(&x[first * dim], from_gaussian, u.size(), u.data());
+    for (std::size_t i = 0; i < u.size(); ++i)
+      u[i] = from_gaussian ? unit_of_normal(x[first * dim + i]) : unit_of(x[first * dim + i]);
     copula->log_pdf(u.data(), count, &out[first]);
   });
   return out;

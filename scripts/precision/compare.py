@@ -16,6 +16,7 @@ import math
 import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from exact import DIGITS, Unreachable, exact_tau, make, precise
@@ -160,6 +161,7 @@ def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument('--count', type=int, default=60)
     arguments.add_argument('--points', type=int, default=10)
+    arguments.add_argument('--seconds', type=float, default=math.inf, help='for each kind at most; fewer parameters then')
     arguments.add_argument('--kinds')
     arguments.add_argument('--seed', type=int, default=1)
     arguments.add_argument('--fixture', help='write the worst cases here')
@@ -174,7 +176,10 @@ def main():
         rng = random.Random(f'{options.seed} {kind}')
         worst = {}
         count = {}
-        for _ in range(options.count if rules[kind]['parameters'] else 1):
+        end = time.monotonic() + options.seconds
+        for i in range(options.count if rules[kind]['parameters'] else 1):
+            if i > 0 and time.monotonic() > end:
+                break
             parameters = [draw_parameter(rng, rule) for rule in rules[kind]['parameters']]
             rotation = rng.choice([0, 90, 180, 270]) if rules[kind]['rotates'] else 0
             spread = 1 / (1 + max([abs(p) for p in parameters], default=0)) if rng.random() < 0.7 else 0.3

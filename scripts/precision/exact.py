@@ -377,13 +377,14 @@ def make(kind, parameters, rotation=0):
 
 
 def precise(f, least_digits=30, digits=DIGITS):
-    """f() with digits added until the value keeps its own."""
+    """f() with digits added until the value keeps its own, and is not what rounding leaves of larger ones."""
     before = None
     while digits <= MOST_DIGITS:
         with mp.workdps(digits):
             value = f()
         value = value.real  # powers of noise below 0 are complex
-        if before is not None and not isnan(value) and value > 0 and abs(value - before) <= abs(value) * mpf(10) ** -least_digits:
+        kept = before is not None and not isnan(value) and abs(value - before) <= abs(value) * mpf(10) ** -least_digits
+        if kept and value > mpf(10) ** (least_digits - digits):
             return value
         before, digits = value, 2 * digits
     raise Unreachable

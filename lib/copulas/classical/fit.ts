@@ -187,6 +187,10 @@ const ellipticalDefinition = (r: Float64Array, dim: number, degrees: number): Cl
 const MOST_CORRELATION = 1 - 1e-6;
 /** The degrees of freedom are chosen by so many rows of pairs. */
 const MOST_PAIR_ROWS = 4e6;
+/** About where they lie is found by so many values. */
+const MOST_VALUES = 40_000;
+/** Fewer rows than this are spread over the blocks of their ranks. */
+const FEW_ROWS = 200;
 
 interface PairFits {
   /** First and second column in turns. */
@@ -371,9 +375,13 @@ async function fitStudent(u: DenseRows, { method }: Resolved, run: Execution): P
       (await pairFits(Math.exp(x), correlation, false, pairs, some, run)).logLikelihood;
     degrees = Math.exp((await maximiseBrent(likelihood, DEGREES, Math.log(8), 1e-3)).x);
   } else {
-    const rows = shrinkageNotes(shrinkage, u.rows, dim).length > 0 ? spreadRows(levels) : seen;
+    const shrunk = shrinkageNotes(shrinkage, u.rows, dim).length > 0;
+    const rows = shrunk && u.rows < FEW_ROWS ? spreadRows(levels) : seen;
+    const some = thinned(rows, Math.max(100, MOST_VALUES / dim));
+    const first = method === 'tau' ? rows : some;
     degrees = Math.exp(
       await alternate(
+        (x) => given(Math.exp(x), first),
         (x) => given(Math.exp(x), rows),
         (x) => profile(Math.exp(x)),
         method === 'tau',
@@ -426,16 +434,18 @@ function degreesNotes(degrees: number): Note[] {
  * The logarithm of the degrees of freedom: their maximum for a correlation and the best correlation for them in turns,
  * until they come to rest. The first maximum is looked for everywhere, those after it are vertices of parabolas.
  *
+ * @param rough the likelihood of a part of the rows
  * @param follow finds the best correlation
  * @param once whether the correlation is to stay
  */
 async function alternate(
+  rough: (x: number) => Promise<number>,
   likelihood: (x: number) => Promise<number>,
   follow: (x: number) => Promise<number>,
   once: boolean,
 ): Promise<number> {
   const [low, high] = DEGREES;
-  let { x } = await maximiseBrent(likelihood, DEGREES, Math.log(8), once ? 1e-5 : 1e-3);
+  let { x } = await maximiseBrent(rough, DEGREES, Math.log(8), once ? 1e-5 : 1e-3);
   for (let turn = 0; !once && turn < 100; turn++) {
     await follow(x);
     const step = 1e-3;
