@@ -254,10 +254,11 @@ class ArchimedeanRows final : public ClassicalRows {
                    const auto h = [&](Unit u) { return conditional(count + j, before, u); };
                    const auto log_density = [&](Unit u) { return log_conditional(count + j, before, u); };
                    const Cell& cell = cells[j];
-                   log_p += log_edge(h, log_density, cell.lower, cell.upper);
-                   if (j + 1 == k || log_p == -infinity) break;
                    const Unit low = h(cell.lower), high = h(cell.upper);
                    const double width = distance(low, high);
+                   log_p +=
+                       width > 1e-13 ? std::log(width) : log_edge(h, log_density, cell.lower, cell.upper);
+                   if (j + 1 == k || log_p == -infinity) break;
                    // all that lies in the cell may be at one of its ends
                    Unit own = log_density(cell.lower) > log_density(cell.upper) ? cell.lower : cell.upper;
                    if (width > 0)
