@@ -111,7 +111,7 @@ export function resolveMarginSpec(spec: unknown, column: string): ResolvedOption
     const { path, message } = issue!;
     if (issue!.code === 'unrecognized_keys') {
       const known = Object.keys(marginOptionsSchema.shape);
-      throw unknownOptions(issue!.keys, `the margin of column ${describe(column)}`, known);
+      throw unknownOptions(issue.keys, `the margin of column ${describe(column)}`, known);
     }
     throw new SklarError(
       'ERR_SKLAR_VALUE',
