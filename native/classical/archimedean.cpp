@@ -245,27 +245,41 @@ class ArchimedeanRows final : public ClassicalRows {
     const std::size_t k = cells.size();
     std::vector<double> ends;
     for (const Cell& cell : cells) ends.insert(ends.end(), {cell.lower.p, cell.upper.p});
-    return integrate_lattice(prime_roots(k - 1), key_of(ends.data(), ends.size()), 1e-3, 1 << 10,
-                             [&](const double* point) {
-                               double log_p = 0;
-                               Positive before = levels;
-                               for (std::size_t j = 0; j < k; ++j) {
-                                 const auto h = [&](Unit u) { return conditional(count + j, before, u); };
-                                 const Unit low = h(cells[j].lower), high = h(cells[j].upper);
-                                 const double width = distance(low, high);
-                                 if (!(width > 0)) return -infinity;
-                                 log_p += std::log(width);
-                                 if (j + 1 == k) break;
-                                 const Unit at{low.p + point[j] * width, high.q + (1 - point[j]) * width};
-                                 before = sum_of(before, family_.generator.phi(solve_unit(h, at)));
-                               }
-                               return log_p;
-                             })
+    return integrate_lattice(
+               prime_roots(k - 1), key_of(ends.data(), ends.size()), 1e-3, 1 << 10,
+               [&](const double* point) {
+                 double log_p = 0;
+                 Positive before = levels;
+                 for (std::size_t j = 0; j < k; ++j) {
+                   const auto h = [&](Unit u) { return conditional(count + j, before, u); };
+                   const auto log_density = [&](Unit u) { return log_conditional(count + j, before, u); };
+                   const Cell& cell = cells[j];
+                   const Unit low = h(cell.lower), high = h(cell.upper);
+                   const double width = distance(low, high);
+                   log_p +=
+                       width > 1e-13 ? std::log(width) : log_edge(h, log_density, cell.lower, cell.upper);
+                   if (j + 1 == k || log_p == -infinity) break;
+                   // all that lies in the cell may be at one of its ends
+                   Unit own = log_density(cell.lower) > log_density(cell.upper) ? cell.lower : cell.upper;
+                   if (width > 0)
+                     own = solve_unit(h, {low.p + point[j] * width, high.q + (1 - point[j]) * width});
+                   before = sum_of(before, family_.generator.phi(own));
+                 }
+                 return log_p;
+               })
         .log_value;
   }
   Unit conditional(std::size_t j, Positive before, Unit u) const {
     if (u.p == 0 || u.q == 0 || j == 0) return u;
     return step(j, before, sum_of(before, family_.generator.phi(u)));
+  }
+
+  // the logarithm of the density of U_j given `before`
+  double log_conditional(std::size_t j, Positive before, Unit u) const {
+    if (j == 0) return 0;
+    const Positive after = sum_of(before, family_.generator.phi(u));
+    return family_.log_derivative(j + 1, after) + family_.generator.log_phi_slope(u) -
+           family_.log_derivative(j, before);
   }
 
   // P(U_j <= u_j | before), the j-th derivative of psi after over that before
