@@ -206,7 +206,7 @@ double Bivariate::quadrant(Unit u, Unit v, bool above_u, bool above_v) const {
         const Unit h = first ? h1(at, v) : h2(u, at);
         return std::exp(-t) * (other_above ? h.q : h.p);
       },
-      edges, 1e-13, 1);
+      edges, 1e-13, infinity);
   return std::fmin(least * integral, least);
 }
 

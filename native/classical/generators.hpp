@@ -335,7 +335,9 @@ struct AmhGenerator {
   double log_elasticity(const Point& u, Positive rise) const {
     const Positive s = sum_of(u.x, product_of(u.x, rise));
     const double gone = FrankGenerator::forgotten(s), w = theta * std::exp(-s.value);
-    const double above = theta < 0 ? std::log((1 + theta) - theta * gone) : std::log1p(w);
+    const double above = theta >= 0         ? std::log1p(w)
+                         : s.value < 1e-290 ? log_add_exp(std::log1p(theta), std::log(-theta) + s.log)
+                                            : std::log((1 + theta) - theta * gone);
     const double below = theta < 0 ? std::log1p(-w) : std::log((1 - theta) + theta * gone);
     return s.log + above - below;
   }

@@ -103,7 +103,7 @@ describe('many rows for the columns', () => {
 
   test('shrink independent columns, for the better', async () => {
     const u = draw(identity(10), 10, 1000, 6);
-    const copula = (await fitCopula(u, { kind: 'gaussian' }));
+    const copula = await fitCopula(u, { kind: 'gaussian' });
     const { shrinkage } = copula.info().training as { shrinkage: number };
     const raw = copula.correlation.map((r, i) => (i % 11 === 0 ? 1 : r / (1 - shrinkage)));
     // the expected log density of independent rows: -(log det R + tr R^-1 - d) / 2
