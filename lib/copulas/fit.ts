@@ -1,7 +1,7 @@
 import { type LevelBlocks, blocksOfLevels } from '../data/level-blocks';
 import { type Seed, resolveSeed } from '../data/random';
 import { Table } from '../data/table';
-import { type OptionNames, SklarError, expectOneOf, expectOptions } from '../errors';
+import { type OptionNames, SklarError, describe, expectOneOf, expectOptions } from '../errors';
 import { type TableMargins } from '../margins/margins';
 import { type CdcCopula, fitCdc } from './cdc';
 import { type CheckpointOptions } from './checkpoint';
@@ -178,8 +178,8 @@ export function prepareFit(u: RowsInput, options: { kind?: CopulaKind } & FitOpt
   const run = beginRun({ device, precision, threads, signal }, cpuOnlyOfKind(kind));
   const seedValue = resolveSeed(seed);
   const fit = fitterOf(kind, rest);
-  const columnNames = names ?? (u instanceof Table ? u.names : 'names' in u ? u.names : undefined);
   const rows = toDense(u, 'the training rows');
+  const columnNames = names ?? (u instanceof Table ? u.names : 'names' in u ? u.names : undefined);
   const dense: DenseRows = {
     ...rows,
     blocks: blocks ?? blocksOfLevels(rows.data, rows.rows, rows.columns),
@@ -198,6 +198,7 @@ export function prepareFit(u: RowsInput, options: { kind?: CopulaKind } & FitOpt
     );
   }
   if (blocks) expectBlocks(blocks, dense.columns);
+  expectVariation(dense);
   if (columnNames && columnNames.length !== dense.columns) {
     throw new SklarError('ERR_SKLAR_SHAPE', `expected ${dense.columns} names, got ${columnNames.length}`);
   }
@@ -219,6 +220,22 @@ export function prepareFit(u: RowsInput, options: { kind?: CopulaKind } & FitOpt
       return copula;
     },
   };
+}
+
+/** A constant column would have one block of all levels, of which nothing can be learned. */
+function expectVariation({ data, rows, columns, names }: DenseRows): void {
+  // values outside are named where they are used
+  if (!data.every((level) => level > 0 && level < 1)) return;
+  for (let j = 0; j < columns; j++) {
+    let i = 1;
+    while (i < rows && data[i * columns + j] === data[j]) i++;
+    if (i < rows) continue;
+    const name = names?.[j] === undefined ? '' : ` (${describe(names[j])})`;
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected columns that vary, got ${data[j]} in every row: column ${j + 1}${name} is constant`,
+    );
+  }
 }
 
 function expectBlocks(blocks: LevelBlocks, columns: number): void {

@@ -237,8 +237,9 @@ function smooth(
   for (let i = 0; i < points; i++) {
     let s0 = 0;
     let s1 = 0;
-    for (let j = Math.max(0, i - reach); j <= Math.min(points - 1, i + reach); j++) {
-      const weight = counts[j]! * kernel[Math.abs(i - j)]!;
+    const last = Math.min(points - 1, i + reach);
+    for (let j = Math.max(0, i - reach); j <= last; j++) {
+      const weight = counts[j]! * kernel[j < i ? i - j : j - i]!;
       s0 += weight;
       s1 += weight * (((j - i) * step) / h);
     }
