@@ -208,8 +208,9 @@ async function findLayout(file: string, options: ReadTableOptions): Promise<Layo
         )
       : records;
     const texts = first.map((field) => field.text);
-    const wanted = options.columns;
-    const named = Array.isArray(wanted) && wanted.length > 0 && wanted.every((name) => texts.includes(name));
+    // what is no list is refused where columns are chosen
+    const wanted: readonly string[] = Array.isArray(options.columns) ? options.columns : [];
+    const named = wanted.length > 0 && wanted.every((name) => texts.includes(name));
     const numeric = !named && first.every(isNumber) && hasNumericHeader(plain);
     const header = options.header ?? (named || numeric || hasHeader(plain));
     const names = header ? texts : defaultNames(first.length);
