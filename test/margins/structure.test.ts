@@ -113,8 +113,6 @@ test('notes of wide tables are few', async () => {
   );
   const { notes } = await Margins.fit(table);
   expect(notes.map(({ code }) => code)).toEqual([...Array(4).fill('atoms'), 'support']);
-  expect(notes[3]!.columns).toEqual(names.slice(3));
-  expect(notes[3]!.message).toBe(
-    'columns "c3", "c4", "c5", "c6", "c7", "c8", "c9", "c10" and 29 more: values with probabilities of their own, too',
-  );
+  expect(new Set(notes.slice(0, 4).flatMap(({ columns }) => columns))).toEqual(new Set(names));
+  expect(notes[3]!.message).toMatch(/ and \d+ more: values with probabilities of their own, too$/);
 });
