@@ -5,6 +5,7 @@
 #include "classical/row_loop.hpp"
 #include "classical/rows.hpp"
 #include "classical/student_t.hpp"
+#include "core/dot.hpp"
 #include "core/error.hpp"
 #include "core/symmetric.hpp"
 #include "model/gaussian.hpp"
@@ -44,19 +45,6 @@ void multiply_lower(const std::vector<double>& l, std::size_t dim, std::vector<d
       for (std::size_t r = 0; r < rows; ++r) to[r] += factor * from[r];
     }
   }
-}
-
-// Sum of a_r b_r, in eight sums side by side.
-double dot(const double* a, const double* b, std::size_t count) {
-  constexpr std::size_t lanes = 8;
-  double part[lanes] = {};
-  std::size_t r = 0;
-  for (; r + lanes <= count; r += lanes)
-    for (std::size_t k = 0; k < lanes; ++k) part[k] += a[r + k] * b[r + k];
-  double sum = 0;
-  for (double value : part) sum += value;
-  for (; r < count; ++r) sum += a[r] * b[r];
-  return sum;
 }
 
 class GaussianTransform final : public RosenblattRows {

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <utility>
 
+#include "core/dot.hpp"
 #include "core/error.hpp"
 #include "core/normal.h"
 #include "core/thread_pool.hpp"
@@ -57,18 +58,6 @@ struct Quadratic {
     }
   }
 };
-
-double dot(const double* a, const double* b, std::size_t count) {
-  constexpr std::size_t lanes = 8;
-  double part[lanes] = {};
-  std::size_t k = 0;
-  for (; k + lanes <= count; k += lanes)
-    for (std::size_t lane = 0; lane < lanes; ++lane) part[lane] += a[k + lane] * b[k + lane];
-  double sum = 0;
-  for (double value : part) sum += value;
-  for (; k < count; ++k) sum += a[k] * b[k];
-  return sum;
-}
 
 // The same features, turned so that only as many are not zero as there are rows: a row of them has the inner
 // products of the quadratic ones with all rows. What is learned with a ridge does not depend on the turn.
