@@ -1,26 +1,19 @@
 /** Numbers that a file writes in ways that a double, or a careless reader, does not keep. */
 import path from 'node:path';
 
-import { DuckDBInstance } from '@duckdb/node-api';
 import fc from 'fast-check';
 
 import { type Note, readTable } from '../../lib';
 import { sklar, sklarFails } from '../cli/support';
 import { isRounded } from '../../lib/data/column-builder';
 import { names } from '../../lib/cli/values';
-import { TemporaryFolder, sklarError } from './support';
+import { TemporaryFolder, sklarError, writeParquet } from './support';
 
 const folder = new TemporaryFolder();
 let files = 0;
 const write = (ending: string, content: string) => folder.file(`${files++}.${ending}`, content);
 
-async function parquet(sql: string): Promise<string> {
-  const file = folder.file(`${files++}.parquet`);
-  const connection = await (await DuckDBInstance.create()).connect();
-  await connection.run(`COPY (${sql}) TO '${file}' (FORMAT parquet)`);
-  connection.closeSync();
-  return file;
-}
+const parquet = (sql: string): Promise<string> => writeParquet(folder.file(`${files++}.parquet`), sql);
 
 describe('integers beyond 2^53', () => {
   const lost = '9007199254740993';

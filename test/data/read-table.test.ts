@@ -2,15 +2,13 @@ import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 
-import { DuckDBInstance } from '@duckdb/node-api';
-
 import { AtomicFile } from '../../lib/data/files';
 import { ParquetWriter } from '../../lib/data/parquet-writer';
 import { type ReadTableOptions, readTable } from '../../lib/data/read-table';
 import { Table } from '../../lib/data/table';
 import { writeTable } from '../../lib/data/write-table';
 import type { SklarErrorCode } from '../../lib/errors';
-import { TemporaryFolder, sklarError } from './support';
+import { TemporaryFolder, sklarError, writeParquet } from './support';
 
 const folder = new TemporaryFolder();
 let files = 0;
@@ -29,14 +27,7 @@ function plain(table: Table): unknown {
   };
 }
 
-/** Runs SQL of the test (not of a user) that writes a Parquet file, and gives its path. */
-async function parquet(sql: string): Promise<string> {
-  const file = folder.file(`${files++}.parquet`);
-  const connection = await (await DuckDBInstance.create()).connect();
-  await connection.run(`COPY (${sql}) TO '${file}' (FORMAT parquet)`);
-  connection.closeSync();
-  return file;
-}
+const parquet = (sql: string): Promise<string> => writeParquet(folder.file(`${files++}.parquet`), sql);
 
 type Refusal = readonly [what: string, content: string | Uint8Array, code: SklarErrorCode, message: string];
 

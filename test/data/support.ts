@@ -24,6 +24,15 @@ export class TemporaryFolder {
   }
 }
 
+/** Runs SQL of the test (not of a user) that writes a Parquet file, and gives its path. */
+export async function writeParquet(file: string, sql: string): Promise<string> {
+  const { DuckDBInstance } = await import('@duckdb/node-api');
+  const connection = await (await DuckDBInstance.create()).connect();
+  await connection.run(`COPY (${sql}) TO '${file}' (FORMAT parquet)`);
+  connection.closeSync();
+  return file;
+}
+
 /** The SklarError that the work throws or rejects with; fails when there is none or it is another error. */
 export async function sklarError(work: () => unknown, code: SklarErrorCode): Promise<SklarError> {
   let thrown: unknown;
