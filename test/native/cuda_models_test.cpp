@@ -24,7 +24,7 @@ TrainOptions some_training() {
   options.steps = 7;
   options.report_every = 7;
   options.validate_every = 3;
-  options.adam = {{3e-3, 0.1, 2, 7}, 0.9, 0.999, 1e-8, 1.0, 0.1, 0.9};
+  options.adam = {{3e-3, 0.1, 2, 7}, 0.9, 0.999, epsilon_above_rounding, 1.0, 0.1, 0.9};
   return options;
 }
 

@@ -123,7 +123,7 @@ TEST_CASE("training goes the way of the CPU") {
           options.seed = 5;
           options.steps = 6;
           options.report_every = 2;
-          options.adam = {{3e-3, 0.1, 2, 6}, 0.9, 0.999, 1e-8, 1.0, 0.1, 0.9};
+          options.adam = {{3e-3, 0.1, 2, 6}, 0.9, 0.999, epsilon_above_rounding, 1.0, 0.1, 0.9};
           Trainer<float> trainer(b.backend, *p.network, *p.objective, nullptr, options, p.parameters);
           trainer.set_data(data, {});
           trainer.run({}, {});

@@ -205,7 +205,7 @@ inline void keep_training(Bench& b, Network<float>& network, Objective<float>& o
   options.steps = 6;
   options.report_every = 2;
   options.validate_every = 3;
-  options.adam = {{3e-3, 0.1, 2, 6}, 0.9, 0.999, 1e-8, 1.0, 0.1, 0.9};
+  options.adam = {{3e-3, 0.1, 2, 6}, 0.9, 0.999, epsilon_above_rounding, 1.0, 0.1, 0.9};
   Trainer<float> trainer(b.backend, network, objective, &objective, options, parameters);
   trainer.set_tied_rows(*rows.tied);
   trainer.set_data(rows.view(), looked_at.view());
