@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 
-import type { Matrix } from './data/matrix';
+import type { Matrix } from './types/matrix';
 
 /**
  * What went wrong, as a stable string.

@@ -16,7 +16,6 @@ import {
   type ModelContent,
   type ModelInfo,
   type ModelTensors,
-  type Normalisable,
   type SampleOptions,
   sampleOptions,
 } from './copula';
@@ -40,6 +39,7 @@ import {
   normaliserOptions,
   normaliserSchema,
   toNormaliser,
+  type Normalisable,
 } from './smc';
 import {
   type IntegrationProblem,

@@ -1,5 +1,6 @@
 /** What can be checked about a model without knowing the truth, in one object. */
 import { type Seed, resolveSeed } from '../data/random';
+import type { Matrix } from '../data/matrix';
 import { defaultNames } from '../data/table';
 import {
   type OptionNames,
@@ -11,10 +12,31 @@ import {
 } from '../errors';
 import { type Mean, meanOf } from '../metrics/mean';
 import { callNative } from '../native';
-import { type Copula } from './copula';
-import { type LogPdfMethod } from './field-density';
+import { type FieldDensity, type LogPdfMethod } from './field-density';
 import { type DenseRows, type RowsInput, type Scale, toDense, takeRows } from './rows';
 import { type Execution, type RunOptions, beginRun, runOptions } from './run';
+import { type Normalisable } from './smc';
+
+/** What a certificate asks of a copula. */
+export interface Certifiable {
+  readonly kind: string;
+  readonly dim: number;
+  readonly names: readonly string[] | null;
+  readonly cpuOnly: string | null;
+  readonly normalisable: Normalisable | null;
+  readonly logPdfMethods: readonly LogPdfMethod[];
+  density(
+    method: LogPdfMethod,
+    x: Float64Array,
+    rows: number,
+    fromGaussian: boolean,
+    firstRow: number,
+    options: object,
+    run: Execution,
+    onEvent?: (fraction: number) => void,
+  ): Promise<FieldDensity>;
+  sampleStream(rows: number, options: object): AsyncIterable<Matrix>;
+}
 
 /** What a certificate is at: the normaliser, a route to the log density, or one of its two samples. */
 export type CertificateStage = 'normaliser' | LogPdfMethod | 'sample' | 'raw sample';
@@ -205,7 +227,7 @@ async function attempt<T>(
 }
 
 async function normalisationOf(
-  copula: Copula,
+  copula: Certifiable,
   run: Execution,
   report: Report,
 ): Promise<Normalisation | null> {
@@ -235,7 +257,7 @@ function expectValues({ data, columns }: DenseRows, scale: Scale): void {
 
 /** The log density of the rows by one route, with the evaluations that it took for each row. */
 async function routeOf(
-  copula: Copula,
+  copula: Certifiable,
   method: LogPdfMethod,
   rows: DenseRows,
   scale: Scale,
@@ -261,7 +283,7 @@ async function routeOf(
 }
 
 async function routesOf(
-  copula: Copula,
+  copula: Certifiable,
   rows: DenseRows,
   numbers: Uint32Array,
   scale: Scale,
@@ -314,7 +336,7 @@ export function uniformDistance(sorted: Float64Array): number {
 }
 
 async function marginsOf(
-  copula: Copula,
+  copula: Certifiable,
   margins: 'uniform' | 'raw',
   rows: number,
   seed: bigint,
@@ -377,7 +399,7 @@ function routesVerdict(
  *   number of rows or columns
  */
 export async function certificate(
-  copula: Copula,
+  copula: Certifiable,
   rows: RowsInput,
   options: CertificateOptions = {},
 ): Promise<Certificate> {

@@ -23,7 +23,7 @@ import { type Execution, type RunOptions, beginRun, runOptions } from './run';
 import {
   type ConditionalOptions,
   type ConditionalSample,
-  type NormaliserOptions,
+  type Normalisable,
   conditionalOptions,
 } from './smc';
 import { type ResolvedIntegration, type SolverOptions, solverOptions } from './solvers';
@@ -96,14 +96,6 @@ export interface ModelInfo {
   parameters: number;
   config: unknown;
   training: unknown;
-}
-
-/** A copula whose density integrates to one only by an estimate of its normaliser. */
-export interface Normalisable {
-  /** Subtracted from log densities, in nats; null: not estimated yet. */
-  readonly logNormaliser: number | null;
-  readonly logNormaliserStandardError: number | null;
-  normaliser(options?: NormaliserOptions): Promise<{ logZ: number; standardError: number }>;
 }
 
 /** The tensors of a model file. */

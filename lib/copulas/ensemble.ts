@@ -1,14 +1,7 @@
 import { matrix } from '../data/matrix';
 import { Generator, hashWords, seedWords, shuffle, resolveSeed } from '../data/random';
 import { SklarError, describe, expectOptions } from '../errors';
-import {
-  Copula,
-  type LogPdfOptions,
-  type ModelContent,
-  type ModelInfo,
-  type Normalisable,
-  type SampleOptions,
-} from './copula';
+import { Copula, type LogPdfOptions, type ModelContent, type ModelInfo, type SampleOptions } from './copula';
 import { mixtureConditional } from './ensemble-conditional';
 import { type FieldDensity, type FieldDensityOptions, type LogPdfMethod } from './field-density';
 import { type Execution } from './run';
@@ -18,6 +11,7 @@ import {
   type NormaliserOptions,
   conditionalOptions,
   normaliserOptionNames,
+  type Normalisable,
 } from './smc';
 
 /** Prefix of the tensors of a member in a model file. */

@@ -38,6 +38,14 @@ export interface SmcRunOptions extends RunOptions {
   onProgress?: ((progress: { fraction: number }) => void) | undefined;
 }
 
+/** A copula whose density integrates to one only by an estimate of its normaliser. */
+export interface Normalisable {
+  /** Subtracted from log densities, in nats; null: not estimated yet. */
+  readonly logNormaliser: number | null;
+  readonly logNormaliserStandardError: number | null;
+  normaliser(options?: NormaliserOptions): Promise<{ logZ: number; standardError: number }>;
+}
+
 /** Defaults: 4096 particles in 16 populations, 3 moves. */
 export type NormaliserOptions = SmcRunOptions;
 

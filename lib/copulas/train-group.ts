@@ -1,12 +1,25 @@
 /** Native training jobs: of one model, or of several that a GPU trains together. */
-import { type NativeTrainCall, type NativeTrainReport, type NativeTrainResult, runJob } from '../native';
-import { type Trainable } from './train';
+import {
+  type NativeAddon,
+  type NativeJob,
+  type NativeTrainCall,
+  type NativeTrainReport,
+  type NativeTrainResult,
+  runJob,
+} from '../native';
+
+/** Starts the native job of one kind's training. */
+export type StartTraining = (
+  addon: NativeAddon,
+  call: NativeTrainCall,
+  onReports: (reports: NativeTrainReport[]) => void,
+) => NativeJob<NativeTrainResult[] | null>;
 
 /** One model that is to be trained. */
 export interface TrainTask {
   /** With this model alone. */
   call: NativeTrainCall;
-  start: Trainable<unknown>['start'];
+  start: StartTraining;
   signal: AbortSignal | undefined;
   /** An exception ends the training with it, that of the whole group. */
   onReport: (report: NativeTrainReport) => void;

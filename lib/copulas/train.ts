@@ -2,18 +2,12 @@
 import { splitRows } from '../data/split';
 import { runRecord } from '../devices';
 import { SklarError } from '../errors';
-import {
-  type NativeAddon,
-  type NativeJob,
-  type NativeTrainCall,
-  type NativeTrainReport,
-  type NativeTrainResult,
-} from '../native';
+import { type NativeTrainCall, type NativeTrainReport } from '../native';
 import { Checkpoint, type CheckpointOptions, fingerprint, placeOf } from './checkpoint';
 import { type DenseRows, takeRows } from './rows';
 import { type Execution } from './run';
 import { nativeTies, tieNotes } from './ties';
-import { type TrainGroup, type TrainTask, trainAlone } from './train-group';
+import { type StartTraining, type TrainGroup, type TrainTask, trainAlone } from './train-group';
 
 /** Sent while a model trains. Means are over the steps since the last report. */
 export interface TrainProgress {
@@ -77,11 +71,7 @@ export interface Trainable<C> {
   /** Factor of the Gaussian copula by which the levels of recurring values are drawn; null: independently. */
   completion: Float64Array | null;
   /** The native job of this model, or of others that differ in what `call.models` says. */
-  start: (
-    addon: NativeAddon,
-    call: NativeTrainCall,
-    onReports: (reports: NativeTrainReport[]) => void,
-  ) => NativeJob<NativeTrainResult[] | null>;
+  start: StartTraining;
   /** The copula of its parameters, with the record of the training. */
   make: (parameters: Float32Array, training: Readonly<Record<string, unknown>>) => C;
 }

@@ -1,15 +1,9 @@
 import { types } from 'node:util';
 
 import { SklarError, describe, expectInteger } from '../errors';
+import type { Matrix } from '../types/matrix';
 
-/** A dense matrix. `data` has `rows * columns` elements in row-major order: element (i, j) is `data[i * columns + j]`. */
-export interface Matrix {
-  readonly data: Float32Array | Float64Array;
-  readonly rows: number;
-  readonly columns: number;
-  /** One name a column, where the columns have names. */
-  readonly names?: readonly string[];
-}
+export type { Matrix };
 
 /**
  * Checks the parts of a matrix and puts them together. `data` is kept, not copied.

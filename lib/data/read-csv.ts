@@ -4,7 +4,7 @@ import { MISSING, isNumberText } from './csv';
 import { DuckDBSession } from './duckdb';
 import { isGzip, readBytes } from './files';
 import { readNumbers } from './read-sql';
-import type { ReadTableOptions } from './read-table';
+import type { ReadTableOptions } from './read-options';
 import { type Table, defaultNames, expectDistinctNames, listNames, selectColumns } from './table';
 
 const DELIMITERS = [',', ';', '\t', '|'];

@@ -1,0 +1,8 @@
+/** A dense matrix. `data` has `rows * columns` elements in row-major order: element (i, j) is `data[i * columns + j]`. */
+export interface Matrix {
+  readonly data: Float32Array | Float64Array;
+  readonly rows: number;
+  readonly columns: number;
+  /** One name a column, where the columns have names. */
+  readonly names?: readonly string[];
+}
