@@ -48,7 +48,7 @@ __global__ void __launch_bounds__(narrow_warps* warp_lanes, blocks_planned(width
     narrow_kernel(const NarrowProgram program) {
   SKLAR_SHARED(unsigned char, shared);
   const NarrowNetwork& n = program.network;
-  const bool lifts = !levels && program.velocity.kind == VelocityKind::reflection;
+  const bool lifts = !levels && velocity_lifts(program.velocity);
   const NarrowLayout at(n, width, levels, relu, lifts);
   load_network<width>(shared, at, n);
   __syncthreads();
@@ -121,7 +121,7 @@ __global__ void __launch_bounds__(narrow_warps* warp_lanes, blocks_planned(width
 template <unsigned width>
 int launch_narrow(const NarrowProgram& given, bool levels, bool relu, uint32_t warps, void* stream) {
   const NarrowProgram program = given;
-  const bool lifts = !levels && program.velocity.kind == VelocityKind::reflection;
+  const bool lifts = !levels && velocity_lifts(program.velocity);
   const size_t shared = NarrowLayout(program.network, width, levels, relu, lifts).bytes(warps);
   const unsigned threads = warps * warp_lanes;
   const unsigned blocks =

@@ -46,7 +46,7 @@ struct NarrowRows {
   __device__ __forceinline__ void bound(const VelocityHead& head) const {
     each_element([&](uint32_t row, uint32_t j) {
       const uint32_t at = row * pitch + j;
-      field[at] *= static_cast<float>(velocity_boundary(head, static_cast<double>(fold(z[at]))));
+      field[at] *= static_cast<float>(velocity_face(head, static_cast<double>(fold(z[at]))));
     });
   }
 

@@ -45,9 +45,9 @@ struct TrainBatch {
   __device__ __forceinline__ void mix(const BatchDraw<float>& b) const {
     for (uint32_t t = thread; t < train_rows * b.data.columns; t += threads) {
       const uint32_t i = t % train_rows, j = t / train_rows, at = i * pitch + j;
-      x[at] = i < rows
-                  ? b.levels.alpha[level[i]] * b.data.row(start[i])[j] + b.levels.sigma[level[i]] * noise[at]
-                  : 0.0f;
+      x[at] = i < rows ? OuProcess::state(b.levels.alpha[level[i]], b.levels.sigma[level[i]],
+                                          b.data.row(start[i])[j], noise[at])
+                       : 0.0f;
     }
   }
 };

@@ -242,7 +242,7 @@ int launch_draw_batch(const BatchDraw<float>& draw, void* stream) {
     four_normals(noise, b.seed, i, first / 4, step, kTagTrainNoise);
     for (size_t j = first; j < d && j < first + 4; ++j) {
       b.noise.row(i)[j] = noise[j - first];
-      b.x.row(i)[j] = alpha * from[j] + sigma * noise[j - first];
+      b.x.row(i)[j] = OuProcess::state(alpha, sigma, from[j], noise[j - first]);
     }
     if (first > 0) return;
     b.level[i] = static_cast<int32_t>(level);
@@ -255,7 +255,8 @@ int launch_perturb(MatrixView<float> x, MatrixView<const float> x0, MatrixView<c
   const Levels<float> levels = given;
   return each(x.rows, stream, [=] __device__(size_t i) {
     const float alpha = levels.alpha[level[i]], sigma = levels.sigma[level[i]];
-    for (size_t j = 0; j < x0.columns; ++j) x.row(i)[j] = alpha * x0.row(i)[j] + sigma * noise.row(i)[j];
+    for (size_t j = 0; j < x0.columns; ++j)
+      x.row(i)[j] = OuProcess::state(alpha, sigma, x0.row(i)[j], noise.row(i)[j]);
     x.row(i)[x0.columns] = 1;
   });
 }
@@ -307,7 +308,7 @@ int launch_adam(const AdamUpdate<float>* updates, size_t model_count, size_t cou
 
 int launch_draw_velocity(const VelocityDraw<float>& draw, void* stream) {
   const VelocityDraw<float> b = draw;
-  const uint32_t tag = b.head.kind == VelocityKind::trigonometric ? kTagTrainNoise : kTagInitialVelocity;
+  const uint32_t tag = with_process(b.head.process, [](auto p) { return decltype(p)::noise_tag; });
   const size_t d = b.head.dim, blocks = (d + 3) / 4;
   return each(b.y.rows * blocks, stream, [=] __device__(size_t k) {
     const size_t i = k / blocks, first = k % blocks * 4;
@@ -316,8 +317,11 @@ int launch_draw_velocity(const VelocityDraw<float>& draw, void* stream) {
     const double time = rows::time_of_row(b, i);
     float noise[4];
     four_normals(noise, b.seed, i, first / 4, step, tag);
-    for (size_t j = first; j < d && j < first + 4; ++j)
-      velocity_path(b.head, time, from[j], noise[j - first], b.y.row(i) + j, b.target.row(i) + j);
+    with_process(b.head.process, [&](auto process) {
+      for (size_t j = first; j < d && j < first + 4; ++j)
+        process.path(time, from[j], noise[j - first], rows::path_draw(b, i, j), b.y.row(i) + j,
+                     b.target.row(i) + j);
+    });
     if (first > 0) return;
     b.time[i] = time;
     b.y.row(i)[d] = 1;

@@ -32,13 +32,7 @@ export {
 } from './margins/fit';
 export { Margins, type MarginsOptions, type MarginsSpec, type TableMargins } from './margins/margins';
 
-export {
-  Copula,
-  type LogPdfOptions,
-  type ModelInfo,
-  type Normalisable,
-  type SampleOptions,
-} from './copulas/copula';
+export { Copula, type LogPdfOptions, type ModelInfo, type SampleOptions } from './copulas/copula';
 export {
   type Certificate,
   type CertificateOptions,
@@ -61,6 +55,7 @@ export {
   type Normaliser,
   type NormaliserOptions,
   type SmcRunOptions,
+  type Normalisable,
 } from './copulas/smc';
 export { EnsembleCopula } from './copulas/ensemble';
 export { FlowCopula } from './copulas/flow';
@@ -95,8 +90,8 @@ export {
   type CosineParts,
   type FgmParts,
   type GaussianMixtureParts,
-  type Process,
 } from './copulas/closed-form';
+export { type Process } from './processes';
 export { type CopulaKind, type FitOptions, fitCopula } from './copulas/fit';
 export { type Best, type BestOptions, type Candidate, type Contender, fitBest } from './copulas/best';
 export {

@@ -9,6 +9,7 @@ import nodeGypBuild from 'node-gyp-build';
 import type { LevelBlocks } from './data/level-blocks';
 import { matrix } from './data/matrix';
 import { type LastGoodState, SklarError, type SklarErrorCode } from './errors';
+import type { Process } from './processes';
 
 /** float32 for use, float64 for verification: decided by the array that holds the parameters. */
 export type RealArray = Float32Array | Float64Array;
@@ -340,7 +341,9 @@ export interface CdcNativeStep {
 
 /** A velocity head and its network; see native/process/velocity.h. */
 export interface VelocityDefinition {
-  kind: 'trigonometric' | 'reflection' | 'reflection-published';
+  process: Process;
+  /** The published network of the reflection process, which reads state and time as they are. */
+  published: boolean;
   dim: number;
   /** Features that the network reads of each coordinate; see VelocityHead. */
   frequencies: number;
@@ -605,7 +608,7 @@ export interface NativeAddon {
 
   /** `scalar`: what the field is computed in; float64 on the CPU alone. */
   fieldReference(field: FieldHandle): {
-    process: 'ou' | 'reflection';
+    process: Process;
     dim: number;
     reference: number;
     scalar: 'float32' | 'float64';
@@ -664,7 +667,7 @@ export interface NativeAddon {
     threads: number,
   ): NativeJob<Float64Array>;
   /** `reference`: the time from which integrators start, theta of `ou`, t of `reflection`. */
-  closedFormField(handle: ClosedFormHandle, process: 'ou' | 'reflection', reference: number): FieldHandle;
+  closedFormField(handle: ClosedFormHandle, process: Process, reference: number): FieldHandle;
 
   classicalLogPdf(
     definition: ClassicalDefinition,

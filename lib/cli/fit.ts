@@ -48,6 +48,7 @@ import {
   normalisationNote,
   noteLines,
 } from '../report/text';
+import { flowProcesses } from '../processes';
 import { parsePairs } from './conditional';
 import { type Io, signalOf, writeResult } from './context';
 import { expectOutput } from './files';
@@ -162,7 +163,10 @@ export function define(command: Command, io: Io): void {
     )
     .option('--split-seed <n>', 'which rows those are (default: 0)', seed('--split-seed'))
     .option('--guided', 'learn the difference from a Gaussian copula (default)')
-    .option('--no-guided', 'learn the dependence from nothing');
+    .option('--no-guided', 'learn the dependence from nothing')
+    .option('--process <name>', `of a flow: ${flowProcesses.join(', ')} (default: ou)`, (text) =>
+      expectOneOf(text, '--process', flowProcesses),
+    );
   const defaults = cdcOptionsSchema.parse({});
   for (const [name, what] of Object.entries(MODEL_FLAGS) as [keyof typeof MODEL_FLAGS, string][]) {
     const option = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;

@@ -9,10 +9,8 @@ import {
 import { Copula, type ModelContent, type ModelInfo, type SampleOptions } from './copula';
 import { expectColumns, expectCorrelation, subMatrix } from './correlation';
 import { type HasField } from './field';
+import { type Process, processNames, processes } from '../processes';
 import { type Execution } from './run';
-
-/** How dependence is forgotten: Ornstein-Uhlenbeck on the Gaussian scale, or reflected motion in the unit cube. */
-export type Process = 'ou' | 'reflection';
 
 export interface GaussianMixtureParts {
   /** Positive, summing to one. */
@@ -34,13 +32,10 @@ export interface CosineParts {
   terms: readonly { amplitude: number; frequencies: readonly number[] }[];
 }
 
-/** At this time of the reflection process log c_t of every copula is below 1e-9. */
-const REFLECTION_REFERENCE = 1.5;
-
 /** Which processes the families stay in: their fields are known there. */
-const processes = {
+const closedUnder = {
   mixture: ['ou'],
-  fgm: ['ou', 'reflection'],
+  fgm: processNames,
   cosine: ['reflection'],
 } as const satisfies Record<ClosedFormDefinition['family'], readonly Process[]>;
 
@@ -203,7 +198,7 @@ export class ClosedFormCopula extends Copula implements HasField {
 
   /** The processes under which the family is closed: those `fieldHandle` knows. */
   get processes(): readonly Process[] {
-    return processes[this.#definition.family];
+    return closedUnder[this.#definition.family];
   }
 
   /**
@@ -219,7 +214,7 @@ export class ClosedFormCopula extends Copula implements HasField {
       );
     }
     return callNative((addon) =>
-      addon.closedFormField(this.#native(), process, process === 'ou' ? Math.PI / 2 : REFLECTION_REFERENCE),
+      addon.closedFormField(this.#native(), process, processes[process].reference),
     );
   }
 

@@ -12,7 +12,7 @@ import { type ClassicalOptions, classicalFitter, classicalOptionsSchema } from '
 import { type KernelCopula, type KernelOptions, kernelOptionsSchema } from './classical/kernel';
 import { type StudentCopula } from './classical/student';
 import { type Copula } from './copula';
-import { type FlowCopula, fitFlow } from './flow';
+import { type FlowCopula, fitFlow, resolveFlow } from './flow';
 import { type GaussianCopula } from './gaussian';
 import {
   type CdcOptions,
@@ -270,7 +270,7 @@ export function fitterOf(
       return (u, run) => fitCdc(u, parsed, run);
     }
     case 'flow': {
-      const parsed = parseOptions(flowOptionsSchema, options, 'a flow copula');
+      const parsed = resolveFlow(parseOptions(flowOptionsSchema, options, 'a flow copula'));
       return (u, run) => fitFlow(u, parsed, run);
     }
     case 'reflection': {

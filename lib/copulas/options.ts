@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { SklarError, describe, unknownOptions } from '../errors';
+import { flowProcesses } from '../processes';
 
 /** Parses with a zod schema; a failure becomes ERR_SKLAR_VALUE that names the option. */
 export function parseOptions<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
@@ -97,17 +98,24 @@ const members = positive.max(64);
 
 /** Options of `fitCopula` for kind `flow`, with their defaults. */
 export const flowOptionsSchema = z.strictObject({
-  /** Whiten by the normal-scores correlation first: the model then learns the difference from a Gaussian copula. */
-  guided: z.boolean().default(true),
+  /** How dependence is forgotten: `ou` on the Gaussian scale, `jacobi` in the unit cube. */
+  process: z.enum(flowProcesses).default('ou'),
+  /**
+   * Whiten by the normal-scores correlation first: the model then learns the difference from a Gaussian copula. Default: of
+   * `ou`, since the cube has no such coordinates.
+   */
+  guided: z.boolean().optional(),
   /** As for a CDC. */
   shrinkage: z.number().min(0).max(1).optional(),
   hidden: positive.max(8192).default(256),
   depth: positive.max(64).default(3),
   activation: z.enum(['silu', 'published']).default('silu'),
   members: members.default(2),
+  /** On the cube: frequencies k = 1..cosines of the cos(pi k u) that the network reads; default 8. */
+  cosines: positive.max(64).optional(),
   /** `likelihood`: the loss bounds the log-likelihood; `uniform`: all angles alike, as in flow matching. */
   weighting: z.enum(['likelihood', 'uniform']).default('likelihood'),
-  /** The least noise sin(theta) that the likelihood weighting looks at. */
+  /** The least noise, sin(theta) or the time t on the cube, that the likelihood weighting looks at. */
   leastNoise: z.number().min(1e-5).max(0.5).default(0.01),
   ...training,
   steps: positive.max(1e9).default(4000),
@@ -115,7 +123,8 @@ export const flowOptionsSchema = z.strictObject({
   weightDecay: training.weightDecay.default(0.1),
 });
 export type FlowOptions = z.input<typeof flowOptionsSchema>;
-export type ResolvedFlowOptions = z.output<typeof flowOptionsSchema>;
+export type ParsedFlowOptions = z.output<typeof flowOptionsSchema>;
+export type ResolvedFlowOptions = ParsedFlowOptions & { guided: boolean; cosines: number };
 
 /** Options of `fitCopula` for kind `reflection`, with their defaults. */
 export const reflectionOptionsSchema = z.strictObject({

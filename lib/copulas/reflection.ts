@@ -12,7 +12,7 @@ import { type DenseRows } from './rows';
 import { type Execution } from './run';
 import { type SolverOptions } from './solvers';
 import { type TrainRun, train } from './train';
-import { VelocityCopula, velocityTraining } from './velocity';
+import { VelocityCopula, networkSchema, velocityTraining } from './velocity';
 
 /** Steps of the published sampler: Euler, uniform in time. */
 const PUBLISHED_STEPS = 50;
@@ -31,7 +31,7 @@ export class ReflectionCopula extends VelocityCopula {
   }
 
   get #published(): boolean {
-    return this.parts.definition.kind === 'reflection-published';
+    return this.parts.definition.published;
   }
 
   protected defaultSampler(given: SolverOptions): SolverOptions {
@@ -66,7 +66,8 @@ export function fitReflection(
 ): Promise<ReflectionCopula> {
   const published = options.network === 'published';
   const definition: VelocityDefinition = {
-    kind: published ? 'reflection-published' : 'reflection',
+    process: 'reflection',
+    published,
     dim: u.columns,
     frequencies: published ? 0 : options.cosines,
     hiddenDim: options.hidden,
@@ -92,15 +93,7 @@ export function fitReflection(
 }
 
 const configSchema = z.object({
-  network: z.object({
-    kind: z.enum(['reflection', 'reflection-published']),
-    dim: z.int().min(1).max(65536),
-    frequencies: z.int().min(0).max(64),
-    hiddenDim: z.int().min(1).max(65536),
-    depth: z.int().min(1).max(1024),
-    activation: z.enum(['silu', 'published']),
-    members: z.int().min(1).max(64).default(1),
-  }),
+  network: networkSchema,
   reference: z.number().positive().max(10),
   options: z.unknown(),
 });
@@ -136,7 +129,8 @@ export function reflectionFromPublishedWeights(
   let depth = 1;
   while (tensors.has(`model.${2 * depth + 1}.weight`)) depth++;
   const definition: VelocityDefinition = {
-    kind: 'reflection-published',
+    process: 'reflection',
+    published: true,
     dim: first.shape[1]! - 1,
     frequencies: 0,
     hiddenDim: first.shape[0]!,

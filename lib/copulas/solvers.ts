@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type OptionNames, SklarError } from '../errors';
 import { type NativeIntegration } from '../native';
 import { parseOptions } from './options';
+import { type Process, processes } from '../processes';
 
 /**
  * Integrators of a learned field (docs/mathematics.md, A.8 and B.3). Ordinary differential equations: `euler` (order 1),
@@ -28,20 +29,20 @@ export const solverNames = [
 ] as const;
 export type SolverName = (typeof solverNames)[number];
 
-/** What an ODE is integrated in: `w` = e^-2t, `alpha` = e^-t, `theta` = acos e^-t; `time` of the reflection process. */
+/** What an ODE is integrated in: `w` = e^-2t, `alpha` = e^-t, `theta` = acos e^-t; `time` of processes on the cube. */
 export const clockNames = ['w', 'alpha', 'theta', 'time'] as const;
 export type ClockName = (typeof clockNames)[number];
 
 /**
  * How the steps are spaced: uniform in `w`, `alpha`, `theta`, `time` or `lambda` = log(alpha / sigma); at the noise
- * `levels` of a cdc; `quadratic` in the time of the reflection process, dense near data.
+ * `levels` of a cdc; `quadratic` in the time of a process on the cube, dense near data.
  */
 export const gridNames = ['w', 'alpha', 'theta', 'time', 'lambda', 'levels', 'quadratic'] as const;
 export type GridName = (typeof gridNames)[number];
 
 /** What can be said about an integration; what does not fit the solver is an error that names it. */
 export interface SolverOptions {
-  /** Integrator; default `ab2`, with `noise` `exponential-em`; reflection: `heun` and `euler-maruyama`. */
+  /** Integrator; default `ab2`, with `noise` `exponential-em`; on the cube: `heun` and `euler-maruyama`. */
   solver?: string;
   /** Steps of a fixed grid; every solver has a default. */
   steps?: number;
@@ -104,24 +105,25 @@ interface Traits {
   /** Does it follow an ODE in a clock? Then it can go both ways and gives likelihoods. */
   clock?: Exclude<ClockName, 'time'>;
   adaptive?: true;
-  reflection?: true;
+  /** It goes through the cube, continued beyond its faces. */
+  cube?: true;
   grid: GridName;
   steps: number;
 }
 
 const traits: Readonly<Record<SolverName, Traits>> = {
-  ab2: { family: 'ode', clock: 'w', reflection: true, grid: 'w', steps: 32 },
-  heun: { family: 'ode', clock: 'w', reflection: true, grid: 'w', steps: 20 },
-  euler: { family: 'ode', clock: 'w', reflection: true, grid: 'w', steps: 100 },
-  rk4: { family: 'ode', clock: 'theta', reflection: true, grid: 'theta', steps: 20 },
-  dopri5: { family: 'ode', clock: 'theta', adaptive: true, reflection: true, grid: 'theta', steps: 12 },
-  tsit5: { family: 'ode', clock: 'theta', adaptive: true, reflection: true, grid: 'theta', steps: 12 },
+  ab2: { family: 'ode', clock: 'w', cube: true, grid: 'w', steps: 32 },
+  heun: { family: 'ode', clock: 'w', cube: true, grid: 'w', steps: 20 },
+  euler: { family: 'ode', clock: 'w', cube: true, grid: 'w', steps: 100 },
+  rk4: { family: 'ode', clock: 'theta', cube: true, grid: 'theta', steps: 20 },
+  dopri5: { family: 'ode', clock: 'theta', adaptive: true, cube: true, grid: 'theta', steps: 12 },
+  tsit5: { family: 'ode', clock: 'theta', adaptive: true, cube: true, grid: 'theta', steps: 12 },
   ddim: { family: 'diffusion', grid: 'theta', steps: 50 },
   'dpmpp-2m': { family: 'diffusion', grid: 'lambda', steps: 25 },
   'dpmpp-2m-sde': { family: 'sde', grid: 'lambda', steps: 40 },
   'exponential-em': { family: 'sde', grid: 'w', steps: 50 },
   'exponential-em-one-step': { family: 'sde', grid: 'w', steps: 100 },
-  'euler-maruyama': { family: 'sde', reflection: true, grid: 'time', steps: 200 },
+  'euler-maruyama': { family: 'sde', cube: true, grid: 'time', steps: 200 },
   sra1: { family: 'sde', adaptive: true, grid: 'time', steps: 60 },
   shark: { family: 'sde', adaptive: true, grid: 'time', steps: 60 },
 };
@@ -131,8 +133,8 @@ const ON_LEVELS: readonly SolverName[] = ['ab2', 'heun', 'exponential-em', 'expo
 
 /** What is integrated: the process, where it starts, and the times of a cdc's noise levels. */
 export interface IntegrationProblem {
-  process: 'ou' | 'reflection';
-  /** pi / 2 for pure noise, else the angle acos e^-T; T of the reflection process. */
+  process: Process;
+  /** Of ou pi / 2 for pure noise, else the angle acos e^-T; T of the others. */
   reference: number;
   /** Times t of noise levels, 0 first, increasing, the last may be Infinity; null: the field has none. */
   levels: ArrayLike<number> | null;
@@ -169,7 +171,7 @@ function gridNodes(
   steps: number,
   { process, reference, levels }: IntegrationProblem,
 ): number[] {
-  if (process === 'reflection') {
+  if (processes[process].cube) {
     return spaced(1, 0, steps).map((share) => reference * (grid === 'quadratic' ? share * share : share));
   }
   const pure = reference >= Math.PI / 2;
@@ -208,7 +210,7 @@ function gridNodes(
     case 'quadratic':
       break;
   }
-  throw misfit("grid 'quadratic' belongs to the reflection process");
+  throw misfit("grid 'quadratic' belongs to processes on the cube");
 }
 
 /**
@@ -223,17 +225,17 @@ export function resolveIntegration(
   direction: 'sample' | 'likelihood' = 'sample',
 ): ResolvedIntegration {
   const given = parseOptions(optionsSchema, options, 'a solver');
-  const reflection = problem.process === 'reflection';
+  const { cube, noise } = processes[problem.process];
   const likelihood = direction === 'likelihood';
   const solver: SolverName =
     given.solver ??
     (given.noise
-      ? reflection
+      ? cube
         ? 'euler-maruyama'
         : 'exponential-em'
       : likelihood
         ? 'dopri5'
-        : reflection
+        : cube
           ? 'heun'
           : 'ab2');
   const own = traits[solver];
@@ -246,7 +248,9 @@ export function resolveIntegration(
         (solver === 'ddim' ? ', or set eta' : ''),
     );
   }
-  if (reflection && !own.reflection) throw misfit(`solver '${solver}' does not fit the reflection process`);
+  if (cube && !(own.cube && (noise || !stochastic))) {
+    throw misfit(`solver '${solver}' does not fit the ${problem.process} process`);
+  }
   if (likelihood && !own.clock) {
     throw misfit(
       `solver '${solver}' gives no likelihood: use ${Object.keys(traits)
@@ -277,19 +281,20 @@ export function resolveIntegration(
   }
 
   if (given.clock !== undefined && !own.clock) throw misfit(`solver '${solver}' has no clock`);
-  if (given.clock !== undefined && (given.clock === 'time') !== reflection) {
+  if (given.clock !== undefined && (given.clock === 'time') !== cube) {
     throw misfit(`clock '${given.clock}' does not fit the ${problem.process} process`);
   }
-  const clock: ClockName = reflection ? 'time' : (given.clock ?? own.clock ?? 'theta');
+  const clock: ClockName = cube ? 'time' : (given.clock ?? own.clock ?? 'theta');
 
   const correctorSteps = given.correctorSteps ?? 0;
   if (given.correctorSize !== undefined && correctorSteps === 0) {
     throw misfit('correctorSize needs correctorSteps of at least 1');
   }
+  if (correctorSteps > 0 && !noise) throw misfit(`correctorSteps do not fit the ${problem.process} process`);
   if (correctorSteps > 0 && (adaptive || likelihood)) {
     throw misfit(`correctorSteps need ${adaptive ? 'a fixed grid' : 'a sample, not a likelihood'}`);
   }
-  const correctorSize = given.correctorSize ?? (reflection ? 1e-3 : 0.05);
+  const correctorSize = given.correctorSize ?? (cube ? 1e-3 : 0.05);
 
   const atol = given.atol ?? (given.rtol ? given.rtol : 1e-5);
   const rtol = given.rtol ?? atol;
@@ -325,10 +330,10 @@ function chooseGrid(
   clock: ClockName,
   { process, levels }: IntegrationProblem,
 ): { grid: GridName; steps: number } {
-  if (process === 'reflection') {
+  if (processes[process].cube) {
     const grid = given.grid ?? 'quadratic';
     if (grid !== 'quadratic' && grid !== 'time') {
-      throw misfit(`grid '${grid}' does not fit the reflection process: expected 'quadratic' or 'time'`);
+      throw misfit(`grid '${grid}' does not fit the ${process} process: expected 'quadratic' or 'time'`);
     }
     return { grid, steps: given.steps ?? own.steps };
   }
@@ -355,7 +360,7 @@ function adaptiveNodes(own: Traits, clock: ClockName, problem: IntegrationProble
     const pure = timeOf(reference) === Infinity ? [reference] : [];
     return [...pure, angleOf(start), angleOf(0.95 * start), 0];
   }
-  const second = gridNodes(process === 'reflection' ? 'time' : clock, 20, problem)[1]!;
+  const second = gridNodes(processes[process].cube ? 'time' : clock, 20, problem)[1]!;
   return [reference, second, 0];
 }
 

@@ -1,4 +1,6 @@
 /** What flow and reflection copulas share: a velocity head, sampled and scored by its ordinary differential equation. */
+import { z } from 'zod';
+
 import { SklarError, expectOptions } from '../errors';
 import {
   type FieldHandle,
@@ -7,6 +9,7 @@ import {
   type VelocityDefinition,
   callNative,
 } from '../native';
+import { type Process, processNames } from '../processes';
 import {
   Copula,
   type ModelContent,
@@ -28,9 +31,32 @@ import {
 } from './solvers';
 import { type Trainable } from './train';
 
+/** A velocity head in a model file; those of version 0.1 say process and network by one word. */
+const kindsOf01: Record<string, { process: Process; published: boolean }> = {
+  trigonometric: { process: 'ou', published: false },
+  reflection: { process: 'reflection', published: false },
+  'reflection-published': { process: 'reflection', published: true },
+};
+export const networkSchema = z.preprocess(
+  (value) =>
+    typeof value === 'object' && value !== null && 'kind' in value
+      ? { ...value, ...kindsOf01[String(value.kind)] }
+      : value,
+  z.object({
+    process: z.enum(processNames),
+    published: z.boolean(),
+    dim: z.int().min(1).max(65536),
+    frequencies: z.int().min(0).max(64),
+    hiddenDim: z.int().min(1).max(65536),
+    depth: z.int().min(1).max(1024),
+    activation: z.enum(['silu', 'published']),
+    members: z.int().min(1).max(64).default(1),
+  }),
+);
+
 export interface VelocityParts {
   definition: VelocityDefinition;
-  /** The time from which samples start: pi / 2, or tMax of a reflection. */
+  /** The time from which samples start. */
   reference: number;
   parameters: RealArray;
   options: unknown;
@@ -62,8 +88,7 @@ export abstract class VelocityCopula extends Copula implements HasField {
   }
 
   integrationProblem(): IntegrationProblem {
-    const process = this.parts.definition.kind === 'trigonometric' ? 'ou' : 'reflection';
-    return { process, reference: this.parts.reference, levels: null };
+    return { process: this.parts.definition.process, reference: this.parts.reference, levels: null };
   }
 
   info(): ModelInfo {
@@ -155,7 +180,7 @@ export function velocityTraining<C extends VelocityCopula>(
   make: Trainable<C>['make'],
 ): Trainable<C> {
   return {
-    about: ['velocity', definition.kind, about],
+    about: ['velocity', definition.process, definition.published, about],
     cholesky: definition.cholesky,
     completion,
     start: (addon, call, onReports) => addon.velocityTrain({ ...call, definition, timeLaw }, onReports),

@@ -144,7 +144,7 @@ Napi::Value field_of(const Napi::CallbackInfo& info) {
     auto source = std::make_shared<FieldSource>();
     source->process = Process::ou;
     source->dim = model->definition.network.inputs;
-    source->reference = ou_angle(model->definition.times.back());
+    source->reference = OuProcess::angle(model->definition.times.back());
     source->cholesky = model->definition.cholesky;
     if (std::holds_alternative<std::vector<float>>(model->parameters))
       source->in_float = [model](Backend<float>& backend) {

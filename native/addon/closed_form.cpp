@@ -106,16 +106,15 @@ Napi::Value sample(const Napi::CallbackInfo& info) {
   });
 }
 
-// closedFormField(handle: ClosedFormHandle, process: 'ou' | 'reflection', reference: number): FieldHandle
+// closedFormField(handle: ClosedFormHandle, process: Process, reference: number): FieldHandle
 Napi::Value make_field(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Handle copula = to_handle(info[0]);
-    const std::string name = to_string(info[1], "process");
-    if (name != "ou" && name != "reflection") throw Error("VALUE", "unknown process \"" + name + "\"");
     auto source = std::make_shared<FieldSource>();
-    source->process = name == "ou" ? Process::ou : Process::reflection;
+    source->process = process_of(to_string(info[1], "process"));
     if (!copula->has(source->process))
-      throw Error("VALUE", "the family is not closed under the process \"" + name + "\"");
+      throw Error("VALUE",
+                  std::string("the family is not closed under the ") + name_of(source->process) + " process");
     source->dim = copula->dim();
     source->reference = to_double(info[2], "reference");
     // in double alone: it is the truth that others are held against

@@ -79,13 +79,13 @@ Napi::Object to_object(Napi::Env env, const std::vector<double>& values, const S
   return result;
 }
 
-// fieldReference(field: FieldHandle): { process: 'ou' | 'reflection'; dim: number; reference: number; scalar:
+// fieldReference(field: FieldHandle): { process: Process; dim: number; reference: number; scalar:
 // 'float32' | 'float64' }
 Napi::Value reference(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const FieldHandle source = to_field_handle(info[0]);
     Napi::Object result = Napi::Object::New(info.Env());
-    result.Set("process", source->process == Process::ou ? "ou" : "reflection");
+    result.Set("process", name_of(source->process));
     result.Set("dim", static_cast<double>(source->dim));
     result.Set("reference", source->reference);
     result.Set("scalar", source->in_float ? "float32" : "float64");

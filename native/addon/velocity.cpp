@@ -16,15 +16,8 @@ namespace {
 
 VelocityDefinition to_definition(const Napi::Object& o) {
   VelocityDefinition d;
-  const std::string kind = to_string(field(o, "kind"), "kind");
-  if (kind == "trigonometric")
-    d.kind = VelocityKind::trigonometric;
-  else if (kind == "reflection")
-    d.kind = VelocityKind::reflection;
-  else if (kind == "reflection-published")
-    d.kind = VelocityKind::reflection_published;
-  else
-    throw Error("VALUE", "unknown kind of velocity head \"" + kind + "\"");
+  d.process = process_of(to_string(field(o, "process"), "process"));
+  d.published = to_bool(field(o, "published"), "published");
   d.dim = to_size(field(o, "dim"), "dim");
   d.frequencies = to_size(field(o, "frequencies"), "frequencies");
   d.hidden = to_size(field(o, "hiddenDim"), "hiddenDim");
@@ -37,10 +30,12 @@ VelocityDefinition to_definition(const Napi::Object& o) {
     throw Error("VALUE", "velocity head: members must lie between 1 and 64");
   for (const std::size_t n : {d.dim, d.hidden, d.depth})
     if (n < 1 || n > 65536) throw Error("VALUE", "velocity head: every size must lie between 1 and 65536");
-  if (d.frequencies > 64 || (d.frequencies > 0) != (d.kind == VelocityKind::reflection))
-    throw Error("VALUE", "velocity head: frequencies belong to the reflection, between 1 and 64");
-  if (d.kind != VelocityKind::trigonometric && !d.cholesky.empty())
-    throw Error("VALUE", "velocity head: only the trigonometric path has a guide");
+  if (d.frequencies > 64 || (d.frequencies > 0) != velocity_lifts(d.head()))
+    throw Error("VALUE", "velocity head: frequencies belong to processes on the cube, between 1 and 64");
+  if (on_cube(d.process) && !d.cholesky.empty())
+    throw Error("VALUE", "velocity head: a process on the cube has no guide");
+  if (d.published && d.process != Process::reflection)
+    throw Error("VALUE", "velocity head: the published network belongs to the reflection process");
   return d;
 }
 
@@ -61,7 +56,7 @@ Napi::Value create(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const VelocityDefinition d = to_definition(info[0].As<Napi::Object>());
     FieldSource source;
-    source.process = d.kind == VelocityKind::trigonometric ? Process::ou : Process::reflection;
+    source.process = d.process;
     source.dim = d.dim;
     source.reference = to_double(info[2], "reference");
     source.cholesky = d.cholesky;
@@ -119,23 +114,22 @@ Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Pr
   if (call.validation_rows)
     look = std::make_unique<VelocityObjective<float>>(*backend, *network, definition.head(), in.law,
                                                       call.validation_batch());
-  const bool published = definition.kind == VelocityKind::reflection_published;
-  const bool trigonometric = definition.kind == VelocityKind::trigonometric;
-  // rows in the network's coordinates: whitened for the trigonometric path, as they are for the reflection
+  const bool cube = on_cube(definition.process);
+  // rows in the network's coordinates
   const auto prepared = [&](const TrainCall::Model& model, const std::vector<double>& u, std::size_t rows) {
     check_rows(u.data(), false, rows, d);
     Matrix<float> y = backend->matrix(rows, d + 1);
-    if (trigonometric)
+    if (!cube)
       backend->whiten(y, u.data(), false, model.cholesky.empty() ? nullptr : model.cholesky.data(), nullptr);
     else
       backend->upload_matrix({y.data(), rows, d, y.stride()}, std::vector<float>(u.begin(), u.end()).data());
     return y;
   };
   const auto initial = [&](std::uint64_t seed) {
-    return initial_parameters<float>(network->slices(), seed, !published, definition.members);
+    return initial_parameters<float>(network->slices(), seed, !definition.published, definition.members);
   };
-  return run_training({*backend, *network, objective, look.get(), prepared, !trigonometric, initial}, call,
-                      cancel, progress);
+  return run_training({*backend, *network, objective, look.get(), prepared, cube, initial}, call, cancel,
+                      progress);
 }
 
 // velocityTrain(options: VelocityNativeTrainOptions, onReport?): NativeJob<NativeTrainResult[] | null>
@@ -161,9 +155,13 @@ Napi::Value one_step(Napi::Env env, const Napi::Object& o) {
   const auto noise = to_vector<double>(field(o, "noise"), "noise", product(rows, d));
   const auto time = to_vector<double>(field(o, "times"), "times", rows);
   std::vector<T> state(rows * d), target(rows * d);
-  for (std::size_t i = 0; i < rows * d; ++i)
-    velocity_path(definition.head(), time[i / d], static_cast<T>(start[i]), static_cast<T>(noise[i]),
-                  &state[i], &target[i]);
+  with_process(definition.process, [&](auto process) {
+    for (std::size_t i = 0; i < rows * d; ++i) {
+      const PathDraw draw{0, i / d, 0, static_cast<std::uint32_t>(i % d)};
+      process.path(time[i / d], static_cast<T>(start[i]), static_cast<T>(noise[i]), draw, &state[i],
+                   &target[i]);
+    }
+  });
   const auto backend = make_backend<T>(to_device_choice(field(o, "device")));
   const auto network = make_velocity_network<T>(*backend, definition);
   VelocityObjective<T> objective(*backend, *network, definition.head(), {}, rows);

@@ -269,10 +269,11 @@ template <class T>
 class AdaptiveStochasticRungeKutta final : public Adaptive<T> {
  public:
   AdaptiveStochasticRungeKutta(Trajectory<T>& t, std::size_t first)
-      : Adaptive<T>(t, 0, ou_time(t.node(first)) - ou_time(t.node(t.steps())),
-                    ou_time(t.node(first)) - ou_time(t.node(first + 1)), {2, 0.1, 0.3, 0}),
+      : Adaptive<T>(t, 0, OuProcess::forward_time(t.node(first)) - OuProcess::forward_time(t.node(t.steps())),
+                    OuProcess::forward_time(t.node(first)) - OuProcess::forward_time(t.node(first + 1)),
+                    {2, 0.1, 0.3, 0}),
         tableau_(stochastic_tableau_of(t.options.solver)),
-        start_(ou_time(t.node(first))) {
+        start_(OuProcess::forward_time(t.node(first))) {
     for (auto* m : {&w_, &area_, &first_, &second_, &g_}) *m = t.vectors();
     for (auto* b : {&from_, &to_}) *b = t.backend.template buffer<double>(t.rows());
     rows_ = t.backend.template buffer<std::uint32_t>(t.rows());
@@ -322,7 +323,7 @@ class AdaptiveStochasticRungeKutta final : public Adaptive<T> {
   }
 
   void accept(const std::uint32_t*, std::size_t) override {}
-  double time_at(double x) const override { return ou_angle(std::max(start_ - x, 0.0)); }
+  double time_at(double x) const override { return OuProcess::angle(std::max(start_ - x, 0.0)); }
   std::uint64_t evaluations_of(std::uint64_t attempts) const override { return 2 * attempts; }
 
  private:

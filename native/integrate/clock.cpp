@@ -5,34 +5,16 @@
 
 namespace sklar {
 
-double ou_alpha(double theta) { return theta >= reference_angle ? 0 : std::cos(theta); }
-
-double ou_time(double theta) {
-  if (theta >= reference_angle) return HUGE_VAL;
-  const double sine = std::sin(theta);
-  return sine < 0.7 ? -0.5 * std::log1p(-sine * sine) : -std::log(std::cos(theta));
-}
-
-double ou_angle(double time) {
-  if (time == HUGE_VAL) return reference_angle;
-  return std::atan2(std::sqrt(-std::expm1(-2 * time)), std::exp(-time));
-}
-
-double log_signal_to_noise(double theta) {
-  if (theta >= reference_angle) return -HUGE_VAL;
-  return -std::log(std::tan(theta));
-}
-
 double forward_time(Process process, double time) {
-  return process == Process::reflection ? time * time : ou_time(time);
+  return with_process(process, [&](auto p) { return p.forward_time(time); });
 }
 
 double to_clock(Clock clock, double time) {
   switch (clock) {
     case Clock::w:
-      return ou_alpha(time) * ou_alpha(time);
+      return OuProcess::alpha(time) * OuProcess::alpha(time);
     case Clock::alpha:
-      return ou_alpha(time);
+      return OuProcess::alpha(time);
     case Clock::theta:
     case Clock::time:
       break;

@@ -10,7 +10,7 @@ namespace sklar {
 void corrector_moves(const SolverOptions& options, Process process, std::size_t i,
                      std::vector<LinearStep>& moves) {
   const double size = options.corrector_size, time = options.nodes[i];
-  const bool reflected = process == Process::reflection;
+  const bool reflected = on_cube(process);
   // grad log c = -v / t cannot be had from the velocity at data
   if (reflected && time <= 0) return;
   for (std::size_t m = 0; m < options.corrector_steps; ++m) {

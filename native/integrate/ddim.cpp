@@ -9,8 +9,8 @@ namespace sklar {
 // Song, Meng, Ermon (2020) on the circle alpha = cos theta, sigma = sin theta. With v = dz/dtheta, E[z_0 | z]
 // = alpha z - sigma v and E[noise | z] = sigma z + alpha v: finite from pure noise to data.
 double ddim_step(const GridStep& g, std::vector<LinearStep>& moves) {
-  const double alpha_t = ou_alpha(g.from()), sigma_t = std::sin(g.from()), alpha_s = ou_alpha(g.to()),
-               sigma_s = std::sin(g.to());
+  const double alpha_t = OuProcess::alpha(g.from()), sigma_t = std::sin(g.from()),
+               alpha_s = OuProcess::alpha(g.to()), sigma_s = std::sin(g.to());
   const double ratio = alpha_t / alpha_s;
   const double nu = g.options.eta * sigma_s * std::sqrt((1 - ratio) * (1 + ratio)) / sigma_t;
   const double kept = std::sqrt(std::max(sigma_s * sigma_s - nu * nu, 0.0));

@@ -12,7 +12,7 @@ double euler_maruyama_step(const GridStep& g, std::vector<LinearStep>& moves) {
   const double h = g.length();
   LinearStep s;
   s.time = g.from();
-  if (g.process == Process::reflection) {
+  if (on_cube(g.process)) {
     s.form = Form::velocity;
     s.now = -h / g.from();
     s.noise = std::sqrt(h);

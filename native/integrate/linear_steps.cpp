@@ -30,7 +30,7 @@ LinearRule linear_rule(Solver solver) {
 }
 
 bool leave_reference(const GridStep& g, std::vector<LinearStep>& moves) {
-  if (g.process == Process::reflection || ou_alpha(g.from()) != 0) return false;
+  if (on_cube(g.process) || OuProcess::alpha(g.from()) != 0) return false;
   LinearStep s;
   s.time = g.from();
   s.form = Form::slope_w;

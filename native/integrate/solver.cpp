@@ -47,15 +47,15 @@ void check(const SolverOptions& o, Process process, std::size_t dim, std::size_t
   for (std::size_t i = 0; i + 1 < o.nodes.size(); ++i)
     expect(down ? o.nodes[i + 1] < o.nodes[i] : o.nodes[i + 1] > o.nodes[i],
            "expected nodes in strict order");
-  const double last = process == Process::ou ? reference_angle : HUGE_VAL;
+  const bool cube = on_cube(process);
+  const double last = with_process(process, [](auto p) { return decltype(p)::last_time; });
   for (double node : o.nodes)
     expect(node >= 0 && node <= last && std::isfinite(node), "a node is no time of the process");
   if (in_clock(o.solver)) {
-    expect((o.clock == Clock::time) == (process == Process::reflection),
-           "the clock does not belong to the process");
+    expect((o.clock == Clock::time) == cube, "the clock does not belong to the process");
   } else {
     expect(down, "only Runge-Kutta methods and ab2 go from data to the reference");
-    expect(process == Process::ou || o.solver == Solver::euler_maruyama,
+    expect(!cube || (has_noise(process) && o.solver == Solver::euler_maruyama),
            "the solver does not belong to the process");
     expect(!divergence, "only Runge-Kutta methods and ab2 give a likelihood");
   }
@@ -67,6 +67,7 @@ void check(const SolverOptions& o, Process process, std::size_t dim, std::size_t
   }
   expect(o.corrector_steps == 0 || (down && o.corrector_size > 0 && !divergence),
          "a corrector needs a positive size and a sample");
+  expect(o.corrector_steps == 0 || has_noise(process), "the corrector does not belong to the process");
   expect(o.eta >= 0 && o.eta <= 1 && (o.eta == 0 || o.solver == Solver::ddim),
          "eta is ddim's, between 0 and 1");
 }

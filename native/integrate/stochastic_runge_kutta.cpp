@@ -36,7 +36,7 @@ class StochasticRungeKutta final : public Stepper<T> {
         .add(w, root * tableau_.c * w_scale)
         .add(area, root * tableau_.h2 * area_scale);
     t_.backend.combine(at);
-    drift(ou_angle(start - tableau_.c * h), second_);
+    drift(OuProcess::angle(start - tableau_.c * h), second_);
 
     Combine<T> end;
     end.to = t_.z;

@@ -19,7 +19,7 @@ Trajectory<T>::Trajectory(Backend<T>& b, Field<T>& f, const SolverOptions& o, Ma
       z{state_rows.data, state_rows.rows, state_rows.columns - 1, state_rows.stride} {
   times_ = backend.template buffer<double>(rows());
   if (reflected()) folded_ = state();
-  const double start = ou_alpha(node(0)) == 0 && !reflected() ? node(1) : node(0);
+  const double start = OuProcess::alpha(node(0)) == 0 && !reflected() ? node(1) : node(0);
   origin_ = forward_time(start);
   span_ = std::abs(origin_ - forward_time(node(steps())));
 }

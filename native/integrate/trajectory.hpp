@@ -23,7 +23,7 @@ class Trajectory {
   MatrixView<T> z;  // without
   std::uint64_t evaluations = 0;
 
-  bool reflected() const { return field.process() == Process::reflection; }
+  bool reflected() const { return on_cube(field.process()); }
   std::size_t rows() const { return y.rows; }
   std::size_t dim() const { return z.columns; }
   double node(std::size_t i) const { return options.nodes[i]; }
@@ -33,9 +33,9 @@ class Trajectory {
   Matrix<T> state() const;
   MatrixView<T> inner(const Matrix<T>& state) const { return {state.data(), rows(), dim(), state.stride()}; }
 
-  // out = the field at the rows of `at`, all at one time. The field of the reflection process is continued
-  // beyond the faces of the cube, where it takes `at` folded and turns round its sign.
-  // divergence (backend memory, rows x columns of the integral): or null.
+  // out = the field at the rows of `at`, all at one time. A field on the cube is continued beyond its faces,
+  // where it takes `at` folded and turns round its sign. divergence (backend memory, rows x columns of the
+  // integral): or null.
   void evaluate(MatrixView<const T> at, double time, Form form, MatrixView<T> out,
                 double* divergence_out = nullptr);
   // The same with a time for each row (backend memory).

@@ -39,7 +39,7 @@ void CdcField<T>::reserve(std::size_t rows) {
 template <class T>
 void CdcField<T>::mix(const double* time, std::size_t rows, Form form) {
   reserve(rows);
-  if (form == Form::velocity) throw Error("VALUE", "a velocity is no form of the Ornstein-Uhlenbeck process");
+  expect_form(Process::ou, form);
   LevelMixing mixing;
   mixing.count = levels_;
   mixing.w = w_on_backend_.data();

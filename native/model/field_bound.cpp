@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "core/error.hpp"
-#include "core/fold.h"
 #include "core/normal.h"
 #include "core/philox.h"
 #include "model/gaussian.hpp"
@@ -20,7 +20,7 @@ struct Start {
 
 Start start_of(const FieldBoundOptions& options, Process process, const double* x, std::size_t d) {
   Start s{std::vector<double>(x, x + d)};
-  if (process == Process::reflection) {
+  if (on_cube(process)) {
     if (options.from_gaussian)
       for (double& value : s.state) value = normal_cdf(value);
     return s;
@@ -62,68 +62,62 @@ template <class T>
 void field_bound(Backend<T>& backend, Field<T>& field, const FieldBoundOptions& options, const double* x,
                  std::size_t rows, double* out, const CancelFlag& cancel, const Fraction& progress) {
   const std::size_t d = field.dim(), draws = options.draws;
-  const bool ou = field.process() == Process::ou;
+  const Process process = field.process();
+  const bool cube = on_cube(process);
   check_rows(x, options.from_gaussian, rows, d);
   if (draws < 1) throw Error("VALUE", "expected one draw at least");
-  if (!(options.reference > 0) || (ou && options.reference > 1.5707963267948966))
+  const auto [last_time, form] =
+      with_process(process, [](auto p) { return std::pair(decltype(p)::last_time, decltype(p)::learned); });
+  if (!(options.reference > 0 && options.reference <= last_time))
     throw Error("VALUE", "expected a reference time of the process");
-  if (!options.cholesky.empty() && (!ou || options.cholesky.size() != d * d))
+  if (!options.cholesky.empty() && (cube || options.cholesky.size() != d * d))
     throw Error("SHAPE", "guide matrix of another dimension than the field");
 
   const std::size_t evaluations = 2 * draws * rows;
   const std::size_t batch = std::min(std::max<std::size_t>(field.batch_rows() / 2 * 2, 2), evaluations);
   Matrix<T> y = backend.matrix(batch, d + 1), values = backend.matrix(batch, d);
   auto times = backend.template buffer<double>(batch);
-  std::vector<T> states(batch * (d + 1), T(1)), slopes(batch * d);
-  std::vector<double> target(batch * d), time(batch), weight(batch), noise(d);
-  const double end_sigma = std::sin(options.reference);
+  std::vector<T> states(batch * (d + 1), T(1)), learned(batch * d);
+  std::vector<double> target(batch * d), share(batch * d), time(batch), weight(batch), noise(d);
   Start start;
   for (std::size_t first = 0; first < evaluations; first += batch) {
     cancel.check();
     const std::size_t count = std::min(batch, evaluations - first);
     for (std::size_t k = 0; k < count; k += 2) {
       const std::size_t i = (first + k) / (2 * draws), draw = (first + k) / 2 % draws;
-      if (draw == 0 || k == 0) start = start_of(options, field.process(), x + i * d, d);
+      if (draw == 0 || k == 0) start = start_of(options, process, x + i * d, d);
       if (draw == 0) out[i] = start.known;
       noise_of(options, options.first_row + i, draw, noise);
       const double s = (static_cast<double>(draw) + uniform_of(options, options.first_row + i, draw)) /
                        static_cast<double>(draws);
-      for (const std::size_t side : {std::size_t{0}, std::size_t{1}}) {
-        const std::size_t row = k + side;
-        T* state = &states[row * (d + 1)];
-        if (ou) {
-          // dt of 2 <G, g*> - |G|^2, G = 2 w slope, in sigma: 2 sigma (2 <slope, g*> - 2 w |slope|^2)
-          const double sigma = end_sigma * s, alpha = std::sqrt(1 - sigma * sigma);
-          time[row] = std::asin(sigma);
-          weight[row] = 2 * sigma * end_sigma;
+      with_process(process, [&](auto p) {
+        // dt of the bound is d noise / noise; powers of noises give small ones their share
+        constexpr int power = decltype(p)::bound_power;
+        const double at = p.time_of_noise(p.noise(options.reference) * std::pow(s, power));
+        for (const std::size_t row : {k, k + 1}) {
+          T* state = &states[row * (d + 1)];
+          time[row] = at;
+          weight[row] = power / s;
           for (std::size_t j = 0; j < d; ++j) {
-            const double e = side ? -noise[j] : noise[j];
-            state[j] = static_cast<T>(alpha * start.state[j] + sigma * e);
-            target[row * d + j] = alpha * (start.state[j] - alpha / sigma * e);
-          }
-        } else {
-          // t = T s^2, so that small times get their share: dt / t = 2 ds / s
-          time[row] = options.reference * s * s;
-          weight[row] = 2 / s;
-          for (std::size_t j = 0; j < d; ++j) {
-            const double velocity = side ? -noise[j] : noise[j];
-            const double flight = start.state[j] + time[row] * velocity;
-            state[j] = static_cast<T>(fold(flight));
-            target[row * d + j] = fold_sign(flight) * velocity;
+            const PathDraw own{options.seed, options.first_row + i, draw, static_cast<std::uint32_t>(j)};
+            double moved, velocity;
+            p.path(at, start.state[j], row == k ? noise[j] : -noise[j], own, &moved, &velocity);
+            state[j] = static_cast<T>(moved);
+            target[row * d + j] = velocity;
+            share[row * d + j] = p.loss_weight(moved);
           }
         }
-      }
+      });
     }
     backend.upload_matrix(y.first(count), states.data());
     backend.upload(times.data(), time.data(), count * sizeof(double));
-    field.evaluate(y.first(count), times.data(), ou ? Form::slope_w : Form::velocity, values.first(count));
-    backend.download_matrix(slopes.data(), values.first(count));
+    field.evaluate(y.first(count), times.data(), form, values.first(count));
+    backend.download_matrix(learned.data(), values.first(count));
     for (std::size_t row = 0; row < count; ++row) {
-      const double square = ou ? 2 * std::pow(std::cos(time[row]), 2) : 1;
       double sum = 0;
-      for (std::size_t j = 0; j < d; ++j) {
-        const double slope = static_cast<double>(slopes[row * d + j]);
-        sum += slope * (2 * target[row * d + j] - square * slope);
+      for (std::size_t k = row * d; k < (row + 1) * d; ++k) {
+        const double v = static_cast<double>(learned[k]);
+        sum += share[k] * v * (2 * target[k] - v);
       }
       out[(first + row) / (2 * draws)] += weight[row] * sum / static_cast<double>(2 * draws);
     }

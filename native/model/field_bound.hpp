@@ -9,16 +9,16 @@
 namespace sklar {
 
 // The log density of rows from the field alone, without divergences (docs/mathematics.md, D.3):
-//   ou          log c(z_0) >= integral over t of E[2 <G, g*> - |G|^2 | z_0],      g* = alpha (z_0 - alpha /
-//   sigma noise) reflection  log c(u_0) >= integral over t of E[2 <v, V_t> - |v|^2 | u_0] / t
+//   log c(x_0) >= integral of E[sum_j (2 v_j V_j - v_j^2) loss_weight_j | x_0] over log noise,
+// V the velocity along a path, in the form and the noise of the process (sin(theta), t),
 // with equality for an exact field, and for a learned one a lower bound for the reverse process started from
 // independence. Unbiased in time (stratified) and noise (antithetic): `draws` times for each row, two
 // evaluations each. What lies beyond `reference` is left out.
 //   x: rows x dim, dense, on the copula scale or, with from_gaussian, the Gaussian scale; cholesky: L of z =
-//   L y, y the state of the field (ou only; empty: y = z). Row i draws its own numbers, those of row
+//   L y, y the state of the field (not on the cube; empty: y = z). Row i draws its own numbers, those of row
 //   first_row + i of the seed.
 struct FieldBoundOptions {
-  double reference;  // theta of ou, t of reflection
+  double reference;  // a time of the process
   std::vector<double> cholesky;
   bool from_gaussian;
   std::size_t draws;

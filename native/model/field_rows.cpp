@@ -14,7 +14,7 @@ namespace {
 template <class T>
 void to_states(Backend<T>& backend, Process process, MatrixView<T> y, const double* x, const RowScale& scale,
                double* quadratic) {
-  if (process == Process::ou) {
+  if (!on_cube(process)) {
     backend.whiten(y, x, scale.from_gaussian, scale.cholesky, quadratic);
     return;
   }
@@ -29,7 +29,7 @@ void to_states(Backend<T>& backend, Process process, MatrixView<T> y, const doub
 template <class T>
 void to_rows(Backend<T>& backend, Process process, double* out, MatrixView<const T> y,
              const RowScale& scale) {
-  if (process == Process::ou) {
+  if (!on_cube(process)) {
     backend.colour(out, y, scale.to_gaussian, scale.cholesky, scale.maps);
     return;
   }
@@ -52,7 +52,7 @@ void draw_reference(Backend<T>& backend, Process process, MatrixView<T> y, std::
   const std::size_t d = y.columns - 1;
   backend.fill_column(y, d, 1);
   backend.normals({y.data, y.rows, d, y.stride}, seed, first_row, 0, kTagSampleStart);
-  if (process == Process::ou) return;
+  if (!on_cube(process)) return;
   std::vector<double> u(y.rows * d);
   backend.colour(u.data(), y, false, nullptr, nullptr);
   to_states(backend, process, y, u.data(), {}, nullptr);
@@ -131,7 +131,7 @@ SolverStatistics flow_log_pdf(Backend<T>& backend, Field<T>& field, const Solver
   const std::size_t d = field.dim(), batch = std::min(field.batch_rows(), rows);
   check_rows(x, scale.from_gaussian, rows, d);
   if (rows == 0) return statistics;
-  const bool ou = field.process() == Process::ou;
+  const bool whitened = !on_cube(field.process());
   double half_log_determinant = 0;
   if (scale.cholesky)
     for (std::size_t i = 0; i < d; ++i) half_log_determinant += std::log(scale.cholesky[i * d + i]);
@@ -168,9 +168,9 @@ SolverStatistics flow_log_pdf(Backend<T>& backend, Field<T>& field, const Solver
           const double off = host[i * columns + k] - mean;
           squares += off * off;
         }
-        // ou: log N(y_T) + integral is the density of y; that of z over independence follows (A.2)
+        // log N(y_T) + integral is the density of y; that of z over independence follows (A.2)
         const double own =
-            ou ? out.log_pdf[first + i] + 0.5 * (before[i] - after[i]) - half_log_determinant : 0;
+            whitened ? out.log_pdf[first + i] + 0.5 * (before[i] - after[i]) - half_log_determinant : 0;
         out.log_pdf[first + i] = own + mean;
         if (out.standard_error)
           out.standard_error[first + i] =

@@ -58,7 +58,7 @@ PublishedStatistics sample_as_published(Backend<T>& backend, const PublishedSamp
     noise.tag = kTagSampleNoise;
     backend.combine(noise);
   }
-  good.check([&](std::size_t k) { return ou_angle(levels.time[nodes[k]]); });
+  good.check([&](std::size_t k) { return OuProcess::angle(levels.time[nodes[k]]); });
   return statistics;
 }
 

@@ -17,10 +17,8 @@ MlpShape published_shape(const VelocityDefinition& d) {
 }  // namespace
 
 std::vector<ParameterSlice> VelocityDefinition::slices() const {
-  return ensemble_slices(kind == VelocityKind::reflection_published
-                             ? mlp_slices(published_shape(*this))
-                             : residual_mlp_slices(residual_shape(*this)),
-                         members);
+  return ensemble_slices(
+      published ? mlp_slices(published_shape(*this)) : residual_mlp_slices(residual_shape(*this)), members);
 }
 
 template <class T>
@@ -28,7 +26,7 @@ std::unique_ptr<Ensemble<T>> make_velocity_network(Backend<T>& backend,
                                                    const VelocityDefinition& definition) {
   std::vector<std::unique_ptr<Network<T>>> members(definition.members);
   for (auto& member : members) {
-    if (definition.kind == VelocityKind::reflection_published)
+    if (definition.published)
       member = make_mlp<T>(backend, published_shape(definition));
     else
       member = make_residual_mlp<T>(backend, residual_shape(definition));
@@ -59,10 +57,7 @@ std::size_t VelocityField<T>::batch_rows() const {
 
 template <class T>
 VelocityForm VelocityField<T>::form_of(Form form) const {
-  const bool circle = definition_.kind == VelocityKind::trigonometric;
-  if (circle == (form == Form::velocity))
-    throw Error("VALUE", circle ? "the trigonometric flow has no reflected velocity"
-                                : "a reflection copula has a velocity and no other form");
+  expect_form(definition_.process, form);
   return {definition_.head(), form};
 }
 
@@ -94,7 +89,7 @@ bool VelocityField<T>::describe(FusedField<T>& field) {
 template <class T>
 void VelocityField<T>::divergence(MatrixView<const T> y, const double* time, Form form,
                                   const TraceEstimator& trace, MatrixView<T> out, double* divergence) {
-  if (definition_.kind == VelocityKind::reflection_published)
+  if (definition_.published)
     throw Error(
         "VALUE",
         "the published reflection network does not vanish on the faces of the cube: its flow has no density");

@@ -12,17 +12,18 @@ namespace sklar {
 
 // What a velocity model (flow copula, reflection copula) consists of, on the host.
 struct VelocityDefinition {
-  VelocityKind kind;
+  Process process = Process::ou;
+  bool published = false;
   std::size_t dim = 0;
   std::size_t frequencies = 0;  // see VelocityHead
   std::size_t hidden = 0;
-  std::size_t depth = 0;  // residual blocks; layers of the published reflection network
+  std::size_t depth = 0;  // residual blocks; layers of the published network
   Activation activation = Activation::silu;
   std::size_t members = 1;       // networks whose mean is the field
-  std::vector<double> cholesky;  // dim x dim, of the guide; empty: not guided. Trigonometric only
+  std::vector<double> cholesky;  // dim x dim, of the guide; empty: not guided, as on the cube
 
   VelocityHead head() const {
-    return {kind, static_cast<std::uint32_t>(dim), static_cast<std::uint32_t>(frequencies)};
+    return {process, static_cast<std::uint32_t>(dim), static_cast<std::uint32_t>(frequencies), published};
   }
   std::vector<ParameterSlice> slices() const;
 };
@@ -30,15 +31,13 @@ struct VelocityDefinition {
 template <class T>
 std::unique_ptr<Ensemble<T>> make_velocity_network(Backend<T>& backend, const VelocityDefinition& definition);
 
-// The field in the network's coordinates: y = L^-1 z, or u for the reflection.
+// The field in the network's coordinates: y = L^-1 z, or u on the cube.
 template <class T>
 class VelocityField final : public Field<T> {
  public:
   VelocityField(Backend<T>& backend, const VelocityDefinition& definition, const std::vector<T>& parameters);
 
-  Process process() const override {
-    return definition_.kind == VelocityKind::trigonometric ? Process::ou : Process::reflection;
-  }
+  Process process() const override { return definition_.process; }
   std::size_t dim() const override { return definition_.dim; }
   std::size_t batch_rows() const override;
   void evaluate(MatrixView<const T> y, const double* time, Form form, MatrixView<T> out) override;

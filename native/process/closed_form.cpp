@@ -81,26 +81,10 @@ class ClosedFormField final : public Field<T> {
   }
 
  private:
-  // From the slope of ClosedFormRow to the form; finite at every time, unlike form_scale of G.
+  // From the slope of ClosedFormRow to the form.
   double scale(Form form, double time) const {
-    if ((process_ == Process::reflection) != (form == Form::velocity))
-      throw Error("VALUE", process_ == Process::reflection
-                               ? "the reflection process has a velocity and no other form"
-                               : "a velocity is no form of the Ornstein-Uhlenbeck process");
-    const double alpha = process_ == Process::ou ? angle_alpha(time) : 0;
-    switch (form) {
-      case Form::gradient:
-        return 2 * alpha * alpha;
-      case Form::slope_w:
-        return 1;
-      case Form::slope_alpha:
-        return 2 * alpha;
-      case Form::slope_theta:
-        return -2 * std::sin(time) * alpha;
-      case Form::velocity:
-        break;
-    }
-    return -time;
+    expect_form(process_, form);
+    return with_process(process_, [&](auto p) { return p.over_slope(form, time); });
   }
 
   // product = the Jacobian times the direction

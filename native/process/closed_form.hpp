@@ -13,15 +13,15 @@ namespace sklar {
 
 // F_t = log c_t and its derivatives at one row and time, after `set`. The slope is what stays finite and
 // differentiable at every time: dz/dw = grad F / (2 w) of ou, at theta = pi / 2 its limit (R_N - I) z / 2;
-// grad F of reflection.
+// grad F of reflection, D grad F of jacobi.
 class ClosedFormRow {
  public:
   virtual ~ClosedFormRow() = default;
-  // time: theta of ou, t of reflection; x on the Gaussian scale for ou, in [0, 1]^d for reflection
+  // a time of the process; x on the Gaussian scale for ou, else in [0, 1]^d
   virtual void set(double time, const double* x) = 0;
   virtual double value() const = 0;
   virtual void slope(double* out) const = 0;
-  // of the Jacobian of the slope, which is symmetric
+  // of the Jacobian of the slope
   virtual double trace() const = 0;
   virtual void jacobian_times(const double* v, double* out) const = 0;
 };
@@ -46,7 +46,7 @@ std::shared_ptr<const ClosedForm> make_mixture(const std::vector<double>& weight
                                                const std::vector<std::vector<double>>& correlations,
                                                std::size_t dim);
 
-// H.3: c = 1 + theta prod_{i in columns} (1 - 2 u_i), |theta| <= 1. Closed under ou and reflection.
+// H.3: c = 1 + theta prod_{i in columns} (1 - 2 u_i), |theta| <= 1. Closed under every process.
 std::shared_ptr<const ClosedForm> make_fgm(std::size_t dim, double theta, std::vector<std::size_t> columns);
 
 // H.4: c = 1 + sum_m amplitude_m prod_i cos(pi k_mi u_i); frequencies: terms x dim, each with two entries at

@@ -30,7 +30,7 @@ class MixtureRow final : public ClosedFormRow {
         mean_(dim) {}
 
   void set(double time, const double* z) override {
-    const double alpha = angle_alpha(time);
+    const double alpha = OuProcess::alpha(time);
     w_ = alpha * alpha;
     double top = -HUGE_VAL;
     for (std::size_t m = 0; m < components_.size(); ++m) {

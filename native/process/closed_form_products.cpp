@@ -127,7 +127,7 @@ class FgmOuRow final : public ProductRow {
  public:
   using ProductRow::ProductRow;
   void set(double time, const double* z) override {
-    const double alpha = angle_alpha(time), ratio = 1 / std::sqrt(2 - alpha * alpha), s = alpha * ratio;
+    const double alpha = OuProcess::alpha(time), ratio = 1 / std::sqrt(2 - alpha * alpha), s = alpha * ratio;
     const Term& term = terms_[0];
     const double order = static_cast<double>(term.columns.size());
     height_[0] = term.amplitude * std::pow(alpha, order);
@@ -273,7 +273,8 @@ class CosineCopula final : public ProductCopula {
   bool has(Process process) const override { return process == Process::reflection; }
   std::unique_ptr<ClosedFormRow> row(Process process) const override {
     if (!has(process))
-      throw Error("VALUE", "a cosine copula is not closed under the Ornstein-Uhlenbeck process");
+      throw Error("VALUE",
+                  std::string("a cosine copula is not closed under the ") + name_of(process) + " process");
     return std::make_unique<CosineRow>(terms_, dim_);
   }
 

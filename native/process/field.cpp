@@ -1,28 +1,25 @@
 #include "process/field.hpp"
 
-#include <cmath>
-
 #include "core/error.hpp"
 
 namespace sklar {
 
-double angle_alpha(double theta) { return theta >= 1.5707963267948966 ? 0 : std::cos(theta); }
+const char* name_of(Process process) {
+  return with_process(process, [](auto p) { return decltype(p)::name; });
+}
 
-double form_scale(Form form, double theta) {
-  const double alpha = angle_alpha(theta), sine = std::sin(theta);
-  switch (form) {
-    case Form::gradient:
-      return 1;
-    case Form::slope_w:
-      return 1 / (2 * alpha * alpha);
-    case Form::slope_alpha:
-      return 1 / alpha;
-    case Form::slope_theta:
-      return -sine / alpha;
-    case Form::velocity:
-      break;
-  }
-  throw Error("VALUE", "a velocity is no form of the Ornstein-Uhlenbeck process");
+Process process_of(const std::string& name) {
+  for (const Process process : all_processes)
+    if (name == name_of(process)) return process;
+  throw Error("VALUE", "unknown process \"" + name + "\"");
+}
+
+void expect_form(Process process, Form form) {
+  if (on_cube(process) != (form == Form::velocity))
+    throw Error("VALUE",
+                std::string(on_cube(process) ? "a velocity is the only form of the field of the "
+                                             : "a velocity on the cube is no form of the field of the ") +
+                    name_of(process) + " process");
 }
 
 }  // namespace sklar

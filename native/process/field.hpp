@@ -1,18 +1,17 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "backend/backend.hpp"
 #include "backend/trajectory.hpp"
-#include "process/form.h"
+#include "process/process.h"
 
 // What a model gives to the integrators: a time-dependent field over rows of a state. Process, head and
 // solver are independent choices (docs/mathematics.md, section 1): a solver knows the process, never the
 // head.
 namespace sklar {
-
-enum class Process { ou, reflection };
 
 // How a divergence, the trace of a Jacobian A, is found (docs/mathematics.md, D.2): exactly, by one
 // derivative for each column, or by random probes that stay the same along a trajectory.
@@ -60,10 +59,10 @@ class Field {
   }
 };
 
-// cos theta, and 0 from pi / 2 on: in doubles cos(pi / 2) is 6e-17, not the 0 that is meant.
-double angle_alpha(double theta);
-
-// The factor that takes the gradient G to a form, for the angle theta. Infinite where it is.
-double form_scale(Form form, double theta);
+const char* name_of(Process process);
+// Throws Error("VALUE") unless its name is one.
+Process process_of(const std::string& name);
+// The same unless fields of the process have the form.
+void expect_form(Process process, Form form);
 
 }  // namespace sklar

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "core/philox.h"
-#include "process/form.h"
+#include "process/ou.h"
 
 namespace sklar {
 
@@ -19,12 +19,8 @@ struct LevelMix {
 /// w: of `count` levels, decreasing from 1 (data). known: the slope at the last level is known apart from the
 /// levels; otherwise it is taken to be that of the level before it.
 SKLAR_HD LevelMix mix_levels(const double* w, size_t count, bool known, double theta, Form form) {
-  // cos(pi / 2) in doubles is 6e-17, not the 0 that is meant
-  const double alpha = theta >= 1.5707963267948966 ? 0 : cos(theta), at = alpha * alpha;
-  const double scale = form == Form::slope_w       ? 1
-                       : form == Form::slope_alpha ? 2 * alpha
-                       : form == Form::slope_theta ? -2 * sin(theta) * alpha
-                                                   : 2 * at;
+  const double alpha = OuProcess::alpha(theta), at = alpha * alpha;
+  const double scale = OuProcess::over_slope(form, theta);
   const size_t last = count - 1;
   size_t near = 0;
   while (near + 1 < last && w[near + 1] >= at) ++near;

@@ -180,7 +180,8 @@ export function randomModel(sklar, kind, { hidden, depth, dim, activation = 'sil
   }
   const flow = kind === 'flow';
   const definition = {
-    kind: flow ? 'trigonometric' : kind,
+    process: flow ? 'ou' : 'reflection',
+    published: kind === 'reflection-published',
     dim,
     frequencies: kind === 'reflection' ? 8 : 0,
     hiddenDim: hidden,

@@ -44,7 +44,8 @@ const sizes = { hiddenDim: 8, depth: 1, members: 1, cholesky: null } as const;
 /** A flow that stands still until cos(theta) + y_0 / 10 > 0.8, where its velocity is infinite. */
 function bursting(): FlowCopula {
   const definition = {
-    kind: 'trigonometric',
+    process: 'ou',
+    published: false,
     dim: 2,
     frequencies: 0,
     activation: 'published',
@@ -144,7 +145,14 @@ describe('rows that leave the finite numbers are handed out where they stood las
 });
 
 test('a reflection and every sampler of a cdc do the same', async () => {
-  const definition = { kind: 'reflection', dim: 3, frequencies: 2, activation: 'silu', ...sizes } as const;
+  const definition = {
+    process: 'reflection',
+    published: false,
+    dim: 3,
+    frequencies: 2,
+    activation: 'silu',
+    ...sizes,
+  } as const;
   const reflection = new ReflectionCopula({
     definition,
     reference: 0.9,

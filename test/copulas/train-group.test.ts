@@ -141,7 +141,8 @@ function job(device: NativeDevice, seeds: readonly bigint[], kind: 'cdc' | 'flow
   const network = { inputDim: 2, hiddenDim: 16, depth: 1, outputDim: 3, activation };
   const times = Float64Array.of(0, 1, Infinity);
   const flow = {
-    kind: 'trigonometric' as const,
+    process: 'ou' as const,
+    published: false,
     dim: 2,
     frequencies: 0,
     hiddenDim: 16,

@@ -31,7 +31,7 @@ CdcDefinition definition3(const OuLevels& levels, bool known, std::size_t hidden
 // Angles between, at and beyond levels.
 Vector angles(const OuLevels& levels) {
   Vector angles;
-  for (double t : levels.time) angles.push_back(ou_angle(t));
+  for (double t : levels.time) angles.push_back(OuProcess::angle(t));
   for (double theta : {0.1, 0.5, 0.77, 1.1, 1.3, 1.5, reference_angle}) angles.push_back(theta);
   return angles;
 }
@@ -53,7 +53,7 @@ TEST_CASE("at a level the field is that level's, in every form") {
       const std::size_t lender = last ? k - 1 : k;
       Vector g(rows * 3);
       model.field(z.data(), rows, lender, g.data(), {});
-      const double theta = ou_angle(levels.time[k]), alpha = ou_alpha(theta);
+      const double theta = OuProcess::angle(levels.time[k]), alpha = OuProcess::alpha(theta);
       const Vector time(rows, theta);
       const struct {
         Form form;

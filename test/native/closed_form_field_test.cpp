@@ -194,10 +194,12 @@ TEST_CASE("every form is its multiple of the gradient, and finite at both ends")
     const auto gradient = probe.at(z, 0.7, Form::gradient);
     for (const Form form : {Form::slope_w, Form::slope_alpha, Form::slope_theta}) {
       const auto r = probe.at(z, 0.7, form);
+      const double over_gradient =
+          OuProcess::over_slope(form, 0.7) / OuProcess::over_slope(Form::gradient, 0.7);
       for (std::size_t i = 0; i < z.size(); ++i)
-        CHECK_NEAR(r.values[i], form_scale(form, 0.7) * gradient.values[i], 1e-12);
+        CHECK_NEAR(r.values[i], over_gradient * gradient.values[i], 1e-12);
       for (std::size_t i = 0; i < n; ++i)
-        CHECK_NEAR(r.divergence[i], form_scale(form, 0.7) * gradient.divergence[i], 1e-11);
+        CHECK_NEAR(r.divergence[i], over_gradient * gradient.divergence[i], 1e-11);
     }
     const closed_form::Square excess =
         closed_form::combine(1, p.truth->correlation(), -1, closed_form::identity(d));

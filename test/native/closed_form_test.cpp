@@ -41,7 +41,7 @@ PublishedSampler<T> published_of(const Copula& copula, const OuLevels& levels) {
   PublishedSampler<T> sampler;
   sampler.evaluate = [&copula, &levels](MatrixView<const T> y, std::size_t level, MatrixView<T> g) {
     OuField<T> field(copula);
-    const Vector time(y.rows, ou_angle(levels.time[level]));
+    const Vector time(y.rows, OuProcess::angle(levels.time[level]));
     field.evaluate(y, time.data(), Form::gradient, g);
   };
   return sampler;
@@ -52,7 +52,8 @@ SolverOptions on_levels(const OuLevels& levels, CdcSolver solver, std::size_t st
   SolverOptions options;
   options.solver = to_solver(solver);
   options.clock = Clock::w;
-  for (std::size_t level : node_levels(levels, steps)) options.nodes.push_back(ou_angle(levels.time[level]));
+  for (std::size_t level : node_levels(levels, steps))
+    options.nodes.push_back(OuProcess::angle(levels.time[level]));
   options.seed = seed;
   options.first_row = first_row;
   return options;

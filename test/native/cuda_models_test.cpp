@@ -218,24 +218,27 @@ TEST_CASE("a recorded step is the step, and what it relied on may move") {
 }
 
 TEST_CASE("training velocity heads") {
-  for (const VelocityKind kind :
-       {VelocityKind::trigonometric, VelocityKind::reflection, VelocityKind::reflection_published})
-    compare("velocity", 2e-4, [&](Bench& b) {
-      const bool circle = kind == VelocityKind::trigonometric;
-      VelocityDefinition d;
-      d.kind = kind;
-      d.dim = dim;
-      d.frequencies = 2;
-      d.hidden = 30;
-      d.members = circle ? 2 : 1;
-      d.depth = kind == VelocityKind::reflection_published ? 4 : 2;
-      const TimeLaw law = kind == VelocityKind::reflection_published ? TimeLaw{TimeLaw::Kind::quartic, 0, 1.5}
-                          : circle ? TimeLaw{TimeLaw::Kind::log_sine, 0.01, 1}
-                                   : TimeLaw{TimeLaw::Kind::logarithmic, 0.01, 0.9};
-      auto network = make_velocity_network<float>(b.backend, d);
-      VelocityObjective<float> objective(b.backend, *network, d.head(), law, 40);
-      keep(b, trained<float>(b, *network, objective, !circle));
-    });
+  for (const Process process : all_processes)
+    for (const bool published : {false, true}) {
+      if (published && process != Process::reflection) continue;
+      compare("velocity", 2e-4, [&](Bench& b) {
+        const bool circle = process == Process::ou;
+        VelocityDefinition d;
+        d.process = process;
+        d.published = published;
+        d.dim = dim;
+        d.frequencies = 2;
+        d.hidden = 30;
+        d.members = circle ? 2 : 1;
+        d.depth = published ? 4 : 2;
+        const TimeLaw law = published ? TimeLaw{TimeLaw::Kind::quartic, 0, 1.5}
+                            : circle  ? TimeLaw{TimeLaw::Kind::log_sine, 0.01, 1}
+                                      : TimeLaw{TimeLaw::Kind::logarithmic, 0.01, 0.9};
+        auto network = make_velocity_network<float>(b.backend, d);
+        VelocityObjective<float> objective(b.backend, *network, d.head(), law, 40);
+        keep(b, trained<float>(b, *network, objective, !circle));
+      });
+    }
 }
 
 TEST_CASE("log densities, fields and posteriors of a CDC") {
@@ -274,19 +277,18 @@ TEST_CASE("samples by every solver of the OU process") {
 }
 
 TEST_CASE("samples and likelihoods of velocity fields") {
-  for (const VelocityKind kind : {VelocityKind::trigonometric, VelocityKind::reflection}) {
+  for (const Process process : all_processes) {
     VelocityDefinition d;
-    d.kind = kind;
+    d.process = process;
     d.dim = dim;
     d.frequencies = 2;
     d.hidden = 24;
     d.depth = 2;
-    const bool circle = kind == VelocityKind::trigonometric;
-    const Process process = circle ? Process::ou : Process::reflection;
     const auto make = [&](Backend<float>& backend) {
       return std::make_unique<VelocityField<float>>(backend, d, some_parameters(d.slices()));
     };
-    for (const char* name : {"rk4", "euler-maruyama"}) check_solver(name, process, make, 1e-4);
+    check_solver("rk4", process, make, 1e-4);
+    if (has_noise(process)) check_solver("euler-maruyama", process, make, 1e-4);
     for (const std::size_t probes : {0, 3})
       compare("likelihood", 1e-4, [&](Bench& b) {
         const auto field = make(b.backend);

@@ -11,18 +11,17 @@ namespace {
 constexpr std::size_t data_rows = 77;
 
 struct Case {
-  VelocityKind kind;
+  Process process;
   std::size_t dim, hidden, depth, batch, members = 1;
   Activation activation = Activation::silu;
+  bool published = false;
 };
-
-bool on_cube(const Case& c) { return c.kind != VelocityKind::trigonometric; }
 
 template <class T>
 Matrix<T> data_of(Backend<T>& backend, const Case& c) {
   std::vector<T> rows;
   for (const float z : normals(data_rows * c.dim, 21))
-    rows.push_back(static_cast<T>(on_cube(c) ? 0.5f + 0.45f * std::tanh(z) : z));
+    rows.push_back(static_cast<T>(on_cube(c.process) ? 0.5f + 0.45f * std::tanh(z) : z));
   Matrix<T> m = backend.matrix(data_rows, c.dim);
   backend.upload_matrix(m, rows.data());
   return m;
@@ -36,7 +35,8 @@ struct Problem {
 
   Problem(Backend<T>& backend, const Case& c) {
     VelocityDefinition d;
-    d.kind = c.kind;
+    d.process = c.process;
+    d.published = c.published;
     d.dim = c.dim;
     d.frequencies = 2;
     d.hidden = c.hidden;
@@ -44,8 +44,8 @@ struct Problem {
     d.members = c.members;
     d.activation = c.activation;
     network = make_velocity_network<T>(backend, d);
-    const TimeLaw law = on_cube(c) ? TimeLaw{TimeLaw::Kind::logarithmic, 0.01, 0.9}
-                                   : TimeLaw{TimeLaw::Kind::log_sine, 0.01, 1};
+    const TimeLaw law = on_cube(c.process) ? TimeLaw{TimeLaw::Kind::logarithmic, 0.01, 0.9}
+                                           : TimeLaw{TimeLaw::Kind::log_sine, 0.01, 1};
     objective = std::make_unique<VelocityObjective<T>>(backend, *network, d.head(), law, c.batch);
     for (const float p : initial_parameters<float>(d.slices(), 4, false, c.members))
       parameters.push_back(static_cast<T>(1.5f * p));
@@ -84,7 +84,7 @@ void check_case(const Case& c, Precision precision) {
   CHECK(loss < (precision == Precision::mixed ? 1e-5 : 1e-3));
 }
 
-constexpr auto circle = VelocityKind::trigonometric, cube = VelocityKind::reflection;
+constexpr auto circle = Process::ou, cube = Process::reflection;
 
 }  // namespace
 
@@ -108,15 +108,15 @@ TEST_CASE("which steps a device takes whole") {
   if (!gpu) return;
   CHECK(!derivative(*gpu, {circle, 3, 24, 1, 10}, true).done);
   // another network
-  CHECK(!derivative(*gpu, {VelocityKind::reflection_published, 3, 32, 4, 10}, true).done);
+  CHECK(!derivative(*gpu, {cube, 3, 32, 4, 10, 1, Activation::silu, true}, true).done);
 }
 
 TEST_CASE("training goes the way of the CPU") {
-  for (const VelocityKind kind : {circle, cube})
+  for (const Process process : {circle, cube})
     compare(
         "training", 1e-3,
         [&](Bench& b) {
-          const Case c{kind, 3, 32, 1, 24, kind == circle ? 2u : 1u};
+          const Case c{process, 3, 32, 1, 24, process == circle ? 2u : 1u};
           Problem<float> p(b.backend, c);
           const Matrix<float> data = data_of(b.backend, c);
           TrainOptions options;
@@ -135,14 +135,14 @@ TEST_CASE("training goes the way of the CPU") {
 }
 
 TEST_CASE("training on recurring values goes the way of the CPU") {
-  for (const VelocityKind kind : {circle, cube})
+  for (const Process process : {circle, cube})
     for (const std::size_t hidden : {24, 64})  // pass by pass; in one operation
       compare(
           "training with ties", 1e-3,
           [&](Bench& b) {
-            Problem<float> p(b.backend, {kind, 3, hidden, 1, 24});
+            Problem<float> p(b.backend, {process, 3, hidden, 1, 24});
             const Ties ties =
-                kind == cube ? Ties{three_columns, {}, true} : Ties{three_columns, factor_of_three};
+                process == cube ? Ties{three_columns, {}, true} : Ties{three_columns, factor_of_three};
             keep_training(b, *p.network, *p.objective, ties, p.parameters);
           },
           Precision::mixed);

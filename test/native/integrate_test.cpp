@@ -110,11 +110,11 @@ TEST_CASE("clocks and their inverses") {
       CHECK_NEAR(from_clock(clock, to_clock(clock, theta)), theta, theta < 1e-3 ? 1e-7 : 1e-12);
     CHECK_NEAR(to_clock(Clock::w, from_clock(Clock::w, to_clock(Clock::w, theta))), to_clock(Clock::w, theta),
                1e-15);
-    CHECK_NEAR(ou_angle(ou_time(theta)), theta, 1e-14);
+    CHECK_NEAR(OuProcess::angle(OuProcess::forward_time(theta)), theta, 1e-14);
   }
   CHECK_EQUAL(to_clock(Clock::w, reference_angle), 0.0);
   CHECK_EQUAL(from_clock(Clock::w, 0), reference_angle);
-  CHECK_EQUAL(ou_time(reference_angle), HUGE_VAL);
+  CHECK_EQUAL(OuProcess::forward_time(reference_angle), HUGE_VAL);
 }
 
 TEST_CASE("tableaus fulfil the order conditions") {
@@ -271,7 +271,7 @@ TEST_CASE("9: likelihood of the ou process") {
     // an end at a finite time leaves out the log density there
     for (double last : {1.0, 2.0}) {
       Vector nodes;
-      for (int i = 0; i <= 40; ++i) nodes.push_back(ou_angle(last) * i / 40);
+      for (int i = 0; i <= 40; ++i) nodes.push_back(OuProcess::angle(last) * i / 40);
       options.nodes = nodes;
       flow_log_pdf(*backend, field, options, gaussian, z.data(), rows, out, {}, {});
       const auto there = copula->at(std::exp(-2 * last));

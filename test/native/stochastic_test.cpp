@@ -33,8 +33,8 @@ Vector angles(double first, std::size_t steps) {
 Vector times(double first, std::size_t steps, double last = 0) {
   Vector nodes;
   for (std::size_t i = 0; i <= steps; ++i)
-    nodes.push_back(
-        ou_angle(last + (first - last) * static_cast<double>(steps - i) / static_cast<double>(steps)));
+    nodes.push_back(OuProcess::angle(last + (first - last) * static_cast<double>(steps - i) /
+                                                static_cast<double>(steps)));
   return nodes;
 }
 
@@ -89,9 +89,10 @@ Linear recursion(const SolverOptions& o, double lambda) {
   double previous = 0;
   for (std::size_t i = 0; i + 1 < o.nodes.size(); ++i) {
     const double t = o.nodes[i], s = o.nodes[i + 1], step = s - t;
-    const double alpha_t = ou_alpha(t), sigma_t = std::sin(t), alpha_s = ou_alpha(s), sigma_s = std::sin(s);
+    const double alpha_t = OuProcess::alpha(t), sigma_t = std::sin(t), alpha_s = OuProcess::alpha(s),
+                 sigma_s = std::sin(s);
     const bool pure = t >= reference_angle;
-    const double h = ou_time(t) - ou_time(s);
+    const double h = OuProcess::forward_time(t) - OuProcess::forward_time(s);
     const Linear g = sum({{excess(t), z}});
     const bool sde = o.solver == Solver::euler_maruyama || o.solver == Solver::exponential_em ||
                      o.solver == Solver::exponential_em_one_step || o.solver == Solver::sra1 ||
@@ -153,7 +154,7 @@ Linear recursion(const SolverOptions& o, double lambda) {
       const double c = shark ? 5.0 / 6 : 3.0 / 4, root = std::sqrt(2.0);
       auto drift = [&](double theta, const Linear& x) { return sum({{-1 + 2 * excess(theta), x}}); };
       const Linear k1 = drift(t, shark ? sum({{1, z}, {root, area}}) : z);
-      const Linear k2 = drift(ou_angle(ou_time(t) - c * h),
+      const Linear k2 = drift(OuProcess::angle(OuProcess::forward_time(t) - c * h),
                               sum({{1, z}, {c * h, k1}, {root * c, w}, {shark ? root : 1.5 * root, area}}));
       z = sum({{1, z}, {shark ? 0.4 * h : h / 3, k1}, {shark ? 0.6 * h : 2 * h / 3, k2}, {root, w}});
     }
@@ -335,7 +336,7 @@ TEST_CASE("adaptive stochastic solvers follow one path to their tolerance, row b
   for (Solver solver : {Solver::sra1, Solver::shark}) {
     double before = 1;
     for (double tolerance : {3e-2, 3e-3, 3e-4}) {
-      SolverOptions options = with(solver, {ou_angle(1.2), ou_angle(1.15), 0}, 6);
+      SolverOptions options = with(solver, {OuProcess::angle(1.2), OuProcess::angle(1.15), 0}, 6);
       options.brownian = Brownian::tree;
       options.adaptive = true;
       options.rtol = options.atol = tolerance;
@@ -353,7 +354,8 @@ TEST_CASE("adaptive stochastic solvers follow one path to their tolerance, row b
     }
   }
   // from pure noise the first step leaves the reference
-  SolverOptions options = with(Solver::shark, {reference_angle, ou_angle(3), ou_angle(2.8), 0}, 6);
+  SolverOptions options =
+      with(Solver::shark, {reference_angle, OuProcess::angle(3), OuProcess::angle(2.8), 0}, 6);
   options.adaptive = true;
   options.rtol = options.atol = 1e-2;
   for (double x : run(field, options, start)) CHECK(std::isfinite(x) && std::abs(x) < 8);

@@ -153,7 +153,7 @@ TEST_CASE("only the rows that the batch draws change, and among them those that 
     draw.state = p.state.data();
     draw.seed = 9;
     draw.data = {p.data.data(), rows, 2, p.data.stride()};
-    draw.head = {VelocityKind::trigonometric, 2, 0};
+    draw.head = {Process::ou, 2, 0, false};
     draw.law = {TimeLaw::Kind::uniform, 0, 1e-300};
     draw.y = y;
     draw.target = target;

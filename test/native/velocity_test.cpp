@@ -20,15 +20,21 @@ std::vector<double> some_normals(std::size_t count, std::uint64_t seed) {
   return values;
 }
 
-VelocityDefinition definition(VelocityKind kind, std::size_t dim, std::size_t hidden, std::size_t depth,
+VelocityDefinition definition(Process process, std::size_t dim, std::size_t hidden, std::size_t depth,
                               std::size_t members = 1) {
   VelocityDefinition d;
-  d.kind = kind;
+  d.process = process;
   d.dim = dim;
-  d.frequencies = kind == VelocityKind::reflection ? 3 : 0;
+  d.frequencies = on_cube(process) ? 3 : 0;
   d.hidden = hidden;
   d.depth = depth;
   d.members = members;
+  return d;
+}
+
+VelocityDefinition published(VelocityDefinition d) {
+  d.published = true;
+  d.frequencies = 0;
   return d;
 }
 
@@ -44,7 +50,7 @@ void check_gradient(const VelocityDefinition& d) {
   VelocityObjective<double> objective(*backend, *network, d.head(), {}, rows);
   std::vector<double> y(rows * d.dim), target = some_normals(rows * d.dim, 2), time(rows);
   const auto noise = some_normals(rows * d.dim, 1);
-  const bool circle = d.kind == VelocityKind::trigonometric;
+  const bool circle = d.process == Process::ou;
   for (std::size_t i = 0; i < y.size(); ++i) y[i] = circle ? noise[i] : 0.5 + 0.2 * std::tanh(noise[i]);
   for (std::size_t i = 0; i < rows; ++i)
     time[i] = (static_cast<double>(i) + 0.5) / rows * (circle ? pi / 2 : 0.9);
@@ -76,7 +82,7 @@ struct Rows {
 
 Rows some_rows(const VelocityDefinition& d) {
   Rows r{40, some_normals(40 * d.dim, 5), {}};
-  const bool circle = d.kind == VelocityKind::trigonometric;
+  const bool circle = d.process == Process::ou;
   if (!circle)
     for (double& u : r.y) u = 0.5 + 0.45 * std::tanh(u);
   for (std::size_t i = 0; i < r.rows; ++i)
@@ -157,25 +163,24 @@ void check_divergence(const VelocityDefinition& d, Form form) {
 }  // namespace
 
 TEST_CASE("gradient of the velocity loss equals central differences") {
-  check_gradient(definition(VelocityKind::trigonometric, 2, 150, 2));  // folded
-  check_gradient(definition(VelocityKind::trigonometric, 3, 20, 2));
-  check_gradient(definition(VelocityKind::reflection, 3, 17, 1));
-  check_gradient(definition(VelocityKind::reflection_published, 3, 11, 3));
-  VelocityDefinition relu = definition(VelocityKind::trigonometric, 3, 24, 2);
+  check_gradient(definition(Process::ou, 2, 150, 2));  // folded
+  check_gradient(definition(Process::ou, 3, 20, 2));
+  check_gradient(definition(Process::reflection, 3, 17, 1));
+  check_gradient(published(definition(Process::reflection, 3, 11, 3)));
+  VelocityDefinition relu = definition(Process::ou, 3, 24, 2);
   relu.activation = Activation::published;
   check_gradient(relu);
-  check_gradient(definition(VelocityKind::trigonometric, 3, 20, 2, 5));  // 5 rows for each member
+  check_gradient(definition(Process::ou, 3, 20, 2, 5));  // 5 rows for each member
 }
 
 TEST_CASE("the divergence of a velocity head") {
   for (const Form form : {Form::slope_theta, Form::slope_w, Form::slope_alpha, Form::gradient})
-    for (std::size_t members : {1, 3})
-      check_divergence(definition(VelocityKind::trigonometric, 3, 20, 2, members), form);
-  check_divergence(definition(VelocityKind::reflection, 4, 20, 2), Form::velocity);
+    for (std::size_t members : {1, 3}) check_divergence(definition(Process::ou, 3, 20, 2, members), form);
+  check_divergence(definition(Process::reflection, 4, 20, 2), Form::velocity);
 }
 
 TEST_CASE("forms of a flow differ by their factors, and are finite at both ends") {
-  const auto d = definition(VelocityKind::trigonometric, 3, 20, 2);
+  const auto d = definition(Process::ou, 3, 20, 2);
   auto backend = make_cpu_backend<double>(1);
   VelocityField<double> field(*backend, d, parameters_of(d));
   const Rows r = some_rows(d);  // the first time is 0, the last pi / 2
@@ -194,20 +199,21 @@ TEST_CASE("forms of a flow differ by their factors, and are finite at both ends"
   }
 }
 
-TEST_CASE("the reflection's velocity vanishes on the faces of the cube") {
-  const auto d = definition(VelocityKind::reflection, 3, 20, 2);
-  auto backend = make_cpu_backend<double>(1);
-  VelocityField<double> field(*backend, d, parameters_of(d));
-  Rows r = some_rows(d);
-  for (std::size_t i = 0; i < r.rows; ++i) r.y[i * 3 + i % 3] = static_cast<double>(i % 2);
-  const auto v = values(*backend, field, r.y, r.time, Form::velocity);
-  for (std::size_t i = 0; i < r.rows; ++i) CHECK_NEAR(v[i * 3 + i % 3], 0, 1e-15);
+TEST_CASE("velocities vanish on the faces of the cube") {
+  for (const Process process : {Process::reflection}) {
+    const auto d = definition(process, 3, 20, 2);
+    auto backend = make_cpu_backend<double>(1);
+    VelocityField<double> field(*backend, d, parameters_of(d));
+    Rows r = some_rows(d);
+    for (std::size_t i = 0; i < r.rows; ++i) r.y[i * 3 + i % 3] = static_cast<double>(i % 2);
+    const auto v = values(*backend, field, r.y, r.time, Form::velocity);
+    for (std::size_t i = 0; i < r.rows; ++i) CHECK_NEAR(v[i * 3 + i % 3], 0, 1e-15);
+  }
 }
 
 TEST_CASE("an ensemble is the mean of its members") {
   auto backend = make_cpu_backend<double>(2);
-  const auto three = definition(VelocityKind::trigonometric, 3, 20, 2, 3),
-             one = definition(VelocityKind::trigonometric, 3, 20, 2);
+  const auto three = definition(Process::ou, 3, 20, 2, 3), one = definition(Process::ou, 3, 20, 2);
   const auto parameters = parameters_of(three);
   const Rows r = some_rows(three);
   VelocityField<double> field(*backend, three, parameters);
@@ -226,7 +232,7 @@ TEST_CASE("an ensemble is the mean of its members") {
 TEST_CASE("the gradient of an ensemble's mean is shared by its members") {
   constexpr std::size_t rows = 7;
   auto backend = make_cpu_backend<double>(1);
-  const auto d = definition(VelocityKind::trigonometric, 3, 20, 1, 2);
+  const auto d = definition(Process::ou, 3, 20, 1, 2);
   auto network = make_velocity_network<double>(*backend, d);
   const auto inputs = network->input_columns();
   const auto x = on_backend(*backend, some_normals(rows * inputs, 3), rows, inputs);
@@ -255,7 +261,7 @@ TEST_CASE("the gradient of an ensemble's mean is shared by its members") {
 }
 
 TEST_CASE("untrained members differ, but all are zero") {
-  const auto d = definition(VelocityKind::trigonometric, 3, 20, 1, 2);
+  const auto d = definition(Process::ou, 3, 20, 1, 2);
   const auto slices = d.slices();
   const auto initial = initial_parameters<double>(slices, 3, true, 2);
   const std::size_t half = initial.size() / 2;
@@ -269,9 +275,9 @@ TEST_CASE("untrained members differ, but all are zero") {
 TEST_CASE("training paths: states, velocities and times of a batch") {
   auto backend = make_cpu_backend<double>(2);
   constexpr std::size_t rows = 20000;
-  for (const auto kind : {VelocityKind::trigonometric, VelocityKind::reflection}) {
-    const bool circle = kind == VelocityKind::trigonometric;
-    const auto d = definition(kind, 2, 8, 1);
+  for (const auto process : {Process::ou, Process::reflection}) {
+    const bool circle = process == Process::ou;
+    const auto d = definition(process, 2, 8, 1);
     auto network = make_velocity_network<double>(*backend, d);
     const TimeLaw law =
         circle ? TimeLaw{TimeLaw::Kind::log_sine, 0.01, 1} : TimeLaw{TimeLaw::Kind::quartic, 0, 1.5};
@@ -301,13 +307,13 @@ TEST_CASE("training paths: states, velocities and times of a batch") {
 
 TEST_CASE("forms and densities that a head does not have are refused") {
   auto backend = make_cpu_backend<double>(1);
-  const auto published = definition(VelocityKind::reflection_published, 2, 8, 2);
-  VelocityField<double> field(*backend, published, parameters_of(published));
+  const auto plain = published(definition(Process::reflection, 2, 8, 2));
+  VelocityField<double> field(*backend, plain, parameters_of(plain));
   auto y = backend->matrix(1, 3), out = backend->matrix(1, 2);
   const double time = 0.5;
   double divergence;
   CHECK_THROWS(field.divergence(y, &time, Form::velocity, {}, out, &divergence), Error,
                error.code() == "VALUE");
   CHECK_THROWS(field.evaluate(y, &time, Form::slope_w, out), Error, error.code() == "VALUE");
-  CHECK_THROWS(VelocityField<double>(*backend, published, {1, 2, 3}), Error, error.code() == "SHAPE");
+  CHECK_THROWS(VelocityField<double>(*backend, plain, {1, 2, 3}), Error, error.code() == "SHAPE");
 }

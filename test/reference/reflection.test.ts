@@ -65,7 +65,8 @@ describe.each([
     '%s',
     (_name, c) => {
       const definition: VelocityDefinition = {
-        kind: 'reflection-published',
+        process: 'reflection',
+        published: true,
         dim: c.inputDim,
         frequencies: 0,
         hiddenDim: c.hiddenDim,
@@ -119,7 +120,8 @@ test('fold and the velocity it turns around', () => {
   for (const { fold } of cases) {
     // free flight from the origin for time 1 ends at the position x, whatever the fold
     const definition = {
-      kind: 'reflection-published',
+      process: 'reflection',
+      published: true,
       dim: 1,
       frequencies: 0,
       hiddenDim: 1,

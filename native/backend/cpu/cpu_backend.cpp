@@ -233,9 +233,9 @@ class CpuBackend final : public Backend<T> {
 
   void draw_velocity(const VelocityDraw<T>& draw) override {
     const std::size_t d = draw.head.dim;
-    const std::uint32_t tag =
-        draw.head.kind == VelocityKind::trigonometric ? kTagTrainNoise : kTagInitialVelocity;
     later(draw.y.rows, [=, this](std::size_t begin, std::size_t end, std::size_t) {
+      const std::uint32_t tag =
+          with_process(draw.head.process, [](auto p) { return decltype(p)::noise_tag; });
       elements_.normals(draw.target.row(begin), draw.target.stride, end - begin, d, draw.seed, begin,
                         draw.state->step, tag);
       Epochs epochs(draw.seed, draw.data.rows);
@@ -244,8 +244,10 @@ class CpuBackend final : public Backend<T> {
         const double time = draw.time[i] = sklar::rows::time_of_row(draw, i);
         T* y = draw.y.row(i);
         T* target = draw.target.row(i);  // holds the noise
-        for (std::size_t j = 0; j < d; ++j)
-          velocity_path(draw.head, time, from[j], target[j], &y[j], &target[j]);
+        with_process(draw.head.process, [&](auto process) {
+          for (std::size_t j = 0; j < d; ++j)
+            process.path(time, from[j], target[j], sklar::rows::path_draw(draw, i, j), &y[j], &target[j]);
+        });
         y[d] = 1;
       });
     });

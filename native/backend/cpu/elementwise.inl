@@ -3,6 +3,7 @@
 
 #include "backend/cpu/elementwise.hpp"
 #include "core/philox.h"
+#include "process/ou.h"
 
 namespace sklar::cpu {
 namespace SKLAR_KERNEL_NAMESPACE {
@@ -92,7 +93,7 @@ void combine(T* to, size_t count, const T* const* x, const T* factor, size_t ter
 
 template <class T>
 void scale_add(T* x, const T* x0, const T* noise, size_t count, T alpha, T sigma) {
-  for (size_t i = 0; i < count; ++i) x[i] = alpha * x0[i] + sigma * noise[i];
+  for (size_t i = 0; i < count; ++i) x[i] = OuProcess::state(alpha, sigma, x0[i], noise[i]);
 }
 
 // As shuffled() of core/shuffle.h, several indices at a time: those that have landed wait for the others.

@@ -72,7 +72,7 @@ bool carry_narrow(Backend<float>& backend, const TrajectoryProgram<float>& given
   const FusedField<float>& field = given.field;
   if (!is_narrow(field.hidden) || (three && !narrow_in_three(field.hidden))) return false;
   const bool levels = field.head == Head::levels;
-  const bool lifts = !levels && field.velocity.kind == VelocityKind::reflection;
+  const bool lifts = !levels && velocity_lifts(field.velocity);
 
   NarrowProgram p{};
   p.network.parameters = field.parameters;

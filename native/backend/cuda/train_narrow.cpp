@@ -85,6 +85,7 @@ std::size_t train_narrow(const TrainDevice& device, const ClassifierStep<float>&
 std::size_t train_narrow(const TrainDevice& device, const VelocityStep<float>& step,
                          std::span<const TrainedModel<float>> models) {
   const FusedNetwork<float>& n = step.network;
+  if (!learned_in_kernels(step.draw.head.process)) return 0;
   return train(
       device, step, models, step.members, step.draw.y.rows / step.members, 0, 1,
       [&](bool shared_slopes) { return VelocityLayout(n, shared_slopes); },

@@ -33,10 +33,15 @@ SKLAR_HD_INLINE const T* start_of_row(const VelocityDraw<T>& b, size_t i, const 
 // One time in each of `batch` equal parts: every batch sees the whole path.
 template <class T>
 SKLAR_HD_INLINE double time_of_row(const VelocityDraw<T>& b, size_t i) {
-  const uint32_t tag = b.head.kind == VelocityKind::trigonometric ? kTagTrainTime : kTagReflectionTime;
+  const uint32_t tag = with_process(b.head.process, [](auto p) { return decltype(p)::time_tag; });
   const PhiloxBlock random = philox(philox_counter(i, 0, b.state->step, tag), philox_key(b.seed));
   const double u = static_cast<double>(philox_uniform(random.x));
   return draw_time(b.law, (static_cast<double>(i) + u) / static_cast<double>(b.y.rows));
+}
+
+template <class T>
+SKLAR_HD_INLINE PathDraw path_draw(const VelocityDraw<T>& b, size_t i, size_t j) {
+  return {b.seed, i, b.state->step, static_cast<uint32_t>(j)};
 }
 
 // `features`: velocity_time of the row's time
@@ -58,10 +63,11 @@ SKLAR_HD_INLINE void velocity_loss(const VelocityLoss<T>& l, size_t i, const Lan
   const double scale = velocity_scale(l.head, velocity_form(l.head), l.time[i]);
   double sum = 0;
   for (size_t j = lanes.first; j < d; j += lanes.count) {
-    const double factor = scale * velocity_boundary(l.head, static_cast<double>(y[j]));
+    const double at = static_cast<double>(y[j]);
+    const double factor = scale * velocity_face(l.head, at), weight = velocity_weight(l.head, at);
     const double error = factor * static_cast<double>(n[j]) - static_cast<double>(target[j]);
-    sum += error * error;
-    c[j] = static_cast<T>(l.adjoint_scale * (2 * l.row_weight * factor * error));
+    sum += weight * error * error;
+    c[j] = static_cast<T>(l.adjoint_scale * (2 * l.row_weight * factor * weight * error));
   }
   sum = lanes.sum(sum);
   if (lanes.first == 0) l.row_losses[i] = l.row_weight * sum;
@@ -71,15 +77,14 @@ template <class T>
 SKLAR_HD_INLINE void velocity_output(const VelocityForm& f, const T* y, double time, const T* n, T* out) {
   const double scale = f.scale(time);
   for (size_t j = 0; j < f.head.dim; ++j)
-    out[j] = static_cast<T>(scale * velocity_boundary(f.head, static_cast<double>(y[j])) *
-                            static_cast<double>(n[j]));
+    out[j] =
+        static_cast<T>(scale * velocity_face(f.head, static_cast<double>(y[j])) * static_cast<double>(n[j]));
 }
 
 template <class T>
 SKLAR_HD_INLINE void velocity_cotangent(const VelocityHead& head, const T* y, const T* direction, T* e) {
   for (size_t j = 0; j < head.dim; ++j)
-    e[j] = static_cast<T>(static_cast<double>(direction[j]) *
-                          velocity_boundary(head, static_cast<double>(y[j])));
+    e[j] = static_cast<T>(static_cast<double>(direction[j]) * velocity_face(head, static_cast<double>(y[j])));
 }
 
 // Element j of (d field / d y)^T xi over the field's scale: y_j moves the network's input, and what the
@@ -87,7 +92,7 @@ SKLAR_HD_INLINE void velocity_cotangent(const VelocityHead& head, const T* y, co
 template <class T>
 SKLAR_HD_INLINE double velocity_pull(const VelocityHead& head, double u, double xi, double n,
                                      const T* x_adjoint) {
-  return velocity_lift_slope(head, u, x_adjoint, head.dim) + xi * velocity_boundary_slope(head, u) * n;
+  return velocity_lift_slope(head, u, x_adjoint, head.dim) + xi * velocity_face_slope(head, u) * n;
 }
 
 template <class T>
