@@ -15,6 +15,8 @@ export const processes = {
   ou: { cube: false, noise: true, reference: Math.PI / 2, flow: Math.PI / 2 },
   /** Straight lines reflected at the faces of the unit cube: Brownian motion at t^2. */
   reflection: { cube: true, noise: true, reference: 1.5, flow: null },
+  /** The Jacobi process in the unit cube, at t^2; exp(-4 t^2) is 1e-4 where the paths of a flow end. */
+  jacobi: { cube: true, noise: false, reference: 2.5, flow: 1.5 },
 } as const satisfies Record<string, ProcessTraits>;
 
 export type Process = keyof typeof processes;

@@ -181,6 +181,40 @@ class FgmReflectionRow final : public ProductRow {
   }
 };
 
+// FGM copulas stay FGM, theta exp(-2 |S| tau). The slope is D grad F, whose Jacobian is not symmetric.
+class FgmJacobiRow final : public ProductRow {
+ public:
+  using ProductRow::ProductRow;
+  void set(double time, const double* u) override {
+    const Term& term = terms_[0];
+    const double order = static_cast<double>(term.columns.size());
+    height_[0] = front_[0] = term.amplitude * std::exp(-2 * order * time * time);
+    for (std::size_t k = 0; k < term.columns.size(); ++k) factor(0, k) = {1 - 2 * u[term.columns[k]], -2, 0};
+    finish();
+    u_.assign(u, u + dim_);
+    gradient_.resize(dim_);
+    ProductRow::slope(gradient_.data());
+  }
+  void slope(double* out) const override {
+    for (std::size_t i = 0; i < dim_; ++i) out[i] = diffusion(i) * gradient_[i];
+  }
+  double trace() const override {
+    double sum = 0;
+    for (std::size_t i = 0; i < dim_; ++i)
+      sum += (1 - 2 * u_[i]) * gradient_[i] - diffusion(i) * gradient_[i] * gradient_[i];
+    return sum;
+  }
+  void jacobian_times(const double* v, double* out) const override {
+    ProductRow::jacobian_times(v, out);
+    for (std::size_t i = 0; i < dim_; ++i)
+      out[i] = diffusion(i) * out[i] + (1 - 2 * u_[i]) * gradient_[i] * v[i];
+  }
+
+ private:
+  double diffusion(std::size_t i) const { return u_[i] * (1 - u_[i]); }
+  std::vector<double> u_, gradient_;
+};
+
 class CosineRow final : public ProductRow {
  public:
   using ProductRow::ProductRow;
@@ -256,6 +290,7 @@ class FgmCopula final : public ProductCopula {
   bool has(Process) const override { return true; }
   std::unique_ptr<ClosedFormRow> row(Process process) const override {
     if (process == Process::ou) return std::make_unique<FgmOuRow>(terms_, dim_);
+    if (process == Process::jacobi) return std::make_unique<FgmJacobiRow>(terms_, dim_);
     return std::make_unique<FgmReflectionRow>(terms_, dim_);
   }
 

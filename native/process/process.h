@@ -14,13 +14,14 @@
 //   bound_power         the bound draws noises whose power 1 / bound_power is uniform
 // and names its streams of random numbers. Processes know neither head nor solver. Host and device.
 
+#include "process/jacobi.h"
 #include "process/ou.h"
 #include "process/reflection.h"
 
 namespace sklar {
 
-enum class Process : int32_t { ou, reflection };
-inline constexpr Process all_processes[] = {Process::ou, Process::reflection};
+enum class Process : int32_t { ou, reflection, jacobi };
+inline constexpr Process all_processes[] = {Process::ou, Process::reflection, Process::jacobi};
 
 // body(P{}), P the process
 template <class Body>
@@ -28,6 +29,8 @@ SKLAR_HD_INLINE auto with_process(Process process, Body&& body) {
   switch (process) {
     case Process::reflection:
       return body(ReflectionProcess{});
+    case Process::jacobi:
+      return body(JacobiProcess{});
     default:
       return body(OuProcess{});
   }

@@ -148,7 +148,7 @@ TEST_CASE("a CDC of every width, of both activations, at a known and an unknown 
 }
 
 TEST_CASE("velocity heads") {
-  for (const Process process : {Process::ou, Process::reflection})
+  for (const Process process : {Process::ou, Process::reflection, Process::jacobi})
     for (const Activation activation : {Activation::silu, Activation::published})
       for (const char* name : {"euler", "heun", "ab2", "euler-maruyama"}) {
         if (!has_noise(process) && name == std::string("euler-maruyama")) continue;

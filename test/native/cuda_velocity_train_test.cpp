@@ -109,6 +109,8 @@ TEST_CASE("which steps a device takes whole") {
   CHECK(!derivative(*gpu, {circle, 3, 24, 1, 10}, true).done);
   // another network
   CHECK(!derivative(*gpu, {cube, 3, 32, 4, 10, 1, Activation::silu, true}, true).done);
+  // a process whose paths are not drawn there
+  CHECK(!derivative(*gpu, {Process::jacobi, 3, 32, 1, 10}, true).done);
 }
 
 TEST_CASE("training goes the way of the CPU") {

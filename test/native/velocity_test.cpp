@@ -166,6 +166,7 @@ TEST_CASE("gradient of the velocity loss equals central differences") {
   check_gradient(definition(Process::ou, 2, 150, 2));  // folded
   check_gradient(definition(Process::ou, 3, 20, 2));
   check_gradient(definition(Process::reflection, 3, 17, 1));
+  check_gradient(definition(Process::jacobi, 3, 17, 1));
   check_gradient(published(definition(Process::reflection, 3, 11, 3)));
   VelocityDefinition relu = definition(Process::ou, 3, 24, 2);
   relu.activation = Activation::published;
@@ -177,6 +178,7 @@ TEST_CASE("the divergence of a velocity head") {
   for (const Form form : {Form::slope_theta, Form::slope_w, Form::slope_alpha, Form::gradient})
     for (std::size_t members : {1, 3}) check_divergence(definition(Process::ou, 3, 20, 2, members), form);
   check_divergence(definition(Process::reflection, 4, 20, 2), Form::velocity);
+  check_divergence(definition(Process::jacobi, 4, 20, 2), Form::velocity);
 }
 
 TEST_CASE("forms of a flow differ by their factors, and are finite at both ends") {
@@ -200,7 +202,7 @@ TEST_CASE("forms of a flow differ by their factors, and are finite at both ends"
 }
 
 TEST_CASE("velocities vanish on the faces of the cube") {
-  for (const Process process : {Process::reflection}) {
+  for (const Process process : {Process::reflection, Process::jacobi}) {
     const auto d = definition(process, 3, 20, 2);
     auto backend = make_cpu_backend<double>(1);
     VelocityField<double> field(*backend, d, parameters_of(d));
