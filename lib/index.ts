@@ -10,7 +10,7 @@ export {
 
 export { type Note } from './notes';
 export { normalCdf, normalQuantile } from './normal';
-export { type Matrix, column, fromRows, matrix, toRows } from './data/matrix';
+export { type Matrix, column, fromRows, matrix, toRows } from './matrix';
 export { type ColumnKind, Table } from './data/table';
 export { type ReadTableOptions, readTable } from './data/read-table';
 export { TableWriter, type TableWriterOptions, writeTable } from './data/write-table';
@@ -46,8 +46,8 @@ export {
   type MarginUniformity,
   type RouteDifference,
   certificate,
-} from './copulas/certificate';
-export { CdcCopula, type PublishedWeightsOptions } from './copulas/cdc';
+} from './copulas/judgement/certificate';
+export { CdcCopula, type PublishedWeightsOptions } from './copulas/kinds/cdc';
 export {
   type ConditionalMethod,
   type ConditionalOptions,
@@ -56,21 +56,21 @@ export {
   type NormaliserOptions,
   type SmcRunOptions,
   type Normalisable,
-} from './copulas/smc';
-export { EnsembleCopula } from './copulas/ensemble';
-export { FlowCopula } from './copulas/flow';
-export { ReflectionCopula } from './copulas/reflection';
+} from './copulas/fields/smc';
+export { EnsembleCopula } from './copulas/kinds/ensemble';
+export { FlowCopula } from './copulas/kinds/flow';
+export { ReflectionCopula } from './copulas/kinds/reflection';
 export {
   type FieldDensityOptions,
   type LogPdfMethod,
   type TraceName,
   type TraceOptions,
   traceNames,
-} from './copulas/field-density';
-export { type FlowOptions, type ReflectionOptions } from './copulas/options';
-export { type CheckpointOptions } from './copulas/checkpoint';
-export { type TrainProgress } from './copulas/train';
-export { GaussianCopula } from './copulas/gaussian';
+} from './copulas/fields/field-density';
+export { type FlowOptions, type ReflectionOptions } from './copulas/inputs/options';
+export { type CheckpointOptions } from './copulas/training/checkpoint';
+export { type TrainProgress } from './copulas/training/train';
+export { GaussianCopula } from './copulas/classical/gaussian';
 export { ClassicalCopula, type ClassicalTraining, type TailDependence } from './copulas/classical/classical';
 export {
   type ClassicalKind,
@@ -90,17 +90,17 @@ export {
   type CosineParts,
   type FgmParts,
   type GaussianMixtureParts,
-} from './copulas/closed-form';
+} from './copulas/kinds/closed-form';
 export { type Process } from './processes';
-export { type CopulaKind, type FitOptions, fitCopula } from './copulas/fit';
-export { type Best, type BestOptions, type Candidate, type Contender, fitBest } from './copulas/best';
+export { type CopulaKind, type FitOptions, fitCopula } from './copulas/fitting/fit';
+export { type Best, type BestOptions, type Candidate, type Contender, fitBest } from './copulas/fitting/best';
 export {
   type EnsembleFitOptions,
   type EnsembleKindOptions,
   type EnsembleProgress,
   fitEnsemble,
-} from './copulas/fit-ensemble';
-export { type LoadOptions, loadModel } from './copulas/load';
+} from './copulas/fitting/fit-ensemble';
+export { type LoadOptions, loadModel } from './copulas/fitting/load';
 export {
   type CopulaSpec,
   type FitJointOptions,
@@ -114,15 +114,15 @@ export {
   loadJoint,
 } from './joint/joint';
 export { type BlockSample } from './joint/block-sample';
-export { type CdcOptions } from './copulas/options';
+export { type CdcOptions } from './copulas/inputs/options';
 export {
   type ClockName,
   type GridName,
   type SolverName,
   type SolverOptions,
   solverNames,
-} from './copulas/solvers';
-export { type Integrated, type IntegrateOptions, integrate } from './integrate';
+} from './copulas/fields/solvers';
+export { type Integrated, type IntegrateOptions, integrate } from './copulas/fields/integrate';
 
 export {
   type MutualInformationOptions,
@@ -185,6 +185,6 @@ export {
   reportSections,
 } from './report/numbers';
 export { type Report, report } from './report/report';
-export { type RowsInput, type Scale } from './copulas/rows';
-export { type RunOptions } from './copulas/run';
-export { type HasField } from './copulas/field';
+export { type RowsInput, type Scale } from './copulas/inputs/rows';
+export { type RunOptions } from './copulas/inputs/run';
+export { type HasField } from './copulas/fields/field';

@@ -7,7 +7,7 @@ import path from 'node:path';
 import nodeGypBuild from 'node-gyp-build';
 
 import type { LevelBlocks } from './data/level-blocks';
-import { matrix } from './data/matrix';
+import { matrix } from './matrix';
 import { type LastGoodState, SklarError, type SklarErrorCode } from './errors';
 import type { Process } from './processes';
 
@@ -90,7 +90,7 @@ export interface CdcNativePublishedOptions {
   start: Float64Array | null;
 }
 
-/** An integration of a field; see `lib/copulas/solvers.ts` for the names. */
+/** An integration of a field; see `lib/copulas/fields/solvers.ts` for the names. */
 export interface NativeIntegration {
   solver: string;
   clock: string;

@@ -1,10 +1,10 @@
 /** What `sklar score --certificate` computes and prints, and its options, which `sklar report` has too. */
 import type { Command } from 'commander';
 
-import type { Certificate, CertificateOptions } from '../copulas/certificate';
+import type { Certificate, CertificateOptions } from '../copulas/judgement/certificate';
 import type { Copula } from '../copulas/copula';
-import type { RowsInput } from '../copulas/rows';
-import type { RunOptions } from '../copulas/run';
+import type { RowsInput } from '../copulas/inputs/rows';
+import type { RunOptions } from '../copulas/inputs/run';
 import { SklarError } from '../errors';
 import { certificateWords } from '../report/certificate-table';
 import { textLines } from '../report/text';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-import type { Scale } from '../copulas/rows';
+import type { Scale } from '../copulas/inputs/rows';
 import type { Seed } from '../data/random';
 import { expectOneOf } from '../errors';
 import { type Comparison, compare, metricNames } from '../metrics/compare';

@@ -1,6 +1,6 @@
 /** `sklar sample --given`: rows given the values of some columns. */
 import type { Copula } from '../copulas/copula';
-import type { ConditionalOptions } from '../copulas/smc';
+import type { ConditionalOptions } from '../copulas/fields/smc';
 import { Table, defaultNames, listNames } from '../data/table';
 import { SklarError, describe, expectNumber } from '../errors';
 import { type BlockSample, sampleGivenBlocks } from '../joint/block-sample';

@@ -3,13 +3,13 @@ import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { z } from 'zod';
 
-import type { TrainProgress } from '../copulas/train';
+import type { TrainProgress } from '../copulas/training/train';
 import type { Copula, LogPdfOptions } from '../copulas/copula';
 import { cpuOnlyOfKind, isClassical } from '../copulas/classical/families';
 import { type ClassicalOptions, classicalOptionsSchema } from '../copulas/classical/fit';
 import { type KernelOptions, kernelOptionsSchema } from '../copulas/classical/kernel';
-import { type CopulaKind, copulaKinds, fitCopula, fitterOf } from '../copulas/fit';
-import { fitEnsemble } from '../copulas/fit-ensemble';
+import { type CopulaKind, copulaKinds, fitCopula, fitterOf } from '../copulas/fitting/fit';
+import { fitEnsemble } from '../copulas/fitting/fit-ensemble';
 import {
   type CdcOptions,
   type FlowOptions,
@@ -18,7 +18,7 @@ import {
   flowOptionsSchema,
   parseOptions,
   reflectionOptionsSchema,
-} from '../copulas/options';
+} from '../copulas/inputs/options';
 import { fileError } from '../data/files';
 import { type Ties } from '../data/level-columns';
 import { type PseudoObservations } from '../data/pseudo-observations';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-import { loadModel } from '../copulas/load';
+import { loadModel } from '../copulas/fitting/load';
 import type { Seed } from '../data/random';
 import { type DeviceOptions } from '../devices';
 import { SklarError, describe } from '../errors';

@@ -1,7 +1,7 @@
 /** Dependence measures of a model, from a sample of it: what `sklar info --measures` prints. */
 import type { Copula } from '../copulas/copula';
-import type { RunOptions } from '../copulas/run';
-import { type Matrix, toRows } from '../data/matrix';
+import type { RunOptions } from '../copulas/inputs/run';
+import { type Matrix, toRows } from '../matrix';
 import type { Seed } from '../data/random';
 import { defaultNames } from '../data/table';
 import {

@@ -1,6 +1,6 @@
 /** The log normaliser that belongs beside an unnormalised log density. */
 import type { Copula } from '../copulas/copula';
-import type { RunOptions } from '../copulas/run';
+import type { RunOptions } from '../copulas/inputs/run';
 import type { LogNormaliser } from '../report/text';
 import type { Io } from './context';
 import { startProgress } from './progress';

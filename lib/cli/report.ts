@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 
 import type { Copula } from '../copulas/copula';
-import { loadModel } from '../copulas/load';
+import { loadModel } from '../copulas/fitting/load';
 import { AtomicFile } from '../data/files';
 import type { Seed } from '../data/random';
 import type { Table } from '../data/table';

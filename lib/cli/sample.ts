@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 
 import type { Copula, SampleOptions } from '../copulas/copula';
-import { loadModel } from '../copulas/load';
-import { type ConditionalMethod, conditionalMethods } from '../copulas/smc';
-import { solverNames } from '../copulas/solvers';
-import type { Matrix } from '../data/matrix';
+import { loadModel } from '../copulas/fitting/load';
+import { type ConditionalMethod, conditionalMethods } from '../copulas/fields/smc';
+import { solverNames } from '../copulas/fields/solvers';
+import type { Matrix } from '../matrix';
 import type { Seed } from '../data/random';
 import { type Table, defaultNames } from '../data/table';
 import { TableWriter } from '../data/write-table';

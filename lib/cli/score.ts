@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 
-import { loadModel } from '../copulas/load';
-import { matrix } from '../data/matrix';
+import { loadModel } from '../copulas/fitting/load';
+import { matrix } from '../matrix';
 import { TableWriter } from '../data/write-table';
 import { type DeviceOptions, resolveDevice } from '../devices';
 import type { Table } from '../data/table';

@@ -1,7 +1,7 @@
 /** Densities over cells: blocks of levels in some columns, one level in each of the others. */
 import { SklarError } from '../errors';
 import { callNative } from '../native';
-import type { DenseRows } from './rows';
+import type { DenseRows } from './inputs/rows';
 
 /** Nodes of a cell that is a block in one column. */
 const NODES = 32;

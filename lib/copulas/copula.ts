@@ -1,4 +1,4 @@
-import { type Matrix, matrix } from '../data/matrix';
+import { type Matrix, matrix } from '../matrix';
 import { type Seed, resolveSeed } from '../data/random';
 import { type OptionNames, SklarError, expectInteger, expectOneOf, expectOptions } from '../errors';
 import { type TableMargins } from '../margins/margins';
@@ -8,8 +8,13 @@ import { normalCdf } from '../normal';
 import { type Note, notesOf } from '../notes';
 import { packageVersion } from '../version';
 import { CELL_POINTS, expectCells, integrateCells, pickRows, splitCells } from './cells';
-import { type Certificate, type CertificateOptions, certificate, certificateOptions } from './certificate';
-import { type HasField } from './field';
+import {
+  type Certificate,
+  type CertificateOptions,
+  certificate,
+  certificateOptions,
+} from './judgement/certificate';
+import { type HasField } from './fields/field';
 import {
   type FieldDensity,
   type FieldDensityOptions,
@@ -17,16 +22,16 @@ import {
   expectDensityOptions,
   fieldDensityOptions,
   fieldLogPdf,
-} from './field-density';
-import { type RowsInput, type Scale, toDense, toFloat32 } from './rows';
-import { type Execution, type RunOptions, beginRun, runOptions } from './run';
+} from './fields/field-density';
+import { type RowsInput, type Scale, toDense, toFloat32 } from './inputs/rows';
+import { type Execution, type RunOptions, beginRun, runOptions } from './inputs/run';
 import {
   type ConditionalOptions,
   type ConditionalSample,
   type Normalisable,
   conditionalOptions,
-} from './smc';
-import { type ResolvedIntegration, type SolverOptions, solverOptions } from './solvers';
+} from './fields/smc';
+import { type ResolvedIntegration, type SolverOptions, solverOptions } from './fields/solvers';
 
 export interface LogPdfOptions extends RunOptions, FieldDensityOptions {
   /** The scale of the rows; default `copula`. */

@@ -5,7 +5,7 @@ import { types } from 'node:util';
 import { expectThreads } from '../devices';
 import { type OptionNames, SklarError, describe, expectOneOf } from '../errors';
 import { type ColumnHandle, runJob } from '../native';
-import { type Matrix, matrix } from './matrix';
+import { type Matrix, matrix } from '../matrix';
 import { type Seed, hashText, resolveSeed } from './random';
 import { type ColumnKind, Table } from './table';
 

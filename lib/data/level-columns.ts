@@ -9,7 +9,7 @@ import {
   levelsOf,
   valuesOf,
 } from './column-jobs';
-import { type Matrix } from './matrix';
+import { type Matrix } from '../matrix';
 import { type Seed } from './random';
 import type { ColumnKind, Table } from './table';
 

@@ -7,7 +7,7 @@ import { type ColumnHandle, callNative } from '../native';
 import { type LevelBlocks, blocksOfRanks } from './level-blocks';
 import { type ColumnRunOptions, columnRunOptions, findNotFinite, nextTurn } from './column-jobs';
 import { LevelColumns, type Ties } from './level-columns';
-import { type Matrix, matrix } from './matrix';
+import { type Matrix, matrix } from '../matrix';
 import { type Seed, resolveSeed } from './random';
 import { SortedTable, type SortedValues, evenlySpaced } from './sorted-table';
 import { type ColumnKind, type Table, listNames } from './table';

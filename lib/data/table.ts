@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 
 import { SklarError, describe, expectInteger } from '../errors';
-import { type Matrix, matrix } from './matrix';
+import { type Matrix, matrix } from '../matrix';
 
 /** How a column was stored and is written back: whole numbers within +-(2^53 - 1), or floating point. */
 export type ColumnKind = 'float' | 'integer';

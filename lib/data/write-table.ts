@@ -1,7 +1,7 @@
 import { SklarError, describe, expectOptions } from '../errors';
 import { quoteName } from './csv';
 import { AtomicFile, expectPath } from './files';
-import type { Matrix } from './matrix';
+import type { Matrix } from '../matrix';
 import { ParquetWriter } from './parquet-writer';
 import { type ColumnKind, type Table, expectDistinctNames } from './table';
 

@@ -1,11 +1,11 @@
 /** Rows given blocks of levels: what a condition on values of positive probability is. */
 import { logWidths } from '../copulas/cells';
 import type { Copula } from '../copulas/copula';
-import { GaussianCopula } from '../copulas/gaussian';
+import { GaussianCopula } from '../copulas/classical/gaussian';
 import { StudentCopula } from '../copulas/classical/student';
-import type { RunOptions } from '../copulas/run';
-import type { ConditionalMethod, ConditionalOptions, ConditionalSample } from '../copulas/smc';
-import { type Matrix, matrix } from '../data/matrix';
+import type { RunOptions } from '../copulas/inputs/run';
+import type { ConditionalMethod, ConditionalOptions, ConditionalSample } from '../copulas/fields/smc';
+import { type Matrix, matrix } from '../matrix';
 import { type Seed, hashWords, resolveSeed, seedWords } from '../data/random';
 import { SklarError, expectInteger } from '../errors';
 

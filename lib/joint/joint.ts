@@ -6,14 +6,14 @@ import {
   logPdfOptions,
   sampleOptions,
 } from '../copulas/copula';
-import { type CopulaKind, type FitOptions, fitCopula, fitOptions, fitterOf } from '../copulas/fit';
-import { type LoadOptions, loadModel } from '../copulas/load';
-import type { CdcOptions, FlowOptions, ReflectionOptions } from '../copulas/options';
-import { type RowsInput, toDense } from '../copulas/rows';
-import { type RunOptions } from '../copulas/run';
-import { type ConditionalOptions, conditionalOptions } from '../copulas/smc';
+import { type CopulaKind, type FitOptions, fitCopula, fitOptions, fitterOf } from '../copulas/fitting/fit';
+import { type LoadOptions, loadModel } from '../copulas/fitting/load';
+import type { CdcOptions, FlowOptions, ReflectionOptions } from '../copulas/inputs/options';
+import { type RowsInput, toDense } from '../copulas/inputs/rows';
+import { type RunOptions } from '../copulas/inputs/run';
+import { type ConditionalOptions, conditionalOptions } from '../copulas/fields/smc';
 import type { ColumnRunOptions } from '../data/column-jobs';
-import { matrix } from '../data/matrix';
+import { matrix } from '../matrix';
 import { type Ties } from '../data/level-columns';
 import { PseudoObservations } from '../data/pseudo-observations';
 import type { Seed } from '../data/random';

@@ -1,7 +1,7 @@
 /** Is a sample as good as data? All metrics of two samples, each beside what data get. */
-import { type RowsInput, type Scale } from '../copulas/rows';
-import { type RunOptions, runOptions } from '../copulas/run';
-import { type Matrix, matrix } from '../data/matrix';
+import { type RowsInput, type Scale } from '../copulas/inputs/rows';
+import { type RunOptions, runOptions } from '../copulas/inputs/run';
+import { type Matrix, matrix } from '../matrix';
 import { Generator, type Seed, seedWords, shuffle, resolveSeed } from '../data/random';
 import { Table, defaultNames, listNames } from '../data/table';
 import { type OptionNames, SklarError, describe, expectInteger, expectOneOf, expectOptions } from '../errors';

@@ -1,7 +1,7 @@
 /** How far the dependence of two samples is apart, pair by pair. */
-import { type RowsInput } from '../copulas/rows';
-import { type RunOptions, runOptions } from '../copulas/run';
-import { type Matrix, matrix } from '../data/matrix';
+import { type RowsInput } from '../copulas/inputs/rows';
+import { type RunOptions, runOptions } from '../copulas/inputs/run';
+import { type Matrix, matrix } from '../matrix';
 import { SklarError, describe, expectNumber, expectOptions } from '../errors';
 import { kendall, tailCurves } from './dependence';
 import { type Metric, expectSamples } from './two-sample';

@@ -1,11 +1,11 @@
 /** Dependence measures of rows and of copulas: docs/mathematics.md, section E. */
-import { CdcCopula } from '../copulas/cdc';
+import { CdcCopula } from '../copulas/kinds/cdc';
 import { type Copula } from '../copulas/copula';
-import { expectColumns } from '../copulas/correlation';
-import { type HasField } from '../copulas/field';
-import { type RowsInput, type Scale, toDense } from '../copulas/rows';
-import { type RunOptions, beginRun, runOptions } from '../copulas/run';
-import { type Matrix, matrix } from '../data/matrix';
+import { expectColumns } from '../copulas/correlation/correlation';
+import { type HasField } from '../copulas/fields/field';
+import { type RowsInput, type Scale, toDense } from '../copulas/inputs/rows';
+import { type RunOptions, beginRun, runOptions } from '../copulas/inputs/run';
+import { type Matrix, matrix } from '../matrix';
 import { type Seed, resolveSeed } from '../data/random';
 import {
   type OptionNames,

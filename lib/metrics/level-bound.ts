@@ -1,6 +1,6 @@
-import { type CdcCopula } from '../copulas/cdc';
-import { type Execution } from '../copulas/run';
-import { matrix } from '../data/matrix';
+import { type CdcCopula } from '../copulas/kinds/cdc';
+import { type Execution } from '../copulas/inputs/run';
+import { matrix } from '../matrix';
 import { runJob } from '../native';
 
 /** Rows handled at once. */

@@ -1,5 +1,5 @@
-import { type RowsInput, toDense } from '../copulas/rows';
-import { type Execution, type RunOptions, beginRun } from '../copulas/run';
+import { type RowsInput, toDense } from '../copulas/inputs/rows';
+import { type Execution, type RunOptions, beginRun } from '../copulas/inputs/run';
 import { Table } from '../data/table';
 import { SklarError, describe } from '../errors';
 

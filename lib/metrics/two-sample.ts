@@ -1,6 +1,6 @@
 /** How far two samples are apart: docs/mathematics.md, G.3. */
-import { type RowsInput } from '../copulas/rows';
-import { type RunOptions, runOptions } from '../copulas/run';
+import { type RowsInput } from '../copulas/inputs/rows';
+import { type RunOptions, runOptions } from '../copulas/inputs/run';
 import { Generator, type Seed, seedWords, shuffle, resolveSeed } from '../data/random';
 import { defaultNames } from '../data/table';
 import {

@@ -1,5 +1,5 @@
 /** A certificate in words, for the command line and for pages. */
-import type { Certificate, MarginUniformity } from '../copulas/certificate';
+import type { Certificate, MarginUniformity } from '../copulas/judgement/certificate';
 import { describe } from '../errors';
 import { type TextTable, formatLogNormaliser, formatMean } from './text';
 

@@ -1,7 +1,7 @@
 /** Kendall's tau of all pairs as a heat map. */
 import type * as Vega from 'vega' with { 'resolution-mode': 'import' };
 
-import type { Matrix } from '../data/matrix';
+import type { Matrix } from '../matrix';
 import { defaultNames } from '../data/table';
 import { SklarError, expectNumber, expectOptions } from '../errors';
 import { printable, shorten } from './text';

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 
 import type { Copula } from '../copulas/copula';
-import { EnsembleCopula } from '../copulas/ensemble';
+import { EnsembleCopula } from '../copulas/kinds/ensemble';
 import { expectOptions } from '../errors';
 import { type ChartOptions, chartOptions, DATA, INK, MODEL, drawChart } from './vega';
 

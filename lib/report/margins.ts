@@ -1,5 +1,5 @@
 /** The margin of a column: its histogram in data and model, and their quantiles against each other. */
-import { matrix } from '../data/matrix';
+import { matrix } from '../matrix';
 import type { Table } from '../data/table';
 import { Margins, type TableMargins } from '../margins/margins';
 import { normalCdf } from '../normal';

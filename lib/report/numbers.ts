@@ -1,8 +1,8 @@
 /** All that a report says, as numbers. */
-import type { Certificate, CertificateOptions } from '../copulas/certificate';
+import type { Certificate, CertificateOptions } from '../copulas/judgement/certificate';
 import { type Copula } from '../copulas/copula';
-import { type RunOptions, beginRun, runOptions } from '../copulas/run';
-import { type Matrix, toRows } from '../data/matrix';
+import { type RunOptions, beginRun, runOptions } from '../copulas/inputs/run';
+import { type Matrix, toRows } from '../matrix';
 import type { Seed } from '../data/random';
 import { resolveSeed } from '../data/random';
 import type { Table } from '../data/table';

@@ -1,5 +1,5 @@
 /** The pictures of a report, each drawn from its numbers. */
-import { matrix } from '../data/matrix';
+import { matrix } from '../matrix';
 import type { Table } from '../data/table';
 import { kendallHeatMap } from './kendall';
 import { lossPlot } from './losses';

@@ -1,5 +1,5 @@
 /** The sections of a report: what they say, and what to look for. */
-import type { MeasuredMargins } from '../copulas/certificate';
+import type { MeasuredMargins } from '../copulas/judgement/certificate';
 import { certificateWords } from './certificate-table';
 import { comparisonWords } from './comparison-table';
 import { type Content, Html, markup, nameOf, pairs, picture, table, typeset, widePicture } from './html';

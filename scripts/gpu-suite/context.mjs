@@ -162,7 +162,7 @@ export function randomModel(sklar, kind, { hidden, depth, dim, activation = 'sil
   const { callNative } = require('./native.js');
   const { factor } = callNative((addon) => addon.cholesky(equicorrelation(dim), dim));
   if (kind === 'cdc') {
-    const { noiseTimes } = require('./copulas/cdc.js');
+    const { noiseTimes } = require('./copulas/kinds/cdc.js');
     const network = { inputDim: dim, hiddenDim: hidden, depth, outputDim: 10, activation };
     return new sklar.CdcCopula({
       network,
@@ -212,8 +212,8 @@ export function publishedTensors(parameters, Real) {
 
 /** Copulas of published weights, as loadModel makes them of a file. */
 export const published = {
-  cdc: (...args) => require('./copulas/cdc.js').cdcFromPublishedWeights(...args),
-  reflection: (...args) => require('./copulas/reflection.js').reflectionFromPublishedWeights(...args),
+  cdc: (...args) => require('./copulas/kinds/cdc.js').cdcFromPublishedWeights(...args),
+  reflection: (...args) => require('./copulas/kinds/reflection.js').reflectionFromPublishedWeights(...args),
 };
 
 /** The tensors of a model file. */

@@ -6,7 +6,7 @@ import {
   fitCopula,
   matrix,
 } from '../../lib';
-import { uniformDistance } from '../../lib/copulas/certificate';
+import { uniformDistance } from '../../lib/copulas/judgement/certificate';
 import { crossed } from '../helpers/data';
 
 const routeOf = ({ routes }: Certificate, method: string) => routes.find((r) => r.method === method)!;

@@ -20,8 +20,8 @@ import {
   totalCorrelation,
 } from '../../lib';
 import { describeFailure } from '../../lib/cli/failure';
-import { Checkpoint } from '../../lib/copulas/checkpoint';
-import { noiseTimes } from '../../lib/copulas/cdc';
+import { Checkpoint } from '../../lib/copulas/training/checkpoint';
+import { noiseTimes } from '../../lib/copulas/kinds/cdc';
 import { isClassical } from '../../lib/copulas/classical/families';
 import { type DeviceOptions, resolveDevice, runRecord } from '../../lib/devices';
 import { type NativeDevice, type TrainSnapshot, callNative, runJob, toSklarError } from '../../lib/native';

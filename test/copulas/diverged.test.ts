@@ -11,7 +11,7 @@ import {
   matrix,
   normalCdf,
 } from '../../lib';
-import { noiseTimes } from '../../lib/copulas/cdc';
+import { noiseTimes } from '../../lib/copulas/kinds/cdc';
 import { type VelocityDefinition, callNative } from '../../lib/native';
 
 /** What a failing call says of the rows that it lost. */

@@ -16,8 +16,8 @@ import {
   loadModel,
   totalCorrelation,
 } from '../../lib';
-import { noiseTimes } from '../../lib/copulas/cdc';
-import { logMeanExp } from '../../lib/copulas/ensemble';
+import { noiseTimes } from '../../lib/copulas/kinds/cdc';
+import { logMeanExp } from '../../lib/copulas/kinds/ensemble';
 import { readModelFile, writeModelFile } from '../../lib/model/model-file';
 import { callNative } from '../../lib/native';
 import { crossed } from '../helpers/data';

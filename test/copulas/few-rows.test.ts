@@ -11,8 +11,8 @@ import {
   normalCdf,
   readTable,
 } from '../../lib';
-import { shrink } from '../../lib/copulas/correlation';
-import { chooseShrinkage } from '../../lib/copulas/shrinkage';
+import { shrink } from '../../lib/copulas/correlation/correlation';
+import { chooseShrinkage } from '../../lib/copulas/correlation/shrinkage';
 import { Generator } from '../../lib/data/random';
 import { callNative } from '../../lib/native';
 import { sklarError } from '../data/support';

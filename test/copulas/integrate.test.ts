@@ -6,7 +6,7 @@ import {
   integrate,
   solverNames,
 } from '../../lib';
-import { resolveIntegration } from '../../lib/copulas/solvers';
+import { resolveIntegration } from '../../lib/copulas/fields/solvers';
 import { equicorrelated } from '../helpers/data';
 
 const mean = (values: ArrayLike<number>) => Array.from(values).reduce((sum, x) => sum + x, 0) / values.length;

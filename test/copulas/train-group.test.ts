@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 
 import { devices, fitCopula, fitEnsemble } from '../../lib';
-import { TrainGroup, type TrainTask } from '../../lib/copulas/train-group';
+import { TrainGroup, type TrainTask } from '../../lib/copulas/training/train-group';
 import {
   type NativeDevice,
   type NativeTrainCall,

@@ -1,4 +1,4 @@
-import { column, fromRows, matrix, toRows } from '../../lib/data/matrix';
+import { column, fromRows, matrix, toRows } from '../../lib/matrix';
 import { sklarError } from './support';
 
 describe('matrix', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-import { type Matrix, column } from '../../lib/data/matrix';
+import { type Matrix, column } from '../../lib/matrix';
 import { PseudoObservations, type PseudoObservationsOptions } from '../../lib/data/pseudo-observations';
 import { type Ties } from '../../lib/data/level-columns';
 import { Generator, shuffle } from '../../lib/data/random';

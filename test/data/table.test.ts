@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm';
 
-import { fromRows, toRows } from '../../lib/data/matrix';
+import { fromRows, toRows } from '../../lib/matrix';
 import { Table } from '../../lib/data/table';
 import { HOSTILE_NAMES, sklarError } from './support';
 

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import fc from 'fast-check';
 
-import { fromRows } from '../../lib/data/matrix';
+import { fromRows } from '../../lib/matrix';
 import { readTable } from '../../lib/data/read-table';
 import { type ColumnKind, Table } from '../../lib/data/table';
 import { TableWriter, writeTable } from '../../lib/data/write-table';

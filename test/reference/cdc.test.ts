@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
-import { cdcFromPublishedWeights } from '../../lib/copulas/cdc';
+import { cdcFromPublishedWeights } from '../../lib/copulas/kinds/cdc';
 import { loadModel } from '../../lib';
 import { type ModelTensors } from '../../lib/copulas/copula';
 import { writeSafetensors } from '../../lib/model/safetensors';

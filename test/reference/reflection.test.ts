@@ -5,8 +5,8 @@ import path from 'node:path';
 
 import { integrate } from '../../lib';
 import { type ModelTensors } from '../../lib/copulas/copula';
-import { gatherParameters } from '../../lib/copulas/parameters';
-import { reflectionFromPublishedWeights } from '../../lib/copulas/reflection';
+import { gatherParameters } from '../../lib/copulas/kinds/parameters';
+import { reflectionFromPublishedWeights } from '../../lib/copulas/kinds/reflection';
 import { type RealArray, type VelocityDefinition, callNative } from '../../lib/native';
 
 type Nested = number[] | number[][];

@@ -1,10 +1,10 @@
-import { type Matrix, matrix } from '../../data/matrix';
+import { type Matrix, matrix } from '../../matrix';
 import { type RunRecord } from '../../devices';
 import { SklarError, expectInteger, expectOptions } from '../../errors';
 import { type ClassicalDefinition, callNative, runJob } from '../../native';
 import { Copula, type LogPdfOptions, type SampleOptions, logPdfOptions } from '../copula';
-import { type RowsInput, toDense } from '../rows';
-import { type Execution, type RunOptions, runOptions } from '../run';
+import { type RowsInput, toDense } from '../inputs/rows';
+import { type Execution, type RunOptions, runOptions } from '../inputs/run';
 import {
   type ConditionalOptions,
   type ConditionalSample,
@@ -12,8 +12,8 @@ import {
   conditionalRows,
   exactConditional,
   exactConditionalOptions,
-} from '../smc';
-import { solverOptionKeys } from '../solvers';
+} from '../fields/smc';
+import { solverOptionKeys } from '../fields/solvers';
 import { type ClassicalKind, cpuOnlyOfKind } from './families';
 
 /** Coefficients of tail dependence of two columns in the four corners: of the first column, then the second. */

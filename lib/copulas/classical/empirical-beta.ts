@@ -6,11 +6,11 @@ import { SklarError, expectInteger } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type ClassicalDefinition } from '../../native';
 import { type ModelContent, type ModelInfo, type ModelTensors } from '../copula';
-import { expectColumns } from '../correlation';
-import { type DenseRows } from '../rows';
-import { type Execution } from '../run';
+import { expectColumns } from '../correlation/correlation';
+import { type DenseRows } from '../inputs/rows';
+import { type Execution } from '../inputs/run';
 import { ClassicalCopula } from './classical';
-import { tieNotes } from '../ties';
+import { tieNotes } from '../correlation/ties';
 import { jittered } from './observations';
 
 /** Ranks are stored as float32. */

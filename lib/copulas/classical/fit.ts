@@ -11,11 +11,11 @@ import {
   normalScoresCorrelation,
   positiveDefinite,
   shrinkageNotes,
-} from '../correlation';
-import { GaussianCopula } from '../gaussian';
-import { parseOptions } from '../options';
-import { type DenseRows } from '../rows';
-import { type Execution } from '../run';
+} from '../correlation/correlation';
+import { GaussianCopula } from './gaussian';
+import { parseOptions } from '../inputs/options';
+import { type DenseRows } from '../inputs/rows';
+import { type Execution } from '../inputs/run';
 import { type ClassicalCopula, type ClassicalTraining } from './classical';
 import { fitEmpiricalBeta } from './empirical-beta';
 import {

@@ -6,11 +6,11 @@ import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type ClassicalDefinition, runJob } from '../../native';
 import { normalCdf, normalQuantile } from '../../normal';
 import { type ModelContent, type ModelInfo, type ModelTensors } from '../copula';
-import { normalScoresCorrelation } from '../correlation';
-import { type DenseRows } from '../rows';
-import { type Execution } from '../run';
+import { normalScoresCorrelation } from '../correlation/correlation';
+import { type DenseRows } from '../inputs/rows';
+import { type Execution } from '../inputs/run';
 import { ClassicalCopula } from './classical';
-import { tieNotes } from '../ties';
+import { tieNotes } from '../correlation/ties';
 import { centred, jittered, likelihoodOf, trainingRows } from './observations';
 
 /** Options of `fitCopula` for kind `kernel`, with their defaults. */

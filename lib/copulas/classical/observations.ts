@@ -4,9 +4,9 @@ import { Generator } from '../../data/random';
 import { type ClassicalDefinition, runJob } from '../../native';
 import { normalQuantile } from '../../normal';
 import { type Note } from '../../notes';
-import { type DenseRows } from '../rows';
-import { type Execution } from '../run';
-import { tieNotes } from '../ties';
+import { type DenseRows } from '../inputs/rows';
+import { type Execution } from '../inputs/run';
+import { tieNotes } from '../correlation/ties';
 
 /** Rows of which each column has a level (lower equal to upper) or lies in the cell between them. */
 export interface Observations {

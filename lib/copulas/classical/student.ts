@@ -4,7 +4,12 @@ import { SklarError, expectNumber } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type ClassicalDefinition, callNative } from '../../native';
 import { type ModelContent, type ModelInfo, type ModelTensors } from '../copula';
-import { correlationParameters, expectColumns, expectCorrelation, subMatrix } from '../correlation';
+import {
+  correlationParameters,
+  expectColumns,
+  expectCorrelation,
+  subMatrix,
+} from '../correlation/correlation';
 import { ClassicalCopula } from './classical';
 
 /** The copula of a multivariate t distribution with correlation R and any number of degrees of freedom from 1 on. */

@@ -1,0 +1,181 @@
+import { runRecord } from '../../devices';
+import { expectOptions } from '../../errors';
+import { type ClassicalDefinition, type FieldHandle, callNative, runJob } from '../../native';
+import { ClassicalCopula } from './classical';
+import { cpuOnlyOfKind } from './families';
+import { type ModelContent, type ModelInfo, type SampleOptions } from '../copula';
+import {
+  correlationParameters,
+  expectColumns,
+  expectCorrelation,
+  normalScoresCorrelation,
+  positiveDefinite,
+  shrinkageNotes,
+  subMatrix,
+} from '../correlation/correlation';
+import { type HasField } from '../fields/field';
+import { type RowsInput, toDense } from '../inputs/rows';
+import { type Execution, type RunOptions, beginRun, runOptions } from '../inputs/run';
+import {
+  type ConditionalOptions,
+  type ConditionalSample,
+  conditionalOptions,
+  conditionalRows,
+  exactConditional,
+  exactConditionalOptions,
+} from '../fields/smc';
+
+/**
+ * The Gaussian copula: density of N(0, R) on the Gaussian scale over that of its standard normal margins,
+ * log c(z) = -log det(R) / 2 - z^T (R^-1 - I) z / 2.
+ */
+export class GaussianCopula extends ClassicalCopula implements HasField {
+  readonly kind = 'gaussian';
+  readonly dim: number;
+  /** R, dim x dim, row-major. */
+  readonly correlation: Float64Array;
+  readonly #factor: Float64Array;
+  protected readonly training: Readonly<Record<string, unknown>> | null;
+
+  /**
+   * @param correlation dim x dim, row-major, unit diagonal, positive definite
+   * @throws SklarError ERR_SKLAR_VALUE when it is not
+   */
+  constructor(
+    correlation: Float64Array,
+    dim: number,
+    training: Readonly<Record<string, unknown>> | null = null,
+  ) {
+    super();
+    this.dim = dim;
+    this.correlation = Float64Array.from(correlation);
+    expectCorrelation(this.correlation, dim);
+    this.#factor = callNative((addon) => addon.cholesky(this.correlation, dim)).factor;
+    this.training = training;
+  }
+
+  /**
+   * Fits the correlation of the normal scores, drawn towards independence as far as few rows for many columns ask for
+   * (docs/mathematics.md, M.5), and by 1e-5 at least, so that nearly singular dependence has a bounded density;
+   * `info().training` says by how much.
+   *
+   * @param u n x dim pseudo-observations
+   */
+  static async fit(u: RowsInput, options: RunOptions = {}): Promise<GaussianCopula> {
+    expectOptions(options, 'GaussianCopula.fit', runOptions);
+    const run = beginRun(options, cpuOnlyOfKind('gaussian'));
+    const dense = toDense(u, 'the training rows');
+    const found = positiveDefinite(await normalScoresCorrelation(dense, run), dense.columns, dense.rows);
+    return new GaussianCopula(found.correlation, dense.columns, {
+      rows: dense.rows,
+      notes: shrinkageNotes(found.shrinkage, dense.rows, dense.columns),
+      shrinkage: found.shrinkage,
+      ...runRecord(run, 'float64'),
+    });
+  }
+
+  /** The exact field of the Ornstein-Uhlenbeck process, for `integrate`. */
+  fieldHandle(): FieldHandle {
+    return callNative((addon) =>
+      addon.closedFormField(
+        addon.closedFormCreate({
+          family: 'mixture',
+          dim: this.dim,
+          weights: Float64Array.of(1),
+          correlations: this.correlation,
+        }),
+        'ou',
+        Math.PI / 2,
+      ),
+    );
+  }
+
+  /** The copula of some of the columns, counted from 0, in their order here. */
+  marginal(columns: readonly number[]): GaussianCopula {
+    const chosen = expectColumns(columns, 'columns', this.dim);
+    const r = subMatrix(this.correlation, this.dim, chosen);
+    return new GaussianCopula(r, chosen.length);
+  }
+
+  /** Method `exact`: independent draws, and the density of the condition without error. */
+  override async sampleConditional(
+    fixed: Readonly<Record<string | number, number>>,
+    rows: number,
+    options: ConditionalOptions = {},
+  ): Promise<ConditionalSample> {
+    expectOptions(options, 'sampleConditional', conditionalOptions);
+    const run = this.begin(options);
+    const { condition, seed } = exactConditionalOptions(fixed, rows, options, this.names, this.dim);
+    const { columns, values } = condition;
+    const result = await runJob(
+      (addon) => addon.gaussianConditional(this.#factor, this.dim, columns, values, rows, seed, run.threads),
+      { signal: run.signal },
+    );
+    options.onProgress?.({ fraction: 1 });
+    return exactConditional(
+      conditionalRows(result.values, condition, this.names, this.dim),
+      result.logMarginal,
+    );
+  }
+
+  get parameters(): Readonly<Record<string, number>> {
+    return correlationParameters(this.correlation, this.dim);
+  }
+
+  info(): ModelInfo {
+    return {
+      kind: this.kind,
+      dim: this.dim,
+      normalised: true,
+      columns: this.names,
+      parameters: (this.dim * (this.dim - 1)) / 2,
+      config: {},
+      training: this.training,
+    };
+  }
+
+  protected definition(): ClassicalDefinition {
+    const parameters = new Float64Array(0);
+    return { family: 'gaussian', dim: this.dim, parameters, rotation: 0, factor: this.#factor };
+  }
+
+  protected definitionOf(columns: readonly number[]): ClassicalDefinition {
+    return this.marginal(columns).definition();
+  }
+
+  protected override logPdfRows(
+    x: Float64Array,
+    rows: number,
+    fromGaussian: boolean,
+    run: Execution,
+  ): Promise<Float64Array> {
+    return runJob(
+      (addon) => addon.gaussianLogPdf(this.#factor, x, fromGaussian, rows, this.dim, run.threads),
+      {
+        signal: run.signal,
+      },
+    );
+  }
+
+  protected override sampleRows(
+    rows: number,
+    seed: bigint,
+    firstRow: bigint,
+    toGaussian: boolean,
+    _options: SampleOptions,
+    run: Execution,
+  ): Promise<Float64Array> {
+    return runJob(
+      (addon) => addon.gaussianSample(this.#factor, this.dim, rows, seed, firstRow, toGaussian, run.threads),
+      { signal: run.signal },
+    );
+  }
+
+  protected toModelContent(): ModelContent {
+    return {
+      config: { dim: this.dim },
+      training: this.training,
+      tensors: new Map([['correlation', { shape: [this.dim, this.dim], data: this.correlation }]]),
+    };
+  }
+}

@@ -1,0 +1,88 @@
+/** Columns whose values recur: their levels stand for blocks, in which training draws them afresh. */
+import { blockOf } from '../../data/level-blocks';
+import { type NativeTies, runJob } from '../../native';
+import { type Note, columnWords, columnsNote } from '../../notes';
+import { normalScoresCorrelation } from './correlation';
+import { LEAST_SHRINKAGE } from './shrinkage';
+import { type DenseRows, takeRows } from '../inputs/rows';
+import { type Execution } from '../inputs/run';
+
+/** Sweeps of the Gibbs sampler: from the given levels to those that draws start from, and of each draw. */
+const SETTLING_SWEEPS = 20;
+const SWEEPS = 2;
+
+/** Of the stochastic EM algorithm, on at most so many rows: the guide need not be exact. */
+const ROUNDS = 100;
+const MOST_ROWS = 10_000;
+
+/** What a native training job is told of recurring values; null: there are none. */
+export function nativeTies({ blocks }: DenseRows): NativeTies | null {
+  return blocks?.some((pairs) => pairs.length > 0)
+    ? { blocks, settlingSweeps: SETTLING_SWEEPS, sweeps: SWEEPS }
+    : null;
+}
+
+/** The sum of the cubes of the blocks' shares is what random levels within them take off the variance of the ranks. */
+const COARSE = 1e-3;
+
+/** The columns whose ranks say nearly all: those of different values, and of many that recur. */
+export function fineColumns({ blocks, columns }: DenseRows): number[] {
+  return Array.from({ length: columns }, (_, j) => j).filter((j) => {
+    const pairs = blocks?.[j] ?? [];
+    let lost = 0;
+    for (let k = 0; k < pairs.length; k += 2) lost += (pairs[k + 1]! - pairs[k]!) ** 3;
+    return lost < COARSE;
+  });
+}
+
+/** The blocks, and what lies between them. */
+function withGaps(pairs: Float64Array): Float64Array {
+  const edges = [0, ...pairs, 1];
+  const all: number[] = [];
+  for (let k = 0; k + 1 < edges.length; k++)
+    if (edges[k + 1]! > edges[k]!) all.push(edges[k]!, edges[k + 1]!);
+  return Float64Array.from(all);
+}
+
+/**
+ * Correlation matrix (dim x dim, row-major) of the Gaussian copula that is nearest to the rows: that of their normal scores,
+ * or, where few values recur often, of scores that were drawn inside their blocks (docs/mathematics.md, A.10).
+ */
+export async function guideCorrelation(u: DenseRows, run: Execution): Promise<Float64Array> {
+  const fine = fineColumns(u);
+  if (fine.length === u.columns) return normalScoresCorrelation(u, run);
+  const blocks = u.blocks!.map((pairs, j) => (fine.includes(j) ? new Float64Array() : withGaps(pairs)));
+  const step = Math.ceil(u.rows / MOST_ROWS);
+  const some = takeRows(
+    u,
+    Uint32Array.from({ length: Math.floor(u.rows / step) }, (_, i) => i * step),
+  );
+  const options = { blocks, rounds: ROUNDS, shrinkage: LEAST_SHRINKAGE, seed: 1n };
+  return runJob((addon) => addon.tiedCorrelation(some.data, some.rows, some.columns, options, run.threads), {
+    signal: run.signal,
+  });
+}
+
+/** Fewer recurring rows of a column go without saying. */
+const NOTED_SHARE = 0.01;
+
+/** The note about columns with recurring values, if there are any, and what was done with them. */
+export function tieNotes({ blocks = [], rows, columns, data, names }: DenseRows, done: string): Note[] {
+  const tied = Array.from(blocks.keys()).filter((j) => {
+    let count = 0;
+    for (let i = 0; i < rows; i++) if (blockOf(blocks[j]!, data[i * columns + j]!) >= 0) count++;
+    return count > 0 && count >= NOTED_SHARE * rows;
+  });
+  if (tied.length === 0) return [];
+  const text = `values recur, ${done}`;
+  if (names) {
+    return [
+      columnsNote(
+        'ties',
+        tied.map((j) => names[j]!),
+        text,
+      ),
+    ];
+  }
+  return [{ code: 'ties', columns: [], message: `${columnWords(tied.map((j) => String(j + 1)))}: ${text}` }];
+}

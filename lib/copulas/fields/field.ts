@@ -1,0 +1,19 @@
+/** Models as fields. */
+import { type FieldHandle, callNative } from '../../native';
+import { type IntegrationProblem } from './solvers';
+
+/** A model whose samples are the end of an integration: it hands its field to the solvers. */
+export interface HasField {
+  readonly dim: number;
+  fieldHandle(): FieldHandle;
+  /** Where the field has noise levels of its own; absent: read off the field. */
+  integrationProblem?(): IntegrationProblem;
+}
+
+/** What an integration of the field has to know. */
+export function problemOf(field: HasField): IntegrationProblem {
+  const own = field.integrationProblem?.();
+  if (own) return own;
+  const { process, reference } = callNative((addon) => addon.fieldReference(field.fieldHandle()));
+  return { process, reference, levels: null };
+}

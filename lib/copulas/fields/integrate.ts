@@ -1,0 +1,149 @@
+import { type HasField, problemOf } from './field';
+import { type TraceOptions, resolveTrace, traceKeys } from './field-density';
+import { type RowsInput, type Scale, toDense } from '../inputs/rows';
+import { type RunOptions, beginRun, runOptions } from '../inputs/run';
+import { type SolverOptions, givenSolverOptions, resolveIntegration, solverOptions } from './solvers';
+import { type Matrix, matrix } from '../../matrix';
+import { type Seed, resolveSeed } from '../../data/random';
+import { type RunRecord, runRecord } from '../../devices';
+import {
+  type OptionNames,
+  SklarError,
+  describe,
+  expectInteger,
+  expectOneOf,
+  expectOptions,
+} from '../../errors';
+import { type NativeIntegrated, callNative, runJob } from '../../native';
+
+/** `trace` and `probes` are those of a likelihood. */
+export interface IntegrateOptions extends RunOptions, SolverOptions, TraceOptions {
+  /**
+   * `sample` (default): from the reference to data. `likelihood`: from data to the reference, with the log density of the
+   * copula by the instantaneous change of variables (docs/mathematics.md, D.1).
+   */
+  direction?: 'sample' | 'likelihood';
+  /** How many rows to draw from the reference. */
+  rows?: number;
+  /** Rows to start from, n x dim: of the reference for a sample, data for a likelihood. */
+  start?: RowsInput;
+  /** The scale of `start` and of the result; default `copula`. */
+  scale?: Scale;
+  /** Default 1. Rows depend on the seed and on their number alone. */
+  seed?: Seed;
+  /** Number of the first row in the stream of the seed; default 0. */
+  firstRow?: number;
+  onProgress?: ((progress: { rows: number; rowsDone: number }) => void) | undefined;
+}
+
+export interface Integrated extends RunRecord {
+  /**
+   * n x dim, Float64: the sample, or where the data arrive at the reference. For a guided model the reference is the
+   * guide's Gaussian copula, otherwise independence.
+   */
+  values: Matrix;
+  /**
+   * Of a likelihood: the log density at each starting row, in nats. It integrates to one up to the solver's error,
+   * whatever the network; its margins are uniform as far as the network is right.
+   */
+  logPdf?: Float64Array;
+  /** Of a likelihood by two or more probes (six of `hutch++`): the standard error of logPdf that they cause. */
+  standardError?: Float64Array;
+  /** Of the field, mean over the rows; `mostEvaluations`: of the row with most. */
+  evaluations: number;
+  mostEvaluations: number;
+  /** Steps, mean over the rows. */
+  accepted: number;
+  rejected: number;
+}
+
+const integrateOptions: OptionNames<IntegrateOptions> = {
+  ...runOptions,
+  ...solverOptions,
+  trace: true,
+  probes: true,
+  direction: true,
+  rows: true,
+  start: true,
+  scale: true,
+  seed: true,
+  firstRow: true,
+  onProgress: true,
+};
+
+/**
+ * Integrates the field of a model with any solver that fits its process. Margins are as the solver leaves them; `sample`
+ * of the copula corrects them.
+ *
+ * @throws SklarError ERR_SKLAR_VALUE for options that do not fit together, ERR_SKLAR_SHAPE for rows of another width,
+ *   ERR_SKLAR_DIVERGED naming rows and time where the numbers stop being finite, with the last good `state` of these
+ *   rows, ERR_SKLAR_DISPOSED
+ */
+export async function integrate(field: HasField, options: IntegrateOptions = {}): Promise<Integrated> {
+  if (typeof (field as Partial<HasField> | null)?.fieldHandle !== 'function') {
+    throw new SklarError('ERR_SKLAR_VALUE', `expected a copula that has a field, got ${describe(field)}`);
+  }
+  expectOptions(options, 'integrate', integrateOptions);
+  const direction = expectOneOf(options.direction ?? 'sample', 'direction', [
+    'sample',
+    'likelihood',
+  ] as const);
+  const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
+  const handle = field.fieldHandle();
+  const { scalar } = callNative((addon) => addon.fieldReference(handle));
+  const run = beginRun(options, scalar === 'float64' ? 'this field is computed in float64' : null);
+  const plan = resolveIntegration(givenSolverOptions(options), problemOf(field), direction);
+
+  const { rows, start } = options;
+  if ((rows === undefined) === (start === undefined)) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      'expected either rows or start, got ' + (rows === undefined ? 'neither' : 'both'),
+    );
+  }
+  if (direction === 'likelihood' && start === undefined) {
+    throw new SklarError('ERR_SKLAR_VALUE', 'a likelihood is that of given rows: expected start, got rows');
+  }
+  const ofTrace = traceKeys.find((key) => options[key] !== undefined);
+  if (direction === 'sample' && ofTrace) {
+    throw new SklarError('ERR_SKLAR_VALUE', `${ofTrace} belongs to a likelihood`);
+  }
+  const dense = start === undefined ? null : toDense(start, 'start', field.dim);
+  const count = dense?.rows ?? expectInteger(rows, 'rows', { min: 0, max: Math.floor(2 ** 28 / field.dim) });
+  const { estimates, ...trace } = resolveTrace(options, field.dim);
+  const common = {
+    ...plan,
+    rows: count,
+    seed: resolveSeed(options.seed ?? 1),
+    firstRow: BigInt(expectInteger(options.firstRow ?? 0, 'firstRow', { min: 0, max: 2 ** 40 - 1 })),
+    fromGaussian: scale === 'gaussian',
+    toGaussian: scale === 'gaussian',
+    device: run,
+  };
+  const result = await runJob<
+    NativeIntegrated & { logPdf?: Float64Array; standardError?: Float64Array },
+    number
+  >(
+    (addon, onEvent) =>
+      direction === 'likelihood'
+        ? addon.fieldLogPdf(handle, { ...common, ...trace, x: dense!.data }, onEvent)
+        : addon.fieldSample(handle, { ...common, start: dense?.data ?? null, marginMaps: null }, onEvent),
+    {
+      signal: run.signal,
+      onEvent:
+        options.onProgress &&
+        ((fraction) => options.onProgress!({ rows: count, rowsDone: Math.round(fraction * count) })),
+    },
+  );
+  const { values, logPdf, standardError, evaluations, mostEvaluations, accepted, rejected } = result;
+  return {
+    values: matrix(values, count, field.dim),
+    ...(logPdf && { logPdf }),
+    ...(standardError && estimates > 1 && { standardError }),
+    evaluations,
+    mostEvaluations,
+    accepted,
+    rejected,
+    ...runRecord(run, scalar),
+  };
+}

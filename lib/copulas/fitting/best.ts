@@ -1,0 +1,207 @@
+import { type LevelBlocks, blockOf, blocksOfLevels } from '../../data/level-blocks';
+import { matrix } from '../../matrix';
+import { Generator, type Seed, seedWords, shuffle } from '../../data/random';
+import { Table } from '../../data/table';
+import { type OptionNames, SklarError, expectInteger, expectOptions } from '../../errors';
+import { meanOf } from '../../metrics/mean';
+import { runJob } from '../../native';
+import { cpuOnlyOfKind } from '../classical/families';
+import { centred } from '../classical/observations';
+import { type ClassicalOptions } from '../classical/fit';
+import { type KernelOptions } from '../classical/kernel';
+import { type Copula } from '../copula';
+import { type CopulaKind, type FitOptions, expectFitOptions, fitCopula } from './fit';
+import { type CdcOptions, type FlowOptions, type ReflectionOptions } from '../inputs/options';
+import { type DenseRows, type RowsInput, toDense } from '../inputs/rows';
+import { type Execution, type RunOptions, beginRun, runOptions } from '../inputs/run';
+
+/** What `fitCopula` takes: a kind and its options. */
+export type Candidate = { kind: CopulaKind } & FitOptions &
+  (ClassicalOptions | KernelOptions | CdcOptions | FlowOptions | ReflectionOptions);
+
+/** `device` and `precision` are those of the candidates that CUDA can compute. */
+export interface BestOptions extends RunOptions {
+  /**
+   * Default: the classical copulas that may suit the number of columns. Of two columns independence, gaussian, student,
+   * frank, and clayton, gumbel, joe, amh, bb1, bb6, bb7 and bb8 in the two rotations whose Kendall's tau has the sign of
+   * the rows', and kernel; of more independence, gaussian, student, frank, and clayton, gumbel and joe rotated by 0 and 180.
+   * Not empirical-beta, whose density is too rough to win, nor the kinds that train a network.
+   */
+  candidates?: readonly Candidate[];
+  /** See `FitOptions.blocks`: rows in blocks are scored by the probability of these, whatever the candidate. */
+  blocks?: LevelBlocks | undefined;
+  /** Parts of the rows, each scored by what the others taught; default 5. */
+  folds?: number;
+  /** Decides the parts; default 1. */
+  seed?: Seed;
+  onProgress?: ((progress: { fits: number; fitsDone: number; candidate: Candidate }) => void) | undefined;
+}
+
+const bestOptions: OptionNames<BestOptions> = {
+  ...runOptions,
+  candidates: true,
+  blocks: true,
+  folds: true,
+  seed: true,
+  onProgress: true,
+};
+
+export interface Contender {
+  readonly candidate: Candidate;
+  /**
+   * Mean log density of a row by the copula of the other parts, in nats, where values recur times the probability of their blocks
+   * (`Copula.logPdfCells`); null where a fit failed.
+   */
+  readonly meanLogPdf: number | null;
+  /** Over the rows. */
+  readonly standardError: number | null;
+  /** Mean and standard error of the difference from the winner's, row by row. */
+  readonly behind: { readonly mean: number; readonly standardError: number } | null;
+  /** Why a fit failed. */
+  readonly error: string | null;
+}
+
+export interface Best {
+  /** The winner, fitted to all rows. */
+  readonly copula: Copula;
+  /** Best first; those that failed last. */
+  readonly table: readonly Contender[];
+}
+
+async function defaultCandidates(u: DenseRows, run: Execution): Promise<Candidate[]> {
+  const plain = (['independence', 'gaussian', 'student', 'frank'] as const).map((kind) => ({
+    kind,
+  }));
+  if (u.columns > 2) {
+    const turned = (['clayton', 'gumbel', 'joe'] as const).flatMap((kind) =>
+      ([0, 180] as const).map((rotation) => ({ kind, rotation })),
+    );
+    return [...plain, ...turned];
+  }
+  const tau = await runJob((addon) => addon.kendallTau(centred(u).data, u.rows, 2, run.threads), {
+    signal: run.signal,
+  });
+  const rotations = tau[1]! < 0 ? ([90, 270] as const) : ([0, 180] as const);
+  const turned = (['clayton', 'gumbel', 'joe', 'amh', 'bb1', 'bb6', 'bb7', 'bb8'] as const).flatMap((kind) =>
+    rotations.map((rotation) => ({ kind, rotation })),
+  );
+  return [...plain, { kind: 'kernel' }, ...turned];
+}
+
+/** Of each row the part it belongs to, parts of equal size. */
+function partsOf(rows: number, folds: number, seed: Seed): Uint32Array {
+  const order = Uint32Array.from({ length: rows }, (_, i) => i);
+  shuffle(order, 0, rows, new Generator(...seedWords(seed)));
+  const parts = new Uint32Array(rows);
+  order.forEach((row, i) => (parts[row] = i % folds));
+  return parts;
+}
+
+function take({ data, columns }: DenseRows, rows: readonly number[]) {
+  const part = new Float64Array(rows.length * columns);
+  rows.forEach((row, i) => part.set(data.subarray(row * columns, (row + 1) * columns), i * columns));
+  return matrix(part, rows.length, columns);
+}
+
+/** Some of the rows: in blocks of recurring values their ends, else the level. */
+function cellsOf(u: DenseRows, rows: readonly number[]) {
+  const part = take(u, rows);
+  const [lower, upper] = [0, 1].map((end) =>
+    matrix(
+      part.data.map((level, at) => {
+        const pairs = u.blocks?.[at % u.columns];
+        const k = pairs ? blockOf(pairs, level) : -1;
+        return k < 0 ? level : pairs![2 * k + end]!;
+      }),
+      part.rows,
+      part.columns,
+    ),
+  );
+  return { lower: lower!, upper: upper! };
+}
+
+/**
+ * Compares candidates by their cross-validated log-likelihood, and fits the best one to all rows.
+ *
+ * @param u n x dim pseudo-observations
+ * @throws SklarError as `fitCopula` for rows and options that do not fit; ERR_SKLAR_VALUE where every candidate fails
+ */
+export async function fitBest(u: RowsInput, options: BestOptions = {}): Promise<Best> {
+  expectOptions(options, 'fitBest', bestOptions);
+  for (const candidate of options.candidates ?? []) expectFitOptions(candidate, 'a candidate of fitBest');
+  const { folds = 5, seed = 1, device, precision, threads, signal, onProgress } = options;
+  const onCuda = options.candidates?.some(({ kind }) => cpuOnlyOfKind(kind) === null);
+  const run = beginRun(options, onCuda ? null : 'classical copulas are computed in float64, on the CPU');
+  const runOf = (candidate: Candidate): RunOptions => ({
+    ...(cpuOnlyOfKind(candidate.kind) === null && {
+      device: device ?? candidate.device,
+      precision: precision ?? candidate.precision,
+    }),
+    threads,
+    signal,
+  });
+  const rows = toDense(u, 'the rows of fitBest');
+  const names = u instanceof Table ? u.names : 'names' in u ? u.names : undefined;
+  const blocks = options.blocks ?? blocksOfLevels(rows.data, rows.rows, rows.columns);
+  const dense: DenseRows = { ...rows, blocks };
+  expectInteger(folds, 'folds', { min: 2, max: dense.rows });
+  const parts = partsOf(dense.rows, folds, seed);
+  const candidates = options.candidates ?? (await defaultCandidates(dense, run));
+  if (candidates.length === 0) throw new SklarError('ERR_SKLAR_VALUE', 'expected at least one candidate');
+  const numbers = Array.from(parts.keys());
+  const splits = Array.from({ length: folds }, (_, fold) => {
+    const held = numbers.filter((i) => parts[i] === fold);
+    const rest = numbers.filter((i) => parts[i] !== fold);
+    return { held, ...cellsOf(dense, held), restRows: take(dense, rest) };
+  });
+
+  let fitsDone = 0;
+  const scored: { candidate: Candidate; scores: Float64Array | null; error: string | null }[] = [];
+  for (const candidate of candidates) {
+    const scores = new Float64Array(dense.rows);
+    let error: string | null = null;
+    for (const { held, lower, upper, restRows } of splits) {
+      try {
+        using copula = await fitCopula(restRows, { ...candidate, ...runOf(candidate), blocks });
+        const values = await copula.logPdfCells(lower, upper, { ...runOf(candidate), normalised: true });
+        held.forEach((row, i) => (scores[row] = values[i]!));
+      } catch (cause) {
+        if (!(cause instanceof SklarError) || signal?.aborted) throw cause;
+        error = cause.message;
+      }
+      onProgress?.({ fits: candidates.length * folds + 1, fitsDone: ++fitsDone, candidate });
+    }
+    const bad = error === null && !scores.every(Number.isFinite) ? 'a held-out row has no density' : error;
+    scored.push({ candidate, scores: bad === null ? scores : null, error: bad });
+  }
+
+  const meanOrNothing = (scores: Float64Array | null) => (scores ? meanOf(scores).mean : -Infinity);
+  scored.sort((a, b) => meanOrNothing(b.scores) - meanOrNothing(a.scores));
+  const winner = scored[0]!;
+  if (!winner.scores) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `every candidate failed, ${winner.candidate.kind}: ${winner.error}`,
+    );
+  }
+  const best = winner.scores;
+  const table = scored.map(({ candidate, scores, error }): Contender => {
+    if (!scores) return { candidate, meanLogPdf: null, standardError: null, behind: null, error };
+    const { mean, standardError } = meanOf(scores);
+    const behind = meanOf(scores.map((value, i) => best[i]! - value));
+    return {
+      candidate,
+      meanLogPdf: mean,
+      standardError,
+      behind: { mean: behind.mean, standardError: behind.standardError! },
+      error: null,
+    };
+  });
+  const copula = await fitCopula(matrix(dense.data, dense.rows, dense.columns, names), {
+    ...winner.candidate,
+    ...runOf(winner.candidate),
+    blocks,
+  });
+  onProgress?.({ fits: fitsDone + 1, fitsDone: fitsDone + 1, candidate: winner.candidate });
+  return { copula, table };
+}

@@ -1,0 +1,133 @@
+import { rm } from 'node:fs/promises';
+
+import { SklarError, expectInteger, expectOneOf } from '../../errors';
+import { isClassical } from '../classical/families';
+import { type Copula } from '../copula';
+import { EnsembleCopula } from '../kinds/ensemble';
+import { type CopulaKind, type FitOptions, expectFitOptions, prepareFit } from './fit';
+import { type CdcOptions, type FlowOptions, type ReflectionOptions } from '../inputs/options';
+import { type RowsInput } from '../inputs/rows';
+import { type TrainProgress } from '../training/train';
+import { TrainGroup } from '../training/train-group';
+
+/** `step` and `steps` count through all models. */
+export interface EnsembleProgress extends TrainProgress {
+  /** The one that trains, counted from 0. */
+  model: number;
+  models: number;
+}
+
+export interface EnsembleFitOptions extends Omit<FitOptions, 'onProgress'> {
+  /** How many. */
+  models: number;
+  /**
+   * `different` (default): every model keeps other validation rows apart, so that each row trains most of them. `same`: those
+   * that `fitCopula` keeps apart for `seed`.
+   */
+  splits?: 'different' | 'same';
+  onProgress?: ((progress: EnsembleProgress) => void) | undefined;
+}
+
+/** What trains the models: anything that `fitCopula` takes, but for the classical kinds. */
+export type EnsembleKindOptions =
+  | ({ kind?: 'cdc' } & CdcOptions)
+  | ({ kind: 'flow' } & FlowOptions)
+  | ({ kind: 'reflection' } & ReflectionOptions)
+  | { kind: CopulaKind };
+
+/** That a GPU trains together: `most_models` of the native code. */
+const MODELS_ON_A_GPU = 16;
+
+const LAST_SEED = (1n << 64n) - 1n;
+
+/**
+ * Fits an ensemble: model k, counted from 0, is what `fitCopula` makes of the seed `seed + k`. On the CPU they train one after
+ * another. One small network leaves most of a GPU idle: there up to 16 of those that have kernels for a whole training step
+ * (docs/devices.md) take each step together, others train 8 at a time, each with a stream of its own.
+ *
+ * @param u as for `fitCopula`
+ * @param options those of `fitCopula`, `models` and `splits`. `checkpoint` names the files `checkpoint.0`, `checkpoint.1`, ...,
+ *   one for each model, which are there until all are done
+ * @throws SklarError as `fitCopula`; ERR_SKLAR_VALUE for kinds whose models would all be the same, or have no density
+ */
+export async function fitEnsemble(
+  u: RowsInput,
+  options: EnsembleFitOptions & EnsembleKindOptions,
+): Promise<EnsembleCopula> {
+  expectFitOptions(options as FitOptions, 'fitEnsemble', { models: true, splits: true });
+  const { models, splits = 'different', onProgress, ...rest } = options;
+  expectInteger(models, 'models', { min: 1, max: 1000 });
+  expectOneOf(splits, 'splits', ['different', 'same'] as const);
+  if (rest.kind !== undefined && isClassical(rest.kind)) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected kind 'cdc', 'flow' or 'reflection' for an ensemble: ${rest.kind} copulas of the same rows are all the same`,
+    );
+  }
+  if ('network' in rest && rest.network === 'published') {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      "expected network 'boundary-exact' for an ensemble: the published one has no density",
+    );
+  }
+  const { dense, fit, run, label } = prepareFit(u, rest);
+  if (run.seed + BigInt(models) - 1n > LAST_SEED) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected a seed with ${models - 1} more after it, got ${run.seed}`,
+    );
+  }
+  const checkpoints = Array.from({ length: models }, (_, k) =>
+    run.checkpoint === undefined ? undefined : `${run.checkpoint}.${k}`,
+  );
+  const steps = new Array<number>(models).fill(0);
+  const lengths = new Array<number>(models).fill(0);
+  const start = performance.now();
+  const failed = new AbortController();
+  const signal = run.signal ? AbortSignal.any([run.signal, failed.signal]) : failed.signal;
+  const fitModel = async (model: number, group?: TrainGroup): Promise<Copula> => {
+    const seed = run.seed + BigInt(model);
+    const report = (progress: TrainProgress) => {
+      steps[model] = progress.step;
+      lengths[model] = progress.steps;
+      const step = steps.reduce((sum, done) => sum + done, 0);
+      const all = models * progress.steps;
+      const seconds = (performance.now() - start) / 1000;
+      const secondsLeft = (seconds / step) * (all - step);
+      onProgress?.({ ...progress, step, steps: all, seconds, secondsLeft, model, models });
+    };
+    const copula = await fit(dense, {
+      ...run,
+      signal,
+      seed,
+      splitSeed: splits === 'same' ? run.seed : seed,
+      checkpoint: checkpoints[model],
+      keepCheckpoint: true,
+      group,
+      onProgress: report,
+    });
+    steps[model] = lengths[model]!; // also where it stopped early
+    return copula;
+  };
+
+  const members = new Array<Copula>(models);
+  const groups = run.device === 'cpu' ? models : Math.ceil(models / MODELS_ON_A_GPU);
+  const atOnce = Math.ceil(models / groups);
+  for (let first = 0; first < models && !failed.signal.aborted; first += atOnce) {
+    const size = Math.min(atOnce, models - first);
+    const group = size > 1 ? new TrainGroup(size, signal) : undefined;
+    const fitOne = async (_: unknown, k: number) => {
+      members[first + k] = await fitModel(first + k, group);
+    };
+    // the first failure ends the others
+    await Promise.all(
+      Array.from({ length: size }, fitOne).map((fit) => fit.catch((reason: unknown) => failed.abort(reason))),
+    );
+  }
+  if (failed.signal.aborted) {
+    members.forEach((member) => member.dispose());
+    throw failed.signal.reason;
+  }
+  for (const file of checkpoints) if (file !== undefined) await rm(file, { force: true });
+  return label(new EnsembleCopula(members));
+}

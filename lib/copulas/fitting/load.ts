@@ -1,0 +1,162 @@
+import { z } from 'zod';
+
+import { type OptionNames, SklarError, describe, expectOptions } from '../../errors';
+import { marginsFromTensors } from '../../margins/margins';
+import { type ModelDocument, expectConfig, readModelFile } from '../../model/model-file';
+import { type PublishedWeightsOptions, cdcFromFile, cdcFromPublishedWeights } from '../kinds/cdc';
+import { empiricalBetaFromFile } from '../classical/empirical-beta';
+import { isFamily } from '../classical/families';
+import { familyFromFile } from '../classical/fit';
+import { kernelFromFile } from '../classical/kernel';
+import { studentFromFile } from '../classical/student';
+import { type Copula, MARGIN_TENSORS, type ModelTensors, SAMPLER_TENSORS } from '../copula';
+import { EnsembleCopula, memberPrefix } from '../kinds/ensemble';
+import { copulaKinds } from './fit';
+import { flowFromFile } from '../kinds/flow';
+import { GaussianCopula } from '../classical/gaussian';
+import { reflectionFromFile, reflectionFromPublishedWeights } from '../kinds/reflection';
+
+export interface LoadOptions {
+  /** What bare weights of the published code do not say about themselves; see `PublishedWeightsOptions`. */
+  published?: PublishedWeightsOptions & { tMax?: number };
+}
+
+const publishedOptions: OptionNames<NonNullable<LoadOptions['published']>> = {
+  referenceTime: true,
+  times: true,
+  correlation: true,
+  tMax: true,
+};
+
+function gaussianFromFile(document: ModelDocument, tensors: ModelTensors): GaussianCopula {
+  const dim = z.object({ dim: z.int().min(2).max(65536) }).safeParse(document.config).data?.dim;
+  const correlation = tensors.get('correlation');
+  if (dim === undefined || correlation?.data.length !== dim * dim) {
+    throw new SklarError(
+      'ERR_SKLAR_FORMAT',
+      'expected a dim x dim tensor "correlation" in a gaussian model file',
+    );
+  }
+  return new GaussianCopula(Float64Array.from(correlation.data), dim, document.training);
+}
+
+const ensembleSchema = z.object({
+  members: z
+    .array(
+      z.object({
+        kind: z.enum(copulaKinds),
+        config: z.record(z.string(), z.unknown()),
+        training: z.record(z.string(), z.unknown()).nullable(),
+      }),
+    )
+    .min(1),
+});
+
+function ensembleFromFile(document: ModelDocument, tensors: ModelTensors): EnsembleCopula {
+  const { members } = expectConfig(ensembleSchema, document);
+  return new EnsembleCopula(
+    members.map((member, k) => {
+      const prefix = memberPrefix(k);
+      const own = new Map(
+        Array.from(tensors)
+          .filter(([name]) => name.startsWith(prefix))
+          .map(([name, tensor]) => [name.slice(prefix.length), tensor]),
+      );
+      return fromContent({ ...document, ...member }, own);
+    }),
+  );
+}
+
+function fromDocument(document: ModelDocument, tensors: ModelTensors): Copula {
+  switch (document.kind) {
+    case 'cdc':
+      return cdcFromFile(document, tensors);
+    case 'flow':
+      return flowFromFile(document, tensors);
+    case 'reflection':
+      return reflectionFromFile(document, tensors);
+    case 'gaussian':
+      return gaussianFromFile(document, tensors);
+    case 'student':
+      return studentFromFile(document, tensors);
+    case 'empirical-beta':
+      return empiricalBetaFromFile(document, tensors);
+    case 'kernel':
+      return kernelFromFile(document, tensors);
+    case 'ensemble':
+      return ensembleFromFile(document, tensors);
+    default:
+      if (isFamily(document.kind)) return familyFromFile(document.kind, document);
+      throw new SklarError(
+        'ERR_SKLAR_FORMAT',
+        `expected a model of kind cdc, flow, reflection, ensemble, gaussian or another classical one, got ` +
+          `${describe(document.kind)} (written by sklar ${document.libraryVersion})`,
+      );
+  }
+}
+
+/** The copula of `Copula.fileContent`. */
+function fromContent(document: ModelDocument, all: ModelTensors): Copula {
+  const tensors: ModelTensors = new Map();
+  const knots = new Map<string, Float64Array>();
+  for (const [name, tensor] of all) {
+    if (name.startsWith(SAMPLER_TENSORS))
+      knots.set(name.slice(SAMPLER_TENSORS.length), Float64Array.from(tensor.data));
+    else tensors.set(name, tensor);
+  }
+  const copula = fromDocument(document, tensors);
+  for (const [key, values] of knots) {
+    if (values.length % copula.dim || !values.every(Number.isFinite)) {
+      throw new SklarError('ERR_SKLAR_FORMAT', `the tensor "${SAMPLER_TENSORS}${key}" is damaged`);
+    }
+    copula.knots.set(key, values);
+  }
+  return copula;
+}
+
+/**
+ * Reads a model that `save` wrote, or bare weights of the published CDC or reflection code as .safetensors. Loading runs no code.
+ *
+ * @throws SklarError ERR_SKLAR_FILE when it cannot be read, ERR_SKLAR_FORMAT when it is damaged, of an unknown kind or
+ *   of a newer format, with what is wrong
+ */
+export async function loadModel(path: string, options: LoadOptions = {}): Promise<Copula> {
+  expectOptions(options, 'loadModel', { published: true });
+  expectOptions(options.published ?? {}, 'published weights', publishedOptions);
+  const { document, tensors: all } = await readModelFile(path);
+  const tensors: ModelTensors = new Map();
+  const margins: Record<string, Float64Array> = {};
+  for (const [name, { dtype, shape, data }] of all) {
+    if (dtype !== 'F32' && dtype !== 'F64') {
+      throw new SklarError(
+        'ERR_SKLAR_FORMAT',
+        `expected F32 or F64 for the tensor ${describe(name)}, got ${dtype}`,
+      );
+    }
+    const values = data as Float32Array | Float64Array;
+    if (name.startsWith(MARGIN_TENSORS))
+      margins[name.slice(MARGIN_TENSORS.length)] = Float64Array.from(values);
+    else tensors.set(name, { shape, data: values });
+  }
+  if (!document) {
+    return tensors.has('model.0.weight')
+      ? reflectionFromPublishedWeights(tensors, options.published)
+      : cdcFromPublishedWeights(tensors, options.published);
+  }
+  const copula = fromContent(document, tensors);
+  const ofColumns = document.margins && marginsFromTensors(document.margins, margins);
+  for (const [what, count] of [
+    ['columns', document.columns?.length],
+    ['margins', ofColumns?.names.length],
+  ] as const) {
+    if (count !== undefined && count !== copula.dim) {
+      throw new SklarError(
+        'ERR_SKLAR_FORMAT',
+        `expected ${copula.dim} ${what} for a model of that dimension, got ${count}`,
+      );
+    }
+  }
+  copula.names = document.columns;
+  copula.margins = ofColumns;
+  return copula;
+}

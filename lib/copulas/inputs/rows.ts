@@ -1,0 +1,77 @@
+/** Rows as users give them and as the native code takes them. */
+import { type Matrix, fromRows, matrix } from '../../matrix';
+import type { LevelBlocks } from '../../data/level-blocks';
+import { Table } from '../../data/table';
+import { SklarError, describe } from '../../errors';
+
+/** The largest float below 1 and the smallest above 0 that a Float32 sample may take. */
+const LARGEST = Math.fround(1 - 2 ** -24);
+const SMALLEST = 2 ** -126;
+
+/** Copula scale: u in (0, 1). Gaussian scale: z = quantile of the standard normal at u. */
+export type Scale = 'copula' | 'gaussian';
+
+/** Rows as the native code takes them: dense, row-major, double. */
+export interface DenseRows {
+  readonly data: Float64Array;
+  readonly rows: number;
+  readonly columns: number;
+  /** Of training rows: the blocks of their recurring values; undefined: all values differ. */
+  readonly blocks?: LevelBlocks | undefined;
+  /** Of training rows: what messages call the columns. */
+  readonly names?: readonly string[];
+}
+
+/** Rows of numbers: a matrix, a table, or an array of rows. */
+export type RowsInput = Matrix | Table | readonly ArrayLike<number>[];
+
+/** The rows as doubles, a copy. `dim` is the expected number of columns, if there is one. */
+export function toDense(input: RowsInput, what: string, dim?: number): DenseRows {
+  let m: Matrix;
+  if (input instanceof Table) m = input.toMatrix();
+  else if (Array.isArray(input)) m = fromRows(input as readonly ArrayLike<number>[]);
+  else if (typeof input === 'object' && input !== null && 'data' in input) {
+    const { data, rows, columns } = input;
+    m = matrix(data, rows, columns);
+  } else {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected a matrix, a table or an array of rows for ${what}, got ${describe(input)}`,
+    );
+  }
+  if (dim !== undefined && m.columns !== dim) {
+    throw new SklarError('ERR_SKLAR_SHAPE', `expected ${dim} columns for ${what}, got ${m.columns}`);
+  }
+  return { data: Float64Array.from(m.data), rows: m.rows, columns: m.columns };
+}
+
+/** The rows with these numbers, in their order. */
+export function takeRows(u: DenseRows, indices: Uint32Array): DenseRows {
+  const data = new Float64Array(indices.length * u.columns);
+  indices.forEach((row, i) =>
+    data.set(u.data.subarray(row * u.columns, (row + 1) * u.columns), i * u.columns),
+  );
+  return { ...u, data, rows: indices.length };
+}
+
+/** The columns with these numbers, without their blocks. */
+export function takeColumns({ data, rows, columns }: DenseRows, chosen: readonly number[]): DenseRows {
+  const taken = new Float64Array(rows * chosen.length);
+  for (let i = 0; i < rows; i++) {
+    chosen.forEach((column, j) => (taken[i * chosen.length + j] = data[i * columns + column]!));
+  }
+  return { data: taken, rows, columns: chosen.length };
+}
+
+/** Rounding to single precision may reach 0 or 1, which are outside the copula's domain. */
+export function toFloat32(values: Float64Array, scale: Scale): Float32Array {
+  const rounded = Float32Array.from(values);
+  if (scale === 'copula') {
+    for (let i = 0; i < rounded.length; i++) {
+      const value = rounded[i]!;
+      if (value >= 1) rounded[i] = LARGEST;
+      else if (value <= 0) rounded[i] = SMALLEST;
+    }
+  }
+  return rounded;
+}

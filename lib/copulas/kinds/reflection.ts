@@ -1,0 +1,156 @@
+import { z } from 'zod';
+
+import { SklarError } from '../../errors';
+import { type ModelDocument, expectConfig } from '../../model/model-file';
+import { type TimeLaw, type VelocityDefinition, callNative } from '../../native';
+import { type ModelTensors } from '../copula';
+import { type LogPdfMethod } from '../fields/field-density';
+import { chooseCompletion } from '../training/guide';
+import { type ResolvedReflectionOptions } from '../inputs/options';
+import { gatherParameters } from './parameters';
+import { type DenseRows } from '../inputs/rows';
+import { type Execution } from '../inputs/run';
+import { type SolverOptions } from '../fields/solvers';
+import { type TrainRun, train } from '../training/train';
+import { VelocityCopula, networkSchema, velocityTraining } from './velocity';
+
+/** Steps of the published sampler: Euler, uniform in time. */
+const PUBLISHED_STEPS = 50;
+
+/**
+ * Reflection copula (Huk and Damoulas, 2025): rows move through the unit cube on straight lines, reflected at its faces,
+ * until their dependence is forgotten; a network learns the mean velocity, and its ordinary differential equation carries
+ * independent rows back (docs/mathematics.md, B). The default network vanishes on the faces, so that the flow has a
+ * normalised density; the published one does not, and only samples.
+ */
+export class ReflectionCopula extends VelocityCopula {
+  readonly kind = 'reflection';
+
+  get normalised(): boolean {
+    return !this.#published;
+  }
+
+  get #published(): boolean {
+    return this.parts.definition.published;
+  }
+
+  protected defaultSampler(given: SolverOptions): SolverOptions {
+    return this.#published && given.solver === undefined && !given.noise
+      ? { solver: 'euler', grid: given.grid ?? 'time', steps: given.steps ?? PUBLISHED_STEPS }
+      : {};
+  }
+
+  override get logPdfMethods(): readonly LogPdfMethod[] {
+    return this.#published ? ['bound'] : super.logPdfMethods;
+  }
+
+  protected override logPdfRows(
+    x: Float64Array,
+    rows: number,
+    fromGaussian: boolean,
+    run: Execution,
+  ): Promise<Float64Array> {
+    if (!this.#published) return super.logPdfRows(x, rows, fromGaussian, run);
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      "the published reflection network has no density, since its velocity does not vanish on the faces of the cube: use method 'bound'",
+    );
+  }
+}
+
+/** Trains a reflection copula on pseudo-observations; see `fitCopula`. */
+export function fitReflection(
+  u: DenseRows,
+  options: ResolvedReflectionOptions,
+  run: TrainRun,
+): Promise<ReflectionCopula> {
+  const published = options.network === 'published';
+  const definition: VelocityDefinition = {
+    process: 'reflection',
+    published,
+    dim: u.columns,
+    frequencies: published ? 0 : options.cosines,
+    hiddenDim: options.hidden,
+    depth: options.depth,
+    activation: options.activation,
+    members: options.members,
+    cholesky: null,
+  };
+  const timeLaw: TimeLaw =
+    options.weighting === 'likelihood'
+      ? { kind: 'logarithmic', low: options.leastTime, high: options.tMax }
+      : { kind: 'quartic', low: 0, high: options.tMax };
+  const prepare = async (training: DenseRows, validation: DenseRows) =>
+    velocityTraining(
+      definition,
+      await chooseCompletion(u, training, validation, run),
+      timeLaw,
+      options,
+      (parameters, record) =>
+        new ReflectionCopula({ definition, reference: options.tMax, parameters, options, training: record }),
+    );
+  return train(u, options, prepare, run);
+}
+
+const configSchema = z.object({
+  network: networkSchema,
+  reference: z.number().positive().max(10),
+  options: z.unknown(),
+});
+
+/** Rebuilds a reflection copula from what `save` wrote. */
+export function reflectionFromFile(document: ModelDocument, tensors: ModelTensors): ReflectionCopula {
+  const { network, reference, options } = expectConfig(configSchema, document);
+  const definition: VelocityDefinition = { ...network, cholesky: null };
+  const slices = callNative((addon) => addon.velocitySlices(definition));
+  return new ReflectionCopula({
+    definition,
+    reference,
+    parameters: gatherParameters(slices, tensors),
+    options,
+    training: document.training,
+  });
+}
+
+/**
+ * A reflection copula from bare weights under the published state-dict names (`model.0.weight`, `model.1.weight`,
+ * `model.3.weight`, ...). Sizes are read off the shapes.
+ *
+ * @param options tMax: the time that the weights were trained up to; default 1.5, the published value
+ */
+export function reflectionFromPublishedWeights(
+  tensors: ModelTensors,
+  options: { tMax?: number } = {},
+): ReflectionCopula {
+  const first = tensors.get('model.0.weight');
+  if (first?.shape.length !== 2) {
+    throw new SklarError('ERR_SKLAR_FORMAT', 'expected published weights with a matrix "model.0.weight"');
+  }
+  let depth = 1;
+  while (tensors.has(`model.${2 * depth + 1}.weight`)) depth++;
+  const definition: VelocityDefinition = {
+    process: 'reflection',
+    published: true,
+    dim: first.shape[1]! - 1,
+    frequencies: 0,
+    hiddenDim: first.shape[0]!,
+    depth,
+    activation: 'silu',
+    members: 1,
+    cholesky: null,
+  };
+  if (definition.dim < 1 || depth < 2) {
+    throw new SklarError(
+      'ERR_SKLAR_FORMAT',
+      `published weights of ${depth} layers for ${definition.dim} columns`,
+    );
+  }
+  const slices = callNative((addon) => addon.velocitySlices(definition));
+  return new ReflectionCopula({
+    definition,
+    reference: options.tMax ?? 1.5,
+    parameters: gatherParameters(slices, tensors),
+    options: null,
+    training: null,
+  });
+}

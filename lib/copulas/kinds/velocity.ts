@@ -1,0 +1,189 @@
+/** What flow and reflection copulas share: a velocity head, sampled and scored by its ordinary differential equation. */
+import { z } from 'zod';
+
+import { SklarError, expectOptions } from '../../errors';
+import {
+  type FieldHandle,
+  type RealArray,
+  type TimeLaw,
+  type VelocityDefinition,
+  callNative,
+} from '../../native';
+import { type Process, processNames } from '../../processes';
+import {
+  Copula,
+  type ModelContent,
+  type ModelInfo,
+  type ModelTensors,
+  type SampleOptions,
+  sampleOptions,
+} from '../copula';
+import { type HasField } from '../fields/field';
+import { type LogPdfMethod, fieldLogPdf } from '../fields/field-density';
+import { addParameters } from './parameters';
+import { type Execution, cpuOnlyOf } from '../inputs/run';
+import {
+  type IntegrationProblem,
+  type ResolvedIntegration,
+  type SolverOptions,
+  resolveIntegration,
+  givenSolverOptions,
+} from '../fields/solvers';
+import { type Trainable } from '../training/train';
+
+/** A velocity head in a model file; those of version 0.1 say process and network by one word. */
+const kindsOf01: Record<string, { process: Process; published: boolean }> = {
+  trigonometric: { process: 'ou', published: false },
+  reflection: { process: 'reflection', published: false },
+  'reflection-published': { process: 'reflection', published: true },
+};
+export const networkSchema = z.preprocess(
+  (value) =>
+    typeof value === 'object' && value !== null && 'kind' in value
+      ? { ...value, ...kindsOf01[String(value.kind)] }
+      : value,
+  z.object({
+    process: z.enum(processNames),
+    published: z.boolean(),
+    dim: z.int().min(1).max(65536),
+    frequencies: z.int().min(0).max(64),
+    hiddenDim: z.int().min(1).max(65536),
+    depth: z.int().min(1).max(1024),
+    activation: z.enum(['silu', 'published']),
+    members: z.int().min(1).max(64).default(1),
+  }),
+);
+
+export interface VelocityParts {
+  definition: VelocityDefinition;
+  /** The time from which samples start. */
+  reference: number;
+  parameters: RealArray;
+  options: unknown;
+  training: Readonly<Record<string, unknown>> | null;
+}
+
+export abstract class VelocityCopula extends Copula implements HasField {
+  readonly dim: number;
+  protected readonly parts: VelocityParts;
+  #field: FieldHandle | null;
+
+  constructor(parts: VelocityParts) {
+    super();
+    this.parts = parts;
+    this.dim = parts.definition.dim;
+    this.#field = callNative((addon) =>
+      addon.velocityField(parts.definition, parts.parameters, parts.reference),
+    );
+  }
+
+  get cpuOnly(): string | null {
+    return cpuOnlyOf(this.parts.parameters);
+  }
+
+  /** The field at any time, for `integrate`. */
+  fieldHandle(): FieldHandle {
+    if (this.#field) return this.#field;
+    throw new SklarError('ERR_SKLAR_DISPOSED', `this ${this.kind} copula was disposed`);
+  }
+
+  integrationProblem(): IntegrationProblem {
+    return { process: this.parts.definition.process, reference: this.parts.reference, levels: null };
+  }
+
+  info(): ModelInfo {
+    const { definition, options, training, parameters, reference } = this.parts;
+    return {
+      kind: this.kind,
+      dim: this.dim,
+      normalised: this.normalised,
+      columns: this.names,
+      parameters: parameters.length,
+      config: {
+        hidden: definition.hiddenDim,
+        depth: definition.depth,
+        activation: definition.activation,
+        members: definition.members,
+        reference,
+        guided: definition.cholesky !== null,
+        options,
+      },
+      training,
+    };
+  }
+
+  /** Prepares the margins of a solver before its first use; `fitCopula` does it for the default one. */
+  async calibrate(options: SampleOptions = {}, run?: Execution): Promise<void> {
+    expectOptions(options, 'calibrate', sampleOptions);
+    await this.sampleRows(0, 1n, 0n, true, options, run ?? this.begin(options));
+  }
+
+  override get logPdfMethods(): readonly LogPdfMethod[] {
+    return ['ode', 'bound'];
+  }
+
+  protected async logPdfRows(
+    x: Float64Array,
+    rows: number,
+    fromGaussian: boolean,
+    run: Execution,
+  ): Promise<Float64Array> {
+    return (await fieldLogPdf(this, 'ode', x, rows, fromGaussian, 0, {}, run)).logPdf;
+  }
+
+  protected sampleRows(
+    rows: number,
+    seed: bigint,
+    firstRow: bigint,
+    toGaussian: boolean,
+    options: SampleOptions,
+    run: Execution,
+  ): Promise<Float64Array> {
+    return this.sampleField(this.#plan(options), rows, seed, firstRow, toGaussian, options, run);
+  }
+
+  checkSampleOptions(options: SampleOptions): void {
+    this.#plan(options);
+  }
+
+  #plan(options: SolverOptions): ResolvedIntegration {
+    const given = givenSolverOptions(options);
+    return resolveIntegration({ ...this.defaultSampler(given), ...given }, this.integrationProblem());
+  }
+  /** What `sample` adds to the options that were given. */
+  protected abstract defaultSampler(given: SolverOptions): SolverOptions;
+
+  protected toModelContent(): ModelContent {
+    const { definition, parameters, options, training, reference } = this.parts;
+    const { cholesky, ...network } = definition;
+    const tensors: ModelTensors = new Map();
+    addParameters(
+      tensors,
+      callNative((addon) => addon.velocitySlices(definition)),
+      parameters,
+    );
+    if (cholesky) tensors.set('guide.cholesky', { shape: [this.dim, this.dim], data: cholesky });
+    return { config: { network, reference, guided: cholesky !== null, options }, training, tensors };
+  }
+
+  protected release(): void {
+    this.#field = null;
+  }
+}
+
+/** The training of a velocity head; `completion`: see `Trainable`, `about`: the options of its model. */
+export function velocityTraining<C extends VelocityCopula>(
+  definition: VelocityDefinition,
+  completion: Float64Array | null,
+  timeLaw: TimeLaw,
+  about: unknown,
+  make: Trainable<C>['make'],
+): Trainable<C> {
+  return {
+    about: ['velocity', definition.process, definition.published, about],
+    cholesky: definition.cholesky,
+    completion,
+    start: (addon, call, onReports) => addon.velocityTrain({ ...call, definition, timeLaw }, onReports),
+    make,
+  };
+}

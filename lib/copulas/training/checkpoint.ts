@@ -1,0 +1,173 @@
+/** Training that can be killed: its state on disk, and the way back into it. */
+import { createHash } from 'node:crypto';
+import { constants, existsSync } from 'node:fs';
+import { access, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+
+import { z } from 'zod';
+
+import { fileError } from '../../data/files';
+import { runRecord } from '../../devices';
+import { SklarError, describe } from '../../errors';
+import { expectConfig, readModelFile, writeModelFile } from '../../model/model-file';
+import { type NativeDevice, type RealArray, type TrainSnapshot, trainTensorNames } from '../../native';
+import { packageVersion } from '../../version';
+
+export interface CheckpointOptions {
+  /**
+   * File for the state of the training: written every `checkpointSeconds` and when the fit is aborted, removed when it is
+   * done. A fit that finds it there, with the same rows, options and seed, goes on from it and ends with the result of an
+   * uninterrupted one, bit for bit on the same machine and build. It goes on where it ran only: on the CPU or the same kind
+   * of CUDA device, in the same precision.
+   */
+  checkpoint?: string | undefined;
+  /** Seconds between two writes; default 60. */
+  checkpointSeconds?: number | undefined;
+}
+
+/** Bytes hashed at once, so that the event loop goes on. */
+const HASH_BYTES = 1 << 26;
+
+/** What a run depends on: its rows, and everything that `about` tells. */
+export async function fingerprint(about: unknown, ...rows: Float64Array[]): Promise<string> {
+  const hash = createHash('sha256').update(JSON.stringify([packageVersion(), about]));
+  for (const { buffer, byteOffset, byteLength } of rows) {
+    for (let at = 0; at < byteLength; at += HASH_BYTES) {
+      hash.update(new Uint8Array(buffer, byteOffset + at, Math.min(HASH_BYTES, byteLength - at)));
+      await setImmediate();
+    }
+  }
+  return hash.digest('hex');
+}
+
+const configSchema = z.object({
+  fingerprint: z.string(),
+  /** Where the state was computed: cpu, or the name of a CUDA device; elsewhere it would go on with other bits. */
+  place: z.string(),
+  precision: z.string(),
+});
+type Config = z.output<typeof configSchema>;
+
+/** Where a run computes, for its checkpoint. */
+export function placeOf(run: NativeDevice): Pick<Config, 'place' | 'precision'> {
+  const { device, deviceName, precision } = runRecord(run);
+  return { place: device === 'cpu' ? device : deviceName, precision };
+}
+
+export class Checkpoint {
+  readonly #file: string;
+  readonly #config: Config;
+  #waiting: TrainSnapshot | null = null;
+  #writing: Promise<void> | null = null;
+  /** Of the latest write; a fit that ends well does not fail for it. */
+  #failure: { error: unknown } | null = null;
+
+  constructor(file: string, config: Config) {
+    this.#file = file;
+    this.#config = config;
+  }
+
+  /**
+   * The state to go on from; null when there is no file.
+   *
+   * @throws SklarError ERR_SKLAR_FORMAT for a file that is no checkpoint or damaged, ERR_SKLAR_VALUE for one of another
+   *   fit, device or precision, ERR_SKLAR_FILE
+   */
+  async read(): Promise<TrainSnapshot | null> {
+    const folder = path.dirname(path.resolve(this.#file));
+    try {
+      await access(folder, constants.W_OK);
+    } catch (cause) {
+      throw fileError(cause, 'write', this.#file);
+    }
+    if (!existsSync(this.#file)) return null;
+    const { document, tensors } = await readModelFile(this.#file);
+    if (document?.kind !== 'checkpoint') {
+      throw new SklarError(
+        'ERR_SKLAR_FORMAT',
+        `expected a checkpoint, got another file (${describe(this.#file)})`,
+      );
+    }
+    const { fingerprint, place, precision } = expectConfig(configSchema, document);
+    const here = this.#config;
+    if (fingerprint !== here.fingerprint) {
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        `expected the checkpoint of this fit, got that of a fit of other rows, options, seed or version ` +
+          `(${describe(this.#file)}): remove it or name another file`,
+      );
+    }
+    if (place !== here.place || precision !== here.precision) {
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        `expected a checkpoint of a fit on ${here.place} in ${here.precision}, got one on ${place} in ${precision} ` +
+          `(${describe(this.#file)}): go on there, remove it or name another file`,
+      );
+    }
+    const array = <A extends RealArray>(name: string, kind: new (length: number) => A): A => {
+      const data = tensors.get(name)?.data ?? new kind(0);
+      if (data instanceof kind) return data;
+      throw new SklarError('ERR_SKLAR_FORMAT', `the checkpoint's tensor "${name}" has another type`);
+    };
+    return {
+      scalars: array('scalars', Float64Array),
+      history: array('history', Float64Array),
+      tensors: Object.fromEntries(
+        trainTensorNames.map((name) => [name, array(name, Float32Array)]),
+      ) as TrainSnapshot['tensors'],
+    };
+  }
+
+  /** Writes it soon; of snapshots that wait only the latest is written. */
+  put(snapshot: TrainSnapshot): void {
+    this.#waiting = snapshot;
+    if (this.#writing) return;
+    this.#writing = this.#write();
+  }
+
+  /** Until everything is on disk. @throws SklarError ERR_SKLAR_FILE when it could not be written */
+  async settle(): Promise<void> {
+    await this.#writing;
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  /** Of a fit that is done: nothing is written any more, and the file is gone unless it is to be kept. */
+  async end({ keep }: { keep: boolean }): Promise<void> {
+    await this.#writing;
+    if (!keep) await rm(this.#file, { force: true });
+  }
+
+  async #write(): Promise<void> {
+    try {
+      while (this.#waiting) {
+        const snapshot = this.#waiting;
+        this.#waiting = null;
+        await this.#writeOne(snapshot);
+      }
+      this.#failure = null;
+    } catch (error) {
+      this.#failure = { error };
+    }
+    this.#writing = null;
+  }
+
+  async #writeOne({ scalars, history, tensors }: TrainSnapshot): Promise<void> {
+    const all = new Map<string, { shape: number[]; data: RealArray }>();
+    for (const [name, data] of Object.entries({ scalars, history, ...tensors })) {
+      if (data.length > 0) all.set(name, { shape: [data.length], data });
+    }
+    await writeModelFile(this.#file, {
+      document: {
+        formatVersion: 1,
+        kind: 'checkpoint',
+        config: this.#config,
+        columns: null,
+        margins: null,
+        training: null,
+        libraryVersion: packageVersion(),
+      },
+      tensors: all,
+    });
+  }
+}

@@ -1,0 +1,219 @@
+/** What training of every kind has in common: progress, checkpoints, the record that goes into the model file. */
+import { splitRows } from '../../data/split';
+import { runRecord } from '../../devices';
+import { SklarError } from '../../errors';
+import { type NativeTrainCall, type NativeTrainReport } from '../../native';
+import { Checkpoint, type CheckpointOptions, fingerprint, placeOf } from './checkpoint';
+import { type DenseRows, takeRows } from '../inputs/rows';
+import { type Execution } from '../inputs/run';
+import { nativeTies, tieNotes } from '../correlation/ties';
+import { type StartTraining, type TrainGroup, type TrainTask, trainAlone } from './train-group';
+
+/** Sent while a model trains. Means are over the steps since the last report. */
+export interface TrainProgress {
+  step: number;
+  steps: number;
+  loss: number;
+  crossEntropy: number;
+  squaredError: number;
+  /** Loss of the averaged parameters on the validation rows at the latest look; null before the first. */
+  validationLoss: number | null;
+  learningRate: number;
+  gradientNorm: number;
+  rowsPerSecond: number;
+  seconds: number;
+  secondsLeft: number;
+}
+
+/** How a fit runs, beside what it fits. */
+export interface TrainRun extends Execution, CheckpointOptions {
+  seed: bigint;
+  /** Decides which rows are validation rows. */
+  splitSeed: bigint;
+  /** Leave the checkpoint there when the fit is done. */
+  keepCheckpoint: boolean;
+  /** The models that this one is trained with; undefined: it is trained alone. */
+  group?: TrainGroup | undefined;
+  onProgress: ((progress: TrainProgress) => void) | undefined;
+}
+
+/** Options that every kind of trained model has. */
+export interface TrainSettings {
+  /** Share of the rows that are held out to choose the step. */
+  validation: number;
+  steps: number;
+  batch: number;
+  learningRate: number;
+  warmup: number;
+  finalLearningRate: number;
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  clipNorm: number;
+  weightDecay: number;
+  emaDecay: number;
+  validateEvery: number;
+  patience: number;
+  anneal: number;
+}
+
+/** Enough noised copies of the validation rows that their mean loss is steadier than its changes. */
+const VALIDATION_ROWS = 8192;
+
+export const finiteOrNull = (value: number) => (Number.isFinite(value) ? value : null);
+
+/** A network that is to be trained. */
+export interface Trainable<C> {
+  /** Everything that the result depends on beside the rows and the settings. */
+  about: unknown;
+  /** L where the network reads y = L^-1 z; null: the identity. */
+  cholesky: Float64Array | null;
+  /** Factor of the Gaussian copula by which the levels of recurring values are drawn; null: independently. */
+  completion: Float64Array | null;
+  /** The native job of this model, or of others that differ in what `call.models` says. */
+  start: StartTraining;
+  /** The copula of its parameters, with the record of the training. */
+  make: (parameters: Float32Array, training: Readonly<Record<string, unknown>>) => C;
+}
+
+/** What a trained copula does before its first use. */
+interface Calibrates {
+  calibrate(options: object, run: Execution): Promise<void>;
+}
+
+/** Trains the network that `prepare` makes of the rows to train on and those to choose the step by. */
+export async function train<C extends Calibrates>(
+  u: DenseRows,
+  settings: TrainSettings,
+  prepare: (training: DenseRows, validation: DenseRows) => Promise<Trainable<C>>,
+  run: TrainRun,
+): Promise<C> {
+  const { steps, batch } = settings;
+  const split = splitRows(u.rows, settings.validation, run.splitSeed);
+  const training = takeRows(u, split.train);
+  const validation = takeRows(u, split.holdout);
+  const { about, cholesky, completion, start, make } = await prepare(training, validation);
+  const { checkpoint: file, checkpointSeconds = 60, seed, onProgress } = run;
+  if (file !== undefined && !(checkpointSeconds > 0)) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected a number above 0 for checkpointSeconds, got ${String(checkpointSeconds)}`,
+    );
+  }
+  const ties = nativeTies(u);
+  const recurring = ties
+    ? [ties.settlingSweeps, ties.sweeps, ties.blocks.map((pairs) => Array.from(pairs))]
+    : [];
+  const checkpoint =
+    file === undefined
+      ? null
+      : new Checkpoint(file, {
+          fingerprint: await fingerprint(
+            [about, settings, seed.toString(), ...recurring],
+            training.data,
+            validation.data,
+          ),
+          ...placeOf(run),
+        });
+  const call: NativeTrainCall = {
+    models: [
+      {
+        training: training.data,
+        validation: validation.data,
+        cholesky,
+        completion,
+        seed,
+        snapshot: checkpoint && (await checkpoint.read()),
+      },
+    ],
+    rows: training.rows,
+    validationRows: validation.rows,
+    ties,
+    device: run,
+    steps,
+    batch,
+    adam: {
+      learningRate: settings.learningRate,
+      finalFraction: settings.finalLearningRate,
+      warmup: settings.warmup,
+      decaySteps: steps,
+      beta1: settings.beta1,
+      beta2: settings.beta2,
+      epsilon: settings.epsilon,
+      clipNorm: settings.clipNorm,
+      weightDecay: settings.weightDecay,
+      emaDecay: settings.emaDecay,
+    },
+    validateEvery: settings.validateEvery,
+    patience: settings.patience,
+    anneal: Math.min(settings.anneal, steps),
+    validationDraws: Math.max(1, Math.min(64, Math.ceil(VALIDATION_ROWS / Math.max(1, validation.rows)))),
+    reportEvery: Math.max(1, Math.min(100, Math.floor(steps / 100))),
+    checkpointSeconds: checkpoint ? checkpointSeconds : 0,
+  };
+  const task: TrainTask = {
+    call,
+    start,
+    signal: run.signal,
+    onReport: (report) => {
+      if (report.snapshot) checkpoint?.put(report.snapshot);
+      if (report.step > 0) onProgress?.(toProgress(report, steps, batch));
+    },
+  };
+  let copula: C;
+  try {
+    const result = await (run.group ? run.group.train(task) : trainAlone(task));
+    if (result.saturated > 0) {
+      process.emitWarning(
+        `${result.saturated} values left the range of float16 while the network trained in precision '${run.precision}': ` +
+          `train in 'bf16' or 'fp32' to be sure of it`,
+        { code: 'SKLAR_SATURATED' },
+      );
+    }
+    copula = make(result.parameters, {
+      rows: training.rows,
+      validationRows: validation.rows,
+      seed: seed.toString(),
+      steps: result.steps,
+      bestStep: result.bestStep,
+      stoppedEarly: result.stoppedEarly,
+      saturated: result.saturated,
+      validationLoss: finiteOrNull(result.bestValidation),
+      seconds: result.seconds,
+      ...runRecord(run),
+      stepMilliseconds: (1000 * result.stepSeconds) / Math.max(1, result.steps),
+      history: result.history.map((report) => ({
+        step: report.step,
+        loss: report.loss,
+        validationLoss: finiteOrNull(report.validationLoss),
+      })),
+      notes: tieNotes(
+        u,
+        'so that training draws their levels afresh within their blocks of ranks in every batch',
+      ),
+    });
+    await copula.calibrate({}, run);
+  } catch (error) {
+    await checkpoint?.settle();
+    throw error;
+  }
+  await checkpoint?.end({ keep: run.keepCheckpoint });
+  return copula;
+}
+
+function toProgress(report: NativeTrainReport, steps: number, batch: number): TrainProgress {
+  const perStep = report.seconds / report.step;
+  return {
+    step: report.step,
+    steps,
+    loss: report.loss,
+    crossEntropy: report.crossEntropy,
+    squaredError: report.squaredError,
+    validationLoss: finiteOrNull(report.validationLoss),
+    learningRate: report.learningRate,
+    gradientNorm: report.gradientNorm,
+    rowsPerSecond: batch / perStep,
+    seconds: report.seconds,
+    secondsLeft: perStep * (steps - report.step),
+  };
+}

@@ -1,0 +1,70 @@
+import { types } from 'node:util';
+
+import { SklarError, describe, expectInteger } from './errors';
+import type { Matrix } from './types/matrix';
+
+export type { Matrix };
+
+/**
+ * Checks the parts of a matrix and puts them together. `data` is kept, not copied.
+ *
+ * @throws SklarError ERR_SKLAR_VALUE for a wrong type, ERR_SKLAR_SHAPE when the lengths do not fit together
+ */
+export function matrix<T extends Float32Array | Float64Array>(
+  data: T,
+  rows: number,
+  columns: number,
+  names?: readonly string[],
+): Matrix & { readonly data: T } {
+  if (!types.isFloat32Array(data) && !types.isFloat64Array(data)) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected a Float32Array or Float64Array for the data of a matrix, got ${describe(data)}`,
+    );
+  }
+  expectInteger(rows, 'rows', { min: 0 });
+  expectInteger(columns, 'columns', { min: 0 });
+  if (data.length !== rows * columns) {
+    throw new SklarError(
+      'ERR_SKLAR_SHAPE',
+      `expected ${rows * columns} elements for a ${rows} x ${columns} matrix, got ${data.length}`,
+    );
+  }
+  if (names === undefined) return { data, rows, columns };
+  if (names.length !== columns) {
+    throw new SklarError(
+      'ERR_SKLAR_SHAPE',
+      `expected ${columns} names for ${columns} columns, got ${names.length}`,
+    );
+  }
+  return { data, rows, columns, names: [...names] };
+}
+
+/** A matrix of Float64 from an array of rows of equal length. */
+export function fromRows(rows: readonly ArrayLike<number>[], names?: readonly string[]): Matrix {
+  const columns = rows[0]?.length ?? names?.length ?? 0;
+  const data = new Float64Array(rows.length * columns);
+  rows.forEach((row, i) => {
+    if (row.length !== columns) {
+      throw new SklarError(
+        'ERR_SKLAR_SHAPE',
+        `expected ${columns} values in every row, got ${row.length} (row ${i + 1})`,
+      );
+    }
+    data.set(row, i * columns);
+  });
+  return matrix(data, rows.length, columns, names);
+}
+
+/** The rows of a matrix as plain arrays; meant for small matrices. */
+export function toRows({ data, rows, columns }: Matrix): number[][] {
+  return Array.from({ length: rows }, (_, i) => Array.from(data.subarray(i * columns, (i + 1) * columns)));
+}
+
+/** A copy of column `j` (counted from 0), of length `rows`. */
+export function column({ data, rows, columns }: Matrix, j: number): Float64Array {
+  expectInteger(j, 'the column index', { min: 0, max: columns - 1 });
+  const values = new Float64Array(rows);
+  for (let i = 0, k = j; i < rows; i++, k += columns) values[i] = data[k]!;
+  return values;
+}

@@ -1,0 +1,252 @@
+// The rooms of the code and the arrows between them. docs/architecture.md draws them (`node scripts/rooms.mjs --write`), and
+// `npm run lint` reads every include and import against them (scripts/check-layers.mjs).
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import { ScriptError, isMain, root, runMain } from './tools.mjs';
+
+/**
+ * A file belongs to the room with the longest folder that it lies in. `uses`: rooms whose files it may include or import; what
+ * all may use has `open`.
+ */
+export const native = [
+  {
+    name: 'core',
+    folder: 'native/core',
+    what: 'random numbers, threads, matrices, errors',
+    open: true,
+    uses: [],
+  },
+  { name: 'special', folder: 'native/special', what: 'special functions', uses: [] },
+  { name: 'statistics', folder: 'native/statistics', what: 'measures of samples', uses: [] },
+  {
+    name: 'process',
+    folder: 'native/process',
+    what: 'how dependence is forgotten: a file a process',
+    uses: [],
+  },
+  { name: 'heads', folder: 'native/heads', what: 'what a network reads and means', uses: ['process'] },
+  {
+    name: 'backend',
+    folder: 'native/backend',
+    what: 'the compute contract, its operations row by row',
+    uses: ['heads', 'process', 'cuda'],
+  },
+  {
+    name: 'cpu',
+    folder: 'native/backend/cpu',
+    what: 'AVX-512, AVX2, baseline kernels',
+    uses: ['backend', 'heads', 'process'],
+  },
+  {
+    name: 'cuda',
+    folder: 'native/backend/cuda',
+    what: 'streams, graphs, memory',
+    uses: ['backend', 'kernels', 'heads', 'process'],
+  },
+  { name: 'kernels', folder: 'kernels', what: 'CUDA kernels', uses: ['backend', 'heads', 'process'] },
+  { name: 'nn', folder: 'native/nn', what: 'networks in four passes', uses: ['backend'] },
+  {
+    name: 'fields',
+    folder: 'native/fields',
+    what: 'what solvers integrate: learned fields, traces',
+    uses: ['nn', 'backend', 'heads', 'process'],
+  },
+  {
+    name: 'closed_form',
+    folder: 'native/closed_form',
+    what: 'copulas whose field is known',
+    uses: ['fields', 'backend', 'process'],
+  },
+  {
+    name: 'integrate',
+    folder: 'native/integrate',
+    what: 'a file a solver',
+    uses: ['fields', 'backend', 'process'],
+  },
+  {
+    name: 'train',
+    folder: 'native/train',
+    what: 'objectives, trainer',
+    uses: ['fields', 'nn', 'backend', 'heads', 'process'],
+  },
+  {
+    name: 'model',
+    folder: 'native/model',
+    what: 'CDC; rows through a field',
+    uses: ['integrate', 'fields', 'nn', 'backend', 'process'],
+  },
+  {
+    name: 'monte_carlo',
+    folder: 'native/monte_carlo',
+    what: 'normaliser, conditions, particles',
+    uses: ['model', 'fields', 'backend', 'process'],
+  },
+  {
+    name: 'classical',
+    folder: 'native/classical',
+    what: 'generators, tails, pairs, rows of any dimension',
+    uses: ['special', 'backend'],
+  },
+  { name: 'margins', folder: 'native/margins', what: 'F of each type, sorted columns', uses: ['special'] },
+  {
+    name: 'addon',
+    folder: 'native/addon',
+    what: 'convert, jobs on own threads',
+    uses: [
+      'monte_carlo',
+      'model',
+      'integrate',
+      'train',
+      'closed_form',
+      'fields',
+      'nn',
+      'classical',
+      'margins',
+      'statistics',
+      'backend',
+      'cuda',
+      'heads',
+      'process',
+    ],
+  },
+];
+
+const base = ['inputs', 'correlation', 'fields', 'copula', 'judgement', 'model'];
+const kinds = ['kinds', 'classical', 'training', ...base];
+
+export const lib = [
+  { name: 'lib', folder: 'lib', what: 'errors, notes, native.ts: the only door', open: true, uses: [] },
+  { name: 'index', folder: 'lib/index.ts', what: 'what is public', uses: '*' },
+  { name: 'data', folder: 'lib/data', what: 'tables in and out, ranks, levels', open: true, uses: [] },
+  { name: 'model', folder: 'lib/model', what: 'safetensors files', uses: [] },
+  { name: 'margins', folder: 'lib/margins', what: 'a file a type: how it is fitted', uses: [] },
+  { name: 'inputs', folder: 'lib/copulas/inputs', what: 'rows, run options, options of kinds', uses: [] },
+  { name: 'correlation', folder: 'lib/copulas/correlation', what: 'estimates of R', uses: ['inputs'] },
+  { name: 'fields', folder: 'lib/copulas/fields', what: 'solvers and what they integrate', uses: ['inputs'] },
+  {
+    name: 'judgement',
+    folder: 'lib/copulas/judgement',
+    what: 'certificates',
+    uses: ['inputs', 'fields', 'metrics'],
+  },
+  {
+    name: 'copula',
+    folder: 'lib/copulas',
+    what: 'what every copula can do',
+    uses: ['inputs', 'fields', 'judgement', 'margins', 'model'],
+  },
+  {
+    name: 'training',
+    folder: 'lib/copulas/training',
+    what: 'training runs, checkpoints, guides',
+    uses: base,
+  },
+  { name: 'classical', folder: 'lib/copulas/classical', what: 'closed-form densities', uses: base },
+  { name: 'kinds', folder: 'lib/copulas/kinds', what: 'a file a learned kind', uses: ['training', ...base] },
+  {
+    name: 'fitting',
+    folder: 'lib/copulas/fitting',
+    what: 'fitCopula, fitBest, loadModel',
+    uses: [...kinds, 'margins', 'metrics'],
+  },
+  {
+    name: 'joint',
+    folder: 'lib/joint',
+    what: 'margins and copula on the data scale',
+    uses: [...kinds, 'fitting', 'margins', 'metrics'],
+  },
+  {
+    name: 'metrics',
+    folder: 'lib/metrics',
+    what: 'dependence, two samples',
+    uses: ['correlation', 'kinds', 'copula', 'fields', 'inputs'],
+  },
+  {
+    name: 'report',
+    folder: 'lib/report',
+    what: 'pictures and pages',
+    uses: [...kinds, 'joint', 'margins', 'metrics'],
+  },
+  {
+    name: 'cli',
+    folder: 'lib/cli',
+    what: 'commands',
+    uses: [...kinds, 'fitting', 'joint', 'margins', 'metrics', 'report'],
+  },
+];
+
+const inside = (folder, file) => file === folder || file.startsWith(`${folder}/`);
+
+/** The room of a file, by its path from the root of the repository with forward slashes. */
+export function roomOf(file) {
+  return [...native, ...lib]
+    .filter(({ folder }) => inside(folder, file))
+    .sort((a, b) => b.folder.length - a.folder.length)[0];
+}
+
+/** Whether a file of one room may use those of the other. */
+export function mayUse(from, to) {
+  return from === to || to.open === true || from.uses === '*' || from.uses.includes(to.name);
+}
+
+/** The picture: rooms that all may use, and what is reached through another arrow, have none. */
+function picture(rooms, title, id) {
+  const drawn = rooms.filter(({ open, uses }) => !open && uses !== '*');
+  const byName = new Map(drawn.map((room) => [room.name, room]));
+  const below = (name, seen = new Set()) => {
+    for (const next of byName.get(name)?.uses ?? []) {
+      if (!byName.has(next) || seen.has(next)) continue;
+      seen.add(next);
+      below(next, seen);
+    }
+    return seen;
+  };
+  const arrows = drawn.flatMap(({ name, uses }) => {
+    const direct = uses.filter((use) => byName.has(use));
+    return direct
+      .filter(
+        (use) => !direct.some((other) => other !== use && below(other).has(use) && !below(use).has(other)),
+      )
+      .map((use) => `    ${id}_${name} --> ${id}_${use}`);
+  });
+  const boxes = drawn.map(
+    ({ name, folder, what }) =>
+      `    ${id}_${name}["${folder.replace(/^(lib|native)\//, '')}/<br/>${what.replaceAll(', ', ',<br/>')}"]`,
+  );
+  return [`  subgraph ${id}["${title}"]`, ...boxes, ...arrows, '  end'];
+}
+
+const BEGIN = '<!-- rooms: written by node scripts/rooms.mjs --write -->';
+const END = '<!-- end of rooms -->';
+const page = path.join(root, 'docs', 'architecture.md');
+
+export function drawing() {
+  return [
+    BEGIN,
+    '',
+    '```mermaid',
+    'flowchart TB',
+    ...picture(lib, 'lib: TypeScript, policy, validation, defaults, names', 'lib'),
+    ...picture(native, 'native: C++, dumb, total, templated on the scalar', 'native'),
+    '  lib -- native.ts, the only door --> native_addon',
+    '```',
+    '',
+    END,
+  ].join('\n');
+}
+
+export const pageAsDrawn = (text) => {
+  const begin = text.indexOf(BEGIN);
+  const end = text.indexOf(END);
+  if (begin < 0 || end < begin)
+    throw new ScriptError(`expected "${BEGIN}" and "${END}" in docs/architecture.md`);
+  return text.slice(0, begin) + drawing() + text.slice(end + END.length);
+};
+
+if (isMain(import.meta.url)) {
+  await runMain(() => {
+    if (process.argv[2] !== '--write') throw new ScriptError('expected --write');
+    writeFileSync(page, pageAsDrawn(readFileSync(page, 'utf8')));
+  });
+}
