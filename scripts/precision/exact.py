@@ -301,7 +301,9 @@ class Elliptical:
             edges += [sign * (pi / 2 - mpf(4) ** -j) for j in range(1, 12) for sign in (-1, 1)]
             edges = sorted(e for e in edges if -pi / 2 < e < top)
             f = lambda a: self.ring((h * h + k * k - 2 * h * k * sin(a)) / cos(a) ** 2)
-            whole = quad(f, [-pi / 2, *edges, top])
+            most = f(peak)  # quad looks at absolute errors
+            with mp.workdps(30):
+                whole = most * quad(lambda a: f(a) / most, [-pi / 2, *edges, top])
             return max(mpf(0), u + v - 1) + whole / (2 * pi)
 
 

@@ -289,7 +289,10 @@ test('tail dependence by textbook formulas, over whole boxes', () => {
     bb8: () => [0, 0],
     galambos: one(none, (t) => 2 ** (-1 / t)),
     'husler-reiss': one(none, (t) => 2 * normalCdf(Float64Array.of(-1 / t))[0]!),
-    tawn: ([a, b, t]) => [0, a! + b! - (a! ** t! + b! ** t!) ** (1 / t!)],
+    tawn: ([a, b, t]) => {
+      const [low, high] = [Math.min(a!, b!), Math.max(a!, b!)];
+      return [0, low + high - high * (1 + (low / high) ** t!) ** (1 / t!)];
+    },
     fgm: () => [0, 0],
     plackett: () => [0, 0],
   };
