@@ -2,6 +2,7 @@
 // Gaussian scale, where both tails are equally fine.
 import {
   type ClassicalCopula,
+  type CopulaSpec,
   type FamilyKind,
   type Rotation,
   FamilyCopula,
@@ -202,7 +203,7 @@ test.each([
     ];
     const fit = (data: Float64Array[], turn: Rotation) =>
       fitJoint(new Table(['a', 'b'], data), {
-        copula: kind === 'gumbel' ? { kind, rotation: turn } : { kind },
+        copula: (kind === 'gumbel' ? { kind, rotation: turn } : { kind }) as CopulaSpec,
       });
     const joint = await fit(columns, rotation);
     const mirroredColumns = columns.map((column) => column.map((x) => -x));
