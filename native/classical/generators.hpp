@@ -331,7 +331,11 @@ struct AmhGenerator {
     // (cosh(e/2) + k sinh(e/2))^2
     const double k = ((1 + theta) - 2 * theta * u.u.q) / (1 - theta);
     if (e.value > 60) return positive_of(e.value + 2 * std::log(0.5 * (1 + k)));
-    if (e.log < -37) return {k * e.value, std::log(k) + e.log};
+    if (e.log < -37) {  // k may be as small
+      const double log_k =
+          log_add_exp(std::log1p(theta), std::log(-2 * theta) + u.u.log_q()) - std::log1p(-theta);
+      return positive_of_log(log_add_exp(log_k + e.log, 2 * e.log - std::log(4.0)));
+    }
     const double quarter = std::sinh(0.25 * e.value);
     return positive_of(2 * std::log1p(2 * quarter * quarter + k * std::sinh(0.5 * e.value)));
   }

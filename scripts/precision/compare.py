@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares every family with arbitrary precision at random parameters and points; prints the worst cases.
 
-    npm run precision                       # some minutes
+    npm run precision                       # half an hour; with gmpy2 some minutes
     python3 scripts/precision/compare.py --count 20 --kinds bb2,bb3 --fixture worst.json
 
 Of each kind `--count` parameters, log-uniform over the box of its fit, each with a random rotation and `--points` points: from

@@ -131,6 +131,23 @@ function logTail(z: number): number {
   return -0.5 * size * size - 0.5 * Math.log(2 * Math.PI) - Math.log(fraction);
 }
 
+test('amh with theta -1 has no density in a corner: h is a square there', async () => {
+  // c = 2 (u + v) next to 0, turned: P(V <= v | U = u) = v (v + 2 u)
+  const copula = copulaOf('amh', [-1], 180);
+  for (const [x, y] of [
+    [-9.035, -9.2625],
+    [-8.5, -12],
+    [-60, -59],
+    [-700, -700],
+  ] as const) {
+    const [h] = await copula.hfunc1([[x, y]], { scale: 'gaussian' });
+    const [logU, logV] = [logTail(x), logTail(y)];
+    const top = Math.max(logU + Math.LN2, logV);
+    const right = logV + top + Math.log(Math.exp(logU + Math.LN2 - top) + Math.exp(logV - top));
+    expect(relative(logTail(h!), right)).toBeLessThan(1e-13);
+  }
+});
+
 test('what is not found to its digits is an error that names the copula', () => {
   const steep = copulaOf('plackett', [1e300]);
   expect(() => steep.tau()).toThrow(
