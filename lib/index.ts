@@ -76,7 +76,12 @@ export { type FlowOptions, type ReflectionOptions } from './copulas/options';
 export { type CheckpointOptions } from './copulas/checkpoint';
 export { type TrainProgress } from './copulas/train';
 export { GaussianCopula } from './copulas/gaussian';
-export { ClassicalCopula, type ClassicalTraining, type TailDependence } from './copulas/classical/classical';
+export {
+  ClassicalCopula,
+  type ClassicalTraining,
+  type ScaleOptions,
+  type TailDependence,
+} from './copulas/classical/classical';
 export {
   type ClassicalKind,
   type FamilyKind,
