@@ -71,7 +71,12 @@ export { type FlowOptions, type ReflectionOptions } from './copulas/inputs/optio
 export { type CheckpointOptions } from './copulas/training/checkpoint';
 export { type TrainProgress } from './copulas/training/train';
 export { GaussianCopula } from './copulas/classical/gaussian';
-export { ClassicalCopula, type ClassicalTraining, type TailDependence } from './copulas/classical/classical';
+export {
+  ClassicalCopula,
+  type ClassicalTraining,
+  type ScaleOptions,
+  type TailDependence,
+} from './copulas/classical/classical';
 export {
   type ClassicalKind,
   type FamilyKind,

@@ -728,7 +728,8 @@ export interface NativeAddon {
   classicalPair(
     definition: ClassicalDefinition,
     name: 'hfunc1' | 'hfunc2' | 'hinv1' | 'hinv2',
-    u: Float64Array,
+    x: Float64Array,
+    gaussian: boolean,
     rows: number,
     threads: number,
   ): NativeJob<Float64Array>;

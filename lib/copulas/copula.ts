@@ -526,7 +526,7 @@ export abstract class Copula implements Disposable {
   }
 }
 
-function isGaussian(scale: Scale = 'copula'): boolean {
+export function isGaussian(scale: Scale = 'copula'): boolean {
   return expectOneOf<Scale>(scale, 'scale', ['copula', 'gaussian']) === 'gaussian';
 }
 

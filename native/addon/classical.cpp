@@ -145,17 +145,18 @@ PairFunction to_pair_function(const Napi::Value& value) {
   throw Error("VALUE", "expected hfunc1, hfunc2, hinv1 or hinv2, got " + name);
 }
 
-// classicalPair(definition, function: string, u: Float64Array, rows: number, threads: number):
-// NativeJob<Float64Array>
+// classicalPair(definition, function: string, x: Float64Array, gaussian: boolean, rows: number, threads:
+// number): NativeJob<Float64Array>
 Napi::Value pair(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     auto definition = to_definition(info[0]);
-    const std::size_t rows = to_size(info[3], "rows"), threads = to_size(info[4], "threads");
-    auto u = to_vector<double>(info[2], "u", product(rows, 2));
-    return start(info, [definition = std::move(definition), function = to_pair_function(info[1]),
-                        u = std::move(u), rows, threads](const CancelFlag& cancel) {
-      return classical_pair(definition, function, u, rows, threads, cancel);
-    });
+    const std::size_t rows = to_size(info[4], "rows"), threads = to_size(info[5], "threads");
+    auto x = to_vector<double>(info[2], "x", product(rows, 2));
+    return start(info,
+                 [definition = std::move(definition), function = to_pair_function(info[1]), x = std::move(x),
+                  gaussian = to_bool(info[3], "gaussian"), rows, threads](const CancelFlag& cancel) {
+                   return classical_pair(definition, function, x, gaussian, rows, threads, cancel);
+                 });
   });
 }
 
@@ -163,11 +164,10 @@ Napi::Value pair(const Napi::CallbackInfo& info) {
 // lower-upper, upper-lower, upper-upper
 Napi::Value dependence(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const auto definition = to_definition(info[0]);
-    const auto copula = make_bivariate(definition);
-    const auto [ll, lu, ul, uu] = copula->tails();
+    const auto [tau, tails] = classical_dependence(to_definition(info[0]));
+    const auto [ll, lu, ul, uu] = tails;
     Napi::Object result = Napi::Object::New(info.Env());
-    result.Set("tau", copula->tau());
+    result.Set("tau", tau);
     result.Set("tails", to_array(info.Env(), std::vector<double>{ll, lu, ul, uu}));
     return result;
   });

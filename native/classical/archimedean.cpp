@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <bit>
 #include <cmath>
 
@@ -127,7 +128,7 @@ template <class Family>
 class ArchimedeanRows final : public ClassicalRows {
  public:
   ArchimedeanRows(double theta, std::size_t dim, bool survival)
-      : ClassicalRows(dim), family_(theta, dim), survival_(survival) {}
+      : ClassicalRows(dim), family_(theta, dim + 2 * most_terms), survival_(survival) {}
 
   void log_pdf(const Unit* u, std::size_t rows, double* out) const override {
     for (std::size_t i = 0; i < rows; ++i) {
@@ -194,8 +195,25 @@ class ArchimedeanRows final : public ClassicalRows {
     for (std::size_t j = 1; j < count; ++j) total = sum_of(total, family_.generator.phi(side(u[j])));
     return total;
   }
-  // With m levels the m-th derivative of psi at the corners of the other columns' cells, signs in turn
-  // (inclusion and exclusion), where that keeps digits; else by separation of variables.
+  // |psi^(k)|
+  double log_moment(std::size_t k, Positive s) const {
+    return k == 0 ? family_.generator.psi(s).log_p() : family_.log_derivative(k, s);
+  }
+
+  // phi(a) - phi(b)
+  Positive gap(const Cell& cell) const {
+    const Positive far = family_.generator.phi(cell.lower), near = family_.generator.phi(cell.upper);
+    if (far.log == infinity) return far;
+    if (near.log < far.log - 0.1) return positive_of_log(far.log + log1m_exp(near.log - far.log));
+    return positive_of_log(log_smooth_integral([&](Unit u) { return family_.generator.log_phi_slope(u); },
+                                               cell.lower, cell.upper));
+  }
+
+  // With n levels, s the sum of phi at them and at the upper ends of the cells, and V of Laplace transform
+  // psi, the log density is that of E[V^n e^(-V s) prod_j (1 - e^(-V w_j))] times the slopes of phi at the
+  // levels, w = phi(a) - phi(b). Narrow cells take (1 - e^(-V w)) e^(V w/2) = 2 sinh(V w/2) as a series in V,
+  // whose means are derivatives of psi and positive; wide ones are written out, corner by corner: they are
+  // increasing in V, so that no more cancels than the product of what each leaves.
   double log_cells_of(const Cell* cells) const {
     Positive levels{0, -infinity};
     double slopes = 0;
@@ -216,28 +234,104 @@ class ArchimedeanRows final : public ClassicalRows {
     const std::size_t k = others.size();
     if (k == 0) return (count == 0 ? 0 : family_.log_derivative(count, levels)) + slopes;
     if (count == 0 && k == 1) return std::log(distance(others[0].lower, others[0].upper));
-    if (k <= most_corners) {
-      std::vector<double> logs(std::size_t{1} << k);
-      double top = -infinity, sum = 0;
-      for (std::size_t set = 0; set < logs.size(); ++set) {
-        Positive s = levels;
-        bool inside = true;
-        for (std::size_t j = 0; j < k && inside; ++j) {
-          const Unit u = set >> j & 1 ? others[j].lower : others[j].upper;
-          inside = u.p > 0;
-          if (inside) s = sum_of(s, family_.generator.phi(u));
-        }
-        logs[set] = !inside      ? -infinity
-                    : count == 0 ? family_.generator.psi(s).log_p()
-                                 : family_.log_derivative(count, s);
-        top = std::fmax(top, logs[set]);
-      }
-      for (std::size_t set = 0; set < logs.size(); ++set)
-        sum += (std::popcount(set) % 2 ? -1 : 1) * std::exp(logs[set] - top);
-      if (sum > 1e-9) return std::log(sum) + top + slopes;
+
+    std::vector<Positive> gaps(k);
+    std::vector<std::size_t> order(k);
+    Positive least = levels;
+    for (std::size_t j = 0; j < k; ++j) {
+      gaps[j] = gap(others[j]);
+      order[j] = j;
+      least = sum_of(least, family_.generator.phi(others[j].upper));
+    }
+    std::sort(order.begin(), order.end(), [&](auto i, auto j) { return gaps[i].log < gaps[j].log; });
+    const double log_rate =
+        family_.log_derivative(count + k + 8, least) - family_.log_derivative(count + k + 7, least);
+    std::size_t narrow = 0;
+    double width = 0, square = 0;  // in units of the mean of V, and of the least sum
+    for (; narrow < k; ++narrow) {
+      const double log_gap = gaps[order[narrow]].log;
+      const double own = std::exp(2 * (log_gap + log_rate)) / 12, wide = std::exp(log_gap - least.log);
+      if (!(square + own < 1 && width + wide < 1)) break;
+      square += own;
+      width += wide;
+    }
+    for (;; --narrow) {
+      std::size_t corners = 0;
+      for (std::size_t i = narrow; i < k; ++i) corners += gaps[order[i]].log < infinity;
+      if (corners > most_corners) break;
+      const double log_p = cornered(others, gaps, order, narrow, count, levels);
+      if (!std::isnan(log_p)) return log_p + slopes;
+      if (narrow == 0) break;
     }
     return separated(others, count, levels) + (count == 0 ? 0 : family_.log_derivative(count, levels)) +
            slopes;
+  }
+
+  // The first `narrow` cells of the order by the series, the others by corners; NaN where fewer than eight
+  // digits are left.
+  double cornered(const std::vector<Cell>& cells, const std::vector<Positive>& gaps,
+                  const std::vector<std::size_t>& order, std::size_t narrow, std::size_t count,
+                  Positive levels) const {
+    const std::size_t n = count + narrow;
+    Positive base = levels;
+    double log_front = 0;
+    std::vector<double> series{1};  // in squares of V times half the widest of the narrow gaps
+    const double log_half = narrow == 0 ? 0 : gaps[order[narrow - 1]].log - std::log(2.0);
+    if (narrow > 0) series.resize(most_terms);
+    for (std::size_t i = 0; i < narrow; ++i) {
+      const Cell& cell = cells[order[i]];
+      const double log_gap = gaps[order[i]].log;
+      base =
+          sum_of(base, sum_of(family_.generator.phi(cell.upper), positive_of_log(log_gap - std::log(2.0))));
+      log_front += log_gap;
+      const double share = std::exp(2 * (log_gap - std::log(2.0) - log_half));
+      std::vector<double> factor{1};  // sinh(x) / x
+      for (std::size_t q = 1; q < most_terms; ++q)
+        factor.push_back(factor.back() * share / (2 * q * (2 * q + 1.0)));
+      for (std::size_t q = most_terms; q-- > 0;) {
+        double sum = 0;
+        for (std::size_t r = 0; r <= q; ++r) sum += series[r] * factor[q - r];
+        series[q] = sum;
+      }
+    }
+    // of E[V^n e^(-V s) prod sinh]
+    const auto log_mean = [&](Positive s) {
+      if (narrow == 0) return log_moment(n, s);
+      double log_first = family_.log_derivative(n, s), sum = 0, term = 0;
+      for (std::size_t q = 0; q < most_terms; ++q) {
+        const double log_step = q == 0 ? 0 : family_.log_derivative(n + 2 * q, s) - log_first;
+        term = series[q] * std::exp(log_step + 2 * static_cast<double>(q) * log_half);
+        sum += term;
+        if (term < 1e-17 * sum) break;
+      }
+      return term < 1e-12 * sum ? log_first + std::log(sum) : std::nan("");
+    };
+    std::vector<Cell> wide;
+    for (std::size_t i = narrow; i < cells.size(); ++i)
+      if (gaps[order[i]].log < infinity)
+        wide.push_back(cells[order[i]]);
+      else
+        base = sum_of(base, family_.generator.phi(cells[order[i]].upper));
+    std::vector<double> logs(std::size_t{1} << wide.size());
+    // a distribution function next to 1: the signs of all corners add up to 0, so that 1 - it does as well
+    bool upper = n == 0 && wide.size() == cells.size();
+    double top = -infinity, sum = 0;
+    const auto corner = [&](std::size_t set) {
+      Positive s = base;
+      for (std::size_t j = 0; j < wide.size(); ++j)
+        s = sum_of(s, family_.generator.phi(set >> j & 1 ? wide[j].lower : wide[j].upper));
+      return s;
+    };
+    upper = upper && family_.generator.psi(corner(logs.size() - 1)).p > 0.5;
+    for (std::size_t set = 0; set < logs.size(); ++set) {
+      const Positive s = corner(set);
+      logs[set] = upper ? family_.generator.psi(s).log_q() : log_mean(s);
+      if (std::isnan(logs[set])) return logs[set];
+      top = std::fmax(top, logs[set]);
+    }
+    for (std::size_t set = 0; set < logs.size(); ++set)
+      sum += ((std::popcount(set) % 2 == 1) != upper ? -1 : 1) * std::exp(logs[set] - top);
+    return sum > 1e-7 ? std::log(sum) + top + log_front : std::nan("");
   }
 
   // log P(cells | the first `count` variables), one variable after the other from its conditional law
@@ -308,7 +402,7 @@ class ArchimedeanRows final : public ClassicalRows {
     return std::fmax(0, total);
   }
 
-  static constexpr std::size_t most_corners = 12;
+  static constexpr std::size_t most_corners = 16, most_terms = 13;
 
   Family family_;
   bool survival_;

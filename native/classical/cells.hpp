@@ -59,29 +59,31 @@ double log_smooth_integral(F&& log_f, Unit a, Unit b) {
   return std::log(sum * step) + top + std::log(width);
 }
 
-// Where it may have a ridge: the rule of Gauss and Kronrod in that variable, halved until it has `share` of
-// the integral.
+// Where it may have a ridge: the rule of Gauss and Kronrod in that variable, to `share` of the integral, or
+// what rounding leaves of log_f: the steepest densities fall within a few values of a level.
 template <class F>
 double log_integral(F&& log_f, Unit a, Unit b, double share = 1e-9) {
   constexpr double reach = 3.8;
-  constexpr int panels = 8, looks = 4 * panels, depth = 7;
+  constexpr int panels = 8, looks = 4 * panels;
   const double width = distance(a, b);
   if (!(width > 0)) return -infinity;
   const auto log_at = [&](double t) { return log_at_place(log_f, a, b, width, t); };
-  double top = -infinity;
-  for (int k = 0; k < looks; ++k) top = std::fmax(top, log_at(reach * (2 * (k + 0.5) / looks - 1)));
+  double top = -infinity, at_top = 0;
+  for (int k = 0; k < looks; ++k) {
+    const double t = reach * (2 * (k + 0.5) / looks - 1), value = log_at(t);
+    if (value > top) at_top = t;
+    top = std::fmax(top, value);
+  }
   if (!std::isfinite(top)) return top;
-  const auto part = [&](double t) { return std::exp(std::fmin(log_at(t) - top, 700)); };
-  const auto edge = [](int k) { return reach * (2.0 * k / panels - 1); };
-  std::array<double, panels> rough;
-  double total = 0;
-  for (int k = 0; k < panels; ++k)
-    total += rough[k] = integrate_adaptive(part, edge(k), edge(k + 1), infinity, 0);
-  double sum = 0;
-  for (int k = 0; k < panels; ++k)
-    sum += rough[k] > 1e-3 * share * total
-               ? integrate_adaptive(part, edge(k), edge(k + 1), share * total, depth)
-               : rough[k];
+  std::vector<double> edges(panels + 1);
+  for (int k = 0; k <= panels; ++k) edges[k] = reach * (2.0 * k / panels - 1);
+  const Unit x = unit_of_logit(M_PI * std::sinh(at_top));
+  const Unit peak{a.p + width * x.p, b.q + width * x.q};
+  const Unit beside = peak.p < 0.5 ? Unit{peak.p * (1 - 4e-16), peak.q} : Unit{peak.p, peak.q * (1 - 4e-16)};
+  const double bend = std::fabs(log_f(peak) - log_f(beside));
+  const double rounding = std::fmax(4e-16 * std::fabs(top), bend < infinity ? bend : 0);
+  const double sum = integrate_panels([&](double t) { return std::exp(std::fmin(log_at(t) - top, 700)); },
+                                      edges, share + rounding, 0, 10 * share + 1e3 * rounding);
   return std::log(sum) + top + std::log(width);
 }
 

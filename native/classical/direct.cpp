@@ -35,7 +35,16 @@ class Fgm final : public Bivariate {
     const double left = (1 - size) + 2 * size * std::fmin(u.p, u.q);  // 1 - |tilt|
     const double low = tilt < 0 ? left - tilt * v.p : 1 + tilt * v.q;
     const double high = tilt > 0 ? left + tilt * v.q : 1 - tilt * v.p;
-    return {v.p * low, v.q * high};
+    if (v.p > 1e-290 && v.q > 1e-290) return {v.p * low, v.q * high};
+    // the smaller side by logarithms
+    const double log_v = std::fmin(v.log_p(), v.log_q()), log_u = std::fmin(u.log_p(), u.log_q());
+    const double own = v.p < v.q ? tilt : -tilt;
+    const double log_factor =
+        own > 0
+            ? std::log1p(own)
+            : log_add_exp(log_add_exp(std::log1p(-size), std::log(2 * size) + log_u), std::log(-own) + log_v);
+    const Unit near = unit_of_log(log_v + log_factor);
+    return v.p < v.q ? near : near.flipped();
   }
   Unit h2_inside(Unit u, Unit v) const override { return h1_inside(v, u); }
 
@@ -55,16 +64,16 @@ class Plackett final : public Bivariate {
   // over s is elementary.
   double tau() const override {
     if (e_ < 0.1) {
-      const double double_integral = integrate_adaptive(
-          [&](double d) {
-            return integrate_adaptive(
-                [&](double s) {
-                  return (theta_ * theta_ * d * d - s * s) / (theta_ + e_ * theta_ * d * d - e_ * s * s);
-                },
-                0, 1 - d, 1e-15);
-          },
-          0, 1, 1e-15);
-      return 2 * double_integral;
+      return 2 * integrate_panels(
+                     [&](double d) {
+                       return integrate_panels(
+                           [&](double s) {
+                             return (theta_ * theta_ * d * d - s * s) /
+                                    (theta_ + e_ * theta_ * d * d - e_ * s * s);
+                           },
+                           {0, 1 - d}, 1e-14, 1);
+                     },
+                     {0, 1}, 1e-14, 1);
     }
     std::vector<double> edges{0};
     for (double edge = std::fmin(1, 0.25 / e_); edge < 1; edge *= 4) edges.push_back(edge);
@@ -92,7 +101,11 @@ class Plackett final : public Bivariate {
     const double b = v.p < 0.5 ? 1 + e_ * u.p - (theta_ + 1) * v.p : (theta_ + 1) * v.q - 1 - e_ * u.q;
     const double small = 2 * theta_ * v.p * v.q / (r * (r + std::fabs(b))),
                  large = 0.5 * (1 + std::fabs(b) / r);
-    return b > 0 ? Unit{small, large} : Unit{large, small};
+    const Unit h =
+        small > 1e-290
+            ? Unit{small, large}
+            : unit_of_log(std::log(2 * theta_) + v.log_p() + v.log_q() - std::log(r * (r + std::fabs(b))));
+    return b > 0 ? h : h.flipped();
   }
   Unit h2_inside(Unit u, Unit v) const override { return h1_inside(v, u); }
 

@@ -74,11 +74,9 @@ class Student final : public Elliptical {
 
   double log_pdf(Unit u, Unit v) const override {
     const Signed x = t_.signed_quantile(u), y = t_.signed_quantile(v);
-    const double scale = std::fmax(0, std::fmax(x.size.log, y.size.log) - 300);
-    const double far_x = x.sign * std::exp(x.size.log - scale), far_y = y.sign * std::exp(y.size.log - scale);
-    const double radius = scale > 0
-                              ? std::hypot((far_x - rho_ * far_y) / std::sqrt(square_), far_y)
-                              : std::hypot((x.value() - rho_ * y.value()) / std::sqrt(square_), y.value());
+    const double scale = scale_of(std::fmax(x.size.log, y.size.log));
+    const double far_x = scaled(x, scale), far_y = scaled(y, scale);
+    const double radius = std::hypot((far_x - rho_ * far_y) / std::sqrt(square_), far_y);
     return -log_two_pi - 0.5 * std::log(square_) -
            0.5 * (t_.degrees() + 2) * t_.log1p_form({radius, std::log(radius) + scale}) - t_.log_pdf(x.size) -
            t_.log_pdf(y.size);
@@ -96,24 +94,28 @@ class Student final : public Elliptical {
   double ring(double radius) const override {
     return std::exp(-0.5 * t_.degrees() * t_.log1p_form(positive_of(radius)));
   }
-  // (y - rho x) over this has the t distribution of one degree more
-  double spread(double x) const {
+  // (y - rho x) over this has the t distribution of one degree more; of numbers divided by e^scale
+  double spread(double x, double scale) const {
     const double n = t_.degrees();
-    return std::hypot(std::sqrt(n), x) * std::sqrt(square_ / (n + 1));
+    return std::hypot(std::sqrt(n) * std::exp(-scale), x) * std::sqrt(square_ / (n + 1));
   }
   Unit h1_inside(Unit u, Unit v) const override {
-    const double x = quantile(u);
-    if (std::isinf(x))
-      return next_.cdf(-std::copysign(rho_, rho_ * x) * std::sqrt((t_.degrees() + 1) / square_));
-    return next_.cdf((quantile(v) - rho_ * x) / spread(x));
+    const Signed x = t_.signed_quantile(u), y = t_.signed_quantile(v);
+    if (x.size.log == infinity) return next_.cdf(-rho_ * x.sign * std::sqrt((t_.degrees() + 1) / square_));
+    const double scale = scale_of(x.size.log), far_x = scaled(x, scale), width = spread(far_x, scale);
+    const double outer = scale_of(y.size.log - scale);  // y may be larger by as much again
+    return next_.cdf(signed_of((scaled(y, scale + outer) - rho_ * far_x * std::exp(-outer)) / width, outer));
   }
   Unit inverse1_inside(Unit u, Unit p) const override {
-    const double x = quantile(u), e = next_.quantile(p);
-    if (std::isinf(x)) {
-      const double slope = rho_ * std::copysign(1, x) + e * std::sqrt(square_ / (t_.degrees() + 1));
+    const Signed x = t_.signed_quantile(u), e = next_.signed_quantile(p);
+    if (x.size.log == infinity) {
+      const double slope = rho_ * x.sign + e.value() * std::sqrt(square_ / (t_.degrees() + 1));
       return slope > 0 ? Unit{1, 0} : slope < 0 ? Unit{0, 1} : Unit{0.5, 0.5};
     }
-    return t_.cdf(e * spread(x) + rho_ * x);
+    const double scale = scale_of(x.size.log), far_x = scaled(x, scale);
+    const double outer = scale_of(e.size.log);
+    return t_.cdf(
+        signed_of(scaled(e, outer) * spread(far_x, scale) + rho_ * far_x * std::exp(-outer), scale + outer));
   }
 
  private:

@@ -162,22 +162,30 @@ class StudentRows final : public ClassicalRows {
     }
   }
   void complete(Unit* u, std::size_t rows, std::size_t known) const override {
-    std::vector<double> y(rows * dim_);
-    for (std::size_t i = 0; i < rows; ++i)
-      for (std::size_t j = 0; j < known; ++j) y[j * rows + i] = t_[0].quantile(u[i * dim_ + j]);
+    std::vector<double> y(rows * dim_), scale(rows);  // logarithms of what rows far out are divided by
+    std::vector<Signed> x(dim_);
+    for (std::size_t i = 0; i < rows; ++i) {
+      for (std::size_t j = 0; j < dim_; ++j) {
+        x[j] = t_[j < known ? 0 : j].signed_quantile(u[i * dim_ + j]);
+        scale[i] = std::fmax(scale[i], x[j].size.log - 150);
+      }
+      for (std::size_t j = 0; j < dim_; ++j)
+        y[j * rows + i] = j < known ? scaled(x[j], scale[i]) : x[j].value();
+    }
     solve_lower(factor_, dim_, y, rows, known);
     const double n = t_[0].degrees();
     for (std::size_t i = 0; i < rows; ++i) {
       double form = 0;
       for (std::size_t j = 0; j < dim_; ++j) {
         double& value = y[j * rows + i];
-        if (j >= known) value = t_[j].quantile(u[i * dim_ + j]) * std::sqrt((n + form) / t_[j].degrees());
+        if (j >= known) value *= std::sqrt((n * std::exp(-2 * scale[i]) + form) / t_[j].degrees());
         form += value * value;
       }
     }
     multiply_lower(factor_, dim_, y, rows);
     for (std::size_t i = 0; i < rows; ++i)
-      for (std::size_t j = known; j < dim_; ++j) u[i * dim_ + j] = t_[0].cdf(y[j * rows + i]);
+      for (std::size_t j = known; j < dim_; ++j)
+        u[i * dim_ + j] = t_[0].cdf(signed_of(y[j * rows + i], scale[i]));
   }
 
  private:

@@ -8,7 +8,7 @@
 // Archimedean generators: phi decreasing on (0, 1] with phi(1) = 0, psi its inverse. A copula is made of
 // ratios of their derivatives between phi(u) and a sum that begins there, never of differences of large
 // terms: with x = phi(u), kept in a Point, and s = x (1 + rise) a generator has
-//   log_ratio(a, b) = log(phi(a) / phi(b)),
+//   ratio(a, b) = phi(a) / phi(b),
 //   fall(u, rise) = log(psi'(x) / psi'(s)),
 //   log_elasticity(u, rise) = log(-s psi''(s) / psi'(s)),
 //   log_reach(u) = log(phi(u) / |phi'(u)|),
@@ -32,15 +32,15 @@ inline double log_quotient(Unit a, Unit b) {
   return close ? std::log(quotient) : a.log_p() - b.log_p();
 }
 
-inline double log_ratio_of(const Point& a, const Point& b) {
+inline Positive ratio_of(const Point& a, const Point& b) {
   if (a.x.value > 0.7 && b.x.value > 0.7) {
     const double share = (log_quotient(b.u, a.u) + (b.rest - a.rest)) / b.x.value;  // a.x - b.x of b.x
-    if (std::fabs(share) < 0.5) return std::log1p(share);
+    if (std::fabs(share) < 0.5) return {1 + share, std::log1p(share)};
   }
-  return quotient_of(a.x, b.x).value > 1e-290 && a.x.value > 1e-290 && b.x.value > 1e-290 &&
-                 a.x.value < 1e290 && b.x.value < 1e290
-             ? std::log(a.x.value / b.x.value)
-             : a.x.log - b.x.log;
+  const Positive ratio = quotient_of(a.x, b.x);
+  const bool exact = ratio.value > 1e-290 && ratio.value < 1e290 && a.x.value > 1e-290 &&
+                     b.x.value > 1e-290 && a.x.value < 1e290 && b.x.value < 1e290;
+  return exact ? positive_of(ratio.value) : positive_of_log(ratio.log);
 }
 
 // 1 - 4 int phi / |phi'|, on the scale of log odds
@@ -58,7 +58,7 @@ double tau_of_generator(const Generator& generator) {
 struct IndependenceGenerator {
   using Place = Point;
   Point at(Unit u) const { return {u, minus_log_p(u)}; }
-  static double log_ratio(const Point& a, const Point& b) { return log_ratio_of(a, b); }
+  static Positive ratio(const Point& a, const Point& b) { return ratio_of(a, b); }
   Positive fall(const Point& u, Positive rise) const { return product_of(u.x, rise); }
   double log_elasticity(const Point& u, Positive rise) const { return u.x.log + log1p_of(rise).value; }
   double log_reach(const Point& u) const { return u.x.log + u.u.log_p(); }
@@ -85,7 +85,9 @@ struct OuterPower {
     const auto b = base.at(u);
     return {b, positive_of_log(delta * b.x.log)};
   }
-  double log_ratio(const Place& a, const Place& b) const { return delta * base.log_ratio(a.base, b.base); }
+  Positive ratio(const Place& a, const Place& b) const {
+    return positive_of_log(delta * base.ratio(a.base, b.base).log);
+  }
   Positive stretch(Positive rise) const {  // log(1 + rise) / delta
     return quotient_of(log1p_of(rise), positive_of(delta));
   }
@@ -125,10 +127,9 @@ struct Exponentiated {
     const Positive exponent = product_of(b.x, positive_of(delta));
     return {b, exponent, expm1_of(exponent)};
   }
-  double log_ratio(const Place& a, const Place& b) const {
-    const double own = base.log_ratio(a.base, b.base);
-    if (own < 0) return -log_ratio_above(b, a, -own);
-    return own == 0 ? 0 : log_ratio_above(a, b, own);
+  Positive ratio(const Place& a, const Place& b) const {
+    const double own = base.ratio(a.base, b.base).log;
+    return positive_of_log(own < 0 ? -log_ratio_above(b, a, -own) : own > 0 ? log_ratio_above(a, b, own) : 0);
   }
   // log(1 + s) - log(1 + x), and as a share of log(1 + x)
   Positive step(const Place& u, Positive rise) const {
@@ -191,7 +192,7 @@ struct Bb8Generator {
     const double rest = power > -1e-280 ? std::log(theta * delta) - log_eta : log_share(u, power) - u.log_p();
     return {u, phi(u), rest, power};
   }
-  static double log_ratio(const Point& a, const Point& b) { return log_ratio_of(a, b); }
+  static Positive ratio(const Point& a, const Point& b) { return ratio_of(a, b); }
   // log((1 - w(s)) / (1 - w(x))) after a rise by e = x rise
   Positive lift(const Point& u, Positive rise, Positive e) const {
     return log1p_of(positive_of_log(log_eta - u.x.value + (one_minus_exp(e).log - e.log) +
@@ -199,11 +200,11 @@ struct Bb8Generator {
   }
   Positive fall(const Point& u, Positive rise) const {
     const Positive e = product_of(u.x, rise);
-    return theta > 1 ? sum_of(e, product_of(lift(u, rise, e), positive_of(1 - 1 / theta))) : e;
+    return theta > 1 ? sum_of(e, product_of(lift(u, rise, e), positive_of((theta - 1) / theta))) : e;
   }
   double log_elasticity(const Point& u, Positive rise) const {
     const Positive e = product_of(u.x, rise), s = sum_of(u.x, e);
-    const double bend = std::log1p(-1 / theta) + log_eta - s.value - u.log_v - lift(u, rise, e).value;
+    const double bend = std::log((theta - 1) / theta) + log_eta - s.value - u.log_v - lift(u, rise, e).value;
     return s.log + log_add_exp(0, bend);
   }
   double log_reach(const Point& u) const { return u.x.log - log_phi_slope(u.u); }
@@ -262,7 +263,7 @@ struct FrankGenerator {
   Point at(Unit u) const {
     return {u, phi(u), log_expm1_ratio(-theta * u.p) - log_expm1_ratio(-theta), -theta * u.p};
   }
-  static double log_ratio(const Point& a, const Point& b) { return log_ratio_of(a, b); }
+  static Positive ratio(const Point& a, const Point& b) { return ratio_of(a, b); }
   Positive fall(const Point& u, Positive rise) const {
     return log1p_of(product_of(expm1_of(product_of(u.x, rise)), positive_of_log(-u.log_v)));
   }
@@ -277,8 +278,10 @@ struct FrankGenerator {
     const double t = std::fabs(theta), square = t * t;
     if (t < 0.2)
       return theta * (1.0 / 9 - square * (1.0 / 900 - square * (1.0 / 52920 - square * (1.0 / 2721600))));
-    const double debye = integrate_adaptive([](double s) { return std::exp(-log_expm1_ratio(s)); }, 0,
-                                            std::fmin(t, 40), 1e-15);
+    std::vector<double> edges{0};
+    for (double edge = 0.5; edge < std::fmin(t, 40); edge *= 2) edges.push_back(edge);
+    edges.push_back(std::fmin(t, 40));
+    const double debye = integrate_panels([](double s) { return std::exp(-log_expm1_ratio(s)); }, edges);
     return std::copysign(1 - 4 / t + 4 / square * debye, theta);
   }
   double decay() const { return 1; }
@@ -316,7 +319,7 @@ struct AmhGenerator {
     const double rest = -log_denominator(u);
     return {u, phi(u), rest, std::log1p(-theta) + rest};
   }
-  static double log_ratio(const Point& a, const Point& b) { return log_ratio_of(a, b); }
+  static Positive ratio(const Point& a, const Point& b) { return ratio_of(a, b); }
   Positive fall(const Point& u, Positive rise) const {
     const Positive e = product_of(u.x, rise);
     if (theta >= 0) {
@@ -328,7 +331,11 @@ struct AmhGenerator {
     // (cosh(e/2) + k sinh(e/2))^2
     const double k = ((1 + theta) - 2 * theta * u.u.q) / (1 - theta);
     if (e.value > 60) return positive_of(e.value + 2 * std::log(0.5 * (1 + k)));
-    if (e.log < -37) return {k * e.value, std::log(k) + e.log};
+    if (e.log < -37) {  // k may be as small
+      const double log_k =
+          log_add_exp(std::log1p(theta), std::log(-2 * theta) + u.u.log_q()) - std::log1p(-theta);
+      return positive_of_log(log_add_exp(log_k + e.log, 2 * e.log - std::log(4.0)));
+    }
     const double quarter = std::sinh(0.25 * e.value);
     return positive_of(2 * std::log1p(2 * quarter * quarter + k * std::sinh(0.5 * e.value)));
   }

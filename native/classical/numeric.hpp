@@ -49,18 +49,20 @@ double find_root(F&& f, double a, double b) {
 }
 
 // The x with h(x) = p, h increasing on (0, 1): on the scale of log odds, comparing logarithms of the smaller
-// tail.
+// tail. Beyond what p and q tell apart the levels of 1000 deviations are looked at.
 template <class H>
 Unit solve_unit(H&& h, Unit p) {
   const bool low = p.p <= 0.5;
   const double target = low ? p.log_p() : p.log_q();
-  const double t = find_root(
-      [&](double logit) {
-        const Unit value = h(unit_of_logit(logit));
-        return low ? value.log_p() - target : target - value.log_q();
-      },
-      -708, 708);  // where both p and q are normal numbers
-  return unit_of_logit(t);
+  const auto gap = [&](double logit) {
+    const Unit value = h(unit_of_logit(logit));
+    return low ? value.log_p() - target : target - value.log_q();
+  };
+  constexpr double normal = 708, farthest = 1e6;  // both p and q are normal numbers
+  const double t = find_root(gap, -normal, normal);
+  if (std::fabs(t) < normal) return unit_of_logit(t);
+  const double end = gap(t) > 0 ? -normal : normal;
+  return unit_of_logit(find_root(gap, end, std::copysign(farthest, end)));
 }
 
 // Integral of f(Unit) over (0, 1) by the tanh-sinh rule: exact to rounding for integrands that are smooth
@@ -78,8 +80,7 @@ double integrate_unit(F&& f, double step = 1.0 / 64) {
   return sum * step;
 }
 
-// Integral of f over (a, b) by the rules of Gauss and Kronrod (7, 15), halving where the two differ by more
-// than the tolerance (of each part: a share of it would sink below rounding).
+// Integral of f over (a, b) by the rules of Gauss and Kronrod (7, 15), and how much the two differ.
 struct GaussKronrod {
   double value, error;
 };
@@ -104,28 +105,18 @@ GaussKronrod gauss_kronrod(F&& f, double a, double b) {
   return {wide * half, std::fabs(wide - narrow) * half};
 }
 
-template <class F>
-double integrate_adaptive(F&& f, double a, double b, double tolerance, int depth = 40) {
-  const auto [value, error] = gauss_kronrod(f, a, b);
-  if (depth == 0 || !(error > tolerance) || error <= 1e-14 * std::fabs(value))
-    return value;  // NaN ends it, too
-  const double middle = 0.5 * (a + b);
-  return integrate_adaptive(f, a, middle, tolerance, depth - 1) +
-         integrate_adaptive(f, middle, b, tolerance, depth - 1);
-}
-
 // Integral of f over panels between increasing edges, to a tolerance relative to that of |f| over them: the
 // panel where the two rules differ most is halved, until their differences add up to less, or rounding is
-// all that is left. Throws Error("DIVERGED") where they stay above 1e-10 of that of |f|, or of `least`.
+// all that is left. Throws Error("DIVERGED") where they stay above `promised` of that of |f|, or of `least`.
 template <class F>
-double integrate_panels(F&& f, const std::vector<double>& edges, double tolerance = 1e-14, double least = 0) {
+double integrate_panels(F&& f, const std::vector<double>& edges, double tolerance = 1e-14, double least = 0,
+                        double promised = 1e-10) {
   struct Panel {
     double a, b;
     GaussKronrod rule;
     bool operator<(const Panel& other) const { return rule.error < other.rule.error; }
   };
   constexpr std::size_t most = 600;
-  constexpr double promised = 1e-10;
   std::vector<Panel> panels;
   double size = 0, error = 0;
   const auto add = [&](double a, double b) {
@@ -147,8 +138,11 @@ double integrate_panels(F&& f, const std::vector<double>& edges, double toleranc
     add(worst.a, middle);
     add(middle, worst.b);
   }
-  if (!(error <= promised * std::fmax(size, least) + 1e-290))
-    throw Error("DIVERGED", "an integral was not found to ten digits");
+  if (!(error <= promised * std::fmax(size, least) + 1e-290)) {
+    const double digits = std::isnan(error) ? 0 : std::fmax(0, -std::log10(error / std::fmax(size, least)));
+    throw Error("DIVERGED", "expected an integral to " + std::to_string(std::lround(-std::log10(promised))) +
+                                " digits, got " + std::to_string(std::lround(std::floor(digits))));
+  }
   double sum = 0;
   for (const Panel& panel : panels) sum += panel.rule.value;
   return sum;

@@ -1,6 +1,8 @@
 #include "classical/rows.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 
 #include "classical/mixing.hpp"
 #include "classical/row_loop.hpp"
@@ -10,6 +12,14 @@
 
 namespace sklar {
 namespace {
+
+// Of a pair of elliptical ones the correlation, then the others.
+std::vector<double> pair_parameters(const ClassicalDefinition& definition) {
+  std::vector<double> parameters = definition.parameters;
+  if (definition.dim == 2 && !definition.factor.empty())
+    parameters.insert(parameters.begin(), definition.factor[2]);
+  return parameters;
+}
 
 class PairRows final : public ClassicalRows {
  public:
@@ -35,29 +45,49 @@ class PairRows final : public ClassicalRows {
   std::unique_ptr<Bivariate> copula_;
 };
 
+// On the Gaussian scale 0 and 1 are infinite.
 void to_units(const double* x, bool from_gaussian, std::size_t count, Unit* u) {
-  for (std::size_t i = 0; i < count; ++i)
-    u[i] = from_gaussian ? unit_of_normal(std::clamp(x[i], -greatest_score, greatest_score)) : unit_of(x[i]);
-}
-
-// Ends of cells, which may be infinite.
-void to_ends(const double* x, bool from_gaussian, std::size_t count, Unit* u) {
   for (std::size_t i = 0; i < count; ++i)
     u[i] = !from_gaussian ? unit_of(x[i]) : std::isinf(x[i]) ? unit_of(x[i] > 0) : unit_of_normal(x[i]);
 }
 
 void from_units(const Unit* u, bool to_gaussian, std::size_t count, double* x) {
-  for (std::size_t i = 0; i < count; ++i) x[i] = to_gaussian ? normal_of(u[i]) : u[i].p;
+  for (std::size_t i = 0; i < count; ++i)
+    // a level that underflows is not 0
+    x[i] = to_gaussian ? normal_of(u[i]) : u[i].p == 0 && !u[i].at_side() ? 0x1p-1022 : u[i].p;
+}
+
+// body(), whose numerical failures name the copula.
+template <class Body>
+auto of_copula(const ClassicalDefinition& definition, Body&& body) {
+  try {
+    return body();
+  } catch (const Error& error) {
+    if (error.code() != "DIVERGED") throw;
+    std::string text = error.message() + " (" + definition.family + " copula of " +
+                       std::to_string(definition.dim) + " columns";
+    const std::vector<double> parameters =
+        definition.table.empty() ? pair_parameters(definition) : std::vector<double>{};
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      std::array<char, 32> digits;
+      std::snprintf(digits.data(), digits.size(), "%.10g", parameters[i]);
+      text += (i == 0 ? ", parameters " : ", ") + std::string(digits.data());
+    }
+    if (definition.rotation != 0) text += ", rotation " + std::to_string(definition.rotation);
+    throw Error(error.code(), text + ")");
+  }
 }
 
 // body(u, first, count) for parts of the rows, each with room for its coordinates.
 template <class Body>
-void for_units(std::size_t dim, std::size_t rows, std::size_t threads, const CancelFlag& cancel,
-               const Body& body) {
+void for_units(const ClassicalDefinition& definition, std::size_t rows, std::size_t threads,
+               const CancelFlag& cancel, const Body& body) {
   ThreadPool pool(threads);
-  for_row_chunks(pool, rows, cancel, [&](std::size_t first, std::size_t count) {
-    std::vector<Unit> u(count * dim);
-    body(u, first, count);
+  of_copula(definition, [&] {
+    for_row_chunks(pool, rows, cancel, [&](std::size_t first, std::size_t count) {
+      std::vector<Unit> u(count * definition.dim);
+      body(u, first, count);
+    });
   });
 }
 
@@ -93,9 +123,7 @@ std::unique_ptr<Bivariate> make_bivariate(const ClassicalDefinition& definition)
     throw Error("SHAPE", "expected a copula of 2 columns, got " + std::to_string(definition.dim));
   if (definition.family == "empirical-beta") return make_empirical_beta_pair(definition.table);
   if (definition.family == "kernel") return make_grid(definition.parameters, definition.table);
-  std::vector<double> parameters = definition.parameters;
-  if (!definition.factor.empty()) parameters.insert(parameters.begin(), definition.factor[2]);
-  return make_bivariate(definition.family, parameters, definition.rotation);
+  return make_bivariate(definition.family, pair_parameters(definition), definition.rotation);
 }
 
 std::unique_ptr<ClassicalRows> make_rows(const ClassicalDefinition& definition) {
@@ -118,11 +146,12 @@ std::vector<double> classical_log_pdf(const ClassicalDefinition& definition, con
   check_rows(x.data(), from_gaussian, rows, dim);
   const auto copula = make_rows(definition);
   std::vector<double> out(rows);
-  for_units(dim, rows, threads, cancel, [&](std::vector<Unit>& u, std::size_t first, std::size_t count) {
-    for (std::size_t i = 0; i < u.size(); ++i)
-      u[i] = from_gaussian ? unit_of_normal(x[first * dim + i]) : unit_of(x[first * dim + i]);
-    copula->log_pdf(u.data(), count, &out[first]);
-  });
+  for_units(definition, rows, threads, cancel,
+            [&](std::vector<Unit>& u, std::size_t first, std::size_t count) {
+              for (std::size_t i = 0; i < u.size(); ++i)
+                u[i] = from_gaussian ? unit_of_normal(x[first * dim + i]) : unit_of(x[first * dim + i]);
+              copula->log_pdf(u.data(), count, &out[first]);
+            });
   return out;
 }
 
@@ -131,10 +160,11 @@ std::vector<double> classical_cdf(const ClassicalDefinition& definition, const s
   const std::size_t dim = definition.dim;
   const auto copula = make_rows(definition);
   std::vector<double> out(2 * rows);
-  for_units(dim, rows, threads, cancel, [&](std::vector<Unit>& u, std::size_t first, std::size_t count) {
-    to_units(&x[first * dim], false, u.size(), u.data());
-    copula->cdf(u.data(), count, &out[first], &out[rows + first]);
-  });
+  for_units(definition, rows, threads, cancel,
+            [&](std::vector<Unit>& u, std::size_t first, std::size_t count) {
+              to_units(&x[first * dim], false, u.size(), u.data());
+              copula->cdf(u.data(), count, &out[first], &out[rows + first]);
+            });
   return out;
 }
 
@@ -144,17 +174,17 @@ std::vector<double> classical_log_cells(const ClassicalDefinition& definition,
                                         const CancelFlag& cancel) {
   const std::size_t dim = definition.dim;
   const auto copula = make_rows(definition);
-  ThreadPool pool(threads);
   std::vector<double> out(rows);
-  for_row_chunks(pool, rows, cancel, [&](std::size_t first, std::size_t count) {
-    std::vector<Unit> a(count * dim), b(count * dim);
-    to_ends(&lower[first * dim], from_gaussian, a.size(), a.data());
-    to_ends(&upper[first * dim], from_gaussian, b.size(), b.data());
-    std::vector<Cell> cells(count * dim);
-    for (std::size_t i = 0; i < cells.size(); ++i)
-      cells[i] = {a[i], b[i], lower[first * dim + i] == upper[first * dim + i]};
-    copula->log_cells(cells.data(), count, &out[first]);
-  });
+  for_units(definition, rows, threads, cancel,
+            [&](std::vector<Unit>& a, std::size_t first, std::size_t count) {
+              std::vector<Unit> b(count * dim);
+              to_units(&lower[first * dim], from_gaussian, a.size(), a.data());
+              to_units(&upper[first * dim], from_gaussian, b.size(), b.data());
+              std::vector<Cell> cells(count * dim);
+              for (std::size_t i = 0; i < cells.size(); ++i)
+                cells[i] = {a[i], b[i], lower[first * dim + i] == upper[first * dim + i]};
+              copula->log_cells(cells.data(), count, &out[first]);
+            });
   return out;
 }
 
@@ -164,10 +194,11 @@ std::vector<double> classical_sample(const ClassicalDefinition& definition, std:
   const std::size_t dim = definition.dim;
   const auto copula = make_rows(definition);
   std::vector<double> out(rows * dim);
-  for_units(dim, rows, threads, cancel, [&](std::vector<Unit>& u, std::size_t first, std::size_t count) {
-    copula->draw(u.data(), count, seed, first_row + first);
-    from_units(u.data(), to_gaussian, u.size(), &out[first * dim]);
-  });
+  for_units(definition, rows, threads, cancel,
+            [&](std::vector<Unit>& u, std::size_t first, std::size_t count) {
+              copula->draw(u.data(), count, seed, first_row + first);
+              from_units(u.data(), to_gaussian, u.size(), &out[first * dim]);
+            });
   return out;
 }
 
@@ -177,14 +208,15 @@ std::vector<double> classical_rosenblatt(const ClassicalDefinition& definition, 
   const std::size_t dim = definition.dim;
   const auto copula = make_rosenblatt(definition);
   std::vector<double> out(rows * dim);
-  for_units(dim, rows, threads, cancel, [&](std::vector<Unit>& u, std::size_t first, std::size_t count) {
-    to_units(&x[first * dim], false, u.size(), u.data());
-    if (inverse)
-      copula->inverse_rosenblatt(u.data(), count);
-    else
-      copula->rosenblatt(u.data(), count);
-    from_units(u.data(), false, u.size(), &out[first * dim]);
-  });
+  for_units(definition, rows, threads, cancel,
+            [&](std::vector<Unit>& u, std::size_t first, std::size_t count) {
+              to_units(&x[first * dim], false, u.size(), u.data());
+              if (inverse)
+                copula->inverse_rosenblatt(u.data(), count);
+              else
+                copula->rosenblatt(u.data(), count);
+              from_units(u.data(), false, u.size(), &out[first * dim]);
+            });
   return out;
 }
 
@@ -197,28 +229,40 @@ std::vector<double> classical_conditional(const ClassicalDefinition& definition,
                              std::to_string(given.size()));
   const auto copula = make_rows(definition);
   std::vector<double> out(rows * dim);
-  for_units(dim, rows, threads, cancel, [&](std::vector<Unit>& u, std::size_t first, std::size_t count) {
-    to_units(given.data(), true, given.size(), u.data());
-    copula->draw_given(u.data(), count, given.size(), seed, first);
-    from_units(u.data(), true, u.size(), &out[first * dim]);
-  });
+  for_units(definition, rows, threads, cancel,
+            [&](std::vector<Unit>& u, std::size_t first, std::size_t count) {
+              to_units(given.data(), true, given.size(), u.data());
+              copula->draw_given(u.data(), count, given.size(), seed, first);
+              from_units(u.data(), true, u.size(), &out[first * dim]);
+            });
   return out;
 }
 
 std::vector<double> classical_pair(const ClassicalDefinition& definition, PairFunction function,
-                                   const std::vector<double>& x, std::size_t rows, std::size_t threads,
-                                   const CancelFlag& cancel) {
+                                   const std::vector<double>& x, bool gaussian, std::size_t rows,
+                                   std::size_t threads, const CancelFlag& cancel) {
   const auto copula = make_bivariate(definition);
   constexpr Unit (Bivariate::*functions[])(Unit, Unit)
       const = {&Bivariate::h1, &Bivariate::h2, &Bivariate::inverse1, &Bivariate::inverse2};
   const auto chosen = functions[static_cast<std::size_t>(function)];
-  ThreadPool pool(threads);
   std::vector<double> out(rows);
-  for_row_chunks(pool, rows, cancel, [&](std::size_t first, std::size_t count) {
-    for (std::size_t i = first; i < first + count; ++i)
-      out[i] = ((*copula).*chosen)(unit_of(x[2 * i]), unit_of(x[2 * i + 1])).p;
-  });
+  for_units(definition, rows, threads, cancel,
+            [&](std::vector<Unit>& u, std::size_t first, std::size_t count) {
+              to_units(&x[2 * first], gaussian, u.size(), u.data());
+              for (std::size_t i = 0; i < count; ++i) u[i] = ((*copula).*chosen)(u[2 * i], u[2 * i + 1]);
+              from_units(u.data(), gaussian, count, &out[first]);
+            });
   return out;
+}
+
+Dependence classical_dependence(const ClassicalDefinition& definition) {
+  const auto copula = make_bivariate(definition);
+  return of_copula(definition, [&] {
+    const double tau = copula->tau();
+    if (!(std::fabs(tau) <= 1 + 1e-9))
+      throw Error("DIVERGED", "expected Kendall's tau between -1 and 1, got " + std::to_string(tau));
+    return Dependence{std::clamp(tau, -1.0, 1.0), copula->tails()};
+  });
 }
 
 }  // namespace sklar

@@ -100,10 +100,18 @@ std::vector<double> classical_conditional(const ClassicalDefinition& definition,
                                           const std::vector<double>& given, std::size_t rows,
                                           std::uint64_t seed, std::size_t threads, const CancelFlag& cancel);
 
+// gaussian: x and what is made of it are scores.
 enum class PairFunction { h1, h2, inverse1, inverse2 };
 std::vector<double> classical_pair(const ClassicalDefinition& definition, PairFunction function,
-                                   const std::vector<double>& x, std::size_t rows, std::size_t threads,
-                                   const CancelFlag& cancel);
+                                   const std::vector<double>& x, bool gaussian, std::size_t rows,
+                                   std::size_t threads, const CancelFlag& cancel);
+
+struct Dependence {
+  double tau;
+  TailDependence tails;
+};
+// Of two columns.
+Dependence classical_dependence(const ClassicalDefinition& definition);
 
 // Maximum likelihood of the correlation of a Student copula, given its degrees of freedom; every step of the
 // iteration is drawn towards independence by `shrinkage`, without which there is no maximum where there are

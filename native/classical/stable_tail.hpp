@@ -4,8 +4,8 @@
 #include "classical/unit.hpp"
 
 // Stable tail dependence functions l(x, y), homogeneous of degree one with l(x, 0) = x: the copula
-// psi(l(phi(u), phi(v))) is Archimax. Joe (2014), chapter 4. Being homogeneous they are functions of log r =
-// log(y / x).
+// psi(l(phi(u), phi(v))) is Archimax. Joe (2014), chapter 4. Being homogeneous they are functions of r = y /
+// x.
 namespace sklar {
 
 // l(1, r) - 1, and the logarithms of dl/dx, 1 - dl/dx, dl/dy and -y d2l/dxdy
@@ -21,7 +21,7 @@ struct TailPeak {
 
 // l = x + y: the copula is Archimedean
 struct SumTail {
-  TailSlopes at(double log_r) const { return {positive_of_log(log_r), 0, -infinity, 0, -infinity}; }
+  TailSlopes at(Positive r) const { return {r, 0, -infinity, 0, -infinity}; }
   SumTail swapped() const { return {}; }
 };
 
@@ -29,14 +29,14 @@ struct SumTail {
 struct GalambosTail {
   double delta;
 
-  TailSlopes at(double log_r) const {
+  TailSlopes at(Positive r) const {
+    const double log_r = r.log;
     // minus the logarithms of the shares of x^-delta and y^-delta in their sum
     const double odds = delta * log_r, power = 1 + 1 / delta;
     const Positive a = softplus(-odds), b = softplus(odds);
     const Positive joint = quotient_of(b, positive_of(delta));
-    return {product_of(positive_of_log(log_r), one_minus_exp(joint)),
-            one_minus_exp(product_of(a, positive_of(power))).log, -power * a.value,
-            one_minus_exp(product_of(b, positive_of(power))).log,
+    return {product_of(r, one_minus_exp(joint)), one_minus_exp(product_of(a, positive_of(power))).log,
+            -power * a.value, one_minus_exp(product_of(b, positive_of(power))).log,
             std::log1p(delta) - b.value - power * a.value};
   }
   GalambosTail swapped() const { return *this; }
@@ -47,7 +47,8 @@ struct GalambosTail {
 struct HuslerReissTail {
   double lambda;
 
-  TailSlopes at(double log_r) const {
+  TailSlopes at(Positive r) const {
+    const double log_r = r.log;
     const double bend = 0.5 * lambda * log_r, a = 1 / lambda - bend, b = 1 / lambda + bend;
     const double log_x = log_normal_cdf(a), log_rest = log_normal_cdf(-a), log_y = log_normal_cdf(b);
     // r Phi(b) - Phi(-a), where r phi(b) = phi(a)
@@ -63,13 +64,14 @@ struct HuslerReissTail {
 struct TawnTail {
   double a, b, theta;
 
-  TailSlopes at(double log_r) const {
-    const double odds = theta * (log_r + std::log(b / a)), power = 1 - 1 / theta;
+  TailSlopes at(Positive r) const {
+    const double log_r = r.log;
+    const double odds = theta * (log_r + std::log(b / a)), power = (theta - 1) / theta;
     // minus the logarithms of the shares of (a x)^theta and (b y)^theta in their sum
     const Positive x = softplus(odds), y = softplus(-odds);
     const double kept_x = std::exp(-power * x.value), kept_y = std::exp(-power * y.value);
     const Positive joint = expm1_of(quotient_of(x, positive_of(theta)));
-    return {sum_of(product_of(positive_of(1 - b), positive_of_log(log_r)), product_of(positive_of(a), joint)),
+    return {sum_of(product_of(positive_of(1 - b), r), product_of(positive_of(a), joint)),
             std::log((1 - a) + a * kept_x),
             std::log(a) + one_minus_exp(product_of(x, positive_of(power))).log,
             std::log((1 - b) + b * kept_y), std::log((theta - 1) * a) - y.value - power * x.value};
@@ -89,7 +91,7 @@ double tau_of(const Tail& tail) {
   std::sort(edges.begin(), edges.end());
   return integrate_panels(
       [&](double log_r) {
-        const TailSlopes l = tail.at(log_r);
+        const TailSlopes l = tail.at(positive_of_log(log_r));
         return std::exp(l.log_mixed - log1p_of(l.rise).value);
       },
       edges);

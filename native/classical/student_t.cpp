@@ -45,12 +45,12 @@ double StudentT::log1p_form(Positive size) const {
   return size.log < 300 ? std::log1p(size.value * size.value / degrees_) : 2 * size.log - std::log(degrees_);
 }
 
-Unit StudentT::tail(double x) const {
-  if (std::isinf(x)) return {0, 1};
-  if (x == 0) return {0.5, 0.5};
-  const double a = 0.5 * degrees_, log_x = std::log(x), log_ratio = 2 * log_x - std::log(degrees_);
-  const double form = log1p_form({x, log_x});  // of 1 + x^2 / n
-  const double y = std::exp(-form);            // P = I_y(a, 1/2) / 2
+Unit StudentT::tail(Positive x) const {
+  if (x.log == infinity) return {0, 1};
+  if (x.value == 0) return {0.5, 0.5};
+  const double a = 0.5 * degrees_, log_ratio = 2 * x.log - std::log(degrees_);
+  const double form = log1p_form(x);  // of 1 + x^2 / n
+  const double y = std::exp(-form);   // P = I_y(a, 1/2) / 2
   // log of Gamma(a + 1/2) / (Gamma(a) Gamma(1/2)) y^a (1 - y)^(1/2)
   const double log_front = log_scale_ + 0.5 * std::log(degrees_) - a * form + 0.5 * (log_ratio - form);
   if (y < (a + 1) / (a + 2.5)) return unit_of_log(log_front + std::log(0.5 / a * beta_fraction(y, a, 0.5)));
@@ -58,9 +58,9 @@ Unit StudentT::tail(double x) const {
   return {0.5 - half, 0.5 + half};
 }
 
-Unit StudentT::cdf(double x) const {
-  const Unit above = tail(std::fabs(x));
-  return x < 0 ? above : above.flipped();
+Unit StudentT::cdf(Signed x) const {
+  const Unit above = tail(x.size);
+  return x.sign < 0 ? above : above.flipped();
 }
 
 Positive StudentT::tail_quantile(double p, double log_p) const {
@@ -93,7 +93,7 @@ Positive StudentT::tail_quantile(double p, double log_p) const {
   }
   if (!(x > 0) || !std::isfinite(x)) x = std::exp(log_far);
   for (int i = 0; i < 50; ++i) {
-    const double at = tail(x).log_p(), slope = -std::exp(log_pdf(x) - at);
+    const double at = tail(positive_of(x)).log_p(), slope = -std::exp(log_pdf(x) - at);
     // Newton's step on log P, bent by its second derivative
     const double f = at - log_p;
     const double bend = (n + 1) * x / (n + x * x) * -slope - slope * slope;  // of log P

@@ -12,6 +12,17 @@ struct Signed {
   double value() const { return sign * size.value; }
 };
 
+inline Signed signed_of(double value, double log_scale) {  // value e^log_scale
+  return {value < 0 ? -1.0 : 1.0, log_scale == 0 ? positive_of(std::fabs(value))
+                                                 : positive_of_log(std::log(std::fabs(value)) + log_scale)};
+}
+// x e^-log_scale
+inline double scaled(Signed x, double log_scale) {
+  return log_scale == 0 ? x.value() : x.sign * std::exp(x.size.log - log_scale);
+}
+// The logarithm of what numbers up to this one are divided by, so that their squares stay in range.
+inline double scale_of(double largest_log) { return std::fmax(0, largest_log - 300); }
+
 // Student's t distribution with any positive number of degrees of freedom.
 class StudentT {
  public:
@@ -24,13 +35,14 @@ class StudentT {
   double log1p_form(Positive size) const;
   // P(T <= x), the smaller of it and its complement to about 1e-14 relative: the continued fraction of the
   // incomplete beta function (Lentz).
-  Unit cdf(double x) const;
+  Unit cdf(double x) const { return cdf(Signed{x < 0 ? -1.0 : 1.0, positive_of(std::fabs(x))}); }
+  Unit cdf(Signed x) const;
   // x with P(T <= x) = u: Hill's expansion (1970), then Halley's iteration on log P; infinite at 0 and 1.
   double quantile(Unit u) const { return signed_quantile(u).value(); }
   Signed signed_quantile(Unit u) const;
 
  private:
-  Unit tail(double x) const;                             // P(T > x) for x >= 0
+  Unit tail(Positive x) const;                           // P(T > x)
   Positive tail_quantile(double p, double log_p) const;  // of the upper tail
 
   double degrees_, log_scale_;  // log of the density at 0

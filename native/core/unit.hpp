@@ -23,9 +23,12 @@ struct Unit {
 
 inline Unit unit_of(double p) { return {p, 1 - p}; }
 inline Unit unit_above(double q) { return {1 - q, q}; }
-inline Unit unit_of_logit(double t) { return {1 / (1 + std::exp(-t)), 1 / (1 + std::exp(t))}; }
 inline Unit unit_of_log(double log_p) {
   return {std::exp(log_p), -std::expm1(log_p), log_p < -660 && log_p > -HUGE_VAL ? log_p : 0};
+}
+inline Unit unit_of_logit(double t) {
+  if (std::fabs(t) > 660) return t < 0 ? unit_of_log(t) : unit_of_log(-t).flipped();
+  return {1 / (1 + std::exp(-t)), 1 / (1 + std::exp(t))};
 }
 inline Unit unit_of_normal(double z) {
   const double tail = normal_cdf(-std::fabs(z));
@@ -35,6 +38,7 @@ inline Unit unit_of_normal(double z) {
 // The z < 0 with log P(Z <= z) = log_p, far out: Newton's method.
 inline double normal_quantile_of_log(double log_p) {
   double z = -std::sqrt(-2 * log_p);
+  if (z < -1e9) return z;  // to rounding
   for (int i = 0; i < 20; ++i) {
     const double at = log_normal_cdf(z);
     const double step = (at - log_p) * std::exp(at + 0.5 * z * z + half_log_two_pi);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares every family with arbitrary precision at random parameters and points; prints the worst cases.
 
-    npm run precision                       # some minutes
+    npm run precision                       # half an hour; with gmpy2 some minutes
     python3 scripts/precision/compare.py --count 20 --kinds bb2,bb3 --fixture worst.json
 
 Of each kind `--count` parameters, log-uniform over the box of its fit, each with a random rotation and `--points` points: from
@@ -19,7 +19,7 @@ import sys
 import time
 from pathlib import Path
 
-from exact import DIGITS, Unreachable, exact_tau, make, precise
+from exact import DIGITS, Unreachable, exact_tau, make, normal, precise
 from mpmath import log, mp, mpf
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,6 +42,8 @@ class Program:
 
 def draw_parameter(rng, rule):
     low, high = rule['box']
+    if rng.random() < 0.1:
+        return rng.choice([low, high])
     if rule['scale'] == 'linear':
         return rng.uniform(low, high)
     origin = rule['scale']['log']
@@ -84,23 +86,22 @@ def digits_of(*at):
     return DIGITS + int(-math.log10(min(min(x, 1 - x) for x in map(mpf, at))))
 
 
-def condition(f, at, value):
+def condition(f, at, value, digits):
     """Sum of |d log f / d log x|, x the smaller of u and 1 - u of each argument."""
     total = mpf(0)
-    for i in range(len(at)):
-        x = mpf(at[i])
-        small = min(x, 1 - x)
-        step = small * mpf(10) ** -20
-        moved = list(map(mpf, at))
-        moved[i] += step
-        other = precise(lambda: f(*moved), 25, digits_of(*at))
-        total += abs((other - value) / value) * mpf(10) ** 20
+    with mp.workdps(digits):
+        for i in range(len(at)):
+            x = mpf(at[i])
+            moved = list(map(mpf, at))
+            moved[i] += min(x, 1 - x) * mpf(10) ** -15
+            total += abs((f(*moved).real - value) / value) * mpf(10) ** 15
     return total
 
 
 def neighbours(x):
-    step = mpf(x) * mpf('4e-16')
-    return mpf(x) - step, min(mpf(x) + step, 1 - mpf(10) ** -25)
+    """The places around x that its log odds, in double, tell apart"""
+    near = mpf(x) * (1 - mpf(x)) * mpf('1e-15') * (1 + abs(math.log(x))) + mpf(x) * mpf('2e-16')
+    return mpf(x) - near, min(mpf(x) + near, 1 - mpf(10) ** -25)
 
 
 def errors_of(copula, answer, points, kind):
@@ -111,10 +112,10 @@ def errors_of(copula, answer, points, kind):
             if f is None:
                 return
             try:
-                value = precise(lambda: f(mpf(u), mpf(v)), 30, digits_of(u, v))
+                value, digits = precise(lambda: f(mpf(u), mpf(v)), 30, digits_of(u, v))
                 if not log_scale and not SMALLEST < abs(value):
                     return
-                bend = condition(f, [u, v], value)
+                bend = condition(f, [u, v], value, digits)
             except (Unreachable, ZeroDivisionError, OverflowError):
                 return
             if log_scale:
@@ -128,10 +129,14 @@ def errors_of(copula, answer, points, kind):
             out.append((name, float(error / scale), float(bend), [u, v], got, float(shown)))
 
         add('logPdf', answer['logPdf'][i], copula.pdf, log_scale=True)
-        if kind == 'gaussian':  # one integral, to fewer digits
-            value = copula.cdf(mpf(u), mpf(v))
-            out.append(('cdf', float(abs(answer['cdf'][i] / value - 1)), 0.0, [u, v], answer['cdf'][i], float(value)))
-        elif kind != 'student':
+        if kind in ('gaussian', 'student'):
+            if i % 3 == 0:  # an integral, to fewer digits
+                value = copula.cdf(mpf(u), mpf(v))
+                if value > SMALLEST:
+                    out.append(
+                        ('cdf', float(abs(answer['cdf'][i] / value - 1)), 0.0, [u, v], answer['cdf'][i], float(value))
+                    )
+        else:
             add('cdf', answer['cdf'][i], copula.cdf)
         add('hfunc1', answer['hfunc1'][i], copula.h1)
         add('hfunc2', answer['hfunc2'][i], copula.h2)
@@ -143,13 +148,13 @@ def errors_of(copula, answer, points, kind):
             at = (mpf(u), mpf(got)) if first else (mpf(got), mpf(v))
             p = mpf(v) if first else mpf(u)
             try:
-                exact = precise(lambda: h(*at), 30, digits_of(*at))
-                density = precise(lambda: copula.pdf(*at), 30, digits_of(*at))
-                bend = condition(h, at, exact)
+                exact, digits = precise(lambda: h(*at), 30, digits_of(*at))
+                density, _ = precise(lambda: copula.pdf(*at), 20, digits_of(*at))
+                bend = condition(h, at, exact, digits)
                 # what the rounding of the given numbers and of the answer moves
                 error = abs(exact - p) / ((1 + bend) * min(p, 1 - p) + density * mpf(got))
                 if error > 1e-13:  # too steep for that
-                    near = [precise(lambda: h(at[0], x) if first else h(x, at[1]), 30, digits_of(*at)) for x in neighbours(got)]
+                    near = [precise(lambda: h(at[0], x) if first else h(x, at[1]), 30, digits_of(*at))[0] for x in neighbours(got)]
                     error = mpf(0) if near[0] <= p <= near[1] else error
             except (Unreachable, ZeroDivisionError, OverflowError):
                 continue
@@ -157,13 +162,104 @@ def errors_of(copula, answer, points, kind):
     return out
 
 
+class Level:
+    """A level by its smaller tail, which has 60 digits and is then exact."""
+
+    def __init__(self, z):
+        self.z = z
+        self.upper = z > 0
+        with mp.workdps(60):
+            self.tail = normal(-abs(mpf(z)))
+
+    def at(self, factor=1):  # as precise as what it is used for
+        return 1 - self.tail * factor if self.upper else self.tail * factor
+
+
+def steep(f, a, b, got, p, first):
+    """Whether h passes p between the neighbours of the answer."""
+    sides = []
+    for step in (-1, 1):
+        near = Level(got * (1 + step * 8e-16))
+        levels = (a, near) if first else (near, b)
+        start = DIGITS + int(max(-log(level.tail, 10) for level in levels))
+        try:
+            sides.append(precise(lambda: f(*[level.at() for level in levels]), 20, start, 4 * start)[0])
+        except (Unreachable, ZeroDivisionError, OverflowError):
+            return True
+    return min(sides) <= p.tail <= max(sides)
+
+
+def draw_scores(rng, count, reach):
+    def one():
+        return rng.choice([-1, 1]) * math.exp(rng.uniform(math.log(0.1), math.log(reach if rng.random() < 0.2 else min(reach, 12))))
+
+    points = []
+    for i in range(count):
+        a = one()
+        points.append([a, rng.choice([-1, 1]) * a * (1 + rng.gauss(0, 0.05)) if i % 2 else one()])
+    return points
+
+
+def score_errors(copula, answer, points):
+    """Like errors_of, on the Gaussian scale: of densities, and of the smaller tails of h and its inverses, by their logarithms."""
+    out = []
+    for i, (x, y) in enumerate(points):
+        a, b = Level(x), Level(y)
+
+        def start(*levels):
+            return DIGITS + int(max(-log(level.tail, 10) for level in levels))
+
+        def compare(name, f, levels, got, log_got):
+            """f(u, v) beside e^log_got(value)"""
+            try:
+                value, digits = precise(lambda: f(*[level.at() for level in levels]), 20, start(*levels), 4 * start(*levels))
+                bend = mpf(0)
+                for k in range(2):
+                    move = [1 + mpf(10) ** -15 if j == k else 1 for j in range(2)]
+                    with mp.workdps(digits):
+                        other = f(*[level.at(m) for level, m in zip(levels, move)]).real
+                    bend += abs((other - value) / value) * mpf(10) ** 15 * (1 + levels[k].z ** 2)
+            except (Unreachable, ZeroDivisionError, OverflowError):
+                return
+            right = log(value)
+            error = abs(log_got - right) if math.isfinite(got) else mpf('inf')
+            out.append((name, float(error / (1 + bend + abs(right))), float(bend), [x, y], got, float(right)))
+
+        def tail_of(name, h, levels, got):
+            if not math.isfinite(got):
+                return
+            with mp.workdps(60):
+                log_got = log(normal(-abs(mpf(got))))
+            compare(name, (lambda u, v: 1 - h(u, v)) if got > 0 else h, levels, got, log_got)
+
+        got = answer['logPdf'][i]
+        compare('logPdf', copula.pdf, (a, b), got, mpf(got))
+        tail_of('hfunc1', copula.h1, (a, b), answer['hfunc1'][i])
+        tail_of('hfunc2', copula.h2, (a, b), answer['hfunc2'][i])
+        for name, h, got, p in (('hinv1', copula.h1, answer['hinv1'][i], b), ('hinv2', copula.h2, answer['hinv2'][i], a)):
+            # h leads back to p: how far is it, beside what the last digits of the answer move
+            found = Level(got)
+            levels = (a, found) if name == 'hinv1' else (found, b)
+            if math.isfinite(got) and abs(got) < 1.2 * max(abs(x), abs(y)):
+                with mp.workdps(60):
+                    right = log(p.tail)
+                f = (lambda u, v, h=h: 1 - h(u, v)) if p.upper else h
+                known = len(out)
+                compare(name, f, levels, got, right)
+                if len(out) > known and out[-1][1] > 1e-13 and steep(f, a, b, got, p, name == 'hinv1'):
+                    out.pop()
+    return out
+
+
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument('--count', type=int, default=60)
     arguments.add_argument('--points', type=int, default=10)
+    arguments.add_argument('--every', type=int, default=1, help='tau at every so many parameters: slow')
     arguments.add_argument('--seconds', type=float, default=math.inf, help='for each kind at most; fewer parameters then')
     arguments.add_argument('--kinds')
     arguments.add_argument('--seed', type=int, default=1)
+    arguments.add_argument('--scores', type=float, help='on the Gaussian scale instead, as far as this')
     arguments.add_argument('--fixture', help='write the worst cases here')
     arguments.add_argument('--program', default=f'node {ROOT}/scripts/precision/values.mjs')
     options = arguments.parse_args()
@@ -183,14 +279,26 @@ def main():
             parameters = [draw_parameter(rng, rule) for rule in rules[kind]['parameters']]
             rotation = rng.choice([0, 90, 180, 270]) if rules[kind]['rotates'] else 0
             spread = 1 / (1 + max([abs(p) for p in parameters], default=0)) if rng.random() < 0.7 else 0.3
-            points = draw_points(rng, options.points, spread)
-            answer = program.ask(
-                {'kind': kind, 'parameters': parameters, 'rotation': rotation, 'points': points}
+            points = (
+                draw_scores(rng, options.points, options.scores)
+                if options.scores
+                else draw_points(rng, options.points, spread)
             )
-            found = errors_of(make(kind, parameters, rotation), answer, points, kind)
-            tau = exact_tau(kind, parameters) * (1 if rotation in (0, 180) else -1)
-            found.append(('tau', float(abs(tau - answer['tau'])), 0, None, answer['tau'], float(tau)))
-            if answer.get('parameter') is not None:
+            answer = program.ask(
+                {
+                    'kind': kind,
+                    'parameters': parameters,
+                    'rotation': rotation,
+                    'points': points,
+                    'scale': 'gaussian' if options.scores else 'copula',
+                }
+            )
+            copula = make(kind, parameters, rotation)
+            found = score_errors(copula, answer, points) if options.scores else errors_of(copula, answer, points, kind)
+            if not options.scores and i % options.every == 0:
+                tau = exact_tau(kind, parameters) * (1 if rotation in (0, 180) else -1)
+                found.append(('tau', float(abs(tau - answer['tau'])), 0, None, answer['tau'], float(tau)))
+            if not options.scores and i % options.every == 0 and answer.get('parameter') is not None:
                 back = abs(exact_tau(kind, [answer['parameter']]) - exact_tau(kind, parameters))
                 found.append(('parameterOfTau', float(back), 0, None, answer['parameter'], parameters[0]))
             for name, error, bend, point, got, value in found:

@@ -4,7 +4,7 @@ Written with the derivatives of phi, l and A, not with those of psi and without 
 digits are added until what cancels no longer matters.
 """
 
-from mpmath import asin, betainc, digamma, erfc, exp, expm1, gamma, inf, isnan, log, log1p, mp, mpf, pi, polylog, quad, sqrt
+from mpmath import asin, betainc, cos, digamma, erfc, exp, expm1, gamma, inf, isnan, log, log1p, mp, mpf, pi, polylog, quad, sin, sqrt
 
 DIGITS = 70
 MOST_DIGITS = 1000
@@ -36,6 +36,22 @@ def tail_quantile(p, log_tail, hazard, start):
     return newton(lambda x: log_tail(x) - log(p), lambda x: -hazard(x), start)
 
 
+def remembered(f):
+    """Quantiles are looked up often with the same arguments, and digits."""
+    known = {}
+
+    def g(*at):
+        key = (mp.prec, *at)
+        if key not in known:
+            if len(known) > 500:
+                known.clear()
+            known[key] = f(*at)
+        return known[key]
+
+    return g
+
+
+@remembered
 def normal_quantile(p):
     if p > mpf(1) / 2:
         return -normal_quantile(1 - p)
@@ -59,6 +75,7 @@ def t_cdf(x, n):
     return 1 - t_tail(x, n) if x > 0 else mpf(1) / 2 if x == 0 else t_tail(-x, n)
 
 
+@remembered
 def t_quantile(p, n):
     if p > mpf(1) / 2:
         return -t_quantile(1 - p, n)
@@ -71,10 +88,10 @@ def t_quantile(p, n):
 
 
 class Generator:
-    """phi of u, its first two derivatives, and psi"""
+    """phi of u, its first two derivatives, and psi; `size` of what is exponentiated, `digits` that psi takes beside those kept"""
 
-    def __init__(self, phi, d1, d2, psi, size=None):
-        self.phi, self.d1, self.d2, self.psi, self.size = phi, d1, d2, psi, size
+    def __init__(self, phi, d1, d2, psi, size=None, digits=0):
+        self.phi, self.d1, self.d2, self.psi, self.size, self.digits = phi, d1, d2, psi, size, digits
 
 
 def independence():
@@ -99,6 +116,7 @@ def bb8(t, d):
         lambda u: -t * d * base(u) ** (t - 1) / (1 - base(u) ** t),
         lambda u: d * d * t * base(u) ** (t - 2) * (t - 1 + base(u) ** t) / (1 - base(u) ** t) ** 2,
         lambda s: (1 - (1 - eta() * exp(-s)) ** (1 / t)) / d if d < 1 else 1 - (-expm1(-s)) ** (1 / t),
+        digits=int(-2 * t * log(1 - d, 10)) if d < 1 else 0,
     )
 
 
@@ -127,6 +145,7 @@ def power(base, d):
         lambda u: d * base.phi(u) ** (d - 1) * base.d1(u),
         lambda u: d * base.phi(u) ** (d - 2) * ((d - 1) * base.d1(u) ** 2 + base.phi(u) * base.d2(u)),
         lambda s: base.psi(s ** (1 / d)),
+        digits=base.digits,
     )
 
 
@@ -188,23 +207,15 @@ class Archimax:
         self.g, self.t = generator, tail
 
     def parts(self, u, v):
-        g = self.g
-        if g.size:
-            size = max(g.size(u), g.size(v))
-            if size > mpf(10) ** 250:
-                raise Unreachable
-            if size > 1 and mp.dps < DIGITS + 2 * int(log(size, 10)):
-                with mp.workdps(DIGITS + 2 * int(log(size, 10)) + 10):
-                    return self.parts(u, v)
-        x, y = g.phi(u), g.phi(v)
-        return x, y, g.psi(self.t.l(x, y))
+        x, y = self.g.phi(u), self.g.phi(v)
+        return x, y, self.g.psi(self.t.l(x, y))
 
     def cdf(self, u, v):
-        return self.parts(u, v)[2]
+        return self.with_digits(u, v, lambda: self.parts(u, v)[2])
 
     def with_digits(self, u, v, f):
         g = self.g
-        digits = mp.dps
+        digits = mp.dps + g.digits
         if g.size:
             size = max(g.size(u), g.size(v))
             if size > mpf(10) ** 250:
@@ -280,16 +291,31 @@ class Elliptical:
     def s(self):  # as precise as what it is used for
         return sqrt(1 - self.r * self.r)
 
+    def cdf(self, u, v):
+        """Plackett's integral along the sine of the correlation, from -1"""
+        with mp.workdps(25 + int(-log(min(u, v), 10))):
+            h, k, top = self.quantile(u), self.quantile(v), asin(self.r)
+            sides = max(abs(h + k), mpf(10) ** -20), max(abs(h - k), mpf(10) ** -20)
+            peak = min(asin((sides[0] - sides[1]) / (sides[0] + sides[1])), top)
+            edges = [peak + sign * mpf(3) ** -j for j in range(-1, 16) for sign in (-1, 1)] + [peak]
+            edges += [sign * (pi / 2 - mpf(4) ** -j) for j in range(1, 12) for sign in (-1, 1)]
+            edges = sorted(e for e in edges if -pi / 2 < e < top)
+            f = lambda a: self.ring((h * h + k * k - 2 * h * k * sin(a)) / cos(a) ** 2)
+            most = f(peak)  # quad looks at absolute errors
+            with mp.workdps(30):
+                whole = most * quad(lambda a: f(a) / most, [-pi / 2, *edges, top])
+            return max(mpf(0), u + v - 1) + whole / (2 * pi)
+
 
 class Gaussian(Elliptical):
     def __init__(self, r):
         self.r = r
 
-    def cdf(self, u, v):  # P(X <= h | Y = k) over the law of Y
-        h, k = normal_quantile(u), normal_quantile(v)
-        with mp.workdps(20):
-            edges = [k - 40 / (1 + abs(k)) * mpf(2) ** -j for j in range(10)] + [k]
-            return quad(lambda y: normal_density(y) * normal((h - self.r * y) / self.s), [-inf, *edges])
+    def quantile(self, u):
+        return normal_quantile(u)
+
+    def ring(self, q):
+        return exp(-q / 2)
 
     def h1(self, u, v):
         return normal((normal_quantile(v) - self.r * normal_quantile(u)) / self.s)
@@ -305,6 +331,12 @@ class Gaussian(Elliptical):
 class Student(Elliptical):
     def __init__(self, r, n):
         self.r, self.n = r, n
+
+    def quantile(self, u):
+        return t_quantile(u, self.n)
+
+    def ring(self, q):
+        return (1 + q / self.n) ** (-self.n / 2)
 
     def h1(self, u, v):
         x, y, n = t_quantile(u, self.n), t_quantile(v, self.n), self.n
@@ -376,17 +408,19 @@ def make(kind, parameters, rotation=0):
     return Rotated(own, rotation)
 
 
-def precise(f, least_digits=30, digits=DIGITS):
-    """f() with digits added until the value keeps its own, and is not what rounding leaves of larger ones."""
-    before = None
-    while digits <= MOST_DIGITS:
+def precise(f, least_digits=30, digits=DIGITS, most=MOST_DIGITS):
+    """f() and the digits it takes: they are added until the value keeps its own, and is not what rounding leaves of larger ones."""
+    while digits <= most:
         with mp.workdps(digits):
             value = f()
-        value = value.real  # powers of noise below 0 are complex
-        kept = before is not None and not isnan(value) and abs(value - before) <= abs(value) * mpf(10) ** -least_digits
-        if kept and value > mpf(10) ** (least_digits - digits):
-            return value
-        before, digits = value, 2 * digits
+        more = digits + digits // 2
+        with mp.workdps(more):
+            better = f()
+        value, better = value.real, better.real  # powers of noise below 0 are complex
+        kept = not isnan(better) and abs(value - better) <= abs(better) * mpf(10) ** -least_digits
+        if kept and better > mpf(10) ** (least_digits - digits):
+            return better, more
+        digits *= 2
     raise Unreachable
 
 
@@ -395,7 +429,7 @@ def tau_of_generator(g, steep=()):
     def f(t):
         u = 1 / (1 + exp(-t))
         w = u / (1 + exp(t))
-        with mp.workdps(60):
+        with mp.workdps(60 + g.digits):
             return g.phi(u) / g.d1(u) * w if w > mpf(10) ** -40 else mpf(0)
 
     edges = sorted({mpf(k) for k in range(-48, 49, 4)} | {mpf(edge) for edge in steep if -48 < edge < 48})

@@ -43,13 +43,14 @@ const plain = (values) => Array.from(values, (value) => (Number.isFinite(value) 
 
 async function answer(question) {
   if (question.rules) return rules();
-  const { kind, parameters, rotation, points } = question;
+  const { kind, parameters, rotation, points, scale } = question;
   const copula = copulaOf(kind, parameters, rotation);
   const tau = copula.tau();
   const out = { tau };
-  for (const name of ['logPdf', 'cdf', 'hfunc1', 'hfunc2', 'hinv1', 'hinv2']) {
-    out[name] = plain(await copula[name](points));
+  for (const name of ['logPdf', 'hfunc1', 'hfunc2', 'hinv1', 'hinv2']) {
+    out[name] = plain(await copula[name](points, { scale }));
   }
+  if (scale === 'copula') out.cdf = plain(await copula.cdf(points));
   if (parameters.length === 1 && kind !== 'gaussian') {
     const own = rotation === 90 || rotation === 270 ? -tau : tau;
     out.parameter = parameterOfTau(kind, own);

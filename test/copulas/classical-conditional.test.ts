@@ -145,3 +145,41 @@ test('names, and what cannot be', async () => {
     });
   }
 });
+
+test.each([
+  ...examples.map(([kind, parameters, rotation]) => [kind, parameters, rotation] as const),
+  ['student', { rho: 0.5, degrees: 1 }, 0] as const,
+  ['student', { rho: -0.7, degrees: 30 }, 0] as const,
+])('%s %j rotated by %d, given a score of 1000', async (kind, parameters, rotation) => {
+  const { rho, degrees } = parameters as { rho: number; degrees: number };
+  const copula: ClassicalCopula =
+    kind === 'student'
+      ? new StudentCopula(Float64Array.of(1, rho, rho, 1), 2, degrees)
+      : new FamilyCopula(kind, parameters, { rotation });
+  const gaussian = { scale: 'gaussian' } as const;
+  // the same draws lie behind each of them
+  const draws = async (given: number) => {
+    const { rows } = await copula.sampleConditional({ 0: given }, 40, { seed: 4, ...double, ...gaussian });
+    return copula.hfunc1(rows, gaussian);
+  };
+  const near = await draws(0.1);
+  for (const given of [-1000, -45, 45, 1000]) {
+    (await draws(given)).forEach((score, i) => {
+      // the last digit of a score moves its level by 1e-16 of its square
+      expect(Math.abs(score - near[i]!)).toBeLessThan(1e-9 * (1 + Math.abs(near[i]!)));
+    });
+  }
+});
+
+test('more columns, given a score of 1000', async () => {
+  for (const make of [
+    () => new FamilyCopula('clayton', { theta: 2 }, { dim: 3 }),
+    () => new FamilyCopula('gumbel', { theta: 2 }, { dim: 3, rotation: 180 }),
+    () => new StudentCopula(Float64Array.of(1, 0.5, 0.2, 0.5, 1, 0.3, 0.2, 0.3, 1), 3, 1),
+  ]) {
+    for (const given of [-1000, 1000]) {
+      const { rows } = await make().sampleConditional({ 0: given }, 20, { ...double, scale: 'gaussian' });
+      expect(rows.data.every((value) => Math.abs(value) < 1100)).toBe(true);
+    }
+  }
+});

@@ -11,9 +11,11 @@ import {
   GaussianCopula,
   StudentCopula,
   fitCopula,
+  normalCdf,
   parameterOfTau,
 } from '../../lib';
 import { type FamilyRule, families, familyKinds, tauOf } from '../../lib/copulas/classical/families';
+import { uniforms } from '../helpers/data';
 
 interface Worst {
   kind: string;
@@ -88,6 +90,99 @@ test.each(
     expect(above!).toBeGreaterThanOrEqual(p - slack);
   },
 );
+
+const onScores = JSON.parse(
+  readFileSync(path.join(__dirname, '..', 'fixtures', 'reference', 'precision-scores.json'), 'utf8'),
+) as Worst[];
+
+test.each(onScores.map((c) => [c.kind, c.quantity, c] as const))(
+  'on the Gaussian scale, the worst case of %s: %s',
+  async (kind, quantity, { parameters, rotation, point, exact, condition }) => {
+    const copula = copulaOf(kind, parameters, rotation);
+    const gaussian = { scale: 'gaussian' } as const;
+    const [value] = await copula[quantity as 'logPdf']([point!], gaussian);
+    if (quantity === 'logPdf') {
+      expect(Math.abs(value! - exact) / (1 + condition + Math.abs(exact))).toBeLessThan(2e-12);
+    } else if (quantity.startsWith('hfunc')) {
+      // the logarithm of the smaller tail
+      expect(Math.abs(logTail(value!) - exact) / (1 + condition + Math.abs(exact))).toBeLessThan(2e-12);
+    } else {
+      const [a, b] = point!;
+      const first = quantity === 'hinv1';
+      const p = first ? b : a;
+      const h = (z: number) =>
+        first ? copula.hfunc1([[a, z]], gaussian) : copula.hfunc2([[z, b]], gaussian);
+      const near = 1e-14 * (1 + Math.abs(value!));
+      const [below] = await h(value! - near);
+      const [above] = await h(value! + near);
+      const slack = 1e-12 * (1 + Math.abs(p));
+      expect(below!).toBeLessThanOrEqual(p + slack);
+      expect(above!).toBeGreaterThanOrEqual(p - slack);
+    }
+  },
+);
+
+/** log Phi(-|z|): beyond 5 by its continued fraction */
+function logTail(z: number): number {
+  const size = Math.abs(z);
+  if (size < 5) return Math.log(normalCdf(Float64Array.of(-size))[0]!);
+  let fraction = size;
+  for (let k = 200; k > 0; k--) fraction = size + k / fraction;
+  return -0.5 * size * size - 0.5 * Math.log(2 * Math.PI) - Math.log(fraction);
+}
+
+test('amh with theta -1 has no density in a corner: h is a square there', async () => {
+  // c = 2 (u + v) next to 0, turned: P(V <= v | U = u) = v (v + 2 u)
+  const copula = copulaOf('amh', [-1], 180);
+  for (const [x, y] of [
+    [-9.035, -9.2625],
+    [-8.5, -12],
+    [-60, -59],
+    [-700, -700],
+  ] as const) {
+    const [h] = await copula.hfunc1([[x, y]], { scale: 'gaussian' });
+    const [logU, logV] = [logTail(x), logTail(y)];
+    const top = Math.max(logU + Math.LN2, logV);
+    const right = logV + top + Math.log(Math.exp(logU + Math.LN2 - top) + Math.exp(logV - top));
+    expect(relative(logTail(h!), right)).toBeLessThan(1e-13);
+  }
+});
+
+test('what is not found to its digits is an error that names the copula', () => {
+  const steep = copulaOf('plackett', [1e300]);
+  expect(() => steep.tau()).toThrow(
+    expect.objectContaining({
+      code: 'ERR_SKLAR_DIVERGED',
+      message: expect.stringContaining('plackett copula of 2 columns, parameters 1e+300'),
+    }),
+  );
+  expect(() => copulaOf('bb8', [1e200, 0.5], 90).tau()).toThrow(
+    'bb8 copula of 2 columns, parameters 1e+200, 0.5, rotation 90',
+  );
+});
+
+test('where log densities of bb2 and bb3 leave the doubles', async () => {
+  const gaussian = { scale: 'gaussian' } as const;
+  for (const [kind, parameters, last, first] of [
+    ['bb2', [1, 1], -37.5, -37.7],
+    ['bb2', [5, 1], -16.5, -16.7],
+    ['bb3', [100, 1], -49, -50],
+  ] as const) {
+    const copula = copulaOf(kind, parameters);
+    const [near, beyond, both] = await copula.logPdf(
+      [
+        [last, 0],
+        [first, 0],
+        [first, first],
+      ],
+      gaussian,
+    );
+    expect(near).toBeGreaterThan(-Number.MAX_VALUE);
+    expect(near).toBeLessThan(-1e300);
+    expect(beyond).toBe(-Infinity);
+    expect(both).toBeGreaterThan(0);
+  }
+});
 
 describe('values that were wrong once', () => {
   test.each([
@@ -186,6 +281,67 @@ test('both tails of the Gaussian scale, to 1000 deviations', async () => {
     [1e-300, 1e-300],
   ]);
   expect(far! - near!).toBeCloseTo(100 * Math.LN10, 9);
+});
+
+test('tail dependence by textbook formulas, over whole boxes', () => {
+  const next = uniforms(11);
+  // lower and upper; Joe (2014), chapter 4
+  const one = (l: (p: number) => number, u: (p: number) => number) => (p: readonly number[]) =>
+    [l(p[0]!), u(p[0]!)] as const;
+  const none = () => 0;
+  const formulas: Record<string, (p: readonly number[]) => readonly [number, number]> = {
+    independence: () => [0, 0],
+    clayton: one((t) => 2 ** (-1 / t), none),
+    gumbel: one(none, (t) => -2 * Math.expm1((1 / t - 1) * Math.LN2)),
+    frank: () => [0, 0],
+    joe: one(none, (t) => -2 * Math.expm1((1 / t - 1) * Math.LN2)),
+    amh: () => [0, 0],
+    bb1: ([t, d]) => [2 ** (-1 / (t! * d!)), -2 * Math.expm1((1 / d! - 1) * Math.LN2)],
+    bb2: () => [1, 0],
+    bb3: ([t]) => [1, -2 * Math.expm1((1 / t! - 1) * Math.LN2)],
+    bb4: ([t, d]) => [(2 - 2 ** (-1 / d!)) ** (-1 / t!), 2 ** (-1 / d!)],
+    bb5: ([t, d]) => [0, 2 - (2 - 2 ** (-1 / d!)) ** (1 / t!)],
+    bb6: ([t, d]) => [0, -2 * Math.expm1((1 / (t! * d!) - 1) * Math.LN2)],
+    bb7: ([t, d]) => [2 ** (-1 / d!), -2 * Math.expm1((1 / t! - 1) * Math.LN2)],
+    bb8: () => [0, 0],
+    galambos: one(none, (t) => 2 ** (-1 / t)),
+    'husler-reiss': one(none, (t) => 2 * normalCdf(Float64Array.of(-1 / t))[0]!),
+    tawn: ([a, b, t]) => {
+      const [low, high] = [Math.min(a!, b!), Math.max(a!, b!)];
+      return [0, low + high - high * (1 + (low / high) ** t!) ** (1 / t!)];
+    },
+    fgm: () => [0, 0],
+    plackett: () => [0, 0],
+  };
+  expect(new Set(Object.keys(formulas))).toEqual(new Set(familyKinds));
+  for (const kind of familyKinds) {
+    const rules: FamilyRule = families[kind];
+    for (let i = 0; i < 40; i++) {
+      const parameters = rules.parameters.map(({ box: [low, high], scale }) =>
+        scale === 'linear'
+          ? low + (high - low) * next()
+          : scale.log +
+            Math.exp(Math.log(low - scale.log) + next() * Math.log((high - scale.log) / (low - scale.log))),
+      );
+      const [lower, upper] = formulas[kind]!(parameters);
+      const rotation = rules.rotates ? ([0, 90, 180, 270] as const)[i % 4]! : 0;
+      const { lowerLower, lowerUpper, upperLower, upperUpper } = copulaOf(
+        kind,
+        parameters,
+        rotation,
+      ).tailDependence();
+      const own = {
+        0: [lowerLower, upperUpper, lowerUpper, upperLower],
+        // (U, V) = (1 - V', U'), counter-clockwise
+        90: [upperLower, lowerUpper, lowerLower, upperUpper],
+        180: [upperUpper, lowerLower, lowerUpper, upperLower],
+        270: [lowerUpper, upperLower, lowerLower, upperUpper],
+      }[rotation];
+      expect(Math.abs(own[0]! - lower)).toBeLessThan(1e-12);
+      expect(Math.abs(own[1]! - upper)).toBeLessThan(1e-12);
+      expect(own.slice(2)).toEqual([0, 0]);
+    }
+  }
 });
 
 const middle = ({ scale, box: [low, high] }: FamilyRule['parameters'][number]) =>

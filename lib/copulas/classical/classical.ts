@@ -1,9 +1,9 @@
 import { type Matrix, matrix } from '../../matrix';
 import { type RunRecord } from '../../devices';
-import { SklarError, expectInteger, expectOptions } from '../../errors';
+import { type OptionNames, SklarError, expectInteger, expectOptions } from '../../errors';
 import { type ClassicalDefinition, callNative, runJob } from '../../native';
-import { Copula, type LogPdfOptions, type SampleOptions, logPdfOptions } from '../copula';
-import { type RowsInput, toDense } from '../inputs/rows';
+import { Copula, type LogPdfOptions, type SampleOptions, isGaussian, logPdfOptions } from '../copula';
+import { type RowsInput, type Scale, toDense } from '../inputs/rows';
 import { type Execution, type RunOptions, runOptions } from '../inputs/run';
 import {
   type ConditionalOptions,
@@ -23,6 +23,13 @@ export interface TailDependence {
   readonly upperLower: number;
   readonly upperUpper: number;
 }
+
+export interface ScaleOptions extends RunOptions {
+  /** The scale of the rows and of the values; default `copula`. */
+  scale?: Scale;
+}
+
+const scaleOptions: OptionNames<ScaleOptions> = { ...runOptions, scale: true };
 
 type Corners = [number, number, number, number];
 
@@ -117,8 +124,10 @@ export abstract class ClassicalCopula extends Copula {
 
   /**
    * Log density in the columns where lower equals upper, times the probability of the cell of the others: exact of two columns,
-   * and of Gaussian and Student copulas with one or two cells in a row; of more to 1e-3, of Archimedean ones to 1e-5 or 1e-3
-   (docs/mathematics.md, M.7).
+   * of Archimedean copulas, and of Gaussian and Student copulas with one or two cells in a row; of more, and of more than 16 wide
+   * cells in a row of Archimedean ones, to 1e-3 (docs/mathematics.md, M.7).
+   *
+   * @throws SklarError ERR_SKLAR_DIVERGED where an integral is not found to eight digits; it names family and parameters
    */
   protected override logCells(
     lower: Float64Array,
@@ -134,20 +143,25 @@ export abstract class ClassicalCopula extends Copula {
     );
   }
 
-  /** P(U2 <= u2 | U1 = u1) of rows (u1, u2) in [0, 1], with its limits at the sides; two columns. */
-  hfunc1(rows: RowsInput, options: RunOptions = {}): Promise<Float64Array> {
+  /**
+   * P(U2 <= u2 | U1 = u1) of rows (u1, u2) in [0, 1], with its limits at the sides; two columns. With `scale: 'gaussian'` rows and
+   * values are scores z, standing for the levels Phi(z), and may be infinite.
+   *
+   * @throws SklarError ERR_SKLAR_VALUE for values outside
+   */
+  hfunc1(rows: RowsInput, options: ScaleOptions = {}): Promise<Float64Array> {
     return this.#pair('hfunc1', rows, options);
   }
   /** P(U1 <= u1 | U2 = u2) of rows (u1, u2); see `hfunc1`. */
-  hfunc2(rows: RowsInput, options: RunOptions = {}): Promise<Float64Array> {
+  hfunc2(rows: RowsInput, options: ScaleOptions = {}): Promise<Float64Array> {
     return this.#pair('hfunc2', rows, options);
   }
   /** The u2 with hfunc1(u1, u2) = p, of rows (u1, p). */
-  hinv1(rows: RowsInput, options: RunOptions = {}): Promise<Float64Array> {
+  hinv1(rows: RowsInput, options: ScaleOptions = {}): Promise<Float64Array> {
     return this.#pair('hinv1', rows, options);
   }
   /** The u1 with hfunc2(u1, u2) = p, of rows (p, u2). */
-  hinv2(rows: RowsInput, options: RunOptions = {}): Promise<Float64Array> {
+  hinv2(rows: RowsInput, options: ScaleOptions = {}): Promise<Float64Array> {
     return this.#pair('hinv2', rows, options);
   }
 
@@ -256,13 +270,15 @@ export abstract class ClassicalCopula extends Copula {
     );
   }
 
-  #closedRows(rows: RowsInput, what: string, dim = this.dim) {
+  #closedRows(rows: RowsInput, what: string, low = 0) {
+    const { dim } = this;
     const dense = toDense(rows, what, dim);
-    const bad = dense.data.findIndex((value) => !(value >= 0 && value <= 1));
+    const high = low === 0 ? 1 : Infinity;
+    const bad = dense.data.findIndex((value) => !(value >= low && value <= high));
     if (bad >= 0) {
       throw new SklarError(
         'ERR_SKLAR_VALUE',
-        `expected values between 0 and 1 for ${what}, got ${dense.data[bad]} ` +
+        `expected values between ${low} and ${high} for ${what}, got ${dense.data[bad]} ` +
           `(row ${Math.floor(bad / dim) + 1}, column ${(bad % dim) + 1})`,
       );
     }
@@ -272,17 +288,20 @@ export abstract class ClassicalCopula extends Copula {
   async #pair(
     name: 'hfunc1' | 'hfunc2' | 'hinv1' | 'hinv2',
     rows: RowsInput,
-    options: RunOptions,
+    options: ScaleOptions,
   ): Promise<Float64Array> {
-    expectOptions(options, name, runOptions);
+    expectOptions(options, name, scaleOptions);
+    const gaussian = isGaussian(options.scale);
     const run = this.begin(options);
     if (this.dim !== 2) {
       throw new SklarError('ERR_SKLAR_SHAPE', `expected a copula of 2 columns for ${name}, got ${this.dim}`);
     }
-    const { data, rows: count } = this.#closedRows(rows, `the rows of ${name}`);
-    return runJob((addon) => addon.classicalPair(this.definition(), name, data, count, run.threads), {
-      signal: run.signal,
-    });
+    const low = gaussian ? -Infinity : 0;
+    const { data, rows: count } = this.#closedRows(rows, `the rows of ${name}`, low);
+    return runJob(
+      (addon) => addon.classicalPair(this.definition(), name, data, gaussian, count, run.threads),
+      { signal: run.signal },
+    );
   }
 
   async #transform(
