@@ -339,7 +339,7 @@ export interface CdcNativeStep {
   parameters: RealArray;
 }
 
-/** A velocity head and its network; see native/process/velocity.h. */
+/** A velocity head and its network; see native/heads/velocity.h. */
 export interface VelocityDefinition {
   process: Process;
   /** The published network of the reflection process, which reads state and time as they are. */
@@ -495,7 +495,7 @@ export interface NativeTailCurves {
   upperError: Float64Array;
 }
 
-/** Both samples in one array, the first `first` of its rows one of them: see native/core/two_sample.hpp. */
+/** Both samples in one array, the first `first` of its rows one of them: see native/statistics/two_sample.hpp. */
 type NativeSamples = [x: Float64Array, rows: number, first: number, dim: number, threads: number];
 
 export interface NativePairSums {
@@ -627,7 +627,7 @@ export interface NativeAddon {
     field: FieldHandle,
     options: NativeIntegration & {
       x: Float64Array;
-      /** How the divergence is found; see TraceEstimator of native/process/field.hpp. */
+      /** How the divergence is found; see TraceEstimator of native/fields/field.hpp. */
       trace: 'exact' | 'rademacher' | 'gaussian' | 'hutch++';
       /** 0: exact. */
       probes: number;
@@ -715,7 +715,7 @@ export interface NativeAddon {
     seed: bigint,
     threads: number,
   ): NativeJob<Float64Array>;
-  /** The table of a kernel copula: native/classical/kernel.hpp. */
+  /** The table of a kernel copula: native/classical/kernel_estimate.hpp. */
   classicalKernel(
     u: Float64Array,
     rows: number,
@@ -814,7 +814,7 @@ export interface NativeAddon {
       onProgress?: (fraction: number) => void,
     ]
   ): NativeJob<Float64Array>;
-  /** Log-odds of label 1 of each row by the fit to the other folds: see native/core/classifier.hpp. */
+  /** Log-odds of label 1 of each row by the fit to the other folds: see native/statistics/two_sample_classifier.hpp. */
   classifierScores(
     z: Float64Array,
     rows: number,

@@ -25,7 +25,7 @@ const rules = [
   {
     rule: 'a model never names a backend',
     pattern: /#include\s*"backend\/(cpu|cuda)\//,
-    files: /^native\/(nn|process|integrate|train|model)\//,
+    files: /^native\/(nn|process|heads|fields|closed_form|integrate|train|model|monte_carlo)\//,
   },
   {
     rule: 'only lib/native.ts loads the addon',

@@ -23,7 +23,7 @@ const LEAST_DEVIATION = 1e-11;
 /** Steps of this share of the spread are told, and let values at the ends of a domain lie beside them. */
 const COARSE = 1e-3;
 
-/** A distribution with a formula, fitted by maximum likelihood; `name` is that of its family. */
+/** A distribution with a formula, fitted by maximum likelihood (docs/mathematics.md, N); `name` is that of its family. */
 export class ParametricMargin extends Margin {
   readonly name: FamilyName;
   readonly support: Support;

@@ -1,7 +1,7 @@
 #include "addon/convert.hpp"
 #include "addon/job.hpp"
 #include "addon/register.hpp"
-#include "classical/kernel.hpp"
+#include "classical/kernel_estimate.hpp"
 #include "classical/pair_likelihood.hpp"
 #include "classical/rows.hpp"
 

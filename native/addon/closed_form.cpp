@@ -1,10 +1,11 @@
-#include "process/closed_form.hpp"
+#include "closed_form/closed_form.hpp"
 
 #include "addon/convert.hpp"
 #include "addon/field_handle.hpp"
 #include "addon/job.hpp"
 #include "addon/register.hpp"
-#include "model/gaussian.hpp"
+#include "backend/backend.hpp"
+#include "core/check_rows.hpp"
 
 namespace sklar::addon {
 namespace {

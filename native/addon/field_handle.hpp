@@ -9,7 +9,7 @@
 
 #include "addon/device_choice.hpp"
 #include "core/cancel.hpp"
-#include "process/field.hpp"
+#include "fields/field.hpp"
 
 // The one opaque handle by which models of every kind hand their field to the integrators
 // (native/addon/integrate.cpp).

@@ -1,4 +1,5 @@
-#include "model/gaussian.hpp"
+#include "classical/gaussian.hpp"
+#include "core/symmetric.hpp"
 
 #include "addon/convert.hpp"
 #include "addon/job.hpp"

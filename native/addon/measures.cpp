@@ -1,4 +1,4 @@
-#include "core/measures.hpp"
+#include "statistics/measures.hpp"
 
 #include "addon/convert.hpp"
 #include "addon/field_handle.hpp"

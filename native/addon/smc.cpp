@@ -6,9 +6,9 @@
 #include "addon/cdc_model.hpp"
 #include "addon/convert.hpp"
 #include "addon/register.hpp"
-#include "model/cdc_path.hpp"
-#include "model/conditional.hpp"
-#include "model/normaliser.hpp"
+#include "monte_carlo/cdc_path.hpp"
+#include "monte_carlo/conditional.hpp"
+#include "monte_carlo/normaliser.hpp"
 
 namespace sklar::addon {
 namespace {

@@ -1,9 +1,9 @@
-#include "core/two_sample.hpp"
+#include "statistics/two_sample.hpp"
 
 #include "addon/convert.hpp"
 #include "addon/job.hpp"
 #include "addon/register.hpp"
-#include "core/classifier.hpp"
+#include "statistics/two_sample_classifier.hpp"
 
 namespace sklar::addon {
 namespace {

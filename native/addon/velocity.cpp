@@ -1,4 +1,4 @@
-#include "model/velocity.hpp"
+#include "fields/velocity_field.hpp"
 
 #include <cmath>
 #include <utility>
@@ -8,7 +8,7 @@
 #include "addon/job.hpp"
 #include "addon/register.hpp"
 #include "addon/train.hpp"
-#include "model/gaussian.hpp"
+#include "core/check_rows.hpp"
 #include "train/velocity_objective.hpp"
 
 namespace sklar::addon {

@@ -3,7 +3,7 @@
 namespace sklar {
 
 // What happens to a tile of the product x W (+ bias) before it is stored. Names follow the four passes of
-// docs/mathematics.md, "second-order training": a and z are the inputs of the inner and outer activation of a
+// docs/mathematics.md, L: a and z are the inputs of the inner and outer activation of a
 // block, f' f'' and s' s'' their derivatives, (p, h) the values, mu nu lambda kappa the first adjoints,
 // dotted letters tangents, M N Lambda the second adjoints. For ReLU the derivative is read off p > 0 and f''
 // is zero.

@@ -6,8 +6,8 @@
 #include "backend/epilogue.hpp"
 #include "backend/state.h"
 #include "core/matrix.hpp"
+#include "heads/velocity.h"
 #include "process/form.h"
-#include "process/velocity.h"
 
 // What the operations of a backend are told, for host and device. Pointers are backend memory.
 namespace sklar {

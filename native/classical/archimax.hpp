@@ -6,8 +6,8 @@
 
 namespace sklar {
 
-// C(u, v) = psi(l(phi(u), phi(v))): Caperaa, Fougeres and Genest (2000). With l = x + y it is Archimedean,
-// with psi(s) = e^-s an extreme-value copula.
+// C(u, v) = psi(l(phi(u), phi(v))): Caperaa, Fougeres and Genest (2000; docs/mathematics.md, M.1). With l = x
+// + y it is Archimedean, with psi(s) = e^-s an extreme-value copula.
 template <class Generator, class Tail>
 class Archimax final : public Bivariate {
   using Place = typename Generator::Place;

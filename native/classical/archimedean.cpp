@@ -2,8 +2,8 @@
 #include <bit>
 #include <cmath>
 
+#include "classical/frailty.hpp"
 #include "classical/generators.hpp"
-#include "classical/mixing.hpp"
 #include "classical/numeric.hpp"
 #include "classical/rows.hpp"
 #include "core/error.hpp"

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "classical/unit.hpp"
+#include "special/positive.hpp"
 
 namespace sklar {
 

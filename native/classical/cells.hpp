@@ -6,7 +6,7 @@
 
 #include "classical/bivariate.hpp"
 #include "classical/numeric.hpp"
-#include "classical/unit.hpp"
+#include "special/positive.hpp"
 
 // Variables of which it is known only that they lie in a cell.
 namespace sklar {

@@ -2,7 +2,7 @@
 
 #include "classical/bivariate.hpp"
 #include "classical/numeric.hpp"
-#include "classical/student_t.hpp"
+#include "special/student_t.hpp"
 
 namespace sklar {
 namespace {

@@ -3,7 +3,7 @@
 #include <numeric>
 
 #include "core/symmetric.hpp"
-#include "margins/special.hpp"
+#include "special/special.hpp"
 
 namespace sklar {
 namespace {

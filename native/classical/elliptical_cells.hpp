@@ -4,7 +4,7 @@
 
 #include "classical/cells.hpp"
 #include "classical/lattice.hpp"
-#include "classical/student_t.hpp"
+#include "special/student_t.hpp"
 
 namespace sklar {
 

@@ -4,11 +4,11 @@
 #include "classical/elliptical_cells.hpp"
 #include "classical/row_loop.hpp"
 #include "classical/rows.hpp"
-#include "classical/student_t.hpp"
+#include "core/check_rows.hpp"
 #include "core/dot.hpp"
 #include "core/error.hpp"
 #include "core/symmetric.hpp"
-#include "model/gaussian.hpp"
+#include "special/student_t.hpp"
 
 namespace sklar {
 namespace {

@@ -3,11 +3,11 @@
 #include <type_traits>
 
 #include "classical/numeric.hpp"
-#include "classical/unit.hpp"
+#include "special/positive.hpp"
 
-// Archimedean generators: phi decreasing on (0, 1] with phi(1) = 0, psi its inverse. A copula is made of
-// ratios of their derivatives between phi(u) and a sum that begins there, never of differences of large
-// terms: with x = phi(u), kept in a Point, and s = x (1 + rise) a generator has
+// Archimedean generators (docs/mathematics.md, M.1): phi decreasing on (0, 1] with phi(1) = 0, psi its
+// inverse. A copula is made of ratios of their derivatives between phi(u) and a sum that begins there, never
+// of differences of large terms: with x = phi(u), kept in a Point, and s = x (1 + rise) a generator has
 //   ratio(a, b) = phi(a) / phi(b),
 //   fall(u, rise) = log(psi'(x) / psi'(s)),
 //   log_elasticity(u, rise) = log(-s psi''(s) / psi'(s)),

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "classical/mixing.hpp"
-#include "classical/unit.hpp"
+#include "classical/frailty.hpp"
+#include "special/positive.hpp"
 
 namespace sklar {
 

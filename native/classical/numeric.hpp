@@ -5,8 +5,8 @@
 #include <cmath>
 #include <vector>
 
-#include "classical/unit.hpp"
 #include "core/error.hpp"
+#include "special/positive.hpp"
 
 namespace sklar {
 

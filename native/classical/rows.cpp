@@ -4,11 +4,11 @@
 #include <array>
 #include <cstdio>
 
-#include "classical/mixing.hpp"
+#include "classical/frailty.hpp"
 #include "classical/row_loop.hpp"
+#include "core/check_rows.hpp"
 #include "core/error.hpp"
 #include "core/philox.h"
-#include "model/gaussian.hpp"
 
 namespace sklar {
 namespace {

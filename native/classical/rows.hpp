@@ -8,9 +8,9 @@
 #include "classical/bivariate.hpp"
 #include "classical/cells.hpp"
 #include "classical/lattice.hpp"
-#include "classical/unit.hpp"
 #include "core/cancel.hpp"
 #include "core/philox.h"
+#include "special/positive.hpp"
 
 namespace sklar {
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "classical/numeric.hpp"
-#include "classical/unit.hpp"
+#include "special/positive.hpp"
 
 // Stable tail dependence functions l(x, y), homogeneous of degree one with l(x, 0) = x: the copula
 // psi(l(phi(u), phi(v))) is Archimax. Joe (2014), chapter 4. Being homogeneous they are functions of r = y /

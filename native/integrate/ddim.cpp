@@ -6,8 +6,9 @@
 
 namespace sklar {
 
-// Song, Meng, Ermon (2020) on the circle alpha = cos theta, sigma = sin theta. With v = dz/dtheta, E[z_0 | z]
-// = alpha z - sigma v and E[noise | z] = sigma z + alpha v: finite from pure noise to data.
+// Song, Meng, Ermon (2020; docs/mathematics.md, A.8) on the circle alpha = cos theta, sigma = sin theta. With
+// v = dz/dtheta, E[z_0 | z] = alpha z - sigma v and E[noise | z] = sigma z + alpha v: finite from pure noise
+// to data.
 double ddim_step(const GridStep& g, std::vector<LinearStep>& moves) {
   const double alpha_t = OuProcess::alpha(g.from()), sigma_t = std::sin(g.from()),
                alpha_s = OuProcess::alpha(g.to()), sigma_s = std::sin(g.to());

@@ -5,9 +5,9 @@
 
 namespace sklar {
 
-// DPM-Solver++(2M) and its SDE (Lu et al., 2022): D = E[z_0 | z] is extrapolated linearly in lambda =
-// log(alpha / sigma). At both ends lambda is infinite; there the steps are of first order, and the last one
-// ends at D.
+// DPM-Solver++(2M) and its SDE (Lu et al., 2022; docs/mathematics.md, A.8): D = E[z_0 | z] is extrapolated
+// linearly in lambda = log(alpha / sigma). At both ends lambda is infinite; there the steps are of first
+// order, and the last one ends at D.
 double dpm_solver_step(const GridStep& g, std::vector<LinearStep>& moves) {
   const double sigma_t = std::sin(g.from()), alpha_s = OuProcess::alpha(g.to()), sigma_s = std::sin(g.to());
   const double h = OuProcess::log_signal_to_noise(g.to()) - OuProcess::log_signal_to_noise(g.from());

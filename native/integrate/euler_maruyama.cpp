@@ -5,8 +5,9 @@
 
 namespace sklar {
 
-// The reverse process by Euler's rule: dz = (-z + 2 G) dtau + sqrt(2) dB in ou time; du = grad log c dtau +
-// dB, folded, in tau = t^2 of the reflection process, where grad log c = -v / t.
+// The reverse process by Euler's rule (docs/mathematics.md, A.7 and B.3): dz = (-z + 2 G) dtau + sqrt(2) dB
+// in ou time; du = grad log c dtau + dB, folded, in tau = t^2 of the reflection process, where grad log c =
+// -v / t.
 double euler_maruyama_step(const GridStep& g, std::vector<LinearStep>& moves) {
   if (leave_reference(g, moves)) return 0;
   const double h = g.length();

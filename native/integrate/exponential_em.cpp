@@ -5,8 +5,8 @@
 
 namespace sklar {
 
-// The linear part and the noise are exact, so independent coordinates stay standard normal at any step size.
-// Two-step: G is extrapolated linearly in time.
+// docs/mathematics.md, A.8. The linear part and the noise are exact, so independent coordinates stay standard
+// normal at any step size. Two-step: G is extrapolated linearly in time.
 double exponential_em_step(const GridStep& g, std::vector<LinearStep>& moves) {
   if (leave_reference(g, moves)) return 0;
   const double h = g.length(), lost = -std::expm1(-h);

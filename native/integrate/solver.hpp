@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "process/field.hpp"
+#include "fields/field.hpp"
 
 // Integrators of any field from the reference to data and back (docs/mathematics.md, A.7, A.8, B.3, D.1). A
 // solver knows the process, never the head.

@@ -2,12 +2,12 @@
 #include <cmath>
 #include <limits>
 
-#include "classical/student_t.hpp"
 #include "core/error.hpp"
 #include "core/normal.h"
 #include "margins/margin.hpp"
 #include "margins/pareto.hpp"
-#include "margins/special.hpp"
+#include "special/special.hpp"
+#include "special/student_t.hpp"
 
 namespace sklar {
 namespace {

@@ -3,8 +3,7 @@
 #include <memory>
 #include <vector>
 
-#include "model/cdc_field.hpp"
-#include "model/gaussian.hpp"
+#include "fields/cdc_field.hpp"
 #include "model/published_sampler.hpp"
 #include "nn/network.hpp"
 
@@ -28,7 +27,7 @@ class Cdc {
   std::size_t dim() const { return definition_.network.inputs; }
   const OuLevels& levels() const { return levels_; }
 
-  // log c_level(u) up to the model's normaliser; u rows x dim, dense
+  // log c_level(u) up to the model's normaliser (docs/mathematics.md, A.4); u rows x dim, dense
   void log_pdf(const double* u, bool from_gaussian, std::size_t rows, std::size_t level, double* out,
                const CancelFlag& cancel, const Fraction& progress);
   // G = grad_z log c_level on the Gaussian scale at rows of z, dense

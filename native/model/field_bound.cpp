@@ -4,10 +4,10 @@
 #include <cmath>
 #include <utility>
 
+#include "core/check_rows.hpp"
 #include "core/error.hpp"
 #include "core/normal.h"
 #include "core/philox.h"
-#include "model/gaussian.hpp"
 
 namespace sklar {
 namespace {

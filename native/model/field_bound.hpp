@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "core/cancel.hpp"
-#include "process/field.hpp"
+#include "fields/field.hpp"
 
 namespace sklar {
 

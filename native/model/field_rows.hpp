@@ -1,7 +1,6 @@
 #pragma once
 
 #include "integrate/solver.hpp"
-#include "model/gaussian.hpp"
 
 // Whole tables through an integrator, in batches: from rows of the host to states of a field and back.
 namespace sklar {

@@ -5,7 +5,7 @@
 
 #include "backend/backend.hpp"
 #include "core/cancel.hpp"
-#include "process/ou.hpp"
+#include "fields/noise_levels.hpp"
 
 namespace sklar {
 

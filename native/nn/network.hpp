@@ -9,7 +9,7 @@
 
 // Networks as four passes: forward, adjoint, tangent, second adjoint. With them the gradient of a loss that
 // contains an input gradient (a denoiser, a score) needs no tape and no second differentiation; see
-// docs/mathematics.md, "Second-order training without a tape".
+// docs/mathematics.md, L.
 namespace sklar {
 
 // Where one named tensor lies in the flat parameter vector. Names are those of the published state dicts.

@@ -2,8 +2,8 @@
 
 #include <memory>
 
+#include "fields/noise_levels.hpp"
 #include "nn/network.hpp"
-#include "process/ou.hpp"
 #include "train/objective.hpp"
 
 namespace sklar {

@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "backend/scores.hpp"
+#include "core/check_rows.hpp"
 #include "core/error.hpp"
 #include "core/normal.h"
 #include "core/symmetric.hpp"
-#include "model/gaussian.hpp"
 
 namespace sklar {
 

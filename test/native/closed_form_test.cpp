@@ -7,10 +7,11 @@
 #include <functional>
 
 #include "check.hpp"
+#include "classical/gaussian.hpp"
+#include "core/symmetric.hpp"
 #include "integrate/clock.hpp"
 #include "model/cdc.hpp"
 #include "model/field_rows.hpp"
-#include "model/gaussian.hpp"
 #include "nn/network.hpp"
 #include "support.hpp"
 

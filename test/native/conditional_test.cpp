@@ -1,8 +1,8 @@
 // Sampling given some coordinates against exact conditional laws (docs/mathematics.md, F; I, row 22).
-#include "model/conditional.hpp"
+#include "monte_carlo/conditional.hpp"
 
 #include "conditional_laws.hpp"
-#include "model/cdc_path.hpp"
+#include "monte_carlo/cdc_path.hpp"
 
 using namespace laws;
 using sklar::Condition;

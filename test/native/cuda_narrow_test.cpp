@@ -2,10 +2,10 @@
 #include <memory>
 
 #include "device_support.hpp"
+#include "fields/velocity_field.hpp"
 #include "integrate/clock.hpp"
 #include "model/cdc.hpp"
 #include "model/field_rows.hpp"
-#include "model/velocity.hpp"
 #include "train/trainer.hpp"
 
 using namespace device_support;

@@ -1,5 +1,5 @@
 // A velocity head's step in one operation beside the same step pass by pass in float64 on the CPU.
-#include "model/velocity.hpp"
+#include "fields/velocity_field.hpp"
 #include "train/trainer.hpp"
 #include "train/velocity_objective.hpp"
 #include "training_support.hpp"

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "backend/backend.hpp"
-#include "process/closed_form.hpp"
+#include "closed_form/closed_form.hpp"
 
 namespace field_values {
 

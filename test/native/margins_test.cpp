@@ -11,7 +11,7 @@
 #include "margins/pareto.hpp"
 #include "margins/search.hpp"
 #include "margins/sorted_column.hpp"
-#include "margins/special.hpp"
+#include "special/special.hpp"
 
 using namespace sklar;
 

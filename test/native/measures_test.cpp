@@ -1,6 +1,6 @@
 // Rank measures against their definitions, and the bound of the log density that a field gives against the
 // log density (docs/mathematics.md, E and D.3).
-#include "core/measures.hpp"
+#include "statistics/measures.hpp"
 
 #include <algorithm>
 

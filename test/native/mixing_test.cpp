@@ -1,5 +1,5 @@
 // Split R-hat and effective sample size of parallel chains against known laws.
-#include "model/mixing.hpp"
+#include "monte_carlo/chain_mixing.hpp"
 
 #include "check.hpp"
 #include "closed_form.hpp"

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "closed_form.hpp"
-#include "model/level_path.hpp"
+#include "monte_carlo/level_path.hpp"
 
 namespace paths {
 

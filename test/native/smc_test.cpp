@@ -1,7 +1,7 @@
 // The normaliser by annealed sequential Monte Carlo, Monte Carlo and Bennett's ratio against closed forms
 // (docs/mathematics.md, I, row 21).
 #include "check.hpp"
-#include "model/normaliser.hpp"
+#include "monte_carlo/normaliser.hpp"
 #include "paths.hpp"
 
 using namespace closed_form;

@@ -10,8 +10,8 @@
 #include "check.hpp"
 #include "closed_form.hpp"
 #include "core/error.hpp"
-#include "process/field.hpp"
-#include "process/ou.hpp"
+#include "fields/field.hpp"
+#include "fields/noise_levels.hpp"
 
 namespace support {
 

@@ -5,10 +5,10 @@
 
 #include "backend/rows/levels.h"
 #include "check.hpp"
+#include "classical/gaussian.hpp"
 #include "core/normal.h"
 #include "core/philox.h"
 #include "core/symmetric.hpp"
-#include "model/gaussian.hpp"
 
 using namespace sklar;
 

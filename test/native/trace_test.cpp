@@ -1,6 +1,6 @@
 // Estimates of the trace of a Jacobian, by the fields that the solvers take (docs/mathematics.md, D.2; number
 // 20 of the table in I).
-#include "process/trace.hpp"
+#include "fields/trace.hpp"
 #include "core/philox.h"
 #include "field_values.hpp"
 #include "model/cdc.hpp"

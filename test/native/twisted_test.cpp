@@ -1,6 +1,6 @@
 // Twisted sequential Monte Carlo against exact conditional laws (docs/mathematics.md, F.2; I, row 22).
 #include "conditional_laws.hpp"
-#include "model/conditional.hpp"
+#include "monte_carlo/conditional.hpp"
 
 using namespace laws;
 using sklar::Condition;

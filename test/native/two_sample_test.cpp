@@ -1,13 +1,13 @@
 // Distances of two samples against their definitions (docs/mathematics.md, G.3).
-#include "core/two_sample.hpp"
+#include "statistics/two_sample.hpp"
 
 #include <algorithm>
 #include <map>
 
 #include "check.hpp"
 #include "closed_form.hpp"
-#include "core/classifier.hpp"
 #include "core/error.hpp"
+#include "statistics/two_sample_classifier.hpp"
 
 using namespace sklar;
 using Vector = std::vector<double>;

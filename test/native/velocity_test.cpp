@@ -3,7 +3,7 @@
 
 #include "check.hpp"
 #include "core/philox.h"
-#include "model/velocity.hpp"
+#include "fields/velocity_field.hpp"
 #include "train/trainer.hpp"
 #include "train/velocity_objective.hpp"
 

@@ -65,7 +65,7 @@ type Resolved = z.output<typeof classicalOptionsSchema>;
 /** Where the degrees of freedom of a Student copula are looked for, as logarithms. */
 const DEGREES = [Math.log(1), Math.log(300)] as const;
 
-/** Checks the options of a classical kind, and gives what fits it. */
+/** Checks the options of a classical kind, and gives what fits it (docs/mathematics.md, M.5). */
 export function classicalFitter(
   kind: ClassicalKind,
   options: object,

@@ -70,7 +70,7 @@ const configSchema = z.object({
   normaliser: normaliserSchema.nullish(),
 });
 
-/** The published grid: K times, uniform in w = exp(-2 t) from 1 to exp(-2 referenceTime). */
+/** The published grid (docs/mathematics.md, A.3): K times, uniform in w = exp(-2 t) from 1 to exp(-2 referenceTime). */
 export function noiseTimes(levels: number, referenceTime: number): Float64Array {
   const end = -Math.expm1(-2 * referenceTime);
   return Float64Array.from({ length: levels }, (_, k) =>

@@ -17,7 +17,7 @@ import { VelocityCopula, networkSchema, velocityTraining } from './velocity';
 /**
  * Flow copula: flow matching along the paths of a process. Those of `ou` are z_theta = cos(theta) z_0 + sin(theta) noise, on
  * which the margins are standard normal at every angle (docs/mathematics.md, C), those of `jacobi` lie in the unit cube
- * (B.5). Rows are sampled by the flow's ordinary differential equation, and scored by it: the density is normalised.
+ * (docs/mathematics.md, B.5). Rows are sampled by the flow's ordinary differential equation, and scored by it: the density is normalised.
  */
 export class FlowCopula extends VelocityCopula {
   readonly kind = 'flow';

@@ -11,7 +11,7 @@ import { fineColumns, guideCorrelation, nativeTies } from '../correlation/ties';
 const FEWEST_VALIDATION_ROWS = 20;
 
 /**
- * The guide Sigma = (1 - shrinkage) R + shrinkage I as its factor. Unless given, the shrinkage is the one whose Gaussian
+ * The guide Sigma = (1 - shrinkage) R + shrinkage I (docs/mathematics.md, A.2) as its factor. Unless given, the shrinkage is the one whose Gaussian
  * copula, estimated from the training rows, scores the validation rows best: few rows in many dimensions want a good deal,
  * and tails heavier than Gaussian ones more than the rows' number tells. With few validation rows it is that of
  * `chooseShrinkage`. Columns of few values have no say in it: a likelihood of their ranks would take the ties for weak

@@ -7,7 +7,7 @@
 #include "core/philox.h"
 #include "core/shuffle.h"
 
-// The operations of the classifier head, row by row, for host and device.
+// The operations of the classifier head (docs/mathematics.md, A.5 and A.6), row by row, for host and device.
 namespace sklar::rows {
 
 // Of row i of the batch; `turn` is the step's draw of where the rounds of levels begin.

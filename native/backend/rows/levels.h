@@ -8,7 +8,8 @@
 #include "core/philox.h"
 #include "core/shuffle.h"
 
-// Fresh levels within the blocks of recurring values, row by row, for host and device.
+// Fresh levels within the blocks of recurring values (docs/mathematics.md, A.10), row by row, for host and
+// device.
 namespace sklar::rows {
 
 // The standard normal value below which there is `share` of the probability between two bounds.

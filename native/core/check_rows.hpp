@@ -1,0 +1,10 @@
+#pragma once
+
+#include <cstddef>
+
+namespace sklar {
+
+// Rows must be finite and, on the copula scale, inside (0, 1); throws Error("VALUE") naming row and column.
+void check_rows(const double* u, bool from_gaussian, std::size_t rows, std::size_t dim);
+
+}  // namespace sklar

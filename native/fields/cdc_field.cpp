@@ -1,0 +1,122 @@
+#include "fields/cdc_field.hpp"
+
+#include "core/error.hpp"
+
+namespace sklar {
+
+template <class T>
+CdcField<T>::CdcField(Backend<T>& backend, SecondOrderNetwork<T>& network, const OuLevels& levels,
+                      const std::vector<double>& slope, std::size_t rows)
+    : backend_(backend),
+      network_(network),
+      levels_(levels.count()),
+      rows_(rows),
+      known_(!slope.empty() && levels.w[levels.last()] == 0),
+      w_(levels.w),
+      sampler_(backend) {
+  const std::size_t d = dim();
+  w_on_backend_ = backend.template buffer<double>(levels_);
+  backend.upload(w_on_backend_.data(), levels.w.data(), levels_ * sizeof(double));
+  if (!known_) return;
+  std::vector<T> host(slope.begin(), slope.end());
+  for (std::size_t i = 0; i < d; ++i) trace_of_slope_ += slope[i * d + i];
+  slope_ = backend.template buffer<T>(host.size());
+  backend.upload(slope_.data(), host.data(), host.size() * sizeof(T));
+  backend.pack(packed_slope_, slope_.data(), d, d, d, Orientation::transposed);
+}
+
+template <class T>
+void CdcField<T>::reserve(std::size_t rows) {
+  if (rows > rows_)
+    throw Error("SHAPE", "expected at most " + std::to_string(rows_) + " rows, got " + std::to_string(rows));
+  if (rows <= logits_.rows()) return;
+  reference_ = backend_.template buffer<double>(rows);
+  logits_ = backend_.matrix(rows, levels_);
+  cotangent_ = backend_.matrix(rows, levels_);
+  if (known_) slopes_ = backend_.matrix(rows, dim());
+}
+
+template <class T>
+void CdcField<T>::mix(const double* time, std::size_t rows, Form form) {
+  reserve(rows);
+  expect_form(Process::ou, form);
+  LevelMixing mixing;
+  mixing.count = levels_;
+  mixing.w = w_on_backend_.data();
+  mixing.known_reference = known_;
+  mixing.theta = time;
+  mixing.form = form;
+  backend_.mix_levels(cotangent_.first(rows), reference_.data(), mixing);
+}
+
+// out += reference weight (slope y)
+template <class T>
+void CdcField<T>::add_reference(MatrixView<const T> y, MatrixView<T> out) {
+  if (!known_) return;
+  EpilogueOperands<T> store;
+  store.out[0] = slopes_.first(y.rows);
+  backend_.linear({y.data, y.rows, dim(), y.stride}, packed_slope_, store);
+  Combine<T> sum;
+  sum.to = out;
+  sum.add(out, 1).add(slopes_.first(y.rows), 1, reference_.data());
+  backend_.combine(sum);
+}
+
+template <class T>
+void CdcField<T>::evaluate(MatrixView<const T> y, const double* time, Form form, MatrixView<T> out) {
+  mix(time, y.rows, form);
+  network_.forward(y, logits_.first(y.rows), Pass::gradient);
+  network_.adjoint(cotangent_.first(y.rows), out, Pass::gradient);
+  add_reference(y, out);
+}
+
+template <class T>
+void CdcField<T>::divergence(MatrixView<const T> y, const double* time, Form form,
+                             const TraceEstimator& trace, MatrixView<T> out, double* divergence) {
+  const std::size_t rows = y.rows, columns = trace.columns();
+  mix(time, rows, form);
+  network_.forward(y, logits_.first(rows), Pass::training);
+  network_.adjoint(cotangent_.first(rows), out, Pass::training);
+  add_reference(y, out);
+  // the trace of the known slope needs no estimate
+  backend_.fill(divergence, rows * columns, 0);
+  if (known_)
+    backend_.add_scaled(divergence, nullptr, rows * columns, trace_of_slope_, reference_.data(), columns);
+  sampler_.add(
+      trace, rows, dim(),
+      [this](MatrixView<const T> direction, MatrixView<T> product) {
+        network_.hessian_product(direction, product);
+      },
+      divergence);
+}
+
+template <class T>
+bool CdcField<T>::describe(FusedField<T>& field) {
+  field.head = FusedField<T>::Head::levels;
+  field.w = w_;
+  field.slope = slope_.data();
+  return network_.describe(field);
+}
+
+template <class T>
+bool CdcField<T>::log_density(MatrixView<const T> y, const double* time, double* value) {
+  const std::size_t rows = y.rows;
+  mix(time, rows, Form::gradient);
+  network_.forward(y, logits_.first(rows), Pass::value);
+  backend_.row_dots(value, 1, cotangent_.first(rows), logits_.first(rows), false);
+  if (!known_) return true;
+  // of the slope A y, weighed: y . A y / 2
+  EpilogueOperands<T> store;
+  store.out[0] = slopes_.first(rows);
+  const MatrixView<const T> inner{y.data, rows, dim(), y.stride};
+  backend_.linear(inner, packed_slope_, store);
+  const Buffer<double> quadratic = backend_.template buffer<double>(rows);
+  backend_.row_dots(quadratic.data(), 1, inner, slopes_.first(rows), false);
+  backend_.add_scaled(value, quadratic.data(), rows, 0.5, reference_.data(), 1);
+  return true;
+}
+
+template class CdcField<float>;
+template class CdcField<double>;
+
+}  // namespace sklar

@@ -1,0 +1,133 @@
+#include "fields/velocity_field.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace sklar {
+namespace {
+
+ResidualMlpShape residual_shape(const VelocityDefinition& d) {
+  return {velocity_inputs(d.head()), d.hidden, d.depth, d.dim, d.activation, "velocity_head"};
+}
+
+MlpShape published_shape(const VelocityDefinition& d) {
+  return {velocity_inputs(d.head()), d.hidden, d.depth, d.dim};
+}
+
+}  // namespace
+
+std::vector<ParameterSlice> VelocityDefinition::slices() const {
+  return ensemble_slices(
+      published ? mlp_slices(published_shape(*this)) : residual_mlp_slices(residual_shape(*this)), members);
+}
+
+template <class T>
+std::unique_ptr<Ensemble<T>> make_velocity_network(Backend<T>& backend,
+                                                   const VelocityDefinition& definition) {
+  std::vector<std::unique_ptr<Network<T>>> members(definition.members);
+  for (auto& member : members) {
+    if (definition.published)
+      member = make_mlp<T>(backend, published_shape(definition));
+    else
+      member = make_residual_mlp<T>(backend, residual_shape(definition));
+  }
+  return std::make_unique<Ensemble<T>>(backend, std::move(members));
+}
+
+template <class T>
+VelocityField<T>::VelocityField(Backend<T>& backend, const VelocityDefinition& definition,
+                                const std::vector<T>& parameters)
+    : backend_(backend),
+      definition_(definition),
+      network_(make_velocity_network<T>(backend, definition)),
+      sampler_(backend) {
+  if (parameters.size() != network_->parameter_count())
+    throw Error("SHAPE", "expected " + std::to_string(network_->parameter_count()) + " parameters, got " +
+                             std::to_string(parameters.size()));
+  parameters_ = backend.template buffer<T>(parameters.size());
+  backend.upload(parameters_.data(), parameters.data(), parameters.size() * sizeof(T));
+  network_->set_parameters(parameters_.data());
+}
+
+template <class T>
+std::size_t VelocityField<T>::batch_rows() const {
+  const std::size_t width = definition_.hidden + velocity_inputs(definition_.head()) + definition_.dim;
+  return backend_.rows_at_once(sizeof(T) * definition_.members * (7 * definition_.depth + 2) * width);
+}
+
+template <class T>
+VelocityForm VelocityField<T>::form_of(Form form) const {
+  expect_form(definition_.process, form);
+  return {definition_.head(), form};
+}
+
+template <class T>
+void VelocityField<T>::run(MatrixView<const T> y, const double* time, Pass pass) {
+  const std::size_t rows = y.rows;
+  if (x_.rows() < rows) {
+    x_ = backend_.matrix(rows, velocity_inputs(definition_.head()) + 1);
+    output_ = backend_.matrix(rows, dim());
+  }
+  backend_.velocity_features(definition_.head(), y, time, x_.first(rows));
+  network_->forward(x_.first(rows), output_.first(rows), pass);
+}
+
+template <class T>
+void VelocityField<T>::evaluate(MatrixView<const T> y, const double* time, Form form, MatrixView<T> out) {
+  const VelocityForm f = form_of(form);
+  run(y, time, Pass::value);
+  backend_.velocity_output(f, y, time, output_.first(y.rows), out);
+}
+
+template <class T>
+bool VelocityField<T>::describe(FusedField<T>& field) {
+  field.head = FusedField<T>::Head::velocity;
+  field.velocity = definition_.head();
+  return network_->describe(field);
+}
+
+template <class T>
+void VelocityField<T>::divergence(MatrixView<const T> y, const double* time, Form form,
+                                  const TraceEstimator& trace, MatrixView<T> out, double* divergence) {
+  if (definition_.published)
+    throw Error(
+        "VALUE",
+        "the published reflection network does not vanish on the faces of the cube: its flow has no density");
+  const VelocityForm f = form_of(form);
+  const std::size_t rows = y.rows, d = dim();
+  run(y, time, Pass::gradient);
+  const auto output = output_.first(rows);
+  backend_.velocity_output(f, y, time, output, out);
+  if (cotangent_.rows() < rows) {
+    cotangent_ = backend_.matrix(rows, d);
+    x_adjoint_ = backend_.matrix(rows, velocity_inputs(definition_.head()));
+  }
+  backend_.clear(divergence, rows * trace.columns() * sizeof(double));
+  const auto adjoint_of = [&](MatrixView<const T> direction) {
+    backend_.velocity_cotangent(f.head, y, direction, cotangent_.first(rows));
+    network_->adjoint(cotangent_.first(rows), x_adjoint_.first(rows), Pass::gradient);
+  };
+  if (trace.kind == TraceEstimator::Kind::exact) {
+    if (direction_.rows() < rows) direction_ = backend_.matrix(rows, d);
+    for (std::size_t j = 0; j < d; ++j) {
+      backend_.unit_vectors(direction_.first(rows), j);
+      adjoint_of(direction_.first(rows));
+      backend_.velocity_diagonal(f, y, time, output, x_adjoint_.first(rows), j, divergence);
+    }
+    return;
+  }
+  sampler_.add(
+      trace, rows, d,
+      [&](MatrixView<const T> direction, MatrixView<T> product) {
+        adjoint_of(direction);
+        backend_.velocity_product(f, y, time, output, x_adjoint_.first(rows), direction, product);
+      },
+      divergence);
+}
+
+template class VelocityField<float>;
+template class VelocityField<double>;
+template std::unique_ptr<Ensemble<float>> make_velocity_network(Backend<float>&, const VelocityDefinition&);
+template std::unique_ptr<Ensemble<double>> make_velocity_network(Backend<double>&, const VelocityDefinition&);
+
+}  // namespace sklar

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <memory>
+#include <variant>
+#include <vector>
+
+#include "fields/field.hpp"
+#include "fields/trace.hpp"
+#include "nn/ensemble.hpp"
+
+namespace sklar {
+
+// What a velocity model (flow copula, reflection copula) consists of, on the host.
+struct VelocityDefinition {
+  Process process = Process::ou;
+  bool published = false;
+  std::size_t dim = 0;
+  std::size_t frequencies = 0;  // see VelocityHead
+  std::size_t hidden = 0;
+  std::size_t depth = 0;  // residual blocks; layers of the published network
+  Activation activation = Activation::silu;
+  std::size_t members = 1;       // networks whose mean is the field
+  std::vector<double> cholesky;  // dim x dim, of the guide; empty: not guided, as on the cube
+
+  VelocityHead head() const {
+    return {process, static_cast<std::uint32_t>(dim), static_cast<std::uint32_t>(frequencies), published};
+  }
+  std::vector<ParameterSlice> slices() const;
+};
+
+template <class T>
+std::unique_ptr<Ensemble<T>> make_velocity_network(Backend<T>& backend, const VelocityDefinition& definition);
+
+// The field in the network's coordinates: y = L^-1 z, or u on the cube.
+template <class T>
+class VelocityField final : public Field<T> {
+ public:
+  VelocityField(Backend<T>& backend, const VelocityDefinition& definition, const std::vector<T>& parameters);
+
+  Process process() const override { return definition_.process; }
+  std::size_t dim() const override { return definition_.dim; }
+  std::size_t batch_rows() const override;
+  void evaluate(MatrixView<const T> y, const double* time, Form form, MatrixView<T> out) override;
+  void divergence(MatrixView<const T> y, const double* time, Form form, const TraceEstimator& trace,
+                  MatrixView<T> out, double* divergence) override;
+  bool describe(FusedField<T>& field) override;
+
+ private:
+  VelocityForm form_of(Form form) const;
+  void run(MatrixView<const T> y, const double* time, Pass pass);
+
+  Backend<T>& backend_;
+  VelocityDefinition definition_;
+  std::unique_ptr<Ensemble<T>> network_;
+  Buffer<T> parameters_;
+  Matrix<T> x_, output_, cotangent_, x_adjoint_, direction_;
+  TraceSampler<T> sampler_;
+};
+
+}  // namespace sklar
