@@ -1,21 +1,13 @@
-import { runRecord } from '../devices';
 import { expectOptions } from '../errors';
 import { type ClassicalDefinition, type FieldHandle, callNative, runJob } from '../native';
 import { ClassicalCopula } from './classical/classical';
-import { cpuOnlyOfKind } from './classical/families';
+import { type ClassicalOptions, classicalOptionsSchema } from './classical/fit';
 import { type ModelContent, type ModelInfo, type SampleOptions } from './copula';
-import {
-  correlationParameters,
-  expectColumns,
-  expectCorrelation,
-  normalScoresCorrelation,
-  positiveDefinite,
-  shrinkageNotes,
-  subMatrix,
-} from './correlation';
+import { correlationParameters, expectColumns, expectCorrelation, subMatrix } from './correlation';
 import { type HasField } from './field';
-import { type RowsInput, toDense } from './rows';
-import { type Execution, type RunOptions, beginRun, runOptions } from './run';
+import { type FitOptions, fitCopula, fitOptions } from './fit';
+import { type RowsInput } from './rows';
+import { type Execution } from './run';
 import {
   type ConditionalOptions,
   type ConditionalSample,
@@ -55,23 +47,16 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
   }
 
   /**
-   * Fits the correlation of the normal scores, drawn towards independence as far as few rows for many columns ask for
-   * (docs/mathematics.md, M.5), and by 1e-5 at least, so that nearly singular dependence has a bounded density;
-   * `info().training` says by how much.
+   * `fitCopula` of kind `gaussian`: the correlation of the normal scores, or, where values recur, of the likelihood of their
+   * blocks, drawn towards independence as far as few rows for many columns ask for (docs/mathematics.md, M.5 and M.7), and by
+   * 1e-5 at least, so that nearly singular dependence has a bounded density; `info().training` says by how much.
    *
    * @param u n x dim pseudo-observations
+   * @throws SklarError see `fitCopula`
    */
-  static async fit(u: RowsInput, options: RunOptions = {}): Promise<GaussianCopula> {
-    expectOptions(options, 'GaussianCopula.fit', runOptions);
-    const run = beginRun(options, cpuOnlyOfKind('gaussian'));
-    const dense = toDense(u, 'the training rows');
-    const found = positiveDefinite(await normalScoresCorrelation(dense, run), dense.columns, dense.rows);
-    return new GaussianCopula(found.correlation, dense.columns, {
-      rows: dense.rows,
-      notes: shrinkageNotes(found.shrinkage, dense.rows, dense.columns),
-      shrinkage: found.shrinkage,
-      ...runRecord(run, 'float64'),
-    });
+  static fit(u: RowsInput, options: FitOptions & ClassicalOptions = {}): Promise<GaussianCopula> {
+    expectOptions(options, 'GaussianCopula.fit', { ...fitOptions, ...classicalOptionsSchema.shape });
+    return fitCopula(u, { ...options, kind: 'gaussian' });
   }
 
   /** The exact field of the Ornstein-Uhlenbeck process, for `integrate`. */
