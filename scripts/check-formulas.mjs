@@ -11,13 +11,14 @@ const read = (file) => readFileSync(path.join(root, file), 'utf8');
 /** Sections that a comment cites: "docs/mathematics.md, A.7, A.8 and section E" may go on over lines. */
 function citations(text) {
   const plain = text.replaceAll(/\s*\n\s*(?:\/\/|\*|#)?\s*/g, ' ');
-  return [...plain.matchAll(/mathematics\.md(?:\)|`)?,((?:(?:,| and| section)? (?:[A-Z](?:\.\d+)?|\d+)\b)+)/g)].flatMap((match) =>
-    match[1].match(/\b[A-Z](?:\.\d+)?\b|\b\d+\b/g),
-  );
+  return [
+    ...plain.matchAll(/mathematics\.md(?:\)|`)?,((?:(?:,| and| section)? (?:[A-Z](?:\.\d+)?|\d+)\b)+)/g),
+  ].flatMap((match) => match[1].match(/\b[A-Z](?:\.\d+)?\b|\b\d+\b/g));
 }
 
 /** A file that cites A cites all of A. */
-const covers = (cited, section) => cited === section || section.startsWith(`${cited}.`) || cited.startsWith(`${section}.`);
+const covers = (cited, section) =>
+  cited === section || section.startsWith(`${cited}.`) || cited.startsWith(`${section}.`);
 
 const named = new Map(); // file -> sections
 const withCode = new Set();
@@ -36,7 +37,9 @@ for (const [index, line] of read('docs/mathematics.md').split('\n').entries()) {
     const text = read(file);
     if (!text.includes(symbol)) errors.push(`${where}: ${file} has no ${symbol}`);
     if (!citations(text).some((cited) => covers(cited, section))) {
-      errors.push(`${file}: expected a comment that cites docs/mathematics.md, ${section}, which names ${symbol}`);
+      errors.push(
+        `${file}: expected a comment that cites docs/mathematics.md, ${section}, which names ${symbol}`,
+      );
     }
     named.set(file, [...(named.get(file) ?? []), section]);
   }

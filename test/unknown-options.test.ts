@@ -110,7 +110,6 @@ const methods: Record<string, Record<string, Call>> = {
     sampleConditional: (o) => models.ensemble.sampleConditional({ a: 0.5 }, 3, o),
   },
   GaussianCopula: {
-    'static fit': (o) => sklar.GaussianCopula.fit(u, o),
     sampleConditional: (o) => models.gaussian.sampleConditional({ a: 0.5 }, 3, o),
   },
   ClassicalCopula: {

@@ -28,8 +28,12 @@ export function blocksOfRanks(last: Float64Array, rows: number): Float64Array {
  */
 export function blocksOfLevels(data: Float64Array, rows: number, columns: number): LevelBlocks | undefined {
   let tied = false;
+  const column = new Float64Array(rows);
+  const seen = new Uint8Array(rows + 2);
   const blocks = Array.from({ length: columns }, (_, j) => {
-    const sorted = Float64Array.from({ length: rows }, (__, i) => data[i * columns + j]!).sort();
+    for (let i = 0; i < rows; i++) column[i] = data[i * columns + j]!;
+    if (areRanks(column, seen)) return new Float64Array(0);
+    const sorted = column.sort();
     const last: number[] = [];
     for (let first = 0, end = 1; first < rows; first = end++) {
       while (end < rows && sorted[end] === sorted[first]) end++;
@@ -42,6 +46,18 @@ export function blocksOfLevels(data: Float64Array, rows: number, columns: number
     return blocksOfRanks(Float64Array.from(last), rows);
   });
   return tied ? blocks : undefined;
+}
+
+/** Whether the levels are next to ranks / (rows + 1) that all differ, as those of rows without ties are: no need to sort them. */
+function areRanks(levels: Float64Array, seen: Uint8Array): boolean {
+  seen.fill(0);
+  for (const level of levels) {
+    const rank = Math.round(level * (levels.length + 1));
+    // a level outside (0, 1) has none
+    if (seen[rank] !== 0) return false;
+    seen[rank] = 1;
+  }
+  return true;
 }
 
 /** Number of the block that holds a level, or -1. */

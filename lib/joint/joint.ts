@@ -1,4 +1,5 @@
 import { scoresOf } from '../copulas/cells';
+import { ClassicalCopula } from '../copulas/classical/classical';
 import {
   type Copula,
   type LogPdfOptions,
@@ -53,9 +54,9 @@ export interface JointConditionalSample extends Omit<BlockSample, 'rows'> {
 }
 
 export interface JointCdf {
-  /** For each point, the share of the sample that is not above it in any column. */
+  /** For each point the probability, or the share of the sample that is not above it in any column. */
   readonly values: Float64Array;
-  /** sqrt(p (1 - p) / n) at p = (hits + 1) / (n + 2), which is never 0. */
+  /** Of a share sqrt(p (1 - p) / n) at p = (hits + 1) / (n + 2), which is never 0; 0 where the value is exact to rounding. */
   readonly standardErrors: Float64Array;
 }
 
@@ -198,7 +199,8 @@ export class JointDistribution implements Disposable {
   }
 
   /**
-   * P(X_1 <= x_1, ..., X_d <= x_d) for each point, by counting in one sample.
+   * P(X_1 <= x_1, ..., X_d <= x_d) for each point: of a classical copula its distribution function (see
+   * `ClassicalCopula.cdfWithErrors`), of others, and where `samples` are given, by counting in one sample.
    *
    * @param points as the rows of `logPdf`; Infinity in a column leaves it free
    * @param options.samples rows of the sample, default 100,000
@@ -206,21 +208,28 @@ export class JointDistribution implements Disposable {
    */
   async cdf(points: RowsInput, options: JointSampleOptions & { samples?: number } = {}): Promise<JointCdf> {
     expectOptions(options, 'cdf of a joint distribution', { ...jointSampleOptions, samples: true });
-    const { samples = 100_000, ...run } = options;
-    expectInteger(samples, 'samples', { min: 1, max: 2 ** 40 });
+    const { samples: wanted, ...run } = options;
+    const samples = expectInteger(wanted ?? 100_000, 'samples', { min: 1, max: 2 ** 40 });
     const table = this.#toTable(points, 'the points of cdf');
-    const levels = this.names.map((name) => {
-      const [margin, x] = [this.margins.margin(name), table.column(name)];
-      return scoresOf(margin.cdf(x), margin.survival(x));
-    });
-    levels.forEach((column, j) => {
-      const row = column.findIndex(Number.isNaN);
-      if (row < 0) return;
+    for (const name of this.names) {
+      const row = table.column(name).findIndex(Number.isNaN);
+      if (row < 0) continue;
       throw new SklarError(
         'ERR_SKLAR_VALUE',
-        `expected numbers for the points of cdf, got NaN (column ${describe(this.names[j])}, row ${row + 1})`,
+        `expected numbers for the points of cdf, got NaN (column ${describe(name)}, row ${row + 1})`,
       );
-    });
+    }
+    const below = this.names.map((name) => this.margins.margin(name).cdf(table.column(name)));
+    if (wanted === undefined && this.copula instanceof ClassicalCopula && this.copula.hasCdf) {
+      this.copula.checkSampleOptions(run);
+      const u = new Float64Array(table.rows * this.dim);
+      below.forEach((column, j) => column.forEach((level, i) => (u[i * this.dim + j] = level)));
+      const { threads, signal } = run;
+      return this.copula.cdfWithErrors(matrix(u, table.rows, this.dim), { threads, signal });
+    }
+    const levels = this.names.map((name, j) =>
+      scoresOf(below[j]!, this.margins.margin(name).survival(table.column(name))),
+    );
     const hits = new Float64Array(table.rows);
     const stream = this.copula.sampleStream(samples, {
       ...run,

@@ -6,7 +6,15 @@ import { Generator, type Seed, seedWords, shuffle, resolveSeed } from '../data/r
 import { Table, defaultNames, listNames } from '../data/table';
 import { type OptionNames, SklarError, describe, expectInteger, expectOneOf, expectOptions } from '../errors';
 import { callNative, runJob } from '../native';
-import { type PairMetric, type TailError, expectVarying, kendallError, tailError } from './dependence-error';
+import { kendall } from './dependence';
+import {
+  type PairMetric,
+  type TailError,
+  expectTwoColumns,
+  expectVarying,
+  kendallDifference,
+  tailError,
+} from './dependence-error';
 import { type NamedRows, execution, expectRows } from './rows';
 import {
   type MarginMetric,
@@ -215,6 +223,7 @@ export async function compare(
   const names = own.names ?? other.names ?? defaultNames(dim);
   const ofPairs = metrics.find((name) => name === 'kendall' || name === 'tails');
   if (ofPairs) {
+    expectTwoColumns(dim, ofPairs);
     expectVarying(parts.data.raw, names, ofPairs, reference ? 'the data' : 'one half of the data');
     expectVarying(parts.sample.raw, names, ofPairs, 'the sample');
     expectVarying(parts.floor.raw, names, ofPairs, reference ? 'the reference' : 'one half of the data');
@@ -232,6 +241,8 @@ export async function compare(
   };
   const whole = (p: Part, key: keyof Part) =>
     [take(parts.data[key], compared), take(p[key], compared)] as const;
+  const tauOf = (p: Part) => kendall(take(p.raw, compared), common);
+  let tauOfData: Promise<Matrix> | undefined;
   const some = (p: Part, key: keyof Part) => [take(parts.data[key], pairs), take(p[key], pairs)] as const;
   const compute: Compute = {
     ks: (p) => kolmogorovSmirnov(...whole(p, 'raw'), common),
@@ -240,7 +251,7 @@ export async function compare(
     mmd: (p, onProgress) => mmd(...some(p, 'scaled'), { ...random, onProgress }),
     wasserstein: (p, onProgress) => slicedWasserstein(...whole(p, 'scaled'), { ...common, seed, onProgress }),
     auc: (p) => classifierAuc(...some(p, 'raw'), { ...common, seed }),
-    kendall: (p) => kendallError(...whole(p, 'raw'), common),
+    kendall: async (p) => kendallDifference(await (tauOfData ??= tauOf(parts.data)), await tauOf(p), names),
     tails: (p) => tailError(...whole(p, 'raw'), common),
   };
   const results: { [K in MetricName]?: Judged<MetricResults[K]> } = {};

@@ -35,6 +35,12 @@ export function expectVarying(
   }
 }
 
+/** Throws ERR_SKLAR_SHAPE for a single column. */
+export function expectTwoColumns(dim: number, what: string): void {
+  if (dim >= 2) return;
+  throw new SklarError('ERR_SKLAR_SHAPE', `expected at least 2 columns for ${what}, got ${dim}`);
+}
+
 /** Both samples, with two columns at least, all of which vary. */
 function expectPairs(
   x: RowsInput,
@@ -42,9 +48,7 @@ function expectPairs(
   what: string,
 ): { names: readonly string[]; parts: Matrix[] } {
   const { data, rows, first, dim, names } = expectSamples(x, y, what);
-  if (dim < 2) {
-    throw new SklarError('ERR_SKLAR_SHAPE', `expected at least 2 columns for ${what}, got ${dim}`);
-  }
+  expectTwoColumns(dim, what);
   const part = (begin: number, end: number, which: string): Matrix => {
     const values = data.subarray(begin * dim, end * dim);
     expectVarying(values, names, what, `the ${which} sample`);
@@ -90,7 +94,11 @@ export async function kendallError(
 ): Promise<PairMetric> {
   expectOptions(options, 'kendallError', runOptions);
   const { names, parts } = expectPairs(x, y, 'kendallError');
-  const [a, b] = [await kendall(parts[0]!, options), await kendall(parts[1]!, options)];
+  return kendallDifference(await kendall(parts[0]!, options), await kendall(parts[1]!, options), names);
+}
+
+/** `kendallError` of two matrices of Kendall's tau. */
+export function kendallDifference(a: Matrix, b: Matrix, names: readonly string[]): PairMetric {
   const { value, sum, count, worst } = differenceOf(a, b, names);
   return { value, standardError: null, pValue: null, mean: sum / count, worst };
 }

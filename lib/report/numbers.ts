@@ -2,7 +2,7 @@
 import type { Certificate, CertificateOptions } from '../copulas/judgement/certificate';
 import { type Copula } from '../copulas/copula';
 import { type RunOptions, beginRun, runOptions } from '../copulas/inputs/run';
-import { type Matrix, toRows } from '../matrix';
+import { type Matrix, matrix, toRows } from '../matrix';
 import type { Seed } from '../data/random';
 import { resolveSeed } from '../data/random';
 import type { Table } from '../data/table';
@@ -102,7 +102,7 @@ export interface ReportNumbers {
   readonly margins: readonly MarginNumbers[] | null;
   /** The columns drawn, and the rows drawn of data and sample each. */
   readonly pairs: { readonly columns: readonly string[]; readonly points: number } | null;
-  /** Kendall's tau, columns x columns. */
+  /** Kendall's tau, columns x columns; of more than 30 those that are drawn and those of the pairs that differ most. */
   readonly kendall: {
     readonly columns: readonly string[];
     readonly data: readonly (readonly number[])[];
@@ -121,6 +121,10 @@ export interface ReportNumbers {
 const ROWS = 10_000;
 const MOST_DEPENDENCE = 30;
 const MOST_TAILS = 6;
+/** Rows by which the columns that are shown are chosen. */
+const CHOICE_ROWS = 2000;
+/** Standard errors that a page holds; the model's file has all. */
+const MOST_ERRORS = 1000;
 /** Marks of each of the two pair plots, at most about. */
 const MOST_MARKS = 10_000;
 
@@ -219,11 +223,21 @@ export function planOf(model: Copula | JointDistribution, data: Table, options: 
   };
 }
 
+/** Those of correlations are as many as there are pairs of columns. */
+function fewErrors(errors: unknown): unknown {
+  const count = Object.keys(errors ?? {}).length;
+  return count > MOST_ERRORS ? `of ${count} parameters: in the file of the model` : errors;
+}
+
 function modelOf(copula: Copula, margins: TableMargins): ReportNumbers['model'] {
   const { kind, dim, normalised, parameters, config, training } = copula.info();
   const record =
     training &&
-    Object.fromEntries(Object.entries(training).filter(([key]) => key !== 'history' && key !== 'notes'));
+    Object.fromEntries(
+      Object.entries(training)
+        .filter(([key]) => key !== 'history' && key !== 'notes')
+        .map(([key, value]) => [key, key === 'standardErrors' ? fewErrors(value) : value]),
+    );
   return {
     kind,
     dim,
@@ -249,6 +263,34 @@ function strongest(tau: Matrix, most: number): [number, number][] {
   ).flat();
   const size = ([i, j]: [number, number]) => Math.abs(tau.data[i * d + j]!);
   return pairs.sort((a, b) => size(b) - size(a)).slice(0, most);
+}
+
+/**
+ * Of too many columns those that are drawn, and then those of the pairs whose tau differs most between data and sample, by some
+ * of the rows; the first ones where a column is constant.
+ */
+async function farthest(
+  data: Table,
+  samples: Table,
+  drawn: readonly string[],
+  run: Pick<RunOptions, 'threads' | 'signal'>,
+): Promise<string[]> {
+  const { names } = data;
+  const chosen = new Set(drawn);
+  const some = (table: Table) =>
+    table.take(chooseRows(table.rows, Math.min(table.rows, CHOICE_ROWS)).toSorted());
+  try {
+    const [of, against] = [await kendall(some(data), run), await kendall(some(samples), run)];
+    const difference = of.data.map((tau, k) => against.data[k]! - tau);
+    for (const pair of strongest(matrix(difference, names.length, names.length), MOST_DEPENDENCE ** 2)) {
+      for (const j of pair) if (chosen.size < MOST_DEPENDENCE) chosen.add(names[j]!);
+    }
+  } catch (error) {
+    if (!(error instanceof SklarError) || !['ERR_SKLAR_VALUE', 'ERR_SKLAR_SHAPE'].includes(error.code))
+      throw error;
+  }
+  for (const name of names) if (chosen.size < MOST_DEPENDENCE) chosen.add(name);
+  return [...chosen];
 }
 
 /** Everything but the time that the pictures take. */
@@ -302,8 +344,12 @@ export async function gather(plan: Plan, options: ReportOptions, stages: Stages)
   }));
 
   const tooFew = ['ERR_SKLAR_VALUE', 'ERR_SKLAR_SHAPE'] as const;
-  const shown = [...new Set([...columns, ...margins.names])].slice(0, MOST_DEPENDENCE);
-  const inOrder = margins.names.filter((name) => shown.includes(name));
+  const shown = new Set(
+    margins.names.length > MOST_DEPENDENCE && !(skip.has('kendall') && skip.has('tails'))
+      ? await farthest(data, samples, columns, onCpu)
+      : margins.names,
+  );
+  const inOrder = margins.names.filter((name) => shown.has(name));
   const [some, others] = [data.select(inOrder), samples.select(inOrder)];
   const taus = await section('kendall', tooFew, async () => ({
     data: await kendall(some, onCpu),

@@ -31,6 +31,10 @@ function absentBecause(name: ReportSection, numbers: ReportNumbers): Html {
 const badge = (good: boolean, text: string) =>
   markup`<span class="badge ${good ? 'good' : 'bad'}">${text}</span>`;
 
+/** Says that a section shows a part of the columns. */
+const partOf = (shown: number, { model }: ReportNumbers) =>
+  shown < model.dim ? ` Shown are ${shown} of ${model.dim} columns; the option columns chooses others.` : '';
+
 function valueText(value: string | number | boolean): string {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (typeof value === 'string' || Number.isInteger(value)) return String(value);
@@ -140,7 +144,7 @@ function marginsSection(numbers: ReportNumbers, { margins }: Pictures): Html {
     return markup`<div class="card">${drawn}</div>`;
   });
   return markup`<p class="lead">Each column by itself: the histogram of the ${key('data', 'data')} under that of the
-${key('model', 'model')}\u2019s margin, and the quantiles of one over those of the other.</p>
+${key('model', 'model')}\u2019s margin, and the quantiles of one over those of the other.${partOf(numbers.margins.length, numbers)}</p>
 <p>Look for bars that leave the line, and for points that leave the grey band: 95 of 100 data sets of
 ${formatCount(numbers.rows.used)} rows drawn from the model stay inside it everywhere.</p>
 <div class="grid" style="--least:300px">${cards}</div>`;
@@ -151,7 +155,7 @@ function pairsSection(numbers: ReportNumbers, { pairs: drawn }: Pictures): Html 
   const { columns, points } = numbers.pairs;
   const least = columns.length > 4 ? 900 : 440;
   return markup`<p class="lead">The same axes and the same number of rows, ${formatCount(points)}, on both sides: what differs to
-the eye differs in the tables.</p>
+the eye differs in the tables.${partOf(columns.length, numbers)}</p>
 <div class="grid" style="--least:${least}px">
 ${figure(widePicture(drawn.data, 'pairs of columns of the data'), markup`${key('data', 'Data')}: the shapes to be learned.`)}
 ${figure(
@@ -191,7 +195,9 @@ function kendallSection(numbers: ReportNumbers, { kendall }: Pictures): Html {
   if (!numbers.kendall || !kendall) return absentBecause('kendall', numbers);
   const { columns } = numbers.kendall;
   const part =
-    columns.length < numbers.model.dim ? ` Shown are ${columns.length} of ${numbers.model.dim} columns.` : '';
+    columns.length < numbers.model.dim
+      ? ` Shown are ${columns.length} of ${numbers.model.dim} columns: those drawn above, and those of the pairs that differ most.`
+      : '';
   return markup`<p class="lead">Kendall\u2019s tau of every pair: how much more often two rows are in the same order in both columns
 than in opposite order, from \u22121 to 1, whatever the margins are.${part}</p>
 <div class="grid" style="--least:300px">
@@ -211,9 +217,11 @@ function tailsSection(numbers: ReportNumbers, { tails }: Pictures): Html {
     const heading = markup`<h3>${nameOf(a)} <span class="soft">and</span> ${nameOf(b)}</h3>`;
     return markup`<div class="card">${heading}${picture(tails[k]!)}</div>`;
   });
+  const count = numbers.kendall?.columns.length ?? numbers.model.dim;
+  const among = count < numbers.model.dim ? `, among the ${count} columns of the section before` : '';
   return markup`<p class="lead">How often two columns are extreme together: the share of rows with both below their quantile q among
 those with one of them below it (left), and with both above it (right).</p>
-<p>The pairs with the strongest dependence in the data. Bands are two standard errors to each side: look for bands that part, and
+<p>The pairs with the strongest dependence in the data${among}. Bands are two standard errors to each side: look for bands that part, and
 for a ${key('model', 'model')} that falls to independence (dashed) at the ends where the ${key('data', 'data')} do not. Columns
 with many equal values make steps.</p>
 <div class="grid" style="--least:300px">${cards}</div>`;

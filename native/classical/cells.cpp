@@ -3,10 +3,6 @@
 namespace sklar {
 namespace {
 
-// Distribution functions have about 15 digits after the point: a sum of four that is larger than this has
-// ten.
-constexpr double safe_sum = 1e-5;
-
 double log_given_first(const Bivariate& c, Unit u, const Cell& y) {
   return log_edge([&](Unit v) { return c.h1(u, v); }, [&](Unit v) { return c.log_pdf(u, v); }, y.lower,
                   y.upper);

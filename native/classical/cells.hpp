@@ -96,6 +96,10 @@ double log_edge(H&& h, Density&& log_density, Unit a, Unit b) {
   return log_smooth_integral(log_density, a, b);
 }
 
+// Distribution functions have about 15 digits after the point: a sum of four that is larger than this has
+// ten.
+inline constexpr double safe_sum = 1e-5;
+
 // Of a cell (a1, b1] x (a2, b2] its probability, of a level and a cell the density there integrated over the
 // cell, of levels the density; all as logarithms.
 double log_cell(const Bivariate& copula, const Cell& x, const Cell& y);

@@ -1,7 +1,9 @@
 #include "classical/elliptical_cells.hpp"
 
+#include <array>
 #include <numeric>
 
+#include "core/dot.hpp"
 #include "core/symmetric.hpp"
 #include "special/special.hpp"
 
@@ -20,57 +22,103 @@ double radius_quantile(double n, double p) {
   return std::exp(0.5 * (t - std::log(a)));
 }
 
+// The standard normal distribution function by Taylor's series about tabled places, to 1e-11 relative.
+class NormalTable {
+ public:
+  static const NormalTable& get() {
+    static const NormalTable table;
+    return table;
+  }
+  double cdf(double x) const {
+    if (!(x > -reach)) return x == -infinity ? 0 : normal_cdf(x);
+    if (x >= reach) return 1;
+    const double at = (x + reach) * per_unit;
+    const std::size_t k = static_cast<std::size_t>(at + 0.5);
+    const double d = (at - static_cast<double>(k)) / per_unit;
+    const double* c = series_[k].data();
+    return c[0] + d * (c[1] + d * (c[2] + d * (c[3] + d * (c[4] + d * (c[5] + d * (c[6] + d * c[7]))))));
+  }
+  // x with cdf(x) = p to ten digits: in the tails by formula 26.2.23 of Abramowitz and Stegun and Halley's
+  // step
+  double quantile(double p) const {
+    if (std::fabs(p - 0.5) <= 0.425) return normal_quantile(p);
+    const double tail = p < 0.5 ? p : 1 - p, t = std::sqrt(-2 * std::log(tail));
+    double x =
+        (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308))) - t;
+    const double e = (cdf(x) - tail) * std::exp(0.5 * x * x + half_log_two_pi);
+    x -= e / (1 + 0.5 * x * e);
+    return p < 0.5 ? x : -x;
+  }
+  // P(a < X <= b)
+  double between(double a, double b) const { return a > 0 ? cdf(-a) - cdf(-b) : cdf(b) - cdf(a); }
+
+ private:
+  static constexpr double reach = 8.5, per_unit = 32;
+
+  NormalTable() : series_(static_cast<std::size_t>(2 * reach * per_unit) + 2) {
+    for (std::size_t k = 0; k < series_.size(); ++k) {
+      const double x = static_cast<double>(k) / per_unit - reach;
+      // derivatives of the density are Hermite polynomials times it
+      double before = 0, hermite = std::exp(-0.5 * x * x - half_log_two_pi), factorial = 1;
+      series_[k][0] = normal_cdf(x);
+      for (std::size_t n = 1; n < 8; ++n) {
+        factorial *= static_cast<double>(n);
+        series_[k][n] = hermite / factorial;
+        const double next = -x * hermite - static_cast<double>(n - 1) * before;
+        before = hermite;
+        hermite = next;
+      }
+    }
+  }
+
+  std::vector<std::array<double, 8>> series_;
+};
+
 // Lower factor of `scale` with its variables in the order in which what comes first leaves least to the
 // others: each time the one whose cell is least likely, given means of those before it.
 std::vector<double> ordered_factor(std::vector<double>& lower, std::vector<double>& upper,
                                    std::vector<double> scale) {
   const std::size_t k = lower.size();
   const EllipticalLaw normal(infinity);
-  std::vector<double> l(k * k), mean(k);
+  std::vector<double> l(k * k), shift(k), left(k);
+  for (std::size_t j = 0; j < k; ++j) left[j] = scale[j * k + j];
   for (std::size_t i = 0; i < k; ++i) {
+    const auto interval = [&](std::size_t j) {
+      const double deviation = std::sqrt(std::fmax(left[j], 1e-300));
+      return std::pair((lower[j] - shift[j]) / deviation, (upper[j] - shift[j]) / deviation);
+    };
     std::size_t best = i;
     double least = infinity;
     for (std::size_t j = i; j < k; ++j) {
-      double shift = 0, left = scale[j * k + j];
-      for (std::size_t m = 0; m < i; ++m) {
-        shift += l[j * k + m] * mean[m];
-        left -= l[j * k + m] * l[j * k + m];
-      }
-      const double deviation = std::sqrt(std::fmax(left, 1e-300));
-      const double log_p =
-          normal.log_interval((lower[j] - shift) / deviation, (upper[j] - shift) / deviation);
-      if (log_p < least || j == i) {
-        least = log_p;
+      const auto [a, b] = interval(j);
+      const double p = NormalTable::get().between(a, b);
+      if (p < least) {
+        least = p;
         best = j;
       }
     }
     if (best != i) {
-      std::swap(lower[i], lower[best]);
-      std::swap(upper[i], upper[best]);
+      for (auto* values : {&lower, &upper, &shift, &left}) std::swap((*values)[i], (*values)[best]);
       for (std::size_t m = 0; m < k; ++m) std::swap(scale[i * k + m], scale[best * k + m]);
       for (std::size_t m = 0; m < k; ++m) std::swap(scale[m * k + i], scale[m * k + best]);
       for (std::size_t m = 0; m < i; ++m) std::swap(l[i * k + m], l[best * k + m]);
     }
-    double left = scale[i * k + i];
-    for (std::size_t m = 0; m < i; ++m) left -= l[i * k + m] * l[i * k + m];
-    const double pivot = l[i * k + i] = std::sqrt(std::fmax(left, 1e-300));
-    for (std::size_t j = i + 1; j < k; ++j) {
-      double sum = scale[j * k + i];
-      for (std::size_t m = 0; m < i; ++m) sum -= l[j * k + m] * l[i * k + m];
-      l[j * k + i] = sum / pivot;
-    }
-    double shift = 0;
-    for (std::size_t m = 0; m < i; ++m) shift += l[i * k + m] * mean[m];
-    const double a = (lower[i] - shift) / pivot, b = (upper[i] - shift) / pivot;
+    const auto [a, b] = interval(i);
+    const double pivot = l[i * k + i] = std::sqrt(std::fmax(left[i], 1e-300));
     const double log_p = normal.log_interval(a, b);
     const auto density = [&](double x) { return std::isinf(x) ? 0 : std::exp(normal.log_pdf(x) - log_p); };
-    mean[i] = std::fmin(std::fmax(density(a) - density(b), a), b);
+    const double mean = std::fmin(std::fmax(density(a) - density(b), a), b);
+    for (std::size_t j = i + 1; j < k; ++j) {
+      const double slope = l[j * k + i] = (scale[j * k + i] - dot(&l[i * k], &l[j * k], i)) / pivot;
+      shift[j] += slope * mean;
+      left[j] -= slope * slope;
+    }
   }
   return l;
 }
 
 // A draw of a standard normal variable from (a, b] by the level p, and the log probability of the interval.
-double normal_between(double a, double b, double p, double& log_p) {
+double rare_normal_between(double a, double b, double p, double& log_p) {
   const bool upper = a > 0;
   const double lo = upper ? -b : a, hi = upper ? -a : b;
   const double low = normal_cdf(lo), high = normal_cdf(hi), width = high - low;
@@ -85,6 +133,24 @@ double normal_between(double a, double b, double p, double& log_p) {
   return upper ? -x : x;
 }
 
+// The same to ten digits where the interval is not far out or narrow; `p_all` is multiplied by its
+// probability.
+double normal_between(double a, double b, double p, double& p_all, double& log_p) {
+  const NormalTable& table = NormalTable::get();
+  const bool upper = a > 0;
+  const double lo = upper ? -b : a, hi = upper ? -a : b;
+  const double low = table.cdf(lo), high = table.cdf(hi), width = high - low;
+  if (!(width > 1e-4 * high && width > 1e-30)) return rare_normal_between(a, b, p, log_p);
+  p_all *= width;
+  if (p_all < 1e-250) {
+    log_p += std::log(p_all);
+    p_all = 1;
+  }
+  const double at = upper ? high - p * width : low + p * width;
+  const double x = std::fmin(std::fmax(table.quantile(at), lo), hi);
+  return upper ? -x : x;
+}
+
 LogEstimate separate(std::vector<double> lower, std::vector<double> upper, const std::vector<double>& scale,
                      double degrees, const RadiusLaw& law, LatticeEffort effort) {
   const std::size_t k = lower.size();
@@ -92,19 +158,20 @@ LogEstimate separate(std::vector<double> lower, std::vector<double> upper, const
   std::uint64_t key = key_of(lower.data(), k) ^ (key_of(upper.data(), k) << 1);
   const std::vector<double> l = ordered_factor(lower, upper, scale);
   const std::vector<double> roots = prime_roots(normal ? k - 1 : k);
-  std::vector<double> y(k);
+  std::vector<double> y(k), inverse_pivot(k);
+  for (std::size_t i = 0; i < k; ++i) inverse_pivot[i] = 1 / l[i * k + i];
   return integrate_lattice(roots, key, effort.tolerance, effort.most, [&](const double* point) {
     const double radius = normal ? 1 : law.quantile(point[k - 1]);
-    double log_p = 0;
+    double p_all = 1, log_p = 0;
     for (std::size_t i = 0; i < k; ++i) {
-      double shift = 0;
-      for (std::size_t m = 0; m < i; ++m) shift += l[i * k + m] * y[m];
-      const double pivot = l[i * k + i];
-      const auto limit = [&](double x) { return std::isinf(x) ? x : (x * radius - shift) / pivot; };
-      y[i] = normal_between(limit(lower[i]), limit(upper[i]), i + 1 < k ? point[i] : 0.5, log_p);
+      const double shift = dot(&l[i * k], y.data(), i);
+      const auto limit = [&](double x) {
+        return std::isinf(x) ? x : (x * radius - shift) * inverse_pivot[i];
+      };
+      y[i] = normal_between(limit(lower[i]), limit(upper[i]), i + 1 < k ? point[i] : 0.5, p_all, log_p);
       if (log_p == -infinity) break;
     }
-    return log_p;
+    return log_p + std::log(p_all);
   });
 }
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <string>
 
@@ -76,6 +78,16 @@ class GaussianTransform final : public RosenblattRows {
 // Effort for a distribution function, and for a row of cells.
 constexpr LatticeEffort cdf_effort{1e-6, 1 << 14}, cells_effort{1e-3, 1 << 11};
 
+// A row of many cells has a probability that is far less certain than the mean of many such rows needs: the
+// more cells, the fewer points.
+LatticeEffort effort_for(const Cell* cells, std::size_t dim) {
+  const auto count =
+      std::count_if(cells, cells + dim, [](const Cell& cell) { return !cell.level && !cell.whole(); });
+  const double scale = std::fmin(1, 6 / static_cast<double>(count)), share = scale * scale;
+  const auto most = static_cast<std::size_t>(share * static_cast<double>(cells_effort.most));
+  return {cells_effort.tolerance, std::max(std::bit_floor(most), std::size_t{32})};
+}
+
 void elliptical_cdf(const EllipticalCells& law, const Unit* u, std::size_t rows, std::size_t dim, double* out,
                     double* error) {
   std::vector<Cell> cells(dim);
@@ -91,7 +103,11 @@ void elliptical_cdf(const EllipticalCells& law, const Unit* u, std::size_t rows,
 void elliptical_log_cells(const EllipticalCells& law, const Cell* cells, std::size_t rows, std::size_t dim,
                           double* out) {
   EllipticalCells::Split split;
-  for (std::size_t i = 0; i < rows; ++i) out[i] = law.row(&cells[i * dim], cells_effort, split).log_value;
+  for (std::size_t i = 0; i < rows; ++i) {
+    const LogEstimate estimate = law.row(&cells[i * dim], effort_for(&cells[i * dim], dim), split);
+    // the logarithm of a mean is too small by half its relative variance
+    out[i] = estimate.log_value + 0.5 * estimate.error * estimate.error;
+  }
 }
 
 // log of Gamma((n + d) / 2) / Gamma(n / 2) / (n pi)^(d/2): the product of the densities at 0 of t with n, n +

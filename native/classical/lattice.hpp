@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
@@ -35,7 +36,7 @@ inline std::vector<double> prime_roots(std::size_t count) {
 
 // Points of a randomised quasi-Monte Carlo rule: multiples of square roots of primes, folded, under twelve
 // random shifts (Cranley and Patterson 1976; Genz 1992), from `key` alone. The number of points is doubled
-// from 64 a shift until the relative standard error is at most `tolerance`, up to `most` a shift.
+// from 64 a shift (or `most`) until the relative standard error is at most `tolerance`, up to `most` a shift.
 // log_weight(point) is the logarithm of the integrand, the point as many uniforms as there are roots.
 template <class LogWeight>
 LogEstimate integrate_lattice(const std::vector<double>& roots, std::uint64_t key, double tolerance,
@@ -51,7 +52,7 @@ LogEstimate integrate_lattice(const std::vector<double>& roots, std::uint64_t ke
   }
   std::array<double, shifts> sum{};
   double top = -infinity;  // sums are in units of its exponential
-  for (std::size_t done = 0, count = 64;; count *= 2) {
+  for (std::size_t done = 0, count = std::min(most, std::size_t{64});; count *= 2) {
     for (std::size_t s = 0; s < shifts; ++s)
       for (std::size_t k = done; k < count; ++k) {
         for (std::size_t j = 0; j < dim; ++j) {

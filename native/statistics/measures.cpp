@@ -25,8 +25,8 @@ struct Ranks {
 
   Ranks(ThreadPool& pool, const double* x, std::size_t n, std::size_t d, const CancelFlag& cancel)
       : rows(n), dim(d), order(n * d), dense(n * d), mean(n * d) {
-    if (n < 2 || n > std::numeric_limits<std::uint32_t>::max())
-      throw Error("SHAPE", "expected 2 rows at least and fewer than 2^32, got " + std::to_string(n));
+    if (n < 2 || n > std::numeric_limits<std::int32_t>::max())
+      throw Error("SHAPE", "expected 2 rows at least and fewer than 2^31, got " + std::to_string(n));
     pool.run(d, [&](std::size_t j, std::size_t) {
       cancel.check();
       std::vector<double> column(n);
@@ -52,38 +52,94 @@ struct Ranks {
 
 std::uint64_t pairs_of(std::uint64_t n) { return n * (n - 1) / 2; }
 
-// Pairs of equal neighbours' groups in a sorted range.
-template <class Same>
-std::uint64_t tied_pairs(std::size_t n, Same&& same) {
-  std::uint64_t sum = 0;
-  for (std::size_t first = 0, i = 1; i <= n; ++i)
-    if (i == n || !same(i - 1, i)) {
-      sum += pairs_of(i - first);
-      first = i;
-    }
-  return sum;
-}
+// Places of the rows in the order of a column, and, where values recur, of each row where those equal to its
+// own begin and end.
+struct Places {
+  std::vector<std::uint32_t> place, begin, end;
+  bool tied = false;
+  std::uint64_t untied_pairs = 0;
 
-// Sorts values and counts the pairs that were in the wrong order.
-std::uint64_t sort_and_count(std::vector<std::uint32_t>& values, std::vector<std::uint32_t>& scratch) {
-  const std::size_t n = values.size();
-  std::uint64_t swaps = 0;
-  for (std::size_t width = 1; width < n; width *= 2) {
-    for (std::size_t low = 0; low < n; low += 2 * width) {
-      const std::size_t middle = std::min(low + width, n), high = std::min(low + 2 * width, n);
-      std::size_t a = low, b = middle;
-      for (std::size_t k = low; k < high; ++k) {
-        if (a < middle && (b == high || values[a] <= values[b])) {
-          scratch[k] = values[a++];
-        } else {
-          swaps += middle - a;
-          scratch[k] = values[b++];
-        }
+  Places(const std::uint32_t* order, const std::uint32_t* dense, std::size_t n)
+      : place(n), untied_pairs(pairs_of(n)) {
+    for (std::size_t k = 0; k < n; ++k) place[order[k]] = static_cast<std::uint32_t>(k);
+    tied = n > 0 && dense[order[n - 1]] + 1 < n;
+    if (!tied) return;
+    begin.resize(n);
+    end.resize(n);
+    for (std::size_t first = 0, last = 0; first < n; first = last) {
+      while (last < n && dense[order[last]] == dense[order[first]]) ++last;
+      untied_pairs -= pairs_of(last - first);
+      for (std::size_t k = first; k < last; ++k) {
+        begin[order[k]] = static_cast<std::uint32_t>(first);
+        end[order[k]] = static_cast<std::uint32_t>(last);
       }
     }
-    values.swap(scratch);
   }
-  return swaps;
+};
+
+// std::popcount without the instruction is a call.
+inline std::int32_t bits_in(std::uint64_t word) {
+  word -= (word >> 1) & 0x5555555555555555;
+  word = (word & 0x3333333333333333) + ((word >> 2) & 0x3333333333333333);
+  return static_cast<std::int32_t>((((word + (word >> 4)) & 0x0f0f0f0f0f0f0f0f) * 0x0101010101010101) >> 56);
+}
+
+// A set of places that counts its members below a place: bits in words, the members of earlier words of the
+// same block, and of earlier blocks. Both kinds of counts are as many, so that an insertion costs sqrt(n),
+// and all of them are gone through, which branches on nothing that is random.
+class PlaceSet {
+ public:
+  explicit PlaceSet(std::size_t n) {
+    const std::size_t words = n / 64 + 1;
+    while ((words >> shift_) > (std::size_t{1} << shift_)) ++shift_;
+    before_block_.resize((words >> shift_) + 1);
+    bits_.resize(before_block_.size() << shift_);
+    in_block_.resize(bits_.size());
+  }
+  void clear() {
+    std::fill(bits_.begin(), bits_.end(), 0u);
+    std::fill(in_block_.begin(), in_block_.end(), 0);
+    std::fill(before_block_.begin(), before_block_.end(), 0);
+  }
+  std::int64_t below(std::size_t place) const {
+    const std::size_t word = place / 64;
+    const std::uint64_t lower = bits_[word] & ((std::uint64_t{1} << (place % 64)) - 1);
+    return std::int64_t{before_block_[word >> shift_]} + in_block_[word] + bits_in(lower);
+  }
+  void insert(std::size_t place) {
+    const std::size_t word = place / 64, block = word >> shift_;
+    bits_[word] |= std::uint64_t{1} << (place % 64);
+    add_above(&in_block_[block << shift_], std::size_t{1} << shift_, word - (block << shift_));
+    add_above(before_block_.data(), before_block_.size(), block);
+  }
+
+ private:
+  static void add_above(std::int32_t* counts, std::size_t size, std::size_t place) {
+    const auto above = static_cast<std::int32_t>(place);
+    for (std::int32_t k = 0; k < static_cast<std::int32_t>(size); ++k) counts[k] += k > above;
+  }
+
+  std::size_t shift_ = 0;
+  std::vector<std::uint64_t> bits_;
+  std::vector<std::int32_t> in_block_, before_block_;
+};
+
+// Concordant pairs of rows less discordant ones.
+std::int64_t concordance(const std::uint32_t* order, const Places& x, const Places& y, PlaceSet& seen) {
+  const std::size_t n = x.place.size();
+  std::int64_t sum = 0;
+  seen.clear();
+  for (std::size_t first = 0, last = 0; first < n; first = last) {
+    last = x.tied ? x.end[order[first]] : first + 1;
+    for (std::size_t k = first; k < last; ++k) {
+      const std::uint32_t row = order[k];
+      const std::int64_t lower = seen.below(y.tied ? y.begin[row] : y.place[row]);
+      const std::int64_t upper = y.tied ? seen.below(y.end[row]) : lower;
+      sum += lower + upper - static_cast<std::int64_t>(first);
+    }
+    for (std::size_t k = first; k < last; ++k) seen.insert(y.place[order[k]]);
+  }
+  return sum;
 }
 
 // Of each row the sum over the others of the sign of (x_k - x_l)(y_k - y_l), x column i and y column j.
@@ -156,40 +212,17 @@ std::vector<double> kendall_tau(std::size_t threads, const double* x, std::size_
                                 const CancelFlag& cancel) {
   ThreadPool pool(threads);
   const Ranks ranks(pool, x, rows, dim, cancel);
-  std::vector<std::uint64_t> untied(dim);  // pairs of rows that differ in the column
-  for (std::size_t j = 0; j < dim; ++j) {
-    const std::uint32_t *order = &ranks.order[j * rows], *dense = &ranks.dense[j * rows];
-    untied[j] = pairs_of(rows) - tied_pairs(rows, [&](std::size_t a, std::size_t b) {
-                  return dense[order[a]] == dense[order[b]];
-                });
-  }
-  std::vector<std::vector<std::uint32_t>> sequence(pool.threads()), scratch(pool.threads());
+  std::vector<Places> places;
+  for (std::size_t j = 0; j < dim; ++j)
+    places.emplace_back(&ranks.order[j * rows], &ranks.dense[j * rows], rows);
+  std::vector<PlaceSet> seen(pool.threads(), PlaceSet(rows));
   return matrix_of_pairs(pool, dim, cancel, [&](std::size_t i, std::size_t j, std::size_t worker) {
-    if (untied[i] == 0 || untied[j] == 0) return nan;
+    const double untied_i = static_cast<double>(places[i].untied_pairs),
+                 untied_j = static_cast<double>(places[j].untied_pairs);
+    if (untied_i == 0 || untied_j == 0) return nan;
     if (i == j) return 1.0;
-    auto& y = sequence[worker];
-    y.resize(rows);
-    scratch[worker].resize(rows);
-    const std::uint32_t *order = &ranks.order[i * rows], *first = &ranks.dense[i * rows],
-                        *second = &ranks.dense[j * rows];
-    for (std::size_t k = 0; k < rows; ++k) y[k] = second[order[k]];
-    std::uint64_t tied_in_both = 0;
-    for (std::size_t begin = 0, k = 1; k <= rows; ++k)
-      if (k == rows || first[order[k]] != first[order[begin]]) {
-        if (k - begin > 1) {
-          std::sort(y.begin() + static_cast<std::ptrdiff_t>(begin),
-                    y.begin() + static_cast<std::ptrdiff_t>(k));
-          tied_in_both += tied_pairs(
-              k - begin, [&](std::size_t a, std::size_t b) { return y[begin + a] == y[begin + b]; });
-        }
-        begin = k;
-      }
-    const std::uint64_t discordant = sort_and_count(y, scratch[worker]);
-    // concordant + discordant + tied in x or y or both = all pairs
-    const double total = static_cast<double>(untied[i]) + static_cast<double>(untied[j]) -
-                         static_cast<double>(pairs_of(rows) - tied_in_both);
-    const double balance = total - 2 * static_cast<double>(discordant);
-    return balance / std::sqrt(static_cast<double>(untied[i])) / std::sqrt(static_cast<double>(untied[j]));
+    const std::int64_t balance = concordance(&ranks.order[i * rows], places[i], places[j], seen[worker]);
+    return static_cast<double>(balance) / std::sqrt(untied_i) / std::sqrt(untied_j);
   });
 }
 

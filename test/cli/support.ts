@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 
-import { GaussianCopula, Table, fitCopula, writeTable } from '../../lib';
+import { Table, fitCopula, writeTable } from '../../lib';
 import { main } from '../../lib/cli/main';
 import { PseudoObservations } from '../../lib/data/pseudo-observations';
 import { Generator } from '../../lib/data/random';
@@ -104,6 +104,8 @@ export async function writeExamples(folder: TemporaryFolder) {
   const cdc = await fitCopula(u, { margins, hidden: 8, depth: 1, steps: 6, batch: 32 });
   await cdc.save(files.cdc);
   await (await fitCopula(u, { kind: 'gaussian', margins })).save(files.gaussian);
-  await (await GaussianCopula.fit({ data: u.data, rows: u.rows, columns: u.columns })).save(files.bare);
+  await (
+    await fitCopula({ data: u.data, rows: u.rows, columns: u.columns }, { kind: 'gaussian' })
+  ).save(files.bare);
   return { ...files, table, margins };
 }

@@ -174,6 +174,45 @@ test('standard errors of a correlation are those of its spread', async () => {
   expect(Math.abs(mean(errors) / spread - 1)).toBeLessThan(0.3);
 });
 
+test('of three columns, standard errors are those of the spread over tables', async () => {
+  const r = Float64Array.of(1, 0.6, -0.3, 0.6, 1, 0.2, -0.3, 0.2, 1);
+  const truth = new GaussianCopula(r, 3);
+  const tables = 40;
+  const found: number[][] = [];
+  const errors: number[][] = [];
+  for (let seed = 1; seed <= tables; seed++) {
+    const { data } = await truth.sample(250, { seed, ...double });
+    // two values, four grades, and as it is
+    const columns = [2, 4, 0].map((values, j) =>
+      Float64Array.from({ length: 250 }, (_, i) =>
+        values > 0 ? Math.floor(values * data[3 * i + j]!) : data[3 * i + j]!,
+      ),
+    );
+    const { u, blocks } = await ranked(columns);
+    const { parameters, standardErrors } = await fitCopula(u, { kind: 'gaussian', blocks });
+    found.push(Object.values(parameters));
+    errors.push(Object.values(standardErrors!) as number[]);
+  }
+  const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  [0.6, -0.3, 0.2].forEach((value, k) => {
+    const own = found.map((row) => row[k]!);
+    const spread = Math.sqrt(mean(own.map((one) => (one - mean(own)) ** 2)));
+    expect(Math.abs(mean(own) - value)).toBeLessThan((3.5 * spread) / Math.sqrt(tables));
+    expect(Math.abs(mean(errors.map((row) => row[k]!)) / spread - 1)).toBeLessThan(0.35);
+  });
+});
+
+test('the static fit is that of fitCopula', async () => {
+  const { u, blocks } = await graded(new GaussianCopula(Float64Array.of(1, 0.8, 0.8, 1), 2), 1000, 3, 2);
+  const [one, two] = [
+    await fitCopula(u, { kind: 'gaussian', blocks }),
+    await fitCopula(u, { kind: 'gaussian', blocks }),
+  ];
+  expect(one.correlation).toEqual(two.correlation);
+  expect(one.notes).toEqual(two.notes);
+  expect(Math.abs(one.parameters.rho! - 0.8)).toBeLessThan(0.04);
+});
+
 test('how ties were ranked does not matter, and blocks are found where none are given', async () => {
   const truth = new GaussianCopula(Float64Array.of(1, 0.8, 0.8, 1), 2);
   const { data } = await truth.sample(1000, { seed: 2, ...double });

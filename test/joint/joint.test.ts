@@ -127,6 +127,21 @@ describe('a joint distribution', () => {
     }
   });
 
+  test('F of a classical copula is its distribution function', async () => {
+    using gaussian = await fitJoint(table, { copula: { kind: 'gaussian' } });
+    const points = fromRows([
+      [10, 1, Infinity],
+      [10, 1, 0],
+    ]);
+    const exact = await gaussian.cdf(points);
+    expect(exact.standardErrors).toEqual(Float64Array.of(0, 0));
+    const counted = await gaussian.cdf(points, { samples: 40_000 });
+    exact.values.forEach((value, i) => {
+      expect(Math.abs(counted.values[i]! - value)).toBeLessThan(4 * counted.standardErrors[i]!);
+    });
+    await expect(gaussian.cdf(points, { steps: 3 })).rejects.toThrow('no solver');
+  });
+
   test('F counts, with its error', async () => {
     const points = fromRows([
       [10, 1, 1],

@@ -1,6 +1,5 @@
 import {
   type Copula,
-  GaussianCopula,
   Margins,
   type Matrix,
   PseudoObservations,
@@ -199,7 +198,7 @@ test('what does not apply is left out, and why', async () => {
 
 test('what cannot be reported on', async () => {
   const copula = await fitCopula(u, { kind: 'gaussian', margins });
-  const bare = await GaussianCopula.fit(u);
+  const bare = await fitCopula(u, { kind: 'gaussian' });
   const holes = new Table(
     table.names,
     table.columns.map((values, j) => (j === 1 ? values.map((x, i) => (i === 2 ? NaN : x)) : values)),

@@ -11,6 +11,9 @@ import {
   isFamily,
 } from './families';
 
+/** The distribution function of one that is turned has as many terms as there are corners. */
+const MOST_TURNED_COLUMNS = 20;
+
 /** A copula with a few parameters that is given by a formula; see `families` for the parameters and their ranges. */
 export class FamilyCopula extends ClassicalCopula {
   readonly kind: FamilyKind;
@@ -52,6 +55,10 @@ export class FamilyCopula extends ClassicalCopula {
       config: { ...this.parameters, rotation: this.rotation },
       training: this.training,
     };
+  }
+
+  override get hasCdf(): boolean {
+    return this.dim === 2 || this.rotation === 0 || this.dim <= MOST_TURNED_COLUMNS;
   }
 
   protected definition(): ClassicalDefinition {

@@ -134,16 +134,19 @@ async function correlationErrors(correlation: Float64Array, u: DenseRows, run: E
 /** Pairs of rows that are tied in a column, at most, for tau to be that of the copula. */
 const MOST_TIED_PAIRS = 0.01;
 
-/** Kendall's tau of the rows, tau-b, and the rows as they enter likelihoods. */
+/** Kendall's tau of the rows, tau-b, where it is needed, and the rows as they enter likelihoods. */
 async function prepare(u: DenseRows, method: Resolved['method'], run: Execution) {
-  const tau = await kendallOf(centred(u), run);
+  const [dim, levels] = [u.columns, centred(u)];
+  let known: Promise<Float64Array> | undefined;
+  const tau = () => (known ??= kendallOf(levels, run));
+  let dependence = 0;
+  if (levels !== u) {
+    // blocks are wide or narrow beside what the dependence leaves
+    (await tau()).forEach((value, i) => {
+      if (i % (dim + 1) > 0) dependence = Math.max(dependence, Math.abs(Math.sin((Math.PI / 2) * value)));
+    });
+  }
   if (method === 'tau') expectFewTies(u);
-  const dim = u.columns;
-  const dependence = tau.reduce(
-    (most, value, i) =>
-      i % (dim + 1) === 0 ? most : Math.max(most, Math.abs(Math.sin((Math.PI / 2) * value))),
-    0,
-  );
   const training = trainingRows(u, Math.min(dependence, 1));
   return { tau, ...training, seen: merged(training.observations) };
 }
@@ -185,8 +188,9 @@ const ellipticalDefinition = (r: Float64Array, dim: number, degrees: number): Cl
 
 /** A pair of columns with so large a correlation would be one. */
 const MOST_CORRELATION = 1 - 1e-6;
-/** The degrees of freedom are chosen by so many rows of pairs. */
+/** The degrees of freedom are chosen by so many rows of pairs, and so many rows of each pair at least. */
 const MOST_PAIR_ROWS = 4e6;
+const LEAST_PAIR_ROWS = 1000;
 /** About where they lie is found by so many values. */
 const MOST_VALUES = 40_000;
 /** Fewer rows than this are spread over the blocks of their ranks. */
@@ -232,6 +236,12 @@ function pairsOf(dim: number, wanted: (i: number, j: number) => boolean = () => 
   const pairs: number[] = [];
   for (let i = 0; i < dim; i++) for (let j = i + 1; j < dim; j++) if (wanted(i, j)) pairs.push(i, j);
   return Uint32Array.from(pairs);
+}
+
+/** About so many pairs, or all, each column in as many of them as the others: those of columns not too far apart in a circle. */
+function somePairs(dim: number, most: number): Uint32Array {
+  const reach = Math.max(1, Math.floor(most / dim));
+  return pairsOf(dim, (i, j) => Math.min(j - i, dim - (j - i)) <= reach);
 }
 
 /** Puts the correlations of pairs into a matrix. */
@@ -294,7 +304,7 @@ async function fitGaussian(u: DenseRows, { method }: Resolved, run: Execution): 
   let raw: Float64Array;
   let errors: Record<string, number | null>;
   if (method === 'tau') {
-    raw = tauCorrelation(tau, dim);
+    raw = tauCorrelation(await tau(), dim);
     errors = await correlationErrors(raw, levels, run);
   } else {
     // of the normal scores: efficient, and not changed by the ranks (Klaassen and Wellner 1997)
@@ -304,7 +314,7 @@ async function fitGaussian(u: DenseRows, { method }: Resolved, run: Execution): 
       const pairs = pairsOf(dim, (i, j) => tied.includes(i) || tied.includes(j));
       const fits = await pairFits(
         Infinity,
-        tauCorrelation(tau, dim),
+        tauCorrelation(await tau(), dim),
         true,
         pairs,
         prepared.observations,
@@ -342,7 +352,7 @@ async function fitStudent(u: DenseRows, { method }: Resolved, run: Execution): P
   const paired = tied.length > 0 && method === 'mle';
   const start =
     paired || method === 'tau'
-      ? await shrunkPairs(tauCorrelation(tau, dim), levels, run)
+      ? await shrunkPairs(tauCorrelation(await tau(), dim), levels, run)
       : await correlationOfScores(levels, run);
   let { correlation, shrinkage } = start;
   const pairs = pairsOf(dim);
@@ -369,10 +379,18 @@ async function fitStudent(u: DenseRows, { method }: Resolved, run: Execution): P
   if (paired && dim === 2) {
     degrees = Math.exp((await maximiseBrent((x) => profile(Math.exp(x)), DEGREES, Math.log(8), 1e-3)).x);
   } else if (paired) {
-    await search(8);
-    const some = thinned(prepared.observations, Math.max(1000, MOST_PAIR_ROWS / (pairs.length / 2)));
+    const some = thinned(
+      prepared.observations,
+      Math.max(LEAST_PAIR_ROWS, MOST_PAIR_ROWS / (pairs.length / 2)),
+    );
+    const few = somePairs(dim, Math.ceil(MOST_PAIR_ROWS / some.rows));
+    correlation = withPairs(
+      correlation,
+      dim,
+      await pairFits(8, correlation, true, few, prepared.observations, run),
+    );
     const likelihood = async (x: number) =>
-      (await pairFits(Math.exp(x), correlation, false, pairs, some, run)).logLikelihood;
+      (await pairFits(Math.exp(x), correlation, false, few, some, run)).logLikelihood;
     degrees = Math.exp((await maximiseBrent(likelihood, DEGREES, Math.log(8), 1e-3)).x);
   } else {
     const shrunk = shrinkageNotes(shrinkage, u.rows, dim).length > 0;
@@ -500,12 +518,12 @@ async function fitFamily(
   let errors: Record<string, number | null> | null = null;
   if (rules.length === 0) values = [];
   else if (method === 'tau') {
-    values = [parameterOfTau(kind, turnedTau(tau, dim, rotation))];
+    values = [parameterOfTau(kind, turnedTau(await tau(), dim, rotation))];
     errors = { [rules[0]!.name]: await errorOfTau(kind, rules[0]!, values[0]!, levels, run) };
   } else {
     values =
       rules.length === 1
-        ? await maximiseOne(kind, rules[0]!, of(rows), turnedTau(tau, dim, rotation))
+        ? await maximiseOne(kind, rules[0]!, of(rows), turnedTau(await tau(), dim, rotation))
         : await maximiseMany(rules, of(rows), of(merged(thinned(observations))));
     const found = composite
       ? rules.map(() => null)

@@ -1,21 +1,15 @@
-import { runRecord } from '../../devices';
 import { expectOptions } from '../../errors';
 import { type ClassicalDefinition, type FieldHandle, callNative, runJob } from '../../native';
 import { ClassicalCopula } from './classical';
-import { cpuOnlyOfKind } from './families';
 import { type ModelContent, type ModelInfo, type SampleOptions } from '../copula';
 import {
   correlationParameters,
   expectColumns,
   expectCorrelation,
-  normalScoresCorrelation,
-  positiveDefinite,
-  shrinkageNotes,
   subMatrix,
 } from '../correlation/correlation';
 import { type HasField } from '../fields/field';
-import { type RowsInput, toDense } from '../inputs/rows';
-import { type Execution, type RunOptions, beginRun, runOptions } from '../inputs/run';
+import { type Execution } from '../inputs/run';
 import {
   type ConditionalOptions,
   type ConditionalSample,
@@ -52,26 +46,6 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
     expectCorrelation(this.correlation, dim);
     this.#factor = callNative((addon) => addon.cholesky(this.correlation, dim)).factor;
     this.training = training;
-  }
-
-  /**
-   * Fits the correlation of the normal scores, drawn towards independence as far as few rows for many columns ask for
-   * (docs/mathematics.md, M.5), and by 1e-5 at least, so that nearly singular dependence has a bounded density;
-   * `info().training` says by how much.
-   *
-   * @param u n x dim pseudo-observations
-   */
-  static async fit(u: RowsInput, options: RunOptions = {}): Promise<GaussianCopula> {
-    expectOptions(options, 'GaussianCopula.fit', runOptions);
-    const run = beginRun(options, cpuOnlyOfKind('gaussian'));
-    const dense = toDense(u, 'the training rows');
-    const found = positiveDefinite(await normalScoresCorrelation(dense, run), dense.columns, dense.rows);
-    return new GaussianCopula(found.correlation, dense.columns, {
-      rows: dense.rows,
-      notes: shrinkageNotes(found.shrinkage, dense.rows, dense.columns),
-      shrinkage: found.shrinkage,
-      ...runRecord(run, 'float64'),
-    });
   }
 
   /** The exact field of the Ornstein-Uhlenbeck process, for `integrate`. */
