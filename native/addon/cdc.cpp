@@ -8,6 +8,7 @@
 #include "addon/job.hpp"
 #include "addon/register.hpp"
 #include "addon/train.hpp"
+#include "core/check_rows.hpp"
 #include "integrate/clock.hpp"
 #include "train/cdc_objective.hpp"
 
@@ -42,15 +43,14 @@ void with_model(const Model& model, const DeviceChoice& device, const CancelFlag
   with_cdc(model, device, cancel, [&](auto& cdc, auto&) { body(cdc); });
 }
 
-// cdcSlices(network: NetworkShape): { name: string; offset: number; rows: number; columns: number }[]
+// cdcSlices(network: NetworkShape): ParameterSlice[]
 Napi::Value slices(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     return to_array(info.Env(), residual_mlp_slices(to_shape(info[0])));
   });
 }
 
-// cdcCreate(definition: { network: NetworkShape; times: Float64Array; cholesky: Float64Array | null;
-//           correlation: Float64Array | null; parameters: Float32Array | Float64Array }): CdcHandle
+// cdcCreate(definition: CdcNativeDefinition): CdcHandle
 Napi::Value create(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto o = info[0].As<Napi::Object>();
@@ -158,10 +158,9 @@ Napi::Value field_of(const Napi::CallbackInfo& info) {
   });
 }
 
-// cdcSamplePublished(handle: CdcHandle, options: { noisy: boolean; steps: number; rows: number; seed: bigint;
-//           firstRow: bigint; toGaussian: boolean; start: Float64Array | null }, device: NativeDevice,
-//           onProgress?: (fraction: number) => void): NativeJob<{ values: Float64Array; evaluations: number;
-//           clamped: number }>
+// cdcSamplePublished(handle: CdcHandle, options: CdcNativePublishedOptions, device: NativeDevice,
+// onProgress?: (fraction: number) => void): NativeJob<{values: Float64Array; evaluations: number; clamped:
+// number }>
 Napi::Value sample_as_published(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Handle model = to_handle(info[0]);
@@ -300,7 +299,7 @@ Napi::Value training_steps(Napi::Env env, const Napi::Object& o) {
   return results;
 }
 
-// cdcTrainingSteps(options: CdcTrainingStepsOptions): CdcTrainingStep[]
+// cdcTrainingSteps(options: CdcNativeStepsOptions): CdcNativeStep[]
 Napi::Value steps_on_given_batches(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto o = info[0].As<Napi::Object>();

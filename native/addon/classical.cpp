@@ -35,8 +35,8 @@ Napi::Value start(const Napi::CallbackInfo& info, Work work) {
                     });
 }
 
-// classicalLogPdf(definition, x: Float64Array, fromGaussian: boolean, rows: number, threads: number):
-// NativeJob<Float64Array>
+// classicalLogPdf(definition: ClassicalDefinition, x: Float64Array, fromGaussian: boolean, rows: number,
+// threads: number): NativeJob<Float64Array>
 Napi::Value log_pdf(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     auto definition = to_definition(info[0]);
@@ -50,8 +50,8 @@ Napi::Value log_pdf(const Napi::CallbackInfo& info) {
   });
 }
 
-// classicalCdf(definition, u: Float64Array, rows: number, threads: number): NativeJob<Float64Array>, values,
-// then standard errors
+// classicalCdf(definition: ClassicalDefinition, u: Float64Array, rows: number, threads: number):
+// NativeJob<Float64Array>
 Napi::Value cdf(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     auto definition = to_definition(info[0]);
@@ -63,8 +63,8 @@ Napi::Value cdf(const Napi::CallbackInfo& info) {
   });
 }
 
-// classicalLogCells(definition, lower: Float64Array, upper: Float64Array, fromGaussian: boolean, rows:
-// number, threads: number): NativeJob<Float64Array>
+// classicalLogCells(definition: ClassicalDefinition, lower: Float64Array, upper: Float64Array, fromGaussian:
+// boolean, rows: number, threads: number): NativeJob<Float64Array>
 Napi::Value log_cells(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     auto definition = to_definition(info[0]);
@@ -79,8 +79,8 @@ Napi::Value log_cells(const Napi::CallbackInfo& info) {
   });
 }
 
-// classicalSample(definition, rows: number, seed: bigint, firstRow: bigint, toGaussian: boolean, threads:
-// number): NativeJob<Float64Array>
+// classicalSample(definition: ClassicalDefinition, rows: number, seed: bigint, firstRow: bigint, toGaussian:
+// boolean, threads: number): NativeJob<Float64Array>
 Napi::Value sample(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     auto definition = to_definition(info[0]);
@@ -94,8 +94,8 @@ Napi::Value sample(const Napi::CallbackInfo& info) {
   });
 }
 
-// classicalRosenblatt(definition, u: Float64Array, inverse: boolean, rows: number, threads: number):
-// NativeJob<Float64Array>
+// classicalRosenblatt(definition: ClassicalDefinition, u: Float64Array, inverse: boolean, rows: number,
+// threads: number): NativeJob<Float64Array>
 Napi::Value rosenblatt(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     auto definition = to_definition(info[0]);
@@ -108,8 +108,8 @@ Napi::Value rosenblatt(const Napi::CallbackInfo& info) {
   });
 }
 
-// classicalConditional(definition, given: Float64Array, rows: number, seed: bigint, threads: number):
-// NativeJob<Float64Array>
+// classicalConditional(definition: ClassicalDefinition, given: Float64Array, rows: number, seed: bigint,
+// threads: number): NativeJob<Float64Array>
 Napi::Value conditional(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     auto definition = to_definition(info[0]);
@@ -145,8 +145,8 @@ PairFunction to_pair_function(const Napi::Value& value) {
   throw Error("VALUE", "expected hfunc1, hfunc2, hinv1 or hinv2, got " + name);
 }
 
-// classicalPair(definition, function: string, x: Float64Array, gaussian: boolean, rows: number, threads:
-// number): NativeJob<Float64Array>
+// classicalPair(definition: ClassicalDefinition, name: 'hfunc1' | 'hfunc2' | 'hinv1' | 'hinv2', x:
+// Float64Array, gaussian: boolean, rows: number, threads: number): NativeJob<Float64Array>
 Napi::Value pair(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     auto definition = to_definition(info[0]);
@@ -160,8 +160,7 @@ Napi::Value pair(const Napi::CallbackInfo& info) {
   });
 }
 
-// classicalDependence(definition): { tau: number; tails: Float64Array }, of two columns; tails: lower-lower,
-// lower-upper, upper-lower, upper-upper
+// classicalDependence(definition: ClassicalDefinition): {tau: number; tails: Float64Array }
 Napi::Value dependence(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto [tau, tails] = classical_dependence(to_definition(info[0]));

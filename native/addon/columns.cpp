@@ -70,7 +70,8 @@ Napi::Value margin_column(const Napi::CallbackInfo& info) {
   });
 }
 
-// rankColumn(blocks: RankBlocks): ColumnHandle
+// rankColumn(blocks: {values: Float64Array; first: Float64Array; last: Float64Array; rows: number; integer:
+// boolean; thinned: boolean; }): ColumnHandle
 Napi::Value rank_column(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto o = info[0].As<Napi::Object>();
@@ -82,8 +83,8 @@ Napi::Value rank_column(const Napi::CallbackInfo& info) {
   });
 }
 
-// columnLevels(columns: ColumnHandle[], keys: Uint32Array, x: Float64Array[], firstRow: number, random:
-// boolean, seed: bigint, gaussian: boolean, threads: number): NativeJob<Float64Array>
+// columnLevels(columns: readonly ColumnHandle[], keys: Uint32Array, x: readonly Float64Array[], firstRow:
+// number, random: boolean, seed: bigint, gaussian: boolean, threads: number): NativeJob<Float64Array>
 Napi::Value levels(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     return Job::start(
@@ -98,8 +99,8 @@ Napi::Value levels(const Napi::CallbackInfo& info) {
   });
 }
 
-// columnValues(columns: ColumnHandle[], levels: Float64Array, rows: number, gaussian: boolean, threads:
-// number): NativeJob<Float64Array[]>
+// columnValues(columns: readonly ColumnHandle[], levels: Float64Array, rows: number, gaussian: boolean,
+// threads: number): NativeJob<Float64Array[]>
 Napi::Value values(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     return Job::start(
@@ -113,8 +114,8 @@ Napi::Value values(const Napi::CallbackInfo& info) {
   });
 }
 
-// columnCells(columns: ColumnHandle[], x: Float64Array[], threads: number): NativeJob<{ lower, upper:
-// Float64Array }>
+// columnCells(columns: readonly ColumnHandle[], x: readonly Float64Array[], threads: number):
+// NativeJob<{lower: Float64Array; upper: Float64Array }>
 Napi::Value cells(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     return Job::start(info.Env(), info.Env().Undefined(),
@@ -132,8 +133,8 @@ Napi::Value cells(const Napi::CallbackInfo& info) {
   });
 }
 
-// columnLogPdf(margins: MarginHandle[], x: Float64Array[], atoms: boolean, threads: number):
-// NativeJob<Float64Array>
+// columnLogPdf(margins: readonly MarginHandle[], x: readonly Float64Array[], atoms: boolean, threads:
+// number): NativeJob<Float64Array>
 Napi::Value log_pdf(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     return Job::start(info.Env(), info.Env().Undefined(),
@@ -146,8 +147,8 @@ Napi::Value log_pdf(const Napi::CallbackInfo& info) {
   });
 }
 
-// sortColumns(x: Float64Array[], ranks: { random: boolean; seed: bigint; keys: Uint32Array } | null, threads:
-// number): NativeJob<SortedHandle[]>
+// sortColumns(x: readonly Float64Array[], ranks: {random: boolean; seed: bigint; keys: Uint32Array } | null,
+// threads: number): NativeJob<SortedHandle[]>
 Napi::Value sort(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     Columns x = to_columns(info[0]);
@@ -208,7 +209,8 @@ Napi::Value relation(const Napi::CallbackInfo& info) {
   });
 }
 
-// sortedLevels(columns: SortedHandle[], begin: number, end: number, threads: number): NativeJob<Float64Array>
+// sortedLevels(columns: readonly SortedHandle[], begin: number, end: number, threads: number):
+// NativeJob<Float64Array>
 Napi::Value sorted_levels(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     return Job::start(info.Env(), info.Env().Undefined(),

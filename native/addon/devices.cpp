@@ -16,15 +16,7 @@ Napi::Array to_array(Napi::Env env, const std::vector<std::string>& list) {
   return array;
 }
 
-// devices(): {
-//   version: string;
-//   compiled: { cuda: boolean; cudaArchitectures: string[]; instructionSets: string[] };
-//   cpu: { name: string; cores: number; instructionSet: string };
-//   cuda: {
-//     usable: boolean; reason: string | null; driverVersion: number; runtimeVersion: number;
-//     devices: { name: string; computeCapability: string; memoryBytes: number; multiprocessors: number }[];
-//   };
-// }
+// devices(): NativeDevices
 Napi::Value devices(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
 

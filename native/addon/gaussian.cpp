@@ -10,6 +10,9 @@
 namespace sklar::addon {
 namespace {
 
+// normalCdf(values: Float64Array): Float64Array
+// normalQuantile(values: Float64Array): Float64Array
+// logNormalCdf(values: Float64Array): Float64Array
 template <double (*function)(double)>
 Napi::Value map(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
@@ -46,9 +49,8 @@ Napi::Value correlation(const Napi::CallbackInfo& info) {
   });
 }
 
-// tiedCorrelation(u: Float64Array, rows: number, dim: number, options: { blocks: (Float64Array | null)[];
-//                 rounds: number; shrinkage: number; seed: bigint }, threads: number):
-//                 NativeJob<Float64Array>
+// tiedCorrelation(u: Float64Array, rows: number, dim: number, options: {blocks: LevelBlocks; rounds: number;
+// shrinkage: number; seed: bigint }, threads: number): NativeJob<Float64Array>
 Napi::Value correlation_of_ties(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const std::size_t rows = to_size(info[1], "rows"), dim = to_size(info[2], "dim"),

@@ -79,8 +79,8 @@ Napi::Object to_object(Napi::Env env, const std::vector<double>& values, const S
   return result;
 }
 
-// fieldReference(field: FieldHandle): { process: Process; dim: number; reference: number; scalar:
-// 'float32' | 'float64' }
+// fieldReference(field: FieldHandle): {process: Process; dim: number; reference: number; scalar: 'float32' |
+// 'float64'; }
 Napi::Value reference(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const FieldHandle source = to_field_handle(info[0]);
@@ -93,9 +93,8 @@ Napi::Value reference(const Napi::CallbackInfo& info) {
   });
 }
 
-// fieldSample(field: FieldHandle, options: NativeIntegration & { start: Float64Array | null; marginMaps:
-// Float64Array |
-//             null }, onProgress?: (fraction: number) => void): NativeJob<NativeIntegrated>
+// fieldSample(field: FieldHandle, options: NativeIntegration & {start: Float64Array | null; marginMaps:
+// Float64Array | null; }, onProgress?: (fraction: number) => void): NativeJob<NativeIntegrated>
 Napi::Value sample(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto o = info[1].As<Napi::Object>();
@@ -123,10 +122,9 @@ Napi::Value sample(const Napi::CallbackInfo& info) {
   });
 }
 
-// fieldLogPdf(field: FieldHandle, options: NativeIntegration & { x: Float64Array; trace: string; probes:
-// number }, onProgress?:
-//             (fraction: number) => void): NativeJob<NativeIntegrated & { logPdf: Float64Array;
-//             standardError: Float64Array }>
+// fieldLogPdf(field: FieldHandle, options: NativeIntegration & {x: Float64Array; trace: 'exact' |
+// 'rademacher' | 'gaussian' | 'hutch++'; probes: number; }, onProgress?: (fraction: number) => void):
+// NativeJob<NativeIntegrated & {logPdf: Float64Array; standardError: Float64Array }>
 Napi::Value log_pdf(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto o = info[1].As<Napi::Object>();

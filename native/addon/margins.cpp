@@ -73,6 +73,12 @@ Napi::Value support(const Napi::CallbackInfo& info) {
 }
 
 // marginCdf and so on (margin: MarginHandle, values: Float64Array): Float64Array
+// marginCdf(margin: MarginHandle, x: Float64Array): Float64Array
+// marginCdfBefore(margin: MarginHandle, x: Float64Array): Float64Array
+// marginSurvival(margin: MarginHandle, x: Float64Array): Float64Array
+// marginQuantile(margin: MarginHandle, u: Float64Array): Float64Array
+// marginQuantileAbove(margin: MarginHandle, q: Float64Array): Float64Array
+// marginLogPdf(margin: MarginHandle, x: Float64Array): Float64Array
 template <double (Margin::*function)(double) const>
 Napi::Value map(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
@@ -83,7 +89,7 @@ Napi::Value map(const Napi::CallbackInfo& info) {
   });
 }
 
-// kdeIntegral(definition: MarginDefinition & { kind: 'kde' }): number
+// kdeIntegral(definition: KdeDefinition): number
 Napi::Value integral(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto o = info[0].As<Napi::Object>();
@@ -92,7 +98,8 @@ Napi::Value integral(const Napi::CallbackInfo& info) {
   });
 }
 
-// lawLoss(family: string, parameters, values, counts: Float64Array, step: number): number
+// lawLoss(family: string, parameters: Float64Array, values: Float64Array, counts: Float64Array, step:
+// number): number
 Napi::Value loss(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     return Napi::Number::New(
@@ -102,7 +109,7 @@ Napi::Value loss(const Napi::CallbackInfo& info) {
   });
 }
 
-// paretoFit(excesses: Float64Array, leastShape: number): { scale, shape, distance: number }
+// paretoFit(excesses: Float64Array, leastShape: number): {scale: number; shape: number; distance: number }
 Napi::Value pareto(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const ParetoFit fit =

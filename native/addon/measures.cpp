@@ -47,8 +47,8 @@ Napi::Value variance(const Napi::CallbackInfo& info) {
   });
 }
 
-// tailCurves(x: Float64Array, rows: number, dim: number, q: Float64Array, threads: number): NativeJob<{
-// lower, lowerError, upper, upperError: Float64Array }>
+// tailCurves(x: Float64Array, rows: number, dim: number, q: Float64Array, threads: number):
+// NativeJob<NativeTailCurves>
 Napi::Value tails(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const std::size_t rows = to_size(info[1], "rows"), dim = to_size(info[2], "dim");

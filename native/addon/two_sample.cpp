@@ -41,7 +41,7 @@ Napi::Value scores(const Napi::CallbackInfo& info) {
   });
 }
 
-// marginDistances(samples...): NativeJob<{ kolmogorov, cramer: Float64Array }>
+// marginDistances(...samples: NativeSamples): NativeJob<{kolmogorov: Float64Array; cramer: Float64Array }>
 Napi::Value margins(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     return Job::start(info.Env(), info.Env().Undefined(),
@@ -58,8 +58,8 @@ Napi::Value margins(const Napi::CallbackInfo& info) {
   });
 }
 
-// pairSums(samples..., bandwidths: Float64Array, relabellings: number, seed: bigint, onProgress?: (fraction:
-// number) => void): NativeJob<{ toFirst, toSecond, withinFirst, between: Float64Array }>
+// pairSums(...call: [...samples: NativeSamples, bandwidths: Float64Array, relabellings: number, seed: bigint,
+// onProgress?: (fraction: number) => void]): NativeJob<NativePairSums>
 Napi::Value pairs(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     return Job::start(info.Env(), info[8],
@@ -93,8 +93,8 @@ Napi::Value median(const Napi::CallbackInfo& info) {
   });
 }
 
-// slicedWasserstein(samples..., directions: number, order: number, seed: bigint, onProgress?: (fraction:
-// number) => void): NativeJob<Float64Array>
+// slicedWasserstein(...call: [...samples: NativeSamples, directions: number, order: number, seed: bigint,
+// onProgress?: (fraction: number) => void]): NativeJob<Float64Array>
 Napi::Value sliced(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     return Job::start(

@@ -132,7 +132,8 @@ Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Pr
                       progress);
 }
 
-// velocityTrain(options: VelocityNativeTrainOptions, onReport?): NativeJob<NativeTrainResult[] | null>
+// velocityTrain(options: VelocityNativeTrainOptions, onReport?: (reports: NativeTrainReport[]) => void):
+// NativeJob<NativeTrainResult[] | null>
 Napi::Value start_training(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto o = info[0].As<Napi::Object>();

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/check_rows.hpp"
 #include "core/philox.h"
+#include "core/symmetric.hpp"
 #include "model/field_rows.hpp"
 
 namespace sklar {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/check_rows.hpp"
 #include "core/error.hpp"
 #include "core/normal.h"
 #include "core/philox.h"

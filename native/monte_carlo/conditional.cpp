@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/philox.h"
+#include "core/symmetric.hpp"
 
 namespace sklar {
 

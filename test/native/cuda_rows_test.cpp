@@ -1,5 +1,6 @@
 // Elementwise and row-wise operations on CUDA.
 #include "core/margin_maps.hpp"
+#include "core/symmetric.hpp"
 #include "device_support.hpp"
 #include "train/tied_rows.hpp"
 
