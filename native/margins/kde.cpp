@@ -12,13 +12,10 @@ namespace {
 
 using Vector = std::vector<double>;
 
-// The normal kernel falls there as an exponential tail of this share of the bandwidth.
-constexpr double tail_share = 1.0 / 3;
-
 constexpr double greatest = std::numeric_limits<double>::max();
 
-ExponentialTail tail_of(const KdeGrid& grid, double length, double height) {
-  const double scale = grid.bandwidth * tail_share;
+// It goes on at the height of the last point.
+ExponentialTail tail_of(const KdeGrid& grid, double scale, double length, double height) {
   return ExponentialTail(-std::expm1(-length / scale) * scale * height, scale,
                          length > grid.step / 2 ? length : 0);
 }
@@ -68,8 +65,9 @@ class Kde final : public Margin {
       : support_(support),
         grid_(grid),
         heights_(std::move(heights)),
-        lower_(tail_of(grid, grid.from - to_y(support.first), heights_.front())),
-        upper_(tail_of(grid, to_y(support.second) - (grid.from + top() * grid.step), heights_.back())),
+        lower_(tail_of(grid, grid.lower_scale, grid.from - to_y(support.first), heights_.front())),
+        upper_(tail_of(grid, grid.upper_scale, to_y(support.second) - (grid.from + top() * grid.step),
+                       heights_.back())),
         below_(lower_, heights_, grid.step),
         above_(upper_, reversed(heights_), grid.step),
         middle_(below_.steps(0.5)) {}
