@@ -172,10 +172,10 @@ export function* fitSorted(column: SortedColumn, options: ResolvedOptions): Step
  * A margin that is made of the data.
  *
  * - Its atoms (`atomsOf`) keep their probabilities; what remains is continuous.
- * - `auto`: where the values recur (`recurs`) they are `discrete`. Else what is continuous is `kde` below 1,000 rows, on its
- *   usual scale if that is within one standard deviation of the data (`distanceFrom`), or on a logarithmic scale, whichever is
- *   nearer; and `empirical` from 1,000 rows on or where neither is within two.
- * - `kde` is on its usual scale where that is within two, else on the nearest of the same scales.
+ * - `auto`: where the values recur (`recurs`) they are `discrete`. Else what is continuous is `kde` where that is within two
+ *   standard deviations of the data (`distanceFrom`), else `empirical`.
+ * - `kde` is on its usual scale where that is within two, else with ends where values stop abruptly or on a logarithmic scale,
+ *   whichever is nearest, with a bandwidth that shrinks as long as it is not within two.
  * - `empirical` and `kde` where hardly anything is beside the atoms are `discrete`, too.
  */
 function* fitFromData(
