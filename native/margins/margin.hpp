@@ -68,8 +68,8 @@ SharedMargin make_empirical(Support support, double rows, double lower_scale, do
 // last: for each of the ascending values, how many rows are not above it.
 SharedMargin make_discrete(std::vector<double> values, std::vector<double> last);
 
-// The grid y = asinh((x - location) / scale) of a kernel estimate, from, from + step, ... and the scales of the
-// exponential tails in y beside it.
+// The grid y = asinh((x - location) / scale) of a kernel estimate, from, from + step, ... and the scales of
+// the exponential tails in y beside it.
 struct KdeGrid {
   double location, scale, from, step, lower_scale, upper_scale;
 };
