@@ -437,11 +437,12 @@ type NativeSupport = Float64Array;
 export interface KdeDefinition {
   kind: 'kde';
   support: NativeSupport;
-  bandwidth: number;
   location: number;
   scale: number;
   from: number;
   step: number;
+  lowerScale: number;
+  upperScale: number;
   heights: Float64Array;
 }
 

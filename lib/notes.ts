@@ -83,6 +83,7 @@ const ALSO: Partial<Record<Note['code'], string>> = {
   rounding: 'rounded values, too',
   threshold: 'tails of their own, too',
   bound: 'estimates at a bound, too',
+  fit: 'margins that are not those of the data everywhere, too',
 };
 
 /** Notes of many columns, each by `columnsNote`: what is the same of several once, and of each code four at most. */

@@ -8,7 +8,7 @@ import type { Copula, LogPdfOptions } from '../copulas/copula';
 import { cpuOnlyOfKind, isClassical } from '../copulas/classical/families';
 import { type ClassicalOptions, classicalOptionsSchema } from '../copulas/classical/fit';
 import { type KernelOptions, kernelOptionsSchema } from '../copulas/classical/kernel';
-import { type CopulaKind, copulaKinds, fitCopula, fitterOf } from '../copulas/fitting/fit';
+import { type CopulaKind, FEWEST_ROWS, copulaKinds, fitCopula, fitterOf } from '../copulas/fitting/fit';
 import { fitEnsemble } from '../copulas/fitting/fit-ensemble';
 import {
   type CdcOptions,
@@ -34,7 +34,6 @@ import {
   type MarginSpec,
   type MarginType,
   marginOptionsSchema,
-  marginSpecSchema,
   marginTypes,
 } from '../margins/fit';
 import { type MarginsSpec, expectMarginsSpec } from '../margins/margins';
@@ -91,7 +90,8 @@ const configSchema = z.strictObject({
   holdout: z.number().min(0).lt(1).optional(),
   splitSeed: seedSchema.optional(),
   ties: z.enum(['random', 'average']).optional(),
-  margins: z.union([z.enum(marginTypes), z.record(z.string(), marginSpecSchema)]).optional(),
+  // by column, what there is wrong with a margin is said by `expectMarginsSpec`, which names the column
+  margins: z.union([z.enum(marginTypes), z.record(z.string(), z.unknown())]).optional(),
   support: z.record(z.string(), marginOptionsSchema.shape.support.unwrap()).optional(),
   seed: seedSchema.optional(),
   device: z.string().optional(),
@@ -350,6 +350,13 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     signal,
   });
   const { train, holdout } = splitRows(table.rows, share, splitSeed);
+  if (train.length < FEWEST_ROWS) {
+    throw new SklarError(
+      'ERR_SKLAR_SHAPE',
+      `expected at least ${FEWEST_ROWS} rows to fit a copula, got ${train.length}: of the ${table.rows} rows of ` +
+        `${describe(data)}, ${holdout.length} ${holdout.length === 1 ? 'is' : 'are'} held out (--holdout ${share})`,
+    );
+  }
   const spec = marginsOf(wanted, support, table.names);
   const training = table.take(train);
   // The copula learns from ranks and is judged by them, so that a margin that fits badly does not spoil the dependence.

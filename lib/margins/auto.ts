@@ -10,8 +10,6 @@ const LEAST_ROWS = 3;
 const NEIGHBOURS = 25;
 /** Continuous columns have more different values than this share of their rows. */
 const DISTINCT_SHARE = 0.5;
-/** With fewer rows a kernel estimate is closer to the truth than ranks; with more it makes no difference that matters. */
-const KDE_ROWS = 1000;
 /** The rest of a mixture is learned from at least as many rows. */
 const REST_ROWS = 8;
 
@@ -49,10 +47,10 @@ function meanOfPositive(mean: number): number {
   return m;
 }
 
-/** The margin of a continuous column. Zeros that pile up where its support ends are smeared by a kernel. */
-export function continuousMarginOf({ sorted, values, last }: SortedColumn): 'kde' | 'empirical' {
+/** Whether a kernel can estimate a continuous column. Zeros that pile up where its support ends are smeared. */
+export function isForKernels({ sorted, values, last }: SortedColumn): boolean {
   const piles = values[0] === 0 && last[0]! > 1;
-  return sorted.length >= REST_ROWS && sorted.length < KDE_ROWS && !piles ? 'kde' : 'empirical';
+  return sorted.length >= REST_ROWS && !piles;
 }
 
 /**
@@ -69,7 +67,7 @@ export function recurs(column: SortedColumn, atoms: readonly number[]): boolean 
   );
 }
 
-/** Values at evenly spaced ranks that tell how far a margin is from the data. */
+/** Values that tell how far a margin is from the data. */
 const COMPARED = 2000;
 
 /**
@@ -79,8 +77,13 @@ const COMPARED = 2000;
  */
 export function distanceFrom({ sorted }: SortedColumn, margin: Margin): number {
   const rows = sorted.length;
-  const some = Math.min(rows, COMPARED);
-  const ranks = Array.from({ length: some }, (_, i) => Math.round((i * (rows - 1)) / (some - 1)));
+  // all, or so many that are evenly spaced on that scale
+  const ranks =
+    rows <= COMPARED
+      ? Array.from({ length: rows }, (_, i) => i)
+      : Array.from({ length: COMPARED }, (_, i) =>
+          Math.round((rows - 1) * Math.sin((Math.PI / 2) * (i / (COMPARED - 1))) ** 2),
+        );
   const values = Float64Array.from(ranks, (rank) => sorted[rank]!);
   if (!margin.logPdf(values).every((log) => Number.isFinite(log))) return Infinity;
   const angle = (level: number): number => Math.asin(Math.sqrt(Math.min(1, Math.max(0, level))));

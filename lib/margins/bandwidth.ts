@@ -40,14 +40,25 @@ export function plugInBandwidth(counts: Float64Array, step: number, scale: numbe
   return Number.isFinite(bandwidth) ? bandwidth : 1.06 * scale * n ** (-1 / 5);
 }
 
-/** Values spread over the two nearest points of a grid, each by its distance to the other (linear binning). */
-export function binLinearly(values: Float64Array, from: number, step: number, points: number): Float64Array {
+/**
+ * Values spread over the two nearest points of a grid, each by its distance to the other (linear binning).
+ *
+ * @param weights one for each value; null: all are 1
+ */
+export function binLinearly(
+  values: Float64Array,
+  weights: Float64Array | null,
+  from: number,
+  step: number,
+  points: number,
+): Float64Array {
   const counts = new Float64Array(points);
-  for (const value of values) {
-    const at = Math.min(points - 1, Math.max(0, (value - from) / step));
+  for (let i = 0; i < values.length; i++) {
+    const weight = weights ? weights[i]! : 1;
+    const at = Math.min(points - 1, Math.max(0, (values[i]! - from) / step));
     const k = Math.min(points - 2, Math.floor(at));
-    counts[k]! += k + 1 - at;
-    counts[k + 1]! += at - k;
+    counts[k]! += weight * (k + 1 - at);
+    counts[k + 1]! += weight * (at - k);
   }
   return counts;
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import { SklarError, describe, expectOptions, unknownOptions } from '../errors';
 import type { Note } from '../notes';
-import { atomsOf, continuousMarginOf, distanceFrom, recurs } from './auto';
+import { atomsOf, distanceFrom, isForKernels, recurs } from './auto';
 import { atomsNote, discreteNote, farNote, supportNote } from './decisions';
 import { DiscreteMargin } from './discrete';
 import { EmpiricalMargin } from './empirical';
@@ -22,7 +22,7 @@ import {
 import { ParametricMargin } from './parametric';
 import { type SortedColumn, countOf, sortedColumn, supportOf, withoutValues } from './sorted';
 import { type Steps, finish } from './steps';
-import { inferSupport } from './support';
+import { inferSupport, stopsAbruptly } from './support';
 import { ZeroInflatedMargin } from './zero-inflated';
 
 export const marginTypes = [
@@ -80,9 +80,11 @@ export type ResolvedOptions = z.output<typeof marginOptionsSchema>;
 
 /** With fewer rows a kernel estimate is the body of tails. */
 const KDE_BODY_ROWS = 1000;
-/** Standard deviations of the data's own F: a kernel estimate within the first is taken, beyond the second never. */
-const NEAR = 1;
-const FAR = 2;
+/** A kernel estimate is taken that is within so many standard deviations of the data's own F. */
+const NEAR = 2;
+/** Shares of the bandwidth that are tried in turn until it is, unless it is further off than this. */
+const NARROWER = [0.7, 0.5, 0.35];
+const HOPELESS = 10;
 /** Beyond these a kernel estimate that was asked for says so. */
 const VISIBLY = 5;
 
@@ -170,10 +172,10 @@ export function* fitSorted(column: SortedColumn, options: ResolvedOptions): Step
  * A margin that is made of the data.
  *
  * - Its atoms (`atomsOf`) keep their probabilities; what remains is continuous.
- * - `auto`: where the values recur (`recurs`) they are `discrete`. Else what is continuous is `kde` below 1,000 rows, on its
- *   usual scale if that is within one standard deviation of the data (`distanceFrom`), or on a logarithmic scale, whichever is
- *   nearer; and `empirical` from 1,000 rows on or where neither is within two.
- * - `kde` is on its usual scale where that is within two, else on the nearest of the same scales.
+ * - `auto`: where the values recur (`recurs`) they are `discrete`. Else what is continuous is `kde` where that is within two
+ *   standard deviations of the data (`distanceFrom`), else `empirical`.
+ * - `kde` is on its usual scale where that is within two, else with ends where values stop abruptly or on a logarithmic scale,
+ *   whichever is nearest, with a bandwidth that shrinks as long as it is not within two.
  * - `empirical` and `kde` where hardly anything is beside the atoms are `discrete`, too.
  */
 function* fitFromData(
@@ -214,27 +216,52 @@ function* fitContinuous(
   { type, bandwidth }: Pick<ResolvedOptions, 'type' | 'bandwidth'>,
 ): Steps<Margin> {
   if (bandwidth !== undefined) return yield* KdeMargin.fit(column, support, { bandwidth });
-  if (type === 'empirical' || (type !== 'kde' && continuousMarginOf(column) === 'empirical')) {
+  if (type === 'empirical' || (type !== 'kde' && !isForKernels(column))) {
     return EmpiricalMargin.fit(column, support);
   }
-  let nearest: { margin: KdeMargin; distance: number } | undefined;
-  for (const [k, scale] of [usualScale(column), ...logarithmicScales(column, support)].entries()) {
-    if (!reaches(scale, column)) continue;
-    const margin = yield* KdeMargin.fit(column, support, { scale });
+  const nearest = yield* nearestKernel(column, support);
+  if (type !== 'kde') {
+    return nearest && nearest.distance <= NEAR ? nearest.margin : EmpiricalMargin.fit(column, support);
+  }
+  const { margin, distance } = nearest ?? {
+    margin: yield* KdeMargin.fit(column, support),
+    distance: Infinity,
+  };
+  if (distance > VISIBLY && Number.isFinite(distance)) margin.notes = [farNote(column.column, distance)];
+  return margin;
+}
+
+interface Kernel {
+  readonly margin: KdeMargin;
+  readonly distance: number;
+}
+
+/** The smoothest kernel estimate that is near the data, or the nearest one; null where none has a density at all values. */
+function* nearestKernel(column: SortedColumn, support: Support): Steps<Kernel | null> {
+  const usual = usualScale(column);
+  const abrupt = stopsAbruptly(column);
+  const ways = [
+    { scale: usual },
+    ...(abrupt[0] || abrupt[1] ? [{ scale: usual, abrupt }] : []),
+    ...logarithmicScales(column, support).map((scale) => ({ scale })),
+  ].filter(({ scale }) => reaches(scale, column));
+  let nearest: (Kernel & { way: (typeof ways)[number] }) | null = null;
+  for (const [k, way] of ways.entries()) {
+    const margin = yield* KdeMargin.fit(column, support, way);
     const distance = distanceFrom(column, margin);
-    if (distance < (nearest?.distance ?? Infinity)) nearest = { margin, distance };
-    if (k === 0 && distance <= (type === 'kde' ? FAR : NEAR)) break;
+    if (distance < (nearest?.distance ?? Infinity)) nearest = { margin, distance, way };
+    if (k === 0 && distance <= NEAR) break;
     yield;
   }
-  if (type === 'kde') {
-    const { margin, distance } = nearest ?? {
-      margin: yield* KdeMargin.fit(column, support),
-      distance: Infinity,
-    };
-    if (distance > VISIBLY && Number.isFinite(distance)) margin.notes = [farNote(column.column, distance)];
-    return margin;
+  for (const share of NARROWER) {
+    if (!nearest || nearest.distance <= NEAR || nearest.distance > HOPELESS) break;
+    const { way } = nearest;
+    const margin: KdeMargin = yield* KdeMargin.fit(column, support, { ...way, share });
+    const distance = distanceFrom(column, margin);
+    if (distance < nearest.distance) nearest = { margin, distance, way };
+    yield;
   }
-  return nearest && nearest.distance <= FAR ? nearest.margin : EmpiricalMargin.fit(column, support);
+  return nearest;
 }
 
 function discreteOf(column: SortedColumn): DiscreteMargin {

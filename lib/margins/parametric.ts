@@ -9,6 +9,7 @@ import { minimise } from './minimise';
 import { resolutionOf, shortText } from './rounding';
 import { type SortedColumn, countOf, withoutValues } from './sorted';
 import type { Steps } from './steps';
+import { inferSupport } from './support';
 import { ZeroInflatedMargin } from './zero-inflated';
 
 const FEWEST_ROWS = 8;
@@ -20,6 +21,8 @@ const MOST_VALUES = 20_000;
 const MOST_ATOMS = 5;
 /** Smaller deviations are lost in the rounding of parameters such as a shape and a scale, whose product is the mean. */
 const LEAST_DEVIATION = 1e-11;
+/** What a law has beyond a plain end is told from there on. */
+const LEAST_BEYOND = 1e-6;
 /** Steps of this share of the spread are told, and let values at the ends of a domain lie beside them. */
 const COARSE = 1e-3;
 
@@ -57,6 +60,17 @@ export class ParametricMargin extends Margin {
       throw marginError(`at least ${FEWEST_ROWS} rows`, wanted, column.column, sorted.length);
     }
     const step = values.length === sorted.length ? 0 : resolutionOf(column);
+    const margin = yield* ParametricMargin.#fit(column, wanted, step);
+    margin.notes = [...margin.notes, ...beyondNotes(column, margin)];
+    return margin;
+  }
+
+  static *#fit(
+    column: SortedColumn,
+    wanted: FamilyName | 'parametric',
+    step: number,
+  ): Steps<ParametricMargin | ZeroInflatedMargin> {
+    const { sorted } = column;
     const { kept, left } = pilesOf(column);
     const whole = yield* fitBeside(column, left, wanted, step);
     const mixed =
@@ -93,6 +107,25 @@ export class ParametricMargin extends Margin {
       parameters: Float64Array.from(Object.values(this.parameters)),
     };
   }
+}
+
+/** What a law has beyond ends that the column makes plain; laws have no ends but their own. */
+function beyondNotes(column: SortedColumn, margin: Margin): Note[] {
+  const [lower, upper] = inferSupport(column).support;
+  const shares = [
+    ['below', lower, margin.cdfBefore(Float64Array.of(lower))[0]!],
+    ['above', upper, margin.survival(Float64Array.of(upper))[0]!],
+  ] as const;
+  const parts = shares
+    .filter(([, , share]) => share >= LEAST_BEYOND)
+    .map(([side, end, share]) => `${shareText(share)} of its probability ${side} ${valueText(end)}`);
+  if (parts.length === 0) return [];
+  const text = `the ${lawOf(margin)} law has ${andWords(parts)}, where the data have no value; auto and kde end there`;
+  return [columnsNote('fit', [column.column], text)];
+}
+
+function lawOf(margin: Margin): string {
+  return margin instanceof ZeroInflatedMargin ? margin.rest.name : margin.name;
 }
 
 /** Of the law that gives each value the share of its rows. */

@@ -61,20 +61,45 @@ export function inferSupport({ sorted }: Pick<SortedColumn, 'sorted'>): Inferred
   };
 }
 
+/** For each end whether the density does not fade before the outermost value, as it does not before an end. */
+export function stopsAbruptly({ sorted }: Pick<SortedColumn, 'sorted'>): [boolean, boolean] {
+  const rows = sorted.length;
+  return [
+    edgeOf((i) => -sorted[i]!, rows, PLAIN) !== null,
+    edgeOf((i) => sorted[rows - 1 - i]!, rows, PLAIN) !== null,
+  ];
+}
+
+/** Where there may be an upper end of n values in descending order. */
+interface Edge {
+  readonly k: number;
+  readonly threshold: number;
+  readonly mean: number;
+  readonly furthest: number;
+}
+
+function edgeOf(value: (i: number) => number, rows: number, plain: number): Edge | null {
+  if (rows < FEWEST_ROWS) return null;
+  const k = Math.floor(Math.min(rows / 2, 3 * Math.sqrt(rows)));
+  const threshold = value(k);
+  let mean = 0;
+  for (let i = 0; i < k; i++) mean += (value(i) - threshold) / k;
+  const fading = 0.17 + plain * rows ** -0.25;
+  const furthest = threshold + mean / fading;
+  if (!(mean > 0) || !(furthest >= value(0)) || !Number.isFinite(furthest)) return null;
+  return { k, threshold, mean, furthest };
+}
+
 /** The upper end of n values in descending order, with the values near it. */
 function endOf(
   value: (i: number) => number,
   rows: number,
   plain: number,
 ): (Evidence & { end: number }) | null {
-  if (rows < FEWEST_ROWS) return null;
-  const k = Math.floor(Math.min(rows / 2, 3 * Math.sqrt(rows)));
-  const [most, threshold] = [value(0), value(k)];
-  let mean = 0;
-  for (let i = 0; i < k; i++) mean += (value(i) - threshold) / k;
-  const fading = 0.17 + plain * rows ** -0.25;
-  const furthest = threshold + mean / fading;
-  if (!(mean > 0) || !(furthest >= most) || !Number.isFinite(furthest)) return null;
+  const edge = edgeOf(value, rows, plain);
+  if (!edge) return null;
+  const { k, threshold, mean, furthest } = edge;
+  const most = value(0);
   const round = roundest(most, furthest);
   if (!round) return null;
   const { end, step } = round;

@@ -21,9 +21,9 @@ std::vector<double> doubles(const Napi::Object& o, const char* name) {
 }
 
 KdeGrid to_grid(const Napi::Object& o) {
-  return {to_double(field(o, "bandwidth"), "bandwidth"), to_double(field(o, "location"), "location"),
-          to_double(field(o, "scale"), "scale"), to_double(field(o, "from"), "from"),
-          to_double(field(o, "step"), "step")};
+  const auto number = [&](const char* name) { return to_double(field(o, name), name); };
+  return {number("location"), number("scale"),      number("from"),
+          number("step"),     number("lowerScale"), number("upperScale")};
 }
 
 std::optional<ParetoTail> to_tail(const Napi::Value& value) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -12,13 +13,10 @@ namespace {
 
 using Vector = std::vector<double>;
 
-// The normal kernel falls there as an exponential tail of this share of the bandwidth.
-constexpr double tail_share = 1.0 / 3;
-
 constexpr double greatest = std::numeric_limits<double>::max();
 
-ExponentialTail tail_of(const KdeGrid& grid, double length, double height) {
-  const double scale = grid.bandwidth * tail_share;
+// It goes on at the height of the last point.
+ExponentialTail tail_of(const KdeGrid& grid, double scale, double length, double height) {
   return ExponentialTail(-std::expm1(-length / scale) * scale * height, scale,
                          length > grid.step / 2 ? length : 0);
 }
@@ -31,6 +29,9 @@ class Mass {
     levels_[0] = tail.mass();
     for (std::size_t k = 1; k < heights.size(); ++k)
       levels_[k] = levels_[k - 1] + step / 2 * (heights[k - 1] + heights[k]);
+    for (std::size_t i = 0; i < guide_.size(); ++i)
+      guide_[i] = std::min(levels_.size() - 1, lower_bound(levels_.data(), levels_.size(),
+                                                           total() * static_cast<double>(i) / guide_.size()));
   }
 
   double total() const { return levels_.back(); }
@@ -46,7 +47,10 @@ class Mass {
   // Its inverse.
   double steps(double mass) const {
     if (mass < levels_.front()) return -tail_.distance(mass) / step_;
-    const std::size_t k = std::max<std::size_t>(1, lower_bound(levels_.data(), levels_.size(), mass)) - 1;
+    const auto parts = static_cast<double>(guide_.size());
+    const std::size_t guess = guide_[static_cast<std::size_t>(std::min(parts - 1, mass / total() * parts))];
+    const std::size_t k =
+        std::max<std::size_t>(1, lower_bound_near(levels_.data(), levels_.size(), mass, guess)) - 1;
     // step (a t + b t^2 / 2) = rest, in a form without cancellation
     const std::size_t last = std::min(k, heights_.size() - 2);
     const double rest = (mass - levels_[last]) / step_, a = heights_[last], b = heights_[last + 1] - a;
@@ -58,6 +62,7 @@ class Mass {
   ExponentialTail tail_;
   double step_;
   Vector heights_, levels_;
+  std::array<std::size_t, 1024> guide_;  // where evenly spaced masses are
 };
 
 Vector reversed(const Vector& values) { return {values.rbegin(), values.rend()}; }
@@ -68,8 +73,9 @@ class Kde final : public Margin {
       : support_(support),
         grid_(grid),
         heights_(std::move(heights)),
-        lower_(tail_of(grid, grid.from - to_y(support.first), heights_.front())),
-        upper_(tail_of(grid, to_y(support.second) - (grid.from + top() * grid.step), heights_.back())),
+        lower_(tail_of(grid, grid.lower_scale, grid.from - to_y(support.first), heights_.front())),
+        upper_(tail_of(grid, grid.upper_scale, to_y(support.second) - (grid.from + top() * grid.step),
+                       heights_.back())),
         below_(lower_, heights_, grid.step),
         above_(upper_, reversed(heights_), grid.step),
         middle_(below_.steps(0.5)) {}

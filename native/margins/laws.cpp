@@ -32,7 +32,9 @@ struct Student {
   Support support() const { return line; }
   Unit level(double z) const {
     if (!(std::fabs(z) > far)) return t.cdf(z);
-    const double tail = t.cdf(-far).p * std::pow(std::fabs(z) / far, -t.degrees());
+    // of a power law the tail is density times distance over its exponent
+    const double df = t.degrees(), beyond = std::log(std::fabs(z) / far);
+    const double tail = std::exp(t.log_pdf(far) + std::log(far / df) - df * beyond);
     return z < 0 ? unit_of(tail) : unit_above(tail);
   }
   double inverse(Unit u) const { return t.quantile(u); }
@@ -109,6 +111,7 @@ struct Gamma {
   double inverse(Unit u) const { return gamma_inverse(shape, u); }
   double log_pdf(double z) const {
     if (z == 0) return shape == 1 ? 0 : shape < 1 ? INFINITY : -INFINITY;
+    if (std::isinf(z)) return -INFINITY;
     return log_gamma_density(shape, z) - std::log(z);
   }
 };

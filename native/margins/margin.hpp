@@ -68,9 +68,10 @@ SharedMargin make_empirical(Support support, double rows, double lower_scale, do
 // last: for each of the ascending values, how many rows are not above it.
 SharedMargin make_discrete(std::vector<double> values, std::vector<double> last);
 
-// The grid y = asinh((x - location) / scale) of a kernel estimate, from, from + step, ...
+// The grid y = asinh((x - location) / scale) of a kernel estimate, from, from + step, ... and the scales of
+// the exponential tails in y beside it.
 struct KdeGrid {
-  double bandwidth, location, scale, from, step;
+  double location, scale, from, step, lower_scale, upper_scale;
 };
 // heights: density in y at the points of the grid
 SharedMargin make_kde(Support support, KdeGrid grid, std::vector<double> heights);

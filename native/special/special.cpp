@@ -167,6 +167,9 @@ double gamma_inverse(double a, Unit u) {
         normal_of(u));
     return a + std::sqrt(a) * w;
   }
+  // P(a, x) is x^a / Gamma(a + 1) near 0
+  const double log_near = (u.log_p() + std::lgamma(a + 1)) / a;
+  if (log_near < -700) return std::exp(log_near);
   return std::exp(invert_level(
       u, [&](double t) { return gamma_level(a, std::exp(t)); },
       [&](double t) { return log_gamma_density(a, std::exp(t)); }, std::log(a)));

@@ -31,7 +31,7 @@ double beta_fraction(double x, double a, double b) {
     d = 1 / (std::fabs(d) < tiny ? tiny : d);
     c = std::fabs(c) < tiny ? tiny : c;
     value *= d * c;
-    if (std::fabs(d * c - 1) < 1e-16) break;
+    if (!(std::fabs(d * c - 1) >= 1e-16)) break;  // NaN ends it, too
   }
   return value;
 }

@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+
 import { loadJoint, readTable, writeTable } from '../../lib';
 import { TemporaryFolder } from '../data/support';
 import { wines } from '../helpers/wine';
@@ -95,4 +97,24 @@ test('score tells the density on the data scale when asked', async () => {
   expect(onCopula.scale).toBe('copula');
   expect(onCopula.meanLogPdf).not.toBeCloseTo(onData.meanLogPdf, 3);
   expect((await sklar(['score', model, data, '--scale', 'data'])).stdout).toContain('on the data scale');
+});
+
+test('a mistyped option of a margin names the column', async () => {
+  const config = folder.file('typo.json');
+  await writeFile(config, JSON.stringify({ margins: { density: { type: 'kde', bandwith: 1 } } }));
+  await sklarFails(
+    [...fit, '--config', config],
+    3,
+    'ERR_SKLAR_VALUE',
+    '"density"',
+    '"bandwith"',
+    '"bandwidth"',
+  );
+});
+
+test('few rows are told with those that are held out', async () => {
+  const small = folder.file('small.csv');
+  await writeFile(small, 'a,b\n1,2\n3,5\n2,9\n');
+  const words = ['at least 8 rows', 'got 2', '3 rows', '1 is held out'];
+  await sklarFails(['fit', small, '--out', model], 3, 'ERR_SKLAR_SHAPE', ...words);
 });

@@ -28,10 +28,10 @@ describe('margins of a table', () => {
 
   test('each column gets its own', () => {
     expect(margins.names.map((name) => margins.margin(name).name)).toEqual([
-      'empirical',
+      'kde',
       'zero-inflated',
       'discrete',
-      'empirical',
+      'kde',
     ]);
     expect(margins.supports).toEqual([
       [-Infinity, Infinity],

@@ -152,9 +152,11 @@ test('discrete values keep their frequencies, and get no company', () => {
   const values = margin.quantile(between(0.0005, 0.9995, 1000));
   const count = (value: number): number => values.reduce((sum, x) => sum + Number(x === value), 0);
   expect([count(3), count(5), count(9)]).toEqual([227, 546, 227]);
-  expect(margin.logPdf(Float64Array.of(3, 5, 4)).map(Math.exp)).toEqual(
-    Float64Array.of(2.5, 6, 1).map((rows) => Math.exp(Math.log(rows / 11))),
-  );
+  // all probability is theirs: a value never seen has none
+  const seen = Float64Array.of(3, 5, 9);
+  expect(margin.logPdf(seen)).toEqual(Float64Array.of(2.5, 6, 2.5).map((rows) => Math.log(rows / 11)));
+  expect(margin.logPdf(seen).reduce((sum, log) => sum + Math.exp(log), 0)).toBeCloseTo(1, 14);
+  expect(margin.logPdf(Float64Array.of(4, 2, 10, 3.0000001))).toEqual(new Float64Array(4).fill(-Infinity));
   expect(margin.cdf(Float64Array.of(2, 3, 4, 9))).toEqual(Float64Array.of(0, 2.5 / 11, 2.5 / 11, 1));
 });
 
@@ -196,12 +198,15 @@ test('values that pile up at the ends of an empirical margin keep their probabil
 
 test('auto chooses by column', () => {
   const many = sample(draws.lognormal, 3000, 1);
-  expect(fitMargin(many).name).toBe('empirical');
+  expect(fitMargin(many).name).toBe('kde');
   expect(fitMargin(many.slice(0, 500)).name).toBe('kde');
   expect(fitMargin(many.map((x) => Math.round(10 * x) / 10)).name).toBe('discrete');
   expect(fitMargin(sample(dice, 100, 1)).name).toBe('discrete');
   expect(fitMargin(sample(rain, 500, 1)).name).toBe('zero-inflated');
-  expect(fitMargin(many.map((x) => Math.round(1e6 * x))).name).toBe('empirical');
+  expect(fitMargin(many.map((x) => Math.round(1e6 * x))).name).toBe('kde');
+  const next = uniforms(8);
+  const uShaped = Float64Array.from({ length: 3000 }, () => Math.sin((Math.PI / 2) * next()) ** 2);
+  expect(fitMargin(uShaped).name).toBe('empirical');
 });
 
 test('more values than are kept', () => {

@@ -101,3 +101,21 @@ test('what a family cannot give is named', () => {
   const json = fitMargin(Float64Array.from(nine), 'gamma').toJSON();
   expect(() => marginFromJSON({ ...json, parameters: { shape: -1, scale: 1 } })).toThrow('"shape"');
 });
+
+test('a law that goes beyond a plain end says so', () => {
+  const next = uniforms(4);
+  const ages = Float64Array.from({ length: 400 }, () => -20 * Math.log(next()));
+  const margin = fitMargin(ages, 'normal', { column: 'age' });
+  const share = margin.cdf(Float64Array.of(0))[0]!;
+  const note = margin.notes.find(({ code }) => code === 'fit');
+  expect(note!.message).toContain('column "age": the normal law has ');
+  expect(note!.message).toContain(`${Number((100 * share).toPrecision(3))} % of its probability below 0`);
+  expect(fitMargin(ages, 'weibull', { column: 'age' }).notes.filter(({ code }) => code === 'fit')).toEqual(
+    [],
+  );
+  const percentages = Float64Array.from({ length: 400 }, () => 100 * next());
+  const [both] = fitMargin(percentages, 'logistic').notes;
+  expect(both!.message).toMatch(
+    /below 0 and [\d.]+ % of its probability above 100, where the data have no value/,
+  );
+});

@@ -59,7 +59,7 @@ export type CopulaKind = 'cdc' | 'flow' | 'reflection' | ClassicalKind;
 export const copulaKinds: readonly CopulaKind[] = ['cdc', 'flow', 'reflection', ...classicalKinds];
 
 /** Fewer rows than this cannot be told from noise by any of the kinds. */
-const FEWEST_ROWS = 8;
+export const FEWEST_ROWS = 8;
 
 /**
  * Fits a copula to pseudo-observations.
