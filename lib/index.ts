@@ -97,7 +97,8 @@ export {
   type GaussianMixtureParts,
 } from './copulas/kinds/closed-form';
 export { type Process } from './processes';
-export { type CopulaKind, type FitOptions, fitCopula } from './copulas/fitting/fit';
+export { type FitOptions, fitCopula } from './copulas/fitting/fit';
+export { type CopulaKind, type CopulaOf, type CopulaSpec, type OptionsOf } from './copulas/fitting/kinds';
 export { type Best, type BestOptions, type Candidate, type Contender, fitBest } from './copulas/fitting/best';
 export {
   type EnsembleFitOptions,
@@ -107,7 +108,6 @@ export {
 } from './copulas/fitting/fit-ensemble';
 export { type LoadOptions, loadModel } from './copulas/fitting/load';
 export {
-  type CopulaSpec,
   type FitJointOptions,
   type JointCdf,
   type JointConditionalOptions,

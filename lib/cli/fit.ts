@@ -5,11 +5,12 @@ import { z } from 'zod';
 
 import type { TrainProgress } from '../copulas/training/train';
 import type { Copula, LogPdfOptions } from '../copulas/copula';
-import { cpuOnlyOfKind, isClassical } from '../copulas/classical/families';
+import { cpuOnlyOfKind } from '../copulas/classical/families';
 import { type ClassicalOptions, classicalOptionsSchema } from '../copulas/classical/fit';
 import { type KernelOptions, kernelOptionsSchema } from '../copulas/classical/kernel';
-import { type CopulaKind, FEWEST_ROWS, copulaKinds, fitCopula, fitterOf } from '../copulas/fitting/fit';
-import { fitEnsemble } from '../copulas/fitting/fit-ensemble';
+import { FEWEST_ROWS, fitCopula } from '../copulas/fitting/fit';
+import { type CopulaKind, type CopulaSpec, copulaKinds, kinds } from '../copulas/fitting/kinds';
+import { type EnsembleFitOptions, fitEnsemble } from '../copulas/fitting/fit-ensemble';
 import {
   type CdcOptions,
   type FlowOptions,
@@ -333,7 +334,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     checkpointSeconds,
     ...model
   } = await resolveSettings(flags);
-  fitterOf(kind, model);
+  kinds[kind].fitter(model);
   if (isOneType(wanted)) expectOneOf(wanted[0], '--margins', marginTypes);
   if (splits !== undefined && models === undefined) {
     throw new SklarError('ERR_SKLAR_VALUE', 'splits belongs to models: there is no ensemble without it');
@@ -384,12 +385,13 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
       blocks: ranks.trainingBlocks(),
       ...run,
       ...model,
-      ...(!isClassical(kind) && { onProgress, checkpoint, checkpointSeconds }),
+      ...(kinds[kind].trained && { onProgress, checkpoint, checkpointSeconds }),
     };
     copula =
       models === undefined
         ? await fitCopula(u, options)
-        : await fitEnsemble(u, { ...options, models, ...(splits && { splits }) });
+        : await fitEnsemble(u, { ...options, models, ...(splits && { splits }) } as EnsembleFitOptions &
+            CopulaSpec);
   } finally {
     bar.stop();
   }

@@ -7,9 +7,9 @@ import {
   logPdfOptions,
   sampleOptions,
 } from '../copulas/copula';
-import { type CopulaKind, type FitOptions, fitCopula, fitOptions, fitterOf } from '../copulas/fitting/fit';
+import { type FitOptions, fitCopula, fitOptions } from '../copulas/fitting/fit';
+import { type CopulaSpec, kinds } from '../copulas/fitting/kinds';
 import { type LoadOptions, loadModel } from '../copulas/fitting/load';
-import type { CdcOptions, FlowOptions, ReflectionOptions } from '../copulas/inputs/options';
 import { type RowsInput, toDense } from '../copulas/inputs/rows';
 import { type RunOptions } from '../copulas/inputs/run';
 import { type ConditionalOptions, conditionalOptions } from '../copulas/fields/smc';
@@ -276,9 +276,6 @@ export class JointDistribution implements Disposable {
   }
 }
 
-/** What kind of copula, with the options of that kind. */
-export type CopulaSpec = { readonly kind?: CopulaKind } & (CdcOptions | FlowOptions | ReflectionOptions);
-
 export interface FitJointOptions extends RunOptions, Omit<FitOptions, 'names' | 'margins' | 'blocks'> {
   /** Default a `cdc` with its defaults. */
   copula?: CopulaSpec;
@@ -311,7 +308,7 @@ export async function fitJoint(rows: RowsInput, options: FitJointOptions = {}): 
   const { copula: spec = {}, margins: marginsSpec, ties = 'random', onMarginsProgress, ...common } = options;
   expectOptions(spec, 'the copula of fitJoint', { kind: true, ...spec });
   const { kind = 'cdc', ...model } = spec;
-  fitterOf(kind, model);
+  kinds[kind].fitter(model);
   const table = toNamedTable(rows);
   const seed: Seed = common.seed ?? 1;
   const { ranks, margins } = await fitRanksAndMargins(table, {

@@ -1,11 +1,10 @@
 import { rm } from 'node:fs/promises';
 
 import { SklarError, expectInteger, expectOneOf } from '../../errors';
-import { isClassical } from '../classical/families';
 import { type Copula } from '../copula';
 import { EnsembleCopula } from '../kinds/ensemble';
-import { type CopulaKind, type FitOptions, expectFitOptions, prepareFit } from './fit';
-import { type CdcOptions, type FlowOptions, type ReflectionOptions } from '../inputs/options';
+import { type FitOptions, expectFitOptions, prepareFit } from './fit';
+import { type CopulaSpec, kinds } from './kinds';
 import { type RowsInput } from '../inputs/rows';
 import { type TrainProgress } from '../training/train';
 import { TrainGroup } from '../training/train-group';
@@ -29,11 +28,7 @@ export interface EnsembleFitOptions extends Omit<FitOptions, 'onProgress'> {
 }
 
 /** What trains the models: anything that `fitCopula` takes, but for the classical kinds. */
-export type EnsembleKindOptions =
-  | ({ kind?: 'cdc' } & CdcOptions)
-  | ({ kind: 'flow' } & FlowOptions)
-  | ({ kind: 'reflection' } & ReflectionOptions)
-  | { kind: CopulaKind };
+export type EnsembleKindOptions = CopulaSpec;
 
 /** That a GPU trains together: `most_models` of the native code. */
 const MODELS_ON_A_GPU = 16;
@@ -58,7 +53,7 @@ export async function fitEnsemble(
   const { models, splits = 'different', onProgress, ...rest } = options;
   expectInteger(models, 'models', { min: 1, max: 1000 });
   expectOneOf(splits, 'splits', ['different', 'same'] as const);
-  if (rest.kind !== undefined && isClassical(rest.kind)) {
+  if (rest.kind !== undefined && !kinds[rest.kind].trained) {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
       `expected kind 'cdc', 'flow' or 'reflection' for an ensemble: ${rest.kind} copulas of the same rows are all the same`,

@@ -3,30 +3,13 @@ import { type Seed, resolveSeed } from '../../data/random';
 import { Table } from '../../data/table';
 import { type OptionNames, SklarError, describe, expectOneOf, expectOptions } from '../../errors';
 import { type TableMargins } from '../../margins/margins';
-import { type CdcCopula, fitCdc } from '../kinds/cdc';
-import { type CheckpointOptions } from '../training/checkpoint';
-import { type EmpiricalBetaCopula } from '../classical/empirical-beta';
-import { type ClassicalKind, type FamilyKind, classicalKinds, cpuOnlyOfKind } from '../classical/families';
-import { type FamilyCopula } from '../classical/family';
-import { type ClassicalOptions, classicalFitter, classicalOptionsSchema } from '../classical/fit';
-import { type KernelCopula, type KernelOptions, kernelOptionsSchema } from '../classical/kernel';
-import { type StudentCopula } from '../classical/student';
+import { cpuOnlyOfKind } from '../classical/families';
 import { type Copula } from '../copula';
-import { type FlowCopula, fitFlow, resolveFlow } from '../kinds/flow';
-import { type GaussianCopula } from '../classical/gaussian';
-import {
-  type CdcOptions,
-  type FlowOptions,
-  type ReflectionOptions,
-  cdcOptionsSchema,
-  flowOptionsSchema,
-  parseOptions,
-  reflectionOptionsSchema,
-} from '../inputs/options';
-import { type ReflectionCopula, fitReflection } from '../kinds/reflection';
 import { type DenseRows, type RowsInput, toDense } from '../inputs/rows';
 import { type RunOptions, beginRun, runOptions } from '../inputs/run';
+import { type CheckpointOptions } from '../training/checkpoint';
 import { type TrainProgress, type TrainRun } from '../training/train';
+import { type CopulaKind, type CopulaOf, type Fitter, type OptionsOf, copulaKinds, kinds } from './kinds';
 
 export interface FitOptions extends RunOptions, CheckpointOptions {
   /** Decides initial parameters, batches, noise and the validation rows; default 1. */
@@ -55,9 +38,6 @@ export const fitOptions: OptionNames<FitOptions> = {
   onProgress: true,
 };
 
-export type CopulaKind = 'cdc' | 'flow' | 'reflection' | ClassicalKind;
-export const copulaKinds: readonly CopulaKind[] = ['cdc', 'flow', 'reflection', ...classicalKinds];
-
 /** Fewer rows than this cannot be told from noise by any of the kinds. */
 export const FEWEST_ROWS = 8;
 
@@ -70,52 +50,19 @@ export const FEWEST_ROWS = 8;
  * @throws SklarError ERR_SKLAR_VALUE or ERR_SKLAR_SHAPE for rows or options that do not fit, ERR_SKLAR_DEVICE,
  *   ERR_SKLAR_DIVERGED when the training loss stops being finite; the signal's reason when aborted
  */
-export function fitCopula(
+export async function fitCopula<K extends CopulaKind = 'cdc'>(
   u: RowsInput,
-  options: { kind: 'gaussian' } & FitOptions & ClassicalOptions,
-): Promise<GaussianCopula>;
-export function fitCopula(
-  u: RowsInput,
-  options: { kind: 'student' } & FitOptions & ClassicalOptions,
-): Promise<StudentCopula>;
-export function fitCopula(
-  u: RowsInput,
-  options: { kind: FamilyKind } & FitOptions & ClassicalOptions,
-): Promise<FamilyCopula>;
-export function fitCopula(
-  u: RowsInput,
-  options: { kind: 'empirical-beta' } & FitOptions,
-): Promise<EmpiricalBetaCopula>;
-export function fitCopula(
-  u: RowsInput,
-  options: { kind: 'kernel' } & FitOptions & KernelOptions,
-): Promise<KernelCopula>;
-export function fitCopula(
-  u: RowsInput,
-  options?: { kind?: 'cdc' } & FitOptions & CdcOptions,
-): Promise<CdcCopula>;
-export function fitCopula(
-  u: RowsInput,
-  options: { kind: 'flow' } & FitOptions & FlowOptions,
-): Promise<FlowCopula>;
-export function fitCopula(
-  u: RowsInput,
-  options: { kind: 'reflection' } & FitOptions & ReflectionOptions,
-): Promise<ReflectionCopula>;
-export function fitCopula(u: RowsInput, options: { kind: CopulaKind } & FitOptions): Promise<Copula>;
-export async function fitCopula(
-  u: RowsInput,
-  options: { kind?: CopulaKind } & FitOptions = {},
-): Promise<Copula> {
+  options: { kind?: K } & FitOptions & OptionsOf<NoInfer<K>> = {},
+): Promise<CopulaOf<K>> {
   expectFitOptions(options, 'fitCopula');
   const { dense, fit, run, label } = prepareFit(u, options);
-  return label(await fit(dense, run));
+  return label(await fit(dense, run)) as CopulaOf<K>;
 }
 
 /** A fit whose rows and options have been checked. */
 export interface PreparedFit {
   dense: DenseRows;
-  fit: (u: DenseRows, run: TrainRun) => Promise<Copula>;
+  fit: Fitter;
   run: TrainRun;
   /** Gives the copula the names and margins of the rows. */
   label: <C extends Copula>(copula: C) => C;
@@ -135,27 +82,9 @@ export function expectFitOptions(
   // the kind says what else there may be
   expectOptions(options, name, { ...options, kind: true });
   const kind = expectOneOf<CopulaKind>(options.kind ?? 'cdc', 'kind', copulaKinds);
-  const own = ownOptions(kind);
+  const own = kinds[kind].options.shape;
   expectOptions(options, name, { kind: true, ...fitOptions, ...others, ...own });
-  fitterOf(kind, Object.fromEntries(Object.entries(options).filter(([key]) => Object.hasOwn(own, key))));
-}
-
-/** The options that belong to a kind alone. */
-function ownOptions(kind: CopulaKind): Readonly<Record<string, unknown>> {
-  switch (kind) {
-    case 'cdc':
-      return cdcOptionsSchema.shape;
-    case 'flow':
-      return flowOptionsSchema.shape;
-    case 'reflection':
-      return reflectionOptionsSchema.shape;
-    case 'kernel':
-      return kernelOptionsSchema.shape;
-    case 'empirical-beta':
-      return {};
-    default:
-      return classicalOptionsSchema.shape;
-  }
+  kinds[kind].fitter(Object.fromEntries(Object.entries(options).filter(([key]) => Object.hasOwn(own, key))));
 }
 
 /** @throws SklarError see `fitCopula` */
@@ -177,7 +106,7 @@ export function prepareFit(u: RowsInput, options: { kind?: CopulaKind } & FitOpt
   } = options;
   const run = beginRun({ device, precision, threads, signal }, cpuOnlyOfKind(kind));
   const seedValue = resolveSeed(seed);
-  const fit = fitterOf(kind, rest);
+  const fit = kinds[kind].fitter(rest);
   const rows = toDense(u, 'the training rows');
   const columnNames = names ?? (u instanceof Table ? u.names : 'names' in u ? u.names : undefined);
   const dense: DenseRows = {
@@ -252,34 +181,5 @@ function expectBlocks(blocks: LevelBlocks, columns: number): void {
       'ERR_SKLAR_VALUE',
       `expected ascending pairs of levels from 0 to 1 for the blocks of column ${j + 1}`,
     );
-  }
-}
-
-/**
- * Checks the options that belong to the kind, and gives what fits it.
- *
- * @throws SklarError ERR_SKLAR_VALUE naming the option
- */
-export function fitterOf(
-  kind: CopulaKind,
-  options: object,
-): (u: DenseRows, run: TrainRun) => Promise<Copula> {
-  switch (kind) {
-    case 'cdc': {
-      const parsed = parseOptions(cdcOptionsSchema, options, 'a cdc copula');
-      return (u, run) => fitCdc(u, parsed, run);
-    }
-    case 'flow': {
-      const parsed = resolveFlow(parseOptions(flowOptionsSchema, options, 'a flow copula'));
-      return (u, run) => fitFlow(u, parsed, run);
-    }
-    case 'reflection': {
-      const parsed = parseOptions(reflectionOptionsSchema, options, 'a reflection copula');
-      return (u, run) => fitReflection(u, parsed, run);
-    }
-    default: {
-      const fit = classicalFitter(kind, options);
-      return (u, { device, precision, threads, signal }) => fit(u, { device, precision, threads, signal });
-    }
   }
 }

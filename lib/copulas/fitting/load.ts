@@ -3,18 +3,11 @@ import { z } from 'zod';
 import { type OptionNames, SklarError, describe, expectOptions } from '../../errors';
 import { marginsFromTensors } from '../../margins/margins';
 import { type ModelDocument, expectConfig, readModelFile } from '../../model/model-file';
-import { type PublishedWeightsOptions, cdcFromFile, cdcFromPublishedWeights } from '../kinds/cdc';
-import { empiricalBetaFromFile } from '../classical/empirical-beta';
-import { isFamily } from '../classical/families';
-import { familyFromFile } from '../classical/fit';
-import { kernelFromFile } from '../classical/kernel';
-import { studentFromFile } from '../classical/student';
+import { type PublishedWeightsOptions, cdcFromPublishedWeights } from '../kinds/cdc';
 import { type Copula, MARGIN_TENSORS, type ModelTensors, SAMPLER_TENSORS } from '../copula';
 import { EnsembleCopula, memberPrefix } from '../kinds/ensemble';
-import { copulaKinds } from './fit';
-import { flowFromFile } from '../kinds/flow';
-import { GaussianCopula } from '../classical/gaussian';
-import { reflectionFromFile, reflectionFromPublishedWeights } from '../kinds/reflection';
+import { copulaKinds, isCopulaKind, kinds } from './kinds';
+import { reflectionFromPublishedWeights } from '../kinds/reflection';
 
 export interface LoadOptions {
   /** What bare weights of the published code do not say about themselves; see `PublishedWeightsOptions`. */
@@ -27,18 +20,6 @@ const publishedOptions: OptionNames<NonNullable<LoadOptions['published']>> = {
   correlation: true,
   tMax: true,
 };
-
-function gaussianFromFile(document: ModelDocument, tensors: ModelTensors): GaussianCopula {
-  const dim = z.object({ dim: z.int().min(2).max(65536) }).safeParse(document.config).data?.dim;
-  const correlation = tensors.get('correlation');
-  if (dim === undefined || correlation?.data.length !== dim * dim) {
-    throw new SklarError(
-      'ERR_SKLAR_FORMAT',
-      'expected a dim x dim tensor "correlation" in a gaussian model file',
-    );
-  }
-  return new GaussianCopula(Float64Array.from(correlation.data), dim, document.training);
-}
 
 const ensembleSchema = z.object({
   members: z
@@ -68,31 +49,13 @@ function ensembleFromFile(document: ModelDocument, tensors: ModelTensors): Ensem
 }
 
 function fromDocument(document: ModelDocument, tensors: ModelTensors): Copula {
-  switch (document.kind) {
-    case 'cdc':
-      return cdcFromFile(document, tensors);
-    case 'flow':
-      return flowFromFile(document, tensors);
-    case 'reflection':
-      return reflectionFromFile(document, tensors);
-    case 'gaussian':
-      return gaussianFromFile(document, tensors);
-    case 'student':
-      return studentFromFile(document, tensors);
-    case 'empirical-beta':
-      return empiricalBetaFromFile(document, tensors);
-    case 'kernel':
-      return kernelFromFile(document, tensors);
-    case 'ensemble':
-      return ensembleFromFile(document, tensors);
-    default:
-      if (isFamily(document.kind)) return familyFromFile(document.kind, document);
-      throw new SklarError(
-        'ERR_SKLAR_FORMAT',
-        `expected a model of kind cdc, flow, reflection, ensemble, gaussian or another classical one, got ` +
-          `${describe(document.kind)} (written by sklar ${document.libraryVersion})`,
-      );
-  }
+  if (document.kind === 'ensemble') return ensembleFromFile(document, tensors);
+  if (isCopulaKind(document.kind)) return kinds[document.kind].load(document, tensors);
+  throw new SklarError(
+    'ERR_SKLAR_FORMAT',
+    `expected a model of kind cdc, flow, reflection, ensemble, gaussian or another classical one, got ` +
+      `${describe(document.kind)} (written by sklar ${document.libraryVersion})`,
+  );
 }
 
 /** The copula of `Copula.fileContent`. */

@@ -1,0 +1,126 @@
+/** The kinds of copulas: one object each, which fitting, loading, the command line and the guide go by. */
+import { z } from 'zod';
+
+import { SklarError } from '../../errors';
+import { type ModelDocument } from '../../model/model-file';
+import { type EmpiricalBetaCopula, empiricalBetaFromFile } from '../classical/empirical-beta';
+import { type ClassicalKind, type FamilyKind, familyKinds } from '../classical/families';
+import { type FamilyCopula } from '../classical/family';
+import {
+  type ClassicalOptions,
+  classicalFitter,
+  classicalOptionsSchema,
+  familyFromFile,
+} from '../classical/fit';
+import { GaussianCopula } from '../classical/gaussian';
+import {
+  type KernelCopula,
+  type KernelOptions,
+  kernelFromFile,
+  kernelOptionsSchema,
+} from '../classical/kernel';
+import { type StudentCopula, studentFromFile } from '../classical/student';
+import { type Copula, type ModelTensors } from '../copula';
+import {
+  type CdcOptions,
+  type FlowOptions,
+  type ReflectionOptions,
+  cdcOptionsSchema,
+  flowOptionsSchema,
+  parseOptions,
+  reflectionOptionsSchema,
+} from '../inputs/options';
+import { type DenseRows } from '../inputs/rows';
+import { type CdcCopula, cdcFromFile, fitCdc } from '../kinds/cdc';
+import { type FlowCopula, fitFlow, flowFromFile, resolveFlow } from '../kinds/flow';
+import { type ReflectionCopula, fitReflection, reflectionFromFile } from '../kinds/reflection';
+import { type TrainRun } from '../training/train';
+
+export type Fitter = (u: DenseRows, run: TrainRun) => Promise<Copula>;
+
+interface Kind {
+  /** Options of `fitCopula` that belong to it. */
+  readonly options: z.ZodObject;
+  /** Checks them, and gives what fits it. @throws SklarError ERR_SKLAR_VALUE naming the option */
+  readonly fitter: (options: object) => Fitter;
+  /** @throws SklarError ERR_SKLAR_FORMAT */
+  readonly load: (document: ModelDocument, tensors: ModelTensors) => Copula;
+  /** A network learns it: models of other seeds are others, training tells its progress and has checkpoints. */
+  readonly trained: boolean;
+}
+
+function trained<S extends z.ZodObject, R>(
+  kind: string,
+  options: S,
+  fit: (u: DenseRows, options: R, run: TrainRun) => Promise<Copula>,
+  load: Kind['load'],
+  resolve: (options: z.output<S>) => R,
+): Kind {
+  const fitter = (given: object): Fitter => {
+    const resolved = resolve(parseOptions(options, given, `a ${kind} copula`));
+    return (u, run) => fit(u, resolved, run);
+  };
+  return { options, fitter, load, trained: true };
+}
+
+function classical(kind: ClassicalKind, options: z.ZodObject, load: Kind['load']): Kind {
+  const fitter = (given: object): Fitter => {
+    const fit = classicalFitter(kind, given);
+    return (u, { device, precision, threads, signal }) => fit(u, { device, precision, threads, signal });
+  };
+  return { options, fitter, load, trained: false };
+}
+
+const same = <T>(options: T) => options;
+
+/** What fits and comes out of each kind, for the types of `fitCopula` and `fitJoint`. */
+interface KindTypes extends Record<FamilyKind, { options: ClassicalOptions; copula: FamilyCopula }> {
+  cdc: { options: CdcOptions; copula: CdcCopula };
+  flow: { options: FlowOptions; copula: FlowCopula };
+  reflection: { options: ReflectionOptions; copula: ReflectionCopula };
+  gaussian: { options: ClassicalOptions; copula: GaussianCopula };
+  student: { options: ClassicalOptions; copula: StudentCopula };
+  'empirical-beta': { options: object; copula: EmpiricalBetaCopula };
+  kernel: { options: KernelOptions; copula: KernelCopula };
+}
+export type CopulaKind = keyof KindTypes;
+export type OptionsOf<K extends CopulaKind> = KindTypes[K]['options'];
+export type CopulaOf<K extends CopulaKind> = KindTypes[K]['copula'];
+
+export const kinds: Readonly<Record<CopulaKind, Kind>> = {
+  cdc: trained('cdc', cdcOptionsSchema, fitCdc, cdcFromFile, same),
+  flow: trained('flow', flowOptionsSchema, fitFlow, flowFromFile, resolveFlow),
+  reflection: trained('reflection', reflectionOptionsSchema, fitReflection, reflectionFromFile, same),
+  gaussian: classical('gaussian', classicalOptionsSchema, gaussianFromFile),
+  student: classical('student', classicalOptionsSchema, studentFromFile),
+  ...(Object.fromEntries(
+    familyKinds.map((kind) => [
+      kind,
+      classical(kind, classicalOptionsSchema, (document) => familyFromFile(kind, document)),
+    ]),
+  ) as Record<FamilyKind, Kind>),
+  'empirical-beta': classical('empirical-beta', z.strictObject({}), empiricalBetaFromFile),
+  kernel: classical('kernel', kernelOptionsSchema, kernelFromFile),
+};
+export const copulaKinds = Object.keys(kinds) as CopulaKind[];
+
+/** A kind with its options; `cdc` where none is named. */
+export type CopulaSpec =
+  | ({ readonly kind?: 'cdc' } & CdcOptions)
+  | { [K in Exclude<CopulaKind, 'cdc'>]: { readonly kind: K } & OptionsOf<K> }[Exclude<CopulaKind, 'cdc'>];
+
+export function isCopulaKind(kind: string): kind is CopulaKind {
+  return Object.hasOwn(kinds, kind);
+}
+
+function gaussianFromFile(document: ModelDocument, tensors: ModelTensors): GaussianCopula {
+  const dim = z.object({ dim: z.int().min(2).max(65536) }).safeParse(document.config).data?.dim;
+  const correlation = tensors.get('correlation');
+  if (dim === undefined || correlation?.data.length !== dim * dim) {
+    throw new SklarError(
+      'ERR_SKLAR_FORMAT',
+      'expected a dim x dim tensor "correlation" in a gaussian model file',
+    );
+  }
+  return new GaussianCopula(Float64Array.from(correlation.data), dim, document.training);
+}
