@@ -5,7 +5,8 @@ module.exports = {
   testMatch: ['**/*.test.ts'],
   // Types are checked by `npm run typecheck`; here each file is only stripped of them (isolatedModules).
   transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: '<rootDir>/tsconfig.test.json' }] },
-  testTimeout: 60_000,
+  // Against hanging only: other work on the machine must not fail a test.
+  testTimeout: 300_000,
   // The native code is itself parallel, so a worker per core would compete with it.
   maxWorkers: '50%',
   collectCoverageFrom: ['lib/**/*.ts'],
