@@ -354,7 +354,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   if (train.length < FEWEST_ROWS) {
     throw new SklarError(
       'ERR_SKLAR_SHAPE',
-      `expected at least ${FEWEST_ROWS} rows to fit a copula, got ${train.length}: of the ${table.rows} rows of ` +
+      `expected at least ${FEWEST_ROWS} rows to fit a copula, got ${train.length}: of the ${table.rows} ${table.rows === 1 ? 'row' : 'rows'} of ` +
         `${describe(data)}, ${holdout.length} ${holdout.length === 1 ? 'is' : 'are'} held out (--holdout ${share})`,
     );
   }

@@ -28,7 +28,7 @@ describe('sklar fit', () => {
   test.each<[string, string, number, string, string[]]>([
     ['an empty file', '', 4, 'ERR_SKLAR_FORMAT', ['bad.csv', 'empty']],
     ['a header alone', 'a,b\n', 3, 'ERR_SKLAR_VALUE', ['bad.csv', 'row']],
-    ['one row', csv(1, { a, b }), 3, 'ERR_SKLAR_VALUE', ['2 rows']],
+    ['one row', csv(1, { a, b }), 3, 'ERR_SKLAR_SHAPE', ['8 rows', 'got 1']],
     ['few rows', csv(8, { a, b }), 3, 'ERR_SKLAR_SHAPE', ['8 rows', 'got 6']],
     ['one column', csv(50, { a }), 3, 'ERR_SKLAR_VALUE', ['2 columns']],
     ['text', csv(50, { a, b: at(20, 'high') }), 3, 'ERR_SKLAR_VALUE', ['"b"', '"high"', '21']],
