@@ -5,8 +5,9 @@ import { type SortedColumn } from './sorted';
 /**
  * The values of a column with their frequencies, and no others. With n rows a value that occurs c times has probability
  * c / (n + 1): the block of ranks r to s of its occurrences is the interval from (r - 1/2) / (n + 1) to (s + 1/2) / (n + 1).
- * The blocks of the smallest and the largest value reach to 0 and 1, so that the probabilities sum to one. A value never seen
- * has none: F is constant there, `logPdf` -Infinity, no sample has it and no condition may name it.
+ * The blocks of the smallest and the largest value reach to 0 and 1, so that the probabilities sum to one. F is constant between
+ * values and no sample has others; `logPdf` gives a value never seen that of one row, log(1 / (n + 1)), beside the sum, so that
+ * a new count or grade among the rows that are scored is unlikely and not impossible.
  */
 export class DiscreteMargin extends Margin {
   readonly name = 'discrete';

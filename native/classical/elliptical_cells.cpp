@@ -347,8 +347,21 @@ LogEstimate EllipticalCells::row(const Cell* cells, LatticeEffort effort, Split&
   for (std::size_t i = 0; i < k; ++i) {
     double mean = 0;
     for (std::size_t h = 0; h < m; ++h) mean += split.slope[i * m + h] * y[h];
-    lower[i] = (law_.quantile(cells[others[i]].lower) - mean) / spread;
-    upper[i] = (law_.quantile(cells[others[i]].upper) - mean) / spread;
+    const double from = law_.quantile(cells[others[i]].lower), to = law_.quantile(cells[others[i]].upper);
+    lower[i] = (from - mean) / spread;
+    upper[i] = (to - mean) / spread;
+    // Far out in a tail a Student cell is narrow beside what the levels leave: the density in its middle,
+    // times its width.
+    if (to - from < 1e-7 * spread * std::fmax(1, std::fabs(lower[i]))) {
+      std::vector<Cell> all(cells, cells + dim_);
+      const double middle = 0.5 * (from + to);
+      const Unit at = law_.cdf(middle);
+      all[others[i]] = {at, at, true};
+      Split other;
+      LogEstimate estimate = row(all.data(), effort, other);
+      estimate.log_value += law_.log_pdf(middle) + std::log(to - from);
+      return estimate;
+    }
   }
   LogEstimate estimate = elliptical_cells(lower, upper, split.scale, degrees, split.radius, effort);
   estimate.log_value += log_density;

@@ -29,7 +29,7 @@ class Discrete final : public Margin {
   double log_pdf(double x) const override {
     if (std::isnan(x)) return x;
     const std::size_t k = find(x);
-    return is(k, x) ? std::log((end(k) - begin(k)) / size()) : -INFINITY;
+    return std::log((is(k, x) ? end(k) - begin(k) : 1) / size());
   }
 
  private:

@@ -194,3 +194,38 @@ describe('the distribution function of gaussian and student copulas in more colu
     expect(one![3]).toBe(1);
   });
 });
+
+test('a Student cell beside a level far out in a tail', async () => {
+  const copula = new StudentCopula(Float64Array.of(1, -0.3, -0.3, 1), 2, 4);
+  // 60 digits: the integral of the conditional t density of five degrees over the cell, levels as normal scores
+  const exact = [
+    [-10, -14.4164763622114],
+    [-30, -114.688966557666],
+    [-37, -173.366301962803],
+  ] as const;
+  const one = (x: number, y: number) => ({ data: Float64Array.of(x, y), rows: 1, columns: 2 });
+  for (const [z, log] of exact) {
+    const below = await copula.logPdfCells(one(z, -0.1), one(z, 0.5), { scale: 'gaussian' });
+    expect(below[0]! / log).toBeCloseTo(1, 9);
+    const above = await copula.logPdfCells(one(-z, -0.5), one(-z, 0.1), { scale: 'gaussian' });
+    expect(above[0]!).toBeCloseTo(below[0]!, 8);
+    const turned = await copula.logPdfCells(one(-0.1, z), one(0.5, z), { scale: 'gaussian' });
+    expect(turned[0]!).toBeCloseTo(below[0]!, 8);
+  }
+  // four columns, two of them cells
+  const four = new StudentCopula(
+    Float64Array.from({ length: 16 }, (_, i) => (i % 5 === 0 ? 1 : 0.4)),
+    4,
+    4,
+  );
+  const at = (...x: number[]) => ({ data: Float64Array.from(x), rows: 1, columns: 4 });
+  const log = await Promise.all(
+    [-24, -25, -26, -27].map(
+      async (z) =>
+        (await four.logPdfCells(at(z, 0.3, -1, 0.2), at(z, 0.3, 1, 1.2), { scale: 'gaussian' }))[0]!,
+    ),
+  );
+  // smooth in z: second differences of a tail of powers of exp(-z^2 / 2)
+  const second = [log[2]! - 2 * log[1]! + log[0]!, log[3]! - 2 * log[2]! + log[1]!];
+  expect(Math.abs(second[0]! - second[1]!)).toBeLessThan(0.02);
+});
