@@ -1,5 +1,8 @@
 import { scoresOf } from '../copulas/cells';
 import { ClassicalCopula } from '../copulas/classical/classical';
+import type { FamilyKind } from '../copulas/classical/families';
+import type { ClassicalOptions } from '../copulas/classical/fit';
+import type { KernelOptions } from '../copulas/classical/kernel';
 import {
   type Copula,
   type LogPdfOptions,
@@ -276,8 +279,14 @@ export class JointDistribution implements Disposable {
   }
 }
 
-/** What kind of copula, with the options of that kind. */
-export type CopulaSpec = { readonly kind?: CopulaKind } & (CdcOptions | FlowOptions | ReflectionOptions);
+/** What kind of copula, with the options of that kind, and no others. */
+export type CopulaSpec =
+  | { readonly kind?: CopulaKind }
+  | ({ readonly kind?: 'cdc' } & CdcOptions)
+  | ({ readonly kind: 'flow' } & FlowOptions)
+  | ({ readonly kind: 'reflection' } & ReflectionOptions)
+  | ({ readonly kind: 'kernel' } & KernelOptions)
+  | ({ readonly kind: FamilyKind | 'gaussian' | 'student' } & ClassicalOptions);
 
 export interface FitJointOptions extends RunOptions, Omit<FitOptions, 'names' | 'margins' | 'blocks'> {
   /** Default a `cdc` with its defaults. */

@@ -188,6 +188,7 @@ test('what has no margins is no joint distribution', async () => {
     expect.objectContaining({ code: 'ERR_SKLAR_SHAPE' }),
   );
   await expect(fitJoint(table, { ...gaussian, margins: { wind: 'kde' } })).rejects.toThrow('"wind"');
+  // @ts-expect-error no steps are taken
   await expect(fitJoint(table, { copula: { kind: 'gaussian', steps: 3 } })).rejects.toThrow('steps');
   await expect(fitJoint([[1, 2]])).rejects.toMatchObject({ code: 'ERR_SKLAR_VALUE' });
 });
