@@ -117,8 +117,8 @@ void compare(const char* what, double tolerance, Body&& body, Precision precisio
                     " of values up to " + std::to_string(scale));
 }
 
-// Adam's epsilon where the training of two devices is compared: far above the rounding of a gradient, which Adam
-// would otherwise blow up to whole steps wherever the gradient itself is next to zero.
+// Adam's epsilon where the training of two devices is compared: far above the rounding of a gradient, which
+// Adam would otherwise blow up to whole steps wherever the gradient itself is next to zero.
 constexpr double epsilon_above_rounding = 1e-2;
 
 }  // namespace device_support
