@@ -64,7 +64,6 @@ test('many columns: fewer rows for the routes, and a flow whose divergence is a 
   const rows = await copula.sample(700, { seed: 4, dtype: 'float64' });
   const result = await copula.certificate(rows, { sampleRows: 100 });
   expect(result).toMatchObject({ rows: 700, routeRows: 666 });
-  // eight random probes for each row's divergence are off by 0.1
   expect(Math.abs(routeOf(result, 'ode').difference!.mean)).toBeLessThan(0.002);
   expect(routeOf(result, 'bound').difference).toMatchObject({ within: true });
 });
