@@ -42,7 +42,7 @@ export function defineCertificateSizes(command: Command): Command {
   return command
     .option(
       `${flagNames.routeRows} <n>`,
-      'of the certificate: compare the routes on at most so many rows (default: 1000)',
+      'of the certificate: compare the routes on at most so many rows (default: 1000, beyond 100 columns fewer)',
       integer(flagNames.routeRows, { min: 2, max: 2 ** 24 }),
     )
     .option(

@@ -288,18 +288,18 @@ void EllipticalCells::renew(Split& split) const {
   split.slope.assign(k * m, 0.0);
   for (std::size_t i = 0; i < k; ++i)
     for (std::size_t j = 0; j < m; ++j) {
-      double sum = correlation_[cells[i] * dim_ + levels[j]];
-      for (std::size_t h = 0; h < j; ++h) sum -= split.slope[i * m + h] * split.factor[j * m + h];
-      split.slope[i * m + j] = sum / split.factor[j * m + j];
+      const double left = dot(&split.slope[i * m], &split.factor[j * m], j);
+      split.slope[i * m + j] = (correlation_[cells[i] * dim_ + levels[j]] - left) / split.factor[j * m + j];
     }
   split.scale.assign(k * k, 0.0);
   for (std::size_t i = 0; i < k; ++i)
-    for (std::size_t j = 0; j < k; ++j) {
-      double sum = correlation_[cells[i] * dim_ + cells[j]];
-      for (std::size_t h = 0; h < m; ++h) sum -= split.slope[i * m + h] * split.slope[j * m + h];
-      split.scale[i * k + j] = sum;
+    for (std::size_t j = 0; j <= i; ++j) {
+      // without levels there is no slope to point to
+      const double left = m == 0 ? 0 : dot(&split.slope[i * m], &split.slope[j * m], m);
+      split.scale[i * k + j] = split.scale[j * k + i] = correlation_[cells[i] * dim_ + cells[j]] - left;
     }
-  if (k > 1 && !law_.normal()) split.radius = RadiusLaw(law_.degrees() + static_cast<double>(m));
+  if (k > 1 && !law_.normal() && !split.radius.contains(m))
+    split.radius.emplace(m, RadiusLaw(law_.degrees() + static_cast<double>(m)));
   for (std::size_t j = 0; j < m; ++j) {
     split.log_root += std::log(split.factor[j * m + j]);
     if (law_.normal())
@@ -363,7 +363,10 @@ LogEstimate EllipticalCells::row(const Cell* cells, LatticeEffort effort, Split&
       return estimate;
     }
   }
-  LogEstimate estimate = elliptical_cells(lower, upper, split.scale, degrees, split.radius, effort);
+  static const RadiusLaw none;
+  const auto radius = split.radius.find(m);
+  LogEstimate estimate = elliptical_cells(lower, upper, split.scale, degrees,
+                                          radius == split.radius.end() ? none : radius->second, effort);
   estimate.log_value += log_density;
   return estimate;
 }

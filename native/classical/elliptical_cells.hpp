@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <vector>
 
 #include "classical/cells.hpp"
@@ -61,11 +62,11 @@ class EllipticalCells {
   // What depends on which columns have a level, kept from row to row.
   struct Split {
     std::vector<std::size_t> levels, cells;
-    std::vector<double> factor;      // of the scale of the levels, m x m
-    std::vector<double> slope;       // of the cells on L^-1 of the levels, k x m
-    std::vector<double> scale;       // what is left of the cells, k x k
-    double log_root = 0, front = 0;  // log det of the factor; of the density of the levels at 0
-    RadiusLaw radius;
+    std::vector<double> factor;               // of the scale of the levels, m x m
+    std::vector<double> slope;                // of the cells on L^-1 of the levels, k x m
+    std::vector<double> scale;                // what is left of the cells, k x k
+    double log_root = 0, front = 0;           // log det of the factor; of the density of the levels at 0
+    std::map<std::size_t, RadiusLaw> radius;  // by the number of levels
   };
 
   LogEstimate row(const Cell* cells, LatticeEffort effort, Split& split) const;

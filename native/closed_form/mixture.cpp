@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <cmath>
 #include <mutex>
+#include <utility>
 
 #include "closed_form/closed_form.hpp"
+#include "core/dot.hpp"
 #include "core/error.hpp"
 #include "core/normal.h"
 #include "core/philox.h"
@@ -14,6 +16,7 @@ namespace {
 struct Component {
   double weight;
   SymmetricEigen eigen;
+  std::vector<double> rows;  // the eigenvectors once more, as rows
 };
 
 // With R = Q diag(lambda) Q^T the covariance at time w is Q diag(1 + w (lambda - 1)) Q^T, so nothing is
@@ -34,17 +37,17 @@ class MixtureRow final : public ClosedFormRow {
     w_ = alpha * alpha;
     double top = -HUGE_VAL;
     for (std::size_t m = 0; m < components_.size(); ++m) {
-      const auto& [weight, eigen] = components_[m];
+      const auto& [weight, eigen, rows] = components_[m];
       double* a = &pulled_[m * dim_];
       double log_determinant = 0, quadratic = 0;
-      to_eigenvectors(eigen, z);
+      multiply(rows, z, coordinate_.data());
       for (std::size_t i = 0; i < dim_; ++i) {
         const double excess = eigen.values[i] - 1, factor = excess / (1 + w_ * excess);
         log_determinant += std::log1p(w_ * excess);
         quadratic += factor * coordinate_[i] * coordinate_[i];
         coordinate_[i] *= 0.5 * factor;
       }
-      from_eigenvectors(eigen, a);
+      multiply(eigen.vectors, coordinate_.data(), a);
       share_[m] = std::log(weight) - 0.5 * log_determinant + 0.5 * w_ * quadratic;
       top = std::max(top, share_[m]);
     }
@@ -78,14 +81,14 @@ class MixtureRow final : public ClosedFormRow {
   void jacobian_times(const double* v, double* out) const override {
     std::fill(out, out + dim_, 0.0);
     for (std::size_t m = 0; m < components_.size(); ++m) {
-      const SymmetricEigen& eigen = components_[m].eigen;
+      const auto& [weight, eigen, rows] = components_[m];
       const double* a = &pulled_[m * dim_];
-      to_eigenvectors(eigen, v);
+      multiply(rows, v, coordinate_.data());
       for (std::size_t i = 0; i < dim_; ++i) {
         const double excess = eigen.values[i] - 1;
         coordinate_[i] *= 0.5 * excess / (1 + w_ * excess);
       }
-      from_eigenvectors(eigen, part_.data());
+      multiply(eigen.vectors, coordinate_.data(), part_.data());
       double along = 0;
       for (std::size_t i = 0; i < dim_; ++i) along += (a[i] - mean_[i]) * v[i];
       for (std::size_t i = 0; i < dim_; ++i)
@@ -94,16 +97,8 @@ class MixtureRow final : public ClosedFormRow {
   }
 
  private:
-  void to_eigenvectors(const SymmetricEigen& eigen, const double* x) const {
-    std::fill(coordinate_.begin(), coordinate_.end(), 0.0);
-    for (std::size_t k = 0; k < dim_; ++k)
-      for (std::size_t i = 0; i < dim_; ++i) coordinate_[i] += eigen.vectors[k * dim_ + i] * x[k];
-  }
-  void from_eigenvectors(const SymmetricEigen& eigen, double* x) const {
-    for (std::size_t k = 0; k < dim_; ++k) {
-      x[k] = 0;
-      for (std::size_t i = 0; i < dim_; ++i) x[k] += eigen.vectors[k * dim_ + i] * coordinate_[i];
-    }
+  void multiply(const std::vector<double>& matrix, const double* x, double* out) const {
+    for (std::size_t k = 0; k < dim_; ++k) out[k] = dot(&matrix[k * dim_], x, dim_);
   }
 
   const std::vector<Component>& components_;
@@ -171,8 +166,13 @@ class MixtureCopula final : public ClosedForm {
   // Eigenvectors take long in many dimensions: they are found when first needed, on the thread of the job.
   const std::vector<Component>& components() const {
     std::call_once(once_, [&] {
-      for (std::size_t m = 0; m < weights_.size(); ++m)
-        components_.push_back({weights_[m], symmetric_eigen(correlations_[m], dim_)});
+      for (std::size_t m = 0; m < weights_.size(); ++m) {
+        SymmetricEigen eigen = symmetric_eigen(correlations_[m], dim_);
+        std::vector<double> rows(dim_ * dim_);
+        for (std::size_t i = 0; i < dim_; ++i)
+          for (std::size_t k = 0; k < dim_; ++k) rows[i * dim_ + k] = eigen.vectors[k * dim_ + i];
+        components_.push_back({weights_[m], std::move(eigen), std::move(rows)});
+      }
     });
     return components_;
   }

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <string>
 
+#include "core/dot.hpp"
 #include "core/error.hpp"
 
 namespace sklar {
@@ -21,8 +22,7 @@ std::vector<double> cholesky(const std::vector<double>& a, std::size_t dim) {
   std::vector<double> l(dim * dim, 0.0);
   for (std::size_t i = 0; i < dim; ++i) {
     for (std::size_t j = 0; j <= i; ++j) {
-      double sum = a[i * dim + j];
-      for (std::size_t k = 0; k < j; ++k) sum -= l[i * dim + k] * l[j * dim + k];
+      const double sum = a[i * dim + j] - dot(&l[i * dim], &l[j * dim], j);
       if (i != j) {
         l[i * dim + j] = sum / l[j * dim + j];
       } else if (sum > 0) {

@@ -59,6 +59,15 @@ test.each(Object.entries(exact))('the routes of an exact %s copula agree', async
   );
 });
 
+test('many columns: fewer rows for the routes, and a flow whose divergence is a formula', async () => {
+  const copula = new GaussianCopula(equi(150, 0.3), 150);
+  const rows = await copula.sample(700, { seed: 4, dtype: 'float64' });
+  const result = await copula.certificate(rows, { sampleRows: 100 });
+  expect(result).toMatchObject({ rows: 700, routeRows: 666 });
+  expect(Math.abs(routeOf(result, 'ode').difference!.mean)).toBeLessThan(0.002);
+  expect(routeOf(result, 'bound').difference).toMatchObject({ within: true });
+});
+
 test('a CDC: log Z is subtracted from the classifier, the stored one where there is one', async () => {
   const options = { guided: false, hidden: 16, depth: 1, steps: 150, batch: 256 };
   const copula = await fitCopula(crossed(2000, 0.8, 1), { kind: 'cdc', ...options });

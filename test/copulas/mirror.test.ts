@@ -2,7 +2,6 @@
 // Gaussian scale, where both tails are equally fine.
 import {
   type ClassicalCopula,
-  type CopulaSpec,
   type FamilyKind,
   type Rotation,
   FamilyCopula,
@@ -203,7 +202,7 @@ test.each([
     ];
     const fit = (data: Float64Array[], turn: Rotation) =>
       fitJoint(new Table(['a', 'b'], data), {
-        copula: (kind === 'gumbel' ? { kind, rotation: turn } : { kind }) as CopulaSpec,
+        copula: kind === 'gumbel' ? { kind, rotation: turn } : { kind },
       });
     const joint = await fit(columns, rotation);
     const mirroredColumns = columns.map((column) => column.map((x) => -x));

@@ -28,7 +28,10 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
   readonly dim: number;
   /** R, dim x dim, row-major. */
   readonly correlation: Float64Array;
+  readonly traceIsFormula = true;
   readonly #factor: Float64Array;
+  /** Kept, since it finds the eigenvectors of R when it is first used. */
+  #field: FieldHandle | null = null;
   protected readonly training: Readonly<Record<string, unknown>> | null;
 
   /**
@@ -50,7 +53,7 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
 
   /** The exact field of the Ornstein-Uhlenbeck process, for `integrate`. */
   fieldHandle(): FieldHandle {
-    return callNative((addon) =>
+    return (this.#field ??= callNative((addon) =>
       addon.closedFormField(
         addon.closedFormCreate({
           family: 'mixture',
@@ -61,7 +64,7 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
         'ou',
         Math.PI / 2,
       ),
-    );
+    ));
   }
 
   /** The copula of some of the columns, counted from 0, in their order here. */

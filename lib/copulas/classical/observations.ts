@@ -106,29 +106,44 @@ export function mostCells({ lower, upper, columns }: Observations): number {
   return most;
 }
 
-/** Rows that are cells in all columns once, with their number. */
-export function merged(rows: Observations): Observations {
-  const { lower, upper, columns } = rows;
-  if (lower === upper) return rows;
+/** The first of equal rows that are cells in all columns, every other row, and the place of each row among these. */
+function distinct({ lower, upper, rows, columns }: Observations): { kept: number[]; places: Uint32Array } {
   const known = new Map<string, number>();
   const kept: number[] = [];
-  const counts: number[] = [];
-  for (let i = 0; i < rows.rows; i++) {
-    const part = lower.subarray(i * columns, (i + 1) * columns);
-    const count = rows.counts?.[i] ?? 1;
-    if (part.every((value, j) => value !== upper[i * columns + j])) {
-      const key = part.join();
+  const places = Uint32Array.from({ length: rows }, (_, i) => {
+    const ends = [lower, upper].map((of) => of.subarray(i * columns, (i + 1) * columns)) as [
+      Float64Array,
+      Float64Array,
+    ];
+    if (ends[0].every((value, j) => value !== ends[1][j])) {
+      const key = ends.join();
       const at = known.get(key);
-      if (at !== undefined) {
-        counts[at]! += count;
-        continue;
-      }
+      if (at !== undefined) return at;
       known.set(key, kept.length);
     }
-    kept.push(i);
-    counts.push(count);
-  }
-  return { ...pick(rows, kept), counts: Float64Array.from(counts) };
+    return kept.push(i) - 1;
+  });
+  return { kept, places };
+}
+
+/** Rows that are cells in all columns once, with their number. */
+export function merged(rows: Observations): Observations {
+  if (rows.lower === rows.upper) return rows;
+  const { kept, places } = distinct(rows);
+  const counts = new Float64Array(kept.length);
+  places.forEach((at, i) => (counts[at]! += rows.counts?.[i] ?? 1));
+  return { ...pick(rows, kept), counts };
+}
+
+/** What each row has, found once for equal rows of cells. */
+export async function ofDistinct(
+  rows: Observations,
+  find: (rows: Observations) => Promise<Float64Array>,
+): Promise<Float64Array> {
+  if (rows.lower === rows.upper) return find(rows);
+  const { kept, places } = distinct(rows);
+  const found = await find(pick(rows, kept));
+  return Float64Array.from(places, (at) => found[at]!);
 }
 
 /** The rows with these numbers. */

@@ -1,5 +1,5 @@
 import { orderOf } from '../../data/sorted-table';
-import { type Observations } from './observations';
+import { type Observations, ofDistinct } from './observations';
 import { type Box, derivatives, freeVariables, inverseOf } from './optimise';
 
 /** Log densities of the rows under these parameters. */
@@ -36,8 +36,10 @@ export async function rankErrors(
   for (const i of free) {
     const scores = async (of: Observations) => {
       const at = (sign: number) => values.map((value, k) => (k === i ? value + sign * steps[i]! : value));
-      const up = await logPdf(at(1), of);
-      const down = await logPdf(at(-1), of);
+      const [up, down] = [
+        await ofDistinct(of, (rows) => logPdf(at(1), rows)),
+        await ofDistinct(of, (rows) => logPdf(at(-1), rows)),
+      ];
       return up.map((value, row) => (value - down[row]!) / (2 * steps[i]!));
     };
     const share = await scores(some);

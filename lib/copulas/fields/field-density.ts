@@ -18,7 +18,8 @@ export type TraceName = (typeof traceNames)[number];
 /** How the divergence of a field is found, the trace of its Jacobian A (docs/mathematics.md, D.2). */
 export interface TraceOptions {
   /**
-   * `exact` (default up to 64 columns) takes one derivative for each column. The others estimate the trace from random
+   * `exact` (default up to 64 columns) takes one derivative for each column, none where it is a formula (of closed forms and
+   * Gaussian copulas, whose default it always is). The others estimate the trace from random
    * directions, the same along a row's way: `rademacher` (default otherwise) with variance 2 (|A|^2 - sum of a_ii^2) /
    * probes for a symmetric A, `gaussian` with 2 |A|^2 / probes. `hutch++` is exact in the range of A on a third of its
    * directions and estimates the rest with another third: better where few eigenvalues of A are large, else worse.
@@ -62,8 +63,12 @@ export interface ResolvedTrace {
 /**
  * @throws SklarError ERR_SKLAR_VALUE naming an option that is out of range or does not fit the other
  */
-export function resolveTrace({ trace, probes }: TraceOptions, dim: number): ResolvedTrace {
-  const usual = probes === undefined && dim <= EXACT_TRACE_COLUMNS ? 'exact' : 'rademacher';
+export function resolveTrace(
+  { trace, probes }: TraceOptions,
+  { dim, traceIsFormula = false }: Pick<HasField, 'dim' | 'traceIsFormula'>,
+): ResolvedTrace {
+  const exact = probes === undefined && (traceIsFormula || dim <= EXACT_TRACE_COLUMNS);
+  const usual = exact ? 'exact' : 'rademacher';
   const name = expectOneOf(trace ?? usual, 'trace', traceNames);
   if (name === 'exact') {
     if (probes === undefined) return { trace: name, probes: 0, estimates: 1 };
@@ -117,7 +122,7 @@ export async function fieldLogPdf(
     return { logPdf, evaluations: 2 * draws };
   }
   const plan = resolveIntegration(givenSolverOptions(options), problemOf(field), 'likelihood');
-  const { trace, probes } = resolveTrace(options, field.dim);
+  const { trace, probes } = resolveTrace(options, field);
   const { logPdf, evaluations } = await runJob<{ logPdf: Float64Array; evaluations: number }, number>(
     (addon, report) =>
       addon.fieldLogPdf(

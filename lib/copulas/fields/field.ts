@@ -6,6 +6,8 @@ import { type IntegrationProblem } from './solvers';
 export interface HasField {
   readonly dim: number;
   fieldHandle(): FieldHandle;
+  /** Whether the trace of its Jacobian is a formula: then no estimate of it costs less. */
+  readonly traceIsFormula?: boolean;
   /** Where the field has noise levels of its own; absent: read off the field. */
   integrationProblem?(): IntegrationProblem;
 }

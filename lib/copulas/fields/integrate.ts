@@ -110,7 +110,7 @@ export async function integrate(field: HasField, options: IntegrateOptions = {})
   }
   const dense = start === undefined ? null : toDense(start, 'start', field.dim);
   const count = dense?.rows ?? expectInteger(rows, 'rows', { min: 0, max: Math.floor(2 ** 28 / field.dim) });
-  const { estimates, ...trace } = resolveTrace(options, field.dim);
+  const { estimates, ...trace } = resolveTrace(options, field);
   const common = {
     ...plan,
     rows: count,

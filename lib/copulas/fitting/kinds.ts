@@ -106,6 +106,7 @@ export const copulaKinds = Object.keys(kinds) as CopulaKind[];
 
 /** A kind with its options; `cdc` where none is named. */
 export type CopulaSpec =
+  | { readonly kind: CopulaKind }
   | ({ readonly kind?: 'cdc' } & CdcOptions)
   | { [K in Exclude<CopulaKind, 'cdc'>]: { readonly kind: K } & OptionsOf<K> }[Exclude<CopulaKind, 'cdc'>];
 

@@ -87,6 +87,7 @@ function inMatrix<T>(what: string, body: () => T): T {
 export class ClosedFormCopula extends Copula implements HasField {
   readonly kind = 'closed-form';
   readonly normalised = true;
+  readonly traceIsFormula = true;
   readonly cpuOnly = 'a closed-form copula is computed in float64, on the CPU';
   readonly dim: number;
   readonly #definition: ClosedFormDefinition;
