@@ -9,8 +9,8 @@ import { cpuOnlyOfKind } from '../copulas/classical/families';
 import { type ClassicalOptions, classicalOptionsSchema } from '../copulas/classical/fit';
 import { type KernelOptions, kernelOptionsSchema } from '../copulas/classical/kernel';
 import { FEWEST_ROWS, fitCopula } from '../copulas/fitting/fit';
-import { type CopulaKind, type CopulaSpec, copulaKinds, kinds } from '../copulas/fitting/kinds';
-import { type EnsembleFitOptions, fitEnsemble } from '../copulas/fitting/fit-ensemble';
+import { type CopulaKind, copulaKinds, kinds } from '../copulas/fitting/kinds';
+import { fitEnsemble } from '../copulas/fitting/fit-ensemble';
 import {
   type CdcOptions,
   type FlowOptions,
@@ -390,8 +390,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     copula =
       models === undefined
         ? await fitCopula(u, options)
-        : await fitEnsemble(u, { ...options, models, ...(splits && { splits }) } as EnsembleFitOptions &
-            CopulaSpec);
+        : await fitEnsemble(u, { ...options, models, ...(splits && { splits }) });
   } finally {
     bar.stop();
   }
