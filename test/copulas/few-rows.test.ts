@@ -1,16 +1,7 @@
 /** Gaussian and Student copulas of fewer rows than columns, or of few more. */
 import path from 'node:path';
 
-import {
-  type GaussianCopula,
-  type Matrix,
-  PseudoObservations,
-  type StudentCopula,
-  fitCopula,
-  matrix,
-  normalCdf,
-  readTable,
-} from '../../lib';
+import { type Matrix, PseudoObservations, fitCopula, matrix, normalCdf, readTable } from '../../lib';
 import { shrink } from '../../lib/copulas/correlation/correlation';
 import { chooseShrinkage } from '../../lib/copulas/correlation/shrinkage';
 import { Generator } from '../../lib/data/random';
