@@ -325,13 +325,14 @@ function smooth(
   const heights = new Float64Array(points);
   for (let i = 0; i < points; i++) {
     let s0 = 0;
-    let s1 = 0;
+    let lags = 0;
     const last = Math.min(points - 1, i + reach);
     for (let j = Math.max(0, i - reach); j <= last; j++) {
       const weight = counts[j]! * kernel[j < i ? i - j : j - i]!;
       s0 += weight;
-      s1 += weight * (((j - i) * step) / h);
+      lags += weight * (j - i);
     }
+    const s1 = (lags * step) / h;
     // Moments of the kernel inside the support.
     const [a, b] = [below[i]!, above[i]!];
     const m0 = inAbove[i]! - inBelow[i]!;

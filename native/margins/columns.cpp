@@ -39,7 +39,6 @@ class MarginMap final : public ColumnMap {
         atoms_(margin_->has_atoms()) {}
 
   void levels(const double* x, std::size_t count, Draw draw, double* out, std::size_t stride) const override {
-    constexpr std::size_t block = 256;
     double after[block];
     for (std::size_t begin = 0; begin < count; begin += block) {
       const std::size_t end = std::min(count, begin + block);
@@ -60,13 +59,25 @@ class MarginMap final : public ColumnMap {
     return {z, z};
   }
 
-  double value(double u) const override { return whole(margin_->quantile(u)); }
-  double value_at_score(double z) const override {
-    return whole(margin_->at_score(std::isinf(z) ? std::copysign(greatest_score, z) : z));
+  void values(const double* u, std::size_t count, std::size_t stride, double* out) const override {
+    Unit levels[block];
+    for (std::size_t begin = 0; begin < count; begin += block) {
+      const std::size_t end = std::min(count, begin + block);
+      for (std::size_t i = begin; i < end; ++i) levels[i - begin] = unit_of(u[i * stride]);
+      margin_->inverse_of(levels, end - begin, out + begin);
+    }
+    if (integer_) std::transform(out, out + count, out, rounded);
+  }
+  void values_at_scores(const double* z, std::size_t count, std::size_t stride, double* out) const override {
+    for (std::size_t i = 0; i < count; ++i) {
+      const double score = z[i * stride];
+      out[i] = margin_->at_score(std::isinf(score) ? std::copysign(greatest_score, score) : score);
+    }
+    if (integer_) std::transform(out, out + count, out, rounded);
   }
 
  private:
-  double whole(double x) const { return integer_ ? rounded(x) : x; }
+  static constexpr std::size_t block = 256;
 
   double score(double x, const Draw& draw) const {
     const bool atom = atoms_ && margin_->is_atom(x);
@@ -112,9 +123,15 @@ class RankMap final : public ColumnMap {
     return {z, z};
   }
 
-  double value_at_score(double z) const override { return value(normal_cdf(z)); }
+  void values(const double* u, std::size_t count, std::size_t stride, double* out) const override {
+    for (std::size_t i = 0; i < count; ++i) out[i] = value(u[i * stride]);
+  }
+  void values_at_scores(const double* z, std::size_t count, std::size_t stride, double* out) const override {
+    for (std::size_t i = 0; i < count; ++i) out[i] = value(normal_cdf(z[i * stride]));
+  }
 
-  double value(double u) const override {
+ private:
+  double value(double u) const {
     const double size = b_.rows + 1;
     double rank = u * size;
     // rank / (n + 1) * (n + 1) may miss the whole number by rounding
@@ -134,7 +151,6 @@ class RankMap final : public ColumnMap {
     return b_.integer ? rounded(between) : between;
   }
 
- private:
   double score(double rank) const {
     const double size = b_.rows + 1;
     return normal_of({rank / size, (size - rank) / size});
@@ -213,8 +229,8 @@ std::vector<Vector> column_values(std::size_t threads, const std::vector<SharedM
   if (levels.size() != rows * width) throw Error("SHAPE", "expected a level for every row and column");
   std::vector<Vector> x(width, Vector(rows));
   in_parts(threads, width, rows, cancel, [&](std::size_t j, std::size_t begin, std::size_t end) {
-    const auto convert = scale == ColumnScale::gaussian ? &ColumnMap::value_at_score : &ColumnMap::value;
-    for (std::size_t i = begin; i < end; ++i) x[j][i] = ((*maps[j]).*convert)(levels[i * width + j]);
+    const auto convert = scale == ColumnScale::gaussian ? &ColumnMap::values_at_scores : &ColumnMap::values;
+    ((*maps[j]).*convert)(&levels[begin * width + j], end - begin, width, &x[j][begin]);
   });
   return x;
 }

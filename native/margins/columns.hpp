@@ -43,8 +43,10 @@ class ColumnMap {
   // The scores just before and after a value of positive probability, infinite where nothing is beyond; the
   // score twice of other values.
   virtual Cell cell(double x) const = 0;
-  virtual double value(double u) const = 0;
-  virtual double value_at_score(double z) const = 0;
+  // The values at so many levels or scores: [0], [stride], ...
+  virtual void values(const double* u, std::size_t count, std::size_t stride, double* out) const = 0;
+  virtual void values_at_scores(const double* z, std::size_t count, std::size_t stride,
+                                double* out) const = 0;
 };
 
 using SharedMap = std::shared_ptr<const ColumnMap>;

@@ -33,6 +33,10 @@ class Margin {
   virtual Unit level_before(double x) const { return level(x); }
   // The least x with F(x) >= p; NaN outside [0, 1].
   virtual double inverse(Unit level) const = 0;
+  // Of so many levels.
+  virtual void inverse_of(const Unit* levels, std::size_t count, double* out) const {
+    for (std::size_t i = 0; i < count; ++i) out[i] = inverse(levels[i]);
+  }
   // The standard normal quantile of F(x), and the x that has it: a law that knows them in closed form keeps
   // them where both levels would underflow.
   virtual double score(double x) const {

@@ -38,17 +38,24 @@ class Mixture final : public Margin {
   }
 
   double inverse(Unit level) const override {
-    if (!(level.p >= 0 && level.q >= 0)) return NAN;
-    // the first atom whose interval does not end below the level
-    const auto below = [](Unit a, Unit b) { return b.p < b.q ? a.p < b.p : a.q > b.q; };
-    const auto k =
-        static_cast<std::size_t>(std::lower_bound(ends_.begin(), ends_.end(), level, below) - ends_.begin());
-    if (k < atoms_.size() && !below(level, begins_[k])) return atoms_[k];
-    const auto part = [&](double mass, double atoms) {
-      return std::clamp((mass - atoms) / share_, 0.0, 1.0);
-    };
-    return rest_->inverse(level.p < level.q ? unit_of(part(level.p, before_[k]))
-                                            : unit_above(part(level.q, after_[k])));
+    double x;
+    return places(level, x) ? x : rest_->inverse(level);
+  }
+  void inverse_of(const Unit* levels, std::size_t count, double* out) const override {
+    constexpr std::size_t block = 256;
+    Unit others[block];
+    std::size_t rows[block];
+    double x[block];
+    for (std::size_t begin = 0; begin < count; begin += block) {
+      std::size_t left = 0;  // to the rest
+      for (std::size_t i = begin; i < std::min(count, begin + block); ++i) {
+        others[left] = levels[i];
+        rows[left] = i;
+        left += places(others[left], out[i]) ? 0 : 1;
+      }
+      rest_->inverse_of(others, left, x);
+      for (std::size_t i = 0; i < left; ++i) out[rows[i]] = x[i];
+    }
   }
 
   double log_pdf(double x) const override {
@@ -57,6 +64,25 @@ class Mixture final : public Margin {
   }
 
  private:
+  // Whether x is an atom, or NaN, at a level, which else becomes that of the rest.
+  bool places(Unit& level, double& x) const {
+    x = NAN;
+    if (!(level.p >= 0 && level.q >= 0)) return true;
+    // the first atom whose interval does not end below the level
+    const auto below = [](const Unit& a, const Unit& b) { return b.p < b.q ? a.p < b.p : a.q > b.q; };
+    const auto k =
+        static_cast<std::size_t>(std::lower_bound(ends_.begin(), ends_.end(), level, below) - ends_.begin());
+    if (k < atoms_.size() && !below(level, begins_[k])) {
+      x = atoms_[k];
+      return true;
+    }
+    const auto part = [&](double mass, double atoms) {
+      return std::clamp((mass - atoms) / share_, 0.0, 1.0);
+    };
+    level = level.p < level.q ? unit_of(part(level.p, before_[k])) : unit_above(part(level.q, after_[k]));
+    return false;
+  }
+
   std::size_t find(double x) const { return lower_bound(atoms_.data(), atoms_.size(), x); }
   bool is(std::size_t k, double x) const { return k < atoms_.size() && atoms_[k] == x; }
 

@@ -54,6 +54,36 @@ describe('margins of a table', () => {
     });
   });
 
+  test('columns of quantiles are the quantiles of each margin, in tails, gaps and at the ends', async () => {
+    const next = uniforms(5);
+    const normal = (): number => Math.sqrt(-2 * Math.log(next())) * Math.cos(2 * Math.PI * next());
+    const of = (draw: () => number): Float64Array => Float64Array.from({ length: 1000 }, draw);
+    const others = Table.fromColumns({
+      heavy: of(() => Math.tan(Math.PI * (next() - 0.5))),
+      hills: of(() => (next() < 0.5 ? -50 : 50) + normal()),
+      // a grid too coarse, and one too far out, for sinh by its addition theorem
+      decades: of(() => Math.exp(100 * normal())),
+      least: of(() => 1e-300 * Math.exp(3 * normal())),
+      hail: of(() => (next() < 0.9 ? [0, 5][Math.round(next())]! : 10 * next())),
+    });
+    const spec = { hail: 'zero-inflated', decades: 'kde', least: 'kde' } as const;
+    const p = [1e-300, 1e-16, 1e-9, 1e-3].flatMap((q) => [q, 1 - q]);
+    const levels = Float64Array.from([0, 1, ...p, ...Array.from({ length: 700 }, next)]);
+    for (const all of [margins, await Margins.fit(others, { margins: spec })]) {
+      const width = all.names.length;
+      const data = Float64Array.from(
+        { length: width * levels.length },
+        (_, i) => levels[Math.floor(i / width)]!,
+      );
+      const values = await all.inverse({ data, rows: levels.length, columns: width });
+      all.names.forEach((name, j) => {
+        const single = all.margin(name).quantile(levels);
+        const right = all.kinds[j] === 'integer' ? single.map((x) => Math.floor(x + 0.5)) : single;
+        expect([name, values.columns[j]]).toEqual([name, right]);
+      });
+    }
+  });
+
   test('random levels depend on the seed and the row alone', async () => {
     const u = await margins.transform(table);
     expect(await margins.transform(table)).toEqual(u);
