@@ -146,6 +146,16 @@ class Kde final : public Margin {
   Unit level(double x) const override {
     const double at = (to_y(x) - grid_.from) / grid_.step;
     if (std::isnan(at)) return {at, at};
+    // Beside an end of the support the scale of the grid knows no distances: the density there times that
+    // from the end.
+    const auto beside = [&](double mass, double distance) {
+      return distance > 0 && std::isfinite(distance) ? std::fmax(mass, distance * std::exp(log_pdf(x)))
+                                                     : mass;
+    };
+    constexpr double near = 1e-9;  // steps
+    if (at < near && lower_.mass() == 0) return unit_of(beside(sides_[0].at(at), x - support_.first));
+    if (at > top_ - near && upper_.mass() == 0)
+      return unit_above(beside(sides_[1].at(top_ - at), support_.second - x));
     return at < middle_ ? unit_of(sides_[0].at(at)) : unit_above(sides_[1].at(top_ - at));
   }
 

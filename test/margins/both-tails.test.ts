@@ -205,3 +205,15 @@ test.each(mirrored)('%j: mirrored data have the mirrored margin', (spec) => {
   compare(margin.survival(at), mirror.cdfBefore(minus));
   if (!discrete) compare(margin.cdf(at), mirror.survival(minus));
 });
+
+test('a kernel estimate knows distances from the ends of its support', () => {
+  const values = Float64Array.from({ length: 200 }, (_, i) => 20 + Math.sin(i) * 3);
+  values[0] = 5e-17;
+  const margin = fitMargin(values, { type: 'kde', support: [0, 40] });
+  const level = margin.cdf(Float64Array.of(0, 1e-300, 5e-17, 1e-16));
+  const density = Math.exp(margin.logPdf(Float64Array.of(5e-17))[0]!);
+  expect(level[0]).toBe(0);
+  expect(level[1]! / (1e-300 * density)).toBeCloseTo(1, 6);
+  expect(level[2]! / (5e-17 * density)).toBeCloseTo(1, 6);
+  expect(level[3]).toBeGreaterThan(level[2]!);
+});
