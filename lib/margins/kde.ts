@@ -26,6 +26,8 @@ const WIDER = 1.4;
 /** Of many rows that many blocks are each one value, and as many rows on either side stay alone. */
 const BLOCKS = 16_384;
 const OUTERMOST = 2000;
+/** So many bandwidths from an end of the support the kernel is inside, in double precision. */
+const INSIDE = 9;
 
 type KdeParameters = Readonly<{
   rows: number;
@@ -268,12 +270,16 @@ function quartiles(sorted: Float64Array): [number, number] {
  * @param range between the quartiles
  */
 function spreadOf(values: Float64Array, weights: Float64Array | null, range: number): number {
-  const weightOf = (i: number): number => (weights ? weights[i]! : 1);
   const rows = weights ? weights.reduce((sum, weight) => sum + weight, 0) : values.length;
   let mean = 0;
-  for (let i = 0; i < values.length; i++) mean += (weightOf(i) * values[i]!) / rows;
+  for (let i = 0; i < values.length; i++) mean += (weights ? weights[i]! : 1) * values[i]!;
+  mean /= rows;
   let variance = 0;
-  for (let i = 0; i < values.length; i++) variance += (weightOf(i) * (values[i]! - mean) ** 2) / (rows - 1);
+  for (let i = 0; i < values.length; i++) {
+    const deviation = values[i]! - mean;
+    variance += (weights ? weights[i]! : 1) * deviation * deviation;
+  }
+  variance /= rows - 1;
   return range > 0 ? Math.min(range / 1.349, Math.sqrt(variance)) : Math.sqrt(variance);
 }
 
@@ -324,14 +330,16 @@ function smooth(
   const edge = (z: number): number => (Number.isFinite(z) ? z * density(z) : 0);
   const heights = new Float64Array(points);
   for (let i = 0; i < points; i++) {
-    let s0 = 0;
-    let lags = 0;
+    const first = Math.max(0, i - reach);
     const last = Math.min(points - 1, i + reach);
-    for (let j = Math.max(0, i - reach); j <= last; j++) {
-      const weight = counts[j]! * kernel[j < i ? i - j : j - i]!;
-      s0 += weight;
-      lags += weight * (j - i);
+    let s0 = 0;
+    for (let j = first; j <= last; j++) s0 += counts[j]! * kernel[j < i ? i - j : j - i]!;
+    if (below[i]! < -INSIDE && above[i]! > INSIDE) {
+      heights[i] = s0;
+      continue;
     }
+    let lags = 0;
+    for (let j = first; j <= last; j++) lags += counts[j]! * kernel[j < i ? i - j : j - i]! * (j - i);
     const s1 = (lags * step) / h;
     // Moments of the kernel inside the support.
     const [a, b] = [below[i]!, above[i]!];
