@@ -52,7 +52,7 @@ __global__ void __launch_bounds__(2 * width, 1) velocity_training_kernel(const V
   // rows beyond the batch repeat its last one, up to the loss
   const auto row_of = [&](uint32_t i) { return member + members * (first + (i < rows ? i : rows - 1)); };
   const uint64_t step = draw.state->step;
-  const uint32_t tag = with_process_of_kernels(form.process, [](auto p) { return decltype(p)::noise_tag; });
+  const uint32_t tag = noise_tag(form.process);
   const uint32_t quads = (dim + 3) / 4;
   for (uint32_t t = thread; t < 2 * warp_lanes + train_rows * quads; t += threads) {
     const size_t i = row_of(t % train_rows);
@@ -87,9 +87,7 @@ __global__ void __launch_bounds__(2 * width, 1) velocity_training_kernel(const V
     }
     const uint32_t i = (t - warp_lanes) % train_rows, j = (t - warp_lanes) / train_rows,
                    k = i * at.state_pitch + j;
-    with_process_of_kernels(form.process, [&](auto process) {
-      process.path(time[i], draw.data.data[start[i] + j], noise[k], PathDraw{}, y + k, target + k);
-    });
+    rows::path_in_kernel(form.process, time[i], draw.data.data[start[i] + j], noise[k], y + k, target + k);
     velocity_lift(form, static_cast<double>(y[k]), x + i * at.feature_pitch + j, dim);
   }
   wait_for_copies();

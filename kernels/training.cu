@@ -308,7 +308,7 @@ int launch_adam(const AdamUpdate<float>* updates, size_t model_count, size_t cou
 
 int launch_draw_velocity(const VelocityDraw<float>& draw, void* stream) {
   const VelocityDraw<float> b = draw;
-  const uint32_t tag = with_process(b.head.process, [](auto p) { return decltype(p)::noise_tag; });
+  const uint32_t tag = noise_tag(b.head.process);
   const size_t d = b.head.dim, blocks = (d + 3) / 4;
   return each(b.y.rows * blocks, stream, [=] __device__(size_t k) {
     const size_t i = k / blocks, first = k % blocks * 4;
@@ -317,11 +317,7 @@ int launch_draw_velocity(const VelocityDraw<float>& draw, void* stream) {
     const double time = rows::time_of_row(b, i);
     float noise[4];
     four_normals(noise, b.seed, i, first / 4, step, tag);
-    with_process(b.head.process, [&](auto process) {
-      for (size_t j = first; j < d && j < first + 4; ++j)
-        process.path(time, from[j], noise[j - first], rows::path_draw(b, i, j), b.y.row(i) + j,
-                     b.target.row(i) + j);
-    });
+    rows::path_of_row(b, i, first, d < first + 4 ? d : first + 4, time, from, noise);
     if (first > 0) return;
     b.time[i] = time;
     b.y.row(i)[d] = 1;

@@ -42,6 +42,14 @@ SKLAR_HD_INLINE auto with_process_of_kernels(Process process, Body&& body) {
   return process == Process::reflection ? body(ReflectionProcess{}) : body(OuProcess{});
 }
 
+// Its streams of random numbers, for the times and the noise of training paths.
+SKLAR_HD_INLINE uint32_t time_tag(Process process) {
+  return with_process(process, [](auto p) { return decltype(p)::time_tag; });
+}
+SKLAR_HD_INLINE uint32_t noise_tag(Process process) {
+  return with_process(process, [](auto p) { return decltype(p)::noise_tag; });
+}
+
 SKLAR_HD_INLINE bool learned_in_kernels(Process process) {
   return with_process(process, [](auto p) { return decltype(p)::learned_in_kernels; });
 }

@@ -234,8 +234,7 @@ class CpuBackend final : public Backend<T> {
   void draw_velocity(const VelocityDraw<T>& draw) override {
     const std::size_t d = draw.head.dim;
     later(draw.y.rows, [=, this](std::size_t begin, std::size_t end, std::size_t) {
-      const std::uint32_t tag =
-          with_process(draw.head.process, [](auto p) { return decltype(p)::noise_tag; });
+      const std::uint32_t tag = noise_tag(draw.head.process);
       elements_.normals(draw.target.row(begin), draw.target.stride, end - begin, d, draw.seed, begin,
                         draw.state->step, tag);
       Epochs epochs(draw.seed, draw.data.rows);
@@ -244,10 +243,7 @@ class CpuBackend final : public Backend<T> {
         const double time = draw.time[i] = sklar::rows::time_of_row(draw, i);
         T* y = draw.y.row(i);
         T* target = draw.target.row(i);  // holds the noise
-        with_process(draw.head.process, [&](auto process) {
-          for (std::size_t j = 0; j < d; ++j)
-            process.path(time, from[j], target[j], sklar::rows::path_draw(draw, i, j), &y[j], &target[j]);
-        });
+        sklar::rows::path_of_row(draw, i, 0, d, time, from, target);
         y[d] = 1;
       });
     });

@@ -33,7 +33,7 @@ SKLAR_HD_INLINE const T* start_of_row(const VelocityDraw<T>& b, size_t i, const 
 // One time in each of `batch` equal parts: every batch sees the whole path.
 template <class T>
 SKLAR_HD_INLINE double time_of_row(const VelocityDraw<T>& b, size_t i) {
-  const uint32_t tag = with_process(b.head.process, [](auto p) { return decltype(p)::time_tag; });
+  const uint32_t tag = time_tag(b.head.process);
   const PhiloxBlock random = philox(philox_counter(i, 0, b.state->step, tag), philox_key(b.seed));
   const double u = static_cast<double>(philox_uniform(random.x));
   return draw_time(b.law, (static_cast<double>(i) + u) / static_cast<double>(b.y.rows));
@@ -42,6 +42,23 @@ SKLAR_HD_INLINE double time_of_row(const VelocityDraw<T>& b, size_t i) {
 template <class T>
 SKLAR_HD_INLINE PathDraw path_draw(const VelocityDraw<T>& b, size_t i, size_t j) {
   return {b.seed, i, b.state->step, static_cast<uint32_t>(j)};
+}
+
+// Coordinates [first, end) of the path of row i; their noise begins at `noise` and may be where velocities
+// go.
+template <class T>
+SKLAR_HD_INLINE void path_of_row(const VelocityDraw<T>& b, size_t i, size_t first, size_t end, double time,
+                                 const T* from, const T* noise) {
+  with_process(b.head.process, [&](auto process) {
+    for (size_t j = first; j < end; ++j)
+      process.path(time, from[j], noise[j - first], path_draw(b, i, j), b.y.row(i) + j, b.target.row(i) + j);
+  });
+}
+
+// One coordinate, in a kernel of whole training steps.
+template <class T>
+SKLAR_HD_INLINE void path_in_kernel(Process process, double time, T start, T noise, T* state, T* velocity) {
+  with_process_of_kernels(process, [&](auto p) { p.path(time, start, noise, PathDraw{}, state, velocity); });
 }
 
 // `features`: velocity_time of the row's time
