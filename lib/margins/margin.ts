@@ -140,7 +140,7 @@ export function mapNumbers(values: Float64Array, f: (value: number) => number): 
 
 /** The error of a column that a margin cannot be fitted to. */
 export function marginError(expected: string, margin: string, column: string, got: unknown): SklarError {
-  const seen = typeof got === 'string' ? got : describe(got);
+  const seen = typeof got === 'string' ? got : Array.isArray(got) ? JSON.stringify(got) : describe(got);
   return new SklarError(
     'ERR_SKLAR_VALUE',
     `expected ${expected} for the ${margin} margin of column ${describe(column)}, got ${seen}`,

@@ -1,4 +1,4 @@
-import { SklarError, describe } from '../errors';
+import { SklarError } from '../errors';
 import { type MarginDefinition, callNative } from '../native';
 import { type Note, andWords, columnsNote } from '../notes';
 import { atomsOf } from './auto';
@@ -109,18 +109,24 @@ export class ParametricMargin extends Margin {
   }
 }
 
-/** What a law has beyond ends that the column makes plain; laws have no ends but their own. */
+/** What a law has beyond ends that the column makes plain, or that are atoms; laws have no ends but their own. */
 function beyondNotes(column: SortedColumn, margin: Margin): Note[] {
+  const { sorted } = column;
   const [lower, upper] = inferSupport(column).support;
+  const atoms = new Set(atomsOf(column));
+  const [least, most] = [sorted[0]!, sorted[sorted.length - 1]!];
+  const low = atoms.has(least) ? least : lower;
+  const high = atoms.has(most) ? most : upper;
   const shares = [
-    ['below', lower, margin.cdfBefore(Float64Array.of(lower))[0]!],
-    ['above', upper, margin.survival(Float64Array.of(upper))[0]!],
+    ['below', low, margin.cdfBefore(Float64Array.of(low))[0]!],
+    ['above', high, margin.survival(Float64Array.of(high))[0]!],
   ] as const;
   const parts = shares
     .filter(([, , share]) => share >= LEAST_BEYOND)
     .map(([side, end, share]) => `${shareText(share)} of its probability ${side} ${valueText(end)}`);
   if (parts.length === 0) return [];
-  const text = `the ${lawOf(margin)} law has ${andWords(parts)}, where the data have no value; auto and kde end there`;
+  const ends = low === lower && high === upper ? '; auto and kde end there' : '';
+  const text = `the ${lawOf(margin)} law has ${andWords(parts)}, where the data have no value${ends}`;
   return [columnsNote('fit', [column.column], text)];
 }
 
@@ -329,7 +335,7 @@ function* maximum(
   ) {
     return refused(
       'values in units in which the parameters are floating-point numbers',
-      describe(parameters),
+      parameters.map(String).join(' and '),
     );
   }
   return {

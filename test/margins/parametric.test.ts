@@ -119,3 +119,19 @@ test('a law that goes beyond a plain end says so', () => {
     /below 0 and [\d.]+ % of its probability above 100, where the data have no value/,
   );
 });
+
+test('what a law has beyond an end that is an atom is said', () => {
+  const x = Float64Array.from({ length: 800 }, (_, i) =>
+    Math.max(18, 40 + 15 * Math.sin(1.7 * i) + ((i * 37) % 11) - 12),
+  );
+  const margin = fitMargin(x, 'normal');
+  const below = margin.cdfBefore(Float64Array.of(18))[0]!;
+  expect(below).toBeGreaterThan(0.005);
+  const notes = margin.notes.filter(({ code }) => code === 'fit').map(({ message }) => message);
+  expect(notes).toEqual([expect.stringMatching(/of its probability below 18\b/)]);
+});
+
+test('options that a law does not have are shown as they were given', () => {
+  const x = Float64Array.from({ length: 100 }, (_, i) => Math.sin(i));
+  expect(() => fitMargin(x, { type: 'normal', support: [-2, 2] } as never)).toThrow('got [-2,2]');
+});
