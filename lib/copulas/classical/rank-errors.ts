@@ -34,14 +34,13 @@ export async function rankErrors(
   const { bend } = await derivatives(likelihood, values, steps, free);
   const shares: Float64Array[] = [];
   for (const i of free) {
-    const scores = async (of: Observations) => {
-      const at = (sign: number) => values.map((value, k) => (k === i ? value + sign * steps[i]! : value));
-      const [up, down] = [
-        await ofDistinct(of, (rows) => logPdf(at(1), rows)),
-        await ofDistinct(of, (rows) => logPdf(at(-1), rows)),
-      ];
-      return up.map((value, row) => (value - down[row]!) / (2 * steps[i]!));
-    };
+    const at = (sign: number) => values.map((value, k) => (k === i ? value + sign * steps[i]! : value));
+    const scores = (of: Observations) =>
+      ofDistinct(of, async (rows) => {
+        const up = await logPdf(at(1), rows);
+        const down = await logPdf(at(-1), rows);
+        return up.map((value, row) => (value - down[row]!) / (2 * steps[i]!));
+      });
     const share = await scores(some);
     for (let j = 0; j < some.columns; j++) await addRankShares(share, some, j, scores);
     shares.push(share);
