@@ -1,0 +1,190 @@
+/** Classification-diffusion copulas. */
+import type { NativeDevice, NativeJob, NetworkShape, ParameterSlice, RealArray } from './common';
+import type { FieldHandle } from './fields';
+import type { AdamNativeOptions, NativeTrainCall, NativeTrainReport, NativeTrainResult } from './training';
+
+declare const cdcHandle: unique symbol;
+/** A CDC in native memory; freed by the garbage collector. */
+export interface CdcHandle {
+  readonly [cdcHandle]: never;
+}
+
+export interface CdcNativeDefinition {
+  network: NetworkShape;
+  /** Times of the noise levels, 0 first, increasing; the last may be Infinity. */
+  times: Float64Array;
+  /** L of the guide Sigma = L L^T, dim x dim; null: not guided. */
+  cholesky: Float64Array | null;
+  /** Normal-scores correlation, dim x dim; null: unknown. */
+  correlation: Float64Array | null;
+  parameters: RealArray;
+}
+
+export interface CdcNativePublishedOptions {
+  noisy: boolean;
+  steps: number;
+  rows: number;
+  seed: bigint;
+  firstRow: bigint;
+  toGaussian: boolean;
+  /** Starting rows on the Gaussian scale instead of standard normal draws. */
+  start: Float64Array | null;
+}
+
+export interface NativeSmcOptions {
+  /** Particles of one population. */
+  particles: number;
+  islands: number;
+  /** After every reweighting. */
+  moves: number;
+  /** At the data, after all weights have been made equal. */
+  finalMoves: number;
+  /** Share of effective particles that is kept. */
+  leastShare: number;
+  targetAcceptance: number;
+  seed: bigint;
+}
+
+/** One reweighting towards `level` from the level above, and the moves after it. */
+export interface NativeSmcStage {
+  level: number;
+  /** Of the way that has been walked. */
+  share: number;
+  /** Share of effective particles after it. */
+  effective: number;
+  acceptance: number;
+  step: number;
+}
+
+export interface NativeEstimate {
+  logZ: number;
+  /** Infinity: there is one population only. */
+  standardError: number;
+  effective: number;
+}
+
+export interface NativeNormaliser {
+  smc: NativeEstimate;
+  monteCarlo: NativeEstimate;
+  bennett: NativeEstimate;
+  stages: NativeSmcStage[];
+  /** Network evaluations for each particle. */
+  evaluations: number;
+}
+
+export interface NativeConditionalOptions extends NativeSmcOptions {
+  /** Fixed columns and their values on the Gaussian scale. */
+  columns: Int32Array;
+  values: Float64Array;
+  rows: number;
+  method: 'smc' | 'twisted' | 'replacement';
+  /** twisted: weights of the density itself; else of the reverse SDE's normal steps. */
+  exactSteps: boolean;
+  /** replacement: of every step. */
+  loops: number;
+  /** twisted and replacement: moves afterwards. */
+  polish: number;
+}
+
+export interface NativeConditional {
+  /** rows x dim on the Gaussian scale. */
+  values: Float64Array;
+  /** NaN for replacement. */
+  logMarginal: number;
+  standardError: number;
+  effective: number;
+  ancestors: number;
+  acceptance: number;
+  /** Of the moves at the data, worst coordinate; NaN for fewer than 4. */
+  rHat: number;
+  movesEffective: number;
+  evaluations: number;
+  stages: NativeSmcStage[];
+}
+
+export interface CdcNativeTrainOptions extends NativeTrainCall {
+  network: NetworkShape;
+  times: Float64Array;
+  stratifiedLevels: boolean;
+  crossEntropyWeight: number;
+}
+
+/** Steps on batches given by the caller, for verification: what the training loop does with the ones it draws. */
+export interface CdcNativeStepsOptions {
+  network: NetworkShape;
+  times: Float64Array;
+  /** Covariance of the reference Gaussian in the network's coordinates (published guided models); null: identity. */
+  covariance: Float64Array | null;
+  parameters: RealArray;
+  device: NativeDevice;
+  batch: number;
+  crossEntropyWeight: number;
+  adam: AdamNativeOptions;
+  batches: {
+    x0: RealArray;
+    noise: RealArray;
+    level: Int32Array;
+    /** Rows from here on have level 0 or the last: they take no part in the second-order passes. */
+    active: number;
+    /** Share of one row in the means: cross entropy of active and other rows, squared error of active and other rows. */
+    shares: Float64Array;
+  }[];
+}
+
+export interface CdcNativeStep {
+  crossEntropy: number;
+  squaredError: number;
+  gradientNorm: number;
+  /** batch x (dim + 1): noised rows and a column of ones. */
+  x: RealArray;
+  logits: RealArray;
+  denoised: RealArray;
+  gradient: RealArray;
+  parameters: RealArray;
+}
+
+export interface CdcAddon {
+  cdcSlices(network: NetworkShape): ParameterSlice[];
+  cdcCreate(definition: CdcNativeDefinition): CdcHandle;
+  cdcLogPdf(
+    handle: CdcHandle,
+    x: Float64Array,
+    fromGaussian: boolean,
+    rows: number,
+    level: number,
+    device: NativeDevice,
+    onProgress?: (fraction: number) => void,
+  ): NativeJob<Float64Array>;
+  cdcField(
+    handle: CdcHandle,
+    z: Float64Array,
+    rows: number,
+    level: number,
+    device: NativeDevice,
+  ): NativeJob<Float64Array>;
+  cdcLogits(handle: CdcHandle, z: Float64Array, rows: number, device: NativeDevice): NativeJob<Float64Array>;
+  cdcFieldHandle(handle: CdcHandle): FieldHandle;
+  cdcSamplePublished(
+    handle: CdcHandle,
+    options: CdcNativePublishedOptions,
+    device: NativeDevice,
+    onProgress?: (fraction: number) => void,
+  ): NativeJob<{ values: Float64Array; evaluations: number; clamped: number }>;
+  cdcNormaliser(
+    handle: CdcHandle,
+    options: NativeSmcOptions,
+    device: NativeDevice,
+    onProgress?: (fraction: number) => void,
+  ): NativeJob<NativeNormaliser>;
+  cdcConditional(
+    handle: CdcHandle,
+    options: NativeConditionalOptions,
+    device: NativeDevice,
+    onProgress?: (fraction: number) => void,
+  ): NativeJob<NativeConditional>;
+  cdcTrain(
+    options: CdcNativeTrainOptions,
+    onReport?: (reports: NativeTrainReport[]) => void,
+  ): NativeJob<NativeTrainResult[] | null>;
+  cdcTrainingSteps(options: CdcNativeStepsOptions): CdcNativeStep[];
+}

@@ -1,0 +1,85 @@
+/** Fields of models of every kind: solvers and what goes along them. */
+import type { Process } from '../processes';
+import type { NativeDevice, NativeJob } from './common';
+
+declare const fieldHandle: unique symbol;
+/** The field of a model of any kind, for the integrators; freed by the garbage collector. */
+export interface FieldHandle {
+  readonly [fieldHandle]: never;
+}
+
+/** An integration of a field; see `lib/copulas/fields/solvers.ts` for the names. */
+export interface NativeIntegration {
+  solver: string;
+  clock: string;
+  /** Angles (ou) or times (reflection) in the direction of the integration; see `SolverOptions` in native/integrate. */
+  nodes: Float64Array;
+  adaptive: boolean;
+  rtol: number;
+  atol: number;
+  eta: number;
+  correctorSteps: number;
+  correctorSize: number;
+  brownianTree: boolean;
+  rows: number;
+  seed: bigint;
+  firstRow: bigint;
+  fromGaussian: boolean;
+  toGaussian: boolean;
+  device: NativeDevice;
+}
+
+export interface NativeIntegrated {
+  values: Float64Array;
+  /** Of the field, mean over rows, and of the row with most. */
+  evaluations: number;
+  mostEvaluations: number;
+  /** Steps, means over rows. */
+  accepted: number;
+  rejected: number;
+}
+
+export interface FieldsAddon {
+  /** `scalar`: what the field is computed in; float64 on the CPU alone. */
+  fieldReference(field: FieldHandle): {
+    process: Process;
+    dim: number;
+    reference: number;
+    scalar: 'float32' | 'float64';
+  };
+  fieldSample(
+    field: FieldHandle,
+    options: NativeIntegration & {
+      /** Rows to start from instead of draws of the reference. */
+      start: Float64Array | null;
+      /** Knots of margin maps of the result, dim x 33; null: none. */
+      marginMaps: Float64Array | null;
+    },
+    onProgress?: (fraction: number) => void,
+  ): NativeJob<NativeIntegrated>;
+  fieldLogPdf(
+    field: FieldHandle,
+    options: NativeIntegration & {
+      x: Float64Array;
+      /** How the divergence is found; see TraceEstimator of native/fields/field.hpp. */
+      trace: 'exact' | 'rademacher' | 'gaussian' | 'hutch++';
+      /** 0: exact. */
+      probes: number;
+    },
+    onProgress?: (fraction: number) => void,
+  ): NativeJob<NativeIntegrated & { logPdf: Float64Array; standardError: Float64Array }>;
+  /** Of each row, what the field alone says of its log density: see native/model/field_bound.hpp. */
+  fieldBound(
+    field: FieldHandle,
+    x: Float64Array,
+    fromGaussian: boolean,
+    rows: number,
+    draws: number,
+    seed: bigint,
+    firstRow: bigint,
+    device: NativeDevice,
+    onProgress?: (fraction: number) => void,
+  ): NativeJob<Float64Array>;
+  /** Knots of the maps that take the margins of a pilot sample (Gaussian scale) to the standard normal, dim x 33. */
+  marginKnots(pilot: Float64Array, rows: number, dim: number): NativeJob<Float64Array>;
+}

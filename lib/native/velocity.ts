@@ -1,0 +1,66 @@
+/** Velocity networks: flows and reflections. */
+import type { Process } from '../processes';
+import type { NativeDevice, NativeJob, ParameterSlice, RealArray } from './common';
+import type { FieldHandle } from './fields';
+import type { NativeTrainCall, NativeTrainReport, NativeTrainResult } from './training';
+
+/** A velocity head and its network; see native/heads/velocity.h. */
+export interface VelocityDefinition {
+  process: Process;
+  /** The published network of the reflection process, which reads state and time as they are. */
+  published: boolean;
+  dim: number;
+  /** Features that the network reads of each coordinate; see VelocityHead. */
+  frequencies: number;
+  hiddenDim: number;
+  /** Residual blocks; layers of the published network. */
+  depth: number;
+  activation: 'silu' | 'published';
+  /** Networks whose mean is the field. */
+  members: number;
+  /** L of the guide Sigma = L L^T, dim x dim; null: not guided. */
+  cholesky: Float64Array | null;
+}
+
+/** Density of training times; see TimeLaw of native/backend/backend.hpp. */
+export interface TimeLaw {
+  kind: 'uniform' | 'quartic' | 'logarithmic' | 'log-sine';
+  low: number;
+  high: number;
+}
+
+export interface VelocityNativeTrainOptions extends NativeTrainCall {
+  definition: VelocityDefinition;
+  timeLaw: TimeLaw;
+}
+
+/** One loss and gradient on given rows, noise (rows x dim) and times, for verification. */
+export interface VelocityNativeStepOptions {
+  definition: VelocityDefinition;
+  parameters: RealArray;
+  device: NativeDevice;
+  rows: number;
+  start: Float64Array;
+  noise: Float64Array;
+  times: Float64Array;
+}
+
+export interface VelocityNativeStep {
+  state: RealArray;
+  target: RealArray;
+  /** Of the network. */
+  output: RealArray;
+  loss: number;
+  gradient: RealArray;
+}
+
+export interface VelocityAddon {
+  velocitySlices(definition: VelocityDefinition): ParameterSlice[];
+  /** @param reference the time from which samples start: pi / 2, or tMax of a reflection */
+  velocityField(definition: VelocityDefinition, parameters: RealArray, reference: number): FieldHandle;
+  velocityTrain(
+    options: VelocityNativeTrainOptions,
+    onReport?: (reports: NativeTrainReport[]) => void,
+  ): NativeJob<NativeTrainResult[] | null>;
+  velocityStep(options: VelocityNativeStepOptions): VelocityNativeStep;
+}
