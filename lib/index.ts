@@ -192,4 +192,5 @@ export {
 export { type Report, report } from './report/report';
 export { type RowsInput, type Scale } from './copulas/inputs/rows';
 export { type RunOptions } from './copulas/inputs/run';
+export { type Capabilities } from './copulas/fields/capabilities';
 export { type HasField } from './copulas/fields/field';

@@ -5,7 +5,6 @@ import { z } from 'zod';
 
 import type { TrainProgress } from '../copulas/training/train';
 import type { Copula, LogPdfOptions } from '../copulas/copula';
-import { cpuOnlyOfKind } from '../copulas/classical/families';
 import { type ClassicalOptions, classicalOptionsSchema } from '../copulas/classical/fit';
 import { type KernelOptions, kernelOptionsSchema } from '../copulas/classical/kernel';
 import { FEWEST_ROWS, fitCopula } from '../copulas/fitting/fit';
@@ -340,7 +339,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     throw new SklarError('ERR_SKLAR_VALUE', 'splits belongs to models: there is no ensemble without it');
   }
   const run = { device, precision, threads, signal };
-  resolveDevice(run, cpuOnlyOfKind(kind));
+  resolveDevice(run, kinds[kind].capabilities.cpuOnly);
   await expectOutput('--out', flags.out, ['.safetensors'], [data, flags.config ?? data]);
 
   const notes: Note[] = [];

@@ -14,6 +14,7 @@ import {
   certificate,
   certificateOptions,
 } from './judgement/certificate';
+import { type Capabilities } from './fields/capabilities';
 import { type HasField } from './fields/field';
 import {
   type FieldDensity,
@@ -134,8 +135,8 @@ export abstract class Copula implements Disposable {
   abstract readonly dim: number;
   /** Whether `logPdf` is the log of a density that integrates to one. */
   abstract readonly normalised: boolean;
-  /** Why this copula is computed on the CPU alone, a sentence; null: CUDA can do it. */
-  abstract readonly cpuOnly: string | null;
+  /** What it can do beside drawing rows; that of its kind, unless this one has less. */
+  abstract readonly capabilities: Capabilities;
   /** Names of the columns, where the training rows had names. */
   names: readonly string[] | null = null;
   /** How data become pseudo-observations and back, where the model was fitted from a table. */
@@ -218,10 +219,10 @@ export abstract class Copula implements Disposable {
     logPdf: (method: LogPdfMethod, first: number, end: number) => Promise<Float64Array>,
   ): Promise<Float64Array> {
     const out = new Float64Array(rows);
-    const method = expectOneOf(options.method ?? this.logPdfMethods[0]!, 'method', this.logPdfMethods);
+    const method = expectOneOf(options.method ?? this.#ownMethod, 'method', this.capabilities.logPdf);
     expectDensityOptions(method, options);
     const logNormaliser =
-      options.normalised && method === this.logPdfMethods[0] ? await this.ensureLogNormaliser(run) : 0;
+      options.normalised && method === this.#ownMethod ? await this.ensureLogNormaliser(run) : 0;
     for (let first = 0; first < rows; first += BATCH_ROWS) {
       const end = Math.min(rows, first + BATCH_ROWS);
       try {
@@ -252,8 +253,7 @@ export abstract class Copula implements Disposable {
     onEvent?: (fraction: number) => void,
   ): Promise<FieldDensity> {
     if (method === 'ode' || method === 'bound') {
-      const field = this.expectField();
-      return fieldLogPdf(field, method, x, rows, fromGaussian, firstRow, options, run, onEvent);
+      return fieldLogPdf(fieldOf(this), method, x, rows, fromGaussian, firstRow, options, run, onEvent);
     }
     const logPdf = await this.logPdfRows(x, rows, fromGaussian, run);
     onEvent?.(1);
@@ -396,7 +396,7 @@ export abstract class Copula implements Disposable {
     options: SampleOptions & { start?: Float64Array | null },
     run: Execution,
   ): Promise<Float64Array> {
-    const handle = this.expectField().fieldHandle();
+    const handle = fieldOf(this).fieldHandle();
     const start = options.start ?? null;
     const integrate = async (
       what: { rows: number; seed: bigint; firstRow: bigint; toGaussian: boolean },
@@ -433,11 +433,6 @@ export abstract class Copula implements Disposable {
   /** This copula, where its density has an estimated normaliser; null: it needs none, or has no density. */
   get normalisable(): Normalisable | null {
     return null;
-  }
-
-  /** Routes to the log density, the kind's own first. */
-  get logPdfMethods(): readonly LogPdfMethod[] {
-    return 'fieldHandle' in this ? ['exact', 'ode', 'bound'] : ['exact'];
   }
 
   /**
@@ -487,15 +482,11 @@ export abstract class Copula implements Disposable {
     run: Execution,
   ): Promise<Float64Array> {
     const count = options.cellPoints ?? CELL_POINTS;
-    const method = options.method ?? this.logPdfMethods[0]!;
+    const method = options.method ?? this.#ownMethod;
     return integrateCells(lower, upper, this.dim, fromGaussian, count, BATCH_ROWS, async (z, rows) => {
       const { logPdf } = await this.density(method, z, rows, true, 0, options, run);
       return logPdf;
     });
-  }
-  /** This model as one with a field. */
-  protected expectField(): HasField {
-    return this as unknown as HasField;
   }
   protected abstract logPdfRows(
     x: Float64Array,
@@ -516,14 +507,26 @@ export abstract class Copula implements Disposable {
   protected abstract toModelContent(): ModelContent;
   protected abstract release(): void;
 
+  get #ownMethod(): LogPdfMethod {
+    return this.capabilities.logPdf[0]!;
+  }
   #alive(): void {
     if (this.#disposed) throw new SklarError('ERR_SKLAR_DISPOSED', `this ${this.kind} copula was disposed`);
   }
   /** Checks what every run has: the model still there, no abort yet, a device that can do it. */
   protected begin(options: RunOptions): Execution {
     this.#alive();
-    return beginRun(options, this.cpuOnly);
+    return beginRun(options, this.capabilities.cpuOnly);
   }
+}
+
+export function hasField(copula: Copula): copula is Copula & HasField {
+  return copula.capabilities.field;
+}
+
+function fieldOf(copula: Copula): HasField {
+  if (hasField(copula)) return copula;
+  throw new SklarError('ERR_SKLAR_VALUE', `expected a copula that has a field, got a ${copula.kind} one`);
 }
 
 export function isGaussian(scale: Scale = 'copula'): boolean {

@@ -1,5 +1,5 @@
 import { scoresOf } from '../copulas/cells';
-import { ClassicalCopula } from '../copulas/classical/classical';
+import { type ClassicalCopula } from '../copulas/classical/classical';
 import {
   type Copula,
   type LogPdfOptions,
@@ -220,7 +220,7 @@ export class JointDistribution implements Disposable {
       );
     }
     const below = this.names.map((name) => this.margins.margin(name).cdf(table.column(name)));
-    if (wanted === undefined && this.copula instanceof ClassicalCopula && this.copula.hasCdf) {
+    if (wanted === undefined && hasCdf(this.copula)) {
       this.copula.checkSampleOptions(run);
       const u = new Float64Array(table.rows * this.dim);
       below.forEach((column, j) => column.forEach((level, i) => (u[i * this.dim + j] = level)));
@@ -377,4 +377,8 @@ export function jointOf(copula: Copula, path: string): JointDistribution {
     'ERR_SKLAR_VALUE',
     `expected a model with margins, got one ${copula.margins ? 'with ranks, which have no density' : 'without'} (${describe(path)})`,
   );
+}
+
+function hasCdf(copula: Copula): copula is ClassicalCopula {
+  return copula.capabilities.cdf;
 }

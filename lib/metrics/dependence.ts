@@ -1,8 +1,6 @@
 /** Dependence measures of rows and of copulas: docs/mathematics.md, section E. */
-import { CdcCopula } from '../copulas/kinds/cdc';
-import { type Copula } from '../copulas/copula';
+import { type Copula, hasField } from '../copulas/copula';
 import { expectColumns } from '../copulas/correlation/correlation';
-import { type HasField } from '../copulas/fields/field';
 import { type RowsInput, type Scale, toDense } from '../copulas/inputs/rows';
 import { type RunOptions, beginRun, runOptions } from '../copulas/inputs/run';
 import { type Matrix, matrix } from '../matrix';
@@ -16,8 +14,7 @@ import {
   expectOneOf,
   expectOptions,
 } from '../errors';
-import { type NativeAddon, type NativeJob, callNative, runJob } from '../native';
-import { levelBound } from './level-bound';
+import { type NativeAddon, type NativeJob, runJob } from '../native';
 import { type Mean, meanOf } from './mean';
 import { expectRows, nameOf } from './rows';
 
@@ -120,10 +117,7 @@ export async function tailCurves(
 export interface TotalCorrelationOptions extends RunOptions {
   /** The scale of the rows; default `copula`. */
   scale?: Scale;
-  /**
-   * How often the field is looked at for each row: draws of a time and a noise (default 8), of a CDC draws of noise at
-   * each of its levels (default 1). Each draw is two evaluations.
-   */
+  /** How often the field is looked at for each row, default 8: draws of a time and a noise, two evaluations each. */
   draws?: number;
   /** Of the noise; default 1. */
   seed?: Seed;
@@ -159,10 +153,10 @@ export async function totalCorrelation(
   options: TotalCorrelationOptions = {},
 ): Promise<TotalCorrelation> {
   expectOptions(options, 'totalCorrelation', totalCorrelationOptions);
-  const run = beginRun(options, copula.cpuOnly);
+  const run = beginRun(options, copula.capabilities.cpuOnly);
   const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
   const seed = resolveSeed(options.seed ?? 1);
-  const draws = expectInteger(options.draws ?? (copula instanceof CdcCopula ? 1 : 8), 'draws', {
+  const draws = expectInteger(options.draws ?? 8, 'draws', {
     min: 1,
     max: 65536,
   });
@@ -175,10 +169,6 @@ export async function totalCorrelation(
   }
   const values = await copula.logPdf(dense, { ...run, scale });
   const logDensity = { ...meanOf(values), normalised: copula.normalised };
-  if (copula instanceof CdcCopula) {
-    const z = scale === 'gaussian' ? dense.data : callNative((addon) => addon.normalQuantile(dense.data));
-    return { logDensity, fieldBound: meanOf(await levelBound(copula, z, draws, seed, run)) };
-  }
   if (!hasField(copula)) return { logDensity, fieldBound: null };
   const bound = await runJob(
     (addon) =>
@@ -195,10 +185,6 @@ export async function totalCorrelation(
     { signal: run.signal },
   );
   return { logDensity, fieldBound: meanOf(bound) };
-}
-
-function hasField(copula: Copula): copula is Copula & HasField {
-  return 'fieldHandle' in copula;
 }
 
 export interface MutualInformationOptions extends RunOptions {
@@ -237,7 +223,7 @@ export async function mutualInformation(
 ): Promise<Mean> {
   expectOptions(options, 'mutualInformation', mutualInformationOptions);
   const { device, precision, threads, signal } = options;
-  beginRun(options, copula.cpuOnly);
+  beginRun(options, copula.capabilities.cpuOnly);
   const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
   const a = expectColumns(options.a, 'block a', copula.dim, 1);
   const others = Array.from({ length: copula.dim }, (_, i) => i).filter((i) => !a.includes(i));
@@ -273,7 +259,7 @@ export async function mutualInformation(
   for (const { sign, columns, model } of blocks) {
     if (!model) continue;
     const part = columns ? takeColumns(dense.data, dense.rows, dense.columns, columns) : dense;
-    const where = model.cpuOnly === null ? { device, precision } : {};
+    const where = model.capabilities.cpuOnly === null ? { device, precision } : {};
     const values = await model.logPdf(part, { ...where, threads, signal, scale });
     values.forEach((value, i) => (total[i]! += sign * value));
   }
@@ -284,7 +270,7 @@ export async function mutualInformation(
 function knowsMarginals(
   copula: Copula,
 ): copula is Copula & { marginal(columns: readonly number[]): Copula | null } {
-  return 'marginal' in copula;
+  return copula.capabilities.marginals;
 }
 
 function takeColumns(data: Float64Array, rows: number, dim: number, columns: readonly number[]): Matrix {

@@ -300,7 +300,7 @@ export async function gather(plan: Plan, options: ReportOptions, stages: Stages)
   const run = { device, precision, threads, signal };
   // ranks are counted and rows compared on the CPU, whatever the model can do
   const onCpu = { threads, signal };
-  const { device: place, deviceName } = runRecord(beginRun(run, copula.cpuOnly));
+  const { device: place, deviceName } = runRecord(beginRun(run, copula.capabilities.cpuOnly));
   const used = Math.min(plan.data.rows, count);
   const data = plan.data.take(chooseRows(plan.data.rows, used).toSorted());
   const u = await margins.transform(data, onCpu);

@@ -37,7 +37,7 @@ function largest(a: ArrayLike<number>, b: ArrayLike<number>): number {
   describe.each(kinds)('%s', (kind) => {
     test('gives the same log densities by every route', async () => {
       const model = models.get(kind)!;
-      for (const method of model.logPdfMethods) {
+      for (const method of model.capabilities.logPdf) {
         const fixed = { solver: 'rk4', steps: 2 } as const;
         const route = { bound: { draws: 2 }, ode: fixed, classifier: {}, exact: {} }[method];
         const there = await model.logPdf(rows, { ...cuda, method, ...route });

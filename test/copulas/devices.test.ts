@@ -139,7 +139,7 @@ describe('what stays on the CPU', () => {
   const cuda = { device: 'cuda' } as const;
 
   test('says why, and is done there by auto', async () => {
-    expect(cdcOf(Float32Array).cpuOnly).toBeNull();
+    expect(cdcOf(Float32Array).capabilities.cpuOnly).toBeNull();
     for (const [copula, why] of [
       [double, 'float64'],
       [gaussian, 'gaussian'],
@@ -147,7 +147,7 @@ describe('what stays on the CPU', () => {
       [clayton, 'clayton'],
       [closed, 'closed-form'],
     ] as const) {
-      expect(copula.cpuOnly).toContain(why);
+      expect(copula.capabilities.cpuOnly).toContain(why);
       expect(await copula.logPdf(u)).toEqual(await copula.logPdf(u, { device: 'cpu', precision: 'fp32' }));
     }
     expect(await integrate(closed, { rows: 10, steps: 4 })).toMatchObject({

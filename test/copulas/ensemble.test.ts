@@ -52,7 +52,7 @@ describe('members with formulas', () => {
     const own = await Promise.all(members.map((member) => member.logPdf(u)));
     const ensemble = new EnsembleCopula(members);
     expect(ensemble).toMatchObject({ kind: 'ensemble', dim: 2, normalised: true, logNormaliser: 0 });
-    expect(ensemble.logPdfMethods).toEqual(['exact', 'ode']);
+    expect(ensemble.capabilities.logPdf).toEqual(['exact', 'ode']);
     const values = await ensemble.logPdf(u);
     values.forEach((value, i) => {
       const mean = own.reduce((sum, part) => sum + Math.exp(part[i]!), 0) / 3;
@@ -255,7 +255,7 @@ describe('models that were trained', () => {
 
   test('an ensemble of flows', async () => {
     const flows = await fitEnsemble(u, { ...quick, kind: 'flow', members: 1, steps: 10, models: 1 });
-    expect(flows.logPdfMethods).toEqual(['ode']);
+    expect(flows.capabilities.logPdf).toEqual(['ode']);
     expect(flows.normalisable).toBeNull();
     expect(await flows.logPdf(rows)).toEqual(await flows.members[0]!.logPdf(rows));
     await expect(flows.sampleConditional({ 0: 0.5 }, 5)).rejects.toMatchObject({

@@ -13,7 +13,6 @@ import {
   tailCurves,
   totalCorrelation,
 } from '../../lib';
-import { cubicWeights } from '../../lib/metrics/level-bound';
 import { equicorrelated } from '../helpers/data';
 
 const equi = (dim: number, rho: number) =>
@@ -89,16 +88,6 @@ describe('rank measures', () => {
     controller.abort(new Error('enough'));
     await expect(running).rejects.toThrow('enough');
   });
-});
-
-test('quadrature over levels is exact for cubics', () => {
-  for (const nodes of [[0, 0.1, 0.35, 0.6, 1], [0, 0.5, 1], Array.from({ length: 10 }, (_, i) => i / 9)]) {
-    const weights = cubicWeights(nodes);
-    for (let power = 0; power <= Math.min(3, nodes.length - 1); power++) {
-      const sum = nodes.reduce((total, x, i) => total + weights[i]! * x ** power, 0);
-      expect(sum).toBeCloseTo(1 / (power + 1), 13);
-    }
-  }
 });
 
 describe('total correlation', () => {

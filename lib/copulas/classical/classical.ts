@@ -5,6 +5,7 @@ import { type ClassicalDefinition, callNative, runJob } from '../../native';
 import { Copula, type LogPdfOptions, type SampleOptions, isGaussian, logPdfOptions } from '../copula';
 import { type RowsInput, type Scale, toDense } from '../inputs/rows';
 import { type Execution, type RunOptions, runOptions } from '../inputs/run';
+import { type Capabilities } from '../fields/capabilities';
 import {
   type ConditionalOptions,
   type ConditionalSample,
@@ -14,7 +15,7 @@ import {
   exactConditionalOptions,
 } from '../fields/smc';
 import { solverOptionKeys } from '../fields/solvers';
-import { type ClassicalKind, cpuOnlyOfKind } from './families';
+import { type ClassicalKind, capabilitiesOf } from './families';
 
 /** Coefficients of tail dependence of two columns in the four corners: of the first column, then the second. */
 export interface TailDependence {
@@ -50,15 +51,11 @@ export interface ClassicalTraining extends RunRecord {
 export abstract class ClassicalCopula extends Copula {
   abstract override readonly kind: ClassicalKind;
   readonly normalised = true;
-  get cpuOnly(): string | null {
-    return cpuOnlyOfKind(this.kind);
+  get capabilities(): Capabilities {
+    return capabilitiesOf(this.kind);
   }
   /** By name. Correlations are `rho` of two columns, `rho(1,2)`, .. of more. */
   abstract readonly parameters: Readonly<Record<string, number>>;
-  /** Whether `cdf` can be had. */
-  get hasCdf(): boolean {
-    return true;
-  }
   protected abstract readonly training: Readonly<Record<string, unknown>> | null;
   /** As the native code takes it. */
   protected abstract definition(): ClassicalDefinition;

@@ -1,3 +1,4 @@
+import { type Capabilities, closedFormCapabilities } from '../fields/capabilities';
 import { type NumberRange, SklarError, expectNumber, expectOneOf } from '../../errors';
 import { type ClassicalDefinition, callNative } from '../../native';
 import { findRoot } from './optimise';
@@ -128,9 +129,11 @@ export function isClassical(kind: string): kind is ClassicalKind {
   return (classicalKinds as readonly string[]).includes(kind);
 }
 
-/** Why models of a kind are computed on the CPU alone, a sentence; null: CUDA can do it. */
-export function cpuOnlyOfKind(kind: string): string | null {
-  return isClassical(kind) ? `a ${kind} copula is computed in float64, on the CPU` : null;
+export function capabilitiesOf(kind: ClassicalKind): Capabilities {
+  return closedFormCapabilities(kind, {
+    field: kind === 'gaussian',
+    marginals: kind === 'gaussian' || kind === 'student' || kind === 'empirical-beta',
+  });
 }
 
 export function isFamily(kind: string): kind is FamilyKind {

@@ -1,3 +1,4 @@
+import { type Capabilities } from '../fields/capabilities';
 import { SklarError, expectOptions } from '../../errors';
 import { type ClassicalDefinition } from '../../native';
 import { type ModelContent, type ModelInfo } from '../copula';
@@ -57,8 +58,9 @@ export class FamilyCopula extends ClassicalCopula {
     };
   }
 
-  override get hasCdf(): boolean {
-    return this.dim === 2 || this.rotation === 0 || this.dim <= MOST_TURNED_COLUMNS;
+  override get capabilities(): Capabilities {
+    const cdf = this.dim === 2 || this.rotation === 0 || this.dim <= MOST_TURNED_COLUMNS;
+    return { ...super.capabilities, cdf };
   }
 
   protected definition(): ClassicalDefinition {

@@ -5,13 +5,12 @@ import { Table } from '../../data/table';
 import { type OptionNames, SklarError, expectInteger, expectOptions } from '../../errors';
 import { meanOf } from '../../metrics/mean';
 import { runJob } from '../../native';
-import { cpuOnlyOfKind } from '../classical/families';
 import { centred } from '../classical/observations';
 import { type ClassicalOptions } from '../classical/fit';
 import { type KernelOptions } from '../classical/kernel';
 import { type Copula } from '../copula';
 import { type FitOptions, expectFitOptions, fitCopula } from './fit';
-import { type CopulaKind } from './kinds';
+import { type CopulaKind, kinds } from './kinds';
 import { type CdcOptions, type FlowOptions, type ReflectionOptions } from '../inputs/options';
 import { type DenseRows, type RowsInput, toDense } from '../inputs/rows';
 import { type Execution, type RunOptions, beginRun, runOptions } from '../inputs/run';
@@ -131,10 +130,10 @@ export async function fitBest(u: RowsInput, options: BestOptions = {}): Promise<
   expectOptions(options, 'fitBest', bestOptions);
   for (const candidate of options.candidates ?? []) expectFitOptions(candidate, 'a candidate of fitBest');
   const { folds = 5, seed = 1, device, precision, threads, signal, onProgress } = options;
-  const onCuda = options.candidates?.some(({ kind }) => cpuOnlyOfKind(kind) === null);
+  const onCuda = options.candidates?.some(({ kind }) => kinds[kind].capabilities.cpuOnly === null);
   const run = beginRun(options, onCuda ? null : 'classical copulas are computed in float64, on the CPU');
   const runOf = (candidate: Candidate): RunOptions => ({
-    ...(cpuOnlyOfKind(candidate.kind) === null && {
+    ...(kinds[candidate.kind].capabilities.cpuOnly === null && {
       device: device ?? candidate.device,
       precision: precision ?? candidate.precision,
     }),

@@ -3,7 +3,6 @@ import { type Seed, resolveSeed } from '../../data/random';
 import { Table } from '../../data/table';
 import { type OptionNames, SklarError, describe, expectOneOf, expectOptions } from '../../errors';
 import { type TableMargins } from '../../margins/margins';
-import { cpuOnlyOfKind } from '../classical/families';
 import { type Copula } from '../copula';
 import { type DenseRows, type RowsInput, toDense } from '../inputs/rows';
 import { type RunOptions, beginRun, runOptions } from '../inputs/run';
@@ -104,7 +103,7 @@ export function prepareFit(u: RowsInput, options: { kind?: CopulaKind } & FitOpt
     checkpointSeconds,
     ...rest
   } = options;
-  const run = beginRun({ device, precision, threads, signal }, cpuOnlyOfKind(kind));
+  const run = beginRun({ device, precision, threads, signal }, kinds[kind].capabilities.cpuOnly);
   const seedValue = resolveSeed(seed);
   const fit = kinds[kind].fitter(rest);
   const rows = toDense(u, 'the training rows');

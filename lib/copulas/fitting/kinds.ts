@@ -4,7 +4,13 @@ import { z } from 'zod';
 import { SklarError } from '../../errors';
 import { type ModelDocument } from '../../model/model-file';
 import { type EmpiricalBetaCopula, empiricalBetaFromFile } from '../classical/empirical-beta';
-import { type ClassicalKind, type FamilyKind, familyKinds } from '../classical/families';
+import {
+  type ClassicalKind,
+  type FamilyKind,
+  capabilitiesOf,
+  families,
+  familyKinds,
+} from '../classical/families';
 import { type FamilyCopula } from '../classical/family';
 import {
   type ClassicalOptions,
@@ -21,6 +27,7 @@ import {
 } from '../classical/kernel';
 import { type StudentCopula, studentFromFile } from '../classical/student';
 import { type Copula, type ModelTensors } from '../copula';
+import { type Capabilities, velocityCapabilities } from '../fields/capabilities';
 import {
   type CdcOptions,
   type FlowOptions,
@@ -31,7 +38,7 @@ import {
   reflectionOptionsSchema,
 } from '../inputs/options';
 import { type DenseRows } from '../inputs/rows';
-import { type CdcCopula, cdcFromFile, fitCdc } from '../kinds/cdc';
+import { type CdcCopula, cdcCapabilities, cdcFromFile, fitCdc } from '../kinds/cdc';
 import { type FlowCopula, fitFlow, flowFromFile, resolveFlow } from '../kinds/flow';
 import { type ReflectionCopula, fitReflection, reflectionFromFile } from '../kinds/reflection';
 import { type TrainRun } from '../training/train';
@@ -39,6 +46,10 @@ import { type TrainRun } from '../training/train';
 export type Fitter = (u: DenseRows, run: TrainRun) => Promise<Copula>;
 
 interface Kind {
+  /** What it learns, for the guide. */
+  readonly learns: string;
+  /** What its models can do; one model may have less (`Copula.capabilities`). */
+  readonly capabilities: Capabilities;
   /** Options of `fitCopula` that belong to it. */
   readonly options: z.ZodObject;
   /** Checks them, and gives what fits it. @throws SklarError ERR_SKLAR_VALUE naming the option */
@@ -51,6 +62,8 @@ interface Kind {
 
 function trained<S extends z.ZodObject, R>(
   kind: string,
+  learns: string,
+  capabilities: Capabilities,
   options: S,
   fit: (u: DenseRows, options: R, run: TrainRun) => Promise<Copula>,
   load: Kind['load'],
@@ -60,18 +73,24 @@ function trained<S extends z.ZodObject, R>(
     const resolved = resolve(parseOptions(options, given, `a ${kind} copula`));
     return (u, run) => fit(u, resolved, run);
   };
-  return { options, fitter, load, trained: true };
+  return { learns, capabilities, options, fitter, load, trained: true };
 }
 
-function classical(kind: ClassicalKind, options: z.ZodObject, load: Kind['load']): Kind {
+function classical(kind: ClassicalKind, learns: string, options: z.ZodObject, load: Kind['load']): Kind {
   const fitter = (given: object): Fitter => {
     const fit = classicalFitter(kind, given);
     return (u, { device, precision, threads, signal }) => fit(u, { device, precision, threads, signal });
   };
-  return { options, fitter, load, trained: false };
+  return { learns, capabilities: capabilitiesOf(kind), options, fitter, load, trained: false };
 }
 
 const same = <T>(options: T) => options;
+
+function parametersOf(kind: FamilyKind): string {
+  const { parameters, manyColumns } = families[kind];
+  const count = ['nothing', 'one parameter', 'two parameters', 'three parameters'][parameters.length]!;
+  return manyColumns ? count : `${count}, of two columns`;
+}
 
 /** What fits and comes out of each kind, for the types of `fitCopula` and `fitJoint`. */
 interface KindTypes extends Record<FamilyKind, { options: ClassicalOptions; copula: FamilyCopula }> {
@@ -88,19 +107,55 @@ export type OptionsOf<K extends CopulaKind> = KindTypes[K]['options'];
 export type CopulaOf<K extends CopulaKind> = KindTypes[K]['copula'];
 
 export const kinds: Readonly<Record<CopulaKind, Kind>> = {
-  cdc: trained('cdc', cdcOptionsSchema, fitCdc, cdcFromFile, same),
-  flow: trained('flow', flowOptionsSchema, fitFlow, flowFromFile, resolveFlow),
-  reflection: trained('reflection', reflectionOptionsSchema, fitReflection, reflectionFromFile, same),
-  gaussian: classical('gaussian', classicalOptionsSchema, gaussianFromFile),
-  student: classical('student', classicalOptionsSchema, studentFromFile),
+  cdc: trained(
+    'cdc',
+    'which noise level a row is at',
+    cdcCapabilities,
+    cdcOptionsSchema,
+    fitCdc,
+    cdcFromFile,
+    same,
+  ),
+  flow: trained(
+    'flow',
+    'the velocity of paths from data to noise, on the Gaussian scale or in the unit cube',
+    velocityCapabilities,
+    flowOptionsSchema,
+    fitFlow,
+    flowFromFile,
+    resolveFlow,
+  ),
+  reflection: trained(
+    'reflection',
+    'the mean velocity of straight lines reflected in the unit cube',
+    velocityCapabilities,
+    reflectionOptionsSchema,
+    fitReflection,
+    reflectionFromFile,
+    same,
+  ),
+  gaussian: classical('gaussian', 'a correlation matrix', classicalOptionsSchema, gaussianFromFile),
+  student: classical(
+    'student',
+    'a correlation matrix and the degrees of freedom',
+    classicalOptionsSchema,
+    studentFromFile,
+  ),
   ...(Object.fromEntries(
     familyKinds.map((kind) => [
       kind,
-      classical(kind, classicalOptionsSchema, (document) => familyFromFile(kind, document)),
+      classical(kind, parametersOf(kind), classicalOptionsSchema, (document) =>
+        familyFromFile(kind, document),
+      ),
     ]),
   ) as Record<FamilyKind, Kind>),
-  'empirical-beta': classical('empirical-beta', z.strictObject({}), empiricalBetaFromFile),
-  kernel: classical('kernel', kernelOptionsSchema, kernelFromFile),
+  'empirical-beta': classical(
+    'empirical-beta',
+    'the ranks of the rows',
+    z.strictObject({}),
+    empiricalBetaFromFile,
+  ),
+  kernel: classical('kernel', 'a smooth density of two columns', kernelOptionsSchema, kernelFromFile),
 };
 export const copulaKinds = Object.keys(kinds) as CopulaKind[];
 

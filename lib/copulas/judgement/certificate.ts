@@ -12,6 +12,7 @@ import {
 } from '../../errors';
 import { type Mean, meanOf } from '../../metrics/mean';
 import { callNative } from '../../native';
+import { type Capabilities } from '../fields/capabilities';
 import { type FieldDensity, type LogPdfMethod } from '../fields/field-density';
 import { type DenseRows, type RowsInput, type Scale, toDense, takeRows } from '../inputs/rows';
 import { type Execution, type RunOptions, beginRun, runOptions } from '../inputs/run';
@@ -22,9 +23,8 @@ export interface Certifiable {
   readonly kind: string;
   readonly dim: number;
   readonly names: readonly string[] | null;
-  readonly cpuOnly: string | null;
   readonly normalisable: Normalisable | null;
-  readonly logPdfMethods: readonly LogPdfMethod[];
+  readonly capabilities: Capabilities;
   density(
     method: LogPdfMethod,
     x: Float64Array,
@@ -241,7 +241,7 @@ async function normalisationOf(
     return { logZ: estimate.logZ, standardError: estimate.standardError, by: 'normaliser' };
   }
   const by = { exact: 'exact', ode: 'flow', classifier: null, bound: null } as const;
-  const why = by[copula.logPdfMethods[0]!];
+  const why = by[copula.capabilities.logPdf[0]!];
   return why && { logZ: 0, standardError: 0, by: why };
 }
 
@@ -296,7 +296,7 @@ async function routesOf(
 ): Promise<CertificateRoute[]> {
   const routes: CertificateRoute[] = [];
   let first: { values: Float64Array; standardError: number } | null = null;
-  for (const method of copula.logPdfMethods) {
+  for (const method of copula.capabilities.logPdf) {
     report(method, 0);
     const start = performance.now();
     const { value, failure } =
@@ -405,7 +405,7 @@ export async function certificate(
   options: CertificateOptions = {},
 ): Promise<Certificate> {
   expectOptions(options, 'certificate', certificateOptions);
-  const run = beginRun(options, copula.cpuOnly);
+  const run = beginRun(options, copula.capabilities.cpuOnly);
   const { dim } = copula;
   const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
   const usualRoutes = Math.max(100, Math.min(ROUTE_ROWS, Math.floor(ROUTE_VALUES / dim)));
@@ -430,7 +430,7 @@ export async function certificate(
   const report = tracker(
     [
       ...(estimates ? (['normaliser'] as const) : []),
-      ...copula.logPdfMethods,
+      ...copula.capabilities.logPdf,
       'sample' as const,
       'raw sample' as const,
     ],

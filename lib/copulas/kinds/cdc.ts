@@ -19,8 +19,8 @@ import {
   type SampleOptions,
   sampleOptions,
 } from '../copula';
+import { type Capabilities } from '../fields/capabilities';
 import { type HasField } from '../fields/field';
-import { type LogPdfMethod } from '../fields/field-density';
 import { chooseCompletion, chooseGuide } from '../training/guide';
 import { type ResolvedCdcOptions } from '../inputs/options';
 import { addParameters, expectTensor, gatherParameters } from './parameters';
@@ -31,6 +31,7 @@ import {
   type ConditionalSample,
   type Normaliser,
   type NormaliserOptions,
+  cdcConditionalMethods,
   cdcConditionalOptions,
   conditionalOptions,
   conditionalReport,
@@ -91,6 +92,16 @@ interface Parts {
   normaliser?: Normaliser | null;
 }
 
+/** Its density is normalised by an estimate: `normaliser`. */
+export const cdcCapabilities: Capabilities = {
+  logPdf: ['classifier', 'ode', 'bound'],
+  conditional: cdcConditionalMethods,
+  field: true,
+  cdf: false,
+  marginals: false,
+  cpuOnly: null,
+};
+
 /**
  * Classification-diffusion copula (Huk and Damoulas, 2025): a network that tells which noise level of an
  * Ornstein-Uhlenbeck process a row on the Gaussian scale was drawn from. The difference of two of its logits is a log
@@ -117,8 +128,8 @@ export class CdcCopula extends Copula implements HasField {
     this.#handle = callNative((addon) => addon.cdcCreate(parts));
   }
 
-  get cpuOnly(): string | null {
-    return cpuOnlyOf(this.#parts.parameters);
+  get capabilities(): Capabilities {
+    return { ...cdcCapabilities, cpuOnly: cpuOnlyOf(this.#parts.parameters) };
   }
 
   /** Number of noise levels, data (0) and reference (levels - 1) included. */
@@ -284,10 +295,6 @@ export class CdcCopula extends Copula implements HasField {
       },
       training,
     };
-  }
-
-  override get logPdfMethods(): readonly LogPdfMethod[] {
-    return ['classifier', 'ode', 'bound'];
   }
 
   protected logPdfRows(

@@ -8,6 +8,7 @@ import {
 } from '../../native';
 import { Copula, type ModelContent, type ModelInfo, type SampleOptions } from '../copula';
 import { expectColumns, expectCorrelation, subMatrix } from '../correlation/correlation';
+import { closedFormCapabilities } from '../fields/capabilities';
 import { type HasField } from '../fields/field';
 import { type Process, processNames, processes } from '../../processes';
 import { type Execution } from '../inputs/run';
@@ -88,7 +89,12 @@ export class ClosedFormCopula extends Copula implements HasField {
   readonly kind = 'closed-form';
   readonly normalised = true;
   readonly traceIsFormula = true;
-  readonly cpuOnly = 'a closed-form copula is computed in float64, on the CPU';
+  readonly capabilities = closedFormCapabilities('closed-form', {
+    conditional: [],
+    field: true,
+    cdf: false,
+    marginals: true,
+  });
   readonly dim: number;
   readonly #definition: ClosedFormDefinition;
   #handle: ClosedFormHandle | null;

@@ -3,9 +3,11 @@ import { Generator, hashWords, seedWords, shuffle, resolveSeed } from '../../dat
 import { SklarError, describe, expectOptions } from '../../errors';
 import { Copula, type LogPdfOptions, type ModelContent, type ModelInfo, type SampleOptions } from '../copula';
 import { mixtureConditional } from './ensemble-conditional';
+import { type Capabilities } from '../fields/capabilities';
 import { type FieldDensity, type FieldDensityOptions, type LogPdfMethod } from '../fields/field-density';
 import { type Execution } from '../inputs/run';
 import {
+  type ConditionalMethod,
   type ConditionalOptions,
   type ConditionalSample,
   type NormaliserOptions,
@@ -44,6 +46,9 @@ export function logMeanExp(parts: readonly Float64Array[]): Float64Array {
   });
 }
 
+/** Methods that tell the density of the condition, by which members are weighed. */
+const WEIGHING: readonly ConditionalMethod[] = ['smc', 'twisted', 'exact'];
+
 /**
  * Copulas of one kind as one: its density is the mean of theirs, with equal weights, and its rows are theirs in turn. A CDC
  * takes part with its density normalised by its own estimate of log Z, which is made when the density is first asked for.
@@ -55,7 +60,7 @@ export class EnsembleCopula extends Copula implements Normalisable {
   readonly kind = 'ensemble';
   readonly normalised = true;
   readonly dim: number;
-  readonly cpuOnly: string | null;
+  readonly capabilities: Capabilities;
   readonly members: readonly Copula[];
 
   /**
@@ -91,7 +96,15 @@ export class EnsembleCopula extends Copula implements Normalisable {
     });
     this.members = [...members];
     this.dim = first.dim;
-    this.cpuOnly = members.find(({ cpuOnly }) => cpuOnly !== null)?.cpuOnly ?? null;
+    const abilities = members.map(({ capabilities }) => capabilities);
+    this.capabilities = {
+      logPdf: routesOf(first),
+      conditional: abilities[0]!.conditional.filter((method) => WEIGHING.includes(method)),
+      field: false,
+      cdf: false,
+      marginals: false,
+      cpuOnly: abilities.find(({ cpuOnly }) => cpuOnly !== null)?.cpuOnly ?? null,
+    };
   }
 
   /** 0, since every member is normalised by its own; null: the estimate of one is missing. */
@@ -128,11 +141,6 @@ export class EnsembleCopula extends Copula implements Normalisable {
 
   override get normalisable(): Normalisable | null {
     return this.#estimated.length > 0 ? this : null;
-  }
-
-  /** The members' own; not `bound`, since a mean of lower bounds bounds nothing. */
-  override get logPdfMethods(): readonly LogPdfMethod[] {
-    return routesOf(this.members[0]!);
   }
 
   override async density(
@@ -267,7 +275,7 @@ export class EnsembleCopula extends Copula implements Normalisable {
     fromGaussian: boolean,
     run: Execution,
   ): Promise<Float64Array> {
-    const method = this.logPdfMethods[0]!;
+    const method = this.capabilities.logPdf[0]!;
     return (await this.density(method, x, rows, fromGaussian, 0, {}, run)).logPdf;
   }
 
@@ -302,8 +310,9 @@ function byMember(k: number): (error: unknown) => never {
   };
 }
 
+/** Not `bound`: a mean of lower bounds bounds nothing. */
 function routesOf(member: Copula): readonly LogPdfMethod[] {
-  return member.logPdfMethods.filter((method) => method !== 'bound');
+  return member.capabilities.logPdf.filter((method) => method !== 'bound');
 }
 
 /** What the members' training has in common, and sums over it. */

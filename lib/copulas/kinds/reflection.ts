@@ -4,7 +4,7 @@ import { SklarError } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type TimeLaw, type VelocityDefinition, callNative } from '../../native';
 import { type ModelTensors } from '../copula';
-import { type LogPdfMethod } from '../fields/field-density';
+import { type Capabilities } from '../fields/capabilities';
 import { chooseCompletion } from '../training/guide';
 import { type ResolvedReflectionOptions } from '../inputs/options';
 import { gatherParameters } from './parameters';
@@ -40,8 +40,8 @@ export class ReflectionCopula extends VelocityCopula {
       : {};
   }
 
-  override get logPdfMethods(): readonly LogPdfMethod[] {
-    return this.#published ? ['bound'] : super.logPdfMethods;
+  override get capabilities(): Capabilities {
+    return { ...super.capabilities, ...(this.#published && { logPdf: ['bound'] }) };
   }
 
   protected override logPdfRows(

@@ -18,8 +18,9 @@ import {
   type SampleOptions,
   sampleOptions,
 } from '../copula';
+import { type Capabilities, velocityCapabilities } from '../fields/capabilities';
 import { type HasField } from '../fields/field';
-import { type LogPdfMethod, fieldLogPdf } from '../fields/field-density';
+import { fieldLogPdf } from '../fields/field-density';
 import { addParameters } from './parameters';
 import { type Execution, cpuOnlyOf } from '../inputs/run';
 import {
@@ -77,8 +78,8 @@ export abstract class VelocityCopula extends Copula implements HasField {
     );
   }
 
-  get cpuOnly(): string | null {
-    return cpuOnlyOf(this.parts.parameters);
+  get capabilities(): Capabilities {
+    return { ...velocityCapabilities, cpuOnly: cpuOnlyOf(this.parts.parameters) };
   }
 
   /** The field at any time, for `integrate`. */
@@ -116,10 +117,6 @@ export abstract class VelocityCopula extends Copula implements HasField {
   async calibrate(options: SampleOptions = {}, run?: Execution): Promise<void> {
     expectOptions(options, 'calibrate', sampleOptions);
     await this.sampleRows(0, 1n, 0n, true, options, run ?? this.begin(options));
-  }
-
-  override get logPdfMethods(): readonly LogPdfMethod[] {
-    return ['ode', 'bound'];
   }
 
   protected async logPdfRows(

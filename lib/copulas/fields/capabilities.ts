@@ -1,0 +1,44 @@
+/** What copulas can do beside drawing rows: one record a kind, asked in one way. */
+import { type LogPdfMethod } from './field-density';
+import { type ConditionalMethod } from './smc';
+
+export interface Capabilities {
+  /** Routes to the log density, the kind's own first. */
+  readonly logPdf: readonly LogPdfMethod[];
+  /** Ways to draw rows given some columns (`sampleConditional`), the default first; empty: there is none. */
+  readonly conditional: readonly ConditionalMethod[];
+  /** Whether it has a field (`HasField`), which every solver, `integrate` and `totalCorrelation` take. */
+  readonly field: boolean;
+  /** Whether it has a distribution function (`cdf`). */
+  readonly cdf: boolean;
+  /** Whether it knows the copula of some of its columns (`marginal`). */
+  readonly marginals: boolean;
+  /** Why it is computed on the CPU alone, a sentence; null: CUDA can do it. */
+  readonly cpuOnly: string | null;
+}
+
+/** Of a copula that is a formula, in float64. */
+export function closedFormCapabilities(
+  kind: string,
+  own: Partial<Omit<Capabilities, 'cpuOnly'>> = {},
+): Capabilities {
+  return {
+    logPdf: own.field ? ['exact', 'ode', 'bound'] : ['exact'],
+    conditional: ['exact'],
+    field: false,
+    cdf: true,
+    marginals: false,
+    ...own,
+    cpuOnly: `a ${kind} copula is computed in float64, on the CPU`,
+  };
+}
+
+/** Of a velocity network: its density is that of its probability flow. */
+export const velocityCapabilities: Capabilities = {
+  logPdf: ['ode', 'bound'],
+  conditional: [],
+  field: true,
+  cdf: false,
+  marginals: false,
+  cpuOnly: null,
+};
