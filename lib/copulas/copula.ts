@@ -20,6 +20,7 @@ import {
   type FieldDensity,
   type FieldDensityOptions,
   type LogPdfMethod,
+  type Points,
   expectDensityOptions,
   fieldDensityOptions,
   fieldLogPdf,
@@ -129,6 +130,32 @@ const PILOT_SEED = 0x736b6c61725f7069n;
 /** Rows handled by one native call: bounds memory and the time between progress reports. */
 const BATCH_ROWS = 65_536;
 
+/** Rows that are wanted of the stream of a seed. */
+export interface Draws {
+  readonly rows: number;
+  readonly seed: bigint;
+  readonly firstRow: bigint;
+  readonly toGaussian: boolean;
+}
+
+/** Draws that nothing is asked of but to be there. */
+export const FIRST_DRAWS = { seed: 1n, firstRow: 0n, toGaussian: true } as const;
+
+/** Rows of `logPdfCells` that have a block: rows x dim each. */
+export interface Blocks {
+  readonly lower: Float64Array;
+  readonly upper: Float64Array;
+  readonly rows: number;
+  readonly fromGaussian: boolean;
+}
+
+/** What `sampleConditional` was asked for. */
+export interface ConditionalRequest {
+  readonly fixed: Readonly<Record<string | number, number>>;
+  readonly rows: number;
+  readonly options: ConditionalOptions;
+}
+
 /** A fitted or loaded copula. All models share this interface; `kind` says which one it is. */
 export abstract class Copula implements Disposable {
   abstract readonly kind: string;
@@ -161,8 +188,8 @@ export abstract class Copula implements Disposable {
     const { data, rows: count } = toDense(rows, 'the rows of logPdf', this.dim);
     return this.#inBatches(count, options, run, async (method, first, end) => {
       const part = data.subarray(first * this.dim, end * this.dim);
-      const { logPdf } = await this.density(method, part, end - first, gaussian, first, options, run);
-      return logPdf;
+      const points = { x: part, rows: end - first, fromGaussian: gaussian, firstRow: first };
+      return (await this.density(method, points, options, run)).logPdf;
     });
   }
 
@@ -198,13 +225,19 @@ export abstract class Copula implements Disposable {
       const { cells, points } = splitCells(part, above, this.dim);
       const out = new Float64Array(end - first);
       if (points.length > 0) {
-        const rows = cells.length === 0 ? part : pickRows(part, points, this.dim);
-        const { logPdf } = await this.density(method, rows, points.length, gaussian, first, options, run);
+        const x = cells.length === 0 ? part : pickRows(part, points, this.dim);
+        const given = { x, rows: points.length, fromGaussian: gaussian, firstRow: first };
+        const { logPdf } = await this.density(method, given, options, run);
         points.forEach((row, i) => (out[row] = logPdf[i]!));
       }
       if (cells.length > 0) {
-        const ends = [pickRows(part, cells, this.dim), pickRows(above, cells, this.dim)] as const;
-        const log = await this.logCells(...ends, cells.length, gaussian, { ...options, method }, run);
+        const blocks = {
+          lower: pickRows(part, cells, this.dim),
+          upper: pickRows(above, cells, this.dim),
+          rows: cells.length,
+          fromGaussian: gaussian,
+        };
+        const log = await this.logCells(blocks, { ...options, method }, run);
         cells.forEach((row, i) => (out[row] = log[i]!));
       }
       return out;
@@ -239,23 +272,19 @@ export abstract class Copula implements Disposable {
   /**
    * Log densities of dense rows by one route, without normaliser, and what they cost: one batch of `logPdf`.
    *
-   * @param firstRow number of the first row among those that random probes and draws are counted by
    * @param onEvent told the fraction that is done
    */
   async density(
     method: LogPdfMethod,
-    x: Float64Array,
-    rows: number,
-    fromGaussian: boolean,
-    firstRow: number,
+    points: Points,
     options: FieldDensityOptions,
     run: Execution,
     onEvent?: (fraction: number) => void,
   ): Promise<FieldDensity> {
     if (method === 'ode' || method === 'bound') {
-      return fieldLogPdf(fieldOf(this), method, x, rows, fromGaussian, firstRow, options, run, onEvent);
+      return fieldLogPdf(fieldOf(this), method, points, options, run, onEvent);
     }
-    const logPdf = await this.logPdfRows(x, rows, fromGaussian, run);
+    const logPdf = await this.logPdfRows(points, run);
     onEvent?.(1);
     return { logPdf, evaluations: method === 'exact' ? 0 : 1 };
   }
@@ -298,14 +327,13 @@ export abstract class Copula implements Disposable {
     this.checkSampleOptions(options);
     for (let first = 0; first < rows; first += size) {
       const count = Math.min(size, rows - first);
-      const values = await this.sampleRows(
-        count,
+      const draws = {
+        rows: count,
         seed,
-        BigInt(firstRow + first),
-        scale === 'gaussian',
-        own,
-        run,
-      );
+        firstRow: BigInt(firstRow + first),
+        toGaussian: scale === 'gaussian',
+      };
+      const values = await this.sampleRows(draws, own, run);
       options.onProgress?.({ rows, rowsDone: first + count });
       yield matrix(
         dtype === 'float64' ? values : toFloat32(values, scale),
@@ -325,20 +353,14 @@ export abstract class Copula implements Disposable {
    * @throws SklarError ERR_SKLAR_VALUE for columns that do not exist, values outside the scale, options that the method
    *   does not have and kinds that cannot, ERR_SKLAR_DIVERGED when the network's values are not finite
    */
-  sampleConditional(
-    _fixed: Readonly<Record<string | number, number>>,
-    _rows: number,
+  async sampleConditional(
+    fixed: Readonly<Record<string | number, number>>,
+    rows: number,
     options: ConditionalOptions = {},
   ): Promise<ConditionalSample> {
-    return new Promise(() => {
-      expectOptions(options, 'sampleConditional', conditionalOptions);
-      this.begin(options);
-      throw new SklarError(
-        'ERR_SKLAR_VALUE',
-        `a ${this.kind} copula cannot be sampled given some columns, since it has no explicit density at its noise ` +
-          "levels: use a copula of kind 'cdc' or a classical one",
-      );
-    });
+    expectOptions(options, 'sampleConditional', conditionalOptions);
+    const run = this.begin(options);
+    return this.conditionalRows({ fixed, rows, options }, run);
   }
 
   /** Writes one .safetensors file; the old file stays until the new one is complete. */
@@ -389,19 +411,13 @@ export abstract class Copula implements Disposable {
   /** Rows from the reference to data through the field, with margins as asked for. */
   protected async sampleField(
     plan: ResolvedIntegration,
-    rows: number,
-    seed: bigint,
-    firstRow: bigint,
-    toGaussian: boolean,
+    draws: Draws,
     options: SampleOptions & { start?: Float64Array | null },
     run: Execution,
   ): Promise<Float64Array> {
     const handle = fieldOf(this).fieldHandle();
     const start = options.start ?? null;
-    const integrate = async (
-      what: { rows: number; seed: bigint; firstRow: bigint; toGaussian: boolean },
-      marginMaps: Float64Array | null,
-    ) => {
+    const integrate = async (what: Draws, marginMaps: Float64Array | null) => {
       const { values } = await runJob(
         (addon) =>
           addon.fieldSample(handle, {
@@ -420,14 +436,12 @@ export abstract class Copula implements Disposable {
     const maps =
       options.margins === 'raw' || start
         ? null
-        : await this.marginMaps(plan.key, run, (count, draws) =>
-            integrate({ rows: count, seed: draws, firstRow: 0n, toGaussian: true }, null).catch(
-              (error: unknown) => {
-                throw ofPilot(error, toGaussian);
-              },
-            ),
+        : await this.marginMaps(plan.key, run, (rows, seed) =>
+            integrate({ rows, seed, firstRow: 0n, toGaussian: true }, null).catch((error: unknown) => {
+              throw ofPilot(error, draws.toGaussian);
+            }),
           );
-    return integrate({ rows, seed, firstRow, toGaussian }, maps);
+    return integrate(draws, maps);
   }
 
   /** This copula, where its density has an estimated normaliser; null: it needs none, or has no density. */
@@ -448,7 +462,10 @@ export abstract class Copula implements Disposable {
     return certificate(this, rows, options);
   }
 
-  abstract info(): ModelInfo;
+  info(): ModelInfo {
+    const { kind, dim, normalised, names } = this;
+    return { kind, dim, normalised, columns: names, ...this.description() };
+  }
 
   /** What was decided when it was fitted. */
   get notes(): readonly Note[] {
@@ -474,36 +491,30 @@ export abstract class Copula implements Disposable {
    * @param options with the method that was decided on
    */
   protected logCells(
-    lower: Float64Array,
-    upper: Float64Array,
-    _rows: number,
-    fromGaussian: boolean,
+    { lower, upper, fromGaussian }: Blocks,
     options: LogPdfOptions,
     run: Execution,
   ): Promise<Float64Array> {
     const count = options.cellPoints ?? CELL_POINTS;
     const method = options.method ?? this.#ownMethod;
     return integrateCells(lower, upper, this.dim, fromGaussian, count, BATCH_ROWS, async (z, rows) => {
-      const { logPdf } = await this.density(method, z, rows, true, 0, options, run);
-      return logPdf;
+      const points = { x: z, rows, fromGaussian: true, firstRow: 0 };
+      return (await this.density(method, points, options, run)).logPdf;
     });
   }
-  protected abstract logPdfRows(
-    x: Float64Array,
-    rows: number,
-    fromGaussian: boolean,
-    run: Execution,
-  ): Promise<Float64Array>;
-  protected abstract sampleRows(
-    rows: number,
-    seed: bigint,
-    firstRow: bigint,
-    toGaussian: boolean,
-    options: SampleOptions,
-    run: Execution,
-  ): Promise<Float64Array>;
+  protected abstract logPdfRows(points: Points, run: Execution): Promise<Float64Array>;
+  protected abstract sampleRows(draws: Draws, options: SampleOptions, run: Execution): Promise<Float64Array>;
+  /** Checked by `sampleConditional`; of kinds that have `capabilities.conditional`. */
+  protected conditionalRows(_request: ConditionalRequest, _run: Execution): Promise<ConditionalSample> {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `a ${this.kind} copula cannot be sampled given some columns, since it has no explicit density at its noise ` +
+        "levels: use a copula of kind 'cdc' or a classical one",
+    );
+  }
   /** Options that this kind cannot honour are errors, before any work. */
   abstract checkSampleOptions(options: SampleOptions): void;
+  protected abstract description(): Pick<ModelInfo, 'parameters' | 'config' | 'training'>;
   protected abstract toModelContent(): ModelContent;
   protected abstract release(): void;
 

@@ -247,7 +247,7 @@ test('a certificate says what failed, and goes on', async () => {
   const broken = await new EnsembleCopula([brokenCdc()]).certificate(cube, options);
   expect(broken.verdict.failed).toEqual(['normaliser', 'classifier', 'ode', 'sample', 'raw sample']);
   class BadFormula extends GaussianCopula {
-    protected override logPdfRows(x: Float64Array) {
+    protected override logPdfRows({ x }: { x: Float64Array }) {
       return Promise.resolve(new Float64Array(x.length / 2).fill(NaN));
     }
   }

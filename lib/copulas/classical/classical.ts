@@ -1,15 +1,23 @@
+import { type Points } from '../fields/field-density';
 import { type Matrix, matrix } from '../../matrix';
 import { type RunRecord } from '../../devices';
 import { type OptionNames, SklarError, expectInteger, expectOptions } from '../../errors';
 import { type ClassicalDefinition, callNative, runJob } from '../../native';
-import { Copula, type LogPdfOptions, type SampleOptions, isGaussian, logPdfOptions } from '../copula';
+import {
+  Copula,
+  type LogPdfOptions,
+  type SampleOptions,
+  isGaussian,
+  logPdfOptions,
+  type Blocks,
+  type Draws,
+  type ConditionalRequest,
+} from '../copula';
 import { type RowsInput, type Scale, toDense } from '../inputs/rows';
 import { type Execution, type RunOptions, runOptions } from '../inputs/run';
 import { type Capabilities } from '../fields/capabilities';
 import {
-  type ConditionalOptions,
   type ConditionalSample,
-  conditionalOptions,
   conditionalRows,
   exactConditional,
   exactConditionalOptions,
@@ -62,22 +70,14 @@ export abstract class ClassicalCopula extends Copula {
   /** That of two or more different columns in the order given. */
   protected abstract definitionOf(columns: readonly number[]): ClassicalDefinition;
 
-  protected logPdfRows(
-    x: Float64Array,
-    rows: number,
-    fromGaussian: boolean,
-    run: Execution,
-  ): Promise<Float64Array> {
+  protected logPdfRows({ x, rows, fromGaussian }: Points, run: Execution): Promise<Float64Array> {
     return runJob((addon) => addon.classicalLogPdf(this.definition(), x, fromGaussian, rows, run.threads), {
       signal: run.signal,
     });
   }
 
   protected sampleRows(
-    rows: number,
-    seed: bigint,
-    firstRow: bigint,
-    toGaussian: boolean,
+    { rows, seed, firstRow, toGaussian }: Draws,
     _options: SampleOptions,
     run: Execution,
   ): Promise<Float64Array> {
@@ -131,10 +131,7 @@ export abstract class ClassicalCopula extends Copula {
    * @throws SklarError ERR_SKLAR_DIVERGED where an integral is not found to eight digits; it names family and parameters
    */
   protected override logCells(
-    lower: Float64Array,
-    upper: Float64Array,
-    rows: number,
-    fromGaussian: boolean,
+    { lower, upper, rows, fromGaussian }: Blocks,
     _options: LogPdfOptions,
     run: Execution,
   ): Promise<Float64Array> {
@@ -208,13 +205,10 @@ export abstract class ClassicalCopula extends Copula {
   }
 
   /** Method `exact`: independent draws, and the density of the condition without error. */
-  override async sampleConditional(
-    fixed: Readonly<Record<string | number, number>>,
-    rows: number,
-    options: ConditionalOptions = {},
+  protected override async conditionalRows(
+    { fixed, rows, options }: ConditionalRequest,
+    run: Execution,
   ): Promise<ConditionalSample> {
-    expectOptions(options, 'sampleConditional', conditionalOptions);
-    const run = this.begin(options);
     const { condition, seed } = exactConditionalOptions(fixed, rows, options, this.names, this.dim);
     const { values: given } = condition;
     const columns = Array.from(condition.columns);

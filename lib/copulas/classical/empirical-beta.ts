@@ -5,7 +5,7 @@ import { runRecord } from '../../devices';
 import { SklarError, expectInteger } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type ClassicalDefinition } from '../../native';
-import { type ModelContent, type ModelInfo, type ModelTensors } from '../copula';
+import { type ModelContent, type ModelTensors } from '../copula';
 import { expectColumns } from '../correlation/correlation';
 import { type DenseRows } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
@@ -60,12 +60,8 @@ export class EmpiricalBetaCopula extends ClassicalCopula {
     return new EmpiricalBetaCopula(this.#of(chosen), chosen.length);
   }
 
-  info(): ModelInfo {
+  protected description() {
     return {
-      kind: this.kind,
-      dim: this.dim,
-      normalised: true,
-      columns: this.names,
       parameters: this.ranks.length,
       config: { rows: this.ranks.length / this.dim },
       training: this.training,

@@ -1,7 +1,7 @@
 import { type Capabilities } from '../fields/capabilities';
 import { SklarError, expectOptions } from '../../errors';
 import { type ClassicalDefinition } from '../../native';
-import { type ModelContent, type ModelInfo } from '../copula';
+import { type ModelContent } from '../copula';
 import { ClassicalCopula } from './classical';
 import {
   type FamilyKind,
@@ -46,12 +46,8 @@ export class FamilyCopula extends ClassicalCopula {
     this.#definition = definitionOf(kind, this.dim, Object.values(this.parameters), this.rotation);
   }
 
-  info(): ModelInfo {
+  protected description() {
     return {
-      kind: this.kind,
-      dim: this.dim,
-      normalised: true,
-      columns: this.names,
       parameters: Object.keys(this.parameters).length,
       config: { ...this.parameters, rotation: this.rotation },
       training: this.training,

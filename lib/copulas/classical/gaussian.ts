@@ -1,7 +1,8 @@
-import { expectOptions } from '../../errors';
+import { type Points } from '../fields/field-density';
+import {} from '../../errors';
 import { type ClassicalDefinition, type FieldHandle, callNative, runJob } from '../../native';
 import { ClassicalCopula } from './classical';
-import { type ModelContent, type ModelInfo, type SampleOptions } from '../copula';
+import { type ModelContent, type SampleOptions, type Draws, type ConditionalRequest } from '../copula';
 import {
   correlationParameters,
   expectColumns,
@@ -11,9 +12,7 @@ import {
 import { type HasField } from '../fields/field';
 import { type Execution } from '../inputs/run';
 import {
-  type ConditionalOptions,
   type ConditionalSample,
-  conditionalOptions,
   conditionalRows,
   exactConditional,
   exactConditionalOptions,
@@ -75,13 +74,10 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
   }
 
   /** Method `exact`: independent draws, and the density of the condition without error. */
-  override async sampleConditional(
-    fixed: Readonly<Record<string | number, number>>,
-    rows: number,
-    options: ConditionalOptions = {},
+  protected override async conditionalRows(
+    { fixed, rows, options }: ConditionalRequest,
+    run: Execution,
   ): Promise<ConditionalSample> {
-    expectOptions(options, 'sampleConditional', conditionalOptions);
-    const run = this.begin(options);
     const { condition, seed } = exactConditionalOptions(fixed, rows, options, this.names, this.dim);
     const { columns, values } = condition;
     const result = await runJob(
@@ -99,12 +95,8 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
     return correlationParameters(this.correlation, this.dim);
   }
 
-  info(): ModelInfo {
+  protected description() {
     return {
-      kind: this.kind,
-      dim: this.dim,
-      normalised: true,
-      columns: this.names,
       parameters: (this.dim * (this.dim - 1)) / 2,
       config: {},
       training: this.training,
@@ -120,12 +112,7 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
     return this.marginal(columns).definition();
   }
 
-  protected override logPdfRows(
-    x: Float64Array,
-    rows: number,
-    fromGaussian: boolean,
-    run: Execution,
-  ): Promise<Float64Array> {
+  protected override logPdfRows({ x, rows, fromGaussian }: Points, run: Execution): Promise<Float64Array> {
     return runJob(
       (addon) => addon.gaussianLogPdf(this.#factor, x, fromGaussian, rows, this.dim, run.threads),
       {
@@ -135,10 +122,7 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
   }
 
   protected override sampleRows(
-    rows: number,
-    seed: bigint,
-    firstRow: bigint,
-    toGaussian: boolean,
+    { rows, seed, firstRow, toGaussian }: Draws,
     _options: SampleOptions,
     run: Execution,
   ): Promise<Float64Array> {

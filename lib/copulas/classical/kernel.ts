@@ -5,7 +5,7 @@ import { SklarError } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type ClassicalDefinition, runJob } from '../../native';
 import { normalCdf, normalQuantile } from '../../normal';
-import { type ModelContent, type ModelInfo, type ModelTensors } from '../copula';
+import { type ModelContent, type ModelTensors } from '../copula';
 import { normalScoresCorrelation } from '../correlation/correlation';
 import { type DenseRows } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
@@ -72,12 +72,8 @@ export class KernelCopula extends ClassicalCopula {
     return { bandwidth: this.bandwidth };
   }
 
-  info(): ModelInfo {
+  protected description() {
     return {
-      kind: this.kind,
-      dim: this.dim,
-      normalised: true,
-      columns: this.names,
       parameters: this.table.length,
       config: { bandwidth: this.bandwidth, nodes: this.nodes.length },
       training: this.training,

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { SklarError, expectNumber } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type ClassicalDefinition, callNative } from '../../native';
-import { type ModelContent, type ModelInfo, type ModelTensors } from '../copula';
+import { type ModelContent, type ModelTensors } from '../copula';
 import {
   correlationParameters,
   expectColumns,
@@ -52,12 +52,8 @@ export class StudentCopula extends ClassicalCopula {
     return new StudentCopula(subMatrix(this.correlation, this.dim, chosen), chosen.length, this.degrees);
   }
 
-  info(): ModelInfo {
+  protected description() {
     return {
-      kind: this.kind,
-      dim: this.dim,
-      normalised: true,
-      columns: this.names,
       parameters: (this.dim * (this.dim - 1)) / 2 + 1,
       config: { degrees: this.degrees },
       training: this.training,

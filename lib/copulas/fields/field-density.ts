@@ -89,24 +89,27 @@ export function resolveTrace(
   );
 }
 
+/** Rows whose density is wanted. */
+export interface Points {
+  /** rows x dim, dense. */
+  readonly x: Float64Array;
+  readonly rows: number;
+  readonly fromGaussian: boolean;
+  /** Number of the first row among those that probes and draws are counted by. */
+  readonly firstRow: number;
+}
+
 export interface FieldDensity {
   logPdf: Float64Array;
   /** Of the field, mean over the rows. */
   evaluations: number;
 }
 
-/**
- * @param x rows x dim, dense
- * @param firstRow number of the first row among those that probes and draws are counted by
- * @param onEvent told the fraction that is done
- */
+/** @param onEvent told the fraction that is done */
 export async function fieldLogPdf(
   field: HasField,
   method: 'ode' | 'bound',
-  x: Float64Array,
-  rows: number,
-  fromGaussian: boolean,
-  firstRow: number,
+  { x, rows, fromGaussian, firstRow }: Points,
   options: FieldDensityOptions,
   run: Execution,
   onEvent?: (fraction: number) => void,

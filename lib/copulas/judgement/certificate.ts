@@ -13,7 +13,7 @@ import {
 import { type Mean, meanOf } from '../../metrics/mean';
 import { callNative } from '../../native';
 import { type Capabilities } from '../fields/capabilities';
-import { type FieldDensity, type LogPdfMethod } from '../fields/field-density';
+import { type FieldDensity, type LogPdfMethod, type Points } from '../fields/field-density';
 import { type DenseRows, type RowsInput, type Scale, toDense, takeRows } from '../inputs/rows';
 import { type Execution, type RunOptions, beginRun, runOptions } from '../inputs/run';
 import { type Normalisable } from '../fields/smc';
@@ -27,10 +27,7 @@ export interface Certifiable {
   readonly capabilities: Capabilities;
   density(
     method: LogPdfMethod,
-    x: Float64Array,
-    rows: number,
-    fromGaussian: boolean,
-    firstRow: number,
+    points: Points,
     options: object,
     run: Execution,
     onEvent?: (fraction: number) => void,
@@ -267,10 +264,7 @@ async function routeOf(
 ): Promise<{ values: Float64Array; nfe: number }> {
   const { logPdf: values, evaluations: nfe } = await copula.density(
     method,
-    rows.data,
-    rows.rows,
-    scale === 'gaussian',
-    0,
+    { x: rows.data, rows: rows.rows, fromGaussian: scale === 'gaussian', firstRow: 0 },
     {},
     run,
     report,

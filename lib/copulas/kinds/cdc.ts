@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { type Points } from '../fields/field-density';
 import { type Matrix, matrix } from '../../matrix';
 import { SklarError, expectInteger, expectOneOf, expectOptions } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
@@ -14,10 +15,12 @@ import {
 import {
   Copula,
   type ModelContent,
-  type ModelInfo,
   type ModelTensors,
   type SampleOptions,
   sampleOptions,
+  FIRST_DRAWS,
+  type Draws,
+  type ConditionalRequest,
 } from '../copula';
 import { type Capabilities } from '../fields/capabilities';
 import { type HasField } from '../fields/field';
@@ -27,13 +30,11 @@ import { addParameters, expectTensor, gatherParameters } from './parameters';
 import { type DenseRows, type RowsInput, toDense } from '../inputs/rows';
 import { type Execution, type RunOptions, cpuOnlyOf, runOptions } from '../inputs/run';
 import {
-  type ConditionalOptions,
   type ConditionalSample,
   type Normaliser,
   type NormaliserOptions,
   cdcConditionalMethods,
   cdcConditionalOptions,
-  conditionalOptions,
   conditionalReport,
   conditionalRows,
   normaliserOptionNames,
@@ -198,7 +199,7 @@ export class CdcCopula extends Copula implements HasField {
     const run = this.begin(options);
     this.checkSampleOptions(options);
     const { data, rows } = toDense(start, 'the starting rows', this.dim);
-    return matrix(await this.#integrate(rows, 1n, 0n, true, options, run, data), rows, this.dim);
+    return matrix(await this.#integrate({ rows, ...FIRST_DRAWS }, options, run, data), rows, this.dim);
   }
 
   /** log Z of the latest `normaliser`, which is saved with the model; null: not estimated yet. */
@@ -236,13 +237,10 @@ export class CdcCopula extends Copula implements HasField {
   }
 
   /** Methods `smc` (default), `twisted`, `replacement` and `repaint`; see `Copula.sampleConditional`. */
-  override async sampleConditional(
-    fixed: Readonly<Record<string | number, number>>,
-    rows: number,
-    options: ConditionalOptions = {},
+  protected override async conditionalRows(
+    { fixed, rows, options }: ConditionalRequest,
+    run: Execution,
   ): Promise<ConditionalSample> {
-    expectOptions(options, 'sampleConditional', conditionalOptions);
-    const run = this.begin(options);
     const { method, condition, native } = cdcConditionalOptions(fixed, rows, options, this.names, this.dim);
     const result = await runJob(
       (addon, onEvent: (fraction: number) => void) =>
@@ -275,13 +273,9 @@ export class CdcCopula extends Copula implements HasField {
     return { process: 'ou', reference, levels: this.#parts.times };
   }
 
-  info(): ModelInfo {
+  protected description() {
     const { network, times, cholesky, options, training, parameters } = this.#parts;
     return {
-      kind: this.kind,
-      dim: this.dim,
-      normalised: false,
-      columns: this.names,
       parameters: parameters.length,
       config: {
         hidden: network.hiddenDim,
@@ -297,45 +291,29 @@ export class CdcCopula extends Copula implements HasField {
     };
   }
 
-  protected logPdfRows(
-    x: Float64Array,
-    rows: number,
-    fromGaussian: boolean,
-    run: Execution,
-  ): Promise<Float64Array> {
+  protected logPdfRows({ x, rows, fromGaussian }: Points, run: Execution): Promise<Float64Array> {
     return runJob((addon) => addon.cdcLogPdf(this.#native(), x, fromGaussian, rows, 0, run), {
       signal: run.signal,
     });
   }
 
-  protected sampleRows(
-    rows: number,
-    seed: bigint,
-    firstRow: bigint,
-    toGaussian: boolean,
-    options: SampleOptions,
-    run: Execution,
-  ): Promise<Float64Array> {
-    return this.#integrate(rows, seed, firstRow, toGaussian, options, run, null);
+  protected sampleRows(draws: Draws, options: SampleOptions, run: Execution): Promise<Float64Array> {
+    return this.#integrate(draws, options, run, null);
   }
 
   async #integrate(
-    rows: number,
-    seed: bigint,
-    firstRow: bigint,
-    toGaussian: boolean,
+    draws: Draws,
     options: SampleOptions,
     run: Execution,
     start: Float64Array | null,
   ): Promise<Float64Array> {
     const plan = this.#plan(options);
     if (!('noisy' in plan)) {
-      return this.sampleField(plan, rows, seed, firstRow, toGaussian, { ...options, start }, run);
+      return this.sampleField(plan, draws, { ...options, start }, run);
     }
     // The published samplers are there to be compared as they are.
     const { values } = await runJob(
-      (addon) =>
-        addon.cdcSamplePublished(this.#native(), { rows, seed, firstRow, toGaussian, start, ...plan }, run),
+      (addon) => addon.cdcSamplePublished(this.#native(), { ...draws, start, ...plan }, run),
       { signal: run.signal },
     );
     return values;
@@ -344,7 +322,7 @@ export class CdcCopula extends Copula implements HasField {
   /** Prepares the margins of a solver before its first use; `fitCopula` does it for the default one. */
   async calibrate(options: SampleOptions = {}, run?: Execution): Promise<void> {
     expectOptions(options, 'calibrate', sampleOptions);
-    await this.#integrate(0, 1n, 0n, true, options, run ?? this.begin(options), null);
+    await this.#integrate({ rows: 0, ...FIRST_DRAWS }, options, run ?? this.begin(options), null);
   }
 
   checkSampleOptions(options: SampleOptions): void {

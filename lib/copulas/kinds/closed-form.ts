@@ -1,3 +1,4 @@
+import { type Points } from '../fields/field-density';
 import { SklarError, describe, expectInteger, expectNumber, expectOptions } from '../../errors';
 import {
   type ClosedFormDefinition,
@@ -6,7 +7,7 @@ import {
   callNative,
   runJob,
 } from '../../native';
-import { Copula, type ModelContent, type ModelInfo, type SampleOptions } from '../copula';
+import { Copula, type ModelContent, type SampleOptions, type Draws } from '../copula';
 import { expectColumns, expectCorrelation, subMatrix } from '../correlation/correlation';
 import { closedFormCapabilities } from '../fields/capabilities';
 import { type HasField } from '../fields/field';
@@ -253,35 +254,23 @@ export class ClosedFormCopula extends Copula implements HasField {
     return terms.length === 0 ? null : ClosedFormCopula.cosine({ terms });
   }
 
-  info(): ModelInfo {
+  protected description() {
     const d = this.#definition;
     return {
-      kind: this.kind,
-      dim: this.dim,
-      normalised: true,
-      columns: this.names,
       parameters: parameterCount(d),
       config: { family: d.family },
       training: null,
     };
   }
 
-  protected logPdfRows(
-    x: Float64Array,
-    rows: number,
-    fromGaussian: boolean,
-    run: Execution,
-  ): Promise<Float64Array> {
+  protected logPdfRows({ x, rows, fromGaussian }: Points, run: Execution): Promise<Float64Array> {
     return runJob((addon) => addon.closedFormLogPdf(this.#native(), x, fromGaussian, rows, run.threads), {
       signal: run.signal,
     });
   }
 
   protected sampleRows(
-    rows: number,
-    seed: bigint,
-    firstRow: bigint,
-    toGaussian: boolean,
+    { rows, seed, firstRow, toGaussian }: Draws,
     _options: SampleOptions,
     run: Execution,
   ): Promise<Float64Array> {

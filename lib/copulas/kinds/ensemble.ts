@@ -1,17 +1,28 @@
 import { matrix } from '../../matrix';
 import { Generator, hashWords, seedWords, shuffle, resolveSeed } from '../../data/random';
 import { SklarError, describe, expectOptions } from '../../errors';
-import { Copula, type LogPdfOptions, type ModelContent, type ModelInfo, type SampleOptions } from '../copula';
+import {
+  Copula,
+  type LogPdfOptions,
+  type ModelContent,
+  type SampleOptions,
+  type Blocks,
+  type Draws,
+  type ConditionalRequest,
+} from '../copula';
 import { mixtureConditional } from './ensemble-conditional';
 import { type Capabilities } from '../fields/capabilities';
-import { type FieldDensity, type FieldDensityOptions, type LogPdfMethod } from '../fields/field-density';
+import {
+  type FieldDensity,
+  type FieldDensityOptions,
+  type LogPdfMethod,
+  type Points,
+} from '../fields/field-density';
 import { type Execution } from '../inputs/run';
 import {
   type ConditionalMethod,
-  type ConditionalOptions,
   type ConditionalSample,
   type NormaliserOptions,
-  conditionalOptions,
   normaliserOptionNames,
   type Normalisable,
 } from '../fields/smc';
@@ -145,10 +156,7 @@ export class EnsembleCopula extends Copula implements Normalisable {
 
   override async density(
     method: LogPdfMethod,
-    x: Float64Array,
-    rows: number,
-    fromGaussian: boolean,
-    firstRow: number,
+    points: Points,
     options: FieldDensityOptions,
     run: Execution,
     onEvent?: (fraction: number) => void,
@@ -160,10 +168,7 @@ export class EnsembleCopula extends Copula implements Normalisable {
       const part = await member
         .density(
           method,
-          x,
-          rows,
-          fromGaussian,
-          firstRow,
+          points,
           options,
           run,
           onEvent && ((fraction) => onEvent((k + fraction) / this.members.length)),
@@ -176,13 +181,9 @@ export class EnsembleCopula extends Copula implements Normalisable {
     return { logPdf: logMeanExp(parts), evaluations };
   }
 
-  info(): ModelInfo {
+  protected description() {
     const infos = this.members.map((member) => member.info());
     return {
-      kind: this.kind,
-      dim: this.dim,
-      normalised: true,
-      columns: this.names,
       parameters: infos.reduce((sum, { parameters }) => sum + parameters, 0),
       config: { member: infos[0]!.kind, models: infos.length, members: infos.map(({ config }) => config) },
       training: trainingOf(infos.map(({ training }) => training)),
@@ -193,13 +194,10 @@ export class EnsembleCopula extends Copula implements Normalisable {
    * The members' methods, those that know the density of the condition, which weighs the members; see
    * `Copula.sampleConditional`. Sizes (`effectiveSampleSize`, `ancestors`, ...) are those of the weighted members together.
    */
-  override async sampleConditional(
-    fixed: Readonly<Record<string | number, number>>,
-    rows: number,
-    options: ConditionalOptions = {},
+  protected override async conditionalRows(
+    { fixed, rows, options }: ConditionalRequest,
+    run: Execution,
   ): Promise<ConditionalSample> {
-    expectOptions(options, 'sampleConditional', conditionalOptions);
-    const run = this.begin(options);
     const seed = resolveSeed(options.seed ?? 1);
     await this.normaliser(run);
     return mixtureConditional(this.members, this.names, fixed, rows, options, run, seed, (k) =>
@@ -212,10 +210,7 @@ export class EnsembleCopula extends Copula implements Normalisable {
   }
 
   protected async sampleRows(
-    rows: number,
-    seed: bigint,
-    firstRow: bigint,
-    toGaussian: boolean,
+    { rows, seed, firstRow, toGaussian }: Draws,
     options: SampleOptions,
     run: Execution,
   ): Promise<Float64Array> {
@@ -252,10 +247,7 @@ export class EnsembleCopula extends Copula implements Normalisable {
 
   /** The members' own, weighed alike. */
   protected override async logCells(
-    lower: Float64Array,
-    upper: Float64Array,
-    rows: number,
-    fromGaussian: boolean,
+    { lower, upper, rows, fromGaussian }: Blocks,
     options: LogPdfOptions,
     run: Execution,
   ): Promise<Float64Array> {
@@ -269,14 +261,9 @@ export class EnsembleCopula extends Copula implements Normalisable {
     return logMeanExp(parts);
   }
 
-  protected async logPdfRows(
-    x: Float64Array,
-    rows: number,
-    fromGaussian: boolean,
-    run: Execution,
-  ): Promise<Float64Array> {
+  protected async logPdfRows(points: Points, run: Execution): Promise<Float64Array> {
     const method = this.capabilities.logPdf[0]!;
-    return (await this.density(method, x, rows, fromGaussian, 0, {}, run)).logPdf;
+    return (await this.density(method, points, {}, run)).logPdf;
   }
 
   protected toModelContent(): ModelContent {

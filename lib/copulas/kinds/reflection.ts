@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { type Points } from '../fields/field-density';
 import { SklarError } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type TimeLaw, type VelocityDefinition, callNative } from '../../native';
@@ -44,13 +45,8 @@ export class ReflectionCopula extends VelocityCopula {
     return { ...super.capabilities, ...(this.#published && { logPdf: ['bound'] }) };
   }
 
-  protected override logPdfRows(
-    x: Float64Array,
-    rows: number,
-    fromGaussian: boolean,
-    run: Execution,
-  ): Promise<Float64Array> {
-    if (!this.#published) return super.logPdfRows(x, rows, fromGaussian, run);
+  protected override logPdfRows(points: Points, run: Execution): Promise<Float64Array> {
+    if (!this.#published) return super.logPdfRows(points, run);
     throw new SklarError(
       'ERR_SKLAR_VALUE',
       "the published reflection network has no density, since its velocity does not vanish on the faces of the cube: use method 'bound'",

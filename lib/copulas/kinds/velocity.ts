@@ -13,14 +13,15 @@ import { type Process, processNames } from '../../processes';
 import {
   Copula,
   type ModelContent,
-  type ModelInfo,
   type ModelTensors,
   type SampleOptions,
   sampleOptions,
+  FIRST_DRAWS,
+  type Draws,
 } from '../copula';
 import { type Capabilities, velocityCapabilities } from '../fields/capabilities';
 import { type HasField } from '../fields/field';
-import { fieldLogPdf } from '../fields/field-density';
+import { fieldLogPdf, type Points } from '../fields/field-density';
 import { addParameters } from './parameters';
 import { type Execution, cpuOnlyOf } from '../inputs/run';
 import {
@@ -92,13 +93,9 @@ export abstract class VelocityCopula extends Copula implements HasField {
     return { process: this.parts.definition.process, reference: this.parts.reference, levels: null };
   }
 
-  info(): ModelInfo {
+  protected description() {
     const { definition, options, training, parameters, reference } = this.parts;
     return {
-      kind: this.kind,
-      dim: this.dim,
-      normalised: this.normalised,
-      columns: this.names,
       parameters: parameters.length,
       config: {
         hidden: definition.hiddenDim,
@@ -116,27 +113,15 @@ export abstract class VelocityCopula extends Copula implements HasField {
   /** Prepares the margins of a solver before its first use; `fitCopula` does it for the default one. */
   async calibrate(options: SampleOptions = {}, run?: Execution): Promise<void> {
     expectOptions(options, 'calibrate', sampleOptions);
-    await this.sampleRows(0, 1n, 0n, true, options, run ?? this.begin(options));
+    await this.sampleRows({ rows: 0, ...FIRST_DRAWS }, options, run ?? this.begin(options));
   }
 
-  protected async logPdfRows(
-    x: Float64Array,
-    rows: number,
-    fromGaussian: boolean,
-    run: Execution,
-  ): Promise<Float64Array> {
-    return (await fieldLogPdf(this, 'ode', x, rows, fromGaussian, 0, {}, run)).logPdf;
+  protected async logPdfRows(points: Points, run: Execution): Promise<Float64Array> {
+    return (await fieldLogPdf(this, 'ode', points, {}, run)).logPdf;
   }
 
-  protected sampleRows(
-    rows: number,
-    seed: bigint,
-    firstRow: bigint,
-    toGaussian: boolean,
-    options: SampleOptions,
-    run: Execution,
-  ): Promise<Float64Array> {
-    return this.sampleField(this.#plan(options), rows, seed, firstRow, toGaussian, options, run);
+  protected sampleRows(draws: Draws, options: SampleOptions, run: Execution): Promise<Float64Array> {
+    return this.sampleField(this.#plan(options), draws, options, run);
   }
 
   checkSampleOptions(options: SampleOptions): void {
