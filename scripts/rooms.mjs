@@ -118,7 +118,8 @@ const kinds = ['kinds', 'classical', 'training', ...base];
 export const lib = [
   { name: 'lib', folder: 'lib', what: 'errors, notes, native.ts: the only door', open: true, uses: [] },
   { name: 'index', folder: 'lib/index.ts', what: 'what is public', uses: '*' },
-  { name: 'data', folder: 'lib/data', what: 'tables in and out, ranks, levels', open: true, uses: [] },
+  { name: 'data', folder: 'lib/data', what: 'tables, ranks, levels', open: true, uses: [] },
+  { name: 'formats', folder: 'lib/data/formats', what: 'tables in and out of files', open: true, uses: [] },
   { name: 'model', folder: 'lib/model', what: 'safetensors files', uses: [] },
   { name: 'margins', folder: 'lib/margins', what: 'a file a type: how it is fitted', uses: [] },
   { name: 'inputs', folder: 'lib/copulas/inputs', what: 'rows, run options, options of kinds', uses: [] },

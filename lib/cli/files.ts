@@ -3,8 +3,8 @@ import { constants } from 'node:fs';
 import { access, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 
-import { expectPath, fileError } from '../data/files';
-import { expectFormat } from '../data/write-table';
+import { expectPath, fileError } from '../data/formats/files';
+import { expectFormat } from '../data/formats/write-table';
 import { SklarError, describe } from '../errors';
 
 /**

@@ -19,7 +19,7 @@ import {
   parseOptions,
   reflectionOptionsSchema,
 } from '../copulas/inputs/options';
-import { fileError } from '../data/files';
+import { fileError } from '../data/formats/files';
 import { type Ties } from '../data/level-columns';
 import { type PseudoObservations } from '../data/pseudo-observations';
 import type { Seed } from '../data/random';

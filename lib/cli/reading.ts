@@ -1,7 +1,7 @@
 /** The options that say how a table is read, and what was decided about it. */
 import type { Command } from 'commander';
 
-import { type ReadTableOptions, readTable } from '../data/read-table';
+import { type ReadTableOptions, readTable } from '../data/formats/read-table';
 import type { Table } from '../data/table';
 import { expectOneOf } from '../errors';
 import type { Note } from '../notes';

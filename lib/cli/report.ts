@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 
 import type { Copula } from '../copulas/copula';
 import { loadModel } from '../copulas/fitting/load';
-import { AtomicFile } from '../data/files';
+import { AtomicFile } from '../data/formats/files';
 import type { Seed } from '../data/random';
 import type { Table } from '../data/table';
 import { type DeviceOptions, resolveDevice } from '../devices';

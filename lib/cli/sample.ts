@@ -7,7 +7,7 @@ import { solverNames } from '../copulas/fields/solvers';
 import type { Matrix } from '../matrix';
 import type { Seed } from '../data/random';
 import { type Table, defaultNames } from '../data/table';
-import { TableWriter } from '../data/write-table';
+import { TableWriter } from '../data/formats/write-table';
 import { type DeviceOptions, resolveDevice } from '../devices';
 import { SklarError, describe, expectOneOf } from '../errors';
 import { formatDuration, formatMean, normalisationNote } from '../report/text';

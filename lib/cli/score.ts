@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 
 import { loadModel } from '../copulas/fitting/load';
 import { matrix } from '../matrix';
-import { TableWriter } from '../data/write-table';
+import { TableWriter } from '../data/formats/write-table';
 import { type DeviceOptions, resolveDevice } from '../devices';
 import type { Table } from '../data/table';
 import { describe, expectOneOf } from '../errors';

@@ -10,7 +10,7 @@ import { type Hash, createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { types } from 'node:util';
 
-import { AtomicFile, expectPath, expectReadable, fileError } from '../data/files';
+import { AtomicFile, expectPath, expectReadable, fileError } from '../data/formats/files';
 import { SklarError, describe } from '../errors';
 import { canonicalJson, expectCleanKeys } from './json';
 

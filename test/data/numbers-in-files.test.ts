@@ -5,7 +5,7 @@ import fc from 'fast-check';
 
 import { type Note, readTable } from '../../lib';
 import { sklar, sklarFails } from '../cli/support';
-import { isRounded } from '../../lib/data/column-builder';
+import { isRounded } from '../../lib/data/formats/column-builder';
 import { names } from '../../lib/cli/values';
 import { TemporaryFolder, sklarError, writeParquet } from './support';
 

@@ -2,11 +2,11 @@ import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 
-import { AtomicFile } from '../../lib/data/files';
-import { ParquetWriter } from '../../lib/data/parquet-writer';
-import { type ReadTableOptions, readTable } from '../../lib/data/read-table';
+import { AtomicFile } from '../../lib/data/formats/files';
+import { ParquetWriter } from '../../lib/data/formats/parquet-writer';
+import { type ReadTableOptions, readTable } from '../../lib/data/formats/read-table';
 import { Table } from '../../lib/data/table';
-import { writeTable } from '../../lib/data/write-table';
+import { writeTable } from '../../lib/data/formats/write-table';
 import type { SklarErrorCode } from '../../lib/errors';
 import { TemporaryFolder, sklarError, writeParquet } from './support';
 
@@ -498,7 +498,7 @@ describe('DuckDB', () => {
       jest.doMock('@duckdb/node-api', () => {
         throw new Error("Cannot find module '@duckdb/node-api'");
       });
-      const isolated = jest.requireActual<{ readTable: typeof readTable }>('../../lib/data/read-table');
+      const isolated = jest.requireActual<{ readTable: typeof readTable }>('../../lib/data/formats/read-table');
       const file = folder.file('needs-duckdb.csv', 'a\n1\n');
       await expect(isolated.readTable(file)).rejects.toMatchObject({
         code: 'ERR_SKLAR_FILE',

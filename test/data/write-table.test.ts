@@ -5,9 +5,9 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import fc from 'fast-check';
 
 import { fromRows } from '../../lib/matrix';
-import { readTable } from '../../lib/data/read-table';
+import { readTable } from '../../lib/data/formats/read-table';
 import { type ColumnKind, Table } from '../../lib/data/table';
-import { TableWriter, writeTable } from '../../lib/data/write-table';
+import { TableWriter, writeTable } from '../../lib/data/formats/write-table';
 import { HOSTILE_NAMES, TemporaryFolder, sklarError } from './support';
 
 const folder = new TemporaryFolder();

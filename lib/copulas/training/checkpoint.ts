@@ -7,7 +7,7 @@ import { setImmediate } from 'node:timers/promises';
 
 import { z } from 'zod';
 
-import { fileError } from '../../data/files';
+import { fileError } from '../../data/formats/files';
 import { runRecord } from '../../devices';
 import { SklarError, describe } from '../../errors';
 import { expectConfig, readModelFile, writeModelFile } from '../../model/model-file';

@@ -1,11 +1,11 @@
-import { SklarError, describe } from '../errors';
+import { SklarError, describe } from '../../errors';
 import { type ColumnBuilder, finishTable } from './column-builder';
 import { MISSING, isNumberText } from './csv';
 import { DuckDBSession } from './duckdb';
 import { isGzip, readBytes } from './files';
 import { readNumbers } from './read-sql';
 import type { ReadTableOptions } from './read-options';
-import { type Table, defaultNames, expectDistinctNames, listNames, selectColumns } from './table';
+import { type Table, defaultNames, expectDistinctNames, listNames, selectColumns } from '../table';
 
 const DELIMITERS = [',', ';', '\t', '|'];
 const HEAD_BYTES = 1 << 20;

@@ -1,10 +1,10 @@
 import { isUtf8 } from 'node:buffer';
 
-import { SklarError, describe } from '../errors';
+import { SklarError, describe } from '../../errors';
 import { ColumnBuilder, type Problem, finishTable, isRounded, problemsError } from './column-builder';
 import { readBytes } from './files';
 import type { ReadTableOptions } from './read-options';
-import { type Table, selectColumns } from './table';
+import { type Table, selectColumns } from '../table';
 
 const LONGEST_RECORD = 1 << 26;
 

@@ -1,10 +1,10 @@
-import { type OptionNames, SklarError, describe, expectOneOf, expectOptions } from '../errors';
+import { type OptionNames, SklarError, describe, expectOneOf, expectOptions } from '../../errors';
 import { expectPath, expectReadable } from './files';
 import { readCsv } from './read-csv';
 import { readJson } from './read-json';
 import type { ReadTableOptions } from './read-options';
 import { readParquet } from './read-parquet';
-import type { Table } from './table';
+import type { Table } from '../table';
 
 export type { ReadTableOptions };
 

@@ -1,5 +1,5 @@
-import { SklarError, describe } from '../errors';
-import { type ColumnKind, Table, listNames } from './table';
+import { SklarError, describe } from '../../errors';
+import { type ColumnKind, Table, listNames } from '../table';
 
 /** Values that are not finite numbers: how many, and where the first one is (rows counted from 1). */
 export interface Problem {

@@ -1,7 +1,7 @@
 /** The part that CSV and Parquet have in common: numbers by position from a source that DuckDB can read. */
 import type { DuckDBValue } from '@duckdb/node-api';
 
-import { SklarError, describe } from '../errors';
+import { SklarError, describe } from '../../errors';
 import { ColumnBuilder, type ColumnProblems, type Problem, isRounded, problemsError } from './column-builder';
 import type { DuckDBSession } from './duckdb';
 

@@ -13,7 +13,7 @@ import type {
   DuckDBVector,
 } from '@duckdb/node-api';
 
-import { SklarError, describe } from '../errors';
+import { SklarError, describe } from '../../errors';
 
 type DuckDBModule = typeof import('@duckdb/node-api');
 

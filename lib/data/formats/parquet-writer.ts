@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 
 import type { AtomicFile } from './files';
-import type { ColumnKind } from './table';
+import type { ColumnKind } from '../table';
 
 const pack = promisify(gzip) as (data: Uint8Array, options: { level: number }) => Promise<Buffer>;
 

@@ -1,9 +1,9 @@
-import { SklarError, describe, expectOptions } from '../errors';
+import { SklarError, describe, expectOptions } from '../../errors';
 import { quoteName } from './csv';
 import { AtomicFile, expectPath } from './files';
-import type { Matrix } from '../matrix';
+import type { Matrix } from '../../matrix';
 import { ParquetWriter } from './parquet-writer';
-import { type ColumnKind, type Table, expectDistinctNames } from './table';
+import { type ColumnKind, type Table, expectDistinctNames } from '../table';
 
 type Values = (row: number, column: number) => number;
 

@@ -1,11 +1,11 @@
 import type { DuckDBResult } from '@duckdb/node-api';
 
-import { SklarError, describe } from '../errors';
+import { SklarError, describe } from '../../errors';
 import { finishTable } from './column-builder';
 import { DuckDBSession } from './duckdb';
 import { type SqlSource, readNumbers } from './read-sql';
 import type { ReadTableOptions } from './read-options';
-import { type ColumnKind, type Table, expectDistinctNames, selectColumns } from './table';
+import { type ColumnKind, type Table, expectDistinctNames, selectColumns } from '../table';
 
 const INTEGERS = /^(?:U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER|BIGNUM|BOOLEAN|DECIMAL\(\d+,\s*0\))$/;
 const FLOATS = /^(?:FLOAT|DOUBLE|DECIMAL\(.*\))$/;

@@ -1,4 +1,4 @@
-import type { Note } from '../notes';
+import type { Note } from '../../notes';
 
 export interface ReadTableOptions {
   /** Which columns to read, in this order; default all. */

@@ -4,7 +4,7 @@ import { type FileHandle, access, open, realpath, rename, stat, unlink } from 'n
 import path from 'node:path';
 import { createGunzip } from 'node:zlib';
 
-import { SklarError, describe } from '../errors';
+import { SklarError, describe } from '../../errors';
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'it does not exist',
