@@ -1,8 +1,11 @@
+const long = Boolean(process.env.SKLAR_LONG_TESTS);
+
 /** @type {import('jest').Config} */
 module.exports = {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
-  testMatch: ['**/*.test.ts'],
+  // Tests that take minutes have a run of their own: npm run test:long.
+  testMatch: long ? ['**/*.long.test.ts'] : ['**/*.test.ts', '!**/*.long.test.ts'],
   // Types are checked by `npm run typecheck`; here each file is only stripped of them (isolatedModules).
   transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: '<rootDir>/tsconfig.test.json' }] },
   // Against hanging only: other work on the machine must not fail a test.
