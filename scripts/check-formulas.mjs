@@ -1,4 +1,4 @@
-// The index of formulas, both ways: sections of docs/mathematics.md name files and symbols ("Code: `file` `symbol`, ..."), and these
+// The index of formulas, both ways: sections of docs/mathematics.md name files and symbols ("Code: [`file`](../file) `symbol`, ..."), and these
 // files cite the section ("docs/mathematics.md, A.5"); files that cite a section are named by it.
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -29,7 +29,9 @@ for (const [index, line] of read('docs/mathematics.md').split('\n').entries()) {
   if (!line.startsWith('Code: ')) continue;
   withCode.add(section[0]);
   const where = `docs/mathematics.md:${index + 1}`;
-  for (const [, file, symbol] of line.matchAll(/`([^` ]+\/[^` ]+)` `([^`]+)`/g)) {
+  if (/(?:^|[ ,])`[^`]+\/[^`]+`/.test(line))
+    errors.push(`${where}: expected files as links, [\`file\`](../file)`);
+  for (const [, file, symbol] of line.matchAll(/\[`([^`]+)`\]\(\.\.\/\1\) `([^`]+)`/g)) {
     if (!existsSync(path.join(root, file))) {
       errors.push(`${where}: no file ${file}`);
       continue;
