@@ -4,13 +4,20 @@ import { loadModel } from '../copulas/fitting/load';
 import { matrix } from '../matrix';
 import { TableWriter } from '../data/formats/write-table';
 import { type DeviceOptions, resolveDevice } from '../devices';
-import type { Table } from '../data/table';
-import { describe, expectOneOf } from '../errors';
+import { expectOneOf } from '../errors';
 import { copulaLogPdf } from '../joint/copula-density';
-import { type JointDistribution, jointOf } from '../joint/joint';
+import { impossibleValues } from '../joint/impossible';
+import { jointOf } from '../joint/joint';
+import { Margins } from '../margins/margins';
 import { meanOf } from '../metrics/mean';
 import type { Note } from '../notes';
-import { formatLogNormaliser, formatMean, normalisationNote, noteLines } from '../report/text';
+import {
+  formatLogNormaliser,
+  formatMean,
+  impossibleLines,
+  normalisationNote,
+  noteLines,
+} from '../report/text';
 import {
   type CertificateFlags,
   certificateLines,
@@ -57,37 +64,6 @@ export function define(command: Command, io: Io): void {
     .action((model: string, data: string, flags: Flags) => score(model, data, flags, io));
 }
 
-interface Impossible {
-  readonly count: number;
-  /** The first ones, with the columns whose margin has no mass at the value. */
-  readonly rows: readonly {
-    readonly row: number;
-    readonly columns: readonly { readonly column: string; readonly value: number }[];
-  }[];
-}
-
-/** The columns of a row, counted from 1, in which the margin has no mass. */
-function withoutMass({ margins }: JointDistribution, table: Table, row: number) {
-  return margins.names.flatMap((column) => {
-    const value = table.column(column)[row - 1]!;
-    const [log] = margins.margin(column).logPdf(Float64Array.of(value));
-    return log === -Infinity ? [{ column, value }] : [];
-  });
-}
-
-function impossibleLines({ count, rows }: Impossible, all: number): string[] {
-  return [
-    `${count} of ${all} rows ${count === 1 ? 'has' : 'have'} density 0, log density -Infinity`,
-    ...rows.map(({ row, columns }) => {
-      const values = columns.map(({ column, value }) => `${describe(column)} is ${value}`);
-      const why =
-        values.length === 0 ? 'by the copula' : `${values.join(', ')}, where the margin has no mass`;
-      return `  row ${row}: ${why}`;
-    }),
-    ...(rows.length < count ? [`  and ${count - rows.length} more`] : []),
-  ];
-}
-
 async function score(model: string, data: string, flags: Flags, io: Io): Promise<void> {
   const signal = signalOf(io);
   const { out, scale = 'copula' } = flags;
@@ -129,10 +105,12 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
   }
 
   const mean = meanOf(values);
-  const impossible = mean.impossible && {
-    count: mean.impossible.count,
-    rows: mean.impossible.rows.map((row) => ({ row, columns: joint ? withoutMass(joint, table, row) : [] })),
-  };
+  const impossible =
+    mean.impossible &&
+    (copula.margins instanceof Margins
+      ? impossibleValues(mean.impossible, copula.margins, table)
+      : { count: mean.impossible.count, rows: mean.impossible.rows.map((row) => ({ row, columns: [] })) });
+  const scored = values.length - (impossible?.count ?? 0);
   const normaliser = await logNormaliserOf(copula, io, run, flags.verbose);
   const certificate = flags.certificate
     ? await certify(copula, await levels(), ofCertificate, io, run, flags.verbose)
@@ -152,8 +130,12 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
   };
   writeResult(io, flags.json, result, () => [
     ...(impossible ? impossibleLines(impossible, values.length) : []),
-    `mean log density of ${impossible ? `the other ${result.rows - impossible.count} of ` : ''}${result.rows} rows${joint ? ' on the data scale' : ''}, in nats: ${formatMean({ mean: mean.mean, standardError: mean.standardError })}${normalisationNote(copula.normalised)}`,
-    ...(copula.normalised || !normaliser
+    ...(scored === 0
+      ? [`no row has a finite density, so that there is no mean log density`]
+      : [
+          `mean log density of ${impossible ? `the other ${scored} of ` : ''}${result.rows} rows${joint ? ' on the data scale' : ''}, in nats: ${formatMean({ mean: mean.mean, standardError: mean.standardError })}${normalisationNote(copula.normalised)}`,
+        ]),
+    ...(copula.normalised || !normaliser || scored === 0
       ? []
       : [`normalised: ${(mean.mean - normaliser.logZ).toFixed(4)} (${formatLogNormaliser(normaliser)})`]),
     ...(certificate ? certificateLines(certificate) : []),

@@ -1,7 +1,7 @@
 import { logWidths } from '../copulas/cells';
 import type { Copula, LogPdfOptions } from '../copulas/copula';
 import type { Table } from '../data/table';
-import type { TableMargins } from '../margins/margins';
+import { Margins, type TableMargins } from '../margins/margins';
 
 /** Points of all cells together, and in one cell. */
 const ALL_POINTS = 2 ** 20;
@@ -10,7 +10,8 @@ const MOST_POINTS = 256;
 
 /**
  * The log density of a copula alone at the levels of each row of a table, in nats. Where a value has a block of levels, it is
- * the mean density over the block: zero for independence, and no level of the block is chosen.
+ * the mean density over the block: zero for independence, and no level of the block is chosen. -Infinity where a value has no
+ * density in its margin, as on the data scale: no level stands for it.
  *
  * @throws SklarError ERR_SKLAR_VALUE for missing columns and values that are not finite, and as `Copula.logPdf`
  */
@@ -28,5 +29,6 @@ export async function copulaLogPdf(
   );
   const log = await copula.logPdfCells(lower, upper, { cellPoints, ...options, scale: 'gaussian' });
   const widths = logWidths(lower.data, upper.data, copula.dim, true);
-  return log.map((value, i) => value - widths[i]!);
+  const ofMargins = margins instanceof Margins ? await margins.logPdf(table, { threads, signal }) : null;
+  return log.map((value, i) => (ofMargins?.[i] === -Infinity ? -Infinity : value - widths[i]!));
 }

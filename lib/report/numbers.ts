@@ -15,10 +15,12 @@ import {
   expectOneOf,
   expectOptions,
 } from '../errors';
+import { type ImpossibleValues, impossibleValues } from '../joint/impossible';
 import { JointDistribution } from '../joint/joint';
 import { Margins, type TableMargins } from '../margins/margins';
 import { type Comparison, compare } from '../metrics/compare';
 import { kendall, tailCurves } from '../metrics/dependence';
+import { meanOf } from '../metrics/mean';
 import type { Note } from '../notes';
 import { packageVersion } from '../version';
 import { chooseRows } from './axis';
@@ -98,6 +100,8 @@ export interface ReportNumbers {
   readonly run: Pick<RunRecord, 'device' | 'deviceName'>;
   /** Rows of the data, those of them that were used, and rows of the sample. */
   readonly rows: { readonly data: number; readonly used: number; readonly sample: number };
+  /** Those of the data with a value that its margin cannot have; null where there are none. */
+  readonly impossible: ImpossibleValues | null;
   readonly seed: string;
   readonly margins: readonly MarginNumbers[] | null;
   /** The columns drawn, and the rows drawn of data and sample each. */
@@ -304,6 +308,8 @@ export async function gather(plan: Plan, options: ReportOptions, stages: Stages)
   const used = Math.min(plan.data.rows, count);
   const data = plan.data.take(chooseRows(plan.data.rows, used).toSorted());
   const u = await margins.transform(data, onCpu);
+  const beyond =
+    margins instanceof Margins ? meanOf(await margins.logPdf(plan.data, onCpu)).impossible : undefined;
   const absent: { [K in ReportSection]?: string } = {};
   /** What these rows do not allow is left out, with the reason. */
   const section = async <T>(
@@ -386,6 +392,7 @@ export async function gather(plan: Plan, options: ReportOptions, stages: Stages)
     model: modelOf(copula, margins),
     run: { device: place, deviceName },
     rows: { data: plan.data.rows, used, sample: count },
+    impossible: beyond ? impossibleValues(beyond, margins as Margins, plan.data) : null,
     seed: seed.toString(),
     margins: ofMargins,
     pairs,

@@ -38,7 +38,11 @@ function tilesOf({ model, certificate, comparison }: ReportNumbers): Tile[] {
     const exact = route.method === 'bound' ? 'a lower bound' : 'of the copula, normalised';
     const without = route.impossible ? `; without ${impossibleWords(route.impossible)}` : '';
     const note = `${error}${exact}${without}`;
-    tiles.push({ name: 'Mean log density', value: signed(route.mean, 3), note });
+    tiles.push({
+      name: 'Mean log density',
+      value: Number.isFinite(route.mean) ? signed(route.mean, 3) : 'none',
+      note,
+    });
   }
   const { routesAgree, marginsUniform } = certificate.verdict;
   if (routesAgree) {

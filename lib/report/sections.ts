@@ -5,7 +5,7 @@ import { comparisonWords } from './comparison-table';
 import { type Content, Html, markup, nameOf, pairs, picture, table, typeset, widePicture } from './html';
 import type { ReportNumbers, ReportSection } from './numbers';
 import type { Pictures } from './pictures';
-import { countTypes, formatCount, formatDuration, noteTexts, plainValues } from './text';
+import { countTypes, formatCount, formatDuration, impossibleLines, noteTexts, plainValues } from './text';
 
 export interface Section {
   readonly id: string;
@@ -81,11 +81,16 @@ ${valuesCard('Training', model.training, 'The file holds no record of a training
 }
 
 /** What was decided for the user; nothing, where nothing was. */
-function notesSection({ model }: ReportNumbers): Section[] {
-  if (model.notes.length === 0) return [];
+function notesSection({ model, impossible, rows }: ReportNumbers): Section[] {
+  if (model.notes.length === 0 && !impossible) return [];
+  const beyond = impossible ? impossibleLines(impossible, rows.data) : [];
+  const ofRows = beyond.map((text, k) =>
+    k === 0 ? markup`<p>${typeset(`${text}:`)}</p>\n` : markup`<p class="soft">${typeset(text.trim())}</p>\n`,
+  );
   const body = markup`<p class="lead">What was decided when the model was fitted, and what else to know about it.</p>
 <ul>
-${noteTexts(model.notes).map((text) => markup`<li>${typeset(text)}</li>\n`)}</ul>`;
+${noteTexts(model.notes).map((text) => markup`<li>${typeset(text)}</li>\n`)}</ul>
+${ofRows}`;
   return [{ id: 'notes', title: 'Notes', body }];
 }
 

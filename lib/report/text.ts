@@ -1,4 +1,6 @@
 /** Numbers and names as people read them, on the command line, in pictures and on pages. */
+import { describe } from '../errors';
+import type { ImpossibleValues } from '../joint/impossible';
 import type { ImpossibleRows, Mean } from '../metrics/mean';
 import type { Note } from '../notes';
 
@@ -22,15 +24,32 @@ export function escapeText(text: string): string {
 }
 
 export function formatMean({ mean, standardError, impossible }: Mean): string {
+  if (impossible && !Number.isFinite(mean)) {
+    return `none, since no row has a finite density (${impossibleWords(impossible)})`;
+  }
   const value =
     standardError === null ? mean.toFixed(4) : `${mean.toFixed(4)} +- ${standardError.toFixed(4)}`;
-  return impossible && Number.isFinite(mean) ? `${value} (without ${impossibleWords(impossible)})` : value;
+  return impossible ? `${value} (without ${impossibleWords(impossible)})` : value;
 }
 
 /** `3 rows of density 0: 4, 17, 20` */
 export function impossibleWords({ count, rows }: ImpossibleRows): string {
   const list = `${rows.join(', ')}${rows.length < count ? ', ...' : ''}`;
   return count === 1 ? `row ${list}, of density 0` : `${formatCount(count)} rows of density 0: ${list}`;
+}
+
+/** How many of the rows have density 0, and the first of them with the values that have no mass. */
+export function impossibleLines({ count, rows }: ImpossibleValues, all: number): string[] {
+  return [
+    `${count} of ${all} rows ${count === 1 ? 'has' : 'have'} density 0, log density -Infinity`,
+    ...rows.map(({ row, columns }) => {
+      const values = columns.map(({ column, value }) => `${describe(column)} is ${value}`);
+      const why =
+        values.length === 0 ? 'by the copula' : `${values.join(', ')}, where the margin has no mass`;
+      return `  row ${row}: ${why}`;
+    }),
+    ...(rows.length < count ? [`  and ${count - rows.length} more`] : []),
+  ];
 }
 
 /** What must stand beside a log density that is known up to a constant only. */

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 
 import { Table, fitJoint, meanOf, report, writeTable } from '../../lib';
 import { TemporaryFolder } from '../data/support';
+import { formatMean } from '../../lib/report/text';
 import { exampleTable, sklar, sklarJson } from './support';
 
 const folder = new TemporaryFolder();
@@ -55,6 +56,48 @@ test('score names the row, the column and the value, and gives the mean of the o
   expect(Math.abs(found.meanLogPdf - clean.meanLogPdf)).toBeLessThan(0.1);
 });
 
+test('so it does on the copula scale, in the same words', async () => {
+  const out = folder.file('levels.csv');
+  const [onData, onCopula] = [
+    await sklar(['score', model, one, '--scale', 'data']),
+    await sklar(['score', model, one, '--out', out]),
+  ];
+  const without = (text: string) => text.split('\n').slice(0, 2);
+  expect(without(onCopula.stdout)).toEqual(without(onData.stdout));
+  expect(onCopula.stdout).toMatch(
+    /mean log density of the other 299 of 300 rows, in nats: -?\d+\.\d+ \+- \d/,
+  );
+  expect(readFileSync(out, 'utf8').match(/-inf/g)).toHaveLength(1);
+
+  const found = await sklarJson(['score', model, one]);
+  const clean = await sklarJson(['score', model, good]);
+  expect(found.impossible).toEqual((await sklarJson(['score', model, one, '--scale', 'data'])).impossible);
+  expect(clean.impossible).toBeUndefined();
+  expect(Math.abs(found.meanLogPdf - clean.meanLogPdf)).toBeLessThan(0.1);
+});
+
+test.each([[[]], [['--scale', 'data']]])(
+  'where every row is impossible there is no mean %j',
+  async (scale) => {
+    const all = folder.file('all.csv');
+    await writeTable(spoilt([1, 2]).take(Uint32Array.of(0, 1)), all);
+    const { status, stdout } = await sklar(['score', model, all, ...scale]);
+    expect(status).toBe(0);
+    expect(stdout).toBe(
+      '2 of 2 rows have density 0, log density -Infinity\n' +
+        '  row 1: "depth, m" is -4, where the margin has no mass\n' +
+        '  row 2: "depth, m" is -5, where the margin has no mass\n' +
+        'no row has a finite density, so that there is no mean log density\n',
+    );
+    expect(await sklarJson(['score', model, all, ...scale])).toMatchObject({
+      rows: 2,
+      meanLogPdf: null,
+      standardError: null,
+      impossible: { count: 2 },
+    });
+  },
+);
+
 test('many such rows are counted, the first ten named', async () => {
   const out = folder.file('scores.csv');
   const { stdout } = await sklar(['score', model, many, '--scale', 'data', '--out', out]);
@@ -79,12 +122,24 @@ test('meanOf', () => {
   expect(meanOf(Float64Array.of(-Infinity, 4), [7, 8])).toMatchObject({ mean: 4, impossible: { rows: [8] } });
 });
 
+test('what is printed of a mean over none', () => {
+  expect(formatMean(meanOf(Float64Array.of(-Infinity, -Infinity)))).toBe(
+    'none, since no row has a finite density (2 rows of density 0: 1, 2)',
+  );
+});
+
 test('a report of data with such rows has numbers', async () => {
-  using joint = await fitJoint(positive(), { copula: { kind: 'gaussian' as never } });
-  const { numbers } = await report(joint, spoilt([17]), {
+  const margins = { 'depth, m': { type: 'kde', support: [0, null] as [number, null] } } as const;
+  using joint = await fitJoint(positive(), { copula: { kind: 'gaussian' as never }, margins });
+  const { numbers, html } = await report(joint, spoilt([17]), {
     rows: 300,
     skip: ['pairs', 'tails', 'losses'],
     certificate: { sampleRows: 1000 },
   });
   expect(JSON.stringify(numbers.certificate)).not.toMatch(/NaN|null,"standardError":null/);
+  expect(numbers.impossible).toEqual({
+    count: 1,
+    rows: [{ row: 17, columns: [{ column: 'depth, m', value: -20 }] }],
+  });
+  expect(html).toContain('1 of 300 rows has density 0');
 });

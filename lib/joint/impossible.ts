@@ -1,0 +1,28 @@
+import type { Table } from '../data/table';
+import type { Margins } from '../margins/margins';
+import type { ImpossibleRows } from '../metrics/mean';
+
+/** Rows of density 0, and why. */
+export interface ImpossibleValues {
+  readonly count: number;
+  /** The first ones, from 1, with the columns whose margin has no mass at the value; none: the copula's density is 0. */
+  readonly rows: readonly {
+    readonly row: number;
+    readonly columns: readonly { readonly column: string; readonly value: number }[];
+  }[];
+}
+
+/** The columns of rows of density 0 in which the margin has no mass. */
+export function impossibleValues(
+  { count, rows }: ImpossibleRows,
+  margins: Margins,
+  table: Table,
+): ImpossibleValues {
+  const columnsOf = (row: number) =>
+    margins.names.flatMap((column) => {
+      const value = table.column(column)[row - 1]!;
+      const [log] = margins.margin(column).logPdf(Float64Array.of(value));
+      return log === -Infinity ? [{ column, value }] : [];
+    });
+  return { count, rows: rows.map((row) => ({ row, columns: columnsOf(row) })) };
+}
