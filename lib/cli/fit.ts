@@ -49,6 +49,7 @@ import {
 } from '../report/text';
 import { flowProcesses } from '../processes';
 import { parsePairs } from './conditional';
+import { correlationOf } from './correlation';
 import { type Io, signalOf, writeResult } from './context';
 import { expectOutput } from './files';
 import { logNormaliserOf, normaliserKeys } from './normaliser';
@@ -395,13 +396,6 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   }
   const seconds = (performance.now() - started) / 1000;
 
-  notes.push(
-    ...ranks.determined.map((sentence): Note => {
-      return { code: 'determined', columns: [], message: `${sentence}: the copula is singular` };
-    }),
-    ...margins.notes,
-    ...copula.notes,
-  );
   let normaliser: LogNormaliser | null = null;
   let scored = true;
   try {
@@ -430,6 +424,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     scoring.stop();
   }
   signal.throwIfAborted();
+  copula.otherNotes = notes;
   await copula.save(flags.out);
 
   const record = (copula.info().training ?? {}) as Partial<TrainRecord>;
@@ -457,8 +452,9 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
       gaussianStandardError: judged.gaussian.standardError,
       ...(judged.gaussian.impossible && { gaussianImpossible: judged.gaussian.impossible }),
     },
+    ...correlationOf(copula),
     model: flags.out,
-    notes,
+    notes: copula.allNotes,
   };
   writeResult(io, flags.json, result, () => {
     const lines = [
@@ -477,7 +473,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
       }
       if (result.kind !== 'gaussian') lines.push(`  gaussian   ${formatMean(judged.gaussian)}`);
     }
-    lines.push(...noteLines(notes));
+    lines.push(...noteLines(result.notes));
     return [...lines, `wrote ${flags.out}`];
   });
 }

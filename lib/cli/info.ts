@@ -6,6 +6,7 @@ import { type DeviceOptions } from '../devices';
 import { SklarError, describe } from '../errors';
 import { Margins } from '../margins/margins';
 import { type LogNormaliser, countTypes, formatLogNormaliser, plainValues } from '../report/text';
+import { correlationLines, correlationOf } from './correlation';
 import { type Io, signalOf, writeResult } from './context';
 import { measure, measureLines } from './measures';
 import { addDeviceOptions, deviceOptions } from './run';
@@ -48,7 +49,8 @@ async function info(model: string, flags: Flags, io: Io): Promise<void> {
   const { margins } = copula;
   const result = {
     ...copula.info(),
-    notes: [...(margins instanceof Margins ? margins.notes : []), ...copula.notes],
+    ...correlationOf(copula),
+    notes: copula.allNotes,
     margins: margins && {
       rows: margins.rows,
       ties: margins.ties,
@@ -73,6 +75,7 @@ async function info(model: string, flags: Flags, io: Io): Promise<void> {
       `parameters  ${parameters}`,
       `margins     ${result.margins ? `${countTypes(result.margins.types)}, of ${result.margins.rows} rows, ties ${result.margins.ties}` : 'none'}`,
       ...section('network and options', config),
+      ...correlationLines(result.correlation, columns),
       ...section('training', training),
       ...result.notes.map(({ message }) => `note        ${message}`),
       ...(result.measures ? measureLines(result.measures) : []),

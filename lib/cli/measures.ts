@@ -76,7 +76,8 @@ export async function measure(copula: Copula, rows: number, seed: Seed, run: Run
   };
 }
 
-function table(title: string, values: readonly number[][], names: readonly string[]): string[] {
+/** A matrix with the names of its rows and columns. */
+export function matrixLines(title: string, values: readonly number[][], names: readonly string[]): string[] {
   const labels = names.map((name) => shorten(name, 12));
   const first = Math.max(...labels.map((label) => label.length));
   const width = Math.max(6, ...labels.map((label) => label.length));
@@ -95,8 +96,8 @@ export function measureLines(measures: Measures): string[] {
   const { columns, strongest, tails, totalCorrelation: total } = measures;
   const lines = [`measures of ${measures.rows} sampled rows`];
   if (columns.length <= MOST_COLUMNS) {
-    lines.push(...table("Kendall's tau", measures.kendall, columns));
-    lines.push(...table("Spearman's rho", measures.spearman, columns));
+    lines.push(...matrixLines("Kendall's tau", measures.kendall, columns));
+    lines.push(...matrixLines("Spearman's rho", measures.spearman, columns));
   }
   const labels = strongest.map(({ columns: [a, b] }) => `${shorten(a, 20)}, ${shorten(b, 20)}`);
   const width = Math.max(...labels.map((label) => label.length));

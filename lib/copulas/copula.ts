@@ -168,6 +168,8 @@ export abstract class Copula implements Disposable {
   names: readonly string[] | null = null;
   /** How data become pseudo-observations and back, where the model was fitted from a table. */
   margins: TableMargins | null = null;
+  /** What else is to be known of the model, such as how its file was read; stored with it. */
+  otherNotes: readonly Note[] = [];
   /** Knots of the margin maps, dim x 33, by solver and steps; see `SampleOptions.margins`. */
   readonly knots = new Map<string, Float64Array>();
   #disposed = false;
@@ -378,6 +380,7 @@ export abstract class Copula implements Disposable {
       columns: this.names,
       margins: margins?.meta ?? null,
       training,
+      notes: this.otherNotes,
       libraryVersion: packageVersion(),
     };
     await writeModelFile(path, { document, tensors });
@@ -470,6 +473,11 @@ export abstract class Copula implements Disposable {
   /** What was decided when it was fitted. */
   get notes(): readonly Note[] {
     return notesOf((this.info().training as { notes?: unknown } | null)?.notes);
+  }
+
+  /** These, those of its margins, and `otherNotes`: all that there is to say. */
+  get allNotes(): readonly Note[] {
+    return [...this.otherNotes, ...(this.margins?.notes ?? []), ...this.notes];
   }
 
   /** Lets go of native memory; every later call rejects with ERR_SKLAR_DISPOSED. */

@@ -8,6 +8,7 @@ import { type LevelBlocks, blocksOfRanks } from './level-blocks';
 import { type ColumnRunOptions, columnRunOptions, findNotFinite, nextTurn } from './column-jobs';
 import { LevelColumns, type Ties } from './level-columns';
 import { type Matrix, matrix } from '../matrix';
+import type { Note } from '../notes';
 import { type Seed, resolveSeed } from './random';
 import { SortedTable, type SortedValues, evenlySpaced } from './sorted-table';
 import { type ColumnKind, type Table, listNames } from './table';
@@ -46,6 +47,7 @@ const metaSchema = z.object({
       }),
     )
     .min(2),
+  determined: z.array(z.string()).default([]),
 });
 
 /** What `toTensors` says about the columns; plain JSON. */
@@ -204,7 +206,7 @@ export class PseudoObservations extends LevelColumns {
   /** The number of training rows. */
   readonly rows: number;
   /**
-   * After `fit`: one sentence for each column that is a monotone function of another one in the training rows. Such
+   * One sentence for each column that is a monotone function of another one in the training rows. Such
    * columns are allowed, but their copula is singular: its density exists only as far as it is regularised.
    */
   readonly determined: readonly string[];
@@ -335,6 +337,15 @@ export class PseudoObservations extends LevelColumns {
     );
   }
 
+  /** What there is to say about the columns: `determined`. */
+  get notes(): readonly Note[] {
+    return this.determined.map((sentence) => ({
+      code: 'determined',
+      columns: [],
+      message: `${sentence}: the copula is singular`,
+    }));
+  }
+
   /** Frees the pseudo-observations of the training rows; the margins stay. */
   forgetTraining(): void {
     this.#training = undefined;
@@ -350,7 +361,11 @@ export class PseudoObservations extends LevelColumns {
       if (tied && thinned) tensors[`${j}.first`] = first;
       return { name, kind, tied, thinned };
     });
-    return { meta: { ties: this.ties, seed: String(this.seed), rows: this.rows, columns }, tensors };
+    const { ties, rows, determined } = this;
+    return {
+      meta: { ties, seed: String(this.seed), rows, columns, determined: [...determined] },
+      tensors,
+    };
   }
 
   /**
@@ -366,7 +381,7 @@ export class PseudoObservations extends LevelColumns {
         cause: parsed.error,
       });
     }
-    const { ties, seed, rows } = parsed.data;
+    const { ties, seed, rows, determined } = parsed.data;
     if (BigInt(seed) >= 1n << 64n) {
       throw new SklarError(
         'ERR_SKLAR_FORMAT',
@@ -389,7 +404,7 @@ export class PseudoObservations extends LevelColumns {
       expectConsistent(column, rows);
       return column;
     });
-    return new PseudoObservations(rows, ties, BigInt(seed), columns, undefined);
+    return new PseudoObservations(rows, ties, BigInt(seed), columns, undefined, determined);
   }
 
   protected override makeHandles(): readonly ColumnHandle[] {

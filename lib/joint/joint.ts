@@ -99,7 +99,7 @@ export class JointDistribution implements Disposable {
 
   /** What was decided when margins and copula were fitted. */
   get notes(): readonly Note[] {
-    return [...this.margins.notes, ...this.copula.notes];
+    return this.copula.allNotes;
   }
 
   /**
@@ -340,12 +340,8 @@ export async function fitRanksAndMargins(
   const sorted = await PseudoObservations.sort(table, { ...run, ...rule, onProgress: part(0, 0.6) });
   try {
     const ranks = await PseudoObservations.fromSorted(sorted, { ...run, onProgress: part(0.6, 0.2) });
-    const margins = await Margins.fromSorted(sorted, {
-      ...run,
-      ...rule,
-      margins: spec,
-      onProgress: part(0.8, 0.2),
-    });
+    const options = { ...run, ...rule, margins: spec, onProgress: part(0.8, 0.2) };
+    const margins = await Margins.fromSorted(sorted, options, ranks.notes);
     return { ranks, margins };
   } finally {
     sorted.dispose();

@@ -92,7 +92,7 @@ export class Margins extends LevelColumns {
     ties: Ties,
     seed: bigint,
     columns: readonly Column[],
-    notes = groupNotes(columns.flatMap(({ margin }) => margin.notes)),
+    notes: readonly Note[],
   ) {
     super(columns, ties, seed);
     this.rows = rows;
@@ -130,10 +130,12 @@ export class Margins extends LevelColumns {
    * The same, of columns that are sorted already.
    *
    * @param sorted of a table of columns that vary
+   * @param known what is known about the columns already
    */
   static async fromSorted(
     sorted: SortedTable,
     options: MarginsOptions & ColumnRunOptions = {},
+    known: readonly Note[] = [],
   ): Promise<Margins> {
     expectOptions(options, 'Margins.fromSorted', fitOptions);
     const { table } = sorted;
@@ -147,7 +149,8 @@ export class Margins extends LevelColumns {
       columns.push({ name, kind: table.kinds[j]!, margin });
       options.onProgress?.((j + 1) / table.names.length);
     }
-    return new Margins(table.rows, ties, seed, columns);
+    const notes = groupNotes(columns.flatMap(({ margin }) => margin.notes));
+    return new Margins(table.rows, ties, seed, columns, [...known, ...notes]);
   }
 
   /** The margin of a column, by name or number (from 0). */

@@ -23,6 +23,7 @@ const documentSchema = z.looseObject({
   columns: z.array(z.string()).nullable(),
   margins: jsonObject.nullable(),
   training: jsonObject.nullable(),
+  notes: z.array(z.unknown()).optional(),
   libraryVersion: z.string(),
 });
 
@@ -37,6 +38,8 @@ export interface ModelDocument {
   readonly margins: Readonly<Record<string, unknown>> | null;
   /** Rows, steps, seed, losses and so on, or null for a model that was not trained. */
   readonly training: Readonly<Record<string, unknown>> | null;
+  /** What else is to be known of the model; files of 0.1.0 have none. */
+  readonly notes?: readonly unknown[] | undefined;
   /** The version of this library that wrote the file. */
   readonly libraryVersion: string;
 }

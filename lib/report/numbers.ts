@@ -255,7 +255,7 @@ function modelOf(copula: Copula, margins: TableMargins): ReportNumbers['model'] 
       ties: margins.ties,
       types: margins instanceof Margins ? margins.types : margins.names.map(() => 'ranks'),
     },
-    notes: [...(margins instanceof Margins ? margins.notes : []), ...copula.notes],
+    notes: copula.allNotes,
   };
 }
 

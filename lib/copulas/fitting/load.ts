@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { type OptionNames, SklarError, describe, expectOptions } from '../../errors';
 import { marginsFromTensors } from '../../margins/margins';
+import { notesOf } from '../../notes';
 import { type ModelDocument, expectConfig, readModelFile } from '../../model/model-file';
 import { type PublishedWeightsOptions, cdcFromPublishedWeights } from '../kinds/cdc';
 import { type Copula, MARGIN_TENSORS, type ModelTensors, SAMPLER_TENSORS } from '../copula';
@@ -121,5 +122,6 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
   }
   copula.names = document.columns;
   copula.margins = ofColumns;
+  copula.otherNotes = notesOf(document.notes);
   return copula;
 }

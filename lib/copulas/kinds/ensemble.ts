@@ -1,3 +1,4 @@
+import { notesOf } from '../../notes';
 import { matrix } from '../../matrix';
 import { Generator, hashWords, seedWords, shuffle, resolveSeed } from '../../data/random';
 import { SklarError, describe, expectOptions } from '../../errors';
@@ -309,6 +310,10 @@ function trainingOf(records: readonly unknown[]): Readonly<Record<string, unknow
   const sum = (key: string) => all.reduce((total, record) => total + Number(record[key] ?? 0), 0);
   const { device, deviceName, precision } = all[0]!;
   const steps = sum('steps');
+  const byMessage = new Map(
+    all.flatMap((record) => notesOf(record.notes)).map((note) => [note.message, note]),
+  );
+  const notes = [...byMessage.values()];
   return {
     models: all.length,
     steps,
@@ -321,5 +326,6 @@ function trainingOf(records: readonly unknown[]): Readonly<Record<string, unknow
     device,
     deviceName,
     precision,
+    ...(notes.length > 0 && { notes }),
   };
 }
