@@ -11,6 +11,7 @@ import { describe } from './errors';
  * - `rounding`: a resolution that was inferred from the data
  * - `threshold`: where a tail of its own begins
  * - `shrinkage`: a correlation matrix drawn towards independence
+ * - `type`: a type of margin that a column cannot have
  * - `bound`: an estimate that sits at the end of its box
  * - `determined`: a column that is a function of another one
  * - `normaliser`: a normaliser that is not known
@@ -23,6 +24,7 @@ export const noteCodes = [
   'support',
   'rounding',
   'threshold',
+  'type',
   'shrinkage',
   'bound',
   'determined',
@@ -82,6 +84,7 @@ const ALSO: Partial<Record<Note['code'], string>> = {
   ties: 'recurring values, too',
   rounding: 'rounded values, too',
   threshold: 'tails of their own, too',
+  type: 'other types of margins, too',
   bound: 'estimates at a bound, too',
   fit: 'margins that are not those of the data everywhere, too',
 };

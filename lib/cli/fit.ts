@@ -36,7 +36,7 @@ import {
   marginOptionsSchema,
   marginTypes,
 } from '../margins/fit';
-import { type MarginsSpec, expectMarginsSpec } from '../margins/margins';
+import { type MarginsSpec, expectMarginsSpec, forAll } from '../margins/margins';
 import { meanOf } from '../metrics/mean';
 import type { Note } from '../notes';
 import {
@@ -287,7 +287,7 @@ function marginsOf(
     : Object.entries(support);
   if (ranges.length === 0) return spec;
   const byColumn = new Map<string, MarginSpec>(
-    typeof spec === 'string' ? names.map((name) => [name, spec]) : Object.entries(spec),
+    typeof spec === 'string' ? names.map((name) => [name, forAll(spec)]) : Object.entries(spec),
   );
   for (const [name, range] of ranges) {
     const own = byColumn.get(name) ?? 'auto';

@@ -71,25 +71,36 @@ export function recurs(column: SortedColumn, atoms: readonly number[]): boolean 
 const COMPARED = 2000;
 
 /**
- * How far a margin of continuous values is from the data: at each of them F from the data's own F, on the scale
- * asin(sqrt(F)), in standard deviations of the latter, which are 1 / (2 sqrt(n)) everywhere there. Infinity where a value has
- * no density.
+ * How far a margin is from the data: at each value the middle of its jump of F, F itself where it has none, from that of the
+ * data's own F, on the scale asin(sqrt(F)), in standard deviations of the latter, which are 1 / (2 sqrt(n)) everywhere there.
+ * Infinity where a value has no density.
  */
-export function distanceFrom({ sorted }: SortedColumn, margin: Margin): number {
+export function distanceFrom({ sorted, values, last }: SortedColumn, margin: Margin): number {
   const rows = sorted.length;
-  // all, or so many that are evenly spaced on that scale
-  const ranks =
-    rows <= COMPARED
-      ? Array.from({ length: rows }, (_, i) => i)
-      : Array.from({ length: COMPARED }, (_, i) =>
-          Math.round((rows - 1) * Math.sin((Math.PI / 2) * (i / (COMPARED - 1))) ** 2),
-        );
-  const values = Float64Array.from(ranks, (rank) => sorted[rank]!);
-  if (!margin.logPdf(values).every((log) => Number.isFinite(log))) return Infinity;
   const angle = (level: number): number => Math.asin(Math.sqrt(Math.min(1, Math.max(0, level))));
+  const middle = (k: number): number => ((k === 0 ? 0 : last[k - 1]!) + last[k]!) / 2 / rows;
+  // all, or so many whose rows are evenly spaced on that scale
+  let compared = Array.from(values.keys());
+  if (rows > COMPARED) {
+    const ranks = Array.from({ length: COMPARED }, (_, i) =>
+      Math.round((rows - 1) * Math.sin((Math.PI / 2) * (i / (COMPARED - 1))) ** 2),
+    );
+    let k = 0;
+    compared = [
+      ...new Set(
+        ranks.map((rank) => {
+          while (last[k]! <= rank) k++;
+          return k;
+        }),
+      ),
+    ];
+  }
+  const x = Float64Array.from(compared, (k) => values[k]!);
+  if (!margin.logPdf(x).every((log) => log > -Infinity)) return Infinity;
+  const [below, upTo] = [margin.cdfBefore(x), margin.cdf(x)];
   let most = 0;
-  margin.cdf(values).forEach((level, i) => {
-    most = Math.max(most, Math.abs(angle(level) - angle((ranks[i]! + 0.5) / rows)));
+  compared.forEach((k, i) => {
+    most = Math.max(most, Math.abs(angle((below[i]! + upTo[i]!) / 2) - angle(middle(k))));
   });
   return 2 * Math.sqrt(rows) * most;
 }

@@ -21,14 +21,18 @@ export function discreteNote(column: string, values: number): Note {
   return columnsNote('atoms', [column], `discrete, with the ${values} different values of the data`);
 }
 
-/** Of a kernel estimate that was asked for though it is not that of the data. */
-export function farNote(column: string, distance: number): Note {
-  return columnsNote(
-    'fit',
-    [column],
-    `the kernel estimate is up to ${Number(distance.toPrecision(2))} standard deviations from the data's own ` +
-      'distribution, which the margins auto and empirical follow',
-  );
+/** Of a model of the data that is not that of the data. @param distance Infinity: values of the data have no density */
+export function farNote(column: string, model: string, distance: number): Note {
+  const how =
+    distance === Infinity
+      ? 'has no density at values of the data'
+      : `is up to ${Number(distance.toPrecision(2))} standard deviations from the data's own distribution`;
+  return columnsNote('fit', [column], `${model} ${how}, which the margins auto and empirical follow`);
+}
+
+/** Of a column that gets what `auto` makes of it. */
+export function otherTypeNote(column: string, got: string, wanted: string, expected: string): Note {
+  return columnsNote('type', [column], `${got} in place of ${wanted}, which asks for ${expected}`);
 }
 
 /** @param evidence for each end that was inferred from values that stop there */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { SklarError, describe, expectOptions, unknownOptions } from '../errors';
 import type { Note } from '../notes';
 import { atomsOf, distanceFrom, isForKernels, recurs } from './auto';
-import { atomsNote, discreteNote, farNote, supportNote } from './decisions';
+import { atomsNote, discreteNote, farNote, otherTypeNote, supportNote } from './decisions';
 import { DiscreteMargin } from './discrete';
 import { EmpiricalMargin } from './empirical';
 import { type FamilyName, familyNames } from './families';
@@ -11,6 +11,7 @@ import { GpdMargin } from './gpd';
 import { KdeMargin, logarithmicScales, reaches, usualScale } from './kde';
 import {
   type Margin,
+  MarginError,
   type MarginJson,
   type MarginState,
   type Support,
@@ -68,6 +69,11 @@ export const marginOptionsSchema = z.strictObject({
     .union([z.number(), z.literal('auto')])
     .nullable()
     .optional(),
+  /**
+   * What the column gets if it cannot have the type: `auto`, and a note; default of a column that is named an error, of a type
+   * for all columns `auto`.
+   */
+  otherwise: z.literal('auto').optional(),
   /** Of `zero-inflated`: the values of positive probability; default see `atomsOf`. */
   atoms: z.array(z.number()).min(1).optional(),
 });
@@ -85,7 +91,7 @@ const NEAR = 2;
 /** Shares of the bandwidth that are tried in turn until it is, unless it is further off than this. */
 const NARROWER = [0.7, 0.5, 0.35];
 const HOPELESS = 10;
-/** Beyond these a kernel estimate that was asked for says so. */
+/** Beyond these a model of the data says so. */
 const VISIBLY = 5;
 
 /** Values beside the atoms that a kernel estimate needs. */
@@ -153,6 +159,31 @@ export function fitMargin(
 
 /** The same for a sorted column. */
 export function* fitSorted(column: SortedColumn, options: ResolvedOptions): Steps<Margin> {
+  let margin: Margin;
+  try {
+    margin = yield* fitType(column, options);
+  } catch (error) {
+    if (options.otherwise === undefined || !(error instanceof MarginError)) throw error;
+    const { support } = options;
+    margin = yield* fitType(column, { type: options.otherwise, ...(support && { support }) });
+    const note = otherTypeNote(column.column, margin.name, options.type, error.expected);
+    margin.notes = [note, ...margin.notes];
+  }
+  const model = modelIn(margin);
+  const distance = model === null ? 0 : distanceFrom(column, margin);
+  if (distance > VISIBLY) margin.notes = [...margin.notes, farNote(column.column, model!, distance)];
+  return margin;
+}
+
+/** What in a margin is a model of the data, in words; null where it is the data's own distribution. */
+function modelIn(margin: Margin): string | null {
+  if (margin instanceof ZeroInflatedMargin) return modelIn(margin.rest);
+  if (margin instanceof KdeMargin) return 'the kernel estimate';
+  if (margin instanceof GpdMargin) return 'the margin with generalised Pareto tails';
+  return margin instanceof ParametricMargin ? `the ${margin.name} law` : null;
+}
+
+function* fitType(column: SortedColumn, options: ResolvedOptions): Steps<Margin> {
   switch (options.type) {
     case 'auto':
     case 'empirical':
@@ -223,12 +254,7 @@ function* fitContinuous(
   if (type !== 'kde') {
     return nearest && nearest.distance <= NEAR ? nearest.margin : EmpiricalMargin.fit(column, support);
   }
-  const { margin, distance } = nearest ?? {
-    margin: yield* KdeMargin.fit(column, support),
-    distance: Infinity,
-  };
-  if (distance > VISIBLY && Number.isFinite(distance)) margin.notes = [farNote(column.column, distance)];
-  return margin;
+  return nearest?.margin ?? (yield* KdeMargin.fit(column, support));
 }
 
 interface Kernel {
@@ -301,7 +327,7 @@ function expectAtoms(column: SortedColumn, atoms: readonly number[], given: bool
 function* fitGpd(column: SortedColumn, options: ResolvedOptions): Steps<GpdMargin> {
   const given = supportOf(column, 'gpd', options.support);
   const type = options.body ?? (column.sorted.length < KDE_BODY_ROWS ? 'kde' : 'empirical');
-  const body = yield* fitSorted(column, { ...options, type });
+  const body = yield* fitType(column, { ...options, type });
   const atoms = atomsOf(column);
   const byDefault = (end: number): null | undefined => (Number.isFinite(end) ? null : undefined);
   const margin = yield* GpdMargin.fit(

@@ -138,13 +138,22 @@ export function mapNumbers(values: Float64Array, f: (value: number) => number): 
   return out;
 }
 
+/** A column that a margin cannot be fitted to. */
+export class MarginError extends SklarError {
+  /** What the margin asks for. */
+  readonly expected: string;
+
+  constructor(expected: string, message: string) {
+    super('ERR_SKLAR_VALUE', message);
+    this.expected = expected.replace(/,$/, '');
+  }
+}
+
 /** The error of a column that a margin cannot be fitted to. */
-export function marginError(expected: string, margin: string, column: string, got: unknown): SklarError {
+export function marginError(expected: string, margin: string, column: string, got: unknown): MarginError {
   const seen = typeof got === 'string' ? got : Array.isArray(got) ? JSON.stringify(got) : describe(got);
-  return new SklarError(
-    'ERR_SKLAR_VALUE',
-    `expected ${expected} for the ${margin} margin of column ${describe(column)}, got ${seen}`,
-  );
+  const message = `expected ${expected} for the ${margin} margin of column ${describe(column)}, got ${seen}`;
+  return new MarginError(expected, message);
 }
 
 /** Whether a margin of this name can be the continuous part of another one. */

@@ -29,7 +29,10 @@ import type { Margin, MarginState, Support } from './margin';
 import { expectLearnable } from './sorted';
 import { finishInTurns } from './steps';
 
-/** The margins of all columns: one type for all, or what each column gets, by name; `auto` for those not named. */
+/**
+ * The margins of all columns: one type for all, of which columns that cannot have it are `auto` with a note, or what each column
+ * gets, by name; `auto` for those not named.
+ */
 export type MarginsSpec = MarginType | Readonly<Record<string, MarginSpec>>;
 
 export interface MarginsOptions {
@@ -287,6 +290,11 @@ function withArrays(
   return { ...state, arrays, parts: Object.fromEntries(parts) };
 }
 
+/** What a column gets of a type that is asked for all of them. */
+export function forAll(type: MarginType): MarginSpec {
+  return { type, otherwise: 'auto' };
+}
+
 /**
  * What each column gets.
  *
@@ -305,7 +313,7 @@ export function expectMarginsSpec(spec: MarginsSpec, names: readonly string[]): 
     for (const [name, one] of Object.entries(spec)) resolved.set(name, one);
   }
   return names.map((name) => {
-    const one = typeof spec === 'object' && spec !== null ? (resolved.get(name) ?? 'auto') : spec;
+    const one = typeof spec === 'object' && spec !== null ? (resolved.get(name) ?? 'auto') : forAll(spec);
     return resolveMarginSpec(one, name);
   });
 }

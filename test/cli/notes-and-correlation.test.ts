@@ -2,7 +2,7 @@
 import { Table, fitCopula, loadModel, report, writeTable } from '../../lib';
 import { PseudoObservations } from '../../lib/data/pseudo-observations';
 import { TemporaryFolder } from '../data/support';
-import { exampleTable, sklar, sklarJson } from './support';
+import { exampleTable, sklar, sklarFails, sklarJson } from './support';
 
 const folder = new TemporaryFolder();
 
@@ -89,4 +89,21 @@ describe('correlation', () => {
     );
     expect(await sklarJson(['info', model])).not.toHaveProperty('correlation');
   });
+});
+
+test('a type of margins for all columns leaves out those that cannot have it, with or without a support', async () => {
+  const [data, model] = [folder.file('flags.csv'), folder.file('flags.safetensors')];
+  const { columns, rows } = exampleTable(300);
+  const flag = Float64Array.from({ length: rows }, (_, i) => Number(i % 3 === 0));
+  await writeTable(new Table(['wind', 'flag'], [columns[0]!, flag], ['float', 'integer']), data);
+  const fit = ['fit', data, '--kind', 'gaussian', '--out', model];
+  for (const support of [[], ['--support', 'wind=-100:100']]) {
+    const lower = support.length > 0 ? ['--margins', 'kde'] : ['--margins', 'gpd'];
+    const { margins, notes } = await sklarJson([...fit, ...lower, ...support]);
+    expect(margins).toEqual([lower[1], 'discrete']);
+    if (lower[1] === 'gpd')
+      expect(notes).toContainEqual(expect.objectContaining({ code: 'type', columns: ['flag'] }));
+    expect((await sklarJson(['info', model])).notes).toEqual(notes);
+  }
+  await sklarFails([...fit, '--margins', 'flag=gpd'], 3, 'ERR_SKLAR_VALUE', '"flag"');
 });

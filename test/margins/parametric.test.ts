@@ -128,7 +128,12 @@ test('what a law has beyond an end that is an atom is said', () => {
   const below = margin.cdfBefore(Float64Array.of(18))[0]!;
   expect(below).toBeGreaterThan(0.005);
   const notes = margin.notes.filter(({ code }) => code === 'fit').map(({ message }) => message);
-  expect(notes).toEqual([expect.stringMatching(/of its probability below 18\b/)]);
+  expect(notes).toEqual([
+    expect.stringMatching(/of its probability below 18\b/),
+    expect.stringContaining(
+      "the normal law is up to 8.7 standard deviations from the data's own distribution",
+    ),
+  ]);
 });
 
 test('options that a law does not have are shown as they were given', () => {
