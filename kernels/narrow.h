@@ -4,6 +4,7 @@
 #pragma once
 
 #include "backend/trajectory.hpp"
+#include "narrow_widths.h"
 
 namespace sklar::cuda {
 
@@ -72,7 +73,6 @@ struct NarrowLayout {
 };
 
 constexpr uint32_t narrow_warps = 8;  // of a block, at most
-constexpr bool is_narrow(size_t width) { return width == 16 || width == 32 || width == 64 || width == 128; }
 /// The operands of three products of a wider network do not fit the registers of a warp.
 constexpr bool narrow_in_three(size_t width) { return width <= 64; }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "backend/operations.h"
+#include "narrow_widths.h"
 
 namespace sklar::cuda {
 

@@ -1,4 +1,4 @@
-// Compiles kernels/*.cu for the architectures of kernels/budget.json and holds every kernel to its budget: no spills,
+// Compiles kernels/*.cu, and those of kernels/by_width at every width, for the architectures of kernels/budget.json and holds every kernel to its budget: no spills,
 // no stack, no more registers or static shared memory than planned. A kernel without a budget is an error.
 //   node scripts/check-kernels.mjs [--write]     --write makes the present numbers the budget
 import { spawn } from 'node:child_process';
@@ -13,7 +13,7 @@ const budget = JSON.parse(readFileSync(budgetFile, 'utf8'));
 const measures = ['registers', 'stack', 'spills', 'shared'];
 const nothing = { registers: 0, stack: 0, spills: 0, shared: 0 };
 
-function compile(nvcc, source, architecture, output) {
+function compile(nvcc, { source, architecture, width }, output) {
   const args = [
     '-std=c++20',
     '-O3',
@@ -26,6 +26,7 @@ function compile(nvcc, source, architecture, output) {
     '-I',
     path.join(root, 'kernels'),
   ];
+  if (width !== undefined) args.push(`-DSKLAR_NARROW_WIDTH=${width}`);
   args.push(
     `--generate-code=arch=compute_${architecture},code=sm_${architecture}`,
     '-cubin',
@@ -99,16 +100,22 @@ await runMain(async () => {
   }
   const scratch = mkdtempSync(path.join(os.tmpdir(), 'sklar-kernels-'));
   const jobs = [];
+  const widths = /narrow_widths\[\] = \{([\d, ]+)\}/
+    .exec(readFileSync(path.join(root, 'kernels', 'narrow_widths.h'), 'utf8'))[1]
+    .split(', ');
   for (const source of filesUnder(['kernels'], (file) => file.endsWith('.cu'))) {
     const architectures = budget.files?.[path.basename(source)]?.architectures ?? budget.architectures;
-    for (const architecture of architectures) jobs.push({ source, architecture });
+    const compiledAt = path.basename(path.dirname(source)) === 'by_width' ? widths : [undefined];
+    for (const architecture of architectures)
+      for (const width of compiledAt) jobs.push({ source, architecture, width });
   }
   const rows = [];
   const problems = [];
   const queue = jobs.entries();
   const worker = async () => {
-    for (const [index, { source, architecture }] of queue) {
-      const text = await compile(nvcc, source, architecture, path.join(scratch, `${index}.cubin`));
+    for (const [index, job] of queue) {
+      const { source, architecture } = job;
+      const text = await compile(nvcc, job, path.join(scratch, `${index}.cubin`));
       if (/C7508/.test(text))
         problems.push(`${path.basename(source)} sm_${architecture}: setmaxnreg is ignored (C7508)`);
       for (const kernel of parse(text)) rows.push({ source, architecture, ...kernel });

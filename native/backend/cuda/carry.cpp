@@ -51,20 +51,6 @@ NarrowStep narrow_step(const LinearStep& s, const FusedField<float>& field) {
   return to;
 }
 
-int launch(std::size_t width, const NarrowProgram& program, bool levels, bool relu, std::uint32_t warps,
-           void* stream) {
-  switch (width) {
-    case 16:
-      return launch_narrow<16>(program, levels, relu, warps, stream);
-    case 32:
-      return launch_narrow<32>(program, levels, relu, warps, stream);
-    case 64:
-      return launch_narrow<64>(program, levels, relu, warps, stream);
-    default:
-      return launch_narrow<128>(program, levels, relu, warps, stream);
-  }
-}
-
 }  // namespace
 
 bool carry_narrow(Backend<float>& backend, const TrajectoryProgram<float>& given, bool three,
@@ -114,8 +100,9 @@ bool carry_narrow(Backend<float>& backend, const TrajectoryProgram<float>& given
   p.failed = given.failed;
   p.low = low.data();
   p.saturated = saturated;
-  check(launch(field.hidden, p, levels, field.relu, static_cast<std::uint32_t>(warps), stream));
-  return true;
+  return at_narrow_width(field.hidden, [&]<unsigned width>() {
+    check(launch_narrow<width>(p, levels, field.relu, static_cast<std::uint32_t>(warps), stream));
+  });
 }
 
 }  // namespace sklar::cuda

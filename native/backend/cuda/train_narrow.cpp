@@ -10,20 +10,6 @@
 namespace sklar::cuda {
 namespace {
 
-template <class Launch>
-int at_width(std::size_t width, const Launch& launch) {
-  switch (width) {
-    case 16:
-      return launch.template operator()<16>();
-    case 32:
-      return launch.template operator()<32>();
-    case 64:
-      return launch.template operator()<64>();
-    default:
-      return launch.template operator()<128>();
-  }
-}
-
 // rows: of each member. square: elements of the largest matrix that is not the network's. losses: of a block.
 template <class Step, class Layout, class Launch>
 std::size_t train(const TrainDevice& device, const Step& step, std::span<const TrainedModel<float>> models,
@@ -55,7 +41,7 @@ std::size_t train(const TrainDevice& device, const Step& step, std::span<const T
     reserve(device.backend, workspace.slopes, all_blocks * apart.slope_count);
     program.slopes = workspace.slopes.data();
   }
-  check(launch(program));
+  at_narrow_width(n.hidden, [&]<unsigned width>() { check(launch.template operator()<width>(program)); });
   if (!gradients) {
     check(launch_loss_sums(program.losses, members * blocks, losses, models.data(), models.size(),
                            device.stream));
@@ -75,10 +61,8 @@ std::size_t train_narrow(const TrainDevice& device, const ClassifierStep<float>&
   return train(
       device, step, models, 1, step.draw.x.rows, guided ? n.inputs * n.inputs : 0, 2,
       [&](bool shared_slopes) { return ClassifierLayout(n, guided, shared_slopes); },
-      [&](const ClassifierTraining& program) {
-        return at_width(n.hidden, [&]<unsigned width>() {
-          return launch_classifier_training<width>(program, device.three, device.stream);
-        });
+      [&]<unsigned width>(const ClassifierTraining& program) {
+        return launch_classifier_training<width>(program, device.three, device.stream);
       });
 }
 
@@ -89,10 +73,8 @@ std::size_t train_narrow(const TrainDevice& device, const VelocityStep<float>& s
   return train(
       device, step, models, step.members, step.draw.y.rows / step.members, 0, 1,
       [&](bool shared_slopes) { return VelocityLayout(n, shared_slopes); },
-      [&](const VelocityTraining& program) {
-        return at_width(n.hidden, [&]<unsigned width>() {
-          return launch_velocity_training<width>(program, device.three, device.stream);
-        });
+      [&]<unsigned width>(const VelocityTraining& program) {
+        return launch_velocity_training<width>(program, device.three, device.stream);
       });
 }
 

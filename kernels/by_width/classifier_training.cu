@@ -1,6 +1,4 @@
-#pragma once
-
-// A classifier's kernel of narrow_train.h; one file for each width instantiates it.
+// A classifier's kernel of narrow_train.h, at one width.
 #include "backend/rows/classifier.h"
 #include "narrow_train_block.cuh"
 
@@ -205,5 +203,7 @@ int launch_classifier_training(const ClassifierTraining& program, bool three, vo
       },
       dim3(blocks, static_cast<unsigned>(program.model_count)), 2 * width, shared, program, stream);
 }
+
+template int launch_classifier_training<SKLAR_NARROW_WIDTH>(const ClassifierTraining&, bool, void*);
 
 }  // namespace sklar::cuda

@@ -1,6 +1,4 @@
-#pragma once
-
-// The kernel of narrow.h; one file for each width instantiates it.
+// The kernel of narrow.h, at one width.
 #include <type_traits>
 
 #include "narrow_layers.cuh"
@@ -145,5 +143,7 @@ int launch_narrow(const NarrowProgram& given, bool levels, bool relu, uint32_t w
     if (program.low) return start_as(std::true_type{});
   return start_as(std::false_type{});
 }
+
+template int launch_narrow<SKLAR_NARROW_WIDTH>(const NarrowProgram&, bool, bool, uint32_t, void*);
 
 }  // namespace sklar::cuda

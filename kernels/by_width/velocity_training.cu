@@ -1,6 +1,4 @@
-#pragma once
-
-// A velocity head's kernel of narrow_train.h; one file for each width instantiates it.
+// A velocity head's kernel of narrow_train.h, at one width.
 #include "backend/rows/velocity.h"
 #include "narrow_train_block.cuh"
 
@@ -154,5 +152,7 @@ int launch_velocity_training(const VelocityTraining& program, bool three, void* 
       dim3(blocks, static_cast<unsigned>(step.members), static_cast<unsigned>(program.model_count)),
       2 * width, shared, program, stream);
 }
+
+template int launch_velocity_training<SKLAR_NARROW_WIDTH>(const VelocityTraining&, bool, void*);
 
 }  // namespace sklar::cuda

@@ -1,5 +1,0 @@
-#include "narrow_train.cuh"
-
-namespace sklar::cuda {
-template int launch_classifier_training<128>(const ClassifierTraining&, bool, void*);
-}  // namespace sklar::cuda

@@ -1,5 +1,0 @@
-#include "narrow_velocity.cuh"
-
-namespace sklar::cuda {
-template int launch_velocity_training<64>(const VelocityTraining&, bool, void*);
-}  // namespace sklar::cuda
