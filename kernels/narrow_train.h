@@ -52,20 +52,19 @@ struct TrainLayout {
   }
 };
 
-/// A classifier's own, in float32 as well: covariance, 16 rows of several states and of logits.
+/// A classifier's own, in float32 as well: 16 rows of several states and of logits.
 struct ClassifierLayout : TrainLayout {
-  uint32_t covariance, states, logits, losses, starts, levels, bytes;
+  uint32_t states, logits, losses, starts, levels, bytes;
   uint32_t state_pitch, level_pitch;
 
   static constexpr uint32_t states_kept = 5, logits_kept = 3;
 
-  SKLAR_HD_INLINE ClassifierLayout(const FusedNetwork<float>& n, bool guided, bool shared_slopes)
+  SKLAR_HD_INLINE ClassifierLayout(const FusedNetwork<float>& n, bool shared_slopes)
       : TrainLayout(n, true, shared_slopes) {
     const uint32_t f = sizeof(float), r = train_rows, dim = static_cast<uint32_t>(n.inputs);
     state_pitch = (dim + 1) | 1;
     level_pitch = static_cast<uint32_t>(n.outputs) | 1;
-    covariance = end;
-    states = covariance + (guided ? dim * dim * f : 0);
+    states = end;
     logits = states + states_kept * r * state_pitch * f;
     losses = (logits + logits_kept * r * level_pitch * f + 7) / 8 * 8;
     starts = losses + 2 * r * static_cast<uint32_t>(sizeof(double));

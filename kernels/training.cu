@@ -250,17 +250,6 @@ int launch_draw_batch(const BatchDraw<float>& draw, void* stream) {
   });
 }
 
-int launch_perturb(MatrixView<float> x, MatrixView<const float> x0, MatrixView<const float> noise,
-                   const int32_t* level, const Levels<float>& given, void* stream) {
-  const Levels<float> levels = given;
-  return each(x.rows, stream, [=] __device__(size_t i) {
-    const float alpha = levels.alpha[level[i]], sigma = levels.sigma[level[i]];
-    for (size_t j = 0; j < x0.columns; ++j)
-      x.row(i)[j] = OuProcess::state(alpha, sigma, x0.row(i)[j], noise.row(i)[j]);
-    x.row(i)[x0.columns] = 1;
-  });
-}
-
 int launch_classifier_loss(const ClassifierLoss<float>& loss, void* stream) {
   const ClassifierLoss<float> l = loss;
   const size_t batch = l.logits.rows;

@@ -8,8 +8,6 @@ namespace sklar::cuda {
 /// Of the warps of a batch that hold the same row each writes the same.
 int launch_fresh_levels(const FreshLevels<float>& levels, void* stream);
 int launch_draw_batch(const BatchDraw<float>& draw, void* stream);
-int launch_perturb(MatrixView<float> x, MatrixView<const float> x0, MatrixView<const float> noise,
-                   const int32_t* level, const Levels<float>& levels, void* stream);
 int launch_classifier_loss(const ClassifierLoss<float>& loss, void* stream);
 
 /// Sums of `parts` losses a row, `rows` of each model.

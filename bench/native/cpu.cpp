@@ -168,7 +168,7 @@ Times step(const ResidualMlpShape& shape, std::size_t batch, std::size_t threads
   std::vector<double> times(shape.outputs);
   for (std::size_t i = 0; i < times.size(); ++i) times[i] = 0.2 * static_cast<double>(i);
   times.back() = INFINITY;
-  CdcObjective<float> objective(*backend, *network, OuLevels(times), batch, {});
+  CdcObjective<float> objective(*backend, *network, OuLevels(times), batch);
   objective.use_stratified_levels(0.2);
   TrainOptions options{};
   options.adam = AdamOptions{{1e-3, 1e-3, 0, 1}, 0.9, 0.999, 1e-8, 1.0, 0.0, 0.999};

@@ -63,7 +63,7 @@ __global__ void __launch_bounds__(2 * width, 1) classifier_training_kernel(const
   draw.seed = model.seed;
   draw.data = model.data;
   const TrainParameters from(n);
-  const ClassifierLayout at(n, program.step.loss.covariance != nullptr, program.slopes == nullptr);
+  const ClassifierLayout at(n, program.slopes == nullptr);
   const uint32_t thread = threadIdx.x, dim = static_cast<uint32_t>(n.inputs),
                  levels = static_cast<uint32_t>(n.outputs);
   const size_t block = static_cast<size_t>(blockIdx.y) * gridDim.x + blockIdx.x,
@@ -98,9 +98,6 @@ __global__ void __launch_bounds__(2 * width, 1) classifier_training_kernel(const
   typename Passes::Columns columns;
   Passes passes = load_network<Passes>(
       shared, at, n, program.slopes ? program.slopes + block * at.slope_count : nullptr, share, columns);
-  if (program.step.loss.covariance)
-    for (uint32_t i = thread; i < dim * dim; i += threads)
-      copy_async(floats(at.covariance) + i, program.step.loss.covariance + i);
   const TrainBatch draws{x,      noise,          reinterpret_cast<uint64_t*>(shared + at.starts),
                          level,  at.state_pitch, rows,
                          thread, threads,        first};
@@ -142,7 +139,6 @@ __global__ void __launch_bounds__(2 * width, 1) classifier_training_kernel(const
   loss.denoised = view(denoised, dim, at.state_pitch);
   loss.gradient_adjoint = view(r, dim + 1, at.state_pitch);
   loss.level = level;
-  if (loss.covariance) loss.covariance = floats(at.covariance);
   loss.active = active;
   loss.row_losses = losses;
   const RowLanes<width> lanes{static_cast<unsigned>(thread % RowLanes<width>::count)};
@@ -193,8 +189,7 @@ __global__ void __launch_bounds__(2 * width, 1) classifier_training_kernel(const
 template <unsigned width>
 int launch_classifier_training(const ClassifierTraining& program, bool three, void* stream) {
   const ClassifierStep<float>& step = program.step;
-  const size_t shared =
-      ClassifierLayout(step.network, step.loss.covariance != nullptr, program.slopes == nullptr).bytes;
+  const size_t shared = ClassifierLayout(step.network, program.slopes == nullptr).bytes;
   const unsigned blocks = static_cast<unsigned>((step.draw.x.rows + train_rows - 1) / train_rows);
   return launch_training(
       three, step.network.relu,

@@ -1,7 +1,7 @@
 /** Classification-diffusion copulas. */
 import type { NativeDevice, NativeJob, NetworkShape, ParameterSlice, RealArray } from './common';
 import type { FieldHandle } from './fields';
-import type { AdamNativeOptions, NativeTrainCall, NativeTrainReport, NativeTrainResult } from './training';
+import type { NativeTrainCall, NativeTrainReport, NativeTrainResult } from './training';
 
 declare const cdcHandle: unique symbol;
 /** A CDC in native memory; freed by the garbage collector. */
@@ -109,40 +109,6 @@ export interface CdcNativeTrainOptions extends NativeTrainCall {
   crossEntropyWeight: number;
 }
 
-/** Steps on batches given by the caller, for verification: what the training loop does with the ones it draws. */
-export interface CdcNativeStepsOptions {
-  network: NetworkShape;
-  times: Float64Array;
-  /** Covariance of the reference Gaussian in the network's coordinates (published guided models); null: identity. */
-  covariance: Float64Array | null;
-  parameters: RealArray;
-  device: NativeDevice;
-  batch: number;
-  crossEntropyWeight: number;
-  adam: AdamNativeOptions;
-  batches: {
-    x0: RealArray;
-    noise: RealArray;
-    level: Int32Array;
-    /** Rows from here on have level 0 or the last: they take no part in the second-order passes. */
-    active: number;
-    /** Share of one row in the means: cross entropy of active and other rows, squared error of active and other rows. */
-    shares: Float64Array;
-  }[];
-}
-
-export interface CdcNativeStep {
-  crossEntropy: number;
-  squaredError: number;
-  gradientNorm: number;
-  /** batch x (dim + 1): noised rows and a column of ones. */
-  x: RealArray;
-  logits: RealArray;
-  denoised: RealArray;
-  gradient: RealArray;
-  parameters: RealArray;
-}
-
 export interface CdcAddon {
   cdcSlices(network: NetworkShape): ParameterSlice[];
   cdcCreate(definition: CdcNativeDefinition): CdcHandle;
@@ -186,5 +152,4 @@ export interface CdcAddon {
     options: CdcNativeTrainOptions,
     onReport?: (reports: NativeTrainReport[]) => void,
   ): NativeJob<NativeTrainResult[] | null>;
-  cdcTrainingSteps(options: CdcNativeStepsOptions): CdcNativeStep[];
 }

@@ -71,9 +71,33 @@ export const trainTensorNames = [
   'best_v',
 ] as const;
 
-/** The state of a training run, for the native code alone. */
+export const trainNumberNames = [
+  'step',
+  'crossEntropySum',
+  'squaredErrorSum',
+  'steps',
+  'bestStep',
+  'bestValidation',
+  'seconds',
+  'stepSeconds',
+  'stoppedEarly',
+  'saturated',
+  'validation',
+  'sinceReport',
+  'looksWithoutGain',
+  'end',
+  'bestRate',
+  'annealing',
+  'peakRate',
+  'finalFraction',
+  'warmup',
+  'decaySteps',
+  'rateStart',
+] as const;
+
+/** The state of a training run, for the native code alone; names and order as in native/train/snapshot.hpp. */
 export interface TrainSnapshot {
-  scalars: Float64Array;
+  numbers: Record<(typeof trainNumberNames)[number], number>;
   history: Float64Array;
   tensors: Record<(typeof trainTensorNames)[number], Float32Array>;
 }

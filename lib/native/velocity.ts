@@ -1,6 +1,6 @@
 /** Velocity networks: flows and reflections. */
 import type { Process } from '../processes';
-import type { NativeDevice, NativeJob, ParameterSlice, RealArray } from './common';
+import type { NativeJob, ParameterSlice, RealArray } from './common';
 import type { FieldHandle } from './fields';
 import type { NativeTrainCall, NativeTrainReport, NativeTrainResult } from './training';
 
@@ -34,26 +34,6 @@ export interface VelocityNativeTrainOptions extends NativeTrainCall {
   timeLaw: TimeLaw;
 }
 
-/** One loss and gradient on given rows, noise (rows x dim) and times, for verification. */
-export interface VelocityNativeStepOptions {
-  definition: VelocityDefinition;
-  parameters: RealArray;
-  device: NativeDevice;
-  rows: number;
-  start: Float64Array;
-  noise: Float64Array;
-  times: Float64Array;
-}
-
-export interface VelocityNativeStep {
-  state: RealArray;
-  target: RealArray;
-  /** Of the network. */
-  output: RealArray;
-  loss: number;
-  gradient: RealArray;
-}
-
 export interface VelocityAddon {
   velocitySlices(definition: VelocityDefinition): ParameterSlice[];
   /** @param reference the time from which samples start: pi / 2, or tMax of a reflection */
@@ -62,5 +42,4 @@ export interface VelocityAddon {
     options: VelocityNativeTrainOptions,
     onReport?: (reports: NativeTrainReport[]) => void,
   ): NativeJob<NativeTrainResult[] | null>;
-  velocityStep(options: VelocityNativeStepOptions): VelocityNativeStep;
 }

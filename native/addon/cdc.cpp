@@ -209,15 +209,14 @@ Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Pr
   backend->watch(&cancel);
   const auto network = make_residual_mlp<float>(*backend, in.network);
   const OuLevels levels(in.times);
-  CdcObjective<float> objective(*backend, *network, levels, call.batch, {});
+  CdcObjective<float> objective(*backend, *network, levels, call.batch);
   if (in.stratified_levels)
     objective.use_stratified_levels(in.cross_entropy_weight);
   else
     objective.use_published_levels(in.cross_entropy_weight);
   std::unique_ptr<CdcObjective<float>> look;
   if (call.validation_rows) {
-    look = std::make_unique<CdcObjective<float>>(*backend, *network, levels, call.validation_batch(),
-                                                 std::vector<float>{});
+    look = std::make_unique<CdcObjective<float>>(*backend, *network, levels, call.validation_batch());
     look->use_stratified_levels(in.cross_entropy_weight);
   }
   const auto whitened = [&](const TrainCall::Model& model, const std::vector<double>& u, std::size_t rows) {
@@ -251,63 +250,6 @@ Napi::Value start_training(const Napi::CallbackInfo& info) {
   });
 }
 
-template <class T>
-Napi::Value training_steps(Napi::Env env, const Napi::Object& o) {
-  const ResidualMlpShape shape = to_shape(field(o, "network"));
-  const std::size_t d = shape.inputs;
-  const OuLevels levels(to_vector<double>(field(o, "times"), "times", shape.outputs));
-  const auto batches = field(o, "batches").As<Napi::Array>();
-  const auto backend = make_backend<T>(to_device_choice(field(o, "device")));
-  const auto network = make_residual_mlp<T>(*backend, shape);
-  const std::size_t batch = to_size(field(o, "batch"), "batch");
-  TrainOptions options;
-  options.adam = to_adam(field(o, "adam").As<Napi::Object>());
-  const double cross_entropy_weight = to_double(field(o, "crossEntropyWeight"), "crossEntropyWeight");
-  const auto covariance = to_vector_or_empty<double>(field(o, "covariance"), "covariance", d * d);
-  CdcObjective<T> objective(*backend, *network, levels, batch,
-                            std::vector<T>(covariance.begin(), covariance.end()));
-  Trainer<T> trainer(*backend, *network, objective, nullptr, options,
-                     to_vector<T>(field(o, "parameters"), "parameters", network->parameter_count()));
-  Napi::Array results = Napi::Array::New(env, batches.Length());
-  for (std::uint32_t i = 0; i < batches.Length(); ++i) {
-    const auto b = batches.Get(i).As<Napi::Object>();
-    const auto shares_in = to_vector<double>(field(b, "shares"), "shares", 4);
-    const LossShares shares{cross_entropy_weight, shares_in[0], shares_in[1], shares_in[2], shares_in[3]};
-    const auto x0 = to_vector<T>(field(b, "x0"), "x0", product(batch, d));
-    const auto noise = to_vector<T>(field(b, "noise"), "noise", product(batch, d));
-    const auto level = to_vector<std::int32_t>(field(b, "level"), "level", batch);
-    objective.set_batch(x0.data(), noise.data(), level.data(), to_size(field(b, "active"), "active"), shares);
-    trainer.differentiate();
-    trainer.optimise();
-    const TrainState state = trainer.state();
-    auto dense = [&](MatrixView<const T> m) {
-      std::vector<T> host(m.rows * m.columns);
-      backend->download_matrix(host.data(), m);
-      return to_array(env, host);
-    };
-    Napi::Object r = Napi::Object::New(env);
-    r.Set("crossEntropy", state.cross_entropy);
-    r.Set("squaredError", state.squared_error);
-    r.Set("gradientNorm", state.gradient_norm);
-    r.Set("x", dense(objective.x()));
-    r.Set("logits", dense(objective.logits()));
-    r.Set("denoised", dense(objective.denoised()));
-    r.Set("gradient", to_array(env, trainer.gradient()));
-    r.Set("parameters", to_array(env, trainer.parameters()));
-    results.Set(i, r);
-  }
-  return results;
-}
-
-// cdcTrainingSteps(options: CdcNativeStepsOptions): CdcNativeStep[]
-Napi::Value steps_on_given_batches(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const auto o = info[0].As<Napi::Object>();
-    return in_precision_of(field(o, "parameters"),
-                           [&]<class T>() { return training_steps<T>(info.Env(), o); });
-  });
-}
-
 }  // namespace
 
 CdcHandle to_cdc_handle(const Napi::Value& value) {
@@ -325,7 +267,6 @@ void register_cdc(Napi::Env env, Napi::Object exports) {
   exports.Set("cdcFieldHandle", Napi::Function::New(env, field_of));
   exports.Set("cdcSamplePublished", Napi::Function::New(env, sample_as_published));
   exports.Set("cdcTrain", Napi::Function::New(env, start_training));
-  exports.Set("cdcTrainingSteps", Napi::Function::New(env, steps_on_given_batches));
 }
 
 }  // namespace sklar::addon

@@ -26,29 +26,32 @@ Napi::Object to_object(Napi::Env env, const TrainReport& r) {
   return o;
 }
 
-// { scalars: Float64Array; history: Float64Array; tensors: { [name]: Float32Array } }
+// TrainSnapshot of lib/native/training.ts
 Napi::Object to_object(Napi::Env env, const TrainSnapshot<float>& s) {
-  Napi::Object tensors = Napi::Object::New(env);
-  for (std::size_t i = 0; i < s.tensor_count; ++i)
-    tensors.Set(s.tensor_names[i], to_array(env, s.tensors[i]));
+  Napi::Object o = Napi::Object::New(env), numbers = Napi::Object::New(env), tensors = Napi::Object::New(env);
+  each_number(s, [&](const char* name, auto value) { numbers.Set(name, static_cast<double>(value)); });
+  each_tensor(s, [&](const char* name, const auto& tensor) { tensors.Set(name, to_array(env, tensor)); });
   std::vector<double> history;
   for (const TrainReport& report : s.history)
     for (const double number : to_numbers(report)) history.push_back(number);
-  Napi::Object o = Napi::Object::New(env);
-  o.Set("scalars", to_array(env, s.scalars));
-  o.Set("history", to_array(env, history));
+  o.Set("numbers", numbers);
   o.Set("tensors", tensors);
+  o.Set("history", to_array(env, history));
   return o;
 }
 
 std::unique_ptr<TrainSnapshot<float>> to_snapshot(const Napi::Value& value) {
   if (value.IsNull() || value.IsUndefined()) return nullptr;
   const auto o = value.As<Napi::Object>();
-  const auto tensors = field(o, "tensors").As<Napi::Object>();
+  const auto numbers = field(o, "numbers").As<Napi::Object>(),
+             tensors = field(o, "tensors").As<Napi::Object>();
   auto s = std::make_unique<TrainSnapshot<float>>();
-  for (std::size_t i = 0; i < s->tensor_count; ++i)
-    s->tensors[i] = to_vector_or_empty<float>(field(tensors, s->tensor_names[i]), s->tensor_names[i]);
-  s->scalars = to_vector<double>(field(o, "scalars"), "scalars");
+  each_number(*s, [&](const char* name, auto& number) {
+    number = static_cast<std::remove_reference_t<decltype(number)>>(to_double(field(numbers, name), name));
+  });
+  each_tensor(*s, [&](const char* name, auto& tensor) {
+    tensor = to_vector_or_empty<float>(field(tensors, name), name);
+  });
   const auto history = to_vector<double>(field(o, "history"), "history");
   if (history.size() % report_fields) throw Error("SHAPE", "history of a snapshot has a broken record");
   for (std::size_t i = 0; i < history.size(); i += report_fields) {

@@ -148,54 +148,12 @@ Napi::Value start_training(const Napi::CallbackInfo& info) {
   });
 }
 
-template <class T>
-Napi::Value one_step(Napi::Env env, const Napi::Object& o) {
-  const VelocityDefinition definition = to_definition(field(o, "definition").As<Napi::Object>());
-  const std::size_t d = definition.dim, rows = to_size(field(o, "rows"), "rows");
-  const auto start = to_vector<double>(field(o, "start"), "start", product(rows, d));
-  const auto noise = to_vector<double>(field(o, "noise"), "noise", product(rows, d));
-  const auto time = to_vector<double>(field(o, "times"), "times", rows);
-  std::vector<T> state(rows * d), target(rows * d);
-  with_process(definition.process, [&](auto process) {
-    for (std::size_t i = 0; i < rows * d; ++i) {
-      const PathDraw draw{0, i / d, 0, static_cast<std::uint32_t>(i % d)};
-      process.path(time[i / d], static_cast<T>(start[i]), static_cast<T>(noise[i]), draw, &state[i],
-                   &target[i]);
-    }
-  });
-  const auto backend = make_backend<T>(to_device_choice(field(o, "device")));
-  const auto network = make_velocity_network<T>(*backend, definition);
-  VelocityObjective<T> objective(*backend, *network, definition.head(), {}, rows);
-  Trainer<T> trainer(*backend, *network, objective, nullptr, {},
-                     to_vector<T>(field(o, "parameters"), "parameters", network->parameter_count()));
-  objective.set_batch(state.data(), target.data(), time.data());
-  trainer.differentiate();
-  std::vector<T> output(rows * d);
-  backend->download_matrix(output.data(), objective.output());
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("state", to_array(env, state));
-  result.Set("target", to_array(env, target));
-  result.Set("output", to_array(env, output));
-  result.Set("loss", trainer.state().squared_error);
-  result.Set("gradient", to_array(env, trainer.gradient()));
-  return result;
-}
-
-// velocityStep(options: VelocityNativeStepOptions): VelocityNativeStep
-Napi::Value step(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const auto o = info[0].As<Napi::Object>();
-    return in_precision_of(field(o, "parameters"), [&]<class T>() { return one_step<T>(info.Env(), o); });
-  });
-}
-
 }  // namespace
 
 void register_velocity(Napi::Env env, Napi::Object exports) {
   exports.Set("velocitySlices", Napi::Function::New(env, slices));
   exports.Set("velocityField", Napi::Function::New(env, create));
   exports.Set("velocityTrain", Napi::Function::New(env, start_training));
-  exports.Set("velocityStep", Napi::Function::New(env, step));
 }
 
 }  // namespace sklar::addon

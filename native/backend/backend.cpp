@@ -71,15 +71,6 @@ void Backend<T>::draw_batch(const BatchDraw<T>& draw) {
 }
 
 template <class T>
-void Backend<T>::perturb(MatrixView<T> x, MatrixView<const T> x0, MatrixView<const T> noise,
-                         const std::int32_t* level, const Levels<T>& levels) {
-  expect(x.columns == x0.columns + 1 && same_shape<T>(x0, x.rows, x0.columns) &&
-             same_shape<T>(noise, x.rows, x0.columns),
-         "perturb", "x needs the columns of the rows and one more");
-  perturb_impl(x, x0, noise, level, levels);
-}
-
-template <class T>
 void Backend<T>::classifier_loss(const ClassifierLoss<T>& loss) {
   const std::size_t rows = loss.logits.rows, dim = loss.noise.columns;
   expect(

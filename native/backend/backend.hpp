@@ -84,9 +84,6 @@ class Backend : public Memory {
   // Draws levels inside the blocks of recurring values afresh, before the batch is drawn.
   virtual void fresh_levels(const FreshLevels<T>& levels) = 0;
   void draw_batch(const BatchDraw<T>& draw);
-  // x = alpha x0 + sigma noise by the row's level
-  void perturb(MatrixView<T> x, MatrixView<const T> x0, MatrixView<const T> noise, const std::int32_t* level,
-               const Levels<T>& levels);
   // cotangent[i] = e_level(i) - e_last, zero where level is last
   virtual void level_cotangent(MatrixView<T> cotangent, const std::int32_t* level) = 0;
   void classifier_loss(const ClassifierLoss<T>& loss);
@@ -187,8 +184,6 @@ class Backend : public Memory {
                            const EpilogueOperands<T>& epilogue) = 0;
   virtual void outer_impl(std::span<const OuterProduct<T>> products) = 0;
   virtual void draw_batch_impl(const BatchDraw<T>& draw) = 0;
-  virtual void perturb_impl(MatrixView<T> x, MatrixView<const T> x0, MatrixView<const T> noise,
-                            const std::int32_t* level, const Levels<T>& levels) = 0;
   virtual void classifier_loss_impl(const ClassifierLoss<T>& loss) = 0;
   virtual void combine_impl(const Combine<T>& sum) = 0;
 

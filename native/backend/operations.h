@@ -65,7 +65,6 @@ struct ClassifierLoss {
   MatrixView<const T> x, noise;
   const int32_t* level = nullptr;
   Levels<T> levels;
-  const T* covariance = nullptr;  // S of the reference Gaussian (d x d, dense), or null for the identity
   size_t active = 0;
   double cross_entropy_weight = 0;  // lambda_CE
   double active_row_weight = 0;     // share of one active row in the mean of the cross entropy
@@ -75,7 +74,7 @@ struct ClassifierLoss {
   double adjoint_scale = 1;         // of both adjoints below
   MatrixView<T> logit_adjoint;      // d loss / d logits
   MatrixView<T> gradient_adjoint;   // r = d loss / d G, of the active rows
-  MatrixView<T> denoised;           // predicted noise sigma (x - S G); may be empty
+  MatrixView<T> denoised;           // predicted noise sigma (x - G)
   double* row_losses = nullptr;  // 2 x rows of scratch: cross entropy and squared error of each row, weighted
   TrainState* state = nullptr;   // receives cross_entropy and squared_error
 };

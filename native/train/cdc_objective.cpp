@@ -6,7 +6,7 @@ namespace sklar {
 
 template <class T>
 CdcObjective<T>::CdcObjective(Backend<T>& backend, SecondOrderNetwork<T>& network, const OuLevels& levels,
-                              std::size_t batch, const std::vector<T>& covariance)
+                              std::size_t batch)
     : backend_(backend),
       network_(network),
       batch_(batch),
@@ -26,12 +26,6 @@ CdcObjective<T>::CdcObjective(Backend<T>& backend, SecondOrderNetwork<T>& networ
   if (network.output_columns() != levels.count())
     throw Error("SHAPE", "the network has " + std::to_string(network.output_columns()) + " outputs for " +
                              std::to_string(levels.count()) + " levels");
-  if (!covariance.empty()) {
-    if (covariance.size() != dim_ * dim_)
-      throw Error("SHAPE", "covariance of another dimension than the network");
-    covariance_ = backend.template buffer<T>(covariance.size());
-    backend.upload(covariance_.data(), covariance.data(), covariance.size() * sizeof(T));
-  }
 }
 
 template <class T>
@@ -77,23 +71,6 @@ void CdcObjective<T>::draw(MatrixView<const T> data, std::uint64_t seed, const T
 }
 
 template <class T>
-void CdcObjective<T>::set_batch(const T* x0, const T* noise, const std::int32_t* level, std::size_t active,
-                                const LossShares& shares) {
-  if (active > batch_) throw Error("SHAPE", "more active rows than the batch has");
-  for (std::size_t i = 0; i < batch_; ++i)
-    if (level[i] < 0 || static_cast<std::size_t>(level[i]) >= levels_.view().count)
-      throw Error("VALUE",
-                  "level " + std::to_string(level[i]) + " of row " + std::to_string(i) + " does not exist");
-  active_ = active;
-  shares_ = shares;
-  Matrix<T> rows = backend_.matrix(batch_, dim_);
-  backend_.upload_matrix(rows, x0);
-  backend_.upload_matrix(noise_, noise);
-  backend_.upload(level_.data(), level, batch_ * sizeof(std::int32_t));
-  backend_.perturb(x_, rows, noise_, level_.data(), levels_.view());
-}
-
-template <class T>
 ClassifierLoss<T> CdcObjective<T>::classifier_loss(TrainState* state) const {
   ClassifierLoss<T> loss;
   loss.logits = logits_;
@@ -102,7 +79,6 @@ ClassifierLoss<T> CdcObjective<T>::classifier_loss(TrainState* state) const {
   loss.noise = noise_;
   loss.level = level_.data();
   loss.levels = levels_.view();
-  loss.covariance = covariance_.data();
   loss.active = active_;
   loss.cross_entropy_weight = shares_.cross_entropy_weight;
   loss.active_row_weight = shares_.active_row;
@@ -152,28 +128,6 @@ bool CdcObjective<T>::draw_and_differentiate(std::span<const TrainedModel<T>> mo
   step.draw = batch_draw({}, 0, nullptr);
   step.loss = classifier_loss(nullptr);
   return backend_.classifier_step(step, models);
-}
-
-template <class T>
-void CdcObjective<T>::tangent_check(std::vector<double>& direct, std::vector<double>& through_tangent) {
-  Matrix<T> tangent = backend_.matrix(batch_, levels_.view().count);
-  network_.tangent(gradient_adjoint_.first(active_), tangent.first(active_));
-  auto dense = [&](MatrixView<const T> m) {
-    std::vector<T> host(m.rows * m.columns);
-    backend_.download_matrix(host.data(), m);
-    return host;
-  };
-  const auto g = dense(gradient_.first(active_)), r = dense(gradient_adjoint_.first(active_));
-  const auto e = dense(cotangent_.first(active_)), t = dense(tangent.first(active_));
-  const std::size_t k = levels_.view().count;
-  direct.assign(active_, 0);
-  through_tangent.assign(active_, 0);
-  for (std::size_t i = 0; i < active_; ++i) {
-    for (std::size_t j = 0; j < dim_; ++j)
-      direct[i] += static_cast<double>(g[i * dim_ + j]) * static_cast<double>(r[i * (dim_ + 1) + j]);
-    for (std::size_t j = 0; j < k; ++j)
-      through_tangent[i] += static_cast<double>(e[i * k + j]) * static_cast<double>(t[i * k + j]);
-  }
 }
 
 template class CdcObjective<float>;

@@ -66,16 +66,15 @@ Trainer<T>::Trainer(Backend<T>& backend, Network<T>& network, Objective<T>& obje
            options.steps,
            options.adam.rate.peak,
            false,
-           options.adam.rate,
-           0,
-           0} {
+           options.adam.rate} {
   if (initial.size() != count_)
     throw Error("SHAPE",
                 "expected " + std::to_string(count_) + " parameters, got " + std::to_string(initial.size()));
   for (auto* to : {&parameters_, &average_, &best_})
     backend.upload(to->data(), initial.data(), count_ * sizeof(T));
   options_.adam.gradient_scale = objective.gradient_scale();
-  if (options.anneal) best_run_ = backend.template buffer<T>(3 * count_);
+  if (options.anneal)
+    for (auto* buffer : {&best_parameters_, &best_m_, &best_v_}) *buffer = backend.template buffer<T>(count_);
 }
 
 template <class T>
@@ -92,12 +91,6 @@ void Trainer<T>::set_data(MatrixView<const T> training, MatrixView<const T> vali
 }
 
 template <class T>
-void Trainer<T>::differentiate() {
-  network_.set_parameters(parameters_.data());
-  objective_.differentiate(state_.data(), gradient_.data());
-}
-
-template <class T>
 TrainedModel<T> Trainer<T>::model() const {
   return {data_, options_.seed, parameters_.data(), gradient_.data(), state_.data()};
 }
@@ -106,12 +99,6 @@ template <class T>
 AdamUpdate<T> Trainer<T>::update() const {
   return {parameters_.data(), gradient_.data(), m_.data(),    v_.data(),
           average_.data(),    options_.adam,    state_.data()};
-}
-
-template <class T>
-void Trainer<T>::optimise() {
-  const AdamUpdate<T> own = update();
-  backend_.adam({&own, 1}, count_);
 }
 
 template <class T>
@@ -135,7 +122,8 @@ void Trainer<T>::step_together(std::span<Trainer* const> trainers) {
     if (!first.objective_.draw_and_differentiate(models))
       for (Trainer* t : trainers) {
         t->objective_.draw(t->data_, t->options_.seed, t->state_.data());
-        t->differentiate();
+        t->network_.set_parameters(t->parameters_.data());
+        t->objective_.differentiate(t->state_.data(), t->gradient_.data());
       }
     first.backend_.adam(updates, first.count_);
   });
@@ -248,7 +236,10 @@ std::vector<TrainResult> Trainer<T>::run_together(std::span<Trainer* const> trai
       together[0]->step_.reset();
     }
     if (checkpoint_seconds > 0 && (cancel.cancelled() || seconds_since(last_snapshot) > checkpoint_seconds)) {
-      for (const std::size_t i : going) trainers[i]->send_snapshot(seconds_since(start), watches[i]);
+      for (const std::size_t i : going) {
+        count_saturated(*trainers[i]);
+        trainers[i]->send_snapshot(seconds_since(start), watches[i]);
+      }
       last_snapshot = Clock::now();
     }
     cancel.check();
@@ -289,15 +280,14 @@ void Trainer<T>::look(std::uint64_t steps, const TrainState& now, bool evaluated
   const bool last = result.steps == run_.end;
   if (validating) look_at_validation(now, evaluated);
   const bool scheduled = last || result.steps % options_.report_every == 0;
-  if (!scheduled && seconds - run_.last_report <= seconds_between_reports) return;
+  if (!scheduled && seconds - last_report_ <= seconds_between_reports) return;
   TrainState mean = now;
   mean.cross_entropy = now.cross_entropy_sum / static_cast<double>(run_.since_report);
   mean.squared_error = now.squared_error_sum / static_cast<double>(run_.since_report);
-  const TrainReport report{
-      result.steps,    mean.cross_entropy, mean.squared_error, objective_.loss(mean),
-      run_.validation, now.learning_rate,  now.gradient_norm,  run_.seconds_before + seconds,
-      scheduled};
-  run_.last_report = seconds;
+  const TrainReport report{result.steps,          mean.cross_entropy,        mean.squared_error,
+                           objective_.loss(mean), run_.validation,           now.learning_rate,
+                           now.gradient_norm,     seconds_before_ + seconds, scheduled};
+  last_report_ = seconds;
   if (scheduled) {
     history_.push_back(report);
     clear_sums();
@@ -313,13 +303,20 @@ TrainResult Trainer<T>::end(double seconds, const Watch& watch) {
     backend_.copy(best_.data(), averaged().data(), count_ * sizeof(T));
     result.best_step = result.steps;
   }
-  result.saturated += state().saturated;
-  if (validates())
-    for (const TrainState& batch : host(validation_states_)) result.saturated += batch.saturated;
-  result.seconds = run_.seconds_before + seconds;
+  result.seconds = seconds_before_ + seconds;
   // what comes after training may be killed too
   if (options_.checkpoint_seconds > 0) send_snapshot(seconds, watch);
-  return result;
+  TrainResult all = result;
+  all.saturated = saturated();
+  return all;
+}
+
+// With what the device has counted since the start or the resumption.
+template <class T>
+std::uint64_t Trainer<T>::saturated() {
+  std::uint64_t count = run_.result.saturated + state().saturated;
+  for (const TrainState& batch : host(validation_states_)) count += batch.saturated;
+  return count;
 }
 
 template <class T>
@@ -348,16 +345,16 @@ template <class T>
 void Trainer<T>::remember_best() {
   backend_.copy(best_.data(), averaged().data(), count_ * sizeof(T));
   if (!options_.anneal) return;
-  const Buffer<T>* parts[] = {&parameters_, &m_, &v_};
-  for (std::size_t i = 0; i < 3; ++i)
-    backend_.copy(best_run_.data() + i * count_, parts[i]->data(), count_ * sizeof(T));
+  backend_.copy(best_parameters_.data(), parameters_.data(), count_ * sizeof(T));
+  backend_.copy(best_m_.data(), m_.data(), count_ * sizeof(T));
+  backend_.copy(best_v_.data(), v_.data(), count_ * sizeof(T));
 }
 
 template <class T>
 void Trainer<T>::return_to_best() {
-  Buffer<T>* parts[] = {&parameters_, &m_, &v_};
-  for (std::size_t i = 0; i < 3; ++i)
-    backend_.copy(parts[i]->data(), best_run_.data() + i * count_, count_ * sizeof(T));
+  backend_.copy(parameters_.data(), best_parameters_.data(), count_ * sizeof(T));
+  backend_.copy(m_.data(), best_m_.data(), count_ * sizeof(T));
+  backend_.copy(v_.data(), best_v_.data(), count_ * sizeof(T));
   backend_.copy(average_.data(), best_.data(), count_ * sizeof(T));
 }
 
@@ -368,16 +365,6 @@ TrainState Trainer<T>::state() {
   return state;
 }
 
-template <class T>
-std::vector<T> Trainer<T>::gradient() {
-  std::vector<T> values = host(gradient_);
-  for (T& g : values) g = static_cast<T>(static_cast<double>(g) / options_.adam.gradient_scale);
-  return values;
-}
-template <class T>
-std::vector<T> Trainer<T>::parameters() {
-  return host(parameters_);
-}
 template <class T>
 std::vector<T> Trainer<T>::best_parameters() {
   return host(best_);

@@ -11,6 +11,7 @@
 #include "core/cancel.hpp"
 #include "nn/network.hpp"
 #include "train/objective.hpp"
+#include "train/snapshot.hpp"
 #include "train/tied_rows.hpp"
 
 namespace sklar {
@@ -29,35 +30,6 @@ struct TrainOptions {
   std::size_t validation_draws = 1;  // times every validation row is noised
   std::uint64_t report_every = 1;
   double checkpoint_seconds = 0;  // between two snapshots; 0: none, not even when cancelled
-};
-
-struct TrainReport {
-  std::uint64_t step;
-  double cross_entropy, squared_error, loss;  // means over the steps since the last report
-  double validation_loss;                     // of the latest look, NaN before the first
-  double learning_rate, gradient_norm;
-  double seconds;  // since the start
-  bool scheduled;  // at a multiple of report_every; the others keep a watcher informed
-};
-
-struct TrainResult {
-  std::uint64_t steps;           // done
-  std::uint64_t best_step;       // whose parameters were kept
-  double best_validation;        // NaN without validation rows
-  double seconds, step_seconds;  // in all; in steps alone
-  bool stopped_early;
-  std::uint64_t saturated = 0;  // see Backend::saturated and TrainState
-};
-
-// Everything a run has that its options have not: training goes on from it to the result it would have had.
-template <class T>
-struct TrainSnapshot {
-  static constexpr std::size_t tensor_count = 8;
-  static constexpr std::array<const char*, tensor_count> tensor_names = {
-      "parameters", "m", "v", "average", "best", "best_parameters", "best_m", "best_v"};
-  std::array<std::vector<T>, tensor_count> tensors;
-  std::vector<double> scalars;
-  std::vector<TrainReport> history;
 };
 
 // Trains the parameters of a network: batches, Adam, the running average, early stopping. What it returns is
@@ -89,32 +61,15 @@ class Trainer {
                                                std::span<const Watch> watches);
   void resume(const TrainSnapshot<T>& from);  // before run
 
-  // For one batch from the host: losses and gradient at the current parameters; then, if wanted, an optimiser
-  // step.
-  void differentiate();
-  void optimise();
-  TrainState state();
-  std::vector<T> gradient();
-  std::vector<T> parameters();       // raw
+  TrainSnapshot<T> snapshot();
   std::vector<T> best_parameters();  // what training is for
   const std::vector<TrainReport>& history() const { return history_; }
 
  private:
-  // What the loop remembers between steps.
-  struct Run {
-    TrainResult result;
-    double validation;
-    std::uint64_t since_report, looks_without_gain, end;
-    double best_rate;
-    bool annealing;
-    LearningRate rate;
-    double seconds_before, last_report;  // of earlier runs; since the start of this one
-  };
-
   template <class U>
   std::vector<U> host(const Buffer<U>& b) {
     std::vector<U> values(b.size());
-    backend_.download(values.data(), b.data(), values.size() * sizeof(U));
+    if (b) backend_.download(values.data(), b.data(), values.size() * sizeof(U));
     return values;
   }
   static void step_together(std::span<Trainer* const> trainers);
@@ -135,7 +90,9 @@ class Trainer {
   double validation_loss();
   void remember_best();
   void return_to_best();
-  TrainSnapshot<T> snapshot();
+  TrainState state();
+  std::uint64_t saturated();
+  std::array<const Buffer<T>*, 8> kept() const;
   const Buffer<T>& averaged() const { return options_.adam.ema_decay > 0 ? average_ : parameters_; }
 
   Backend<T>& backend_;
@@ -145,12 +102,13 @@ class Trainer {
   TrainOptions options_;
   std::size_t count_;
   Buffer<T> parameters_, gradient_, m_, v_, average_, best_;
-  Buffer<T> best_run_;                            // raw parameters, m, v at the best look, for the ending
+  Buffer<T> best_parameters_, best_m_, best_v_;   // at the best look, for the ending
   Buffer<TrainState> state_, validation_states_;  // of each batch of a look
   std::unique_ptr<Recording> step_;
   MatrixView<const T> data_, validation_data_;
   std::optional<FreshLevels<T>> fresh_;
-  Run run_;
+  TrainProgress run_;
+  double seconds_before_ = 0, last_report_ = 0;  // of earlier runs; since the start of this one
   std::vector<TrainReport> history_;
 };
 

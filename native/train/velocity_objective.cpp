@@ -41,13 +41,6 @@ void VelocityObjective<T>::draw(MatrixView<const T> data, std::uint64_t seed, co
 }
 
 template <class T>
-void VelocityObjective<T>::set_batch(const T* y, const T* target, const double* time) {
-  backend_.upload_matrix({y_.data(), y_.rows(), head_.dim, y_.stride()}, y);
-  backend_.upload_matrix(target_, target);
-  backend_.upload(time_.data(), time, y_.rows() * sizeof(double));
-}
-
-template <class T>
 VelocityLoss<T> VelocityObjective<T>::velocity_loss(TrainState* state) const {
   VelocityLoss<T> loss;
   loss.head = head_;

@@ -17,8 +17,6 @@ class VelocityObjective final : public Objective<T> {
 
   std::size_t batch() const override { return y_.rows(); }
   void draw(MatrixView<const T> data, std::uint64_t seed, const TrainState* state) override;
-  // States, velocities and times from the host.
-  void set_batch(const T* y, const T* target, const double* time);
   // of the mean of the members
   void evaluate(TrainState* state) override;
   // Each member learns from its own equal share of the batch: what it errs is its own.
@@ -27,13 +25,11 @@ class VelocityObjective final : public Objective<T> {
   double gradient_scale() const override;
   double loss(const TrainState& state) const override { return state.squared_error; }
 
-  MatrixView<const T> y() const { return y_; }
-  MatrixView<const T> target() const { return target_; }
-  MatrixView<const T> output() const { return output_; }
-
- private:
+  // What the backend is told of a batch and of its loss.
   VelocityDraw<T> batch_draw(MatrixView<const T> data, std::uint64_t seed, const TrainState* state) const;
   VelocityLoss<T> velocity_loss(TrainState* state) const;
+
+ private:
   std::size_t share() const;  // rows of a batch for each member
 
   Backend<T>& backend_;

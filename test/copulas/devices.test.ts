@@ -24,7 +24,15 @@ import { Checkpoint } from '../../lib/copulas/training/checkpoint';
 import { noiseTimes } from '../../lib/copulas/kinds/cdc';
 import { isClassical } from '../../lib/copulas/classical/families';
 import { type DeviceOptions, resolveDevice, runRecord } from '../../lib/devices';
-import { type NativeDevice, type TrainSnapshot, callNative, runJob, toSklarError } from '../../lib/native';
+import { readModelFile, writeModelFile } from '../../lib/model/model-file';
+import {
+  type NativeDevice,
+  type TrainSnapshot,
+  callNative,
+  runJob,
+  toSklarError,
+  trainNumberNames,
+} from '../../lib/native';
 import { crossed } from '../helpers/data';
 
 const REASON = 'no CUDA driver was found';
@@ -285,7 +293,9 @@ describe('records', () => {
     const here = { fingerprint: 'this fit', place: 'NVIDIA H200', precision: 'mixed' };
     const empty = new Float32Array(0);
     const snapshot: TrainSnapshot = {
-      scalars: Float64Array.of(1, 2),
+      numbers: Object.fromEntries(
+        trainNumberNames.map((name, i) => [name, name === 'bestValidation' ? NaN : i]),
+      ) as TrainSnapshot['numbers'],
       history: new Float64Array(0),
       tensors: {
         parameters: Float32Array.of(3),
@@ -302,6 +312,16 @@ describe('records', () => {
     written.put(snapshot);
     await written.settle();
     expect(await new Checkpoint(file, here).read()).toEqual(snapshot);
+    const { document, tensors } = await readModelFile(file);
+    const old = path.join(folder, 'old.checkpoint');
+    await writeModelFile(old, {
+      document: document!,
+      tensors: new Map([...tensors].filter(([name]) => name !== 'numbers.saturated')),
+    });
+    await expect(new Checkpoint(old, here).read()).rejects.toMatchObject({
+      code: 'ERR_SKLAR_FORMAT',
+      message: expect.stringContaining('"saturated"'),
+    });
     for (const [other, name] of [
       [{ ...here, place: 'cpu', precision: 'fp32' }, 'on cpu in fp32, got one on NVIDIA H200 in mixed'],
       [{ ...here, precision: 'fp16' }, 'on NVIDIA H200 in fp16, got one on NVIDIA H200 in mixed'],

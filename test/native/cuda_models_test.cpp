@@ -1,6 +1,7 @@
 // Whole runs on CUDA beside the CPU: training, scores, samples by every solver, normalisers, conditions.
 #include "device_support.hpp"
 #include "fields/velocity_field.hpp"
+#include "given_batch.hpp"
 #include "integrate/trajectory.hpp"
 #include "model/cdc.hpp"
 #include "model/field_rows.hpp"
@@ -60,14 +61,12 @@ std::vector<float> trained(Bench& b, Network<T>& network, Objective<T>& objectiv
     for (double v : {report.cross_entropy, report.squared_error, report.loss, report.learning_rate,
                      report.gradient_norm})
       b.kept.push_back(v);
-  return trainer.parameters();
+  return trainer.snapshot().parameters;
 }
 
-std::vector<float> trained_cdc(Bench& b, std::size_t hidden, Activation activation, bool guided) {
+std::vector<float> trained_cdc(Bench& b, std::size_t hidden, Activation activation) {
   auto network = make_residual_mlp<float>(b.backend, {dim, hidden, 2, times.size(), activation});
-  std::vector<float> covariance;
-  if (guided) covariance = {1, 0.3f, 0, 0.3f, 1, 0.1f, 0, 0.1f, 1};
-  CdcObjective<float> objective(b.backend, *network, OuLevels(times), 40, covariance);
+  CdcObjective<float> objective(b.backend, *network, OuLevels(times), 40);
   objective.use_stratified_levels(0.2);
   return trained<float>(b, *network, objective, false);
 }
@@ -125,8 +124,7 @@ void check_solver(const char* name, Process process, Make&& make, double toleran
 TEST_CASE("training a CDC") {
   for (const Activation activation : {Activation::silu, Activation::published})
     for (const std::size_t hidden : {10, 30})
-      for (const bool guided : {false, true})
-        compare("CDC", 2e-4, [&](Bench& b) { keep(b, trained_cdc(b, hidden, activation, guided)); });
+      compare("CDC", 2e-4, [&](Bench& b) { keep(b, trained_cdc(b, hidden, activation)); });
 }
 
 TEST_CASE("gradients in every precision, against float64") {
@@ -134,26 +132,26 @@ TEST_CASE("gradients in every precision, against float64") {
     Precision precision;
     double gradient, loss;
   };
-  constexpr std::size_t rows = 100, active = 80;
+  constexpr std::size_t rows = 100;
   const auto x0 = normals(rows * dim, 1), noise = normals(rows * dim, 2);
-  std::vector<std::int32_t> level(rows);
-  for (std::size_t i = 0; i < rows; ++i)
-    level[i] = static_cast<std::int32_t>(i < active ? 1 + i % 4 : i % 2 * 5);
-  const LossShares shares{0.2, 0.7 / active, 0.3 / (rows - active), 1.0 / active, 0};
   for (const Activation activation : {Activation::silu, Activation::published}) {
     const ResidualMlpShape shape{dim, 64, 3, times.size(), activation};
     const auto gradient = [&]<class T>(Backend<T>& backend, double& loss) {
       auto network = make_residual_mlp<T>(backend, shape);
-      CdcObjective<T> objective(backend, *network, OuLevels(times), rows, {});
+      const OuLevels levels(times);
+      CdcObjective<T> objective(backend, *network, levels, rows);
+      objective.use_stratified_levels(0.2);
+      const std::size_t active = objective.classifier_loss(nullptr).active;
+      std::vector<std::int32_t> level(rows);
+      for (std::size_t i = 0; i < rows; ++i)
+        level[i] = static_cast<std::int32_t>(i < active ? 1 + i % 4 : i % 2 * 5);
+      given_batch::put(backend, objective, levels, std::vector<T>(x0.begin(), x0.end()),
+                       std::vector<T>(noise.begin(), noise.end()), level);
       const auto initial = some_parameters(network->slices());
-      Trainer<T> trainer(backend, *network, objective, nullptr, {},
-                         std::vector<T>(initial.begin(), initial.end()));
-      objective.set_batch(std::vector<T>(x0.begin(), x0.end()).data(),
-                          std::vector<T>(noise.begin(), noise.end()).data(), level.data(), active, shares);
-      trainer.differentiate();
-      loss = objective.loss(trainer.state());
-      const auto values = trainer.gradient();
-      return std::vector<double>(values.begin(), values.end());
+      const auto got = given_batch::derivative<T>(backend, *network, objective,
+                                                  std::vector<T>(initial.begin(), initial.end()));
+      loss = objective.loss(got.state);
+      return std::vector<double>(got.gradient.begin(), got.gradient.end());
     };
     double expected_loss = 0;
     const auto cpu = make_cpu_backend<double>(1);
@@ -199,7 +197,7 @@ TEST_CASE("a recorded step is the step, and what it relied on may move") {
     Bench b(*gpu);
     const auto data = correlated(b, false);
     auto network = make_residual_mlp<float>(*gpu, {dim, 30, 2, times.size(), Activation::silu});
-    CdcObjective<float> objective(*gpu, *network, OuLevels(times), 40, {});
+    CdcObjective<float> objective(*gpu, *network, OuLevels(times), 40);
     objective.use_stratified_levels(0.2);
     Trainer<float> trainer(*gpu, *network, objective, nullptr, some_training(),
                            initial_parameters<float>(network->slices(), 3, false));
@@ -211,7 +209,7 @@ TEST_CASE("a recorded step is the step, and what it relied on may move") {
       if (way == 2) emulator::set_seed(static_cast<std::uint32_t>(i));
 #endif
     }
-    results[way] = trainer.parameters();
+    results[way] = trainer.snapshot().parameters;
   }
   CHECK(results[0] == results[1]);
   CHECK(results[0] == results[2]);

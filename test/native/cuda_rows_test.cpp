@@ -200,11 +200,6 @@ TEST_CASE("levels of a classifier") {
         b.keep(cotangent);
         b.keep(reference);
       }
-    const auto x = b.poisoned(rows, dim + 1), x0 = b.matrix(rows, dim, 3), noise = b.matrix(rows, dim, 4);
-    const auto alpha = b.buffer(std::vector<float>{1, 0.8f, 0.5f, 0}),
-               sigma = b.buffer(std::vector<float>{0, 0.6f, 0.86f, 1});
-    b.backend.perturb(x, x0, noise, level_on.data(), {levels, alpha.data(), sigma.data()});
-    b.keep(x);
   });
 }
 

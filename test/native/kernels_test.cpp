@@ -816,7 +816,6 @@ std::vector<double> everything(std::size_t threads) {
     results.insert(results.end(), level.begin(), level.end());
     Matrix<T> logit_adjoint = backend.matrix(rows, k), gradient_adjoint = backend.matrix(rows, d + 1);
     std::vector<double> row_losses(2 * rows);
-    std::vector<T> covariance(d * d, T(0.3));
     Matrix<T> denoised = backend.matrix(rows, d);
     ClassifierLoss<T> loss;
     loss.denoised = denoised;
@@ -826,7 +825,6 @@ std::vector<double> everything(std::size_t threads) {
     loss.noise = noise;
     loss.level = level.data();
     loss.levels = levels;
-    loss.covariance = covariance.data();
     loss.active = active;
     loss.cross_entropy_weight = 0.2;
     loss.active_row_weight = loss.passive_row_weight = 1.0 / rows;
@@ -840,8 +838,6 @@ std::vector<double> everything(std::size_t threads) {
     keep(gradient_adjoint.first(active));
     results.push_back(state.cross_entropy);
     results.push_back(state.squared_error);
-    backend.perturb(x, data.first(rows), noise, level.data(), levels);
-    keep(x);
   }
   const std::size_t count = 50000;
   const Matrix<T> g = random(1, count, 6);

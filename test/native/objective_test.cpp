@@ -4,6 +4,7 @@
 
 #include "check.hpp"
 #include "core/philox.h"
+#include "given_batch.hpp"
 #include "train/trainer.hpp"
 
 using namespace sklar;
@@ -22,6 +23,20 @@ std::vector<double> some_normals(std::size_t count, std::uint64_t seed) {
   return values;
 }
 
+// r . G is the cotangent's product with the tangent pass in the direction r.
+void check_tangent(Backend<double>& backend, SecondOrderNetwork<double>& network,
+                   const ClassifierLoss<double>& loss, const std::vector<std::int32_t>& level) {
+  const std::size_t d = loss.noise.columns, last = loss.levels.count - 1;
+  const Matrix<double> tangent = backend.matrix(loss.active, loss.levels.count);
+  network.tangent(loss.gradient_adjoint.first(loss.active), tangent);
+  for (std::size_t i = 0; i < loss.active; ++i) {
+    double direct = 0;
+    for (std::size_t j = 0; j < d; ++j) direct += loss.gradient.row(i)[j] * loss.gradient_adjoint.row(i)[j];
+    const double* t = tangent.view().row(i);
+    CHECK_NEAR(t[level[i]] - t[last], direct, 1e-12);
+  }
+}
+
 // Central differences of the loss in every direction of a random few parameters, in double precision.
 void check_gradient(const Problem& p) {
   const OuLevels levels({0, 0.1, 0.3, 0.6, 1.1, INFINITY});
@@ -30,25 +45,20 @@ void check_gradient(const Problem& p) {
       make_residual_mlp<double>(*backend, {p.dim, p.hidden, p.depth, levels.count(), p.activation});
   auto parameters = initial_parameters<double>(network->slices(), 3, false);
   const auto x0 = some_normals(p.batch * p.dim, 1), noise = some_normals(p.batch * p.dim, 2);
+  CdcObjective<double> objective(*backend, *network, levels, p.batch);
+  objective.use_stratified_levels(0.2);
+  const ClassifierLoss<double> loss = objective.classifier_loss(nullptr);
   std::vector<std::int32_t> level(p.batch);
-  const std::size_t active = p.batch * 2 / 3;
   for (std::size_t i = 0; i < p.batch; ++i)
-    level[i] = static_cast<std::int32_t>(i < active ? 1 + i % 4 : i % 2 ? 0 : 5);
-  const LossShares shares{0.2, 0.7 / static_cast<double>(active), 0.3 / static_cast<double>(p.batch - active),
-                          1.0 / static_cast<double>(active), 0};
+    level[i] = static_cast<std::int32_t>(i < loss.active ? 1 + i % 4 : i % 2 ? 0 : 5);
+  given_batch::put(*backend, objective, levels, x0, noise, level);
   auto loss_at = [&](const std::vector<double>& at, std::vector<double>* gradient) {
-    CdcObjective<double> objective(*backend, *network, levels, p.batch, {});
-    Trainer<double> trainer(*backend, *network, objective, nullptr, {}, at);
-    objective.set_batch(x0.data(), noise.data(), level.data(), active, shares);
-    trainer.differentiate();
+    const auto got = given_batch::derivative<double>(*backend, *network, objective, at);
     if (gradient) {
-      *gradient = trainer.gradient();
-      std::vector<double> direct, through;
-      objective.tangent_check(direct, through);
-      for (std::size_t i = 0; i < direct.size(); ++i) CHECK_NEAR(through[i], direct[i], 1e-12);
+      *gradient = got.gradient;
+      check_tangent(*backend, *network, loss, level);
     }
-    const TrainState s = trainer.state();
-    return 0.2 * s.cross_entropy + s.squared_error;
+    return objective.loss(got.state);
   };
   std::vector<double> gradient;
   loss_at(parameters, &gradient);
@@ -93,7 +103,7 @@ TEST_CASE("a training step does not depend on the number of threads") {
     TrainOptions options;
     options.seed = 5;
     options.adam = {{1e-3, 0.1, 2, 10}, 0.9, 0.999, 1e-8, 1.0, 0.1, 0.99};
-    CdcObjective<float> objective(*backend, *network, levels, 301, {});
+    CdcObjective<float> objective(*backend, *network, levels, 301);
     objective.use_stratified_levels(0.2);
     Trainer<float> trainer(*backend, *network, objective, nullptr, options,
                            initial_parameters<float>(network->slices(), 3, false));
@@ -102,7 +112,7 @@ TEST_CASE("a training step does not depend on the number of threads") {
     backend->upload_matrix(data, std::vector<float>(normals.begin(), normals.end()).data());
     trainer.set_data(data, {});
     for (int i = 0; i < 5; ++i) trainer.step();
-    result[threads - 1] = trainer.parameters();
+    result[threads - 1] = trainer.snapshot().parameters;
   }
   CHECK(result[0] == result[1]);
   CHECK(result[0] == result[2]);

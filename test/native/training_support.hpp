@@ -146,13 +146,13 @@ inline std::vector<Trained> train_models(Backend<float>& backend, Network<float>
     if (k < from.size() && from[k]) trainers[k]->resume(*from[k]);
     all.push_back(trainers[k].get());
     watches[k].snapshot = [&to = out[k]](TrainSnapshot<float> s) {
-      if (to.middle.scalars.empty() && s.scalars[1] > 4) to.middle = std::move(s);
+      if (to.middle.parameters.empty() && s.progress.result.steps > 4) to.middle = std::move(s);
     };
   }
   const auto results = Trainer<float>::run_together(all, {}, watches);
   for (std::size_t k = 0; k < seeds.size(); ++k) {
     out[k].result = results[k];
-    out[k].raw = trainers[k]->parameters();
+    out[k].raw = trainers[k]->snapshot().parameters;
     out[k].best = trainers[k]->best_parameters();
     for (const TrainReport& r : trainers[k]->history())
       out[k].history.push_back({static_cast<double>(r.step), r.cross_entropy, r.squared_error, r.loss,
@@ -189,7 +189,7 @@ inline void check_together(Backend<float>& backend, Network<float>& network, Obj
   const auto resumed = train_models(backend, network, objective, data, rows, seeds,
                                     {nullptr, &together[1].middle, &alone[2].middle}, ties);
   for (std::size_t k = 0; k < seeds.size(); ++k) {
-    CHECK(!alone[k].middle.scalars.empty());
+    CHECK(!alone[k].middle.parameters.empty());
     check_same(together[k], alone[k]);
     check_same(resumed[k], alone[k]);
   }
@@ -213,7 +213,8 @@ inline void keep_training(Bench& b, Network<float>& network, Objective<float>& o
   for (const auto& report : trainer.history())
     for (double v : {report.cross_entropy, report.squared_error, report.loss, report.gradient_norm})
       b.kept.push_back(v);
-  for (const float v : trainer.parameters()) b.kept.push_back(static_cast<double>(v));
+  for (const auto snapshot = trainer.snapshot(); const float v : snapshot.parameters)
+    b.kept.push_back(static_cast<double>(v));
   b.keep(rows.view());
 }
 

@@ -4,6 +4,7 @@
 #include "check.hpp"
 #include "core/philox.h"
 #include "fields/velocity_field.hpp"
+#include "given_batch.hpp"
 #include "train/trainer.hpp"
 #include "train/velocity_objective.hpp"
 
@@ -54,12 +55,11 @@ void check_gradient(const VelocityDefinition& d) {
   for (std::size_t i = 0; i < y.size(); ++i) y[i] = circle ? noise[i] : 0.5 + 0.2 * std::tanh(noise[i]);
   for (std::size_t i = 0; i < rows; ++i)
     time[i] = (static_cast<double>(i) + 0.5) / rows * (circle ? pi / 2 : 0.9);
+  given_batch::put(*backend, objective, y, target, time);
   auto loss_at = [&](const std::vector<double>& at, std::vector<double>* gradient) {
-    Trainer<double> trainer(*backend, *network, objective, nullptr, {}, at);
-    objective.set_batch(y.data(), target.data(), time.data());
-    trainer.differentiate();
-    if (gradient) *gradient = trainer.gradient();
-    return trainer.state().squared_error;
+    const auto got = given_batch::derivative<double>(*backend, *network, objective, at);
+    if (gradient) *gradient = got.gradient;
+    return objective.loss(got.state);
   };
   const auto parameters = parameters_of(d);
   std::vector<double> gradient;
@@ -290,15 +290,16 @@ TEST_CASE("training paths: states, velocities and times of a batch") {
       data.view().row(i / 2)[i % 2] = circle ? noise[i] : (static_cast<double>(i / 2) + 0.5) / rows;
     TrainState state{};
     objective.draw(data, 11, &state);
+    const VelocityDraw<double> batch = objective.batch_draw({}, 0, nullptr);
     // margins stay what they were, and so do those of the velocities: standard normal
     double mean = 0, square = 0, velocity = 0, product = 0;
     for (std::size_t i = 0; i < rows; ++i) {
-      const double y = objective.y().row(i)[0], v = objective.target().row(i)[0];
+      const double y = batch.y.row(i)[0], v = batch.target.row(i)[0];
       mean += y / rows;
       square += y * y / rows;
       velocity += v * v / rows;
       product += y * v / rows;
-      CHECK_EQUAL(objective.y().row(i)[2], 1.0);
+      CHECK_EQUAL(batch.y.row(i)[2], 1.0);
     }
     CHECK_NEAR(mean, circle ? 0 : 0.5, 0.03);
     CHECK_NEAR(square, circle ? 1 : 1.0 / 3, 0.04);

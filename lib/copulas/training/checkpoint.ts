@@ -11,7 +11,13 @@ import { fileError } from '../../data/formats/files';
 import { runRecord } from '../../devices';
 import { SklarError, describe } from '../../errors';
 import { expectConfig, readModelFile, writeModelFile } from '../../model/model-file';
-import { type NativeDevice, type RealArray, type TrainSnapshot, trainTensorNames } from '../../native';
+import {
+  type NativeDevice,
+  type RealArray,
+  type TrainSnapshot,
+  trainNumberNames,
+  trainTensorNames,
+} from '../../native';
 import { packageVersion } from '../../version';
 
 export interface CheckpointOptions {
@@ -54,6 +60,9 @@ export function placeOf(run: NativeDevice): Pick<Config, 'place' | 'precision'> 
   const { device, deviceName, precision } = runRecord(run);
   return { place: device === 'cpu' ? device : deviceName, precision };
 }
+
+/** JSON has no NaN, so numbers are tensors of one value. */
+const numberTensor = (name: string): string => `numbers.${name}`;
 
 export class Checkpoint {
   readonly #file: string;
@@ -110,8 +119,19 @@ export class Checkpoint {
       if (data instanceof kind) return data;
       throw new SklarError('ERR_SKLAR_FORMAT', `the checkpoint's tensor "${name}" has another type`);
     };
+    const number = (name: string): number => {
+      const [value] = array(numberTensor(name), Float64Array);
+      if (value !== undefined) return value;
+      throw new SklarError(
+        'ERR_SKLAR_FORMAT',
+        `expected "${name}" in the checkpoint, which another version of sklar has written ` +
+          `(${describe(this.#file)}): remove it or name another file`,
+      );
+    };
     return {
-      scalars: array('scalars', Float64Array),
+      numbers: Object.fromEntries(
+        trainNumberNames.map((name) => [name, number(name)]),
+      ) as TrainSnapshot['numbers'],
       history: array('history', Float64Array),
       tensors: Object.fromEntries(
         trainTensorNames.map((name) => [name, array(name, Float32Array)]),
@@ -152,9 +172,12 @@ export class Checkpoint {
     this.#writing = null;
   }
 
-  async #writeOne({ scalars, history, tensors }: TrainSnapshot): Promise<void> {
+  async #writeOne({ numbers, history, tensors }: TrainSnapshot): Promise<void> {
     const all = new Map<string, { shape: number[]; data: RealArray }>();
-    for (const [name, data] of Object.entries({ scalars, history, ...tensors })) {
+    for (const [name, value] of Object.entries(numbers)) {
+      all.set(numberTensor(name), { shape: [1], data: Float64Array.of(value) });
+    }
+    for (const [name, data] of Object.entries({ history, ...tensors })) {
       if (data.length > 0) all.set(name, { shape: [data.length], data });
     }
     await writeModelFile(this.#file, {

@@ -654,17 +654,6 @@ class CpuBackend final : public Backend<T> {
     });
   }
 
-  void perturb_impl(MatrixView<T> x, MatrixView<const T> x0, MatrixView<const T> noise,
-                    const std::int32_t* level, const Levels<T>& levels) override {
-    rows(x.rows, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t i = begin; i < end; ++i) {
-        elements_.scale_add(x.row(i), x0.row(i), noise.row(i), x0.columns, levels.alpha[level[i]],
-                            levels.sigma[level[i]]);
-        x.row(i)[x0.columns] = 1;
-      }
-    });
-  }
-
   void classifier_loss_impl(const ClassifierLoss<T>& l) override {
     auto sum_up = [=] {
       double entropy = 0, squares = 0;

@@ -328,10 +328,6 @@ class CudaBackend final : public Backend<float> {
     });
   }
   void draw_batch_impl(const BatchDraw<float>& draw) override { check(launch_draw_batch(draw, stream())); }
-  void perturb_impl(MatrixView<float> x, MatrixView<const float> x0, MatrixView<const float> noise,
-                    const std::int32_t* level, const Levels<float>& levels) override {
-    check(launch_perturb(x, x0, noise, level, levels, stream()));
-  }
   void classifier_loss_impl(const ClassifierLoss<float>& loss) override {
     check(launch_classifier_loss(loss, stream()));
   }

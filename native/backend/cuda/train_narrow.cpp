@@ -10,17 +10,16 @@
 namespace sklar::cuda {
 namespace {
 
-// rows: of each member. square: elements of the largest matrix that is not the network's. losses: of a block.
+// rows: of each member. losses: of a block.
 template <class Step, class Layout, class Launch>
 std::size_t train(const TrainDevice& device, const Step& step, std::span<const TrainedModel<float>> models,
-                  std::size_t members, std::size_t rows, std::size_t square, int losses, const Layout& layout,
+                  std::size_t members, std::size_t rows, int losses, const Layout& layout,
                   const Launch& launch) {
   const FusedNetwork<float>& n = step.network;
   if (!is_narrow(n.hidden)) return 0;
   // sums of offsets would leave 32 bits only where nothing fits anyway
   const std::size_t shared = most_shared_memory();
-  for (const std::size_t size :
-       {n.depth * n.hidden * n.hidden, n.inputs * n.hidden, n.outputs * n.hidden, square})
+  for (const std::size_t size : {n.depth * n.hidden * n.hidden, n.inputs * n.hidden, n.outputs * n.hidden})
     if (size * 4 > shared) return 0;
   const auto apart = layout(false);
   if (apart.bytes > shared) return 0;
@@ -57,10 +56,9 @@ std::size_t train(const TrainDevice& device, const Step& step, std::span<const T
 std::size_t train_narrow(const TrainDevice& device, const ClassifierStep<float>& step,
                          std::span<const TrainedModel<float>> models) {
   const FusedNetwork<float>& n = step.network;
-  const bool guided = step.loss.covariance != nullptr;
   return train(
-      device, step, models, 1, step.draw.x.rows, guided ? n.inputs * n.inputs : 0, 2,
-      [&](bool shared_slopes) { return ClassifierLayout(n, guided, shared_slopes); },
+      device, step, models, 1, step.draw.x.rows, 2,
+      [&](bool shared_slopes) { return ClassifierLayout(n, shared_slopes); },
       [&]<unsigned width>(const ClassifierTraining& program) {
         return launch_classifier_training<width>(program, device.three, device.stream);
       });
@@ -71,7 +69,7 @@ std::size_t train_narrow(const TrainDevice& device, const VelocityStep<float>& s
   const FusedNetwork<float>& n = step.network;
   if (!learned_in_kernels(step.draw.head.process)) return 0;
   return train(
-      device, step, models, step.members, step.draw.y.rows / step.members, 0, 1,
+      device, step, models, step.members, step.draw.y.rows / step.members, 1,
       [&](bool shared_slopes) { return VelocityLayout(n, shared_slopes); },
       [&]<unsigned width>(const VelocityTraining& program) {
         return launch_velocity_training<width>(program, device.three, device.stream);

@@ -56,12 +56,7 @@ SKLAR_HD_INLINE void classifier_losses(const ClassifierLoss<T>& l, size_t i, con
   T* denoised = l.denoised.row(i);
   double squares = 0;
   for (size_t j = lanes.first; j < d; j += lanes.count) {
-    T s = g ? g[j] : T(0);
-    if (l.covariance && g) {
-      s = 0;
-      for (size_t m = 0; m < d; ++m) s += l.covariance[j * d + m] * g[m];
-    }
-    denoised[j] = sigma * (x[j] - s);
+    denoised[j] = sigma * (x[j] - (g ? g[j] : T(0)));
     const T difference = denoised[j] - noise[j];
     squares += static_cast<double>(difference) * static_cast<double>(difference);
   }
@@ -82,14 +77,7 @@ SKLAR_HD_INLINE void denoising_adjoint(const ClassifierLoss<T>& l, size_t i, con
   T* r = l.gradient_adjoint.row(i);
   const T scale =
       -sigma * static_cast<T>(l.adjoint_scale * (2 * l.active_error_weight / static_cast<double>(d)));
-  for (size_t j = lanes.first; j < d; j += lanes.count) {
-    T s = denoised[j] - noise[j];
-    if (l.covariance) {
-      s = 0;
-      for (size_t m = 0; m < d; ++m) s += l.covariance[m * d + j] * (denoised[m] - noise[m]);
-    }
-    r[j] = scale * s;
-  }
+  for (size_t j = lanes.first; j < d; j += lanes.count) r[j] = scale * (denoised[j] - noise[j]);
   if (lanes.first == 0) r[d] = 0;
 }
 
