@@ -21,6 +21,14 @@ export interface GaussianAddon {
     options: { blocks: LevelBlocks; rounds: number; shrinkage: number; seed: bigint },
     threads: number,
   ): NativeJob<Float64Array>;
+  /** The rows, with the levels in blocks drawn there from the Gaussian copula of that factor, by so many sweeps. */
+  tiedLevels(
+    u: Float64Array,
+    rows: number,
+    dim: number,
+    options: { blocks: LevelBlocks; factor: Float64Array; sweeps: number; seed: bigint },
+    threads: number,
+  ): NativeJob<Float64Array>;
   gaussianLogPdf(
     factor: Float64Array,
     x: Float64Array,

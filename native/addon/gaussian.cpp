@@ -71,6 +71,26 @@ Napi::Value correlation_of_ties(const Napi::CallbackInfo& info) {
   });
 }
 
+// tiedLevels(u: Float64Array, rows: number, dim: number, options: { blocks: LevelBlocks; factor:
+// Float64Array; sweeps: number; seed: bigint }, threads: number): NativeJob<Float64Array>
+Napi::Value levels_of_ties(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::size_t rows = to_size(info[1], "rows"), dim = to_size(info[2], "dim"),
+                      threads = to_size(info[4], "threads");
+    const auto o = info[3].As<Napi::Object>();
+    return Job::start(
+        info.Env(), info.Env().Undefined(),
+        [u = to_vector<double>(info[0], "u", product(rows, dim)),
+         blocks = to_level_blocks(field(o, "blocks"), dim), rows,
+         factor = to_vector<double>(field(o, "factor"), "factor", product(dim, dim)),
+         sweeps = to_size(field(o, "sweeps"), "sweeps"), seed = to_uint64(field(o, "seed"), "seed"),
+         threads](const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
+          auto levels = tied_levels(threads, blocks, u.data(), rows, factor, sweeps, seed, cancel);
+          return [levels = std::move(levels)](Napi::Env env) { return to_array(env, levels); };
+        });
+  });
+}
+
 // gaussianLogPdf(factor: Float64Array, x: Float64Array, fromGaussian: boolean, rows: number, dim: number,
 //                threads: number): NativeJob<Float64Array>
 Napi::Value log_pdf(const Napi::CallbackInfo& info) {
@@ -117,6 +137,7 @@ void register_gaussian(Napi::Env env, Napi::Object exports) {
   exports.Set("cholesky", Napi::Function::New(env, cholesky_factor));
   exports.Set("normalScoresCorrelation", Napi::Function::New(env, correlation));
   exports.Set("tiedCorrelation", Napi::Function::New(env, correlation_of_ties));
+  exports.Set("tiedLevels", Napi::Function::New(env, levels_of_ties));
   exports.Set("gaussianLogPdf", Napi::Function::New(env, log_pdf));
   exports.Set("gaussianSample", Napi::Function::New(env, sample));
 }

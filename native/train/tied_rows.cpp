@@ -122,6 +122,22 @@ std::vector<double> tied_correlation(std::size_t threads, const LevelBlocks& blo
   return mean;
 }
 
+std::vector<double> tied_levels(std::size_t threads, const LevelBlocks& blocks, const double* u,
+                                std::size_t rows, const std::vector<double>& factor, std::size_t sweeps,
+                                std::uint64_t seed, const CancelFlag& cancel) {
+  const std::size_t dim = blocks.size();
+  check_rows(u, false, rows, dim);
+  if (factor.size() != dim * dim) throw Error("SHAPE", "expected a factor of dim x dim");
+  const auto backend = make_cpu_backend<double>(threads);
+  backend->watch(&cancel);
+  std::vector<double> levels(u, u + rows * dim);
+  const std::vector<double> none;
+  TiedRows<double> tied(*backend, blocks, u, {levels.data(), rows, dim, dim}, {none, true}, 1, 1, seed);
+  tied.complete_by(factor);
+  tied.settle(sweeps, 0);
+  return levels;
+}
+
 template class TiedRows<float>;
 template class TiedRows<double>;
 

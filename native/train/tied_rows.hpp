@@ -58,4 +58,9 @@ std::vector<double> tied_correlation(std::size_t threads, const LevelBlocks& blo
                                      std::size_t rows, std::size_t rounds, double shrinkage,
                                      std::uint64_t seed, const CancelFlag& cancel);
 
+// Levels of the rows, drawn in their blocks from the Gaussian copula of correlation L L^T by so many sweeps.
+std::vector<double> tied_levels(std::size_t threads, const LevelBlocks& blocks, const double* u,
+                                std::size_t rows, const std::vector<double>& factor, std::size_t sweeps,
+                                std::uint64_t seed, const CancelFlag& cancel);
+
 }  // namespace sklar

@@ -45,10 +45,14 @@ describe.each([
     expect(note!.columns).toEqual([joint.names[0]]);
   });
 
-  test('kernel: the shares of the cells stay', async () => {
-    using joint = await fitJoint(await table(name), { copula: { kind: 'kernel' } });
-    expect(Math.abs((await tauOf(await joint.sample(20_000, { seed: 5 }))) - tau)).toBeLessThan(0.04);
-    expect(joint.notes.filter(({ code }) => code === 'ties')).toHaveLength(1);
+  test.each(['kernel', 'empirical-beta'] as const)('%s: the dependence stays', async (kind) => {
+    using joint = await fitJoint(await table(name), { copula: { kind } });
+    expect(Math.abs((await tauOf(await joint.sample(20_000, { seed: 5 }))) - tau)).toBeLessThan(0.02);
+    expect(joint.copula.notes.map(({ code }) => code)).toEqual(['ties']);
+    // as of the values before they were cut
+    expect(Math.abs((joint.copula as ClassicalCopula).tau() - (2 / Math.PI) * Math.asin(rho))).toBeLessThan(
+      0.02,
+    );
   });
 });
 
@@ -83,6 +87,45 @@ async function ranked(columns: Float64Array[], ties: 'random' | 'average' = 'ran
   );
   return { u: ranks.transformTrain(), blocks: ranks.trainingBlocks() };
 }
+
+describe('kernel and empirical beta copulas of rare and common flags', () => {
+  const flags = async (truth: ClassicalCopula, share: number) => {
+    const { data } = await truth.sample(2000, { seed: 11, ...double });
+    const columns = [0, 1].map((j) =>
+      Float64Array.from({ length: 2000 }, (_, i) => Number(data[2 * i + j]! > 1 - share)),
+    );
+    return new TableOf(['a', 'b'], columns);
+  };
+  test.each([
+    ['gaussian', new GaussianCopula(Float64Array.of(1, 0.99, 0.99, 1), 2), 0.5],
+    ['clayton', new FamilyCopula('clayton', { theta: 3 }), 0.5],
+    ['clayton', new FamilyCopula('clayton', { theta: 3 }), 0.05],
+    ['joe', new FamilyCopula('joe', { theta: 4 }, { rotation: 180 }), 0.5],
+  ])('%s', async (_, truth, share) => {
+    const rows = await flags(truth, share);
+    const own = await tauOf(rows);
+    for (const kind of ['kernel', 'empirical-beta'] as const) {
+      using joint = await fitJoint(rows, { copula: { kind } });
+      const tau = await tauOf(await joint.sample(20_000, { seed: 5 }));
+      expect(Math.abs(tau - own)).toBeLessThan(0.02);
+    }
+  });
+
+  test('a kernel that smooths them away says so', async () => {
+    const rows = await flags(new GaussianCopula(Float64Array.of(1, 0.99, 0.99, 1), 2), 0.05);
+    const own = await tauOf(rows);
+    using joint = await fitJoint(rows, { copula: { kind: 'kernel' } });
+    const { message } = joint.notes.find(({ code }) => code === 'fit')!;
+    const [, drawn, said] = /draws of the kernel copula is ([\d.]+), that of the rows ([\d.]+)/.exec(
+      message,
+    )!;
+    expect(Number(said)).toBeCloseTo(own, 3);
+    expect(Number(drawn)).toBeLessThan(own - 0.02);
+    expect(Math.abs((await tauOf(await joint.sample(20_000, { seed: 5 }))) - Number(drawn))).toBeLessThan(
+      0.02,
+    );
+  });
+});
 
 test('gumbel with 62 % of either column equal: theta within two standard errors', async () => {
   const truth = new FamilyCopula('gumbel', { theta: 1.8 });
@@ -344,7 +387,7 @@ test('estimates at an end of their range say so', async () => {
 
 test('candidates are compared by the probability of blocks', async () => {
   const truth = new FamilyCopula('clayton', { theta: 2 });
-  const { u, blocks } = await graded(truth, 1200, 4, 4);
+  const { u, blocks } = await graded(truth, 1200, 4, 5);
   const { table: found, copula } = await fitBest(u, {
     blocks,
     folds: 3,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { blockOf } from '../../data/level-blocks';
 import { orderOf } from '../../data/sorted-table';
 import { runRecord } from '../../devices';
 import { SklarError, expectInteger } from '../../errors';
@@ -10,11 +11,11 @@ import { expectColumns } from '../correlation/correlation';
 import { type DenseRows } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
 import { ClassicalCopula } from './classical';
-import { tieNotes } from '../correlation/ties';
-import { jittered } from './observations';
+import { completedLevels, tieNotes } from '../correlation/ties';
 
 /** Ranks are stored as float32. */
 const MOST_ROWS = 2 ** 24;
+const NONE = new Float64Array(0);
 
 /**
  * The empirical beta copula (Segers, Sibuya and Tsukahara, 2017) of n rows of ranks: the mean over the rows of products of beta
@@ -99,22 +100,23 @@ function definitionOfRanks(table: Float64Array, dim: number): ClassicalDefinitio
 }
 
 /**
- * Equal ranks are told apart at random, so that the share of the rows in each of their cells stays that of the data.
+ * Equal ranks are told apart by levels that are drawn in their blocks (`completedLevels`), so that each row stays in its cell.
  *
  * @throws SklarError ERR_SKLAR_VALUE naming column and rows of equal values that are no ranks
  */
-export function fitEmpiricalBeta(u: DenseRows, run: Execution): EmpiricalBetaCopula {
-  const { rows, columns } = u;
-  const { data } = u.blocks ? jittered(u, 0) : u;
+export async function fitEmpiricalBeta(u: DenseRows, run: Execution): Promise<EmpiricalBetaCopula> {
+  const { rows, columns, blocks } = u;
+  const [{ data }] = (await completedLevels(u, 1, run)) as [DenseRows];
   const ranks = new Float64Array(data.length);
   for (let j = 0; j < columns; j++) {
     const column = Float64Array.from({ length: rows }, (_, i) => data[i * columns + j]!);
     const order = orderOf(column);
     order.forEach((row, k) => {
-      if (k > 0 && column[row] === column[order[k - 1]!]) {
+      const level = column[row]!;
+      if (k > 0 && level === column[order[k - 1]!] && blockOf(blocks?.[j] ?? NONE, level) < 0) {
         throw new SklarError(
           'ERR_SKLAR_VALUE',
-          `expected different values in a column for an empirical-beta copula, got ${column[row]} in rows ` +
+          `expected different values in a column for an empirical-beta copula, got ${level} in rows ` +
             `${order[k - 1]! + 1} and ${row + 1} of column ${j + 1}: rank them with ties 'random'`,
         );
       }
@@ -123,7 +125,7 @@ export function fitEmpiricalBeta(u: DenseRows, run: Execution): EmpiricalBetaCop
   }
   const notes = tieNotes(
     u,
-    'and equal ranks are told apart at random, as the data do not say how they depend',
+    'and equal ranks are told apart by levels of a Gaussian copula in their blocks, as the data do not say how they depend',
   );
   return new EmpiricalBetaCopula(ranks, columns, {
     rows,

@@ -73,8 +73,7 @@ export function classicalFitter(
   const what = `a ${kind} copula`;
   if (kind === 'empirical-beta') {
     parseOptions(z.strictObject({}), options, what);
-    // eslint-disable-next-line @typescript-eslint/require-await -- what it throws must reject
-    return async (u, run) => fitEmpiricalBeta(u, run);
+    return fitEmpiricalBeta;
   }
   if (kind === 'kernel') {
     const parsed = parseOptions(kernelOptionsSchema, options, what);

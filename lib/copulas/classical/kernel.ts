@@ -5,13 +5,13 @@ import { SklarError } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type ClassicalDefinition, runJob } from '../../native';
 import { normalCdf, normalQuantile } from '../../normal';
+import { type Note, columnsNote } from '../../notes';
 import { type ModelContent, type ModelTensors } from '../copula';
-import { normalScoresCorrelation } from '../correlation/correlation';
 import { type DenseRows } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
 import { ClassicalCopula } from './classical';
-import { tieNotes } from '../correlation/ties';
-import { centred, jittered, likelihoodOf, trainingRows } from './observations';
+import { completedLevels, guideCorrelation, tieNotes } from '../correlation/ties';
+import { centred, likelihoodOf, trainingRows } from './observations';
 
 /** Options of `fitCopula` for kind `kernel`, with their defaults. */
 export const kernelOptionsSchema = z.strictObject({
@@ -33,7 +33,10 @@ const MOST_ROWS = 5000;
 /** Choices are sqrt(2) to a power up to this and down to minus this. */
 const MOST_STEPS = 4;
 /** Where values recur, the table is the mean of those of so many draws of their levels. */
-const JITTERS = 8;
+const COMPLETIONS = 8;
+/** Kendall's tau of so many draws is compared with that of the rows, and said where it differs by more than this. */
+const DRAWS = 20_000;
+const VISIBLY = 0.02;
 /** How far margins of a table in a file may be from uniform. */
 const MARGIN_TOLERANCE = 1e-6;
 
@@ -150,16 +153,37 @@ async function estimate({ data, rows }: DenseRows, correlation: number, bandwidt
   return { nodes, table };
 }
 
-/** The table of rows, where values recur the mean over levels drawn in their blocks. */
-async function averaged(u: DenseRows, correlation: number, bandwidth: number, draws: number, run: Execution) {
-  if (!u.blocks?.some((pairs) => pairs.length > 0)) return estimate(u, correlation, bandwidth, run);
-  let total: Awaited<ReturnType<typeof estimate>> | null = null;
-  for (let draw = 0; draw < draws; draw++) {
-    const { nodes, table } = await estimate(jittered(u, draw), correlation, bandwidth, run);
-    const sum: Float64Array = total ? total.table.map((value, k) => value + table[k]!) : table;
-    total = { nodes, table: sum };
+/** The mean of the tables of several draws of the rows. */
+async function averaged(draws: readonly DenseRows[], correlation: number, bandwidth: number, run: Execution) {
+  let nodes = new Float64Array(0);
+  const mean = new Float64Array(NODES * NODES);
+  for (const levels of draws) {
+    const one = await estimate(levels, correlation, bandwidth, run);
+    nodes = one.nodes;
+    one.table.forEach((value, k) => (mean[k]! += value / draws.length));
   }
-  return { nodes: total!.nodes, table: total!.table.map((value) => value / draws) };
+  return { nodes, table: mean };
+}
+
+/** A note where Kendall's tau of the table is not that of the rows, tau-b where values recur: what smoothing took. */
+async function farNotes(u: DenseRows, definition: ClassicalDefinition, run: Execution): Promise<Note[]> {
+  const drawn = await runJob(
+    (addon) => addon.classicalSample(definition, DRAWS, 1n, 0n, false, run.threads),
+    { signal: run.signal },
+  );
+  const tau = async (rows: DenseRows) => {
+    const { data, rows: count } = centred(rows);
+    const taus = await runJob((addon) => addon.kendallTau(data, count, 2, run.threads), {
+      signal: run.signal,
+    });
+    return taus[1]!;
+  };
+  const [own, theirs] = [await tau({ ...u, data: drawn, rows: DRAWS }), await tau(u)];
+  if (Math.abs(own - theirs) <= VISIBLY) return [];
+  const message =
+    `Kendall's tau of draws of the kernel copula is ${own.toFixed(3)}, that of the rows ${theirs.toFixed(3)}: ` +
+    'the estimate smooths away what is finer than its kernel';
+  return [u.names ? columnsNote('fit', u.names, message) : { code: 'fit', columns: [], message }];
 }
 
 function part(u: DenseRows, chosen: (row: number) => boolean): DenseRows {
@@ -173,15 +197,16 @@ function part(u: DenseRows, chosen: (row: number) => boolean): DenseRows {
 }
 
 /** From the rule of thumb uphill in the log-likelihood of the rows left out, one fold after the other. */
-async function chooseBandwidth(u: DenseRows, correlation: number, run: Execution) {
+async function chooseBandwidth(u: DenseRows, drawn: DenseRows, correlation: number, run: Execution) {
   const every = Math.max(1, Math.ceil(u.rows / MOST_ROWS));
   const some = part(u, (i) => i % every === 0);
+  const levels = part(drawn, (i) => i % every === 0);
   const folds = Array.from({ length: FOLDS }, (_, fold) => ({
     held: trainingRows(
       part(some, (i) => i % FOLDS === fold),
       correlation,
     ).observations,
-    rest: part(some, (i) => i % FOLDS !== fold),
+    rest: part(levels, (i) => i % FOLDS !== fold),
   }));
   const known = new Map<number, number>();
   const score = async (step: number) => {
@@ -189,7 +214,7 @@ async function chooseBandwidth(u: DenseRows, correlation: number, run: Execution
     let total = known.get(step) ?? 0;
     if (known.has(step)) return total;
     for (const { held, rest } of folds) {
-      const { nodes, table } = await averaged(rest, correlation, 2 ** (step / 2), 1, run);
+      const { nodes, table } = await estimate(rest, correlation, 2 ** (step / 2), run);
       total += await likelihoodOf(definitionOfTable(nodes, table), held, run);
     }
     known.set(step, total);
@@ -211,17 +236,21 @@ export async function fitKernel(
   if (u.columns !== 2) {
     throw new SklarError('ERR_SKLAR_SHAPE', `expected 2 columns for a kernel copula, got ${u.columns}`);
   }
-  const scores = await normalScoresCorrelation(centred(u), run);
+  const scores = await guideCorrelation(u, run);
   const correlation = Math.max(-MOST_CORRELATION, Math.min(MOST_CORRELATION, scores[1]!));
+  const draws = await completedLevels(u, COMPLETIONS, run);
   const { bandwidth, crossValidation } =
     options.bandwidth === undefined
-      ? await chooseBandwidth(u, correlation, run)
+      ? await chooseBandwidth(u, draws[0]!, correlation, run)
       : { bandwidth: options.bandwidth, crossValidation: null };
-  const { nodes, table } = await averaged(u, correlation, bandwidth, JITTERS, run);
-  const notes = tieNotes(
-    u,
-    `and the density is the mean of ${JITTERS} that tell equal ranks apart at random, as the data do not say how they depend`,
-  );
+  const { nodes, table } = await averaged(draws, correlation, bandwidth, run);
+  const notes = [
+    ...tieNotes(
+      u,
+      `and the density is the mean of ${COMPLETIONS} for levels that a Gaussian copula draws in their blocks, as the data do not say where they are`,
+    ),
+    ...(await farNotes(u, definitionOfTable(nodes, table), run)),
+  ];
   return new KernelCopula(nodes, table, bandwidth, {
     rows: u.rows,
     crossValidatedMeanLogPdf: crossValidation,

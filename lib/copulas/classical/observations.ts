@@ -1,6 +1,5 @@
 /** What classical copulas are fitted to: levels where values differ, blocks of levels where they recur. */
 import { blockOf } from '../../data/level-blocks';
-import { Generator } from '../../data/random';
 import { type ClassicalDefinition, runJob } from '../../native';
 import { normalQuantile } from '../../normal';
 import { type Note } from '../../notes';
@@ -36,20 +35,6 @@ const levelsOf = ({ data, rows, columns }: DenseRows): Observations => ({
   columns,
   counts: null,
 });
-
-/** Rows whose levels in blocks are drawn there, uniformly: nothing is known of dependence within a block. */
-export function jittered(u: DenseRows, seed: number): DenseRows {
-  const { blocks = [], columns } = u;
-  const generator = new Generator(seed, 0x6a697474);
-  const data = Float64Array.from(u.data, (level, at) => {
-    const pairs = blocks[at % columns]!;
-    const k = blockOf(pairs, level);
-    if (k < 0) return level;
-    const share = (generator.next() + 0.5) / 2 ** 32;
-    return pairs[2 * k]! + share * (pairs[2 * k + 1]! - pairs[2 * k]!);
-  });
-  return { ...u, data };
-}
 
 /** The levels of rows, each in a block at the middle of it; those of an outermost block in the middle of its ranks. */
 export function centred(u: DenseRows): DenseRows {

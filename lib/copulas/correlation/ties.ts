@@ -1,8 +1,8 @@
 /** Columns whose values recur: their levels stand for blocks, in which training draws them afresh. */
 import { blockOf } from '../../data/level-blocks';
-import { type NativeTies, runJob } from '../../native';
+import { type NativeTies, callNative, runJob } from '../../native';
 import { type Note, columnWords, columnsNote } from '../../notes';
-import { normalScoresCorrelation } from './correlation';
+import { normalScoresCorrelation, positiveDefinite } from './correlation';
 import { LEAST_SHRINKAGE } from './shrinkage';
 import { type DenseRows, takeRows } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
@@ -61,6 +61,28 @@ export async function guideCorrelation(u: DenseRows, run: Execution): Promise<Fl
   return runJob((addon) => addon.tiedCorrelation(some.data, some.rows, some.columns, options, run.threads), {
     signal: run.signal,
   });
+}
+
+/**
+ * The rows with levels drawn in their blocks from the Gaussian copula that is nearest, several times. Uniform levels would have
+ * cliffs at the edges of blocks, which smoothing takes for weaker dependence (docs/mathematics.md, A.10).
+ *
+ * @returns one for each draw; the rows themselves, once, where they have no blocks
+ */
+export async function completedLevels(u: DenseRows, draws: number, run: Execution): Promise<DenseRows[]> {
+  const { blocks, rows, columns } = u;
+  if (!blocks?.some((pairs) => pairs.length > 0)) return [u];
+  const { correlation } = positiveDefinite(await guideCorrelation(u, run), columns, rows);
+  const { factor } = callNative((addon) => addon.cholesky(correlation, columns));
+  const completed: DenseRows[] = [];
+  for (let draw = 0; draw < draws; draw++) {
+    const options = { blocks, factor, sweeps: SETTLING_SWEEPS, seed: BigInt(draw) };
+    const data = await runJob((addon) => addon.tiedLevels(u.data, rows, columns, options, run.threads), {
+      signal: run.signal,
+    });
+    completed.push({ ...u, data });
+  }
+  return completed;
 }
 
 /** Fewer recurring rows of a column go without saying. */
