@@ -1,6 +1,7 @@
 // Configures, builds and runs the native tests of a CMake preset: node scripts/native-tests.mjs dev|release|emulated|cuda
 // Results go to build/results/ctest-<preset>.xml.
 import { mkdirSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { buildFolder, buildNative } from './build-native.mjs';
@@ -20,7 +21,8 @@ const results = path.join(root, 'build', 'results');
 function ctest(name, selection) {
   mkdirSync(results, { recursive: true });
   const output = path.join(results, `ctest-${name}.xml`);
-  run(ctestBeside(findCmake()), [...selection, '--output-on-failure', '--output-junit', output]);
+  const parallel = ['--parallel', `${os.availableParallelism()}`];
+  run(ctestBeside(findCmake()), [...selection, ...parallel, '--output-on-failure', '--output-junit', output]);
 }
 
 /** The native tests of the build that the addon comes from, so that nothing is compiled twice. */
