@@ -3,6 +3,7 @@
 #include "elementwise.h"
 
 #include "backend/rows/trajectory.h"
+#include "core/fold.h"
 #include "core/monotone.h"
 #include "core/normal.h"
 #include "launch.cuh"

@@ -2,7 +2,7 @@
 // memory, `stream` is a cudaStream_t; every function returns a cudaError_t (0: success) and does not wait.
 #pragma once
 
-#include "backend/operations.h"
+#include "backend/classifier_operations.h"
 #include "core/margin_maps.hpp"
 
 namespace sklar::cuda {

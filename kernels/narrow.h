@@ -1,4 +1,4 @@
-// Whole trajectories of narrow residual networks (backend/trajectory.hpp) in one kernel: a warp carries 16
+// Whole trajectories of narrow residual networks (backend/trajectory.hpp) in one kernel: a warp takes 16
 // rows from the first step to the last, weights and what the adjoint needs stay in shared memory. Plain C++;
 // conventions as in elementwise.h. Compute capability 8.0 and later.
 #pragma once

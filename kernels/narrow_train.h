@@ -4,7 +4,8 @@
 // elementwise.h. Compute capability 8.0 and later.
 #pragma once
 
-#include "backend/operations.h"
+#include "backend/classifier_operations.h"
+#include "backend/velocity_operations.h"
 #include "narrow_widths.h"
 
 namespace sklar::cuda {

@@ -1,7 +1,8 @@
 // The operations of a training step that are not matrix products. Plain C++; conventions as in elementwise.h.
 #pragma once
 
-#include "backend/operations.h"
+#include "backend/classifier_operations.h"
+#include "backend/velocity_operations.h"
 
 namespace sklar::cuda {
 

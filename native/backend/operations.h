@@ -6,10 +6,9 @@
 #include "backend/epilogue.hpp"
 #include "backend/state.h"
 #include "core/matrix.hpp"
-#include "heads/velocity.h"
-#include "process/form.h"
 
-// What the operations of a backend are told, for host and device. Pointers are backend memory.
+// What the operations of a backend are told, for host and device; those of one kind of head are in
+// classifier_operations.h and velocity_operations.h. Pointers are backend memory.
 namespace sklar {
 
 template <class T>
@@ -32,51 +31,6 @@ struct OuterProduct {
   T* c = nullptr;  // rows: a's columns, b's columns a row
   size_t c_stride = 0;
   T* column_sums = nullptr;  // of segment 0's a
-};
-
-// Levels of the Ornstein-Uhlenbeck process: z_t = alpha z_0 + sigma noise.
-template <class T>
-struct Levels {
-  size_t count = 0;
-  const T* alpha = nullptr;
-  const T* sigma = nullptr;
-};
-
-// How a batch of (row, level, noise) is drawn for step `state->step` from `data` (columns of it, then a
-// column of ones).
-template <class T>
-struct BatchDraw {
-  const TrainState* state = nullptr;
-  uint64_t seed = 0;
-  MatrixView<const T> data;
-  Levels<T> levels;
-  size_t active = 0;  // rows [0, active) take levels 1..K-2 in turn, the others 0 and K-1; == rows: all
-                      // levels, independent
-  MatrixView<T> noise;
-  MatrixView<T> x;  // noised rows, followed by the column of ones
-  int32_t* level = nullptr;
-};
-
-template <class T>
-struct ClassifierLoss {
-  MatrixView<const T> logits;
-  MatrixView<const T>
-      gradient;  // G = d(logit_level - logit_last)/dx, of the first `active` rows; zero for the others
-  MatrixView<const T> x, noise;
-  const int32_t* level = nullptr;
-  Levels<T> levels;
-  size_t active = 0;
-  double cross_entropy_weight = 0;  // lambda_CE
-  double active_row_weight = 0;     // share of one active row in the mean of the cross entropy
-  double passive_row_weight = 0;    // the same for the other rows
-  double active_error_weight = 0;   // share of one active row in the mean of the squared error
-  double passive_error_weight = 0;  // the same for the other rows
-  double adjoint_scale = 1;         // of both adjoints below
-  MatrixView<T> logit_adjoint;      // d loss / d logits
-  MatrixView<T> gradient_adjoint;   // r = d loss / d G, of the active rows
-  MatrixView<T> denoised;           // predicted noise sigma (x - G)
-  double* row_losses = nullptr;  // 2 x rows of scratch: cross entropy and squared error of each row, weighted
-  TrainState* state = nullptr;   // receives cross_entropy and squared_error
 };
 
 // Rows whose recurring values stand for blocks of levels, and how levels inside these blocks are drawn: by
@@ -129,16 +83,6 @@ struct TrainedModel {
   TrainState* state = nullptr;
 };
 constexpr size_t most_models = 16;  // of one operation
-
-// A batch of a classifier, its losses and their gradient, for each of some models: what these have of their
-// own is not in `network`, `draw` and `loss`. What the parts hand to each other, matrices and levels, may
-// stay where the device likes it.
-template <class T>
-struct ClassifierStep {
-  FusedNetwork<T> network;
-  BatchDraw<T> draw;
-  ClassifierLoss<T> loss;
-};
 
 struct AdamOptions {
   LearningRate rate;
@@ -201,69 +145,6 @@ struct ErrorNorm {
   const double* extra_value = nullptr;
   size_t extra = 0;
   double* out = nullptr;
-};
-
-// A field known at `count` levels, at the angles theta of the rows (process/level_interpolation.h).
-struct LevelMixing {
-  size_t count = 0;
-  const double* w = nullptr;
-  bool known_reference = false;
-  const double* theta = nullptr;
-  Form form = Form::gradient;
-};
-
-// Density of the times of a training batch.
-struct TimeLaw {
-  enum class Kind {
-    uniform,      // in [low, high]
-    quartic,      // high U^4, the published law of the reflection copula
-    logarithmic,  // log t uniform in [low, high]: the likelihood's weight 1/t
-    log_sine,     // log sin(theta) uniform, sin(theta) in [low, 1]: the likelihood's weight cot(theta)
-  };
-  Kind kind;
-  double low, high;
-};
-
-// How a batch of (row, time, state, velocity) is drawn for step `state->step`.
-template <class T>
-struct VelocityDraw {
-  const TrainState* state = nullptr;
-  uint64_t seed = 0;
-  MatrixView<const T> data;
-  VelocityHead head;
-  TimeLaw law;
-  MatrixView<T> y;       // states, followed by a column of ones
-  MatrixView<T> target;  // velocities along the path
-  double* time = nullptr;
-};
-
-template <class T>
-struct VelocityLoss {
-  VelocityHead head;
-  MatrixView<const T> output, y, target;
-  const double* time = nullptr;
-  double row_weight = 0;
-  double adjoint_scale = 1;  // of the adjoint below
-  MatrixView<T> output_adjoint;
-  double* row_losses = nullptr;  // scratch
-  TrainState* state = nullptr;   // receives squared_error
-};
-
-// The same as ClassifierStep for a velocity head. Each member of an ensemble learns from every members-th
-// row, beginning with its own number.
-template <class T>
-struct VelocityStep {
-  FusedNetwork<T> network;  // a member: the parameters of the others follow
-  size_t members = 1;
-  VelocityDraw<T> draw;
-  VelocityLoss<T> loss;
-};
-
-// A field of a velocity head in one of the forms that it has.
-struct VelocityForm {
-  VelocityHead head;
-  Form form = Form::velocity;
-  SKLAR_HD_INLINE double scale(double time) const { return velocity_scale(head, form, time); }
 };
 
 }  // namespace sklar

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <span>
 
-#include "backend/operations.h"
+#include "backend/velocity_operations.h"
 
 // A trajectory as one operation: a table of steps that are linear in the state and in values of a field, and
 // what a device must know of the field to evaluate it by itself.
@@ -41,7 +41,7 @@ struct FusedField : FusedNetwork<T> {
   VelocityHead velocity{};  // velocity
 };
 
-// z (dim columns) is carried through all steps.
+// z (dim columns) goes through all steps.
 template <class T>
 struct TrajectoryProgram {
   FusedField<T> field;

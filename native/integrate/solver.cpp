@@ -72,9 +72,9 @@ void check(const SolverOptions& o, Process process, std::size_t dim, std::size_t
          "eta is ddim's, between 0 and 1");
 }
 
-// Carries all steps out in one operation, where the field and the backend can do that.
+// All steps in one operation, where the field and the backend can do that.
 template <class T>
-bool carry(Trajectory<T>& t, const LastGood<T>& good) {
+bool in_one_operation(Trajectory<T>& t, const LastGood<T>& good) {
   TrajectoryProgram<T> program;
   if (t.divergence || t.options.brownian == Brownian::tree || !t.field.describe(program.field)) return false;
   LinearSteps steps(t.options, t.field.process());
@@ -87,7 +87,7 @@ bool carry(Trajectory<T>& t, const LastGood<T>& good) {
   program.seed = t.options.seed;
   program.first_row = t.options.first_row;
   program.failed = good.failed();
-  if (!t.backend.carry(program)) return false;
+  if (!t.backend.run_trajectory(program)) return false;
   t.evaluations += all.size();
   return true;
 }
@@ -111,7 +111,7 @@ void step_by_step(Trajectory<T>& t, LastGood<T>& good) {
 template <class T>
 SolverStatistics integrate_on_grid(Trajectory<T>& t) {
   LastGood<T> good(t.backend, t.z, t.options.first_row);
-  if (!linear_rule(t.options.solver) || !carry(t, good)) step_by_step(t, good);
+  if (!linear_rule(t.options.solver) || !in_one_operation(t, good)) step_by_step(t, good);
   good.check([&](std::size_t k) { return t.node(k); });
   SolverStatistics s;
   s.rows = t.rows();

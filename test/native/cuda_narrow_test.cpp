@@ -68,7 +68,7 @@ void keep_samples(Bench& b, Field<float>& field, const SolverOptions& o) {
 }
 
 // Two steps z <- factor z + 0.1 f from `start`; what is left of the rows and the steps they failed at, or
-// nothing where the backend does not carry.
+// nothing where the backend has no operation for it.
 struct Carried {
   std::vector<float> z;
   std::vector<std::int32_t> failed;
@@ -92,7 +92,7 @@ Carried carried(Backend<float>& backend, Field<float>& field, float factor, cons
   program.z = z;
   program.reflected = field.process() == Process::reflection;
   program.failed = failed.data();
-  if (!backend.carry(program)) return {};
+  if (!backend.run_trajectory(program)) return {};
   Carried result{std::vector<float>(start.size()), std::vector<std::int32_t>(rows)};
   backend.download_matrix(result.z.data(), z);
   backend.download(result.failed.data(), failed.data(), rows * sizeof(std::int32_t));

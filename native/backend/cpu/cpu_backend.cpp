@@ -97,11 +97,11 @@ class CpuBackend final : public Backend<T> {
     std::memset(p, 0, bytes);
   }
 
-  void upload_matrix(MatrixView<T> to, const T* host) override {
+  void upload_matrix_impl(MatrixView<T> to, const T* host) override {
     finish();
     for (std::size_t i = 0; i < to.rows; ++i) std::copy_n(host + i * to.columns, to.columns, to.row(i));
   }
-  void download_matrix(T* host, MatrixView<const T> from) override {
+  void download_matrix_impl(T* host, MatrixView<const T> from) override {
     finish();
     for (std::size_t i = 0; i < from.rows; ++i)
       std::copy_n(from.row(i), from.columns, host + i * from.columns);
@@ -128,24 +128,24 @@ class CpuBackend final : public Backend<T> {
     return std::clamp((std::size_t{64} << 20) / bytes / unit * unit, unit, 84 * unit);
   }
 
-  void transpose(MatrixView<T> to, MatrixView<const T> from) override {
+  void transpose_impl(MatrixView<T> to, MatrixView<const T> from) override {
     finish();
     for (std::size_t i = 0; i < from.rows; ++i)
       for (std::size_t j = 0; j < from.columns; ++j)
         to.data[j * to.stride + i] = from.data[i * from.stride + j];
   }
 
-  void add_row(T* row, const T* other, std::size_t count) override {
+  void add_row_impl(T* row, const T* other, std::size_t count) override {
     finish();
     for (std::size_t i = 0; i < count; ++i) row[i] += other[i];
   }
 
-  void fill_column(MatrixView<T> m, std::size_t column, T value) override {
+  void fill_column_impl(MatrixView<T> m, std::size_t column, T value) override {
     finish();
     for (std::size_t i = 0; i < m.rows; ++i) m.row(i)[column] = value;
   }
 
-  void level_cotangent(MatrixView<T> cotangent, const std::int32_t* level) override {
+  void level_cotangent_impl(MatrixView<T> cotangent, const std::int32_t* level) override {
     later(cotangent.rows, [=](std::size_t begin, std::size_t end, std::size_t) {
       for (std::size_t i = begin; i < end; ++i) {
         T* row = cotangent.row(i);
@@ -156,11 +156,11 @@ class CpuBackend final : public Backend<T> {
     });
   }
 
-  void adam(std::span<const AdamUpdate<T>> updates, std::size_t count) override {
+  void adam_impl(std::span<const AdamUpdate<T>> updates, std::size_t count) override {
     finish();
-    for (const AdamUpdate<T>& update : updates) adam(update, count);
+    for (const AdamUpdate<T>& update : updates) adam_of_one(update, count);
   }
-  void adam(const AdamUpdate<T>& u, std::size_t count) {
+  void adam_of_one(const AdamUpdate<T>& u, std::size_t count) {
     const AdamOptions& options = u.options;
     TrainState* const state = u.state;
     const std::size_t tasks = chunks(count, parameter_chunk);
@@ -203,7 +203,7 @@ class CpuBackend final : public Backend<T> {
     state->learning_rate = rate;
   }
 
-  void fresh_levels(const FreshLevels<T>& f) override {
+  void fresh_levels_impl(const FreshLevels<T>& f) override {
     const std::size_t n = f.data.rows, d = f.data.columns;
     if (!f.state) {
       each_row(n, [&](std::size_t i) {
@@ -231,7 +231,7 @@ class CpuBackend final : public Backend<T> {
     part(turn, f.batch, shuffle_key(f.seed, epoch + 1));
   }
 
-  void draw_velocity(const VelocityDraw<T>& draw) override {
+  void draw_velocity_impl(const VelocityDraw<T>& draw) override {
     const std::size_t d = draw.head.dim;
     later(draw.y.rows, [=, this](std::size_t begin, std::size_t end, std::size_t) {
       const std::uint32_t tag = noise_tag(draw.head.process);
@@ -249,8 +249,8 @@ class CpuBackend final : public Backend<T> {
     });
   }
 
-  void velocity_features(const VelocityHead& head, MatrixView<const T> y, const double* time,
-                         MatrixView<T> x) override {
+  void velocity_features_impl(const VelocityHead& head, MatrixView<const T> y, const double* time,
+                              MatrixView<T> x) override {
     later(y.rows, [=](std::size_t begin, std::size_t end, std::size_t) {
       double features[velocity_time_features];
       for (std::size_t i = begin; i < end; ++i) {
@@ -260,7 +260,7 @@ class CpuBackend final : public Backend<T> {
     });
   }
 
-  void velocity_loss(const VelocityLoss<T>& loss) override {
+  void velocity_loss_impl(const VelocityLoss<T>& loss) override {
     auto sum_up = [=] {
       double sum = 0;
       for (std::size_t i = 0; i < loss.y.rows; ++i) sum += loss.row_losses[i];
@@ -276,46 +276,46 @@ class CpuBackend final : public Backend<T> {
         sum_up);
   }
 
-  void velocity_output(const VelocityForm& form, MatrixView<const T> y, const double* time,
-                       MatrixView<const T> n, MatrixView<T> out) override {
+  void velocity_output_impl(const VelocityForm& form, MatrixView<const T> y, const double* time,
+                            MatrixView<const T> n, MatrixView<T> out) override {
     each_row(y.rows, [&](std::size_t i) {
       sklar::rows::velocity_output(form, y.row(i), time[i], n.row(i), out.row(i));
     });
   }
 
-  void velocity_cotangent(const VelocityHead& head, MatrixView<const T> y, MatrixView<const T> direction,
-                          MatrixView<T> e) override {
+  void velocity_cotangent_impl(const VelocityHead& head, MatrixView<const T> y, MatrixView<const T> direction,
+                               MatrixView<T> e) override {
     each_row(e.rows, [&](std::size_t i) {
       sklar::rows::velocity_cotangent(head, y.row(i), direction.row(i), e.row(i));
     });
   }
 
-  void velocity_product(const VelocityForm& form, MatrixView<const T> y, const double* time,
-                        MatrixView<const T> n, MatrixView<const T> x_adjoint, MatrixView<const T> direction,
-                        MatrixView<T> product) override {
+  void velocity_product_impl(const VelocityForm& form, MatrixView<const T> y, const double* time,
+                             MatrixView<const T> n, MatrixView<const T> x_adjoint,
+                             MatrixView<const T> direction, MatrixView<T> product) override {
     each_row(y.rows, [&](std::size_t i) {
       sklar::rows::velocity_product(form, y.row(i), time[i], n.row(i), x_adjoint.row(i), direction.row(i),
                                     product.row(i));
     });
   }
 
-  void velocity_diagonal(const VelocityForm& form, MatrixView<const T> y, const double* time,
-                         MatrixView<const T> n, MatrixView<const T> x_adjoint, std::size_t column,
-                         double* sum) override {
+  void velocity_diagonal_impl(const VelocityForm& form, MatrixView<const T> y, const double* time,
+                              MatrixView<const T> n, MatrixView<const T> x_adjoint, std::size_t column,
+                              double* sum) override {
     each_row(y.rows, [&](std::size_t i) {
       sum[i] += sklar::rows::velocity_diagonal(form, y.row(i), time[i], n.row(i), x_adjoint.row(i), column);
     });
   }
 
-  void normals(MatrixView<T> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step,
-               std::uint32_t tag) override {
+  void normals_impl(MatrixView<T> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step,
+                    std::uint32_t tag) override {
     rows(out.rows, [&](std::size_t begin, std::size_t end) {
       elements_.normals(out.row(begin), out.stride, end - begin, out.columns, seed, first_row + begin, step,
                         tag);
     });
   }
 
-  std::uint64_t clamp(MatrixView<T> z, double bound) override {
+  std::uint64_t clamp_impl(MatrixView<T> z, double bound) override {
     finish();
     const T high = static_cast<T>(bound);
     std::uint64_t acted = 0;
@@ -330,20 +330,20 @@ class CpuBackend final : public Backend<T> {
     return acted;
   }
 
-  void fill(double* to, std::size_t count, double value) override {
+  void fill_impl(double* to, std::size_t count, double value) override {
     finish();
     std::fill(to, to + count, value);
   }
 
-  void add_scaled(double* to, const double* x, std::size_t count, double factor, const double* row,
-                  std::size_t columns) override {
+  void add_scaled_impl(double* to, const double* x, std::size_t count, double factor, const double* row,
+                       std::size_t columns) override {
     finish();
     for (std::size_t k = 0; k < count; ++k)
       to[k] += factor * (row ? row[k / columns] : 1.0) * (x ? x[k] : 1.0);
   }
 
-  void copy_rows(MatrixView<T> to, const std::uint32_t* to_rows, MatrixView<const T> from,
-                 const std::uint32_t* from_rows, std::size_t count) override {
+  void copy_rows_impl(MatrixView<T> to, const std::uint32_t* to_rows, MatrixView<const T> from,
+                      const std::uint32_t* from_rows, std::size_t count) override {
     finish();
     for (std::size_t k = 0; k < count; ++k) {
       const T* source = from.row(from_rows ? from_rows[k] : k);
@@ -351,44 +351,45 @@ class CpuBackend final : public Backend<T> {
     }
   }
 
-  void keep_finite(MatrixView<T> y, MatrixView<T> good, std::int32_t* failed, std::int32_t mark) override {
+  void keep_finite_impl(MatrixView<T> y, MatrixView<T> good, std::int32_t* failed,
+                        std::int32_t mark) override {
     each_row(y.rows, [&](std::size_t i) {
       sklar::rows::keep_finite(y.row(i), good.row(i), y.columns, failed[i], mark);
     });
   }
 
-  void error_norm(const ErrorNorm<T>& norm) override {
+  void error_norm_impl(const ErrorNorm<T>& norm) override {
     each_row(norm.error.rows, [&](std::size_t i) { norm.out[i] = sklar::rows::error_of_row(norm, i); });
   }
 
-  void fold(MatrixView<T> to, MatrixView<const T> y) override {
+  void fold_impl(MatrixView<T> to, MatrixView<const T> y) override {
     each_row(to.rows, [&](std::size_t i) {
       for (std::size_t j = 0; j < to.columns; ++j) to.row(i)[j] = sklar::fold(y.row(i)[j]);
     });
   }
 
-  void flip(MatrixView<T> v, MatrixView<const T> y) override {
+  void flip_impl(MatrixView<T> v, MatrixView<const T> y) override {
     each_row(v.rows, [&](std::size_t i) {
       for (std::size_t j = 0; j < v.columns; ++j) v.row(i)[j] *= fold_sign(y.row(i)[j]);
     });
   }
 
-  void brownian(MatrixView<T> w, MatrixView<T> h, const BrownianPath& path, const double* from,
-                const double* to) override {
+  void brownian_impl(MatrixView<T> w, MatrixView<T> h, const BrownianPath& path, const double* from,
+                     const double* to) override {
     each_row(w.rows, [&](std::size_t i) {
       for (std::uint32_t pair = 0; 2 * pair < w.columns; ++pair)
         sklar::rows::brownian_pair(w, h, path, i, pair, from[i], to[i]);
     });
   }
 
-  void signs(MatrixView<T> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step,
-             std::uint32_t tag) override {
+  void signs_impl(MatrixView<T> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step,
+                  std::uint32_t tag) override {
     each_row(out.rows, [&](std::size_t i) {
       sklar::rows::signs_of_row(out.row(i), out.columns, seed, first_row + i, step, tag);
     });
   }
 
-  void unit_vectors(MatrixView<T> out, std::size_t column) override {
+  void unit_vectors_impl(MatrixView<T> out, std::size_t column) override {
     finish();
     for (std::size_t i = 0; i < out.rows; ++i) {
       std::fill(out.row(i), out.row(i) + out.columns, T(0));
@@ -396,8 +397,7 @@ class CpuBackend final : public Backend<T> {
     }
   }
 
-  void orthonormalise(std::span<const MatrixView<T>> q) override {
-    if (q.empty()) return;
+  void orthonormalise_impl(std::span<const MatrixView<T>> q) override {
     rows(q[0].rows, [&](std::size_t begin, std::size_t end) {
       std::vector<double> area(q.size() * q[0].columns);
       for (std::size_t i = begin; i < end; ++i)
@@ -405,8 +405,8 @@ class CpuBackend final : public Backend<T> {
     });
   }
 
-  void row_dots(double* out, std::size_t stride, MatrixView<const T> a, MatrixView<const T> b,
-                bool accumulate) override {
+  void row_dots_impl(double* out, std::size_t stride, MatrixView<const T> a, MatrixView<const T> b,
+                     bool accumulate) override {
     rows(a.rows, [&](std::size_t begin, std::size_t end) {
       for (std::size_t i = begin; i < end; ++i) {
         double sum = accumulate ? out[i * stride] : 0;
@@ -417,14 +417,14 @@ class CpuBackend final : public Backend<T> {
     });
   }
 
-  void mix_levels(MatrixView<T> cotangent, double* reference, const LevelMixing& m) override {
+  void mix_levels_impl(MatrixView<T> cotangent, double* reference, const LevelMixing& m) override {
     finish();
     for (std::size_t i = 0; i < cotangent.rows; ++i)
       reference[i] = sklar::rows::mix_levels_row(cotangent.row(i), cotangent.columns, m, i);
   }
 
-  void whiten(MatrixView<T> y, const double* u, bool from_gaussian, const double* cholesky,
-              double* quadratic) override {
+  void whiten_impl(MatrixView<T> y, const double* u, bool from_gaussian, const double* cholesky,
+                   double* quadratic) override {
     const std::size_t d = y.columns - 1;
     triangular(y.rows, d, [&](std::size_t first, std::size_t count, double* z, double* w) {
       for (std::size_t k = 0; k < count; ++k)
@@ -457,8 +457,8 @@ class CpuBackend final : public Backend<T> {
     });
   }
 
-  void colour(double* out, MatrixView<const T> y, bool to_gaussian, const double* cholesky,
-              const MarginMaps* maps) override {
+  void colour_impl(double* out, MatrixView<const T> y, bool to_gaussian, const double* cholesky,
+                   const MarginMaps* maps) override {
     const std::size_t d = y.columns - 1;
     triangular(y.rows, d, [&](std::size_t first, std::size_t count, double* z, double* w) {
       for (std::size_t k = 0; k < count; ++k)
@@ -482,14 +482,14 @@ class CpuBackend final : public Backend<T> {
     });
   }
 
-  void log_ratio(double* host, MatrixView<const T> logits, std::size_t level) override {
+  void log_ratio_impl(double* host, MatrixView<const T> logits, std::size_t level) override {
     finish();
     for (std::size_t i = 0; i < logits.rows; ++i)
       host[i] =
           static_cast<double>(logits.row(i)[level]) - static_cast<double>(logits.row(i)[logits.columns - 1]);
   }
 
-  bool has_non_finite(MatrixView<const T> x) override {
+  bool has_non_finite_impl(MatrixView<const T> x) override {
     finish();
     T sum = 0;
     for (std::size_t i = 0; i < x.rows; ++i)
@@ -497,7 +497,6 @@ class CpuBackend final : public Backend<T> {
     return !(sum == T(0));
   }
 
- protected:
   void pack_impl(PackedMatrix<T>& to, const T* w, std::size_t stride, Orientation orientation) override {
     if (!work_.empty()) finish();
     const std::size_t panels = chunks(to.columns, kernels_.tile_columns);

@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
-#include "backend/cuda/carry.hpp"
 #include "backend/cuda/runtime.hpp"
 #include "backend/cuda/train_narrow.hpp"
+#include "backend/cuda/trajectory_narrow.hpp"
 #include "elementwise.h"
 #include "linear.h"
 #include "tensor.h"
@@ -78,11 +78,11 @@ class CudaBackend final : public Backend<float> {
     flush();
     runtime_.clear(p, bytes);
   }
-  void upload_matrix(MatrixView<float> to, const float* host) override {
+  void upload_matrix_impl(MatrixView<float> to, const float* host) override {
     flush();
     runtime_.upload_rows(to.data, to.stride * sizeof(float), host, to.columns * sizeof(float), to.rows);
   }
-  void download_matrix(float* host, MatrixView<const float> from) override {
+  void download_matrix_impl(float* host, MatrixView<const float> from) override {
     flush();
     runtime_.download_rows(host, from.columns * sizeof(float), from.data, from.stride * sizeof(float),
                            from.rows);
@@ -108,21 +108,20 @@ class CudaBackend final : public Backend<float> {
   }
   std::uint64_t saturated() override { return saturated_ ? value(saturated_) : 0; }
 
-  void transpose(MatrixView<float> to, MatrixView<const float> from) override {
+  void transpose_impl(MatrixView<float> to, MatrixView<const float> from) override {
     check(launch_transpose(to, from, stream()));
   }
-  void add_row(float* row, const float* other, std::size_t count) override {
+  void add_row_impl(float* row, const float* other, std::size_t count) override {
     check(launch_add_row(row, other, count, stream()));
   }
-  void fill_column(MatrixView<float> m, std::size_t column, float value) override {
+  void fill_column_impl(MatrixView<float> m, std::size_t column, float value) override {
     check(launch_fill_column(m, column, value, stream()));
   }
-  void level_cotangent(MatrixView<float> cotangent, const std::int32_t* level) override {
+  void level_cotangent_impl(MatrixView<float> cotangent, const std::int32_t* level) override {
     check(launch_level_cotangent(cotangent, level, stream()));
   }
 
-  void adam(std::span<const AdamUpdate<float>> updates, std::size_t count) override {
-    expect_models(updates.size());
+  void adam_impl(std::span<const AdamUpdate<float>> updates, std::size_t count) override {
     std::size_t partials = norm_parts_;
     if (!std::ranges::equal(norms_of_, updates, {}, {}, &AdamUpdate<float>::gradient)) {
       partials = norm_partials(count);
@@ -134,110 +133,115 @@ class CudaBackend final : public Backend<float> {
                       stream()));
   }
 
-  void fresh_levels(const FreshLevels<float>& levels) override {
+  void fresh_levels_impl(const FreshLevels<float>& levels) override {
     check(launch_fresh_levels(levels, stream()));
   }
-  void draw_velocity(const VelocityDraw<float>& draw) override {
+  void draw_velocity_impl(const VelocityDraw<float>& draw) override {
     check(launch_draw_velocity(draw, stream()));
   }
-  void velocity_features(const VelocityHead& head, MatrixView<const float> y, const double* time,
-                         MatrixView<float> x) override {
+  void velocity_features_impl(const VelocityHead& head, MatrixView<const float> y, const double* time,
+                              MatrixView<float> x) override {
     check(launch_velocity_features(head, y, time, x, stream()));
   }
-  void velocity_loss(const VelocityLoss<float>& loss) override {
+  void velocity_loss_impl(const VelocityLoss<float>& loss) override {
     check(launch_velocity_loss(loss, stream()));
   }
-  void velocity_output(const VelocityForm& form, MatrixView<const float> y, const double* time,
-                       MatrixView<const float> n, MatrixView<float> out) override {
+  void velocity_output_impl(const VelocityForm& form, MatrixView<const float> y, const double* time,
+                            MatrixView<const float> n, MatrixView<float> out) override {
     check(launch_velocity_output(form, y, time, n, out, stream()));
   }
-  void velocity_cotangent(const VelocityHead& head, MatrixView<const float> y,
-                          MatrixView<const float> direction, MatrixView<float> e) override {
+  void velocity_cotangent_impl(const VelocityHead& head, MatrixView<const float> y,
+                               MatrixView<const float> direction, MatrixView<float> e) override {
     check(launch_velocity_cotangent(head, y, direction, e, stream()));
   }
-  void velocity_product(const VelocityForm& form, MatrixView<const float> y, const double* time,
-                        MatrixView<const float> n, MatrixView<const float> x_adjoint,
-                        MatrixView<const float> direction, MatrixView<float> product) override {
+  void velocity_product_impl(const VelocityForm& form, MatrixView<const float> y, const double* time,
+                             MatrixView<const float> n, MatrixView<const float> x_adjoint,
+                             MatrixView<const float> direction, MatrixView<float> product) override {
     check(launch_velocity_product(form, y, time, n, x_adjoint, direction, product, stream()));
   }
-  void velocity_diagonal(const VelocityForm& form, MatrixView<const float> y, const double* time,
-                         MatrixView<const float> n, MatrixView<const float> x_adjoint, std::size_t column,
-                         double* sum) override {
+  void velocity_diagonal_impl(const VelocityForm& form, MatrixView<const float> y, const double* time,
+                              MatrixView<const float> n, MatrixView<const float> x_adjoint,
+                              std::size_t column, double* sum) override {
     check(launch_velocity_diagonal(form, y, time, n, x_adjoint, column, sum, stream()));
   }
-  void orthonormalise(std::span<const MatrixView<float>> q) override {
-    if (q.empty() || q[0].rows == 0) return;
+  void orthonormalise_impl(std::span<const MatrixView<float>> q) override {
+    if (q[0].rows == 0) return;
     if (q.size() > most_vectors)
       throw Error("SHAPE", "orthonormalise: expected at most " + std::to_string(most_vectors) + " vectors");
     const auto area = buffer<double>(q.size() * q[0].rows * q[0].columns);
     check(launch_orthonormalise(q.data(), q.size(), area.data(), stream()));
   }
 
-  void normals(MatrixView<float> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step,
-               std::uint32_t tag) override {
+  void normals_impl(MatrixView<float> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step,
+                    std::uint32_t tag) override {
     check(launch_normals(out, seed, first_row, step, tag, stream()));
   }
-  void signs(MatrixView<float> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step,
-             std::uint32_t tag) override {
+  void signs_impl(MatrixView<float> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step,
+                  std::uint32_t tag) override {
     check(launch_signs(out, seed, first_row, step, tag, stream()));
   }
-  void unit_vectors(MatrixView<float> out, std::size_t column) override {
+  void unit_vectors_impl(MatrixView<float> out, std::size_t column) override {
     check(launch_unit_vectors(out, column, stream()));
   }
-  std::uint64_t clamp(MatrixView<float> z, double bound) override {
+  std::uint64_t clamp_impl(MatrixView<float> z, double bound) override {
     const auto acted = buffer<unsigned long long>(1);
     check(launch_clamp(z, static_cast<float>(bound), acted.data(), stream()));
     return value(acted);
   }
-  bool has_non_finite(MatrixView<const float> x) override {
+  bool has_non_finite_impl(MatrixView<const float> x) override {
     const auto found = buffer<unsigned>(1);
     check(launch_has_non_finite(x, found.data(), stream()));
     return value(found) != 0;
   }
 
-  void fill(double* to, std::size_t count, double value) override {
+  void fill_impl(double* to, std::size_t count, double value) override {
     check(launch_fill(to, count, value, stream()));
   }
-  void add_scaled(double* to, const double* x, std::size_t count, double factor, const double* row,
-                  std::size_t columns) override {
+  void add_scaled_impl(double* to, const double* x, std::size_t count, double factor, const double* row,
+                       std::size_t columns) override {
     check(launch_add_scaled(to, x, count, factor, row, columns, stream()));
   }
-  void row_dots(double* out, std::size_t stride, MatrixView<const float> a, MatrixView<const float> b,
-                bool accumulate) override {
+  void row_dots_impl(double* out, std::size_t stride, MatrixView<const float> a, MatrixView<const float> b,
+                     bool accumulate) override {
     check(launch_row_dots(out, stride, a, b, accumulate, stream()));
   }
-  void copy_rows(MatrixView<float> to, const std::uint32_t* to_rows, MatrixView<const float> from,
-                 const std::uint32_t* from_rows, std::size_t count) override {
+  void copy_rows_impl(MatrixView<float> to, const std::uint32_t* to_rows, MatrixView<const float> from,
+                      const std::uint32_t* from_rows, std::size_t count) override {
     check(launch_copy_rows(to, to_rows, from, from_rows, count, stream()));
   }
-  void keep_finite(MatrixView<float> y, MatrixView<float> good, std::int32_t* failed,
-                   std::int32_t mark) override {
+  void keep_finite_impl(MatrixView<float> y, MatrixView<float> good, std::int32_t* failed,
+                        std::int32_t mark) override {
     check(launch_keep_finite(y, good, failed, mark, stream()));
   }
-  bool classifier_step(const ClassifierStep<float>& step,
-                       std::span<const TrainedModel<float>> models) override {
+  bool classifier_step_impl(const ClassifierStep<float>& step,
+                            std::span<const TrainedModel<float>> models) override {
     return train_whole(step, models);
   }
-  bool velocity_step(const VelocityStep<float>& step, std::span<const TrainedModel<float>> models) override {
+  bool velocity_step_impl(const VelocityStep<float>& step,
+                          std::span<const TrainedModel<float>> models) override {
     return train_whole(step, models);
   }
-  bool carry(const TrajectoryProgram<float>& program) override {
+  bool run_trajectory_impl(const TrajectoryProgram<float>& program) override {
     if (!takes_networks_whole()) return false;
-    return carry_narrow(*this, program, precision_ == Precision::mixed, saturated_.data(), stream());
+    return run_narrow_trajectory(*this, program, precision_ == Precision::mixed, saturated_.data(), stream());
   }
-  void error_norm(const ErrorNorm<float>& norm) override { check(launch_error_norm(norm, stream())); }
-  void fold(MatrixView<float> to, MatrixView<const float> y) override { check(launch_fold(to, y, stream())); }
-  void flip(MatrixView<float> v, MatrixView<const float> y) override { check(launch_flip(v, y, stream())); }
-  void brownian(MatrixView<float> w, MatrixView<float> h, const BrownianPath& path, const double* from,
-                const double* to) override {
+  void error_norm_impl(const ErrorNorm<float>& norm) override { check(launch_error_norm(norm, stream())); }
+  void fold_impl(MatrixView<float> to, MatrixView<const float> y) override {
+    check(launch_fold(to, y, stream()));
+  }
+  void flip_impl(MatrixView<float> v, MatrixView<const float> y) override {
+    check(launch_flip(v, y, stream()));
+  }
+  void brownian_impl(MatrixView<float> w, MatrixView<float> h, const BrownianPath& path, const double* from,
+                     const double* to) override {
     check(launch_brownian(w, h, path, from, to, stream()));
   }
-  void mix_levels(MatrixView<float> cotangent, double* reference, const LevelMixing& mixing) override {
+  void mix_levels_impl(MatrixView<float> cotangent, double* reference, const LevelMixing& mixing) override {
     check(launch_mix_levels(cotangent, reference, mixing, stream()));
   }
 
-  void whiten(MatrixView<float> y, const double* u, bool from_gaussian, const double* cholesky,
-              double* quadratic) override {
+  void whiten_impl(MatrixView<float> y, const double* u, bool from_gaussian, const double* cholesky,
+                   double* quadratic) override {
     const std::size_t rows = y.rows, d = y.columns - 1;
     const auto given = on_device(u, rows * d), factor = on_device(cholesky, d * d);
     const auto scratch = buffer<double>(cholesky ? rows * d : 0);
@@ -246,8 +250,8 @@ class CudaBackend final : public Backend<float> {
                         quadratic ? result.data() : nullptr, scratch.data(), stream()));
     if (quadratic) download(quadratic, result.data(), rows * sizeof(double));
   }
-  void colour(double* out, MatrixView<const float> y, bool to_gaussian, const double* cholesky,
-              const MarginMaps* maps) override {
+  void colour_impl(double* out, MatrixView<const float> y, bool to_gaussian, const double* cholesky,
+                   const MarginMaps* maps) override {
     const std::size_t d = y.columns - 1, count = y.rows * d;
     const auto factor = on_device(cholesky, d * d), result = buffer<double>(count);
     Buffer<double> from, slope, to;
@@ -262,13 +266,12 @@ class CudaBackend final : public Backend<float> {
                         stream()));
     download(out, result.data(), count * sizeof(double));
   }
-  void log_ratio(double* host, MatrixView<const float> logits, std::size_t level) override {
+  void log_ratio_impl(double* host, MatrixView<const float> logits, std::size_t level) override {
     const auto result = buffer<double>(logits.rows);
     check(launch_log_ratio(result.data(), logits, level, stream()));
     download(host, result.data(), logits.rows * sizeof(double));
   }
 
- protected:
   void pack_impl(PackedMatrix<float>& to, const float* w, std::size_t stride,
                  Orientation orientation) override {
     const bool in_16_bits = on_tensor_cores(to.inner, to.columns);
@@ -348,7 +351,6 @@ class CudaBackend final : public Backend<float> {
 
   template <class Step>
   bool train_whole(const Step& step, std::span<const TrainedModel<float>> models) {
-    expect_models(models.size());
     if (!takes_networks_whole()) return false;
     const bool three = precision_ == Precision::mixed;
     norm_parts_ = train_narrow({*this, train_workspace_, partials_, three, stream()}, step, models);
@@ -356,10 +358,6 @@ class CudaBackend final : public Backend<float> {
       for (const auto& model : models)
         if (model.gradient) norms_of_.push_back(model.gradient);
     return norm_parts_ > 0;
-  }
-  static void expect_models(std::size_t count) {
-    if (count > most_models)
-      throw Error("SHAPE", "training: expected at most " + std::to_string(most_models) + " models at once");
   }
   bool takes_networks_whole() const {
     return fused_ && (precision_ == Precision::mixed || precision_ == Precision::fp16);

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "backend/operations.h"
+#include "backend/classifier_operations.h"
 #include "backend/rows/lanes.h"
 #include "core/philox.h"
 #include "core/shuffle.h"

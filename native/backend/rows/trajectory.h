@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "backend/operations.h"
+#include "backend/classifier_operations.h"
 #include "core/brownian.h"
 #include "process/level_interpolation.h"
 

@@ -2,8 +2,8 @@
 
 #include <math.h>
 
-#include "backend/operations.h"
 #include "backend/rows/lanes.h"
+#include "backend/velocity_operations.h"
 #include "core/philox.h"
 #include "core/shuffle.h"
 

@@ -1,4 +1,4 @@
-#include "backend/cuda/carry.hpp"
+#include "backend/cuda/trajectory_narrow.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -53,8 +53,8 @@ NarrowStep narrow_step(const LinearStep& s, const FusedField<float>& field) {
 
 }  // namespace
 
-bool carry_narrow(Backend<float>& backend, const TrajectoryProgram<float>& given, bool three,
-                  unsigned* saturated, void* stream) {
+bool run_narrow_trajectory(Backend<float>& backend, const TrajectoryProgram<float>& given, bool three,
+                           unsigned* saturated, void* stream) {
   const FusedField<float>& field = given.field;
   if (!is_narrow(field.hidden) || (three && !narrow_in_three(field.hidden))) return false;
   const bool levels = field.head == Head::levels;
