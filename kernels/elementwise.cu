@@ -6,6 +6,7 @@
 #include "core/fold.h"
 #include "core/monotone.h"
 #include "core/normal.h"
+#include "core/triangular.h"
 #include "launch.cuh"
 
 namespace sklar::cuda {
@@ -212,9 +213,7 @@ int launch_whiten(MatrixView<float> y, const double* u, bool from_gaussian, cons
       double sum = z;
       before += z * z;
       if (cholesky) {
-        const double* l = cholesky + i * d;
-        for (size_t j = 0; j < i; ++j) sum -= l[j] * scratch[j * n + r];
-        sum /= l[i];
+        sum = solve_row(cholesky + i * d, i, z, scratch + r, n);
         scratch[i * n + r] = sum;
       }
       after += sum * sum;

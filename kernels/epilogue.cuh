@@ -2,6 +2,7 @@
 
 // The epilogues of backend/epilogue.hpp on a tile of the product that lies in shared memory.
 #include "backend/operations.h"
+#include "core/silu.h"
 #include "launch.cuh"
 
 namespace sklar::cuda {
@@ -20,9 +21,9 @@ struct Element {
   template <int order>
   __device__ __forceinline__ void silu(float x) const {
     const float g = sigmoid(x);
-    out(0, x * g);
-    if constexpr (order >= 1) out(1, g * (1 + x * (1 - g)));
-    if constexpr (order >= 2) out(2, g * (1 - g) * (2 + x * (1 - 2 * g)));
+    out(0, silu_0<float>(x, g));
+    if constexpr (order >= 1) out(1, silu_1<float>(x, g));
+    if constexpr (order >= 2) out(2, silu_2<float>(x, g));
   }
 
   template <Epilogue kind>

@@ -3,6 +3,7 @@
 // The passes of a narrow network over 16 rows of a warp. A result of a product (fragment c of mma.sync:
 // element e of tile j is row lane / 4 + 8 (e / 2), column 8 j + 2 (lane % 4) + e % 2) is the next one's
 // operand without leaving the registers: tiles 2 k and 2 k + 1 make fragment a of columns 16 k to 16 k + 15.
+#include "core/silu.h"
 #include "narrow.h"
 #include "warp_mma.cuh"
 
@@ -67,12 +68,17 @@ __device__ __forceinline__ void multiply(float (&tile)[2][4], const Rounded<widt
     for (int e = 0; e < 8; ++e) tile[e / 4][e % 4] += rest[e / 4][e % 4] * (1 / low_scale);
 }
 
+template <bool accurate>
+__device__ __forceinline__ float fast_sigmoid(float x) {
+  return __fdividef(1.0f, 1.0f + (accurate ? expf(-x) : __expf(-x)));
+}
+
 // silu(x), and its derivative
 template <bool accurate>
 __device__ __forceinline__ float silu(float x, float& slope) {
-  const float s = __fdividef(1.0f, 1.0f + (accurate ? expf(-x) : __expf(-x)));
-  slope = s * (1 + x * (1 - s));
-  return x * s;
+  const float g = fast_sigmoid<accurate>(x);
+  slope = silu_1<float>(x, g);
+  return silu_0<float>(x, g);
 }
 
 // What a lane leaves of the derivatives of one activation in one block for the adjoint, pair by pair of

@@ -15,12 +15,11 @@ enum class Slope : uint32_t { outer, inner, outer_source, inner_source };
 
 // silu(x) with its first two derivatives
 template <bool accurate>
-__device__ __forceinline__ float silu_2(float x, float& first, float& second) {
-  const float s = __fdividef(1.0f, 1.0f + (accurate ? expf(-x) : __expf(-x)));
-  const float rest = 1 - s;
-  first = s * (1 + x * rest);
-  second = s * rest * (2 + x * (rest - s));
-  return x * s;
+__device__ __forceinline__ float silu(float x, float& first, float& second) {
+  const float g = fast_sigmoid<accurate>(x);
+  first = silu_1<float>(x, g);
+  second = silu_2<float>(x, g);
+  return silu_0<float>(x, g);
 }
 
 // second_order: all four passes, else forward and second_adjoint alone
@@ -235,7 +234,7 @@ struct TrainPasses {
           first[e / 4][e % 4] = a > 0 ? 1.0f : 0.0f;
           if (a <= 0) a = 0;
         } else {
-          a = silu_2<three>(a, first[e / 4][e % 4], second[e / 4][e % 4]);
+          a = silu<three>(a, first[e / 4][e % 4], second[e / 4][e % 4]);
         }
       }
       put(operand(l, Held::p), low[1], v);
@@ -247,7 +246,7 @@ struct TrainPasses {
 #pragma unroll
       for (unsigned e = 0; e < 8; ++e) {
         float& z = h[e / 4][e % 4];
-        z = silu_2<three>(z + v[e / 4][e % 4], first[e / 4][e % 4], second[e / 4][e % 4]);
+        z = silu<three>(z + v[e / 4][e % 4], first[e / 4][e % 4], second[e / 4][e % 4]);
       }
       keep(l, Slope::outer, first);
       if constexpr (second_order) keep(l, Slope::outer_source, second);

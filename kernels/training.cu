@@ -1,6 +1,7 @@
 // Batches, losses and the optimiser. Sums run in an order that depends on sizes alone.
 #include "training.h"
 
+#include "backend/adam.h"
 #include "backend/rows/classifier.h"
 #include "backend/rows/levels.h"
 #include "backend/rows/velocity.h"
@@ -141,26 +142,11 @@ __global__ void __launch_bounds__(block_threads, 1)
 }
 
 // Every block adds up the partial sums in the same order, so that all agree without another launch.
-struct AdamStep {
-  double norm, rate;
-  float scale, keep, step_size, root_correction, ema_decay;
-};
-
-__device__ AdamStep adam_step(const AdamOptions& options, const TrainState* state, const double* partials,
-                              size_t count, double* shared) {
+__device__ double gradient_norm(const AdamOptions& options, const double* partials, size_t count,
+                                double* shared) {
   double sum = 0;
   for (size_t i = threadIdx.x; i < count; i += block_threads) sum += partials[i];
-  AdamStep s;
-  s.norm = sqrt(block_sum(sum, shared)) / options.gradient_scale;
-  s.rate = learning_rate_at(options.rate, state->step);
-  const double t = static_cast<double>(state->step + 1);
-  const double clip = options.clip_norm > 0 ? fmin(1.0, options.clip_norm / (s.norm + 1e-6)) : 1.0;
-  s.scale = static_cast<float>(clip / options.gradient_scale);
-  s.keep = static_cast<float>(1 - s.rate * options.weight_decay);
-  s.step_size = static_cast<float>(s.rate / (1 - pow(options.beta1, t)));
-  s.root_correction = static_cast<float>(1 / sqrt(1 - pow(options.beta2, t)));
-  s.ema_decay = static_cast<float>(fmin(options.ema_decay, (1.0 + t) / (10.0 + t)));
-  return s;
+  return sqrt(block_sum(sum, shared)) / options.gradient_scale;
 }
 
 // blockIdx.y: model
@@ -171,22 +157,22 @@ __global__ void __launch_bounds__(block_threads)
   const AdamUpdate<float>& u = models.of[blockIdx.y];
   const AdamOptions& options = u.options;
   TrainState* const state = u.state;
-  const AdamStep s = adam_step(options, state, partials + blockIdx.y * partial_count, partial_count, shared);
+  const double norm = gradient_norm(options, partials + blockIdx.y * partial_count, partial_count, shared);
+  const double rate = learning_rate_at(options.rate, state->step);
+  const auto s = adam_scalars<float>(options, norm, rate, state->step);
   float* const parameters = u.parameters;
   const float* const gradient = u.gradient;
   float* const m = u.m;
   float* const v = u.v;
   float* const average = options.ema_decay > 0 ? u.average : nullptr;
   blocks_done += blockIdx.y;
-  const float beta1 = static_cast<float>(options.beta1), beta2 = static_cast<float>(options.beta2);
-  const float epsilon = static_cast<float>(options.epsilon);
   const size_t stride = static_cast<size_t>(gridDim.x) * block_threads;
   for (size_t i = static_cast<size_t>(blockIdx.x) * block_threads + threadIdx.x; i < count; i += stride) {
     const float g = gradient[i] * s.scale;
-    const float mi = m[i] = beta1 * m[i] + (1 - beta1) * g;
-    const float vi = v[i] = beta2 * v[i] + (1 - beta2) * g * g;
+    const float mi = m[i] = s.beta1 * m[i] + (1 - s.beta1) * g;
+    const float vi = v[i] = s.beta2 * v[i] + (1 - s.beta2) * g * g;
     const float p = parameters[i] =
-        s.keep * parameters[i] - s.step_size * mi / (sqrtf(vi) * s.root_correction + epsilon);
+        s.keep * parameters[i] - s.step_size * mi / (sqrtf(vi) * s.root_correction + s.epsilon);
     if (average) average[i] = s.ema_decay * average[i] + (1 - s.ema_decay) * p;
   }
   // the state is the last block's to change, when all have read it
@@ -195,11 +181,7 @@ __global__ void __launch_bounds__(block_threads)
   __threadfence();
   if (atomicAdd(blocks_done, 1u) + 1 < gridDim.x) return;
   *blocks_done = 0;
-  state->cross_entropy_sum += state->cross_entropy;
-  state->squared_error_sum += state->squared_error;
-  state->gradient_norm = s.norm;
-  state->learning_rate = s.rate;
-  state->step += 1;
+  end_adam_step(*state, norm, rate);
 }
 
 }  // namespace

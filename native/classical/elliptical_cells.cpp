@@ -5,6 +5,7 @@
 
 #include "core/dot.hpp"
 #include "core/symmetric.hpp"
+#include "core/triangular.h"
 #include "special/special.hpp"
 
 namespace sklar {
@@ -280,7 +281,7 @@ void EllipticalCells::renew(Split& split) const {
   const auto& levels = split.levels;
   const auto& cells = split.cells;
   const std::size_t m = levels.size(), k = cells.size();
-  split.log_root = split.front = 0;
+  split.front = 0;
   std::vector<double> block(m * m);
   for (std::size_t i = 0; i < m; ++i)
     for (std::size_t j = 0; j < m; ++j) block[i * m + j] = correlation_[levels[i] * dim_ + levels[j]];
@@ -300,8 +301,8 @@ void EllipticalCells::renew(Split& split) const {
     }
   if (k > 1 && !law_.normal() && !split.radius.contains(m))
     split.radius.emplace(m, RadiusLaw(law_.degrees() + static_cast<double>(m)));
+  split.log_root = half_log_determinant(split.factor.data(), m);
   for (std::size_t j = 0; j < m; ++j) {
-    split.log_root += std::log(split.factor[j * m + j]);
     if (law_.normal())
       split.front -= half_log_two_pi;
     else {
@@ -332,9 +333,7 @@ LogEstimate EllipticalCells::row(const Cell* cells, LatticeEffort effort, Split&
     for (std::size_t i = 0; i < m; ++i) {
       const double x = law_.quantile(cells[levels[i]].lower);
       log_density -= law_.log_pdf(x);
-      double sum = x;
-      for (std::size_t h = 0; h < i; ++h) sum -= split.factor[i * m + h] * y[h];
-      y[i] = sum / split.factor[i * m + i];
+      y[i] = solve_row(&split.factor[i * m], i, x, y.data());
       form += y[i] * y[i];
     }
     const double n = law_.degrees();

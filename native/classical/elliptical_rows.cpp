@@ -10,14 +10,15 @@
 #include "core/dot.hpp"
 #include "core/error.hpp"
 #include "core/symmetric.hpp"
+#include "core/triangular.h"
 #include "special/student_t.hpp"
 
 namespace sklar {
 namespace {
 
 // Columns x rows: y <- L^-1 y (of the first `count` columns) and y <- L y for many rows at once.
-void solve_lower(const std::vector<double>& l, std::size_t dim, std::vector<double>& y, std::size_t rows,
-                 std::size_t count) {
+void solve_lower_of_rows(const std::vector<double>& l, std::size_t dim, std::vector<double>& y,
+                         std::size_t rows, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     double* to = &y[i * rows];
     const double* factor = &l[i * dim];
@@ -55,7 +56,7 @@ class GaussianTransform final : public RosenblattRows {
 
   void rosenblatt(Unit* u, std::size_t rows) const override {
     apply(u, rows, [](const auto& l, std::size_t dim, auto& y, std::size_t count) {
-      solve_lower(l, dim, y, count, dim);
+      solve_lower_of_rows(l, dim, y, count, dim);
     });
   }
   void inverse_rosenblatt(Unit* e, std::size_t rows) const override { apply(e, rows, multiply_lower); }
@@ -127,7 +128,7 @@ class StudentRows final : public ClassicalRows {
   StudentRows(double degrees, std::vector<double> factor, std::size_t dim)
       : ClassicalRows(dim),
         factor_(std::move(factor)),
-        log_front_(log_student_front(degrees, dim) - 0.5 * log_determinant_of_cholesky(factor_, dim)),
+        log_front_(log_student_front(degrees, dim) - half_log_determinant(factor_.data(), dim)),
         cells_(factor_, dim, degrees) {
     for (std::size_t j = 0; j < dim; ++j) t_.emplace_back(degrees + static_cast<double>(j));
   }
@@ -145,7 +146,7 @@ class StudentRows final : public ClassicalRows {
       for (std::size_t j = 0; j < dim_; ++j)
         y[j * rows + i] = scale[i] > 0 ? x[j].sign * std::exp(x[j].size.log - scale[i]) : x[j].value();
     }
-    solve_lower(factor_, dim_, y, rows, dim_);
+    solve_lower_of_rows(factor_, dim_, y, rows, dim_);
     const double n = t_[0].degrees();
     for (std::size_t i = 0; i < rows; ++i) {
       double form = 0;
@@ -166,7 +167,7 @@ class StudentRows final : public ClassicalRows {
     std::vector<double> y(rows * dim_);
     for (std::size_t i = 0; i < rows; ++i)
       for (std::size_t j = 0; j < dim_; ++j) y[j * rows + i] = t_[0].quantile(u[i * dim_ + j]);
-    solve_lower(factor_, dim_, y, rows, dim_);
+    solve_lower_of_rows(factor_, dim_, y, rows, dim_);
     const double n = t_[0].degrees();
     for (std::size_t i = 0; i < rows; ++i) {
       double form = 0;
@@ -188,7 +189,7 @@ class StudentRows final : public ClassicalRows {
       for (std::size_t j = 0; j < dim_; ++j)
         y[j * rows + i] = j < known ? scaled(x[j], scale[i]) : x[j].value();
     }
-    solve_lower(factor_, dim_, y, rows, known);
+    solve_lower_of_rows(factor_, dim_, y, rows, known);
     const double n = t_[0].degrees();
     for (std::size_t i = 0; i < rows; ++i) {
       double form = 0;
@@ -240,14 +241,8 @@ class GaussianRows final : public ClassicalRows {
 
 // x <- (L L^T)^-1 x
 void solve_cholesky(const std::vector<double>& l, std::size_t dim, std::vector<double>& x) {
-  for (std::size_t i = 0; i < dim; ++i) {
-    for (std::size_t k = 0; k < i; ++k) x[i] -= l[i * dim + k] * x[k];
-    x[i] /= l[i * dim + i];
-  }
-  for (std::size_t i = dim; i-- > 0;) {
-    for (std::size_t k = i + 1; k < dim; ++k) x[i] -= l[k * dim + i] * x[k];
-    x[i] /= l[i * dim + i];
-  }
+  solve_lower(l.data(), dim, x.data());
+  solve_lower_transposed(l.data(), dim, x.data());
 }
 
 // S + R diag(lambda) R with unit diagonal: its fixed points are the correlation matrices R that maximise
@@ -371,7 +366,7 @@ StudentFit fit_student(double degrees, std::vector<double> correlation, double s
       const std::size_t chunk = first / row_chunk;
       const double* here = &x[first * dim];
       std::vector<double> y(here, here + count * dim), weight(count);
-      solve_lower(l, dim, y, count, dim);
+      solve_lower_of_rows(l, dim, y, count, dim);
       likelihood[chunk] = 0;
       for (std::size_t i = 0; i < count; ++i) {
         double form = 0;
@@ -398,7 +393,7 @@ StudentFit fit_student(double degrees, std::vector<double> correlation, double s
       for (std::size_t j = i + 1; j < dim; ++j) s[i * dim + j] = s[j * dim + i];
     }
     fit.correlation = correlation;
-    fit.log_likelihood = total + n * (front - 0.5 * log_determinant_of_cholesky(l, dim)) - margins;
+    fit.log_likelihood = total + n * (front - half_log_determinant(l.data(), dim)) - margins;
     fit.iterations = iteration;
     std::vector<double> next = correlation_step(correlation, s, dim);
     double change = 0;

@@ -45,7 +45,7 @@ void gaussian_log_pdf(std::size_t threads, const std::vector<double>& l, const d
   check_rows(u, from_gaussian, rows, dim);
   auto backend = make_cpu_backend<double>(threads);
   Matrix<double> y = backend->matrix(std::min(batch_rows, rows), dim + 1);
-  const double half = 0.5 * log_determinant_of_cholesky(l, dim);
+  const double half = half_log_determinant(l.data(), dim);
   in_batches(rows, cancel, [&](std::size_t first, std::size_t count) {
     backend->whiten(y.first(count), u + first * dim, from_gaussian, l.data(), out + first);
     for (std::size_t i = 0; i < count; ++i) out[first + i] -= half;

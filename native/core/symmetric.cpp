@@ -36,10 +36,10 @@ std::vector<double> cholesky(const std::vector<double>& a, std::size_t dim) {
   return l;
 }
 
-double log_determinant_of_cholesky(const std::vector<double>& l, std::size_t dim) {
+double half_log_determinant(const double* l, std::size_t dim) {
   double sum = 0;
   for (std::size_t i = 0; i < dim; ++i) sum += std::log(l[i * dim + i]);
-  return 2 * sum;
+  return sum;
 }
 
 std::vector<double> inverse_of_cholesky(const std::vector<double>& l, std::size_t dim) {

@@ -8,7 +8,8 @@ namespace sklar {
 // when a is not positive definite.
 std::vector<double> cholesky(const std::vector<double>& a, std::size_t dim);
 
-double log_determinant_of_cholesky(const std::vector<double>& l, std::size_t dim);
+// log det L of a lower triangular L (dim x dim, dense).
+double half_log_determinant(const double* l, std::size_t dim);
 
 // L^-1, lower triangular.
 std::vector<double> inverse_of_cholesky(const std::vector<double>& l, std::size_t dim);

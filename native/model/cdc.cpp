@@ -6,19 +6,15 @@
 #include "core/check_rows.hpp"
 #include "core/philox.h"
 #include "core/symmetric.hpp"
+#include "core/triangular.h"
 #include "model/field_rows.hpp"
 
 namespace sklar {
 namespace {
 
-// x with L x = b, column by column of the dim x dim matrix b
-void solve_lower(const std::vector<double>& l, std::size_t dim, std::vector<double>& b) {
-  for (std::size_t c = 0; c < dim; ++c)
-    for (std::size_t i = 0; i < dim; ++i) {
-      double sum = b[i * dim + c];
-      for (std::size_t j = 0; j < i; ++j) sum -= l[i * dim + j] * b[j * dim + c];
-      b[i * dim + c] = sum / l[i * dim + i];
-    }
+// L^-1 b, column by column of the dim x dim matrix b
+void solve_columns(const std::vector<double>& l, std::size_t dim, std::vector<double>& b) {
+  for (std::size_t c = 0; c < dim; ++c) solve_lower(l.data(), dim, &b[c], dim);
 }
 
 std::vector<double> transposed(const std::vector<double>& a, std::size_t dim) {
@@ -34,9 +30,9 @@ std::vector<double> reference_slope(const CdcDefinition& definition) {
   std::vector<double> a = definition.correlation;
   if (a.empty()) return a;
   if (!definition.cholesky.empty()) {
-    solve_lower(definition.cholesky, d, a);
+    solve_columns(definition.cholesky, d, a);
     a = transposed(a, d);
-    solve_lower(definition.cholesky, d, a);
+    solve_columns(definition.cholesky, d, a);
   }
   std::vector<double> slope(d * d);
   for (std::size_t i = 0; i < d; ++i)
@@ -73,7 +69,7 @@ Cdc<T>::Cdc(Backend<T>& backend, const CdcDefinition& definition, const std::vec
   backend.upload(parameters_.data(), parameters.data(), parameters.size() * sizeof(T));
   network_->set_parameters(parameters_.data());
   if (!definition_.cholesky.empty())
-    half_log_determinant_ = 0.5 * log_determinant_of_cholesky(definition_.cholesky, d);
+    half_log_determinant_ = half_log_determinant(definition_.cholesky.data(), d);
 }
 
 template <class T>
@@ -179,11 +175,7 @@ void Cdc<T>::field(const double* z, std::size_t rows, std::size_t level, double*
       // grad_z [F(L^-1 z) + log N(z; 0, Sigma) - log N(z; 0, I)] = L^-T (grad_y F - y) + z
       for (std::size_t j = 0; j < d; ++j)
         b[j] = static_cast<double>(host_g[i * d + j]) - static_cast<double>(host_y[i * (d + 1) + j]);
-      for (std::size_t j = d; j-- > 0;) {
-        double sum = b[j];
-        for (std::size_t m = j + 1; m < d; ++m) sum -= l[m * d + j] * b[m];
-        b[j] = sum / l[j * d + j];
-      }
+      solve_lower_transposed(l.data(), d, b.data());
       for (std::size_t j = 0; j < d; ++j) to[j] = b[j] + z[(first + i) * d + j];
     }
   }

@@ -8,6 +8,7 @@
 #include "core/error.hpp"
 #include "core/normal.h"
 #include "core/philox.h"
+#include "core/triangular.h"
 
 namespace sklar {
 namespace {
@@ -31,8 +32,7 @@ Start start_of(const FieldBoundOptions& options, Process process, const double* 
   if (l.empty()) return s;
   for (std::size_t i = 0; i < d; ++i) {
     s.known += 0.5 * s.state[i] * s.state[i] - std::log(l[i * d + i]);
-    for (std::size_t j = 0; j < i; ++j) s.state[i] -= l[i * d + j] * s.state[j];
-    s.state[i] /= l[i * d + i];
+    s.state[i] = solve_row(&l[i * d], i, s.state[i], s.state.data());
     s.known -= 0.5 * s.state[i] * s.state[i];
   }
   return s;

@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "core/normal.h"
 #include "core/philox.h"
+#include "core/symmetric.hpp"
 
 namespace sklar {
 namespace {
@@ -133,9 +134,7 @@ SolverStatistics flow_log_pdf(Backend<T>& backend, Field<T>& field, const Solver
   check_rows(x, scale.from_gaussian, rows, d);
   if (rows == 0) return statistics;
   const bool whitened = !on_cube(field.process());
-  double half_log_determinant = 0;
-  if (scale.cholesky)
-    for (std::size_t i = 0; i < d; ++i) half_log_determinant += std::log(scale.cholesky[i * d + i]);
+  const double half = scale.cholesky ? half_log_determinant(scale.cholesky, d) : 0;
 
   DivergenceIntegral integral;
   integral.trace = out.trace;
@@ -170,8 +169,7 @@ SolverStatistics flow_log_pdf(Backend<T>& backend, Field<T>& field, const Solver
           squares += off * off;
         }
         // log N(y_T) + integral is the density of y; that of z over independence follows (A.2)
-        const double own =
-            whitened ? out.log_pdf[first + i] + 0.5 * (before[i] - after[i]) - half_log_determinant : 0;
+        const double own = whitened ? out.log_pdf[first + i] + 0.5 * (before[i] - after[i]) - half : 0;
         out.log_pdf[first + i] = own + mean;
         if (out.standard_error)
           out.standard_error[first + i] =

@@ -6,6 +6,7 @@
 
 #include "core/philox.h"
 #include "core/symmetric.hpp"
+#include "core/triangular.h"
 
 namespace sklar {
 
@@ -42,16 +43,11 @@ Condition::Condition(const std::vector<double>& l, std::size_t d, const std::vec
   // M v = rows y, and X = M^-1 rows is orthogonal: y = X^T v
   rotation.resize(d * d);
   for (std::size_t c = 0; c < d; ++c)
-    for (std::size_t i = 0; i < d; ++i) {
-      double sum = rows[i * d + c];
-      for (std::size_t j = 0; j < i; ++j) sum -= factor[i * d + j] * rotation[c * d + j];
-      rotation[c * d + i] = sum / factor[i * d + i];
-    }
+    for (std::size_t i = 0; i < d; ++i)
+      rotation[c * d + i] = solve_row(&factor[i * d], i, rows[i * d + c], &rotation[c * d]);
   whitened.resize(fixed);
   for (std::size_t i = 0; i < fixed; ++i) {
-    double sum = a[i];
-    for (std::size_t j = 0; j < i; ++j) sum -= factor[i * d + j] * whitened[j];
-    whitened[i] = sum / factor[i * d + i];
+    whitened[i] = solve_row(&factor[i * d], i, a[i], whitened.data());
     log_reference += 0.5 * (a[i] * a[i] - whitened[i] * whitened[i]) - std::log(factor[i * d + i]);
   }
 }

@@ -633,8 +633,13 @@ void check_elementwise() {
       const T factors[] = {T(0.9), T(0.3), T(-0.1), T(0.2)};
       tables[t]->combine(moved.data(), count, terms, factors, 4);
       tables[t]->scale_add(x.data(), z.data(), n.data(), count, T(0.6), T(0.8));
-      tables[t]->adam({p.data(), g.data(), m.data(), v.data(), e.data(), count, T(0.5), T(0.9), T(0.999),
-                       T(1e-8), T(0.97), T(0.01), T(3), T(0.99)});
+      tables[t]->adam({p.data(),
+                       g.data(),
+                       m.data(),
+                       v.data(),
+                       e.data(),
+                       count,
+                       {T(0.5), T(0.9), T(0.999), T(1e-8), T(0.97), T(0.01), T(3), T(0.99)}});
       const double sum = tables[t]->sum_of_squares(g.data(), count);
       CHECK_NEAR(sum, squares, 1e-12 * squares);
       for (std::size_t i = 0; i < count; ++i) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/adam.h"
 #include "backend/backend.hpp"
 #include "backend/cpu/elementwise.hpp"
 #include "backend/cpu/kernels.hpp"
@@ -172,35 +173,14 @@ class CpuBackend final : public Backend<T> {
     double sum = 0;
     for (double p : partial) sum += p;
     const double norm = std::sqrt(sum) / options.gradient_scale;
-    const std::uint64_t t = state->step + 1;
     const double rate = learning_rate_at(options.rate, state->step);
-    const double clip = options.clip_norm > 0 ? std::min(1.0, options.clip_norm / (norm + 1e-6)) : 1.0;
-    AdamChunk<T> c{};
-    c.scale = static_cast<T>(clip / options.gradient_scale);
-    c.beta1 = static_cast<T>(options.beta1);
-    c.beta2 = static_cast<T>(options.beta2);
-    c.epsilon = static_cast<T>(options.epsilon);
-    c.keep = static_cast<T>(1 - rate * options.weight_decay);
-    c.step_size = static_cast<T>(rate / (1 - std::pow(options.beta1, static_cast<double>(t))));
-    c.root_correction = static_cast<T>(1 / std::sqrt(1 - std::pow(options.beta2, static_cast<double>(t))));
-    c.ema_decay = static_cast<T>(
-        std::min(options.ema_decay, (1.0 + static_cast<double>(t)) / (10.0 + static_cast<double>(t))));
+    const auto scalars = adam_scalars<T>(options, norm, rate, state->step);
     pool_.run(tasks, [&](std::size_t i, std::size_t) {
-      AdamChunk<T> chunk = c;
       const std::size_t at = i * parameter_chunk;
-      chunk.parameters = u.parameters + at;
-      chunk.gradient = u.gradient + at;
-      chunk.m = u.m + at;
-      chunk.v = u.v + at;
-      chunk.average = options.ema_decay > 0 ? u.average + at : nullptr;
-      chunk.count = length(i);
-      elements_.adam(chunk);
+      elements_.adam({u.parameters + at, u.gradient + at, u.m + at, u.v + at,
+                      options.ema_decay > 0 ? u.average + at : nullptr, length(i), scalars});
     });
-    state->step = t;
-    state->cross_entropy_sum += state->cross_entropy;
-    state->squared_error_sum += state->squared_error;
-    state->gradient_norm = norm;
-    state->learning_rate = rate;
+    end_adam_step(*state, norm, rate);
   }
 
   void fresh_levels_impl(const FreshLevels<T>& f) override {

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backend/adam.h"
 #include "core/shuffle.h"
 
 namespace sklar::cpu {
@@ -19,12 +20,7 @@ struct AdamChunk {
   T* v;
   T* average;  // or null
   size_t count;
-  T scale;  // of the gradient
-  T beta1, beta2, epsilon;
-  T keep;             // 1 - learning rate * weight decay
-  T step_size;        // learning rate / (1 - beta1^t)
-  T root_correction;  // 1 / sqrt(1 - beta2^t)
-  T ema_decay;
+  AdamScalars<T> scalars;
 };
 
 template <class T>

@@ -47,21 +47,22 @@ inline float root(float x) { return __builtin_sqrtf(x); }
 inline double root(double x) { return __builtin_sqrt(x); }
 
 template <class T>
-void adam(const AdamChunk<T>& c) {
-  T* __restrict p = c.parameters;
-  const T* __restrict g = c.gradient;
-  T* __restrict m = c.m;
-  T* __restrict v = c.v;
+void adam(const AdamChunk<T>& chunk) {
+  const AdamScalars<T>& c = chunk.scalars;
+  T* __restrict p = chunk.parameters;
+  const T* __restrict g = chunk.gradient;
+  T* __restrict m = chunk.m;
+  T* __restrict v = chunk.v;
   const T one_minus_1 = T(1) - c.beta1, one_minus_2 = T(1) - c.beta2;
-  for (size_t i = 0; i < c.count; ++i) {
+  for (size_t i = 0; i < chunk.count; ++i) {
     const T gi = g[i] * c.scale;
     const T mi = m[i] = c.beta1 * m[i] + one_minus_1 * gi;
     const T vi = v[i] = c.beta2 * v[i] + one_minus_2 * gi * gi;
     p[i] = c.keep * p[i] - c.step_size * mi / (root(vi) * c.root_correction + c.epsilon);
   }
-  if (c.average) {
-    T* __restrict e = c.average;
-    for (size_t i = 0; i < c.count; ++i) e[i] = c.ema_decay * e[i] + (T(1) - c.ema_decay) * p[i];
+  if (chunk.average) {
+    T* __restrict e = chunk.average;
+    for (size_t i = 0; i < chunk.count; ++i) e[i] = c.ema_decay * e[i] + (T(1) - c.ema_decay) * p[i];
   }
 }
 

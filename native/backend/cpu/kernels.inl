@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "backend/cpu/kernels.hpp"
+#include "core/silu.h"
 
 namespace sklar::cpu {
 namespace SKLAR_KERNEL_NAMESPACE {
@@ -94,9 +95,9 @@ SKLAR_INLINE V<T> relu_gate(V<T> p, V<T> v) {
 template <int order, class T>
 SKLAR_INLINE void silu_values(const Step<T>& s, V<T> x) {
   V<T> g = sigmoid<T>(x);
-  s.out(0, x * g);
-  if constexpr (order >= 1) s.out(1, g * (T(1) + x * (T(1) - g)));
-  if constexpr (order >= 2) s.out(2, g * (T(1) - g) * (T(2) + x * (T(1) - T(2) * g)));
+  s.out(0, silu_0<T>(x, g));
+  if constexpr (order >= 1) s.out(1, silu_1<T>(x, g));
+  if constexpr (order >= 2) s.out(2, silu_2<T>(x, g));
 }
 
 template <Epilogue kind, class T>
