@@ -117,3 +117,37 @@ TEST_CASE("a training step does not depend on the number of threads") {
   CHECK(result[0] == result[1]);
   CHECK(result[0] == result[2]);
 }
+
+TEST_CASE("a resumed run has the parameters and counts of a whole one") {
+  const OuLevels levels({0, 0.1, 0.3, 0.6, 1.1, INFINITY});
+  auto backend = make_cpu_backend<float>(1);
+  auto network = make_residual_mlp<float>(*backend, {2, 8, 1, levels.count(), Activation::silu});
+  CdcObjective<float> objective(*backend, *network, levels, 20);
+  objective.use_stratified_levels(0.2);
+  const auto normals = some_normals(50 * 2, 1);
+  auto data = backend->matrix(50, 2);
+  backend->upload_matrix(data, std::vector<float>(normals.begin(), normals.end()).data());
+  TrainOptions options;
+  options.steps = 6;
+  options.adam = {{1e-3, 0.1, 2, 6}, 0.9, 0.999, 1e-8, 1.0, 0.1, 0.99};
+  options.checkpoint_seconds = 1e-9;
+  TrainSnapshot<float> middle;
+  const auto run = [&](const TrainSnapshot<float>* from, TrainResult& result) {
+    Trainer<float> trainer(*backend, *network, objective, nullptr, options,
+                           initial_parameters<float>(network->slices(), 3, false));
+    trainer.set_data(data, {});
+    if (from) trainer.resume(*from);
+    Trainer<float>::Watch watch;
+    watch.snapshot = [&](TrainSnapshot<float> s) {
+      if (!from && s.progress.result.steps == 3) middle = std::move(s);
+    };
+    result = trainer.run({}, watch);
+    return trainer.best_parameters();
+  };
+  TrainResult whole, resumed;
+  const auto expected = run(nullptr, whole);
+  middle.progress.result.saturated = 7;  // as if a device had counted so many
+  CHECK(run(&middle, resumed) == expected);
+  CHECK_EQUAL(resumed.steps, 6u);
+  CHECK_EQUAL(resumed.saturated, whole.saturated + 7);
+}
