@@ -179,11 +179,11 @@ int launch_brownian(MatrixView<float> w, MatrixView<float> h, const BrownianPath
   });
 }
 
-int launch_mix_levels(MatrixView<float> cotangent, double* reference, const LevelMixing& mixing,
-                      void* stream) {
-  const LevelMixing m = mixing;
+int launch_interpolate_levels(MatrixView<float> cotangent, double* reference, const LevelInterpolation& at,
+                              void* stream) {
+  const LevelInterpolation m = at;
   return each(cotangent.rows, stream, [=] __device__(size_t i) {
-    reference[i] = rows::mix_levels_row(cotangent.row(i), cotangent.columns, m, i);
+    reference[i] = rows::interpolate_levels_row(cotangent.row(i), cotangent.columns, m, i);
   });
 }
 

@@ -40,8 +40,8 @@ int launch_fold(MatrixView<float> to, MatrixView<const float> y, void* stream);
 int launch_flip(MatrixView<float> v, MatrixView<const float> y, void* stream);
 int launch_brownian(MatrixView<float> w, MatrixView<float> h, const BrownianPath& path, const double* from,
                     const double* to, void* stream);
-int launch_mix_levels(MatrixView<float> cotangent, double* reference, const LevelMixing& mixing,
-                      void* stream);
+int launch_interpolate_levels(MatrixView<float> cotangent, double* reference, const LevelInterpolation& at,
+                              void* stream);
 int launch_level_cotangent(MatrixView<float> cotangent, const int32_t* level, void* stream);
 int launch_log_ratio(double* out, MatrixView<const float> logits, size_t level, void* stream);
 

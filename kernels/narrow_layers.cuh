@@ -22,10 +22,10 @@ __device__ __forceinline__ float to_half_range(float v, bool& saturated) {
 }
 
 // 16 rows rounded to fp16, and what is left of them.
-template <unsigned width, bool three>
+template <unsigned width, bool three_products>
 struct Rounded {
   uint32_t high[width / 16][4];
-  uint32_t low[three ? width / 16 : 1][4];
+  uint32_t low[three_products ? width / 16 : 1][4];
 
   __device__ __forceinline__ void set(unsigned k, const float (&tile)[2][4], bool& saturated) {
 #pragma unroll
@@ -33,7 +33,7 @@ struct Rounded {
       const float a = to_half_range(tile[i / 2][i % 2 * 2], saturated);
       const float b = to_half_range(tile[i / 2][i % 2 * 2 + 1], saturated);
       high[k][i] = pack2<Operand::half>(a, b);
-      if constexpr (three)
+      if constexpr (three_products)
         low[k][i] = pack2<Operand::half>((a - half_value(high[k][i], false)) * low_scale,
                                          (b - half_value(high[k][i], true)) * low_scale);
     }
@@ -41,8 +41,8 @@ struct Rounded {
 };
 
 // tile += x times columns 16 p to 16 p + 15 of W^T (or of W); w: rows of width + 8 in shared memory
-template <unsigned width, bool three, bool transposed>
-__device__ __forceinline__ void multiply(float (&tile)[2][4], const Rounded<width, three>& x,
+template <unsigned width, bool three_products, bool transposed>
+__device__ __forceinline__ void multiply(float (&tile)[2][4], const Rounded<width, three_products>& x,
                                          const uint16_t* w, const Four* low, unsigned p, unsigned lane) {
   constexpr unsigned pitch = width + 8;
   float rest[2][4] = {};
@@ -55,7 +55,7 @@ __device__ __forceinline__ void multiply(float (&tile)[2][4], const Rounded<widt
       load_matrices(b, w + (16 * p + lane % 8 + lane / 16 * 8) * pitch + 16 * k + lane / 8 % 2 * 8);
     multiply_add<Operand::half>(tile[0], x.high[k], b[0], b[1]);
     multiply_add<Operand::half>(tile[1], x.high[k], b[2], b[3]);
-    if constexpr (three) {
+    if constexpr (three_products) {
       const Four other = low[(p * (width / 16) + k) * 32 + lane];
       multiply_add<Operand::half>(rest[0], x.high[k], other.pair[0], other.pair[1]);
       multiply_add<Operand::half>(rest[1], x.high[k], other.pair[2], other.pair[3]);
@@ -63,7 +63,7 @@ __device__ __forceinline__ void multiply(float (&tile)[2][4], const Rounded<widt
       multiply_add<Operand::half>(rest[1], x.low[k], b[2], b[3]);
     }
   }
-  if constexpr (three)
+  if constexpr (three_products)
 #pragma unroll
     for (int e = 0; e < 8; ++e) tile[e / 4][e % 4] += rest[e / 4][e % 4] * (1 / low_scale);
 }
@@ -95,7 +95,7 @@ __device__ __forceinline__ float slope_of(const Four& f, int e) {
 }
 
 // The network as a warp sees it.
-template <unsigned width, bool three, bool relu, bool levels>
+template <unsigned width, bool three_products, bool relu, bool levels>
 struct NarrowPasses {
   static constexpr unsigned pairs = width / 16, pitch = width + 8, mask_words = (width + 63) / 64;
 
@@ -120,11 +120,11 @@ struct NarrowPasses {
 
   // h of the input projection becomes that of the last block
   __device__ __forceinline__ void forward(float (&h)[2 * pairs][4]) {
-    Rounded<width, three> x, p;
+    Rounded<width, three_products> x, p;
 #pragma unroll 1
     for (uint32_t l = 0; l < depth; ++l) {
       const uint16_t* const w = weights + 2 * l * width * pitch;
-      const Four* const w_low = three ? low + 2 * l * pairs * pairs * 32 : nullptr;
+      const Four* const w_low = three_products ? low + 2 * l * pairs * pairs * 32 : nullptr;
       const float* const bias = biases + (2 * l + 1) * width;
       uint32_t mask[mask_words] = {};
 #pragma unroll
@@ -136,7 +136,7 @@ struct NarrowPasses {
 #pragma unroll
       for (unsigned k = 0; k < pairs; ++k) {
         float tile[2][4] = {}, slope[2][4];
-        multiply<width, three, false>(tile, x, w, w_low, k, lane);
+        multiply<width, three_products, false>(tile, x, w, w_low, k, lane);
         add_bias(tile, bias, k);
 #pragma unroll
         for (int e = 0; e < 8; ++e) {
@@ -146,7 +146,7 @@ struct NarrowPasses {
             if constexpr (levels) mask[k / 4] |= static_cast<uint32_t>(on) << (k % 4 * 8 + e);
             if (a <= 0) a = 0;
           } else {
-            a = silu<three>(a, slope[e / 4][e % 4]);
+            a = silu<three_products>(a, slope[e / 4][e % 4]);
           }
         }
         p.set(k, tile, saturated);
@@ -159,13 +159,13 @@ struct NarrowPasses {
 #pragma unroll
       for (unsigned k = 0; k < pairs; ++k) {
         float tile[2][4] = {}, slope[2][4];
-        multiply<width, three, false>(tile, p, w + width * pitch,
-                                      three ? w_low + pairs * pairs * 32 : nullptr, k, lane);
+        multiply<width, three_products, false>(
+            tile, p, w + width * pitch, three_products ? w_low + pairs * pairs * 32 : nullptr, k, lane);
         add_bias(tile, bias + width, k);
 #pragma unroll
         for (int e = 0; e < 8; ++e) {
           float& z = h[2 * k + e / 4][e % 4];
-          z = silu<three>(z + tile[e / 4][e % 4], slope[e / 4][e % 4]);
+          z = silu<three_products>(z + tile[e / 4][e % 4], slope[e / 4][e % 4]);
         }
         if constexpr (levels) outer[(l * pairs + k) * 32 + lane] = pack_slopes(slope);
       }

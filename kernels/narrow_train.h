@@ -108,10 +108,10 @@ struct VelocityLayout : TrainLayout {
   }
 };
 
-/// three: float32-like products in the forward pass.
+/// three_products: float32-like products in the forward pass.
 template <unsigned width>
-int launch_classifier_training(const ClassifierTraining& program, bool three, void* stream);
+int launch_classifier_training(const ClassifierTraining& program, bool three_products, void* stream);
 template <unsigned width>
-int launch_velocity_training(const VelocityTraining& program, bool three, void* stream);
+int launch_velocity_training(const VelocityTraining& program, bool three_products, void* stream);
 
 }  // namespace sklar::cuda

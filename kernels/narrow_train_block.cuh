@@ -66,10 +66,10 @@ __device__ __forceinline__ Passes load_network(unsigned char* shared, const Trai
   return passes;
 }
 
-// kernel_of(three, relu): the kernel for these as types
+// kernel_of(three_products, relu): the kernel for these as types
 template <class KernelOf, class Program>
-int launch_training(bool three, bool relu, KernelOf kernel_of, dim3 grid, unsigned threads, size_t shared,
-                    const Program& given, void* stream) {
+int launch_training(bool three_products, bool relu, KernelOf kernel_of, dim3 grid, unsigned threads,
+                    size_t shared, const Program& given, void* stream) {
   const Program program = given;
   const auto start = [&](auto kernel) -> int {
     const cudaError_t status =
@@ -80,7 +80,7 @@ int launch_training(bool three, bool relu, KernelOf kernel_of, dim3 grid, unsign
   };
   const std::true_type yes;
   const std::false_type no;
-  if (three) return relu ? start(kernel_of(yes, yes)) : start(kernel_of(yes, no));
+  if (three_products) return relu ? start(kernel_of(yes, yes)) : start(kernel_of(yes, no));
   return relu ? start(kernel_of(no, yes)) : start(kernel_of(no, no));
 }
 

@@ -10,7 +10,7 @@
 
 namespace sklar::cuda {
 
-enum class Held : uint32_t { h, p, mu, nu, h_dot, p_dot };
+enum class BlockOperand : uint32_t { h, p, mu, nu, h_dot, p_dot };
 enum class Slope : uint32_t { outer, inner, outer_source, inner_source };
 
 // silu(x) with its first two derivatives
@@ -23,7 +23,7 @@ __device__ __forceinline__ float silu(float x, float& first, float& second) {
 }
 
 // second_order: all four passes, else forward and second_adjoint alone
-template <unsigned width, bool three, bool relu, bool second_order>
+template <unsigned width, bool three_products, bool relu, bool second_order>
 struct TrainPasses {
   static constexpr unsigned network_width = width, parts = width / 16, pitch = width + 8, threads = 2 * width;
   static constexpr uint32_t matrix = width * width, stage = matrix + width, operand_size = train_rows * pitch;
@@ -48,7 +48,7 @@ struct TrainPasses {
 
   __device__ __forceinline__ unsigned thread() const { return warp * warp_lanes + lane; }
   __device__ __forceinline__ unsigned column() const { return 16 * warp + lane % 4 * 2; }
-  __device__ __forceinline__ uint16_t* operand(uint32_t l, Held which) const {
+  __device__ __forceinline__ uint16_t* operand(uint32_t l, BlockOperand which) const {
     return operands + (block_operands * l + static_cast<uint32_t>(which)) * operand_size;
   }
   __device__ __forceinline__ uint16_t* passing(uint32_t which) const {
@@ -135,7 +135,7 @@ struct TrainPasses {
       }
 #pragma unroll
       for (unsigned j = 0; j < 2; ++j) multiply_add<Operand::half>(v[j], a, b[2 * j], b[2 * j + 1]);
-      if constexpr (three) {
+      if constexpr (three_products) {
         uint32_t a_low[4], b_low[4];
         load_rows(a_low, x_low, k);
 #pragma unroll
@@ -149,7 +149,7 @@ struct TrainPasses {
         }
       }
     }
-    if constexpr (three)
+    if constexpr (three_products)
 #pragma unroll
       for (unsigned e = 0; e < 8; ++e)
         v[e / 4][e % 4] += (rest[0][e / 4][e % 4] + rest[1][e / 4][e % 4]) * (1 / low_scale);
@@ -218,15 +218,15 @@ struct TrainPasses {
 
   // v of the input projection becomes that of the last block; w: the columns of the first matrix
   __device__ __forceinline__ void forward(Own& h, Columns& w) {
-    uint16_t* const low[2] = {three ? passing(0) : nullptr, three ? passing(1) : nullptr};
+    uint16_t* const low[2] = {three_products ? passing(0) : nullptr, three_products ? passing(1) : nullptr};
     Columns next;
 #pragma unroll 1
     for (uint32_t l = 0; l < depth; ++l) {
       Own v, first, second;
-      put(operand(l, Held::h), low[0], h);
+      put(operand(l, BlockOperand::h), low[0], h);
       __syncthreads();
       fetch(next, 2 * l + 1);
-      multiply_first(v, 2 * l, w, operand(l, Held::h), low[0]);
+      multiply_first(v, 2 * l, w, operand(l, BlockOperand::h), low[0]);
 #pragma unroll
       for (unsigned e = 0; e < 8; ++e) {
         float& a = v[e / 4][e % 4];
@@ -234,19 +234,19 @@ struct TrainPasses {
           first[e / 4][e % 4] = a > 0 ? 1.0f : 0.0f;
           if (a <= 0) a = 0;
         } else {
-          a = silu<three>(a, first[e / 4][e % 4], second[e / 4][e % 4]);
+          a = silu<three_products>(a, first[e / 4][e % 4], second[e / 4][e % 4]);
         }
       }
-      put(operand(l, Held::p), low[1], v);
+      put(operand(l, BlockOperand::p), low[1], v);
       keep(l, Slope::inner, first);
       if constexpr (!relu && second_order) keep(l, Slope::inner_source, second);
       __syncthreads();
       if (l + 1 < depth) fetch(w, 2 * l + 2);
-      multiply_first(v, 2 * l + 1, next, operand(l, Held::p), low[1]);
+      multiply_first(v, 2 * l + 1, next, operand(l, BlockOperand::p), low[1]);
 #pragma unroll
       for (unsigned e = 0; e < 8; ++e) {
         float& z = h[e / 4][e % 4];
-        z = silu<three>(z + v[e / 4][e % 4], first[e / 4][e % 4], second[e / 4][e % 4]);
+        z = silu<three_products>(z + v[e / 4][e % 4], first[e / 4][e % 4], second[e / 4][e % 4]);
       }
       keep(l, Slope::outer, first);
       if constexpr (second_order) keep(l, Slope::outer_source, second);
@@ -266,21 +266,21 @@ struct TrainPasses {
         source[e / 4][e % 4] *= lambda[e / 4][e % 4];
         lambda[e / 4][e % 4] *= slope[e / 4][e % 4];
       }
-      put(operand(l, Held::mu), nullptr, lambda);
+      put(operand(l, BlockOperand::mu), nullptr, lambda);
       keep(l, Slope::outer_source, source);
       __syncthreads();
       recall(l, Slope::inner, slope);
       if constexpr (!relu) recall(l, Slope::inner_source, source);
-      multiply<false>(v, 2 * l + 1, operand(l, Held::mu));
+      multiply<false>(v, 2 * l + 1, operand(l, BlockOperand::mu));
 #pragma unroll
       for (unsigned e = 0; e < 8; ++e) {
         if constexpr (!relu) source[e / 4][e % 4] *= v[e / 4][e % 4];
         v[e / 4][e % 4] *= slope[e / 4][e % 4];
       }
-      put(operand(l, Held::nu), nullptr, v);
+      put(operand(l, BlockOperand::nu), nullptr, v);
       if constexpr (!relu) keep(l, Slope::inner_source, source);
       __syncthreads();
-      multiply<false>(v, 2 * l, operand(l, Held::nu));
+      multiply<false>(v, 2 * l, operand(l, BlockOperand::nu));
 #pragma unroll
       for (unsigned e = 0; e < 8; ++e) lambda[e / 4][e % 4] += v[e / 4][e % 4];
     }
@@ -292,22 +292,22 @@ struct TrainPasses {
     Own slope, source, v;
 #pragma unroll 1
     for (uint32_t l = 0; l < depth; ++l) {
-      put(operand(l, Held::h_dot), nullptr, h);
+      put(operand(l, BlockOperand::h_dot), nullptr, h);
       __syncthreads();
       recall(l, Slope::inner, slope);
       if constexpr (!relu) recall(l, Slope::inner_source, source);
-      multiply<true>(v, 2 * l, operand(l, Held::h_dot));
+      multiply<true>(v, 2 * l, operand(l, BlockOperand::h_dot));
 #pragma unroll
       for (unsigned e = 0; e < 8; ++e) {
         if constexpr (!relu) source[e / 4][e % 4] *= v[e / 4][e % 4];
         v[e / 4][e % 4] *= slope[e / 4][e % 4];
       }
-      put(operand(l, Held::p_dot), nullptr, v);
+      put(operand(l, BlockOperand::p_dot), nullptr, v);
       if constexpr (!relu) keep(l, Slope::inner_source, source);
       __syncthreads();
       recall(l, Slope::outer, slope);
       recall(l, Slope::outer_source, source);
-      multiply<true>(v, 2 * l + 1, operand(l, Held::p_dot));
+      multiply<true>(v, 2 * l + 1, operand(l, BlockOperand::p_dot));
 #pragma unroll
       for (unsigned e = 0; e < 8; ++e) {
         const float z = h[e / 4][e % 4] + v[e / 4][e % 4];
@@ -348,12 +348,14 @@ struct TrainPasses {
       put(n, nullptr, v);
       column_sums(share + matrix, v);
       column_sums(share + stage + matrix, lambda);
-      outer(share + stage, m, operand(l, Held::p), operand(l, Held::mu), operand(l, Held::p_dot), has_source);
+      outer(share + stage, m, operand(l, BlockOperand::p), operand(l, BlockOperand::mu),
+            operand(l, BlockOperand::p_dot), has_source);
       __syncthreads();
       multiply<false>(v, 2 * l, n);
 #pragma unroll
       for (unsigned e = 0; e < 8; ++e) lambda[e / 4][e % 4] += v[e / 4][e % 4];
-      outer(share, n, operand(l, Held::h), operand(l, Held::nu), operand(l, Held::h_dot), has_source);
+      outer(share, n, operand(l, BlockOperand::h), operand(l, BlockOperand::nu),
+            operand(l, BlockOperand::h_dot), has_source);
     }
   }
 

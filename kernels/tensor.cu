@@ -21,7 +21,8 @@ constexpr size_t larger(size_t a, size_t b) { return a < b ? b : a; }
 constexpr size_t tile_bytes = sizeof(float) * tile * tile_pitch;
 template <Arithmetic arithmetic>
 constexpr size_t linear_bytes = larger(
-    2 * sizeof(uint16_t) * (row_part + depth_part) * (arithmetic == Arithmetic::three ? 2 : 1), tile_bytes);
+    2 * sizeof(uint16_t) * (row_part + depth_part) * (arithmetic == Arithmetic::three_products ? 2 : 1),
+    tile_bytes);
 constexpr size_t outer_bytes = larger(2 * sizeof(uint16_t) * 2 * depth_part, tile_bytes);
 
 template <Arithmetic arithmetic>
@@ -75,7 +76,7 @@ __device__ __forceinline__ Packed8 round8(Eight e, Packed8* low, unsigned* satur
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
     high.pair[i] = pack2<operand_of<arithmetic>>(e.value[2 * i], e.value[2 * i + 1]);
-    if constexpr (arithmetic == Arithmetic::three)
+    if constexpr (arithmetic == Arithmetic::three_products)
       low->pair[i] = pack2<Operand::half>((e.value[2 * i] - half_value(high.pair[i], false)) * low_scale,
                                           (e.value[2 * i + 1] - half_value(high.pair[i], true)) * low_scale);
   }
@@ -125,8 +126,8 @@ template <Arithmetic arithmetic>
 __global__ void __launch_bounds__(block_threads)
     tensor_linear_kernel(MatrixView<const float> x, Factor16 b, EpilogueOperands<float> epilogue,
                          unsigned* saturated) {
-  constexpr bool three = arithmetic == Arithmetic::three;
-  constexpr unsigned stage = (row_part + depth_part) * (three ? 2 : 1);
+  constexpr bool three_products = arithmetic == Arithmetic::three_products;
+  constexpr unsigned stage = (row_part + depth_part) * (three_products ? 2 : 1);
   SKLAR_SHARED(uint16_t, shared);
   const size_t row = static_cast<size_t>(blockIdx.x) * tile, column = static_cast<size_t>(blockIdx.y) * tile;
   const WarpTile w = warp_tile();
@@ -142,7 +143,7 @@ __global__ void __launch_bounds__(block_threads)
   };
   Eight next_x = fetch(x, row + x_row, x_column);
   Packed8 next_b = fetch_b(b.high, 0), next_low = {{0, 0, 0, 0}};
-  if constexpr (three) next_low = fetch_b(b.low, 0);
+  if constexpr (three_products) next_low = fetch_b(b.low, 0);
 
   unsigned buffer = 0;
   for (size_t k0 = 0; k0 < b.inner; k0 += depth, buffer ^= 1) {
@@ -153,7 +154,7 @@ __global__ void __launch_bounds__(block_threads)
     Packed8 rounded_low;
     store8(at_x + x_row * row_pitch + x_column, round8<arithmetic>(next_x, &rounded_low, saturated));
     store8(at_b + b_row * depth_pitch + b_column, next_b);
-    if constexpr (three) {
+    if constexpr (three_products) {
       store8(low_x + x_row * row_pitch + x_column, rounded_low);
       store8(low_b + b_row * depth_pitch + b_column, next_low);
     }
@@ -161,7 +162,7 @@ __global__ void __launch_bounds__(block_threads)
     if (k0 + depth < b.inner) {
       next_x = fetch(x, row + x_row, k0 + depth + x_column);
       next_b = fetch_b(b.high, k0 + depth);
-      if constexpr (three) next_low = fetch_b(b.low, k0 + depth);
+      if constexpr (three_products) next_low = fetch_b(b.low, k0 + depth);
     }
 #pragma unroll
     for (unsigned k = 0; k < depth; k += 16) {
@@ -170,7 +171,7 @@ __global__ void __launch_bounds__(block_threads)
       load_matrices(fragment, at_x + at);
       load_columns(columns, at_b, k, w);
       multiply_row<operand_of<arithmetic>>(acc, fragment, columns);
-      if constexpr (three) {
+      if constexpr (three_products) {
         uint32_t other[2][4];
         load_columns(other, low_b, k, w);
         multiply_row<Operand::half>(rest, fragment, other);
@@ -179,7 +180,7 @@ __global__ void __launch_bounds__(block_threads)
       }
     }
   }
-  if constexpr (three)
+  if constexpr (three_products)
     for (int j = 0; j < 4; ++j)
       for (int i = 0; i < 4; ++i) acc[j][i] += rest[j][i] * (1 / low_scale);
   __syncthreads();  // the result takes the place of the factors
@@ -301,7 +302,7 @@ int launch_linear_as(MatrixView<const float> x, const Factor16& b, const Epilogu
   return cudaGetLastError();
 }
 
-static_assert(linear_bytes<Arithmetic::three> <= 48 * 1024 && outer_bytes <= 48 * 1024);
+static_assert(linear_bytes<Arithmetic::three_products> <= 48 * 1024 && outer_bytes <= 48 * 1024);
 
 }  // namespace
 
@@ -326,10 +327,10 @@ int launch_tensor_linear(MatrixView<const float> x, const Factor16& b, Arithmeti
       return launch_linear_as<Arithmetic::half>(x, b, epilogue, saturated, stream);
     case Arithmetic::brain:
       return launch_linear_as<Arithmetic::brain>(x, b, epilogue, saturated, stream);
-    case Arithmetic::three:
+    case Arithmetic::three_products:
       break;
   }
-  return launch_linear_as<Arithmetic::three>(x, b, epilogue, saturated, stream);
+  return launch_linear_as<Arithmetic::three_products>(x, b, epilogue, saturated, stream);
 }
 
 int launch_tensor_outer(const OuterProduct<float>* products, size_t count, const OuterPlan& plan, bool brain,

@@ -7,9 +7,9 @@
 namespace sklar::cuda {
 
 enum class Arithmetic {
-  half,   // fp16
-  brain,  // bf16
-  three,  // operands as sums of two fp16, three products: float32 to about 1e-6
+  half,            // fp16
+  brain,           // bf16
+  three_products,  // operands as sums of two fp16, three products: float32 to about 1e-6
 };
 
 /// A factor in 16 bits: rows of `stride` elements (a multiple of 8), what lies beyond `columns` zero. `low`

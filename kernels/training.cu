@@ -3,7 +3,7 @@
 
 #include "backend/adam.h"
 #include "backend/rows/classifier.h"
-#include "backend/rows/levels.h"
+#include "backend/rows/ties.h"
 #include "backend/rows/velocity.h"
 #include "launch.cuh"
 #include "narrow_train.h"
@@ -194,19 +194,18 @@ int launch_loss_sums(const double* losses, size_t rows, int parts, const Trained
   return cudaGetLastError();
 }
 
-int launch_fresh_levels(const FreshLevels<float>& levels, void* stream) {
-  const FreshLevels<float> f = levels;
+int launch_draw_tied(const TiedDraw<float>& levels, void* stream) {
+  const TiedDraw<float> f = levels;
   const size_t n = f.data.rows;
   const bool all = !f.state || f.batch >= n;
   if (!f.state && f.enter)
-    if (const int status = each_warp(n, stream, [=] __device__(size_t i, unsigned lane) {
-          rows::enter_levels(f, i, WarpLanes{lane});
-        }))
+    if (const int status = each_warp(
+            n, stream, [=] __device__(size_t i, unsigned lane) { rows::enter_ties(f, i, WarpLanes{lane}); }))
       return status;
   return each_warp(all ? n : f.batch, stream, [=] __device__(size_t i, unsigned lane) {
     const uint64_t step = f.state ? f.state->step : f.round, at = step * f.batch + i;
     const size_t row = all ? i : shuffled(at % n, n, shuffle_key(f.seed, at / n));
-    rows::fresh_levels(f, row, step, f.work + i * f.data.columns, WarpLanes{lane});
+    rows::draw_tied(f, row, step, f.work + i * f.data.columns, WarpLanes{lane});
   });
 }
 

@@ -7,7 +7,7 @@
 namespace sklar::cuda {
 
 /// Of the warps of a batch that hold the same row each writes the same.
-int launch_fresh_levels(const FreshLevels<float>& levels, void* stream);
+int launch_draw_tied(const TiedDraw<float>& levels, void* stream);
 int launch_draw_batch(const BatchDraw<float>& draw, void* stream);
 int launch_classifier_loss(const ClassifierLoss<float>& loss, void* stream);
 

@@ -50,9 +50,9 @@ struct TrainBatch {
   }
 };
 
-template <unsigned width, bool three, bool relu>
+template <unsigned width, bool three_products, bool relu>
 __global__ void __launch_bounds__(2 * width, 1) classifier_training_kernel(const ClassifierTraining program) {
-  using Passes = TrainPasses<width, three, relu, true>;
+  using Passes = TrainPasses<width, three_products, relu, true>;
   constexpr uint32_t threads = Passes::threads;
   SKLAR_SHARED(unsigned char, shared);
   const TrainedModel<float>& model = program.models[blockIdx.y];
@@ -187,12 +187,12 @@ __global__ void __launch_bounds__(2 * width, 1) classifier_training_kernel(const
 }  // namespace
 
 template <unsigned width>
-int launch_classifier_training(const ClassifierTraining& program, bool three, void* stream) {
+int launch_classifier_training(const ClassifierTraining& program, bool three_products, void* stream) {
   const ClassifierStep<float>& step = program.step;
   const size_t shared = ClassifierLayout(step.network, program.slopes == nullptr).bytes;
   const unsigned blocks = static_cast<unsigned>((step.draw.x.rows + train_rows - 1) / train_rows);
   return launch_training(
-      three, step.network.relu,
+      three_products, step.network.relu,
       [](auto is_three, auto is_relu) {
         return &classifier_training_kernel<width, decltype(is_three)::value, decltype(is_relu)::value>;
       },

@@ -41,7 +41,7 @@ __device__ __forceinline__ void load_network(unsigned char* shared, const Narrow
 // cost of spills, but for the widest.
 constexpr unsigned blocks_planned(unsigned width) { return width > 64 ? 0 : 1; }
 
-template <unsigned width, bool three, bool relu, bool levels>
+template <unsigned width, bool three_products, bool relu, bool levels>
 __global__ void __launch_bounds__(narrow_warps* warp_lanes, blocks_planned(width))
     narrow_kernel(const NarrowProgram program) {
   SKLAR_SHARED(unsigned char, shared);
@@ -59,13 +59,14 @@ __global__ void __launch_bounds__(narrow_warps* warp_lanes, blocks_planned(width
   const uint32_t area = narrow_rows * at.state_pitch;
   const NarrowRows rows{z,     z + area,       z + 2 * area,     z + 3 * area, lifts ? z + 4 * area : z,
                         n.dim, at.state_pitch, at.feature_pitch, lane,         first};
-  NarrowPasses<width, three, relu, levels> network{reinterpret_cast<const uint16_t*>(shared),
-                                                   reinterpret_cast<const Four*>(program.low),
-                                                   reinterpret_cast<const float*>(shared + at.biases),
-                                                   reinterpret_cast<Four*>(own + at.outer),
-                                                   reinterpret_cast<Four*>(own + at.inner),
-                                                   n.depth,
-                                                   lane};
+  NarrowPasses<width, three_products, relu, levels> network{
+      reinterpret_cast<const uint16_t*>(shared),
+      reinterpret_cast<const Four*>(program.low),
+      reinterpret_cast<const float*>(shared + at.biases),
+      reinterpret_cast<Four*>(own + at.outer),
+      reinterpret_cast<Four*>(own + at.inner),
+      n.depth,
+      lane};
   const float* const input = reinterpret_cast<const float*>(shared + at.input);
   const float* const head = reinterpret_cast<const float*>(shared + at.head);
 
@@ -131,8 +132,8 @@ int launch_narrow(const NarrowProgram& given, bool levels, bool relu, uint32_t w
     SKLAR_LAUNCH(kernel, blocks, threads, shared, stream, program);
     return cudaGetLastError();
   };
-  auto start_as = [&](auto three) {
-    constexpr bool t = decltype(three)::value;
+  auto start_as = [&](auto three_products) {
+    constexpr bool t = decltype(three_products)::value;
     if (levels)
       return relu ? start(&narrow_kernel<width, t, true, true>)
                   : start(&narrow_kernel<width, t, false, true>);

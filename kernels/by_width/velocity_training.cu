@@ -5,9 +5,9 @@
 namespace sklar::cuda {
 namespace {
 
-template <unsigned width, bool three, bool relu>
+template <unsigned width, bool three_products, bool relu>
 __global__ void __launch_bounds__(2 * width, 1) velocity_training_kernel(const VelocityTraining program) {
-  using Passes = TrainPasses<width, three, relu, false>;
+  using Passes = TrainPasses<width, three_products, relu, false>;
   constexpr uint32_t threads = Passes::threads;
   SKLAR_SHARED(unsigned char, shared);
   const TrainedModel<float>& model = program.models[blockIdx.z];
@@ -139,13 +139,13 @@ __global__ void __launch_bounds__(2 * width, 1) velocity_training_kernel(const V
 }  // namespace
 
 template <unsigned width>
-int launch_velocity_training(const VelocityTraining& program, bool three, void* stream) {
+int launch_velocity_training(const VelocityTraining& program, bool three_products, void* stream) {
   const VelocityStep<float>& step = program.step;
   const size_t shared = VelocityLayout(step.network, program.slopes == nullptr).bytes;
   const unsigned blocks =
       static_cast<unsigned>((step.draw.y.rows / step.members + train_rows - 1) / train_rows);
   return launch_training(
-      three, step.network.relu,
+      three_products, step.network.relu,
       [](auto is_three, auto is_relu) {
         return &velocity_training_kernel<width, decltype(is_three)::value, decltype(is_relu)::value>;
       },

@@ -214,10 +214,10 @@ Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Pr
     objective.use_stratified_levels(in.cross_entropy_weight);
   else
     objective.use_published_levels(in.cross_entropy_weight);
-  std::unique_ptr<CdcObjective<float>> look;
+  std::unique_ptr<CdcObjective<float>> validation;
   if (call.validation_rows) {
-    look = std::make_unique<CdcObjective<float>>(*backend, *network, levels, call.validation_batch());
-    look->use_stratified_levels(in.cross_entropy_weight);
+    validation = std::make_unique<CdcObjective<float>>(*backend, *network, levels, call.validation_batch());
+    validation->use_stratified_levels(in.cross_entropy_weight);
   }
   const auto whitened = [&](const TrainCall::Model& model, const std::vector<double>& u, std::size_t rows) {
     check_rows(u.data(), false, rows, in.network.inputs);
@@ -228,8 +228,8 @@ Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Pr
   const auto initial = [&](std::uint64_t seed) {
     return initial_parameters<float>(network->slices(), seed, true);
   };
-  return run_training({*backend, *network, objective, look.get(), whitened, false, initial}, call, cancel,
-                      progress);
+  return run_training({*backend, *network, objective, validation.get(), whitened, false, initial}, call,
+                      cancel, progress);
 }
 
 // cdcTrain(options: CdcNativeTrainOptions, onReport?: (reports: NativeTrainReport[]) => void):
@@ -243,10 +243,7 @@ Napi::Value start_training(const Napi::CallbackInfo& info) {
     in.stratified_levels = to_bool(field(o, "stratifiedLevels"), "stratifiedLevels");
     in.cross_entropy_weight = to_double(field(o, "crossEntropyWeight"), "crossEntropyWeight");
     in.call = to_train_call(o, in.network.inputs);
-    return Job::start(info.Env(), info[1],
-                      [in = std::move(in)](const CancelFlag& cancel, const Job::Progress& progress) {
-                        return train(in, cancel, progress);
-                      });
+    return start_training_job(info, std::move(in), train);
   });
 }
 

@@ -58,4 +58,13 @@ struct Training {
 Job::Deliver run_training(const Training& training, const TrainCall& call, const CancelFlag& cancel,
                           const Job::Progress& progress);
 
+// A job that trains by train(in, cancel, progress); reports go to the second argument of the call.
+template <class Input, class Train>
+Napi::Value start_training_job(const Napi::CallbackInfo& info, Input in, Train train) {
+  return Job::start(info.Env(), info[1],
+                    [in = std::move(in), train](const CancelFlag& cancel, const Job::Progress& progress) {
+                      return train(in, cancel, progress);
+                    });
+}
+
 }  // namespace sklar::addon

@@ -110,10 +110,10 @@ Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Pr
   const auto network = make_velocity_network<float>(*backend, definition);
   VelocityObjective<float> objective(*backend, *network, definition.head(), in.law,
                                      call.batch * definition.members);
-  std::unique_ptr<VelocityObjective<float>> look;
+  std::unique_ptr<VelocityObjective<float>> validation;
   if (call.validation_rows)
-    look = std::make_unique<VelocityObjective<float>>(*backend, *network, definition.head(), in.law,
-                                                      call.validation_batch());
+    validation = std::make_unique<VelocityObjective<float>>(*backend, *network, definition.head(), in.law,
+                                                            call.validation_batch());
   const bool cube = on_cube(definition.process);
   // rows in the network's coordinates
   const auto prepared = [&](const TrainCall::Model& model, const std::vector<double>& u, std::size_t rows) {
@@ -128,8 +128,8 @@ Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Pr
   const auto initial = [&](std::uint64_t seed) {
     return initial_parameters<float>(network->slices(), seed, !definition.published, definition.members);
   };
-  return run_training({*backend, *network, objective, look.get(), prepared, cube, initial}, call, cancel,
-                      progress);
+  return run_training({*backend, *network, objective, validation.get(), prepared, cube, initial}, call,
+                      cancel, progress);
 }
 
 // velocityTrain(options: VelocityNativeTrainOptions, onReport?: (reports: NativeTrainReport[]) => void):
@@ -141,10 +141,7 @@ Napi::Value start_training(const Napi::CallbackInfo& info) {
     in.definition = to_definition(field(o, "definition").As<Napi::Object>());
     in.law = to_law(field(o, "timeLaw"));
     in.call = to_train_call(o, in.definition.dim);
-    return Job::start(info.Env(), info[1],
-                      [in = std::move(in)](const CancelFlag& cancel, const Job::Progress& progress) {
-                        return train(in, cancel, progress);
-                      });
+    return start_training_job(info, std::move(in), train);
   });
 }
 

@@ -193,8 +193,8 @@ void Backend<T>::brownian(MatrixView<T> w, MatrixView<T> h, const BrownianPath& 
 // ---- training
 
 template <class T>
-void Backend<T>::fresh_levels(const FreshLevels<T>& f) {
-  const Shapes expect("fresh_levels");
+void Backend<T>::draw_tied(const TiedDraw<T>& f) {
+  const Shapes expect("draw_tied");
   const std::size_t rows = f.data.rows, dim = f.data.columns;
   expect.matrix("data", f.data, rows, dim).values("start", f.start, rows * dim);
   for (const void* p : {static_cast<const void*>(f.column), static_cast<const void*>(f.first),
@@ -202,7 +202,7 @@ void Backend<T>::fresh_levels(const FreshLevels<T>& f) {
                         static_cast<const void*>(f.deviation), static_cast<const void*>(f.block)})
     expect.values("columns and blocks", p, f.columns);
   if (f.state) expect.values("work", f.work, f.batch);
-  fresh_levels_impl(f);
+  draw_tied_impl(f);
 }
 
 template <class T>

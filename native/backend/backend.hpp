@@ -65,7 +65,7 @@ class Backend : public Memory, public ClassifierOperations<T>, public VelocityOp
   // How many rows to take at once, each of which needs `bytes` of workspace: enough to keep the device busy.
   virtual std::size_t rows_at_once(std::size_t bytes) const = 0;
   // Looking at the device's memory is a wait: steps of a long run that should pass between two looks.
-  virtual std::size_t steps_between_looks() const { return 1; }
+  virtual std::size_t steps_between_waits() const { return 1; }
   // What adjoints should be multiplied by where a loss gives each element `share` of its sum: 1, or a power
   // of two that keeps them in the range of the device's operands.
   virtual double adjoint_scale(double /*share*/) const { return 1; }
@@ -124,7 +124,7 @@ class Backend : public Memory, public ClassifierOperations<T>, public VelocityOp
   // ---- training
 
   // Draws levels inside the blocks of recurring values afresh, before the batch is drawn.
-  void fresh_levels(const FreshLevels<T>& levels);
+  void draw_tied(const TiedDraw<T>& levels);
   // models of `count` parameters, at most most_models of them
   void adam(std::span<const AdamUpdate<T>> updates, std::size_t count);
 
@@ -186,7 +186,7 @@ class Backend : public Memory, public ClassifierOperations<T>, public VelocityOp
                           std::uint32_t tag) = 0;
   virtual void brownian_impl(MatrixView<T> w, MatrixView<T> h, const BrownianPath& path, const double* from,
                              const double* to) = 0;
-  virtual void fresh_levels_impl(const FreshLevels<T>& levels) = 0;
+  virtual void draw_tied_impl(const TiedDraw<T>& levels) = 0;
   virtual void adam_impl(std::span<const AdamUpdate<T>> updates, std::size_t count) = 0;
   virtual void keep_finite_impl(MatrixView<T> y, MatrixView<T> good, std::int32_t* failed,
                                 std::int32_t mark) = 0;

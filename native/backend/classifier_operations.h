@@ -62,7 +62,7 @@ struct ClassifierStep {
 };
 
 // A field known at `count` levels, at the angles theta of the rows (process/level_interpolation.h).
-struct LevelMixing {
+struct LevelInterpolation {
   size_t count = 0;
   const double* w = nullptr;
   bool known_reference = false;

@@ -61,13 +61,14 @@ void ClassifierOperations<T>::log_ratio(double* host, MatrixView<const T> logits
 }
 
 template <class T>
-void ClassifierOperations<T>::mix_levels(MatrixView<T> cotangent, double* reference, const LevelMixing& m) {
-  Shapes("mix_levels")
+void ClassifierOperations<T>::interpolate_levels(MatrixView<T> cotangent, double* reference,
+                                                 const LevelInterpolation& m) {
+  Shapes("interpolate_levels")
       .matrix("cotangent", cotangent, cotangent.rows, m.count)
       .that(m.count >= 2 && m.w, "two levels or more")
       .values("theta", m.theta, cotangent.rows)
       .values("reference", reference, cotangent.rows);
-  mix_levels_impl(cotangent, reference, m);
+  interpolate_levels_impl(cotangent, reference, m);
 }
 
 // ---- velocity heads

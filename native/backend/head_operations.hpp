@@ -25,7 +25,7 @@ class ClassifierOperations {
   void log_ratio(double* host, MatrixView<const T> logits, std::size_t level);
   // cotangent . logits = F of the mixture, each level's F being its logit minus the last; reference[i] =
   // weight of the part that is known at the last level
-  void mix_levels(MatrixView<T> cotangent, double* reference, const LevelMixing& mixing);
+  void interpolate_levels(MatrixView<T> cotangent, double* reference, const LevelInterpolation& at);
 
  protected:
   ~ClassifierOperations() = default;
@@ -36,7 +36,8 @@ class ClassifierOperations {
     return false;
   }
   virtual void log_ratio_impl(double* host, MatrixView<const T> logits, std::size_t level) = 0;
-  virtual void mix_levels_impl(MatrixView<T> cotangent, double* reference, const LevelMixing&) = 0;
+  virtual void interpolate_levels_impl(MatrixView<T> cotangent, double* reference,
+                                       const LevelInterpolation&) = 0;
 };
 
 // A network that predicts velocities. y: states, whether a column of ones follows or not.

@@ -37,7 +37,7 @@ struct OuterProduct {
 // sweeps of a Gibbs sampler on the Gaussian scale, each tied coordinate from its conditional law given the
 // others under a Gaussian copula, truncated to its block (docs/mathematics.md, A.10).
 template <class T>
-struct FreshLevels {
+struct TiedDraw {
   size_t columns = 0;  // that have blocks, `column` their numbers in ascending order
   const uint32_t* column = nullptr;
   const uint32_t* first = nullptr;    // columns + 1: where the blocks of each begin

@@ -37,16 +37,16 @@ void CdcField<T>::reserve(std::size_t rows) {
 }
 
 template <class T>
-void CdcField<T>::mix(const double* time, std::size_t rows, Form form) {
+void CdcField<T>::interpolate(const double* time, std::size_t rows, Form form) {
   reserve(rows);
   expect_form(Process::ou, form);
-  LevelMixing mixing;
-  mixing.count = levels_;
-  mixing.w = w_on_backend_.data();
-  mixing.known_reference = known_;
-  mixing.theta = time;
-  mixing.form = form;
-  backend_.mix_levels(cotangent_.first(rows), reference_.data(), mixing);
+  LevelInterpolation levels;
+  levels.count = levels_;
+  levels.w = w_on_backend_.data();
+  levels.known_reference = known_;
+  levels.theta = time;
+  levels.form = form;
+  backend_.interpolate_levels(cotangent_.first(rows), reference_.data(), levels);
 }
 
 // out += reference weight (slope y)
@@ -64,7 +64,7 @@ void CdcField<T>::add_reference(MatrixView<const T> y, MatrixView<T> out) {
 
 template <class T>
 void CdcField<T>::evaluate(MatrixView<const T> y, const double* time, Form form, MatrixView<T> out) {
-  mix(time, y.rows, form);
+  interpolate(time, y.rows, form);
   network_.forward(y, logits_.first(y.rows), Pass::gradient);
   network_.adjoint(cotangent_.first(y.rows), out, Pass::gradient);
   add_reference(y, out);
@@ -74,7 +74,7 @@ template <class T>
 void CdcField<T>::divergence(MatrixView<const T> y, const double* time, Form form,
                              const TraceEstimator& trace, MatrixView<T> out, double* divergence) {
   const std::size_t rows = y.rows, columns = trace.columns();
-  mix(time, rows, form);
+  interpolate(time, rows, form);
   network_.forward(y, logits_.first(rows), Pass::training);
   network_.adjoint(cotangent_.first(rows), out, Pass::training);
   add_reference(y, out);
@@ -101,7 +101,7 @@ bool CdcField<T>::describe(FusedField<T>& field) {
 template <class T>
 bool CdcField<T>::log_density(MatrixView<const T> y, const double* time, double* value) {
   const std::size_t rows = y.rows;
-  mix(time, rows, Form::gradient);
+  interpolate(time, rows, Form::gradient);
   network_.forward(y, logits_.first(rows), Pass::value);
   backend_.row_dots(value, 1, cotangent_.first(rows), logits_.first(rows), false);
   if (!known_) return true;

@@ -32,7 +32,7 @@ class CdcField final : public Field<T> {
 
  private:
   void reserve(std::size_t rows);
-  void mix(const double* time, std::size_t rows, Form form);
+  void interpolate(const double* time, std::size_t rows, Form form);
   void add_reference(MatrixView<const T> y, MatrixView<T> out);
 
   Backend<T>& backend_;

@@ -32,7 +32,7 @@ class TwistedParticles {
         above_(count) {
     for (std::size_t i = 0; i < count; ++i) roots[i] = static_cast<std::uint32_t>(i);
     backend.normals(without_ones(state_.view()), seed, 0, 0, kTagSampleStart);
-    look(levels.last(), true);
+    evaluate(levels.last(), true);
   }
 
   // One step to the level below. after - before: the log weight of it.
@@ -61,7 +61,7 @@ class TwistedParticles {
     backend_.combine(draw);
     if (level == 1) fix();
     for (std::size_t i = 0; i < count_; ++i) before[i] = (exact ? value[i] : 0) + log_twist[i];
-    look(level - 1, exact);
+    evaluate(level - 1, exact);
     for (std::size_t i = 0; i < count_; ++i) {
       double sum = 0;
       for (std::size_t j = 0; j < d; ++j) {
@@ -107,7 +107,7 @@ class TwistedParticles {
   static double number(T x) { return static_cast<double>(x); }
 
   // What is known of the particles at a level.
-  void look(std::size_t level, bool want_value) {
+  void evaluate(std::size_t level, bool want_value) {
     const std::size_t d = condition_.dim(), fixed = condition_.fixed;
     backend_.download_matrix(v_.data(), without_ones(state_.view()));
     std::fill(log_twist.begin(), log_twist.end(), 0.0);

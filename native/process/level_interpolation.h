@@ -11,14 +11,14 @@
 namespace sklar {
 
 /// F or G at a time is near[F_near] + far[F_far] + reference[the part known at the last level].
-struct LevelMix {
+struct LevelWeights {
   size_t near, far;
   double near_weight, far_weight, reference_weight;
 };
 
 /// w: of `count` levels, decreasing from 1 (data). known: the slope at the last level is known apart from the
 /// levels; otherwise it is taken to be that of the level before it.
-SKLAR_HD LevelMix mix_levels(const double* w, size_t count, bool known, double theta, Form form) {
+SKLAR_HD LevelWeights interpolate_levels(const double* w, size_t count, bool known, double theta, Form form) {
   const double alpha = OuProcess::alpha(theta), at = alpha * alpha;
   const double scale = OuProcess::over_slope(form, theta);
   const size_t last = count - 1;
@@ -27,7 +27,7 @@ SKLAR_HD LevelMix mix_levels(const double* w, size_t count, bool known, double t
   double share = (w[near] - at) / (w[near] - w[near + 1]);
   // times come through angles: a level's own is met to rounding
   share = share < 1e-9 ? 0 : share > 1 - 1e-9 ? 1 : share;
-  LevelMix mix{near, near + 1, (1 - share) * scale / (2 * w[near]), 0, 0};
+  LevelWeights mix{near, near + 1, (1 - share) * scale / (2 * w[near]), 0, 0};
   if (share == 0) return mix;
   if (near + 1 < last)
     mix.far_weight = share * scale / (2 * w[near + 1]);

@@ -81,16 +81,16 @@ void TiedRows<T>::complete_by(const std::vector<double>& cholesky) {
 
 template <class T>
 void TiedRows<T>::settle(std::size_t sweeps, std::uint64_t round) {
-  FreshLevels<T> all = levels_;
+  TiedDraw<T> all = levels_;
   all.sweeps = sweeps;
   all.round = round;
-  backend_.fresh_levels(all);
+  backend_.draw_tied(all);
   levels_.enter = false;
 }
 
 template <class T>
-FreshLevels<T> TiedRows<T>::of_step(const TrainState* state) const {
-  FreshLevels<T> drawn = levels_;
+TiedDraw<T> TiedRows<T>::of_step(const TrainState* state) const {
+  TiedDraw<T> drawn = levels_;
   drawn.state = state;
   drawn.batch = batch_;
   return drawn;

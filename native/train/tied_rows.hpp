@@ -32,7 +32,7 @@ class TiedRows {
   // Sweeps through all rows, from which later draws begin. `round`: what tells one call from another.
   void settle(std::size_t sweeps, std::uint64_t round);
   // The operation that draws the rows of a step.
-  FreshLevels<T> of_step(const TrainState* state) const;
+  TiedDraw<T> of_step(const TrainState* state) const;
 
  private:
   template <class U>
@@ -43,7 +43,7 @@ class TiedRows {
   }
 
   Backend<T>& backend_;
-  FreshLevels<T> levels_;
+  TiedDraw<T> levels_;
   std::vector<std::uint32_t> columns_;
   Buffer<std::uint32_t> column_, first_;
   Buffer<std::int32_t> block_;

@@ -117,7 +117,7 @@ void Trainer<T>::step_together(std::span<Trainer* const> trainers) {
     for (const Trainer* t : trainers) {
       models.push_back(t->model());
       updates.push_back(t->update());
-      if (t->fresh_) first.backend_.fresh_levels(*t->fresh_);
+      if (t->fresh_) first.backend_.draw_tied(*t->fresh_);
     }
     if (!first.objective_.draw_and_differentiate(models))
       for (Trainer* t : trainers) {
@@ -171,7 +171,7 @@ double Trainer<T>::validation_loss() {
 
 // The latest look decides what is kept and, when it has not been better for long, how the run ends.
 template <class T>
-void Trainer<T>::look_at_validation(const TrainState& now, bool evaluated) {
+void Trainer<T>::validate(const TrainState& now, bool evaluated) {
   TrainResult& result = run_.result;
   if (!evaluated) evaluate_validation();
   run_.validation = validation_loss();
@@ -244,8 +244,8 @@ std::vector<TrainResult> Trainer<T>::run_together(std::span<Trainer* const> trai
     }
     cancel.check();
     const auto began = Clock::now();
-    std::uint64_t steps = together[0]->steps_to_next_look();
-    for (const Trainer* t : together) steps = std::min(steps, t->steps_to_next_look());
+    std::uint64_t steps = together[0]->steps_to_next_stop();
+    for (const Trainer* t : together) steps = std::min(steps, t->steps_to_next_stop());
     for (std::uint64_t i = 0; i < steps; ++i) step_together(together);
     std::vector<TrainState> states;
     for (Trainer* t : together) states.push_back(t->state());
@@ -258,7 +258,7 @@ std::vector<TrainResult> Trainer<T>::run_together(std::span<Trainer* const> trai
       Trainer& t = *together[k];
       t.run_.result.step_seconds += seconds;
       const bool annealed = t.run_.annealing;
-      t.look(steps, states[k], evaluated, seconds_since(start), watches[going[k]]);
+      t.after_steps(steps, states[k], evaluated, seconds_since(start), watches[going[k]]);
       if (t.validates()) count_saturated(t);
       if (t.run_.annealing != annealed) together[0]->step_.reset();
     }
@@ -267,8 +267,8 @@ std::vector<TrainResult> Trainer<T>::run_together(std::span<Trainer* const> trai
 
 // After so many more steps.
 template <class T>
-void Trainer<T>::look(std::uint64_t steps, const TrainState& now, bool evaluated, double seconds,
-                      const Watch& watch) {
+void Trainer<T>::after_steps(std::uint64_t steps, const TrainState& now, bool evaluated, double seconds,
+                             const Watch& watch) {
   TrainResult& result = run_.result;
   const bool validating = validates_after(steps);
   result.steps += steps;
@@ -278,7 +278,7 @@ void Trainer<T>::look(std::uint64_t steps, const TrainState& now, bool evaluated
     throw Error("DIVERGED", "the training loss is not finite at step " + std::to_string(result.steps) +
                                 " (learning rate " + std::to_string(now.learning_rate) + ")");
   const bool last = result.steps == run_.end;
-  if (validating) look_at_validation(now, evaluated);
+  if (validating) validate(now, evaluated);
   const bool scheduled = last || result.steps % options_.report_every == 0;
   if (!scheduled && seconds - last_report_ <= seconds_between_reports) return;
   TrainState mean = now;
@@ -326,9 +326,9 @@ bool Trainer<T>::validates() const {
 
 // What happens at a step of its own (a look at the validation rows, a report, the end) is met exactly.
 template <class T>
-std::uint64_t Trainer<T>::steps_to_next_look() const {
+std::uint64_t Trainer<T>::steps_to_next_stop() const {
   const std::uint64_t done = run_.result.steps;
-  std::uint64_t steps = std::min<std::uint64_t>(run_.end - done, backend_.steps_between_looks());
+  std::uint64_t steps = std::min<std::uint64_t>(run_.end - done, backend_.steps_between_waits());
   steps = std::min(steps, options_.report_every - done % options_.report_every);
   if (validates()) steps = std::min(steps, options_.validate_every - done % options_.validate_every);
   return steps;

@@ -78,15 +78,16 @@ class Trainer {
   bool validates() const;
   bool goes_on() const { return run_.result.steps < run_.end && !ended_early(); }
   bool ended_early() const { return run_.result.stopped_early && !run_.annealing; }
-  std::uint64_t steps_to_next_look() const;
+  std::uint64_t steps_to_next_stop() const;
   bool validates_after(std::uint64_t steps) const;
   static bool evaluate_together(std::span<Trainer* const> trainers);
   void evaluate_validation();
-  void look(std::uint64_t steps, const TrainState& now, bool evaluated, double seconds, const Watch& watch);
+  void after_steps(std::uint64_t steps, const TrainState& now, bool evaluated, double seconds,
+                   const Watch& watch);
   TrainResult end(double seconds, const Watch& watch);
   void send_snapshot(double seconds, const Watch& watch);
   void clear_sums();
-  void look_at_validation(const TrainState& now, bool evaluated);
+  void validate(const TrainState& now, bool evaluated);
   double validation_loss();
   void remember_best();
   void return_to_best();
@@ -106,7 +107,7 @@ class Trainer {
   Buffer<TrainState> state_, validation_states_;  // of each batch of a look
   std::unique_ptr<Recording> step_;
   MatrixView<const T> data_, validation_data_;
-  std::optional<FreshLevels<T>> fresh_;
+  std::optional<TiedDraw<T>> fresh_;
   TrainProgress run_;
   double seconds_before_ = 0, last_report_ = 0;  // of earlier runs; since the start of this one
   std::vector<TrainReport> history_;

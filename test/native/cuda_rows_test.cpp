@@ -196,7 +196,8 @@ TEST_CASE("levels of a classifier") {
     const auto reference = b.buffer(std::vector<double>(rows, NAN));
     for (const Form form : {Form::gradient, Form::slope_w, Form::slope_alpha, Form::slope_theta})
       for (const bool known : {false, true}) {
-        b.backend.mix_levels(cotangent, reference.data(), {levels, w.data(), known, theta.data(), form});
+        b.backend.interpolate_levels(cotangent, reference.data(),
+                                     {levels, w.data(), known, theta.data(), form});
         b.keep(cotangent);
         b.keep(reference);
       }
@@ -232,7 +233,7 @@ TEST_CASE("fresh levels within blocks") {
           TrainState now{};
           now.step = step;
           b.backend.upload(state.data(), &now, sizeof now);
-          b.backend.fresh_levels(tied.of_step(state.data()));
+          b.backend.draw_tied(tied.of_step(state.data()));
           b.keep(data);
         }
       });

@@ -151,11 +151,11 @@ const Case wrong[] = {
      [](Operands& o) {
        o.b.brownian(o.good, o.short_one, {1, 0, nullptr, 1}, o.some(), o.some());
      }},
-    {"fresh_levels",
+    {"draw_tied",
      [](Operands& o) {
-       FreshLevels<double> f;
+       TiedDraw<double> f;
        f.data = o.good;
-       o.b.fresh_levels(f);
+       o.b.draw_tied(f);
      }},
     {"adam",
      [](Operands& o) {
@@ -188,9 +188,9 @@ const Case wrong[] = {
     {"classifier_step",
      [](Operands& o) { o.b.classifier_step({}, std::vector<TrainedModel<double>>(most_models + 1)); }},
     {"log_ratio", [](Operands& o) { o.b.log_ratio(o.some(), o.good, dim); }},
-    {"mix_levels",
+    {"interpolate_levels",
      [](Operands& o) {
-       o.b.mix_levels(o.good, o.some(), {dim + 1, o.some(), false, o.some(), {}});
+       o.b.interpolate_levels(o.good, o.some(), {dim + 1, o.some(), false, o.some(), {}});
      }},
     {"draw_velocity", [](Operands& o) { o.b.draw_velocity(with(o.path(), [&](auto& d) { d.y = o.good; })); }},
     {"velocity_features", [](Operands& o) { o.b.velocity_features(o.head, o.wide, o.some(), o.good); }},

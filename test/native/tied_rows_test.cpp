@@ -3,7 +3,7 @@
 
 #include <set>
 
-#include "backend/rows/levels.h"
+#include "backend/rows/ties.h"
 #include "check.hpp"
 #include "classical/gaussian.hpp"
 #include "core/normal.h"
@@ -67,7 +67,7 @@ struct Problem {
     TrainState now{};
     now.step = step;
     backend->upload(state.data(), &now, sizeof now);
-    backend->fresh_levels(tied.of_step(state.data()));
+    backend->draw_tied(tied.of_step(state.data()));
     return values();
   }
 };

@@ -12,7 +12,7 @@
 #include "backend/cpu/elementwise.hpp"
 #include "backend/cpu/kernels.hpp"
 #include "backend/rows/classifier.h"
-#include "backend/rows/levels.h"
+#include "backend/rows/ties.h"
 #include "backend/rows/trajectory.h"
 #include "backend/rows/velocity.h"
 #include "core/cpu.hpp"
@@ -183,18 +183,18 @@ class CpuBackend final : public Backend<T> {
     end_adam_step(*state, norm, rate);
   }
 
-  void fresh_levels_impl(const FreshLevels<T>& f) override {
+  void draw_tied_impl(const TiedDraw<T>& f) override {
     const std::size_t n = f.data.rows, d = f.data.columns;
     if (!f.state) {
       each_row(n, [&](std::size_t i) {
-        if (f.enter) sklar::rows::enter_levels(f, i, sklar::rows::OneLane{});
-        sklar::rows::fresh_levels(f, i, f.round, nullptr, sklar::rows::OneLane{});
+        if (f.enter) sklar::rows::enter_ties(f, i, sklar::rows::OneLane{});
+        sklar::rows::draw_tied(f, i, f.round, nullptr, sklar::rows::OneLane{});
       });
       return;
     }
     const std::uint64_t step = f.state->step;
     const auto fresh = [&](std::size_t row, std::size_t i) {
-      sklar::rows::fresh_levels(f, row, step, f.work + i * d, sklar::rows::OneLane{});
+      sklar::rows::draw_tied(f, row, step, f.work + i * d, sklar::rows::OneLane{});
     };
     if (f.batch >= n) {
       each_row(n, [&](std::size_t i) { fresh(i, i); });
@@ -397,10 +397,11 @@ class CpuBackend final : public Backend<T> {
     });
   }
 
-  void mix_levels_impl(MatrixView<T> cotangent, double* reference, const LevelMixing& m) override {
+  void interpolate_levels_impl(MatrixView<T> cotangent, double* reference,
+                               const LevelInterpolation& m) override {
     finish();
     for (std::size_t i = 0; i < cotangent.rows; ++i)
-      reference[i] = sklar::rows::mix_levels_row(cotangent.row(i), cotangent.columns, m, i);
+      reference[i] = sklar::rows::interpolate_levels_row(cotangent.row(i), cotangent.columns, m, i);
   }
 
   void whiten_impl(MatrixView<T> y, const double* u, bool from_gaussian, const double* cholesky,

@@ -99,7 +99,7 @@ class CudaBackend final : public Backend<float> {
     constexpr std::size_t unit = 1024;
     return std::clamp((std::size_t{1} << 30) / bytes / unit * unit, unit, 256 * unit);
   }
-  std::size_t steps_between_looks() const override { return 32; }
+  std::size_t steps_between_waits() const override { return 32; }
   double adjoint_scale(double share) const override {
     // a power of two, so that nothing but the exponent changes
     return precision_ == Precision::fp32 || precision_ == Precision::bf16
@@ -133,9 +133,7 @@ class CudaBackend final : public Backend<float> {
                       stream()));
   }
 
-  void fresh_levels_impl(const FreshLevels<float>& levels) override {
-    check(launch_fresh_levels(levels, stream()));
-  }
+  void draw_tied_impl(const TiedDraw<float>& levels) override { check(launch_draw_tied(levels, stream())); }
   void draw_velocity_impl(const VelocityDraw<float>& draw) override {
     check(launch_draw_velocity(draw, stream()));
   }
@@ -236,8 +234,9 @@ class CudaBackend final : public Backend<float> {
                      const double* to) override {
     check(launch_brownian(w, h, path, from, to, stream()));
   }
-  void mix_levels_impl(MatrixView<float> cotangent, double* reference, const LevelMixing& mixing) override {
-    check(launch_mix_levels(cotangent, reference, mixing, stream()));
+  void interpolate_levels_impl(MatrixView<float> cotangent, double* reference,
+                               const LevelInterpolation& at) override {
+    check(launch_interpolate_levels(cotangent, reference, at, stream()));
   }
 
   void whiten_impl(MatrixView<float> y, const double* u, bool from_gaussian, const double* cholesky,
@@ -301,7 +300,7 @@ class CudaBackend final : public Backend<float> {
     }
     const Arithmetic arithmetic = precision_ == Precision::bf16 ? Arithmetic::brain
                                   : precision_ == Precision::mixed && is_forward(epilogue.kind)
-                                      ? Arithmetic::three
+                                      ? Arithmetic::three_products
                                       : Arithmetic::half;
     check(launch_tensor_linear(x, factor16(b), arithmetic, epilogue, saturated_.data(), stream()));
   }
@@ -352,8 +351,8 @@ class CudaBackend final : public Backend<float> {
   template <class Step>
   bool train_whole(const Step& step, std::span<const TrainedModel<float>> models) {
     if (!takes_networks_whole()) return false;
-    const bool three = precision_ == Precision::mixed;
-    norm_parts_ = train_narrow({*this, train_workspace_, partials_, three, stream()}, step, models);
+    const bool three_products = precision_ == Precision::mixed;
+    norm_parts_ = train_narrow({*this, train_workspace_, partials_, three_products, stream()}, step, models);
     if (norm_parts_)
       for (const auto& model : models)
         if (model.gradient) norms_of_.push_back(model.gradient);

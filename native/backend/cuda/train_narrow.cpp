@@ -60,7 +60,7 @@ std::size_t train_narrow(const TrainDevice& device, const ClassifierStep<float>&
       device, step, models, 1, step.draw.x.rows, 2,
       [&](bool shared_slopes) { return ClassifierLayout(n, shared_slopes); },
       [&]<unsigned width>(const ClassifierTraining& program) {
-        return launch_classifier_training<width>(program, device.three, device.stream);
+        return launch_classifier_training<width>(program, device.three_products, device.stream);
       });
 }
 
@@ -72,7 +72,7 @@ std::size_t train_narrow(const TrainDevice& device, const VelocityStep<float>& s
       device, step, models, step.members, step.draw.y.rows / step.members, 1,
       [&](bool shared_slopes) { return VelocityLayout(n, shared_slopes); },
       [&]<unsigned width>(const VelocityTraining& program) {
-        return launch_velocity_training<width>(program, device.three, device.stream);
+        return launch_velocity_training<width>(program, device.three_products, device.stream);
       });
 }
 

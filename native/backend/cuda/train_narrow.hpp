@@ -14,7 +14,7 @@ struct TrainDevice {
   Backend<float>& backend;
   TrainWorkspace& workspace;
   Buffer<double>& norms;
-  bool three;  // float32-like products in the forward pass
+  bool three_products;  // float32-like products in the forward pass
   void* stream;
 };
 

@@ -22,7 +22,8 @@ void describe_time(NarrowStep& to, const LinearStep& s, const FusedField<float>&
     to.scale = static_cast<float>(velocity_scale(field.velocity, s.form, s.time));
     return;
   }
-  const LevelMix mix = mix_levels(field.w.data(), field.w.size(), field.slope != nullptr, s.time, s.form);
+  const LevelWeights mix =
+      interpolate_levels(field.w.data(), field.w.size(), field.slope != nullptr, s.time, s.form);
   to.reference = static_cast<float>(mix.reference_weight);
   const double largest = std::max(std::abs(mix.near_weight), std::abs(mix.far_weight));
   if (largest == 0) return;
@@ -53,10 +54,10 @@ NarrowStep narrow_step(const LinearStep& s, const FusedField<float>& field) {
 
 }  // namespace
 
-bool run_narrow_trajectory(Backend<float>& backend, const TrajectoryProgram<float>& given, bool three,
-                           unsigned* saturated, void* stream) {
+bool run_narrow_trajectory(Backend<float>& backend, const TrajectoryProgram<float>& given,
+                           bool three_products, unsigned* saturated, void* stream) {
   const FusedField<float>& field = given.field;
-  if (!is_narrow(field.hidden) || (three && !narrow_in_three(field.hidden))) return false;
+  if (!is_narrow(field.hidden) || (three_products && !narrow_in_three(field.hidden))) return false;
   const bool levels = field.head == Head::levels;
   const bool lifts = !levels && velocity_lifts(field.velocity);
 
@@ -86,7 +87,7 @@ bool run_narrow_trajectory(Backend<float>& backend, const TrajectoryProgram<floa
   const auto steps = backend.buffer<NarrowStep>(host.size());
   backend.upload(steps.data(), host.data(), host.size() * sizeof(NarrowStep));
   Buffer<std::uint32_t> low;
-  if (three) {
+  if (three_products) {
     low = backend.buffer<std::uint32_t>(narrow_low_words(field.hidden, field.depth));
     check(launch_narrow_low(low.data(), field.parameters, field.hidden, field.inputs, field.depth, stream));
   }

@@ -105,8 +105,9 @@ SKLAR_HD_INLINE void orthonormalise_row(const MatrixView<T>* q, size_t count, si
 
 // The cotangent of the logits of row i, and the weight of the part that is known at the last level.
 template <class T>
-SKLAR_HD_INLINE double mix_levels_row(T* cotangent, size_t columns, const LevelMixing& m, size_t i) {
-  const LevelMix mix = sklar::mix_levels(m.w, m.count, m.known_reference, m.theta[i], m.form);
+SKLAR_HD_INLINE double interpolate_levels_row(T* cotangent, size_t columns, const LevelInterpolation& m,
+                                              size_t i) {
+  const LevelWeights mix = sklar::interpolate_levels(m.w, m.count, m.known_reference, m.theta[i], m.form);
   for (size_t j = 0; j < columns; ++j) cotangent[j] = 0;
   cotangent[mix.near] += static_cast<T>(mix.near_weight);
   cotangent[mix.far] += static_cast<T>(mix.far_weight);

@@ -39,7 +39,7 @@ SKLAR_HD_INLINE int32_t block_of(const double* levels, uint32_t first, uint32_t 
 }
 
 template <class T>
-SKLAR_HD_INLINE bool is_tied(const FreshLevels<T>& f, size_t row) {
+SKLAR_HD_INLINE bool is_tied(const TiedDraw<T>& f, size_t row) {
   for (size_t c = 0; c < f.columns; ++c)
     if (f.block[row * f.columns + c] >= 0) return true;
   return false;
@@ -47,8 +47,8 @@ SKLAR_HD_INLINE bool is_tied(const FreshLevels<T>& f, size_t row) {
 
 // Moves z of the row on.
 template <class T, class Lanes>
-SKLAR_HD_INLINE void sweep_levels(const FreshLevels<T>& f, size_t row, double* z, uint64_t step, uint32_t tag,
-                                  const Lanes& lanes) {
+SKLAR_HD_INLINE void sweep_ties(const TiedDraw<T>& f, size_t row, double* z, uint64_t step, uint32_t tag,
+                                const Lanes& lanes) {
   const size_t d = f.data.columns, quads = (d + 3) / 4;
   const int32_t* block = f.block + row * f.columns;
   const PhiloxKey key = philox_key(f.seed);
@@ -79,7 +79,7 @@ SKLAR_HD_INLINE void sweep_levels(const FreshLevels<T>& f, size_t row, double* z
 }
 
 template <class T, class Lanes>
-SKLAR_HD_INLINE void put_levels(const FreshLevels<T>& f, size_t row, const double* z, const Lanes& lanes) {
+SKLAR_HD_INLINE void put_ties(const TiedDraw<T>& f, size_t row, const double* z, const Lanes& lanes) {
   const size_t d = f.data.columns;
   T* to = f.data.row(row);
   if (f.whitening) {
@@ -98,7 +98,7 @@ SKLAR_HD_INLINE void put_levels(const FreshLevels<T>& f, size_t row, const doubl
 
 // Finds the blocks of a row that holds levels, which become scores where it is tied.
 template <class T, class Lanes>
-SKLAR_HD_INLINE void enter_levels(const FreshLevels<T>& f, size_t row, const Lanes& lanes) {
+SKLAR_HD_INLINE void enter_ties(const TiedDraw<T>& f, size_t row, const Lanes& lanes) {
   const size_t d = f.data.columns;
   double* z = f.start + row * d;
   for (size_t c = lanes.first; c < f.columns; c += lanes.count)
@@ -110,8 +110,8 @@ SKLAR_HD_INLINE void enter_levels(const FreshLevels<T>& f, size_t row, const Lan
 
 // Of row `row` in step `step`, at scratch of d values; with a null state at the start itself.
 template <class T, class Lanes>
-SKLAR_HD_INLINE void fresh_levels(const FreshLevels<T>& f, size_t row, uint64_t step, double* z,
-                                  const Lanes& lanes) {
+SKLAR_HD_INLINE void draw_tied(const TiedDraw<T>& f, size_t row, uint64_t step, double* z,
+                               const Lanes& lanes) {
   if (!is_tied(f, row)) return;
   const size_t d = f.data.columns;
   double* const start = f.start + row * d;
@@ -121,8 +121,8 @@ SKLAR_HD_INLINE void fresh_levels(const FreshLevels<T>& f, size_t row, uint64_t 
   } else {
     z = start;
   }
-  sweep_levels(f, row, z, step, f.state ? kTagFreshLevels : kTagSettledLevels, lanes);
-  put_levels(f, row, z, lanes);
+  sweep_ties(f, row, z, step, f.state ? kTagFreshLevels : kTagSettledLevels, lanes);
+  put_ties(f, row, z, lanes);
 }
 
 }  // namespace sklar::rows
