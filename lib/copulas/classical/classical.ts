@@ -45,12 +45,13 @@ type Corners = [number, number, number, number];
 /** What a fit tells of itself; stored with the model. */
 export interface ClassicalTraining extends RunRecord {
   readonly rows: number;
+  /** What the estimates are of: `tau` also where it took the place of `mle` (docs/mathematics.md, M.5). */
   readonly method: 'mle' | 'tau';
   /** Of the training rows, in nats. */
   readonly logLikelihood: number;
   /**
    * By name of the parameter, for rows of ranks. `mle`: those of the pseudo-likelihood (Genest, Ghoudi and Rivest, 1995); `tau`:
-   * from the asymptotic variance of Kendall's tau. Null at a bound and where there is none.
+   * from the asymptotic variance of Kendall's tau. Null at a bound, where ranks blur the dependence, and where there is none.
    */
   readonly standardErrors: Readonly<Record<string, number | null>> | null;
 }

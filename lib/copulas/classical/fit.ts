@@ -2,10 +2,10 @@ import { z } from 'zod';
 
 import { Generator } from '../../data/random';
 import { type RunRecord, runRecord } from '../../devices';
-import { SklarError } from '../../errors';
+import { SklarError, describe } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type ClassicalDefinition, callNative, runJob } from '../../native';
-import { type Note } from '../../notes';
+import { type Note, andWords } from '../../notes';
 import {
   correlationParameters,
   normalScoresCorrelation,
@@ -47,6 +47,7 @@ import {
 } from './observations';
 import { type Box, maximiseBrent, maximiseNewton, maximiseSimplex, standardErrors } from './optimise';
 import { rankErrors } from './rank-errors';
+import { isBlurred, pairOf } from './resolution';
 import { StudentCopula } from './student';
 
 /** Options of `fitCopula` for the classical kinds but `empirical-beta` and `kernel`, with their defaults. */
@@ -55,7 +56,8 @@ export const classicalOptionsSchema = z.strictObject({
   rotation: z.literal(rotations).default(0),
   /**
    * `mle`: maximum pseudo-likelihood; for gaussian the correlation of the normal scores. `tau`: inversion of Kendall's
-   * tau, of families with one parameter and the correlation of gaussian and student.
+   * tau, of families with one parameter and the correlation of gaussian and student; it takes the place of `mle` where ranks blur
+   * the dependence, and a note says so (docs/mathematics.md, M.5).
    */
   method: z.enum(['mle', 'tau']).default('mle'),
 });
@@ -127,7 +129,13 @@ async function shrunkPairs(raw: Float64Array, levels: DenseRows, run: Execution)
 async function correlationErrors(correlation: Float64Array, u: DenseRows, run: Execution) {
   const { pairs } = await tauVariance(u, run);
   const errors = correlation.map((r, i) => (Math.PI / 2) * Math.sqrt(Math.max(0, 1 - r * r) * pairs[i]!));
-  return correlationParameters(errors, u.columns);
+  // rows in one order say nothing of how far a correlation is from 1
+  return finiteOrNull(
+    correlationParameters(
+      errors.map((error) => (error > 0 ? error : NaN)),
+      u.columns,
+    ),
+  );
 }
 
 /** Pairs of rows that are tied in a column, at most, for tau to be that of the copula. */
@@ -162,6 +170,78 @@ function expectFewTies({ blocks = [], names }: DenseRows): void {
         `${names?.[j] ?? `column ${j + 1}`}: Kendall's tau of such rows is not that of the copula, use method 'mle'`,
     );
   }
+}
+
+/** Maximum likelihood of ranks that blur the dependence (`isBlurred`), which another estimate may take the place of. */
+const BLURRED = 'the ranks blur so strong a dependence, which draws maximum likelihood towards independence';
+const estimateText = (value: number) => String(Number(value.toPrecision(6)));
+
+/** Says that one estimate has taken the place of another. */
+function replacedNote(what: string, tau: number, likelihood: number): Note {
+  const values = `${estimateText(tau)} by Kendall's tau, in place of ${estimateText(likelihood)}`;
+  return { code: 'fit', columns: [], message: `${BLURRED}: ${what} is ${values}` };
+}
+
+/** Says that estimates are left without standard errors. */
+function blurredNote(what: string): Note {
+  return { code: 'fit', columns: [], message: `${BLURRED}: ${what}` };
+}
+
+/** A fit by tau; null where too many rows are tied. */
+async function fitByTau<C>(u: DenseRows, fit: () => Promise<C>): Promise<C | null> {
+  try {
+    expectFewTies(u);
+  } catch {
+    return null;
+  }
+  return fit();
+}
+
+/** Correlations of rows in one order are 1, which no density has. */
+const NEAR_ONE = 1 - 1e-9;
+
+/** The pairs of columns that ranks blur, those of the largest |rho| first, and what there is to say. */
+async function blurredPairs(
+  correlation: Float64Array,
+  degrees: number,
+  levels: DenseRows,
+  run: Execution,
+): Promise<{ pairs: (readonly [number, number])[]; notes: Note[] }> {
+  const { columns: dim, rows, names } = levels;
+  const size = ([i, j]: readonly [number, number]) => Math.abs(correlation[i * dim + j]!);
+  const isOne = ([i, j]: readonly [number, number]) => {
+    const r = Math.max(-NEAR_ONE, Math.min(NEAR_ONE, correlation[i * dim + j]!));
+    const definition = ellipticalDefinition(Float64Array.of(1, r, r, 1), 2, degrees);
+    return isBlurred(definition, pairOf(levels, i, j), rows, run);
+  };
+  let strongest: readonly [number, number] = [0, 1];
+  for (let i = 0; i < dim; i++) {
+    for (let j = i + 1; j < dim; j++) if (size([i, j]) > size(strongest)) strongest = [i, j];
+  }
+  if (!(await isOne(strongest))) return { pairs: [], notes: [] };
+  const every = pairsOf(dim);
+  const all = Array.from({ length: every.length / 2 }, (_, k) => [every[2 * k]!, every[2 * k + 1]!] as const);
+  all.sort((a, b) => size(b) - size(a));
+  // the stronger a dependence, the more it is blurred
+  let [low, high] = [1, all.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (await isOne(all[middle]!)) low = middle + 1;
+    else high = middle;
+  }
+  const pairs = all.slice(0, low);
+  const [i, j] = pairs[0]!;
+  const of = [i, j].map((k) => describe(names?.[k] ?? `column ${k + 1}`)).join(' and ');
+  const data = Float64Array.from(
+    { length: 2 * rows },
+    (_, at) => levels.data[(at >> 1) * dim + (at % 2 ? j : i)]!,
+  );
+  const tau = (await kendallOf({ data, rows, columns: 2 }, run))[1]!;
+  const others = pairs.length > 1 ? `, and of ${pairs.length - 1} more pairs` : '';
+  const text =
+    `rho of ${of} is ${estimateText(correlation[i * dim + j]!)}, by Kendall's tau it would be ` +
+    `${estimateText(Math.sin((Math.PI / 2) * tau))}; its standard error${others} is not known`;
+  return { pairs, notes: [blurredNote(text)] };
 }
 
 type Prepared = Awaited<ReturnType<typeof prepare>>;
@@ -296,19 +376,23 @@ async function twoColumnErrors(
   return { rho: found[0]!, ...(!normal && { degrees: found[1]! }) };
 }
 
-async function fitGaussian(u: DenseRows, { method }: Resolved, run: Execution): Promise<GaussianCopula> {
+/** @param replaced rho of maximum likelihood, which that of tau takes the place of */
+async function fitGaussian(
+  u: DenseRows,
+  { method, rotation }: Resolved,
+  run: Execution,
+  replaced: number | null = null,
+): Promise<GaussianCopula> {
   const dim = u.columns;
   const prepared = await prepare(u, method, run);
   const { tau, levels, seen, tied, notes } = prepared;
   let raw: Float64Array;
-  let errors: Record<string, number | null>;
-  if (method === 'tau') {
-    raw = tauCorrelation(await tau(), dim);
-    errors = await correlationErrors(raw, levels, run);
-  } else {
-    // of the normal scores: efficient, and not changed by the ranks (Klaassen and Wellner 1997)
+  let spread: Float64Array | null = null;
+  if (method === 'tau') raw = tauCorrelation(await tau(), dim);
+  else {
+    // of the normal scores: efficient, and not changed by the ranks (Klaassen and Wellner 1997) unless they blur it
     raw = await normalScoresCorrelation(levels, run);
-    let spread: Float64Array = raw.map((r) => (1 - r * r) / Math.sqrt(u.rows));
+    spread = raw.map((r) => (1 - r * r) / Math.sqrt(u.rows));
     if (tied.length > 0) {
       const pairs = pairsOf(dim, (i, j) => tied.includes(i) || tied.includes(j));
       const fits = await pairFits(
@@ -322,15 +406,27 @@ async function fitGaussian(u: DenseRows, { method }: Resolved, run: Execution): 
       raw = withPairs(raw, dim, fits);
       spread = pairErrors(fits, dim, spread);
     }
-    errors =
-      dim === 2 && tied.length > 0
-        ? await twoColumnErrors(raw[1]!, Infinity, prepared, run)
-        : finiteOrNull(correlationParameters(spread, dim));
   }
   const { correlation, shrinkage } =
     method === 'tau' || tied.length > 0
       ? await shrunkPairs(raw, levels, run)
       : positiveDefinite(raw, dim, u.rows);
+  const blur = replaced === null ? [] : [replacedNote('rho', correlation[1]!, replaced)];
+  let errors: Record<string, number | null>;
+  if (spread) {
+    const blurred = await blurredPairs(correlation, Infinity, levels, run);
+    if (blurred.pairs.length > 0) {
+      const options = { method: 'tau', rotation } as const;
+      const byTau = dim === 2 ? await fitByTau(u, () => fitGaussian(u, options, run, correlation[1])) : null;
+      if (byTau) return byTau;
+      blur.push(...blurred.notes);
+      for (const [i, j] of blurred.pairs) spread[i * dim + j] = spread[j * dim + i] = NaN;
+    }
+    errors =
+      dim === 2 && blur.length === 0 && tied.length > 0
+        ? await twoColumnErrors(raw[1]!, Infinity, prepared, run)
+        : finiteOrNull(correlationParameters(spread, dim));
+  } else errors = await correlationErrors(raw, levels, run);
   const definition = ellipticalDefinition(correlation, dim, Infinity);
   const logLikelihood =
     tied.length > 0
@@ -338,13 +434,19 @@ async function fitGaussian(u: DenseRows, { method }: Resolved, run: Execution): 
       : sum(await new GaussianCopula(correlation, dim).logPdf(levels, run));
   const record = recordOf(
     { rows: u.rows, method, logLikelihood, standardErrors: errors },
-    [...notes, ...shrinkageNotes(shrinkage, u.rows, dim)],
+    [...notes, ...shrinkageNotes(shrinkage, u.rows, dim), ...blur],
     run,
   );
   return new GaussianCopula(correlation, dim, { ...record, shrinkage });
 }
 
-async function fitStudent(u: DenseRows, { method }: Resolved, run: Execution): Promise<StudentCopula> {
+/** @param replaced rho of maximum likelihood, which that of tau takes the place of */
+async function fitStudent(
+  u: DenseRows,
+  { method, rotation }: Resolved,
+  run: Execution,
+  replaced: number | null = null,
+): Promise<StudentCopula> {
   const dim = u.columns;
   const prepared = await prepare(u, method, run);
   const { tau, levels, seen, tied, notes } = prepared;
@@ -407,8 +509,21 @@ async function fitStudent(u: DenseRows, { method }: Resolved, run: Execution): P
   }
   const range = DEGREES.map(Math.exp) as [number, number];
   let errors: Record<string, number | null>;
-  if (paired) {
-    const fits = await search(degrees);
+  const fits = paired ? await search(degrees) : null;
+  if (!paired) await profile(degrees);
+  const blur: Note[] = [];
+  if (replaced !== null) blur.push(replacedNote('rho', correlation[1]!, replaced));
+  const blurred = method === 'mle' ? await blurredPairs(correlation, degrees, levels, run) : null;
+  if (blurred && blurred.pairs.length > 0) {
+    const options = { method: 'tau', rotation } as const;
+    const rho = correlation[1]!;
+    const byTau = dim === 2 ? await fitByTau(u, () => fitStudent(u, options, run, rho)) : null;
+    if (byTau) return byTau;
+    blur.push(...blurred.notes);
+    const spread = fits ? pairErrors(fits, dim, new Float64Array(dim * dim)) : new Float64Array(dim * dim);
+    for (const [i, j] of blurred.pairs) spread[i * dim + j] = spread[j * dim + i] = NaN;
+    errors = { ...(fits && finiteOrNull(correlationParameters(spread, dim))), degrees: null };
+  } else if (fits) {
     errors =
       dim === 2
         ? await twoColumnErrors(correlation[1]!, degrees, prepared, run)
@@ -417,7 +532,6 @@ async function fitStudent(u: DenseRows, { method }: Resolved, run: Execution): P
             degrees: null,
           };
   } else {
-    await profile(degrees);
     if (method === 'mle' && dim === 2)
       errors = await twoColumnErrors(correlation[1]!, degrees, prepared, run);
     else {
@@ -429,7 +543,7 @@ async function fitStudent(u: DenseRows, { method }: Resolved, run: Execution): P
   const logLikelihood = await likelihoodOf(ellipticalDefinition(correlation, dim, degrees), seen, run);
   const record = recordOf(
     { rows: u.rows, method, logLikelihood, standardErrors: errors },
-    [...notes, ...shrinkageNotes(shrinkage, u.rows, dim), ...degreesNotes(degrees)],
+    [...notes, ...shrinkageNotes(shrinkage, u.rows, dim), ...degreesNotes(degrees), ...blur],
     run,
   );
   return new StudentCopula(correlation, dim, degrees, { ...record, shrinkage });
@@ -499,15 +613,18 @@ const freeBox = (rule: ParameterRule) => rule.box.map((edge) => toFree(rule, edg
 /** Beyond two columns rows with more cells than this are too many corners: pairs of columns take their place. */
 const MOST_CELLS = 6;
 
+/** @param replaced the parameter of maximum likelihood, which that of tau takes the place of */
 async function fitFamily(
   kind: FamilyKind,
   u: DenseRows,
   { rotation, method }: Resolved,
   run: Execution,
+  replaced: number | null = null,
 ): Promise<FamilyCopula> {
   const dim = u.columns;
   const rules = parameterRules(kind, dim);
   const { tau, levels, observations, seen, notes } = await prepare(u, method, run);
+  const blur: Note[] = [];
   // exchangeable: every pair has the same parameter
   const composite = dim > 2 && mostCells(observations) > MOST_CELLS;
   const rows = composite ? merged(stackedPairs(observations)) : seen;
@@ -517,33 +634,67 @@ async function fitFamily(
   let errors: Record<string, number | null> | null = null;
   if (rules.length === 0) values = [];
   else if (method === 'tau') {
-    values = [parameterOfTau(kind, turnedTau(await tau(), dim, rotation))];
+    const turned = turnedTau(await tau(), dim, rotation);
+    values = [replaced === null ? parameterOfTau(kind, turned) : parameterNearTau(kind, rules[0]!, turned)];
+    if (replaced !== null) {
+      blur.push(replacedNote(`${rules[0]!.name} of the ${kind} copula`, values[0]!, replaced));
+    }
     errors = { [rules[0]!.name]: await errorOfTau(kind, rules[0]!, values[0]!, levels, run) };
   } else {
     values =
       rules.length === 1
         ? await maximiseOne(kind, rules[0]!, of(rows), turnedTau(await tau(), dim, rotation))
         : await maximiseMany(rules, of(rows), of(merged(thinned(observations))));
-    const found = composite
-      ? rules.map(() => null)
-      : await rankErrors(
-          (at, some) => logDensities(definitionOf(kind, dim, at, rotation), some, run),
-          seen,
-          thinned(observations),
-          u.rows,
-          rules.map(({ box }) => box),
-          values,
-        );
+    const blurred = await isBlurred(
+      definitionOf(kind, 2, values, rotation),
+      pairOf(levels, 0, 1),
+      u.rows,
+      run,
+    );
+    if (blurred && rules.length === 1) {
+      const options = { rotation, method: 'tau' } as const;
+      const byTau = await fitByTau(u, () => fitFamily(kind, u, options, run, values[0]));
+      if (byTau) return byTau;
+    }
+    if (blurred) {
+      const names = andWords(rules.map(({ name }) => name));
+      const many = rules.length > 1;
+      const own = estimateText(tauOf(kind, values));
+      const ofRows = estimateText(turnedTau(await tau(), dim, rotation));
+      blur.push(
+        blurredNote(
+          `${names} of the ${kind} copula ${many ? 'have' : 'has'} no standard ${many ? 'errors' : 'error'}, and its Kendall's tau ` +
+            `is ${own}, that of the rows ${ofRows}`,
+        ),
+      );
+    }
+    const found =
+      composite || blurred
+        ? rules.map(() => null)
+        : await rankErrors(
+            (at, some) => logDensities(definitionOf(kind, dim, at, rotation), some, run),
+            seen,
+            thinned(observations),
+            u.rows,
+            rules.map(({ box }) => box),
+            values,
+          );
     errors = Object.fromEntries(rules.map(({ name }, i) => [name, found[i]!]));
   }
   const logLikelihood = await of(seen)(values);
   const record = recordOf(
     { rows: u.rows, method, logLikelihood, standardErrors: errors },
-    [...notes, ...boundNotes(kind, rules, values)],
+    [...notes, ...boundNotes(kind, rules, values), ...blur],
     run,
   );
   const parameters = Object.fromEntries(rules.map(({ name }, i) => [name, values[i]!]));
   return new FamilyCopula(kind, parameters, { dim, rotation, training: record });
+}
+
+/** `parameterOfTau`, or the end of the range that is searched where tau lies beyond. */
+function parameterNearTau(kind: FamilyKind, { box: [least, most] }: ParameterRule, tau: number): number {
+  if (tau >= tauOf(kind, [most])) return most;
+  return tau <= tauOf(kind, [least]) ? least : parameterOfTau(kind, tau);
 }
 
 /** Says which parameters sit at an end of where they are looked for. */
@@ -575,7 +726,8 @@ async function errorOfTau(
   if (!(x - step > low && x + step < high)) return null;
   const [below, above] = [x - step, x + step].map((at) => fromFree(rule, at)) as [number, number];
   const slope = (tauOf(kind, [above]) - tauOf(kind, [below])) / (above - below);
-  return Math.sqrt((await tauVariance(u, run)).mean) / Math.abs(slope);
+  const error = Math.sqrt((await tauVariance(u, run)).mean) / Math.abs(slope);
+  return error > 0 && Number.isFinite(error) ? error : null;
 }
 
 /**

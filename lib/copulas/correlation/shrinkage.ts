@@ -2,6 +2,9 @@
 
 /** A matrix without any shrinkage has no density where it is singular; well-conditioned data do not feel this much. */
 export const LEAST_SHRINKAGE = 1e-5;
+/** Of the standard error of the least eigenvalue, what it may be moved by, where it is none of rounding. */
+const LEAST_SHARE = 0.1;
+const ROUNDING = 1e-9;
 
 /** Beyond it nothing is left of the matrix. */
 const MOST_SHRINKAGE = 0.9999;
@@ -44,7 +47,8 @@ export function chooseShrinkage(correlation: Float64Array, dim: number, rows: nu
   const enough = scores.reduce((most, value) => Math.max(most, value), -Infinity) - GAIN;
   const k = scores.findIndex((value) => value >= enough);
   const least = leastOf(bands);
-  if (k <= 0) return Math.max(LEAST_SHRINKAGE, least);
+  if (k <= 0)
+    return count < dim ? Math.max(LEAST_SHRINKAGE, least) : Math.max(leastShrinkage(bands, n), least);
   let [low, high] = [at(k - 1), at(k)];
   for (let i = 0; i < 30; i++) {
     const middle = 0.5 * (low + high);
@@ -54,24 +58,37 @@ export function chooseShrinkage(correlation: Float64Array, dim: number, rows: nu
   return Math.max(1 / (1 + Math.exp(-high)), least);
 }
 
+/** 1e-5, or less where that would be felt: the least eigenvalue e has the standard error e sqrt(2 / n). */
+function leastShrinkage({ diagonal, below }: Bands, n: number): number {
+  let [low, high] = [0, 1];
+  for (let i = 0; i < 60; i++) {
+    const middle = 0.5 * (low + high);
+    if (isPositive(diagonal, below, -middle)) low = middle;
+    else high = middle;
+  }
+  return low > ROUNDING ? Math.min(LEAST_SHRINKAGE, LEAST_SHARE * low * Math.sqrt(2 / n)) : LEAST_SHRINKAGE;
+}
+
+/** Whether a tridiagonal matrix with something added to its diagonal is positive definite. */
+function isPositive(diagonal: Float64Array, below: Float64Array, shift: number): boolean {
+  let pivot = 1;
+  return diagonal.every((value, i) => {
+    const off = i === 0 ? 0 : below[i - 1]!;
+    pivot = value + shift - (off * off) / pivot;
+    return pivot > 0;
+  });
+}
+
 /**
  * Of a matrix whose least eigenvalue e is below 0, which is noise of the size of e at least: what brings it to |e|, since a
  * smaller one would count as a dependence. 0 for others.
  */
 function leastOf({ diagonal, below }: Bands): number {
-  const positive = (shift: number) => {
-    let pivot = 1;
-    return diagonal.every((value, i) => {
-      const off = i === 0 ? 0 : below[i - 1]!;
-      pivot = value + shift - (off * off) / pivot;
-      return pivot > 0;
-    });
-  };
-  if (positive(1e-9)) return 0;
+  if (isPositive(diagonal, below, ROUNDING)) return 0;
   let [low, high] = [0, diagonal.length];
   for (let i = 0; i < 40; i++) {
     const middle = 0.5 * (low + high);
-    if (positive(middle)) high = middle;
+    if (isPositive(diagonal, below, middle)) high = middle;
     else low = middle;
   }
   return (2 * high) / (1 + 2 * high);

@@ -29,7 +29,7 @@ export async function chooseGuide(
   const dim = training.columns;
   const factor = (r: Float64Array, shrinkage: number, size = dim) =>
     callNative((addon) => addon.cholesky(shrink(r, size, shrinkage), size)).factor;
-  let best = given ?? chooseShrinkage(correlation, dim, training.rows);
+  let best = given ?? Math.max(LEAST_SHRINKAGE, chooseShrinkage(correlation, dim, training.rows));
   const columns = fineColumns(training);
   if (given === undefined && validation.rows >= FEWEST_VALIDATION_ROWS && columns.length > 1) {
     const judged = columns.length < dim ? takeColumns(validation, columns) : validation;
