@@ -382,6 +382,13 @@ test('estimates at an end of their range say so', async () => {
   );
   const clayton = await fitCopula(opposed, { kind: 'clayton' });
   expect(clayton.notes.map(({ code }) => code)).toEqual(['bound']);
+  // and others do not, whatever the length of their range
+  for (const dim of [2, 3]) {
+    const truth = new FamilyCopula('frank', { theta: 2 }, { dim });
+    const frank = await fitCopula(await truth.sample(500, { seed: 1, ...double }), { kind: 'frank' });
+    expect(Math.abs(frank.parameters.theta! - 2)).toBeLessThan(1);
+    expect(frank.notes).toEqual([]);
+  }
   expect(clayton.notes[0]!.message).toContain('theta of the clayton copula');
 });
 

@@ -702,8 +702,10 @@ function boundNotes(kind: FamilyKind, rules: readonly ParameterRule[], values: r
   return rules.flatMap((rule, i): Note[] => {
     const [low, high] = freeBox(rule);
     const x = toFree(rule, values[i]!);
-    const near = 1e-3 * (high - low);
-    const end = x - low < near ? 0 : high - x < near ? 1 : null;
+    // a range of 1e4 is no measure of how near to its lower end an estimate of 2 is
+    const near = (at: number) =>
+      1e-3 * (rule.scale === 'linear' ? Math.min(high - low, Math.max(1, Math.abs(at))) : high - low);
+    const end = x - low < near(low) ? 0 : high - x < near(high) ? 1 : null;
     if (end === null) return [];
     const message =
       `${rule.name} of the ${kind} copula is at ${rule.box[end]}, the ${end === 0 ? 'lower' : 'upper'} end of its range: ` +
