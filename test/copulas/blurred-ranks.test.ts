@@ -182,6 +182,17 @@ test('where values recur maximum likelihood stays, without a standard error', as
   expect(fitted.standardErrors).toEqual({ theta: null });
 });
 
+test('levels that are no ranks are not blurred', async () => {
+  const truth = new FamilyCopula('gumbel', { theta: 100 });
+  const u = await truth.sample(1000, { seed: 4, dtype: 'float64' });
+  const fitted = await fit(u, 'gumbel');
+  expect(blurNotes(fitted)).toEqual([]);
+  expect(Math.abs(fitted.parameters.theta! - 100)).toBeLessThan(3 * fitted.standardErrors!.theta!);
+  const { data } = await ranked(truth, 1000, 4);
+  const middles = { data: data.map((level) => (level * 1001 - 0.5) / 1000), rows: 1000, columns: 2 };
+  expect(blurNotes(await fit(middles, 'gumbel'))).toHaveLength(1);
+});
+
 test('a file keeps the note; rows in one order have no standard error', async () => {
   const u = await ranked(new FamilyCopula('gumbel', { theta: 100 }), 500, 1);
   const fitted = await fit(u, 'gumbel');

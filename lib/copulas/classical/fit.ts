@@ -47,7 +47,7 @@ import {
 } from './observations';
 import { type Box, maximiseBrent, maximiseNewton, maximiseSimplex, standardErrors } from './optimise';
 import { rankErrors } from './rank-errors';
-import { isBlurred, pairOf } from './resolution';
+import { areRanks, isBlurred, pairOf } from './resolution';
 import { StudentCopula } from './student';
 
 /** Options of `fitCopula` for the classical kinds but `empirical-beta` and `kernel`, with their defaults. */
@@ -414,8 +414,8 @@ async function fitGaussian(
   const blur = replaced === null ? [] : [replacedNote('rho', correlation[1]!, replaced)];
   let errors: Record<string, number | null>;
   if (spread) {
-    const blurred = await blurredPairs(correlation, Infinity, levels, run);
-    if (blurred.pairs.length > 0) {
+    const blurred = areRanks(u) ? await blurredPairs(correlation, Infinity, levels, run) : null;
+    if (blurred && blurred.pairs.length > 0) {
       const options = { method: 'tau', rotation } as const;
       const byTau = dim === 2 ? await fitByTau(u, () => fitGaussian(u, options, run, correlation[1])) : null;
       if (byTau) return byTau;
@@ -513,7 +513,8 @@ async function fitStudent(
   if (!paired) await profile(degrees);
   const blur: Note[] = [];
   if (replaced !== null) blur.push(replacedNote('rho', correlation[1]!, replaced));
-  const blurred = method === 'mle' ? await blurredPairs(correlation, degrees, levels, run) : null;
+  const blurred =
+    method === 'mle' && areRanks(u) ? await blurredPairs(correlation, degrees, levels, run) : null;
   if (blurred && blurred.pairs.length > 0) {
     const options = { method: 'tau', rotation } as const;
     const rho = correlation[1]!;
@@ -645,12 +646,9 @@ async function fitFamily(
       rules.length === 1
         ? await maximiseOne(kind, rules[0]!, of(rows), turnedTau(await tau(), dim, rotation))
         : await maximiseMany(rules, of(rows), of(merged(thinned(observations))));
-    const blurred = await isBlurred(
-      definitionOf(kind, 2, values, rotation),
-      pairOf(levels, 0, 1),
-      u.rows,
-      run,
-    );
+    const blurred =
+      areRanks(u) &&
+      (await isBlurred(definitionOf(kind, 2, values, rotation), pairOf(levels, 0, 1), u.rows, run));
     if (blurred && rules.length === 1) {
       const options = { rotation, method: 'tau' } as const;
       const byTau = await fitByTau(u, () => fitFamily(kind, u, options, run, values[0]));
