@@ -80,6 +80,16 @@ test.each([
   expect(await look(content)).toEqual({ names, rows, notes: [] });
 });
 
+test('objects with a key twice are refused, whose values JSON.parse would drop', async () => {
+  const nested = '{"x":{"a":1},"s":"\\"a\\":1","a":2}';
+  await expect(readTable(folder.file('twice.json', '[{"a":1,"b":3,"a":2}]'))).rejects.toMatchObject({
+    code: 'ERR_SKLAR_VALUE',
+    message: expect.stringMatching(/^expected different keys, got "a" twice \(object 1 of ".*twice.json"\)$/),
+  });
+  const { names } = await readTable(folder.file('once.ndjson', `${nested}\n`), { columns: ['a'] });
+  expect(names).toEqual(['a']);
+});
+
 test('the case file on the command line', async () => {
   const file = path.join(__dirname, '../fixtures/cases/header/years-header.csv');
   const model = folder.file('years.safetensors');

@@ -144,21 +144,36 @@ class JsonColumn {
   }
 }
 
-/** The number of a key as the text of an object has it: JSON.parse has rounded it. */
-function numberText(object: string, wanted: string): string {
+/** The keys of an object in its text, each as often as it stands there, with the first token of its value. */
+function* membersOf(object: string): Generator<[key: string, token: string]> {
   let depth = 0;
   let key: string | null = null;
-  let found = '';
   for (const [token] of object.matchAll(/"(?:[^"\\]|\\.)*"|[-+.\w]+|[{}[\],:]/g)) {
+    if (depth === 1 && key !== null && token !== ':' && token !== ',') {
+      yield [key, token];
+      key = null;
+    } else if (depth === 1 && key === null && token.startsWith('"')) key = JSON.parse(token) as string;
     if (token === '{' || token === '[') depth++;
     else if (token === '}' || token === ']') depth--;
-    else if (depth !== 1) continue;
-    else if (token === ',') key = null;
-    else if (token === ':') continue;
-    else if (key === null) key = JSON.parse(token) as string;
-    else if (key === wanted) found = token;
   }
+}
+
+/** The number of a key as the text of an object has it: JSON.parse has rounded it. */
+function numberText(object: string, wanted: string): string {
+  let found = '';
+  for (const [key, token] of membersOf(object)) if (key === wanted) found = token;
   return found;
+}
+
+/** JSON.parse keeps the last of equal keys: columns that have the same name show in the first object. */
+function expectDifferentKeys(object: string, where: string): void {
+  const seen = new Set<string>();
+  for (const [key] of membersOf(object)) {
+    if (seen.has(key)) {
+      throw new SklarError('ERR_SKLAR_VALUE', `expected different keys, got ${describe(key)} twice ${where}`);
+    }
+    seen.add(key);
+  }
 }
 
 export async function readJson(file: string, options: ReadTableOptions): Promise<Table> {
@@ -179,6 +194,7 @@ export async function readJson(file: string, options: ReadTableOptions): Promise
     } catch (cause) {
       throw new SklarError('ERR_SKLAR_FORMAT', `expected JSON, got ${describe(cause)} ${where}`, { cause });
     }
+    if (rows === 0) expectDifferentKeys(text, where);
     const keys = Object.keys(record);
     for (let k = 0; k < keys.length; k++) {
       const key = keys[k]!;
