@@ -208,3 +208,22 @@ test('bad input names the culprit', async () => {
   expect(() => new EmpiricalBetaCopula(Float64Array.of(1, 1, 1, 2), 2)).toThrow(/got 1 \(row 2, column 1\)/);
   expect(() => new EmpiricalBetaCopula(Float64Array.of(1, 2, 3), 2)).toThrow('rows');
 });
+
+test('dependence that smoothing takes is said: a function of few rows, not of independent columns', async () => {
+  const rows = (count: number, other: (i: number) => number) =>
+    Array.from({ length: count }, (_, i) => [(i + 1) / (count + 1), (other(i) + 1) / (count + 1)]);
+  const exact = await fitCopula(
+    rows(500, (i) => i),
+    { kind: 'empirical-beta', names: ['a', 'b'] },
+  );
+  const [note] = exact.notes;
+  expect(note).toMatchObject({ code: 'fit', columns: ['a', 'b'] });
+  const [, own, theirs] = /copula is ([\d.]+), that of the rows ([\d.]+)/.exec(note!.message)!;
+  expect(Number(theirs)).toBe(1);
+  expect(Math.abs(Number(own) - exact.tau())).toBeLessThan(0.01);
+  const scattered = await fitCopula(
+    rows(499, (i) => (i * 211) % 499),
+    { kind: 'empirical-beta' },
+  );
+  expect(scattered.notes).toEqual([]);
+});

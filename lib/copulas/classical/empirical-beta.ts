@@ -12,6 +12,7 @@ import { type DenseRows } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
 import { ClassicalCopula } from './classical';
 import { completedLevels, tieNotes } from '../correlation/ties';
+import { tauNotes } from './tau-notes';
 
 /** Ranks are stored as float32. */
 const MOST_ROWS = 2 ** 24;
@@ -87,12 +88,15 @@ export class EmpiricalBetaCopula extends ClassicalCopula {
   }
 
   #of(columns: readonly number[]): Float64Array {
-    const { dim, ranks } = this;
-    return Float64Array.from(
-      { length: (ranks.length / dim) * columns.length },
-      (_, at) => ranks[Math.floor(at / columns.length) * dim + columns[at % columns.length]!]!,
-    );
+    return ranksOf(this.ranks, this.dim, columns);
   }
+}
+
+function ranksOf(ranks: Float64Array, dim: number, columns: readonly number[]): Float64Array {
+  return Float64Array.from(
+    { length: (ranks.length / dim) * columns.length },
+    (_, at) => ranks[Math.floor(at / columns.length) * dim + columns[at % columns.length]!]!,
+  );
 }
 
 function definitionOfRanks(table: Float64Array, dim: number): ClassicalDefinition {
@@ -123,10 +127,18 @@ export async function fitEmpiricalBeta(u: DenseRows, run: Execution): Promise<Em
       ranks[row * columns + j] = k + 1;
     });
   }
-  const notes = tieNotes(
-    u,
-    'and equal ranks are told apart by levels of a Gaussian copula in their blocks, as the data do not say how they depend',
-  );
+  const notes = [
+    ...tieNotes(
+      u,
+      'and equal ranks are told apart by levels of a Gaussian copula in their blocks, as the data do not say how they depend',
+    ),
+    ...(await tauNotes(
+      'empirical-beta',
+      u,
+      (pair) => definitionOfRanks(ranksOf(ranks, columns, pair), 2),
+      run,
+    )),
+  ];
   return new EmpiricalBetaCopula(ranks, columns, {
     rows,
     ...runRecord(run, 'float64'),

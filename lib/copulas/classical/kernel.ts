@@ -5,13 +5,13 @@ import { SklarError } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type ClassicalDefinition, runJob } from '../../native';
 import { normalCdf, normalQuantile } from '../../normal';
-import { type Note, columnsNote } from '../../notes';
 import { type ModelContent, type ModelTensors } from '../copula';
 import { type DenseRows } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
 import { ClassicalCopula } from './classical';
 import { completedLevels, guideCorrelation, tieNotes } from '../correlation/ties';
-import { centred, likelihoodOf, trainingRows } from './observations';
+import { likelihoodOf, trainingRows } from './observations';
+import { tauNotes } from './tau-notes';
 
 /** Options of `fitCopula` for kind `kernel`, with their defaults. */
 export const kernelOptionsSchema = z.strictObject({
@@ -34,9 +34,6 @@ const MOST_ROWS = 5000;
 const MOST_STEPS = 4;
 /** Where values recur, the table is the mean of those of so many draws of their levels. */
 const COMPLETIONS = 8;
-/** Kendall's tau of so many draws is compared with that of the rows, and said where it differs by more than this. */
-const DRAWS = 20_000;
-const VISIBLY = 0.02;
 /** How far margins of a table in a file may be from uniform. */
 const MARGIN_TOLERANCE = 1e-6;
 
@@ -165,27 +162,6 @@ async function averaged(draws: readonly DenseRows[], correlation: number, bandwi
   return { nodes, table: mean };
 }
 
-/** A note where Kendall's tau of the table is not that of the rows, tau-b where values recur: what smoothing took. */
-async function farNotes(u: DenseRows, definition: ClassicalDefinition, run: Execution): Promise<Note[]> {
-  const drawn = await runJob(
-    (addon) => addon.classicalSample(definition, DRAWS, 1n, 0n, false, run.threads),
-    { signal: run.signal },
-  );
-  const tau = async (rows: DenseRows) => {
-    const { data, rows: count } = centred(rows);
-    const taus = await runJob((addon) => addon.kendallTau(data, count, 2, run.threads), {
-      signal: run.signal,
-    });
-    return taus[1]!;
-  };
-  const [own, theirs] = [await tau({ ...u, data: drawn, rows: DRAWS }), await tau(u)];
-  if (Math.abs(own - theirs) <= VISIBLY) return [];
-  const message =
-    `Kendall's tau of draws of the kernel copula is ${own.toFixed(3)}, that of the rows ${theirs.toFixed(3)}: ` +
-    'the estimate smooths away what is finer than its kernel';
-  return [u.names ? columnsNote('fit', u.names, message) : { code: 'fit', columns: [], message }];
-}
-
 function part(u: DenseRows, chosen: (row: number) => boolean): DenseRows {
   const { data, rows } = u;
   const kept = Array.from({ length: rows }, (_, i) => i).filter(chosen);
@@ -249,7 +225,7 @@ export async function fitKernel(
       u,
       `and the density is the mean of ${COMPLETIONS} for levels that a Gaussian copula draws in their blocks, as the data do not say where they are`,
     ),
-    ...(await farNotes(u, definitionOfTable(nodes, table), run)),
+    ...(await tauNotes('kernel', u, () => definitionOfTable(nodes, table), run)),
   ];
   return new KernelCopula(nodes, table, bandwidth, {
     rows: u.rows,
