@@ -5,7 +5,6 @@ import type { NativeJob } from './common';
 export interface GaussianAddon {
   normalCdf(values: Float64Array): Float64Array;
   normalQuantile(values: Float64Array): Float64Array;
-  logNormalCdf(values: Float64Array): Float64Array;
   cholesky(matrix: Float64Array, dim: number): { factor: Float64Array; logDeterminant: number };
   normalScoresCorrelation(
     u: Float64Array,

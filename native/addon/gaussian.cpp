@@ -12,7 +12,6 @@ namespace {
 
 // normalCdf(values: Float64Array): Float64Array
 // normalQuantile(values: Float64Array): Float64Array
-// logNormalCdf(values: Float64Array): Float64Array
 template <double (*function)(double)>
 Napi::Value map(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
@@ -133,7 +132,6 @@ Napi::Value sample(const Napi::CallbackInfo& info) {
 void register_gaussian(Napi::Env env, Napi::Object exports) {
   exports.Set("normalCdf", Napi::Function::New(env, map<normal_cdf>));
   exports.Set("normalQuantile", Napi::Function::New(env, map<normal_quantile>));
-  exports.Set("logNormalCdf", Napi::Function::New(env, map<log_normal_cdf>));
   exports.Set("cholesky", Napi::Function::New(env, cholesky_factor));
   exports.Set("normalScoresCorrelation", Napi::Function::New(env, correlation));
   exports.Set("tiedCorrelation", Napi::Function::New(env, correlation_of_ties));

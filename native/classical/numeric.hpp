@@ -65,21 +65,6 @@ Unit solve_unit(H&& h, Unit p) {
   return unit_of_logit(find_root(gap, end, std::copysign(farthest, end)));
 }
 
-// Integral of f(Unit) over (0, 1) by the tanh-sinh rule: exact to rounding for integrands that are smooth
-// inside, whatever their ends. Takahasi and Mori (1974).
-template <class F>
-double integrate_unit(F&& f, double step = 1.0 / 64) {
-  double sum = 0;
-  for (int k = static_cast<int>(-6.0 / step); k * step <= 6; ++k) {
-    const double t = k * step, angle = 3.141592653589793 * std::sinh(t);
-    const Unit u = unit_of_logit(angle);
-    const double weight = 3.141592653589793 * std::cosh(t) * u.p * u.q;
-    if (weight < 1e-300) continue;
-    sum += weight * f(u);
-  }
-  return sum * step;
-}
-
 // Integral of f over (a, b) by the rules of Gauss and Kronrod (7, 15), and how much the two differ.
 struct GaussKronrod {
   double value, error;

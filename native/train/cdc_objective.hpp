@@ -20,7 +20,6 @@ class CdcObjective final : public Objective<T> {
                std::size_t batch);
 
   std::size_t batch() const override { return batch_; }
-  std::size_t active_rows() const { return active_; }
 
   // Stratified: every step has the same number of rows in the inner levels, so that the rest can be left out
   // of the adjoint and tangent passes. Published: levels independent and uniform, both losses averaged over
