@@ -1,5 +1,7 @@
 import { types } from 'node:util';
 
+import type { z } from 'zod';
+
 import type { Matrix } from './types/matrix';
 
 /**
@@ -148,6 +150,9 @@ export function expectOneOf<T extends string | number | boolean>(
 
 /** The names of the options T, none left out. */
 export type OptionNames<T> = Readonly<Record<keyof T, unknown>>;
+
+/** The shape of a schema for the options T: each of them, and no other, with a type that T allows. */
+export type OptionShape<T> = { readonly [K in keyof T]-?: z.ZodType<unknown, T[K]> };
 
 /**
  * Checks that `options` is an object whose keys are all known. What their values are is for others to check.

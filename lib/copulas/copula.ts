@@ -11,7 +11,7 @@ import { CELL_POINTS, expectCells, integrateCells, pickRows, splitCells } from '
 import {
   type Certificate,
   type CertificateOptions,
-  certificate,
+  certificateOf,
   certificateOptions,
 } from './judgement/certificate';
 import { type Capabilities } from './fields/capabilities';
@@ -32,7 +32,12 @@ import {
   type Normalisable,
   conditionalOptions,
 } from './fields/smc';
-import { type ResolvedIntegration, type SolverOptions, solverOptions } from './fields/solvers';
+import {
+  type ResolvedIntegration,
+  type SolverName,
+  type SolverOptions,
+  solverOptions,
+} from './fields/solvers';
 
 export interface LogPdfOptions extends RunOptions, FieldDensityOptions {
   /** The scale of the rows; default `copula`. */
@@ -64,7 +69,13 @@ export const logPdfOptions: OptionNames<LogPdfOptions> = {
   onProgress: true,
 };
 
-export interface SampleOptions extends RunOptions, SolverOptions {
+/** A solver of `sample`: any, or of a CDC with a finite reference time that of the published code, to compare with. */
+export type SamplerName = SolverName | 'published' | 'published-noisy';
+
+/** How rows are drawn. Solvers and what belongs to them are of learned kinds; classical ones are drawn directly. */
+export interface SampleOptions extends RunOptions, Omit<SolverOptions, 'solver'> {
+  /** Default `ab2`, with `noise` `exponential-em`; of processes on the cube `heun` and `euler-maruyama`. */
+  solver?: SamplerName | undefined;
   /** The same seed gives the same rows, bit for bit, for any number of threads and any batching; default 1. */
   seed?: Seed;
   /**
@@ -104,13 +115,16 @@ export interface ModelInfo {
   training: unknown;
 }
 
+/** What a fit tells of itself, as a model file stores it. */
+export type TrainingRecord = Readonly<Record<string, unknown>>;
+
 /** The tensors of a model file. */
 export type ModelTensors = Map<string, { shape: readonly number[]; data: RealArray }>;
 
 /** What one kind stores of itself; the rest of the file is the same for all. */
 export interface ModelContent {
   config: Readonly<Record<string, unknown>>;
-  training: Readonly<Record<string, unknown>> | null;
+  training: TrainingRecord | null;
   tensors: ModelTensors;
 }
 
@@ -137,13 +151,29 @@ export abstract class Copula implements Disposable {
   abstract readonly normalised: boolean;
   /** What it can do beside drawing rows; that of its kind, unless this one has less. */
   abstract readonly capabilities: Capabilities;
-  /** Names of the columns, where the training rows had names. */
-  names: readonly string[] | null = null;
-  /** How data become pseudo-observations and back, where the model was fitted from a table. */
-  margins: TableMargins | null = null;
-  /** Knots of the margin maps, dim x 33, by solver and steps; see `SampleOptions.margins`. */
+  /** @internal Knots of the margin maps, dim x 33, by solver and steps; see `SampleOptions.margins`. */
   readonly knots = new Map<string, Float64Array>();
   #disposed = false;
+  #names: readonly string[] | null = null;
+  #margins: TableMargins | null = null;
+
+  /** Names of the columns, where the training rows had names. */
+  get names(): readonly string[] | null {
+    return this.#names;
+  }
+  /** @internal */
+  set names(names: readonly string[] | null) {
+    this.#names = names;
+  }
+
+  /** How data become pseudo-observations and back, where the model was fitted from a table. */
+  get margins(): TableMargins | null {
+    return this.#margins;
+  }
+  /** @internal */
+  set margins(margins: TableMargins | null) {
+    this.#margins = margins;
+  }
 
   /**
    * Log density log c(u) of each row, in nats; for a model with `normalised === false` up to an additive constant that
@@ -241,6 +271,7 @@ export abstract class Copula implements Disposable {
    *
    * @param firstRow number of the first row among those that random probes and draws are counted by
    * @param onEvent told the fraction that is done
+   * @internal
    */
   async density(
     method: LogPdfMethod,
@@ -325,20 +356,13 @@ export abstract class Copula implements Disposable {
    * @throws SklarError ERR_SKLAR_VALUE for columns that do not exist, values outside the scale, options that the method
    *   does not have and kinds that cannot, ERR_SKLAR_DIVERGED when the network's values are not finite
    */
-  sampleConditional(
-    _fixed: Readonly<Record<string | number, number>>,
-    _rows: number,
+  async sampleConditional(
+    fixed: Readonly<Record<string | number, number>>,
+    rows: number,
     options: ConditionalOptions = {},
   ): Promise<ConditionalSample> {
-    return new Promise(() => {
-      expectOptions(options, 'sampleConditional', conditionalOptions);
-      this.begin(options);
-      throw new SklarError(
-        'ERR_SKLAR_VALUE',
-        `a ${this.kind} copula cannot be sampled given some columns, since it has no explicit density at its noise ` +
-          "levels: use a copula of kind 'cdc' or a classical one",
-      );
-    });
+    expectOptions(options, 'sampleConditional', conditionalOptions);
+    return this.drawConditional(fixed, rows, options, this.begin(options));
   }
 
   /** Writes one .safetensors file; the old file stays until the new one is complete. */
@@ -361,7 +385,7 @@ export abstract class Copula implements Disposable {
     await writeModelFile(path, { document, tensors });
   }
 
-  /** What a file holds of this copula, beside its columns and margins. */
+  /** @internal What a file holds of this copula, beside its columns and margins. */
   fileContent(): ModelContent {
     const content = this.toModelContent();
     for (const [key, data] of this.knots) {
@@ -370,7 +394,7 @@ export abstract class Copula implements Disposable {
     return content;
   }
 
-  /** The margin maps of an integrator, from a pilot sample of it when they are not there yet. */
+  /** @internal The margin maps of an integrator, from a pilot sample of it when they are not there yet. */
   protected async marginMaps(
     key: string,
     run: Execution,
@@ -386,7 +410,7 @@ export abstract class Copula implements Disposable {
     return knots;
   }
 
-  /** Rows from the reference to data through the field, with margins as asked for. */
+  /** @internal Rows from the reference to data through the field, with margins as asked for. */
   protected async sampleField(
     plan: ResolvedIntegration,
     rows: number,
@@ -430,22 +454,25 @@ export abstract class Copula implements Disposable {
     return integrate({ rows, seed, firstRow, toGaussian }, maps);
   }
 
-  /** This copula, where its density has an estimated normaliser; null: it needs none, or has no density. */
+  /** @internal This copula, where its density has an estimated normaliser; null: it needs none, or has no density. */
   get normalisable(): Normalisable | null {
     return null;
   }
 
   /**
    * What can be checked about this model without knowing the truth: its normaliser, how far the routes to its log density
-   * agree on the rows, and how uniform the margins of its samples are. One object that JSON can write.
+   * agree on the rows (docs/mathematics.md, D), and how uniform the margins of its samples are. The normaliser of a CDC is
+   * estimated when the model has none, and kept in it. A route or sampler that leaves the finite numbers is reported as
+   * failed, with the reason; the others go on.
    *
    * @param rows n x dim, at least two, best rows that the model has not seen
-   * @throws SklarError as `logPdf` and `sample`
+   * @returns one object that JSON can write
+   * @throws SklarError ERR_SKLAR_VALUE naming row and column of a value outside the scale, ERR_SKLAR_SHAPE for a wrong
+   *   number of rows or columns
    */
-  async certificate(rows: RowsInput, options: CertificateOptions = {}): Promise<Certificate> {
-    expectOptions(options, 'certificate', certificateOptions);
-    this.begin(options);
-    return certificate(this, rows, options);
+  async certify(rows: RowsInput, options: CertificateOptions = {}): Promise<Certificate> {
+    expectOptions(options, 'certify', certificateOptions);
+    return certificateOf(this, rows, options, this.begin(options));
   }
 
   abstract info(): ModelInfo;
@@ -464,7 +491,20 @@ export abstract class Copula implements Disposable {
     this.dispose();
   }
 
-  /** The log normaliser of the density that logPdfRows gives, estimated when it is not known yet. */
+  /** @internal `sampleConditional` of kinds that have it. */
+  protected drawConditional(
+    _fixed: Readonly<Record<string | number, number>>,
+    _rows: number,
+    _options: ConditionalOptions,
+    _run: Execution,
+  ): Promise<ConditionalSample> {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `a ${this.kind} copula cannot be sampled given some columns, since it has no explicit density at its noise ` +
+        "levels: use a copula of kind 'cdc' or a classical one",
+    );
+  }
+  /** @internal The log normaliser of the density that logPdfRows gives, estimated when it is not known yet. */
   protected ensureLogNormaliser(_run: Execution): Promise<number> {
     return Promise.resolve(0);
   }
@@ -472,6 +512,7 @@ export abstract class Copula implements Disposable {
    * Rows of `logPdfCells` that have a block, without normaliser. Kinds that know the probability of a block have their own.
    *
    * @param options with the method that was decided on
+   * @internal
    */
   protected logCells(
     lower: Float64Array,
@@ -488,12 +529,14 @@ export abstract class Copula implements Disposable {
       return logPdf;
     });
   }
+  /** @internal */
   protected abstract logPdfRows(
     x: Float64Array,
     rows: number,
     fromGaussian: boolean,
     run: Execution,
   ): Promise<Float64Array>;
+  /** @internal */
   protected abstract sampleRows(
     rows: number,
     seed: bigint,
@@ -502,9 +545,11 @@ export abstract class Copula implements Disposable {
     options: SampleOptions,
     run: Execution,
   ): Promise<Float64Array>;
-  /** Options that this kind cannot honour are errors, before any work. */
+  /** @internal Options that this kind cannot honour are errors, before any work. */
   abstract checkSampleOptions(options: SampleOptions): void;
+  /** @internal */
   protected abstract toModelContent(): ModelContent;
+  /** @internal */
   protected abstract release(): void;
 
   get #ownMethod(): LogPdfMethod {
@@ -513,7 +558,7 @@ export abstract class Copula implements Disposable {
   #alive(): void {
     if (this.#disposed) throw new SklarError('ERR_SKLAR_DISPOSED', `this ${this.kind} copula was disposed`);
   }
-  /** Checks what every run has: the model still there, no abort yet, a device that can do it. */
+  /** @internal Checks what every run has: the model still there, no abort yet, a device that can do it. */
   protected begin(options: RunOptions): Execution {
     this.#alive();
     return beginRun(options, this.capabilities.cpuOnly);

@@ -259,7 +259,7 @@ export class PseudoObservations extends LevelColumns {
     }
   }
 
-  /** The first half of `fit`, for who has more to learn from the sorted columns. */
+  /** @internal The first half of `fit`, for who has more to learn from the sorted columns. */
   static async sort(
     table: Table,
     options: Omit<PseudoObservationsOptions, 'knots'> & ColumnRunOptions = {},
@@ -276,6 +276,7 @@ export class PseudoObservations extends LevelColumns {
    * The other half of `fit`.
    *
    * @param sorted from `sort`
+   * @internal
    */
   static async fromSorted(
     sorted: SortedTable,
@@ -341,7 +342,7 @@ export class PseudoObservations extends LevelColumns {
     this.#blocks = undefined;
   }
 
-  /** What a model file needs: JSON, and tensors of Float64 named by column number. */
+  /** @internal What a model file needs: JSON, and tensors of Float64 named by column number. */
   toTensors(): { meta: PseudoObservationsMeta; tensors: Record<string, Float64Array> } {
     const tensors: Record<string, Float64Array> = {};
     const columns = this.#columns.map(({ name, kind, values, first, last, tied, thinned }, j) => {
@@ -358,6 +359,7 @@ export class PseudoObservations extends LevelColumns {
    *
    * @param meta checked here, so it may come straight from a file
    * @throws SklarError ERR_SKLAR_FORMAT when the parts do not fit together
+   * @internal
    */
   static fromTensors(meta: unknown, tensors: Readonly<Record<string, Float64Array>>): PseudoObservations {
     const parsed = metaSchema.safeParse(meta);
@@ -392,6 +394,7 @@ export class PseudoObservations extends LevelColumns {
     return new PseudoObservations(rows, ties, BigInt(seed), columns, undefined);
   }
 
+  /** @internal */
   protected override makeHandles(): readonly ColumnHandle[] {
     return this.#columns.map(({ values, first, last, kind, thinned }) =>
       callNative((addon) =>

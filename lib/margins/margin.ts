@@ -37,10 +37,17 @@ export abstract class Margin {
   abstract readonly parameters: Readonly<Record<string, number>>;
   /** Whether some values have positive probability; then F jumps there. */
   readonly hasAtoms: boolean = false;
-  /** What was decided when it was fitted. */
-  notes: readonly Note[] = [];
-
+  #notes: readonly Note[] = [];
   #handle: MarginHandle | undefined;
+
+  /** What was decided when it was fitted. */
+  get notes(): readonly Note[] {
+    return this.#notes;
+  }
+  /** @internal */
+  set notes(notes: readonly Note[]) {
+    this.#notes = notes;
+  }
 
   /** F(x) = P(X <= x). NaN gives NaN. */
   cdf(x: Float64Array): Float64Array {
@@ -84,25 +91,26 @@ export abstract class Margin {
     return callNative((addon) => addon.marginQuantileAbove(this.handle, shares));
   }
 
-  /** The arrays that the margin is made of. */
+  /** @internal The arrays that the margin is made of. */
   protected arrays(): Readonly<Record<string, Float64Array>> {
     return {};
   }
 
+  /** @internal */
   protected parts(): Readonly<Record<string, Margin>> {
     return {};
   }
 
-  /** What the native code computes it from. */
+  /** @internal What the native code computes it from. */
   protected abstract definition(): MarginDefinition;
 
-  /** The margin in native memory, made at its first use; for this library alone. */
+  /** @internal The margin in native memory, made at its first use; for this library alone. */
   get handle(): MarginHandle {
     this.#handle ??= callNative((addon) => addon.marginCreate(this.definition()));
     return this.#handle;
   }
 
-  /** What a file stores of the margin. */
+  /** @internal What a file stores of the margin. */
   state(): MarginState {
     return {
       name: this.name,

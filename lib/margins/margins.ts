@@ -130,6 +130,7 @@ export class Margins extends LevelColumns {
    * The same, of columns that are sorted already.
    *
    * @param sorted of a table of columns that vary
+   * @internal
    */
   static async fromSorted(
     sorted: SortedTable,
@@ -203,7 +204,7 @@ export class Margins extends LevelColumns {
     return sum;
   }
 
-  /** What a model file needs: JSON, and tensors of Float64 named by column number. */
+  /** @internal What a model file needs: JSON, and tensors of Float64 named by column number. */
   toTensors(): { meta: Readonly<Record<string, unknown>>; tensors: Record<string, Float64Array> } {
     const tensors: Record<string, Float64Array> = {};
     const collect = (state: MarginState, prefix: string): void => {
@@ -227,6 +228,7 @@ export class Margins extends LevelColumns {
    *
    * @param meta checked here, so it may come straight from a file
    * @throws SklarError ERR_SKLAR_FORMAT when the parts do not fit together
+   * @internal
    */
   static fromTensors(meta: unknown, tensors: Readonly<Record<string, Float64Array>>): Margins {
     const parsed = metaSchema.safeParse(meta);
@@ -243,6 +245,7 @@ export class Margins extends LevelColumns {
     return new Margins(rows, ties, seed, columns, notes);
   }
 
+  /** @internal */
   protected override makeHandles(): readonly ColumnHandle[] {
     return this.#columns.map(({ margin, kind }) =>
       callNative((addon) => addon.marginColumn(margin.handle, this.rows, kind === 'integer')),

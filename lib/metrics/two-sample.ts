@@ -26,8 +26,6 @@ export interface Metric {
   readonly pValue: number | null;
 }
 
-type OnProgress = ((fraction: number) => void) | undefined;
-
 /** Both samples in one array: the first `first` rows are x, the others y. */
 interface Samples {
   readonly data: Float64Array;
@@ -134,7 +132,8 @@ export interface PairOptions extends RunOptions {
   permutations?: number;
   /** Of the relabellings; default 1. */
   seed?: Seed;
-  onProgress?: OnProgress;
+  /** Told the share of the work that is done, up to 1. */
+  onProgress?: ((fraction: number) => void) | undefined;
 }
 
 const pairOptions: OptionNames<PairOptions> = {
@@ -276,7 +275,8 @@ export interface SlicedWassersteinOptions extends RunOptions {
   order?: 1 | 2;
   /** Of the directions; default 1. */
   seed?: Seed;
-  onProgress?: OnProgress;
+  /** Told the share of the work that is done, up to 1. */
+  onProgress?: ((fraction: number) => void) | undefined;
 }
 
 const slicedOptions: OptionNames<SlicedWassersteinOptions> = {

@@ -368,7 +368,7 @@ export async function gather(plan: Plan, options: ReportOptions, stages: Stages)
     compare(data, samples, { ...onCpu, seed, onProgress: ({ fraction }) => report(fraction) }),
   );
   const certificate = await section('certificate', ['ERR_SKLAR_SHAPE'], (report) =>
-    copula.certificate(u, {
+    copula.certify(u, {
       ...options.certificate,
       ...run,
       seed,

@@ -61,7 +61,7 @@ describe('members with formulas', () => {
     const ode = await ensemble.logPdf(u, { method: 'ode', solver: 'tsit5', rtol: 1e-8 });
     ode.forEach((value, i) => expect(value).toBeCloseTo(values[i]!, 5));
     expect(await totalCorrelation(ensemble, u)).toMatchObject({ fieldBound: null });
-    expect((await ensemble.certificate(u, { sampleRows: 2000 })).verdict).toMatchObject({
+    expect((await ensemble.certify(u, { sampleRows: 2000 })).verdict).toMatchObject({
       routesAgree: { within: true },
       marginsUniform: true,
     });
@@ -314,7 +314,7 @@ describe('models that were trained', () => {
       training: null,
     };
     const file = path.join(scratch, 'whole.safetensors');
-    await new EnsembleCopula([new CdcCopula(parts), new CdcCopula(parts)]).save(file);
+    await new EnsembleCopula([CdcCopula.fromParts(parts), CdcCopula.fromParts(parts)]).save(file);
     const { document, tensors } = await readModelFile(file);
     const damaged = path.join(scratch, 'damaged.safetensors');
     const { members } = document!.config as { members: object[] };

@@ -2,14 +2,20 @@ import { type Matrix, matrix } from '../../matrix';
 import { type RunRecord } from '../../devices';
 import { type OptionNames, SklarError, expectInteger, expectOptions } from '../../errors';
 import { type ClassicalDefinition, callNative, runJob } from '../../native';
-import { Copula, type LogPdfOptions, type SampleOptions, isGaussian, logPdfOptions } from '../copula';
+import {
+  Copula,
+  type LogPdfOptions,
+  type SampleOptions,
+  type TrainingRecord,
+  isGaussian,
+  logPdfOptions,
+} from '../copula';
 import { type RowsInput, type Scale, toDense } from '../inputs/rows';
 import { type Execution, type RunOptions, runOptions } from '../inputs/run';
 import { type Capabilities } from '../fields/capabilities';
 import {
   type ConditionalOptions,
   type ConditionalSample,
-  conditionalOptions,
   conditionalRows,
   exactConditional,
   exactConditionalOptions,
@@ -56,12 +62,14 @@ export abstract class ClassicalCopula extends Copula {
   }
   /** By name. Correlations are `rho` of two columns, `rho(1,2)`, .. of more. */
   abstract readonly parameters: Readonly<Record<string, number>>;
-  protected abstract readonly training: Readonly<Record<string, unknown>> | null;
-  /** As the native code takes it. */
+  /** @internal */
+  protected abstract readonly training: TrainingRecord | null;
+  /** @internal As the native code takes it. */
   protected abstract definition(): ClassicalDefinition;
-  /** That of two or more different columns in the order given. */
+  /** @internal That of two or more different columns in the order given. */
   protected abstract definitionOf(columns: readonly number[]): ClassicalDefinition;
 
+  /** @internal */
   protected logPdfRows(
     x: Float64Array,
     rows: number,
@@ -73,6 +81,7 @@ export abstract class ClassicalCopula extends Copula {
     });
   }
 
+  /** @internal */
   protected sampleRows(
     rows: number,
     seed: bigint,
@@ -129,6 +138,7 @@ export abstract class ClassicalCopula extends Copula {
    * cells, .02 at 30, .5 at 100; of more than 16 wide cells in a row of Archimedean ones to 1e-3 (docs/mathematics.md, M.7).
    *
    * @throws SklarError ERR_SKLAR_DIVERGED where an integral is not found to eight digits; it names family and parameters
+   * @internal
    */
   protected override logCells(
     lower: Float64Array,
@@ -207,14 +217,13 @@ export abstract class ClassicalCopula extends Copula {
     return this.#fit()?.standardErrors ?? null;
   }
 
-  /** Method `exact`: independent draws, and the density of the condition without error. */
-  override async sampleConditional(
+  /** @internal Method `exact`: independent draws, and the density of the condition without error. */
+  protected override async drawConditional(
     fixed: Readonly<Record<string | number, number>>,
     rows: number,
-    options: ConditionalOptions = {},
+    options: ConditionalOptions,
+    run: Execution,
   ): Promise<ConditionalSample> {
-    expectOptions(options, 'sampleConditional', conditionalOptions);
-    const run = this.begin(options);
     const { condition, seed } = exactConditionalOptions(fixed, rows, options, this.names, this.dim);
     const { values: given } = condition;
     const columns = Array.from(condition.columns);
@@ -242,6 +251,7 @@ export abstract class ClassicalCopula extends Copula {
     return exactConditional(conditionalRows(values, condition, this.names, this.dim), logMarginal);
   }
 
+  /** @internal */
   checkSampleOptions(options: SampleOptions): void {
     for (const key of solverOptionKeys) {
       if (options[key] !== undefined) {
@@ -253,6 +263,7 @@ export abstract class ClassicalCopula extends Copula {
     }
   }
 
+  /** @internal */
   protected release(): void {
     // nothing native is held between calls
   }

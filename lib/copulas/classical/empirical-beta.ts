@@ -5,7 +5,7 @@ import { runRecord } from '../../devices';
 import { SklarError, expectInteger } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type ClassicalDefinition } from '../../native';
-import { type ModelContent, type ModelInfo, type ModelTensors } from '../copula';
+import { type ModelContent, type ModelInfo, type TrainingRecord, type ModelTensors } from '../copula';
 import { expectColumns } from '../correlation/correlation';
 import { type DenseRows } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
@@ -27,13 +27,17 @@ export class EmpiricalBetaCopula extends ClassicalCopula {
   /** n x dim, row-major: in every column each of 1 .. n once. */
   readonly ranks: Float64Array;
   readonly parameters = {};
-  protected readonly training: Readonly<Record<string, unknown>> | null;
+  /** @internal */
+  protected readonly training: TrainingRecord | null;
 
   /**
    * @param ranks n x dim, row-major
    * @throws SklarError ERR_SKLAR_VALUE naming row and column where a column is not a permutation of 1 .. n
    */
-  constructor(ranks: Float64Array, dim: number, training: Readonly<Record<string, unknown>> | null = null) {
+  constructor(ranks: Float64Array, dim: number);
+  /** @internal */
+  constructor(ranks: Float64Array, dim: number, training: TrainingRecord | null);
+  constructor(ranks: Float64Array, dim: number, training: TrainingRecord | null = null) {
     super();
     this.dim = expectInteger(dim, 'the number of columns', { min: 2, max: 65536 });
     this.ranks = Float64Array.from(ranks);
@@ -72,14 +76,17 @@ export class EmpiricalBetaCopula extends ClassicalCopula {
     };
   }
 
+  /** @internal */
   protected definition(): ClassicalDefinition {
     return definitionOfRanks(this.ranks, this.dim);
   }
 
+  /** @internal */
   protected definitionOf(columns: readonly number[]): ClassicalDefinition {
     return definitionOfRanks(this.#of(columns), columns.length);
   }
 
+  /** @internal */
   protected toModelContent(): ModelContent {
     const { dim, ranks, training } = this;
     return {

@@ -1,7 +1,6 @@
-import { expectOptions } from '../../errors';
 import { type ClassicalDefinition, type FieldHandle, callNative, runJob } from '../../native';
 import { ClassicalCopula } from './classical';
-import { type ModelContent, type ModelInfo, type SampleOptions } from '../copula';
+import { type ModelContent, type ModelInfo, type TrainingRecord, type SampleOptions } from '../copula';
 import {
   correlationParameters,
   expectColumns,
@@ -13,7 +12,6 @@ import { type Execution } from '../inputs/run';
 import {
   type ConditionalOptions,
   type ConditionalSample,
-  conditionalOptions,
   conditionalRows,
   exactConditional,
   exactConditionalOptions,
@@ -28,21 +26,22 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
   readonly dim: number;
   /** R, dim x dim, row-major. */
   readonly correlation: Float64Array;
+  /** @internal */
   readonly traceIsFormula = true;
   readonly #factor: Float64Array;
   /** Kept, since it finds the eigenvectors of R when it is first used. */
   #field: FieldHandle | null = null;
-  protected readonly training: Readonly<Record<string, unknown>> | null;
+  /** @internal */
+  protected readonly training: TrainingRecord | null;
 
   /**
    * @param correlation dim x dim, row-major, unit diagonal, positive definite
    * @throws SklarError ERR_SKLAR_VALUE when it is not
    */
-  constructor(
-    correlation: Float64Array,
-    dim: number,
-    training: Readonly<Record<string, unknown>> | null = null,
-  ) {
+  constructor(correlation: Float64Array, dim: number);
+  /** @internal */
+  constructor(correlation: Float64Array, dim: number, training: TrainingRecord | null);
+  constructor(correlation: Float64Array, dim: number, training: TrainingRecord | null = null) {
     super();
     this.dim = dim;
     this.correlation = Float64Array.from(correlation);
@@ -74,14 +73,13 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
     return new GaussianCopula(r, chosen.length);
   }
 
-  /** Method `exact`: independent draws, and the density of the condition without error. */
-  override async sampleConditional(
+  /** @internal Method `exact`: independent draws, and the density of the condition without error. */
+  protected override async drawConditional(
     fixed: Readonly<Record<string | number, number>>,
     rows: number,
-    options: ConditionalOptions = {},
+    options: ConditionalOptions,
+    run: Execution,
   ): Promise<ConditionalSample> {
-    expectOptions(options, 'sampleConditional', conditionalOptions);
-    const run = this.begin(options);
     const { condition, seed } = exactConditionalOptions(fixed, rows, options, this.names, this.dim);
     const { columns, values } = condition;
     const result = await runJob(
@@ -111,15 +109,18 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
     };
   }
 
+  /** @internal */
   protected definition(): ClassicalDefinition {
     const parameters = new Float64Array(0);
     return { family: 'gaussian', dim: this.dim, parameters, rotation: 0, factor: this.#factor };
   }
 
+  /** @internal */
   protected definitionOf(columns: readonly number[]): ClassicalDefinition {
     return this.marginal(columns).definition();
   }
 
+  /** @internal */
   protected override logPdfRows(
     x: Float64Array,
     rows: number,
@@ -134,6 +135,7 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
     );
   }
 
+  /** @internal */
   protected override sampleRows(
     rows: number,
     seed: bigint,
@@ -148,6 +150,7 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
     );
   }
 
+  /** @internal */
   protected toModelContent(): ModelContent {
     return {
       config: { dim: this.dim },

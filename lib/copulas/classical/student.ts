@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { SklarError, expectNumber } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type ClassicalDefinition, callNative } from '../../native';
-import { type ModelContent, type ModelInfo, type ModelTensors } from '../copula';
+import { type ModelContent, type ModelInfo, type TrainingRecord, type ModelTensors } from '../copula';
 import {
   correlationParameters,
   expectColumns,
@@ -19,7 +19,8 @@ export class StudentCopula extends ClassicalCopula {
   /** R, dim x dim, row-major. */
   readonly correlation: Float64Array;
   readonly degrees: number;
-  protected readonly training: Readonly<Record<string, unknown>> | null;
+  /** @internal */
+  protected readonly training: TrainingRecord | null;
   readonly #factor: Float64Array;
 
   /**
@@ -27,11 +28,14 @@ export class StudentCopula extends ClassicalCopula {
    * @param degrees of freedom, from 1 to 1e6
    * @throws SklarError ERR_SKLAR_VALUE when they are not
    */
+  constructor(correlation: Float64Array, dim: number, degrees: number);
+  /** @internal */
+  constructor(correlation: Float64Array, dim: number, degrees: number, training: TrainingRecord | null);
   constructor(
     correlation: Float64Array,
     dim: number,
     degrees: number,
-    training: Readonly<Record<string, unknown>> | null = null,
+    training: TrainingRecord | null = null,
   ) {
     super();
     this.dim = dim;
@@ -64,15 +68,18 @@ export class StudentCopula extends ClassicalCopula {
     };
   }
 
+  /** @internal */
   protected definition(): ClassicalDefinition {
     const parameters = Float64Array.of(this.degrees);
     return { family: 'student', dim: this.dim, parameters, rotation: 0, factor: this.#factor };
   }
 
+  /** @internal */
   protected definitionOf(columns: readonly number[]): ClassicalDefinition {
     return this.marginal(columns).definition();
   }
 
+  /** @internal */
   protected toModelContent(): ModelContent {
     return {
       config: { dim: this.dim, degrees: this.degrees },

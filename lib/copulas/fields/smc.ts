@@ -67,27 +67,49 @@ export const normaliserOptionNames: OptionNames<NormaliserOptions> = {
 
 const estimateSchema = z.object({ logZ: z.number(), standardError: z.number().min(0) });
 
-/** An estimate of log Z as it is stored with a model. */
-export const normaliserSchema = z.object({
-  ...estimateSchema.shape,
+/**
+ * log Z, Z the integral of a model's unnormalised copula density: annealed sequential Monte Carlo along the noise levels, and
+ * two other estimates beside it (docs/mathematics.md, D.4). In nats.
+ */
+export interface NormaliserEstimate {
+  readonly logZ: number;
+  readonly standardError: number;
   /** Plain Monte Carlo over the reference; null where its weights are too uneven to say anything. */
-  monteCarlo: z.object({ ...estimateSchema.shape, effectiveSampleSize: z.number() }).nullable(),
+  readonly monteCarlo: {
+    readonly logZ: number;
+    readonly standardError: number;
+    readonly effectiveSampleSize: number;
+  } | null;
   /** Bennett's ratio between reference and particles; `overlap`: how much the two laws have in common, 0 to 1. */
-  bennett: z.object({ ...estimateSchema.shape, overlap: z.number() }),
+  readonly bennett: { readonly logZ: number; readonly standardError: number; readonly overlap: number };
   /** Of the particles at the data. */
-  effectiveSampleSize: z.number(),
+  readonly effectiveSampleSize: number;
   /** Mean over all moves. */
-  acceptance: z.number(),
+  readonly acceptance: number;
   /** From the level next to the reference down to the data (0). */
+  readonly levels: readonly {
+    readonly level: number;
+    /** Steps from the level above to this one; more than one where the weights would have become too uneven. */
+    readonly stages: number;
+    /** Least share of effective particles after a reweighting. */
+    readonly effectiveShare: number;
+    readonly acceptance: number;
+  }[];
+  readonly particles: number;
+  readonly islands: number;
+  readonly moves: number;
+  readonly seed: string;
+}
+
+/** The estimate as it is stored with a model. */
+export const normaliserSchema: z.ZodType<NormaliserEstimate> = z.object({
+  ...estimateSchema.shape,
+  monteCarlo: z.object({ ...estimateSchema.shape, effectiveSampleSize: z.number() }).nullable(),
+  bennett: z.object({ ...estimateSchema.shape, overlap: z.number() }),
+  effectiveSampleSize: z.number(),
+  acceptance: z.number(),
   levels: z.array(
-    z.object({
-      level: z.int(),
-      /** Steps from the level above to this one; more than one where the weights would have become too uneven. */
-      stages: z.int(),
-      /** Least share of effective particles after a reweighting. */
-      effectiveShare: z.number(),
-      acceptance: z.number(),
-    }),
+    z.object({ level: z.int(), stages: z.int(), effectiveShare: z.number(), acceptance: z.number() }),
   ),
   particles: z.int(),
   islands: z.int(),
@@ -95,16 +117,16 @@ export const normaliserSchema = z.object({
   seed: z.string(),
 });
 
-/**
- * log Z, Z the integral of the model's unnormalised copula density: annealed sequential Monte Carlo along the noise
- * levels, with its standard error in nats, and two independent estimates beside it.
- */
-export type Normaliser = z.infer<typeof normaliserSchema>;
-
-/** Of a CDC; classical copulas have `exact`. */
-export const cdcConditionalMethods = ['smc', 'twisted', 'replacement', 'repaint'] as const;
+/** How rows are drawn given some columns; see `ConditionalOptions.method`. */
+export type ConditionalMethod = 'exact' | 'smc' | 'twisted' | 'replacement' | 'repaint';
+/** Of a CDC. */
+export const cdcConditionalMethods = [
+  'smc',
+  'twisted',
+  'replacement',
+  'repaint',
+] as const satisfies readonly ConditionalMethod[];
 export const conditionalMethods = [...cdcConditionalMethods, 'exact'] as const;
-export type ConditionalMethod = (typeof conditionalMethods)[number];
 
 export interface ConditionalOptions extends SmcRunOptions {
   /** The scale of the fixed values and of the sample; default `copula`. */
@@ -197,7 +219,7 @@ export function normaliserOptions(options: NormaliserOptions, dim: number): Nati
 const mean = (values: readonly number[]) =>
   values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
 
-export function toNormaliser(result: NativeNormaliser, options: NativeSmcOptions): Normaliser {
+export function toNormaliser(result: NativeNormaliser, options: NativeSmcOptions): NormaliserEstimate {
   const { smc, monteCarlo, bennett, stages } = result;
   const rows = options.particles * options.islands;
   const levels = new Map<number, NativeSmcStage[]>();

@@ -2,20 +2,13 @@
 import { type Seed, resolveSeed } from '../../data/random';
 import type { Matrix } from '../../matrix';
 import { defaultNames } from '../../data/table';
-import {
-  type OptionNames,
-  SklarError,
-  expectInteger,
-  expectNumber,
-  expectOneOf,
-  expectOptions,
-} from '../../errors';
+import { type OptionNames, SklarError, expectInteger, expectNumber, expectOneOf } from '../../errors';
 import { type Mean, meanOf } from '../../metrics/mean';
 import { callNative } from '../../native';
 import { type Capabilities } from '../fields/capabilities';
 import { type FieldDensity, type LogPdfMethod } from '../fields/field-density';
 import { type DenseRows, type RowsInput, type Scale, toDense, takeRows } from '../inputs/rows';
-import { type Execution, type RunOptions, beginRun, runOptions } from '../inputs/run';
+import { type Execution, type RunOptions, runOptions } from '../inputs/run';
 import { type Normalisable } from '../fields/smc';
 
 /** What a certificate asks of a copula. */
@@ -251,7 +244,7 @@ function expectValues({ data, columns }: DenseRows, scale: Scale): void {
   if (bad < 0) return;
   throw new SklarError(
     'ERR_SKLAR_VALUE',
-    `expected ${scale === 'copula' ? 'values strictly between 0 and 1' : 'finite values'} for the rows of certificate, ` +
+    `expected ${scale === 'copula' ? 'values strictly between 0 and 1' : 'finite values'} for the rows of certify, ` +
       `got ${data[bad]} (row ${Math.floor(bad / columns) + 1}, column ${(bad % columns) + 1})`,
   );
 }
@@ -388,24 +381,13 @@ function routesVerdict(
   };
 }
 
-/**
- * What can be checked about a model without knowing the truth: its normaliser, how far the routes to its log density agree
- * on the rows (docs/mathematics.md, D), and how uniform the margins of its samples are. The normaliser of a CDC is estimated
- * when the model has none, and kept in it. A route or sampler that leaves the finite numbers is reported as failed, with
- * the reason; the others go on.
- *
- * @param rows n x dim, at least two, best rows that the model has not seen
- * @returns one object that JSON can write
- * @throws SklarError ERR_SKLAR_VALUE naming row and column of a value outside the scale, ERR_SKLAR_SHAPE for a wrong
- *   number of rows or columns
- */
-export async function certificate(
+/** See `Copula.certify`. */
+export async function certificateOf(
   copula: Certifiable,
   rows: RowsInput,
-  options: CertificateOptions = {},
+  options: CertificateOptions,
+  run: Execution,
 ): Promise<Certificate> {
-  expectOptions(options, 'certificate', certificateOptions);
-  const run = beginRun(options, copula.capabilities.cpuOnly);
   const { dim } = copula;
   const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
   const usualRoutes = Math.max(100, Math.min(ROUTE_ROWS, Math.floor(ROUTE_VALUES / dim)));
@@ -417,7 +399,7 @@ export async function certificate(
     max: Math.floor(2 ** 31 / dim),
   });
   const seed = resolveSeed(options.seed ?? 1);
-  const dense = toDense(rows, 'the rows of certificate', dim);
+  const dense = toDense(rows, 'the rows of certify', dim);
   if (dense.rows < 2) {
     throw new SklarError('ERR_SKLAR_SHAPE', `expected at least 2 rows for certificate, got ${dense.rows}`);
   }

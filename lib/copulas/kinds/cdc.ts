@@ -29,11 +29,10 @@ import { type Execution, type RunOptions, cpuOnlyOf, runOptions } from '../input
 import {
   type ConditionalOptions,
   type ConditionalSample,
-  type Normaliser,
+  type NormaliserEstimate,
   type NormaliserOptions,
   cdcConditionalMethods,
   cdcConditionalOptions,
-  conditionalOptions,
   conditionalReport,
   conditionalRows,
   normaliserOptionNames,
@@ -45,7 +44,7 @@ import {
 import {
   type IntegrationProblem,
   type ResolvedIntegration,
-  type SolverOptions,
+  type GivenSolverOptions,
   resolveIntegration,
   solverNames,
   givenSolverOptions,
@@ -89,7 +88,7 @@ interface Parts {
   options: unknown;
   training: Readonly<Record<string, unknown>> | null;
   /** The latest estimate of the normaliser, if there is one. */
-  normaliser?: Normaliser | null;
+  normaliser?: NormaliserEstimate | null;
 }
 
 /** Its density is normalised by an estimate: `normaliser`. */
@@ -116,16 +115,20 @@ export class CdcCopula extends Copula implements HasField {
   readonly dim: number;
   readonly #parts: Parts;
   #handle: CdcHandle | null;
-  #normaliser: Normaliser | null;
+  #normaliser: NormaliserEstimate | null;
   #field: FieldHandle | null = null;
 
-  /** Use `fitCopula` or `loadModel`. */
-  constructor(parts: Parts) {
+  private constructor(parts: Parts) {
     super();
     this.#parts = parts;
     this.dim = parts.network.inputDim;
     this.#normaliser = parts.normaliser ?? null;
     this.#handle = callNative((addon) => addon.cdcCreate(parts));
+  }
+
+  /** @internal `fitCopula` and `loadModel` make them. */
+  static fromParts(parts: Parts): CdcCopula {
+    return new CdcCopula(parts);
   }
 
   get capabilities(): Capabilities {
@@ -218,7 +221,7 @@ export class CdcCopula extends Copula implements HasField {
    * @returns log Z and its standard error in nats, beside two other estimates and how the particles fared
    * @throws SklarError ERR_SKLAR_DIVERGED when the network's values are not finite
    */
-  async normaliser(options: NormaliserOptions = {}): Promise<Normaliser> {
+  async normaliser(options: NormaliserOptions = {}): Promise<NormaliserEstimate> {
     expectOptions(options, 'normaliser', normaliserOptionNames);
     const run = this.begin(options);
     const native = normaliserOptions(options, this.dim);
@@ -235,14 +238,13 @@ export class CdcCopula extends Copula implements HasField {
     return normaliser;
   }
 
-  /** Methods `smc` (default), `twisted`, `replacement` and `repaint`; see `Copula.sampleConditional`. */
-  override async sampleConditional(
+  /** @internal Methods `smc` (default), `twisted`, `replacement` and `repaint`; see `Copula.sampleConditional`. */
+  protected override async drawConditional(
     fixed: Readonly<Record<string | number, number>>,
     rows: number,
-    options: ConditionalOptions = {},
+    options: ConditionalOptions,
+    run: Execution,
   ): Promise<ConditionalSample> {
-    expectOptions(options, 'sampleConditional', conditionalOptions);
-    const run = this.begin(options);
     const { method, condition, native } = cdcConditionalOptions(fixed, rows, options, this.names, this.dim);
     const result = await runJob(
       (addon, onEvent: (fraction: number) => void) =>
@@ -255,10 +257,12 @@ export class CdcCopula extends Copula implements HasField {
     };
   }
 
+  /** @internal */
   override get normalisable(): Normalisable {
     return this;
   }
 
+  /** @internal */
   protected override async ensureLogNormaliser(run: Execution): Promise<number> {
     return this.logNormaliser ?? (await this.normaliser(run)).logZ;
   }
@@ -270,6 +274,7 @@ export class CdcCopula extends Copula implements HasField {
     return this.#field;
   }
 
+  /** @internal */
   integrationProblem(): IntegrationProblem {
     const reference = Math.acos(Math.exp(-this.#parts.times.at(-1)!));
     return { process: 'ou', reference, levels: this.#parts.times };
@@ -297,6 +302,7 @@ export class CdcCopula extends Copula implements HasField {
     };
   }
 
+  /** @internal */
   protected logPdfRows(
     x: Float64Array,
     rows: number,
@@ -308,6 +314,7 @@ export class CdcCopula extends Copula implements HasField {
     });
   }
 
+  /** @internal */
   protected sampleRows(
     rows: number,
     seed: bigint,
@@ -341,24 +348,25 @@ export class CdcCopula extends Copula implements HasField {
     return values;
   }
 
-  /** Prepares the margins of a solver before its first use; `fitCopula` does it for the default one. */
+  /** @internal Prepares the margins of a solver before its first use; `fitCopula` does it for the default one. */
   async calibrate(options: SampleOptions = {}, run?: Execution): Promise<void> {
     expectOptions(options, 'calibrate', sampleOptions);
     await this.#integrate(0, 1n, 0n, true, options, run ?? this.begin(options), null);
   }
 
+  /** @internal */
   checkSampleOptions(options: SampleOptions): void {
     this.#plan(options);
   }
 
-  #plan(options: SolverOptions): ResolvedIntegration | { noisy: boolean; steps: number } {
+  #plan(options: GivenSolverOptions): ResolvedIntegration | { noisy: boolean; steps: number } {
     const given = givenSolverOptions(options);
     if (given.solver !== undefined) expectOneOf(given.solver, 'solver', cdcSolvers);
     if (given.solver?.startsWith('published')) return this.#publishedPlan(given);
     return resolveIntegration(given, this.integrationProblem());
   }
 
-  #publishedPlan({ solver, steps, noise, ...others }: SolverOptions): { noisy: boolean; steps: number } {
+  #publishedPlan({ solver, steps, noise, ...others }: GivenSolverOptions): { noisy: boolean; steps: number } {
     const other = Object.keys(others)[0];
     if (other) throw new SklarError('ERR_SKLAR_VALUE', `solver '${solver}' has no option ${other}`);
     if (solver === 'published-noisy' && noise === false) {
@@ -380,6 +388,7 @@ export class CdcCopula extends Copula implements HasField {
     };
   }
 
+  /** @internal */
   protected toModelContent(): ModelContent {
     const { network, times, cholesky, correlation, parameters, options, training } = this.#parts;
     const tensors: ModelTensors = new Map();
@@ -404,6 +413,7 @@ export class CdcCopula extends Copula implements HasField {
     };
   }
 
+  /** @internal */
   protected release(): void {
     this.#handle = null;
     this.#field = null;
@@ -431,7 +441,7 @@ export function cdcFromFile(document: ModelDocument, tensors: ModelTensors): Cdc
       `the model's config has ${times.length} times for ${network.outputDim} outputs`,
     );
   }
-  return new CdcCopula({
+  return CdcCopula.fromParts({
     network,
     times: Float64Array.from(times, (t) => t ?? Infinity),
     cholesky: guided ? Float64Array.from(expectTensor(tensors, 'guide.cholesky', square)) : null,
@@ -519,7 +529,15 @@ export function cdcFromPublishedWeights(
       }
     }
   }
-  return new CdcCopula({ network, times, cholesky, correlation, parameters, options: null, training: null });
+  return CdcCopula.fromParts({
+    network,
+    times,
+    cholesky,
+    correlation,
+    parameters,
+    options: null,
+    training: null,
+  });
 }
 
 /** Trains a CDC on pseudo-observations; see `fitCopula`. */
@@ -552,7 +570,7 @@ export function fitCdc(u: DenseRows, options: ResolvedCdcOptions, run: TrainRun)
       start: (addon, call, onReports) =>
         addon.cdcTrain({ ...call, network, times, stratifiedLevels, crossEntropyWeight }, onReports),
       make: (parameters, record) =>
-        new CdcCopula({
+        CdcCopula.fromParts({
           network,
           times,
           cholesky,

@@ -88,6 +88,7 @@ function inMatrix<T>(what: string, body: () => T): T {
 export class ClosedFormCopula extends Copula implements HasField {
   readonly kind = 'closed-form';
   readonly normalised = true;
+  /** @internal */
   readonly traceIsFormula = true;
   readonly capabilities = closedFormCapabilities('closed-form', {
     conditional: [],
@@ -266,6 +267,7 @@ export class ClosedFormCopula extends Copula implements HasField {
     };
   }
 
+  /** @internal */
   protected logPdfRows(
     x: Float64Array,
     rows: number,
@@ -277,6 +279,7 @@ export class ClosedFormCopula extends Copula implements HasField {
     });
   }
 
+  /** @internal */
   protected sampleRows(
     rows: number,
     seed: bigint,
@@ -291,6 +294,7 @@ export class ClosedFormCopula extends Copula implements HasField {
     );
   }
 
+  /** @internal */
   checkSampleOptions({ solver, steps, noise }: SampleOptions): void {
     if (solver !== undefined || steps !== undefined || noise !== undefined) {
       throw new SklarError(
@@ -300,6 +304,7 @@ export class ClosedFormCopula extends Copula implements HasField {
     }
   }
 
+  /** @internal */
   protected toModelContent(): ModelContent {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
@@ -307,6 +312,7 @@ export class ClosedFormCopula extends Copula implements HasField {
     );
   }
 
+  /** @internal */
   protected release(): void {
     this.#handle = null;
   }

@@ -11,7 +11,6 @@ import {
   type ConditionalOptions,
   type ConditionalSample,
   type NormaliserOptions,
-  conditionalOptions,
   normaliserOptionNames,
   type Normalisable,
 } from '../fields/smc';
@@ -56,7 +55,7 @@ const WEIGHING: readonly ConditionalMethod[] = ['smc', 'twisted', 'exact'];
  * Of every E adjoining rows of a sample, E the number of members, each member draws one, in an order that the seed and the
  * rows' number decide: a sample does not depend on how it is cut into batches.
  */
-export class EnsembleCopula extends Copula implements Normalisable {
+export class EnsembleCopula extends Copula {
   readonly kind = 'ensemble';
   readonly normalised = true;
   readonly dim: number;
@@ -139,10 +138,12 @@ export class EnsembleCopula extends Copula implements Normalisable {
     return { logZ: 0, standardError: this.logNormaliserStandardError! };
   }
 
+  /** @internal */
   override get normalisable(): Normalisable | null {
     return this.#estimated.length > 0 ? this : null;
   }
 
+  /** @internal */
   override async density(
     method: LogPdfMethod,
     x: Float64Array,
@@ -190,16 +191,17 @@ export class EnsembleCopula extends Copula implements Normalisable {
   }
 
   /**
-   * The members' methods, those that know the density of the condition, which weighs the members; see
-   * `Copula.sampleConditional`. Sizes (`effectiveSampleSize`, `ancestors`, ...) are those of the weighted members together.
+   * The members' methods, those that know the density of the condition, which weighs the members. Sizes
+   * (`effectiveSampleSize`, `ancestors`, ...) are those of the weighted members together.
+   *
+   * @internal
    */
-  override async sampleConditional(
+  protected override async drawConditional(
     fixed: Readonly<Record<string | number, number>>,
     rows: number,
-    options: ConditionalOptions = {},
+    options: ConditionalOptions,
+    run: Execution,
   ): Promise<ConditionalSample> {
-    expectOptions(options, 'sampleConditional', conditionalOptions);
-    const run = this.begin(options);
     const seed = resolveSeed(options.seed ?? 1);
     await this.normaliser(run);
     return mixtureConditional(this.members, this.names, fixed, rows, options, run, seed, (k) =>
@@ -207,10 +209,12 @@ export class EnsembleCopula extends Copula implements Normalisable {
     );
   }
 
+  /** @internal */
   checkSampleOptions(options: SampleOptions): void {
     for (const member of this.members) member.checkSampleOptions(options);
   }
 
+  /** @internal */
   protected async sampleRows(
     rows: number,
     seed: bigint,
@@ -250,7 +254,7 @@ export class EnsembleCopula extends Copula implements Normalisable {
     return out;
   }
 
-  /** The members' own, weighed alike. */
+  /** @internal The members' own, weighed alike. */
   protected override async logCells(
     lower: Float64Array,
     upper: Float64Array,
@@ -269,6 +273,7 @@ export class EnsembleCopula extends Copula implements Normalisable {
     return logMeanExp(parts);
   }
 
+  /** @internal */
   protected async logPdfRows(
     x: Float64Array,
     rows: number,
@@ -279,6 +284,7 @@ export class EnsembleCopula extends Copula implements Normalisable {
     return (await this.density(method, x, rows, fromGaussian, 0, {}, run)).logPdf;
   }
 
+  /** @internal */
   protected toModelContent(): ModelContent {
     const contents = this.members.map((member) => ({ kind: member.kind, ...member.fileContent() }));
     return {
@@ -292,6 +298,7 @@ export class EnsembleCopula extends Copula implements Normalisable {
     };
   }
 
+  /** @internal */
   protected release(): void {
     for (const member of this.members) member.dispose();
   }

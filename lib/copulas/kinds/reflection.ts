@@ -10,9 +10,9 @@ import { type ResolvedReflectionOptions } from '../inputs/options';
 import { gatherParameters } from './parameters';
 import { type DenseRows } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
-import { type SolverOptions } from '../fields/solvers';
+import { type GivenSolverOptions, type SolverOptions } from '../fields/solvers';
 import { type TrainRun, train } from '../training/train';
-import { VelocityCopula, networkSchema, velocityTraining } from './velocity';
+import { VelocityCopula, type VelocityParts, networkSchema, velocityTraining } from './velocity';
 
 /** Steps of the published sampler: Euler, uniform in time. */
 const PUBLISHED_STEPS = 50;
@@ -26,6 +26,15 @@ const PUBLISHED_STEPS = 50;
 export class ReflectionCopula extends VelocityCopula {
   readonly kind = 'reflection';
 
+  private constructor(parts: VelocityParts) {
+    super(parts);
+  }
+
+  /** @internal `fitCopula` and `loadModel` make them. */
+  static fromParts(parts: VelocityParts): ReflectionCopula {
+    return new ReflectionCopula(parts);
+  }
+
   get normalised(): boolean {
     return !this.#published;
   }
@@ -34,7 +43,8 @@ export class ReflectionCopula extends VelocityCopula {
     return this.parts.definition.published;
   }
 
-  protected defaultSampler(given: SolverOptions): SolverOptions {
+  /** @internal */
+  protected defaultSampler(given: GivenSolverOptions): SolverOptions {
     return this.#published && given.solver === undefined && !given.noise
       ? { solver: 'euler', grid: given.grid ?? 'time', steps: given.steps ?? PUBLISHED_STEPS }
       : {};
@@ -44,6 +54,7 @@ export class ReflectionCopula extends VelocityCopula {
     return { ...super.capabilities, ...(this.#published && { logPdf: ['bound'] }) };
   }
 
+  /** @internal */
   protected override logPdfRows(
     x: Float64Array,
     rows: number,
@@ -87,7 +98,13 @@ export function fitReflection(
       timeLaw,
       options,
       (parameters, record) =>
-        new ReflectionCopula({ definition, reference: options.tMax, parameters, options, training: record }),
+        ReflectionCopula.fromParts({
+          definition,
+          reference: options.tMax,
+          parameters,
+          options,
+          training: record,
+        }),
     );
   return train(u, options, prepare, run);
 }
@@ -103,7 +120,7 @@ export function reflectionFromFile(document: ModelDocument, tensors: ModelTensor
   const { network, reference, options } = expectConfig(configSchema, document);
   const definition: VelocityDefinition = { ...network, cholesky: null };
   const slices = callNative((addon) => addon.velocitySlices(definition));
-  return new ReflectionCopula({
+  return ReflectionCopula.fromParts({
     definition,
     reference,
     parameters: gatherParameters(slices, tensors),
@@ -146,7 +163,7 @@ export function reflectionFromPublishedWeights(
     );
   }
   const slices = callNative((addon) => addon.velocitySlices(definition));
-  return new ReflectionCopula({
+  return ReflectionCopula.fromParts({
     definition,
     reference: options.tMax ?? 1.5,
     parameters: gatherParameters(slices, tensors),

@@ -26,6 +26,7 @@ import { type Execution, cpuOnlyOf } from '../inputs/run';
 import {
   type IntegrationProblem,
   type ResolvedIntegration,
+  type GivenSolverOptions,
   type SolverOptions,
   resolveIntegration,
   givenSolverOptions,
@@ -64,12 +65,15 @@ export interface VelocityParts {
   training: Readonly<Record<string, unknown>> | null;
 }
 
+/** What flow and reflection copulas share. */
 export abstract class VelocityCopula extends Copula implements HasField {
   readonly dim: number;
+  /** @internal */
   protected readonly parts: VelocityParts;
   #field: FieldHandle | null;
 
-  constructor(parts: VelocityParts) {
+  /** @internal */
+  protected constructor(parts: VelocityParts) {
     super();
     this.parts = parts;
     this.dim = parts.definition.dim;
@@ -88,6 +92,7 @@ export abstract class VelocityCopula extends Copula implements HasField {
     throw new SklarError('ERR_SKLAR_DISPOSED', `this ${this.kind} copula was disposed`);
   }
 
+  /** @internal */
   integrationProblem(): IntegrationProblem {
     return { process: this.parts.definition.process, reference: this.parts.reference, levels: null };
   }
@@ -113,12 +118,13 @@ export abstract class VelocityCopula extends Copula implements HasField {
     };
   }
 
-  /** Prepares the margins of a solver before its first use; `fitCopula` does it for the default one. */
+  /** @internal Prepares the margins of a solver before its first use; `fitCopula` does it for the default one. */
   async calibrate(options: SampleOptions = {}, run?: Execution): Promise<void> {
     expectOptions(options, 'calibrate', sampleOptions);
     await this.sampleRows(0, 1n, 0n, true, options, run ?? this.begin(options));
   }
 
+  /** @internal */
   protected async logPdfRows(
     x: Float64Array,
     rows: number,
@@ -128,6 +134,7 @@ export abstract class VelocityCopula extends Copula implements HasField {
     return (await fieldLogPdf(this, 'ode', x, rows, fromGaussian, 0, {}, run)).logPdf;
   }
 
+  /** @internal */
   protected sampleRows(
     rows: number,
     seed: bigint,
@@ -139,17 +146,19 @@ export abstract class VelocityCopula extends Copula implements HasField {
     return this.sampleField(this.#plan(options), rows, seed, firstRow, toGaussian, options, run);
   }
 
+  /** @internal */
   checkSampleOptions(options: SampleOptions): void {
     this.#plan(options);
   }
 
-  #plan(options: SolverOptions): ResolvedIntegration {
+  #plan(options: GivenSolverOptions): ResolvedIntegration {
     const given = givenSolverOptions(options);
     return resolveIntegration({ ...this.defaultSampler(given), ...given }, this.integrationProblem());
   }
-  /** What `sample` adds to the options that were given. */
-  protected abstract defaultSampler(given: SolverOptions): SolverOptions;
+  /** @internal What `sample` adds to the options that were given. */
+  protected abstract defaultSampler(given: GivenSolverOptions): SolverOptions;
 
+  /** @internal */
   protected toModelContent(): ModelContent {
     const { definition, parameters, options, training, reference } = this.parts;
     const { cholesky, ...network } = definition;
@@ -163,6 +172,7 @@ export abstract class VelocityCopula extends Copula implements HasField {
     return { config: { network, reference, guided: cholesky !== null, options }, training, tensors };
   }
 
+  /** @internal */
   protected release(): void {
     this.#field = null;
   }
