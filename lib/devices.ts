@@ -3,9 +3,7 @@ import { type Devices, type NativeDevice, type Precision, callNative } from './n
 
 export type { Devices, Precision };
 
-/**
- * What is there, what was compiled in, and why CUDA cannot be used (`cuda.reason`, null when it can).
- */
+/** What is there, what was compiled in, and why CUDA cannot be used (`cuda.reason`, null when it can). */
 export function devices(): Devices {
   return callNative((addon) => addon.devices());
 }

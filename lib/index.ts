@@ -14,7 +14,7 @@ export { type Matrix, column, fromRows, matrix, toRows } from './matrix';
 export { type ColumnKind, Table } from './data/table';
 export { type ReadTableOptions, readTable } from './data/read-table';
 export { TableWriter, type TableWriterOptions, writeTable } from './data/write-table';
-export { type Cells, type ColumnRunOptions } from './data/column-jobs';
+export { type RowCells, type ColumnRunOptions } from './data/column-jobs';
 export { type LevelBlocks } from './data/level-blocks';
 export { splitRows } from './data/split';
 export { type Seed } from './data/random';
@@ -59,7 +59,7 @@ export {
   type ConditionalSample,
   type NormaliserEstimate,
   type NormaliserOptions,
-  type SmcRunOptions,
+  type ParticleOptions,
 } from './copulas/fields/smc';
 export { EnsembleCopula } from './copulas/kinds/ensemble';
 export { FlowCopula } from './copulas/kinds/flow';
@@ -101,7 +101,7 @@ export {
   type GaussianMixtureParts,
 } from './copulas/kinds/closed-form';
 export { type Process } from './processes';
-export { type FitOptions, fitCopula } from './copulas/fitting/fit';
+export { type FitCopulaOptions, fitCopula } from './copulas/fitting/fit';
 export {
   type CopulaKind,
   type CopulaKinds,
@@ -109,13 +109,14 @@ export {
   type CopulaSpec,
   type OptionsOf,
 } from './copulas/fitting/kinds';
-export { type Best, type BestOptions, type Candidate, type Contender, fitBest } from './copulas/fitting/best';
 export {
-  type EnsembleFitOptions,
-  type EnsembleKindOptions,
-  type EnsembleProgress,
-  fitEnsemble,
-} from './copulas/fitting/fit-ensemble';
+  type BestFit,
+  type FitBestOptions,
+  type FitCandidate,
+  type RankedCandidate,
+  fitBest,
+} from './copulas/fitting/best';
+export { type FitEnsembleOptions, type EnsembleProgress, fitEnsemble } from './copulas/fitting/fit-ensemble';
 export { type LoadOptions, loadModel } from './copulas/fitting/load';
 export {
   type FitJointOptions,
@@ -137,7 +138,7 @@ export {
   type SolverOptions,
   solverNames,
 } from './copulas/fields/solvers';
-export { type Integrated, type IntegrateOptions, integrate } from './copulas/fields/integrate';
+export { type IntegrationResult, type IntegrateOptions, integrate } from './copulas/fields/integrate';
 
 export {
   type MutualInformationOptions,
@@ -151,16 +152,16 @@ export {
   tailCurves,
   totalCorrelation,
 } from './metrics/dependence';
-export { type ImpossibleRows, type Mean, meanOf } from './metrics/mean';
+export { type ImpossibleRows, type MeanOfRows, meanOf } from './metrics/mean';
 export {
-  type ClassifierOptions,
+  type ClassifierAucOptions,
   type ColumnMetric,
-  type EnergyOptions,
+  type EnergyDistanceOptions,
   type MarginMetric,
-  type Metric,
-  type Mmd,
+  type TwoSampleMetric,
+  type MmdMetric,
   type MmdOptions,
-  type PairOptions,
+  type PermutationOptions,
   type SlicedWassersteinOptions,
   classifierAuc,
   cramerVonMises,
@@ -171,7 +172,7 @@ export {
 } from './metrics/two-sample';
 export {
   type PairMetric,
-  type TailError,
+  type TailMetric,
   type TailErrorOptions,
   kendallError,
   tailError,
@@ -179,7 +180,7 @@ export {
 export {
   type CompareOptions,
   type Comparison,
-  type Judged,
+  type MetricWithFloor,
   type MetricName,
   type MetricResults,
   compare,

@@ -83,7 +83,7 @@ const methods: Record<string, Record<string, Call>> = {
     logPdf: (o) => models.joint.logPdf(table, o),
     sample: (o) => models.joint.sample(3, o),
     sampleStream: (o) => models.joint.sampleStream(3, o).next(),
-    conditional: (o) => models.joint.conditional({ a: 0.5 }, 3, o),
+    sampleConditional: (o) => models.joint.sampleConditional({ a: 0.5 }, 3, o),
     cdf: (o) => models.joint.cdf(table, o),
   },
   Copula: {
@@ -100,11 +100,11 @@ const methods: Record<string, Record<string, Call>> = {
     logits: (o) => models.cdc.logits(u, o),
     transport: (o) => models.cdc.transport(u, o),
     calibrate: (o) => models.cdc.calibrate(o),
-    normaliser: (o) => models.cdc.normaliser(o),
+    estimateNormaliser: (o) => models.cdc.estimateNormaliser(o),
   },
   FlowCopula: { calibrate: (o) => models.flow.calibrate(o) },
   EnsembleCopula: {
-    normaliser: (o) => models.ensemble.normaliser(o),
+    estimateNormaliser: (o) => models.ensemble.estimateNormaliser(o),
   },
   ClassicalCopula: {
     pdf: (o) => models.family.pdf(u, o),

@@ -46,7 +46,7 @@ export interface LogPdfOptions extends RunOptions, FieldDensityOptions {
   method?: LogPdfMethod;
   /**
    * Subtract the log normaliser of a model whose density is not normalised; it is estimated first when the model does not
-   * have it yet (`CdcCopula.normaliser`). Default false.
+   * have it yet (`CdcCopula.estimateNormaliser`). Default false.
    */
   normalised?: boolean;
   /**

@@ -21,7 +21,7 @@ export interface ColumnRunOptions {
 }
 
 /** The cells of rows on the Gaussian scale, both rows x columns: equal where F does not jump. */
-export interface Cells {
+export interface RowCells {
   readonly lower: Matrix & { readonly data: Float64Array };
   readonly upper: Matrix & { readonly data: Float64Array };
 }
@@ -124,7 +124,7 @@ export async function cellsOf(
   columns: readonly ColumnHandle[],
   table: Table,
   run: ColumnRunOptions,
-): Promise<Cells> {
+): Promise<RowCells> {
   const threads = expectThreads(run.threads);
   const width = columns.length;
   const lower = new Float64Array(table.rows * width);

@@ -1,7 +1,7 @@
 import { type OptionNames, expectOptions } from '../errors';
 import type { ColumnHandle } from '../native';
 import {
-  type Cells,
+  type RowCells,
   type ColumnRunOptions,
   cellsOf,
   columnRunOptions,
@@ -88,7 +88,7 @@ export abstract class LevelColumns {
    *
    * @throws SklarError ERR_SKLAR_VALUE for missing columns and values that are not finite
    */
-  async cells(table: Table, run: ColumnRunOptions = {}): Promise<Cells> {
+  async cells(table: Table, run: ColumnRunOptions = {}): Promise<RowCells> {
     expectOptions(run, `${this.constructor.name}.cells`, columnRunOptions);
     return cellsOf(this.#native(), table.select(this.names), run);
   }

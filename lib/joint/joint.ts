@@ -7,7 +7,7 @@ import {
   logPdfOptions,
   sampleOptions,
 } from '../copulas/copula';
-import { type FitOptions, fitCopula, fitOptions } from '../copulas/fitting/fit';
+import { type FitCopulaOptions, fitCopula, fitOptions } from '../copulas/fitting/fit';
 import { type CopulaSpec, kinds } from '../copulas/fitting/kinds';
 import { type LoadOptions, loadModel } from '../copulas/fitting/load';
 import { type RowsInput, toDense } from '../copulas/inputs/rows';
@@ -174,12 +174,12 @@ export class JointDistribution implements Disposable {
    *   probability that too many draws (1,000 for each row, at least 2^20, at most 10^7) would be needed, and copulas that
    *   cannot; see `Copula.sampleConditional`
    */
-  async conditional(
+  async sampleConditional(
     fixed: Readonly<Record<string, number>>,
     rows: number,
     options: JointConditionalOptions = {},
   ): Promise<JointConditionalSample> {
-    expectOptions(options, 'conditional', jointConditionalOptions);
+    expectOptions(options, 'sampleConditional of a joint distribution', jointConditionalOptions);
     const { threads, signal } = options;
     const given = new Map(Object.entries(fixed));
     const condition = await conditionOf(given, this.margins);
@@ -276,7 +276,7 @@ export class JointDistribution implements Disposable {
   }
 }
 
-export interface FitJointOptions extends RunOptions, Omit<FitOptions, 'names' | 'margins' | 'blocks'> {
+export interface FitJointOptions extends RunOptions, Omit<FitCopulaOptions, 'names' | 'margins' | 'blocks'> {
   /** Default a `cdc` with its defaults. */
   copula?: CopulaSpec;
   /** Default `auto`. */

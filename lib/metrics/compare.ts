@@ -9,7 +9,7 @@ import { callNative, runJob } from '../native';
 import { kendall } from './dependence';
 import {
   type PairMetric,
-  type TailError,
+  type TailMetric,
   expectTwoColumns,
   expectVarying,
   kendallDifference,
@@ -18,8 +18,8 @@ import {
 import { type NamedRows, execution, expectRows } from './rows';
 import {
   type MarginMetric,
-  type Metric,
-  type Mmd,
+  type TwoSampleMetric,
+  type MmdMetric,
   classifierAuc,
   cramerVonMises,
   energyDistance,
@@ -32,12 +32,12 @@ import {
 export interface MetricResults {
   ks: MarginMetric;
   cvm: MarginMetric;
-  energy: Metric;
-  mmd: Mmd;
-  wasserstein: Metric;
-  auc: Metric;
+  energy: TwoSampleMetric;
+  mmd: MmdMetric;
+  wasserstein: TwoSampleMetric;
+  auc: TwoSampleMetric;
   kendall: PairMetric;
-  tails: TailError;
+  tails: TailMetric;
 }
 
 export type MetricName = keyof MetricResults;
@@ -54,7 +54,7 @@ export const metricNames = [
 ] as const satisfies readonly MetricName[];
 
 /** A metric of the sample against data, and of as many rows of other data against the same data. */
-export interface Judged<T extends Metric> {
+export interface MetricWithFloor<T extends TwoSampleMetric> {
   readonly sample: T;
   readonly floor: T;
 }
@@ -107,7 +107,7 @@ export interface Comparison {
   readonly floor: 'halves' | 'reference';
   readonly scale: Scale | 'data';
   readonly seed: string;
-  readonly metrics: { readonly [K in MetricName]?: Judged<MetricResults[K]> };
+  readonly metrics: { readonly [K in MetricName]?: MetricWithFloor<MetricResults[K]> };
 }
 
 const PAIR_ROWS = 2000;
@@ -254,7 +254,7 @@ export async function compare(
     kendall: async (p) => kendallDifference(await (tauOfData ??= tauOf(parts.data)), await tauOf(p), names),
     tails: (p) => tailError(...whole(p, 'raw'), common),
   };
-  const results: { [K in MetricName]?: Judged<MetricResults[K]> } = {};
+  const results: { [K in MetricName]?: MetricWithFloor<MetricResults[K]> } = {};
   const judge = async <K extends MetricName>(metric: K, index: number): Promise<void> => {
     const one = async (which: 'sample' | 'floor', done: number) => {
       const report = (fraction: number) =>

@@ -4,10 +4,10 @@ import { type RunOptions, runOptions } from '../copulas/inputs/run';
 import { type Matrix, matrix } from '../matrix';
 import { SklarError, describe, expectNumber, expectOptions } from '../errors';
 import { kendall, tailCurves } from './dependence';
-import { type Metric, expectSamples } from './two-sample';
+import { type TwoSampleMetric, expectSamples } from './two-sample';
 
 /** Differences of a measure of pairs of columns. */
-export interface PairMetric extends Metric {
+export interface PairMetric extends TwoSampleMetric {
   readonly standardError: null;
   readonly pValue: null;
   /** The mean absolute difference; `value` is the largest. */
@@ -103,7 +103,7 @@ export function kendallDifference(a: Matrix, b: Matrix, names: readonly string[]
   return { value, standardError: null, pValue: null, mean: sum / count, worst };
 }
 
-export interface TailError extends PairMetric {
+export interface TailMetric extends PairMetric {
   /** Where the largest difference is: both columns below their quantile q, or above it. */
   readonly tail: 'lower' | 'upper';
   readonly q: number;
@@ -122,7 +122,7 @@ export async function tailError(
   x: RowsInput,
   y: RowsInput,
   options: TailErrorOptions = {},
-): Promise<TailError> {
+): Promise<TailMetric> {
   expectOptions(options, 'tailError', { ...runOptions, q: true });
   const { q: given, ...run } = options;
   const { names, parts } = expectPairs(x, y, 'tailError');

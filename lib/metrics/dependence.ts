@@ -15,7 +15,7 @@ import {
   expectOptions,
 } from '../errors';
 import { type NativeAddon, type NativeJob, runJob } from '../native';
-import { type Mean, meanOf } from './mean';
+import { type MeanOfRows, meanOf } from './mean';
 import { expectRows, nameOf } from './rows';
 
 /** Of measures of rows. */
@@ -61,12 +61,16 @@ export function kendall(rows: RowsInput, options: RunOptions = {}): Promise<Matr
   return pairMeasure('kendall', rows, options, (addon, ...rest) => addon.kendallTau(...rest));
 }
 
-/** Spearman's rho of every pair of columns: the correlation of ranks, ties at their mean rank. See `kendall`. */
+/**
+ * Spearman's rho of every pair of columns: the correlation of ranks, ties at their mean rank. See `kendall`.
+ */
 export function spearman(rows: RowsInput, options: RunOptions = {}): Promise<Matrix> {
   return pairMeasure('spearman', rows, options, (addon, ...rest) => addon.spearmanRho(...rest));
 }
 
-/** Blomqvist's beta of every pair of columns: P(same side of the medians) - P(different sides). See `kendall`. */
+/**
+ * Blomqvist's beta of every pair of columns: P(same side of the medians) - P(different sides). See `kendall`.
+ */
 export function blomqvist(rows: RowsInput, options: RunOptions = {}): Promise<Matrix> {
   return pairMeasure('blomqvist', rows, options, (addon, ...rest) => addon.blomqvistBeta(...rest));
 }
@@ -132,12 +136,12 @@ const totalCorrelationOptions: OptionNames<TotalCorrelationOptions> = {
 
 export interface TotalCorrelation {
   /** Mean of `logPdf` over the rows; off by the normaliser where `normalised` is false. */
-  readonly logDensity: Mean & { readonly normalised: boolean };
+  readonly logDensity: MeanOfRows & { readonly normalised: boolean };
   /**
    * Mean of E[2 <G, g*> - |G|^2] over the rows, noise and times: the total correlation of the rows' distribution if the
    * field is exact, less than it by the integral of E|error|^2 if it is learned. Null: a kind that has no field.
    */
-  readonly fieldBound: Mean | null;
+  readonly fieldBound: MeanOfRows | null;
 }
 
 /**
@@ -220,7 +224,7 @@ export async function mutualInformation(
   copula: Copula,
   rows: RowsInput,
   options: MutualInformationOptions,
-): Promise<Mean> {
+): Promise<MeanOfRows> {
   expectOptions(options, 'mutualInformation', mutualInformationOptions);
   const { device, precision, threads, signal } = options;
   beginRun(options, copula.capabilities.cpuOnly);
@@ -270,7 +274,7 @@ export async function mutualInformation(
 function knowsMarginals(
   copula: Copula,
 ): copula is Copula & { marginal(columns: readonly number[]): Copula | null } {
-  return copula.capabilities.marginals;
+  return copula.capabilities.marginal;
 }
 
 function takeColumns(data: Float64Array, rows: number, dim: number, columns: readonly number[]): Matrix {

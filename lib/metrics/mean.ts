@@ -1,5 +1,5 @@
 /** A mean over rows, and how far it may be off. */
-export interface Mean {
+export interface MeanOfRows {
   /** Of the rows that are not impossible; -Infinity where all are. */
   readonly mean: number;
   /** Standard error of the mean; null for a single row. */
@@ -23,7 +23,7 @@ const MOST_NAMED = 10;
  *
  * @param rows numbers of the rows, from 0, where they are a part of the caller's
  */
-export function meanOf(values: Float64Array, rows?: ArrayLike<number>): Mean {
+export function meanOf(values: Float64Array, rows?: ArrayLike<number>): MeanOfRows {
   let sum = 0;
   let count = 0;
   const named: number[] = [];

@@ -18,7 +18,7 @@ import { cramerTail, kolmogorovTail } from './null-laws';
 import { execution, expectRows } from './rows';
 
 /** A number that says how far two samples are apart. */
-export interface Metric {
+export interface TwoSampleMetric {
   readonly value: number;
   /** How far the value may be off; null where no formula tells. */
   readonly standardError: number | null;
@@ -66,7 +66,7 @@ export interface ColumnMetric {
 }
 
 /** The largest distance of a column, with a p-value that counts all columns (Bonferroni). */
-export interface MarginMetric extends Metric {
+export interface MarginMetric extends TwoSampleMetric {
   readonly standardError: null;
   readonly pValue: number;
   /** The column of the largest distance. */
@@ -127,7 +127,7 @@ export function cramerVonMises(x: RowsInput, y: RowsInput, options: RunOptions =
   return marginMetric('cramerVonMises', x, y, options);
 }
 
-export interface PairOptions extends RunOptions {
+export interface PermutationOptions extends RunOptions {
   /** Relabellings of the rows that the p-value is from, which is at least 1 / (permutations + 1); 0: none. Default 199. */
   permutations?: number;
   /** Of the relabellings; default 1. */
@@ -136,7 +136,7 @@ export interface PairOptions extends RunOptions {
   onProgress?: ((fraction: number) => void) | undefined;
 }
 
-const pairOptions: OptionNames<PairOptions> = {
+const pairOptions: OptionNames<PermutationOptions> = {
   ...runOptions,
   permutations: true,
   seed: true,
@@ -152,8 +152,8 @@ const PERMUTATIONS = 199;
 async function pairMetric(
   { data, rows, first, dim }: Samples,
   kernel: { bandwidths: readonly number[]; sign: 1 | -1; diagonal: 0 | 1; biased: boolean },
-  options: PairOptions,
-): Promise<Metric> {
+  options: PermutationOptions,
+): Promise<TwoSampleMetric> {
   const run = execution(options);
   const permutations = expectInteger(options.permutations ?? PERMUTATIONS, 'permutations', {
     min: 0,
@@ -190,7 +190,7 @@ async function pairMetric(
   return { value, standardError, pValue: permutations > 0 ? beyond / (permutations + 1) : null };
 }
 
-export interface EnergyOptions extends PairOptions {
+export interface EnergyDistanceOptions extends PermutationOptions {
   /**
    * The mean over pairs of different rows, whose expectation is the distance of the distributions and which may be
    * negative. Default false: the energy distance of the two empirical distributions.
@@ -210,20 +210,20 @@ export interface EnergyOptions extends PairOptions {
 export async function energyDistance(
   x: RowsInput,
   y: RowsInput,
-  options: EnergyOptions = {},
-): Promise<Metric> {
+  options: EnergyDistanceOptions = {},
+): Promise<TwoSampleMetric> {
   expectOptions(options, 'energyDistance', { ...pairOptions, unbiased: true });
   const biased = !expectOneOf(options.unbiased ?? false, 'unbiased', [true, false]);
   const samples = expectSamples(x, y, 'energyDistance');
   return pairMetric(samples, { bandwidths: [], sign: -1, diagonal: 0, biased }, options);
 }
 
-export interface MmdOptions extends PairOptions {
+export interface MmdOptions extends PermutationOptions {
   /** h of the kernels exp(-|x - y|^2 / (2 h^2)), whose mean is taken; default: the median heuristic, see `mmd`. */
   bandwidths?: readonly number[];
 }
 
-export interface Mmd extends Metric {
+export interface MmdMetric extends TwoSampleMetric {
   readonly bandwidths: readonly number[];
 }
 
@@ -254,7 +254,7 @@ async function medianBandwidth({ data, rows, dim }: Samples, options: RunOptions
  * @param x n x dim, @param y m x dim, finite, two rows at least of each
  * @throws SklarError as `energyDistance`; ERR_SKLAR_VALUE for bandwidths that are not positive
  */
-export async function mmd(x: RowsInput, y: RowsInput, options: MmdOptions = {}): Promise<Mmd> {
+export async function mmd(x: RowsInput, y: RowsInput, options: MmdOptions = {}): Promise<MmdMetric> {
   expectOptions(options, 'mmd', { ...pairOptions, bandwidths: true });
   const samples = expectSamples(x, y, 'mmd');
   const given: unknown = options.bandwidths;
@@ -298,7 +298,7 @@ export async function slicedWasserstein(
   x: RowsInput,
   y: RowsInput,
   options: SlicedWassersteinOptions = {},
-): Promise<Metric> {
+): Promise<TwoSampleMetric> {
   expectOptions(options, 'slicedWasserstein', slicedOptions);
   const run = execution(options);
   const order = expectOneOf(options.order ?? 1, 'order', [1, 2]);
@@ -316,7 +316,7 @@ export async function slicedWasserstein(
   return { value, standardError: standardError! / slope, pValue: null };
 }
 
-export interface ClassifierOptions extends RunOptions {
+export interface ClassifierAucOptions extends RunOptions {
   /** Parts of the rows, each scored by a fit to the others; default 5. */
   folds?: number;
   /** Of the parts; default 1. */
@@ -360,8 +360,8 @@ export function areaUnderCurve(low: Float64Array, high: Float64Array): { area: n
 export async function classifierAuc(
   x: RowsInput,
   y: RowsInput,
-  options: ClassifierOptions = {},
-): Promise<Metric> {
+  options: ClassifierAucOptions = {},
+): Promise<TwoSampleMetric> {
   expectOptions(options, 'classifierAuc', { ...runOptions, folds: true, seed: true });
   const run = execution(options);
   const folds = expectInteger(options.folds ?? 5, 'folds', { min: 2, max: 100 });

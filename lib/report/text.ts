@@ -1,5 +1,5 @@
 /** Numbers and names as people read them, on the command line, in pictures and on pages. */
-import type { ImpossibleRows, Mean } from '../metrics/mean';
+import type { ImpossibleRows, MeanOfRows } from '../metrics/mean';
 import type { Note } from '../notes';
 
 /** Names may hold anything; XML may not. */
@@ -21,7 +21,7 @@ export function escapeText(text: string): string {
   return printable(text).replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 }
 
-export function formatMean({ mean, standardError, impossible }: Mean): string {
+export function formatMean({ mean, standardError, impossible }: MeanOfRows): string {
   const value =
     standardError === null ? mean.toFixed(4) : `${mean.toFixed(4)} +- ${standardError.toFixed(4)}`;
   return impossible && Number.isFinite(mean) ? `${value} (without ${impossibleWords(impossible)})` : value;

@@ -11,7 +11,7 @@ beforeAll(async () => {
   files = await writeExamples(folder);
   cdc = folder.file('estimated.safetensors');
   const copula = (await loadModel(files.cdc)) as CdcCopula;
-  await copula.normaliser({ particles: 64 });
+  await copula.estimateNormaliser({ particles: 64 });
   await copula.save(cdc);
 });
 

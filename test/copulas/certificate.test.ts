@@ -109,7 +109,7 @@ test('a CDC: log Z is subtracted from the classifier, the stored one where there
     10,
   );
 
-  await copula.normaliser({ seed: 3, particles: 64 });
+  await copula.estimateNormaliser({ seed: 3, particles: 64 });
   const again = await copula.certify(rows, { routeRows: 20, sampleRows: 1000 });
   expect(again.logNormaliser).toBe(copula.logNormaliser);
   expect(again.logNormaliser).not.toBe(result.logNormaliser);

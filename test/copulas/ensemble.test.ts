@@ -218,7 +218,7 @@ describe('models that were trained', () => {
     expect(await ensemble.members[1]!.logPdf(rows)).toEqual(await alone.logPdf(rows));
 
     expect(ensemble.logNormaliser).toBeNull();
-    const { standardError } = await ensemble.normaliser({ particles: 1024 });
+    const { standardError } = await ensemble.estimateNormaliser({ particles: 1024 });
     expect(ensemble.logNormaliser).toBe(0);
     const errors = ensemble.members.map((member) => (member as CdcCopula).logNormaliserStandardError!);
     expect(standardError).toBeCloseTo(Math.hypot(...errors) / 2, 15);

@@ -53,7 +53,9 @@ export interface ClassicalTraining extends RunRecord {
   readonly standardErrors: Readonly<Record<string, number | null>> | null;
 }
 
-/** A copula with a formula for everything: what all kinds have, and conditional distributions, dependence and fit. */
+/**
+ * A copula with a formula for everything: what all kinds have, and conditional distributions, dependence and fit.
+ */
 export abstract class ClassicalCopula extends Copula {
   abstract override readonly kind: ClassicalKind;
   readonly normalised = true;

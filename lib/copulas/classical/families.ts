@@ -155,7 +155,7 @@ export function isClassical(kind: string): kind is ClassicalKind {
 export function capabilitiesOf(kind: ClassicalKind): Capabilities {
   return closedFormCapabilities(kind, {
     field: kind === 'gaussian',
-    marginals: kind === 'gaussian' || kind === 'student' || kind === 'empirical-beta',
+    marginal: kind === 'gaussian' || kind === 'student' || kind === 'empirical-beta',
   });
 }
 

@@ -25,7 +25,9 @@ export interface FamilyCopulaOptions {
   readonly training?: TrainingRecord | null;
 }
 
-/** A copula with a few parameters that is given by a formula; see `families` for the parameters and their ranges. */
+/**
+ * A copula with a few parameters that is given by a formula; see `families` for the parameters and their ranges.
+ */
 export class FamilyCopula extends ClassicalCopula {
   readonly kind: FamilyKind;
   readonly dim: number;

@@ -12,7 +12,9 @@ import {
 } from '../correlation/correlation';
 import { ClassicalCopula } from './classical';
 
-/** The copula of a multivariate t distribution with correlation R and any number of degrees of freedom from 1 on. */
+/**
+ * The copula of a multivariate t distribution with correlation R and any number of degrees of freedom from 1 on.
+ */
 export class StudentCopula extends ClassicalCopula {
   readonly kind = 'student';
   readonly dim: number;

@@ -36,7 +36,7 @@ export interface IntegrateOptions extends RunOptions, SolverOptions, TraceOption
   onProgress?: ((progress: { rows: number; rowsDone: number }) => void) | undefined;
 }
 
-export interface Integrated extends RunRecord {
+export interface IntegrationResult extends RunRecord {
   /**
    * n x dim, Float64: the sample, or where the data arrive at the reference. For a guided model the reference is the
    * guide's Gaussian copula, otherwise independence.
@@ -79,7 +79,7 @@ const integrateOptions: OptionNames<IntegrateOptions> = {
  *   ERR_SKLAR_DIVERGED naming rows and time where the numbers stop being finite, with the last good `state` of these
  *   rows, ERR_SKLAR_DISPOSED
  */
-export async function integrate(field: HasField, options: IntegrateOptions = {}): Promise<Integrated> {
+export async function integrate(field: HasField, options: IntegrateOptions = {}): Promise<IntegrationResult> {
   if (typeof (field as Partial<HasField> | null)?.fieldHandle !== 'function') {
     throw new SklarError('ERR_SKLAR_VALUE', `expected a copula that has a field, got ${describe(field)}`);
   }

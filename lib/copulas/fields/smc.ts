@@ -33,7 +33,7 @@ const LEAST_CHAIN_LENGTH = 8;
 /** Values of all particles of one call: bounds memory. */
 const MOST_VALUES = 2 ** 26;
 
-export interface SmcRunOptions extends RunOptions {
+export interface ParticleOptions extends RunOptions {
   /** Particles of all populations together. */
   particles?: number;
   /** Independent populations, at least 2; their spread is the standard error. */
@@ -50,11 +50,11 @@ export interface Normalisable {
   /** Subtracted from log densities, in nats; null: not estimated yet. */
   readonly logNormaliser: number | null;
   readonly logNormaliserStandardError: number | null;
-  normaliser(options?: NormaliserOptions): Promise<{ logZ: number; standardError: number }>;
+  estimateNormaliser(options?: NormaliserOptions): Promise<{ logZ: number; standardError: number }>;
 }
 
 /** Defaults: 4096 particles in 16 populations, 3 moves. */
-export type NormaliserOptions = SmcRunOptions;
+export type NormaliserOptions = ParticleOptions;
 
 export const normaliserOptionNames: OptionNames<NormaliserOptions> = {
   ...runOptions,
@@ -128,7 +128,7 @@ export const cdcConditionalMethods = [
 ] as const satisfies readonly ConditionalMethod[];
 export const conditionalMethods = [...cdcConditionalMethods, 'exact'] as const;
 
-export interface ConditionalOptions extends SmcRunOptions {
+export interface ConditionalOptions extends ParticleOptions {
   /** The scale of the fixed values and of the sample; default `copula`. */
   scale?: Scale;
   /**
@@ -169,7 +169,7 @@ export interface ConditionalSample {
   rows: Matrix;
   /**
    * log c_A(a), the copula density of the fixed columns at the fixed values, in nats; `normalised` says whether the log
-   * normaliser of the model has been subtracted (see `normaliser`). Null for methods that do not know it.
+   * normaliser of the model has been subtracted (see `CdcCopula.estimateNormaliser`). Null for methods that do not know it.
    */
   logMarginalDensity: number | null;
   normalised: boolean;
@@ -192,7 +192,7 @@ export interface ConditionalSample {
 }
 
 function smcOptions(
-  options: SmcRunOptions,
+  options: ParticleOptions,
   dim: number,
   defaults: { particles: number; islands: number; moves: number; finalMoves: number },
 ): NativeSmcOptions {

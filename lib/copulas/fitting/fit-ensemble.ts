@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { SklarError, expectInteger, expectOneOf } from '../../errors';
 import { type Copula } from '../copula';
 import { EnsembleCopula } from '../kinds/ensemble';
-import { type FitOptions, expectFitOptions, prepareFit } from './fit';
+import { type FitCopulaOptions, expectFitOptions, prepareFit } from './fit';
 import { type CopulaSpec, kinds } from './kinds';
 import { type RowsInput } from '../inputs/rows';
 import { type TrainProgress } from '../training/train';
@@ -16,7 +16,7 @@ export interface EnsembleProgress extends TrainProgress {
   models: number;
 }
 
-export interface EnsembleFitOptions extends Omit<FitOptions, 'onProgress'> {
+export interface FitEnsembleOptions extends Omit<FitCopulaOptions, 'onProgress'> {
   /** How many. */
   models: number;
   /**
@@ -26,9 +26,6 @@ export interface EnsembleFitOptions extends Omit<FitOptions, 'onProgress'> {
   splits?: 'different' | 'same';
   onProgress?: ((progress: EnsembleProgress) => void) | undefined;
 }
-
-/** What trains the models: anything that `fitCopula` takes, but for the classical kinds. */
-export type EnsembleKindOptions = CopulaSpec;
 
 /** That a GPU trains together: `most_models` of the native code. */
 const MODELS_ON_A_GPU = 16;
@@ -47,9 +44,9 @@ const LAST_SEED = (1n << 64n) - 1n;
  */
 export async function fitEnsemble(
   u: RowsInput,
-  options: EnsembleFitOptions & EnsembleKindOptions,
+  options: FitEnsembleOptions & CopulaSpec,
 ): Promise<EnsembleCopula> {
-  expectFitOptions(options as FitOptions, 'fitEnsemble', { models: true, splits: true });
+  expectFitOptions(options as FitCopulaOptions, 'fitEnsemble', { models: true, splits: true });
   const { models, splits = 'different', onProgress, ...rest } = options;
   expectInteger(models, 'models', { min: 1, max: 1000 });
   expectOneOf(splits, 'splits', ['different', 'same'] as const);

@@ -10,7 +10,7 @@ import { type CheckpointOptions } from '../training/checkpoint';
 import { type TrainProgress, type TrainRun } from '../training/train';
 import { type CopulaKind, type CopulaOf, type Fitter, type OptionsOf, copulaKinds, kinds } from './kinds';
 
-export interface FitOptions extends RunOptions, CheckpointOptions {
+export interface FitCopulaOptions extends RunOptions, CheckpointOptions {
   /** Decides initial parameters, batches, noise and the validation rows; default 1. */
   seed?: Seed;
   /** Names of the columns; default those of the input. */
@@ -26,7 +26,7 @@ export interface FitOptions extends RunOptions, CheckpointOptions {
   onProgress?: ((progress: TrainProgress) => void) | undefined;
 }
 
-export const fitOptions: OptionNames<FitOptions> = {
+export const fitOptions: OptionNames<FitCopulaOptions> = {
   ...runOptions,
   checkpoint: true,
   checkpointSeconds: true,
@@ -51,7 +51,7 @@ export const FEWEST_ROWS = 8;
  */
 export async function fitCopula<K extends CopulaKind = 'cdc'>(
   u: RowsInput,
-  options: { kind?: K } & FitOptions & OptionsOf<NoInfer<K>> = {},
+  options: { kind?: K } & FitCopulaOptions & OptionsOf<NoInfer<K>> = {},
 ): Promise<CopulaOf<K>> {
   expectFitOptions(options, 'fitCopula');
   const { dense, fit, run, label } = prepareFit(u, options);
@@ -74,7 +74,7 @@ export interface PreparedFit {
  * @throws SklarError ERR_SKLAR_VALUE naming the option
  */
 export function expectFitOptions(
-  options: { kind?: CopulaKind } & FitOptions,
+  options: { kind?: CopulaKind } & FitCopulaOptions,
   name: string,
   others = {},
 ): void {
@@ -87,7 +87,7 @@ export function expectFitOptions(
 }
 
 /** @throws SklarError see `fitCopula` */
-export function prepareFit(u: RowsInput, options: { kind?: CopulaKind } & FitOptions): PreparedFit {
+export function prepareFit(u: RowsInput, options: { kind?: CopulaKind } & FitCopulaOptions): PreparedFit {
   const {
     kind = 'cdc',
     seed = 1,

@@ -3,7 +3,7 @@ import { type Seed, resolveSeed } from '../../data/random';
 import type { Matrix } from '../../matrix';
 import { defaultNames } from '../../data/table';
 import { type OptionNames, SklarError, expectInteger, expectNumber, expectOneOf } from '../../errors';
-import { type Mean, meanOf } from '../../metrics/mean';
+import { type MeanOfRows, meanOf } from '../../metrics/mean';
 import { callNative } from '../../native';
 import { type Capabilities } from '../fields/capabilities';
 import { type FieldDensity, type LogPdfMethod } from '../fields/field-density';
@@ -62,7 +62,7 @@ export const certificateOptions: OptionNames<CertificateOptions> = {
 export type CertificateRoute = MeasuredRoute | FailedRoute;
 
 /** Mean log density of the compared rows by one route, in nats; `classifier` has log Z subtracted. */
-export interface MeasuredRoute extends Mean {
+export interface MeasuredRoute extends MeanOfRows {
   readonly method: LogPdfMethod;
   readonly failure: null;
   /** Mean over the same rows of this route minus the first one that did not fail; null for that one. */
@@ -230,7 +230,7 @@ async function normalisationOf(
     const { logNormaliser: logZ, logNormaliserStandardError: standardError } = normalisable;
     const known = logZ === null || standardError === null ? null : { logZ, standardError };
     const onProgress = ({ fraction }: { fraction: number }) => report('normaliser', fraction);
-    const estimate = known ?? (await normalisable.normaliser({ ...run, onProgress }));
+    const estimate = known ?? (await normalisable.estimateNormaliser({ ...run, onProgress }));
     return { logZ: estimate.logZ, standardError: estimate.standardError, by: 'normaliser' };
   }
   const by = { exact: 'exact', ode: 'flow', classifier: null, bound: null } as const;

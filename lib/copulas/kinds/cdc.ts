@@ -91,13 +91,13 @@ interface Parts {
   normaliser?: NormaliserEstimate | null;
 }
 
-/** Its density is normalised by an estimate: `normaliser`. */
+/** Its density is normalised by an estimate: `estimateNormaliser`. */
 export const cdcCapabilities: Capabilities = {
   logPdf: ['classifier', 'ode', 'bound'],
-  conditional: cdcConditionalMethods,
+  sampleConditional: cdcConditionalMethods,
   field: true,
   cdf: false,
-  marginals: false,
+  marginal: false,
   cpuOnly: null,
 };
 
@@ -107,7 +107,7 @@ export const cdcCapabilities: Capabilities = {
  * density ratio, so one pass gives the density; its gradient gives the reverse process, so it can be sampled.
  *
  * The density is `exp(logit_0 - logit_reference)`, times that of the guide's Gaussian copula. Nothing forces it to
- * integrate to one: `normalised` is false, and `normaliser` estimates what it integrates to.
+ * integrate to one: `normalised` is false, and `estimateNormaliser` estimates what it integrates to.
  */
 export class CdcCopula extends Copula implements HasField {
   readonly kind = 'cdc';
@@ -204,7 +204,7 @@ export class CdcCopula extends Copula implements HasField {
     return matrix(await this.#integrate(rows, 1n, 0n, true, options, run, data), rows, this.dim);
   }
 
-  /** log Z of the latest `normaliser`, which is saved with the model; null: not estimated yet. */
+  /** log Z of the latest `estimateNormaliser`, which is saved with the model; null: not estimated yet. */
   get logNormaliser(): number | null {
     return this.#normaliser?.logZ ?? null;
   }
@@ -221,8 +221,8 @@ export class CdcCopula extends Copula implements HasField {
    * @returns log Z and its standard error in nats, beside two other estimates and how the particles fared
    * @throws SklarError ERR_SKLAR_DIVERGED when the network's values are not finite
    */
-  async normaliser(options: NormaliserOptions = {}): Promise<NormaliserEstimate> {
-    expectOptions(options, 'normaliser', normaliserOptionNames);
+  async estimateNormaliser(options: NormaliserOptions = {}): Promise<NormaliserEstimate> {
+    expectOptions(options, 'estimateNormaliser', normaliserOptionNames);
     const run = this.begin(options);
     const native = normaliserOptions(options, this.dim);
     const result = await runJob(
@@ -264,7 +264,7 @@ export class CdcCopula extends Copula implements HasField {
 
   /** @internal */
   protected override async ensureLogNormaliser(run: Execution): Promise<number> {
-    return this.logNormaliser ?? (await this.normaliser(run)).logZ;
+    return this.logNormaliser ?? (await this.estimateNormaliser(run)).logZ;
   }
 
   /** The field at any time, interpolated between the noise levels, for `integrate`. */

@@ -91,10 +91,10 @@ export class ClosedFormCopula extends Copula implements HasField {
   /** @internal */
   readonly traceIsFormula = true;
   readonly capabilities = closedFormCapabilities('closed-form', {
-    conditional: [],
+    sampleConditional: [],
     field: true,
     cdf: false,
-    marginals: true,
+    marginal: true,
   });
   readonly dim: number;
   readonly #definition: ClosedFormDefinition;

@@ -98,10 +98,10 @@ export class EnsembleCopula extends Copula {
     const abilities = members.map(({ capabilities }) => capabilities);
     this.capabilities = {
       logPdf: routesOf(first),
-      conditional: abilities[0]!.conditional.filter((method) => WEIGHING.includes(method)),
+      sampleConditional: abilities[0]!.sampleConditional.filter((method) => WEIGHING.includes(method)),
       field: false,
       cdf: false,
-      marginals: false,
+      marginal: false,
       cpuOnly: abilities.find(({ cpuOnly }) => cpuOnly !== null)?.cpuOnly ?? null,
     };
   }
@@ -118,16 +118,18 @@ export class EnsembleCopula extends Copula {
     return Math.hypot(...errors) / this.members.length;
   }
 
-  /** Estimates log Z of every member that has none yet; see `CdcCopula.normaliser`. */
-  async normaliser(options: NormaliserOptions = {}): Promise<{ logZ: number; standardError: number }> {
-    expectOptions(options, 'normaliser', normaliserOptionNames);
+  /** Estimates log Z of every member that has none yet; see `CdcCopula.estimateNormaliser`. */
+  async estimateNormaliser(
+    options: NormaliserOptions = {},
+  ): Promise<{ logZ: number; standardError: number }> {
+    expectOptions(options, 'estimateNormaliser', normaliserOptionNames);
     const run = this.begin(options);
     const seed = resolveSeed(options.seed ?? 1);
     const missing = this.members.flatMap(({ normalisable }, k) =>
       normalisable?.logNormaliser === null ? [{ normalisable, k }] : [],
     );
     for (const [done, { normalisable, k }] of missing.entries()) {
-      await normalisable.normaliser({
+      await normalisable.estimateNormaliser({
         ...options,
         ...run,
         // their errors are to be independent
@@ -154,7 +156,7 @@ export class EnsembleCopula extends Copula {
     run: Execution,
     onEvent?: (fraction: number) => void,
   ): Promise<FieldDensity> {
-    if (method === 'classifier') await this.normaliser(run);
+    if (method === 'classifier') await this.estimateNormaliser(run);
     const parts: Float64Array[] = [];
     let evaluations = 0;
     for (const [k, member] of this.members.entries()) {
@@ -203,7 +205,7 @@ export class EnsembleCopula extends Copula {
     run: Execution,
   ): Promise<ConditionalSample> {
     const seed = resolveSeed(options.seed ?? 1);
-    await this.normaliser(run);
+    await this.estimateNormaliser(run);
     return mixtureConditional(this.members, this.names, fixed, rows, options, run, seed, (k) =>
       memberSeed(seed, k),
     );
