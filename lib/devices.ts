@@ -3,7 +3,20 @@ import { type Devices, type NativeDevice, type Precision, callNative } from './n
 
 export type { Devices, Precision };
 
-/** What is there, what was compiled in, and why CUDA cannot be used (`cuda.reason`, null when it can). */
+/**
+ * What is there, what was compiled in, and why CUDA cannot be used (`cuda.reason`, null when it can).
+ *
+ * @throws SklarError ERR_SKLAR_INTERNAL where the native code cannot be loaded
+ *
+ * @example
+ * ```ts
+ * import { devices } from 'sklar';
+ *
+ * const { cpu, cuda } = devices();
+ * cpu.cores > 0; // => true
+ * cuda.reason === null || !cuda.usable; // => true
+ * ```
+ */
 export function devices(): Devices {
   return callNative((addon) => addon.devices());
 }

@@ -47,9 +47,19 @@ export interface LastGoodState {
 /**
  * Every error this library throws on purpose. `cause` holds the underlying error where there is one, `state` the last good
  * state of an integration that diverged (`integrate`, `sample`, `logPdf` by method `ode`).
+ *
+ * @example
+ * ```ts
+ * import { SklarError, kendall } from 'sklar';
+ *
+ * const failure: unknown = await kendall([[1, 2], [1, 3]]).catch((error: unknown) => error);
+ * failure instanceof SklarError && failure.code; // => 'ERR_SKLAR_VALUE'
+ * ```
  */
 export class SklarError extends Error {
+  /** What went wrong, for programs. */
   readonly code: SklarErrorCode;
+  /** Of an integration that diverged. */
   readonly state?: LastGoodState;
 
   constructor(

@@ -39,6 +39,7 @@ import {
   solverOptions,
 } from './fields/solvers';
 
+/** How rows are scored. `solver` and what belongs to it, `trace` and `probes` are of method `ode`, `draws` of `bound`. */
 export interface LogPdfOptions extends RunOptions, FieldDensityOptions {
   /** The scale of the rows; default `copula`. */
   scale?: Scale;
@@ -54,6 +55,7 @@ export interface LogPdfOptions extends RunOptions, FieldDensityOptions {
    * 32 Gauss nodes, or this number if it is less); default 256.
    */
   cellPoints?: number;
+  /** Told how many rows are done. */
   onProgress?: ((progress: { rows: number; rowsDone: number }) => void) | undefined;
 }
 
@@ -90,6 +92,7 @@ export interface SampleOptions extends RunOptions, Omit<SolverOptions, 'solver'>
   dtype?: 'float32' | 'float64';
   /** Number of the first row in the stream of the seed; default 0. Samples of adjoining ranges join without a seam. */
   firstRow?: number;
+  /** Told how many rows are done. */
   onProgress?: ((progress: { rows: number; rowsDone: number }) => void) | undefined;
 }
 
@@ -104,14 +107,21 @@ export const sampleOptions: OptionNames<SampleOptions> = {
   onProgress: true,
 };
 
+/** What `Copula.info` says; JSON can write it. */
 export interface ModelInfo {
+  /** See `Copula.kind`. */
   kind: string;
+  /** Columns. */
   dim: number;
   /** Whether logPdf is the log of a density that integrates to one. */
   normalised: boolean;
+  /** Names of the columns; null: they have none. */
   columns: readonly string[] | null;
+  /** How many numbers were fitted. */
   parameters: number;
+  /** Shapes and settings, by kind. */
   config: unknown;
+  /** The record of the fit: rows, losses, seconds, device; null: it was not fitted. */
   training: unknown;
 }
 
@@ -143,9 +153,26 @@ const PILOT_SEED = 0x736b6c61725f7069n;
 /** Rows handled by one native call: bounds memory and the time between progress reports. */
 const BATCH_ROWS = 65_536;
 
-/** A fitted or loaded copula. All models share this interface; `kind` says which one it is. */
+/**
+ * A fitted or loaded copula. All models share this interface; `kind` says which one it is.
+ *
+ * @example
+ * ```ts
+ * import { GaussianCopula, type Copula } from 'sklar';
+ *
+ * const copula: Copula = new GaussianCopula(Float64Array.of(1, 0.5, 0.5, 1), 2);
+ * await copula.logPdf([[0.5, 0.5]]); // => [0.144]
+ * (await copula.sample(10, { seed: 7 })).rows; // => 10
+ * const { rows } = await copula.sampleConditional({ 0: 0.9 }, 10);
+ * rows.columns; // => 2
+ * const { verdict } = await copula.certify(await copula.sample(100), { sampleRows: 500 });
+ * verdict.routesAgree?.within; // => true
+ * ```
+ */
 export abstract class Copula implements Disposable {
+  /** Which one it is: a `CopulaKind`, `ensemble` or `closed-form`. */
   abstract readonly kind: string;
+  /** Columns, at least 2. */
   abstract readonly dim: number;
   /** Whether `logPdf` is the log of a density that integrates to one. */
   abstract readonly normalised: boolean;
@@ -475,6 +502,7 @@ export abstract class Copula implements Disposable {
     return certificateOf(this, rows, options, this.begin(options));
   }
 
+  /** What the model is and how it was fitted. */
   abstract info(): ModelInfo;
 
   /** What was decided when it was fitted. */

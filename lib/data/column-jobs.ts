@@ -22,7 +22,9 @@ export interface ColumnRunOptions {
 
 /** The cells of rows on the Gaussian scale, both rows x columns: equal where F does not jump. */
 export interface RowCells {
+  /** Scores just before the jumps. */
   readonly lower: Matrix & { readonly data: Float64Array };
+  /** Scores at the values. */
   readonly upper: Matrix & { readonly data: Float64Array };
 }
 

@@ -36,8 +36,11 @@ const transformOptions: OptionNames<TransformOptions> = { ...inverseOptions, see
 
 /** The distribution functions of the columns of a table: from values to levels and back. */
 export abstract class LevelColumns {
+  /** Of the columns, in order. */
   readonly names: readonly string[];
+  /** How the columns are stored: integers or not. */
   readonly kinds: readonly ColumnKind[];
+  /** What equal values get by default. */
   readonly ties: Ties;
   /** @internal */
   protected readonly seed: bigint;

@@ -12,6 +12,7 @@ import { type Seed, resolveSeed } from './random';
 import { SortedTable, type SortedValues, evenlySpaced } from './sorted-table';
 import { type ColumnKind, type Table, listNames } from './table';
 
+/** How ranks are learned. */
 export interface PseudoObservationsOptions {
   /** Default `'random'`. */
   readonly ties?: Ties | undefined;
@@ -199,6 +200,15 @@ class DuplicateFinder {
  * Of a column with more distinct values than `knots` only those at evenly spaced ranks are kept. The pseudo-observations
  * of the training rows themselves do not suffer from that; other values that were left out are interpolated, which
  * changes u by less than 1 / (knots - 1), and integers are rounded instead of taken from the data.
+ *
+ * @example
+ * ```ts
+ * import { PseudoObservations, Table } from 'sklar';
+ *
+ * const ranks = await PseudoObservations.fit(Table.fromColumns({ a: [3, 1, 2], b: [10, 20, 30] }));
+ * ranks.transformTrain().data; // => [0.75, 0.25, 0.25, 0.5, 0.5, 0.75]
+ * (await ranks.transform(Table.fromColumns({ a: [2.5], b: [99] }))).data; // => [0.625, 0.875]
+ * ```
  */
 export class PseudoObservations extends LevelColumns {
   /** The number of training rows. */

@@ -161,12 +161,22 @@ export function resolveMarginSpec(spec: unknown, column: string): ResolvedOption
 }
 
 /**
- * Learns the distribution of one column.
+ * Learns the distribution of one column (docs/mathematics.md, N).
  *
  * @param values finite numbers that are not all equal, at least 2 (8 for `kde`)
  * @param options `column`: its name, for messages
  * @throws SklarError ERR_SKLAR_VALUE naming the column: too few rows, values that are not finite, constant or outside the
  *   support, options that the type does not have
+ *
+ * @example
+ * ```ts
+ * import { fitMargin } from 'sklar';
+ *
+ * const rain = Float64Array.from({ length: 300 }, (_, i) => (i < 100 ? 0 : (i - 99) ** 2 / 400));
+ * const margin = fitMargin(rain, { type: 'zero-inflated', support: [0, null] }, { column: 'rain' });
+ * margin.cdf(Float64Array.of(0)); // => [0.333]
+ * margin.cdfBefore(Float64Array.of(0)); // => [0]
+ * ```
  */
 export function fitMargin(
   values: Float64Array,
@@ -419,6 +429,15 @@ export function parseMarginState(json: unknown): MarginState {
  * The margin that `toJSON` describes; running through JSON changes nothing.
  *
  * @throws SklarError ERR_SKLAR_FORMAT when it is damaged
+ *
+ * @example
+ * ```ts
+ * import { fitMargin, marginFromJSON } from 'sklar';
+ *
+ * const margin = fitMargin(Float64Array.of(1, 2, 2, 3), 'discrete');
+ * const again = marginFromJSON(JSON.parse(JSON.stringify(margin)));
+ * again.cdf(Float64Array.of(2)); // => [0.7]
+ * ```
  */
 export function marginFromJSON(json: MarginJson): Margin {
   return marginFromState(parseMarginState(json));

@@ -8,10 +8,15 @@ export type Support = readonly [number, number];
 
 /** A margin as plain JSON: what `marginFromJSON` takes. Open ends of the support are null. */
 export interface MarginJson {
+  /** See `Margin.name`. */
   readonly name: string;
+  /** See `Margin.support`. */
   readonly support: readonly [number | null, number | null];
+  /** See `Margin.parameters`. */
   readonly parameters: Readonly<Record<string, number>>;
+  /** What it is made of beside them. */
   readonly arrays: Readonly<Record<string, readonly number[]>>;
+  /** Margins that it is made of. */
   readonly parts: Readonly<Record<string, MarginJson>>;
 }
 
@@ -28,8 +33,20 @@ export interface MarginState {
 /**
  * A univariate distribution F. All types share this interface; `name` says which one it is. Functions take and give one
  * number a value, in arrays of any length.
+ *
+ * @example
+ * ```ts
+ * import { fitMargin, type Margin } from 'sklar';
+ *
+ * const values = Float64Array.from({ length: 999 }, (_, i) => -Math.log((i + 1) / 1000));
+ * const margin: Margin = fitMargin(values, 'exponential');
+ * margin.quantile(Float64Array.of(0.5)); // => [0.69]
+ * margin.survival(Float64Array.of(100)); // 1e-44, where 1 - cdf is 0
+ * margin.returnLevels(Float64Array.of(1e6)); // => [13.8]
+ * ```
  */
 export abstract class Margin {
+  /** Its type: a `MarginType` that was fitted. */
   abstract readonly name: string;
   /** Beyond its ends the density is zero. */
   abstract readonly support: Support;

@@ -32,6 +32,7 @@ import { finishInTurns } from './steps';
 /** The margins of all columns: one type for all, or what each column gets, by name; `auto` for those not named. */
 export type MarginsSpec = MarginType | Readonly<Record<string, MarginSpec>>;
 
+/** How the margins of a table are learned. */
 export interface MarginsOptions {
   /** Default `auto`. */
   readonly margins?: MarginsSpec;
@@ -79,6 +80,17 @@ interface Column {
  * Where F jumps, u is random in the jump (the distributional transform of Ruschendorf, by seed, column and row) or its
  * middle, as `ties` says. A value outside the support of its margin, or at an end without probability, gets 0.5 / (n + 1) or
  * (n + 0.5) / (n + 1), n the number of training rows. Columns of kind `integer` come back as the nearest integers.
+ *
+ * @example
+ * ```ts
+ * import { GaussianCopula, Margins, Table } from 'sklar';
+ *
+ * const table = Table.fromMatrix(await new GaussianCopula(Float64Array.of(1, 0.7, 0.7, 1), 2).sample(200));
+ * const margins = await Margins.fit(table, { margins: { column1: 'beta' } });
+ * margins.types; // => ['beta', 'kde']
+ * const u = await margins.transform(table); // 200 x 2
+ * (await margins.inverse(u)).names; // => ['column1', 'column2']
+ * ```
  */
 export class Margins extends LevelColumns {
   /** The number of training rows. */

@@ -30,18 +30,28 @@ import {
 
 /** What each metric gives. */
 export interface MetricResults {
+  /** `kolmogorovSmirnov` */
   ks: MarginMetric;
+  /** `cramerVonMises` */
   cvm: MarginMetric;
+  /** `energyDistance` */
   energy: TwoSampleMetric;
+  /** `mmd` */
   mmd: MmdMetric;
+  /** `slicedWasserstein` */
   wasserstein: TwoSampleMetric;
+  /** `classifierAuc` */
   auc: TwoSampleMetric;
+  /** `kendallError` */
   kendall: PairMetric;
+  /** `tailError` */
   tails: TailMetric;
 }
 
+/** A metric of `compare`. */
 export type MetricName = keyof MetricResults;
 
+/** All of them. */
 export const metricNames = [
   'ks',
   'cvm',
@@ -55,10 +65,13 @@ export const metricNames = [
 
 /** A metric of the sample against data, and of as many rows of other data against the same data. */
 export interface MetricWithFloor<T extends TwoSampleMetric> {
+  /** The sample against the data. */
   readonly sample: T;
+  /** Other data against the data. */
   readonly floor: T;
 }
 
+/** What is compared, and how. */
 export interface CompareOptions extends RunOptions {
   /** Other rows of the distribution of the data, for the floor; default: one half of the data, the other is the data. */
   reference?: RowsInput;
@@ -76,6 +89,7 @@ export interface CompareOptions extends RunOptions {
   permutations?: number;
   /** Of the choice of rows, the relabellings, directions and folds; default 1. */
   seed?: Seed;
+  /** Told the metric, and the share of the whole that is done. */
   onProgress?: ((progress: { metric: MetricName; fraction: number }) => void) | undefined;
 }
 
@@ -92,7 +106,9 @@ const compareOptions: OptionNames<CompareOptions> = {
 
 /** One object that JSON can write. */
 export interface Comparison {
+  /** Names. */
   readonly columns: readonly string[];
+  /** How many rows of each. */
   readonly rows: {
     /** Given. */
     readonly data: number;
@@ -105,8 +121,11 @@ export interface Comparison {
   };
   /** What the floor is of. */
   readonly floor: 'halves' | 'reference';
+  /** See `CompareOptions.scale`. */
   readonly scale: Scale | 'data';
+  /** As decimal digits. */
   readonly seed: string;
+  /** By name; those that were asked for. */
   readonly metrics: { readonly [K in MetricName]?: MetricWithFloor<MetricResults[K]> };
 }
 
@@ -169,6 +188,16 @@ interface Part {
  * @param sample m x dim on the same scale; the columns of a table are found by name
  * @throws SklarError ERR_SKLAR_VALUE naming a value that is not finite, a column that is missing or constant, or an option;
  *   ERR_SKLAR_SHAPE for other columns, or fewer than 10 rows to compare
+ *
+ * @example
+ * ```ts
+ * import { FamilyCopula, compare } from 'sklar';
+ *
+ * const copula = new FamilyCopula('frank', { theta: 5 });
+ * const [data, sample] = [await copula.sample(200, { seed: 1 }), await copula.sample(200, { seed: 2 })];
+ * const { metrics } = await compare(data, sample, { metrics: ['energy', 'kendall'] });
+ * metrics.energy!.sample.value; // beside that of other data, metrics.energy!.floor.value
+ * ```
  */
 export async function compare(
   data: RowsInput,

@@ -8,7 +8,9 @@ export interface MeanOfRows {
   readonly impossible?: ImpossibleRows;
 }
 
+/** Rows of density 0. */
 export interface ImpossibleRows {
+  /** How many. */
   readonly count: number;
   /** Numbers of the first ten, from 1. */
   readonly rows: readonly number[];
@@ -22,6 +24,14 @@ const MOST_NAMED = 10;
  * others.
  *
  * @param rows numbers of the rows, from 0, where they are a part of the caller's
+ * @returns mean and standard error in the unit of the values; NaN where there are none
+ *
+ * @example
+ * ```ts
+ * import { meanOf } from 'sklar';
+ *
+ * meanOf(Float64Array.of(1, 3, -Infinity)); // => { mean: 2, standardError: 1, impossible: { count: 1, rows: [3] } }
+ * ```
  */
 export function meanOf(values: Float64Array, rows?: ArrayLike<number>): MeanOfRows {
   let sum = 0;

@@ -19,6 +19,7 @@ import { execution, expectRows } from './rows';
 
 /** A number that says how far two samples are apart. */
 export interface TwoSampleMetric {
+  /** The distance, or the area under the curve. */
   readonly value: number;
   /** How far the value may be off; null where no formula tells. */
   readonly standardError: number | null;
@@ -60,17 +61,23 @@ export function expectSamples(x: RowsInput, y: RowsInput, what: string, least = 
 
 /** The distance of one column of two samples. */
 export interface ColumnMetric {
+  /** Its name. */
   readonly column: string;
+  /** The distance. */
   readonly value: number;
+  /** Of this column alone. */
   readonly pValue: number;
 }
 
 /** The largest distance of a column, with a p-value that counts all columns (Bonferroni). */
 export interface MarginMetric extends TwoSampleMetric {
+  /** None. */
   readonly standardError: null;
+  /** Of the worst column, times the number of columns. */
   readonly pValue: number;
   /** The column of the largest distance. */
   readonly worst: string;
+  /** One for each column. */
   readonly columns: readonly ColumnMetric[];
 }
 
@@ -107,8 +114,18 @@ async function marginMetric(
  * The Kolmogorov-Smirnov distance sup |F - G| of each column of two samples. p-values are asymptotic, with the correction
  * of Stephens (1970): good from some tens of rows on; with ties they are too large.
  *
- * @param x n x dim, @param y m x dim, finite
+ * @param x n x dim
+ * @param y m x dim, finite
  * @throws SklarError ERR_SKLAR_VALUE naming a value that is not finite, ERR_SKLAR_SHAPE for unequal columns
+ *
+ * @example
+ * ```ts
+ * import { kolmogorovSmirnov } from 'sklar';
+ *
+ * const { value, pValue, worst } = await kolmogorovSmirnov([[1, 5], [2, 6], [3, 7]], [[1, 8], [2, 9], [3, 10]]);
+ * worst; // => 'column2'
+ * value; // => 1
+ * ```
  */
 export function kolmogorovSmirnov(
   x: RowsInput,
@@ -122,11 +139,23 @@ export function kolmogorovSmirnov(
  * The statistic T of Cramer and von Mises of each column of two samples (Anderson, 1962): n m / (n + m) times the mean
  * squared difference of the distribution functions, about 1/6 for equal distributions. p-values are asymptotic, with the
  * mean and variance of the samples' sizes. See `kolmogorovSmirnov`.
+ *
+ * @throws SklarError as `kolmogorovSmirnov`
+ *
+ * @example
+ * ```ts
+ * import { cramerVonMises } from 'sklar';
+ *
+ * const { value, pValue, worst } = await cramerVonMises([[1, 5], [2, 6], [3, 7]], [[1, 8], [2, 9], [3, 10]]);
+ * worst; // => 'column2'
+ * value; // => 0.528
+ * ```
  */
 export function cramerVonMises(x: RowsInput, y: RowsInput, options: RunOptions = {}): Promise<MarginMetric> {
   return marginMetric('cramerVonMises', x, y, options);
 }
 
+/** How a p-value is found. */
 export interface PermutationOptions extends RunOptions {
   /** Relabellings of the rows that the p-value is from, which is at least 1 / (permutations + 1); 0: none. Default 199. */
   permutations?: number;
@@ -190,6 +219,7 @@ async function pairMetric(
   return { value, standardError, pValue: permutations > 0 ? beyond / (permutations + 1) : null };
 }
 
+/** Which energy distance. */
 export interface EnergyDistanceOptions extends PermutationOptions {
   /**
    * The mean over pairs of different rows, whose expectation is the distance of the distributions and which may be
@@ -204,8 +234,17 @@ export interface EnergyDistanceOptions extends PermutationOptions {
  * expansion: right for distributions that differ, too small for equal ones, for which the p-value, from random
  * relabellings, is exact. Time (n + m)^2 (dim + permutations / 2).
  *
- * @param x n x dim, @param y m x dim, finite, two rows at least of each
+ * @param x n x dim
+ * @param y m x dim, finite, two rows at least of each
  * @throws SklarError ERR_SKLAR_VALUE naming a value that is not finite, ERR_SKLAR_SHAPE for unequal columns
+ *
+ * @example
+ * ```ts
+ * import { energyDistance } from 'sklar';
+ *
+ * const { value, pValue } = await energyDistance([[0], [1]], [[3], [4]], { permutations: 99 });
+ * value; // => 5
+ * ```
  */
 export async function energyDistance(
   x: RowsInput,
@@ -218,12 +257,15 @@ export async function energyDistance(
   return pairMetric(samples, { bandwidths: [], sign: -1, diagonal: 0, biased }, options);
 }
 
+/** Which kernels. */
 export interface MmdOptions extends PermutationOptions {
   /** h of the kernels exp(-|x - y|^2 / (2 h^2)), whose mean is taken; default: the median heuristic, see `mmd`. */
   bandwidths?: readonly number[];
 }
 
+/** A maximum mean discrepancy with its kernels. */
 export interface MmdMetric extends TwoSampleMetric {
+  /** Of the kernels. */
   readonly bandwidths: readonly number[];
 }
 
@@ -251,8 +293,17 @@ async function medianBandwidth({ data, rows, dim }: Samples, options: RunOptions
  * 2012, lemma 6). Bandwidth by default: the median distance of all pairs among both samples, of 1000 rows taken evenly
  * where there are more. Scale, standard error, p-value and time as of `energyDistance`.
  *
- * @param x n x dim, @param y m x dim, finite, two rows at least of each
+ * @param x n x dim
+ * @param y m x dim, finite, two rows at least of each
  * @throws SklarError as `energyDistance`; ERR_SKLAR_VALUE for bandwidths that are not positive
+ *
+ * @example
+ * ```ts
+ * import { mmd } from 'sklar';
+ *
+ * const { value, bandwidths } = await mmd([[0], [1]], [[3], [4]], { bandwidths: [1] });
+ * value; // => 1.134
+ * ```
  */
 export async function mmd(x: RowsInput, y: RowsInput, options: MmdOptions = {}): Promise<MmdMetric> {
   expectOptions(options, 'mmd', { ...pairOptions, bandwidths: true });
@@ -268,6 +319,7 @@ export async function mmd(x: RowsInput, y: RowsInput, options: MmdOptions = {}):
   return { ...metric, bandwidths };
 }
 
+/** Which directions and order. */
 export interface SlicedWassersteinOptions extends RunOptions {
   /** Random directions; default 100. */
   directions?: number;
@@ -292,7 +344,18 @@ const slicedOptions: OptionNames<SlicedWassersteinOptions> = {
  * al., 2015), each W_p exact by sorting. The standard error is that of the directions alone. Give the columns a common
  * scale.
  *
- * @param x n x dim, @param y m x dim, finite; @returns in the units of the columns
+ * @param x n x dim
+ * @param y m x dim, finite
+ * @returns in the units of the columns
+ * @throws SklarError ERR_SKLAR_VALUE naming a value that is not finite, ERR_SKLAR_SHAPE for unequal columns
+ *
+ * @example
+ * ```ts
+ * import { slicedWasserstein } from 'sklar';
+ *
+ * const { value } = await slicedWasserstein([[0], [1]], [[3], [4]]);
+ * value; // => 3
+ * ```
  */
 export async function slicedWasserstein(
   x: RowsInput,
@@ -316,6 +379,7 @@ export async function slicedWasserstein(
   return { value, standardError: standardError! / slope, pValue: null };
 }
 
+/** How a classifier is asked. */
 export interface ClassifierAucOptions extends RunOptions {
   /** Parts of the rows, each scored by a fit to the others; default 5. */
   folds?: number;
@@ -354,8 +418,18 @@ export function areaUnderCurve(low: Float64Array, high: Float64Array): { area: n
  * counts the held-out rows but not that the folds share training rows: for equal distributions values spread up to half as
  * much again. Time about (n + m)^2 dim.
  *
- * @param x n x dim, @param y m x dim, finite, two rows at least of each for each fold
+ * @param x n x dim
+ * @param y m x dim, finite, two rows at least of each for each fold
  * @throws SklarError ERR_SKLAR_VALUE naming a value that is not finite, ERR_SKLAR_SHAPE for unequal columns or few rows
+ *
+ * @example
+ * ```ts
+ * import { FamilyCopula, classifierAuc } from 'sklar';
+ *
+ * const copula = new FamilyCopula('frank', { theta: 5 });
+ * const [x, y] = [await copula.sample(200, { seed: 1 }), await copula.sample(200, { seed: 2 })];
+ * const { value, standardError } = await classifierAuc(x, y); // about 0.5
+ * ```
  */
 export async function classifierAuc(
   x: RowsInput,

@@ -25,12 +25,17 @@ import { type ClassicalKind, capabilitiesOf } from './families';
 
 /** Coefficients of tail dependence of two columns in the four corners: of the first column, then the second. */
 export interface TailDependence {
+  /** Both low. */
   readonly lowerLower: number;
+  /** The first low, the second high. */
   readonly lowerUpper: number;
+  /** The first high, the second low. */
   readonly upperLower: number;
+  /** Both high. */
   readonly upperUpper: number;
 }
 
+/** How conditional distributions are computed. */
 export interface ScaleOptions extends RunOptions {
   /** The scale of the rows and of the values; default `copula`. */
   scale?: Scale;
@@ -42,7 +47,9 @@ type Corners = [number, number, number, number];
 
 /** What a fit tells of itself; stored with the model. */
 export interface ClassicalTraining extends RunRecord {
+  /** Training rows. */
   readonly rows: number;
+  /** See `ClassicalOptions.method`. */
   readonly method: 'mle' | 'tau';
   /** Of the training rows, in nats. */
   readonly logLikelihood: number;
@@ -54,7 +61,19 @@ export interface ClassicalTraining extends RunRecord {
 }
 
 /**
- * A copula with a formula for everything: what all kinds have, and conditional distributions, dependence and fit.
+ * A copula with a formula for everything (docs/mathematics.md, M): what all kinds have, and conditional distributions,
+ * dependence and fit.
+ *
+ * @example
+ * ```ts
+ * import { FamilyCopula, type ClassicalCopula } from 'sklar';
+ *
+ * const copula: ClassicalCopula = new FamilyCopula('gumbel', { theta: 2 });
+ * copula.tau(); // => 0.5
+ * copula.tailDependence().upperUpper; // => 0.586
+ * await copula.hfunc1([[0.5, 0.5]]); // => [0.531]
+ * await copula.cdf([[0.5, 0.5]]); // => [0.375]
+ * ```
  */
 export abstract class ClassicalCopula extends Copula {
   abstract override readonly kind: ClassicalKind;

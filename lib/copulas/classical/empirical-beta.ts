@@ -17,9 +17,17 @@ import { jittered } from './observations';
 const MOST_ROWS = 2 ** 24;
 
 /**
- * The empirical beta copula (Segers, Sibuya and Tsukahara, 2017) of n rows of ranks: the mean over the rows of products of beta
+ * The empirical beta copula (Segers, Sibuya and Tsukahara, 2017; docs/mathematics.md, M.3) of n rows of ranks: the mean over the rows of products of beta
  * distributions, u_j that of the order statistic of the row's rank among n uniform draws. Its margins are uniform, it has no
  * parameter to choose, and every function of it costs the number of its rows.
+ *
+ * @example
+ * ```ts
+ * import { EmpiricalBetaCopula } from 'sklar';
+ *
+ * const copula = new EmpiricalBetaCopula(Float64Array.of(1, 2, 2, 1, 3, 3), 2); // ranks of three rows
+ * await copula.cdf([[0.5, 1]]); // => [0.5]
+ * ```
  */
 export class EmpiricalBetaCopula extends ClassicalCopula {
   readonly kind = 'empirical-beta';

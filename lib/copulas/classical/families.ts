@@ -239,10 +239,17 @@ export function tauOf(kind: FamilyKind, parameters: readonly number[]): number {
 }
 
 /**
- * The parameter of a one-parameter family with Kendall's tau as given (unrotated), to rounding, looked for from independence to the
+ * The parameter of a one-parameter family with Kendall's tau as given (unrotated; docs/mathematics.md, M.1), to rounding, looked for from independence to the
  * end of the box of a fit.
  *
  * @throws SklarError ERR_SKLAR_VALUE where the family has more parameters, none, or does not reach that tau there
+ *
+ * @example
+ * ```ts
+ * import { parameterOfTau } from 'sklar';
+ *
+ * parameterOfTau('clayton', 0.5); // => 2
+ * ```
  */
 export function parameterOfTau(kind: FamilyKind, tau: number): number {
   const rules: readonly ParameterRule[] = families[kind].parameters;

@@ -26,12 +26,23 @@ export interface FamilyCopulaOptions {
 }
 
 /**
- * A copula with a few parameters that is given by a formula; see `families` for the parameters and their ranges.
+ * A copula with a few parameters that is given by a formula; its parameters are those of Joe (2014), Dependence Modeling
+ * with Copulas, chapter 4 (docs/mathematics.md, M.1 and M.2).
+ *
+ * @example
+ * ```ts
+ * import { FamilyCopula } from 'sklar';
+ *
+ * new FamilyCopula('clayton', { theta: 2 }).tau(); // => 0.5
+ * new FamilyCopula('clayton', { theta: 2 }, { rotation: 90 }).tau(); // => -0.5
+ * await new FamilyCopula('frank', { theta: 3 }, { dim: 5 }).sample(10); // 10 x 5
+ * ```
  */
 export class FamilyCopula extends ClassicalCopula {
   readonly kind: FamilyKind;
   readonly dim: number;
   readonly parameters: Readonly<Record<string, number>>;
+  /** In degrees. */
   readonly rotation: Rotation;
   /** @internal */
   protected readonly training: TrainingRecord | null;

@@ -19,7 +19,16 @@ import {
 
 /**
  * The Gaussian copula: density of N(0, R) on the Gaussian scale over that of its standard normal margins,
- * log c(z) = -log det(R) / 2 - z^T (R^-1 - I) z / 2.
+ * log c(z) = -log det(R) / 2 - z^T (R^-1 - I) z / 2 (docs/mathematics.md, H).
+ *
+ * @example
+ * ```ts
+ * import { GaussianCopula } from 'sklar';
+ *
+ * const copula = new GaussianCopula(Float64Array.of(1, 0.5, 0.5, 1), 2);
+ * await copula.cdf([[0.5, 0.5]]); // => [0.333]
+ * copula.parameters; // => { rho: 0.5 }
+ * ```
  */
 export class GaussianCopula extends ClassicalCopula implements HasField {
   readonly kind = 'gaussian';

@@ -41,9 +41,19 @@ const JITTERS = 8;
 const MARGIN_TOLERANCE = 1e-6;
 
 /**
- * A copula of two columns by a kernel estimate on the Gaussian scale (log-quadratic local likelihood), tabled at pairs of nodes.
+ * A copula of two columns by a kernel estimate on the Gaussian scale (log-quadratic local likelihood; docs/mathematics.md, M.4),
+ * tabled at pairs of nodes.
  * Between them the density is bilinear in u, and beyond the outermost constant; rows and columns of the table are scaled so that
  * the margins are uniform. Of this copula everything is exact: cdf, h, their inverses and tau are integrals of the table.
+ *
+ * @example
+ * ```ts
+ * import { GaussianCopula, fitCopula } from 'sklar';
+ *
+ * const u = await new GaussianCopula(Float64Array.of(1, 0.7, 0.7, 1), 2).sample(200);
+ * const kernel = await fitCopula(u, { kind: 'kernel', bandwidth: 1 });
+ * await kernel.cdf([[0.3, 1]]); // => [0.3]
+ * ```
  */
 export class KernelCopula extends ClassicalCopula {
   readonly kind = 'kernel';

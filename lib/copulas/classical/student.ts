@@ -13,13 +13,24 @@ import {
 import { ClassicalCopula } from './classical';
 
 /**
- * The copula of a multivariate t distribution with correlation R and any number of degrees of freedom from 1 on.
+ * The copula of a multivariate t distribution with correlation R and any number of degrees of freedom from 1 on
+ * (docs/mathematics.md, M.2).
+ *
+ * @example
+ * ```ts
+ * import { StudentCopula } from 'sklar';
+ *
+ * const copula = new StudentCopula(Float64Array.of(1, 0.5, 0.5, 1), 2, 4);
+ * copula.parameters; // => { rho: 0.5, degrees: 4 }
+ * copula.tailDependence().lowerLower; // => 0.253
+ * ```
  */
 export class StudentCopula extends ClassicalCopula {
   readonly kind = 'student';
   readonly dim: number;
   /** R, dim x dim, row-major. */
   readonly correlation: Float64Array;
+  /** Degrees of freedom. */
   readonly degrees: number;
   /** @internal */
   protected readonly training: TrainingRecord | null;

@@ -2,6 +2,7 @@
 import { type LogPdfMethod } from './field-density';
 import { type ConditionalMethod } from './smc';
 
+/** What a copula can do beside drawing rows. */
 export interface Capabilities {
   /** Routes to the log density, the kind's own first. */
   readonly logPdf: readonly LogPdfMethod[];

@@ -33,6 +33,7 @@ const LEAST_CHAIN_LENGTH = 8;
 /** Values of all particles of one call: bounds memory. */
 const MOST_VALUES = 2 ** 26;
 
+/** How a population of particles is moved. */
 export interface ParticleOptions extends RunOptions {
   /** Particles of all populations together. */
   particles?: number;
@@ -42,6 +43,7 @@ export interface ParticleOptions extends RunOptions {
   moves?: number;
   /** Default 1. The same seed gives the same numbers for any number of threads. */
   seed?: Seed;
+  /** Told the share of the work that is done. */
   onProgress?: ((progress: { fraction: number }) => void) | undefined;
 }
 
@@ -72,7 +74,9 @@ const estimateSchema = z.object({ logZ: z.number(), standardError: z.number().mi
  * two other estimates beside it (docs/mathematics.md, D.4). In nats.
  */
 export interface NormaliserEstimate {
+  /** The estimate by sequential Monte Carlo. */
   readonly logZ: number;
+  /** From the spread of the islands. */
   readonly standardError: number;
   /** Plain Monte Carlo over the reference; null where its weights are too uneven to say anything. */
   readonly monteCarlo: {
@@ -95,9 +99,13 @@ export interface NormaliserEstimate {
     readonly effectiveShare: number;
     readonly acceptance: number;
   }[];
+  /** All of them. */
   readonly particles: number;
+  /** Independent populations. */
   readonly islands: number;
+  /** After every reweighting. */
   readonly moves: number;
+  /** As decimal digits. */
   readonly seed: string;
 }
 
@@ -128,6 +136,7 @@ export const cdcConditionalMethods = [
 ] as const satisfies readonly ConditionalMethod[];
 export const conditionalMethods = [...cdcConditionalMethods, 'exact'] as const;
 
+/** How rows are drawn given some columns. `particles` and what belongs to them are of `smc` and `twisted`. */
 export interface ConditionalOptions extends ParticleOptions {
   /** The scale of the fixed values and of the sample; default `copula`. */
   scale?: Scale;
@@ -164,6 +173,7 @@ export const conditionalOptions: OptionNames<ConditionalOptions> = {
   dtype: true,
 };
 
+/** Rows given some columns, and how good they are. */
 export interface ConditionalSample {
   /** rows x dim; the fixed columns hold the fixed values. */
   rows: Matrix;
@@ -172,6 +182,7 @@ export interface ConditionalSample {
    * normaliser of the model has been subtracted (see `CdcCopula.estimateNormaliser`). Null for methods that do not know it.
    */
   logMarginalDensity: number | null;
+  /** Whether log Z of the model has been subtracted, or there is none. */
   normalised: boolean;
   /** Of logMarginalDensity. */
   standardError: number | null;
@@ -188,6 +199,7 @@ export interface ConditionalSample {
   rHat: number | null;
   /** How many independent draws all states of those chains are worth, in the worst column. */
   polishEffectiveSampleSize: number | null;
+  /** How they were drawn. */
   method: ConditionalMethod;
 }
 

@@ -34,6 +34,7 @@ export interface FitBestOptions extends RunOptions {
   folds?: number;
   /** Decides the parts; default 1. */
   seed?: Seed;
+  /** Told after each fit. */
   onProgress?: ((progress: { fits: number; fitsDone: number; candidate: FitCandidate }) => void) | undefined;
 }
 
@@ -46,7 +47,9 @@ const bestOptions: OptionNames<FitBestOptions> = {
   onProgress: true,
 };
 
+/** How a candidate scored rows that it was not fitted to. */
 export interface RankedCandidate {
+  /** As given, or a default one. */
   readonly candidate: FitCandidate;
   /**
    * Mean log density of a row by the copula of the other parts, in nats, where values recur times the probability of their blocks
@@ -61,6 +64,7 @@ export interface RankedCandidate {
   readonly error: string | null;
 }
 
+/** What `fitBest` found. */
 export interface BestFit {
   /** The winner, fitted to all rows. */
   readonly copula: Copula;
@@ -125,6 +129,16 @@ function cellsOf(u: DenseRows, rows: readonly number[]) {
  *
  * @param u n x dim pseudo-observations
  * @throws SklarError as `fitCopula` for rows and options that do not fit; ERR_SKLAR_VALUE where every candidate fails
+ *
+ * @example
+ * ```ts
+ * import { FamilyCopula, fitBest } from 'sklar';
+ *
+ * const u = await new FamilyCopula('clayton', { theta: 2 }).sample(200);
+ * const { copula, ranking } = await fitBest(u, { candidates: [{ kind: 'gaussian' }, { kind: 'clayton' }] });
+ * copula.kind; // => 'clayton'
+ * ranking.map(({ candidate }) => candidate.kind); // => ['clayton', 'gaussian']
+ * ```
  */
 export async function fitBest(u: RowsInput, options: FitBestOptions = {}): Promise<BestFit> {
   expectOptions(options, 'fitBest', bestOptions);

@@ -13,9 +13,11 @@ import { TrainGroup } from '../training/train-group';
 export interface EnsembleProgress extends TrainProgress {
   /** The one that trains, counted from 0. */
   model: number;
+  /** How many there are. */
   models: number;
 }
 
+/** Options of `fitEnsemble` beside those of the kind. */
 export interface FitEnsembleOptions extends Omit<FitCopulaOptions, 'onProgress'> {
   /** How many. */
   models: number;
@@ -24,6 +26,7 @@ export interface FitEnsembleOptions extends Omit<FitCopulaOptions, 'onProgress'>
    * that `fitCopula` keeps apart for `seed`.
    */
   splits?: 'different' | 'same';
+  /** As of `fitCopula`, with the model that trains. */
   onProgress?: ((progress: EnsembleProgress) => void) | undefined;
 }
 
@@ -41,6 +44,15 @@ const LAST_SEED = (1n << 64n) - 1n;
  * @param options those of `fitCopula`, `models` and `splits`. `checkpoint` names the files `checkpoint.0`, `checkpoint.1`, ...,
  *   one for each model, which are there until all are done
  * @throws SklarError as `fitCopula`; ERR_SKLAR_VALUE for kinds whose models would all be the same, or have no density
+ *
+ * @example
+ * ```ts
+ * import { GaussianCopula, fitEnsemble } from 'sklar';
+ *
+ * const u = await new GaussianCopula(Float64Array.of(1, 0.7, 0.7, 1), 2).sample(200);
+ * const ensemble = await fitEnsemble(u, { models: 2, kind: 'cdc', hidden: 16, depth: 1, steps: 20 }); // more for real use
+ * ensemble.members.length; // => 2
+ * ```
  */
 export async function fitEnsemble(
   u: RowsInput,

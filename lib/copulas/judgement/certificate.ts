@@ -34,6 +34,7 @@ export interface Certifiable {
 /** What a certificate is at: the normaliser, a route to the log density, or one of its two samples. */
 export type CertificateStage = 'normaliser' | LogPdfMethod | 'sample' | 'raw sample';
 
+/** How a model is checked. */
 export interface CertificateOptions extends RunOptions {
   /** The scale of the rows; default `copula`. */
   scale?: Scale;
@@ -45,6 +46,7 @@ export interface CertificateOptions extends RunOptions {
   sampleRows?: number;
   /** Of the samples; default 1. */
   seed?: Seed;
+  /** Told the stage, and the share of the whole that is done. */
   onProgress?: ((progress: { stage: CertificateStage; fraction: number }) => void) | undefined;
 }
 
@@ -63,36 +65,51 @@ export type CertificateRoute = MeasuredRoute | FailedRoute;
 
 /** Mean log density of the compared rows by one route, in nats; `classifier` has log Z subtracted. */
 export interface MeasuredRoute extends MeanOfRows {
+  /** The route. */
   readonly method: LogPdfMethod;
+  /** None. */
   readonly failure: null;
   /** Mean over the same rows of this route minus the first one that did not fail; null for that one. */
   readonly difference: RouteDifference | null;
   /** Evaluations of the network or field for each row; those of `ode` come each with a divergence. */
   readonly nfe: number;
+  /** What it took. */
   readonly seconds: number;
 }
 
+/** A route that left the finite numbers. */
 export interface FailedRoute {
+  /** The route. */
   readonly method: LogPdfMethod;
   /** The reason; its rows are numbered from 0 among those that are compared. */
   readonly failure: string;
+  /** None. */
   readonly mean: null;
+  /** None. */
   readonly standardError: null;
+  /** None. */
   readonly difference: null;
+  /** None. */
   readonly nfe: null;
+  /** Until it failed. */
   readonly seconds: number;
 }
 
+/** How far two routes to the log density are apart, in nats. */
 export interface RouteDifference {
+  /** Over the rows. */
   readonly mean: number;
   /** Of the paired difference; where log Z takes part, its standard error does too. */
   readonly standardError: number;
   /** max(3 standardError, tolerance), and whether |mean| is at most that. */
   readonly allowed: number;
+  /** Whether |mean| is at most `allowed`. */
   readonly within: boolean;
 }
 
+/** How uniform one margin is. */
 export interface ColumnUniformity {
+  /** Its name. */
   readonly column: string;
   /** Kolmogorov-Smirnov distance of the column on the copula scale from the uniform distribution. */
   readonly distance: number;
@@ -103,8 +120,11 @@ export interface ColumnUniformity {
 /** The margins of one sample: how uniform they are, or why the sampler left the finite numbers. */
 export type MarginUniformity = MeasuredMargins | FailedMargins;
 
+/** How uniform the margins of a sample are. */
 export interface MeasuredMargins {
+  /** None. */
   readonly failure: null;
+  /** One for each column. */
   readonly columns: readonly ColumnUniformity[];
   /** The column with the largest distance. */
   readonly worst: ColumnUniformity;
@@ -112,25 +132,34 @@ export interface MeasuredMargins {
   readonly within: boolean;
 }
 
+/** A sample that left the finite numbers. */
 export interface FailedMargins {
   /** The reason. */
   readonly failure: string;
+  /** None. */
   readonly columns: null;
+  /** None. */
   readonly worst: null;
+  /** Never. */
   readonly within: false;
 }
 
+/** What can be checked about a model without knowing the truth; JSON can write it. */
 export interface Certificate {
+  /** See `Copula.kind`. */
   readonly kind: string;
+  /** Columns. */
   readonly dim: number;
   /** Rows given, and rows that the routes were compared on. */
   readonly rows: number;
+  /** Rows that the routes were compared on. */
   readonly routeRows: number;
   /**
    * Subtracted from the classifier's log density; 0 for a density that is normalised; null: the model has no density, or
    * no estimate of it succeeded.
    */
   readonly logNormaliser: number | null;
+  /** In nats; null where there is no log Z. */
   readonly logNormaliserStandardError: number | null;
   /**
    * Why the density integrates to one: its formula is `exact`, it is that of a `flow` (up to the solver's error), or a
@@ -139,6 +168,7 @@ export interface Certificate {
   readonly normalisedBy: 'exact' | 'flow' | 'normaliser' | null;
   /** The kind's own first. `bound` estimates a lower bound, which an exact field attains. */
   readonly routes: readonly CertificateRoute[];
+  /** The margins of two samples, one with `margins: uniform`, one with `raw`. */
   readonly margins: {
     readonly rows: number;
     readonly seed: string;
@@ -153,6 +183,7 @@ export interface Certificate {
     /** As the integrator leaves them. */
     readonly raw: MarginUniformity;
   };
+  /** The figures against their limits. */
   readonly verdict: {
     /** Null for a model with one route. */
     readonly routesAgree: {

@@ -108,6 +108,17 @@ export const cdcCapabilities: Capabilities = {
  *
  * The density is `exp(logit_0 - logit_reference)`, times that of the guide's Gaussian copula. Nothing forces it to
  * integrate to one: `normalised` is false, and `estimateNormaliser` estimates what it integrates to.
+ *
+ * @example
+ * ```ts
+ * import { GaussianCopula, fitCopula } from 'sklar';
+ *
+ * const u = await new GaussianCopula(Float64Array.of(1, 0.7, 0.7, 1), 2).sample(200);
+ * const cdc = await fitCopula(u, { kind: 'cdc', hidden: 16, depth: 1, steps: 20 }); // more for real use
+ * cdc.normalised; // => false
+ * const { logZ, standardError } = await cdc.estimateNormaliser({ particles: 64 });
+ * await cdc.logPdf(u, { normalised: true }); // Float64Array, nats
+ * ```
  */
 export class CdcCopula extends Copula implements HasField {
   readonly kind = 'cdc';
@@ -456,6 +467,7 @@ export function cdcFromFile(document: ModelDocument, tensors: ModelTensors): Cdc
   });
 }
 
+/** What bare weights of the published code do not say about themselves. */
 export interface PublishedWeightsOptions {
   /** Time of the reference level that the weights were trained with; default 3, the published value. */
   referenceTime?: number;

@@ -13,6 +13,7 @@ import { type HasField } from '../fields/field';
 import { type Process, processNames, processes } from '../../processes';
 import { type Execution } from '../inputs/run';
 
+/** A mixture of Gaussian densities on the Gaussian scale. */
 export interface GaussianMixtureParts {
   /** Positive, summing to one. */
   weights: readonly number[];
@@ -20,7 +21,9 @@ export interface GaussianMixtureParts {
   correlations: readonly (ArrayLike<number> | readonly ArrayLike<number>[])[];
 }
 
+/** A Farlie-Gumbel-Morgenstern copula. */
 export interface FgmParts {
+  /** Columns. */
   dim: number;
   /** Between -1 and 1. */
   theta: number;
@@ -28,6 +31,7 @@ export interface FgmParts {
   columns?: readonly number[];
 }
 
+/** A copula of cosine waves. */
 export interface CosineParts {
   /** Sum of |amplitude| at most 1. Frequencies: one for each column, integers of which at least two are not 0. */
   terms: readonly { amplitude: number; frequencies: readonly number[] }[];
@@ -83,7 +87,16 @@ function inMatrix<T>(what: string, body: () => T): T {
 
 /**
  * Copulas whose density, field at every time of a process, and draws are exact: truth for models, solvers and
- * estimators. They are sampled directly, with the reproducibility of every kind, and not written to files.
+ * estimators (docs/mathematics.md, H). They are sampled directly, with the reproducibility of every kind, and not written to files.
+ *
+ * @example
+ * ```ts
+ * import { ClosedFormCopula } from 'sklar';
+ *
+ * const copula = ClosedFormCopula.fgm({ dim: 3, theta: 1 }); // pairwise independent, yet dependent
+ * await copula.logPdf([[0.1, 0.1, 0.1]]); // => [0.413]
+ * copula.marginal([0, 1]); // => null
+ * ```
  */
 export class ClosedFormCopula extends Copula implements HasField {
   readonly kind = 'closed-form';

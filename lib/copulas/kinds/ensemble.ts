@@ -54,12 +54,23 @@ const WEIGHING: readonly ConditionalMethod[] = ['smc', 'twisted', 'exact'];
  *
  * Of every E adjoining rows of a sample, E the number of members, each member draws one, in an order that the seed and the
  * rows' number decide: a sample does not depend on how it is cut into batches.
+ *
+ * @example
+ * ```ts
+ * import { EnsembleCopula, FamilyCopula } from 'sklar';
+ *
+ * const members = [1, 3].map((theta) => new FamilyCopula('clayton', { theta }));
+ * const ensemble = new EnsembleCopula(members);
+ * (await ensemble.sample(6, { seed: 2 })).rows; // => 6
+ * await ensemble.logPdf([[0.5, 0.5]]); // => [0.42]
+ * ```
  */
 export class EnsembleCopula extends Copula {
   readonly kind = 'ensemble';
   readonly normalised = true;
   readonly dim: number;
   readonly capabilities: Capabilities;
+  /** Its copulas, disposed with it. */
   readonly members: readonly Copula[];
 
   /**

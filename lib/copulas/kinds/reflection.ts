@@ -22,6 +22,15 @@ const PUBLISHED_STEPS = 50;
  * until their dependence is forgotten; a network learns the mean velocity, and its ordinary differential equation carries
  * independent rows back (docs/mathematics.md, B). The default network vanishes on the faces, so that the flow has a
  * normalised density; the published one does not, and only samples.
+ *
+ * @example
+ * ```ts
+ * import { GaussianCopula, fitCopula } from 'sklar';
+ *
+ * const u = await new GaussianCopula(Float64Array.of(1, 0.7, 0.7, 1), 2).sample(200);
+ * const reflection = await fitCopula(u, { kind: 'reflection', hidden: 16, depth: 1, steps: 20 }); // more for real use
+ * await reflection.sample(100, { solver: 'heun', steps: 10, margins: 'raw' }); // 100 x 2
+ * ```
  */
 export class ReflectionCopula extends VelocityCopula {
   readonly kind = 'reflection';

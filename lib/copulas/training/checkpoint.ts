@@ -14,6 +14,7 @@ import { expectConfig, readModelFile, writeModelFile } from '../../model/model-f
 import { type NativeDevice, type RealArray, type TrainSnapshot, trainTensorNames } from '../../native';
 import { packageVersion } from '../../version';
 
+/** Training that can be killed and goes on. */
 export interface CheckpointOptions {
   /**
    * File for the state of the training: written every `checkpointSeconds` and when the fit is aborted, removed when it is
