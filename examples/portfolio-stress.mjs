@@ -143,7 +143,7 @@ export async function main({ steps: wanted, draws = 100_000 } = {}) {
   const fixed = { [names[0]]: Math.log(0.95), [names[1]]: Math.log(0.95) };
   const scenario = {};
   for (const kind of ['cdc', 'gaussian']) {
-    const { table, effectiveSampleSize } = await models[kind].conditional(fixed, 4000, { seed: 7 });
+    const { table, effectiveSampleSize } = await models[kind].sampleConditional(fixed, 4000, { seed: 7 });
     scenario[kind] = {
       effectiveSampleSize,
       stocks: Object.fromEntries(

@@ -92,7 +92,7 @@ export async function main({ draws = 400_000, resamples = 40 } = {}) {
     const table = weeks.select(names);
     const ranks = await PseudoObservations.fit(table, { seed: 1 });
     const u = ranks.transformTrain();
-    const { copula, table: scores } = await fitBest(u, {
+    const { copula, ranking: scores } = await fitBest(u, {
       candidates: CANDIDATES.map((kind) => ({ kind })),
       seed: 1,
     });

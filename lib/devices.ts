@@ -1,11 +1,21 @@
 import { SklarError, describe, expectInteger, expectOneOf } from './errors';
-import { type NativeDevice, type NativeDevices, callNative } from './native';
+import { type Devices, type NativeDevice, type Precision, callNative } from './native';
 
-/** What this machine offers and what the installed binary can use of it. */
-export type Devices = NativeDevices;
+export type { Devices, Precision };
 
 /**
  * What is there, what was compiled in, and why CUDA cannot be used (`cuda.reason`, null when it can).
+ *
+ * @throws SklarError ERR_SKLAR_INTERNAL where the native code cannot be loaded
+ *
+ * @example
+ * ```ts
+ * import { devices } from 'sklar';
+ *
+ * const { cpu, cuda } = devices();
+ * cpu.cores > 0; // => true
+ * cuda.reason === null || !cuda.usable; // => true
+ * ```
  */
 export function devices(): Devices {
   return callNative((addon) => addon.devices());
@@ -14,19 +24,12 @@ export function devices(): Devices {
 /** `auto`: CUDA where it can be used for this work, else the CPU. `cuda`: the first CUDA device, `cuda:0`. */
 export type DeviceName = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
 
-/**
- * What the matrix products of networks are computed in (docs/devices.md); sums are float32 or better in all of them.
- *
- * - `fp32`: float32; the only one of the CPU
- * - `mixed`: forward passes as three products of float16 halves, about as exact as float32; other passes in float16
- * - `fp16`: float16 throughout; `bf16`: bfloat16 throughout, for numbers beyond the range of float16
- */
-export type Precision = NativeDevice['precision'];
 export const precisions = ['fp32', 'mixed', 'fp16', 'bf16'] as const satisfies readonly Precision[];
 
 /** On CUDA, for training, log densities and samples alike. */
 const CUDA_PRECISION: Precision = 'mixed';
 
+/** Where and in what precision work is computed. */
 export interface DeviceOptions {
   /** Where to compute; default `auto`. */
   device?: DeviceName | undefined;
@@ -125,7 +128,8 @@ export function resolveDevice(
 
 /** What a record says of where a run took place. */
 export interface RunRecord {
-  device: NativeDevice['device'];
+  /** `cpu`, or a CUDA device by number. */
+  device: 'cpu' | `cuda:${number}`;
   /** Of the processor or the CUDA device. */
   deviceName: string;
   /** `fp64` where nothing is computed in less. */

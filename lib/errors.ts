@@ -1,5 +1,7 @@
 import { types } from 'node:util';
 
+import type { z } from 'zod';
+
 import type { Matrix } from './types/matrix';
 
 /**
@@ -45,9 +47,19 @@ export interface LastGoodState {
 /**
  * Every error this library throws on purpose. `cause` holds the underlying error where there is one, `state` the last good
  * state of an integration that diverged (`integrate`, `sample`, `logPdf` by method `ode`).
+ *
+ * @example
+ * ```ts
+ * import { SklarError, kendall } from 'sklar';
+ *
+ * const failure: unknown = await kendall([[1, 2], [1, 3]]).catch((error: unknown) => error);
+ * failure instanceof SklarError && failure.code; // => 'ERR_SKLAR_VALUE'
+ * ```
  */
 export class SklarError extends Error {
+  /** What went wrong, for programs. */
   readonly code: SklarErrorCode;
+  /** Of an integration that diverged. */
   readonly state?: LastGoodState;
 
   constructor(
@@ -148,6 +160,9 @@ export function expectOneOf<T extends string | number | boolean>(
 
 /** The names of the options T, none left out. */
 export type OptionNames<T> = Readonly<Record<keyof T, unknown>>;
+
+/** The shape of a schema for the options T: each of them, and no other, with a type that T allows. */
+export type OptionShape<T> = { readonly [K in keyof T]-?: z.ZodType<unknown, T[K]> };
 
 /**
  * Checks that `options` is an object whose keys are all known. What their values are is for others to check.

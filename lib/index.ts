@@ -14,11 +14,11 @@ export { type Matrix, column, fromRows, matrix, toRows } from './matrix';
 export { type ColumnKind, Table } from './data/table';
 export { type ReadTableOptions, readTable } from './data/formats/read-table';
 export { TableWriter, type TableWriterOptions, writeTable } from './data/formats/write-table';
-export { type Cells, type ColumnRunOptions, type LevelScale } from './data/column-jobs';
+export { type RowCells, type ColumnRunOptions } from './data/column-jobs';
 export { type LevelBlocks } from './data/level-blocks';
 export { splitRows } from './data/split';
 export { type Seed } from './data/random';
-export { type Ties } from './data/level-columns';
+export { type InverseOptions, type Ties, type TransformOptions } from './data/level-columns';
 export { PseudoObservations, type PseudoObservationsOptions } from './data/pseudo-observations';
 
 export { Margin, type MarginJson, type Support } from './margins/margin';
@@ -32,7 +32,13 @@ export {
 } from './margins/fit';
 export { Margins, type MarginsOptions, type MarginsSpec, type TableMargins } from './margins/margins';
 
-export { Copula, type LogPdfOptions, type ModelInfo, type SampleOptions } from './copulas/copula';
+export {
+  Copula,
+  type LogPdfOptions,
+  type ModelInfo,
+  type SampleOptions,
+  type SamplerName,
+} from './copulas/copula';
 export {
   type Certificate,
   type CertificateOptions,
@@ -45,17 +51,15 @@ export {
   type ColumnUniformity,
   type MarginUniformity,
   type RouteDifference,
-  certificate,
 } from './copulas/judgement/certificate';
 export { CdcCopula, type PublishedWeightsOptions } from './copulas/kinds/cdc';
 export {
   type ConditionalMethod,
   type ConditionalOptions,
   type ConditionalSample,
-  type Normaliser,
+  type NormaliserEstimate,
   type NormaliserOptions,
-  type SmcRunOptions,
-  type Normalisable,
+  type ParticleOptions,
 } from './copulas/fields/smc';
 export { EnsembleCopula } from './copulas/kinds/ensemble';
 export { FlowCopula } from './copulas/kinds/flow';
@@ -67,7 +71,7 @@ export {
   type TraceOptions,
   traceNames,
 } from './copulas/fields/field-density';
-export { type FlowOptions, type ReflectionOptions } from './copulas/inputs/options';
+export { type FlowOptions, type ReflectionOptions, type TrainingOptions } from './copulas/inputs/options';
 export { type CheckpointOptions } from './copulas/training/checkpoint';
 export { type TrainProgress } from './copulas/training/train';
 export { GaussianCopula } from './copulas/classical/gaussian';
@@ -86,7 +90,7 @@ export {
   parameterOfTau,
 } from './copulas/classical/families';
 export { EmpiricalBetaCopula } from './copulas/classical/empirical-beta';
-export { FamilyCopula } from './copulas/classical/family';
+export { FamilyCopula, type FamilyCopulaOptions } from './copulas/classical/family';
 export { type ClassicalOptions } from './copulas/classical/fit';
 export { KernelCopula, type KernelOptions } from './copulas/classical/kernel';
 export { StudentCopula } from './copulas/classical/student';
@@ -97,15 +101,22 @@ export {
   type GaussianMixtureParts,
 } from './copulas/kinds/closed-form';
 export { type Process } from './processes';
-export { type FitOptions, fitCopula } from './copulas/fitting/fit';
-export { type CopulaKind, type CopulaOf, type CopulaSpec, type OptionsOf } from './copulas/fitting/kinds';
-export { type Best, type BestOptions, type Candidate, type Contender, fitBest } from './copulas/fitting/best';
+export { type FitCopulaOptions, fitCopula } from './copulas/fitting/fit';
 export {
-  type EnsembleFitOptions,
-  type EnsembleKindOptions,
-  type EnsembleProgress,
-  fitEnsemble,
-} from './copulas/fitting/fit-ensemble';
+  type CopulaKind,
+  type CopulaKinds,
+  type CopulaOf,
+  type CopulaSpec,
+  type OptionsOf,
+} from './copulas/fitting/kinds';
+export {
+  type BestFit,
+  type FitBestOptions,
+  type FitCandidate,
+  type RankedCandidate,
+  fitBest,
+} from './copulas/fitting/best';
+export { type FitEnsembleOptions, type EnsembleProgress, fitEnsemble } from './copulas/fitting/fit-ensemble';
 export { type LoadOptions, loadModel } from './copulas/fitting/load';
 export {
   type FitJointOptions,
@@ -119,6 +130,7 @@ export {
   loadJoint,
 } from './joint/joint';
 export { type BlockSample } from './joint/block-sample';
+export { type ImpossibleValues } from './joint/impossible';
 export { type CdcOptions } from './copulas/inputs/options';
 export {
   type ClockName,
@@ -127,7 +139,7 @@ export {
   type SolverOptions,
   solverNames,
 } from './copulas/fields/solvers';
-export { type Integrated, type IntegrateOptions, integrate } from './copulas/fields/integrate';
+export { type IntegrationResult, type IntegrateOptions, integrate } from './copulas/fields/integrate';
 
 export {
   type MutualInformationOptions,
@@ -141,16 +153,16 @@ export {
   tailCurves,
   totalCorrelation,
 } from './metrics/dependence';
-export { type ImpossibleRows, type Mean, meanOf } from './metrics/mean';
+export { type ImpossibleRows, type MeanOfRows, meanOf } from './metrics/mean';
 export {
-  type ClassifierOptions,
+  type ClassifierAucOptions,
   type ColumnMetric,
-  type EnergyOptions,
+  type EnergyDistanceOptions,
   type MarginMetric,
-  type Metric,
-  type Mmd,
+  type TwoSampleMetric,
+  type MmdMetric,
   type MmdOptions,
-  type PairOptions,
+  type PermutationOptions,
   type SlicedWassersteinOptions,
   classifierAuc,
   cramerVonMises,
@@ -161,7 +173,7 @@ export {
 } from './metrics/two-sample';
 export {
   type PairMetric,
-  type TailError,
+  type TailMetric,
   type TailErrorOptions,
   kendallError,
   tailError,
@@ -169,7 +181,7 @@ export {
 export {
   type CompareOptions,
   type Comparison,
-  type Judged,
+  type MetricWithFloor,
   type MetricName,
   type MetricResults,
   compare,
@@ -194,3 +206,4 @@ export { type RowsInput, type Scale } from './copulas/inputs/rows';
 export { type RunOptions } from './copulas/inputs/run';
 export { type Capabilities } from './copulas/fields/capabilities';
 export { type HasField } from './copulas/fields/field';
+export { type FieldHandle } from './native';

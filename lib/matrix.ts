@@ -9,6 +9,13 @@ export type { Matrix };
  * Checks the parts of a matrix and puts them together. `data` is kept, not copied.
  *
  * @throws SklarError ERR_SKLAR_VALUE for a wrong type, ERR_SKLAR_SHAPE when the lengths do not fit together
+ *
+ * @example
+ * ```ts
+ * import { matrix } from 'sklar';
+ *
+ * matrix(Float64Array.of(1, 2, 3, 4), 2, 2, ['a', 'b']).names; // => ['a', 'b']
+ * ```
  */
 export function matrix<T extends Float32Array | Float64Array>(
   data: T,
@@ -40,7 +47,18 @@ export function matrix<T extends Float32Array | Float64Array>(
   return { data, rows, columns, names: [...names] };
 }
 
-/** A matrix of Float64 from an array of rows of equal length. */
+/**
+ * A matrix of Float64 from an array of rows of equal length.
+ *
+ * @throws SklarError ERR_SKLAR_SHAPE for rows of unequal lengths, or names that do not fit
+ *
+ * @example
+ * ```ts
+ * import { fromRows } from 'sklar';
+ *
+ * fromRows([[1, 2], [3, 4], [5, 6]]).data; // => [1, 2, 3, 4, 5, 6]
+ * ```
+ */
 export function fromRows(rows: readonly ArrayLike<number>[], names?: readonly string[]): Matrix {
   const columns = rows[0]?.length ?? names?.length ?? 0;
   const data = new Float64Array(rows.length * columns);
@@ -56,12 +74,32 @@ export function fromRows(rows: readonly ArrayLike<number>[], names?: readonly st
   return matrix(data, rows.length, columns, names);
 }
 
-/** The rows of a matrix as plain arrays; meant for small matrices. */
+/**
+ * The rows of a matrix as plain arrays; meant for small matrices.
+ *
+ * @example
+ * ```ts
+ * import { matrix, toRows } from 'sklar';
+ *
+ * toRows(matrix(Float64Array.of(1, 2, 3, 4), 2, 2)); // => [[1, 2], [3, 4]]
+ * ```
+ */
 export function toRows({ data, rows, columns }: Matrix): number[][] {
   return Array.from({ length: rows }, (_, i) => Array.from(data.subarray(i * columns, (i + 1) * columns)));
 }
 
-/** A copy of column `j` (counted from 0), of length `rows`. */
+/**
+ * A copy of column `j` (counted from 0), of length `rows`.
+ *
+ * @throws SklarError ERR_SKLAR_VALUE for a column that is not there
+ *
+ * @example
+ * ```ts
+ * import { column, fromRows } from 'sklar';
+ *
+ * column(fromRows([[1, 2], [3, 4]]), 1); // => [2, 4]
+ * ```
+ */
 export function column({ data, rows, columns }: Matrix, j: number): Float64Array {
   expectInteger(j, 'the column index', { min: 0, max: columns - 1 });
   const values = new Float64Array(rows);

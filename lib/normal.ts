@@ -15,6 +15,13 @@ export function expectDoubles(values: Float64Array, what: string): void {
  * Standard normal cdf of each value, to full double precision in both tails: from the Gaussian scale to the copula scale.
  *
  * @throws SklarError ERR_SKLAR_VALUE for anything but a Float64Array
+ *
+ * @example
+ * ```ts
+ * import { normalCdf } from 'sklar';
+ *
+ * normalCdf(Float64Array.of(0, 1.96)); // => [0.5, 0.975]
+ * ```
  */
 export function normalCdf(values: Float64Array): Float64Array {
   expectDoubles(values, 'the values of normalCdf');
@@ -26,6 +33,13 @@ export function normalCdf(values: Float64Array): Float64Array {
  * outside.
  *
  * @throws SklarError ERR_SKLAR_VALUE for anything but a Float64Array
+ *
+ * @example
+ * ```ts
+ * import { normalQuantile } from 'sklar';
+ *
+ * normalQuantile(Float64Array.of(0.5, 0.975)); // => [0, 1.96]
+ * ```
  */
 export function normalQuantile(values: Float64Array): Float64Array {
   expectDoubles(values, 'the values of normalQuantile');

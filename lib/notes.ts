@@ -41,6 +41,7 @@ export const noteSchema = z.object({
 
 /** Something about the data or a fit that was decided for the user, or that the user should know. */
 export interface Note {
+  /** What it is about, for programs; the guide has a table. */
   readonly code: (typeof noteCodes)[number];
   /** Names of the columns concerned; empty: all, or none in particular. */
   readonly columns: readonly string[];

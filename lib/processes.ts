@@ -1,4 +1,10 @@
-/** The processes by which dependence is forgotten (docs/mathematics.md, section 1; native/process/process.h). */
+/**
+ * How dependence is forgotten (docs/mathematics.md, section 1): `ou`, Ornstein-Uhlenbeck on the Gaussian scale; `reflection`,
+ * straight lines reflected at the faces of the unit cube; `jacobi`, the Jacobi process in the unit cube.
+ */
+export type Process = 'ou' | 'reflection' | 'jacobi';
+
+/** See native/process/process.h. */
 interface ProcessTraits {
   /** States are rows on the copula scale, else on the Gaussian scale. */
   cube: boolean;
@@ -17,9 +23,8 @@ export const processes = {
   reflection: { cube: true, noise: true, reference: 1.5, flow: null },
   /** The Jacobi process in the unit cube, at t^2; exp(-4 t^2) is 1e-4 where the paths of a flow end. */
   jacobi: { cube: true, noise: false, reference: 2.5, flow: 1.5 },
-} as const satisfies Record<string, ProcessTraits>;
+} as const satisfies Record<Process, ProcessTraits>;
 
-export type Process = keyof typeof processes;
 export const processNames = Object.keys(processes) as Process[];
 
 export type FlowProcess = {

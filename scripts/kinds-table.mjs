@@ -19,8 +19,8 @@ export function kindsTable(kinds) {
       learns,
       words(can.logPdf),
       trained ? 'solvers' : can.field ? 'exact, solvers' : 'exact',
-      words(can.conditional) || 'none',
-      [can.cdf && '`cdf`', can.marginals && '`marginal`'].filter(Boolean).join(', '),
+      words(can.sampleConditional) || 'none',
+      [can.cdf && '`cdf`', can.marginal && '`marginal`'].filter(Boolean).join(', '),
     ].join(' | ');
     rows.set(cells, [...(rows.get(cells) ?? []), name]);
   }

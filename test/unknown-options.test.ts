@@ -16,7 +16,6 @@ type Call = (options: never) => unknown;
 /** Of each exported name the calls with options; null: it takes none. */
 const functions: Record<string, Call | null> = {
   blomqvist: (o) => sklar.blomqvist(u, o),
-  certificate: (o) => sklar.certificate(models.gaussian, u, o),
   classifierAuc: (o) => sklar.classifierAuc(u, u, o),
   column: null,
   compare: (o) => sklar.compare(u, u, o),
@@ -84,7 +83,7 @@ const methods: Record<string, Record<string, Call>> = {
     logPdf: (o) => models.joint.logPdf(table, o),
     sample: (o) => models.joint.sample(3, o),
     sampleStream: (o) => models.joint.sampleStream(3, o).next(),
-    conditional: (o) => models.joint.conditional({ a: 0.5 }, 3, o),
+    sampleConditional: (o) => models.joint.sampleConditional({ a: 0.5 }, 3, o),
     cdf: (o) => models.joint.cdf(table, o),
   },
   Copula: {
@@ -93,7 +92,7 @@ const methods: Record<string, Record<string, Call>> = {
     sample: (o) => models.gaussian.sample(3, o),
     sampleStream: (o) => models.gaussian.sampleStream(3, o).next(),
     sampleConditional: (o) => models.flow.sampleConditional({ a: 0.5 }, 3, o),
-    certificate: (o) => models.gaussian.certificate(u, o),
+    certify: (o) => models.gaussian.certify(u, o),
   },
   CdcCopula: {
     field: (o) => models.cdc.field(u, o),
@@ -101,16 +100,11 @@ const methods: Record<string, Record<string, Call>> = {
     logits: (o) => models.cdc.logits(u, o),
     transport: (o) => models.cdc.transport(u, o),
     calibrate: (o) => models.cdc.calibrate(o),
-    normaliser: (o) => models.cdc.normaliser(o),
-    sampleConditional: (o) => models.cdc.sampleConditional({ a: 0.5 }, 3, o),
+    estimateNormaliser: (o) => models.cdc.estimateNormaliser(o),
   },
   FlowCopula: { calibrate: (o) => models.flow.calibrate(o) },
   EnsembleCopula: {
-    normaliser: (o) => models.ensemble.normaliser(o),
-    sampleConditional: (o) => models.ensemble.sampleConditional({ a: 0.5 }, 3, o),
-  },
-  GaussianCopula: {
-    sampleConditional: (o) => models.gaussian.sampleConditional({ a: 0.5 }, 3, o),
+    estimateNormaliser: (o) => models.ensemble.estimateNormaliser(o),
   },
   ClassicalCopula: {
     pdf: (o) => models.family.pdf(u, o),
@@ -122,7 +116,6 @@ const methods: Record<string, Record<string, Call>> = {
     hinv2: (o) => models.family.hinv2(u, o),
     rosenblatt: (o) => models.family.rosenblatt(u, o),
     inverseRosenblatt: (o) => models.family.inverseRosenblatt(u, o),
-    sampleConditional: (o) => models.family.sampleConditional({ 0: 0.5 }, 3, o),
   },
   FamilyCopula: { constructor: (o: never) => new sklar.FamilyCopula('clayton', { theta: 2 }, o) },
   ClosedFormCopula: {

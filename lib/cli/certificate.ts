@@ -81,7 +81,7 @@ export async function certify(
 ): Promise<Certificate> {
   const bar = startProgress(io, 'certificate', 1, verbose);
   try {
-    return await copula.certificate(rows, {
+    return await copula.certify(rows, {
       ...options,
       ...run,
       onProgress: ({ stage, fraction }) => bar.update(fraction, stage),

@@ -71,7 +71,7 @@ export async function sampleGiven(
   const names = onData?.names ?? copula.names ?? defaultNames(copula.dim);
   const given = parseGiven(texts, names);
   if (onData instanceof Margins) {
-    const { table, ...sample } = await new JointDistribution(copula, onData).conditional(
+    const { table, ...sample } = await new JointDistribution(copula, onData).sampleConditional(
       Object.fromEntries(given),
       rows,
       options,

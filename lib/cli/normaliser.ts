@@ -18,7 +18,10 @@ export async function logNormaliserOf(
   if (logZ !== null && standardError !== null) return { logZ, standardError };
   const bar = startProgress(io, 'normaliser', 1, verbose);
   try {
-    return await normalisable.normaliser({ ...run, onProgress: ({ fraction }) => bar.update(fraction, '') });
+    return await normalisable.estimateNormaliser({
+      ...run,
+      onProgress: ({ fraction }) => bar.update(fraction, ''),
+    });
   } finally {
     bar.stop();
   }

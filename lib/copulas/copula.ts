@@ -11,7 +11,7 @@ import { CELL_POINTS, expectCells, integrateCells, pickRows, splitCells } from '
 import {
   type Certificate,
   type CertificateOptions,
-  certificate,
+  certificateOf,
   certificateOptions,
 } from './judgement/certificate';
 import { type Capabilities } from './fields/capabilities';
@@ -33,8 +33,14 @@ import {
   type Normalisable,
   conditionalOptions,
 } from './fields/smc';
-import { type ResolvedIntegration, type SolverOptions, solverOptions } from './fields/solvers';
+import {
+  type ResolvedIntegration,
+  type SolverName,
+  type SolverOptions,
+  solverOptions,
+} from './fields/solvers';
 
+/** How rows are scored. `solver` and what belongs to it, `trace` and `probes` are of method `ode`, `draws` of `bound`. */
 export interface LogPdfOptions extends RunOptions, FieldDensityOptions {
   /** The scale of the rows; default `copula`. */
   scale?: Scale;
@@ -42,7 +48,7 @@ export interface LogPdfOptions extends RunOptions, FieldDensityOptions {
   method?: LogPdfMethod;
   /**
    * Subtract the log normaliser of a model whose density is not normalised; it is estimated first when the model does not
-   * have it yet (`CdcCopula.normaliser`). Default false.
+   * have it yet (`CdcCopula.estimateNormaliser`). Default false.
    */
   normalised?: boolean;
   /**
@@ -50,6 +56,7 @@ export interface LogPdfOptions extends RunOptions, FieldDensityOptions {
    * 32 Gauss nodes, or this number if it is less); default 256.
    */
   cellPoints?: number;
+  /** Told how many rows are done. */
   onProgress?: ((progress: { rows: number; rowsDone: number }) => void) | undefined;
 }
 
@@ -65,7 +72,13 @@ export const logPdfOptions: OptionNames<LogPdfOptions> = {
   onProgress: true,
 };
 
-export interface SampleOptions extends RunOptions, SolverOptions {
+/** A solver of `sample`: any, or of a CDC with a finite reference time that of the published code, to compare with. */
+export type SamplerName = SolverName | 'published' | 'published-noisy';
+
+/** How rows are drawn. Solvers and what belongs to them are of learned kinds; classical ones are drawn directly. */
+export interface SampleOptions extends RunOptions, Omit<SolverOptions, 'solver'> {
+  /** Default `ab2`, with `noise` `exponential-em`; of processes on the cube `heun` and `euler-maruyama`. */
+  solver?: SamplerName | undefined;
   /** The same seed gives the same rows, bit for bit, for any number of threads and any batching; default 1. */
   seed?: Seed;
   /**
@@ -80,6 +93,7 @@ export interface SampleOptions extends RunOptions, SolverOptions {
   dtype?: 'float32' | 'float64';
   /** Number of the first row in the stream of the seed; default 0. Samples of adjoining ranges join without a seam. */
   firstRow?: number;
+  /** Told how many rows are done. */
   onProgress?: ((progress: { rows: number; rowsDone: number }) => void) | undefined;
 }
 
@@ -94,16 +108,26 @@ export const sampleOptions: OptionNames<SampleOptions> = {
   onProgress: true,
 };
 
+/** What `Copula.info` says; JSON can write it. */
 export interface ModelInfo {
+  /** See `Copula.kind`. */
   kind: string;
+  /** Columns. */
   dim: number;
   /** Whether logPdf is the log of a density that integrates to one. */
   normalised: boolean;
+  /** Names of the columns; null: they have none. */
   columns: readonly string[] | null;
+  /** How many numbers were fitted. */
   parameters: number;
+  /** Shapes and settings, by kind. */
   config: unknown;
+  /** The record of the fit: rows, losses, seconds, device; null: it was not fitted. */
   training: unknown;
 }
+
+/** What a fit tells of itself, as a model file stores it. */
+export type TrainingRecord = Readonly<Record<string, unknown>>;
 
 /** The tensors of a model file. */
 export type ModelTensors = Map<string, { shape: readonly number[]; data: RealArray }>;
@@ -111,7 +135,7 @@ export type ModelTensors = Map<string, { shape: readonly number[]; data: RealArr
 /** What one kind stores of itself; the rest of the file is the same for all. */
 export interface ModelContent {
   config: Readonly<Record<string, unknown>>;
-  training: Readonly<Record<string, unknown>> | null;
+  training: TrainingRecord | null;
   tensors: ModelTensors;
 }
 
@@ -156,23 +180,56 @@ export interface ConditionalRequest {
   readonly options: ConditionalOptions;
 }
 
-/** A fitted or loaded copula. All models share this interface; `kind` says which one it is. */
+/**
+ * A fitted or loaded copula. All models share this interface; `kind` says which one it is.
+ *
+ * @example
+ * ```ts
+ * import { GaussianCopula, type Copula } from 'sklar';
+ *
+ * const copula: Copula = new GaussianCopula(Float64Array.of(1, 0.5, 0.5, 1), 2);
+ * await copula.logPdf([[0.5, 0.5]]); // => [0.144]
+ * (await copula.sample(10, { seed: 7 })).rows; // => 10
+ * const { rows } = await copula.sampleConditional({ 0: 0.9 }, 10);
+ * rows.columns; // => 2
+ * const { verdict } = await copula.certify(await copula.sample(100), { sampleRows: 500 });
+ * verdict.routesAgree?.within; // => true
+ * ```
+ */
 export abstract class Copula implements Disposable {
+  /** Which one it is: a `CopulaKind`, `ensemble` or `closed-form`. */
   abstract readonly kind: string;
+  /** Columns, at least 2. */
   abstract readonly dim: number;
   /** Whether `logPdf` is the log of a density that integrates to one. */
   abstract readonly normalised: boolean;
   /** What it can do beside drawing rows; that of its kind, unless this one has less. */
   abstract readonly capabilities: Capabilities;
-  /** Names of the columns, where the training rows had names. */
-  names: readonly string[] | null = null;
-  /** How data become pseudo-observations and back, where the model was fitted from a table. */
-  margins: TableMargins | null = null;
-  /** What else is to be known of the model, such as how its file was read; stored with it. */
+  /** What else is to be known of the model, such as how its file was read; stored with it. @internal */
   otherNotes: readonly Note[] = [];
-  /** Knots of the margin maps, dim x 33, by solver and steps; see `SampleOptions.margins`. */
+  /** @internal Knots of the margin maps, dim x 33, by solver and steps; see `SampleOptions.margins`. */
   readonly knots = new Map<string, Float64Array>();
   #disposed = false;
+  #names: readonly string[] | null = null;
+  #margins: TableMargins | null = null;
+
+  /** Names of the columns, where the training rows had names. */
+  get names(): readonly string[] | null {
+    return this.#names;
+  }
+  /** @internal */
+  set names(names: readonly string[] | null) {
+    this.#names = names;
+  }
+
+  /** How data become pseudo-observations and back, where the model was fitted from a table. */
+  get margins(): TableMargins | null {
+    return this.#margins;
+  }
+  /** @internal */
+  set margins(margins: TableMargins | null) {
+    this.#margins = margins;
+  }
 
   /**
    * Log density log c(u) of each row, in nats; for a model with `normalised === false` up to an additive constant that
@@ -275,6 +332,7 @@ export abstract class Copula implements Disposable {
    * Log densities of dense rows by one route, without normaliser, and what they cost: one batch of `logPdf`.
    *
    * @param onEvent told the fraction that is done
+   * @internal
    */
   async density(
     method: LogPdfMethod,
@@ -361,8 +419,7 @@ export abstract class Copula implements Disposable {
     options: ConditionalOptions = {},
   ): Promise<ConditionalSample> {
     expectOptions(options, 'sampleConditional', conditionalOptions);
-    const run = this.begin(options);
-    return this.conditionalRows({ fixed, rows, options }, run);
+    return this.drawConditional({ fixed, rows, options }, this.begin(options));
   }
 
   /** Writes one .safetensors file; the old file stays until the new one is complete. */
@@ -386,7 +443,7 @@ export abstract class Copula implements Disposable {
     await writeModelFile(path, { document, tensors });
   }
 
-  /** What a file holds of this copula, beside its columns and margins. */
+  /** @internal What a file holds of this copula, beside its columns and margins. */
   fileContent(): ModelContent {
     const content = this.toModelContent();
     for (const [key, data] of this.knots) {
@@ -395,7 +452,7 @@ export abstract class Copula implements Disposable {
     return content;
   }
 
-  /** The margin maps of an integrator, from a pilot sample of it when they are not there yet. */
+  /** @internal The margin maps of an integrator, from a pilot sample of it when they are not there yet. */
   protected async marginMaps(
     key: string,
     run: Execution,
@@ -411,7 +468,7 @@ export abstract class Copula implements Disposable {
     return knots;
   }
 
-  /** Rows from the reference to data through the field, with margins as asked for. */
+  /** @internal Rows from the reference to data through the field, with margins as asked for. */
   protected async sampleField(
     plan: ResolvedIntegration,
     draws: Draws,
@@ -447,24 +504,28 @@ export abstract class Copula implements Disposable {
     return integrate(draws, maps);
   }
 
-  /** This copula, where its density has an estimated normaliser; null: it needs none, or has no density. */
+  /** @internal This copula, where its density has an estimated normaliser; null: it needs none, or has no density. */
   get normalisable(): Normalisable | null {
     return null;
   }
 
   /**
    * What can be checked about this model without knowing the truth: its normaliser, how far the routes to its log density
-   * agree on the rows, and how uniform the margins of its samples are. One object that JSON can write.
+   * agree on the rows (docs/mathematics.md, D), and how uniform the margins of its samples are. The normaliser of a CDC is
+   * estimated when the model has none, and kept in it. A route or sampler that leaves the finite numbers is reported as
+   * failed, with the reason; the others go on.
    *
    * @param rows n x dim, at least two, best rows that the model has not seen
-   * @throws SklarError as `logPdf` and `sample`
+   * @returns one object that JSON can write
+   * @throws SklarError ERR_SKLAR_VALUE naming row and column of a value outside the scale, ERR_SKLAR_SHAPE for a wrong
+   *   number of rows or columns
    */
-  async certificate(rows: RowsInput, options: CertificateOptions = {}): Promise<Certificate> {
-    expectOptions(options, 'certificate', certificateOptions);
-    this.begin(options);
-    return certificate(this, rows, options);
+  async certify(rows: RowsInput, options: CertificateOptions = {}): Promise<Certificate> {
+    expectOptions(options, 'certify', certificateOptions);
+    return certificateOf(this, rows, options, this.begin(options));
   }
 
+  /** What the model is and how it was fitted. */
   info(): ModelInfo {
     const { kind, dim, normalised, names } = this;
     return { kind, dim, normalised, columns: names, ...this.description() };
@@ -489,7 +550,7 @@ export abstract class Copula implements Disposable {
     this.dispose();
   }
 
-  /** The log normaliser of the density that logPdfRows gives, estimated when it is not known yet. */
+  /** @internal The log normaliser of the density that logPdfRows gives, estimated when it is not known yet. */
   protected ensureLogNormaliser(_run: Execution): Promise<number> {
     return Promise.resolve(0);
   }
@@ -497,6 +558,7 @@ export abstract class Copula implements Disposable {
    * Rows of `logPdfCells` that have a block, without normaliser. Kinds that know the probability of a block have their own.
    *
    * @param options with the method that was decided on
+   * @internal
    */
   protected logCells(
     { lower, upper, fromGaussian }: Blocks,
@@ -510,10 +572,11 @@ export abstract class Copula implements Disposable {
       return (await this.density(method, points, options, run)).logPdf;
     });
   }
+  /** @internal */
   protected abstract logPdfRows(points: Points, run: Execution): Promise<Float64Array>;
   protected abstract sampleRows(draws: Draws, options: SampleOptions, run: Execution): Promise<Float64Array>;
-  /** Checked by `sampleConditional`; of kinds that have `capabilities.conditional`. */
-  protected conditionalRows(_request: ConditionalRequest, _run: Execution): Promise<ConditionalSample> {
+  /** @internal `sampleConditional` of kinds that have it. */
+  protected drawConditional(_request: ConditionalRequest, _run: Execution): Promise<ConditionalSample> {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
       `a ${this.kind} copula cannot be sampled given some columns, since it has no explicit density at its noise ` +
@@ -524,6 +587,7 @@ export abstract class Copula implements Disposable {
   abstract checkSampleOptions(options: SampleOptions): void;
   protected abstract description(): Pick<ModelInfo, 'parameters' | 'config' | 'training'>;
   protected abstract toModelContent(): ModelContent;
+  /** @internal */
   protected abstract release(): void;
 
   get #ownMethod(): LogPdfMethod {
@@ -532,7 +596,7 @@ export abstract class Copula implements Disposable {
   #alive(): void {
     if (this.#disposed) throw new SklarError('ERR_SKLAR_DISPOSED', `this ${this.kind} copula was disposed`);
   }
-  /** Checks what every run has: the model still there, no abort yet, a device that can do it. */
+  /** @internal Checks what every run has: the model still there, no abort yet, a device that can do it. */
   protected begin(options: RunOptions): Execution {
     this.#alive();
     return beginRun(options, this.capabilities.cpuOnly);

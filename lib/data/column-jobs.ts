@@ -7,6 +7,7 @@ import { type OptionNames, SklarError, describe, expectOneOf } from '../errors';
 import { type ColumnHandle, runJob } from '../native';
 import { type Matrix, matrix } from '../matrix';
 import { type Seed, hashText, resolveSeed } from './random';
+import type { Scale } from '../types/scale';
 import { type ColumnKind, Table } from './table';
 
 /** How work on the columns of a table runs. It leaves the event loop free. */
@@ -19,15 +20,11 @@ export interface ColumnRunOptions {
   readonly onProgress?: ((fraction: number) => void) | undefined;
 }
 
-/**
- * What levels are given as: u in (0, 1), or their standard normal quantiles, on which both tails are told apart from 1 and 0
- * alike.
- */
-export type LevelScale = 'copula' | 'gaussian';
-
 /** The cells of rows on the Gaussian scale, both rows x columns: equal where F does not jump. */
-export interface Cells {
+export interface RowCells {
+  /** Scores just before the jumps. */
   readonly lower: Matrix & { readonly data: Float64Array };
+  /** Scores at the values. */
   readonly upper: Matrix & { readonly data: Float64Array };
 }
 
@@ -80,8 +77,8 @@ export function finiteRows({ names, columns }: Table, from: number, to: number):
   });
 }
 
-export function expectLevelScale(scale: LevelScale): LevelScale {
-  return expectOneOf<LevelScale>(scale, 'scale', ['copula', 'gaussian']);
+export function expectLevelScale(scale: Scale): Scale {
+  return expectOneOf<Scale>(scale, 'scale', ['copula', 'gaussian']);
 }
 
 /**
@@ -98,7 +95,7 @@ export async function levelsOf(
     seed,
     scale,
     ...run
-  }: ColumnRunOptions & { readonly random: boolean; readonly seed: Seed; readonly scale: LevelScale },
+  }: ColumnRunOptions & { readonly random: boolean; readonly seed: Seed; readonly scale: Scale },
 ): Promise<Matrix & { readonly data: Float64Array }> {
   const threads = expectThreads(run.threads);
   const width = columns.length;
@@ -129,7 +126,7 @@ export async function cellsOf(
   columns: readonly ColumnHandle[],
   table: Table,
   run: ColumnRunOptions,
-): Promise<Cells> {
+): Promise<RowCells> {
   const threads = expectThreads(run.threads);
   const width = columns.length;
   const lower = new Float64Array(table.rows * width);
@@ -159,7 +156,7 @@ export async function valuesOf(
   u: Matrix,
   names: readonly string[],
   kinds: readonly ColumnKind[],
-  { scale, ...run }: ColumnRunOptions & { readonly scale: LevelScale },
+  { scale, ...run }: ColumnRunOptions & { readonly scale: Scale },
 ): Promise<Table> {
   const threads = expectThreads(run.threads);
   const gaussian = expectLevelScale(scale) === 'gaussian';

@@ -1,37 +1,48 @@
 import { type OptionNames, expectOptions } from '../errors';
 import type { ColumnHandle } from '../native';
 import {
-  type Cells,
+  type RowCells,
   type ColumnRunOptions,
-  type LevelScale,
   cellsOf,
   columnRunOptions,
   levelsOf,
   valuesOf,
 } from './column-jobs';
 import { type Matrix } from '../matrix';
+import type { Scale } from '../types/scale';
 import { type Seed } from './random';
 import type { ColumnKind, Table } from './table';
 
 /** What equal values of a column get: a random level of their block each, or all its middle, the mean of their ranks. */
 export type Ties = 'random' | 'average';
 
-interface TransformOptions extends ColumnRunOptions {
-  readonly seed?: Seed;
-  readonly ties?: Ties;
-  readonly scale?: LevelScale;
+/** How values become levels. */
+export interface TransformOptions extends ColumnRunOptions {
+  /** Of the random levels, default that of `fit`. A row's result depends on its position in the table but not on other rows. */
+  readonly seed?: Seed | undefined;
+  /** Default that of `fit`. */
+  readonly ties?: Ties | undefined;
+  /** `gaussian`: z, the standard normal quantiles of u, which keep 1 - u as exactly as u; default `copula`. */
+  readonly scale?: Scale | undefined;
 }
-interface InverseOptions extends ColumnRunOptions {
-  readonly scale?: LevelScale;
+
+/** How levels become values. */
+export interface InverseOptions extends ColumnRunOptions {
+  /** Of the levels; default `copula`. */
+  readonly scale?: Scale | undefined;
 }
 const inverseOptions: OptionNames<InverseOptions> = { ...columnRunOptions, scale: true };
 const transformOptions: OptionNames<TransformOptions> = { ...inverseOptions, seed: true, ties: true };
 
 /** The distribution functions of the columns of a table: from values to levels and back. */
 export abstract class LevelColumns {
+  /** Of the columns, in order. */
   readonly names: readonly string[];
+  /** How the columns are stored: integers or not. */
   readonly kinds: readonly ColumnKind[];
+  /** What equal values get by default. */
   readonly ties: Ties;
+  /** @internal */
   protected readonly seed: bigint;
   #handles: readonly ColumnHandle[] | undefined;
 
@@ -50,10 +61,6 @@ export abstract class LevelColumns {
    * Pseudo-observations u = F(x), rows x d, strictly between 0 and 1. Columns are found by name; others in the table are
    * ignored.
    *
-   * @param options.seed of the random levels, default that of `fit`; a row's result depends on its position in the table but
-   *   not on other rows
-   * @param options.ties default that of `fit`
-   * @param options.scale `gaussian`: z, the standard normal quantiles of u, which keep 1 - u as exactly as u; default `copula`
    * @throws SklarError ERR_SKLAR_VALUE for missing columns and values that are not finite
    */
   async transform(
@@ -70,7 +77,6 @@ export abstract class LevelColumns {
    * Quantiles: the table whose column j has the quantiles of margin j at column j of `u`.
    *
    * @param u rows x d, in [0, 1]
-   * @param options.scale of `u`; default `copula`
    * @throws SklarError ERR_SKLAR_SHAPE when it has another number of columns, ERR_SKLAR_VALUE for levels outside
    */
   async inverse(u: Matrix, options: InverseOptions = {}): Promise<Table> {
@@ -85,11 +91,12 @@ export abstract class LevelColumns {
    *
    * @throws SklarError ERR_SKLAR_VALUE for missing columns and values that are not finite
    */
-  async cells(table: Table, run: ColumnRunOptions = {}): Promise<Cells> {
+  async cells(table: Table, run: ColumnRunOptions = {}): Promise<RowCells> {
     expectOptions(run, `${this.constructor.name}.cells`, columnRunOptions);
     return cellsOf(this.#native(), table.select(this.names), run);
   }
 
+  /** @internal */
   protected abstract makeHandles(): readonly ColumnHandle[];
 
   #native(): readonly ColumnHandle[] {

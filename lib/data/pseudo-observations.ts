@@ -13,6 +13,7 @@ import { type Seed, resolveSeed } from './random';
 import { SortedTable, type SortedValues, evenlySpaced } from './sorted-table';
 import { type ColumnKind, type Table, listNames } from './table';
 
+/** How ranks are learned. */
 export interface PseudoObservationsOptions {
   /** Default `'random'`. */
   readonly ties?: Ties | undefined;
@@ -201,6 +202,15 @@ class DuplicateFinder {
  * Of a column with more distinct values than `knots` only those at evenly spaced ranks are kept. The pseudo-observations
  * of the training rows themselves do not suffer from that; other values that were left out are interpolated, which
  * changes u by less than 1 / (knots - 1), and integers are rounded instead of taken from the data.
+ *
+ * @example
+ * ```ts
+ * import { PseudoObservations, Table } from 'sklar';
+ *
+ * const ranks = await PseudoObservations.fit(Table.fromColumns({ a: [3, 1, 2], b: [10, 20, 30] }));
+ * ranks.transformTrain().data; // => [0.75, 0.25, 0.25, 0.5, 0.5, 0.75]
+ * (await ranks.transform(Table.fromColumns({ a: [2.5], b: [99] }))).data; // => [0.625, 0.875]
+ * ```
  */
 export class PseudoObservations extends LevelColumns {
   /** The number of training rows. */
@@ -261,7 +271,7 @@ export class PseudoObservations extends LevelColumns {
     }
   }
 
-  /** The first half of `fit`, for who has more to learn from the sorted columns. */
+  /** @internal The first half of `fit`, for who has more to learn from the sorted columns. */
   static async sort(
     table: Table,
     options: Omit<PseudoObservationsOptions, 'knots'> & ColumnRunOptions = {},
@@ -278,6 +288,7 @@ export class PseudoObservations extends LevelColumns {
    * The other half of `fit`.
    *
    * @param sorted from `sort`
+   * @internal
    */
   static async fromSorted(
     sorted: SortedTable,
@@ -352,7 +363,7 @@ export class PseudoObservations extends LevelColumns {
     this.#blocks = undefined;
   }
 
-  /** What a model file needs: JSON, and tensors of Float64 named by column number. */
+  /** @internal What a model file needs: JSON, and tensors of Float64 named by column number. */
   toTensors(): { meta: PseudoObservationsMeta; tensors: Record<string, Float64Array> } {
     const tensors: Record<string, Float64Array> = {};
     const columns = this.#columns.map(({ name, kind, values, first, last, tied, thinned }, j) => {
@@ -373,6 +384,7 @@ export class PseudoObservations extends LevelColumns {
    *
    * @param meta checked here, so it may come straight from a file
    * @throws SklarError ERR_SKLAR_FORMAT when the parts do not fit together
+   * @internal
    */
   static fromTensors(meta: unknown, tensors: Readonly<Record<string, Float64Array>>): PseudoObservations {
     const parsed = metaSchema.safeParse(meta);
@@ -407,6 +419,7 @@ export class PseudoObservations extends LevelColumns {
     return new PseudoObservations(rows, ties, BigInt(seed), columns, undefined, determined);
   }
 
+  /** @internal */
   protected override makeHandles(): readonly ColumnHandle[] {
     return this.#columns.map(({ values, first, last, kind, thinned }) =>
       callNative((addon) =>

@@ -9,6 +9,15 @@ import { Generator, type Seed, seedWords, shuffle } from './random';
  * @param holdoutFraction share of held-out rows, in [0, 1). The number is rounded, but at least one row stays for
  *   training, and a fraction above 0 holds out at least one row when there are two or more.
  * @throws SklarError ERR_SKLAR_VALUE
+ *
+ * @example
+ * ```ts
+ * import { splitRows } from 'sklar';
+ *
+ * const { train, holdout } = splitRows(10, 0.2, 1);
+ * train.length; // => 8
+ * holdout.length; // => 2
+ * ```
  */
 export function splitRows(
   rows: number,

@@ -90,11 +90,25 @@ function isIntegerArray(values: unknown): boolean {
  * Named columns of numbers, all of the same length. The columns are Float64Arrays whatever they were stored as;
  * `kinds` remembers which of them hold integers. A table does not copy the arrays it is made of, and nothing in this
  * library writes to them.
+ *
+ * @example
+ * ```ts
+ * import { Table } from 'sklar';
+ *
+ * const table = Table.fromColumns({ depth: [2.5, 3.1, 4], alarm: Int8Array.of(0, 0, 1) });
+ * table.rows; // => 3
+ * table.kind('alarm'); // => 'integer'
+ * table.take([2, 0]).column('depth'); // => [4, 2.5]
+ * ```
  */
 export class Table {
+  /** One a column, all different. */
   readonly names: readonly string[];
+  /** The values, one array a column; not copies. */
   readonly columns: readonly Float64Array[];
+  /** One a column. */
   readonly kinds: readonly ColumnKind[];
+  /** How many. */
   readonly rows: number;
   readonly #position: ReadonlyMap<string, number>;
 

@@ -7,7 +7,7 @@ import {
   logPdfOptions,
   sampleOptions,
 } from '../copulas/copula';
-import { type FitOptions, fitCopula, fitOptions } from '../copulas/fitting/fit';
+import { type FitCopulaOptions, fitCopula, fitOptions } from '../copulas/fitting/fit';
 import { type CopulaSpec, kinds } from '../copulas/fitting/kinds';
 import { type LoadOptions, loadModel } from '../copulas/fitting/load';
 import { type RowsInput, toDense } from '../copulas/inputs/rows';
@@ -28,8 +28,11 @@ import { conditionOf, describeBlocks, withFixed } from './fixed';
 /** Values between two sums of `cdf`. */
 const CDF_ROWS = 16_384;
 
+/** As of a copula, on the data scale. */
 export type JointLogPdfOptions = Omit<LogPdfOptions, 'scale'>;
+/** As of a copula, on the data scale. */
 export type JointSampleOptions = Omit<SampleOptions, 'scale' | 'dtype'>;
+/** As of a copula, on the data scale. */
 export type JointConditionalOptions = Omit<ConditionalOptions, 'scale' | 'dtype'>;
 
 const jointLogPdfOptions: OptionNames<JointLogPdfOptions> = without(logPdfOptions, 'scale');
@@ -53,6 +56,7 @@ export interface JointConditionalSample extends Omit<BlockSample, 'rows'> {
   table: Table;
 }
 
+/** A distribution function at points. */
 export interface JointCdf {
   /** For each point the probability, or the share of the sample that is not above it in any column. */
   readonly values: Float64Array;
@@ -63,9 +67,23 @@ export interface JointCdf {
 /**
  * A distribution of the columns of a table: margins and a copula (Sklar's theorem). Everything is on the data scale, with
  * the names, order and kinds of the columns it was learned from.
+ *
+ * @example
+ * ```ts
+ * import { GaussianCopula, JointDistribution, Margins, Table } from 'sklar';
+ *
+ * const copula = new GaussianCopula(Float64Array.of(1, 0.7, 0.7, 1), 2);
+ * const margins = await Margins.fit(Table.fromMatrix(await copula.sample(300)), { margins: 'normal' });
+ * const joint = new JointDistribution(copula, margins);
+ * await joint.logPdf([[0.4, 0.6]]); // nats per unit of the columns
+ * const { table, logMarginalDensity } = await joint.sampleConditional({ column1: 0.9 }, 10);
+ * table.column('column1')[0]; // => 0.9
+ * ```
  */
 export class JointDistribution implements Disposable {
+  /** The dependence. */
   readonly copula: Copula;
+  /** The distributions of the columns. */
   readonly margins: Margins;
 
   /**
@@ -85,14 +103,17 @@ export class JointDistribution implements Disposable {
     copula.margins = margins;
   }
 
+  /** Columns. */
   get dim(): number {
     return this.copula.dim;
   }
 
+  /** Of the columns, in order. */
   get names(): readonly string[] {
     return this.margins.names;
   }
 
+  /** How the columns are stored: integers or not. */
   get kinds(): readonly ColumnKind[] {
     return this.margins.kinds;
   }
@@ -174,12 +195,12 @@ export class JointDistribution implements Disposable {
    *   probability that too many draws (1,000 for each row, at least 2^20, at most 10^7) would be needed, and copulas that
    *   cannot; see `Copula.sampleConditional`
    */
-  async conditional(
+  async sampleConditional(
     fixed: Readonly<Record<string, number>>,
     rows: number,
     options: JointConditionalOptions = {},
   ): Promise<JointConditionalSample> {
-    expectOptions(options, 'conditional', jointConditionalOptions);
+    expectOptions(options, 'sampleConditional of a joint distribution', jointConditionalOptions);
     const { threads, signal } = options;
     const given = new Map(Object.entries(fixed));
     const condition = await conditionOf(given, this.margins);
@@ -276,7 +297,8 @@ export class JointDistribution implements Disposable {
   }
 }
 
-export interface FitJointOptions extends RunOptions, Omit<FitOptions, 'names' | 'margins' | 'blocks'> {
+/** Options of `fitJoint`. `onProgress`, checkpoints and seed are those of the copula. */
+export interface FitJointOptions extends RunOptions, Omit<FitCopulaOptions, 'names' | 'margins' | 'blocks'> {
   /** Default a `cdc` with its defaults. */
   copula?: CopulaSpec;
   /** Default `auto`. */
@@ -302,6 +324,16 @@ const jointOptions: OptionNames<FitJointOptions> = {
  * @param rows a table, or a matrix or rows (columns without names are called `column1`, `column2`, ...), of finite numbers;
  *   at least 2 columns that vary and 8 rows
  * @throws SklarError ERR_SKLAR_VALUE naming columns or options, and as `fitMargin` and `fitCopula`
+ *
+ * @example
+ * ```ts
+ * import { FamilyCopula, Table, fitJoint } from 'sklar';
+ *
+ * const table = Table.fromMatrix(await new FamilyCopula('joe', { theta: 2 }).sample(300));
+ * const joint = await fitJoint(table, { copula: { kind: 'joe' }, margins: { column1: 'beta' } });
+ * (await joint.sample(5, { seed: 1 })).names; // => ['column1', 'column2']
+ * joint.notes; // what was decided about the columns
+ * ```
  */
 export async function fitJoint(rows: RowsInput, options: FitJointOptions = {}): Promise<JointDistribution> {
   expectOptions(options, 'fitJoint', jointOptions);
@@ -360,6 +392,16 @@ function toNamedTable(rows: RowsInput): Table {
  *
  * @throws SklarError ERR_SKLAR_VALUE for a model whose file holds no margins, or only the ranks of earlier versions, which
  *   have no density; and as `loadModel`
+ *
+ * @example
+ * ```ts
+ * import { FamilyCopula, fitJoint, loadJoint } from 'sklar';
+ *
+ * const rows = await new FamilyCopula('frank', { theta: 3 }).sample(100);
+ * await (await fitJoint(rows, { copula: { kind: 'frank' } })).save('joint.safetensors');
+ * const joint = await loadJoint('joint.safetensors');
+ * joint.dim; // => 2
+ * ```
  */
 export async function loadJoint(path: string, options: LoadOptions = {}): Promise<JointDistribution> {
   const copula = await loadModel(path, options);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { SklarError, describe, expectOptions, unknownOptions } from '../errors';
+import { type OptionShape, SklarError, describe, expectOptions, unknownOptions } from '../errors';
 import type { Note } from '../notes';
 import { atomsOf, distanceFrom, isForKernels, recurs } from './auto';
 import { atomsNote, discreteNote, farNote, otherTypeNote, supportNote } from './decisions';
@@ -26,7 +26,8 @@ import { type Steps, finish } from './steps';
 import { inferSupport, stopsAbruptly } from './support';
 import { ZeroInflatedMargin } from './zero-inflated';
 
-export const marginTypes = [
+/** Types of margins, see the guide's table: `auto` chooses, `parametric` chooses a family. */
+export const marginTypes: readonly MarginType[] = [
   'auto',
   'empirical',
   'kde',
@@ -35,53 +36,81 @@ export const marginTypes = [
   'gpd',
   'parametric',
   ...familyNames,
-] as const;
-export type MarginType = (typeof marginTypes)[number];
+];
+/** A type of margin: one of `marginTypes`. */
+export type MarginType =
+  | 'auto'
+  | 'empirical'
+  | 'kde'
+  | 'discrete'
+  | 'zero-inflated'
+  | 'gpd'
+  | 'parametric'
+  | 'normal'
+  | 'student-t'
+  | 'johnson-su'
+  | 'logistic'
+  | 'gumbel'
+  | 'generalised-extreme-value'
+  | 'log-normal'
+  | 'exponential'
+  | 'gamma'
+  | 'weibull'
+  | 'beta';
 
-const end = z.union([z.number(), z.literal(Infinity), z.literal(-Infinity), z.null()]);
-
-/** How the margin of a column is to be learned; JSON, where null in `support` is an open end. */
-export const marginOptionsSchema = z.strictObject({
-  /** Default `auto`, see `fitFromData`. */
-  type: z.enum(marginTypes).default('auto'),
+/** How the margin of a column is to be learned; JSON. An option that the type does not have is an error. */
+export interface MarginOptions {
+  /** Default `auto`: atoms keep their probabilities, the rest is `kde` where that is near the data, else `empirical`. */
+  type?: MarginType | undefined;
   /**
-   * The least and the greatest value there can be; null is an open end. Default what the values make plain, see
-   * `inferSupport`; of `gpd` [0, Infinity) for a column without negative values, (-Infinity, 0] for one without positive
+   * The least and the greatest value there can be, in the units of the column; null is an open end. Default what the values
+   * make plain; of `gpd` [0, Infinity) for a column without negative values, (-Infinity, 0] for one without positive
    * values, else the real line. Not for `discrete` and formulas, which have their own.
    */
+  support?: readonly [number | null, number | null] | undefined;
+  /** Of `kde` and the body of `gpd`: bandwidth on the scale asinh((x - median) / interquartile range); default by the plug-in rule. */
+  bandwidth?: number | undefined;
+  /** Of `gpd`: the margin between the thresholds; default `kde` below 1,000 rows, else `empirical`. */
+  body?: 'empirical' | 'kde' | undefined;
+  /**
+   * Of `gpd`: where the lower tail begins, in the units of the column; `auto`, or null for no tail of its own. Default `auto`
+   * where the support is open, else null.
+   */
+  lowerThreshold?: number | 'auto' | null | undefined;
+  /** The same of the upper tail. */
+  upperThreshold?: number | 'auto' | null | undefined;
+  /**
+   * What the column gets if it cannot have the type: `auto`, and a note; default of a column that is named an error, of a type
+   * for all columns `auto`.
+   */
+  otherwise?: 'auto' | undefined;
+  /** Of `zero-inflated`: the values of positive probability; default those that recur far more often than others. */
+  atoms?: number[] | undefined;
+}
+
+/** A type of margin, or a type with its options. */
+export type MarginSpec = MarginType | MarginOptions;
+
+const end = z.union([z.number(), z.literal(Infinity), z.literal(-Infinity), z.null()]);
+const threshold = z
+  .union([z.number(), z.literal('auto')])
+  .nullable()
+  .optional();
+
+export const marginOptionsSchema = z.strictObject({
+  type: z.enum(marginTypes).default('auto'),
   support: z
     .tuple([end, end])
     .transform(([lower, upper]): Support => [lower ?? -Infinity, upper ?? Infinity])
     .refine(([lower, upper]) => lower < upper, 'expected a lower end below the upper one')
     .optional(),
-  /** Of `kde`: bandwidth on the scale asinh((x - median) / interquartile range); default by the plug-in rule. */
   bandwidth: z.number().positive().optional(),
-  /** Of `gpd`: the margin between the thresholds; default `kde` below 1,000 rows, else `empirical`. */
   body: z.enum(['empirical', 'kde']).optional(),
-  /**
-   * Of `gpd`: a value, `auto`, or null for no tail of its own; default `auto` where the support is open, else null.
-   */
-  lowerThreshold: z
-    .union([z.number(), z.literal('auto')])
-    .nullable()
-    .optional(),
-  upperThreshold: z
-    .union([z.number(), z.literal('auto')])
-    .nullable()
-    .optional(),
-  /**
-   * What the column gets if it cannot have the type: `auto`, and a note; default of a column that is named an error, of a type
-   * for all columns `auto`.
-   */
+  lowerThreshold: threshold,
+  upperThreshold: threshold,
   otherwise: z.literal('auto').optional(),
-  /** Of `zero-inflated`: the values of positive probability; default see `atomsOf`. */
   atoms: z.array(z.number()).min(1).optional(),
-});
-export const marginSpecSchema = z.union([z.enum(marginTypes), marginOptionsSchema]);
-
-export type MarginOptions = z.input<typeof marginOptionsSchema>;
-/** A type of margin, or a type with its options. */
-export type MarginSpec = z.input<typeof marginSpecSchema>;
+} satisfies OptionShape<MarginOptions>);
 export type ResolvedOptions = z.output<typeof marginOptionsSchema>;
 
 /** With fewer rows a kernel estimate is the body of tails. */
@@ -139,22 +168,32 @@ export function resolveMarginSpec(spec: unknown, column: string): ResolvedOption
 }
 
 /**
- * Learns the distribution of one column.
+ * Learns the distribution of one column (docs/mathematics.md, N).
  *
  * @param values finite numbers that are not all equal, at least 2 (8 for `kde`)
- * @param options.column its name, for messages
+ * @param options `column`: its name, for messages
  * @throws SklarError ERR_SKLAR_VALUE naming the column: too few rows, values that are not finite, constant or outside the
  *   support, options that the type does not have
+ *
+ * @example
+ * ```ts
+ * import { fitMargin } from 'sklar';
+ *
+ * const rain = Float64Array.from({ length: 300 }, (_, i) => (i < 100 ? 0 : (i - 99) ** 2 / 400));
+ * const margin = fitMargin(rain, { type: 'zero-inflated', support: [0, null] }, { column: 'rain' });
+ * margin.cdf(Float64Array.of(0)); // => [0.333]
+ * margin.cdfBefore(Float64Array.of(0)); // => [0]
+ * ```
  */
 export function fitMargin(
   values: Float64Array,
   spec: MarginSpec = 'auto',
-  rest: { readonly column?: string } = {},
+  options: { readonly column?: string } = {},
 ): Margin {
-  expectOptions(rest, 'fitMargin', { column: true });
-  const { column = 'values' } = rest;
-  const options = resolveMarginSpec(spec, column);
-  return finish(fitSorted(sortedColumn(values, column, options.type), options));
+  expectOptions(options, 'fitMargin', { column: true });
+  const { column = 'values' } = options;
+  const resolved = resolveMarginSpec(spec, column);
+  return finish(fitSorted(sortedColumn(values, column, resolved.type), resolved));
 }
 
 /** The same for a sorted column. */
@@ -417,6 +456,15 @@ export function parseMarginState(json: unknown): MarginState {
  * The margin that `toJSON` describes; running through JSON changes nothing.
  *
  * @throws SklarError ERR_SKLAR_FORMAT when it is damaged
+ *
+ * @example
+ * ```ts
+ * import { fitMargin, marginFromJSON } from 'sklar';
+ *
+ * const margin = fitMargin(Float64Array.of(1, 2, 2, 3), 'discrete');
+ * const again = marginFromJSON(JSON.parse(JSON.stringify(margin)));
+ * again.cdf(Float64Array.of(2)); // => [0.7]
+ * ```
  */
 export function marginFromJSON(json: MarginJson): Margin {
   return marginFromState(parseMarginState(json));

@@ -8,10 +8,15 @@ export type Support = readonly [number, number];
 
 /** A margin as plain JSON: what `marginFromJSON` takes. Open ends of the support are null. */
 export interface MarginJson {
+  /** See `Margin.name`. */
   readonly name: string;
+  /** See `Margin.support`. */
   readonly support: readonly [number | null, number | null];
+  /** See `Margin.parameters`. */
   readonly parameters: Readonly<Record<string, number>>;
+  /** What it is made of beside them. */
   readonly arrays: Readonly<Record<string, readonly number[]>>;
+  /** Margins that it is made of. */
   readonly parts: Readonly<Record<string, MarginJson>>;
 }
 
@@ -28,8 +33,20 @@ export interface MarginState {
 /**
  * A univariate distribution F. All types share this interface; `name` says which one it is. Functions take and give one
  * number a value, in arrays of any length.
+ *
+ * @example
+ * ```ts
+ * import { fitMargin, type Margin } from 'sklar';
+ *
+ * const values = Float64Array.from({ length: 999 }, (_, i) => -Math.log((i + 1) / 1000));
+ * const margin: Margin = fitMargin(values, 'exponential');
+ * margin.quantile(Float64Array.of(0.5)); // => [0.69]
+ * margin.survival(Float64Array.of(100)); // 1e-44, where 1 - cdf is 0
+ * margin.returnLevels(Float64Array.of(1e6)); // => [13.8]
+ * ```
  */
 export abstract class Margin {
+  /** Its type: a `MarginType` that was fitted. */
   abstract readonly name: string;
   /** Beyond its ends the density is zero. */
   abstract readonly support: Support;
@@ -37,10 +54,17 @@ export abstract class Margin {
   abstract readonly parameters: Readonly<Record<string, number>>;
   /** Whether some values have positive probability; then F jumps there. */
   readonly hasAtoms: boolean = false;
-  /** What was decided when it was fitted. */
-  notes: readonly Note[] = [];
-
+  #notes: readonly Note[] = [];
   #handle: MarginHandle | undefined;
+
+  /** What was decided when it was fitted. */
+  get notes(): readonly Note[] {
+    return this.#notes;
+  }
+  /** @internal */
+  set notes(notes: readonly Note[]) {
+    this.#notes = notes;
+  }
 
   /** F(x) = P(X <= x). NaN gives NaN. */
   cdf(x: Float64Array): Float64Array {
@@ -84,25 +108,26 @@ export abstract class Margin {
     return callNative((addon) => addon.marginQuantileAbove(this.handle, shares));
   }
 
-  /** The arrays that the margin is made of. */
+  /** @internal The arrays that the margin is made of. */
   protected arrays(): Readonly<Record<string, Float64Array>> {
     return {};
   }
 
+  /** @internal */
   protected parts(): Readonly<Record<string, Margin>> {
     return {};
   }
 
-  /** What the native code computes it from. */
+  /** @internal What the native code computes it from. */
   protected abstract definition(): MarginDefinition;
 
-  /** The margin in native memory, made at its first use; for this library alone. */
+  /** @internal The margin in native memory, made at its first use; for this library alone. */
   get handle(): MarginHandle {
     this.#handle ??= callNative((addon) => addon.marginCreate(this.definition()));
     return this.#handle;
   }
 
-  /** What a file stores of the margin. */
+  /** @internal What a file stores of the margin. */
   state(): MarginState {
     return {
       name: this.name,

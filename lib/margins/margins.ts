@@ -35,6 +35,7 @@ import { finishInTurns } from './steps';
  */
 export type MarginsSpec = MarginType | Readonly<Record<string, MarginSpec>>;
 
+/** How the margins of a table are learned. */
 export interface MarginsOptions {
   /** Default `auto`. */
   readonly margins?: MarginsSpec;
@@ -82,6 +83,17 @@ interface Column {
  * Where F jumps, u is random in the jump (the distributional transform of Ruschendorf, by seed, column and row) or its
  * middle, as `ties` says. A value outside the support of its margin, or at an end without probability, gets 0.5 / (n + 1) or
  * (n + 0.5) / (n + 1), n the number of training rows. Columns of kind `integer` come back as the nearest integers.
+ *
+ * @example
+ * ```ts
+ * import { GaussianCopula, Margins, Table } from 'sklar';
+ *
+ * const table = Table.fromMatrix(await new GaussianCopula(Float64Array.of(1, 0.7, 0.7, 1), 2).sample(200));
+ * const margins = await Margins.fit(table, { margins: { column1: 'beta' } });
+ * margins.types; // => ['beta', 'kde']
+ * const u = await margins.transform(table); // 200 x 2
+ * (await margins.inverse(u)).names; // => ['column1', 'column2']
+ * ```
  */
 export class Margins extends LevelColumns {
   /** The number of training rows. */
@@ -134,6 +146,7 @@ export class Margins extends LevelColumns {
    *
    * @param sorted of a table of columns that vary
    * @param known what is known about the columns already
+   * @internal
    */
   static async fromSorted(
     sorted: SortedTable,
@@ -209,7 +222,7 @@ export class Margins extends LevelColumns {
     return sum;
   }
 
-  /** What a model file needs: JSON, and tensors of Float64 named by column number. */
+  /** @internal What a model file needs: JSON, and tensors of Float64 named by column number. */
   toTensors(): { meta: Readonly<Record<string, unknown>>; tensors: Record<string, Float64Array> } {
     const tensors: Record<string, Float64Array> = {};
     const collect = (state: MarginState, prefix: string): void => {
@@ -233,6 +246,7 @@ export class Margins extends LevelColumns {
    *
    * @param meta checked here, so it may come straight from a file
    * @throws SklarError ERR_SKLAR_FORMAT when the parts do not fit together
+   * @internal
    */
   static fromTensors(meta: unknown, tensors: Readonly<Record<string, Float64Array>>): Margins {
     const parsed = metaSchema.safeParse(meta);
@@ -249,6 +263,7 @@ export class Margins extends LevelColumns {
     return new Margins(rows, ties, seed, columns, notes);
   }
 
+  /** @internal */
   protected override makeHandles(): readonly ColumnHandle[] {
     return this.#columns.map(({ margin, kind }) =>
       callNative((addon) => addon.marginColumn(margin.handle, this.rows, kind === 'integer')),

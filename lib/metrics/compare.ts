@@ -9,7 +9,7 @@ import { callNative, runJob } from '../native';
 import { kendall } from './dependence';
 import {
   type PairMetric,
-  type TailError,
+  type TailMetric,
   expectTwoColumns,
   expectVarying,
   kendallDifference,
@@ -18,8 +18,8 @@ import {
 import { type NamedRows, execution, expectRows } from './rows';
 import {
   type MarginMetric,
-  type Metric,
-  type Mmd,
+  type TwoSampleMetric,
+  type MmdMetric,
   classifierAuc,
   cramerVonMises,
   energyDistance,
@@ -30,18 +30,28 @@ import {
 
 /** What each metric gives. */
 export interface MetricResults {
+  /** `kolmogorovSmirnov` */
   ks: MarginMetric;
+  /** `cramerVonMises` */
   cvm: MarginMetric;
-  energy: Metric;
-  mmd: Mmd;
-  wasserstein: Metric;
-  auc: Metric;
+  /** `energyDistance` */
+  energy: TwoSampleMetric;
+  /** `mmd` */
+  mmd: MmdMetric;
+  /** `slicedWasserstein` */
+  wasserstein: TwoSampleMetric;
+  /** `classifierAuc` */
+  auc: TwoSampleMetric;
+  /** `kendallError` */
   kendall: PairMetric;
-  tails: TailError;
+  /** `tailError` */
+  tails: TailMetric;
 }
 
+/** A metric of `compare`. */
 export type MetricName = keyof MetricResults;
 
+/** All of them. */
 export const metricNames = [
   'ks',
   'cvm',
@@ -54,11 +64,14 @@ export const metricNames = [
 ] as const satisfies readonly MetricName[];
 
 /** A metric of the sample against data, and of as many rows of other data against the same data. */
-export interface Judged<T extends Metric> {
+export interface MetricWithFloor<T extends TwoSampleMetric> {
+  /** The sample against the data. */
   readonly sample: T;
+  /** Other data against the data. */
   readonly floor: T;
 }
 
+/** What is compared, and how. */
 export interface CompareOptions extends RunOptions {
   /** Other rows of the distribution of the data, for the floor; default: one half of the data, the other is the data. */
   reference?: RowsInput;
@@ -76,6 +89,7 @@ export interface CompareOptions extends RunOptions {
   permutations?: number;
   /** Of the choice of rows, the relabellings, directions and folds; default 1. */
   seed?: Seed;
+  /** Told the metric, and the share of the whole that is done. */
   onProgress?: ((progress: { metric: MetricName; fraction: number }) => void) | undefined;
 }
 
@@ -92,7 +106,9 @@ const compareOptions: OptionNames<CompareOptions> = {
 
 /** One object that JSON can write. */
 export interface Comparison {
+  /** Names. */
   readonly columns: readonly string[];
+  /** How many rows of each. */
   readonly rows: {
     /** Given. */
     readonly data: number;
@@ -105,9 +121,12 @@ export interface Comparison {
   };
   /** What the floor is of. */
   readonly floor: 'halves' | 'reference';
+  /** See `CompareOptions.scale`. */
   readonly scale: Scale | 'data';
+  /** As decimal digits. */
   readonly seed: string;
-  readonly metrics: { readonly [K in MetricName]?: Judged<MetricResults[K]> };
+  /** By name; those that were asked for. */
+  readonly metrics: { readonly [K in MetricName]?: MetricWithFloor<MetricResults[K]> };
 }
 
 const PAIR_ROWS = 2000;
@@ -169,6 +188,16 @@ interface Part {
  * @param sample m x dim on the same scale; the columns of a table are found by name
  * @throws SklarError ERR_SKLAR_VALUE naming a value that is not finite, a column that is missing or constant, or an option;
  *   ERR_SKLAR_SHAPE for other columns, or fewer than 10 rows to compare
+ *
+ * @example
+ * ```ts
+ * import { FamilyCopula, compare } from 'sklar';
+ *
+ * const copula = new FamilyCopula('frank', { theta: 5 });
+ * const [data, sample] = [await copula.sample(200, { seed: 1 }), await copula.sample(200, { seed: 2 })];
+ * const { metrics } = await compare(data, sample, { metrics: ['energy', 'kendall'] });
+ * metrics.energy!.sample.value; // beside that of other data, metrics.energy!.floor.value
+ * ```
  */
 export async function compare(
   data: RowsInput,
@@ -254,7 +283,7 @@ export async function compare(
     kendall: async (p) => kendallDifference(await (tauOfData ??= tauOf(parts.data)), await tauOf(p), names),
     tails: (p) => tailError(...whole(p, 'raw'), common),
   };
-  const results: { [K in MetricName]?: Judged<MetricResults[K]> } = {};
+  const results: { [K in MetricName]?: MetricWithFloor<MetricResults[K]> } = {};
   const judge = async <K extends MetricName>(metric: K, index: number): Promise<void> => {
     const one = async (which: 'sample' | 'floor', done: number) => {
       const report = (fraction: number) =>

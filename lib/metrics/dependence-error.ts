@@ -4,11 +4,13 @@ import { type RunOptions, runOptions } from '../copulas/inputs/run';
 import { type Matrix, matrix } from '../matrix';
 import { SklarError, describe, expectNumber, expectOptions } from '../errors';
 import { kendall, tailCurves } from './dependence';
-import { type Metric, expectSamples } from './two-sample';
+import { type TwoSampleMetric, expectSamples } from './two-sample';
 
 /** Differences of a measure of pairs of columns. */
-export interface PairMetric extends Metric {
+export interface PairMetric extends TwoSampleMetric {
+  /** None. */
   readonly standardError: null;
+  /** None. */
   readonly pValue: null;
   /** The mean absolute difference; `value` is the largest. */
   readonly mean: number;
@@ -82,10 +84,20 @@ function differenceOf(a: Matrix, b: Matrix, names: readonly string[]): Differenc
 }
 
 /**
- * Largest and mean absolute difference of Kendall's tau (`kendall`) over all pairs of columns of two samples.
+ * Largest and mean absolute difference of Kendall's tau (`kendall`) over all pairs of columns of two samples (docs/mathematics.md, G).
  *
- * @param x n x dim, @param y m x dim, finite, dim at least 2
+ * @param x n x dim
+ * @param y m x dim, finite, dim at least 2
  * @throws SklarError ERR_SKLAR_VALUE naming a column that is constant or a value that is not finite
+ *
+ * @example
+ * ```ts
+ * import { kendallError } from 'sklar';
+ *
+ * const { value, worst } = await kendallError([[1, 2], [2, 1], [3, 3]], [[1, 1], [2, 2], [3, 3]]);
+ * value; // => 0.667
+ * worst; // => ['column1', 'column2']
+ * ```
  */
 export async function kendallError(
   x: RowsInput,
@@ -103,12 +115,15 @@ export function kendallDifference(a: Matrix, b: Matrix, names: readonly string[]
   return { value, standardError: null, pValue: null, mean: sum / count, worst };
 }
 
-export interface TailError extends PairMetric {
+/** Differences of tail curves. */
+export interface TailMetric extends PairMetric {
   /** Where the largest difference is: both columns below their quantile q, or above it. */
   readonly tail: 'lower' | 'upper';
+  /** The level of the largest difference. */
   readonly q: number;
 }
 
+/** Which levels. */
 export interface TailErrorOptions extends RunOptions {
   /** Levels of the upper tail, between 1/2 and 1; the lower tail is looked at 1 - q. Default 0.9, 0.95, 0.99. */
   q?: readonly number[];
@@ -117,12 +132,23 @@ export interface TailErrorOptions extends RunOptions {
 /**
  * Largest and mean absolute difference of the tail curves (`tailCurves`) over all pairs of columns of two samples, both
  * tails and all levels. See `kendallError`.
+ *
+ * @throws SklarError as `kendallError`; ERR_SKLAR_VALUE for levels outside (1/2, 1)
+ *
+ * @example
+ * ```ts
+ * import { FamilyCopula, tailError } from 'sklar';
+ *
+ * const x = await new FamilyCopula('gumbel', { theta: 2 }).sample(1000);
+ * const y = await new FamilyCopula('frank', { theta: 5.7 }).sample(1000); // the same tau, no tail dependence
+ * (await tailError(x, y, { q: [0.9] })).tail; // => 'upper'
+ * ```
  */
 export async function tailError(
   x: RowsInput,
   y: RowsInput,
   options: TailErrorOptions = {},
-): Promise<TailError> {
+): Promise<TailMetric> {
   expectOptions(options, 'tailError', { ...runOptions, q: true });
   const { q: given, ...run } = options;
   const { names, parts } = expectPairs(x, y, 'tailError');

@@ -15,7 +15,7 @@ import {
   expectOptions,
 } from '../errors';
 import { type NativeAddon, type NativeJob, runJob } from '../native';
-import { type Mean, meanOf } from './mean';
+import { type MeanOfRows, meanOf } from './mean';
 import { expectRows, nameOf } from './rows';
 
 /** Of measures of rows. */
@@ -56,22 +56,55 @@ async function pairMeasure(
  * @param rows any finite values: only their order within a column matters
  * @returns columns x columns, symmetric
  * @throws SklarError ERR_SKLAR_VALUE naming a column that is constant or a value that is not finite
+ *
+ * @example
+ * ```ts
+ * import { kendall, toRows } from 'sklar';
+ *
+ * toRows(await kendall([[1, 2], [2, 1], [3, 3]])); // => [[1, 0.333], [0.333, 1]]
+ * ```
  */
 export function kendall(rows: RowsInput, options: RunOptions = {}): Promise<Matrix> {
   return pairMeasure('kendall', rows, options, (addon, ...rest) => addon.kendallTau(...rest));
 }
 
-/** Spearman's rho of every pair of columns: the correlation of ranks, ties at their mean rank. See `kendall`. */
+/**
+ * Spearman's rho of every pair of columns: the correlation of ranks, ties at their mean rank (docs/mathematics.md, E). See `kendall`.
+ *
+ * @returns columns x columns, symmetric
+ * @throws SklarError as `kendall`
+ *
+ * @example
+ * ```ts
+ * import { spearman, toRows } from 'sklar';
+ *
+ * toRows(await spearman([[1, 2], [2, 1], [3, 3]])); // => [[1, 0.5], [0.5, 1]]
+ * ```
+ */
 export function spearman(rows: RowsInput, options: RunOptions = {}): Promise<Matrix> {
   return pairMeasure('spearman', rows, options, (addon, ...rest) => addon.spearmanRho(...rest));
 }
 
-/** Blomqvist's beta of every pair of columns: P(same side of the medians) - P(different sides). See `kendall`. */
+/**
+ * Blomqvist's beta of every pair of columns: P(same side of the medians) - P(different sides) (docs/mathematics.md, E). See `kendall`.
+ *
+ * @returns columns x columns, symmetric
+ * @throws SklarError as `kendall`
+ *
+ * @example
+ * ```ts
+ * import { blomqvist, toRows } from 'sklar';
+ *
+ * toRows(await blomqvist([[1, 1], [2, 2], [3, 4], [4, 3]])); // => [[1, 1], [1, 1]]
+ * ```
+ */
 export function blomqvist(rows: RowsInput, options: RunOptions = {}): Promise<Matrix> {
   return pairMeasure('blomqvist', rows, options, (addon, ...rest) => addon.blomqvistBeta(...rest));
 }
 
+/** How often two columns are extreme together. */
 export interface TailCurves {
+  /** The levels. */
   readonly q: readonly number[];
   /** lambda_L(q) = P(u_i < q, u_j < q) / q: one columns x columns matrix for each q. */
   readonly lower: readonly Matrix[];
@@ -79,6 +112,7 @@ export interface TailCurves {
   readonly lowerError: readonly Matrix[];
   /** lambda_U(q) = P(u_i > q, u_j > q) / (1 - q). */
   readonly upper: readonly Matrix[];
+  /** As `lowerError`. */
   readonly upperError: readonly Matrix[];
 }
 
@@ -87,6 +121,16 @@ export interface TailCurves {
  * columns, 1 for comonotone ones. As q tends to 1 (0) the curve tends to the coefficient of tail dependence.
  *
  * @param options.q levels strictly between 0 and 1
+ * @throws SklarError as `kendall`; ERR_SKLAR_VALUE for levels outside (0, 1)
+ *
+ * @example
+ * ```ts
+ * import { StudentCopula, tailCurves } from 'sklar';
+ *
+ * const rows = await new StudentCopula(Float64Array.of(1, 0.7, 0.7, 1), 2, 4).sample(1000);
+ * const { upper, upperError } = await tailCurves(rows, { q: [0.9, 0.95] });
+ * upper[0]!.data[1]! > 0.3; // => true
+ * ```
  */
 export async function tailCurves(
   rows: RowsInput,
@@ -114,6 +158,7 @@ export async function tailCurves(
   };
 }
 
+/** How it is estimated. */
 export interface TotalCorrelationOptions extends RunOptions {
   /** The scale of the rows; default `copula`. */
   scale?: Scale;
@@ -130,14 +175,15 @@ const totalCorrelationOptions: OptionNames<TotalCorrelationOptions> = {
   seed: true,
 };
 
+/** Two estimates of E log c, in nats. */
 export interface TotalCorrelation {
   /** Mean of `logPdf` over the rows; off by the normaliser where `normalised` is false. */
-  readonly logDensity: Mean & { readonly normalised: boolean };
+  readonly logDensity: MeanOfRows & { readonly normalised: boolean };
   /**
    * Mean of E[2 <G, g*> - |G|^2] over the rows, noise and times: the total correlation of the rows' distribution if the
    * field is exact, less than it by the integral of E|error|^2 if it is learned. Null: a kind that has no field.
    */
-  readonly fieldBound: Mean | null;
+  readonly fieldBound: MeanOfRows | null;
 }
 
 /**
@@ -146,6 +192,17 @@ export interface TotalCorrelation {
  * that needs no normaliser and no divergence (D.3). Rows that the copula was trained on flatter it.
  *
  * @param rows n x dim
+ * @throws SklarError ERR_SKLAR_SHAPE for fewer than two rows; as `Copula.logPdf`
+ *
+ * @example
+ * ```ts
+ * import { GaussianCopula, totalCorrelation } from 'sklar';
+ *
+ * const copula = new GaussianCopula(Float64Array.of(1, 0.7, 0.7, 1), 2);
+ * const u = await copula.sample(2000, { seed: 1 });
+ * const { logDensity, fieldBound } = await totalCorrelation(copula, u);
+ * logDensity.mean - fieldBound!.mean < 0.1; // => true
+ * ```
  */
 export async function totalCorrelation(
   copula: Copula,
@@ -187,6 +244,7 @@ export async function totalCorrelation(
   return { logDensity, fieldBound: meanOf(bound) };
 }
 
+/** Which blocks of columns, and what is known of them. */
 export interface MutualInformationOptions extends RunOptions {
   /** Columns of the first block, counted from 0. */
   a: readonly number[];
@@ -215,12 +273,23 @@ const mutualInformationOptions: OptionNames<MutualInformationOptions> = {
  * columns. Normalisers of densities that are not normalised stay in the result.
  *
  * @param rows n x dim, as the copula takes them
+ * @throws SklarError ERR_SKLAR_VALUE for blocks that overlap or whose copulas are not known; as `Copula.logPdf`
+ *
+ * @example
+ * ```ts
+ * import { GaussianCopula, mutualInformation } from 'sklar';
+ *
+ * const copula = new GaussianCopula(Float64Array.of(1, 0.7, 0.7, 1), 2);
+ * const u = await copula.sample(2000, { seed: 1 });
+ * const { mean } = await mutualInformation(copula, u, { a: [0], b: [1] });
+ * mean; // near -log(1 - 0.7^2) / 2 = 0.337
+ * ```
  */
 export async function mutualInformation(
   copula: Copula,
   rows: RowsInput,
   options: MutualInformationOptions,
-): Promise<Mean> {
+): Promise<MeanOfRows> {
   expectOptions(options, 'mutualInformation', mutualInformationOptions);
   const { device, precision, threads, signal } = options;
   beginRun(options, copula.capabilities.cpuOnly);
@@ -270,7 +339,7 @@ export async function mutualInformation(
 function knowsMarginals(
   copula: Copula,
 ): copula is Copula & { marginal(columns: readonly number[]): Copula | null } {
-  return copula.capabilities.marginals;
+  return copula.capabilities.marginal;
 }
 
 function takeColumns(data: Float64Array, rows: number, dim: number, columns: readonly number[]): Matrix {

@@ -1,5 +1,5 @@
 /** A mean over rows, and how far it may be off. */
-export interface Mean {
+export interface MeanOfRows {
   /** Of the rows that are not impossible; -Infinity where all are. */
   readonly mean: number;
   /** Standard error of the mean; null for a single row. */
@@ -8,7 +8,9 @@ export interface Mean {
   readonly impossible?: ImpossibleRows;
 }
 
+/** Rows of density 0. */
 export interface ImpossibleRows {
+  /** How many. */
   readonly count: number;
   /** Numbers of the first ten, from 1. */
   readonly rows: readonly number[];
@@ -22,8 +24,16 @@ const MOST_NAMED = 10;
  * others.
  *
  * @param rows numbers of the rows, from 0, where they are a part of the caller's
+ * @returns mean and standard error in the unit of the values; NaN where there are none
+ *
+ * @example
+ * ```ts
+ * import { meanOf } from 'sklar';
+ *
+ * meanOf(Float64Array.of(1, 3, -Infinity)); // => { mean: 2, standardError: 1, impossible: { count: 1, rows: [3] } }
+ * ```
  */
-export function meanOf(values: Float64Array, rows?: ArrayLike<number>): Mean {
+export function meanOf(values: Float64Array, rows?: ArrayLike<number>): MeanOfRows {
   let sum = 0;
   let count = 0;
   const named: number[] = [];

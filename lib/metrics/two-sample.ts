@@ -18,15 +18,14 @@ import { cramerTail, kolmogorovTail } from './null-laws';
 import { execution, expectRows } from './rows';
 
 /** A number that says how far two samples are apart. */
-export interface Metric {
+export interface TwoSampleMetric {
+  /** The distance, or the area under the curve. */
   readonly value: number;
   /** How far the value may be off; null where no formula tells. */
   readonly standardError: number | null;
   /** How often two samples of the same distribution are at least so far apart; null where it is not computed. */
   readonly pValue: number | null;
 }
-
-type OnProgress = ((fraction: number) => void) | undefined;
 
 /** Both samples in one array: the first `first` rows are x, the others y. */
 interface Samples {
@@ -62,17 +61,23 @@ export function expectSamples(x: RowsInput, y: RowsInput, what: string, least = 
 
 /** The distance of one column of two samples. */
 export interface ColumnMetric {
+  /** Its name. */
   readonly column: string;
+  /** The distance. */
   readonly value: number;
+  /** Of this column alone. */
   readonly pValue: number;
 }
 
 /** The largest distance of a column, with a p-value that counts all columns (Bonferroni). */
-export interface MarginMetric extends Metric {
+export interface MarginMetric extends TwoSampleMetric {
+  /** None. */
   readonly standardError: null;
+  /** Of the worst column, times the number of columns. */
   readonly pValue: number;
   /** The column of the largest distance. */
   readonly worst: string;
+  /** One for each column. */
   readonly columns: readonly ColumnMetric[];
 }
 
@@ -109,8 +114,18 @@ async function marginMetric(
  * The Kolmogorov-Smirnov distance sup |F - G| of each column of two samples. p-values are asymptotic, with the correction
  * of Stephens (1970): good from some tens of rows on; with ties they are too large.
  *
- * @param x n x dim, @param y m x dim, finite
+ * @param x n x dim
+ * @param y m x dim, finite
  * @throws SklarError ERR_SKLAR_VALUE naming a value that is not finite, ERR_SKLAR_SHAPE for unequal columns
+ *
+ * @example
+ * ```ts
+ * import { kolmogorovSmirnov } from 'sklar';
+ *
+ * const { value, pValue, worst } = await kolmogorovSmirnov([[1, 5], [2, 6], [3, 7]], [[1, 8], [2, 9], [3, 10]]);
+ * worst; // => 'column2'
+ * value; // => 1
+ * ```
  */
 export function kolmogorovSmirnov(
   x: RowsInput,
@@ -124,20 +139,33 @@ export function kolmogorovSmirnov(
  * The statistic T of Cramer and von Mises of each column of two samples (Anderson, 1962): n m / (n + m) times the mean
  * squared difference of the distribution functions, about 1/6 for equal distributions. p-values are asymptotic, with the
  * mean and variance of the samples' sizes. See `kolmogorovSmirnov`.
+ *
+ * @throws SklarError as `kolmogorovSmirnov`
+ *
+ * @example
+ * ```ts
+ * import { cramerVonMises } from 'sklar';
+ *
+ * const { value, pValue, worst } = await cramerVonMises([[1, 5], [2, 6], [3, 7]], [[1, 8], [2, 9], [3, 10]]);
+ * worst; // => 'column2'
+ * value; // => 0.528
+ * ```
  */
 export function cramerVonMises(x: RowsInput, y: RowsInput, options: RunOptions = {}): Promise<MarginMetric> {
   return marginMetric('cramerVonMises', x, y, options);
 }
 
-export interface PairOptions extends RunOptions {
+/** How a p-value is found. */
+export interface PermutationOptions extends RunOptions {
   /** Relabellings of the rows that the p-value is from, which is at least 1 / (permutations + 1); 0: none. Default 199. */
   permutations?: number;
   /** Of the relabellings; default 1. */
   seed?: Seed;
-  onProgress?: OnProgress;
+  /** Told the share of the work that is done, up to 1. */
+  onProgress?: ((fraction: number) => void) | undefined;
 }
 
-const pairOptions: OptionNames<PairOptions> = {
+const pairOptions: OptionNames<PermutationOptions> = {
   ...runOptions,
   permutations: true,
   seed: true,
@@ -153,8 +181,8 @@ const PERMUTATIONS = 199;
 async function pairMetric(
   { data, rows, first, dim }: Samples,
   kernel: { bandwidths: readonly number[]; sign: 1 | -1; diagonal: 0 | 1; biased: boolean },
-  options: PairOptions,
-): Promise<Metric> {
+  options: PermutationOptions,
+): Promise<TwoSampleMetric> {
   const run = execution(options);
   const permutations = expectInteger(options.permutations ?? PERMUTATIONS, 'permutations', {
     min: 0,
@@ -191,7 +219,8 @@ async function pairMetric(
   return { value, standardError, pValue: permutations > 0 ? beyond / (permutations + 1) : null };
 }
 
-export interface EnergyOptions extends PairOptions {
+/** Which energy distance. */
+export interface EnergyDistanceOptions extends PermutationOptions {
   /**
    * The mean over pairs of different rows, whose expectation is the distance of the distributions and which may be
    * negative. Default false: the energy distance of the two empirical distributions.
@@ -205,26 +234,38 @@ export interface EnergyOptions extends PairOptions {
  * expansion: right for distributions that differ, too small for equal ones, for which the p-value, from random
  * relabellings, is exact. Time (n + m)^2 (dim + permutations / 2).
  *
- * @param x n x dim, @param y m x dim, finite, two rows at least of each
+ * @param x n x dim
+ * @param y m x dim, finite, two rows at least of each
  * @throws SklarError ERR_SKLAR_VALUE naming a value that is not finite, ERR_SKLAR_SHAPE for unequal columns
+ *
+ * @example
+ * ```ts
+ * import { energyDistance } from 'sklar';
+ *
+ * const { value, pValue } = await energyDistance([[0], [1]], [[3], [4]], { permutations: 99 });
+ * value; // => 5
+ * ```
  */
 export async function energyDistance(
   x: RowsInput,
   y: RowsInput,
-  options: EnergyOptions = {},
-): Promise<Metric> {
+  options: EnergyDistanceOptions = {},
+): Promise<TwoSampleMetric> {
   expectOptions(options, 'energyDistance', { ...pairOptions, unbiased: true });
   const biased = !expectOneOf(options.unbiased ?? false, 'unbiased', [true, false]);
   const samples = expectSamples(x, y, 'energyDistance');
   return pairMetric(samples, { bandwidths: [], sign: -1, diagonal: 0, biased }, options);
 }
 
-export interface MmdOptions extends PairOptions {
+/** Which kernels. */
+export interface MmdOptions extends PermutationOptions {
   /** h of the kernels exp(-|x - y|^2 / (2 h^2)), whose mean is taken; default: the median heuristic, see `mmd`. */
   bandwidths?: readonly number[];
 }
 
-export interface Mmd extends Metric {
+/** A maximum mean discrepancy with its kernels. */
+export interface MmdMetric extends TwoSampleMetric {
+  /** Of the kernels. */
   readonly bandwidths: readonly number[];
 }
 
@@ -252,10 +293,19 @@ async function medianBandwidth({ data, rows, dim }: Samples, options: RunOptions
  * 2012, lemma 6). Bandwidth by default: the median distance of all pairs among both samples, of 1000 rows taken evenly
  * where there are more. Scale, standard error, p-value and time as of `energyDistance`.
  *
- * @param x n x dim, @param y m x dim, finite, two rows at least of each
+ * @param x n x dim
+ * @param y m x dim, finite, two rows at least of each
  * @throws SklarError as `energyDistance`; ERR_SKLAR_VALUE for bandwidths that are not positive
+ *
+ * @example
+ * ```ts
+ * import { mmd } from 'sklar';
+ *
+ * const { value, bandwidths } = await mmd([[0], [1]], [[3], [4]], { bandwidths: [1] });
+ * value; // => 1.134
+ * ```
  */
-export async function mmd(x: RowsInput, y: RowsInput, options: MmdOptions = {}): Promise<Mmd> {
+export async function mmd(x: RowsInput, y: RowsInput, options: MmdOptions = {}): Promise<MmdMetric> {
   expectOptions(options, 'mmd', { ...pairOptions, bandwidths: true });
   const samples = expectSamples(x, y, 'mmd');
   const given: unknown = options.bandwidths;
@@ -269,6 +319,7 @@ export async function mmd(x: RowsInput, y: RowsInput, options: MmdOptions = {}):
   return { ...metric, bandwidths };
 }
 
+/** Which directions and order. */
 export interface SlicedWassersteinOptions extends RunOptions {
   /** Random directions; default 100. */
   directions?: number;
@@ -276,7 +327,8 @@ export interface SlicedWassersteinOptions extends RunOptions {
   order?: 1 | 2;
   /** Of the directions; default 1. */
   seed?: Seed;
-  onProgress?: OnProgress;
+  /** Told the share of the work that is done, up to 1. */
+  onProgress?: ((fraction: number) => void) | undefined;
 }
 
 const slicedOptions: OptionNames<SlicedWassersteinOptions> = {
@@ -292,13 +344,24 @@ const slicedOptions: OptionNames<SlicedWassersteinOptions> = {
  * al., 2015), each W_p exact by sorting. The standard error is that of the directions alone. Give the columns a common
  * scale.
  *
- * @param x n x dim, @param y m x dim, finite; @returns in the units of the columns
+ * @param x n x dim
+ * @param y m x dim, finite
+ * @returns in the units of the columns
+ * @throws SklarError ERR_SKLAR_VALUE naming a value that is not finite, ERR_SKLAR_SHAPE for unequal columns
+ *
+ * @example
+ * ```ts
+ * import { slicedWasserstein } from 'sklar';
+ *
+ * const { value } = await slicedWasserstein([[0], [1]], [[3], [4]]);
+ * value; // => 3
+ * ```
  */
 export async function slicedWasserstein(
   x: RowsInput,
   y: RowsInput,
   options: SlicedWassersteinOptions = {},
-): Promise<Metric> {
+): Promise<TwoSampleMetric> {
   expectOptions(options, 'slicedWasserstein', slicedOptions);
   const run = execution(options);
   const order = expectOneOf(options.order ?? 1, 'order', [1, 2]);
@@ -316,7 +379,8 @@ export async function slicedWasserstein(
   return { value, standardError: standardError! / slope, pValue: null };
 }
 
-export interface ClassifierOptions extends RunOptions {
+/** How a classifier is asked. */
+export interface ClassifierAucOptions extends RunOptions {
   /** Parts of the rows, each scored by a fit to the others; default 5. */
   folds?: number;
   /** Of the parts; default 1. */
@@ -354,14 +418,24 @@ export function areaUnderCurve(low: Float64Array, high: Float64Array): { area: n
  * counts the held-out rows but not that the folds share training rows: for equal distributions values spread up to half as
  * much again. Time about (n + m)^2 dim.
  *
- * @param x n x dim, @param y m x dim, finite, two rows at least of each for each fold
+ * @param x n x dim
+ * @param y m x dim, finite, two rows at least of each for each fold
  * @throws SklarError ERR_SKLAR_VALUE naming a value that is not finite, ERR_SKLAR_SHAPE for unequal columns or few rows
+ *
+ * @example
+ * ```ts
+ * import { FamilyCopula, classifierAuc } from 'sklar';
+ *
+ * const copula = new FamilyCopula('frank', { theta: 5 });
+ * const [x, y] = [await copula.sample(200, { seed: 1 }), await copula.sample(200, { seed: 2 })];
+ * const { value, standardError } = await classifierAuc(x, y); // about 0.5
+ * ```
  */
 export async function classifierAuc(
   x: RowsInput,
   y: RowsInput,
-  options: ClassifierOptions = {},
-): Promise<Metric> {
+  options: ClassifierAucOptions = {},
+): Promise<TwoSampleMetric> {
   expectOptions(options, 'classifierAuc', { ...runOptions, folds: true, seed: true });
   const run = execution(options);
   const folds = expectInteger(options.folds ?? 5, 'folds', { min: 2, max: 100 });

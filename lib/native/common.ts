@@ -9,10 +9,19 @@ export interface NativeJob<T> {
   cancel(): void;
 }
 
+/**
+ * What the matrix products of networks are computed in (docs/devices.md); sums are float32 or better in all of them.
+ *
+ * - `fp32`: float32; the only one of the CPU
+ * - `mixed`: forward passes as three products of float16 halves, about as exact as float32; other passes in float16
+ * - `fp16`: float16 throughout; `bf16`: bfloat16 throughout, for numbers beyond the range of float16
+ */
+export type Precision = 'fp32' | 'mixed' | 'fp16' | 'bf16';
+
 /** Where a job on a network runs; see native/backend/device.hpp. `threads` of the CPU, 0: one for each processor. */
 export interface NativeDevice {
   device: 'cpu' | `cuda:${number}`;
-  precision: 'fp32' | 'mixed' | 'fp16' | 'bf16';
+  precision: Precision;
   threads: number;
 }
 

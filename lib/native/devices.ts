@@ -1,9 +1,14 @@
 /** Processors and graphics cards. */
 
-export interface NativeDevices {
+/** What this machine offers and what the installed binary can use of it. */
+export interface Devices {
+  /** Of the native code. */
   version: string;
+  /** What the binary holds: CUDA, for which architectures (`sm_90`), and the CPU's instruction sets. */
   compiled: { cuda: boolean; cudaArchitectures: string[]; instructionSets: string[] };
+  /** `instructionSet`: the one that is used. */
   cpu: { name: string; cores: number; instructionSet: string };
+  /** `reason`: why CUDA cannot be used, null when it can. Versions as CUDA counts them, 12040 for 12.4; 0: none. */
   cuda: {
     usable: boolean;
     reason: string | null;
@@ -14,5 +19,5 @@ export interface NativeDevices {
 }
 
 export interface DevicesAddon {
-  devices(): NativeDevices;
+  devices(): Devices;
 }

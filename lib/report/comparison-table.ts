@@ -1,7 +1,7 @@
 /** A comparison in words, for the command line and for pages. */
 import { describe } from '../errors';
 import { type Comparison, type MetricName, metricNames } from '../metrics/compare';
-import type { Metric } from '../metrics/two-sample';
+import type { TwoSampleMetric } from '../metrics/two-sample';
 import type { TextTable } from './text';
 
 export interface ComparisonWords {
@@ -21,7 +21,7 @@ const titles: Readonly<Record<MetricName, string>> = {
   tails: 'tail coefficient, worst pair',
 };
 
-function formatMetric({ value, standardError }: Metric): string {
+function formatMetric({ value, standardError }: TwoSampleMetric): string {
   const text = (x: number) => x.toFixed(5);
   return standardError === null ? text(value) : `${text(value)} +- ${text(standardError)}`;
 }
@@ -45,7 +45,7 @@ function place(name: MetricName, { metrics }: Comparison): string {
 
 export function comparisonWords(comparison: Comparison): ComparisonWords {
   const { rows, floor, scale } = comparison;
-  const pValue = (metric: Metric) => (metric.pValue === null ? '' : metric.pValue.toFixed(3));
+  const pValue = (metric: TwoSampleMetric) => (metric.pValue === null ? '' : metric.pValue.toFixed(3));
   return {
     rows:
       `${rows.compared} rows of ${rows.sample} sampled ones against as many of ${rows.data} of the data` +

@@ -17,6 +17,7 @@ import {
   words,
 } from './vega';
 
+/** How a heat map is coloured. */
 export interface HeatMapOptions extends ChartOptions {
   /** What is drawn in full colour; default 1. */
   readonly limit?: number;
@@ -37,6 +38,14 @@ const LONGEST_NAME = 18;
  * @returns an SVG document
  * @throws SklarError ERR_SKLAR_SHAPE for a matrix that is not square, ERR_SKLAR_FILE when the optional package vega is not
  *   installed
+ *
+ * @example
+ * ```ts
+ * import { fromRows, kendall, kendallHeatMap } from 'sklar';
+ *
+ * const rows = fromRows([[1, 2], [2, 1], [3, 3]], ['depth', 'wind']);
+ * (await kendallHeatMap(await kendall(rows))).startsWith('<svg'); // => true
+ * ```
  */
 export async function kendallHeatMap(tau: Matrix, options: HeatMapOptions = {}): Promise<string> {
   expectOptions(options, 'kendallHeatMap', { ...chartOptions, limit: true });

@@ -10,6 +10,7 @@ import { type ChartOptions, chartOptions, DATA, INK, MODEL, drawChart } from './
 export interface LossNumbers {
   /** The step whose parameters were kept; null where none is named. */
   readonly bestStep: number | null;
+  /** At each report of the training. */
   readonly points: readonly {
     readonly step: number;
     readonly loss: number;
@@ -43,6 +44,14 @@ const SIZE = { width: 560, height: 240 };
  * @param losses at least one network
  * @returns an SVG document
  * @throws SklarError ERR_SKLAR_FILE when the optional package vega is not installed
+ *
+ * @example
+ * ```ts
+ * import { lossPlot } from 'sklar';
+ *
+ * const points = [1, 2, 3].map((step) => ({ step, loss: 1 / step, validationLoss: null }));
+ * (await lossPlot([{ bestStep: 3, points }])).startsWith('<svg'); // => true
+ * ```
  */
 export async function lossPlot(losses: readonly LossNumbers[], options: ChartOptions = {}): Promise<string> {
   expectOptions(options, 'lossPlot', chartOptions);

@@ -9,6 +9,7 @@ import { type ChartOptions, chartOptions, DATA, INK, MODEL, drawChart, drawable 
 
 /** What `densityPlot` and `quantilePlot` draw. */
 export interface MarginNumbers {
+  /** Its name. */
   readonly column: string;
   /** The type of the model's margin; `ranks` of a model that keeps those of its training rows. */
   readonly type: string;
@@ -125,6 +126,16 @@ const SIZE = { width: 260, height: 180 };
  *
  * @returns an SVG document
  * @throws SklarError ERR_SKLAR_FILE when the optional package vega is not installed
+ *
+ * @example
+ * ```ts
+ * import { FamilyCopula, Table, densityPlot, fitJoint, report } from 'sklar';
+ *
+ * const table = Table.fromMatrix(await new FamilyCopula('frank', { theta: 5 }).sample(100));
+ * const joint = await fitJoint(table, { copula: { kind: 'frank' } });
+ * const { numbers } = await report(joint, table, { rows: 100, skip: ['comparison', 'certificate', 'pairs'] });
+ * (await densityPlot(numbers.margins![0]!)).startsWith('<svg'); // => true
+ * ```
  */
 export async function densityPlot(numbers: MarginNumbers, options: ChartOptions = {}): Promise<string> {
   expectOptions(options, 'densityPlot', chartOptions);
@@ -222,6 +233,16 @@ export async function densityPlot(numbers: MarginNumbers, options: ChartOptions 
  *
  * @returns an SVG document
  * @throws SklarError ERR_SKLAR_FILE when the optional package vega is not installed
+ *
+ * @example
+ * ```ts
+ * import { FamilyCopula, Table, quantilePlot, fitJoint, report } from 'sklar';
+ *
+ * const table = Table.fromMatrix(await new FamilyCopula('frank', { theta: 5 }).sample(100));
+ * const joint = await fitJoint(table, { copula: { kind: 'frank' } });
+ * const { numbers } = await report(joint, table, { rows: 100, skip: ['comparison', 'certificate', 'pairs'] });
+ * (await quantilePlot(numbers.margins![0]!)).startsWith('<svg'); // => true
+ * ```
  */
 export async function quantilePlot(numbers: MarginNumbers, options: ChartOptions = {}): Promise<string> {
   expectOptions(options, 'quantilePlot', chartOptions);

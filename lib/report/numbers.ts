@@ -29,6 +29,7 @@ import { type MarginNumbers, marginNumbers } from './margins';
 import { MOST_COLUMNS, expectDrawn } from './scatter';
 import { type TailNumbers, tailLevels, tailNumbers } from './tails';
 
+/** The sections of a report. */
 export const reportSections = [
   'margins',
   'pairs',
@@ -45,6 +46,7 @@ export type ReportSection = (typeof reportSections)[number];
 /** What a report is at. */
 export type ReportStage = 'sample' | ReportSection | 'pictures';
 
+/** What a report shows. */
 export interface ReportOptions extends RunOptions {
   /** Default: what the model is. */
   title?: string;
@@ -60,6 +62,7 @@ export interface ReportOptions extends RunOptions {
   skip?: readonly ReportSection[];
   /** Of the certificate, which takes longest. */
   certificate?: Pick<CertificateOptions, 'routeRows' | 'sampleRows' | 'tolerance'>;
+  /** Told the stage, and the share of the whole that is done. */
   onProgress?: ((progress: { stage: ReportStage; fraction: number }) => void) | undefined;
 }
 
@@ -82,7 +85,9 @@ const certificateOptions: OptionNames<NonNullable<ReportOptions['certificate']>>
 
 /** An object that JSON can write. A section that is not there is null, and `absent` says why. */
 export interface ReportNumbers {
+  /** Of this library. */
   readonly libraryVersion: string;
+  /** What the model is. */
   readonly model: {
     readonly kind: string;
     readonly dim: number;
@@ -102,7 +107,9 @@ export interface ReportNumbers {
   readonly rows: { readonly data: number; readonly used: number; readonly sample: number };
   /** Those of the data with a value that its margin cannot have; null where there are none. */
   readonly impossible: ImpossibleValues | null;
+  /** As decimal digits. */
   readonly seed: string;
+  /** Of the columns that are drawn. */
   readonly margins: readonly MarginNumbers[] | null;
   /** The columns drawn, and the rows drawn of data and sample each. */
   readonly pairs: { readonly columns: readonly string[]; readonly points: number } | null;
@@ -114,9 +121,13 @@ export interface ReportNumbers {
   } | null;
   /** Of the pairs with the largest |tau| in the data, the largest first. */
   readonly tails: readonly TailNumbers[] | null;
+  /** See `compare`. */
   readonly comparison: Comparison | null;
+  /** See `Copula.certify`. */
   readonly certificate: Certificate | null;
+  /** Of each network. */
   readonly losses: readonly LossNumbers[] | null;
+  /** Why a section is null. */
   readonly absent: { readonly [K in ReportSection]?: string };
   /** What the report took. */
   readonly timings: readonly { readonly stage: ReportStage; readonly seconds: number }[];
@@ -374,7 +385,7 @@ export async function gather(plan: Plan, options: ReportOptions, stages: Stages)
     compare(data, samples, { ...onCpu, seed, onProgress: ({ fraction }) => report(fraction) }),
   );
   const certificate = await section('certificate', ['ERR_SKLAR_SHAPE'], (report) =>
-    copula.certificate(u, {
+    copula.certify(u, {
       ...options.certificate,
       ...run,
       seed,

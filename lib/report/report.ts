@@ -7,9 +7,11 @@ import { pageOf } from './page';
 import { drawPictures } from './pictures';
 import { loadVega } from './vega';
 
+/** A page and what it says. */
 export interface Report {
   /** A page that needs nothing else: no scripts, no network. Its element `numbers` holds the numbers as JSON. */
   readonly html: string;
+  /** Everything that the page says. */
   readonly numbers: ReportNumbers;
 }
 
@@ -24,6 +26,18 @@ export interface Report {
  * @throws SklarError ERR_SKLAR_VALUE for a model without margins, columns that do not exist, values that are not finite and
  *   wrong options, ERR_SKLAR_SHAPE for data without rows, ERR_SKLAR_DIVERGED where sampling leaves the finite numbers,
  *   ERR_SKLAR_FILE when the optional package vega is not installed
+ *
+ * @example
+ * ```ts
+ * import { writeFile } from 'node:fs/promises';
+ * import { FamilyCopula, Table, fitJoint, report } from 'sklar';
+ *
+ * const table = Table.fromMatrix(await new FamilyCopula('frank', { theta: 5 }).sample(100));
+ * const joint = await fitJoint(table, { copula: { kind: 'frank' } });
+ * const { html, numbers } = await report(joint, table, { rows: 100, certificate: { sampleRows: 500 } });
+ * await writeFile('report.html', html);
+ * numbers.certificate!.verdict.marginsUniform; // => true
+ * ```
  */
 export async function report(
   model: Copula | JointDistribution,

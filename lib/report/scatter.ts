@@ -7,6 +7,7 @@ import { type Axis, chooseRows, describeAxis } from './axis';
 import { formatCount } from './text';
 import { DATA, FONT, INK, MODEL, drawSvg, drawable, words } from './vega';
 
+/** What is drawn. */
 export interface PairPlotOptions {
   /** Which columns, 2 to 8, in this order; default the first 5 of the data. */
   readonly columns?: readonly string[];
@@ -74,6 +75,16 @@ export function expectDrawn(
  * @returns an SVG document
  * @throws SklarError ERR_SKLAR_VALUE for columns that do not exist, values that cannot be drawn and wrong options,
  *   ERR_SKLAR_SHAPE for tables without rows, ERR_SKLAR_FILE when the optional package vega is not installed
+ *
+ * @example
+ * ```ts
+ * import { FamilyCopula, Table, pairPlot } from 'sklar';
+ *
+ * const copula = new FamilyCopula('frank', { theta: 5 });
+ * const data = Table.fromMatrix(await copula.sample(100, { seed: 1 }));
+ * const samples = Table.fromMatrix(await copula.sample(100, { seed: 2 }));
+ * (await pairPlot(data, samples)).startsWith('<svg'); // => true
+ * ```
  */
 export async function pairPlot(data: Table, samples: Table, options: PairPlotOptions = {}): Promise<string> {
   expectOptions(options, 'pairPlot', pairPlotOptions);

@@ -5,6 +5,7 @@ import { type ChartOptions, chartOptions, DATA, INK, MODEL, drawChart } from './
 
 /** What `tailPlot` draws: two columns. */
 export interface TailNumbers {
+  /** Their names. */
   readonly columns: readonly [string, string];
   /**
    * At increasing levels q of each tail: P(both below their quantile q) / q (`lower`, q up to 1/2), P(both above it) /
@@ -64,6 +65,16 @@ const SIZE = { width: 260, height: 190 };
  *
  * @returns an SVG document
  * @throws SklarError ERR_SKLAR_FILE when the optional package vega is not installed
+ *
+ * @example
+ * ```ts
+ * import { FamilyCopula, Table, tailPlot, fitJoint, report } from 'sklar';
+ *
+ * const table = Table.fromMatrix(await new FamilyCopula('frank', { theta: 5 }).sample(100));
+ * const joint = await fitJoint(table, { copula: { kind: 'frank' } });
+ * const { numbers } = await report(joint, table, { rows: 100, skip: ['comparison', 'certificate', 'pairs'] });
+ * (await tailPlot(numbers.tails![0]!)).startsWith('<svg'); // => true
+ * ```
  */
 export async function tailPlot(numbers: TailNumbers, options: ChartOptions = {}): Promise<string> {
   expectOptions(options, 'tailPlot', chartOptions);

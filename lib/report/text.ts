@@ -1,7 +1,7 @@
 /** Numbers and names as people read them, on the command line, in pictures and on pages. */
 import { describe } from '../errors';
 import type { ImpossibleValues } from '../joint/impossible';
-import type { ImpossibleRows, Mean } from '../metrics/mean';
+import type { ImpossibleRows, MeanOfRows } from '../metrics/mean';
 import type { Note } from '../notes';
 
 /** Names may hold anything; XML may not. */
@@ -23,7 +23,7 @@ export function escapeText(text: string): string {
   return printable(text).replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 }
 
-export function formatMean({ mean, standardError, impossible }: Mean): string {
+export function formatMean({ mean, standardError, impossible }: MeanOfRows): string {
   if (impossible && !Number.isFinite(mean)) {
     return `none, since no row has a finite density (${impossibleWords(impossible)})`;
   }

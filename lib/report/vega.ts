@@ -93,6 +93,7 @@ export function words(
   };
 }
 
+/** What stands above a picture. */
 export interface ChartOptions {
   /** A line above the picture; default none. */
   readonly title?: string | undefined;

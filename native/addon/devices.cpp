@@ -16,7 +16,7 @@ Napi::Array to_array(Napi::Env env, const std::vector<std::string>& list) {
   return array;
 }
 
-// devices(): NativeDevices
+// devices(): Devices
 Napi::Value devices(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
 

@@ -164,7 +164,7 @@ export function randomModel(sklar, kind, { hidden, depth, dim, activation = 'sil
   if (kind === 'cdc') {
     const { noiseTimes } = require('./copulas/kinds/cdc.js');
     const network = { inputDim: dim, hiddenDim: hidden, depth, outputDim: 10, activation };
-    return new sklar.CdcCopula({
+    return sklar.CdcCopula.fromParts({
       network,
       times: noiseTimes(network.outputDim, Infinity),
       cholesky: factor,

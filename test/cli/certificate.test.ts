@@ -1,5 +1,5 @@
 // sklar score --certificate: the library's certificate, printed.
-import { CdcCopula, type Normaliser, fitCopula, loadModel, meanOf } from '../../lib';
+import { CdcCopula, type NormaliserEstimate, fitCopula, loadModel, meanOf } from '../../lib';
 import { callNative } from '../../lib/native';
 import { TemporaryFolder } from '../data/support';
 import { COLUMNS, sklar, sklarJson, writeExamples } from './support';
@@ -11,7 +11,7 @@ beforeAll(async () => {
   files = await writeExamples(folder);
   cdc = folder.file('estimated.safetensors');
   const copula = (await loadModel(files.cdc)) as CdcCopula;
-  await copula.normaliser({ particles: 64 });
+  await copula.estimateNormaliser({ particles: 64 });
   await copula.save(cdc);
 });
 
@@ -27,7 +27,7 @@ describe('sklar score --certificate', () => {
     expect(rest).toEqual(plain);
     const copula = await loadModel(cdc);
     const levels = await copula.margins!.transform(files.table);
-    const expected = await copula.certificate(levels);
+    const expected = await copula.certify(levels);
     const timed = expected.routes.map((route) => ({ ...route, seconds: expect.any(Number) }));
     expect(certificate).toEqual({ ...expected, routes: timed });
     expect(certificate).toMatchObject({ rows: 400, routeRows: 400, margins: { rows: 20_000 } });
@@ -110,8 +110,8 @@ describe('sklar score --certificate', () => {
     const parameters = new Float32Array(bias.offset + bias.rows);
     parameters.fill(3e38, weight.offset, bias.offset - network.hiddenDim);
     parameters.fill(-3e38, bias.offset - network.hiddenDim, bias.offset);
-    const { normaliser } = (await loadModel(cdc)).info().config as { normaliser: Normaliser };
-    const copula = new CdcCopula({
+    const { normaliser } = (await loadModel(cdc)).info().config as { normaliser: NormaliserEstimate };
+    const copula = CdcCopula.fromParts({
       network,
       times: Float64Array.of(0, 0.5, 1, 3),
       cholesky: null,

@@ -79,7 +79,7 @@ describe('sklar fit', () => {
       logNormaliser,
       logNormaliserStandardError,
     ]);
-    expect(logNormaliser).toBe((await cdc.normaliser()).logZ);
+    expect(logNormaliser).toBe((await cdc.estimateNormaliser()).logZ);
     expect(normalisedMeanLogPdf).toBeCloseTo(meanLogPdf - logNormaliser, 12);
     expect(Array.from(await loaded.logPdf(heldOut))).toEqual(Array.from(await cdc.logPdf(heldOut)));
   });
@@ -247,12 +247,12 @@ describe('sklar score', () => {
   test('the normaliser of the file, or an estimate that leaves the file as it is', async () => {
     const file = folder.file('estimated.safetensors');
     const copula = (await loadModel(files.cdc)) as CdcCopula;
-    const { logZ, standardError } = await copula.normaliser();
+    const { logZ, standardError } = await copula.estimateNormaliser();
     const estimated = await sklarJson(['score', files.cdc, files.data]);
     expect(estimated).toMatchObject({ logNormaliser: logZ, logNormaliserStandardError: standardError });
     expect(estimated.normalisedMeanLogPdf).toBeCloseTo(estimated.meanLogPdf - logZ, 12);
     expect(((await loadModel(files.cdc)) as CdcCopula).logNormaliser).toBeNull();
-    const other = await copula.normaliser({ seed: 9, particles: 64 });
+    const other = await copula.estimateNormaliser({ seed: 9, particles: 64 });
     await copula.save(file);
     expect(await sklarJson(['score', file, files.data])).toMatchObject({ logNormaliser: other.logZ });
     expect((await sklar(['info', file])).stdout).toMatch(/density +unnormalised, log Z /);

@@ -121,7 +121,7 @@ test('in the units of the data', async () => {
     matrix(equicorrelated(300, 2, 0.6, 4).data.map(Math.log), 300, 2, ['a', 'b']),
   );
   const joint = await fitJoint(table, { copula: { kind: 'student' }, margins: 'empirical' });
-  const drawn = await joint.conditional({ b: -0.5 }, 50, { seed: 2 });
+  const drawn = await joint.sampleConditional({ b: -0.5 }, 50, { seed: 2 });
   expect(new Set(drawn.table.column('b'))).toEqual(new Set([-0.5]));
   expect(Number.isFinite(drawn.logMarginalDensity)).toBe(true);
 });

@@ -63,7 +63,7 @@ function bursting(): FlowCopula {
   parameters[at['backbone.resblocks.0.net.0.weight']!] = 1e20;
   parameters[at['backbone.resblocks.0.net.2.weight']! + sizes.hiddenDim] = 1;
   parameters[at['velocity_head.weight']! + 1] = 1e38;
-  return new FlowCopula({
+  return FlowCopula.fromParts({
     definition,
     reference: Math.PI / 2,
     parameters,
@@ -76,7 +76,7 @@ function bursting(): FlowCopula {
 function brokenCdc(): CdcCopula {
   const network = { inputDim: 3, hiddenDim: 8, depth: 1, outputDim: 6, activation: 'silu' } as const;
   const slice = callNative((addon) => addon.cdcSlices(network)).at(-1)!;
-  return new CdcCopula({
+  return CdcCopula.fromParts({
     network,
     times: noiseTimes(6, 3),
     cholesky: Float64Array.from([1, 0, 0, 0.5, Math.sqrt(0.75), 0, 0, 0, 1]),
@@ -153,7 +153,7 @@ test('a reflection and every sampler of a cdc do the same', async () => {
     activation: 'silu',
     ...sizes,
   } as const;
-  const reflection = new ReflectionCopula({
+  const reflection = ReflectionCopula.fromParts({
     definition,
     reference: 0.9,
     parameters: velocityParameters(definition).fill(NaN),
@@ -171,7 +171,7 @@ test('a reflection and every sampler of a cdc do the same', async () => {
 
   const cdc = brokenCdc();
   const z = matrix(Float64Array.from([0.2, 0.5, -0.9, 0.4, -0.1, 0.6]), 2, 3);
-  for (const solver of ['ab2', 'exponential-em', 'tsit5', 'shark', 'published', 'published-noisy']) {
+  for (const solver of ['ab2', 'exponential-em', 'tsit5', 'shark', 'published', 'published-noisy'] as const) {
     const { state: last } = await lost(cdc.sample(2, { solver, margins: 'raw', scale: 'gaussian' }));
     expect(last.rows).toEqual([0, 1]);
     expect([...last.values.data].every(Number.isFinite)).toBe(true);
@@ -198,7 +198,7 @@ test('an ensemble names the member', async () => {
 test('a certificate says what failed, and goes on', async () => {
   const rows = matrix(Float64Array.from([0.2, 0.5, 0.9, 0.4, 0.1, 0.6]), 3, 2);
   const options = { sampleRows: 1000 };
-  const failed = await bursting().certificate(rows, options);
+  const failed = await bursting().certify(rows, options);
   expect(failed).toMatchObject({
     normalisedBy: 'flow',
     routes: [
@@ -218,7 +218,7 @@ test('a certificate says what failed, and goes on', async () => {
   });
   expect(JSON.parse(JSON.stringify(failed))).toEqual(failed);
   const cube = matrix(Float64Array.from([0.2, 0.5, 0.9, 0.4, 0.1, 0.6]), 2, 3);
-  const cdc = await brokenCdc().certificate(cube, options);
+  const cdc = await brokenCdc().certify(cube, options);
   expect(cdc).toMatchObject({ logNormaliser: null, normalisedBy: null });
   expect(cdc.routes[0]!.failure).toMatch(/^the normaliser could not be estimated/);
   expect(cdc.verdict.failed).toEqual(['normaliser', 'classifier', 'ode', 'bound', 'sample', 'raw sample']);
@@ -230,7 +230,7 @@ test('a certificate says what failed, and goes on', async () => {
       return bursting().fieldHandle();
     }
   }
-  const formula = await new BadField(correlation, 2).certificate(rows, options);
+  const formula = await new BadField(correlation, 2).certify(rows, options);
   expect(formula.routes[0]).toMatchObject({ method: 'exact', failure: null, mean: expect.any(Number) });
   expect(formula.verdict).toMatchObject({
     routesAgree: { method: null, within: false },
@@ -238,20 +238,20 @@ test('a certificate says what failed, and goes on', async () => {
     failed: ['ode', 'bound'],
   });
   const ensemble = new EnsembleCopula([new GaussianCopula(correlation, 2), new BadField(correlation, 2)]);
-  const mixed = await ensemble.certificate(rows, options);
+  const mixed = await ensemble.certify(rows, options);
   expect(mixed.routes).toMatchObject([
     { method: 'exact', failure: null },
     { method: 'ode', failure: expect.stringMatching(/\(member 1\)$/) },
   ]);
   expect(mixed.verdict).toMatchObject({ marginsUniform: true, failed: ['ode'] });
-  const broken = await new EnsembleCopula([brokenCdc()]).certificate(cube, options);
+  const broken = await new EnsembleCopula([brokenCdc()]).certify(cube, options);
   expect(broken.verdict.failed).toEqual(['normaliser', 'classifier', 'ode', 'sample', 'raw sample']);
   class BadFormula extends GaussianCopula {
     protected override logPdfRows({ x }: { x: Float64Array }) {
       return Promise.resolve(new Float64Array(x.length / 2).fill(NaN));
     }
   }
-  const field = await new BadFormula(correlation, 2).certificate(rows, options);
+  const field = await new BadFormula(correlation, 2).certify(rows, options);
   expect(field.routes[0]!.failure).toBe('the log density is NaN, first in row 0');
   expect(field.routes[1]).toMatchObject({ method: 'ode', difference: null });
   expect(field.routes[2]!.difference).not.toBeNull();

@@ -61,7 +61,7 @@ describe('members with formulas', () => {
     const ode = await ensemble.logPdf(u, { method: 'ode', solver: 'tsit5', rtol: 1e-8 });
     ode.forEach((value, i) => expect(value).toBeCloseTo(values[i]!, 5));
     expect(await totalCorrelation(ensemble, u)).toMatchObject({ fieldBound: null });
-    expect((await ensemble.certificate(u, { sampleRows: 2000 })).verdict).toMatchObject({
+    expect((await ensemble.certify(u, { sampleRows: 2000 })).verdict).toMatchObject({
       routesAgree: { within: true },
       marginsUniform: true,
     });
@@ -218,7 +218,7 @@ describe('models that were trained', () => {
     expect(await ensemble.members[1]!.logPdf(rows)).toEqual(await alone.logPdf(rows));
 
     expect(ensemble.logNormaliser).toBeNull();
-    const { standardError } = await ensemble.normaliser({ particles: 1024 });
+    const { standardError } = await ensemble.estimateNormaliser({ particles: 1024 });
     expect(ensemble.logNormaliser).toBe(0);
     const errors = ensemble.members.map((member) => (member as CdcCopula).logNormaliserStandardError!);
     expect(standardError).toBeCloseTo(Math.hypot(...errors) / 2, 15);
@@ -314,7 +314,7 @@ describe('models that were trained', () => {
       training: null,
     };
     const file = path.join(scratch, 'whole.safetensors');
-    await new EnsembleCopula([new CdcCopula(parts), new CdcCopula(parts)]).save(file);
+    await new EnsembleCopula([CdcCopula.fromParts(parts), CdcCopula.fromParts(parts)]).save(file);
     const { document, tensors } = await readModelFile(file);
     const damaged = path.join(scratch, 'damaged.safetensors');
     const { members } = document!.config as { members: object[] };

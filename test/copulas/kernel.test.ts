@@ -236,6 +236,10 @@ test('bad input names the culprit', async () => {
   await expect(fitCopula(u, { kind: 'kernel', bandwidth: 0 })).rejects.toThrow('bandwidth');
   await expect(fitCopula(u, { kind: 'kernel', rotation: 90 } as never)).rejects.toThrow('rotation');
   await expect(fitCopula(toRows(u).slice(0, 7), { kind: 'kernel' })).rejects.toThrow('8 rows');
-  expect(() => new KernelCopula(Float64Array.of(0, -1), Float64Array.of(1, 1, 1, 1), 1)).toThrow('nodes');
-  expect(() => new KernelCopula(Float64Array.of(0, 1), Float64Array.of(1, 1), 1)).toThrow('nodes x nodes');
+  expect(() => KernelCopula.fromTable(Float64Array.of(0, -1), Float64Array.of(1, 1, 1, 1), 1)).toThrow(
+    'nodes',
+  );
+  expect(() => KernelCopula.fromTable(Float64Array.of(0, 1), Float64Array.of(1, 1), 1)).toThrow(
+    'nodes x nodes',
+  );
 });

@@ -25,21 +25,21 @@ describe.each(files)('capabilities of %s', (file) => {
     const own = copula.capabilities;
     const all = kinds[kindOf(copula)].capabilities;
     for (const method of own.logPdf) expect(all.logPdf).toContain(method);
-    for (const method of own.conditional) expect(all.conditional).toContain(method);
+    for (const method of own.sampleConditional) expect(all.sampleConditional).toContain(method);
     if (file !== 'published.safetensors' && !(copula instanceof EnsembleCopula)) expect(own).toEqual(all);
   });
 
   test('are what the model does', async () => {
-    const { logPdf, conditional, field, cdf, marginals } = copula.capabilities;
+    const { logPdf, sampleConditional, field, cdf, marginal } = copula.capabilities;
     for (const method of ['exact', 'classifier', 'ode', 'bound'] as const) {
       const call = copula.logPdf(middle(copula), { method, ...(method === 'bound' && { draws: 2 }) });
       if (logPdf.includes(method)) expect((await call).every(Number.isFinite)).toBe(true);
       else await expect(call).rejects.toThrow(SklarError);
     }
     const given = copula.sampleConditional({ 0: 0.5 }, 4, {});
-    if (conditional.length > 0) expect((await given).method).toBe(conditional[0]);
+    if (sampleConditional.length > 0) expect((await given).method).toBe(sampleConditional[0]);
     else await expect(given).rejects.toThrow(/cannot be sampled given/);
-    expect([field, cdf, marginals]).toEqual([
+    expect([field, cdf, marginal]).toEqual([
       hasField(copula) && 'fieldHandle' in copula,
       'cdf' in copula,
       'marginal' in copula,

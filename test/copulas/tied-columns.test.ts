@@ -143,7 +143,7 @@ test.each([
   ['grade', 'grade', 3, 112.5],
 ])('%s: the mean of the other column given %s = %d', async (name, column, value, mean) => {
   using joint = await fitJoint(await table(name), { copula: { kind: 'gaussian' } });
-  const { table: given } = await joint.conditional({ [column]: value }, 20_000, { seed: 2 });
+  const { table: given } = await joint.sampleConditional({ [column]: value }, 20_000, { seed: 2 });
   const x = given.columns[1]!;
   expect(Math.abs(x.reduce((sum, one) => sum + one, 0) / x.length - mean)).toBeLessThan(0.5);
 });
@@ -395,7 +395,7 @@ test('estimates at an end of their range say so', async () => {
 test('candidates are compared by the probability of blocks', async () => {
   const truth = new FamilyCopula('clayton', { theta: 2 });
   const { u, blocks } = await graded(truth, 1200, 4, 5);
-  const { table: found, copula } = await fitBest(u, {
+  const { ranking: found, copula } = await fitBest(u, {
     blocks,
     folds: 3,
     candidates: [

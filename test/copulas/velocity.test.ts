@@ -56,7 +56,7 @@ describe('a flow copula', () => {
     for (const options of [
       { solver: 'rk4', steps: 40 },
       { solver: 'tsit5', rtol: 1e-3 },
-    ]) {
+    ] as const) {
       const other = await copula.logPdf(heldOut, options);
       expect(Math.max(...other.map((value, i) => Math.abs(value - ode[i]!)))).toBeLessThan(0.02);
     }

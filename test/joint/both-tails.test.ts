@@ -165,7 +165,7 @@ describe('two normal columns', () => {
       const right = bivariate(z, z / 2, rho) - Math.log(a.deviation! * b.deviation!);
       expect(Math.abs(log! - right)).toBeLessThan(1e-9 * Math.abs(right));
 
-      const given = await joint.conditional({ a: row[0]! }, 4000);
+      const given = await joint.sampleConditional({ a: row[0]! }, 4000);
       const expected = b.mean! + rho * z * b.deviation!;
       const error = (b.deviation! * Math.sqrt(1 - rho * rho)) / Math.sqrt(4000);
       expect(Math.abs(mean(given.table.column('b')) - expected)).toBeLessThan(4 * error);
@@ -179,7 +179,7 @@ describe('two normal columns', () => {
       [40, 14.21],
     ] as const) {
       // of the rows that a fit on four fifths of them gave
-      const { table: drawn } = await joint.conditional({ a: value }, 20_000);
+      const { table: drawn } = await joint.sampleConditional({ a: value }, 20_000);
       expect(Math.abs(mean(drawn.column('b')) - expected)).toBeLessThan(0.1);
     }
   });
@@ -193,7 +193,7 @@ test('a Student copula meets its condition on either side', async () => {
   ]);
   for (const a of [-1e20, -1e4, 1e4, 1e20]) {
     // b given a is t with 6 degrees about rho a
-    const { table } = await joint.conditional({ a }, 20_000);
+    const { table } = await joint.sampleConditional({ a }, 20_000);
     expect(Math.abs(mean(table.column('b')) / a - RHO)).toBeLessThan(0.02);
   }
 });

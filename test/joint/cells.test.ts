@@ -82,7 +82,7 @@ describe.each(copulas)('%s', (_, make) => {
       const density = (await joint.logPdf(fromRows(grid.map((x) => [a, x])))).map(Math.exp);
       const mass = density.reduce((sum, value) => sum + value, 0) / 100;
       const expected = density.reduce((sum, value, i) => sum + value * grid[i]!, 0) / 100 / mass;
-      const given = await joint.conditional({ a }, 20_000, { seed: 5 });
+      const given = await joint.sampleConditional({ a }, 20_000, { seed: 5 });
       expect(Math.abs(mean(given.table.column('x')) - expected)).toBeLessThan(0.04);
       expect(given.table.column('a').every((value) => value === a)).toBe(true);
       expect(given.blockAcceptance).toBeCloseTo(mass, 1);
@@ -174,17 +174,17 @@ describe('latent normal columns, rho 0.8', () => {
       ['flag.csv', { flag: 1 }, 106.2],
       ['grade.csv', { grade: 3 }, 112.5],
     ] as const) {
-      const { table } = await (await joint(file)).conditional(given, 40_000, { seed: 1 });
+      const { table } = await (await joint(file)).sampleConditional(given, 40_000, { seed: 1 });
       expect(Math.abs(mean(table.column('x')) - right)).toBeLessThan(0.3);
     }
   });
 
   test('the same seed gives the same rows, for any number of threads', async () => {
     const model = await joint('flag.csv');
-    const one = await model.conditional({ flag: 1 }, 500, { seed: 9, threads: 1 });
-    const two = await model.conditional({ flag: 1 }, 500, { seed: 9, threads: 2 });
+    const one = await model.sampleConditional({ flag: 1 }, 500, { seed: 9, threads: 1 });
+    const two = await model.sampleConditional({ flag: 1 }, 500, { seed: 9, threads: 2 });
     expect(two).toEqual(one);
-    const other = await model.conditional({ flag: 1 }, 500, { seed: 10 });
+    const other = await model.sampleConditional({ flag: 1 }, 500, { seed: 10 });
     expect(other.table.column('x')).not.toEqual(one.table.column('x'));
   });
 });
@@ -196,7 +196,7 @@ test('a level and a value together: density times the probability of the block',
     { name: 'x', margin: normal },
     { name: 'y', margin: normal },
   ]);
-  const given = await joint.conditional({ a: 3, x: 1.5 }, 5000, { seed: 4 });
+  const given = await joint.sampleConditional({ a: 3, x: 1.5 }, 5000, { seed: 4 });
   const pair = jointOf(new GaussianCopula(Float64Array.of(1, 0.5, 0.5, 1), 2), [
     few[0]!,
     { name: 'x', margin: normal },
@@ -216,7 +216,7 @@ test('a condition that next to no draw has is refused with its name', async () =
     { name: 'a', kind: 'integer', margin: rare },
     { name: 'x', margin: normal },
   ]);
-  await expect(joint.conditional({ a: 2 }, 100)).rejects.toMatchObject({
+  await expect(joint.sampleConditional({ a: 2 }, 100)).rejects.toMatchObject({
     code: 'ERR_SKLAR_VALUE',
     message: expect.stringContaining('"a" = 2'),
   });
@@ -227,7 +227,7 @@ test('a discrete column has no values between', async () => {
     { name: 'a', margin: few[0]!.margin },
     { name: 'x', margin: normal },
   ]);
-  await expect(joint.conditional({ a: 1.5 }, 10)).rejects.toThrow('"a"');
+  await expect(joint.sampleConditional({ a: 1.5 }, 10)).rejects.toThrow('"a"');
 });
 
 test('cells of ranks are the blocks of recurring values', async () => {

@@ -100,7 +100,7 @@ describe('a joint distribution', () => {
   });
 
   test('conditions are in the units of the data', async () => {
-    const { table: drawn, ...rest } = await joint.conditional({ level: 14 }, 3000, { seed: 2 });
+    const { table: drawn, ...rest } = await joint.sampleConditional({ level: 14 }, 3000, { seed: 2 });
     expect(new Set(drawn.column('level'))).toEqual(new Set([14]));
     expect(drawn.kinds).toEqual(table.kinds);
     // log flow = b / 2 with b ~ N(2 rho, 1 - rho^2) given a = 2
@@ -109,7 +109,7 @@ describe('a joint distribution', () => {
       joint.margins.margin('level').logPdf(Float64Array.of(14))[0]!,
       9,
     );
-    const both = await joint.conditional({ level: 14, alarm: 0 }, 2000);
+    const both = await joint.sampleConditional({ level: 14, alarm: 0 }, 2000);
     expect(new Set(both.table.column('alarm'))).toEqual(new Set([0]));
     expect(mean(both.table.column('flow'))).toBeLessThan(mean(drawn.column('flow')));
     for (const [fixed, culprit] of [
@@ -120,7 +120,7 @@ describe('a joint distribution', () => {
       [{ flow: NaN }, '"flow"'],
       [{}, '1 to 2 fixed columns'],
     ] as const) {
-      await expect(joint.conditional(fixed as Record<string, number>, 5)).rejects.toMatchObject({
+      await expect(joint.sampleConditional(fixed as Record<string, number>, 5)).rejects.toMatchObject({
         code: 'ERR_SKLAR_VALUE',
         message: expect.stringContaining(culprit),
       });

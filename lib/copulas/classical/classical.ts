@@ -7,11 +7,12 @@ import {
   Copula,
   type LogPdfOptions,
   type SampleOptions,
+  type Blocks,
+  type ConditionalRequest,
+  type Draws,
+  type TrainingRecord,
   isGaussian,
   logPdfOptions,
-  type Blocks,
-  type Draws,
-  type ConditionalRequest,
 } from '../copula';
 import { type RowsInput, type Scale, toDense } from '../inputs/rows';
 import { type Execution, type RunOptions, runOptions } from '../inputs/run';
@@ -27,12 +28,17 @@ import { type ClassicalKind, capabilitiesOf } from './families';
 
 /** Coefficients of tail dependence of two columns in the four corners: of the first column, then the second. */
 export interface TailDependence {
+  /** Both low. */
   readonly lowerLower: number;
+  /** The first low, the second high. */
   readonly lowerUpper: number;
+  /** The first high, the second low. */
   readonly upperLower: number;
+  /** Both high. */
   readonly upperUpper: number;
 }
 
+/** How conditional distributions are computed. */
 export interface ScaleOptions extends RunOptions {
   /** The scale of the rows and of the values; default `copula`. */
   scale?: Scale;
@@ -44,6 +50,7 @@ type Corners = [number, number, number, number];
 
 /** What a fit tells of itself; stored with the model. */
 export interface ClassicalTraining extends RunRecord {
+  /** Training rows. */
   readonly rows: number;
   /** What the estimates are of: `tau` also where it took the place of `mle` (docs/mathematics.md, M.5). */
   readonly method: 'mle' | 'tau';
@@ -56,7 +63,21 @@ export interface ClassicalTraining extends RunRecord {
   readonly standardErrors: Readonly<Record<string, number | null>> | null;
 }
 
-/** A copula with a formula for everything: what all kinds have, and conditional distributions, dependence and fit. */
+/**
+ * A copula with a formula for everything (docs/mathematics.md, M): what all kinds have, and conditional distributions,
+ * dependence and fit.
+ *
+ * @example
+ * ```ts
+ * import { FamilyCopula, type ClassicalCopula } from 'sklar';
+ *
+ * const copula: ClassicalCopula = new FamilyCopula('gumbel', { theta: 2 });
+ * copula.tau(); // => 0.5
+ * copula.tailDependence().upperUpper; // => 0.586
+ * await copula.hfunc1([[0.5, 0.5]]); // => [0.531]
+ * await copula.cdf([[0.5, 0.5]]); // => [0.375]
+ * ```
+ */
 export abstract class ClassicalCopula extends Copula {
   abstract override readonly kind: ClassicalKind;
   readonly normalised = true;
@@ -65,18 +86,21 @@ export abstract class ClassicalCopula extends Copula {
   }
   /** By name. Correlations are `rho` of two columns, `rho(1,2)`, .. of more. */
   abstract readonly parameters: Readonly<Record<string, number>>;
-  protected abstract readonly training: Readonly<Record<string, unknown>> | null;
-  /** As the native code takes it. */
+  /** @internal */
+  protected abstract readonly training: TrainingRecord | null;
+  /** @internal As the native code takes it. */
   protected abstract definition(): ClassicalDefinition;
-  /** That of two or more different columns in the order given. */
+  /** @internal That of two or more different columns in the order given. */
   protected abstract definitionOf(columns: readonly number[]): ClassicalDefinition;
 
+  /** @internal */
   protected logPdfRows({ x, rows, fromGaussian }: Points, run: Execution): Promise<Float64Array> {
     return runJob((addon) => addon.classicalLogPdf(this.definition(), x, fromGaussian, rows, run.threads), {
       signal: run.signal,
     });
   }
 
+  /** @internal */
   protected sampleRows(
     { rows, seed, firstRow, toGaussian }: Draws,
     _options: SampleOptions,
@@ -130,6 +154,7 @@ export abstract class ClassicalCopula extends Copula {
    * cells, .02 at 30, .5 at 100; of more than 16 wide cells in a row of Archimedean ones to 1e-3 (docs/mathematics.md, M.7).
    *
    * @throws SklarError ERR_SKLAR_DIVERGED where an integral is not found to eight digits; it names family and parameters
+   * @internal
    */
   protected override logCells(
     { lower, upper, rows, fromGaussian }: Blocks,
@@ -205,8 +230,8 @@ export abstract class ClassicalCopula extends Copula {
     return this.#fit()?.standardErrors ?? null;
   }
 
-  /** Method `exact`: independent draws, and the density of the condition without error. */
-  protected override async conditionalRows(
+  /** @internal Method `exact`: independent draws, and the density of the condition without error. */
+  protected override async drawConditional(
     { fixed, rows, options }: ConditionalRequest,
     run: Execution,
   ): Promise<ConditionalSample> {
@@ -237,6 +262,7 @@ export abstract class ClassicalCopula extends Copula {
     return exactConditional(conditionalRows(values, condition, this.names, this.dim), logMarginal);
   }
 
+  /** @internal */
   checkSampleOptions(options: SampleOptions): void {
     for (const key of solverOptionKeys) {
       if (options[key] !== undefined) {
@@ -248,6 +274,7 @@ export abstract class ClassicalCopula extends Copula {
     }
   }
 
+  /** @internal */
   protected release(): void {
     // nothing native is held between calls
   }

@@ -6,7 +6,7 @@ import { runRecord } from '../../devices';
 import { SklarError, expectInteger } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type ClassicalDefinition } from '../../native';
-import { type ModelContent, type ModelTensors } from '../copula';
+import { type ModelContent, type ModelTensors, type TrainingRecord } from '../copula';
 import { expectColumns } from '../correlation/correlation';
 import { type DenseRows } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
@@ -19,9 +19,17 @@ const MOST_ROWS = 2 ** 24;
 const NONE = new Float64Array(0);
 
 /**
- * The empirical beta copula (Segers, Sibuya and Tsukahara, 2017) of n rows of ranks: the mean over the rows of products of beta
+ * The empirical beta copula (Segers, Sibuya and Tsukahara, 2017; docs/mathematics.md, M.3) of n rows of ranks: the mean over the rows of products of beta
  * distributions, u_j that of the order statistic of the row's rank among n uniform draws. Its margins are uniform, it has no
  * parameter to choose, and every function of it costs the number of its rows.
+ *
+ * @example
+ * ```ts
+ * import { EmpiricalBetaCopula } from 'sklar';
+ *
+ * const copula = new EmpiricalBetaCopula(Float64Array.of(1, 2, 2, 1, 3, 3), 2); // ranks of three rows
+ * await copula.cdf([[0.5, 1]]); // => [0.5]
+ * ```
  */
 export class EmpiricalBetaCopula extends ClassicalCopula {
   readonly kind = 'empirical-beta';
@@ -29,13 +37,17 @@ export class EmpiricalBetaCopula extends ClassicalCopula {
   /** n x dim, row-major: in every column each of 1 .. n once. */
   readonly ranks: Float64Array;
   readonly parameters = {};
-  protected readonly training: Readonly<Record<string, unknown>> | null;
+  /** @internal */
+  protected readonly training: TrainingRecord | null;
 
   /**
    * @param ranks n x dim, row-major
    * @throws SklarError ERR_SKLAR_VALUE naming row and column where a column is not a permutation of 1 .. n
    */
-  constructor(ranks: Float64Array, dim: number, training: Readonly<Record<string, unknown>> | null = null) {
+  constructor(ranks: Float64Array, dim: number);
+  /** @internal */
+  constructor(ranks: Float64Array, dim: number, training: TrainingRecord | null);
+  constructor(ranks: Float64Array, dim: number, training: TrainingRecord | null = null) {
     super();
     this.dim = expectInteger(dim, 'the number of columns', { min: 2, max: 65536 });
     this.ranks = Float64Array.from(ranks);
@@ -70,14 +82,17 @@ export class EmpiricalBetaCopula extends ClassicalCopula {
     };
   }
 
+  /** @internal */
   protected definition(): ClassicalDefinition {
     return definitionOfRanks(this.ranks, this.dim);
   }
 
+  /** @internal */
   protected definitionOf(columns: readonly number[]): ClassicalDefinition {
     return definitionOfRanks(this.#of(columns), columns.length);
   }
 
+  /** @internal */
   protected toModelContent(): ModelContent {
     const { dim, ranks, training } = this;
     return {

@@ -40,6 +40,28 @@ const share = (name: string) => rule(name, { above: 0, max: 1 }, [1e-3, 1], 'lin
 const FAR = 1e4;
 const FAR_EACH = 1e3;
 
+/** A family of copulas with parameters of its own (docs/mathematics.md, M.1). */
+export type FamilyKind =
+  | 'independence'
+  | 'clayton'
+  | 'gumbel'
+  | 'frank'
+  | 'joe'
+  | 'amh'
+  | 'bb1'
+  | 'bb2'
+  | 'bb3'
+  | 'bb4'
+  | 'bb5'
+  | 'bb6'
+  | 'bb7'
+  | 'bb8'
+  | 'galambos'
+  | 'husler-reiss'
+  | 'tawn'
+  | 'fgm'
+  | 'plackett';
+
 /** The families with parameters of their own, as in Joe (2014), Dependence Modeling with Copulas, chapter 4. */
 export const families = {
   independence: { parameters: [], rotates: false, manyColumns: {} },
@@ -109,14 +131,15 @@ export const families = {
     rotates: false,
     manyColumns: null,
   },
-} as const satisfies Record<string, FamilyRule>;
+} as const satisfies Record<FamilyKind, FamilyRule>;
 
-export type FamilyKind = keyof typeof families;
 export const familyKinds = Object.keys(families) as FamilyKind[];
 
 /** What holds the rows themselves, or a density that follows them, in place of a few parameters. */
 export type NonparametricKind = 'empirical-beta' | 'kernel';
+/** A kind whose density is a formula or a table, computed in double on the CPU. */
 export type ClassicalKind = FamilyKind | 'gaussian' | 'student' | NonparametricKind;
+/** All of them. */
 export const classicalKinds: readonly ClassicalKind[] = [
   'gaussian',
   'student',
@@ -132,7 +155,7 @@ export function isClassical(kind: string): kind is ClassicalKind {
 export function capabilitiesOf(kind: ClassicalKind): Capabilities {
   return closedFormCapabilities(kind, {
     field: kind === 'gaussian',
-    marginals: kind === 'gaussian' || kind === 'student' || kind === 'empirical-beta',
+    marginal: kind === 'gaussian' || kind === 'student' || kind === 'empirical-beta',
   });
 }
 
@@ -140,9 +163,9 @@ export function isFamily(kind: string): kind is FamilyKind {
   return Object.hasOwn(families, kind);
 }
 
-export const rotations = [0, 90, 180, 270] as const;
+export const rotations = [0, 90, 180, 270] as const satisfies readonly Rotation[];
 /** Degrees, counter-clockwise: c90(u, v) = c(v, 1 - u), c180(u, v) = c(1 - u, 1 - v), c270(u, v) = c(1 - v, u). */
-export type Rotation = (typeof rotations)[number];
+export type Rotation = 0 | 90 | 180 | 270;
 
 /**
  * Checks a rotation of a family in a number of columns.
@@ -216,10 +239,17 @@ export function tauOf(kind: FamilyKind, parameters: readonly number[]): number {
 }
 
 /**
- * The parameter of a one-parameter family with Kendall's tau as given (unrotated), to rounding, looked for from independence to the
+ * The parameter of a one-parameter family with Kendall's tau as given (unrotated; docs/mathematics.md, M.1), to rounding, looked for from independence to the
  * end of the box of a fit.
  *
  * @throws SklarError ERR_SKLAR_VALUE where the family has more parameters, none, or does not reach that tau there
+ *
+ * @example
+ * ```ts
+ * import { parameterOfTau } from 'sklar';
+ *
+ * parameterOfTau('clayton', 0.5); // => 2
+ * ```
  */
 export function parameterOfTau(kind: FamilyKind, tau: number): number {
   const rules: readonly ParameterRule[] = families[kind].parameters;

@@ -1,7 +1,7 @@
 import { type Capabilities } from '../fields/capabilities';
 import { SklarError, expectOptions } from '../../errors';
 import { type ClassicalDefinition } from '../../native';
-import { type ModelContent } from '../copula';
+import { type ModelContent, type TrainingRecord } from '../copula';
 import { ClassicalCopula } from './classical';
 import {
   type FamilyKind,
@@ -15,25 +15,47 @@ import {
 /** The distribution function of one that is turned has as many terms as there are corners. */
 const MOST_TURNED_COLUMNS = 20;
 
-/** A copula with a few parameters that is given by a formula; see `families` for the parameters and their ranges. */
+/** How `new FamilyCopula` goes on. */
+export interface FamilyCopulaOptions {
+  /** Columns; default 2. More for `independence`, `clayton`, `gumbel`, `frank`, `joe` and `amh`, exchangeable then. */
+  readonly dim?: number | undefined;
+  /** Default 0; beyond two columns 0 or 180. */
+  readonly rotation?: Rotation | undefined;
+  /** @internal The record of its fit. */
+  readonly training?: TrainingRecord | null;
+}
+
+/**
+ * A copula with a few parameters that is given by a formula; its parameters are those of Joe (2014), Dependence Modeling
+ * with Copulas, chapter 4 (docs/mathematics.md, M.1 and M.2).
+ *
+ * @example
+ * ```ts
+ * import { FamilyCopula } from 'sklar';
+ *
+ * new FamilyCopula('clayton', { theta: 2 }).tau(); // => 0.5
+ * new FamilyCopula('clayton', { theta: 2 }, { rotation: 90 }).tau(); // => -0.5
+ * await new FamilyCopula('frank', { theta: 3 }, { dim: 5 }).sample(10); // 10 x 5
+ * ```
+ */
 export class FamilyCopula extends ClassicalCopula {
   readonly kind: FamilyKind;
   readonly dim: number;
   readonly parameters: Readonly<Record<string, number>>;
+  /** In degrees. */
   readonly rotation: Rotation;
-  protected readonly training: Readonly<Record<string, unknown>> | null;
+  /** @internal */
+  protected readonly training: TrainingRecord | null;
   readonly #definition: ClassicalDefinition;
 
   /**
    * @param parameters by name, such as `{ theta: 2 }`
-   * @param options.dim default 2; more for independence, clayton, gumbel, frank, joe and amh, exchangeable then
-   * @param options.rotation default 0; beyond two columns 0 or 180
    * @throws SklarError ERR_SKLAR_VALUE naming the parameter, ERR_SKLAR_SHAPE for a family of two columns
    */
   constructor(
     kind: FamilyKind,
     parameters: Readonly<Record<string, number>>,
-    options: { dim?: number; rotation?: Rotation; training?: Readonly<Record<string, unknown>> | null } = {},
+    options: FamilyCopulaOptions = {},
   ) {
     super();
     expectOptions(options, 'FamilyCopula', { dim: true, rotation: true, training: true });
@@ -59,10 +81,12 @@ export class FamilyCopula extends ClassicalCopula {
     return { ...super.capabilities, cdf };
   }
 
+  /** @internal */
   protected definition(): ClassicalDefinition {
     return this.#definition;
   }
 
+  /** @internal */
   protected definitionOf(columns: readonly number[]): ClassicalDefinition {
     const { dim } = this;
     const swapped = dim === 2 && columns[0] === 1;
@@ -78,6 +102,7 @@ export class FamilyCopula extends ClassicalCopula {
     return definitionOf(this.kind, 2, values, turn[this.rotation]);
   }
 
+  /** @internal */
   protected toModelContent(): ModelContent {
     return {
       config: { dim: this.dim, parameters: this.parameters, rotation: this.rotation },

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import { Generator } from '../../data/random';
 import { type RunRecord, runRecord } from '../../devices';
-import { SklarError, describe } from '../../errors';
+import { type OptionShape, SklarError, describe } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type ClassicalDefinition, callNative, runJob } from '../../native';
 import { type Note, andWords } from '../../notes';
@@ -50,18 +50,22 @@ import { rankErrors } from './rank-errors';
 import { areRanks, isBlurred, pairOf } from './resolution';
 import { StudentCopula } from './student';
 
-/** Options of `fitCopula` for the classical kinds but `empirical-beta` and `kernel`, with their defaults. */
-export const classicalOptionsSchema = z.strictObject({
-  /** Degrees, counter-clockwise; beyond two columns 0 or 180. */
-  rotation: z.literal(rotations).default(0),
+/** Options of `fitCopula` for the classical kinds but `empirical-beta` and `kernel`. */
+export interface ClassicalOptions {
+  /** Of families that a turn changes: degrees, counter-clockwise; beyond two columns 0 or 180. Default 0. */
+  rotation?: Rotation | undefined;
   /**
-   * `mle`: maximum pseudo-likelihood; for gaussian the correlation of the normal scores. `tau`: inversion of Kendall's
+   * `mle` (default): maximum pseudo-likelihood; for gaussian the correlation of the normal scores. `tau`: inversion of Kendall's
    * tau, of families with one parameter and the correlation of gaussian and student; it takes the place of `mle` where ranks blur
    * the dependence, and a note says so (docs/mathematics.md, M.5).
    */
+  method?: 'mle' | 'tau' | undefined;
+}
+
+export const classicalOptionsSchema = z.strictObject({
+  rotation: z.literal(rotations).default(0),
   method: z.enum(['mle', 'tau']).default('mle'),
-});
-export type ClassicalOptions = z.input<typeof classicalOptionsSchema>;
+} satisfies OptionShape<ClassicalOptions>);
 type Resolved = z.output<typeof classicalOptionsSchema>;
 
 /** Where the degrees of freedom of a Student copula are looked for, as logarithms. */

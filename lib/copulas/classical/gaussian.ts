@@ -1,8 +1,13 @@
 import { type Points } from '../fields/field-density';
-import {} from '../../errors';
 import { type ClassicalDefinition, type FieldHandle, callNative, runJob } from '../../native';
 import { ClassicalCopula } from './classical';
-import { type ModelContent, type SampleOptions, type Draws, type ConditionalRequest } from '../copula';
+import {
+  type ConditionalRequest,
+  type Draws,
+  type ModelContent,
+  type SampleOptions,
+  type TrainingRecord,
+} from '../copula';
 import {
   correlationParameters,
   expectColumns,
@@ -20,28 +25,38 @@ import {
 
 /**
  * The Gaussian copula: density of N(0, R) on the Gaussian scale over that of its standard normal margins,
- * log c(z) = -log det(R) / 2 - z^T (R^-1 - I) z / 2.
+ * log c(z) = -log det(R) / 2 - z^T (R^-1 - I) z / 2 (docs/mathematics.md, H).
+ *
+ * @example
+ * ```ts
+ * import { GaussianCopula } from 'sklar';
+ *
+ * const copula = new GaussianCopula(Float64Array.of(1, 0.5, 0.5, 1), 2);
+ * await copula.cdf([[0.5, 0.5]]); // => [0.333]
+ * copula.parameters; // => { rho: 0.5 }
+ * ```
  */
 export class GaussianCopula extends ClassicalCopula implements HasField {
   readonly kind = 'gaussian';
   readonly dim: number;
   /** R, dim x dim, row-major. */
   readonly correlation: Float64Array;
+  /** @internal */
   readonly traceIsFormula = true;
   readonly #factor: Float64Array;
   /** Kept, since it finds the eigenvectors of R when it is first used. */
   #field: FieldHandle | null = null;
-  protected readonly training: Readonly<Record<string, unknown>> | null;
+  /** @internal */
+  protected readonly training: TrainingRecord | null;
 
   /**
    * @param correlation dim x dim, row-major, unit diagonal, positive definite
    * @throws SklarError ERR_SKLAR_VALUE when it is not
    */
-  constructor(
-    correlation: Float64Array,
-    dim: number,
-    training: Readonly<Record<string, unknown>> | null = null,
-  ) {
+  constructor(correlation: Float64Array, dim: number);
+  /** @internal */
+  constructor(correlation: Float64Array, dim: number, training: TrainingRecord | null);
+  constructor(correlation: Float64Array, dim: number, training: TrainingRecord | null = null) {
     super();
     this.dim = dim;
     this.correlation = Float64Array.from(correlation);
@@ -73,8 +88,8 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
     return new GaussianCopula(r, chosen.length);
   }
 
-  /** Method `exact`: independent draws, and the density of the condition without error. */
-  protected override async conditionalRows(
+  /** @internal Method `exact`: independent draws, and the density of the condition without error. */
+  protected override async drawConditional(
     { fixed, rows, options }: ConditionalRequest,
     run: Execution,
   ): Promise<ConditionalSample> {
@@ -103,15 +118,18 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
     };
   }
 
+  /** @internal */
   protected definition(): ClassicalDefinition {
     const parameters = new Float64Array(0);
     return { family: 'gaussian', dim: this.dim, parameters, rotation: 0, factor: this.#factor };
   }
 
+  /** @internal */
   protected definitionOf(columns: readonly number[]): ClassicalDefinition {
     return this.marginal(columns).definition();
   }
 
+  /** @internal */
   protected override logPdfRows({ x, rows, fromGaussian }: Points, run: Execution): Promise<Float64Array> {
     return runJob(
       (addon) => addon.gaussianLogPdf(this.#factor, x, fromGaussian, rows, this.dim, run.threads),
@@ -121,6 +139,7 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
     );
   }
 
+  /** @internal */
   protected override sampleRows(
     { rows, seed, firstRow, toGaussian }: Draws,
     _options: SampleOptions,
@@ -132,6 +151,7 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
     );
   }
 
+  /** @internal */
   protected toModelContent(): ModelContent {
     return {
       config: { dim: this.dim },

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 
 import { runRecord } from '../../devices';
-import { SklarError } from '../../errors';
+import { type OptionShape, SklarError } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type ClassicalDefinition, runJob } from '../../native';
 import { normalCdf, normalQuantile } from '../../normal';
-import { type ModelContent, type ModelTensors } from '../copula';
+import { type ModelContent, type ModelTensors, type TrainingRecord } from '../copula';
 import { type DenseRows } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
 import { ClassicalCopula } from './classical';
@@ -13,15 +13,18 @@ import { completedLevels, guideCorrelation, tieNotes } from '../correlation/ties
 import { likelihoodOf, trainingRows } from './observations';
 import { tauNotes } from './tau-notes';
 
-/** Options of `fitCopula` for kind `kernel`, with their defaults. */
-export const kernelOptionsSchema = z.strictObject({
+/** Options of `fitCopula` for kind `kernel`. */
+export interface KernelOptions {
   /**
    * Width of the kernel, as a multiple of the rule of thumb; default: the best of 1/4, .., 1/sqrt(2), 1, sqrt(2), .., 4 by
    * cross-validated log-likelihood.
    */
+  bandwidth?: number | undefined;
+}
+
+export const kernelOptionsSchema = z.strictObject({
   bandwidth: z.number().min(0.01).max(100).optional(),
-});
-export type KernelOptions = z.input<typeof kernelOptionsSchema>;
+} satisfies OptionShape<KernelOptions>);
 
 /** The density is tabled at so many nodes of each variable, equally spaced on the Gaussian scale. */
 const NODES = 64;
@@ -38,9 +41,19 @@ const COMPLETIONS = 8;
 const MARGIN_TOLERANCE = 1e-6;
 
 /**
- * A copula of two columns by a kernel estimate on the Gaussian scale (log-quadratic local likelihood), tabled at pairs of nodes.
+ * A copula of two columns by a kernel estimate on the Gaussian scale (log-quadratic local likelihood; docs/mathematics.md, M.4),
+ * tabled at pairs of nodes.
  * Between them the density is bilinear in u, and beyond the outermost constant; rows and columns of the table are scaled so that
  * the margins are uniform. Of this copula everything is exact: cdf, h, their inverses and tau are integrals of the table.
+ *
+ * @example
+ * ```ts
+ * import { GaussianCopula, fitCopula } from 'sklar';
+ *
+ * const u = await new GaussianCopula(Float64Array.of(1, 0.7, 0.7, 1), 2).sample(200);
+ * const kernel = await fitCopula(u, { kind: 'kernel', bandwidth: 1 });
+ * await kernel.cdf([[0.3, 1]]); // => [0.3]
+ * ```
  */
 export class KernelCopula extends ClassicalCopula {
   readonly kind = 'kernel';
@@ -51,14 +64,14 @@ export class KernelCopula extends ClassicalCopula {
   readonly table: Float64Array;
   /** See `KernelOptions`. */
   readonly bandwidth: number;
-  protected readonly training: Readonly<Record<string, unknown>> | null;
+  /** @internal */
+  protected readonly training: TrainingRecord | null;
 
-  /** @throws SklarError ERR_SKLAR_VALUE for a table that is not that of a copula */
-  constructor(
+  private constructor(
     nodes: Float64Array,
     table: Float64Array,
     bandwidth: number,
-    training: Readonly<Record<string, unknown>> | null = null,
+    training: TrainingRecord | null,
   ) {
     super();
     this.nodes = Float64Array.from(nodes);
@@ -66,6 +79,21 @@ export class KernelCopula extends ClassicalCopula {
     this.bandwidth = bandwidth;
     this.training = training;
     expectTable(this.nodes, this.table);
+  }
+
+  /**
+   * `fitCopula` and `loadModel` make them.
+   *
+   * @internal
+   * @throws SklarError ERR_SKLAR_VALUE for a table that is not that of a copula
+   */
+  static fromTable(
+    nodes: Float64Array,
+    table: Float64Array,
+    bandwidth: number,
+    training: TrainingRecord | null = null,
+  ): KernelCopula {
+    return new KernelCopula(nodes, table, bandwidth, training);
   }
 
   get parameters(): Readonly<Record<string, number>> {
@@ -80,10 +108,12 @@ export class KernelCopula extends ClassicalCopula {
     };
   }
 
+  /** @internal */
   protected definition(): ClassicalDefinition {
     return definitionOfTable(this.nodes, this.table);
   }
 
+  /** @internal */
   protected definitionOf(columns: readonly number[]): ClassicalDefinition {
     if (columns[0] === 0) return this.definition();
     const count = this.nodes.length;
@@ -91,6 +121,7 @@ export class KernelCopula extends ClassicalCopula {
     return definitionOfTable(this.nodes, transposed);
   }
 
+  /** @internal */
   protected toModelContent(): ModelContent {
     const count = this.nodes.length;
     return {
@@ -227,7 +258,7 @@ export async function fitKernel(
     ),
     ...(await tauNotes('kernel', u, () => definitionOfTable(nodes, table), run)),
   ];
-  return new KernelCopula(nodes, table, bandwidth, {
+  return KernelCopula.fromTable(nodes, table, bandwidth, {
     rows: u.rows,
     crossValidatedMeanLogPdf: crossValidation,
     ...runRecord(run, 'float64'),
@@ -243,7 +274,7 @@ export function kernelFromFile(document: ModelDocument, tensors: ModelTensors): 
   if (!nodes || !density) {
     throw new SklarError('ERR_SKLAR_FORMAT', 'expected tensors "nodes" and "density" in a kernel model file');
   }
-  return new KernelCopula(
+  return KernelCopula.fromTable(
     Float64Array.from(nodes.data),
     Float64Array.from(density.data),
     bandwidth,

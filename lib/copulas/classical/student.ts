@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { SklarError, expectNumber } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type ClassicalDefinition, callNative } from '../../native';
-import { type ModelContent, type ModelTensors } from '../copula';
+import { type ModelContent, type ModelTensors, type TrainingRecord } from '../copula';
 import {
   correlationParameters,
   expectColumns,
@@ -12,14 +12,28 @@ import {
 } from '../correlation/correlation';
 import { ClassicalCopula } from './classical';
 
-/** The copula of a multivariate t distribution with correlation R and any number of degrees of freedom from 1 on. */
+/**
+ * The copula of a multivariate t distribution with correlation R and any number of degrees of freedom from 1 on
+ * (docs/mathematics.md, M.2).
+ *
+ * @example
+ * ```ts
+ * import { StudentCopula } from 'sklar';
+ *
+ * const copula = new StudentCopula(Float64Array.of(1, 0.5, 0.5, 1), 2, 4);
+ * copula.parameters; // => { rho: 0.5, degrees: 4 }
+ * copula.tailDependence().lowerLower; // => 0.253
+ * ```
+ */
 export class StudentCopula extends ClassicalCopula {
   readonly kind = 'student';
   readonly dim: number;
   /** R, dim x dim, row-major. */
   readonly correlation: Float64Array;
+  /** Degrees of freedom. */
   readonly degrees: number;
-  protected readonly training: Readonly<Record<string, unknown>> | null;
+  /** @internal */
+  protected readonly training: TrainingRecord | null;
   readonly #factor: Float64Array;
 
   /**
@@ -27,11 +41,14 @@ export class StudentCopula extends ClassicalCopula {
    * @param degrees of freedom, from 1 to 1e6
    * @throws SklarError ERR_SKLAR_VALUE when they are not
    */
+  constructor(correlation: Float64Array, dim: number, degrees: number);
+  /** @internal */
+  constructor(correlation: Float64Array, dim: number, degrees: number, training: TrainingRecord | null);
   constructor(
     correlation: Float64Array,
     dim: number,
     degrees: number,
-    training: Readonly<Record<string, unknown>> | null = null,
+    training: TrainingRecord | null = null,
   ) {
     super();
     this.dim = dim;
@@ -60,15 +77,18 @@ export class StudentCopula extends ClassicalCopula {
     };
   }
 
+  /** @internal */
   protected definition(): ClassicalDefinition {
     const parameters = Float64Array.of(this.degrees);
     return { family: 'student', dim: this.dim, parameters, rotation: 0, factor: this.#factor };
   }
 
+  /** @internal */
   protected definitionOf(columns: readonly number[]): ClassicalDefinition {
     return this.marginal(columns).definition();
   }
 
+  /** @internal */
   protected toModelContent(): ModelContent {
     return {
       config: { dim: this.dim, degrees: this.degrees },

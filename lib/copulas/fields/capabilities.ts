@@ -2,17 +2,18 @@
 import { type LogPdfMethod } from './field-density';
 import { type ConditionalMethod } from './smc';
 
+/** What a copula can do beside drawing rows. */
 export interface Capabilities {
   /** Routes to the log density, the kind's own first. */
   readonly logPdf: readonly LogPdfMethod[];
   /** Ways to draw rows given some columns (`sampleConditional`), the default first; empty: there is none. */
-  readonly conditional: readonly ConditionalMethod[];
+  readonly sampleConditional: readonly ConditionalMethod[];
   /** Whether it has a field (`HasField`), which every solver, `integrate` and `totalCorrelation` take. */
   readonly field: boolean;
   /** Whether it has a distribution function (`cdf`). */
   readonly cdf: boolean;
   /** Whether it knows the copula of some of its columns (`marginal`). */
-  readonly marginals: boolean;
+  readonly marginal: boolean;
   /** Why it is computed on the CPU alone, a sentence; null: CUDA can do it. */
   readonly cpuOnly: string | null;
 }
@@ -24,10 +25,10 @@ export function closedFormCapabilities(
 ): Capabilities {
   return {
     logPdf: own.field ? ['exact', 'ode', 'bound'] : ['exact'],
-    conditional: ['exact'],
+    sampleConditional: ['exact'],
     field: false,
     cdf: true,
-    marginals: false,
+    marginal: false,
     ...own,
     cpuOnly: `a ${kind} copula is computed in float64, on the CPU`,
   };
@@ -36,9 +37,9 @@ export function closedFormCapabilities(
 /** Of a velocity network: its density is that of its probability flow. */
 export const velocityCapabilities: Capabilities = {
   logPdf: ['ode', 'bound'],
-  conditional: [],
+  sampleConditional: [],
   field: true,
   cdf: false,
-  marginals: false,
+  marginal: false,
   cpuOnly: null,
 };

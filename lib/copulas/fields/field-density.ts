@@ -12,8 +12,10 @@ import { type SolverOptions, givenSolverOptions, resolveIntegration, solverOptio
  */
 export type LogPdfMethod = 'exact' | 'classifier' | 'ode' | 'bound';
 
-export const traceNames = ['exact', 'rademacher', 'gaussian', 'hutch++'] as const;
-export type TraceName = (typeof traceNames)[number];
+/** How the trace of a Jacobian is found; see `TraceOptions.trace`. */
+export type TraceName = 'exact' | 'rademacher' | 'gaussian' | 'hutch++';
+/** All of them. */
+export const traceNames: readonly TraceName[] = ['exact', 'rademacher', 'gaussian', 'hutch++'];
 
 /** How the divergence of a field is found, the trace of its Jacobian A (docs/mathematics.md, D.2). */
 export interface TraceOptions {
@@ -24,11 +26,12 @@ export interface TraceOptions {
    * probes for a symmetric A, `gaussian` with 2 |A|^2 / probes. `hutch++` is exact in the range of A on a third of its
    * directions and estimates the rest with another third: better where few eigenvalues of A are large, else worse.
    */
-  trace?: TraceName;
+  trace?: TraceName | undefined;
   /** Products with A for each estimate; default 8, of `hutch++` 12: a multiple of 3. */
-  probes?: number;
+  probes?: number | undefined;
 }
 
+/** How the density of a field's probability flow is found, or a lower bound of it. */
 export interface FieldDensityOptions extends SolverOptions, TraceOptions {
   /** Of `bound`: draws of time and noise for each row; default 64. */
   draws?: number;
@@ -65,7 +68,7 @@ export interface ResolvedTrace {
  */
 export function resolveTrace(
   { trace, probes }: TraceOptions,
-  { dim, traceIsFormula = false }: Pick<HasField, 'dim' | 'traceIsFormula'>,
+  { dim, traceIsFormula = false }: { readonly dim: number; readonly traceIsFormula?: boolean },
 ): ResolvedTrace {
   const exact = probes === undefined && (traceIsFormula || dim <= EXACT_TRACE_COLUMNS);
   const usual = exact ? 'exact' : 'rademacher';

@@ -2,13 +2,15 @@
 import { type FieldHandle, callNative } from '../../native';
 import { type IntegrationProblem } from './solvers';
 
-/** A model whose samples are the end of an integration: it hands its field to the solvers. */
+/** A model whose samples are the end of an integration: it hands its field to the solvers, to `integrate`. */
 export interface HasField {
+  /** Columns. */
   readonly dim: number;
+  /** The field in native memory. */
   fieldHandle(): FieldHandle;
-  /** Whether the trace of its Jacobian is a formula: then no estimate of it costs less. */
+  /** @internal Whether the trace of its Jacobian is a formula: then no estimate of it costs less. */
   readonly traceIsFormula?: boolean;
-  /** Where the field has noise levels of its own; absent: read off the field. */
+  /** @internal Where the field has noise levels of its own; absent: read off the field. */
   integrationProblem?(): IntegrationProblem;
 }
 

@@ -33,10 +33,12 @@ export interface IntegrateOptions extends RunOptions, SolverOptions, TraceOption
   seed?: Seed;
   /** Number of the first row in the stream of the seed; default 0. */
   firstRow?: number;
+  /** Told how many rows are done. */
   onProgress?: ((progress: { rows: number; rowsDone: number }) => void) | undefined;
 }
 
-export interface Integrated extends RunRecord {
+/** Where rows arrived, and what it took. */
+export interface IntegrationResult extends RunRecord {
   /**
    * n x dim, Float64: the sample, or where the data arrive at the reference. For a guided model the reference is the
    * guide's Gaussian copula, otherwise independence.
@@ -51,9 +53,11 @@ export interface Integrated extends RunRecord {
   standardError?: Float64Array;
   /** Of the field, mean over the rows; `mostEvaluations`: of the row with most. */
   evaluations: number;
+  /** Of the row with most. */
   mostEvaluations: number;
   /** Steps, mean over the rows. */
   accepted: number;
+  /** Steps that were taken again, mean over the rows. */
   rejected: number;
 }
 
@@ -72,14 +76,24 @@ const integrateOptions: OptionNames<IntegrateOptions> = {
 };
 
 /**
- * Integrates the field of a model with any solver that fits its process. Margins are as the solver leaves them; `sample`
+ * Integrates the field of a model with any solver that fits its process (docs/mathematics.md, D.1; the solvers: docs/solvers.md). Margins are as the solver leaves them; `sample`
  * of the copula corrects them.
  *
  * @throws SklarError ERR_SKLAR_VALUE for options that do not fit together, ERR_SKLAR_SHAPE for rows of another width,
  *   ERR_SKLAR_DIVERGED naming rows and time where the numbers stop being finite, with the last good `state` of these
  *   rows, ERR_SKLAR_DISPOSED
+ *
+ * @example
+ * ```ts
+ * import { GaussianCopula, integrate } from 'sklar';
+ *
+ * const copula = new GaussianCopula(Float64Array.of(1, 0.7, 0.7, 1), 2);
+ * const { values } = await integrate(copula, { rows: 100, solver: 'heun', steps: 20, seed: 7 }); // 100 x 2
+ * const { logPdf } = await integrate(copula, { direction: 'likelihood', start: [[0.5, 0.5]] });
+ * logPdf; // => [0.337]
+ * ```
  */
-export async function integrate(field: HasField, options: IntegrateOptions = {}): Promise<Integrated> {
+export async function integrate(field: HasField, options: IntegrateOptions = {}): Promise<IntegrationResult> {
   if (typeof (field as Partial<HasField> | null)?.fieldHandle !== 'function') {
     throw new SklarError('ERR_SKLAR_VALUE', `expected a copula that has a field, got ${describe(field)}`);
   }

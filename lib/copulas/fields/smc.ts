@@ -33,7 +33,8 @@ const LEAST_CHAIN_LENGTH = 8;
 /** Values of all particles of one call: bounds memory. */
 const MOST_VALUES = 2 ** 26;
 
-export interface SmcRunOptions extends RunOptions {
+/** How a population of particles is moved. */
+export interface ParticleOptions extends RunOptions {
   /** Particles of all populations together. */
   particles?: number;
   /** Independent populations, at least 2; their spread is the standard error. */
@@ -42,6 +43,7 @@ export interface SmcRunOptions extends RunOptions {
   moves?: number;
   /** Default 1. The same seed gives the same numbers for any number of threads. */
   seed?: Seed;
+  /** Told the share of the work that is done. */
   onProgress?: ((progress: { fraction: number }) => void) | undefined;
 }
 
@@ -50,11 +52,11 @@ export interface Normalisable {
   /** Subtracted from log densities, in nats; null: not estimated yet. */
   readonly logNormaliser: number | null;
   readonly logNormaliserStandardError: number | null;
-  normaliser(options?: NormaliserOptions): Promise<{ logZ: number; standardError: number }>;
+  estimateNormaliser(options?: NormaliserOptions): Promise<{ logZ: number; standardError: number }>;
 }
 
 /** Defaults: 4096 particles in 16 populations, 3 moves. */
-export type NormaliserOptions = SmcRunOptions;
+export type NormaliserOptions = ParticleOptions;
 
 export const normaliserOptionNames: OptionNames<NormaliserOptions> = {
   ...runOptions,
@@ -67,27 +69,55 @@ export const normaliserOptionNames: OptionNames<NormaliserOptions> = {
 
 const estimateSchema = z.object({ logZ: z.number(), standardError: z.number().min(0) });
 
-/** An estimate of log Z as it is stored with a model. */
-export const normaliserSchema = z.object({
-  ...estimateSchema.shape,
+/**
+ * log Z, Z the integral of a model's unnormalised copula density: annealed sequential Monte Carlo along the noise levels, and
+ * two other estimates beside it (docs/mathematics.md, D.4). In nats.
+ */
+export interface NormaliserEstimate {
+  /** The estimate by sequential Monte Carlo. */
+  readonly logZ: number;
+  /** From the spread of the islands. */
+  readonly standardError: number;
   /** Plain Monte Carlo over the reference; null where its weights are too uneven to say anything. */
-  monteCarlo: z.object({ ...estimateSchema.shape, effectiveSampleSize: z.number() }).nullable(),
+  readonly monteCarlo: {
+    readonly logZ: number;
+    readonly standardError: number;
+    readonly effectiveSampleSize: number;
+  } | null;
   /** Bennett's ratio between reference and particles; `overlap`: how much the two laws have in common, 0 to 1. */
-  bennett: z.object({ ...estimateSchema.shape, overlap: z.number() }),
+  readonly bennett: { readonly logZ: number; readonly standardError: number; readonly overlap: number };
   /** Of the particles at the data. */
-  effectiveSampleSize: z.number(),
+  readonly effectiveSampleSize: number;
   /** Mean over all moves. */
-  acceptance: z.number(),
+  readonly acceptance: number;
   /** From the level next to the reference down to the data (0). */
+  readonly levels: readonly {
+    readonly level: number;
+    /** Steps from the level above to this one; more than one where the weights would have become too uneven. */
+    readonly stages: number;
+    /** Least share of effective particles after a reweighting. */
+    readonly effectiveShare: number;
+    readonly acceptance: number;
+  }[];
+  /** All of them. */
+  readonly particles: number;
+  /** Independent populations. */
+  readonly islands: number;
+  /** After every reweighting. */
+  readonly moves: number;
+  /** As decimal digits. */
+  readonly seed: string;
+}
+
+/** The estimate as it is stored with a model. */
+export const normaliserSchema: z.ZodType<NormaliserEstimate> = z.object({
+  ...estimateSchema.shape,
+  monteCarlo: z.object({ ...estimateSchema.shape, effectiveSampleSize: z.number() }).nullable(),
+  bennett: z.object({ ...estimateSchema.shape, overlap: z.number() }),
+  effectiveSampleSize: z.number(),
+  acceptance: z.number(),
   levels: z.array(
-    z.object({
-      level: z.int(),
-      /** Steps from the level above to this one; more than one where the weights would have become too uneven. */
-      stages: z.int(),
-      /** Least share of effective particles after a reweighting. */
-      effectiveShare: z.number(),
-      acceptance: z.number(),
-    }),
+    z.object({ level: z.int(), stages: z.int(), effectiveShare: z.number(), acceptance: z.number() }),
   ),
   particles: z.int(),
   islands: z.int(),
@@ -95,18 +125,19 @@ export const normaliserSchema = z.object({
   seed: z.string(),
 });
 
-/**
- * log Z, Z the integral of the model's unnormalised copula density: annealed sequential Monte Carlo along the noise
- * levels, with its standard error in nats, and two independent estimates beside it.
- */
-export type Normaliser = z.infer<typeof normaliserSchema>;
-
-/** Of a CDC; classical copulas have `exact`. */
-export const cdcConditionalMethods = ['smc', 'twisted', 'replacement', 'repaint'] as const;
+/** How rows are drawn given some columns; see `ConditionalOptions.method`. */
+export type ConditionalMethod = 'exact' | 'smc' | 'twisted' | 'replacement' | 'repaint';
+/** Of a CDC. */
+export const cdcConditionalMethods = [
+  'smc',
+  'twisted',
+  'replacement',
+  'repaint',
+] as const satisfies readonly ConditionalMethod[];
 export const conditionalMethods = [...cdcConditionalMethods, 'exact'] as const;
-export type ConditionalMethod = (typeof conditionalMethods)[number];
 
-export interface ConditionalOptions extends SmcRunOptions {
+/** How rows are drawn given some columns. `particles` and what belongs to them are of `smc` and `twisted`. */
+export interface ConditionalOptions extends ParticleOptions {
   /** The scale of the fixed values and of the sample; default `copula`. */
   scale?: Scale;
   /**
@@ -142,14 +173,16 @@ export const conditionalOptions: OptionNames<ConditionalOptions> = {
   dtype: true,
 };
 
+/** Rows given some columns, and how good they are. */
 export interface ConditionalSample {
   /** rows x dim; the fixed columns hold the fixed values. */
   rows: Matrix;
   /**
    * log c_A(a), the copula density of the fixed columns at the fixed values, in nats; `normalised` says whether the log
-   * normaliser of the model has been subtracted (see `normaliser`). Null for methods that do not know it.
+   * normaliser of the model has been subtracted (see `CdcCopula.estimateNormaliser`). Null for methods that do not know it.
    */
   logMarginalDensity: number | null;
+  /** Whether log Z of the model has been subtracted, or there is none. */
   normalised: boolean;
   /** Of logMarginalDensity. */
   standardError: number | null;
@@ -166,11 +199,12 @@ export interface ConditionalSample {
   rHat: number | null;
   /** How many independent draws all states of those chains are worth, in the worst column. */
   polishEffectiveSampleSize: number | null;
+  /** How they were drawn. */
   method: ConditionalMethod;
 }
 
 function smcOptions(
-  options: SmcRunOptions,
+  options: ParticleOptions,
   dim: number,
   defaults: { particles: number; islands: number; moves: number; finalMoves: number },
 ): NativeSmcOptions {
@@ -197,7 +231,7 @@ export function normaliserOptions(options: NormaliserOptions, dim: number): Nati
 const mean = (values: readonly number[]) =>
   values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
 
-export function toNormaliser(result: NativeNormaliser, options: NativeSmcOptions): Normaliser {
+export function toNormaliser(result: NativeNormaliser, options: NativeSmcOptions): NormaliserEstimate {
   const { smc, monteCarlo, bennett, stages } = result;
   const rows = options.particles * options.islands;
   const levels = new Map<number, NativeSmcStage[]>();

@@ -1,104 +1,97 @@
 import { z } from 'zod';
 
-import { type OptionNames, SklarError } from '../../errors';
+import { type OptionNames, type OptionShape, SklarError } from '../../errors';
 import { type NativeIntegration } from '../../native';
 import { parseOptions } from '../inputs/options';
 import { type Process, processes } from '../../processes';
 
 /**
- * Integrators of a learned field (docs/mathematics.md, A.8 and B.3). Ordinary differential equations: `euler` (order 1),
- * `heun` and `ab2` (2), `rk4` (4), `dopri5` and `tsit5` (5), and `ddim` and `dpmpp-2m`, which were made for denoisers.
- * Stochastic ones: `exponential-em` (two-step), `exponential-em-one-step`, `euler-maruyama`, `sra1` and `shark` (strong
- * order 1.5), `dpmpp-2m-sde`, and `ddim` with `eta` above 0.
+ * An integrator of a learned field (docs/mathematics.md, A.8 and B.3; docs/solvers.md compares them).
+ *
+ * - ordinary differential equations: `euler` (order 1), `heun` and `ab2` (2), `rk4` (4), `dopri5` and `tsit5` (5)
+ * - made for denoisers: `ddim`, with noise where `eta` is above 0, and `dpmpp-2m`
+ * - stochastic: `exponential-em` (two-step), `exponential-em-one-step`, `euler-maruyama`, `sra1` and `shark` (strong order
+ *   1.5), `dpmpp-2m-sde`
  */
-export const solverNames = [
-  'ab2',
-  'heun',
-  'euler',
-  'rk4',
-  'dopri5',
-  'tsit5',
-  'ddim',
-  'dpmpp-2m',
-  'dpmpp-2m-sde',
-  'exponential-em',
-  'exponential-em-one-step',
-  'euler-maruyama',
-  'sra1',
-  'shark',
-] as const;
-export type SolverName = (typeof solverNames)[number];
+export type SolverName =
+  | 'ab2'
+  | 'heun'
+  | 'euler'
+  | 'rk4'
+  | 'dopri5'
+  | 'tsit5'
+  | 'ddim'
+  | 'dpmpp-2m'
+  | 'dpmpp-2m-sde'
+  | 'exponential-em'
+  | 'exponential-em-one-step'
+  | 'euler-maruyama'
+  | 'sra1'
+  | 'shark';
 
 /** What an ODE is integrated in: `w` = e^-2t, `alpha` = e^-t, `theta` = acos e^-t; `time` of processes on the cube. */
-export const clockNames = ['w', 'alpha', 'theta', 'time'] as const;
-export type ClockName = (typeof clockNames)[number];
+export type ClockName = 'w' | 'alpha' | 'theta' | 'time';
+const clockNames = ['w', 'alpha', 'theta', 'time'] as const satisfies readonly ClockName[];
 
 /**
  * How the steps are spaced: uniform in `w`, `alpha`, `theta`, `time` or `lambda` = log(alpha / sigma); at the noise
  * `levels` of a cdc; `quadratic` in the time of a process on the cube, dense near data.
  */
-export const gridNames = ['w', 'alpha', 'theta', 'time', 'lambda', 'levels', 'quadratic'] as const;
-export type GridName = (typeof gridNames)[number];
+export type GridName = 'w' | 'alpha' | 'theta' | 'time' | 'lambda' | 'levels' | 'quadratic';
+const gridNames = [
+  'w',
+  'alpha',
+  'theta',
+  'time',
+  'lambda',
+  'levels',
+  'quadratic',
+] as const satisfies readonly GridName[];
 
-/** What can be said about an integration; what does not fit the solver is an error that names it. */
+/** How a field is integrated; what does not fit the solver or the process is an error that names it. */
 export interface SolverOptions {
-  /** Integrator; default `ab2`, with `noise` `exponential-em`; on the cube: `heun` and `euler-maruyama`. */
-  solver?: string;
+  /** Default `ab2`, with `noise` `exponential-em`, of a likelihood `dopri5`; on the cube `heun`, `euler-maruyama`, `dopri5`. */
+  solver?: SolverName | undefined;
   /** Steps of a fixed grid; every solver has a default. */
-  steps?: number;
-  /** Add noise on the way (a stochastic differential equation); picks the default solver of that family. */
-  noise?: boolean;
-  /** Of `euler`, `heun`, `rk4`, `dopri5`, `tsit5` and `ab2`. */
-  clock?: ClockName;
-  grid?: GridName;
+  steps?: number | undefined;
+  /** Add noise on the way (a stochastic differential equation); picks the default solver of that family. Default false. */
+  noise?: boolean | undefined;
   /**
-   * Tolerances of `dopri5`, `tsit5`, `sra1` and `shark` with steps chosen for each row: the error of a step is kept below
-   * `atol + rtol |z|`, root mean square over the columns. `dopri5` and `tsit5` without `steps` have 1e-5.
+   * Of `euler`, `heun`, `rk4`, `dopri5`, `tsit5` and `ab2`. Default `w` of `ab2`, `heun` and `euler`, `theta` of the others; on
+   * the cube `time`.
    */
-  rtol?: number;
-  atol?: number;
+  clock?: ClockName | undefined;
+  /** Default that of the clock or the solver; `levels` where the steps of a cdc fall on them. */
+  grid?: GridName | undefined;
+  /**
+   * Relative tolerance of `dopri5`, `tsit5`, `sra1` and `shark`, whose steps are then chosen for each row: the error of a step
+   * is kept below `atol + rtol |z|`, root mean square over the columns. Default `atol`.
+   */
+  rtol?: number | undefined;
+  /** Absolute tolerance of the same; default `rtol`, or 1e-5 of `dopri5` and `tsit5` without `steps`. */
+  atol?: number | undefined;
   /** Noise of `ddim`, from 0 (default, none) to 1 (ancestral). */
-  eta?: number;
+  eta?: number | undefined;
   /** After each step of a fixed grid, so many steps of a process that leaves the law there as it is; default 0. */
-  correctorSteps?: number;
+  correctorSteps?: number | undefined;
   /** Size of such a step, in ou time (default 0.05) or in the square of a length of the cube (default 0.001). */
-  correctorSize?: number;
+  correctorSize?: number | undefined;
   /**
    * `steps` (default): Brownian increments are drawn for each step. `tree`: they belong to one Brownian path for each row
    * of the seed, whatever the grid, so that grids can be compared path by path. Stochastic solvers that choose their steps
    * always take the tree.
    */
-  brownian?: 'steps' | 'tree';
+  brownian?: 'steps' | 'tree' | undefined;
 }
+
+/** Options as they come in, with solvers that only some models have. */
+export type GivenSolverOptions = Omit<SolverOptions, 'solver'> & { solver?: string | undefined };
 
 const MOST_STEPS = 100_000;
 /** SDEs run in time t from here when the reference is pure noise, t = infinity. */
 const START_TIME = 3;
 /** Ends of a grid of lambda: tan(theta) = sigma / alpha. */
 const LAMBDA_TANGENTS = [20, 0.02] as const;
-
-const optionsSchema = z.strictObject({
-  solver: z.enum(solverNames).optional(),
-  steps: z.int().min(1).max(MOST_STEPS).optional(),
-  noise: z.boolean().optional(),
-  clock: z.enum(clockNames).optional(),
-  grid: z.enum(gridNames).optional(),
-  rtol: z.number().min(0).max(1).optional(),
-  atol: z.number().min(1e-14).max(1).optional(),
-  eta: z.number().min(0).max(1).optional(),
-  correctorSteps: z.int().min(0).max(1000).optional(),
-  correctorSize: z.number().positive().max(10).optional(),
-  brownian: z.enum(['steps', 'tree']).optional(),
-});
-export const solverOptions: OptionNames<SolverOptions> = optionsSchema.shape;
-export const solverOptionKeys = Object.keys(solverOptions) as (keyof SolverOptions)[];
-
-/** Of options of any kind, those of the solver that were given. */
-export function givenSolverOptions(options: SolverOptions): SolverOptions {
-  return Object.fromEntries(
-    solverOptionKeys.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])),
-  );
-}
 
 interface Traits {
   family: 'ode' | 'diffusion' | 'sde';
@@ -127,6 +120,34 @@ const traits: Readonly<Record<SolverName, Traits>> = {
   sra1: { family: 'sde', adaptive: true, grid: 'time', steps: 60 },
   shark: { family: 'sde', adaptive: true, grid: 'time', steps: 60 },
 };
+
+/** All of them. */
+export const solverNames = Object.keys(traits) as SolverName[];
+
+const optionsSchema = z.strictObject({
+  solver: z.enum(solverNames).optional(),
+  steps: z.int().min(1).max(MOST_STEPS).optional(),
+  noise: z.boolean().optional(),
+  clock: z.enum(clockNames).optional(),
+  grid: z.enum(gridNames).optional(),
+  rtol: z.number().min(0).max(1).optional(),
+  atol: z.number().min(1e-14).max(1).optional(),
+  eta: z.number().min(0).max(1).optional(),
+  correctorSteps: z.int().min(0).max(1000).optional(),
+  correctorSize: z.number().positive().max(10).optional(),
+  brownian: z.enum(['steps', 'tree']).optional(),
+} satisfies OptionShape<SolverOptions>);
+export const solverOptions: OptionNames<SolverOptions> = optionsSchema.shape;
+export const solverOptionKeys = Object.keys(solverOptions) as (keyof SolverOptions)[];
+
+/** Of options of any kind, those of the solver that were given. */
+export function givenSolverOptions<O extends GivenSolverOptions>(
+  options: O,
+): Pick<O, keyof O & keyof SolverOptions> {
+  return Object.fromEntries(
+    solverOptionKeys.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])),
+  ) as Pick<O, keyof O & keyof SolverOptions>;
+}
 
 /** Solvers whose steps fall on the levels of a cdc where there are enough of them. */
 const ON_LEVELS: readonly SolverName[] = ['ab2', 'heun', 'exponential-em', 'exponential-em-one-step'];
@@ -220,7 +241,7 @@ function gridNodes(
  *   direction
  */
 export function resolveIntegration(
-  options: SolverOptions,
+  options: GivenSolverOptions,
   problem: IntegrationProblem,
   direction: 'sample' | 'likelihood' = 'sample',
 ): ResolvedIntegration {

@@ -9,35 +9,36 @@ import { centred } from '../classical/observations';
 import { type ClassicalOptions } from '../classical/fit';
 import { type KernelOptions } from '../classical/kernel';
 import { type Copula } from '../copula';
-import { type FitOptions, expectFitOptions, fitCopula } from './fit';
+import { type FitCopulaOptions, expectFitOptions, fitCopula } from './fit';
 import { type CopulaKind, kinds } from './kinds';
 import { type CdcOptions, type FlowOptions, type ReflectionOptions } from '../inputs/options';
 import { type DenseRows, type RowsInput, toDense } from '../inputs/rows';
 import { type Execution, type RunOptions, beginRun, runOptions } from '../inputs/run';
 
 /** What `fitCopula` takes: a kind and its options. */
-export type Candidate = { kind: CopulaKind } & FitOptions &
+export type FitCandidate = { kind: CopulaKind } & FitCopulaOptions &
   (ClassicalOptions | KernelOptions | CdcOptions | FlowOptions | ReflectionOptions);
 
 /** `device` and `precision` are those of the candidates that CUDA can compute. */
-export interface BestOptions extends RunOptions {
+export interface FitBestOptions extends RunOptions {
   /**
    * Default: the classical copulas that may suit the number of columns. Of two columns independence, gaussian, student,
    * frank, and clayton, gumbel, joe, amh, bb1, bb6, bb7 and bb8 in the two rotations whose Kendall's tau has the sign of
    * the rows', and kernel; of more independence, gaussian, student, frank, and clayton, gumbel and joe rotated by 0 and 180.
    * Not empirical-beta, whose density is too rough to win, nor the kinds that train a network.
    */
-  candidates?: readonly Candidate[];
+  candidates?: readonly FitCandidate[];
   /** See `FitOptions.blocks`: rows in blocks are scored by the probability of these, whatever the candidate. */
   blocks?: LevelBlocks | undefined;
   /** Parts of the rows, each scored by what the others taught; default 5. */
   folds?: number;
   /** Decides the parts; default 1. */
   seed?: Seed;
-  onProgress?: ((progress: { fits: number; fitsDone: number; candidate: Candidate }) => void) | undefined;
+  /** Told after each fit. */
+  onProgress?: ((progress: { fits: number; fitsDone: number; candidate: FitCandidate }) => void) | undefined;
 }
 
-const bestOptions: OptionNames<BestOptions> = {
+const bestOptions: OptionNames<FitBestOptions> = {
   ...runOptions,
   candidates: true,
   blocks: true,
@@ -46,8 +47,10 @@ const bestOptions: OptionNames<BestOptions> = {
   onProgress: true,
 };
 
-export interface Contender {
-  readonly candidate: Candidate;
+/** How a candidate scored rows that it was not fitted to. */
+export interface RankedCandidate {
+  /** As given, or a default one. */
+  readonly candidate: FitCandidate;
   /**
    * Mean log density of a row by the copula of the other parts, in nats, where values recur times the probability of their blocks
    * (`Copula.logPdfCells`); null where a fit failed.
@@ -61,14 +64,15 @@ export interface Contender {
   readonly error: string | null;
 }
 
-export interface Best {
+/** What `fitBest` found. */
+export interface BestFit {
   /** The winner, fitted to all rows. */
   readonly copula: Copula;
   /** Best first; those that failed last. */
-  readonly table: readonly Contender[];
+  readonly ranking: readonly RankedCandidate[];
 }
 
-async function defaultCandidates(u: DenseRows, run: Execution): Promise<Candidate[]> {
+async function defaultCandidates(u: DenseRows, run: Execution): Promise<FitCandidate[]> {
   const plain = (['independence', 'gaussian', 'student', 'frank'] as const).map((kind) => ({
     kind,
   }));
@@ -125,14 +129,24 @@ function cellsOf(u: DenseRows, rows: readonly number[]) {
  *
  * @param u n x dim pseudo-observations
  * @throws SklarError as `fitCopula` for rows and options that do not fit; ERR_SKLAR_VALUE where every candidate fails
+ *
+ * @example
+ * ```ts
+ * import { FamilyCopula, fitBest } from 'sklar';
+ *
+ * const u = await new FamilyCopula('clayton', { theta: 2 }).sample(200);
+ * const { copula, ranking } = await fitBest(u, { candidates: [{ kind: 'gaussian' }, { kind: 'clayton' }] });
+ * copula.kind; // => 'clayton'
+ * ranking.map(({ candidate }) => candidate.kind); // => ['clayton', 'gaussian']
+ * ```
  */
-export async function fitBest(u: RowsInput, options: BestOptions = {}): Promise<Best> {
+export async function fitBest(u: RowsInput, options: FitBestOptions = {}): Promise<BestFit> {
   expectOptions(options, 'fitBest', bestOptions);
   for (const candidate of options.candidates ?? []) expectFitOptions(candidate, 'a candidate of fitBest');
   const { folds = 5, seed = 1, device, precision, threads, signal, onProgress } = options;
   const onCuda = options.candidates?.some(({ kind }) => kinds[kind].capabilities.cpuOnly === null);
   const run = beginRun(options, onCuda ? null : 'classical copulas are computed in float64, on the CPU');
-  const runOf = (candidate: Candidate): RunOptions => ({
+  const runOf = (candidate: FitCandidate): RunOptions => ({
     ...(kinds[candidate.kind].capabilities.cpuOnly === null && {
       device: device ?? candidate.device,
       precision: precision ?? candidate.precision,
@@ -156,7 +170,7 @@ export async function fitBest(u: RowsInput, options: BestOptions = {}): Promise<
   });
 
   let fitsDone = 0;
-  const scored: { candidate: Candidate; scores: Float64Array | null; error: string | null }[] = [];
+  const scored: { candidate: FitCandidate; scores: Float64Array | null; error: string | null }[] = [];
   for (const candidate of candidates) {
     const scores = new Float64Array(dense.rows);
     let error: string | null = null;
@@ -185,7 +199,7 @@ export async function fitBest(u: RowsInput, options: BestOptions = {}): Promise<
     );
   }
   const best = winner.scores;
-  const table = scored.map(({ candidate, scores, error }): Contender => {
+  const ranking = scored.map(({ candidate, scores, error }): RankedCandidate => {
     if (!scores) return { candidate, meanLogPdf: null, standardError: null, behind: null, error };
     const { mean, standardError } = meanOf(scores);
     const behind = meanOf(scores.map((value, i) => best[i]! - value));
@@ -203,5 +217,5 @@ export async function fitBest(u: RowsInput, options: BestOptions = {}): Promise<
     blocks,
   });
   onProgress?.({ fits: fitsDone + 1, fitsDone: fitsDone + 1, candidate: winner.candidate });
-  return { copula, table };
+  return { copula, ranking };
 }

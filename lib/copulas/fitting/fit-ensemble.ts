@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { SklarError, expectInteger, expectOneOf } from '../../errors';
 import { type Copula } from '../copula';
 import { EnsembleCopula } from '../kinds/ensemble';
-import { type FitOptions, expectFitOptions, prepareFit } from './fit';
+import { type FitCopulaOptions, expectFitOptions, prepareFit } from './fit';
 import { type CopulaSpec, kinds } from './kinds';
 import { type RowsInput } from '../inputs/rows';
 import { type TrainProgress } from '../training/train';
@@ -13,10 +13,12 @@ import { TrainGroup } from '../training/train-group';
 export interface EnsembleProgress extends TrainProgress {
   /** The one that trains, counted from 0. */
   model: number;
+  /** How many there are. */
   models: number;
 }
 
-export interface EnsembleFitOptions extends Omit<FitOptions, 'onProgress'> {
+/** Options of `fitEnsemble` beside those of the kind. */
+export interface FitEnsembleOptions extends Omit<FitCopulaOptions, 'onProgress'> {
   /** How many. */
   models: number;
   /**
@@ -24,11 +26,9 @@ export interface EnsembleFitOptions extends Omit<FitOptions, 'onProgress'> {
    * that `fitCopula` keeps apart for `seed`.
    */
   splits?: 'different' | 'same';
+  /** As of `fitCopula`, with the model that trains. */
   onProgress?: ((progress: EnsembleProgress) => void) | undefined;
 }
-
-/** What trains the models: anything that `fitCopula` takes, but for the classical kinds. */
-export type EnsembleKindOptions = CopulaSpec;
 
 /** That a GPU trains together: `most_models` of the native code. */
 const MODELS_ON_A_GPU = 16;
@@ -44,12 +44,21 @@ const LAST_SEED = (1n << 64n) - 1n;
  * @param options those of `fitCopula`, `models` and `splits`. `checkpoint` names the files `checkpoint.0`, `checkpoint.1`, ...,
  *   one for each model, which are there until all are done
  * @throws SklarError as `fitCopula`; ERR_SKLAR_VALUE for kinds whose models would all be the same, or have no density
+ *
+ * @example
+ * ```ts
+ * import { GaussianCopula, fitEnsemble } from 'sklar';
+ *
+ * const u = await new GaussianCopula(Float64Array.of(1, 0.7, 0.7, 1), 2).sample(200);
+ * const ensemble = await fitEnsemble(u, { models: 2, kind: 'cdc', hidden: 16, depth: 1, steps: 20 }); // more for real use
+ * ensemble.members.length; // => 2
+ * ```
  */
 export async function fitEnsemble(
   u: RowsInput,
-  options: EnsembleFitOptions & EnsembleKindOptions,
+  options: FitEnsembleOptions & CopulaSpec,
 ): Promise<EnsembleCopula> {
-  expectFitOptions(options as FitOptions, 'fitEnsemble', { models: true, splits: true });
+  expectFitOptions(options as FitCopulaOptions, 'fitEnsemble', { models: true, splits: true });
   const { models, splits = 'different', onProgress, ...rest } = options;
   expectInteger(models, 'models', { min: 1, max: 1000 });
   expectOneOf(splits, 'splits', ['different', 'same'] as const);

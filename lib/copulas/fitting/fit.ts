@@ -10,7 +10,8 @@ import { type CheckpointOptions } from '../training/checkpoint';
 import { type TrainProgress, type TrainRun } from '../training/train';
 import { type CopulaKind, type CopulaOf, type Fitter, type OptionsOf, copulaKinds, kinds } from './kinds';
 
-export interface FitOptions extends RunOptions, CheckpointOptions {
+/** Options of `fitCopula` that all kinds share. */
+export interface FitCopulaOptions extends RunOptions, CheckpointOptions {
   /** Decides initial parameters, batches, noise and the validation rows; default 1. */
   seed?: Seed;
   /** Names of the columns; default those of the input. */
@@ -26,7 +27,7 @@ export interface FitOptions extends RunOptions, CheckpointOptions {
   onProgress?: ((progress: TrainProgress) => void) | undefined;
 }
 
-export const fitOptions: OptionNames<FitOptions> = {
+export const fitOptions: OptionNames<FitCopulaOptions> = {
   ...runOptions,
   checkpoint: true,
   checkpointSeconds: true,
@@ -41,17 +42,28 @@ export const fitOptions: OptionNames<FitOptions> = {
 export const FEWEST_ROWS = 8;
 
 /**
- * Fits a copula to pseudo-observations.
+ * Fits a copula to pseudo-observations; each class says by which formulas.
  *
  * @param u n x dim rows strictly between 0 and 1, for example from `PseudoObservations`; at least 2 columns and 8 rows
  * @param options `kind` (`cdc`, `flow`, `reflection` or one of the classical kinds) and what belongs to it, see
  *   `CdcOptions`, `FlowOptions`, `ReflectionOptions`, `ClassicalOptions`, `KernelOptions`
  * @throws SklarError ERR_SKLAR_VALUE or ERR_SKLAR_SHAPE for rows or options that do not fit, ERR_SKLAR_DEVICE,
  *   ERR_SKLAR_DIVERGED when the training loss stops being finite; the signal's reason when aborted
+ *
+ * @example
+ * ```ts
+ * import { FamilyCopula, PseudoObservations, Table, fitCopula } from 'sklar';
+ *
+ * const rows = await new FamilyCopula('gumbel', { theta: 2 }).sample(300);
+ * const margins = await PseudoObservations.fit(Table.fromMatrix(rows));
+ * const copula = await fitCopula(margins.transformTrain(), { kind: 'gumbel', margins });
+ * copula.parameters.theta!; // about 2
+ * copula.standardErrors?.theta; // beside it
+ * ```
  */
 export async function fitCopula<K extends CopulaKind = 'cdc'>(
   u: RowsInput,
-  options: { kind?: K } & FitOptions & OptionsOf<NoInfer<K>> = {},
+  options: { kind?: K } & FitCopulaOptions & OptionsOf<NoInfer<K>> = {},
 ): Promise<CopulaOf<K>> {
   expectFitOptions(options, 'fitCopula');
   const { dense, fit, run, label } = prepareFit(u, options);
@@ -74,7 +86,7 @@ export interface PreparedFit {
  * @throws SklarError ERR_SKLAR_VALUE naming the option
  */
 export function expectFitOptions(
-  options: { kind?: CopulaKind } & FitOptions,
+  options: { kind?: CopulaKind } & FitCopulaOptions,
   name: string,
   others = {},
 ): void {
@@ -87,7 +99,7 @@ export function expectFitOptions(
 }
 
 /** @throws SklarError see `fitCopula` */
-export function prepareFit(u: RowsInput, options: { kind?: CopulaKind } & FitOptions): PreparedFit {
+export function prepareFit(u: RowsInput, options: { kind?: CopulaKind } & FitCopulaOptions): PreparedFit {
   const {
     kind = 'cdc',
     seed = 1,

@@ -92,8 +92,8 @@ function parametersOf(kind: FamilyKind): string {
   return manyColumns ? count : `${count}, of two columns`;
 }
 
-/** What fits and comes out of each kind, for the types of `fitCopula` and `fitJoint`. */
-interface KindTypes extends Record<FamilyKind, { options: ClassicalOptions; copula: FamilyCopula }> {
+/** Of each kind of copula the options of its fit and what comes out. */
+export interface CopulaKinds extends Record<FamilyKind, { options: ClassicalOptions; copula: FamilyCopula }> {
   cdc: { options: CdcOptions; copula: CdcCopula };
   flow: { options: FlowOptions; copula: FlowCopula };
   reflection: { options: ReflectionOptions; copula: ReflectionCopula };
@@ -102,9 +102,12 @@ interface KindTypes extends Record<FamilyKind, { options: ClassicalOptions; copu
   'empirical-beta': { options: object; copula: EmpiricalBetaCopula };
   kernel: { options: KernelOptions; copula: KernelCopula };
 }
-export type CopulaKind = keyof KindTypes;
-export type OptionsOf<K extends CopulaKind> = KindTypes[K]['options'];
-export type CopulaOf<K extends CopulaKind> = KindTypes[K]['copula'];
+/** A kind of copula that `fitCopula` knows; the guide has a table of them. */
+export type CopulaKind = keyof CopulaKinds;
+/** The options of the fit of a kind. */
+export type OptionsOf<K extends CopulaKind> = CopulaKinds[K]['options'];
+/** The class of a kind. */
+export type CopulaOf<K extends CopulaKind> = CopulaKinds[K]['copula'];
 
 export const kinds: Readonly<Record<CopulaKind, Kind>> = {
   cdc: trained(

@@ -10,6 +10,7 @@ import { EnsembleCopula, memberPrefix } from '../kinds/ensemble';
 import { copulaKinds, isCopulaKind, kinds } from './kinds';
 import { reflectionFromPublishedWeights } from '../kinds/reflection';
 
+/** How a model is read. */
 export interface LoadOptions {
   /** What bare weights of the published code do not say about themselves; see `PublishedWeightsOptions`. */
   published?: PublishedWeightsOptions & { tMax?: number };
@@ -83,6 +84,15 @@ function fromContent(document: ModelDocument, all: ModelTensors): Copula {
  *
  * @throws SklarError ERR_SKLAR_FILE when it cannot be read, ERR_SKLAR_FORMAT when it is damaged, of an unknown kind or
  *   of a newer format, with what is wrong
+ *
+ * @example
+ * ```ts
+ * import { FamilyCopula, loadModel } from 'sklar';
+ *
+ * await new FamilyCopula('frank', { theta: 3 }).save('frank.safetensors');
+ * using copula = await loadModel('frank.safetensors');
+ * copula.kind; // => 'frank'
+ * ```
  */
 export async function loadModel(path: string, options: LoadOptions = {}): Promise<Copula> {
   expectOptions(options, 'loadModel', { published: true });

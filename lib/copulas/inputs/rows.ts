@@ -3,13 +3,13 @@ import { type Matrix, fromRows, matrix } from '../../matrix';
 import type { LevelBlocks } from '../../data/level-blocks';
 import { Table } from '../../data/table';
 import { SklarError, describe } from '../../errors';
+import type { Scale } from '../../types/scale';
 
 /** The largest float below 1 and the smallest above 0 that a Float32 sample may take. */
 const LARGEST = Math.fround(1 - 2 ** -24);
 const SMALLEST = 2 ** -126;
 
-/** Copula scale: u in (0, 1). Gaussian scale: z = quantile of the standard normal at u. */
-export type Scale = 'copula' | 'gaussian';
+export type { Scale };
 
 /** Rows as the native code takes them: dense, row-major, double. */
 export interface DenseRows {

@@ -3,6 +3,7 @@ import { type DeviceOptions, resolveDevice } from '../../devices';
 import { type OptionNames } from '../../errors';
 import { type NativeDevice, type RealArray } from '../../native';
 
+/** Where work runs, and what stops it. */
 export interface RunOptions extends DeviceOptions {
   /** Aborting cancels the work within a fraction of a second and rejects with the signal's reason. */
   signal?: AbortSignal | undefined;

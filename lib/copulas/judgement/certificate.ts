@@ -2,20 +2,13 @@
 import { type Seed, resolveSeed } from '../../data/random';
 import type { Matrix } from '../../matrix';
 import { defaultNames } from '../../data/table';
-import {
-  type OptionNames,
-  SklarError,
-  expectInteger,
-  expectNumber,
-  expectOneOf,
-  expectOptions,
-} from '../../errors';
-import { type Mean, meanOf } from '../../metrics/mean';
+import { type OptionNames, SklarError, expectInteger, expectNumber, expectOneOf } from '../../errors';
+import { type MeanOfRows, meanOf } from '../../metrics/mean';
 import { callNative } from '../../native';
 import { type Capabilities } from '../fields/capabilities';
 import { type FieldDensity, type LogPdfMethod, type Points } from '../fields/field-density';
 import { type DenseRows, type RowsInput, type Scale, toDense, takeRows } from '../inputs/rows';
-import { type Execution, type RunOptions, beginRun, runOptions } from '../inputs/run';
+import { type Execution, type RunOptions, runOptions } from '../inputs/run';
 import { type Normalisable } from '../fields/smc';
 
 /** What a certificate asks of a copula. */
@@ -38,6 +31,7 @@ export interface Certifiable {
 /** What a certificate is at: the normaliser, a route to the log density, or one of its two samples. */
 export type CertificateStage = 'normaliser' | LogPdfMethod | 'sample' | 'raw sample';
 
+/** How a model is checked. */
 export interface CertificateOptions extends RunOptions {
   /** The scale of the rows; default `copula`. */
   scale?: Scale;
@@ -49,6 +43,7 @@ export interface CertificateOptions extends RunOptions {
   sampleRows?: number;
   /** Of the samples; default 1. */
   seed?: Seed;
+  /** Told the stage, and the share of the whole that is done. */
   onProgress?: ((progress: { stage: CertificateStage; fraction: number }) => void) | undefined;
 }
 
@@ -66,37 +61,52 @@ export const certificateOptions: OptionNames<CertificateOptions> = {
 export type CertificateRoute = MeasuredRoute | FailedRoute;
 
 /** Mean log density of the compared rows by one route, in nats; `classifier` has log Z subtracted. */
-export interface MeasuredRoute extends Mean {
+export interface MeasuredRoute extends MeanOfRows {
+  /** The route. */
   readonly method: LogPdfMethod;
+  /** None. */
   readonly failure: null;
   /** Mean over the same rows of this route minus the first one that did not fail; null for that one. */
   readonly difference: RouteDifference | null;
   /** Evaluations of the network or field for each row; those of `ode` come each with a divergence. */
   readonly nfe: number;
+  /** What it took. */
   readonly seconds: number;
 }
 
+/** A route that left the finite numbers. */
 export interface FailedRoute {
+  /** The route. */
   readonly method: LogPdfMethod;
   /** The reason; its rows are numbered from 0 among those that are compared. */
   readonly failure: string;
+  /** None. */
   readonly mean: null;
+  /** None. */
   readonly standardError: null;
+  /** None. */
   readonly difference: null;
+  /** None. */
   readonly nfe: null;
+  /** Until it failed. */
   readonly seconds: number;
 }
 
+/** How far two routes to the log density are apart, in nats. */
 export interface RouteDifference {
+  /** Over the rows. */
   readonly mean: number;
   /** Of the paired difference; where log Z takes part, its standard error does too. */
   readonly standardError: number;
   /** max(3 standardError, tolerance), and whether |mean| is at most that. */
   readonly allowed: number;
+  /** Whether |mean| is at most `allowed`. */
   readonly within: boolean;
 }
 
+/** How uniform one margin is. */
 export interface ColumnUniformity {
+  /** Its name. */
   readonly column: string;
   /** Kolmogorov-Smirnov distance of the column on the copula scale from the uniform distribution. */
   readonly distance: number;
@@ -107,8 +117,11 @@ export interface ColumnUniformity {
 /** The margins of one sample: how uniform they are, or why the sampler left the finite numbers. */
 export type MarginUniformity = MeasuredMargins | FailedMargins;
 
+/** How uniform the margins of a sample are. */
 export interface MeasuredMargins {
+  /** None. */
   readonly failure: null;
+  /** One for each column. */
   readonly columns: readonly ColumnUniformity[];
   /** The column with the largest distance. */
   readonly worst: ColumnUniformity;
@@ -116,25 +129,34 @@ export interface MeasuredMargins {
   readonly within: boolean;
 }
 
+/** A sample that left the finite numbers. */
 export interface FailedMargins {
   /** The reason. */
   readonly failure: string;
+  /** None. */
   readonly columns: null;
+  /** None. */
   readonly worst: null;
+  /** Never. */
   readonly within: false;
 }
 
+/** What can be checked about a model without knowing the truth; JSON can write it. */
 export interface Certificate {
+  /** See `Copula.kind`. */
   readonly kind: string;
+  /** Columns. */
   readonly dim: number;
   /** Rows given, and rows that the routes were compared on. */
   readonly rows: number;
+  /** Rows that the routes were compared on. */
   readonly routeRows: number;
   /**
    * Subtracted from the classifier's log density; 0 for a density that is normalised; null: the model has no density, or
    * no estimate of it succeeded.
    */
   readonly logNormaliser: number | null;
+  /** In nats; null where there is no log Z. */
   readonly logNormaliserStandardError: number | null;
   /**
    * Why the density integrates to one: its formula is `exact`, it is that of a `flow` (up to the solver's error), or a
@@ -143,6 +165,7 @@ export interface Certificate {
   readonly normalisedBy: 'exact' | 'flow' | 'normaliser' | null;
   /** The kind's own first. `bound` estimates a lower bound, which an exact field attains. */
   readonly routes: readonly CertificateRoute[];
+  /** The margins of two samples, one with `margins: uniform`, one with `raw`. */
   readonly margins: {
     readonly rows: number;
     readonly seed: string;
@@ -157,6 +180,7 @@ export interface Certificate {
     /** As the integrator leaves them. */
     readonly raw: MarginUniformity;
   };
+  /** The figures against their limits. */
   readonly verdict: {
     /** Null for a model with one route. */
     readonly routesAgree: {
@@ -234,7 +258,7 @@ async function normalisationOf(
     const { logNormaliser: logZ, logNormaliserStandardError: standardError } = normalisable;
     const known = logZ === null || standardError === null ? null : { logZ, standardError };
     const onProgress = ({ fraction }: { fraction: number }) => report('normaliser', fraction);
-    const estimate = known ?? (await normalisable.normaliser({ ...run, onProgress }));
+    const estimate = known ?? (await normalisable.estimateNormaliser({ ...run, onProgress }));
     return { logZ: estimate.logZ, standardError: estimate.standardError, by: 'normaliser' };
   }
   const by = { exact: 'exact', ode: 'flow', classifier: null, bound: null } as const;
@@ -248,7 +272,7 @@ function expectValues({ data, columns }: DenseRows, scale: Scale): void {
   if (bad < 0) return;
   throw new SklarError(
     'ERR_SKLAR_VALUE',
-    `expected ${scale === 'copula' ? 'values strictly between 0 and 1' : 'finite values'} for the rows of certificate, ` +
+    `expected ${scale === 'copula' ? 'values strictly between 0 and 1' : 'finite values'} for the rows of certify, ` +
       `got ${data[bad]} (row ${Math.floor(bad / columns) + 1}, column ${(bad % columns) + 1})`,
   );
 }
@@ -382,24 +406,13 @@ function routesVerdict(
   };
 }
 
-/**
- * What can be checked about a model without knowing the truth: its normaliser, how far the routes to its log density agree
- * on the rows (docs/mathematics.md, D), and how uniform the margins of its samples are. The normaliser of a CDC is estimated
- * when the model has none, and kept in it. A route or sampler that leaves the finite numbers is reported as failed, with
- * the reason; the others go on.
- *
- * @param rows n x dim, at least two, best rows that the model has not seen
- * @returns one object that JSON can write
- * @throws SklarError ERR_SKLAR_VALUE naming row and column of a value outside the scale, ERR_SKLAR_SHAPE for a wrong
- *   number of rows or columns
- */
-export async function certificate(
+/** See `Copula.certify`. */
+export async function certificateOf(
   copula: Certifiable,
   rows: RowsInput,
-  options: CertificateOptions = {},
+  options: CertificateOptions,
+  run: Execution,
 ): Promise<Certificate> {
-  expectOptions(options, 'certificate', certificateOptions);
-  const run = beginRun(options, copula.capabilities.cpuOnly);
   const { dim } = copula;
   const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
   const usualRoutes = Math.max(100, Math.min(ROUTE_ROWS, Math.floor(ROUTE_VALUES / dim)));
@@ -411,7 +424,7 @@ export async function certificate(
     max: Math.floor(2 ** 31 / dim),
   });
   const seed = resolveSeed(options.seed ?? 1);
-  const dense = toDense(rows, 'the rows of certificate', dim);
+  const dense = toDense(rows, 'the rows of certify', dim);
   if (dense.rows < 2) {
     throw new SklarError('ERR_SKLAR_SHAPE', `expected at least 2 rows for certificate, got ${dense.rows}`);
   }

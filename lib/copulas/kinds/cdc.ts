@@ -31,7 +31,7 @@ import { type DenseRows, type RowsInput, toDense } from '../inputs/rows';
 import { type Execution, type RunOptions, cpuOnlyOf, runOptions } from '../inputs/run';
 import {
   type ConditionalSample,
-  type Normaliser,
+  type NormaliserEstimate,
   type NormaliserOptions,
   cdcConditionalMethods,
   cdcConditionalOptions,
@@ -46,7 +46,7 @@ import {
 import {
   type IntegrationProblem,
   type ResolvedIntegration,
-  type SolverOptions,
+  type GivenSolverOptions,
   resolveIntegration,
   solverNames,
   givenSolverOptions,
@@ -90,16 +90,16 @@ interface Parts {
   options: unknown;
   training: Readonly<Record<string, unknown>> | null;
   /** The latest estimate of the normaliser, if there is one. */
-  normaliser?: Normaliser | null;
+  normaliser?: NormaliserEstimate | null;
 }
 
-/** Its density is normalised by an estimate: `normaliser`. */
+/** Its density is normalised by an estimate: `estimateNormaliser`. */
 export const cdcCapabilities: Capabilities = {
   logPdf: ['classifier', 'ode', 'bound'],
-  conditional: cdcConditionalMethods,
+  sampleConditional: cdcConditionalMethods,
   field: true,
   cdf: false,
-  marginals: false,
+  marginal: false,
   cpuOnly: null,
 };
 
@@ -109,7 +109,18 @@ export const cdcCapabilities: Capabilities = {
  * density ratio, so one pass gives the density; its gradient gives the reverse process, so it can be sampled.
  *
  * The density is `exp(logit_0 - logit_reference)`, times that of the guide's Gaussian copula. Nothing forces it to
- * integrate to one: `normalised` is false, and `normaliser` estimates what it integrates to.
+ * integrate to one: `normalised` is false, and `estimateNormaliser` estimates what it integrates to.
+ *
+ * @example
+ * ```ts
+ * import { GaussianCopula, fitCopula } from 'sklar';
+ *
+ * const u = await new GaussianCopula(Float64Array.of(1, 0.7, 0.7, 1), 2).sample(200);
+ * const cdc = await fitCopula(u, { kind: 'cdc', hidden: 16, depth: 1, steps: 20 }); // more for real use
+ * cdc.normalised; // => false
+ * const { logZ, standardError } = await cdc.estimateNormaliser({ particles: 64 });
+ * await cdc.logPdf(u, { normalised: true }); // Float64Array, nats
+ * ```
  */
 export class CdcCopula extends Copula implements HasField {
   readonly kind = 'cdc';
@@ -117,16 +128,20 @@ export class CdcCopula extends Copula implements HasField {
   readonly dim: number;
   readonly #parts: Parts;
   #handle: CdcHandle | null;
-  #normaliser: Normaliser | null;
+  #normaliser: NormaliserEstimate | null;
   #field: FieldHandle | null = null;
 
-  /** Use `fitCopula` or `loadModel`. */
-  constructor(parts: Parts) {
+  private constructor(parts: Parts) {
     super();
     this.#parts = parts;
     this.dim = parts.network.inputDim;
     this.#normaliser = parts.normaliser ?? null;
     this.#handle = callNative((addon) => addon.cdcCreate(parts));
+  }
+
+  /** @internal `fitCopula` and `loadModel` make them. */
+  static fromParts(parts: Parts): CdcCopula {
+    return new CdcCopula(parts);
   }
 
   get capabilities(): Capabilities {
@@ -202,7 +217,7 @@ export class CdcCopula extends Copula implements HasField {
     return matrix(await this.#integrate({ rows, ...FIRST_DRAWS }, options, run, data), rows, this.dim);
   }
 
-  /** log Z of the latest `normaliser`, which is saved with the model; null: not estimated yet. */
+  /** log Z of the latest `estimateNormaliser`, which is saved with the model; null: not estimated yet. */
   get logNormaliser(): number | null {
     return this.#normaliser?.logZ ?? null;
   }
@@ -219,8 +234,8 @@ export class CdcCopula extends Copula implements HasField {
    * @returns log Z and its standard error in nats, beside two other estimates and how the particles fared
    * @throws SklarError ERR_SKLAR_DIVERGED when the network's values are not finite
    */
-  async normaliser(options: NormaliserOptions = {}): Promise<Normaliser> {
-    expectOptions(options, 'normaliser', normaliserOptionNames);
+  async estimateNormaliser(options: NormaliserOptions = {}): Promise<NormaliserEstimate> {
+    expectOptions(options, 'estimateNormaliser', normaliserOptionNames);
     const run = this.begin(options);
     const native = normaliserOptions(options, this.dim);
     const result = await runJob(
@@ -236,8 +251,8 @@ export class CdcCopula extends Copula implements HasField {
     return normaliser;
   }
 
-  /** Methods `smc` (default), `twisted`, `replacement` and `repaint`; see `Copula.sampleConditional`. */
-  protected override async conditionalRows(
+  /** @internal Methods `smc` (default), `twisted`, `replacement` and `repaint`; see `Copula.sampleConditional`. */
+  protected override async drawConditional(
     { fixed, rows, options }: ConditionalRequest,
     run: Execution,
   ): Promise<ConditionalSample> {
@@ -253,12 +268,14 @@ export class CdcCopula extends Copula implements HasField {
     };
   }
 
+  /** @internal */
   override get normalisable(): Normalisable {
     return this;
   }
 
+  /** @internal */
   protected override async ensureLogNormaliser(run: Execution): Promise<number> {
-    return this.logNormaliser ?? (await this.normaliser(run)).logZ;
+    return this.logNormaliser ?? (await this.estimateNormaliser(run)).logZ;
   }
 
   /** The field at any time, interpolated between the noise levels, for `integrate`. */
@@ -268,6 +285,7 @@ export class CdcCopula extends Copula implements HasField {
     return this.#field;
   }
 
+  /** @internal */
   integrationProblem(): IntegrationProblem {
     const reference = Math.acos(Math.exp(-this.#parts.times.at(-1)!));
     return { process: 'ou', reference, levels: this.#parts.times };
@@ -291,12 +309,14 @@ export class CdcCopula extends Copula implements HasField {
     };
   }
 
+  /** @internal */
   protected logPdfRows({ x, rows, fromGaussian }: Points, run: Execution): Promise<Float64Array> {
     return runJob((addon) => addon.cdcLogPdf(this.#native(), x, fromGaussian, rows, 0, run), {
       signal: run.signal,
     });
   }
 
+  /** @internal */
   protected sampleRows(draws: Draws, options: SampleOptions, run: Execution): Promise<Float64Array> {
     return this.#integrate(draws, options, run, null);
   }
@@ -319,24 +339,25 @@ export class CdcCopula extends Copula implements HasField {
     return values;
   }
 
-  /** Prepares the margins of a solver before its first use; `fitCopula` does it for the default one. */
+  /** @internal Prepares the margins of a solver before its first use; `fitCopula` does it for the default one. */
   async calibrate(options: SampleOptions = {}, run?: Execution): Promise<void> {
     expectOptions(options, 'calibrate', sampleOptions);
     await this.#integrate({ rows: 0, ...FIRST_DRAWS }, options, run ?? this.begin(options), null);
   }
 
+  /** @internal */
   checkSampleOptions(options: SampleOptions): void {
     this.#plan(options);
   }
 
-  #plan(options: SolverOptions): ResolvedIntegration | { noisy: boolean; steps: number } {
+  #plan(options: GivenSolverOptions): ResolvedIntegration | { noisy: boolean; steps: number } {
     const given = givenSolverOptions(options);
     if (given.solver !== undefined) expectOneOf(given.solver, 'solver', cdcSolvers);
     if (given.solver?.startsWith('published')) return this.#publishedPlan(given);
     return resolveIntegration(given, this.integrationProblem());
   }
 
-  #publishedPlan({ solver, steps, noise, ...others }: SolverOptions): { noisy: boolean; steps: number } {
+  #publishedPlan({ solver, steps, noise, ...others }: GivenSolverOptions): { noisy: boolean; steps: number } {
     const other = Object.keys(others)[0];
     if (other) throw new SklarError('ERR_SKLAR_VALUE', `solver '${solver}' has no option ${other}`);
     if (solver === 'published-noisy' && noise === false) {
@@ -358,6 +379,7 @@ export class CdcCopula extends Copula implements HasField {
     };
   }
 
+  /** @internal */
   protected toModelContent(): ModelContent {
     const { network, times, cholesky, correlation, parameters, options, training } = this.#parts;
     const tensors: ModelTensors = new Map();
@@ -382,6 +404,7 @@ export class CdcCopula extends Copula implements HasField {
     };
   }
 
+  /** @internal */
   protected release(): void {
     this.#handle = null;
     this.#field = null;
@@ -409,7 +432,7 @@ export function cdcFromFile(document: ModelDocument, tensors: ModelTensors): Cdc
       `the model's config has ${times.length} times for ${network.outputDim} outputs`,
     );
   }
-  return new CdcCopula({
+  return CdcCopula.fromParts({
     network,
     times: Float64Array.from(times, (t) => t ?? Infinity),
     cholesky: guided ? Float64Array.from(expectTensor(tensors, 'guide.cholesky', square)) : null,
@@ -424,6 +447,7 @@ export function cdcFromFile(document: ModelDocument, tensors: ModelTensors): Cdc
   });
 }
 
+/** What bare weights of the published code do not say about themselves. */
 export interface PublishedWeightsOptions {
   /** Time of the reference level that the weights were trained with; default 3, the published value. */
   referenceTime?: number;
@@ -497,7 +521,15 @@ export function cdcFromPublishedWeights(
       }
     }
   }
-  return new CdcCopula({ network, times, cholesky, correlation, parameters, options: null, training: null });
+  return CdcCopula.fromParts({
+    network,
+    times,
+    cholesky,
+    correlation,
+    parameters,
+    options: null,
+    training: null,
+  });
 }
 
 /** Trains a CDC on pseudo-observations; see `fitCopula`. */
@@ -530,7 +562,7 @@ export function fitCdc(u: DenseRows, options: ResolvedCdcOptions, run: TrainRun)
       start: (addon, call, onReports) =>
         addon.cdcTrain({ ...call, network, times, stratifiedLevels, crossEntropyWeight }, onReports),
       make: (parameters, record) =>
-        new CdcCopula({
+        CdcCopula.fromParts({
           network,
           times,
           cholesky,

@@ -14,6 +14,7 @@ import { type HasField } from '../fields/field';
 import { type Process, processNames, processes } from '../../processes';
 import { type Execution } from '../inputs/run';
 
+/** A mixture of Gaussian densities on the Gaussian scale. */
 export interface GaussianMixtureParts {
   /** Positive, summing to one. */
   weights: readonly number[];
@@ -21,7 +22,9 @@ export interface GaussianMixtureParts {
   correlations: readonly (ArrayLike<number> | readonly ArrayLike<number>[])[];
 }
 
+/** A Farlie-Gumbel-Morgenstern copula. */
 export interface FgmParts {
+  /** Columns. */
   dim: number;
   /** Between -1 and 1. */
   theta: number;
@@ -29,6 +32,7 @@ export interface FgmParts {
   columns?: readonly number[];
 }
 
+/** A copula of cosine waves. */
 export interface CosineParts {
   /** Sum of |amplitude| at most 1. Frequencies: one for each column, integers of which at least two are not 0. */
   terms: readonly { amplitude: number; frequencies: readonly number[] }[];
@@ -84,17 +88,27 @@ function inMatrix<T>(what: string, body: () => T): T {
 
 /**
  * Copulas whose density, field at every time of a process, and draws are exact: truth for models, solvers and
- * estimators. They are sampled directly, with the reproducibility of every kind, and not written to files.
+ * estimators (docs/mathematics.md, H). They are sampled directly, with the reproducibility of every kind, and not written to files.
+ *
+ * @example
+ * ```ts
+ * import { ClosedFormCopula } from 'sklar';
+ *
+ * const copula = ClosedFormCopula.fgm({ dim: 3, theta: 1 }); // pairwise independent, yet dependent
+ * await copula.logPdf([[0.1, 0.1, 0.1]]); // => [0.413]
+ * copula.marginal([0, 1]); // => null
+ * ```
  */
 export class ClosedFormCopula extends Copula implements HasField {
   readonly kind = 'closed-form';
   readonly normalised = true;
+  /** @internal */
   readonly traceIsFormula = true;
   readonly capabilities = closedFormCapabilities('closed-form', {
-    conditional: [],
+    sampleConditional: [],
     field: true,
     cdf: false,
-    marginals: true,
+    marginal: true,
   });
   readonly dim: number;
   readonly #definition: ClosedFormDefinition;
@@ -263,12 +277,14 @@ export class ClosedFormCopula extends Copula implements HasField {
     };
   }
 
+  /** @internal */
   protected logPdfRows({ x, rows, fromGaussian }: Points, run: Execution): Promise<Float64Array> {
     return runJob((addon) => addon.closedFormLogPdf(this.#native(), x, fromGaussian, rows, run.threads), {
       signal: run.signal,
     });
   }
 
+  /** @internal */
   protected sampleRows(
     { rows, seed, firstRow, toGaussian }: Draws,
     _options: SampleOptions,
@@ -280,6 +296,7 @@ export class ClosedFormCopula extends Copula implements HasField {
     );
   }
 
+  /** @internal */
   checkSampleOptions({ solver, steps, noise }: SampleOptions): void {
     if (solver !== undefined || steps !== undefined || noise !== undefined) {
       throw new SklarError(
@@ -289,6 +306,7 @@ export class ClosedFormCopula extends Copula implements HasField {
     }
   }
 
+  /** @internal */
   protected toModelContent(): ModelContent {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
@@ -296,6 +314,7 @@ export class ClosedFormCopula extends Copula implements HasField {
     );
   }
 
+  /** @internal */
   protected release(): void {
     this.#handle = null;
   }

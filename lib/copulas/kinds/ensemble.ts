@@ -67,12 +67,23 @@ const WEIGHING: readonly ConditionalMethod[] = ['smc', 'twisted', 'exact'];
  *
  * Of every E adjoining rows of a sample, E the number of members, each member draws one, in an order that the seed and the
  * rows' number decide: a sample does not depend on how it is cut into batches.
+ *
+ * @example
+ * ```ts
+ * import { EnsembleCopula, FamilyCopula } from 'sklar';
+ *
+ * const members = [1, 3].map((theta) => new FamilyCopula('clayton', { theta }));
+ * const ensemble = new EnsembleCopula(members);
+ * (await ensemble.sample(6, { seed: 2 })).rows; // => 6
+ * await ensemble.logPdf([[0.5, 0.5]]); // => [0.42]
+ * ```
  */
-export class EnsembleCopula extends Copula implements Normalisable {
+export class EnsembleCopula extends Copula {
   readonly kind = 'ensemble';
   readonly normalised = true;
   readonly dim: number;
   readonly capabilities: Capabilities;
+  /** Its copulas, disposed with it. */
   readonly members: readonly Copula[];
 
   /**
@@ -111,10 +122,10 @@ export class EnsembleCopula extends Copula implements Normalisable {
     const abilities = members.map(({ capabilities }) => capabilities);
     this.capabilities = {
       logPdf: routesOf(first),
-      conditional: abilities[0]!.conditional.filter((method) => WEIGHING.includes(method)),
+      sampleConditional: abilities[0]!.sampleConditional.filter((method) => WEIGHING.includes(method)),
       field: false,
       cdf: false,
-      marginals: false,
+      marginal: false,
       cpuOnly: abilities.find(({ cpuOnly }) => cpuOnly !== null)?.cpuOnly ?? null,
     };
   }
@@ -131,16 +142,18 @@ export class EnsembleCopula extends Copula implements Normalisable {
     return Math.hypot(...errors) / this.members.length;
   }
 
-  /** Estimates log Z of every member that has none yet; see `CdcCopula.normaliser`. */
-  async normaliser(options: NormaliserOptions = {}): Promise<{ logZ: number; standardError: number }> {
-    expectOptions(options, 'normaliser', normaliserOptionNames);
+  /** Estimates log Z of every member that has none yet; see `CdcCopula.estimateNormaliser`. */
+  async estimateNormaliser(
+    options: NormaliserOptions = {},
+  ): Promise<{ logZ: number; standardError: number }> {
+    expectOptions(options, 'estimateNormaliser', normaliserOptionNames);
     const run = this.begin(options);
     const seed = resolveSeed(options.seed ?? 1);
     const missing = this.members.flatMap(({ normalisable }, k) =>
       normalisable?.logNormaliser === null ? [{ normalisable, k }] : [],
     );
     for (const [done, { normalisable, k }] of missing.entries()) {
-      await normalisable.normaliser({
+      await normalisable.estimateNormaliser({
         ...options,
         ...run,
         // their errors are to be independent
@@ -151,10 +164,12 @@ export class EnsembleCopula extends Copula implements Normalisable {
     return { logZ: 0, standardError: this.logNormaliserStandardError! };
   }
 
+  /** @internal */
   override get normalisable(): Normalisable | null {
     return this.#estimated.length > 0 ? this : null;
   }
 
+  /** @internal */
   override async density(
     method: LogPdfMethod,
     points: Points,
@@ -162,7 +177,7 @@ export class EnsembleCopula extends Copula implements Normalisable {
     run: Execution,
     onEvent?: (fraction: number) => void,
   ): Promise<FieldDensity> {
-    if (method === 'classifier') await this.normaliser(run);
+    if (method === 'classifier') await this.estimateNormaliser(run);
     const parts: Float64Array[] = [];
     let evaluations = 0;
     for (const [k, member] of this.members.entries()) {
@@ -192,24 +207,28 @@ export class EnsembleCopula extends Copula implements Normalisable {
   }
 
   /**
-   * The members' methods, those that know the density of the condition, which weighs the members; see
-   * `Copula.sampleConditional`. Sizes (`effectiveSampleSize`, `ancestors`, ...) are those of the weighted members together.
+   * The members' methods, those that know the density of the condition, which weighs the members. Sizes
+   * (`effectiveSampleSize`, `ancestors`, ...) are those of the weighted members together.
+   *
+   * @internal
    */
-  protected override async conditionalRows(
+  protected override async drawConditional(
     { fixed, rows, options }: ConditionalRequest,
     run: Execution,
   ): Promise<ConditionalSample> {
     const seed = resolveSeed(options.seed ?? 1);
-    await this.normaliser(run);
+    await this.estimateNormaliser(run);
     return mixtureConditional(this.members, this.names, fixed, rows, options, run, seed, (k) =>
       memberSeed(seed, k),
     );
   }
 
+  /** @internal */
   checkSampleOptions(options: SampleOptions): void {
     for (const member of this.members) member.checkSampleOptions(options);
   }
 
+  /** @internal */
   protected async sampleRows(
     { rows, seed, firstRow, toGaussian }: Draws,
     options: SampleOptions,
@@ -246,7 +265,7 @@ export class EnsembleCopula extends Copula implements Normalisable {
     return out;
   }
 
-  /** The members' own, weighed alike. */
+  /** @internal The members' own, weighed alike. */
   protected override async logCells(
     { lower, upper, rows, fromGaussian }: Blocks,
     options: LogPdfOptions,
@@ -262,11 +281,13 @@ export class EnsembleCopula extends Copula implements Normalisable {
     return logMeanExp(parts);
   }
 
+  /** @internal */
   protected async logPdfRows(points: Points, run: Execution): Promise<Float64Array> {
     const method = this.capabilities.logPdf[0]!;
     return (await this.density(method, points, {}, run)).logPdf;
   }
 
+  /** @internal */
   protected toModelContent(): ModelContent {
     const contents = this.members.map((member) => ({ kind: member.kind, ...member.fileContent() }));
     return {
@@ -280,6 +301,7 @@ export class EnsembleCopula extends Copula implements Normalisable {
     };
   }
 
+  /** @internal */
   protected release(): void {
     for (const member of this.members) member.dispose();
   }

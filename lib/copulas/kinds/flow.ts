@@ -9,21 +9,40 @@ import { chooseCompletion, chooseGuide } from '../training/guide';
 import { type ParsedFlowOptions, type ResolvedFlowOptions } from '../inputs/options';
 import { expectTensor, gatherParameters } from './parameters';
 import { type DenseRows } from '../inputs/rows';
-import { type SolverOptions } from '../fields/solvers';
+import { type GivenSolverOptions, type SolverOptions } from '../fields/solvers';
 import { guideCorrelation } from '../correlation/ties';
 import { type TrainRun, train } from '../training/train';
-import { VelocityCopula, networkSchema, velocityTraining } from './velocity';
+import { VelocityCopula, type VelocityParts, networkSchema, velocityTraining } from './velocity';
 
 /**
  * Flow copula: flow matching along the paths of a process. Those of `ou` are z_theta = cos(theta) z_0 + sin(theta) noise, on
  * which the margins are standard normal at every angle (docs/mathematics.md, C), those of `jacobi` lie in the unit cube
  * (docs/mathematics.md, B.5). Rows are sampled by the flow's ordinary differential equation, and scored by it: the density is normalised.
+ *
+ * @example
+ * ```ts
+ * import { GaussianCopula, fitCopula } from 'sklar';
+ *
+ * const u = await new GaussianCopula(Float64Array.of(1, 0.7, 0.7, 1), 2).sample(200);
+ * const flow = await fitCopula(u, { kind: 'flow', members: 1, hidden: 16, depth: 1, steps: 20 }); // more for real use
+ * await flow.logPdf([[0.2, 0.3]], { solver: 'rk4', steps: 10 }); // nats, normalised
+ * ```
  */
 export class FlowCopula extends VelocityCopula {
   readonly kind = 'flow';
   readonly normalised = true;
 
-  protected defaultSampler(given: SolverOptions): SolverOptions {
+  private constructor(parts: VelocityParts) {
+    super(parts);
+  }
+
+  /** @internal `fitCopula` and `loadModel` make them. */
+  static fromParts(parts: VelocityParts): FlowCopula {
+    return new FlowCopula(parts);
+  }
+
+  /** @internal */
+  protected defaultSampler(given: GivenSolverOptions): SolverOptions {
     // the finest structure sits at the least noise, where steps uniform in the angle are densest
     const free = given.solver === undefined && !given.noise && given.clock === undefined;
     return free && !processes[this.parts.definition.process].cube ? { clock: 'theta' } : {};
@@ -77,7 +96,7 @@ export function fitFlow(u: DenseRows, options: ResolvedFlowOptions, run: TrainRu
       timeLaw,
       about,
       (parameters, record) =>
-        new FlowCopula({ definition, reference, parameters, options: about, training: record }),
+        FlowCopula.fromParts({ definition, reference, parameters, options: about, training: record }),
     );
   };
   return train(u, options, prepare, run);
@@ -99,7 +118,7 @@ export function flowFromFile(document: ModelDocument, tensors: ModelTensors): Fl
     cholesky: guided ? Float64Array.from(expectTensor(tensors, 'guide.cholesky', square)) : null,
   };
   const slices = callNative((addon) => addon.velocitySlices(definition));
-  return new FlowCopula({
+  return FlowCopula.fromParts({
     definition,
     reference,
     parameters: gatherParameters(slices, tensors),

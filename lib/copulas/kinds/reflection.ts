@@ -11,9 +11,9 @@ import { type ResolvedReflectionOptions } from '../inputs/options';
 import { gatherParameters } from './parameters';
 import { type DenseRows } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
-import { type SolverOptions } from '../fields/solvers';
+import { type GivenSolverOptions, type SolverOptions } from '../fields/solvers';
 import { type TrainRun, train } from '../training/train';
-import { VelocityCopula, networkSchema, velocityTraining } from './velocity';
+import { VelocityCopula, type VelocityParts, networkSchema, velocityTraining } from './velocity';
 
 /** Steps of the published sampler: Euler, uniform in time. */
 const PUBLISHED_STEPS = 50;
@@ -23,9 +23,27 @@ const PUBLISHED_STEPS = 50;
  * until their dependence is forgotten; a network learns the mean velocity, and its ordinary differential equation carries
  * independent rows back (docs/mathematics.md, B). The default network vanishes on the faces, so that the flow has a
  * normalised density; the published one does not, and only samples.
+ *
+ * @example
+ * ```ts
+ * import { GaussianCopula, fitCopula } from 'sklar';
+ *
+ * const u = await new GaussianCopula(Float64Array.of(1, 0.7, 0.7, 1), 2).sample(200);
+ * const reflection = await fitCopula(u, { kind: 'reflection', hidden: 16, depth: 1, steps: 20 }); // more for real use
+ * await reflection.sample(100, { solver: 'heun', steps: 10, margins: 'raw' }); // 100 x 2
+ * ```
  */
 export class ReflectionCopula extends VelocityCopula {
   readonly kind = 'reflection';
+
+  private constructor(parts: VelocityParts) {
+    super(parts);
+  }
+
+  /** @internal `fitCopula` and `loadModel` make them. */
+  static fromParts(parts: VelocityParts): ReflectionCopula {
+    return new ReflectionCopula(parts);
+  }
 
   get normalised(): boolean {
     return !this.#published;
@@ -35,7 +53,8 @@ export class ReflectionCopula extends VelocityCopula {
     return this.parts.definition.published;
   }
 
-  protected defaultSampler(given: SolverOptions): SolverOptions {
+  /** @internal */
+  protected defaultSampler(given: GivenSolverOptions): SolverOptions {
     return this.#published && given.solver === undefined && !given.noise
       ? { solver: 'euler', grid: given.grid ?? 'time', steps: given.steps ?? PUBLISHED_STEPS }
       : {};
@@ -45,6 +64,7 @@ export class ReflectionCopula extends VelocityCopula {
     return { ...super.capabilities, ...(this.#published && { logPdf: ['bound'] }) };
   }
 
+  /** @internal */
   protected override logPdfRows(points: Points, run: Execution): Promise<Float64Array> {
     if (!this.#published) return super.logPdfRows(points, run);
     throw new SklarError(
@@ -83,7 +103,13 @@ export function fitReflection(
       timeLaw,
       options,
       (parameters, record) =>
-        new ReflectionCopula({ definition, reference: options.tMax, parameters, options, training: record }),
+        ReflectionCopula.fromParts({
+          definition,
+          reference: options.tMax,
+          parameters,
+          options,
+          training: record,
+        }),
     );
   return train(u, options, prepare, run);
 }
@@ -99,7 +125,7 @@ export function reflectionFromFile(document: ModelDocument, tensors: ModelTensor
   const { network, reference, options } = expectConfig(configSchema, document);
   const definition: VelocityDefinition = { ...network, cholesky: null };
   const slices = callNative((addon) => addon.velocitySlices(definition));
-  return new ReflectionCopula({
+  return ReflectionCopula.fromParts({
     definition,
     reference,
     parameters: gatherParameters(slices, tensors),
@@ -142,7 +168,7 @@ export function reflectionFromPublishedWeights(
     );
   }
   const slices = callNative((addon) => addon.velocitySlices(definition));
-  return new ReflectionCopula({
+  return ReflectionCopula.fromParts({
     definition,
     reference: options.tMax ?? 1.5,
     parameters: gatherParameters(slices, tensors),

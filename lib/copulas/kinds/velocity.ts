@@ -27,6 +27,7 @@ import { type Execution, cpuOnlyOf } from '../inputs/run';
 import {
   type IntegrationProblem,
   type ResolvedIntegration,
+  type GivenSolverOptions,
   type SolverOptions,
   resolveIntegration,
   givenSolverOptions,
@@ -65,12 +66,15 @@ export interface VelocityParts {
   training: Readonly<Record<string, unknown>> | null;
 }
 
+/** What flow and reflection copulas share. */
 export abstract class VelocityCopula extends Copula implements HasField {
   readonly dim: number;
+  /** @internal */
   protected readonly parts: VelocityParts;
   #field: FieldHandle | null;
 
-  constructor(parts: VelocityParts) {
+  /** @internal */
+  protected constructor(parts: VelocityParts) {
     super();
     this.parts = parts;
     this.dim = parts.definition.dim;
@@ -89,6 +93,7 @@ export abstract class VelocityCopula extends Copula implements HasField {
     throw new SklarError('ERR_SKLAR_DISPOSED', `this ${this.kind} copula was disposed`);
   }
 
+  /** @internal */
   integrationProblem(): IntegrationProblem {
     return { process: this.parts.definition.process, reference: this.parts.reference, levels: null };
   }
@@ -110,31 +115,35 @@ export abstract class VelocityCopula extends Copula implements HasField {
     };
   }
 
-  /** Prepares the margins of a solver before its first use; `fitCopula` does it for the default one. */
+  /** @internal Prepares the margins of a solver before its first use; `fitCopula` does it for the default one. */
   async calibrate(options: SampleOptions = {}, run?: Execution): Promise<void> {
     expectOptions(options, 'calibrate', sampleOptions);
     await this.sampleRows({ rows: 0, ...FIRST_DRAWS }, options, run ?? this.begin(options));
   }
 
+  /** @internal */
   protected async logPdfRows(points: Points, run: Execution): Promise<Float64Array> {
     return (await fieldLogPdf(this, 'ode', points, {}, run)).logPdf;
   }
 
+  /** @internal */
   protected sampleRows(draws: Draws, options: SampleOptions, run: Execution): Promise<Float64Array> {
     return this.sampleField(this.#plan(options), draws, options, run);
   }
 
+  /** @internal */
   checkSampleOptions(options: SampleOptions): void {
     this.#plan(options);
   }
 
-  #plan(options: SolverOptions): ResolvedIntegration {
+  #plan(options: GivenSolverOptions): ResolvedIntegration {
     const given = givenSolverOptions(options);
     return resolveIntegration({ ...this.defaultSampler(given), ...given }, this.integrationProblem());
   }
-  /** What `sample` adds to the options that were given. */
-  protected abstract defaultSampler(given: SolverOptions): SolverOptions;
+  /** @internal What `sample` adds to the options that were given. */
+  protected abstract defaultSampler(given: GivenSolverOptions): SolverOptions;
 
+  /** @internal */
   protected toModelContent(): ModelContent {
     const { definition, parameters, options, training, reference } = this.parts;
     const { cholesky, ...network } = definition;
@@ -148,6 +157,7 @@ export abstract class VelocityCopula extends Copula implements HasField {
     return { config: { network, reference, guided: cholesky !== null, options }, training, tensors };
   }
 
+  /** @internal */
   protected release(): void {
     this.#field = null;
   }

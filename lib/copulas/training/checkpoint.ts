@@ -20,6 +20,7 @@ import {
 } from '../../native';
 import { packageVersion } from '../../version';
 
+/** Training that can be killed and goes on. */
 export interface CheckpointOptions {
   /**
    * File for the state of the training: written every `checkpointSeconds` and when the fit is aborted, removed when it is

@@ -11,17 +11,27 @@ import { type StartTraining, type TrainGroup, type TrainTask, trainAlone } from 
 
 /** Sent while a model trains. Means are over the steps since the last report. */
 export interface TrainProgress {
+  /** Steps done. */
   step: number;
+  /** Steps at most. */
   steps: number;
+  /** What is minimised. */
   loss: number;
+  /** Of a CDC: of the classifier, in nats; else 0. */
   crossEntropy: number;
+  /** Mean squared error of what the network predicts. */
   squaredError: number;
   /** Loss of the averaged parameters on the validation rows at the latest look; null before the first. */
   validationLoss: number | null;
+  /** Of the latest step. */
   learningRate: number;
+  /** Before clipping. */
   gradientNorm: number;
+  /** Training rows. */
   rowsPerSecond: number;
+  /** Since the start. */
   seconds: number;
+  /** If all steps are taken. */
   secondsLeft: number;
 }
 

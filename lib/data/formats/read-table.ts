@@ -36,6 +36,16 @@ const readOptions: OptionNames<ReadTableOptions> = {
  * @throws SklarError ERR_SKLAR_FILE when the file cannot be read, ERR_SKLAR_FORMAT when its content is not what its
  *   name says (damaged, empty, rows of different lengths), ERR_SKLAR_VALUE for values, columns that do not exist or
  *   have the same name, and when there are no rows, ERR_SKLAR_MEMORY
+ *
+ * @example
+ * ```ts
+ * import { writeFile } from 'node:fs/promises';
+ * import { readTable } from 'sklar';
+ *
+ * await writeFile('rain.csv', 'day,rain\n1,0.2\n2,0\n3,14.5\n');
+ * const table = await readTable('rain.csv', { exclude: ['day'] });
+ * table.column('rain'); // => [0.2, 0, 14.5]
+ * ```
  */
 export async function readTable(file: string, options: ReadTableOptions = {}): Promise<Table> {
   expectPath(file);

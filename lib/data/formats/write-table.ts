@@ -118,6 +118,7 @@ export function expectFormat(file: string): string {
   );
 }
 
+/** How a table is written. */
 export interface TableWriterOptions {
   /** One kind a column, default `'float'`. Columns of kind `'integer'` are stored as integers in Parquet. */
   readonly kinds?: readonly ColumnKind[];
@@ -129,9 +130,21 @@ export interface TableWriterOptions {
  *
  * The file appears under its name when `close` succeeds; until then a file that was there before stays as it is. After
  * a failure, or `abort`, nothing is left behind. Calls must not overlap: await each.
+ *
+ * @example
+ * ```ts
+ * import { TableWriter, fromRows } from 'sklar';
+ *
+ * const writer = await TableWriter.open('losses.csv', ['step', 'loss']);
+ * await writer.append(fromRows([[1, 0.9], [2, 0.7]]));
+ * await writer.append(fromRows([[3, 0.6]]));
+ * await writer.close();
+ * ```
  */
 export class TableWriter {
+  /** Of the columns. */
   readonly names: readonly string[];
+  /** Of the columns. */
   readonly kinds: readonly ColumnKind[];
   readonly #file: AtomicFile;
   readonly #writer: RowWriter;
@@ -274,6 +287,14 @@ export class TableWriter {
  * the same doubles.
  *
  * @throws SklarError ERR_SKLAR_FILE when writing fails, ERR_SKLAR_VALUE for values the format cannot hold
+ *
+ * @example
+ * ```ts
+ * import { Table, readTable, writeTable } from 'sklar';
+ *
+ * await writeTable(Table.fromColumns({ a: [1.5, 2], b: [3, 4] }), 'two.parquet');
+ * (await readTable('two.parquet')).names; // => ['a', 'b']
+ * ```
  */
 export async function writeTable(table: Table, file: string): Promise<void> {
   const writer = await TableWriter.open(file, table.names, { kinds: table.kinds });
