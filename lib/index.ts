@@ -21,7 +21,7 @@ export { type Seed } from './data/random';
 export { type InverseOptions, type Ties, type TransformOptions } from './data/level-columns';
 export { PseudoObservations, type PseudoObservationsOptions } from './data/pseudo-observations';
 
-export { Margin, type MarginJson, type Support } from './margins/margin';
+export { Margin, type MarginJson, type MarginSupport } from './margins/margin';
 export {
   type MarginOptions,
   type MarginSpec,
@@ -122,14 +122,13 @@ export {
   type FitJointOptions,
   type JointCdf,
   type JointConditionalOptions,
-  type JointConditionalSample,
   JointDistribution,
   type JointLogPdfOptions,
   type JointSampleOptions,
   fitJoint,
   loadJoint,
 } from './joint/joint';
-export { type BlockSample } from './joint/block-sample';
+export { type JointConditionalSample } from './joint/block-sample';
 export { type ImpossibleValues } from './joint/impossible';
 export { type CdcOptions } from './copulas/inputs/options';
 export {
@@ -204,6 +203,6 @@ export {
 export { type Report, report } from './report/report';
 export { type RowsInput, type Scale } from './copulas/inputs/rows';
 export { type RunOptions } from './copulas/inputs/run';
-export { type Capabilities } from './copulas/fields/capabilities';
+export { type CopulaCapabilities } from './copulas/fields/capabilities';
 export { type HasField } from './copulas/fields/field';
 export { type FieldHandle } from './native';

@@ -21,6 +21,18 @@ function valueExports(program, file) {
     .sort();
 }
 
+/** What is left of the types without their @internal members must not need them. */
+function brokenDeclarations(dist, options) {
+  const program = ts.createProgram([path.join(dist, 'index.d.ts')], {
+    ...options,
+    rootDir: dist,
+    noEmit: true,
+    skipLibCheck: false,
+  });
+  const ours = program.getSourceFiles().filter(({ fileName }) => path.normalize(fileName).startsWith(dist));
+  return ours.flatMap((file) => program.getSemanticDiagnostics(file));
+}
+
 /** True for `export type { X }` of a class: X is a value elsewhere, not here. */
 function typeOnly(symbol) {
   return (symbol.declarations ?? []).some(
@@ -42,6 +54,11 @@ export function buildTypeScript() {
   const dist = path.join(root, 'dist');
   rmSync(dist, { recursive: true, force: true });
   program.emit();
+  const broken = brokenDeclarations(dist, config.options);
+  if (broken.length > 0) {
+    report(broken);
+    throw new ScriptError(`the published types have ${broken.length} error(s)`);
+  }
 
   const names = valueExports(program, path.join(root, 'lib', 'index.ts').replaceAll('\\', '/'));
   if (names.length > 0) {

@@ -1,5 +1,13 @@
 /** What type-checks and what does not: `npm run typecheck` reads these. */
-import { type CdcCopula, type CopulaSpec, type FamilyCopula, type FlowCopula, fitCopula } from '../lib';
+import {
+  type CdcCopula,
+  type CopulaSpec,
+  type FamilyCopula,
+  type FlowCopula,
+  type LogPdfOptions,
+  type SampleOptions,
+  fitCopula,
+} from '../lib';
 
 const specs: CopulaSpec[] = [
   {},
@@ -19,8 +27,20 @@ const specs: CopulaSpec[] = [
   { kind: 'gaussain' },
 ];
 
+const samples: SampleOptions[] = [
+  { solver: 'ab2', steps: 10 },
+  { solver: 'published' },
+  // @ts-expect-error: no such solver
+  { solver: 'ab3' },
+];
+const scores: LogPdfOptions[] = [
+  { method: 'ode', solver: 'tsit5' },
+  // @ts-expect-error: the published sampler gives no likelihood
+  { method: 'ode', solver: 'published' },
+];
+
 test('kinds have the options of their own', async () => {
-  expect(specs).toHaveLength(12);
+  expect([specs.length, samples.length, scores.length]).toEqual([12, 3, 2]);
   const u = Array.from({ length: 20 }, (_, i) => [(i + 0.5) / 20, (((7 * i) % 20) + 0.5) / 20]);
   const few = { hidden: 8, depth: 1, steps: 2, batch: 8, validation: 0 };
   const cdc: CdcCopula = await fitCopula(u, few);

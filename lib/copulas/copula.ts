@@ -14,7 +14,7 @@ import {
   certificateOf,
   certificateOptions,
 } from './judgement/certificate';
-import { type Capabilities } from './fields/capabilities';
+import { type CopulaCapabilities } from './fields/capabilities';
 import { type HasField } from './fields/field';
 import {
   type FieldDensity,
@@ -204,7 +204,7 @@ export abstract class Copula implements Disposable {
   /** Whether `logPdf` is the log of a density that integrates to one. */
   abstract readonly normalised: boolean;
   /** What it can do beside drawing rows; that of its kind, unless this one has less. */
-  abstract readonly capabilities: Capabilities;
+  abstract readonly capabilities: CopulaCapabilities;
   /** What else is to be known of the model, such as how its file was read; stored with it. @internal */
   otherNotes: readonly Note[] = [];
   /** @internal Knots of the margin maps, dim x 33, by solver and steps; see `SampleOptions.margins`. */

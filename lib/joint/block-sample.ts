@@ -7,6 +7,7 @@ import type { RunOptions } from '../copulas/inputs/run';
 import type { ConditionalMethod, ConditionalOptions, ConditionalSample } from '../copulas/fields/smc';
 import { type Matrix, matrix } from '../matrix';
 import { type Seed, hashWords, resolveSeed, seedWords } from '../data/random';
+import type { Table } from '../data/table';
 import { SklarError, expectInteger } from '../errors';
 
 /** Draws before a condition is given up: so many for each row wanted, and within these bounds. */
@@ -24,12 +25,19 @@ export interface Condition {
   readonly upper: Float64Array;
 }
 
-/** What a condition with blocks has instead of some of `ConditionalSample`. */
-export interface BlockSample extends Omit<ConditionalSample, 'method'> {
-  /** `rejection`: rows drawn without the blocks, of which those outside were left out. */
+/** Rows of the condition on the data scale; the rest is that of `ConditionalSample`. */
+export interface JointConditionalSample extends Omit<ConditionalSample, 'rows' | 'method'> {
+  /** The fixed columns hold the fixed values. */
+  table: Table;
+  /** `rejection`: rows drawn without the blocks of levels, of which those outside were left out. */
   readonly method: ConditionalMethod | 'rejection';
   /** The share of draws that fell into the blocks; null for a condition without a block. */
   readonly blockAcceptance: number | null;
+}
+
+/** What a condition with blocks gives, on the Gaussian scale. */
+export interface BlockSample extends Omit<JointConditionalSample, 'table'> {
+  readonly rows: Matrix;
 }
 
 /**

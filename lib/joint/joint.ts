@@ -22,7 +22,7 @@ import { type ColumnKind, Table } from '../data/table';
 import { type OptionNames, SklarError, describe, expectInteger, expectOptions } from '../errors';
 import type { Note } from '../notes';
 import { Margins, type MarginsOptions, type MarginsSpec, expectMarginsSpec } from '../margins/margins';
-import { type BlockSample, sampleGivenBlocks } from './block-sample';
+import { type JointConditionalSample, sampleGivenBlocks } from './block-sample';
 import { conditionOf, describeBlocks, withFixed } from './fixed';
 
 /** Values between two sums of `cdf`. */
@@ -48,12 +48,6 @@ function without<T extends object, K extends keyof T & string>(options: T, ...le
     T,
     K
   >;
-}
-
-/** Rows of the condition on the data scale; the rest is that of `ConditionalSample`. */
-export interface JointConditionalSample extends Omit<BlockSample, 'rows'> {
-  /** The fixed columns hold the fixed values. */
-  table: Table;
 }
 
 /** A distribution function at points. */

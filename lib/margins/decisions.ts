@@ -1,6 +1,6 @@
 /** What a margin decided for the user, in words. */
 import { type Note, andWords, columnsNote } from '../notes';
-import type { Support } from './margin';
+import type { MarginSupport } from './margin';
 import type { Evidence } from './support';
 
 /** Atoms that a sentence lists, the most frequent ones. */
@@ -38,7 +38,7 @@ export function otherTypeNote(column: string, got: string, wanted: string, expec
 /** @param evidence for each end that was inferred from values that stop there */
 export function supportNote(
   column: string,
-  [lower, upper]: Support,
+  [lower, upper]: MarginSupport,
   evidence: readonly (Evidence | null)[],
 ): Note[] {
   const ends = [

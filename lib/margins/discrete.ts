@@ -1,5 +1,12 @@
 import type { MarginDefinition } from '../native';
-import { Margin, type MarginState, type Support, expectArray, expectParameter, stateError } from './margin';
+import {
+  Margin,
+  type MarginState,
+  type MarginSupport,
+  expectArray,
+  expectParameter,
+  stateError,
+} from './margin';
 import { type SortedColumn } from './sorted';
 
 /**
@@ -11,7 +18,7 @@ import { type SortedColumn } from './sorted';
  */
 export class DiscreteMargin extends Margin {
   readonly name = 'discrete';
-  readonly support: Support;
+  readonly support: MarginSupport;
   readonly parameters: { readonly rows: number };
   override readonly hasAtoms = true;
   readonly #values: Float64Array;

@@ -1,7 +1,14 @@
 import { expectInteger } from '../errors';
 import { evenlySpaced } from '../data/sorted-table';
 import type { MarginDefinition } from '../native';
-import { Margin, type MarginState, type Support, expectArray, expectParameter, stateError } from './margin';
+import {
+  Margin,
+  type MarginState,
+  type MarginSupport,
+  expectArray,
+  expectParameter,
+  stateError,
+} from './margin';
 import { type SortedColumn, supportOf } from './sorted';
 
 /** Different values kept of a column. */
@@ -24,14 +31,14 @@ const MOST_KNOTS = 65_536;
  */
 export class EmpiricalMargin extends Margin {
   readonly name = 'empirical';
-  readonly support: Support;
+  readonly support: MarginSupport;
   readonly parameters: { readonly rows: number; readonly lowerScale: number; readonly upperScale: number };
   override readonly hasAtoms: boolean;
   readonly #values: Float64Array;
   readonly #levels: Float64Array;
 
   constructor(
-    support: Support,
+    support: MarginSupport,
     parameters: { rows: number; lowerScale: number; upperScale: number },
     values: Float64Array,
     levels: Float64Array,
@@ -45,7 +52,7 @@ export class EmpiricalMargin extends Margin {
       (values[0] === support[0] && levels[0]! > 0) || (values.at(-1) === support[1] && levels.at(-1)! < 1);
   }
 
-  static fit(column: SortedColumn, given?: Support): EmpiricalMargin {
+  static fit(column: SortedColumn, given?: MarginSupport): EmpiricalMargin {
     const { sorted, values, last } = column;
     const rows = sorted.length;
     const support = supportOf(column, 'empirical', given);

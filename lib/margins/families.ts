@@ -1,4 +1,4 @@
-import type { Support } from './margin';
+import type { MarginSupport } from './margin';
 
 /** What a first guess is made from, of values in units in which their median or their spread is about 1. */
 export interface Summary {
@@ -40,13 +40,13 @@ export interface Family {
   readonly scale?: string;
   readonly log?: string;
   /** All values must lie inside, its ends excluded but where `closed`. */
-  readonly domain: Support;
+  readonly domain: MarginSupport;
   readonly closed?: boolean;
   search(summary: Summary): Search;
 }
 
-const LINE: Support = [-Infinity, Infinity];
-const HALF: Support = [0, Infinity];
+const LINE: MarginSupport = [-Infinity, Infinity];
+const HALF: MarginSupport = [0, Infinity];
 /** Scales below this share of the spread are a peak at single values. */
 const NARROWEST = 1e-3;
 

@@ -14,7 +14,7 @@ import {
   MarginError,
   type MarginJson,
   type MarginState,
-  type Support,
+  type MarginSupport,
   isBody,
   isPart,
   marginError,
@@ -101,7 +101,7 @@ export const marginOptionsSchema = z.strictObject({
   type: z.enum(marginTypes).default('auto'),
   support: z
     .tuple([end, end])
-    .transform(([lower, upper]): Support => [lower ?? -Infinity, upper ?? Infinity])
+    .transform(([lower, upper]): MarginSupport => [lower ?? -Infinity, upper ?? Infinity])
     .refine(([lower, upper]) => lower < upper, 'expected a lower end below the upper one')
     .optional(),
   bandwidth: z.number().positive().optional(),
@@ -282,7 +282,7 @@ function* fitFromData(
 
 function* fitContinuous(
   column: SortedColumn,
-  support: Support,
+  support: MarginSupport,
   { type, bandwidth }: Pick<ResolvedOptions, 'type' | 'bandwidth'>,
 ): Steps<Margin> {
   if (bandwidth !== undefined) return yield* KdeMargin.fit(column, support, { bandwidth });
@@ -302,7 +302,7 @@ interface Kernel {
 }
 
 /** The smoothest kernel estimate that is near the data, or the nearest one; null where none has a density at all values. */
-function* nearestKernel(column: SortedColumn, support: Support): Steps<Kernel | null> {
+function* nearestKernel(column: SortedColumn, support: MarginSupport): Steps<Kernel | null> {
   const usual = usualScale(column);
   const abrupt = stopsAbruptly(column);
   const ways = [
@@ -340,8 +340,8 @@ function rangeOf(
   column: SortedColumn,
   rest: SortedColumn,
   atoms: readonly number[],
-  given: Support | undefined,
-): { support: Support; notes: readonly Note[] } {
+  given: MarginSupport | undefined,
+): { support: MarginSupport; notes: readonly Note[] } {
   if (given) return { support: given, notes: [] };
   const inferred = inferSupport(rest);
   const [least, most] = [column.values[0]!, column.values.at(-1)!];
@@ -427,7 +427,7 @@ function partOf(state: MarginState, part: string, fits: (part: { name: string })
 
 const supportSchema = z
   .tuple([z.number().nullable(), z.number().nullable()])
-  .transform(([lower, upper]): Support => [lower ?? -Infinity, upper ?? Infinity])
+  .transform(([lower, upper]): MarginSupport => [lower ?? -Infinity, upper ?? Infinity])
   .refine(([lower, upper]) => lower < upper, 'a lower end below the upper one');
 
 const jsonSchema: z.ZodType<MarginState> = z.strictObject({

@@ -4,7 +4,7 @@ import { type GeneralisedPareto, chooseThreshold, excessesOf, fitPareto } from '
 import {
   Margin,
   type MarginState,
-  type Support,
+  type MarginSupport,
   expectParameter,
   isBody,
   mapNumbers,
@@ -43,7 +43,7 @@ export type Thresholds = Readonly<Record<Side, number | 'auto' | null | undefine
  */
 export class GpdMargin extends Margin {
   readonly name = 'gpd';
-  readonly support: Support;
+  readonly support: MarginSupport;
   readonly parameters: Readonly<Record<string, number>>;
   override readonly hasAtoms: boolean;
   /** The margin between the thresholds. */
@@ -54,7 +54,7 @@ export class GpdMargin extends Margin {
   constructor(
     body: Margin,
     tails: Readonly<Partial<Record<Side, Tail>>>,
-    ends: Support = [-Infinity, Infinity],
+    ends: MarginSupport = [-Infinity, Infinity],
   ) {
     super();
     const { lower, upper } = tails;
@@ -85,7 +85,7 @@ export class GpdMargin extends Margin {
     column: SortedColumn,
     body: Margin,
     thresholds: Thresholds,
-    { atoms, ends }: { readonly atoms: readonly number[]; readonly ends: Support },
+    { atoms, ends }: { readonly atoms: readonly number[]; readonly ends: MarginSupport },
   ): Steps<GpdMargin> {
     const step = column.values.length === column.sorted.length ? 0 : resolutionOf(column);
     const piles = atoms.filter(

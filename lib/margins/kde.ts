@@ -5,7 +5,7 @@ import { binLinearly, plugInBandwidth } from './bandwidth';
 import {
   Margin,
   type MarginState,
-  type Support,
+  type MarginSupport,
   expectArray,
   expectParameter,
   mapNumbers,
@@ -61,12 +61,12 @@ type KdeParameters = Readonly<{
  */
 export class KdeMargin extends Margin {
   readonly name = 'kde';
-  readonly support: Support;
+  readonly support: MarginSupport;
   readonly parameters: KdeParameters;
   readonly #heights: Float64Array;
 
   /** @param heights density in y at the points of the grid, positive, with a whole that integrates to one */
-  constructor(support: Support, parameters: KdeParameters, heights: Float64Array) {
+  constructor(support: MarginSupport, parameters: KdeParameters, heights: Float64Array) {
     super();
     this.support = support;
     this.parameters = parameters;
@@ -82,7 +82,7 @@ export class KdeMargin extends Margin {
    */
   static *fit(
     column: SortedColumn,
-    given?: Support,
+    given?: MarginSupport,
     options: {
       bandwidth?: number | undefined;
       share?: number;
@@ -209,7 +209,7 @@ export function reaches({ location, scale }: KdeScale, { sorted }: SortedColumn)
 }
 
 /** The scales that are logarithmic in the distance from an end of the support, from the nearest value inside on. */
-export function logarithmicScales({ values }: SortedColumn, [lower, upper]: Support): KdeScale[] {
+export function logarithmicScales({ values }: SortedColumn, [lower, upper]: MarginSupport): KdeScale[] {
   const scales = [
     { location: lower, scale: (values[0]! > lower ? values[0]! : values[1]!) - lower },
     { location: upper, scale: upper - (values.at(-1)! < upper ? values.at(-1)! : values.at(-2)!) },
@@ -218,7 +218,7 @@ export function logarithmicScales({ values }: SortedColumn, [lower, upper]: Supp
 }
 
 function definitionOf(
-  support: Support,
+  support: MarginSupport,
   { location, scale, from, step, lowerScale, upperScale }: KdeParameters,
   heights: Float64Array,
 ): KdeDefinition {
@@ -236,7 +236,7 @@ function definitionOf(
 }
 
 /** The integral of the density and its tails. */
-function integrate(support: Support, parameters: KdeParameters, heights: Float64Array): number {
+function integrate(support: MarginSupport, parameters: KdeParameters, heights: Float64Array): number {
   return callNative((addon) => addon.kdeIntegral(definitionOf(support, parameters, heights)));
 }
 

@@ -4,7 +4,7 @@ import { expectDoubles } from '../normal';
 import type { Note } from '../notes';
 
 /** The two ends of the values a margin can take; -Infinity and Infinity where there is none. */
-export type Support = readonly [number, number];
+export type MarginSupport = readonly [number, number];
 
 /** A margin as plain JSON: what `marginFromJSON` takes. Open ends of the support are null. */
 export interface MarginJson {
@@ -23,7 +23,7 @@ export interface MarginJson {
 /** The same with typed arrays, as a model file stores it. */
 export interface MarginState {
   readonly name: string;
-  readonly support: Support;
+  readonly support: MarginSupport;
   readonly parameters: Readonly<Record<string, number>>;
   readonly arrays: Readonly<Record<string, Float64Array>>;
   /** Margins that this one is made of. */
@@ -49,7 +49,7 @@ export abstract class Margin {
   /** Its type: a `MarginType` that was fitted. */
   abstract readonly name: string;
   /** Beyond its ends the density is zero. */
-  abstract readonly support: Support;
+  abstract readonly support: MarginSupport;
   /** What was fitted, by name; of distributions that are made of data, what describes them beside the data. */
   abstract readonly parameters: Readonly<Record<string, number>>;
   /** Whether some values have positive probability; then F jumps there. */

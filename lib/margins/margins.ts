@@ -25,7 +25,7 @@ import {
   parseMarginState,
   resolveMarginSpec,
 } from './fit';
-import type { Margin, MarginState, Support } from './margin';
+import type { Margin, MarginState, MarginSupport } from './margin';
 import { expectLearnable } from './sorted';
 import { finishInTurns } from './steps';
 
@@ -190,7 +190,7 @@ export class Margins extends LevelColumns {
   }
 
   /** The support of each margin. */
-  get supports(): readonly Support[] {
+  get supports(): readonly MarginSupport[] {
     return this.#columns.map(({ margin }) => margin.support);
   }
 

@@ -4,7 +4,14 @@ import { type Note, andWords, columnsNote } from '../notes';
 import { atomsOf } from './auto';
 import { atomsNote, shareText, valueText } from './decisions';
 import { type Family, type FamilyName, type Search, type Summary, families, familyNames } from './families';
-import { Margin, type MarginState, type Support, expectParameter, mapNumbers, marginError } from './margin';
+import {
+  Margin,
+  type MarginState,
+  type MarginSupport,
+  expectParameter,
+  mapNumbers,
+  marginError,
+} from './margin';
 import { minimise } from './minimise';
 import { resolutionOf, shortText } from './rounding';
 import { type SortedColumn, countOf, withoutValues } from './sorted';
@@ -29,7 +36,7 @@ const COARSE = 1e-3;
 /** A distribution with a formula, fitted by maximum likelihood (docs/mathematics.md, N); `name` is that of its family. */
 export class ParametricMargin extends Margin {
   readonly name: FamilyName;
-  readonly support: Support;
+  readonly support: MarginSupport;
   readonly parameters: Readonly<Record<string, number>>;
 
   constructor(name: FamilyName, values: readonly number[]) {

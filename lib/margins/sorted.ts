@@ -3,7 +3,7 @@ import { types } from 'node:util';
 import { findNotFinite } from '../data/column-jobs';
 import { type SortedValues, sortValues } from '../data/sorted-table';
 import { describe } from '../errors';
-import { type Support, marginError } from './margin';
+import { type MarginSupport, marginError } from './margin';
 
 /** A column of training values, sorted. */
 export interface SortedColumn extends SortedValues {
@@ -75,7 +75,11 @@ export function countOf({ last }: SortedColumn, k: number): number {
  *
  * @throws SklarError ERR_SKLAR_VALUE naming the column when values lie outside
  */
-export function supportOf({ sorted, column }: SortedColumn, margin: string, given?: Support): Support {
+export function supportOf(
+  { sorted, column }: SortedColumn,
+  margin: string,
+  given?: MarginSupport,
+): MarginSupport {
   if (!given) return [sorted[0]! >= 0 ? 0 : -Infinity, sorted.at(-1)! <= 0 ? 0 : Infinity];
   const [lower, upper] = given;
   const outside = sorted[0]! < lower ? sorted[0]! : sorted.at(-1)!;

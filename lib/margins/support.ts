@@ -1,9 +1,9 @@
-import type { Support } from './margin';
+import type { MarginSupport } from './margin';
 import { type SortedColumn } from './sorted';
 
 /** The range of a column, and which ends of it were inferred from values that stop there. */
 export interface InferredSupport {
-  readonly support: Support;
+  readonly support: MarginSupport;
   /** For each end: values that stop short of it, and within which distance; null where nothing was inferred. */
   readonly evidence: readonly [Evidence | null, Evidence | null];
 }

@@ -1,5 +1,12 @@
 import type { MarginDefinition } from '../native';
-import { Margin, type MarginState, type Support, expectArray, expectParameter, stateError } from './margin';
+import {
+  Margin,
+  type MarginState,
+  type MarginSupport,
+  expectArray,
+  expectParameter,
+  stateError,
+} from './margin';
 
 /**
  * A mixture of values of positive probability (atoms), such as the zeros of a column of daily rain, and a continuous
@@ -7,7 +14,7 @@ import { Margin, type MarginState, type Support, expectArray, expectParameter, s
  */
 export class ZeroInflatedMargin extends Margin {
   readonly name = 'zero-inflated';
-  readonly support: Support;
+  readonly support: MarginSupport;
   readonly parameters: { readonly rest: number };
   override readonly hasAtoms = true;
   /** The margin of the values that are no atoms. */

@@ -16,7 +16,7 @@ import {
 } from '../copula';
 import { type RowsInput, type Scale, toDense } from '../inputs/rows';
 import { type Execution, type RunOptions, runOptions } from '../inputs/run';
-import { type Capabilities } from '../fields/capabilities';
+import { type CopulaCapabilities } from '../fields/capabilities';
 import {
   type ConditionalSample,
   conditionalRows,
@@ -81,7 +81,7 @@ export interface ClassicalTraining extends RunRecord {
 export abstract class ClassicalCopula extends Copula {
   abstract override readonly kind: ClassicalKind;
   readonly normalised = true;
-  get capabilities(): Capabilities {
+  get capabilities(): CopulaCapabilities {
     return capabilitiesOf(this.kind);
   }
   /** By name. Correlations are `rho` of two columns, `rho(1,2)`, .. of more. */

@@ -1,4 +1,4 @@
-import { type Capabilities, closedFormCapabilities } from '../fields/capabilities';
+import { type CopulaCapabilities, closedFormCapabilities } from '../fields/capabilities';
 import { type NumberRange, SklarError, expectNumber, expectOneOf } from '../../errors';
 import { type ClassicalDefinition, callNative } from '../../native';
 import { findRoot } from './optimise';
@@ -152,7 +152,7 @@ export function isClassical(kind: string): kind is ClassicalKind {
   return (classicalKinds as readonly string[]).includes(kind);
 }
 
-export function capabilitiesOf(kind: ClassicalKind): Capabilities {
+export function capabilitiesOf(kind: ClassicalKind): CopulaCapabilities {
   return closedFormCapabilities(kind, {
     field: kind === 'gaussian',
     marginal: kind === 'gaussian' || kind === 'student' || kind === 'empirical-beta',

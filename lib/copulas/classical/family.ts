@@ -1,4 +1,4 @@
-import { type Capabilities } from '../fields/capabilities';
+import { type CopulaCapabilities } from '../fields/capabilities';
 import { SklarError, expectOptions } from '../../errors';
 import { type ClassicalDefinition } from '../../native';
 import { type ModelContent, type TrainingRecord } from '../copula';
@@ -76,7 +76,7 @@ export class FamilyCopula extends ClassicalCopula {
     };
   }
 
-  override get capabilities(): Capabilities {
+  override get capabilities(): CopulaCapabilities {
     const cdf = this.dim === 2 || this.rotation === 0 || this.dim <= MOST_TURNED_COLUMNS;
     return { ...super.capabilities, cdf };
   }

@@ -3,7 +3,7 @@ import { type LogPdfMethod } from './field-density';
 import { type ConditionalMethod } from './smc';
 
 /** What a copula can do beside drawing rows. */
-export interface Capabilities {
+export interface CopulaCapabilities {
   /** Routes to the log density, the kind's own first. */
   readonly logPdf: readonly LogPdfMethod[];
   /** Ways to draw rows given some columns (`sampleConditional`), the default first; empty: there is none. */
@@ -21,8 +21,8 @@ export interface Capabilities {
 /** Of a copula that is a formula, in float64. */
 export function closedFormCapabilities(
   kind: string,
-  own: Partial<Omit<Capabilities, 'cpuOnly'>> = {},
-): Capabilities {
+  own: Partial<Omit<CopulaCapabilities, 'cpuOnly'>> = {},
+): CopulaCapabilities {
   return {
     logPdf: own.field ? ['exact', 'ode', 'bound'] : ['exact'],
     sampleConditional: ['exact'],
@@ -35,7 +35,7 @@ export function closedFormCapabilities(
 }
 
 /** Of a velocity network: its density is that of its probability flow. */
-export const velocityCapabilities: Capabilities = {
+export const velocityCapabilities: CopulaCapabilities = {
   logPdf: ['ode', 'bound'],
   sampleConditional: [],
   field: true,

@@ -27,7 +27,7 @@ import {
 } from '../classical/kernel';
 import { type StudentCopula, studentFromFile } from '../classical/student';
 import { type Copula, type ModelTensors } from '../copula';
-import { type Capabilities, velocityCapabilities } from '../fields/capabilities';
+import { type CopulaCapabilities, velocityCapabilities } from '../fields/capabilities';
 import {
   type CdcOptions,
   type FlowOptions,
@@ -49,7 +49,7 @@ interface Kind {
   /** What it learns, for the guide. */
   readonly learns: string;
   /** What its models can do; one model may have less (`Copula.capabilities`). */
-  readonly capabilities: Capabilities;
+  readonly capabilities: CopulaCapabilities;
   /** Options of `fitCopula` that belong to it. */
   readonly options: z.ZodObject;
   /** Checks them, and gives what fits it. @throws SklarError ERR_SKLAR_VALUE naming the option */
@@ -63,7 +63,7 @@ interface Kind {
 function trained<S extends z.ZodObject, R>(
   kind: string,
   learns: string,
-  capabilities: Capabilities,
+  capabilities: CopulaCapabilities,
   options: S,
   fit: (u: DenseRows, options: R, run: TrainRun) => Promise<Copula>,
   load: Kind['load'],

@@ -5,7 +5,7 @@ import { defaultNames } from '../../data/table';
 import { type OptionNames, SklarError, expectInteger, expectNumber, expectOneOf } from '../../errors';
 import { type MeanOfRows, meanOf } from '../../metrics/mean';
 import { callNative } from '../../native';
-import { type Capabilities } from '../fields/capabilities';
+import { type CopulaCapabilities } from '../fields/capabilities';
 import { type FieldDensity, type LogPdfMethod, type Points } from '../fields/field-density';
 import { type DenseRows, type RowsInput, type Scale, toDense, takeRows } from '../inputs/rows';
 import { type Execution, type RunOptions, runOptions } from '../inputs/run';
@@ -17,7 +17,7 @@ export interface Certifiable {
   readonly dim: number;
   readonly names: readonly string[] | null;
   readonly normalisable: Normalisable | null;
-  readonly capabilities: Capabilities;
+  readonly capabilities: CopulaCapabilities;
   density(
     method: LogPdfMethod,
     points: Points,

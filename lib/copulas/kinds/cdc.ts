@@ -22,7 +22,7 @@ import {
   type Draws,
   type ConditionalRequest,
 } from '../copula';
-import { type Capabilities } from '../fields/capabilities';
+import { type CopulaCapabilities } from '../fields/capabilities';
 import { type HasField } from '../fields/field';
 import { chooseCompletion, chooseGuide } from '../training/guide';
 import { type ResolvedCdcOptions } from '../inputs/options';
@@ -94,7 +94,7 @@ interface Parts {
 }
 
 /** Its density is normalised by an estimate: `estimateNormaliser`. */
-export const cdcCapabilities: Capabilities = {
+export const cdcCapabilities: CopulaCapabilities = {
   logPdf: ['classifier', 'ode', 'bound'],
   sampleConditional: cdcConditionalMethods,
   field: true,
@@ -144,7 +144,7 @@ export class CdcCopula extends Copula implements HasField {
     return new CdcCopula(parts);
   }
 
-  get capabilities(): Capabilities {
+  get capabilities(): CopulaCapabilities {
     return { ...cdcCapabilities, cpuOnly: cpuOnlyOf(this.#parts.parameters) };
   }
 

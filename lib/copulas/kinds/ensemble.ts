@@ -12,7 +12,7 @@ import {
   type ConditionalRequest,
 } from '../copula';
 import { mixtureConditional } from './ensemble-conditional';
-import { type Capabilities } from '../fields/capabilities';
+import { type CopulaCapabilities } from '../fields/capabilities';
 import {
   type FieldDensity,
   type FieldDensityOptions,
@@ -82,7 +82,7 @@ export class EnsembleCopula extends Copula {
   readonly kind = 'ensemble';
   readonly normalised = true;
   readonly dim: number;
-  readonly capabilities: Capabilities;
+  readonly capabilities: CopulaCapabilities;
   /** Its copulas, disposed with it. */
   readonly members: readonly Copula[];
 

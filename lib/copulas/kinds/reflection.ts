@@ -5,7 +5,7 @@ import { SklarError } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type TimeLaw, type VelocityDefinition, callNative } from '../../native';
 import { type ModelTensors } from '../copula';
-import { type Capabilities } from '../fields/capabilities';
+import { type CopulaCapabilities } from '../fields/capabilities';
 import { chooseCompletion } from '../training/guide';
 import { type ResolvedReflectionOptions } from '../inputs/options';
 import { gatherParameters } from './parameters';
@@ -60,7 +60,7 @@ export class ReflectionCopula extends VelocityCopula {
       : {};
   }
 
-  override get capabilities(): Capabilities {
+  override get capabilities(): CopulaCapabilities {
     return { ...super.capabilities, ...(this.#published && { logPdf: ['bound'] }) };
   }
 

@@ -19,7 +19,7 @@ import {
   FIRST_DRAWS,
   type Draws,
 } from '../copula';
-import { type Capabilities, velocityCapabilities } from '../fields/capabilities';
+import { type CopulaCapabilities, velocityCapabilities } from '../fields/capabilities';
 import { type HasField } from '../fields/field';
 import { fieldLogPdf, type Points } from '../fields/field-density';
 import { addParameters } from './parameters';
@@ -83,7 +83,7 @@ export abstract class VelocityCopula extends Copula implements HasField {
     );
   }
 
-  get capabilities(): Capabilities {
+  get capabilities(): CopulaCapabilities {
     return { ...velocityCapabilities, cpuOnly: cpuOnlyOf(this.parts.parameters) };
   }
 
