@@ -85,7 +85,7 @@ export interface MarginOptions {
    */
   otherwise?: 'auto' | undefined;
   /** Of `zero-inflated`: the values of positive probability; default those that recur far more often than others. */
-  atoms?: number[] | undefined;
+  atoms?: readonly number[] | undefined;
 }
 
 /** A type of margin, or a type with its options. */

@@ -57,8 +57,8 @@ export interface SolverOptions {
   /** Add noise on the way (a stochastic differential equation); picks the default solver of that family. Default false. */
   noise?: boolean | undefined;
   /**
-   * Of `euler`, `heun`, `rk4`, `dopri5`, `tsit5` and `ab2`. Default `w` of `ab2`, `heun` and `euler`, `theta` of the others; on
-   * the cube `time`.
+   * Of `euler`, `heun`, `rk4`, `dopri5`, `tsit5` and `ab2`. Default `w` of `ab2`, `heun` and `euler`, `theta` of the others and
+   * where a flow is sampled; on the cube `time`.
    */
   clock?: ClockName | undefined;
   /** Default that of the clock or the solver; `levels` where the steps of a cdc fall on them. */
