@@ -8,6 +8,7 @@
 #include "backend/buffer.hpp"
 #include "backend/head_operations.hpp"
 #include "backend/operations.h"
+#include "backend/shapes.hpp"
 #include "backend/trajectory.hpp"
 #include "core/cancel.hpp"
 #include "core/margin_maps.hpp"
@@ -15,8 +16,9 @@
 // The compute contract. Models, training and integrators are written once over these operations; the CPU
 // fulfils them in backend/cpu, CUDA in backend/cuda. Operations are as coarse as a layer: each matrix product
 // carries its elementwise epilogue. What one kind of head needs alone is in head_operations.hpp. All pointers
-// are backend memory unless a name or comment says host. Public functions check shapes and throw
-// Error("SHAPE"); what a device fulfils are the functions *_impl, which trust them.
+// are backend memory unless a name or comment says host. Public functions say by their checks what
+// shapes they take (backend/shapes.hpp: else Error("SHAPE")); what a device fulfils are the functions *_impl,
+// which trust them.
 namespace sklar {
 
 // A matrix ready to be the right factor of `linear`: B (inner x columns), in the backend's own layout.
@@ -83,43 +85,104 @@ class Backend : public Memory, public ClassifierOperations<T>, public VelocityOp
 
   // ---- matrices
 
-  void upload_matrix(MatrixView<T> to, const T* host);  // dense on the host
-  void download_matrix(T* host, MatrixView<const T> from);
+  // dense on the host
+  void upload_matrix(MatrixView<T> to, const T* host) {
+    Shapes("upload_matrix").matrix("to", to).values("host rows", host, to.rows * to.columns);
+    upload_matrix_impl(to, host);
+  }
+  void download_matrix(T* host, MatrixView<const T> from) {
+    Shapes("download_matrix").values("host rows", host, from.rows * from.columns).matrix("from", from);
+    download_matrix_impl(host, from);
+  }
   // to[j][i] = from[i][j]
-  void transpose(MatrixView<T> to, MatrixView<const T> from);
-  void add_row(T* row, const T* other, std::size_t count);
-  void fill_column(MatrixView<T> m, std::size_t column, T value);
-  void unit_vectors(MatrixView<T> out, std::size_t column);
-  void combine(const Combine<T>& sum);
+  void transpose(MatrixView<T> to, MatrixView<const T> from) {
+    Shapes("transpose").matrix("to", to, from.columns, from.rows).matrix("from", from);
+    transpose_impl(to, from);
+  }
+  void add_row(T* row, const T* other, std::size_t count) {
+    Shapes("add_row").values("row", row, count).values("other", other, count);
+    add_row_impl(row, other, count);
+  }
+  void fill_column(MatrixView<T> m, std::size_t column, T value) {
+    Shapes("fill_column").wide("m", m, m.rows, column + 1);
+    fill_column_impl(m, column, value);
+  }
+  void unit_vectors(MatrixView<T> out, std::size_t column) {
+    Shapes("unit_vectors").wide("out", out, out.rows, column + 1);
+    unit_vectors_impl(out, column);
+  }
+  void combine(const Combine<T>& sum) {
+    const Shapes expect("combine");
+    expect.that(sum.terms <= Combine<T>::most, "at most 8 terms").wide("to", sum.to, sum.to.rows, 0);
+    for (std::size_t k = 0; k < sum.terms; ++k)
+      expect.wide("a term", sum.term[k].x, sum.to.rows, sum.to.columns);
+    combine_impl(sum);
+  }
   // row to_rows[k] of `to` = row from_rows[k] of `from`, k < count; null: row k
   void copy_rows(MatrixView<T> to, const std::uint32_t* to_rows, MatrixView<const T> from,
-                 const std::uint32_t* from_rows, std::size_t count);
+                 const std::uint32_t* from_rows, std::size_t count) {
+    Shapes("copy_rows")
+        .wide("to", to, to_rows ? 0 : count, from.columns)
+        .wide("from", from, from_rows ? 0 : count, from.columns);
+    copy_rows_impl(to, to_rows, from, from_rows, count);
+  }
   // out[i * stride] (+)= a_i . b_i
   void row_dots(double* out, std::size_t stride, MatrixView<const T> a, MatrixView<const T> b,
-                bool accumulate);
+                bool accumulate) {
+    Shapes("row_dots").values("out", out, a.rows).wide("a", a, a.rows, 0).wide("b", b, a.rows, a.columns);
+    row_dots_impl(out, stride, a, b, accumulate);
+  }
   // Row i of the matrices of q are vectors: each loses its part along those before it, in double, and gets
   // length one; what depends on them but for rounding becomes zero.
-  void orthonormalise(std::span<const MatrixView<T>> q);
+  void orthonormalise(std::span<const MatrixView<T>> q) {
+    for (const MatrixView<T>& m : q) Shapes("orthonormalise").matrix("a vector", m, q[0].rows, q[0].columns);
+    if (!q.empty()) orthonormalise_impl(q);
+  }
   // coordinates of z beyond +-bound are set to it; returns how many
-  std::uint64_t clamp(MatrixView<T> z, double bound);
+  std::uint64_t clamp(MatrixView<T> z, double bound) {
+    Shapes("clamp").matrix("z", z);
+    return clamp_impl(z, bound);
+  }
   // sum and sum of squares decide: true if any element is not finite
-  bool has_non_finite(MatrixView<const T> x);
-  void fill(double* to, std::size_t count, double value);
+  bool has_non_finite(MatrixView<const T> x) {
+    Shapes("has_non_finite").matrix("x", x);
+    return has_non_finite_impl(x);
+  }
+  void fill(double* to, std::size_t count, double value) {
+    Shapes("fill").values("to", to, count);
+    fill_impl(to, count, value);
+  }
   // to[k] += factor row[k / columns] x[k]; a null row or x stands for ones
   void add_scaled(double* to, const double* x, std::size_t count, double factor, const double* row,
-                  std::size_t columns);
+                  std::size_t columns) {
+    Shapes("add_scaled").values("to", to, count).that(columns > 0, "at least one column");
+    add_scaled_impl(to, x, count, factor, row, columns);
+  }
 
   // ---- random numbers, for (first_row + row, step)
 
   void normals(MatrixView<T> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step,
-               std::uint32_t tag);
+               std::uint32_t tag) {
+    Shapes("normals").matrix("out", out);
+    normals_impl(out, seed, first_row, step, tag);
+  }
   // +1 or -1
   void signs(MatrixView<T> out, std::uint64_t seed, std::uint64_t first_row, std::uint64_t step,
-             std::uint32_t tag);
+             std::uint32_t tag) {
+    Shapes("signs").matrix("out", out);
+    signs_impl(out, seed, first_row, step, tag);
+  }
   // Increments w and space-time Levy areas h of the path over [from[i], to[i]]; zero where the interval is
   // empty.
   void brownian(MatrixView<T> w, MatrixView<T> h, const BrownianPath& path, const double* from,
-                const double* to);
+                const double* to) {
+    Shapes("brownian")
+        .matrix("w", w)
+        .matrix("h", h, w.rows, w.columns)
+        .values("from", from, w.rows)
+        .values("to", to, w.rows);
+    brownian_impl(w, h, path, from, to);
+  }
 
   // ---- training
 
@@ -132,15 +195,40 @@ class Backend : public Memory, public ClassifierOperations<T>, public VelocityOp
 
   // Rows of y that are finite are copied to `good`. A row that is not has failed[i], until now 0, set to
   // `mark`, and is from then on set to its last good state.
-  void keep_finite(MatrixView<T> y, MatrixView<T> good, std::int32_t* failed, std::int32_t mark);
-  void error_norm(const ErrorNorm<T>& norm);
+  void keep_finite(MatrixView<T> y, MatrixView<T> good, std::int32_t* failed, std::int32_t mark) {
+    Shapes("keep_finite")
+        .matrix("y", y)
+        .matrix("good", good, y.rows, y.columns)
+        .values("failed", failed, y.rows);
+    keep_finite_impl(y, good, failed, mark);
+  }
+  void error_norm(const ErrorNorm<T>& n) {
+    const std::size_t rows = n.error.rows, columns = n.error.columns;
+    Shapes("error_norm")
+        .matrix("error", n.error, rows, columns)
+        .matrix("a", n.a, rows, columns)
+        .matrix("b", n.b, rows, columns)
+        .values("extra errors", n.extra_error, rows * n.extra)
+        .values("extra values", n.extra_value, rows * n.extra)
+        .values("out", n.out, rows);
+    error_norm_impl(n);
+  }
   // Reflection at the faces of the unit cube (core/fold.h). fold: to = fold(y), may be in place. flip: v is
   // multiplied by the sign of fold's derivative at y.
-  void fold(MatrixView<T> to, MatrixView<const T> y);
-  void flip(MatrixView<T> v, MatrixView<const T> y);
+  void fold(MatrixView<T> to, MatrixView<const T> y) {
+    Shapes("fold").matrix("to", to).wide("y", y, to.rows, to.columns);
+    fold_impl(to, y);
+  }
+  void flip(MatrixView<T> v, MatrixView<const T> y) {
+    Shapes("flip").matrix("v", v).wide("y", y, v.rows, v.columns);
+    flip_impl(v, y);
+  }
   // A whole trajectory in one operation; false, and nothing is done, where the device has none for this
   // program.
-  bool run_trajectory(const TrajectoryProgram<T>& program);
+  bool run_trajectory(const TrajectoryProgram<T>& p) {
+    Shapes("run_trajectory").matrix("z", p.z).values("failed", p.failed, p.z.rows);
+    return run_trajectory_impl(p);
+  }
 
   // ---- the Gaussian scale
 
@@ -148,11 +236,20 @@ class Backend : public Memory, public ClassifierOperations<T>, public VelocityOp
   // from_gaussian, z = u, then y = L^-1 z (L lower triangular, dense; null: y = z), a column of ones appended
   // to y. quadratic, if not null: (|z|^2 - |y|^2) / 2 of each row. Host memory but for y.
   void whiten(MatrixView<T> y, const double* u, bool from_gaussian, const double* cholesky,
-              double* quadratic);
+              double* quadratic) {
+    Shapes("whiten").wide("y", y, y.rows, 1).values("u", u, y.rows * (y.columns - 1));
+    whiten_impl(y, u, from_gaussian, cholesky, quadratic);
+  }
   // z = L y, mapped column by column (maps: null or one for each), then z or cdf(z), dense; host memory but
   // for y
   void colour(double* out, MatrixView<const T> y, bool to_gaussian, const double* cholesky,
-              const MarginMaps* maps);
+              const MarginMaps* maps) {
+    Shapes("colour")
+        .wide("y", y, y.rows, 1)
+        .values("out", out, y.rows * (y.columns - 1))
+        .that(!maps || maps->from.size() == (y.columns - 1) * MarginMaps::knots, "a map for each column");
+    colour_impl(out, y, to_gaussian, cholesky, maps);
+  }
 
  protected:
   void check_cancelled() const {

@@ -18,6 +18,10 @@ class Shapes {
     return *this;
   }
   template <class Matrix>
+  const Shapes& matrix(const char* name, const Matrix& m) const {  // of any size
+    return matrix(name, m, m.rows, m.columns);
+  }
+  template <class Matrix>
   const Shapes& wide(const char* name, const Matrix& m, std::size_t rows, std::size_t columns) const {
     if (!holds(m, rows, columns)) refuse(name, rows, columns, m.rows, m.columns);
     return *this;
