@@ -21,7 +21,7 @@ export { type Seed } from './data/random';
 export { type InverseOptions, type Ties, type TransformOptions } from './data/level-columns';
 export { PseudoObservations, type PseudoObservationsOptions } from './data/pseudo-observations';
 
-export { Margin, type MarginJson, type MarginSupport } from './margins/margin';
+export { Margin, type MarginJson, type MarginSupport } from './margins/basis/margin';
 export {
   type MarginOptions,
   type MarginSpec,
@@ -187,12 +187,12 @@ export {
   metricNames,
 } from './metrics/compare';
 
-export { type PairPlotOptions, pairPlot } from './report/scatter';
-export { type ChartOptions } from './report/vega';
-export { type HeatMapOptions, kendallHeatMap } from './report/kendall';
-export { type LossNumbers, lossPlot } from './report/losses';
-export { type MarginNumbers, densityPlot, quantilePlot } from './report/margins';
-export { type TailNumbers, tailPlot } from './report/tails';
+export { type PairPlotOptions, pairPlot } from './report/charts/scatter';
+export { type ChartOptions } from './report/charts/vega';
+export { type HeatMapOptions, kendallHeatMap } from './report/charts/kendall';
+export { type LossNumbers, lossPlot } from './report/charts/losses';
+export { type MarginNumbers, densityPlot, quantilePlot } from './report/charts/margins';
+export { type TailNumbers, tailPlot } from './report/charts/tails';
 export {
   type ReportNumbers,
   type ReportOptions,

@@ -121,7 +121,24 @@ export const lib = [
   { name: 'data', folder: 'lib/data', what: 'tables, ranks, levels', open: true, uses: [] },
   { name: 'formats', folder: 'lib/data/formats', what: 'tables in and out of files', open: true, uses: [] },
   { name: 'model', folder: 'lib/model', what: 'safetensors files', uses: [] },
-  { name: 'margins', folder: 'lib/margins', what: 'a file a type: how it is fitted', uses: [] },
+  {
+    name: 'margin_basis',
+    folder: 'lib/margins/basis',
+    what: 'what a margin is, what a column shows',
+    uses: [],
+  },
+  {
+    name: 'margin_types',
+    folder: 'lib/margins/types',
+    what: 'a file a type: how it is fitted',
+    uses: ['margin_basis'],
+  },
+  {
+    name: 'margins',
+    folder: 'lib/margins',
+    what: 'the margin of a column, of a table',
+    uses: ['margin_types', 'margin_basis'],
+  },
   { name: 'inputs', folder: 'lib/copulas/inputs', what: 'rows, run options, options of kinds', uses: [] },
   { name: 'correlation', folder: 'lib/copulas/correlation', what: 'estimates of R', uses: ['inputs'] },
   { name: 'fields', folder: 'lib/copulas/fields', what: 'solvers and what they integrate', uses: ['inputs'] },
@@ -164,17 +181,30 @@ export const lib = [
     uses: ['correlation', 'kinds', 'copula', 'fields', 'inputs'],
   },
   {
-    name: 'report',
-    folder: 'lib/report',
-    what: 'pictures and pages',
+    name: 'charts',
+    folder: 'lib/report/charts',
+    what: 'a file a picture',
     uses: [...kinds, 'joint', 'margins', 'metrics'],
   },
   {
-    name: 'cli',
-    folder: 'lib/cli',
-    what: 'commands',
-    uses: [...kinds, 'fitting', 'joint', 'margins', 'metrics', 'report'],
+    name: 'report',
+    folder: 'lib/report',
+    what: 'numbers, pages',
+    uses: [...kinds, 'charts', 'joint', 'margins', 'metrics'],
   },
+  {
+    name: 'terminal',
+    folder: 'lib/cli/terminal',
+    what: 'flags, files, progress',
+    uses: [...kinds, 'joint', 'margins', 'metrics', 'charts'],
+  },
+  {
+    name: 'commands',
+    folder: 'lib/cli/commands',
+    what: 'a file a command',
+    uses: [...kinds, 'terminal', 'fitting', 'joint', 'margins', 'metrics', 'report', 'charts'],
+  },
+  { name: 'cli', folder: 'lib/cli', what: 'what sklar runs', uses: ['commands', 'terminal'] },
 ];
 
 const inside = (folder, file) => file === folder || file.startsWith(`${folder}/`);

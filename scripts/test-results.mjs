@@ -27,10 +27,13 @@ function readResults(file) {
   return {
     passed: count('tests') - count('failures') - count('skipped') - count('disabled'),
     failed: count('failures'),
-    files: Array.from(text.matchAll(/<testcase name="([^"]+)"[^>]* time="([\d.]+)"/g), ([, name, seconds]) => ({
-      name: `${name} (native, ${preset})`,
-      seconds: Number(seconds),
-    })),
+    files: Array.from(
+      text.matchAll(/<testcase name="([^"]+)"[^>]* time="([\d.]+)"/g),
+      ([, name, seconds]) => ({
+        name: `${name} (native, ${preset})`,
+        seconds: Number(seconds),
+      }),
+    ),
   };
 }
 

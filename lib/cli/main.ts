@@ -5,8 +5,8 @@ import os from 'node:os';
 import { Command, CommanderError } from 'commander';
 
 import { packageVersion } from '../version';
-import type { Io } from './context';
-import { describeFailure, exitStatus } from './failure';
+import type { Io } from './terminal/context';
+import { describeFailure, exitStatus } from './terminal/failure';
 
 interface CommandFile {
   define(command: Command, io: Io): void;
@@ -16,31 +16,31 @@ interface CommandFile {
 const commands: Readonly<Record<string, { summary: string; load: () => CommandFile }>> = {
   fit: {
     summary: 'learn a copula from a table and judge it by rows kept apart',
-    load: () => require('./fit') as typeof import('./fit'),
+    load: () => require('./commands/fit') as typeof import('./commands/fit'),
   },
   score: {
     summary: 'log density of the rows of a table',
-    load: () => require('./score') as typeof import('./score'),
+    load: () => require('./commands/score') as typeof import('./commands/score'),
   },
   sample: {
     summary: 'draw rows into a table',
-    load: () => require('./sample') as typeof import('./sample'),
+    load: () => require('./commands/sample') as typeof import('./commands/sample'),
   },
   compare: {
     summary: 'judge sampled rows by held-out ones',
-    load: () => require('./compare') as typeof import('./compare'),
+    load: () => require('./commands/compare') as typeof import('./commands/compare'),
   },
   report: {
     summary: 'a page, or a picture, of data beside samples',
-    load: () => require('./report') as typeof import('./report'),
+    load: () => require('./commands/report') as typeof import('./commands/report'),
   },
   info: {
     summary: 'what a model file holds',
-    load: () => require('./info') as typeof import('./info'),
+    load: () => require('./commands/info') as typeof import('./commands/info'),
   },
   devices: {
     summary: 'what this machine can compute on',
-    load: () => require('./devices') as typeof import('./devices'),
+    load: () => require('./commands/devices') as typeof import('./commands/devices'),
   },
 };
 /* eslint-enable @typescript-eslint/no-require-imports */

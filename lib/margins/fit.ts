@@ -2,13 +2,13 @@ import { z } from 'zod';
 
 import { type OptionShape, SklarError, describe, expectOptions, unknownOptions } from '../errors';
 import type { Note } from '../notes';
-import { atomsOf, distanceFrom, isForKernels, recurs } from './auto';
-import { atomsNote, discreteNote, farNote, otherTypeNote, supportNote } from './decisions';
-import { DiscreteMargin } from './discrete';
-import { EmpiricalMargin } from './empirical';
-import { type FamilyName, familyNames } from './families';
-import { GpdMargin } from './gpd';
-import { KdeMargin, logarithmicScales, reaches, usualScale } from './kde';
+import { atomsOf, distanceFrom, isForKernels, recurs } from './basis/auto';
+import { atomsNote, discreteNote, farNote, otherTypeNote, supportNote } from './basis/decisions';
+import { DiscreteMargin } from './types/discrete';
+import { EmpiricalMargin } from './types/empirical';
+import { type FamilyName, familyNames } from './types/families';
+import { GpdMargin } from './types/gpd';
+import { KdeMargin, logarithmicScales, reaches, usualScale } from './types/kde';
 import {
   type Margin,
   MarginError,
@@ -19,12 +19,12 @@ import {
   isPart,
   marginError,
   stateError,
-} from './margin';
-import { ParametricMargin } from './parametric';
-import { type SortedColumn, countOf, sortedColumn, supportOf, withoutValues } from './sorted';
-import { type Steps, finish } from './steps';
-import { inferSupport, stopsAbruptly } from './support';
-import { ZeroInflatedMargin } from './zero-inflated';
+} from './basis/margin';
+import { ParametricMargin } from './types/parametric';
+import { type SortedColumn, countOf, sortedColumn, supportOf, withoutValues } from './basis/sorted';
+import { type Steps, finish } from './basis/steps';
+import { inferSupport, stopsAbruptly } from './basis/support';
+import { ZeroInflatedMargin } from './types/zero-inflated';
 
 /** Types of margins, see the guide's table: `auto` chooses, `parametric` chooses a family. */
 export const marginTypes: readonly MarginType[] = [

@@ -25,9 +25,9 @@ import {
   parseMarginState,
   resolveMarginSpec,
 } from './fit';
-import type { Margin, MarginState, MarginSupport } from './margin';
-import { expectLearnable } from './sorted';
-import { finishInTurns } from './steps';
+import type { Margin, MarginState, MarginSupport } from './basis/margin';
+import { expectLearnable } from './basis/sorted';
+import { finishInTurns } from './basis/steps';
 
 /**
  * The margins of all columns: one type for all, of which columns that cannot have it are `auto` with a note, or what each column

@@ -1,7 +1,7 @@
 /** A certificate in words, for the command line and for pages. */
 import type { Certificate, MarginUniformity } from '../copulas/judgement/certificate';
 import { describe } from '../errors';
-import { type TextTable, formatLogNormaliser, formatMean } from './text';
+import { type TextTable, formatLogNormaliser, formatMean } from './charts/text';
 
 export interface CertificateWords {
   readonly title: string;

@@ -2,7 +2,7 @@
 import { describe } from '../errors';
 import { type Comparison, type MetricName, metricNames } from '../metrics/compare';
 import type { TwoSampleMetric } from '../metrics/two-sample';
-import type { TextTable } from './text';
+import type { TextTable } from './charts/text';
 
 export interface ComparisonWords {
   readonly rows: string;

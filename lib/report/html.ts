@@ -1,5 +1,5 @@
 /** HTML that is safe by construction: whatever is put into `markup` is escaped, unless it is HTML already. */
-import { type TextTable, escapeText } from './text';
+import { type TextTable, escapeText } from './charts/text';
 
 export class Html {
   constructor(readonly text: string) {}

@@ -23,11 +23,11 @@ import { kendall, tailCurves } from '../metrics/dependence';
 import { meanOf } from '../metrics/mean';
 import type { Note } from '../notes';
 import { packageVersion } from '../version';
-import { chooseRows } from './axis';
-import { type LossNumbers, lossNumbers } from './losses';
-import { type MarginNumbers, marginNumbers } from './margins';
-import { MOST_COLUMNS, expectDrawn } from './scatter';
-import { type TailNumbers, tailLevels, tailNumbers } from './tails';
+import { chooseRows } from './charts/axis';
+import { type LossNumbers, lossNumbers } from './charts/losses';
+import { type MarginNumbers, marginNumbers } from './charts/margins';
+import { MOST_COLUMNS, expectDrawn } from './charts/scatter';
+import { type TailNumbers, tailLevels, tailNumbers } from './charts/tails';
 
 /** The sections of a report. */
 export const reportSections = [

@@ -4,7 +4,7 @@ import type { ReportNumbers } from './numbers';
 import type { Pictures } from './pictures';
 import { sectionsOf } from './sections';
 import { style } from './style';
-import { formatCount, impossibleWords } from './text';
+import { formatCount, impossibleWords } from './charts/text';
 
 interface Tile {
   readonly name: string;

@@ -1,12 +1,12 @@
 /** The pictures of a report, each drawn from its numbers. */
 import { matrix } from '../matrix';
 import type { Table } from '../data/table';
-import { kendallHeatMap } from './kendall';
-import { lossPlot } from './losses';
-import { densityPlot, quantilePlot } from './margins';
+import { kendallHeatMap } from './charts/kendall';
+import { lossPlot } from './charts/losses';
+import { densityPlot, quantilePlot } from './charts/margins';
 import type { ReportNumbers } from './numbers';
-import { pairPlot } from './scatter';
-import { tailPlot } from './tails';
+import { pairPlot } from './charts/scatter';
+import { tailPlot } from './charts/tails';
 
 /** SVG documents, in the order of the numbers. */
 export interface Pictures {

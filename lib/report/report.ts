@@ -5,7 +5,7 @@ import type { JointDistribution } from '../joint/joint';
 import { type ReportNumbers, type ReportOptions, Stages, gather, planOf } from './numbers';
 import { pageOf } from './page';
 import { drawPictures } from './pictures';
-import { loadVega } from './vega';
+import { loadVega } from './charts/vega';
 
 /** A page and what it says. */
 export interface Report {

@@ -5,7 +5,14 @@ import { comparisonWords } from './comparison-table';
 import { type Content, Html, markup, nameOf, pairs, picture, table, typeset, widePicture } from './html';
 import type { ReportNumbers, ReportSection } from './numbers';
 import type { Pictures } from './pictures';
-import { countTypes, formatCount, formatDuration, impossibleLines, noteTexts, plainValues } from './text';
+import {
+  countTypes,
+  formatCount,
+  formatDuration,
+  impossibleLines,
+  noteTexts,
+  plainValues,
+} from './charts/text';
 
 export interface Section {
   readonly id: string;

@@ -1,5 +1,5 @@
 /** How a report looks, on light and dark screens, wide and narrow ones, and on paper. */
-import { DATA, INK, MODEL, NEGATIVE, PAPER, POSITIVE, PRINT } from './vega';
+import { DATA, INK, MODEL, NEGATIVE, PAPER, POSITIVE, PRINT } from './charts/vega';
 
 /** The pictures' colours and the page's names for them. */
 const painted = {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 
 import { Table, fitJoint, meanOf, report, writeTable } from '../../lib';
 import { TemporaryFolder } from '../data/support';
-import { formatMean } from '../../lib/report/text';
+import { formatMean } from '../../lib/report/charts/text';
 import { exampleTable, sklar, sklarJson } from './support';
 
 const folder = new TemporaryFolder();

@@ -1,10 +1,10 @@
 import { CommanderError } from 'commander';
 
 import { SklarError, type SklarErrorCode } from '../../lib';
-import { describeFailure } from '../../lib/cli/failure';
-import { formatRate } from '../../lib/cli/progress';
+import { describeFailure } from '../../lib/cli/terminal/failure';
+import { formatRate } from '../../lib/cli/terminal/progress';
 import { meanOf } from '../../lib/metrics/mean';
-import { formatDuration } from '../../lib/report/text';
+import { formatDuration } from '../../lib/report/charts/text';
 
 describe('failures', () => {
   test.each<[SklarErrorCode, number]>([

@@ -19,7 +19,7 @@ import {
   mutualInformation,
   totalCorrelation,
 } from '../../lib';
-import { describeFailure } from '../../lib/cli/failure';
+import { describeFailure } from '../../lib/cli/terminal/failure';
 import { Checkpoint } from '../../lib/copulas/training/checkpoint';
 import { noiseTimes } from '../../lib/copulas/kinds/cdc';
 import { isClassical } from '../../lib/copulas/classical/families';

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { type Note, readTable } from '../../lib';
 import { sklar, sklarFails } from '../cli/support';
 import { isRounded } from '../../lib/data/formats/column-builder';
-import { names } from '../../lib/cli/values';
+import { names } from '../../lib/cli/terminal/values';
 import { TemporaryFolder, sklarError, writeParquet } from './support';
 
 const folder = new TemporaryFolder();

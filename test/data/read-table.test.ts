@@ -498,7 +498,9 @@ describe('DuckDB', () => {
       jest.doMock('@duckdb/node-api', () => {
         throw new Error("Cannot find module '@duckdb/node-api'");
       });
-      const isolated = jest.requireActual<{ readTable: typeof readTable }>('../../lib/data/formats/read-table');
+      const isolated = jest.requireActual<{ readTable: typeof readTable }>(
+        '../../lib/data/formats/read-table',
+      );
       const file = folder.file('needs-duckdb.csv', 'a\n1\n');
       await expect(isolated.readTable(file)).rejects.toMatchObject({
         code: 'ERR_SKLAR_FILE',

@@ -1,5 +1,5 @@
 import { fitMargin } from '../../lib';
-import { inferSupport } from '../../lib/margins/support';
+import { inferSupport } from '../../lib/margins/basis/support';
 import { normals, uniforms } from '../helpers/data';
 import { csvColumn } from './cases';
 import { draws, sample } from './support';

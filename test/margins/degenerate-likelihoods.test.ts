@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 
 import { type Margin, type MarginType, fitMargin, marginFromJSON } from '../../lib';
-import { type FamilyName, familyNames } from '../../lib/margins/families';
-import { resolutionOf } from '../../lib/margins/rounding';
-import { ParametricMargin } from '../../lib/margins/parametric';
+import { type FamilyName, familyNames } from '../../lib/margins/types/families';
+import { resolutionOf } from '../../lib/margins/basis/rounding';
+import { ParametricMargin } from '../../lib/margins/types/parametric';
 import { normalQuantile } from '../../lib/normal';
 import { caseColumn, caseNumbers } from '../helpers/cases';
 import { normals, uniforms } from '../helpers/data';

@@ -1,6 +1,6 @@
 import { fitMargin } from '../../lib';
-import { fitPareto } from '../../lib/margins/gpd-fit';
-import { finish } from '../../lib/margins/steps';
+import { fitPareto } from '../../lib/margins/types/gpd-fit';
+import { finish } from '../../lib/margins/basis/steps';
 import { uniforms } from '../helpers/data';
 import { draws, sample } from './support';
 

@@ -1,6 +1,6 @@
 /** What is learned of -x mirrors what is learned of x, and families are compared in the same units. */
 import { type MarginSpec, fitMargin } from '../../lib';
-import { resolutionOf } from '../../lib/margins/rounding';
+import { resolutionOf } from '../../lib/margins/basis/rounding';
 import { uniforms } from '../helpers/data';
 
 const normal = (u: () => number): number => Math.sqrt(-2 * Math.log(1 - u())) * Math.cos(2 * Math.PI * u());

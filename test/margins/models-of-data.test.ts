@@ -1,7 +1,7 @@
 /** Margins that are models say where they are not the data's own distribution, and where a column cannot have them. */
 import { Margins, type MarginSpec, Table, fitMargin } from '../../lib';
-import { atomsOf, distanceFrom } from '../../lib/margins/auto';
-import { sortedColumn } from '../../lib/margins/sorted';
+import { atomsOf, distanceFrom } from '../../lib/margins/basis/auto';
+import { sortedColumn } from '../../lib/margins/basis/sorted';
 import { normals } from '../helpers/data';
 
 const far = (x: Float64Array, spec: MarginSpec) =>

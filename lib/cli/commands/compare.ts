@@ -1,0 +1,102 @@
+import type { Command } from 'commander';
+
+import type { Scale } from '../../copulas/inputs/rows';
+import type { Seed } from '../../data/random';
+import { expectOneOf } from '../../errors';
+import { type Comparison, compare, metricNames } from '../../metrics/compare';
+import type { Note } from '../../notes';
+import { comparisonWords } from '../../report/comparison-table';
+import { noteLines, textLines } from '../../report/charts/text';
+import { type Io, signalOf, writeResult } from '../terminal/context';
+import { startProgress } from '../terminal/progress';
+import { type ReadingFlags, addReadingOptions, readAs } from '../terminal/reading';
+import { BETWEEN_COMMAS, integer, names, seed } from '../terminal/values';
+
+interface Flags extends ReadingFlags {
+  columns?: string[];
+  exclude?: string[];
+  reference?: string;
+  metrics?: string[];
+  scale?: Scale | 'data';
+  rows?: number;
+  permutations?: number;
+  seed?: Seed;
+  threads?: number;
+  json?: boolean;
+  verbose?: boolean;
+}
+
+export function define(command: Command, io: Io): void {
+  addReadingOptions(command)
+    .argument('<data>', 'held-out rows: .csv, .tsv, .json, .ndjson (also .gz) or .parquet')
+    .argument('<sample>', 'rows to judge, the same columns by name')
+    .option('--columns <names>', `columns to compare, ${BETWEEN_COMMAS} (default: all of the data)`, names)
+    .option('--exclude <names>', `columns to leave out, ${BETWEEN_COMMAS}`, names)
+    .option('--reference <file>', 'other held-out rows, for the floor (default: the data are halved)')
+    .option('--metrics <names>', `of ${metricNames.join(', ')}, between commas (default: all)`, names)
+    .option('--scale <name>', 'of the distances: gaussian, copula or data (default: gaussian)', (text) =>
+      expectOneOf<Scale | 'data'>(text, '--scale', ['gaussian', 'copula', 'data']),
+    )
+    .option(
+      '--rows <n>',
+      'rows of each for energy, mmd and auc, at most (default: 2000)',
+      integer('--rows', { min: 10, max: 2 ** 20 }),
+    )
+    .option(
+      '--permutations <n>',
+      'relabellings for the p-values of energy and mmd (default: 199)',
+      integer('--permutations', { min: 0, max: 10_000 }),
+    )
+    .option('--seed <n>', 'of all random choices (default: 1)', seed('--seed'))
+    .option(
+      '--threads <n>',
+      'threads; 0: one for each processor (default: 0)',
+      integer('--threads', { min: 0, max: 1024 }),
+    )
+    .option('--json', 'print everything as JSON')
+    .option('--verbose', 'print progress also where stderr is no terminal')
+    .action((data: string, sample: string, flags: Flags) => run(data, sample, flags, io));
+}
+
+async function run(data: string, sample: string, flags: Flags, io: Io): Promise<void> {
+  const signal = signalOf(io);
+  const { columns, exclude, reference, metrics, scale, rows, permutations, seed: wanted, threads } = flags;
+  const chosen = metrics?.map((name) => expectOneOf(name, '--metrics', metricNames));
+  const notes: Note[] = [];
+  const table = await readAs(data, flags, notes, {
+    ...(columns && { columns }),
+    ...(exclude && { exclude }),
+    signal,
+  });
+  const like = { columns: table.names, signal };
+  // sklar writes samples its own way, so that how the data are written says nothing of them
+  const judged = await readAs(sample, {}, notes, like);
+  const others = reference === undefined ? undefined : await readAs(reference, flags, notes, like);
+  const bar = startProgress(io, 'compare', 1, flags.verbose);
+  let comparison: Comparison;
+  try {
+    comparison = await compare(table, judged, {
+      signal,
+      ...(others && { reference: others }),
+      ...(chosen && { metrics: chosen }),
+      ...(scale && { scale }),
+      ...(rows !== undefined && { rows }),
+      ...(permutations !== undefined && { permutations }),
+      ...(wanted !== undefined && { seed: wanted }),
+      ...(threads !== undefined && { threads }),
+      onProgress: ({ metric, fraction }) => bar.update(fraction, metric),
+    });
+  } finally {
+    bar.stop();
+  }
+  writeResult(io, flags.json, { ...comparison, notes }, () => [
+    ...comparisonLines(comparison),
+    ...noteLines(notes),
+  ]);
+}
+
+/** The same for people. */
+function comparisonLines(comparison: Comparison): string[] {
+  const { rows, floor, metrics } = comparisonWords(comparison);
+  return [rows, floor, ...textLines(metrics)];
+}

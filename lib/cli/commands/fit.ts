@@ -1,0 +1,516 @@
+import { readFile } from 'node:fs/promises';
+
+import type { Command } from 'commander';
+import { z } from 'zod';
+
+import type { TrainProgress } from '../../copulas/training/train';
+import type { Copula, LogPdfOptions } from '../../copulas/copula';
+import { type ClassicalOptions, classicalOptionsSchema } from '../../copulas/classical/fit';
+import { type KernelOptions, kernelOptionsSchema } from '../../copulas/classical/kernel';
+import { FEWEST_ROWS, fitCopula } from '../../copulas/fitting/fit';
+import { type CopulaKind, copulaKinds, kinds } from '../../copulas/fitting/kinds';
+import { fitEnsemble } from '../../copulas/fitting/fit-ensemble';
+import {
+  type CdcOptions,
+  type FlowOptions,
+  type ReflectionOptions,
+  cdcOptionsSchema,
+  flowOptionsSchema,
+  parseOptions,
+  reflectionOptionsSchema,
+} from '../../copulas/inputs/options';
+import { fileError } from '../../data/formats/files';
+import { type Ties } from '../../data/level-columns';
+import { type PseudoObservations } from '../../data/pseudo-observations';
+import type { Seed } from '../../data/random';
+import { splitRows } from '../../data/split';
+import type { Table } from '../../data/table';
+import {
+  type DeviceOptions,
+  type RunRecord,
+  expectDeviceName,
+  precisions,
+  resolveDevice,
+} from '../../devices';
+import { SklarError, describe, expectOneOf } from '../../errors';
+import { copulaLogPdf } from '../../joint/copula-density';
+import { fitRanksAndMargins } from '../../joint/joint';
+import {
+  type MarginOptions,
+  type MarginSpec,
+  type MarginType,
+  marginOptionsSchema,
+  marginTypes,
+} from '../../margins/fit';
+import { type MarginsSpec, expectMarginsSpec, forAll } from '../../margins/margins';
+import { meanOf } from '../../metrics/mean';
+import type { Note } from '../../notes';
+import {
+  type LogNormaliser,
+  formatDuration,
+  formatLogNormaliser,
+  formatMean,
+  normalisationNote,
+  noteLines,
+} from '../../report/charts/text';
+import { flowProcesses } from '../../processes';
+import { parsePairs } from './conditional';
+import { correlationOf } from './correlation';
+import { type Io, signalOf, writeResult } from '../terminal/context';
+import { expectOutput } from '../terminal/files';
+import { logNormaliserOf, normaliserKeys } from './normaliser';
+import { formatRate, rowProgress, startProgress } from '../terminal/progress';
+import { type ReadingFlags, addReadingOptions, readAs } from '../terminal/reading';
+import { addDeviceOptions } from '../terminal/run';
+import { BETWEEN_COMMAS, fromSchema, integer, names, number, numberOrText, seed } from '../terminal/values';
+
+const seedSchema = z.union([
+  z.int().min(0),
+  z
+    .string()
+    .regex(/^\d{1,20}$/)
+    .transform(BigInt)
+    .refine((value) => value < 1n << 64n, 'expected a seed below 2^64'),
+]);
+
+/** Options of every kind; weighting has different words for different kinds. */
+const modelOptions = {
+  ...cdcOptionsSchema.shape,
+  ...flowOptionsSchema.shape,
+  ...reflectionOptionsSchema.shape,
+  ...classicalOptionsSchema.shape,
+  ...kernelOptionsSchema.shape,
+  weighting: z.string(),
+};
+
+/** What a file for --config may hold. Options of the model are checked again for its kind, and get their defaults then. */
+const configSchema = z.strictObject({
+  ...z.object(modelOptions).partial().shape,
+  kind: z.enum(copulaKinds).optional(),
+  models: z.int().min(1).max(1000).optional(),
+  splits: z.enum(['different', 'same']).optional(),
+  columns: z.array(z.string()).optional(),
+  exclude: z.array(z.string()).optional(),
+  header: z.boolean().optional(),
+  delimiter: z.string().optional(),
+  decimal: z.enum(['.', ',']).optional(),
+  holdout: z.number().min(0).lt(1).optional(),
+  splitSeed: seedSchema.optional(),
+  ties: z.enum(['random', 'average']).optional(),
+  // by column, what there is wrong with a margin is said by `expectMarginsSpec`, which names the column
+  margins: z.union([z.enum(marginTypes), z.record(z.string(), z.unknown())]).optional(),
+  support: z.record(z.string(), marginOptionsSchema.shape.support.unwrap()).optional(),
+  seed: seedSchema.optional(),
+  device: z.string().optional(),
+  precision: z.enum(precisions).optional(),
+  threads: z.int().min(0).max(1024).optional(),
+  checkpoint: z.string().min(1).optional(),
+  checkpointSeconds: z.number().positive().optional(),
+});
+
+type ModelOptions = CdcOptions &
+  Omit<FlowOptions, 'weighting'> &
+  Omit<ReflectionOptions, 'weighting'> &
+  ClassicalOptions &
+  KernelOptions;
+
+/** Options of the command and of the model, by the names they have in a configuration file. */
+interface Settings extends ModelOptions, DeviceOptions, ReadingFlags {
+  kind?: CopulaKind;
+  models?: number;
+  splits?: 'different' | 'same';
+  columns?: string[];
+  exclude?: string[];
+  holdout?: number;
+  splitSeed?: Seed;
+  ties?: Ties;
+  /** Of the command line a list: one type for all, or column=type. */
+  margins?: MarginsSpec | string[];
+  /** Of the command line a list of column=from:to; of a file by column [from, to], null where an end is open. */
+  support?: Readonly<Record<string, MarginOptions['support']>> | string[];
+  seed?: Seed;
+  checkpoint?: string;
+  checkpointSeconds?: number;
+}
+
+interface Flags extends Settings {
+  out: string;
+  config?: string;
+  json?: boolean;
+  verbose?: boolean;
+}
+
+const MODEL_FLAGS = {
+  hidden: 'width of the network',
+  depth: 'residual blocks of the network',
+  levels: 'noise levels, data and reference included',
+  steps: 'training steps',
+  batch: 'rows in a step',
+  learningRate: 'learning rate',
+} as const satisfies Partial<Record<keyof CdcOptions, string>>;
+
+export function define(command: Command, io: Io): void {
+  command
+    .argument('<data>', 'rows to learn from: .csv, .tsv, .json, .ndjson (also .gz) or .parquet')
+    .requiredOption('--out <file>', 'the model to write, .safetensors')
+    .option('--kind <kind>', `${copulaKinds.join(', ')} (default: cdc)`, (text) =>
+      expectOneOf(text, '--kind', copulaKinds),
+    )
+    .option(
+      '--models <n>',
+      'fit an ensemble of so many models, each with a seed and validation rows of its own',
+      integer('--models', { min: 1, max: 1000 }),
+    )
+    .option('--columns <names>', `columns to use, ${BETWEEN_COMMAS} (default: all)`, names)
+    .option('--exclude <names>', `columns to leave out, ${BETWEEN_COMMAS}`, names)
+    .option(
+      '--holdout <share>',
+      'share of the rows kept apart to judge the model (default: 0.2)',
+      number('--holdout', { min: 0, below: 1 }),
+    )
+    .option('--split-seed <n>', 'which rows those are (default: 0)', seed('--split-seed'))
+    .option('--guided', 'learn the difference from a Gaussian copula (default)')
+    .option('--no-guided', 'learn the dependence from nothing')
+    .option('--process <name>', `of a flow: ${flowProcesses.join(', ')} (default: ou)`, (text) =>
+      expectOneOf(text, '--process', flowProcesses),
+    );
+  const defaults = cdcOptionsSchema.parse({});
+  for (const [name, what] of Object.entries(MODEL_FLAGS) as [keyof typeof MODEL_FLAGS, string][]) {
+    const option = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    const parse = fromSchema(option, cdcOptionsSchema.shape[name]);
+    command.option(`${option} <n>`, `${what} (cdc: ${defaults[name]})`, parse);
+  }
+  command
+    .option(
+      '--rotation <degrees>',
+      'of a classical copula of two columns: 0, 90, 180 or 270 (default: 0)',
+      fromSchema('--rotation', classicalOptionsSchema.shape.rotation),
+    )
+    .option(
+      '--method <name>',
+      "of a classical copula: mle or tau, the inversion of Kendall's tau (default: mle)",
+      (text) => expectOneOf(text, '--method', ['mle', 'tau'] as const),
+    )
+    .option(
+      '--bandwidth <factor>',
+      'of a kernel copula, times the rule of thumb (default: chosen by cross-validation)',
+      fromSchema('--bandwidth', kernelOptionsSchema.shape.bandwidth),
+    )
+    .option('--seed <n>', 'seed of everything random but the split (default: 1)', seed('--seed'))
+    .option('--ties <rule>', 'ranks of equal values: random or average (default: random)', (text) =>
+      expectOneOf<Ties>(text, '--ties', ['random', 'average']),
+    )
+    .option(
+      '--margins <type>',
+      `${marginTypes.join(', ')}; or column=type,... (default: auto)`,
+      (text, previous: readonly string[] = []) => [...previous, text],
+    )
+    .option(
+      '--support <ranges>',
+      'column=from:to,...: the least and the greatest value there can be; either may be left out (default: what the values make plain)',
+      (text, previous: readonly string[] = []) => [...previous, text],
+    );
+  addReadingOptions(command);
+  addDeviceOptions(command)
+    .option(
+      '--checkpoint <file>',
+      'state of the training, so that the same command goes on where it was killed',
+    )
+    .option(
+      '--config <file>',
+      'JSON with any of these options, and others of the model, under their camelCase names',
+    )
+    .option('--json', 'print the result as JSON')
+    .option('--verbose', 'print progress also where stderr is no terminal')
+    .action((data: string, flags: Flags) => fit(data, flags, io));
+}
+
+async function readConfig(file: string): Promise<Settings> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (cause) {
+    throw fileError(cause, 'read', file);
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new SklarError('ERR_SKLAR_FORMAT', `expected JSON, got ${describe(cause)} (${describe(file)})`, {
+      cause,
+    });
+  }
+  try {
+    const { seed, splitSeed, device } = parseOptions(configSchema, value, 'the configuration');
+    if (device !== undefined) expectDeviceName(device, 'device');
+    // The parsed settings hold every default of the model; those that were given are wanted here.
+    return {
+      ...(value as Settings),
+      ...(seed !== undefined && { seed }),
+      ...(splitSeed !== undefined && { splitSeed }),
+    };
+  } catch (cause) {
+    const { code, message } = cause as SklarError;
+    throw new SklarError(code, `${message} (${describe(file)})`, { cause });
+  }
+}
+
+/** What the JSON result takes from the record in the model. */
+interface TrainRecord extends RunRecord {
+  steps: number;
+  bestStep: number;
+  stepMilliseconds: number;
+}
+
+/** The settings of the file and of the command line, which wins. */
+async function resolveSettings(flags: Flags): Promise<Settings> {
+  const given: Partial<Flags> = { ...flags };
+  for (const name of ['out', 'config', 'json', 'verbose'] as const) delete given[name];
+  return { ...(flags.config !== undefined && (await readConfig(flags.config))), ...given };
+}
+
+function isOneType(wanted: MarginsSpec | string[]): wanted is string[] {
+  return Array.isArray(wanted) && wanted.length === 1 && !wanted[0]!.includes('=');
+}
+
+/** The margins that the command line or the configuration file asks for. */
+function marginsOf(
+  wanted: MarginsSpec | string[],
+  support: NonNullable<Settings['support']>,
+  names: readonly string[],
+): MarginsSpec {
+  const spec = isOneType(wanted)
+    ? (wanted[0] as MarginType)
+    : Array.isArray(wanted)
+      ? (Object.fromEntries(parsePairs(wanted, names, '--margins')) as Record<string, MarginType>)
+      : wanted;
+  expectMarginsSpec(spec, names);
+  const ranges = Array.isArray(support)
+    ? Array.from(
+        parsePairs(support, names, '--support'),
+        ([name, text]) => [name, rangeOf(text, name)] as const,
+      )
+    : Object.entries(support);
+  if (ranges.length === 0) return spec;
+  const byColumn = new Map<string, MarginSpec>(
+    typeof spec === 'string' ? names.map((name) => [name, forAll(spec)]) : Object.entries(spec),
+  );
+  for (const [name, range] of ranges) {
+    const own = byColumn.get(name) ?? 'auto';
+    byColumn.set(name, { ...(typeof own === 'string' ? { type: own } : own), support: range });
+  }
+  const ofColumns = Object.fromEntries(byColumn);
+  expectMarginsSpec(ofColumns, names);
+  return ofColumns;
+}
+
+/** `0:100`, `0:` or `:100`. */
+function rangeOf(text: string, name: string): NonNullable<MarginOptions['support']> {
+  const ends = text.split(':').map((end) => (end.trim() === '' ? null : numberOrText(end.trim())));
+  if (ends.length === 2 && ends.every((end) => typeof end !== 'string') && ends.some((end) => end !== null)) {
+    return ends as [number | null, number | null];
+  }
+  throw new SklarError(
+    'ERR_SKLAR_VALUE',
+    `expected from:to for ${describe(name)} of --support, got ${describe(text)}`,
+  );
+}
+
+async function fit(data: string, flags: Flags, io: Io): Promise<void> {
+  const signal = signalOf(io);
+  const {
+    kind = 'cdc',
+    models,
+    splits,
+    columns,
+    exclude,
+    header,
+    delimiter,
+    decimal,
+    holdout: share = 0.2,
+    splitSeed = 0,
+    ties = 'random',
+    margins: wanted = 'auto',
+    support = [],
+    seed: fitSeed = 1,
+    device,
+    precision,
+    threads,
+    checkpoint,
+    checkpointSeconds,
+    ...model
+  } = await resolveSettings(flags);
+  kinds[kind].fitter(model);
+  if (isOneType(wanted)) expectOneOf(wanted[0], '--margins', marginTypes);
+  if (splits !== undefined && models === undefined) {
+    throw new SklarError('ERR_SKLAR_VALUE', 'splits belongs to models: there is no ensemble without it');
+  }
+  const run = { device, precision, threads, signal };
+  resolveDevice(run, kinds[kind].capabilities.cpuOnly);
+  await expectOutput('--out', flags.out, ['.safetensors'], [data, flags.config ?? data]);
+
+  const notes: Note[] = [];
+  const reading = { header, delimiter, decimal };
+  const table = await readAs(data, reading, notes, {
+    ...(columns && { columns }),
+    ...(exclude && { exclude }),
+    signal,
+  });
+  const { train, holdout } = splitRows(table.rows, share, splitSeed);
+  if (train.length < FEWEST_ROWS) {
+    throw new SklarError(
+      'ERR_SKLAR_SHAPE',
+      `expected at least ${FEWEST_ROWS} rows to fit a copula, got ${train.length}: of the ${table.rows} ${table.rows === 1 ? 'row' : 'rows'} of ` +
+        `${describe(data)}, ${holdout.length} ${holdout.length === 1 ? 'is' : 'are'} held out (--holdout ${share})`,
+    );
+  }
+  const spec = marginsOf(wanted, support, table.names);
+  const training = table.take(train);
+  // The copula learns from ranks and is judged by them, so that a margin that fits badly does not spoil the dependence.
+  const learning = startProgress(io, 'margins', 1, flags.verbose);
+  const { ranks, margins } = await fitRanksAndMargins(training, {
+    ties,
+    seed: fitSeed,
+    margins: spec,
+    threads,
+    signal,
+    onProgress: (fraction) => learning.update(fraction, ''),
+  }).finally(() => learning.stop());
+  const u = ranks.transformTrain();
+
+  const started = performance.now();
+  const bar = startProgress(io, 'fit', 1, flags.verbose);
+  const onProgress = (progress: TrainProgress) =>
+    bar.update(progress.step / progress.steps, describeProgress(progress));
+  let copula: Copula;
+  try {
+    const options = {
+      kind,
+      seed: fitSeed,
+      margins,
+      blocks: ranks.trainingBlocks(),
+      ...run,
+      ...model,
+      ...(kinds[kind].trained && { onProgress, checkpoint, checkpointSeconds }),
+    };
+    copula =
+      models === undefined
+        ? await fitCopula(u, options)
+        : await fitEnsemble(u, { ...options, models, ...(splits && { splits }) });
+  } finally {
+    bar.stop();
+  }
+  const seconds = (performance.now() - started) / 1000;
+
+  let normaliser: LogNormaliser | null = null;
+  let scored = true;
+  try {
+    normaliser = await logNormaliserOf(copula, io, run, flags.verbose);
+  } catch (error) {
+    // The model is there; only what it integrates to is not known. An ensemble has no density without.
+    if (!(error instanceof SklarError) || error.code !== 'ERR_SKLAR_DIVERGED') throw error;
+    notes.push({
+      code: 'normaliser',
+      columns: [],
+      message: `the normaliser could not be estimated: ${error.message}`,
+    });
+    scored = models === undefined;
+  }
+  const scoring = startProgress(io, 'score', holdout.length, flags.verbose);
+  let judged: Awaited<ReturnType<typeof judge>>;
+  try {
+    const showRows = rowProgress(scoring, holdout.length);
+    judged = scored
+      ? await judge(copula, ranks, table.take(holdout), holdout, {
+          ...run,
+          onProgress: ({ rowsDone }) => showRows(rowsDone),
+        })
+      : null;
+  } finally {
+    scoring.stop();
+  }
+  signal.throwIfAborted();
+  copula.otherNotes = notes;
+  await copula.save(flags.out);
+
+  const record = (copula.info().training ?? {}) as Partial<TrainRecord>;
+  const result = {
+    kind: copula.kind,
+    ...(models !== undefined && { models, member: kind }),
+    dim: copula.dim,
+    columns: copula.names,
+    margins: margins.types,
+    rows: { train: train.length, holdout: holdout.length },
+    steps: record.steps ?? 0,
+    bestStep: record.bestStep ?? null,
+    seconds,
+    stepMilliseconds: record.stepMilliseconds ?? null,
+    device: record.device ?? null,
+    deviceName: record.deviceName ?? null,
+    precision: record.precision ?? null,
+    holdout: judged && {
+      meanLogPdf: judged.own.mean,
+      standardError: judged.own.standardError,
+      ...(judged.own.impossible && { impossible: judged.own.impossible }),
+      normalised: copula.normalised,
+      ...normaliserKeys(normaliser, judged.own.mean),
+      gaussianMeanLogPdf: judged.gaussian.mean,
+      gaussianStandardError: judged.gaussian.standardError,
+      ...(judged.gaussian.impossible && { gaussianImpossible: judged.gaussian.impossible }),
+    },
+    ...correlationOf(copula),
+    model: flags.out,
+    notes: copula.allNotes,
+  };
+  writeResult(io, flags.json, result, () => {
+    const lines = [
+      `${models === undefined ? `${kind} copula` : `ensemble of ${models} ${kind} copulas`} of ${result.dim} columns, learned from ${result.rows.train} rows in ${formatDuration(seconds)}` +
+        (result.bestStep === null ? '' : ` (${result.steps} steps, the best at ${result.bestStep})`),
+    ];
+    if (judged) {
+      lines.push(
+        `mean log density of ${result.rows.holdout} held-out rows, in nats`,
+        `  ${result.kind.padEnd(10)} ${formatMean(judged.own)}${normalisationNote(copula.normalised)}`,
+      );
+      if (normaliser && !copula.normalised) {
+        lines.push(
+          `  normalised ${(judged.own.mean - normaliser.logZ).toFixed(4)} (${formatLogNormaliser(normaliser)})`,
+        );
+      }
+      if (result.kind !== 'gaussian') lines.push(`  gaussian   ${formatMean(judged.gaussian)}`);
+    }
+    lines.push(...noteLines(result.notes));
+    return [...lines, `wrote ${flags.out}`];
+  });
+}
+
+/** The model and the Gaussian copula of the same training rows, judged by the same held-out rows; null without any. */
+async function judge(
+  copula: Copula,
+  ranks: PseudoObservations,
+  holdout: Table,
+  numbers: Uint32Array,
+  run: LogPdfOptions,
+) {
+  if (holdout.rows === 0) return null;
+  const { threads, signal } = run;
+  const own = meanOf(await copulaLogPdf(copula, ranks, holdout, run), numbers);
+  if (copula.kind === 'gaussian') return { own, gaussian: own };
+  const blocks = ranks.trainingBlocks();
+  const gaussian = await fitCopula(ranks.transformTrain(), { kind: 'gaussian', blocks, threads, signal });
+  return {
+    own,
+    gaussian: meanOf(await copulaLogPdf(gaussian, ranks, holdout, { threads, signal }), numbers),
+  };
+}
+
+/** The most useful first: a narrow terminal cuts the line off. */
+function describeProgress({ step, steps, loss, validationLoss, ...rest }: TrainProgress): string {
+  return [
+    `${formatDuration(rest.secondsLeft)} left`,
+    `loss ${loss.toFixed(4)}`,
+    ...(validationLoss === null ? [] : [`validation ${validationLoss.toFixed(4)}`]),
+    formatRate(rest.rowsPerSecond),
+    `step ${step}/${steps}`,
+  ].join('  ');
+}

@@ -1,0 +1,206 @@
+import type { Command } from 'commander';
+
+import type { Copula, SampleOptions } from '../../copulas/copula';
+import { loadModel } from '../../copulas/fitting/load';
+import { type ConditionalMethod, conditionalMethods } from '../../copulas/fields/smc';
+import { solverNames } from '../../copulas/fields/solvers';
+import type { Matrix } from '../../matrix';
+import type { Seed } from '../../data/random';
+import { type Table, defaultNames } from '../../data/table';
+import { TableWriter } from '../../data/formats/write-table';
+import { type DeviceOptions, resolveDevice } from '../../devices';
+import { SklarError, describe, expectOneOf } from '../../errors';
+import { formatDuration, formatMean, normalisationNote } from '../../report/charts/text';
+import { sampleGiven } from './conditional';
+import { type Io, signalOf, writeResult } from '../terminal/context';
+import { expectOutput } from '../terminal/files';
+import { rowProgress, startProgress } from '../terminal/progress';
+import { addDeviceOptions, deviceOptions } from '../terminal/run';
+import { integer, seed } from '../terminal/values';
+
+const SOLVERS = [...solverNames, 'published'] as const;
+const SCALES = ['data', 'copula', 'gaussian'] as const;
+type SampleScale = (typeof SCALES)[number];
+
+/** Row numbers of one seed end here. */
+const MOST_ROWS = 2 ** 40 - 1;
+
+/** Values handled at once: bounds memory, whatever the number of columns. */
+const BATCH_VALUES = 2 ** 22;
+
+interface Flags extends DeviceOptions {
+  rows: number;
+  out: string;
+  seed?: Seed;
+  solver?: (typeof SOLVERS)[number];
+  steps?: number;
+  noise?: boolean;
+  margins?: 'uniform' | 'raw';
+  scale?: SampleScale;
+  given?: string[];
+  method?: ConditionalMethod;
+  json?: boolean;
+  verbose?: boolean;
+}
+
+export function define(command: Command, io: Io): void {
+  command
+    .argument('<model>', 'a .safetensors file that fit wrote')
+    .requiredOption('--rows <n>', 'how many rows to draw', integer('--rows', { min: 1, max: MOST_ROWS }))
+    .requiredOption('--out <file>', 'the table to write: .csv, .parquet, .json or .ndjson')
+    .option('--seed <n>', 'the same seed gives the same rows (default: 1)', seed('--seed'))
+    .option('--solver <name>', `${SOLVERS.join(', ')} (default: ab2)`, (text) =>
+      expectOneOf(text, '--solver', SOLVERS),
+    )
+    .option(
+      '--steps <n>',
+      'steps of the solver (default: one for each noise level, or its own)',
+      integer('--steps', { min: 1 }),
+    )
+    .option('--noise', 'add noise along the way (a reverse SDE)')
+    .option('--margins <name>', 'uniform or raw: as the solver leaves them (default: uniform)', (text) =>
+      expectOneOf(text, '--margins', ['uniform', 'raw'] as const),
+    )
+    .option('--scale <name>', `${SCALES.join(', ')} (default: data when the model has margins)`, (text) =>
+      expectOneOf(text, '--scale', SCALES),
+    )
+    .option(
+      '--given <column=value,...>',
+      'draw rows that have these values, on the scale of the sample (cdc, classical kinds, and ensembles of them)',
+      (text, previous: readonly string[] = []) => [...previous, text],
+    )
+    .option(
+      '--method <name>',
+      `with --given: ${conditionalMethods.join(', ')} (default: smc; classical kinds: exact)`,
+      (text) => expectOneOf(text, '--method', conditionalMethods),
+    );
+  addDeviceOptions(command)
+    .option('--json', 'print the result as JSON')
+    .option('--verbose', 'print progress also where stderr is no terminal')
+    .action((model: string, flags: Flags) => sample(model, flags, io));
+}
+
+/** How rows of the model become rows of the file. */
+function outputOf(copula: Copula, scale: SampleScale, file: string) {
+  const { margins } = copula;
+  if (scale !== 'data') {
+    const names = copula.names ?? defaultNames(copula.dim);
+    return {
+      names,
+      kinds: names.map(() => 'float' as const),
+      sampled: scale,
+      finish: (rows: Matrix): Promise<Matrix | Table> => Promise.resolve(rows),
+    };
+  }
+  if (!margins) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected a model with margins for --scale data, got one without (${describe(file)}); ` +
+        'use --scale copula or gaussian',
+    );
+  }
+  return {
+    names: margins.names,
+    kinds: margins.kinds,
+    sampled: 'gaussian' as const,
+    finish: (rows: Matrix): Promise<Matrix | Table> => margins.inverse(rows, { scale: 'gaussian' }),
+  };
+}
+
+async function sample(model: string, flags: Flags, io: Io): Promise<void> {
+  const signal = signalOf(io);
+  const { rows, out } = flags;
+  resolveDevice(deviceOptions(flags), null);
+  await expectOutput('--out', out, 'table', [model]);
+  const copula = await loadModel(model);
+  const scale = flags.scale ?? (copula.margins ? 'data' : 'copula');
+  const { names, kinds, sampled, finish } = outputOf(copula, scale, model);
+  if (flags.given) return sampleConditional(copula, flags, scale, io);
+  if (flags.method !== undefined) {
+    throw new SklarError('ERR_SKLAR_VALUE', '--method belongs to --given');
+  }
+
+  const started = performance.now();
+  const options: SampleOptions & { batch: number } = {
+    ...deviceOptions(flags),
+    signal,
+    scale: sampled,
+    // Nothing is lost between the model and the margins, or the file.
+    dtype: 'float64',
+    batch: Math.max(1, Math.min(65_536, Math.floor(BATCH_VALUES / copula.dim))),
+    ...(flags.seed !== undefined && { seed: flags.seed }),
+    ...(flags.solver !== undefined && { solver: flags.solver }),
+    ...(flags.steps !== undefined && { steps: flags.steps }),
+    ...(flags.margins !== undefined && { margins: flags.margins }),
+    ...(flags.noise !== undefined && { noise: flags.noise }),
+  };
+  const bar = startProgress(io, 'sample', rows, flags.verbose);
+  const showRows = rowProgress(bar, rows);
+  try {
+    await using writer = await TableWriter.open(out, names, { kinds });
+    let done = 0;
+    for await (const batch of copula.sampleStream(rows, options)) {
+      await writer.append(await finish(batch));
+      signal.throwIfAborted();
+      showRows((done += batch.rows));
+    }
+    await writer.close();
+  } finally {
+    bar.stop();
+  }
+
+  const seconds = (performance.now() - started) / 1000;
+  const result = { kind: copula.kind, rows, columns: names, scale, seconds, out };
+  writeResult(io, flags.json, result, () => [
+    `wrote ${rows} rows of ${names.length} columns on the ${scale} scale to ${out} in ${formatDuration(seconds)}`,
+  ]);
+}
+
+async function sampleConditional(copula: Copula, flags: Flags, scale: SampleScale, io: Io): Promise<void> {
+  const signal = signalOf(io);
+  const { rows, out, given: texts = [] } = flags;
+  for (const name of ['solver', 'steps', 'noise', 'margins'] as const) {
+    if (flags[name] !== undefined) {
+      throw new SklarError('ERR_SKLAR_VALUE', `--given and --${name} do not go together`);
+    }
+  }
+  const started = performance.now();
+  const bar = startProgress(io, 'sample', 1, flags.verbose);
+  let drawn: Awaited<ReturnType<typeof sampleGiven>>;
+  try {
+    drawn = await sampleGiven(copula, texts, rows, scale, {
+      ...deviceOptions(flags),
+      signal,
+      ...(flags.seed !== undefined && { seed: flags.seed }),
+      ...(flags.method !== undefined && { method: flags.method }),
+      onProgress: ({ fraction }) => bar.update(fraction, ''),
+    });
+  } finally {
+    bar.stop();
+  }
+  const { table, sample, given } = drawn;
+  await using writer = await TableWriter.open(out, table.names, { kinds: table.kinds });
+  await writer.append(table);
+  signal.throwIfAborted();
+  await writer.close();
+
+  const seconds = (performance.now() - started) / 1000;
+  const { logMarginalDensity, normalised, standardError, effectiveSampleSize, blockAcceptance } = sample;
+  const columns = table.names;
+  const result = { ...sample, kind: copula.kind, rows, columns, scale, given, seconds, out };
+  writeResult(io, flags.json, result, () => [
+    ...(logMarginalDensity === null
+      ? []
+      : [
+          `log density of the condition, in nats: ${formatMean({ mean: logMarginalDensity, standardError })}` +
+            normalisationNote(normalised),
+        ]),
+    ...(blockAcceptance === null
+      ? []
+      : [
+          `values of positive probability: ${(100 * blockAcceptance).toPrecision(3)} % of the draws have them`,
+        ]),
+    ...(effectiveSampleSize === null ? [] : [`effective sample size ${Math.round(effectiveSampleSize)}`]),
+    `wrote ${rows} rows of ${table.names.length} columns on the ${scale} scale to ${out} in ${formatDuration(seconds)}`,
+  ]);
+}

@@ -1,0 +1,145 @@
+import type { Command } from 'commander';
+
+import { loadModel } from '../../copulas/fitting/load';
+import { matrix } from '../../matrix';
+import { TableWriter } from '../../data/formats/write-table';
+import { type DeviceOptions, resolveDevice } from '../../devices';
+import { expectOneOf } from '../../errors';
+import { copulaLogPdf } from '../../joint/copula-density';
+import { impossibleValues } from '../../joint/impossible';
+import { jointOf } from '../../joint/joint';
+import { Margins } from '../../margins/margins';
+import { meanOf } from '../../metrics/mean';
+import type { Note } from '../../notes';
+import {
+  formatLogNormaliser,
+  formatMean,
+  impossibleLines,
+  normalisationNote,
+  noteLines,
+} from '../../report/charts/text';
+import {
+  type CertificateFlags,
+  certificateLines,
+  certificateOptions,
+  certify,
+  defineCertificate,
+} from './certificate';
+import { type Io, signalOf, writeResult } from '../terminal/context';
+import { expectOutput } from '../terminal/files';
+import { logNormaliserOf, normaliserKeys } from './normaliser';
+import { rowProgress, startProgress } from '../terminal/progress';
+import { type ReadingFlags, addReadingOptions, readAs } from '../terminal/reading';
+import { addDeviceOptions, deviceOptions } from '../terminal/run';
+
+interface Flags extends DeviceOptions, CertificateFlags, ReadingFlags {
+  out?: string;
+  scale?: 'data' | 'copula';
+  json?: boolean;
+  verbose?: boolean;
+}
+
+export function define(command: Command, io: Io): void {
+  command
+    .argument('<model>', 'a .safetensors file that fit wrote')
+    .argument(
+      '<data>',
+      'rows to score: .csv, .tsv, .json, .ndjson (also .gz) or .parquet; columns are found by name',
+    )
+    .option(
+      '--out <file>',
+      'write the log density of each row, column log_pdf: .csv, .parquet, .json or .ndjson',
+    )
+    .option(
+      '--scale <name>',
+      'copula: the density of the copula alone; data: with the margins (default: copula)',
+      (text) => expectOneOf(text, '--scale', ['data', 'copula'] as const),
+    );
+  addReadingOptions(command);
+  addDeviceOptions(command);
+  defineCertificate(command);
+  command
+    .option('--json', 'print the result as JSON')
+    .option('--verbose', 'print progress also where stderr is no terminal')
+    .action((model: string, data: string, flags: Flags) => score(model, data, flags, io));
+}
+
+async function score(model: string, data: string, flags: Flags, io: Io): Promise<void> {
+  const signal = signalOf(io);
+  const { out, scale = 'copula' } = flags;
+  const run = { ...deviceOptions(flags), signal };
+  const ofCertificate = certificateOptions(flags);
+  resolveDevice(run, null);
+  if (out !== undefined) await expectOutput('--out', out, 'table', [model, data]);
+
+  const copula = await loadModel(model);
+  const joint = scale === 'data' ? jointOf(copula, model) : null;
+  // A model without margins scores rows that are on the copula scale already.
+  const columns = copula.margins?.names ?? copula.names;
+  const notes: Note[] = [];
+  const table = await readAs(data, flags, notes, { ...(columns && { columns }), signal });
+  const { threads } = run;
+  const levels = () => copula.margins?.transform(table, { threads, signal }) ?? table;
+
+  const bar = startProgress(io, 'score', table.rows, flags.verbose);
+  const showRows = rowProgress(bar, table.rows);
+  let values: Float64Array;
+  try {
+    const reported = {
+      ...run,
+      onProgress: ({ rowsDone }: { rowsDone: number }) => showRows(rowsDone),
+    };
+    values = await (joint
+      ? joint.logPdf(table, reported)
+      : copula.margins
+        ? copulaLogPdf(copula, copula.margins, table, reported)
+        : copula.logPdf(table, reported));
+  } finally {
+    bar.stop();
+  }
+  if (out !== undefined) {
+    await using writer = await TableWriter.open(out, ['log_pdf']);
+    await writer.append(matrix(values, values.length, 1));
+    signal.throwIfAborted();
+    await writer.close();
+  }
+
+  const mean = meanOf(values);
+  const impossible =
+    mean.impossible &&
+    (copula.margins instanceof Margins
+      ? impossibleValues(mean.impossible, copula.margins, table)
+      : { count: mean.impossible.count, rows: mean.impossible.rows.map((row) => ({ row, columns: [] })) });
+  const scored = values.length - (impossible?.count ?? 0);
+  const normaliser = await logNormaliserOf(copula, io, run, flags.verbose);
+  const certificate = flags.certificate
+    ? await certify(copula, await levels(), ofCertificate, io, run, flags.verbose)
+    : null;
+  const result = {
+    kind: copula.kind,
+    rows: values.length,
+    scale,
+    meanLogPdf: mean.mean,
+    standardError: mean.standardError,
+    ...(impossible && { impossible }),
+    normalised: copula.normalised,
+    ...normaliserKeys(normaliser, mean.mean),
+    ...(certificate && { certificate }),
+    out: out ?? null,
+    notes,
+  };
+  writeResult(io, flags.json, result, () => [
+    ...(impossible ? impossibleLines(impossible, values.length) : []),
+    ...(scored === 0
+      ? [`no row has a finite density, so that there is no mean log density`]
+      : [
+          `mean log density of ${impossible ? `the other ${scored} of ` : ''}${result.rows} rows${joint ? ' on the data scale' : ''}, in nats: ${formatMean({ mean: mean.mean, standardError: mean.standardError })}${normalisationNote(copula.normalised)}`,
+        ]),
+    ...(copula.normalised || !normaliser || scored === 0
+      ? []
+      : [`normalised: ${(mean.mean - normaliser.logZ).toFixed(4)} (${formatLogNormaliser(normaliser)})`]),
+    ...(certificate ? certificateLines(certificate) : []),
+    ...noteLines(notes),
+    ...(out === undefined ? [] : [`wrote ${out}`]),
+  ]);
+}

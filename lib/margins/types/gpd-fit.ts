@@ -1,0 +1,155 @@
+import { callNative } from '../../native';
+import { mapNumbers } from '../basis/margin';
+import { minimise } from '../basis/minimise';
+import type { Steps } from '../basis/steps';
+
+/** Shapes below have a likelihood that grows without bound at the largest value. */
+const LEAST_SHAPE = -1;
+/** Of fewer excesses a likelihood is too often greatest where the law ends at the largest of them. */
+const LEAST_SHAPE_OF_FEW = -0.5;
+const MANY = 30;
+/** Cramer-von Mises statistic that exceedances of the fitted law pass with probability 0.1 (Choulakian and Stephens 2001). */
+const CRITICAL = 0.124;
+const LEVELS = [0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.99];
+const FEWEST = 30;
+/** Values are rounded where their step is at least this share of the mean excess. */
+const COARSE = 1e-3;
+
+/** The law of excesses y: the share (1 + shape y / scale)^(-1 / shape) of them is above y. */
+export interface GeneralisedPareto {
+  readonly scale: number;
+  readonly shape: number;
+}
+
+export interface ParetoFit extends GeneralisedPareto {
+  /** The Cramer-von Mises distance of the excesses from the law. */
+  readonly distance: number;
+  /** The end of the range of shapes that the estimate is at. */
+  readonly bound: number | null;
+}
+
+/**
+ * Maximum likelihood of a generalised Pareto law, by its profile in theta = shape / scale (Grimshaw 1993); of rounded
+ * excesses that of the intervals of one step around them, from there on. Shapes are at least -1, of fewer than 30 excesses
+ * -0.5.
+ *
+ * @param excesses positive numbers in ascending order, at least 2 different ones
+ * @param step of which the values are multiples; 0 where none recurs
+ */
+export function* fitPareto(excesses: Float64Array, step = 0): Steps<ParetoFit> {
+  const rows = excesses.length;
+  const least = rows < MANY ? LEAST_SHAPE_OF_FEW : LEAST_SHAPE;
+  const exact = callNative((addon) => addon.paretoFit(excesses, least));
+  let { scale, shape, distance } = exact;
+  if (isCoarse(excesses, step)) {
+    ({ scale, shape } = yield* fitRounded(excesses, step, least, exact));
+    distance = distanceOf(excesses, step, { scale, shape });
+  }
+  const bound = shape < least + 1e-3 ? least : null;
+  // At a shape of -1 the law is uniform up to the largest value, and would end a little further on.
+  if (bound === LEAST_SHAPE) scale *= 1 + 1 / rows;
+  return { scale, shape, distance, bound };
+}
+
+function isCoarse(excesses: Float64Array, step: number): boolean {
+  const mean = excesses.reduce((sum, y) => sum + y / excesses.length, 0);
+  return step > COARSE * mean;
+}
+
+function* fitRounded(
+  excesses: Float64Array,
+  step: number,
+  least: number,
+  start: GeneralisedPareto,
+): Steps<GeneralisedPareto> {
+  const values = Float64Array.from(new Set(excesses));
+  const counts = new Float64Array(values.length);
+  let k = 0;
+  for (const y of excesses) {
+    if (y !== values[k]) k++;
+    counts[k]! += 1;
+  }
+  // In units of the first scale; shapes of 10 have no mean, nor would their root have one.
+  const at = ([x, y]: readonly number[]) => ({
+    scale: Math.exp(x!),
+    shape: Math.min(10, Math.max(least, start.shape + y!)),
+  });
+  const y = mapNumbers(values, (value) => value / start.scale);
+  const loss = (x: readonly number[]): number => {
+    const { scale, shape } = at(x);
+    return callNative((addon) =>
+      addon.lawLoss('generalised-pareto', Float64Array.of(scale, shape), y, counts, step / start.scale),
+    );
+  };
+  const { x } = yield* minimise(loss, [0, 0]);
+  const { scale, shape } = at(x);
+  return { scale: scale * start.scale, shape };
+}
+
+/** The Cramer-von Mises distance of rounded excesses: levels of a block of equal ones and of its interval have the middle. */
+function distanceOf(excesses: Float64Array, step: number, { scale, shape }: GeneralisedPareto): number {
+  const rows = excesses.length;
+  const law = callNative((addon) =>
+    addon.marginCreate({
+      kind: 'law',
+      family: 'generalised-pareto',
+      parameters: Float64Array.of(scale, shape),
+    }),
+  );
+  const levels = (shift: number): Float64Array =>
+    callNative((addon) =>
+      addon.marginCdf(
+        law,
+        mapNumbers(excesses, (y) => y + shift),
+      ),
+    );
+  const [before, after] = [levels(-step / 2), levels(step / 2)];
+  let sum = 1 / (12 * rows);
+  for (let first = 0, next: number; first < rows; first = next) {
+    next = first + 1;
+    while (next < rows && excesses[next] === excesses[first]) next++;
+    const expected = (before[first]! + after[first]!) / 2;
+    sum += (next - first) * (expected - (first + next) / (2 * rows)) ** 2;
+  }
+  return sum;
+}
+
+/** The values of sorted ones above a threshold, less the threshold. */
+export function excessesOf(sorted: Float64Array, threshold: number): Float64Array {
+  let first = sorted.length;
+  while (first > 0 && sorted[first - 1]! > threshold) first--;
+  const excesses = sorted.slice(first);
+  for (let i = 0; i < excesses.length; i++) excesses[i]! -= threshold;
+  return excesses;
+}
+
+/**
+ * The threshold of an upper tail: above the lowest of the empirical quantiles at 0.7 to 0.99, and above all atoms, with at
+ * least 30 values above it whose excesses a generalised Pareto law fits (Cramer-von Mises, at the level 0.1); where none does,
+ * the highest of them. It lies between two neighbouring values, where rounded ones begin to become the greater of them.
+ * Undefined when there is none with so many values above it.
+ *
+ * @param atom the greatest value that has a probability of its own; -Infinity where there is none
+ */
+export function* chooseThreshold(
+  { sorted, values }: { readonly sorted: Float64Array; readonly values: Float64Array },
+  step: number,
+  atom: number,
+): Steps<number | undefined> {
+  let found: number | undefined;
+  for (const level of LEVELS) {
+    yield;
+    const value = Math.max(atom, sorted[Math.floor(level * (sorted.length - 1))]!);
+    const next = values[values.indexOf(value) + 1];
+    if (next === undefined) break;
+    const middle = value / 2 + next / 2;
+    const threshold = step > 0 ? Math.max(middle, next - step / 2) : middle;
+    if (threshold === found) continue;
+    const excesses = excessesOf(sorted, threshold < next ? threshold : value);
+    if (excesses.length < FEWEST || excesses[0] === excesses.at(-1)) break;
+    found = threshold < next ? threshold : value;
+    const { distance } = yield* fitPareto(excesses, step);
+    if (distance < CRITICAL) break;
+  }
+  return found;
+}
