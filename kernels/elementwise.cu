@@ -4,9 +4,9 @@
 
 #include "backend/rows/trajectory.h"
 #include "core/fold.h"
+#include "core/linear/triangular.h"
 #include "core/monotone.h"
 #include "core/normal.h"
-#include "core/triangular.h"
 #include "launch.cuh"
 
 namespace sklar::cuda {

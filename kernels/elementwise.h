@@ -2,13 +2,13 @@
 // memory, `stream` is a cudaStream_t; every function returns a cudaError_t (0: success) and does not wait.
 #pragma once
 
-#include "backend/classifier_operations.h"
+#include "backend/operations/classifier_operations.h"
 #include "core/margin_maps.hpp"
 
 namespace sklar::cuda {
 
 /// Standard normals: element (r, c) is lane c % 4 of counter (first_row + r, c / 4, step, tag); see
-/// native/core/philox.h.
+/// native/core/random/philox.h.
 int launch_normals(MatrixView<float> out, uint64_t seed, uint64_t first_row, uint64_t step, uint32_t tag,
                    void* stream);
 int launch_signs(MatrixView<float> out, uint64_t seed, uint64_t first_row, uint64_t step, uint32_t tag,

@@ -1,7 +1,7 @@
 #pragma once
 
-// The epilogues of backend/epilogue.hpp on a tile of the product that lies in shared memory.
-#include "backend/operations.h"
+// The epilogues of backend/operations/epilogue.hpp on a tile of the product that lies in shared memory.
+#include "backend/operations/operations.h"
 #include "core/silu.h"
 #include "launch.cuh"
 

@@ -1,7 +1,7 @@
 // Matrix products with fused epilogues. Plain C++; conventions as in elementwise.h.
 #pragma once
 
-#include "backend/operations.h"
+#include "backend/operations/operations.h"
 
 namespace sklar::cuda {
 

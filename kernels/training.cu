@@ -1,12 +1,11 @@
 // Batches, losses and the optimiser. Sums run in an order that depends on sizes alone.
 #include "training.h"
 
-#include "backend/adam.h"
+#include "backend/operations/adam.h"
 #include "backend/rows/classifier.h"
 #include "backend/rows/ties.h"
 #include "backend/rows/velocity.h"
 #include "launch.cuh"
-#include "narrow_train.h"
 
 namespace sklar::cuda {
 namespace {

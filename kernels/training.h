@@ -1,10 +1,13 @@
 // The operations of a training step that are not matrix products. Plain C++; conventions as in elementwise.h.
 #pragma once
 
-#include "backend/classifier_operations.h"
-#include "backend/velocity_operations.h"
+#include "backend/operations/classifier_operations.h"
+#include "backend/operations/velocity_operations.h"
 
 namespace sklar::cuda {
+
+/// Elements from one share of the gradient of so many parameters to the next.
+SKLAR_HD_INLINE constexpr size_t share_stride(size_t parameters) { return (parameters + 3) / 4 * 4; }
 
 /// Of the warps of a batch that hold the same row each writes the same.
 int launch_draw_tied(const TiedDraw<float>& levels, void* stream);

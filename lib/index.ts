@@ -152,7 +152,7 @@ export {
   tailCurves,
   totalCorrelation,
 } from './metrics/dependence';
-export { type ImpossibleRows, type MeanOfRows, meanOf } from './metrics/mean';
+export { type ImpossibleRows, type MeanOfRows, meanOf } from './mean';
 export {
   type ClassifierAucOptions,
   type ColumnMetric,

@@ -101,7 +101,7 @@ await runMain(async () => {
   const scratch = mkdtempSync(path.join(os.tmpdir(), 'sklar-kernels-'));
   const jobs = [];
   const widths = /narrow_widths\[\] = \{([\d, ]+)\}/
-    .exec(readFileSync(path.join(root, 'kernels', 'narrow_widths.h'), 'utf8'))[1]
+    .exec(readFileSync(path.join(root, 'kernels', 'narrow', 'narrow_widths.h'), 'utf8'))[1]
     .split(', ');
   for (const source of filesUnder(['kernels'], (file) => file.endsWith('.cu'))) {
     const architectures = budget.files?.[path.basename(source)]?.architectures ?? budget.architectures;

@@ -1,9 +1,9 @@
-// Every include and import goes along an arrow of scripts/rooms.mjs, no file is reached by what it includes or imports (imports
-// of types too), and docs/architecture.md draws these rooms.
+// Every include and import goes along an arrow of scripts/rooms.mjs; neither a room nor a file is reached by what it includes or
+// imports (imports of types too); no room has more than 15 files at one level; docs/architecture.md draws these rooms.
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
-import { mayUse, pageAsDrawn, roomOf } from './rooms.mjs';
+import { lib, mayUse, native, pageAsDrawn, roomOf } from './rooms.mjs';
 import { filesUnder, root } from './tools.mjs';
 
 const errors = [];
@@ -39,19 +39,36 @@ for (const [file, targets] of graph) {
   }
 }
 
-// circles: depth first, a file that is still open closes one
-const state = new Map();
-function visit(file, trail) {
-  if (state.get(file) === 'done') return;
-  if (state.get(file) === 'open') {
-    errors.push(`circle: ${[...trail.slice(trail.indexOf(file)), file].join(' -> ')}`);
-    return;
-  }
-  state.set(file, 'open');
-  for (const { to } of graph.get(file)) if (to !== file) visit(to, [...trail, file]);
-  state.set(file, 'done');
+/** Depth first: what is still open closes a circle. */
+function findCircles(nodes, next) {
+  const state = new Map();
+  const visit = (node, trail) => {
+    if (state.get(node) === 'done') return;
+    if (state.get(node) === 'open') {
+      errors.push(`circle: ${[...trail.slice(trail.indexOf(node)), node].join(' -> ')}`);
+      return;
+    }
+    state.set(node, 'open');
+    for (const to of next(node)) if (to !== node) visit(to, [...trail, node]);
+    state.set(node, 'done');
+  };
+  for (const node of nodes) visit(node, []);
 }
-for (const file of files) visit(file, []);
+findCircles(files, (file) => graph.get(file).map(({ to }) => to));
+for (const rooms of [native, lib]) {
+  const usesOf = new Map(rooms.map(({ name, uses }) => [name, uses === '*' ? [] : uses]));
+  findCircles([...usesOf.keys()], (name) => usesOf.get(name));
+}
+
+const MOST_FILES = 15;
+const counts = new Map();
+for (const file of files) {
+  const folder = path.posix.dirname(file);
+  counts.set(folder, (counts.get(folder) ?? 0) + 1);
+}
+for (const [folder, count] of counts) {
+  if (count > MOST_FILES) errors.push(`${folder}: ${count} files at one level, at most ${MOST_FILES}`);
+}
 
 const page = path.join(root, 'docs', 'architecture.md');
 if (existsSync(page) && pageAsDrawn(readFileSync(page, 'utf8')) !== readFileSync(page, 'utf8')) {

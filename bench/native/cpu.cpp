@@ -21,8 +21,8 @@
 #endif
 
 #include "backend/backend.hpp"
-#include "core/cpu.hpp"
 #include "core/error.hpp"
+#include "core/threads/cpu.hpp"
 #include "nn/network.hpp"
 #include "train/cdc_objective.hpp"
 #include "train/trainer.hpp"

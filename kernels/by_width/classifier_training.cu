@@ -1,6 +1,6 @@
 // A classifier's kernel of narrow_train.h, at one width.
 #include "backend/rows/classifier.h"
-#include "narrow_train_block.cuh"
+#include "narrow/narrow_train_block.cuh"
 
 namespace sklar::cuda {
 namespace {

@@ -1,8 +1,8 @@
 // The kernel of narrow.h, at one width.
 #include <type_traits>
 
-#include "narrow_layers.cuh"
-#include "narrow_rows.cuh"
+#include "narrow/narrow_layers.cuh"
+#include "narrow/narrow_rows.cuh"
 
 namespace sklar::cuda {
 namespace {

@@ -574,6 +574,7 @@ export abstract class Copula implements Disposable {
   }
   /** @internal */
   protected abstract logPdfRows(points: Points, run: Execution): Promise<Float64Array>;
+  /** @internal */
   protected abstract sampleRows(draws: Draws, options: SampleOptions, run: Execution): Promise<Float64Array>;
   /** @internal `sampleConditional` of kinds that have it. */
   protected drawConditional(_request: ConditionalRequest, _run: Execution): Promise<ConditionalSample> {
@@ -583,9 +584,11 @@ export abstract class Copula implements Disposable {
         "levels: use a copula of kind 'cdc' or a classical one",
     );
   }
-  /** Options that this kind cannot honour are errors, before any work. */
+  /** @internal Options that this kind cannot honour are errors, before any work. */
   abstract checkSampleOptions(options: SampleOptions): void;
+  /** @internal */
   protected abstract description(): Pick<ModelInfo, 'parameters' | 'config' | 'training'>;
+  /** @internal */
   protected abstract toModelContent(): ModelContent;
   /** @internal */
   protected abstract release(): void;

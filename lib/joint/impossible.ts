@@ -1,6 +1,6 @@
 import type { Table } from '../data/table';
 import type { Margins } from '../margins/margins';
-import type { ImpossibleRows } from '../metrics/mean';
+import type { ImpossibleRows } from '../mean';
 
 /** Rows of density 0, and why. */
 export interface ImpossibleValues {

@@ -15,7 +15,7 @@ import {
   expectOptions,
 } from '../errors';
 import { type NativeAddon, type NativeJob, runJob } from '../native';
-import { type MeanOfRows, meanOf } from './mean';
+import { type MeanOfRows, meanOf } from '../mean';
 import { expectRows, nameOf } from './rows';
 
 /** Of measures of rows. */

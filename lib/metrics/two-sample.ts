@@ -13,7 +13,7 @@ import {
   expectOptions,
 } from '../errors';
 import { runJob } from '../native';
-import { meanOf } from './mean';
+import { meanOf } from '../mean';
 import { cramerTail, kolmogorovTail } from './null-laws';
 import { execution, expectRows } from './rows';
 

@@ -60,7 +60,7 @@ export interface ClassicalAddon {
     seed: bigint,
     threads: number,
   ): NativeJob<Float64Array>;
-  /** The table of a kernel copula: native/classical/kernel_estimate.hpp. */
+  /** The table of a kernel copula: native/classical/pairs/kernel_estimate.hpp. */
   classicalKernel(
     u: Float64Array,
     rows: number,

@@ -18,7 +18,7 @@ export interface NativeJob<T> {
  */
 export type Precision = 'fp32' | 'mixed' | 'fp16' | 'bf16';
 
-/** Where a job on a network runs; see native/backend/device.hpp. `threads` of the CPU, 0: one for each processor. */
+/** Where a job on a network runs; see native/devices/device.hpp. `threads` of the CPU, 0: one for each processor. */
 export interface NativeDevice {
   device: 'cpu' | `cuda:${number}`;
   precision: Precision;

@@ -22,7 +22,7 @@ export interface VelocityDefinition {
   cholesky: Float64Array | null;
 }
 
-/** Density of training times; see TimeLaw of native/backend/velocity_operations.h. */
+/** Density of training times; see TimeLaw of native/backend/operations/velocity_operations.h. */
 export interface TimeLaw {
   kind: 'uniform' | 'quartic' | 'logarithmic' | 'log-sine';
   low: number;

@@ -20,7 +20,7 @@ import { JointDistribution } from '../joint/joint';
 import { Margins, type TableMargins } from '../margins/margins';
 import { type Comparison, compare } from '../metrics/compare';
 import { kendall, tailCurves } from '../metrics/dependence';
-import { meanOf } from '../metrics/mean';
+import { meanOf } from '../mean';
 import type { Note } from '../notes';
 import { packageVersion } from '../version';
 import { chooseRows } from './charts/axis';

@@ -1,6 +1,6 @@
 #include <napi.h>
 
-#include "addon/register.hpp"
+#include "addon/common/register.hpp"
 
 namespace {
 

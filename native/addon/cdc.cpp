@@ -2,14 +2,14 @@
 
 #include <memory>
 
-#include "addon/cdc_model.hpp"
-#include "addon/convert.hpp"
-#include "addon/field_handle.hpp"
-#include "addon/job.hpp"
-#include "addon/register.hpp"
-#include "addon/train.hpp"
+#include "addon/common/cdc_model.hpp"
+#include "addon/common/convert.hpp"
+#include "addon/common/field_handle.hpp"
+#include "addon/common/job.hpp"
+#include "addon/common/register.hpp"
+#include "addon/common/train.hpp"
 #include "core/check_rows.hpp"
-#include "integrate/clock.hpp"
+#include "integrate/steps/clock.hpp"
 #include "train/cdc_objective.hpp"
 
 namespace sklar::addon {

@@ -1,8 +1,8 @@
-#include "addon/convert.hpp"
-#include "addon/job.hpp"
-#include "addon/register.hpp"
-#include "classical/kernel_estimate.hpp"
-#include "classical/pair_likelihood.hpp"
+#include "addon/common/convert.hpp"
+#include "addon/common/job.hpp"
+#include "addon/common/register.hpp"
+#include "classical/cells/pair_likelihood.hpp"
+#include "classical/pairs/kernel_estimate.hpp"
 #include "classical/rows.hpp"
 
 namespace sklar::addon {

@@ -1,9 +1,9 @@
 #include "closed_form/closed_form.hpp"
 
-#include "addon/convert.hpp"
-#include "addon/field_handle.hpp"
-#include "addon/job.hpp"
-#include "addon/register.hpp"
+#include "addon/common/convert.hpp"
+#include "addon/common/field_handle.hpp"
+#include "addon/common/job.hpp"
+#include "addon/common/register.hpp"
 #include "backend/backend.hpp"
 #include "core/check_rows.hpp"
 

@@ -1,10 +1,10 @@
 #include "margins/columns.hpp"
 
-#include "addon/convert.hpp"
-#include "addon/job.hpp"
-#include "addon/margin_handle.hpp"
-#include "addon/register.hpp"
-#include "core/thread_pool.hpp"
+#include "addon/common/convert.hpp"
+#include "addon/common/job.hpp"
+#include "addon/common/margin_handle.hpp"
+#include "addon/common/register.hpp"
+#include "core/threads/thread_pool.hpp"
 #include "margins/sorted_column.hpp"
 
 namespace sklar::addon {

@@ -3,9 +3,9 @@
 #include <string>
 #include <vector>
 
-#include "addon/register.hpp"
+#include "addon/common/register.hpp"
 #include "backend/cuda/device_probe.hpp"
-#include "core/cpu.hpp"
+#include "core/threads/cpu.hpp"
 
 namespace sklar::addon {
 namespace {

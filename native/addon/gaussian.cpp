@@ -1,10 +1,10 @@
 #include "classical/gaussian.hpp"
-#include "core/symmetric.hpp"
+#include "core/linear/symmetric.hpp"
 
-#include "addon/convert.hpp"
-#include "addon/job.hpp"
-#include "addon/register.hpp"
-#include "addon/train.hpp"
+#include "addon/common/convert.hpp"
+#include "addon/common/job.hpp"
+#include "addon/common/register.hpp"
+#include "addon/common/train.hpp"
 #include "core/normal.h"
 
 namespace sklar::addon {

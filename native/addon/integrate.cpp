@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <limits>
 
-#include "addon/convert.hpp"
-#include "addon/field_handle.hpp"
-#include "addon/job.hpp"
-#include "addon/register.hpp"
+#include "addon/common/convert.hpp"
+#include "addon/common/field_handle.hpp"
+#include "addon/common/job.hpp"
+#include "addon/common/register.hpp"
 #include "model/field_rows.hpp"
 
 namespace sklar::addon {

@@ -1,9 +1,9 @@
 #include <optional>
 
-#include "addon/convert.hpp"
-#include "addon/job.hpp"
-#include "addon/margin_handle.hpp"
-#include "addon/register.hpp"
+#include "addon/common/convert.hpp"
+#include "addon/common/job.hpp"
+#include "addon/common/margin_handle.hpp"
+#include "addon/common/register.hpp"
 #include "margins/pareto.hpp"
 
 namespace sklar::addon {

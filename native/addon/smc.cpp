@@ -3,9 +3,9 @@
 #include <utility>
 #include <vector>
 
-#include "addon/cdc_model.hpp"
-#include "addon/convert.hpp"
-#include "addon/register.hpp"
+#include "addon/common/cdc_model.hpp"
+#include "addon/common/convert.hpp"
+#include "addon/common/register.hpp"
 #include "monte_carlo/cdc_path.hpp"
 #include "monte_carlo/conditional.hpp"
 #include "monte_carlo/normaliser.hpp"

@@ -1,10 +1,10 @@
-#include "addon/train.hpp"
+#include "addon/common/train.hpp"
 
 #include <algorithm>
 #include <mutex>
 #include <utility>
 
-#include "addon/convert.hpp"
+#include "addon/common/convert.hpp"
 
 namespace sklar::addon {
 namespace {

@@ -1,8 +1,8 @@
 #include "statistics/two_sample.hpp"
 
-#include "addon/convert.hpp"
-#include "addon/job.hpp"
-#include "addon/register.hpp"
+#include "addon/common/convert.hpp"
+#include "addon/common/job.hpp"
+#include "addon/common/register.hpp"
 #include "statistics/two_sample_classifier.hpp"
 
 namespace sklar::addon {

@@ -3,11 +3,11 @@
 #include <cmath>
 #include <utility>
 
-#include "addon/convert.hpp"
-#include "addon/field_handle.hpp"
-#include "addon/job.hpp"
-#include "addon/register.hpp"
-#include "addon/train.hpp"
+#include "addon/common/convert.hpp"
+#include "addon/common/field_handle.hpp"
+#include "addon/common/job.hpp"
+#include "addon/common/register.hpp"
+#include "addon/common/train.hpp"
 #include "core/check_rows.hpp"
 #include "train/velocity_objective.hpp"
 

@@ -7,18 +7,18 @@
 
 #include "backend/buffer.hpp"
 #include "backend/head_operations.hpp"
-#include "backend/operations.h"
-#include "backend/shapes.hpp"
-#include "backend/trajectory.hpp"
-#include "core/cancel.hpp"
+#include "backend/operations/operations.h"
+#include "backend/operations/shapes.hpp"
+#include "backend/operations/trajectory.hpp"
 #include "core/margin_maps.hpp"
+#include "core/threads/cancel.hpp"
 
 // The compute contract. Models, training and integrators are written once over these operations; the CPU
 // fulfils them in backend/cpu, CUDA in backend/cuda. Operations are as coarse as a layer: each matrix product
 // carries its elementwise epilogue. What one kind of head needs alone is in head_operations.hpp. All pointers
 // are backend memory unless a name or comment says host. Public functions say by their checks what
-// shapes they take (backend/shapes.hpp: else Error("SHAPE")); what a device fulfils are the functions *_impl,
-// which trust them.
+// shapes they take (backend/operations/shapes.hpp: else Error("SHAPE")); what a device fulfils are the
+// functions *_impl, which trust them.
 namespace sklar {
 
 // A matrix ready to be the right factor of `linear`: B (inner x columns), in the backend's own layout.

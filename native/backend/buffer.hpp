@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <utility>
 
-#include "core/matrix.hpp"
+#include "core/linear/matrix.hpp"
 
 namespace sklar {
 

@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <span>
 
-#include "backend/classifier_operations.h"
-#include "backend/shapes.hpp"
-#include "backend/velocity_operations.h"
+#include "backend/operations/classifier_operations.h"
+#include "backend/operations/shapes.hpp"
+#include "backend/operations/velocity_operations.h"
 
 // The part of the compute contract (backend.hpp) that one kind of head needs alone.
 namespace sklar {

@@ -2,9 +2,9 @@
 #include <bit>
 #include <cmath>
 
-#include "classical/frailty.hpp"
-#include "classical/generators.hpp"
-#include "classical/numeric.hpp"
+#include "classical/cells/frailty.hpp"
+#include "classical/pairs/generators.hpp"
+#include "classical/pairs/numeric.hpp"
 #include "classical/rows.hpp"
 #include "core/error.hpp"
 

@@ -3,14 +3,14 @@
 #include <cmath>
 #include <string>
 
-#include "classical/elliptical_cells.hpp"
+#include "classical/cells/elliptical_cells.hpp"
 #include "classical/row_loop.hpp"
 #include "classical/rows.hpp"
 #include "core/check_rows.hpp"
-#include "core/dot.hpp"
 #include "core/error.hpp"
-#include "core/symmetric.hpp"
-#include "core/triangular.h"
+#include "core/linear/dot.hpp"
+#include "core/linear/symmetric.hpp"
+#include "core/linear/triangular.h"
 #include "special/student_t.hpp"
 
 namespace sklar {

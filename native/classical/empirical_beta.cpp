@@ -5,7 +5,7 @@
 #include <tuple>
 #include <utility>
 
-#include "classical/frailty.hpp"
+#include "classical/cells/frailty.hpp"
 #include "classical/order_statistics.hpp"
 #include "classical/rows.hpp"
 #include "core/error.hpp"

@@ -7,8 +7,8 @@
 #include "backend/scores.hpp"
 #include "core/check_rows.hpp"
 #include "core/error.hpp"
-#include "core/philox.h"
-#include "core/symmetric.hpp"
+#include "core/linear/symmetric.hpp"
+#include "core/random/philox.h"
 
 namespace sklar {
 namespace {

@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/cancel.hpp"
+#include "core/threads/cancel.hpp"
 
 namespace sklar {
 

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "classical/numeric.hpp"
+#include "classical/pairs/numeric.hpp"
 #include "special/positive.hpp"
 
 // Laws of the order statistics U_(1) < .. < U_(n) of n uniform draws: U_(r) is Beta(r, n + 1 - r).

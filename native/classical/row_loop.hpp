@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "core/cancel.hpp"
-#include "core/thread_pool.hpp"
+#include "core/threads/cancel.hpp"
+#include "core/threads/thread_pool.hpp"
 
 namespace sklar {
 

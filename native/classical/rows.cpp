@@ -4,11 +4,11 @@
 #include <array>
 #include <cstdio>
 
-#include "classical/frailty.hpp"
+#include "classical/cells/frailty.hpp"
 #include "classical/row_loop.hpp"
 #include "core/check_rows.hpp"
 #include "core/error.hpp"
-#include "core/philox.h"
+#include "core/random/philox.h"
 
 namespace sklar {
 namespace {

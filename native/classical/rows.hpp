@@ -5,11 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "classical/bivariate.hpp"
-#include "classical/cells.hpp"
-#include "classical/lattice.hpp"
-#include "core/cancel.hpp"
-#include "core/philox.h"
+#include "classical/cells/cells.hpp"
+#include "classical/cells/lattice.hpp"
+#include "classical/pairs/bivariate.hpp"
+#include "core/random/philox.h"
+#include "core/threads/cancel.hpp"
 #include "special/positive.hpp"
 
 namespace sklar {

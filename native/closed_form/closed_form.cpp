@@ -6,7 +6,7 @@
 
 #include "core/error.hpp"
 #include "core/normal.h"
-#include "core/thread_pool.hpp"
+#include "core/threads/thread_pool.hpp"
 #include "fields/trace.hpp"
 
 namespace sklar {

@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/cancel.hpp"
+#include "core/threads/cancel.hpp"
 #include "fields/field.hpp"
 
 // Copulas whose density, field and draws are known exactly at every time of a process (docs/mathematics.md,

@@ -4,11 +4,11 @@
 #include <utility>
 
 #include "closed_form/closed_form.hpp"
-#include "core/dot.hpp"
 #include "core/error.hpp"
+#include "core/linear/dot.hpp"
+#include "core/linear/symmetric.hpp"
 #include "core/normal.h"
-#include "core/philox.h"
-#include "core/symmetric.hpp"
+#include "core/random/philox.h"
 
 namespace sklar {
 namespace {

@@ -6,7 +6,7 @@
 #include "closed_form/closed_form.hpp"
 #include "core/error.hpp"
 #include "core/normal.h"
-#include "core/philox.h"
+#include "core/random/philox.h"
 
 // FGM and cosine copulas: c = 1 + sum_m a_m prod_{i in S_m} f_mi(x_i), at every time.
 namespace sklar {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "backend/backend.hpp"
-#include "backend/trajectory.hpp"
+#include "backend/operations/trajectory.hpp"
 #include "process/process.h"
 
 // What a model gives to the integrators: a time-dependent field over rows of a state. Process, head and

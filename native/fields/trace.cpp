@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/philox.h"
+#include "core/random/philox.h"
 
 namespace sklar {
 

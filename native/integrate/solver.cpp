@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "integrate/last_good.hpp"
-#include "integrate/linear_move.hpp"
-#include "integrate/tableau.hpp"
-#include "integrate/trajectory.hpp"
+#include "integrate/rules/tableau.hpp"
+#include "integrate/steps/last_good.hpp"
+#include "integrate/steps/linear_move.hpp"
+#include "integrate/steps/trajectory.hpp"
 
 namespace sklar {
 namespace {

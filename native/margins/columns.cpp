@@ -6,7 +6,7 @@
 #include <string>
 
 #include "core/error.hpp"
-#include "core/thread_pool.hpp"
+#include "core/threads/thread_pool.hpp"
 #include "margins/search.hpp"
 
 namespace sklar {

@@ -4,8 +4,8 @@
 #include <memory>
 #include <vector>
 
-#include "core/cancel.hpp"
-#include "core/philox.h"
+#include "core/random/philox.h"
+#include "core/threads/cancel.hpp"
 #include "margins/margin.hpp"
 
 // Whole columns to the copula scale and back. Results do not depend on the number of threads (0: one for

@@ -94,7 +94,8 @@ struct ParetoTail {
 SharedMargin make_pareto_tails(SharedMargin body, Support support, const ParetoTail* lower,
                                const ParetoTail* upper);
 
-// A formula, by its name and parameters in the order of lib/margins/types/families.ts; or `generalised-pareto`.
+// A formula, by its name and parameters in the order of lib/margins/types/families.ts; or
+// `generalised-pareto`.
 SharedMargin make_law(const std::string& family, const std::vector<double>& parameters);
 // The mean of minus log f over values that occur `counts` times; infinity where one is impossible. With a
 // positive step they are rounded to multiples of it: P(x - step / 2 < X <= x + step / 2) takes the place of

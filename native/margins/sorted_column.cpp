@@ -7,8 +7,8 @@
 #include <string>
 
 #include "core/error.hpp"
-#include "core/philox.h"
-#include "core/thread_pool.hpp"
+#include "core/random/philox.h"
+#include "core/threads/thread_pool.hpp"
 
 namespace sklar {
 namespace {

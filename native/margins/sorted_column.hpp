@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/cancel.hpp"
+#include "core/threads/cancel.hpp"
 
 namespace sklar {
 

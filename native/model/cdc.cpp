@@ -4,9 +4,9 @@
 #include <cmath>
 
 #include "core/check_rows.hpp"
-#include "core/philox.h"
-#include "core/symmetric.hpp"
-#include "core/triangular.h"
+#include "core/linear/symmetric.hpp"
+#include "core/linear/triangular.h"
+#include "core/random/philox.h"
 #include "model/field_rows.hpp"
 
 namespace sklar {

@@ -6,9 +6,9 @@
 
 #include "core/check_rows.hpp"
 #include "core/error.hpp"
+#include "core/linear/triangular.h"
 #include "core/normal.h"
-#include "core/philox.h"
-#include "core/triangular.h"
+#include "core/random/philox.h"
 
 namespace sklar {
 namespace {

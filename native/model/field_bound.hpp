@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/cancel.hpp"
+#include "core/threads/cancel.hpp"
 #include "fields/field.hpp"
 
 namespace sklar {

@@ -5,9 +5,9 @@
 
 #include "core/check_rows.hpp"
 #include "core/error.hpp"
+#include "core/linear/symmetric.hpp"
 #include "core/normal.h"
-#include "core/philox.h"
-#include "core/symmetric.hpp"
+#include "core/random/philox.h"
 
 namespace sklar {
 namespace {

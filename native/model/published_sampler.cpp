@@ -2,9 +2,9 @@
 
 #include <cmath>
 
-#include "core/philox.h"
-#include "integrate/clock.hpp"
-#include "integrate/last_good.hpp"
+#include "core/random/philox.h"
+#include "integrate/steps/clock.hpp"
+#include "integrate/steps/last_good.hpp"
 
 namespace sklar {
 

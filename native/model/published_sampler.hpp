@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "backend/backend.hpp"
-#include "core/cancel.hpp"
+#include "core/threads/cancel.hpp"
 #include "fields/noise_levels.hpp"
 
 namespace sklar {

@@ -5,7 +5,7 @@
 #include <limits>
 #include <string>
 
-#include "core/philox.h"
+#include "core/random/philox.h"
 
 namespace sklar {
 namespace {

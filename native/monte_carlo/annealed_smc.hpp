@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/cancel.hpp"
+#include "core/threads/cancel.hpp"
 #include "monte_carlo/chain_mixing.hpp"
 #include "monte_carlo/level_path.hpp"
 #include "monte_carlo/particle_weights.hpp"

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <limits>
 
-#include "core/philox.h"
-#include "core/symmetric.hpp"
-#include "core/triangular.h"
+#include "core/linear/symmetric.hpp"
+#include "core/linear/triangular.h"
+#include "core/random/philox.h"
 
 namespace sklar {
 

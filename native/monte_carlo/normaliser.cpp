@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "core/philox.h"
+#include "core/random/philox.h"
 
 namespace sklar {
 namespace {

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <limits>
 
-#include "core/philox.h"
-#include "core/shuffle.h"
+#include "core/random/philox.h"
+#include "core/random/shuffle.h"
 
 namespace sklar {
 namespace {

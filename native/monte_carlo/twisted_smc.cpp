@@ -2,7 +2,7 @@
 #include <cmath>
 #include <string>
 
-#include "core/philox.h"
+#include "core/random/philox.h"
 #include "monte_carlo/conditional.hpp"
 
 namespace sklar {

@@ -12,7 +12,7 @@
 #include <math.h>
 #include <stddef.h>
 
-#include "core/philox.h"
+#include "core/random/philox.h"
 #include "process/draw.h"
 #include "process/form.h"
 

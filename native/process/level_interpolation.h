@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stddef.h>
 
-#include "core/philox.h"
+#include "core/random/philox.h"
 #include "process/ou.h"
 
 namespace sklar {

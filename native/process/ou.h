@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #include "core/host_device.h"
-#include "core/philox.h"
+#include "core/random/philox.h"
 #include "process/draw.h"
 #include "process/form.h"
 

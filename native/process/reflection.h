@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 #include "core/fold.h"
-#include "core/philox.h"
+#include "core/random/philox.h"
 #include "process/draw.h"
 #include "process/form.h"
 

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "core/error.hpp"
-#include "core/thread_pool.hpp"
+#include "core/threads/thread_pool.hpp"
 
 namespace sklar {
 namespace {

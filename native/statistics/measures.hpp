@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "core/cancel.hpp"
+#include "core/threads/cancel.hpp"
 
 // Dependence of pairs of columns as their ranks show it (docs/mathematics.md, E): x rows x dim, dense,
 // finite; at least two rows. Results do not depend on the number of threads (0: one for each processor).

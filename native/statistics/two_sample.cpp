@@ -8,8 +8,8 @@
 
 #include "core/error.hpp"
 #include "core/normal.h"
-#include "core/philox.h"
-#include "core/thread_pool.hpp"
+#include "core/random/philox.h"
+#include "core/threads/thread_pool.hpp"
 
 namespace sklar {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/cancel.hpp"
+#include "core/threads/cancel.hpp"
 
 // How far two samples are apart (docs/mathematics.md, G.3). Both stand in one array x, rows x dim, dense and
 // finite: the first `first` rows are one sample, the others the second. Results do not depend on the number

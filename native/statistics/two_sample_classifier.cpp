@@ -5,10 +5,10 @@
 #include <numeric>
 #include <utility>
 
-#include "core/dot.hpp"
 #include "core/error.hpp"
+#include "core/linear/dot.hpp"
 #include "core/normal.h"
-#include "core/thread_pool.hpp"
+#include "core/threads/thread_pool.hpp"
 
 namespace sklar {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/cancel.hpp"
+#include "core/threads/cancel.hpp"
 
 namespace sklar {
 

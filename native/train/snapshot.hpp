@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "backend/state.h"
+#include "backend/operations/state.h"
 
 namespace sklar {
 

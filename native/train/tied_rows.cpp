@@ -6,8 +6,8 @@
 #include "backend/scores.hpp"
 #include "core/check_rows.hpp"
 #include "core/error.hpp"
+#include "core/linear/symmetric.hpp"
 #include "core/normal.h"
-#include "core/symmetric.hpp"
 
 namespace sklar {
 

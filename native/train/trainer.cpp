@@ -6,7 +6,7 @@
 #include <numeric>
 #include <string>
 
-#include "core/philox.h"
+#include "core/random/philox.h"
 
 namespace sklar {
 namespace {

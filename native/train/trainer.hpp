@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "core/cancel.hpp"
+#include "core/threads/cancel.hpp"
 #include "nn/network.hpp"
 #include "train/objective.hpp"
 #include "train/snapshot.hpp"

@@ -110,8 +110,8 @@ export function gpuSection(read) {
     return `## On a GPU
 
 Nothing has been measured on a GPU yet. Every operation of the backend has CUDA kernels, and networks of width 16 to 128 have two
-of their own: one that carries samples through a whole trajectory (\`kernels/narrow.h\`), one that makes a training step, of one
-model or of up to 16 of an ensemble, three launches (\`kernels/narrow_train.h\`). They compile for all listed architectures within
+of their own: one that carries samples through a whole trajectory (\`kernels/narrow/narrow.h\`), one that makes a training step, of one
+model or of up to 16 of an ensemble, three launches (\`kernels/narrow/narrow_train.h\`). They compile for all listed architectures within
 the register budget of \`kernels/budget.json\` (\`npm run check:kernels\`), pass their tests on emulated hardware
 (\`test/emulator\`) and have **not run on hardware yet**.
 ${HOW}

@@ -3,7 +3,7 @@ import { CommanderError } from 'commander';
 import { SklarError, type SklarErrorCode } from '../../lib';
 import { describeFailure } from '../../lib/cli/terminal/failure';
 import { formatRate } from '../../lib/cli/terminal/progress';
-import { meanOf } from '../../lib/metrics/mean';
+import { meanOf } from '../../lib/mean';
 import { formatDuration } from '../../lib/report/charts/text';
 
 describe('failures', () => {

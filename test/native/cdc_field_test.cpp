@@ -1,6 +1,6 @@
 // A classification-diffusion copula as a field of continuous time, with the derivatives that its likelihood
 // needs.
-#include "integrate/clock.hpp"
+#include "integrate/steps/clock.hpp"
 #include "model/cdc.hpp"
 #include "model/field_rows.hpp"
 #include "support.hpp"

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/normal.h"
-#include "core/philox.h"
+#include "core/random/philox.h"
 
 namespace closed_form {
 

@@ -8,9 +8,9 @@
 
 #include "check.hpp"
 #include "classical/gaussian.hpp"
-#include "core/symmetric.hpp"
+#include "core/linear/symmetric.hpp"
 #include "given_batch.hpp"
-#include "integrate/clock.hpp"
+#include "integrate/steps/clock.hpp"
 #include "model/cdc.hpp"
 #include "model/field_rows.hpp"
 #include "nn/network.hpp"

@@ -2,7 +2,7 @@
 #include "device_support.hpp"
 #include "fields/velocity_field.hpp"
 #include "given_batch.hpp"
-#include "integrate/trajectory.hpp"
+#include "integrate/steps/trajectory.hpp"
 #include "model/cdc.hpp"
 #include "model/field_rows.hpp"
 #include "monte_carlo/cdc_path.hpp"

@@ -3,7 +3,7 @@
 
 #include "device_support.hpp"
 #include "fields/velocity_field.hpp"
-#include "integrate/clock.hpp"
+#include "integrate/steps/clock.hpp"
 #include "model/cdc.hpp"
 #include "model/field_rows.hpp"
 #include "train/trainer.hpp"

@@ -1,6 +1,6 @@
 // Elementwise and row-wise operations on CUDA.
+#include "core/linear/symmetric.hpp"
 #include "core/margin_maps.hpp"
-#include "core/symmetric.hpp"
 #include "device_support.hpp"
 #include "train/tied_rows.hpp"
 

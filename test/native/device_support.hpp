@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "backend/device.hpp"
 #include "check.hpp"
 #include "core/error.hpp"
-#include "core/philox.h"
+#include "core/random/philox.h"
+#include "devices/device.hpp"
 
 #if defined(SKLAR_EMULATED_CUDA)
 #include "emulator.hpp"

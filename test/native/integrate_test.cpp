@@ -1,7 +1,7 @@
 // Integrators of ordinary differential equations on fields in closed form. Numbers in the names of the cases
 // are those of the test table (docs/mathematics.md, I).
-#include "integrate/clock.hpp"
-#include "integrate/tableau.hpp"
+#include "integrate/rules/tableau.hpp"
+#include "integrate/steps/clock.hpp"
 #include "model/field_rows.hpp"
 #include "support.hpp"
 

@@ -13,9 +13,9 @@
 #include "backend/backend.hpp"
 #include "backend/cpu/elementwise.hpp"
 #include "check.hpp"
-#include "core/cpu.hpp"
-#include "core/philox.h"
-#include "core/shuffle.h"
+#include "core/random/philox.h"
+#include "core/random/shuffle.h"
+#include "core/threads/cpu.hpp"
 
 using namespace sklar;
 

@@ -6,7 +6,7 @@
 #include "check.hpp"
 #include "core/error.hpp"
 #include "core/normal.h"
-#include "core/philox.h"
+#include "core/random/philox.h"
 
 using namespace sklar;
 

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "check.hpp"
-#include "core/philox.h"
+#include "core/random/philox.h"
 #include "given_batch.hpp"
 #include "train/trainer.hpp"
 

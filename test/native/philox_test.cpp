@@ -1,4 +1,4 @@
-#include "core/philox.h"
+#include "core/random/philox.h"
 
 #include <algorithm>
 #include <cstdint>

@@ -2,9 +2,9 @@
 // Brownian tree. Numbers in the names of the cases are those of the test table (docs/mathematics.md, I).
 #include <array>
 
-#include "core/brownian.h"
-#include "integrate/clock.hpp"
+#include "core/random/brownian.h"
 #include "integrate/solver.hpp"
+#include "integrate/steps/clock.hpp"
 #include "support.hpp"
 
 using namespace support;

@@ -6,9 +6,9 @@
 #include "backend/rows/ties.h"
 #include "check.hpp"
 #include "classical/gaussian.hpp"
+#include "core/linear/symmetric.hpp"
 #include "core/normal.h"
-#include "core/philox.h"
-#include "core/symmetric.hpp"
+#include "core/random/philox.h"
 
 using namespace sklar;
 

@@ -1,7 +1,7 @@
 // Estimates of the trace of a Jacobian, by the fields that the solvers take (docs/mathematics.md, D.2; number
 // 20 of the table in I).
 #include "fields/trace.hpp"
-#include "core/philox.h"
+#include "core/random/philox.h"
 #include "field_values.hpp"
 #include "model/cdc.hpp"
 #include "support.hpp"

@@ -2,7 +2,7 @@
 #include <string>
 
 #include "check.hpp"
-#include "core/philox.h"
+#include "core/random/philox.h"
 #include "fields/velocity_field.hpp"
 #include "given_batch.hpp"
 #include "train/trainer.hpp"

@@ -43,7 +43,7 @@ import {
   marginTypes,
 } from '../../margins/fit';
 import { type MarginsSpec, expectMarginsSpec, forAll } from '../../margins/margins';
-import { meanOf } from '../../metrics/mean';
+import { meanOf } from '../../mean';
 import type { Note } from '../../notes';
 import {
   type LogNormaliser,

@@ -9,7 +9,7 @@ import { copulaLogPdf } from '../../joint/copula-density';
 import { impossibleValues } from '../../joint/impossible';
 import { jointOf } from '../../joint/joint';
 import { Margins } from '../../margins/margins';
-import { meanOf } from '../../metrics/mean';
+import { meanOf } from '../../mean';
 import type { Note } from '../../notes';
 import {
   formatLogNormaliser,

@@ -74,6 +74,7 @@ export class EmpiricalBetaCopula extends ClassicalCopula {
     return new EmpiricalBetaCopula(this.#of(chosen), chosen.length);
   }
 
+  /** @internal */
   protected description() {
     return {
       parameters: this.ranks.length,

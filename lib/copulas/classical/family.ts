@@ -68,6 +68,7 @@ export class FamilyCopula extends ClassicalCopula {
     this.#definition = definitionOf(kind, this.dim, Object.values(this.parameters), this.rotation);
   }
 
+  /** @internal */
   protected description() {
     return {
       parameters: Object.keys(this.parameters).length,

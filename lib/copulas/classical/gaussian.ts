@@ -110,6 +110,7 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
     return correlationParameters(this.correlation, this.dim);
   }
 
+  /** @internal */
   protected description() {
     return {
       parameters: (this.dim * (this.dim - 1)) / 2,

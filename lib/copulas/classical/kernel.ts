@@ -100,6 +100,7 @@ export class KernelCopula extends ClassicalCopula {
     return { bandwidth: this.bandwidth };
   }
 
+  /** @internal */
   protected description() {
     return {
       parameters: this.table.length,

@@ -69,6 +69,7 @@ export class StudentCopula extends ClassicalCopula {
     return new StudentCopula(subMatrix(this.correlation, this.dim, chosen), chosen.length, this.degrees);
   }
 
+  /** @internal */
   protected description() {
     return {
       parameters: (this.dim * (this.dim - 1)) / 2 + 1,

@@ -3,7 +3,7 @@ import { matrix } from '../../matrix';
 import { Generator, type Seed, seedWords, shuffle } from '../../data/random';
 import { Table } from '../../data/table';
 import { type OptionNames, SklarError, expectInteger, expectOptions } from '../../errors';
-import { meanOf } from '../../metrics/mean';
+import { meanOf } from '../../mean';
 import { runJob } from '../../native';
 import { centred } from '../classical/observations';
 import { type ClassicalOptions } from '../classical/fit';

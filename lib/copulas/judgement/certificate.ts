@@ -3,7 +3,7 @@ import { type Seed, resolveSeed } from '../../data/random';
 import type { Matrix } from '../../matrix';
 import { defaultNames } from '../../data/table';
 import { type OptionNames, SklarError, expectInteger, expectNumber, expectOneOf } from '../../errors';
-import { type MeanOfRows, meanOf } from '../../metrics/mean';
+import { type MeanOfRows, meanOf } from '../../mean';
 import { callNative } from '../../native';
 import { type CopulaCapabilities } from '../fields/capabilities';
 import { type FieldDensity, type LogPdfMethod, type Points } from '../fields/field-density';

@@ -291,6 +291,7 @@ export class CdcCopula extends Copula implements HasField {
     return { process: 'ou', reference, levels: this.#parts.times };
   }
 
+  /** @internal */
   protected description() {
     const { network, times, cholesky, options, training, parameters } = this.#parts;
     return {

@@ -268,6 +268,7 @@ export class ClosedFormCopula extends Copula implements HasField {
     return terms.length === 0 ? null : ClosedFormCopula.cosine({ terms });
   }
 
+  /** @internal */
   protected description() {
     const d = this.#definition;
     return {

@@ -197,6 +197,7 @@ export class EnsembleCopula extends Copula {
     return { logPdf: logMeanExp(parts), evaluations };
   }
 
+  /** @internal */
   protected description() {
     const infos = this.members.map((member) => member.info());
     return {

@@ -98,6 +98,7 @@ export abstract class VelocityCopula extends Copula implements HasField {
     return { process: this.parts.definition.process, reference: this.parts.reference, levels: null };
   }
 
+  /** @internal */
   protected description() {
     const { definition, options, training, parameters, reference } = this.parts;
     return {

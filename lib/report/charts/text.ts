@@ -1,7 +1,7 @@
 /** Numbers and names as people read them, on the command line, in pictures and on pages. */
 import { describe } from '../../errors';
 import type { ImpossibleValues } from '../../joint/impossible';
-import type { ImpossibleRows, MeanOfRows } from '../../metrics/mean';
+import type { ImpossibleRows, MeanOfRows } from '../../mean';
 import type { Note } from '../../notes';
 
 /** Names may hold anything; XML may not. */

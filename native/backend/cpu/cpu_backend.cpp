@@ -7,19 +7,19 @@
 #include <string>
 #include <vector>
 
-#include "backend/adam.h"
 #include "backend/backend.hpp"
 #include "backend/cpu/elementwise.hpp"
 #include "backend/cpu/kernels.hpp"
+#include "backend/operations/adam.h"
 #include "backend/rows/classifier.h"
 #include "backend/rows/ties.h"
 #include "backend/rows/trajectory.h"
 #include "backend/rows/velocity.h"
-#include "core/cpu.hpp"
 #include "core/error.hpp"
 #include "core/normal.h"
-#include "core/shuffle.h"
-#include "core/thread_pool.hpp"
+#include "core/random/shuffle.h"
+#include "core/threads/cpu.hpp"
+#include "core/threads/thread_pool.hpp"
 
 namespace sklar {
 namespace {

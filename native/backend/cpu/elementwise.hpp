@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "backend/adam.h"
-#include "core/shuffle.h"
+#include "backend/operations/adam.h"
+#include "core/random/shuffle.h"
 
 namespace sklar::cpu {
 

@@ -2,7 +2,7 @@
 // compiler vectorises them for the flags of that file.
 
 #include "backend/cpu/elementwise.hpp"
-#include "core/philox.h"
+#include "core/random/philox.h"
 #include "process/ou.h"
 
 namespace sklar::cpu {
@@ -97,7 +97,8 @@ void scale_add(T* x, const T* x0, const T* noise, size_t count, T alpha, T sigma
   for (size_t i = 0; i < count; ++i) x[i] = OuProcess::state(alpha, sigma, x0[i], noise[i]);
 }
 
-// As shuffled() of core/shuffle.h, several indices at a time: those that have landed wait for the others.
+// As shuffled() of core/random/shuffle.h, several indices at a time: those that have landed wait for the
+// others.
 void shuffle(uint64_t* out, uint64_t first, size_t count, uint64_t n, const ShuffleKey& key) {
   typedef uint32_t Words __attribute__((vector_size(64)));
   constexpr size_t lanes = 16;

@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-#include "backend/epilogue.hpp"
+#include "backend/operations/epilogue.hpp"
 
 namespace sklar::cpu {
 

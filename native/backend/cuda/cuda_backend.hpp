@@ -2,7 +2,8 @@
 
 #include <memory>
 
-#include "backend/device.hpp"
+#include "backend/backend.hpp"
+#include "backend/precision.hpp"
 
 namespace sklar::cuda {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "backend/cuda/runtime.hpp"
-#include "narrow.h"
-#include "narrow_train.h"
+#include "narrow/narrow.h"
+#include "narrow/narrow_train.h"
 #include "training.h"
 
 namespace sklar::cuda {

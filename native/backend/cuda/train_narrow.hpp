@@ -18,9 +18,9 @@ struct TrainDevice {
   void* stream;
 };
 
-// Backend::classifier_step and velocity_step by the kernels of kernels/narrow_train.h. How many partial sums
-// of the squared norm of each model's gradient are left in `norms`; 0, and nothing is done, for networks that
-// are too wide, or whose weights and operands leave no room in shared memory.
+// Backend::classifier_step and velocity_step by the kernels of kernels/narrow/narrow_train.h. How many
+// partial sums of the squared norm of each model's gradient are left in `norms`; 0, and nothing is done, for
+// networks that are too wide, or whose weights and operands leave no room in shared memory.
 std::size_t train_narrow(const TrainDevice& device, const ClassifierStep<float>& step,
                          std::span<const TrainedModel<float>> models);
 std::size_t train_narrow(const TrainDevice& device, const VelocityStep<float>& step,

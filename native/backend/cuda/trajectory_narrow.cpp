@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "backend/cuda/runtime.hpp"
-#include "narrow.h"
+#include "narrow/narrow.h"
 #include "process/level_interpolation.h"
 
 namespace sklar::cuda {

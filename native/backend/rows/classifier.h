@@ -2,10 +2,10 @@
 
 #include <math.h>
 
-#include "backend/classifier_operations.h"
+#include "backend/operations/classifier_operations.h"
 #include "backend/rows/lanes.h"
-#include "core/philox.h"
-#include "core/shuffle.h"
+#include "core/random/philox.h"
+#include "core/random/shuffle.h"
 
 // The operations of the classifier head (docs/mathematics.md, A.5 and A.6), row by row, for host and device.
 namespace sklar::rows {

@@ -2,11 +2,11 @@
 
 #include <math.h>
 
-#include "backend/operations.h"
+#include "backend/operations/operations.h"
 #include "backend/rows/lanes.h"
 #include "core/normal.h"
-#include "core/philox.h"
-#include "core/shuffle.h"
+#include "core/random/philox.h"
+#include "core/random/shuffle.h"
 
 // Fresh levels within the blocks of recurring values (docs/mathematics.md, A.10), row by row, for host and
 // device.

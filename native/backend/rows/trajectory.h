@@ -2,8 +2,8 @@
 
 #include <math.h>
 
-#include "backend/classifier_operations.h"
-#include "core/brownian.h"
+#include "backend/operations/classifier_operations.h"
+#include "core/random/brownian.h"
 #include "process/level_interpolation.h"
 
 // What the integrators ask of a backend, row by row, for host and device.

@@ -2,10 +2,10 @@
 
 #include <math.h>
 
+#include "backend/operations/velocity_operations.h"
 #include "backend/rows/lanes.h"
-#include "backend/velocity_operations.h"
-#include "core/philox.h"
-#include "core/shuffle.h"
+#include "core/random/philox.h"
+#include "core/random/shuffle.h"
 
 // The operations of velocity heads, row by row, for host and device.
 namespace sklar::rows {
