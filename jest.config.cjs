@@ -1,3 +1,5 @@
+const os = require('node:os');
+
 const long = Boolean(process.env.SKLAR_LONG_TESTS);
 
 /** @type {import('jest').Config} */
@@ -10,7 +12,7 @@ module.exports = {
   transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: '<rootDir>/tsconfig.test.json' }] },
   // Against hanging only: other work on the machine must not fail a test.
   testTimeout: 300_000,
-  // The native code is itself parallel, so a worker per core would compete with it.
-  maxWorkers: '50%',
+  // The native code is itself parallel, but not all the time: several files at once keep the processors busy.
+  maxWorkers: Math.min(os.availableParallelism(), 4),
   collectCoverageFrom: ['lib/**/*.ts'],
 };

@@ -38,6 +38,7 @@ export {
   type ModelInfo,
   type SampleOptions,
   type SamplerName,
+  hasField,
 } from './copulas/copula';
 export {
   type Certificate,

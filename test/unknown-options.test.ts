@@ -42,6 +42,7 @@ const functions: Record<string, Call | null> = {
   meanOf: null,
   mmd: (o) => sklar.mmd(u, u, o),
   mutualInformation: (o) => sklar.mutualInformation(models.gaussian, u, o),
+  hasField: null,
   normalCdf: null,
   normalQuantile: null,
   pairPlot: (o) => sklar.pairPlot(table, table, o),

@@ -606,6 +606,17 @@ export abstract class Copula implements Disposable {
   }
 }
 
+/**
+ * Whether a copula has a field, so that `integrate` takes it; see `CopulaCapabilities.field`.
+ *
+ * @example
+ * ```ts
+ * import { FamilyCopula, GaussianCopula, hasField } from 'sklar';
+ *
+ * hasField(new GaussianCopula(Float64Array.of(1, 0.7, 0.7, 1), 2)); // => true
+ * hasField(new FamilyCopula('clayton', { theta: 2 })); // => false
+ * ```
+ */
 export function hasField(copula: Copula): copula is Copula & HasField {
   return copula.capabilities.field;
 }
