@@ -86,6 +86,10 @@ test('objects with a key twice are refused, whose values JSON.parse would drop',
     code: 'ERR_SKLAR_VALUE',
     message: expect.stringMatching(/^expected different keys, got "a" twice \(object 1 of ".*twice.json"\)$/),
   });
+  const later = '{"a":1,"b":3}\n{"a":1,"b":":","c":{"a":2}}\n{"b":1,"a":2,"b":1}\n';
+  await expect(readTable(folder.file('later.ndjson', later), { columns: ['a'] })).rejects.toMatchObject({
+    message: expect.stringMatching(/^expected different keys, got "b" twice \(object 3 of /),
+  });
   const { names } = await readTable(folder.file('once.ndjson', `${nested}\n`), { columns: ['a'] });
   expect(names).toEqual(['a']);
 });

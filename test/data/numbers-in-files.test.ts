@@ -66,6 +66,40 @@ describe('integers beyond 2^53', () => {
   });
 });
 
+describe('numbers too small for a double', () => {
+  test.each([
+    ['csv', 'p,a\n0.5,1\n0,2\n3e-400,3\n', '3e-400'],
+    ['csv', `p,a\n0.5,1\n0e-400,2\n-0.${'0'.repeat(400)}1,3\n`, '-0.0000'],
+    ['csv', 'p;a\n0,5;1\n0,0;2\n1,5E-400;3\n', '1,5E-400'],
+    ['json', '[{"p":0.5,"a":1},{"p":0e-400,"a":2},{"p":1e-400,"a":3}]', '1e-400'],
+    ['ndjson', '{"p":0.5,"a":1}\n{"p":0.0,"a":2}\n{"a":3,"p":-2.5e-1000}\n', '-2.5e-1000'],
+  ])('are no zeros in %s: %#', async (ending, content, text) => {
+    const error = await sklarError(() => readTable(write(ending, content)), 'ERR_SKLAR_VALUE');
+    expect(error.message).toContain(`got 1 number below 5e-324 that would be 0 ("${text}`);
+    expect(error.message).toContain('in row 3) in column "p"');
+  });
+
+  test('the least ones are kept, and zeros', async () => {
+    const texts = ['5e-324', '0', '-0.0', '0e-999', '3e-324', '.0e5'];
+    const least = [5e-324, 0, -0, 0, 5e-324, 0];
+    const csv = await readTable(write('csv', `p,a\n${texts.map((text) => `${text},1.5`).join('\n')}\n`));
+    expect([...csv.column('p')]).toEqual(least);
+    const json = await readTable(
+      write('ndjson', texts.map((text) => `{"p":${text.replace(/^\./, '0.')}}`).join('\n')),
+    );
+    expect([...json.column('p')]).toEqual(least);
+  });
+});
+
+test('underscores stand between thousands; others make texts', async () => {
+  const table = await readTable(write('csv', 'a,b\n1_000,2\n-12_345.5,3\n1_000e2,4\n'));
+  expect([...table.column('a')]).toEqual([1000, -12_345.5, 1e5]);
+  for (const text of ['1_2', '1_0000', '1.5_0', '1000_000', '1_000_0']) {
+    const error = await sklarError(() => readTable(write('csv', `a,b\n1,2\n${text},3\n`)), 'ERR_SKLAR_VALUE');
+    expect(error.message).toContain(`got 1 text value ("${text}" in row 2) in column "a"`);
+  }
+});
+
 describe('decimal commas', () => {
   const values = [[12.504, 13.396], [9.159, 8.451]]; // prettier-ignore
   test.each([

@@ -3,10 +3,10 @@ import { type ColumnKind, Table, listNames } from '../table';
 
 /** Values that are not finite numbers: how many, and where the first one is (rows counted from 1). */
 export interface Problem {
-  readonly kind: 'missing' | 'NaN' | 'infinite' | 'text' | 'rounded';
+  readonly kind: 'missing' | 'NaN' | 'infinite' | 'text' | 'rounded' | 'vanished';
   readonly count: number;
   readonly row: number;
-  /** The first value, for text and integers that would be rounded. */
+  /** The first value, for text and for numbers that a double would not keep. */
   readonly example?: string;
 }
 
@@ -124,20 +124,24 @@ export function finishTable(
 
 /** Whether a whole-number text is neither the value of a double nor what a double is written as. */
 export function isRounded(text: string): boolean {
-  const whole = /^\s*([-+]?)(\d[\d_]*)(?:\.0*)?\s*$/.exec(text);
-  if (!whole) return false;
-  const digits = whole[2]!.replaceAll('_', '');
+  const digits = /^\s*[-+]?(\d[\d_]*)(?:\.0*)?\s*$/.exec(text)?.[1]?.replaceAll('_', '');
+  if (digits === undefined) return false;
   const number = Number(digits);
   if (Number.isSafeInteger(number) || !Number.isFinite(number)) return false;
   return BigInt(digits) !== BigInt(number) && String(number) !== digits;
 }
+
+/** Texts of numbers that are not 0; where they are read as 0, as 1e-400 is, a double cannot hold them. */
+export const VANISHED = /^[^eE]*[1-9]/;
 
 function describeProblem({ kind, count, row, example }: Problem): string {
   const one = count === 1;
   const values =
     kind === 'rounded'
       ? `${count} ${one ? 'integer' : 'integers'} beyond 2^53 that would be rounded`
-      : `${count} ${kind} ${one ? 'value' : 'values'}`;
+      : kind === 'vanished'
+        ? `${count} ${one ? 'number' : 'numbers'} below 5e-324 that would be 0`
+        : `${count} ${kind} ${one ? 'value' : 'values'}`;
   const first = count === 1 ? `in row ${row}` : `first in row ${row}`;
   return `${values} (${example === undefined ? '' : `${describe(example)} `}${first})`;
 }

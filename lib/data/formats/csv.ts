@@ -3,8 +3,13 @@
 /** Fields that stand for a missing value, besides the empty field. */
 export const MISSING: readonly string[] = ['NA', 'N/A', 'NULL', 'null', 'None'];
 
+/** Underscores between thousands; others make a name such as `1_2`, which DuckDB casts to 12. */
+export const THOUSANDS = /^\s*[-+]?\d{1,3}(?:_\d{3})+(?:[.,eE][^_]*)?\s*$/;
+
 export function isNumberText(text: string): boolean {
-  return /^\s*[-+]?(?:(?:\d[\d_]*\.?\d*|\.\d+)(?:e[-+]?\d+)?|nan|inf(?:inity)?)\s*$/i.test(text);
+  return /^\s*[-+]?(?:(?:(?:\d{1,3}(?:_\d{3})+|\d+)\.?\d*|\.\d+)(?:e[-+]?\d+)?|nan|inf(?:inity)?)\s*$/i.test(
+    text,
+  );
 }
 
 /** A name as a field of the first line, in quotes where it could be taken for something else. */

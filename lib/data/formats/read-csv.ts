@@ -302,7 +302,7 @@ export async function readCsv(file: string, options: ReadTableOptions): Promise<
         `nullstr = [${missing}], quote = '"', escape = '"', auto_detect = false, strict_mode = true, ` +
         'null_padding = false, hive_partitioning = false)',
       parameters: [session.pattern, delimiter, header, blankLines, gzip ? 'gzip' : 'none'],
-      decimalComma,
+      decimal: decimalComma ? (',' as const) : ('.' as const),
     };
     let builders: ColumnBuilder[];
     try {

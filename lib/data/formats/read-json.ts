@@ -1,7 +1,14 @@
 import { isUtf8 } from 'node:buffer';
 
 import { SklarError, describe } from '../../errors';
-import { ColumnBuilder, type Problem, finishTable, isRounded, problemsError } from './column-builder';
+import {
+  ColumnBuilder,
+  type Problem,
+  VANISHED,
+  finishTable,
+  isRounded,
+  problemsError,
+} from './column-builder';
 import { readBytes } from './files';
 import type { ReadTableOptions } from './read-options';
 import { type Table, selectColumns } from '../table';
@@ -121,8 +128,9 @@ class JsonColumn {
   push(value: unknown, textOf: () => string): void {
     if (typeof value === 'number') {
       if (Number.isFinite(value)) {
-        const text = Number.isInteger(value) && !Number.isSafeInteger(value) ? textOf() : '';
-        if (isRounded(text)) this.#fail('rounded', text);
+        const text = value === 0 || (Number.isInteger(value) && !Number.isSafeInteger(value)) ? textOf() : '';
+        if (value === 0 && VANISHED.test(text)) this.#fail('vanished', text);
+        else if (isRounded(text)) this.#fail('rounded', text);
         else this.builder.push(value);
       } else this.#fail('infinite'); // JSON.parse reads 1e999 as Infinity
     } else if (typeof value === 'boolean') this.builder.push(Number(value));
@@ -165,7 +173,7 @@ function numberText(object: string, wanted: string): string {
   return found;
 }
 
-/** JSON.parse keeps the last of equal keys: columns that have the same name show in the first object. */
+/** JSON.parse keeps the last of equal keys in silence. */
 function expectDifferentKeys(object: string, where: string): void {
   const seen = new Set<string>();
   for (const [key] of membersOf(object)) {
@@ -174,6 +182,12 @@ function expectDifferentKeys(object: string, where: string): void {
     }
     seen.add(key);
   }
+}
+
+function colonsOf(text: string): number {
+  let count = 0;
+  for (let at = text.indexOf(':'); at >= 0; at = text.indexOf(':', at + 1)) count++;
+  return count;
 }
 
 export async function readJson(file: string, options: ReadTableOptions): Promise<Table> {
@@ -194,8 +208,11 @@ export async function readJson(file: string, options: ReadTableOptions): Promise
     } catch (cause) {
       throw new SklarError('ERR_SKLAR_FORMAT', `expected JSON, got ${describe(cause)} ${where}`, { cause });
     }
-    if (rows === 0) expectDifferentKeys(text, where);
     const keys = Object.keys(record);
+    // a key twice, or values with colons of their own
+    if (colonsOf(text) > keys.length) expectDifferentKeys(text, where);
+    // a zero is looked up in the text only where it may stand for a smaller number
+    const mayVanish = /e-\d{3}|0{300}/i.test(text);
     for (let k = 0; k < keys.length; k++) {
       const key = keys[k]!;
       let j = names[k] === key ? k : position.get(key);
@@ -206,7 +223,8 @@ export async function readJson(file: string, options: ReadTableOptions): Promise
       }
       const column = columns[j]!;
       column.fillTo(rows);
-      column.push(record[key], () => numberText(text, key));
+      const value = record[key];
+      column.push(value, () => (value === 0 && !mayVanish ? '' : numberText(text, key)));
     }
     rows++;
   };

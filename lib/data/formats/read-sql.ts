@@ -2,23 +2,41 @@
 import type { DuckDBValue } from '@duckdb/node-api';
 
 import { SklarError, describe } from '../../errors';
-import { ColumnBuilder, type ColumnProblems, type Problem, isRounded, problemsError } from './column-builder';
+import {
+  ColumnBuilder,
+  type ColumnProblems,
+  type Problem,
+  VANISHED,
+  isRounded,
+  problemsError,
+} from './column-builder';
+import { THOUSANDS } from './csv';
 import type { DuckDBSession } from './duckdb';
 
 /** A table function call such as `read_parquet($1)` and its parameters. No user text may be part of `sql`. */
 export interface SqlSource {
   readonly sql: string;
   readonly parameters: DuckDBValue[];
-  /** Texts with a comma for the decimal mark. */
-  readonly decimalComma?: boolean;
+  /** The decimal mark of columns of texts; absent: columns are of numbers. */
+  readonly decimal?: '.' | ',';
 }
 
-/** The value of a column as a number; NULL where it is none. */
-function numberOf(position: number, { decimalComma }: SqlSource): string {
+/** What a cast makes of a column; NULL where that is nothing. */
+function castOf(position: number, { decimal }: SqlSource): string {
   const column = `#${position + 1}`;
-  return decimalComma
-    ? `CASE WHEN contains(${column}, '.') THEN NULL ELSE TRY_CAST(replace(${column}, ',', '.') AS DOUBLE) END`
-    : `TRY_CAST(${column} AS DOUBLE)`;
+  if (decimal === undefined) return `TRY_CAST(${column} AS DOUBLE)`;
+  const point = decimal === ',' ? `contains(${column}, '.') OR ` : '';
+  const text = decimal === ',' ? `replace(${column}, ',', '.')` : column;
+  const name = `contains(${column}, '_') AND NOT regexp_matches(${column}, '${THOUSANDS.source}')`;
+  return `CASE WHEN ${point}${name} THEN NULL ELSE TRY_CAST(${text} AS DOUBLE) END`;
+}
+
+/** The value of a column as a number; NULL where it is none or, other than 0, would be 0. */
+function numberOf(position: number, source: SqlSource): string {
+  const cast = castOf(position, source);
+  return source.decimal === undefined
+    ? cast
+    : `CASE WHEN ${cast} = 0 AND regexp_matches(#${position + 1}, '${VANISHED.source}') THEN NULL ELSE ${cast} END`;
 }
 
 /**
@@ -104,14 +122,17 @@ async function findProblems(
   const group = 16; // columns a pass: DuckDB plans wide aggregations slowly, and a message lists only a few columns
   const first = columns.slice(0, group);
   const inner = first.map(
-    ({ position }, k) => `CAST(#${position + 1} AS VARCHAR) AS v${k}, ${numberOf(position, source)} AS x${k}`,
+    ({ position }, k) =>
+      `CAST(#${position + 1} AS VARCHAR) AS v${k}, ${numberOf(position, source)} AS x${k}, ` +
+      `${castOf(position, source)} AS y${k}`,
   );
   const outer = first.flatMap((_, k) => {
     const conditions = [
       `v${k} IS NULL`,
       `isnan(x${k})`,
       `isinf(x${k})`,
-      `v${k} IS NOT NULL AND x${k} IS NULL`,
+      `v${k} IS NOT NULL AND y${k} IS NULL`,
+      `y${k} IS NOT NULL AND x${k} IS NULL`,
     ];
     return conditions.map(
       (condition) =>
@@ -124,11 +145,12 @@ async function findProblems(
   );
   columns.forEach(({ name }, k) => {
     const problems: Problem[] = [];
-    (['missing', 'NaN', 'infinite', 'text'] as const).forEach((kind, i) => {
-      const [count, at, example] = row.slice(3 * (4 * k + i));
+    (['missing', 'NaN', 'infinite', 'text', 'vanished'] as const).forEach((kind, i) => {
+      const [count, at, example] = row.slice(3 * (5 * k + i));
       if (!count) return;
       const problem = { kind, count: Number(count), row: Number(at) };
-      problems.push(kind === 'text' ? { ...problem, example: String(example) } : problem);
+      const shown = kind === 'text' || kind === 'vanished';
+      problems.push(shown ? { ...problem, example: String(example) } : problem);
     });
     described.push({ name, problems });
   });

@@ -22,8 +22,8 @@ const readOptions: OptionNames<ReadTableOptions> = {
  * Reads a table of numbers from a `.csv`, `.tsv`, `.json`, `.ndjson` or `.jsonl` file, each also with `.gz`
  * (gzip) after it, or from a `.parquet` file.
  *
- * Integers, decimals and booleans become numbers; integers that a double would round, beyond 2^53, are errors. All values must be finite numbers:
- * texts, dates, missing values (empty fields, NULL, `NA`, absent keys), NaN and infinities are errors that name
+ * Integers, decimals and booleans become numbers; integers that a double would round, beyond 2^53, and numbers that would be 0,
+ * such as 1e-400, are errors. All values must be finite numbers: texts, dates, missing values (empty fields, NULL, `NA`, absent keys), NaN and infinities are errors that name
  * columns, values and rows, where row 1 is the first row of data. Such columns can be left out with `exclude`.
  * Columns of integers are of kind `'integer'`, by their type in Parquet, by their values in CSV and JSON.
  *
