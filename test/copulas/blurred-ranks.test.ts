@@ -168,6 +168,14 @@ describe.each(['gaussian', 'student'] as const)('%s', (kind) => {
   });
 });
 
+test.each([8, 9, 20])('%d rows of independent columns are not blurred', async (rows) => {
+  for (let seed = 1; seed <= 5; seed++) {
+    const u = await ranked(new FamilyCopula('independence', {}, { dim: 6 }), rows, seed);
+    // correlations of so few rows are drawn towards independence
+    expect(blurNotes(await fit(u, 'gaussian'))).toEqual([]);
+  }
+});
+
 test('where values recur maximum likelihood stays, without a standard error', async () => {
   const truth = new FamilyCopula('gumbel', { theta: 60 });
   const { data } = await truth.sample(600, { seed: 2, dtype: 'float64', scale: 'gaussian' });

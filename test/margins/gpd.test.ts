@@ -35,6 +35,22 @@ test.each([-0.2, 0.2])('return levels of a generalised Pareto law of shape %d ar
   expect(margin.returnLevels(Float64Array.of(1, 0))).toEqual(Float64Array.of(NaN, NaN));
 });
 
+test.each([0, 1e5, 1e9, -1e9])(
+  'thresholds of values around %d are told with the digits that matter',
+  (offset) => {
+    const { notes, parameters } = fitMargin(
+      sample(draws.normal, 2000, 1).map((x) => x + offset),
+      'gpd',
+    );
+    const told = notes.filter(({ code }) => code === 'threshold');
+    expect(told).toHaveLength(offset === 0 ? 2 : 1);
+    for (const { message } of told) {
+      const [, side, where] = /its (lower|upper) tail begins at (\S+), with/.exec(message)!;
+      expect(Math.abs(Number(where) - parameters[`${side}Threshold`]!)).toBeLessThan(1e-5);
+    }
+  },
+);
+
 test.each(['empirical', 'kde'] as const)('the splice to an %s body is continuous', (body) => {
   const margin = fitMargin(sample(draws.normal, 2000, 1), {
     type: 'gpd',

@@ -241,10 +241,14 @@ async function blurredPairs(
     (_, at) => levels.data[(at >> 1) * dim + (at % 2 ? j : i)]!,
   );
   const tau = (await kendallOf({ data, rows, columns: 2 }, run))[1]!;
-  const others = pairs.length > 1 ? `, and of ${pairs.length - 1} more pairs` : '';
+  const others = pairs.length - 1;
+  const unknown =
+    others > 0
+      ? `its standard error and ${others > 1 ? `those of ${others} more pairs` : 'that of 1 more pair'} are not known`
+      : 'its standard error is not known';
   const text =
     `rho of ${of} is ${estimateText(correlation[i * dim + j]!)}, by Kendall's tau it would be ` +
-    `${estimateText(Math.sin((Math.PI / 2) * tau))}; its standard error${others} is not known`;
+    `${estimateText(Math.sin((Math.PI / 2) * tau))}; ${unknown}`;
   return { pairs, notes: [blurredNote(text)] };
 }
 

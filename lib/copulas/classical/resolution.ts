@@ -35,7 +35,8 @@ export function pairOf({ data, rows, columns }: DenseRows, i: number, j: number)
  * Whether ranks of so many rows blur a copula of two columns so much that maximum likelihood is off by more than two thirds of its
  * standard error. Where the density is c, V given U has a standard deviation s of about 1 / (c sqrt(2 pi sqrt 3)); the ranks of a row
  * differ by n (V - U) and a binomial number, that of rows below in one column and not in the other, of variance n D. So s^2 grows
- * by the share D / (n s^2), s by half of it, beside a relative standard error of 1 / sqrt(n).
+ * by the share D / (n s^2), s by half of it, beside a relative standard error of 1 / sqrt(n). Of independent columns, c = 1, ranks are
+ * independent, too, however few: what counts is c^2 - 1.
  *
  * @param pair rows x 2 levels, of which the means are taken
  * @param rows that were ranked
@@ -51,7 +52,7 @@ export async function isBlurred(
     await runJob((addon) => addon.classicalLogPdf(definition, pair, false, count, run.threads), {
       signal: run.signal,
     })
-  ).map((log) => (SPREADS * Math.exp(2 * log)) / rows);
+  ).map((log) => (SPREADS * Math.max(0, Math.expm1(2 * log))) / rows);
   const bias = (between: (i: number) => number) =>
     (0.5 * Math.sqrt(rows) * shares.reduce((sum, share, i) => sum + Math.min(1, share * between(i)), 0)) /
     count;

@@ -23,8 +23,9 @@ const readOptions: OptionNames<ReadTableOptions> = {
  * (gzip) after it, or from a `.parquet` file.
  *
  * Integers, decimals and booleans become numbers; integers that a double would round, beyond 2^53, and numbers that would be 0,
- * such as 1e-400, are errors. All values must be finite numbers: texts, dates, missing values (empty fields, NULL, `NA`, absent keys), NaN and infinities are errors that name
- * columns, values and rows, where row 1 is the first row of data. Such columns can be left out with `exclude`.
+ * such as 1e-400, are errors. All values must be finite numbers: texts, dates, missing values (empty fields, NULL, `NA`,
+ * absent keys), NaN and infinities are errors that name columns, values and rows, where row 1 is the first row of data. Such
+ * columns can be left out with `exclude`.
  * Columns of integers are of kind `'integer'`, by their type in Parquet, by their values in CSV and JSON.
  *
  * CSV is text in UTF-8 as in RFC 4180. Its first line names the columns where it holds texts above numbers, or numbers that

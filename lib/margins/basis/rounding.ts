@@ -43,7 +43,8 @@ function spacingAt(value: number): number {
   return Math.max(Number.MIN_VALUE, 2 ** (exponent - 52));
 }
 
-/** A number in the words of a note. */
-export function shortText(value: number): string {
-  return String(Number(value.toPrecision(6)));
+/** A number in the words of a note. @param scale what its digits are to tell apart, where that is less than the number */
+export function shortText(value: number, scale = Math.abs(value)): string {
+  const digits = 6 + Math.max(0, Math.ceil(Math.log10(Math.abs(value) / scale) || 0));
+  return String(Number(value.toPrecision(Math.min(17, digits))));
 }

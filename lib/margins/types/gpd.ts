@@ -202,7 +202,7 @@ function* tailOf(
   const { scale, shape, bound } = yield* fitPareto(excesses, step);
   const notes: Note[] = [];
   if (isChosen) {
-    const where = shortText(sign * threshold);
+    const where = shortText(sign * threshold, scale);
     notes.push(
       note(
         'threshold',
