@@ -91,11 +91,11 @@ class CpuBackend final : public Backend<T> {
   void download(void* host, const void* from, std::size_t bytes) override { copy(host, from, bytes); }
   void copy(void* to, const void* from, std::size_t bytes) override {
     finish();
-    std::memcpy(to, from, bytes);
+    if (bytes > 0) std::memcpy(to, from, bytes);  // an empty buffer is a null pointer
   }
   void clear(void* p, std::size_t bytes) override {
     finish();
-    std::memset(p, 0, bytes);
+    if (bytes > 0) std::memset(p, 0, bytes);
   }
 
   void upload_matrix_impl(MatrixView<T> to, const T* host) override {
