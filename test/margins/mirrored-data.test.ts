@@ -53,6 +53,30 @@ describe.each(['auto', 'kde', 'empirical', 'gpd'] satisfies MarginSpec[])('%s', 
   });
 });
 
+// laws that mirrored values have, too
+describe.each(['normal', 'student-t', 'logistic', 'johnson-su'] as const)('%s', (family) => {
+  test.each(['normal', 'uniform', 'exponential', 'cents', 'clipped'])('%s', (name) => {
+    const u = uniforms(5);
+    const draw = () => {
+      let x = normal(u);
+      while (Math.abs(x) < 0.3 || x < -1 || x > 1.2) x = normal(u);
+      return x;
+    };
+    const x = Float64Array.from({ length: 800 }, name === 'clipped' ? draw : () => shapes[name]!(u));
+    const likelihood = (values: Float64Array) =>
+      fitMargin(values, family)
+        .logPdf(values)
+        .reduce((sum, log) => sum + log, 0);
+    const [one, other] = [likelihood(x), likelihood(x.map((value) => 0 - value))];
+    expect(Math.abs(one - other)).toBeLessThan(1e-3);
+    // a law with these and two more parameters is as likely as a normal one
+    const normalOne = fitMargin(x, 'normal');
+    if (family === 'johnson-su' && !normalOne.hasAtoms) {
+      expect(one).toBeGreaterThan(normalOne.logPdf(x).reduce((sum, log) => sum + log, 0) - 0.1);
+    }
+  });
+});
+
 test('steps of rounded values are found from either end', () => {
   for (const step of [0.01, 0.05, 0.1, 1]) {
     for (let seed = 0; seed < 20; seed++) {

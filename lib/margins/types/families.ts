@@ -28,6 +28,8 @@ export interface Search {
   readonly coordinates: readonly Coordinate[];
   /** The likeliest of them is where the search begins. */
   readonly starts: readonly (readonly number[])[];
+  /** The likeliest of these is where another search begins, of likelihoods that may have two maxima. */
+  readonly others?: readonly (readonly number[])[];
   readonly parametersOf?: (coordinates: readonly number[]) => number[];
 }
 
@@ -61,6 +63,13 @@ const scaleOf = ({ spread, deviation }: Summary, most = Infinity): Coordinate =>
   most,
   degenerate: true,
 });
+
+/** Median, deviation, skew / shape and shape of heavy tails and of nearly normal ones, skewed to one side. */
+const johnsonStarts = ({ median, spread, deviation }: Summary, sign: number): number[][] => [
+  [median, spread, 0.5 * sign, 2],
+  [median, spread, 0.5 * sign, 0.7],
+  [median, deviation, 3 * sign, 10],
+];
 
 /** The distributions that `parametric` chooses from. */
 export const families = {
@@ -96,17 +105,20 @@ export const families = {
     location: 'location',
     scale: 'scale',
     domain: LINE,
+    // by median, deviation there and skew / shape: locations and scales of laws near normal ones run away together
     search: (summary) => ({
       coordinates: [
         real(summary.spread),
-        scaleOf(summary, 1e4 * summary.spread),
-        real(1, -1e3, 1e3),
-        positive(0.1, 1e3),
+        scaleOf(summary),
+        { name: 'skew / shape', ...real(1, -12, 12) },
+        { name: 'shape', ...positive(0.1, 1e3) },
       ],
-      starts: [
-        [summary.median, 2 * summary.spread, 0, 2],
-        [summary.median, summary.spread / 2, 0, 0.7],
-      ],
+      starts: johnsonStarts(summary, 1),
+      others: johnsonStarts(summary, -1),
+      parametersOf: ([median, deviation, turn, shape]) => {
+        const scale = (deviation! * shape!) / Math.cosh(turn!);
+        return [median! + scale * Math.sinh(turn!), scale, turn! * shape!, shape!];
+      },
     }),
   },
   logistic: {

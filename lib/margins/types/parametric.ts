@@ -28,6 +28,9 @@ const MOST_VALUES = 20_000;
 const MOST_ATOMS = 5;
 /** Smaller deviations are lost in the rounding of parameters such as a shape and a scale, whose product is the mean. */
 const LEAST_DEVIATION = 1e-11;
+/** A search goes on from its end while it gains as many nats a row, for so many rounds. */
+const LEAST_GAIN = 1e-8;
+const MOST_ROUNDS = 8;
 /** What a law has beyond a plain end is told from there on. */
 const LEAST_BEYOND = 1e-6;
 /** Steps of this share of the spread are told, and let values at the ends of a domain lie beside them. */
@@ -370,7 +373,7 @@ function* maximum(
 
 /** Nelder and Mead's search in the coordinates of a family, cut off at the ends of their ranges. */
 function* searchFrom(
-  { coordinates, starts, parametersOf = (at) => [...at] }: Search,
+  { coordinates, starts, others = [], parametersOf = (at) => [...at] }: Search,
   lossOf: (parameters: readonly number[]) => number,
 ): Steps<{ coordinates: number[]; parameters: number[]; loss: number }> {
   const clamped = (at: readonly number[]): number[] =>
@@ -379,27 +382,32 @@ function* searchFrom(
     const loss = lossOf(parametersOf(at));
     return Number.isNaN(loss) ? Infinity : loss;
   };
-  const losses = starts.map((start) => lossAt(clamped(start)));
-  let at = clamped(starts[losses.indexOf(Math.min(...losses))]!);
-  let loss = Infinity;
-  // A second search from the first one's end, in case it came to rest too early.
-  for (let round = 0; round < 2; round++) {
-    const from = at;
-    const moved = (x: readonly number[]): number[] =>
-      clamped(
-        x.map((value, k) => {
-          const { unit } = coordinates[k]!;
-          return unit === 'log' ? from[k]! * Math.exp(value) : from[k]! + unit * value;
-        }),
+  let best = { at: [] as number[], loss: Infinity };
+  for (const list of others.length > 0 ? [starts, others] : [starts]) {
+    const losses = list.map((start) => lossAt(clamped(start)));
+    let at = clamped(list[losses.indexOf(Math.min(...losses))]!);
+    let loss = Infinity;
+    // Searches from the end of the one before, in case it came to rest too early.
+    for (let round = 0, gain = Infinity; round < 2 || (gain > LEAST_GAIN && round < MOST_ROUNDS); round++) {
+      const from = at;
+      const moved = (x: readonly number[]): number[] =>
+        clamped(
+          x.map((value, k) => {
+            const { unit } = coordinates[k]!;
+            return unit === 'log' ? from[k]! * Math.exp(value) : from[k]! + unit * value;
+          }),
+        );
+      const found = yield* minimise(
+        (x) => lossAt(moved(x)),
+        from.map(() => 0),
       );
-    const found = yield* minimise(
-      (x) => lossAt(moved(x)),
-      from.map(() => 0),
-    );
-    at = moved(found.x);
-    loss = found.value;
+      at = moved(found.x);
+      gain = loss - found.value;
+      loss = found.value;
+    }
+    if (best.at.length === 0 || loss < best.loss) best = { at, loss };
   }
-  return { coordinates: at, parameters: parametersOf(at), loss };
+  return { coordinates: best.at, parameters: parametersOf(best.at), loss: best.loss };
 }
 
 /** Which coordinates are at an end of their range. */
