@@ -4,11 +4,14 @@ import { PseudoObservations } from '../data/pseudo-observations';
 import type { TableMargins } from '../margins/margins';
 import type { Condition } from './block-sample';
 
+/** Of normal scores of a condition: beyond, copulas do not tell levels next to 0 and 1 apart. */
+const FARTHEST = 1000;
+
 /**
  * The condition that columns have given values: a level, or the block of levels of a value of positive probability.
  *
  * @throws SklarError ERR_SKLAR_VALUE for columns that do not exist, values outside the support of the margin or between those
- *   of a discrete one, and fractions for columns of integers
+ *   of a discrete one, fractions for columns of integers, and normal scores beyond 1,000
  */
 export async function conditionOf(
   fixed: ReadonlyMap<string, number>,
@@ -45,6 +48,17 @@ export async function conditionOf(
     lower: Float64Array.from(columns, (j) => lower.data[j]!),
     upper: Float64Array.from(columns, (j) => upper.data[j]!),
   };
+  columns.forEach((j, i) => {
+    const [least, most] = [condition.lower[i]!, condition.upper[i]!];
+    if (least === most && Math.abs(least) > FARTHEST) {
+      const name = margins.names[j]!;
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        `expected a normal score between ${-FARTHEST} and ${FARTHEST} for the fixed column ${describe(name)}, ` +
+          `got ${Number(least.toPrecision(5))} (of the value ${fixed.get(name)})`,
+      );
+    }
+  });
   columns.forEach((j, i) => {
     if (margins instanceof PseudoObservations || margins.types[j] !== 'discrete') return;
     if (condition.lower[i] !== condition.upper[i]) return;

@@ -185,6 +185,39 @@ describe('two normal columns', () => {
   });
 });
 
+test('conditions beyond what a copula tells apart are refused', async () => {
+  for (const kind of ['independence', 'clayton', 'gumbel', 'frank', 'bb1', 'bb8'] as const) {
+    const u = await new GaussianCopula(R, 2).sample(200, { dtype: 'float64', seed: 2 });
+    const joint = jointOf(await fitCopula(u, { kind: kind as 'clayton' }), [
+      { name: 'a', margin: normal },
+      { name: 'b', margin: normal },
+    ]);
+    const { mean: at, deviation } = joint.margins.margin('a').parameters;
+    const given = async (z: number) => {
+      const { table } = await joint.conditional({ a: at! + z * deviation! }, 500, { seed: 1 });
+      return mean(table.column('b'));
+    };
+    // b given a goes on as it does from 100 to 200
+    for (const sign of [1, -1]) {
+      const [near, far, farthest] = [
+        await given(100 * sign),
+        await given(200 * sign),
+        await given(999 * sign),
+      ];
+      expect(Math.abs(farthest)).toBeGreaterThanOrEqual(Math.abs(far) - 1e-9);
+      expect(Math.abs(farthest)).toBeLessThanOrEqual(Math.abs(near) + 9.1 * Math.abs(far - near) + 1e-9);
+    }
+    for (const z of [1001, -1e9, 1e200]) {
+      await expect(given(z)).rejects.toMatchObject({
+        code: 'ERR_SKLAR_VALUE',
+        message: expect.stringMatching(
+          /^expected a normal score between -1000 and 1000 for the fixed column "a", got -?[1-9]/,
+        ),
+      });
+    }
+  }
+});
+
 test('a Student copula meets its condition on either side', async () => {
   const t = law('student-t', { location: 0, scale: 1, df: 5 });
   const joint = jointOf(new StudentCopula(R, 2, 5), [
