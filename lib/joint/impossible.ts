@@ -1,5 +1,6 @@
+import type { ColumnRunOptions } from '../data/column-jobs';
 import type { Table } from '../data/table';
-import type { Margins } from '../margins/margins';
+import { Margins, type TableMargins } from '../margins/margins';
 import type { ImpossibleRows } from '../mean';
 
 /** Rows of density 0, and why. */
@@ -25,4 +26,16 @@ export function impossibleValues(
       return log === -Infinity ? [{ column, value }] : [];
     });
   return { count, rows: rows.map((row) => ({ row, columns: columnsOf(row) })) };
+}
+
+/** The rows at whose values no margin has density 0: those of others have levels, of the next values where it has some. */
+export async function possibleRows(
+  margins: TableMargins,
+  table: Table,
+  run: ColumnRunOptions,
+): Promise<Table> {
+  if (!(margins instanceof Margins)) return table;
+  const logs = await margins.logPdf(table, run);
+  const possible = Array.from(logs.keys()).filter((row) => logs[row] !== -Infinity);
+  return possible.length === table.rows ? table : table.take(possible);
 }

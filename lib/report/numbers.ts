@@ -15,7 +15,7 @@ import {
   expectOneOf,
   expectOptions,
 } from '../errors';
-import { type ImpossibleValues, impossibleValues } from '../joint/impossible';
+import { type ImpossibleValues, impossibleValues, possibleRows } from '../joint/impossible';
 import { JointDistribution } from '../joint/joint';
 import { Margins, type TableMargins } from '../margins/margins';
 import { type Comparison, compare } from '../metrics/compare';
@@ -318,7 +318,6 @@ export async function gather(plan: Plan, options: ReportOptions, stages: Stages)
   const { device: place, deviceName } = runRecord(beginRun(run, copula.capabilities.cpuOnly));
   const used = Math.min(plan.data.rows, count);
   const data = plan.data.take(chooseRows(plan.data.rows, used).toSorted());
-  const u = await margins.transform(data, onCpu);
   const beyond =
     margins instanceof Margins ? meanOf(await margins.logPdf(plan.data, onCpu)).impossible : undefined;
   const absent: { [K in ReportSection]?: string } = {};
@@ -384,8 +383,8 @@ export async function gather(plan: Plan, options: ReportOptions, stages: Stages)
   const comparison = await section('comparison', tooFew, (report) =>
     compare(data, samples, { ...onCpu, seed, onProgress: ({ fraction }) => report(fraction) }),
   );
-  const certificate = await section('certificate', ['ERR_SKLAR_SHAPE'], (report) =>
-    copula.certify(u, {
+  const certificate = await section('certificate', ['ERR_SKLAR_SHAPE'], async (report) =>
+    copula.certify(await margins.transform(await possibleRows(margins, data, onCpu), onCpu), {
       ...options.certificate,
       ...run,
       seed,

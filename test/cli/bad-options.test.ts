@@ -27,6 +27,7 @@ describe('sklar fit', () => {
     ['--holdout', '-0.1'],
     ['--holdout', 'NaN'],
     ['--holdout', ''],
+    ['--holdout', '1e-400'],
     ['--hidden', '0'],
     ['--hidden', '-1'],
     ['--hidden', '1e99'],

@@ -98,6 +98,16 @@ test.each([[[]], [['--scale', 'data']]])(
   },
 );
 
+test('a certificate is of the rows that are possible', async () => {
+  const certificate = ['--certificate', '--sample-rows', '500', '--route-rows', '1000'];
+  const found = await sklarJson(['score', model, many, ...certificate]);
+  expect(found.impossible.count).toBe(12);
+  expect(found.certificate.rows).toBe(288);
+  // at levels of recurring values, which the score takes means over
+  const [exact] = found.certificate.routes as { mean: number }[];
+  expect(Math.abs(exact!.mean - found.meanLogPdf)).toBeLessThan(0.05);
+});
+
 test('many such rows are counted, the first ten named', async () => {
   const out = folder.file('scores.csv');
   const { stdout } = await sklar(['score', model, many, '--scale', 'data', '--out', out]);

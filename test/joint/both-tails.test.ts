@@ -194,7 +194,7 @@ test('conditions beyond what a copula tells apart are refused', async () => {
     ]);
     const { mean: at, deviation } = joint.margins.margin('a').parameters;
     const given = async (z: number) => {
-      const { table } = await joint.conditional({ a: at! + z * deviation! }, 500, { seed: 1 });
+      const { table } = await joint.sampleConditional({ a: at! + z * deviation! }, 500, { seed: 1 });
       return mean(table.column('b'));
     };
     // b given a goes on as it does from 100 to 200

@@ -6,7 +6,7 @@ import { TableWriter } from '../../data/formats/write-table';
 import { type DeviceOptions, resolveDevice } from '../../devices';
 import { expectOneOf } from '../../errors';
 import { copulaLogPdf } from '../../joint/copula-density';
-import { impossibleValues } from '../../joint/impossible';
+import { impossibleValues, possibleRows } from '../../joint/impossible';
 import { jointOf } from '../../joint/joint';
 import { Margins } from '../../margins/margins';
 import { meanOf } from '../../mean';
@@ -79,7 +79,11 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
   const notes: Note[] = [];
   const table = await readAs(data, flags, notes, { ...(columns && { columns }), signal });
   const { threads } = run;
-  const levels = () => copula.margins?.transform(table, { threads, signal }) ?? table;
+  const levels = async () => {
+    if (!copula.margins) return table;
+    const possible = await possibleRows(copula.margins, table, { threads, signal });
+    return copula.margins.transform(possible, { threads, signal });
+  };
 
   const bar = startProgress(io, 'score', table.rows, flags.verbose);
   const showRows = rowProgress(bar, table.rows);

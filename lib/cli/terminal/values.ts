@@ -1,12 +1,15 @@
 /** Values of options: from text to what the library takes, with errors that name the option. */
 import type { z } from 'zod';
 
+import { VANISHED } from '../../data/formats/column-builder';
 import type { Seed } from '../../data/random';
 import { SklarError, describe, expectInteger, expectNumber, type NumberRange } from '../../errors';
 
-/** A number in decimal or scientific notation; NaN for anything else, such as '', '0x10' or '1_000'. */
+/** A number in decimal or scientific notation; NaN for anything else, such as '', '0x10', '1_000', and '1e-400', which is not 0. */
 function toNumber(text: string): number {
-  return /^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?$/i.test(text) ? Number(text) : NaN;
+  if (!/^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?$/i.test(text)) return NaN;
+  const number = Number(text);
+  return number === 0 && VANISHED.test(text) ? NaN : number;
 }
 
 /** The number that the text stands for, or the text itself, so that a message shows what the user wrote. */
