@@ -73,8 +73,8 @@ export interface MarginOptions {
   /** Of `gpd`: the margin between the thresholds; default `kde` below 1,000 rows, else `empirical`. */
   body?: 'empirical' | 'kde' | undefined;
   /**
-   * Of `gpd`: where the lower tail begins, in the units of the column; `auto`, or null for no tail of its own. Default `auto`
-   * where the support is open, else null.
+   * Of `gpd`: where the lower tail begins, in the units of the column; `auto`, or null for no tail of its own. Default null
+   * where the support has an end that was given, or that is no further from the values than they are apart; else `auto`.
    */
   lowerThreshold?: number | 'auto' | null | undefined;
   /** The same of the upper tail. */
@@ -368,13 +368,17 @@ function* fitGpd(column: SortedColumn, options: ResolvedOptions): Steps<GpdMargi
   const type = options.body ?? (column.sorted.length < KDE_BODY_ROWS ? 'kde' : 'empirical');
   const body = yield* fitType(column, { ...options, type });
   const atoms = atomsOf(column);
-  const byDefault = (end: number): null | undefined => (Number.isFinite(end) ? null : undefined);
+  const [least, most] = [column.values[0]!, column.values.at(-1)!];
+  // an end that signs alone tell is none where it is further off than all values are apart: kelvin, prices, seconds since 1970
+  const isEnd = (end: number, value: number) =>
+    Number.isFinite(end) && (options.support !== undefined || Math.abs(value - end) <= most - least);
+  const byDefault = (end: number, value: number): null | undefined => (isEnd(end, value) ? null : undefined);
   const margin = yield* GpdMargin.fit(
     column,
     body,
     {
-      lower: options.lowerThreshold === undefined ? byDefault(given[0]) : options.lowerThreshold,
-      upper: options.upperThreshold === undefined ? byDefault(given[1]) : options.upperThreshold,
+      lower: options.lowerThreshold === undefined ? byDefault(given[0], least) : options.lowerThreshold,
+      upper: options.upperThreshold === undefined ? byDefault(given[1], most) : options.upperThreshold,
     },
     { atoms, ends: body.support },
   );

@@ -43,13 +43,28 @@ test.each([0, 1e5, 1e9, -1e9])(
       'gpd',
     );
     const told = notes.filter(({ code }) => code === 'threshold');
-    expect(told).toHaveLength(offset === 0 ? 2 : 1);
+    expect(told).toHaveLength(2);
     for (const { message } of told) {
       const [, side, where] = /its (lower|upper) tail begins at (\S+), with/.exec(message)!;
       expect(Math.abs(Number(where) - parameters[`${side}Threshold`]!)).toBeLessThan(1e-5);
     }
   },
 );
+
+test('temperatures have the tails in kelvin that they have in degrees', () => {
+  const celsius = sample(draws.normal, 2000, 3).map((x) => 12 + 8 * x);
+  const levels = Float64Array.of(1e-4, 1e-3, 0.5, 0.999, 0.9999);
+  const quantiles = fitMargin(celsius, 'gpd').quantile(levels);
+  const kelvin = fitMargin(
+    celsius.map((x) => x + 273.15),
+    'gpd',
+  );
+  kelvin.quantile(levels).forEach((x, i) => {
+    expect(Math.abs(x - 273.15 - quantiles[i]!)).toBeLessThan(0.05);
+  });
+  expect(Object.keys(kelvin.parameters)).toContain('lowerThreshold');
+  expect(Object.keys(fitMargin(celsius.map(Math.abs), 'gpd').parameters)).not.toContain('lowerThreshold');
+});
 
 test.each(['empirical', 'kde'] as const)('the splice to an %s body is continuous', (body) => {
   const margin = fitMargin(sample(draws.normal, 2000, 1), {
