@@ -5,6 +5,29 @@ import path from 'node:path';
 import process from 'node:process';
 import { ScriptError, isMain, root, runMain } from './tools.mjs';
 
+/** What the addon hands out. */
+const below = [
+  'monte_carlo',
+  'model',
+  'integrate',
+  'steps',
+  'train',
+  'closed_form',
+  'fields',
+  'nn',
+  'classical',
+  'pairs',
+  'cells',
+  'margins',
+  'statistics',
+  'backend',
+  'operations',
+  'cuda',
+  'devices',
+  'heads',
+  'process',
+];
+
 /**
  * A file belongs to the room with the longest folder that it lies in. `uses`: rooms whose files it may include or import; what
  * all may use has `open`.
@@ -155,54 +178,13 @@ export const native = [
     name: 'addon_common',
     folder: 'native/addon/common',
     what: 'convert, jobs on own threads, handles',
-    uses: [
-      'monte_carlo',
-      'model',
-      'integrate',
-      'steps',
-      'train',
-      'closed_form',
-      'fields',
-      'nn',
-      'classical',
-      'pairs',
-      'cells',
-      'margins',
-      'statistics',
-      'backend',
-      'operations',
-      'cuda',
-      'devices',
-      'heads',
-      'process',
-    ],
+    uses: below,
   },
   {
     name: 'addon',
     folder: 'native/addon',
     what: 'a file a feature',
-    uses: [
-      'addon_common',
-      'monte_carlo',
-      'model',
-      'integrate',
-      'steps',
-      'train',
-      'closed_form',
-      'fields',
-      'nn',
-      'classical',
-      'pairs',
-      'cells',
-      'margins',
-      'statistics',
-      'backend',
-      'operations',
-      'cuda',
-      'devices',
-      'heads',
-      'process',
-    ],
+    uses: ['addon_common', ...below],
   },
 ];
 

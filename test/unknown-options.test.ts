@@ -88,6 +88,7 @@ const methods: Record<string, Record<string, Call>> = {
     cdf: (o) => models.joint.cdf(table, o),
   },
   Copula: {
+    calibrate: (o) => models.gaussian.calibrate(o),
     logPdf: (o) => models.gaussian.logPdf(u, o),
     logPdfCells: (o) => models.gaussian.logPdfCells(u, u, o),
     sample: (o) => models.gaussian.sample(3, o),

@@ -452,6 +452,12 @@ export abstract class Copula implements Disposable {
     return content;
   }
 
+  /** @internal Prepares the margins of a solver before its first use; `fitCopula` does it for the default one. */
+  async calibrate(options: SampleOptions = {}, run?: Execution): Promise<void> {
+    expectOptions(options, 'calibrate', sampleOptions);
+    await this.sampleRows({ rows: 0, ...FIRST_DRAWS }, options, run ?? this.begin(options));
+  }
+
   /** @internal The margin maps of an integrator, from a pilot sample of it when they are not there yet. */
   protected async marginMaps(
     key: string,

@@ -37,6 +37,7 @@ import { fitKernel, kernelOptionsSchema } from './kernel';
 import {
   type Observations,
   centred,
+  kendallOf,
   likelihoodOf,
   logDensities,
   merged,
@@ -102,9 +103,6 @@ export function classicalFitter(
 }
 
 const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);
-
-const kendallOf = (u: DenseRows, run: Execution) =>
-  runJob((addon) => addon.kendallTau(u.data, u.rows, u.columns, run.threads), { signal: run.signal });
 
 /** Variances of Kendall's tau, by its asymptotic normal law. */
 const tauVariance = (u: DenseRows, run: Execution) =>

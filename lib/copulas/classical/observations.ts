@@ -36,6 +36,11 @@ const levelsOf = ({ data, rows, columns }: DenseRows): Observations => ({
   counts: null,
 });
 
+/** Kendall's tau of every pair of columns, columns x columns; tau-b where values recur, whose levels are to be `centred`. */
+export function kendallOf({ data, rows, columns }: DenseRows, run: Execution): Promise<Float64Array> {
+  return runJob((addon) => addon.kendallTau(data, rows, columns, run.threads), { signal: run.signal });
+}
+
 /** The levels of rows, each in a block at the middle of it; those of an outermost block in the middle of its ranks. */
 export function centred(u: DenseRows): DenseRows {
   const { blocks = [], columns, rows } = u;

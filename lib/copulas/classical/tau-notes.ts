@@ -4,18 +4,13 @@ import { type ClassicalDefinition, runJob } from '../../native';
 import { type Note, columnsNote } from '../../notes';
 import { type DenseRows } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
-import { centred } from './observations';
+import { centred, kendallOf } from './observations';
 
 const DRAWS = 20_000;
 /** Differences of tau that are said. */
 const VISIBLY = 0.02;
 /** From so many rows on nothing that ranks show is finer than the smoothing by as much. */
 const MOST_ROWS = 10_000;
-
-async function kendall(rows: DenseRows, run: Execution): Promise<Float64Array> {
-  const { data, rows: count, columns } = centred(rows);
-  return runJob((addon) => addon.kendallTau(data, count, columns, run.threads), { signal: run.signal });
-}
 
 /**
  * A note where Kendall's tau of draws is not that of the rows, tau-b where values recur; of many columns, of the pair with the
@@ -30,7 +25,7 @@ export async function tauNotes(
   run: Execution,
 ): Promise<Note[]> {
   if (u.rows > MOST_ROWS) return [];
-  const taus = await kendall(u, run);
+  const taus = await kendallOf(centred(u), run);
   let most: [number, number] = [0, 1];
   const tauOf = ([i, j]: [number, number]) => taus[i * u.columns + j]!;
   for (let i = 0; i < u.columns; i++)
@@ -41,7 +36,8 @@ export async function tauNotes(
     { signal: run.signal },
   );
   const blocks = u.blocks && most.map((j) => u.blocks![j]!);
-  const own = (await kendall({ data: drawn, rows: DRAWS, columns: 2, ...(blocks && { blocks }) }, run))[1]!;
+  const levels = centred({ data: drawn, rows: DRAWS, columns: 2, ...(blocks && { blocks }) });
+  const own = (await kendallOf(levels, run))[1]!;
   if (Math.abs(own - tauOf(most)) <= VISIBLY) return [];
   const message =
     `Kendall's tau of draws of the ${kind} copula is ${own.toFixed(3)}, that of the rows ${tauOf(most).toFixed(3)}: ` +

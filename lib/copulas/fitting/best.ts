@@ -4,8 +4,7 @@ import { Generator, type Seed, seedWords, shuffle } from '../../data/random';
 import { Table } from '../../data/table';
 import { type OptionNames, SklarError, expectInteger, expectOptions } from '../../errors';
 import { meanOf } from '../../mean';
-import { runJob } from '../../native';
-import { centred } from '../classical/observations';
+import { centred, kendallOf } from '../classical/observations';
 import { type ClassicalOptions } from '../classical/fit';
 import { type KernelOptions } from '../classical/kernel';
 import { type Copula } from '../copula';
@@ -82,9 +81,7 @@ async function defaultCandidates(u: DenseRows, run: Execution): Promise<FitCandi
     );
     return [...plain, ...turned];
   }
-  const tau = await runJob((addon) => addon.kendallTau(centred(u).data, u.rows, 2, run.threads), {
-    signal: run.signal,
-  });
+  const tau = await kendallOf(centred(u), run);
   const rotations = tau[1]! < 0 ? ([90, 270] as const) : ([0, 180] as const);
   const turned = (['clayton', 'gumbel', 'joe', 'amh', 'bb1', 'bb6', 'bb7', 'bb8'] as const).flatMap((kind) =>
     rotations.map((rotation) => ({ kind, rotation })),

@@ -340,12 +340,6 @@ export class CdcCopula extends Copula implements HasField {
     return values;
   }
 
-  /** @internal Prepares the margins of a solver before its first use; `fitCopula` does it for the default one. */
-  async calibrate(options: SampleOptions = {}, run?: Execution): Promise<void> {
-    expectOptions(options, 'calibrate', sampleOptions);
-    await this.#integrate({ rows: 0, ...FIRST_DRAWS }, options, run ?? this.begin(options), null);
-  }
-
   /** @internal */
   checkSampleOptions(options: SampleOptions): void {
     this.#plan(options);

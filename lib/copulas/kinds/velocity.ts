@@ -1,7 +1,7 @@
 /** What flow and reflection copulas share: a velocity head, sampled and scored by its ordinary differential equation. */
 import { z } from 'zod';
 
-import { SklarError, expectOptions } from '../../errors';
+import { SklarError } from '../../errors';
 import {
   type FieldHandle,
   type RealArray,
@@ -10,15 +10,7 @@ import {
   callNative,
 } from '../../native';
 import { type Process, processNames } from '../../processes';
-import {
-  Copula,
-  type ModelContent,
-  type ModelTensors,
-  type SampleOptions,
-  sampleOptions,
-  FIRST_DRAWS,
-  type Draws,
-} from '../copula';
+import { Copula, type ModelContent, type ModelTensors, type SampleOptions, type Draws } from '../copula';
 import { type CopulaCapabilities, velocityCapabilities } from '../fields/capabilities';
 import { type HasField } from '../fields/field';
 import { fieldLogPdf, type Points } from '../fields/field-density';
@@ -114,12 +106,6 @@ export abstract class VelocityCopula extends Copula implements HasField {
       },
       training,
     };
-  }
-
-  /** @internal Prepares the margins of a solver before its first use; `fitCopula` does it for the default one. */
-  async calibrate(options: SampleOptions = {}, run?: Execution): Promise<void> {
-    expectOptions(options, 'calibrate', sampleOptions);
-    await this.sampleRows({ rows: 0, ...FIRST_DRAWS }, options, run ?? this.begin(options));
   }
 
   /** @internal */
