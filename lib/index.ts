@@ -11,9 +11,21 @@ export {
 export { type Note } from './notes';
 export { normalCdf, normalQuantile } from './normal';
 export { type Matrix, column, fromRows, matrix, toRows } from './matrix';
-export { type ColumnKind, Table } from './data/table';
+export { type ColumnKind, type ColumnType, type NumberStyle } from './data/columns/column-type';
+export { type Cell } from './data/columns/column-of-values';
+export { Table } from './data/table';
+export {
+  type ColumnRole,
+  type MissingPattern,
+  type RestoreOptions,
+  type SchemaColumn,
+  TableSchema,
+} from './data/schema/table-schema';
+export { type IdRule } from './data/schema/ids';
+export { type Formula } from './data/schema/derived';
 export { type ReadTableOptions, readTable } from './data/formats/read-table';
 export { TableWriter, type TableWriterOptions, writeTable } from './data/formats/write-table';
+export { type ColumnInspection, type TableInspection, inspectTable } from './joint/inspect';
 export { type RowCells, type ColumnRunOptions } from './data/column-jobs';
 export { type LevelBlocks } from './data/level-blocks';
 export { splitRows } from './data/split';

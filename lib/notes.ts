@@ -16,6 +16,8 @@ import { describe } from './errors';
  * - `determined`: a column that is a function of another one
  * - `normaliser`: a normaliser that is not known
  * - `file`: how a file was read
+ * - `missing`: cells that hold nothing, or were taken for such
+ * - `schema`: what the cells of a column were taken for, and columns that are not modelled
  * - `fit`: anything else about how a fit went
  */
 export const noteCodes = [
@@ -30,6 +32,8 @@ export const noteCodes = [
   'determined',
   'normaliser',
   'file',
+  'missing',
+  'schema',
   'fit',
 ] as const;
 
@@ -90,8 +94,8 @@ const ALSO: Partial<Record<Note['code'], string>> = {
   fit: 'margins that are not those of the data everywhere, too',
 };
 
-/** Notes of many columns, each by `columnsNote`: what is the same of several once, and of each code four at most. */
-export function groupNotes(notes: readonly Note[]): Note[] {
+/** Notes of many columns, each by `columnsNote`: what is the same of several once, and of each code `most` and one more at most. */
+export function groupNotes(notes: readonly Note[], most = MOST_NOTES): Note[] {
   const groups = new Map<string, { code: Note['code']; text: string; columns: string[] }>();
   for (const { code, columns, message } of notes) {
     const text = message.slice(columnWords(columns.map(describe)).length + 2);
@@ -102,7 +106,7 @@ export function groupNotes(notes: readonly Note[]): Note[] {
   const grouped = [...groups.values()];
   return [...new Set(grouped.map(({ code }) => code))].flatMap((code) => {
     const alike = grouped.filter((group) => group.code === code);
-    const shown = alike.length <= MOST_NOTES + 1 ? alike.length : MOST_NOTES;
+    const shown = alike.length <= most + 1 ? alike.length : most;
     const others = new Set(alike.slice(shown).flatMap(({ columns }) => columns));
     const rest = [...new Set(notes.flatMap(({ columns }) => columns))].filter((name) => others.has(name));
     const also = rest.length > 0 ? [columnsNote(code, rest, ALSO[code] ?? code)] : [];

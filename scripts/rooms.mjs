@@ -195,6 +195,14 @@ export const lib = [
   { name: 'lib', folder: 'lib', what: 'errors, notes, native.ts: the only door', open: true, uses: [] },
   { name: 'index', folder: 'lib/index.ts', what: 'what is public', uses: '*' },
   { name: 'data', folder: 'lib/data', what: 'tables, ranks, levels', open: true, uses: [] },
+  {
+    name: 'columns',
+    folder: 'lib/data/columns',
+    what: 'what cells are, and their numbers',
+    open: true,
+    uses: [],
+  },
+  { name: 'schema', folder: 'lib/data/schema', what: 'which columns a model has', open: true, uses: [] },
   { name: 'formats', folder: 'lib/data/formats', what: 'tables in and out of files', open: true, uses: [] },
   { name: 'model', folder: 'lib/model', what: 'safetensors files', uses: [] },
   {

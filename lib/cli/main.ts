@@ -14,6 +14,10 @@ interface CommandFile {
 
 /* eslint-disable @typescript-eslint/no-require-imports -- loaded only when asked for, so that --help is quick */
 const commands: Readonly<Record<string, { summary: string; load: () => CommandFile }>> = {
+  inspect: {
+    summary: 'what the columns of a table are, before anything is fitted',
+    load: () => require('./commands/inspect') as typeof import('./commands/inspect'),
+  },
   fit: {
     summary: 'learn a copula from a table and judge it by rows kept apart',
     load: () => require('./commands/fit') as typeof import('./commands/fit'),

@@ -1,6 +1,6 @@
 /** Whole columns to the copula scale and back, in native jobs over blocks of rows. */
 import { setImmediate } from 'node:timers/promises';
-import { types } from 'node:util';
+import { types as checks } from 'node:util';
 
 import { expectThreads } from '../devices';
 import { type OptionNames, SklarError, describe, expectOneOf } from '../errors';
@@ -8,7 +8,8 @@ import { type ColumnHandle, runJob } from '../native';
 import { type Matrix, matrix } from '../matrix';
 import { type Seed, hashText, resolveSeed } from './random';
 import type { Scale } from '../types/scale';
-import { type ColumnKind, Table } from './table';
+import type { ColumnType } from './columns/column-type';
+import { Table } from './table';
 
 /** How work on the columns of a table runs. It leaves the event loop free. */
 export interface ColumnRunOptions {
@@ -60,15 +61,21 @@ export function findNotFinite(values: Float64Array): number {
   return -1;
 }
 
+/** The position of the first infinite value, or -1; NaN is a missing one. */
+export function findInfinite(values: Float64Array): number {
+  for (let i = 0; i < values.length; i++) if (Math.abs(values[i]!) === Infinity) return i;
+  return -1;
+}
+
 /**
  * The rows [from, to) of the columns, without a copy.
  *
- * @throws SklarError ERR_SKLAR_VALUE naming the first column with a value that is not finite
+ * @throws SklarError ERR_SKLAR_VALUE naming the first column with an infinite value
  */
 export function finiteRows({ names, columns }: Table, from: number, to: number): Float64Array[] {
   return columns.map((values, j) => {
     const part = values.subarray(from, to);
-    const bad = findNotFinite(part);
+    const bad = findInfinite(part);
     if (bad < 0) return part;
     throw new SklarError(
       'ERR_SKLAR_VALUE',
@@ -85,7 +92,8 @@ export function expectLevelScale(scale: Scale): Scale {
  * The levels of the values of a table, rows x columns.
  *
  * @param columns one for each column of the table
- * @throws SklarError ERR_SKLAR_VALUE for values that are not finite
+ * @returns NaN where a value is missing
+ * @throws SklarError ERR_SKLAR_VALUE for infinite values
  */
 export async function levelsOf(
   columns: readonly ColumnHandle[],
@@ -117,10 +125,10 @@ export async function levelsOf(
 
 /**
  * The cells of the values of a table: per column the scores z just before and after the jump of F at the value, infinite where
- * nothing lies beyond, and equal where F does not jump.
+ * nothing lies beyond, and equal where F does not jump; all scores where it is missing.
  *
  * @param columns one for each column of the table
- * @throws SklarError ERR_SKLAR_VALUE for values that are not finite
+ * @throws SklarError ERR_SKLAR_VALUE for infinite values
  */
 export async function cellsOf(
   columns: readonly ColumnHandle[],
@@ -155,7 +163,7 @@ export async function valuesOf(
   columns: readonly ColumnHandle[],
   u: Matrix,
   names: readonly string[],
-  kinds: readonly ColumnKind[],
+  types: readonly ColumnType[],
   { scale, ...run }: ColumnRunOptions & { readonly scale: Scale },
 ): Promise<Table> {
   const threads = expectThreads(run.threads);
@@ -179,12 +187,12 @@ export async function valuesOf(
           `(column ${describe(names[k % width])}, row ${from + Math.floor(k / width) + 1})`,
       );
     }
-    const levels = types.isFloat64Array(part) ? part : new Float64Array(part);
+    const levels = checks.isFloat64Array(part) ? part : new Float64Array(part);
     const block = await runJob((addon) => addon.columnValues(columns, levels, to - from, gaussian, threads), {
       signal: run.signal,
     });
     block.forEach((column, j) => values[j]!.set(column, from));
     run.onProgress?.(to / u.rows);
   }
-  return new Table(names, values, kinds);
+  return new Table(names, values, types);
 }

@@ -21,29 +21,34 @@ export function blocksOfRanks(last: Float64Array, rows: number): Float64Array {
 }
 
 /**
- * The blocks of rows whose equal values all have the mean of their ranks, rank / (rows + 1); undefined where no values are equal,
+ * The blocks of rows (NaN: missing) whose equal values all have the mean of their ranks, rank / (rows + 1); undefined where no values are equal,
  * or equal ones are no such ranks.
  *
  * @param data rows x columns, row-major
  */
 export function blocksOfLevels(data: Float64Array, rows: number, columns: number): LevelBlocks | undefined {
   let tied = false;
-  const column = new Float64Array(rows);
+  const all = new Float64Array(rows);
   const seen = new Uint8Array(rows + 2);
   const blocks = Array.from({ length: columns }, (_, j) => {
-    for (let i = 0; i < rows; i++) column[i] = data[i * columns + j]!;
+    let known = 0;
+    for (let i = 0; i < rows; i++) {
+      const level = data[i * columns + j]!;
+      if (!Number.isNaN(level)) all[known++] = level;
+    }
+    const column = all.subarray(0, known);
     if (areRanks(column, seen)) return new Float64Array(0);
     const sorted = column.sort();
     const last: number[] = [];
-    for (let first = 0, end = 1; first < rows; first = end++) {
-      while (end < rows && sorted[end] === sorted[first]) end++;
-      if (end - first > 1 && Math.abs(sorted[first]! * (rows + 1) - (first + end + 1) / 2) > 0.25) {
+    for (let first = 0, end = 1; first < known; first = end++) {
+      while (end < known && sorted[end] === sorted[first]) end++;
+      if (end - first > 1 && Math.abs(sorted[first]! * (known + 1) - (first + end + 1) / 2) > 0.25) {
         return new Float64Array(0);
       }
       last.push(end);
     }
-    tied ||= last.length < rows;
-    return blocksOfRanks(Float64Array.from(last), rows);
+    tied ||= last.length < known;
+    return blocksOfRanks(Float64Array.from(last), known);
   });
   return tied ? blocks : undefined;
 }

@@ -11,7 +11,8 @@ import {
 import { type Matrix } from '../matrix';
 import type { Scale } from '../types/scale';
 import { type Seed } from './random';
-import type { ColumnKind, Table } from './table';
+import { type ColumnKind, type ColumnType, kindOf, roundedTo } from './columns/column-type';
+import { Table } from './table';
 
 /** What equal values of a column get: a random level of their block each, or all its middle, the mean of their ranks. */
 export type Ties = 'random' | 'average';
@@ -38,7 +39,9 @@ const transformOptions: OptionNames<TransformOptions> = { ...inverseOptions, see
 export abstract class LevelColumns {
   /** Of the columns, in order. */
   readonly names: readonly string[];
-  /** How the columns are stored: integers or not. */
+  /** What the cells of the columns are. */
+  readonly columnTypes: readonly ColumnType[];
+  /** How their numbers are held: integers or not. */
   readonly kinds: readonly ColumnKind[];
   /** What equal values get by default. */
   readonly ties: Ties;
@@ -47,21 +50,22 @@ export abstract class LevelColumns {
   #handles: readonly ColumnHandle[] | undefined;
 
   protected constructor(
-    columns: readonly { readonly name: string; readonly kind: ColumnKind }[],
+    columns: readonly { readonly name: string; readonly cells: ColumnType }[],
     ties: Ties,
     seed: bigint,
   ) {
     this.names = columns.map(({ name }) => name);
-    this.kinds = columns.map(({ kind }) => kind);
+    this.columnTypes = columns.map(({ cells }) => cells);
+    this.kinds = this.columnTypes.map(kindOf);
     this.ties = ties;
     this.seed = seed;
   }
 
   /**
-   * Pseudo-observations u = F(x), rows x d, strictly between 0 and 1. Columns are found by name; others in the table are
-   * ignored.
+   * Pseudo-observations u = F(x), rows x d, strictly between 0 and 1, NaN of missing values. Columns are found by name; others
+   * in the table are ignored.
    *
-   * @throws SklarError ERR_SKLAR_VALUE for missing columns and values that are not finite
+   * @throws SklarError ERR_SKLAR_VALUE for missing columns and infinite values
    */
   async transform(
     table: Table,
@@ -74,7 +78,7 @@ export abstract class LevelColumns {
   }
 
   /**
-   * Quantiles: the table whose column j has the quantiles of margin j at column j of `u`.
+   * Quantiles: the table whose column j has the quantiles of margin j at column j of `u`, rounded to the decimals of its type.
    *
    * @param u rows x d, in [0, 1]
    * @throws SklarError ERR_SKLAR_SHAPE when it has another number of columns, ERR_SKLAR_VALUE for levels outside
@@ -82,14 +86,16 @@ export abstract class LevelColumns {
   async inverse(u: Matrix, options: InverseOptions = {}): Promise<Table> {
     expectOptions(options, `${this.constructor.name}.inverse`, inverseOptions);
     const { scale = 'copula', ...run } = options;
-    return valuesOf(this.#native(), u, this.names, this.kinds, { ...run, scale });
+    const table = await valuesOf(this.#native(), u, this.names, this.columnTypes, { ...run, scale });
+    return rounded(table);
   }
 
   /**
    * The cells of rows on the Gaussian scale, rows x d twice: from where F stands just before a value to where it stands at it
-   * in columns where F jumps there, once the same number in others. What `Copula.logPdfCells` takes.
+   * in columns where F jumps there, once the same number in others; all scores of a missing value. What `Copula.logPdfCells`
+   * takes.
    *
-   * @throws SklarError ERR_SKLAR_VALUE for missing columns and values that are not finite
+   * @throws SklarError ERR_SKLAR_VALUE for missing columns and infinite values
    */
   async cells(table: Table, run: ColumnRunOptions = {}): Promise<RowCells> {
     expectOptions(run, `${this.constructor.name}.cells`, columnRunOptions);
@@ -103,4 +109,15 @@ export abstract class LevelColumns {
     this.#handles ??= this.makeHandles();
     return this.#handles;
   }
+}
+
+/** The table with the numbers that cells of its types can have. */
+function rounded(table: Table): Table {
+  const rules = table.types.map(roundedTo);
+  if (rules.every((rule) => rule === null)) return table;
+  const columns = table.columns.map((values, j) => {
+    const rule = rules[j];
+    return rule ? values.map(rule) : values;
+  });
+  return new Table(table.names, columns, table.types);
 }

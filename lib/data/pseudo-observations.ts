@@ -5,13 +5,14 @@ import { z } from 'zod';
 import { type OptionNames, SklarError, describe, expectInteger, expectOneOf, expectOptions } from '../errors';
 import { type ColumnHandle, callNative } from '../native';
 import { type LevelBlocks, blocksOfRanks } from './level-blocks';
-import { type ColumnRunOptions, columnRunOptions, findNotFinite, nextTurn } from './column-jobs';
+import { type ColumnRunOptions, columnRunOptions, findInfinite, nextTurn } from './column-jobs';
 import { LevelColumns, type Ties } from './level-columns';
 import { type Matrix, matrix } from '../matrix';
 import type { Note } from '../notes';
 import { type Seed, resolveSeed } from './random';
 import { SortedTable, type SortedValues, evenlySpaced } from './sorted-table';
-import { type ColumnKind, type Table, listNames } from './table';
+import { type ColumnType, columnTypeSchema, kindOf, typeOf } from './columns/column-type';
+import { type Table, listNames } from './table';
 
 /** How ranks are learned. */
 export interface PseudoObservationsOptions {
@@ -41,6 +42,10 @@ const metaSchema = z.object({
       z.object({
         name: z.string(),
         kind: z.enum(['float', 'integer']),
+        /** Absent: what the kind alone says. */
+        cells: columnTypeSchema.optional(),
+        /** Rows in which it is not missing; absent: all. */
+        known: z.int().min(2).optional(),
         /** Whether some value occurs more than once. */
         tied: z.boolean(),
         /** Whether values between the stored ones were left out. */
@@ -60,7 +65,7 @@ export type PseudoObservationsMeta = z.infer<typeof metaSchema>;
  */
 interface Column {
   readonly name: string;
-  readonly kind: ColumnKind;
+  readonly cells: ColumnType;
   readonly values: Float64Array;
   readonly first: Float64Array;
   readonly last: Float64Array;
@@ -73,7 +78,7 @@ const DEFAULT_KNOTS = 65_536;
 /** A column from what is stored of it: without `last` each value has one rank, without `first` there are no gaps. */
 function completeColumn(
   name: string,
-  kind: ColumnKind,
+  cells: ColumnType,
   values: Float64Array,
   last: Float64Array | undefined,
   first: Float64Array | undefined,
@@ -82,16 +87,16 @@ function completeColumn(
   last ??= values.map((_, k) => k + 1);
   first ??= last.map((_, k) => (k === 0 ? 1 : last[k - 1]! + 1));
   const tied = last.some((rank, k) => rank > first[k]!);
-  return { name, kind, values, first, last, tied, thinned };
+  return { name, cells, values, first, last, tied, thinned };
 }
 
 /** The column with at most `knots` of its values. */
-function thinnedColumn(name: string, kind: ColumnKind, sorted: SortedValues, knots: number): Column {
+function thinnedColumn(name: string, cells: ColumnType, sorted: SortedValues, knots: number): Column {
   const kept = evenlySpaced(sorted, knots);
   const pick = (at: (k: number) => number): Float64Array => Float64Array.from(kept, at);
   return {
     name,
-    kind,
+    cells,
     values: pick((k) => sorted.values[k]!),
     first: pick((k) => (k === 0 ? 1 : sorted.last[k - 1]! + 1)),
     last: pick((k) => sorted.last[k]!),
@@ -118,14 +123,15 @@ async function expectUsable(table: Table, signal: AbortSignal | undefined): Prom
   const infinite: string[] = [];
   const constant: string[] = [];
   for (const [j, values] of columns.entries()) {
-    if (findNotFinite(values) >= 0) infinite.push(names[j]!);
-    else if (values.every((value) => value === values[0])) constant.push(names[j]!);
+    const first = values.find((value) => !Number.isNaN(value));
+    if (findInfinite(values) >= 0) infinite.push(names[j]!);
+    else if (values.every((value) => value === first || Number.isNaN(value))) constant.push(names[j]!);
     await nextTurn(signal);
   }
   if (infinite.length > 0) {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
-      `expected finite numbers in every column, got missing, NaN or infinite values in ${listNames(infinite)}; ` +
+      `expected finite numbers in every column, got infinite values in ${listNames(infinite)}; ` +
         `remove the rows, or leave the columns out with exclude: [${listNames(infinite)}]`,
     );
   }
@@ -188,7 +194,7 @@ class DuplicateFinder {
 
 /**
  * The empirical margins of training rows: turns values x into pseudo-observations u = rank / (n + 1) in (0, 1), where
- * n is the number of training rows, and back.
+ * n is the number of training rows in which the column is not missing, and back. Missing values are NaN on either scale.
  *
  * `transform`: a value that occurs in the training rows gets a rank of its block of equal values, by the rule for
  * ties. A value strictly between two training values gets the linear interpolation of their nearest ranks. A value
@@ -305,8 +311,8 @@ export class PseudoObservations extends LevelColumns {
     for (const [j, name] of table.names.entries()) {
       const { values, ...texts } = sorted.rankedColumn(j);
       duplicates.add(j, texts);
-      columns.push(thinnedColumn(name, table.kinds[j]!, values, knots));
-      blocks.push(blocksOfRanks(values.last, table.rows));
+      columns.push(thinnedColumn(name, table.types[j]!, values, knots));
+      blocks.push(blocksOfRanks(values.last, values.sorted.length));
       await nextTurn(run.signal);
     }
     duplicates.expectNoCopies();
@@ -366,13 +372,14 @@ export class PseudoObservations extends LevelColumns {
   /** @internal What a model file needs: JSON, and tensors of Float64 named by column number. */
   toTensors(): { meta: PseudoObservationsMeta; tensors: Record<string, Float64Array> } {
     const tensors: Record<string, Float64Array> = {};
-    const columns = this.#columns.map(({ name, kind, values, first, last, tied, thinned }, j) => {
+    const { ties, rows, determined } = this;
+    const columns = this.#columns.map(({ name, cells, values, first, last, tied, thinned }, j) => {
       tensors[`${j}.values`] = values;
       if (tied || thinned) tensors[`${j}.last`] = last;
       if (tied && thinned) tensors[`${j}.first`] = first;
-      return { name, kind, tied, thinned };
+      const known = last.at(-1)!;
+      return { name, kind: kindOf(cells), cells, ...(known < rows && { known }), tied, thinned };
     });
-    const { ties, rows, determined } = this;
     return {
       meta: { ties, seed: String(this.seed), rows, columns, determined: [...determined] },
       tensors,
@@ -400,7 +407,7 @@ export class PseudoObservations extends LevelColumns {
         `expected a 64-bit seed of the margins, got ${describe(seed)}`,
       );
     }
-    const columns = parsed.data.columns.map(({ name, kind, tied, thinned }, j) => {
+    const columns = parsed.data.columns.map(({ name, kind, cells, known, tied, thinned }, j) => {
       const tensor = (part: string): Float64Array => {
         const data = Object.hasOwn(tensors, `${j}.${part}`) ? tensors[`${j}.${part}`] : undefined;
         if (types.isFloat64Array(data)) return data;
@@ -412,8 +419,8 @@ export class PseudoObservations extends LevelColumns {
       const values = tensor('values');
       const last = tied || thinned ? tensor('last') : undefined;
       const first = !thinned ? undefined : tied ? tensor('first') : last;
-      const column = { ...completeColumn(name, kind, values, last, first, thinned), tied };
-      expectConsistent(column, rows);
+      const column = { ...completeColumn(name, cells ?? typeOf(kind), values, last, first, thinned), tied };
+      expectConsistent(column, Math.min(rows, known ?? rows));
       return column;
     });
     return new PseudoObservations(rows, ties, BigInt(seed), columns, undefined, determined);
@@ -421,22 +428,29 @@ export class PseudoObservations extends LevelColumns {
 
   /** @internal */
   protected override makeHandles(): readonly ColumnHandle[] {
-    return this.#columns.map(({ values, first, last, kind, thinned }) =>
+    return this.#columns.map(({ values, first, last, cells, thinned }) =>
       callNative((addon) =>
-        addon.rankColumn({ values, first, last, rows: this.rows, integer: kind === 'integer', thinned }),
+        addon.rankColumn({
+          values,
+          first,
+          last,
+          rows: last.at(-1)!,
+          integer: kindOf(cells) === 'integer',
+          thinned,
+        }),
       ),
     );
   }
 }
 
 /** Throws ERR_SKLAR_FORMAT unless the stored values ascend and their blocks of ranks lie in order in 1 .. rows. */
-function expectConsistent({ name, kind, values, first, last }: Column, rows: number): void {
+function expectConsistent({ name, cells, values, first, last }: Column, rows: number): void {
   const count = values.length;
   let good = count >= 2 && first.length === count && last.length === count;
   for (let k = 0; good && k < count; k++) {
     const value = values[k]!;
     good =
-      (kind === 'integer' ? Number.isSafeInteger(value) : Number.isFinite(value)) &&
+      (kindOf(cells) === 'integer' ? Number.isSafeInteger(value) : Number.isFinite(value)) &&
       (k === 0 || value > values[k - 1]!) &&
       Number.isInteger(first[k]) &&
       Number.isInteger(last[k]) &&

@@ -1,10 +1,9 @@
-import { types } from 'node:util';
+import { types as checks } from 'node:util';
 
 import { SklarError, describe, expectInteger } from '../errors';
 import { type Matrix, matrix } from '../matrix';
-
-/** How a column was stored and is written back: whole numbers within +-(2^53 - 1), or floating point. */
-export type ColumnKind = 'float' | 'integer';
+import { type ColumnKind, type ColumnType, cellText, kindOf, labelsOf, typeOf } from './columns/column-type';
+import { type Cell, columnOfValues } from './columns/column-of-values';
 
 /** The names in a message: `"a", "b"`, at most `limit` of them. */
 export function listNames(names: readonly string[], limit = 20): string {
@@ -79,34 +78,30 @@ export function selectColumns(
   return remaining.map((name) => position.get(name)!);
 }
 
-function isIntegerArray(values: unknown): boolean {
-  return (
-    types.isTypedArray(values) &&
-    /^(?:Int|Uint)(?:8|16|32)(?:Clamped)?Array$/.test(values[Symbol.toStringTag])
-  );
-}
-
 /**
- * Named columns of numbers, all of the same length. The columns are Float64Arrays whatever they were stored as;
- * `kinds` remembers which of them hold integers. A table does not copy the arrays it is made of, and nothing in this
- * library writes to them.
+ * Named columns, all of the same length. Each is a Float64Array of numbers that stand for its cells as its `ColumnType` says, NaN
+ * where a cell is missing. A table does not copy the arrays it is made of, and nothing in this library writes to them.
  *
  * @example
  * ```ts
  * import { Table } from 'sklar';
  *
- * const table = Table.fromColumns({ depth: [2.5, 3.1, 4], alarm: Int8Array.of(0, 0, 1) });
+ * const table = Table.fromColumns({ depth: [2.5, 3.1, null], soil: ['sand', 'clay', 'sand'] });
  * table.rows; // => 3
- * table.kind('alarm'); // => 'integer'
- * table.take([2, 0]).column('depth'); // => [4, 2.5]
+ * table.column('depth'); // => [2.5, 3.1, NaN]
+ * table.column('soil'); // => [1, 0, 1]
+ * table.text('soil', 0); // => 'sand'
+ * table.type('soil').type; // => 'category'
  * ```
  */
 export class Table {
   /** One a column, all different. */
   readonly names: readonly string[];
-  /** The values, one array a column; not copies. */
+  /** The numbers of the cells, one array a column; not copies. */
   readonly columns: readonly Float64Array[];
-  /** One a column. */
+  /** What the cells of each column are. */
+  readonly types: readonly ColumnType[];
+  /** How the numbers of each column are held. */
   readonly kinds: readonly ColumnKind[];
   /** How many. */
   readonly rows: number;
@@ -115,19 +110,19 @@ export class Table {
   /**
    * @param names one name a column, all different; any text will do
    * @param columns Float64Arrays of equal length
-   * @param kinds one kind a column, default `'float'` for all
+   * @param types what the cells of each column are, or the kind of its numbers alone; default numbers
    * @throws SklarError ERR_SKLAR_SHAPE when lengths do not fit together, ERR_SKLAR_VALUE for repeated names, wrong
-   *   types, or values that are not integers in a column of kind `'integer'`
+   *   types, or values that are no cells of their type
    */
   constructor(
     names: readonly string[],
     columns: readonly Float64Array[],
-    kinds: readonly ColumnKind[] = names.map(() => 'float'),
+    types: readonly (ColumnKind | ColumnType)[] = names.map(() => 'float'),
   ) {
     expectDistinctNames(names, 'the columns of a table');
     for (const [list, what] of [
       [columns, 'columns'],
-      [kinds, 'kinds'],
+      [types, 'types'],
     ] as const) {
       if (list.length !== names.length) {
         throw new SklarError(
@@ -137,9 +132,11 @@ export class Table {
       }
     }
     const rows = columns[0]?.length ?? 0;
+    this.types = types.map(typeOf);
+    this.kinds = this.types.map(kindOf);
     columns.forEach((values, j) => {
       const where = `column ${describe(names[j])}`;
-      if (!types.isFloat64Array(values)) {
+      if (!checks.isFloat64Array(values)) {
         throw new SklarError(
           'ERR_SKLAR_VALUE',
           `expected a Float64Array for ${where}, got ${describe(values)}`,
@@ -151,47 +148,54 @@ export class Table {
           `expected ${rows} rows in every column, got ${values.length} (${where})`,
         );
       }
-      if (kinds[j] !== 'integer') return;
-      const bad = values.findIndex((value) => !Number.isSafeInteger(value));
+      if (this.kinds[j] !== 'integer') return;
+      const most = labelsOf(this.types[j]!)?.length;
+      const bad = values.findIndex(
+        (value) =>
+          !Number.isNaN(value) &&
+          (!Number.isSafeInteger(value) || (most !== undefined && (value < 0 || value >= most))),
+      );
       if (bad >= 0) {
+        const expected = most === undefined ? 'integers' : `positions among ${most} labels`;
         throw new SklarError(
           'ERR_SKLAR_VALUE',
-          `expected integers in ${where}, got ${describe(values[bad])} (row ${bad + 1})`,
+          `expected ${expected} in ${where}, got ${describe(values[bad])} (row ${bad + 1})`,
         );
       }
     });
     this.names = [...names];
     this.columns = [...columns];
-    this.kinds = [...kinds];
     this.rows = rows;
     this.#position = new Map(names.map((name, j) => [name, j]));
   }
 
   /**
-   * A table from named columns: an object, a Map or any iterable of [name, values]. (An object lists names that look
-   * like whole numbers first, in ascending order: use a Map to keep another order.) Columns given as Int8Array to
-   * Uint32Array are of kind `'integer'`, all others of kind `'float'`. Float64Arrays are kept, others copied.
+   * A table from named columns: an object, a Map or any iterable of [name, cells]. (An object lists names that look
+   * like whole numbers first, in ascending order: use a Map to keep another order.) Typed arrays are numbers, of type `'integer'`
+   * from Int8Array to Uint32Array; Float64Arrays are kept, others copied. Other arrays hold numbers, booleans, texts and Dates
+   * (numbers alone are of type `'number'`); null, undefined and NaN are missing cells. Texts get the type that they would have
+   * in a file.
    */
   static fromColumns(
-    columns: Readonly<Record<string, ArrayLike<number>>> | Iterable<readonly [string, ArrayLike<number>]>,
+    columns: Readonly<Record<string, ArrayLike<Cell>>> | Iterable<readonly [string, ArrayLike<Cell>]>,
   ): Table {
-    const entries: (readonly [string, ArrayLike<number>])[] =
-      Symbol.iterator in columns ? [...columns] : Object.entries(columns);
+    const entries = Symbol.iterator in columns ? [...columns] : Object.entries(columns);
+    const read = entries.map(([name, cells]) => columnOfValues(name, cells));
     return new Table(
       entries.map(([name]) => name),
-      entries.map(([, values]) => (types.isFloat64Array(values) ? values : Float64Array.from(values))),
-      entries.map(([, values]) => (isIntegerArray(values) ? 'integer' : 'float')),
+      read.map(({ values }) => values),
+      read.map(({ type }) => type),
     );
   }
 
   /** A table with the columns of a matrix, named by it or else `column1`, `column2`, ... */
-  static fromMatrix(source: Matrix, kinds?: readonly ColumnKind[]): Table {
+  static fromMatrix(source: Matrix, types?: readonly (ColumnKind | ColumnType)[]): Table {
     const { data, rows, columns, names = defaultNames(columns) } = source;
     const values = Array.from({ length: columns }, () => new Float64Array(rows));
     values.forEach((column, j) => {
       for (let i = 0, k = j; i < rows; i++, k += columns) column[i] = data[k]!;
     });
-    return new Table(names, values, kinds);
+    return new Table(names, values, types);
   }
 
   /**
@@ -203,9 +207,22 @@ export class Table {
     return this.columns[this.#expectPosition(name)]!;
   }
 
-  /** The kind of the column of that name. */
+  /** What the cells of the column of that name are. */
+  type(name: string): ColumnType {
+    return this.types[this.#expectPosition(name)]!;
+  }
+
+  /** How the numbers of the column of that name are held. */
   kind(name: string): ColumnKind {
     return this.kinds[this.#expectPosition(name)]!;
+  }
+
+  /** A cell as a text, as a file has it; null where it is missing. @param row counted from 0 */
+  text(name: string, row: number): string | null {
+    const j = this.#expectPosition(name);
+    expectInteger(row, 'a row', { min: 0, max: this.rows - 1 });
+    const value = this.columns[j]![row]!;
+    return Number.isNaN(value) ? null : cellText(this.types[j]!, value);
   }
 
   /** The table of these columns, in this order; values are shared, not copied. */
@@ -232,7 +249,7 @@ export class Table {
       for (let i = 0; i < count; i++) values[i] = source[rowIndices[i]!]!;
       return values;
     });
-    return new Table(this.names, columns, this.kinds);
+    return new Table(this.names, columns, this.types);
   }
 
   /** A row-major copy, rows x columns, with the names. */
@@ -258,7 +275,7 @@ export class Table {
     return new Table(
       positions.map((j) => this.names[j]!),
       positions.map((j) => this.columns[j]!),
-      positions.map((j) => this.kinds[j]!),
+      positions.map((j) => this.types[j]!),
     );
   }
 }

@@ -1,4 +1,6 @@
-import { Table } from '../data/table';
+import type { Cell } from '../data/columns/column-of-values';
+import { numberOfCell, labelsOf } from '../data/columns/column-type';
+import { Table, listNames } from '../data/table';
 import { SklarError, describe, expectNumber } from '../errors';
 import { PseudoObservations } from '../data/pseudo-observations';
 import type { TableMargins } from '../margins/margins';
@@ -6,6 +8,33 @@ import type { Condition } from './block-sample';
 
 /** Of normal scores of a condition: beyond, copulas do not tell levels next to 0 and 1 apart. */
 const FARTHEST = 1000;
+
+/**
+ * The numbers of cells as a user gives them.
+ *
+ * @throws SklarError ERR_SKLAR_VALUE for cells that a column does not have
+ */
+export function numbersOfCells(
+  cells: Readonly<Record<string, Cell>>,
+  margins: TableMargins,
+): ReadonlyMap<string, number> {
+  return new Map(
+    Object.entries(cells).map(([name, cell]) => {
+      const type = margins.columnTypes[margins.names.indexOf(name)];
+      if (!type || type.type === 'number' || type.type === 'integer') {
+        return [name, typeof cell === 'string' ? numberOfCell({ type: 'number' }, cell) : (cell as number)];
+      }
+      const value = numberOfCell(type, cell);
+      if (!Number.isNaN(value)) return [name, value];
+      const labels = labelsOf(type);
+      const expected = labels ? `one of ${listNames(labels)}` : `a ${type.type}`;
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        `expected ${expected} for the fixed column ${describe(name)}, got ${describe(cell)}`,
+      );
+    }),
+  );
+}
 
 /**
  * The condition that columns have given values: a level, or the block of levels of a value of positive probability.
@@ -97,5 +126,5 @@ export function withFixed(table: Table, fixed: ReadonlyMap<string, number>): Tab
     const value = fixed.get(table.names[j]!);
     return value === undefined ? column : new Float64Array(table.rows).fill(value);
   });
-  return new Table(table.names, columns, table.kinds);
+  return new Table(table.names, columns, table.types);
 }

@@ -28,14 +28,19 @@ export function impossibleValues(
   return { count, rows: rows.map((row) => ({ row, columns: columnsOf(row) })) };
 }
 
-/** The rows at whose values no margin has density 0: those of others have levels, of the next values where it has some. */
+/**
+ * The rows that have levels in all columns: none is missing, and no margin has density 0 at its value, where the level is that of
+ * the next value that it has.
+ */
 export async function possibleRows(
   margins: TableMargins,
   table: Table,
   run: ColumnRunOptions,
 ): Promise<Table> {
-  if (!(margins instanceof Margins)) return table;
-  const logs = await margins.logPdf(table, run);
-  const possible = Array.from(logs.keys()).filter((row) => logs[row] !== -Infinity);
+  const logs = margins instanceof Margins ? await margins.logPdf(table, run) : null;
+  const possible = Array.from({ length: table.rows }, (_, row) => row).filter(
+    (row) =>
+      logs?.[row] !== -Infinity && margins.names.every((name) => !Number.isNaN(table.column(name)[row])),
+  );
   return possible.length === table.rows ? table : table.take(possible);
 }

@@ -17,13 +17,17 @@ import type { ColumnRunOptions } from '../data/column-jobs';
 import { matrix } from '../matrix';
 import { type Ties } from '../data/level-columns';
 import { PseudoObservations } from '../data/pseudo-observations';
-import type { Seed } from '../data/random';
-import { type ColumnKind, Table } from '../data/table';
+import { type Seed, hashText, hashWords, seedWords } from '../data/random';
+import { breakingRows } from '../data/schema/rules';
+import { TableSchema } from '../data/schema/table-schema';
+import type { Cell } from '../data/columns/column-of-values';
+import type { ColumnKind } from '../data/columns/column-type';
+import { Table } from '../data/table';
 import { type OptionNames, SklarError, describe, expectInteger, expectOptions } from '../errors';
 import type { Note } from '../notes';
 import { Margins, type MarginsOptions, type MarginsSpec, expectMarginsSpec } from '../margins/margins';
 import { type JointConditionalSample, sampleGivenBlocks } from './block-sample';
-import { conditionOf, describeBlocks, withFixed } from './fixed';
+import { conditionOf, describeBlocks, numbersOfCells, withFixed } from './fixed';
 
 /** Values between two sums of `cdf`. */
 const CDF_ROWS = 16_384;
@@ -31,12 +35,18 @@ const CDF_ROWS = 16_384;
 /** As of a copula, on the data scale. */
 export type JointLogPdfOptions = Omit<LogPdfOptions, 'scale'>;
 /** As of a copula, on the data scale. */
-export type JointSampleOptions = Omit<SampleOptions, 'scale' | 'dtype'>;
+export type JointSampleOptions = Omit<SampleOptions, 'scale' | 'dtype'> & {
+  /** Leave no cell missing; default false. */
+  readonly complete?: boolean | undefined;
+};
 /** As of a copula, on the data scale. */
 export type JointConditionalOptions = Omit<ConditionalOptions, 'scale' | 'dtype'>;
 
 const jointLogPdfOptions: OptionNames<JointLogPdfOptions> = without(logPdfOptions, 'scale');
-const jointSampleOptions: OptionNames<JointSampleOptions> = without(sampleOptions, 'scale', 'dtype');
+const jointSampleOptions: OptionNames<JointSampleOptions> = {
+  ...without(sampleOptions, 'scale', 'dtype'),
+  complete: true,
+};
 const jointConditionalOptions: OptionNames<JointConditionalOptions> = without(
   conditionalOptions,
   'scale',
@@ -48,6 +58,28 @@ function without<T extends object, K extends keyof T & string>(options: T, ...le
     T,
     K
   >;
+}
+
+/** A row that breaks a rule is drawn so many times at most. */
+const MOST_TURNS = 500;
+/** So many times as many rows cost what one alone does. */
+const FEW = 64;
+
+function turnSeed(seed: Seed, turn: number): Seed {
+  const [low, high] = seedWords(seed);
+  return hashWords(low, high, hashText('rules'), turn);
+}
+
+function ruleFailure(schema: TableSchema, broken: number, rows: number): string {
+  return (
+    `expected rows that keep the rules of the data, got ${broken} of ${rows} that break one after ${MOST_TURNS} draws each: ` +
+    `the model has not learned them (${schema.rules.length} rules)`
+  );
+}
+
+/** The seed and the first row of a sample, for what is made beside the modelled columns. */
+function restoring({ seed, firstRow }: { seed?: Seed | undefined; firstRow?: number | undefined }) {
+  return { seed, firstRow };
 }
 
 /** A distribution function at points. */
@@ -107,9 +139,14 @@ export class JointDistribution implements Disposable {
     return this.margins.names;
   }
 
-  /** How the columns are stored: integers or not. */
+  /** How their numbers are held: integers or not. */
   get kinds(): readonly ColumnKind[] {
     return this.margins.kinds;
+  }
+
+  /** All columns of the table that it was learned from, also those that it does not model. */
+  get schema(): TableSchema {
+    return this.margins.schema;
   }
 
   /** What was decided when margins and copula were fitted. */
@@ -140,7 +177,7 @@ export class JointDistribution implements Disposable {
   }
 
   async #logCopula(table: Table, options: LogPdfOptions, run: ColumnRunOptions): Promise<Float64Array> {
-    if (!this.margins.hasAtoms) {
+    if (!this.margins.hasAtoms && !table.columns.some((values) => values.some(Number.isNaN))) {
       return this.copula.logPdf(await this.margins.transform(table, { ...run, scale: 'gaussian' }), options);
     }
     const { lower, upper } = await this.margins.cells(table, run);
@@ -148,20 +185,23 @@ export class JointDistribution implements Disposable {
   }
 
   /**
-   * Draws rows; integer columns hold integers.
+   * Draws rows of all columns of the table that it was learned from, in their order and with their types; cells are missing as
+   * often, and together, as there.
    *
    * @throws SklarError see `Copula.sample`
    */
   async sample(rows: number, options: JointSampleOptions = {}): Promise<Table> {
     expectOptions(options, 'sample of a joint distribution', jointSampleOptions);
     expectInteger(rows, 'the number of rows', { min: 0, max: Math.floor(2 ** 32 / this.dim) });
+    const { complete, ...drawing } = options;
     const columns = this.names.map(() => new Float64Array(rows));
     let done = 0;
-    for await (const batch of this.sampleStream(rows, options)) {
+    for await (const batch of this.#drawn(rows, drawing)) {
       batch.columns.forEach((values, j) => columns[j]!.set(values, done));
       done += batch.rows;
     }
-    return new Table(this.names, columns, this.kinds);
+    const table = new Table(this.names, columns, this.margins.columnTypes);
+    return this.schema.restore(table, { ...restoring(options), complete });
   }
 
   /** The same rows as `sample`, in tables of at most `batch` rows, so that memory does not bound them. */
@@ -170,6 +210,52 @@ export class JointDistribution implements Disposable {
     options: JointSampleOptions & { batch?: number } = {},
   ): AsyncGenerator<Table, void> {
     expectOptions(options, 'sampleStream of a joint distribution', { ...jointSampleOptions, batch: true });
+    const { complete, ...drawing } = options;
+    let { firstRow = 0 } = restoring(options);
+    for await (const batch of this.#drawn(rows, drawing)) {
+      yield this.schema.restore(batch, { ...restoring(options), firstRow, complete });
+      firstRow += batch.rows;
+    }
+  }
+
+  /** The modelled columns of rows. */
+  async *#drawn(
+    rows: number,
+    options: Omit<JointSampleOptions, 'complete'> & { batch?: number },
+  ): AsyncGenerator<Table, void> {
+    const { rules } = this.schema;
+    let row = options.firstRow ?? 0;
+    for await (const batch of this.#proposed(rows, options)) {
+      const columns = batch.columns.map((values) => values.slice());
+      let broken = rules.length > 0 ? breakingRows(batch, rules) : [];
+      // a row that breaks a rule is drawn anew under another seed, whatever the batch that it is in
+      for (let turn = 1; broken.length > 0; turn++) {
+        if (turn > MOST_TURNS)
+          throw new SklarError('ERR_SKLAR_VALUE', ruleFailure(this.schema, broken.length, batch.rows));
+        const seed = turnSeed(options.seed ?? 1, turn);
+        // few rows one by one, many with all others
+        const ranges =
+          FEW * broken.length < batch.rows ? broken.map((i) => [i, 1] as const) : [[0, batch.rows] as const];
+        for (const [from, count] of ranges) {
+          const again = this.#proposed(count, { ...options, seed, firstRow: row + from, batch: count });
+          for await (const fresh of again) {
+            for (const i of count === 1 ? [from] : broken) {
+              columns.forEach((values, j) => (values[i] = fresh.columns[j]![i - from]!));
+            }
+          }
+        }
+        broken = breakingRows(new Table(batch.names, columns, batch.types), rules);
+      }
+      row += batch.rows;
+      yield new Table(batch.names, columns, batch.types);
+    }
+  }
+
+  /** The same, whatever rules they break. */
+  async *#proposed(
+    rows: number,
+    options: Omit<JointSampleOptions, 'complete'> & { batch?: number },
+  ): AsyncGenerator<Table, void> {
     // Nothing is lost between the copula and the margins.
     const { threads, signal } = options;
     const stream = this.copula.sampleStream(rows, { ...options, scale: 'gaussian', dtype: 'float64' });
@@ -181,7 +267,7 @@ export class JointDistribution implements Disposable {
   /**
    * Draws rows given the values of some columns.
    *
-   * @param fixed values in the units of the data by column name; a value of positive probability stands for its block of
+   * @param fixed cells by column name: values in the units of the data, labels, dates; a value of positive probability stands for its block of
    *   levels, and rows are drawn until enough of them lie in it (`blockAcceptance`), so that any copula can be given such
    *   values alone
    * @returns rows with the fixed values, and the log density of the condition on the data scale
@@ -190,13 +276,13 @@ export class JointDistribution implements Disposable {
    *   cannot; see `Copula.sampleConditional`
    */
   async sampleConditional(
-    fixed: Readonly<Record<string, number>>,
+    fixed: Readonly<Record<string, Cell>>,
     rows: number,
     options: JointConditionalOptions = {},
   ): Promise<JointConditionalSample> {
     expectOptions(options, 'sampleConditional of a joint distribution', jointConditionalOptions);
     const { threads, signal } = options;
-    const given = new Map(Object.entries(fixed));
+    const given = numbersOfCells(fixed, this.margins);
     const condition = await conditionOf(given, this.margins);
     const { rows: z, ...rest } = await sampleGivenBlocks(this.copula, condition, rows, options, () =>
       describeBlocks(given, condition),
@@ -209,7 +295,10 @@ export class JointDistribution implements Disposable {
     return {
       ...rest,
       logMarginalDensity: rest.logMarginalDensity === null ? null : rest.logMarginalDensity + ofMargins,
-      table: withFixed(await this.margins.inverse(z, { scale: 'gaussian', threads, signal }), given),
+      table: this.schema.restore(
+        withFixed(await this.margins.inverse(z, { scale: 'gaussian', threads, signal }), given),
+        { ...restoring(options), complete: true },
+      ),
     };
   }
 
@@ -285,7 +374,7 @@ export class JointDistribution implements Disposable {
   }
 
   #toTable(rows: RowsInput, what: string): Table {
-    if (rows instanceof Table) return rows;
+    if (rows instanceof Table) return this.schema.modelled(rows);
     const { data, rows: count, columns } = toDense(rows, what, this.dim);
     return Table.fromMatrix(matrix(data, count, columns, this.names));
   }
@@ -336,8 +425,10 @@ export async function fitJoint(rows: RowsInput, options: FitJointOptions = {}): 
   const { kind = 'cdc', ...model } = spec;
   kinds[kind].fitter(model);
   const table = toNamedTable(rows);
+  const schema = TableSchema.infer(table);
   const seed: Seed = common.seed ?? 1;
-  const { ranks, margins } = await fitRanksAndMargins(table, {
+  const { ranks, margins } = await fitRanksAndMargins(schema.modelled(table), {
+    schema,
     ties,
     seed,
     margins: marginsSpec ?? 'auto',
@@ -357,7 +448,14 @@ export async function fitJoint(rows: RowsInput, options: FitJointOptions = {}): 
 /** What a copula learns from, and the margins of the same rows; each column is sorted once. */
 export async function fitRanksAndMargins(
   table: Table,
-  { onProgress, margins: spec = 'auto', ties, seed, ...run }: MarginsOptions & ColumnRunOptions,
+  {
+    onProgress,
+    margins: spec = 'auto',
+    ties,
+    seed,
+    schema,
+    ...run
+  }: MarginsOptions & ColumnRunOptions & { readonly schema?: TableSchema | undefined },
 ): Promise<{ ranks: PseudoObservations; margins: Margins }> {
   expectMarginsSpec(spec, table.names);
   const rule = { ...(ties && { ties }), ...(seed !== undefined && { seed }) };
@@ -367,7 +465,8 @@ export async function fitRanksAndMargins(
   try {
     const ranks = await PseudoObservations.fromSorted(sorted, { ...run, onProgress: part(0.6, 0.2) });
     const options = { ...run, ...rule, margins: spec, onProgress: part(0.8, 0.2) };
-    const margins = await Margins.fromSorted(sorted, options, ranks.notes);
+    const notes = [...(schema?.notes ?? []), ...ranks.notes];
+    const margins = await Margins.fromSorted(sorted, options, { notes, schema });
     return { ranks, margins };
   } finally {
     sorted.dispose();

@@ -10,8 +10,10 @@ import {
 import { LevelColumns, type Ties } from '../data/level-columns';
 import { PseudoObservations } from '../data/pseudo-observations';
 import { type Seed, resolveSeed } from '../data/random';
+import { TableSchema } from '../data/schema/table-schema';
 import { SortedTable } from '../data/sorted-table';
-import { type ColumnKind, type Table, listNames } from '../data/table';
+import { type ColumnType, columnTypeSchema, kindOf, labelsOf, typeOf } from '../data/columns/column-type';
+import { type Table, listNames } from '../data/table';
 import { expectThreads } from '../devices';
 import { type OptionNames, SklarError, describe, expectOneOf, expectOptions } from '../errors';
 import { type ColumnHandle, callNative, runJob } from '../native';
@@ -63,9 +65,18 @@ const metaSchema = z.object({
     .refine((seed) => seed < 1n << 64n),
   rows: z.int().min(2),
   columns: z
-    .array(z.object({ name: z.string(), kind: z.enum(['float', 'integer']), margin: z.unknown() }))
+    .array(
+      z.object({
+        name: z.string(),
+        kind: z.enum(['float', 'integer']),
+        /** Absent: what the kind alone says. */
+        cells: columnTypeSchema.optional(),
+        margin: z.unknown(),
+      }),
+    )
     .min(1),
   notes: z.array(noteSchema).default([]),
+  schema: z.unknown().optional(),
 });
 
 /** What takes the columns of a model to the copula scale and back. */
@@ -73,7 +84,7 @@ export type TableMargins = Margins | PseudoObservations;
 
 interface Column {
   readonly name: string;
-  readonly kind: ColumnKind;
+  readonly cells: ColumnType;
   readonly margin: Margin;
 }
 
@@ -99,6 +110,8 @@ export class Margins extends LevelColumns {
   /** The number of training rows. */
   readonly rows: number;
   readonly #columns: readonly Column[];
+  /** The table that they are of: its columns beside these, and how they are made again. */
+  readonly schema: TableSchema;
   /** What was decided when they were fitted; see `groupNotes`. */
   readonly notes: readonly Note[];
 
@@ -108,10 +121,17 @@ export class Margins extends LevelColumns {
     seed: bigint,
     columns: readonly Column[],
     notes: readonly Note[],
+    schema?: TableSchema,
   ) {
     super(columns, ties, seed);
     this.rows = rows;
     this.#columns = columns;
+    this.schema =
+      schema ??
+      TableSchema.plain(
+        this.names,
+        columns.map(({ cells }) => cells),
+      );
     this.notes = notes;
   }
 
@@ -124,7 +144,8 @@ export class Margins extends LevelColumns {
     expectOptions(options, 'Margins.fit', fitOptions);
     const { onProgress, ...rest } = options;
     for (const [j, { type }] of expectMarginsSpec(options.margins ?? 'auto', table.names).entries()) {
-      expectLearnable(table.columns[j]!, table.names[j]!, type);
+      const known = table.columns[j]!.filter((value) => !Number.isNaN(value));
+      expectLearnable(known, table.names[j]!, type);
       await nextTurn(options.signal);
     }
     const sorted = await SortedTable.of(table, null, {
@@ -145,28 +166,28 @@ export class Margins extends LevelColumns {
    * The same, of columns that are sorted already.
    *
    * @param sorted of a table of columns that vary
-   * @param known what is known about the columns already
+   * @param known what is known about the columns already, and the schema whose modelled columns they are
    * @internal
    */
   static async fromSorted(
     sorted: SortedTable,
     options: MarginsOptions & ColumnRunOptions = {},
-    known: readonly Note[] = [],
+    { notes: known = [], schema }: { notes?: readonly Note[]; schema?: TableSchema | undefined } = {},
   ): Promise<Margins> {
     expectOptions(options, 'Margins.fromSorted', fitOptions);
     const { table } = sorted;
     const ties = expectOneOf<Ties>(options.ties ?? 'random', 'ties', ['random', 'average']);
     const seed = resolveSeed(options.seed ?? 0);
-    const specs = expectMarginsSpec(options.margins ?? 'auto', table.names);
+    const specs = specsOf(options.margins ?? 'auto', table);
     const columns: Column[] = [];
     for (const [j, name] of table.names.entries()) {
       const column = { column: name, ...sorted.column(j) };
       const margin = await finishInTurns(fitSorted(column, specs[j]!), options.signal);
-      columns.push({ name, kind: table.kinds[j]!, margin });
+      columns.push({ name, cells: table.types[j]!, margin });
       options.onProgress?.((j + 1) / table.names.length);
     }
     const notes = groupNotes(columns.flatMap(({ margin }) => margin.notes));
-    return new Margins(table.rows, ties, seed, columns, [...known, ...notes]);
+    return new Margins(table.rows, ties, seed, columns, [...known, ...notes], schema);
   }
 
   /** The margin of a column, by name or number (from 0). */
@@ -196,10 +217,10 @@ export class Margins extends LevelColumns {
 
   /**
    * The sum of the log densities of the margins of each row, in nats; see `Margin.logPdf`. -Infinity where one value is
-   * impossible.
+   * impossible; missing values are left out.
    *
    * @param options.atoms false leaves out values of positive probability; default true
-   * @throws SklarError ERR_SKLAR_VALUE for missing columns and values that are not finite
+   * @throws SklarError ERR_SKLAR_VALUE for missing columns and infinite values
    */
   async logPdf(
     table: Table,
@@ -229,14 +250,22 @@ export class Margins extends LevelColumns {
       for (const [key, data] of Object.entries(state.arrays)) tensors[prefix + key] = data;
       for (const [part, inner] of Object.entries(state.parts)) collect(inner, `${prefix}${part}.`);
     };
-    const columns = this.#columns.map(({ name, kind, margin }, j) => {
+    const columns = this.#columns.map(({ name, cells, margin }, j) => {
       const state = margin.state();
       collect(state, `${j}.`);
-      return { name, kind, margin: withoutArrays(state) };
+      return { name, kind: kindOf(cells), cells, margin: withoutArrays(state) };
     });
     const seed = String(this.seed);
     return {
-      meta: { type: 'margins', ties: this.ties, seed, rows: this.rows, columns, notes: this.notes },
+      meta: {
+        type: 'margins',
+        ties: this.ties,
+        seed,
+        rows: this.rows,
+        columns,
+        notes: this.notes,
+        schema: this.schema.toJSON(),
+      },
       tensors,
     };
   }
@@ -256,17 +285,22 @@ export class Margins extends LevelColumns {
       });
     }
     const { ties, seed, rows, notes } = parsed.data;
-    const columns = parsed.data.columns.map(({ name, kind, margin }, j): Column => {
+    const schema = parsed.data.schema === undefined ? undefined : TableSchema.fromJSON(parsed.data.schema);
+    const columns = parsed.data.columns.map(({ name, kind, cells, margin }, j): Column => {
       const state = withArrays(parseMarginState(margin), tensors, `${j}.`);
-      return { name, kind, margin: marginFromState(state) };
+      return { name, cells: cells ?? typeOf(kind), margin: marginFromState(state) };
     });
-    return new Margins(rows, ties, seed, columns, notes);
+    const names = columns.map(({ name }) => name);
+    if (schema && schema.modelledNames.join('\n') !== names.join('\n')) {
+      throw new SklarError('ERR_SKLAR_FORMAT', 'expected a margin for each modelled column of the schema');
+    }
+    return new Margins(rows, ties, seed, columns, notes, schema);
   }
 
   /** @internal */
   protected override makeHandles(): readonly ColumnHandle[] {
-    return this.#columns.map(({ margin, kind }) =>
-      callNative((addon) => addon.marginColumn(margin.handle, this.rows, kind === 'integer')),
+    return this.#columns.map(({ margin, cells }) =>
+      callNative((addon) => addon.marginColumn(margin.handle, this.rows, kindOf(cells) === 'integer')),
     );
   }
 }
@@ -330,5 +364,13 @@ export function expectMarginsSpec(spec: MarginsSpec, names: readonly string[]): 
   return names.map((name) => {
     const one = typeof spec === 'object' && spec !== null ? (resolved.get(name) ?? 'auto') : forAll(spec);
     return resolveMarginSpec(one, name);
+  });
+}
+
+/** What each column of a table gets: positions of labels are discrete where nothing else is asked of the column. */
+function specsOf(spec: MarginsSpec, table: Table): ResolvedOptions[] {
+  return expectMarginsSpec(spec, table.names).map((resolved, j) => {
+    const named = typeof spec === 'object' && Object.hasOwn(spec, table.names[j]!);
+    return labelsOf(table.types[j]!) && !named ? resolveMarginSpec('discrete', table.names[j]!) : resolved;
   });
 }

@@ -220,7 +220,7 @@ Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Pr
     validation->use_stratified_levels(in.cross_entropy_weight);
   }
   const auto whitened = [&](const TrainCall::Model& model, const std::vector<double>& u, std::size_t rows) {
-    check_rows(u.data(), false, rows, in.network.inputs);
+    check_training_rows(u.data(), rows, in.network.inputs);
     Matrix<float> y = backend->matrix(rows, in.network.inputs + 1);
     backend->whiten(y, u.data(), false, model.cholesky.empty() ? nullptr : model.cholesky.data(), nullptr);
     return y;

@@ -117,7 +117,7 @@ Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Pr
   const bool cube = on_cube(definition.process);
   // rows in the network's coordinates
   const auto prepared = [&](const TrainCall::Model& model, const std::vector<double>& u, std::size_t rows) {
-    check_rows(u.data(), false, rows, d);
+    check_training_rows(u.data(), rows, d);
     Matrix<float> y = backend->matrix(rows, d + 1);
     if (!cube)
       backend->whiten(y, u.data(), false, model.cholesky.empty() ? nullptr : model.cholesky.data(), nullptr);

@@ -7,15 +7,28 @@
 
 namespace sklar {
 
-void check_rows(const double* u, bool from_gaussian, std::size_t rows, std::size_t dim) {
+namespace {
+
+template <class Fits>
+void expect_all(const double* u, bool from_gaussian, std::size_t rows, std::size_t dim, Fits&& fits) {
   for (std::size_t i = 0; i < rows * dim; ++i) {
-    const bool ok = from_gaussian ? std::isfinite(u[i]) : u[i] > 0 && u[i] < 1;
-    if (!ok)
+    if (!fits(u[i]))
       throw Error("VALUE", std::string("expected ") +
                                (from_gaussian ? "finite values" : "values strictly between 0 and 1") +
                                ", got " + std::to_string(u[i]) + " (row " + std::to_string(i / dim + 1) +
                                ", column " + std::to_string(i % dim + 1) + ")");
   }
+}
+
+}  // namespace
+
+void check_rows(const double* u, bool from_gaussian, std::size_t rows, std::size_t dim) {
+  expect_all(u, from_gaussian, rows, dim,
+             [&](double x) { return from_gaussian ? std::isfinite(x) : x > 0 && x < 1; });
+}
+
+void check_training_rows(const double* u, std::size_t rows, std::size_t dim) {
+  expect_all(u, false, rows, dim, [](double x) { return std::isnan(x) || (x > 0 && x < 1); });
 }
 
 }  // namespace sklar

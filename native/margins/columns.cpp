@@ -218,6 +218,8 @@ Vector column_levels(std::size_t threads, const std::vector<SharedMap>& maps,
     const Draw draw{key, first_row + begin, keys[j], random};
     const auto convert = scale == ColumnScale::gaussian ? &ColumnMap::scores : &ColumnMap::levels;
     ((*maps[j]).*convert)(&x[j][begin], end - begin, draw, &u[begin * width + j], width);
+    for (std::size_t i = begin; i < end; ++i)
+      if (std::isnan(x[j][i])) u[i * width + j] = x[j][i];
   });
   return u;
 }
@@ -242,7 +244,7 @@ RowCells column_cells(std::size_t threads, const std::vector<SharedMap>& maps, c
   RowCells cells{Vector(rows * width), Vector(rows * width)};
   in_parts(threads, width, rows, cancel, [&](std::size_t j, std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) {
-      const auto [lower, upper] = maps[j]->cell(x[j][i]);
+      const auto [lower, upper] = std::isnan(x[j][i]) ? Cell{-INFINITY, INFINITY} : maps[j]->cell(x[j][i]);
       cells.lower[i * width + j] = lower;
       cells.upper[i * width + j] = upper;
     }
@@ -258,7 +260,7 @@ Vector column_log_pdf(std::size_t threads, const std::vector<SharedMargin>& marg
   in_parts(threads, 1, rows, cancel, [&](std::size_t, std::size_t begin, std::size_t end) {
     for (std::size_t j = 0; j < margins.size(); ++j)
       for (std::size_t i = begin; i < end; ++i) {
-        if (!atoms && margins[j]->is_atom(x[j][i])) continue;
+        if (std::isnan(x[j][i]) || (!atoms && margins[j]->is_atom(x[j][i]))) continue;
         const double log = margins[j]->log_pdf(x[j][i]);
         // an infinite density elsewhere does not make up for an impossible value
         sum[i] = log == never || sum[i] == never ? never : sum[i] + log;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <limits>
 #include <numeric>
 #include <string>
@@ -72,12 +73,14 @@ void random_ranks(SortedColumn& column, const RankOptions& options) {
     }
     begin = end;
   }
-  for (std::size_t i = 0; i < ranks.size(); ++i) column.twice_rank[i] = 2 * ranks[next[column.dense[i]]++];
+  for (std::size_t i = 0; i < column.dense.size(); ++i)
+    if (column.dense[i] != missing_value) column.twice_rank[i] = 2 * ranks[next[column.dense[i]]++];
 }
 
 void mean_ranks(SortedColumn& column) {
   for (std::size_t i = 0; i < column.dense.size(); ++i) {
     const std::uint32_t k = column.dense[i];
+    if (k == missing_value) continue;
     if (column.values.empty()) {
       column.twice_rank[i] = 2 * (k + 1);
     } else {
@@ -98,6 +101,7 @@ std::uint64_t weight_of(std::uint64_t row) {
 void hash_ranks(SortedColumn& column) {
   std::uint64_t weights = 0;
   for (std::size_t i = 0; i < column.dense.size(); ++i) {
+    if (column.dense[i] == missing_value) continue;
     const std::uint64_t weight = weight_of(i);
     column.hash += weight * column.dense[i];
     weights += weight;
@@ -109,19 +113,25 @@ void hash_ranks(SortedColumn& column) {
 
 SortedColumn sort_column(const std::vector<double>& values, const RankOptions* ranks,
                          const CancelFlag& cancel) {
-  const std::size_t rows = values.size();
-  if (rows == 0 || rows > std::numeric_limits<std::int32_t>::max())
-    throw Error("SHAPE", "expected from 1 to 2^31 - 1 values, got " + std::to_string(rows));
-  Keys keys(rows);
-  std::transform(values.begin(), values.end(), keys.begin(), key_of);
-  Order order(ranks ? rows : 0);
-  std::iota(order.begin(), order.end(), 0u);
+  if (values.size() > std::numeric_limits<std::int32_t>::max())
+    throw Error("SHAPE", "expected from 1 to 2^31 - 1 values, got " + std::to_string(values.size()));
+  Keys keys;
+  Order order;
+  keys.reserve(values.size());
+  if (ranks) order.reserve(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (std::isnan(values[i])) continue;
+    keys.push_back(key_of(values[i]));
+    if (ranks) order.push_back(static_cast<std::uint32_t>(i));
+  }
+  const std::size_t rows = keys.size();
+  if (rows == 0) throw Error("SHAPE", "expected from 1 to 2^31 - 1 values, got none");
   sort_keys(keys, order, cancel);
 
   SortedColumn column;
   column.sorted.resize(rows);
   std::transform(keys.begin(), keys.end(), column.sorted.begin(), value_of);
-  if (ranks) column.dense.resize(rows);
+  if (ranks) column.dense.resize(values.size(), missing_value);
   std::size_t distinct = 0;
   for (std::size_t i = 0; i < rows; ++i) {
     if (i == 0 || keys[i] != keys[i - 1]) ++distinct;
@@ -138,7 +148,7 @@ SortedColumn sort_column(const std::vector<double>& values, const RankOptions* r
   }
   if (ranks) {
     cancel.check();
-    column.twice_rank.resize(rows);
+    column.twice_rank.resize(values.size(), 0);
     if (ranks->random && distinct < rows)
       random_ranks(column, *ranks);
     else
@@ -152,7 +162,9 @@ int monotone_relation(const SortedColumn& a, const SortedColumn& b) {
   if (a.distinct() != b.distinct() || a.dense.size() != b.dense.size()) return 0;
   const auto top = static_cast<std::uint32_t>(b.distinct() - 1);
   if (std::equal(a.dense.begin(), a.dense.end(), b.dense.begin())) return 1;
-  const auto reversed = [top](std::uint32_t x, std::uint32_t y) { return x == top - y; };
+  const auto reversed = [top](std::uint32_t x, std::uint32_t y) {
+    return x == (y == missing_value ? y : top - y);
+  };
   return std::equal(a.dense.begin(), a.dense.end(), b.dense.begin(), reversed) ? -1 : 0;
 }
 
@@ -160,7 +172,8 @@ std::vector<double> rank_levels(std::size_t threads, const std::vector<const Sor
                                 std::size_t begin, std::size_t end, const CancelFlag& cancel) {
   const std::size_t width = columns.size();
   for (const SortedColumn* column : columns)
-    if (begin > end || column->twice_rank.size() < end || column->sorted.size() != columns[0]->sorted.size())
+    if (begin > end || column->twice_rank.size() < end ||
+        column->twice_rank.size() != columns[0]->twice_rank.size())
       throw Error("SHAPE", "expected columns with ranks of all rows");
   std::vector<double> u((end - begin) * width);
   ThreadPool pool(threads);
@@ -171,7 +184,8 @@ std::vector<double> rank_levels(std::size_t threads, const std::vector<const Sor
     for (std::size_t j = 0; j < width; ++j) {
       const double size = static_cast<double>(columns[j]->sorted.size()) + 1;
       for (std::size_t i = from; i < to; ++i)
-        u[(i - begin) * width + j] = 0.5 * columns[j]->twice_rank[i] / size;
+        u[(i - begin) * width + j] = columns[j]->twice_rank[i] == 0 ? std::numeric_limits<double>::quiet_NaN()
+                                                                    : 0.5 * columns[j]->twice_rank[i] / size;
     }
   });
   return u;

@@ -7,7 +7,7 @@
 
 namespace sklar {
 
-// Training values in ascending order, -0 as 0.
+// Training values in ascending order, -0 as 0; missing ones (NaN) left out.
 struct SortedColumn {
   std::vector<double> sorted;
   // Different values, and for each of them how many rows are not above it. Both empty where no value occurs
@@ -15,7 +15,7 @@ struct SortedColumn {
   std::vector<double> values, last;
 
   // Where ranks are wanted. For each row which of the different values it has, from 0, and twice its rank
-  // (the mean of two neighbouring ranks is no whole number).
+  // (the mean of two neighbouring ranks is no whole number); `missing_value` and 0 where it is missing.
   std::vector<std::uint32_t> dense, twice_rank;
   // Linear hashes of the dense ranks, and of those from the greatest value down: columns that are increasing
   // (decreasing) functions of each other share the first (the other's second).
@@ -24,13 +24,16 @@ struct SortedColumn {
   std::size_t distinct() const { return values.empty() ? sorted.size() : values.size(); }
 };
 
+inline constexpr std::uint32_t missing_value = ~std::uint32_t{0};
+
 struct RankOptions {
   bool random;  // equal values get their ranks in random order, else all the mean of them
   std::uint64_t seed;
   std::uint32_t column_key;  // with the seed decides the order
 };
 
-// Fewer than 2^31 finite values. ranks: null, where they are not wanted. O(rows), stable.
+// Fewer than 2^31 values, finite or NaN, one of them finite. ranks: null, where they are not wanted. O(rows),
+// stable.
 SortedColumn sort_column(const std::vector<double>& values, const RankOptions* ranks,
                          const CancelFlag& cancel);
 
@@ -38,7 +41,8 @@ SortedColumn sort_column(const std::vector<double>& values, const RankOptions* r
 // ranks and of as many rows.
 int monotone_relation(const SortedColumn& a, const SortedColumn& b);
 
-// Rows begin .. end of the ranks / (rows + 1) of columns with ranks, row-major.
+// Rows begin .. end of the ranks / (n + 1) of columns with ranks and n values, row-major; NaN where one is
+// missing.
 std::vector<double> rank_levels(std::size_t threads, const std::vector<const SortedColumn*>& columns,
                                 std::size_t begin, std::size_t end, const CancelFlag& cancel);
 

@@ -10,6 +10,15 @@
 #include "core/normal.h"
 
 namespace sklar {
+namespace {
+
+bool has_missing(const double* u, std::size_t rows, std::size_t dim, std::size_t column) {
+  for (std::size_t i = 0; i < rows; ++i)
+    if (std::isnan(u[i * dim + column])) return true;
+  return false;
+}
+
+}  // namespace
 
 template <class T>
 TiedRows<T>::TiedRows(Backend<T>& backend, const LevelBlocks& blocks, const double* u, MatrixView<T> data,
@@ -21,13 +30,15 @@ TiedRows<T>::TiedRows(Backend<T>& backend, const LevelBlocks& blocks, const doub
   std::vector<std::uint32_t> first = {0};
   std::vector<double> ends, edges;
   for (std::size_t j = 0; j < dim; ++j) {
-    if (blocks[j].empty()) continue;
+    if (blocks[j].empty() && !has_missing(u, rows, dim, j)) continue;
     if (blocks[j].size() % 2) throw Error("SHAPE", "blocks of levels come in pairs");
     columns_.push_back(static_cast<std::uint32_t>(j));
     ends.insert(ends.end(), blocks[j].begin(), blocks[j].end());
     first.push_back(static_cast<std::uint32_t>(ends.size() / 2));
   }
   for (const double level : ends) edges.push_back(normal_quantile(level));
+  // the block of missing levels, behind all others
+  edges.insert(edges.end(), {-INFINITY, INFINITY});
   column_ = on_backend(columns_);
   first_ = on_backend(first);
   ends_ = on_backend(ends);
@@ -100,7 +111,7 @@ std::vector<double> tied_correlation(std::size_t threads, const LevelBlocks& blo
                                      std::size_t rows, std::size_t rounds, double shrinkage,
                                      std::uint64_t seed, const CancelFlag& cancel) {
   const std::size_t dim = blocks.size();
-  check_rows(u, false, rows, dim);
+  check_training_rows(u, rows, dim);
   const auto backend = make_cpu_backend<double>(threads);
   backend->watch(&cancel);
   Matrix<double> z = backend->matrix(rows, dim + 1);
@@ -126,7 +137,7 @@ std::vector<double> tied_levels(std::size_t threads, const LevelBlocks& blocks, 
                                 std::size_t rows, const std::vector<double>& factor, std::size_t sweeps,
                                 std::uint64_t seed, const CancelFlag& cancel) {
   const std::size_t dim = blocks.size();
-  check_rows(u, false, rows, dim);
+  check_training_rows(u, rows, dim);
   if (factor.size() != dim * dim) throw Error("SHAPE", "expected a factor of dim x dim");
   const auto backend = make_cpu_backend<double>(threads);
   backend->watch(&cancel);

@@ -17,8 +17,8 @@ struct RowCoordinates {
   bool levels = false;
 };
 
-// Rows with recurring values. `data` hold them in the network's coordinates; their levels within the blocks
-// are drawn from a Gaussian copula given that they lie there, again and again.
+// Rows with recurring or missing (NaN) values. `data` hold them in the network's coordinates; their levels
+// within the blocks are drawn from a Gaussian copula given that they lie there, again and again.
 template <class T>
 class TiedRows {
  public:

@@ -101,12 +101,6 @@ describe('CSV', () => {
     ['Latin-1', Buffer.from('a,b\n1,\xe9\n', 'latin1'), 'ERR_SKLAR_FORMAT', 'encoded as UTF-8'],
     ['UTF-16', Buffer.from('\ufeffa,b\n1,2\n', 'utf16le'), 'ERR_SKLAR_FORMAT', 'encoded as UTF-8'],
     [
-      'text far down a column of numbers',
-      `a,b\n${deep.join('\n')}\n1,oops\n`,
-      'ERR_SKLAR_VALUE',
-      'got 1 text value ("oops" in row 100001) in column "b"',
-    ],
-    [
       'bytes that are not UTF-8 far down',
       Buffer.concat([
         Buffer.from(`a,b\n${deep.join('\n')}\n${deep.join('\n')}\n1,`),
@@ -121,44 +115,8 @@ describe('CSV', () => {
       'ERR_SKLAR_FORMAT',
       'expected 2 fields in every row, got 1 (line 100002 of',
     ],
-    [
-      'missing, infinite and text values',
-      'a,b,c,d\n1,,x,4\n,nan,y,4\nNA,inf,3,4\n',
-      'ERR_SKLAR_VALUE',
-      'got 2 missing values (first in row 2) in column "a"; ' +
-        '1 missing value (in row 1) and 1 NaN value (in row 2) and 1 infinite value (in row 3) in column "b"; ' +
-        '2 text values ("x" first in row 1) in column "c"',
-    ],
-    [
-      'a text column',
-      'a,class\n1,g\n2,h\n',
-      'ERR_SKLAR_VALUE',
-      'leave the columns out with exclude: ["class"]',
-    ],
-    [
-      'a text column without a header',
-      '1,g\n2,h\n',
-      'ERR_SKLAR_VALUE',
-      '2 text values ("g" first in row 1) in column "column2"',
-    ],
-    [
-      'dates',
-      'day,x\n2020-01-01,1\n',
-      'ERR_SKLAR_VALUE',
-      '1 text value ("2020-01-01" in row 1) in column "day"',
-    ],
   ])('refuses %s', async (_, content, code, message) => {
     expect((await sklarError(() => read('csv', content), code)).message).toContain(message);
-  });
-
-  test('names only some of many bad columns', async () => {
-    const names = Array.from({ length: 100 }, (_, j) => `c${j}`);
-    const error = await sklarError(
-      () => read('csv', `${names.join(',')}\n${names.map(() => 'NA').join(',')}\n`, { header: true }),
-      'ERR_SKLAR_VALUE',
-    );
-    expect(error.message).toContain('in column "c9"; and more in 90 other columns');
-    expect(error.message.length).toBeLessThan(1500);
   });
 
   test('refuses damaged gzip data, which DuckDB would read up to the damage', async () => {
@@ -242,27 +200,6 @@ describe('JSON', () => {
     ['an object that is no JSON', '[{"a":1}, {a:1}]', 'ERR_SKLAR_FORMAT', '(object 2 of'],
     ['NaN', '[{"a":NaN}]', 'ERR_SKLAR_FORMAT', 'expected JSON, got SyntaxError'],
     ['Latin-1', Buffer.from('[{"\xe9":1}]', 'latin1'), 'ERR_SKLAR_FORMAT', 'encoded as UTF-8'],
-    ['null and absent keys', '[{"a":1},{"a":null},{"b":1}]', 'ERR_SKLAR_VALUE',
-      'got 2 missing values (first in row 2) in column "a"; 2 missing values (first in row 1) in column "b"'], // prettier-ignore
-    [
-      'text',
-      '[{"a":1},{"a":"x"},{"a":"y"}]',
-      'ERR_SKLAR_VALUE',
-      '2 text values ("x" first in row 2) in column "a"',
-    ],
-    ['numbers as text', '[{"a":"1"}]', 'ERR_SKLAR_VALUE', '1 text value ("1" in row 1) in column "a"'],
-    [
-      'objects in objects',
-      '[{"a":{"b":[1,"}"]}}]',
-      'ERR_SKLAR_VALUE',
-      'text value ("{\\"b\\":[1,\\"}\\"]}" in row 1)',
-    ],
-    [
-      'numbers that are too large',
-      '[{"a":1e999}]',
-      'ERR_SKLAR_VALUE',
-      '1 infinite value (in row 1) in column "a"',
-    ],
   ])('refuses %s', async (_, content, code, message) => {
     expect((await sklarError(() => read('json', content), code)).message).toContain(message);
   });
@@ -313,17 +250,16 @@ describe('Parquet', () => {
     );
     const table = await readTable(file, { exclude: ['s', 'm', 'l'] });
     expect(plain(table)).toEqual({ names: ['a', 'b', 'c'], kinds: 'iii', columns: [[1], [2], [4]] });
-    const error = await sklarError(() => readTable(file), 'ERR_SKLAR_VALUE');
-    expect(error.message).toContain('got other values in column "s" (type STRUCT(');
-    expect(error.message).toContain('exclude: ["s", "m", "l"]');
+    // what is nested is a text
+    expect((await readTable(file)).names).toEqual(['a', 's', 'b', 'm', 'l', 'c']);
   });
 
   test('keeps names that differ in case only, and refuses equal ones', async () => {
     const write = async (names: string[]): Promise<string> => {
       const file = folder.file(`${files++}.parquet`);
       const output = await AtomicFile.open(file);
-      const writer = new ParquetWriter(output, names, ['float', 'float']);
-      await writer.append(1, (_, j) => j);
+      const writer = new ParquetWriter(output, names, [{ type: 'number' }, { type: 'number' }]);
+      await writer.append(1, (_, j) => j, [{ type: 'number' }, { type: 'number' }]);
       await writer.end();
       await output.commit();
       return file;
@@ -337,30 +273,13 @@ describe('Parquet', () => {
     expect(error.message).toContain('got "a" twice (again as column 2)');
   });
 
-  test.each([
-    [
-      "SELECT 1 AS x, CASE WHEN i > 0 THEN 'w' || i END AS word FROM range(3) t(i)",
-      'got text in column "word" (type VARCHAR, first "w1" in row 2',
-    ],
-    [
-      "SELECT 1 AS x, DATE '2020-02-29' AS day",
-      'got dates or times in column "day" (type DATE, first "2020-02-29" in row 1',
-    ],
-    [
-      "SELECT 1 AS x, TIMESTAMPTZ '2020-02-29 00:00:00+00' AS t",
-      'got dates or times in column "t" (type TIMESTAMP WITH TIME ZONE',
-    ],
-    ["SELECT 1 AS x, '\\xAA'::BLOB AS bytes", 'got other values in column "bytes" (type BLOB'],
-    ['SELECT 1 AS x, NULL::VARCHAR AS nothing', 'got text in column "nothing" (type VARCHAR;'],
-    [
-      "SELECT CASE WHEN i % 10 <> 3 THEN i END AS x, CASE i WHEN 5 THEN 'NaN'::DOUBLE WHEN 7 THEN '-inf'::DOUBLE ELSE i END AS y FROM range(100) t(i)",
-      'got 10 missing values (first in row 4) in column "x"; 1 NaN value (in row 6) and 1 infinite value (in row 8) in column "y"',
-    ],
-    ['SELECT 1 AS x WHERE false', 'expected at least one row of data, got none'],
-  ])('refuses the values of %s', async (sql, message) => {
-    const file = await parquet(sql);
-    expect((await sklarError(() => readTable(file), 'ERR_SKLAR_VALUE')).message).toContain(message);
-  });
+  test.each([['SELECT 1 AS x WHERE false', 'expected at least one row of data, got none']])(
+    'refuses the values of %s',
+    async (sql, message) => {
+      const file = await parquet(sql);
+      expect((await sklarError(() => readTable(file), 'ERR_SKLAR_VALUE')).message).toContain(message);
+    },
+  );
 
   test('refuses damage between the rows', async () => {
     const sql = 'SELECT (i * 7919) % 1000 AS a, i % 13 AS b FROM range(500000) t(i)';

@@ -107,7 +107,7 @@ describe('Table', () => {
       'expected 2 rows in every column, got 3 (column "b")',
     ],
     [() => new Table(['a', 'b'], [new Float64Array(2)]), 'expected 2 columns for 2 names, got 1'],
-    [() => new Table(['a'], [new Float64Array(2)], []), 'expected 1 kinds for 1 names, got 0'],
+    [() => new Table(['a'], [new Float64Array(2)], []), 'expected 1 types for 1 names, got 0'],
   ])('%p is a shape error', async (work, message) => {
     expect((await sklarError(work, 'ERR_SKLAR_SHAPE')).message).toBe(message);
   });

@@ -6,7 +6,8 @@ import fc from 'fast-check';
 
 import { fromRows } from '../../lib/matrix';
 import { readTable } from '../../lib/data/formats/read-table';
-import { type ColumnKind, Table } from '../../lib/data/table';
+import { Table } from '../../lib/data/table';
+import type { ColumnKind } from '../../lib/data/columns/column-type';
 import { TableWriter, writeTable } from '../../lib/data/formats/write-table';
 import { HOSTILE_NAMES, TemporaryFolder, sklarError } from './support';
 
@@ -132,17 +133,17 @@ describe('formats', () => {
   test('values that are not finite', async () => {
     const table = Table.fromColumns({ x: [NaN, Infinity, -Infinity, 1] });
     await writeTable(table, folder.file('odd.csv'));
-    expect(readFileSync(folder.file('odd.csv'), 'utf8')).toBe('x\nnan\ninf\n-inf\n1\n');
+    expect(readFileSync(folder.file('odd.csv'), 'utf8')).toBe('x\n\ninf\n-inf\n1\n');
     await writeTable(table, folder.file('odd.parquet'));
     const connection = await (await DuckDBInstance.create()).connect();
     const reader = await connection.runAndReadAll('SELECT * FROM read_parquet($1)', [
       folder.file('odd.parquet'),
     ]);
-    expect(reader.getColumns()).toEqual([[NaN, Infinity, -Infinity, 1]]);
+    expect(reader.getColumns()).toEqual([[null, Infinity, -Infinity, 1]]);
     connection.closeSync();
     const error = await sklarError(() => writeTable(table, folder.file('odd.json')), 'ERR_SKLAR_VALUE');
     expect(error.message).toBe(
-      'expected finite numbers for a JSON file, got NaN (column "x", row 1); CSV and Parquet can hold it',
+      'expected finite numbers for a JSON file, got Infinity (column "x", row 2); CSV and Parquet can hold it',
     );
   });
 
@@ -168,7 +169,7 @@ describe('formats', () => {
 describe('TableWriter', () => {
   test.each(FORMATS)('appends tables and matrices to %s', async (format) => {
     const file = folder.file(`pieces.${format}`);
-    const writer = await TableWriter.open(file, ['x', 'n'], { kinds: ['float', 'integer'] });
+    const writer = await TableWriter.open(file, ['x', 'n'], { types: ['float', 'integer'] });
     await writer.append(small);
     await writer.append(fromRows([[0.25, 7]]));
     await writer.append({ data: Float32Array.of(0.5, 8, 0.75, 9), rows: 2, columns: 2, names: ['x', 'n'] });
@@ -190,7 +191,7 @@ describe('TableWriter', () => {
     expect(temporary()).toHaveLength(1);
     await aborted.abort();
     await aborted.abort();
-    const failed = await TableWriter.open(file, ['x'], { kinds: ['integer'] });
+    const failed = await TableWriter.open(file, ['x'], { types: ['integer'] });
     await sklarError(() => failed.append(fromRows([[1], [1.5]])), 'ERR_SKLAR_VALUE');
     await sklarError(() => failed.append(fromRows([[1]])), 'ERR_SKLAR_DISPOSED');
     await sklarError(() => failed.close(), 'ERR_SKLAR_DISPOSED');
@@ -256,10 +257,10 @@ describe('TableWriter', () => {
     ],
     ['no names', () => TableWriter.open(folder.file('x.csv'), []), 'ERR_SKLAR_SHAPE', 'at least one name'],
     [
-      'too few kinds',
-      () => TableWriter.open(folder.file('x.csv'), ['a'], { kinds: [] }),
+      'too few types',
+      () => TableWriter.open(folder.file('x.csv'), ['a'], { types: [] }),
       'ERR_SKLAR_SHAPE',
-      '0 kinds',
+      '0 types',
     ],
     [
       'half a character',

@@ -4,6 +4,9 @@ import type { Scale } from '../../copulas/inputs/rows';
 import type { Seed } from '../../data/random';
 import { expectOneOf } from '../../errors';
 import { type Comparison, compare, metricNames } from '../../metrics/compare';
+import { TableSchema } from '../../data/schema/table-schema';
+import type { Table } from '../../data/table';
+import { comparable } from '../../joint/comparable';
 import type { Note } from '../../notes';
 import { comparisonWords } from '../../report/comparison-table';
 import { noteLines, textLines } from '../../report/charts/text';
@@ -68,14 +71,22 @@ async function run(data: string, sample: string, flags: Flags, io: Io): Promise<
     ...(exclude && { exclude }),
     signal,
   });
-  const like = { columns: table.names, signal };
-  // sklar writes samples its own way, so that how the data are written says nothing of them
-  const judged = await readAs(sample, {}, notes, like);
-  const others = reference === undefined ? undefined : await readAs(reference, flags, notes, like);
+  const schema = TableSchema.infer(table);
+  const like = { columns: schema.modelledNames, signal };
+  // sklar writes samples its own way, so that how the data are written says nothing of them but the formats of dates
+  const sampled = await readAs(sample, {}, notes, like, schema);
+  const given = reference === undefined ? undefined : await readAs(reference, flags, notes, like, schema);
+  const {
+    data: known,
+    others: tables,
+    notes: left,
+  } = comparable(schema, table, [sampled, ...(given ? [given] : [])]);
+  const [judged, others] = tables as [Table, Table?];
+  notes.push(...left);
   const bar = startProgress(io, 'compare', 1, flags.verbose);
   let comparison: Comparison;
   try {
-    comparison = await compare(table, judged, {
+    comparison = await compare(known, judged, {
       signal,
       ...(others && { reference: others }),
       ...(chosen && { metrics: chosen }),

@@ -52,10 +52,24 @@ function parseGiven(texts: readonly string[], names: readonly string[]): Map<str
   return new Map(pairs);
 }
 
+/** Numbers of columns of numbers; what other columns hold is for them to read. */
+function parseCells(texts: readonly string[], margins: Margins): Record<string, number | string> {
+  return Object.fromEntries(
+    Array.from(parsePairs(texts, margins.names, '--given'), ([name, value]) => {
+      const { type } = margins.columnTypes[margins.names.indexOf(name)]!;
+      const numeric = type === 'number' || type === 'integer';
+      return [
+        name,
+        numeric ? expectNumber(numberOrText(value), `${describe(name)} of --given`) : value,
+      ] as const;
+    }),
+  );
+}
+
 export interface GivenSample {
   readonly table: Table;
   readonly sample: Omit<BlockSample, 'rows'>;
-  readonly given: Readonly<Record<string, number>>;
+  readonly given: Readonly<Record<string, number | string>>;
 }
 
 /** Draws rows of the given scale; the given values are on that scale, too, and come back as they are. */
@@ -69,15 +83,16 @@ export async function sampleGiven(
   const { margins } = copula;
   const onData = scale === 'data' ? margins : null;
   const names = onData?.names ?? copula.names ?? defaultNames(copula.dim);
-  const given = parseGiven(texts, names);
   if (onData instanceof Margins) {
+    const cells = parseCells(texts, onData);
     const { table, ...sample } = await new JointDistribution(copula, onData).sampleConditional(
-      Object.fromEntries(given),
+      cells,
       rows,
       options,
     );
-    return { table, sample, given: Object.fromEntries(given) };
+    return { table, sample, given: cells };
   }
+  const given = parseGiven(texts, names);
   if (onData) {
     const condition = await conditionOf(given, onData);
     const { rows: drawn, ...sample } = await sampleGivenBlocks(copula, condition, rows, options, () =>

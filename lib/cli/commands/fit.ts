@@ -24,6 +24,7 @@ import { type Ties } from '../../data/level-columns';
 import { type PseudoObservations } from '../../data/pseudo-observations';
 import type { Seed } from '../../data/random';
 import { splitRows } from '../../data/split';
+import { TableSchema } from '../../data/schema/table-schema';
 import type { Table } from '../../data/table';
 import {
   type DeviceOptions,
@@ -94,6 +95,8 @@ const configSchema = z.strictObject({
   header: z.boolean().optional(),
   delimiter: z.string().optional(),
   decimal: z.enum(['.', ',']).optional(),
+  nulls: z.array(z.string()).optional(),
+  types: z.record(z.string(), z.string()).optional(),
   holdout: z.number().min(0).lt(1).optional(),
   splitSeed: seedSchema.optional(),
   ties: z.enum(['random', 'average']).optional(),
@@ -327,6 +330,8 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     header,
     delimiter,
     decimal,
+    nulls,
+    types,
     holdout: share = 0.2,
     splitSeed = 0,
     ties = 'random',
@@ -350,7 +355,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   await expectOutput('--out', flags.out, ['.safetensors'], [data, flags.config ?? data]);
 
   const notes: Note[] = [];
-  const reading = { header, delimiter, decimal };
+  const reading = { header, delimiter, decimal, nulls, types };
   const table = await readAs(data, reading, notes, {
     ...(columns && { columns }),
     ...(exclude && { exclude }),
@@ -364,11 +369,13 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
         `${describe(data)}, ${holdout.length} ${holdout.length === 1 ? 'is' : 'are'} held out (--holdout ${share})`,
     );
   }
-  const spec = marginsOf(wanted, support, table.names);
   const training = table.take(train);
+  const schema = TableSchema.infer(training);
+  const spec = marginsOf(wanted, support, schema.modelledNames);
   // The copula learns from ranks and is judged by them, so that a margin that fits badly does not spoil the dependence.
   const learning = startProgress(io, 'margins', 1, flags.verbose);
-  const { ranks, margins } = await fitRanksAndMargins(training, {
+  const { ranks, margins } = await fitRanksAndMargins(schema.modelled(training), {
+    schema,
     ties,
     seed: fitSeed,
     margins: spec,
@@ -421,7 +428,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   try {
     const showRows = rowProgress(scoring, holdout.length);
     judged = scored
-      ? await judge(copula, ranks, table.take(holdout), holdout, {
+      ? await judge(copula, ranks, schema.modelled(table.take(holdout)), holdout, {
           ...run,
           onProgress: ({ rowsDone }) => showRows(rowsDone),
         })

@@ -5,6 +5,8 @@ import { loadModel } from '../../copulas/fitting/load';
 import { AtomicFile } from '../../data/formats/files';
 import type { Seed } from '../../data/random';
 import type { Table } from '../../data/table';
+import { completeRows } from '../../joint/comparable';
+import { Margins } from '../../margins/margins';
 import { type DeviceOptions, resolveDevice } from '../../devices';
 import { SklarError, describe, expectOneOf } from '../../errors';
 import type { Note } from '../../notes';
@@ -87,7 +89,9 @@ async function run(model: string, data: string, flags: Flags, io: Io): Promise<v
     );
   }
   const notes: Note[] = [];
-  const table = await readAs(data, flags, notes, { columns: copula.margins.names, signal });
+  const schema = copula.margins instanceof Margins ? copula.margins.schema : undefined;
+  const read = await readAs(data, flags, notes, { columns: copula.margins.names, signal }, schema);
+  const table = completeRows(schema ? schema.modelled(read) : read, notes);
   const made = asPicture
     ? await drawPicture(copula, table, flags, io)
     : await makePage(copula, table, { ...flags, skip }, io);

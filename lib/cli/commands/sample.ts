@@ -6,10 +6,13 @@ import { type ConditionalMethod, conditionalMethods } from '../../copulas/fields
 import { solverNames } from '../../copulas/fields/solvers';
 import type { Matrix } from '../../matrix';
 import type { Seed } from '../../data/random';
+import type { ColumnKind, ColumnType } from '../../data/columns/column-type';
 import { type Table, defaultNames } from '../../data/table';
 import { TableWriter } from '../../data/formats/write-table';
 import { type DeviceOptions, resolveDevice } from '../../devices';
 import { SklarError, describe, expectOneOf } from '../../errors';
+import { JointDistribution } from '../../joint/joint';
+import { Margins } from '../../margins/margins';
 import { formatDuration, formatMean, normalisationNote } from '../../report/charts/text';
 import { sampleGiven } from './conditional';
 import { type Io, signalOf, writeResult } from '../terminal/context';
@@ -38,6 +41,7 @@ interface Flags extends DeviceOptions {
   margins?: 'uniform' | 'raw';
   scale?: SampleScale;
   given?: string[];
+  complete?: boolean;
   method?: ConditionalMethod;
   json?: boolean;
   verbose?: boolean;
@@ -64,6 +68,7 @@ export function define(command: Command, io: Io): void {
     .option('--scale <name>', `${SCALES.join(', ')} (default: data when the model has margins)`, (text) =>
       expectOneOf(text, '--scale', SCALES),
     )
+    .option('--complete', 'leave no cell missing (default: as often, and together, as in the data)')
     .option(
       '--given <column=value,...>',
       'draw rows that have these values, on the scale of the sample (cdc, classical kinds, and ensembles of them)',
@@ -80,16 +85,26 @@ export function define(command: Command, io: Io): void {
     .action((model: string, flags: Flags) => sample(model, flags, io));
 }
 
+type StreamOptions = Omit<SampleOptions, 'scale' | 'dtype'> & { batch: number };
+
+/** What is written, and where its rows come from. */
+interface Output {
+  readonly names: readonly string[];
+  readonly types: readonly (ColumnKind | ColumnType)[];
+  stream(rows: number, options: StreamOptions): AsyncIterable<Matrix | Table>;
+}
+
 /** How rows of the model become rows of the file. */
-function outputOf(copula: Copula, scale: SampleScale, file: string) {
+function outputOf(copula: Copula, scale: SampleScale, file: string, complete: boolean | undefined): Output {
   const { margins } = copula;
   if (scale !== 'data') {
     const names = copula.names ?? defaultNames(copula.dim);
     return {
       names,
-      kinds: names.map(() => 'float' as const),
-      sampled: scale,
-      finish: (rows: Matrix): Promise<Matrix | Table> => Promise.resolve(rows),
+      types: names.map(() => 'float' as const),
+      stream: (rows: number, options: StreamOptions) =>
+        // nothing is lost between the model and the file
+        copula.sampleStream(rows, { ...options, scale, dtype: 'float64' }),
     };
   }
   if (!margins) {
@@ -99,11 +114,23 @@ function outputOf(copula: Copula, scale: SampleScale, file: string) {
         'use --scale copula or gaussian',
     );
   }
+  if (margins instanceof Margins) {
+    const joint = new JointDistribution(copula, margins);
+    return {
+      names: joint.schema.names,
+      types: joint.schema.columns.map(({ type }) => type),
+      stream: (rows: number, options: StreamOptions) =>
+        joint.sampleStream(rows, { ...options, ...(complete !== undefined && { complete }) }),
+    };
+  }
+  // ranks of earlier versions
   return {
     names: margins.names,
-    kinds: margins.kinds,
-    sampled: 'gaussian' as const,
-    finish: (rows: Matrix): Promise<Matrix | Table> => margins.inverse(rows, { scale: 'gaussian' }),
+    types: margins.columnTypes,
+    async *stream(rows: number, options: StreamOptions) {
+      const z = copula.sampleStream(rows, { ...options, scale: 'gaussian', dtype: 'float64' });
+      for await (const batch of z) yield await margins.inverse(batch, { scale: 'gaussian' });
+    },
   };
 }
 
@@ -114,19 +141,17 @@ async function sample(model: string, flags: Flags, io: Io): Promise<void> {
   await expectOutput('--out', out, 'table', [model]);
   const copula = await loadModel(model);
   const scale = flags.scale ?? (copula.margins ? 'data' : 'copula');
-  const { names, kinds, sampled, finish } = outputOf(copula, scale, model);
+  const output = outputOf(copula, scale, model, flags.complete);
+  const { names } = output;
   if (flags.given) return sampleConditional(copula, flags, scale, io);
   if (flags.method !== undefined) {
     throw new SklarError('ERR_SKLAR_VALUE', '--method belongs to --given');
   }
 
   const started = performance.now();
-  const options: SampleOptions & { batch: number } = {
+  const options: StreamOptions = {
     ...deviceOptions(flags),
     signal,
-    scale: sampled,
-    // Nothing is lost between the model and the margins, or the file.
-    dtype: 'float64',
     batch: Math.max(1, Math.min(65_536, Math.floor(BATCH_VALUES / copula.dim))),
     ...(flags.seed !== undefined && { seed: flags.seed }),
     ...(flags.solver !== undefined && { solver: flags.solver }),
@@ -137,10 +162,10 @@ async function sample(model: string, flags: Flags, io: Io): Promise<void> {
   const bar = startProgress(io, 'sample', rows, flags.verbose);
   const showRows = rowProgress(bar, rows);
   try {
-    await using writer = await TableWriter.open(out, names, { kinds });
+    await using writer = await TableWriter.open(out, names, { types: output.types });
     let done = 0;
-    for await (const batch of copula.sampleStream(rows, options)) {
-      await writer.append(await finish(batch));
+    for await (const batch of output.stream(rows, options)) {
+      await writer.append(batch);
       signal.throwIfAborted();
       showRows((done += batch.rows));
     }
@@ -179,7 +204,7 @@ async function sampleConditional(copula: Copula, flags: Flags, scale: SampleScal
     bar.stop();
   }
   const { table, sample, given } = drawn;
-  await using writer = await TableWriter.open(out, table.names, { kinds: table.kinds });
+  await using writer = await TableWriter.open(out, table.names, { types: table.types });
   await writer.append(table);
   signal.throwIfAborted();
   await writer.close();

@@ -77,7 +77,9 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
   // A model without margins scores rows that are on the copula scale already.
   const columns = copula.margins?.names ?? copula.names;
   const notes: Note[] = [];
-  const table = await readAs(data, flags, notes, { ...(columns && { columns }), signal });
+  const schema = copula.margins instanceof Margins ? copula.margins.schema : undefined;
+  const read = await readAs(data, flags, notes, { ...(columns && { columns }), signal }, schema);
+  const table = schema ? schema.modelled(read) : read;
   const { threads } = run;
   const levels = async () => {
     if (!copula.margins) return table;

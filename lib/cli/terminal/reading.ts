@@ -2,17 +2,22 @@
 import type { Command } from 'commander';
 
 import { type ReadTableOptions, readTable } from '../../data/formats/read-table';
+import type { TableSchema } from '../../data/schema/table-schema';
 import type { Table } from '../../data/table';
-import { expectOneOf } from '../../errors';
+import { typeNames } from '../../data/columns/column-type';
+import { SklarError, describe, expectOneOf } from '../../errors';
 import type { Note } from '../../notes';
+import { BETWEEN_COMMAS, names } from './values';
 
 export interface ReadingFlags {
   header?: boolean | undefined;
   delimiter?: string | undefined;
   decimal?: '.' | ',' | undefined;
+  nulls?: string[] | undefined;
+  types?: Readonly<Record<string, string>> | string[] | undefined;
 }
 
-/** Adds --header, --no-header, --delimiter and --decimal. */
+/** Adds --header, --no-header, --delimiter, --decimal, --nulls and --types. */
 export function addReadingOptions(command: Command): Command {
   return command
     .option('--header', 'the first line of CSV names the columns (default: decided by looking at it)')
@@ -22,21 +27,63 @@ export function addReadingOptions(command: Command): Command {
     )
     .option('--decimal <character>', 'decimal mark in CSV: . or , (default: what fits)', (text) =>
       expectOneOf(text, '--decimal', ['.', ','] as const),
+    )
+    .option(
+      '--nulls <texts>',
+      `texts of missing cells in CSV, ${BETWEEN_COMMAS} (default: NA, N/A, NULL, null, None)`,
+      names,
+    )
+    .option(
+      '--types <column=type,...>',
+      `types of columns: ${typeNames.join(', ')}; dates and times also with a format, as date:DD/MM/YYYY (default: what all cells fit)`,
+      (text, previous: readonly string[] = []) => [...previous, text],
     );
 }
 
-/** Reads a table as these flags say; what was decided about the file is added to `notes`. */
+/** `column=type` pairs of --types, or an object of a configuration file. */
+function typesOf(types: NonNullable<ReadingFlags['types']>): Readonly<Record<string, string>> {
+  if (!Array.isArray(types)) return types;
+  const pairs = types.flatMap((text) => {
+    // a comma is part of a format where no column=type follows it
+    return text.split(/,(?=[^,]*=)/).map((pair) => {
+      const end = pair.lastIndexOf('=');
+      if (end > 0)
+        return [
+          pair
+            .slice(0, end)
+            .trim()
+            .replace(/^"(.*)"$/s, '$1'),
+          pair.slice(end + 1).trim(),
+        ] as const;
+      throw new SklarError('ERR_SKLAR_VALUE', `expected column=type for --types, got ${describe(pair)}`);
+    });
+  });
+  return Object.fromEntries(pairs);
+}
+
+/**
+ * Reads a table as these flags say; what was decided about the file is added to `notes`.
+ *
+ * @param schema of a table with the same columns, whose formats of dates the file has
+ */
 export function readAs(
   file: string,
-  { header, delimiter, decimal }: ReadingFlags,
+  { header, delimiter, decimal, nulls, types: wanted }: ReadingFlags,
   notes: Note[],
   options: ReadTableOptions,
+  schema?: TableSchema,
 ): Promise<Table> {
+  // Parquet has dates of its own
+  const formats = schema && !/\.parquet$/i.test(file) ? Object.entries(schema.formats) : [];
+  const known = formats.filter(([name]) => options.columns?.includes(name));
+  const types = { ...Object.fromEntries(known), ...(wanted && typesOf(wanted)) };
   return readTable(file, {
     ...options,
     ...(header !== undefined && { header }),
     ...(delimiter !== undefined && { delimiter }),
     ...(decimal !== undefined && { decimal }),
+    ...(nulls !== undefined && { nulls }),
+    ...(Object.keys(types).length > 0 && { types }),
     onNote: (note) => notes.push(note),
   });
 }

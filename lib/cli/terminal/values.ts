@@ -1,7 +1,7 @@
 /** Values of options: from text to what the library takes, with errors that name the option. */
 import type { z } from 'zod';
 
-import { VANISHED } from '../../data/formats/column-builder';
+import { VANISHED } from '../../data/columns/plain-number';
 import type { Seed } from '../../data/random';
 import { SklarError, describe, expectInteger, expectNumber, type NumberRange } from '../../errors';
 

@@ -12,6 +12,7 @@ import {
   positiveDefinite,
   shrinkageNotes,
 } from '../correlation/correlation';
+import { withoutMissing } from '../correlation/ties';
 import { GaussianCopula } from './gaussian';
 import { parseOptions } from '../inputs/options';
 import { type DenseRows } from '../inputs/rows';
@@ -145,9 +146,11 @@ const MOST_TIED_PAIRS = 0.01;
 
 /** Kendall's tau of the rows, tau-b, where it is needed, and the rows as they enter likelihoods. */
 async function prepare(u: DenseRows, method: Resolved['method'], run: Execution) {
-  const [dim, levels] = [u.columns, centred(u)];
+  const [dim, own] = [u.columns, centred(u)];
+  // where there is more to say of levels than likelihoods and tau, missing ones are drawn
+  const levels = await withoutMissing(own, run);
   let known: Promise<Float64Array> | undefined;
-  const tau = () => (known ??= kendallOf(levels, run));
+  const tau = () => (known ??= kendallOf(own, run));
   let dependence = 0;
   if (levels !== u) {
     // blocks are wide or narrow beside what the dependence leaves
@@ -157,7 +160,7 @@ async function prepare(u: DenseRows, method: Resolved['method'], run: Execution)
   }
   if (method === 'tau') expectFewTies(u);
   const training = trainingRows(u, Math.min(dependence, 1));
-  return { tau, ...training, seen: merged(training.observations) };
+  return { tau, ...training, levels, seen: merged(training.observations) };
 }
 
 /** @throws SklarError ERR_SKLAR_VALUE where so many values recur that tau-b is not the tau of the copula */

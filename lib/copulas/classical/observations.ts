@@ -3,9 +3,9 @@ import { blockOf } from '../../data/level-blocks';
 import { type ClassicalDefinition, runJob } from '../../native';
 import { normalQuantile } from '../../normal';
 import { type Note } from '../../notes';
-import { type DenseRows } from '../inputs/rows';
+import { type DenseRows, completeRows, takeColumns } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
-import { tieNotes } from '../correlation/ties';
+import { hasMissing, missingNotes, tieNotes } from '../correlation/ties';
 
 /** Rows of which each column has a level (lower equal to upper) or lies in the cell between them. */
 export interface Observations {
@@ -36,9 +36,26 @@ const levelsOf = ({ data, rows, columns }: DenseRows): Observations => ({
   counts: null,
 });
 
-/** Kendall's tau of every pair of columns, columns x columns; tau-b where values recur, whose levels are to be `centred`. */
-export function kendallOf({ data, rows, columns }: DenseRows, run: Execution): Promise<Float64Array> {
-  return runJob((addon) => addon.kendallTau(data, rows, columns, run.threads), { signal: run.signal });
+/**
+ * Kendall's tau of every pair of columns, columns x columns; tau-b where values recur, whose levels are to be `centred`; 0 of
+ * columns that no two rows have.
+ */
+export async function kendallOf(u: DenseRows, run: Execution): Promise<Float64Array> {
+  const { data, rows, columns } = u;
+  if (!hasMissing(u)) {
+    return runJob((addon) => addon.kendallTau(data, rows, columns, run.threads), { signal: run.signal });
+  }
+  // each pair by the rows that have both
+  const tau = Float64Array.from({ length: columns * columns }, (_, k) => Number(k % (columns + 1) === 0));
+  for (let i = 0; i < columns; i++) {
+    for (let j = i + 1; j < columns; j++) {
+      const pair = completeRows(takeColumns(u, [i, j]));
+      if (pair.rows < 2) continue;
+      const both = await kendallOf(pair, run);
+      tau[i * columns + j] = tau[j * columns + i] = both[1]!;
+    }
+  }
+  return tau;
 }
 
 /** The levels of rows, each in a block at the middle of it; those of an outermost block in the middle of its ranks. */
@@ -64,22 +81,34 @@ export function centred(u: DenseRows): DenseRows {
 export function trainingRows(u: DenseRows, dependence: number): TrainingRows {
   const { blocks = [], rows, columns } = u;
   const levels = centred(u);
-  const notes = tieNotes(u, 'so that the copula is fitted to the probabilities of their blocks of ranks');
+  const notes = [
+    ...tieNotes(u, 'so that the copula is fitted to the probabilities of their blocks of ranks'),
+    ...missingNotes(u, 'so that the copula is fitted to the probabilities of the others'),
+  ];
   const narrow = Math.sqrt(Math.max(0, 1 - dependence ** 2) / Math.sqrt(rows));
-  const wide = blocks.map((pairs) => {
-    const z = normalQuantile(pairs);
-    return Array.from({ length: pairs.length / 2 }, (_, k) => z[2 * k + 1]! - z[2 * k]! > narrow);
+  const wide = Array.from({ length: columns }, (_, j) => {
+    const z = normalQuantile(blocks[j] ?? new Float64Array());
+    return Array.from({ length: z.length / 2 }, (_, k) => z[2 * k + 1]! - z[2 * k]! > narrow);
   });
-  const tied = Array.from(wide.keys()).filter((j) => wide[j]!.some(Boolean));
+  const missing = (j: number) => {
+    for (let at = j; at < rows * columns; at += columns) if (Number.isNaN(u.data[at])) return true;
+    return false;
+  };
+  const tied = Array.from(wide.keys()).filter((j) => wide[j]!.some(Boolean) || missing(j));
   if (tied.length === 0) return { levels, observations: levelsOf(levels), tied, notes };
   const lower = Float64Array.from(levels.data);
   const upper = Float64Array.from(levels.data);
   for (const j of tied) {
     for (let at = j; at < rows * columns; at += columns) {
-      const k = blockOf(blocks[j]!, u.data[at]!);
+      if (Number.isNaN(u.data[at])) {
+        [lower[at], upper[at]] = [0, 1];
+        continue;
+      }
+      const pairs = blocks[j] ?? new Float64Array();
+      const k = blockOf(pairs, u.data[at]!);
       if (k < 0 || !wide[j]![k]) continue;
-      lower[at] = blocks[j]![2 * k]!;
-      upper[at] = blocks[j]![2 * k + 1]!;
+      lower[at] = pairs[2 * k]!;
+      upper[at] = pairs[2 * k + 1]!;
     }
   }
   return { levels, observations: { lower, upper, rows, columns, counts: null }, tied, notes };

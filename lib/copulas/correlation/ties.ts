@@ -1,5 +1,5 @@
 /** Columns whose values recur: their levels stand for blocks, in which training draws them afresh. */
-import { blockOf } from '../../data/level-blocks';
+import { type LevelBlocks, blockOf } from '../../data/level-blocks';
 import { type NativeTies, callNative, runJob } from '../../native';
 import { type Note, columnWords, columnsNote } from '../../notes';
 import { normalScoresCorrelation, positiveDefinite } from './correlation';
@@ -15,11 +15,21 @@ const SWEEPS = 2;
 const ROUNDS = 100;
 const MOST_ROWS = 10_000;
 
-/** What a native training job is told of recurring values; null: there are none. */
-export function nativeTies({ blocks }: DenseRows): NativeTies | null {
-  return blocks?.some((pairs) => pairs.length > 0)
-    ? { blocks, settlingSweeps: SETTLING_SWEEPS, sweeps: SWEEPS }
-    : null;
+/** Whether some levels of the rows are missing. */
+export function hasMissing({ data }: DenseRows): boolean {
+  return data.some(Number.isNaN);
+}
+
+/** The blocks of rows some of whose levels recur or are missing; null: each has one of its own. */
+function blocksOf(u: DenseRows): LevelBlocks | null {
+  const { blocks = Array.from({ length: u.columns }, () => new Float64Array()) } = u;
+  return blocks.some((pairs) => pairs.length > 0) || hasMissing(u) ? blocks : null;
+}
+
+/** What a native training job is told of recurring and missing values; null: there are none. */
+export function nativeTies(u: DenseRows): NativeTies | null {
+  const blocks = blocksOf(u);
+  return blocks && { blocks, settlingSweeps: SETTLING_SWEEPS, sweeps: SWEEPS };
 }
 
 /** The sum of the cubes of the blocks' shares is what random levels within them take off the variance of the ranks. */
@@ -50,8 +60,8 @@ function withGaps(pairs: Float64Array): Float64Array {
  */
 export async function guideCorrelation(u: DenseRows, run: Execution): Promise<Float64Array> {
   const fine = fineColumns(u);
-  if (fine.length === u.columns) return normalScoresCorrelation(u, run);
-  const blocks = u.blocks!.map((pairs, j) => (fine.includes(j) ? new Float64Array() : withGaps(pairs)));
+  if (fine.length === u.columns && !hasMissing(u)) return normalScoresCorrelation(u, run);
+  const blocks = blocksOf(u)!.map((pairs, j) => (fine.includes(j) ? new Float64Array() : withGaps(pairs)));
   const step = Math.ceil(u.rows / MOST_ROWS);
   const some = takeRows(
     u,
@@ -70,8 +80,9 @@ export async function guideCorrelation(u: DenseRows, run: Execution): Promise<Fl
  * @returns one for each draw; the rows themselves, once, where they have no blocks
  */
 export async function completedLevels(u: DenseRows, draws: number, run: Execution): Promise<DenseRows[]> {
-  const { blocks, rows, columns } = u;
-  if (!blocks?.some((pairs) => pairs.length > 0)) return [u];
+  const { rows, columns } = u;
+  const blocks = blocksOf(u);
+  if (!blocks) return [u];
   const { correlation } = positiveDefinite(await guideCorrelation(u, run), columns, rows);
   const { factor } = callNative((addon) => addon.cholesky(correlation, columns));
   const completed: DenseRows[] = [];
@@ -85,8 +96,40 @@ export async function completedLevels(u: DenseRows, draws: number, run: Executio
   return completed;
 }
 
+/** The rows with missing levels drawn from the Gaussian copula that is nearest. */
+export async function withoutMissing(u: DenseRows, run: Execution): Promise<DenseRows> {
+  if (!hasMissing(u)) return u;
+  const [completed] = await completedLevels(u, 1, run);
+  return { ...u, data: u.data.map((level, at) => (Number.isNaN(level) ? completed!.data[at]! : level)) };
+}
+
 /** Fewer recurring rows of a column go without saying. */
 const NOTED_SHARE = 0.01;
+
+/** The note about columns with missing cells, if there are any. @param done what was done with them */
+export function missingNotes({ data, rows, columns, names }: DenseRows, done: string): Note[] {
+  const counts = new Float64Array(columns);
+  data.forEach((level, at) => {
+    if (Number.isNaN(level)) counts[at % columns]!++;
+  });
+  const missing = Array.from(counts.keys()).filter((j) => counts[j]! > 0);
+  if (missing.length === 0) return [];
+  const most = Math.max(...counts) / rows;
+  const share = `${Number((100 * most).toPrecision(2))} %`;
+  const text = `${missing.length === 1 ? share : `up to ${share}`} of the cells are missing, ${done}`;
+  if (names) {
+    return [
+      columnsNote(
+        'missing',
+        missing.map((j) => names[j]!),
+        text,
+      ),
+    ];
+  }
+  return [
+    { code: 'missing', columns: [], message: `${columnWords(missing.map((j) => String(j + 1)))}: ${text}` },
+  ];
+}
 
 /** The note about columns with recurring values, if there are any, and what was done with them. */
 export function tieNotes({ blocks = [], rows, columns, data, names }: DenseRows, done: string): Note[] {

@@ -54,6 +54,16 @@ export function takeRows(u: DenseRows, indices: Uint32Array): DenseRows {
   return { ...u, data, rows: indices.length };
 }
 
+/** The rows without missing levels. */
+export function completeRows(u: DenseRows): DenseRows {
+  const { data, rows, columns } = u;
+  if (!data.some(Number.isNaN)) return u;
+  const complete = Array.from({ length: rows }, (_, i) => i).filter(
+    (i) => !data.subarray(i * columns, (i + 1) * columns).some(Number.isNaN),
+  );
+  return takeRows(u, Uint32Array.from(complete));
+}
+
 /** The columns with these numbers, without their blocks. */
 export function takeColumns({ data, rows, columns }: DenseRows, chosen: readonly number[]): DenseRows {
   const taken = new Float64Array(rows * chosen.length);

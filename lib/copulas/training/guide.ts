@@ -2,7 +2,7 @@
 import { SklarError } from '../../errors';
 import { callNative, runJob } from '../../native';
 import { shrink, subMatrix } from '../correlation/correlation';
-import { type DenseRows, takeColumns } from '../inputs/rows';
+import { type DenseRows, completeRows, takeColumns } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
 import { LEAST_SHRINKAGE, chooseShrinkage } from '../correlation/shrinkage';
 import { fineColumns, guideCorrelation, nativeTies } from '../correlation/ties';
@@ -31,8 +31,8 @@ export async function chooseGuide(
     callNative((addon) => addon.cholesky(shrink(r, size, shrinkage), size)).factor;
   let best = given ?? Math.max(LEAST_SHRINKAGE, chooseShrinkage(correlation, dim, training.rows));
   const columns = fineColumns(training);
-  if (given === undefined && validation.rows >= FEWEST_VALIDATION_ROWS && columns.length > 1) {
-    const judged = columns.length < dim ? takeColumns(validation, columns) : validation;
+  const judged = completeRows(columns.length < dim ? takeColumns(validation, columns) : validation);
+  if (given === undefined && judged.rows >= FEWEST_VALIDATION_ROWS && columns.length > 1) {
     const estimate = subMatrix(await guideCorrelation(training, run), dim, columns);
     const tried = new Set([LEAST_SHRINKAGE, 1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.3, best]);
     let bestScore = -Infinity;

@@ -6,7 +6,7 @@ import { type NativeTrainCall, type NativeTrainReport } from '../../native';
 import { Checkpoint, type CheckpointOptions, fingerprint, placeOf } from './checkpoint';
 import { type DenseRows, takeRows } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
-import { nativeTies, tieNotes } from '../correlation/ties';
+import { nativeTies, missingNotes, tieNotes } from '../correlation/ties';
 import { type StartTraining, type TrainGroup, type TrainTask, trainAlone } from './train-group';
 
 /** Sent while a model trains. Means are over the steps since the last report. */
@@ -197,10 +197,16 @@ export async function train<C extends Calibrates>(
         loss: report.loss,
         validationLoss: finiteOrNull(report.validationLoss),
       })),
-      notes: tieNotes(
-        u,
-        'so that training draws their levels afresh within their blocks of ranks in every batch',
-      ),
+      notes: [
+        ...tieNotes(
+          u,
+          'so that training draws their levels afresh within their blocks of ranks in every batch',
+        ),
+        ...missingNotes(
+          u,
+          'so that training draws their levels afresh in every batch, from the nearest Gaussian copula given the others',
+        ),
+      ],
     });
     await copula.calibrate({}, run);
   } catch (error) {

@@ -1,7 +1,7 @@
 /**
- * A writer of Parquet files of numbers. Format: https://parquet.apache.org/docs/file-format/ (metadata in the compact
- * protocol of Thrift). The file has one flat schema of required DOUBLE and INT64 columns, and one plain page a column
- * and row group. Doubles are stored as they are, because samples hardly compress; integers are packed with gzip.
+ * A writer of Parquet files. Format: https://parquet.apache.org/docs/file-format/ (metadata in the compact
+ * protocol of Thrift). The file has one flat schema of optional columns, and one plain page a column
+ * and row group. Doubles are stored as they are, because samples hardly compress; all else is packed with gzip.
  * Writing it here rather than through DuckDB keeps the names of columns exact (DuckDB cannot have an empty one, or two
  * that differ in case only) and needs the memory of one row group for any number of rows.
  */
@@ -9,7 +9,8 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 
 import type { AtomicFile } from './files';
-import type { ColumnKind } from '../table';
+import { calendarFormat } from '../columns/calendar';
+import { type ColumnType, kindOf, labelsOf } from '../columns/column-type';
 
 const pack = promisify(gzip) as (data: Uint8Array, options: { level: number }) => Promise<Buffer>;
 
@@ -24,12 +25,19 @@ const LIST = 9;
 const STRUCT = 12;
 
 // Enumerations of parquet.thrift.
-const TYPE = { integer: 2, float: 5 } as const; // INT64, DOUBLE
-const REQUIRED = 0;
+const BOOLEAN = 0;
+const INT32 = 1;
+const INT64 = 2;
+const DOUBLE = 5;
+const BYTE_ARRAY = 6;
+const OPTIONAL = 1;
 const PLAIN = 0;
 const RLE = 3;
 const DATA_PAGE = 0;
-const CODEC = { integer: 2, float: 0 } as const; // GZIP, UNCOMPRESSED
+const UNCOMPRESSED = 0;
+const GZIP = 2;
+const UTF8 = 0; // converted types
+const DATE = 6;
 
 interface Field {
   readonly id: number;
@@ -93,32 +101,133 @@ function int64(values: Float64Array): Uint8Array {
   return new Uint8Array(words.buffer);
 }
 
+/** A boolean in a struct of the compact protocol: its type says what it is. */
+const bool = (id: number, value: boolean): Field => ({ id, type: value ? 1 : 2, bytes: Buffer.alloc(0) });
+
+/** How a column is stored: what the schema says of it, and its values, none of them missing, as bytes. */
+interface Storage {
+  readonly type: number;
+  readonly annotation: readonly Field[];
+  readonly codec: number;
+  /** @param texts those that the values are positions of, where it is stored as text */
+  readonly encode: (values: Float64Array, texts: readonly string[]) => Uint8Array;
+}
+
+const MICROS = struct(child(2, struct()));
+const logical = (id: number, utc: boolean) =>
+  child(10, struct(child(id, struct(bool(1, utc), { id: 2, type: STRUCT, bytes: MICROS }))));
+
+function storageOf(type: ColumnType): Storage {
+  if (hasTexts(type))
+    return { type: BYTE_ARRAY, annotation: [i32(6, UTF8)], codec: GZIP, encode: byteArrays };
+  const micros = (values: Float64Array) => int64(values.map((value) => Math.round(value * 1e6)));
+  switch (type.type) {
+    case 'boolean':
+      return { type: BOOLEAN, annotation: [], codec: GZIP, encode: packBits };
+    case 'date':
+      return {
+        type: INT32,
+        annotation: [i32(6, DATE)],
+        codec: GZIP,
+        encode: (values) => new Uint8Array(Int32Array.from(values).buffer),
+      };
+    case 'time':
+      return { type: INT64, annotation: [logical(7, false)], codec: GZIP, encode: micros };
+    case 'timestamp': {
+      const utc = /Z/.test(calendarFormat(type.format)!.format.replace(/^.*ss/, ''));
+      return { type: INT64, annotation: [logical(8, utc)], codec: GZIP, encode: micros };
+    }
+    default:
+      return kindOf(type) === 'integer'
+        ? { type: INT64, annotation: [], codec: GZIP, encode: int64 }
+        : {
+            type: DOUBLE,
+            annotation: [],
+            codec: UNCOMPRESSED,
+            encode: (values) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+          };
+  }
+}
+
+const hasTexts = (type: ColumnType) =>
+  labelsOf(type) !== null && (type.type !== 'boolean' || type.labels !== undefined);
+
+function byteArrays(values: Float64Array, texts: readonly string[]): Uint8Array {
+  const bytes = texts.map((each) => {
+    const length = Buffer.alloc(4);
+    const content = Buffer.from(each);
+    length.writeUInt32LE(content.length);
+    return Buffer.concat([length, content]);
+  });
+  return Buffer.concat(Array.from(values, (value) => bytes[value]!));
+}
+
+/** A bit for each value, the first the lowest. */
+function packBits(values: Float64Array): Uint8Array {
+  const bytes = new Uint8Array(Math.ceil(values.length / 8));
+  values.forEach((value, i) => {
+    if (value !== 0) bytes[i >> 3]! |= 1 << (i & 7);
+  });
+  return bytes;
+}
+
+function positionIn(texts: Map<string, number>, wanted: string): number {
+  let position = texts.get(wanted);
+  if (position === undefined) texts.set(wanted, (position = texts.size));
+  return position;
+}
+
+/** Which cells are there: a run where all are, else a bit each (the hybrid of runs and bits, after its length). */
+function definitionLevels(present: Float64Array, missing: number): Buffer {
+  const rows = present.length;
+  const levels =
+    missing === 0
+      ? Buffer.concat([varint(2 * rows), Buffer.from([1])])
+      : Buffer.concat([varint(2 * Math.ceil(rows / 8) + 1), packBits(present)]);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(levels.length);
+  return Buffer.concat([length, levels]);
+}
+
 /** Writes rows to an open file; call `end` after the last row. The file itself is committed by the caller. */
 export class ParquetWriter {
   readonly #file: AtomicFile;
   readonly #names: readonly string[];
-  readonly #kinds: readonly ColumnKind[];
+  readonly #storage: readonly Storage[];
   readonly #buffers: readonly Float64Array[];
+  /** Of columns that are stored as text the texts of the buffered rows, each once. */
+  readonly #texts: readonly (Map<string, number> | null)[];
   readonly #capacity: number;
   readonly #rowGroups: Buffer[] = [];
   #buffered = 0;
   #rows = 0;
   #offset = 0;
 
-  constructor(file: AtomicFile, names: readonly string[], kinds: readonly ColumnKind[]) {
+  constructor(file: AtomicFile, names: readonly string[], types: readonly ColumnType[]) {
     this.#file = file;
     this.#names = names;
-    this.#kinds = kinds;
+    this.#storage = types.map(storageOf);
     this.#capacity = Math.min(1 << 20, Math.max(1024, Math.floor(ROW_GROUP_BYTES / (8 * names.length))));
     this.#buffers = names.map(() => new Float64Array(this.#capacity));
+    this.#texts = types.map((type) => (hasTexts(type) ? new Map<string, number>() : null));
   }
 
-  /** Appends `rows` rows; `value(i, j)` is the value in row i and column j. */
-  async append(rows: number, value: (row: number, column: number) => number): Promise<void> {
+  /** Appends `rows` rows; `value(i, j)` is the value in row i and column j, a position in the labels of its type. */
+  async append(
+    rows: number,
+    value: (row: number, column: number) => number,
+    types: readonly ColumnType[],
+  ): Promise<void> {
+    const labels = types.map(labelsOf);
     for (let begin = 0; begin < rows;) {
       const count = Math.min(rows - begin, this.#capacity - this.#buffered);
       this.#buffers.forEach((buffer, j) => {
-        for (let i = 0; i < count; i++) buffer[this.#buffered + i] = value(begin + i, j);
+        const texts = this.#texts[j];
+        for (let i = 0; i < count; i++) {
+          const cell = value(begin + i, j);
+          buffer[this.#buffered + i] =
+            texts && !Number.isNaN(cell) ? positionIn(texts, labels[j]![cell]!) : cell;
+        }
       });
       begin += count;
       this.#buffered += count;
@@ -131,9 +240,10 @@ export class ParquetWriter {
     if (this.#offset === 0) await this.#write(MAGIC);
     const schema = [
       struct(binary(4, 'schema'), i32(5, this.#names.length)),
-      ...this.#names.map((name, j) =>
-        struct(i32(1, TYPE[this.#kinds[j]!]), i32(3, REQUIRED), binary(4, name)),
-      ),
+      ...this.#names.map((name, j) => {
+        const { type, annotation } = this.#storage[j]!;
+        return struct(i32(1, type), i32(3, OPTIONAL), binary(4, name), ...annotation);
+      }),
     ];
     const footer = struct(
       i32(1, 1), // version
@@ -154,10 +264,16 @@ export class ParquetWriter {
     const chunks: Buffer[] = [];
     let groupBytes = 0;
     for (const [j, buffer] of this.#buffers.entries()) {
-      const kind = this.#kinds[j]!;
-      const values = buffer.subarray(0, rows);
-      const plain = kind === 'integer' ? int64(values) : new Uint8Array(values.buffer, 0, 8 * rows);
-      const stored = kind === 'integer' ? await pack(plain, { level: 1 }) : plain;
+      const { type, codec, encode } = this.#storage[j]!;
+      const cells = buffer.subarray(0, rows);
+      const values = cells.filter((value) => !Number.isNaN(value));
+      const present = cells.map((value) => Number(!Number.isNaN(value)));
+      const plain = Buffer.concat([
+        definitionLevels(present, rows - values.length),
+        encode(values, [...(this.#texts[j]?.keys() ?? [])]),
+      ]);
+      this.#texts[j]?.clear();
+      const stored = codec === GZIP ? await pack(plain, { level: 1 }) : plain;
       const header = struct(
         i32(1, DATA_PAGE),
         i32(2, plain.length),
@@ -168,10 +284,10 @@ export class ParquetWriter {
       await this.#write(header);
       await this.#write(stored);
       const metadata = struct(
-        i32(1, TYPE[kind]),
-        children(2, I32, [integer(PLAIN)]),
+        i32(1, type),
+        children(2, I32, [integer(PLAIN), integer(RLE)]),
         children(3, BINARY, [text(this.#names[j]!)]),
-        i32(4, CODEC[kind]),
+        i32(4, codec),
         i64(5, rows),
         i64(6, header.length + plain.length),
         i64(7, header.length + stored.length),

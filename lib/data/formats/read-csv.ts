@@ -1,10 +1,12 @@
 import { SklarError, describe } from '../../errors';
-import { type ColumnBuilder, finishTable } from './column-builder';
-import { MISSING, isNumberText } from './csv';
+import type { ReadColumn } from '../columns/read-column';
+import { isNumberText } from '../columns/plain-number';
+import { MISSING } from './csv';
 import { DuckDBSession } from './duckdb';
 import { isGzip, readBytes } from './files';
-import { readNumbers } from './read-sql';
-import type { ReadTableOptions } from './read-options';
+import { finishTable } from './finish-table';
+import { readColumns } from './read-sql';
+import { type ReadTableOptions, wantedTypes } from './read-options';
 import { type Table, defaultNames, expectDistinctNames, listNames, selectColumns } from '../table';
 
 const DELIMITERS = [',', ';', '\t', '|'];
@@ -23,6 +25,8 @@ interface Layout {
   readonly header: boolean;
   readonly decimalComma: boolean;
   readonly names: readonly string[];
+  /** The first records of data. */
+  readonly head: readonly (readonly Field[])[];
 }
 
 /** The beginning of the file, unpacked, as text; `complete` tells whether it is the whole file. */
@@ -231,7 +235,7 @@ async function findLayout(file: string, options: ReadTableOptions): Promise<Layo
         `decimal commas were read in ${describe(file)}: ${describe(comma.text)} as ${comma.text.trim().replace(',', '.')}`,
       );
     }
-    return { delimiter, blankLines, header, decimalComma, names };
+    return { delimiter, blankLines, header, decimalComma, names, head: header ? plain.slice(1) : plain };
   }
   throw new SklarError(
     'ERR_SKLAR_FORMAT',
@@ -282,38 +286,75 @@ function csvError(cause: unknown, file: string): unknown {
   return cause;
 }
 
+/** Codes such as 02134, which would lose their zeros as numbers; see `inferType`. */
+const CODE = /^0\d+$/;
+
+/** The decimals that all numbers of a column have, where some end with zeros: money. */
+function fixedDecimals(fields: readonly string[]): number | undefined {
+  const decimals = new Set(fields.map((text) => /^[-+]?\d+\.(\d+)$/.exec(text)?.[1]?.length));
+  const [fixed] = decimals;
+  return decimals.size === 1 && fields.some((text) => text.endsWith('0')) ? fixed : undefined;
+}
+
+/** Numbers whose texts all have the same decimals keep them. */
+function withFixed(column: ReadColumn, fields: readonly string[]): ReadColumn {
+  const { type } = column;
+  if (type.type === 'integer' && fields.some((text) => text.includes('.'))) {
+    const fixed = fixedDecimals(fields);
+    return fixed === undefined
+      ? column
+      : { ...column, type: { type: 'number', decimals: 0, style: { fixed } } };
+  }
+  if (type.type !== 'number' || type.style || type.decimals === undefined) return column;
+  const fixed = fixedDecimals(fields);
+  return fixed === undefined || fixed < type.decimals
+    ? column
+    : { ...column, type: { ...type, style: { fixed } } };
+}
+
 export async function readCsv(file: string, options: ReadTableOptions): Promise<Table> {
-  const { delimiter, blankLines, header, decimalComma, names: available } = await findLayout(file, options);
+  const layout = await findLayout(file, options);
+  const { delimiter, blankLines, header, decimalComma, names: available, head } = layout;
   expectDistinctNames(available, `the columns of ${describe(file)}`);
   const positions = selectColumns(available, options, describe(file));
-  const names = positions.map((j) => available[j]!);
+  const wanted = wantedTypes(options.types, available, file);
+  const missing = ['', ...(options.nulls ?? MISSING)];
 
   const gzip = isGzip(file);
   if (gzip) await verifyGzip(file, options.signal);
 
   const session = await DuckDBSession.open(file, options.signal);
   try {
-    // Everything is read as text and cast, so a text far down a column of numbers is found and can be shown.
-    const columns = available.map((_, j) => `'c${j}': 'VARCHAR'`).join(', ');
-    const missing = ['', ...MISSING].map((text) => `'${text}'`).join(', ');
+    // Everything is read as text and cast, so a text far down a column of numbers is found.
+    const types = available.map((_, j) => `'c${j}': 'VARCHAR'`).join(', ');
     const source = {
       sql:
-        `read_csv($1, delim = $2, header = $3, skip = $4, compression = $5, columns = {${columns}}, ` +
-        `nullstr = [${missing}], quote = '"', escape = '"', auto_detect = false, strict_mode = true, ` +
-        'null_padding = false, hive_partitioning = false)',
+        `read_csv($1, delim = $2, header = $3, skip = $4, compression = $5, columns = {${types}}, ` +
+        `nullstr = [${missing.map(sqlText).join(', ')}], quote = '"', escape = '"', auto_detect = false, strict_mode = true, ` +
+        'null_padding = false, hive_partitioning = false, allow_quoted_nulls = false)',
       parameters: [session.pattern, delimiter, header, blankLines, gzip ? 'gzip' : 'none'],
       decimal: decimalComma ? (',' as const) : ('.' as const),
     };
-    let builders: ColumnBuilder[];
+    const fieldsOf = (position: number) =>
+      head
+        .flatMap((record) => record[position] ?? [])
+        .flatMap((field) => (isMissing(field) ? [] : [field.text.trim()]));
+    const columns = positions.map((position) => {
+      const name = available[position]!;
+      const coded = fieldsOf(position).some((text) => CODE.test(text));
+      return { name, position, ...(coded && { cast: 'text' as const }), wanted: wanted.get(name) };
+    });
+    let read: ReadColumn[];
     try {
-      builders = await readNumbers(session, source, positions, names, file);
+      read = await readColumns(session, source, columns, file);
     } catch (cause) {
       throw csvError(cause, file);
     }
-    // A CSV file has no types: a column is of integers when all its values are.
-    const kinds = builders.map((builder) => (builder.integer ? 'integer' : 'float'));
-    return finishTable(names, builders, kinds, file);
+    const finished = read.map((column, j) => withFixed(column, fieldsOf(positions[j]!)));
+    return finishTable(finished, file, options.onNote);
   } finally {
     session.close();
   }
 }
+
+const sqlText = (text: string) => `'${text.replaceAll("'", "''")}'`;

@@ -1,16 +1,14 @@
 import { isUtf8 } from 'node:buffer';
 
 import { SklarError, describe } from '../../errors';
-import {
-  ColumnBuilder,
-  type Problem,
-  VANISHED,
-  finishTable,
-  isRounded,
-  problemsError,
-} from './column-builder';
+import { type ReadColumn, columnOfNumbers, columnOfTexts } from '../columns/read-column';
+import type { WantedType } from '../columns/infer-type';
+import { NumberBuilder } from '../columns/number-builder';
+import { isRounded, isVanished } from '../columns/plain-number';
+import { TextBuilder } from '../columns/text-builder';
+import { finishTable } from './finish-table';
 import { readBytes } from './files';
-import type { ReadTableOptions } from './read-options';
+import { type ReadTableOptions, wantedTypes } from './read-options';
 import { type Table, selectColumns } from '../table';
 
 const LONGEST_RECORD = 1 << 26;
@@ -105,50 +103,70 @@ class RecordSplitter {
   #fail(what: string): never {
     throw new SklarError(
       'ERR_SKLAR_FORMAT',
-      `expected objects of numbers, as an array or one a line, got ${what} ` +
+      `expected objects, as an array or one a line, got ${what} ` +
         `(${this.#records === 0 ? 'before the first object' : `after object ${this.#records}`} of ${describe(this.#file)})`,
     );
   }
 }
 
-/** One column while its rows arrive. */
+/** One column while its rows arrive: of numbers until a cell is something else. */
 class JsonColumn {
-  readonly builder = new ColumnBuilder();
-  readonly problems = new Map<
-    Problem['kind'],
-    { kind: Problem['kind']; count: number; row: number; example?: string }
-  >();
+  readonly #numbers = new NumberBuilder();
+  #texts: TextBuilder | null = null;
+  #booleans = true;
+
+  get rows(): number {
+    return this.#texts?.rows ?? this.#numbers.rows;
+  }
 
   /** Fills the rows that had no such key. */
   fillTo(rows: number): void {
-    while (this.builder.rows < rows) this.#fail('missing');
+    while (this.rows < rows) this.#missing();
   }
 
   /** @param textOf the value as the file has it */
   push(value: unknown, textOf: () => string): void {
-    if (typeof value === 'number') {
-      if (Number.isFinite(value)) {
-        const text = value === 0 || (Number.isInteger(value) && !Number.isSafeInteger(value)) ? textOf() : '';
-        if (value === 0 && VANISHED.test(text)) this.#fail('vanished', text);
-        else if (isRounded(text)) this.#fail('rounded', text);
-        else this.builder.push(value);
-      } else this.#fail('infinite'); // JSON.parse reads 1e999 as Infinity
-    } else if (typeof value === 'boolean') this.builder.push(Number(value));
-    else if (value === null) this.#fail('missing');
-    else this.#fail('text', typeof value === 'string' ? value : JSON.stringify(value));
+    if (value === null) {
+      this.#missing();
+      return;
+    }
+    if (typeof value !== 'boolean') this.#booleans = false;
+    if (typeof value === 'number' && this.#texts === null) {
+      const text = value === 0 || (Number.isInteger(value) && !Number.isSafeInteger(value)) ? textOf() : '';
+      if (text !== '' && (isVanished(text) || isRounded(text))) this.#toTexts().push(text);
+      else this.#numbers.push(value);
+      return;
+    }
+    const text =
+      typeof value === 'number'
+        ? textOf() || String(value)
+        : typeof value === 'string'
+          ? value
+          : JSON.stringify(value);
+    this.#toTexts().push(text);
   }
 
-  #fail(kind: Problem['kind'], example?: string): void {
-    const problem = this.problems.get(kind);
-    if (problem) problem.count++;
-    else {
-      const row = this.builder.rows + 1;
-      this.problems.set(
-        kind,
-        example === undefined ? { kind, count: 1, row } : { kind, count: 1, row, example },
-      );
+  finish(name: string, wanted: WantedType | undefined): ReadColumn {
+    if (this.#texts === null) return columnOfNumbers(name, this.#numbers, { wanted });
+    const column = columnOfTexts(name, this.#texts, wanted);
+    // words in quotes are categories, booleans are not in quotes
+    return column.type.type === 'boolean' && this.#booleans
+      ? { ...column, type: { type: 'boolean' } }
+      : column;
+  }
+
+  #missing(): void {
+    if (this.#texts) this.#texts.push(null);
+    else this.#numbers.push(NaN);
+  }
+
+  #toTexts(): TextBuilder {
+    if (this.#texts === null) {
+      this.#texts = new TextBuilder();
+      for (const value of this.#numbers.finish())
+        this.#texts.push(Number.isNaN(value) ? null : String(value));
     }
-    this.builder.push(NaN);
+    return this.#texts;
   }
 }
 
@@ -240,20 +258,8 @@ export async function readJson(file: string, options: ReadTableOptions): Promise
   }
   columns.forEach((column) => column.fillTo(rows));
 
+  const wanted = wantedTypes(options.types, names, file);
   const positions = selectColumns(names, options, describe(file));
-  const selected = positions.map((j) => columns[j]!);
-  const selectedNames = positions.map((j) => names[j]!);
-  if (selected.some((column) => column.problems.size > 0)) {
-    const problems = selected.map((column, k) => ({
-      name: selectedNames[k]!,
-      problems: [...column.problems.values()],
-    }));
-    throw problemsError(
-      problems.filter((column) => column.problems.length > 0),
-      file,
-    );
-  }
-  const builders = selected.map((column) => column.builder);
-  const kinds = builders.map((builder) => (builder.integer ? 'integer' : 'float'));
-  return finishTable(selectedNames, builders, kinds, file);
+  const read = positions.map((j) => columns[j]!.finish(names[j]!, wanted.get(names[j]!)));
+  return finishTable(read, file, options.onNote);
 }

@@ -1,4 +1,8 @@
+import { SklarError, describe, expectOneOf } from '../../errors';
 import type { Note } from '../../notes';
+import { type TypeName, typeNames } from '../columns/column-type';
+import type { WantedType } from '../columns/infer-type';
+import { listNames } from '../table';
 
 export interface ReadTableOptions {
   /** Which columns to read, in this order; default all. */
@@ -16,6 +20,44 @@ export interface ReadTableOptions {
    * point, else `.`.
    */
   readonly decimal?: '.' | ',';
+  /** CSV and TSV: texts that stand for missing cells, in place of the usual ones: none, `NA`, `N/A`, `NULL`, `null`, `None`. */
+  readonly nulls?: readonly string[];
+  /**
+   * Types of columns, by name: one of `number`, `integer`, `boolean`, `category`, `date`, `time`, `timestamp`, `id`, dates and times
+   * also with a format, as in `date:DD/MM/YYYY` (see `ColumnType`); default: what all cells fit.
+   */
+  readonly types?: Readonly<Record<string, string>>;
   /** Told what was decided about the file by looking at it. */
   readonly onNote?: ((note: Note) => void) | undefined;
+}
+
+/**
+ * The types that were asked for, by column.
+ *
+ * @throws SklarError ERR_SKLAR_VALUE for columns that do not exist, and types that are none
+ */
+export function wantedTypes(
+  types: ReadTableOptions['types'],
+  available: readonly string[],
+  file: string,
+): ReadonlyMap<string, WantedType> {
+  const wanted = new Map<string, WantedType>();
+  for (const [name, text] of Object.entries(types ?? {})) {
+    if (!available.includes(name)) {
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        `expected names of existing columns for types, got ${describe(name)} (${describe(file)}; available: ${listNames(available, 50)})`,
+      );
+    }
+    const [, type = '', format] = /^([^:]*)(?::(.*))?$/s.exec(String(text)) ?? [];
+    expectOneOf<TypeName>(type, `the type of column ${describe(name)}`, typeNames);
+    if (format !== undefined && !/^(?:date|time|timestamp)$/.test(type)) {
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        `expected a type without a format for column ${describe(name)}, got ${describe(text)}: formats belong to date, time and timestamp`,
+      );
+    }
+    wanted.set(name, { type: type as TypeName, format });
+  }
+  return wanted;
 }

@@ -1,16 +1,55 @@
 import type { DuckDBResult } from '@duckdb/node-api';
 
 import { SklarError, describe } from '../../errors';
-import { finishTable } from './column-builder';
+import { type ColumnType, decimalsOf } from '../columns/column-type';
+import { expectDistinctNames, selectColumns, type Table } from '../table';
 import { DuckDBSession } from './duckdb';
-import { type SqlSource, readNumbers } from './read-sql';
-import type { ReadTableOptions } from './read-options';
-import { type ColumnKind, type Table, expectDistinctNames, selectColumns } from '../table';
+import { finishTable } from './finish-table';
+import { type SqlColumn, readColumns } from './read-sql';
+import { type ReadTableOptions, wantedTypes } from './read-options';
 
-const INTEGERS = /^(?:U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER|BIGNUM|BOOLEAN|DECIMAL\(\d+,\s*0\))$/;
-const FLOATS = /^(?:FLOAT|DOUBLE|DECIMAL\(.*\))$/;
-const TEXTS = /^(?:VARCHAR|UUID|ENUM.*)$/;
-const TIMES = /^(?:DATE|TIME|INTERVAL)/;
+/** The columns of a type of DuckDB: what makes numbers of them, and what these stand for. */
+function typeFor(type: string): Pick<SqlColumn, 'cast' | 'type'> {
+  const number = (column: string) => `TRY_CAST(${column} AS DOUBLE)`;
+  if (type === 'BOOLEAN') return { cast: number, type: () => ({ type: 'boolean' }) };
+  if (/^(?:U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER|BIGNUM|DECIMAL\(\d+,\s*0\))$/.test(type))
+    return { cast: number };
+  if (/^(?:FLOAT|DOUBLE|DECIMAL\(.*\))$/.test(type)) {
+    return {
+      cast: number,
+      type: (values): ColumnType => {
+        const decimals = decimalsOf(values);
+        return { type: 'number', ...(decimals !== undefined && { decimals }) };
+      },
+    };
+  }
+  if (type === 'DATE') {
+    return {
+      cast: (column) => `CASE WHEN isfinite(${column}) THEN epoch(${column}) / 86400 END`,
+      type: () => ({ type: 'date', format: 'YYYY-MM-DD' }),
+    };
+  }
+  if (/^TIME(?:_NS)?$/.test(type)) {
+    return {
+      cast: (column) => `epoch(${column})`,
+      type: (values) => ({ type: 'time', format: `HH:mm:ss${fractionOf(values)}` }),
+    };
+  }
+  if (/^TIMESTAMP/.test(type)) {
+    const zone = type === 'TIMESTAMP WITH TIME ZONE' ? '[Z]' : '';
+    return {
+      cast: (column) =>
+        `CASE WHEN isfinite(${column}) THEN epoch_us(${zone === '' ? `CAST(${column} AS TIMESTAMP)` : column}) / 1e6 END`,
+      type: (values) => ({ type: 'timestamp', format: `YYYY-MM-DD HH:mm:ss${fractionOf(values)}${zone}` }),
+    };
+  }
+  return { cast: 'text' };
+}
+
+function fractionOf(seconds: Float64Array): string {
+  const decimals = decimalsOf(seconds) ?? 6;
+  return decimals === 0 ? '' : `.${'S'.repeat(decimals <= 3 ? 3 : 6)}`;
+}
 
 /**
  * The names of the columns as the file has them. DuckDB's own names of columns are made unique without regard to
@@ -33,31 +72,6 @@ async function columnNames(session: DuckDBSession): Promise<string[]> {
   return names;
 }
 
-/** Throws ERR_SKLAR_VALUE unless the selected columns hold numbers. */
-async function expectNumericTypes(
-  session: DuckDBSession,
-  source: SqlSource,
-  columns: readonly { name: string; position: number; type: string }[],
-  file: string,
-): Promise<void> {
-  const bad = columns.filter(({ type }) => !INTEGERS.test(type) && !FLOATS.test(type));
-  const [first] = bad;
-  if (first === undefined) return;
-  const list = bad.map(({ name }) => describe(name)).join(', ');
-  const what = TEXTS.test(first.type) ? 'text' : TIMES.test(first.type) ? 'dates or times' : 'other values';
-  const [example] = await session.rows(
-    `SELECT r, v FROM (SELECT row_number() OVER () AS r, CAST(#${first.position + 1} AS VARCHAR) AS v ` +
-      `FROM ${source.sql}) WHERE v IS NOT NULL LIMIT 1`,
-    source.parameters,
-  );
-  const value = example ? `, first ${describe(example[1])} in row ${String(example[0])}` : '';
-  throw new SklarError(
-    'ERR_SKLAR_VALUE',
-    `expected numbers in every column, got ${what} in column ${describe(first.name)} (type ${first.type}${value}; ` +
-      `${describe(file)}); leave such columns out with exclude: [${list}]`,
-  );
-}
-
 function columnTypes(result: DuckDBResult): string[] {
   return result.columnTypes().map(String);
 }
@@ -75,23 +89,19 @@ export async function readParquet(file: string, options: ReadTableOptions): Prom
       );
     }
     expectDistinctNames(available, `the columns of ${describe(file)}`);
-    const positions = selectColumns(available, options, describe(file));
-    const columns = positions.map((position) => ({
-      position,
-      name: available[position]!,
-      type: types[position]!,
-    }));
-    await expectNumericTypes(session, source, columns, file);
-
+    const wanted = wantedTypes(options.types, available, file);
+    const columns = selectColumns(available, options, describe(file)).map((position): SqlColumn => {
+      const name = available[position]!;
+      const own = typeFor(types[position]!);
+      const other = wanted.get(name);
+      // what is asked for is made of texts, but numbers of numbers
+      const numeric = own.cast !== 'text' && !/^(?:DATE|TIME|BOOLEAN)/.test(types[position]!);
+      return { name, position, ...(other && !numeric ? { cast: 'text' } : own), wanted: other };
+    });
     const [[rows] = []] = await session.rows('SELECT num_rows FROM parquet_file_metadata($1)', [
       session.pattern,
     ]);
-    const names = columns.map(({ name }) => name);
-    const builders = await readNumbers(session, source, positions, names, file, Number(rows));
-    const kinds = columns.map(({ type }, j): ColumnKind =>
-      INTEGERS.test(type) && builders[j]!.integer ? 'integer' : 'float',
-    );
-    return finishTable(names, builders, kinds, file);
+    return finishTable(await readColumns(session, source, columns, file, Number(rows)), file, options.onNote);
   } finally {
     session.close();
   }

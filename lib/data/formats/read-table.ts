@@ -15,18 +15,20 @@ const readOptions: OptionNames<ReadTableOptions> = {
   header: true,
   delimiter: true,
   decimal: true,
+  nulls: true,
+  types: true,
   onNote: true,
 };
 
 /**
- * Reads a table of numbers from a `.csv`, `.tsv`, `.json`, `.ndjson` or `.jsonl` file, each also with `.gz`
- * (gzip) after it, or from a `.parquet` file.
+ * Reads a table from a `.csv`, `.tsv`, `.json`, `.ndjson` or `.jsonl` file, each also with `.gz` (gzip) after it, or from a
+ * `.parquet` file.
  *
- * Integers, decimals and booleans become numbers; integers that a double would round, beyond 2^53, and numbers that would be 0,
- * such as 1e-400, are errors. All values must be finite numbers: texts, dates, missing values (empty fields, NULL, `NA`,
- * absent keys), NaN and infinities are errors that name columns, values and rows, where row 1 is the first row of data. Such
- * columns can be left out with `exclude`.
- * Columns of integers are of kind `'integer'`, by their type in Parquet, by their values in CSV and JSON.
+ * Every column gets the `ColumnType` that all its cells fit, in Parquet that of the file: numbers (also with currencies, units and
+ * thousands: `$1,234.50`), integers, booleans (also yes and no), dates, times, timestamps, categories, or ids, which are texts that
+ * hardly recur. Missing cells (empty fields, NULL, `NA`, absent keys, NaN) are NaN; so are infinities and, in columns that are
+ * mostly numbers or dates, texts such as `?`, which is told to `onNote`. Integers that a double would round, beyond 2^53, are
+ * ids where they differ, else errors, as numbers are that would be 0, such as 1e-400.
  *
  * CSV is text in UTF-8 as in RFC 4180. Its first line names the columns where it holds texts above numbers, or numbers that
  * are hardly a row of the data: years or equal steps in order, unlike what is below them. What was decided so is told to
@@ -35,8 +37,8 @@ const readOptions: OptionNames<ReadTableOptions> = {
  * characters are in it: no patterns, no addresses.
  *
  * @throws SklarError ERR_SKLAR_FILE when the file cannot be read, ERR_SKLAR_FORMAT when its content is not what its
- *   name says (damaged, empty, rows of different lengths), ERR_SKLAR_VALUE for values, columns that do not exist or
- *   have the same name, and when there are no rows, ERR_SKLAR_MEMORY
+ *   name says (damaged, empty, rows of different lengths), ERR_SKLAR_VALUE for columns that do not exist or have the same name,
+ *   cells that do not have the type that is wanted, and when there are no rows, ERR_SKLAR_MEMORY
  *
  * @example
  * ```ts
@@ -46,6 +48,7 @@ const readOptions: OptionNames<ReadTableOptions> = {
  * await writeFile('rain.csv', 'day,rain\n1,0.2\n2,0\n3,14.5\n');
  * const table = await readTable('rain.csv', { exclude: ['day'] });
  * table.column('rain'); // => [0.2, 0, 14.5]
+ * table.type('rain'); // => { type: 'number', decimals: 1 }
  * ```
  */
 export async function readTable(file: string, options: ReadTableOptions = {}): Promise<Table> {

@@ -1,15 +1,24 @@
 import { SklarError, describe, expectOptions } from '../../errors';
-import { quoteName } from './csv';
+import { quoteName, quoteText } from './csv';
 import { AtomicFile, expectPath } from './files';
 import type { Matrix } from '../../matrix';
 import { ParquetWriter } from './parquet-writer';
-import { type ColumnKind, type Table, expectDistinctNames } from '../table';
+import {
+  type ColumnKind,
+  type ColumnType,
+  cellText,
+  isNumeric,
+  kindOf,
+  labelsOf,
+  typeOf,
+} from '../columns/column-type';
+import { type Table, expectDistinctNames } from '../table';
 
 type Values = (row: number, column: number) => number;
 
 /** One way of writing rows to an open file. */
 interface RowWriter {
-  append(rows: number, value: Values): Promise<void>;
+  append(rows: number, value: Values, types: readonly ColumnType[]): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -22,6 +31,10 @@ interface TextLayout {
   readonly separator: string;
   readonly tail: string;
   readonly notFinite: 'written' | 'refused';
+  /** A cell that is missing. */
+  readonly missing: string;
+  /** The cells of a column that are not plain numbers. */
+  readonly cell: (type: ColumnType) => (value: number) => string;
 }
 
 function csvLayout(names: readonly string[], delimiter: string): TextLayout {
@@ -32,6 +45,8 @@ function csvLayout(names: readonly string[], delimiter: string): TextLayout {
     separator: '',
     tail: '',
     notFinite: 'written',
+    missing: '',
+    cell: (type) => (value) => quoteText(cellText(type, value), delimiter),
   };
 }
 
@@ -43,6 +58,13 @@ function jsonLayout(names: readonly string[], array: boolean): TextLayout {
     separator: array ? ',\n' : '',
     tail: array ? '\n]\n' : '',
     notFinite: 'refused',
+    missing: 'null',
+    cell: (type) =>
+      type.type === 'boolean' && !type.labels
+        ? (value) => (value === 0 ? 'false' : 'true')
+        : type.type === 'number' || type.type === 'integer'
+          ? String
+          : (value) => JSON.stringify(cellText(type, value)),
   };
 }
 
@@ -50,6 +72,9 @@ class TextWriter implements RowWriter {
   readonly #file: AtomicFile;
   readonly #names: readonly string[];
   readonly #layout: TextLayout;
+  #types: readonly ColumnType[] = [];
+  /** Of each column what writes its cells; null: String does. */
+  #cells: readonly (((value: number) => string) | null)[] = [];
   #text: string;
   #rows = 0;
 
@@ -60,7 +85,11 @@ class TextWriter implements RowWriter {
     this.#text = layout.head;
   }
 
-  async append(rows: number, value: Values): Promise<void> {
+  async append(rows: number, value: Values, types: readonly ColumnType[]): Promise<void> {
+    if (this.#types !== types) {
+      this.#types = types;
+      this.#cells = types.map((type) => (isNumeric(type) ? null : this.#layout.cell(type)));
+    }
     const { before, after, separator } = this.#layout;
     let text = this.#text;
     for (let i = 0; i < rows; i++) {
@@ -68,7 +97,11 @@ class TextWriter implements RowWriter {
       for (let j = 0; j < before.length; j++) {
         const number = value(i, j);
         // String() gives the shortest decimal that reads back as the same double.
-        text += before[j]! + (Number.isFinite(number) ? String(number) : this.#notFinite(number, j));
+        text +=
+          before[j]! +
+          (Number.isFinite(number)
+            ? (this.#cells[j]?.(number) ?? String(number))
+            : this.#notFinite(number, j));
       }
       text += after;
       this.#rows++;
@@ -85,6 +118,7 @@ class TextWriter implements RowWriter {
   }
 
   #notFinite(number: number, j: number): string {
+    if (Number.isNaN(number)) return this.#layout.missing;
     if (this.#layout.notFinite === 'refused') {
       throw new SklarError(
         'ERR_SKLAR_VALUE',
@@ -92,19 +126,19 @@ class TextWriter implements RowWriter {
           `(column ${describe(this.#names[j])}, row ${this.#rows + 1}); CSV and Parquet can hold it`,
       );
     }
-    return Number.isNaN(number) ? 'nan' : number > 0 ? 'inf' : '-inf';
+    return number > 0 ? 'inf' : '-inf';
   }
 }
 
 const FORMATS: Readonly<
-  Record<string, (file: AtomicFile, names: readonly string[], kinds: readonly ColumnKind[]) => RowWriter>
+  Record<string, (file: AtomicFile, names: readonly string[], types: readonly ColumnType[]) => RowWriter>
 > = {
   csv: (file, names) => new TextWriter(file, names, csvLayout(names, ',')),
   tsv: (file, names) => new TextWriter(file, names, csvLayout(names, '\t')),
   json: (file, names) => new TextWriter(file, names, jsonLayout(names, true)),
   ndjson: (file, names) => new TextWriter(file, names, jsonLayout(names, false)),
   jsonl: (file, names) => new TextWriter(file, names, jsonLayout(names, false)),
-  parquet: (file, names, kinds) => new ParquetWriter(file, names, kinds),
+  parquet: (file, names, types) => new ParquetWriter(file, names, types),
 };
 
 /** The format that the ending of a file name stands for; throws ERR_SKLAR_FILE that lists the known ones. */
@@ -120,8 +154,8 @@ export function expectFormat(file: string): string {
 
 /** How a table is written. */
 export interface TableWriterOptions {
-  /** One kind a column, default `'float'`. Columns of kind `'integer'` are stored as integers in Parquet. */
-  readonly kinds?: readonly ColumnKind[];
+  /** What the cells of each column are, or the kind of its numbers alone; default numbers. */
+  readonly types?: readonly (ColumnKind | ColumnType)[];
 }
 
 /**
@@ -145,7 +179,7 @@ export class TableWriter {
   /** Of the columns. */
   readonly names: readonly string[];
   /** Of the columns. */
-  readonly kinds: readonly ColumnKind[];
+  readonly types: readonly ColumnType[];
   readonly #file: AtomicFile;
   readonly #writer: RowWriter;
   #state: 'open' | 'busy' | 'ended' = 'open';
@@ -154,32 +188,32 @@ export class TableWriter {
     file: AtomicFile,
     writer: RowWriter,
     names: readonly string[],
-    kinds: readonly ColumnKind[],
+    types: readonly ColumnType[],
   ) {
     this.#file = file;
     this.#writer = writer;
     this.names = names;
-    this.kinds = kinds;
+    this.types = types;
   }
 
   /**
    * @param names one name a column, all different
    * @throws SklarError ERR_SKLAR_FILE when the file cannot be created or its ending is unknown, ERR_SKLAR_VALUE and
-   *   ERR_SKLAR_SHAPE for wrong names or kinds
+   *   ERR_SKLAR_SHAPE for wrong names or types
    */
   static async open(
     file: string,
     names: readonly string[],
     options: TableWriterOptions = {},
   ): Promise<TableWriter> {
-    expectOptions(options, 'TableWriter.open', { kinds: true });
-    const { kinds = names.map(() => 'float') } = options;
+    expectOptions(options, 'TableWriter.open', { types: true });
+    const { types = names.map(() => 'float' as const) } = options;
     const format = expectFormat(file);
     expectDistinctNames(names, 'the columns of a table');
-    if (names.length === 0 || kinds.length !== names.length) {
+    if (names.length === 0 || types.length !== names.length) {
       throw new SklarError(
         'ERR_SKLAR_SHAPE',
-        `expected at least one name and as many kinds, got ${names.length} names and ${kinds.length} kinds`,
+        `expected at least one name and as many types, got ${names.length} names and ${types.length} types`,
       );
     }
     const unwritable = names.find((name) => Buffer.from(name).toString() !== name);
@@ -187,7 +221,8 @@ export class TableWriter {
       throw new SklarError('ERR_SKLAR_VALUE', `expected names in valid Unicode, got ${describe(unwritable)}`);
     }
     const atomic = await AtomicFile.open(file);
-    return new TableWriter(atomic, FORMATS[format]!(atomic, names, kinds), [...names], [...kinds]);
+    const cells = types.map(typeOf);
+    return new TableWriter(atomic, FORMATS[format]!(atomic, names, cells), [...names], cells);
   }
 
   /**
@@ -205,7 +240,7 @@ export class TableWriter {
           ? (row, column) => data.data[row * data.columns + column]!
           : (row, column) => data.columns[column]![row]!;
       this.#expectIntegers(data.rows, value);
-      await this.#writer.append(data.rows, value);
+      await this.#writer.append(data.rows, value, this.#typesOf(data));
       if (this.#state === 'busy') this.#state = 'open';
     });
   }
@@ -252,6 +287,12 @@ export class TableWriter {
     }
   }
 
+  /** Labels are those of the rows: others may have others. */
+  #typesOf(data: Table | Matrix): readonly ColumnType[] {
+    if ('data' in data || data.types.every((type, j) => type === this.types[j])) return this.types;
+    return this.types.map((type, j) => (labelsOf(type) && labelsOf(data.types[j]!) ? data.types[j]! : type));
+  }
+
   #expectColumns(data: Table | Matrix): void {
     const names = data.names;
     const columns = 'data' in data ? data.columns : data.columns.length;
@@ -268,11 +309,11 @@ export class TableWriter {
   }
 
   #expectIntegers(rows: number, value: Values): void {
-    this.kinds.forEach((kind, j) => {
-      if (kind !== 'integer') return;
+    this.types.forEach((type, j) => {
+      if (kindOf(type) !== 'integer') return;
       for (let i = 0; i < rows; i++) {
         const number = value(i, j);
-        if (Number.isSafeInteger(number)) continue;
+        if (Number.isSafeInteger(number) || Number.isNaN(number)) continue;
         throw new SklarError(
           'ERR_SKLAR_VALUE',
           `expected integers in column ${describe(this.names[j])}, got ${describe(number)} (row ${i + 1})`,
@@ -297,7 +338,7 @@ export class TableWriter {
  * ```
  */
 export async function writeTable(table: Table, file: string): Promise<void> {
-  const writer = await TableWriter.open(file, table.names, { kinds: table.kinds });
+  const writer = await TableWriter.open(file, table.names, { types: table.types });
   await writer.append(table);
   await writer.close();
 }

@@ -96,16 +96,19 @@ SKLAR_HD_INLINE void put_ties(const TiedDraw<T>& f, size_t row, const double* z,
   }
 }
 
-// Finds the blocks of a row that holds levels, which become scores where it is tied.
+// Finds the blocks of a row that holds levels, which become scores where it is tied; NaN is a missing level,
+// anywhere.
 template <class T, class Lanes>
 SKLAR_HD_INLINE void enter_ties(const TiedDraw<T>& f, size_t row, const Lanes& lanes) {
   const size_t d = f.data.columns;
   double* z = f.start + row * d;
   for (size_t c = lanes.first; c < f.columns; c += lanes.count)
-    f.block[row * f.columns + c] = block_of(f.levels, f.first[c], f.first[c + 1], z[f.column[c]]);
+    f.block[row * f.columns + c] = isnan(z[f.column[c]])
+                                       ? static_cast<int32_t>(f.first[f.columns])
+                                       : block_of(f.levels, f.first[c], f.first[c + 1], z[f.column[c]]);
   lanes.wait();
   if (!is_tied(f, row)) return;
-  for (size_t j = lanes.first; j < d; j += lanes.count) z[j] = normal_quantile(z[j]);
+  for (size_t j = lanes.first; j < d; j += lanes.count) z[j] = isnan(z[j]) ? 0 : normal_quantile(z[j]);
 }
 
 // Of row `row` in step `step`, at scratch of d values; with a null state at the start itself.

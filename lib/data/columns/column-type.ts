@@ -1,0 +1,228 @@
+/** What the cells of a column are, and the number that stands for each. */
+import { z } from 'zod';
+
+import { calendarFormat } from './calendar';
+
+/** How a column is held as numbers: whole ones within +-(2^53 - 1), or floating point. */
+export type ColumnKind = 'float' | 'integer';
+
+/** How numbers are written that have more than digits: `$1,234.50`, `12 %`, `1.234,5 €`. */
+export interface NumberStyle {
+  /** Before the digits, after a sign. */
+  readonly prefix?: string | undefined;
+  /** After them. */
+  readonly suffix?: string | undefined;
+  /** Between thousands. */
+  readonly group?: string | undefined;
+  /** The decimal mark; default a point. */
+  readonly mark?: '.' | ',' | undefined;
+  /** So many decimals, zeros at the end included. */
+  readonly fixed?: number | undefined;
+}
+
+/**
+ * What the cells of a column are. A cell is a number in a `Table`, NaN where it is missing:
+ *
+ * - `number`, `integer`: itself; `decimals` are those of the data, where they have few
+ * - `boolean`: 0 or 1, `labels` where the words are not false and true
+ * - `category`: its position in `labels`
+ * - `date`: days since 1970-01-01, `time`: seconds since midnight, `timestamp`: seconds since 1970-01-01; `format` as in
+ *   `YYYY-MM-DD HH:mm:ss`
+ * - `id`: its position in `labels`, or itself where there are none; names rows and is not modelled
+ */
+export type ColumnType =
+  | {
+      readonly type: 'number';
+      readonly decimals?: number | undefined;
+      readonly style?: NumberStyle | undefined;
+    }
+  | { readonly type: 'integer'; readonly style?: NumberStyle | undefined }
+  | { readonly type: 'boolean'; readonly labels?: readonly [string, string] | undefined }
+  | { readonly type: 'category'; readonly labels: readonly string[] }
+  | { readonly type: 'date' | 'time' | 'timestamp'; readonly format: string }
+  | { readonly type: 'id'; readonly labels?: readonly string[] | undefined };
+
+/** The names of the types that a column can be given. */
+export const typeNames = [
+  'number',
+  'integer',
+  'boolean',
+  'category',
+  'date',
+  'time',
+  'timestamp',
+  'id',
+] as const;
+export type TypeName = (typeof typeNames)[number];
+
+const styleSchema = z.strictObject({
+  prefix: z.string().optional(),
+  suffix: z.string().optional(),
+  group: z.string().optional(),
+  mark: z.enum(['.', ',']).optional(),
+  fixed: z.int().min(0).max(20).optional(),
+});
+const calendarSchema = <T extends 'date' | 'time' | 'timestamp'>(type: T) =>
+  z.strictObject({
+    type: z.literal(type),
+    format: z.string().refine((format) => calendarFormat(format)?.holds === type, `a format of a ${type}`),
+  });
+
+/** Of a model file or a schema file. */
+export const columnTypeSchema: z.ZodType<ColumnType> = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('number'),
+    decimals: z.int().min(0).max(20).optional(),
+    style: styleSchema.optional(),
+  }),
+  z.strictObject({ type: z.literal('integer'), style: styleSchema.optional() }),
+  z.strictObject({ type: z.literal('boolean'), labels: z.tuple([z.string(), z.string()]).optional() }),
+  z.strictObject({ type: z.literal('category'), labels: z.array(z.string()) }),
+  calendarSchema('date'),
+  calendarSchema('time'),
+  calendarSchema('timestamp'),
+  z.strictObject({ type: z.literal('id'), labels: z.array(z.string()).optional() }),
+]);
+
+const FLOAT: ColumnType = { type: 'number' };
+const INTEGER: ColumnType = { type: 'integer' };
+
+/** The type that a kind alone stands for. */
+export function typeOf(type: ColumnKind | ColumnType): ColumnType {
+  return type === 'float' ? FLOAT : type === 'integer' ? INTEGER : type;
+}
+
+/** How the numbers of a type are held. */
+export function kindOf(type: ColumnType): ColumnKind {
+  switch (type.type) {
+    case 'number':
+      return 'float';
+    case 'id':
+      return type.labels ? 'integer' : 'float';
+    case 'time':
+    case 'timestamp':
+      return calendarFormat(type.format)!.decimals > 0 ? 'float' : 'integer';
+    default:
+      return 'integer';
+  }
+}
+
+/** The labels of a type whose cells are positions in them. */
+export function labelsOf(type: ColumnType): readonly string[] | null {
+  if (type.type === 'category' || type.type === 'id') return type.labels ?? null;
+  return type.type === 'boolean' ? (type.labels ?? ['false', 'true']) : null;
+}
+
+/** Whether cells are written as numbers, without quotes where a format has them. */
+export function isNumeric(type: ColumnType): boolean {
+  if (type.type === 'number' || type.type === 'integer') return !type.style;
+  return type.type === 'id' && !type.labels;
+}
+
+function withStyle(value: number, decimals: number | undefined, style: NumberStyle): string {
+  const { prefix = '', suffix = '', group = '', mark = '.', fixed } = style;
+  const places = fixed ?? decimals;
+  const size = Math.abs(value);
+  const [whole = '', part] = (places === undefined ? String(size) : size.toFixed(places)).split('.');
+  const grouped = group === '' ? whole : whole.replace(/\B(?=(?:\d{3})+(?!\d))/g, group);
+  const sign = value < 0 && !/^0*$/.test(whole + (part ?? '')) ? '-' : '';
+  return `${sign}${prefix}${grouped}${part === undefined ? '' : mark + part}${suffix}`;
+}
+
+/** The text of a cell that is not missing. Numbers are written so that they read back as the same doubles. */
+export function cellText(type: ColumnType, value: number): string {
+  switch (type.type) {
+    case 'number':
+      return type.style && Number.isFinite(value)
+        ? withStyle(value, type.decimals, type.style)
+        : String(value);
+    case 'integer':
+      return type.style ? withStyle(value, 0, type.style) : String(value);
+    case 'date':
+    case 'time':
+    case 'timestamp':
+      return calendarFormat(type.format)!.write(value);
+    default:
+      return labelsOf(type)?.[value] ?? String(value);
+  }
+}
+
+/** The nearest number that a cell of the type can have. */
+export function roundedTo(type: ColumnType): ((value: number) => number) | null {
+  const decimals =
+    type.type === 'number'
+      ? type.decimals
+      : type.type === 'time' || type.type === 'timestamp'
+        ? calendarFormat(type.format)!.decimals
+        : undefined;
+  if (decimals === undefined) return null;
+  const unit = 10 ** decimals;
+  // a quotient of whole numbers is the double nearest to the decimal
+  return (value) => (Math.abs(value) * unit < 2 ** 52 ? Math.round(value * unit) / unit : value);
+}
+
+/** Decimals of values that have at most so many, all of them; undefined: more. */
+const MOST_DECIMALS = 9;
+
+/** How many decimals are enough for each of the values; undefined where they are too many to be those of people. */
+export function decimalsOf(values: Float64Array): number | undefined {
+  let decimals = 0;
+  let unit = 1;
+  for (const value of values) {
+    if (!Number.isFinite(value)) continue;
+    while (Math.round(value * unit) / unit !== value) {
+      if (++decimals > MOST_DECIMALS || Math.abs(value) * unit > 2 ** 49) return undefined;
+      unit = 10 ** decimals;
+    }
+  }
+  return decimals;
+}
+
+/**
+ * The number of a cell as a user gives it: a number, a label, a date as the column writes it, as YYYY-MM-DD or a Date.
+ *
+ * @returns NaN where the type has no such cell
+ */
+export function numberOfCell(type: ColumnType, cell: unknown): number {
+  if (typeof cell === 'number')
+    return labelsOf(type) && type.type !== 'boolean' ? labelIndex(type, String(cell)) : cell;
+  if (typeof cell === 'boolean')
+    return type.type === 'boolean' ? Number(cell) : labelIndex(type, String(cell));
+  if (cell instanceof Date) {
+    const seconds = cell.getTime() / 1000;
+    return type.type === 'timestamp' ? seconds : type.type === 'date' ? Math.floor(seconds / 86_400) : NaN;
+  }
+  if (typeof cell !== 'string') return NaN;
+  switch (type.type) {
+    case 'date':
+    case 'time':
+    case 'timestamp': {
+      const usual = {
+        date: ['YYYY-MM-DD'],
+        time: ['HH:mm', 'HH:mm:ss'],
+        timestamp: ['YYYY-MM-DD', 'YYYY-MM-DD HH:mm:ss', 'YYYY-MM-DD[T]HH:mm:ss[Z]'],
+      };
+      for (const format of [type.format, ...usual[type.type]]) {
+        const made = calendarFormat(format)!;
+        const value = made.read(cell);
+        if (!Number.isNaN(value))
+          return type.type === 'timestamp' && made.holds === 'date' ? value * 86_400 : value;
+      }
+      return NaN;
+    }
+    case 'boolean':
+    case 'category':
+    case 'id':
+      return labelIndex(type, cell);
+    default:
+      return cell.trim() === '' ? NaN : Number(cell);
+  }
+}
+
+function labelIndex(type: ColumnType, text: string): number {
+  const labels = labelsOf(type) ?? [];
+  const exact = labels.indexOf(text);
+  if (exact >= 0) return exact;
+  const words = type.type === 'boolean' ? { false: 0, true: 1, '0': 0, '1': 1 } : {};
+  return (words as Record<string, number>)[text.toLowerCase()] ?? NaN;
+}

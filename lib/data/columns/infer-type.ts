@@ -1,0 +1,239 @@
+/** The type of a column of texts, decided from all of them. */
+import { SklarError, describe } from '../../errors';
+import { type Note, columnsNote } from '../../notes';
+import { calendarFormat, findFormat } from './calendar';
+import { type ColumnType, type TypeName, decimalsOf } from './column-type';
+import { readNumerals } from './numerals';
+import { isPlainNumber, isRounded, isVanished } from './plain-number';
+
+/** The cells of a column of texts: the different texts, and how many cells have each. */
+export interface Texts {
+  readonly name: string;
+  readonly texts: readonly string[];
+  readonly counts: readonly number[];
+}
+
+/** What a column of texts turned out to be. */
+export interface InferredColumn {
+  readonly type: ColumnType;
+  /** The number of each text, NaN: such cells are missing. */
+  readonly values: Float64Array;
+  readonly notes: readonly Note[];
+}
+
+const BOOLEANS = [
+  ['false', 'true'],
+  ['no', 'yes'],
+  ['n', 'y'],
+  ['f', 't'],
+  ['off', 'on'],
+] as const;
+
+/** Texts that people and programs put where a number or a date is not known. */
+const UNKNOWN =
+  /^(?:\?+|-+|\.+|_+|\*+|n\.?\/?a\.?|#n\/a.*|#[\w/]+[!?]|<na>|nan|nat|null|none|nil|missing|unknown|not available|[-+]?inf(?:inity)?)$/i;
+
+/** A share of the cells that are numbers beyond which other texts are taken for missing ones. */
+const MOSTLY = 0.8;
+/** So many different numbers make a column of numbers in spite of other texts. */
+const FEWEST_NUMBERS = 10;
+
+/** A share of different texts beyond which they name rows, where there are so many rows. */
+const IDENTIFYING = 0.9;
+const FEWEST_IDS = 20;
+
+const collator = new Intl.Collator('en', { numeric: true });
+
+/** What was asked for: the name of a type, for dates and times with a format, as in `date:DD/MM/YYYY`. */
+export interface WantedType {
+  readonly type: TypeName;
+  readonly format?: string | undefined;
+}
+
+/**
+ * The type of a column of texts, and the number of each.
+ *
+ * @throws SklarError ERR_SKLAR_VALUE naming the column and a text, where they cannot have the wanted type, or are numbers that
+ *   doubles do not hold and occur more than once
+ */
+export function inferType(column: Texts, wanted?: WantedType): InferredColumn {
+  if (wanted) return asWanted(column, wanted);
+  const { name, texts, counts } = column;
+  const known = texts.flatMap((text, k) => (UNKNOWN.test(text.trim()) ? [] : [k]));
+  const pick = (values: Float64Array, chosen: readonly number[]) => {
+    const all = new Float64Array(texts.length).fill(NaN);
+    chosen.forEach((k, i) => (all[k] = values[i]!));
+    return all;
+  };
+  const left = (chosen: readonly number[], what: string): Note[] => {
+    const others = Array.from(texts.keys()).filter((k) => !chosen.includes(k));
+    return others.length === 0 ? [] : [leftNote(column, others, what)];
+  };
+  const words = known.map((k) => texts[k]!.trim());
+  if (words.length === 0)
+    return { type: { type: 'number' }, values: pick(new Float64Array(), []), notes: left([], 'numbers') };
+  const booleans = asBooleans(texts.map((text) => text.trim()));
+  if (booleans) return { ...booleans, notes: [] };
+
+  // digits after a zero, as in 02134, are a code
+  const coded = words.some((word) => /^0\d+$/.test(word));
+  const plain = coded ? [] : known.filter((k) => isPlainNumber(texts[k]!));
+  const cells = counts.reduce((sum, count) => sum + count, 0);
+  const cellsOf = (chosen: readonly number[]) => chosen.reduce((sum, k) => sum + counts[k]!, 0);
+  const numbers =
+    plain.length === known.length || (plain.length >= FEWEST_NUMBERS && cellsOf(plain) >= MOSTLY * cells);
+  if (numbers) {
+    const lost = plain.filter((k) => isRounded(texts[k]!) || isVanished(texts[k]!));
+    if (lost.length === 0) {
+      const values = Float64Array.from(plain, (k) => Number(texts[k]!.replaceAll('_', '')));
+      return { type: numberType(values), values: pick(values, plain), notes: left(plain, 'numbers') };
+    }
+    // more digits than doubles have make names, where they hardly recur
+    if (lost.some((k) => isVanished(texts[k]!)) || cells > texts.length / IDENTIFYING)
+      throw lostError(column, lost);
+    const named = asLabels(column, cells >= FEWEST_IDS ? 'id' : 'category');
+    const text = `${describe(texts[lost[0]!])} and other integers beyond 2^53 would be rounded, so that they were taken for names`;
+    return { ...named, notes: [columnsNote('schema', [name], text)] };
+  } else {
+    const numerals = coded ? null : readNumerals(words);
+    if (numerals) {
+      const { values, style, vanished } = numerals;
+      if (vanished.length > 0)
+        throw lostError(
+          column,
+          vanished.map((k) => known[k]!),
+        );
+      const type: ColumnType = { ...numberType(values), ...(Object.keys(style).length > 0 && { style }) };
+      return { type, values: pick(values, known), notes: left(known, 'numbers') };
+    }
+    const found = findFormat(words);
+    if (found) {
+      const { format, values, other } = found;
+      const type: ColumnType = { type: format.holds, format: format.format };
+      const ambiguous =
+        other === null
+          ? []
+          : [
+              columnsNote(
+                'schema',
+                [name],
+                `${describe(words[0])} was read as ${format.format}; it could be ${other}`,
+              ),
+            ];
+      return { type, values: pick(values, known), notes: [...left(known, 'dates or times'), ...ambiguous] };
+    }
+  }
+  return asLabels(column, texts.length >= IDENTIFYING * cells && cells >= FEWEST_IDS ? 'id' : 'category');
+}
+
+function numberType(values: Float64Array): ColumnType & { type: 'number' | 'integer' } {
+  if (values.every(Number.isSafeInteger)) return { type: 'integer' };
+  const decimals = decimalsOf(values);
+  return { type: 'number', ...(decimals !== undefined && { decimals }) };
+}
+
+function asBooleans(texts: readonly string[]): { type: ColumnType; values: Float64Array } | null {
+  const lower = texts.map((text) => text.toLowerCase());
+  const pair = BOOLEANS.find((words) => lower.every((text) => (words as readonly string[]).includes(text)));
+  if (!pair) return null;
+  const values = Float64Array.from(lower, (text) => Number(text === pair[1]));
+  const label = (value: 0 | 1) => {
+    const own = texts[values.indexOf(value)];
+    if (own !== undefined) return own;
+    const like = texts[0]!;
+    return like === like.toUpperCase()
+      ? pair[value].toUpperCase()
+      : like.startsWith(like[0]!.toUpperCase())
+        ? pair[value][0]!.toUpperCase() + pair[value].slice(1)
+        : pair[value];
+  };
+  const labels = [label(0), label(1)] as const;
+  return { type: { type: 'boolean', ...(labels.join() !== 'false,true' && { labels }) }, values };
+}
+
+function asLabels({ texts }: Texts, type: 'category' | 'id'): InferredColumn {
+  const labels = [...texts].sort((a, b) => collator.compare(a, b) || (a < b ? -1 : 1));
+  const position = new Map(labels.map((label, k) => [label, k]));
+  return {
+    type: { type, labels },
+    values: Float64Array.from(texts, (text) => position.get(text)!),
+    notes: [],
+  };
+}
+
+function asWanted(column: Texts, { type, format }: WantedType): InferredColumn {
+  const { name, texts } = column;
+  if (type === 'category' || type === 'id') return asLabels(column, type);
+  const misfit = (expected: string, text: string | undefined) =>
+    new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected ${expected} in column ${describe(name)}, got ${text === undefined ? 'none' : describe(text)}`,
+    );
+  const known = texts.flatMap((text, k) => (UNKNOWN.test(text.trim()) ? [] : [k]));
+  const words = known.map((k) => texts[k]!.trim());
+  const spread = (values: Float64Array) => {
+    const all = new Float64Array(texts.length).fill(NaN);
+    known.forEach((k, i) => (all[k] = values[i]!));
+    return all;
+  };
+  if (type === 'boolean') {
+    const booleans = asBooleans(words.map((word) => (word === '0' ? 'false' : word === '1' ? 'true' : word)));
+    if (!booleans)
+      throw misfit('two words such as yes and no', words.find((word) => !asBooleans([word])) ?? words[0]);
+    return { type: booleans.type, values: spread(booleans.values), notes: [] };
+  }
+  if (type === 'number' || type === 'integer') {
+    const numerals = readNumerals(words);
+    if (!numerals) throw misfit(`${type}s`, words.find((word) => !readNumerals([word])) ?? words[0]);
+    const { values, style, vanished } = numerals;
+    if (vanished.length > 0)
+      throw lostError(
+        column,
+        vanished.map((k) => known[k]!),
+      );
+    const bad = type === 'integer' ? values.findIndex((value) => !Number.isSafeInteger(value)) : -1;
+    if (bad >= 0) throw misfit('integers', words[bad]);
+    const own: ColumnType = type === 'integer' ? { type } : { ...numberType(values), type };
+    return {
+      type: { ...own, ...(Object.keys(style).length > 0 && { style }) },
+      values: spread(values),
+      notes: [],
+    };
+  }
+  if (format !== undefined) {
+    const made = calendarFormat(format);
+    if (made?.holds !== type) throw misfit(`a format of a ${type}`, format);
+    const values = Float64Array.from(words, (word) => made.read(word));
+    const bad = values.findIndex(Number.isNaN);
+    if (bad >= 0) throw misfit(`cells of the format ${format}`, words[bad]);
+    return { type: { type, format }, values: spread(values), notes: [] };
+  }
+  const found = findFormat(words);
+  if (found?.format.holds !== type) throw misfit(`a ${type} in every cell`, words[0]);
+  return { type: { type, format: found.format.format }, values: spread(found.values), notes: [] };
+}
+
+/** Cells that are taken for missing. */
+function leftNote({ name, texts, counts }: Texts, others: readonly number[], what: string): Note {
+  const cells = others.reduce((sum, k) => sum + counts[k]!, 0);
+  const shown = others.slice(0, 3).map((k) => describe(texts[k]));
+  if (others.length > shown.length) shown.push(`${others.length - shown.length} more`);
+  return columnsNote(
+    'missing',
+    [name],
+    `${cells} ${cells === 1 ? 'cell' : 'cells'} between ${what} (${shown.join(', ')}) ${cells === 1 ? 'was' : 'were'} taken for missing`,
+  );
+}
+
+function lostError({ name, texts, counts }: Texts, lost: readonly number[]): SklarError {
+  const first = texts[lost[0]!]!;
+  const cells = lost.reduce((sum, k) => sum + counts[k]!, 0);
+  const what = isRounded(first)
+    ? `${cells === 1 ? 'an integer' : `${cells} integers`} beyond 2^53 that would be rounded`
+    : `${cells === 1 ? 'a number' : `${cells} numbers`} below 5e-324 that would be 0`;
+  return new SklarError(
+    'ERR_SKLAR_VALUE',
+    `expected numbers that doubles hold in column ${describe(name)}, got ${what} (${describe(first)}); ` +
+      `leave the column out with exclude: [${describe(name)}], or give it the type category or id`,
+  );
+}

@@ -1,0 +1,31 @@
+/** Texts that are numbers as programs write them. */
+
+/** Underscores between thousands; others make a name such as `1_2`, which DuckDB casts to 12. */
+export const THOUSANDS = /^\s*[-+]?\d{1,3}(?:_\d{3})+(?:[.,eE][^_]*)?\s*$/;
+
+/** Texts of numbers that are not 0; where they are read as 0, as 1e-400 is, a double cannot hold them. */
+export const VANISHED = /^[^eE]*[1-9]/;
+
+export function isNumberText(text: string): boolean {
+  return /^\s*[-+]?(?:(?:(?:\d{1,3}(?:_\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?|nan|inf(?:inity)?)\s*$/i.test(
+    text,
+  );
+}
+
+/** Whether a text is a finite number. */
+export function isPlainNumber(text: string): boolean {
+  return isNumberText(text) && Number.isFinite(Number(text.replaceAll('_', '')));
+}
+
+/** Whether a whole-number text is neither the value of a double nor what a double is written as. */
+export function isRounded(text: string): boolean {
+  const digits = /^\s*[-+]?(\d[\d_]*)(?:\.0*)?\s*$/.exec(text)?.[1]?.replaceAll('_', '');
+  if (digits === undefined) return false;
+  const number = Number(digits);
+  if (Number.isSafeInteger(number) || !Number.isFinite(number)) return false;
+  return BigInt(digits) !== BigInt(number) && String(number) !== digits;
+}
+
+export function isVanished(text: string): boolean {
+  return Number(text.replaceAll('_', '')) === 0 && VANISHED.test(text);
+}

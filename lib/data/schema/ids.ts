@@ -1,0 +1,112 @@
+/** Names of rows: what they look like, and new ones that look alike. */
+import { z } from 'zod';
+
+import { type Seed, hashWords, seedWords } from '../random';
+
+/** How new names are made. None of the data is kept beside what all of them share. */
+export const idRuleSchema = z.discriminatedUnion('rule', [
+  /** `prefix`, a number of at least `width` digits that counts up from `first`, `suffix`. */
+  z.strictObject({
+    rule: z.literal('counted'),
+    prefix: z.string(),
+    suffix: z.string(),
+    width: z.int().min(0).max(400),
+    first: z.number(),
+    /** From one to the next; more than 1: with a random part. */
+    step: z.number().min(1),
+    text: z.boolean(),
+  }),
+  z.strictObject({ rule: z.literal('uuid') }),
+  /** Texts in which 0 stands for a digit, a and A for letters; others for themselves. */
+  z.strictObject({ rule: z.literal('shapes'), shapes: z.array(z.string()).min(1) }),
+]);
+export type IdRule = z.output<typeof idRuleSchema>;
+
+const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
+
+/** Shapes kept at most. */
+const MOST_SHAPES = 200;
+
+/** The rule of different texts. */
+export function ruleOfTexts(texts: readonly string[]): IdRule {
+  if (texts.every((text) => UUID.test(text))) return { rule: 'uuid' };
+  const [, prefix = '', digits, suffix = ''] = /^(.*?\D|)(\d{1,15})(\D*)$/s.exec(texts[0]!) ?? [];
+  if (digits !== undefined) {
+    const numbers = texts.map((text) => {
+      const middle = text.slice(prefix.length, text.length - suffix.length);
+      const fits = text.startsWith(prefix) && text.endsWith(suffix) && /^\d{1,15}$/.test(middle);
+      return fits ? { value: Number(middle), width: middle.length } : null;
+    });
+    if (numbers.every((number) => number !== null)) {
+      const width = Math.min(...numbers.map((number) => number.width));
+      return {
+        ...countedFrom(
+          numbers.map(({ value }) => value),
+          true,
+        ),
+        prefix,
+        suffix,
+        width,
+      };
+    }
+  }
+  const counts = new Map<string, number>();
+  for (const text of texts) {
+    const shape = text
+      .replace(/\d/g, '0')
+      .replace(/\p{Ll}/gu, 'a')
+      .replace(/\p{Lu}/gu, 'A');
+    counts.set(shape, (counts.get(shape) ?? 0) + 1);
+  }
+  const frequent = [...counts].sort((a, b) => b[1] - a[1]).slice(0, MOST_SHAPES);
+  return { rule: 'shapes', shapes: frequent.map(([shape]) => shape) };
+}
+
+/** The rule of different whole numbers. */
+export function ruleOfNumbers(values: readonly number[]): IdRule {
+  return { ...countedFrom(values, false), prefix: '', suffix: '', width: 0 };
+}
+
+function countedFrom(values: readonly number[], text: boolean) {
+  const least = values.reduce((a, b) => Math.min(a, b));
+  const most = values.reduce((a, b) => Math.max(a, b));
+  const step = values.length > 1 ? Math.max(1, (most - least) / (values.length - 1)) : 1;
+  return { rule: 'counted' as const, first: least, step, text };
+}
+
+/** The name of a row, by its number: numbers and UUIDs differ in different rows. */
+export function idOf(rule: IdRule, row: number, seed: Seed, column: number): string {
+  const [low, high] = seedWords(seed);
+  const word = (k: number) => hashWords(low, high, column, Math.floor(row / 2 ** 32), row >>> 0, k);
+  const share = (k: number) => word(k) / 2 ** 32;
+  switch (rule.rule) {
+    case 'counted': {
+      const part = rule.step > 1 ? share(0) * (1 - 1 / rule.step) : 0;
+      const number = rule.first + Math.floor((row + part) * rule.step);
+      return rule.prefix + String(number).padStart(rule.width, '0') + rule.suffix;
+    }
+    case 'uuid': {
+      const hex = [0, 1, 2, 3].map((k) => word(k).toString(16).padStart(8, '0')).join('');
+      const variant = '89ab'[word(4) % 4]!;
+      return [
+        hex.slice(0, 8),
+        hex.slice(8, 12),
+        `4${hex.slice(13, 16)}`,
+        variant + hex.slice(17, 20),
+        hex.slice(20),
+      ].join('-');
+    }
+    case 'shapes': {
+      const shape = rule.shapes[word(0) % rule.shapes.length]!;
+      return [...shape]
+        .map((character, k) =>
+          character === '0'
+            ? String(word(k + 1) % 10)
+            : character === 'a' || character === 'A'
+              ? String.fromCharCode(character.charCodeAt(0) + (word(k + 1) % 26))
+              : character,
+        )
+        .join('');
+    }
+  }
+}

@@ -1,0 +1,448 @@
+/** What the columns of a table are, which of them a model has, and how the others are made again. */
+import { z } from 'zod';
+
+import { SklarError, describe } from '../../errors';
+import { type Note, columnsNote, groupNotes } from '../../notes';
+import {
+  type ColumnType,
+  cellText,
+  columnTypeSchema,
+  decimalsOf,
+  kindOf,
+  labelsOf,
+  typeOf,
+} from '../columns/column-type';
+import { type Seed, hashText, hashWords, seedWords } from '../random';
+import { Table, listNames } from '../table';
+import { orderCategories, reordered } from './category-order';
+import { type Formula, computeFormula, findFormulas, formulaSchema, formulaText } from './derived';
+import { type Rule, findRules, ruleSchema, ruleText } from './rules';
+import { type IdRule, idOf, idRuleSchema, ruleOfNumbers, ruleOfTexts } from './ids';
+
+/**
+ * What a model does with a column: `modelled`; `constant`, one value (null: missing) that is set aside and put back; `id`, names
+ * that are made anew; `derived`, computed again from others.
+ */
+export type ColumnRole =
+  | { readonly role: 'modelled' }
+  | { readonly role: 'constant'; readonly value: number | null }
+  | { readonly role: 'id'; readonly ids: IdRule }
+  | { readonly role: 'derived'; readonly formula: Formula };
+
+/** A column of a schema. */
+export type SchemaColumn = { readonly name: string; readonly type: ColumnType } & ColumnRole;
+
+/** Which cells are missing together, as positions of columns, and in what share of the rows. */
+export interface MissingPattern {
+  readonly columns: readonly number[];
+  readonly share: number;
+}
+
+const patternSchema = z.strictObject({ columns: z.array(z.int().min(0)), share: z.number().min(0).max(1) });
+const columnSchema = z.discriminatedUnion('role', [
+  z.strictObject({ name: z.string(), type: columnTypeSchema, role: z.literal('modelled') }),
+  z.strictObject({
+    name: z.string(),
+    type: columnTypeSchema,
+    role: z.literal('constant'),
+    value: z.number().nullable(),
+  }),
+  z.strictObject({ name: z.string(), type: columnTypeSchema, role: z.literal('id'), ids: idRuleSchema }),
+  z.strictObject({
+    name: z.string(),
+    type: columnTypeSchema,
+    role: z.literal('derived'),
+    formula: formulaSchema,
+  }),
+]);
+const schemaSchema = z.strictObject({
+  columns: z.array(columnSchema).min(1),
+  missing: z.array(patternSchema),
+  rules: z.array(ruleSchema),
+});
+
+/** Rules that a note lists. */
+const NOTED_RULES = 4;
+
+/** Patterns of missing cells that are kept. */
+const MOST_PATTERNS = 256;
+
+/** Names of columns of whole numbers that name rows. */
+const ID_NAME =
+  /^$|^(?:unnamed(?:: ?\d+)?|index|row(?:[ _]?(?:id|no|number|num))?|id|key|uuid|guid)$|(?:[ _-]|\b)(?:id|uuid|guid|key)$|[a-z](?:Id|ID|Key)$/i;
+const FEWEST_IDS = 10;
+
+/** How rows are made again. */
+export interface RestoreOptions {
+  /** Decides ids and missing cells; default 1. */
+  readonly seed?: Seed | undefined;
+  /** The number of the first row, from 0. */
+  readonly firstRow?: number | undefined;
+  /** Leave no cell missing; default false: cells are missing as often, and together, as in the data. */
+  readonly complete?: boolean | undefined;
+}
+
+/**
+ * The columns of a table as a model sees them, and back.
+ *
+ * @example
+ * ```ts
+ * import { Table, TableSchema } from 'sklar';
+ *
+ * const net = Array.from({ length: 40 }, (_, i) => 10 + ((7 * i) % 40));
+ * const table = Table.fromColumns({
+ *   order: net.map((_, i) => `A-${1000 + i}`),
+ *   net,
+ *   gross: net.map((value) => value * 1.2),
+ *   currency: net.map(() => 'EUR'),
+ * });
+ * const schema = TableSchema.infer(table);
+ * schema.columns.map(({ role }) => role); // => ['id', 'modelled', 'derived', 'constant']
+ * schema.modelled(table).names; // => ['net']
+ * schema.restore(schema.modelled(table)).text('gross', 0); // => '12'
+ * ```
+ */
+export class TableSchema {
+  /** In the order of the table. */
+  readonly columns: readonly SchemaColumn[];
+  /** The cells that are missing together in some row, the most frequent ones first. */
+  readonly missing: readonly MissingPattern[];
+  /** What holds in every row, and is to hold in every row that is drawn. */
+  readonly rules: readonly Rule[];
+
+  private constructor(
+    columns: readonly SchemaColumn[],
+    missing: readonly MissingPattern[],
+    rules: readonly Rule[],
+  ) {
+    this.columns = columns;
+    this.missing = missing;
+    this.rules = rules;
+  }
+
+  /** Decides what each column is, from all rows. */
+  static infer(table: Table): TableSchema {
+    const roles = new Map<string, SchemaColumn>();
+    const candidates: string[] = [];
+    for (const [j, name] of table.names.entries()) {
+      const type = completeType(table.types[j]!, table.columns[j]!);
+      const role = simpleRole(name, type, table.columns[j]!);
+      if (role) roles.set(name, { name, type: role.role === 'id' ? withoutLabels(type) : type, ...role });
+      else candidates.push(name);
+    }
+    const completed = new Table(
+      table.names,
+      table.columns,
+      table.types.map((type, j) => completeType(type, table.columns[j]!)),
+    );
+    const formulas = findFormulas(completed, candidates);
+    const modelled = candidates.filter((name) => !formulas.has(name));
+    const orders = orderCategories(completed, modelled);
+    for (const name of candidates) {
+      const type = completed.type(name);
+      const formula = formulas.get(name);
+      const order = orders.get(name);
+      if (formula)
+        roles.set(name, { name, type, role: 'derived', formula: renumbered(formula, completed, orders) });
+      else {
+        const own = type.type === 'category' && order ? reordered(type, order).type : type;
+        roles.set(name, { name, type: own, role: 'modelled' });
+      }
+    }
+    const columns = table.names.map((name) => roles.get(name)!);
+    const missing = missingPatterns(table, (j) => columns[j]!.role !== 'constant');
+    const own = new TableSchema(columns, missing, []);
+    return new TableSchema(columns, missing, findRules(own.modelled(table), modelled));
+  }
+
+  /** The schema of a table all of whose columns are modelled as they are. */
+  static plain(names: readonly string[], types: readonly ColumnType[]): TableSchema {
+    return new TableSchema(
+      names.map((name, j) => ({ name, type: types[j]!, role: 'modelled' })),
+      [],
+      [],
+    );
+  }
+
+  /** Names of all columns. */
+  get names(): readonly string[] {
+    return this.columns.map(({ name }) => name);
+  }
+
+  /** Names of the columns that a model has. */
+  get modelledNames(): readonly string[] {
+    return this.columns.filter(({ role }) => role === 'modelled').map(({ name }) => name);
+  }
+
+  /** How a file writes dates and times, for `ReadTableOptions.types`: other files of the same table may not make it plain. */
+  get formats(): Readonly<Record<string, string>> {
+    return Object.fromEntries(
+      this.columns.flatMap(({ name, type }) =>
+        'format' in type ? [[name, `${type.type}:${type.format}`]] : [],
+      ),
+    );
+  }
+
+  /** What was decided, in words. */
+  get notes(): readonly Note[] {
+    const notes = this.columns.flatMap((column): Note[] => {
+      const note = (text: string) => [columnsNote('schema', [column.name], text)];
+      switch (column.role) {
+        case 'constant':
+          return note(
+            column.value === null
+              ? 'no cell holds anything; it is set aside and put back'
+              : `all cells are the same; it is set aside and put back`,
+          );
+        case 'id':
+          return note('names rows; it is not modelled, and made anew');
+        case 'derived':
+          return note(`${formulaText(column.formula)}; it is computed again, not modelled`);
+        default:
+          return [];
+      }
+    });
+    const typeOfName = (name: string) => this.columns.find((column) => column.name === name)!.type;
+    const shown = this.rules.slice(0, NOTED_RULES).map((rule) => ruleText(rule, typeOfName));
+    if (this.rules.length > shown.length) shown.push(`${this.rules.length - shown.length} more`);
+    const kept: Note[] =
+      shown.length === 0
+        ? []
+        : [
+            {
+              code: 'schema',
+              columns: [],
+              message: `in all rows, and so in those drawn: ${shown.join('; ')}`,
+            },
+          ];
+    return [...groupNotes(notes, Infinity), ...kept];
+  }
+
+  /**
+   * The modelled columns of a table, as the numbers of this schema: of categories the positions of the same labels, labels that
+   * the schema does not know behind them.
+   *
+   * @throws SklarError ERR_SKLAR_VALUE naming columns that are not there, or hold other things
+   */
+  modelled(table: Table): Table {
+    const wanted = this.columns.filter(({ role }) => role === 'modelled');
+    const absent = wanted.filter(({ name }) => !table.names.includes(name));
+    if (absent.length > 0) {
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        `expected the columns of the model, got none called ${listNames(absent.map(({ name }) => name))} ` +
+          `(available: ${listNames(table.names, 50)})`,
+      );
+    }
+    const columns = wanted.map(({ name, type }) => converted(table, name, type));
+    return new Table(
+      wanted.map(({ name }) => name),
+      columns.map(({ values }) => values),
+      columns.map(({ type }) => type),
+    );
+  }
+
+  /** All columns again, from those that are modelled. */
+  restore(modelled: Table, { seed = 1, firstRow = 0, complete = false }: RestoreOptions = {}): Table {
+    const { rows } = modelled;
+    const made = this.columns.map((column, j): { values: Float64Array; type: ColumnType } => {
+      const { name, type } = column;
+      switch (column.role) {
+        case 'modelled':
+          return { values: modelled.column(name), type: modelled.type(name) };
+        case 'constant':
+          return { values: new Float64Array(rows).fill(column.value ?? NaN), type };
+        case 'derived':
+          return { values: computeFormula(column.formula, type, (source) => modelled.column(source)), type };
+        case 'id': {
+          const texts = Array.from({ length: rows }, (_, i) => idOf(column.ids, firstRow + i, seed, j));
+          return type.type === 'id' && !type.labels
+            ? { values: Float64Array.from(texts, Number), type }
+            : { values: Float64Array.from(texts.keys()), type: { type: 'id', labels: texts } };
+        }
+      }
+    });
+    if (!complete && this.missing.some(({ columns }) => columns.length > 0)) {
+      const values = made.map((column) => column.values.slice());
+      this.#remove(values, rows, seed, firstRow);
+      values.forEach((column, j) => (made[j] = { values: column, type: made[j]!.type }));
+    }
+    return new Table(
+      this.names,
+      made.map(({ values }) => values),
+      made.map(({ type }) => type),
+    );
+  }
+
+  /** Makes cells missing as they are in the data: in patterns, whatever the values. */
+  #remove(columns: readonly Float64Array[], rows: number, seed: Seed, firstRow: number): void {
+    const [low, high] = seedWords(seed);
+    const key = hashText('missing');
+    for (let i = 0; i < rows; i++) {
+      const row = firstRow + i;
+      let at = hashWords(low, high, key, Math.floor(row / 2 ** 32), row >>> 0) / 2 ** 32;
+      const pattern = this.missing.find(({ share }) => (at -= share) < 0);
+      for (const j of pattern?.columns ?? []) columns[j]![i] = NaN;
+    }
+  }
+
+  /** Plain JSON. */
+  toJSON(): z.input<typeof schemaSchema> {
+    return {
+      columns: this.columns as z.input<typeof columnSchema>[],
+      missing: this.missing.map(({ columns, share }) => ({ columns: [...columns], share })),
+      rules: [...this.rules],
+    };
+  }
+
+  /**
+   * The inverse of `toJSON`.
+   *
+   * @throws SklarError ERR_SKLAR_FORMAT when it is damaged
+   */
+  static fromJSON(json: unknown): TableSchema {
+    const parsed = schemaSchema.safeParse(json);
+    if (!parsed.success) {
+      const { path, message } = parsed.error.issues[0]!;
+      throw new SklarError(
+        'ERR_SKLAR_FORMAT',
+        `expected the schema of a table: ${[...path.map(String), message].join(': ')}`,
+        { cause: parsed.error },
+      );
+    }
+    const { columns, missing, rules } = parsed.data;
+    const modelled = new Set(columns.filter(({ role }) => role === 'modelled').map(({ name }) => name));
+    const repeated = new Set(columns.map(({ name }) => name)).size < columns.length;
+    for (const column of columns) {
+      const unknown =
+        column.role === 'derived' ? column.formula.of.find(({ name }) => !modelled.has(name)) : undefined;
+      if (unknown || repeated) {
+        throw new SklarError(
+          'ERR_SKLAR_FORMAT',
+          `expected a schema whose derived columns are functions of modelled ones, got ${describe(column.name)}`,
+        );
+      }
+    }
+    if (missing.some((pattern) => pattern.columns.some((j) => j >= columns.length))) {
+      throw new SklarError(
+        'ERR_SKLAR_FORMAT',
+        'expected patterns of missing cells in columns that there are',
+      );
+    }
+    const named = rules.flatMap((rule) =>
+      rule.rule === 'order' ? [rule.below, rule.above] : [rule.where.name, rule.then.name],
+    );
+    if (named.some((name) => !modelled.has(name))) {
+      throw new SklarError('ERR_SKLAR_FORMAT', 'expected rules of modelled columns');
+    }
+    return new TableSchema(columns, missing, rules);
+  }
+}
+
+/** The type with the decimals that its values have. */
+function completeType(type: ColumnType, values: Float64Array): ColumnType {
+  if (type.type !== 'number' || type.decimals !== undefined) return type;
+  const decimals = decimalsOf(values);
+  return decimals === undefined ? type : { ...type, decimals };
+}
+
+const withoutLabels = (type: ColumnType): ColumnType =>
+  labelsOf(type) ? { type: 'id', labels: [] } : { type: 'id' };
+
+/** The role of a column that is no matter of others; null: others decide. */
+function simpleRole(name: string, type: ColumnType, values: Float64Array): ColumnRole | null {
+  const first = values.find((value) => !Number.isNaN(value));
+  const constant = values.every((value) => value === first || (first === undefined && Number.isNaN(value)));
+  if (constant) return { role: 'constant', value: first ?? null };
+  const labels = labelsOf(type);
+  if (type.type === 'id') {
+    const texts = labels ?? Array.from(new Set(values), String);
+    const numbers = [...new Set(values)].filter((value) => !Number.isNaN(value));
+    return { role: 'id', ids: labels ? ruleOfTexts(texts) : ruleOfNumbers(numbers) };
+  }
+  if (type.type !== 'integer' || values.length < FEWEST_IDS) return null;
+  const unique = new Set(values).size === values.length && !values.some(Number.isNaN);
+  if (!unique) return null;
+  const counted =
+    values.every((value, i) => value === values[0]! + i) && (values[0] === 0 || values[0] === 1);
+  return counted || ID_NAME.test(name) ? { role: 'id', ids: ruleOfNumbers(Array.from(values)) } : null;
+}
+
+/** The formula of a column whose source has its labels in a new order. */
+function renumbered(formula: Formula, table: Table, orders: ReadonlyMap<string, number[]>): Formula {
+  if (formula.formula !== 'lookup') return formula;
+  const [{ name }] = formula.of;
+  const type = table.type(name);
+  const order = orders.get(name);
+  if (type.type !== 'category' || !order) return formula;
+  const { position } = reordered(type, order);
+  return { ...formula, from: formula.from.map((from) => position[from]!) };
+}
+
+function missingPatterns(table: Table, matters: (column: number) => boolean): MissingPattern[] {
+  const looked = table.columns.flatMap((values, j) => (matters(j) && values.some(Number.isNaN) ? [j] : []));
+  if (looked.length === 0) return [];
+  const counts = new Map<string, number>();
+  for (let i = 0; i < table.rows; i++) {
+    const key = looked.filter((j) => Number.isNaN(table.columns[j]![i])).join();
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  const frequent = [...counts].sort((a, b) => b[1] - a[1]).slice(0, MOST_PATTERNS);
+  const kept = frequent.reduce((sum, [, count]) => sum + count, 0);
+  return frequent.map(([key, count]) => ({
+    columns: key === '' ? [] : key.split(',').map(Number),
+    share: count / kept,
+  }));
+}
+
+/** The numbers of a column for a type that the schema has. */
+function converted(table: Table, name: string, type: ColumnType): { values: Float64Array; type: ColumnType } {
+  const [given, values] = [table.type(name), table.column(name)];
+  const misfit = () => {
+    const row = values.findIndex((value) => !Number.isNaN(value));
+    return new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected cells of type ${type.type} in column ${describe(name)}, as the model has, got ${given.type} ` +
+        `(${describe(table.text(name, row))} in row ${row + 1})`,
+    );
+  };
+  if (values.every(Number.isNaN)) return { values, type };
+  const labels = labelsOf(type);
+  if (labels) {
+    const own = labelsOf(given);
+    if (own && labels.length === own.length && own.every((label, k) => label === labels[k]))
+      return { values, type };
+    const position = new Map(labels.map((label, k) => [label, k]));
+    if (type.type === 'boolean' && !own) {
+      if (!values.every((value) => Number.isNaN(value) || value === 0 || value === 1)) throw misfit();
+      return { values, type };
+    }
+    const all = [...labels];
+    const codes = values.map((value) => {
+      if (Number.isNaN(value)) return NaN;
+      const text = cellText(given, value);
+      let k = position.get(text);
+      if (k === undefined) {
+        k = all.push(text) - 1;
+        position.set(text, k);
+      }
+      return k;
+    });
+    if (all.length === labels.length) return { values: codes, type };
+    if (type.type === 'boolean') throw misfit();
+    return { values: codes, type: { type: 'category', labels: all } };
+  }
+  const numeric = (one: ColumnType) => one.type === 'number' || one.type === 'integer';
+  if (numeric(type) && numeric(given)) {
+    return {
+      values,
+      type: kindOf(type) === 'integer' && kindOf(given) === 'float' ? { type: 'number' } : type,
+    };
+  }
+  if (type.type === given.type) return { values, type };
+  if (type.type === 'timestamp' && given.type === 'date')
+    return { values: values.map((day) => day * 86_400), type };
+  if (type.type === 'number' && given.type === 'boolean') return { values, type: typeOf('float') };
+  if (type.type === 'integer' && given.type === 'boolean') return { values, type };
+  throw misfit();
+}

@@ -1,0 +1,151 @@
+import { type ColumnType, cellText, labelsOf } from '../data/columns/column-type';
+import { type ColumnRunOptions, columnRunOptions } from '../data/column-jobs';
+import { type ColumnRole, TableSchema } from '../data/schema/table-schema';
+import { formulaText } from '../data/schema/derived';
+import { type Table } from '../data/table';
+import { SklarError, expectOptions } from '../errors';
+import { Margins } from '../margins/margins';
+import { kendall } from '../metrics/dependence';
+import { type Note, columnsNote } from '../notes';
+
+/** What there is to say of a column before anything is fitted to it. */
+export interface ColumnInspection {
+  readonly name: string;
+  readonly type: ColumnType;
+  /** What a model would do with it. */
+  readonly role: ColumnRole['role'];
+  /** Of a column that is not modelled, in words. */
+  readonly why: string | null;
+  /** Cells that are missing. */
+  readonly missing: number;
+  /** Different values. */
+  readonly distinct: number;
+  /** The least and the greatest value, or the first and the last label in the order that they have; null: no cell is there. */
+  readonly range: readonly [string, string] | null;
+  /** The most frequent values that recur in at least 1 % of the cells, at most five, and their share of the cells that are there. */
+  readonly frequent: readonly { readonly value: string; readonly share: number }[];
+  /** The margin that `auto` gives it, and the ends of its support; null: none. */
+  readonly margin: { readonly type: string; readonly support: readonly [number, number] } | null;
+}
+
+/** What there is to say of a table before anything is fitted to it. */
+export interface TableInspection {
+  readonly rows: number;
+  readonly columns: readonly ColumnInspection[];
+  /** Rows without a missing cell. */
+  readonly complete: number;
+  /** What was decided about the columns, and columns that are nearly functions of each other. */
+  readonly notes: readonly Note[];
+}
+
+const MOST_FREQUENT = 5;
+const FREQUENT = 0.01;
+/** Kendall's tau of columns that are nearly functions of each other, looked for in so many rows and columns. */
+const NEARLY = 0.98;
+const LOOK_ROWS = 5000;
+const LOOK_COLUMNS = 200;
+
+/**
+ * Looks at the columns of a table as `fitJoint` would: what their cells are, which are modelled, which are set aside and why,
+ * what is missing, what recurs, and which margin each would get.
+ *
+ * @throws SklarError the signal's reason when aborted
+ *
+ * @example
+ * ```ts
+ * import { Table, inspectTable } from 'sklar';
+ *
+ * const price = Array.from({ length: 50 }, (_, i) => ((7 * i) % 50) / 4);
+ * const { columns } = await inspectTable(Table.fromColumns({ price, double: price.map((x) => 2 * x) }));
+ * columns[0]!.margin?.type; // => 'kde'
+ * columns[1]!.why; // => '= 2 x "price"'
+ * ```
+ */
+export async function inspectTable(table: Table, options: ColumnRunOptions = {}): Promise<TableInspection> {
+  expectOptions(options, 'inspectTable', columnRunOptions);
+  const schema = TableSchema.infer(table);
+  const modelled = schema.modelled(table);
+  const margins = await marginsOf(modelled, options);
+  const columns = schema.columns.map((column): ColumnInspection => {
+    const { name, type } = column;
+    const values = modelled.names.includes(name) ? modelled.column(name) : table.column(name);
+    // ids keep no labels in a schema
+    const own = modelled.names.includes(name) ? modelled.type(name) : table.type(name);
+    const known = values.filter((value) => !Number.isNaN(value)).sort();
+    const margin = column.role === 'modelled' ? margins?.margin(name) : undefined;
+    return {
+      name,
+      type: type.type === 'id' ? { type: 'id' } : type,
+      role: column.role,
+      why:
+        column.role === 'derived'
+          ? formulaText(column.formula)
+          : column.role === 'constant'
+            ? 'the same in all rows'
+            : column.role === 'id'
+              ? 'names rows'
+              : null,
+      missing: values.length - known.length,
+      ...spread(known, own),
+      margin: margin ? { type: margin.name, support: margin.support } : null,
+    };
+  });
+  const holes = table.columns.filter((values) => values.some(Number.isNaN));
+  const complete = Array.from({ length: table.rows }, (_, i) => i).filter(
+    (i) => !holes.some((values) => Number.isNaN(values[i])),
+  ).length;
+  const notes = [...schema.notes, ...(margins?.notes ?? []), ...(await nearCopies(modelled, options))];
+  return { rows: table.rows, columns, complete, notes };
+
+  function marginsOf(of: Table, run: ColumnRunOptions) {
+    if (of.names.length === 0) return null;
+    return Margins.fit(of, run).catch((error: unknown) => {
+      // a column of one known value and missing cells has no margin
+      if (error instanceof SklarError && error.code === 'ERR_SKLAR_VALUE') return null;
+      throw error;
+    });
+  }
+}
+
+function spread(
+  known: Float64Array,
+  type: ColumnType,
+): Pick<ColumnInspection, 'distinct' | 'range' | 'frequent'> {
+  const counts: { value: number; count: number }[] = [];
+  for (const value of known) {
+    const last = counts.at(-1);
+    if (last?.value === value) last.count++;
+    else counts.push({ value, count: 1 });
+  }
+  const text = (value: number) => cellText(type, value);
+  const frequent = counts.filter(({ count }) => count > 1 && count >= FREQUENT * known.length);
+  frequent.sort((a, b) => b.count - a.count);
+  return {
+    distinct: counts.length,
+    range: known.length === 0 || type.type === 'id' ? null : [text(known[0]!), text(known.at(-1)!)],
+    frequent: frequent
+      .slice(0, MOST_FREQUENT)
+      .map(({ value, count }) => ({ value: text(value), share: count / known.length })),
+  };
+}
+
+/** Pairs of columns of numbers that are nearly increasing or decreasing functions of each other. */
+async function nearCopies(table: Table, { threads, signal }: ColumnRunOptions): Promise<Note[]> {
+  const names = table.names.filter((name) => labelsOf(table.type(name)) === null).slice(0, LOOK_COLUMNS);
+  if (names.length < 2) return [];
+  const step = Math.ceil(table.rows / LOOK_ROWS);
+  const rows = Array.from({ length: Math.floor(table.rows / step) }, (_, k) => k * step).filter((i) =>
+    names.every((name) => !Number.isNaN(table.column(name)[i])),
+  );
+  if (rows.length < 8) return [];
+  const tau = await kendall(table.select(names).take(rows), { threads, signal });
+  return names.flatMap((name, j) =>
+    names.slice(0, j).flatMap((other, i) => {
+      const value = tau.data[i * names.length + j]!;
+      if (!(Math.abs(value) >= NEARLY)) return [];
+      const how = value > 0 ? 'increasing' : 'decreasing';
+      const text = `nearly an ${how} function of ${JSON.stringify(other)} (Kendall's tau ${value.toFixed(3)})`;
+      return [columnsNote('determined', [name], text.replace('an decreasing', 'a decreasing'))];
+    }),
+  );
+}

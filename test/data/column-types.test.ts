@@ -1,0 +1,351 @@
+/** What the cells of a column are, from files and from JavaScript, and back. */
+import path from 'node:path';
+
+import fc from 'fast-check';
+
+import { type ColumnType, type Note, Table, readTable, writeTable } from '../../lib';
+import { calendarFormat, findFormat } from '../../lib/data/columns/calendar';
+import { readNumerals } from '../../lib/data/columns/numerals';
+import { TemporaryFolder, sklarError, writeParquet } from './support';
+
+const folder = new TemporaryFolder();
+let files = 0;
+
+/** A column of a CSV file, quoted where it must be. */
+async function column(cells: readonly string[], options = {}) {
+  const notes: Note[] = [];
+  const lines = cells.map((cell) => (/[",]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell));
+  const file = folder.file(
+    `${files++}.csv`,
+    `x,row\n${lines.map((line, i) => `${line},${i}.5`).join('\n')}\n`,
+  );
+  const table = await readTable(file, { ...options, onNote: (note) => notes.push(note) });
+  return {
+    type: table.type('x'),
+    texts: cells.map((_, i) => table.text('x', i)),
+    values: [...table.column('x')],
+    notes: notes.map(({ message }) => message),
+  };
+}
+
+describe('the type of a column', () => {
+  const dates = (format: string) => ({ type: 'date', format });
+  test.each<[cells: string[], type: ColumnType, values: number[]]>([
+    [['true', 'false', 'true'], { type: 'boolean' }, [1, 0, 1]],
+    [['Yes', 'No', 'Yes'], { type: 'boolean', labels: ['No', 'Yes'] }, [1, 0, 1]],
+    [['Y', 'N', 'Y'], { type: 'boolean', labels: ['N', 'Y'] }, [1, 0, 1]],
+    [['TRUE', 'FALSE'], { type: 'boolean', labels: ['FALSE', 'TRUE'] }, [1, 0]],
+    [['low', 'high', 'low'], { type: 'category', labels: ['high', 'low'] }, [1, 0, 1]],
+    [['b10', 'b9', 'b10'], { type: 'category', labels: ['b9', 'b10'] }, [1, 0, 1]],
+    [['02134', '10001', '02134'], { type: 'category', labels: ['02134', '10001'] }, [0, 1, 0]],
+    [['1970-01-01', '1970-01-03'], dates('YYYY-MM-DD') as ColumnType, [0, 2]],
+    [['31.12.1969', '01.01.1970'], dates('DD.MM.YYYY') as ColumnType, [-1, 0]],
+    [['1/31/1970', '12/1/1970'], dates('M/D/YYYY') as ColumnType, [30, 334]],
+    [['02 Jan 1970', '01 Feb 1970'], dates('DD MMM YYYY') as ColumnType, [1, 31]],
+    [['1970-02', '1970-01'], dates('YYYY-MM') as ColumnType, [31, 0]],
+    [['1970-Q2', '1970-Q1'], dates('YYYY-[Q]Q') as ColumnType, [90, 0]],
+    [['19700102', '19700201', '20240229'], dates('YYYYMMDD') as ColumnType, [1, 31, 19782]],
+    [['08:30', '23:59'], { type: 'time', format: 'HH:mm' }, [30600, 86340]],
+    [['8:30 PM', '12:00 AM'], { type: 'time', format: 'h:mm A' }, [73800, 0]],
+    [
+      ['1970-01-01 00:01:00', '1970-01-02 00:00:00'],
+      { type: 'timestamp', format: 'YYYY-MM-DD HH:mm:ss' },
+      [60, 86400],
+    ],
+    [
+      ['1970-01-01T00:00:01Z', '1970-01-01T00:00:02Z'],
+      { type: 'timestamp', format: 'YYYY-MM-DD[T]HH:mm:ss[Z]' },
+      [1, 2],
+    ],
+    [
+      ['1970-01-01T02:00:00.125', '1970-01-01T02:00:00.250'],
+      { type: 'timestamp', format: 'YYYY-MM-DD[T]HH:mm:ss.SSS' },
+      [7200.125, 7200.25],
+    ],
+    [
+      ['$1,234.50', '$12.00', '-$3.10'],
+      { type: 'number', decimals: 1, style: { prefix: '$', group: ',', fixed: 2 } },
+      [1234.5, 12, -3.1],
+    ],
+    [
+      ['1.234,5 €', '12,0 €'],
+      { type: 'number', decimals: 1, style: { suffix: ' €', group: '.', mark: ',', fixed: 1 } },
+      [1234.5, 12],
+    ],
+    [['12 %', '7 %'], { type: 'integer', style: { suffix: ' %' } }, [12, 7]],
+    [['1.50', '2.25'], { type: 'number', decimals: 2, style: { fixed: 2 } }, [1.5, 2.25]],
+    [['1.5', '2.25'], { type: 'number', decimals: 2 }, [1.5, 2.25]],
+    [['1', '2'], { type: 'integer' }, [1, 2]],
+  ])('%j', async (cells, type, values) => {
+    const read = await column(cells);
+    expect(read.type).toEqual(type);
+    expect(read.values).toEqual(values);
+    expect(read.texts).toEqual(cells);
+  });
+
+  test('texts that hardly recur are ids', async () => {
+    const ids = Array.from({ length: 50 }, (_, i) => `C-${String(7 * i).padStart(4, '0')}`);
+    expect((await column(ids)).type.type).toBe('id');
+    const words = ids.map((_, i) => ['red', 'green', 'blue'][i % 3]!);
+    expect((await column(words)).type.type).toBe('category');
+  });
+
+  test('missing cells, and what stands for them among numbers and dates', async () => {
+    const numbers = Array.from({ length: 20 }, (_, i) =>
+      i === 3 ? '?' : i === 5 ? '' : i === 7 ? 'NA' : String(i / 4),
+    );
+    const read = await column(numbers);
+    expect(read.type).toEqual({ type: 'number', decimals: 2 });
+    expect(read.texts.flatMap((text, i) => (text === null ? [i] : []))).toEqual([3, 5, 7]);
+    expect(read.notes).toEqual(['column "x": 1 cell between numbers ("?") was taken for missing']);
+    const dates = await column(['2020-01-02', '-', '2021-03-04']);
+    expect(dates.type.type).toBe('date');
+    expect(dates.texts).toEqual(['2020-01-02', null, '2021-03-04']);
+    expect((await column(['1.5', 'inf', 'nan'])).texts).toEqual(['1.5', null, null]);
+    expect((await column(['a', '-999', 'b'], { nulls: ['-999'] })).texts).toEqual(['a', null, 'b']);
+    const counts = await column(['0', '1', '2', '3+', '0', '1']);
+    expect(counts.type).toEqual({ type: 'category', labels: ['0', '1', '2', '3+'] });
+  });
+
+  test('dates that can be read in two ways are said', async () => {
+    const { notes, type } = await column(['03/04/2020', '05/06/2021']);
+    expect(type).toMatchObject({ type: 'date', format: 'MM/DD/YYYY' });
+    expect(notes).toEqual(['column "x": "03/04/2020" was read as MM/DD/YYYY; it could be DD/MM/YYYY']);
+    expect((await column(['03/04/2020'], { types: { x: 'date:DD/MM/YYYY' } })).values).toEqual([18355]);
+    expect((await column(['03/04/2020', '25/06/2021'])).type).toMatchObject({ format: 'DD/MM/YYYY' });
+  });
+
+  test('as told, or an error that names column and cell', async () => {
+    expect((await column(['1', '2'], { types: { x: 'category' } })).type).toEqual({
+      type: 'category',
+      labels: ['1', '2'],
+    });
+    expect((await column(['1', '0'], { types: { x: 'boolean' } })).values).toEqual([1, 0]);
+    expect((await column(['a', 'b'], { types: { x: 'id' } })).type.type).toBe('id');
+    for (const [cells, type, message] of [
+      [['1', 'oops'], 'number', 'expected numbers in column "x", got "oops"'],
+      [['1', '1.5'], 'integer', 'expected integers in column "x", got "1.5"'],
+      [['a', 'b'], 'date', 'expected a date in every cell in column "x", got "a"'],
+      [['a'], 'colour', 'for the type of column "x", got "colour"'],
+      [['a'], 'category:x', 'expected a type without a format for column "x"'],
+    ] as const) {
+      const error = await sklarError(() => column(cells, { types: { x: type } }), 'ERR_SKLAR_VALUE');
+      expect(error.message).toContain(message);
+    }
+    const error = await sklarError(() => column(['1'], { types: { y: 'number' } }), 'ERR_SKLAR_VALUE');
+    expect(error.message).toContain('got "y"');
+  });
+
+  test('of the cases', async () => {
+    const types = async (name: string) =>
+      (await readTable(path.join(__dirname, '../fixtures/cases/header', name))).types.map(({ type }) => type);
+    expect(await types('bool.csv')).toEqual(['boolean', 'number', 'number']);
+    expect(await types('text.csv')).toContain('category');
+    expect((await types('dates.csv')).some((type) => type === 'date' || type === 'timestamp')).toBe(true);
+  });
+
+  test('in Parquet', async () => {
+    const file = await writeParquet(
+      folder.file('types.parquet'),
+      `SELECT * FROM (VALUES (DATE '2020-02-29', TIME '01:02:03', TIMESTAMP '2020-02-29 01:02:03.5', true, 'b', 1.25, NULL::INTEGER),
+       (NULL, TIME '00:00:00', TIMESTAMP '1970-01-01 00:00:00', NULL, 'a', NULL, 4)) t(d, t, ts, b, w, x, n)`,
+    );
+    const table = await readTable(file);
+    expect(table.types.map(({ type }) => type)).toEqual([
+      'date',
+      'time',
+      'timestamp',
+      'boolean',
+      'category',
+      'number',
+      'integer',
+    ]);
+    expect(table.names.map((name) => table.text(name, 0))).toEqual([
+      '2020-02-29',
+      '01:02:03',
+      '2020-02-29 01:02:03.500',
+      'true',
+      'b',
+      '1.25',
+      null,
+    ]);
+    expect(table.names.map((name) => table.text(name, 1))).toEqual([
+      null,
+      '00:00:00',
+      '1970-01-01 00:00:00.000',
+      null,
+      'a',
+      null,
+      '4',
+    ]);
+  });
+
+  test('in JSON', async () => {
+    const file = folder.file(
+      'types.ndjson',
+      '{"b":true,"w":"x","d":"2020-01-01","n":1,"m":1.5}\n{"b":null,"w":"y","d":"2020-01-02","n":"2","m":null}\n',
+    );
+    const table = await readTable(file);
+    expect(table.types.map(({ type }) => type)).toEqual(['boolean', 'category', 'date', 'integer', 'number']);
+    expect(table.names.map((name) => table.text(name, 1))).toEqual([null, 'y', '2020-01-02', '2', null]);
+  });
+
+  test('of cells in JavaScript', () => {
+    const day = new Date('2020-03-01');
+    const table = Table.fromColumns({
+      n: [1, null, 2.5],
+      b: [true, false, undefined],
+      w: ['x', 'y', null],
+      d: [day, null, day],
+      i: Int8Array.of(1, 2, 3),
+    });
+    expect(table.types.map(({ type }) => type)).toEqual(['number', 'boolean', 'category', 'date', 'integer']);
+    expect(table.names.map((name) => table.text(name, 0))).toEqual(['1', 'true', 'x', '2020-03-01', '1']);
+    expect(() => Table.fromColumns({ a: [{} as never] })).toThrow(
+      'expected a number, boolean, text, Date or null in column "a"',
+    );
+  });
+});
+
+describe('formats', () => {
+  test('dates go round', () => {
+    const formats = [
+      'YYYY-MM-DD',
+      'D/M/YYYY',
+      'DD MMMM YYYY',
+      'MMM D, YYYY',
+      'YYYY-MM-DD HH:mm:ss.SSSSSS',
+      'DD.MM.YYYY h:mm A',
+    ];
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...formats),
+        fc.integer({ min: -100_000, max: 100_000 }),
+        fc.integer({ min: 0, max: 86_399 }),
+        (name, day, second) => {
+          const format = calendarFormat(name)!;
+          const value =
+            format.holds === 'date'
+              ? day
+              : day * 86_400 + (name.includes('ss') ? second : second - (second % 60));
+          expect(format.read(format.write(value))).toBe(value);
+        },
+      ),
+    );
+  });
+
+  test('what is no date has no format', () => {
+    for (const text of ['2020-02-30', '2020-13-01', '25:00', 'a', '12', '1.2.3.4'])
+      expect(findFormat([text])).toBeNull();
+    expect(findFormat(['2020-01-01', '2020-01-01 10:00'])).toBeNull();
+    expect(calendarFormat('MM-DD')).toBeNull();
+    expect(findFormat(['2020-01-01T00:00:00+02:00', '2020-01-01T00:00:00Z'])!.values).toEqual(
+      Float64Array.of(1577829600, 1577836800),
+    );
+  });
+
+  test('numbers of different styles are none', () => {
+    expect(readNumerals(['$1', '€2'])).toBeNull();
+    expect(readNumerals(['1,2,3'])).toBeNull();
+    expect(readNumerals(['A12', 'A13'])).toBeNull();
+    expect(readNumerals(['(1,000)', '25'])!.values).toEqual(Float64Array.of(-1000, 25));
+  });
+});
+
+/** Tables of every type, with missing cells. */
+const anyTable = fc
+  .array(
+    fc.constantFrom(
+      'number',
+      'integer',
+      'boolean',
+      'words',
+      'category',
+      'date',
+      'time',
+      'timestamp',
+      'money',
+    ),
+    { minLength: 1, maxLength: 6 },
+  )
+  .chain((kinds) =>
+    fc.integer({ min: 3, max: 30 }).chain((rows) =>
+      fc.tuple(
+        fc.constant(kinds),
+        fc.array(
+          fc.array(fc.option(fc.nat({ max: 1e6 }), { freq: 8, nil: null }), {
+            minLength: rows,
+            maxLength: rows,
+          }),
+          {
+            minLength: kinds.length,
+            maxLength: kinds.length,
+          },
+        ),
+      ),
+    ),
+  )
+  .map(([kinds, draws]) => {
+    const labels = ['a b', 'NA', 'true', '1', 'say "x", y', ' lead', 'null', 'ü\n2'];
+    const type = (kind: string): ColumnType => {
+      switch (kind) {
+        case 'words':
+          return { type: 'boolean', labels: ['no', 'yes'] };
+        case 'category':
+          return { type: 'category', labels };
+        case 'date':
+          return { type: 'date', format: 'YYYY-MM-DD' };
+        case 'time':
+          return { type: 'time', format: 'HH:mm:ss' };
+        case 'timestamp':
+          return { type: 'timestamp', format: 'YYYY-MM-DD HH:mm:ss' };
+        case 'money':
+          return { type: 'number', decimals: 2 };
+        default:
+          return { type: kind as 'number' | 'integer' | 'boolean' };
+      }
+    };
+    const value = (kind: string, draw: number) =>
+      ({
+        number: draw / 7,
+        integer: draw,
+        boolean: draw % 2,
+        words: draw % 2,
+        category: draw % labels.length,
+        date: draw % 40_000,
+        time: draw % 86_400,
+        timestamp: draw * 1000,
+        money: draw / 100,
+      })[kind]!;
+    return new Table(
+      kinds.map((kind, j) => `${kind} ${j}`),
+      kinds.map((kind, j) =>
+        Float64Array.from(draws[j]!, (draw) => (draw === null ? NaN : value(kind, draw))),
+      ),
+      kinds.map(type),
+    );
+  });
+
+test.each(['csv', 'tsv', 'parquet', 'json', 'ndjson'])('every cell comes back from %s', async (ending) => {
+  await fc.assert(
+    fc.asyncProperty(anyTable, async (table) => {
+      const file = folder.file(`${files++}.${ending}`);
+      await writeTable(table, file);
+      const types = Object.fromEntries(
+        table.names.map((name, j) => [
+          name,
+          table.types[j]!.type === 'integer' ? 'number' : table.types[j]!.type,
+        ]),
+      );
+      const back = await readTable(file, { header: true, types });
+      for (const name of table.names) {
+        // a file has no cell of one column that is nothing at all
+        const cells = Array.from({ length: table.rows }, (_, i) => table.text(name, i)?.trim() ?? null);
+        const again = Array.from({ length: back.rows }, (_, i) => back.text(name, i)?.trim() ?? null);
+        if (back.rows === table.rows) expect(again).toEqual(cells);
+        else expect(table.names).toHaveLength(1);
+      }
+    }),
+    { numRuns: 40 },
+  );
+});

@@ -1,0 +1,171 @@
+/** Which columns a model has, and how the others are made again. */
+import { Table, TableSchema } from '../../lib';
+import { ownOrder } from '../../lib/data/schema/category-order';
+import { idOf, ruleOfTexts } from '../../lib/data/schema/ids';
+import { Generator } from '../../lib/data/random';
+
+const ROWS = 400;
+const generator = new Generator(7);
+const draw = () => generator.next() / 2 ** 32;
+const pick = <T>(items: readonly T[]) => items[Math.floor(draw() * items.length)]!;
+const each = <T>(make: (i: number) => T) => Array.from({ length: ROWS }, (_, i) => make(i));
+const cents = (value: number) => Math.round(value * 100) / 100;
+
+const net = each(() => cents(10 + 500 * draw()));
+const tax = each(() => cents(40 * draw()));
+const city = each(() => pick(['Bonn', 'Kiel', 'Lyon', 'Nice', 'Graz']));
+const table = Table.fromColumns({
+  order: each((i) => `A-${String(1000 + i).padStart(6, '0')}`),
+  net,
+  gross: net.map((value) => cents(1.19 * value)),
+  tax,
+  total: net.map((value, i) => cents(value + tax[i]!)),
+  copy: net,
+  city,
+  country: city.map((name) => ({ Bonn: 'DE', Kiel: 'DE', Lyon: 'FR', Nice: 'FR', Graz: 'AT' })[name]!),
+  currency: each(() => 'EUR'),
+  nothing: each(() => null),
+  rows: Int32Array.from({ length: ROWS }, (_, i) => i + 1),
+});
+const schema = TableSchema.infer(table);
+const cells = (of: Table, name: string) => each((i) => of.text(name, i));
+
+test('roles of columns', () => {
+  expect(Object.fromEntries(schema.columns.map(({ name, role }) => [name, role]))).toEqual({
+    order: 'id',
+    net: 'modelled',
+    gross: 'derived',
+    tax: 'modelled',
+    total: 'derived',
+    copy: 'derived',
+    city: 'modelled',
+    country: 'derived',
+    currency: 'constant',
+    nothing: 'constant',
+    rows: 'id',
+  });
+  expect(schema.notes.map(({ message }) => message)).toEqual([
+    'columns "order" and "rows": names rows; it is not modelled, and made anew',
+    'column "gross": = 1.19 x "net"; it is computed again, not modelled',
+    'column "total": = "net" + "tax"; it is computed again, not modelled',
+    'column "copy": a copy of "net"; it is computed again, not modelled',
+    'column "country": determined by "city"; it is computed again, not modelled',
+    'column "currency": all cells are the same; it is set aside and put back',
+    'column "nothing": no cell holds anything; it is set aside and put back',
+  ]);
+});
+
+test('what is computed again is as it was, cell by cell', () => {
+  const restored = schema.restore(schema.modelled(table));
+  expect(restored.names).toEqual(table.names);
+  for (const name of table.names.filter((name) => name !== 'order'))
+    expect(cells(restored, name)).toEqual(cells(table, name));
+  expect(restored.text('order', 5)).toBe('A-001005');
+  const again = TableSchema.fromJSON(JSON.parse(JSON.stringify(schema)));
+  expect(cells(again.restore(again.modelled(table)), 'country')).toEqual(cells(table, 'country'));
+  expect(TableSchema.infer(restored).columns.map(({ role }) => role)).toEqual(
+    schema.columns.map(({ role }) => role),
+  );
+});
+
+test('chance makes no formulas', () => {
+  const wide = Table.fromColumns(
+    Object.fromEntries(
+      Array.from({ length: 12 }, (_, j) => [`c${j}`, Array.from({ length: 14 }, () => draw())]),
+    ),
+  );
+  expect(TableSchema.infer(wide).modelledNames).toHaveLength(12);
+  const dice = Table.fromColumns({
+    a: each(() => Math.floor(6 * draw())),
+    b: each(() => Math.floor(2 * draw())),
+  });
+  expect(TableSchema.infer(dice).modelledNames).toHaveLength(2);
+});
+
+test('years that count up are data, row numbers are not', () => {
+  const years = Table.fromColumns({
+    year: Int32Array.from({ length: 60 }, (_, i) => 1960 + i),
+    flow: each(() => draw()).slice(0, 60),
+  });
+  expect(TableSchema.infer(years).modelledNames).toEqual(['year', 'flow']);
+});
+
+test('cells are missing together, as often as in the data', () => {
+  const holes = Table.fromColumns({
+    a: each((i) => (i % 4 === 0 ? null : draw())),
+    b: each((i) => (i % 4 === 0 ? null : draw())),
+    c: each(() => draw()),
+  });
+  const own = TableSchema.infer(holes);
+  expect(own.missing).toEqual([
+    { columns: [], share: 0.75 },
+    { columns: [0, 1], share: 0.25 },
+  ]);
+  const full = Table.fromColumns({ a: each(() => draw()), b: each(() => draw()), c: each(() => draw()) });
+  const restored = own.restore(full, { seed: 3 });
+  const missing = each((i) => (restored.text('a', i) === null ? 1 : 0));
+  expect(each((i) => (restored.text('b', i) === null ? 1 : 0))).toEqual(missing);
+  expect(missing.reduce<number>((sum, one) => sum + one, 0)).toBeGreaterThan(70);
+  expect(missing.reduce<number>((sum, one) => sum + one, 0)).toBeLessThan(130);
+  expect(cells(own.restore(full, { complete: true }), 'a')).not.toContain(null);
+});
+
+test('labels of other tables are found by name', () => {
+  const other = Table.fromColumns({ net: [1, 2], tax: [3, 4], city: ['Nice', 'Oslo'] });
+  const seen = schema.modelled(other);
+  expect(seen.text('city', 0)).toBe('Nice');
+  expect(seen.text('city', 1)).toBe('Oslo');
+  expect(seen.column('city')[0]).toBe(schema.modelled(table).column('city')[city.indexOf('Nice')]);
+  expect(seen.column('city')[1]).toBe(5);
+  expect(() => schema.modelled(other.exclude(['tax']))).toThrow('got none called "tax"');
+  const words = Table.fromColumns({ net: ['x', 'y'], tax: [3, 4], city: ['Nice', 'Bonn'] });
+  expect(() => schema.modelled(words)).toThrow(
+    'expected cells of type number in column "net", as the model has, got category ("x" in row 1)',
+  );
+});
+
+test('orders that labels have by themselves', () => {
+  const order = (labels: string[]) => ownOrder(labels)?.map((k) => labels[k]);
+  expect(order(['high', 'low', 'medium'])).toEqual(['low', 'medium', 'high']);
+  expect(order(['65+', '18-24', '<18', '25-64'])).toEqual(['<18', '18-24', '25-64', '65+']);
+  expect(order(['Tue', 'Mon', 'Sun'])).toEqual(['Mon', 'Tue', 'Sun']);
+  expect(order(['red', 'blue'])).toBeUndefined();
+});
+
+test('categories get the order in which dependence is monotone', () => {
+  const effect = { d: 3, a: 1, c: 2, b: 0 };
+  const letters = each(() => pick(['a', 'b', 'c', 'd'] as const));
+  const ordered = TableSchema.infer(
+    Table.fromColumns({
+      letters,
+      x: letters.map((letter) => effect[letter] + draw()),
+      y: each(() => draw()),
+    }),
+  );
+  const { type } = ordered.columns[0]!;
+  expect([
+    ['b', 'a', 'c', 'd'],
+    ['d', 'c', 'a', 'b'],
+  ]).toContainEqual(type.type === 'category' && type.labels);
+});
+
+test('new names look like those of the data', () => {
+  expect(ruleOfTexts(['A-01', 'A-02', 'A-10'])).toMatchObject({
+    rule: 'counted',
+    prefix: 'A-',
+    width: 2,
+    first: 1,
+  });
+  const uuid = ruleOfTexts(['123e4567-e89b-42d3-a456-426614174000', '123e4567-e89b-42d3-a456-426614174001']);
+  expect(idOf(uuid, 3, 1, 0)).toMatch(/^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/);
+  const names = ruleOfTexts(['Ann Lee', 'Bob Ray']);
+  expect(idOf(names, 0, 1, 0)).toMatch(/^[A-Z][a-z]{2} [A-Z][a-z]{2}$/);
+  const spread = ruleOfTexts(['7', '1000', '55', '430']);
+  expect(new Set(Array.from({ length: 500 }, (_, i) => idOf(spread, i, 1, 0))).size).toBe(500);
+});
+
+test('a damaged schema is refused', () => {
+  const json = schema.toJSON();
+  for (const bad of [null, {}, { ...json, columns: [] }, { ...json, missing: [{ columns: [99], share: 1 }] }])
+    expect(() => TableSchema.fromJSON(bad)).toThrow(expect.objectContaining({ code: 'ERR_SKLAR_FORMAT' }));
+});

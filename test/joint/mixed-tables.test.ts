@@ -1,0 +1,173 @@
+/** Tables of texts, dates and missing cells: learned, drawn, scored. */
+import { readFileSync } from 'node:fs';
+
+import {
+  GaussianCopula,
+  type Note,
+  Table,
+  fitJoint,
+  inspectTable,
+  loadJoint,
+  readTable,
+  writeTable,
+} from '../../lib';
+import { Generator } from '../../lib/data/random';
+import { TemporaryFolder } from '../data/support';
+import { sklar } from '../cli/support';
+
+const folder = new TemporaryFolder();
+const ROWS = 1500;
+const generator = new Generator(11);
+const uniform = () => generator.next() / 2 ** 32;
+
+/** Orders: scores of a Gaussian copula with a correlation of 0.6, as cells of many types. */
+async function orders(): Promise<Table> {
+  const copula = new GaussianCopula(Float64Array.of(1, 0.6, 0.3, 0.6, 1, 0.4, 0.3, 0.4, 1), 3);
+  const z = await copula.sample(ROWS, { scale: 'gaussian', dtype: 'float64', seed: 5 });
+  const score = (i: number, j: number) => z.data[3 * i + j]!;
+  const each = <T>(make: (i: number) => T) => Array.from({ length: ROWS }, (_, i) => make(i));
+  const count = each((i) => Math.max(0, Math.round(1.5 * score(i, 0))));
+  const amount = each((i) => (count[i] === 0 ? 0 : Math.round(100 * Math.exp(2 + score(i, 1))) / 100));
+  return Table.fromColumns({
+    id: each((i) => `R${i}`),
+    size: each((i) => ['small', 'medium', 'large'][score(i, 2) < -0.5 ? 0 : score(i, 2) < 0.7 ? 1 : 2]!),
+    when: each(
+      (i) => new Date(Date.UTC(2020, 0, 1 + Math.floor(300 * uniform()) + 30 * (score(i, 0) > 0 ? 1 : 0))),
+    ),
+    count,
+    amount,
+    gross: amount.map((value) => Math.round(119 * value) / 100),
+    rating: each((i) => (uniform() < 0.2 ? null : Math.round(10 * score(i, 1)) / 10)),
+    open: each((i) => score(i, 0) + uniform() > 0.5),
+    unit: each(() => 'EUR'),
+  });
+}
+
+test('from a file to a sample and back', async () => {
+  const table = await orders();
+  const file = folder.file('orders.csv');
+  await writeTable(table, file);
+  const model = folder.file('orders.safetensors');
+  const { stdout } = await sklar(['fit', file, '--kind', 'gaussian', '--out', model]);
+  expect(stdout).toContain('column "gross": = 1.19 x "amount"; it is computed again, not modelled');
+  expect(stdout).toContain('"amount" is 0 where "count" is 0');
+  expect(stdout).toMatch(/column "rating": \d+ % of the cells are missing/);
+  for (const ending of ['csv', 'parquet', 'json']) {
+    const out = folder.file(`sample.${ending}`);
+    expect(await sklar(['sample', model, '--rows', 600, '--out', out])).toMatchObject({ status: 0 });
+    const sample = await readTable(out);
+    expect(sample.names).toEqual(table.names);
+    expect(sample.types.map(({ type }) => type)).toEqual(
+      (await readTable(file)).types.map(({ type }) => type),
+    );
+    let missing = 0;
+    for (let i = 0; i < sample.rows; i++) {
+      const [count, amount] = [sample.column('count')[i]!, sample.column('amount')[i]!];
+      expect(count === 0).toBe(amount === 0);
+      expect(Math.abs(sample.column('gross')[i]! - 1.19 * amount)).toBeLessThan(0.00501);
+      if (sample.text('rating', i) === null) missing++;
+    }
+    expect(missing / sample.rows).toBeGreaterThan(0.13);
+    expect(missing / sample.rows).toBeLessThan(0.27);
+    expect(sample.text('unit', 3)).toBe('EUR');
+  }
+  const again = await sklar(['inspect', folder.file('sample.csv'), '--json']);
+  const roles = (JSON.parse(again.stdout) as { columns: { role: string }[] }).columns.map(({ role }) => role);
+  expect(roles).toEqual((await inspectTable(await readTable(file))).columns.map(({ role }) => role));
+  expect((await sklar(['score', model, file])).stdout).toContain('mean log density');
+  expect((await sklar(['compare', file, folder.file('sample.csv'), '--metrics', 'ks'])).status).toBe(0);
+  const given = await sklar([
+    'sample',
+    model,
+    '--rows',
+    20,
+    '--out',
+    folder.file('given.csv'),
+    '--given',
+    'size=large,when=2020-06-01',
+  ]);
+  expect(given).toMatchObject({ status: 0 });
+  expect(readFileSync(folder.file('given.csv'), 'utf8')).toMatch(/,large,2020-06-01,/);
+});
+
+test('samples do not depend on the size of batches, rules included', async () => {
+  const joint = await fitJoint(await orders(), { copula: { kind: 'gaussian' } });
+  const whole = await joint.sample(300, { seed: 4 });
+  const parts: Table[] = [];
+  for await (const part of joint.sampleStream(300, { seed: 4, batch: 37 })) parts.push(part);
+  for (const name of whole.names) {
+    const cells = parts.flatMap((part) => Array.from({ length: part.rows }, (_, i) => part.text(name, i)));
+    expect(cells).toEqual(Array.from({ length: 300 }, (_, i) => whole.text(name, i)));
+  }
+  const path = folder.file('joint.safetensors');
+  await joint.save(path);
+  const loaded = await loadJoint(path);
+  expect(loaded.schema.toJSON()).toEqual(joint.schema.toJSON());
+  expect((await loaded.sample(5)).text('size', 2)).toBe((await joint.sample(5)).text('size', 2));
+  const { table } = await joint.sampleConditional({ size: 'small', open: true }, 10);
+  expect(table.text('size', 0)).toBe('small');
+  expect(table.text('open', 9)).toBe('true');
+  await expect(joint.sampleConditional({ size: 'tiny' }, 5)).rejects.toThrow(
+    'expected one of "small", "medium", "large" for the fixed column "size", got "tiny"',
+  );
+});
+
+describe('missing cells', () => {
+  const holes = async (share: number) => {
+    const copula = new GaussianCopula(Float64Array.of(1, 0.7, 0.2, 0.7, 1, -0.3, 0.2, -0.3, 1), 3);
+    const { data } = await copula.sample(2000, { dtype: 'float64', scale: 'gaussian', seed: 9 });
+    const column = (j: number) =>
+      Float64Array.from({ length: 2000 }, (_, i) => (uniform() < share ? NaN : data[3 * i + j]!));
+    return Table.fromColumns({ a: column(0), b: column(1), c: column(2) });
+  };
+
+  test.each(['gaussian', 'student'] as const)(
+    '%s has the correlation of the cells that are there',
+    async (kind) => {
+      const joint = await fitJoint(await holes(0.3), { copula: { kind } });
+      const { correlation } = joint.copula as GaussianCopula;
+      expect(Math.abs(correlation[1]! - 0.7)).toBeLessThan(0.05);
+      expect(Math.abs(correlation[2]! - 0.2)).toBeLessThan(0.1);
+      expect(Math.abs(correlation[5]! + 0.3)).toBeLessThan(0.1);
+    },
+  );
+
+  test('rows are scored by the cells that they have', async () => {
+    const joint = await fitJoint(await holes(0.1), { copula: { kind: 'gaussian' }, margins: 'normal' });
+    const [both, left, none] = await joint.logPdf(
+      Table.fromColumns({ a: [0.5, 0.5, null], b: [0.2, 0.2, null], c: [1, null, null] }),
+    );
+    const marginal = await fitJoint(await holes(0), { copula: { kind: 'gaussian' }, margins: 'normal' });
+    expect(left).toBeGreaterThan(both!);
+    expect(none).toBeCloseTo(0, 6);
+    const { correlation } = joint.copula as GaussianCopula;
+    const rho = correlation[1]!;
+    const margin = (name: string, x: number) => joint.margins.margin(name);
+    const z = (['a', 'b'] as const).map((name, k) => {
+      const { parameters } = margin(name, k);
+      return ([0.5, 0.2][k]! - parameters.mean!) / parameters.deviation!;
+    });
+    const q = (z[0]! ** 2 + z[1]! ** 2 - 2 * rho * z[0]! * z[1]!) / (1 - rho * rho);
+    const logPdf = -Math.log(2 * Math.PI) - 0.5 * Math.log(1 - rho * rho) - q / 2;
+    const scales = (['a', 'b'] as const).map((name) => Math.log(joint.margins.margin(name).parameters.deviation!));
+    expect(left).toBeCloseTo(logPdf - scales[0]! - scales[1]!, 5);
+    expect(marginal.dim).toBe(3);
+  });
+
+  test.each(['cdc', 'flow', 'reflection'] as const)('%s draws them in every batch', async (kind) => {
+    const notes = (joint: { notes: readonly Note[] }) => joint.notes.map(({ message }) => message).join('\n');
+    const joint = await fitJoint(await holes(0.2), { copula: { kind, hidden: 16, depth: 1, steps: 150 } });
+    expect(notes(joint)).toMatch(
+      /of the cells are missing, so that training draws their levels afresh in every batch/,
+    );
+    const sample = await joint.sample(2000, { complete: true });
+    const [a, b] = [sample.column('a'), sample.column('b')];
+    const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
+    const [ma, mb] = [mean(a), mean(b)];
+    const covariance = (x: Float64Array, mx: number, y: Float64Array, my: number) =>
+      mean(x.map((value, i) => (value - mx) * (y[i]! - my)));
+    const r = covariance(a, ma, b, mb) / Math.sqrt(covariance(a, ma, a, ma) * covariance(b, mb, b, mb));
+    expect(Math.abs(r - 0.7)).toBeLessThan(0.08);
+    expect(sample.columns.every((values) => values.every(Number.isFinite))).toBe(true);
+  });
+});
