@@ -149,7 +149,9 @@ describe('missing cells', () => {
     });
     const q = (z[0]! ** 2 + z[1]! ** 2 - 2 * rho * z[0]! * z[1]!) / (1 - rho * rho);
     const logPdf = -Math.log(2 * Math.PI) - 0.5 * Math.log(1 - rho * rho) - q / 2;
-    const scales = (['a', 'b'] as const).map((name) => Math.log(joint.margins.margin(name).parameters.deviation!));
+    const scales = (['a', 'b'] as const).map((name) =>
+      Math.log(joint.margins.margin(name).parameters.deviation!),
+    );
     expect(left).toBeCloseTo(logPdf - scales[0]! - scales[1]!, 5);
     expect(marginal.dim).toBe(3);
   });
