@@ -67,6 +67,8 @@ void settle(Napi::Env env, State& state) {
       return;
     } catch (const std::bad_alloc&) {
       state.failure = std::make_unique<Failure>(Failure{"MEMORY", "not enough memory for the result", {}});
+    } catch (const std::exception& error) {
+      state.failure = std::make_unique<Failure>(Failure{"INTERNAL", error.what(), {}});
     }
   }
   const Napi::Error error = to_js_error(env, state.failure->code, state.failure->message);
@@ -74,12 +76,20 @@ void settle(Napi::Env env, State& state) {
   state.deferred.Reject(error.Value());
 }
 
+// Calls body on behalf of Node, which catches nothing. What fails is a call into an environment that a
+// worker's terminate() ends at this moment, where nobody is left to be told.
+template <class Body>
+void without_exceptions(Body&& body) noexcept {
+  try {
+    body();
+  } catch (...) {
+  }
+}
+
 // On the JavaScript thread: a report, the end, or both at once.
 void on_call(napi_env raw, napi_value, void* context, void*) {
   if (raw == nullptr) return;  // the environment is closing
   const Shared state = *static_cast<Shared*>(context);
-  const Napi::Env env(raw);
-  const Napi::HandleScope scope(env);
   std::function<Napi::Value(Napi::Env)> report;
   bool done;
   {
@@ -87,15 +97,19 @@ void on_call(napi_env raw, napi_value, void* context, void*) {
     report = std::exchange(state->report, nullptr);
     done = std::exchange(state->done, false);
   }
+  const Napi::Env env(raw);
   if (report && !state->on_report.IsEmpty()) {
-    try {
-      state->on_report.Call({report(env)});
-    } catch (const Napi::Error&) {  // lib/native.ts passes callbacks that do not throw
-    }
+    without_exceptions([&] {
+      const Napi::HandleScope scope(env);
+      state->on_report.Call({report(env)});  // lib/native.ts passes callbacks that do not throw
+    });
   }
   if (done) {
-    settle(env, *state);
-    state->on_report.Reset();
+    without_exceptions([&] {
+      const Napi::HandleScope scope(env);
+      settle(env, *state);
+    });
+    without_exceptions([&] { state->on_report.Reset(); });
     napi_release_threadsafe_function(state->calls, napi_tsfn_release);
   }
 }
