@@ -80,8 +80,27 @@ function shorten(text: string): string {
   return text.length <= LONGEST_DESCRIPTION ? text : `${text.slice(0, LONGEST_DESCRIPTION - 3)}...`;
 }
 
+/**
+ * What terminals obey in place of printing it, and what changes the direction of the text after it: control characters, line
+ * and paragraph separators, marks of bidirectional text.
+ */
+// eslint-disable-next-line no-control-regex
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+
+/** Any text on one line that a terminal prints as it is, such characters as \\u001b. */
+export function onOneLine(text: string): string {
+  return text.replace(
+    UNPRINTABLE,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
 /** A short printable description of any value, for error messages; at most about 80 characters, on one line. */
 export function describe(value: unknown): string {
+  return onOneLine(description(value));
+}
+
+function description(value: unknown): string {
   if (typeof value === 'string') return shorten(JSON.stringify(value));
   if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value);
   if (typeof value === 'bigint') return shorten(`${value}n`);

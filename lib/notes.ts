@@ -18,6 +18,7 @@ import { describe } from './errors';
  * - `file`: how a file was read
  * - `missing`: cells that hold nothing, or were taken for such
  * - `schema`: what the cells of a column were taken for, and columns that are not modelled
+ * - `checkpoint`: a state of the training that could not be written
  * - `fit`: anything else about how a fit went
  */
 export const noteCodes = [
@@ -34,6 +35,7 @@ export const noteCodes = [
   'file',
   'missing',
   'schema',
+  'checkpoint',
   'fit',
 ] as const;
 

@@ -4,8 +4,9 @@ import os from 'node:os';
 
 import { Command, CommanderError } from 'commander';
 
+import { fileError } from '../data/formats/files';
 import { packageVersion } from '../version';
-import type { Io } from './terminal/context';
+import { type Io, jsonLine } from './terminal/context';
 import { describeFailure, exitStatus } from './terminal/failure';
 
 interface CommandFile {
@@ -86,7 +87,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     // `sklar` alone: the help has been printed, and says more than a message.
     if (error instanceof CommanderError && error.code === 'commander.help') return exitStatus.usage;
     const { code, message, status } = describeFailure(error, io.signal);
-    if (argv.includes('--json')) io.stdout.write(`${JSON.stringify({ error: { code, message } })}\n`);
+    if (argv.includes('--json')) io.stdout.write(jsonLine({ error: { code, message } }));
     io.stderr.write(`error: ${message} [${code}]\n`);
     return status;
   }
@@ -102,15 +103,23 @@ async function runProcess(): Promise<void> {
       controller.abort();
     });
   }
-  // The reader of a pipe may leave early, as `head` does.
+  let unprinted: NodeJS.ErrnoException | undefined;
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === 'EPIPE' ? exitStatus.ok : exitStatus.unexpected);
+    if (error.code !== 'EPIPE') unprinted ??= error; // the reader of a pipe may leave early, as `head` does
   });
+  process.stderr.on('error', () => undefined); // nobody is left to be told
   const status = await main(process.argv.slice(2), {
     stdout: process.stdout,
     stderr: process.stderr,
     signal: controller.signal,
   });
+  await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
+  if (unprinted && status === exitStatus.ok) {
+    const { code, message } = fileError(unprinted, 'write', 'stdout');
+    process.stderr.write(`error: ${message} [${code}]\n`);
+    process.exitCode = exitStatus.file;
+    return;
+  }
   process.exitCode = status === exitStatus.interrupted && ended ? 128 + os.constants.signals[ended] : status;
 }
 

@@ -47,7 +47,11 @@ std::unique_ptr<TrainSnapshot<float>> to_snapshot(const Napi::Value& value) {
              tensors = field(o, "tensors").As<Napi::Object>();
   auto s = std::make_unique<TrainSnapshot<float>>();
   each_number(*s, [&](const char* name, auto& number) {
-    number = static_cast<std::remove_reference_t<decltype(number)>>(to_double(field(numbers, name), name));
+    using Number = std::remove_reference_t<decltype(number)>;
+    if constexpr (std::is_same_v<Number, std::uint64_t>)
+      number = to_size(field(numbers, name), name);
+    else
+      number = static_cast<Number>(to_double(field(numbers, name), name));
   });
   each_tensor(*s, [&](const char* name, auto& tensor) {
     tensor = to_vector_or_empty<float>(field(tensors, name), name);
@@ -56,6 +60,7 @@ std::unique_ptr<TrainSnapshot<float>> to_snapshot(const Napi::Value& value) {
   if (history.size() % report_fields) throw Error("SHAPE", "history of a snapshot has a broken record");
   for (std::size_t i = 0; i < history.size(); i += report_fields) {
     const double* h = &history[i];
+    if (!(h[0] >= 0 && h[0] <= 9007199254740991.0)) throw Error("VALUE", "history of a snapshot has no step");
     s->history.push_back({static_cast<std::uint64_t>(h[0]), h[1], h[2], h[3], h[4], h[5], h[6], h[7], true});
   }
   return s;

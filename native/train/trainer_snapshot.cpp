@@ -41,6 +41,10 @@ void Trainer<T>::resume(const TrainSnapshot<T>& from) {
     if (tensor.size() != (*to++)->size())
       throw Error("SHAPE", std::string("the snapshot belongs to a run with other options: ") + name);
   });
+  const TrainProgress& p = from.progress;
+  if (p.result.steps > p.end || p.end > options_.steps || from.step != p.result.steps ||
+      p.rate.start > from.step)
+    throw Error("VALUE", "the steps of the snapshot are not those of a run");
   to = buffers.begin();
   each_tensor(from, [&](const char*, const std::vector<T>& tensor) {
     backend_.upload((*to++)->data(), tensor.data(), tensor.size() * sizeof(T));

@@ -291,11 +291,14 @@ describe('records', () => {
   test('a checkpoint goes on where it was written only', async () => {
     const file = path.join(folder, 'run.checkpoint');
     const here = { fingerprint: 'this fit', place: 'NVIDIA H200', precision: 'mixed' };
+    const limits = { steps: 20, warmup: 3, learningRate: 1e-3 };
     const empty = new Float32Array(0);
     const snapshot: TrainSnapshot = {
-      numbers: Object.fromEntries(
-        trainNumberNames.map((name, i) => [name, name === 'bestValidation' ? NaN : i]),
-      ) as TrainSnapshot['numbers'],
+      numbers: {
+        ...(Object.fromEntries(trainNumberNames.map((name) => [name, 0])) as TrainSnapshot['numbers']),
+        ...{ step: 7, steps: 7, end: 20, bestStep: 5, warmup: 3, decaySteps: 20, saturated: 9, seconds: 1.5 },
+        ...{ crossEntropySum: -2.5, bestValidation: NaN, peakRate: 1e-3, bestRate: 1e-3, finalFraction: 0.1 },
+      },
       history: new Float64Array(0),
       tensors: {
         parameters: Float32Array.of(3),
@@ -311,14 +314,14 @@ describe('records', () => {
     const written = new Checkpoint(file, here);
     written.put(snapshot);
     await written.settle();
-    expect(await new Checkpoint(file, here).read()).toEqual(snapshot);
+    expect(await new Checkpoint(file, here).read(limits)).toEqual(snapshot);
     const { document, tensors } = await readModelFile(file);
     const old = path.join(folder, 'old.checkpoint');
     await writeModelFile(old, {
       document: document!,
       tensors: new Map([...tensors].filter(([name]) => name !== 'numbers.saturated')),
     });
-    await expect(new Checkpoint(old, here).read()).rejects.toMatchObject({
+    await expect(new Checkpoint(old, here).read(limits)).rejects.toMatchObject({
       code: 'ERR_SKLAR_FORMAT',
       message: expect.stringContaining('"saturated"'),
     });
@@ -327,10 +330,39 @@ describe('records', () => {
       [{ ...here, precision: 'fp16' }, 'on NVIDIA H200 in fp16, got one on NVIDIA H200 in mixed'],
       [{ ...here, fingerprint: 'another' }, 'other rows, options, seed or version'],
     ] as const) {
-      await expect(new Checkpoint(file, other).read()).rejects.toMatchObject({
+      await expect(new Checkpoint(file, other).read(limits)).rejects.toMatchObject({
         code: 'ERR_SKLAR_VALUE',
         message: expect.stringContaining(name),
       });
+    }
+    // a file that is whole and signed, and whose numbers no run has
+    const absurd = async (change: (bad: TrainSnapshot) => void, culprit: string) => {
+      const bad = structuredClone(snapshot);
+      change(bad);
+      const signed = new Checkpoint(path.join(folder, 'absurd.checkpoint'), here);
+      signed.put(bad);
+      await signed.settle();
+      await expect(signed.read(limits)).rejects.toMatchObject({
+        code: 'ERR_SKLAR_FORMAT',
+        message: expect.stringMatching(`"${culprit}".*absurd\\.checkpoint`),
+      });
+    };
+    for (const name of trainNumberNames) {
+      for (const value of [-Infinity, Infinity]) {
+        await absurd(({ numbers }) => (numbers[name] = value), name);
+      }
+      if (/sum|validation/i.test(name)) continue;
+      for (const value of [-1, NaN]) await absurd(({ numbers }) => (numbers[name] = value), name);
+      if (!/seconds|fraction|rate$/i.test(name)) await absurd(({ numbers }) => (numbers[name] = 0.5), name);
+      if (!/seconds/i.test(name)) await absurd(({ numbers }) => (numbers[name] = 1e300), name);
+    }
+    await absurd(({ tensors }) => (tensors.parameters[0] = NaN), 'parameters');
+    for (const history of [
+      Float64Array.of(1, 2),
+      new Float64Array(8),
+      Float64Array.of(8, 0, 0, 0, 0, 0, 0, 0),
+    ]) {
+      await absurd((bad) => (bad.history = history), 'history');
     }
   });
 });

@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
 import type { Command } from 'commander';
 import { z } from 'zod';
 
+import { checkpointFiles, removeCheckpoints } from '../../copulas/training/checkpoint';
 import type { TrainProgress } from '../../copulas/training/train';
 import type { Copula, LogPdfOptions } from '../../copulas/copula';
 import { type ClassicalOptions, classicalOptionsSchema } from '../../copulas/classical/fit';
@@ -45,7 +47,7 @@ import {
 } from '../../margins/fit';
 import { type MarginsSpec, expectMarginsSpec, forAll } from '../../margins/margins';
 import { meanOf } from '../../mean';
-import type { Note } from '../../notes';
+import { type Note, andWords } from '../../notes';
 import {
   type LogNormaliser,
   formatDuration,
@@ -385,11 +387,19 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   }).finally(() => learning.stop());
   const u = ranks.transformTrain();
 
+  const kept = kinds[kind].trained ? checkpointFiles(checkpoint, models) : [];
+  /** What a file of the checkpoint could not be written for, at any time of the fit. */
+  const unwritten = new Set<string>();
+  const unwrittenNotes = (): Note[] =>
+    Array.from(unwritten, (message) => ({ code: 'checkpoint', columns: [], message }));
   const started = performance.now();
   const bar = startProgress(io, 'fit', 1, flags.verbose);
   const onProgress = (progress: TrainProgress) =>
     bar.update(progress.step / progress.steps, describeProgress(progress));
   let copula: Copula;
+  let judged: Awaited<ReturnType<typeof judge>>;
+  let normaliser: LogNormaliser | null = null;
+  let seconds: number;
   try {
     const options = {
       kind,
@@ -398,47 +408,60 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
       blocks: ranks.trainingBlocks(),
       ...run,
       ...model,
-      ...(kinds[kind].trained && { onProgress, checkpoint, checkpointSeconds }),
+      ...(kinds[kind].trained && {
+        onProgress,
+        checkpoint,
+        checkpointSeconds,
+        keepCheckpoint: true,
+        onCheckpointError: ({ message }: SklarError) => {
+          unwritten.add(message);
+          bar.warn(`${message}; the fit goes on`);
+        },
+      }),
     };
-    copula =
-      models === undefined
-        ? await fitCopula(u, options)
-        : await fitEnsemble(u, { ...options, models, ...(splits && { splits }) });
-  } finally {
-    bar.stop();
-  }
-  const seconds = (performance.now() - started) / 1000;
+    try {
+      copula =
+        models === undefined
+          ? await fitCopula(u, options)
+          : await fitEnsemble(u, { ...options, models, ...(splits && { splits }) });
+    } finally {
+      bar.stop();
+    }
+    seconds = (performance.now() - started) / 1000;
 
-  let normaliser: LogNormaliser | null = null;
-  let scored = true;
-  try {
-    normaliser = await logNormaliserOf(copula, io, run, flags.verbose);
+    let scored = true;
+    try {
+      normaliser = await logNormaliserOf(copula, io, run, flags.verbose);
+    } catch (error) {
+      // The model is there; only what it integrates to is not known. An ensemble has no density without.
+      if (!(error instanceof SklarError) || error.code !== 'ERR_SKLAR_DIVERGED') throw error;
+      notes.push({
+        code: 'normaliser',
+        columns: [],
+        message: `the normaliser could not be estimated: ${error.message}`,
+      });
+      scored = models === undefined;
+    }
+    const scoring = startProgress(io, 'score', holdout.length, flags.verbose);
+    try {
+      const showRows = rowProgress(scoring, holdout.length);
+      judged = scored
+        ? await judge(copula, ranks, schema.modelled(table.take(holdout)), holdout, {
+            ...run,
+            onProgress: ({ rowsDone }) => showRows(rowsDone),
+          })
+        : null;
+    } finally {
+      scoring.stop();
+    }
+    signal.throwIfAborted();
+    copula.otherNotes = notes;
+    await copula.save(flags.out);
   } catch (error) {
-    // The model is there; only what it integrates to is not known. An ensemble has no density without.
-    if (!(error instanceof SklarError) || error.code !== 'ERR_SKLAR_DIVERGED') throw error;
-    notes.push({
-      code: 'normaliser',
-      columns: [],
-      message: `the normaliser could not be estimated: ${error.message}`,
-    });
-    scored = models === undefined;
+    throw withWayBack(error, kept, unwritten, signal);
   }
-  const scoring = startProgress(io, 'score', holdout.length, flags.verbose);
-  let judged: Awaited<ReturnType<typeof judge>>;
-  try {
-    const showRows = rowProgress(scoring, holdout.length);
-    judged = scored
-      ? await judge(copula, ranks, schema.modelled(table.take(holdout)), holdout, {
-          ...run,
-          onProgress: ({ rowsDone }) => showRows(rowsDone),
-        })
-      : null;
-  } finally {
-    scoring.stop();
-  }
-  signal.throwIfAborted();
-  copula.otherNotes = notes;
-  await copula.save(flags.out);
+  // until now a kill, Ctrl-C or a full disk leaves the way back
+  await removeCheckpoints(kept);
 
   const record = (copula.info().training ?? {}) as Partial<TrainRecord>;
   const result = {
@@ -467,7 +490,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     },
     ...correlationOf(copula),
     model: flags.out,
-    notes: copula.allNotes,
+    notes: [...copula.allNotes, ...unwrittenNotes()],
   };
   writeResult(io, flags.json, result, () => {
     const lines = [
@@ -489,6 +512,35 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     lines.push(...noteLines(result.notes));
     return [...lines, `wrote ${flags.out}`];
   });
+}
+
+/** What may be gone the next time; a fit that diverged does so again. */
+const RESUMABLE: ReadonlySet<string> = new Set(['ERR_SKLAR_FILE', 'ERR_SKLAR_MEMORY', 'ERR_SKLAR_DEVICE']);
+
+/** The error of a fit with what there is to go on from: nothing that was computed is lost without a word. */
+function withWayBack(
+  error: unknown,
+  checkpoints: readonly string[],
+  unwritten: ReadonlySet<string>,
+  signal: AbortSignal,
+): unknown {
+  const resumable = signal.aborted || (error instanceof SklarError && RESUMABLE.has(error.code));
+  const written = resumable ? checkpoints.filter((file) => existsSync(file)) : [];
+  const words = [
+    ...unwritten,
+    ...(written.length > 0
+      ? [`the same command goes on from ${andWords(written.map((file) => describe(file)))}`]
+      : []),
+  ];
+  if (words.length === 0) return error;
+  if (signal.aborted) {
+    return new SklarError('ERR_SKLAR_ABORTED', ['interrupted; no model was written', ...words].join('; '), {
+      cause: error,
+    });
+  }
+  if (!(error instanceof SklarError)) return error;
+  const more = words.filter((word) => word !== error.message);
+  return new SklarError(error.code, [error.message, ...more].join('; '), { cause: error });
 }
 
 /** The model and the Gaussian copula of the same training rows, judged by the same held-out rows; null without any. */

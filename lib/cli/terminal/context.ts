@@ -1,6 +1,8 @@
 /** What every command gets: where to write, and when to stop. */
 import type { Writable } from 'node:stream';
 
+import { onOneLine } from '../../errors';
+
 export interface Io {
   readonly stdout: Pick<Writable, 'write'>;
   /** Progress is drawn here when it is a terminal. */
@@ -16,6 +18,11 @@ export function signalOf(io: Io): AbortSignal {
   return io.signal ?? NEVER;
 }
 
+/** A JSON document on a line; in its texts, too, nothing is left that a terminal obeys. */
+export function jsonLine(document: unknown): string {
+  return `${onOneLine(JSON.stringify(document))}\n`;
+}
+
 /** Writes a result: one JSON document, or lines for people. */
 export function writeResult(
   io: Io,
@@ -23,5 +30,5 @@ export function writeResult(
   document: unknown,
   lines: () => string[],
 ): void {
-  io.stdout.write(json ? `${JSON.stringify(document)}\n` : `${lines().join('\n')}\n`);
+  io.stdout.write(json ? jsonLine(document) : `${lines().map(onOneLine).join('\n')}\n`);
 }

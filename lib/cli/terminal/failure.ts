@@ -1,7 +1,7 @@
 /** How the command line ends when something goes wrong: a code, a line, an exit status. */
 import { CommanderError } from 'commander';
 
-import { SklarError, type SklarErrorCode } from '../../errors';
+import { SklarError, type SklarErrorCode, onOneLine } from '../../errors';
 
 /**
  * Exit statuses of `sklar`. A command that a signal ended has 128 + its number, as shells do: 130 for Ctrl-C.
@@ -64,10 +64,13 @@ function shellList(names: readonly string[]): string {
 export function describeFailure(error: unknown, signal: AbortSignal | undefined): Failure {
   const failure = (code: FailureCode, message: string): Failure => ({
     code,
-    message: asOptions(message.replace(/\s*\n\s*/g, ' ').trim()),
+    message: onOneLine(asOptions(message.replace(/\s*\n\s*/g, ' ').trim())),
     status: STATUS[code],
   });
-  if (signal?.aborted) return failure('ERR_SKLAR_ABORTED', 'interrupted; no file was written');
+  if (signal?.aborted) {
+    const told = error instanceof SklarError && error.code === 'ERR_SKLAR_ABORTED';
+    return failure('ERR_SKLAR_ABORTED', told ? error.message : 'interrupted; no file was written');
+  }
   if (error instanceof SklarError) return failure(error.code, error.message);
   if (error instanceof CommanderError) {
     return failure('ERR_SKLAR_USAGE', error.message.replace(/^error: /, ''));

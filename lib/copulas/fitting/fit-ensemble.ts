@@ -1,11 +1,10 @@
-import { rm } from 'node:fs/promises';
-
 import { SklarError, expectInteger, expectOneOf } from '../../errors';
 import { type Copula } from '../copula';
 import { EnsembleCopula } from '../kinds/ensemble';
 import { type FitCopulaOptions, expectFitOptions, prepareFit } from './fit';
 import { type CopulaSpec, kinds } from './kinds';
 import { type RowsInput } from '../inputs/rows';
+import { checkpointFiles, removeCheckpoints } from '../training/checkpoint';
 import { type TrainProgress } from '../training/train';
 import { TrainGroup } from '../training/train-group';
 
@@ -81,9 +80,7 @@ export async function fitEnsemble(
       `expected a seed with ${models - 1} more after it, got ${run.seed}`,
     );
   }
-  const checkpoints = Array.from({ length: models }, (_, k) =>
-    run.checkpoint === undefined ? undefined : `${run.checkpoint}.${k}`,
-  );
+  const checkpoints = checkpointFiles(run.checkpoint, models);
   const steps = new Array<number>(models).fill(0);
   const lengths = new Array<number>(models).fill(0);
   const start = performance.now();
@@ -132,6 +129,6 @@ export async function fitEnsemble(
     members.forEach((member) => member.dispose());
     throw failed.signal.reason;
   }
-  for (const file of checkpoints) if (file !== undefined) await rm(file, { force: true });
+  if (!run.keepCheckpoint) await removeCheckpoints(checkpoints);
   return label(new EnsembleCopula(members));
 }

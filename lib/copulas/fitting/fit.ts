@@ -31,6 +31,8 @@ export const fitOptions: OptionNames<FitCopulaOptions> = {
   ...runOptions,
   checkpoint: true,
   checkpointSeconds: true,
+  keepCheckpoint: true,
+  onCheckpointError: true,
   seed: true,
   names: true,
   blocks: true,
@@ -113,6 +115,8 @@ export function prepareFit(u: RowsInput, options: { kind?: CopulaKind } & FitCop
     signal,
     checkpoint,
     checkpointSeconds,
+    keepCheckpoint,
+    onCheckpointError,
     ...rest
   } = options;
   const run = beginRun({ device, precision, threads, signal }, kinds[kind].capabilities.cpuOnly);
@@ -152,7 +156,8 @@ export function prepareFit(u: RowsInput, options: { kind?: CopulaKind } & FitCop
       onProgress,
       checkpoint,
       checkpointSeconds,
-      keepCheckpoint: false,
+      keepCheckpoint,
+      onCheckpointError,
     },
     label: (copula) => {
       copula.names = columnNames ? [...columnNames] : null;

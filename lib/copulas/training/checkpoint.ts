@@ -31,6 +31,39 @@ export interface CheckpointOptions {
   checkpoint?: string | undefined;
   /** Seconds between two writes; default 60. */
   checkpointSeconds?: number | undefined;
+  /**
+   * Leave the file there when the fit is done: between the fit and `copula.save` a kill or a full disk would lose the model
+   * and the way back to it. Remove it once the model is safe. Default false.
+   */
+  keepCheckpoint?: boolean | undefined;
+  /**
+   * Told at once of a state that could not be written, for example because the disk is full; an earlier one is still there,
+   * and the fit goes on, unless an exception thrown here ends it. Default: a warning of the process with code
+   * SKLAR_CHECKPOINT.
+   */
+  onCheckpointError?: ((error: SklarError) => void) | undefined;
+}
+
+/** The files of a fit with this option: of an ensemble one for each model. */
+export function checkpointFiles(checkpoint: string | undefined, models: number | undefined): string[] {
+  if (checkpoint === undefined) return [];
+  if (models === undefined) return [checkpoint];
+  return Array.from({ length: models }, (_, model) => `${checkpoint}.${model}`);
+}
+
+/** Removes the files of a fit whose model is safe. */
+export async function removeCheckpoints(files: readonly string[]): Promise<void> {
+  for (const file of files) {
+    try {
+      await rm(file, { force: true });
+    } catch (cause) {
+      throw fileError(cause, 'remove', file);
+    }
+  }
+}
+
+function warnOfCheckpoint({ message }: SklarError): void {
+  process.emitWarning(`${message}; the fit goes on`, { code: 'SKLAR_CHECKPOINT' });
 }
 
 /** Bytes hashed at once, so that the event loop goes on. */
@@ -62,6 +95,57 @@ export function placeOf(run: NativeDevice): Pick<Config, 'place' | 'precision'> 
   return { place: device === 'cpu' ? device : deviceName, precision };
 }
 
+/** What the numbers of a run with these settings can be; the file may have been made by anyone. */
+export interface CheckpointLimits {
+  steps: number;
+  warmup: number;
+  learningRate: number;
+}
+
+/** Whether a state is one that a run with these settings can have. */
+function faultOf({ numbers: n, tensors, history }: TrainSnapshot, limits: CheckpointLimits): string | null {
+  const counts = {
+    end: limits.steps,
+    steps: n.end,
+    step: n.steps,
+    bestStep: n.steps,
+    sinceReport: n.steps,
+    looksWithoutGain: n.steps,
+    warmup: limits.warmup,
+    decaySteps: limits.steps,
+    rateStart: n.steps,
+    saturated: Number.MAX_SAFE_INTEGER,
+    stoppedEarly: 1,
+    annealing: 1,
+  };
+  for (const [name, most] of Object.entries(counts)) {
+    const count = n[name as keyof typeof n];
+    if (!Number.isSafeInteger(count) || count < 0 || count > most) return name;
+  }
+  if (n.step !== n.steps) return 'step';
+  const rate = limits.learningRate * (1 + 1e-9); // of the cosine, in its rounding
+  const rates = { bestRate: rate, peakRate: rate, finalFraction: 1 };
+  const times = { seconds: Number.MAX_VALUE, stepSeconds: Number.MAX_VALUE };
+  for (const [name, most] of Object.entries({ ...rates, ...times })) {
+    const value = n[name as keyof typeof n];
+    if (!(value >= 0 && value <= most)) return name;
+  }
+  for (const name of ['crossEntropySum', 'squaredErrorSum'] as const) {
+    if (!Number.isFinite(n[name])) return name;
+  }
+  for (const name of ['validation', 'bestValidation'] as const) {
+    if (Math.abs(n[name]) === Infinity) return name; // NaN: there is none yet
+  }
+  const bad = Object.entries(tensors).find(([, values]) => !values.every(Number.isFinite));
+  if (bad) return bad[0];
+  const steps = history.filter((_, i) => i % REPORT_NUMBERS === 0);
+  const ascending = steps.every((step, i) => step > (steps[i - 1] ?? 0) && step <= n.steps);
+  return history.length % REPORT_NUMBERS === 0 && ascending ? null : 'history';
+}
+
+/** Numbers of a report in the history; the first is its step. */
+const REPORT_NUMBERS = 8;
+
 /** JSON has no NaN, so numbers are tensors of one value. */
 const numberTensor = (name: string): string => `numbers.${name}`;
 
@@ -70,21 +154,25 @@ export class Checkpoint {
   readonly #config: Config;
   #waiting: TrainSnapshot | null = null;
   #writing: Promise<void> | null = null;
+  readonly #onError: (error: SklarError) => void;
   /** Of the latest write; a fit that ends well does not fail for it. */
   #failure: { error: unknown } | null = null;
+  /** What `onCheckpointError` threw. */
+  #thrown: { error: unknown } | null = null;
 
-  constructor(file: string, config: Config) {
+  constructor(file: string, config: Config, onError = warnOfCheckpoint) {
     this.#file = file;
     this.#config = config;
+    this.#onError = onError;
   }
 
   /**
    * The state to go on from; null when there is no file.
    *
-   * @throws SklarError ERR_SKLAR_FORMAT for a file that is no checkpoint or damaged, ERR_SKLAR_VALUE for one of another
-   *   fit, device or precision, ERR_SKLAR_FILE
+   * @throws SklarError ERR_SKLAR_FORMAT for a file that is no checkpoint or damaged, or has numbers that no run has,
+   *   ERR_SKLAR_VALUE for one of another fit, device or precision, ERR_SKLAR_FILE
    */
-  async read(): Promise<TrainSnapshot | null> {
+  async read(limits: CheckpointLimits): Promise<TrainSnapshot | null> {
     const folder = path.dirname(path.resolve(this.#file));
     try {
       await access(folder, constants.W_OK);
@@ -129,7 +217,7 @@ export class Checkpoint {
           `(${describe(this.#file)}): remove it or name another file`,
       );
     };
-    return {
+    const snapshot: TrainSnapshot = {
       numbers: Object.fromEntries(
         trainNumberNames.map((name) => [name, number(name)]),
       ) as TrainSnapshot['numbers'],
@@ -138,10 +226,18 @@ export class Checkpoint {
         trainTensorNames.map((name) => [name, array(name, Float32Array)]),
       ) as TrainSnapshot['tensors'],
     };
+    const fault = faultOf(snapshot, limits);
+    if (fault === null) return snapshot;
+    throw new SklarError(
+      'ERR_SKLAR_FORMAT',
+      `expected the state of a training run, got one whose ${describe(fault)} no run has (${describe(this.#file)}): ` +
+        'remove it or name another file',
+    );
   }
 
-  /** Writes it soon; of snapshots that wait only the latest is written. */
+  /** Writes it soon; of snapshots that wait only the latest is written. @throws what `onCheckpointError` threw */
   put(snapshot: TrainSnapshot): void {
+    if (this.#thrown) throw this.#thrown.error;
     this.#waiting = snapshot;
     if (this.#writing) return;
     this.#writing = this.#write();
@@ -156,7 +252,8 @@ export class Checkpoint {
   /** Of a fit that is done: nothing is written any more, and the file is gone unless it is to be kept. */
   async end({ keep }: { keep: boolean }): Promise<void> {
     await this.#writing;
-    if (!keep) await rm(this.#file, { force: true });
+    if (this.#thrown) throw this.#thrown.error;
+    if (!keep) await removeCheckpoints([this.#file]);
   }
 
   async #write(): Promise<void> {
@@ -169,6 +266,11 @@ export class Checkpoint {
       this.#failure = null;
     } catch (error) {
       this.#failure = { error };
+      try {
+        this.#onError(error as SklarError);
+      } catch (thrown) {
+        this.#thrown = { error: thrown };
+      }
     }
     this.#writing = null;
   }

@@ -40,8 +40,6 @@ export interface TrainRun extends Execution, CheckpointOptions {
   seed: bigint;
   /** Decides which rows are validation rows. */
   splitSeed: bigint;
-  /** Leave the checkpoint there when the fit is done. */
-  keepCheckpoint: boolean;
   /** The models that this one is trained with; undefined: it is trained alone. */
   group?: TrainGroup | undefined;
   onProgress: ((progress: TrainProgress) => void) | undefined;
@@ -103,7 +101,7 @@ export async function train<C extends Calibrates>(
   const training = takeRows(u, split.train);
   const validation = takeRows(u, split.holdout);
   const { about, cholesky, completion, start, make } = await prepare(training, validation);
-  const { checkpoint: file, checkpointSeconds = 60, seed, onProgress } = run;
+  const { checkpoint: file, checkpointSeconds = 60, keepCheckpoint = false, seed, onProgress } = run;
   if (file !== undefined && !(checkpointSeconds > 0)) {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
@@ -117,14 +115,18 @@ export async function train<C extends Calibrates>(
   const checkpoint =
     file === undefined
       ? null
-      : new Checkpoint(file, {
-          fingerprint: await fingerprint(
-            [about, settings, seed.toString(), ...recurring],
-            training.data,
-            validation.data,
-          ),
-          ...placeOf(run),
-        });
+      : new Checkpoint(
+          file,
+          {
+            fingerprint: await fingerprint(
+              [about, settings, seed.toString(), ...recurring],
+              training.data,
+              validation.data,
+            ),
+            ...placeOf(run),
+          },
+          run.onCheckpointError,
+        );
   const call: NativeTrainCall = {
     models: [
       {
@@ -133,7 +135,7 @@ export async function train<C extends Calibrates>(
         cholesky,
         completion,
         seed,
-        snapshot: checkpoint && (await checkpoint.read()),
+        snapshot: checkpoint && (await checkpoint.read(settings)),
       },
     ],
     rows: training.rows,
@@ -213,7 +215,7 @@ export async function train<C extends Calibrates>(
     await checkpoint?.settle();
     throw error;
   }
-  await checkpoint?.end({ keep: run.keepCheckpoint });
+  await checkpoint?.end({ keep: keepCheckpoint });
   return copula;
 }
 

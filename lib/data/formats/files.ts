@@ -1,6 +1,7 @@
-import { randomBytes } from 'node:crypto';
-import { constants, createReadStream } from 'node:fs';
-import { type FileHandle, access, open, realpath, rename, stat, unlink } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import { type Stats, constants, createReadStream, readFileSync, readlinkSync } from 'node:fs';
+import { type FileHandle, access, open, readdir, realpath, rename, stat, unlink } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { createGunzip } from 'node:zlib';
 
@@ -13,6 +14,9 @@ const REASONS: Readonly<Record<string, string>> = {
   EISDIR: 'it is a directory',
   ENOTDIR: 'a part of its path is not a directory',
   ENOSPC: 'no space left on the device',
+  EDQUOT: 'the quota of disk space is used up',
+  EFBIG: 'it would be larger than a file may be here',
+  EIO: 'the device reports an error',
   EROFS: 'the file system is read-only',
   EMFILE: 'too many open files',
   ENAMETOOLONG: 'its name is too long',
@@ -20,7 +24,7 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 /** An ERR_SKLAR_FILE that says what could not be done to which file, and why. SklarErrors pass through. */
-export function fileError(cause: unknown, doing: 'read' | 'write', file: string): SklarError {
+export function fileError(cause: unknown, doing: 'read' | 'write' | 'remove', file: string): SklarError {
   if (cause instanceof SklarError) return cause;
   const { code = '' } = cause as NodeJS.ErrnoException;
   const reason = REASONS[code] ?? describe(cause);
@@ -33,11 +37,28 @@ export function expectPath(file: unknown): string {
   throw new SklarError('ERR_SKLAR_VALUE', `expected a path for the file, got ${describe(file)}`);
 }
 
-/** The size in bytes of an existing, readable file that is not a directory; throws ERR_SKLAR_FILE otherwise. */
+/** What something is that cannot be read twice, nor from any place in it; undefined: it is a file. */
+function kindOf(status: Stats): string | undefined {
+  if (status.isFIFO()) return 'a pipe';
+  if (status.isSocket()) return 'a socket';
+  return status.isFile() ? undefined : 'a device';
+}
+
+/**
+ * The size in bytes of an existing, readable file; throws ERR_SKLAR_FILE for anything else, pipes among it: files are read
+ * more than once, and a pipe that nobody writes to would be waited for without an end.
+ */
 export async function expectReadable(file: string): Promise<number> {
   try {
     const status = await stat(file);
     if (status.isDirectory()) throw Object.assign(new Error('is a directory'), { code: 'EISDIR' });
+    const kind = kindOf(status);
+    if (kind !== undefined) {
+      throw new SklarError(
+        'ERR_SKLAR_FILE',
+        `cannot read ${describe(file)}: it is ${kind}, and files are read more than once; write it to a file first`,
+      );
+    }
     await access(file, constants.R_OK);
     return status.size;
   } catch (cause) {
@@ -77,10 +98,60 @@ export function isGzip(file: string): boolean {
   return /\.gz$/i.test(file);
 }
 
+/** Who writes a temporary file: the processes that see each other's numbers, then the number of one. */
+const host = ((): string => {
+  const read = (get: () => string) => {
+    try {
+      return get();
+    } catch {
+      return ''; // not on this platform
+    }
+  };
+  const boot = read(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8'));
+  const processes = read(() => readlinkSync('/proc/self/ns/pid'));
+  return createHash('sha256').update([os.hostname(), boot, processes].join()).digest('hex').slice(0, 8);
+})();
+
+/** `.sklar-<host>-<process>-<random>.tmp`; of version 0.2 and before without host and process. */
+const TEMPORARY = /^\.sklar-(?:([0-9a-f]{8})-(\d+)-)?[0-9a-f]{16}\.tmp$/;
+
+/** A file of a process that cannot be asked for is left alone until nobody has written to it for so long. */
+const ABANDONED_MILLISECONDS = 86_400_000;
+
+const tidied = new Set<string>();
+
+function isAlive(pid: number, since: number): boolean {
+  if (pid === process.pid) return since >= Date.now() - 1000 * process.uptime() - 1000; // else of an earlier one
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
+
+/** Removes what processes that were killed have left in a folder; once a process. */
+async function removeAbandoned(folder: string): Promise<void> {
+  if (tidied.has(folder)) return;
+  tidied.add(folder);
+  for (const name of await readdir(folder).catch((): string[] => [])) {
+    const owner = TEMPORARY.exec(name);
+    if (!owner) continue;
+    const file = path.join(folder, name);
+    const status = await stat(file).catch(() => undefined);
+    if (!status?.isFile()) continue;
+    const abandoned =
+      owner[1] === host
+        ? !isAlive(Number(owner[2]), status.mtimeMs)
+        : Date.now() - status.mtimeMs > ABANDONED_MILLISECONDS;
+    if (abandoned) await unlink(file).catch(() => undefined);
+  }
+}
+
 /**
  * A file that appears under its name only when it is complete: written under a temporary name in the same folder,
  * flushed to the disk, then renamed. Until `commit` returns, a file that was there before stays untouched; `abort`
- * leaves nothing behind. Something that exists and is not a regular file (a pipe, /dev/stdout) is written directly.
+ * leaves nothing behind, and what a process that was killed has left is removed by the next one that writes there. Something that exists and is not a regular file (a pipe, /dev/stdout) is written directly.
  */
 export class AtomicFile {
   readonly #handle: FileHandle;
@@ -104,7 +175,10 @@ export class AtomicFile {
       if (existing?.isDirectory()) throw Object.assign(new Error('is a directory'), { code: 'EISDIR' });
       if (existing && !existing.isFile()) return new AtomicFile(await open(target, 'w'), target, undefined);
       // A short name of its own, because a suffix on a long name could exceed the limit of the file system.
-      const temporary = path.join(path.dirname(target), `.sklar-${randomBytes(8).toString('hex')}.tmp`);
+      const folder = path.dirname(target);
+      const unique = `${host}-${process.pid}-${randomBytes(8).toString('hex')}`;
+      const temporary = path.join(folder, `.sklar-${unique}.tmp`);
+      await removeAbandoned(folder);
       const handle = await open(temporary, 'wx', existing ? existing.mode & 0o777 : 0o666);
       return new AtomicFile(handle, target, temporary);
     } catch (cause) {
