@@ -45,7 +45,8 @@ const partOf = (shown: number, { model }: ReportNumbers) =>
 function valueText(value: string | number | boolean): string {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (typeof value === 'string' || Number.isInteger(value)) return String(value);
-  return String(Number(value.toPrecision(5)));
+  const rounded = Number(value.toPrecision(5));
+  return String(Number.isFinite(rounded) ? rounded : value);
 }
 
 function valuesCard(title: string, record: unknown, otherwise: string, wide = false): Html {

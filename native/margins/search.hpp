@@ -34,8 +34,10 @@ void lower_bounds(const double* values, std::size_t count, const double* x, std:
     out[l] = static_cast<std::size_t>(base[l] - values) + (count > 0 && *base[l] < x[l] ? 1 : 0);
 }
 
-// Of one x, searched in growing steps away from a guess below count: fast when the guess is near.
+// Of one x, searched in growing steps away from a guess: fast when the guess is near.
 inline std::size_t lower_bound_near(const double* values, std::size_t count, double x, std::size_t guess) {
+  if (count == 0) return 0;
+  guess = std::min(guess, count - 1);
   std::size_t low = 0, high = guess, step = 1;
   if (values[guess] < x) {
     for (low = guess + 1; low + step <= count && values[low + step - 1] < x; step *= 2) low += step;

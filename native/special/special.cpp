@@ -240,6 +240,9 @@ double beta_inverse(double a, double b, Unit u) {
                                          [&](double t) { return law.log_density(t); }, normal_of(u));
     return law.mean < law.rest ? law.mean + d : 1 - (law.rest - d);
   }
+  // I_x(a, b) is x^a / (a B(a, b)) near 0
+  const double log_near = (u.log_p() + std::lgamma(a + 1) + std::lgamma(b) - std::lgamma(a + b)) / a;
+  if (log_near < -700) return std::exp(log_near);
   return unit_of_logit(invert_level(
                            u,
                            [&](double t) {

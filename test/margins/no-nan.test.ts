@@ -56,7 +56,9 @@ test.each(marginTypes)('%s gives no NaN at a finite value, its own data first', 
         expect(drawn.some(Number.isNaN)).toBe(false);
         expect(drawn.every((value, k) => k === 0 || value >= drawn[k - 1]!)).toBe(true);
         if (learned.has(kind)) expect(drawn.every(Number.isFinite)).toBe(true);
-        expect(margin.returnLevels(Float64Array.of(2, 100, 1e12)).some(Number.isNaN)).toBe(false);
+        expect(margin.returnLevels(Float64Array.of(2, 100, 1e12, 1e17, 1e300)).some(Number.isNaN)).toBe(false);
+        const again = margin.cdf(drawn);
+        expect(again.every((level, k) => k === 0 || level >= again[k - 1]! - 1e-9)).toBe(true);
         const sorted = x.slice().sort();
         const f = margin.cdf(sorted);
         expect(f.every((level, k) => k === 0 || level >= f[k - 1]! - 1e-15)).toBe(true);
@@ -65,6 +67,20 @@ test.each(marginTypes)('%s gives no NaN at a finite value, its own data first', 
     { numRuns: learned.has(kind) ? 40 : 12, seed: 11, endOnFailure: true },
   );
   expect(fitted).toBeGreaterThan(1);
+});
+
+test('levels next to 1 of a margin that ends in its data', () => {
+  const x = Float64Array.from({ length: 50 }, (_, i) => 5 + i);
+  const margin = fitMargin(x, { type: 'empirical', support: [5, 54] });
+  expect(margin.returnLevels(Float64Array.of(1e17, 1e300))).toEqual(Float64Array.of(54, 54));
+});
+
+test('levels beside an atom stay on their side of it', () => {
+  const x = Float64Array.from({ length: 200 }, (_, i) => (i % 2 ? 414951079.3696334 : 414951079 + i / 300));
+  const margin = fitMargin(x, 'zero-inflated');
+  const u = Float64Array.from({ length: 9999 }, (_, i) => (i + 1) / 1e4);
+  const drawn = margin.quantile(u);
+  expect(drawn.every((value, k) => k === 0 || value >= drawn[k - 1]!)).toBe(true);
 });
 
 test('a rounding error in a column of twenties has the density of a lonely value', () => {

@@ -58,7 +58,8 @@ function endText(side: string, limit: number, evidence: Evidence | null): string
 
 /** A value of the data without the digits that binary fractions add. */
 export function valueText(value: number): string {
-  return String(Number(value.toPrecision(15)));
+  const rounded = Number(value.toPrecision(15));
+  return String(Number.isFinite(rounded) ? rounded : value); // the greatest numbers round to infinity
 }
 
 export function shareText(share: number): string {
