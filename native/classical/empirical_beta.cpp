@@ -48,7 +48,8 @@ class EmpiricalBeta {
   // log_weight[i] += log density of U_(r_ij) at u; scratch: n. At a side the limit from inside: a row's
   // weight there is 0 in any ratio to one of lower rank.
   void weigh(std::size_t j, Unit u, double* log_weight, double* scratch) const {
-    const double log_p = std::fmax(u.log_p(), least_log), log_q = std::fmax(u.log_q(), least_log);
+    const double log_p = u.at_side() && u.p == 0 ? least_log : u.log_p(),
+                 log_q = u.at_side() && u.q == 0 ? least_log : u.log_q();
     for (std::size_t r = 0; r < n_; ++r)
       scratch[r] = log_front_[r] + static_cast<double>(r) * log_p + static_cast<double>(n_ - 1 - r) * log_q;
     const std::uint32_t* rank = &rank_[j * n_];

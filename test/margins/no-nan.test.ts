@@ -56,7 +56,9 @@ test.each(marginTypes)('%s gives no NaN at a finite value, its own data first', 
         expect(drawn.some(Number.isNaN)).toBe(false);
         expect(drawn.every((value, k) => k === 0 || value >= drawn[k - 1]!)).toBe(true);
         if (learned.has(kind)) expect(drawn.every(Number.isFinite)).toBe(true);
-        expect(margin.returnLevels(Float64Array.of(2, 100, 1e12, 1e17, 1e300)).some(Number.isNaN)).toBe(false);
+        expect(margin.returnLevels(Float64Array.of(2, 100, 1e12, 1e17, 1e300)).some(Number.isNaN)).toBe(
+          false,
+        );
         const again = margin.cdf(drawn);
         expect(again.every((level, k) => k === 0 || level >= again[k - 1]! - 1e-9)).toBe(true);
         const sorted = x.slice().sort();
