@@ -23,11 +23,6 @@ const rules = [
     files: /^kernels\/.*\.h$/,
   },
   {
-    rule: 'a model never names a backend',
-    pattern: /#include\s*"backend\/(cpu|cuda)\//,
-    files: /^native\/(nn|process|heads|fields|closed_form|integrate|train|model|monte_carlo)\//,
-  },
-  {
     rule: 'only lib/native.ts loads the addon',
     pattern: /node-gyp-build|sklar\.node/,
     files: /^lib\/.*\.ts$/,

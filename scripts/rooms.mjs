@@ -1,45 +1,16 @@
 // The rooms of the code and the arrows between them. docs/architecture.md draws them (`node scripts/rooms.mjs --write`), and
-// `npm run lint` reads every include and import against them (scripts/check-layers.mjs).
+// `npm run lint` reads every include and import against them (scripts/check-rooms.mjs).
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { ScriptError, isMain, root, runMain } from './tools.mjs';
 
-/** What the addon hands out. */
-const below = [
-  'monte_carlo',
-  'model',
-  'integrate',
-  'steps',
-  'train',
-  'closed_form',
-  'fields',
-  'nn',
-  'classical',
-  'pairs',
-  'cells',
-  'margins',
-  'statistics',
-  'backend',
-  'operations',
-  'cuda',
-  'devices',
-  'heads',
-  'process',
-];
-
 /**
- * A file belongs to the room with the longest folder that it lies in. `uses`: rooms whose files it may include or import; what
- * all may use has `open`.
+ * A file belongs to the room with the longest folder that it lies in. `uses`: rooms whose files it may include or import, and with
+ * them what these use; what all may use has `open`.
  */
 export const native = [
-  {
-    name: 'core',
-    folder: 'native/core',
-    what: 'functions, checks, errors',
-    open: true,
-    uses: [],
-  },
+  { name: 'core', folder: 'native/core', what: 'functions, checks, errors', open: true, uses: [] },
   { name: 'random', folder: 'native/core/random', what: 'Philox, Brownian paths', open: true, uses: [] },
   { name: 'threads', folder: 'native/core/threads', what: 'pool, cancelling', open: true, uses: [] },
   { name: 'linear', folder: 'native/core/linear', what: 'matrices', open: true, uses: [] },
@@ -56,104 +27,64 @@ export const native = [
     name: 'operations',
     folder: 'native/backend/operations',
     what: 'what each operation takes',
-    uses: ['heads', 'process'],
+    uses: ['heads'],
   },
   {
     name: 'rows',
     folder: 'native/backend/rows',
     what: 'operations row by row, for every device',
-    uses: ['operations', 'heads', 'process'],
+    uses: ['operations'],
   },
-  {
-    name: 'backend',
-    folder: 'native/backend',
-    what: 'the compute contract',
-    uses: ['operations', 'heads', 'process'],
-  },
+  { name: 'backend', folder: 'native/backend', what: 'the compute contract', uses: ['operations'] },
   {
     name: 'cpu',
     folder: 'native/backend/cpu',
     what: 'AVX-512, AVX2, baseline kernels',
-    uses: ['backend', 'operations', 'rows', 'heads', 'process'],
+    uses: ['backend', 'rows'],
   },
   {
     name: 'cuda',
     folder: 'native/backend/cuda',
     what: 'streams, graphs, memory',
-    uses: ['backend', 'operations', 'rows', 'kernels', 'narrow', 'heads', 'process'],
+    uses: ['backend', 'narrow'],
   },
-  {
-    name: 'kernels',
-    folder: 'kernels',
-    what: 'CUDA kernels of single operations',
-    uses: ['operations', 'rows', 'heads', 'process'],
-  },
+  { name: 'kernels', folder: 'kernels', what: 'CUDA kernels of single operations', uses: ['rows'] },
   {
     name: 'narrow',
     folder: 'kernels/narrow',
     what: 'whole steps and trajectories of narrow networks',
-    uses: ['kernels', 'operations', 'rows', 'heads', 'process'],
+    uses: ['kernels'],
   },
-  {
-    name: 'by_width',
-    folder: 'kernels/by_width',
-    what: 'a unit a width',
-    uses: ['narrow', 'kernels', 'operations', 'rows', 'heads', 'process'],
-  },
-  {
-    name: 'devices',
-    folder: 'native/devices',
-    what: 'the backend of a device',
-    uses: ['backend', 'cpu', 'cuda'],
-  },
-  { name: 'nn', folder: 'native/nn', what: 'networks in four passes', uses: ['backend', 'operations'] },
+  { name: 'by_width', folder: 'kernels/by_width', what: 'a unit a width', uses: ['narrow'] },
+  { name: 'devices', folder: 'native/devices', what: 'the backend of a device', uses: ['cpu', 'cuda'] },
+  { name: 'nn', folder: 'native/nn', what: 'networks in four passes', uses: ['backend'] },
   {
     name: 'fields',
     folder: 'native/fields',
     what: 'what solvers integrate: learned fields, traces',
-    uses: ['nn', 'backend', 'operations', 'heads', 'process'],
+    uses: ['nn'],
   },
   {
     name: 'closed_form',
     folder: 'native/closed_form',
     what: 'copulas whose field is known',
-    uses: ['fields', 'backend', 'operations', 'process'],
+    uses: ['fields'],
   },
   {
     name: 'steps',
     folder: 'native/integrate/steps',
     what: 'clocks, linear steps, step control',
-    uses: ['fields', 'backend', 'operations', 'process'],
+    uses: ['fields'],
   },
-  {
-    name: 'rules',
-    folder: 'native/integrate/rules',
-    what: 'a file a solver',
-    uses: ['steps', 'fields', 'backend', 'operations', 'process'],
-  },
-  {
-    name: 'integrate',
-    folder: 'native/integrate',
-    what: 'from the first node to the last',
-    uses: ['steps', 'rules', 'fields', 'backend', 'operations', 'process'],
-  },
-  {
-    name: 'train',
-    folder: 'native/train',
-    what: 'objectives, trainer',
-    uses: ['fields', 'nn', 'backend', 'operations', 'heads', 'process'],
-  },
-  {
-    name: 'model',
-    folder: 'native/model',
-    what: 'CDC; rows through a field',
-    uses: ['integrate', 'steps', 'fields', 'nn', 'backend', 'operations', 'process'],
-  },
+  { name: 'rules', folder: 'native/integrate/rules', what: 'a file a solver', uses: ['steps'] },
+  { name: 'integrate', folder: 'native/integrate', what: 'from the first node to the last', uses: ['rules'] },
+  { name: 'train', folder: 'native/train', what: 'objectives, trainer', uses: ['fields'] },
+  { name: 'model', folder: 'native/model', what: 'CDC; rows through a field', uses: ['integrate'] },
   {
     name: 'monte_carlo',
     folder: 'native/monte_carlo',
     what: 'normaliser, conditions, particles',
-    uses: ['model', 'fields', 'backend', 'operations', 'process'],
+    uses: ['model'],
   },
   {
     name: 'pairs',
@@ -165,31 +96,23 @@ export const native = [
     name: 'cells',
     folder: 'native/classical/cells',
     what: 'probabilities of cells, lattices',
-    uses: ['pairs', 'special'],
+    uses: ['pairs'],
   },
   {
     name: 'classical',
     folder: 'native/classical',
     what: 'rows of any dimension',
-    uses: ['pairs', 'cells', 'special', 'backend'],
+    uses: ['cells', 'backend'],
   },
   { name: 'margins', folder: 'native/margins', what: 'F of each type, sorted columns', uses: ['special'] },
   {
     name: 'addon_common',
     folder: 'native/addon/common',
     what: 'convert, jobs on own threads, handles',
-    uses: below,
+    uses: ['monte_carlo', 'train', 'closed_form', 'classical', 'margins', 'statistics', 'devices'],
   },
-  {
-    name: 'addon',
-    folder: 'native/addon',
-    what: 'a file a feature',
-    uses: ['addon_common', ...below],
-  },
+  { name: 'addon', folder: 'native/addon', what: 'a file a feature', uses: ['addon_common'] },
 ];
-
-const base = ['inputs', 'correlation', 'fields', 'copula', 'judgement', 'model'];
-const kinds = ['kinds', 'classical', 'training', ...base];
 
 export const lib = [
   { name: 'lib', folder: 'lib', what: 'errors, notes, native.ts: the only door', open: true, uses: [] },
@@ -221,74 +144,44 @@ export const lib = [
     name: 'margins',
     folder: 'lib/margins',
     what: 'the margin of a column, of a table',
-    uses: ['margin_types', 'margin_basis'],
+    uses: ['margin_types'],
   },
   { name: 'inputs', folder: 'lib/copulas/inputs', what: 'rows, run options, options of kinds', uses: [] },
   { name: 'correlation', folder: 'lib/copulas/correlation', what: 'estimates of R', uses: ['inputs'] },
   { name: 'fields', folder: 'lib/copulas/fields', what: 'solvers and what they integrate', uses: ['inputs'] },
-  {
-    name: 'judgement',
-    folder: 'lib/copulas/judgement',
-    what: 'certificates',
-    uses: ['inputs', 'fields'],
-  },
+  { name: 'judgement', folder: 'lib/copulas/judgement', what: 'certificates', uses: ['fields'] },
   {
     name: 'copula',
     folder: 'lib/copulas',
     what: 'what every copula can do',
-    uses: ['inputs', 'fields', 'judgement', 'margins', 'model'],
+    uses: ['judgement', 'margins', 'model'],
   },
   {
     name: 'training',
     folder: 'lib/copulas/training',
     what: 'training runs, checkpoints, guides',
-    uses: base,
+    uses: ['correlation', 'copula'],
   },
-  { name: 'classical', folder: 'lib/copulas/classical', what: 'closed-form densities', uses: base },
-  { name: 'kinds', folder: 'lib/copulas/kinds', what: 'a file a learned kind', uses: ['training', ...base] },
+  {
+    name: 'classical',
+    folder: 'lib/copulas/classical',
+    what: 'closed-form densities',
+    uses: ['correlation', 'copula'],
+  },
+  { name: 'kinds', folder: 'lib/copulas/kinds', what: 'a file a learned kind', uses: ['training'] },
   {
     name: 'fitting',
     folder: 'lib/copulas/fitting',
     what: 'fitCopula, fitBest, loadModel',
-    uses: [...kinds, 'margins', 'metrics'],
+    uses: ['classical', 'metrics'],
   },
-  {
-    name: 'joint',
-    folder: 'lib/joint',
-    what: 'margins and copula on the data scale',
-    uses: [...kinds, 'fitting', 'margins', 'metrics'],
-  },
-  {
-    name: 'metrics',
-    folder: 'lib/metrics',
-    what: 'dependence, two samples',
-    uses: ['correlation', 'kinds', 'copula', 'fields', 'inputs'],
-  },
-  {
-    name: 'charts',
-    folder: 'lib/report/charts',
-    what: 'a file a picture',
-    uses: [...kinds, 'joint', 'margins', 'metrics'],
-  },
-  {
-    name: 'report',
-    folder: 'lib/report',
-    what: 'numbers, pages',
-    uses: [...kinds, 'charts', 'joint', 'margins', 'metrics'],
-  },
-  {
-    name: 'terminal',
-    folder: 'lib/cli/terminal',
-    what: 'flags, files, progress',
-    uses: [...kinds, 'joint', 'margins', 'metrics', 'charts'],
-  },
-  {
-    name: 'commands',
-    folder: 'lib/cli/commands',
-    what: 'a file a command',
-    uses: [...kinds, 'terminal', 'fitting', 'joint', 'margins', 'metrics', 'report', 'charts'],
-  },
-  { name: 'cli', folder: 'lib/cli', what: 'what sklar runs', uses: ['commands', 'terminal'] },
+  { name: 'joint', folder: 'lib/joint', what: 'margins and copula on the data scale', uses: ['fitting'] },
+  { name: 'metrics', folder: 'lib/metrics', what: 'dependence, two samples', uses: ['kinds'] },
+  { name: 'charts', folder: 'lib/report/charts', what: 'a file a picture', uses: ['joint'] },
+  { name: 'report', folder: 'lib/report', what: 'numbers, pages', uses: ['charts'] },
+  { name: 'terminal', folder: 'lib/cli/terminal', what: 'flags, files, progress', uses: ['charts'] },
+  { name: 'commands', folder: 'lib/cli/commands', what: 'a file a command', uses: ['terminal', 'report'] },
+  { name: 'cli', folder: 'lib/cli', what: 'what sklar runs', uses: ['commands'] },
 ];
 
 const inside = (folder, file) => file === folder || file.startsWith(`${folder}/`);
@@ -300,31 +193,29 @@ export function roomOf(file) {
     .sort((a, b) => b.folder.length - a.folder.length)[0];
 }
 
-/** Whether a file of one room may use those of the other. */
-export function mayUse(from, to) {
-  return from === to || to.open === true || from.uses === '*' || from.uses.includes(to.name);
-}
-
-/** The picture: rooms that all may use, and what is reached through another arrow, have none. */
-function picture(rooms, title, id) {
-  const drawn = rooms.filter(({ open, uses }) => !open && uses !== '*');
-  const byName = new Map(drawn.map((room) => [room.name, room]));
-  const below = (name, seen = new Set()) => {
-    for (const next of byName.get(name)?.uses ?? []) {
-      if (!byName.has(next) || seen.has(next)) continue;
+const below = new Map(); // the rooms that a room uses, and with them theirs
+for (const rooms of [native, lib]) {
+  const named = new Map(rooms.map((room) => [room.name, room]));
+  const collect = (name, seen) => {
+    for (const next of named.get(name)?.uses ?? []) {
+      if (seen.has(next)) continue;
       seen.add(next);
-      below(next, seen);
+      collect(next, seen);
     }
     return seen;
   };
-  const arrows = drawn.flatMap(({ name, uses }) => {
-    const direct = uses.filter((use) => byName.has(use));
-    return direct
-      .filter(
-        (use) => !direct.some((other) => other !== use && below(other).has(use) && !below(use).has(other)),
-      )
-      .map((use) => `    ${id}_${name} --> ${id}_${use}`);
-  });
+  for (const room of rooms) below.set(room, room.uses === '*' ? new Set() : collect(room.name, new Set()));
+}
+
+/** Whether a file of one room may use those of the other. */
+export function mayUse(from, to) {
+  return from === to || to.open === true || from.uses === '*' || below.get(from).has(to.name);
+}
+
+/** The picture: rooms that all may use have no arrow. */
+function picture(rooms, title, id) {
+  const drawn = rooms.filter(({ open, uses }) => !open && uses !== '*');
+  const arrows = drawn.flatMap(({ name, uses }) => uses.map((use) => `    ${id}_${name} --> ${id}_${use}`));
   const boxes = drawn.map(
     ({ name, folder, what }) =>
       `    ${id}_${name}["${folder.replace(/^(lib|native)\//, '')}/<br/>${what.replaceAll(', ', ',<br/>')}"]`,
