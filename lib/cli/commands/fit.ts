@@ -7,34 +7,17 @@ import { z } from 'zod';
 import { checkpointFiles, removeCheckpoints } from '../../copulas/training/checkpoint';
 import type { TrainProgress } from '../../copulas/training/train';
 import type { Copula, LogPdfOptions } from '../../copulas/copula';
-import { type ClassicalOptions, classicalOptionsSchema } from '../../copulas/classical/fit';
-import { type KernelOptions, kernelOptionsSchema } from '../../copulas/classical/kernel';
 import { FEWEST_ROWS, fitCopula } from '../../copulas/fitting/fit';
-import { type CopulaKind, copulaKinds, kinds } from '../../copulas/fitting/kinds';
+import { copulaKinds, kinds } from '../../copulas/fitting/kinds';
 import { fitEnsemble } from '../../copulas/fitting/fit-ensemble';
-import {
-  type CdcOptions,
-  type FlowOptions,
-  type ReflectionOptions,
-  cdcOptionsSchema,
-  flowOptionsSchema,
-  parseOptions,
-  reflectionOptionsSchema,
-} from '../../copulas/inputs/options';
+import { parseOptions } from '../../copulas/inputs/options';
 import { fileError } from '../../data/formats/files';
 import { type Ties } from '../../data/level-columns';
 import { type PseudoObservations } from '../../data/pseudo-observations';
-import type { Seed } from '../../data/random';
 import { splitRows } from '../../data/split';
 import { TableSchema } from '../../data/schema/table-schema';
 import type { Table } from '../../data/table';
-import {
-  type DeviceOptions,
-  type RunRecord,
-  expectDeviceName,
-  precisions,
-  resolveDevice,
-} from '../../devices';
+import { type DeviceName, type RunRecord, expectDeviceName, precisions, resolveDevice } from '../../devices';
 import { SklarError, describe, expectOneOf } from '../../errors';
 import { copulaLogPdf } from '../../joint/copula-density';
 import { fitRanksAndMargins } from '../../joint/joint';
@@ -56,16 +39,16 @@ import {
   normalisationNote,
   noteLines,
 } from '../../report/charts/text';
-import { flowProcesses } from '../../processes';
 import { parsePairs } from './conditional';
 import { correlationOf } from './correlation';
 import { type Io, signalOf, writeResult } from '../terminal/context';
 import { expectOutput } from '../terminal/files';
 import { logNormaliserOf, normaliserKeys } from './normaliser';
+import { addModelOptions, expectModelOptions, modelShape } from '../terminal/model-options';
 import { formatRate, rowProgress, startProgress } from '../terminal/progress';
-import { type ReadingFlags, addReadingOptions, readAs } from '../terminal/reading';
+import { addReadingOptions, readAs } from '../terminal/reading';
 import { addDeviceOptions } from '../terminal/run';
-import { BETWEEN_COMMAS, fromSchema, integer, names, number, numberOrText, seed } from '../terminal/values';
+import { BETWEEN_COMMAS, integer, names, number, numberOrText, seed } from '../terminal/values';
 
 const seedSchema = z.union([
   z.int().min(0),
@@ -76,19 +59,8 @@ const seedSchema = z.union([
     .refine((value) => value < 1n << 64n, 'expected a seed below 2^64'),
 ]);
 
-/** Options of every kind; weighting has different words for different kinds. */
-const modelOptions = {
-  ...cdcOptionsSchema.shape,
-  ...flowOptionsSchema.shape,
-  ...reflectionOptionsSchema.shape,
-  ...classicalOptionsSchema.shape,
-  ...kernelOptionsSchema.shape,
-  weighting: z.string(),
-};
-
-/** What a file for --config may hold. Options of the model are checked again for its kind, and get their defaults then. */
-const configSchema = z.strictObject({
-  ...z.object(modelOptions).partial().shape,
+/** Options of the command, by the names they have in a configuration file. */
+const commandShape = {
   kind: z.enum(copulaKinds).optional(),
   models: z.int().min(1).max(1000).optional(),
   splits: z.enum(['different', 'same']).optional(),
@@ -111,48 +83,24 @@ const configSchema = z.strictObject({
   threads: z.int().min(0).max(1024).optional(),
   checkpoint: z.string().min(1).optional(),
   checkpointSeconds: z.number().positive().optional(),
-});
+};
+const configSchema = z.strictObject({ ...modelShape, ...commandShape });
 
-type ModelOptions = CdcOptions &
-  Omit<FlowOptions, 'weighting'> &
-  Omit<ReflectionOptions, 'weighting'> &
-  ClassicalOptions &
-  KernelOptions;
-
-/** Options of the command and of the model, by the names they have in a configuration file. */
-interface Settings extends ModelOptions, DeviceOptions, ReadingFlags {
-  kind?: CopulaKind;
-  models?: number;
-  splits?: 'different' | 'same';
-  columns?: string[];
-  exclude?: string[];
-  holdout?: number;
-  splitSeed?: Seed;
-  ties?: Ties;
+/** What a configuration file and the command line say, options of the model included. */
+type Settings = Omit<z.output<z.ZodObject<typeof commandShape>>, 'device' | 'margins' | 'support'> & {
+  device?: DeviceName;
   /** Of the command line a list: one type for all, or column=type. */
   margins?: MarginsSpec | string[];
   /** Of the command line a list of column=from:to; of a file by column [from, to], null where an end is open. */
   support?: Readonly<Record<string, MarginOptions['support']>> | string[];
-  seed?: Seed;
-  checkpoint?: string;
-  checkpointSeconds?: number;
-}
+};
 
-interface Flags extends Settings {
+type Flags = Settings & {
   out: string;
   config?: string;
   json?: boolean;
   verbose?: boolean;
-}
-
-const MODEL_FLAGS = {
-  hidden: 'width of the network',
-  depth: 'residual blocks of the network',
-  levels: 'noise levels, data and reference included',
-  steps: 'training steps',
-  batch: 'rows in a step',
-  learningRate: 'learning rate',
-} as const satisfies Partial<Record<keyof CdcOptions, string>>;
+};
 
 export function define(command: Command, io: Io): void {
   command
@@ -173,34 +121,8 @@ export function define(command: Command, io: Io): void {
       'share of the rows kept apart to judge the model (default: 0.2)',
       number('--holdout', { min: 0, below: 1 }),
     )
-    .option('--split-seed <n>', 'which rows those are (default: 0)', seed('--split-seed'))
-    .option('--guided', 'learn the difference from a Gaussian copula (default)')
-    .option('--no-guided', 'learn the dependence from nothing')
-    .option('--process <name>', `of a flow: ${flowProcesses.join(', ')} (default: ou)`, (text) =>
-      expectOneOf(text, '--process', flowProcesses),
-    );
-  const defaults = cdcOptionsSchema.parse({});
-  for (const [name, what] of Object.entries(MODEL_FLAGS) as [keyof typeof MODEL_FLAGS, string][]) {
-    const option = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-    const parse = fromSchema(option, cdcOptionsSchema.shape[name]);
-    command.option(`${option} <n>`, `${what} (cdc: ${defaults[name]})`, parse);
-  }
-  command
-    .option(
-      '--rotation <degrees>',
-      'of a classical copula of two columns: 0, 90, 180 or 270 (default: 0)',
-      fromSchema('--rotation', classicalOptionsSchema.shape.rotation),
-    )
-    .option(
-      '--method <name>',
-      "of a classical copula: mle or tau, the inversion of Kendall's tau (default: mle)",
-      (text) => expectOneOf(text, '--method', ['mle', 'tau'] as const),
-    )
-    .option(
-      '--bandwidth <factor>',
-      'of a kernel copula, times the rule of thumb (default: chosen by cross-validation)',
-      fromSchema('--bandwidth', kernelOptionsSchema.shape.bandwidth),
-    )
+    .option('--split-seed <n>', 'which rows those are (default: 0)', seed('--split-seed'));
+  addModelOptions(command)
     .option('--seed <n>', 'seed of everything random but the split (default: 1)', seed('--seed'))
     .option('--ties <rule>', 'ranks of equal values: random or average (default: random)', (text) =>
       expectOneOf<Ties>(text, '--ties', ['random', 'average']),
@@ -230,7 +152,7 @@ export function define(command: Command, io: Io): void {
     .action((data: string, flags: Flags) => fit(data, flags, io));
 }
 
-async function readConfig(file: string): Promise<Settings> {
+async function readConfig(file: string, kind: Settings['kind']): Promise<Settings> {
   let text: string;
   try {
     text = await readFile(file, 'utf8');
@@ -246,14 +168,10 @@ async function readConfig(file: string): Promise<Settings> {
     });
   }
   try {
-    const { seed, splitSeed, device } = parseOptions(configSchema, value, 'the configuration');
-    if (device !== undefined) expectDeviceName(device, 'device');
-    // The parsed settings hold every default of the model; those that were given are wanted here.
-    return {
-      ...(value as Settings),
-      ...(seed !== undefined && { seed }),
-      ...(splitSeed !== undefined && { splitSeed }),
-    };
+    const settings = parseOptions(configSchema, value, 'the configuration');
+    if (settings.device !== undefined) expectDeviceName(settings.device, 'device');
+    expectModelOptions(kind ?? settings.kind ?? 'cdc', settings);
+    return settings as Settings;
   } catch (cause) {
     const { code, message } = cause as SklarError;
     throw new SklarError(code, `${message} (${describe(file)})`, { cause });
@@ -271,7 +189,7 @@ interface TrainRecord extends RunRecord {
 async function resolveSettings(flags: Flags): Promise<Settings> {
   const given: Partial<Flags> = { ...flags };
   for (const name of ['out', 'config', 'json', 'verbose'] as const) delete given[name];
-  return { ...(flags.config !== undefined && (await readConfig(flags.config))), ...given };
+  return { ...(flags.config !== undefined && (await readConfig(flags.config, flags.kind))), ...given };
 }
 
 function isOneType(wanted: MarginsSpec | string[]): wanted is string[] {
@@ -347,7 +265,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     checkpointSeconds,
     ...model
   } = await resolveSettings(flags);
-  kinds[kind].fitter(model);
+  expectModelOptions(kind, model);
   if (isOneType(wanted)) expectOneOf(wanted[0], '--margins', marginTypes);
   if (splits !== undefined && models === undefined) {
     throw new SklarError('ERR_SKLAR_VALUE', 'splits belongs to models: there is no ensemble without it');

@@ -28,16 +28,14 @@ export function number(option: string, range: NumberRange): (text: string) => nu
   return (text) => expectNumber(numberOrText(text), option, range);
 }
 
-/** A parser of numbers for an option whose range a schema knows. */
-export function fromSchema(option: string, schema: z.ZodType): (text: string) => number {
+/** A parser of numbers for an option whose range a schema knows; of several kinds' ranges `told` is the one to tell. */
+export function fromSchema(option: string, schema: z.ZodType, told = schema): (text: string) => number {
   return (text) => {
     const value = numberOrText(text);
     const result = schema.safeParse(value);
     if (result.success) return result.data as number;
-    throw new SklarError(
-      'ERR_SKLAR_VALUE',
-      `bad value for ${option}: ${result.error.issues[0]!.message}, got ${describe(value)}`,
-    );
+    const { message } = told.safeParse(value).error!.issues[0]!;
+    throw new SklarError('ERR_SKLAR_VALUE', `bad value for ${option}: ${message}, got ${describe(value)}`);
   };
 }
 

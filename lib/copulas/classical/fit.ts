@@ -65,8 +65,14 @@ export interface ClassicalOptions {
 }
 
 export const classicalOptionsSchema = z.strictObject({
-  rotation: z.literal(rotations).default(0),
-  method: z.enum(['mle', 'tau']).default('mle'),
+  rotation: z
+    .literal(rotations)
+    .default(0)
+    .describe('of a classical copula of two columns: 0, 90, 180 or 270'),
+  method: z
+    .enum(['mle', 'tau'])
+    .default('mle')
+    .describe("how a classical copula is estimated, tau by the inversion of Kendall's tau"),
 } satisfies OptionShape<ClassicalOptions>);
 type Resolved = z.output<typeof classicalOptionsSchema>;
 

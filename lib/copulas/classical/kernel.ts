@@ -23,7 +23,12 @@ export interface KernelOptions {
 }
 
 export const kernelOptionsSchema = z.strictObject({
-  bandwidth: z.number().min(0.01).max(100).optional(),
+  bandwidth: z
+    .number()
+    .min(0.01)
+    .max(100)
+    .optional()
+    .describe('of a kernel copula, times the rule of thumb (default: chosen by cross-validation)'),
 } satisfies OptionShape<KernelOptions>);
 
 /** The density is tabled at so many nodes of each variable, equally spaced on the Gaussian scale. */

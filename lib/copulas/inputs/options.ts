@@ -68,9 +68,9 @@ export interface TrainingOptions {
 }
 
 const training = {
-  steps: positive.max(1e9).default(3000),
-  batch: z.int().min(2).max(1_048_576).default(1024),
-  learningRate: z.number().positive().max(10).default(1e-3),
+  steps: positive.max(1e9).default(3000).describe('training steps'),
+  batch: z.int().min(2).max(1_048_576).default(1024).describe('rows in a step'),
+  learningRate: z.number().positive().max(10).default(1e-3).describe('learning rate'),
   warmup: z.int().min(0).default(100),
   finalLearningRate: z.number().min(0).max(1).default(0.01),
   beta1: z.number().min(0).lt(1).default(0.9),
@@ -113,12 +113,12 @@ export interface CdcOptions extends TrainingOptions {
 }
 
 export const cdcOptionsSchema = z.strictObject({
-  guided: z.boolean().default(true),
+  guided: z.boolean().default(true).describe('learn the difference from a Gaussian copula'),
   shrinkage: z.number().min(0).max(1).optional(),
-  hidden: positive.max(8192).default(256),
-  depth: positive.max(64).default(3),
+  hidden: positive.max(8192).default(256).describe('width of the network'),
+  depth: positive.max(64).default(3).describe('residual blocks of the network'),
   activation: z.enum(['silu', 'published']).default('silu'),
-  levels: z.int().min(3).max(1000).default(10),
+  levels: z.int().min(3).max(1000).default(10).describe('noise levels, data and reference included'),
   referenceTime: z.union([z.number().positive(), z.literal(Infinity)]).default(Infinity),
   levelSampling: z.enum(['stratified', 'published']).default('stratified'),
   crossEntropyWeight: z.number().positive().max(1e6).default(0.2),
@@ -159,7 +159,7 @@ export interface FlowOptions extends TrainingOptions {
 }
 
 export const flowOptionsSchema = z.strictObject({
-  process: z.enum(flowProcesses).default('ou'),
+  process: z.enum(flowProcesses).default('ou').describe('how a flow forgets dependence'),
   guided: z.boolean().optional(),
   shrinkage: z.number().min(0).max(1).optional(),
   hidden: positive.max(8192).default(256),
