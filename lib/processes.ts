@@ -25,6 +25,7 @@ export const processes = {
   jacobi: { cube: true, noise: false, reference: 2.5, flow: 1.5 },
 } as const satisfies Record<Process, ProcessTraits>;
 
+/** All of them. */
 export const processNames = Object.keys(processes) as Process[];
 
 export type FlowProcess = {

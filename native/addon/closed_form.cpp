@@ -15,9 +15,7 @@ constexpr napi_type_tag closed_form_tag = {0x3b92d4170ce85fa6, 0xc1708f5e26ad934
 using Handle = std::shared_ptr<const ClosedForm>;
 
 Handle to_handle(const Napi::Value& value) {
-  if (!value.IsExternal() || !value.As<Napi::External<Handle>>().CheckTypeTag(&closed_form_tag))
-    throw Error("VALUE", "expected a handle made by closedFormCreate");
-  return *value.As<Napi::External<Handle>>().Data();
+  return from_external<ClosedForm>(value, closed_form_tag, "closedFormCreate");
 }
 
 std::size_t to_dim(const Napi::Object& o) {
@@ -60,79 +58,57 @@ Handle to_copula(const Napi::Object& o) {
   throw Error("VALUE", "unknown family \"" + family + "\"");
 }
 
-// closedFormCreate(definition: ClosedFormDefinition): ClosedFormHandle
 Napi::Value create(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    auto external = Napi::External<Handle>::New(info.Env(), new Handle(to_copula(info[0].As<Napi::Object>())),
-                                                [](Napi::Env, Handle* handle) { delete handle; });
-    external.TypeTag(&closed_form_tag);
-    return external;
-  });
+  return to_external(info.Env(), to_copula(info[0].As<Napi::Object>()), closed_form_tag);
 }
 
-// closedFormLogPdf(handle: ClosedFormHandle, x: Float64Array, fromGaussian: boolean, rows: number, threads:
-// number): NativeJob<Float64Array>
 Napi::Value log_pdf(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const Handle copula = to_handle(info[0]);
-    const std::size_t rows = to_size(info[3], "rows"), threads = to_size(info[4], "threads");
-    return Job::start(
-        info.Env(), info.Env().Undefined(),
-        [copula, rows, threads, x = to_vector<double>(info[1], "x", product(rows, copula->dim())),
-         from_gaussian = to_bool(info[2], "fromGaussian")](const CancelFlag& cancel,
-                                                           const Job::Progress&) -> Job::Deliver {
-          check_rows(x.data(), from_gaussian, rows, copula->dim());
-          std::vector<double> out(rows);
-          closed_form_log_pdf(*copula, threads, x.data(), from_gaussian, rows, out.data(), cancel);
-          return [out = std::move(out)](Napi::Env env) { return to_array(env, out); };
-        });
-  });
+  const Handle copula = to_handle(info[0]);
+  const std::size_t rows = to_size(info[3], "rows"), threads = to_size(info[4], "threads");
+  return start_array_job(
+      info, [copula, rows, threads, x = to_vector<double>(info[1], "x", product(rows, copula->dim())),
+             from_gaussian = to_bool(info[2], "fromGaussian")](const CancelFlag& cancel) {
+        check_rows(x.data(), from_gaussian, rows, copula->dim());
+        std::vector<double> out(rows);
+        closed_form_log_pdf(*copula, threads, x.data(), from_gaussian, rows, out.data(), cancel);
+        return out;
+      });
 }
 
-// closedFormSample(handle: ClosedFormHandle, rows: number, seed: bigint, firstRow: bigint, toGaussian:
-// boolean, threads: number): NativeJob<Float64Array>
 Napi::Value sample(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const Handle copula = to_handle(info[0]);
-    const std::size_t rows = to_size(info[1], "rows"), size = product(rows, copula->dim());
-    return Job::start(
-        info.Env(), info.Env().Undefined(),
-        [copula, rows, size, seed = to_uint64(info[2], "seed"), first = to_uint64(info[3], "firstRow"),
-         to_gaussian = to_bool(info[4], "toGaussian"), threads = to_size(info[5], "threads")](
-            const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
-          std::vector<double> out(size);
-          closed_form_sample(*copula, threads, rows, seed, first, to_gaussian, out.data(), cancel);
-          return [out = std::move(out)](Napi::Env env) { return to_array(env, out); };
-        });
-  });
+  const Handle copula = to_handle(info[0]);
+  const std::size_t rows = to_size(info[1], "rows"), size = product(rows, copula->dim());
+  return start_array_job(
+      info, [copula, rows, size, seed = to_uint64(info[2], "seed"), first = to_uint64(info[3], "firstRow"),
+             to_gaussian = to_bool(info[4], "toGaussian"),
+             threads = to_size(info[5], "threads")](const CancelFlag& cancel) {
+        std::vector<double> out(size);
+        closed_form_sample(*copula, threads, rows, seed, first, to_gaussian, out.data(), cancel);
+        return out;
+      });
 }
 
-// closedFormField(handle: ClosedFormHandle, process: Process, reference: number): FieldHandle
 Napi::Value make_field(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const Handle copula = to_handle(info[0]);
-    auto source = std::make_shared<FieldSource>();
-    source->process = process_of(to_string(info[1], "process"));
-    if (!copula->has(source->process))
-      throw Error("VALUE",
-                  std::string("the family is not closed under the ") + name_of(source->process) + " process");
-    source->dim = copula->dim();
-    source->reference = to_double(info[2], "reference");
-    // in double alone: it is the truth that others are held against
-    source->in_double = [copula, process = source->process](Backend<double>& backend) {
-      return make_closed_form_field<double>(backend, copula, process);
-    };
-    return to_external(info.Env(), source);
-  });
+  const Handle copula = to_handle(info[0]);
+  auto source = std::make_shared<FieldSource>();
+  source->process = process_of(to_string(info[1], "process"));
+  copula->expect(source->process);
+  source->dim = copula->dim();
+  source->reference = to_double(info[2], "reference");
+  // in double alone: it is the truth that others are held against
+  source->in_double = [copula, process = source->process](Backend<double>& backend) {
+    return make_closed_form_field<double>(backend, copula, process);
+  };
+  return to_external(info.Env(), source);
 }
 
 }  // namespace
 
 void register_closed_form(Napi::Env env, Napi::Object exports) {
-  exports.Set("closedFormCreate", Napi::Function::New(env, create));
-  exports.Set("closedFormLogPdf", Napi::Function::New(env, log_pdf));
-  exports.Set("closedFormSample", Napi::Function::New(env, sample));
-  exports.Set("closedFormField", Napi::Function::New(env, make_field));
+  export_function<create>(env, exports, "closedFormCreate");
+  export_function<log_pdf>(env, exports, "closedFormLogPdf");
+  export_function<sample>(env, exports, "closedFormSample");
+  export_function<make_field>(env, exports, "closedFormField");
 }
 
 }  // namespace sklar::addon

@@ -130,6 +130,11 @@ class ClosedFormField final : public Field<T> {
 
 }  // namespace
 
+void ClosedForm::expect(Process process) const {
+  if (!has(process))
+    throw Error("VALUE", std::string("the family is not closed under the ") + name_of(process) + " process");
+}
+
 void closed_form_sample(const ClosedForm& copula, std::size_t threads, std::size_t rows, std::uint64_t seed,
                         std::uint64_t first_row, bool to_gaussian, double* out, const CancelFlag& cancel) {
   const std::size_t d = copula.dim();

@@ -32,12 +32,19 @@ class ClosedForm {
   virtual std::size_t dim() const = 0;
   // Whether the family is closed under the process.
   virtual bool has(Process process) const = 0;
-  // Scratch and state of one row at a time: one for each thread. Throws Error("VALUE") where `has` is false.
-  virtual std::unique_ptr<ClosedFormRow> row(Process process) const = 0;
+  void expect(Process process) const;  // throws Error("VALUE") unless it is
+  // Scratch and state of one row at a time: one for each thread. The same of the process.
+  std::unique_ptr<ClosedFormRow> row(Process process) const {
+    expect(process);
+    return make_row(process);
+  }
   // Row `row` of the sample of `seed`, on the Gaussian scale.
   virtual void draw(std::uint64_t seed, std::uint64_t row, double* z) const = 0;
   // log c at one row of data, on either scale
   virtual double log_density(const double* x, bool from_gaussian) const = 0;
+
+ protected:
+  virtual std::unique_ptr<ClosedFormRow> make_row(Process process) const = 0;
 };
 
 // H.2: sum_m weight_m N(0, R_m), correlation matrices R_m, on the Gaussian scale. One component is the
@@ -46,7 +53,8 @@ std::shared_ptr<const ClosedForm> make_mixture(const std::vector<double>& weight
                                                const std::vector<std::vector<double>>& correlations,
                                                std::size_t dim);
 
-// H.3: c = 1 + theta prod_{i in columns} (1 - 2 u_i), |theta| <= 1. Closed under every process.
+// H.3: c = 1 + theta prod_{i in columns} (1 - 2 u_i), |theta| <= 1. Closed under ou, reflection and
+// jacobi.
 std::shared_ptr<const ClosedForm> make_fgm(std::size_t dim, double theta, std::vector<std::size_t> columns);
 
 // H.4: c = 1 + sum_m amplitude_m prod_i cos(pi k_mi u_i); frequencies: terms x dim, each with two entries at

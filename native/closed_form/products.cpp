@@ -287,11 +287,19 @@ class ProductCopula : public ClosedForm {
 class FgmCopula final : public ProductCopula {
  public:
   using ProductCopula::ProductCopula;
-  bool has(Process) const override { return true; }
-  std::unique_ptr<ClosedFormRow> row(Process process) const override {
-    if (process == Process::ou) return std::make_unique<FgmOuRow>(terms_, dim_);
-    if (process == Process::jacobi) return std::make_unique<FgmJacobiRow>(terms_, dim_);
-    return std::make_unique<FgmReflectionRow>(terms_, dim_);
+  bool has(Process process) const override {
+    return process == Process::ou || process == Process::reflection || process == Process::jacobi;
+  }
+  std::unique_ptr<ClosedFormRow> make_row(Process process) const override {
+    switch (process) {
+      case Process::ou:
+        return std::make_unique<FgmOuRow>(terms_, dim_);
+      case Process::reflection:
+        return std::make_unique<FgmReflectionRow>(terms_, dim_);
+      case Process::jacobi:
+        return std::make_unique<FgmJacobiRow>(terms_, dim_);
+    }
+    return nullptr;
   }
 
  protected:
@@ -306,10 +314,7 @@ class CosineCopula final : public ProductCopula {
  public:
   using ProductCopula::ProductCopula;
   bool has(Process process) const override { return process == Process::reflection; }
-  std::unique_ptr<ClosedFormRow> row(Process process) const override {
-    if (!has(process))
-      throw Error("VALUE",
-                  std::string("a cosine copula is not closed under the ") + name_of(process) + " process");
+  std::unique_ptr<ClosedFormRow> make_row(Process) const override {
     return std::make_unique<CosineRow>(terms_, dim_);
   }
 

@@ -1,5 +1,6 @@
 // A field that is known at noise levels alone, as a field of continuous time: the slope r = G / (2w) is
-// interpolated linearly in w = cos(theta)^2 between two levels (docs/mathematics.md, A.7). Host and device.
+// interpolated linearly in w = cos(theta)^2 between two levels (docs/mathematics.md, A.5 and A.7). Host and
+// device.
 #pragma once
 
 #include <math.h>

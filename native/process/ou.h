@@ -1,7 +1,7 @@
 #pragma once
 
 // The Ornstein-Uhlenbeck process dz = -z dt + sqrt(2) dB on the Gaussian scale, in whitened coordinates where
-// there is a guide (docs/mathematics.md, A.1, A.2, A.5 and C). Its time here is the angle theta in [0, pi /
+// there is a guide (docs/mathematics.md, A.1, A.5 and C). Its time here is the angle theta in [0, pi /
 // 2], alpha = cos theta = e^-t, sigma = sin theta. Host and device.
 
 #include <math.h>

@@ -11,7 +11,7 @@ import { Copula, type ModelContent, type SampleOptions, type Draws } from '../co
 import { expectColumns, expectCorrelation, subMatrix } from '../correlation/correlation';
 import { closedFormCapabilities } from '../fields/capabilities';
 import { type HasField } from '../fields/field';
-import { type Process, processNames, processes } from '../../processes';
+import { type Process, processes } from '../../processes';
 import { type Execution } from '../inputs/run';
 
 /** A mixture of Gaussian densities on the Gaussian scale. */
@@ -38,10 +38,10 @@ export interface CosineParts {
   terms: readonly { amplitude: number; frequencies: readonly number[] }[];
 }
 
-/** Which processes the families stay in: their fields are known there. */
+/** Which processes the families stay in, as `has` in native/closed_form: their fields are known there. */
 const closedUnder = {
   mixture: ['ou'],
-  fgm: processNames,
+  fgm: ['ou', 'reflection', 'jacobi'],
   cosine: ['reflection'],
 } as const satisfies Record<ClosedFormDefinition['family'], readonly Process[]>;
 

@@ -125,8 +125,7 @@ class MixtureCopula final : public ClosedForm {
 
   std::size_t dim() const override { return dim_; }
   bool has(Process process) const override { return process == Process::ou; }
-  std::unique_ptr<ClosedFormRow> row(Process process) const override {
-    if (!has(process)) throw Error("VALUE", "a Gaussian mixture is not closed under the reflection process");
+  std::unique_ptr<ClosedFormRow> make_row(Process) const override {
     return std::make_unique<MixtureRow>(components(), dim_);
   }
 
