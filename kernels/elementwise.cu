@@ -2,6 +2,7 @@
 // launch.
 #include "elementwise.h"
 
+#include "backend/rows/classifier.h"
 #include "backend/rows/trajectory.h"
 #include "core/fold.h"
 #include "core/linear/triangular.h"
@@ -196,10 +197,8 @@ int launch_level_cotangent(MatrixView<float> cotangent, const int32_t* level, vo
 }
 
 int launch_log_ratio(double* out, MatrixView<const float> logits, size_t level, void* stream) {
-  return each(logits.rows, stream, [=] __device__(size_t i) {
-    const float* row = logits.row(i);
-    out[i] = static_cast<double>(row[level]) - static_cast<double>(row[logits.columns - 1]);
-  });
+  return each(logits.rows, stream,
+              [=] __device__(size_t i) { out[i] = rows::log_ratio(logits.row(i), logits.columns, level); });
 }
 
 // A thread a row. Scratch is column-major, so that the rows of a warp lie side by side.

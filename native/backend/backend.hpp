@@ -99,17 +99,9 @@ class Backend : public Memory, public ClassifierOperations<T>, public VelocityOp
     Shapes("transpose").matrix("to", to, from.columns, from.rows).matrix("from", from);
     transpose_impl(to, from);
   }
-  void add_row(T* row, const T* other, std::size_t count) {
-    Shapes("add_row").values("row", row, count).values("other", other, count);
-    add_row_impl(row, other, count);
-  }
   void fill_column(MatrixView<T> m, std::size_t column, T value) {
     Shapes("fill_column").wide("m", m, m.rows, column + 1);
     fill_column_impl(m, column, value);
-  }
-  void unit_vectors(MatrixView<T> out, std::size_t column) {
-    Shapes("unit_vectors").wide("out", out, out.rows, column + 1);
-    unit_vectors_impl(out, column);
   }
   void combine(const Combine<T>& sum) {
     const Shapes expect("combine");
@@ -137,16 +129,6 @@ class Backend : public Memory, public ClassifierOperations<T>, public VelocityOp
   void orthonormalise(std::span<const MatrixView<T>> q) {
     for (const MatrixView<T>& m : q) Shapes("orthonormalise").matrix("a vector", m, q[0].rows, q[0].columns);
     if (!q.empty()) orthonormalise_impl(q);
-  }
-  // coordinates of z beyond +-bound are set to it; returns how many
-  std::uint64_t clamp(MatrixView<T> z, double bound) {
-    Shapes("clamp").matrix("z", z);
-    return clamp_impl(z, bound);
-  }
-  // sum and sum of squares decide: true if any element is not finite
-  bool has_non_finite(MatrixView<const T> x) {
-    Shapes("has_non_finite").matrix("x", x);
-    return has_non_finite_impl(x);
   }
   void fill(double* to, std::size_t count, double value) {
     Shapes("fill").values("to", to, count);
@@ -232,9 +214,10 @@ class Backend : public Memory, public ClassifierOperations<T>, public VelocityOp
 
   // ---- the Gaussian scale
 
-  // Rows of pseudo-observations (double, dense) to the Gaussian scale, z = quantile(u) or, with
-  // from_gaussian, z = u, then y = L^-1 z (L lower triangular, dense; null: y = z), a column of ones appended
-  // to y. quadratic, if not null: (|z|^2 - |y|^2) / 2 of each row. Host memory but for y.
+  // Whitening (docs/mathematics.md, A.2). Rows of pseudo-observations (double, dense) to the Gaussian scale,
+  // z = quantile(u) or, with from_gaussian, z = u, then y = L^-1 z (L lower triangular, dense; null: y = z),
+  // a column of ones appended to y. quadratic, if not null: (|z|^2 - |y|^2) / 2 of each row. Host memory but
+  // for y.
   void whiten(MatrixView<T> y, const double* u, bool from_gaussian, const double* cholesky,
               double* quadratic) {
     Shapes("whiten").wide("y", y, y.rows, 1).values("u", u, y.rows * (y.columns - 1));
@@ -263,17 +246,13 @@ class Backend : public Memory, public ClassifierOperations<T>, public VelocityOp
   virtual void upload_matrix_impl(MatrixView<T> to, const T* host) = 0;
   virtual void download_matrix_impl(T* host, MatrixView<const T> from) = 0;
   virtual void transpose_impl(MatrixView<T> to, MatrixView<const T> from) = 0;
-  virtual void add_row_impl(T* row, const T* other, std::size_t count) = 0;
   virtual void fill_column_impl(MatrixView<T> m, std::size_t column, T value) = 0;
-  virtual void unit_vectors_impl(MatrixView<T> out, std::size_t column) = 0;
   virtual void combine_impl(const Combine<T>& sum) = 0;
   virtual void copy_rows_impl(MatrixView<T> to, const std::uint32_t* to_rows, MatrixView<const T> from,
                               const std::uint32_t* from_rows, std::size_t count) = 0;
   virtual void row_dots_impl(double* out, std::size_t stride, MatrixView<const T> a, MatrixView<const T> b,
                              bool accumulate) = 0;
   virtual void orthonormalise_impl(std::span<const MatrixView<T>> q) = 0;
-  virtual std::uint64_t clamp_impl(MatrixView<T> z, double bound) = 0;
-  virtual bool has_non_finite_impl(MatrixView<const T> x) = 0;
   virtual void fill_impl(double* to, std::size_t count, double value) = 0;
   virtual void add_scaled_impl(double* to, const double* x, std::size_t count, double factor,
                                const double* row, std::size_t columns) = 0;

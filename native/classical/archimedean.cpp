@@ -64,7 +64,7 @@ struct ClaytonFamily {
   double log_derivative(std::size_t k, Positive s) const {
     return log_rising[k] - (1 / generator.delta + static_cast<double>(k)) * log1p_of(s).value;
   }
-  double log_mixing(RowDraws& draws) const { return draws.log_gamma(1 / generator.delta); }
+  double log_frailty(RowDraws& draws) const { return draws.log_gamma(1 / generator.delta); }
 };
 
 struct GumbelFamily {
@@ -81,7 +81,7 @@ struct GumbelFamily {
     const double log_x = s.log / generator.delta;
     return polynomials.at(k, log_x) - std::exp(log_x) - static_cast<double>(k) * s.log;
   }
-  double log_mixing(RowDraws& draws) const { return draws.log_stable(1 / generator.delta); }
+  double log_frailty(RowDraws& draws) const { return draws.log_stable(1 / generator.delta); }
 };
 
 struct JoeFamily {
@@ -94,7 +94,7 @@ struct JoeFamily {
     const double log_forgotten = Bb8Generator::log_forgotten(s), alpha = 1 / generator.theta;
     return std::log(alpha) + alpha * log_forgotten + polynomials.at(k, -s.value - log_forgotten);
   }
-  double log_mixing(RowDraws& draws) const { return draws.log_sibuya(1 / generator.theta); }
+  double log_frailty(RowDraws& draws) const { return draws.log_sibuya(1 / generator.theta); }
 };
 
 struct FrankFamily {
@@ -107,7 +107,7 @@ struct FrankFamily {
     const double log_theta = std::log(generator.theta);
     return polynomials.at(k, generator.log_w(s) + log_theta - generator.log_remainder(s)) - log_theta;
   }
-  double log_mixing(RowDraws& draws) const { return draws.log_logarithmic(generator.theta); }
+  double log_frailty(RowDraws& draws) const { return draws.log_logarithmic(generator.theta); }
 };
 
 struct AmhFamily {
@@ -121,7 +121,7 @@ struct AmhFamily {
     return std::log1p(-generator.theta) - log_theta +
            polynomials.at(k + 1, log_theta - s.value - generator.log_remainder(s));
   }
-  double log_mixing(RowDraws& draws) const { return draws.log_geometric(generator.theta); }
+  double log_frailty(RowDraws& draws) const { return draws.log_geometric(generator.theta); }
 };
 
 template <class Family>
@@ -179,7 +179,7 @@ class ArchimedeanRows final : public ClassicalRows {
     uniform_rows(u, rows, dim_, seed, first_row, kTagClassicalUniform);
     for (std::size_t i = 0; i < rows; ++i) {
       RowDraws draws(seed, first_row + i);
-      const double log_v = family_.log_mixing(draws);
+      const double log_v = family_.log_frailty(draws);
       for (std::size_t j = 0; j < dim_; ++j) {
         Unit& value = u[i * dim_ + j];
         value = side(family_.generator.psi(positive_of_log(std::log(-value.log_p()) - log_v)));
@@ -414,7 +414,7 @@ struct IndependenceFamily {
 
   IndependenceFamily(double, std::size_t) {}
   double log_derivative(std::size_t, Positive s) const { return -s.value; }
-  double log_mixing(RowDraws&) const { return 0; }
+  double log_frailty(RowDraws&) const { return 0; }
 };
 
 }  // namespace

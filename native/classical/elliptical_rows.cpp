@@ -394,7 +394,6 @@ StudentFit fit_student(double degrees, std::vector<double> correlation, double s
     }
     fit.correlation = correlation;
     fit.log_likelihood = total + n * (front - half_log_determinant(l.data(), dim)) - margins;
-    fit.iterations = iteration;
     std::vector<double> next = correlation_step(correlation, s, dim);
     double change = 0;
     for (std::size_t i = 0; i < next.size(); ++i)

@@ -119,7 +119,6 @@ Dependence classical_dependence(const ClassicalDefinition& definition);
 struct StudentFit {
   std::vector<double> correlation;  // dim x dim
   double log_likelihood = 0;
-  std::size_t iterations = 0;
 };
 StudentFit fit_student(double degrees, std::vector<double> correlation, double shrinkage,
                        const std::vector<double>& u, std::size_t rows, std::size_t dim, std::size_t threads,

@@ -32,7 +32,7 @@ void TraceSampler<T>::add(const TraceEstimator& trace, std::size_t rows, std::si
   const MatrixView<T> direction = call.inner(direction_), products = call.inner(product_);
   for (std::size_t k = 0; k < (exact ? dim : trace.probes); ++k) {
     if (exact)
-      backend_.unit_vectors(direction, k);
+      next_unit_vectors(backend_, direction_, rows, k);
     else if (trace.kind == TraceEstimator::Kind::gaussian)
       backend_.normals(direction, trace.seed, trace.first_row, k, kTagTraceProbe);
     else

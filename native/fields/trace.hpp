@@ -7,6 +7,16 @@
 
 namespace sklar {
 
+// The unit vectors of the columns in turn, in all rows: from column 0 on, one after the other.
+template <class T>
+void next_unit_vectors(Backend<T>& backend, const Matrix<T>& m, std::size_t rows, std::size_t column) {
+  if (column == 0)
+    backend.clear(m.data(), rows * m.stride() * sizeof(T));
+  else
+    backend.fill_column(m.first(rows), column - 1, 0);
+  backend.fill_column(m.first(rows), column, 1);
+}
+
 // Traces of a matrix A for each row that is known by its products with vectors (docs/mathematics.md, D.2).
 template <class T>
 class TraceSampler {

@@ -72,6 +72,7 @@ void VelocityField<T>::run(MatrixView<const T> y, const double* time, Pass pass)
   network_->forward(x_.first(rows), output_.first(rows), pass);
 }
 
+// The network's output times velocity_scale and velocity_face (docs/mathematics.md, B.2 and C).
 template <class T>
 void VelocityField<T>::evaluate(MatrixView<const T> y, const double* time, Form form, MatrixView<T> out) {
   const VelocityForm f = form_of(form);
@@ -110,7 +111,7 @@ void VelocityField<T>::divergence(MatrixView<const T> y, const double* time, For
   if (trace.kind == TraceEstimator::Kind::exact) {
     if (direction_.rows() < rows) direction_ = backend_.matrix(rows, d);
     for (std::size_t j = 0; j < d; ++j) {
-      backend_.unit_vectors(direction_.first(rows), j);
+      next_unit_vectors(backend_, direction_, rows, j);
       adjoint_of(direction_.first(rows));
       backend_.velocity_diagonal(f, y, time, output, x_adjoint_.first(rows), j, divergence);
     }

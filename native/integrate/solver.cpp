@@ -60,8 +60,8 @@ void check(const SolverOptions& o, Process process, std::size_t dim, std::size_t
     expect(!divergence, "only Runge-Kutta methods and ab2 give a likelihood");
   }
   if (o.adaptive) {
-    expect(o.solver == Solver::dopri5 || o.solver == Solver::tsit5 || is_stochastic_runge_kutta(o.solver),
-           "only dopri5, tsit5, sra1 and shark choose their steps");
+    expect(is_stochastic_runge_kutta(o.solver) || (is_runge_kutta(o.solver) && tableau_of(o.solver).embedded),
+           "the solver does not choose its steps");
     expect(o.rtol >= 0 && o.atol > 0, "expected a positive absolute tolerance");
     expect(o.corrector_steps == 0, "a corrector needs a fixed grid");
   }

@@ -83,7 +83,7 @@ SharedMargin make_kde(Support support, KdeGrid grid, std::vector<double> heights
 double kde_integral(Support support, KdeGrid grid, const std::vector<double>& heights);
 
 // Ascending values of positive probability, and a continuous rest.
-SharedMargin make_mixture(std::vector<double> atoms, std::vector<double> masses, SharedMargin rest);
+SharedMargin make_zero_inflated(std::vector<double> atoms, std::vector<double> masses, SharedMargin rest);
 
 // The law of excesses y over a threshold: P(Y > y) = (1 + shape y / scale)^(-1 / shape). mass: the
 // probability beyond the threshold; NaN: what the body has there.

@@ -115,7 +115,7 @@ class Mixture final : public Margin {
 
 }  // namespace
 
-SharedMargin make_mixture(Vector atoms, Vector masses, SharedMargin rest) {
+SharedMargin make_zero_inflated(Vector atoms, Vector masses, SharedMargin rest) {
   if (atoms.empty() || masses.size() != atoms.size())
     throw Error("SHAPE", "expected an atom at least and as many probabilities");
   return std::make_shared<Mixture>(std::move(atoms), std::move(masses), std::move(rest));

@@ -102,12 +102,16 @@ void Cdc<T>::log_pdf(const double* u, bool from_gaussian, std::size_t rows, std:
 }
 
 template <class T>
+void Cdc<T>::reserve(std::size_t rows) {
+  if (logits_.rows() >= rows) return;
+  logits_ = backend_.matrix(rows, levels_.count());
+  cotangent_ = backend_.matrix(rows, levels_.count());
+  level_ = backend_.template buffer<std::int32_t>(rows);
+}
+
+template <class T>
 void Cdc<T>::gradient(MatrixView<const T> y, std::size_t level, MatrixView<T> g, Pass pass) {
-  if (logits_.rows() < y.rows) {
-    logits_ = backend_.matrix(y.rows, levels_.count());
-    cotangent_ = backend_.matrix(y.rows, levels_.count());
-    level_ = backend_.template buffer<std::int32_t>(y.rows);
-  }
+  reserve(y.rows);
   const std::vector<std::int32_t> host(y.rows, static_cast<std::int32_t>(level));
   backend_.upload(level_.data(), host.data(), host.size() * sizeof(std::int32_t));
   network_->forward(y, logits_.first(y.rows), pass);
@@ -128,11 +132,7 @@ void Cdc<T>::bridge(MatrixView<const T> y, std::size_t level, double share, doub
                     MatrixView<T> gradient) {
   const std::size_t k = levels_.count();
   if (level >= levels_.last()) throw Error("VALUE", "the model has no level above " + std::to_string(level));
-  if (logits_.rows() < y.rows) {
-    logits_ = backend_.matrix(y.rows, k);
-    cotangent_ = backend_.matrix(y.rows, k);
-    level_ = backend_.template buffer<std::int32_t>(y.rows);
-  }
+  reserve(y.rows);
   network_->forward(y, logits_.first(y.rows), gradient.data ? Pass::gradient : Pass::value);
   backend_.log_ratio(above, logits_.first(y.rows), level + 1);
   backend_.log_ratio(below, logits_.first(y.rows), level);
@@ -200,9 +200,8 @@ void Cdc<T>::logits(const double* z, std::size_t rows, double* out, const Cancel
 }
 
 template <class T>
-PublishedStatistics Cdc<T>::sample_as_published(const PublishedOptions& options, std::size_t rows,
-                                                double* out, const CancelFlag& cancel,
-                                                const Fraction& progress) {
+void Cdc<T>::sample_as_published(const PublishedOptions& options, std::size_t rows, double* out,
+                                 const CancelFlag& cancel, const Fraction& progress) {
   const std::size_t d = dim(), batch = std::min(batch_rows(Pass::gradient), std::max<std::size_t>(rows, 1));
   const std::vector<std::size_t> nodes = node_levels(levels_, options.steps);
   const double* guide = definition_.cholesky.empty() ? nullptr : definition_.cholesky.data();
@@ -212,10 +211,8 @@ PublishedStatistics Cdc<T>::sample_as_published(const PublishedOptions& options,
   sampler.evaluate = [&](MatrixView<const T> y, std::size_t level, MatrixView<T> g) {
     gradient(y, level, g);
   };
-  std::vector<double> host(guide ? batch * d : 0);
+  std::vector<double> host(batch * d);
   sampler.clamp = [&](MatrixView<T> y, double bound) -> std::uint64_t {
-    const MatrixView<T> inner{y.data, y.rows, d, y.stride};
-    if (!guide) return backend_.clamp(inner, bound);
     backend_.colour(host.data(), y, true, guide, nullptr);
     std::uint64_t acted = 0;
     for (std::size_t i = 0; i < y.rows * d; ++i)
@@ -228,7 +225,6 @@ PublishedStatistics Cdc<T>::sample_as_published(const PublishedOptions& options,
   };
 
   const Matrix<T> y = backend_.matrix(batch, d + 1);
-  PublishedStatistics statistics;
   for (std::size_t first = 0; first < rows; first += batch) {
     cancel.check();
     const std::size_t count = std::min(batch, rows - first);
@@ -240,11 +236,8 @@ PublishedStatistics Cdc<T>::sample_as_published(const PublishedOptions& options,
                        kTagSampleStart);
     }
     try {
-      const PublishedStatistics s =
-          sklar::sample_as_published(backend_, sampler, levels_, nodes, options.noisy, options.seed,
-                                     options.first_row + first, y.first(count), cancel);
-      statistics.evaluations = s.evaluations;
-      statistics.clamped += s.clamped;
+      sklar::sample_as_published(backend_, sampler, levels_, nodes, options.noisy, options.seed,
+                                 options.first_row + first, y.first(count), cancel);
     } catch (Diverged& error) {
       add_states<T>(error, backend_, Process::ou, y.first(count), options.first_row + first,
                     {guide, nullptr, true, options.to_gaussian});
@@ -253,47 +246,18 @@ PublishedStatistics Cdc<T>::sample_as_published(const PublishedOptions& options,
     backend_.colour(out + first * d, y.first(count), options.to_gaussian, guide, nullptr);
     if (progress) progress(static_cast<double>(first + count) / static_cast<double>(rows));
   }
-  return statistics;
 }
 
-namespace {
-
 template <class T>
-class OwningField final : public Field<T> {
- public:
-  OwningField(Backend<T>& backend, const CdcDefinition& definition, const std::vector<T>& parameters)
-      : model_(backend, definition, parameters), field_(model_.continuous_field()) {}
-  Process process() const override { return field_.process(); }
-  std::size_t dim() const override { return field_.dim(); }
-  std::size_t batch_rows() const override { return field_.batch_rows(); }
-  void evaluate(MatrixView<const T> y, const double* time, Form form, MatrixView<T> out) override {
-    field_.evaluate(y, time, form, out);
-  }
-  void divergence(MatrixView<const T> y, const double* time, Form form, const TraceEstimator& trace,
-                  MatrixView<T> out, double* divergence) override {
-    field_.divergence(y, time, form, trace, out, divergence);
-  }
-  bool describe(FusedField<T>& field) override { return field_.describe(field); }
-  bool log_density(MatrixView<const T> y, const double* time, double* value) override {
-    return field_.log_density(y, time, value);
-  }
-
- private:
-  Cdc<T> model_;
-  CdcField<T>& field_;
-};
-
-}  // namespace
-
-template <class T>
-std::unique_ptr<Field<T>> make_cdc_field(Backend<T>& backend, const CdcDefinition& definition,
+std::shared_ptr<Field<T>> make_cdc_field(Backend<T>& backend, const CdcDefinition& definition,
                                          const std::vector<T>& parameters) {
-  return std::make_unique<OwningField<T>>(backend, definition, parameters);
+  const auto model = std::make_shared<Cdc<T>>(backend, definition, parameters);
+  return {model, &model->continuous_field()};
 }
 
-template std::unique_ptr<Field<float>> make_cdc_field(Backend<float>&, const CdcDefinition&,
+template std::shared_ptr<Field<float>> make_cdc_field(Backend<float>&, const CdcDefinition&,
                                                       const std::vector<float>&);
-template std::unique_ptr<Field<double>> make_cdc_field(Backend<double>&, const CdcDefinition&,
+template std::shared_ptr<Field<double>> make_cdc_field(Backend<double>&, const CdcDefinition&,
                                                        const std::vector<double>&);
 template class Cdc<float>;
 template class Cdc<double>;

@@ -57,11 +57,12 @@ class Cdc {
     bool to_gaussian;
     const double* start = nullptr;  // rows x dim on the Gaussian scale; null: standard normal draws
   };
-  PublishedStatistics sample_as_published(const PublishedOptions& options, std::size_t rows, double* out,
-                                          const CancelFlag& cancel, const Fraction& progress);
+  void sample_as_published(const PublishedOptions& options, std::size_t rows, double* out,
+                           const CancelFlag& cancel, const Fraction& progress);
 
  private:
   std::size_t batch_rows(Pass pass) const;
+  void reserve(std::size_t rows);
   void gradient(MatrixView<const T> y, std::size_t level, MatrixView<T> g, Pass pass = Pass::gradient);
 
   Backend<T>& backend_;
@@ -77,7 +78,7 @@ class Cdc {
 
 // The field of a CDC that owns all it needs.
 template <class T>
-std::unique_ptr<Field<T>> make_cdc_field(Backend<T>& backend, const CdcDefinition& definition,
+std::shared_ptr<Field<T>> make_cdc_field(Backend<T>& backend, const CdcDefinition& definition,
                                          const std::vector<T>& parameters);
 
 }  // namespace sklar

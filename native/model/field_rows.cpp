@@ -12,7 +12,7 @@
 namespace sklar {
 namespace {
 
-// y = the states of dense rows of the host
+// y = the states of dense rows of the host (docs/mathematics.md, A.2)
 template <class T>
 void to_states(Backend<T>& backend, Process process, MatrixView<T> y, const double* x, const RowScale& scale,
                double* quadratic) {

@@ -5,8 +5,8 @@
 // Whole tables through an integrator, in batches: from rows of the host to states of a field and back.
 namespace sklar {
 
-// How the states of a field stand to rows. ou: z = L y on the Gaussian scale, mapped column by column.
-// reflection: the state is on the copula scale.
+// How the states of a field stand to rows. On the Gaussian scale z = L y, mapped column by column; on the
+// cube the state is the row on the copula scale.
 struct RowScale {
   const double* cholesky = nullptr;  // dim x dim; null: z = y
   const MarginMaps* maps = nullptr;  // of results, on the Gaussian scale; null: none

@@ -48,7 +48,7 @@ struct SmcResult {
   std::vector<std::uint32_t> roots;  // the particle at the reference that each descends from
   double effective = 0;              // sample size of the weights
   std::size_t ancestors = 0;         // different roots
-  Mixing mixing;                     // of the final moves
+  Convergence mixing;                // of the final moves
 };
 
 template <class T>
@@ -58,7 +58,7 @@ SmcResult<T> annealed_smc(Backend<T>& backend, LevelPath<T>& path, const SmcOpti
 // pCN-MALA moves at level 0 from given rows (with a column of ones), in place; `moves` at least 1.
 struct DataMoves {
   double acceptance;  // mean over the second half of the moves, whose size was adapted before
-  Mixing mixing;
+  Convergence mixing;
 };
 template <class T>
 DataMoves move_at_data(Backend<T>& backend, LevelPath<T>& path, MatrixView<T> rows, std::size_t moves,

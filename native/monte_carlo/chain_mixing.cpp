@@ -40,8 +40,8 @@ void ChainMixing::close_half() {
   std::fill(sum_.begin(), sum_.end(), 0.0);
 }
 
-Mixing ChainMixing::worst() const {
-  Mixing worst;
+Convergence ChainMixing::worst() const {
+  Convergence worst;
   if (half_ < 2) return worst;
   const double n = static_cast<double>(half_), m = static_cast<double>(2 * chains_);
   worst = {0, n * m};

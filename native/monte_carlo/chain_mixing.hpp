@@ -7,7 +7,7 @@
 namespace sklar {
 
 // Of the worst coordinate of parallel chains; NaN where the chains are too short to say.
-struct Mixing {
+struct Convergence {
   double r_hat = std::numeric_limits<double>::quiet_NaN();      // near 1: the chains forgot where they began
   double effective = std::numeric_limits<double>::quiet_NaN();  // independent draws that all states are worth
 };
@@ -24,7 +24,7 @@ class ChainMixing {
   template <class T>
   void add(const T* states);
   // After all moves.
-  Mixing worst() const;
+  Convergence worst() const;
 
  private:
   void close_half();

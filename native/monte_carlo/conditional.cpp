@@ -164,11 +164,10 @@ ConditionalSample conditional_replacement(Backend<T>& backend, LevelPath<T>& pat
     }
     if (progress) progress(static_cast<double>(last - level + 1) / static_cast<double>(last));
   }
-  if (backend.has_non_finite(state))
-    throw Error("DIVERGED", "the conditional sampler left the finite numbers");
-
   std::vector<T> all(rows * d);
   backend.download_matrix(all.data(), v);
+  for (const T value : all)
+    if (!std::isfinite(value)) throw Error("DIVERGED", "the conditional sampler left the finite numbers");
   result.log_marginal = std::numeric_limits<double>::quiet_NaN();
   result.standard_error = std::numeric_limits<double>::quiet_NaN();
   result.effective = static_cast<double>(rows);

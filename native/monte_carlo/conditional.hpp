@@ -37,7 +37,7 @@ struct ConditionalSample {
   double effective = 0;       // sample size of the weights
   std::size_t ancestors = 0;  // different starting particles among the descendants
   double acceptance = 0;      // of the last moves
-  Mixing mixing;              // of the moves at the data
+  Convergence mixing;         // of the moves at the data
   std::uint64_t evaluations = 0;  // of the path, for each particle
   std::vector<SmcStage> stages;
 };

@@ -5,7 +5,8 @@
 
 namespace sklar {
 
-// Log weights of several populations of particles since their last resampling, in double.
+// Log weights of several populations of particles since their last resampling, in double
+// (docs/mathematics.md, D.4).
 class ParticleWeights {
  public:
   ParticleWeights(std::size_t islands, std::size_t particles, std::uint64_t seed);

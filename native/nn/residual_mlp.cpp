@@ -140,7 +140,9 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
     });
     if (fold_) {
       product(input_, linears_[0].forward, Epilogue::store, nullptr, {folded_});
-      backend_.add_row(folded_.view().row(d), linears_[0].b, h);
+      Combine<T> bias;
+      bias.to = {folded_.view().row(d), 1, h, folded_.stride()};
+      backend_.combine(bias.add(bias.to, 1).add({linears_[0].b, 1, h, h}, 1));
       backend_.together([&] {
         backend_.pack(folded_forward_, folded_.data(), folded_.stride(), d + 1, h, Orientation::as_is);
         backend_.pack(folded_adjoint_, folded_.data(), folded_.stride(), h, d, Orientation::transposed);
@@ -229,29 +231,10 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
 
   void tangent(MatrixView<const T> r, MatrixView<T> y_tangent) override {
     backend_.together([&] {
-      using E = Epilogue;
-      const std::size_t rows = r.rows;
       r_ = r;
-      product(r, input_forward_, E::store, nullptr, {blocks_[0].dh.first(rows)});
-      for (std::size_t k = 0; k < blocks_.size(); ++k) {
-        Block<T>& b = blocks_[k];
-        const auto dp = b.dp.first(rows), dh = b.dh.first(rows);
-        const auto out = k + 1 < blocks_.size() ? blocks_[k + 1].dh.first(rows) : top_tangent_.first(rows);
-        const bool folded = fold_ && k == 0;
-        const auto& in = folded ? r : MatrixView<const T>(dh);
-        const auto& w = folded ? folded_forward_ : linears_[2 * k].forward;
-        if (relu_) {
-          product(in, w, E::inner_tangent_relu, nullptr, {dp}, {b.p.first(rows)});
-        } else {
-          const auto kappa = b.kappa.first(rows);
-          product(in, w, E::inner_tangent_silu, nullptr, {dp, kappa},
-                  {b.f1.first(rows), b.f2.first(rows), kappa});
-        }
-        const auto s2 = b.s2.first(rows);
-        product(dp, linears_[2 * k + 1].forward, E::outer_tangent, nullptr, {out, s2},
-                {dh, b.s1.first(rows), s2, b.lambda.first(rows)});
-      }
-      if (y_tangent.data) product(top_tangent_.first(rows), head_.forward, E::store, nullptr, {y_tangent});
+      tangent_pass(r, [&](std::size_t k) -> Source { return {&blocks_[k].kappa, &blocks_[k].s2}; });
+      if (y_tangent.data)
+        product(top_tangent_.first(r.rows), head_.forward, Epilogue::store, nullptr, {y_tangent});
     });
   }
 
@@ -259,51 +242,35 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
   void hessian_product(MatrixView<const T> r, MatrixView<T> x_second) override {
     backend_.together([&] {
       using E = Epilogue;
-      const std::size_t rows = r.rows, last = blocks_.size() - 1;
+      const std::size_t rows = r.rows;
       reserve_second(rows);
-      const auto n = second_n_.first(rows);
-      product(r, input_forward_, E::store, nullptr, {blocks_[0].dh.first(rows)});
-      for (std::size_t k = 0; k < blocks_.size(); ++k) {
-        Block<T>& b = blocks_[k];
-        const auto dp = b.dp.first(rows), dh = b.dh.first(rows);
-        const auto out = k < last ? blocks_[k + 1].dh.first(rows) : top_tangent_.first(rows);
-        const bool folded = fold_ && k == 0;
-        const auto& in = folded ? r : MatrixView<const T>(dh);
-        const auto& w = folded ? folded_forward_ : linears_[2 * k].forward;
-        if (relu_)
-          product(in, w, E::inner_tangent_relu, nullptr, {dp}, {b.p.first(rows)});
-        else
-          product(in, w, E::inner_tangent_silu, nullptr, {dp, source_a_[k].first(rows)},
-                  {b.f1.first(rows), b.f2.first(rows), b.kappa.first(rows)});
-        product(dp, linears_[2 * k + 1].forward, E::outer_tangent, nullptr, {out, source_z_[k].first(rows)},
-                {dh, b.s1.first(rows), b.s2.first(rows), b.lambda.first(rows)});
-      }
-      product(no_output_.first(rows), head_.adjoint, E::top_second, nullptr,
-              {second_m_[last % 2].first(rows)}, {blocks_[last].s1.first(rows), source_z_[last].first(rows)});
-      for (std::size_t k = last + 1; k-- > 0;) {
-        Block<T>& b = blocks_[k];
-        const auto m = second_m_[k % 2].first(rows);
-        if (relu_)
-          product(m, linears_[2 * k + 1].adjoint, E::inner_second_relu, nullptr, {n}, {b.p.first(rows)});
-        else
-          product(m, linears_[2 * k + 1].adjoint, E::inner_second_silu, nullptr, {n},
-                  {b.f1.first(rows), source_a_[k].first(rows)});
-        if (k > 0) {
-          product(n, linears_[2 * k].adjoint, E::outer_second, nullptr, {second_m_[(k - 1) % 2].first(rows)},
-                  {m, blocks_[k - 1].s1.first(rows), source_z_[k - 1].first(rows)});
-        } else if (fold_) {
-          product(m, input_adjoint_, E::store, nullptr, {x_second});
-          product(n, folded_adjoint_, E::accumulate, nullptr, {x_second}, {x_second});
-        } else {
-          product(n, linears_[0].adjoint, E::bottom_second, nullptr, {bottom_second_.first(rows)}, {m});
-          product(bottom_second_.first(rows), input_adjoint_, E::store, nullptr, {x_second});
-        }
+      const auto source = [&](std::size_t k) -> Source { return {&source_a_[k], &source_z_[k]}; };
+      tangent_pass(r, source);
+      second_pass(no_output_.first(rows), rows, source, [&](std::size_t k) -> Second {
+        return {&second_m_[k % 2], &second_n_};
+      });
+      const auto m = second_m_[0].first(rows), n = second_n_.first(rows);
+      if (fold_) {
+        product(m, input_adjoint_, E::store, nullptr, {x_second});
+        product(n, folded_adjoint_, E::accumulate, nullptr, {x_second}, {x_second});
+      } else {
+        product(n, linears_[0].adjoint, E::bottom_second, nullptr, {bottom_second_.first(rows)}, {m});
+        product(bottom_second_.first(rows), input_adjoint_, E::store, nullptr, {x_second});
       }
     });
   }
 
   void parameter_gradient(MatrixView<const T> c, T* gradient) override {
-    second_adjoint(c);
+    backend_.together([&] {
+      second_pass(
+          c, e_.rows,
+          [&](std::size_t k) -> Source {
+            return {&blocks_[k].kappa, &blocks_[k].s2};
+          },
+          [&](std::size_t k) -> Second {
+            return {&blocks_[k].m(), &blocks_[k].second_n(relu_)};
+          });
+    });
     outer_products(c, gradient, true);
   }
 
@@ -347,29 +314,58 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
     backend_.linear(x, w, e);
   }
 
-  // M and N of every block; rows that had no adjoint pass have no second-order source
-  void second_adjoint(MatrixView<const T> c) {
-    backend_.together([&] {
-      using E = Epilogue;
-      const std::size_t rows = c.rows, active = e_.rows, last = blocks_.size() - 1;
-      product(c, head_.adjoint, E::top_second, nullptr, {blocks_[last].m().first(rows)},
-              {blocks_[last].s1.first(rows), blocks_[last].s2.first(rows)}, active);
-      for (std::size_t k = last + 1; k-- > 0;) {
-        Block<T>& b = blocks_[k];
-        const auto m = b.m().first(rows), n = b.second_n(relu_).first(rows);
-        if (relu_) {
-          product(m, linears_[2 * k + 1].adjoint, E::inner_second_relu, nullptr, {n}, {b.p.first(rows)});
-        } else {
-          product(m, linears_[2 * k + 1].adjoint, E::inner_second_silu, nullptr, {n},
-                  {b.f1.first(rows), b.kappa.first(rows)}, active);
-        }
-        if (k > 0) {
-          Block<T>& below = blocks_[k - 1];
-          product(n, linears_[2 * k].adjoint, E::outer_second, nullptr, {below.m().first(rows)},
-                  {m, below.s1.first(rows), below.s2.first(rows)}, active);
-        }
-      }
-    });
+  // Where the second-order sources of a block are: f''(a) a-dot kappa (not of relu) and silu''(z) z-dot
+  // lambda.
+  struct Source {
+    const Matrix<T>*a, *z;
+  };
+  // Where its second adjoints M and N go.
+  struct Second {
+    const Matrix<T>*m, *n;
+  };
+
+  template <class Sources>
+  void tangent_pass(MatrixView<const T> r, Sources&& source) {
+    using E = Epilogue;
+    const std::size_t rows = r.rows;
+    product(r, input_forward_, E::store, nullptr, {blocks_[0].dh.first(rows)});
+    for (std::size_t k = 0; k < blocks_.size(); ++k) {
+      Block<T>& b = blocks_[k];
+      const Source to = source(k);
+      const auto dp = b.dp.first(rows), dh = b.dh.first(rows);
+      const auto out = k + 1 < blocks_.size() ? blocks_[k + 1].dh.first(rows) : top_tangent_.first(rows);
+      const bool folded = fold_ && k == 0;
+      const auto& in = folded ? r : MatrixView<const T>(dh);
+      const auto& w = folded ? folded_forward_ : linears_[2 * k].forward;
+      if (relu_)
+        product(in, w, E::inner_tangent_relu, nullptr, {dp}, {b.p.first(rows)});
+      else
+        product(in, w, E::inner_tangent_silu, nullptr, {dp, to.a->first(rows)},
+                {b.f1.first(rows), b.f2.first(rows), b.kappa.first(rows)});
+      product(dp, linears_[2 * k + 1].forward, E::outer_tangent, nullptr, {out, to.z->first(rows)},
+              {dh, b.s1.first(rows), b.s2.first(rows), b.lambda.first(rows)});
+    }
+  }
+
+  // M and N of every block, from the adjoint c of the output; rows from `active` on have no source.
+  template <class Sources, class Seconds>
+  void second_pass(MatrixView<const T> c, std::size_t active, Sources&& source, Seconds&& second) {
+    using E = Epilogue;
+    const std::size_t rows = c.rows, last = blocks_.size() - 1;
+    product(c, head_.adjoint, E::top_second, nullptr, {second(last).m->first(rows)},
+            {blocks_[last].s1.first(rows), source(last).z->first(rows)}, active);
+    for (std::size_t k = last + 1; k-- > 0;) {
+      Block<T>& b = blocks_[k];
+      const auto m = second(k).m->first(rows), n = second(k).n->first(rows);
+      if (relu_)
+        product(m, linears_[2 * k + 1].adjoint, E::inner_second_relu, nullptr, {n}, {b.p.first(rows)});
+      else
+        product(m, linears_[2 * k + 1].adjoint, E::inner_second_silu, nullptr, {n},
+                {b.f1.first(rows), source(k).a->first(rows)}, active);
+      if (k > 0)
+        product(n, linears_[2 * k].adjoint, E::outer_second, nullptr, {second(k - 1).m->first(rows)},
+                {m, blocks_[k - 1].s1.first(rows), source(k - 1).z->first(rows)}, active);
+    }
   }
 
   // every weight gradient is one product with a doubled inner length: value part over all rows, tangent part

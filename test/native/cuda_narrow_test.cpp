@@ -20,7 +20,7 @@ struct CdcCase {
   bool known = true;
 };
 
-std::unique_ptr<Field<float>> cdc_field(Backend<float>& backend, const CdcCase& c) {
+std::shared_ptr<Field<float>> cdc_field(Backend<float>& backend, const CdcCase& c) {
   CdcDefinition d;
   d.times = {0, 0.1, 0.3, 0.6, 1.1, c.known ? INFINITY : 2.5};
   d.network = {c.dim, c.hidden, c.depth, d.times.size(), c.activation};

@@ -108,15 +108,20 @@ TEST_CASE("values beyond the range of fp16 are counted, and infinities stay") {
   EpilogueOperands<float> e;
   e.out[0] = out;
   gpu->linear(x, packed, e);
+  const auto finite = [&] {
+    std::vector<float> host(64 * 64);
+    gpu->download_matrix(host.data(), out);
+    return std::ranges::all_of(host, [](float v) { return std::isfinite(v); });
+  };
   CHECK_EQUAL(gpu->saturated(), 0u);
-  CHECK(!gpu->has_non_finite(out));
+  CHECK(finite());
   gpu->fill_column(x, 3, 1e5f);
   gpu->linear(x, packed, e);
   CHECK(gpu->saturated() > 0u);
-  CHECK(!gpu->has_non_finite(out));
+  CHECK(finite());
   gpu->fill_column(x, 3, HUGE_VALF);
   gpu->linear(x, packed, e);
-  CHECK(gpu->has_non_finite(out));
+  CHECK(!finite());
 }
 
 TEST_CASE("many outer products at once") {

@@ -5,7 +5,7 @@
 #include "closed_form.hpp"
 
 using sklar::ChainMixing;
-using sklar::Mixing;
+using sklar::Convergence;
 
 namespace {
 
@@ -13,7 +13,7 @@ constexpr std::size_t chains = 600;
 
 // Chains of x_0 = start noise, x_k = phi x_{k-1} + sqrt(1 - phi^2) noise, plus what each has of its own and a
 // trend; column 0 is white noise, column 1 has all that.
-Mixing mixing(std::size_t moves, double phi, double own, double trend) {
+Convergence mixing(std::size_t moves, double phi, double own, double trend) {
   const closed_form::Vector noise = closed_form::normals(chains * moves, 2, 9);
   const closed_form::Vector offset = closed_form::normals(chains, 1, 10);
   ChainMixing recorder(chains, 2, moves);
@@ -34,14 +34,14 @@ Mixing mixing(std::size_t moves, double phi, double own, double trend) {
 }  // namespace
 
 TEST_CASE("independent states: R-hat is one and every state counts") {
-  const Mixing found = mixing(41, 0, 0, 0);
+  const Convergence found = mixing(41, 0, 0, 0);
   CHECK_NEAR(found.r_hat, 1.0, 0.005);
   CHECK(found.effective > 0.85 * chains * 40 && found.effective <= chains * 40);
 }
 
 TEST_CASE("autoregressive chains: the variance of their means in closed form") {
   const double phi = 0.8, n = 100;
-  const Mixing found = mixing(200, phi, 0, 0);
+  const Convergence found = mixing(200, phi, 0, 0);
   const double v =
       ((1 + phi) / (1 - phi) - 2 * phi * (1 - std::pow(phi, n)) / (n * (1 - phi) * (1 - phi))) / n;
   CHECK_NEAR(found.effective / (2 * chains / v), 1.0, 0.1);
@@ -51,7 +51,7 @@ TEST_CASE("autoregressive chains: the variance of their means in closed form") {
 TEST_CASE("chains that stay apart, drift or stand still, and too few moves") {
   // within 1, between the halves' means 1 + 1 / n
   const double n = 50;
-  const Mixing apart = mixing(100, 0, 1, 0);
+  const Convergence apart = mixing(100, 0, 1, 0);
   CHECK_NEAR(apart.r_hat, std::sqrt(2.0), 0.05);
   CHECK_NEAR(apart.effective, 2 * chains * 2 / (1 + 1 / n), 0.08 * 4 * chains);
   // means of the halves half the trend apart: V = trend^2 / 16

@@ -113,9 +113,7 @@ const Case wrong[] = {
     {"upload_matrix", [](Operands& o) { o.b.upload_matrix(o.good, nullptr); }},
     {"download_matrix", [](Operands& o) { o.b.download_matrix(nullptr, o.good); }},
     {"transpose", [](Operands& o) { o.b.transpose(o.good, o.good); }},
-    {"add_row", [](Operands& o) { o.b.add_row(o.some(), nullptr, dim); }},
     {"fill_column", [](Operands& o) { o.b.fill_column(o.good, dim, 1); }},
-    {"unit_vectors", [](Operands& o) { o.b.unit_vectors(o.good, dim); }},
     {"combine",
      [](Operands& o) {
        Combine<double> sum;
@@ -128,14 +126,6 @@ const Case wrong[] = {
      [](Operands& o) {
        const MatrixView<double> q[] = {o.good, o.narrow};
        o.b.orthonormalise(q);
-     }},
-    {"clamp",
-     [](Operands& o) {
-       o.b.clamp({nullptr, rows, dim, dim}, 1);
-     }},
-    {"has_non_finite",
-     [](Operands& o) {
-       o.b.has_non_finite({o.some(), rows, dim, dim - 1});
      }},
     {"fill", [](Operands& o) { o.b.fill(nullptr, 1, 0); }},
     {"add_scaled", [](Operands& o) { o.b.add_scaled(o.some(), nullptr, 4, 1, o.some(), 0); }},

@@ -120,7 +120,7 @@ TEST_CASE("20: variances of traces, of a network's Hessian") {
                        product = backend->matrix(1, 6);
   Square hessian(6);
   for (std::size_t j = 0; j < 6; ++j) {
-    backend->unit_vectors(direction, j);
+    next_unit_vectors(*backend, direction, 1, j);
     model.hessian_product(y, 0, direction, product);
     for (std::size_t i = 0; i < 6; ++i) hessian(i, j) = product.view().row(0)[i];
   }

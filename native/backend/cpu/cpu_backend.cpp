@@ -136,11 +136,6 @@ class CpuBackend final : public Backend<T> {
         to.data[j * to.stride + i] = from.data[i * from.stride + j];
   }
 
-  void add_row_impl(T* row, const T* other, std::size_t count) override {
-    finish();
-    for (std::size_t i = 0; i < count; ++i) row[i] += other[i];
-  }
-
   void fill_column_impl(MatrixView<T> m, std::size_t column, T value) override {
     finish();
     for (std::size_t i = 0; i < m.rows; ++i) m.row(i)[column] = value;
@@ -295,21 +290,6 @@ class CpuBackend final : public Backend<T> {
     });
   }
 
-  std::uint64_t clamp_impl(MatrixView<T> z, double bound) override {
-    finish();
-    const T high = static_cast<T>(bound);
-    std::uint64_t acted = 0;
-    for (std::size_t i = 0; i < z.rows; ++i)
-      for (std::size_t j = 0; j < z.columns; ++j) {
-        T& value = z.row(i)[j];
-        if (value > high || value < -high) {
-          value = value > 0 ? high : -high;
-          ++acted;
-        }
-      }
-    return acted;
-  }
-
   void fill_impl(double* to, std::size_t count, double value) override {
     finish();
     std::fill(to, to + count, value);
@@ -367,14 +347,6 @@ class CpuBackend final : public Backend<T> {
     each_row(out.rows, [&](std::size_t i) {
       sklar::rows::signs_of_row(out.row(i), out.columns, seed, first_row + i, step, tag);
     });
-  }
-
-  void unit_vectors_impl(MatrixView<T> out, std::size_t column) override {
-    finish();
-    for (std::size_t i = 0; i < out.rows; ++i) {
-      std::fill(out.row(i), out.row(i) + out.columns, T(0));
-      out.row(i)[column] = 1;
-    }
   }
 
   void orthonormalise_impl(std::span<const MatrixView<T>> q) override {
@@ -466,16 +438,7 @@ class CpuBackend final : public Backend<T> {
   void log_ratio_impl(double* host, MatrixView<const T> logits, std::size_t level) override {
     finish();
     for (std::size_t i = 0; i < logits.rows; ++i)
-      host[i] =
-          static_cast<double>(logits.row(i)[level]) - static_cast<double>(logits.row(i)[logits.columns - 1]);
-  }
-
-  bool has_non_finite_impl(MatrixView<const T> x) override {
-    finish();
-    T sum = 0;
-    for (std::size_t i = 0; i < x.rows; ++i)
-      for (std::size_t j = 0; j < x.columns; ++j) sum += x.row(i)[j] * T(0);
-    return !(sum == T(0));
+      host[i] = sklar::rows::log_ratio(logits.row(i), logits.columns, level);
   }
 
   void pack_impl(PackedMatrix<T>& to, const T* w, std::size_t stride, Orientation orientation) override {

@@ -1,12 +1,15 @@
-// Included by one file for each instruction set, which defines SKLAR_KERNEL_NAMESPACE. Plain loops: the
+// Included by one file for each instruction set, which defines
+// SKLAR_INSTRUCTION_SET, its name. Plain loops: the
 // compiler vectorises them for the flags of that file.
 
 #include "backend/cpu/elementwise.hpp"
 #include "core/random/philox.h"
 #include "process/ou.h"
 
+#include "backend/cpu/instruction_set.h"
+
 namespace sklar::cpu {
-namespace SKLAR_KERNEL_NAMESPACE {
+namespace SKLAR_OF_SET(elements_) {
 
 template <class T>
 void normals(T* out, size_t stride, size_t rows, size_t columns, uint64_t seed, uint64_t first_row,
@@ -142,5 +145,14 @@ const ElementwiseTable<T>& elementwise_table() {
   return functions;
 }
 
-}  // namespace SKLAR_KERNEL_NAMESPACE
+}  // namespace SKLAR_OF_SET(elements_)
+
+template <>
+const ElementwiseTable<float>& SKLAR_SET_OF(_elementwise)<float>() {
+  return SKLAR_OF_SET(elements_)::elementwise_table<float>();
+}
+template <>
+const ElementwiseTable<double>& SKLAR_SET_OF(_elementwise)<double>() {
+  return SKLAR_OF_SET(elements_)::elementwise_table<double>();
+}
 }  // namespace sklar::cpu

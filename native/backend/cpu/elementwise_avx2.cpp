@@ -1,13 +1,2 @@
-#define SKLAR_KERNEL_NAMESPACE avx2_elements
+#define SKLAR_INSTRUCTION_SET avx2
 #include "backend/cpu/elementwise.inl"
-
-namespace sklar::cpu {
-template <>
-const ElementwiseTable<float>& avx2_elementwise<float>() {
-  return avx2_elements::elementwise_table<float>();
-}
-template <>
-const ElementwiseTable<double>& avx2_elementwise<double>() {
-  return avx2_elements::elementwise_table<double>();
-}
-}  // namespace sklar::cpu

@@ -1,13 +1,2 @@
-#define SKLAR_KERNEL_NAMESPACE baseline_elements
+#define SKLAR_INSTRUCTION_SET baseline
 #include "backend/cpu/elementwise.inl"
-
-namespace sklar::cpu {
-template <>
-const ElementwiseTable<float>& baseline_elementwise<float>() {
-  return baseline_elements::elementwise_table<float>();
-}
-template <>
-const ElementwiseTable<double>& baseline_elementwise<double>() {
-  return baseline_elements::elementwise_table<double>();
-}
-}  // namespace sklar::cpu

@@ -1,7 +1,7 @@
 // Included by one file for each instruction set, which defines
-//   SKLAR_KERNEL_NAMESPACE  a namespace of its own
-//   SKLAR_VECTOR_BYTES      the width of a register
-//   SKLAR_TILE_ROWS         rows of the register tile; its columns are two registers
+//   SKLAR_INSTRUCTION_SET  its name
+//   SKLAR_VECTOR_BYTES     the width of a register
+//   SKLAR_TILE_ROWS        rows of the register tile; its columns are two registers
 // Vectors are the compilers' own vector types (GCC and Clang): the same source serves SSE2, AVX2, AVX-512 and
 // NEON, and a width that the processor lacks still computes the same thing.
 
@@ -10,8 +10,10 @@
 #include "backend/cpu/kernels.hpp"
 #include "core/silu.h"
 
+#include "backend/cpu/instruction_set.h"
+
 namespace sklar::cpu {
-namespace SKLAR_KERNEL_NAMESPACE {
+namespace SKLAR_OF_SET(kernels_) {
 
 #define SKLAR_INLINE inline __attribute__((always_inline))
 
@@ -371,5 +373,16 @@ const KernelTable<T>& table(const char* name) {
   return kernels;
 }
 
-}  // namespace SKLAR_KERNEL_NAMESPACE
+}  // namespace SKLAR_OF_SET(kernels_)
+
+#define SKLAR_TEXT_OF(x) #x
+#define SKLAR_TEXT(x) SKLAR_TEXT_OF(x)
+template <>
+const KernelTable<float>& SKLAR_SET_OF(_kernels)<float>() {
+  return SKLAR_OF_SET(kernels_)::table<float>(SKLAR_TEXT(SKLAR_INSTRUCTION_SET));
+}
+template <>
+const KernelTable<double>& SKLAR_SET_OF(_kernels)<double>() {
+  return SKLAR_OF_SET(kernels_)::table<double>(SKLAR_TEXT(SKLAR_INSTRUCTION_SET));
+}
 }  // namespace sklar::cpu

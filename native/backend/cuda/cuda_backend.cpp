@@ -111,9 +111,6 @@ class CudaBackend final : public Backend<float> {
   void transpose_impl(MatrixView<float> to, MatrixView<const float> from) override {
     check(launch_transpose(to, from, stream()));
   }
-  void add_row_impl(float* row, const float* other, std::size_t count) override {
-    check(launch_add_row(row, other, count, stream()));
-  }
   void fill_column_impl(MatrixView<float> m, std::size_t column, float value) override {
     check(launch_fill_column(m, column, value, stream()));
   }
@@ -178,20 +175,6 @@ class CudaBackend final : public Backend<float> {
                   std::uint32_t tag) override {
     check(launch_signs(out, seed, first_row, step, tag, stream()));
   }
-  void unit_vectors_impl(MatrixView<float> out, std::size_t column) override {
-    check(launch_unit_vectors(out, column, stream()));
-  }
-  std::uint64_t clamp_impl(MatrixView<float> z, double bound) override {
-    const auto acted = buffer<unsigned long long>(1);
-    check(launch_clamp(z, static_cast<float>(bound), acted.data(), stream()));
-    return value(acted);
-  }
-  bool has_non_finite_impl(MatrixView<const float> x) override {
-    const auto found = buffer<unsigned>(1);
-    check(launch_has_non_finite(x, found.data(), stream()));
-    return value(found) != 0;
-  }
-
   void fill_impl(double* to, std::size_t count, double value) override {
     check(launch_fill(to, count, value, stream()));
   }

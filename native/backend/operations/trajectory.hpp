@@ -32,7 +32,7 @@ template <class T>
 struct FusedField : FusedNetwork<T> {
   enum class Head {
     levels,    // a classifier of noise levels: the adjoint of a mixture (process/level_interpolation.h)
-    velocity,  // process/velocity.h
+    velocity,  // heads/velocity.h
   };
   Head head = Head::levels;
   std::span<const double> w;  // levels: of each, host memory

@@ -7,8 +7,16 @@
 #include "core/random/philox.h"
 #include "core/random/shuffle.h"
 
-// The operations of the classifier head (docs/mathematics.md, A.5 and A.6), row by row, for host and device.
+// The operations of the classifier head (docs/mathematics.md, A.4, A.5 and A.6), row by row, for host and
+// device.
 namespace sklar::rows {
+
+// F_level(z) = log c_level up to the model's normaliser, from the logits of a row (A.4): the last level is
+// the reference, and differences of logits know no softmax.
+template <class T>
+SKLAR_HD_INLINE double log_ratio(const T* logits, size_t levels, size_t level) {
+  return static_cast<double>(logits[level]) - static_cast<double>(logits[levels - 1]);
+}
 
 // Of row i of the batch; `turn` is the step's draw of where the rounds of levels begin.
 template <class T>

@@ -7,7 +7,7 @@
 #include "core/random/philox.h"
 #include "core/random/shuffle.h"
 
-// The operations of velocity heads, row by row, for host and device.
+// The operations of velocity heads (docs/mathematics.md, B.1 and B.2), row by row, for host and device.
 namespace sklar::rows {
 
 SKLAR_HD_INLINE double draw_time(const TimeLaw& law, double u) {

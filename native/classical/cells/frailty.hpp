@@ -13,7 +13,7 @@ inline Unit uniform53(std::uint32_t high, std::uint32_t low) {
   return {(k + 0.5) * 0x1p-53, (9007199254740991.0 - k + 0.5) * 0x1p-53};
 }
 
-// The mixing variables V of Archimedean copulas (Hofert 2008), as log V: draws of one row, as many as they
+// The frailties V of Archimedean copulas (Hofert 2008), as log V: draws of one row, as many as they
 // need.
 class RowDraws {
  public:

@@ -2,7 +2,8 @@
 
 #include "integrate/steps/options.hpp"
 
-// Of the ou process: its times are angles (process/ou.h).
+// Clocks of solvers (docs/mathematics.md, A.7). Times of the ou process are angles (process/ou.h); on the
+// cube the clock is the time.
 namespace sklar {
 
 // Time in which the stochastic process runs, growing with the noise.

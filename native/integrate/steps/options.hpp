@@ -30,7 +30,7 @@ enum class Solver {
 };
 Solver parse_solver(const std::string& name);  // throws Error("VALUE")
 
-// What an ODE is integrated in: w, alpha or theta of the ou process, the time of the reflection process.
+// What an ODE is integrated in: w, alpha or theta of the ou process, the time of one on the cube.
 enum class Clock { w, alpha, theta, time };
 Clock parse_clock(const std::string& name);  // throws Error("VALUE")
 
