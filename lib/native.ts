@@ -9,6 +9,7 @@ import nodeGypBuild from 'node-gyp-build';
 import { matrix } from './matrix';
 import { type LastGoodState, SklarError, type SklarErrorCode } from './errors';
 import type { DevicesAddon } from './native/devices';
+import type { CorrelationAddon } from './native/correlation';
 import type { GaussianAddon } from './native/gaussian';
 import type { FieldsAddon } from './native/fields';
 import type { CdcAddon } from './native/cdc';
@@ -22,6 +23,7 @@ import type { NativeJob } from './native/common';
 
 export type * from './native/common';
 export type * from './native/devices';
+export type * from './native/correlation';
 export type * from './native/gaussian';
 export type * from './native/fields';
 export type * from './native/cdc';
@@ -37,6 +39,7 @@ export * from './native/training';
 export interface NativeAddon
   extends
     DevicesAddon,
+    CorrelationAddon,
     GaussianAddon,
     FieldsAddon,
     CdcAddon,

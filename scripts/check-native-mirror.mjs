@@ -1,90 +1,99 @@
-// The typed mirror of the addon (interface NativeAddon) and the C++ side agree: the same functions, and above each C++ function the
-// signature that the mirror has. `--write` writes these comments.
-import { readFileSync, writeFileSync } from 'node:fs';
+// The typed mirror of the addon (interface NativeAddon) and the C++ side agree: the same functions, of as many arguments, each read
+// by its place, its name and the conversion of its type: `to_size(info[2], "rows")` is the third parameter, `rows: number`.
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import ts from 'typescript';
 import { filesUnder, root } from './tools.mjs';
 
-const flat = (text) =>
-  text
-    .replaceAll(/\s+/g, ' ')
-    .replaceAll(/([({[]) /g, '$1')
-    .replaceAll(/,? ([)\]])/g, '$1')
-    .trim();
+/** What conversions of native/addon/common take, where their argument has a name. */
+const types = {
+  to_size: ['number'],
+  to_double: ['number'],
+  to_bool: ['boolean'],
+  to_uint64: ['bigint'],
+  'to_vector<double>': ['Float64Array'],
+  'to_vector<float>': ['Float32Array', 'RealArray'],
+  'to_vector<T>': ['RealArray'],
+  'to_vector<std::int32_t>': ['Int32Array'],
+  'to_vector<std::uint32_t>': ['Uint32Array'],
+};
 
-/** name -> signature, of all interfaces whose name ends in NativeAddon or that it extends. */
+/** name -> its parameters, [name, type] each, of all interfaces whose name ends in Addon; null: of a named type. */
 function mirror() {
   const out = new Map();
-  for (const file of filesUnder(['lib'], (name) => /native[^/]*\.ts$|native\/[^/]*\.ts$/.test(name))) {
+  const tuples = new Map(); // type NativeSamples = [x: Float64Array, ...]
+  const parameters = (source, list) =>
+    list.flatMap((parameter) => {
+      const type = parameter.type.getText(source).replaceAll(/\s+/g, ' ');
+      if (!parameter.dotDotDotToken) return [[parameter.name.getText(source), type]];
+      if (ts.isTupleTypeNode(parameter.type)) return parameters(source, parameter.type.elements);
+      return tuples.get(type);
+    });
+  for (const file of filesUnder(['lib/native'], (name) => name.endsWith('.ts'))) {
     const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest, true);
     source.forEachChild((node) => {
+      if (ts.isTypeAliasDeclaration(node) && ts.isTupleTypeNode(node.type))
+        tuples.set(node.name.text, parameters(source, node.type.elements));
       if (!ts.isInterfaceDeclaration(node) || !/Addon$/.test(node.name.text)) return;
-      for (const member of node.members) {
-        if (ts.isPropertySignature(member)) out.set(member.name.getText(source), null);
-        if (!ts.isMethodSignature(member)) continue;
-        const text = source.text
-          .slice(member.getStart(source), member.end)
-          .replaceAll(/\/\*\*[\s\S]*?\*\//g, '')
-          .replace(/;$/, '');
-        out.set(member.name.getText(source), flat(text));
-      }
+      for (const member of node.members)
+        out.set(
+          member.name.getText(source),
+          ts.isMethodSignature(member) ? parameters(source, member.parameters) : null,
+        );
     });
   }
   return out;
 }
 
-const WIDTH = 107;
-function asComment(signature) {
-  const lines = [''];
-  for (const word of signature.split(' ')) {
-    const last = lines.at(-1);
-    if (last !== '' && last.length + 1 + word.length > WIDTH) lines.push(word);
-    else lines[lines.length - 1] = last === '' ? word : `${last} ${word}`;
-  }
-  return lines.map((line) => `// ${line}\n`).join('');
-}
-
-const write = process.argv[2] === '--write';
 const signatures = mirror();
 const errors = [];
 const exported = new Set();
 for (const file of filesUnder(['native/addon'], (name) => name.endsWith('.cpp'))) {
   const name = path.relative(root, file).replaceAll(path.sep, '/');
-  let text = readFileSync(file, 'utf8');
-  for (const [, own, symbol] of text.matchAll(
-    /exports\.Set\(\s*"(\w+)",\s*Napi::Function::New(?:<\w+>)?\(\s*env,\s*([\w<>:]+)/g,
+  const text = readFileSync(file, 'utf8');
+  const bodyOf = (symbol) =>
+    new RegExp(
+      `^[\\w:]+ ${symbol}\\(const Napi::CallbackInfo& info[^\\n]*\\{\\n([\\s\\S]*?)\\n\\}`,
+      'm',
+    ).exec(text)?.[1];
+  /** What a function reads, and what those read that it hands its call to. */
+  const readsOf = (symbol) => {
+    const body = bodyOf(symbol);
+    if (body === undefined) return null;
+    const own = Array.from(
+      body.matchAll(/(?:(\w+(?:<[\w:]+>)?)\(\s*)?info\[(\d+)\](?:, "(\w+)")?/g),
+      ([, conversion, place, argument]) => ({ conversion, place: Number(place), argument }),
+    );
+    const others = Array.from(body.matchAll(/\b(\w+)\(info\)/g), ([, other]) => readsOf(other) ?? []);
+    return [...own, ...others.flat()];
+  };
+  for (const [, symbol, own] of text.matchAll(
+    /export_function<([^;]*)>\(\s*env,\s*exports,\s*"(\w+)"\s*\)/g,
   )) {
     exported.add(own);
     const wanted = signatures.get(own);
-    if (wanted === undefined) {
-      errors.push(`${name}: ${own} is not in the mirror (NativeAddon)`);
-      continue;
-    }
-    if (wanted === null) continue; // of a named type that several share
-    const bare = symbol.replace(/<.*/, '');
-    const at = new RegExp(
-      `((?:^//[^\\n]*\\n)*)((?:^template[^\\n]*\\n)?^Napi::Value ${bare}\\(const Napi::CallbackInfo)`,
-      'm',
-    ).exec(text);
-    if (!at) {
+    if (wanted === undefined) errors.push(`${name}: ${own} is not in the mirror (NativeAddon)`);
+    if (!wanted) continue;
+    const reads = readsOf(symbol.replace(/<.*/, ''));
+    if (reads === null) {
       errors.push(`${name}: no function ${symbol} for ${own}`);
       continue;
     }
-    const comment = at[1];
-    const start = comment.search(new RegExp(`^// ${own}\\(`, 'm'));
-    const has = start < 0 ? '' : flat(comment.slice(start).replaceAll(/^\/\/ ?/gm, ' '));
-    if (has === wanted) continue;
-    // several exports of one template share a comment: each has its own line there
-    if (has.startsWith(`${wanted} `)) continue;
-    if (!write) {
-      errors.push(`${name}: ${own}: the comment says\n    ${has || 'nothing'}\n  the mirror\n    ${wanted}`);
-      continue;
+    const places = new Set(reads.map(({ place }) => place));
+    if (/\bstart_training_job\(info/.test(bodyOf(symbol) ?? '')) places.add(1);
+    wanted.forEach(([argument], place) => {
+      if (!places.has(place)) errors.push(`${name}: ${own} does not read ${argument} (info[${place}])`);
+    });
+    for (const { conversion, place, argument } of reads) {
+      const [expected, type] = wanted[place] ?? ['nothing', 'nothing'];
+      const names = argument === undefined || argument === expected;
+      if (names && (argument === undefined || (types[conversion] ?? [type]).includes(type))) continue;
+      errors.push(
+        `${name}: ${own} reads info[${place}] as ${argument} by ${conversion}; the mirror has ${expected}: ${type}`,
+      );
     }
-    const before = start < 0 ? comment : comment.slice(0, start);
-    text = text.slice(0, at.index) + before + asComment(wanted) + text.slice(at.index + comment.length);
   }
-  if (write) writeFileSync(file, text);
 }
 for (const own of signatures.keys())
   if (!exported.has(own)) errors.push(`lib: ${own} is in the mirror, but not exported`);

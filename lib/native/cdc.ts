@@ -48,12 +48,9 @@ export interface NativeSmcOptions {
 /** One reweighting towards `level` from the level above, and the moves after it. */
 export interface NativeSmcStage {
   level: number;
-  /** Of the way that has been walked. */
-  share: number;
   /** Share of effective particles after it. */
   effective: number;
   acceptance: number;
-  step: number;
 }
 
 export interface NativeEstimate {
@@ -68,8 +65,6 @@ export interface NativeNormaliser {
   monteCarlo: NativeEstimate;
   bennett: NativeEstimate;
   stages: NativeSmcStage[];
-  /** Network evaluations for each particle. */
-  evaluations: number;
 }
 
 export interface NativeConditionalOptions extends NativeSmcOptions {
@@ -98,8 +93,6 @@ export interface NativeConditional {
   /** Of the moves at the data, worst coordinate; NaN for fewer than 4. */
   rHat: number;
   movesEffective: number;
-  evaluations: number;
-  stages: NativeSmcStage[];
 }
 
 export interface CdcNativeTrainOptions extends NativeTrainCall {
@@ -135,7 +128,7 @@ export interface CdcAddon {
     options: CdcNativePublishedOptions,
     device: NativeDevice,
     onProgress?: (fraction: number) => void,
-  ): NativeJob<{ values: Float64Array; evaluations: number; clamped: number }>;
+  ): NativeJob<Float64Array>;
   cdcNormaliser(
     handle: CdcHandle,
     options: NativeSmcOptions,

@@ -106,5 +106,5 @@ export interface ClassicalAddon {
     rows: number,
     dim: number,
     threads: number,
-  ): NativeJob<{ correlation: Float64Array; logLikelihood: number; iterations: number }>;
+  ): NativeJob<{ correlation: Float64Array; logLikelihood: number }>;
 }

@@ -32,6 +32,6 @@ export interface ClosedFormAddon {
     toGaussian: boolean,
     threads: number,
   ): NativeJob<Float64Array>;
-  /** `reference`: the time from which integrators start, theta of `ou`, t of `reflection`. */
+  /** `reference`: the time of the process from which integrators start. */
   closedFormField(handle: ClosedFormHandle, process: Process, reference: number): FieldHandle;
 }

@@ -12,7 +12,7 @@ export interface FieldHandle {
 export interface NativeIntegration {
   solver: string;
   clock: string;
-  /** Angles (ou) or times (reflection) in the direction of the integration; see `SolverOptions` in native/integrate. */
+  /** Times of the process (of ou angles) in the direction of the integration; see `SolverOptions` in native/integrate. */
   nodes: Float64Array;
   adaptive: boolean;
   rtol: number;

@@ -55,13 +55,13 @@ export type MarginDefinition =
 export interface MarginsAddon {
   marginCreate(definition: MarginDefinition): MarginHandle;
   marginSupport(margin: MarginHandle): Float64Array;
-  marginCdf(margin: MarginHandle, x: Float64Array): Float64Array;
-  marginCdfBefore(margin: MarginHandle, x: Float64Array): Float64Array;
-  marginSurvival(margin: MarginHandle, x: Float64Array): Float64Array;
-  marginQuantile(margin: MarginHandle, u: Float64Array): Float64Array;
+  marginCdf(margin: MarginHandle, values: Float64Array): Float64Array;
+  marginCdfBefore(margin: MarginHandle, values: Float64Array): Float64Array;
+  marginSurvival(margin: MarginHandle, values: Float64Array): Float64Array;
+  marginQuantile(margin: MarginHandle, values: Float64Array): Float64Array;
   /** The x with P(X > x) = q. */
-  marginQuantileAbove(margin: MarginHandle, q: Float64Array): Float64Array;
-  marginLogPdf(margin: MarginHandle, x: Float64Array): Float64Array;
+  marginQuantileAbove(margin: MarginHandle, values: Float64Array): Float64Array;
+  marginLogPdf(margin: MarginHandle, values: Float64Array): Float64Array;
   /** Of the whole density. */
   kdeIntegral(definition: KdeDefinition): number;
   /** The mean of minus log f, of the probabilities of intervals where the step is positive. */

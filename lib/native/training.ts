@@ -4,9 +4,10 @@ import type { NativeDevice } from './common';
 
 export interface AdamNativeOptions {
   learningRate: number;
-  finalFraction: number;
+  /** The share of it that the schedule ends at, after all `steps`. */
+  finalLearningRate: number;
   warmup: number;
-  decaySteps: number;
+  steps: number;
   beta1: number;
   beta2: number;
   epsilon: number;

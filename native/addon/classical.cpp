@@ -27,113 +27,81 @@ ClassicalDefinition to_definition(const Napi::Value& value) {
   return definition;
 }
 
-template <class Work>
-Napi::Value start(const Napi::CallbackInfo& info, Work work) {
-  return Job::start(info.Env(), info.Env().Undefined(),
-                    [work = std::move(work)](const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
-                      return [out = work(cancel)](Napi::Env env) { return to_array(env, out); };
-                    });
-}
-
-// classicalLogPdf(definition: ClassicalDefinition, x: Float64Array, fromGaussian: boolean, rows: number,
-// threads: number): NativeJob<Float64Array>
 Napi::Value log_pdf(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    auto definition = to_definition(info[0]);
-    const std::size_t rows = to_size(info[3], "rows"), threads = to_size(info[4], "threads");
-    auto x = to_vector<double>(info[1], "x", product(rows, definition.dim));
-    return start(info,
-                 [definition = std::move(definition), x = std::move(x),
-                  from_gaussian = to_bool(info[2], "fromGaussian"), rows, threads](const CancelFlag& cancel) {
-                   return classical_log_pdf(definition, x, from_gaussian, rows, threads, cancel);
-                 });
-  });
+  auto definition = to_definition(info[0]);
+  const std::size_t rows = to_size(info[3], "rows"), threads = to_size(info[4], "threads");
+  auto x = to_vector<double>(info[1], "x", product(rows, definition.dim));
+  return start_array_job(
+      info, [definition = std::move(definition), x = std::move(x),
+             from_gaussian = to_bool(info[2], "fromGaussian"), rows, threads](const CancelFlag& cancel) {
+        return classical_log_pdf(definition, x, from_gaussian, rows, threads, cancel);
+      });
 }
 
-// classicalCdf(definition: ClassicalDefinition, u: Float64Array, rows: number, threads: number):
-// NativeJob<Float64Array>
 Napi::Value cdf(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    auto definition = to_definition(info[0]);
-    const std::size_t rows = to_size(info[2], "rows"), threads = to_size(info[3], "threads");
-    auto u = to_vector<double>(info[1], "u", product(rows, definition.dim));
-    return start(
-        info, [definition = std::move(definition), u = std::move(u), rows, threads](
-                  const CancelFlag& cancel) { return classical_cdf(definition, u, rows, threads, cancel); });
-  });
+  auto definition = to_definition(info[0]);
+  const std::size_t rows = to_size(info[2], "rows"), threads = to_size(info[3], "threads");
+  auto u = to_vector<double>(info[1], "u", product(rows, definition.dim));
+  return start_array_job(
+      info, [definition = std::move(definition), u = std::move(u), rows, threads](const CancelFlag& cancel) {
+        return classical_cdf(definition, u, rows, threads, cancel);
+      });
 }
 
-// classicalLogCells(definition: ClassicalDefinition, lower: Float64Array, upper: Float64Array, fromGaussian:
-// boolean, rows: number, threads: number): NativeJob<Float64Array>
 Napi::Value log_cells(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    auto definition = to_definition(info[0]);
-    const std::size_t rows = to_size(info[4], "rows"), threads = to_size(info[5], "threads"),
-                      size = product(rows, definition.dim);
-    return start(info,
-                 [definition = std::move(definition), lower = to_vector<double>(info[1], "lower", size),
-                  upper = to_vector<double>(info[2], "upper", size),
-                  from_gaussian = to_bool(info[3], "fromGaussian"), rows, threads](const CancelFlag& cancel) {
-                   return classical_log_cells(definition, lower, upper, from_gaussian, rows, threads, cancel);
-                 });
-  });
+  auto definition = to_definition(info[0]);
+  const std::size_t rows = to_size(info[4], "rows"), threads = to_size(info[5], "threads"),
+                    size = product(rows, definition.dim);
+  return start_array_job(
+      info, [definition = std::move(definition), lower = to_vector<double>(info[1], "lower", size),
+             upper = to_vector<double>(info[2], "upper", size),
+             from_gaussian = to_bool(info[3], "fromGaussian"), rows, threads](const CancelFlag& cancel) {
+        return classical_log_cells(definition, lower, upper, from_gaussian, rows, threads, cancel);
+      });
 }
 
-// classicalSample(definition: ClassicalDefinition, rows: number, seed: bigint, firstRow: bigint, toGaussian:
-// boolean, threads: number): NativeJob<Float64Array>
 Napi::Value sample(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    auto definition = to_definition(info[0]);
-    const std::size_t rows = to_size(info[1], "rows"), threads = to_size(info[5], "threads");
-    product(rows, definition.dim);
-    return start(info, [definition = std::move(definition), rows, seed = to_uint64(info[2], "seed"),
-                        first = to_uint64(info[3], "firstRow"), to_gaussian = to_bool(info[4], "toGaussian"),
-                        threads](const CancelFlag& cancel) {
-      return classical_sample(definition, rows, seed, first, to_gaussian, threads, cancel);
-    });
-  });
+  auto definition = to_definition(info[0]);
+  const std::size_t rows = to_size(info[1], "rows"), threads = to_size(info[5], "threads");
+  product(rows, definition.dim);
+  return start_array_job(
+      info, [definition = std::move(definition), rows, seed = to_uint64(info[2], "seed"),
+             first = to_uint64(info[3], "firstRow"), to_gaussian = to_bool(info[4], "toGaussian"),
+             threads](const CancelFlag& cancel) {
+        return classical_sample(definition, rows, seed, first, to_gaussian, threads, cancel);
+      });
 }
 
-// classicalRosenblatt(definition: ClassicalDefinition, u: Float64Array, inverse: boolean, rows: number,
-// threads: number): NativeJob<Float64Array>
 Napi::Value rosenblatt(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    auto definition = to_definition(info[0]);
-    const std::size_t rows = to_size(info[3], "rows"), threads = to_size(info[4], "threads");
-    auto u = to_vector<double>(info[1], "u", product(rows, definition.dim));
-    return start(info, [definition = std::move(definition), u = std::move(u),
-                        inverse = to_bool(info[2], "inverse"), rows, threads](const CancelFlag& cancel) {
-      return classical_rosenblatt(definition, u, inverse, rows, threads, cancel);
-    });
-  });
+  auto definition = to_definition(info[0]);
+  const std::size_t rows = to_size(info[3], "rows"), threads = to_size(info[4], "threads");
+  auto u = to_vector<double>(info[1], "u", product(rows, definition.dim));
+  return start_array_job(
+      info, [definition = std::move(definition), u = std::move(u), inverse = to_bool(info[2], "inverse"),
+             rows, threads](const CancelFlag& cancel) {
+        return classical_rosenblatt(definition, u, inverse, rows, threads, cancel);
+      });
 }
 
-// classicalConditional(definition: ClassicalDefinition, given: Float64Array, rows: number, seed: bigint,
-// threads: number): NativeJob<Float64Array>
 Napi::Value conditional(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    auto definition = to_definition(info[0]);
-    const std::size_t rows = to_size(info[2], "rows"), threads = to_size(info[4], "threads");
-    product(rows, definition.dim);
-    return start(info, [definition = std::move(definition), given = to_vector<double>(info[1], "given"), rows,
-                        seed = to_uint64(info[3], "seed"), threads](const CancelFlag& cancel) {
-      return classical_conditional(definition, given, rows, seed, threads, cancel);
-    });
-  });
+  auto definition = to_definition(info[0]);
+  const std::size_t rows = to_size(info[2], "rows"), threads = to_size(info[4], "threads");
+  product(rows, definition.dim);
+  return start_array_job(
+      info, [definition = std::move(definition), given = to_vector<double>(info[1], "given"), rows,
+             seed = to_uint64(info[3], "seed"), threads](const CancelFlag& cancel) {
+        return classical_conditional(definition, given, rows, seed, threads, cancel);
+      });
 }
 
-// classicalKernel(u: Float64Array, rows: number, nodes: Float64Array, correlation: number, scale: number,
-// threads: number): NativeJob<Float64Array>
 Napi::Value kernel(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const std::size_t rows = to_size(info[1], "rows"), threads = to_size(info[5], "threads");
-    return start(
-        info, [u = to_vector<double>(info[0], "u", product(rows, 2)), rows,
-               nodes = to_vector<double>(info[2], "nodes"), correlation = to_double(info[3], "correlation"),
-               scale = to_double(info[4], "scale"), threads](const CancelFlag& cancel) {
-          return kernel_density(u, rows, nodes, correlation, scale, threads, cancel);
-        });
-  });
+  const std::size_t rows = to_size(info[1], "rows"), threads = to_size(info[5], "threads");
+  return start_array_job(
+      info, [u = to_vector<double>(info[0], "u", product(rows, 2)), rows,
+             nodes = to_vector<double>(info[2], "nodes"), correlation = to_double(info[3], "correlation"),
+             scale = to_double(info[4], "scale"), threads](const CancelFlag& cancel) {
+        return kernel_density(u, rows, nodes, correlation, scale, threads, cancel);
+      });
 }
 
 PairFunction to_pair_function(const Napi::Value& value) {
@@ -145,101 +113,81 @@ PairFunction to_pair_function(const Napi::Value& value) {
   throw Error("VALUE", "expected hfunc1, hfunc2, hinv1 or hinv2, got " + name);
 }
 
-// classicalPair(definition: ClassicalDefinition, name: 'hfunc1' | 'hfunc2' | 'hinv1' | 'hinv2', x:
-// Float64Array, gaussian: boolean, rows: number, threads: number): NativeJob<Float64Array>
 Napi::Value pair(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    auto definition = to_definition(info[0]);
-    const std::size_t rows = to_size(info[4], "rows"), threads = to_size(info[5], "threads");
-    auto x = to_vector<double>(info[2], "x", product(rows, 2));
-    return start(info,
-                 [definition = std::move(definition), function = to_pair_function(info[1]), x = std::move(x),
-                  gaussian = to_bool(info[3], "gaussian"), rows, threads](const CancelFlag& cancel) {
-                   return classical_pair(definition, function, x, gaussian, rows, threads, cancel);
-                 });
-  });
+  auto definition = to_definition(info[0]);
+  const std::size_t rows = to_size(info[4], "rows"), threads = to_size(info[5], "threads");
+  auto x = to_vector<double>(info[2], "x", product(rows, 2));
+  return start_array_job(
+      info, [definition = std::move(definition), function = to_pair_function(info[1]), x = std::move(x),
+             gaussian = to_bool(info[3], "gaussian"), rows, threads](const CancelFlag& cancel) {
+        return classical_pair(definition, function, x, gaussian, rows, threads, cancel);
+      });
 }
 
-// classicalDependence(definition: ClassicalDefinition): {tau: number; tails: Float64Array }
 Napi::Value dependence(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const auto [tau, tails] = classical_dependence(to_definition(info[0]));
-    const auto [ll, lu, ul, uu] = tails;
-    Napi::Object result = Napi::Object::New(info.Env());
-    result.Set("tau", tau);
-    result.Set("tails", to_array(info.Env(), std::vector<double>{ll, lu, ul, uu}));
-    return result;
-  });
+  const auto [tau, tails] = classical_dependence(to_definition(info[0]));
+  const auto [ll, lu, ul, uu] = tails;
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("tau", tau);
+  result.Set("tails", to_array(info.Env(), std::vector<double>{ll, lu, ul, uu}));
+  return result;
 }
 
-// classicalFitStudent(degrees: number, correlation: Float64Array, shrinkage: number, u: Float64Array,
-// rows: number, dim: number, threads: number): NativeJob<{ correlation: Float64Array; logLikelihood: number;
-// iterations: number }>
 Napi::Value fit(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const std::size_t rows = to_size(info[4], "rows"), dim = to_size(info[5], "dim");
-    return Job::start(
-        info.Env(), info.Env().Undefined(),
-        [degrees = to_double(info[0], "degrees"),
-         correlation = to_vector<double>(info[1], "correlation", product(dim, dim)),
-         shrinkage = to_double(info[2], "shrinkage"), u = to_vector<double>(info[3], "u", product(rows, dim)),
-         rows, dim, threads = to_size(info[6], "threads")](const CancelFlag& cancel,
-                                                           const Job::Progress&) -> Job::Deliver {
-          StudentFit fitted = fit_student(degrees, correlation, shrinkage, u, rows, dim, threads, cancel);
-          return [fitted = std::move(fitted)](Napi::Env env) -> Napi::Value {
-            Napi::Object result = Napi::Object::New(env);
-            result.Set("correlation", to_array(env, fitted.correlation));
-            result.Set("logLikelihood", fitted.log_likelihood);
-            result.Set("iterations", static_cast<double>(fitted.iterations));
-            return result;
-          };
-        });
-  });
+  const std::size_t rows = to_size(info[4], "rows"), dim = to_size(info[5], "dim");
+  return Job::start(
+      info.Env(), info.Env().Undefined(),
+      [degrees = to_double(info[0], "degrees"),
+       correlation = to_vector<double>(info[1], "correlation", product(dim, dim)),
+       shrinkage = to_double(info[2], "shrinkage"), u = to_vector<double>(info[3], "u", product(rows, dim)),
+       rows, dim, threads = to_size(info[6], "threads")](const CancelFlag& cancel,
+                                                         const Job::Progress&) -> Job::Deliver {
+        StudentFit fitted = fit_student(degrees, correlation, shrinkage, u, rows, dim, threads, cancel);
+        return [fitted = std::move(fitted)](Napi::Env env) -> Napi::Value {
+          Napi::Object result = Napi::Object::New(env);
+          result.Set("correlation", to_array(env, fitted.correlation));
+          result.Set("logLikelihood", fitted.log_likelihood);
+          return result;
+        };
+      });
 }
 
-// classicalFitPairs(degrees: number, correlation: Float64Array, search: boolean, most: number, lower:
-// Float64Array, upper: Float64Array, pairs: Uint32Array, rows: number, dim: number, threads: number):
-// NativeJob<{ correlation: Float64Array; logLikelihood: Float64Array; information: Float64Array }>
 Napi::Value fit_pairs_of(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const std::size_t rows = to_size(info[7], "rows"), dim = to_size(info[8], "dim"),
-                      size = product(rows, dim);
-    return Job::start(
-        info.Env(), info.Env().Undefined(),
-        [degrees = to_double(info[0], "degrees"),
-         correlation = to_vector<double>(info[1], "correlation", product(dim, dim)),
-         search = to_bool(info[2], "search"), most = to_double(info[3], "most"),
-         lower = to_vector<double>(info[4], "lower", size), upper = to_vector<double>(info[5], "upper", size),
-         pairs = to_vector<std::uint32_t>(info[6], "pairs"), rows, dim,
-         threads = to_size(info[9], "threads")](const CancelFlag& cancel,
-                                                const Job::Progress&) -> Job::Deliver {
-          PairFits fits =
-              fit_pairs(degrees, correlation, search, most, lower, upper, pairs, rows, dim, threads, cancel);
-          return [fits = std::move(fits)](Napi::Env env) -> Napi::Value {
-            Napi::Object result = Napi::Object::New(env);
-            result.Set("correlation", to_array(env, fits.correlation));
-            result.Set("logLikelihood", to_array(env, fits.log_likelihood));
-            result.Set("information", to_array(env, fits.information));
-            return result;
-          };
-        });
-  });
+  const std::size_t rows = to_size(info[7], "rows"), dim = to_size(info[8], "dim"), size = product(rows, dim);
+  return Job::start(
+      info.Env(), info.Env().Undefined(),
+      [degrees = to_double(info[0], "degrees"),
+       correlation = to_vector<double>(info[1], "correlation", product(dim, dim)),
+       search = to_bool(info[2], "search"), most = to_double(info[3], "most"),
+       lower = to_vector<double>(info[4], "lower", size), upper = to_vector<double>(info[5], "upper", size),
+       pairs = to_vector<std::uint32_t>(info[6], "pairs"), rows, dim, threads = to_size(info[9], "threads")](
+          const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
+        PairFits fits =
+            fit_pairs(degrees, correlation, search, most, lower, upper, pairs, rows, dim, threads, cancel);
+        return [fits = std::move(fits)](Napi::Env env) -> Napi::Value {
+          Napi::Object result = Napi::Object::New(env);
+          result.Set("correlation", to_array(env, fits.correlation));
+          result.Set("logLikelihood", to_array(env, fits.log_likelihood));
+          result.Set("information", to_array(env, fits.information));
+          return result;
+        };
+      });
 }
 
 }  // namespace
 
 void register_classical(Napi::Env env, Napi::Object exports) {
-  exports.Set("classicalLogPdf", Napi::Function::New(env, log_pdf));
-  exports.Set("classicalCdf", Napi::Function::New(env, cdf));
-  exports.Set("classicalLogCells", Napi::Function::New(env, log_cells));
-  exports.Set("classicalSample", Napi::Function::New(env, sample));
-  exports.Set("classicalRosenblatt", Napi::Function::New(env, rosenblatt));
-  exports.Set("classicalPair", Napi::Function::New(env, pair));
-  exports.Set("classicalConditional", Napi::Function::New(env, conditional));
-  exports.Set("classicalKernel", Napi::Function::New(env, kernel));
-  exports.Set("classicalDependence", Napi::Function::New(env, dependence));
-  exports.Set("classicalFitPairs", Napi::Function::New(env, fit_pairs_of));
-  exports.Set("classicalFitStudent", Napi::Function::New(env, fit));
+  export_function<log_pdf>(env, exports, "classicalLogPdf");
+  export_function<cdf>(env, exports, "classicalCdf");
+  export_function<log_cells>(env, exports, "classicalLogCells");
+  export_function<sample>(env, exports, "classicalSample");
+  export_function<rosenblatt>(env, exports, "classicalRosenblatt");
+  export_function<pair>(env, exports, "classicalPair");
+  export_function<conditional>(env, exports, "classicalConditional");
+  export_function<kernel>(env, exports, "classicalKernel");
+  export_function<dependence>(env, exports, "classicalDependence");
+  export_function<fit_pairs_of>(env, exports, "classicalFitPairs");
+  export_function<fit>(env, exports, "classicalFitStudent");
 }
 
 }  // namespace sklar::addon

@@ -16,7 +16,6 @@ Napi::Array to_array(Napi::Env env, const std::vector<std::string>& list) {
   return array;
 }
 
-// devices(): Devices
 Napi::Value devices(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
 
@@ -66,7 +65,7 @@ Napi::Value devices(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void register_devices(Napi::Env env, Napi::Object exports) {
-  exports.Set("devices", Napi::Function::New(env, devices, "devices"));
+  export_function<devices>(env, exports, "devices");
 }
 
 }  // namespace sklar::addon

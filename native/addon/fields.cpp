@@ -5,6 +5,7 @@
 #include "addon/common/field_handle.hpp"
 #include "addon/common/job.hpp"
 #include "addon/common/register.hpp"
+#include "model/field_bound.hpp"
 #include "model/field_rows.hpp"
 
 namespace sklar::addon {
@@ -79,104 +80,107 @@ Napi::Object to_object(Napi::Env env, const std::vector<double>& values, const S
   return result;
 }
 
-// fieldReference(field: FieldHandle): {process: Process; dim: number; reference: number; scalar: 'float32' |
-// 'float64'; }
 Napi::Value reference(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const FieldHandle source = to_field_handle(info[0]);
-    Napi::Object result = Napi::Object::New(info.Env());
-    result.Set("process", name_of(source->process));
-    result.Set("dim", static_cast<double>(source->dim));
-    result.Set("reference", source->reference);
-    result.Set("scalar", source->in_float ? "float32" : "float64");
-    return result;
-  });
+  const FieldHandle source = to_field_handle(info[0]);
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("process", name_of(source->process));
+  result.Set("dim", static_cast<double>(source->dim));
+  result.Set("reference", source->reference);
+  result.Set("scalar", source->in_float ? "float32" : "float64");
+  return result;
 }
 
-// fieldSample(field: FieldHandle, options: NativeIntegration & {start: Float64Array | null; marginMaps:
-// Float64Array | null; }, onProgress?: (fraction: number) => void): NativeJob<NativeIntegrated>
 Napi::Value sample(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const auto o = info[1].As<Napi::Object>();
-    Call call = to_call(info[0], o);
-    const auto knots = to_vector_or_empty<double>(field(o, "marginMaps"), "marginMaps",
-                                                  call.source->dim * MarginMaps::knots);
-    const auto maps = knots.empty() ? nullptr : std::make_shared<const MarginMaps>(knots);
-    auto start = to_vector_or_empty<double>(field(o, "start"), "start", call.values());
-    return Job::start(info.Env(), info[2],
-                      [call = std::move(call), maps, start = std::move(start)](
-                          const CancelFlag& cancel, const Job::Progress& progress) -> Job::Deliver {
-                        std::vector<double> out(call.values());
-                        SolverStatistics statistics;
-                        RowScale scale = call.scale();
-                        scale.maps = maps.get();
-                        with_field(*call.source, call.device, cancel, [&](auto& backend, auto& field) {
-                          statistics = sample_field(backend, field, call.options, scale,
-                                                    start.empty() ? nullptr : start.data(), call.rows,
-                                                    out.data(), cancel, to_fraction(progress));
-                        });
-                        return [out = std::move(out), statistics](Napi::Env env) -> Napi::Value {
-                          return to_object(env, out, statistics);
-                        };
+  const auto o = info[1].As<Napi::Object>();
+  Call call = to_call(info[0], o);
+  const auto knots =
+      to_vector_or_empty<double>(field(o, "marginMaps"), "marginMaps", call.source->dim * MarginMaps::knots);
+  const auto maps = knots.empty() ? nullptr : std::make_shared<const MarginMaps>(knots);
+  auto start = to_vector_or_empty<double>(field(o, "start"), "start", call.values());
+  return Job::start(info.Env(), info[2],
+                    [call = std::move(call), maps, start = std::move(start)](
+                        const CancelFlag& cancel, const Job::Progress& progress) -> Job::Deliver {
+                      std::vector<double> out(call.values());
+                      SolverStatistics statistics;
+                      RowScale scale = call.scale();
+                      scale.maps = maps.get();
+                      with_field(*call.source, call.device, cancel, [&](auto& backend, auto& field) {
+                        statistics = sample_field(backend, field, call.options, scale,
+                                                  start.empty() ? nullptr : start.data(), call.rows,
+                                                  out.data(), cancel, to_fraction(progress));
                       });
-  });
+                      return [out = std::move(out), statistics](Napi::Env env) -> Napi::Value {
+                        return to_object(env, out, statistics);
+                      };
+                    });
 }
 
-// fieldLogPdf(field: FieldHandle, options: NativeIntegration & {x: Float64Array; trace: 'exact' |
-// 'rademacher' | 'gaussian' | 'hutch++'; probes: number; }, onProgress?: (fraction: number) => void):
-// NativeJob<NativeIntegrated & {logPdf: Float64Array; standardError: Float64Array }>
 Napi::Value log_pdf(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const auto o = info[1].As<Napi::Object>();
-    Call call = to_call(info[0], o);
-    auto x = to_vector<double>(field(o, "x"), "x", call.values());
-    const TraceEstimator trace = to_trace(o, call.options);
-    return Job::start(info.Env(), info[2],
-                      [call = std::move(call), x = std::move(x), trace](
-                          const CancelFlag& cancel, const Job::Progress& progress) -> Job::Deliver {
-                        std::vector<double> end(call.values()), density(call.rows), error(call.rows);
-                        SolverStatistics statistics;
-                        FlowLikelihood likelihood;
-                        likelihood.trace = trace;
-                        likelihood.end = end.data();
-                        likelihood.log_pdf = density.data();
-                        likelihood.standard_error = error.data();
-                        with_field(*call.source, call.device, cancel, [&](auto& backend, auto& field) {
-                          statistics = flow_log_pdf(backend, field, call.options, call.scale(), x.data(),
-                                                    call.rows, likelihood, cancel, to_fraction(progress));
-                        });
-                        return [end = std::move(end), density = std::move(density), error = std::move(error),
-                                statistics](Napi::Env env) -> Napi::Value {
-                          Napi::Object result = to_object(env, end, statistics);
-                          result.Set("logPdf", to_array(env, density));
-                          result.Set("standardError", to_array(env, error));
-                          return result;
-                        };
+  const auto o = info[1].As<Napi::Object>();
+  Call call = to_call(info[0], o);
+  auto x = to_vector<double>(field(o, "x"), "x", call.values());
+  const TraceEstimator trace = to_trace(o, call.options);
+  return Job::start(info.Env(), info[2],
+                    [call = std::move(call), x = std::move(x), trace](
+                        const CancelFlag& cancel, const Job::Progress& progress) -> Job::Deliver {
+                      std::vector<double> end(call.values()), density(call.rows), error(call.rows);
+                      SolverStatistics statistics;
+                      FlowLikelihood likelihood;
+                      likelihood.trace = trace;
+                      likelihood.end = end.data();
+                      likelihood.log_pdf = density.data();
+                      likelihood.standard_error = error.data();
+                      with_field(*call.source, call.device, cancel, [&](auto& backend, auto& field) {
+                        statistics = flow_log_pdf(backend, field, call.options, call.scale(), x.data(),
+                                                  call.rows, likelihood, cancel, to_fraction(progress));
                       });
-  });
+                      return [end = std::move(end), density = std::move(density), error = std::move(error),
+                              statistics](Napi::Env env) -> Napi::Value {
+                        Napi::Object result = to_object(env, end, statistics);
+                        result.Set("logPdf", to_array(env, density));
+                        result.Set("standardError", to_array(env, error));
+                        return result;
+                      };
+                    });
 }
 
-// marginKnots(pilot: Float64Array, rows: number, dim: number): NativeJob<Float64Array>
+Napi::Value bound(const Napi::CallbackInfo& info) {
+  const FieldHandle source = to_field_handle(info[0]);
+  const std::size_t rows = to_size(info[3], "rows");
+  const FieldBoundOptions options{
+      source->reference,         source->cholesky,           to_bool(info[2], "fromGaussian"),
+      to_size(info[4], "draws"), to_uint64(info[5], "seed"), to_uint64(info[6], "firstRow")};
+  return start_array_job(
+      info, info[8],
+      [source, options, rows, x = to_vector<double>(info[1], "x", product(rows, source->dim)),
+       device = to_device_choice(info[7])](const CancelFlag& cancel, const Fraction& progress) {
+        std::vector<double> out(rows);
+        with_field(*source, device, cancel, [&](auto& backend, auto& field) {
+          field_bound(backend, field, options, x.data(), rows, out.data(), cancel, progress);
+        });
+        return out;
+      });
+}
+
 Napi::Value margin_knots(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const std::size_t rows = to_size(info[1], "rows"), dim = to_size(info[2], "dim");
-    return Job::start(info.Env(), info.Env().Undefined(),
-                      [rows, dim, pilot = to_vector<double>(info[0], "pilot", product(rows, dim))](
-                          const CancelFlag&, const Job::Progress&) -> Job::Deliver {
-                        return [knots = MarginMaps::estimate(pilot.data(), rows, dim)](Napi::Env env) {
-                          return to_array(env, knots);
-                        };
-                      });
-  });
+  const std::size_t rows = to_size(info[1], "rows"), dim = to_size(info[2], "dim");
+  return Job::start(info.Env(), info.Env().Undefined(),
+                    [rows, dim, pilot = to_vector<double>(info[0], "pilot", product(rows, dim))](
+                        const CancelFlag&, const Job::Progress&) -> Job::Deliver {
+                      return [knots = MarginMaps::estimate(pilot.data(), rows, dim)](Napi::Env env) {
+                        return to_array(env, knots);
+                      };
+                    });
 }
 
 }  // namespace
 
-void register_integrate(Napi::Env env, Napi::Object exports) {
-  exports.Set("fieldReference", Napi::Function::New(env, reference));
-  exports.Set("fieldSample", Napi::Function::New(env, sample));
-  exports.Set("fieldLogPdf", Napi::Function::New(env, log_pdf));
-  exports.Set("marginKnots", Napi::Function::New(env, margin_knots));
+void register_fields(Napi::Env env, Napi::Object exports) {
+  export_function<reference>(env, exports, "fieldReference");
+  export_function<sample>(env, exports, "fieldSample");
+  export_function<log_pdf>(env, exports, "fieldLogPdf");
+  export_function<bound>(env, exports, "fieldBound");
+  export_function<margin_knots>(env, exports, "marginKnots");
 }
 
 }  // namespace sklar::addon

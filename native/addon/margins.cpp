@@ -1,6 +1,7 @@
 #include <optional>
 
 #include "addon/common/convert.hpp"
+#include "addon/common/handle.hpp"
 #include "addon/common/job.hpp"
 #include "addon/common/margin_handle.hpp"
 #include "addon/common/register.hpp"
@@ -43,7 +44,7 @@ SharedMargin make(const Napi::Object& o) {
   if (kind == "discrete") return make_discrete(doubles(o, "values"), doubles(o, "last"));
   if (kind == "kde") return make_kde(to_support(field(o, "support")), to_grid(o), doubles(o, "heights"));
   if (kind == "zero-inflated")
-    return make_mixture(doubles(o, "atoms"), doubles(o, "masses"), to_margin(field(o, "rest")));
+    return make_zero_inflated(doubles(o, "atoms"), doubles(o, "masses"), to_margin(field(o, "rest")));
   if (kind == "gpd") {
     const auto lower = to_tail(field(o, "lower")), upper = to_tail(field(o, "upper"));
     return make_pareto_tails(to_margin(field(o, "body")), to_support(field(o, "support")),
@@ -53,95 +54,63 @@ SharedMargin make(const Napi::Object& o) {
   throw Error("VALUE", "unknown kind of margin \"" + kind + "\"");
 }
 
-// marginCreate(definition: MarginDefinition): MarginHandle
 Napi::Value create(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    auto external =
-        Napi::External<SharedMargin>::New(info.Env(), new SharedMargin(make(info[0].As<Napi::Object>())),
-                                          [](Napi::Env, SharedMargin* margin) { delete margin; });
-    external.TypeTag(&margin_tag);
-    return external;
-  });
+  return to_external(info.Env(), make(info[0].As<Napi::Object>()), margin_tag);
 }
 
-// marginSupport(margin: MarginHandle): Float64Array
 Napi::Value support(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const auto [least, most] = to_margin(info[0])->support();
-    return to_array(info.Env(), std::vector<double>{least, most});
-  });
+  const auto [least, most] = to_margin(info[0])->support();
+  return to_array(info.Env(), std::vector<double>{least, most});
 }
 
-// marginCdf and so on (margin: MarginHandle, values: Float64Array): Float64Array
-// marginCdf(margin: MarginHandle, x: Float64Array): Float64Array
-// marginCdfBefore(margin: MarginHandle, x: Float64Array): Float64Array
-// marginSurvival(margin: MarginHandle, x: Float64Array): Float64Array
-// marginQuantile(margin: MarginHandle, u: Float64Array): Float64Array
-// marginQuantileAbove(margin: MarginHandle, q: Float64Array): Float64Array
-// marginLogPdf(margin: MarginHandle, x: Float64Array): Float64Array
 template <double (Margin::*function)(double) const>
 Napi::Value map(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const SharedMargin margin = to_margin(info[0]);
-    auto values = to_vector<double>(info[1], "values");
-    for (double& value : values) value = ((*margin).*function)(value);
-    return to_array(info.Env(), values);
-  });
+  const SharedMargin margin = to_margin(info[0]);
+  auto values = to_vector<double>(info[1], "values");
+  for (double& value : values) value = ((*margin).*function)(value);
+  return to_array(info.Env(), values);
 }
 
-// kdeIntegral(definition: KdeDefinition): number
 Napi::Value integral(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const auto o = info[0].As<Napi::Object>();
-    return Napi::Number::New(
-        info.Env(), kde_integral(to_support(field(o, "support")), to_grid(o), doubles(o, "heights")));
-  });
+  const auto o = info[0].As<Napi::Object>();
+  return Napi::Number::New(info.Env(),
+                           kde_integral(to_support(field(o, "support")), to_grid(o), doubles(o, "heights")));
 }
 
-// lawLoss(family: string, parameters: Float64Array, values: Float64Array, counts: Float64Array, step:
-// number): number
 Napi::Value loss(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    return Napi::Number::New(
-        info.Env(), law_loss(to_string(info[0], "family"), to_vector<double>(info[1], "parameters"),
-                             to_vector<double>(info[2], "values"), to_vector<double>(info[3], "counts"),
-                             to_double(info[4], "step")));
-  });
+  return Napi::Number::New(
+      info.Env(), law_loss(to_string(info[0], "family"), to_vector<double>(info[1], "parameters"),
+                           to_vector<double>(info[2], "values"), to_vector<double>(info[3], "counts"),
+                           to_double(info[4], "step")));
 }
 
-// paretoFit(excesses: Float64Array, leastShape: number): {scale: number; shape: number; distance: number }
 Napi::Value pareto(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const ParetoFit fit =
-        fit_pareto(to_vector<double>(info[0], "excesses"), to_double(info[1], "leastShape"));
-    Napi::Object result = Napi::Object::New(info.Env());
-    result.Set("scale", fit.scale);
-    result.Set("shape", fit.shape);
-    result.Set("distance", fit.distance);
-    return result;
-  });
+  const ParetoFit fit = fit_pareto(to_vector<double>(info[0], "excesses"), to_double(info[1], "leastShape"));
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("scale", fit.scale);
+  result.Set("shape", fit.shape);
+  result.Set("distance", fit.distance);
+  return result;
 }
 
 }  // namespace
 
 SharedMargin to_margin(const Napi::Value& value) {
-  if (!value.IsExternal() || !value.As<Napi::External<SharedMargin>>().CheckTypeTag(&margin_tag))
-    throw Error("VALUE", "expected a handle made by marginCreate");
-  return *value.As<Napi::External<SharedMargin>>().Data();
+  return from_external<Margin>(value, margin_tag, "marginCreate");
 }
 
 void register_margins(Napi::Env env, Napi::Object exports) {
-  exports.Set("marginCreate", Napi::Function::New(env, create));
-  exports.Set("marginSupport", Napi::Function::New(env, support));
-  exports.Set("marginCdf", Napi::Function::New(env, map<&Margin::cdf>));
-  exports.Set("marginCdfBefore", Napi::Function::New(env, map<&Margin::cdf_before>));
-  exports.Set("marginSurvival", Napi::Function::New(env, map<&Margin::survival>));
-  exports.Set("marginQuantile", Napi::Function::New(env, map<&Margin::quantile>));
-  exports.Set("marginQuantileAbove", Napi::Function::New(env, map<&Margin::quantile_above>));
-  exports.Set("marginLogPdf", Napi::Function::New(env, map<&Margin::log_pdf>));
-  exports.Set("kdeIntegral", Napi::Function::New(env, integral));
-  exports.Set("lawLoss", Napi::Function::New(env, loss));
-  exports.Set("paretoFit", Napi::Function::New(env, pareto));
+  export_function<create>(env, exports, "marginCreate");
+  export_function<support>(env, exports, "marginSupport");
+  export_function<map<&Margin::cdf>>(env, exports, "marginCdf");
+  export_function<map<&Margin::cdf_before>>(env, exports, "marginCdfBefore");
+  export_function<map<&Margin::survival>>(env, exports, "marginSurvival");
+  export_function<map<&Margin::quantile>>(env, exports, "marginQuantile");
+  export_function<map<&Margin::quantile_above>>(env, exports, "marginQuantileAbove");
+  export_function<map<&Margin::log_pdf>>(env, exports, "marginLogPdf");
+  export_function<integral>(env, exports, "kdeIntegral");
+  export_function<loss>(env, exports, "lawLoss");
+  export_function<pareto>(env, exports, "paretoFit");
 }
 
 }  // namespace sklar::addon

@@ -32,10 +32,8 @@ Napi::Array to_stages(Napi::Env env, const std::vector<SmcStage>& stages) {
   for (std::size_t i = 0; i < stages.size(); ++i) {
     Napi::Object o = Napi::Object::New(env);
     o.Set("level", static_cast<double>(stages[i].level));
-    o.Set("share", stages[i].share);
     o.Set("effective", stages[i].effective);
     o.Set("acceptance", stages[i].acceptance);
-    o.Set("step", stages[i].step);
     list.Set(static_cast<std::uint32_t>(i), o);
   }
   return list;
@@ -49,127 +47,91 @@ Napi::Object to_estimate(Napi::Env env, const NormaliserEstimate& estimate) {
   return o;
 }
 
-// cdcNormaliser(handle: CdcHandle, options: NativeSmcOptions, device: NativeDevice,
-//               onProgress?: (fraction: number) => void): NativeJob<NativeNormaliser>
 Napi::Value normaliser(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const CdcHandle model = to_cdc_handle(info[0]);
-    return Job::start(
-        info.Env(), info[3],
-        [model, options = to_smc_options(info[1].As<Napi::Object>()), device = to_device_choice(info[2])](
-            const CancelFlag& cancel, const Job::Progress& progress) -> Job::Deliver {
-          Normaliser result;
-          with_cdc(*model, device, cancel, [&]<class T>(Cdc<T>& cdc, Backend<T>& backend) {
-            CdcPath<T> path(cdc, cancel);
-            result = estimate_normaliser<T>(backend, path, options, cancel, to_fraction(progress));
-          });
-          return [result = std::move(result)](Napi::Env env) -> Napi::Value {
-            Napi::Object o = Napi::Object::New(env);
-            o.Set("smc", to_estimate(env, result.smc));
-            o.Set("monteCarlo", to_estimate(env, result.monte_carlo));
-            o.Set("bennett", to_estimate(env, result.bennett));
-            o.Set("stages", to_stages(env, result.stages));
-            o.Set("evaluations", static_cast<double>(result.evaluations));
-            return o;
-          };
+  const CdcHandle model = to_cdc_handle(info[0]);
+  return Job::start(
+      info.Env(), info[3],
+      [model, options = to_smc_options(info[1].As<Napi::Object>()), device = to_device_choice(info[2])](
+          const CancelFlag& cancel, const Job::Progress& progress) -> Job::Deliver {
+        Normaliser result;
+        with_cdc(*model, device, cancel, [&]<class T>(Cdc<T>& cdc, Backend<T>& backend) {
+          CdcPath<T> path(cdc, cancel);
+          result = estimate_normaliser<T>(backend, path, options, cancel, to_fraction(progress));
         });
-  });
+        return [result = std::move(result)](Napi::Env env) -> Napi::Value {
+          Napi::Object o = Napi::Object::New(env);
+          o.Set("smc", to_estimate(env, result.smc));
+          o.Set("monteCarlo", to_estimate(env, result.monte_carlo));
+          o.Set("bennett", to_estimate(env, result.bennett));
+          o.Set("stages", to_stages(env, result.stages));
+          return o;
+        };
+      });
 }
 
-// cdcConditional(handle: CdcHandle, options: NativeConditionalOptions, device: NativeDevice,
-//                onProgress?: (fraction: number) => void): NativeJob<NativeConditional>
 Napi::Value conditional(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const CdcHandle model = to_cdc_handle(info[0]);
-    const auto o = info[1].As<Napi::Object>();
-    const auto columns = to_vector<std::int32_t>(field(o, "columns"), "columns");
-    const CdcDefinition& definition = model->definition;
-    const Condition condition(definition.cholesky, definition.network.inputs,
-                              std::vector<std::size_t>(columns.begin(), columns.end()),
-                              to_vector<double>(field(o, "values"), "values", columns.size()));
-    const std::size_t rows = to_size(field(o, "rows"), "rows");
-    product(rows, definition.network.inputs);
-    const std::string method = to_string(field(o, "method"), "method");
-    const SmcOptions options = to_smc_options(o);
-    const Polish polish{to_size(field(o, "polish"), "polish"), options.target_acceptance};
-    ReplacementOptions replacement;
-    replacement.loops = std::max<std::size_t>(1, to_size(field(o, "loops"), "loops"));
-    replacement.polish = polish;
-    replacement.seed = options.seed;
-    TwistedOptions twisted;
-    twisted.particles = options.particles;
-    twisted.islands = options.islands;
-    twisted.least_share = options.least_share;
-    twisted.exact_steps = to_bool(field(o, "exactSteps"), "exactSteps");
-    twisted.polish = polish;
-    twisted.seed = options.seed;
-    if (method != "smc" && method != "twisted" && method != "replacement")
-      throw Error("VALUE", "expected smc, twisted or replacement for method, got " + method);
-    return Job::start(info.Env(), info[3],
-                      [=, device = to_device_choice(info[2])](const CancelFlag& cancel,
-                                                              const Job::Progress& progress) -> Job::Deliver {
-                        ConditionalSample result;
-                        with_cdc(*model, device, cancel, [&]<class T>(Cdc<T>& cdc, Backend<T>& backend) {
-                          CdcPath<T> path(cdc, cancel);
-                          const Fraction fraction = to_fraction(progress);
-                          if (method == "smc")
-                            result =
-                                conditional_smc<T>(backend, path, condition, options, rows, cancel, fraction);
-                          else if (method == "twisted")
-                            result = conditional_twisted<T>(backend, path, cdc.levels(), condition, twisted,
-                                                            rows, cancel, fraction);
-                          else
-                            result = conditional_replacement<T>(backend, path, cdc.levels(), condition,
-                                                                replacement, rows, cancel, fraction);
-                        });
-                        return [result = std::move(result)](Napi::Env env) -> Napi::Value {
-                          Napi::Object r = Napi::Object::New(env);
-                          r.Set("values", to_array(env, result.z));
-                          r.Set("logMarginal", result.log_marginal);
-                          r.Set("standardError", result.standard_error);
-                          r.Set("effective", result.effective);
-                          r.Set("ancestors", static_cast<double>(result.ancestors));
-                          r.Set("acceptance", result.acceptance);
-                          r.Set("rHat", result.mixing.r_hat);
-                          r.Set("movesEffective", result.mixing.effective);
-                          r.Set("evaluations", static_cast<double>(result.evaluations));
-                          r.Set("stages", to_stages(env, result.stages));
-                          return r;
-                        };
+  const CdcHandle model = to_cdc_handle(info[0]);
+  const auto o = info[1].As<Napi::Object>();
+  const auto columns = to_vector<std::int32_t>(field(o, "columns"), "columns");
+  const CdcDefinition& definition = model->definition;
+  const Condition condition(definition.cholesky, definition.network.inputs,
+                            std::vector<std::size_t>(columns.begin(), columns.end()),
+                            to_vector<double>(field(o, "values"), "values", columns.size()));
+  const std::size_t rows = to_size(field(o, "rows"), "rows");
+  product(rows, definition.network.inputs);
+  const std::string method = to_string(field(o, "method"), "method");
+  const SmcOptions options = to_smc_options(o);
+  const Polish polish{to_size(field(o, "polish"), "polish"), options.target_acceptance};
+  ReplacementOptions replacement;
+  replacement.loops = std::max<std::size_t>(1, to_size(field(o, "loops"), "loops"));
+  replacement.polish = polish;
+  replacement.seed = options.seed;
+  TwistedOptions twisted;
+  twisted.particles = options.particles;
+  twisted.islands = options.islands;
+  twisted.least_share = options.least_share;
+  twisted.exact_steps = to_bool(field(o, "exactSteps"), "exactSteps");
+  twisted.polish = polish;
+  twisted.seed = options.seed;
+  if (method != "smc" && method != "twisted" && method != "replacement")
+    throw Error("VALUE", "expected smc, twisted or replacement for method, got " + method);
+  return Job::start(info.Env(), info[3],
+                    [=, device = to_device_choice(info[2])](const CancelFlag& cancel,
+                                                            const Job::Progress& progress) -> Job::Deliver {
+                      ConditionalSample result;
+                      with_cdc(*model, device, cancel, [&]<class T>(Cdc<T>& cdc, Backend<T>& backend) {
+                        CdcPath<T> path(cdc, cancel);
+                        const Fraction fraction = to_fraction(progress);
+                        if (method == "smc")
+                          result =
+                              conditional_smc<T>(backend, path, condition, options, rows, cancel, fraction);
+                        else if (method == "twisted")
+                          result = conditional_twisted<T>(backend, path, cdc.levels(), condition, twisted,
+                                                          rows, cancel, fraction);
+                        else
+                          result = conditional_replacement<T>(backend, path, cdc.levels(), condition,
+                                                              replacement, rows, cancel, fraction);
                       });
-  });
-}
-
-// gaussianConditional(factor: Float64Array, dim: number, columns: Int32Array, values: Float64Array, rows:
-// number, seed: bigint, threads: number): NativeJob<{ values: Float64Array; logMarginal: number }>
-Napi::Value exact_conditional(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const std::size_t dim = to_size(info[1], "dim"), rows = to_size(info[4], "rows");
-    const auto columns = to_vector<std::int32_t>(info[2], "columns");
-    product(rows, dim);
-    const Condition condition(to_vector<double>(info[0], "factor", product(dim, dim)), dim,
-                              std::vector<std::size_t>(columns.begin(), columns.end()),
-                              to_vector<double>(info[3], "values", columns.size()));
-    return Job::start(info.Env(), info.Env().Undefined(),
-                      [=, seed = to_uint64(info[5], "seed"), threads = to_size(info[6], "threads")](
-                          const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
-                        auto z = gaussian_conditional(threads, condition, rows, seed, cancel);
-                        return [z = std::move(z), log_marginal = condition.log_reference](Napi::Env env) {
-                          Napi::Object r = Napi::Object::New(env);
-                          r.Set("values", to_array(env, z));
-                          r.Set("logMarginal", log_marginal);
-                          return r;
-                        };
-                      });
-  });
+                      return [result = std::move(result)](Napi::Env env) -> Napi::Value {
+                        Napi::Object r = Napi::Object::New(env);
+                        r.Set("values", to_array(env, result.z));
+                        r.Set("logMarginal", result.log_marginal);
+                        r.Set("standardError", result.standard_error);
+                        r.Set("effective", result.effective);
+                        r.Set("ancestors", static_cast<double>(result.ancestors));
+                        r.Set("acceptance", result.acceptance);
+                        r.Set("rHat", result.mixing.r_hat);
+                        r.Set("movesEffective", result.mixing.effective);
+                        return r;
+                      };
+                    });
 }
 
 }  // namespace
 
 void register_smc(Napi::Env env, Napi::Object exports) {
-  exports.Set("cdcNormaliser", Napi::Function::New(env, normaliser));
-  exports.Set("cdcConditional", Napi::Function::New(env, conditional));
-  exports.Set("gaussianConditional", Napi::Function::New(env, exact_conditional));
+  export_function<normaliser>(env, exports, "cdcNormaliser");
+  export_function<conditional>(env, exports, "cdcConditional");
 }
 
 }  // namespace sklar::addon

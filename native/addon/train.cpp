@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "addon/common/convert.hpp"
+#include "core/check_rows.hpp"
 
 namespace sklar::addon {
 namespace {
@@ -97,9 +98,9 @@ std::size_t TrainCall::validation_batch() const {
 AdamOptions to_adam(const Napi::Object& o) {
   AdamOptions adam{};
   adam.rate.peak = to_double(field(o, "learningRate"), "learningRate");
-  adam.rate.final_fraction = to_double(field(o, "finalFraction"), "finalFraction");
+  adam.rate.final_fraction = to_double(field(o, "finalLearningRate"), "finalLearningRate");
   adam.rate.warmup = to_size(field(o, "warmup"), "warmup");
-  adam.rate.total = to_size(field(o, "decaySteps"), "decaySteps");
+  adam.rate.total = to_size(field(o, "steps"), "steps");
   adam.beta1 = to_double(field(o, "beta1"), "beta1");
   adam.beta2 = to_double(field(o, "beta2"), "beta2");
   adam.epsilon = to_double(field(o, "epsilon"), "epsilon");
@@ -150,6 +151,21 @@ TrainCall to_train_call(const Napi::Object& o, std::size_t dim) {
   return call;
 }
 
+// Rows on the copula scale in the network's coordinates.
+static Matrix<float> prepare(const Training& training, const TrainCall::Model& model,
+                             const std::vector<double>& u, std::size_t rows) {
+  const std::size_t d = training.dim;
+  check_rows(u.data(), false, rows, d);
+  Matrix<float> y = training.backend.matrix(rows, d + 1);
+  if (training.reads_levels)
+    training.backend.upload_matrix({y.data(), rows, d, y.stride()},
+                                   std::vector<float>(u.begin(), u.end()).data());
+  else
+    training.backend.whiten(y, u.data(), false, model.cholesky.empty() ? nullptr : model.cholesky.data(),
+                            nullptr);
+  return y;
+}
+
 Job::Deliver run_training(const Training& training, const TrainCall& call, const CancelFlag& cancel,
                           const Job::Progress& progress) {
   const std::size_t count = call.models.size();
@@ -165,13 +181,14 @@ Job::Deliver run_training(const Training& training, const TrainCall& call, const
     options.seed = model.seed;
     // tied rows have levels of their own each time that they are noised
     if (!call.blocks.empty()) options.validation_draws = 1;
-    auto trainer = std::make_unique<Trainer<float>>(training.backend, training.network, training.objective,
-                                                    training.validation, options,
-                                                    training.initial_parameters(model.seed));
+    auto trainer = std::make_unique<Trainer<float>>(
+        training.backend, training.network, training.objective, training.validation, options,
+        initial_parameters<float>(training.network.slices(), model.seed, training.zero_head,
+                                  training.members));
     const auto prepared = [&](const std::vector<double>& u, std::size_t n,
                               std::uint64_t seed) -> MatrixView<const float> {
       if (n == 0) return {};
-      rows.push_back(training.prepare(model, u, n));
+      rows.push_back(prepare(training, model, u, n));
       const MatrixView<float> view{rows.back().data(), n, rows.back().columns() - 1, rows.back().stride()};
       if (!call.blocks.empty()) {
         tied.push_back(

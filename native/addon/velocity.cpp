@@ -8,7 +8,6 @@
 #include "addon/common/job.hpp"
 #include "addon/common/register.hpp"
 #include "addon/common/train.hpp"
-#include "core/check_rows.hpp"
 #include "train/velocity_objective.hpp"
 
 namespace sklar::addon {
@@ -44,35 +43,29 @@ std::size_t parameter_count(const VelocityDefinition& d) {
   return last.offset + Network<float>::slice_size(last);
 }
 
-// velocitySlices(definition: VelocityDefinition): ParameterSlice[]
 Napi::Value slices(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    return to_array(info.Env(), to_definition(info[0].As<Napi::Object>()).slices());
-  });
+  return to_array(info.Env(), to_definition(info[0].As<Napi::Object>()).slices());
 }
 
-// velocityField(definition: VelocityDefinition, parameters: RealArray, reference: number): FieldHandle
 Napi::Value create(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const VelocityDefinition d = to_definition(info[0].As<Napi::Object>());
-    FieldSource source;
-    source.process = d.process;
-    source.dim = d.dim;
-    source.reference = to_double(info[2], "reference");
-    source.cholesky = d.cholesky;
-    const auto take = [&]<class T>(std::function<std::unique_ptr<Field<T>>(Backend<T>&)>& make) {
-      const auto parameters =
-          std::make_shared<const std::vector<T>>(to_vector<T>(info[1], "parameters", parameter_count(d)));
-      make = [d, parameters](Backend<T>& backend) {
-        return std::make_unique<VelocityField<T>>(backend, d, *parameters);
-      };
+  const VelocityDefinition d = to_definition(info[0].As<Napi::Object>());
+  FieldSource source;
+  source.process = d.process;
+  source.dim = d.dim;
+  source.reference = to_double(info[2], "reference");
+  source.cholesky = d.cholesky;
+  const auto take = [&]<class T>(std::function<std::shared_ptr<Field<T>>(Backend<T>&)>& make) {
+    const auto parameters =
+        std::make_shared<const std::vector<T>>(to_vector<T>(info[1], "parameters", parameter_count(d)));
+    make = [d, parameters](Backend<T>& backend) {
+      return std::make_unique<VelocityField<T>>(backend, d, *parameters);
     };
-    if (is_array_of<double>(info[1]))
-      take(source.in_double);
-    else
-      take(source.in_float);
-    return to_external(info.Env(), std::make_shared<const FieldSource>(std::move(source)));
-  });
+  };
+  if (is_array_of<double>(info[1]))
+    take(source.in_double);
+  else
+    take(source.in_float);
+  return to_external(info.Env(), std::make_shared<const FieldSource>(std::move(source)));
 }
 
 TimeLaw to_law(const Napi::Value& value) {
@@ -106,7 +99,6 @@ Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Pr
   const auto backend = make_backend<float>(call.device);
   backend->watch(&cancel);
   const VelocityDefinition& definition = in.definition;
-  const std::size_t d = definition.dim;
   const auto network = make_velocity_network<float>(*backend, definition);
   VelocityObjective<float> objective(*backend, *network, definition.head(), in.law,
                                      call.batch * definition.members);
@@ -114,43 +106,26 @@ Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Pr
   if (call.validation_rows)
     validation = std::make_unique<VelocityObjective<float>>(*backend, *network, definition.head(), in.law,
                                                             call.validation_batch());
-  const bool cube = on_cube(definition.process);
-  // rows in the network's coordinates
-  const auto prepared = [&](const TrainCall::Model& model, const std::vector<double>& u, std::size_t rows) {
-    check_training_rows(u.data(), rows, d);
-    Matrix<float> y = backend->matrix(rows, d + 1);
-    if (!cube)
-      backend->whiten(y, u.data(), false, model.cholesky.empty() ? nullptr : model.cholesky.data(), nullptr);
-    else
-      backend->upload_matrix({y.data(), rows, d, y.stride()}, std::vector<float>(u.begin(), u.end()).data());
-    return y;
-  };
-  const auto initial = [&](std::uint64_t seed) {
-    return initial_parameters<float>(network->slices(), seed, !definition.published, definition.members);
-  };
-  return run_training({*backend, *network, objective, validation.get(), prepared, cube, initial}, call,
-                      cancel, progress);
+  return run_training({*backend, *network, objective, validation.get(), definition.dim,
+                       on_cube(definition.process), !definition.published, definition.members},
+                      call, cancel, progress);
 }
 
-// velocityTrain(options: VelocityNativeTrainOptions, onReport?: (reports: NativeTrainReport[]) => void):
-// NativeJob<NativeTrainResult[] | null>
 Napi::Value start_training(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const auto o = info[0].As<Napi::Object>();
-    TrainInput in;
-    in.definition = to_definition(field(o, "definition").As<Napi::Object>());
-    in.law = to_law(field(o, "timeLaw"));
-    in.call = to_train_call(o, in.definition.dim);
-    return start_training_job(info, std::move(in), train);
-  });
+  const auto o = info[0].As<Napi::Object>();
+  TrainInput in;
+  in.definition = to_definition(field(o, "definition").As<Napi::Object>());
+  in.law = to_law(field(o, "timeLaw"));
+  in.call = to_train_call(o, in.definition.dim);
+  return start_training_job(info, std::move(in), train);
 }
 
 }  // namespace
 
 void register_velocity(Napi::Env env, Napi::Object exports) {
-  exports.Set("velocitySlices", Napi::Function::New(env, slices));
-  exports.Set("velocityField", Napi::Function::New(env, create));
-  exports.Set("velocityTrain", Napi::Function::New(env, start_training));
+  export_function<slices>(env, exports, "velocitySlices");
+  export_function<create>(env, exports, "velocityField");
+  export_function<start_training>(env, exports, "velocityTrain");
 }
 
 }  // namespace sklar::addon

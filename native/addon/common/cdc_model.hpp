@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "addon/common/device_choice.hpp"
+#include "addon/common/handle.hpp"
 #include "addon/common/job.hpp"
 #include "model/cdc.hpp"
 

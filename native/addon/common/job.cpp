@@ -2,11 +2,8 @@
 
 #include <atomic>
 #include <mutex>
-#include <new>
 #include <thread>
 #include <utility>
-
-#include "addon/common/convert.hpp"
 
 namespace sklar::addon {
 namespace {
@@ -158,16 +155,6 @@ Napi::Error to_js_error(Napi::Env env, const std::string& code, const std::strin
   Napi::Error error = Napi::Error::New(env, message);
   error.Set("code", Napi::String::New(env, "ERR_SKLAR_" + code));
   return error;
-}
-
-Napi::Value guarded(Napi::Env env, const std::function<Napi::Value()>& body) {
-  try {
-    return body();
-  } catch (const Error& error) {
-    throw to_js_error(env, error.code(), error.message());
-  } catch (const std::bad_alloc&) {
-    throw to_js_error(env, "MEMORY", "not enough memory");
-  }
 }
 
 Napi::Object Job::start(Napi::Env env, const Napi::Value& on_report, Work work) {

@@ -4,8 +4,11 @@
 
 #include <functional>
 #include <memory>
+#include <new>
 #include <string>
+#include <utility>
 
+#include "addon/common/convert.hpp"
 #include "core/threads/cancel.hpp"
 
 namespace sklar::addon {
@@ -31,7 +34,34 @@ Fraction to_fraction(const Job::Progress& progress);
 // An Error of JavaScript with code ERR_SKLAR_<code>.
 Napi::Error to_js_error(Napi::Env env, const std::string& code, const std::string& message);
 
-// Runs body and turns Error, bad_alloc and other C++ exceptions into JavaScript ones.
-Napi::Value guarded(Napi::Env env, const std::function<Napi::Value()>& body);
+// The function, with Error and bad_alloc as errors of JavaScript.
+template <Napi::Value (*function)(const Napi::CallbackInfo&)>
+Napi::Value guarded(const Napi::CallbackInfo& info) {
+  try {
+    return function(info);
+  } catch (const Error& error) {
+    throw to_js_error(info.Env(), error.code(), error.message());
+  } catch (const std::bad_alloc&) {
+    throw to_js_error(info.Env(), "MEMORY", "not enough memory");
+  }
+}
+
+// A job whose result is the array that work(cancel, fraction) gives.
+template <class Work>
+Napi::Value start_array_job(const Napi::CallbackInfo& info, const Napi::Value& on_report, Work work) {
+  return Job::start(
+      info.Env(), on_report,
+      [work = std::move(work)](const CancelFlag& cancel, const Job::Progress& progress) -> Job::Deliver {
+        return [out = work(cancel, to_fraction(progress))](Napi::Env env) { return to_array(env, out); };
+      });
+}
+
+// The same without reports: work(cancel).
+template <class Work>
+Napi::Value start_array_job(const Napi::CallbackInfo& info, Work work) {
+  return start_array_job(
+      info, info.Env().Undefined(),
+      [work = std::move(work)](const CancelFlag& cancel, const Fraction&) { return work(cancel); });
+}
 
 }  // namespace sklar::addon

@@ -45,11 +45,10 @@ struct Training {
   Network<float>& network;
   Objective<float>& objective;
   Objective<float>* validation;
-  // rows x dim on the copula scale to the network's coordinates
-  std::function<Matrix<float>(const TrainCall::Model&, const std::vector<double>& u, std::size_t rows)>
-      prepare;
-  bool reads_levels;  // those are u itself
-  std::function<std::vector<float>(std::uint64_t seed)> initial_parameters;
+  std::size_t dim;
+  bool reads_levels;  // the network's coordinates are rows on the copula scale; else y = L^-1 z
+  bool zero_head;     // see initial_parameters
+  std::size_t members = 1;
 };
 
 // Trains the models of a call. Several are trained together, by a device that has one operation for a step of
