@@ -70,10 +70,10 @@ export {
   type ConditionalMethod,
   type ConditionalOptions,
   type ConditionalSample,
-  type NormaliserEstimate,
-  type NormaliserOptions,
   type ParticleOptions,
+  conditionalMethods,
 } from './copulas/fields/smc';
+export { type NormaliserEstimate, type NormaliserOptions } from './copulas/fields/normaliser';
 export { EnsembleCopula } from './copulas/kinds/ensemble';
 export { FlowCopula } from './copulas/kinds/flow';
 export { ReflectionCopula } from './copulas/kinds/reflection';
@@ -113,7 +113,7 @@ export {
   type FgmParts,
   type GaussianMixtureParts,
 } from './copulas/kinds/closed-form';
-export { type Process } from './processes';
+export { type Process, processNames } from './processes';
 export { type FitCopulaOptions, fitCopula } from './copulas/fitting/fit';
 export {
   type CopulaKind,
@@ -121,6 +121,7 @@ export {
   type CopulaOf,
   type CopulaSpec,
   type OptionsOf,
+  copulaKinds,
 } from './copulas/fitting/kinds';
 export {
   type BestFit,

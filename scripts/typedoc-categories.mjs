@@ -13,6 +13,7 @@ const CATEGORIES = [
   ['lib/copulas/kinds/', 'Learned copulas'],
   ['lib/copulas/judgement/', 'Judging models and samples'],
   ['lib/copulas/fields/smc', 'Normalisers and conditional samples'],
+  ['lib/copulas/fields/normaliser', 'Normalisers and conditional samples'],
   ['lib/copulas/fields/', 'Solvers'],
   ['lib/copulas/', 'Copulas'],
   ['lib/metrics/dependence.ts', 'Dependence measures'],

@@ -25,14 +25,10 @@ import {
   fieldDensityOptions,
   fieldLogPdf,
 } from './fields/field-density';
-import { type RowsInput, type Scale, toDense, toFloat32 } from './inputs/rows';
+import { type RowsInput, type Scale, expectDtype, expectScale, toDense, toFloat32 } from './inputs/rows';
 import { type Execution, type RunOptions, beginRun, runOptions } from './inputs/run';
-import {
-  type ConditionalOptions,
-  type ConditionalSample,
-  type Normalisable,
-  conditionalOptions,
-} from './fields/smc';
+import { type ConditionalOptions, type ConditionalSample, conditionalOptions } from './fields/smc';
+import { type Normalisable } from './fields/normaliser';
 import {
   type ResolvedIntegration,
   type SolverName,
@@ -243,7 +239,7 @@ export abstract class Copula implements Disposable {
   async logPdf(rows: RowsInput, options: LogPdfOptions = {}): Promise<Float64Array> {
     expectOptions(options, 'logPdf', logPdfOptions);
     const run = this.begin(options);
-    const gaussian = isGaussian(options.scale);
+    const gaussian = expectScale(options.scale) === 'gaussian';
     const { data, rows: count } = toDense(rows, 'the rows of logPdf', this.dim);
     return this.#inBatches(count, options, run, async (method, first, end) => {
       const part = data.subarray(first * this.dim, end * this.dim);
@@ -268,7 +264,7 @@ export abstract class Copula implements Disposable {
     expectOptions(options, 'logPdfCells', logPdfOptions);
     if (options.cellPoints !== undefined) expectInteger(options.cellPoints, 'cellPoints', CELL_POINTS_RANGE);
     const run = this.begin(options);
-    const gaussian = isGaussian(options.scale);
+    const gaussian = expectScale(options.scale) === 'gaussian';
     const low = toDense(lower, 'the lower ends of logPdfCells', this.dim);
     const high = toDense(upper, 'the upper ends of logPdfCells', this.dim);
     if (low.rows !== high.rows) {
@@ -379,8 +375,8 @@ export abstract class Copula implements Disposable {
     const run = this.begin(options);
     expectInteger(rows, 'the number of rows', { min: 0 });
     const size = expectInteger(batch ?? BATCH_ROWS, 'batch', { min: 1, max: 2 ** 24 });
-    const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
-    const dtype = expectOneOf(options.dtype ?? 'float32', 'dtype', ['float32', 'float64'] as const);
+    const scale = expectScale(options.scale);
+    const dtype = expectDtype(options.dtype);
     const seed = resolveSeed(options.seed ?? 1);
     const firstRow = expectInteger(options.firstRow ?? 0, 'firstRow', { min: 0, max: 2 ** 40 - 1 });
     expectOneOf(options.margins ?? 'uniform', 'margins', ['uniform', 'raw'] as const);
@@ -630,10 +626,6 @@ export function hasField(copula: Copula): copula is Copula & HasField {
 function fieldOf(copula: Copula): HasField {
   if (hasField(copula)) return copula;
   throw new SklarError('ERR_SKLAR_VALUE', `expected a copula that has a field, got a ${copula.kind} one`);
-}
-
-export function isGaussian(scale: Scale = 'copula'): boolean {
-  return expectOneOf<Scale>(scale, 'scale', ['copula', 'gaussian']) === 'gaussian';
 }
 
 /** Native row numbers count within a batch; messages must count within the caller's rows. */

@@ -1,7 +1,7 @@
 /** Dependence measures of rows and of copulas: docs/mathematics.md, section E. */
 import { type Copula, hasField } from '../copulas/copula';
 import { expectColumns } from '../copulas/correlation/correlation';
-import { type RowsInput, type Scale, toDense } from '../copulas/inputs/rows';
+import { type RowsInput, type Scale, expectScale, takeColumns, toDense } from '../copulas/inputs/rows';
 import { type RunOptions, beginRun, runOptions } from '../copulas/inputs/run';
 import { type Matrix, matrix } from '../matrix';
 import { type Seed, resolveSeed } from '../data/random';
@@ -11,7 +11,6 @@ import {
   describe,
   expectInteger,
   expectNumber,
-  expectOneOf,
   expectOptions,
 } from '../errors';
 import { type NativeAddon, type NativeJob, runJob } from '../native';
@@ -211,7 +210,7 @@ export async function totalCorrelation(
 ): Promise<TotalCorrelation> {
   expectOptions(options, 'totalCorrelation', totalCorrelationOptions);
   const run = beginRun(options, copula.capabilities.cpuOnly);
-  const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
+  const scale = expectScale(options.scale);
   const seed = resolveSeed(options.seed ?? 1);
   const draws = expectInteger(options.draws ?? 8, 'draws', {
     min: 1,
@@ -293,7 +292,7 @@ export async function mutualInformation(
   expectOptions(options, 'mutualInformation', mutualInformationOptions);
   const { device, precision, threads, signal } = options;
   beginRun(options, copula.capabilities.cpuOnly);
-  const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
+  const scale = expectScale(options.scale);
   const a = expectColumns(options.a, 'block a', copula.dim, 1);
   const others = Array.from({ length: copula.dim }, (_, i) => i).filter((i) => !a.includes(i));
   const b = expectColumns(options.b ?? others, 'block b', copula.dim, 1);
@@ -327,7 +326,7 @@ export async function mutualInformation(
   const total = new Float64Array(dense.rows);
   for (const { sign, columns, model } of blocks) {
     if (!model) continue;
-    const part = columns ? takeColumns(dense.data, dense.rows, dense.columns, columns) : dense;
+    const part = columns ? takeColumns(dense, columns) : dense;
     const where = model.capabilities.cpuOnly === null ? { device, precision } : {};
     const values = await model.logPdf(part, { ...where, threads, signal, scale });
     values.forEach((value, i) => (total[i]! += sign * value));
@@ -340,10 +339,4 @@ function knowsMarginals(
   copula: Copula,
 ): copula is Copula & { marginal(columns: readonly number[]): Copula | null } {
   return copula.capabilities.marginal;
-}
-
-function takeColumns(data: Float64Array, rows: number, dim: number, columns: readonly number[]): Matrix {
-  const out = new Float64Array(rows * columns.length);
-  for (let i = 0, k = 0; i < rows; i++) for (const j of columns) out[k++] = data[i * dim + j]!;
-  return matrix(out, rows, columns.length);
 }

@@ -155,7 +155,7 @@ TrainCall to_train_call(const Napi::Object& o, std::size_t dim) {
 static Matrix<float> prepare(const Training& training, const TrainCall::Model& model,
                              const std::vector<double>& u, std::size_t rows) {
   const std::size_t d = training.dim;
-  check_rows(u.data(), false, rows, d);
+  check_training_rows(u.data(), rows, d);
   Matrix<float> y = training.backend.matrix(rows, d + 1);
   if (training.reads_levels)
     training.backend.upload_matrix({y.data(), rows, d, y.stride()},

@@ -22,7 +22,7 @@ import {
 import { describeFailure } from '../../lib/cli/terminal/failure';
 import { Checkpoint } from '../../lib/copulas/training/checkpoint';
 import { noiseTimes } from '../../lib/copulas/kinds/cdc';
-import { isClassical } from '../../lib/copulas/classical/families';
+import { kinds } from '../../lib/copulas/fitting/kinds';
 import { type DeviceOptions, resolveDevice, runRecord } from '../../lib/devices';
 import { readModelFile, writeModelFile } from '../../lib/model/model-file';
 import {
@@ -267,7 +267,7 @@ describe('records', () => {
   test.each(['cdc', 'flow', 'gaussian', 'student', 'frank', 'bb1', 'empirical-beta'] as const)(
     'a %s model says where it was trained',
     async (kind) => {
-      const quick = isClassical(kind) ? {} : { hidden: 8, depth: 1, steps: 3, batch: 32 };
+      const quick = !kinds[kind].trained ? {} : { hidden: 8, depth: 1, steps: 3, batch: 32 };
       const copula = await fitCopula(u, { kind, device: 'cpu', ...quick });
       const file = path.join(folder, `${kind}.safetensors`);
       await copula.save(file);
@@ -275,7 +275,7 @@ describe('records', () => {
         expect(model.info().training).toMatchObject({
           device: 'cpu',
           deviceName: devices().cpu.name,
-          precision: isClassical(kind) ? 'fp64' : 'fp32',
+          precision: kinds[kind].trained ? 'fp32' : 'fp64',
         });
       }
     },

@@ -112,9 +112,9 @@ function job(device: NativeDevice, seeds: readonly bigint[], kind: 'cdc' | 'flow
   const steps = { steps: 40, batch: 24, validateEvery: 3, patience: 1, anneal: 6 };
   const adam = {
     learningRate: 0.02,
-    finalFraction: 0.1,
+    finalLearningRate: 0.1,
     warmup: 2,
-    decaySteps: 40,
+    steps: 40,
     beta1: 0.9,
     beta2: 0.999,
   };

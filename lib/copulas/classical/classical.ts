@@ -11,10 +11,9 @@ import {
   type ConditionalRequest,
   type Draws,
   type TrainingRecord,
-  isGaussian,
   logPdfOptions,
 } from '../copula';
-import { type RowsInput, type Scale, toDense } from '../inputs/rows';
+import { type RowsInput, type Scale, expectScale, toDense } from '../inputs/rows';
 import { type Execution, type RunOptions, runOptions } from '../inputs/run';
 import { type CopulaCapabilities } from '../fields/capabilities';
 import {
@@ -314,7 +313,7 @@ export abstract class ClassicalCopula extends Copula {
     options: ScaleOptions,
   ): Promise<Float64Array> {
     expectOptions(options, name, scaleOptions);
-    const gaussian = isGaussian(options.scale);
+    const gaussian = expectScale(options.scale) === 'gaussian';
     const run = this.begin(options);
     if (this.dim !== 2) {
       throw new SklarError('ERR_SKLAR_SHAPE', `expected a copula of 2 columns for ${name}, got ${this.dim}`);

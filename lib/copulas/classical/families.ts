@@ -148,10 +148,6 @@ export const classicalKinds: readonly ClassicalKind[] = [
   'kernel',
 ];
 
-export function isClassical(kind: string): kind is ClassicalKind {
-  return (classicalKinds as readonly string[]).includes(kind);
-}
-
 export function capabilitiesOf(kind: ClassicalKind): CopulaCapabilities {
   return closedFormCapabilities(kind, {
     field: kind === 'gaussian',

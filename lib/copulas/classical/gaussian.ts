@@ -61,7 +61,7 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
     this.dim = dim;
     this.correlation = Float64Array.from(correlation);
     expectCorrelation(this.correlation, dim);
-    this.#factor = callNative((addon) => addon.cholesky(this.correlation, dim)).factor;
+    this.#factor = callNative((addon) => addon.cholesky(this.correlation, dim));
     this.training = training;
   }
 

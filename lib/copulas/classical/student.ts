@@ -55,7 +55,7 @@ export class StudentCopula extends ClassicalCopula {
     this.correlation = Float64Array.from(correlation);
     expectCorrelation(this.correlation, dim);
     this.degrees = expectNumber(degrees, 'the degrees of freedom', { min: 1, max: 1e6 });
-    this.#factor = callNative((addon) => addon.cholesky(this.correlation, dim)).factor;
+    this.#factor = callNative((addon) => addon.cholesky(this.correlation, dim));
     this.training = training;
   }
 

@@ -84,7 +84,7 @@ export async function completedLevels(u: DenseRows, draws: number, run: Executio
   const blocks = blocksOf(u);
   if (!blocks) return [u];
   const { correlation } = positiveDefinite(await guideCorrelation(u, run), columns, rows);
-  const { factor } = callNative((addon) => addon.cholesky(correlation, columns));
+  const factor = callNative((addon) => addon.cholesky(correlation, columns));
   const completed: DenseRows[] = [];
   for (let draw = 0; draw < draws; draw++) {
     const options = { blocks, factor, sweeps: SETTLING_SWEEPS, seed: BigInt(draw) };

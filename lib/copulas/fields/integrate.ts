@@ -1,6 +1,6 @@
 import { type HasField, problemOf } from './field';
 import { type TraceOptions, resolveTrace, traceKeys } from './field-density';
-import { type RowsInput, type Scale, toDense } from '../inputs/rows';
+import { type RowsInput, type Scale, expectScale, toDense } from '../inputs/rows';
 import { type RunOptions, beginRun, runOptions } from '../inputs/run';
 import { type SolverOptions, givenSolverOptions, resolveIntegration, solverOptions } from './solvers';
 import { type Matrix, matrix } from '../../matrix';
@@ -102,7 +102,7 @@ export async function integrate(field: HasField, options: IntegrateOptions = {})
     'sample',
     'likelihood',
   ] as const);
-  const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
+  const scale = expectScale(options.scale);
   const handle = field.fieldHandle();
   const { scalar } = callNative((addon) => addon.fieldReference(handle));
   const run = beginRun(options, scalar === 'float64' ? 'this field is computed in float64' : null);

@@ -1,6 +1,4 @@
-/** Options and results of the Monte Carlo of a CDC's normaliser, and of samples given some columns of any copula. */
-import { z } from 'zod';
-
+/** Particles, and samples given some columns: options and results. */
 import { type Matrix, matrix } from '../../matrix';
 import { type Seed, resolveSeed } from '../../data/random';
 import {
@@ -14,20 +12,16 @@ import {
 import {
   type NativeConditional,
   type NativeConditionalOptions,
-  type NativeNormaliser,
   type NativeSmcOptions,
-  type NativeSmcStage,
   callNative,
 } from '../../native';
-import { type Scale, toFloat32 } from '../inputs/rows';
+import { type Scale, expectDtype, expectScale, toFloat32 } from '../inputs/rows';
 import { type RunOptions, runOptions } from '../inputs/run';
 
 /** Fewer effective particles than this share: resample, and bridge the noise levels in smaller steps. */
 const LEAST_SHARE = 0.5;
 /** Acceptance that the moves are adapted to. */
 const TARGET_ACCEPTANCE = 0.65;
-/** Plain Monte Carlo with fewer effective rows than this share of all of them has no say. */
-const LEAST_MONTE_CARLO_SHARE = 0.1;
 /** Fewer moves than this at the data say nothing of how chains mix. */
 const LEAST_CHAIN_LENGTH = 8;
 /** Values of all particles of one call: bounds memory. */
@@ -47,18 +41,7 @@ export interface ParticleOptions extends RunOptions {
   onProgress?: ((progress: { fraction: number }) => void) | undefined;
 }
 
-/** A copula whose density integrates to one only by an estimate of its normaliser. */
-export interface Normalisable {
-  /** Subtracted from log densities, in nats; null: not estimated yet. */
-  readonly logNormaliser: number | null;
-  readonly logNormaliserStandardError: number | null;
-  estimateNormaliser(options?: NormaliserOptions): Promise<{ logZ: number; standardError: number }>;
-}
-
-/** Defaults: 4096 particles in 16 populations, 3 moves. */
-export type NormaliserOptions = ParticleOptions;
-
-export const normaliserOptionNames: OptionNames<NormaliserOptions> = {
+export const particleOptions: OptionNames<ParticleOptions> = {
   ...runOptions,
   particles: true,
   islands: true,
@@ -66,64 +49,6 @@ export const normaliserOptionNames: OptionNames<NormaliserOptions> = {
   seed: true,
   onProgress: true,
 };
-
-const estimateSchema = z.object({ logZ: z.number(), standardError: z.number().min(0) });
-
-/**
- * log Z, Z the integral of a model's unnormalised copula density: annealed sequential Monte Carlo along the noise levels, and
- * two other estimates beside it (docs/mathematics.md, D.4). In nats.
- */
-export interface NormaliserEstimate {
-  /** The estimate by sequential Monte Carlo. */
-  readonly logZ: number;
-  /** From the spread of the islands. */
-  readonly standardError: number;
-  /** Plain Monte Carlo over the reference; null where its weights are too uneven to say anything. */
-  readonly monteCarlo: {
-    readonly logZ: number;
-    readonly standardError: number;
-    readonly effectiveSampleSize: number;
-  } | null;
-  /** Bennett's ratio between reference and particles; `overlap`: how much the two laws have in common, 0 to 1. */
-  readonly bennett: { readonly logZ: number; readonly standardError: number; readonly overlap: number };
-  /** Of the particles at the data. */
-  readonly effectiveSampleSize: number;
-  /** Mean over all moves. */
-  readonly acceptance: number;
-  /** From the level next to the reference down to the data (0). */
-  readonly levels: readonly {
-    readonly level: number;
-    /** Steps from the level above to this one; more than one where the weights would have become too uneven. */
-    readonly stages: number;
-    /** Least share of effective particles after a reweighting. */
-    readonly effectiveShare: number;
-    readonly acceptance: number;
-  }[];
-  /** All of them. */
-  readonly particles: number;
-  /** Independent populations. */
-  readonly islands: number;
-  /** After every reweighting. */
-  readonly moves: number;
-  /** As decimal digits. */
-  readonly seed: string;
-}
-
-/** The estimate as it is stored with a model. */
-export const normaliserSchema: z.ZodType<NormaliserEstimate> = z.object({
-  ...estimateSchema.shape,
-  monteCarlo: z.object({ ...estimateSchema.shape, effectiveSampleSize: z.number() }).nullable(),
-  bennett: z.object({ ...estimateSchema.shape, overlap: z.number() }),
-  effectiveSampleSize: z.number(),
-  acceptance: z.number(),
-  levels: z.array(
-    z.object({ level: z.int(), stages: z.int(), effectiveShare: z.number(), acceptance: z.number() }),
-  ),
-  particles: z.int(),
-  islands: z.int(),
-  moves: z.int(),
-  seed: z.string(),
-});
 
 /** How rows are drawn given some columns; see `ConditionalOptions.method`. */
 export type ConditionalMethod = 'exact' | 'smc' | 'twisted' | 'replacement' | 'repaint';
@@ -134,7 +59,8 @@ export const cdcConditionalMethods = [
   'replacement',
   'repaint',
 ] as const satisfies readonly ConditionalMethod[];
-export const conditionalMethods = [...cdcConditionalMethods, 'exact'] as const;
+/** All of them. */
+export const conditionalMethods: readonly ConditionalMethod[] = [...cdcConditionalMethods, 'exact'];
 
 /** How rows are drawn given some columns. `particles` and what belongs to them are of `smc` and `twisted`. */
 export interface ConditionalOptions extends ParticleOptions {
@@ -163,7 +89,7 @@ export interface ConditionalOptions extends ParticleOptions {
 }
 
 export const conditionalOptions: OptionNames<ConditionalOptions> = {
-  ...normaliserOptionNames,
+  ...particleOptions,
   scale: true,
   method: true,
   weights: true,
@@ -203,7 +129,7 @@ export interface ConditionalSample {
   method: ConditionalMethod;
 }
 
-function smcOptions(
+export function smcOptions(
   options: ParticleOptions,
   dim: number,
   defaults: { particles: number; islands: number; moves: number; finalMoves: number },
@@ -221,45 +147,6 @@ function smcOptions(
     leastShare: LEAST_SHARE,
     targetAcceptance: TARGET_ACCEPTANCE,
     seed: resolveSeed(options.seed ?? 1),
-  };
-}
-
-export function normaliserOptions(options: NormaliserOptions, dim: number): NativeSmcOptions {
-  return smcOptions(options, dim, { particles: 4096, islands: 16, moves: 3, finalMoves: 0 });
-}
-
-const mean = (values: readonly number[]) =>
-  values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
-
-export function toNormaliser(result: NativeNormaliser, options: NativeSmcOptions): NormaliserEstimate {
-  const { smc, monteCarlo, bennett, stages } = result;
-  const rows = options.particles * options.islands;
-  const levels = new Map<number, NativeSmcStage[]>();
-  for (const stage of stages) levels.set(stage.level, [...(levels.get(stage.level) ?? []), stage]);
-  return {
-    logZ: smc.logZ,
-    standardError: smc.standardError,
-    monteCarlo:
-      monteCarlo.effective < LEAST_MONTE_CARLO_SHARE * rows
-        ? null
-        : {
-            logZ: monteCarlo.logZ,
-            standardError: monteCarlo.standardError,
-            effectiveSampleSize: monteCarlo.effective,
-          },
-    bennett: { logZ: bennett.logZ, standardError: bennett.standardError, overlap: bennett.effective },
-    effectiveSampleSize: smc.effective,
-    acceptance: mean(stages.map(({ acceptance }) => acceptance)),
-    levels: Array.from(levels, ([level, list]) => ({
-      level,
-      stages: list.length,
-      effectiveShare: Math.min(...list.map(({ effective }) => effective)),
-      acceptance: mean(list.map(({ acceptance }) => acceptance)),
-    })),
-    particles: rows,
-    islands: options.islands,
-    moves: options.moves,
-    seed: options.seed.toString(),
   };
 }
 
@@ -309,7 +196,7 @@ function resolveFixed(
 }
 
 /** What belongs to no method. */
-interface Condition {
+interface ResolvedCondition {
   scale: Scale;
   dtype: 'float32' | 'float64';
   columns: Int32Array;
@@ -335,9 +222,9 @@ function resolveCondition(
   options: ConditionalOptions,
   names: readonly string[] | null,
   dim: number,
-): Condition {
-  const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
-  const dtype = expectOneOf(options.dtype ?? 'float32', 'dtype', ['float32', 'float64'] as const);
+): ResolvedCondition {
+  const scale = expectScale(options.scale);
+  const dtype = expectDtype(options.dtype);
   for (const name of methodOptions) {
     if (options[name] !== undefined && !optionsOf[method].includes(name)) {
       throw new SklarError('ERR_SKLAR_VALUE', `method '${method}' has no option ${name}`);
@@ -353,7 +240,7 @@ export function cdcConditionalOptions(
   options: ConditionalOptions,
   names: readonly string[] | null,
   dim: number,
-): { method: ConditionalMethod; condition: Condition; native: NativeConditionalOptions } {
+): { method: ConditionalMethod; condition: ResolvedCondition; native: NativeConditionalOptions } {
   const method = expectOneOf(options.method ?? 'smc', 'method', cdcConditionalMethods);
   const condition = resolveCondition(method, fixed, rows, options, names, dim);
   const weights = expectOneOf(options.weights ?? 'density', 'weights', ['density', 'chain'] as const);
@@ -386,7 +273,7 @@ export function exactConditionalOptions(
   options: ConditionalOptions,
   names: readonly string[] | null,
   dim: number,
-): { condition: Condition; seed: bigint } {
+): { condition: ResolvedCondition; seed: bigint } {
   const method = expectOneOf(options.method ?? 'exact', 'method', ['exact'] as const);
   const condition = resolveCondition(method, fixed, rows, options, names, dim);
   return { condition, seed: resolveSeed(options.seed ?? 1) };
@@ -411,7 +298,7 @@ export function exactConditional(rows: Matrix, logMarginalDensity: number): Cond
 /** The sample from native rows on the Gaussian scale; the fixed columns become exactly what was given. */
 export function conditionalRows(
   native: Float64Array,
-  { scale, dtype, columns, given }: Condition,
+  { scale, dtype, columns, given }: ResolvedCondition,
   names: readonly string[] | null,
   dim: number,
 ): Matrix {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { type OptionNames, type OptionShape, SklarError } from '../../errors';
 import { type NativeIntegration } from '../../native';
+import { andWords } from '../../notes';
 import { parseOptions } from '../inputs/options';
 import { type Process, processes } from '../../processes';
 
@@ -100,13 +101,15 @@ interface Traits {
   adaptive?: true;
   /** It goes through the cube, continued beyond its faces. */
   cube?: true;
+  /** Its steps fall on the levels of a cdc where there are enough of them. */
+  levels?: true;
   grid: GridName;
   steps: number;
 }
 
 const traits: Readonly<Record<SolverName, Traits>> = {
-  ab2: { family: 'ode', clock: 'w', cube: true, grid: 'w', steps: 32 },
-  heun: { family: 'ode', clock: 'w', cube: true, grid: 'w', steps: 20 },
+  ab2: { family: 'ode', clock: 'w', cube: true, levels: true, grid: 'w', steps: 32 },
+  heun: { family: 'ode', clock: 'w', cube: true, levels: true, grid: 'w', steps: 20 },
   euler: { family: 'ode', clock: 'w', cube: true, grid: 'w', steps: 100 },
   rk4: { family: 'ode', clock: 'theta', cube: true, grid: 'theta', steps: 20 },
   dopri5: { family: 'ode', clock: 'theta', adaptive: true, cube: true, grid: 'theta', steps: 12 },
@@ -114,8 +117,8 @@ const traits: Readonly<Record<SolverName, Traits>> = {
   ddim: { family: 'diffusion', grid: 'theta', steps: 50 },
   'dpmpp-2m': { family: 'diffusion', grid: 'lambda', steps: 25 },
   'dpmpp-2m-sde': { family: 'sde', grid: 'lambda', steps: 40 },
-  'exponential-em': { family: 'sde', grid: 'w', steps: 50 },
-  'exponential-em-one-step': { family: 'sde', grid: 'w', steps: 100 },
+  'exponential-em': { family: 'sde', levels: true, grid: 'w', steps: 50 },
+  'exponential-em-one-step': { family: 'sde', levels: true, grid: 'w', steps: 100 },
   'euler-maruyama': { family: 'sde', cube: true, grid: 'time', steps: 200 },
   sra1: { family: 'sde', adaptive: true, grid: 'time', steps: 60 },
   shark: { family: 'sde', adaptive: true, grid: 'time', steps: 60 },
@@ -149,8 +152,8 @@ export function givenSolverOptions<O extends GivenSolverOptions>(
   ) as Pick<O, keyof O & keyof SolverOptions>;
 }
 
-/** Solvers whose steps fall on the levels of a cdc where there are enough of them. */
-const ON_LEVELS: readonly SolverName[] = ['ab2', 'heun', 'exponential-em', 'exponential-em-one-step'];
+/** The solvers that have a trait, for messages. */
+const solversWith = (trait: keyof Traits) => solverNames.filter((name) => traits[name][trait]);
 
 /** What is integrated: the process, where it starts, and the times of a cdc's noise levels. */
 export interface IntegrationProblem {
@@ -273,11 +276,7 @@ export function resolveIntegration(
     throw misfit(`solver '${solver}' does not fit the ${problem.process} process`);
   }
   if (likelihood && !own.clock) {
-    throw misfit(
-      `solver '${solver}' gives no likelihood: use ${Object.keys(traits)
-        .filter((name) => traits[name as SolverName].clock)
-        .join(', ')}`,
-    );
+    throw misfit(`solver '${solver}' gives no likelihood: use ${solversWith('clock').join(', ')}`);
   }
   if (given.eta !== undefined && solver !== 'ddim')
     throw misfit(`eta belongs to solver 'ddim', not '${solver}'`);
@@ -288,7 +287,7 @@ export function resolveIntegration(
   const tolerances = given.rtol !== undefined || given.atol !== undefined;
   if (tolerances && !own.adaptive) {
     throw misfit(
-      `solver '${solver}' has a fixed grid: rtol and atol belong to dopri5, tsit5, sra1 and shark`,
+      `solver '${solver}' has a fixed grid: rtol and atol belong to ${andWords(solversWith('adaptive'))}`,
     );
   }
   if (tolerances && (given.steps !== undefined || given.grid !== undefined)) {
@@ -319,7 +318,7 @@ export function resolveIntegration(
 
   const atol = given.atol ?? (given.rtol ? given.rtol : 1e-5);
   const rtol = given.rtol ?? atol;
-  const { grid, steps } = chooseGrid(given, solver, own, clock, problem);
+  const { grid, steps } = chooseGrid(given, own, clock, problem);
   const nodes = adaptive ? adaptiveNodes(own, clock, problem) : gridNodes(grid, steps, problem);
   if (likelihood) nodes.reverse();
   return {
@@ -346,7 +345,6 @@ export function resolveIntegration(
 
 function chooseGrid(
   given: z.output<typeof optionsSchema>,
-  solver: SolverName,
   own: Traits,
   clock: ClockName,
   { process, levels }: IntegrationProblem,
@@ -360,7 +358,7 @@ function chooseGrid(
   }
   if (given.grid === 'quadratic') throw misfit("grid 'quadratic' does not fit the ou process");
   const most = levels ? levels.length - 1 : 0;
-  const usual = levels !== null && ON_LEVELS.includes(solver) && (own.clock ? clock === 'w' : true);
+  const usual = levels !== null && own.levels === true && (own.clock ? clock === 'w' : true);
   const steps = given.steps ?? (usual || given.grid === 'levels' ? most : own.steps);
   const grid = given.grid ?? (usual && steps <= most ? 'levels' : own.clock ? clock : own.grid);
   if (grid === 'levels' && (levels === null || steps > most)) {

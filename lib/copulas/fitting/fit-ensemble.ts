@@ -2,7 +2,7 @@ import { SklarError, expectInteger, expectOneOf } from '../../errors';
 import { type Copula } from '../copula';
 import { EnsembleCopula } from '../kinds/ensemble';
 import { type FitCopulaOptions, expectFitOptions, prepareFit } from './fit';
-import { type CopulaSpec, kinds } from './kinds';
+import { type CopulaSpec, copulaKinds, kinds } from './kinds';
 import { type RowsInput } from '../inputs/rows';
 import { checkpointFiles, removeCheckpoints } from '../training/checkpoint';
 import { type TrainProgress } from '../training/train';
@@ -64,7 +64,7 @@ export async function fitEnsemble(
   if (rest.kind !== undefined && !kinds[rest.kind].trained) {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
-      `expected kind 'cdc', 'flow' or 'reflection' for an ensemble: ${rest.kind} copulas of the same rows are all the same`,
+      `expected one of ${copulaKinds.filter((kind) => kinds[kind].trained).join(', ')} for the kind of an ensemble: ${rest.kind} copulas of the same rows are all the same`,
     );
   }
   if ('network' in rest && rest.network === 'published') {

@@ -3,25 +3,34 @@ import { z } from 'zod';
 
 import { SklarError } from '../../errors';
 import { type ModelDocument } from '../../model/model-file';
-import { type EmpiricalBetaCopula, empiricalBetaFromFile } from '../classical/empirical-beta';
+import { type ClassicalCopula } from '../classical/classical';
+import {
+  type EmpiricalBetaCopula,
+  empiricalBetaFromFile,
+  fitEmpiricalBeta,
+} from '../classical/empirical-beta';
 import {
   type ClassicalKind,
   type FamilyKind,
   capabilitiesOf,
+  expectRotation,
   families,
   familyKinds,
 } from '../classical/families';
 import { type FamilyCopula } from '../classical/family';
 import {
   type ClassicalOptions,
-  classicalFitter,
+  type Resolved as ResolvedClassical,
+  classicalOptions,
   classicalOptionsSchema,
-  familyFromFile,
 } from '../classical/fit';
+import { fitGaussian, fitStudent } from '../classical/fit-elliptical';
+import { familyFromFile, fitFamily } from '../classical/fit-family';
 import { GaussianCopula } from '../classical/gaussian';
 import {
   type KernelCopula,
   type KernelOptions,
+  fitKernel,
   kernelFromFile,
   kernelOptionsSchema,
 } from '../classical/kernel';
@@ -38,6 +47,7 @@ import {
   reflectionOptionsSchema,
 } from '../inputs/options';
 import { type DenseRows } from '../inputs/rows';
+import { type Execution } from '../inputs/run';
 import { type CdcCopula, cdcCapabilities, cdcFromFile, fitCdc } from '../kinds/cdc';
 import { type FlowCopula, fitFlow, flowFromFile, resolveFlow } from '../kinds/flow';
 import { type ReflectionCopula, fitReflection, reflectionFromFile } from '../kinds/reflection';
@@ -76,12 +86,43 @@ function trained<S extends z.ZodObject, R>(
   return { learns, capabilities, options, fitter, load, trained: true };
 }
 
-function classical(kind: ClassicalKind, learns: string, options: z.ZodObject, load: Kind['load']): Kind {
+type ClassicalFit<R> = (u: DenseRows, options: R, run: Execution) => Promise<ClassicalCopula>;
+
+/** @param resolve checks the options, and gives what the fit takes */
+function classical<R>(
+  kind: ClassicalKind,
+  learns: string,
+  options: z.ZodObject,
+  resolve: (given: object) => R,
+  fit: ClassicalFit<R>,
+  load: Kind['load'],
+): Kind {
   const fitter = (given: object): Fitter => {
-    const fit = classicalFitter(kind, given);
-    return (u, { device, precision, threads, signal }) => fit(u, { device, precision, threads, signal });
+    const resolved = resolve(given);
+    return (u, { device, precision, threads, signal }) =>
+      fit(u, resolved, { device, precision, threads, signal });
   };
   return { learns, capabilities: capabilitiesOf(kind), options, fitter, load, trained: false };
+}
+
+/** A classical kind with parameters. */
+function parametric(
+  kind: ClassicalKind,
+  learns: string,
+  fit: ClassicalFit<ResolvedClassical>,
+  load: Kind['load'],
+): Kind {
+  return classical(
+    kind,
+    learns,
+    classicalOptionsSchema,
+    (given) => classicalOptions(kind, given),
+    (u, options, run) => {
+      expectRotation(kind, options.rotation, u.columns);
+      return fit(u, options, run);
+    },
+    load,
+  );
 }
 
 const same = <T>(options: T) => options;
@@ -137,18 +178,21 @@ export const kinds: Readonly<Record<CopulaKind, Kind>> = {
     reflectionFromFile,
     same,
   ),
-  gaussian: classical('gaussian', 'a correlation matrix', classicalOptionsSchema, gaussianFromFile),
-  student: classical(
+  gaussian: parametric('gaussian', 'a correlation matrix', fitGaussian, gaussianFromFile),
+  student: parametric(
     'student',
     'a correlation matrix and the degrees of freedom',
-    classicalOptionsSchema,
+    fitStudent,
     studentFromFile,
   ),
   ...(Object.fromEntries(
     familyKinds.map((kind) => [
       kind,
-      classical(kind, parametersOf(kind), classicalOptionsSchema, (document) =>
-        familyFromFile(kind, document),
+      parametric(
+        kind,
+        parametersOf(kind),
+        (u, options, run) => fitFamily(kind, u, options, run),
+        (document) => familyFromFile(kind, document),
       ),
     ]),
   ) as Record<FamilyKind, Kind>),
@@ -156,10 +200,20 @@ export const kinds: Readonly<Record<CopulaKind, Kind>> = {
     'empirical-beta',
     'the ranks of the rows',
     z.strictObject({}),
+    (given) => parseOptions(z.strictObject({}), given, 'a empirical-beta copula'),
+    (u, _, run) => fitEmpiricalBeta(u, run),
     empiricalBetaFromFile,
   ),
-  kernel: classical('kernel', 'a smooth density of two columns', kernelOptionsSchema, kernelFromFile),
+  kernel: classical(
+    'kernel',
+    'a smooth density of two columns',
+    kernelOptionsSchema,
+    (given) => parseOptions(kernelOptionsSchema, given, 'a kernel copula'),
+    fitKernel,
+    kernelFromFile,
+  ),
 };
+/** All of them. */
 export const copulaKinds = Object.keys(kinds) as CopulaKind[];
 
 /** A kind with its options; `cdc` where none is named. */

@@ -55,7 +55,7 @@ function fromDocument(document: ModelDocument, tensors: ModelTensors): Copula {
   if (isCopulaKind(document.kind)) return kinds[document.kind].load(document, tensors);
   throw new SklarError(
     'ERR_SKLAR_FORMAT',
-    `expected a model of kind cdc, flow, reflection, ensemble, gaussian or another classical one, got ` +
+    `expected a model of kind ${copulaKinds.join(', ')} or ensemble, got ` +
       `${describe(document.kind)} (written by sklar ${document.libraryVersion})`,
   );
 }

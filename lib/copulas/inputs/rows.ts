@@ -2,7 +2,7 @@
 import { type Matrix, fromRows, matrix } from '../../matrix';
 import type { LevelBlocks } from '../../data/level-blocks';
 import { Table } from '../../data/table';
-import { SklarError, describe } from '../../errors';
+import { SklarError, describe, expectOneOf } from '../../errors';
 import type { Scale } from '../../types/scale';
 
 /** The largest float below 1 and the smallest above 0 that a Float32 sample may take. */
@@ -10,6 +10,16 @@ const LARGEST = Math.fround(1 - 2 ** -24);
 const SMALLEST = 2 ** -126;
 
 export type { Scale };
+
+/** @throws SklarError ERR_SKLAR_VALUE */
+export function expectScale(scale: Scale = 'copula'): Scale {
+  return expectOneOf<Scale>(scale, 'scale', ['copula', 'gaussian']);
+}
+
+/** @throws SklarError ERR_SKLAR_VALUE */
+export function expectDtype(dtype: 'float32' | 'float64' = 'float32'): 'float32' | 'float64' {
+  return expectOneOf(dtype, 'dtype', ['float32', 'float64'] as const);
+}
 
 /** Rows as the native code takes them: dense, row-major, double. */
 export interface DenseRows {

@@ -2,14 +2,14 @@
 import { type Seed, resolveSeed } from '../../data/random';
 import type { Matrix } from '../../matrix';
 import { defaultNames } from '../../data/table';
-import { type OptionNames, SklarError, expectInteger, expectNumber, expectOneOf } from '../../errors';
+import { type OptionNames, SklarError, expectInteger, expectNumber } from '../../errors';
 import { type MeanOfRows, meanOf } from '../../mean';
 import { callNative } from '../../native';
 import { type CopulaCapabilities } from '../fields/capabilities';
 import { type FieldDensity, type LogPdfMethod, type Points } from '../fields/field-density';
-import { type DenseRows, type RowsInput, type Scale, toDense, takeRows } from '../inputs/rows';
+import { type DenseRows, type RowsInput, type Scale, expectScale, toDense, takeRows } from '../inputs/rows';
 import { type Execution, type RunOptions, runOptions } from '../inputs/run';
-import { type Normalisable } from '../fields/smc';
+import { type Normalisable } from '../fields/normaliser';
 
 /** What a certificate asks of a copula. */
 export interface Certifiable {
@@ -414,7 +414,7 @@ export async function certificateOf(
   run: Execution,
 ): Promise<Certificate> {
   const { dim } = copula;
-  const scale = expectOneOf<Scale>(options.scale ?? 'copula', 'scale', ['copula', 'gaussian']);
+  const scale = expectScale(options.scale);
   const usualRoutes = Math.max(100, Math.min(ROUTE_ROWS, Math.floor(ROUTE_VALUES / dim)));
   const most = expectInteger(options.routeRows ?? usualRoutes, 'routeRows', { min: 2, max: 2 ** 24 });
   const tolerance = expectNumber(options.tolerance ?? TOLERANCE, 'tolerance', { min: 0 });

@@ -31,18 +31,20 @@ import { type DenseRows, type RowsInput, toDense } from '../inputs/rows';
 import { type Execution, type RunOptions, cpuOnlyOf, runOptions } from '../inputs/run';
 import {
   type ConditionalSample,
-  type NormaliserEstimate,
-  type NormaliserOptions,
   cdcConditionalMethods,
   cdcConditionalOptions,
   conditionalReport,
   conditionalRows,
+} from '../fields/smc';
+import {
+  type NormaliserEstimate,
+  type NormaliserOptions,
   normaliserOptionNames,
   normaliserOptions,
   normaliserSchema,
   toNormaliser,
   type Normalisable,
-} from '../fields/smc';
+} from '../fields/normaliser';
 import {
   type IntegrationProblem,
   type ResolvedIntegration,
@@ -322,7 +324,7 @@ export class CdcCopula extends Copula implements HasField {
     return this.#integrate(draws, options, run, null);
   }
 
-  async #integrate(
+  #integrate(
     draws: Draws,
     options: SampleOptions,
     run: Execution,
@@ -333,11 +335,9 @@ export class CdcCopula extends Copula implements HasField {
       return this.sampleField(plan, draws, { ...options, start }, run);
     }
     // The published samplers are there to be compared as they are.
-    const { values } = await runJob(
-      (addon) => addon.cdcSamplePublished(this.#native(), { ...draws, start, ...plan }, run),
-      { signal: run.signal },
-    );
-    return values;
+    return runJob((addon) => addon.cdcSamplePublished(this.#native(), { ...draws, start, ...plan }, run), {
+      signal: run.signal,
+    });
   }
 
   /** @internal */
@@ -505,7 +505,7 @@ export function cdcFromPublishedWeights(
         `expected a ${dim} x ${dim} correlation, got ${correlation.length} values`,
       );
     }
-    const factor = callNative((addon) => addon.cholesky(correlation!, dim)).factor;
+    const factor = callNative((addon) => addon.cholesky(correlation!, dim));
     cholesky = factor;
     for (let row = 0; row < network.hiddenDim; row++) {
       const w = Float64Array.from(parameters.subarray(row * dim, (row + 1) * dim));

@@ -1,8 +1,8 @@
 import { matrix } from '../../matrix';
 import { Generator, seedWords } from '../../data/random';
-import { SklarError, expectOneOf } from '../../errors';
+import { SklarError } from '../../errors';
 import { type Copula } from '../copula';
-import { toFloat32 } from '../inputs/rows';
+import { expectDtype, toFloat32 } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
 import type { ConditionalOptions, ConditionalSample } from '../fields/smc';
 
@@ -35,7 +35,7 @@ export async function mixtureConditional(
   seed: bigint,
   seedOf: (k: number) => bigint,
 ): Promise<ConditionalSample> {
-  const dtype = expectOneOf(options.dtype ?? 'float32', 'dtype', ['float32', 'float64'] as const);
+  const dtype = expectDtype(options.dtype);
   const samples: ConditionalSample[] = [];
   const densities: number[] = [];
   for (const [k, member] of members.entries()) {

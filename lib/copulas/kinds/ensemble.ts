@@ -20,13 +20,8 @@ import {
   type Points,
 } from '../fields/field-density';
 import { type Execution } from '../inputs/run';
-import {
-  type ConditionalMethod,
-  type ConditionalSample,
-  type NormaliserOptions,
-  normaliserOptionNames,
-  type Normalisable,
-} from '../fields/smc';
+import { type ConditionalMethod, type ConditionalSample } from '../fields/smc';
+import { type NormaliserOptions, normaliserOptionNames, type Normalisable } from '../fields/normaliser';
 
 /** Prefix of the tensors of a member in a model file. */
 export const memberPrefix = (k: number) => `models.${k}.`;

@@ -28,7 +28,7 @@ export async function chooseGuide(
 ): Promise<{ cholesky: Float64Array; shrinkage: number }> {
   const dim = training.columns;
   const factor = (r: Float64Array, shrinkage: number, size = dim) =>
-    callNative((addon) => addon.cholesky(shrink(r, size, shrinkage), size)).factor;
+    callNative((addon) => addon.cholesky(shrink(r, size, shrinkage), size));
   let best = given ?? Math.max(LEAST_SHRINKAGE, chooseShrinkage(correlation, dim, training.rows));
   const columns = fineColumns(training);
   const judged = completeRows(columns.length < dim ? takeColumns(validation, columns) : validation);

@@ -4,6 +4,7 @@ import { runRecord } from '../../devices';
 import { SklarError } from '../../errors';
 import { type NativeTrainCall, type NativeTrainReport } from '../../native';
 import { Checkpoint, type CheckpointOptions, fingerprint, placeOf } from './checkpoint';
+import { type TrainingOptions } from '../inputs/options';
 import { type DenseRows, takeRows } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
 import { nativeTies, missingNotes, tieNotes } from '../correlation/ties';
@@ -45,25 +46,8 @@ export interface TrainRun extends Execution, CheckpointOptions {
   onProgress: ((progress: TrainProgress) => void) | undefined;
 }
 
-/** Options that every kind of trained model has. */
-export interface TrainSettings {
-  /** Share of the rows that are held out to choose the step. */
-  validation: number;
-  steps: number;
-  batch: number;
-  learningRate: number;
-  warmup: number;
-  finalLearningRate: number;
-  beta1: number;
-  beta2: number;
-  epsilon: number;
-  clipNorm: number;
-  weightDecay: number;
-  emaDecay: number;
-  validateEvery: number;
-  patience: number;
-  anneal: number;
-}
+/** Options that every kind of trained model has, with their defaults. */
+export type TrainSettings = { readonly [K in keyof TrainingOptions]-?: NonNullable<TrainingOptions[K]> };
 
 /** Enough noised copies of the validation rows that their mean loss is steadier than its changes. */
 const VALIDATION_ROWS = 8192;
@@ -144,18 +128,7 @@ export async function train<C extends Calibrates>(
     device: run,
     steps,
     batch,
-    adam: {
-      learningRate: settings.learningRate,
-      finalFraction: settings.finalLearningRate,
-      warmup: settings.warmup,
-      decaySteps: steps,
-      beta1: settings.beta1,
-      beta2: settings.beta2,
-      epsilon: settings.epsilon,
-      clipNorm: settings.clipNorm,
-      weightDecay: settings.weightDecay,
-      emaDecay: settings.emaDecay,
-    },
+    adam: settings,
     validateEvery: settings.validateEvery,
     patience: settings.patience,
     anneal: Math.min(settings.anneal, steps),

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Copula } from '../../copulas/copula';
 import { EnsembleCopula } from '../../copulas/kinds/ensemble';
 import { expectOptions } from '../../errors';
-import { type ChartOptions, chartOptions, DATA, INK, MODEL, drawChart } from './vega';
+import { type ChartOptions, chartOptions, DATA, INK, MODEL, drawChart, gridAxis, mark } from './vega';
 
 /** What `lossPlot` draws: the training of one network. */
 export interface LossNumbers {
@@ -103,61 +103,24 @@ export async function lossPlot(losses: readonly LossNumbers[], options: ChartOpt
     ],
     axes: [
       { orient: 'bottom', scale: 'x', title: 'step', tickCount: 6, format: '~s' },
-      {
-        orient: 'left',
-        scale: 'y',
-        title: 'loss',
-        tickCount: 5,
-        format: '.3~g',
-        grid: true,
-        domain: false,
-        ticks: false,
-      },
+      gridAxis('loss', { tickCount: 5, format: '.3~g' }),
     ],
     marks: [
-      {
-        type: 'rule',
-        aria: false,
-        from: { data: 'kept' },
-        encode: {
-          enter: {
-            x: { scale: 'x', field: 'step' },
-            y: { value: 0 },
-            y2: { value: height },
-            stroke: { value: INK },
-            strokeDash: { value: [4, 3] },
-          },
-        },
-      },
+      mark(
+        'rule',
+        'kept',
+        { x: 'step', y: { value: 0 }, y2: { value: height } },
+        { stroke: INK, strokeDash: [4, 3] },
+      ),
       ...series.flatMap(({ name, colour }) => [
-        {
-          type: 'line' as const,
-          aria: false,
-          from: { data: name },
-          encode: {
-            enter: {
-              x: { scale: 'x', field: 'step' },
-              y: { scale: 'y', field: 'value' },
-              stroke: { value: colour },
-              strokeWidth: { value: 1.75 },
-              strokeOpacity: { value: losses.length > 1 ? 0.6 : 1 },
-            },
-          },
-        },
-        {
-          type: 'symbol' as const,
-          aria: false,
-          from: { data: name },
-          encode: {
-            enter: {
-              x: { scale: 'x', field: 'step' },
-              y: { scale: 'y', field: 'value' },
-              // looks at the validation rows are few
-              size: { value: colour === MODEL ? 12 : 0 },
-              fill: { value: colour },
-            },
-          },
-        },
+        mark(
+          'line',
+          name,
+          { x: 'step', y: 'value' },
+          { stroke: colour, strokeWidth: 1.75, strokeOpacity: losses.length > 1 ? 0.6 : 1 },
+        ),
+        // looks at the validation rows are few
+        mark('symbol', name, { x: 'step', y: 'value' }, { size: colour === MODEL ? 12 : 0, fill: colour }),
       ]),
     ],
   });

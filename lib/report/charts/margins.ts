@@ -5,7 +5,17 @@ import { Margins, type TableMargins } from '../../margins/margins';
 import { normalCdf } from '../../normal';
 import { expectOptions } from '../../errors';
 import { describeAxis, labelExpression } from './axis';
-import { type ChartOptions, chartOptions, DATA, INK, MODEL, drawChart, drawable } from './vega';
+import {
+  type ChartOptions,
+  chartOptions,
+  DATA,
+  INK,
+  MODEL,
+  drawChart,
+  drawable,
+  gridAxis,
+  mark,
+} from './vega';
 
 /** What `densityPlot` and `quantilePlot` draw. */
 export interface MarginNumbers {
@@ -182,47 +192,21 @@ export async function densityPlot(numbers: MarginNumbers, options: ChartOptions 
         tickCount: 5,
         encode: { labels: { update: { text: { signal: labelExpression(domain) } } } },
       },
-      {
-        orient: 'left',
-        scale: 'y',
-        title: 'share of rows',
-        tickCount: 4,
-        format: '~%',
-        grid: true,
-        domain: false,
-        ticks: false,
-        minExtent: 34,
-      },
+      gridAxis('share of rows', { tickCount: 4, format: '~%', minExtent: 34 }),
     ],
     marks: [
-      {
-        type: 'rect',
-        aria: false,
-        from: { data: 'bins' },
-        encode: {
-          enter: {
-            x: { scale: 'x', field: 'from' },
-            x2: { scale: 'x', field: 'to', offset: -0.75 },
-            y: { scale: 'y', field: 'data' },
-            y2: { scale: 'y', value: 0 },
-            fill: { value: DATA },
-            fillOpacity: { value: 0.45 },
-          },
+      mark(
+        'rect',
+        'bins',
+        {
+          x: 'from',
+          x2: { scale: 'x', field: 'to', offset: -0.75 },
+          y: 'data',
+          y2: { scale: 'y', value: 0 },
         },
-      },
-      {
-        type: 'line',
-        aria: false,
-        from: { data: 'outline' },
-        encode: {
-          enter: {
-            x: { scale: 'x', field: 'x' },
-            y: { scale: 'y', field: 'share' },
-            stroke: { value: MODEL },
-            strokeWidth: { value: 1.75 },
-          },
-        },
-      },
+        { fill: DATA, fillOpacity: 0.45 },
+      ),
+      mark('line', 'outline', { x: 'x', y: 'share' }, { stroke: MODEL, strokeWidth: 1.75 }),
     ],
   });
 }
@@ -286,47 +270,9 @@ export async function quantilePlot(numbers: MarginNumbers, options: ChartOptions
       { orient: 'left', scale: 'y', title: 'data', tickCount: 4, grid: true, minExtent: 34, encode },
     ],
     marks: [
-      {
-        type: 'area',
-        aria: false,
-        from: { data: 'points' },
-        encode: {
-          enter: {
-            x: { scale: 'x', field: 'model' },
-            y: { scale: 'y', field: 'low' },
-            y2: { scale: 'y', field: 'high' },
-            fill: { value: INK },
-            fillOpacity: { value: 0.2 },
-          },
-        },
-      },
-      {
-        type: 'line',
-        aria: false,
-        from: { data: 'diagonal' },
-        encode: {
-          enter: {
-            x: { scale: 'x', field: 'at' },
-            y: { scale: 'y', field: 'at' },
-            stroke: { value: INK },
-            strokeDash: { value: [4, 3] },
-          },
-        },
-      },
-      {
-        type: 'symbol',
-        aria: false,
-        from: { data: 'points' },
-        encode: {
-          enter: {
-            x: { scale: 'x', field: 'model' },
-            y: { scale: 'y', field: 'data' },
-            size: { value: 16 },
-            fill: { value: DATA },
-            fillOpacity: { value: 0.8 },
-          },
-        },
-      },
+      mark('area', 'points', { x: 'model', y: 'low', y2: 'high' }, { fill: INK, fillOpacity: 0.2 }),
+      mark('line', 'diagonal', { x: 'at', y: 'at' }, { stroke: INK, strokeDash: [4, 3] }),
+      mark('symbol', 'points', { x: 'model', y: 'data' }, { size: 16, fill: DATA, fillOpacity: 0.8 }),
     ],
   });
 }

@@ -1,7 +1,7 @@
 /** How often two columns are extreme together, in data and model. */
 import type { TailCurves } from '../../metrics/dependence';
 import { expectOptions } from '../../errors';
-import { type ChartOptions, chartOptions, DATA, INK, MODEL, drawChart } from './vega';
+import { type ChartOptions, chartOptions, DATA, INK, MODEL, drawChart, gridAxis, mark } from './vega';
 
 /** What `tailPlot` draws: two columns. */
 export interface TailNumbers {
@@ -96,35 +96,15 @@ export async function tailPlot(numbers: TailNumbers, options: ChartOptions = {})
     modelHigh: inside(model + 2 * modelError),
     independent: tail === 'lower' ? q : 1 - q,
   }));
-  const x = { scale: 'x', field: 'q' };
-  const line = (dataset: string, field: string, stroke: string, strokeDash: number[]) => ({
-    type: 'line' as const,
-    aria: false,
-    from: { data: dataset },
-    encode: {
-      enter: {
-        x,
-        y: { scale: 'y', field },
-        stroke: { value: stroke },
-        strokeWidth: { value: stroke === INK ? 1 : 1.75 },
-        strokeDash: { value: strokeDash },
-      },
-    },
-  });
-  const band = (dataset: string, field: string, fill: string) => ({
-    type: 'area' as const,
-    aria: false,
-    from: { data: dataset },
-    encode: {
-      enter: {
-        x,
-        y: { scale: 'y', field: `${field}Low` },
-        y2: { scale: 'y', field: `${field}High` },
-        fill: { value: fill },
-        fillOpacity: { value: 0.2 },
-      },
-    },
-  });
+  const line = (dataset: string, field: string, stroke: string, strokeDash: number[]) =>
+    mark(
+      'line',
+      dataset,
+      { x: 'q', y: field },
+      { stroke, strokeWidth: stroke === INK ? 1 : 1.75, strokeDash },
+    );
+  const band = (dataset: string, field: string, fill: string) =>
+    mark('area', dataset, { x: 'q', y: `${field}Low`, y2: `${field}High` }, { fill, fillOpacity: 0.2 });
   return drawChart({
     description: `Tail curves of ${columns.join(' and ')}, data beside model`,
     title: options.title,
@@ -148,15 +128,7 @@ export async function tailPlot(numbers: TailNumbers, options: ChartOptions = {})
         format: '~g',
         title: 'quantile q',
       },
-      {
-        orient: 'left',
-        scale: 'y',
-        tickCount: 5,
-        grid: true,
-        domain: false,
-        ticks: false,
-        title: 'both extreme, given one',
-      },
+      gridAxis('both extreme, given one', { tickCount: 5 }),
     ],
     marks: ['lower', 'upper'].flatMap((tail) => [
       band(tail, 'data', DATA),

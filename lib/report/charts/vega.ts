@@ -59,6 +59,30 @@ export function drawable(text: string): string {
   return plain in {} ? `${plain}\u200b` : plain;
 }
 
+/** A channel of a mark that is no position of a field on its scale: as Vega takes it. */
+type Channel = string | { readonly [name: string]: unknown };
+
+/** Marks of the rows of a dataset: the fields that are their positions on the scales x and y, and how they look. */
+export function mark(
+  type: 'area' | 'line' | 'rect' | 'rule' | 'symbol',
+  data: string,
+  at: Partial<Record<'x' | 'x2' | 'y' | 'y2', Channel>>,
+  look: Readonly<Record<string, unknown>>,
+): Vega.Mark {
+  const positions = Object.entries(at).map(([channel, field]) => [
+    channel,
+    typeof field === 'string' ? { scale: channel[0], field } : field,
+  ]);
+  const values = Object.entries(look).map(([channel, value]) => [channel, { value }]);
+  const enter = Object.fromEntries([...positions, ...values]) as object;
+  return { type, aria: false, from: { data }, encode: { enter } } as Vega.Mark;
+}
+
+/** The axis on the left, of which its grid alone is drawn. */
+export function gridAxis(title: string, more: Partial<Vega.Axis>): Vega.Axis {
+  return { orient: 'left', scale: 'y', title, grid: true, domain: false, ticks: false, ...more };
+}
+
 export interface WordsOptions {
   size?: number;
   weight?: 'normal' | 'bold';
