@@ -1,5 +1,5 @@
-// The index of formulas, both ways: sections of docs/mathematics.md name files and symbols ("Code: [`file`](../file) `symbol`, ..."), and these
-// files cite the section ("docs/mathematics.md, A.5"); files that cite a section are named by it.
+// The index of formulas, both ways: sections of docs/mathematics.md name files and symbols of their code, whole names outside comments
+// ("Code: [`file`](../file) `symbol`, `symbol`, [..."), and these files cite the section ("docs/mathematics.md, A.5"); files that cite a section are named by it.
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
@@ -31,17 +31,19 @@ for (const [index, line] of read('docs/mathematics.md').split('\n').entries()) {
   const where = `docs/mathematics.md:${index + 1}`;
   if (/(?:^|[ ,])`[^`]+\/[^`]+`/.test(line))
     errors.push(`${where}: expected files as links, [\`file\`](../file)`);
-  for (const [, file, symbol] of line.matchAll(/\[`([^`]+)`\]\(\.\.\/\1\) `([^`]+)`/g)) {
+  for (const [, file, symbols] of line.matchAll(/\[`([^`]+)`\]\(\.\.\/\1\)((?:,? `[^`]+`)+)/g)) {
     if (!existsSync(path.join(root, file))) {
       errors.push(`${where}: no file ${file}`);
       continue;
     }
     const text = read(file);
-    if (!text.includes(symbol)) errors.push(`${where}: ${file} has no ${symbol}`);
+    const code = text.replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, ' ');
+    for (const [, symbol] of symbols.matchAll(/`([^`]+)`/g)) {
+      if (!new RegExp(`(?<!\\w)${symbol}(?!\\w)`).test(code))
+        errors.push(`${where}: ${file} has no ${symbol}`);
+    }
     if (!citations(text).some((cited) => covers(cited, section))) {
-      errors.push(
-        `${file}: expected a comment that cites docs/mathematics.md, ${section}, which names ${symbol}`,
-      );
+      errors.push(`${file}: expected a comment that cites docs/mathematics.md, ${section}, which names it`);
     }
     named.set(file, [...(named.get(file) ?? []), section]);
   }
