@@ -3,7 +3,9 @@
 #include <ucontext.h>
 
 #include <algorithm>
+#include <cstring>
 #include <memory>
+#include <numeric>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -21,14 +23,23 @@ namespace {
 constexpr std::size_t stack_bytes = 256 * 1024;
 constexpr std::size_t warp = 32;
 
+struct Copy {
+  unsigned char* to;
+  const void* from;
+  std::size_t bytes, given;
+};
+
 struct Thread {
   Index index;
   Collective waits = Collective::none;
   void* argument = nullptr;
   void (*exchange)(void* const*) = nullptr;
   int barriers = 0, warp_barriers = 0;
-  bool started = false, done = false;
+  bool done = false;
   struct Fiber* fiber = nullptr;
+  std::vector<Copy> copies;          // not yet waited for
+  std::vector<std::size_t> groups;  // copies in each
+  std::size_t uncommitted = 0;
 };
 
 struct Fiber {
@@ -62,6 +73,43 @@ class Block {
 
   unsigned char* shared() {
     return shared_.data() + (16 - reinterpret_cast<std::uintptr_t>(shared_.data()) % 16) % 16;
+  }
+
+  void copy(void* shared, const void* from, std::size_t bytes, std::size_t given) {
+    const auto to = static_cast<unsigned char*>(shared);
+    if (bytes != 4 && bytes != 8 && bytes != 16) throw std::logic_error("emulated cp.async: of 4, 8 or 16 bytes");
+    if (given > bytes || reinterpret_cast<std::uintptr_t>(to) % bytes ||
+        (given && reinterpret_cast<std::uintptr_t>(from) % bytes))
+      throw std::logic_error("emulated cp.async: an address that is no multiple of the size");
+    if (to < this->shared() || to + bytes > this->shared() + shared_.size() - 16)
+      throw std::logic_error("emulated cp.async: to what is not shared memory");
+    Thread& t = *current_->thread;
+    std::memset(to, 0xA5, bytes);
+    t.copies.push_back({to, from, bytes, given});
+    ++t.uncommitted;
+  }
+  void commit() {
+    Thread& t = *current_->thread;
+    t.groups.push_back(std::exchange(t.uncommitted, 0));
+  }
+  void wait(int newest) {
+    Thread& t = *current_->thread;
+    std::size_t done = 0;
+    if (newest < 0) {
+      done = t.copies.size();
+      t.groups.clear();
+      t.uncommitted = 0;
+    } else if (t.groups.size() > static_cast<std::size_t>(newest)) {
+      const auto end = t.groups.end() - newest;
+      done = std::accumulate(t.groups.begin(), end, std::size_t{0});
+      t.groups.erase(t.groups.begin(), end);
+    }
+    const auto end = t.copies.begin() + static_cast<std::ptrdiff_t>(done);
+    for (auto c = t.copies.begin(); c != end; ++c) {
+      if (c->given) std::memcpy(c->to, c->from, c->given);
+      std::memset(c->to + c->given, 0, c->bytes - c->given);
+    }
+    t.copies.erase(t.copies.begin(), end);
   }
 
   void park(Collective kind, void* argument, void (*exchange)(void* const*)) {
@@ -217,6 +265,11 @@ void skip_barrier(int which) { skipped_barrier = which; }
 void skip_warp_barrier(int which) { skipped_warp_barrier = which; }
 std::size_t launches() { return launched; }
 unsigned char* shared_memory() { return block.shared(); }
+void copy_async(void* shared, const void* from, std::size_t bytes, std::size_t given) {
+  block.copy(shared, from, bytes, given);
+}
+void commit_copies() { block.commit(); }
+void wait_for_copies(int newest) { block.wait(newest); }
 void meet(Collective kind, void* argument, void (*exchange)(void* const*)) {
   block.park(kind, argument, exchange);
 }

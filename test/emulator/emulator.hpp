@@ -35,6 +35,13 @@ std::size_t launches();  // of kernels, so far
 
 unsigned char* shared_memory();
 
+// Asynchronous copies of the calling thread (cp.async). What they are to fill is garbage from the call on, and
+// arrives, read at that time, no sooner than the thread waits for its group; a thread that ends without having
+// waited has copied nothing. Of the `bytes` to fill (4, 8, 16) `given` come from memory, the others are zero.
+void copy_async(void* shared, const void* from, std::size_t bytes, std::size_t given);
+void commit_copies();
+void wait_for_copies(int newest);  // but for these last groups; -1: for all, those of no group too
+
 enum class Collective { none, block_barrier, warp_barrier, shuffle, load_matrix, multiply };
 // Parks the calling thread until all lanes of its warp (all threads of its block, for block_barrier) are
 // there; `exchange` is then called once with the arguments of lanes 0..31.
