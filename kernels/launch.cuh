@@ -5,15 +5,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
+#include <set>
+#include <utility>
 
 #if defined(SKLAR_EMULATED_CUDA)
-#define SKLAR_LAUNCH(kernel, grid, block, shared, stream, ...)                             \
-  ::sklar::emulator::enqueue(static_cast<cudaStream_t>(stream), [=] {                      \
-    const dim3 emulated_grid(grid), emulated_block(block);                                 \
-    ::sklar::emulator::run({emulated_grid.x, emulated_grid.y, emulated_grid.z},            \
-                           {emulated_block.x, emulated_block.y, emulated_block.z}, shared, \
-                           [&] { kernel(__VA_ARGS__); });                                  \
-  })
+#define SKLAR_LAUNCH(kernel, grid, block, shared, stream, ...)                          \
+  ::sklar::emulator::launch(reinterpret_cast<const void*>(kernel), grid, block, shared, \
+                            static_cast<cudaStream_t>(stream), [=] { kernel(__VA_ARGS__); })
 #define SKLAR_SHARED(type, name) type* name = reinterpret_cast<type*>(::sklar::emulator::shared_memory())
 #else
 #define SKLAR_LAUNCH(kernel, grid, block, shared, stream, ...) \
@@ -33,6 +32,26 @@ constexpr size_t most_blocks = 1u << 16;
 inline unsigned blocks_for(size_t count, size_t each) {
   const size_t wanted = (count + each - 1) / each;
   return static_cast<unsigned>(wanted < most_blocks ? wanted : most_blocks);
+}
+
+// Before a launch with more than 48 KiB of dynamic shared memory, which a kernel must have been allowed on
+// the device. The limit is the kernel's for all threads of the process: one of just this launch's size could
+// be lowered by another thread before the launch, so it is raised to the most that the device has, once.
+inline int allow_most_shared(const void* kernel) {
+  static std::mutex mutex;
+  static std::set<std::pair<const void*, int>> allowed;
+  int device = 0, most = 0;
+  if (const cudaError_t status = cudaGetDevice(&device)) return status;
+  const std::lock_guard lock(mutex);
+  if (allowed.count({kernel, device})) return cudaSuccess;
+  if (const cudaError_t status =
+          cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device))
+    return status;
+  if (const cudaError_t status =
+          cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, most))
+    return status;
+  allowed.emplace(kernel, device);
+  return cudaSuccess;
 }
 
 template <class Body>

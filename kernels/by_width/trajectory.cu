@@ -126,9 +126,7 @@ int launch_narrow(const NarrowProgram& given, bool levels, bool relu, uint32_t w
   const unsigned blocks =
       static_cast<unsigned>((program.z.rows + warps * narrow_rows - 1) / (warps * narrow_rows));
   auto start = [&](auto kernel) -> int {
-    const cudaError_t status =
-        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared));
-    if (status != cudaSuccess) return status;
+    if (const int status = allow_most_shared(reinterpret_cast<const void*>(kernel))) return status;
     SKLAR_LAUNCH(kernel, blocks, threads, shared, stream, program);
     return cudaGetLastError();
   };

@@ -72,9 +72,7 @@ int launch_training(bool three_products, bool relu, KernelOf kernel_of, dim3 gri
                     size_t shared, const Program& given, void* stream) {
   const Program program = given;
   const auto start = [&](auto kernel) -> int {
-    const cudaError_t status =
-        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared));
-    if (status != cudaSuccess) return status;
+    if (const int status = allow_most_shared(reinterpret_cast<const void*>(kernel))) return status;
     SKLAR_LAUNCH(kernel, grid, threads, shared, stream, program);
     return cudaGetLastError();
   };

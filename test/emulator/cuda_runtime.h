@@ -1,7 +1,11 @@
 #pragma once
 
-// The part of the CUDA runtime that sklar uses, on the host: memory is the host's, streams run at once,
-// graphs are lists of closures. See emulator.hpp.
+// The part of the CUDA runtime that sklar uses, on the host: memory is the host's, a stream is a list of closures
+// that run when somebody waits for them, as late as a GPU may, a graph is another. As strict as a GPU where tests
+// could pass that fail there: limits of launches and of shared memory, function by function and device by device;
+// calls that a capture does not bear end it; an error of a kernel stays with its device. See emulator.hpp.
+//   SKLAR_EMULATED_DEVICES=9.0,7.5,broken   compute capabilities, or a device that does not answer; default 9.0
+//   SKLAR_EMULATED_FAULT=1:20               the 20th kernel of device 1 is its last
 
 #include <math.h>
 #include <stddef.h>
@@ -42,14 +46,31 @@ enum cudaError_t {
   cudaSuccess = 0,
   cudaErrorInvalidValue = 1,
   cudaErrorMemoryAllocation = 2,
+  cudaErrorInvalidConfiguration = 9,
   cudaErrorNoDevice = 100,
   cudaErrorInvalidDevice = 101,
+  cudaErrorECCUncorrectable = 214,
+  cudaErrorNvlinkUncorrectable = 220,
+  cudaErrorInvalidResourceHandle = 400,
+  cudaErrorIllegalState = 401,
+  cudaErrorIllegalAddress = 700,
+  cudaErrorLaunchTimeout = 702,
+  cudaErrorAssert = 710,
+  cudaErrorHardwareStackError = 714,
+  cudaErrorIllegalInstruction = 715,
+  cudaErrorMisalignedAddress = 716,
+  cudaErrorInvalidAddressSpace = 717,
+  cudaErrorInvalidPc = 718,
+  cudaErrorLaunchFailure = 719,
+  cudaErrorStreamCaptureUnsupported = 900,
+  cudaErrorStreamCaptureInvalidated = 901,
+  cudaErrorUnknown = 999,
 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
 enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount, cudaDevAttrMaxSharedMemoryPerBlockOptin };
-inline constexpr unsigned cudaStreamNonBlocking = 1;
+inline constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2;
 
 struct cudaDeviceProp {
   char name[256];
@@ -57,6 +78,7 @@ struct cudaDeviceProp {
   size_t totalGlobalMem;
 };
 using cudaStream_t = struct EmulatedStream*;
+using cudaEvent_t = struct EmulatedEvent*;
 using cudaGraph_t = struct EmulatedGraph*;
 using cudaGraphExec_t = struct EmulatedGraph*;
 
@@ -72,10 +94,17 @@ cudaError_t cudaGetDevice(int*);
 cudaError_t cudaDeviceGetAttribute(int*, cudaDeviceAttr, int);
 cudaError_t cudaMalloc(void**, size_t);
 cudaError_t cudaFree(void*);
+cudaError_t cudaMallocHost(void**, size_t);
+cudaError_t cudaFreeHost(void*);
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total);
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t*, unsigned);
 cudaError_t cudaStreamDestroy(cudaStream_t);
 cudaError_t cudaStreamSynchronize(cudaStream_t);
+cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned flags = 0);
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t*, unsigned);
+cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t);
+cudaError_t cudaEventSynchronize(cudaEvent_t);
+cudaError_t cudaEventDestroy(cudaEvent_t);
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind, cudaStream_t);
 cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width,
                               size_t height, cudaMemcpyKind, cudaStream_t);
@@ -86,15 +115,12 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t*, cudaGraph_t, unsigned long lo
 cudaError_t cudaGraphLaunch(cudaGraphExec_t, cudaStream_t);
 cudaError_t cudaGraphDestroy(cudaGraph_t);
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t);
-template <class Kernel>
-cudaError_t cudaFuncSetAttribute(Kernel, cudaFuncAttribute, int) {
-  return cudaSuccess;
-}
+cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute, int value);
 
 namespace sklar::emulator {
 
-// Runs the work, or keeps it while the stream is being captured.
-void enqueue(cudaStream_t stream, std::function<void()> work);
+// kernel<<<grid, block, shared, stream>>>; `body` is a thread of it.
+void launch(const void* kernel, dim3 grid, dim3 block, size_t shared, cudaStream_t stream, Kernel body);
 
 }  // namespace sklar::emulator
 
@@ -105,7 +131,7 @@ inline void __syncwarp(unsigned = 0xffffffffu) {
   sklar::emulator::meet(sklar::emulator::Collective::warp_barrier, nullptr, nullptr);
 }
 
-inline void __threadfence() {}  // blocks run one after the other
+inline void __threadfence() { sklar::emulator::preempt(); }
 
 // All 32 lanes take part.
 template <class T>
@@ -128,6 +154,7 @@ inline float __fdividef(float a, float b) { return a / b; }
 
 template <class T>
 T atomicAdd(T* to, T value) {
+  sklar::emulator::preempt();
   const T before = *to;
   *to += value;
   return before;

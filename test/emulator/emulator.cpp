@@ -51,25 +51,44 @@ struct Fiber {
 
 thread_local std::uint32_t seed = 1;
 thread_local int skipped_barrier = -1, skipped_warp_barrier = -1;
-thread_local std::size_t launched = 0;
+
+std::uint32_t random(std::size_t below) {
+  seed = seed * 1664525u + 1013904223u;
+  return static_cast<std::uint32_t>((seed >> 8) % below);
+}
+
+class Block;
+thread_local Block* running = nullptr;
 
 // One block at work. Fibers are kept from block to block: a kernel without barriers needs one.
 class Block {
  public:
-  void run(std::size_t threads, Index shape, std::size_t shared_bytes, const Kernel& kernel) {
+  void begin(Index index, std::size_t threads, Index shape, std::size_t shared_bytes, const Kernel& kernel) {
+    index_ = index;
     kernel_ = &kernel;
     shared_.assign(shared_bytes + 16, static_cast<unsigned char>(0xA5));
     threads_.assign(threads, {});
     for (std::size_t i = 0; i < threads; ++i)
       threads_[i].index = {static_cast<unsigned>(i % shape.x), static_cast<unsigned>(i / shape.x % shape.y),
                            static_cast<unsigned>(i / shape.x / shape.y)};
-    try {
-      schedule((threads + warp - 1) / warp);
-    } catch (...) {
-      fibers_.clear();  // some are in the middle of the kernel
-      throw;
-    }
   }
+
+  // Some of its work; false when it is done.
+  bool advance() {
+    running = this;
+    block_index = index_;
+    const std::size_t warps = (threads_.size() + warp - 1) / warp, first = random(warps);
+    for (std::size_t w = 0; w < warps; ++w)
+      if (run_warp((first + w) % warps * warp)) return true;
+    const auto all = [&](auto&& is) { return std::all_of(threads_.begin(), threads_.end(), is); };
+    if (all([](const Thread& t) { return t.done; })) return false;
+    if (!all([](const Thread& t) { return t.done || t.waits == Collective::block_barrier; }))
+      throw std::logic_error("emulated kernel: deadlock, or a collective that not all lanes reach");
+    for (Thread& t : threads_) t.waits = Collective::none;
+    return true;
+  }
+
+  void give_up() { fibers_.clear(); }  // some are in the middle of the kernel
 
   unsigned char* shared() {
     return shared_.data() + (16 - reinterpret_cast<std::uintptr_t>(shared_.data()) % 16) % 16;
@@ -125,27 +144,7 @@ class Block {
   }
 
  private:
-  void schedule(std::size_t warps) {
-    for (;;) {
-      bool moved = false;
-      const std::size_t first = random(warps);
-      for (std::size_t w = 0; w < warps; ++w) moved |= run_warp((first + w) % warps * warp);
-      if (std::all_of(threads_.begin(), threads_.end(), [](const Thread& t) { return t.done; })) return;
-      if (std::all_of(threads_.begin(), threads_.end(),
-                      [](const Thread& t) { return t.done || t.waits == Collective::block_barrier; })) {
-        for (Thread& t : threads_) t.waits = Collective::none;
-        moved = true;
-      }
-      if (!moved) throw std::logic_error("emulated kernel: deadlock, or a collective that not all lanes reach");
-    }
-  }
-
-  static std::uint32_t random(std::size_t below) {
-    seed = seed * 1664525u + 1013904223u;
-    return static_cast<std::uint32_t>((seed >> 8) % below);
-  }
-
-  // until every lane is done or waits for the block
+  // until every lane is done, waits for the block or was preempted
   bool run_warp(std::size_t first) {
     const std::size_t lanes = std::min(warp, threads_.size() - first);
     bool moved = false;
@@ -243,6 +242,7 @@ class Block {
 #endif
   }
 
+  Index index_;
   const Kernel* kernel_ = nullptr;
   std::vector<Thread> threads_;
   std::vector<std::unique_ptr<Fiber>> fibers_;
@@ -256,44 +256,67 @@ class Block {
 #endif
 };
 
-thread_local Block block;
+constexpr std::size_t most_resident = 3;
+
+// Kept from launch to launch for their fibers.
+thread_local std::vector<std::unique_ptr<Block>> residents;
 
 }  // namespace
 
 void set_seed(std::uint32_t value) { seed = value; }
 void skip_barrier(int which) { skipped_barrier = which; }
 void skip_warp_barrier(int which) { skipped_warp_barrier = which; }
-std::size_t launches() { return launched; }
-unsigned char* shared_memory() { return block.shared(); }
+unsigned char* shared_memory() { return running->shared(); }
 void copy_async(void* shared, const void* from, std::size_t bytes, std::size_t given) {
-  block.copy(shared, from, bytes, given);
+  running->copy(shared, from, bytes, given);
 }
-void commit_copies() { block.commit(); }
-void wait_for_copies(int newest) { block.wait(newest); }
+void commit_copies() { running->commit(); }
+void wait_for_copies(int newest) { running->wait(newest); }
 void meet(Collective kind, void* argument, void (*exchange)(void* const*)) {
-  block.park(kind, argument, exchange);
+  running->park(kind, argument, exchange);
+}
+void preempt() {
+  if (random(2)) running->park(Collective::none, nullptr, nullptr);
+}
+
+bool is_launchable(Index grid, Index shape) {
+  const std::size_t threads = std::size_t{shape.x} * shape.y * shape.z;
+  return threads > 0 && threads <= 1024 && shape.z <= 64 && grid.x && grid.y && grid.z &&
+         grid.x <= 0x7fffffffu && grid.y <= 65535 && grid.z <= 65535;
 }
 
 void run(Index grid, Index shape, std::size_t shared_bytes, const Kernel& kernel) {
-  const std::size_t threads = std::size_t{shape.x} * shape.y * shape.z;
-  if (threads == 0 || threads > 1024 || shared_bytes > most_shared || !grid.x || !grid.y || !grid.z ||
-      grid.y > 65535 || grid.z > 65535)
+  if (!is_launchable(grid, shape) || shared_bytes > most_shared)
     throw std::logic_error("emulated kernel: no block of a GPU has this shape");
-  ++launched;
   block_size = shape;
   grid_size = grid;
-  const std::size_t blocks = std::size_t{grid.x} * grid.y * grid.z;
-  // an odd stride that shares no factor visits all of them
-  std::size_t stride = blocks / 2 + 1;
-  auto shares_factor = [](std::size_t a, std::size_t b) {
-    while (b) std::swap(a %= b, b);
-    return a > 1;
-  };
-  while (shares_factor(stride, blocks)) ++stride;
-  for (std::size_t i = 0, at = 0; i < blocks; ++i, at = (at + stride) % blocks) {
-    block_index = {static_cast<unsigned>(at % grid.x), static_cast<unsigned>(at / grid.x % grid.y),
-                   static_cast<unsigned>(at / grid.x / grid.y)};
-    block.run(threads, shape, shared_bytes, kernel);
+  const std::size_t threads = std::size_t{shape.x} * shape.y * shape.z;
+  std::vector<std::size_t> waiting(std::size_t{grid.x} * grid.y * grid.z);
+  std::iota(waiting.begin(), waiting.end(), std::size_t{0});
+  const std::size_t most = 1 + random(most_resident);
+  std::vector<Block*> active, idle;
+  while (residents.size() < most) residents.push_back(std::make_unique<Block>());
+  for (std::size_t i = 0; i < most; ++i) idle.push_back(residents[i].get());
+  try {
+    while (!waiting.empty() || !active.empty()) {
+      while (!waiting.empty() && !idle.empty()) {
+        std::swap(waiting[random(waiting.size())], waiting.back());
+        const std::size_t at = waiting.back();
+        waiting.pop_back();
+        active.push_back(idle.back());
+        idle.pop_back();
+        active.back()->begin({static_cast<unsigned>(at % grid.x), static_cast<unsigned>(at / grid.x % grid.y),
+                              static_cast<unsigned>(at / grid.x / grid.y)},
+                             threads, shape, shared_bytes, kernel);
+      }
+      const std::size_t which = random(active.size());
+      if (active[which]->advance()) continue;
+      idle.push_back(active[which]);
+      active.erase(active.begin() + static_cast<std::ptrdiff_t>(which));
+    }
+  } catch (...) {
+    for (Block* b : active) b->give_up();
+    throw;
   }
 }
 

@@ -1,10 +1,11 @@
 #pragma once
 
-// Runs CUDA kernels on the host, one at a time: the kernel sources are compiled as C++ with this folder's
-// cuda_runtime.h in the place of the real one. A thread of a block runs until it meets a barrier or a warp
-// collective and is then parked on its fiber. For tests, not for speed. The schedule is adversarial: a warp
-// runs alone until it meets a barrier of the block, lanes run in random order between collectives, shared
-// memory starts as garbage, so that a missing barrier shows as wrong results for some seed.
+// Runs CUDA kernels on the host: the kernel sources are compiled as C++ with this folder's cuda_runtime.h in the
+// place of the real one. A thread of a block runs until it meets a barrier or a warp collective and is then
+// parked on its fiber. For tests, not for speed. The schedule is adversarial: a warp runs alone until it meets
+// a barrier of the block or an atomic operation, lanes run in random order between collectives, blocks in random
+// order, some at a time and in turn, shared memory starts as garbage, so that a missing barrier shows as wrong
+// results for some seed.
 
 #include <cstddef>
 #include <cstdint>
@@ -19,11 +20,14 @@ struct Index {
 // What the running thread is.
 extern thread_local Index thread_index, block_index, block_size, grid_size;
 
-inline constexpr std::size_t most_shared = 227 * 1024;  // of a block
+// Of a block: without asking, and at most.
+inline constexpr std::size_t usual_shared = 48 * 1024, most_shared = 227 * 1024;
+
+bool is_launchable(Index grid, Index block);
 
 using Kernel = std::function<void()>;
-// One block after the other, in random order. Throws std::logic_error for a deadlock, a collective that not
-// all lanes of a warp reach, or more shared memory than a block has.
+// Throws std::logic_error for a deadlock, a collective that not all lanes of a warp reach, or a launch that no
+// GPU takes.
 void run(Index grid, Index block, std::size_t shared_bytes, const Kernel& kernel);
 
 void set_seed(std::uint32_t seed);  // of the schedule
@@ -31,7 +35,9 @@ void set_seed(std::uint32_t seed);  // of the schedule
 void skip_barrier(int which);       // -1: none
 void skip_warp_barrier(int which);  // the same of __syncwarp
 
-std::size_t launches();  // of kernels, so far
+std::size_t launches();  // of kernels by this thread, so far
+
+void preempt();  // by other warps and blocks, or not
 
 unsigned char* shared_memory();
 

@@ -1,5 +1,7 @@
 // Whole trajectories in one kernel beside the same ones step by step on the CPU.
 #include <memory>
+#include <string>
+#include <thread>
 
 #include "device_support.hpp"
 #include "fields/velocity_field.hpp"
@@ -223,6 +225,34 @@ TEST_CASE("a row that leaves the finite numbers stays at its last good state") {
   gpu->upload_matrix({y.data(), rows, 5, y.stride()}, huge.data());
   CHECK_THROWS(integrate<float>(*gpu, *field, options_of("ab2", Process::ou), y, nullptr, {}), Diverged,
                (error.state.rows == std::vector<std::uint64_t>{17, 20}));
+}
+
+TEST_CASE("two sizes of one width at the same time") {
+  const auto in_a_thread = [](const CdcCase& c, std::string& error) {
+    return std::thread([&error, c] {
+      try {
+        const auto gpu = cuda_backend(Precision::mixed);
+        if (!gpu) return;
+        const auto field = cdc_field(*gpu, c);
+        SolverOptions o = options_of("euler", Process::ou);
+        const auto draw = [&] {
+          std::vector<double> out(17 * c.dim);
+          sample_field(*gpu, *field, o, {nullptr, nullptr, false, true}, nullptr, 17, out.data(), {}, {});
+          return out;
+        };
+        const auto first = draw();
+        for (int i = 0; i < 40; ++i)
+          if (draw() != first) error = "other bits";
+      } catch (const std::exception& e) {
+        error = e.what();
+      }
+    });
+  };
+  std::string errors[2];
+  std::thread small = in_a_thread({3, 32, 9}, errors[0]), large = in_a_thread({3, 32, 20}, errors[1]);
+  small.join();
+  large.join();
+  for (const auto& error : errors) CHECK_EQUAL(error, std::string());
 }
 
 #if defined(SKLAR_EMULATED_CUDA)

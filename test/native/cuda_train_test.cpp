@@ -1,6 +1,8 @@
 // A classifier's step in one operation beside the same step pass by pass, in float64 on the CPU and on the
 // device.
 #include <cstdlib>
+#include <string>
+#include <thread>
 
 #include "train/cdc_objective.hpp"
 #include "train/trainer.hpp"
@@ -166,6 +168,27 @@ TEST_CASE("the same bits for any schedule") {
 #endif
     CHECK(derivative(*gpu, c, true) == first);
   }
+}
+
+TEST_CASE("two sizes of one width at the same time") {
+  const auto in_a_thread = [](const Case& c, std::string& error) {
+    return std::thread([&error, c] {
+      try {
+        const auto gpu = cuda_backend(Precision::mixed);
+        if (!gpu) return;
+        const Derivative first = derivative(*gpu, c, true);
+        for (int i = 0; i < 30; ++i)
+          if (!(derivative(*gpu, c, true) == first)) error = "other bits";
+      } catch (const std::exception& e) {
+        error = e.what();
+      }
+    });
+  };
+  std::string errors[2];
+  std::thread small = in_a_thread({3, 16, 1, 17}, errors[0]), large = in_a_thread({3, 16, 4, 17}, errors[1]);
+  small.join();
+  large.join();
+  for (const auto& error : errors) CHECK_EQUAL(error, std::string());
 }
 
 TEST_CASE("training goes the way of the CPU") {
