@@ -21,7 +21,10 @@ export function devices(): Devices {
   return callNative((addon) => addon.devices());
 }
 
-/** `auto`: CUDA where it can be used for this work, else the CPU. `cuda`: the first CUDA device, `cuda:0`. */
+/**
+ * `auto`: the first CUDA device that can be used, where CUDA can be used for this work, else the CPU. `cuda`: the first CUDA
+ * device, `cuda:0`.
+ */
 export type DeviceName = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
 
 export const precisions = ['fp32', 'mixed', 'fp16', 'bf16'] as const satisfies readonly Precision[];
@@ -55,13 +58,6 @@ export function expectDeviceName(value: unknown, name: string): DeviceName {
   );
 }
 
-let probed: Devices | undefined;
-
-/** Asking the driver takes time, and what it answers does not change in a process. */
-function probe(): Devices {
-  return (probed ??= devices());
-}
-
 function resolveName(
   name: DeviceName,
   cpuOnly: string | null,
@@ -76,22 +72,29 @@ function resolveName(
     );
   }
   const { cuda } = found();
-  if (!cuda.usable) {
-    const why = `: CUDA cannot be used: ${cuda.reason ?? 'unknown reason'}`;
-    if (name === 'auto') return { device: 'cpu', why };
-    throw new SklarError(
-      'ERR_SKLAR_DEVICE',
-      `expected 'auto' or 'cpu' for device, got ${describe(name)}${why}`,
-    );
+  const usable = cuda.devices.flatMap((device, index) => (device.usable ? [index] : []));
+  if (name === 'auto') {
+    return usable.length > 0
+      ? { device: `cuda:${usable[0]!}`, why: '' }
+      : { device: 'cpu', why: `: CUDA cannot be used: ${cuda.reason ?? 'unknown reason'}` };
   }
   const index = name.startsWith('cuda:') ? Number(name.slice('cuda:'.length)) : 0;
   const count = cuda.devices.length;
-  if (index >= count) {
+  if (count > 0 && index >= count) {
     throw new SklarError(
       'ERR_SKLAR_DEVICE',
       `expected a device up to 'cuda:${count - 1}', got ${describe(name)}: there ${
         count === 1 ? 'is one CUDA device' : `are ${count} CUDA devices`
       }`,
+    );
+  }
+  if (!usable.includes(index)) {
+    const others = ['auto', 'cpu', ...usable.map((other) => `cuda:${other}`)].map(describe);
+    const reason = cuda.devices[index]?.reason ?? cuda.reason ?? 'unknown reason';
+    throw new SklarError(
+      'ERR_SKLAR_DEVICE',
+      `expected ${others.slice(0, -1).join(', ')} or ${others.at(-1)!} for device, got ${describe(name)}: ` +
+        `${usable.length > 0 ? 'it' : 'CUDA'} cannot be used: ${reason}`,
     );
   }
   return { device: `cuda:${index}`, why: '' };
@@ -109,7 +112,7 @@ function resolveName(
 export function resolveDevice(
   options: DeviceOptions,
   cpuOnly: string | null,
-  found: () => Devices = probe,
+  found: () => Devices = devices,
 ): NativeDevice {
   const name = expectDeviceName(options.device ?? 'auto', 'device');
   const threads = expectThreads(options.threads);
@@ -139,7 +142,7 @@ export interface RunRecord {
 export function runRecord(
   { device, precision }: NativeDevice,
   scalar: 'float32' | 'float64' = 'float32',
-  found: () => Devices = probe,
+  found: () => Devices = devices,
 ): RunRecord {
   const { cpu, cuda } = found();
   const name = device === 'cpu' ? cpu.name : cuda.devices[Number(device.slice('cuda:'.length))]!.name;

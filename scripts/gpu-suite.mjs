@@ -140,10 +140,9 @@ await runMain(async () => {
   const found = devices();
   const index = Number(options.device.split(':')[1] ?? 0);
   const gpu = options.device === 'cpu' ? null : (found.cuda.devices[index] ?? null);
-  if (options.device !== 'cpu' && !(found.cuda.usable && gpu)) {
-    throw new ScriptError(
-      `CUDA cannot be used here: ${found.cuda.reason ?? `there is no device ${index}`} (--device cpu tries the suite)`,
-    );
+  if (options.device !== 'cpu' && !gpu?.usable) {
+    const why = gpu?.reason ?? found.cuda.reason ?? `there is no device ${index}`;
+    throw new ScriptError(`CUDA cannot be used here: ${why} (--device cpu tries the suite)`);
   }
   const command = ['node scripts/gpu-suite.mjs', ...process.argv.slice(2)].join(' ');
   const head = {

@@ -8,13 +8,24 @@ export interface Devices {
   compiled: { cuda: boolean; cudaArchitectures: string[]; instructionSets: string[] };
   /** `instructionSet`: the one that is used. */
   cpu: { name: string; cores: number; instructionSet: string };
-  /** `reason`: why CUDA cannot be used, null when it can. Versions as CUDA counts them, 12040 for 12.4; 0: none. */
+  /**
+   * `usable`: a device can be used; `reason`: why none can, null when one can. Each device has its own: one that this build has no
+   * code for or that an error has left useless for the rest of the process takes none from the others. Versions as CUDA counts
+   * them, 12040 for 12.4; 0: none.
+   */
   cuda: {
     usable: boolean;
     reason: string | null;
     driverVersion: number;
     runtimeVersion: number;
-    devices: { name: string; computeCapability: string; memoryBytes: number; multiprocessors: number }[];
+    devices: {
+      name: string;
+      computeCapability: string;
+      memoryBytes: number;
+      multiprocessors: number;
+      usable: boolean;
+      reason: string | null;
+    }[];
   };
 }
 

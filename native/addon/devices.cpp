@@ -1,5 +1,6 @@
 #include <napi.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,9 @@ Napi::Value devices(const Napi::CallbackInfo& info) {
   cpu.Set("cores", cpu_cores());
   cpu.Set("instructionSet", to_string(instruction_set()));
 
+  const auto text_or_null = [env](const std::optional<std::string>& text) {
+    return text ? Napi::Value(Napi::String::New(env, *text)) : env.Null();
+  };
   const cuda::Probe probe = cuda::probe();
   Napi::Array list = Napi::Array::New(env, probe.devices.size());
   for (std::size_t i = 0; i < probe.devices.size(); ++i) {
@@ -45,11 +49,13 @@ Napi::Value devices(const Napi::CallbackInfo& info) {
     entry.Set("computeCapability", std::to_string(device.major) + "." + std::to_string(device.minor));
     entry.Set("memoryBytes", static_cast<double>(device.memory_bytes));
     entry.Set("multiprocessors", device.multiprocessors);
+    entry.Set("usable", device.usable());
+    entry.Set("reason", text_or_null(device.reason));
     list.Set(static_cast<uint32_t>(i), entry);
   }
   Napi::Object cuda = Napi::Object::New(env);
   cuda.Set("usable", probe.usable());
-  cuda.Set("reason", probe.reason ? Napi::Value(Napi::String::New(env, *probe.reason)) : env.Null());
+  cuda.Set("reason", text_or_null(probe.reason));
   cuda.Set("driverVersion", probe.driver_version);
   cuda.Set("runtimeVersion", probe.runtime_version);
   cuda.Set("devices", list);

@@ -37,8 +37,10 @@ import { crossed } from '../helpers/data';
 
 const REASON = 'no CUDA driver was found';
 
-/** A machine with so many CUDA devices. */
-function machine(count: number): () => Devices {
+/** A machine with so many CUDA devices, or with these: why each cannot be used. */
+function machine(devices: number | (string | null)[]): () => Devices {
+  const reasons = typeof devices === 'number' ? Array<null>(devices).fill(null) : devices;
+  const count = reasons.filter((reason) => reason === null).length;
   const gpu = { name: 'NVIDIA H200', computeCapability: '9.0', memoryBytes: 2 ** 37, multiprocessors: 132 };
   return () => ({
     version: '0.0.0',
@@ -46,10 +48,10 @@ function machine(count: number): () => Devices {
     cpu: { name: 'a processor', cores: 4, instructionSet: 'avx2' },
     cuda: {
       usable: count > 0,
-      reason: count > 0 ? null : REASON,
+      reason: count > 0 ? null : (reasons[0] ?? REASON),
       driverVersion: 0,
       runtimeVersion: 13_000,
-      devices: Array.from({ length: count }, () => gpu),
+      devices: reasons.map((reason) => ({ ...gpu, usable: reason === null, reason })),
     },
   });
 }
@@ -103,6 +105,27 @@ describe('the choice of a device', () => {
     const error = thrown(() => resolveDevice(options, cpuOnly, machine(count)));
     expect(error).toMatchObject({ code });
     for (const culprit of culprits) expect((error as Error).message).toContain(culprit);
+  });
+
+  test('each device is judged by itself', () => {
+    const old = 'it is too old';
+    const found = machine([old, null, 'it is lost', null]);
+    expect(resolveDevice({}, null, found)).toMatchObject({ device: 'cuda:1' });
+    expect(resolveDevice({ device: 'cuda:3' }, null, found)).toMatchObject({ device: 'cuda:3' });
+    for (const [device, reason] of [
+      ['cuda', old],
+      ['cuda:0', old],
+      ['cuda:2', 'it is lost'],
+    ] as const) {
+      expect((thrown(() => resolveDevice({ device }, null, found)) as Error).message).toBe(
+        `expected "auto", "cpu", "cuda:1" or "cuda:3" for device, got "${device}": it cannot be used: ${reason}`,
+      );
+    }
+    const none = machine([old, 'it is lost']);
+    expect(resolveDevice({}, null, none)).toMatchObject({ device: 'cpu' });
+    expect((thrown(() => resolveDevice({ device: 'cuda:1' }, null, none)) as Error).message).toContain(
+      'CUDA cannot be used: it is lost',
+    );
   });
 
   test('a record names processor or device, and the precision', () => {

@@ -345,7 +345,7 @@ void launch(const void* kernel, dim3 grid, dim3 block, size_t shared, cudaStream
   if (s && s->stream->device != &device()) return void(refuse(s, cudaErrorInvalidResourceHandle));
   if (!is_launchable(blocks, threads)) return void(refuse(s, cudaErrorInvalidConfiguration));
   if (!device().takes_shared(kernel, shared)) return void(refuse(s, cudaErrorInvalidValue));
-  ++launched;
+  if (!s || !s->capture) ++launched;
   give(s, {[=, body = std::move(body)] { run(blocks, threads, shared, body); }, true});
 }
 

@@ -194,6 +194,44 @@ TEST_CASE("levels of a classifier") {
   });
 }
 
+TEST_CASE("uploads of any size have read the host's memory when they return") {
+  const auto gpu = cuda_backend();
+  if (!gpu) return;
+  for (const std::size_t count :
+       {std::size_t{1}, std::size_t{5}, std::size_t{1} << 18, (std::size_t{7} << 18) + 3}) {
+    const auto expected = normals(count, 3);
+    auto host = expected;
+    const auto on = gpu->buffer<float>(count);
+    gpu->upload(on.data(), host.data(), count * sizeof(float));
+    std::ranges::fill(host, 0.0f);
+    gpu->download(host.data(), on.data(), count * sizeof(float));
+    CHECK(host == expected);
+  }
+  // many small ones, more than wait at a time
+  constexpr std::size_t parts = 1200, part = 1001;
+  const auto expected = normals(parts * part, 4);
+  const auto on = gpu->buffer<float>(expected.size());
+  std::vector<float> host(part);
+  for (std::size_t i = 0; i < parts; ++i) {
+    std::copy_n(expected.begin() + static_cast<std::ptrdiff_t>(i * part), part, host.begin());
+    gpu->upload(on.data() + i * part, host.data(), part * sizeof(float));
+  }
+  std::vector<float> all(expected.size());
+  gpu->download(all.data(), on.data(), all.size() * sizeof(float));
+  CHECK(all == expected);
+  // rows with gaps between them: many, and such as are larger than what waits at a time
+  for (const auto& [r, c] :
+       {std::pair<std::size_t, std::size_t>{90001, 7}, {3, (std::size_t{1} << 18) + 5}}) {
+    const auto rows_of = normals(r * c, 5);
+    auto given = rows_of;
+    const auto m = gpu->matrix(r, c);
+    gpu->upload_matrix(m, given.data());
+    std::ranges::fill(given, 0.0f);
+    gpu->download_matrix(given.data(), m);
+    CHECK(given == rows_of);
+  }
+}
+
 TEST_CASE("device memory: sizes in the error, and life after it") {
   const auto gpu = cuda_backend();
   if (!gpu) return;

@@ -14,9 +14,9 @@ export function define(command: Command, io: Io): void {
         `CPU   ${cpu.name}, ${cpu.cores} cores, ${cpu.instructionSet}`,
         `CUDA  ${cuda.usable ? 'usable' : `not usable: ${cuda.reason ?? 'unknown reason'}`}`,
         ...cuda.devices.map(
-          ({ name, computeCapability, memoryBytes, multiprocessors }, index) =>
+          ({ name, computeCapability, memoryBytes, multiprocessors, reason }, index) =>
             `  ${index}: ${name}, compute capability ${computeCapability}, ${gigabytes(memoryBytes)}, ` +
-            `${multiprocessors} multiprocessors`,
+            `${multiprocessors} multiprocessors${reason === null ? '' : `; not usable: ${reason}`}`,
         ),
         `compiled for ${compiled.instructionSets.join(', ')}` +
           (compiled.cuda ? `; CUDA ${compiled.cudaArchitectures.join(', ')}` : ', without CUDA'),

@@ -390,13 +390,15 @@ class CudaBackend final : public Backend<float> {
 }  // namespace
 
 std::unique_ptr<Backend<float>> make_cuda_backend(int device, Precision precision) {
-  static const Probe found = probe();  // asking takes time, and the answer stays
-  if (!found.usable()) throw Error("DEVICE", "CUDA can't be used: " + *found.reason);
+  const Probe found = probe();
   const std::size_t count = found.devices.size();
+  if (count == 0) throw Error("DEVICE", "CUDA can't be used: " + *found.reason);
   if (device < 0 || static_cast<std::size_t>(device) >= count)
     throw Error("DEVICE", "expected a CUDA device from 0 to " + std::to_string(count - 1) + ", got " +
                               std::to_string(device));
   const Device& chosen = found.devices[static_cast<std::size_t>(device)];
+  if (!chosen.usable())
+    throw Error("DEVICE", "cuda:" + std::to_string(device) + " can't be used: " + *chosen.reason);
   if (precision != Precision::fp32 && chosen.major < 8)
     throw Error("DEVICE", "16-bit products need compute capability 8.0, " + chosen.name + " has " +
                               std::to_string(chosen.major) + "." + std::to_string(chosen.minor) +

@@ -6,6 +6,7 @@
 #if defined(SKLAR_WITH_CUDA)
 #include <cuda_runtime.h>
 
+#include "backend/cuda/device_loss.hpp"
 #endif
 
 namespace sklar::cuda {
@@ -17,7 +18,8 @@ std::string version_text(int version) {
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
 
-std::optional<std::string> first_obstacle(const Probe& probe, cudaError_t count_status) {
+// Why no device can be used, whichever they are.
+std::optional<std::string> obstacle(const Probe& probe, cudaError_t count_status) {
   if (probe.driver_version == 0) return "no NVIDIA driver found";
   if (probe.driver_version / 1000 < probe.runtime_version / 1000) {
     return "the NVIDIA driver supports CUDA " + version_text(probe.driver_version) +
@@ -29,13 +31,48 @@ std::optional<std::string> first_obstacle(const Probe& probe, cudaError_t count_
   if (count_status != cudaSuccess) {
     return std::string("CUDA failed to start: ") + cudaGetErrorString(count_status);
   }
-  const Device& device = probe.devices.front();
-  if (!architectures_cover(compiled_architectures(), device.major, device.minor)) {
-    return "this build has no code for " + device.name + " (compute capability " +
-           std::to_string(device.major) + "." + std::to_string(device.minor) +
-           "); it was compiled for " SKLAR_CUDA_ARCHITECTURES;
-  }
   return std::nullopt;
+}
+
+Device describe(int index) {
+  cudaDeviceProp properties;
+  const cudaError_t status = cudaGetDeviceProperties(&properties, index);
+  if (status != cudaSuccess) {
+    cudaGetLastError();
+    Device unknown;
+    unknown.name = "unknown";
+    unknown.reason = std::string("it does not answer: ") + cudaGetErrorString(status) + " (" +
+                     cudaGetErrorName(status) + ")";
+    return unknown;
+  }
+  Device device{properties.name,
+                properties.major,
+                properties.minor,
+                static_cast<uint64_t>(properties.totalGlobalMem),
+                properties.multiProcessorCount,
+                {}};
+  if (!architectures_cover(compiled_architectures(), device.major, device.minor))
+    device.reason = "this build has no code for " + device.name + " (compute capability " +
+                    std::to_string(device.major) + "." + std::to_string(device.minor) +
+                    "); it was compiled for " SKLAR_CUDA_ARCHITECTURES;
+  return device;
+}
+
+Probe ask_driver() {
+  Probe result;
+  // With a static runtime these calls load the driver themselves and return an error where there is none.
+  if (cudaDriverGetVersion(&result.driver_version) != cudaSuccess) result.driver_version = 0;
+  if (cudaRuntimeGetVersion(&result.runtime_version) != cudaSuccess) result.runtime_version = CUDART_VERSION;
+  int count = 0;
+  cudaError_t status = cudaSuccess;
+  if (result.driver_version > 0) status = cudaGetDeviceCount(&count);
+  if (status == cudaSuccess)
+    for (int i = 0; i < count; ++i) result.devices.push_back(describe(i));
+  cudaGetLastError();
+  result.reason = obstacle(result, status);
+  if (result.reason)
+    for (Device& device : result.devices) device.reason = result.reason;
+  return result;
 }
 
 #endif
@@ -82,25 +119,12 @@ bool architectures_cover(const std::vector<std::string>& architectures, int majo
 #if defined(SKLAR_WITH_CUDA)
 
 Probe probe() {
-  Probe result;
-  // With a static runtime these calls load the driver themselves and return an error where there is none.
-  if (cudaDriverGetVersion(&result.driver_version) != cudaSuccess) result.driver_version = 0;
-  if (cudaRuntimeGetVersion(&result.runtime_version) != cudaSuccess) result.runtime_version = CUDART_VERSION;
-  int count = 0;
-  cudaError_t status = cudaSuccess;
-  if (result.driver_version > 0) {
-    status = cudaGetDeviceCount(&count);
-    for (int i = 0; status == cudaSuccess && i < count; ++i) {
-      cudaDeviceProp properties;
-      status = cudaGetDeviceProperties(&properties, i);
-      if (status != cudaSuccess) break;
-      result.devices.push_back({properties.name, properties.major, properties.minor,
-                                static_cast<uint64_t>(properties.totalGlobalMem),
-                                properties.multiProcessorCount});
-    }
-  }
-  cudaGetLastError();
-  result.reason = first_obstacle(result, status);
+  static const Probe asked = ask_driver();
+  Probe result = asked;
+  for (std::size_t i = 0; i < result.devices.size(); ++i)
+    if (auto loss = loss_of_device(static_cast<int>(i))) result.devices[i].reason = std::move(loss);
+  if (!result.reason && std::ranges::none_of(result.devices, &Device::usable))
+    result.reason = result.devices.front().reason;
   return result;
 }
 

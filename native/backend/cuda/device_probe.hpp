@@ -14,6 +14,9 @@ struct Device {
   int major = 0, minor = 0;
   uint64_t memory_bytes = 0;
   int multiprocessors = 0;
+  std::optional<std::string> reason;  ///< why it can't be used; empty when it can run our kernels
+
+  bool usable() const noexcept { return !reason.has_value(); }
 };
 
 struct Probe {
@@ -21,12 +24,13 @@ struct Probe {
       0;  ///< highest CUDA version the driver supports, as 1000 * major + 10 * minor; 0: no driver
   int runtime_version = 0;  ///< CUDA version compiled in, same form; 0: built without CUDA
   std::vector<Device> devices;
-  std::optional<std::string> reason;  ///< why CUDA can't be used; empty when device 0 can run our kernels
+  std::optional<std::string> reason;  ///< why no device can be used; empty when one can
 
   bool usable() const noexcept { return !reason.has_value(); }
 };
 
-/// Never throws on account of CUDA and makes no context; without a driver it only says so.
+/// Never throws on account of CUDA and makes no context; without a driver it only says so. The driver is
+/// asked once in a process; which devices were lost since (device_loss.hpp) is always up to date.
 Probe probe();
 
 /// The architecture list of this build, such as {"80-real", "90-real", "120"}; empty without CUDA.

@@ -2,8 +2,11 @@
 
 #include <cuda_runtime.h>
 
+#include <algorithm>
+#include <cstring>
 #include <string>
 
+#include "backend/cuda/device_loss.hpp"
 #include "core/error.hpp"
 
 namespace sklar::cuda {
@@ -33,10 +36,11 @@ class GraphRecording final : public Recording {
   std::size_t releases_;
 };
 
+thread_local int current_device = 0;  // CUDA's, which a device that is lost does not tell
+
 std::size_t attribute(cudaDeviceAttr what) {
-  int device = 0, value = 0;
-  check(cudaGetDevice(&device));
-  check(cudaDeviceGetAttribute(&value, what, device));
+  int value = 0;
+  check(cudaDeviceGetAttribute(&value, what, current_device));
   return static_cast<std::size_t>(value);
 }
 
@@ -51,15 +55,19 @@ void check(int status) {
   if (status == cudaSuccess) return;
   const auto error = static_cast<cudaError_t>(status);
   cudaGetLastError();  // clear it, or the next launch would report it as its own
+  const std::string text = std::string(cudaGetErrorString(error)) + " (" + cudaGetErrorName(error) + ")";
+  if (is_lasting(status)) throw Error("DEVICE", lose_device(current_device, text));
   throw Error(error == cudaErrorMemoryAllocation ? "MEMORY" : "DEVICE",
-              std::string("CUDA: ") + cudaGetErrorString(error) + " (" + cudaGetErrorName(error) + ")");
+              "CUDA: " + text + ", on cuda:" + std::to_string(current_device));
 }
 
 std::size_t processors() { return attribute(cudaDevAttrMultiProcessorCount); }
 std::size_t most_shared_memory() { return attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin); }
 
 Runtime::Runtime(int device) {
+  current_device = device;
   check(cudaSetDevice(device));
+  cudaGetLastError();  // of what this thread did before
   cudaStream_t stream = nullptr;
   check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
   stream_ = stream;
@@ -115,8 +123,23 @@ void Runtime::release(void* p, std::size_t bytes) noexcept {
 }
 
 void Runtime::upload(void* to, const void* host, std::size_t bytes) {
-  // returns when pageable memory has been read
-  if (bytes) check(cudaMemcpyAsync(to, host, bytes, cudaMemcpyHostToDevice, cuda_stream(stream_)));
+  for (std::size_t done = 0; done < bytes;) {
+    const std::size_t part = std::min(bytes - done, PinnedRing::part_bytes);
+    upload_part(static_cast<char*>(to) + done, part, static_cast<const char*>(host) + done, part, 1);
+    done += part;
+  }
+}
+// Rows of at most part_bytes together.
+void Runtime::upload_part(void* to, std::size_t to_pitch, const void* host, std::size_t width,
+                          std::size_t rows) {
+  if (capturing_) throw NotRecordable{};
+  void* const pinned = ring_.take(width * rows, stream_);
+  if (pinned) std::memcpy(pinned, host, width * rows);
+  const void* const from = pinned ? pinned : host;
+  const cudaStream_t stream = cuda_stream(stream_);
+  check(rows == 1
+            ? cudaMemcpyAsync(to, from, width, cudaMemcpyHostToDevice, stream)
+            : cudaMemcpy2DAsync(to, to_pitch, from, width, width, rows, cudaMemcpyHostToDevice, stream));
 }
 void Runtime::download(void* host, const void* from, std::size_t bytes) {
   if (bytes) check(cudaMemcpyAsync(host, from, bytes, cudaMemcpyDeviceToHost, cuda_stream(stream_)));
@@ -130,9 +153,19 @@ void Runtime::clear(void* p, std::size_t bytes) {
 }
 void Runtime::upload_rows(void* to, std::size_t to_pitch, const void* host, std::size_t width,
                           std::size_t rows) {
-  if (width && rows)
-    check(cudaMemcpy2DAsync(to, to_pitch, host, width, width, rows, cudaMemcpyHostToDevice,
-                            cuda_stream(stream_)));
+  if (!width) return;
+  if (to_pitch == width) return upload(to, host, width * rows);
+  const std::size_t together = PinnedRing::part_bytes / width;
+  for (std::size_t done = 0; done < rows;) {
+    const std::size_t part = std::min(rows - done, std::max<std::size_t>(together, 1));
+    char* const row = static_cast<char*>(to) + done * to_pitch;
+    const char* const from = static_cast<const char*>(host) + done * width;
+    if (together)
+      upload_part(row, to_pitch, from, width, part);
+    else
+      upload(row, from, width);
+    done += part;
+  }
 }
 void Runtime::download_rows(void* host, std::size_t width, const void* from, std::size_t from_pitch,
                             std::size_t rows) {

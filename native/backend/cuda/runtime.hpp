@@ -7,11 +7,13 @@
 #include <vector>
 
 #include "backend/backend.hpp"
+#include "backend/cuda/pinned_ring.hpp"
 
 // One device as one run uses it: a stream, memory that is kept for reuse, recorded sequences of operations.
 namespace sklar::cuda {
 
-// Throws Error("MEMORY") or Error("DEVICE") for a cudaError_t other than success.
+// Throws Error("MEMORY") or Error("DEVICE") for a cudaError_t other than success. An error that stays with
+// the device is noted (device_loss.hpp).
 void check(int status);
 
 // Of the current device.
@@ -36,6 +38,7 @@ class Runtime {
   void* allocate(std::size_t bytes);
   void release(void* p, std::size_t bytes) noexcept;
 
+  // The host's memory has been read when an upload returns; the stream is not waited for.
   void upload(void* to, const void* host, std::size_t bytes);
   void download(void* host, const void* from, std::size_t bytes);  // waits
   void copy(void* to, const void* from, std::size_t bytes);
@@ -47,7 +50,10 @@ class Runtime {
   void replay(std::unique_ptr<Recording>& recording, const std::function<void()>& body);
 
  private:
+  void upload_part(void* to, std::size_t to_pitch, const void* host, std::size_t width, std::size_t rows);
+
   void* stream_ = nullptr;
+  PinnedRing ring_;
   std::map<std::size_t, std::vector<void*>> free_;
   bool capturing_ = false;
   bool moved_while_capturing_ = false;
