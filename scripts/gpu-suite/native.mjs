@@ -1,45 +1,62 @@
-// The native tests of the CUDA backend: build/**/cuda_*_test, as a build or a pack has them.
-import { spawnSync } from 'node:child_process';
+// The native tests of the CUDA backend: build/**/cuda_tests, as a build or a pack has it, file by file, three at a time.
+import { execFile, execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { filesUnder, findProgram, root } from '../tools.mjs';
 
-export const isCudaTest = (file) => /^cuda_\w+_test$/.test(path.basename(file));
+export const isCudaTest = (file) => path.basename(file) === 'cuda_tests';
 
-export default async function native({ options, fact, row }) {
-  // one of each name: a clone may have several build folders
-  const tests = new Map(filesUnder(['build'], isCudaTest).map((file) => [path.basename(file), file]));
-  if (tests.size === 0) {
-    await fact({ note: 'there are no build/**/cuda_*_test here' });
-    console.log('no build/**/cuda_*_test here');
+const TOGETHER = 3;
+const tools = ['memcheck', 'racecheck'];
+
+/** How a program ended. */
+function ended(program, args, timeout) {
+  return new Promise((resolve) => {
+    const run = { cwd: root, encoding: 'utf8', timeout, maxBuffer: 1 << 26 };
+    execFile(program, args, run, (error, stdout, stderr) =>
+      resolve({
+        passed: error === null,
+        ...(error === null ? {} : { end: error.signal ?? `exit code ${error.code}` }),
+        output: error === null ? [] : `${stdout}${stderr}`.split('\n').slice(-40),
+      }),
+    );
+  });
+}
+
+/** @param ways of `plain`, `memcheck`, `racecheck` */
+export async function nativeTests({ fact, row }, ways) {
+  // one of them: a clone may have several build folders
+  const [program] = filesUnder(['build'], isCudaTest);
+  if (program === undefined) {
+    await fact({ note: 'there is no build/**/cuda_tests here' });
+    console.log('no build/**/cuda_tests here');
     return;
   }
-  const sanitizer = options.sanitize ? findProgram('compute-sanitizer', ['/usr/local/cuda/bin']) : undefined;
-  const ways = [
-    ['plain', []],
-    ...(sanitizer === undefined
-      ? []
-      : ['memcheck', 'racecheck'].map((tool) => [
-          tool,
-          [sanitizer, '--tool', tool, '--error-exitcode', '9'],
-        ])),
-  ];
-  if (options.sanitize && sanitizer === undefined) console.log('compute-sanitizer is not on PATH');
-  const run = { cwd: root, encoding: 'utf8', timeout: 300_000, maxBuffer: 1 << 26 };
-  for (const [how, prefix] of ways) {
-    for (const [name, file] of tests) {
-      const [program, ...rest] = [...prefix, file];
-      const started = Date.now();
-      const { status, signal, error, stdout, stderr } = spawnSync(program, rest, run);
-      const passed = status === 0;
-      await row({
-        test: name,
-        how,
-        seconds: (Date.now() - started) / 1000,
-        passed,
-        ...(passed ? {} : { end: signal ?? error?.code ?? `exit code ${status}` }),
-        output: passed ? [] : `${stdout ?? ''}${stderr ?? ''}`.split('\n').slice(-40),
-      });
-      if (!passed) console.log(`${stdout ?? ''}${stderr ?? ''}`.split('\n').slice(-40).join('\n'));
-    }
+  const sanitizer = findProgram('compute-sanitizer', ['/usr/local/cuda/bin']);
+  if (sanitizer === undefined && ways.some((how) => how !== 'plain')) {
+    await fact({ sanitizer: 'compute-sanitizer is not on PATH' });
+    console.log('compute-sanitizer is not on PATH');
   }
+  const names = execFileSync(program, ['--files'], { encoding: 'utf8' }).trim().split('\n');
+  const list = ways
+    .filter((how) => how === 'plain' || sanitizer !== undefined)
+    .flatMap((how) => names.map((name) => [how, name]));
+  const worker = async () => {
+    for (let next = list.shift(); next !== undefined; next = list.shift()) {
+      const [how, name] = next;
+      const started = Date.now();
+      const [command, ...args] = [
+        ...(how === 'plain' ? [] : [sanitizer, '--tool', how, '--error-exitcode', '9']),
+        program,
+        name,
+      ];
+      const { passed, output, ...rest } = await ended(command, args, 300_000);
+      if (!passed) console.log(output.join('\n'));
+      await row({ test: name, how, seconds: (Date.now() - started) / 1000, passed, ...rest, output });
+    }
+  };
+  await Promise.all(Array.from({ length: TOGETHER }, worker));
+}
+
+export default async function native(context) {
+  await nativeTests(context, ['plain', ...(context.options.sanitize ? tools : [])]);
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 
@@ -15,7 +15,14 @@ interface Devices {
     reason: string | null;
     driverVersion: number;
     runtimeVersion: number;
-    devices: { name: string; computeCapability: string; memoryBytes: number; multiprocessors: number }[];
+    devices: {
+      name: string;
+      computeCapability: string;
+      memoryBytes: number;
+      multiprocessors: number;
+      usable: boolean;
+      reason: string | null;
+    }[];
   };
 }
 
@@ -50,8 +57,9 @@ describe('devices() of the addon', () => {
     expect(cuda.usable).toBe(cuda.reason === null);
     expect(compiled.cuda).toBe(cuda.runtimeVersion > 0);
     expect(compiled.cudaArchitectures.length > 0).toBe(compiled.cuda);
+    for (const { usable, reason } of cuda.devices) expect(usable).toBe(reason === null);
+    expect(cuda.usable).toBe(cuda.devices.some(({ usable }) => usable));
     if (cuda.usable) {
-      expect(cuda.devices.length).toBeGreaterThan(0);
       expect(cuda.devices[0]!.computeCapability).toMatch(/^\d+\.\d+$/);
       expect(cuda.devices[0]!.memoryBytes).toBeGreaterThan(0);
     } else {
@@ -90,3 +98,31 @@ test('the addon loads in several threads at once and survives their end', async 
   expect(new Set(versions).size).toBe(1);
   expect(versions[0]).toMatch(/^\d+\.\d+\.\d+/);
 });
+
+/** In /proc/self/maps once the only Worker that loads it has ended. */
+function staysMapped(file: string): boolean {
+  const script = `
+    const { Worker } = require('node:worker_threads');
+    const file = ${JSON.stringify(file)};
+    const mapped = () => require('node:fs').readFileSync('/proc/self/maps', 'utf8').includes(file);
+    if (mapped()) throw new Error('mapped before');
+    const worker = new Worker('require(' + JSON.stringify(file) + ').devices()', { eval: true });
+    worker.on('exit', () => process.stdout.write(String(mapped())));`;
+  return execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' }) === 'true';
+}
+
+const builds = [addonFile, ...prebuilds(path.join(root, 'prebuilds'))];
+
+function prebuilds(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.startsWith(`${process.platform}-${process.arch}`) && name.endsWith('.node'))
+    .map((name) => path.join(folder, name));
+}
+
+(process.platform === 'linux' ? test : test.skip).each(builds)(
+  '%s stays where it is when the only Worker that loaded it has ended',
+  (file) => {
+    expect(staysMapped(file)).toBe(true);
+  },
+);

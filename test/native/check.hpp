@@ -1,11 +1,14 @@
 // A test in a file of its own: #include "check.hpp", write TEST_CASE("name") { CHECK(...); }, and nothing
-// else. Every file becomes one executable; an argument runs only the cases whose name contains it.
+// else. Every file becomes one executable, those of CUDA together one (SKLAR_TESTS_TOGETHER,
+// together/main.cpp). An argument runs only the cases whose name, or whose file's, contains it; --files
+// prints the files.
 #pragma once
 
 #include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -13,8 +16,13 @@
 namespace check {
 
 struct Case {
-  const char* name;
+  const char *name, *path;
   void (*run)();
+
+  std::string file() const {
+    const std::string whole(path), name = whole.substr(whole.find_last_of('/') + 1);
+    return name.substr(0, name.find('.'));
+  }
 };
 
 inline std::vector<Case>& cases() {
@@ -28,7 +36,7 @@ inline int& failures() {
 }
 
 struct Register {
-  Register(const char* name, void (*run)()) { cases().push_back({name, run}); }
+  Register(const char* name, const char* path, void (*run)()) { cases().push_back({name, path, run}); }
 };
 
 inline void fail(const char* file, int line, const std::string& what) {
@@ -59,7 +67,7 @@ void equal(const char* file, int line, const char* text, const A& actual, const 
 inline int run_all(const char* filter) {
   int failed_cases = 0, run = 0;
   for (const Case& c : cases()) {
-    if (filter && !std::strstr(c.name, filter)) continue;
+    if (filter && !std::strstr(c.name, filter) && c.file().find(filter) == std::string::npos) continue;
     ++run;
     const int before = failures();
     try {
@@ -79,9 +87,10 @@ inline int run_all(const char* filter) {
 
 #define CHECK_JOIN_(a, b) a##b
 #define CHECK_JOIN(a, b) CHECK_JOIN_(a, b)
-#define CHECK_CASE_(id, name)                                                                       \
-  static void CHECK_JOIN(check_case_, id)();                                                        \
-  static const check::Register CHECK_JOIN(check_register_, id)(name, &CHECK_JOIN(check_case_, id)); \
+#define CHECK_CASE_(id, name)                                                                 \
+  static void CHECK_JOIN(check_case_, id)();                                                  \
+  static const check::Register CHECK_JOIN(check_register_, id)(name, __FILE__,                \
+                                                               &CHECK_JOIN(check_case_, id)); \
   static void CHECK_JOIN(check_case_, id)()
 #define TEST_CASE(name) CHECK_CASE_(__COUNTER__, name)
 
@@ -106,4 +115,14 @@ inline int run_all(const char* filter) {
     if (!caught) check::fail(__FILE__, __LINE__, "no " #type " thrown by " #expression); \
   } while (false)
 
-int main(int argc, char** argv) { return check::run_all(argc > 1 ? argv[1] : nullptr); }
+#if !defined(SKLAR_TESTS_TOGETHER) || defined(SKLAR_TESTS_MAIN)
+int main(int argc, char** argv) {
+  if (argc > 1 && !std::strcmp(argv[1], "--files")) {
+    std::set<std::string> files;
+    for (const auto& c : check::cases()) files.insert(c.file());
+    for (const auto& file : files) std::puts(file.c_str());
+    return 0;
+  }
+  return check::run_all(argc > 1 ? argv[1] : nullptr);
+}
+#endif

@@ -37,8 +37,9 @@ test('a packed folder runs with only node', () => {
 
   const native = path.join(pack, 'build', 'native');
   mkdirSync(native, { recursive: true });
-  writeFileSync(path.join(native, 'cuda_good_test'), '#!/bin/sh\nexit 0\n', { mode: 0o755 });
-  writeFileSync(path.join(native, 'cuda_bad_test'), '#!/bin/sh\necho wrong sum\nexit 3\n', { mode: 0o755 });
+  const tests =
+    '#!/bin/sh\ncase $1 in\n--files) echo cuda_bad_test; echo cuda_good_test;;\ncuda_bad_test) echo wrong sum; exit 3;;\nesac\n';
+  writeFileSync(path.join(native, 'cuda_tests'), tests, { mode: 0o755 });
   const { status } = spawnSync(
     process.execPath,
     [path.join(pack, 'scripts', 'gpu-suite.mjs'), '--device', 'cpu', '--stages', 'native'],
@@ -47,13 +48,25 @@ test('a packed folder runs with only node', () => {
   expect(status).toBe(1);
   const record = read(pack, 'build', 'gpu-suite', 'gpu-native.json');
   expect(record.commit).toBe(commit);
-  // the build's own tests, which were packed too, pass
-  expect(record.results.filter(({ passed }) => !passed)).toHaveLength(1);
-  const ours = record.results.filter(({ test }) => /^cuda_(bad|good)_test$/.test(String(test)));
-  expect(ours).toMatchObject([
+  const byName = record.results.sort((a, b) => String(a.test).localeCompare(String(b.test)));
+  expect(byName).toMatchObject([
     { test: 'cuda_bad_test', passed: false, end: 'exit code 3', output: ['wrong sum', ''] },
     { test: 'cuda_good_test', passed: true },
   ]);
+
+  const small = spawnSync(process.execPath, [script, ...options, '--limit', '0.5'], {
+    encoding: 'utf8',
+    cwd: root,
+  });
+  expect(small.status).toBe(1);
+  expect(small.stderr).toMatch(
+    /expected at most 0\.5 MiB, got \d+\.\d; the largest:\n +\d+\.\d {2}build.Release.sklar\.node/,
+  );
+  const wrong = spawnSync(process.execPath, [script, ...options, '--limit', 'much'], {
+    encoding: 'utf8',
+    cwd: root,
+  });
+  expect(wrong.stderr).toMatch(/expected a number of MiB for --limit, got much/);
 });
 
 test('a stage writes its file, and one that runs out of time keeps its rows', () => {
