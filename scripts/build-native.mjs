@@ -1,5 +1,6 @@
 // Builds build/<config>/sklar.node: the only caller of cmake-js.
 //   node scripts/build-native.mjs [--config Release|Debug] [--cuda AUTO|ON|OFF|EMULATED] [--architectures LIST] [--jobs N]
+//                                [--target sklar|cuda_tests|all]
 // The environment variables SKLAR_CUDA, SKLAR_CUDA_ARCHITECTURES and SKLAR_JOBS set the same options.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
@@ -168,6 +169,7 @@ if (isMain(import.meta.url)) {
         cuda: { type: 'string' },
         architectures: { type: 'string' },
         jobs: { type: 'string' },
+        target: { type: 'string' },
       },
     });
     const output = await buildNative(values);

@@ -2,6 +2,7 @@
 //   node scripts/gpu-suite.mjs [--stages facts,native,...] [--device cuda|cuda:N|cpu] [--out FOLDER] [--limit SECONDS]
 //                              [--precisions fp32,mixed,...] [--checks truth,shape,...] [--peers P1,P2,P3,P4|none]
 //                              [--rounds N] [--small] [--full] [--sanitize]
+//   node scripts/gpu-suite.mjs --within SECONDS [--device ...] [--out FOLDER, default $OUT] [--precisions ...] [--small]
 // Every stage runs in a process of its own for a limited time, prints a table and writes gpu-<stage>.json row by row, so
 // that a stage that hangs, crashes or is killed costs no other and keeps what it has. `throughput` stands for the stages
 // that time. With --device cpu the CPU takes the place of the GPU, at reduced size unless there is --full. SKLAR_PYTHON
@@ -17,6 +18,7 @@ import { checks } from './gpu-suite/correctness.mjs';
 import { stages, throughputStages } from './gpu-suite/stages.mjs';
 import { Columns } from './gpu-suite/table.mjs';
 import { recordHead } from './record.mjs';
+import { runWithin } from './gpu-suite/within.mjs';
 import { ScriptError, root, runMain } from './tools.mjs';
 
 const PRECISIONS = ['fp32', 'mixed', 'fp16', 'bf16'];
@@ -48,8 +50,18 @@ function settings() {
       small: { type: 'boolean', default: false },
       full: { type: 'boolean', default: false },
       sanitize: { type: 'boolean', default: false },
+      within: { type: 'string' },
     },
   });
+  const within = values.within === undefined ? undefined : Number(values.within);
+  if (within !== undefined) {
+    if (!(within >= 60))
+      throw new ScriptError(`expected at least 60 seconds for --within, got ${values.within}`);
+    for (const name of ['stages', 'limit', 'sanitize']) {
+      if (values[name])
+        throw new ScriptError(`expected no --${name} beside --within, which has a plan of its own`);
+    }
+  }
   const { device } = values;
   if (!/^(cpu|cuda(:\d+)?)$/.test(device)) {
     throw new ScriptError(`expected cuda, cuda:N or cpu for --device, got ${device}`);
@@ -65,19 +77,20 @@ function settings() {
     peers: values.peers === 'none' ? [] : chosen(values.peers, PEERS, '--peers'),
     rounds: Number(values.rounds),
     sanitize: values.sanitize,
+    within,
     limit: values.limit === undefined ? undefined : Number(values.limit),
     stages: chosen(values.stages ?? names.join(','), names, '--stages', { throughput: throughputStages }),
     // figures of a CPU in the place of a GPU are no results
     out: path.resolve(
-      values.out ?? path.join(root, ...(cpu ? ['build', 'gpu-suite'] : ['bench', 'results'])),
+      values.out ??
+        (within !== undefined && process.env.OUT ? process.env.OUT : undefined) ??
+        path.join(root, ...(cpu ? ['build', 'gpu-suite'] : ['bench', 'results'])),
     ),
   };
 }
 
-/** Runs one stage in a process of its own and keeps its file up to date; true when it ended well. */
-function runStage(name, options, head) {
-  const { about, seconds } = stages[name];
-  const limit = options.limit ?? seconds;
+/** The record of a stage in a file of its own, always up to date. */
+function stageFile(name, options, head) {
   const file = path.join(options.out, `gpu-${name}.json`);
   const record = { ...head, stage: name, device: options.device, status: 'running', facts: {}, results: [] };
   const started = Date.now();
@@ -86,9 +99,21 @@ function runStage(name, options, head) {
     writeFileSync(`${file}.part`, `${JSON.stringify(record, null, 2)}\n`);
     renameSync(`${file}.part`, file);
   };
-  console.log(`\n== ${name}: ${about}`);
-  const columns = new Columns((line) => console.log(line));
   save();
+  return ({ row, facts, ...rest }) => {
+    if (row !== undefined) record.results.push(row);
+    Object.assign(record.facts, facts);
+    Object.assign(record, rest);
+    save();
+  };
+}
+
+/** Runs one stage in a process of its own; `add` gets what it says, and how it ended. True when it ended well. */
+function runStage(name, options, limit, add) {
+  const started = Date.now();
+  const columns = new Columns((line) => console.log(line));
+  let status = 'running';
+  let [rows, failed, problem] = [0, 0, undefined];
   return new Promise((resolve) => {
     // a group of its own, so that nothing that a stage has started outlives it
     const child = fork(
@@ -96,40 +121,38 @@ function runStage(name, options, head) {
       [name, JSON.stringify(options)],
       { detached: true },
     );
-    const end = (status) => {
-      record.status = status;
+    const end = (reason) => {
+      status = reason;
       process.kill(-child.pid, 'SIGKILL');
     };
     const timer = setTimeout(() => end('out of time'), limit * 1000);
     const interrupted = (signal) => {
       end(`ended by ${signal}`);
-      save();
+      add({ status });
       process.exit(1);
     };
     for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, interrupted);
-    child.on('message', ({ row, facts, error }) => {
-      if (error !== undefined) record.error = error;
-      if (facts !== undefined) Object.assign(record.facts, facts);
-      if (row !== undefined) {
-        record.results.push(row);
-        columns.add(row);
+    child.on('message', (message) => {
+      if (message.error !== undefined) problem = message.error;
+      if (message.row !== undefined) {
+        ++rows;
+        failed += message.row.passed === false;
+        columns.add(message.row);
       }
-      save();
+      add(message);
     });
     child.on('exit', (code, signal) => {
       clearTimeout(timer);
       for (const name of ['SIGINT', 'SIGTERM']) process.off(name, interrupted);
       columns.flush();
-      if (record.status === 'running') {
-        record.status = code === 0 ? 'done' : `ended by ${signal ?? `exit code ${code}`}`;
-      }
-      const failed = record.results.filter((row) => row.passed === false).length;
-      save();
+      if (status === 'running') status = code === 0 ? 'done' : `ended by ${signal ?? `exit code ${code}`}`;
+      const seconds = (Date.now() - started) / 1000;
+      add({ status, seconds });
       console.log(
-        `-- ${name}: ${record.status}, ${record.results.length} rows, ${failed} failed, ${record.seconds.toFixed(1)} s` +
-          (record.error ? `\n   ${record.error}` : ''),
+        `-- ${name}: ${status}, ${rows} rows, ${failed} failed, ${seconds.toFixed(1)} s` +
+          (problem ? `\n   ${problem}` : ''),
       );
-      resolve(record.status === 'done' && failed === 0);
+      resolve(status === 'done' && failed === 0);
     });
   });
 }
@@ -151,7 +174,19 @@ await runMain(async () => {
   };
   mkdirSync(options.out, { recursive: true });
   let well = true;
-  for (const name of options.stages) well = (await runStage(name, options, head)) && well;
+  if (options.within !== undefined) {
+    well = await runWithin(options, head, (name, own, limit, add) => {
+      console.log(`\n== ${name}, for at most ${limit.toFixed(0)} s`);
+      return runStage(name, own, limit, add);
+    });
+  } else {
+    for (const name of options.stages) {
+      const { about, seconds } = stages[name];
+      console.log(`\n== ${name}: ${about}`);
+      const add = stageFile(name, options, head);
+      well = (await runStage(name, options, options.limit ?? seconds, add)) && well;
+    }
+  }
   console.log(`\n${well ? 'all well' : 'NOT all well'}: results in ${options.out}`);
   return well ? 0 : 1;
 });

@@ -36,6 +36,11 @@ export class Context {
     return this.options.small ? small : full;
   }
 
+  /** The same of lists of cases, of which a run within a given time takes some. */
+  cases(full, small, headline) {
+    return this.options.small ? small : this.options.headline ? headline : full;
+  }
+
   /** Does `work` for every precision; what it throws becomes a failed row, and the next one is tried. */
   async eachPrecision(about, work) {
     for (const precision of this.options.precisions) {

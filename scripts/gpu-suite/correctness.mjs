@@ -41,7 +41,7 @@ const line = (check, what, model, precision, error, bar) => ({
   ...{ error, bar, passed: error <= bar },
 });
 
-async function truthFiles(context) {
+export async function truthFiles(context) {
   const { sklar, row } = context;
   const flat = (values) => Float64Array.from(values.flat());
   for (const [i, c] of truth('cdc').entries()) {
@@ -75,45 +75,59 @@ async function truthFiles(context) {
 
 /** Log density, field and velocity for all widths and depths. */
 async function shapes(context) {
+  for (const hidden of context.size([64, 128, 256, 512], [16, 24])) {
+    for (const depth of context.size([2, 3, 6], [2]))
+      await oneShape(context, hidden, depth, context.size(1000, 100));
+  }
+}
+
+/** The same for few shapes, with odd numbers of rows. */
+export async function headlineShapes(context) {
+  const list = [
+    [64, 2],
+    [128, 3],
+    [512, 6],
+  ];
+  for (const [hidden, depth] of context.size(list, [[16, 2]])) {
+    await oneShape(context, hidden, depth, context.size(1023, 63));
+  }
+}
+
+async function oneShape(context, hidden, depth, rows) {
   const { sklar, row } = context;
-  const rows = context.size(1000, 100);
   const u = await gaussianRows(sklar, rows, DIM, 3);
   const z = sklar.matrix(sklar.normalQuantile(u.data), rows, DIM);
-  for (const hidden of context.size([64, 128, 256, 512], [16, 24])) {
-    for (const depth of context.size([2, 3, 6], [2])) {
-      for (const activation of ['silu', 'published']) {
-        const shape = { hidden, depth, dim: DIM, activation };
-        const [exact, single] = both(sklar, 'cdc', shape);
-        const level = 3;
-        const wanted = {
-          logPdf: await exact.logPdf(u, CPU),
-          field: (await exact.field(z, { ...CPU, level })).data,
-        };
-        const name = `${hidden}x${depth} ${activation}`;
-        await context.eachPrecision({ check: 'shape', model: name }, async (precision, device) => {
-          const valueError = relativeError(await single.logPdf(u, device), wanted.logPdf);
-          await row(line('shape', 'logPdf', name, precision, valueError, bars[precision].value));
-          const field = (await single.field(z, { ...device, level })).data;
-          const error =
-            activation === 'silu'
-              ? relativeError(field, wanted.field)
-              : trimmedError(field, wanted.field, DIM, 0.01);
-          await row(line('shape', 'field', name, precision, error, bars[precision].field));
-        });
-      }
-      for (const kind of ['flow', 'reflection', 'reflection-published']) {
-        const [exact, single] = both(sklar, kind, { hidden, depth, dim: DIM });
-        const name = `${kind} ${hidden}x${depth}`;
-        const draw = (model, device) =>
-          model.sample(rows, { ...device, solver: 'euler', steps: 5, margins: 'raw', dtype: 'float64' });
-        const wanted = await draw(exact, CPU);
-        await context.eachPrecision({ check: 'shape', model: name }, async (precision, device) => {
-          const sample = await draw(single, device);
-          const error = quantile(rowErrors(sample.data, wanted.data, DIM), 0.999);
-          await row(line('shape', 'path', name, precision, error, bars[precision].path));
-        });
-      }
-    }
+  for (const activation of ['silu', 'published']) {
+    const shape = { hidden, depth, dim: DIM, activation };
+    const [exact, single] = both(sklar, 'cdc', shape);
+    const level = 3;
+    const wanted = {
+      logPdf: await exact.logPdf(u, CPU),
+      field: (await exact.field(z, { ...CPU, level })).data,
+    };
+    const name = `${hidden}x${depth} ${activation}`;
+    await context.eachPrecision({ check: 'shape', model: name }, async (precision, device) => {
+      const valueError = relativeError(await single.logPdf(u, device), wanted.logPdf);
+      await row(line('shape', 'logPdf', name, precision, valueError, bars[precision].value));
+      const field = (await single.field(z, { ...device, level })).data;
+      const error =
+        activation === 'silu'
+          ? relativeError(field, wanted.field)
+          : trimmedError(field, wanted.field, DIM, 0.01);
+      await row(line('shape', 'field', name, precision, error, bars[precision].field));
+    });
+  }
+  for (const kind of ['flow', 'reflection', 'reflection-published']) {
+    const [exact, single] = both(sklar, kind, { hidden, depth, dim: DIM });
+    const name = `${kind} ${hidden}x${depth}`;
+    const draw = (model, device) =>
+      model.sample(rows, { ...device, solver: 'euler', steps: 5, margins: 'raw', dtype: 'float64' });
+    const wanted = await draw(exact, CPU);
+    await context.eachPrecision({ check: 'shape', model: name }, async (precision, device) => {
+      const sample = await draw(single, device);
+      const error = quantile(rowErrors(sample.data, wanted.data, DIM), 0.999);
+      await row(line('shape', 'path', name, precision, error, bars[precision].path));
+    });
   }
 }
 

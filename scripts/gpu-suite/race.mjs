@@ -44,9 +44,14 @@ export async function race(context, peer, { name, spec, ours, about, units = 1, 
         console.log(`${label}: ${answer.error}`);
         continue;
       }
+      if (options.prepareOnly) continue;
       const { seconds } = await peer.ask(JSON.stringify({ op: 'run', peer: which, count: 2 }));
       counts[which] = Math.max(1, Math.min(2000, Math.round((2 * ROUND) / seconds)));
     }
+  }
+  if (options.prepareOnly) {
+    if (peer) await peer.ask(JSON.stringify({ op: 'drop' }));
+    return;
   }
   // warm up; a precision that the device or the kind does not have is left out
   const precisions = [];
@@ -55,6 +60,20 @@ export async function race(context, peer, { name, spec, ours, about, units = 1, 
     precisions.push(precision);
   });
   const rounds = [];
+  const middle = (pick) => {
+    const values = rounds.map(pick).filter(Number.isFinite);
+    return values.length > 0 ? median(values) : null;
+  };
+  const rows = async (rest) => {
+    for (const precision of precisions) {
+      const line = { case: name, ...about, precision, ms: middle(({ ours: o }) => o[precision]) };
+      for (const which of options.peers) line[`${which} ms`] = middle(({ peers }) => peers[which]);
+      for (const which of options.peers) {
+        line[`x ${which}`] = middle(({ ours: o, peers }) => peers[which] / o[precision]);
+      }
+      await row({ ...line, ...extra(precision), ...rest });
+    }
+  };
   for (let round = 0; round < options.rounds; round++) {
     const times = { ours: {}, peers: {} };
     for (const precision of precisions) times.ours[precision] = await ours(precision);
@@ -63,18 +82,9 @@ export async function race(context, peer, { name, spec, ours, about, units = 1, 
       if (error === undefined) times.peers[which] = (1000 * seconds) / count / units;
     }
     rounds.push(times);
+    // what a run that ends early has
+    if (options.headline && round === 0) await rows({ provisional: true });
   }
-  const middle = (pick) => {
-    const values = rounds.map(pick).filter(Number.isFinite);
-    return values.length > 0 ? median(values) : null;
-  };
-  for (const precision of precisions) {
-    const line = { case: name, ...about, precision, ms: middle(({ ours: o }) => o[precision]) };
-    for (const which of options.peers) line[`${which} ms`] = middle(({ peers }) => peers[which]);
-    for (const which of options.peers) {
-      line[`x ${which}`] = middle(({ ours: o, peers }) => peers[which] / o[precision]);
-    }
-    await row({ ...line, ...extra(precision), rounds });
-  }
+  await rows({ rounds });
   if (peer) await peer.ask(JSON.stringify({ op: 'drop' }));
 }

@@ -76,3 +76,20 @@ export const throughputStages = [
   'density',
   'ensemble',
 ];
+
+/** The steps of a run within a given time that are no stages of a full one (within.mjs). */
+const headlineStages = Object.fromEntries(
+  Object.entries({
+    truth: 'truth',
+    ours: 'headline',
+    peers: 'headline',
+    profile: 'profile',
+    sanitize: 'sanitize',
+    compile: 'compile',
+  }).map(([name, work]) => [
+    name,
+    { load: () => import('./headline.mjs').then((module) => ({ default: module[work] })) },
+  ]),
+);
+
+export const findStage = (name) => stages[name] ?? headlineStages[name];

@@ -88,16 +88,16 @@ export async function cdcTrain(context) {
     });
   };
   // without peers: their compilation takes long, and 64 x 2 has them
-  for (const shape of context.size([[64, 6]], [])) await against(null, shape);
+  for (const shape of context.cases([[64, 6]], [], [])) await against(null, shape);
   await withPeers(context, async (peer) => {
-    for (const shape of context.size(shapes, [[16, 2]])) await against(peer, shape);
+    for (const shape of context.cases(shapes, [[16, 2]], [shapes[2], shapes[0]])) await against(peer, shape);
   });
 }
 
 export async function reflectionTrain(context) {
   const rows = await gaussianRows(context.sklar, context.size(ROWS, 500), DIM, 1);
   await withPeers(context, async (peer) => {
-    for (const hidden of context.size([64, 512], [16])) {
+    for (const hidden of context.cases([64, 512], [16], [512])) {
       const network = { kind: 'reflection', network: 'published', weighting: 'published', tMax: 1.5 };
       const call = { ...network, hidden, depth: LAYERS };
       await race(context, peer, {
@@ -116,7 +116,7 @@ export async function reflectionSample(context) {
   const samples = context.size(30_000, 500);
   const steps = 49;
   await withPeers(context, async (peer) => {
-    for (const hidden of context.size([128, 512], [16])) {
+    for (const hidden of context.cases([128, 512], [16], [512])) {
       const model = randomModel(
         sklar,
         'reflection-published',
@@ -167,12 +167,13 @@ export async function density(context) {
   const u = await gaussianRows(sklar, samples, DIM, 1);
   const some = { data: u.data.slice(0, checked * DIM), rows: checked, columns: DIM };
   await withPeers(context, async (peer) => {
-    for (const [hidden, depth] of context.size(
+    for (const [hidden, depth] of context.cases(
       [
         [64, 6],
         [512, 6],
       ],
       [[16, 2]],
+      [[512, 6]],
     )) {
       const shape = { hidden, depth, dim: DIM };
       const exact = randomModel(sklar, 'cdc', shape, Float64Array);

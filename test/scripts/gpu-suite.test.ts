@@ -1,9 +1,10 @@
 // The suite with the CPU in the place of the GPU, from a packed folder with nothing but node; its page.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 
+import { devices } from '../../lib';
 import { TemporaryFolder } from '../data/support';
 
 const root = path.resolve(__dirname, '..', '..');
@@ -98,6 +99,52 @@ test('a stage writes its file, and one that runs out of time keeps its rows', ()
   expect(density.facts.peerError).toMatch(/no python3 on PATH/);
   expect(density.results[0]).toMatchObject({ model: '16x2', precision: 'fp32', 'P4 ms': null });
 });
+
+const emulated = devices().cuda.devices.some(({ name }) => name === 'emulated GPU');
+
+test.each(emulated ? ['cpu', 'cuda'] : ['cpu'])(
+  'a run on %s within a given time follows its plan',
+  (device) => {
+    const out = folder.file(`within-${device}`);
+    const script = path.join(root, 'scripts', 'gpu-suite.mjs');
+    const run = (...rest: string[]) =>
+      spawnSync(process.execPath, [script, '--device', device, '--small', ...rest], {
+        encoding: 'utf8',
+        env: { PATH: '', OUT: out },
+      });
+    expect(run('--within', '5').stderr).toMatch(/at least 60 seconds for --within, got 5/);
+    expect(run('--within', '60', '--stages', 'facts').stderr).toMatch(/no --stages beside --within/);
+
+    const { stdout } = run('--within', '60', '--precisions', 'fp32');
+    const steps = ['facts', 'native', 'truth', 'compile', 'ours', 'profile', 'peers'].concat([
+      'sanitize',
+      'determinism',
+      'training',
+    ]);
+    for (const step of steps) expect(stdout).toMatch(new RegExp(`^ +\\d+ +\\d+ {2}${step} `, 'm'));
+    expect(readdirSync(out).length).toBeLessThanOrEqual(8);
+    const lines = readFileSync(path.join(out, 'gpu-suite.jsonl'), 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((text) => JSON.parse(text) as Record<string, any>);
+    expect(lines[0]!.head.versions.node).toBe(process.version);
+    expect(lines[0]!.plan.map(({ name }: { name: string }) => name)).toEqual(steps);
+    expect(lines[0]!.plan.at(-1).until).toBeLessThan(60);
+    // every step has an end, in the order of the plan, and rows of before it
+    const ends = lines.filter(({ stage, status }) => stage !== undefined && status !== undefined);
+    expect(ends.map(({ stage }) => stage as string)).toEqual(steps);
+    for (const { stage, status } of ends) {
+      expect([stage, status]).toEqual([
+        stage,
+        expect.stringMatching(stage === 'compile' ? /^no python3$/ : /^(done|out of time)$/),
+      ]);
+    }
+    const rows = lines.filter(({ row }) => row !== undefined);
+    expect(rows.length).toBeGreaterThan(0);
+    expect(rows.filter(({ stage, row }) => stage !== 'native' && row.passed === false)).toEqual([]);
+    expect(lines.at(-1)!.status).toMatch(/all well/);
+  },
+);
 
 test('the page shows results of a GPU, with targets met and missed', () => {
   const gpu = { name: 'Some GPU', driver: 13000, runtime: 12080 };
