@@ -13,11 +13,26 @@ struct Factor {
 };
 SKLAR_HD_INLINE constexpr size_t factor_stride(size_t columns) { return (columns + 3) / 4 * 4; }
 
-/// x B with an epilogue, in float32.
-int launch_linear(MatrixView<const float> x, const Factor& b, const EpilogueOperands<float>& epilogue,
-                  void* stream);
+/// An epilogue as kernels take it, for a product of so many columns.
+struct Finish {
+  EpilogueOperands<float> e;
+  size_t columns = 0;
+  unsigned* saturated = nullptr;  // counts finite values that were beyond the range of fp16
+  bool brain = false;             // 16 bits are bf16
+  bool kept = false;              // slopes come in 16 bits
+  bool wide = false;              // rows of all plain values begin at 16 bytes
+};
 
-constexpr size_t most_products = 20;  // of one launch: they travel as arguments of the kernel
+/// x B with an epilogue, in float32.
+int launch_linear(MatrixView<const float> x, const Factor& b, const Finish& finish, void* stream);
+
+/// See Backend::fold.
+struct Fold {
+  MatrixView<float> to;
+  const float *w0 = nullptr, *b0 = nullptr, *w = nullptr, *b = nullptr;
+};
+
+constexpr size_t most_products = 16;  // of one launch: they travel as arguments of the kernel, 4 KiB at most
 
 /// Shape of what launch_outer does, a function of the shapes of the products alone.
 struct OuterPlan {

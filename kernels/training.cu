@@ -5,39 +5,12 @@
 #include "backend/rows/classifier.h"
 #include "backend/rows/ties.h"
 #include "backend/rows/velocity.h"
+#include "fold.cuh"
 #include "launch.cuh"
+#include "rows.cuh"
 
 namespace sklar::cuda {
 namespace {
-
-// The lanes of a warp as rows/lanes.h knows them.
-struct WarpLanes {
-  unsigned first;
-  static constexpr size_t count = warp_lanes;
-  template <class T>
-  __device__ __forceinline__ T sum(T value) const {
-    return warp_sum(value);
-  }
-  template <class T>
-  __device__ __forceinline__ T largest(T value) const {
-    for (int mask = 16; mask > 0; mask /= 2) {
-      const T other = __shfl_xor_sync(0xffffffffu, value, mask);
-      value = value < other ? other : value;
-    }
-    return value;
-  }
-  __device__ __forceinline__ void wait() const { __syncwarp(); }
-};
-
-__device__ __forceinline__ void four_normals(float (&out)[4], uint64_t seed, uint64_t row, size_t block,
-                                             uint64_t step, uint32_t tag) {
-  const PhiloxBlock counter = philox_counter(row, static_cast<uint32_t>(block), step, tag);
-  const Normals4 n = philox_normals(philox(counter, philox_key(seed)));
-  out[0] = n.x;
-  out[1] = n.y;
-  out[2] = n.z;
-  out[3] = n.w;
-}
 
 constexpr size_t adam_chunk = 4096;  // parameters of one partial sum of the norm
 
@@ -80,17 +53,6 @@ __global__ void __launch_bounds__(block_threads)
                      const OfModels<TrainedModel<float>> models) {
   SKLAR_SHARED(double, shared);
   sum_losses(losses + blockIdx.x * rows * parts, rows, parts, models.of[blockIdx.x].state, shared);
-}
-
-__global__ void __launch_bounds__(block_threads)
-    gradient_norm_kernel(const float* gradient, size_t count, double* partials) {
-  SKLAR_SHARED(double, shared);
-  const size_t begin = blockIdx.x * adam_chunk, end = begin + adam_chunk < count ? begin + adam_chunk : count;
-  double sum = 0;
-  for (size_t i = begin + threadIdx.x; i < end; i += block_threads)
-    sum += static_cast<double>(gradient[i]) * static_cast<double>(gradient[i]);
-  sum = block_sum(sum, shared);
-  if (threadIdx.x == 0) partials[blockIdx.x] = sum;
 }
 
 // blockIdx.y: member of an ensemble, blockIdx.z: model. A block adds the shares of block_threads elements, a
@@ -140,50 +102,139 @@ __global__ void __launch_bounds__(block_threads, 1)
                shared);
 }
 
-// Every block adds up the partial sums in the same order, so that all agree without another launch.
-__device__ double gradient_norm(const AdamOptions& options, const double* partials, size_t count,
-                                double* shared) {
+__device__ double norm_of(const AdamOptions& options, const double* partials, size_t count, double* shared) {
   double sum = 0;
   for (size_t i = threadIdx.x; i < count; i += block_threads) sum += partials[i];
   return sqrt(block_sum(sum, shared)) / options.gradient_scale;
 }
 
-// blockIdx.y: model
+// Whether this block is the last of `blocks` to come here, for all of its threads; it sees what the others
+// wrote before. *done is zero before and after.
+__device__ bool is_last_block(unsigned* done, unsigned blocks, double* shared) {
+  unsigned* const last = reinterpret_cast<unsigned*>(shared);
+  __threadfence();
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    *last = atomicAdd(done, 1u) + 1 == blocks;
+    if (*last) *done = 0;
+  }
+  __syncthreads();
+  const bool result = *last != 0;
+  __syncthreads();
+  if (result) __threadfence();
+  return result;
+}
+
+// blockIdx.y: model; blockIdx.x: part of its gradient. Beyond them, of the only model: what is left of its
+// gradient to be made (the first elements, which the parts leave out), its losses. The last block of a model
+// to end makes the sum of all parts.
 __global__ void __launch_bounds__(block_threads)
-    adam_kernel(const OfModels<AdamUpdate<float>> models, size_t count, const double* partials,
-                size_t partial_count, unsigned* blocks_done) {
+    gradient_norm_kernel(const OfModels<AdamUpdate<float>> models, size_t count, double* partials,
+                         unsigned parts, const FoldedGradient<float> fold, unsigned fold_blocks,
+                         LossSums losses, AdamScalars<float>* scalars, unsigned* blocks_done) {
   SKLAR_SHARED(double, shared);
   const AdamUpdate<float>& u = models.of[blockIdx.y];
-  const AdamOptions& options = u.options;
-  TrainState* const state = u.state;
-  const double norm = gradient_norm(options, partials + blockIdx.y * partial_count, partial_count, shared);
-  const double rate = learning_rate_at(options.rate, state->step);
-  const auto s = adam_scalars<float>(options, norm, rate, state->step);
-  float* const parameters = u.parameters;
-  const float* const gradient = u.gradient;
-  float* const m = u.m;
-  float* const v = u.v;
-  float* const average = options.ema_decay > 0 ? u.average : nullptr;
-  blocks_done += blockIdx.y;
+  partials += blockIdx.y * parts;
+  if (blockIdx.x < parts) {
+    const size_t begin = folded_parameters(fold) + blockIdx.x * adam_chunk;
+    const size_t end = begin + adam_chunk < count ? begin + adam_chunk : count;
+    double sum = 0;
+    for (size_t i = begin + threadIdx.x; i < end; i += block_threads)
+      sum += static_cast<double>(u.gradient[i]) * static_cast<double>(u.gradient[i]);
+    sum = block_sum(sum, shared);
+    if (threadIdx.x == 0) partials[blockIdx.x] = sum;
+  } else if (blockIdx.x < parts + fold_blocks) {
+    const double squares = fold_gradient_block(fold, blockIdx.x - parts, reinterpret_cast<float*>(shared));
+    __syncthreads();
+    const double sum = block_sum(squares, shared);
+    if (threadIdx.x == 0) partials[blockIdx.x] = sum;
+  } else {
+    sum_losses(losses.losses, losses.rows, losses.parts, losses.state, shared);
+  }
+  if (!is_last_block(blocks_done + blockIdx.y, gridDim.x, shared)) return;
+  const double norm = norm_of(u.options, partials, parts + fold_blocks, shared);
+  if (threadIdx.x > 0) return;
+  const double rate = learning_rate_at(u.options.rate, u.state->step);
+  scalars[blockIdx.y] = adam_scalars<float>(u.options, norm, rate, u.state->step);
+  end_adam_step(*u.state, norm, rate);
+}
+
+__device__ __forceinline__ void adam_element(const AdamScalars<float>& s, float gradient, float& m, float& v,
+                                             float& p) {
+  const float g = gradient * s.scale;
+  m = s.beta1 * m + (1 - s.beta1) * g;
+  v = s.beta2 * v + (1 - s.beta2) * g * g;
+  p = s.keep * p - s.step_size * m / (sqrtf(v) * s.root_correction + s.epsilon);
+}
+
+// blockIdx.y: model. scalars: of the step, which has ended; or null, and a thread of each block works them
+// out from the parts of the norm.
+__global__ void __launch_bounds__(block_threads)
+    adam_kernel(const OfModels<AdamUpdate<float>> models, size_t count, const AdamScalars<float>* scalars,
+                const double* partials, size_t partial_count, unsigned* blocks_done) {
+  SKLAR_SHARED(double, shared);
+  const AdamUpdate<float>& u = models.of[blockIdx.y];
+  AdamScalars<float>* const own = reinterpret_cast<AdamScalars<float>*>(shared + block_threads);
+  double norm = 0, rate = 0;
+  if (!scalars) {
+    norm = norm_of(u.options, partials + blockIdx.y * partial_count, partial_count, shared);
+    if (threadIdx.x == 0) {
+      rate = learning_rate_at(u.options.rate, u.state->step);
+      *own = adam_scalars<float>(u.options, norm, rate, u.state->step);
+    }
+    __syncthreads();
+  }
+  const AdamScalars<float> s = scalars ? scalars[blockIdx.y] : *own;
+  float* const average = u.options.ema_decay > 0 ? u.average : nullptr;
   const size_t stride = static_cast<size_t>(gridDim.x) * block_threads;
-  for (size_t i = static_cast<size_t>(blockIdx.x) * block_threads + threadIdx.x; i < count; i += stride) {
-    const float g = gradient[i] * s.scale;
-    const float mi = m[i] = s.beta1 * m[i] + (1 - s.beta1) * g;
-    const float vi = v[i] = s.beta2 * v[i] + (1 - s.beta2) * g * g;
-    const float p = parameters[i] =
-        s.keep * parameters[i] - s.step_size * mi / (sqrtf(vi) * s.root_correction + s.epsilon);
-    if (average) average[i] = s.ema_decay * average[i] + (1 - s.ema_decay) * p;
+  const size_t thread = static_cast<size_t>(blockIdx.x) * block_threads + threadIdx.x;
+  const bool aligned = (reinterpret_cast<uintptr_t>(u.parameters) | reinterpret_cast<uintptr_t>(u.gradient) |
+                        reinterpret_cast<uintptr_t>(u.m) | reinterpret_cast<uintptr_t>(u.v) |
+                        reinterpret_cast<uintptr_t>(average)) %
+                           16 ==
+                       0;
+  const size_t quads = aligned ? count / 4 : 0;
+  const auto at = [](float* p, size_t i) -> float4& { return reinterpret_cast<float4*>(p)[i]; };
+  for (size_t i = thread; i < quads; i += stride) {
+    const float4 g = reinterpret_cast<const float4*>(u.gradient)[i];
+    float4 m = at(u.m, i), v = at(u.v, i), p = at(u.parameters, i);
+    adam_element(s, g.x, m.x, v.x, p.x);
+    adam_element(s, g.y, m.y, v.y, p.y);
+    adam_element(s, g.z, m.z, v.z, p.z);
+    adam_element(s, g.w, m.w, v.w, p.w);
+    at(u.m, i) = m;
+    at(u.v, i) = v;
+    at(u.parameters, i) = p;
+    if (!average) continue;
+    float4 a = at(average, i);
+    a.x = s.ema_decay * a.x + (1 - s.ema_decay) * p.x;
+    a.y = s.ema_decay * a.y + (1 - s.ema_decay) * p.y;
+    a.z = s.ema_decay * a.z + (1 - s.ema_decay) * p.z;
+    a.w = s.ema_decay * a.w + (1 - s.ema_decay) * p.w;
+    at(average, i) = a;
+  }
+  for (size_t i = 4 * quads + thread; i < count; i += stride) {
+    adam_element(s, u.gradient[i], u.m[i], u.v[i], u.parameters[i]);
+    if (average) average[i] = s.ema_decay * average[i] + (1 - s.ema_decay) * u.parameters[i];
   }
   // the state is the last block's to change, when all have read it
-  __syncthreads();
-  if (threadIdx.x != 0) return;
-  __threadfence();
-  if (atomicAdd(blocks_done, 1u) + 1 < gridDim.x) return;
-  *blocks_done = 0;
-  end_adam_step(*state, norm, rate);
+  if (!scalars && is_last_block(blocks_done + blockIdx.y, gridDim.x, shared) && threadIdx.x == 0)
+    end_adam_step(*u.state, norm, rate);
+}
+
+__global__ void __launch_bounds__(block_threads) fold_gradient_kernel(const FoldedGradient<float> fold) {
+  SKLAR_SHARED(float, shared);
+  fold_gradient_block(fold, blockIdx.x, shared);
 }
 
 }  // namespace
+
+int launch_fold_gradient(const FoldedGradient<float>& gradient, void* stream) {
+  const FoldedGradient<float> fold = gradient;
+  SKLAR_LAUNCH(fold_gradient_kernel, static_cast<unsigned>(fold_gradient_blocks(fold)), block_threads,
+               fold_shared_bytes, stream, fold);
+  return cudaGetLastError();
+}
 
 int launch_loss_sums(const double* losses, size_t rows, int parts, const TrainedModel<float>* models,
                      size_t model_count, void* stream) {
@@ -208,44 +259,30 @@ int launch_draw_tied(const TiedDraw<float>& levels, void* stream) {
   });
 }
 
-// A thread for four columns of a row: what belongs to the row alone is worked out by each of them.
-int launch_draw_batch(const BatchDraw<float>& draw, void* stream) {
-  const BatchDraw<float> b = draw;
-  const size_t d = b.data.columns, blocks = (d + 3) / 4;
-  return each(b.x.rows * blocks, stream, [=] __device__(size_t k) {
-    const size_t i = k / blocks, first = k % blocks * 4, n = b.data.rows;
-    const uint64_t step = b.state->step, at = step * b.x.rows + i;
-    const float* from = b.data.row(shuffled(at % n, n, shuffle_key(b.seed, at / n)));
-    const size_t level = rows::draw_level(b, i, rows::level_turn(b));
-    const float alpha = b.levels.alpha[level], sigma = b.levels.sigma[level];
-    float noise[4];
-    four_normals(noise, b.seed, i, first / 4, step, kTagTrainNoise);
-    for (size_t j = first; j < d && j < first + 4; ++j) {
-      b.noise.row(i)[j] = noise[j - first];
-      b.x.row(i)[j] = OuProcess::state(alpha, sigma, from[j], noise[j - first]);
-    }
-    if (first > 0) return;
-    b.level[i] = static_cast<int32_t>(level);
-    b.x.row(i)[d] = 1;
-  });
-}
-
 int launch_classifier_loss(const ClassifierLoss<float>& loss, void* stream) {
   const ClassifierLoss<float> l = loss;
-  const size_t batch = l.logits.rows;
-  if (const int status = each_warp(batch, stream, [=] __device__(size_t i, unsigned lane) {
-        rows::classifier_loss(l, i, WarpLanes{lane});
-      }))
-    return status;
-  const TrainedModel<float> model{{}, 0, nullptr, nullptr, l.state};
-  return launch_loss_sums(l.row_losses, batch, 2, &model, 1, stream);
+  return each_warp(l.logits.rows, stream,
+                   [=] __device__(size_t i, unsigned lane) { rows::classifier_loss(l, i, WarpLanes{lane}); });
 }
 
-size_t norm_partials(size_t count) { return (count + adam_chunk - 1) / adam_chunk; }
+size_t norm_partials(size_t count, const FoldedGradient<float>* fold) {
+  const size_t folded = fold ? folded_parameters(*fold) : 0;
+  return (count - folded + adam_chunk - 1) / adam_chunk + (fold ? fold_gradient_blocks(*fold) : 0);
+}
 
-int launch_gradient_norm(const float* gradient, size_t count, double* partials, void* stream) {
-  SKLAR_LAUNCH(gradient_norm_kernel, static_cast<unsigned>(norm_partials(count)), block_threads,
-               block_threads * sizeof(double), stream, gradient, count, partials);
+int launch_gradient_norm(const AdamUpdate<float>* updates, size_t model_count, size_t count, double* partials,
+                         const FoldedGradient<float>* fold, const LossSums& given,
+                         AdamScalars<float>* scalars, unsigned* blocks_done, void* stream) {
+  const OfModels<AdamUpdate<float>> of(updates, model_count);
+  const unsigned fold_blocks = fold ? static_cast<unsigned>(fold_gradient_blocks(*fold)) : 0;
+  const unsigned parts = static_cast<unsigned>(norm_partials(count, fold)) - fold_blocks;
+  const dim3 grid(parts + fold_blocks + (given.losses ? 1 : 0), static_cast<unsigned>(model_count));
+  const LossSums losses = given;
+  const FoldedGradient<float> folded = fold ? *fold : FoldedGradient<float>{};
+  constexpr size_t shared =
+      fold_shared_bytes < block_threads * sizeof(double) ? block_threads * sizeof(double) : fold_shared_bytes;
+  SKLAR_LAUNCH(gradient_norm_kernel, grid, block_threads, shared, stream, of, count, partials, parts, folded,
+               fold_blocks, losses, scalars, blocks_done);
   return cudaGetLastError();
 }
 
@@ -265,12 +302,13 @@ int launch_share_sums(const float* shares, size_t blocks, size_t members, const 
   return cudaGetLastError();
 }
 
-int launch_adam(const AdamUpdate<float>* updates, size_t model_count, size_t count, const double* partials,
-                size_t partial_count, unsigned* blocks_done, void* stream) {
-  const size_t shared = block_threads * sizeof(double);
+int launch_adam(const AdamUpdate<float>* updates, size_t model_count, size_t count,
+                const AdamScalars<float>* scalars, const double* partials, size_t partial_count,
+                unsigned* blocks_done, void* stream) {
+  const size_t shared = block_threads * sizeof(double) + sizeof(AdamScalars<float>);
   const dim3 grid(blocks_for(count, 4 * block_threads), static_cast<unsigned>(model_count));
   const OfModels<AdamUpdate<float>> of(updates, model_count);
-  SKLAR_LAUNCH(adam_kernel, grid, block_threads, shared, stream, of, count, partials, partial_count,
+  SKLAR_LAUNCH(adam_kernel, grid, block_threads, shared, stream, of, count, scalars, partials, partial_count,
                blocks_done);
   return cudaGetLastError();
 }
@@ -314,12 +352,8 @@ int launch_velocity_features(const VelocityHead& head, MatrixView<const float> y
 
 int launch_velocity_loss(const VelocityLoss<float>& loss, void* stream) {
   const VelocityLoss<float> l = loss;
-  if (const int status = each_warp(l.y.rows, stream, [=] __device__(size_t i, unsigned lane) {
-        rows::velocity_loss(l, i, WarpLanes{lane});
-      }))
-    return status;
-  const TrainedModel<float> model{{}, 0, nullptr, nullptr, l.state};
-  return launch_loss_sums(l.row_losses, l.y.rows, 1, &model, 1, stream);
+  return each_warp(l.y.rows, stream,
+                   [=] __device__(size_t i, unsigned lane) { rows::velocity_loss(l, i, WarpLanes{lane}); });
 }
 
 int launch_velocity_output(const VelocityForm& form, MatrixView<const float> y, const double* time,

@@ -1,6 +1,7 @@
 // The operations of a training step that are not matrix products. Plain C++; conventions as in elementwise.h.
 #pragma once
 
+#include "backend/operations/adam.h"
 #include "backend/operations/classifier_operations.h"
 #include "backend/operations/velocity_operations.h"
 
@@ -11,16 +12,28 @@ SKLAR_HD_INLINE constexpr size_t share_stride(size_t parameters) { return (param
 
 /// Of the warps of a batch that hold the same row each writes the same.
 int launch_draw_tied(const TiedDraw<float>& levels, void* stream);
-int launch_draw_batch(const BatchDraw<float>& draw, void* stream);
+/// Losses of the rows: their sums are a launch of their own, or a part of launch_gradient_norm.
 int launch_classifier_loss(const ClassifierLoss<float>& loss, void* stream);
 
 /// Sums of `parts` losses a row, `rows` of each model.
 int launch_loss_sums(const double* losses, size_t rows, int parts, const TrainedModel<float>* models,
                      size_t model_count, void* stream);
 
-/// Partial sums of the squared norm of a gradient: norm_partials(count) doubles.
-size_t norm_partials(size_t count);
-int launch_gradient_norm(const float* gradient, size_t count, double* partials, void* stream);
+struct LossSums {
+  const double* losses = nullptr;  // null: none
+  size_t rows = 0;
+  int parts = 0;
+  TrainState* state = nullptr;
+};
+int launch_fold_gradient(const FoldedGradient<float>& gradient, void* stream);
+
+/// Of each model: the scalars of its step, and the end of it. partials: norm_partials doubles each;
+/// blocks_done, one each, is zero before and after. losses, fold (null: none): of the only model, whose
+/// gradient begins with what fold has still to make.
+size_t norm_partials(size_t count, const FoldedGradient<float>* fold);
+int launch_gradient_norm(const AdamUpdate<float>* updates, size_t model_count, size_t count, double* partials,
+                         const FoldedGradient<float>* fold, const LossSums& losses,
+                         AdamScalars<float>* scalars, unsigned* blocks_done, void* stream);
 
 /// The second kernel of narrow_train.h, for each of `model_count` models: gradients of its `members` networks
 /// of `count` parameters from `blocks` shares each, the sums of `parts` losses of each block, and partial
@@ -30,10 +43,11 @@ int launch_share_sums(const float* shares, size_t blocks, size_t members, const 
                       size_t model_count, size_t count, const double* losses, int parts, double* partials,
                       void* stream);
 
-/// Of each model: partial_count partial sums of the squared norm; blocks_done, which is zero before and
-/// after.
-int launch_adam(const AdamUpdate<float>* updates, size_t model_count, size_t count, const double* partials,
-                size_t partial_count, unsigned* blocks_done, void* stream);
+/// scalars: one of each model, from launch_gradient_norm. Null: they come from partial_count partial sums of
+/// the squared norm of each, and the step ends here; blocks_done as there.
+int launch_adam(const AdamUpdate<float>* updates, size_t model_count, size_t count,
+                const AdamScalars<float>* scalars, const double* partials, size_t partial_count,
+                unsigned* blocks_done, void* stream);
 
 int launch_draw_velocity(const VelocityDraw<float>& draw, void* stream);
 int launch_velocity_features(const VelocityHead& head, MatrixView<const float> y, const double* time,

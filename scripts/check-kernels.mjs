@@ -1,17 +1,21 @@
-// Compiles kernels/*.cu, and those of kernels/by_width at every width, for the architectures of kernels/budget.json and holds every kernel to its budget: no spills,
-// no stack, no more registers or static shared memory than planned. A kernel without a budget is an error.
-//   node scripts/check-kernels.mjs [--write]     --write makes the present numbers the budget
+// Compiles kernels/**/*.cu, and those of kernels/by_width at every width, for the architectures of kernels/budget.json and holds every kernel to its budget: no spills,
+// no stack, no local memory, no more registers or static shared memory than planned; and, counted from the machine code, the
+// main loops of the wide products and their share of accesses of 128 bits. A kernel without a budget is an error.
+//   node scripts/check-kernels.mjs [--write] [--only TEXT]     --write makes the present numbers the budget; --only: of the files
+//   whose paths contain the text
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
+import { countMachineCode } from './machine-code.mjs';
 import { ScriptError, filesUnder, findProgram, root, runMain } from './tools.mjs';
 
 const budgetFile = path.join(root, 'kernels', 'budget.json');
 const budget = JSON.parse(readFileSync(budgetFile, 'utf8'));
-const measures = ['registers', 'stack', 'spills', 'shared'];
-const nothing = { registers: 0, stack: 0, spills: 0, shared: 0 };
+const only = process.argv.includes('--only') ? process.argv[process.argv.indexOf('--only') + 1] : '';
+const measures = ['registers', 'stack', 'spills', 'shared', 'local'];
+const nothing = { registers: 0, stack: 0, spills: 0, shared: 0, local: 0 };
 
 function compile(nvcc, { source, architecture, width }, output) {
   const args = [
@@ -92,6 +96,49 @@ function sourceName(mangled) {
   return names.find((name) => /^launch_\w+$/.test(name)) ?? kernels[0] ?? mangled;
 }
 
+/** Which of the wide products a kernel is, by the arguments of its tile (kernels/wide/wide_fragments.cuh). */
+function wideName(mangled) {
+  const tile = /8WideTileILNS0_7OperandE(\d)ELj(\d)ELj(\d)ELj\dELj\dELj\dELj(\d)E/.exec(mangled);
+  if (tile === null) return undefined;
+  const [, operand, down, across, parts] = tile.map(Number);
+  const arithmetic = operand === 1 ? 'bf16' : parts === 2 ? 'mixed' : 'fp16';
+  return `${sourceName(mangled)} ${arithmetic} ${64 * down}x${64 * across}`;
+}
+
+/**
+ * What the machine code of a wide product says, and how it may change: shares no lower than the budget (in whole percent),
+ * counts no higher, asynchronous copies as planned.
+ */
+function mainLoop({ loops, wideAccesses }) {
+  const sum = (what) => loops.reduce((total, loop) => total + loop[what], 0);
+  return {
+    hmmaShare: Math.floor(Math.min(...loops.map((loop) => loop.share))),
+    wideAccessShare: Math.floor(wideAccesses),
+    conversions: sum('conversions'),
+    sharedLoads: sum('sharedLoads'),
+    asyncCopies: sum('asyncCopies'),
+    hmma: sum('hmma'),
+    fragments: sum('fragments'),
+    instructions: sum('instructions'),
+  };
+}
+const worse = {
+  hmmaShare: (now, planned) => now < planned,
+  wideAccessShare: (now, planned) => now < planned,
+  conversions: (now, planned) => now > planned,
+  sharedLoads: (now, planned) => now > planned,
+  asyncCopies: (now, planned) => now < planned,
+};
+// of the two architectures the worse one is the budget
+const worst = (a, b) => ({
+  ...a,
+  hmmaShare: Math.min(a.hmmaShare, b.hmmaShare),
+  wideAccessShare: Math.min(a.wideAccessShare, b.wideAccessShare),
+  conversions: Math.max(a.conversions, b.conversions),
+  sharedLoads: Math.max(a.sharedLoads, b.sharedLoads),
+  asyncCopies: Math.min(a.asyncCopies, b.asyncCopies),
+});
+
 await runMain(async () => {
   const nvcc = findProgram('nvcc', ['/usr/local/cuda/bin']);
   if (nvcc === undefined) {
@@ -103,7 +150,7 @@ await runMain(async () => {
   const widths = /narrow_widths\[\] = \{([\d, ]+)\}/
     .exec(readFileSync(path.join(root, 'kernels', 'narrow', 'narrow_widths.h'), 'utf8'))[1]
     .split(', ');
-  for (const source of filesUnder(['kernels'], (file) => file.endsWith('.cu'))) {
+  for (const source of filesUnder(['kernels'], (file) => file.endsWith('.cu') && file.includes(only))) {
     const architectures = budget.files?.[path.basename(source)]?.architectures ?? budget.architectures;
     const compiledAt = path.basename(path.dirname(source)) === 'by_width' ? widths : [undefined];
     for (const architecture of architectures)
@@ -115,10 +162,15 @@ await runMain(async () => {
   const worker = async () => {
     for (const [index, job] of queue) {
       const { source, architecture } = job;
-      const text = await compile(nvcc, job, path.join(scratch, `${index}.cubin`));
+      const cubin = path.join(scratch, `${index}.cubin`);
+      const text = await compile(nvcc, job, cubin);
+      const counts = countMachineCode(readFileSync(cubin), Number(architecture));
       if (/C7508/.test(text))
         problems.push(`${path.basename(source)} sm_${architecture}: setmaxnreg is ignored (C7508)`);
-      for (const kernel of parse(text)) rows.push({ source, architecture, ...kernel });
+      for (const kernel of parse(text)) {
+        const code = counts.get(kernel.mangled);
+        rows.push({ source, architecture, ...kernel, local: code.local, code });
+      }
     }
   };
   try {
@@ -128,6 +180,7 @@ await runMain(async () => {
   }
 
   const seen = {};
+  const loops = {};
   for (const row of rows) {
     const name = sourceName(row.mangled);
     const where = `${path.basename(row.source)} sm_${row.architecture} ${name}`;
@@ -145,13 +198,39 @@ await runMain(async () => {
     for (const what of measures)
       if (row[what] > limit[what]) problems.push(`${where}: ${row[what]} ${what}, budget ${limit[what]}`);
   }
+  for (const row of rows) {
+    const name = wideName(row.mangled);
+    if (name === undefined) continue;
+    const now = mainLoop(row.code);
+    const where = `${name}, sm_${row.architecture}`;
+    console.log(
+      `${where}: main loop ${now.hmmaShare} % HMMA (${now.hmma} of ${now.instructions}), ${now.conversions} conversions, ` +
+        `${now.sharedLoads} scalar shared loads, ${now.asyncCopies} asynchronous copies; ${now.wideAccessShare} % of global accesses of 128 bits`,
+    );
+    loops[name] = loops[name] === undefined ? now : worst(loops[name], now);
+    const planned = budget.mainLoops?.[name];
+    if (planned === undefined) problems.push(`${where}: no main loop in kernels/budget.json`);
+    else
+      for (const [what, isWorse] of Object.entries(worse))
+        if (isWorse(now[what], planned[what]))
+          problems.push(`${where}: ${what} ${now[what]}, budget ${planned[what]}`);
+  }
+  for (const name of Object.keys(budget.mainLoops ?? {}))
+    if (only === '' && !(name in loops))
+      problems.push(`${name}: a main loop in kernels/budget.json that no kernel has`);
   for (const name of Object.keys(budget.kernels)) {
-    if (!(name in seen)) problems.push(`${name}: in kernels/budget.json, but no kernel has this name`);
+    if (only === '' && !(name in seen))
+      problems.push(`${name}: in kernels/budget.json, but no kernel has this name`);
   }
   if (process.argv.includes('--write')) {
     for (const limit of Object.values(seen)) limit.registers = Math.ceil(limit.registers / 8) * 8;
-    const kernels = Object.fromEntries(Object.entries(seen).sort(([a], [b]) => (a < b ? -1 : 1)));
-    writeFileSync(budgetFile, `${JSON.stringify({ ...budget, kernels }, null, 2)}\n`);
+    const sorted = (kept, now) =>
+      Object.fromEntries(
+        Object.entries({ ...(only === '' ? {} : kept), ...now }).sort(([a], [b]) => (a < b ? -1 : 1)),
+      );
+    const kernels = sorted(budget.kernels, seen);
+    const mainLoops = sorted(budget.mainLoops, loops);
+    writeFileSync(budgetFile, `${JSON.stringify({ ...budget, kernels, mainLoops }, null, 2)}\n`);
     return;
   }
   if (problems.length > 0) throw new ScriptError(`kernels exceed their budget:\n  ${problems.join('\n  ')}`);

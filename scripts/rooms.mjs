@@ -46,9 +46,15 @@ export const native = [
     name: 'cuda',
     folder: 'native/backend/cuda',
     what: 'streams, graphs, memory',
-    uses: ['backend', 'narrow'],
+    uses: ['backend', 'wide', 'narrow'],
   },
   { name: 'kernels', folder: 'kernels', what: 'CUDA kernels of single operations', uses: ['rows'] },
+  {
+    name: 'wide',
+    folder: 'kernels/wide',
+    what: 'products on the tensor cores, what a step begins with',
+    uses: ['kernels'],
+  },
   {
     name: 'narrow',
     folder: 'kernels/narrow',

@@ -43,7 +43,7 @@ struct NarrowProgram {
   int32_t* failed;
   const uint32_t*
       low;  // what fp16 leaves of the weights, from launch_narrow_low; null: products in fp16 alone
-  unsigned* saturated;  // as in tensor.h
+  unsigned* saturated;  // as in linear.h
 };
 
 /// Where things lie in shared memory, in bytes. Of a block: fp16 weights, then in float32 biases, input

@@ -34,11 +34,11 @@ template <class T>
 void Backend<T>::linear(MatrixView<const T> x, const PackedMatrix<T>& b,
                         const EpilogueOperands<T>& epilogue) {
   const Shapes expect("linear");
-  expect.matrix("x", x, x.rows, b.inner);
-  expect.matrix("the first output", epilogue.out[0], x.rows, b.columns);
+  expect.activations("x", x, x.rows, b.inner);
+  expect.activations("the first output", epilogue.out[0], x.rows, b.columns);
   const auto fits = [&](const char* name, const auto& m) {
-    if (m.data)
-      expect.matrix(name, m, x.rows, b.columns)
+    if (m.given())
+      expect.activations(name, m, x.rows, b.columns)
           .that(m.stride == epilogue.out[0].stride, "operands of the epilogue with the stride of its output");
   };
   for (const auto& in : epilogue.in) fits("an input of the epilogue", in);
@@ -55,7 +55,7 @@ void Backend<T>::outer(std::span<const OuterProduct<T>> products) {
     const std::size_t rows = p.segment[0].a.columns, columns = p.segment[0].b.columns;
     for (int s = 0; s < p.segments; ++s) {
       const auto& [a, b] = p.segment[s];
-      expect.matrix("a", a, b.rows, rows).matrix("b", b, a.rows, columns);
+      expect.activations("a", a, b.rows, rows).activations("b", b, a.rows, columns);
     }
     expect.matrix("c", MatrixView<T>{p.c, rows, columns, p.c_stride}, rows, columns);
   }

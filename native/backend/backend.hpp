@@ -27,9 +27,21 @@ struct PackedMatrix {
   std::size_t inner = 0;
   std::size_t columns = 0;
   Buffer<T> storage;
+  const T* source = nullptr;  // w, where a device reads it as it is
+  std::size_t source_stride = 0;
 };
 
 enum class Orientation { as_is, transposed };
+
+// What an activation is for, from which a device decides in which forms to keep it. Products and their
+// epilogues alone read what is not kept as plain values.
+enum class Use {
+  factor,          // of products; and, where it is the value of a ReLU, whether it is positive
+  precise_factor,  // of products of the forward pass
+  stream,          // the same, and a term of sums
+  precise_stream,
+  slope,  // a factor in epilogues
+};
 
 // A sequence of operations that a device has recorded.
 class Recording {
@@ -45,6 +57,9 @@ class Backend : public Memory, public ClassifierOperations<T>, public VelocityOp
     return Buffer<U>(*this, count);
   }
   Matrix<T> matrix(std::size_t rows, std::size_t columns) { return Matrix<T>(*this, rows, columns); }
+  Matrix<T> activations(std::size_t rows, std::size_t columns, Use use) {
+    return Matrix<T>(*this, rows, columns, forms_of(rows, columns, use));
+  }
 
   // Long operations look at the flag between their parts and throw Error("ABORTED"); null: none.
   void watch(const CancelFlag* flag) { cancel_ = flag; }
@@ -68,6 +83,8 @@ class Backend : public Memory, public ClassifierOperations<T>, public VelocityOp
   virtual std::size_t rows_at_once(std::size_t bytes) const = 0;
   // Looking at the device's memory is a wait: steps of a long run that should pass between two looks.
   virtual std::size_t steps_between_waits() const { return 1; }
+  // Steps of a training run that should be one sequence to `replay`.
+  virtual std::size_t steps_of_recording() const { return 1; }
   // What adjoints should be multiplied by where a loss gives each element `share` of its sum: 1, or a power
   // of two that keeps them in the range of the device's operands.
   virtual double adjoint_scale(double /*share*/) const { return 1; }
@@ -76,12 +93,30 @@ class Backend : public Memory, public ClassifierOperations<T>, public VelocityOp
 
   // ---- products
 
-  // B = w (inner x columns) or w^T; w has `stride` elements a row
+  // B = w (inner x columns) or w^T; w has `stride` elements a row. A device may read w itself whenever B is
+  // used: it stays where it is, and its values are those of the latest packing.
   void pack(PackedMatrix<T>& to, const T* w, std::size_t stride, std::size_t inner, std::size_t columns,
             Orientation orientation);
   // x B with an epilogue; rows of x
   void linear(MatrixView<const T> x, const PackedMatrix<T>& b, const EpilogueOperands<T>& epilogue);
   void outer(std::span<const OuterProduct<T>> products);
+  // Two linear maps with nothing between them, as one operation each; false, and nothing is done, where the
+  // device has none. to = [w0 | b0]^T w^T, b added to the last row; and the gradients of both.
+  bool fold(MatrixView<T> to, const T* w0, const T* b0, const T* w, const T* b) {
+    Shapes("fold")
+        .matrix("to", to)
+        .values("w0", w0, 1)
+        .values("b0", b0, 1)
+        .values("w", w, 1)
+        .values("b", b, 1);
+    return fold_impl(to, w0, b0, w, b);
+  }
+  bool fold_gradient(const FoldedGradient<T>& g) {
+    Shapes("fold_gradient")
+        .matrix("sums_n", g.sums_n, g.input.rows, g.input.columns)
+        .matrix("sums_m", g.sums_m, g.input.rows, g.input.columns);
+    return fold_gradient_impl(g);
+  }
 
   // ---- matrices
 
@@ -239,10 +274,15 @@ class Backend : public Memory, public ClassifierOperations<T>, public VelocityOp
     if (cancel_) cancel_->check();
   }
 
+  virtual MatrixForms forms_of(std::size_t /*rows*/, std::size_t /*columns*/, Use) const { return {}; }
   virtual void pack_impl(PackedMatrix<T>& to, const T* w, std::size_t stride, Orientation orientation) = 0;
   virtual void linear_impl(MatrixView<const T> x, const PackedMatrix<T>& b,
                            const EpilogueOperands<T>& epilogue) = 0;
   virtual void outer_impl(std::span<const OuterProduct<T>> products) = 0;
+  virtual bool fold_impl(MatrixView<T>, const T* /*w0*/, const T* /*b0*/, const T* /*w*/, const T* /*b*/) {
+    return false;
+  }
+  virtual bool fold_gradient_impl(const FoldedGradient<T>&) { return false; }
   virtual void upload_matrix_impl(MatrixView<T> to, const T* host) = 0;
   virtual void download_matrix_impl(T* host, MatrixView<const T> from) = 0;
   virtual void transpose_impl(MatrixView<T> to, MatrixView<const T> from) = 0;

@@ -45,15 +45,25 @@ class Buffer {
   std::size_t count_ = 0;
 };
 
+// In which forms a device keeps a matrix: see MatrixView.
+struct MatrixForms {
+  bool values = true;
+  std::size_t halves = 0;  // elements of 16 bits
+  unsigned half_parts = 0;
+};
+
 // An owned matrix with padded rows.
 template <class T>
 class Matrix {
  public:
   Matrix() = default;
-  Matrix(Memory& memory, std::size_t rows, std::size_t columns)
-      : rows_(rows), columns_(columns), stride_(padded_stride<T>(columns)), buffer_(memory, rows * stride_) {}
+  Matrix(Memory& memory, std::size_t rows, std::size_t columns, const MatrixForms& forms = {})
+      : rows_(rows), columns_(columns), stride_(padded_stride<T>(columns)), half_parts_(forms.half_parts) {
+    if (forms.values) buffer_ = Buffer<T>(memory, rows * stride_);
+    if (forms.halves) half_ = Buffer<std::uint16_t>(memory, forms.halves);
+  }
 
-  MatrixView<T> view() const { return {buffer_.data(), rows_, columns_, stride_}; }
+  MatrixView<T> view() const { return {buffer_.data(), rows_, columns_, stride_, half_.data(), half_parts_}; }
   operator MatrixView<T>() const { return view(); }
   operator MatrixView<const T>() const { return view(); }
   MatrixView<T> first(std::size_t rows) const { return view().first(rows); }
@@ -64,7 +74,9 @@ class Matrix {
 
  private:
   std::size_t rows_ = 0, columns_ = 0, stride_ = 0;
+  unsigned half_parts_ = 0;
   Buffer<T> buffer_;
+  Buffer<std::uint16_t> half_;
 };
 
 }  // namespace sklar

@@ -48,10 +48,11 @@ class Mlp final : public Network<T> {
     pass_ = std::max(pass, pass_);
     for (std::size_t i = 0; i + 1 < layers_.size(); ++i) {
       Layer& layer = layers_[i];
-      layer.out = backend_.matrix(rows_, layer.rows);
+      const auto make = [&](Use use) { return backend_.activations(rows_, layer.rows, use); };
+      layer.out = make(Use::precise_factor);
       if (pass_ == Pass::value) continue;
-      if (layer.smooth) layer.slope = backend_.matrix(rows_, layer.rows);
-      layer.adjoint = backend_.matrix(rows_, layer.rows);
+      if (layer.smooth) layer.slope = make(Use::slope);
+      layer.adjoint = make(Use::factor);
     }
   }
 

@@ -94,29 +94,34 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
     if (rows <= rows_ && pass <= pass_) return;
     rows_ = std::max(rows, rows_);
     pass_ = std::max(pass, pass_);
-    auto make = [&] { return backend_.matrix(rows_, shape_.hidden); };
+    const auto make = [&](Use use) { return backend_.activations(rows_, shape_.hidden, use); };
     if (pass_ == Pass::value) {  // two arrays in turn serve all blocks
-      for (auto* m : {&top_, &blocks_[0].h, &blocks_[0].p}) *m = make();
+      for (auto* m : {&top_, &blocks_[0].h}) *m = make(Use::precise_stream);
+      blocks_[0].p = make(Use::precise_factor);
       return;
     }
-    top_ = make();
+    top_ = make(Use::precise_stream);
     for (auto& b : blocks_) {
-      for (auto* m : {&b.h, &b.p, &b.s1, &b.lambda, &b.mu, &b.nu}) *m = make();
-      if (!relu_) b.f1 = make();
+      b.h = make(Use::precise_stream);
+      b.p = make(Use::precise_factor);
+      b.s1 = make(Use::slope);
+      for (auto* m : {&b.lambda, &b.mu}) *m = make(Use::stream);
+      b.nu = make(Use::factor);
+      if (!relu_) b.f1 = make(Use::slope);
       if (pass_ == Pass::training) {
-        for (auto* m : {&b.s2, &b.dp, &b.dh}) *m = make();
-        if (relu_) {
-          b.n = make();
-        } else {
-          b.f2 = make();
-          b.kappa = make();
-        }
+        b.s2 = make(Use::slope);
+        b.dp = make(Use::factor);
+        b.dh = make(Use::stream);
+        if (relu_)
+          b.n = make(Use::factor);
+        else
+          for (auto* m : {&b.f2, &b.kappa}) *m = make(Use::slope);
       }
     }
-    if (!fold_) bottom_lambda_ = make();
+    if (!fold_) bottom_lambda_ = make(Use::factor);
     if (pass_ == Pass::training) {
-      top_tangent_ = make();
-      if (!fold_) bottom_second_ = make();
+      top_tangent_ = make(Use::stream);
+      if (!fold_) bottom_second_ = make(Use::factor);
     }
   }
 
@@ -139,10 +144,12 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
       pack_weight(head_, shape_.outputs, h);
     });
     if (fold_) {
-      product(input_, linears_[0].forward, Epilogue::store, nullptr, {folded_});
-      Combine<T> bias;
-      bias.to = {folded_.view().row(d), 1, h, folded_.stride()};
-      backend_.combine(bias.add(bias.to, 1).add({linears_[0].b, 1, h, h}, 1));
+      if (!backend_.fold(folded_, at(0), at(1), linears_[0].w, linears_[0].b)) {
+        product(input_, linears_[0].forward, Epilogue::store, nullptr, {folded_});
+        Combine<T> bias;
+        bias.to = {folded_.view().row(d), 1, h, folded_.stride()};
+        backend_.combine(bias.add(bias.to, 1).add({linears_[0].b, 1, h, h}, 1));
+      }
       backend_.together([&] {
         backend_.pack(folded_forward_, folded_.data(), folded_.stride(), d + 1, h, Orientation::as_is);
         backend_.pack(folded_adjoint_, folded_.data(), folded_.stride(), h, d, Orientation::transposed);
@@ -284,14 +291,15 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
  private:
   void reserve_second(std::size_t rows) {
     if (second_n_.rows() >= rows) return;
-    auto make = [&] { return backend_.matrix(rows_, shape_.hidden); };
+    const auto make = [&](Use use) { return backend_.activations(rows_, shape_.hidden, use); };
     source_a_.resize(blocks_.size());
     source_z_.resize(blocks_.size());
     for (std::size_t k = 0; k < blocks_.size(); ++k) {
-      if (!relu_) source_a_[k] = make();
-      source_z_[k] = make();
+      if (!relu_) source_a_[k] = make(Use::slope);
+      source_z_[k] = make(Use::slope);
     }
-    for (auto* m : {&second_m_[0], &second_m_[1], &second_n_}) *m = make();
+    for (auto& m : second_m_) m = make(Use::stream);
+    second_n_ = make(Use::factor);
     no_output_ = backend_.matrix(rows_, shape_.outputs);
   }
 
@@ -410,6 +418,9 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
       products.push_back(pair(x_, n, r, nu, first_sums_.data(), first_sums_.stride(), nullptr));
       products.push_back(pair(x_, m, r, mu, input_gradient_.data(), input_gradient_.stride(), nullptr));
       backend_.outer(products);
+      if (backend_.fold_gradient(
+              {first_sums_, input_gradient_, input_, linears_[0].w, at(2), at(3), at(0), at(1)}))
+        return;
       OuterProduct<T> w1;
       w1.segment[0] = {first_sums_, input_};
       w1.c = at(2);

@@ -96,8 +96,8 @@ ClassifierLoss<T> CdcObjective<T>::classifier_loss(TrainState* state) const {
 
 template <class T>
 void CdcObjective<T>::losses(TrainState* state, Pass pass) {
-  network_.forward(x_, logits_, pass);
   backend_.level_cotangent(cotangent_, level_.data());
+  network_.forward(x_, logits_, pass);
   if (active_) network_.adjoint(cotangent_.first(active_), gradient_.first(active_), pass);
   backend_.classifier_loss(classifier_loss(state));
 }

@@ -104,29 +104,44 @@ AdamUpdate<T> Trainer<T>::update() const {
 template <class T>
 void Trainer<T>::step() {
   Trainer* const self = this;
-  step_together({&self, 1});
+  steps_together({&self, 1}, 1);
 }
 
-// The first one keeps the record.
+// The first one keeps the records: of one step, and of several.
+template <class T>
+void Trainer<T>::steps_together(std::span<Trainer* const> trainers, std::uint64_t steps) {
+  Trainer& first = *trainers[0];
+  const std::uint64_t several = first.backend_.steps_of_recording();
+  for (; several > 1 && steps >= several; steps -= several)
+    first.backend_.replay(first.several_steps_, [&] {
+      for (std::uint64_t i = 0; i < several; ++i) step_together(trainers);
+    });
+  for (; steps > 0; --steps) first.backend_.replay(first.step_, [&] { step_together(trainers); });
+}
+
+template <class T>
+void Trainer<T>::forget_recordings() {
+  step_.reset();
+  several_steps_.reset();
+}
+
 template <class T>
 void Trainer<T>::step_together(std::span<Trainer* const> trainers) {
   Trainer& first = *trainers[0];
-  first.backend_.replay(first.step_, [&] {
-    std::vector<TrainedModel<T>> models;
-    std::vector<AdamUpdate<T>> updates;
-    for (const Trainer* t : trainers) {
-      models.push_back(t->model());
-      updates.push_back(t->update());
-      if (t->fresh_) first.backend_.draw_tied(*t->fresh_);
+  std::vector<TrainedModel<T>> models;
+  std::vector<AdamUpdate<T>> updates;
+  for (const Trainer* t : trainers) {
+    models.push_back(t->model());
+    updates.push_back(t->update());
+    if (t->fresh_) first.backend_.draw_tied(*t->fresh_);
+  }
+  if (!first.objective_.draw_and_differentiate(models))
+    for (Trainer* t : trainers) {
+      t->objective_.draw(t->data_, t->options_.seed, t->state_.data());
+      t->network_.set_parameters(t->parameters_.data());
+      t->objective_.differentiate(t->state_.data(), t->gradient_.data());
     }
-    if (!first.objective_.draw_and_differentiate(models))
-      for (Trainer* t : trainers) {
-        t->objective_.draw(t->data_, t->options_.seed, t->state_.data());
-        t->network_.set_parameters(t->parameters_.data());
-        t->objective_.differentiate(t->state_.data(), t->gradient_.data());
-      }
-    first.backend_.adam(updates, first.count_);
-  });
+  first.backend_.adam(updates, first.count_);
 }
 
 // Whether a look at the validation rows follows so many more steps.
@@ -233,7 +248,7 @@ std::vector<TrainResult> Trainer<T>::run_together(std::span<Trainer* const> trai
     if (going.size() != together.size()) {
       together.clear();
       for (const std::size_t i : going) together.push_back(trainers[i]);
-      together[0]->step_.reset();
+      together[0]->forget_recordings();
     }
     if (checkpoint_seconds > 0 && (cancel.cancelled() || seconds_since(last_snapshot) > checkpoint_seconds)) {
       for (const std::size_t i : going) {
@@ -246,7 +261,7 @@ std::vector<TrainResult> Trainer<T>::run_together(std::span<Trainer* const> trai
     const auto began = Clock::now();
     std::uint64_t steps = together[0]->steps_to_next_stop();
     for (const Trainer* t : together) steps = std::min(steps, t->steps_to_next_stop());
-    for (std::uint64_t i = 0; i < steps; ++i) step_together(together);
+    steps_together(together, steps);
     std::vector<TrainState> states;
     for (Trainer* t : together) states.push_back(t->state());
     const double seconds = seconds_since(began);
@@ -260,7 +275,7 @@ std::vector<TrainResult> Trainer<T>::run_together(std::span<Trainer* const> trai
       const bool annealed = t.run_.annealing;
       t.after_steps(steps, states[k], evaluated, seconds_since(start), watches[going[k]]);
       if (t.validates()) count_saturated(t);
-      if (t.run_.annealing != annealed) together[0]->step_.reset();
+      if (t.run_.annealing != annealed) together[0]->forget_recordings();
     }
   }
 }

@@ -73,6 +73,8 @@ class Trainer {
     return values;
   }
   static void step_together(std::span<Trainer* const> trainers);
+  static void steps_together(std::span<Trainer* const> trainers, std::uint64_t steps);
+  void forget_recordings();
   TrainedModel<T> model() const;
   AdamUpdate<T> update() const;
   bool validates() const;
@@ -105,7 +107,7 @@ class Trainer {
   Buffer<T> parameters_, gradient_, m_, v_, average_, best_;
   Buffer<T> best_parameters_, best_m_, best_v_;   // at the best look, for the ending
   Buffer<TrainState> state_, validation_states_;  // of each batch of a look
-  std::unique_ptr<Recording> step_;
+  std::unique_ptr<Recording> step_, several_steps_;
   MatrixView<const T> data_, validation_data_;
   std::optional<TiedDraw<T>> fresh_;
   TrainProgress run_;

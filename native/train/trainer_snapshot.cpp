@@ -56,7 +56,7 @@ void Trainer<T>::resume(const TrainSnapshot<T>& from) {
   backend_.upload(state_.data(), &now, sizeof now);
   run_ = from.progress;
   seconds_before_ = run_.result.seconds;
-  step_.reset();
+  forget_recordings();
   options_.adam.rate = run_.rate;
   history_ = from.history;
 }

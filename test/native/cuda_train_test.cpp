@@ -4,6 +4,7 @@
 #include <string>
 #include <thread>
 
+#include "json.hpp"
 #include "train/cdc_objective.hpp"
 #include "train/trainer.hpp"
 #include "training_support.hpp"
@@ -79,15 +80,17 @@ Errors errors(const Case& c, const Derivative& got, const Derivative& expected) 
   return {std::sqrt(error / size), worst, std::abs(got.loss / expected.loss - 1)};
 }
 
-void check_case(const Case& c, Precision precision) {
+// whole: in one operation, else layer by layer.
+void check_case(const Case& c, Precision precision, bool whole = true) {
   const auto gpu = cuda_backend(precision);
   if (!gpu) return;
   const auto cpu = make_cpu_backend<double>(1);
-  const Derivative got = derivative(*gpu, c, true), exact = derivative(*cpu, c, false);
+  const Derivative got = derivative(*gpu, c, whole), exact = derivative(*cpu, c, false);
   CHECK(got.done);
   CHECK_EQUAL(got.saturated, 0u);
+  CHECK_EQUAL(gpu->saturated(), 0u);
   const Problem<float> p(*gpu, c);
-  CHECK_EQUAL(loss_alone(*gpu, *p.objective, p.parameters, data_of(*gpu, c.dim)), got.loss);
+  if (whole) CHECK_EQUAL(loss_alone(*gpu, *p.objective, p.parameters, data_of(*gpu, c.dim)), got.loss);
   const Errors e = errors(c, got, exact);
   std::printf("      %zux%zu, d %zu, batch %zu: gradient %.1e, worst %.1e, loss %.1e\n", c.hidden, c.depth,
               c.dim, c.batch, e.all, e.worst, e.loss);
@@ -120,6 +123,46 @@ TEST_CASE("gradients in mixed precision, published") {
 }
 TEST_CASE("gradients in fp16, silu") { check_shapes(Activation::silu, Precision::fp16); }
 TEST_CASE("gradients in fp16, published") { check_shapes(Activation::published, Precision::fp16); }
+
+// Widths that fill no tile; inputs that are folded into the first block and such as are too many for that, or
+// too many for a thin product; batches of whole tiles and others.
+const std::vector<Case> wide_shapes = {{2, 40, 1, 70}, {10, 40, 2, 33}, {3, 136, 1, 40}, {40, 64, 1, 64}};
+
+TEST_CASE("gradients layer by layer") {
+  for (std::size_t i = 0; i < 2 * wide_shapes.size(); ++i) {
+    Case c = wide_shapes[i / 2];
+    c.activation = i % 2 ? Activation::published : Activation::silu;
+    c.published_levels = i / 2 % 2;
+    check_case(c, i % 3 ? Precision::mixed : Precision::fp16, false);
+  }
+}
+
+TEST_CASE("layer by layer the same bits for any schedule and any rows beside") {
+  const auto gpu = cuda_backend(Precision::mixed);
+  if (!gpu) return;
+  const Case c{3, 72, 1, 70};
+  const Derivative first = derivative(*gpu, c, false);
+#if defined(SKLAR_EMULATED_CUDA)
+  emulator::set_seed(77);
+  CHECK(derivative(*gpu, c, false) == first);
+#endif
+  // large tiles and small ones
+  const Problem<float> p(*gpu, c);
+  const std::size_t many = 300, few = 70;
+  const Matrix<float> x = gpu->matrix(many, 4), y = gpu->matrix(many, times.size()),
+                      part = gpu->matrix(few, times.size());
+  gpu->normals(x, 3, 0, 0, kTagSampleStart);
+  const auto parameters = gpu->buffer<float>(p.parameters.size());
+  gpu->upload(parameters.data(), p.parameters.data(), p.parameters.size() * sizeof(float));
+  p.network->set_parameters(parameters.data());
+  p.network->forward(x, y, Pass::value);
+  std::vector<float> all(many * times.size()), some(few * times.size());
+  gpu->download_matrix(all.data(), y);
+  const std::size_t from = 123;
+  p.network->forward({x.view().row(from), few, 4, x.stride()}, part, Pass::value);
+  gpu->download_matrix(some.data(), part);
+  CHECK(std::equal(some.begin(), some.end(), all.begin() + from * times.size()));
+}
 
 TEST_CASE("the same as pass by pass") {
   for (const Precision precision : {Precision::mixed, Precision::fp16}) {
@@ -266,6 +309,25 @@ TEST_CASE("a step is three launches") {
     const std::size_t before = emulator::launches();
     trainer.step();
     CHECK_EQUAL(emulator::launches() - before, 3u);
+  }
+}
+
+TEST_CASE("launches of a step are those of the budget") {
+  const auto gpu = cuda_backend(Precision::mixed);
+  // as 512 x 6, but for the width
+  const Case c{3, 40, 6, 10};
+  Problem<float> p(*gpu, c);
+  const Matrix<float> data = data_of(*gpu, c.dim);
+  TrainOptions options;
+  options.adam = {{3e-3, 0.1, 2, 12}, 0.9, 0.999, 1e-8, 1.0, 0.1, 0.9};
+  Trainer<float> trainer(*gpu, *p.network, *p.objective, nullptr, options, p.parameters);
+  trainer.set_data(data, {});
+  trainer.step();
+  const Json budget = JsonReader(SKLAR_FIXTURES "/../../kernels/budget.json").value();
+  for (int i = 0; i < 2; ++i) {
+    const std::size_t before = emulator::launches();
+    trainer.step();
+    CHECK_EQUAL(emulator::launches() - before, static_cast<std::size_t>(budget["launches"]["512x6"].number));
   }
 }
 

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,8 +18,10 @@
 #include "backend/cuda/trajectory_narrow.hpp"
 #include "elementwise.h"
 #include "linear.h"
-#include "tensor.h"
+#include "thin.h"
 #include "training.h"
+#include "wide/begin.h"
+#include "wide/wide.h"
 #endif
 
 namespace sklar::cuda {
@@ -25,32 +29,16 @@ namespace sklar::cuda {
 #if defined(SKLAR_WITH_CUDA)
 namespace {
 
-// Products that are thinner than this in some direction stay in float32: states, logits, outputs.
-constexpr std::size_t thin = 32;
-
-// Of the passes of a network the forward one decides which units of a ReLU are on and what a density is;
-// products of two weights (store) belong to it.
-bool is_forward(Epilogue kind) {
-  switch (kind) {
-    case Epilogue::store:
-    case Epilogue::inner_relu:
-    case Epilogue::inner_silu:
-    case Epilogue::inner_silu_1:
-    case Epilogue::inner_silu_2:
-    case Epilogue::outer:
-    case Epilogue::outer_1:
-    case Epilogue::outer_2:
-      return true;
-    default:
-      return false;
-  }
-}
-
 class CudaBackend final : public Backend<float> {
  public:
-  CudaBackend(int device, Precision precision) : runtime_(device), precision_(precision) {
+  CudaBackend(int device, Precision precision)
+      : runtime_(device),
+        precision_(precision),
+        processors_(processors()),
+        most_shared_(most_shared_memory()) {
     if (precision != Precision::fp32) saturated_ = buffer<unsigned>(1);
     blocks_done_ = buffer<unsigned>(most_models);
+    scalars_ = buffer<AdamScalars<float>>(most_models);
     const char* fused = std::getenv("SKLAR_CUDA_FUSED");
     fused_ = !fused || std::string(fused) != "0";
   }
@@ -60,39 +48,65 @@ class CudaBackend final : public Backend<float> {
     runtime_.clear(p, bytes);
     return p;
   }
-  void release_bytes(void* p, std::size_t bytes) noexcept override { runtime_.release(p, bytes); }
+  void release_bytes(void* p, std::size_t bytes) noexcept override {
+    if (touches_losses(p, bytes)) losses_ = {};  // nobody can look at them any more
+    try {
+      settle();  // what was put off may write there
+    } catch (...) {
+      packs_.clear();
+      fold_.reset();
+      draw_.reset();
+      thin_inner_.clear();
+      thin_columns_.clear();
+    }
+    runtime_.release(p, bytes);
+  }
 
   void upload(void* to, const void* host, std::size_t bytes) override {
-    flush();
+    settle();
     runtime_.upload(to, host, bytes);
   }
   void download(void* host, const void* from, std::size_t bytes) override {
-    flush();
+    settle();
     runtime_.download(host, from, bytes);
   }
   void copy(void* to, const void* from, std::size_t bytes) override {
-    flush();
+    constexpr std::size_t row = std::size_t{1} << 16;  // what is worth a launch of its own
+    if (bytes && bytes <= row && bytes % sizeof(float) == 0 && !folded_gradient_ &&
+        !touches_losses(to, bytes) && !touches_losses(from, bytes)) {
+      const std::size_t count = bytes / sizeof(float);
+      pack({.w = static_cast<const float*>(from),
+            .w_stride = count,
+            .inner = 1,
+            .columns = count,
+            .transposed = false,
+            .b = static_cast<float*>(to),
+            .b_stride = count,
+            .width = count});
+      return;
+    }
+    settle();
     runtime_.copy(to, from, bytes);
   }
   void clear(void* p, std::size_t bytes) override {
-    flush();
+    settle();
     runtime_.clear(p, bytes);
   }
   void upload_matrix_impl(MatrixView<float> to, const float* host) override {
-    flush();
+    settle();
     runtime_.upload_rows(to.data, to.stride * sizeof(float), host, to.columns * sizeof(float), to.rows);
   }
   void download_matrix_impl(float* host, MatrixView<const float> from) override {
-    flush();
+    settle();
     runtime_.download_rows(host, from.columns * sizeof(float), from.data, from.stride * sizeof(float),
                            from.rows);
   }
 
   void replay(std::unique_ptr<Recording>& recording, const std::function<void()>& body) override {
-    flush();
+    settle();
     runtime_.replay(recording, [&] {
       body();
-      flush();
+      settle();
     });
   }
   std::size_t rows_at_once(std::size_t bytes) const override {
@@ -100,6 +114,7 @@ class CudaBackend final : public Backend<float> {
     return std::clamp((std::size_t{1} << 30) / bytes / unit * unit, unit, 256 * unit);
   }
   std::size_t steps_between_waits() const override { return 32; }
+  std::size_t steps_of_recording() const override { return 8; }
   double adjoint_scale(double share) const override {
     // a power of two, so that nothing but the exponent changes
     return precision_ == Precision::fp32 || precision_ == Precision::bf16
@@ -109,25 +124,42 @@ class CudaBackend final : public Backend<float> {
   std::uint64_t saturated() override { return saturated_ ? value(saturated_) : 0; }
 
   void transpose_impl(MatrixView<float> to, MatrixView<const float> from) override {
-    check(launch_transpose(to, from, stream()));
+    pack({.w = from.data,
+          .w_stride = from.stride,
+          .inner = to.rows,
+          .columns = to.columns,
+          .transposed = true,
+          .b = to.data,
+          .b_stride = to.stride,
+          .width = to.columns});
   }
   void fill_column_impl(MatrixView<float> m, std::size_t column, float value) override {
     check(launch_fill_column(m, column, value, stream()));
   }
   void level_cotangent_impl(MatrixView<float> cotangent, const std::int32_t* level) override {
+    if (draw_ && draw_->level == level && !cotangent_.data) {
+      cotangent_ = cotangent;
+      return;
+    }
     check(launch_level_cotangent(cotangent, level, stream()));
   }
 
   void adam_impl(std::span<const AdamUpdate<float>> updates, std::size_t count) override {
-    std::size_t partials = norm_parts_;
-    if (!std::ranges::equal(norms_of_, updates, {}, {}, &AdamUpdate<float>::gradient)) {
-      partials = norm_partials(count);
-      reserve(*this, partials_, updates.size() * partials);
-      for (std::size_t i = 0; i < updates.size(); ++i)
-        check(launch_gradient_norm(updates[i].gradient, count, partials_.data() + i * partials, stream()));
+    if (std::ranges::equal(norms_of_, updates, {}, {}, &AdamUpdate<float>::gradient)) {
+      check(launch_adam(updates.data(), updates.size(), count, nullptr, partials_.data(), norm_parts_,
+                        blocks_done_.data(), stream()));
+      return;
     }
-    check(launch_adam(updates.data(), updates.size(), count, partials_.data(), partials, blocks_done_.data(),
-                      stream()));
+    const bool alone = updates.size() == 1;
+    if (!alone || updates[0].state != losses_.state) sum_losses();
+    const auto fold = std::exchange(folded_gradient_, {});
+    const bool begins = alone && fold && fold->dw0 == updates[0].gradient;
+    if (fold && !begins) check(launch_fold_gradient(*fold, stream()));
+    const FoldedGradient<float>* const to_fold = begins ? &*fold : nullptr;
+    reserve(*this, partials_, updates.size() * norm_partials(count, to_fold));
+    check(launch_gradient_norm(updates.data(), updates.size(), count, partials_.data(), to_fold,
+                               std::exchange(losses_, {}), scalars_.data(), blocks_done_.data(), stream()));
+    check(launch_adam(updates.data(), updates.size(), count, scalars_.data(), nullptr, 0, nullptr, stream()));
   }
 
   void draw_tied_impl(const TiedDraw<float>& levels) override { check(launch_draw_tied(levels, stream())); }
@@ -139,7 +171,9 @@ class CudaBackend final : public Backend<float> {
     check(launch_velocity_features(head, y, time, x, stream()));
   }
   void velocity_loss_impl(const VelocityLoss<float>& loss) override {
+    sum_losses();
     check(launch_velocity_loss(loss, stream()));
+    losses_ = {loss.row_losses, loss.y.rows, 1, loss.state};
   }
   void velocity_output_impl(const VelocityForm& form, MatrixView<const float> y, const double* time,
                             MatrixView<const float> n, MatrixView<float> out) override {
@@ -254,81 +288,231 @@ class CudaBackend final : public Backend<float> {
     download(host, result.data(), logits.rows * sizeof(double));
   }
 
+  MatrixForms forms_of(std::size_t rows, std::size_t columns, Use use) const override {
+    if (precision_ == Precision::fp32 || columns < thin) return {};
+    const bool brain = precision_ == Precision::bf16;
+    MatrixForms forms;
+    if (use == Use::slope && brain) return forms;  // 8 bits are too few
+    const bool precise = use == Use::precise_factor || use == Use::precise_stream;
+    forms.half_parts = precise && precision_ == Precision::mixed ? 2 : 1;
+    forms.halves = activation_halves(rows, columns, forms.half_parts);
+    forms.values = brain || use == Use::stream || use == Use::precise_stream;
+    return forms;
+  }
   void pack_impl(PackedMatrix<float>& to, const float* w, std::size_t stride,
                  Orientation orientation) override {
-    const bool in_16_bits = on_tensor_cores(to.inner, to.columns);
-    const std::size_t wide = to.inner * factor16_stride(to.columns);
-    // fp16 and what it leaves take as much as one float32
-    const std::size_t size = in_16_bits ? wide : to.inner * factor_stride(to.columns);
-    if (to.storage.size() < size) to.storage = buffer<float>(size);
-    PackJob job{w,       stride,  to.inner, to.columns, orientation == Orientation::transposed,
-                nullptr, nullptr, nullptr};
-    if (in_16_bits) {
-      const Factor16 factor = factor16(to);
-      job.high = const_cast<std::uint16_t*>(factor.high);
-      job.low = const_cast<std::uint16_t*>(factor.low);
-    } else {
-      job.b = to.storage.data();
+    const bool wide = is_wide(to.inner, to.columns), transposed = orientation == Orientation::transposed;
+    to.source = nullptr;
+    PackJob job{
+        .w = w, .w_stride = stride, .inner = to.inner, .columns = to.columns, .transposed = transposed};
+    if (wide) {
+      job.parts = factor_parts();
+      const std::size_t size = (factor_halves(to.inner, to.columns, job.parts) + 1) / 2;
+      if (to.storage.size() < size) to.storage = buffer<float>(size);
+      job.halves = reinterpret_cast<std::uint16_t*>(to.storage.data());
+      pack(job);
+      return;
     }
-    packs_.push_back(job);
-    if (packs_.size() == most_packs) flush();
+    if (to.columns < thin) {  // thin products read such a factor along its columns
+      std::swap(job.inner, job.columns);
+      job.transposed = !transposed;
+    }
+    if (std::min(to.inner, to.columns) < thin && !job.transposed && job.columns % 4 == 0 && stride % 4 == 0 &&
+        reinterpret_cast<std::uintptr_t>(w) % 16 == 0) {
+      to.source = w;
+      to.source_stride = stride;
+      return;
+    }
+    job.b_stride = job.width = factor_stride(job.columns);
+    const std::size_t size = job.inner * job.b_stride;
+    if (to.storage.size() < size) to.storage = buffer<float>(size);
+    job.b = to.storage.data();
+    pack(job);
   }
   void linear_impl(MatrixView<const float> x, const PackedMatrix<float>& b,
                    const EpilogueOperands<float>& epilogue) override {
     expect_aligned(x);
-    if (!on_tensor_cores(b.inner, b.columns)) {
-      check(launch_linear(x, {b.storage.data(), b.inner, b.columns, factor_stride(b.columns)}, epilogue,
-                          stream()));
-      return;
-    }
-    const Arithmetic arithmetic = precision_ == Precision::bf16 ? Arithmetic::brain
-                                  : precision_ == Precision::mixed && is_forward(epilogue.kind)
-                                      ? Arithmetic::three_products
-                                      : Arithmetic::half;
-    check(launch_tensor_linear(x, factor16(b), arithmetic, epilogue, saturated_.data(), stream()));
+    const Finish finish = finish_of(epilogue, b.columns);
+    if (is_wide(b.inner, b.columns))
+      multiply_wide(x, b, finish);
+    else if (b.columns < thin)
+      put_off({x, factor_of(b, factor_stride(b.inner)), finish}, thin_columns_, &adds_to);
+    else if (b.inner < thin)
+      put_off({x, factor_of(b, factor_stride(b.columns)), finish}, thin_inner_, &stands_beside);
+    else
+      check(launch_linear(x, factor_of(b, factor_stride(b.columns)), finish, stream()));
   }
   void outer_impl(std::span<const OuterProduct<float>> products) override {
-    std::vector<OuterProduct<float>> ordinary, tensor;
+    std::vector<OuterProduct<float>> plain, narrow, wide;
     for (const auto& p : products) {
       for (int s = 0; s < p.segments; ++s) {
         expect_aligned(p.segment[s].a);
         expect_aligned(p.segment[s].b);
       }
-      (on_tensor_cores(p.segment[0].a.columns, p.segment[0].b.columns) ? tensor : ordinary).push_back(p);
+      const std::size_t rows = p.segment[0].a.columns, columns = p.segment[0].b.columns;
+      (std::min(rows, columns) < thin ? narrow : is_wide(rows, columns) ? wide : plain).push_back(p);
     }
-    auto each_part = [&](const std::vector<OuterProduct<float>>& list, auto&& launch) {
-      for (std::size_t i = 0; i < list.size(); i += most_products) {
-        const std::size_t count = std::min(most_products, list.size() - i);
-        const OuterPlan plan = plan_outer(&list[i], count);
-        reserve(*this, workspace_, plan.workspace);
-        check(launch(&list[i], count, plan));
-      }
+    const auto each_part = [](const auto& list, auto&& launch) {
+      for (std::size_t i = 0; i < list.size(); i += most_products)
+        launch(&list[i], std::min(most_products, list.size() - i));
     };
-    each_part(ordinary, [&](const OuterProduct<float>* p, std::size_t count, const OuterPlan& plan) {
-      return launch_outer(p, count, plan, workspace_.data(), stream());
+    each_part(narrow, [&](const OuterProduct<float>* p, std::size_t count) {
+      check(launch_thin_outer(p, count, precision_ == Precision::bf16, stream()));
     });
-    each_part(tensor, [&](const OuterProduct<float>* p, std::size_t count, const OuterPlan& plan) {
-      return launch_tensor_outer(p, count, plan, precision_ == Precision::bf16, workspace_.data(),
-                                 saturated_.data(), stream());
+    each_part(plain, [&](const OuterProduct<float>* p, std::size_t count) {
+      const OuterPlan plan = plan_outer(p, count);
+      reserve(*this, workspace_, plan.workspace);
+      check(launch_outer(p, count, plan, workspace_.data(), stream()));
+    });
+    each_part(wide_outers(wide), [&](const WideOuter* p, std::size_t count) {
+      const OuterPlan plan = plan_wide_outer(p, count);
+      reserve(*this, workspace_, plan.workspace);
+      check(launch_wide_outer(p, count, plan, precision_ == Precision::bf16, workspace_.data(), stream()));
     });
   }
-  void draw_batch_impl(const BatchDraw<float>& draw) override { check(launch_draw_batch(draw, stream())); }
+  bool fold_impl(MatrixView<float> to, const float* w0, const float* b0, const float* w,
+                 const float* b) override {
+    flush_thin();
+    if (fold_ || reads_packed(w0, 1) || reads_packed(b0, 1) || reads_packed(w, 1) || reads_packed(b, 1))
+      flush();
+    norms_of_.clear();
+    fold_ = Fold{to, w0, b0, w, b};
+    return true;
+  }
+  bool fold_gradient_impl(const FoldedGradient<float>& gradient) override {
+    if (const auto earlier = std::exchange(folded_gradient_, {}))
+      check(launch_fold_gradient(*earlier, stream()));
+    stream();
+    const std::size_t width = gradient.input.columns, inputs = gradient.input.rows - 1;
+    // the norm of a gradient that begins with these can be taken in the same launch
+    if (gradient.dbias0 == gradient.dw0 + width * inputs && gradient.dw == gradient.dbias0 + width &&
+        gradient.dbias == gradient.dw + width * width)
+      folded_gradient_ = gradient;
+    else
+      check(launch_fold_gradient(gradient, stream()));
+    return true;
+  }
+  void draw_batch_impl(const BatchDraw<float>& draw) override {
+    flush();
+    draw_ = draw;
+  }
   void classifier_loss_impl(const ClassifierLoss<float>& loss) override {
-    check(launch_classifier_loss(loss, stream()));
+    sum_losses();
+    if (!thin_columns_.empty() && thin_columns_[0].finish.e.out[0].data == loss.gradient.data &&
+        thin_columns_[0].x.rows == loss.active) {
+      const std::vector<ThinProduct> gradient = std::exchange(thin_columns_, {});
+      check(launch_thin_columns_and_loss(gradient.data(), gradient.size(), loss, stream()));
+    } else {
+      check(launch_classifier_loss(loss, stream()));
+    }
+    losses_ = {loss.row_losses, loss.logits.rows, 2, loss.state};
   }
   void combine_impl(const Combine<float>& sum) override { check(launch_combine(sum, stream())); }
 
  private:
-  // Factors wait to be packed together, in one launch, until something else is done.
+  // Some operations wait for others that can be done in the same launch, until something else is done.
   void* stream() {
     flush();
     return runtime_.stream();
   }
+  void settle() {
+    sum_losses();
+    if (const auto fold = std::exchange(folded_gradient_, {})) check(launch_fold_gradient(*fold, stream()));
+    flush();
+  }
   void flush() {
     norms_of_.clear();
-    if (packs_.empty()) return;
-    check(launch_packs(packs_.data(), packs_.size(), precision_ == Precision::bf16, runtime_.stream()));
+    flush_begin();
+    flush_thin();
+  }
+  void flush_begin() {
+    if (packs_.empty() && !fold_ && !draw_) return;
+    check(launch_begin(packs_.data(), packs_.size(), precision_ == Precision::bf16, fold_ ? &*fold_ : nullptr,
+                       draw_ ? &*draw_ : nullptr, cotangent_, runtime_.stream()));
     packs_.clear();
+    fold_.reset();
+    draw_.reset();
+    cotangent_ = {};
+  }
+  void flush_thin() {
+    if (!thin_inner_.empty())
+      check(launch_thin_inner(thin_inner_.data(), thin_inner_.size(), runtime_.stream()));
+    if (!thin_columns_.empty())
+      check(launch_thin_columns(thin_columns_.data(), thin_columns_.size(), runtime_.stream()));
+    thin_inner_.clear();
+    thin_columns_.clear();
+  }
+  void pack(const PackJob& job) {
+    flush_thin();  // they may read what this one writes
+    const std::size_t rows = job.transposed ? job.columns : job.inner;
+    if (reads_packed(job.w, (rows - 1) * job.w_stride + (job.transposed ? job.inner : job.columns)))
+      flush_begin();
+    packs_.push_back(job);
+    norms_of_.clear();
+    if (packs_.size() == most_packs) flush_begin();
+  }
+  // Whether one of the operations that wait to be begun with writes there.
+  bool reads_packed(const float* from, std::size_t count) const {
+    const auto overlaps = [&](const float* to, std::size_t size) {
+      return to && from < to + size && to < from + count;
+    };
+    for (const PackJob& job : packs_)
+      if (overlaps(job.b, (job.inner - 1) * job.b_stride + job.width)) return true;
+    return (fold_ && overlaps(fold_->to.data, fold_->to.rows * fold_->to.stride)) ||
+           (draw_ && (overlaps(draw_->x.data, draw_->x.rows * draw_->x.stride) ||
+                      overlaps(draw_->noise.data, draw_->noise.rows * draw_->noise.stride)));
+  }
+  // Thin products wait for one that can be done in the same launch.
+  void put_off(const ThinProduct& product, std::vector<ThinProduct>& list,
+               bool (*fits)(const ThinProduct& first, const ThinProduct& second)) {
+    if (list.size() != 1 || !fits(list[0], product)) flush();
+    norms_of_.clear();
+    list.push_back(product);
+  }
+  // The second adds to what the first stores.
+  static bool adds_to(const ThinProduct& first, const ThinProduct& second) {
+    const auto &a = first.finish.e, &b = second.finish.e;
+    return a.kind == Epilogue::store && b.kind == Epilogue::accumulate && !b.bias && a.out[0].data &&
+           a.out[0].data == b.in[0].data && a.out[0].data == b.out[0].data &&
+           a.out[0].stride == b.out[0].stride && !a.out[0].half && !b.out[0].half &&
+           first.x.rows == second.x.rows && first.b.columns == second.b.columns &&
+           second.x.data != a.out[0].data;
+  }
+  // Neither reads what the other writes.
+  static bool stands_beside(const ThinProduct& first, const ThinProduct& second) {
+    const auto same = [](const auto& a, const auto& b) {
+      return (a.data && a.data == b.data) || (a.half && a.half == b.half);
+    };
+    const auto apart = [&](const ThinProduct& writer, const ThinProduct& reader) {
+      for (const auto& out : writer.finish.e.out) {
+        if (same(out, reader.x)) return false;
+        for (const auto& in : reader.finish.e.in)
+          if (same(out, in)) return false;
+      }
+      return true;
+    };
+    for (const auto& a : first.finish.e.out)
+      for (const auto& b : second.finish.e.out)
+        if (same(a, b)) return false;
+    return first.x.rows == second.x.rows && apart(first, second) && apart(second, first);
+  }
+  static Factor factor_of(const PackedMatrix<float>& b, std::size_t stride) {
+    return b.source ? Factor{b.source, b.inner, b.columns, b.source_stride}
+                    : Factor{b.storage.data(), b.inner, b.columns, stride};
+  }
+
+  bool touches_losses(const void* p, std::size_t bytes) const {
+    const auto within = [&](const void* q) {
+      return q && std::less_equal<>{}(p, q) && std::less<>{}(q, static_cast<const char*>(p) + bytes);
+    };
+    return within(losses_.losses) || within(losses_.state);
+  }
+  // Losses wait to be summed with the norm of their gradient, in one launch, until somebody may look at them.
+  void sum_losses() {
+    const LossSums losses = std::exchange(losses_, {});
+    if (!losses.losses) return;
+    const TrainedModel<float> model{{}, 0, nullptr, nullptr, losses.state};
+    check(launch_loss_sums(losses.losses, losses.rows, losses.parts, &model, 1, stream()));
   }
 
   template <class Step>
@@ -344,14 +528,96 @@ class CudaBackend final : public Backend<float> {
   bool takes_networks_whole() const {
     return fused_ && (precision_ == Precision::mixed || precision_ == Precision::fp16);
   }
-  bool on_tensor_cores(std::size_t inner, std::size_t columns) const {
+  // On the tensor cores; products that are thinner in some direction stay in float32: states, logits,
+  // outputs.
+  bool is_wide(std::size_t inner, std::size_t columns) const {
     return precision_ != Precision::fp32 && inner >= thin && columns >= thin;
   }
-  Factor16 factor16(const PackedMatrix<float>& b) const {
-    const std::size_t stride = factor16_stride(b.columns);
-    const auto* high = reinterpret_cast<const std::uint16_t*>(b.storage.data());
-    return {high, precision_ == Precision::mixed ? high + b.inner * stride : nullptr, b.inner, b.columns,
-            stride};
+  unsigned factor_parts() const { return precision_ == Precision::mixed ? 2 : 1; }
+
+  Finish finish_of(const EpilogueOperands<float>& e, std::size_t columns) const {
+    Finish finish;
+    finish.e = e;
+    finish.columns = columns;
+    finish.saturated = saturated_.data();
+    finish.brain = precision_ == Precision::bf16;
+    finish.wide = true;
+    const int inputs = epilogue_inputs(e.kind);
+    for (int i = epilogue_adds(e.kind) ? 1 : 0; i < inputs; ++i) finish.kept |= !e.in[i].data;
+    const auto aligned = [](const auto& m) {
+      return reinterpret_cast<std::uintptr_t>(m.data) % 16 == 0 && m.stride % 4 == 0;
+    };
+    for (const auto& m : e.in) finish.wide &= aligned(m);
+    for (const auto& m : e.out) finish.wide &= aligned(m);
+    return finish;
+  }
+  void multiply_wide(MatrixView<const float> x, const PackedMatrix<float>& b, const Finish& finish) {
+    // what has one part alone belongs to no forward pass
+    const bool precise =
+        precision_ == Precision::mixed && epilogue_is_forward(finish.e.kind) && (x.data || x.half_parts == 2);
+    const Arithmetic arithmetic = precision_ == Precision::bf16 ? Arithmetic::brain
+                                  : precise                     ? Arithmetic::three_products
+                                                                : Arithmetic::half;
+    const unsigned parts = arithmetic == Arithmetic::three_products ? 2 : 1;
+    if (x.half_parts < parts) reserve(*this, rounded_, activation_halves(x.rows, x.columns, parts));
+    const Squares from = x.half_parts < parts ? rounded(x, rounded_.data(), parts) : squares_of(x);
+    const Squares factor{reinterpret_cast<const std::uint16_t*>(b.storage.data()),
+                         even(squares_along(b.columns)), factor_parts()};
+    check(launch_wide_linear(from, x.rows, factor, b.inner, arithmetic, tile_size(x.rows, arithmetic, finish),
+                             finish, stream()));
+  }
+  // Large tiles where they keep every multiprocessor busy. Either way sums are the same.
+  TileSize tile_size(std::size_t rows, Arithmetic arithmetic, const Finish& finish) const {
+    const bool knows =
+        arithmetic != Arithmetic::brain && (finish.kept || !epilogue_has_slopes(finish.e.kind));
+    const std::size_t tiles = (rows + 127) / 128 * ((finish.columns + 127) / 128);
+    return knows && tiles * 2 >= processors_ * 3 &&
+                   wide_shared_bytes(arithmetic, TileSize::large) <= most_shared_
+               ? TileSize::large
+               : TileSize::small;
+  }
+  static Squares squares_of(MatrixView<const float> m) {
+    return {m.half, squares_along(m.columns), m.half_parts};
+  }
+  // Of plain values, for products of what no epilogue has made.
+  Squares rounded(MatrixView<const float> m, std::uint16_t* to, unsigned parts) {
+    check(launch_round(m, to, parts, precision_ == Precision::bf16, saturated_.data(), stream()));
+    return {to, squares_along(m.columns), parts};
+  }
+  std::vector<WideOuter> wide_outers(const std::vector<OuterProduct<float>>& products) {
+    std::size_t size = 0;
+    const auto each_operand = [&](auto&& body) {
+      for (const auto& p : products)
+        for (int s = 0; s < p.segments; ++s)
+          for (const auto& m : {p.segment[s].a, p.segment[s].b})
+            if (!m.half) body(m);
+    };
+    each_operand([&](const auto& m) { size += activation_halves(m.rows, m.columns, 1); });
+    reserve(*this, rounded_, size);
+    std::uint16_t* free = rounded_.data();
+    const auto squares = [&](MatrixView<const float> m) {
+      if (m.half) return squares_of(m);
+      std::uint16_t* const to = free;
+      free += activation_halves(m.rows, m.columns, 1);
+      return rounded(m, to, 1);
+    };
+    std::vector<WideOuter> wide;
+    for (const auto& p : products) {
+      WideOuter w{};
+      w.segments = static_cast<unsigned>(p.segments);
+      for (int s = 0; s < p.segments; ++s) {
+        w.a[s] = squares(p.segment[s].a);
+        w.b[s] = squares(p.segment[s].b);
+        w.rows[s] = p.segment[s].a.rows;
+      }
+      w.c = p.c;
+      w.c_stride = p.c_stride;
+      w.column_sums = p.column_sums;
+      w.a_columns = p.segment[0].a.columns;
+      w.b_columns = p.segment[0].b.columns;
+      wide.push_back(w);
+    }
+    return wide;
   }
 
   template <class U>
@@ -369,22 +635,32 @@ class CudaBackend final : public Backend<float> {
   }
   // products are read four elements at a time
   static void expect_aligned(MatrixView<const float> m) {
-    if (m.rows && (reinterpret_cast<std::uintptr_t>(m.data) % 16 || m.stride % 4))
+    if (m.rows && m.data && (reinterpret_cast<std::uintptr_t>(m.data) % 16 || m.stride % 4))
       throw Error("SHAPE", "a factor of a product does not begin at a row of a matrix");
   }
 
   Runtime runtime_;
   Precision precision_;
+  // what waits to be begun with, in one launch
   std::vector<PackJob> packs_;
+  std::optional<Fold> fold_;
+  std::optional<BatchDraw<float>> draw_;
+  MatrixView<float> cotangent_;  // of the batch
+  std::vector<ThinProduct> thin_inner_, thin_columns_;
+  std::optional<FoldedGradient<float>> folded_gradient_;  // that is still to be made
   // SKLAR_CUDA_FUSED=0: networks layer by layer, for comparisons
   bool fused_ = true;
   Buffer<unsigned> saturated_;
   Buffer<unsigned> blocks_done_;
+  Buffer<AdamScalars<float>> scalars_;
+  LossSums losses_;  // that are still to be summed
   Buffer<double> partials_;
   std::vector<const float*> norms_of_;  // whose norms the latest operation left in partials_,
   std::size_t norm_parts_ = 0;          // in so many parts each
   TrainWorkspace train_workspace_;
   Buffer<float> workspace_;
+  Buffer<std::uint16_t> rounded_;  // of plain values, for one operation
+  std::size_t processors_, most_shared_;
 };
 
 }  // namespace

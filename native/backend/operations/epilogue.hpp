@@ -1,5 +1,7 @@
 #pragma once
 
+#include "core/host_device.h"
+
 namespace sklar {
 
 // What happens to a tile of the product x W (+ bias) before it is stored. Names follow the four passes of
@@ -33,5 +35,52 @@ enum class Epilogue : int {
   accumulate,         // in0 = c; out0 = c + acc
   count
 };
+
+// How many arrays it reads; the first of them is a term of a sum where it adds, all others are slopes:
+// factors, and signs.
+SKLAR_HD_INLINE constexpr int epilogue_inputs(Epilogue kind) {
+  switch (kind) {
+    case Epilogue::store:
+    case Epilogue::inner_relu:
+    case Epilogue::inner_silu:
+    case Epilogue::inner_silu_1:
+    case Epilogue::inner_silu_2:
+    case Epilogue::count:
+      return 0;
+    case Epilogue::outer_adjoint:
+    case Epilogue::top_second:
+    case Epilogue::inner_second_silu:
+      return 2;
+    case Epilogue::inner_tangent_silu:
+    case Epilogue::outer_second:
+      return 3;
+    case Epilogue::outer_tangent:
+      return 4;
+    default:
+      return 1;
+  }
+}
+SKLAR_HD_INLINE constexpr bool epilogue_adds(Epilogue kind) {
+  switch (kind) {
+    case Epilogue::outer:
+    case Epilogue::outer_1:
+    case Epilogue::outer_2:
+    case Epilogue::outer_adjoint:
+    case Epilogue::bottom_adjoint:
+    case Epilogue::outer_tangent:
+    case Epilogue::outer_second:
+    case Epilogue::bottom_second:
+    case Epilogue::accumulate:
+      return true;
+    default:
+      return false;
+  }
+}
+SKLAR_HD_INLINE constexpr bool epilogue_has_slopes(Epilogue kind) {
+  return epilogue_inputs(kind) > (epilogue_adds(kind) ? 1 : 0);
+}
+// Of the passes of a network the forward one decides which units of a ReLU are on and what a density is;
+// products of two weights (store) belong to it.
+SKLAR_HD_INLINE constexpr bool epilogue_is_forward(Epilogue kind) { return kind <= Epilogue::outer_2; }
 
 }  // namespace sklar

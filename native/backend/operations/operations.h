@@ -33,6 +33,17 @@ struct OuterProduct {
   T* column_sums = nullptr;  // of segment 0's a
 };
 
+// Gradients of a linear map w (hidden x hidden, bias) and of the linear map before it, whose product was all
+// that the passes saw. sums_n, sums_m: [x | 1]^T N and [x | 1]^T M, input: [w0 | b0]^T.
+//   dw = sums_n^T input, dbias = last row of sums_n, [dw0 | db0]^T = sums_m + sums_n w
+template <class T>
+struct FoldedGradient {
+  MatrixView<const T> sums_n, sums_m, input;
+  const T* w = nullptr;
+  T *dw = nullptr, *dbias = nullptr;
+  T *dw0 = nullptr, *dbias0 = nullptr;
+};
+
 // Rows whose recurring values stand for blocks of levels, and how levels inside these blocks are drawn: by
 // sweeps of a Gibbs sampler on the Gaussian scale, each tied coordinate from its conditional law given the
 // others under a Gaussian copula, truncated to its block (docs/mathematics.md, A.10).

@@ -26,6 +26,13 @@ class Shapes {
     if (!holds(m, rows, columns)) refuse(name, rows, columns, m.rows, m.columns);
     return *this;
   }
+  // a matrix, in any of the forms that a device keeps
+  template <class Matrix>
+  const Shapes& activations(const char* name, const Matrix& m, std::size_t rows, std::size_t columns) const {
+    if (m.columns != columns || m.rows < rows || m.stride < m.columns || !(m.given() || !rows || !columns))
+      refuse(name, rows, columns, m.rows, m.columns);
+    return *this;
+  }
   // `count` values at p: something, that is, unless there are none
   const Shapes& values(const char* name, const void* p, std::size_t count) const {
     return that(p || count == 0, name);

@@ -35,8 +35,12 @@ SKLAR_HD_INLINE double learning_rate_at(const LearningRate& rate, uint64_t step)
   if (step < rate.warmup) return rate.peak * static_cast<double>(step + 1) / static_cast<double>(rate.warmup);
   if (step >= rate.total || rate.total <= rate.warmup) return rate.peak * rate.final_fraction;
   const double done = static_cast<double>(step - rate.warmup) / static_cast<double>(rate.total - rate.warmup);
-  return rate.peak *
-         (rate.final_fraction + (1 - rate.final_fraction) * 0.5 * (1 + cos(3.14159265358979323846 * done)));
+#if defined(__CUDA_ARCH__)
+  const double wave = cospi(done);  // cos reduces any argument, in local memory
+#else
+  const double wave = cos(3.14159265358979323846 * done);
+#endif
+  return rate.peak * (rate.final_fraction + (1 - rate.final_fraction) * 0.5 * (1 + wave));
 }
 
 }  // namespace sklar

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <type_traits>
 
 #include "core/host_device.h"
@@ -15,17 +16,25 @@ struct MatrixView {
   std::size_t rows = 0;
   std::size_t columns = 0;
   std::size_t stride = 0;
+  // The same values in 16 bits, where a device keeps them for products (Backend::activations): in a layout
+  // of its own, of as many parts a value. Without `data` they are all there is.
+  std::uint16_t* half = nullptr;
+  unsigned half_parts = 0;
 
   MatrixView() = default;
-  SKLAR_HD_INLINE MatrixView(T* d, std::size_t r, std::size_t c, std::size_t s)
-      : data(d), rows(r), columns(c), stride(s) {}
+  SKLAR_HD_INLINE MatrixView(T* d, std::size_t r, std::size_t c, std::size_t s, std::uint16_t* h = nullptr,
+                             unsigned parts = 0)
+      : data(d), rows(r), columns(c), stride(s), half(h), half_parts(parts) {}
 
   SKLAR_HD_INLINE operator MatrixView<const T>() const
     requires(!std::is_const_v<T>)
   {
-    return {data, rows, columns, stride};
+    return {data, rows, columns, stride, half, half_parts};
   }
-  SKLAR_HD_INLINE MatrixView first(std::size_t r) const { return {data, r, columns, stride}; }
+  SKLAR_HD_INLINE bool given() const { return data || half; }
+  SKLAR_HD_INLINE MatrixView first(std::size_t r) const {
+    return {data, r, columns, stride, half, half_parts};
+  }
   SKLAR_HD_INLINE T* row(std::size_t r) const { return data + r * stride; }
 };
 
