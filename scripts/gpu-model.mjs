@@ -4,6 +4,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
+import { format, resolveConfig } from 'prettier';
 import { ScriptError, isMain, root, runMain } from './tools.mjs';
 
 const page = path.join(root, 'docs', 'gpu-model.md');
@@ -248,7 +249,7 @@ ${table(
       rates.map(([card, rate]) => `${card} ${rate / 1e12} TB/s`).join(', ') +
         `, of which ${assumed.reached * 100} % is reached`,
     ],
-    ['\`mma.sync\` m16n8k16', `${assumed.hmma} clocks of a quarter of a multiprocessor: 62 % of the peak`],
+    ['`mma.sync` m16n8k16', `${assumed.hmma} clocks of a quarter of a multiprocessor: 62 % of the peak`],
     ['instructions', 'one a clock and quarter'],
     ['shared memory, L2', `${assumed.shared} and ${assumed.l2} bytes a clock and multiprocessor`],
     ['until a pipeline is full; until an epilogue has ended', `${assumed.fill}; ${assumed.end} clocks`],
@@ -309,7 +310,7 @@ ${table(
       ...rates.map(([, rate]) => `${(sampling(arithmetic, rate) * 1e3).toFixed(1)} ms`),
     ]),
     [
-      'log densities of a million rows, 512 x 6, \`mixed\`',
+      'log densities of a million rows, 512 x 6, `mixed`',
       ...rates.map(([, rate]) => `${(density(rate) * 1e3).toFixed(1)} ms`),
     ],
   ],
@@ -337,16 +338,16 @@ ${table(
 
 On sm_90a \`wgmma\` takes both factors from shared memory by descriptors: no \`ldmatrix\`, an instruction for what are 32 HMMA here, and
 the whole rate of the tensor cores where \`mma.sync\` is said to reach 62 % of it. The squares of \`kernels/squares.h\` are its 128-byte
-swizzle already, so that operands would stay as they are, and one bulk copy would bring a square. By this model the large products (sampling, densities)
-would take 0.6 of their time, those of a training step less of a gain, since 128 blocks of 64 x 64 are bound by what comes from L2
-and by latency: clusters of two by two that share their factors would halve that. It is not written: descriptors,
+swizzle already, so that operands would stay as they are, and one bulk copy would bring a square. By this model the large products (sampling,
+densities) would take 0.6 of their time. Those of a training step are bound by shared memory, from which each of four warps reads its fragments by
+itself, where a warpgroup reads them once; what is left there is latency, and L2, which clusters that share their factors would relieve. It is not written: descriptors,
 barriers and proxies cannot be checked without the hardware, and wait for a machine that has it.
 `;
 }
 
 if (isMain(import.meta.url)) {
-  await runMain(() => {
-    const text = gpuModel();
+  await runMain(async () => {
+    const text = await format(gpuModel(), { ...(await resolveConfig(page)), filepath: page });
     if (!process.argv.includes('--check')) writeFileSync(page, text);
     else if (readFileSync(page, 'utf8') !== text)
       throw new ScriptError('docs/gpu-model.md is not what kernels/budget.json gives: npm run gpu-model');
