@@ -142,9 +142,9 @@ describe('missing cells', () => {
     expect(none).toBeCloseTo(0, 6);
     const { correlation } = joint.copula as GaussianCopula;
     const rho = correlation[1]!;
-    const margin = (name: string, x: number) => joint.margins.margin(name);
+    const margin = (name: string) => joint.margins.margin(name);
     const z = (['a', 'b'] as const).map((name, k) => {
-      const { parameters } = margin(name, k);
+      const { parameters } = margin(name);
       return ([0.5, 0.2][k]! - parameters.mean!) / parameters.deviation!;
     });
     const q = (z[0]! ** 2 + z[1]! ** 2 - 2 * rho * z[0]! * z[1]!) / (1 - rho * rho);
