@@ -25,7 +25,7 @@ import {
   fieldDensityOptions,
   fieldLogPdf,
 } from './fields/field-density';
-import { type RowsInput, type Scale, expectDtype, expectScale, toDense, toFloat32 } from './inputs/rows';
+import { type RowsInput, type Scale, expectDtype, expectFinite, expectScale, toDense, toFloat32 } from './inputs/rows';
 import { type Execution, type RunOptions, beginRun, runOptions } from './inputs/run';
 import { type ConditionalOptions, type ConditionalSample, conditionalOptions } from './fields/smc';
 import { type Normalisable } from './fields/normaliser';
@@ -318,6 +318,9 @@ export abstract class Copula implements Disposable {
       } catch (error) {
         throw shiftRow(error, first);
       }
+      // what formulas give is impossible at most; a network's density is so nowhere
+      const orImpossible = method === 'exact';
+      expectFinite(out.subarray(first, end), 1, 'the log density', { first, orImpossible });
       options.onProgress?.({ rows, rowsDone: end });
     }
     if (logNormaliser !== 0) out.forEach((value, i) => (out[i] = value - logNormaliser));
@@ -389,7 +392,7 @@ export abstract class Copula implements Disposable {
         firstRow: BigInt(firstRow + first),
         toGaussian: scale === 'gaussian',
       };
-      const values = await this.sampleRows(draws, own, run);
+      const values = expectFinite(await this.sampleRows(draws, own, run), this.dim, 'the sample', { first });
       options.onProgress?.({ rows, rowsDone: first + count });
       yield matrix(
         dtype === 'float64' ? values : toFloat32(values, scale),
@@ -415,7 +418,15 @@ export abstract class Copula implements Disposable {
     options: ConditionalOptions = {},
   ): Promise<ConditionalSample> {
     expectOptions(options, 'sampleConditional', conditionalOptions);
-    return this.drawConditional({ fixed, rows, options }, this.begin(options));
+    const drawn = await this.drawConditional({ fixed, rows, options }, this.begin(options));
+    expectFinite(drawn.rows.data as Float32Array | Float64Array, this.dim, 'the sample');
+    const { logMarginalDensity } = drawn;
+    if (logMarginalDensity !== null) {
+      expectFinite(Float64Array.of(logMarginalDensity), 1, 'the log density of the condition', {
+        orImpossible: true,
+      });
+    }
+    return drawn;
   }
 
   /** Writes one .safetensors file; the old file stays until the new one is complete. */

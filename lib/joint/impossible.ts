@@ -1,5 +1,6 @@
 import type { ColumnRunOptions } from '../data/column-jobs';
 import type { Table } from '../data/table';
+import { SklarError, describe } from '../errors';
 import { Margins, type TableMargins } from '../margins/margins';
 import type { ImpossibleRows } from '../mean';
 
@@ -26,6 +27,23 @@ export function impossibleValues(
       return log === -Infinity ? [{ column, value }] : [];
     });
   return { count, rows: rows.map((row) => ({ row, columns: columnsOf(row) })) };
+}
+
+/**
+ * A sample whose values are all finite.
+ *
+ * @throws SklarError ERR_SKLAR_DIVERGED naming the column
+ */
+export function expectDrawn(table: Table): Table {
+  table.columns.forEach((values, j) => {
+    const bad = values.findIndex((value) => !Number.isFinite(value));
+    if (bad < 0) return;
+    throw new SklarError(
+      'ERR_SKLAR_DIVERGED',
+      `a value of column ${describe(table.names[j])} is ${values[bad]}: its margin leaves the finite numbers`,
+    );
+  });
+  return table;
 }
 
 /**

@@ -28,6 +28,7 @@ import type { Note } from '../notes';
 import { Margins, type MarginsOptions, type MarginsSpec, expectMarginsSpec } from '../margins/margins';
 import { type JointConditionalSample, sampleGivenBlocks } from './block-sample';
 import { conditionOf, describeBlocks, numbersOfCells, withFixed } from './fixed';
+import { expectDrawn } from './impossible';
 
 /** Values between two sums of `cdf`. */
 const CDF_ROWS = 16_384;
@@ -173,7 +174,18 @@ export class JointDistribution implements Disposable {
     const ofMargins = await this.margins.logPdf(table, { ...run, atoms: false });
     const log = await this.#logCopula(table, { ...options, scale: 'gaussian' }, run);
     // beyond the support the copula's density means nothing
-    return log.map((value, i) => (ofMargins[i] === -Infinity ? -Infinity : value + ofMargins[i]!));
+    const sum = log.map((value, i) => (ofMargins[i] === -Infinity ? -Infinity : value + ofMargins[i]!));
+    const bad = sum.findIndex((value) => !(value < Infinity));
+    if (bad < 0) return sum;
+    const where = this.names.flatMap((name) => {
+      const value = table.column(name)[bad]!;
+      const [density] = this.margins.margin(name).logPdf(Float64Array.of(value));
+      return density! < Infinity ? [] : [`${describe(name)} is ${value}`];
+    });
+    throw new SklarError(
+      'ERR_SKLAR_DIVERGED',
+      `the log density of row ${bad + 1} is ${sum[bad]}${where.length > 0 ? `: ${where.join(', ')}, where the density of the margin has no bound` : ''}`,
+    );
   }
 
   async #logCopula(table: Table, options: LogPdfOptions, run: ColumnRunOptions): Promise<Float64Array> {
@@ -260,7 +272,7 @@ export class JointDistribution implements Disposable {
     const { threads, signal } = options;
     const stream = this.copula.sampleStream(rows, { ...options, scale: 'gaussian', dtype: 'float64' });
     for await (const z of stream) {
-      yield await this.margins.inverse(z, { scale: 'gaussian', threads, signal });
+      yield expectDrawn(await this.margins.inverse(z, { scale: 'gaussian', threads, signal }));
     }
   }
 
@@ -296,7 +308,7 @@ export class JointDistribution implements Disposable {
       ...rest,
       logMarginalDensity: rest.logMarginalDensity === null ? null : rest.logMarginalDensity + ofMargins,
       table: this.schema.restore(
-        withFixed(await this.margins.inverse(z, { scale: 'gaussian', threads, signal }), given),
+        withFixed(expectDrawn(await this.margins.inverse(z, { scale: 'gaussian', threads, signal })), given),
         { ...restoring(options), complete: true },
       ),
     };

@@ -13,6 +13,7 @@ import { type DeviceOptions, resolveDevice } from '../../devices';
 import { SklarError, describe, expectOneOf } from '../../errors';
 import { JointDistribution } from '../../joint/joint';
 import { Margins } from '../../margins/margins';
+import { expectDrawn } from '../../joint/impossible';
 import { formatDuration, formatMean, normalisationNote } from '../../report/charts/text';
 import { sampleGiven } from './conditional';
 import { type Io, signalOf, writeResult } from '../terminal/context';
@@ -129,7 +130,7 @@ function outputOf(copula: Copula, scale: SampleScale, file: string, complete: bo
     types: margins.columnTypes,
     async *stream(rows: number, options: StreamOptions) {
       const z = copula.sampleStream(rows, { ...options, scale: 'gaussian', dtype: 'float64' });
-      for await (const batch of z) yield await margins.inverse(batch, { scale: 'gaussian' });
+      for await (const batch of z) yield expectDrawn(await margins.inverse(batch, { scale: 'gaussian' }));
     },
   };
 }

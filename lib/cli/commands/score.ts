@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 
 import { loadModel } from '../../copulas/fitting/load';
+import { expectFinite } from '../../copulas/inputs/rows';
 import { matrix } from '../../matrix';
 import { TableWriter } from '../../data/formats/write-table';
 import { type DeviceOptions, resolveDevice } from '../../devices';
@@ -103,6 +104,7 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
   } finally {
     bar.stop();
   }
+  expectFinite(values, 1, 'the log density', { orImpossible: true });
   if (out !== undefined) {
     await using writer = await TableWriter.open(out, ['log_pdf']);
     await writer.append(matrix(values, values.length, 1));

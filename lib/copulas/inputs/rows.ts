@@ -83,6 +83,29 @@ export function takeColumns({ data, rows, columns }: DenseRows, chosen: readonly
   return { data: taken, rows, columns: chosen.length };
 }
 
+/**
+ * Returns results of so many numbers a row that are finite or, where that is allowed, -Infinity.
+ *
+ * @param first number of the first row, from 0
+ * @throws SklarError ERR_SKLAR_DIVERGED naming the row
+ */
+export function expectFinite<A extends Float32Array | Float64Array>(
+  values: A,
+  columns: number,
+  what: string,
+  { first = 0, orImpossible = false } = {},
+): A {
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
+    if (Number.isFinite(value) || (orImpossible && value === -Infinity)) continue;
+    throw new SklarError(
+      'ERR_SKLAR_DIVERGED',
+      `${what} of row ${first + Math.floor(i / columns) + 1} is ${value}: the model leaves the finite numbers there`,
+    );
+  }
+  return values;
+}
+
 /** Rounding to single precision may reach 0 or 1, which are outside the copula's domain. */
 export function toFloat32(values: Float64Array, scale: Scale): Float32Array {
   const rounded = Float32Array.from(values);

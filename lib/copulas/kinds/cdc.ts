@@ -26,8 +26,8 @@ import { type CopulaCapabilities } from '../fields/capabilities';
 import { type HasField } from '../fields/field';
 import { chooseCompletion, chooseGuide } from '../training/guide';
 import { type ResolvedCdcOptions } from '../inputs/options';
-import { addParameters, expectTensor, gatherParameters } from './parameters';
-import { type DenseRows, type RowsInput, toDense } from '../inputs/rows';
+import { addParameters, expectGuide, expectTensor, gatherParameters } from './parameters';
+import { type DenseRows, type RowsInput, expectFinite, toDense } from '../inputs/rows';
 import { type Execution, type RunOptions, cpuOnlyOf, runOptions } from '../inputs/run';
 import {
   type ConditionalSample,
@@ -179,7 +179,7 @@ export class CdcCopula extends Copula implements HasField {
     const values = await runJob((addon) => addon.cdcField(this.#native(), data, rows, level, run), {
       signal: run.signal,
     });
-    return matrix(values, rows, this.dim);
+    return matrix(expectFinite(values, this.dim, 'the field'), rows, this.dim);
   }
 
   /**
@@ -191,9 +191,10 @@ export class CdcCopula extends Copula implements HasField {
     const run = this.begin(options);
     this.#expectLevel(level);
     const { data, rows } = toDense(z, 'the rows of logPdfAtLevel', this.dim);
-    return runJob((addon) => addon.cdcLogPdf(this.#native(), data, true, rows, level, run), {
+    const values = await runJob((addon) => addon.cdcLogPdf(this.#native(), data, true, rows, level, run), {
       signal: run.signal,
     });
+    return expectFinite(values, 1, 'the log density');
   }
 
   /** Classifier logits of all levels, n x levels, for rows on the Gaussian scale. */
@@ -204,7 +205,7 @@ export class CdcCopula extends Copula implements HasField {
     const values = await runJob((addon) => addon.cdcLogits(this.#native(), data, rows, run), {
       signal: run.signal,
     });
-    return matrix(values, rows, this.levels);
+    return matrix(expectFinite(values, this.levels, 'the logits'), rows, this.levels);
   }
 
   /**
@@ -216,7 +217,8 @@ export class CdcCopula extends Copula implements HasField {
     const run = this.begin(options);
     this.checkSampleOptions(options);
     const { data, rows } = toDense(start, 'the starting rows', this.dim);
-    return matrix(await this.#integrate({ rows, ...FIRST_DRAWS }, options, run, data), rows, this.dim);
+    const values = await this.#integrate({ rows, ...FIRST_DRAWS }, options, run, data);
+    return matrix(expectFinite(values, this.dim, 'the sample'), rows, this.dim);
   }
 
   /** log Z of the latest `estimateNormaliser`, which is saved with the model; null: not estimated yet. */
@@ -430,7 +432,7 @@ export function cdcFromFile(document: ModelDocument, tensors: ModelTensors): Cdc
   return CdcCopula.fromParts({
     network,
     times: Float64Array.from(times, (t) => t ?? Infinity),
-    cholesky: guided ? Float64Array.from(expectTensor(tensors, 'guide.cholesky', square)) : null,
+    cholesky: guided ? expectGuide(tensors, network.inputDim) : null,
     correlation: optional('guide.correlation'),
     parameters: gatherParameters(
       callNative((addon) => addon.cdcSlices(network)),

@@ -7,7 +7,7 @@ import { processes } from '../../processes';
 import { type ModelTensors } from '../copula';
 import { chooseCompletion, chooseGuide } from '../training/guide';
 import { type ParsedFlowOptions, type ResolvedFlowOptions } from '../inputs/options';
-import { expectTensor, gatherParameters } from './parameters';
+import { expectGuide, gatherParameters } from './parameters';
 import { type DenseRows } from '../inputs/rows';
 import { type GivenSolverOptions, type SolverOptions } from '../fields/solvers';
 import { guideCorrelation } from '../correlation/ties';
@@ -112,10 +112,9 @@ const configSchema = z.object({
 /** Rebuilds a flow copula from what `save` wrote. */
 export function flowFromFile(document: ModelDocument, tensors: ModelTensors): FlowCopula {
   const { network, reference, guided, options } = expectConfig(configSchema, document);
-  const square = [network.dim, network.dim];
   const definition: VelocityDefinition = {
     ...network,
-    cholesky: guided ? Float64Array.from(expectTensor(tensors, 'guide.cholesky', square)) : null,
+    cholesky: guided ? expectGuide(tensors, network.dim) : null,
   };
   const slices = callNative((addon) => addon.velocitySlices(definition));
   return FlowCopula.fromParts({

@@ -50,3 +50,26 @@ export function expectTensor(tensors: ModelTensors, name: string, shape: readonl
   }
   return tensor.data;
 }
+
+/** How far the rows of a guide's factor may be from length 1: single precision, and files of other programs. */
+const UNIT = 1e-4;
+
+/**
+ * The factor L of a guide: lower triangular, of positive diagonal, L L^T a correlation matrix.
+ *
+ * @throws SklarError ERR_SKLAR_FORMAT naming what it is not
+ */
+export function expectGuide(tensors: ModelTensors, dim: number): Float64Array {
+  const factor = Float64Array.from(expectTensor(tensors, 'guide.cholesky', [dim, dim]));
+  for (let i = 0; i < dim; i++) {
+    const row = factor.subarray(i * dim, (i + 1) * dim);
+    const length = Math.hypot(...row.subarray(0, i + 1));
+    const triangular = row.subarray(i + 1).every((value) => value === 0);
+    if (triangular && row[i]! > 0 && Math.abs(length - 1) < UNIT) continue;
+    throw new SklarError(
+      'ERR_SKLAR_FORMAT',
+      `expected the Cholesky factor of a correlation matrix for the tensor "guide.cholesky", got another in row ${i + 1}`,
+    );
+  }
+  return factor;
+}
