@@ -419,7 +419,7 @@ export abstract class Copula implements Disposable {
   ): Promise<ConditionalSample> {
     expectOptions(options, 'sampleConditional', conditionalOptions);
     const drawn = await this.drawConditional({ fixed, rows, options }, this.begin(options));
-    expectFinite(drawn.rows.data as Float32Array | Float64Array, this.dim, 'the sample');
+    expectFinite(drawn.rows.data, this.dim, 'the sample');
     const { logMarginalDensity } = drawn;
     if (logMarginalDensity !== null) {
       expectFinite(Float64Array.of(logMarginalDensity), 1, 'the log density of the condition', {

@@ -3,8 +3,11 @@
 /** Names that would reach into the prototype of a plain object if they were assigned to one. */
 const FORBIDDEN = '__proto__';
 
+/** No document of ours has so many levels; those that walk through it call themselves. */
+const DEEPEST = 100;
+
 /**
- * Throws an Error when an object in the text has a key twice, or a key named `__proto__`. The text must be valid JSON:
+ * Throws an Error when an object in the text has a key twice, or a key named `__proto__`, or lies 100 levels deep. The text must be valid JSON:
  * call JSON.parse first.
  */
 export function expectCleanKeys(text: string): void {
@@ -13,6 +16,7 @@ export function expectCleanKeys(text: string): void {
   let keyNext = false;
   for (let i = 0; i < text.length; i++) {
     const character = text[i]!;
+    if (stack.length > DEEPEST) throw new Error(`it is nested more than ${DEEPEST} levels deep`);
     if (character === '{') {
       stack.push(new Set());
       keyNext = true;

@@ -9,13 +9,13 @@ const quick = { hidden: 8, depth: 1, steps: 10, batch: 32 };
 /** The file with a tensor changed, signed anew. */
 async function tampered(file: string, tensor: string, change: (data: Float32Array | Float64Array) => void) {
   const { document, tensors } = await readModelFile(file);
-  const { shape, data } = tensors.get(tensor)!;
-  const copy = data.slice() as Float64Array;
+  const whole = tensors.get(tensor)!;
+  const copy = whole.data.slice() as Float64Array;
   change(copy);
   const out = folder.file(`tampered-${Math.random()}.safetensors`);
   await writeModelFile(out, {
     document: document!,
-    tensors: new Map([...tensors, [tensor, { shape, data: copy }]]),
+    tensors: new Map([...tensors, [tensor, { ...whole, data: copy }]]),
   });
   return out;
 }

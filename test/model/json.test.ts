@@ -39,3 +39,9 @@ describe('expectCleanKeys', () => {
 test('canonicalJson does not depend on the order of keys', () => {
   expect(canonicalJson({ b: [{ d: 1, c: 2 }], a: null })).toBe('{"a":null,"b":[{"c":2,"d":1}]}');
 });
+
+test('thousands of levels are an error and not an overflow of the stack', () => {
+  const deep = `${'[{"a":'.repeat(2500)}1${'}]'.repeat(2500)}`;
+  expect(() => expectCleanKeys(deep)).toThrow('nested more than 100 levels deep');
+  expect(() => expectCleanKeys(`${'['.repeat(90)}${']'.repeat(90)}`)).not.toThrow();
+});

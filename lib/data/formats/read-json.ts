@@ -142,7 +142,7 @@ class JsonColumn {
         ? textOf() || String(value)
         : typeof value === 'string'
           ? value
-          : JSON.stringify(value);
+          : nestedText(value);
     this.#toTexts().push(text);
   }
 
@@ -167,6 +167,15 @@ class JsonColumn {
         this.#texts.push(Number.isNaN(value) ? null : String(value));
     }
     return this.#texts;
+  }
+}
+
+/** What is nested as a text; of too many levels to write, what it is. */
+function nestedText(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return describe(value);
   }
 }
 
