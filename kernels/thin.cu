@@ -50,7 +50,6 @@ struct ThinProducts {
 };
 
 // A warp: four rows and 128 columns, a lane four neighbouring ones of them. blockIdx.z: product
-template <Variants variants>
 __global__ void __launch_bounds__(block_threads) thin_inner_kernel(const ThinProducts products) {
   SKLAR_SHARED(float, shared);
   const auto& [x, b, finish] = products.of[blockIdx.z];
@@ -75,7 +74,7 @@ __global__ void __launch_bounds__(block_threads) thin_inner_kernel(const ThinPro
         for (unsigned j = 0; j < 4; ++j) acc[i][j] = fmaf(given[i][e], w[j], acc[i][j]);
     }
   }
-  with_finisher<variants>(finish, [&](auto kind) {
+  with_finisher<Variants{}>(finish, [&](auto kind) {
     using Kind = typename decltype(kind)::type;
     if (finish.wide && first + rows_of_thread <= x.rows && column + 4 <= b.columns) {
       const Kind finisher(finish, column);
@@ -288,7 +287,7 @@ int launch_thin_inner(const ThinProduct* products, size_t count, void* stream) {
                   static_cast<unsigned>((products[0].x.rows + warps_of_block * rows_of_thread - 1) /
                                         (warps_of_block * rows_of_thread)),
                   static_cast<unsigned>(count));
-  const auto kernel = &thin_inner_kernel<Variants{}>;
+  const auto kernel = &thin_inner_kernel;
   const ThinProducts of(products, count);
   SKLAR_LAUNCH(kernel, grid, block_threads, block_threads * rows_of_thread * sizeof(float4), stream, of);
   return cudaGetLastError();

@@ -43,6 +43,7 @@ const functions: Record<string, Call | null> = {
   mmd: (o) => sklar.mmd(u, u, o),
   mutualInformation: (o) => sklar.mutualInformation(models.gaussian, u, o),
   hasField: null,
+  inspectTable: (o) => sklar.inspectTable(table, o),
   normalCdf: null,
   normalQuantile: null,
   pairPlot: (o) => sklar.pairPlot(table, table, o),
@@ -72,6 +73,7 @@ const methods: Record<string, Record<string, Call>> = {
     inverse: (o) => models.ranks.inverse(u, o),
     cells: (o) => models.ranks.cells(table, o),
   },
+  TableSchema: { restore: (o) => sklar.TableSchema.infer(table).restore(table, o) },
   Margins: {
     'static fit': (o) => sklar.Margins.fit(table, o),
     'static fromSorted': (o) => sklar.Margins.fromSorted({} as never, o),

@@ -61,7 +61,8 @@ __device__ __forceinline__ void multiply_stage(float (&acc)[T::down][T::across][
   }
 }
 
-template <class T, Variants variants>
+// nvcc has no kernels with parameters that are values of a class
+template <class T, bool backward, bool plain, bool kept>
 __global__ void __launch_bounds__(T::threads) wide_linear_kernel(const WideOperands p, const Finish finish) {
   SKLAR_SHARED(uint16_t, shared);
   const size_t row = static_cast<size_t>(blockIdx.y) * T::rows;
@@ -134,6 +135,7 @@ __global__ void __launch_bounds__(T::threads) wide_linear_kernel(const WideOpera
   float* const sums = reinterpret_cast<float*>(shared);
   stage_sums<T>(sums, acc, w);
   __syncthreads();
+  constexpr Variants variants{.backward = backward, .plain = plain, .kept = kept};
   finish_tile<StagedTile<T::threads, T::rows, T::columns, T::pitch>, variants>(sums, row, column, p.rows,
                                                                                finish);
 }
@@ -144,7 +146,7 @@ int launch(const WideOperands& operands, const Finish& given, void* stream) {
   constexpr Variants variants{.backward = arithmetic != Arithmetic::three_products,
                               .plain = size == TileSize::small,
                               .kept = arithmetic == Arithmetic::half};
-  const auto kernel = &wide_linear_kernel<T, variants>;
+  const auto kernel = &wide_linear_kernel<T, variants.backward, variants.plain, variants.kept>;
   if (const int status = allow_shared(kernel, T::shared_bytes)) return status;
   const dim3 grid(static_cast<unsigned>((given.columns + T::columns - 1) / T::columns),
                   static_cast<unsigned>((operands.rows + T::rows - 1) / T::rows));

@@ -25,7 +25,15 @@ import {
   fieldDensityOptions,
   fieldLogPdf,
 } from './fields/field-density';
-import { type RowsInput, type Scale, expectDtype, expectFinite, expectScale, toDense, toFloat32 } from './inputs/rows';
+import {
+  type RowsInput,
+  type Scale,
+  expectDtype,
+  expectFinite,
+  expectScale,
+  toDense,
+  toFloat32,
+} from './inputs/rows';
 import { type Execution, type RunOptions, beginRun, runOptions } from './inputs/run';
 import { type ConditionalOptions, type ConditionalSample, conditionalOptions } from './fields/smc';
 import { type Normalisable } from './fields/normaliser';

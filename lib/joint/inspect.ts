@@ -24,8 +24,11 @@ export interface ColumnInspection {
   readonly range: readonly [string, string] | null;
   /** The most frequent values that recur in at least 1 % of the cells, at most five, and their share of the cells that are there. */
   readonly frequent: readonly { readonly value: string; readonly share: number }[];
-  /** The margin that `auto` gives it, and the ends of its support; null: none. */
-  readonly margin: { readonly type: string; readonly support: readonly [number, number] } | null;
+  /** The margin that `auto` gives it, and the ends of its support, null where it is open; null: no margin. */
+  readonly margin: {
+    readonly type: string;
+    readonly support: readonly [number | null, number | null];
+  } | null;
 }
 
 /** What there is to say of a table before anything is fitted to it. */
@@ -87,7 +90,7 @@ export async function inspectTable(table: Table, options: ColumnRunOptions = {})
               : null,
       missing: values.length - known.length,
       ...spread(known, own),
-      margin: margin ? { type: margin.name, support: margin.support } : null,
+      margin: margin ? { type: margin.name, support: margin.toJSON().support } : null,
     };
   });
   const holes = table.columns.filter((values) => values.some(Number.isNaN));

@@ -199,7 +199,7 @@ describe('transform', () => {
     expect(ranks(await at(wide, 0), 4)).toEqual([2.5]);
   });
 
-  test.each([NaN, Infinity])('refuses %p', async (value) => {
+  test.each([Infinity, -Infinity])('refuses %p', async (value) => {
     const error = await sklarError(
       async () => at(await fit(withCompanion([1, 2, 3])), 1, value),
       'ERR_SKLAR_VALUE',

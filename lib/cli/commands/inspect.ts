@@ -61,10 +61,10 @@ function cellsOf(column: ColumnInspection, rows: number): string[] {
   const shown = frequent
     .slice(0, 3)
     .map(({ value, share }) => `${value} ${Number((100 * share).toPrecision(2))} %`);
-  const [least, most] = margin?.support ?? [-Infinity, Infinity];
+  const [least, most] = margin?.support ?? [null, null];
   const numeric = type.type === 'number' || type.type === 'integer';
   const ends =
-    numeric && (Number.isFinite(least) || Number.isFinite(most)) ? ` from ${end(least)} to ${end(most)}` : '';
+    numeric && (least !== null || most !== null) ? ` from ${end(least, '-inf')} to ${end(most, 'inf')}` : '';
   return [
     name,
     `${role === 'modelled' ? '' : `${role}, `}${type.type}${format}`,
@@ -76,5 +76,5 @@ function cellsOf(column: ColumnInspection, rows: number): string[] {
   ];
 }
 
-const end = (value: number) =>
-  Number.isFinite(value) ? String(Number(value.toPrecision(6))) : value > 0 ? 'inf' : '-inf';
+const end = (value: number | null, open: string) =>
+  value === null ? open : String(Number(value.toPrecision(6)));

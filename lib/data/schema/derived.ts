@@ -4,22 +4,38 @@ import { z } from 'zod';
 import { type ColumnType, kindOf, labelsOf, roundedTo } from '../columns/column-type';
 import type { Table } from '../table';
 
-export const formulaSchema = z.discriminatedUnion('formula', [
-  /** offset + sum of factor x column, rounded as the column is. */
+/**
+ * A column as a function of others.
+ *
+ * - `linear`: offset + sum of factor x column, rounded as the column is
+ * - `lookup`: the value `to` at each value `from` of another column; null: missing
+ */
+export type Formula =
+  | {
+      readonly formula: 'linear';
+      readonly of: readonly { readonly name: string; readonly factor: number }[];
+      readonly offset: number;
+    }
+  | {
+      readonly formula: 'lookup';
+      readonly of: readonly { readonly name: string }[];
+      readonly from: readonly number[];
+      readonly to: readonly (number | null)[];
+    };
+
+export const formulaSchema: z.ZodType<Formula> = z.discriminatedUnion('formula', [
   z.strictObject({
     formula: z.literal('linear'),
     of: z.array(z.strictObject({ name: z.string(), factor: z.number() })).min(1),
     offset: z.number(),
   }),
-  /** The value at each value of another column; null: missing. */
   z.strictObject({
     formula: z.literal('lookup'),
-    of: z.tuple([z.strictObject({ name: z.string() })]),
+    of: z.array(z.strictObject({ name: z.string() })).length(1),
     from: z.array(z.number()).min(1),
     to: z.array(z.number().nullable()).min(1),
   }),
 ]);
-export type Formula = z.output<typeof formulaSchema>;
 
 /** A function of several columns is looked for in so many rows first. */
 const LOOK_ROWS = 2000;
@@ -276,7 +292,7 @@ export function computeFormula(
 ): Float64Array {
   if (formula.formula === 'lookup') {
     const at = new Map(formula.from.map((from, k) => [from, formula.to[k] ?? NaN]));
-    return column(formula.of[0].name).map((value) => at.get(value) ?? NaN);
+    return column(formula.of[0]!.name).map((value) => at.get(value) ?? NaN);
   }
   const sources = formula.of.map(({ name }) => column(name));
   const round = kindOf(type) === 'integer' ? Math.round : (roundedTo(type) ?? ((value: number) => value));
@@ -287,7 +303,7 @@ export function computeFormula(
 
 /** In words: `1.19 x net`. */
 export function formulaText(formula: Formula): string {
-  if (formula.formula === 'lookup') return `determined by ${JSON.stringify(formula.of[0].name)}`;
+  if (formula.formula === 'lookup') return `determined by ${JSON.stringify(formula.of[0]!.name)}`;
   const terms = formula.of.map(
     ({ name, factor }, k) =>
       `${factor < 0 ? (k === 0 ? '-' : ' - ') : k === 0 ? '' : ' + '}${Math.abs(factor) === 1 ? '' : `${Math.abs(factor)} x `}${JSON.stringify(name)}`,

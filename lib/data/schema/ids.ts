@@ -3,24 +3,40 @@ import { z } from 'zod';
 
 import { type Seed, hashWords, seedWords } from '../random';
 
-/** How new names are made. None of the data is kept beside what all of them share. */
-export const idRuleSchema = z.discriminatedUnion('rule', [
-  /** `prefix`, a number of at least `width` digits that counts up from `first`, `suffix`. */
+/**
+ * How new names are made. None of the data is kept beside what all of them share.
+ *
+ * - `counted`: `prefix`, a number of at least `width` digits, `suffix`; numbers begin with `first` and are `step` apart, with a random
+ *   part where that is more than 1; `text` says whether they are texts
+ * - `uuid`: random UUIDs
+ * - `shapes`: texts in which 0 stands for a digit, a and A for letters, others for themselves
+ */
+export type IdRule =
+  | {
+      readonly rule: 'counted';
+      readonly prefix: string;
+      readonly suffix: string;
+      readonly width: number;
+      readonly first: number;
+      readonly step: number;
+      readonly text: boolean;
+    }
+  | { readonly rule: 'uuid' }
+  | { readonly rule: 'shapes'; readonly shapes: readonly string[] };
+
+export const idRuleSchema: z.ZodType<IdRule> = z.discriminatedUnion('rule', [
   z.strictObject({
     rule: z.literal('counted'),
     prefix: z.string(),
     suffix: z.string(),
     width: z.int().min(0).max(400),
     first: z.number(),
-    /** From one to the next; more than 1: with a random part. */
     step: z.number().min(1),
     text: z.boolean(),
   }),
   z.strictObject({ rule: z.literal('uuid') }),
-  /** Texts in which 0 stands for a digit, a and A for letters; others for themselves. */
   z.strictObject({ rule: z.literal('shapes'), shapes: z.array(z.string()).min(1) }),
 ]);
-export type IdRule = z.output<typeof idRuleSchema>;
 
 const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
 

@@ -4,14 +4,20 @@ import { z } from 'zod';
 import { type ColumnType, cellText, labelsOf } from '../columns/column-type';
 import type { Table } from '../table';
 
+/** What holds in every row: where one column has a value another has a value, or one column is never above another. */
+export type Rule =
+  | {
+      readonly rule: 'implies';
+      readonly where: { readonly name: string; readonly value: number };
+      readonly then: { readonly name: string; readonly value: number };
+    }
+  | { readonly rule: 'order'; readonly below: string; readonly above: string };
+
 const cellSchema = z.strictObject({ name: z.string(), value: z.number() });
-export const ruleSchema = z.discriminatedUnion('rule', [
-  /** Where one column has a value, another has a value. */
+export const ruleSchema: z.ZodType<Rule> = z.discriminatedUnion('rule', [
   z.strictObject({ rule: z.literal('implies'), where: cellSchema, then: cellSchema }),
-  /** One column is never above another. */
   z.strictObject({ rule: z.literal('order'), below: z.string(), above: z.string() }),
 ]);
-export type Rule = z.output<typeof ruleSchema>;
 
 /** Values of a column that rules are looked for of: the most frequent ones, of so many rows at least. */
 const VALUES = 5;

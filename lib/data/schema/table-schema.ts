@@ -1,7 +1,7 @@
 /** What the columns of a table are, which of them a model has, and how the others are made again. */
 import { z } from 'zod';
 
-import { SklarError, describe } from '../../errors';
+import { type OptionNames, SklarError, describe, expectOptions } from '../../errors';
 import { type Note, columnsNote, groupNotes } from '../../notes';
 import {
   type ColumnType,
@@ -81,6 +81,8 @@ export interface RestoreOptions {
   /** Leave no cell missing; default false: cells are missing as often, and together, as in the data. */
   readonly complete?: boolean | undefined;
 }
+
+const restoreOptions: OptionNames<RestoreOptions> = { seed: true, firstRow: true, complete: true };
 
 /**
  * The columns of a table as a model sees them, and back.
@@ -243,7 +245,9 @@ export class TableSchema {
   }
 
   /** All columns again, from those that are modelled. */
-  restore(modelled: Table, { seed = 1, firstRow = 0, complete = false }: RestoreOptions = {}): Table {
+  restore(modelled: Table, options: RestoreOptions = {}): Table {
+    expectOptions(options, 'TableSchema.restore', restoreOptions);
+    const { seed = 1, firstRow = 0, complete = false } = options;
     const { rows } = modelled;
     const made = this.columns.map((column, j): { values: Float64Array; type: ColumnType } => {
       const { name, type } = column;
@@ -287,9 +291,9 @@ export class TableSchema {
   }
 
   /** Plain JSON. */
-  toJSON(): z.input<typeof schemaSchema> {
+  toJSON(): object {
     return {
-      columns: this.columns as z.input<typeof columnSchema>[],
+      columns: this.columns,
       missing: this.missing.map(({ columns, share }) => ({ columns: [...columns], share })),
       rules: [...this.rules],
     };
@@ -371,7 +375,7 @@ function simpleRole(name: string, type: ColumnType, values: Float64Array): Colum
 /** The formula of a column whose source has its labels in a new order. */
 function renumbered(formula: Formula, table: Table, orders: ReadonlyMap<string, number[]>): Formula {
   if (formula.formula !== 'lookup') return formula;
-  const [{ name }] = formula.of;
+  const { name } = formula.of[0]!;
   const type = table.type(name);
   const order = orders.get(name);
   if (type.type !== 'category' || !order) return formula;
