@@ -95,10 +95,4 @@ __device__ __forceinline__ void stage_sums(float* to, const float (&acc)[Tile::d
     }
 }
 
-// More shared memory than every kernel has: said before each launch, always the same for a kernel.
-template <class Kernel>
-int allow_shared(Kernel kernel, size_t bytes) {
-  return cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes));
-}
-
 }  // namespace sklar::cuda

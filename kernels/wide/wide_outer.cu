@@ -209,7 +209,7 @@ size_t tiles_of(const WideOuter& p) {
 template <class T>
 int launch(const Jobs& given, unsigned tiles, unsigned splits, float* workspace, void* stream) {
   const auto kernel = &wide_outer_kernel<T>;
-  if (const int status = allow_shared(kernel, T::shared_bytes)) return status;
+  if (const int status = allow_most_shared(reinterpret_cast<const void*>(kernel))) return status;
   const Jobs jobs = given;
   SKLAR_LAUNCH(kernel, dim3(tiles, splits), T::threads, T::shared_bytes, stream, jobs, workspace);
   return cudaGetLastError();

@@ -147,7 +147,7 @@ int launch(const WideOperands& operands, const Finish& given, void* stream) {
                               .plain = size == TileSize::small,
                               .kept = arithmetic == Arithmetic::half};
   const auto kernel = &wide_linear_kernel<T, variants.backward, variants.plain, variants.kept>;
-  if (const int status = allow_shared(kernel, T::shared_bytes)) return status;
+  if (const int status = allow_most_shared(reinterpret_cast<const void*>(kernel))) return status;
   const dim3 grid(static_cast<unsigned>((given.columns + T::columns - 1) / T::columns),
                   static_cast<unsigned>((operands.rows + T::rows - 1) / T::rows));
   const WideOperands p = operands;

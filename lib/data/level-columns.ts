@@ -12,6 +12,7 @@ import { type Matrix } from '../matrix';
 import type { Scale } from '../types/scale';
 import { type Seed } from './random';
 import { type ColumnKind, type ColumnType, kindOf, roundedTo } from './columns/column-type';
+import { TableSchema } from './schema/table-schema';
 import { Table } from './table';
 
 /** What equal values of a column get: a random level of their block each, or all its middle, the mean of their ranks. */
@@ -74,7 +75,7 @@ export abstract class LevelColumns {
     expectOptions(options, `${this.constructor.name}.transform`, transformOptions);
     const { seed = this.seed, ties = this.ties, scale = 'copula', ...run } = options;
     const random = ties === 'random';
-    return levelsOf(this.#native(), table.select(this.names), { ...run, seed, random, scale });
+    return levelsOf(this.#native(), this.#own(table), { ...run, seed, random, scale });
   }
 
   /**
@@ -99,11 +100,16 @@ export abstract class LevelColumns {
    */
   async cells(table: Table, run: ColumnRunOptions = {}): Promise<RowCells> {
     expectOptions(run, `${this.constructor.name}.cells`, columnRunOptions);
-    return cellsOf(this.#native(), table.select(this.names), run);
+    return cellsOf(this.#native(), this.#own(table), run);
   }
 
   /** @internal */
   protected abstract makeHandles(): readonly ColumnHandle[];
+
+  /** The columns, as the numbers that their types have. */
+  #own(table: Table): Table {
+    return TableSchema.plain(this.names, this.columnTypes).modelled(table.select(this.names));
+  }
 
   #native(): readonly ColumnHandle[] {
     this.#handles ??= this.makeHandles();

@@ -88,8 +88,8 @@ export function selectColumns(
  *
  * const table = Table.fromColumns({ depth: [2.5, 3.1, null], soil: ['sand', 'clay', 'sand'] });
  * table.rows; // => 3
- * table.column('depth'); // => [2.5, 3.1, NaN]
  * table.column('soil'); // => [1, 0, 1]
+ * table.text('depth', 2); // => null
  * table.text('soil', 0); // => 'sand'
  * table.type('soil').type; // => 'category'
  * ```

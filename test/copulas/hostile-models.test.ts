@@ -70,14 +70,13 @@ test('weights that overflow end in an error and never in NaN, of the API and the
   }
 });
 
-test('a density without a bound is an error that names value and column', async () => {
+test('a density without a bound is infinite, and no other', async () => {
   const x = Float64Array.from({ length: 300 }, (_, i) => (-Math.log((i + 0.5) / 300)) ** 3);
   const table = new Table(['a', 'b'], [x, x.map((value, i) => value + (i % 7))]);
   const joint = await fitJoint(table, { copula: { kind: 'gaussian' }, margins: { a: 'weibull' } });
-  await expect(
-    joint.logPdf(new Table(['a', 'b'], [Float64Array.of(1, 0), Float64Array.of(1, 1)])),
-  ).rejects.toMatchObject({
-    code: 'ERR_SKLAR_DIVERGED',
-    message: expect.stringContaining('row 2 is Infinity: "a" is 0'),
-  });
+  const [first, second] = await joint.logPdf(
+    new Table(['a', 'b'], [Float64Array.of(1, 0), Float64Array.of(1, 1)]),
+  );
+  expect(first).toBeLessThan(Infinity);
+  expect(second).toBe(Infinity);
 });

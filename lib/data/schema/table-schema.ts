@@ -333,9 +333,7 @@ export class TableSchema {
         'expected patterns of missing cells in columns that there are',
       );
     }
-    const named = rules.flatMap((rule) =>
-      rule.rule === 'order' ? [rule.below, rule.above] : [rule.where.name, rule.then.name],
-    );
+    const named = rules.flatMap(({ where, then }) => [where.name, then.name]);
     if (named.some((name) => !modelled.has(name))) {
       throw new SklarError('ERR_SKLAR_FORMAT', 'expected rules of modelled columns');
     }
