@@ -36,7 +36,8 @@ function testPreset(preset) {
   const cmake = findCmake();
   run(cmake, ['--preset', preset]);
   run(cmake, ['--build', '--preset', preset]);
-  ctest(preset, ['--preset', preset]);
+  // with sanitizers the kernels of the emulated device take hours: `emulated` runs them
+  ctest(preset, ['--preset', preset, ...(preset === 'dev' ? ['--exclude-regex', '^cuda_'] : [])]);
 }
 
 if (isMain(import.meta.url)) {

@@ -1,6 +1,11 @@
 // The matrix kernels, for every instruction set that this build carries and this machine has, and once more
 // with the geometry of AVX-512: any machine computes vectors of 64 bytes, with narrower registers if need be.
-#define SKLAR_KERNEL_NAMESPACE wide_registers
+#include "backend/cpu/kernels.hpp"
+namespace sklar::cpu {
+template <class T>
+const KernelTable<T>& wide_registers_kernels();
+}
+#define SKLAR_INSTRUCTION_SET wide_registers
 #define SKLAR_VECTOR_BYTES 64
 #define SKLAR_TILE_ROWS 12
 #include "backend/cpu/kernels.inl"
@@ -73,7 +78,7 @@ std::vector<const cpu::KernelTable<T>*> kernel_tables() {
   if (instruction_set() >= InstructionSet::avx2) tables.push_back(&cpu::avx2_kernels<T>());
   if (instruction_set() >= InstructionSet::avx512) tables.push_back(&cpu::avx512_kernels<T>());
 #endif
-  tables.push_back(&cpu::wide_registers::table<T>("64-byte registers"));
+  tables.push_back(&cpu::wide_registers_kernels<T>());
   return tables;
 }
 
