@@ -1,5 +1,5 @@
 // Compiles kernels/**/*.cu, and those of kernels/by_width at every width, for the architectures of kernels/budget.json and holds every kernel to its budget: no spills,
-// no stack, no local memory, no more registers or static shared memory than planned; and, counted from the machine code, the
+// no stack, no more local memory (slow paths of functions in double have some), registers or static shared memory than planned; and, counted from the machine code, the
 // main loops of the wide products and their share of accesses of 128 bits. A kernel without a budget is an error.
 //   node scripts/check-kernels.mjs [--write] [--only TEXT]     --write makes the present numbers the budget; --only: of the files
 //   whose paths contain the text
