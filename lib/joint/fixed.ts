@@ -114,9 +114,10 @@ export function fixedRow(fixed: ReadonlyMap<string, number>, margins: TableMargi
   return new Table(
     margins.names,
     margins.names.map((name, j) => {
-      const ends = margins.supports[j]!.filter(Number.isFinite);
-      return Float64Array.of(fixed.get(name) ?? ends[0] ?? 0);
+      const [end = 0] = margins.supports[j]!.filter(Number.isFinite);
+      return Float64Array.of(fixed.get(name) ?? (margins.kinds[j] === 'integer' ? Math.round(end) : end));
     }),
+    margins.columnTypes,
   );
 }
 
