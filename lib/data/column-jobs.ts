@@ -67,6 +67,14 @@ export function findInfinite(values: Float64Array): number {
   return -1;
 }
 
+/** The rows, by number, in which no column is missing. */
+export function completeRowsOf(columns: readonly Float64Array[], rows: number): number[] {
+  const holes = columns.filter((values) => values.some(Number.isNaN));
+  const complete: number[] = [];
+  for (let i = 0; i < rows; i++) if (!holes.some((values) => Number.isNaN(values[i]))) complete.push(i);
+  return complete;
+}
+
 /**
  * The rows [from, to) of the columns, without a copy.
  *

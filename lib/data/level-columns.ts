@@ -49,6 +49,7 @@ export abstract class LevelColumns {
   /** @internal */
   protected readonly seed: bigint;
   #handles: readonly ColumnHandle[] | undefined;
+  #schema: TableSchema | undefined;
 
   protected constructor(
     columns: readonly { readonly name: string; readonly cells: ColumnType }[],
@@ -75,7 +76,7 @@ export abstract class LevelColumns {
     expectOptions(options, `${this.constructor.name}.transform`, transformOptions);
     const { seed = this.seed, ties = this.ties, scale = 'copula', ...run } = options;
     const random = ties === 'random';
-    return levelsOf(this.#native(), this.#own(table), { ...run, seed, random, scale });
+    return levelsOf(this.#native(), this.own(table), { ...run, seed, random, scale });
   }
 
   /**
@@ -100,15 +101,16 @@ export abstract class LevelColumns {
    */
   async cells(table: Table, run: ColumnRunOptions = {}): Promise<RowCells> {
     expectOptions(run, `${this.constructor.name}.cells`, columnRunOptions);
-    return cellsOf(this.#native(), this.#own(table), run);
+    return cellsOf(this.#native(), this.own(table), run);
   }
 
   /** @internal */
   protected abstract makeHandles(): readonly ColumnHandle[];
 
-  /** The columns, as the numbers that their types have. */
-  #own(table: Table): Table {
-    return TableSchema.plain(this.names, this.columnTypes).modelled(table.select(this.names));
+  /** @internal The columns, as the numbers that their types have. */
+  protected own(table: Table): Table {
+    this.#schema ??= TableSchema.plain(this.names, this.columnTypes);
+    return this.#schema.modelled(table.select(this.names));
   }
 
   #native(): readonly ColumnHandle[] {

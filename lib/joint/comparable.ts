@@ -1,4 +1,5 @@
 /** Tables side by side: the same numbers for the same cells. */
+import { completeRowsOf } from '../data/column-jobs';
 import type { TableSchema } from '../data/schema/table-schema';
 import { type Table } from '../data/table';
 import { SklarError } from '../errors';
@@ -27,12 +28,9 @@ export function comparable(
  * @throws SklarError ERR_SKLAR_VALUE where there is none
  */
 export function completeRows(table: Table, notes: Note[]): Table {
-  const holes = table.columns.flatMap((values, j) => (values.some(Number.isNaN) ? [j] : []));
-  if (holes.length === 0) return table;
-  const rows = Array.from({ length: table.rows }, (_, i) => i).filter(
-    (i) => !holes.some((j) => Number.isNaN(table.columns[j]![i])),
-  );
-  const names = holes.map((j) => table.names[j]!);
+  const rows = completeRowsOf(table.columns, table.rows);
+  if (rows.length === table.rows) return table;
+  const names = table.names.filter((name) => table.column(name).some(Number.isNaN));
   if (rows.length === 0) {
     throw new SklarError(
       'ERR_SKLAR_VALUE',

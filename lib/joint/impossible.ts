@@ -1,4 +1,4 @@
-import type { ColumnRunOptions } from '../data/column-jobs';
+import { type ColumnRunOptions, completeRowsOf } from '../data/column-jobs';
 import type { Table } from '../data/table';
 import { SklarError, describe } from '../errors';
 import { Margins, type TableMargins } from '../margins/margins';
@@ -56,9 +56,7 @@ export async function possibleRows(
   run: ColumnRunOptions,
 ): Promise<Table> {
   const logs = margins instanceof Margins ? await margins.logPdf(table, run) : null;
-  const possible = Array.from({ length: table.rows }, (_, row) => row).filter(
-    (row) =>
-      logs?.[row] !== -Infinity && margins.names.every((name) => !Number.isNaN(table.column(name)[row])),
-  );
+  const complete = completeRowsOf(table.select(margins.names).columns, table.rows);
+  const possible = complete.filter((row) => logs?.[row] !== -Infinity);
   return possible.length === table.rows ? table : table.take(possible);
 }

@@ -1,5 +1,5 @@
 import { type ColumnType, cellText, labelsOf } from '../data/columns/column-type';
-import { type ColumnRunOptions, columnRunOptions } from '../data/column-jobs';
+import { type ColumnRunOptions, columnRunOptions, completeRowsOf } from '../data/column-jobs';
 import { type ColumnRole, TableSchema } from '../data/schema/table-schema';
 import { formulaText } from '../data/schema/derived';
 import { type Table } from '../data/table';
@@ -93,10 +93,7 @@ export async function inspectTable(table: Table, options: ColumnRunOptions = {})
       margin: margin ? { type: margin.name, support: margin.toJSON().support } : null,
     };
   });
-  const holes = table.columns.filter((values) => values.some(Number.isNaN));
-  const complete = Array.from({ length: table.rows }, (_, i) => i).filter(
-    (i) => !holes.some((values) => Number.isNaN(values[i])),
-  ).length;
+  const complete = completeRowsOf(table.columns, table.rows).length;
   const notes = [...schema.notes, ...(margins?.notes ?? []), ...(await nearCopies(modelled, options))];
   return { rows: table.rows, columns, complete, notes };
 

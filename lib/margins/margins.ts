@@ -229,7 +229,7 @@ export class Margins extends LevelColumns {
     expectOptions(options, 'Margins.logPdf', { ...columnRunOptions, atoms: true });
     const { atoms = true, ...run } = options;
     const threads = expectThreads(run.threads);
-    const selected = table.select(this.names);
+    const selected = this.own(table);
     const margins = this.#columns.map(({ margin }) => margin.handle);
     const sum = new Float64Array(table.rows);
     for (const [from, to] of rowBlocks(table.rows, margins.length)) {

@@ -178,6 +178,12 @@ export function decimalsOf(values: Float64Array): number | undefined {
   return decimals;
 }
 
+/** The type of numbers with the decimals that they have. */
+export function numberType(values: Float64Array): ColumnType & { type: 'number' } {
+  const decimals = decimalsOf(values);
+  return { type: 'number', ...(decimals !== undefined && { decimals }) };
+}
+
 /**
  * The number of a cell as a user gives it: a number, a label, a date as the column writes it, as YYYY-MM-DD or a Date.
  *

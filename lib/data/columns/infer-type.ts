@@ -2,7 +2,7 @@
 import { SklarError, describe } from '../../errors';
 import { type Note, columnsNote } from '../../notes';
 import { calendarFormat, findFormat } from './calendar';
-import { type ColumnType, type TypeName, decimalsOf } from './column-type';
+import { type ColumnType, type TypeName, numberType } from './column-type';
 import { readNumerals } from './numerals';
 import { isPlainNumber, isRounded, isVanished } from './plain-number';
 
@@ -59,17 +59,13 @@ export interface WantedType {
 export function inferType(column: Texts, wanted?: WantedType): InferredColumn {
   if (wanted) return asWanted(column, wanted);
   const { name, texts, counts } = column;
-  const known = texts.flatMap((text, k) => (UNKNOWN.test(text.trim()) ? [] : [k]));
-  const pick = (values: Float64Array, chosen: readonly number[]) => {
-    const all = new Float64Array(texts.length).fill(NaN);
-    chosen.forEach((k, i) => (all[k] = values[i]!));
-    return all;
-  };
+  const { known, words } = knownOf(texts);
+  const pick = (values: Float64Array, chosen: readonly number[]) => spread(texts.length, values, chosen);
   const left = (chosen: readonly number[], what: string): Note[] => {
-    const others = Array.from(texts.keys()).filter((k) => !chosen.includes(k));
+    const taken = new Set(chosen);
+    const others = Array.from(texts.keys()).filter((k) => !taken.has(k));
     return others.length === 0 ? [] : [leftNote(column, others, what)];
   };
-  const words = known.map((k) => texts[k]!.trim());
   if (words.length === 0)
     return { type: { type: 'number' }, values: pick(new Float64Array(), []), notes: left([], 'numbers') };
   const booleans = asBooleans(texts.map((text) => text.trim()));
@@ -86,7 +82,7 @@ export function inferType(column: Texts, wanted?: WantedType): InferredColumn {
     const lost = plain.filter((k) => isRounded(texts[k]!) || isVanished(texts[k]!));
     if (lost.length === 0) {
       const values = Float64Array.from(plain, (k) => Number(texts[k]!.replaceAll('_', '')));
-      return { type: numberType(values), values: pick(values, plain), notes: left(plain, 'numbers') };
+      return { type: numericType(values), values: pick(values, plain), notes: left(plain, 'numbers') };
     }
     // more digits than doubles have make names, where they hardly recur
     if (lost.some((k) => isVanished(texts[k]!)) || cells > texts.length / IDENTIFYING)
@@ -103,7 +99,7 @@ export function inferType(column: Texts, wanted?: WantedType): InferredColumn {
           column,
           vanished.map((k) => known[k]!),
         );
-      const type: ColumnType = { ...numberType(values), ...(Object.keys(style).length > 0 && { style }) };
+      const type: ColumnType = { ...numericType(values), ...(Object.keys(style).length > 0 && { style }) };
       return { type, values: pick(values, known), notes: left(known, 'numbers') };
     }
     const found = findFormat(words);
@@ -126,10 +122,20 @@ export function inferType(column: Texts, wanted?: WantedType): InferredColumn {
   return asLabels(column, texts.length >= IDENTIFYING * cells && cells >= FEWEST_IDS ? 'id' : 'category');
 }
 
-function numberType(values: Float64Array): ColumnType & { type: 'number' | 'integer' } {
-  if (values.every(Number.isSafeInteger)) return { type: 'integer' };
-  const decimals = decimalsOf(values);
-  return { type: 'number', ...(decimals !== undefined && { decimals }) };
+const numericType = (values: Float64Array) =>
+  values.every(Number.isSafeInteger) ? ({ type: 'integer' } as const) : numberType(values);
+
+/** The numbers of some of `count` texts, NaN of the others. */
+function spread(count: number, values: Float64Array, chosen: readonly number[]): Float64Array {
+  const all = new Float64Array(count).fill(NaN);
+  chosen.forEach((k, i) => (all[k] = values[i]!));
+  return all;
+}
+
+/** The texts that stand for something. */
+function knownOf(texts: readonly string[]): { known: number[]; words: string[] } {
+  const known = texts.flatMap((text, k) => (UNKNOWN.test(text.trim()) ? [] : [k]));
+  return { known, words: known.map((k) => texts[k]!.trim()) };
 }
 
 function asBooleans(texts: readonly string[]): { type: ColumnType; values: Float64Array } | null {
@@ -169,18 +175,13 @@ function asWanted(column: Texts, { type, format }: WantedType): InferredColumn {
       'ERR_SKLAR_VALUE',
       `expected ${expected} in column ${describe(name)}, got ${text === undefined ? 'none' : describe(text)}`,
     );
-  const known = texts.flatMap((text, k) => (UNKNOWN.test(text.trim()) ? [] : [k]));
-  const words = known.map((k) => texts[k]!.trim());
-  const spread = (values: Float64Array) => {
-    const all = new Float64Array(texts.length).fill(NaN);
-    known.forEach((k, i) => (all[k] = values[i]!));
-    return all;
-  };
+  const { known, words } = knownOf(texts);
+  const spreadOut = (values: Float64Array) => spread(texts.length, values, known);
   if (type === 'boolean') {
     const booleans = asBooleans(words.map((word) => (word === '0' ? 'false' : word === '1' ? 'true' : word)));
     if (!booleans)
       throw misfit('two words such as yes and no', words.find((word) => !asBooleans([word])) ?? words[0]);
-    return { type: booleans.type, values: spread(booleans.values), notes: [] };
+    return { type: booleans.type, values: spreadOut(booleans.values), notes: [] };
   }
   if (type === 'number' || type === 'integer') {
     const numerals = readNumerals(words);
@@ -193,10 +194,10 @@ function asWanted(column: Texts, { type, format }: WantedType): InferredColumn {
       );
     const bad = type === 'integer' ? values.findIndex((value) => !Number.isSafeInteger(value)) : -1;
     if (bad >= 0) throw misfit('integers', words[bad]);
-    const own: ColumnType = type === 'integer' ? { type } : { ...numberType(values), type };
+    const own: ColumnType = type === 'integer' ? { type } : { ...numericType(values), type };
     return {
       type: { ...own, ...(Object.keys(style).length > 0 && { style }) },
-      values: spread(values),
+      values: spreadOut(values),
       notes: [],
     };
   }
@@ -206,11 +207,11 @@ function asWanted(column: Texts, { type, format }: WantedType): InferredColumn {
     const values = Float64Array.from(words, (word) => made.read(word));
     const bad = values.findIndex(Number.isNaN);
     if (bad >= 0) throw misfit(`cells of the format ${format}`, words[bad]);
-    return { type: { type, format }, values: spread(values), notes: [] };
+    return { type: { type, format }, values: spreadOut(values), notes: [] };
   }
   const found = findFormat(words);
   if (found?.format.holds !== type) throw misfit(`a ${type} in every cell`, words[0]);
-  return { type: { type, format: found.format.format }, values: spread(found.values), notes: [] };
+  return { type: { type, format: found.format.format }, values: spreadOut(found.values), notes: [] };
 }
 
 /** Cells that are taken for missing. */

@@ -1,7 +1,7 @@
 import type { DuckDBResult } from '@duckdb/node-api';
 
 import { SklarError, describe } from '../../errors';
-import { type ColumnType, decimalsOf } from '../columns/column-type';
+import { decimalsOf, numberType } from '../columns/column-type';
 import { expectDistinctNames, selectColumns, type Table } from '../table';
 import { DuckDBSession } from './duckdb';
 import { finishTable } from './finish-table';
@@ -17,10 +17,7 @@ function typeFor(type: string): Pick<SqlColumn, 'cast' | 'type'> {
   if (/^(?:FLOAT|DOUBLE|DECIMAL\(.*\))$/.test(type)) {
     return {
       cast: number,
-      type: (values): ColumnType => {
-        const decimals = decimalsOf(values);
-        return { type: 'number', ...(decimals !== undefined && { decimals }) };
-      },
+      type: numberType,
     };
   }
   if (type === 'DATE') {

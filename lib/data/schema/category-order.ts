@@ -73,7 +73,7 @@ export function orderCategories(table: Table, names: readonly string[]): Map<str
   const scores = new Map<string, Float64Array>();
   const score = (name: string) => {
     const order = orders.get(name);
-    const rank = order && Float64Array.from(order.keys(), (k) => order.indexOf(k));
+    const rank = order && inverseOf(order);
     const values = Float64Array.from(rows, (i) => {
       const value = table.column(name)[i]!;
       return rank && !Number.isNaN(value) ? rank[value]! : value;
@@ -141,7 +141,8 @@ function orderOf(
     const size = Math.hypot(...next) || 1;
     axis = next.map((value) => value / size);
   }
-  return [...before].sort((a, b) => along[a]! - along[b]! || before.indexOf(a) - before.indexOf(b));
+  // a stable sort: labels alike stay in the order that they had
+  return [...before].sort((a, b) => along[a]! - along[b]!);
 }
 
 /** The type with its labels in another order, and the new position of each. */
@@ -149,7 +150,13 @@ export function reordered(
   type: ColumnType & { type: 'category' },
   order: readonly number[],
 ): { type: ColumnType; position: Float64Array } {
+  const labels = order.map((label) => type.labels[label]!);
+  return { type: { type: 'category', labels }, position: inverseOf(order) };
+}
+
+/** The place of each label in an order. */
+function inverseOf(order: readonly number[]): Float64Array {
   const position = new Float64Array(order.length);
   order.forEach((label, k) => (position[label] = k));
-  return { type: { type: 'category', labels: order.map((label) => type.labels[label]!) }, position };
+  return position;
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 
 import { type ColumnType, kindOf, labelsOf, roundedTo } from '../columns/column-type';
+import { completeRowsOf } from '../column-jobs';
 import type { Table } from '../table';
 
 /**
@@ -111,10 +112,10 @@ function linearFormula(table: Table, name: string, basis: readonly string[]): Fo
   let fit = leastSquares(table, rows, name, chosen);
   if (!fit || fit.error > tolerance) return null;
   // columns that add less than can be seen are none of its sources
-  for (const [k, source] of sources.entries()) {
+  for (const source of sources) {
     if (chosen.length < 2) break;
     const spread = spreadOf(table.column(source), rows);
-    if (Math.abs(fit.factors[chosen.indexOf(source)] ?? 0) * spread > 4 * tolerance && k >= 0) continue;
+    if (Math.abs(fit.factors[chosen.indexOf(source)] ?? 0) * spread > 4 * tolerance) continue;
     const fewer = chosen.filter((other) => other !== source);
     const again = leastSquares(table, rows, name, fewer);
     if (!again || again.error > tolerance) continue;
@@ -185,9 +186,7 @@ function lineOf(x: Float64Array, y: Float64Array): { factor: number; offset: num
 
 /** Rows in which all columns are there, at most so many, evenly spread. */
 function completeRows(columns: readonly Float64Array[], most: number): number[] {
-  const rows: number[] = [];
-  for (let i = 0; i < columns[0]!.length; i++)
-    if (columns.every((values) => !Number.isNaN(values[i]))) rows.push(i);
+  const rows = completeRowsOf(columns, columns[0]!.length);
   if (rows.length <= most) return rows;
   return Array.from({ length: most }, (_, k) => rows[Math.floor((k * rows.length) / most)]!);
 }

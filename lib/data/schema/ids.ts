@@ -7,7 +7,7 @@ import { type Seed, hashWords, seedWords } from '../random';
  * How new names are made. None of the data is kept beside what all of them share.
  *
  * - `counted`: `prefix`, a number of at least `width` digits, `suffix`; numbers begin with `first` and are `step` apart, with a random
- *   part where that is more than 1; `text` says whether they are texts
+ *   part where that is more than 1
  * - `uuid`: random UUIDs
  * - `shapes`: texts in which 0 stands for a digit, a and A for letters, others for themselves
  */
@@ -19,7 +19,6 @@ export type IdRule =
       readonly width: number;
       readonly first: number;
       readonly step: number;
-      readonly text: boolean;
     }
   | { readonly rule: 'uuid' }
   | { readonly rule: 'shapes'; readonly shapes: readonly string[] };
@@ -32,7 +31,6 @@ export const idRuleSchema: z.ZodType<IdRule> = z.discriminatedUnion('rule', [
     width: z.int().min(0).max(400),
     first: z.number(),
     step: z.number().min(1),
-    text: z.boolean(),
   }),
   z.strictObject({ rule: z.literal('uuid') }),
   z.strictObject({ rule: z.literal('shapes'), shapes: z.array(z.string()).min(1) }),
@@ -54,12 +52,9 @@ export function ruleOfTexts(texts: readonly string[]): IdRule {
       return fits ? { value: Number(middle), width: middle.length } : null;
     });
     if (numbers.every((number) => number !== null)) {
-      const width = Math.min(...numbers.map((number) => number.width));
+      const width = numbers.reduce((least, number) => Math.min(least, number.width), Infinity);
       return {
-        ...countedFrom(
-          numbers.map(({ value }) => value),
-          true,
-        ),
+        ...countedFrom(numbers.map(({ value }) => value)),
         prefix,
         suffix,
         width,
@@ -80,14 +75,14 @@ export function ruleOfTexts(texts: readonly string[]): IdRule {
 
 /** The rule of different whole numbers. */
 export function ruleOfNumbers(values: readonly number[]): IdRule {
-  return { ...countedFrom(values, false), prefix: '', suffix: '', width: 0 };
+  return { ...countedFrom(values), prefix: '', suffix: '', width: 0 };
 }
 
-function countedFrom(values: readonly number[], text: boolean) {
+function countedFrom(values: readonly number[]) {
   const least = values.reduce((a, b) => Math.min(a, b));
   const most = values.reduce((a, b) => Math.max(a, b));
   const step = values.length > 1 ? Math.max(1, (most - least) / (values.length - 1)) : 1;
-  return { rule: 'counted' as const, first: least, step, text };
+  return { rule: 'counted' as const, first: least, step };
 }
 
 /** The name of a row, by its number: numbers and UUIDs differ in different rows. */

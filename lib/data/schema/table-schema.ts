@@ -7,9 +7,9 @@ import {
   type ColumnType,
   cellText,
   columnTypeSchema,
-  decimalsOf,
   kindOf,
   labelsOf,
+  numberType,
   typeOf,
 } from '../columns/column-type';
 import { type Seed, hashText, hashWords, seedWords } from '../random';
@@ -124,19 +124,19 @@ export class TableSchema {
 
   /** Decides what each column is, from all rows. */
   static infer(table: Table): TableSchema {
-    const roles = new Map<string, SchemaColumn>();
-    const candidates: string[] = [];
-    for (const [j, name] of table.names.entries()) {
-      const type = completeType(table.types[j]!, table.columns[j]!);
-      const role = simpleRole(name, type, table.columns[j]!);
-      if (role) roles.set(name, { name, type: role.role === 'id' ? withoutLabels(type) : type, ...role });
-      else candidates.push(name);
-    }
     const completed = new Table(
       table.names,
       table.columns,
       table.types.map((type, j) => completeType(type, table.columns[j]!)),
     );
+    const roles = new Map<string, SchemaColumn>();
+    const candidates: string[] = [];
+    for (const [j, name] of table.names.entries()) {
+      const type = completed.types[j]!;
+      const role = simpleRole(name, type, table.columns[j]!);
+      if (role) roles.set(name, { name, type: role.role === 'id' ? withoutLabels(type) : type, ...role });
+      else candidates.push(name);
+    }
     const formulas = findFormulas(completed, candidates);
     const modelled = candidates.filter((name) => !formulas.has(name));
     const orders = orderCategories(completed, modelled);
@@ -344,8 +344,7 @@ export class TableSchema {
 /** The type with the decimals that its values have. */
 function completeType(type: ColumnType, values: Float64Array): ColumnType {
   if (type.type !== 'number' || type.decimals !== undefined) return type;
-  const decimals = decimalsOf(values);
-  return decimals === undefined ? type : { ...type, decimals };
+  return { ...type, ...numberType(values) };
 }
 
 const withoutLabels = (type: ColumnType): ColumnType =>
