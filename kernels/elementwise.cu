@@ -54,37 +54,8 @@ int launch_orthonormalise(const MatrixView<float>* q, size_t count, double* area
               [=] __device__(size_t i) { rows::orthonormalise_row(vectors.q, count, i, area + i, n); });
 }
 
-int launch_add_row(float* row, const float* other, size_t count, void* stream) {
-  return each(count, stream, [=] __device__(size_t i) { row[i] += other[i]; });
-}
-
 int launch_fill_column(MatrixView<float> m, size_t column, float value, void* stream) {
   return each(m.rows, stream, [=] __device__(size_t i) { m.row(i)[column] = value; });
-}
-
-int launch_unit_vectors(MatrixView<float> out, size_t column, void* stream) {
-  const size_t columns = out.columns;
-  return each(out.rows * columns, stream, [=] __device__(size_t i) {
-    out.row(i / columns)[i % columns] = i % columns == column ? 1.0f : 0.0f;
-  });
-}
-
-int launch_clamp(MatrixView<float> z, float bound, unsigned long long* acted, void* stream) {
-  const size_t columns = z.columns;
-  return each(z.rows * columns, stream, [=] __device__(size_t i) {
-    float& value = z.row(i / columns)[i % columns];
-    if (value > bound || value < -bound) {
-      value = value > 0 ? bound : -bound;
-      atomicAdd(acted, 1ull);
-    }
-  });
-}
-
-int launch_has_non_finite(MatrixView<const float> x, unsigned* found, void* stream) {
-  const size_t columns = x.columns;
-  return each(x.rows * columns, stream, [=] __device__(size_t i) {
-    if (!(x.row(i / columns)[i % columns] * 0.0f == 0.0f)) *found = 1;
-  });
 }
 
 int launch_combine(const Combine<float>& sum, void* stream) {

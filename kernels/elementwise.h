@@ -17,13 +17,7 @@ int launch_transpose(MatrixView<float> to, MatrixView<const float> from, void* s
 constexpr size_t most_vectors = 64;  // of one row
 /// Of each row of q[0..count); area: rows x count x columns.
 int launch_orthonormalise(const MatrixView<float>* q, size_t count, double* area, void* stream);
-int launch_add_row(float* row, const float* other, size_t count, void* stream);
 int launch_fill_column(MatrixView<float> m, size_t column, float value, void* stream);
-int launch_unit_vectors(MatrixView<float> out, size_t column, void* stream);
-/// *acted is increased by the number of elements beyond the bound.
-int launch_clamp(MatrixView<float> z, float bound, unsigned long long* acted, void* stream);
-/// *found becomes 1 if an element is not finite.
-int launch_has_non_finite(MatrixView<const float> x, unsigned* found, void* stream);
 int launch_combine(const Combine<float>& sum, void* stream);
 
 int launch_fill(double* to, size_t count, double value, void* stream);

@@ -247,23 +247,15 @@ int launch_linear(MatrixView<const float> x, const Factor& b, const Finish& give
 }
 
 OuterPlan plan_outer(const OuterProduct<float>* products, size_t count) {
-  OuterPlan plan;
-  size_t longest = 0;
+  size_t tiles = 0, longest = 0;
   for (size_t i = 0; i < count; ++i) {
     const auto& p = products[i];
-    plan.tiles += tiles_along(p.segment[0].a.columns) * tiles_along(p.segment[0].b.columns);
+    tiles += tiles_along(p.segment[0].a.columns) * tiles_along(p.segment[0].b.columns);
     size_t length = 0;
     for (int s = 0; s < p.segments; ++s) length += p.segment[s].a.rows;
     longest = longest < length ? length : longest;
   }
-  if (plan.tiles == 0) return plan;
-  const size_t wanted = wanted_blocks / plan.tiles, most = longest / shortest_part;
-  plan.splits = wanted < most ? wanted : most;
-  if (plan.splits <= 1)
-    plan.splits = 1;
-  else
-    plan.workspace = plan.splits * plan.tiles * tile_values;
-  return plan;
+  return plan_parts(tiles, longest, wanted_blocks, shortest_part, tile_values);
 }
 
 int launch_outer(const OuterProduct<float>* products, size_t count, const OuterPlan& plan, float* workspace,

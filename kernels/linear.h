@@ -40,6 +40,17 @@ struct OuterPlan {
   size_t splits = 1;     // parts into which the sums are cut
   size_t workspace = 0;  // floats
 };
+/// Sums of so many rows, the longest, cut into parts worth a block each, so that about `wanted` blocks have
+/// work; a part of a tile has so many floats.
+inline OuterPlan plan_parts(size_t tiles, size_t longest, size_t wanted, size_t shortest, size_t floats) {
+  OuterPlan plan{tiles};
+  if (tiles == 0) return plan;
+  const size_t parts = wanted / tiles < longest / shortest ? wanted / tiles : longest / shortest;
+  if (parts <= 1) return plan;
+  plan.splits = parts;
+  plan.workspace = parts * tiles * floats;
+  return plan;
+}
 OuterPlan plan_outer(const OuterProduct<float>* products, size_t count);
 
 /// All products in one launch, and a second one where sums were cut. count <= most_products.

@@ -218,22 +218,14 @@ int launch(const Jobs& given, unsigned tiles, unsigned splits, float* workspace,
 }  // namespace
 
 OuterPlan plan_wide_outer(const WideOuter* products, size_t count) {
-  OuterPlan plan;
-  size_t longest = 0;
+  size_t tiles = 0, longest = 0;
   for (size_t i = 0; i < count; ++i) {
-    plan.tiles += tiles_of(products[i]);
+    tiles += tiles_of(products[i]);
     size_t length = 0;
     for (unsigned s = 0; s < products[i].segments; ++s) length += products[i].rows[s];
     longest = longest < length ? length : longest;
   }
-  if (plan.tiles == 0) return plan;
-  const size_t wanted = wanted_blocks / plan.tiles, most = longest / shortest_part;
-  plan.splits = wanted < most ? wanted : most;
-  if (plan.splits <= 1)
-    plan.splits = 1;
-  else
-    plan.workspace = plan.splits * plan.tiles * part_values;
-  return plan;
+  return plan_parts(tiles, longest, wanted_blocks, shortest_part, part_values);
 }
 
 int launch_wide_outer(const WideOuter* products, size_t count, const OuterPlan& plan, bool brain,
