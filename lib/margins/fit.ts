@@ -2,8 +2,16 @@ import { z } from 'zod';
 
 import { type OptionShape, SklarError, describe, expectOptions, unknownOptions } from '../errors';
 import type { Note } from '../notes';
-import { atomsOf, distanceFrom, isForKernels, recurs } from './basis/auto';
-import { atomsNote, discreteNote, farNote, otherTypeNote, supportNote } from './basis/decisions';
+import { atomsOf, atomsOfRounded, distanceFrom, isForKernels, recurs } from './basis/auto';
+import {
+  atomsNote,
+  discreteNote,
+  farNote,
+  otherTypeNote,
+  recordedNote,
+  supportNote,
+} from './basis/decisions';
+import { type Grid, gridOf, plainEnds, spreadOver, supportBefore } from './basis/grid';
 import { DiscreteMargin } from './types/discrete';
 import { EmpiricalMargin } from './types/empirical';
 import { type FamilyName, familyNames } from './types/families';
@@ -15,12 +23,14 @@ import {
   type MarginJson,
   type MarginState,
   type MarginSupport,
+  canBeRounded,
   isBody,
   isPart,
   marginError,
   stateError,
 } from './basis/margin';
 import { ParametricMargin } from './types/parametric';
+import { RoundedMargin } from './types/rounded';
 import { type SortedColumn, countOf, sortedColumn, supportOf, withoutValues } from './basis/sorted';
 import { type Steps, finish } from './basis/steps';
 import { inferSupport, stopsAbruptly } from './basis/support';
@@ -32,6 +42,7 @@ export const marginTypes: readonly MarginType[] = [
   'empirical',
   'kde',
   'discrete',
+  'rounded',
   'zero-inflated',
   'gpd',
   'parametric',
@@ -43,6 +54,7 @@ export type MarginType =
   | 'empirical'
   | 'kde'
   | 'discrete'
+  | 'rounded'
   | 'zero-inflated'
   | 'gpd'
   | 'parametric'
@@ -60,7 +72,10 @@ export type MarginType =
 
 /** How the margin of a column is to be learned; JSON. An option that the type does not have is an error. */
 export interface MarginOptions {
-  /** Default `auto`: atoms keep their probabilities, the rest is `kde` where that is near the data, else `empirical`. */
+  /**
+   * Default `auto`: atoms keep their probabilities, the rest is `kde` where that is near the data, else `empirical`; `rounded`
+   * where it is a resolution that makes values recur.
+   */
   type?: MarginType | undefined;
   /**
    * The least and the greatest value there can be, in the units of the column; null is an open end. Default what the values
@@ -75,6 +90,7 @@ export interface MarginOptions {
   /**
    * Of `gpd`: where the lower tail begins, in the units of the column; `auto`, or null for no tail of its own. Default null
    * where the support has an end that was given, or that is no further from the values than they are apart; else `auto`.
+   * Of `zero-inflated`: the same tail of its rest, which makes the margin a `gpd` one; default null.
    */
   lowerThreshold?: number | 'auto' | null | undefined;
   /** The same of the upper tail. */
@@ -128,12 +144,12 @@ const FEWEST_KDE_ROWS = 8;
 
 /** Which options belong to one type only. */
 const OWN_OPTIONS = {
-  support: ['auto', 'empirical', 'kde', 'zero-inflated', 'gpd'],
+  support: ['auto', 'empirical', 'kde', 'rounded', 'zero-inflated', 'gpd'],
   bandwidth: ['kde', 'gpd'],
   atoms: ['zero-inflated'],
   body: ['gpd'],
-  lowerThreshold: ['gpd'],
-  upperThreshold: ['gpd'],
+  lowerThreshold: ['gpd', 'zero-inflated'],
+  upperThreshold: ['gpd', 'zero-inflated'],
 } as const;
 
 /**
@@ -224,10 +240,17 @@ function modelIn(margin: Margin): string | null {
 
 function* fitType(column: SortedColumn, options: ResolvedOptions): Steps<Margin> {
   switch (options.type) {
+    case 'zero-inflated': {
+      const { lowerThreshold = null, upperThreshold = null } = options;
+      if (lowerThreshold === null && upperThreshold === null) {
+        return yield* fitFromData(column, { ...options, type: options.type });
+      }
+      return yield* fitGpd(column, { ...options, lowerThreshold, upperThreshold });
+    }
     case 'auto':
     case 'empirical':
     case 'kde':
-    case 'zero-inflated':
+    case 'rounded':
       return yield* fitFromData(column, { ...options, type: options.type });
     case 'discrete':
       return DiscreteMargin.fit(column);
@@ -242,7 +265,8 @@ function* fitType(column: SortedColumn, options: ResolvedOptions): Steps<Margin>
  * A margin that is made of the data.
  *
  * - Its atoms (`atomsOf`) keep their probabilities; what remains is continuous.
- * - `auto`: where the values recur (`recurs`) they are `discrete`. Else what is continuous is `kde` where that is within two
+ * - `auto`: where the values recur (`recurs`) they are `rounded` if it is the resolution that makes them so (`gridOf`), else
+ *   `discrete`. Else what is continuous is `kde` where that is within two
  *   standard deviations of the data (`distanceFrom`), else `empirical`.
  * - `kde` is on its usual scale where that is within two, else with ends where values stop abruptly or on a logarithmic scale,
  *   whichever is nearest, with a bandwidth that shrinks as long as it is not within two.
@@ -250,14 +274,19 @@ function* fitType(column: SortedColumn, options: ResolvedOptions): Steps<Margin>
  */
 function* fitFromData(
   column: SortedColumn,
-  options: ResolvedOptions & { type: 'auto' | 'empirical' | 'kde' | 'zero-inflated' },
+  options: ResolvedOptions & { type: 'auto' | 'empirical' | 'kde' | 'rounded' | 'zero-inflated' },
 ): Steps<Margin> {
   const { type } = options;
   if (options.support) supportOf(column, type, options.support);
   const atoms = options.atoms ?? atomsOf(column);
-  if (type === 'auto' && recurs(column, atoms)) return discreteOf(column);
   if (type === 'zero-inflated') expectAtoms(column, atoms, options.atoms !== undefined);
   const rest = atoms.length === 0 ? column : withoutValues(column, new Set(atoms));
+  if (type === 'rounded' || (type === 'auto' && recurs(column, rest))) {
+    const rounded = yield* fitRounded(column, options);
+    if (rounded) return rounded;
+    if (type === 'auto') return discreteOf(column);
+    throw marginError('recurring values on a grid', type, column.column, 'none');
+  }
   if (atoms.length > 0 && type !== 'zero-inflated') {
     if (rest.values.length < 2 || (type === 'kde' && rest.sorted.length < FEWEST_KDE_ROWS)) {
       return discreteOf(column);
@@ -266,8 +295,30 @@ function* fitFromData(
   if (type === 'zero-inflated' && rest.values.length < 2) {
     throw marginError('different values beside the atoms', type, column.column, rest.values.length);
   }
-  const { support, notes } = rangeOf(column, rest, atoms, options.support);
-  const part = yield* fitContinuous(rest, support, options);
+  return yield* fitMixture(column, rest, atoms, options);
+}
+
+/** Null: its values are not on a grid. */
+function* fitRounded(column: SortedColumn, options: ResolvedOptions): Steps<RoundedMargin | null> {
+  const atoms = atomsOfRounded(column);
+  const rest = withoutValues(column, new Set(atoms));
+  const grid = gridOf(rest);
+  if (!grid) return null;
+  const margin = new RoundedMargin(yield* fitMixture(column, rest, atoms, options, grid), grid);
+  margin.notes = [recordedNote(column.column, grid.step), ...margin.of.notes];
+  return margin;
+}
+
+/** @param grid on which the values are recorded: the margin is that of the measurements */
+function* fitMixture(
+  column: SortedColumn,
+  rest: SortedColumn,
+  atoms: readonly number[],
+  options: ResolvedOptions,
+  grid?: Grid,
+): Steps<Margin> {
+  const { support, notes } = rangeOf(column, rest, atoms, options.support, grid);
+  const part = yield* fitContinuous(grid ? spreadOver(rest, grid) : rest, support, options);
   if (atoms.length === 0) {
     part.notes = [...notes, ...part.notes];
     return part;
@@ -341,15 +392,23 @@ function rangeOf(
   rest: SortedColumn,
   atoms: readonly number[],
   given: MarginSupport | undefined,
+  grid: Grid | undefined,
 ): { support: MarginSupport; notes: readonly Note[] } {
-  if (given) return { support: given, notes: [] };
-  const inferred = inferSupport(rest);
+  const measured = (ends: MarginSupport) => (grid ? supportBefore(ends, rest, atoms, grid) : ends);
+  if (given) return { support: measured(given), notes: [] };
   const [least, most] = [column.values[0]!, column.values.at(-1)!];
+  const inferred = inferSupport(rest);
   const support: [number, number] = [...inferred.support];
   const evidence = [...inferred.evidence];
+  const plain = grid ? plainEnds(rest) : [null, null];
+  for (const [side, end] of [least, most].entries()) {
+    if (plain[side] === null || support[side] === end || atoms.includes(end)) continue;
+    support[side] = end;
+    evidence[side] = { rows: plain[side]!, within: grid!.step / 2 };
+  }
   if (atoms.includes(least) && support[0] <= least) [support[0], evidence[0]] = [least, null];
   if (atoms.includes(most) && support[1] >= most) [support[1], evidence[1]] = [most, null];
-  return { support, notes: supportNote(column.column, support, evidence) };
+  return { support: measured(support), notes: supportNote(column.column, support, evidence) };
 }
 
 function expectAtoms(column: SortedColumn, atoms: readonly number[], given: boolean): void {
@@ -365,9 +424,10 @@ function expectAtoms(column: SortedColumn, atoms: readonly number[], given: bool
 
 function* fitGpd(column: SortedColumn, options: ResolvedOptions): Steps<GpdMargin> {
   const given = supportOf(column, 'gpd', options.support);
-  const type = options.body ?? (column.sorted.length < KDE_BODY_ROWS ? 'kde' : 'empirical');
-  const body = yield* fitType(column, { ...options, type });
-  const atoms = atomsOf(column);
+  const smooth = column.sorted.length < KDE_BODY_ROWS ? 'kde' : 'empirical';
+  const type = options.type === 'zero-inflated' ? options.type : (options.body ?? smooth);
+  const body = yield* fitFromData(column, { ...options, type });
+  const atoms = options.atoms ?? atomsOf(column);
   const [least, most] = [column.values[0]!, column.values.at(-1)!];
   // an end that signs alone tell is none where it is further off than all values are apart: kelvin, prices, seconds since 1970
   const isEnd = (end: number, value: number) =>
@@ -399,6 +459,8 @@ export function marginFromState(state: MarginState): Margin {
       return KdeMargin.fromState(state);
     case 'discrete':
       return DiscreteMargin.fromState(state);
+    case 'rounded':
+      return RoundedMargin.fromState(state, partOf(state, 'of', canBeRounded));
     case 'zero-inflated':
       return ZeroInflatedMargin.fromState(
         state,

@@ -42,6 +42,7 @@ export type MarginDefinition =
     }
   | { kind: 'discrete'; values: Float64Array; last: Float64Array }
   | KdeDefinition
+  | { kind: 'rounded'; of: MarginHandle; origin: number; step: number }
   | { kind: 'zero-inflated'; atoms: Float64Array; masses: Float64Array; rest: MarginHandle }
   | {
       kind: 'gpd';

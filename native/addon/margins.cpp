@@ -45,6 +45,9 @@ SharedMargin make(const Napi::Object& o) {
   if (kind == "kde") return make_kde(to_support(field(o, "support")), to_grid(o), doubles(o, "heights"));
   if (kind == "zero-inflated")
     return make_zero_inflated(doubles(o, "atoms"), doubles(o, "masses"), to_margin(field(o, "rest")));
+  if (kind == "rounded")
+    return make_rounded(to_margin(field(o, "of")), to_double(field(o, "origin"), "origin"),
+                        to_double(field(o, "step"), "step"));
   if (kind == "gpd") {
     const auto lower = to_tail(field(o, "lower")), upper = to_tail(field(o, "upper"));
     return make_pareto_tails(to_margin(field(o, "body")), to_support(field(o, "support")),

@@ -85,6 +85,10 @@ double kde_integral(Support support, KdeGrid grid, const std::vector<double>& he
 // Ascending values of positive probability, and a continuous rest.
 SharedMargin make_zero_inflated(std::vector<double> atoms, std::vector<double> masses, SharedMargin rest);
 
+// The values of a continuous margin, or of one with atoms, as they are recorded: to the nearest of origin + k
+// step.
+SharedMargin make_rounded(SharedMargin of, double origin, double step);
+
 // The law of excesses y over a threshold: P(Y > y) = (1 + shape y / scale)^(-1 / shape). mass: the
 // probability beyond the threshold; NaN: what the body has there.
 struct ParetoTail {

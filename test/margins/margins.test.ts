@@ -202,7 +202,7 @@ test('auto chooses by column', () => {
   const many = sample(draws.lognormal, 3000, 1);
   expect(fitMargin(many).name).toBe('kde');
   expect(fitMargin(many.slice(0, 500)).name).toBe('kde');
-  expect(fitMargin(many.map((x) => Math.round(10 * x) / 10)).name).toBe('discrete');
+  expect(fitMargin(many.map((x) => Math.round(10 * x) / 10)).name).toBe('rounded');
   expect(fitMargin(sample(dice, 100, 1)).name).toBe('discrete');
   expect(fitMargin(sample(rain, 500, 1)).name).toBe('zero-inflated');
   expect(fitMargin(many.map((x) => Math.round(1e6 * x))).name).toBe('kde');

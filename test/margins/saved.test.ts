@@ -15,6 +15,7 @@ test('margins of every kind are the same to the bit after saving and loading', a
   const column = (f: () => number): Float64Array => Float64Array.from({ length: rows }, f);
   const drawOf: Record<string, () => number> = {
     'zero-inflated': () => Math.max(0, z()),
+    rounded: () => Math.round(8 * z()) / 8,
     beta: u,
     normal: z,
     'student-t': () => z() / Math.sqrt(-Math.log(u())),

@@ -1,5 +1,5 @@
 import type { Margin } from './margin';
-import { type SortedColumn, countOf, withoutValues } from './sorted';
+import { type SortedColumn, countOf } from './sorted';
 
 /** A value of at least this share of the rows, and of this many, is an atom. */
 const ATOM_SHARE = 0.05;
@@ -8,6 +8,8 @@ const ATOM_ROWS = 10;
 const LEAST_ROWS = 3;
 /** Different values on either side that a value is compared with. */
 const NEIGHBOURS = 25;
+/** The same where values are rounded, which have as many rows as the next ones. */
+const NEXT_ROUNDED = 3;
 /** Continuous columns have more different values than this share of their rows. */
 const DISTINCT_SHARE = 0.5;
 /** The rest of a mixture is learned from at least as many rows. */
@@ -20,23 +22,33 @@ const REST_ROWS = 8;
  * values on either side tell; m + 5 sqrt(m) + 3 is exceeded with a probability below 1e-6.
  */
 export function atomsOf(column: SortedColumn): number[] {
-  const { sorted, values, last } = column;
-  const atoms: number[] = [];
-  if (values.length === sorted.length) return atoms;
-  const least = Math.max(ATOM_ROWS, ATOM_SHARE * sorted.length);
-  for (let k = 0; k < values.length; k++) {
-    const count = countOf(column, k);
-    if (count < LEAST_ROWS) continue;
-    if (count < least) {
-      const from = Math.max(0, k - NEIGHBOURS);
-      const to = Math.min(values.length - 1, k + NEIGHBOURS);
-      const around = last[to]! - (from === 0 ? 0 : last[from - 1]!) - count;
-      const mean = meanOfPositive(around / Math.max(1, to - from));
-      if (count < mean + 5 * Math.sqrt(mean) + 3) continue;
-    }
-    atoms.push(values[k]!);
-  }
-  return atoms;
+  const { sorted, values } = column;
+  if (values.length === sorted.length) return [];
+  const frequent = Math.max(ATOM_ROWS, ATOM_SHARE * sorted.length);
+  return Array.from(values).filter(
+    (_, k) => countOf(column, k) >= frequent || standsOut(column, k, NEIGHBOURS),
+  );
+}
+
+/**
+ * The same of values that recur because they were rounded: those that recur far more often than the values around them and half
+ * as often again as the three on either side, however frequent all of them are.
+ */
+export function atomsOfRounded(column: SortedColumn): number[] {
+  return Array.from(column.values).filter(
+    (_, k) => standsOut(column, k, NEIGHBOURS) && standsOut(column, k, NEXT_ROUNDED, 1.5),
+  );
+}
+
+function standsOut(column: SortedColumn, k: number, neighbours: number, factor = 1): boolean {
+  const count = countOf(column, k);
+  if (count < LEAST_ROWS) return false;
+  const { values, last } = column;
+  const from = Math.max(0, k - neighbours);
+  const to = Math.min(values.length - 1, k + neighbours);
+  const around = last[to]! - (from === 0 ? 0 : last[from - 1]!) - count;
+  const mean = meanOfPositive(around / Math.max(1, to - from));
+  return count >= Math.max(factor * mean, mean + 5 * Math.sqrt(mean) + 3);
 }
 
 /** The mean m of a Poisson law whose positive numbers have this mean: m = mean (1 - e^-m). */
@@ -56,9 +68,10 @@ export function isForKernels({ sorted, values, last }: SortedColumn): boolean {
 /**
  * Whether the values of a column recur, by their nature or because they were rounded, so that it is `discrete`: at most half
  * of those beside the atoms are different, or hardly any are beside them.
+ *
+ * @param rest the column without its atoms
  */
-export function recurs(column: SortedColumn, atoms: readonly number[]): boolean {
-  const rest = atoms.length === 0 ? column : withoutValues(column, new Set(atoms));
+export function recurs(column: SortedColumn, rest: SortedColumn): boolean {
   const rows = rest.sorted.length;
   return (
     rows < Math.min(REST_ROWS, column.sorted.length / 2) ||

@@ -21,6 +21,10 @@ export function discreteNote(column: string, values: number): Note {
   return columnsNote('atoms', [column], `discrete, with the ${values} different values of the data`);
 }
 
+export function recordedNote(column: string, step: number): Note {
+  return columnsNote('rounding', [column], `recorded to the nearest ${valueText(step)}`);
+}
+
 /** Of a model of the data that is not that of the data. @param distance Infinity: values of the data have no density */
 export function farNote(column: string, model: string, distance: number): Note {
   const how =

@@ -186,6 +186,11 @@ export function isPart({ name }: { readonly name: string }): boolean {
   return name === 'empirical' || name === 'kde';
 }
 
+/** Whether its values can be rounded: it is made of data, and has no grid of its own. */
+export function canBeRounded(margin: { readonly name: string }): boolean {
+  return isPart(margin) || margin.name === 'zero-inflated';
+}
+
 /** Whether it can be the body between the tails of another one. */
 export function isBody(margin: { readonly name: string }): boolean {
   return isPart(margin) || margin.name === 'zero-inflated' || margin.name === 'discrete';
