@@ -144,6 +144,7 @@ export {
   loadJoint,
 } from './joint/joint';
 export { type JointConditionalSample } from './joint/block-sample';
+export { type CellRange } from './joint/fixed';
 export { type ImpossibleValues } from './joint/impossible';
 export { type CdcOptions } from './copulas/inputs/options';
 export {

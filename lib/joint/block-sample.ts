@@ -90,22 +90,13 @@ export async function sampleGivenBlocks(
         `condition and kept where they have them, got '${method}'`,
     );
   }
-  const most = Math.min(MOST_DRAWS, Math.max(FEWEST_DRAWS, DRAWS_PER_ROW * rows));
-  const size = Math.max(1024, Math.min(BATCH_ROWS, Math.floor(BATCH_VALUES / dim)));
+  const most = mostDraws(rows);
   const values = new Float64Array(rows * dim);
   let [kept, inside, drawn] = [0, 0, 0];
   let first: ConditionalSample | undefined;
   for (let batch = 0; kept < rows; batch++) {
-    if (drawn >= most) {
-      throw new SklarError(
-        'ERR_SKLAR_VALUE',
-        `expected a condition with enough probability to draw rows by rejection, got ${describeBlocks()}, which ` +
-          `${inside} of ${drawn} draws have: ${rows} rows would take too many`,
-      );
-    }
-    // the first batch tells how large the next ones must be
-    const wanted = inside === 0 ? (batch === 0 ? 4 * rows : size) : ((rows - kept) * drawn * 1.1) / inside;
-    const count = Math.max(1024, Math.min(size, most - drawn, Math.ceil(wanted)));
+    if (drawn >= most) throw tooRare(describeBlocks(), inside, drawn, rows);
+    const count = nextDraws(rows - kept, inside, drawn, { batch, most, dim });
     let data: Matrix['data'];
     if (exact) {
       const sample = await copula.sampleConditional(levels, count, {
@@ -170,8 +161,34 @@ async function logCondition(
   return (await copula.marginal(columns).logPdfCells(...ends, options))[0]!;
 }
 
+/** How many draws a condition is given. */
+export function mostDraws(rows: number): number {
+  return Math.min(MOST_DRAWS, Math.max(FEWEST_DRAWS, DRAWS_PER_ROW * rows));
+}
+
+/** How many draws come next; the first batch tells how large the others must be. */
+export function nextDraws(
+  missing: number,
+  inside: number,
+  drawn: number,
+  { batch, most, dim }: { readonly batch: number; readonly most: number; readonly dim: number },
+): number {
+  const size = Math.max(1024, Math.min(BATCH_ROWS, Math.floor(BATCH_VALUES / dim)));
+  const wanted = inside === 0 ? (batch === 0 ? 4 * missing : size) : (missing * drawn * 1.1) / inside;
+  return Math.max(1024, Math.min(size, most - drawn, Math.ceil(wanted)));
+}
+
+/** The error of a condition that too few draws have. */
+export function tooRare(condition: string, inside: number, drawn: number, rows: number): SklarError {
+  return new SklarError(
+    'ERR_SKLAR_VALUE',
+    `expected a condition with enough probability to draw rows by rejection, got ${condition}, which ` +
+      `${inside} of ${drawn} draws have: ${rows} rows would take too many`,
+  );
+}
+
 /** Of what each batch draws. */
-function batchSeed(seed: Seed, batch: number): bigint {
+export function batchSeed(seed: Seed, batch: number): bigint {
   if (batch === 0) return resolveSeed(seed);
   const words = seedWords(seed);
   const KEY = 0x626c6f63;

@@ -1,52 +1,90 @@
 import type { Cell } from '../data/columns/column-of-values';
-import { numberOfCell, labelsOf } from '../data/columns/column-type';
+import type { RowCells } from '../data/column-jobs';
+import { type ColumnType, numberOfCell, labelsOf } from '../data/columns/column-type';
 import { Table, listNames } from '../data/table';
-import { SklarError, describe, expectNumber } from '../errors';
-import { PseudoObservations } from '../data/pseudo-observations';
-import type { TableMargins } from '../margins/margins';
+import { type OptionNames, SklarError, describe, expectNumber, expectOptions } from '../errors';
+import { Margins, type TableMargins } from '../margins/margins';
 import type { Condition } from './block-sample';
+import { narrowBlocksAsLevels } from './narrow-blocks';
 
 /** Of normal scores of a condition: beyond, copulas do not tell levels next to 0 and 1 apart. */
 const FARTHEST = 1000;
 
+/** A range of cells of a column; at least one end. */
+export interface CellRange {
+  readonly atLeast?: Cell;
+  readonly above?: Cell;
+  readonly atMost?: Cell;
+  readonly below?: Cell;
+}
+
+/** What a column is held to: a value, or a range of them. */
+export type Held = number | { readonly [end in keyof CellRange]?: number };
+/** Columns held to something, by name. */
+export type HeldColumns = ReadonlyMap<string, Held>;
+
+const endNames: OptionNames<CellRange> = { atLeast: true, above: true, atMost: true, below: true };
+
 /**
- * The numbers of cells as a user gives them.
+ * The numbers of cells as a user gives them, and of ranges of cells.
  *
- * @throws SklarError ERR_SKLAR_VALUE for cells that a column does not have
+ * @throws SklarError ERR_SKLAR_VALUE for cells that a column does not have, ranges without an end or with two on one side, and
+ *   ranges of labels
  */
 export function numbersOfCells(
-  cells: Readonly<Record<string, Cell>>,
+  cells: Readonly<Record<string, Cell | CellRange>>,
   margins: TableMargins,
-): ReadonlyMap<string, number> {
+): HeldColumns {
   return new Map(
-    Object.entries(cells).map(([name, cell]) => {
+    Object.entries(cells).map(([name, cell]): [string, Held] => {
       const type = margins.columnTypes[margins.names.indexOf(name)];
-      if (!type || type.type === 'number' || type.type === 'integer') {
-        return [name, typeof cell === 'string' ? numberOfCell({ type: 'number' }, cell) : (cell as number)];
+      if (typeof cell !== 'object' || cell === null || cell instanceof Date) {
+        return [name, numberOf(name, type, cell)];
       }
-      const value = numberOfCell(type, cell);
-      if (!Number.isNaN(value)) return [name, value];
-      const labels = labelsOf(type);
-      const expected = labels ? `one of ${listNames(labels)}` : `a ${type.type}`;
-      throw new SklarError(
-        'ERR_SKLAR_VALUE',
-        `expected ${expected} for the fixed column ${describe(name)}, got ${describe(cell)}`,
-      );
+      expectOptions(cell, `the range of the column ${describe(name)}`, endNames);
+      const ends = Object.entries(cell).filter(([, end]) => end !== undefined) as [keyof CellRange, Cell][];
+      const sides = new Set(ends.map(([end]) => (end === 'atLeast' || end === 'above' ? 'lower' : 'upper')));
+      if (ends.length === 0 || sides.size < ends.length) {
+        throw new SklarError(
+          'ERR_SKLAR_VALUE',
+          `expected one of atLeast and above, one of atMost and below, or both, for the column ${describe(name)}, ` +
+            `got ${ends.map(([end]) => end).join(' and ') || 'neither'}`,
+        );
+      }
+      if (type && labelsOf(type)) {
+        throw new SklarError(
+          'ERR_SKLAR_VALUE',
+          `expected one of ${listNames(labelsOf(type)!)} for the fixed column ${describe(name)}, whose labels have no ` +
+            'order, got a range',
+        );
+      }
+      return [name, Object.fromEntries(ends.map(([end, one]) => [end, numberOf(name, type, one)]))];
     }),
   );
 }
 
+function numberOf(name: string, type: ColumnType | undefined, cell: Cell): number {
+  const numeric = !type || type.type === 'number' || type.type === 'integer';
+  if (numeric && typeof cell !== 'string') return cell as number;
+  const value = numberOfCell(numeric ? { type: 'number' } : type, cell);
+  if (!Number.isNaN(value)) return value;
+  const labels = type && labelsOf(type);
+  const expected = labels ? `one of ${listNames(labels)}` : `a ${numeric ? 'number' : type.type}`;
+  throw new SklarError(
+    'ERR_SKLAR_VALUE',
+    `expected ${expected} for the fixed column ${describe(name)}, got ${describe(cell)}`,
+  );
+}
+
 /**
- * The condition that columns have given values: a level, or the block of levels of a value of positive probability.
+ * The condition that columns have given values or lie in ranges: a level, the block of levels of a value of positive
+ * probability, or that of a range.
  *
  * @throws SklarError ERR_SKLAR_VALUE for columns that do not exist, values outside the support of the margin or between those
- *   of a discrete one, fractions for columns of integers, and normal scores beyond 1,000
+ *   of a discrete one, fractions for columns of integers, normal scores beyond 1,000, and ranges without probability
  */
-export async function conditionOf(
-  fixed: ReadonlyMap<string, number>,
-  margins: TableMargins,
-): Promise<Condition> {
-  for (const [name, value] of fixed) {
+export async function conditionOf(held: HeldColumns, margins: TableMargins): Promise<Condition> {
+  for (const [name, value] of held) {
     const j = margins.names.indexOf(name);
     if (j < 0) {
       throw new SklarError(
@@ -54,78 +92,128 @@ export async function conditionOf(
         `expected a column of ${margins.names.map(describe).join(', ')} for a fixed value, got ${describe(name)}`,
       );
     }
-    expectNumber(value, `the fixed column ${describe(name)}`);
-    const [least, most] = margins.supports[j]!;
-    if (value < least || value > most) {
-      throw new SklarError(
-        'ERR_SKLAR_VALUE',
-        `expected a value between ${least} and ${most}, where the margin is, for the fixed column ${describe(name)}, ` +
-          `got ${value}`,
-      );
-    }
-    if (margins.kinds[j] === 'integer' && !Number.isInteger(value)) {
-      throw new SklarError(
-        'ERR_SKLAR_VALUE',
-        `expected an integer for the fixed column ${describe(name)}, a column of integers, got ${value}`,
-      );
-    }
+    if (typeof value === 'number') expectInMargin(name, value, j, margins);
+    else
+      for (const end of Object.values(value)) expectNumber(end, `an end of the range of ${describe(name)}`);
   }
-  const { lower, upper } = await margins.cells(fixedRow(fixed, margins));
-  const columns = Array.from(fixed.keys(), (name) => margins.names.indexOf(name));
-  const condition = {
-    columns,
-    lower: Float64Array.from(columns, (j) => lower.data[j]!),
-    upper: Float64Array.from(columns, (j) => upper.data[j]!),
-  };
-  columns.forEach((j, i) => {
-    const [least, most] = [condition.lower[i]!, condition.upper[i]!];
-    if (least === most && Math.abs(least) > FARTHEST) {
-      const name = margins.names[j]!;
-      throw new SklarError(
-        'ERR_SKLAR_VALUE',
-        `expected a normal score between ${-FARTHEST} and ${FARTHEST} for the fixed column ${describe(name)}, ` +
-          `got ${Number(least.toPrecision(5))} (of the value ${fixed.get(name)})`,
-      );
+  const exact = await cellsAt(held, margins, (value) => (typeof value === 'number' ? value : undefined));
+  if (margins instanceof Margins) narrowBlocksAsLevels(exact, margins);
+  const from = await cellsAt(held, margins, (value) =>
+    typeof value === 'number' ? undefined : (value.atLeast ?? value.above),
+  );
+  const to = await cellsAt(held, margins, (value) =>
+    typeof value === 'number' ? undefined : (value.atMost ?? value.below),
+  );
+  const ends = Array.from(held, ([name, value]): [number, number] => {
+    const j = margins.names.indexOf(name);
+    if (typeof value === 'number') {
+      const [least, most] = [exact.lower.data[j]!, exact.upper.data[j]!];
+      expectLevel(name, value, [least, most], margins);
+      return [least, most];
     }
-  });
-  columns.forEach((j, i) => {
-    if (margins instanceof PseudoObservations || margins.types[j] !== 'discrete') return;
-    if (condition.lower[i] !== condition.upper[i]) return;
-    const name = margins.names[j]!;
+    const [least, most] = margins.supports[j]!;
+    const isJump = ({ lower, upper }: RowCells) => lower.data[j] !== upper.data[j];
+    const low = value.atLeast ?? value.above ?? -Infinity;
+    const high = value.atMost ?? value.below ?? Infinity;
+    // where F has an end without a jump a score is only next to infinity
+    const lower =
+      low === -Infinity || low < least || (low === least && !isJump(from))
+        ? -Infinity
+        : (value.above === undefined ? from.lower : from.upper).data[j]!;
+    const upper =
+      high === Infinity || high > most || (high === most && !isJump(to))
+        ? Infinity
+        : (value.below === undefined ? to.upper : to.lower).data[j]!;
+    if (low <= most && high >= least && lower < upper) return [lower, upper];
     throw new SklarError(
       'ERR_SKLAR_VALUE',
-      `expected a value that occurs in the training rows for the fixed column ${describe(name)}, whose margin is discrete, ` +
-        `got ${fixed.get(name)}`,
+      `expected a range in which the margin of the column ${describe(name)} has probability, got ${rangeText(value)} ` +
+        `(it has its values between ${least} and ${most})`,
     );
   });
-  return condition;
+  return {
+    columns: Array.from(held.keys(), (name) => margins.names.indexOf(name)),
+    lower: Float64Array.from(ends, ([lower]) => lower),
+    upper: Float64Array.from(ends, ([, upper]) => upper),
+  };
 }
 
-/** A condition in words, of the columns that have a block. */
-export function describeBlocks(fixed: ReadonlyMap<string, number>, { lower, upper }: Condition): string {
-  return Array.from(fixed)
-    .filter((_, i) => lower[i] !== upper[i])
-    .map(([name, value]) => `${describe(name)} = ${value}`)
-    .join(', ');
+function expectInMargin(name: string, value: number, j: number, margins: TableMargins): void {
+  expectNumber(value, `the fixed column ${describe(name)}`);
+  const [least, most] = margins.supports[j]!;
+  if (value < least || value > most) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected a value between ${least} and ${most}, where the margin is, for the fixed column ${describe(name)}, ` +
+        `got ${value}`,
+    );
+  }
+  if (margins.kinds[j] === 'integer' && !Number.isInteger(value)) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected an integer for the fixed column ${describe(name)}, a column of integers, got ${value}`,
+    );
+  }
 }
 
-/** One row with the fixed values; in other columns an end of the support, or 0. */
-export function fixedRow(fixed: ReadonlyMap<string, number>, margins: TableMargins): Table {
-  return new Table(
-    margins.names,
-    margins.names.map((name, j) => {
-      const [end = 0] = margins.supports[j]!.filter(Number.isFinite);
-      return Float64Array.of(fixed.get(name) ?? (margins.kinds[j] === 'integer' ? Math.round(end) : end));
-    }),
-    margins.columnTypes,
+function expectLevel(
+  name: string,
+  value: number,
+  [least, most]: readonly [number, number],
+  margins: TableMargins,
+): void {
+  if (least !== most) return;
+  if (Math.abs(least) > FARTHEST) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected a normal score between ${-FARTHEST} and ${FARTHEST} for the fixed column ${describe(name)}, ` +
+        `got ${Number(least.toPrecision(5))} (of the value ${value})`,
+    );
+  }
+  if (!(margins instanceof Margins) || margins.margin(name).name !== 'discrete') return;
+  throw new SklarError(
+    'ERR_SKLAR_VALUE',
+    `expected a value that occurs in the training rows for the fixed column ${describe(name)}, whose margin is discrete, ` +
+      `got ${value}`,
   );
 }
 
+/** A condition in words, of the columns that have a block. */
+export function describeBlocks(held: HeldColumns, { lower, upper }: Condition): string {
+  return Array.from(held)
+    .filter((_, i) => lower[i] !== upper[i])
+    .map(
+      ([name, value]) => `${describe(name)} ${typeof value === 'number' ? `= ${value}` : rangeText(value)}`,
+    )
+    .join(', ');
+}
+
+function rangeText(range: Exclude<Held, number>): string {
+  const signs = { atLeast: '>=', above: '>', atMost: '<=', below: '<' } as const;
+  return Object.entries(range)
+    .map(([end, value]) => `${signs[end as keyof CellRange]} ${value}`)
+    .join(' and ');
+}
+
+/** The cells of one row with these values; in other columns an end of the support, or 0. */
+function cellsAt(
+  held: HeldColumns,
+  margins: TableMargins,
+  valueOf: (held: Held) => number | undefined,
+): Promise<RowCells> {
+  const row = margins.names.map((name, j) => {
+    const [end = 0] = margins.supports[j]!.filter(Number.isFinite);
+    const value = held.has(name) ? valueOf(held.get(name)!) : undefined;
+    return Float64Array.of(value ?? (margins.kinds[j] === 'integer' ? Math.round(end) : end));
+  });
+  return margins.cells(new Table(margins.names, row, margins.columnTypes));
+}
+
 /** The table with the fixed values in their columns, as they were given. */
-export function withFixed(table: Table, fixed: ReadonlyMap<string, number>): Table {
+export function withFixed(table: Table, held: HeldColumns): Table {
   const columns = table.columns.map((column, j) => {
-    const value = fixed.get(table.names[j]!);
-    return value === undefined ? column : new Float64Array(table.rows).fill(value);
+    const value = held.get(table.names[j]!);
+    return typeof value !== 'number' ? column : new Float64Array(table.rows).fill(value);
   });
   return new Table(table.names, columns, table.types);
 }

@@ -26,9 +26,18 @@ import { Table } from '../data/table';
 import { type OptionNames, SklarError, describe, expectInteger, expectOptions } from '../errors';
 import type { Note } from '../notes';
 import { Margins, type MarginsOptions, type MarginsSpec, expectMarginsSpec } from '../margins/margins';
-import { type JointConditionalSample, sampleGivenBlocks } from './block-sample';
-import { conditionOf, describeBlocks, numbersOfCells, withFixed } from './fixed';
+import {
+  type JointConditionalSample,
+  batchSeed,
+  mostDraws,
+  nextDraws,
+  sampleGivenBlocks,
+  tooRare,
+} from './block-sample';
+import { type CellRange, conditionOf, describeBlocks, numbersOfCells, withFixed } from './fixed';
 import { expectDrawn } from './impossible';
+import { narrowBlocksAsLevels } from './narrow-blocks';
+import { parseWhere } from './where';
 
 /** Values between two sums of `cdf`. */
 const CDF_ROWS = 16_384;
@@ -188,8 +197,10 @@ export class JointDistribution implements Disposable {
     if (!this.margins.hasAtoms && !table.columns.some((values) => values.some(Number.isNaN))) {
       return this.copula.logPdf(await this.margins.transform(table, { ...run, scale: 'gaussian' }), options);
     }
-    const { lower, upper } = await this.margins.cells(table, run);
-    return this.copula.logPdfCells(lower, upper, options);
+    const cells = await this.margins.cells(table, run);
+    const widths = narrowBlocksAsLevels(cells, this.margins);
+    const log = await this.copula.logPdfCells(cells.lower, cells.upper, options);
+    return log.map((value, i) => value + widths[i]!);
   }
 
   /**
@@ -224,6 +235,24 @@ export class JointDistribution implements Disposable {
       yield this.schema.restore(batch, { ...restoring(options), firstRow, complete });
       firstRow += batch.rows;
     }
+  }
+
+  /** The modelled columns of few rows. */
+  async #batch(rows: number, options: Omit<JointSampleOptions, 'complete'>): Promise<Table> {
+    for await (const batch of this.#drawn(rows, { ...options, batch: rows })) return batch;
+    throw new Error('no rows were drawn');
+  }
+
+  /** The modelled columns of rows with these cells, without those that break a rule. */
+  async #batchGiven(
+    cells: Readonly<Record<string, Cell>>,
+    count: number,
+    options: JointConditionalOptions,
+  ): Promise<Table> {
+    const { table } = await this.sampleConditional(cells, count, options);
+    const rows = this.schema.modelled(table);
+    const breaking = new Set(breakingRows(rows, this.schema.rules));
+    return rows.take(Array.from({ length: rows.rows }, (_, i) => i).filter((i) => !breaking.has(i)));
   }
 
   /** The modelled columns of rows. */
@@ -275,16 +304,16 @@ export class JointDistribution implements Disposable {
   /**
    * Draws rows given the values of some columns.
    *
-   * @param fixed cells by column name: values in the units of the data, labels, dates; a value of positive probability stands for its block of
-   *   levels, and rows are drawn until enough of them lie in it (`blockAcceptance`), so that any copula can be given such
-   *   values alone
-   * @returns rows with the fixed values, and the log density of the condition on the data scale
+   * @param fixed cells by column name: values in the units of the data, labels, dates, and ranges of them, such as
+   *   `{ above: 90 }`; a range or a value of positive probability stands for its block of levels, and rows are drawn until enough of
+   *   them lie in it (`blockAcceptance`), so that any copula can be given such columns alone
+   * @returns rows with the fixed values, and the log density of the condition on the data scale (of ranges their probability)
    * @throws SklarError ERR_SKLAR_VALUE for columns that do not exist, values where the margin has no mass, values of so little
    *   probability that too many draws (1,000 for each row, at least 2^20, at most 10^7) would be needed, and copulas that
    *   cannot; see `Copula.sampleConditional`
    */
   async sampleConditional(
-    fixed: Readonly<Record<string, Cell>>,
+    fixed: Readonly<Record<string, Cell | CellRange>>,
     rows: number,
     options: JointConditionalOptions = {},
   ): Promise<JointConditionalSample> {
@@ -297,7 +326,7 @@ export class JointDistribution implements Disposable {
     );
     let ofMargins = 0;
     for (const [i, [name, value]] of Array.from(given).entries()) {
-      if (condition.lower[i] !== condition.upper[i]) continue;
+      if (typeof value !== 'number' || condition.lower[i] !== condition.upper[i]) continue;
       ofMargins += this.margins.margin(name).logPdf(Float64Array.of(value))[0]!;
     }
     return {
@@ -308,6 +337,70 @@ export class JointDistribution implements Disposable {
         { ...restoring(options), complete: true },
       ),
     };
+  }
+
+  /**
+   * Draws rows that have a property, in words: `orders > 0 or amount = 0`. Columns that the condition holds to values without a
+   * probability of their own are drawn given these; rows that do not have the rest of it are left out, so that the law is that of the model given the condition.
+   *
+   * @param where comparisons (`=`, `!=`, `<`, `<=`, `>`, `>=`, `in (a, b)`) of columns with values or other columns, `and`, `or`,
+   *   `not`, parentheses; names with signs in "double quotes", texts with signs in 'single quotes'. Of the whole row, before cells
+   *   go missing
+   * @returns the rows, and which share of the draws has the property (given these values)
+   * @throws SklarError ERR_SKLAR_VALUE for conditions that cannot be read or have too little probability (as
+   *   `sampleConditional`), and copulas that cannot be given levels
+   *
+   * @example
+   * ```ts
+   * import { Table, fitJoint } from 'sklar';
+   *
+   * const a = Array.from({ length: 100 }, (_, i) => ((37 * i) % 100) / 8);
+   * const joint = await fitJoint(Table.fromColumns({ a, b: a.map((x, i) => x + ((13 * i) % 10) / 8) }), { copula: { kind: 'gaussian' } });
+   * const { table } = await joint.sampleWhere('a > 5 and b < 10', 100);
+   * table.column('a').every((x) => x > 5); // => true
+   * ```
+   */
+  async sampleWhere(
+    where: string,
+    rows: number,
+    options: JointConditionalOptions = {},
+  ): Promise<{ readonly table: Table; readonly acceptance: number }> {
+    expectOptions(options, 'sampleWhere of a joint distribution', jointConditionalOptions);
+    expectInteger(rows, 'the number of rows', { min: 1, max: Math.floor(2 ** 26 / this.dim) });
+    const { given, rows: rowsOf } = parseWhere(where, this.schema.columns);
+    const { seed = 1, onProgress, ...rest } = options;
+    const { device, precision, threads, signal } = rest;
+    const {
+      columns: held,
+      lower,
+      upper,
+    } = await conditionOf(numbersOfCells(given, this.margins), this.margins);
+    // what rejection would never meet
+    const levels = Object.fromEntries(
+      Object.entries(given).filter((_, i) => held.length > 0 && lower[i] === upper[i]),
+    );
+    const columns = this.names.map(() => new Float64Array(rows));
+    const most = mostDraws(rows);
+    let [kept, inside, possible, drawn] = [0, 0, 0, 0];
+    for (let batch = 0; kept < rows; batch++) {
+      if (drawn >= most) throw tooRare(describe(where), inside, possible, rows);
+      const count = nextDraws(rows - kept, inside, drawn, { batch, most, dim: this.dim });
+      const proposed =
+        Object.keys(levels).length > 0
+          ? await this.#batchGiven(levels, count, { ...rest, seed: batchSeed(seed, batch) })
+          : await this.#batch(count, { device, precision, threads, signal, seed, firstRow: drawn });
+      for (const i of rowsOf(this.schema.restore(proposed, { complete: true }))) {
+        inside++;
+        if (kept === rows) continue;
+        columns.forEach((column, j) => (column[kept] = proposed.columns[j]![i]!));
+        kept++;
+      }
+      possible += proposed.rows;
+      drawn += count;
+      onProgress?.({ fraction: kept / rows });
+    }
+    const table = new Table(this.names, columns, this.margins.columnTypes);
+    return { table: this.schema.restore(table, { seed }), acceptance: inside / possible };
   }
 
   /**

@@ -396,7 +396,7 @@ describe('sklar sample --given', () => {
     const out = folder.file('given.csv');
     const { stdout } = await sklar(['sample', files.cdc, '--rows', 5, '--out', out, '--given', 'count=2']);
     expect(stdout).toMatch(
-      /^log density of the condition, in nats: -?\d\.\d{4} \+- 0\.0000\nvalues of positive probability: \d+\.\d % of the draws have them\neffective sample size 5\nwrote 5 rows/,
+      /^log density of the condition, in nats: -?\d\.\d{4} \+- 0\.0000\nranges and values of positive probability: \d+\.\d % of the draws are in them\neffective sample size 5\nwrote 5 rows/,
     );
   });
 });
@@ -419,7 +419,7 @@ test('sklar sample --given of a gaussian model', async () => {
   expect(new Set(table.column('count'))).toEqual(new Set([3]));
   expect(new Set(table.column('wind speed')).size).toBeGreaterThan(20);
   expect((await sklar(argv)).stdout).toMatch(
-    /^log density of the condition, in nats: -?\d\.\d{4} \+- 0\.0000\nvalues of positive probability: \d+\.\d % of the draws have them\neffective sample size 30\nwrote 30 rows/,
+    /^log density of the condition, in nats: -?\d\.\d{4} \+- 0\.0000\nranges and values of positive probability: \d+\.\d % of the draws are in them\neffective sample size 30\nwrote 30 rows/,
   );
 });
 

@@ -21,6 +21,7 @@ import { type DeviceName, type RunRecord, expectDeviceName, precisions, resolveD
 import { SklarError, describe, expectOneOf } from '../../errors';
 import { copulaLogPdf } from '../../joint/copula-density';
 import { fitRanksAndMargins } from '../../joint/joint';
+import { Margins } from '../../margins/margins';
 import {
   type MarginOptions,
   type MarginSpec,
@@ -41,6 +42,7 @@ import {
 } from '../../report/charts/text';
 import { parsePairs } from './conditional';
 import { correlationOf } from './correlation';
+import { marginLines } from './margins-table';
 import { type Io, signalOf, writeResult } from '../terminal/context';
 import { expectOutput } from '../terminal/files';
 import { logNormaliserOf, normaliserKeys } from './normaliser';
@@ -427,6 +429,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
       }
       if (result.kind !== 'gaussian') lines.push(`  gaussian   ${formatMean(judged.gaussian)}`);
     }
+    if (copula.margins instanceof Margins) lines.push('margins', ...marginLines(copula.margins));
     lines.push(...noteLines(result.notes));
     return [...lines, `wrote ${flags.out}`];
   });

@@ -6,6 +6,7 @@ import { type DeviceOptions } from '../../devices';
 import { SklarError, describe } from '../../errors';
 import { Margins } from '../../margins/margins';
 import { type LogNormaliser, countTypes, formatLogNormaliser, plainValues } from '../../report/charts/text';
+import { marginLines } from './margins-table';
 import { correlationLines, correlationOf } from './correlation';
 import { type Io, signalOf, writeResult } from '../terminal/context';
 import { measure, measureLines } from './measures';
@@ -74,6 +75,7 @@ async function info(model: string, flags: Flags, io: Io): Promise<void> {
       `density     ${normalised ? 'normalised' : 'unnormalised'}${normaliser ? `, ${formatLogNormaliser(normaliser)}` : ''}`,
       `parameters  ${parameters}`,
       `margins     ${result.margins ? `${countTypes(result.margins.types)}, of ${result.margins.rows} rows, ties ${result.margins.ties}` : 'none'}`,
+      ...(copula.margins instanceof Margins ? marginLines(copula.margins) : []),
       ...section('network and options', config),
       ...correlationLines(result.correlation, columns),
       ...section('training', training),

@@ -44,6 +44,7 @@ interface Flags extends DeviceOptions {
   given?: string[];
   complete?: boolean;
   method?: ConditionalMethod;
+  where?: string;
   json?: boolean;
   verbose?: boolean;
 }
@@ -72,12 +73,17 @@ export function define(command: Command, io: Io): void {
     .option('--complete', 'leave no cell missing (default: as often, and together, as in the data)')
     .option(
       '--given <column=value,...>',
-      'draw rows that have these values, on the scale of the sample (cdc, classical kinds, and ensembles of them)',
+      'draw rows that have these values, or lie in ranges such as "a<-0.05,b>=90" (all kinds), on the scale of the sample; ' +
+        'single values: cdc, classical kinds, and ensembles of them',
       (text, previous: readonly string[] = []) => [...previous, text],
     )
     .option(
+      '--where <condition>',
+      'draw rows that have a property, such as "orders > 0 or amount = 0"; prints which share of the draws has it',
+    )
+    .option(
       '--method <name>',
-      `with --given: ${conditionalMethods.join(', ')} (default: smc; classical kinds: exact)`,
+      `with --given and --where: ${conditionalMethods.join(', ')} (default: smc; classical kinds: exact)`,
       (text) => expectOneOf(text, '--method', conditionalMethods),
     );
   addDeviceOptions(command)
@@ -144,9 +150,10 @@ async function sample(model: string, flags: Flags, io: Io): Promise<void> {
   const scale = flags.scale ?? (copula.margins ? 'data' : 'copula');
   const output = outputOf(copula, scale, model, flags.complete);
   const { names } = output;
+  if (flags.where !== undefined) return sampleWhere(copula, flags, scale, io);
   if (flags.given) return sampleConditional(copula, flags, scale, io);
   if (flags.method !== undefined) {
-    throw new SklarError('ERR_SKLAR_VALUE', '--method belongs to --given');
+    throw new SklarError('ERR_SKLAR_VALUE', '--method belongs to --given or --where');
   }
 
   const started = performance.now();
@@ -179,6 +186,48 @@ async function sample(model: string, flags: Flags, io: Io): Promise<void> {
   const result = { kind: copula.kind, rows, columns: names, scale, seconds, out };
   writeResult(io, flags.json, result, () => [
     `wrote ${rows} rows of ${names.length} columns on the ${scale} scale to ${out} in ${formatDuration(seconds)}`,
+  ]);
+}
+
+async function sampleWhere(copula: Copula, flags: Flags, scale: SampleScale, io: Io): Promise<void> {
+  const signal = signalOf(io);
+  const { rows, out, where } = flags;
+  for (const name of ['given', 'solver', 'steps', 'noise', 'margins', 'complete'] as const) {
+    if (flags[name] !== undefined) {
+      const instead = name === 'given' ? '; use "and" for several conditions' : '';
+      throw new SklarError('ERR_SKLAR_VALUE', `--where and --${name} do not go together${instead}`);
+    }
+  }
+  if (scale !== 'data' || !(copula.margins instanceof Margins)) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      '--where is a condition on the scale of the data, which --scale leaves or the model lacks',
+    );
+  }
+  const started = performance.now();
+  const bar = startProgress(io, 'sample', 1, flags.verbose);
+  let drawn: { table: Table; acceptance: number };
+  try {
+    drawn = await new JointDistribution(copula, copula.margins).sampleWhere(where!, rows, {
+      ...deviceOptions(flags),
+      signal,
+      ...(flags.seed !== undefined && { seed: flags.seed }),
+      ...(flags.method !== undefined && { method: flags.method }),
+      onProgress: ({ fraction }) => bar.update(fraction, ''),
+    });
+  } finally {
+    bar.stop();
+  }
+  const { table, acceptance } = drawn;
+  await using writer = await TableWriter.open(out, table.names, { types: table.types });
+  await writer.append(table);
+  signal.throwIfAborted();
+  await writer.close();
+  const seconds = (performance.now() - started) / 1000;
+  const result = { kind: copula.kind, rows, columns: table.names, scale, where, acceptance, seconds, out };
+  writeResult(io, flags.json, result, () => [
+    `${(100 * acceptance).toPrecision(3)} % of the draws have the property`,
+    `wrote ${rows} rows of ${table.names.length} columns on the ${scale} scale to ${out} in ${formatDuration(seconds)}`,
   ]);
 }
 
@@ -218,15 +267,20 @@ async function sampleConditional(copula: Copula, flags: Flags, scale: SampleScal
     ...(logMarginalDensity === null
       ? []
       : [
-          `log density of the condition, in nats: ${formatMean({ mean: logMarginalDensity, standardError })}` +
+          `log ${isEvent(given) ? 'probability' : 'density'} of the condition, in nats: ${formatMean({ mean: logMarginalDensity, standardError })}` +
             normalisationNote(normalised),
         ]),
     ...(blockAcceptance === null
       ? []
       : [
-          `values of positive probability: ${(100 * blockAcceptance).toPrecision(3)} % of the draws have them`,
+          `ranges and values of positive probability: ${(100 * blockAcceptance).toPrecision(3)} % of the draws are in them`,
         ]),
     ...(effectiveSampleSize === null ? [] : [`effective sample size ${Math.round(effectiveSampleSize)}`]),
     `wrote ${rows} rows of ${table.names.length} columns on the ${scale} scale to ${out} in ${formatDuration(seconds)}`,
   ]);
+}
+
+/** Whether a condition has ranges alone, so that it has a probability. */
+function isEvent(given: Readonly<Record<string, unknown>>): boolean {
+  return Object.values(given).every((held) => typeof held === 'object' && held !== null);
 }
