@@ -36,9 +36,7 @@ function testPreset(preset) {
   const cmake = findCmake();
   run(cmake, ['--preset', preset]);
   run(cmake, ['--build', '--preset', preset]);
-  // whole networks on the emulated device take hours with sanitizers: `emulated` runs them
-  const long = ['--exclude-regex', '^cuda_(models|narrow|train|velocity_train)_test$'];
-  ctest(preset, ['--preset', preset, ...(preset === 'dev' ? long : [])]);
+  ctest(preset, ['--preset', preset]);
 }
 
 if (isMain(import.meta.url)) {

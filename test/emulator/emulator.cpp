@@ -1,7 +1,5 @@
 #include "emulator.hpp"
 
-#include <ucontext.h>
-
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -10,17 +8,14 @@
 #include <utility>
 #include <vector>
 
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/common_interface_defs.h>
-#endif
+#include "fiber.hpp"
 
 namespace sklar::emulator {
 
-thread_local Index thread_index, block_index, block_size, grid_size;
+constinit thread_local Index thread_index, block_index, block_size, grid_size;
 
 namespace {
 
-constexpr std::size_t stack_bytes = 256 * 1024;
 constexpr std::size_t warp = 32;
 
 struct Copy {
@@ -29,6 +24,8 @@ struct Copy {
   std::size_t bytes, given;
 };
 
+struct Lane;  // a fiber that runs threads of a block, one after the other
+
 struct Thread {
   Index index;
   Collective waits = Collective::none;
@@ -36,17 +33,28 @@ struct Thread {
   void (*exchange)(void* const*) = nullptr;
   int barriers = 0, warp_barriers = 0;
   bool done = false;
-  struct Fiber* fiber = nullptr;
-  std::vector<Copy> copies;          // not yet waited for
+  Lane* lane = nullptr;
+  std::vector<Copy> copies;         // not yet waited for
   std::vector<std::size_t> groups;  // copies in each
   std::size_t uncommitted = 0;
+
+  bool runs() const { return !done && waits == Collective::none; }
+  void begin(Index at) {
+    std::vector<Copy> no_copies = std::move(copies);
+    std::vector<std::size_t> no_groups = std::move(groups);
+    no_copies.clear();
+    no_groups.clear();
+    *this = {};
+    index = at;
+    copies = std::move(no_copies);
+    groups = std::move(no_groups);
+  }
 };
 
-struct Fiber {
-  ucontext_t context;
-  std::unique_ptr<char[]> stack{new char[stack_bytes]};
+struct Lane {
+  Fiber fiber;
   Thread* thread = nullptr;
-  bool idle = true;
+  Lane(void (*entry)(), std::size_t number) : fiber(entry, number) {}
 };
 
 thread_local std::uint32_t seed = 1;
@@ -59,18 +67,20 @@ std::uint32_t random(std::size_t below) {
 
 class Block;
 thread_local Block* running = nullptr;
+thread_local Fiber own_stack;  // where blocks are chosen
 
-// One block at work. Fibers are kept from block to block: a kernel without barriers needs one.
+// One block at work. A thread that parks or ends chooses the next one of its warp, and goes on as that one
+// where it can: a kernel without barriers needs one fiber, and no switch.
 class Block {
  public:
   void begin(Index index, std::size_t threads, Index shape, std::size_t shared_bytes, const Kernel& kernel) {
     index_ = index;
     kernel_ = &kernel;
     shared_.assign(shared_bytes + 16, static_cast<unsigned char>(0xA5));
-    threads_.assign(threads, {});
+    threads_.resize(threads);
     for (std::size_t i = 0; i < threads; ++i)
-      threads_[i].index = {static_cast<unsigned>(i % shape.x), static_cast<unsigned>(i / shape.x % shape.y),
-                           static_cast<unsigned>(i / shape.x / shape.y)};
+      threads_[i].begin({static_cast<unsigned>(i % shape.x), static_cast<unsigned>(i / shape.x % shape.y),
+                         static_cast<unsigned>(i / shape.x / shape.y)});
   }
 
   // Some of its work; false when it is done.
@@ -88,7 +98,11 @@ class Block {
     return true;
   }
 
-  void give_up() { fibers_.clear(); }  // some are in the middle of the kernel
+  // Some of its threads are in the middle of the kernel.
+  void give_up() {
+    lanes_.clear();
+    free_.clear();
+  }
 
   unsigned char* shared() {
     return shared_.data() + (16 - reinterpret_cast<std::uintptr_t>(shared_.data()) % 16) % 16;
@@ -96,7 +110,8 @@ class Block {
 
   void copy(void* shared, const void* from, std::size_t bytes, std::size_t given) {
     const auto to = static_cast<unsigned char*>(shared);
-    if (bytes != 4 && bytes != 8 && bytes != 16) throw std::logic_error("emulated cp.async: of 4, 8 or 16 bytes");
+    if (bytes != 4 && bytes != 8 && bytes != 16)
+      throw std::logic_error("emulated cp.async: of 4, 8 or 16 bytes");
     if (given > bytes || reinterpret_cast<std::uintptr_t>(to) % bytes ||
         (given && reinterpret_cast<std::uintptr_t>(from) % bytes))
       throw std::logic_error("emulated cp.async: an address that is no multiple of the size");
@@ -132,128 +147,122 @@ class Block {
   }
 
   void park(Collective kind, void* argument, void (*exchange)(void* const*)) {
-    Fiber* fiber = current_;
-    Thread& t = *fiber->thread;
+    Lane& me = *current_;
+    Thread& t = *me.thread;
     if (kind == Collective::block_barrier && t.barriers++ == skipped_barrier) return;
     if (kind == Collective::warp_barrier && t.warp_barriers++ == skipped_warp_barrier) return;
     t.waits = kind;
     t.argument = argument;
     t.exchange = exchange;
-    to_scheduler(*fiber);
+    leave(me, next_of_warp());
     thread_index = t.index;
   }
 
  private:
   // until every lane is done, waits for the block or was preempted
   bool run_warp(std::size_t first) {
-    const std::size_t lanes = std::min(warp, threads_.size() - first);
-    bool moved = false;
-    for (bool again = true; again;) {
-      again = false;
-      const std::size_t start = random(lanes), stride = 2 * random(16) + 1;
-      for (std::size_t i = 0; i < warp; ++i) {
-        const std::size_t lane = (start + i * stride) % warp;
-        if (lane >= lanes) continue;
-        Thread& t = threads_[first + lane];
-        if (t.done || t.waits != Collective::none) continue;
-        resume(t);
-        moved = true;
-      }
-      const Collective kind = threads_[first].waits;
-      if (kind == Collective::none || kind == Collective::block_barrier) break;
-      void* arguments[warp] = {};
-      bool together = true;
-      for (std::size_t i = 0; i < lanes; ++i) {
-        together &= threads_[first + i].waits == kind && !threads_[first + i].done;
-        arguments[i] = threads_[first + i].argument;
-      }
-      if (!together) break;
-      if (threads_[first].exchange) threads_[first].exchange(arguments);
-      for (std::size_t i = 0; i < lanes; ++i) threads_[first + i].waits = Collective::none;
-      moved = again = true;
-    }
-    return moved;
-  }
-
-  void resume(Thread& t) {
-    if (!t.fiber) {
-      t.fiber = free_fiber();
-      t.fiber->thread = &t;
-      t.fiber->idle = false;
-    }
-    thread_index = t.index;
-    current_ = t.fiber;
-    switch_to(*t.fiber);
+    warp_ = first;
+    warp_size_ = std::min(warp, threads_.size() - first);
+    begin_round();
+    Thread* const t = next_of_warp();
+    if (!t) return false;
+    enter(own_stack, *t);
     if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+    return true;
   }
 
-  Fiber* free_fiber() {
-    for (const auto& f : fibers_)
-      if (f->idle) return f.get();
-    fibers_.push_back(std::make_unique<Fiber>());
-    Fiber* f = fibers_.back().get();
-    getcontext(&f->context);
-    f->context.uc_stack.ss_sp = f->stack.get();
-    f->context.uc_stack.ss_size = stack_bytes;
-    f->context.uc_link = nullptr;
-    const auto p = reinterpret_cast<std::uintptr_t>(this);
-    makecontext(&f->context, reinterpret_cast<void (*)()>(&Block::enter), 2, static_cast<unsigned>(p >> 32),
-                static_cast<unsigned>(p));
-    return f;
+  // In a round every lane that can goes on once, in random order.
+  void begin_round() {
+    turn_ = 0;
+    start_ = random(warp_size_);
+    stride_ = 2 * random(16) + 1;
+  }
+  // Null: the warp can't go on.
+  Thread* next_of_warp() {
+    for (;;) {
+      while (turn_ < warp) {
+        const std::size_t lane = (start_ + turn_++ * stride_) % warp;
+        if (lane < warp_size_ && threads_[warp_ + lane].runs()) return &threads_[warp_ + lane];
+      }
+      if (!exchange()) return nullptr;
+      begin_round();
+    }
+  }
+  // What the lanes have met for, if they have.
+  bool exchange() {
+    Thread* const lanes = &threads_[warp_];
+    const Collective kind = lanes[0].waits;
+    if (kind == Collective::none || kind == Collective::block_barrier) return false;
+    void* arguments[warp] = {};
+    for (std::size_t i = 0; i < warp_size_; ++i) {
+      if (lanes[i].waits != kind || lanes[i].done) return false;
+      arguments[i] = lanes[i].argument;
+    }
+    if (lanes[0].exchange) lanes[0].exchange(arguments);
+    for (std::size_t i = 0; i < warp_size_; ++i) lanes[i].waits = Collective::none;
+    return true;
   }
 
-  static void enter(unsigned high, unsigned low) {
-    auto* self = reinterpret_cast<Block*>(static_cast<std::uintptr_t>(high) << 32 | low);
-#if defined(__SANITIZE_ADDRESS__)
-    __sanitizer_finish_switch_fiber(nullptr, &self->scheduler_stack_, &self->scheduler_size_);
-#endif
-    Fiber* fiber = self->current_;
+  // From `me` to what is to run next: a thread, or, for null, the choice of another warp.
+  void leave(Lane& me, Thread* next) {
+    if (!next)
+      me.fiber.switch_to(own_stack);
+    else if (next->lane != &me)
+      enter(me.fiber, *next);
+  }
+  void enter(Fiber& from, Thread& t) {
+    if (!t.lane) begin(t, free_lane());
+    current_ = t.lane;
+    thread_index = t.index;
+    from.switch_to(t.lane->fiber);
+  }
+  static void begin(Thread& t, Lane& lane) {
+    t.lane = &lane;
+    lane.thread = &t;
+  }
+  Lane& free_lane() {
+    if (free_.empty()) {
+      lanes_.push_back(std::make_unique<Lane>(&Block::run_threads, lanes_.size()));
+      return *lanes_.back();
+    }
+    Lane& lane = *free_.back();
+    free_.pop_back();
+    return lane;
+  }
+
+  static void run_threads() {
+    Fiber::entered();
+    Block& self = *running;
+    Lane& me = *self.current_;
     for (;;) {
       try {
-        (*self->kernel_)();
+        (*self.kernel_)();
       } catch (...) {
-        self->failure_ = std::current_exception();
+        self.failure_ = std::current_exception();
       }
-      fiber->thread->done = true;
-      fiber->thread->fiber = nullptr;
-      fiber->idle = true;
-      self->to_scheduler(*fiber);
+      me.thread->done = true;
+      me.thread->lane = nullptr;
+      Thread* const next = self.failure_ ? nullptr : self.next_of_warp();
+      if (next && !next->lane) {
+        begin(*next, me);
+        thread_index = next->index;
+      } else {
+        self.free_.push_back(&me);
+        self.leave(me, next);
+      }
     }
-  }
-
-  void switch_to(Fiber& fiber) {
-#if defined(__SANITIZE_ADDRESS__)
-    void* fake = nullptr;
-    __sanitizer_start_switch_fiber(&fake, fiber.stack.get(), stack_bytes);
-    swapcontext(&scheduler_, &fiber.context);
-    __sanitizer_finish_switch_fiber(fake, nullptr, nullptr);
-#else
-    swapcontext(&scheduler_, &fiber.context);
-#endif
-  }
-  void to_scheduler(Fiber& fiber) {
-#if defined(__SANITIZE_ADDRESS__)
-    void* fake = nullptr;
-    __sanitizer_start_switch_fiber(&fake, scheduler_stack_, scheduler_size_);
-    swapcontext(&fiber.context, &scheduler_);
-    __sanitizer_finish_switch_fiber(fake, &scheduler_stack_, &scheduler_size_);
-#else
-    swapcontext(&fiber.context, &scheduler_);
-#endif
   }
 
   Index index_;
   const Kernel* kernel_ = nullptr;
   std::vector<Thread> threads_;
-  std::vector<std::unique_ptr<Fiber>> fibers_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::vector<Lane*> free_;
   std::vector<unsigned char> shared_;
-  Fiber* current_ = nullptr;
-  ucontext_t scheduler_;
+  Lane* current_ = nullptr;
+  std::size_t warp_ = 0, warp_size_ = 0;           // the warp that runs: its first thread, its lanes
+  std::size_t turn_ = 0, start_ = 0, stride_ = 1;  // its round
   std::exception_ptr failure_;
-#if defined(__SANITIZE_ADDRESS__)
-  const void* scheduler_stack_ = nullptr;
-  std::size_t scheduler_size_ = 0;
-#endif
 };
 
 constexpr std::size_t most_resident = 3;

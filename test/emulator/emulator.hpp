@@ -18,7 +18,7 @@ struct Index {
 };
 
 // What the running thread is.
-extern thread_local Index thread_index, block_index, block_size, grid_size;
+extern constinit thread_local Index thread_index, block_index, block_size, grid_size;
 
 // Of a block: without asking, and at most.
 inline constexpr std::size_t usual_shared = 48 * 1024, most_shared = 227 * 1024;
