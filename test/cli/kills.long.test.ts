@@ -1,7 +1,7 @@
 // A fit that is killed at any moment, by a signal that it can't see, ends with the bits of one that was not.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, rmSync, watch } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -15,7 +15,7 @@ const program = path.resolve(__dirname, '..', '..', 'dist', 'cli', 'main.js');
 
 const folder = new TemporaryFolder();
 const data = folder.file('data.csv');
-beforeAll(() => writeTable(exampleTable(1500), data));
+beforeAll(() => writeTable(exampleTable(300), data));
 
 /** Starts a fit; its exit status, null: it was killed. */
 function start(out: string, options: object): { kill: () => void; ended: Promise<number | null> } {
@@ -43,26 +43,29 @@ async function contentOf(file: string) {
   return { document: withoutTimes, tensors };
 }
 
-// SKLAR_KILLS=100 npm run test:long -- test/cli/kills: a quarter of an hour, for a release
-const share = Number(process.env.SKLAR_KILLS ?? 0) / 100;
-const asked = share > 0 ? test : test.skip;
+// SKLAR_KILLS=100 npm run test:long -- test/cli/kills: for a release
+const kills = Number(process.env.SKLAR_KILLS ?? 20);
 
-asked.each([
-  { kind: 'cdc', steps: 300, kills: Math.ceil(60 * share) },
-  { kind: 'flow', steps: 150, kills: Math.ceil(20 * share) },
-  { kind: 'cdc', models: 2, steps: 100, kills: Math.ceil(20 * share) },
+test.each([
+  { kind: 'cdc', levels: 3, steps: 150, kills: Math.ceil(0.6 * kills) },
+  { kind: 'flow', members: 1, steps: 150, kills: Math.floor(0.2 * kills) },
+  { kind: 'cdc', levels: 3, models: 2, steps: 100, kills: Math.floor(0.2 * kills) },
 ])(
   '$kind, killed $kills times',
   async ({ kills, ...fit }) => {
-    const options = { ...fit, hidden: 32, depth: 2, batch: 128, checkpointSeconds: 0.02 };
+    const options = { ...fit, device: 'cpu', hidden: 8, depth: 1, batch: 32, checkpointSeconds: 0.02 };
     const name = `${fit.kind}-${fit.steps}`;
     const whole = folder.file(`whole-${name}.safetensors`);
     const began = performance.now();
-    expect(await start(whole, options).ended).toBe(0);
+    let writes = 0;
+    const counting = watch(folder.path, () => writes++);
+    expect(await start(whole, { ...options, checkpoint: folder.file('whole.checkpoint') }).ended).toBe(0);
+    counting.close();
     const length = performance.now() - began;
     const expected = await contentOf(whole);
 
     const generator = new Generator(11, kills);
+    const random = () => generator.next() / 2 ** 32;
     const out = folder.file(`killed-${name}.safetensors`);
     const checkpoint = folder.file(`killed-${name}.checkpoint`);
     let resumed = 0;
@@ -71,12 +74,19 @@ asked.each([
       for (;;) {
         if (existsSync(fit.models ? `${checkpoint}.0` : checkpoint)) resumed++;
         const run = start(out, { ...options, checkpoint });
-        const timer = new AbortController();
-        // a little beyond the end, so that the last moments, too, have their share
-        const moment = 1.05 * length * (generator.next() / 2 ** 32);
-        void sleep(moment, undefined, { signal: timer.signal }).then(run.kill, () => undefined);
+        const stop = new AbortController();
+        const { signal } = stop;
+        // at any moment, a little beyond the end, so that the last ones have their share; or while a file is written
+        if (killed % 2 === 0)
+          void sleep(1.05 * length * random(), undefined, { signal }).then(run.kill, () => undefined);
+        else {
+          let left = Math.ceil(writes * random());
+          watch(folder.path, { signal }, () => {
+            if (--left === 0) run.kill();
+          });
+        }
         const status = await run.ended;
-        timer.abort();
+        stop.abort();
         if (status === null) killed++;
         else expect(status).toBe(0);
         if (existsSync(out)) expect(await contentOf(out)).toEqual(expected);
@@ -84,7 +94,7 @@ asked.each([
       }
       expect(folder.list().filter((file) => file.startsWith(path.basename(checkpoint)))).toEqual([]);
     }
-    if (kills >= 20) expect(resumed).toBeGreaterThan(kills / 4);
+    if (kills >= 10) expect(resumed).toBeGreaterThan(kills / 4);
     // what killed processes were writing is gone, but for that of the last one
     expect(folder.list().filter((file) => file.endsWith('.tmp')).length).toBeLessThan(2);
   },
