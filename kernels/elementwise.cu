@@ -39,13 +39,6 @@ int launch_signs(MatrixView<float> out, uint64_t seed, uint64_t first_row, uint6
   });
 }
 
-int launch_transpose(MatrixView<float> to, MatrixView<const float> from, void* stream) {
-  const size_t columns = from.columns;
-  return each(from.rows * columns, stream, [=] __device__(size_t i) {
-    to.row(i % columns)[i / columns] = from.row(i / columns)[i % columns];
-  });
-}
-
 int launch_orthonormalise(const MatrixView<float>* q, size_t count, double* area, void* stream) {
   Vectors vectors;
   for (size_t k = 0; k < count; ++k) vectors.q[k] = q[k];
@@ -172,7 +165,8 @@ int launch_log_ratio(double* out, MatrixView<const float> logits, size_t level, 
               [=] __device__(size_t i) { out[i] = rows::log_ratio(logits.row(i), logits.columns, level); });
 }
 
-// A thread a row. Scratch is column-major, so that the rows of a warp lie side by side.
+// Whitening (docs/mathematics.md, A.2), a thread a row. Scratch is column-major, so that the rows of a warp
+// lie side by side.
 int launch_whiten(MatrixView<float> y, const double* u, bool from_gaussian, const double* cholesky,
                   double* quadratic, double* scratch, void* stream) {
   const size_t d = y.columns - 1, n = y.rows;

@@ -13,7 +13,6 @@ int launch_normals(MatrixView<float> out, uint64_t seed, uint64_t first_row, uin
                    void* stream);
 int launch_signs(MatrixView<float> out, uint64_t seed, uint64_t first_row, uint64_t step, uint32_t tag,
                  void* stream);
-int launch_transpose(MatrixView<float> to, MatrixView<const float> from, void* stream);
 constexpr size_t most_vectors = 64;  // of one row
 /// Of each row of q[0..count); area: rows x count x columns.
 int launch_orthonormalise(const MatrixView<float>* q, size_t count, double* area, void* stream);

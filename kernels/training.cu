@@ -159,16 +159,8 @@ __global__ void __launch_bounds__(block_threads)
   end_adam_step(*u.state, norm, rate);
 }
 
-__device__ __forceinline__ void adam_element(const AdamScalars<float>& s, float gradient, float& m, float& v,
-                                             float& p) {
-  const float g = gradient * s.scale;
-  m = s.beta1 * m + (1 - s.beta1) * g;
-  v = s.beta2 * v + (1 - s.beta2) * g * g;
-  p = s.keep * p - s.step_size * m / (sqrtf(v) * s.root_correction + s.epsilon);
-}
-
-// blockIdx.y: model. scalars: of the step, which has ended; or null, and a thread of each block works them
-// out from the parts of the norm.
+// A step of Adam (docs/mathematics.md, L.1). blockIdx.y: model. scalars: of the step, which has ended; or
+// null, and a thread of each block works them out from the parts of the norm.
 __global__ void __launch_bounds__(block_threads)
     adam_kernel(const OfModels<AdamUpdate<float>> models, size_t count, const AdamScalars<float>* scalars,
                 const double* partials, size_t partial_count, unsigned* blocks_done) {

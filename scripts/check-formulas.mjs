@@ -1,11 +1,18 @@
 // The index of formulas, both ways: sections of docs/mathematics.md name files and symbols of their code, whole names outside comments
-// ("Code: [`file`](../file) `symbol`, `symbol`, [..."), and these files cite the section ("docs/mathematics.md, A.5"); files that cite a section are named by it.
+// ("Code: [`file`](../file) `symbol`, `symbol`, [..."), native ones with their bodies, and these files, or the headers beside them, cite the
+// section ("docs/mathematics.md, A.5"); a file that cites a section is named by it, or the file with the bodies of what it declares is.
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { filesUnder, root } from './tools.mjs';
 
 const errors = [];
+const isNative = (file) => /^(?:native|kernels)\//.test(file);
+/** The file with the bodies of what a header declares; of other files themselves. */
+const bodiesOf = (file) => {
+  const source = file.replace(/\.hpp$/, '.cpp');
+  return existsSync(path.join(root, source)) ? source : file;
+};
 const read = (file) => readFileSync(path.join(root, file), 'utf8');
 
 /** Sections that a comment cites: "docs/mathematics.md, A.7, A.8 and section E" may go on over lines. */
@@ -23,7 +30,19 @@ const covers = (cited, section) =>
 const named = new Map(); // file -> sections
 const withCode = new Set();
 let section = null;
-for (const [index, line] of read('docs/mathematics.md').split('\n').entries()) {
+const mathematics = read('docs/mathematics.md');
+const anchors = new Set(
+  [...mathematics.matchAll(/^##+ (.*)$/gm)].map(([, title]) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}_\- ]/gu, '')
+      .replaceAll(' ', '-'),
+  ),
+);
+for (const [, anchor] of mathematics.matchAll(/\]\(#([^)]+)\)/g)) {
+  if (!anchors.has(anchor)) errors.push(`docs/mathematics.md: no heading #${anchor}`);
+}
+for (const [index, line] of mathematics.split('\n').entries()) {
   const heading = /^##+ ([A-Z]\.\d+|[A-Z]|\d+)\.? /.exec(line);
   if (heading) section = heading[1];
   if (!line.startsWith('Code: ')) continue;
@@ -41,8 +60,12 @@ for (const [index, line] of read('docs/mathematics.md').split('\n').entries()) {
     for (const [, symbol] of symbols.matchAll(/`([^`]+)`/g)) {
       if (!new RegExp(`(?<!\\w)${symbol}(?!\\w)`).test(code))
         errors.push(`${where}: ${file} has no ${symbol}`);
+      else if (isNative(file) && !new RegExp(`(?<!\\w)${symbol}(?!\\w)[^;{]*\\{`).test(code))
+        errors.push(`${where}: ${file} only declares ${symbol}, expected the file that computes it`);
     }
-    if (!citations(text).some((cited) => covers(cited, section))) {
+    const header = file.replace(/\.cpp$/, '.hpp');
+    const cites = citations(text + (existsSync(path.join(root, header)) ? read(header) : ''));
+    if (!cites.some((cited) => covers(cited, section))) {
       errors.push(`${file}: expected a comment that cites docs/mathematics.md, ${section}, which names it`);
     }
     named.set(file, [...(named.get(file) ?? []), section]);
@@ -55,7 +78,8 @@ for (const letter of '1ABCDEFGHJLMN') {
 for (const file of filesUnder(['native', 'kernels', 'lib'])) {
   const name = path.relative(root, file).replaceAll(path.sep, '/');
   for (const cited of citations(readFileSync(file, 'utf8'))) {
-    if (!(named.get(name) ?? []).some((each) => covers(cited, each))) {
+    const sections = [name, bodiesOf(name)].flatMap((each) => named.get(each) ?? []);
+    if (!sections.some((each) => covers(cited, each))) {
       errors.push(`${name}: cites ${cited}, which does not name it (docs/mathematics.md, "Code:")`);
     }
   }

@@ -5,7 +5,7 @@
 namespace sklar::cuda {
 namespace {
 
-// What a block draws, row by row as launch_draw_batch does.
+// What a block draws, the same for a row as draw_four of wide/begin.cu.
 struct TrainBatch {
   float *x, *noise;
   uint64_t* start;  // row of the data

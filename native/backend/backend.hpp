@@ -249,7 +249,7 @@ class Backend : public Memory, public ClassifierOperations<T>, public VelocityOp
 
   // ---- the Gaussian scale
 
-  // Whitening (docs/mathematics.md, A.2). Rows of pseudo-observations (double, dense) to the Gaussian scale,
+  // Whitening: rows of pseudo-observations (double, dense) to the Gaussian scale,
   // z = quantile(u) or, with from_gaussian, z = u, then y = L^-1 z (L lower triangular, dense; null: y = z),
   // a column of ones appended to y. quadratic, if not null: (|z|^2 - |y|^2) / 2 of each row. Host memory but
   // for y.

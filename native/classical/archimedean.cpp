@@ -8,9 +8,9 @@
 #include "classical/rows.hpp"
 #include "core/error.hpp"
 
-// One-parameter Archimedean copulas of any dimension. Their density needs |psi^(k)|: with the right variable
-// y each is a polynomial in y whose coefficients are positive and follow by differentiating once more, so
-// that sums of logarithms lose nothing (Hofert, Maechler and McNeil 2012).
+// One-parameter Archimedean copulas of any dimension (docs/mathematics.md, M.2). Their density needs
+// |psi^(k)|: with the right variable y each is a polynomial in y whose coefficients are positive and follow
+// by differentiating once more, so that sums of logarithms lose nothing (Hofert, Maechler and McNeil 2012).
 namespace sklar {
 namespace {
 

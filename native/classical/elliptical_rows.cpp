@@ -16,7 +16,8 @@
 namespace sklar {
 namespace {
 
-// Columns x rows: y <- L^-1 y (of the first `count` columns) and y <- L y for many rows at once.
+// docs/mathematics.md, M.2. Columns x rows: y <- L^-1 y (of the first `count` columns) and y <- L y for many
+// rows at once.
 void solve_lower_of_rows(const std::vector<double>& l, std::size_t dim, std::vector<double>& y,
                          std::size_t rows, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {

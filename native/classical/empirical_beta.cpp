@@ -10,7 +10,8 @@
 #include "classical/rows.hpp"
 #include "core/error.hpp"
 
-// C(u) = mean over the training rows of the product over j of P(U_(r_j) <= u_j), r the ranks of the row. Each
+// C(u) = mean over the training rows of the product over j of P(U_(r_j) <= u_j), r the ranks of the row
+// (docs/mathematics.md, M.3). Each
 // margin is the mean of all order statistics of n uniform draws, and so uniform. What is conditional on some
 // variables is the same mixture, its rows weighted by their densities there.
 namespace sklar {

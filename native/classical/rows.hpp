@@ -57,7 +57,7 @@ struct ClassicalDefinition {
 
 std::unique_ptr<Bivariate> make_bivariate(const ClassicalDefinition& definition);
 
-// gaussian beyond its transform, cells and cdf is model/gaussian.hpp.
+// gaussian beyond its transform, cells and cdf is classical/gaussian.hpp.
 std::unique_ptr<RosenblattRows> make_rosenblatt(const ClassicalDefinition& definition);
 std::unique_ptr<ClassicalRows> make_rows(const ClassicalDefinition& definition);
 

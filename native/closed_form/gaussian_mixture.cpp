@@ -19,8 +19,8 @@ struct Component {
   std::vector<double> rows;  // the eigenvectors once more, as rows
 };
 
-// With R = Q diag(lambda) Q^T the covariance at time w is Q diag(1 + w (lambda - 1)) Q^T, so nothing is
-// inverted.
+// docs/mathematics.md, H. With R = Q diag(lambda) Q^T the covariance at time w is Q diag(1 + w (lambda - 1))
+// Q^T, so nothing is inverted.
 class MixtureRow final : public ClosedFormRow {
  public:
   MixtureRow(const std::vector<Component>& components, std::size_t dim)

@@ -8,7 +8,8 @@
 #include "core/normal.h"
 #include "core/random/philox.h"
 
-// FGM and cosine copulas: c = 1 + sum_m a_m prod_{i in S_m} f_mi(x_i), at every time.
+// FGM and cosine copulas: c = 1 + sum_m a_m prod_{i in S_m} f_mi(x_i), at every time
+// (docs/mathematics.md, H).
 namespace sklar {
 namespace {
 

@@ -72,6 +72,7 @@ void CdcField<T>::evaluate(MatrixView<const T> y, const double* time, Form form,
   add_reference(y, out);
 }
 
+// docs/mathematics.md, D.2
 template <class T>
 void CdcField<T>::divergence(MatrixView<const T> y, const double* time, Form form,
                              const TraceEstimator& trace, MatrixView<T> out, double* divergence) {

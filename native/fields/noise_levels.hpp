@@ -5,6 +5,7 @@
 
 #include "backend/backend.hpp"
 #include "core/error.hpp"
+#include "process/ou.h"
 
 namespace sklar {
 
@@ -20,8 +21,8 @@ struct OuLevels {
     for (std::size_t k = 0; k < times.size(); ++k) {
       if (k == 0 ? times[0] != 0 : !(times[k] > times[k - 1]))
         throw Error("VALUE", "noise levels must start at 0 and increase (level " + std::to_string(k) + ")");
-      alpha.push_back(std::exp(-times[k]));
-      sigma.push_back(std::sqrt(-std::expm1(-2 * times[k])));
+      alpha.push_back(OuProcess::alpha_of_time(times[k]));
+      sigma.push_back(OuProcess::sigma_of_time(times[k]));
       w.push_back(std::exp(-2 * times[k]));
     }
   }

@@ -87,6 +87,7 @@ bool VelocityField<T>::describe(FusedField<T>& field) {
   return network_->describe(field);
 }
 
+// docs/mathematics.md, D.2
 template <class T>
 void VelocityField<T>::divergence(MatrixView<const T> y, const double* time, Form form,
                                   const TraceEstimator& trace, MatrixView<T> out, double* divergence) {

@@ -1,7 +1,7 @@
 #pragma once
 
 // Velocity heads element by element, for host and device: what a network reads of a state and a time, and how
-// its output becomes the field of a process (docs/mathematics.md, B.2 and C).
+// its output n becomes the field of a process, v_j = scale(t) face(u_j) n_j (docs/mathematics.md, B.2 and C).
 
 #include <math.h>
 #include <stddef.h>
@@ -87,7 +87,7 @@ SKLAR_HD_INLINE Form velocity_form(const VelocityHead& head) {
   return with_process(head.process, [](auto p) { return decltype(p)::learned; });
 }
 
-// A form of the field is this times the network's output, times velocity_face. It vanishes where the exact
+// A form of the field is this times velocity_face, times the network's output. It vanishes where the exact
 // field does: at data, as fast as one of a bounded gradient, and at the reference; every form is finite at
 // both ends.
 SKLAR_HD_INLINE double velocity_scale(const VelocityHead& head, Form form, double time) {
@@ -104,6 +104,11 @@ SKLAR_HD_INLINE double velocity_face(const VelocityHead& head, double u) {
 }
 SKLAR_HD_INLINE double velocity_face_slope(const VelocityHead& head, double u) {
   return head.published ? 0 : with_process(head.process, [&](auto p) { return p.face_slope(u); });
+}
+
+// A coordinate of the field over the network's output there; `scale` is velocity_scale.
+SKLAR_HD_INLINE double velocity_factor(const VelocityHead& head, double scale, double u) {
+  return scale * velocity_face(head, u);
 }
 
 // Of a squared error in the loss.

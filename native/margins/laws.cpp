@@ -14,8 +14,9 @@ namespace {
 
 constexpr Support line{-INFINITY, INFINITY}, half_line{0, INFINITY};
 
-// Standard laws, of z = (x - location) / scale: levels inside the support, the z of a level inside (0, 1),
-// log density. Where a function of z is standard normal, this score and its inverse give the level.
+// docs/mathematics.md, N. Standard laws, of z = (x - location) / scale: levels inside the support, the z of a
+// level inside (0, 1), log density. Where a function of z is standard normal, this score and its inverse give
+// the level.
 
 struct Normal {
   Support support() const { return line; }

@@ -12,7 +12,8 @@ namespace {
 
 constexpr double greatest = std::numeric_limits<double>::max();
 
-// One side: the law of the excesses over its threshold, cut off where the support ends.
+// docs/mathematics.md, N.3. One side: the law of the excesses over its threshold, cut off where the support
+// ends.
 class Side {
  public:
   // without a tail: beyond an infinite threshold nothing lies

@@ -9,7 +9,7 @@ namespace sklar {
 namespace {
 
 // Particles v on their way from the reference to data, with their twists: all but the products with the
-// Hessian is computed in double on the host.
+// Hessian is computed in double on the host (docs/mathematics.md, F).
 template <class T>
 class TwistedParticles {
  public:

@@ -37,8 +37,8 @@ struct Weight {
   PackedMatrix<T> adjoint;  // w
 };
 
-// What the passes leave behind for one block. Names as in docs/mathematics.md: a, z inputs of the inner and
-// outer activation. Arrays are reused when the later pass no longer needs the earlier one's values.
+// What the passes leave behind for one block. Names as in docs/mathematics.md, L: a, z inputs of the inner
+// and outer activation. Arrays are reused when the later pass no longer needs the earlier one's values.
 template <class T>
 struct Block {
   Matrix<T> h;       // input of the block

@@ -1,7 +1,7 @@
 #pragma once
 
 // The Ornstein-Uhlenbeck process dz = -z dt + sqrt(2) dB on the Gaussian scale, in whitened coordinates where
-// there is a guide (docs/mathematics.md, A.1, A.5 and C). Its time here is the angle theta in [0, pi /
+// there is a guide (docs/mathematics.md, A.1, A.3, A.5 and C). Its time here is the angle theta in [0, pi /
 // 2], alpha = cos theta = e^-t, sigma = sin theta. Host and device.
 
 #include <math.h>
@@ -34,8 +34,10 @@ struct OuProcess {
     const double sigma = sin(theta);
     return sigma < 0.7 ? -0.5 * log1p(-sigma * sigma) : -log(cos(theta));
   }
+  SKLAR_HD double alpha_of_time(double t) { return exp(-t); }
+  SKLAR_HD double sigma_of_time(double t) { return sqrt(-expm1(-2 * t)); }
   SKLAR_HD double angle(double t) {
-    return t == HUGE_VAL ? reference_angle : atan2(sqrt(-expm1(-2 * t)), exp(-t));
+    return t == HUGE_VAL ? reference_angle : atan2(sigma_of_time(t), alpha_of_time(t));
   }
   SKLAR_HD double log_signal_to_noise(double theta) {
     return theta >= reference_angle ? -HUGE_VAL : -log(tan(theta));
@@ -67,6 +69,12 @@ struct OuProcess {
     const T a = static_cast<T>(cos(theta)), s = static_cast<T>(sin(theta));
     *state = OuProcess::state(a, s, start, noise);
     *velocity = a * noise - s * start;
+  }
+
+  // The denoiser, E[noise | z], from G = grad F.
+  template <class T>
+  SKLAR_HD T denoised(T sigma, T z, T gradient) {
+    return sigma * (z - gradient);
   }
 
   SKLAR_HD void time_features(double theta, double* out) {

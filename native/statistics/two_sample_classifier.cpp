@@ -30,8 +30,8 @@ struct Row {
   double neighbours;
 };
 
-// Features of a row beside the constant and the neighbours: for each column its own, its square and its
-// products with the columns after it.
+// The classifier two-sample test of docs/mathematics.md, G. Features of a row beside the constant and the
+// neighbours: for each column its own, its square and its products with the columns after it.
 struct Quadratic {
   std::size_t dim;
 

@@ -376,6 +376,7 @@ class CpuBackend final : public Backend<T> {
       reference[i] = sklar::rows::interpolate_levels_row(cotangent.row(i), cotangent.columns, m, i);
   }
 
+  // docs/mathematics.md, A.2
   void whiten_impl(MatrixView<T> y, const double* u, bool from_gaussian, const double* cholesky,
                    double* quadratic) override {
     const std::size_t d = y.columns - 1;

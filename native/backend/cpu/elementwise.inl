@@ -46,9 +46,7 @@ void normals(T* out, size_t stride, size_t rows, size_t columns, uint64_t seed, 
   }
 }
 
-inline float root(float x) { return __builtin_sqrtf(x); }
-inline double root(double x) { return __builtin_sqrt(x); }
-
+// docs/mathematics.md, L.1
 template <class T>
 void adam(const AdamChunk<T>& chunk) {
   const AdamScalars<T>& c = chunk.scalars;
@@ -56,13 +54,7 @@ void adam(const AdamChunk<T>& chunk) {
   const T* __restrict g = chunk.gradient;
   T* __restrict m = chunk.m;
   T* __restrict v = chunk.v;
-  const T one_minus_1 = T(1) - c.beta1, one_minus_2 = T(1) - c.beta2;
-  for (size_t i = 0; i < chunk.count; ++i) {
-    const T gi = g[i] * c.scale;
-    const T mi = m[i] = c.beta1 * m[i] + one_minus_1 * gi;
-    const T vi = v[i] = c.beta2 * v[i] + one_minus_2 * gi * gi;
-    p[i] = c.keep * p[i] - c.step_size * mi / (root(vi) * c.root_correction + c.epsilon);
-  }
+  for (size_t i = 0; i < chunk.count; ++i) adam_element(c, g[i], m[i], v[i], p[i]);
   if (chunk.average) {
     T* __restrict e = chunk.average;
     for (size_t i = 0; i < chunk.count; ++i) e[i] = c.ema_decay * e[i] + (T(1) - c.ema_decay) * p[i];

@@ -4,7 +4,8 @@
 
 #include "backend/operations/operations.h"
 
-// What all parameters of one step of Adam have in common, for host and device.
+// One step of Adam, for host and device (docs/mathematics.md, L.1): what all parameters have in common, and
+// one parameter.
 namespace sklar {
 
 template <class T>
@@ -31,6 +32,17 @@ SKLAR_HD_INLINE AdamScalars<T> adam_scalars(const AdamOptions& options, double n
           static_cast<T>(rate / (1 - pow(options.beta1, t))),
           static_cast<T>(1 / sqrt(1 - pow(options.beta2, t))),
           static_cast<T>(fmin(options.ema_decay, (1.0 + t) / (10.0 + t)))};
+}
+
+SKLAR_HD float adam_root(float x) { return sqrtf(x); }
+SKLAR_HD double adam_root(double x) { return sqrt(x); }
+
+template <class T>
+SKLAR_HD void adam_element(const AdamScalars<T>& s, T gradient, T& m, T& v, T& p) {
+  const T g = gradient * s.scale;
+  m = s.beta1 * m + (1 - s.beta1) * g;
+  v = s.beta2 * v + (1 - s.beta2) * g * g;
+  p = s.keep * p - s.step_size * m / (adam_root(v) * s.root_correction + s.epsilon);
 }
 
 SKLAR_HD_INLINE void end_adam_step(TrainState& state, double norm, double rate) {

@@ -6,6 +6,7 @@
 #include "backend/rows/lanes.h"
 #include "core/random/philox.h"
 #include "core/random/shuffle.h"
+#include "process/ou.h"
 
 // The operations of the classifier head (docs/mathematics.md, A.4, A.5 and A.6), row by row, for host and
 // device.
@@ -64,7 +65,7 @@ SKLAR_HD_INLINE void classifier_losses(const ClassifierLoss<T>& l, size_t i, con
   T* denoised = l.denoised.row(i);
   double squares = 0;
   for (size_t j = lanes.first; j < d; j += lanes.count) {
-    denoised[j] = sigma * (x[j] - (g ? g[j] : T(0)));
+    denoised[j] = OuProcess::denoised(sigma, x[j], g ? g[j] : T(0));
     const T difference = denoised[j] - noise[j];
     squares += static_cast<double>(difference) * static_cast<double>(difference);
   }

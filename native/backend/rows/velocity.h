@@ -7,7 +7,7 @@
 #include "core/random/philox.h"
 #include "core/random/shuffle.h"
 
-// The operations of velocity heads (docs/mathematics.md, B.1 and B.2), row by row, for host and device.
+// The operations of velocity heads (docs/mathematics.md, B.1, B.2 and D.2), row by row, for host and device.
 namespace sklar::rows {
 
 SKLAR_HD_INLINE double draw_time(const TimeLaw& law, double u) {
@@ -81,7 +81,7 @@ SKLAR_HD_INLINE void velocity_loss(const VelocityLoss<T>& l, size_t i, const Lan
   double sum = 0;
   for (size_t j = lanes.first; j < d; j += lanes.count) {
     const double at = static_cast<double>(y[j]);
-    const double factor = scale * velocity_face(l.head, at), weight = velocity_weight(l.head, at);
+    const double factor = velocity_factor(l.head, scale, at), weight = velocity_weight(l.head, at);
     const double error = factor * static_cast<double>(n[j]) - static_cast<double>(target[j]);
     sum += weight * error * error;
     c[j] = static_cast<T>(l.adjoint_scale * (2 * l.row_weight * factor * weight * error));
@@ -95,7 +95,7 @@ SKLAR_HD_INLINE void velocity_output(const VelocityForm& f, const T* y, double t
   const double scale = f.scale(time);
   for (size_t j = 0; j < f.head.dim; ++j)
     out[j] =
-        static_cast<T>(scale * velocity_face(f.head, static_cast<double>(y[j])) * static_cast<double>(n[j]));
+        static_cast<T>(velocity_factor(f.head, scale, static_cast<double>(y[j])) * static_cast<double>(n[j]));
 }
 
 template <class T>

@@ -8,7 +8,7 @@
 #include "classical/pairs/numeric.hpp"
 #include "special/positive.hpp"
 
-// Variables of which it is known only that they lie in a cell.
+// Variables of which it is known only that they lie in a cell (docs/mathematics.md, M.7).
 namespace sklar {
 
 // A variable at a level, or in (lower, upper].

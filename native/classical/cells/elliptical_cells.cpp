@@ -23,7 +23,8 @@ double radius_quantile(double n, double p) {
   return std::exp(0.5 * (t - std::log(a)));
 }
 
-// The standard normal distribution function by Taylor's series about tabled places, to 1e-11 relative.
+// docs/mathematics.md, M.7. The standard normal distribution function by Taylor's series about tabled places,
+// to 1e-11 relative.
 class NormalTable {
  public:
   static const NormalTable& get() {

@@ -6,7 +6,7 @@
 namespace sklar {
 namespace {
 
-// C = u v (1 + theta (1 - u)(1 - v)): Farlie, Gumbel and Morgenstern.
+// C = u v (1 + theta (1 - u)(1 - v)): Farlie, Gumbel and Morgenstern (docs/mathematics.md, M.1).
 class Fgm final : public Bivariate {
  public:
   explicit Fgm(double theta) : theta_(theta) {}

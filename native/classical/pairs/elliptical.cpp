@@ -9,9 +9,9 @@ namespace {
 
 constexpr double log_two_pi = 2 * half_log_two_pi;
 
-// Of the pairs (x, y) = quantiles of u and v with correlation rho. P(X <= h, Y <= k) is Plackett's integral
-// over the correlation, from -1, where it is known: all of it is positive. With tanh t for the correlation
-// the squared radius is a^2 + k^2, a = h cosh t - k sinh t.
+// docs/mathematics.md, M.1. Of the pairs (x, y) = quantiles of u and v with correlation rho. P(X <= h, Y <=
+// k) is Plackett's integral over the correlation, from -1, where it is known: all of it is positive. With
+// tanh t for the correlation the squared radius is a^2 + k^2, a = h cosh t - k sinh t.
 class Elliptical : public Bivariate {
  public:
   explicit Elliptical(double rho) : rho_(rho), square_((1 - rho) * (1 + rho)) {}

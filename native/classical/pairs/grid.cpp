@@ -8,7 +8,7 @@
 namespace sklar {
 namespace {
 
-// Piecewise linear functions of the nodes, constant beyond the outermost.
+// docs/mathematics.md, M.4. Piecewise linear functions of the nodes, constant beyond the outermost.
 class Axis {
  public:
   // Of a point: the node below it and its distance from it, as a share of the way to the next and the rest.

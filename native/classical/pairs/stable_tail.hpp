@@ -4,8 +4,8 @@
 #include "special/positive.hpp"
 
 // Stable tail dependence functions l(x, y), homogeneous of degree one with l(x, 0) = x: the copula
-// psi(l(phi(u), phi(v))) is Archimax. Joe (2014), chapter 4. Being homogeneous they are functions of r = y /
-// x.
+// psi(l(phi(u), phi(v))) is Archimax (docs/mathematics.md, M.1). Joe (2014), chapter 4. Being homogeneous
+// they are functions of r = y / x.
 namespace sklar {
 
 // l(1, r) - 1, and the logarithms of dl/dx, 1 - dl/dx, dl/dy and -y d2l/dxdy

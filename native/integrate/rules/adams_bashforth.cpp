@@ -2,7 +2,8 @@
 
 namespace sklar {
 
-// Two-step Adams-Bashforth on any grid, one evaluation a step; the first step is Euler's.
+// Two-step Adams-Bashforth on any grid, one evaluation a step; the first step is Euler's
+// (docs/mathematics.md, A.8).
 double adams_bashforth_step(const GridStep& g, std::vector<LinearStep>& moves) {
   const Clock clock = g.options.clock;
   const double h = to_clock(clock, g.to()) - to_clock(clock, g.from());

@@ -6,7 +6,8 @@
 namespace sklar {
 
 // Steps that leave the law at one time as it is, but for their size: of the ou process with G frozen
-// (independent coordinates stay standard normal), of folded Langevin dynamics for the reflection process.
+// (independent coordinates stay standard normal), of folded Langevin dynamics for the reflection process
+// (docs/mathematics.md, A.8 and B.3).
 void corrector_moves(const SolverOptions& options, Process process, std::size_t i,
                      std::vector<LinearStep>& moves) {
   const double size = options.corrector_size, time = options.nodes[i];

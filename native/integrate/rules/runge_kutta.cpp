@@ -1,3 +1,4 @@
+// docs/mathematics.md, A.8
 #include "core/error.hpp"
 #include "integrate/rules/tableau.hpp"
 #include "integrate/steps/linear_steps.hpp"

@@ -6,7 +6,7 @@
 namespace sklar {
 namespace {
 
-// SRA1 and ShARK on the reverse process dz = (-z + 2 G) dtau + sqrt(2) dB.
+// docs/mathematics.md, A.8: SRA1 and ShARK on the reverse process dz = (-z + 2 G) dtau + sqrt(2) dB.
 template <class T>
 class StochasticRungeKutta final : public Stepper<T> {
  public:

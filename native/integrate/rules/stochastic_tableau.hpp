@@ -4,9 +4,9 @@
 
 namespace sklar {
 
-// Two-stage methods of strong order 3/2 for additive noise, from an increment W and its space-time Levy area
-// H of a step of length h: k_1 = f(z + s h_1 H), k_2 = f(z + c h k_1 + s (c W + h_2 H), c h later), z + h
-// (b_1 k_1 + b_2 k_2) + s W; the error estimate is h e |k_2 - k_1|.
+// Two-stage methods of strong order 3/2 for additive noise (docs/mathematics.md, A.8), from an increment W
+// and its space-time Levy area H of a step of length h: k_1 = f(z + s h_1 H), k_2 = f(z + c h k_1 + s (c W +
+// h_2 H), c h later), z + h (b_1 k_1 + b_2 k_2) + s W; the error estimate is h e |k_2 - k_1|.
 struct StochasticTableau {
   double h1, c, h2, b1, b2, e;
 };
