@@ -1,3 +1,11 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+
+declare global {
+  // Merges with the DOM's and Node's; a program that has neither makes no signal.
+  // eslint-disable-next-line @typescript-eslint/no-empty-object-type
+  interface AbortSignal {}
+}
+
 export { type LastGoodState, SklarError, type SklarErrorCode } from './errors';
 export {
   type DeviceName,

@@ -3,6 +3,7 @@ import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import ts from 'typescript';
+import { brokenDeclarations, pruneDeclarations } from './published-types.mjs';
 import { ScriptError, isMain, root, runMain } from './tools.mjs';
 
 /** The names that exist at run time: types have no place in a JavaScript wrapper. */
@@ -19,18 +20,6 @@ function valueExports(program, file) {
     })
     .map((symbol) => symbol.name)
     .sort();
-}
-
-/** What is left of the types without their @internal members must not need them. */
-function brokenDeclarations(dist, options) {
-  const program = ts.createProgram([path.join(dist, 'index.d.ts')], {
-    ...options,
-    rootDir: dist,
-    noEmit: true,
-    skipLibCheck: false,
-  });
-  const ours = program.getSourceFiles().filter(({ fileName }) => path.normalize(fileName).startsWith(dist));
-  return ours.flatMap((file) => program.getSemanticDiagnostics(file));
 }
 
 /** True for `export type { X }` of a class: X is a value elsewhere, not here. */
@@ -54,10 +43,10 @@ export function buildTypeScript() {
   const dist = path.join(root, 'dist');
   rmSync(dist, { recursive: true, force: true });
   program.emit();
-  const broken = brokenDeclarations(dist, config.options);
+  pruneDeclarations(dist, config.options);
+  const broken = brokenDeclarations(dist);
   if (broken.length > 0) {
-    report(broken);
-    throw new ScriptError(`the published types have ${broken.length} error(s)`);
+    throw new ScriptError(`the published types have ${broken.length} error(s)\n  ${broken.join('\n  ')}`);
   }
 
   const names = valueExports(program, path.join(root, 'lib', 'index.ts').replaceAll('\\', '/'));

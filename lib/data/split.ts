@@ -23,7 +23,7 @@ export function splitRows(
   rows: number,
   holdoutFraction: number,
   seed: Seed,
-): { train: Uint32Array<ArrayBuffer>; holdout: Uint32Array<ArrayBuffer> } {
+): { train: Uint32Array; holdout: Uint32Array } {
   expectInteger(rows, 'the number of rows', { min: 1, max: 0xffffffff });
   expectNumber(holdoutFraction, 'holdoutFraction', { min: 0, below: 1 });
   const words = seedWords(seed);
