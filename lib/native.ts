@@ -67,8 +67,8 @@ export function native(): NativeAddon {
     throw new SklarError(
       'ERR_SKLAR_INTERNAL',
       `no native binary of sklar for ${process.platform}-${process.arch} could be loaded: ` +
-        `${cause instanceof Error ? cause.message : String(cause)}. In a clone run \`npm run build\`; ` +
-        'in an installation check that the package came with its "prebuilds" folder.',
+        `${cause instanceof Error ? cause.message.trim() : String(cause)}. \`npx sklar build\` compiles one here, ` +
+        'with a C++20 compiler and make; in a clone, `npm run build`.',
       { cause },
     );
   }

@@ -1,6 +1,6 @@
 // Builds build/<config>/sklar.node: the only caller of cmake-js.
 //   node scripts/build-native.mjs [--config Release|Debug] [--cuda AUTO|ON|OFF|EMULATED] [--architectures LIST] [--jobs N]
-//                                [--target sklar|cuda_tests|all]
+//                                [--target sklar|cuda_tests|all] [--arch arm64]
 // The environment variables SKLAR_CUDA, SKLAR_CUDA_ARCHITECTURES and SKLAR_JOBS set the same options.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
@@ -11,14 +11,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import {
   ScriptError,
+  cmakeJsScript,
   findCmake,
   findProgram,
   isMain,
-  packageScript,
   requireCompiler,
   root,
   run,
   runMain,
+  toolsFolder,
 } from './tools.mjs';
 
 /** Machine code for every architecture of a release, and code that newer ones compile for themselves. */
@@ -85,25 +86,53 @@ async function withLock(folder, work) {
   }
 }
 
-export const buildFolder = (config) => path.join(root, 'build', 'cmake', config);
+export const buildFolder = (config, arch = process.arch) =>
+  path.join(root, 'build', 'cmake', arch === process.arch ? config : `${config}-${arch}`);
+
+/** What CMake must be told to compile on Linux for another architecture; programs of it run under QEMU (for ctest). */
+function crossOptions(arch) {
+  if (arch === process.arch) return [];
+  if (arch !== 'arm64' || process.platform !== 'linux') {
+    throw new ScriptError(`expected --arch ${process.arch}, or arm64 on Linux, got ${arch}`);
+  }
+  const compiler = process.env.SKLAR_CROSS_CXX ?? 'aarch64-linux-gnu-g++';
+  if (findProgram(compiler) === undefined) {
+    throw new ScriptError(
+      `${compiler} is not here, which compiles for arm64.\n  Debian or Ubuntu: sudo apt-get install g++-aarch64-linux-gnu qemu-user-static`,
+    );
+  }
+  const emulator = ['qemu-aarch64-static', 'qemu-aarch64'].map((name) => findProgram(name)).find(Boolean);
+  return [
+    '--CDCMAKE_SYSTEM_NAME=Linux',
+    '--CDCMAKE_SYSTEM_PROCESSOR=aarch64',
+    `--CDCMAKE_CXX_COMPILER=${compiler}`,
+    ...(emulator === undefined
+      ? []
+      : [`--CDCMAKE_CROSSCOMPILING_EMULATOR=${emulator};-L;/usr/aarch64-linux-gnu`]),
+  ];
+}
 
 /** Builds one CMake target (`all` adds the native tests) and returns the addon's path. */
-export async function buildNative({ config = 'Release', cuda, architectures, jobs, target = 'sklar' } = {}) {
+export async function buildNative({
+  config = 'Release',
+  cuda,
+  architectures,
+  jobs,
+  target = 'sklar',
+  arch = process.arch,
+} = {}) {
   if (!['Release', 'Debug', 'RelWithDebInfo'].includes(config)) {
     throw new ScriptError(`expected Release, Debug or RelWithDebInfo for --config, got ${config}`);
   }
-  const wantedCuda = (cuda ?? process.env.SKLAR_CUDA ?? 'AUTO').toUpperCase();
+  const cross = crossOptions(arch);
+  const wantedCuda = cross.length > 0 ? 'OFF' : (cuda ?? process.env.SKLAR_CUDA ?? 'AUTO').toUpperCase();
   if (!['AUTO', 'ON', 'OFF', 'EMULATED'].includes(wantedCuda)) {
     throw new ScriptError(`expected AUTO, ON, OFF or EMULATED for SKLAR_CUDA, got ${wantedCuda}`);
   }
   requireCompiler();
   const cmake = findCmake();
-  if (!findProgram('make') && !findProgram('ninja') && process.platform !== 'win32') {
-    throw new ScriptError(
-      'make or ninja is needed to build the native code.\n  Debian or Ubuntu: sudo apt-get install make',
-    );
-  }
-  const folder = buildFolder(config);
+  const cmakeJsFile = cmakeJsScript();
+  const folder = buildFolder(config, arch);
   const output = path.join(root, 'build', config, 'sklar.node');
   // Everything a configured folder can't take a change of.
   const options = {
@@ -116,30 +145,35 @@ export async function buildNative({ config = 'Release', cuda, architectures, job
     generator: findProgram('ninja') ? 'ninja' : 'make',
     nvcc: findProgram('nvcc', ['/usr/local/cuda/bin']) ?? '',
     compiler: `${process.env.CC ?? ''} ${process.env.CXX ?? ''} ${process.env.CUDACXX ?? ''}`,
-    arch: process.arch,
+    arch,
     root,
   };
   const cmakeJs = (command, ...rest) =>
-    run(process.execPath, [
-      packageScript('cmake-js'),
-      command,
-      ...[
-        '--directory',
-        root,
-        '--out',
-        folder,
-        '--config',
-        config,
-        '--cmake-path',
-        cmake,
-        '--log-level',
-        'warn',
+    run(
+      process.execPath,
+      [
+        cmakeJsFile,
+        command,
+        ...[
+          '--directory',
+          root,
+          '--out',
+          folder,
+          '--config',
+          config,
+          '--cmake-path',
+          cmake,
+          '--log-level',
+          'warn',
+        ],
+        `--CDSKLAR_NATIVE_TESTS=${existsSync(path.join(root, 'test', 'native')) ? 'ON' : 'OFF'}`,
+        `--CDSKLAR_CUDA=${options.cuda}`,
+        ...(options.architectures === '' ? [] : [`--CDSKLAR_CUDA_ARCHITECTURES=${options.architectures}`]),
+        ...cross,
+        ...rest,
       ],
-      '--CDSKLAR_NATIVE_TESTS=ON',
-      `--CDSKLAR_CUDA=${options.cuda}`,
-      ...(options.architectures === '' ? [] : [`--CDSKLAR_CUDA_ARCHITECTURES=${options.architectures}`]),
-      ...rest,
-    ]);
+      { env: { ...process.env, NODE_PATH: path.join(toolsFolder, 'node_modules') } },
+    );
 
   await withLock(path.join(root, 'build', 'cmake', `${config}.lock`), () => {
     const record = path.join(folder, 'sklar-options.json');
@@ -170,6 +204,7 @@ if (isMain(import.meta.url)) {
         architectures: { type: 'string' },
         jobs: { type: 'string' },
         target: { type: 'string' },
+        arch: { type: 'string' },
       },
     });
     const output = await buildNative(values);

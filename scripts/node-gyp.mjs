@@ -5,5 +5,6 @@ import { buildNative } from './build-native.mjs';
 import { runMain } from './tools.mjs';
 
 await runMain(async () => {
-  await buildNative({ config: process.argv.includes('--debug') ? 'Debug' : 'Release' });
+  const arch = process.argv.find((argument) => argument.startsWith('--arch='))?.slice('--arch='.length);
+  await buildNative({ config: process.argv.includes('--debug') ? 'Debug' : 'Release', arch });
 });

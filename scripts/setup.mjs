@@ -1,10 +1,8 @@
 // Makes a clone ready to run: dependencies, native build, TypeScript build. Each is skipped when it is up to date.
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
-import { ScriptError, filesUnder, isMain, npm, packageJson, root, runMain } from './tools.mjs';
-
-const modified = (file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+import { ScriptError, isMain, modified, newestOf, npm, packageJson, root, runMain } from './tools.mjs';
 
 function checkNode() {
   const major = Number(process.versions.node.split('.')[0]);
@@ -25,16 +23,16 @@ function installDependencies() {
 }
 
 async function buildTypeScriptIfStale() {
-  const stamp = path.join(root, 'build', 'typescript.stamp');
-  const sources = filesUnder(['lib', 'tsconfig.json', 'package.json', 'scripts/build-ts.mjs']);
-  const newest = Math.max(...sources.map(modified), ...sources.map((file) => modified(path.dirname(file))));
-  const ready = existsSync(path.join(root, 'dist', 'index.js')) && modified(stamp) >= newest;
-  if (ready) return;
+  const sources = [
+    'lib',
+    'tsconfig.json',
+    'package.json',
+    'scripts/build-ts.mjs',
+    'scripts/published-types.mjs',
+  ];
+  if (modified(path.join(root, 'dist', 'index.mjs')) >= newestOf(sources)) return;
   const { buildTypeScript } = await import('./build-ts.mjs');
-  const started = new Date();
   buildTypeScript();
-  mkdirSync(path.dirname(stamp), { recursive: true });
-  writeFileSync(stamp, `${started.toISOString()}\n`);
 }
 
 export async function setup() {

