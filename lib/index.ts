@@ -96,6 +96,14 @@ export {
 export { type FlowOptions, type ReflectionOptions, type TrainingOptions } from './copulas/inputs/options';
 export { type CheckpointOptions } from './copulas/training/checkpoint';
 export { type TrainProgress } from './copulas/training/train';
+export {
+  type TrainEndEvent,
+  type TrainEvent,
+  type TrainLogOptions,
+  type TrainStartEvent,
+  type TrainStepEvent,
+  type TrainValidationEvent,
+} from './copulas/training/train-log';
 export { GaussianCopula } from './copulas/classical/gaussian';
 export {
   ClassicalCopula,

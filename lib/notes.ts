@@ -19,6 +19,7 @@ import { describe } from './errors';
  * - `missing`: cells that hold nothing, or were taken for such
  * - `schema`: what the cells of a column were taken for, and columns that are not modelled
  * - `checkpoint`: a state of the training that could not be written
+ * - `log`: a log of the training that has an early end
  * - `fit`: anything else about how a fit went
  */
 export const noteCodes = [
@@ -36,6 +37,7 @@ export const noteCodes = [
   'missing',
   'schema',
   'checkpoint',
+  'log',
   'fit',
 ] as const;
 

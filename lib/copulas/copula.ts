@@ -136,6 +136,24 @@ export type TrainingRecord = Readonly<Record<string, unknown>>;
 /** The tensors of a model file. */
 export type ModelTensors = Map<string, { shape: readonly number[]; data: RealArray }>;
 
+/** What a fit of the same kind can start from. */
+export interface NetworkStart {
+  /** The options of `fitCopula` that shape and meaning of the parameters hang on. */
+  architecture: Readonly<Record<string, unknown>>;
+  parameters: RealArray;
+  /** The guide, by whose coordinates the network reads, as its factor; null: not guided. */
+  cholesky: Float64Array | null;
+  /** What the guide was shrunk by. */
+  shrinkage: number | null;
+  /** Of a CDC: times of the noise levels, and the correlation that the guide was made of. */
+  times?: Float64Array;
+  correlation?: Float64Array | null;
+  /** Of others: the time from which samples start. */
+  reference?: number;
+  /** What the model tells of its own training. */
+  training: object | null;
+}
+
 /** What one kind stores of itself; the rest of the file is the same for all. */
 export interface ModelContent {
   config: Readonly<Record<string, unknown>>;
@@ -544,6 +562,11 @@ export abstract class Copula implements Disposable {
   async certify(rows: RowsInput, options: CertificateOptions = {}): Promise<Certificate> {
     expectOptions(options, 'certify', certificateOptions);
     return certificateOf(this, rows, options, this.begin(options));
+  }
+
+  /** @internal What another fit can start from; null: there is no network. */
+  get networkStart(): NetworkStart | null {
+    return null;
   }
 
   /** What the model is and how it was fitted. */

@@ -27,6 +27,8 @@ export interface NativeTrainModel {
   /** Factor of the Gaussian copula by which levels within blocks are drawn; null: independently. */
   completion: Float64Array | null;
   seed: bigint;
+  /** Parameters to start from; null: random ones, of the seed. */
+  initial: Float32Array | null;
   /** To go on from. */
   snapshot: TrainSnapshot | null;
 }
@@ -59,6 +61,10 @@ export interface NativeTrainCall {
   reportEvery: number;
   /** Seconds between two snapshots; 0: none. */
   checkpointSeconds: number;
+  /** Whether reports tell of every step. */
+  watchSteps: boolean;
+  /** Whether the initial parameters are judged by the validation rows, too. */
+  lookFirst: boolean;
 }
 
 export const trainTensorNames = [
@@ -118,6 +124,8 @@ export interface NativeTrainReport {
   gradientNorm: number;
   seconds: number;
   snapshot?: TrainSnapshot;
+  /** Of every step since the last report 8 numbers, in the order from `step` to `seconds`; NaN where no look followed it. */
+  watched?: Float64Array;
 }
 
 export interface NativeTrainResult {

@@ -124,6 +124,7 @@ TrainCall to_train_call(const Napi::Object& o, std::size_t dim) {
     model.cholesky = to_vector_or_empty<double>(field(m, "cholesky"), "cholesky", product(dim, dim));
     model.completion = to_vector_or_empty<double>(field(m, "completion"), "completion", product(dim, dim));
     model.seed = to_uint64(field(m, "seed"), "seed");
+    model.initial = to_vector_or_empty<float>(field(m, "initial"), "initial");
     model.snapshot = to_snapshot(field(m, "snapshot"));
     call.models.push_back(std::move(model));
   }
@@ -145,6 +146,8 @@ TrainCall to_train_call(const Napi::Object& o, std::size_t dim) {
   options.validation_draws = to_size(field(o, "validationDraws"), "validationDraws");
   options.report_every = to_size(field(o, "reportEvery"), "reportEvery");
   options.checkpoint_seconds = to_double(field(o, "checkpointSeconds"), "checkpointSeconds");
+  options.watch_steps = to_bool(field(o, "watchSteps"), "watchSteps");
+  options.look_first = to_bool(field(o, "lookFirst"), "lookFirst");
   if (call.models.empty() || call.rows == 0 || call.batch == 0 || options.report_every == 0 ||
       options.validation_draws == 0)
     throw Error("VALUE", "models, rows, batch, reportEvery and validationDraws must be at least 1");
@@ -183,8 +186,9 @@ Job::Deliver run_training(const Training& training, const TrainCall& call, const
     if (!call.blocks.empty()) options.validation_draws = 1;
     auto trainer = std::make_unique<Trainer<float>>(
         training.backend, training.network, training.objective, training.validation, options,
-        initial_parameters<float>(training.network.slices(), model.seed, training.zero_head,
-                                  training.members));
+        model.initial.empty() ? initial_parameters<float>(training.network.slices(), model.seed,
+                                                          training.zero_head, training.members)
+                              : model.initial);
     const auto prepared = [&](const std::vector<double>& u, std::size_t n,
                               std::uint64_t seed) -> MatrixView<const float> {
       if (n == 0) return {};
@@ -216,6 +220,7 @@ Job::Deliver run_training(const Training& training, const TrainCall& call, const
     bool fresh = false;
     TrainReport report{};
     std::unique_ptr<TrainSnapshot<float>> snapshot;
+    std::vector<double> steps;  // report_fields of each
   };
   struct Pending {
     std::mutex lock;
@@ -237,6 +242,7 @@ Job::Deliver run_training(const Training& training, const TrainCall& call, const
         Napi::Object o = to_object(env, all[i].report);
         o.Set("model", static_cast<double>(i));
         if (all[i].snapshot) o.Set("snapshot", to_object(env, *all[i].snapshot));
+        if (!all[i].steps.empty()) o.Set("watched", to_array(env, all[i].steps));
         list.Set(list.Length(), o);
       }
       return list;
@@ -254,6 +260,12 @@ Job::Deliver run_training(const Training& training, const TrainCall& call, const
     };
     watches[i].report = [tell](const TrainReport& report) {
       tell([&](News& news) { news.report = report; });
+    };
+    watches[i].step = [tell](const TrainReport& report) {
+      tell([&](News& news) {
+        const auto numbers = to_numbers(report);
+        news.steps.insert(news.steps.end(), numbers.begin(), numbers.end());
+      });
     };
     watches[i].snapshot = [tell](TrainSnapshot<float> snapshot) {
       tell([&](News& news) { news.snapshot = std::make_unique<TrainSnapshot<float>>(std::move(snapshot)); });

@@ -231,6 +231,10 @@ std::vector<TrainResult> Trainer<T>::run_together(std::span<Trainer* const> trai
     counted = now;
   };
 
+  for (std::size_t i = 0; i < trainers.size(); ++i) {
+    trainers[i]->look_at_start(seconds_since(start), watches[i]);
+    count_saturated(*trainers[i]);
+  }
   std::vector<TrainResult> results(trainers.size());
   std::vector<std::size_t> going(trainers.size());
   std::iota(going.begin(), going.end(), std::size_t{0});
@@ -280,6 +284,23 @@ std::vector<TrainResult> Trainer<T>::run_together(std::span<Trainer* const> trai
   }
 }
 
+// Before the first step.
+template <class T>
+void Trainer<T>::look_at_start(double seconds, const Watch& watch) {
+  if (!options_.look_first || !validates() || run_.result.steps > 0) return;
+  validate(state(), false);
+  run_.best_rate = options_.adam.rate.peak;  // no step had a rate yet
+  tell_step({}, run_.validation, seconds, watch);
+}
+
+template <class T>
+void Trainer<T>::tell_step(const TrainState& now, double validation_loss, double seconds,
+                           const Watch& watch) {
+  if (!options_.watch_steps || !watch.step) return;
+  watch.step({run_.result.steps, now.cross_entropy, now.squared_error, objective_.loss(now), validation_loss,
+              now.learning_rate, now.gradient_norm, seconds_before_ + seconds, false});
+}
+
 // After so many more steps.
 template <class T>
 void Trainer<T>::after_steps(std::uint64_t steps, const TrainState& now, bool evaluated, double seconds,
@@ -289,11 +310,14 @@ void Trainer<T>::after_steps(std::uint64_t steps, const TrainState& now, bool ev
   result.steps += steps;
   run_.since_report += steps;
   if (!std::isfinite(now.cross_entropy_sum) || !std::isfinite(now.squared_error_sum) ||
-      !std::isfinite(now.gradient_norm))
+      !std::isfinite(now.gradient_norm)) {
+    tell_step(now, unknown, seconds, watch);
     throw Error("DIVERGED", "the training loss is not finite at step " + std::to_string(result.steps) +
                                 " (learning rate " + std::to_string(now.learning_rate) + ")");
+  }
   const bool last = result.steps == run_.end;
   if (validating) validate(now, evaluated);
+  tell_step(now, validating ? run_.validation : unknown, seconds, watch);
   const bool scheduled = last || result.steps % options_.report_every == 0;
   if (!scheduled && seconds - last_report_ <= seconds_between_reports) return;
   TrainState mean = now;
@@ -344,6 +368,7 @@ template <class T>
 std::uint64_t Trainer<T>::steps_to_next_stop() const {
   const std::uint64_t done = run_.result.steps;
   std::uint64_t steps = std::min<std::uint64_t>(run_.end - done, backend_.steps_between_waits());
+  if (options_.watch_steps) return 1;
   steps = std::min(steps, options_.report_every - done % options_.report_every);
   if (validates()) steps = std::min(steps, options_.validate_every - done % options_.validate_every);
   return steps;

@@ -30,6 +30,8 @@ struct TrainOptions {
   std::size_t validation_draws = 1;  // times every validation row is noised
   std::uint64_t report_every = 1;
   double checkpoint_seconds = 0;  // between two snapshots; 0: none, not even when cancelled
+  bool watch_steps = false;       // tell of every step, for which the host waits after each
+  bool look_first = false;  // at the validation rows before the first step: initial parameters may be best
 };
 
 // Trains the parameters of a network: batches, Adam, the running average, early stopping. What it returns is
@@ -52,6 +54,8 @@ class Trainer {
   struct Watch {
     std::function<void(const TrainReport&)> report;
     std::function<void(TrainSnapshot<T>)> snapshot;
+    // losses of one step's batch; the validation loss is NaN where no look followed it
+    std::function<void(const TrainReport&)> step;
   };
   TrainResult run(const CancelFlag& cancel, const Watch& watch);
   // Runs trainers that differ in parameters, data and seed alone, in lock step, each to an end of its own: a
@@ -91,6 +95,8 @@ class Trainer {
   void clear_sums();
   void validate(const TrainState& now, bool evaluated);
   double validation_loss();
+  void look_at_start(double seconds, const Watch& watch);
+  void tell_step(const TrainState& now, double validation_loss, double seconds, const Watch& watch);
   void remember_best();
   void return_to_best();
   TrainState state();

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { loadModel, writeTable } from '../../lib';
 import { main } from '../../lib/cli/main';
 import { TemporaryFolder } from '../data/support';
-import { Capture, exampleTable, sklarJson } from './support';
+import { Capture, exampleTable, sklar, sklarJson } from './support';
 
 const program = path.resolve(__dirname, '..', '..', 'dist', 'cli', 'main.js');
 
@@ -54,7 +54,11 @@ test('the checkpoint goes last: a model that cannot be saved leaves it, and the 
   expect(existsSync(checkpoint)).toBe(true);
   expect(existsSync(out)).toBe(false);
 
-  await sklarJson(argv);
+  const { status, stderr: said } = await sklar(argv);
+  expect({ status, said }).toEqual({
+    status: 0,
+    said: `the fit goes on after step 400 of 400, from ${JSON.stringify(checkpoint)}\n`,
+  });
   expect(existsSync(checkpoint)).toBe(false);
   const rows = [
     [0.1, 0.2, 0.3],

@@ -126,6 +126,7 @@ function job(device: NativeDevice, seeds: readonly bigint[], kind: 'cdc' | 'flow
       validation: crossed(20, 0.9, 9).data,
       cholesky: null,
       completion: null,
+      initial: null,
       snapshot: null,
       seed,
     })),
@@ -136,6 +137,8 @@ function job(device: NativeDevice, seeds: readonly bigint[], kind: 'cdc' | 'flow
     reportEvery: 2,
     device,
     checkpointSeconds: 0,
+    watchSteps: false,
+    lookFirst: false,
   };
   const activation = 'silu' as const;
   const network = { inputDim: 2, hiddenDim: 16, depth: 1, outputDim: 3, activation };

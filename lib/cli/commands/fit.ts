@@ -8,7 +8,10 @@ import { checkpointFiles, removeCheckpoints } from '../../copulas/training/check
 import type { TrainProgress } from '../../copulas/training/train';
 import type { Copula, LogPdfOptions } from '../../copulas/copula';
 import { FEWEST_ROWS, fitCopula } from '../../copulas/fitting/fit';
-import { copulaKinds, kinds } from '../../copulas/fitting/kinds';
+import { type CopulaKind, copulaKinds, isCopulaKind, kinds } from '../../copulas/fitting/kinds';
+import { loadModel } from '../../copulas/fitting/load';
+import { expectColumns, optionsFrom, startsOf } from '../../copulas/fitting/warm-start';
+import { EnsembleCopula } from '../../copulas/kinds/ensemble';
 import { fitEnsemble } from '../../copulas/fitting/fit-ensemble';
 import { parseOptions } from '../../copulas/inputs/options';
 import { fileError } from '../../data/formats/files';
@@ -85,6 +88,8 @@ const commandShape = {
   threads: z.int().min(0).max(1024).optional(),
   checkpoint: z.string().min(1).optional(),
   checkpointSeconds: z.number().positive().optional(),
+  log: z.string().min(1).optional(),
+  from: z.string().min(1).optional(),
 };
 const configSchema = z.strictObject({ ...modelShape, ...commandShape });
 
@@ -146,6 +151,11 @@ export function define(command: Command, io: Io): void {
       'state of the training, so that the same command goes on where it was killed',
     )
     .option(
+      '--log <file>',
+      'losses, gradient and rate of every step and looks at the validation rows, as lines of JSON, .jsonl',
+    )
+    .option('--from <model>', 'train the network of this model further, on these rows')
+    .option(
       '--config <file>',
       'JSON with any of these options, and others of the model, under their camelCase names',
     )
@@ -154,7 +164,8 @@ export function define(command: Command, io: Io): void {
     .action((data: string, flags: Flags) => fit(data, flags, io));
 }
 
-async function readConfig(file: string, kind: Settings['kind']): Promise<Settings> {
+/** The settings of a configuration file; a fit that starts from a model may have its kind. */
+async function readConfig(file: string, kind: Settings['kind'], startsFromModel: boolean): Promise<Settings> {
   let text: string;
   try {
     text = await readFile(file, 'utf8');
@@ -172,7 +183,8 @@ async function readConfig(file: string, kind: Settings['kind']): Promise<Setting
   try {
     const settings = parseOptions(configSchema, value, 'the configuration');
     if (settings.device !== undefined) expectDeviceName(settings.device, 'device');
-    expectModelOptions(kind ?? settings.kind ?? 'cdc', settings);
+    const of = kind ?? settings.kind ?? (startsFromModel || settings.from !== undefined ? null : 'cdc');
+    if (of) expectModelOptions(of, settings);
     return settings as Settings;
   } catch (cause) {
     const { code, message } = cause as SklarError;
@@ -191,7 +203,10 @@ interface TrainRecord extends RunRecord {
 async function resolveSettings(flags: Flags): Promise<Settings> {
   const given: Partial<Flags> = { ...flags };
   for (const name of ['out', 'config', 'json', 'verbose'] as const) delete given[name];
-  return { ...(flags.config !== undefined && (await readConfig(flags.config, flags.kind))), ...given };
+  return {
+    ...(flags.config !== undefined && (await readConfig(flags.config, flags.kind, flags.from !== undefined))),
+    ...given,
+  };
 }
 
 function isOneType(wanted: MarginsSpec | string[]): wanted is string[] {
@@ -244,8 +259,8 @@ function rangeOf(text: string, name: string): NonNullable<MarginOptions['support
 async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   const signal = signalOf(io);
   const {
-    kind = 'cdc',
-    models,
+    kind: givenKind,
+    models: givenModels,
     splits,
     columns,
     exclude,
@@ -265,16 +280,29 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     threads,
     checkpoint,
     checkpointSeconds,
+    log,
+    from: fromFile,
     ...model
   } = await resolveSettings(flags);
+  using from = fromFile === undefined ? undefined : await loadModel(fromFile);
+  const { kind, models } = kindOfFit(givenKind, givenModels, from);
   expectModelOptions(kind, model);
+  if (from) startsOf(from, kind, models).forEach((start) => optionsFrom(start, model));
+  if (log !== undefined && !kinds[kind].trained) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `--log belongs to kinds that a network learns in steps, not to ${kind}`,
+    );
+  }
   if (isOneType(wanted)) expectOneOf(wanted[0], '--margins', marginTypes);
   if (splits !== undefined && models === undefined) {
     throw new SklarError('ERR_SKLAR_VALUE', 'splits belongs to models: there is no ensemble without it');
   }
   const run = { device, precision, threads, signal };
   resolveDevice(run, kinds[kind].capabilities.cpuOnly);
+  const inputs = [data, flags.config ?? data, fromFile ?? data];
   await expectOutput('--out', flags.out, ['.safetensors'], [data, flags.config ?? data]);
+  if (log !== undefined) await expectOutput('--log', log, ['.jsonl', '.ndjson'], inputs);
 
   const notes: Note[] = [];
   const reading = { header, delimiter, decimal, nulls, types };
@@ -293,6 +321,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   }
   const training = table.take(train);
   const schema = TableSchema.infer(training);
+  if (from) expectColumns(from, schema.modelledNames.length, schema.modelledNames);
   const spec = marginsOf(wanted, support, schema.modelledNames);
   // The copula learns from ranks and is judged by them, so that a margin that fits badly does not spoil the dependence.
   const learning = startProgress(io, 'margins', 1, flags.verbose);
@@ -310,8 +339,12 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   const kept = kinds[kind].trained ? checkpointFiles(checkpoint, models) : [];
   /** What a file of the checkpoint could not be written for, at any time of the fit. */
   const unwritten = new Set<string>();
-  const unwrittenNotes = (): Note[] =>
-    Array.from(unwritten, (message) => ({ code: 'checkpoint', columns: [], message }));
+  /** Why the log has an early end. */
+  const unlogged: string[] = [];
+  const unwrittenNotes = (): Note[] => [
+    ...Array.from(unwritten, (message) => ({ code: 'checkpoint' as const, columns: [], message })),
+    ...unlogged.map((message) => ({ code: 'log' as const, columns: [], message })),
+  ];
   const started = performance.now();
   const bar = startProgress(io, 'fit', 1, flags.verbose);
   const onProgress = (progress: TrainProgress) =>
@@ -335,8 +368,16 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
         keepCheckpoint: true,
         onCheckpointError: ({ message }: SklarError) => {
           unwritten.add(message);
-          bar.warn(`${message}; the fit goes on`);
+          bar.tell(`warning: ${message}; the fit goes on`);
         },
+        onResume: ({ step, steps, checkpoint }: { step: number; steps: number; checkpoint: string }) =>
+          bar.tell(`the fit goes on after step ${step} of ${steps}, from ${describe(checkpoint)}`),
+        ...(log !== undefined && { log }),
+        onLogError: ({ message }: SklarError) => {
+          unlogged.push(message);
+          bar.tell(`warning: ${message}; the log ends here, the fit goes on`);
+        },
+        ...(from && { from }),
       }),
     };
     try {
@@ -389,6 +430,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     ...(models !== undefined && { models, member: kind }),
     dim: copula.dim,
     columns: copula.names,
+    ...(fromFile !== undefined && { from: fromFile }),
     margins: margins.types,
     rows: { train: train.length, holdout: holdout.length },
     steps: record.steps ?? 0,
@@ -415,7 +457,8 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   writeResult(io, flags.json, result, () => {
     const lines = [
       `${models === undefined ? `${kind} copula` : `ensemble of ${models} ${kind} copulas`} of ${result.dim} columns, learned from ${result.rows.train} rows in ${formatDuration(seconds)}` +
-        (result.bestStep === null ? '' : ` (${result.steps} steps, the best at ${result.bestStep})`),
+        (result.bestStep === null ? '' : ` (${result.steps} steps, the best at ${result.bestStep})`) +
+        (fromFile === undefined ? '' : `, starting from ${describe(fromFile)}`),
     ];
     if (judged) {
       lines.push(
@@ -433,6 +476,17 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     lines.push(...noteLines(result.notes));
     return [...lines, `wrote ${flags.out}`];
   });
+}
+
+/** What is fitted, where a model to start from says what was not given. */
+function kindOfFit(
+  kind: Settings['kind'],
+  models: Settings['models'],
+  from: Copula | undefined,
+): { kind: CopulaKind; models: number | undefined } {
+  const members = from instanceof EnsembleCopula ? from.members : undefined;
+  const own = members?.[0]!.kind ?? from?.kind ?? 'cdc';
+  return { kind: kind ?? (isCopulaKind(own) ? own : 'cdc'), models: models ?? members?.length };
 }
 
 /** What may be gone the next time; a fit that diverged does so again. */

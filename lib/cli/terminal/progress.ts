@@ -1,13 +1,14 @@
 import cliProgress from 'cli-progress';
 
+import { onOneLine } from '../../errors';
 import { formatDuration } from '../../report/charts/text';
 import type { Io } from './context';
 
 export interface Progress {
   /** @param done how much of the total; @param details what else to show */
   update(done: number, details: string): void;
-  /** Writes a warning at once, above the bar. */
-  warn(message: string): void;
+  /** Writes a line at once, above the bar. */
+  tell(line: string): void;
   /** Removes the bar. Call it whatever happens. */
   stop(): void;
 }
@@ -19,7 +20,7 @@ const LINE_MILLISECONDS = 5000;
  * A bar on stderr when that is a terminal; a line now and then when it is not and the user asked for it; else nothing.
  */
 export function startProgress(io: Io, what: string, total: number, verbose: boolean | undefined): Progress {
-  const write = (message: string) => void io.stderr.write(`warning: ${message}\n`);
+  const tell = (line: string) => void io.stderr.write(`${onOneLine(line)}\n`);
   if (io.stderr.isTTY) {
     const bar = new cliProgress.SingleBar(
       {
@@ -36,14 +37,14 @@ export function startProgress(io: Io, what: string, total: number, verbose: bool
     bar.start(total, 0, { details: '' });
     return {
       update: (done, details) => bar.update(done, { details }),
-      warn(message) {
+      tell(line) {
         io.stderr.write('\r\u001b[K'); // what the bar has drawn; it draws itself again below
-        write(message);
+        tell(line);
       },
       stop: () => bar.stop(),
     };
   }
-  if (!verbose) return { update: () => undefined, warn: write, stop: () => undefined };
+  if (!verbose) return { update: () => undefined, tell, stop: () => undefined };
   let next = 0;
   return {
     update(done, details) {
@@ -51,7 +52,7 @@ export function startProgress(io: Io, what: string, total: number, verbose: bool
       next = Date.now() + LINE_MILLISECONDS;
       io.stderr.write(`${what} ${Math.floor((100 * done) / total)}%  ${details}\n`);
     },
-    warn: write,
+    tell,
     stop: () => undefined,
   };
 }

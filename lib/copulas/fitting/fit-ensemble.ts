@@ -6,6 +6,7 @@ import { type CopulaSpec, copulaKinds, kinds } from './kinds';
 import { type RowsInput } from '../inputs/rows';
 import { checkpointFiles, removeCheckpoints } from '../training/checkpoint';
 import { type TrainProgress } from '../training/train';
+import { type TrainEvent } from '../training/train-log';
 import { TrainGroup } from '../training/train-group';
 
 /** `step` and `steps` count through all models. */
@@ -73,7 +74,7 @@ export async function fitEnsemble(
       "expected network 'boundary-exact' for an ensemble: the published one has no density",
     );
   }
-  const { dense, fit, run, label } = prepareFit(u, rest);
+  const { dense, fit, run, starts, label } = prepareFit(u, rest, models);
   if (run.seed + BigInt(models) - 1n > LAST_SEED) {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
@@ -105,6 +106,10 @@ export async function fitEnsemble(
       checkpoint: checkpoints[model],
       keepCheckpoint: true,
       group,
+      start: starts[model],
+      onEvents:
+        run.onEvents &&
+        ((events: readonly TrainEvent[]) => run.onEvents!(events.map((event) => ({ ...event, model })))),
       onProgress: report,
     });
     steps[model] = lengths[model]!; // also where it stopped early

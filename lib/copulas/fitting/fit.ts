@@ -1,17 +1,22 @@
+import { existsSync } from 'node:fs';
+
+import { expectPath } from '../../data/formats/files';
 import { type LevelBlocks, blocksOfLevels } from '../../data/level-blocks';
 import { type Seed, resolveSeed } from '../../data/random';
 import { Table } from '../../data/table';
 import { type OptionNames, SklarError, describe, expectOneOf, expectOptions } from '../../errors';
 import { type TableMargins } from '../../margins/margins';
-import { type Copula } from '../copula';
+import { type Copula, type NetworkStart } from '../copula';
 import { type DenseRows, type RowsInput, toDense } from '../inputs/rows';
 import { type RunOptions, beginRun, runOptions } from '../inputs/run';
-import { type CheckpointOptions } from '../training/checkpoint';
+import { type CheckpointOptions, checkpointFiles } from '../training/checkpoint';
+import { type TrainLogOptions, listener } from '../training/train-log';
 import { type TrainProgress, type TrainRun } from '../training/train';
 import { type CopulaKind, type CopulaOf, type Fitter, type OptionsOf, copulaKinds, kinds } from './kinds';
+import { expectColumns, optionsFrom, startsOf } from './warm-start';
 
 /** Options of `fitCopula` that all kinds share. */
-export interface FitCopulaOptions extends RunOptions, CheckpointOptions {
+export interface FitCopulaOptions extends RunOptions, CheckpointOptions, TrainLogOptions {
   /** Decides initial parameters, batches, noise and the validation rows; default 1. */
   seed?: Seed;
   /** Names of the columns; default those of the input. */
@@ -23,6 +28,13 @@ export interface FitCopulaOptions extends RunOptions, CheckpointOptions {
   blocks?: LevelBlocks | undefined;
   /** Margins that made the rows, to be stored with the model. */
   margins?: TableMargins;
+  /**
+   * Of kinds that a network learns: a model of the kind and of the same columns, whose network is trained further. It keeps
+   * its guide, which the network belongs to, and what its network is (`hidden`, `levels`, `process`, ...); everything else is
+   * that of the new fit. The parameters that it begins with count as its first look at the validation rows, so that they are
+   * kept where no step betters them. Of an ensemble the members go on, as many as `models` says.
+   */
+  from?: Copula | undefined;
   /** At most one call per batch of steps; never blocks training. An exception thrown here ends the fit with it. */
   onProgress?: ((progress: TrainProgress) => void) | undefined;
 }
@@ -33,6 +45,11 @@ export const fitOptions: OptionNames<FitCopulaOptions> = {
   checkpointSeconds: true,
   keepCheckpoint: true,
   onCheckpointError: true,
+  onResume: true,
+  log: true,
+  onEvent: true,
+  onLogError: true,
+  from: true,
   seed: true,
   names: true,
   blocks: true,
@@ -77,6 +94,8 @@ export interface PreparedFit {
   dense: DenseRows;
   fit: Fitter;
   run: TrainRun;
+  /** What each model starts from; empty: random parameters. */
+  starts: readonly NetworkStart[];
   /** Gives the copula the names and margins of the rows. */
   label: <C extends Copula>(copula: C) => C;
 }
@@ -100,8 +119,15 @@ export function expectFitOptions(
   kinds[kind].fitter(Object.fromEntries(Object.entries(options).filter(([key]) => Object.hasOwn(own, key))));
 }
 
-/** @throws SklarError see `fitCopula` */
-export function prepareFit(u: RowsInput, options: { kind?: CopulaKind } & FitCopulaOptions): PreparedFit {
+/**
+ * @param models of an ensemble
+ * @throws SklarError see `fitCopula`
+ */
+export function prepareFit(
+  u: RowsInput,
+  options: { kind?: CopulaKind } & FitCopulaOptions,
+  models?: number,
+): PreparedFit {
   const {
     kind = 'cdc',
     seed = 1,
@@ -117,11 +143,27 @@ export function prepareFit(u: RowsInput, options: { kind?: CopulaKind } & FitCop
     checkpointSeconds,
     keepCheckpoint,
     onCheckpointError,
+    onResume,
+    log,
+    onEvent,
+    onLogError,
+    from,
     ...rest
   } = options;
   const run = beginRun({ device, precision, threads, signal }, kinds[kind].capabilities.cpuOnly);
   const seedValue = resolveSeed(seed);
-  const fit = kinds[kind].fitter(rest);
+  if (!kinds[kind].trained) {
+    const own = Object.entries({ log, onEvent, from }).find(([, value]) => value !== undefined);
+    if (own) {
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        `${own[0]} belongs to kinds that a network learns in steps, not to ${kind}`,
+      );
+    }
+  }
+  if (log !== undefined) expectPath(log);
+  const starts = from === undefined ? [] : startsOf(from, kind, models);
+  const fit = kinds[kind].fitter(starts[0] ? optionsFrom(starts[0], rest) : rest);
   const rows = toDense(u, 'the training rows');
   const columnNames = names ?? (u instanceof Table ? u.names : 'names' in u ? u.names : undefined);
   const dense: DenseRows = {
@@ -141,23 +183,29 @@ export function prepareFit(u: RowsInput, options: { kind?: CopulaKind } & FitCop
       `expected at least ${FEWEST_ROWS} rows to fit a copula, got ${dense.rows}`,
     );
   }
+  if (from) expectColumns(from, dense.columns, columnNames);
   if (blocks) expectBlocks(blocks, dense.columns);
   expectVariation(dense);
   if (columnNames && columnNames.length !== dense.columns) {
     throw new SklarError('ERR_SKLAR_SHAPE', `expected ${dense.columns} names, got ${columnNames.length}`);
   }
+  const goesOn = checkpointFiles(checkpoint, models).some((file) => existsSync(file));
   return {
     dense,
     fit,
+    starts,
     run: {
       ...run,
       seed: seedValue,
       splitSeed: seedValue,
       onProgress,
+      onEvents: listener({ log, onEvent, onLogError }, goesOn),
+      start: starts[0],
       checkpoint,
       checkpointSeconds,
       keepCheckpoint,
       onCheckpointError,
+      onResume,
     },
     label: (copula) => {
       copula.names = columnNames ? [...columnNames] : null;

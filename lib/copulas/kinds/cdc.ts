@@ -15,6 +15,7 @@ import {
 import {
   Copula,
   type ModelContent,
+  type NetworkStart,
   type ModelTensors,
   type SampleOptions,
   sampleOptions,
@@ -24,9 +25,9 @@ import {
 } from '../copula';
 import { type CopulaCapabilities } from '../fields/capabilities';
 import { type HasField } from '../fields/field';
-import { chooseCompletion, chooseGuide } from '../training/guide';
+import { chooseCompletion, chooseGuide, guideOf } from '../training/guide';
 import { type ResolvedCdcOptions } from '../inputs/options';
-import { addParameters, expectGuide, expectTensor, gatherParameters } from './parameters';
+import { addParameters, expectGuide, expectTensor, gatherParameters, startRecord } from './parameters';
 import { type DenseRows, type RowsInput, expectFinite, toDense } from '../inputs/rows';
 import { type Execution, type RunOptions, cpuOnlyOf, runOptions } from '../inputs/run';
 import {
@@ -377,6 +378,22 @@ export class CdcCopula extends Copula implements HasField {
   }
 
   /** @internal */
+  override get networkStart(): NetworkStart {
+    this.#native();
+    const { network, times, cholesky, correlation, parameters, options, training } = this.#parts;
+    const { hiddenDim: hidden, depth, activation, outputDim: levels } = network;
+    const guided = cholesky !== null;
+    return {
+      architecture: { hidden, depth, activation, levels, referenceTime: times.at(-1), guided },
+      times,
+      cholesky,
+      correlation,
+      parameters,
+      ...startRecord(options, training),
+    };
+  }
+
+  /** @internal */
   protected toModelContent(): ModelContent {
     const { network, times, cholesky, correlation, parameters, options, training } = this.#parts;
     const tensors: ModelTensors = new Map();
@@ -532,10 +549,11 @@ export function cdcFromPublishedWeights(
 /** Trains a CDC on pseudo-observations; see `fitCopula`. */
 export function fitCdc(u: DenseRows, options: ResolvedCdcOptions, run: TrainRun): Promise<CdcCopula> {
   const prepare = async (training: DenseRows, validation: DenseRows) => {
-    const correlation = await guideCorrelation(u, run);
-    const guide = options.guided
-      ? await chooseGuide(correlation, training, validation, options.shrinkage, run)
-      : null;
+    const { start } = run;
+    const correlation = start?.correlation ?? (await guideCorrelation(u, run));
+    const guide =
+      guideOf(start) ??
+      (options.guided ? await chooseGuide(correlation, training, validation, options.shrinkage, run) : null);
     const network: NetworkShape = {
       inputDim: u.columns,
       hiddenDim: options.hidden,
@@ -543,7 +561,7 @@ export function fitCdc(u: DenseRows, options: ResolvedCdcOptions, run: TrainRun)
       outputDim: options.levels,
       activation: options.activation,
     };
-    const times = noiseTimes(options.levels, options.referenceTime);
+    const times = start?.times ?? noiseTimes(options.levels, options.referenceTime);
     const cholesky = guide?.cholesky ?? null;
     const resolved = {
       ...options,

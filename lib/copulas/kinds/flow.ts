@@ -5,7 +5,7 @@ import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type TimeLaw, type VelocityDefinition, callNative } from '../../native';
 import { processes } from '../../processes';
 import { type ModelTensors } from '../copula';
-import { chooseCompletion, chooseGuide } from '../training/guide';
+import { chooseCompletion, chooseGuide, guideOf } from '../training/guide';
 import { type ParsedFlowOptions, type ResolvedFlowOptions } from '../inputs/options';
 import { expectGuide, gatherParameters } from './parameters';
 import { type DenseRows } from '../inputs/rows';
@@ -42,6 +42,12 @@ export class FlowCopula extends VelocityCopula {
   }
 
   /** @internal */
+  protected architecture() {
+    const { process, frequencies, cholesky } = this.parts.definition;
+    return { process, guided: cholesky !== null, ...(frequencies > 0 && { cosines: frequencies }) };
+  }
+
+  /** @internal */
   protected defaultSampler(given: GivenSolverOptions): SolverOptions {
     // the finest structure sits at the least noise, where steps uniform in the angle are densest
     const free = given.solver === undefined && !given.noise && given.clock === undefined;
@@ -68,10 +74,14 @@ export function resolveFlow(options: ParsedFlowOptions): ResolvedFlowOptions {
 export function fitFlow(u: DenseRows, options: ResolvedFlowOptions, run: TrainRun): Promise<FlowCopula> {
   const prepare = async (training: DenseRows, validation: DenseRows) => {
     const { process } = options;
-    const { cube, flow: reference } = processes[process];
-    const guide = options.guided
-      ? await chooseGuide(await guideCorrelation(u, run), training, validation, options.shrinkage, run)
-      : null;
+    const { start } = run;
+    const { cube } = processes[process];
+    const reference = start?.reference ?? processes[process].flow;
+    const guide =
+      guideOf(start) ??
+      (options.guided
+        ? await chooseGuide(await guideCorrelation(u, run), training, validation, options.shrinkage, run)
+        : null);
     const definition: VelocityDefinition = {
       process,
       published: false,

@@ -1,7 +1,20 @@
 /** Parameters of networks: one flat vector in memory, named tensors in a file. */
 import { SklarError } from '../../errors';
 import { type ParameterSlice, type RealArray } from '../../native';
-import { type ModelTensors } from '../copula';
+import { type ModelTensors, type NetworkStart } from '../copula';
+
+/** What a model that a fit starts from tells of its own fit. */
+export function startRecord(
+  options: unknown,
+  training: Readonly<Record<string, unknown>> | null,
+): Pick<NetworkStart, 'shrinkage' | 'training'> {
+  const { shrinkage } = (options ?? {}) as { shrinkage?: unknown };
+  const { rows, seed, steps, validationLoss } = training ?? {};
+  return {
+    shrinkage: typeof shrinkage === 'number' ? shrinkage : null,
+    training: training && { rows, seed, steps, validationLoss },
+  };
+}
 
 /** Cuts a flat parameter vector into the tensors of a file. */
 export function addParameters(

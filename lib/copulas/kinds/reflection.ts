@@ -54,6 +54,14 @@ export class ReflectionCopula extends VelocityCopula {
   }
 
   /** @internal */
+  protected architecture() {
+    const { frequencies } = this.parts.definition;
+    return this.#published
+      ? { network: 'published', tMax: this.parts.reference }
+      : { network: 'boundary-exact', cosines: frequencies, tMax: this.parts.reference };
+  }
+
+  /** @internal */
   protected defaultSampler(given: GivenSolverOptions): SolverOptions {
     return this.#published && given.solver === undefined && !given.noise
       ? { solver: 'euler', grid: given.grid ?? 'time', steps: given.steps ?? PUBLISHED_STEPS }

@@ -10,11 +10,18 @@ import {
   callNative,
 } from '../../native';
 import { type Process, processNames } from '../../processes';
-import { Copula, type ModelContent, type ModelTensors, type SampleOptions, type Draws } from '../copula';
+import {
+  Copula,
+  type ModelContent,
+  type ModelTensors,
+  type NetworkStart,
+  type SampleOptions,
+  type Draws,
+} from '../copula';
 import { type CopulaCapabilities, velocityCapabilities } from '../fields/capabilities';
 import { type HasField } from '../fields/field';
 import { fieldLogPdf, type Points } from '../fields/field-density';
-import { addParameters } from './parameters';
+import { addParameters, startRecord } from './parameters';
 import { type Execution, cpuOnlyOf } from '../inputs/run';
 import {
   type IntegrationProblem,
@@ -122,6 +129,22 @@ export abstract class VelocityCopula extends Copula implements HasField {
   checkSampleOptions(options: SampleOptions): void {
     this.#plan(options);
   }
+
+  /** @internal */
+  override get networkStart(): NetworkStart {
+    this.fieldHandle();
+    const { definition, parameters, reference, options, training } = this.parts;
+    const { hiddenDim: hidden, depth, activation, members, cholesky } = definition;
+    return {
+      architecture: { hidden, depth, activation, members, ...this.architecture() },
+      cholesky,
+      parameters,
+      reference,
+      ...startRecord(options, training),
+    };
+  }
+  /** @internal The options of `fitCopula` that say what the network is, beside its size. */
+  protected abstract architecture(): Readonly<Record<string, unknown>>;
 
   #plan(options: GivenSolverOptions): ResolvedIntegration {
     const given = givenSolverOptions(options);

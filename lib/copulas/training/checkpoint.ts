@@ -36,6 +36,8 @@ export interface CheckpointOptions {
    * and the way back to it. Remove it once the model is safe. Default false.
    */
   keepCheckpoint?: boolean | undefined;
+  /** Told, before the first step, that the fit goes on from its checkpoint, of an ensemble for each model. */
+  onResume?: ((resumed: { step: number; steps: number; checkpoint: string }) => void) | undefined;
   /**
    * Told at once of a state that could not be written, for example because the disk is full; an earlier one is still there,
    * and the fit goes on, unless an exception thrown here ends it. Default: a warning of the process with code

@@ -1,11 +1,19 @@
 /** Gaussian guidance: the linear change of variables before a network. */
 import { SklarError } from '../../errors';
 import { callNative, runJob } from '../../native';
+import { type NetworkStart } from '../copula';
 import { shrink, subMatrix } from '../correlation/correlation';
 import { type DenseRows, completeRows, takeColumns } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
 import { LEAST_SHRINKAGE, chooseShrinkage } from '../correlation/shrinkage';
 import { fineColumns, guideCorrelation, nativeTies } from '../correlation/ties';
+
+/** The guide of the model that a fit starts from, which its network belongs to; null: there is none. */
+export function guideOf(
+  start: NetworkStart | undefined,
+): { cholesky: Float64Array; shrinkage: number | null } | null {
+  return start?.cholesky ? { cholesky: start.cholesky, shrinkage: start.shrinkage } : null;
+}
 
 /** Fewer validation rows than this say less about a shrinkage than the number of training rows does. */
 const FEWEST_VALIDATION_ROWS = 20;

@@ -3,11 +3,14 @@ import { splitRows } from '../../data/split';
 import { runRecord } from '../../devices';
 import { SklarError } from '../../errors';
 import { type NativeTrainCall, type NativeTrainReport } from '../../native';
+import { type NetworkStart } from '../copula';
 import { Checkpoint, type CheckpointOptions, fingerprint, placeOf } from './checkpoint';
 import { type TrainingOptions } from '../inputs/options';
 import { type DenseRows, takeRows } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
+import { packageVersion } from '../../version';
 import { nativeTies, missingNotes, tieNotes } from '../correlation/ties';
+import { StepEvents, type TrainEvent } from './train-log';
 import { type StartTraining, type TrainGroup, type TrainTask, trainAlone } from './train-group';
 
 /** Sent while a model trains. Means are over the steps since the last report. */
@@ -43,6 +46,10 @@ export interface TrainRun extends Execution, CheckpointOptions {
   splitSeed: bigint;
   /** The models that this one is trained with; undefined: it is trained alone. */
   group?: TrainGroup | undefined;
+  /** What it starts from; undefined: random parameters. */
+  start: NetworkStart | undefined;
+  /** Told of every step. */
+  onEvents: ((events: readonly TrainEvent[]) => void) | undefined;
   onProgress: ((progress: TrainProgress) => void) | undefined;
 }
 
@@ -85,7 +92,14 @@ export async function train<C extends Calibrates>(
   const training = takeRows(u, split.train);
   const validation = takeRows(u, split.holdout);
   const { about, cholesky, completion, start, make } = await prepare(training, validation);
-  const { checkpoint: file, checkpointSeconds = 60, keepCheckpoint = false, seed, onProgress } = run;
+  const {
+    checkpoint: file,
+    checkpointSeconds = 60,
+    keepCheckpoint = false,
+    seed,
+    onProgress,
+    onEvents,
+  } = run;
   if (file !== undefined && !(checkpointSeconds > 0)) {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
@@ -96,6 +110,9 @@ export async function train<C extends Calibrates>(
   const recurring = ties
     ? [ties.settlingSweeps, ties.sweeps, ties.blocks.map((pairs) => Array.from(pairs))]
     : [];
+  const initial = run.start ? Float32Array.from(run.start.parameters) : null;
+  const begun = run.start ? [Float64Array.from(run.start.parameters)] : [];
+  if (run.start?.cholesky) begun.push(Float64Array.from(run.start.cholesky));
   const checkpoint =
     file === undefined
       ? null
@@ -106,11 +123,13 @@ export async function train<C extends Calibrates>(
               [about, settings, seed.toString(), ...recurring],
               training.data,
               validation.data,
+              ...begun,
             ),
             ...placeOf(run),
           },
           run.onCheckpointError,
         );
+  const snapshot = checkpoint && (await checkpoint.read(settings));
   const call: NativeTrainCall = {
     models: [
       {
@@ -119,7 +138,8 @@ export async function train<C extends Calibrates>(
         cholesky,
         completion,
         seed,
-        snapshot: checkpoint && (await checkpoint.read(settings)),
+        initial,
+        snapshot,
       },
     ],
     rows: training.rows,
@@ -135,12 +155,33 @@ export async function train<C extends Calibrates>(
     validationDraws: Math.max(1, Math.min(64, Math.ceil(VALIDATION_ROWS / Math.max(1, validation.rows)))),
     reportEvery: Math.max(1, Math.min(100, Math.floor(steps / 100))),
     checkpointSeconds: checkpoint ? checkpointSeconds : 0,
+    watchSteps: onEvents !== undefined,
+    lookFirst: initial !== null,
   };
+  const done = snapshot?.numbers.steps ?? 0;
+  onEvents?.([
+    {
+      event: snapshot ? 'resume' : 'start',
+      step: done,
+      steps,
+      seed: seed.toString(),
+      rows: training.rows,
+      validationRows: validation.rows,
+      options: settings,
+      ...runRecord(run),
+      time: new Date().toISOString(),
+      libraryVersion: packageVersion(),
+    },
+  ]);
+  if (snapshot) run.onResume?.({ step: done, steps, checkpoint: file! });
+  const stepEvents = new StepEvents(snapshot?.numbers.bestValidation ?? NaN);
   const task: TrainTask = {
     call,
     start,
     signal: run.signal,
     onReport: (report) => {
+      // a step is in the log before a state that has it is on disk
+      if (report.watched) onEvents?.([...stepEvents.of(report.watched)]);
       if (report.snapshot) checkpoint?.put(report.snapshot);
       if (report.step > 0) onProgress?.(toProgress(report, steps, batch));
     },
@@ -148,6 +189,16 @@ export async function train<C extends Calibrates>(
   let copula: C;
   try {
     const result = await (run.group ? run.group.train(task) : trainAlone(task));
+    onEvents?.([
+      {
+        event: 'end',
+        step: result.steps,
+        bestStep: result.bestStep,
+        validationLoss: finiteOrNull(result.bestValidation),
+        stoppedEarly: result.stoppedEarly,
+        seconds: result.seconds,
+      },
+    ]);
     if (result.saturated > 0) {
       process.emitWarning(
         `${result.saturated} values left the range of float16 while the network trained in precision '${run.precision}': ` +
@@ -164,6 +215,7 @@ export async function train<C extends Calibrates>(
       stoppedEarly: result.stoppedEarly,
       saturated: result.saturated,
       validationLoss: finiteOrNull(result.bestValidation),
+      ...(run.start && { startedFrom: run.start.training }),
       seconds: result.seconds,
       ...runRecord(run),
       stepMilliseconds: (1000 * result.stepSeconds) / Math.max(1, result.steps),

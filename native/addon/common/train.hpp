@@ -18,6 +18,7 @@ struct TrainCall {
     std::vector<double> cholesky;              // L where the network reads y = L^-1 z; empty: the identity
     std::vector<double> completion;  // factor of the Gaussian copula of tied levels; empty: independence
     std::uint64_t seed;
+    std::vector<float> initial;                            // parameters; empty: from the seed
     std::shared_ptr<const TrainSnapshot<float>> snapshot;  // to go on from; null: from the start
   };
   std::vector<Model> models;
@@ -53,7 +54,7 @@ struct Training {
 
 // Trains the models of a call. Several are trained together, by a device that has one operation for a step of
 // all; null is delivered, and nothing is done, where it has not. Reports and snapshots go out through
-// `progress`; no snapshot is lost, also not those that a cancelled run leaves.
+// `progress`; no snapshot and no watched step is lost, also not those that a cancelled run leaves.
 Job::Deliver run_training(const Training& training, const TrainCall& call, const CancelFlag& cancel,
                           const Job::Progress& progress);
 
