@@ -161,6 +161,7 @@ export {
 } from './joint/joint';
 export { type JointConditionalSample } from './joint/block-sample';
 export { type CellRange } from './joint/fixed';
+export { type ImputeOptions, type Imputation, type ImputedColumn, stackImputations } from './joint/impute';
 export { type ImpossibleValues } from './joint/impossible';
 export { type CdcOptions } from './copulas/inputs/options';
 export {

@@ -44,6 +44,7 @@ const functions: Record<string, Call | null> = {
   mutualInformation: (o) => sklar.mutualInformation(models.gaussian, u, o),
   hasField: null,
   inspectTable: (o) => sklar.inspectTable(table, o),
+  stackImputations: null,
   normalCdf: null,
   normalQuantile: null,
   pairPlot: (o) => sklar.pairPlot(table, table, o),
@@ -87,6 +88,7 @@ const methods: Record<string, Record<string, Call>> = {
     sample: (o) => models.joint.sample(3, o),
     sampleStream: (o) => models.joint.sampleStream(3, o).next(),
     sampleConditional: (o) => models.joint.sampleConditional({ a: 0.5 }, 3, o),
+    impute: (o) => models.joint.impute(table, o),
     cdf: (o) => models.joint.cdf(table, o),
   },
   Copula: {

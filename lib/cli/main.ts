@@ -31,6 +31,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => CommandFi
     summary: 'draw rows into a table',
     load: () => require('./commands/sample') as typeof import('./commands/sample'),
   },
+  impute: {
+    summary: 'fill in the missing cells of a table by draws given the others',
+    load: () => require('./commands/impute') as typeof import('./commands/impute'),
+  },
   compare: {
     summary: 'judge sampled rows by held-out ones',
     load: () => require('./commands/compare') as typeof import('./commands/compare'),

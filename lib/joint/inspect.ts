@@ -100,7 +100,7 @@ export async function inspectTable(table: Table, options: ColumnRunOptions = {})
   function marginsOf(of: Table, run: ColumnRunOptions) {
     if (of.names.length === 0) return null;
     return Margins.fit(of, run).catch((error: unknown) => {
-      // a column of one known value and missing cells has no margin
+      // a column that cannot have a margin is what a fit tells of
       if (error instanceof SklarError && error.code === 'ERR_SKLAR_VALUE') return null;
       throw error;
     });

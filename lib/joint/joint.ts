@@ -38,6 +38,7 @@ import { type CellRange, conditionOf, describeBlocks, numbersOfCells, withFixed 
 import { expectDrawn } from './impossible';
 import { narrowBlocksAsLevels } from './narrow-blocks';
 import { parseWhere } from './where';
+import { type ImputeOptions, type Imputation, imputeTable } from './impute';
 
 /** Values between two sums of `cdf`. */
 const CDF_ROWS = 16_384;
@@ -401,6 +402,33 @@ export class JointDistribution implements Disposable {
     }
     const table = new Table(this.names, columns, this.margins.columnTypes);
     return { table: this.schema.restore(table, { seed }), acceptance: inside / possible };
+  }
+
+  /**
+   * Draws the missing cells of a table given the cells of the same row that are there, once or several times (multiple imputation). A value of
+   * positive probability stands for its block of levels. Rules of the schema hold in the rows that are made; derived columns and
+   * constants are computed again, and a source of a linear function follows from the others. Cells that are there stay as they are, and so
+   * do missing ids and columns that the model does not have.
+   *
+   * @param table with the columns of the model, found by name, and possibly others
+   * @returns a table for each draw, and how far the draws are apart
+   * @throws SklarError ERR_SKLAR_VALUE for missing columns, options, and a copula without a density (the published reflection
+   *   network)
+   *
+   * @example
+   * ```ts
+   * import { GaussianCopula, Table, fitJoint } from 'sklar';
+   *
+   * const rows = await new GaussianCopula(Float64Array.of(1, 0.9, 0.9, 1), 2).sample(400);
+   * const joint = await fitJoint(rows, { copula: { kind: 'gaussian' } });
+   * const table = Table.fromColumns({ column1: [0.2, 0.9, null], column2: [null, 0.8, null] });
+   * const { tables, columns } = await joint.impute(table, { draws: 5 });
+   * tables[4]!.column('column1')[0]; // => 0.2
+   * columns[1]!.cells; // => 2
+   * ```
+   */
+  impute(table: Table, options: ImputeOptions = {}): Promise<Imputation> {
+    return imputeTable(this.copula, this.margins, table, options);
   }
 
   /**

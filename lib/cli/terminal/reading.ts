@@ -75,7 +75,9 @@ export function readAs(
 ): Promise<Table> {
   // Parquet has dates of its own
   const formats = schema && !/\.parquet$/i.test(file) ? Object.entries(schema.formats) : [];
-  const known = formats.filter(([name]) => options.columns?.includes(name));
+  const known = formats.filter(
+    ([name]) => options.columns?.includes(name) ?? schema?.modelledNames.includes(name),
+  );
   const types = { ...Object.fromEntries(known), ...(wanted && typesOf(wanted)) };
   return readTable(file, {
     ...options,

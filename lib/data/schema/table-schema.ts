@@ -152,7 +152,10 @@ export class TableSchema {
       }
     }
     const columns = table.names.map((name) => roles.get(name)!);
-    const missing = missingPatterns(table, (j) => columns[j]!.role !== 'constant');
+    const missing = missingPatterns(table, (j) => {
+      const column = columns[j]!;
+      return column.role !== 'constant' || column.value !== null;
+    });
     const own = new TableSchema(columns, missing, []);
     return new TableSchema(columns, missing, findRules(own.modelled(table), modelled));
   }
@@ -227,18 +230,24 @@ export class TableSchema {
    * @throws SklarError ERR_SKLAR_VALUE naming columns that are not there, or hold other things
    */
   modelled(table: Table): Table {
-    const wanted = this.columns.filter(({ role }) => role === 'modelled');
-    const absent = wanted.filter(({ name }) => !table.names.includes(name));
+    const wanted = this.modelledNames;
+    const absent = wanted.filter((name) => !table.names.includes(name));
     if (absent.length > 0) {
       throw new SklarError(
         'ERR_SKLAR_VALUE',
-        `expected the columns of the model, got none called ${listNames(absent.map(({ name }) => name))} ` +
+        `expected the columns of the model, got none called ${listNames(absent)} ` +
           `(available: ${listNames(table.names, 50)})`,
       );
     }
-    const columns = wanted.map(({ name, type }) => converted(table, name, type));
+    return this.asHere(table, wanted);
+  }
+
+  /** @internal Columns of a table by their names, as the numbers of this schema, whatever is done with them. */
+  asHere(table: Table, names: readonly string[]): Table {
+    const types = new Map(this.columns.map(({ name, type }) => [name, type]));
+    const columns = names.map((name) => converted(table, name, types.get(name)!));
     return new Table(
-      wanted.map(({ name }) => name),
+      names,
       columns.map(({ values }) => values),
       columns.map(({ type }) => type),
     );
@@ -353,7 +362,7 @@ const withoutLabels = (type: ColumnType): ColumnType =>
 /** The role of a column that is no matter of others; null: others decide. */
 function simpleRole(name: string, type: ColumnType, values: Float64Array): ColumnRole | null {
   const first = values.find((value) => !Number.isNaN(value));
-  const constant = values.every((value) => value === first || (first === undefined && Number.isNaN(value)));
+  const constant = values.every((value) => value === first || Number.isNaN(value));
   if (constant) return { role: 'constant', value: first ?? null };
   const labels = labelsOf(type);
   if (type.type === 'id') {

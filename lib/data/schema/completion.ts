@@ -1,0 +1,114 @@
+/** What the cells of a row that are there say of those that are missing, with certainty. */
+import { kindOf, roundedTo } from '../columns/column-type';
+import { Table } from '../table';
+import { computeFormula } from './derived';
+import { type Rule } from './rules';
+import type { SchemaColumn, TableSchema } from './table-schema';
+
+/** The value that a row must have in a column for a cell that is there: `allowed` are those that a look-up takes to it. */
+interface LookedUp {
+  readonly source: string;
+  readonly allowed: (row: number, value: number) => boolean;
+  readonly asks: (row: number) => boolean;
+}
+
+/** The modelled columns of a table with the cells that follow from others, and what is left to ask of drawn ones. */
+export interface Completion {
+  readonly modelled: Table;
+  /** Whether something is asked of the missing cells of the row. */
+  readonly constrained: (row: number) => boolean;
+  /** Whether a complete row, at `position` of a table, may be that of the row. */
+  readonly allowed: (complete: Table, position: number, row: number) => boolean;
+  /** Columns that are functions of several others of which more than one is missing in some row where they are there: drawn cells do not make them. */
+  readonly unsolved: readonly string[];
+}
+
+/**
+ * Fills in what follows: the source of a linear function whose value and other sources are there, and the cells that rules ask for.
+ *
+ * @param table whose modelled columns these are
+ */
+export function complete(schema: TableSchema, table: Table, modelled: Table): Completion {
+  const columns = new Map(modelled.names.map((name) => [name, modelled.column(name).slice()] as const));
+  const derived = schema.columns.filter(
+    (column): column is SchemaColumn & { role: 'derived' } =>
+      column.role === 'derived' && table.names.includes(column.name),
+  );
+  const unsolved: string[] = [];
+  const lookups: LookedUp[] = [];
+  for (const column of derived) {
+    const { formula, name } = column;
+    const values = schema.asHere(table, [name]).columns[0]!;
+    if (formula.formula === 'lookup') {
+      const to = new Map(formula.from.map((from, k) => [from, formula.to[k] ?? NaN]));
+      const source = formula.of[0]!.name;
+      const known = columns.get(source)!;
+      lookups.push({
+        source,
+        asks: (row) => !Number.isNaN(values[row]) && Number.isNaN(known[row]),
+        allowed: (row, value) => to.get(value) === values[row],
+      });
+      continue;
+    }
+    const sources = formula.of.map(({ name: source, factor }) => ({
+      factor,
+      values: columns.get(source)!,
+      type: modelled.type(source),
+    }));
+    for (let i = 0; i < table.rows; i++) {
+      if (Number.isNaN(values[i])) continue;
+      const missing = sources.filter((source) => Number.isNaN(source.values[i]));
+      if (missing.length > 1 && !unsolved.includes(name)) unsolved.push(name);
+      const [only] = missing;
+      if (missing.length !== 1 || !only) continue;
+      const others = sources.reduce(
+        (sum, source) => (source === only ? sum : sum + source.factor * source.values[i]!),
+        formula.offset,
+      );
+      const round =
+        kindOf(only.type) === 'integer' ? Math.round : (roundedTo(only.type) ?? ((x: number) => x));
+      only.values[i] = round((values[i]! - others) / only.factor);
+    }
+  }
+  const rules = schema.rules.map((rule) => ({
+    rule,
+    where: columns.get(rule.where.name)!,
+    then: columns.get(rule.then.name)!,
+  }));
+  for (let i = 0; i < table.rows; i++) {
+    for (let changed = true; changed;) {
+      changed = false;
+      for (const { rule, where, then } of rules) {
+        if (where[i] !== rule.where.value || !Number.isNaN(then[i])) continue;
+        then[i] = rule.then.value;
+        changed = true;
+      }
+    }
+  }
+  const isOpen = ({ where, then, rule }: (typeof rules)[number], i: number) =>
+    Number.isNaN(where[i]) ? then[i] !== rule.then.value : false;
+  const isBroken = ({ where, then }: Rule, of: Table, at: number) =>
+    of.column(where.name)[at] === where.value && of.column(then.name)[at] !== then.value;
+  return {
+    modelled: new Table(
+      modelled.names,
+      modelled.names.map((name) => columns.get(name)!),
+      modelled.types,
+    ),
+    constrained: (row) => rules.some((one) => isOpen(one, row)) || lookups.some(({ asks }) => asks(row)),
+    allowed: (made, position, row) =>
+      rules.every((one) => !isOpen(one, row) || !isBroken(one.rule, made, position)) &&
+      lookups.every(
+        ({ asks, source, allowed }) => !asks(row) || allowed(row, made.column(source)[position]!),
+      ),
+    unsolved,
+  };
+}
+
+/** The columns that are functions of others, of a complete table of modelled columns; null: the column is none. */
+export function derivedValues(schema: TableSchema, modelled: Table, name: string): Float64Array | null {
+  const column = schema.columns.find((one) => one.name === name);
+  if (column?.role === 'constant') return new Float64Array(modelled.rows).fill(column.value ?? NaN);
+  if (column?.role !== 'derived') return null;
+  return computeFormula(column.formula, column.type, (source) => modelled.column(source));
+}
