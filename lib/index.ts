@@ -24,7 +24,9 @@ export { type Cell } from './data/columns/column-of-values';
 export { Table } from './data/table';
 export {
   type ColumnRole,
+  type MissingIndicator,
   type MissingPattern,
+  type MissingRule,
   type RestoreOptions,
   type SchemaColumn,
   TableSchema,

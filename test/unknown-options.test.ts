@@ -74,7 +74,10 @@ const methods: Record<string, Record<string, Call>> = {
     inverse: (o) => models.ranks.inverse(u, o),
     cells: (o) => models.ranks.cells(table, o),
   },
-  TableSchema: { restore: (o) => sklar.TableSchema.infer(table).restore(table, o) },
+  TableSchema: {
+    'static infer': (o) => sklar.TableSchema.infer(table, o),
+    restore: (o) => sklar.TableSchema.infer(table).restore(table, o),
+  },
   Margins: {
     'static fit': (o) => sklar.Margins.fit(table, o),
     'static fromSorted': (o) => sklar.Margins.fromSorted({} as never, o),

@@ -12,14 +12,21 @@ export function comparable(
   others: readonly Table[],
 ): { data: Table; others: Table[]; notes: Note[] } {
   const notes: Note[] = [];
-  const aside = schema.names.filter((name) => !schema.modelledNames.includes(name));
+  const aside = schema.columns.flatMap(({ name, role }) => (role === 'modelled' ? [] : [name]));
   if (aside.length > 0) {
     notes.push(
       columnsNote('schema', aside, 'constant, names of rows or functions of other columns, not compared'),
     );
   }
-  const [first, ...rest] = [data, ...others].map((table) => completeRows(schema.modelled(table), notes));
+  const [first, ...rest] = [data, ...others].map((table) =>
+    completeRows(seen(schema, schema.modelled(table)), notes),
+  );
   return { data: first!, others: rest, notes };
+}
+
+/** A table of modelled columns without those that say where cells are missing. */
+export function seen({ indicatorNames }: TableSchema, modelled: Table): Table {
+  return indicatorNames.length === 0 ? modelled : modelled.exclude(indicatorNames);
 }
 
 /**

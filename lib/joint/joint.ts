@@ -19,7 +19,7 @@ import { type Ties } from '../data/level-columns';
 import { PseudoObservations } from '../data/pseudo-observations';
 import { type Seed, hashText, hashWords, seedWords } from '../data/random';
 import { breakingRows } from '../data/schema/rules';
-import { TableSchema } from '../data/schema/table-schema';
+import { type MissingRule, TableSchema } from '../data/schema/table-schema';
 import type { Cell } from '../data/columns/column-of-values';
 import type { ColumnKind } from '../data/columns/column-type';
 import { Table } from '../data/table';
@@ -145,7 +145,7 @@ export class JointDistribution implements Disposable {
     return this.copula.dim;
   }
 
-  /** Of the columns, in order. */
+  /** Of the columns that are modelled, in order; those that say where cells are missing (`TableSchema.indicators`) come last. */
   get names(): readonly string[] {
     return this.margins.names;
   }
@@ -517,6 +517,8 @@ export interface FitJointOptions extends RunOptions, Omit<FitCopulaOptions, 'nam
   margins?: MarginsSpec;
   /** Equal values, see `PseudoObservations` and `Margins`; default `random`. */
   ties?: Ties;
+  /** What missing cells are to the model, default `impute`; see `MissingRule`. */
+  missing?: MissingRule;
   /** Told the share of the work on ranks and margins that is done, up to 1, before the copula is fitted. */
   onMarginsProgress?: ((fraction: number) => void) | undefined;
 }
@@ -526,6 +528,7 @@ const jointOptions: OptionNames<FitJointOptions> = {
   copula: true,
   margins: true,
   ties: true,
+  missing: true,
   onMarginsProgress: true,
 };
 
@@ -549,12 +552,19 @@ const jointOptions: OptionNames<FitJointOptions> = {
  */
 export async function fitJoint(rows: RowsInput, options: FitJointOptions = {}): Promise<JointDistribution> {
   expectOptions(options, 'fitJoint', jointOptions);
-  const { copula: spec = {}, margins: marginsSpec, ties = 'random', onMarginsProgress, ...common } = options;
+  const {
+    copula: spec = {},
+    margins: marginsSpec,
+    ties = 'random',
+    missing,
+    onMarginsProgress,
+    ...common
+  } = options;
   expectOptions(spec, 'the copula of fitJoint', { kind: true, ...spec });
   const { kind = 'cdc', ...model } = spec;
   kinds[kind].fitter(model);
   const table = toNamedTable(rows);
-  const schema = TableSchema.infer(table);
+  const schema = TableSchema.infer(table, { missing });
   const seed: Seed = common.seed ?? 1;
   const { ranks, margins } = await fitRanksAndMargins(schema.modelled(table), {
     schema,

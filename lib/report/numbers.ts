@@ -222,7 +222,7 @@ export function planOf(model: Copula | JointDistribution, data: Table, options: 
     throw new SklarError('ERR_SKLAR_SHAPE', 'expected at least one row of data to report on, got none');
   }
   const { names, logarithmic } = expectDrawn(
-    options.columns ?? margins.names.slice(0, MOST_COLUMNS),
+    options.columns ?? withoutIndicators(own, margins).names.slice(0, MOST_COLUMNS),
     options.logarithmic,
   );
   data.select(names);
@@ -308,6 +308,15 @@ async function farthest(
   return [...chosen];
 }
 
+/** The rows of which no cell is missing, without the columns that say so: those that data and samples are compared by. */
+function withoutIndicators(table: Table, margins: TableMargins): Table {
+  const names = margins instanceof Margins ? margins.schema.indicatorNames : [];
+  if (names.length === 0) return table;
+  const is = names.map((name) => table.column(name));
+  const rows = Array.from({ length: table.rows }, (_, i) => i).filter((i) => is.every((one) => one[i] === 0));
+  return table.take(rows).exclude(names);
+}
+
 /** Everything but the time that the pictures take. */
 export async function gather(plan: Plan, options: ReportOptions, stages: Stages) {
   const { copula, margins, columns, logarithmic, samples: count, seed, skip } = plan;
@@ -317,7 +326,8 @@ export async function gather(plan: Plan, options: ReportOptions, stages: Stages)
   const onCpu = { threads, signal };
   const { device: place, deviceName } = runRecord(beginRun(run, copula.capabilities.cpuOnly));
   const used = Math.min(plan.data.rows, count);
-  const data = plan.data.take(chooseRows(plan.data.rows, used).toSorted());
+  const whole = plan.data.take(chooseRows(plan.data.rows, used).toSorted());
+  const data = withoutIndicators(whole, margins);
   const beyond =
     margins instanceof Margins ? meanOf(await margins.logPdf(plan.data, onCpu)).impossible : undefined;
   const absent: { [K in ReportSection]?: string } = {};
@@ -348,7 +358,7 @@ export async function gather(plan: Plan, options: ReportOptions, stages: Stages)
       onProgress: ({ rowsDone }) => report(rowsDone / count),
     }),
   );
-  const samples = await margins.inverse(sample, onCpu);
+  const samples = withoutIndicators(await margins.inverse(sample, onCpu), margins);
 
   const ofMargins = await section('margins', [], () =>
     marginNumbers(data, samples, margins, columns, logarithmic),
@@ -361,11 +371,11 @@ export async function gather(plan: Plan, options: ReportOptions, stages: Stages)
 
   const tooFew = ['ERR_SKLAR_VALUE', 'ERR_SKLAR_SHAPE'] as const;
   const shown = new Set(
-    margins.names.length > MOST_DEPENDENCE && !(skip.has('kendall') && skip.has('tails'))
+    data.names.length > MOST_DEPENDENCE && !(skip.has('kendall') && skip.has('tails'))
       ? await farthest(data, samples, columns, onCpu)
-      : margins.names,
+      : data.names,
   );
-  const inOrder = margins.names.filter((name) => shown.has(name));
+  const inOrder = data.names.filter((name) => shown.has(name));
   const [some, others] = [data.select(inOrder), samples.select(inOrder)];
   const taus = await section('kendall', tooFew, async () => ({
     data: await kendall(some, onCpu),
@@ -384,7 +394,7 @@ export async function gather(plan: Plan, options: ReportOptions, stages: Stages)
     compare(data, samples, { ...onCpu, seed, onProgress: ({ fraction }) => report(fraction) }),
   );
   const certificate = await section('certificate', ['ERR_SKLAR_SHAPE'], async (report) =>
-    copula.certify(await margins.transform(await possibleRows(margins, data, onCpu), onCpu), {
+    copula.certify(await margins.transform(await possibleRows(margins, whole, onCpu), onCpu), {
       ...options.certificate,
       ...run,
       seed,

@@ -18,7 +18,12 @@ import { fileError } from '../../data/formats/files';
 import { type Ties } from '../../data/level-columns';
 import { type PseudoObservations } from '../../data/pseudo-observations';
 import { splitRows } from '../../data/split';
-import { TableSchema } from '../../data/schema/table-schema';
+import {
+  type MissingRule,
+  TableSchema,
+  expectNoneMissing,
+  missingRules,
+} from '../../data/schema/table-schema';
 import type { Table } from '../../data/table';
 import { type DeviceName, type RunRecord, expectDeviceName, precisions, resolveDevice } from '../../devices';
 import { SklarError, describe, expectOneOf } from '../../errors';
@@ -79,6 +84,7 @@ const commandShape = {
   holdout: z.number().min(0).lt(1).optional(),
   splitSeed: seedSchema.optional(),
   ties: z.enum(['random', 'average']).optional(),
+  missing: z.enum(missingRules).optional(),
   // by column, what there is wrong with a margin is said by `expectMarginsSpec`, which names the column
   margins: z.union([z.enum(marginTypes), z.record(z.string(), z.unknown())]).optional(),
   support: z.record(z.string(), marginOptionsSchema.shape.support.unwrap()).optional(),
@@ -133,6 +139,11 @@ export function define(command: Command, io: Io): void {
     .option('--seed <n>', 'seed of everything random but the split (default: 1)', seed('--seed'))
     .option('--ties <rule>', 'ranks of equal values: random or average (default: random)', (text) =>
       expectOneOf<Ties>(text, '--ties', ['random', 'average']),
+    )
+    .option(
+      '--missing <rule>',
+      'what missing cells are: impute (unknown), model (part of the model, with their dependence) or error (default: impute)',
+      (text) => expectOneOf<MissingRule>(text, '--missing', missingRules),
     )
     .option(
       '--margins <type>',
@@ -272,6 +283,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     holdout: share = 0.2,
     splitSeed = 0,
     ties = 'random',
+    missing,
     margins: wanted = 'auto',
     support = [],
     seed: fitSeed = 1,
@@ -311,6 +323,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     ...(exclude && { exclude }),
     signal,
   });
+  if (missing === 'error') expectNoneMissing(table);
   const { train, holdout } = splitRows(table.rows, share, splitSeed);
   if (train.length < FEWEST_ROWS) {
     throw new SklarError(
@@ -320,7 +333,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     );
   }
   const training = table.take(train);
-  const schema = TableSchema.infer(training);
+  const schema = TableSchema.infer(training, { missing });
   if (from) expectColumns(from, schema.modelledNames.length, schema.modelledNames);
   const spec = marginsOf(wanted, support, schema.modelledNames);
   // The copula learns from ranks and is judged by them, so that a margin that fits badly does not spoil the dependence.

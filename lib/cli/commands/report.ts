@@ -90,7 +90,8 @@ async function run(model: string, data: string, flags: Flags, io: Io): Promise<v
   }
   const notes: Note[] = [];
   const schema = copula.margins instanceof Margins ? copula.margins.schema : undefined;
-  const read = await readAs(data, flags, notes, { columns: copula.margins.names, signal }, schema);
+  const columns = schema?.neededNames ?? copula.margins.names;
+  const read = await readAs(data, flags, notes, { columns, signal }, schema);
   const table = completeRows(schema ? schema.modelled(read) : read, notes);
   const made = asPicture
     ? await drawPicture(copula, table, flags, io)

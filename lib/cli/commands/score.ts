@@ -76,9 +76,9 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
   const copula = await loadModel(model);
   const joint = scale === 'data' ? jointOf(copula, model) : null;
   // A model without margins scores rows that are on the copula scale already.
-  const columns = copula.margins?.names ?? copula.names;
   const notes: Note[] = [];
   const schema = copula.margins instanceof Margins ? copula.margins.schema : undefined;
+  const columns = schema?.neededNames ?? copula.margins?.names ?? copula.names;
   const read = await readAs(data, flags, notes, { ...(columns && { columns }), signal }, schema);
   const table = schema ? schema.modelled(read) : read;
   const { threads } = run;

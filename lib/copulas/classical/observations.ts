@@ -52,7 +52,8 @@ export async function kendallOf(u: DenseRows, run: Execution): Promise<Float64Ar
       const pair = completeRows(takeColumns(u, [i, j]));
       if (pair.rows < 2) continue;
       const both = await kendallOf(pair, run);
-      tau[i * columns + j] = tau[j * columns + i] = both[1]!;
+      // columns that do not vary there have none
+      tau[i * columns + j] = tau[j * columns + i] = Number.isFinite(both[1]) ? both[1]! : 0;
     }
   }
   return tau;

@@ -41,7 +41,22 @@ export function findRules(table: Table, names: readonly string[]): Rule[] {
       }
     }
   }
-  return rules;
+  return rules.filter((rule) => !isOfPresence(rule, rules, table));
+}
+
+/**
+ * Whether a rule says no more than that the cell is there: it holds for all values of the column, and not where the column is
+ * missing (no car, no model of a car).
+ */
+function isOfPresence({ where, then }: Rule, rules: readonly Rule[], table: Table): boolean {
+  const [x, y] = [table.column(where.name), table.column(then.name)];
+  if (!x.some((value, i) => Number.isNaN(value) && !Number.isNaN(y[i]) && y[i] !== then.value)) return false;
+  const alike = rules.filter(
+    (rule) =>
+      rule.where.name === where.name && rule.then.name === then.name && rule.then.value === then.value,
+  );
+  const values = new Set(alike.map((rule) => rule.where.value));
+  return x.every((value) => Number.isNaN(value) || values.has(value));
 }
 
 function frequentValues(name: string, values: Float64Array): Frequent[] {

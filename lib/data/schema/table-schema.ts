@@ -1,8 +1,8 @@
 /** What the columns of a table are, which of them a model has, and how the others are made again. */
 import { z } from 'zod';
 
-import { type OptionNames, SklarError, describe, expectOptions } from '../../errors';
-import { type Note, columnsNote, groupNotes } from '../../notes';
+import { type OptionNames, SklarError, describe, expectOneOf, expectOptions } from '../../errors';
+import { type Note, andWords, columnsNote, groupNotes } from '../../notes';
 import {
   type ColumnType,
   cellText,
@@ -38,6 +38,25 @@ export interface MissingPattern {
   readonly share: number;
 }
 
+/**
+ * Whether cells of some columns, which are missing in the same rows, are missing: a boolean column that a model has beside those of
+ * the table.
+ */
+export interface MissingIndicator {
+  readonly name: string;
+  readonly columns: readonly string[];
+  /** Of other columns that determine it; null: it is modelled. */
+  readonly formula: Formula | null;
+}
+
+/** What missing cells can be to a model. */
+export const missingRules = ['impute', 'model', 'error'] as const;
+/**
+ * What missing cells are to a model. `impute`: unknown, and cells are missing in samples in the patterns of the data, whatever the values;
+ * `model`: whether a cell is missing is part of the model, with its dependence; `error`: refused.
+ */
+export type MissingRule = (typeof missingRules)[number];
+
 const patternSchema = z.strictObject({ columns: z.array(z.int().min(0)), share: z.number().min(0).max(1) });
 const columnSchema = z.discriminatedUnion('role', [
   z.strictObject({ name: z.string(), type: columnTypeSchema, role: z.literal('modelled') }),
@@ -55,9 +74,15 @@ const columnSchema = z.discriminatedUnion('role', [
     formula: formulaSchema,
   }),
 ]);
+const indicatorSchema = z.strictObject({
+  name: z.string(),
+  columns: z.array(z.string()).min(1),
+  formula: formulaSchema.nullable(),
+});
 const schemaSchema = z.strictObject({
   columns: z.array(columnSchema).min(1),
   missing: z.array(patternSchema),
+  indicators: z.array(indicatorSchema).default([]),
   rules: z.array(ruleSchema),
 });
 
@@ -107,23 +132,35 @@ const restoreOptions: OptionNames<RestoreOptions> = { seed: true, firstRow: true
 export class TableSchema {
   /** In the order of the table. */
   readonly columns: readonly SchemaColumn[];
-  /** The cells that are missing together in some row, the most frequent ones first. */
+  /** The cells that are missing together in some row, the most frequent ones first; none where there are indicators. */
   readonly missing: readonly MissingPattern[];
+  /** What says whether cells are missing, where a model is to have it. */
+  readonly indicators: readonly MissingIndicator[];
   /** What holds in every row, and is to hold in every row that is drawn. */
   readonly rules: readonly Rule[];
 
   private constructor(
     columns: readonly SchemaColumn[],
     missing: readonly MissingPattern[],
+    indicators: readonly MissingIndicator[],
     rules: readonly Rule[],
   ) {
     this.columns = columns;
     this.missing = missing;
+    this.indicators = indicators;
     this.rules = rules;
   }
 
-  /** Decides what each column is, from all rows. */
-  static infer(table: Table): TableSchema {
+  /**
+   * Decides what each column is, from all rows.
+   *
+   * @param options.missing what missing cells are to a model, default `impute`
+   * @throws SklarError ERR_SKLAR_VALUE naming columns with missing cells, where these are refused
+   */
+  static infer(table: Table, options: { readonly missing?: MissingRule | undefined } = {}): TableSchema {
+    expectOptions(options, 'TableSchema.infer', { missing: true });
+    const rule = expectOneOf<MissingRule>(options.missing ?? 'impute', 'missing', missingRules);
+    if (rule === 'error') expectNoneMissing(table);
     const completed = new Table(
       table.names,
       table.columns,
@@ -152,18 +189,24 @@ export class TableSchema {
       }
     }
     const columns = table.names.map((name) => roles.get(name)!);
-    const missing = missingPatterns(table, (j) => {
-      const column = columns[j]!;
-      return column.role !== 'constant' || column.value !== null;
-    });
-    const own = new TableSchema(columns, missing, []);
-    return new TableSchema(columns, missing, findRules(own.modelled(table), modelled));
+    const isModel = rule === 'model';
+    const missing = isModel
+      ? []
+      : missingPatterns(table, (j) => {
+          const column = columns[j]!;
+          return column.role !== 'constant' || column.value !== null;
+        });
+    const indicators = isModel ? indicatorsOf(completed, columns, modelled, orders) : [];
+    const own = new TableSchema(columns, missing, indicators, []);
+    const rules = findRules(own.modelled(table), own.modelledNames);
+    return new TableSchema(columns, missing, indicators, rules);
   }
 
   /** The schema of a table all of whose columns are modelled as they are. */
   static plain(names: readonly string[], types: readonly ColumnType[]): TableSchema {
     return new TableSchema(
       names.map((name, j) => ({ name, type: types[j]!, role: 'modelled' })),
+      [],
       [],
       [],
     );
@@ -174,8 +217,22 @@ export class TableSchema {
     return this.columns.map(({ name }) => name);
   }
 
-  /** Names of the columns that a model has. */
+  /** Names of the columns that a model has: those of the table, then `indicatorNames`. */
   get modelledNames(): readonly string[] {
+    return [...this.#tableNames, ...this.indicatorNames];
+  }
+
+  /** Names of the columns that a model has beside those of the table. */
+  get indicatorNames(): readonly string[] {
+    return this.indicators.filter(({ formula }) => formula === null).map(({ name }) => name);
+  }
+
+  /** Names of the columns of a table that `modelled` needs. */
+  get neededNames(): readonly string[] {
+    return [...new Set([...this.#tableNames, ...this.indicators.flatMap(({ columns }) => columns)])];
+  }
+
+  get #tableNames(): readonly string[] {
     return this.columns.filter(({ role }) => role === 'modelled').map(({ name }) => name);
   }
 
@@ -220,7 +277,10 @@ export class TableSchema {
               message: `in all rows, and so in those drawn: ${shown.join('; ')}`,
             },
           ];
-    return [...groupNotes(notes, Infinity), ...kept];
+    const asked = this.indicators.map(({ columns }) =>
+      columnsNote('missing', columns, 'whether cells are missing is part of the model'),
+    );
+    return [...groupNotes([...notes, ...asked], Infinity), ...kept];
   }
 
   /**
@@ -230,8 +290,10 @@ export class TableSchema {
    * @throws SklarError ERR_SKLAR_VALUE naming columns that are not there, or hold other things
    */
   modelled(table: Table): Table {
-    const wanted = this.modelledNames;
-    const absent = wanted.filter((name) => !table.names.includes(name));
+    // the modelled columns themselves come as they are
+    const hidden = this.indicatorNames.filter((name) => !table.names.includes(name));
+    const needed = hidden.length > 0 ? this.neededNames : this.#tableNames;
+    const absent = needed.filter((name) => !table.names.includes(name));
     if (absent.length > 0) {
       throw new SklarError(
         'ERR_SKLAR_VALUE',
@@ -239,7 +301,18 @@ export class TableSchema {
           `(available: ${listNames(table.names, 50)})`,
       );
     }
-    return this.asHere(table, wanted);
+    const own = this.asHere(table, this.#tableNames);
+    if (this.indicators.length === 0) return own;
+    const made = this.indicators
+      .filter(({ formula }) => formula === null)
+      .map(({ name, columns }) =>
+        hidden.includes(name) ? isMissing(table, columns[0]!) : table.column(name),
+      );
+    return new Table(
+      [...own.names, ...this.indicatorNames],
+      [...own.columns, ...made],
+      [...own.types, ...made.map(() => BOOLEAN)],
+    );
   }
 
   /** @internal Columns of a table by their names, as the numbers of this schema, whatever is done with them. */
@@ -258,20 +331,27 @@ export class TableSchema {
     expectOptions(options, 'TableSchema.restore', restoreOptions);
     const { seed = 1, firstRow = 0, complete = false } = options;
     const { rows } = modelled;
+    const gone = complete ? new Map<string, Float64Array>() : this.#gone(modelled);
+    const known = new Map(
+      modelled.names.map((name) => [name, without(modelled.column(name), gone.get(name))] as const),
+    );
     const made = this.columns.map((column, j): { values: Float64Array; type: ColumnType } => {
       const { name, type } = column;
       switch (column.role) {
         case 'modelled':
-          return { values: modelled.column(name), type: modelled.type(name) };
+          return { values: known.get(name)!, type: modelled.type(name) };
         case 'constant':
-          return { values: new Float64Array(rows).fill(column.value ?? NaN), type };
+          return { values: without(new Float64Array(rows).fill(column.value ?? NaN), gone.get(name)), type };
         case 'derived':
-          return { values: computeFormula(column.formula, type, (source) => modelled.column(source)), type };
+          return { values: computeFormula(column.formula, type, (source) => known.get(source)!), type };
         case 'id': {
           const texts = Array.from({ length: rows }, (_, i) => idOf(column.ids, firstRow + i, seed, j));
           return type.type === 'id' && !type.labels
-            ? { values: Float64Array.from(texts, Number), type }
-            : { values: Float64Array.from(texts.keys()), type: { type: 'id', labels: texts } };
+            ? { values: without(Float64Array.from(texts, Number), gone.get(name)), type }
+            : {
+                values: without(Float64Array.from(texts.keys()), gone.get(name)),
+                type: { type: 'id', labels: texts },
+              };
         }
       }
     });
@@ -284,6 +364,18 @@ export class TableSchema {
       this.names,
       made.map(({ values }) => values),
       made.map(({ type }) => type),
+    );
+  }
+
+  /** By column which cells are missing, as indicators of drawn rows say. */
+  #gone(modelled: Table): Map<string, Float64Array> {
+    return new Map(
+      this.indicators.flatMap(({ name, columns, formula }) => {
+        const is = formula
+          ? computeFormula(formula, BOOLEAN, (source) => modelled.column(source))
+          : modelled.column(name);
+        return columns.map((column) => [column, is] as const);
+      }),
     );
   }
 
@@ -304,6 +396,7 @@ export class TableSchema {
     return {
       columns: this.columns,
       missing: this.missing.map(({ columns, share }) => ({ columns: [...columns], share })),
+      indicators: [...this.indicators],
       rules: [...this.rules],
     };
   }
@@ -323,8 +416,19 @@ export class TableSchema {
         { cause: parsed.error },
       );
     }
-    const { columns, missing, rules } = parsed.data;
+    const { columns, missing, indicators, rules } = parsed.data;
     const modelled = new Set(columns.filter(({ role }) => role === 'modelled').map(({ name }) => name));
+    const all = new Set(columns.map(({ name }) => name));
+    if (indicators.some(({ columns: of }) => of.some((name) => !all.has(name)))) {
+      throw new SklarError(
+        'ERR_SKLAR_FORMAT',
+        'expected indicators of missing cells in columns that there are',
+      );
+    }
+    for (const { name, formula } of indicators) if (!formula) modelled.add(name);
+    if (indicators.some(({ formula }) => formula?.of.some(({ name }) => !modelled.has(name)))) {
+      throw new SklarError('ERR_SKLAR_FORMAT', 'expected indicators that are functions of modelled columns');
+    }
     const repeated = new Set(columns.map(({ name }) => name)).size < columns.length;
     for (const column of columns) {
       const unknown =
@@ -346,7 +450,7 @@ export class TableSchema {
     if (named.some((name) => !modelled.has(name))) {
       throw new SklarError('ERR_SKLAR_FORMAT', 'expected rules of modelled columns');
     }
-    return new TableSchema(columns, missing, rules);
+    return new TableSchema(columns, missing, indicators, rules);
   }
 }
 
@@ -387,6 +491,69 @@ function renumbered(formula: Formula, table: Table, orders: ReadonlyMap<string, 
   if (type.type !== 'category' || !order) return formula;
   const { position } = reordered(type, order);
   return { ...formula, from: formula.from.map((from) => position[from]!) };
+}
+
+const BOOLEAN: ColumnType = { type: 'boolean' };
+
+const isMissing = (table: Table, name: string) =>
+  table.column(name).map((value) => Number(Number.isNaN(value)));
+
+/** The values but those that are gone. */
+function without(values: Float64Array, gone: Float64Array | undefined): Float64Array {
+  return gone ? values.map((value, i) => (gone[i] === 1 ? NaN : value)) : values;
+}
+
+/**
+ * What says where cells are missing: one for all columns that are missing in the same rows. Functions of others are missing with
+ * these.
+ *
+ * @param modelled names of the columns that are modelled
+ */
+function indicatorsOf(
+  table: Table,
+  columns: readonly SchemaColumn[],
+  modelled: readonly string[],
+  orders: ReadonlyMap<string, number[]>,
+): MissingIndicator[] {
+  const alike = new Map<string, string[]>();
+  for (const column of columns) {
+    const { name, role } = column;
+    if (role === 'derived' || (role === 'constant' && column.value === null)) continue;
+    const is = isMissing(table, name);
+    if (is.every((value) => value === 0)) continue;
+    const key = is.join('');
+    alike.set(key, [...(alike.get(key) ?? []), name]);
+  }
+  const groups = [...alike.values()];
+  const taken = new Set(table.names);
+  const names = groups.map((of) => {
+    const listed = of.length > 3 ? [...of.slice(0, 2), `${of.length - 2} more`] : of;
+    let name = `${andWords(listed)} missing`;
+    while (taken.has(name)) name += "'";
+    taken.add(name);
+    return name;
+  });
+  const all = new Table(
+    [...table.names, ...names],
+    [...table.columns, ...groups.map(([first]) => isMissing(table, first!))],
+    [...table.types, ...names.map(() => BOOLEAN)],
+  );
+  const formulas = findFormulas(all, [...modelled, ...names]);
+  return groups.map((of, k) => {
+    const formula = formulas.get(names[k]!);
+    return { name: names[k]!, columns: of, formula: formula ? renumbered(formula, table, orders) : null };
+  });
+}
+
+/** @throws SklarError ERR_SKLAR_VALUE naming the columns with missing cells, and how many there are */
+export function expectNoneMissing(table: Table): void {
+  const counts = table.columns.map((values) => values.filter(Number.isNaN).length);
+  const found = table.names.flatMap((name, j) =>
+    counts[j]! > 0 ? [`${counts[j]} in ${describe(name)}`] : [],
+  );
+  if (found.length === 0) return;
+  const shown = found.length > 20 ? [...found.slice(0, 20), `and ${found.length - 20} more columns`] : found;
+  throw new SklarError('ERR_SKLAR_VALUE', `expected no missing cells, got ${shown.join(', ')}`);
 }
 
 function missingPatterns(table: Table, matters: (column: number) => boolean): MissingPattern[] {

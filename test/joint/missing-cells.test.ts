@@ -1,0 +1,148 @@
+/** Tables in which it matters where cells are missing. */
+import {
+  GaussianCopula,
+  Table,
+  TableSchema,
+  fitJoint,
+  loadJoint,
+  normalQuantile,
+  writeTable,
+} from '../../lib';
+import { Generator } from '../../lib/data/random';
+import { sklar } from '../cli/support';
+import { TemporaryFolder } from '../data/support';
+
+const folder = new TemporaryFolder();
+const ROWS = 1500;
+const generator = new Generator(21);
+const uniform = () => (generator.next() + 0.5) / 2 ** 32;
+const each = <T>(make: (i: number) => T, rows = ROWS) => Array.from({ length: rows }, (_, i) => make(i));
+
+/** The old do not tell their income, nor then what they save; who has no car has no model; the rest is chance. */
+async function people(): Promise<Table> {
+  const R = Float64Array.of(1, 0.5, 0.2, 0.5, 1, 0.6, 0.2, 0.6, 1);
+  const { data } = await new GaussianCopula(R, 3).sample(ROWS, {
+    scale: 'gaussian',
+    dtype: 'float64',
+    seed: 4,
+  });
+  const score = (i: number, j: number) => data[3 * i + j]!;
+  const noise = normalQuantile(Float64Array.from({ length: ROWS }, uniform));
+  const silent = each((i) => 0.8 * score(i, 0) + 0.6 * noise[i]! > 0.8);
+  const car = each(() => uniform() < 0.7);
+  return Table.fromColumns({
+    age: each((i) => Math.round(10 * (50 + 12 * score(i, 0))) / 10),
+    income: each((i) => (silent[i] ? null : Math.exp(10 + score(i, 1)))),
+    savings: each((i) => (silent[i] ? null : 1000 * score(i, 2))),
+    car,
+    model: each((i) => (car[i] ? ['fiat', 'ford', 'opel'][Math.floor(3 * uniform())]! : null)),
+    member: each(() => (uniform() < 0.3 ? 'x' : null)),
+    weight: each((i) => (uniform() < 0.1 ? null : 70 + 10 * score(i, 2))),
+  });
+}
+
+/** The share of rows in which a cell is missing among those of a kind. */
+function share(table: Table, name: string, of: (row: number) => boolean): number {
+  const rows = each((i) => i, table.rows).filter(of);
+  return rows.filter((i) => Number.isNaN(table.column(name)[i])).length / rows.length;
+}
+
+test('whether a cell is missing is part of the model, with what it depends on', async () => {
+  const table = await people();
+  const joint = await fitJoint(table, { copula: { kind: 'gaussian' }, missing: 'model' });
+  expect(joint.schema.indicators.map(({ columns, formula }) => [columns, formula !== null])).toEqual([
+    [['income', 'savings'], false],
+    [['model'], true],
+    [['member'], false],
+    [['weight'], false],
+  ]);
+  expect(joint.notes.map(({ message }) => message)).toContain(
+    'columns "income", "savings", "model", "member" and "weight": whether cells are missing is part of the model',
+  );
+  const path = folder.file('m.safetensors');
+  await joint.save(path);
+  const sample = await (await loadJoint(path)).sample(6000);
+  expect(sample.names).toEqual(table.names);
+  for (const name of ['income', 'member', 'weight']) {
+    for (const old of [true, false]) {
+      const rows = (of: Table) => (i: number) => of.column('age')[i]! > 56 === old;
+      const [data, drawn] = [share(table, name, rows(table)), share(sample, name, rows(sample))];
+      expect(Math.abs(data - drawn)).toBeLessThan(0.07);
+    }
+  }
+  for (let i = 0; i < sample.rows; i++) {
+    expect(Number.isNaN(sample.column('savings')[i])).toBe(Number.isNaN(sample.column('income')[i]));
+    expect(sample.text('model', i) === null).toBe(sample.text('car', i) === 'false');
+  }
+  const whole = await joint.sample(300, { complete: true });
+  expect(whole.columns.every((values) => !values.some(Number.isNaN))).toBe(true);
+  // scored with where the cells are missing, and filled
+  const score = await joint.logPdf(table.take([0, 1, 2]));
+  expect(score.every(Number.isFinite)).toBe(true);
+  const { tables } = await joint.impute(table.take(each((i) => i, 50)));
+  expect(tables[0]!.columns.every((values) => !values.some(Number.isNaN))).toBe(true);
+  // a condition of its own
+  const given = await joint.sampleConditional({ 'income and savings missing': true }, 2000);
+  const age = given.table.column('age');
+  expect(age.reduce((sum, value) => sum + value, 0) / age.length).toBeGreaterThan(54);
+});
+
+test('by default cells are missing in the patterns of the data, whatever the values', async () => {
+  const table = await people();
+  const joint = await fitJoint(table, { copula: { kind: 'gaussian' } });
+  expect(joint.schema.indicators).toEqual([]);
+  const sample = await joint.sample(4000);
+  const old = (i: number) => sample.column('age')[i]! > 56;
+  expect(Math.abs(share(sample, 'income', old) - share(sample, 'income', (i) => !old(i)))).toBeLessThan(0.06);
+  // that only those with a car have a model of it is no rule that all have one
+  const without = sample.column('car').filter((value) => value === 0).length / sample.rows;
+  expect(Math.abs(without - 0.3)).toBeLessThan(0.05);
+  // one value and missing cells
+  expect(joint.schema.columns.find(({ name }) => name === 'member')).toMatchObject({ role: 'constant' });
+  expect(Math.abs(share(sample, 'member', () => true) - 0.7)).toBeLessThan(0.05);
+});
+
+test('or they are refused, by name and number', async () => {
+  const table = Table.fromColumns({
+    a: [1, 2, 3, 4, 5, 6, 7, 8],
+    b: [1, null, 3, 5, 4, 8, null, 6],
+    c: each((i) => (i > 0 ? i : null), 8),
+  });
+  const text = 'expected no missing cells, got 2 in "b", 1 in "c"';
+  await expect(fitJoint(table, { missing: 'error' })).rejects.toThrow(text);
+  expect(() => TableSchema.infer(table, { missing: 'drop' as 'error' })).toThrow(
+    "'impute', 'model', 'error'",
+  );
+  const file = folder.file('few.csv');
+  await writeTable(table, file);
+  const out = folder.file('few.safetensors');
+  expect(await sklar(['fit', file, '--out', out, '--missing', 'error'])).toMatchObject({
+    stderr: `error: ${text} [ERR_SKLAR_VALUE]\n`,
+  });
+});
+
+test('on the command line: fit, sample, score, report', async () => {
+  const file = folder.file('people.csv');
+  await writeTable(await people(), file);
+  const model = folder.file('cli.safetensors');
+  const fit = await sklar([
+    'fit',
+    file,
+    '--kind',
+    'gaussian',
+    '--missing',
+    'model',
+    '--exclude',
+    'model',
+    '--out',
+    model,
+  ]);
+  expect(fit.stdout).toContain('whether cells are missing is part of the model');
+  expect((await sklar(['score', model, file])).stdout).toContain('mean log density of 1500 rows');
+  const page = folder.file('page.html');
+  const report = await sklar(['report', model, file, '--out', page, '--skip', 'certificate', '--json']);
+  expect(report.stderr).toBe('');
+  const { numbers } = JSON.parse(report.stdout) as { numbers: { kendall: { columns: string[] } } };
+  expect(numbers.kendall.columns).toEqual(['age', 'income', 'savings', 'car', 'weight']);
+  expect((await sklar(['sample', model, '--rows', 50, '--out', folder.file('s.csv')])).status).toBe(0);
+});
