@@ -102,7 +102,7 @@ describe('the type of a column', () => {
     expect(dates.type.type).toBe('date');
     expect(dates.texts).toEqual(['2020-01-02', null, '2021-03-04']);
     expect((await column(['1.5', 'inf', 'nan'])).texts).toEqual(['1.5', null, null]);
-    expect((await column(['a', '-999', 'b'], { nulls: ['-999'] })).texts).toEqual(['a', null, 'b']);
+    expect((await column(['a', '-999', 'b'], { null: ['-999'] })).texts).toEqual(['a', null, 'b']);
     const counts = await column(['0', '1', '2', '3+', '0', '1']);
     expect(counts.type).toEqual({ type: 'category', labels: ['0', '1', '2', '3+'] });
   });

@@ -99,7 +99,6 @@ describe('CSV', () => {
     ['an open quote in the header', '"a,b\n1,2\n', 'ERR_SKLAR_FORMAT', 'expected a header and rows of data'],
     ['mixed line breaks', 'a,b\r\n1,2\n3,4\r\n', 'ERR_SKLAR_FORMAT', 'line breaks of different kinds'],
     ['Latin-1', Buffer.from('a,b\n1,\xe9\n', 'latin1'), 'ERR_SKLAR_FORMAT', 'encoded as UTF-8'],
-    ['UTF-16', Buffer.from('\ufeffa,b\n1,2\n', 'utf16le'), 'ERR_SKLAR_FORMAT', 'encoded as UTF-8'],
     [
       'bytes that are not UTF-8 far down',
       Buffer.concat([
@@ -332,7 +331,7 @@ describe('files', () => {
       expect(missing.message).toContain('it does not exist');
       mkdirSync(folder.file(`folder.${ending}`));
       const directory = await sklarError(() => readTable(folder.file(`folder.${ending}`)), 'ERR_SKLAR_FILE');
-      expect(directory.message).toContain('it is a directory');
+      expect(directory.message).toContain('no file in this folder');
       if (process.getuid?.() === 0) return; // root may read everything
       const secret = folder.file(`secret.${ending}`, 'x\n1\n');
       chmodSync(secret, 0);

@@ -12,7 +12,7 @@ import { comparisonWords } from '../../report/comparison-table';
 import { noteLines, textLines } from '../../report/charts/text';
 import { type Io, signalOf, writeResult } from '../terminal/context';
 import { startProgress } from '../terminal/progress';
-import { type ReadingFlags, addReadingOptions, readAs } from '../terminal/reading';
+import { type ReadingFlags, TABLE_FILES, addReadingOptions, readAs } from '../terminal/reading';
 import { BETWEEN_COMMAS, integer, names, seed } from '../terminal/values';
 
 interface Flags extends ReadingFlags {
@@ -31,8 +31,8 @@ interface Flags extends ReadingFlags {
 
 export function define(command: Command, io: Io): void {
   addReadingOptions(command)
-    .argument('<data>', 'held-out rows: .csv, .tsv, .json, .ndjson (also .gz) or .parquet')
-    .argument('<sample>', 'rows to judge, the same columns by name')
+    .argument('<data>', `held-out rows: ${TABLE_FILES}; a folder or a "pattern*.csv" is one table`)
+    .argument('<sample>', 'rows to judge, the same columns by name; as the data')
     .option('--columns <names>', `columns to compare, ${BETWEEN_COMMAS} (default: all of the data)`, names)
     .option('--exclude <names>', `columns to leave out, ${BETWEEN_COMMAS}`, names)
     .option('--reference <file>', 'other held-out rows, for the floor (default: the data are halved)')

@@ -15,6 +15,7 @@ import { EnsembleCopula } from '../../copulas/kinds/ensemble';
 import { fitEnsemble } from '../../copulas/fitting/fit-ensemble';
 import { parseOptions } from '../../copulas/inputs/options';
 import { fileError } from '../../data/formats/files';
+import { filesWords, tableFiles } from '../../data/formats/table-files';
 import { type Ties } from '../../data/level-columns';
 import { type PseudoObservations } from '../../data/pseudo-observations';
 import { splitRows } from '../../data/split';
@@ -56,7 +57,7 @@ import { expectOutput } from '../terminal/files';
 import { logNormaliserOf, normaliserKeys } from './normaliser';
 import { addModelOptions, expectModelOptions, modelShape } from '../terminal/model-options';
 import { formatRate, rowProgress, startProgress } from '../terminal/progress';
-import { addReadingOptions, readAs } from '../terminal/reading';
+import { MORE_FILES, addReadingOptions, readAs } from '../terminal/reading';
 import { addDeviceOptions } from '../terminal/run';
 import { BETWEEN_COMMAS, integer, names, number, numberOrText, seed } from '../terminal/values';
 
@@ -79,7 +80,8 @@ const commandShape = {
   header: z.boolean().optional(),
   delimiter: z.string().optional(),
   decimal: z.enum(['.', ',']).optional(),
-  nulls: z.array(z.string()).optional(),
+  null: z.array(z.string()).optional(),
+  encoding: z.string().optional(),
   types: z.record(z.string(), z.string()).optional(),
   holdout: z.number().min(0).lt(1).optional(),
   splitSeed: seedSchema.optional(),
@@ -117,7 +119,7 @@ type Flags = Settings & {
 
 export function define(command: Command, io: Io): void {
   command
-    .argument('<data>', 'rows to learn from: .csv, .tsv, .json, .ndjson (also .gz) or .parquet')
+    .argument('<data...>', `rows to learn from: ${MORE_FILES}`)
     .requiredOption('--out <file>', 'the model to write, .safetensors')
     .option('--kind <kind>', `${copulaKinds.join(', ')} (default: cdc)`, (text) =>
       expectOneOf(text, '--kind', copulaKinds),
@@ -172,7 +174,7 @@ export function define(command: Command, io: Io): void {
     )
     .option('--json', 'print the result as JSON')
     .option('--verbose', 'print progress also where stderr is no terminal')
-    .action((data: string, flags: Flags) => fit(data, flags, io));
+    .action((data: string[], flags: Flags) => fit(data, flags, io));
 }
 
 /** The settings of a configuration file; a fit that starts from a model may have its kind. */
@@ -267,7 +269,7 @@ function rangeOf(text: string, name: string): NonNullable<MarginOptions['support
   );
 }
 
-async function fit(data: string, flags: Flags, io: Io): Promise<void> {
+async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
   const signal = signalOf(io);
   const {
     kind: givenKind,
@@ -278,7 +280,8 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     header,
     delimiter,
     decimal,
-    nulls,
+    null: nulls,
+    encoding,
     types,
     holdout: share = 0.2,
     splitSeed = 0,
@@ -312,13 +315,14 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
   }
   const run = { device, precision, threads, signal };
   resolveDevice(run, kinds[kind].capabilities.cpuOnly);
-  const inputs = [data, flags.config ?? data, fromFile ?? data];
-  await expectOutput('--out', flags.out, ['.safetensors'], [data, flags.config ?? data]);
+  const files = await tableFiles(data);
+  const inputs = [...files, ...[flags.config, fromFile].filter((file) => file !== undefined)];
+  await expectOutput('--out', flags.out, ['.safetensors'], inputs);
   if (log !== undefined) await expectOutput('--log', log, ['.jsonl', '.ndjson'], inputs);
 
   const notes: Note[] = [];
-  const reading = { header, delimiter, decimal, nulls, types };
-  const table = await readAs(data, reading, notes, {
+  const reading = { header, delimiter, decimal, null: nulls, encoding, types };
+  const table = await readAs(files, reading, notes, {
     ...(columns && { columns }),
     ...(exclude && { exclude }),
     signal,
@@ -329,7 +333,7 @@ async function fit(data: string, flags: Flags, io: Io): Promise<void> {
     throw new SklarError(
       'ERR_SKLAR_SHAPE',
       `expected at least ${FEWEST_ROWS} rows to fit a copula, got ${train.length}: of the ${table.rows} ${table.rows === 1 ? 'row' : 'rows'} of ` +
-        `${describe(data)}, ${holdout.length} ${holdout.length === 1 ? 'is' : 'are'} held out (--holdout ${share})`,
+        `${filesWords(files)}, ${holdout.length} ${holdout.length === 1 ? 'is' : 'are'} held out (--holdout ${share})`,
     );
   }
   const training = table.take(train);

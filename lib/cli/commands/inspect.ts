@@ -5,7 +5,7 @@ import type { Note } from '../../notes';
 import { noteLines, textLines } from '../../report/charts/text';
 import { type Io, signalOf, writeResult } from '../terminal/context';
 import { startProgress } from '../terminal/progress';
-import { type ReadingFlags, addReadingOptions, readAs } from '../terminal/reading';
+import { type ReadingFlags, MORE_FILES, addReadingOptions, readAs } from '../terminal/reading';
 import { BETWEEN_COMMAS, names } from '../terminal/values';
 
 interface Flags extends ReadingFlags {
@@ -17,15 +17,15 @@ interface Flags extends ReadingFlags {
 
 export function define(command: Command, io: Io): void {
   addReadingOptions(command)
-    .argument('<data>', 'the table: .csv, .tsv, .json, .ndjson (also .gz) or .parquet')
+    .argument('<data...>', `the table: ${MORE_FILES}`)
     .option('--columns <names>', `columns to look at, ${BETWEEN_COMMAS} (default: all)`, names)
     .option('--exclude <names>', `columns to leave out, ${BETWEEN_COMMAS}`, names)
     .option('--json', 'print everything as JSON')
     .option('--verbose', 'print progress also where stderr is no terminal')
-    .action((data: string, flags: Flags) => inspect(data, flags, io));
+    .action((data: string[], flags: Flags) => inspect(data, flags, io));
 }
 
-async function inspect(data: string, flags: Flags, io: Io): Promise<void> {
+async function inspect(data: string[], flags: Flags, io: Io): Promise<void> {
   const signal = signalOf(io);
   const notes: Note[] = [];
   const { columns, exclude } = flags;

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Copula } from '../../copulas/copula';
 import { loadModel } from '../../copulas/fitting/load';
 import { AtomicFile } from '../../data/formats/files';
+import { tableFiles } from '../../data/formats/table-files';
 import type { Seed } from '../../data/random';
 import type { Table } from '../../data/table';
 import { completeRows } from '../../joint/comparable';
@@ -18,7 +19,7 @@ import { type CertificateFlags, certificateOptions, defineCertificateSizes } fro
 import { type Io, signalOf, writeResult } from '../terminal/context';
 import { expectOutput } from '../terminal/files';
 import { rowProgress, startProgress } from '../terminal/progress';
-import { type ReadingFlags, addReadingOptions, readAs } from '../terminal/reading';
+import { type ReadingFlags, MORE_FILES, addReadingOptions, readAs } from '../terminal/reading';
 import { addDeviceOptions, deviceOptions } from '../terminal/run';
 import { integer, names, seed } from '../terminal/values';
 
@@ -45,7 +46,7 @@ const PAGE_FLAGS = {
 export function define(command: Command, io: Io): void {
   command
     .argument('<model>', 'a .safetensors file that fit wrote')
-    .argument('<data>', 'rows to show beside samples: .csv, .tsv, .json, .ndjson (also .gz) or .parquet')
+    .argument('<data...>', `rows to show beside samples: ${MORE_FILES}`)
     .requiredOption('--out <file>', 'the page to write, .html, or the pair plot alone, .svg')
     .option(
       '--columns <names>',
@@ -66,14 +67,15 @@ export function define(command: Command, io: Io): void {
   addDeviceOptions(command)
     .option('--json', 'print the result as JSON, with the numbers of the page')
     .option('--verbose', 'print progress also where stderr is no terminal')
-    .action((model: string, data: string, flags: Flags) => run(model, data, flags, io));
+    .action((model: string, data: string[], flags: Flags) => run(model, data, flags, io));
 }
 
-async function run(model: string, data: string, flags: Flags, io: Io): Promise<void> {
+async function run(model: string, data: string[], flags: Flags, io: Io): Promise<void> {
   const signal = signalOf(io);
   const { out } = flags;
   resolveDevice(deviceOptions(flags), null);
-  await expectOutput('--out', out, ['.html', '.svg'], [model, data]);
+  const files = await tableFiles(data);
+  await expectOutput('--out', out, ['.html', '.svg'], [model, ...files]);
   const asPicture = out.toLowerCase().endsWith('.svg');
   for (const [key, name] of Object.entries(PAGE_FLAGS)) {
     if (asPicture && flags[key as keyof Flags] !== undefined) {
@@ -91,7 +93,7 @@ async function run(model: string, data: string, flags: Flags, io: Io): Promise<v
   const notes: Note[] = [];
   const schema = copula.margins instanceof Margins ? copula.margins.schema : undefined;
   const columns = schema?.neededNames ?? copula.margins.names;
-  const read = await readAs(data, flags, notes, { columns, signal }, schema);
+  const read = await readAs(files, flags, notes, { columns, signal }, schema);
   const table = completeRows(schema ? schema.modelled(read) : read, notes);
   const made = asPicture
     ? await drawPicture(copula, table, flags, io)

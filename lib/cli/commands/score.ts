@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { loadModel } from '../../copulas/fitting/load';
 import { expectFinite } from '../../copulas/inputs/rows';
 import { matrix } from '../../matrix';
+import { tableFiles } from '../../data/formats/table-files';
 import { TableWriter } from '../../data/formats/write-table';
 import { type DeviceOptions, resolveDevice } from '../../devices';
 import { expectOneOf } from '../../errors';
@@ -30,7 +31,7 @@ import { type Io, signalOf, writeResult } from '../terminal/context';
 import { expectOutput } from '../terminal/files';
 import { logNormaliserOf, normaliserKeys } from './normaliser';
 import { rowProgress, startProgress } from '../terminal/progress';
-import { type ReadingFlags, addReadingOptions, readAs } from '../terminal/reading';
+import { type ReadingFlags, MORE_FILES, addReadingOptions, readAs } from '../terminal/reading';
 import { addDeviceOptions, deviceOptions } from '../terminal/run';
 
 interface Flags extends DeviceOptions, CertificateFlags, ReadingFlags {
@@ -43,10 +44,7 @@ interface Flags extends DeviceOptions, CertificateFlags, ReadingFlags {
 export function define(command: Command, io: Io): void {
   command
     .argument('<model>', 'a .safetensors file that fit wrote')
-    .argument(
-      '<data>',
-      'rows to score: .csv, .tsv, .json, .ndjson (also .gz) or .parquet; columns are found by name',
-    )
+    .argument('<data...>', `rows to score, columns are found by name: ${MORE_FILES}`)
     .option(
       '--out <file>',
       'write the log density of each row, column log_pdf: .csv, .parquet, .json or .ndjson',
@@ -62,16 +60,17 @@ export function define(command: Command, io: Io): void {
   command
     .option('--json', 'print the result as JSON')
     .option('--verbose', 'print progress also where stderr is no terminal')
-    .action((model: string, data: string, flags: Flags) => score(model, data, flags, io));
+    .action((model: string, data: string[], flags: Flags) => score(model, data, flags, io));
 }
 
-async function score(model: string, data: string, flags: Flags, io: Io): Promise<void> {
+async function score(model: string, data: string[], flags: Flags, io: Io): Promise<void> {
   const signal = signalOf(io);
   const { out, scale = 'copula' } = flags;
   const run = { ...deviceOptions(flags), signal };
   const ofCertificate = certificateOptions(flags);
   resolveDevice(run, null);
-  if (out !== undefined) await expectOutput('--out', out, 'table', [model, data]);
+  const files = await tableFiles(data);
+  if (out !== undefined) await expectOutput('--out', out, 'table', [model, ...files]);
 
   const copula = await loadModel(model);
   const joint = scale === 'data' ? jointOf(copula, model) : null;
@@ -79,7 +78,7 @@ async function score(model: string, data: string, flags: Flags, io: Io): Promise
   const notes: Note[] = [];
   const schema = copula.margins instanceof Margins ? copula.margins.schema : undefined;
   const columns = schema?.neededNames ?? copula.margins?.names ?? copula.names;
-  const read = await readAs(data, flags, notes, { ...(columns && { columns }), signal }, schema);
+  const read = await readAs(files, flags, notes, { ...(columns && { columns }), signal }, schema);
   const table = schema ? schema.modelled(read) : read;
   const { threads } = run;
   const levels = async () => {

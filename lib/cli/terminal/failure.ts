@@ -41,9 +41,20 @@ const STATUS: Readonly<Record<FailureCode, number>> = {
 };
 
 /** Options in a message by the names that they have here. */
-function asOptions(message: string): string {
+export function asOptions(message: string): string {
   return message
-    .replace(/\bfor (columns|exclude|header|delimiter|decimal)(?=, got\b|, not\b)/g, 'for --$1')
+    .replace(
+      /\bfor (columns|exclude|header|delimiter|decimal|types|encoding|null)(?=, got\b|, not\b)/g,
+      'for --$1',
+    )
+    .replace(
+      /\bwith (header|delimiter|decimal|types|encoding|null): (true|false|"(?:[^"\\]|\\.)*"|\["(?:[^"\\]|\\.)*"(?:,"(?:[^"\\]|\\.)*")*\])/g,
+      (_, name: string, json: string) => {
+        const value: unknown = JSON.parse(json);
+        if (value === false) return `with --no-${name}`;
+        return `with --${name}${value === true ? '' : ` ${shellList([value as string | string[]].flat())}`}`;
+      },
+    )
     .replace(
       /\bwith exclude: \[((?:"(?:[^"\\]|\\.)*"(?:, )?)*)(?:(?:, )?(and \d+ more))?\]/g,
       (_, list: string, more?: string) =>
@@ -57,7 +68,7 @@ function shellList(names: readonly string[]): string {
   const text = names
     .map((name) => (/[",]|^\s|\s$/.test(name) ? `"${name.replaceAll('"', '""')}"` : name))
     .join(',');
-  return /^[\w.,:@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+  return /^[\w.,:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 /** What to tell the user about anything that was thrown. */

@@ -1,23 +1,27 @@
 /** The options that say how a table is read, and what was decided about it. */
 import type { Command } from 'commander';
 
+import { expectEncoding } from '../../data/formats/encoding';
 import { type ReadTableOptions, readTable } from '../../data/formats/read-table';
+import { formatOf, tableFiles } from '../../data/formats/table-files';
 import type { TableSchema } from '../../data/schema/table-schema';
 import type { Table } from '../../data/table';
 import { typeNames } from '../../data/columns/column-type';
 import { SklarError, describe, expectOneOf } from '../../errors';
 import type { Note } from '../../notes';
+import { asOptions } from './failure';
 import { BETWEEN_COMMAS, names } from './values';
 
 export interface ReadingFlags {
   header?: boolean | undefined;
   delimiter?: string | undefined;
   decimal?: '.' | ',' | undefined;
-  nulls?: string[] | undefined;
+  null?: string[] | undefined;
+  encoding?: string | undefined;
   types?: Readonly<Record<string, string>> | string[] | undefined;
 }
 
-/** Adds --header, --no-header, --delimiter, --decimal, --nulls and --types. */
+/** Adds --header, --no-header, --delimiter, --decimal, --null, --encoding and --types. */
 export function addReadingOptions(command: Command): Command {
   return command
     .option('--header', 'the first line of CSV names the columns (default: decided by looking at it)')
@@ -29,9 +33,14 @@ export function addReadingOptions(command: Command): Command {
       expectOneOf(text, '--decimal', ['.', ','] as const),
     )
     .option(
-      '--nulls <texts>',
+      '--null <texts>',
       `texts of missing cells in CSV, ${BETWEEN_COMMAS} (default: NA, N/A, NULL, null, None)`,
       names,
+    )
+    .option(
+      '--encoding <name>',
+      'of a text file: utf-8, utf-16le, windows-1252, ... (default: what a byte order mark says, else utf-8)',
+      expectEncoding,
     )
     .option(
       '--types <column=type,...>',
@@ -61,31 +70,39 @@ function typesOf(types: NonNullable<ReadingFlags['types']>): Readonly<Record<str
   return Object.fromEntries(pairs);
 }
 
+/** What a command says of the files it reads. */
+export const TABLE_FILES = '.csv, .tsv, .json, .ndjson (also .gz) or .parquet';
+
+/** Of an argument that may be several. */
+export const MORE_FILES = `${TABLE_FILES}; several files, a folder or a "pattern*.csv" in quotes are one table`;
+
 /**
  * Reads a table as these flags say; what was decided about the file is added to `notes`.
  *
  * @param schema of a table with the same columns, whose formats of dates the file has
  */
-export function readAs(
-  file: string,
-  { header, delimiter, decimal, nulls, types: wanted }: ReadingFlags,
+export async function readAs(
+  files: string | readonly string[],
+  { header, delimiter, decimal, null: missing, encoding, types: wanted }: ReadingFlags,
   notes: Note[],
   options: ReadTableOptions,
   schema?: TableSchema,
 ): Promise<Table> {
   // Parquet has dates of its own
-  const formats = schema && !/\.parquet$/i.test(file) ? Object.entries(schema.formats) : [];
+  const [first] = await tableFiles(files);
+  const formats = schema && formatOf(first!) !== 'parquet' ? Object.entries(schema.formats) : [];
   const known = formats.filter(
     ([name]) => options.columns?.includes(name) ?? schema?.modelledNames.includes(name),
   );
   const types = { ...Object.fromEntries(known), ...(wanted && typesOf(wanted)) };
-  return readTable(file, {
+  return readTable(files, {
     ...options,
     ...(header !== undefined && { header }),
     ...(delimiter !== undefined && { delimiter }),
     ...(decimal !== undefined && { decimal }),
-    ...(nulls !== undefined && { nulls }),
+    ...(missing !== undefined && { null: missing }),
+    ...(encoding !== undefined && { encoding }),
     ...(Object.keys(types).length > 0 && { types }),
-    onNote: (note) => notes.push(note),
+    onNote: (note) => notes.push({ ...note, message: asOptions(note.message) }),
   });
 }

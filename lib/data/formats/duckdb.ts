@@ -1,5 +1,5 @@
 /**
- * DuckDB as a reader of one file. A session is an in-memory database that may read that file and nothing else:
+ * DuckDB as a reader of files. A session is an in-memory database that may read these files and nothing else:
  * no network, no extensions to download, no other path. SQL texts hold no names of files or columns: files are
  * parameters, columns are taken by position (`#1`, `#2`, ...).
  */
@@ -41,10 +41,10 @@ function literalPattern(file: string): string {
   return path.sep === '/' ? pattern.replaceAll('\\', '?') : pattern;
 }
 
-/** A read-only DuckDB session for one file; call `close` when done. */
+/** A read-only DuckDB session for some files; call `close` when done. */
 export class DuckDBSession {
-  /** What to give the file functions of DuckDB as the path. */
-  readonly pattern: string;
+  /** What to give the file functions of DuckDB as the path, one a file. */
+  readonly patterns: readonly string[];
   readonly #instance: DuckDBInstance;
   readonly #connection: DuckDBConnection;
   readonly #signal: AbortSignal | undefined;
@@ -53,30 +53,30 @@ export class DuckDBSession {
   private constructor(
     instance: DuckDBInstance,
     connection: DuckDBConnection,
-    pattern: string,
+    patterns: readonly string[],
     signal: AbortSignal | undefined,
   ) {
     this.#instance = instance;
     this.#connection = connection;
-    this.pattern = pattern;
+    this.patterns = patterns;
     this.#signal = signal;
     signal?.addEventListener('abort', this.#interrupt, { once: true });
   }
 
   /** @param signal interrupts a running query when it aborts; queries then reject with the signal's reason */
-  static async open(file: string, signal?: AbortSignal): Promise<DuckDBSession> {
-    const { DuckDBInstance, listValue } = await loadDuckDB(file);
-    const absolute = path.resolve(file);
-    const pattern = literalPattern(absolute);
+  static async open(files: readonly string[], signal?: AbortSignal): Promise<DuckDBSession> {
+    const { DuckDBInstance, listValue } = await loadDuckDB(files[0]!);
+    const absolute = files.map((file) => path.resolve(file));
+    const patterns = absolute.map(literalPattern);
     const instance = await DuckDBInstance.create(':memory:', {
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
     });
     const connection = await instance.connect();
-    await connection.run('SET allowed_paths = $1', [listValue([absolute, pattern])]);
+    await connection.run('SET allowed_paths = $1', [listValue([...absolute, ...patterns])]);
     await connection.run('SET enable_external_access = false');
     await connection.run('SET lock_configuration = true');
-    return new DuckDBSession(instance, connection, pattern, signal);
+    return new DuckDBSession(instance, connection, patterns, signal);
   }
 
   /** Runs a query to its end; the result is held in memory. */

@@ -3,15 +3,19 @@ import type { ReadColumn } from '../columns/read-column';
 import { isNumberText } from '../columns/plain-number';
 import { MISSING } from './csv';
 import { DuckDBSession } from './duckdb';
+import { type Utf8File, asUtf8, badUtf8Error } from './encoding';
 import { isGzip, readBytes } from './files';
 import { finishTable } from './finish-table';
-import { readColumns } from './read-sql';
+import { type SqlSource, readColumns } from './read-sql';
 import { type ReadTableOptions, wantedTypes } from './read-options';
+import { agreeingColumns, filesWords, readError } from './table-files';
 import { type Table, defaultNames, expectDistinctNames, listNames, selectColumns } from '../table';
 
 const DELIMITERS = [',', ';', '\t', '|'];
 const HEAD_BYTES = 1 << 20;
 const LONGEST_HEAD_BYTES = 1 << 26;
+/** Characters in which a text in UTF-16 has zero bytes. */
+const LONGEST_LOOK = 1000;
 
 interface Field {
   readonly text: string;
@@ -29,31 +33,36 @@ interface Layout {
   readonly head: readonly (readonly Field[])[];
 }
 
+/** A file to read: where it is, or its copy in UTF-8, and what it is called. */
+interface Source {
+  readonly file: string;
+  readonly path: string;
+}
+
 /** The beginning of the file, unpacked, as text; `complete` tells whether it is the whole file. */
-async function readHead(file: string, bytes: number): Promise<{ text: string; complete: boolean }> {
+async function readHead({ file, path }: Source, bytes: number): Promise<{ text: string; complete: boolean }> {
   const parts: Buffer[] = [];
   let length = 0;
-  for await (const part of readBytes(file)) {
+  for await (const part of readBytes(path)) {
     parts.push(part);
     length += part.length;
     if (length > bytes) break;
   }
   const complete = length <= bytes;
+  let text: string;
   try {
     // In stream mode an incomplete last character is not an error.
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(parts), {
-      stream: !complete,
-    });
-    return { text, complete };
-  } catch (cause) {
-    throw new SklarError(
-      'ERR_SKLAR_FORMAT',
-      `expected text encoded as UTF-8, got other bytes (${describe(file)})`,
-      {
-        cause,
-      },
-    );
+    text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(parts), { stream: !complete });
+  } catch {
+    throw await badUtf8Error(file);
   }
+  const zero = text.slice(0, LONGEST_LOOK).indexOf('\0');
+  if (zero < 0) return { text, complete };
+  throw new SklarError(
+    'ERR_SKLAR_FORMAT',
+    `expected text encoded as UTF-8, got byte 0x00 at offset ${zero} (${describe(file)}); if it was saved as Unicode text, ` +
+      `read it with encoding: "utf-16${zero % 2 === 1 ? 'le' : 'be'}"`,
+  );
 }
 
 /** The first records of a text in the format of RFC 4180, at most `limit`, and the blank lines before them. */
@@ -188,9 +197,11 @@ function chooseDelimiter(text: string, complete: boolean): string {
   return best;
 }
 
-async function findLayout(file: string, options: ReadTableOptions): Promise<Layout> {
+/** @param options of a file after the first one with the names of that as `columns` */
+async function findLayout(source: Source, options: ReadTableOptions): Promise<Layout> {
+  const { file } = source;
   for (const bytes of [HEAD_BYTES, LONGEST_HEAD_BYTES]) {
-    const { text, complete } = await readHead(file, bytes);
+    const { text, complete } = await readHead(source, bytes);
     const delimiter =
       options.delimiter ?? (/\.tsv(?:\.gz)?$/i.test(file) ? '\t' : chooseDelimiter(text, complete));
     const { records, blankLines } = parseRecords(text, complete, delimiter, 100);
@@ -250,8 +261,9 @@ async function verifyGzip(file: string, signal: AbortSignal | undefined): Promis
 }
 
 /** DuckDB's errors about the shape of a CSV file, in our words. */
-function csvError(cause: unknown, file: string): unknown {
+async function csvError(cause: unknown, file: string): Promise<unknown> {
   const { message } = cause as Error;
+  if (message.includes('utf-8')) return badUtf8Error(file);
   if (message.includes('state machine reached an invalid state')) {
     return new SklarError(
       'ERR_SKLAR_FORMAT',
@@ -275,11 +287,6 @@ function csvError(cause: unknown, file: string): unknown {
   }
   if (message.includes('unterminated quote')) {
     return new SklarError('ERR_SKLAR_FORMAT', `expected a quote to end its field, got none ${where}`, {
-      cause,
-    });
-  }
-  if (message.includes('utf-8')) {
-    return new SklarError('ERR_SKLAR_FORMAT', `expected text encoded as UTF-8, got other bytes ${where}`, {
       cause,
     });
   }
@@ -312,46 +319,80 @@ function withFixed(column: ReadColumn, fields: readonly string[]): ReadColumn {
     : { ...column, type: { ...type, style: { fixed } } };
 }
 
-export async function readCsv(file: string, options: ReadTableOptions): Promise<Table> {
-  const layout = await findLayout(file, options);
-  const { delimiter, blankLines, header, decimalComma, names: available, head } = layout;
-  expectDistinctNames(available, `the columns of ${describe(file)}`);
-  const positions = selectColumns(available, options, describe(file));
-  const wanted = wantedTypes(options.types, available, file);
-  const missing = ['', ...(options.nulls ?? MISSING)];
+/** Opens the files, reads them, and removes the copies that it made. */
+export async function readCsv(files: readonly string[], options: ReadTableOptions): Promise<Table> {
+  const texts: Utf8File[] = [];
+  try {
+    for (const file of files)
+      texts.push(await asUtf8(file, options.encoding, options.onNote, options.signal));
+    return await readSources(
+      texts.map(({ path }, s) => ({ file: files[s]!, path })),
+      files,
+      options,
+    );
+  } finally {
+    for (const text of texts) await text[Symbol.asyncDispose]();
+  }
+}
 
-  const gzip = isGzip(file);
-  if (gzip) await verifyGzip(file, options.signal);
+async function readSources(
+  sources: readonly Source[],
+  files: readonly string[],
+  options: ReadTableOptions,
+): Promise<Table> {
+  const layouts: Layout[] = [];
+  for (const source of sources) {
+    const [first] = layouts;
+    const like = first && {
+      ...options,
+      ...(first.header ? { columns: first.names } : { header: false }),
+      onNote: undefined,
+    };
+    const layout = await findLayout(source, like ?? options);
+    expectDistinctNames(layout.names, `the columns of ${describe(source.file)}`);
+    layouts.push(layout);
+  }
+  const available = layouts[0]!.names;
+  const wanted = wantedTypes(options.types, available, files);
+  const missing = ['', ...(options.null ?? MISSING)];
+  for (const { path } of sources) if (isGzip(path)) await verifyGzip(path, options.signal);
 
-  const session = await DuckDBSession.open(file, options.signal);
+  const session = await DuckDBSession.open(
+    sources.map(({ path }) => path),
+    options.signal,
+  );
   try {
     // Everything is read as text and cast, so a text far down a column of numbers is found.
-    const types = available.map((_, j) => `'c${j}': 'VARCHAR'`).join(', ');
-    const source = {
-      sql:
-        `read_csv($1, delim = $2, header = $3, skip = $4, compression = $5, columns = {${types}}, ` +
-        `nullstr = [${missing.map(sqlText).join(', ')}], quote = '"', escape = '"', auto_detect = false, strict_mode = true, ` +
-        'null_padding = false, hive_partitioning = false, allow_quoted_nulls = false)',
-      parameters: [session.pattern, delimiter, header, blankLines, gzip ? 'gzip' : 'none'],
-      decimal: decimalComma ? (',' as const) : ('.' as const),
-    };
-    const fieldsOf = (position: number) =>
-      head
-        .flatMap((record) => record[position] ?? [])
-        .flatMap((field) => (isMissing(field) ? [] : [field.text.trim()]));
-    const columns = positions.map((position) => {
-      const name = available[position]!;
-      const coded = fieldsOf(position).some((text) => CODE.test(text));
-      return { name, position, ...(coded && { cast: 'text' as const }), wanted: wanted.get(name) };
+    const inputs = layouts.map((layout, s): SqlSource => {
+      const { delimiter, blankLines, header, decimalComma, names } = layout;
+      const { file, path } = sources[s]!;
+      const types = names.map((_, j) => `'c${j}': 'VARCHAR'`).join(', ');
+      return {
+        file,
+        sql:
+          `read_csv($1, delim = $2, header = $3, skip = $4, compression = $5, columns = {${types}}, ` +
+          `nullstr = [${missing.map(sqlText).join(', ')}], quote = '"', escape = '"', auto_detect = false, strict_mode = true, ` +
+          'null_padding = false, hive_partitioning = false, allow_quoted_nulls = false)',
+        parameters: [session.patterns[s]!, delimiter, header, blankLines, isGzip(path) ? 'gzip' : 'none'],
+        decimal: decimalComma ? ',' : '.',
+        explain: async (cause) =>
+          options.signal?.aborted ? cause : readError(await csvError(cause, file), [file]),
+      };
     });
-    let read: ReadColumn[];
-    try {
-      read = await readColumns(session, source, columns, file);
-    } catch (cause) {
-      throw csvError(cause, file);
-    }
-    const finished = read.map((column, j) => withFixed(column, fieldsOf(positions[j]!)));
-    return finishTable(finished, file, options.onNote);
+    const chosen = selectColumns(available, options, filesWords(files)).map((j) => available[j]!);
+    const names = layouts.map((layout) => layout.names);
+    const columns = agreeingColumns(files, names, chosen, options).map(({ name, positions }) => {
+      const fields = layouts.flatMap(({ head }, s) =>
+        head
+          .flatMap((record) => record[positions[s]!] ?? [])
+          .flatMap((field) => (isMissing(field) ? [] : [field.text.trim()])),
+      );
+      const coded = fields.some((text) => CODE.test(text));
+      return { name, positions, fields, ...(coded && { cast: 'text' as const }), wanted: wanted.get(name) };
+    });
+    const read = await readColumns(session, inputs, columns);
+    const finished = read.map((column, j) => withFixed(column, columns[j]!.fields));
+    return finishTable(finished, files, options.onNote);
   } finally {
     session.close();
   }

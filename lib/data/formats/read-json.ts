@@ -7,8 +7,10 @@ import { NumberBuilder } from '../columns/number-builder';
 import { isRounded, isVanished } from '../columns/plain-number';
 import { TextBuilder } from '../columns/text-builder';
 import { finishTable } from './finish-table';
+import { asUtf8, badUtf8Error } from './encoding';
 import { readBytes } from './files';
 import { type ReadTableOptions, wantedTypes } from './read-options';
+import { agreeingColumns, filesWords } from './table-files';
 import { type Table, selectColumns } from '../table';
 
 const LONGEST_RECORD = 1 << 26;
@@ -217,17 +219,23 @@ function colonsOf(text: string): number {
   return count;
 }
 
-export async function readJson(file: string, options: ReadTableOptions): Promise<Table> {
+/** An object that is no text in UTF-8. */
+class NoUtf8 extends Error {}
+
+export async function readJson(files: readonly string[], options: ReadTableOptions): Promise<Table> {
   const names: string[] = [];
   const columns: JsonColumn[] = [];
   const position = new Map<string, number>();
+  /** Keys of the file that is being read. */
+  const seen = new Set<string>();
   let rows = 0;
+  let file = files[0]!;
+  /** Rows of the files before. */
+  let before = 0;
 
   const take = (bytes: Buffer): void => {
-    const where = `(object ${rows + 1} of ${describe(file)})`;
-    if (!isUtf8(bytes)) {
-      throw new SklarError('ERR_SKLAR_FORMAT', `expected text encoded as UTF-8, got other bytes ${where}`);
-    }
+    const where = `(object ${rows - before + 1} of ${describe(file)})`;
+    if (!isUtf8(bytes)) throw new NoUtf8();
     const text = bytes.toString();
     let record: Record<string, unknown>;
     try {
@@ -248,6 +256,7 @@ export async function readJson(file: string, options: ReadTableOptions): Promise
         position.set(key, j);
         columns.push(new JsonColumn());
       }
+      seen.add(key);
       const column = columns[j]!;
       column.fillTo(rows);
       const value = record[key];
@@ -256,19 +265,32 @@ export async function readJson(file: string, options: ReadTableOptions): Promise
     rows++;
   };
 
-  const splitter = new RecordSplitter(file, take);
-  for await (const bytes of readBytes(file, options.signal)) splitter.push(bytes);
-  splitter.end();
-  if (rows === 0) {
-    throw new SklarError(
-      'ERR_SKLAR_VALUE',
-      `expected at least one row of data, got none (${describe(file)})`,
-    );
+  const keys: string[][] = [];
+  for (file of files) {
+    before = rows;
+    seen.clear();
+    await using text = await asUtf8(file, options.encoding, options.onNote, options.signal);
+    const splitter = new RecordSplitter(file, take);
+    try {
+      for await (const bytes of readBytes(text.path, options.signal)) splitter.push(bytes);
+    } catch (cause) {
+      throw cause instanceof NoUtf8 ? await badUtf8Error(file, options.signal) : cause;
+    }
+    splitter.end();
+    if (rows === before) {
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        `expected at least one row of data, got none (${describe(file)})`,
+      );
+    }
+    keys.push([...seen]);
   }
   columns.forEach((column) => column.fillTo(rows));
 
-  const wanted = wantedTypes(options.types, names, file);
-  const positions = selectColumns(names, options, describe(file));
+  const wanted = wantedTypes(options.types, names, files);
+  const positions = selectColumns(names, options, filesWords(files));
+  const chosen = positions.map((j) => names[j]!);
+  if (files.length > 1) agreeingColumns(files, keys, chosen, options);
   const read = positions.map((j) => columns[j]!.finish(names[j]!, wanted.get(names[j]!)));
-  return finishTable(read, file, options.onNote);
+  return finishTable(read, files, options.onNote);
 }

@@ -3,6 +3,7 @@ import type { Note } from '../../notes';
 import { type TypeName, typeNames } from '../columns/column-type';
 import type { WantedType } from '../columns/infer-type';
 import { listNames } from '../table';
+import { filesWords } from './table-files';
 
 export interface ReadTableOptions {
   /** Which columns to read, in this order; default all. */
@@ -21,7 +22,12 @@ export interface ReadTableOptions {
    */
   readonly decimal?: '.' | ',';
   /** CSV and TSV: texts that stand for missing cells, in place of the usual ones: none, `NA`, `N/A`, `NULL`, `null`, `None`. */
-  readonly nulls?: readonly string[];
+  readonly null?: readonly string[];
+  /**
+   * CSV, TSV and JSON: how texts are encoded, by its label in the Encoding Standard: `utf-8`, `utf-16le`, `utf-16be`, `windows-1252` (also
+   * `latin1`), `iso-8859-2`, `shift_jis`, `gb18030`, ...; default: what a byte order mark says, else UTF-8.
+   */
+  readonly encoding?: string;
   /**
    * Types of columns, by name: one of `number`, `integer`, `boolean`, `category`, `date`, `time`, `timestamp`, `id`, dates and times
    * also with a format, as in `date:DD/MM/YYYY` (see `ColumnType`); default: what all cells fit.
@@ -39,14 +45,14 @@ export interface ReadTableOptions {
 export function wantedTypes(
   types: ReadTableOptions['types'],
   available: readonly string[],
-  file: string,
+  files: readonly string[],
 ): ReadonlyMap<string, WantedType> {
   const wanted = new Map<string, WantedType>();
   for (const [name, text] of Object.entries(types ?? {})) {
     if (!available.includes(name)) {
       throw new SklarError(
         'ERR_SKLAR_VALUE',
-        `expected names of existing columns for types, got ${describe(name)} (${describe(file)}; available: ${listNames(available, 50)})`,
+        `expected names of existing columns for types, got ${describe(name)} (${filesWords(files)}; available: ${listNames(available, 50)})`,
       );
     }
     const [, type = '', format] = /^([^:]*)(?::(.*))?$/s.exec(String(text)) ?? [];

@@ -7,27 +7,31 @@ import { DuckDBSession } from './duckdb';
 import { finishTable } from './finish-table';
 import { type SqlColumn, readColumns } from './read-sql';
 import { type ReadTableOptions, wantedTypes } from './read-options';
+import { agreeingColumns, filesWords, readError } from './table-files';
 
-/** The columns of a type of DuckDB: what makes numbers of them, and what these stand for. */
-function typeFor(type: string): Pick<SqlColumn, 'cast' | 'type'> {
+/** The columns of a type of DuckDB: what makes numbers of them, and what these stand for; `like`: types that go together. */
+function typeFor(type: string): Pick<SqlColumn, 'cast' | 'type'> & { like: string } {
   const number = (column: string) => `TRY_CAST(${column} AS DOUBLE)`;
-  if (type === 'BOOLEAN') return { cast: number, type: () => ({ type: 'boolean' }) };
+  if (type === 'BOOLEAN') return { like: type, cast: number, type: () => ({ type: 'boolean' }) };
   if (/^(?:U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER|BIGNUM|DECIMAL\(\d+,\s*0\))$/.test(type))
-    return { cast: number };
+    return { like: 'number', cast: number };
   if (/^(?:FLOAT|DOUBLE|DECIMAL\(.*\))$/.test(type)) {
     return {
+      like: 'number',
       cast: number,
       type: numberType,
     };
   }
   if (type === 'DATE') {
     return {
+      like: type,
       cast: (column) => `CASE WHEN isfinite(${column}) THEN epoch(${column}) / 86400 END`,
       type: () => ({ type: 'date', format: 'YYYY-MM-DD' }),
     };
   }
   if (/^TIME(?:_NS)?$/.test(type)) {
     return {
+      like: 'TIME',
       cast: (column) => `epoch(${column})`,
       type: (values) => ({ type: 'time', format: `HH:mm:ss${fractionOf(values)}` }),
     };
@@ -35,12 +39,13 @@ function typeFor(type: string): Pick<SqlColumn, 'cast' | 'type'> {
   if (/^TIMESTAMP/.test(type)) {
     const zone = type === 'TIMESTAMP WITH TIME ZONE' ? '[Z]' : '';
     return {
+      like: `TIMESTAMP${zone}`,
       cast: (column) =>
         `CASE WHEN isfinite(${column}) THEN epoch_us(${zone === '' ? `CAST(${column} AS TIMESTAMP)` : column}) / 1e6 END`,
       type: (values) => ({ type: 'timestamp', format: `YYYY-MM-DD HH:mm:ss${fractionOf(values)}${zone}` }),
     };
   }
-  return { cast: 'text' };
+  return { like: 'text', cast: 'text' };
 }
 
 function fractionOf(seconds: Float64Array): string {
@@ -52,11 +57,9 @@ function fractionOf(seconds: Float64Array): string {
  * The names of the columns as the file has them. DuckDB's own names of columns are made unique without regard to
  * case, so they cannot be used.
  */
-async function columnNames(session: DuckDBSession): Promise<string[]> {
+async function columnNames(session: DuckDBSession, pattern: string): Promise<string[]> {
   // In hexadecimal, because the texts of @duckdb/node-api lose a byte order mark at their beginning.
-  const elements = await session.rows('SELECT hex(name), num_children FROM parquet_schema($1)', [
-    session.pattern,
-  ]);
+  const elements = await session.rows('SELECT hex(name), num_children FROM parquet_schema($1)', [pattern]);
   const names: string[] = [];
   // The schema is a tree, listed depth first below its root; `pending` counts the children still to come at each depth.
   const pending: number[] = [];
@@ -73,32 +76,65 @@ function columnTypes(result: DuckDBResult): string[] {
   return result.columnTypes().map(String);
 }
 
-export async function readParquet(file: string, options: ReadTableOptions): Promise<Table> {
-  const session = await DuckDBSession.open(file, options.signal);
+/** The columns of a file and their types. */
+async function layoutOf(session: DuckDBSession, file: string, pattern: string) {
+  const source = { sql: 'read_parquet($1, hive_partitioning = false)', parameters: [pattern] };
+  const names = await columnNames(session, pattern);
+  const types = columnTypes(await session.run(`SELECT * FROM ${source.sql} LIMIT 0`, source.parameters));
+  if (types.length !== names.length) {
+    throw new SklarError(
+      'ERR_SKLAR_FORMAT',
+      `expected a Parquet table, got an unknown schema (${describe(file)})`,
+    );
+  }
+  expectDistinctNames(names, `the columns of ${describe(file)}`);
+  const [[rows] = []] = await session.rows('SELECT num_rows FROM parquet_file_metadata($1)', [pattern]);
+  return { file, names, types, source: { ...source, file, rows: Number(rows) } };
+}
+
+export async function readParquet(files: readonly string[], options: ReadTableOptions): Promise<Table> {
+  const session = await DuckDBSession.open(files, options.signal);
   try {
-    const source = { sql: 'read_parquet($1, hive_partitioning = false)', parameters: [session.pattern] };
-    const available = await columnNames(session);
-    const types = columnTypes(await session.run(`SELECT * FROM ${source.sql} LIMIT 0`, source.parameters));
-    if (types.length !== available.length) {
-      throw new SklarError(
-        'ERR_SKLAR_FORMAT',
-        `expected a Parquet table, got an unknown schema (${describe(file)})`,
+    const layouts: Awaited<ReturnType<typeof layoutOf>>[] = [];
+    for (const [s, file] of files.entries()) {
+      layouts.push(
+        await layoutOf(session, file, session.patterns[s]!).catch((cause: unknown) => {
+          throw options.signal?.aborted ? cause : readError(cause, [file]);
+        }),
       );
     }
-    expectDistinctNames(available, `the columns of ${describe(file)}`);
-    const wanted = wantedTypes(options.types, available, file);
-    const columns = selectColumns(available, options, describe(file)).map((position): SqlColumn => {
-      const name = available[position]!;
-      const own = typeFor(types[position]!);
+    const available = layouts[0]!.names;
+    const wanted = wantedTypes(options.types, available, files);
+    const chosen = selectColumns(available, options, filesWords(files)).map((j) => available[j]!);
+    const names = layouts.map((layout) => layout.names);
+    const columns = agreeingColumns(files, names, chosen, options).map(({ name, positions }): SqlColumn => {
+      const types = positions.map((position, s) => layouts[s]!.types[position]!);
+      const [own, ...others] = types.map(typeFor);
       const other = wanted.get(name);
+      const unlike = other ? -1 : others.findIndex(({ like }) => like !== own!.like);
+      if (unlike >= 0) {
+        throw new SklarError(
+          'ERR_SKLAR_SHAPE',
+          `expected files with the same columns, but ${describe(name)} is ${types[0]} in ${describe(files[0])} and ` +
+            `${types[unlike + 1]} in ${describe(files[unlike + 1])}`,
+        );
+      }
       // what is asked for is made of texts, but numbers of numbers
-      const numeric = own.cast !== 'text' && !/^(?:DATE|TIME|BOOLEAN)/.test(types[position]!);
-      return { name, position, ...(other && !numeric ? { cast: 'text' } : own), wanted: other };
+      const numeric = [own!, ...others].every(({ like }) => like === 'number');
+      const type = [own!, ...others].find((of) => of.type)?.type;
+      return {
+        name,
+        positions,
+        ...(other && !numeric ? { cast: 'text' } : { cast: own!.cast, type }),
+        wanted: other,
+      };
     });
-    const [[rows] = []] = await session.rows('SELECT num_rows FROM parquet_file_metadata($1)', [
-      session.pattern,
-    ]);
-    return finishTable(await readColumns(session, source, columns, file, Number(rows)), file, options.onNote);
+    const sources = layouts.map(({ source, file }) => ({
+      ...source,
+      explain: (cause: unknown) =>
+        Promise.resolve(options.signal?.aborted ? cause : readError(cause, [file])),
+    }));
+    return finishTable(await readColumns(session, sources, columns), files, options.onNote);
   } finally {
     session.close();
   }

@@ -1,10 +1,12 @@
 import { type OptionNames, SklarError, describe, expectOneOf, expectOptions } from '../../errors';
-import { expectPath, expectReadable } from './files';
+import { expectEncoding } from './encoding';
+import { expectReadable } from './files';
 import { readCsv } from './read-csv';
 import { readJson } from './read-json';
 import type { ReadTableOptions } from './read-options';
 import { readParquet } from './read-parquet';
-import type { Table } from '../table';
+import { filesWords, formatOf, readError, tableFiles } from './table-files';
+import { type Table, listNames } from '../table';
 
 export type { ReadTableOptions };
 
@@ -15,14 +17,22 @@ const readOptions: OptionNames<ReadTableOptions> = {
   header: true,
   delimiter: true,
   decimal: true,
-  nulls: true,
+  null: true,
+  encoding: true,
   types: true,
   onNote: true,
 };
 
+/** What says nothing of other files. */
+const CSV_ALONE = ['header', 'delimiter', 'decimal', 'null'] as const;
+
 /**
- * Reads a table from a `.csv`, `.tsv`, `.json`, `.ndjson` or `.jsonl` file, each also with `.gz` (gzip) after it, or from a
- * `.parquet` file.
+ * Reads a table from `.csv`, `.tsv`, `.json`, `.ndjson` or `.jsonl` files, each also with `.gz` (gzip) after it, or from
+ * `.parquet` files.
+ *
+ * Several files, all files of a folder, or those that match a pattern (`data/*.csv`; also `?`, `[abc]`, and `**` for folders) are one
+ * table: the rows of the first file, then those of the next, of folders and patterns in the order of their paths. Their columns must
+ * have the same names, in any order; a column of whole numbers in one and fractions in another has fractions.
  *
  * Every column gets the `ColumnType` that all its cells fit, in Parquet that of the file: numbers (also with currencies, units and
  * thousands: `$1,234.50`), integers, booleans (also yes and no), dates, times, timestamps, categories, or ids, which are texts that
@@ -30,14 +40,13 @@ const readOptions: OptionNames<ReadTableOptions> = {
  * mostly numbers or dates, texts such as `?`, which is told to `onNote`. Integers that a double would round, beyond 2^53, are
  * ids where they differ, else errors, as numbers are that would be 0, such as 1e-400.
  *
- * CSV is text in UTF-8 as in RFC 4180. Its first line names the columns where it holds texts above numbers, or numbers that
+ * CSV is text as in RFC 4180, in UTF-8 where nothing else is said or marked; bytes that are none are refused. Its first line names the columns where it holds texts above numbers, or numbers that
  * are hardly a row of the data: years or equal steps in order, unlike what is below them. What was decided so is told to
  * `onNote`. JSON is an array of objects, or objects one a line; there names that look like
- * whole numbers come first, as in any JavaScript object. A path is a path, whatever
- * characters are in it: no patterns, no addresses.
+ * whole numbers come first, as in any JavaScript object. What exists is a path, whatever characters are in it; there are no addresses.
  *
  * @throws SklarError ERR_SKLAR_FILE when the file cannot be read, ERR_SKLAR_FORMAT when its content is not what its
- *   name says (damaged, empty, rows of different lengths), ERR_SKLAR_VALUE for columns that do not exist or have the same name,
+ *   name says (damaged, empty, rows of different lengths, bytes that are no text), ERR_SKLAR_SHAPE for files with different columns, ERR_SKLAR_VALUE for columns that do not exist or have the same name,
  *   cells that do not have the type that is wanted, and when there are no rows, ERR_SKLAR_MEMORY
  *
  * @example
@@ -51,10 +60,12 @@ const readOptions: OptionNames<ReadTableOptions> = {
  * table.type('rain'); // => { type: 'number', decimals: 1 }
  * ```
  */
-export async function readTable(file: string, options: ReadTableOptions = {}): Promise<Table> {
-  expectPath(file);
+export async function readTable(
+  source: string | readonly string[],
+  options: ReadTableOptions = {},
+): Promise<Table> {
   expectOptions(options, 'readTable', readOptions);
-  const { signal, delimiter } = options;
+  const { signal, delimiter, encoding } = options;
   if (delimiter !== undefined && !(typeof delimiter === 'string' && /^[^"\r\n\0]$/.test(delimiter))) {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
@@ -70,44 +81,32 @@ export async function readTable(file: string, options: ReadTableOptions = {}): P
     );
   }
   signal?.throwIfAborted();
-  const ending = /\.(?:(?:(csv|tsv)|(json|ndjson|jsonl))(?:\.gz)?|(parquet))$/i.exec(file);
-  if (!ending) {
-    throw new SklarError(
-      'ERR_SKLAR_FILE',
-      `expected a file name ending in .csv, .tsv, .json, .ndjson, .jsonl (or these with .gz) or .parquet, ` +
-        `got ${describe(file)}`,
-    );
+  const files = await tableFiles(source);
+  const format = formatOf(files[0]!);
+  for (const file of files) {
+    if ((await expectReadable(file)) === 0)
+      throw new SklarError('ERR_SKLAR_FORMAT', `expected a table, got an empty file (${describe(file)})`);
   }
-  if ((await expectReadable(file)) === 0) {
-    throw new SklarError('ERR_SKLAR_FORMAT', `expected a table, got an empty file (${describe(file)})`);
+  const unused = [
+    ...(format === 'csv' ? [] : CSV_ALONE),
+    ...(format === 'parquet' ? (['encoding'] as const) : []),
+  ];
+  for (const name of unused.filter((option) => options[option] !== undefined)) {
+    const message = `${filesWords(files)} was not read with ${name}: ${JSON.stringify(options[name])}, which is for texts between delimiters`;
+    options.onNote?.({ code: 'file', columns: [], message });
   }
-  const [, csv, json] = ending;
+  if (files.length > 1) {
+    const message = `${files.length} files were read as one table, in this order: ${listNames(files, 10)}`;
+    options.onNote?.({ code: 'file', columns: [], message });
+  }
   try {
-    return await (csv ? readCsv : json ? readJson : readParquet)(file, options);
+    const read = { csv: readCsv, json: readJson, parquet: readParquet }[format];
+    return await read(
+      files,
+      encoding === undefined ? options : { ...options, encoding: expectEncoding(encoding) },
+    );
   } catch (cause) {
-    if (cause instanceof SklarError || signal?.aborted) throw cause;
-    throw readError(cause, file);
+    if (signal?.aborted) throw cause;
+    throw readError(cause, files);
   }
-}
-
-/** What DuckDB, the runtime or the file system reports, as a SklarError. */
-function readError(cause: unknown, file: string): SklarError {
-  // Messages of DuckDB go on with lists of options and possible fixes after the first line.
-  const message = String((cause as Error | null)?.message ?? cause).split('\n', 1)[0]!;
-  if (/^Out of Memory Error|Array buffer allocation failed|Invalid typed array length/.test(message)) {
-    return new SklarError('ERR_SKLAR_MEMORY', `cannot read ${describe(file)}: not enough memory`, { cause });
-  }
-  if (/^(?:IO|Permission) Error/.test(message)) {
-    return new SklarError('ERR_SKLAR_FILE', `cannot read ${describe(file)}: ${message}`, { cause });
-  }
-  if ((cause as Error | null)?.name !== 'Error') {
-    return new SklarError('ERR_SKLAR_INTERNAL', `failed while reading ${describe(file)}: ${message}`, {
-      cause,
-    });
-  }
-  return new SklarError(
-    'ERR_SKLAR_FORMAT',
-    `expected a readable table, got an error (${describe(file)}): ${message}`,
-    { cause },
-  );
 }
