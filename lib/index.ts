@@ -39,7 +39,9 @@ export { TableWriter, type TableWriterOptions, writeTable } from './data/formats
 export { type ColumnInspection, type TableInspection, inspectTable } from './joint/inspect';
 export { type RowCells, type ColumnRunOptions } from './data/column-jobs';
 export { type LevelBlocks } from './data/level-blocks';
-export { splitRows } from './data/split';
+export { type SplitMethod, splitMethods, splitRows } from './data/split';
+export { type ReturnOptions, type Returns, returnMethods, toReturns } from './data/returns';
+export { type SerialDependence, serialDependence } from './data/serial-dependence';
 export { type Seed } from './data/random';
 export { type InverseOptions, type Ties, type TransformOptions } from './data/level-columns';
 export { PseudoObservations, type PseudoObservationsOptions } from './data/pseudo-observations';

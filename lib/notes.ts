@@ -18,6 +18,8 @@ import { describe } from './errors';
  * - `file`: how a file was read
  * - `missing`: cells that hold nothing, or were taken for such
  * - `schema`: what the cells of a column were taken for, and columns that are not modelled
+ * - `order`: rows that are like those before them
+ * - `returns`: returns in the place of prices
  * - `checkpoint`: a state of the training that could not be written
  * - `log`: a log of the training that has an early end
  * - `fit`: anything else about how a fit went
@@ -36,6 +38,8 @@ export const noteCodes = [
   'file',
   'missing',
   'schema',
+  'order',
+  'returns',
   'checkpoint',
   'log',
   'fit',

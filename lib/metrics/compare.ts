@@ -3,6 +3,7 @@ import { type RowsInput, type Scale } from '../copulas/inputs/rows';
 import { type RunOptions, runOptions } from '../copulas/inputs/run';
 import { type Matrix, matrix } from '../matrix';
 import { Generator, type Seed, seedWords, shuffle, resolveSeed } from '../data/random';
+import { type SplitMethod, splitMethods, splitRows } from '../data/split';
 import { Table, defaultNames, listNames } from '../data/table';
 import { type OptionNames, SklarError, describe, expectInteger, expectOneOf, expectOptions } from '../errors';
 import { callNative, runJob } from '../native';
@@ -75,6 +76,8 @@ export interface MetricWithFloor<T extends TwoSampleMetric> {
 export interface CompareOptions extends RunOptions {
   /** Other rows of the distribution of the data, for the floor; default: one half of the data, the other is the data. */
   reference?: RowsInput;
+  /** How the data are halved where there is no `reference`, see `splitRows`; default `random`. */
+  split?: SplitMethod;
   /** Default: all; of a single column all but `kendall` and `tails`. */
   metrics?: readonly MetricName[];
   /**
@@ -96,6 +99,7 @@ export interface CompareOptions extends RunOptions {
 const compareOptions: OptionNames<CompareOptions> = {
   ...runOptions,
   reference: true,
+  split: true,
   metrics: true,
   scale: true,
   rows: true,
@@ -119,8 +123,8 @@ export interface Comparison {
     /** Of these for `energy`, `mmd` and `auc`. */
     readonly pairs: number;
   };
-  /** What the floor is of. */
-  readonly floor: 'halves' | 'reference';
+  /** What the floor is of: two halves at random, the first half and the last, two halves of whole stretches, or other rows. */
+  readonly floor: 'halves' | 'time' | 'blocks' | 'reference';
   /** See `CompareOptions.scale`. */
   readonly scale: Scale | 'data';
   /** As decimal digits. */
@@ -162,11 +166,16 @@ function expectLike(data: NamedRows, input: RowsInput, what: string): NamedRows 
   );
 }
 
-/** All rows in random order. */
-function shuffled({ data, rows, columns }: NamedRows, seed: bigint, stream: number): Float64Array {
-  const order = Uint32Array.from({ length: rows }, (_, i) => i);
-  shuffle(order, 0, rows, new Generator(...seedWords(seed), stream));
-  const out = new Float64Array(data.length);
+/** All rows, or these, in random order. */
+function shuffled(
+  { data, rows, columns }: NamedRows,
+  seed: bigint,
+  stream: number,
+  among: ArrayLike<number> = { length: rows },
+): Float64Array {
+  const order = Uint32Array.from(among, (row: number | undefined, i) => row ?? i);
+  shuffle(order, 0, order.length, new Generator(...seedWords(seed), stream));
+  const out = new Float64Array(order.length * columns);
   order.forEach((row, i) => out.set(data.subarray(row * columns, (row + 1) * columns), i * columns));
   return out;
 }
@@ -208,6 +217,7 @@ export async function compare(
   const run = execution(options);
   const seed = resolveSeed(options.seed ?? 1);
   const scale = expectOneOf(options.scale ?? 'gaussian', 'scale', ['gaussian', 'copula', 'data'] as const);
+  const split = expectOneOf(options.split ?? 'random', 'split', splitMethods);
   const most = expectInteger(options.rows ?? PAIR_ROWS, 'rows', { min: LEAST_ROWS, max: 2 ** 20 });
   const own = expectRows(data, 'the data');
   const other = expectLike(own, sample, 'the sample');
@@ -215,7 +225,12 @@ export async function compare(
     options.reference === undefined ? null : expectLike(own, options.reference, 'the reference');
   const dim = own.columns;
   const metrics = resolveMetrics(options.metrics, dim);
-  const available = reference ? Math.min(own.rows, reference.rows) : Math.floor(own.rows / 2);
+  const halves = reference || split === 'random' ? null : splitRows(own.rows, 0.5, seed, split);
+  const available = reference
+    ? Math.min(own.rows, reference.rows)
+    : halves
+      ? Math.min(halves.train.length, halves.holdout.length)
+      : Math.floor(own.rows / 2);
   const compared = Math.min(available, other.rows);
   if (compared < LEAST_ROWS) {
     throw new SklarError(
@@ -241,11 +256,12 @@ export async function compare(
     const raw = all.subarray(first * dim, (first + compared) * dim);
     return { raw, scaled: await scaled(raw) };
   };
-  const ofData = shuffled(own, seed, 1);
+  const ofData = shuffled(own, seed, 1, halves?.train);
+  const floor = halves ? shuffled(own, seed, 3, halves.holdout) : reference && shuffled(reference, seed, 3);
   const parts = {
     data: await part(ofData, 0),
     sample: await part(shuffled(other, seed, 2), 0),
-    floor: await (reference ? part(shuffled(reference, seed, 3), 0) : part(ofData, compared)),
+    floor: await (floor ? part(floor, 0) : part(ofData, compared)),
   };
 
   const pairs = Math.min(most, compared);
@@ -299,7 +315,7 @@ export async function compare(
   return {
     columns: names,
     rows: { data: own.rows, sample: other.rows, reference: reference?.rows ?? null, compared, pairs },
-    floor: reference ? 'reference' : 'halves',
+    floor: reference ? 'reference' : split === 'random' ? 'halves' : split,
     scale,
     seed: seed.toString(),
     metrics: results,

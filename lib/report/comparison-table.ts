@@ -43,6 +43,13 @@ function place(name: MetricName, { metrics }: Comparison): string {
   }
 }
 
+const FLOORS: Readonly<Record<Comparison['floor'], string>> = {
+  halves: 'two halves of the data',
+  time: 'the first half of the data against the last',
+  blocks: 'two halves of the data in whole stretches of rows',
+  reference: 'the reference against the data',
+};
+
 export function comparisonWords(comparison: Comparison): ComparisonWords {
   const { rows, floor, scale } = comparison;
   const pValue = (metric: TwoSampleMetric) => (metric.pValue === null ? '' : metric.pValue.toFixed(3));
@@ -50,9 +57,7 @@ export function comparisonWords(comparison: Comparison): ComparisonWords {
     rows:
       `${rows.compared} rows of ${rows.sample} sampled ones against as many of ${rows.data} of the data` +
       (rows.pairs < rows.compared ? `, ${rows.pairs} for energy, MMD and AUC` : ''),
-    floor:
-      `floor: ${floor === 'halves' ? 'two halves of the data' : 'the reference against the data'}; ` +
-      `distances on the ${scale} scale`,
+    floor: `floor: ${FLOORS[floor]}; ` + `distances on the ${scale} scale`,
     metrics: {
       words: [0, 5],
       cells: [

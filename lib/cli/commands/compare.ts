@@ -4,6 +4,7 @@ import type { Scale } from '../../copulas/inputs/rows';
 import type { Seed } from '../../data/random';
 import { expectOneOf } from '../../errors';
 import { type Comparison, compare, metricNames } from '../../metrics/compare';
+import { type SplitMethod, splitMethods } from '../../data/split';
 import { TableSchema } from '../../data/schema/table-schema';
 import type { Table } from '../../data/table';
 import { comparable } from '../../joint/comparable';
@@ -19,6 +20,7 @@ interface Flags extends ReadingFlags {
   columns?: string[];
   exclude?: string[];
   reference?: string;
+  split?: SplitMethod;
   metrics?: string[];
   scale?: Scale | 'data';
   rows?: number;
@@ -36,6 +38,11 @@ export function define(command: Command, io: Io): void {
     .option('--columns <names>', `columns to compare, ${BETWEEN_COMMAS} (default: all of the data)`, names)
     .option('--exclude <names>', `columns to leave out, ${BETWEEN_COMMAS}`, names)
     .option('--reference <file>', 'other held-out rows, for the floor (default: the data are halved)')
+    .option(
+      '--split <how>',
+      'how they are halved: random, time (the first half and the last) or blocks (whole stretches of rows) (default: random)',
+      (text) => expectOneOf(text, '--split', splitMethods),
+    )
     .option('--metrics <names>', `of ${metricNames.join(', ')}, between commas (default: all)`, names)
     .option('--scale <name>', 'of the distances: gaussian, copula or data (default: gaussian)', (text) =>
       expectOneOf<Scale | 'data'>(text, '--scale', ['gaussian', 'copula', 'data']),
@@ -63,7 +70,18 @@ export function define(command: Command, io: Io): void {
 
 async function run(data: string, sample: string, flags: Flags, io: Io): Promise<void> {
   const signal = signalOf(io);
-  const { columns, exclude, reference, metrics, scale, rows, permutations, seed: wanted, threads } = flags;
+  const {
+    columns,
+    exclude,
+    reference,
+    split,
+    metrics,
+    scale,
+    rows,
+    permutations,
+    seed: wanted,
+    threads,
+  } = flags;
   const chosen = metrics?.map((name) => expectOneOf(name, '--metrics', metricNames));
   const notes: Note[] = [];
   const table = await readAs(data, flags, notes, {
@@ -89,6 +107,7 @@ async function run(data: string, sample: string, flags: Flags, io: Io): Promise<
     comparison = await compare(known, judged, {
       signal,
       ...(others && { reference: others }),
+      ...(split && { split }),
       ...(chosen && { metrics: chosen }),
       ...(scale && { scale }),
       ...(rows !== undefined && { rows }),

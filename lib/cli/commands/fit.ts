@@ -18,7 +18,8 @@ import { fileError } from '../../data/formats/files';
 import { filesWords, tableFiles } from '../../data/formats/table-files';
 import { type Ties } from '../../data/level-columns';
 import { type PseudoObservations } from '../../data/pseudo-observations';
-import { splitRows } from '../../data/split';
+import { serialDependence, serialNote } from '../../data/serial-dependence';
+import { type SplitMethod, splitMethods, splitRows, timeOrder } from '../../data/split';
 import {
   type MissingRule,
   TableSchema,
@@ -45,6 +46,7 @@ import {
   type LogNormaliser,
   formatDuration,
   formatLogNormaliser,
+  errorWords,
   formatMean,
   normalisationNote,
   noteLines,
@@ -53,11 +55,12 @@ import { parsePairs } from './conditional';
 import { correlationOf } from './correlation';
 import { marginLines } from './margins-table';
 import { type Io, signalOf, writeResult } from '../terminal/context';
+import { asOptions } from '../terminal/failure';
 import { expectOutput } from '../terminal/files';
 import { logNormaliserOf, normaliserKeys } from './normaliser';
 import { addModelOptions, expectModelOptions, modelShape } from '../terminal/model-options';
 import { formatRate, rowProgress, startProgress } from '../terminal/progress';
-import { MORE_FILES, addReadingOptions, readAs } from '../terminal/reading';
+import { MORE_FILES, addReadingOptions, readFiles, returnChoices, returnsOf } from '../terminal/reading';
 import { addDeviceOptions } from '../terminal/run';
 import { BETWEEN_COMMAS, integer, names, number, numberOrText, seed } from '../terminal/values';
 
@@ -84,7 +87,9 @@ const commandShape = {
   encoding: z.string().optional(),
   types: z.record(z.string(), z.string()).optional(),
   holdout: z.number().min(0).lt(1).optional(),
+  split: z.enum(splitMethods).optional(),
   splitSeed: seedSchema.optional(),
+  returns: z.enum(returnChoices).optional(),
   ties: z.enum(['random', 'average']).optional(),
   missing: z.enum(missingRules).optional(),
   // by column, what there is wrong with a margin is said by `expectMarginsSpec`, which names the column
@@ -136,7 +141,12 @@ export function define(command: Command, io: Io): void {
       'share of the rows kept apart to judge the model (default: 0.2)',
       number('--holdout', { min: 0, below: 1 }),
     )
-    .option('--split-seed <n>', 'which rows those are (default: 0)', seed('--split-seed'));
+    .option(
+      '--split <how>',
+      'which rows those are, and those by which training stops: random, time (the last ones) or blocks (whole stretches of rows) (default: random)',
+      (text) => expectOneOf(text, '--split', splitMethods),
+    )
+    .option('--split-seed <n>', 'which ones at random (default: 0)', seed('--split-seed'));
   addModelOptions(command)
     .option('--seed <n>', 'seed of everything random but the split (default: 1)', seed('--seed'))
     .option('--ties <rule>', 'ranks of equal values: random or average (default: random)', (text) =>
@@ -283,7 +293,9 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
     null: nulls,
     encoding,
     types,
+    returns: ofPrices = 'none',
     holdout: share = 0.2,
+    split = 'random',
     splitSeed = 0,
     ties = 'random',
     missing,
@@ -314,6 +326,7 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
     throw new SklarError('ERR_SKLAR_VALUE', 'splits belongs to models: there is no ensemble without it');
   }
   const run = { device, precision, threads, signal };
+  const errors = split === 'random' ? 'rows' : 'blocks';
   resolveDevice(run, kinds[kind].capabilities.cpuOnly);
   const files = await tableFiles(data);
   const inputs = [...files, ...[flags.config, fromFile].filter((file) => file !== undefined)];
@@ -322,13 +335,21 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
 
   const notes: Note[] = [];
   const reading = { header, delimiter, decimal, null: nulls, encoding, types };
-  const table = await readAs(files, reading, notes, {
+  const read = await readFiles(files, reading, notes, {
     ...(columns && { columns }),
     ...(exclude && { exclude }),
     signal,
   });
+  const made = ofPrices === 'none' ? null : returnsOf(read, { method: ofPrices }, notes);
+  const table = made?.table ?? read;
+  const dependence = split === 'random' ? serialDependence(table) : null;
+  if (dependence) {
+    const note = serialNote(made ? { ...dependence, inTime: true } : dependence);
+    notes.push({ ...note, message: asOptions(note.message) });
+  }
+  const order = split === 'random' || made ? null : timeOrder(table, (note) => notes.push(note));
   if (missing === 'error') expectNoneMissing(table);
-  const { train, holdout } = splitRows(table.rows, share, splitSeed);
+  const { train, holdout } = splitRows(table.rows, share, splitSeed, split, order);
   if (train.length < FEWEST_ROWS) {
     throw new SklarError(
       'ERR_SKLAR_SHAPE',
@@ -337,7 +358,7 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
     );
   }
   const training = table.take(train);
-  const schema = TableSchema.infer(training, { missing });
+  const schema = TableSchema.infer(training, { missing, returns: made?.returns });
   if (from) expectColumns(from, schema.modelledNames.length, schema.modelledNames);
   const spec = marginsOf(wanted, support, schema.modelledNames);
   // The copula learns from ranks and is judged by them, so that a margin that fits badly does not spoil the dependence.
@@ -379,6 +400,7 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
       ...run,
       ...model,
       ...(kinds[kind].trained && {
+        ...(split !== 'random' && { split }),
         onProgress,
         checkpoint,
         checkpointSeconds,
@@ -424,7 +446,7 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
     try {
       const showRows = rowProgress(scoring, holdout.length);
       judged = scored
-        ? await judge(copula, ranks, schema.modelled(table.take(holdout)), holdout, {
+        ? await judge(copula, ranks, schema.modelled(table.take(holdout)), holdout, errors, {
             ...run,
             onProgress: ({ rowsDone }) => showRows(rowsDone),
           })
@@ -460,6 +482,7 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
     holdout: judged && {
       meanLogPdf: judged.own.mean,
       standardError: judged.own.standardError,
+      ...(judged.own.blockRows && { blockRows: judged.own.blockRows }),
       ...(judged.own.impossible && { impossible: judged.own.impossible }),
       normalised: copula.normalised,
       ...normaliserKeys(normaliser, judged.own.mean),
@@ -479,7 +502,7 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
     ];
     if (judged) {
       lines.push(
-        `mean log density of ${result.rows.holdout} held-out rows, in nats`,
+        `mean log density of ${result.rows.holdout} held-out rows${SPLIT_WORDS[split]}, in nats${errorWords(judged.own)}`,
         `  ${result.kind.padEnd(10)} ${formatMean(judged.own)}${normalisationNote(copula.normalised)}`,
       );
       if (normaliser && !copula.normalised) {
@@ -505,6 +528,12 @@ function kindOfFit(
   const own = members?.[0]!.kind ?? from?.kind ?? 'cdc';
   return { kind: kind ?? (isCopulaKind(own) ? own : 'cdc'), models: models ?? members?.length };
 }
+
+const SPLIT_WORDS: Readonly<Record<SplitMethod, string>> = {
+  random: '',
+  time: ', the last ones',
+  blocks: ' in whole stretches',
+};
 
 /** What may be gone the next time; a fit that diverged does so again. */
 const RESUMABLE: ReadonlySet<string> = new Set(['ERR_SKLAR_FILE', 'ERR_SKLAR_MEMORY', 'ERR_SKLAR_DEVICE']);
@@ -541,17 +570,18 @@ async function judge(
   ranks: PseudoObservations,
   holdout: Table,
   numbers: Uint32Array,
+  errors: 'rows' | 'blocks',
   run: LogPdfOptions,
 ) {
   if (holdout.rows === 0) return null;
   const { threads, signal } = run;
-  const own = meanOf(await copulaLogPdf(copula, ranks, holdout, run), numbers);
+  const own = meanOf(await copulaLogPdf(copula, ranks, holdout, run), numbers, errors);
   if (copula.kind === 'gaussian') return { own, gaussian: own };
   const blocks = ranks.trainingBlocks();
   const gaussian = await fitCopula(ranks.transformTrain(), { kind: 'gaussian', blocks, threads, signal });
   return {
     own,
-    gaussian: meanOf(await copulaLogPdf(gaussian, ranks, holdout, { threads, signal }), numbers),
+    gaussian: meanOf(await copulaLogPdf(gaussian, ranks, holdout, { threads, signal }), numbers, errors),
   };
 }
 

@@ -7,14 +7,16 @@ import { solverNames } from '../../copulas/fields/solvers';
 import type { Matrix } from '../../matrix';
 import type { Seed } from '../../data/random';
 import type { ColumnKind, ColumnType } from '../../data/columns/column-type';
+import { returnsNote } from '../../data/returns';
 import { type Table, defaultNames } from '../../data/table';
 import { TableWriter } from '../../data/formats/write-table';
 import { type DeviceOptions, resolveDevice } from '../../devices';
 import { SklarError, describe, expectOneOf } from '../../errors';
 import { JointDistribution } from '../../joint/joint';
 import { Margins } from '../../margins/margins';
+import type { Note } from '../../notes';
 import { expectDrawn } from '../../joint/impossible';
-import { formatDuration, formatMean, normalisationNote } from '../../report/charts/text';
+import { formatDuration, formatMean, normalisationNote, noteLines } from '../../report/charts/text';
 import { sampleGiven } from './conditional';
 import { type Io, signalOf, writeResult } from '../terminal/context';
 import { expectOutput } from '../terminal/files';
@@ -183,8 +185,18 @@ async function sample(model: string, flags: Flags, io: Io): Promise<void> {
   }
 
   const seconds = (performance.now() - started) / 1000;
-  const result = { kind: copula.kind, rows, columns: names, scale, seconds, out };
+  const notes = returnsNotes(copula, scale);
+  const result = {
+    kind: copula.kind,
+    rows,
+    columns: names,
+    scale,
+    seconds,
+    out,
+    ...(notes.length > 0 && { notes }),
+  };
   writeResult(io, flags.json, result, () => [
+    ...noteLines(notes),
     `wrote ${rows} rows of ${names.length} columns on the ${scale} scale to ${out} in ${formatDuration(seconds)}`,
   ]);
 }
@@ -231,6 +243,12 @@ async function sampleWhere(copula: Copula, flags: Flags, scale: SampleScale, io:
   ]);
 }
 
+/** Samples of a model of returns are returns. */
+function returnsNotes({ margins }: Copula, scale: SampleScale): Note[] {
+  const returns = scale === 'data' && margins instanceof Margins ? margins.schema.returns : null;
+  return returns ? [returnsNote(returns)] : [];
+}
+
 async function sampleConditional(copula: Copula, flags: Flags, scale: SampleScale, io: Io): Promise<void> {
   const signal = signalOf(io);
   const { rows, out, given: texts = [] } = flags;
@@ -262,7 +280,18 @@ async function sampleConditional(copula: Copula, flags: Flags, scale: SampleScal
   const seconds = (performance.now() - started) / 1000;
   const { logMarginalDensity, normalised, standardError, effectiveSampleSize, blockAcceptance } = sample;
   const columns = table.names;
-  const result = { ...sample, kind: copula.kind, rows, columns, scale, given, seconds, out };
+  const notes = returnsNotes(copula, scale);
+  const result = {
+    ...sample,
+    kind: copula.kind,
+    rows,
+    columns,
+    scale,
+    given,
+    seconds,
+    out,
+    ...(notes.length > 0 && { notes }),
+  };
   writeResult(io, flags.json, result, () => [
     ...(logMarginalDensity === null
       ? []
@@ -275,6 +304,7 @@ async function sampleConditional(copula: Copula, flags: Flags, scale: SampleScal
       : [
           `ranges and values of positive probability: ${(100 * blockAcceptance).toPrecision(3)} % of the draws are in them`,
         ]),
+    ...noteLines(notes),
     ...(effectiveSampleSize === null ? [] : [`effective sample size ${Math.round(effectiveSampleSize)}`]),
     `wrote ${rows} rows of ${table.names.length} columns on the ${scale} scale to ${out} in ${formatDuration(seconds)}`,
   ]);

@@ -14,6 +14,7 @@ import { Margins } from '../../margins/margins';
 import { meanOf } from '../../mean';
 import type { Note } from '../../notes';
 import {
+  errorWords,
   formatLogNormaliser,
   formatMean,
   impossibleLines,
@@ -37,6 +38,7 @@ import { addDeviceOptions, deviceOptions } from '../terminal/run';
 interface Flags extends DeviceOptions, CertificateFlags, ReadingFlags {
   out?: string;
   scale?: 'data' | 'copula';
+  errors?: 'rows' | 'blocks';
   json?: boolean;
   verbose?: boolean;
 }
@@ -53,6 +55,11 @@ export function define(command: Command, io: Io): void {
       '--scale <name>',
       'copula: the density of the copula alone; data: with the margins (default: copula)',
       (text) => expectOneOf(text, '--scale', ['data', 'copula'] as const),
+    )
+    .option(
+      '--errors <by>',
+      'standard error of the mean: rows, which are independent, or blocks of rows in the order of time (default: rows)',
+      (text) => expectOneOf(text, '--errors', ['rows', 'blocks'] as const),
     );
   addReadingOptions(command);
   addDeviceOptions(command);
@@ -111,7 +118,7 @@ async function score(model: string, data: string[], flags: Flags, io: Io): Promi
     await writer.close();
   }
 
-  const mean = meanOf(values);
+  const mean = meanOf(values, undefined, flags.errors);
   const impossible =
     mean.impossible &&
     (copula.margins instanceof Margins
@@ -128,6 +135,7 @@ async function score(model: string, data: string[], flags: Flags, io: Io): Promi
     scale,
     meanLogPdf: mean.mean,
     standardError: mean.standardError,
+    ...(mean.blockRows && { blockRows: mean.blockRows }),
     ...(impossible && { impossible }),
     normalised: copula.normalised,
     ...normaliserKeys(normaliser, mean.mean),
@@ -140,7 +148,7 @@ async function score(model: string, data: string[], flags: Flags, io: Io): Promi
     ...(scored === 0
       ? [`no row has a finite density, so that there is no mean log density`]
       : [
-          `mean log density of ${impossible ? `the other ${scored} of ` : ''}${result.rows} rows${joint ? ' on the data scale' : ''}, in nats: ${formatMean({ mean: mean.mean, standardError: mean.standardError })}${normalisationNote(copula.normalised)}`,
+          `mean log density of ${impossible ? `the other ${scored} of ` : ''}${result.rows} rows${joint ? ' on the data scale' : ''}, in nats${errorWords(mean)}: ${formatMean({ mean: mean.mean, standardError: mean.standardError })}${normalisationNote(copula.normalised)}`,
         ]),
     ...(copula.normalised || !normaliser || scored === 0
       ? []

@@ -44,11 +44,11 @@ const STATUS: Readonly<Record<FailureCode, number>> = {
 export function asOptions(message: string): string {
   return message
     .replace(
-      /\bfor (columns|exclude|header|delimiter|decimal|types|encoding|null)(?=, got\b|, not\b)/g,
+      /\bfor (columns|exclude|header|delimiter|decimal|types|encoding|null|split)(?=, got\b|, not\b)/g,
       'for --$1',
     )
     .replace(
-      /\bwith (header|delimiter|decimal|types|encoding|null): (true|false|"(?:[^"\\]|\\.)*"|\["(?:[^"\\]|\\.)*"(?:,"(?:[^"\\]|\\.)*")*\])/g,
+      /\bwith (header|delimiter|decimal|types|encoding|null|split): (true|false|"(?:[^"\\]|\\.)*"|\["(?:[^"\\]|\\.)*"(?:,"(?:[^"\\]|\\.)*")*\])/g,
       (_, name: string, json: string) => {
         const value: unknown = JSON.parse(json);
         if (value === false) return `with --no-${name}`;

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 
 import { expectEncoding } from '../../data/formats/encoding';
+import { type ReturnOptions, returnMethods, returnsNote, toReturns } from '../../data/returns';
 import { type ReadTableOptions, readTable } from '../../data/formats/read-table';
 import { formatOf, tableFiles } from '../../data/formats/table-files';
 import type { TableSchema } from '../../data/schema/table-schema';
@@ -12,16 +13,20 @@ import type { Note } from '../../notes';
 import { asOptions } from './failure';
 import { BETWEEN_COMMAS, names } from './values';
 
+/** What --returns takes. */
+export const returnChoices = [...returnMethods, 'none'] as const;
+
 export interface ReadingFlags {
   header?: boolean | undefined;
   delimiter?: string | undefined;
   decimal?: '.' | ',' | undefined;
   null?: string[] | undefined;
   encoding?: string | undefined;
+  returns?: 'log' | 'simple' | 'none' | undefined;
   types?: Readonly<Record<string, string>> | string[] | undefined;
 }
 
-/** Adds --header, --no-header, --delimiter, --decimal, --null, --encoding and --types. */
+/** Adds --header, --no-header, --delimiter, --decimal, --null, --encoding, --types and --returns. */
 export function addReadingOptions(command: Command): Command {
   return command
     .option('--header', 'the first line of CSV names the columns (default: decided by looking at it)')
@@ -46,6 +51,11 @@ export function addReadingOptions(command: Command): Command {
       '--types <column=type,...>',
       `types of columns: ${typeNames.join(', ')}; dates and times also with a format, as date:DD/MM/YYYY (default: what all cells fit)`,
       (text, previous: readonly string[] = []) => [...previous, text],
+    )
+    .option(
+      '--returns <method>',
+      'numbers above 0 are prices, of which returns are taken: log, simple, or none (default: none; of a model of returns its own)',
+      (text) => expectOneOf(text, '--returns', returnChoices),
     );
 }
 
@@ -77,11 +87,38 @@ export const TABLE_FILES = '.csv, .tsv, .json, .ndjson (also .gz) or .parquet';
 export const MORE_FILES = `${TABLE_FILES}; several files, a folder or a "pattern*.csv" in quotes are one table`;
 
 /**
- * Reads a table as these flags say; what was decided about the file is added to `notes`.
+ * Reads a table as these flags say, and makes returns of prices; what was decided is added to `notes`.
  *
- * @param schema of a table with the same columns, whose formats of dates the file has
+ * @param schema of a table with the same columns, whose formats of dates the file has, and which is of returns or not
  */
 export async function readAs(
+  files: string | readonly string[],
+  flags: ReadingFlags,
+  notes: Note[],
+  options: ReadTableOptions,
+  schema?: TableSchema,
+): Promise<Table> {
+  const { returns: of } = flags;
+  const known = of === undefined ? schema?.returns : null;
+  if (!known && (of === undefined || of === 'none')) return readFiles(files, flags, notes, options, schema);
+  const wanted = known?.by ? { columns: options.columns && [...options.columns, known.by] } : {};
+  const prices = await readFiles(files, flags, notes, { ...options, ...wanted } as ReadTableOptions, schema);
+  const made = returnsOf(prices, known ?? { method: of as 'log' | 'simple' }, notes);
+  notes.push(returnsNote(made.returns));
+  return made.table;
+}
+
+/** See `toReturns`; what was decided is added to `notes`. */
+export function returnsOf(
+  prices: Table,
+  options: Pick<ReturnOptions, 'method' | 'columns'> & { readonly by?: string | null | undefined },
+  notes: Note[],
+): ReturnType<typeof toReturns> {
+  return toReturns(prices, { ...options, by: options.by ?? undefined, onNote: (note) => notes.push(note) });
+}
+
+/** Reads a table as it is. */
+export async function readFiles(
   files: string | readonly string[],
   { header, delimiter, decimal, null: missing, encoding, types: wanted }: ReadingFlags,
   notes: Note[],

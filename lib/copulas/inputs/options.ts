@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { type OptionShape, SklarError, describe, unknownOptions } from '../../errors';
+import { type SplitMethod, splitMethods } from '../../data/split';
 import { flowProcesses } from '../../processes';
 
 /** Parses with a zod schema; a failure becomes ERR_SKLAR_VALUE that names the option. */
@@ -56,6 +57,8 @@ export interface TrainingOptions {
   emaDecay?: number | undefined;
   /** Share of the training rows kept apart to choose the best parameters and stop early; 0: none. Default 0.1. */
   validation?: number | undefined;
+  /** Which ones, see `splitRows`; default `random`. With `time` and `blocks` rows must be in the order of time. */
+  split?: SplitMethod | undefined;
   /** Steps between two looks at the validation rows; default 100. */
   validateEvery?: number | undefined;
   /** Looks without improvement after which training ends; 0: never. Default 5. */
@@ -80,6 +83,7 @@ const training = {
   weightDecay: z.number().min(0).max(10).default(0),
   emaDecay: z.number().min(0).lt(1).default(0.999),
   validation: z.number().min(0).lt(1).default(0.1),
+  split: z.enum(splitMethods).optional(),
   validateEvery: positive.default(100),
   patience: z.int().min(0).default(5),
   anneal: z.int().min(0).max(1e9).default(500),

@@ -54,7 +54,9 @@ export interface TrainRun extends Execution, CheckpointOptions {
 }
 
 /** Options that every kind of trained model has, with their defaults. */
-export type TrainSettings = { readonly [K in keyof TrainingOptions]-?: NonNullable<TrainingOptions[K]> };
+export type TrainSettings = Pick<TrainingOptions, 'split'> & {
+  readonly [K in Exclude<keyof TrainingOptions, 'split'>]-?: NonNullable<TrainingOptions[K]>;
+};
 
 /** Enough noised copies of the validation rows that their mean loss is steadier than its changes. */
 const VALIDATION_ROWS = 8192;
@@ -88,7 +90,7 @@ export async function train<C extends Calibrates>(
   run: TrainRun,
 ): Promise<C> {
   const { steps, batch } = settings;
-  const split = splitRows(u.rows, settings.validation, run.splitSeed);
+  const split = splitRows(u.rows, settings.validation, run.splitSeed, settings.split);
   const training = takeRows(u, split.train);
   const validation = takeRows(u, split.holdout);
   const { about, cholesky, completion, start, make } = await prepare(training, validation);

@@ -13,6 +13,7 @@ import {
   typeOf,
 } from '../columns/column-type';
 import { type Seed, hashText, hashWords, seedWords } from '../random';
+import { type Returns, returnsNote, returnsSchema } from '../returns';
 import { Table, listNames } from '../table';
 import { orderCategories, reordered } from './category-order';
 import { type Formula, computeFormula, findFormulas, formulaSchema, formulaText } from './derived';
@@ -84,6 +85,7 @@ const schemaSchema = z.strictObject({
   missing: z.array(patternSchema),
   indicators: z.array(indicatorSchema).default([]),
   rules: z.array(ruleSchema),
+  returns: returnsSchema.optional(),
 });
 
 /** Rules that a note lists. */
@@ -138,27 +140,39 @@ export class TableSchema {
   readonly indicators: readonly MissingIndicator[];
   /** What holds in every row, and is to hold in every row that is drawn. */
   readonly rules: readonly Rule[];
+  /** How the rows came from prices; null: they are as they were. */
+  readonly returns: Returns | null;
 
   private constructor(
     columns: readonly SchemaColumn[],
     missing: readonly MissingPattern[],
     indicators: readonly MissingIndicator[],
     rules: readonly Rule[],
+    returns: Returns | null,
   ) {
     this.columns = columns;
     this.missing = missing;
     this.indicators = indicators;
     this.rules = rules;
+    this.returns = returns;
   }
 
   /**
    * Decides what each column is, from all rows.
    *
    * @param options.missing what missing cells are to a model, default `impute`
+   * @param options.returns of `toReturns`, where the rows came from prices
    * @throws SklarError ERR_SKLAR_VALUE naming columns with missing cells, where these are refused
    */
-  static infer(table: Table, options: { readonly missing?: MissingRule | undefined } = {}): TableSchema {
-    expectOptions(options, 'TableSchema.infer', { missing: true });
+  static infer(
+    table: Table,
+    options: {
+      readonly missing?: MissingRule | undefined;
+      readonly returns?: Returns | null | undefined;
+    } = {},
+  ): TableSchema {
+    expectOptions(options, 'TableSchema.infer', { missing: true, returns: true });
+    const { returns = null } = options;
     const rule = expectOneOf<MissingRule>(options.missing ?? 'impute', 'missing', missingRules);
     if (rule === 'error') expectNoneMissing(table);
     const completed = new Table(
@@ -197,9 +211,9 @@ export class TableSchema {
           return column.role !== 'constant' || column.value !== null;
         });
     const indicators = isModel ? indicatorsOf(completed, columns, modelled, orders) : [];
-    const own = new TableSchema(columns, missing, indicators, []);
+    const own = new TableSchema(columns, missing, indicators, [], null);
     const rules = findRules(own.modelled(table), own.modelledNames);
-    return new TableSchema(columns, missing, indicators, rules);
+    return new TableSchema(columns, missing, indicators, rules, returns);
   }
 
   /** The schema of a table all of whose columns are modelled as they are. */
@@ -209,6 +223,7 @@ export class TableSchema {
       [],
       [],
       [],
+      null,
     );
   }
 
@@ -280,7 +295,11 @@ export class TableSchema {
     const asked = this.indicators.map(({ columns }) =>
       columnsNote('missing', columns, 'whether cells are missing is part of the model'),
     );
-    return [...groupNotes([...notes, ...asked], Infinity), ...kept];
+    return [
+      ...(this.returns ? [returnsNote(this.returns)] : []),
+      ...groupNotes([...notes, ...asked], Infinity),
+      ...kept,
+    ];
   }
 
   /**
@@ -398,6 +417,7 @@ export class TableSchema {
       missing: this.missing.map(({ columns, share }) => ({ columns: [...columns], share })),
       indicators: [...this.indicators],
       rules: [...this.rules],
+      ...(this.returns && { returns: this.returns }),
     };
   }
 
@@ -416,7 +436,7 @@ export class TableSchema {
         { cause: parsed.error },
       );
     }
-    const { columns, missing, indicators, rules } = parsed.data;
+    const { columns, missing, indicators, rules, returns = null } = parsed.data;
     const modelled = new Set(columns.filter(({ role }) => role === 'modelled').map(({ name }) => name));
     const all = new Set(columns.map(({ name }) => name));
     if (indicators.some(({ columns: of }) => of.some((name) => !all.has(name)))) {
@@ -450,7 +470,7 @@ export class TableSchema {
     if (named.some((name) => !modelled.has(name))) {
       throw new SklarError('ERR_SKLAR_FORMAT', 'expected rules of modelled columns');
     }
-    return new TableSchema(columns, missing, indicators, rules);
+    return new TableSchema(columns, missing, indicators, rules, returns);
   }
 }
 

@@ -32,6 +32,11 @@ export function formatMean({ mean, standardError, impossible }: MeanOfRows): str
   return impossible ? `${value} (without ${impossibleWords(impossible)})` : value;
 }
 
+/** Behind a unit: of standard errors that are not of independent rows. */
+export function errorWords({ blockRows }: MeanOfRows): string {
+  return blockRows === undefined ? '' : `, standard errors by blocks of ${blockRows} rows`;
+}
+
 /** `3 rows of density 0: 4, 17, 20` */
 export function impossibleWords({ count, rows }: ImpossibleRows): string {
   const list = `${rows.join(', ')}${rows.length < count ? ', ...' : ''}`;
