@@ -146,3 +146,32 @@ test('on the command line: fit, sample, score, report', async () => {
   expect(numbers.kendall.columns).toEqual(['age', 'income', 'savings', 'car', 'weight']);
   expect((await sklar(['sample', model, '--rows', 50, '--out', folder.file('s.csv')])).status).toBe(0);
 });
+
+test.each([
+  ['by chance', () => uniform() < 0.3],
+  ['by the first column', (a: number) => uniform() < (a > 0.3 ? 0.75 : 0.05)],
+])('the correlation is that of all rows where cells are missing %s', async (_, isMissing) => {
+  const R = Float64Array.of(1, 0.7, 0.4, 0.7, 1, 0.5, 0.4, 0.5, 1);
+  const rows = 2000;
+  const { data } = await new GaussianCopula(R, 3).sample(rows, {
+    scale: 'gaussian',
+    dtype: 'float64',
+    seed: 3,
+  });
+  const column = (j: number) => Float64Array.from({ length: rows }, (_, i) => data[3 * i + j]!);
+  const holes = (j: number) => column(j).map((value, i) => (isMissing(data[3 * i]!) ? NaN : value));
+  const grades = (values: Float64Array) => values.map((value) => Math.round(value));
+  for (const last of [holes(2), grades(holes(2))]) {
+    const table = Table.fromColumns({ a: column(0), b: holes(1), c: last });
+    const { copula } = await fitJoint(table, {
+      copula: { kind: 'gaussian' },
+      margins: { a: 'normal', b: 'normal' },
+    });
+    const all = Table.fromColumns({ a: column(0), b: column(1), c: column(2) });
+    const whole = await fitJoint(all, { copula: { kind: 'gaussian' }, margins: 'normal' });
+    for (const k of [1, 2, 5]) {
+      const [found, complete] = [copula, whole.copula].map((one) => (one as GaussianCopula).correlation[k]!);
+      expect(Math.abs(found! - complete!)).toBeLessThan((2 * (1 - R[k]! ** 2)) / Math.sqrt(rows));
+    }
+  }
+});

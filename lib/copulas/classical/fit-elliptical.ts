@@ -9,6 +9,7 @@ import {
   positiveDefinite,
   shrinkageNotes,
 } from '../correlation/correlation';
+import { hasMissing, observedCorrelation } from '../correlation/ties';
 import { GaussianCopula } from './gaussian';
 import { type DenseRows } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
@@ -269,6 +270,7 @@ export async function fitGaussian(
       raw = withPairs(raw, dim, fits);
       spread = pairErrors(fits, dim, spread);
     }
+    if (hasMissing(u)) raw = await observedCorrelation(u, run);
   }
   const { correlation, shrinkage } =
     method === 'tau' || tied.length > 0

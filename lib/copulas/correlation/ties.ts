@@ -1,6 +1,7 @@
 /** Columns whose values recur: their levels stand for blocks, in which training draws them afresh. */
 import { type LevelBlocks, blockOf } from '../../data/level-blocks';
 import { type NativeTies, callNative, runJob } from '../../native';
+import { normalCdf, normalQuantile } from '../../normal';
 import { type Note, columnWords, columnsNote } from '../../notes';
 import { normalScoresCorrelation, positiveDefinite } from './correlation';
 import { LEAST_SHRINKAGE } from './shrinkage';
@@ -71,6 +72,65 @@ export async function guideCorrelation(u: DenseRows, run: Execution): Promise<Fl
   return runJob((addon) => addon.tiedCorrelation(some.data, some.rows, some.columns, options, run.threads), {
     signal: run.signal,
   });
+}
+
+/** Turns of the search for the laws of columns with missing levels, and rounds in each but the last. */
+const TURNS = 8;
+const TURN_ROUNDS = 20;
+
+/**
+ * Correlation matrix of the Gaussian copula of all rows, where levels are ranks of those that are there: these are not a sample of the
+ * column where what is missing depends on other columns. The scores of a column are taken for normal with a mean and a deviation of its own in all
+ * rows, which are estimated in turns with the correlations, by stochastic EM given all that is there (docs/mathematics.md, M.7). Columns of
+ * few values have a mean alone.
+ */
+export async function observedCorrelation(u: DenseRows, run: Execution): Promise<Float64Array> {
+  const { rows, columns } = u;
+  const fine = fineColumns(u);
+  const edges = blocksOf(u)!.map((pairs, j) =>
+    normalQuantile(fine.includes(j) ? new Float64Array() : withGaps(pairs)),
+  );
+  const scores = normalQuantile(u.data);
+  const holes = Array.from({ length: columns }, (_, j) => j).filter((j) =>
+    Array.from({ length: rows }, (_, i) => u.data[i * columns + j]!).some(Number.isNaN),
+  );
+  const means = new Float64Array(columns);
+  const deviations = new Float64Array(columns).fill(1);
+  const standard = (values: Float64Array, columnOf: (at: number) => number) =>
+    normalCdf(values.map((z, at) => (z - means[columnOf(at)]!) / deviations[columnOf(at)]!));
+  for (let turn = 1; ; turn++) {
+    const blocks = edges.map((ends, j) => standard(ends, () => j));
+    const levels = standard(scores, (at) => at % columns);
+    const options = {
+      blocks,
+      rounds: turn === TURNS ? ROUNDS : TURN_ROUNDS,
+      shrinkage: LEAST_SHRINKAGE,
+      seed: BigInt(turn),
+    };
+    const found = await runJob(
+      (addon) => addon.tiedCorrelation(levels, rows, columns, options, run.threads),
+      { signal: run.signal },
+    );
+    if (turn === TURNS) return found;
+    const { correlation } = positiveDefinite(found, columns, rows);
+    const factor = callNative((addon) => addon.cholesky(correlation, columns));
+    const draw = { blocks, factor, sweeps: SETTLING_SWEEPS, seed: BigInt(turn) };
+    const drawn = normalQuantile(
+      await runJob((addon) => addon.tiedLevels(levels, rows, columns, draw, run.threads), {
+        signal: run.signal,
+      }),
+    );
+    for (const j of holes) {
+      let [sum, squares] = [0, 0];
+      for (let at = j; at < drawn.length; at += columns) {
+        sum += drawn[at]!;
+        squares += drawn[at]! ** 2;
+      }
+      const mean = sum / rows;
+      means[j]! += deviations[j]! * mean;
+      if (fine.includes(j)) deviations[j]! *= Math.sqrt(squares / rows - mean * mean);
+    }
+  }
 }
 
 /**
