@@ -360,6 +360,7 @@ async function readSources(
   const session = await DuckDBSession.open(
     sources.map(({ path }) => path),
     options.signal,
+    available.length,
   );
   try {
     // Everything is read as text and cast, so a text far down a column of numbers is found.
