@@ -244,7 +244,7 @@ describe('wrong use', () => {
     [['fit', '--out', 'm.safetensors'], 'data'],
     [['fit', 'data.csv'], '--out'],
     [['fit', 'data.csv', '--out', 'm.safetensors', '--hiden', '4'], '--hiden'],
-    [['fit', 'data.csv', 'more.csv', '--out', 'm.safetensors'], '2'],
+    [['compare', 'data.csv', 'more.csv', 'sample.csv'], '3'],
     [['score', 'm.safetensors'], 'data'],
     [['sample', 'm.safetensors', '--out', 'x.csv'], '--rows'],
     [['info'], 'model'],

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 
@@ -296,6 +296,27 @@ describe('encodings', () => {
   ])('refuses %s, naming the place', async (name, ending, bytes, options, message) => {
     const file = folder.file(`bad-${name.replaceAll(' ', '-')}.${ending}`, bytes);
     expect((await sklarError(() => readTable(file, options), 'ERR_SKLAR_FORMAT')).message).toMatch(message);
+  });
+
+  test('copies in UTF-8 are gone after reading, and after a failure', async () => {
+    const { TMPDIR } = process.env;
+    process.env.TMPDIR = folderOf({});
+    try {
+      const good = folder.file('copied.csv', Buffer.from('a\n\xe9\n', 'latin1'));
+      expect((await readAll(good, { encoding: 'latin1' })).columns).toEqual({ a: ['\u00e9'] });
+      const short = folder.file('short.csv', Buffer.from('a,b\n\xe9,1\n2\n', 'latin1'));
+      const { message } = await sklarError(
+        () => readTable(short, { encoding: 'latin1' }),
+        'ERR_SKLAR_FORMAT',
+      );
+      expect(message).toMatch(/line 3 of ".*short\.csv"/);
+      const odd = folder.file('odd.csv', Buffer.from([0x61]));
+      await sklarError(() => readTable([good, odd], { encoding: 'utf-16le' }), 'ERR_SKLAR_FORMAT');
+      expect(readdirSync(process.env.TMPDIR)).toEqual([]);
+    } finally {
+      if (TMPDIR === undefined) delete process.env.TMPDIR;
+      else process.env.TMPDIR = TMPDIR;
+    }
   });
 
   test('refuses what is no encoding; options of CSV that other files do not have are told', async () => {
