@@ -5,6 +5,18 @@ import { filesUnder, findProgram, root } from '../tools.mjs';
 
 export const isCudaTest = (file) => path.basename(file) === 'cuda_tests';
 
+/** Build folders that may have them: the addon's comes first, and last the one with sanitizers, which takes minutes. */
+const builds = ['native', 'cmake', 'cuda', 'emulated', 'dev'];
+function cudaTests() {
+  return filesUnder(
+    builds.map((name) => path.join('build', name)),
+    isCudaTest,
+  )[0];
+}
+
+/** Single operations: where time is short, they come before whole models. */
+const isBasic = (name) => /^cuda_(products|rows)_test$/.test(name);
+
 const TOGETHER = 3;
 const tools = ['memcheck', 'racecheck'];
 
@@ -24,8 +36,7 @@ function ended(program, args, timeout) {
 
 /** @param ways of `plain`, `memcheck`, `racecheck` */
 export async function nativeTests({ fact, row }, ways) {
-  // one of them: a clone may have several build folders
-  const [program] = filesUnder(['build'], isCudaTest);
+  const program = cudaTests();
   if (program === undefined) {
     await fact({ note: 'there is no build/**/cuda_tests here' });
     console.log('no build/**/cuda_tests here');
@@ -36,7 +47,8 @@ export async function nativeTests({ fact, row }, ways) {
     await fact({ sanitizer: 'compute-sanitizer is not on PATH' });
     console.log('compute-sanitizer is not on PATH');
   }
-  const names = execFileSync(program, ['--files'], { encoding: 'utf8' }).trim().split('\n');
+  const files = execFileSync(program, ['--files'], { encoding: 'utf8' }).trim().split('\n');
+  const names = [...files.filter(isBasic), ...files.filter((name) => !isBasic(name))];
   const list = ways
     .filter((how) => how === 'plain' || sanitizer !== undefined)
     .flatMap((how) => names.map((name) => [how, name]));
