@@ -99,6 +99,7 @@ export {
 } from './copulas/fields/field-density';
 export { type FlowOptions, type ReflectionOptions, type TrainingOptions } from './copulas/inputs/options';
 export { type CheckpointOptions } from './copulas/training/checkpoint';
+export { type OnnxExport, type OnnxOptions, exportOnnx } from './onnx/export';
 export { type TrainProgress } from './copulas/training/train';
 export {
   type TrainEndEvent,

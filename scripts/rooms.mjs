@@ -183,10 +183,16 @@ export const lib = [
   },
   { name: 'joint', folder: 'lib/joint', what: 'margins and copula on the data scale', uses: ['fitting'] },
   { name: 'metrics', folder: 'lib/metrics', what: 'dependence, two samples', uses: ['kinds'] },
+  { name: 'onnx', folder: 'lib/onnx', what: 'densities as graphs of ONNX', uses: ['fitting'] },
   { name: 'charts', folder: 'lib/report/charts', what: 'a file a picture', uses: ['joint'] },
   { name: 'report', folder: 'lib/report', what: 'numbers, pages', uses: ['charts'] },
   { name: 'terminal', folder: 'lib/cli/terminal', what: 'flags, files, progress', uses: ['charts'] },
-  { name: 'commands', folder: 'lib/cli/commands', what: 'a file a command', uses: ['terminal', 'report'] },
+  {
+    name: 'commands',
+    folder: 'lib/cli/commands',
+    what: 'a file a command',
+    uses: ['terminal', 'report', 'onnx'],
+  },
   { name: 'cli', folder: 'lib/cli', what: 'what sklar runs', uses: ['commands'] },
 ];
 

@@ -16,6 +16,7 @@ const CATEGORIES = [
   ['lib/copulas/fields/normaliser', 'Normalisers and conditional samples'],
   ['lib/copulas/fields/', 'Solvers'],
   ['lib/copulas/', 'Copulas'],
+  ['lib/onnx/', 'Copulas'],
   ['lib/metrics/dependence.ts', 'Dependence measures'],
   ['lib/metrics/', 'Judging models and samples'],
   ['lib/report/', 'Reports and pictures'],

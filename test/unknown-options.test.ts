@@ -23,6 +23,7 @@ const functions: Record<string, Call | null> = {
   densityPlot: (o) => sklar.densityPlot({} as never, o),
   devices: null,
   energyDistance: (o) => sklar.energyDistance(u, u, o),
+  exportOnnx: (o) => sklar.exportOnnx(models.gaussian, file, o),
   fitBest: (o) => sklar.fitBest(u, o),
   fitCopula: (o) => sklar.fitCopula(u, o),
   fitEnsemble: (o) => sklar.fitEnsemble(u, o),

@@ -47,6 +47,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => CommandFi
     summary: 'what a model file holds',
     load: () => require('./commands/info') as typeof import('./commands/info'),
   },
+  export: {
+    summary: 'the log density of a model, or its network, for other programs',
+    load: () => require('./commands/export') as typeof import('./commands/export'),
+  },
   devices: {
     summary: 'what this machine can compute on',
     load: () => require('./commands/devices') as typeof import('./commands/devices'),
