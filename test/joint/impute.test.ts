@@ -287,3 +287,46 @@ test('Rubin: the fraction of missing information of a mean', async () => {
   const between = Math.sqrt((0.4 * (1 - explained)) / rows);
   expect(Math.abs(summary!.betweenDeviation! / between - 1)).toBeLessThan(0.25);
 });
+
+describe('networks', () => {
+  const law = new FamilyCopula('clayton', { theta: 2 }, { dim: 3 });
+  const holes = async () => {
+    const { data } = await law.sample(200, { scale: 'gaussian', dtype: 'float64' });
+    const column = (j: number) =>
+      Float64Array.from({ length: 200 }, (_, i) => (j > 0 && uniform() < 0.2 ? NaN : data[3 * i + j]!));
+    return new Table(['a', 'b', 'c'], [column(0), column(1), column(2)]);
+  };
+
+  test.each([
+    { kind: 'cdc', hidden: 8, depth: 1, steps: 20 },
+    { kind: 'flow', hidden: 8, depth: 1, steps: 20 },
+    { kind: 'reflection', hidden: 8, depth: 1, steps: 20 },
+  ] as const)('$kind', async (copula) => {
+    const table = await holes();
+    const joint = await fitJoint(table, { copula });
+    const some = table.take(Array.from({ length: 20 }, (_, i) => i));
+    const seen: number[] = [];
+    const { tables, effectiveSampleSize, rows } = await joint.impute(some, {
+      draws: 2,
+      particles: 16,
+      onProgress: ({ rowsDone }) => seen.push(rowsDone),
+    });
+    expect(seen.at(-1)).toBe(rows);
+    expect(tables.flatMap(({ columns }) => columns.filter((values) => values.some(Number.isNaN)))).toEqual(
+      [],
+    );
+    expect(tables[0]!.column('a')).toEqual(some.column('a'));
+    expect(effectiveSampleSize!.least).toBeGreaterThanOrEqual(1);
+    const again = await joint.impute(some, { draws: 2, particles: 16, threads: 1 });
+    expect(again.tables.map(({ columns }) => columns)).toEqual(tables.map(({ columns }) => columns));
+  });
+
+  test('one without a density is refused', async () => {
+    const table = await holes();
+    const published = { network: 'published', weighting: 'published', hidden: 8, steps: 5 } as const;
+    const joint = await fitJoint(table, { copula: { kind: 'reflection', ...published } });
+    await expect(joint.impute(table)).rejects.toThrow(
+      'expected a copula with a density to draw missing cells, got a reflection one without',
+    );
+  });
+});
