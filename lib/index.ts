@@ -30,6 +30,7 @@ export {
   type RestoreOptions,
   type SchemaColumn,
   TableSchema,
+  missingRules,
 } from './data/schema/table-schema';
 export { type IdRule } from './data/schema/ids';
 export { type Formula } from './data/schema/derived';

@@ -405,6 +405,15 @@ export async function fitStudent(
       errors = { ...(method === 'tau' && (await correlationErrors(correlation, levels, run))), degrees: nu! };
     }
   }
+  if (paired && hasMissing(u)) {
+    // what pairs of columns that are there lose to all rows is about the same of a Gaussian copula
+    const ofPairs = await pairFits(Infinity, correlation, true, pairs, prepared.observations, run);
+    const [gaussian, all] = [withPairs(correlation, dim, ofPairs), await observedCorrelation(u, run)];
+    correlation = correlation.map((r, k) => {
+      const moved = r + all[k]! - gaussian[k]!;
+      return k % (dim + 1) === 0 ? 1 : Math.max(-MOST_CORRELATION, Math.min(MOST_CORRELATION, moved));
+    });
+  }
   if (paired) ({ correlation, shrinkage } = await shrunkPairs(correlation, levels, run));
   const logLikelihood = await likelihoodOf(ellipticalDefinition(correlation, dim, degrees), seen, run);
   const record = recordOf(
