@@ -34,13 +34,6 @@ ColumnScale to_scale(const Napi::Value& gaussian) {
 
 std::size_t rows_of(const Columns& x) { return x.empty() ? 0 : x[0].size(); }
 
-Napi::Value to_arrays(Napi::Env env, const Columns& columns) {
-  auto list = Napi::Array::New(env, columns.size());
-  for (std::size_t j = 0; j < columns.size(); ++j)
-    list.Set(static_cast<std::uint32_t>(j), to_array(env, columns[j]));
-  return list;
-}
-
 Napi::Value margin_column(const Napi::CallbackInfo& info) {
   return to_external<ColumnMap>(
       info.Env(),
@@ -57,7 +50,7 @@ Napi::Value rank_column(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value levels(const Napi::CallbackInfo& info) {
-  return start_array_job(
+  return start_job(
       info, [maps = to_list(info[0], "columns", to_map), keys = to_vector<std::uint32_t>(info[1], "keys"),
              x = to_columns(info[2]), first = to_size(info[3], "firstRow"),
              random = to_bool(info[4], "random"), seed = to_uint64(info[5], "seed"),
@@ -67,35 +60,28 @@ Napi::Value levels(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value values(const Napi::CallbackInfo& info) {
-  return Job::start(
-      info.Env(), info.Env().Undefined(),
-      [maps = to_list(info[0], "columns", to_map), levels = to_vector<double>(info[1], "levels"),
-       rows = to_size(info[2], "rows"), scale = to_scale(info[3]), threads = to_size(info[4], "threads")](
-          const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
-        auto x = column_values(threads, maps, levels, rows, scale, cancel);
-        return [x = std::move(x)](Napi::Env env) { return to_arrays(env, x); };
-      });
+  return start_job(info,
+                   [maps = to_list(info[0], "columns", to_map), levels = to_vector<double>(info[1], "levels"),
+                    rows = to_size(info[2], "rows"), scale = to_scale(info[3]),
+                    threads = to_size(info[4], "threads")](const CancelFlag& cancel) {
+                     return [x = column_values(threads, maps, levels, rows, scale, cancel)](Napi::Env env) {
+                       return to_array(env, x, [env](const auto& column) { return to_array(env, column); });
+                     };
+                   });
 }
 
 Napi::Value cells(const Napi::CallbackInfo& info) {
-  return Job::start(info.Env(), info.Env().Undefined(),
-                    [maps = to_list(info[0], "columns", to_map), x = to_columns(info[1]),
-                     threads = to_size(info[2], "threads")](const CancelFlag& cancel,
-                                                            const Job::Progress&) -> Job::Deliver {
-                      auto cells = column_cells(threads, maps, x, rows_of(x), cancel);
-                      return [cells = std::move(cells)](Napi::Env env) -> Napi::Value {
-                        Napi::Object result = Napi::Object::New(env);
-                        result.Set("lower", to_array(env, cells.lower));
-                        result.Set("upper", to_array(env, cells.upper));
-                        return result;
-                      };
-                    });
+  return start_job(info, [maps = to_list(info[0], "columns", to_map), x = to_columns(info[1]),
+                          threads = to_size(info[2], "threads")](const CancelFlag& cancel) {
+    auto cells = column_cells(threads, maps, x, rows_of(x), cancel);
+    return deliver("lower", std::move(cells.lower), "upper", std::move(cells.upper));
+  });
 }
 
 Napi::Value log_pdf(const Napi::CallbackInfo& info) {
-  return start_array_job(info, [margins = to_list(info[0], "margins", to_margin), x = to_columns(info[1]),
-                                atoms = to_bool(info[2], "atoms"),
-                                threads = to_size(info[3], "threads")](const CancelFlag& cancel) {
+  return start_job(info, [margins = to_list(info[0], "margins", to_margin), x = to_columns(info[1]),
+                          atoms = to_bool(info[2], "atoms"),
+                          threads = to_size(info[3], "threads")](const CancelFlag& cancel) {
     return column_log_pdf(threads, margins, x, rows_of(x), atoms, cancel);
   });
 }
@@ -110,41 +96,37 @@ Napi::Value sort(const Napi::CallbackInfo& info) {
     for (const std::uint32_t key : to_vector<std::uint32_t>(field(o, "keys"), "keys", x.size()))
       ranks.push_back({random, seed, key});
   }
-  return Job::start(
-      info.Env(), info.Env().Undefined(),
-      [x = std::move(x), ranks = std::move(ranks), threads = to_size(info[2], "threads")](
-          const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
-        std::vector<std::shared_ptr<const SortedColumn>> sorted(x.size());
-        ThreadPool pool(threads);
-        pool.run(x.size(), [&](std::size_t j, std::size_t) {
-          sorted[j] =
-              std::make_shared<SortedColumn>(sort_column(x[j], ranks.empty() ? nullptr : &ranks[j], cancel));
-        });
-        return [sorted = std::move(sorted)](Napi::Env env) -> Napi::Value {
-          auto list = Napi::Array::New(env, sorted.size());
-          for (std::size_t j = 0; j < sorted.size(); ++j)
-            list.Set(static_cast<std::uint32_t>(j), to_external<SortedColumn>(env, sorted[j], sorted_tag));
-          return list;
-        };
+  return start_job(info, [x = std::move(x), ranks = std::move(ranks),
+                          threads = to_size(info[2], "threads")](const CancelFlag& cancel) {
+    std::vector<std::shared_ptr<const SortedColumn>> sorted(x.size());
+    ThreadPool pool(threads);
+    pool.run(x.size(), [&](std::size_t j, std::size_t) {
+      sorted[j] =
+          std::make_shared<SortedColumn>(sort_column(x[j], ranks.empty() ? nullptr : &ranks[j], cancel));
+    });
+    return [sorted = std::move(sorted)](Napi::Env env) {
+      return to_array(env, sorted, [env](const auto& column) {
+        return to_external<SortedColumn>(env, column, sorted_tag);
       });
+    };
+  });
 }
 
-Napi::Object to_object(Napi::Env env, const SortedColumn& column) {
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("sorted", to_array(env, column.sorted));
-  result.Set("values", column.values.empty() ? env.Null() : to_array(env, column.values));
-  result.Set("last", column.values.empty() ? env.Null() : to_array(env, column.last));
-  result.Set("hash", Napi::BigInt::New(env, column.hash));
-  result.Set("reversedHash", Napi::BigInt::New(env, column.reversed_hash));
-  return result;
+Napi::Object fields_of(Napi::Env env, const SortedColumn& column) {
+  const bool values = !column.values.empty();
+  return to_object(env, "sorted", column.sorted, "values", values ? to_array(env, column.values) : env.Null(),
+                   "last", values ? to_array(env, column.last) : env.Null(), "hash",
+                   Napi::BigInt::New(env, column.hash), "reversedHash",
+                   Napi::BigInt::New(env, column.reversed_hash));
 }
 
 Napi::Value sorted_column(const Napi::CallbackInfo& info) {
-  return to_object(info.Env(), *to_sorted(info[0]));
+  const auto column = to_sorted(info[0]);
+  return fields_of(info.Env(), *column);
 }
 
 Napi::Value sort_values(const Napi::CallbackInfo& info) {
-  return to_object(info.Env(), sort_column(to_vector<double>(info[0], "values"), nullptr, CancelFlag()));
+  return fields_of(info.Env(), sort_column(to_vector<double>(info[0], "values"), nullptr, CancelFlag()));
 }
 
 Napi::Value relation(const Napi::CallbackInfo& info) {
@@ -152,7 +134,7 @@ Napi::Value relation(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value sorted_levels(const Napi::CallbackInfo& info) {
-  return start_array_job(
+  return start_job(
       info, [held = to_list(info[0], "columns", to_sorted), begin = to_size(info[1], "begin"),
              end = to_size(info[2], "end"), threads = to_size(info[3], "threads")](const CancelFlag& cancel) {
         std::vector<const SortedColumn*> columns;

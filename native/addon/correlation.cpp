@@ -25,8 +25,8 @@ Napi::Value cholesky_factor(const Napi::CallbackInfo& info) {
 Napi::Value correlation(const Napi::CallbackInfo& info) {
   const std::size_t rows = to_size(info[1], "rows"), dim = to_size(info[2], "dim"),
                     threads = to_size(info[3], "threads");
-  return start_array_job(info, [u = to_vector<double>(info[0], "u", product(rows, dim)), rows, dim,
-                                threads](const CancelFlag& cancel) {
+  return start_job(info, [u = to_vector<double>(info[0], "u", product(rows, dim)), rows, dim,
+                          threads](const CancelFlag& cancel) {
     return normal_scores_correlation(threads, u.data(), rows, dim, cancel);
   });
 }
@@ -37,27 +37,25 @@ Napi::Value correlation_of_ties(const Napi::CallbackInfo& info) {
   const auto o = info[3].As<Napi::Object>();
   const std::size_t rounds = to_size(field(o, "rounds"), "rounds");
   if (rounds < 2) throw Error("VALUE", "expected at least 2 rounds");
-  return start_array_job(
-      info, [u = to_vector<double>(info[0], "u", product(rows, dim)),
-             blocks = to_level_blocks(field(o, "blocks"), dim), rows, rounds,
-             shrinkage = to_double(field(o, "shrinkage"), "shrinkage"),
-             seed = to_uint64(field(o, "seed"), "seed"), threads](const CancelFlag& cancel) {
-        return tied_correlation(threads, blocks, u.data(), rows, rounds, shrinkage, seed, cancel);
-      });
+  return start_job(info, [u = to_vector<double>(info[0], "u", product(rows, dim)),
+                          blocks = to_level_blocks(field(o, "blocks"), dim), rows, rounds,
+                          shrinkage = to_double(field(o, "shrinkage"), "shrinkage"),
+                          seed = to_uint64(field(o, "seed"), "seed"), threads](const CancelFlag& cancel) {
+    return tied_correlation(threads, blocks, u.data(), rows, rounds, shrinkage, seed, cancel);
+  });
 }
 
 Napi::Value levels_of_ties(const Napi::CallbackInfo& info) {
   const std::size_t rows = to_size(info[1], "rows"), dim = to_size(info[2], "dim"),
                     threads = to_size(info[4], "threads");
   const auto o = info[3].As<Napi::Object>();
-  return start_array_job(
-      info, [u = to_vector<double>(info[0], "u", product(rows, dim)),
-             blocks = to_level_blocks(field(o, "blocks"), dim), rows,
-             factor = to_vector<double>(field(o, "factor"), "factor", product(dim, dim)),
-             sweeps = to_size(field(o, "sweeps"), "sweeps"), seed = to_uint64(field(o, "seed"), "seed"),
-             threads](const CancelFlag& cancel) {
-        return tied_levels(threads, blocks, u.data(), rows, factor, sweeps, seed, cancel);
-      });
+  return start_job(info, [u = to_vector<double>(info[0], "u", product(rows, dim)),
+                          blocks = to_level_blocks(field(o, "blocks"), dim), rows,
+                          factor = to_vector<double>(field(o, "factor"), "factor", product(dim, dim)),
+                          sweeps = to_size(field(o, "sweeps"), "sweeps"),
+                          seed = to_uint64(field(o, "seed"), "seed"), threads](const CancelFlag& cancel) {
+    return tied_levels(threads, blocks, u.data(), rows, factor, sweeps, seed, cancel);
+  });
 }
 
 }  // namespace

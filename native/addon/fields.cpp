@@ -69,25 +69,19 @@ TraceEstimator to_trace(const Napi::Object& o, const SolverOptions& options) {
   return trace;
 }
 
-Napi::Object to_object(Napi::Env env, const std::vector<double>& values, const SolverStatistics& s) {
-  Napi::Object result = Napi::Object::New(env);
+// { values: Float64Array; ... } with what else belongs to it
+template <class... Parts>
+Job::Deliver deliver_values(std::vector<double> values, const SolverStatistics& s, Parts... parts) {
   const double rows = static_cast<double>(std::max<std::uint64_t>(s.rows, 1));
-  result.Set("values", to_array(env, values));
-  result.Set("evaluations", static_cast<double>(s.evaluations) / rows);
-  result.Set("mostEvaluations", static_cast<double>(s.most_evaluations));
-  result.Set("accepted", static_cast<double>(s.accepted) / rows);
-  result.Set("rejected", static_cast<double>(s.rejected) / rows);
-  return result;
+  return deliver("values", std::move(values), "evaluations", static_cast<double>(s.evaluations) / rows,
+                 "mostEvaluations", s.most_evaluations, "accepted", static_cast<double>(s.accepted) / rows,
+                 "rejected", static_cast<double>(s.rejected) / rows, std::move(parts)...);
 }
 
 Napi::Value reference(const Napi::CallbackInfo& info) {
   const FieldHandle source = to_field_handle(info[0]);
-  Napi::Object result = Napi::Object::New(info.Env());
-  result.Set("process", name_of(source->process));
-  result.Set("dim", static_cast<double>(source->dim));
-  result.Set("reference", source->reference);
-  result.Set("scalar", source->in_float ? "float32" : "float64");
-  return result;
+  return to_object(info.Env(), "process", name_of(source->process), "dim", source->dim, "reference",
+                   source->reference, "scalar", source->in_float ? "float32" : "float64");
 }
 
 Napi::Value sample(const Napi::CallbackInfo& info) {
@@ -97,22 +91,20 @@ Napi::Value sample(const Napi::CallbackInfo& info) {
       to_vector_or_empty<double>(field(o, "marginMaps"), "marginMaps", call.source->dim * MarginMaps::knots);
   const auto maps = knots.empty() ? nullptr : std::make_shared<const MarginMaps>(knots);
   auto start = to_vector_or_empty<double>(field(o, "start"), "start", call.values());
-  return Job::start(info.Env(), info[2],
-                    [call = std::move(call), maps, start = std::move(start)](
-                        const CancelFlag& cancel, const Job::Progress& progress) -> Job::Deliver {
-                      std::vector<double> out(call.values());
-                      SolverStatistics statistics;
-                      RowScale scale = call.scale();
-                      scale.maps = maps.get();
-                      with_field(*call.source, call.device, cancel, [&](auto& backend, auto& field) {
-                        statistics = sample_field(backend, field, call.options, scale,
-                                                  start.empty() ? nullptr : start.data(), call.rows,
-                                                  out.data(), cancel, to_fraction(progress));
-                      });
-                      return [out = std::move(out), statistics](Napi::Env env) -> Napi::Value {
-                        return to_object(env, out, statistics);
-                      };
-                    });
+  return start_job(info, info[2],
+                   [call = std::move(call), maps, start = std::move(start)](const CancelFlag& cancel,
+                                                                            const Fraction& progress) {
+                     std::vector<double> out(call.values());
+                     SolverStatistics statistics;
+                     RowScale scale = call.scale();
+                     scale.maps = maps.get();
+                     with_field(*call.source, call.device, cancel, [&](auto& backend, auto& field) {
+                       statistics = sample_field(backend, field, call.options, scale,
+                                                 start.empty() ? nullptr : start.data(), call.rows,
+                                                 out.data(), cancel, progress);
+                     });
+                     return deliver_values(std::move(out), statistics);
+                   });
 }
 
 Napi::Value log_pdf(const Napi::CallbackInfo& info) {
@@ -120,28 +112,23 @@ Napi::Value log_pdf(const Napi::CallbackInfo& info) {
   Call call = to_call(info[0], o);
   auto x = to_vector<double>(field(o, "x"), "x", call.values());
   const TraceEstimator trace = to_trace(o, call.options);
-  return Job::start(info.Env(), info[2],
-                    [call = std::move(call), x = std::move(x), trace](
-                        const CancelFlag& cancel, const Job::Progress& progress) -> Job::Deliver {
-                      std::vector<double> end(call.values()), density(call.rows), error(call.rows);
-                      SolverStatistics statistics;
-                      FlowLikelihood likelihood;
-                      likelihood.trace = trace;
-                      likelihood.end = end.data();
-                      likelihood.log_pdf = density.data();
-                      likelihood.standard_error = error.data();
-                      with_field(*call.source, call.device, cancel, [&](auto& backend, auto& field) {
-                        statistics = flow_log_pdf(backend, field, call.options, call.scale(), x.data(),
-                                                  call.rows, likelihood, cancel, to_fraction(progress));
-                      });
-                      return [end = std::move(end), density = std::move(density), error = std::move(error),
-                              statistics](Napi::Env env) -> Napi::Value {
-                        Napi::Object result = to_object(env, end, statistics);
-                        result.Set("logPdf", to_array(env, density));
-                        result.Set("standardError", to_array(env, error));
-                        return result;
-                      };
-                    });
+  return start_job(
+      info, info[2],
+      [call = std::move(call), x = std::move(x), trace](const CancelFlag& cancel, const Fraction& progress) {
+        std::vector<double> end(call.values()), density(call.rows), error(call.rows);
+        SolverStatistics statistics;
+        FlowLikelihood likelihood;
+        likelihood.trace = trace;
+        likelihood.end = end.data();
+        likelihood.log_pdf = density.data();
+        likelihood.standard_error = error.data();
+        with_field(*call.source, call.device, cancel, [&](auto& backend, auto& field) {
+          statistics = flow_log_pdf(backend, field, call.options, call.scale(), x.data(), call.rows,
+                                    likelihood, cancel, progress);
+        });
+        return deliver_values(std::move(end), statistics, "logPdf", std::move(density), "standardError",
+                              std::move(error));
+      });
 }
 
 Napi::Value bound(const Napi::CallbackInfo& info) {
@@ -150,27 +137,21 @@ Napi::Value bound(const Napi::CallbackInfo& info) {
   const FieldBoundOptions options{
       source->reference,         source->cholesky,           to_bool(info[2], "fromGaussian"),
       to_size(info[4], "draws"), to_uint64(info[5], "seed"), to_uint64(info[6], "firstRow")};
-  return start_array_job(
-      info, info[8],
-      [source, options, rows, x = to_vector<double>(info[1], "x", product(rows, source->dim)),
-       device = to_device_choice(info[7])](const CancelFlag& cancel, const Fraction& progress) {
-        std::vector<double> out(rows);
-        with_field(*source, device, cancel, [&](auto& backend, auto& field) {
-          field_bound(backend, field, options, x.data(), rows, out.data(), cancel, progress);
-        });
-        return out;
-      });
+  return start_job(info, info[8],
+                   [source, options, rows, x = to_vector<double>(info[1], "x", product(rows, source->dim)),
+                    device = to_device_choice(info[7])](const CancelFlag& cancel, const Fraction& progress) {
+                     std::vector<double> out(rows);
+                     with_field(*source, device, cancel, [&](auto& backend, auto& field) {
+                       field_bound(backend, field, options, x.data(), rows, out.data(), cancel, progress);
+                     });
+                     return out;
+                   });
 }
 
 Napi::Value margin_knots(const Napi::CallbackInfo& info) {
   const std::size_t rows = to_size(info[1], "rows"), dim = to_size(info[2], "dim");
-  return Job::start(info.Env(), info.Env().Undefined(),
-                    [rows, dim, pilot = to_vector<double>(info[0], "pilot", product(rows, dim))](
-                        const CancelFlag&, const Job::Progress&) -> Job::Deliver {
-                      return [knots = MarginMaps::estimate(pilot.data(), rows, dim)](Napi::Env env) {
-                        return to_array(env, knots);
-                      };
-                    });
+  return start_job(info, [rows, dim, pilot = to_vector<double>(info[0], "pilot", product(rows, dim))](
+                             const CancelFlag&) { return MarginMaps::estimate(pilot.data(), rows, dim); });
 }
 
 }  // namespace

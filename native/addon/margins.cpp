@@ -89,11 +89,7 @@ Napi::Value loss(const Napi::CallbackInfo& info) {
 
 Napi::Value pareto(const Napi::CallbackInfo& info) {
   const ParetoFit fit = fit_pareto(to_vector<double>(info[0], "excesses"), to_double(info[1], "leastShape"));
-  Napi::Object result = Napi::Object::New(info.Env());
-  result.Set("scale", fit.scale);
-  result.Set("shape", fit.shape);
-  result.Set("distance", fit.distance);
-  return result;
+  return to_object(info.Env(), "scale", fit.scale, "shape", fit.shape, "distance", fit.distance);
 }
 
 }  // namespace

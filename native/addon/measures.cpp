@@ -12,44 +12,30 @@ using Measure = std::vector<double>(std::size_t, const double*, std::size_t, std
 template <Measure measure>
 Napi::Value matrix(const Napi::CallbackInfo& info) {
   const std::size_t rows = to_size(info[1], "rows"), dim = to_size(info[2], "dim");
-  return start_array_job(info, [rows, dim, x = to_vector<double>(info[0], "x", product(rows, dim)),
-                                threads = to_size(info[3], "threads")](const CancelFlag& cancel) {
+  return start_job(info, [rows, dim, x = to_vector<double>(info[0], "x", product(rows, dim)),
+                          threads = to_size(info[3], "threads")](const CancelFlag& cancel) {
     return measure(threads, x.data(), rows, dim, cancel);
   });
 }
 
 Napi::Value variance(const Napi::CallbackInfo& info) {
   const std::size_t rows = to_size(info[1], "rows"), dim = to_size(info[2], "dim");
-  return Job::start(info.Env(), info.Env().Undefined(),
-                    [rows, dim, x = to_vector<double>(info[0], "x", product(rows, dim)),
-                     threads = to_size(info[3], "threads")](const CancelFlag& cancel,
-                                                            const Job::Progress&) -> Job::Deliver {
-                      auto found = kendall_variance(threads, x.data(), rows, dim, cancel);
-                      return [found = std::move(found)](Napi::Env env) -> Napi::Value {
-                        Napi::Object result = Napi::Object::New(env);
-                        result.Set("pairs", to_array(env, found.pairs));
-                        result.Set("mean", found.mean);
-                        return result;
-                      };
-                    });
+  return start_job(info, [rows, dim, x = to_vector<double>(info[0], "x", product(rows, dim)),
+                          threads = to_size(info[3], "threads")](const CancelFlag& cancel) {
+    auto found = kendall_variance(threads, x.data(), rows, dim, cancel);
+    return deliver("pairs", std::move(found.pairs), "mean", found.mean);
+  });
 }
 
 Napi::Value tails(const Napi::CallbackInfo& info) {
   const std::size_t rows = to_size(info[1], "rows"), dim = to_size(info[2], "dim");
-  return Job::start(info.Env(), info.Env().Undefined(),
-                    [rows, dim, x = to_vector<double>(info[0], "x", product(rows, dim)),
-                     q = to_vector<double>(info[3], "q"), threads = to_size(info[4], "threads")](
-                        const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
-                      auto curves = tail_curves(threads, x.data(), rows, dim, q, cancel);
-                      return [curves = std::move(curves)](Napi::Env env) -> Napi::Value {
-                        Napi::Object result = Napi::Object::New(env);
-                        result.Set("lower", to_array(env, curves.lower));
-                        result.Set("lowerError", to_array(env, curves.lower_error));
-                        result.Set("upper", to_array(env, curves.upper));
-                        result.Set("upperError", to_array(env, curves.upper_error));
-                        return result;
-                      };
-                    });
+  return start_job(info, [rows, dim, x = to_vector<double>(info[0], "x", product(rows, dim)),
+                          q = to_vector<double>(info[3], "q"),
+                          threads = to_size(info[4], "threads")](const CancelFlag& cancel) {
+    auto curves = tail_curves(threads, x.data(), rows, dim, q, cancel);
+    return deliver("lower", std::move(curves.lower), "lowerError", std::move(curves.lower_error), "upper",
+                   std::move(curves.upper), "upperError", std::move(curves.upper_error));
+  });
 }
 
 }  // namespace

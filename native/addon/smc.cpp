@@ -27,46 +27,33 @@ SmcOptions to_smc_options(const Napi::Object& o) {
   return options;
 }
 
-Napi::Array to_stages(Napi::Env env, const std::vector<SmcStage>& stages) {
-  Napi::Array list = Napi::Array::New(env, stages.size());
-  for (std::size_t i = 0; i < stages.size(); ++i) {
-    Napi::Object o = Napi::Object::New(env);
-    o.Set("level", static_cast<double>(stages[i].level));
-    o.Set("effective", stages[i].effective);
-    o.Set("acceptance", stages[i].acceptance);
-    list.Set(static_cast<std::uint32_t>(i), o);
-  }
-  return list;
+auto to_value(const NormaliserEstimate& e) {
+  return [e](Napi::Env env) {
+    return to_object(env, "logZ", e.log_z, "standardError", e.standard_error, "effective", e.effective);
+  };
 }
-
-Napi::Object to_estimate(Napi::Env env, const NormaliserEstimate& estimate) {
-  Napi::Object o = Napi::Object::New(env);
-  o.Set("logZ", estimate.log_z);
-  o.Set("standardError", estimate.standard_error);
-  o.Set("effective", estimate.effective);
-  return o;
+auto to_value(std::vector<SmcStage> stages) {
+  return [stages = std::move(stages)](Napi::Env env) {
+    return to_array(env, stages, [env](const SmcStage& s) {
+      return to_object(env, "level", s.level, "effective", s.effective, "acceptance", s.acceptance);
+    });
+  };
 }
 
 Napi::Value normaliser(const Napi::CallbackInfo& info) {
   const CdcHandle model = to_cdc_handle(info[0]);
-  return Job::start(
-      info.Env(), info[3],
-      [model, options = to_smc_options(info[1].As<Napi::Object>()), device = to_device_choice(info[2])](
-          const CancelFlag& cancel, const Job::Progress& progress) -> Job::Deliver {
-        Normaliser result;
-        with_cdc(*model, device, cancel, [&]<class T>(Cdc<T>& cdc, Backend<T>& backend) {
-          CdcPath<T> path(cdc, cancel);
-          result = estimate_normaliser<T>(backend, path, options, cancel, to_fraction(progress));
-        });
-        return [result = std::move(result)](Napi::Env env) -> Napi::Value {
-          Napi::Object o = Napi::Object::New(env);
-          o.Set("smc", to_estimate(env, result.smc));
-          o.Set("monteCarlo", to_estimate(env, result.monte_carlo));
-          o.Set("bennett", to_estimate(env, result.bennett));
-          o.Set("stages", to_stages(env, result.stages));
-          return o;
-        };
-      });
+  return start_job(info, info[3],
+                   [model, options = to_smc_options(info[1].As<Napi::Object>()),
+                    device = to_device_choice(info[2])](const CancelFlag& cancel, const Fraction& progress) {
+                     Normaliser result;
+                     with_cdc(*model, device, cancel, [&]<class T>(Cdc<T>& cdc, Backend<T>& backend) {
+                       CdcPath<T> path(cdc, cancel);
+                       result = estimate_normaliser<T>(backend, path, options, cancel, progress);
+                     });
+                     return deliver("smc", to_value(result.smc), "monteCarlo", to_value(result.monte_carlo),
+                                    "bennett", to_value(result.bennett), "stages",
+                                    to_value(std::move(result.stages)));
+                   });
 }
 
 Napi::Value conditional(const Napi::CallbackInfo& info) {
@@ -95,36 +82,26 @@ Napi::Value conditional(const Napi::CallbackInfo& info) {
   twisted.seed = options.seed;
   if (method != "smc" && method != "twisted" && method != "replacement")
     throw Error("VALUE", "expected smc, twisted or replacement for method, got " + method);
-  return Job::start(info.Env(), info[3],
-                    [=, device = to_device_choice(info[2])](const CancelFlag& cancel,
-                                                            const Job::Progress& progress) -> Job::Deliver {
-                      ConditionalSample result;
-                      with_cdc(*model, device, cancel, [&]<class T>(Cdc<T>& cdc, Backend<T>& backend) {
-                        CdcPath<T> path(cdc, cancel);
-                        const Fraction fraction = to_fraction(progress);
-                        if (method == "smc")
-                          result =
-                              conditional_smc<T>(backend, path, condition, options, rows, cancel, fraction);
-                        else if (method == "twisted")
-                          result = conditional_twisted<T>(backend, path, cdc.levels(), condition, twisted,
-                                                          rows, cancel, fraction);
-                        else
-                          result = conditional_replacement<T>(backend, path, cdc.levels(), condition,
-                                                              replacement, rows, cancel, fraction);
-                      });
-                      return [result = std::move(result)](Napi::Env env) -> Napi::Value {
-                        Napi::Object r = Napi::Object::New(env);
-                        r.Set("values", to_array(env, result.z));
-                        r.Set("logMarginal", result.log_marginal);
-                        r.Set("standardError", result.standard_error);
-                        r.Set("effective", result.effective);
-                        r.Set("ancestors", static_cast<double>(result.ancestors));
-                        r.Set("acceptance", result.acceptance);
-                        r.Set("rHat", result.mixing.r_hat);
-                        r.Set("movesEffective", result.mixing.effective);
-                        return r;
-                      };
-                    });
+  return start_job(
+      info, info[3],
+      [=, device = to_device_choice(info[2])](const CancelFlag& cancel, const Fraction& progress) {
+        ConditionalSample result;
+        with_cdc(*model, device, cancel, [&]<class T>(Cdc<T>& cdc, Backend<T>& backend) {
+          CdcPath<T> path(cdc, cancel);
+          if (method == "smc")
+            result = conditional_smc<T>(backend, path, condition, options, rows, cancel, progress);
+          else if (method == "twisted")
+            result = conditional_twisted<T>(backend, path, cdc.levels(), condition, twisted, rows, cancel,
+                                            progress);
+          else
+            result = conditional_replacement<T>(backend, path, cdc.levels(), condition, replacement, rows,
+                                                cancel, progress);
+        });
+        return deliver("values", std::move(result.z), "logMarginal", result.log_marginal, "standardError",
+                       result.standard_error, "effective", result.effective, "ancestors", result.ancestors,
+                       "acceptance", result.acceptance, "rHat", result.mixing.r_hat, "movesEffective",
+                       result.mixing.effective);
+      });
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ std::array<double, report_fields> to_numbers(const TrainReport& r) {
           r.validation_loss,           r.learning_rate, r.gradient_norm, r.seconds};
 }
 
-Napi::Object to_object(Napi::Env env, const TrainReport& r) {
+Napi::Object report_to_object(Napi::Env env, const TrainReport& r) {
   static constexpr std::array<const char*, report_fields> names = {
       "step",           "crossEntropy", "squaredError", "loss",
       "validationLoss", "learningRate", "gradientNorm", "seconds"};
@@ -28,17 +28,14 @@ Napi::Object to_object(Napi::Env env, const TrainReport& r) {
 }
 
 // TrainSnapshot of lib/native/training.ts
-Napi::Object to_object(Napi::Env env, const TrainSnapshot<float>& s) {
-  Napi::Object o = Napi::Object::New(env), numbers = Napi::Object::New(env), tensors = Napi::Object::New(env);
+Napi::Object snapshot_to_object(Napi::Env env, const TrainSnapshot<float>& s) {
+  Napi::Object numbers = Napi::Object::New(env), tensors = Napi::Object::New(env);
   each_number(s, [&](const char* name, auto value) { numbers.Set(name, static_cast<double>(value)); });
   each_tensor(s, [&](const char* name, const auto& tensor) { tensors.Set(name, to_array(env, tensor)); });
   std::vector<double> history;
   for (const TrainReport& report : s.history)
     for (const double number : to_numbers(report)) history.push_back(number);
-  o.Set("numbers", numbers);
-  o.Set("tensors", tensors);
-  o.Set("history", to_array(env, history));
-  return o;
+  return to_object(env, "numbers", numbers, "tensors", tensors, "history", history);
 }
 
 std::unique_ptr<TrainSnapshot<float>> to_snapshot(const Napi::Value& value) {
@@ -70,16 +67,9 @@ std::unique_ptr<TrainSnapshot<float>> to_snapshot(const Napi::Value& value) {
 }  // namespace
 
 Napi::Value to_array(Napi::Env env, const std::vector<ParameterSlice>& slices) {
-  Napi::Array result = Napi::Array::New(env, slices.size());
-  for (std::size_t i = 0; i < slices.size(); ++i) {
-    Napi::Object o = Napi::Object::New(env);
-    o.Set("name", slices[i].name);
-    o.Set("offset", static_cast<double>(slices[i].offset));
-    o.Set("rows", static_cast<double>(slices[i].rows));
-    o.Set("columns", static_cast<double>(slices[i].columns));
-    result.Set(static_cast<std::uint32_t>(i), o);
-  }
-  return result;
+  return to_array(env, slices, [env](const ParameterSlice& s) {
+    return to_object(env, "name", s.name, "offset", s.offset, "rows", s.rows, "columns", s.columns);
+  });
 }
 
 LevelBlocks to_level_blocks(const Napi::Value& value, std::size_t dim) {
@@ -239,9 +229,9 @@ Job::Deliver run_training(const Training& training, const TrainCall& call, const
       Napi::Array list = Napi::Array::New(env);
       for (std::size_t i = 0; i < all.size(); ++i) {
         if (!all[i].fresh) continue;
-        Napi::Object o = to_object(env, all[i].report);
+        Napi::Object o = report_to_object(env, all[i].report);
         o.Set("model", static_cast<double>(i));
-        if (all[i].snapshot) o.Set("snapshot", to_object(env, *all[i].snapshot));
+        if (all[i].snapshot) o.Set("snapshot", snapshot_to_object(env, *all[i].snapshot));
         if (!all[i].steps.empty()) o.Set("watched", to_array(env, all[i].steps));
         list.Set(list.Length(), o);
       }
@@ -280,26 +270,15 @@ Job::Deliver run_training(const Training& training, const TrainCall& call, const
   const std::vector<TrainResult> results = Trainer<float>::run_together(all, cancel, watches);
   for (std::size_t i = 0; i < count; ++i)
     outcomes.push_back({results[i], all[i]->history(), all[i]->best_parameters()});
-  return [outcomes = std::move(outcomes)](Napi::Env env) -> Napi::Value {
-    Napi::Array all = Napi::Array::New(env, outcomes.size());
-    for (std::size_t k = 0; k < outcomes.size(); ++k) {
-      const auto& [result, history, parameters] = outcomes[k];
-      Napi::Object o = Napi::Object::New(env);
-      o.Set("parameters", to_array(env, parameters));
-      o.Set("steps", static_cast<double>(result.steps));
-      o.Set("bestStep", static_cast<double>(result.best_step));
-      o.Set("bestValidation", result.best_validation);
-      o.Set("seconds", result.seconds);
-      o.Set("stepSeconds", result.step_seconds);
-      o.Set("stoppedEarly", result.stopped_early);
-      o.Set("saturated", static_cast<double>(result.saturated));
-      Napi::Array list = Napi::Array::New(env, history.size());
-      for (std::size_t i = 0; i < history.size(); ++i)
-        list.Set(static_cast<std::uint32_t>(i), to_object(env, history[i]));
-      o.Set("history", list);
-      all.Set(static_cast<std::uint32_t>(k), o);
-    }
-    return all;
+  return [outcomes = std::move(outcomes)](Napi::Env env) {
+    return to_array(env, outcomes, [env](const Outcome& outcome) {
+      const auto& [result, history, parameters] = outcome;
+      return to_object(
+          env, "parameters", parameters, "steps", result.steps, "bestStep", result.best_step,
+          "bestValidation", result.best_validation, "seconds", result.seconds, "stepSeconds",
+          result.step_seconds, "stoppedEarly", result.stopped_early, "saturated", result.saturated, "history",
+          to_array(env, history, [env](const TrainReport& report) { return report_to_object(env, report); }));
+    });
   };
 }
 

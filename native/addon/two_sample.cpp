@@ -24,58 +24,44 @@ Samples to_samples(const Napi::CallbackInfo& info) {
 Napi::Value scores(const Napi::CallbackInfo& info) {
   const std::size_t base_rows = to_size(info[1], "baseRows"), rows = to_size(info[3], "rows"),
                     dim = to_size(info[4], "dim");
-  return start_array_job(
-      info, [base_rows, rows, dim, base = to_vector<double>(info[0], "base", product(base_rows, dim)),
-             x = to_vector<double>(info[2], "x", product(rows, dim)),
-             threads = to_size(info[5], "threads")](const CancelFlag& cancel) {
-        return normal_scores(threads, base.data(), base_rows, x.data(), rows, dim, cancel);
-      });
+  return start_job(info,
+                   [base_rows, rows, dim, base = to_vector<double>(info[0], "base", product(base_rows, dim)),
+                    x = to_vector<double>(info[2], "x", product(rows, dim)),
+                    threads = to_size(info[5], "threads")](const CancelFlag& cancel) {
+                     return normal_scores(threads, base.data(), base_rows, x.data(), rows, dim, cancel);
+                   });
 }
 
 Napi::Value margins(const Napi::CallbackInfo& info) {
-  return Job::start(info.Env(), info.Env().Undefined(),
-                    [s = to_samples(info)](const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
-                      auto distances =
-                          margin_distances(s.threads, s.x.data(), s.rows, s.first, s.dim, cancel);
-                      return [distances = std::move(distances)](Napi::Env env) -> Napi::Value {
-                        Napi::Object result = Napi::Object::New(env);
-                        result.Set("kolmogorov", to_array(env, distances.kolmogorov));
-                        result.Set("cramer", to_array(env, distances.cramer));
-                        return result;
-                      };
-                    });
+  return start_job(info, [s = to_samples(info)](const CancelFlag& cancel) {
+    auto distances = margin_distances(s.threads, s.x.data(), s.rows, s.first, s.dim, cancel);
+    return deliver("kolmogorov", std::move(distances.kolmogorov), "cramer", std::move(distances.cramer));
+  });
 }
 
 Napi::Value pairs(const Napi::CallbackInfo& info) {
-  return Job::start(info.Env(), info[8],
-                    [s = to_samples(info), bandwidths = to_vector<double>(info[5], "bandwidths"),
-                     relabellings = to_size(info[6], "relabellings"), seed = to_uint64(info[7], "seed")](
-                        const CancelFlag& cancel, const Job::Progress& progress) -> Job::Deliver {
-                      auto sums = pair_sums(s.threads, s.x.data(), s.rows, s.first, s.dim, bandwidths,
-                                            relabellings, seed, cancel, to_fraction(progress));
-                      return [sums = std::move(sums)](Napi::Env env) -> Napi::Value {
-                        Napi::Object result = Napi::Object::New(env);
-                        result.Set("toFirst", to_array(env, sums.to_first));
-                        result.Set("toSecond", to_array(env, sums.to_second));
-                        result.Set("withinFirst", to_array(env, sums.within_first));
-                        result.Set("between", to_array(env, sums.between));
-                        return result;
-                      };
-                    });
+  return start_job(info, info[8],
+                   [s = to_samples(info), bandwidths = to_vector<double>(info[5], "bandwidths"),
+                    relabellings = to_size(info[6], "relabellings"),
+                    seed = to_uint64(info[7], "seed")](const CancelFlag& cancel, const Fraction& progress) {
+                     auto sums = pair_sums(s.threads, s.x.data(), s.rows, s.first, s.dim, bandwidths,
+                                           relabellings, seed, cancel, progress);
+                     return deliver("toFirst", std::move(sums.to_first), "toSecond",
+                                    std::move(sums.to_second), "withinFirst", std::move(sums.within_first),
+                                    "between", std::move(sums.between));
+                   });
 }
 
 Napi::Value median(const Napi::CallbackInfo& info) {
   const std::size_t rows = to_size(info[1], "rows"), dim = to_size(info[2], "dim");
-  return Job::start(info.Env(), info.Env().Undefined(),
-                    [rows, dim, x = to_vector<double>(info[0], "x", product(rows, dim))](
-                        const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
-                      const double value = median_distance(x.data(), rows, dim, cancel);
-                      return [value](Napi::Env env) { return Napi::Number::New(env, value); };
-                    });
+  return start_job(
+      info, [rows, dim, x = to_vector<double>(info[0], "x", product(rows, dim))](const CancelFlag& cancel) {
+        return median_distance(x.data(), rows, dim, cancel);
+      });
 }
 
 Napi::Value sliced(const Napi::CallbackInfo& info) {
-  return start_array_job(
+  return start_job(
       info, info[8],
       [s = to_samples(info), directions = to_size(info[5], "directions"), order = to_size(info[6], "order"),
        seed = to_uint64(info[7], "seed")](const CancelFlag& cancel, const Fraction& progress) {
@@ -86,12 +72,12 @@ Napi::Value sliced(const Napi::CallbackInfo& info) {
 
 Napi::Value classifier(const Napi::CallbackInfo& info) {
   const std::size_t rows = to_size(info[1], "rows"), dim = to_size(info[2], "dim");
-  return start_array_job(info, [rows, dim, z = to_vector<double>(info[0], "z", product(rows, dim)),
-                                labels = to_vector<std::int32_t>(info[3], "labels", rows),
-                                folds = to_vector<std::int32_t>(info[4], "folds", rows),
-                                count = to_size(info[5], "foldCount"), ridge = to_double(info[6], "ridge"),
-                                neighbours = to_size(info[7], "neighbours"),
-                                threads = to_size(info[8], "threads")](const CancelFlag& cancel) {
+  return start_job(info, [rows, dim, z = to_vector<double>(info[0], "z", product(rows, dim)),
+                          labels = to_vector<std::int32_t>(info[3], "labels", rows),
+                          folds = to_vector<std::int32_t>(info[4], "folds", rows),
+                          count = to_size(info[5], "foldCount"), ridge = to_double(info[6], "ridge"),
+                          neighbours = to_size(info[7], "neighbours"),
+                          threads = to_size(info[8], "threads")](const CancelFlag& cancel) {
     return classifier_scores(threads, z.data(), rows, dim, labels, folds, count, ridge, neighbours, cancel);
   });
 }

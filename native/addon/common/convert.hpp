@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "core/error.hpp"
@@ -98,6 +99,45 @@ Napi::Value to_array(Napi::Env env, const std::vector<U>& values) {
   auto array = Napi::TypedArrayOf<U>::New(env, values.size(), array_type<U>());
   if (!values.empty()) std::memcpy(array.Data(), values.data(), values.size() * sizeof(U));
   return array;
+}
+
+template <class U, class Convert>
+Napi::Array to_array(Napi::Env env, const std::vector<U>& list, Convert&& convert) {
+  auto array = Napi::Array::New(env, list.size());
+  for (std::size_t i = 0; i < list.size(); ++i) array.Set(static_cast<std::uint32_t>(i), convert(list[i]));
+  return array;
+}
+
+// A number, boolean or text; of a vector of numbers a typed array; of a function of the environment what it
+// gives.
+template <class T>
+Napi::Value to_value(Napi::Env env, const T& value) {
+  if constexpr (std::is_convertible_v<const T&, napi_value>)
+    return Napi::Value(env, value);
+  else if constexpr (std::is_invocable_v<const T&, Napi::Env>)
+    return value(env);
+  else if constexpr (std::is_same_v<T, bool>)
+    return Napi::Boolean::New(env, value);
+  else if constexpr (std::is_arithmetic_v<T>)
+    return Napi::Number::New(env, static_cast<double>(value));
+  else if constexpr (std::is_convertible_v<const T&, std::string>)
+    return Napi::String::New(env, std::string(value));
+  else
+    return to_array(env, value);
+}
+
+// { name: value, ... } of names and values in turns.
+inline void set_fields(Napi::Object) {}
+template <class T, class... Others>
+void set_fields(Napi::Object o, const char* name, const T& value, const Others&... others) {
+  o.Set(name, to_value(o.Env(), value));
+  set_fields(o, others...);
+}
+template <class... Parts>
+Napi::Object to_object(Napi::Env env, const Parts&... parts) {
+  auto o = Napi::Object::New(env);
+  set_fields(o, parts...);
+  return o;
 }
 
 // A list of JavaScript values, each converted by convert(value).

@@ -14,12 +14,9 @@ struct Failure {
 };
 
 // { rows: Float64Array; times: Float64Array; values: Float64Array }
-Napi::Object to_object(Napi::Env env, const LastGoodState& state) {
-  Napi::Object o = Napi::Object::New(env);
-  o.Set("rows", to_array(env, std::vector<double>(state.rows.begin(), state.rows.end())));
-  o.Set("times", to_array(env, state.times));
-  o.Set("values", to_array(env, state.values));
-  return o;
+Napi::Object rows_lost(Napi::Env env, const LastGoodState& state) {
+  return to_object(env, "rows", std::vector<double>(state.rows.begin(), state.rows.end()), "times",
+                   state.times, "values", state.values);
 }
 
 struct State {
@@ -69,7 +66,7 @@ void settle(Napi::Env env, State& state) {
     }
   }
   const Napi::Error error = to_js_error(env, state.failure->code, state.failure->message);
-  if (!state.failure->state.rows.empty()) error.Value().Set("state", to_object(env, state.failure->state));
+  if (!state.failure->state.rows.empty()) error.Value().Set("state", rows_lost(env, state.failure->state));
   state.deferred.Reject(error.Value());
 }
 

@@ -46,20 +46,30 @@ Napi::Value guarded(const Napi::CallbackInfo& info) {
   }
 }
 
-// A job whose result is the array that work(cancel, fraction) gives.
+// Delivers { name: value, ... } of names and values in turns.
+template <class... Parts>
+Job::Deliver deliver(Parts... parts) {
+  return [... parts = std::move(parts)](Napi::Env env) -> Napi::Value { return to_object(env, parts...); };
+}
+
+// A job whose result is what work(cancel, fraction) gives: a Deliver, or what to_value takes.
 template <class Work>
-Napi::Value start_array_job(const Napi::CallbackInfo& info, const Napi::Value& on_report, Work work) {
+Napi::Value start_job(const Napi::CallbackInfo& info, const Napi::Value& on_report, Work work) {
   return Job::start(
       info.Env(), on_report,
       [work = std::move(work)](const CancelFlag& cancel, const Job::Progress& progress) -> Job::Deliver {
-        return [out = work(cancel, to_fraction(progress))](Napi::Env env) { return to_array(env, out); };
+        auto out = work(cancel, to_fraction(progress));
+        if constexpr (std::is_same_v<decltype(out), Job::Deliver>)
+          return out;
+        else
+          return [out = std::move(out)](Napi::Env env) { return to_value(env, out); };
       });
 }
 
 // The same without reports: work(cancel).
 template <class Work>
-Napi::Value start_array_job(const Napi::CallbackInfo& info, Work work) {
-  return start_array_job(
+Napi::Value start_job(const Napi::CallbackInfo& info, Work work) {
+  return start_job(
       info, info.Env().Undefined(),
       [work = std::move(work)](const CancelFlag& cancel, const Fraction&) { return work(cancel); });
 }
