@@ -9,6 +9,7 @@
 #include "core/monotone.h"
 #include "core/normal.h"
 #include "launch.cuh"
+#include "rows.cuh"
 
 namespace sklar::cuda {
 namespace {
@@ -24,9 +25,8 @@ int launch_normals(MatrixView<float> out, uint64_t seed, uint64_t first_row, uin
   const size_t blocks = (out.columns + 3) / 4;
   return each(out.rows * blocks, stream, [=] __device__(size_t i) {
     const size_t row = i / blocks, block = i % blocks;
-    const Normals4 n = philox_normals(
-        philox(philox_counter(first_row + row, static_cast<uint32_t>(block), step, tag), philox_key(seed)));
-    const float value[4] = {n.x, n.y, n.z, n.w};
+    float value[4];
+    four_normals(value, seed, first_row + row, block, step, tag);
     float* at = out.row(row) + 4 * block;
     for (size_t k = 0; k < 4 && 4 * block + k < out.columns; ++k) at[k] = value[k];
   });
@@ -64,14 +64,9 @@ int launch_combine(const Combine<float>& sum, void* stream) {
       for (size_t j = 0; j < 4 && first + j < c.to.columns; ++j) value[j] += factor * x[j];
     }
     if (c.noise != 0) {
-      const PhiloxBlock counter =
-          philox_counter(c.first_row + row, static_cast<uint32_t>(first / 4), c.step, c.tag);
-      const Normals4 n = philox_normals(philox(counter, philox_key(c.seed)));
-      const float factor = static_cast<float>(c.noise);
-      value[0] += factor * n.x;
-      value[1] += factor * n.y;
-      value[2] += factor * n.z;
-      value[3] += factor * n.w;
+      float noise[4];
+      four_normals(noise, c.seed, c.first_row + row, first / 4, c.step, c.tag);
+      for (size_t j = 0; j < 4; ++j) value[j] += static_cast<float>(c.noise) * noise[j];
     }
     float* to = c.to.row(row) + first;
     for (size_t j = 0; j < 4 && first + j < c.to.columns; ++j) to[j] = value[j];

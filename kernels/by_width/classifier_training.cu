@@ -1,6 +1,7 @@
 // A classifier's kernel of narrow_train.h, at one width.
 #include "backend/rows/classifier.h"
 #include "narrow/narrow_train_block.cuh"
+#include "rows.cuh"
 
 namespace sklar::cuda {
 namespace {
@@ -32,9 +33,8 @@ struct TrainBatch {
         continue;
       }
       const uint32_t block = (t - 2 * warp_lanes) / train_rows;
-      const Normals4 normals =
-          philox_normals(philox(philox_counter(first + i, block, step, kTagTrainNoise), philox_key(b.seed)));
-      const float values[4] = {normals.x, normals.y, normals.z, normals.w};
+      float values[4];
+      four_normals(values, b.seed, first + i, block, step, kTagTrainNoise);
 #pragma unroll
       for (uint32_t k = 0; k < 4; ++k)
         if (4 * block + k < d) noise[i * pitch + 4 * block + k] = real ? values[k] : 0.0f;

@@ -1,6 +1,7 @@
 // A velocity head's kernel of narrow_train.h, at one width.
 #include "backend/rows/velocity.h"
 #include "narrow/narrow_train_block.cuh"
+#include "rows.cuh"
 
 namespace sklar::cuda {
 namespace {
@@ -65,9 +66,8 @@ __global__ void __launch_bounds__(2 * width, 1) velocity_training_kernel(const V
       continue;
     }
     const uint32_t quad = (t - 2 * warp_lanes) / train_rows;
-    const Normals4 normals =
-        philox_normals(philox(philox_counter(i, quad, step, tag), philox_key(draw.seed)));
-    const float values[4] = {normals.x, normals.y, normals.z, normals.w};
+    float values[4];
+    four_normals(values, draw.seed, i, quad, step, tag);
 #pragma unroll
     for (uint32_t k = 0; k < 4; ++k)
       if (4 * quad + k < dim) noise[t % train_rows * at.state_pitch + 4 * quad + k] = values[k];

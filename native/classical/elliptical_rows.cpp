@@ -4,13 +4,13 @@
 #include <string>
 
 #include "classical/cells/elliptical_cells.hpp"
-#include "classical/row_loop.hpp"
 #include "classical/rows.hpp"
 #include "core/check_rows.hpp"
 #include "core/error.hpp"
 #include "core/linear/dot.hpp"
 #include "core/linear/symmetric.hpp"
 #include "core/linear/triangular.h"
+#include "core/threads/row_loop.hpp"
 #include "special/student_t.hpp"
 
 namespace sklar {

@@ -15,14 +15,6 @@ namespace {
 
 constexpr std::size_t batch_rows = 4096;
 
-template <class Body>
-void in_batches(std::size_t rows, const CancelFlag& cancel, Body&& body) {
-  for (std::size_t first = 0; first < rows; first += batch_rows) {
-    cancel.check();
-    body(first, std::min(batch_rows, rows - first));
-  }
-}
-
 }  // namespace
 
 std::vector<double> normal_scores_correlation(std::size_t threads, const double* u, std::size_t rows,
@@ -32,7 +24,7 @@ std::vector<double> normal_scores_correlation(std::size_t threads, const double*
   Matrix<double> z = backend->matrix(batch_rows, dim + 1);
   const std::size_t width = dim + 1;  // the column of ones gives the sums
   std::vector<double> moments(width * width, 0.0), part(width * width);
-  in_batches(rows, cancel, [&](std::size_t first, std::size_t count) {
+  in_batches(rows, batch_rows, cancel, {}, [&](std::size_t first, std::size_t count) {
     backend->whiten(z.first(count), u + first * dim, false, nullptr, nullptr);
     products_of_scores(*backend, z.first(count), part);
     for (std::size_t i = 0; i < moments.size(); ++i) moments[i] += part[i];
@@ -42,11 +34,10 @@ std::vector<double> normal_scores_correlation(std::size_t threads, const double*
 
 void gaussian_log_pdf(std::size_t threads, const std::vector<double>& l, const double* u, bool from_gaussian,
                       std::size_t rows, std::size_t dim, double* out, const CancelFlag& cancel) {
-  check_rows(u, from_gaussian, rows, dim);
   auto backend = make_cpu_backend<double>(threads);
   Matrix<double> y = backend->matrix(std::min(batch_rows, rows), dim + 1);
   const double half = half_log_determinant(l.data(), dim);
-  in_batches(rows, cancel, [&](std::size_t first, std::size_t count) {
+  in_batches(rows, batch_rows, cancel, {}, [&](std::size_t first, std::size_t count) {
     backend->whiten(y.first(count), u + first * dim, from_gaussian, l.data(), out + first);
     for (std::size_t i = 0; i < count; ++i) out[first + i] -= half;
   });
@@ -57,7 +48,7 @@ void gaussian_sample(std::size_t threads, const std::vector<double>& l, std::siz
                      const CancelFlag& cancel) {
   auto backend = make_cpu_backend<double>(threads);
   Matrix<double> y = backend->matrix(std::min(batch_rows, rows), dim + 1);
-  in_batches(rows, cancel, [&](std::size_t first, std::size_t count) {
+  in_batches(rows, batch_rows, cancel, {}, [&](std::size_t first, std::size_t count) {
     backend->normals({y.data(), count, dim, y.stride()}, seed, first_row + first, 0, kTagSampleStart);
     backend->colour(out + first * dim, y.first(count), to_gaussian, l.data(), nullptr);
   });

@@ -5,10 +5,11 @@
 #include <cstdio>
 
 #include "classical/cells/frailty.hpp"
-#include "classical/row_loop.hpp"
+#include "classical/gaussian.hpp"
 #include "core/check_rows.hpp"
 #include "core/error.hpp"
 #include "core/random/philox.h"
+#include "core/threads/row_loop.hpp"
 
 namespace sklar {
 namespace {
@@ -144,8 +145,12 @@ std::vector<double> classical_log_pdf(const ClassicalDefinition& definition, con
                                       const CancelFlag& cancel) {
   const std::size_t dim = definition.dim;
   check_rows(x.data(), from_gaussian, rows, dim);
-  const auto copula = make_rows(definition);
   std::vector<double> out(rows);
+  if (definition.family == "gaussian") {
+    gaussian_log_pdf(threads, definition.factor, x.data(), from_gaussian, rows, dim, out.data(), cancel);
+    return out;
+  }
+  const auto copula = make_rows(definition);
   for_units(definition, rows, threads, cancel,
             [&](std::vector<Unit>& u, std::size_t first, std::size_t count) {
               for (std::size_t i = 0; i < u.size(); ++i)
@@ -192,8 +197,12 @@ std::vector<double> classical_sample(const ClassicalDefinition& definition, std:
                                      std::uint64_t seed, std::uint64_t first_row, bool to_gaussian,
                                      std::size_t threads, const CancelFlag& cancel) {
   const std::size_t dim = definition.dim;
-  const auto copula = make_rows(definition);
   std::vector<double> out(rows * dim);
+  if (definition.family == "gaussian") {
+    gaussian_sample(threads, definition.factor, dim, rows, seed, first_row, to_gaussian, out.data(), cancel);
+    return out;
+  }
+  const auto copula = make_rows(definition);
   for_units(definition, rows, threads, cancel,
             [&](std::vector<Unit>& u, std::size_t first, std::size_t count) {
               copula->draw(u.data(), count, seed, first_row + first);

@@ -57,7 +57,7 @@ struct ClassicalDefinition {
 
 std::unique_ptr<Bivariate> make_bivariate(const ClassicalDefinition& definition);
 
-// gaussian beyond its transform, cells and cdf is classical/gaussian.hpp.
+// Log densities and samples of gaussian are those of classical/gaussian.hpp, for many rows at once.
 std::unique_ptr<RosenblattRows> make_rosenblatt(const ClassicalDefinition& definition);
 std::unique_ptr<ClassicalRows> make_rows(const ClassicalDefinition& definition);
 

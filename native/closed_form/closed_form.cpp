@@ -6,21 +6,18 @@
 
 #include "core/error.hpp"
 #include "core/normal.h"
-#include "core/threads/thread_pool.hpp"
+#include "core/threads/row_loop.hpp"
 #include "fields/trace.hpp"
 
 namespace sklar {
 namespace {
 
-constexpr std::size_t chunk = 256;
-
 // body(row) for all rows, in any order
 template <class Body>
 void for_rows(std::size_t threads, std::size_t rows, const CancelFlag& cancel, Body&& body) {
   ThreadPool pool(threads);
-  pool.run((rows + chunk - 1) / chunk, [&](std::size_t task, std::size_t) {
-    cancel.check();
-    for (std::size_t i = task * chunk; i < std::min(rows, (task + 1) * chunk); ++i) body(i);
+  for_row_chunks(pool, rows, cancel, [&](std::size_t first, std::size_t count) {
+    for (std::size_t i = first; i < first + count; ++i) body(i);
   });
 }
 
@@ -71,13 +68,6 @@ class ClosedFormField final : public Field<T> {
     });
     backend_.upload_matrix(out, host.data());
     backend_.upload(divergence, result.data(), result.size() * sizeof(double));
-  }
-
-  bool log_density(MatrixView<const T> y, const double* time, double* value) override {
-    std::vector<double> host(y.rows);
-    for_each(y, time, [&](std::size_t i, double) { host[i] = row_->value(); });
-    backend_.upload(value, host.data(), host.size() * sizeof(double));
-    return true;
   }
 
  private:

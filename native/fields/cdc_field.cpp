@@ -101,24 +101,6 @@ bool CdcField<T>::describe(FusedField<T>& field) {
   return network_.describe(field);
 }
 
-template <class T>
-bool CdcField<T>::log_density(MatrixView<const T> y, const double* time, double* value) {
-  const std::size_t rows = y.rows;
-  interpolate(time, rows, Form::gradient);
-  network_.forward(y, logits_.first(rows), Pass::value);
-  backend_.row_dots(value, 1, cotangent_.first(rows), logits_.first(rows), false);
-  if (!known_) return true;
-  // of the slope A y, weighed: y . A y / 2
-  EpilogueOperands<T> store;
-  store.out[0] = slopes_.first(rows);
-  const MatrixView<const T> inner{y.data, rows, dim(), y.stride};
-  backend_.linear(inner, packed_slope_, store);
-  const Buffer<double> quadratic = backend_.template buffer<double>(rows);
-  backend_.row_dots(quadratic.data(), 1, inner, slopes_.first(rows), false);
-  backend_.add_scaled(value, quadratic.data(), rows, 0.5, reference_.data(), 1);
-  return true;
-}
-
 template class CdcField<float>;
 template class CdcField<double>;
 

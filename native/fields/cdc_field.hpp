@@ -28,7 +28,6 @@ class CdcField final : public Field<T> {
   void divergence(MatrixView<const T> y, const double* time, Form form, const TraceEstimator& trace,
                   MatrixView<T> out, double* divergence) override;
   bool describe(FusedField<T>& field) override;
-  bool log_density(MatrixView<const T> y, const double* time, double* value) override;
 
  private:
   void reserve(std::size_t rows);

@@ -50,13 +50,6 @@ class Field {
   // What a device must know to evaluate the field in the middle of an operation of its own; false: it is of
   // no kind that a device knows.
   virtual bool describe(FusedField<T>&) { return false; }
-  // value[i] = F, up to the normaliser of the model at that time; false: the head does not know it.
-  virtual bool log_density(MatrixView<const T> y, const double* time, double* value) {
-    static_cast<void>(y);
-    static_cast<void>(time);
-    static_cast<void>(value);
-    return false;
-  }
 };
 
 const char* name_of(Process process);

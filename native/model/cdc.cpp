@@ -89,16 +89,13 @@ void Cdc<T>::log_pdf(const double* u, bool from_gaussian, std::size_t rows, std:
   Matrix<T> y = backend_.matrix(batch, d + 1), logits = backend_.matrix(batch, levels_.count());
   std::vector<double> ratio(batch);
   const double* guide = definition_.cholesky.empty() ? nullptr : definition_.cholesky.data();
-  for (std::size_t first = 0; first < rows; first += batch) {
-    cancel.check();
-    const std::size_t count = std::min(batch, rows - first);
+  in_batches(rows, batch, cancel, progress, [&](std::size_t first, std::size_t count) {
     backend_.whiten(y.first(count), u + first * d, from_gaussian, guide, out + first);
     network_->forward(y.first(count), logits.first(count), Pass::value);
     backend_.log_ratio(ratio.data(), logits.first(count), level);
     for (std::size_t i = 0; i < count; ++i)
       out[first + i] = ratio[i] + (guide ? out[first + i] - half_log_determinant_ : 0.0);
-    if (progress) progress(static_cast<double>(first + count) / static_cast<double>(rows));
-  }
+  });
 }
 
 template <class T>
@@ -159,9 +156,7 @@ void Cdc<T>::field(const double* z, std::size_t rows, std::size_t level, double*
   std::vector<T> host_y(batch * (d + 1)), host_g(batch * d);
   const auto& l = definition_.cholesky;
   std::vector<double> b(d);
-  for (std::size_t first = 0; first < rows; first += batch) {
-    cancel.check();
-    const std::size_t count = std::min(batch, rows - first);
+  in_batches(rows, batch, cancel, {}, [&](std::size_t first, std::size_t count) {
     backend_.whiten(y.first(count), z + first * d, true, l.empty() ? nullptr : l.data(), nullptr);
     gradient(y.first(count), level, g.first(count));
     backend_.download_matrix(host_g.data(), g.first(count));
@@ -178,7 +173,7 @@ void Cdc<T>::field(const double* z, std::size_t rows, std::size_t level, double*
       solve_lower_transposed(l.data(), d, b.data());
       for (std::size_t j = 0; j < d; ++j) to[j] = b[j] + z[(first + i) * d + j];
     }
-  }
+  });
 }
 
 template <class T>
@@ -188,15 +183,13 @@ void Cdc<T>::logits(const double* z, std::size_t rows, double* out, const Cancel
   if (rows == 0) return;
   Matrix<T> y = backend_.matrix(batch, d + 1), logits = backend_.matrix(batch, k);
   std::vector<T> host(batch * k);
-  for (std::size_t first = 0; first < rows; first += batch) {
-    cancel.check();
-    const std::size_t count = std::min(batch, rows - first);
+  in_batches(rows, batch, cancel, {}, [&](std::size_t first, std::size_t count) {
     backend_.whiten(y.first(count), z + first * d, true,
                     definition_.cholesky.empty() ? nullptr : definition_.cholesky.data(), nullptr);
     network_->forward(y.first(count), logits.first(count), Pass::value);
     backend_.download_matrix(host.data(), logits.first(count));
     std::copy(host.begin(), host.begin() + static_cast<std::ptrdiff_t>(count * k), out + first * k);
-  }
+  });
 }
 
 template <class T>
@@ -225,9 +218,7 @@ void Cdc<T>::sample_as_published(const PublishedOptions& options, std::size_t ro
   };
 
   const Matrix<T> y = backend_.matrix(batch, d + 1);
-  for (std::size_t first = 0; first < rows; first += batch) {
-    cancel.check();
-    const std::size_t count = std::min(batch, rows - first);
+  in_batches(rows, batch, cancel, progress, [&](std::size_t first, std::size_t count) {
     if (options.start) {
       backend_.whiten(y.first(count), options.start + first * d, true, guide, nullptr);
     } else {
@@ -244,8 +235,7 @@ void Cdc<T>::sample_as_published(const PublishedOptions& options, std::size_t ro
       throw;
     }
     backend_.colour(out + first * d, y.first(count), options.to_gaussian, guide, nullptr);
-    if (progress) progress(static_cast<double>(first + count) / static_cast<double>(rows));
-  }
+  });
 }
 
 template <class T>

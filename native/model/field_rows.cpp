@@ -109,9 +109,7 @@ SolverStatistics sample_field(Backend<T>& backend, Field<T>& field, const Solver
   if (rows == 0) return statistics;
   const Matrix<T> y = backend.matrix(batch, d + 1);
   SolverOptions part = options;
-  for (std::size_t first = 0; first < rows; first += batch) {
-    cancel.check();
-    const std::size_t count = std::min(batch, rows - first);
+  in_batches(rows, batch, cancel, progress, [&](std::size_t first, std::size_t count) {
     part.first_row = options.first_row + first;
     if (start)
       to_states(backend, field.process(), y.first(count), start + first * d, scale, nullptr);
@@ -120,8 +118,7 @@ SolverStatistics sample_field(Backend<T>& backend, Field<T>& field, const Solver
     with_states<T>(backend, field.process(), y.first(count), part.first_row, scale,
                    [&] { statistics.add(integrate(backend, field, part, y.first(count), nullptr, cancel)); });
     to_rows<T>(backend, field.process(), out + first * d, y.first(count), scale);
-    if (progress) progress(static_cast<double>(first + count) / static_cast<double>(rows));
-  }
+  });
   return statistics;
 }
 
@@ -145,9 +142,7 @@ SolverStatistics flow_log_pdf(Backend<T>& backend, Field<T>& field, const Solver
   integral.total = total.data();
   std::vector<double> host(batch * columns), before(batch), after(batch);
   SolverOptions part = options;
-  for (std::size_t first = 0; first < rows; first += batch) {
-    cancel.check();
-    const std::size_t count = std::min(batch, rows - first);
+  in_batches(rows, batch, cancel, progress, [&](std::size_t first, std::size_t count) {
     const MatrixView<T> inner{y.data(), count, d, y.stride()};
     part.first_row = options.first_row + first;
     integral.trace.first_row = out.trace.first_row + first;
@@ -178,8 +173,7 @@ SolverStatistics flow_log_pdf(Backend<T>& backend, Field<T>& field, const Solver
       check_densities(out.log_pdf + first, count, part.first_row, options.nodes.back());
     });
     if (out.end) to_rows<T>(backend, field.process(), out.end + first * d, y.first(count), scale);
-    if (progress) progress(static_cast<double>(first + count) / static_cast<double>(rows));
-  }
+  });
   return statistics;
 }
 

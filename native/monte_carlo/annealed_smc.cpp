@@ -40,7 +40,6 @@ class Walkers {
   // F at both ends of the way from level + 1 to level.
   void enter(std::size_t level) {
     level_ = level;
-    ++evaluations;
     path_.evaluate(y_, level, 0, above.data(), below.data(), {});
     for (std::size_t i = 0; i < y_.rows; ++i)
       if (!std::isfinite(above[i]) || !std::isfinite(below[i]))
@@ -50,7 +49,6 @@ class Walkers {
 
   // The gradient of the bridge, before the first sweep on it.
   void prepare(double share) {
-    ++evaluations;
     path_.evaluate(y_, level_, share, above.data(), below.data(), gradient_);
     backend_.download_matrix(host_gradient_.data(), gradient_);
   }
@@ -95,7 +93,6 @@ class Walkers {
     proposal.step = sweep_;
     proposal.tag = kTagSmcMove;
     backend_.combine(proposal);
-    ++evaluations;
     path_.evaluate(trial_, level_, share, trial_above_.data(), trial_below_.data(), trial_gradient_);
     backend_.download_matrix(host_trial_.data(), without_ones(trial_.view()));
     backend_.download_matrix(host_trial_gradient_.data(), trial_gradient_);
@@ -131,7 +128,6 @@ class Walkers {
   const T* rows() const { return host_y_.data(); }
 
   double step = 1;  // b
-  std::uint64_t evaluations = 0;
   std::vector<double> above, below;
 
  private:
@@ -196,9 +192,7 @@ SmcResult<T> annealed_smc(Backend<T>& backend, LevelPath<T>& path, const SmcOpti
       weights.add(walkers.above, walkers.below, way);
       share = way == 1 - share ? 1 : share + way;
       if (!whole) resample();
-      stage.share = share;
       stage.acceptance = walkers.move(share, options.moves);
-      stage.step = walkers.step;
       result.stages.push_back(stage);
       if (progress) progress((last - static_cast<double>(level) - 1 + share) / last);
     }
@@ -207,12 +201,9 @@ SmcResult<T> annealed_smc(Backend<T>& backend, LevelPath<T>& path, const SmcOpti
     if (!weights.even()) resample();
     ChainMixing mixing(rows, path.dim(), options.final_moves);
     result.stages.back().acceptance = walkers.move(1, options.final_moves, &mixing);
-    result.stages.back().step = walkers.step;
     result.mixing = mixing.worst();
   }
-  result.evaluations = walkers.evaluations;
-  result.island_log_z = weights.log_z();
-  const LogMean z = pooled_log_mean(result.island_log_z);
+  const LogMean z = pooled_log_mean(weights.log_z());
   result.log_z = z.value;
   result.standard_error = z.standard_error;
   result.log_density = std::move(walkers.below);

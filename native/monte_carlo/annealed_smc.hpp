@@ -28,19 +28,15 @@ struct SmcOptions {
 // One reweighting and the moves after it.
 struct SmcStage {
   std::size_t level = 0;  // towards this one from the level above
-  double share = 0;       // that has been walked of the way
   double effective = 0;   // share of effective particles after the reweighting, mean of the populations
   double acceptance = 0;  // of the moves after it
-  double step = 0;        // b of the last of them
 };
 
 template <class T>
 struct SmcResult {
   double log_z = 0;           // log of the mean over populations of their Z
   double standard_error = 0;  // of log_z; infinite with one population
-  std::vector<double> island_log_z;
   std::vector<SmcStage> stages;
-  std::uint64_t evaluations = 0;  // of the path, for each particle
 
   Matrix<T> particles;               // islands x particles rows and a column of ones, at the data
   std::vector<double> log_density;   // F_0 of each

@@ -17,23 +17,17 @@ class CdcPath final : public LevelPath<T> {
   std::size_t last() const override { return model_.levels().last(); }
   void evaluate(MatrixView<const T> y, std::size_t level, double share, double* above, double* below,
                 MatrixView<T> gradient) override {
-    const std::size_t batch = model_.bridge_rows();
-    for (std::size_t first = 0; first < y.rows; first += batch) {
-      cancel_.check();
-      const std::size_t count = std::min(batch, y.rows - first);
+    in_batches(y.rows, model_.bridge_rows(), cancel_, {}, [&](std::size_t first, std::size_t count) {
       model_.bridge(rows_from(y, first, count), level, share, above + first, below + first,
                     rows_from(gradient, first, count));
-    }
+    });
   }
   void hessian_product(MatrixView<const T> y, std::size_t level, MatrixView<const T> r,
                        MatrixView<T> product) override {
-    const std::size_t batch = model_.bridge_rows();
-    for (std::size_t first = 0; first < y.rows; first += batch) {
-      cancel_.check();
-      const std::size_t count = std::min(batch, y.rows - first);
+    in_batches(y.rows, model_.bridge_rows(), cancel_, {}, [&](std::size_t first, std::size_t count) {
       model_.hessian_product(rows_from(y, first, count), level, rows_from(r, first, count),
                              rows_from(product, first, count));
-    }
+    });
   }
 
  private:

@@ -96,8 +96,6 @@ ConditionalSample conditional_smc(Backend<T>& backend, LevelPath<T>& path, const
   result.effective = smc.effective;
   result.ancestors = smc.ancestors;
   result.acceptance = smc.stages.back().acceptance;
-  result.evaluations = smc.evaluations;
-  result.stages = smc.stages;
   result.mixing = smc.mixing;
   const std::size_t d = condition.dim(), fixed = condition.fixed, free = d - fixed;
   std::vector<T> host(smc.particles.rows() * free);
@@ -158,7 +156,6 @@ ConditionalSample conditional_replacement(Backend<T>& backend, LevelPath<T>& pat
       const bool from_noise = std::isinf(levels.time[level]);
       const double scale = level == last && !from_noise ? levels.w[last] / levels.w[last - 1] : 1;
       rotated.evaluate(state, std::min(level, last - 1), 1, above.data(), below.data(), g);
-      ++result.evaluations;
       move(from_noise ? 1 : decay, from_noise ? 0.5 : 2 * (1 - decay) * scale, from_noise ? 0 : noise);
       if (loop + 1 < options.loops) move(decay, 0, noise);
     }
@@ -193,7 +190,6 @@ void finish_conditional(Backend<T>& backend, LevelPath<T>& path, const Condition
         move_at_data<T>(backend, on_free, x, polish.moves, polish.target_acceptance, seed, cancel, {});
     result.acceptance = moves.acceptance;
     result.mixing = moves.mixing;
-    result.evaluations += polish.moves + 2;
     backend.download_matrix(part.data(), without_ones(x.view()));
     for (std::size_t i = 0; i < part.size(); ++i)
       v[i / free * d + fixed + i % free] = static_cast<double>(part[i]);
@@ -208,9 +204,7 @@ std::vector<double> gaussian_conditional(std::size_t threads, const Condition& c
   const auto backend = make_cpu_backend<double>(threads);
   Matrix<double> draws = backend->matrix(std::min(rows, batch), free);
   std::vector<double> part(draws.rows() * free), v(draws.rows() * d), z(rows * d);
-  for (std::size_t first = 0; first < rows; first += batch) {
-    cancel.check();
-    const std::size_t count = std::min(batch, rows - first);
+  in_batches(rows, batch, cancel, {}, [&](std::size_t first, std::size_t count) {
     backend->normals(draws.first(count), seed, first, 0, kTagSampleStart);
     backend->download_matrix(part.data(), draws.first(count));
     for (std::size_t i = 0; i < count; ++i) {
@@ -218,7 +212,7 @@ std::vector<double> gaussian_conditional(std::size_t threads, const Condition& c
       std::copy_n(&part[i * free], free, &v[i * d + fixed]);
     }
     condition.to_gaussian(v.data(), count, &z[first * d]);
-  }
+  });
   return z;
 }
 

@@ -38,8 +38,6 @@ struct ConditionalSample {
   std::size_t ancestors = 0;  // different starting particles among the descendants
   double acceptance = 0;      // of the last moves
   Convergence mixing;         // of the moves at the data
-  std::uint64_t evaluations = 0;  // of the path, for each particle
-  std::vector<SmcStage> stages;
 };
 
 // F.3: annealed SMC on z_B.

@@ -41,6 +41,13 @@ AffinePath<T>::AffinePath(Backend<T>& backend, LevelPath<T>& path, const std::ve
 }
 
 template <class T>
+void AffinePath<T>::map(MatrixView<const T> from, const PackedMatrix<T>& by, MatrixView<T> to) {
+  EpilogueOperands<T> store;
+  store.out[0] = to;
+  backend_.linear(from, by, store);
+}
+
+template <class T>
 void AffinePath<T>::reserve(std::size_t rows) {
   if (y_.rows() >= rows) return;
   y_ = backend_.matrix(rows, path_.dim() + 1);
@@ -54,15 +61,10 @@ void AffinePath<T>::evaluate(MatrixView<const T> x, std::size_t level, double sh
   reserve(batch);
   for (std::size_t first = 0; first < x.rows; first += batch) {
     const std::size_t count = std::min(batch, x.rows - first);
-    EpilogueOperands<T> to_y;
-    to_y.out[0] = y_.first(count);
-    backend_.linear(rows_from(x, first, count), forward_, to_y);
+    map(rows_from(x, first, count), forward_, y_.first(count));
     path_.evaluate(y_.first(count), level, share, above + first, below + first,
                    gradient.data ? g_.first(count) : MatrixView<T>{});
-    if (!gradient.data) continue;
-    EpilogueOperands<T> to_x;
-    to_x.out[0] = rows_from(gradient, first, count);
-    backend_.linear(g_.first(count), back_, to_x);
+    if (gradient.data) map(g_.first(count), back_, rows_from(gradient, first, count));
   }
 }
 
@@ -72,11 +74,6 @@ void AffinePath<T>::hessian_product(MatrixView<const T> x, std::size_t level, Ma
   const std::size_t batch = std::min(x.rows, most_rows);
   reserve(batch);
   if (r_.rows() < batch) r_ = backend_.matrix(batch, path_.dim() + 1);
-  const auto map = [&](MatrixView<const T> from, const PackedMatrix<T>& by, MatrixView<T> to) {
-    EpilogueOperands<T> store;
-    store.out[0] = to;
-    backend_.linear(from, by, store);
-  };
   for (std::size_t first = 0; first < x.rows; first += batch) {
     const std::size_t count = std::min(batch, x.rows - first);
     map(rows_from(x, first, count), forward_, y_.first(count));

@@ -41,6 +41,7 @@ class AffinePath final : public LevelPath<T> {
                        MatrixView<T> product) override;
 
  private:
+  void map(MatrixView<const T> from, const PackedMatrix<T>& by, MatrixView<T> to);
   void reserve(std::size_t rows);
 
   Backend<T>& backend_;

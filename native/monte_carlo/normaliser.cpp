@@ -87,7 +87,6 @@ Normaliser estimate_normaliser(Backend<T>& backend, LevelPath<T>& path, const Sm
   Normaliser result;
   result.smc = {smc.log_z, smc.standard_error, smc.effective};
   result.stages = smc.stages;
-  result.evaluations = smc.evaluations + 1;
   const std::size_t rows = smc.log_density.size();
   Matrix<T> y = matrix_with_ones(backend, rows, path.dim());
   backend.normals(without_ones(y.view()), options.seed, 0, 0, kTagNormaliserReference);

@@ -15,7 +15,6 @@ struct NormaliserEstimate {
 struct Normaliser {
   NormaliserEstimate smc, monte_carlo, bennett;
   std::vector<SmcStage> stages;
-  std::uint64_t evaluations = 0;  // of the path, for each particle
 };
 
 // Monte Carlo and Bennett use as many rows of the reference as there are particles.

@@ -99,7 +99,6 @@ class TwistedParticles {
     return number(v_[particle * condition_.dim() + j]);
   }
 
-  std::uint64_t evaluations = 0;
   std::vector<double> value, log_twist;  // F and log q, the latter but for a constant
   std::vector<std::uint32_t> roots;
 
@@ -111,11 +110,9 @@ class TwistedParticles {
     const std::size_t d = condition_.dim(), fixed = condition_.fixed;
     backend_.download_matrix(v_.data(), without_ones(state_.view()));
     std::fill(log_twist.begin(), log_twist.end(), 0.0);
-    if (level < levels_.last() && (level > 0 || want_value)) {
+    if (level < levels_.last() && (level > 0 || want_value))
       path_.evaluate(state_, level, 1, above_.data(), value.data(),
                      level > 0 ? dense_.view() : MatrixView<T>{});
-      ++evaluations;
-    }
     if (level == 0) return;
     if (level < levels_.last()) backend_.download_matrix(g_.data(), dense_);
     const double sigma = levels_.sigma[level];
@@ -145,7 +142,6 @@ class TwistedParticles {
       backend_.upload_matrix(residual_, padded.data());
       path_.hessian_product(state_, level, residual_, dense_);
       backend_.download_matrix(lift.data(), dense_);
-      ++evaluations;
       for (T& x : lift) x = static_cast<T>(number(x) / alpha);
     }
     for (std::size_t i = 0; i < count_; ++i)
@@ -196,11 +192,6 @@ ConditionalSample conditional_twisted(Backend<T>& backend, LevelPath<T>& path, c
     if (weights.effective(zero, zero, 1) < options.least_share) particles.take(weights.resample());
     particles.step(level, options.exact_steps, before, after);
     weights.add(before, after, 1);
-    SmcStage stage;
-    stage.level = level - 1;
-    stage.share = 1;
-    stage.effective = weights.effective(zero, zero, 1);
-    result.stages.push_back(stage);
     if (progress) progress(static_cast<double>(last - level + 1) / static_cast<double>(last));
   }
   const LogMean z = pooled_log_mean(weights.log_z());
@@ -209,7 +200,6 @@ ConditionalSample conditional_twisted(Backend<T>& backend, LevelPath<T>& path, c
   const std::vector<double> share = weights.normalised();
   result.effective = effective_size(share);
   result.ancestors = count_different(particles.roots);
-  result.evaluations = particles.evaluations;
   const std::vector<std::uint32_t> chosen = draw_weighted(share, rows, options.seed);
   std::vector<double> v(rows * d);
   for (std::size_t i = 0; i < rows; ++i)

@@ -411,7 +411,6 @@ std::vector<T> Trainer<T>::best_parameters() {
 }
 
 template class Trainer<float>;
-template class Trainer<double>;
 template std::vector<float> initial_parameters(const std::vector<ParameterSlice>&, std::uint64_t, bool,
                                                std::size_t);
 template std::vector<double> initial_parameters(const std::vector<ParameterSlice>&, std::uint64_t, bool,

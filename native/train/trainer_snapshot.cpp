@@ -62,12 +62,8 @@ void Trainer<T>::resume(const TrainSnapshot<T>& from) {
 }
 
 template std::array<const Buffer<float>*, 8> Trainer<float>::kept() const;
-template std::array<const Buffer<double>*, 8> Trainer<double>::kept() const;
 template void Trainer<float>::send_snapshot(double, const Watch&);
-template void Trainer<double>::send_snapshot(double, const Watch&);
 template TrainSnapshot<float> Trainer<float>::snapshot();
-template TrainSnapshot<double> Trainer<double>::snapshot();
 template void Trainer<float>::resume(const TrainSnapshot<float>&);
-template void Trainer<double>::resume(const TrainSnapshot<double>&);
 
 }  // namespace sklar

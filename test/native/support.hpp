@@ -225,13 +225,6 @@ class OuField final : public sklar::Field<T> {
     CHECK(trace.kind == TraceEstimator::Kind::exact);
     each_row(y, time, form, out, divergence);
   }
-  bool log_density(MatrixView<const T> y, const double* time, double* value) override {
-    for (std::size_t i = 0; i < y.rows; ++i) {
-      const double alpha = std::cos(time[i]);
-      value[i] = copula_.at(alpha * alpha)->value(Vector(y.row(i), y.row(i) + dim()).data());
-    }
-    return true;
-  }
 
  private:
   void each_row(MatrixView<const T> y, const double* time, Form form, MatrixView<T> out, double* divergence) {

@@ -42,7 +42,6 @@ struct Runs {
       const double count = static_cast<double>(2 * particles);
       CHECK(s.effective > 0.25 * count && s.effective <= count * (1 + 1e-9));
       CHECK(s.ancestors > particles / 2 && s.ancestors <= 2 * particles);
-      CHECK_EQUAL(s.stages.size(), path.last());
     }
   }
 };

@@ -22,4 +22,16 @@ class CancelFlag {
   std::atomic<bool> cancelled_{false};
 };
 
+// body(first, count) for batches of rows in turn.
+template <class Body>
+void in_batches(std::size_t rows, std::size_t batch, const CancelFlag& cancel, const Fraction& progress,
+                Body&& body) {
+  for (std::size_t first = 0; first < rows; first += batch) {
+    cancel.check();
+    const std::size_t count = rows - first < batch ? rows - first : batch;
+    body(first, count);
+    if (progress) progress(static_cast<double>(first + count) / static_cast<double>(rows));
+  }
+}
+
 }  // namespace sklar

@@ -291,31 +291,19 @@ class AdaptiveStochasticRungeKutta final : public Adaptive<T> {
     path.rows = rows_.data();
     t_.backend.brownian(view(w_), view(area_), path, from_.data(), to_.data());
 
-    const double root = std::sqrt(2.0);
     const double* h = this->steps_.data();
-    Combine<T> at;
-    at.to = this->inner(this->trial_);
-    at.add(this->inner(this->y_), 1);
-    if (tableau_.h1 != 0) at.add(view(area_), root * tableau_.h1);
-    t_.backend.combine(at);
-    drift(0, first_);
-
-    at = {};
-    at.to = this->inner(this->trial_);
-    at.add(this->inner(this->y_), 1)
-        .add(view(first_), tableau_.c, h)
-        .add(view(w_), root * tableau_.c)
-        .add(view(area_), root * tableau_.h2);
-    t_.backend.combine(at);
-    drift(tableau_.c, second_);
-
-    Combine<T> end;
-    end.to = this->inner(this->next_);
-    end.add(this->inner(this->y_), 1)
-        .add(view(first_), tableau_.b1, h)
-        .add(view(second_), tableau_.b2, h)
-        .add(view(w_), root);
-    t_.backend.combine(end);
+    const StochasticStep<T> step{this->inner(this->y_),
+                                 this->inner(this->next_),
+                                 this->inner(this->trial_),
+                                 view(first_),
+                                 view(second_),
+                                 view(w_),
+                                 view(area_),
+                                 1,
+                                 1,
+                                 1,
+                                 h};
+    step(t_.backend, tableau_, [this](double c, MatrixView<T> into) { drift(c, into); });
     Combine<T> error;
     error.to = view(this->error_);
     error.add(view(second_), tableau_.e, h).add(view(first_), -tableau_.e, h);
@@ -329,11 +317,11 @@ class AdaptiveStochasticRungeKutta final : public Adaptive<T> {
  private:
   MatrixView<T> view(const Matrix<T>& m) const { return m.first(this->active()); }
 
-  void drift(double c, const Matrix<T>& into) {
+  void drift(double c, MatrixView<T> into) {
     this->upload(this->times_, [&](std::size_t i) { return time_at(control_.at(i) + c * control_.step(i)); });
     t_.evaluate(this->rows_of(this->trial_), this->times_.data(), Form::gradient, view(g_), nullptr);
     Combine<T> sum;
-    sum.to = view(into);
+    sum.to = into;
     sum.add(this->inner(this->trial_), -1).add(view(g_), 2);
     t_.backend.combine(sum);
   }

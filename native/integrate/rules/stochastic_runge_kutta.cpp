@@ -18,30 +18,12 @@ class StochasticRungeKutta final : public Stepper<T> {
   void step(std::size_t i) override {
     if (t_.leave_reference(i)) return;
     const double start = t_.forward_time(t_.node(i)), h = start - t_.forward_time(t_.node(i + 1));
-    const double root = std::sqrt(2.0);
     const auto [w, area, w_scale, area_scale] = t_.increment(i);
-    const auto trial = t_.inner(trial_);
-
-    Combine<T> at;
-    at.to = trial;
-    at.add(t_.z, 1);
-    if (tableau_.h1 != 0) at.add(area, root * tableau_.h1 * area_scale);
-    t_.backend.combine(at);
-    drift(t_.node(i), first_);
-
-    at = {};
-    at.to = trial;
-    at.add(t_.z, 1)
-        .add(first_, tableau_.c * h)
-        .add(w, root * tableau_.c * w_scale)
-        .add(area, root * tableau_.h2 * area_scale);
-    t_.backend.combine(at);
-    drift(OuProcess::angle(start - tableau_.c * h), second_);
-
-    Combine<T> end;
-    end.to = t_.z;
-    end.add(t_.z, 1).add(first_, tableau_.b1 * h).add(second_, tableau_.b2 * h).add(w, root * w_scale);
-    t_.backend.combine(end);
+    const StochasticStep<T> step{t_.z, t_.z,    t_.inner(trial_), first_, second_, w,
+                                 area, w_scale, area_scale,       h,      nullptr};
+    step(t_.backend, tableau_, [&](double c, MatrixView<T> into) {
+      drift(c == 0 ? t_.node(i) : OuProcess::angle(start - c * h), into);
+    });
   }
 
  private:

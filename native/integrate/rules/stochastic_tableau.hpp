@@ -1,6 +1,8 @@
 #pragma once
 
-#include "integrate/steps/options.hpp"
+#include <cmath>
+
+#include "integrate/steps/trajectory.hpp"
 
 namespace sklar {
 
@@ -16,5 +18,41 @@ inline StochasticTableau stochastic_tableau_of(Solver solver) {
   return solver == Solver::sra1 ? StochasticTableau{0, 3.0 / 4, 3.0 / 2, 1.0 / 3, 2.0 / 3, 2.0 / 3}
                                 : StochasticTableau{1, 5.0 / 6, 1, 0.4, 0.6, 0.6};
 }
+
+// One step from `from` to `to`, by way of `trial`. The increments have factors, and steps of their own for
+// each row are in backend memory, times h. drift(c, k): k = the drift at the trial state, c of the step
+// later.
+template <class T>
+struct StochasticStep {
+  MatrixView<T> from, to, trial, first, second;
+  MatrixView<const T> w, area;
+  double w_scale, area_scale, h;
+  const double* steps;
+
+  template <class Drift>
+  void operator()(Backend<T>& backend, const StochasticTableau& t, Drift&& drift) const {
+    const double root = std::sqrt(2.0);
+    Combine<T> at;
+    at.to = trial;
+    at.add(from, 1);
+    if (t.h1 != 0) at.add(area, root * t.h1 * area_scale);
+    backend.combine(at);
+    drift(0.0, first);
+
+    at = {};
+    at.to = trial;
+    at.add(from, 1)
+        .add(first, t.c * h, steps)
+        .add(w, root * t.c * w_scale)
+        .add(area, root * t.h2 * area_scale);
+    backend.combine(at);
+    drift(t.c, second);
+
+    Combine<T> end;
+    end.to = to;
+    end.add(from, 1).add(first, t.b1 * h, steps).add(second, t.b2 * h, steps).add(w, root * w_scale);
+    backend.combine(end);
+  }
+};
 
 }  // namespace sklar
