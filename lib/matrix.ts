@@ -88,6 +88,16 @@ export function toRows({ data, rows, columns }: Matrix): number[][] {
   return Array.from({ length: rows }, (_, i) => Array.from(data.subarray(i * columns, (i + 1) * columns)));
 }
 
+/** The rows with these numbers of dense data, in their order. */
+export function pickRows(data: Float64Array, rows: ArrayLike<number>, columns: number): Float64Array {
+  const picked = new Float64Array(rows.length * columns);
+  for (let i = 0; i < rows.length; i++) {
+    const first = rows[i]! * columns;
+    picked.set(data.subarray(first, first + columns), i * columns);
+  }
+  return picked;
+}
+
 /**
  * A copy of column `j` (counted from 0), of length `rows`.
  *

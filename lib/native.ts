@@ -10,7 +10,6 @@ import { matrix } from './matrix';
 import { type LastGoodState, SklarError, type SklarErrorCode } from './errors';
 import type { DevicesAddon } from './native/devices';
 import type { CorrelationAddon } from './native/correlation';
-import type { GaussianAddon } from './native/gaussian';
 import type { FieldsAddon } from './native/fields';
 import type { CdcAddon } from './native/cdc';
 import type { VelocityAddon } from './native/velocity';
@@ -24,7 +23,6 @@ import type { NativeJob } from './native/common';
 export type * from './native/common';
 export type * from './native/devices';
 export type * from './native/correlation';
-export type * from './native/gaussian';
 export type * from './native/fields';
 export type * from './native/cdc';
 export type * from './native/velocity';
@@ -40,7 +38,6 @@ export interface NativeAddon
   extends
     DevicesAddon,
     CorrelationAddon,
-    GaussianAddon,
     FieldsAddon,
     CdcAddon,
     VelocityAddon,

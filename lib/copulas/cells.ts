@@ -42,13 +42,6 @@ export function splitCells(
   return { cells, points };
 }
 
-/** Rows of a dense matrix, in the order asked for. */
-export function pickRows(data: Float64Array, rows: readonly number[], dim: number): Float64Array {
-  const out = new Float64Array(rows.length * dim);
-  rows.forEach((row, i) => out.set(data.subarray(row * dim, (row + 1) * dim), i * dim));
-  return out;
-}
-
 /** Both tails of levels: p and q = 1 - p, each exact where it is small. */
 function tailsOf(values: Float64Array, gaussian: boolean): { p: Float64Array; q: Float64Array } {
   if (!gaussian) return { p: values, q: values.map((u) => 1 - u) };

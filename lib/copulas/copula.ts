@@ -1,4 +1,4 @@
-import { type Matrix, matrix } from '../matrix';
+import { type Matrix, matrix, pickRows } from '../matrix';
 import { type Seed, resolveSeed } from '../data/random';
 import { type OptionNames, SklarError, expectInteger, expectOneOf, expectOptions } from '../errors';
 import { type TableMargins } from '../margins/margins';
@@ -7,7 +7,7 @@ import { type RealArray, runJob } from '../native';
 import { normalCdf } from '../normal';
 import { type Note, notesOf } from '../notes';
 import { packageVersion } from '../version';
-import { CELL_POINTS, expectCells, integrateCells, pickRows, splitCells } from './cells';
+import { CELL_POINTS, expectCells, integrateCells, splitCells } from './cells';
 import {
   type Certificate,
   type CertificateOptions,

@@ -418,7 +418,14 @@ class Populations {
     const { device, precision, threads, signal } = run;
     const options = { device, precision, threads, signal, scale: 'gaussian' } as const;
     const log = await copula.logPdf(matrix(z, rows, dim), options);
-    const gaussian = await runJob((addon) => addon.gaussianLogPdf(factor, z, true, rows, dim, threads), {
+    const nearest = {
+      family: 'gaussian',
+      dim,
+      parameters: new Float64Array(0),
+      rotation: 0,
+      factor,
+    } as const;
+    const gaussian = await runJob((addon) => addon.classicalLogPdf(nearest, z, true, rows, threads), {
       signal,
     });
     for (let i = 0; i < rows; i++) logWeights[i]! += log[i]! - gaussian[i]!;

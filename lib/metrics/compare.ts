@@ -1,7 +1,7 @@
 /** Is a sample as good as data? All metrics of two samples, each beside what data get. */
 import { type RowsInput, type Scale } from '../copulas/inputs/rows';
 import { type RunOptions, runOptions } from '../copulas/inputs/run';
-import { type Matrix, matrix } from '../matrix';
+import { type Matrix, matrix, pickRows } from '../matrix';
 import { Generator, type Seed, seedWords, shuffle, resolveSeed } from '../data/random';
 import { type SplitMethod, splitMethods, splitRows } from '../data/split';
 import { Table, defaultNames, listNames } from '../data/table';
@@ -175,9 +175,7 @@ function shuffled(
 ): Float64Array {
   const order = Uint32Array.from(among, (row: number | undefined, i) => row ?? i);
   shuffle(order, 0, order.length, new Generator(...seedWords(seed), stream));
-  const out = new Float64Array(order.length * columns);
-  order.forEach((row, i) => out.set(data.subarray(row * columns, (row + 1) * columns), i * columns));
-  return out;
+  return pickRows(data, order, columns);
 }
 
 interface Part {

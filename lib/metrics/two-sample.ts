@@ -12,6 +12,7 @@ import {
   expectOneOf,
   expectOptions,
 } from '../errors';
+import { pickRows } from '../matrix';
 import { runJob } from '../native';
 import { meanOf } from '../mean';
 import { cramerTail, kolmogorovTail } from './null-laws';
@@ -275,11 +276,11 @@ const MEDIAN_ROWS = 1000;
 async function medianBandwidth({ data, rows, dim }: Samples, options: RunOptions): Promise<number> {
   const run = execution(options);
   const count = Math.min(rows, MEDIAN_ROWS);
-  const chosen = new Float64Array(count * dim);
-  for (let i = 0; i < count; i++) {
-    const row = Math.floor((i * rows) / count);
-    chosen.set(data.subarray(row * dim, (row + 1) * dim), i * dim);
-  }
+  const chosen = pickRows(
+    data,
+    Array.from({ length: count }, (_, i) => Math.floor((i * rows) / count)),
+    dim,
+  );
   const median = await runJob((addon) => addon.medianDistance(chosen, count, dim), { signal: run.signal });
   if (median > 0) return median;
   throw new SklarError(
@@ -444,12 +445,11 @@ export async function classifierAuc(
   // in random order, so that equally near neighbours are of either sample
   const order = Uint32Array.from({ length: rows }, (_, i) => i);
   shuffle(order, 0, rows, new Generator(...words));
-  const values = new Float64Array(data.length);
+  const values = pickRows(data, order, dim);
   const labels = new Int32Array(rows);
   const fold = new Int32Array(rows);
   const count: [number, number] = [0, 0];
   order.forEach((row, i) => {
-    values.set(data.subarray(row * dim, (row + 1) * dim), i * dim);
     const label = row < first ? 0 : 1;
     labels[i] = label;
     fold[i] = count[label]++ % folds;

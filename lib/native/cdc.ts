@@ -114,7 +114,7 @@ export interface CdcAddon {
     device: NativeDevice,
     onProgress?: (fraction: number) => void,
   ): NativeJob<Float64Array>;
-  cdcField(
+  cdcGradient(
     handle: CdcHandle,
     z: Float64Array,
     rows: number,

@@ -60,6 +60,16 @@ export interface ClassicalAddon {
     seed: bigint,
     threads: number,
   ): NativeJob<Float64Array>;
+  /** Rows (Gaussian scale) of N(0, R), R the factor times its transpose, given some columns; logMarginal: log c_A(a). */
+  gaussianConditional(
+    factor: Float64Array,
+    dim: number,
+    columns: Int32Array,
+    values: Float64Array,
+    rows: number,
+    seed: bigint,
+    threads: number,
+  ): NativeJob<{ values: Float64Array; logMarginal: number }>;
   /** The table of a kernel copula: native/classical/pairs/kernel_estimate.hpp. */
   classicalKernel(
     u: Float64Array,

@@ -33,5 +33,5 @@ export interface ClosedFormAddon {
     threads: number,
   ): NativeJob<Float64Array>;
   /** `reference`: the time of the process from which integrators start. */
-  closedFormField(handle: ClosedFormHandle, process: Process, reference: number): FieldHandle;
+  closedFormFieldHandle(handle: ClosedFormHandle, process: Process, reference: number): FieldHandle;
 }

@@ -37,7 +37,7 @@ export interface VelocityNativeTrainOptions extends NativeTrainCall {
 export interface VelocityAddon {
   velocitySlices(definition: VelocityDefinition): ParameterSlice[];
   /** @param reference the time from which samples start: pi / 2, or tMax of a reflection */
-  velocityField(definition: VelocityDefinition, parameters: RealArray, reference: number): FieldHandle;
+  velocityFieldHandle(definition: VelocityDefinition, parameters: RealArray, reference: number): FieldHandle;
   velocityTrain(
     options: VelocityNativeTrainOptions,
     onReport?: (reports: NativeTrainReport[]) => void,

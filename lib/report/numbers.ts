@@ -26,7 +26,7 @@ import { packageVersion } from '../version';
 import { chooseRows } from './charts/axis';
 import { type LossNumbers, lossNumbers } from './charts/losses';
 import { type MarginNumbers, marginNumbers } from './charts/margins';
-import { MOST_COLUMNS, expectDrawn } from './charts/scatter';
+import { MOST_COLUMNS, expectPairColumns } from './charts/scatter';
 import { type TailNumbers, tailLevels, tailNumbers } from './charts/tails';
 
 /** The sections of a report. */
@@ -221,7 +221,7 @@ export function planOf(model: Copula | JointDistribution, data: Table, options: 
   if (own.rows === 0) {
     throw new SklarError('ERR_SKLAR_SHAPE', 'expected at least one row of data to report on, got none');
   }
-  const { names, logarithmic } = expectDrawn(
+  const { names, logarithmic } = expectPairColumns(
     options.columns ?? withoutIndicators(own, margins).names.slice(0, MOST_COLUMNS),
     options.logarithmic,
   );

@@ -34,12 +34,6 @@ ResidualMlpShape to_shape(const Napi::Value& value) {
   return shape;
 }
 
-// body(Cdc<T>&) with a backend of the precision of the parameters
-template <class Body>
-void with_model(const Model& model, const DeviceChoice& device, const CancelFlag& cancel, Body&& body) {
-  with_cdc(model, device, cancel, [&](auto& cdc, auto&) { body(cdc); });
-}
-
 Napi::Value slices(const Napi::CallbackInfo& info) {
   return to_array(info.Env(), residual_mlp_slices(to_shape(info[0])));
 }
@@ -67,28 +61,28 @@ Napi::Value create(const Napi::CallbackInfo& info) {
 Napi::Value log_pdf(const Napi::CallbackInfo& info) {
   const CdcHandle model = to_cdc_handle(info[0]);
   const std::size_t rows = to_size(info[3], "rows");
-  return start_array_job(
+  return start_job(
       info, info[6],
       [model, rows, x = to_vector<double>(info[1], "x", product(rows, model->definition.network.inputs)),
        from_gaussian = to_bool(info[2], "fromGaussian"), level = to_size(info[4], "level"),
        device = to_device_choice(info[5])](const CancelFlag& cancel, const Fraction& progress) {
         std::vector<double> out(rows);
-        with_model(*model, device, cancel, [&](auto& cdc) {
+        with_cdc(*model, device, cancel, [&](auto& cdc, auto&) {
           cdc.log_pdf(x.data(), from_gaussian, rows, level, out.data(), cancel, progress);
         });
         return out;
       });
 }
 
-Napi::Value cdc_field(const Napi::CallbackInfo& info) {
+Napi::Value gradient(const Napi::CallbackInfo& info) {
   const CdcHandle model = to_cdc_handle(info[0]);
   const std::size_t rows = to_size(info[2], "rows"), size = product(rows, model->definition.network.inputs);
-  return start_array_job(
+  return start_job(
       info, [model, rows, size, z = to_vector<double>(info[1], "z", size), level = to_size(info[3], "level"),
              device = to_device_choice(info[4])](const CancelFlag& cancel) {
         std::vector<double> out(size);
-        with_model(*model, device, cancel,
-                   [&](auto& cdc) { cdc.field(z.data(), rows, level, out.data(), cancel); });
+        with_cdc(*model, device, cancel,
+                 [&](auto& cdc, auto&) { cdc.field(z.data(), rows, level, out.data(), cancel); });
         return out;
       });
 }
@@ -96,14 +90,15 @@ Napi::Value cdc_field(const Napi::CallbackInfo& info) {
 Napi::Value logits(const Napi::CallbackInfo& info) {
   const CdcHandle model = to_cdc_handle(info[0]);
   const std::size_t rows = to_size(info[2], "rows");
-  return start_array_job(info, [model, rows,
-                                z = to_vector<double>(info[1], "z",
-                                                      product(rows, model->definition.network.inputs)),
-                                device = to_device_choice(info[3])](const CancelFlag& cancel) {
-    std::vector<double> out(product(rows, model->definition.network.outputs));
-    with_model(*model, device, cancel, [&](auto& cdc) { cdc.logits(z.data(), rows, out.data(), cancel); });
-    return out;
-  });
+  return start_job(
+      info,
+      [model, rows, z = to_vector<double>(info[1], "z", product(rows, model->definition.network.inputs)),
+       device = to_device_choice(info[3])](const CancelFlag& cancel) {
+        std::vector<double> out(product(rows, model->definition.network.outputs));
+        with_cdc(*model, device, cancel,
+                 [&](auto& cdc, auto&) { cdc.logits(z.data(), rows, out.data(), cancel); });
+        return out;
+      });
 }
 
 Napi::Value field_of(const Napi::CallbackInfo& info) {
@@ -134,18 +129,17 @@ Napi::Value sample_as_published(const Napi::CallbackInfo& info) {
   const std::uint64_t seed = to_uint64(field(o, "seed"), "seed"),
                       first = to_uint64(field(o, "firstRow"), "firstRow");
   const bool to_gaussian = to_bool(field(o, "toGaussian"), "toGaussian");
-  return start_array_job(
-      info, info[3],
-      [=, start = to_vector_or_empty<double>(field(o, "start"), "start", size),
-       device = to_device_choice(info[2])](const CancelFlag& cancel, const Fraction& progress) {
-        std::vector<double> out(size);
-        with_model(*model, device, cancel, [&](auto& cdc) {
-          cdc.sample_as_published(
-              {noisy, steps, seed, first, to_gaussian, start.empty() ? nullptr : start.data()}, rows,
-              out.data(), cancel, progress);
-        });
-        return out;
-      });
+  return start_job(info, info[3],
+                   [=, start = to_vector_or_empty<double>(field(o, "start"), "start", size),
+                    device = to_device_choice(info[2])](const CancelFlag& cancel, const Fraction& progress) {
+                     std::vector<double> out(size);
+                     with_cdc(*model, device, cancel, [&](auto& cdc, auto&) {
+                       cdc.sample_as_published(
+                           {noisy, steps, seed, first, to_gaussian, start.empty() ? nullptr : start.data()},
+                           rows, out.data(), cancel, progress);
+                     });
+                     return out;
+                   });
 }
 
 struct TrainInput {
@@ -197,7 +191,7 @@ void register_cdc(Napi::Env env, Napi::Object exports) {
   export_function<slices>(env, exports, "cdcSlices");
   export_function<create>(env, exports, "cdcCreate");
   export_function<log_pdf>(env, exports, "cdcLogPdf");
-  export_function<cdc_field>(env, exports, "cdcField");
+  export_function<gradient>(env, exports, "cdcGradient");
   export_function<logits>(env, exports, "cdcLogits");
   export_function<field_of>(env, exports, "cdcFieldHandle");
   export_function<sample_as_published>(env, exports, "cdcSamplePublished");

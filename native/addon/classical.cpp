@@ -4,6 +4,7 @@
 #include "classical/cells/pair_likelihood.hpp"
 #include "classical/pairs/kernel_estimate.hpp"
 #include "classical/rows.hpp"
+#include "monte_carlo/conditional.hpp"
 
 namespace sklar::addon {
 namespace {
@@ -31,7 +32,7 @@ Napi::Value log_pdf(const Napi::CallbackInfo& info) {
   auto definition = to_definition(info[0]);
   const std::size_t rows = to_size(info[3], "rows"), threads = to_size(info[4], "threads");
   auto x = to_vector<double>(info[1], "x", product(rows, definition.dim));
-  return start_array_job(
+  return start_job(
       info, [definition = std::move(definition), x = std::move(x),
              from_gaussian = to_bool(info[2], "fromGaussian"), rows, threads](const CancelFlag& cancel) {
         return classical_log_pdf(definition, x, from_gaussian, rows, threads, cancel);
@@ -42,7 +43,7 @@ Napi::Value cdf(const Napi::CallbackInfo& info) {
   auto definition = to_definition(info[0]);
   const std::size_t rows = to_size(info[2], "rows"), threads = to_size(info[3], "threads");
   auto u = to_vector<double>(info[1], "u", product(rows, definition.dim));
-  return start_array_job(
+  return start_job(
       info, [definition = std::move(definition), u = std::move(u), rows, threads](const CancelFlag& cancel) {
         return classical_cdf(definition, u, rows, threads, cancel);
       });
@@ -52,7 +53,7 @@ Napi::Value log_cells(const Napi::CallbackInfo& info) {
   auto definition = to_definition(info[0]);
   const std::size_t rows = to_size(info[4], "rows"), threads = to_size(info[5], "threads"),
                     size = product(rows, definition.dim);
-  return start_array_job(
+  return start_job(
       info, [definition = std::move(definition), lower = to_vector<double>(info[1], "lower", size),
              upper = to_vector<double>(info[2], "upper", size),
              from_gaussian = to_bool(info[3], "fromGaussian"), rows, threads](const CancelFlag& cancel) {
@@ -64,39 +65,36 @@ Napi::Value sample(const Napi::CallbackInfo& info) {
   auto definition = to_definition(info[0]);
   const std::size_t rows = to_size(info[1], "rows"), threads = to_size(info[5], "threads");
   product(rows, definition.dim);
-  return start_array_job(
-      info, [definition = std::move(definition), rows, seed = to_uint64(info[2], "seed"),
-             first = to_uint64(info[3], "firstRow"), to_gaussian = to_bool(info[4], "toGaussian"),
-             threads](const CancelFlag& cancel) {
-        return classical_sample(definition, rows, seed, first, to_gaussian, threads, cancel);
-      });
+  return start_job(info, [definition = std::move(definition), rows, seed = to_uint64(info[2], "seed"),
+                          first = to_uint64(info[3], "firstRow"),
+                          to_gaussian = to_bool(info[4], "toGaussian"), threads](const CancelFlag& cancel) {
+    return classical_sample(definition, rows, seed, first, to_gaussian, threads, cancel);
+  });
 }
 
 Napi::Value rosenblatt(const Napi::CallbackInfo& info) {
   auto definition = to_definition(info[0]);
   const std::size_t rows = to_size(info[3], "rows"), threads = to_size(info[4], "threads");
   auto u = to_vector<double>(info[1], "u", product(rows, definition.dim));
-  return start_array_job(
-      info, [definition = std::move(definition), u = std::move(u), inverse = to_bool(info[2], "inverse"),
-             rows, threads](const CancelFlag& cancel) {
-        return classical_rosenblatt(definition, u, inverse, rows, threads, cancel);
-      });
+  return start_job(info, [definition = std::move(definition), u = std::move(u),
+                          inverse = to_bool(info[2], "inverse"), rows, threads](const CancelFlag& cancel) {
+    return classical_rosenblatt(definition, u, inverse, rows, threads, cancel);
+  });
 }
 
 Napi::Value conditional(const Napi::CallbackInfo& info) {
   auto definition = to_definition(info[0]);
   const std::size_t rows = to_size(info[2], "rows"), threads = to_size(info[4], "threads");
   product(rows, definition.dim);
-  return start_array_job(
-      info, [definition = std::move(definition), given = to_vector<double>(info[1], "given"), rows,
-             seed = to_uint64(info[3], "seed"), threads](const CancelFlag& cancel) {
-        return classical_conditional(definition, given, rows, seed, threads, cancel);
-      });
+  return start_job(info, [definition = std::move(definition), given = to_vector<double>(info[1], "given"),
+                          rows, seed = to_uint64(info[3], "seed"), threads](const CancelFlag& cancel) {
+    return classical_conditional(definition, given, rows, seed, threads, cancel);
+  });
 }
 
 Napi::Value kernel(const Napi::CallbackInfo& info) {
   const std::size_t rows = to_size(info[1], "rows"), threads = to_size(info[5], "threads");
-  return start_array_job(
+  return start_job(
       info, [u = to_vector<double>(info[0], "u", product(rows, 2)), rows,
              nodes = to_vector<double>(info[2], "nodes"), correlation = to_double(info[3], "correlation"),
              scale = to_double(info[4], "scale"), threads](const CancelFlag& cancel) {
@@ -117,7 +115,7 @@ Napi::Value pair(const Napi::CallbackInfo& info) {
   auto definition = to_definition(info[0]);
   const std::size_t rows = to_size(info[4], "rows"), threads = to_size(info[5], "threads");
   auto x = to_vector<double>(info[2], "x", product(rows, 2));
-  return start_array_job(
+  return start_job(
       info, [definition = std::move(definition), function = to_pair_function(info[1]), x = std::move(x),
              gaussian = to_bool(info[3], "gaussian"), rows, threads](const CancelFlag& cancel) {
         return classical_pair(definition, function, x, gaussian, rows, threads, cancel);
@@ -127,51 +125,49 @@ Napi::Value pair(const Napi::CallbackInfo& info) {
 Napi::Value dependence(const Napi::CallbackInfo& info) {
   const auto [tau, tails] = classical_dependence(to_definition(info[0]));
   const auto [ll, lu, ul, uu] = tails;
-  Napi::Object result = Napi::Object::New(info.Env());
-  result.Set("tau", tau);
-  result.Set("tails", to_array(info.Env(), std::vector<double>{ll, lu, ul, uu}));
-  return result;
+  return to_object(info.Env(), "tau", tau, "tails", std::vector<double>{ll, lu, ul, uu});
 }
 
 Napi::Value fit(const Napi::CallbackInfo& info) {
   const std::size_t rows = to_size(info[4], "rows"), dim = to_size(info[5], "dim");
-  return Job::start(
-      info.Env(), info.Env().Undefined(),
-      [degrees = to_double(info[0], "degrees"),
-       correlation = to_vector<double>(info[1], "correlation", product(dim, dim)),
-       shrinkage = to_double(info[2], "shrinkage"), u = to_vector<double>(info[3], "u", product(rows, dim)),
-       rows, dim, threads = to_size(info[6], "threads")](const CancelFlag& cancel,
-                                                         const Job::Progress&) -> Job::Deliver {
-        StudentFit fitted = fit_student(degrees, correlation, shrinkage, u, rows, dim, threads, cancel);
-        return [fitted = std::move(fitted)](Napi::Env env) -> Napi::Value {
-          Napi::Object result = Napi::Object::New(env);
-          result.Set("correlation", to_array(env, fitted.correlation));
-          result.Set("logLikelihood", fitted.log_likelihood);
-          return result;
-        };
-      });
+  return start_job(info, [degrees = to_double(info[0], "degrees"),
+                          correlation = to_vector<double>(info[1], "correlation", product(dim, dim)),
+                          shrinkage = to_double(info[2], "shrinkage"),
+                          u = to_vector<double>(info[3], "u", product(rows, dim)), rows, dim,
+                          threads = to_size(info[6], "threads")](const CancelFlag& cancel) {
+    StudentFit fitted = fit_student(degrees, correlation, shrinkage, u, rows, dim, threads, cancel);
+    return deliver("correlation", std::move(fitted.correlation), "logLikelihood", fitted.log_likelihood);
+  });
 }
 
 Napi::Value fit_pairs_of(const Napi::CallbackInfo& info) {
   const std::size_t rows = to_size(info[7], "rows"), dim = to_size(info[8], "dim"), size = product(rows, dim);
-  return Job::start(
-      info.Env(), info.Env().Undefined(),
-      [degrees = to_double(info[0], "degrees"),
-       correlation = to_vector<double>(info[1], "correlation", product(dim, dim)),
-       search = to_bool(info[2], "search"), most = to_double(info[3], "most"),
-       lower = to_vector<double>(info[4], "lower", size), upper = to_vector<double>(info[5], "upper", size),
-       pairs = to_vector<std::uint32_t>(info[6], "pairs"), rows, dim, threads = to_size(info[9], "threads")](
-          const CancelFlag& cancel, const Job::Progress&) -> Job::Deliver {
-        PairFits fits =
-            fit_pairs(degrees, correlation, search, most, lower, upper, pairs, rows, dim, threads, cancel);
-        return [fits = std::move(fits)](Napi::Env env) -> Napi::Value {
-          Napi::Object result = Napi::Object::New(env);
-          result.Set("correlation", to_array(env, fits.correlation));
-          result.Set("logLikelihood", to_array(env, fits.log_likelihood));
-          result.Set("information", to_array(env, fits.information));
-          return result;
-        };
-      });
+  return start_job(info, [degrees = to_double(info[0], "degrees"),
+                          correlation = to_vector<double>(info[1], "correlation", product(dim, dim)),
+                          search = to_bool(info[2], "search"), most = to_double(info[3], "most"),
+                          lower = to_vector<double>(info[4], "lower", size),
+                          upper = to_vector<double>(info[5], "upper", size),
+                          pairs = to_vector<std::uint32_t>(info[6], "pairs"), rows, dim,
+                          threads = to_size(info[9], "threads")](const CancelFlag& cancel) {
+    PairFits fits =
+        fit_pairs(degrees, correlation, search, most, lower, upper, pairs, rows, dim, threads, cancel);
+    return deliver("correlation", std::move(fits.correlation), "logLikelihood",
+                   std::move(fits.log_likelihood), "information", std::move(fits.information));
+  });
+}
+
+Napi::Value gaussian_given(const Napi::CallbackInfo& info) {
+  const std::size_t dim = to_size(info[1], "dim"), rows = to_size(info[4], "rows");
+  const auto columns = to_vector<std::int32_t>(info[2], "columns");
+  product(rows, dim);
+  const Condition condition(to_vector<double>(info[0], "factor", product(dim, dim)), dim,
+                            std::vector<std::size_t>(columns.begin(), columns.end()),
+                            to_vector<double>(info[3], "values", columns.size()));
+  return start_job(info, [=, seed = to_uint64(info[5], "seed"),
+                          threads = to_size(info[6], "threads")](const CancelFlag& cancel) {
+    auto z = gaussian_conditional(threads, condition, rows, seed, cancel);
+    return deliver("values", std::move(z), "logMarginal", condition.log_reference);
+  });
 }
 
 }  // namespace
@@ -184,6 +180,7 @@ void register_classical(Napi::Env env, Napi::Object exports) {
   export_function<rosenblatt>(env, exports, "classicalRosenblatt");
   export_function<pair>(env, exports, "classicalPair");
   export_function<conditional>(env, exports, "classicalConditional");
+  export_function<gaussian_given>(env, exports, "gaussianConditional");
   export_function<kernel>(env, exports, "classicalKernel");
   export_function<dependence>(env, exports, "classicalDependence");
   export_function<fit_pairs_of>(env, exports, "classicalFitPairs");

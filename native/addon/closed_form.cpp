@@ -65,20 +65,20 @@ Napi::Value create(const Napi::CallbackInfo& info) {
 Napi::Value log_pdf(const Napi::CallbackInfo& info) {
   const Handle copula = to_handle(info[0]);
   const std::size_t rows = to_size(info[3], "rows"), threads = to_size(info[4], "threads");
-  return start_array_job(
-      info, [copula, rows, threads, x = to_vector<double>(info[1], "x", product(rows, copula->dim())),
-             from_gaussian = to_bool(info[2], "fromGaussian")](const CancelFlag& cancel) {
-        check_rows(x.data(), from_gaussian, rows, copula->dim());
-        std::vector<double> out(rows);
-        closed_form_log_pdf(*copula, threads, x.data(), from_gaussian, rows, out.data(), cancel);
-        return out;
-      });
+  return start_job(info,
+                   [copula, rows, threads, x = to_vector<double>(info[1], "x", product(rows, copula->dim())),
+                    from_gaussian = to_bool(info[2], "fromGaussian")](const CancelFlag& cancel) {
+                     check_rows(x.data(), from_gaussian, rows, copula->dim());
+                     std::vector<double> out(rows);
+                     closed_form_log_pdf(*copula, threads, x.data(), from_gaussian, rows, out.data(), cancel);
+                     return out;
+                   });
 }
 
 Napi::Value sample(const Napi::CallbackInfo& info) {
   const Handle copula = to_handle(info[0]);
   const std::size_t rows = to_size(info[1], "rows"), size = product(rows, copula->dim());
-  return start_array_job(
+  return start_job(
       info, [copula, rows, size, seed = to_uint64(info[2], "seed"), first = to_uint64(info[3], "firstRow"),
              to_gaussian = to_bool(info[4], "toGaussian"),
              threads = to_size(info[5], "threads")](const CancelFlag& cancel) {
@@ -108,7 +108,7 @@ void register_closed_form(Napi::Env env, Napi::Object exports) {
   export_function<create>(env, exports, "closedFormCreate");
   export_function<log_pdf>(env, exports, "closedFormLogPdf");
   export_function<sample>(env, exports, "closedFormSample");
-  export_function<make_field>(env, exports, "closedFormField");
+  export_function<make_field>(env, exports, "closedFormFieldHandle");
 }
 
 }  // namespace sklar::addon

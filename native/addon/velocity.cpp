@@ -124,7 +124,7 @@ Napi::Value start_training(const Napi::CallbackInfo& info) {
 
 void register_velocity(Napi::Env env, Napi::Object exports) {
   export_function<slices>(env, exports, "velocitySlices");
-  export_function<create>(env, exports, "velocityField");
+  export_function<create>(env, exports, "velocityFieldHandle");
   export_function<start_training>(env, exports, "velocityTrain");
 }
 

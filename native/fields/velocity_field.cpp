@@ -17,13 +17,13 @@ MlpShape published_shape(const VelocityDefinition& d) {
 }  // namespace
 
 std::vector<ParameterSlice> VelocityDefinition::slices() const {
-  return ensemble_slices(
+  return mean_network_slices(
       published ? mlp_slices(published_shape(*this)) : residual_mlp_slices(residual_shape(*this)), members);
 }
 
 template <class T>
-std::unique_ptr<Ensemble<T>> make_velocity_network(Backend<T>& backend,
-                                                   const VelocityDefinition& definition) {
+std::unique_ptr<MeanNetwork<T>> make_velocity_network(Backend<T>& backend,
+                                                      const VelocityDefinition& definition) {
   std::vector<std::unique_ptr<Network<T>>> members(definition.members);
   for (auto& member : members) {
     if (definition.published)
@@ -31,7 +31,7 @@ std::unique_ptr<Ensemble<T>> make_velocity_network(Backend<T>& backend,
     else
       member = make_residual_mlp<T>(backend, residual_shape(definition));
   }
-  return std::make_unique<Ensemble<T>>(backend, std::move(members));
+  return std::make_unique<MeanNetwork<T>>(backend, std::move(members));
 }
 
 template <class T>
@@ -129,7 +129,9 @@ void VelocityField<T>::divergence(MatrixView<const T> y, const double* time, For
 
 template class VelocityField<float>;
 template class VelocityField<double>;
-template std::unique_ptr<Ensemble<float>> make_velocity_network(Backend<float>&, const VelocityDefinition&);
-template std::unique_ptr<Ensemble<double>> make_velocity_network(Backend<double>&, const VelocityDefinition&);
+template std::unique_ptr<MeanNetwork<float>> make_velocity_network(Backend<float>&,
+                                                                   const VelocityDefinition&);
+template std::unique_ptr<MeanNetwork<double>> make_velocity_network(Backend<double>&,
+                                                                    const VelocityDefinition&);
 
 }  // namespace sklar

@@ -6,7 +6,7 @@
 
 #include "fields/field.hpp"
 #include "fields/trace.hpp"
-#include "nn/ensemble.hpp"
+#include "nn/mean_network.hpp"
 
 namespace sklar {
 
@@ -29,7 +29,8 @@ struct VelocityDefinition {
 };
 
 template <class T>
-std::unique_ptr<Ensemble<T>> make_velocity_network(Backend<T>& backend, const VelocityDefinition& definition);
+std::unique_ptr<MeanNetwork<T>> make_velocity_network(Backend<T>& backend,
+                                                      const VelocityDefinition& definition);
 
 // The field in the network's coordinates: y = L^-1 z, or u on the cube.
 template <class T>
@@ -51,7 +52,7 @@ class VelocityField final : public Field<T> {
 
   Backend<T>& backend_;
   VelocityDefinition definition_;
-  std::unique_ptr<Ensemble<T>> network_;
+  std::unique_ptr<MeanNetwork<T>> network_;
   Buffer<T> parameters_;
   Matrix<T> x_, output_, cotangent_, x_adjoint_, direction_;
   TraceSampler<T> sampler_;

@@ -1,4 +1,4 @@
-#include "nn/ensemble.hpp"
+#include "nn/mean_network.hpp"
 
 #include <algorithm>
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace sklar {
 
-std::vector<ParameterSlice> ensemble_slices(const std::vector<ParameterSlice>& one, std::size_t members) {
+std::vector<ParameterSlice> mean_network_slices(const std::vector<ParameterSlice>& one, std::size_t members) {
   if (members == 1) return one;
   const std::size_t count = one.back().offset + Network<float>::slice_size(one.back());
   std::vector<ParameterSlice> slices;
@@ -22,19 +22,19 @@ std::vector<ParameterSlice> ensemble_slices(const std::vector<ParameterSlice>& o
 }
 
 template <class T>
-Ensemble<T>::Ensemble(Backend<T>& backend, std::vector<std::unique_ptr<Network<T>>> members)
+MeanNetwork<T>::MeanNetwork(Backend<T>& backend, std::vector<std::unique_ptr<Network<T>>> members)
     : backend_(backend), members_(std::move(members)) {
   if (members_.empty()) throw Error("SHAPE", "expected at least one member of an ensemble");
-  slices_ = ensemble_slices(members_[0]->slices(), members_.size());
+  slices_ = mean_network_slices(members_[0]->slices(), members_.size());
 }
 
 template <class T>
-void Ensemble<T>::reserve(std::size_t rows, Pass pass) {
+void MeanNetwork<T>::reserve(std::size_t rows, Pass pass) {
   for (auto& member : members_) member->reserve(rows, pass);
 }
 
 template <class T>
-void Ensemble<T>::set_parameters(const T* parameters) {
+void MeanNetwork<T>::set_parameters(const T* parameters) {
   for (auto& member : members_) {
     member->set_parameters(parameters);
     parameters += member->parameter_count();
@@ -42,7 +42,7 @@ void Ensemble<T>::set_parameters(const T* parameters) {
 }
 
 template <class T>
-MatrixView<T> Ensemble<T>::scratch(std::size_t rows, std::size_t columns) {
+MatrixView<T> MeanNetwork<T>::scratch(std::size_t rows, std::size_t columns) {
   if (scratch_.rows() < rows || scratch_.columns() < columns)
     scratch_ = backend_.matrix(std::max(rows, scratch_.rows()), std::max(columns, scratch_.columns()));
   return {scratch_.data(), rows, columns, scratch_.stride()};
@@ -50,7 +50,7 @@ MatrixView<T> Ensemble<T>::scratch(std::size_t rows, std::size_t columns) {
 
 template <class T>
 template <class Evaluate>
-void Ensemble<T>::mean(MatrixView<T> to, const Evaluate& evaluate) {
+void MeanNetwork<T>::mean(MatrixView<T> to, const Evaluate& evaluate) {
   evaluate(*members_[0], to);
   if (members_.size() == 1) return;
   const auto next = scratch(to.rows, to.columns);
@@ -64,17 +64,17 @@ void Ensemble<T>::mean(MatrixView<T> to, const Evaluate& evaluate) {
 }
 
 template <class T>
-void Ensemble<T>::forward(MatrixView<const T> x, MatrixView<T> y, Pass pass) {
+void MeanNetwork<T>::forward(MatrixView<const T> x, MatrixView<T> y, Pass pass) {
   mean(y, [&](Network<T>& member, MatrixView<T> to) { member.forward(x, to, pass); });
 }
 
 template <class T>
-void Ensemble<T>::adjoint(MatrixView<const T> e, MatrixView<T> x_adjoint, Pass pass) {
+void MeanNetwork<T>::adjoint(MatrixView<const T> e, MatrixView<T> x_adjoint, Pass pass) {
   mean(x_adjoint, [&](Network<T>& member, MatrixView<T> to) { member.adjoint(e, to, pass); });
 }
 
 template <class T>
-void Ensemble<T>::backward(MatrixView<const T> c, T* gradient) {
+void MeanNetwork<T>::backward(MatrixView<const T> c, T* gradient) {
   const auto share = scratch(c.rows, c.columns);
   Combine<T> scaled;
   scaled.to = share;
@@ -85,7 +85,7 @@ void Ensemble<T>::backward(MatrixView<const T> c, T* gradient) {
   }
 }
 
-template class Ensemble<float>;
-template class Ensemble<double>;
+template class MeanNetwork<float>;
+template class MeanNetwork<double>;
 
 }  // namespace sklar

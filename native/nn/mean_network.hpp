@@ -10,10 +10,10 @@ namespace sklar {
 // The mean of networks of one shape. Its parameters are theirs, one after another. Members that were trained
 // apart err apart: their mean is nearer to the truth than each of them.
 template <class T>
-class Ensemble final : public Network<T> {
+class MeanNetwork final : public Network<T> {
  public:
   // at least one member
-  Ensemble(Backend<T>& backend, std::vector<std::unique_ptr<Network<T>>> members);
+  MeanNetwork(Backend<T>& backend, std::vector<std::unique_ptr<Network<T>>> members);
 
   std::size_t members() const { return members_.size(); }
   Network<T>& member(std::size_t i) { return *members_[i]; }
@@ -44,6 +44,6 @@ class Ensemble final : public Network<T> {
 };
 
 // The slices of `members` networks, each under its number; those of one network keep their names.
-std::vector<ParameterSlice> ensemble_slices(const std::vector<ParameterSlice>& one, std::size_t members);
+std::vector<ParameterSlice> mean_network_slices(const std::vector<ParameterSlice>& one, std::size_t members);
 
 }  // namespace sklar

@@ -3,8 +3,8 @@
 namespace sklar {
 
 template <class T>
-VelocityObjective<T>::VelocityObjective(Backend<T>& backend, Ensemble<T>& network, const VelocityHead& head,
-                                        const TimeLaw& law, std::size_t batch)
+VelocityObjective<T>::VelocityObjective(Backend<T>& backend, MeanNetwork<T>& network,
+                                        const VelocityHead& head, const TimeLaw& law, std::size_t batch)
     : backend_(backend),
       network_(network),
       head_(head),

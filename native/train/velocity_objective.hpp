@@ -1,6 +1,6 @@
 #pragma once
 
-#include "nn/ensemble.hpp"
+#include "nn/mean_network.hpp"
 #include "train/objective.hpp"
 
 namespace sklar {
@@ -12,8 +12,8 @@ template <class T>
 class VelocityObjective final : public Objective<T> {
  public:
   // `batch` rows, a multiple of the number of members
-  VelocityObjective(Backend<T>& backend, Ensemble<T>& network, const VelocityHead& head, const TimeLaw& law,
-                    std::size_t batch);
+  VelocityObjective(Backend<T>& backend, MeanNetwork<T>& network, const VelocityHead& head,
+                    const TimeLaw& law, std::size_t batch);
 
   std::size_t batch() const override { return y_.rows(); }
   void draw(MatrixView<const T> data, std::uint64_t seed, const TrainState* state) override;
@@ -33,7 +33,7 @@ class VelocityObjective final : public Objective<T> {
   std::size_t share() const;  // rows of a batch for each member
 
   Backend<T>& backend_;
-  Ensemble<T>& network_;
+  MeanNetwork<T>& network_;
   VelocityHead head_;
   TimeLaw law_;
   Matrix<T> y_, target_, x_, output_, output_adjoint_;

@@ -29,7 +29,7 @@ Matrix<T> data_of(Backend<T>& backend, const Case& c) {
 
 template <class T>
 struct Problem {
-  std::unique_ptr<Ensemble<T>> network;
+  std::unique_ptr<MeanNetwork<T>> network;
   std::unique_ptr<VelocityObjective<T>> objective;
   std::vector<T> parameters;
 

@@ -1,4 +1,4 @@
-import { type CopulaCapabilities, closedFormCapabilities } from '../fields/capabilities';
+import { type CopulaCapabilities, formulaCapabilities } from '../fields/capabilities';
 import { type NumberRange, SklarError, expectNumber, expectOneOf } from '../../errors';
 import { type ClassicalDefinition, callNative } from '../../native';
 import { findRoot } from './optimise';
@@ -149,7 +149,7 @@ export const classicalKinds: readonly ClassicalKind[] = [
 ];
 
 export function capabilitiesOf(kind: ClassicalKind): CopulaCapabilities {
-  return closedFormCapabilities(kind, {
+  return formulaCapabilities(kind, {
     field: kind === 'gaussian',
     marginal: kind === 'gaussian' || kind === 'student' || kind === 'empirical-beta',
   });

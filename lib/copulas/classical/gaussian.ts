@@ -1,11 +1,13 @@
-import { type Points } from '../fields/field-density';
+import { z } from 'zod';
+
+import { SklarError } from '../../errors';
+import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type ClassicalDefinition, type FieldHandle, callNative, runJob } from '../../native';
 import { ClassicalCopula } from './classical';
 import {
   type ConditionalRequest,
-  type Draws,
   type ModelContent,
-  type SampleOptions,
+  type ModelTensors,
   type TrainingRecord,
 } from '../copula';
 import {
@@ -68,7 +70,7 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
   /** The exact field of the Ornstein-Uhlenbeck process, for `integrate`. */
   fieldHandle(): FieldHandle {
     return (this.#field ??= callNative((addon) =>
-      addon.closedFormField(
+      addon.closedFormFieldHandle(
         addon.closedFormCreate({
           family: 'mixture',
           dim: this.dim,
@@ -131,28 +133,6 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
   }
 
   /** @internal */
-  protected override logPdfRows({ x, rows, fromGaussian }: Points, run: Execution): Promise<Float64Array> {
-    return runJob(
-      (addon) => addon.gaussianLogPdf(this.#factor, x, fromGaussian, rows, this.dim, run.threads),
-      {
-        signal: run.signal,
-      },
-    );
-  }
-
-  /** @internal */
-  protected override sampleRows(
-    { rows, seed, firstRow, toGaussian }: Draws,
-    _options: SampleOptions,
-    run: Execution,
-  ): Promise<Float64Array> {
-    return runJob(
-      (addon) => addon.gaussianSample(this.#factor, this.dim, rows, seed, firstRow, toGaussian, run.threads),
-      { signal: run.signal },
-    );
-  }
-
-  /** @internal */
   protected toModelContent(): ModelContent {
     return {
       config: { dim: this.dim },
@@ -160,4 +140,21 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
       tensors: new Map([['correlation', { shape: [this.dim, this.dim], data: this.correlation }]]),
     };
   }
+}
+
+const configSchema = z.object({ dim: z.int().min(2).max(65536) });
+
+export function gaussianFromFile(document: ModelDocument, tensors: ModelTensors): GaussianCopula {
+  const { dim } = expectConfig(configSchema, document);
+  return new GaussianCopula(correlationFromFile('gaussian', dim, tensors), dim, document.training);
+}
+
+/** R (dim x dim) of a model file. */
+export function correlationFromFile(kind: string, dim: number, tensors: ModelTensors): Float64Array {
+  const correlation = tensors.get('correlation');
+  if (correlation?.data.length === dim * dim) return Float64Array.from(correlation.data);
+  throw new SklarError(
+    'ERR_SKLAR_FORMAT',
+    `expected a dim x dim tensor "correlation" in a ${kind} model file`,
+  );
 }

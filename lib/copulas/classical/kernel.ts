@@ -6,7 +6,7 @@ import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type ClassicalDefinition, runJob } from '../../native';
 import { normalCdf, normalQuantile } from '../../normal';
 import { type ModelContent, type ModelTensors, type TrainingRecord } from '../copula';
-import { type DenseRows } from '../inputs/rows';
+import { type DenseRows, takeRows } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
 import { ClassicalCopula } from './classical';
 import { completedLevels, guideCorrelation, tieNotes } from '../correlation/ties';
@@ -200,13 +200,7 @@ async function averaged(draws: readonly DenseRows[], correlation: number, bandwi
 }
 
 function part(u: DenseRows, chosen: (row: number) => boolean): DenseRows {
-  const { data, rows } = u;
-  const kept = Array.from({ length: rows }, (_, i) => i).filter(chosen);
-  const values = Float64Array.from(
-    { length: 2 * kept.length },
-    (_, at) => data[2 * kept[at >> 1]! + (at % 2)]!,
-  );
-  return { ...u, data: values, rows: kept.length };
+  return takeRows(u, Array.from({ length: u.rows }, (_, i) => i).filter(chosen));
 }
 
 /** From the rule of thumb uphill in the log-likelihood of the rows left out, one fold after the other. */

@@ -3,7 +3,8 @@ import { blockOf } from '../../data/level-blocks';
 import { type ClassicalDefinition, runJob } from '../../native';
 import { normalQuantile } from '../../normal';
 import { type Note } from '../../notes';
-import { type DenseRows, completeRows, takeColumns } from '../inputs/rows';
+import { pickRows } from '../../matrix';
+import { type DenseRows, completeLevels, takeColumns } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
 import { hasMissing, missingNotes, tieNotes } from '../correlation/ties';
 
@@ -49,7 +50,7 @@ export async function kendallOf(u: DenseRows, run: Execution): Promise<Float64Ar
   const tau = Float64Array.from({ length: columns * columns }, (_, k) => Number(k % (columns + 1) === 0));
   for (let i = 0; i < columns; i++) {
     for (let j = i + 1; j < columns; j++) {
-      const pair = completeRows(takeColumns(u, [i, j]));
+      const pair = completeLevels(takeColumns(u, [i, j]));
       if (pair.rows < 2) continue;
       const both = await kendallOf(pair, run);
       // columns that do not vary there have none
@@ -169,16 +170,11 @@ export async function ofDistinct(
 /** The rows with these numbers. */
 export function pick(rows: Observations, numbers: readonly number[]): Observations {
   const { columns } = rows;
-  const take = (from: Float64Array) => {
-    const to = new Float64Array(numbers.length * columns);
-    numbers.forEach((row, i) => to.set(from.subarray(row * columns, (row + 1) * columns), i * columns));
-    return to;
-  };
-  const lower = take(rows.lower);
+  const lower = pickRows(rows.lower, numbers, columns);
   const counts = rows.counts && Float64Array.from(numbers, (row) => rows.counts![row]!);
   return {
     lower,
-    upper: rows.lower === rows.upper ? lower : take(rows.upper),
+    upper: rows.lower === rows.upper ? lower : pickRows(rows.upper, numbers, columns),
     rows: numbers.length,
     columns,
     counts,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { SklarError, expectNumber } from '../../errors';
+import { expectNumber } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type ClassicalDefinition, callNative } from '../../native';
 import { type ModelContent, type ModelTensors, type TrainingRecord } from '../copula';
@@ -11,6 +11,7 @@ import {
   subMatrix,
 } from '../correlation/correlation';
 import { ClassicalCopula } from './classical';
+import { correlationFromFile } from './gaussian';
 
 /**
  * The copula of a multivariate t distribution with correlation R and any number of degrees of freedom from 1 on
@@ -103,12 +104,5 @@ const configSchema = z.object({ dim: z.int().min(2).max(65536), degrees: z.numbe
 
 export function studentFromFile(document: ModelDocument, tensors: ModelTensors): StudentCopula {
   const { dim, degrees } = expectConfig(configSchema, document);
-  const correlation = tensors.get('correlation');
-  if (correlation?.data.length !== dim * dim) {
-    throw new SklarError(
-      'ERR_SKLAR_FORMAT',
-      'expected a dim x dim tensor "correlation" in a student model file',
-    );
-  }
-  return new StudentCopula(Float64Array.from(correlation.data), dim, degrees, document.training);
+  return new StudentCopula(correlationFromFile('student', dim, tensors), dim, degrees, document.training);
 }

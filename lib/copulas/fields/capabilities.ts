@@ -19,7 +19,7 @@ export interface CopulaCapabilities {
 }
 
 /** Of a copula that is a formula, in float64. */
-export function closedFormCapabilities(
+export function formulaCapabilities(
   kind: string,
   own: Partial<Omit<CopulaCapabilities, 'cpuOnly'>> = {},
 ): CopulaCapabilities {

@@ -1,5 +1,5 @@
 import { type LevelBlocks, blockOf, blocksOfLevels } from '../../data/level-blocks';
-import { matrix } from '../../matrix';
+import { matrix, pickRows } from '../../matrix';
 import { Generator, type Seed, seedWords, shuffle } from '../../data/random';
 import { Table } from '../../data/table';
 import { type OptionNames, SklarError, expectInteger, expectOptions } from '../../errors';
@@ -99,9 +99,7 @@ function partsOf(rows: number, folds: number, seed: Seed): Uint32Array {
 }
 
 function take({ data, columns }: DenseRows, rows: readonly number[]) {
-  const part = new Float64Array(rows.length * columns);
-  rows.forEach((row, i) => part.set(data.subarray(row * columns, (row + 1) * columns), i * columns));
-  return matrix(part, rows.length, columns);
+  return matrix(pickRows(data, rows, columns), rows.length, columns);
 }
 
 /** Some of the rows: in blocks of recurring values their ends, else the level. */

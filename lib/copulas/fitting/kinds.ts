@@ -1,7 +1,6 @@
 /** The kinds of copulas: one object each, which fitting, loading, the command line and the guide go by. */
 import { z } from 'zod';
 
-import { SklarError } from '../../errors';
 import { type ModelDocument } from '../../model/model-file';
 import { type ClassicalCopula } from '../classical/classical';
 import {
@@ -26,7 +25,7 @@ import {
 } from '../classical/fit';
 import { fitGaussian, fitStudent } from '../classical/fit-elliptical';
 import { familyFromFile, fitFamily } from '../classical/fit-family';
-import { GaussianCopula } from '../classical/gaussian';
+import { type GaussianCopula, gaussianFromFile } from '../classical/gaussian';
 import {
   type KernelCopula,
   type KernelOptions,
@@ -224,16 +223,4 @@ export type CopulaSpec =
 
 export function isCopulaKind(kind: string): kind is CopulaKind {
   return Object.hasOwn(kinds, kind);
-}
-
-function gaussianFromFile(document: ModelDocument, tensors: ModelTensors): GaussianCopula {
-  const dim = z.object({ dim: z.int().min(2).max(65536) }).safeParse(document.config).data?.dim;
-  const correlation = tensors.get('correlation');
-  if (dim === undefined || correlation?.data.length !== dim * dim) {
-    throw new SklarError(
-      'ERR_SKLAR_FORMAT',
-      'expected a dim x dim tensor "correlation" in a gaussian model file',
-    );
-  }
-  return new GaussianCopula(Float64Array.from(correlation.data), dim, document.training);
 }

@@ -1,5 +1,5 @@
 /** Rows as users give them and as the native code takes them. */
-import { type Matrix, fromRows, matrix } from '../../matrix';
+import { type Matrix, fromRows, matrix, pickRows } from '../../matrix';
 import type { LevelBlocks } from '../../data/level-blocks';
 import { Table } from '../../data/table';
 import { SklarError, describe, expectOneOf } from '../../errors';
@@ -56,22 +56,18 @@ export function toDense(input: RowsInput, what: string, dim?: number): DenseRows
 }
 
 /** The rows with these numbers, in their order. */
-export function takeRows(u: DenseRows, indices: Uint32Array): DenseRows {
-  const data = new Float64Array(indices.length * u.columns);
-  indices.forEach((row, i) =>
-    data.set(u.data.subarray(row * u.columns, (row + 1) * u.columns), i * u.columns),
-  );
-  return { ...u, data, rows: indices.length };
+export function takeRows(u: DenseRows, indices: ArrayLike<number>): DenseRows {
+  return { ...u, data: pickRows(u.data, indices, u.columns), rows: indices.length };
 }
 
 /** The rows without missing levels. */
-export function completeRows(u: DenseRows): DenseRows {
+export function completeLevels(u: DenseRows): DenseRows {
   const { data, rows, columns } = u;
   if (!data.some(Number.isNaN)) return u;
   const complete = Array.from({ length: rows }, (_, i) => i).filter(
     (i) => !data.subarray(i * columns, (i + 1) * columns).some(Number.isNaN),
   );
-  return takeRows(u, Uint32Array.from(complete));
+  return takeRows(u, complete);
 }
 
 /** The columns with these numbers, without their blocks. */

@@ -8,7 +8,7 @@ import {
   type CdcHandle,
   type FieldHandle,
   type NetworkShape,
-  type RealArray,
+  type CdcNativeDefinition,
   callNative,
   runJob,
 } from '../../native';
@@ -83,13 +83,7 @@ export function noiseTimes(levels: number, referenceTime: number): Float64Array 
   );
 }
 
-interface Parts {
-  network: NetworkShape;
-  times: Float64Array;
-  /** Lower triangular factor of the guide, or null. */
-  cholesky: Float64Array | null;
-  correlation: Float64Array | null;
-  parameters: RealArray;
+interface Parts extends CdcNativeDefinition {
   options: unknown;
   training: Readonly<Record<string, unknown>> | null;
   /** The latest estimate of the normaliser, if there is one. */
@@ -177,7 +171,7 @@ export class CdcCopula extends Copula implements HasField {
     const run = this.begin(options);
     const level = this.#expectLevel(options.level ?? 0);
     const { data, rows } = toDense(z, 'the rows of field', this.dim);
-    const values = await runJob((addon) => addon.cdcField(this.#native(), data, rows, level, run), {
+    const values = await runJob((addon) => addon.cdcGradient(this.#native(), data, rows, level, run), {
       signal: run.signal,
     });
     return matrix(expectFinite(values, this.dim, 'the field'), rows, this.dim);

@@ -9,7 +9,7 @@ import {
 } from '../../native';
 import { Copula, type ModelContent, type SampleOptions, type Draws } from '../copula';
 import { expectColumns, expectCorrelation, subMatrix } from '../correlation/correlation';
-import { closedFormCapabilities } from '../fields/capabilities';
+import { formulaCapabilities } from '../fields/capabilities';
 import { type HasField } from '../fields/field';
 import { type Process, processes } from '../../processes';
 import { type Execution } from '../inputs/run';
@@ -104,7 +104,7 @@ export class ClosedFormCopula extends Copula implements HasField {
   readonly normalised = true;
   /** @internal */
   readonly traceIsFormula = true;
-  readonly capabilities = closedFormCapabilities('closed-form', {
+  readonly capabilities = formulaCapabilities('closed-form', {
     sampleConditional: [],
     field: true,
     cdf: false,
@@ -236,7 +236,7 @@ export class ClosedFormCopula extends Copula implements HasField {
       );
     }
     return callNative((addon) =>
-      addon.closedFormField(this.#native(), process, processes[process].reference),
+      addon.closedFormFieldHandle(this.#native(), process, processes[process].reference),
     );
   }
 

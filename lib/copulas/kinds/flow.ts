@@ -2,17 +2,23 @@ import { z } from 'zod';
 
 import { SklarError } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
-import { type TimeLaw, type VelocityDefinition, callNative } from '../../native';
+import { type TimeLaw, type VelocityDefinition } from '../../native';
 import { processes } from '../../processes';
 import { type ModelTensors } from '../copula';
 import { chooseCompletion, chooseGuide, guideOf } from '../training/guide';
 import { type ParsedFlowOptions, type ResolvedFlowOptions } from '../inputs/options';
-import { expectGuide, gatherParameters } from './parameters';
+import { expectGuide } from './parameters';
 import { type DenseRows } from '../inputs/rows';
 import { type GivenSolverOptions, type SolverOptions } from '../fields/solvers';
 import { guideCorrelation } from '../correlation/ties';
 import { type TrainRun, train } from '../training/train';
-import { VelocityCopula, type VelocityParts, networkSchema, velocityTraining } from './velocity';
+import {
+  VelocityCopula,
+  type VelocityParts,
+  networkSchema,
+  velocityParts,
+  velocityTraining,
+} from './velocity';
 
 /**
  * Flow copula: flow matching along the paths of a process. Those of `ou` are z_theta = cos(theta) z_0 + sin(theta) noise, on
@@ -126,12 +132,7 @@ export function flowFromFile(document: ModelDocument, tensors: ModelTensors): Fl
     ...network,
     cholesky: guided ? expectGuide(tensors, network.dim) : null,
   };
-  const slices = callNative((addon) => addon.velocitySlices(definition));
-  return FlowCopula.fromParts({
-    definition,
-    reference,
-    parameters: gatherParameters(slices, tensors),
-    options,
-    training: document.training,
-  });
+  return FlowCopula.fromParts(
+    velocityParts({ definition, reference, options, training: document.training }, tensors),
+  );
 }

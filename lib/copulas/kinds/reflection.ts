@@ -3,17 +3,22 @@ import { z } from 'zod';
 import { type Points } from '../fields/field-density';
 import { SklarError } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
-import { type TimeLaw, type VelocityDefinition, callNative } from '../../native';
+import { type TimeLaw, type VelocityDefinition } from '../../native';
 import { type ModelTensors } from '../copula';
 import { type CopulaCapabilities } from '../fields/capabilities';
 import { chooseCompletion } from '../training/guide';
 import { type ResolvedReflectionOptions } from '../inputs/options';
-import { gatherParameters } from './parameters';
 import { type DenseRows } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
 import { type GivenSolverOptions, type SolverOptions } from '../fields/solvers';
 import { type TrainRun, train } from '../training/train';
-import { VelocityCopula, type VelocityParts, networkSchema, velocityTraining } from './velocity';
+import {
+  VelocityCopula,
+  type VelocityParts,
+  networkSchema,
+  velocityParts,
+  velocityTraining,
+} from './velocity';
 
 /** Steps of the published sampler: Euler, uniform in time. */
 const PUBLISHED_STEPS = 50;
@@ -132,14 +137,9 @@ const configSchema = z.object({
 export function reflectionFromFile(document: ModelDocument, tensors: ModelTensors): ReflectionCopula {
   const { network, reference, options } = expectConfig(configSchema, document);
   const definition: VelocityDefinition = { ...network, cholesky: null };
-  const slices = callNative((addon) => addon.velocitySlices(definition));
-  return ReflectionCopula.fromParts({
-    definition,
-    reference,
-    parameters: gatherParameters(slices, tensors),
-    options,
-    training: document.training,
-  });
+  return ReflectionCopula.fromParts(
+    velocityParts({ definition, reference, options, training: document.training }, tensors),
+  );
 }
 
 /**
@@ -175,12 +175,6 @@ export function reflectionFromPublishedWeights(
       `published weights of ${depth} layers for ${definition.dim} columns`,
     );
   }
-  const slices = callNative((addon) => addon.velocitySlices(definition));
-  return ReflectionCopula.fromParts({
-    definition,
-    reference: options.tMax ?? 1.5,
-    parameters: gatherParameters(slices, tensors),
-    options: null,
-    training: null,
-  });
+  const parts = { definition, reference: options.tMax ?? 1.5, options: null, training: null };
+  return ReflectionCopula.fromParts(velocityParts(parts, tensors));
 }

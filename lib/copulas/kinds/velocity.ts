@@ -21,7 +21,7 @@ import {
 import { type CopulaCapabilities, velocityCapabilities } from '../fields/capabilities';
 import { type HasField } from '../fields/field';
 import { fieldLogPdf, type Points } from '../fields/field-density';
-import { addParameters, startRecord } from './parameters';
+import { addParameters, gatherParameters, startRecord } from './parameters';
 import { type Execution, cpuOnlyOf } from '../inputs/run';
 import {
   type IntegrationProblem,
@@ -78,7 +78,7 @@ export abstract class VelocityCopula extends Copula implements HasField {
     this.parts = parts;
     this.dim = parts.definition.dim;
     this.#field = callNative((addon) =>
-      addon.velocityField(parts.definition, parts.parameters, parts.reference),
+      addon.velocityFieldHandle(parts.definition, parts.parameters, parts.reference),
     );
   }
 
@@ -188,4 +188,13 @@ export function velocityTraining<C extends VelocityCopula>(
     start: (addon, call, onReports) => addon.velocityTrain({ ...call, definition, timeLaw }, onReports),
     make,
   };
+}
+
+/** The parts of a model whose parameters are in a file's tensors. */
+export function velocityParts(
+  parts: Omit<VelocityParts, 'parameters'>,
+  tensors: ModelTensors,
+): VelocityParts {
+  const slices = callNative((addon) => addon.velocitySlices(parts.definition));
+  return { ...parts, parameters: gatherParameters(slices, tensors) };
 }

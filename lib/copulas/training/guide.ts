@@ -3,7 +3,7 @@ import { SklarError } from '../../errors';
 import { callNative, runJob } from '../../native';
 import { type NetworkStart } from '../copula';
 import { shrink, subMatrix } from '../correlation/correlation';
-import { type DenseRows, completeRows, takeColumns } from '../inputs/rows';
+import { type DenseRows, completeLevels, takeColumns } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
 import { LEAST_SHRINKAGE, chooseShrinkage } from '../correlation/shrinkage';
 import { fineColumns, guideCorrelation, nativeTies } from '../correlation/ties';
@@ -39,7 +39,7 @@ export async function chooseGuide(
     callNative((addon) => addon.cholesky(shrink(r, size, shrinkage), size));
   let best = given ?? Math.max(LEAST_SHRINKAGE, chooseShrinkage(correlation, dim, training.rows));
   const columns = fineColumns(training);
-  const judged = completeRows(columns.length < dim ? takeColumns(validation, columns) : validation);
+  const judged = completeLevels(columns.length < dim ? takeColumns(validation, columns) : validation);
   if (given === undefined && judged.rows >= FEWEST_VALIDATION_ROWS && columns.length > 1) {
     const estimate = subMatrix(await guideCorrelation(training, run), dim, columns);
     const tried = new Set([LEAST_SHRINKAGE, 1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.3, best]);
@@ -71,7 +71,14 @@ export async function chooseGuide(
     } catch {
       return null; // singular to rounding: the next larger shrinkage
     }
-    return runJob((addon) => addon.gaussianLogPdf(l, rows.data, false, rows.rows, rows.columns, to.threads), {
+    const gaussian = {
+      family: 'gaussian',
+      dim: rows.columns,
+      parameters: new Float64Array(0),
+      rotation: 0,
+      factor: l,
+    };
+    return runJob((addon) => addon.classicalLogPdf(gaussian, rows.data, false, rows.rows, to.threads), {
       signal: to.signal,
     });
   }

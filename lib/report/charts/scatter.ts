@@ -52,7 +52,7 @@ const LEGEND = 30;
 const TITLE = 28;
 
 /** @throws SklarError ERR_SKLAR_VALUE for a wrong number of columns, and logarithmic ones that are not drawn */
-export function expectDrawn(
+export function expectPairColumns(
   names: readonly string[],
   logarithmic: readonly string[] = [],
 ): { names: readonly string[]; logarithmic: ReadonlySet<string> } {
@@ -99,7 +99,7 @@ export async function pairPlot(data: Table, samples: Table, options: PairPlotOpt
   const show = expectOneOf(options.show ?? 'both', 'show', ['both', 'data', 'samples'] as const);
   const title = options.title ?? (show === 'both' ? 'Data beside samples' : undefined);
   const maxPoints = expectInteger(options.maxPoints ?? 1000, 'maxPoints', { min: 1, max: 100_000 });
-  const { names, logarithmic } = expectDrawn(
+  const { names, logarithmic } = expectPairColumns(
     options.columns ?? data.names.slice(0, DEFAULT_COLUMNS),
     options.logarithmic,
   );

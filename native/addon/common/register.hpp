@@ -16,7 +16,6 @@ void export_function(Napi::Env env, Napi::Object exports, const char* name) {
 
 void register_devices(Napi::Env env, Napi::Object exports);
 void register_correlation(Napi::Env env, Napi::Object exports);
-void register_gaussian(Napi::Env env, Napi::Object exports);
 void register_cdc(Napi::Env env, Napi::Object exports);
 void register_velocity(Napi::Env env, Napi::Object exports);
 void register_smc(Napi::Env env, Napi::Object exports);
