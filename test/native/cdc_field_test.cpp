@@ -28,14 +28,6 @@ CdcDefinition definition3(const OuLevels& levels, bool known, std::size_t hidden
   return definition;
 }
 
-// Angles between, at and beyond levels.
-Vector angles(const OuLevels& levels) {
-  Vector angles;
-  for (double t : levels.time) angles.push_back(OuProcess::angle(t));
-  for (double theta : {0.1, 0.5, 0.77, 1.1, 1.3, 1.5, reference_angle}) angles.push_back(theta);
-  return angles;
-}
-
 }  // namespace
 
 TEST_CASE("at a level the field is that level's, in every form") {
