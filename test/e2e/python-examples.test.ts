@@ -1,11 +1,13 @@
 /** The examples in Python do what they say, where Python has their packages (SKLAR_PYTHON names another one). */
+import { execFileSync } from 'node:child_process';
 import { appendFileSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
-import { type TrainEvent, fitEnsemble } from '../../lib';
+import { type TrainEvent, fitCopula, fitEnsemble } from '../../lib';
 import { TemporaryFolder } from '../data/support';
 import { crossed } from '../helpers/data';
-import { askPython, testWithPython } from '../helpers/python';
+import { worstOf } from '../helpers/onnx';
+import { askPython, python, testWithPython } from '../helpers/python';
 
 const examples = path.resolve(__dirname, '..', '..', 'examples');
 const folder = new TemporaryFolder();
@@ -55,5 +57,25 @@ print(json.dumps(runs))`,
       ),
       'validation/loss': told('validation', 'loss'),
     });
+  }
+});
+
+testWithPython(['numpy', 'torch'], 'PyTorch reads a model file and scores rows as logPdf does', async () => {
+  const rows = [
+    [0.2, 0.3],
+    [0.5, 0.9],
+    [1e-6, 1 - 1e-6],
+  ];
+  for (const options of [{}, { guided: false, activation: 'published', levels: 5 }] as const) {
+    const copula = await fitCopula(crossed(300, 0.9, 1), {
+      ...{ hidden: 16, depth: 2, steps: 40, batch: 64 },
+      ...options,
+    });
+    const file = folder.file('model.safetensors');
+    await copula.save(file);
+    const got = execFileSync(python, [path.join(examples, 'read_model.py'), file, JSON.stringify(rows)], {
+      encoding: 'utf8',
+    });
+    expect(worstOf(JSON.parse(got) as number[], await copula.logPdf(rows)).error).toBeLessThan(1e-6);
   }
 });
