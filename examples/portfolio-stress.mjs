@@ -20,7 +20,7 @@ const MOST_STOCKS = 8;
 async function readPrices() {
   const own = process.env.SKLAR_DATA && path.join(process.env.SKLAR_DATA, 'stock_prices.csv');
   const daily = own !== undefined && own !== '' && existsSync(own);
-  const file = daily ? own : new URL('../node_modules/vega-datasets/data/stocks.csv', import.meta.url);
+  const file = daily ? own : new URL('../data/stocks.csv', import.meta.resolve('vega-datasets'));
   const [head, ...lines] = (await readFile(file, 'utf8')).trim().split('\n');
   const rows = lines.map((line) => line.trim().split(','));
   const prices = new Map();

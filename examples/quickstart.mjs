@@ -5,7 +5,7 @@ import { PseudoObservations, Table, fitCopula, pairPlot, splitRows, writeTable }
 
 // A table is named columns of numbers. readTable gets one from CSV or Parquet; here films with gaps are left out first.
 const names = ['Production Budget', 'Worldwide Gross', 'IMDB Votes', 'IMDB Rating', 'Rotten Tomatoes Rating'];
-const file = new URL('../node_modules/vega-datasets/data/movies.json', import.meta.url);
+const file = new URL('../data/movies.json', import.meta.resolve('vega-datasets'));
 const films = JSON.parse(await readFile(file, 'utf8')).filter((film) =>
   names.every((name) => film[name] > 0),
 );

@@ -20,7 +20,7 @@ const PAIRS = [
 
 /** The greatest value of each week: days of one storm are no independent rows. */
 async function weeklyMaxima() {
-  const file = new URL('../node_modules/vega-datasets/data/weather.csv', import.meta.url);
+  const file = new URL('../data/weather.csv', import.meta.resolve('vega-datasets'));
   const [, ...lines] = (await readFile(file, 'utf8')).trim().split('\n');
   const days = new Map();
   for (const line of lines) {

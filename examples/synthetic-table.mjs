@@ -13,7 +13,7 @@ const AMOUNTS = ['Production Budget', 'US Gross', 'Worldwide Gross', 'IMDB Votes
 const RATINGS = ['IMDB Rating', 'Rotten Tomatoes Rating'];
 
 async function readFilms() {
-  const file = new URL('../node_modules/vega-datasets/data/movies.json', import.meta.url);
+  const file = new URL('../data/movies.json', import.meta.resolve('vega-datasets'));
   const films = JSON.parse(await readFile(file, 'utf8'))
     .map((film) => ({ ...film, Year: new Date(film['Release Date']).getUTCFullYear() }))
     // a few dates have the wrong century

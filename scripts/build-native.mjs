@@ -1,4 +1,4 @@
-// Builds build/<config>/sklar.node: the only caller of cmake-js.
+// Builds build/<config>/sklar.node, for another architecture build/cmake/<config>-<arch>/sklar.node: the only caller of cmake-js.
 //   node scripts/build-native.mjs [--config Release|Debug] [--cuda AUTO|ON|OFF|EMULATED] [--architectures LIST] [--jobs N]
 //                                [--target sklar|cuda_tests|all] [--arch arm64]
 // The environment variables SKLAR_CUDA, SKLAR_CUDA_ARCHITECTURES and SKLAR_JOBS set the same options.
@@ -22,8 +22,11 @@ import {
   toolsFolder,
 } from './tools.mjs';
 
-/** Machine code for every architecture of a release, and code that newer ones compile for themselves. */
-export const RELEASE_ARCHITECTURES = '75-real;80-real;86-real;89-real;90-real;100-real;120';
+/**
+ * Machine code for Turing, Ampere and Ada (both run that of 8.0), Hopper and Blackwell, and code that newer ones compile for
+ * themselves: what two cores compile in ten minutes.
+ */
+export const RELEASE_ARCHITECTURES = '75-real;80-real;90;100-real;120-real';
 
 /** The compute capabilities of the devices here as machine code, else Hopper's. */
 function defaultArchitectures() {
@@ -133,7 +136,7 @@ export async function buildNative({
   const cmake = findCmake();
   const cmakeJsFile = cmakeJsScript();
   const folder = buildFolder(config, arch);
-  const output = path.join(root, 'build', config, 'sklar.node');
+  const output = path.join(cross.length > 0 ? folder : path.join(root, 'build', config), 'sklar.node');
   // Everything a configured folder can't take a change of.
   const options = {
     cuda: wantedCuda,

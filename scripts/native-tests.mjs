@@ -1,4 +1,5 @@
-// Configures, builds and runs the native tests of a CMake preset: node scripts/native-tests.mjs dev|release|emulated|cuda
+// Configures, builds and runs the native tests of a CMake preset: node scripts/native-tests.mjs dev|release|emulated|cuda,
+// or those of arm64, cross-compiled and run under QEMU: node scripts/native-tests.mjs arm64
 // Results go to build/results/ctest-<preset>.xml.
 import { mkdirSync } from 'node:fs';
 import os from 'node:os';
@@ -31,6 +32,11 @@ export async function testAddonBuild() {
   ctest('release', ['--test-dir', buildFolder('Release')]);
 }
 
+async function testArm64() {
+  await buildNative({ target: 'all', arch: 'arm64' });
+  ctest('arm64', ['--test-dir', buildFolder('Release', 'arm64')]);
+}
+
 function testPreset(preset) {
   requireCompiler();
   const cmake = findCmake();
@@ -40,11 +46,12 @@ function testPreset(preset) {
 }
 
 if (isMain(import.meta.url)) {
-  await runMain(() => {
+  await runMain(async () => {
     const preset = process.argv[2];
-    if (!['dev', 'release', 'emulated', 'cuda'].includes(preset)) {
-      throw new ScriptError(`expected dev, release, emulated or cuda, got ${preset ?? 'nothing'}`);
+    if (!['dev', 'release', 'emulated', 'cuda', 'arm64'].includes(preset)) {
+      throw new ScriptError(`expected dev, release, emulated, cuda or arm64, got ${preset ?? 'nothing'}`);
     }
-    testPreset(preset);
+    if (preset === 'arm64') await testArm64();
+    else testPreset(preset);
   });
 }
