@@ -41,7 +41,7 @@ export function splitRows(
   seed: Seed,
   method: SplitMethod = 'random',
   order: ArrayLike<number> | null = null,
-): { train: Uint32Array<ArrayBuffer>; holdout: Uint32Array<ArrayBuffer> } {
+): { train: Uint32Array; holdout: Uint32Array } {
   expectInteger(rows, 'the number of rows', { min: 1, max: 0xffffffff });
   expectNumber(holdoutFraction, 'holdoutFraction', { min: 0, below: 1 });
   expectOneOf(method, 'the split', splitMethods);
@@ -55,7 +55,7 @@ export function splitRows(
   for (let i = 0; i < units; i++) drawn[i] = method === 'time' ? units - 1 - i : i;
   if (method !== 'time') shuffle(drawn, 0, units, new Generator(...words));
   const edge = (unit: number) => Math.floor((unit * rows) / units);
-  const rowsOf = (chosen: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> => {
+  const rowsOf = (chosen: Uint32Array): Uint32Array => {
     chosen.sort();
     const found =
       units === rows

@@ -162,7 +162,7 @@ export async function sampleGiven(
   });
   const table = Table.fromMatrix({ ...drawn, names });
   return {
-    table: withFixed(table, new Map(Object.entries(given)) as Map<string, number>),
+    table: withFixed(table, new Map(Object.entries(given))),
     sample: { ...sample, blockAcceptance: null },
     given,
   };
