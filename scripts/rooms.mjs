@@ -188,10 +188,16 @@ export const lib = [
   { name: 'report', folder: 'lib/report', what: 'numbers, pages', uses: ['charts'] },
   { name: 'terminal', folder: 'lib/cli/terminal', what: 'flags, files, progress', uses: ['charts'] },
   {
+    name: 'results',
+    folder: 'lib/cli/results',
+    what: 'what several commands compute and print',
+    uses: ['terminal', 'report'],
+  },
+  {
     name: 'commands',
     folder: 'lib/cli/commands',
     what: 'a file a command',
-    uses: ['terminal', 'report', 'onnx'],
+    uses: ['results', 'onnx'],
   },
   { name: 'cli', folder: 'lib/cli', what: 'what sklar runs', uses: ['commands'] },
 ];

@@ -52,12 +52,12 @@ import {
   noteLines,
 } from '../../report/charts/text';
 import { parsePairs } from './conditional';
-import { correlationOf } from './correlation';
-import { marginLines } from './margins-table';
+import { correlationOf } from '../results/correlation';
+import { marginLines } from '../results/margins-table';
 import { type Io, signalOf, writeResult } from '../terminal/context';
 import { asOptions } from '../terminal/failure';
 import { expectOutput } from '../terminal/files';
-import { logNormaliserOf, normaliserKeys } from './normaliser';
+import { logNormaliserOf, normaliserKeys } from '../results/normaliser';
 import { addModelOptions, expectModelOptions, modelShape } from '../terminal/model-options';
 import { formatRate, rowProgress, startProgress } from '../terminal/progress';
 import { MORE_FILES, addReadingOptions, readFiles, returnChoices, returnsOf } from '../terminal/reading';

@@ -6,10 +6,10 @@ import { type DeviceOptions } from '../../devices';
 import { SklarError, describe } from '../../errors';
 import { Margins } from '../../margins/margins';
 import { type LogNormaliser, countTypes, formatLogNormaliser, plainValues } from '../../report/charts/text';
-import { marginLines } from './margins-table';
-import { correlationLines, correlationOf } from './correlation';
+import { marginLines } from '../results/margins-table';
+import { correlationLines, correlationOf } from '../results/correlation';
 import { type Io, signalOf, writeResult } from '../terminal/context';
-import { measure, measureLines } from './measures';
+import { measure, measureLines } from '../results/measures';
 import { addDeviceOptions, deviceOptions } from '../terminal/run';
 import { integer, seed } from '../terminal/values';
 

@@ -15,7 +15,7 @@ import { type ReportNumbers, reportSections } from '../../report/numbers';
 import { report } from '../../report/report';
 import { pairPlot } from '../../report/charts/scatter';
 import { noteLines } from '../../report/charts/text';
-import { type CertificateFlags, certificateOptions, defineCertificateSizes } from './certificate';
+import { type CertificateFlags, certificateOptions, defineCertificateSizes } from '../results/certificate';
 import { type Io, signalOf, writeResult } from '../terminal/context';
 import { expectOutput } from '../terminal/files';
 import { rowProgress, startProgress } from '../terminal/progress';

@@ -27,10 +27,10 @@ import {
   certificateOptions,
   certify,
   defineCertificate,
-} from './certificate';
+} from '../results/certificate';
 import { type Io, signalOf, writeResult } from '../terminal/context';
 import { expectOutput } from '../terminal/files';
-import { logNormaliserOf, normaliserKeys } from './normaliser';
+import { logNormaliserOf, normaliserKeys } from '../results/normaliser';
 import { rowProgress, startProgress } from '../terminal/progress';
 import { type ReadingFlags, MORE_FILES, addReadingOptions, readAs } from '../terminal/reading';
 import { addDeviceOptions, deviceOptions } from '../terminal/run';
