@@ -36,6 +36,7 @@ export { type IdRule } from './data/schema/ids';
 export { type Formula } from './data/schema/derived';
 export { type Rule } from './data/schema/rules';
 export { type ReadTableOptions, readTable } from './data/formats/read-table';
+export { type BatchesOptions, TableReader } from './data/formats/table-reader';
 export { TableWriter, type TableWriterOptions, writeTable } from './data/formats/write-table';
 export { type ColumnInspection, type TableInspection, inspectTable } from './joint/inspect';
 export { type RowCells, type ColumnRunOptions } from './data/column-jobs';

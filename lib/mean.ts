@@ -43,27 +43,72 @@ export function meanOf(
   rows?: ArrayLike<number>,
   errors: 'rows' | 'blocks' = 'rows',
 ): MeanOfRows {
-  let sum = 0;
-  let count = 0;
-  const named: number[] = [];
-  for (let i = 0; i < values.length; i++) {
-    if (values[i] !== -Infinity) {
-      sum += values[i]!;
-      count++;
-    } else if (named.length < MOST_NAMED) named.push((rows ? rows[i]! : i) + 1);
+  const mean = new RunningMean(errors);
+  mean.add(values, rows);
+  return mean.value();
+}
+
+/** The same of values that come in parts. */
+export class RunningMean {
+  readonly #named: number[] = [];
+  /** Those that are possible, where the errors are by blocks: these need all of them. */
+  readonly #parts: Float64Array[] | null;
+  #rows = 0;
+  #count = 0;
+  #sum = 0;
+  /** Mean and sum of squared deviations so far, after Welford (1962). */
+  #mean = 0;
+  #squares = 0;
+
+  constructor(errors: 'rows' | 'blocks' = 'rows') {
+    this.#parts = errors === 'blocks' ? [] : null;
   }
-  if (count === 0 && values.length > 0) {
-    return { mean: -Infinity, standardError: null, impossible: { count: values.length, rows: named } };
+
+  /** @param rows numbers of the rows, from 0; default: they go on from the last part */
+  add(values: Float64Array, rows?: ArrayLike<number>): void {
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i]!;
+      if (value === -Infinity) {
+        if (this.#named.length < MOST_NAMED) this.#named.push((rows ? rows[i]! : this.#rows + i) + 1);
+        continue;
+      }
+      this.#count++;
+      this.#sum += value;
+      const deviation = value - this.#mean;
+      this.#mean += deviation / this.#count;
+      this.#squares += deviation * (value - this.#mean);
+    }
+    this.#rows += values.length;
+    this.#parts?.push(values.filter((value) => value !== -Infinity));
   }
-  const mean = sum / count;
-  const deviations = values.filter((value) => value !== -Infinity).map((value) => value - mean);
-  const blockRows = errors === 'blocks' ? blockLength(deviations) : 1;
-  return {
-    mean,
-    standardError: count > 1 ? batchError(deviations, blockRows) : null,
-    ...(errors === 'blocks' && { blockRows }),
-    ...(count < values.length && { impossible: { count: values.length - count, rows: named } }),
-  };
+
+  /** The rows of density 0 so far. */
+  get impossible(): ImpossibleRows {
+    return { count: this.#rows - this.#count, rows: [...this.#named] };
+  }
+
+  value(): MeanOfRows {
+    const { impossible } = this;
+    if (this.#count === 0 && this.#rows > 0) return { mean: -Infinity, standardError: null, impossible };
+    const mean = this.#sum / this.#count;
+    const deviations = this.#parts && this.#deviations(mean);
+    const blockRows = deviations ? blockLength(deviations) : 1;
+    const ofRows = () => Math.sqrt(this.#squares / (this.#count - 1) / this.#count);
+    return {
+      mean,
+      standardError:
+        this.#count > 1 ? (deviations && blockRows > 1 ? batchError(deviations, blockRows) : ofRows()) : null,
+      ...(deviations && { blockRows }),
+      ...(impossible.count > 0 && { impossible }),
+    };
+  }
+
+  #deviations(mean: number): Float64Array {
+    const all = new Float64Array(this.#count);
+    let done = 0;
+    for (const part of this.#parts!) for (const value of part) all[done++] = value - mean;
+    return all;
+  }
 }
 
 /** Of blocks for the mean of a series, given its deviations from it. */
@@ -80,13 +125,13 @@ function blockLength(deviations: Float64Array): number {
   return Math.max(1, Math.min(Math.ceil(wanted), Math.floor(n / 4)));
 }
 
-/** The standard error of a mean by means of all blocks of so many neighbours; of blocks of one row that of independent rows. */
+/** The standard error of a mean by means of all blocks of so many neighbours, more than one. */
 function batchError(deviations: Float64Array, length: number): number {
   const n = deviations.length;
   let squares = 0;
   let sum = 0;
   for (let i = 0; i < n; i++) {
-    sum = length === 1 ? deviations[i]! : sum + deviations[i]! - (i >= length ? deviations[i - length]! : 0);
+    sum += deviations[i]! - (i >= length ? deviations[i - length]! : 0);
     if (i >= length - 1) squares += (sum / length) ** 2;
   }
   return Math.sqrt((length * squares) / (n - length) / (n - length + 1));

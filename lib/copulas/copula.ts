@@ -60,6 +60,11 @@ export interface LogPdfOptions extends RunOptions, FieldDensityOptions {
    * 32 Gauss nodes, or this number if it is less); default 256.
    */
   cellPoints?: number;
+  /**
+   * Number of the first row, which messages and the random numbers of methods `ode` and `bound` go by; default 0. Parts of a table
+   * that begin at multiples of 65,536 rows (of 2^22 / dim where that is less) are scored as they are in the whole table.
+   */
+  firstRow?: number | undefined;
   /** Told how many rows are done. */
   onProgress?: ((progress: { rows: number; rowsDone: number }) => void) | undefined;
 }
@@ -73,6 +78,7 @@ export const logPdfOptions: OptionNames<LogPdfOptions> = {
   method: true,
   normalised: true,
   cellPoints: true,
+  firstRow: true,
   onProgress: true,
 };
 
@@ -173,8 +179,14 @@ const OTHER_PILOT_ROWS = 16_384;
 const PILOT_VALUES = 2 ** 25;
 const PILOT_SEED = 0x736b6c61725f7069n;
 
-/** Rows handled by one native call: bounds memory and the time between progress reports. */
+/** Rows and values handled by one native call: bounds memory and the time between progress reports. */
 const BATCH_ROWS = 65_536;
+const BATCH_VALUES = 2 ** 22;
+
+/** Rows of a batch of `logPdf`; whoever scores rows in such parts scores them as all at once. */
+export function batchRows(dim: number): number {
+  return Math.max(1, Math.min(BATCH_ROWS, Math.floor(BATCH_VALUES / dim)));
+}
 
 /** Rows that are wanted of the stream of a seed. */
 export interface Draws {
@@ -266,10 +278,11 @@ export abstract class Copula implements Disposable {
     expectOptions(options, 'logPdf', logPdfOptions);
     const run = this.begin(options);
     const gaussian = expectScale(options.scale) === 'gaussian';
+    const from = firstRowOf(options);
     const { data, rows: count } = toDense(rows, 'the rows of logPdf', this.dim);
     return this.#inBatches(count, options, run, async (method, first, end) => {
       const part = data.subarray(first * this.dim, end * this.dim);
-      const points = { x: part, rows: end - first, fromGaussian: gaussian, firstRow: first };
+      const points = { x: part, rows: end - first, fromGaussian: gaussian, firstRow: from + first };
       return (await this.density(method, points, options, run)).logPdf;
     });
   }
@@ -291,6 +304,7 @@ export abstract class Copula implements Disposable {
     if (options.cellPoints !== undefined) expectInteger(options.cellPoints, 'cellPoints', CELL_POINTS_RANGE);
     const run = this.begin(options);
     const gaussian = expectScale(options.scale) === 'gaussian';
+    const from = firstRowOf(options);
     const low = toDense(lower, 'the lower ends of logPdfCells', this.dim);
     const high = toDense(upper, 'the upper ends of logPdfCells', this.dim);
     if (low.rows !== high.rows) {
@@ -299,7 +313,11 @@ export abstract class Copula implements Disposable {
         `expected as many upper as lower ends, got ${high.rows} and ${low.rows} rows`,
       );
     }
-    expectCells(low, high, gaussian);
+    try {
+      expectCells(low, high, gaussian);
+    } catch (error) {
+      throw shiftRow(error, from);
+    }
     return this.#inBatches(low.rows, options, run, async (method, first, end) => {
       const part = low.data.subarray(first * this.dim, end * this.dim);
       const above = high.data.subarray(first * this.dim, end * this.dim);
@@ -307,7 +325,7 @@ export abstract class Copula implements Disposable {
       const out = new Float64Array(end - first);
       if (points.length > 0) {
         const x = cells.length === 0 ? part : pickRows(part, points, this.dim);
-        const given = { x, rows: points.length, fromGaussian: gaussian, firstRow: first };
+        const given = { x, rows: points.length, fromGaussian: gaussian, firstRow: from + first };
         const { logPdf } = await this.density(method, given, options, run);
         points.forEach((row, i) => (out[row] = logPdf[i]!));
       }
@@ -337,16 +355,18 @@ export abstract class Copula implements Disposable {
     expectDensityOptions(method, options);
     const logNormaliser =
       options.normalised && method === this.#ownMethod ? await this.ensureLogNormaliser(run) : 0;
-    for (let first = 0; first < rows; first += BATCH_ROWS) {
-      const end = Math.min(rows, first + BATCH_ROWS);
+    const size = batchRows(this.dim);
+    const from = firstRowOf(options);
+    for (let first = 0; first < rows; first += size) {
+      const end = Math.min(rows, first + size);
       try {
         out.set(await logPdf(method, first, end), first);
       } catch (error) {
-        throw shiftRow(error, first);
+        throw shiftRow(error, from + first);
       }
       // what formulas give is impossible at most; a network's density is so nowhere
       const orImpossible = method === 'exact';
-      expectFinite(out.subarray(first, end), 1, 'the log density', { first, orImpossible });
+      expectFinite(out.subarray(first, end), 1, 'the log density', { first: from + first, orImpossible });
       options.onProgress?.({ rows, rowsDone: end });
     }
     if (logNormaliser !== 0) out.forEach((value, i) => (out[i] = value - logNormaliser));
@@ -670,10 +690,17 @@ function fieldOf(copula: Copula): HasField {
   throw new SklarError('ERR_SKLAR_VALUE', `expected a copula that has a field, got a ${copula.kind} one`);
 }
 
-/** Native row numbers count within a batch; messages must count within the caller's rows. */
-function shiftRow(error: unknown, first: number): unknown {
+function firstRowOf({ firstRow }: LogPdfOptions): number {
+  return expectInteger(firstRow ?? 0, 'firstRow', { min: 0, max: 2 ** 40 - 1 });
+}
+
+/** Row numbers of a part count within it; messages must count within the caller's rows. */
+export function shiftRow(error: unknown, first: number): unknown {
   if (!(error instanceof SklarError) || first === 0 || error.state) return error;
-  const message = error.message.replace(/\(row (\d+)/, (_, row: string) => `(row ${Number(row) + first}`);
+  // not in names, which are in quotes
+  const message = error.message.replace(/"(?:[^"\\]|\\.)*"|\brow (\d+)/g, (text, row?: string) =>
+    row === undefined ? text : `row ${Number(row) + first}`,
+  );
   return new SklarError(error.code, message, { cause: error });
 }
 

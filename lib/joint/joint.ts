@@ -34,6 +34,7 @@ import {
   sampleGivenBlocks,
   tooRare,
 } from './block-sample';
+import { scoreBatches } from './copula-density';
 import { type CellRange, conditionOf, describeBlocks, numbersOfCells, withFixed } from './fixed';
 import { expectDrawn } from './impossible';
 import { narrowBlocksAsLevels } from './narrow-blocks';
@@ -182,23 +183,73 @@ export class JointDistribution implements Disposable {
     const table = this.#toTable(rows, 'the rows of logPdf');
     const { threads, signal } = options;
     const run = { threads, signal };
-    const ofMargins = await this.margins.logPdf(table, { ...run, atoms: false });
-    const log = await this.#logCopula(table, { ...options, scale: 'gaussian' }, run);
-    // beyond the support the copula's density means nothing
-    const sum = log.map((value, i) => (ofMargins[i] === -Infinity ? -Infinity : value + ofMargins[i]!));
-    // an infinite density is that of a margin without a bound, or none
-    const bad = sum.findIndex(
-      (value, i) => Number.isNaN(value) || (value === Infinity && ofMargins[i] !== Infinity),
-    );
-    if (bad < 0) return sum;
-    throw new SklarError('ERR_SKLAR_DIVERGED', `the log density of row ${bad + 1} is ${sum[bad]}`);
+    return scoreBatches(table, this.dim, options, async (part, firstRow, at) => {
+      const ofMargins = await at(this.margins.logPdf(part, { ...run, atoms: false }));
+      const ofCopula = { ...options, scale: 'gaussian', firstRow, onProgress: undefined } as const;
+      const log = await this.#logCopula(part, ofCopula, run, at);
+      // beyond the support the copula's density means nothing
+      const sum = log.map((value, i) => (ofMargins[i] === -Infinity ? -Infinity : value + ofMargins[i]!));
+      // an infinite density is that of a margin without a bound, or none
+      const bad = sum.findIndex(
+        (value, i) => Number.isNaN(value) || (value === Infinity && ofMargins[i] !== Infinity),
+      );
+      if (bad < 0) return sum;
+      throw new SklarError(
+        'ERR_SKLAR_DIVERGED',
+        `the log density of row ${firstRow + bad + 1} is ${sum[bad]}`,
+      );
+    });
   }
 
-  async #logCopula(table: Table, options: LogPdfOptions, run: ColumnRunOptions): Promise<Float64Array> {
-    if (!this.margins.hasAtoms && !table.columns.some((values) => values.some(Number.isNaN))) {
-      return this.copula.logPdf(await this.margins.transform(table, { ...run, scale: 'gaussian' }), options);
+  /**
+   * Log densities of tables one after another, parts of one that need not fit into memory: as `logPdf` of all their rows. A table is
+   * asked for when the log densities of the last one have been taken.
+   *
+   * @param tables such as `TableReader.batches` gives; row numbers of messages go on from one to the next
+   * @throws SklarError as `logPdf`
+   *
+   * @example
+   * ```ts
+   * import { FamilyCopula, TableReader, TableWriter, Table, fitJoint, matrix, writeTable } from 'sklar';
+   *
+   * const table = Table.fromMatrix(await new FamilyCopula('joe', { theta: 2 }).sample(300));
+   * const joint = await fitJoint(table, { copula: { kind: 'joe' } });
+   * await writeTable(table, 'rows.parquet');
+   * using reader = await TableReader.open('rows.parquet', { columns: joint.names });
+   * await using writer = await TableWriter.open('scores.parquet', ['log_pdf']);
+   * for await (const scores of joint.logPdfStream(reader.batches())) {
+   *   await writer.append(matrix(scores, scores.length, 1));
+   * }
+   * await writer.close();
+   * ```
+   */
+  async *logPdfStream(
+    tables: AsyncIterable<Table> | Iterable<Table>,
+    options: JointLogPdfOptions = {},
+  ): AsyncGenerator<Float64Array, void> {
+    expectOptions(options, 'logPdfStream of a joint distribution', jointLogPdfOptions);
+    let { firstRow = 0 } = options;
+    for await (const table of tables) {
+      if (!(table instanceof Table)) {
+        throw new SklarError('ERR_SKLAR_VALUE', `expected tables for logPdfStream, got ${describe(table)}`);
+      }
+      const scores = await this.logPdf(table, { ...options, firstRow });
+      firstRow += table.rows;
+      yield scores;
     }
-    const cells = await this.margins.cells(table, run);
+  }
+
+  async #logCopula(
+    table: Table,
+    options: LogPdfOptions,
+    run: ColumnRunOptions,
+    at: <T>(work: Promise<T>) => Promise<T>,
+  ): Promise<Float64Array> {
+    if (!this.margins.hasAtoms && !table.columns.some((values) => values.some(Number.isNaN))) {
+      const z = await at(this.margins.transform(table, { ...run, scale: 'gaussian' }));
+      return this.copula.logPdf(z, options);
+    }
+    const cells = await at(this.margins.cells(table, run));
     const widths = narrowBlocksAsLevels(cells, this.margins);
     const log = await this.copula.logPdfCells(cells.lower, cells.upper, options);
     return log.map((value, i) => value + widths[i]!);

@@ -3,10 +3,10 @@ import path from 'node:path';
 
 import fc from 'fast-check';
 
-import { type ColumnType, type Note, Table, readTable, writeTable } from '../../lib';
+import { type ColumnType, type Note, Table, writeTable } from '../../lib';
 import { calendarFormat, findFormat } from '../../lib/data/columns/calendar';
 import { readNumerals } from '../../lib/data/columns/numerals';
-import { TemporaryFolder, sklarError, writeParquet } from './support';
+import { TemporaryFolder, readBoth, sklarError, writeParquet } from './support';
 
 const folder = new TemporaryFolder();
 let files = 0;
@@ -19,7 +19,7 @@ async function column(cells: readonly string[], options = {}) {
     `${files++}.csv`,
     `x,row\n${lines.map((line, i) => `${line},${i}.5`).join('\n')}\n`,
   );
-  const table = await readTable(file, { ...options, onNote: (note) => notes.push(note) });
+  const table = await readBoth(file, { ...options, onNote: (note) => notes.push(note) });
   return {
     type: table.type('x'),
     texts: cells.map((_, i) => table.text('x', i)),
@@ -138,7 +138,7 @@ describe('the type of a column', () => {
 
   test('of the cases', async () => {
     const types = async (name: string) =>
-      (await readTable(path.join(__dirname, '../fixtures/cases/header', name))).types.map(({ type }) => type);
+      (await readBoth(path.join(__dirname, '../fixtures/cases/header', name))).types.map(({ type }) => type);
     expect(await types('bool.csv')).toEqual(['boolean', 'number', 'number']);
     expect(await types('text.csv')).toContain('category');
     expect((await types('dates.csv')).some((type) => type === 'date' || type === 'timestamp')).toBe(true);
@@ -150,7 +150,7 @@ describe('the type of a column', () => {
       `SELECT * FROM (VALUES (DATE '2020-02-29', TIME '01:02:03', TIMESTAMP '2020-02-29 01:02:03.5', true, 'b', 1.25, NULL::INTEGER),
        (NULL, TIME '00:00:00', TIMESTAMP '1970-01-01 00:00:00', NULL, 'a', NULL, 4)) t(d, t, ts, b, w, x, n)`,
     );
-    const table = await readTable(file);
+    const table = await readBoth(file);
     expect(table.types.map(({ type }) => type)).toEqual([
       'date',
       'time',
@@ -185,7 +185,7 @@ describe('the type of a column', () => {
       'types.ndjson',
       '{"b":true,"w":"x","d":"2020-01-01","n":1,"m":1.5}\n{"b":null,"w":"y","d":"2020-01-02","n":"2","m":null}\n',
     );
-    const table = await readTable(file);
+    const table = await readBoth(file);
     expect(table.types.map(({ type }) => type)).toEqual(['boolean', 'category', 'date', 'integer', 'number']);
     expect(table.names.map((name) => table.text(name, 1))).toEqual([null, 'y', '2020-01-02', '2', null]);
   });
@@ -337,7 +337,7 @@ test.each(['csv', 'tsv', 'parquet', 'json', 'ndjson'])('every cell comes back fr
           table.types[j]!.type === 'integer' ? 'number' : table.types[j]!.type,
         ]),
       );
-      const back = await readTable(file, { header: true, types });
+      const back = await readBoth(file, { header: true, types });
       for (const name of table.names) {
         // a file has no cell of one column that is nothing at all
         const cells = Array.from({ length: table.rows }, (_, i) => table.text(name, i)?.trim() ?? null);

@@ -8,14 +8,18 @@ import { type ReadTableOptions, readTable } from '../../lib/data/formats/read-ta
 import { Table } from '../../lib/data/table';
 import { writeTable } from '../../lib/data/formats/write-table';
 import type { SklarErrorCode } from '../../lib/errors';
-import { TemporaryFolder, sklarError, writeParquet } from './support';
+import { TemporaryFolder, readBoth, sklarError, writeParquet } from './support';
 
 const folder = new TemporaryFolder();
 let files = 0;
 
-/** Writes the content to a new file and reads it as a table. */
-function read(ending: string, content: string | Uint8Array, options?: ReadTableOptions): Promise<Table> {
-  return readTable(folder.file(`${files++}.${ending}`, content), options);
+/** Writes the content to a new file and reads it as a table, at once and in batches. */
+async function read(
+  ending: string,
+  content: string | Uint8Array,
+  options?: ReadTableOptions,
+): Promise<Table> {
+  return readBoth(folder.file(`${files++}.${ending}`, content), options);
 }
 
 /** The table as rows, with names, for short expectations. */

@@ -2,8 +2,8 @@ import { mkdirSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 
-import { type Note, type ReadTableOptions, type SklarErrorCode, readTable } from '../../lib';
-import { TemporaryFolder, sklarError, writeParquet } from './support';
+import { type Note, type ReadTableOptions, type SklarErrorCode } from '../../lib';
+import { TemporaryFolder, readBoth, sklarError, writeParquet } from './support';
 
 const folder = new TemporaryFolder();
 let folders = 0;
@@ -21,7 +21,7 @@ function folderOf(contents: Readonly<Record<string, string | Uint8Array>>): stri
 
 async function readAll(source: string | readonly string[], options: ReadTableOptions = {}) {
   const notes: Note[] = [];
-  const table = await readTable(source, { ...options, onNote: (note) => notes.push(note) });
+  const table = await readBoth(source, { ...options, onNote: (note) => notes.push(note) });
   const columns = Object.fromEntries(
     table.names.map((name) => [name, Array.from({ length: table.rows }, (_, i) => table.text(name, i))]),
   );
@@ -166,20 +166,27 @@ describe('several files are one table', () => {
     ['nothing matches', { '1.csv': 'a\n1\n' }, '*.parquet', 'ERR_SKLAR_FILE', /no file matches this pattern/],
   ])('refuses them where %s', async (_, contents, pattern, code, message) => {
     const at = folderOf(contents);
-    expect((await sklarError(() => readTable(path.join(at, pattern)), code)).message).toMatch(message);
+    expect((await sklarError(() => readBoth(path.join(at, pattern)), code)).message).toMatch(message);
   });
 
   test('refuses Parquet columns of types that do not go together, a file twice, no file, sheets', async () => {
     const at = folderOf({});
     await writeParquet(path.join(at, '1.parquet'), "SELECT DATE '2020-01-31' AS d");
     await writeParquet(path.join(at, '2.parquet'), "SELECT 'x' AS d");
-    const { message } = await sklarError(() => readTable(at), 'ERR_SKLAR_SHAPE');
+    const { message } = await sklarError(() => readBoth(at), 'ERR_SKLAR_SHAPE');
     expect(message).toMatch(/"d" is DATE in ".*1\.parquet" and VARCHAR in ".*2\.parquet"$/);
     const file = path.join(at, '1.parquet');
-    await sklarError(() => readTable([file, file]), 'ERR_SKLAR_VALUE');
-    await sklarError(() => readTable([]), 'ERR_SKLAR_VALUE');
-    const sheet = await sklarError(() => readTable('book.xlsx'), 'ERR_SKLAR_FILE');
+    await sklarError(() => readBoth([file, file]), 'ERR_SKLAR_VALUE');
+    await sklarError(() => readBoth([]), 'ERR_SKLAR_VALUE');
+    const sheet = await sklarError(() => readBoth('book.xlsx'), 'ERR_SKLAR_FILE');
     expect(sheet.message).toContain('save the sheet as CSV in UTF-8 first');
+  });
+
+  test('integers that a double does not hold are numbers beside others', async () => {
+    const at = folderOf({ '1.csv': 'a\n1\n2\n', '2.csv': 'a\n9007199254740993\n' });
+    const { table, columns } = await readAll(at);
+    expect(table.type('a').type).toBe('category');
+    expect(columns).toEqual({ a: ['1', '2', '9007199254740993'] });
   });
 
   test('a type that was asked for makes labels of both', async () => {
@@ -295,7 +302,7 @@ describe('encodings', () => {
     ],
   ])('refuses %s, naming the place', async (name, ending, bytes, options, message) => {
     const file = folder.file(`bad-${name.replaceAll(' ', '-')}.${ending}`, bytes);
-    expect((await sklarError(() => readTable(file, options), 'ERR_SKLAR_FORMAT')).message).toMatch(message);
+    expect((await sklarError(() => readBoth(file, options), 'ERR_SKLAR_FORMAT')).message).toMatch(message);
   });
 
   test('copies in UTF-8 are gone after reading, and after a failure', async () => {
@@ -321,7 +328,7 @@ describe('encodings', () => {
 
   test('refuses what is no encoding; options of CSV that other files do not have are told', async () => {
     const csv = folder.file('plain.csv', 'a\n1\n');
-    await sklarError(() => readTable(csv, { encoding: 'klingon' }), 'ERR_SKLAR_VALUE');
+    await sklarError(() => readBoth(csv, { encoding: 'klingon' }), 'ERR_SKLAR_VALUE');
     const file = folder.file('plain.json', '[{"a":-999}]');
     const { notes } = await readAll(file, { null: ['-999'], delimiter: ';' });
     expect(notes).toEqual([

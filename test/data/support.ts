@@ -2,7 +2,11 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
+import { type ReadTableOptions, readTable } from '../../lib/data/formats/read-table';
+import { TableReader } from '../../lib/data/formats/table-reader';
+import { Table } from '../../lib/data/table';
 import { SklarError, type SklarErrorCode } from '../../lib/errors';
+import type { Note } from '../../lib/notes';
 
 /** A folder for the files of a test file, removed after its tests. */
 export class TemporaryFolder {
@@ -22,6 +26,43 @@ export class TemporaryFolder {
   list(): string[] {
     return readdirSync(this.path).sort();
   }
+}
+
+/** Reads a table at once, and sees that it is the same in batches: notes, types and numbers, or the same failure. */
+export async function readBoth(
+  source: string | readonly string[],
+  options: ReadTableOptions = {},
+): Promise<Table> {
+  const outcome = async (work: (options: ReadTableOptions) => Promise<Table>) => {
+    const notes: Note[] = [];
+    try {
+      return { table: await work({ ...options, onNote: (note) => notes.push(note) }), notes };
+    } catch (error) {
+      return { error, notes };
+    }
+  };
+  const inBatches = await outcome(async ({ onNote, ...own }) => {
+    using reader = await TableReader.open(source, { ...own, onNote });
+    const columns = reader.names.map(() => new Float64Array(reader.rows));
+    let done = 0;
+    for await (const batch of reader.batches({ rows: 3 })) {
+      expect(batch.types).toEqual(reader.types);
+      batch.columns.forEach((values, j) => columns[j]!.set(values, done));
+      done += batch.rows;
+    }
+    expect(done).toBe(reader.rows);
+    return new Table(reader.names, columns, reader.types);
+  });
+  const atOnce = await outcome((own) => readTable(source, own));
+  expect(inBatches.notes).toEqual(atOnce.notes);
+  for (const note of atOnce.notes) options.onNote?.(note);
+  if (!atOnce.table) {
+    expect(inBatches.error).toEqual(atOnce.error);
+    throw atOnce.error as Error;
+  }
+  if (inBatches.error) throw inBatches.error as Error;
+  expect(inBatches.table).toEqual(atOnce.table);
+  return atOnce.table;
 }
 
 /** Runs SQL of the test (not of a user) that writes a Parquet file, and gives its path. */

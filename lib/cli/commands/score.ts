@@ -1,17 +1,20 @@
 import type { Command } from 'commander';
 
+import { batchRows, shiftRow } from '../../copulas/copula';
 import { loadModel } from '../../copulas/fitting/load';
 import { expectFinite } from '../../copulas/inputs/rows';
 import { matrix } from '../../matrix';
 import { tableFiles } from '../../data/formats/table-files';
 import { TableWriter } from '../../data/formats/write-table';
+import type { TableSchema } from '../../data/schema/table-schema';
+import { Table } from '../../data/table';
 import { type DeviceOptions, resolveDevice } from '../../devices';
 import { expectOneOf } from '../../errors';
 import { copulaLogPdf } from '../../joint/copula-density';
-import { impossibleValues, possibleRows } from '../../joint/impossible';
+import { type ImpossibleValues, impossibleValues, possibleRows } from '../../joint/impossible';
 import { jointOf } from '../../joint/joint';
-import { Margins } from '../../margins/margins';
-import { meanOf } from '../../mean';
+import { Margins, type TableMargins } from '../../margins/margins';
+import { type ImpossibleRows, RunningMean } from '../../mean';
 import type { Note } from '../../notes';
 import {
   errorWords,
@@ -32,7 +35,7 @@ import { type Io, signalOf, writeResult } from '../terminal/context';
 import { expectOutput } from '../terminal/files';
 import { logNormaliserOf, normaliserKeys } from '../results/normaliser';
 import { rowProgress, startProgress } from '../terminal/progress';
-import { type ReadingFlags, MORE_FILES, addReadingOptions, readAs } from '../terminal/reading';
+import { type ReadingFlags, MORE_FILES, addReadingOptions, openAs } from '../terminal/reading';
 import { addDeviceOptions, deviceOptions } from '../terminal/run';
 
 interface Flags extends DeviceOptions, CertificateFlags, ReadingFlags {
@@ -85,53 +88,70 @@ async function score(model: string, data: string[], flags: Flags, io: Io): Promi
   const notes: Note[] = [];
   const schema = copula.margins instanceof Margins ? copula.margins.schema : undefined;
   const columns = schema?.neededNames ?? copula.margins?.names ?? copula.names;
-  const read = await readAs(files, flags, notes, { ...(columns && { columns }), signal }, schema);
-  const table = schema ? schema.modelled(read) : read;
+  using reader = await openAs(files, flags, notes, { ...(columns && { columns }), signal }, schema);
+  const { rows } = reader;
   const { threads } = run;
+  async function* parts() {
+    let firstRow = 0;
+    for await (const batch of reader.batches({ rows: batchRows(copula.dim) })) {
+      yield { table: modelledPart(schema, batch, firstRow), firstRow };
+      firstRow += batch.rows;
+    }
+  }
+  /** The levels of the rows that have some; all of them at once. */
   const levels = async () => {
+    const read = new Table(
+      reader.names,
+      reader.names.map(() => new Float64Array(rows)),
+      reader.types,
+    );
+    let done = 0;
+    for await (const batch of reader.batches()) {
+      batch.columns.forEach((values, j) => read.columns[j]!.set(values, done));
+      done += batch.rows;
+    }
+    const table = schema ? schema.modelled(read) : read;
     if (!copula.margins) return table;
     const possible = await possibleRows(copula.margins, table, { threads, signal });
     return copula.margins.transform(possible, { threads, signal });
   };
 
-  const bar = startProgress(io, 'score', table.rows, flags.verbose);
-  const showRows = rowProgress(bar, table.rows);
-  let values: Float64Array;
+  const bar = startProgress(io, 'score', rows, flags.verbose);
+  const showRows = rowProgress(bar, rows);
+  const running = new RunningMean(flags.errors);
+  /** The first rows of density 0, by part. */
+  const named: ImpossibleValues['rows'][number][] = [];
   try {
-    const reported = {
-      ...run,
-      onProgress: ({ rowsDone }: { rowsDone: number }) => showRows(rowsDone),
-    };
-    values = await (joint
-      ? joint.logPdf(table, reported)
-      : copula.margins
-        ? copulaLogPdf(copula, copula.margins, table, reported)
-        : copula.logPdf(table, reported));
+    await using writer = out === undefined ? null : await TableWriter.open(out, ['log_pdf']);
+    for await (const { table, firstRow } of parts()) {
+      const reported = { ...run, firstRow };
+      const values = await (joint
+        ? joint.logPdf(table, reported)
+        : copula.margins
+          ? copulaLogPdf(copula, copula.margins, table, { ...reported, ofRows: rows })
+          : copula.logPdf(table, reported));
+      expectFinite(values, 1, 'the log density', { first: firstRow, orImpossible: true });
+      running.add(values);
+      named.push(...namedIn(running.impossible, copula.margins, table, firstRow));
+      await writer?.append(matrix(values, values.length, 1));
+      signal.throwIfAborted();
+      showRows(firstRow + table.rows);
+    }
+    await writer?.close();
   } finally {
     bar.stop();
   }
-  expectFinite(values, 1, 'the log density', { orImpossible: true });
-  if (out !== undefined) {
-    await using writer = await TableWriter.open(out, ['log_pdf']);
-    await writer.append(matrix(values, values.length, 1));
-    signal.throwIfAborted();
-    await writer.close();
-  }
 
-  const mean = meanOf(values, undefined, flags.errors);
-  const impossible =
-    mean.impossible &&
-    (copula.margins instanceof Margins
-      ? impossibleValues(mean.impossible, copula.margins, table)
-      : { count: mean.impossible.count, rows: mean.impossible.rows.map((row) => ({ row, columns: [] })) });
-  const scored = values.length - (impossible?.count ?? 0);
+  const mean = running.value();
+  const impossible = mean.impossible && { count: mean.impossible.count, rows: named };
+  const scored = rows - (impossible?.count ?? 0);
   const normaliser = await logNormaliserOf(copula, io, run, flags.verbose);
   const certificate = flags.certificate
     ? await certify(copula, await levels(), ofCertificate, io, run, flags.verbose)
     : null;
   const result = {
     kind: copula.kind,
-    rows: values.length,
+    rows,
     scale,
     meanLogPdf: mean.mean,
     standardError: mean.standardError,
@@ -144,7 +164,7 @@ async function score(model: string, data: string[], flags: Flags, io: Io): Promi
     notes,
   };
   writeResult(io, flags.json, result, () => [
-    ...(impossible ? impossibleLines(impossible, values.length) : []),
+    ...(impossible ? impossibleLines(impossible, rows) : []),
     ...(scored === 0
       ? [`no row has a finite density, so that there is no mean log density`]
       : [
@@ -157,4 +177,28 @@ async function score(model: string, data: string[], flags: Flags, io: Io): Promi
     ...noteLines(notes),
     ...(out === undefined ? [] : [`wrote ${out}`]),
   ]);
+}
+
+/** The modelled columns of a batch of the file's rows. */
+function modelledPart(schema: TableSchema | undefined, batch: Table, firstRow: number): Table {
+  try {
+    return schema ? schema.modelled(batch) : batch;
+  } catch (error) {
+    throw shiftRow(error, firstRow);
+  }
+}
+
+/** Of the rows of density 0 that are named those of a part of the table, with their columns. */
+function namedIn(
+  impossible: ImpossibleRows,
+  margins: TableMargins | null,
+  part: Table,
+  firstRow: number,
+): ImpossibleValues['rows'] {
+  const rows = impossible.rows.filter((row) => row > firstRow).map((row) => row - firstRow);
+  const found =
+    margins instanceof Margins
+      ? impossibleValues({ count: rows.length, rows }, margins, part).rows
+      : rows.map((row) => ({ row, columns: [] }));
+  return found.map((one) => ({ ...one, row: one.row + firstRow }));
 }

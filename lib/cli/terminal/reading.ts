@@ -5,9 +5,10 @@ import { expectEncoding } from '../../data/formats/encoding';
 import { type ReturnOptions, returnMethods, returnsNote, toReturns } from '../../data/returns';
 import { type ReadTableOptions, readTable } from '../../data/formats/read-table';
 import { formatOf, tableFiles } from '../../data/formats/table-files';
+import { type BatchesOptions, TableReader } from '../../data/formats/table-reader';
 import type { TableSchema } from '../../data/schema/table-schema';
 import type { Table } from '../../data/table';
-import { typeNames } from '../../data/columns/column-type';
+import { type ColumnType, typeNames } from '../../data/columns/column-type';
 import { SklarError, describe, expectOneOf } from '../../errors';
 import type { Note } from '../../notes';
 import { asOptions } from './failure';
@@ -86,6 +87,12 @@ export const TABLE_FILES = '.csv, .tsv, .json, .ndjson (also .gz) or .parquet';
 /** Of an argument that may be several. */
 export const MORE_FILES = `${TABLE_FILES}; several files, a folder or a "pattern*.csv" in quotes are one table`;
 
+/** How returns are made of prices as these flags say, or as a model has them; null: they are not. */
+function returnsAs({ returns: method }: ReadingFlags, schema: TableSchema | undefined) {
+  if (method === undefined) return schema?.returns ?? null;
+  return method === 'none' ? null : { method, by: null };
+}
+
 /**
  * Reads a table as these flags say, and makes returns of prices; what was decided is added to `notes`.
  *
@@ -98,14 +105,46 @@ export async function readAs(
   options: ReadTableOptions,
   schema?: TableSchema,
 ): Promise<Table> {
-  const { returns: of } = flags;
-  const known = of === undefined ? schema?.returns : null;
-  if (!known && (of === undefined || of === 'none')) return readFiles(files, flags, notes, options, schema);
-  const wanted = known?.by ? { columns: options.columns && [...options.columns, known.by] } : {};
-  const prices = await readFiles(files, flags, notes, { ...options, ...wanted } as ReadTableOptions, schema);
-  const made = returnsOf(prices, known ?? { method: of as 'log' | 'simple' }, notes);
+  const wanted = returnsAs(flags, schema);
+  if (!wanted) return readFiles(files, flags, notes, options, schema);
+  const { columns } = options;
+  const needed = wanted.by !== null && columns ? { columns: [...columns, wanted.by] } : {};
+  const prices = await readFiles(files, flags, notes, { ...options, ...needed }, schema);
+  const made = returnsOf(prices, wanted, notes);
   notes.push(returnsNote(made.returns));
   return made.table;
+}
+
+/** The rows of a table, as often as they are asked for. */
+export interface TableBatches extends Disposable {
+  readonly names: readonly string[];
+  readonly types: readonly ColumnType[];
+  readonly rows: number;
+  batches(options?: BatchesOptions): AsyncIterable<Table>;
+}
+
+/** As `readAs`, in batches of rows; of returns all are in memory, since a return takes two rows in the order of time. */
+export async function openAs(
+  files: string | readonly string[],
+  flags: ReadingFlags,
+  notes: Note[],
+  options: ReadTableOptions,
+  schema?: TableSchema,
+): Promise<TableBatches> {
+  if (!returnsAs(flags, schema))
+    return TableReader.open(files, await readingOptions(files, flags, notes, options, schema));
+  const table = await readAs(files, flags, notes, options, schema);
+  const { names, types, rows } = table;
+  return {
+    names,
+    types,
+    rows,
+    // eslint-disable-next-line @typescript-eslint/require-await -- as those of a file
+    async *batches({ rows: most = rows } = {}) {
+      for (let first = 0; first < rows; first += most) yield table.part(first, Math.min(rows, first + most));
+    },
+    [Symbol.dispose]() {},
+  };
 }
 
 /** See `toReturns`; what was decided is added to `notes`. */
@@ -120,11 +159,22 @@ export function returnsOf(
 /** Reads a table as it is. */
 export async function readFiles(
   files: string | readonly string[],
-  { header, delimiter, decimal, null: missing, encoding, types: wanted }: ReadingFlags,
+  flags: ReadingFlags,
   notes: Note[],
   options: ReadTableOptions,
   schema?: TableSchema,
 ): Promise<Table> {
+  return readTable(files, await readingOptions(files, flags, notes, options, schema));
+}
+
+/** How a table is read as these flags say; what is decided about the files is added to `notes`. */
+async function readingOptions(
+  files: string | readonly string[],
+  { header, delimiter, decimal, null: missing, encoding, types: wanted }: ReadingFlags,
+  notes: Note[],
+  options: ReadTableOptions,
+  schema?: TableSchema,
+): Promise<ReadTableOptions> {
   // Parquet has dates of its own
   const [first] = await tableFiles(files);
   const formats = schema && formatOf(first!) !== 'parquet' ? Object.entries(schema.formats) : [];
@@ -132,7 +182,7 @@ export async function readFiles(
     ([name]) => options.columns?.includes(name) ?? schema?.modelledNames.includes(name),
   );
   const types = { ...Object.fromEntries(known), ...(wanted && typesOf(wanted)) };
-  return readTable(files, {
+  return {
     ...options,
     ...(header !== undefined && { header }),
     ...(delimiter !== undefined && { delimiter }),
@@ -141,5 +191,5 @@ export async function readFiles(
     ...(encoding !== undefined && { encoding }),
     ...(Object.keys(types).length > 0 && { types }),
     onNote: (note) => notes.push({ ...note, message: asOptions(note.message) }),
-  });
+  };
 }

@@ -271,7 +271,14 @@ export class EnsembleCopula extends Copula {
     const scale = fromGaussian ? 'gaussian' : 'copula';
     const parts: Float64Array[] = [];
     for (const [k, member] of this.members.entries()) {
-      const ofMember = { ...options, ...run, scale, normalised: true, onProgress: undefined } as const;
+      const ofMember = {
+        ...options,
+        ...run,
+        scale,
+        normalised: true,
+        firstRow: undefined,
+        onProgress: undefined,
+      } as const;
       parts.push(await member.logPdfCells(...ends, ofMember).catch(byMember(k)));
     }
     return logMeanExp(parts);

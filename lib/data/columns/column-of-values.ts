@@ -16,8 +16,8 @@ const isWholeArray = (values: unknown) =>
  *
  * @throws SklarError ERR_SKLAR_VALUE for other values, naming the row
  */
-export function columnOfValues(name: string, cells: ArrayLike<Cell>): ReadColumn {
-  const column = (values: Float64Array, type: ColumnType): ReadColumn => ({ name, values, type, notes: [] });
+export function columnOfValues(name: string, cells: ArrayLike<Cell>): Pick<ReadColumn, 'values' | 'type'> {
+  const column = (values: Float64Array, type: ColumnType) => ({ values, type });
   if (types.isTypedArray(cells)) {
     const values = types.isFloat64Array(cells) ? cells : Float64Array.from(cells as ArrayLike<number>);
     return column(values, { type: isWholeArray(cells) ? 'integer' : 'number' });

@@ -164,23 +164,42 @@ export function roundedTo(type: ColumnType): ((value: number) => number) | null 
 /** Decimals of values that have at most so many, all of them; undefined: more. */
 const MOST_DECIMALS = 9;
 
-/** How many decimals are enough for each of the values; undefined where they are too many to be those of people. */
-export function decimalsOf(values: Float64Array): number | undefined {
-  let decimals = 0;
-  let unit = 1;
-  for (const value of values) {
-    if (!Number.isFinite(value)) continue;
-    while (Math.round(value * unit) / unit !== value) {
-      if (++decimals > MOST_DECIMALS || Math.abs(value) * unit > 2 ** 49) return undefined;
-      unit = 10 ** decimals;
+/** Counts how many decimals are enough for each of the values that it is shown. */
+export class DecimalCounter {
+  #decimals: number | undefined = 0;
+  #unit = 1;
+
+  push(value: number): void {
+    if (this.#decimals === undefined || !Number.isFinite(value)) return;
+    while (Math.round(value * this.#unit) / this.#unit !== value) {
+      if (++this.#decimals > MOST_DECIMALS || Math.abs(value) * this.#unit > 2 ** 49) {
+        this.#decimals = undefined;
+        return;
+      }
+      this.#unit = 10 ** this.#decimals;
     }
   }
-  return decimals;
+
+  /** Undefined where they are too many to be those of people. */
+  get decimals(): number | undefined {
+    return this.#decimals;
+  }
+}
+
+/** How many decimals are enough for each of the values; undefined where they are too many to be those of people. */
+export function decimalsOf(values: Float64Array): number | undefined {
+  const counter = new DecimalCounter();
+  for (const value of values) counter.push(value);
+  return counter.decimals;
 }
 
 /** The type of numbers with the decimals that they have. */
 export function numberType(values: Float64Array): ColumnType & { type: 'number' } {
-  const decimals = decimalsOf(values);
+  return numberOfDecimals(decimalsOf(values));
+}
+
+/** The type of numbers with such decimals. */
+export function numberOfDecimals(decimals: number | undefined): ColumnType & { type: 'number' } {
   return { type: 'number', ...(decimals !== undefined && { decimals }) };
 }
 

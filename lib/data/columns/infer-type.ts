@@ -81,7 +81,7 @@ export function inferType(column: Texts, wanted?: WantedType): InferredColumn {
   if (numbers) {
     const lost = plain.filter((k) => isRounded(texts[k]!) || isVanished(texts[k]!));
     if (lost.length === 0) {
-      const values = Float64Array.from(plain, (k) => Number(texts[k]!.replaceAll('_', '')));
+      const values = Float64Array.from(plain, (k) => Number(texts[k]!));
       return { type: numericType(values), values: pick(values, plain), notes: left(plain, 'numbers') };
     }
     // more digits than doubles have make names, where they hardly recur

@@ -1,31 +1,39 @@
 import { SklarError } from '../../errors';
+import { DecimalCounter } from './column-type';
+import { DayCounter } from './days';
 
-/** Anything that gives the values of a column one by one. */
-export interface ValueSource {
-  getItem(index: number): unknown;
-}
-
-/** A column of numbers of unknown length that grows as its values arrive; NaN: missing. */
+/**
+ * A column of numbers that grows as its cells arrive, and what there is to know of them: of a column that is not kept that alone.
+ */
 export class NumberBuilder {
+  readonly #keep: boolean;
+  readonly #decimals = new DecimalCounter();
+  readonly #days = new DayCounter();
   #values: Float64Array;
   #rows = 0;
   #missing = 0;
+  #others = 0;
   #infinite = 0;
-  #integer = true;
-  #large = false;
+  #fraction: number | undefined;
 
   /** @param expectedRows the number of rows, where it is known: then nothing is copied */
-  constructor(expectedRows = 0) {
-    this.#values = allocate(expectedRows);
+  constructor(expectedRows = 0, keep = true) {
+    this.#keep = keep;
+    this.#values = allocate(keep ? expectedRows : 0);
   }
 
   get rows(): number {
     return this.#rows;
   }
 
-  /** How many are NaN. */
+  /** How many cells hold nothing. */
   get missing(): number {
     return this.#missing;
+  }
+
+  /** How many cells are no numbers, or none that a double holds: their texts have to be looked at. */
+  get others(): number {
+    return this.#others;
   }
 
   /** How many are infinite. */
@@ -33,53 +41,60 @@ export class NumberBuilder {
     return this.#infinite;
   }
 
-  /** Whether all others are safe integers. */
+  /** Whether all numbers are safe integers. */
   get integer(): boolean {
-    return this.#integer;
+    return this.#fraction === undefined && this.#infinite === 0;
   }
 
-  /** Whether some values are integers beyond those that doubles have all of, so that they may have been rounded. */
-  get large(): boolean {
-    return this.#large;
+  /** The first finite number that is no safe integer. */
+  get fraction(): number | undefined {
+    return this.#fraction;
   }
 
-  /** Appends the first `count` values of a source of numbers. */
-  append(source: ValueSource, count: number): void {
+  /** See `decimalsOf`. */
+  get decimals(): number | undefined {
+    return this.#decimals.decimals;
+  }
+
+  /** The first one, where all are dates that are written as whole numbers, 20240131. */
+  get day(): number | undefined {
+    return this.integer && this.#days.found ? this.#days.first : undefined;
+  }
+
+  /** Appends the first `count` cells of a source: null is missing, NaN another text. */
+  append(source: { getItem(index: number): unknown }, count: number): void {
     this.#reserve(this.#rows + count);
-    const values = this.#values;
-    const begin = this.#rows;
-    for (let i = 0; i < count; i++) {
-      const value = source.getItem(i) as number;
-      values[begin + i] = value;
-      if (!Number.isSafeInteger(value)) this.#look(value);
-    }
-    this.#rows += count;
+    for (let i = 0; i < count; i++) this.#take(source.getItem(i) as number | null);
   }
 
-  /** Appends one value. */
-  push(value: number): void {
+  /** Appends one cell. */
+  push(value: number | null): void {
     this.#reserve(this.#rows + 1);
-    this.#values[this.#rows++] = value;
-    if (!Number.isSafeInteger(value)) this.#look(value);
+    this.#take(value);
   }
 
   /** The values so far, a view of the builder's own. */
   finish(): Float64Array {
-    if (this.#values.length !== this.#rows) this.#values = this.#values.slice(0, this.#rows);
+    if (this.#keep && this.#values.length !== this.#rows) this.#values = this.#values.slice(0, this.#rows);
     return this.#values;
   }
 
-  #look(value: number): void {
-    if (Number.isNaN(value)) this.#missing++;
+  #take(value: number | null): void {
+    if (this.#keep) this.#values[this.#rows] = value ?? NaN;
+    this.#rows++;
+    if (value === null) this.#missing++;
+    else if (Number.isNaN(value)) this.#others++;
     else {
-      this.#integer = false;
+      this.#decimals.push(value);
+      this.#days.push(value);
+      if (Number.isSafeInteger(value)) return;
       if (!Number.isFinite(value)) this.#infinite++;
-      else if (Number.isInteger(value)) this.#large = true;
+      else this.#fraction ??= value;
     }
   }
 
   #reserve(rows: number): void {
-    if (rows <= this.#values.length) return;
+    if (!this.#keep || rows <= this.#values.length) return;
     const larger = allocate(Math.max(rows, 2 * this.#values.length, 4096));
     larger.set(this.#values.subarray(0, this.#rows));
     this.#values = larger;

@@ -1,25 +1,23 @@
 /** Texts that are numbers as programs write them. */
 
-/** Underscores between thousands; others make a name such as `1_2`, which DuckDB casts to 12. */
-export const THOUSANDS = /^\s*[-+]?\d{1,3}(?:_\d{3})+(?:[.,eE][^_]*)?\s*$/;
-
 /** Texts of numbers that are not 0; where they are read as 0, as 1e-400 is, a double cannot hold them. */
 export const VANISHED = /^[^eE]*[1-9]/;
 
+/** Texts of digits alone: beyond 2^53 a double may not hold them. */
+export const WHOLE = /^\s*[-+]?\d+(?:\.0*)?\s*$/;
+
 export function isNumberText(text: string): boolean {
-  return /^\s*[-+]?(?:(?:(?:\d{1,3}(?:_\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?|nan|inf(?:inity)?)\s*$/i.test(
-    text,
-  );
+  return /^\s*[-+]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?|nan|inf(?:inity)?)\s*$/i.test(text);
 }
 
 /** Whether a text is a finite number. */
 export function isPlainNumber(text: string): boolean {
-  return isNumberText(text) && Number.isFinite(Number(text.replaceAll('_', '')));
+  return isNumberText(text) && Number.isFinite(Number(text));
 }
 
 /** Whether a whole-number text is neither the value of a double nor what a double is written as. */
 export function isRounded(text: string): boolean {
-  const digits = /^\s*[-+]?(\d[\d_]*)(?:\.0*)?\s*$/.exec(text)?.[1]?.replaceAll('_', '');
+  const digits = /^\s*[-+]?(\d+)(?:\.0*)?\s*$/.exec(text)?.[1];
   if (digits === undefined) return false;
   const number = Number(digits);
   if (Number.isSafeInteger(number) || !Number.isFinite(number)) return false;
@@ -27,5 +25,5 @@ export function isRounded(text: string): boolean {
 }
 
 export function isVanished(text: string): boolean {
-  return Number(text.replaceAll('_', '')) === 0 && VANISHED.test(text);
+  return Number(text) === 0 && VANISHED.test(text);
 }

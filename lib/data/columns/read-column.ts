@@ -1,7 +1,7 @@
 /** From the cells of a file to a column of a table. */
 import { type Note, columnsNote } from '../../notes';
-import { calendarFormat } from './calendar';
-import { type ColumnType, decimalsOf } from './column-type';
+import { type ColumnType } from './column-type';
+import { DAY_FORMAT, dayOf } from './days';
 import { type WantedType, inferType } from './infer-type';
 import type { NumberBuilder } from './number-builder';
 import { TextBuilder } from './text-builder';
@@ -9,16 +9,31 @@ import { TextBuilder } from './text-builder';
 /** A column as a file has it. */
 export interface ReadColumn {
   readonly name: string;
+  /** Of a column that is kept. */
   readonly values: Float64Array;
   readonly type: ColumnType;
   /** What was decided about its cells. */
   readonly notes: readonly Note[];
+  /** Its cells when they are read again. */
+  readonly cells: CellRule;
 }
 
-/** The years of dates that are written as whole numbers, 20240131. */
-const FIRST_DAY = 19_000_101;
-const LAST_DAY = 21_001_231;
-const FEWEST_DAYS = 3;
+/** How the cells of a file are read, and what numbers they are; of other cells than those seen before undefined. */
+export type CellRule =
+  | { readonly as: 'number'; readonly numberOf: (cell: number) => number | undefined }
+  | { readonly as: 'text'; readonly numberOf: (cell: string) => number | undefined };
+
+/** What is known of a column beside its cells. */
+export interface NumbersOptions {
+  readonly wanted?: WantedType | undefined;
+  /** What its numbers stand for, given their decimals (see `decimalsOf`), where its file says so. */
+  readonly type?: ((decimals: number | undefined) => ColumnType) | undefined;
+}
+
+/** Whether numbers become texts, since such a type was asked for. */
+export function asLabels(wanted: WantedType | undefined): boolean {
+  return wanted !== undefined && !/^(?:number|integer)$/.test(wanted.type);
+}
 
 /**
  * A column of numbers; infinite ones are missing.
@@ -28,73 +43,79 @@ const FEWEST_DAYS = 3;
 export function columnOfNumbers(
   name: string,
   builder: NumberBuilder,
-  {
-    wanted,
-    type: typeOf,
-  }: {
-    readonly wanted?: WantedType | undefined;
-    readonly type?: ((values: Float64Array) => ColumnType) | undefined;
-  } = {},
+  { wanted, type: typeOf }: NumbersOptions = {},
 ): ReadColumn {
   const values = builder.finish();
-  const notes: Note[] = [];
-  if (builder.infinite > 0) {
-    for (let i = 0; i < values.length; i++)
-      if (!Number.isNaN(values[i]) && !Number.isFinite(values[i])) values[i] = NaN;
-    const cells = builder.infinite === 1 ? 'cell was' : 'cells were';
-    notes.push(columnsNote('missing', [name], `${builder.infinite} infinite ${cells} taken for missing`));
+  if (asLabels(wanted)) {
+    const texts = new TextBuilder(values.length);
+    for (const value of values) texts.push(numberText(value));
+    return columnOfNumberTexts(name, texts, builder.infinite, wanted);
   }
-  if (wanted && wanted.type !== 'number' && !(wanted.type === 'integer' && builder.integer)) {
+  if (wanted?.type === 'integer' && builder.fraction !== undefined) {
     const texts = new TextBuilder();
-    for (const value of values) texts.push(Number.isNaN(value) ? null : String(value));
-    const column = columnOfTexts(name, texts, wanted);
-    return { ...column, notes: [...notes, ...column.notes] };
+    texts.push(String(builder.fraction));
+    inferType(texts.texts(name), wanted);
   }
-  const own = typeOf?.(values);
-  if (own) return { name, values, type: own, notes };
-  if (builder.integer && wanted === undefined) {
-    const days = asDays(values);
-    if (days) {
-      const example = values.find((value) => !Number.isNaN(value))!;
-      const format = 'YYYYMMDD';
-      notes.push(columnsNote('schema', [name], `${example} was read as a date, ${format}`));
-      return { name, values: days, type: { type: 'date', format }, notes };
-    }
-  }
+  const day = wanted === undefined && typeOf === undefined ? builder.day : undefined;
+  const notes = infiniteNotes(name, builder.infinite);
+  if (day !== undefined)
+    notes.push(columnsNote('schema', [name], `${day} was read as a date, ${DAY_FORMAT}`));
+  const numberOf = day === undefined ? finite : dayOf;
+  if (day !== undefined || builder.infinite > 0)
+    for (let i = 0; i < values.length; i++) values[i] = numberOf(values[i]!);
+  const { decimals } = builder;
   const type: ColumnType =
-    builder.integer && wanted?.type !== 'number' ? { type: 'integer' } : numbersOf(values);
-  return { name, values, type, notes };
+    typeOf?.(decimals) ??
+    (day !== undefined
+      ? { type: 'date', format: DAY_FORMAT }
+      : (builder.integer && wanted?.type !== 'number') || wanted?.type === 'integer'
+        ? { type: 'integer' }
+        : { type: 'number', ...(decimals !== undefined && decimals > 0 && { decimals }) });
+  return { name, values, type, notes, cells: { as: 'number', numberOf } };
 }
 
-function numbersOf(values: Float64Array): ColumnType {
-  const decimals = decimalsOf(values);
-  return { type: 'number', ...(decimals !== undefined && decimals > 0 && { decimals }) };
+const finite = (value: number) => (Number.isFinite(value) ? value : NaN);
+
+/** A number as the text of a label; null: it is missing. */
+export function numberText(value: number): string | null {
+  return Number.isFinite(value) ? String(value) : null;
 }
 
-/** The days of whole numbers that are all dates, YYYYMMDD. */
-function asDays(values: Float64Array): Float64Array | null {
-  if (
-    values.length === 0 ||
-    !values.every((value) => Number.isNaN(value) || (value >= FIRST_DAY && value <= LAST_DAY))
-  ) {
-    return null;
-  }
-  const format = calendarFormat('YYYYMMDD')!;
-  const different = new Set<number>();
-  const days = new Float64Array(values.length);
-  for (let i = 0; i < values.length; i++) {
-    days[i] = Number.isNaN(values[i]) ? NaN : format.read(String(values[i]));
-    if (Number.isNaN(days[i])) {
-      if (Number.isNaN(values[i])) continue;
-      return null;
-    }
-    different.add(days[i]!);
-  }
-  return different.size >= FEWEST_DAYS ? days : null;
+/** A column whose numbers, of which so many are infinite, were put into texts by `numberText`. */
+export function columnOfNumberTexts(
+  name: string,
+  texts: TextBuilder,
+  infinite: number,
+  wanted: WantedType | undefined,
+): ReadColumn {
+  const column = columnOfTexts(name, texts, wanted);
+  const { numberOf } = column.cells as CellRule & { as: 'text' };
+  return {
+    ...column,
+    notes: [...infiniteNotes(name, infinite), ...column.notes],
+    cells: {
+      as: 'number',
+      numberOf: (value) => {
+        const text = numberText(value);
+        return text === null ? NaN : numberOf(text);
+      },
+    },
+  };
+}
+
+function infiniteNotes(name: string, infinite: number): Note[] {
+  if (infinite === 0) return [];
+  const cells = infinite === 1 ? 'cell was' : 'cells were';
+  return [columnsNote('missing', [name], `${infinite} infinite ${cells} taken for missing`)];
 }
 
 /** A column of texts, of the type that they have; see `inferType`. */
 export function columnOfTexts(name: string, builder: TextBuilder, wanted?: WantedType): ReadColumn {
   const { type, values, notes } = inferType(builder.texts(name), wanted);
-  return { name, values: builder.finish(values), type, notes };
+  const numberOf = (text: string) => {
+    if (text.trim() === '') return NaN;
+    const k = builder.indexOf(text);
+    return k === undefined ? undefined : values[k];
+  };
+  return { name, values: builder.finish(values), type, notes, cells: { as: 'text', numberOf } };
 }

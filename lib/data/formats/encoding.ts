@@ -87,7 +87,7 @@ export async function badUtf8Error(file: string, signal?: AbortSignal): Promise<
 }
 
 /** A text file in UTF-8 with the text of another one, or that itself. */
-export interface Utf8File extends AsyncDisposable {
+interface Utf8File extends AsyncDisposable {
   /** Where it is. */
   readonly path: string;
 }
@@ -153,6 +153,35 @@ export async function asUtf8(
     throw error;
   }
   return { path: copy, [Symbol.asyncDispose]: remove };
+}
+
+/** A text to read: its file, and where it is in UTF-8. */
+export interface TextSource {
+  readonly file: string;
+  readonly path: string;
+}
+
+/** Has the texts of files used in UTF-8, and removes the copies that were made; see `asUtf8`. */
+export async function withTexts<T>(
+  files: readonly string[],
+  {
+    encoding,
+    onNote,
+    signal,
+  }: {
+    readonly encoding?: string | undefined;
+    readonly onNote?: ((note: Note) => void) | undefined;
+    readonly signal?: AbortSignal | undefined;
+  },
+  use: (sources: readonly TextSource[]) => Promise<T>,
+): Promise<T> {
+  const texts: Utf8File[] = [];
+  try {
+    for (const file of files) texts.push(await asUtf8(file, encoding, onNote, signal));
+    return await use(texts.map(({ path }, s) => ({ file: files[s]!, path })));
+  } finally {
+    for (const text of texts) await text[Symbol.asyncDispose]();
+  }
 }
 
 async function head(file: string, signal: AbortSignal | undefined): Promise<Buffer[]> {

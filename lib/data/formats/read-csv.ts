@@ -3,13 +3,13 @@ import type { ReadColumn } from '../columns/read-column';
 import { isNumberText } from '../columns/plain-number';
 import { MISSING } from './csv';
 import { DuckDBSession } from './duckdb';
-import { type Utf8File, asUtf8, badUtf8Error } from './encoding';
+import { type TextSource, badUtf8Error, withTexts } from './encoding';
 import { isGzip, readBytes } from './files';
-import { finishTable } from './finish-table';
+import { type Use, expectRows } from './open-columns';
 import { type SqlSource, readColumns } from './read-sql';
 import { type ReadTableOptions, wantedTypes } from './read-options';
 import { agreeingColumns, filesWords, readError } from './table-files';
-import { type Table, defaultNames, expectDistinctNames, listNames, selectColumns } from '../table';
+import { defaultNames, expectDistinctNames, listNames, selectColumns } from '../table';
 
 const DELIMITERS = [',', ';', '\t', '|'];
 const HEAD_BYTES = 1 << 20;
@@ -33,14 +33,11 @@ interface Layout {
   readonly head: readonly (readonly Field[])[];
 }
 
-/** A file to read: where it is, or its copy in UTF-8, and what it is called. */
-interface Source {
-  readonly file: string;
-  readonly path: string;
-}
-
 /** The beginning of the file, unpacked, as text; `complete` tells whether it is the whole file. */
-async function readHead({ file, path }: Source, bytes: number): Promise<{ text: string; complete: boolean }> {
+async function readHead(
+  { file, path }: TextSource,
+  bytes: number,
+): Promise<{ text: string; complete: boolean }> {
   const parts: Buffer[] = [];
   let length = 0;
   for await (const part of readBytes(path)) {
@@ -198,7 +195,7 @@ function chooseDelimiter(text: string, complete: boolean): string {
 }
 
 /** @param options of a file after the first one with the names of that as `columns` */
-async function findLayout(source: Source, options: ReadTableOptions): Promise<Layout> {
+async function findLayout(source: TextSource, options: ReadTableOptions): Promise<Layout> {
   const { file } = source;
   for (const bytes of [HEAD_BYTES, LONGEST_HEAD_BYTES]) {
     const { text, complete } = await readHead(source, bytes);
@@ -319,27 +316,16 @@ function withFixed(column: ReadColumn, fields: readonly string[]): ReadColumn {
     : { ...column, type: { ...type, style: { fixed } } };
 }
 
-/** Opens the files, reads them, and removes the copies that it made. */
-export async function readCsv(files: readonly string[], options: ReadTableOptions): Promise<Table> {
-  const texts: Utf8File[] = [];
-  try {
-    for (const file of files)
-      texts.push(await asUtf8(file, options.encoding, options.onNote, options.signal));
-    return await readSources(
-      texts.map(({ path }, s) => ({ file: files[s]!, path })),
-      files,
-      options,
-    );
-  } finally {
-    for (const text of texts) await text[Symbol.asyncDispose]();
-  }
+export function readCsv<T>(files: readonly string[], options: ReadTableOptions, use: Use<T>): Promise<T> {
+  return withTexts(files, options, (sources) => readSources(sources, files, options, use));
 }
 
-async function readSources(
-  sources: readonly Source[],
+async function readSources<T>(
+  sources: readonly TextSource[],
   files: readonly string[],
   options: ReadTableOptions,
-): Promise<Table> {
+  { keep, use }: Use<T>,
+): Promise<T> {
   const layouts: Layout[] = [];
   for (const source of sources) {
     const [first] = layouts;
@@ -391,9 +377,13 @@ async function readSources(
       const coded = fields.some((text) => CODE.test(text));
       return { name, positions, fields, ...(coded && { cast: 'text' as const }), wanted: wanted.get(name) };
     });
-    const read = await readColumns(session, inputs, columns);
-    const finished = read.map((column, j) => withFixed(column, columns[j]!.fields));
-    return finishTable(finished, files, options.onNote);
+    const read = await readColumns(session, inputs, columns, keep);
+    const open = {
+      ...read,
+      columns: read.columns.map((column, j) => withFixed(column, columns[j]!.fields)),
+    };
+    expectRows(open, files, options.onNote);
+    return await use(open);
   } finally {
     session.close();
   }

@@ -1,17 +1,23 @@
 import { isUtf8 } from 'node:buffer';
 
 import { SklarError, describe } from '../../errors';
-import { type ReadColumn, columnOfNumbers, columnOfTexts } from '../columns/read-column';
+import {
+  type ReadColumn,
+  asLabels,
+  columnOfNumbers,
+  columnOfTexts,
+  numberText,
+} from '../columns/read-column';
 import type { WantedType } from '../columns/infer-type';
 import { NumberBuilder } from '../columns/number-builder';
 import { isRounded, isVanished } from '../columns/plain-number';
 import { TextBuilder } from '../columns/text-builder';
-import { finishTable } from './finish-table';
-import { asUtf8, badUtf8Error } from './encoding';
+import { type TextSource, badUtf8Error, withTexts } from './encoding';
+import { type CellChunk, type Use, expectRows, noRowsError } from './open-columns';
 import { readBytes } from './files';
 import { type ReadTableOptions, wantedTypes } from './read-options';
 import { agreeingColumns, filesWords } from './table-files';
-import { type Table, selectColumns } from '../table';
+import { selectColumns } from '../table';
 
 const LONGEST_RECORD = 1 << 26;
 
@@ -111,41 +117,61 @@ class RecordSplitter {
   }
 }
 
+/** A cell: a number, null where it is missing, else its text. */
+type Cell = number | string | null;
+
+/** @param textOf the value as the file has it */
+function cellOf(value: unknown, textOf: () => string): Cell {
+  if (value === null || typeof value === 'string') return value;
+  if (typeof value !== 'number') return nestedText(value);
+  const text = value === 0 || (Number.isInteger(value) && !Number.isSafeInteger(value)) ? textOf() : '';
+  return text !== '' && (isVanished(text) || isRounded(text)) ? text : value;
+}
+
+const textOfCell = (cell: Cell) => (typeof cell === 'number' ? numberText(cell) : cell);
+
 /** One column while its rows arrive: of numbers until a cell is something else. */
 class JsonColumn {
-  readonly #numbers = new NumberBuilder();
+  readonly #numbers: NumberBuilder;
+  readonly #keep: boolean;
   #texts: TextBuilder | null = null;
   #booleans = true;
+
+  constructor(keep: boolean) {
+    this.#keep = keep;
+    this.#numbers = new NumberBuilder(0, keep);
+  }
 
   get rows(): number {
     return this.#texts?.rows ?? this.#numbers.rows;
   }
 
-  /** Fills the rows that had no such key. */
-  fillTo(rows: number): void {
-    while (this.rows < rows) this.#missing();
+  /** Whether it is a column of texts. */
+  get text(): boolean {
+    return this.#texts !== null;
   }
 
-  /** @param textOf the value as the file has it */
-  push(value: unknown, textOf: () => string): void {
-    if (value === null) {
-      this.#missing();
-      return;
+  /** Makes it a column of texts. */
+  beText(): TextBuilder {
+    if (this.#texts === null) {
+      this.#texts = new TextBuilder(0, this.#keep);
+      // what is not kept is read again
+      for (const value of this.#numbers.finish()) this.#texts.push(numberText(value));
+      this.#texts.fillTo(this.#numbers.rows);
     }
-    if (typeof value !== 'boolean') this.#booleans = false;
-    if (typeof value === 'number' && this.#texts === null) {
-      const text = value === 0 || (Number.isInteger(value) && !Number.isSafeInteger(value)) ? textOf() : '';
-      if (text !== '' && (isVanished(text) || isRounded(text))) this.#toTexts().push(text);
-      else this.#numbers.push(value);
-      return;
-    }
-    const text =
-      typeof value === 'number'
-        ? textOf() || String(value)
-        : typeof value === 'string'
-          ? value
-          : nestedText(value);
-    this.#toTexts().push(text);
+    return this.#texts;
+  }
+
+  /** Fills the rows that had no such key. */
+  fillTo(rows: number): void {
+    while (this.rows < rows) this.push(null, null);
+  }
+
+  /** @param value what the cell was made of */
+  push(cell: Cell, value: unknown): void {
+    if (typeof value !== 'boolean' && value !== null) this.#booleans = false;
+    if (this.#texts === null && typeof cell !== 'string') this.#numbers.push(cell);
+    else this.beText().push(textOfCell(cell));
   }
 
   finish(name: string, wanted: WantedType | undefined): ReadColumn {
@@ -155,20 +181,6 @@ class JsonColumn {
     return column.type.type === 'boolean' && this.#booleans
       ? { ...column, type: { type: 'boolean' } }
       : column;
-  }
-
-  #missing(): void {
-    if (this.#texts) this.#texts.push(null);
-    else this.#numbers.push(NaN);
-  }
-
-  #toTexts(): TextBuilder {
-    if (this.#texts === null) {
-      this.#texts = new TextBuilder();
-      for (const value of this.#numbers.finish())
-        this.#texts.push(Number.isNaN(value) ? null : String(value));
-    }
-    return this.#texts;
   }
 }
 
@@ -196,7 +208,7 @@ function* membersOf(object: string): Generator<[key: string, token: string]> {
 }
 
 /** The number of a key as the text of an object has it: JSON.parse has rounded it. */
-function numberText(object: string, wanted: string): string {
+function numeral(object: string, wanted: string): string {
   let found = '';
   for (const [key, token] of membersOf(object)) if (key === wanted) found = token;
   return found;
@@ -222,19 +234,20 @@ function colonsOf(text: string): number {
 /** An object that is no text in UTF-8. */
 class NoUtf8 extends Error {}
 
-export async function readJson(files: readonly string[], options: ReadTableOptions): Promise<Table> {
-  const names: string[] = [];
-  const columns: JsonColumn[] = [];
-  const position = new Map<string, number>();
-  /** Keys of the file that is being read. */
-  const seen = new Set<string>();
-  let rows = 0;
-  let file = files[0]!;
-  /** Rows of the files before. */
-  let before = 0;
+/** What an object has for one of its keys, and the cell that it makes. */
+type Member = (key: string) => { readonly cell: Cell; readonly value: unknown };
 
-  const take = (bytes: Buffer): void => {
-    const where = `(object ${rows - before + 1} of ${describe(file)})`;
+type Take = (keys: readonly string[], member: Member) => void;
+
+/** Reads the objects of a file; yields after each piece of it. */
+async function* readObjects(
+  { file, path }: TextSource,
+  signal: AbortSignal | undefined,
+  take: Take,
+): AsyncGenerator<void> {
+  let rows = 0;
+  const splitter = new RecordSplitter(file, (bytes) => {
+    const where = `(object ${rows + 1} of ${describe(file)})`;
     if (!isUtf8(bytes)) throw new NoUtf8();
     const text = bytes.toString();
     let record: Record<string, unknown>;
@@ -248,49 +261,147 @@ export async function readJson(files: readonly string[], options: ReadTableOptio
     if (colonsOf(text) > keys.length) expectDifferentKeys(text, where);
     // a zero is looked up in the text only where it may stand for a smaller number
     const mayVanish = /e-\d{3}|0{300}/i.test(text);
-    for (let k = 0; k < keys.length; k++) {
-      const key = keys[k]!;
-      let j = names[k] === key ? k : position.get(key);
-      if (j === undefined) {
-        j = names.push(key) - 1;
-        position.set(key, j);
-        columns.push(new JsonColumn());
-      }
-      seen.add(key);
-      const column = columns[j]!;
-      column.fillTo(rows);
+    take(keys, (key) => {
       const value = record[key];
-      column.push(value, () => (value === 0 && !mayVanish ? '' : numberText(text, key)));
-    }
+      return {
+        value,
+        cell: cellOf(value, () => (value === 0 && !mayVanish ? '' : numeral(text, key))),
+      };
+    });
     rows++;
-  };
+  });
+  try {
+    for await (const bytes of readBytes(path, signal)) {
+      splitter.push(bytes);
+      yield;
+    }
+  } catch (cause) {
+    throw cause instanceof NoUtf8 ? await badUtf8Error(file, signal) : cause;
+  }
+  splitter.end();
+}
 
-  const keys: string[][] = [];
-  for (file of files) {
-    before = rows;
-    seen.clear();
-    await using text = await asUtf8(file, options.encoding, options.onNote, options.signal);
-    const splitter = new RecordSplitter(file, take);
-    try {
-      for await (const bytes of readBytes(text.path, options.signal)) splitter.push(bytes);
-    } catch (cause) {
-      throw cause instanceof NoUtf8 ? await badUtf8Error(file, options.signal) : cause;
-    }
-    splitter.end();
-    if (rows === before) {
-      throw new SklarError(
-        'ERR_SKLAR_VALUE',
-        `expected at least one row of data, got none (${describe(file)})`,
-      );
-    }
-    keys.push([...seen]);
+/** Reads all objects of a file. */
+async function takeObjects(source: TextSource, signal: AbortSignal | undefined, take: Take): Promise<void> {
+  const objects = readObjects(source, signal, take);
+  while (!(await objects.next()).done);
+}
+
+export function readJson<T>(files: readonly string[], options: ReadTableOptions, use: Use<T>): Promise<T> {
+  return withTexts(files, options, (sources) => readSources(sources, files, options, use));
+}
+
+async function readSources<T>(
+  sources: readonly TextSource[],
+  files: readonly string[],
+  options: ReadTableOptions,
+  { keep, use }: Use<T>,
+): Promise<T> {
+  const { signal } = options;
+  const names: string[] = [];
+  const columns: JsonColumn[] = [];
+  const position = new Map<string, number>();
+  /** Keys of each file. */
+  const keysOf: string[][] = [];
+  let rows = 0;
+  for (const source of sources) {
+    const before = rows;
+    const seen = new Set<string>();
+    await takeObjects(source, signal, (keys, member) => {
+      for (let k = 0; k < keys.length; k++) {
+        const key = keys[k]!;
+        let j = names[k] === key ? k : position.get(key);
+        if (j === undefined) {
+          j = names.push(key) - 1;
+          position.set(key, j);
+          columns.push(new JsonColumn(keep));
+        }
+        seen.add(key);
+        const column = columns[j]!;
+        column.fillTo(rows);
+        const { cell, value } = member(key);
+        column.push(cell, value);
+      }
+      rows++;
+    });
+    if (rows === before) throw noRowsError([source.file]);
+    keysOf.push([...seen]);
   }
   columns.forEach((column) => column.fillTo(rows));
 
   const wanted = wantedTypes(options.types, names, files);
   const positions = selectColumns(names, options, filesWords(files));
   const chosen = positions.map((j) => names[j]!);
-  if (files.length > 1) agreeingColumns(files, keys, chosen, options);
-  const read = positions.map((j) => columns[j]!.finish(names[j]!, wanted.get(names[j]!)));
-  return finishTable(read, files, options.onNote);
+  if (files.length > 1) agreeingColumns(files, keysOf, chosen, options);
+  if (!keep) await readTexts(sources, signal, names, wanted, columns);
+  const open = {
+    columns: positions.map((j) => columns[j]!.finish(names[j]!, wanted.get(names[j]!))),
+    rows,
+    cells: () => cellsOf(sources, signal, open.columns),
+  };
+  expectRows(open, files, options.onNote);
+  return use(open);
+}
+
+/** Columns of texts that hold no cells are read once more, as such from their first cell on. */
+async function readTexts(
+  sources: readonly TextSource[],
+  signal: AbortSignal | undefined,
+  names: readonly string[],
+  wanted: ReadonlyMap<string, WantedType>,
+  columns: JsonColumn[],
+): Promise<void> {
+  const texts = new Map(
+    names.flatMap((name, j) => {
+      if (!columns[j]!.text && !asLabels(wanted.get(name))) return [];
+      const column = new JsonColumn(false);
+      column.beText();
+      columns[j] = column;
+      return [[name, column]];
+    }),
+  );
+  if (texts.size === 0) return;
+  let rows = 0;
+  for (const source of sources) {
+    await takeObjects(source, signal, (keys, member) => {
+      for (const key of keys) {
+        const column = texts.get(key);
+        if (!column) continue;
+        column.fillTo(rows);
+        const { cell, value } = member(key);
+        column.push(cell, value);
+      }
+      rows++;
+    });
+  }
+  for (const column of texts.values()) column.fillTo(rows);
+}
+
+/** The cells of columns, in pieces of the files. */
+async function* cellsOf(
+  sources: readonly TextSource[],
+  signal: AbortSignal | undefined,
+  columns: readonly ReadColumn[],
+): AsyncGenerator<CellChunk> {
+  const wanted = new Map(columns.map(({ name }, j) => [name, j]));
+  let items: Cell[][] = columns.map(() => []);
+  let rows = 0;
+  for (const source of sources) {
+    const objects = readObjects(source, signal, (keys, member) => {
+      for (const key of keys) {
+        const j = wanted.get(key);
+        if (j === undefined) continue;
+        const { cell } = member(key);
+        const text = columns[j]!.cells.as === 'text';
+        items[j]![rows] = text ? textOfCell(cell) : typeof cell === 'string' ? NaN : cell;
+      }
+      rows++;
+    });
+    while (!(await objects.next()).done) {
+      const vectors = items.map((cells) => ({ getItem: (i: number) => cells[i] ?? null }));
+      if (rows > 0) yield { rows, vectors };
+      items = columns.map(() => []);
+      rows = 0;
+    }
+  }
 }

@@ -1,10 +1,10 @@
 import type { DuckDBResult } from '@duckdb/node-api';
 
 import { SklarError, describe } from '../../errors';
-import { decimalsOf, numberType } from '../columns/column-type';
-import { expectDistinctNames, selectColumns, type Table } from '../table';
+import { numberOfDecimals } from '../columns/column-type';
+import { expectDistinctNames, selectColumns } from '../table';
 import { DuckDBSession } from './duckdb';
-import { finishTable } from './finish-table';
+import { type Use, expectRows } from './open-columns';
 import { type SqlColumn, readColumns } from './read-sql';
 import { type ReadTableOptions, wantedTypes } from './read-options';
 import { agreeingColumns, filesWords, readError } from './table-files';
@@ -19,7 +19,7 @@ function typeFor(type: string): Pick<SqlColumn, 'cast' | 'type'> & { like: strin
     return {
       like: 'number',
       cast: number,
-      type: numberType,
+      type: numberOfDecimals,
     };
   }
   if (type === 'DATE') {
@@ -33,7 +33,7 @@ function typeFor(type: string): Pick<SqlColumn, 'cast' | 'type'> & { like: strin
     return {
       like: 'TIME',
       cast: (column) => `epoch(${column})`,
-      type: (values) => ({ type: 'time', format: `HH:mm:ss${fractionOf(values)}` }),
+      type: (decimals) => ({ type: 'time', format: `HH:mm:ss${fractionOf(decimals)}` }),
     };
   }
   if (/^TIMESTAMP/.test(type)) {
@@ -42,14 +42,16 @@ function typeFor(type: string): Pick<SqlColumn, 'cast' | 'type'> & { like: strin
       like: `TIMESTAMP${zone}`,
       cast: (column) =>
         `CASE WHEN isfinite(${column}) THEN epoch_us(${zone === '' ? `CAST(${column} AS TIMESTAMP)` : column}) / 1e6 END`,
-      type: (values) => ({ type: 'timestamp', format: `YYYY-MM-DD HH:mm:ss${fractionOf(values)}${zone}` }),
+      type: (decimals) => ({
+        type: 'timestamp',
+        format: `YYYY-MM-DD HH:mm:ss${fractionOf(decimals)}${zone}`,
+      }),
     };
   }
   return { like: 'text', cast: 'text' };
 }
 
-function fractionOf(seconds: Float64Array): string {
-  const decimals = decimalsOf(seconds) ?? 6;
+function fractionOf(decimals = 6): string {
   return decimals === 0 ? '' : `.${'S'.repeat(decimals <= 3 ? 3 : 6)}`;
 }
 
@@ -92,7 +94,11 @@ async function layoutOf(session: DuckDBSession, file: string, pattern: string) {
   return { file, names, types, source: { ...source, file, rows: Number(rows) } };
 }
 
-export async function readParquet(files: readonly string[], options: ReadTableOptions): Promise<Table> {
+export async function readParquet<T>(
+  files: readonly string[],
+  options: ReadTableOptions,
+  { keep, use }: Use<T>,
+): Promise<T> {
   const session = await DuckDBSession.open(files, options.signal);
   try {
     const layouts: Awaited<ReturnType<typeof layoutOf>>[] = [];
@@ -134,7 +140,9 @@ export async function readParquet(files: readonly string[], options: ReadTableOp
       explain: (cause: unknown) =>
         Promise.resolve(options.signal?.aborted ? cause : readError(cause, [file])),
     }));
-    return finishTable(await readColumns(session, sources, columns), files, options.onNote);
+    const read = await readColumns(session, sources, columns, keep);
+    expectRows(read, files, options.onNote);
+    return await use(read);
   } finally {
     session.close();
   }

@@ -2,13 +2,21 @@
 import type { DuckDBValue } from '@duckdb/node-api';
 
 import { SklarError, describe } from '../../errors';
-import { type ReadColumn, columnOfNumbers, columnOfTexts } from '../columns/read-column';
+import {
+  type ReadColumn,
+  asLabels,
+  columnOfNumberTexts,
+  columnOfNumbers,
+  columnOfTexts,
+  numberText,
+} from '../columns/read-column';
 import type { WantedType } from '../columns/infer-type';
 import { NumberBuilder } from '../columns/number-builder';
-import { THOUSANDS, VANISHED, isRounded } from '../columns/plain-number';
+import { VANISHED, WHOLE, isNumberText, isPlainNumber } from '../columns/plain-number';
 import { TextBuilder } from '../columns/text-builder';
 import type { ColumnType } from '../columns/column-type';
 import type { DuckDBSession } from './duckdb';
+import type { CellChunk, OpenColumns } from './open-columns';
 
 /** A file: a table function call such as `read_parquet($1)` and its parameters. No user text may be part of `sql`. */
 export interface SqlSource {
@@ -17,7 +25,7 @@ export interface SqlSource {
   readonly parameters: DuckDBValue[];
   /** The decimal mark of columns of texts; absent: columns have types. */
   readonly decimal?: '.' | ',';
-  /** The number of rows, where it is known: then less memory is needed. */
+  /** The number of rows, where it is known without reading the file. */
   readonly rows?: number;
   /** An error of DuckDB in other words. */
   readonly explain?: (cause: unknown) => Promise<unknown>;
@@ -30,40 +38,60 @@ export interface SqlColumn {
   readonly positions: readonly number[];
   /** The SQL that makes a number of it, where it has a type; `text`: none does. Absent: a text that may be a number. */
   readonly cast?: 'text' | ((column: string) => string) | undefined;
-  /** What its numbers stand for, where its type says so. */
-  readonly type?: ((values: Float64Array) => ColumnType) | undefined;
+  /** What its numbers stand for, given their decimals, where its type says so. */
+  readonly type?: ((decimals: number | undefined) => ColumnType) | undefined;
   readonly wanted?: WantedType | undefined;
 }
 
-/** What a cast makes of a column; NULL where that is nothing. */
-function castOf({ cast }: SqlColumn, column: string, { decimal }: SqlSource): string {
-  if (typeof cast === 'function') return cast(column);
-  const point = decimal === ',' ? `contains(${column}, '.') OR ` : '';
+const columnAt = (position: number) => `#${position + 1}`;
+
+/** The text and the number of column k of a query that `cellOf` looks at. */
+function readOf({ cast, positions }: SqlColumn, s: number, k: number, { decimal }: SqlSource): string {
+  const column = columnAt(positions[s]!);
+  if (typeof cast === 'function') return `${column} AS t${k}, ${cast(column)} AS x${k}`;
+  // DuckDB casts 1_2 to 12
+  const name = `contains(${column}, '_')${decimal === ',' ? ` OR contains(${column}, '.')` : ''}`;
   const text = decimal === ',' ? `replace(${column}, ',', '.')` : column;
-  const name = `contains(${column}, '_') AND NOT regexp_matches(${column}, '${THOUSANDS.source}')`;
-  return `CASE WHEN ${point}${name} THEN NULL ELSE TRY_CAST(${text} AS DOUBLE) END`;
+  return `${column} AS t${k}, CASE WHEN ${name} THEN NULL ELSE TRY_CAST(${text} AS DOUBLE) END AS x${k}`;
 }
 
-/** The value of a column as a number; NULL where it is none or, other than 0, would be 0. */
-function numberOf(column: SqlColumn, position: string, source: SqlSource): string {
-  const cast = castOf(column, position, source);
-  return typeof column.cast === 'function'
-    ? cast
-    : `CASE WHEN ${cast} = 0 AND regexp_matches(${position}, '${VANISHED.source}') THEN NULL ELSE ${cast} END`;
+/**
+ * The number of column k; NULL where nothing stands there, NaN where its text has to be looked at: it is none, would be 0 without
+ * being it, or is an integer that a double may not hold.
+ */
+function cellOf({ cast }: SqlColumn, k: number): string {
+  const [text, number] = [`t${k}`, `x${k}`];
+  const typed = typeof cast === 'function';
+  return (
+    `CASE WHEN ${number} IS NULL THEN CASE WHEN ${text} IS NULL${typed ? '' : ` OR trim(${text}) = ''`} THEN NULL ELSE 'nan'::DOUBLE END ` +
+    `WHEN isnan(${number}) THEN NULL ` +
+    (typed
+      ? ''
+      : `WHEN ${number} = 0 AND regexp_matches(${text}, '${VANISHED.source}') THEN 'nan'::DOUBLE `) +
+    `WHEN abs(${number}) >= 9007199254740992 AND abs(${number}) < 1e300 AND regexp_matches(CAST(${text} AS VARCHAR), '${WHOLE.source}') ` +
+    `THEN 'nan'::DOUBLE ELSE ${number} END`
+  );
 }
 
-/** Columns that one query takes beside what it makes of them: DuckDB plans wide aggregations slowly. */
-const GROUP = 16;
-
-function* groupsOf<T>(items: readonly T[]): Generator<T[]> {
-  for (let first = 0; first < items.length; first += GROUP) yield items.slice(first, first + GROUP);
+/** A query for cells: numbers of the first columns, texts of the others. */
+function queryOf(
+  numbers: readonly SqlColumn[],
+  texts: readonly SqlColumn[],
+  s: number,
+  source: SqlSource,
+): string {
+  const inner = [
+    ...numbers.map((column, k) => readOf(column, s, k, source)),
+    ...texts.map(({ positions }, k) => `CAST(${columnAt(positions[s]!)} AS VARCHAR) AS v${k}`),
+  ];
+  const outer = [...numbers.map(cellOf), ...texts.map((_, k) => `v${k}`)];
+  return `SELECT ${outer.join(', ')} FROM (SELECT ${inner.join(', ')} FROM ${source.sql})`;
 }
-
-const positionOf = (column: SqlColumn, source: number) => `#${column.positions[source]! + 1}`;
 
 /**
  * Reads columns: those of numbers at once, others as texts in a second pass over the files.
  *
+ * @param keep false: their cells are looked at, and asked for again later
  * @throws SklarError ERR_SKLAR_FORMAT when there are other rows than expected, ERR_SKLAR_SHAPE for a column that has numbers alone in
  *   one file and texts alone in another; see `inferType`
  */
@@ -71,77 +99,100 @@ export async function readColumns(
   session: DuckDBSession,
   sources: readonly SqlSource[],
   columns: readonly SqlColumn[],
-): Promise<ReadColumn[]> {
-  const found = new Map<SqlColumn, ReadColumn>();
-  const isText = ({ cast, wanted }: SqlColumn) =>
-    cast === 'text' ||
-    (cast === undefined && wanted !== undefined && !/^(?:number|integer)$/.test(wanted.type));
-  const numbers = columns.filter((column) => !isText(column));
-  const counted = sources.every(({ rows }) => rows !== undefined);
-  const expected = counted ? sources.reduce((sum, { rows }) => sum + rows!, 0) : undefined;
-  const builders = numbers.map(() => new NumberBuilder(expected));
-  /** Rows of each source, where something has been read. */
-  const rows = sources.map((source) => source.rows);
-  /** Cells of each source that are numbers, by column. */
-  const numeric = sources.map(() => new Map<SqlColumn, number>());
-  for (const [s, source] of numbers.length > 0 ? sources.entries() : []) {
-    const expressions = numbers.map(
-      (column) => `coalesce(${numberOf(column, positionOf(column, s), source)}, 'nan'::DOUBLE)`,
-    );
-    const before = builders.map((builder) => builder.rows - builder.missing);
-    const start = builders[0]!.rows;
-    await explained(source, async () => {
-      const sql = `SELECT ${expressions.join(', ')} FROM ${source.sql}`;
-      const result =
-        source.rows === undefined
-          ? await session.run(sql, source.parameters)
-          : await session.stream(sql, source.parameters);
-      for await (const { rows: count, vectors } of session.chunks(result)) {
-        builders.forEach((builder, j) => builder.append(vectors[j]!, count));
-      }
-    });
-    builders.forEach((builder, j) => {
-      numeric[s]!.set(numbers[j]!, builder.rows - builder.missing - before[j]!);
-    });
-    rows[s] = expectRows(builders[0]!.rows - start, rows[s], source);
-  }
-  const texts = columns.filter(isText);
-  const doubtful = numbers.filter((_, j) => builders[j]!.missing > 0 || builders[j]!.large);
-  /** Of each source. */
-  const withTexts: ReadonlyMap<SqlColumn, number>[] = [];
-  for (const [s, source] of sources.entries())
-    withTexts.push(await explained(source, () => columnsWithTexts(session, source, s, doubtful)));
-  for (const [j, column] of numbers.entries()) {
-    if (withTexts.some((of) => of.has(column))) texts.push(column);
-    else found.set(column, columnOfNumbers(column.name, builders[j]!, column));
-  }
-  for (const group of groupsOf(texts)) {
-    const cells = group.map(() => new TextBuilder());
+  keep: boolean,
+): Promise<OpenColumns> {
+  const counted: number[] = [];
+  for (const source of sources) counted.push(source.rows ?? (await countRows(session, source)));
+  const rows = counted.reduce((sum, count) => sum + count, 0);
+  /** Chunks of all sources: numbers of the first columns, texts of the others. */
+  async function* cells(
+    numbers: readonly SqlColumn[],
+    texts: readonly SqlColumn[],
+  ): AsyncGenerator<CellChunk & { source: number }> {
     for (const [s, source] of sources.entries()) {
-      const start = cells[0]!.rows;
-      await explained(source, async () => {
-        const result = await session.run(
-          `SELECT ${group.map((column) => `CAST(${positionOf(column, s)} AS VARCHAR)`).join(', ')} FROM ${source.sql}`,
-          source.parameters,
-        );
-        for await (const { rows: count, vectors } of session.chunks(result)) {
-          cells.forEach((builder, j) => {
-            for (let i = 0; i < count; i++) builder.push(vectors[j]!.getItem(i) as string | null);
-          });
+      const sql = queryOf(numbers, texts, s, source);
+      let done = 0;
+      const result = await explained(source, () => session.stream(sql, source.parameters));
+      for await (const chunk of session.chunks(result)) {
+        done += chunk.rows;
+        yield { ...chunk, source: s };
+      }
+      if (done === counted[s]) continue;
+      // a stream ends where it fails, without a word: the same query, run to its end, says why
+      await explained(source, () => session.run(sql, source.parameters));
+      throw new SklarError(
+        'ERR_SKLAR_FORMAT',
+        `expected ${counted[s]} rows, got ${done} before damaged data (${describe(source.file)})`,
+      );
+    }
+  }
+
+  const found = new Map<SqlColumn, ReadColumn>();
+  const isText = ({ cast, wanted }: SqlColumn) => cast === 'text' || (cast === undefined && asLabels(wanted));
+  const numbers = columns.filter((column) => !isText(column));
+  const texts = columns.filter(isText);
+  if (numbers.length > 0) {
+    const builders = numbers.map(() => new NumberBuilder(rows, keep));
+    const labels = numbers.map(({ wanted }) => (asLabels(wanted) ? new TextBuilder(rows, keep) : null));
+    for await (const { rows: count, vectors } of cells(numbers, [])) {
+      builders.forEach((builder, j) => builder.append(vectors[j]!, count));
+      labels.forEach((builder, j) => {
+        for (let i = 0; builder && i < count; i++) {
+          const value = vectors[j]!.getItem(i) as number | null;
+          builder.push(value === null ? null : numberText(value));
         }
       });
-      rows[s] = expectRows(cells[0]!.rows - start, rows[s], source);
     }
-    cells.forEach((builder, j) => {
-      const column = group[j]!;
-      const read = columnOfTexts(column.name, builder, column.wanted);
-      if (/^(?:category|id)$/.test(read.type.type) && column.wanted === undefined) {
-        expectAlike(column, sources, numeric, withTexts);
-      }
+    for (const [j, column] of numbers.entries()) {
+      const [builder, own] = [builders[j]!, labels[j]];
+      if (builder.others > 0) texts.push(column);
+      else if (own) found.set(column, columnOfNumberTexts(column.name, own, builder.infinite, column.wanted));
+      else found.set(column, columnOfNumbers(column.name, builder, column));
+    }
+  }
+  if (texts.length > 0) {
+    const builders = texts.map(() => new TextBuilder(rows, keep));
+    const contents = texts.map((column) =>
+      sources.length > 1 && !isText(column) && !column.wanted ? sources.map(() => new Content()) : null,
+    );
+    for await (const { rows: count, vectors, source } of cells([], texts)) {
+      builders.forEach((builder, j) => {
+        const content = contents[j]?.[source];
+        for (let i = 0; i < count; i++) {
+          const text = vectors[j]!.getItem(i) as string | null;
+          builder.push(text);
+          content?.push(text, sources[source]!);
+        }
+      });
+    }
+    texts.forEach((column, j) => {
+      const read = columnOfTexts(column.name, builders[j]!, column.wanted);
+      const content = contents[j];
+      if (content && /^(?:category|id)$/.test(read.type.type)) expectAlike(column, sources, content);
       found.set(column, read);
     });
   }
-  return columns.map((column) => found.get(column)!);
+  const read = columns.map((column) => found.get(column)!);
+  return {
+    columns: read,
+    rows,
+    async *cells() {
+      const isNumber = (_: SqlColumn, j: number) => read[j]!.cells.as === 'number';
+      const [first, others] = [columns.filter(isNumber), columns.filter((column, j) => !isNumber(column, j))];
+      const order = columns.map((column) => [...first, ...others].indexOf(column));
+      for await (const { rows: count, vectors } of cells(first, others)) {
+        yield { rows: count, vectors: order.map((k) => vectors[k]!) };
+      }
+    },
+  };
+}
+
+/** How many rows a file has, which has to be known to tell the end of a stream from a failure. */
+async function countRows(session: DuckDBSession, source: SqlSource): Promise<number> {
+  const [[count] = []] = await explained(source, () =>
+    session.rows(`SELECT count(*) FROM ${source.sql}`, source.parameters),
+  );
+  return Number(count);
 }
 
 async function explained<T>({ explain }: SqlSource, work: () => Promise<T>): Promise<T> {
@@ -152,63 +203,27 @@ async function explained<T>({ explain }: SqlSource, work: () => Promise<T>): Pro
   }
 }
 
-function expectRows(rows: number, expected: number | undefined, { file }: SqlSource): number {
-  if (expected === undefined || rows === expected) return rows;
-  throw new SklarError(
-    'ERR_SKLAR_FORMAT',
-    `expected ${expected} rows, got ${rows} before damaged data (${describe(file)})`,
-  );
+/** Whether a file has numbers, and texts that are none, in a column. */
+class Content {
+  numbers = false;
+  texts = false;
+
+  push(text: string | null, { decimal }: SqlSource): void {
+    if ((this.numbers && this.texts) || text === null || text.trim() === '') return;
+    const number = decimal === ',' ? text.replace(',', '.') : text;
+    if (isPlainNumber(number)) this.numbers = true;
+    else if (!isNumberText(number)) this.texts = true;
+  }
 }
 
 /** Refuses a column of texts that has numbers alone in one file and texts alone in another: they are not the same thing. */
-function expectAlike(
-  column: SqlColumn,
-  sources: readonly SqlSource[],
-  numeric: readonly ReadonlyMap<SqlColumn, number>[],
-  withTexts: readonly ReadonlyMap<SqlColumn, number>[],
-): void {
-  const holds = sources.map(
-    (_, s) => [numeric[s]!.get(column) ?? 0, withTexts[s]!.get(column) ?? 0] as const,
-  );
-  const a = holds.findIndex(([numbers, texts]) => numbers > 0 && texts === 0);
-  const b = holds.findIndex(([numbers, texts]) => numbers === 0 && texts > 0);
+function expectAlike({ name }: SqlColumn, sources: readonly SqlSource[], contents: readonly Content[]): void {
+  const a = contents.findIndex(({ numbers, texts }) => numbers && !texts);
+  const b = contents.findIndex(({ numbers, texts }) => !numbers && texts);
   if (a < 0 || b < 0) return;
   throw new SklarError(
     'ERR_SKLAR_SHAPE',
-    `expected files with the same columns, but ${describe(column.name)} has numbers in ${describe(sources[a]!.file)} and texts in ` +
-      `${describe(sources[b]!.file)}; with types: ${describe(`${column.name}=category`)} both are labels`,
+    `expected files with the same columns, but ${describe(name)} has numbers in ${describe(sources[a]!.file)} and texts in ` +
+      `${describe(sources[b]!.file)}; with types: ${describe(`${name}=category`)} both are labels`,
   );
-}
-
-/**
- * Of columns that have cells which are no numbers those that have texts there, with their number, or integers that a double does not
- * hold.
- */
-async function columnsWithTexts(
-  session: DuckDBSession,
-  source: SqlSource,
-  s: number,
-  columns: readonly SqlColumn[],
-): Promise<Map<SqlColumn, number>> {
-  const found = new Map<SqlColumn, number>();
-  for (const group of groupsOf(columns)) {
-    const inner = group.map((column, k) => {
-      const position = positionOf(column, s);
-      return `CAST(${position} AS VARCHAR) AS v${k}, ${numberOf(column, position, source)} AS x${k}`;
-    });
-    const outer = group.flatMap((_, k) => [
-      `count(*) FILTER (trim(v${k}) <> '' AND x${k} IS NULL)`,
-      `list(DISTINCT v${k}) FILTER (abs(x${k}) >= 9007199254740992 AND abs(x${k}) < 1e300)[:1000]`,
-    ]);
-    const [row = []] = await session.rows(
-      `SELECT ${outer.join(', ')} FROM (SELECT ${inner.join(', ')} FROM ${source.sql})`,
-      source.parameters,
-    );
-    group.forEach((column, k) => {
-      const [count, large] = row.slice(2 * k, 2 * k + 2);
-      const list = (large as { items?: readonly unknown[] } | null)?.items ?? [];
-      if (Number(count) > 0 || list.some((text) => isRounded(String(text)))) found.set(column, Number(count));
-    });
-  }
-  return found;
 }

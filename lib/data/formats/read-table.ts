@@ -1,6 +1,7 @@
 import { type OptionNames, SklarError, describe, expectOneOf, expectOptions } from '../../errors';
 import { expectEncoding } from './encoding';
 import { expectReadable } from './files';
+import { type Use, finishTable } from './open-columns';
 import { readCsv } from './read-csv';
 import { readJson } from './read-json';
 import type { ReadTableOptions } from './read-options';
@@ -10,7 +11,7 @@ import { type Table, listNames } from '../table';
 
 export type { ReadTableOptions };
 
-const readOptions: OptionNames<ReadTableOptions> = {
+export const readOptions: OptionNames<ReadTableOptions> = {
   columns: true,
   exclude: true,
   signal: true,
@@ -65,6 +66,15 @@ export async function readTable(
   options: ReadTableOptions = {},
 ): Promise<Table> {
   expectOptions(options, 'readTable', readOptions);
+  return openTable(source, options, { keep: true, use: finishTable });
+}
+
+/** Opens files, has their columns used, and closes them; see `readTable`. */
+export async function openTable<T>(
+  source: string | readonly string[],
+  options: ReadTableOptions,
+  use: Use<T>,
+): Promise<T> {
   const { signal, delimiter, encoding } = options;
   if (delimiter !== undefined && !(typeof delimiter === 'string' && /^[^"\r\n\0]$/.test(delimiter))) {
     throw new SklarError(
@@ -104,6 +114,7 @@ export async function readTable(
     return await read(
       files,
       encoding === undefined ? options : { ...options, encoding: expectEncoding(encoding) },
+      use,
     );
   } catch (cause) {
     if (signal?.aborted) throw cause;

@@ -615,15 +615,20 @@ function converted(table: Table, name: string, type: ColumnType): { values: Floa
       return { values, type };
     }
     const all = [...labels];
-    const codes = values.map((value) => {
-      if (Number.isNaN(value)) return NaN;
-      const text = cellText(given, value);
+    const codeOf = (text: string) => {
       let k = position.get(text);
       if (k === undefined) {
         k = all.push(text) - 1;
         position.set(text, k);
       }
       return k;
+    };
+    // labels of parts of a table get the same numbers, whichever come first
+    const present = new Set(values);
+    const ownCodes = own?.some((label, k) => !position.has(label) && present.has(k)) ? own.map(codeOf) : null;
+    const codes = values.map((value) => {
+      if (Number.isNaN(value)) return NaN;
+      return ownCodes?.[value] ?? codeOf(cellText(given, value));
     });
     if (all.length === labels.length) return { values: codes, type };
     if (type.type === 'boolean') throw misfit();
