@@ -184,9 +184,14 @@ describe('several files are one table', () => {
 
   test('integers that a double does not hold are numbers beside others', async () => {
     const at = folderOf({ '1.csv': 'a\n1\n2\n', '2.csv': 'a\n9007199254740993\n' });
-    const { table, columns } = await readAll(at);
-    expect(table.type('a').type).toBe('category');
-    expect(columns).toEqual({ a: ['1', '2', '9007199254740993'] });
+    const parquet = folderOf({});
+    await writeParquet(path.join(parquet, '1.parquet'), 'SELECT unnest([1, 2])::INTEGER AS a');
+    await writeParquet(path.join(parquet, '2.parquet'), 'SELECT 9007199254740993::BIGINT AS a');
+    for (const source of [at, parquet]) {
+      const { table, columns } = await readAll(source);
+      expect(table.type('a').type).toBe('category');
+      expect(columns).toEqual({ a: ['1', '2', '9007199254740993'] });
+    }
   });
 
   test('a type that was asked for makes labels of both', async () => {

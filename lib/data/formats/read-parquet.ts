@@ -10,17 +10,15 @@ import { type ReadTableOptions, wantedTypes } from './read-options';
 import { agreeingColumns, filesWords, readError } from './table-files';
 
 /** The columns of a type of DuckDB: what makes numbers of them, and what these stand for; `like`: types that go together. */
-function typeFor(type: string): Pick<SqlColumn, 'cast' | 'type'> & { like: string } {
+function typeFor(type: string): Pick<SqlColumn, 'cast' | 'exact' | 'type'> & { like: string } {
   const number = (column: string) => `TRY_CAST(${column} AS DOUBLE)`;
-  if (type === 'BOOLEAN') return { like: type, cast: number, type: () => ({ type: 'boolean' }) };
-  if (/^(?:U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER|BIGNUM|DECIMAL\(\d+,\s*0\))$/.test(type))
+  if (type === 'BOOLEAN') return { like: type, cast: number, exact: true, type: () => ({ type: 'boolean' }) };
+  if (/^(?:U?(?:TINY|SMALL)INT|U?INTEGER)$/.test(type)) return { like: 'number', cast: number, exact: true };
+  if (/^(?:U?(?:BIG|HUGE)INT|BIGNUM|DECIMAL\(\d+,\s*0\))$/.test(type))
     return { like: 'number', cast: number };
   if (/^(?:FLOAT|DOUBLE|DECIMAL\(.*\))$/.test(type)) {
-    return {
-      like: 'number',
-      cast: number,
-      type: numberOfDecimals,
-    };
+    const exact = /^(?:FLOAT|DOUBLE)$/.test(type);
+    return { like: 'number', cast: number, exact, type: numberOfDecimals };
   }
   if (type === 'DATE') {
     return {
@@ -128,10 +126,11 @@ export async function readParquet<T>(
       // what is asked for is made of texts, but numbers of numbers
       const numeric = [own!, ...others].every(({ like }) => like === 'number');
       const type = [own!, ...others].find((of) => of.type)?.type;
+      const exact = [own!, ...others].every((of) => of.exact);
       return {
         name,
         positions,
-        ...(other && !numeric ? { cast: 'text' } : { cast: own!.cast, type }),
+        ...(other && !numeric ? { cast: 'text' } : { cast: own!.cast, exact, type }),
         wanted: other,
       };
     });

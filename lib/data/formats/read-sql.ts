@@ -38,6 +38,8 @@ export interface SqlColumn {
   readonly positions: readonly number[];
   /** The SQL that makes a number of it, where it has a type; `text`: none does. Absent: a text that may be a number. */
   readonly cast?: 'text' | ((column: string) => string) | undefined;
+  /** Whether a double holds every value of its type: NaN is then a missing cell. */
+  readonly exact?: boolean | undefined;
   /** What its numbers stand for, given their decimals, where its type says so. */
   readonly type?: ((decimals: number | undefined) => ColumnType) | undefined;
   readonly wanted?: WantedType | undefined;
@@ -46,8 +48,7 @@ export interface SqlColumn {
 const columnAt = (position: number) => `#${position + 1}`;
 
 /** The text and the number of column k of a query that `cellOf` looks at. */
-function readOf({ cast, positions }: SqlColumn, s: number, k: number, { decimal }: SqlSource): string {
-  const column = columnAt(positions[s]!);
+function readOf({ cast }: SqlColumn, column: string, k: number, { decimal }: SqlSource): string {
   if (typeof cast === 'function') return `${column} AS t${k}, ${cast(column)} AS x${k}`;
   // DuckDB casts 1_2 to 12
   const name = `contains(${column}, '_')${decimal === ',' ? ` OR contains(${column}, '.')` : ''}`;
@@ -80,12 +81,28 @@ function queryOf(
   s: number,
   source: SqlSource,
 ): string {
-  const inner = [
-    ...numbers.map((column, k) => readOf(column, s, k, source)),
-    ...texts.map(({ positions }, k) => `CAST(${columnAt(positions[s]!)} AS VARCHAR) AS v${k}`),
-  ];
-  const outer = [...numbers.map(cellOf), ...texts.map((_, k) => `v${k}`)];
-  return `SELECT ${outer.join(', ')} FROM (SELECT ${inner.join(', ')} FROM ${source.sql})`;
+  const inner: string[] = [];
+  const outer: string[] = [];
+  /** A value of the source, which is taken as it is where nothing else is looked at: planning two levels of columns takes longer. */
+  const takeAll = numbers.every(({ exact }) => exact);
+  const take = (value: string, name: string) => {
+    if (!takeAll) inner.push(`${value} AS ${name}`);
+    outer.push(takeAll ? value : name);
+  };
+  for (const [k, column] of numbers.entries()) {
+    const { cast, exact, positions } = column;
+    const at = columnAt(positions[s]!);
+    if (exact && typeof cast === 'function') take(cast(at), `x${k}`);
+    else {
+      inner.push(readOf(column, at, k, source));
+      outer.push(cellOf(column, k));
+    }
+  }
+  for (const [k, { positions }] of texts.entries()) {
+    take(`CAST(${columnAt(positions[s]!)} AS VARCHAR)`, `v${k}`);
+  }
+  const from = takeAll ? source.sql : `(SELECT ${inner.join(', ')} FROM ${source.sql})`;
+  return `SELECT ${outer.join(', ')} FROM ${from}`;
 }
 
 /**
@@ -145,7 +162,7 @@ export async function readColumns(
     }
     for (const [j, column] of numbers.entries()) {
       const [builder, own] = [builders[j]!, labels[j]];
-      if (builder.others > 0) texts.push(column);
+      if (builder.others > 0 && !column.exact) texts.push(column);
       else if (own) found.set(column, columnOfNumberTexts(column.name, own, builder.infinite, column.wanted));
       else found.set(column, columnOfNumbers(column.name, builder, column));
     }
