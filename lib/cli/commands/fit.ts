@@ -15,9 +15,11 @@ import { EnsembleCopula } from '../../copulas/kinds/ensemble';
 import { fitEnsemble } from '../../copulas/fitting/fit-ensemble';
 import { parseOptions } from '../../copulas/inputs/options';
 import { fileError } from '../../data/formats/files';
+import type { ReadTableOptions } from '../../data/formats/read-table';
 import { filesWords, tableFiles } from '../../data/formats/table-files';
 import { type Ties } from '../../data/level-columns';
 import { type PseudoObservations } from '../../data/pseudo-observations';
+import type { Seed } from '../../data/random';
 import { serialDependence, serialNote } from '../../data/serial-dependence';
 import { type SplitMethod, splitMethods, splitRows, timeOrder } from '../../data/split';
 import {
@@ -60,7 +62,14 @@ import { expectOutput } from '../terminal/files';
 import { logNormaliserOf, normaliserKeys } from '../results/normaliser';
 import { addModelOptions, expectModelOptions, modelShape } from '../terminal/model-options';
 import { formatRate, rowProgress, startProgress } from '../terminal/progress';
-import { MORE_FILES, addReadingOptions, readFiles, returnChoices, returnsOf } from '../terminal/reading';
+import {
+  type ReadingFlags,
+  MORE_FILES,
+  addReadingOptions,
+  readFiles,
+  returnChoices,
+  returnsOf,
+} from '../terminal/reading';
 import { addDeviceOptions } from '../terminal/run';
 import { BETWEEN_COMMAS, integer, names, number, numberOrText, seed } from '../terminal/values';
 
@@ -279,6 +288,53 @@ function rangeOf(text: string, name: string): NonNullable<MarginOptions['support
   );
 }
 
+/** The rows to learn from, and those kept apart; beside them the table is not held any longer. */
+async function readSplit(
+  files: readonly string[],
+  reading: ReadingFlags,
+  notes: Note[],
+  options: ReadTableOptions,
+  {
+    returns: method,
+    missing,
+    split,
+    share,
+    seed: splitSeed,
+  }: {
+    readonly returns: NonNullable<Settings['returns']>;
+    readonly missing: Settings['missing'];
+    readonly split: SplitMethod;
+    readonly share: number;
+    readonly seed: Seed;
+  },
+) {
+  const read = await readFiles(files, reading, notes, options);
+  const made = method === 'none' ? null : returnsOf(read, { method }, notes);
+  const table = made?.table ?? read;
+  const dependence = split === 'random' ? serialDependence(table) : null;
+  if (dependence) {
+    const note = serialNote(made ? { ...dependence, inTime: true } : dependence);
+    notes.push({ ...note, message: asOptions(note.message) });
+  }
+  const order = split === 'random' || made ? null : timeOrder(table, (note) => notes.push(note));
+  if (missing === 'error') expectNoneMissing(table);
+  const { train, holdout } = splitRows(table.rows, share, splitSeed, split, order);
+  if (train.length < FEWEST_ROWS) {
+    throw new SklarError(
+      'ERR_SKLAR_SHAPE',
+      `expected at least ${FEWEST_ROWS} rows to fit a copula, got ${train.length}: of the ${table.rows} ${table.rows === 1 ? 'row' : 'rows'} of ` +
+        `${filesWords(files)}, ${holdout.length} ${holdout.length === 1 ? 'is' : 'are'} held out (--holdout ${share})`,
+    );
+  }
+  return {
+    train,
+    holdout,
+    training: table.take(train),
+    judging: table.take(holdout),
+    returns: made?.returns,
+  };
+}
+
 async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
   const signal = signalOf(io);
   const {
@@ -335,30 +391,14 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
 
   const notes: Note[] = [];
   const reading = { header, delimiter, decimal, null: nulls, encoding, types };
-  const read = await readFiles(files, reading, notes, {
-    ...(columns && { columns }),
-    ...(exclude && { exclude }),
-    signal,
-  });
-  const made = ofPrices === 'none' ? null : returnsOf(read, { method: ofPrices }, notes);
-  const table = made?.table ?? read;
-  const dependence = split === 'random' ? serialDependence(table) : null;
-  if (dependence) {
-    const note = serialNote(made ? { ...dependence, inTime: true } : dependence);
-    notes.push({ ...note, message: asOptions(note.message) });
-  }
-  const order = split === 'random' || made ? null : timeOrder(table, (note) => notes.push(note));
-  if (missing === 'error') expectNoneMissing(table);
-  const { train, holdout } = splitRows(table.rows, share, splitSeed, split, order);
-  if (train.length < FEWEST_ROWS) {
-    throw new SklarError(
-      'ERR_SKLAR_SHAPE',
-      `expected at least ${FEWEST_ROWS} rows to fit a copula, got ${train.length}: of the ${table.rows} ${table.rows === 1 ? 'row' : 'rows'} of ` +
-        `${filesWords(files)}, ${holdout.length} ${holdout.length === 1 ? 'is' : 'are'} held out (--holdout ${share})`,
-    );
-  }
-  const training = table.take(train);
-  const schema = TableSchema.infer(training, { missing, returns: made?.returns });
+  const { train, holdout, training, judging, returns } = await readSplit(
+    files,
+    reading,
+    notes,
+    { ...(columns && { columns }), ...(exclude && { exclude }), signal },
+    { returns: ofPrices, missing, split, share, seed: splitSeed },
+  );
+  const schema = TableSchema.infer(training, { missing, returns });
   if (from) expectColumns(from, schema.modelledNames.length, schema.modelledNames);
   const spec = marginsOf(wanted, support, schema.modelledNames);
   // The copula learns from ranks and is judged by them, so that a margin that fits badly does not spoil the dependence.
@@ -446,7 +486,7 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
     try {
       const showRows = rowProgress(scoring, holdout.length);
       judged = scored
-        ? await judge(copula, ranks, schema.modelled(table.take(holdout)), holdout, errors, {
+        ? await judge(copula, ranks, schema.modelled(judging), holdout, errors, {
             ...run,
             onProgress: ({ rowsDone }) => showRows(rowsDone),
           })
