@@ -510,8 +510,30 @@ const jsonSchema: z.ZodType<MarginState> = z.strictObject({
   ),
 });
 
+/** No margin is made of so many levels of others. */
+const DEEPEST = 16;
+
+/** How deep objects lie in a value; of more than `DEEPEST` levels, and of circles, no more are counted. */
+function levelsOf(json: unknown): number {
+  let level: unknown[] = [json];
+  let levels = 0;
+  while (level.length > 0 && levels <= DEEPEST) {
+    level = level.flatMap((value): unknown[] =>
+      typeof value === 'object' && value !== null ? Object.values(value) : [],
+    );
+    levels++;
+  }
+  return levels;
+}
+
 /** The state in plain JSON, which may come straight from a file. */
 export function parseMarginState(json: unknown): MarginState {
+  if (levelsOf(json) > DEEPEST) {
+    throw new SklarError(
+      'ERR_SKLAR_FORMAT',
+      `expected a margin as JSON, got ${DEEPEST} levels of objects in objects`,
+    );
+  }
   const parsed = jsonSchema.safeParse(json);
   if (parsed.success) return parsed.data;
   const { path, message } = parsed.error.issues[0]!;

@@ -92,6 +92,8 @@ describe('sklar fit', () => {
 
   test.each<[string, string, number, string, string[]]>([
     ['not JSON', 'steps: 5', 4, 'ERR_SKLAR_FORMAT', []],
+    ['thousands of levels', '['.repeat(50_000) + ']'.repeat(50_000), 4, 'ERR_SKLAR_FORMAT', ['levels deep']],
+    ['a key twice', '{"steps": 1, "steps": 2}', 4, 'ERR_SKLAR_FORMAT', ['"steps"']],
     ['not an object', '[1]', 3, 'ERR_SKLAR_VALUE', []],
     ['an unknown option', '{"width": 5}', 3, 'ERR_SKLAR_VALUE', ['"width"']],
     ['an option out of range', '{"emaDecay": 1}', 3, 'ERR_SKLAR_VALUE', ['emaDecay']],

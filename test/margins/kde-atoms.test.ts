@@ -67,4 +67,12 @@ test('parts of stored margins are what they can be', () => {
   const json = fitMargin(jsonColumn('rain/rain90.json'), 'kde').toJSON();
   const nested = { ...json, parts: { rest: json } };
   expect(() => marginFromJSON(nested)).toThrow(expect.objectContaining({ code: 'ERR_SKLAR_FORMAT' }));
+  // thousands of levels, and a circle
+  let deep: unknown = json;
+  for (let level = 0; level < 20_000; level++) deep = { ...json, parts: { rest: deep } };
+  const circle = { ...json, parts: {} as object };
+  circle.parts = { rest: circle };
+  for (const bad of [deep, circle, JSON.parse('['.repeat(50_000) + ']'.repeat(50_000))]) {
+    expect(() => marginFromJSON(bad as never)).toThrow(/levels of objects in objects/);
+  }
 });

@@ -33,6 +33,7 @@ import { type DeviceName, type RunRecord, expectDeviceName, precisions, resolveD
 import { SklarError, describe, expectOneOf } from '../../errors';
 import { copulaLogPdf } from '../../joint/copula-density';
 import { fitRanksAndMargins } from '../../joint/joint';
+import { expectCleanKeys } from '../../model/json';
 import { Margins } from '../../margins/margins';
 import {
   type MarginOptions,
@@ -207,6 +208,7 @@ async function readConfig(file: string, kind: Settings['kind'], startsFromModel:
   let value: unknown;
   try {
     value = JSON.parse(text);
+    expectCleanKeys(text);
   } catch (cause) {
     throw new SklarError('ERR_SKLAR_FORMAT', `expected JSON, got ${describe(cause)} (${describe(file)})`, {
       cause,
