@@ -43,6 +43,7 @@ import {
   type SolverOptions,
   solverOptions,
 } from './fields/solvers';
+import { tell } from '../tell';
 
 /** How rows are scored. `solver` and what belongs to it, `trace` and `probes` are of method `ode`, `draws` of `bound`. */
 export interface LogPdfOptions extends RunOptions, FieldDensityOptions {
@@ -367,7 +368,7 @@ export abstract class Copula implements Disposable {
       // what formulas give is impossible at most; a network's density is so nowhere
       const orImpossible = method === 'exact';
       expectFinite(out.subarray(first, end), 1, 'the log density', { first: from + first, orImpossible });
-      options.onProgress?.({ rows, rowsDone: end });
+      tell(options.onProgress, { rows, rowsDone: end });
     }
     if (logNormaliser !== 0) out.forEach((value, i) => (out[i] = value - logNormaliser));
     return out;
@@ -390,7 +391,7 @@ export abstract class Copula implements Disposable {
       return fieldLogPdf(fieldOf(this), method, points, options, run, onEvent);
     }
     const logPdf = await this.logPdfRows(points, run);
-    onEvent?.(1);
+    tell(onEvent, 1);
     return { logPdf, evaluations: method === 'exact' ? 0 : 1 };
   }
 
@@ -439,7 +440,7 @@ export abstract class Copula implements Disposable {
         toGaussian: scale === 'gaussian',
       };
       const values = expectFinite(await this.sampleRows(draws, own, run), this.dim, 'the sample', { first });
-      options.onProgress?.({ rows, rowsDone: first + count });
+      tell(options.onProgress, { rows, rowsDone: first + count });
       yield matrix(
         dtype === 'float64' ? values : toFloat32(values, scale),
         count,

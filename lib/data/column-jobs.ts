@@ -10,6 +10,7 @@ import { type Seed, hashText, resolveSeed } from './random';
 import type { Scale } from '../types/scale';
 import type { ColumnType } from './columns/column-type';
 import { Table } from './table';
+import { tell } from '../tell';
 
 /** How work on the columns of a table runs. It leaves the event loop free. */
 export interface ColumnRunOptions {
@@ -126,7 +127,7 @@ export async function levelsOf(
       { signal: run.signal },
     );
     u.set(block, from * width);
-    run.onProgress?.(to / table.rows);
+    tell(run.onProgress, to / table.rows);
   }
   return matrix(u, table.rows, width, table.names);
 }
@@ -152,7 +153,7 @@ export async function cellsOf(
     const block = await runJob((addon) => addon.columnCells(columns, x, threads), { signal: run.signal });
     lower.set(block.lower, from * width);
     upper.set(block.upper, from * width);
-    run.onProgress?.(to / table.rows);
+    tell(run.onProgress, to / table.rows);
   }
   return {
     lower: matrix(lower, table.rows, width, table.names),
@@ -200,7 +201,7 @@ export async function valuesOf(
       signal: run.signal,
     });
     block.forEach((column, j) => values[j]!.set(column, from));
-    run.onProgress?.(to / u.rows);
+    tell(run.onProgress, to / u.rows);
   }
   return new Table(names, values, types);
 }

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type OptionNames, SklarError, describe, expectOneOf, expectOptions } from '../errors';
 import { type Note, columnWords, columnsNote } from '../notes';
 import { Table, expectDistinctNames, listNames } from './table';
+import { tell } from '../tell';
 
 /** `log`: log(p_t / p_(t-1)); `simple`: p_t / p_(t-1) - 1. */
 export const returnMethods = ['log', 'simple'] as const;
@@ -100,15 +101,16 @@ export function toReturns(prices: Table, options: ReturnOptions = {}): { table: 
       by === null
         ? 'left out of the returns'
         : `left out of the returns; ${describe(by)} gave the order of the rows`;
-    onNote?.(columnsNote('returns', left, words));
+    tell(onNote, columnsNote('returns', left, words));
   }
   if (by === null) {
     const message =
       'rows were taken to be in the order of time, oldest first, since no column of dates says so';
-    onNote?.({ code: 'returns', columns: [], message });
+    tell(onNote, { code: 'returns', columns: [], message });
   }
   if (others.length > 0) {
-    onNote?.(
+    tell(
+      onNote,
       columnsNote(
         'returns',
         others,
@@ -130,7 +132,7 @@ export function toReturns(prices: Table, options: ReturnOptions = {}): { table: 
   });
   if (missing > 0) {
     const message = `${missing} ${missing === 1 ? 'return is' : 'returns are'} missing, where one of two prices is`;
-    onNote?.({
+    tell(onNote, {
       code: 'returns',
       columns: [...columns],
       message: `${columnWords(columns.map(describe))}: ${message}`,
@@ -176,7 +178,7 @@ function orderBy(table: Table, by: string, onNote: ReturnOptions['onNote']): Uin
   if (order.some((row, i) => row !== i)) {
     const descending = order.every((row, i) => row === table.rows - 1 - i);
     const message = `rows were ${descending ? 'turned round' : 'sorted'} for returns, oldest ${describe(by)} first`;
-    onNote?.({ code: 'returns', columns: [by], message });
+    tell(onNote, { code: 'returns', columns: [by], message });
   }
   return order;
 }

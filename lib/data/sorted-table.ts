@@ -6,6 +6,7 @@ import { type ColumnRunOptions, columnKeys, rowBlocks } from './column-jobs';
 import type { Ties } from './level-columns';
 import { type Seed, resolveSeed } from './random';
 import type { Table } from './table';
+import { tell } from '../tell';
 
 /** The values of a column, sorted. */
 export interface SortedValues {
@@ -92,7 +93,7 @@ export class SortedTable implements Disposable {
         { signal: run.signal },
       );
       columns.push(...sorted);
-      run.onProgress?.(to / width);
+      tell(run.onProgress, to / width);
     }
     return new SortedTable(table, rule, columns);
   }
@@ -126,7 +127,7 @@ export class SortedTable implements Disposable {
         signal: run.signal,
       });
       u.set(block, from * width);
-      run.onProgress?.(to / rows);
+      tell(run.onProgress, to / rows);
     }
     return u;
   }

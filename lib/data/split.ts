@@ -2,6 +2,7 @@ import { expectInteger, expectNumber, expectOneOf } from '../errors';
 import { type Note, columnsNote } from '../notes';
 import type { Table } from './table';
 import { Generator, type Seed, seedWords, shuffle } from './random';
+import { tell } from '../tell';
 
 /** How rows are held out; see `splitRows`. */
 export const splitMethods = ['random', 'time', 'blocks'] as const;
@@ -78,7 +79,7 @@ export function timeOrder(table: Table, onNote: (note: Note) => void): Uint32Arr
   const dates = table.names.filter((name) => /^(?:date|timestamp)$/.test(table.type(name).type));
   if (dates.length !== 1) {
     const message = `rows were taken to be in the order of time, since ${dates.length === 0 ? 'no column' : 'no single column'} of dates says so`;
-    onNote({ code: 'order', columns: dates, message });
+    tell(onNote, { code: 'order', columns: dates, message });
     return null;
   }
   const times = table.column(dates[0]!).map((time) => (Number.isNaN(time) ? -Infinity : time));
@@ -86,6 +87,6 @@ export function timeOrder(table: Table, onNote: (note: Note) => void): Uint32Arr
     times[a] === times[b] ? a - b : times[a]! - times[b]!,
   );
   if (order.every((row, i) => row === i)) return null;
-  onNote(columnsNote('order', dates, 'rows were put in its order, oldest first, to be split'));
+  tell(onNote, columnsNote('order', dates, 'rows were put in its order, oldest first, to be split'));
   return order;
 }

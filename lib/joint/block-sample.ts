@@ -9,6 +9,7 @@ import { type Matrix, matrix } from '../matrix';
 import { type Seed, hashWords, resolveSeed, seedWords } from '../data/random';
 import type { Table } from '../data/table';
 import { SklarError, expectInteger } from '../errors';
+import { tell } from '../tell';
 
 /** Draws before a condition is given up: so many for each row wanted, and within these bounds. */
 const DRAWS_PER_ROW = 1000;
@@ -124,7 +125,7 @@ export async function sampleGivenBlocks(
       kept++;
     }
     drawn += count;
-    onProgress?.({ fraction: kept / rows });
+    tell(onProgress, { fraction: kept / rows });
   }
 
   const share = inside / drawn;

@@ -10,6 +10,7 @@ import { SklarError } from '../errors';
 import { matrix } from '../matrix';
 import { callNative, runJob } from '../native';
 import { normalCdf, normalQuantile } from '../normal';
+import { tell } from '../tell';
 
 /** Cells of rows on the Gaussian scale, rows x dim each: where lower equals upper a level, from -Infinity to Infinity nothing. */
 export interface GivenCells {
@@ -98,7 +99,7 @@ export async function drawGivenCells(
   const effective = new Float64Array(rows).fill(Infinity);
   const put = (row: number, draw: number, z: Float64Array) => draws[draw]!.set(z, row * dim);
   let done = 0;
-  const tell = (count: number) => options.onRows?.((done += count));
+  const finished = (count: number) => tell(options.onRows, (done += count));
 
   const simple = new Map<string, number[]>();
   const weighted = new Map<string, number[]>();
@@ -117,7 +118,7 @@ export async function drawGivenCells(
     for (let draw = 0; draw < options.draws; draw++) {
       put(row, draw, drawn.subarray(draw * dim, (draw + 1) * dim));
     }
-    tell(1);
+    finished(1);
   }
   if (simple.size + weighted.size === 0) return { draws, failed: [], effective };
 
@@ -128,7 +129,7 @@ export async function drawGivenCells(
     const populations = new Populations(part, options.draws, 0, around);
     await populations.start();
     part.forEach(({ row }, k) => populations.all(k).forEach((z, draw) => put(row, draw, z)));
-    tell(part.length);
+    finished(part.length);
   }
   let waiting = inParts(weighted, options.particles);
   for (let turn = 0; waiting.length > 0 && turn < MOST_TURNS; turn++) {
@@ -144,7 +145,7 @@ export async function drawGivenCells(
         return chosen === null;
       });
       if (left.length > 0) again.push(left);
-      if (turn === 0) tell(part.length);
+      if (turn === 0) finished(part.length);
     }
     waiting = again;
   }

@@ -2,6 +2,7 @@ import { logWidths } from '../copulas/cells';
 import { type Copula, type LogPdfOptions, batchRows, shiftRow } from '../copulas/copula';
 import type { Table } from '../data/table';
 import { Margins, type TableMargins } from '../margins/margins';
+import { tell } from '../tell';
 
 /** Points of all cells together, and in one cell. */
 const ALL_POINTS = 2 ** 20;
@@ -29,7 +30,7 @@ export async function scoreBatches(
         throw shiftRow(error, begin);
       });
     out.set(await score(table.part(first, end), begin, at), first);
-    onProgress?.({ rows: table.rows, rowsDone: end });
+    tell(onProgress, { rows: table.rows, rowsDone: end });
   }
   return out;
 }

@@ -12,6 +12,7 @@ import { matrix } from '../matrix';
 import { type Note, columnsNote } from '../notes';
 import { drawGivenCells } from './cell-draws';
 import { expectDrawn } from './impossible';
+import { tell } from '../tell';
 
 /** How missing cells are drawn. */
 export interface ImputeOptions extends RunOptions {
@@ -105,7 +106,7 @@ export async function imputeTable(
       particles,
       seed,
       numbers: rows,
-      onRows: (done) => onProgress?.({ rows: rows.length, rowsDone: done }),
+      onRows: (done) => tell(onProgress, { rows: rows.length, rowsDone: done }),
       constrained: (place) => completion.constrained(rows[place]!),
       allowed: (z, places) => allowedRows(margins, completion, some, rows, z, places, run.threads),
     },

@@ -40,6 +40,7 @@ import { expectDrawn } from './impossible';
 import { narrowBlocksAsLevels } from './narrow-blocks';
 import { parseWhere } from './where';
 import { type ImputeOptions, type Imputation, imputeTable } from './impute';
+import { tell } from '../tell';
 
 /** Values between two sums of `cdf`. */
 const CDF_ROWS = 16_384;
@@ -449,7 +450,7 @@ export class JointDistribution implements Disposable {
       }
       possible += proposed.rows;
       drawn += count;
-      onProgress?.({ fraction: kept / rows });
+      tell(onProgress, { fraction: kept / rows });
     }
     const table = new Table(this.names, columns, this.margins.columnTypes);
     return { table: this.schema.restore(table, { seed }), acceptance: inside / possible };

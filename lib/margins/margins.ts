@@ -30,6 +30,7 @@ import {
 import type { Margin, MarginState, MarginSupport } from './basis/margin';
 import { expectLearnable } from './basis/sorted';
 import { finishInTurns } from './basis/steps';
+import { tell } from '../tell';
 
 /**
  * The margins of all columns: one type for all, of which columns that cannot have it are `auto` with a note, or what each column
@@ -184,7 +185,7 @@ export class Margins extends LevelColumns {
       const column = { column: name, ...sorted.column(j) };
       const margin = await finishInTurns(fitSorted(column, specs[j]!), options.signal);
       columns.push({ name, cells: table.types[j]!, margin });
-      options.onProgress?.((j + 1) / table.names.length);
+      tell(options.onProgress, (j + 1) / table.names.length);
     }
     const notes = groupNotes(columns.flatMap(({ margin }) => margin.notes));
     return new Margins(table.rows, ties, seed, columns, [...known, ...notes], schema);
@@ -238,7 +239,7 @@ export class Margins extends LevelColumns {
         signal: run.signal,
       });
       sum.set(block, from);
-      run.onProgress?.(to / table.rows);
+      tell(run.onProgress, to / table.rows);
     }
     return sum;
   }

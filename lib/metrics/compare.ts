@@ -28,6 +28,7 @@ import {
   mmd,
   slicedWasserstein,
 } from './two-sample';
+import { tell } from '../tell';
 
 /** What each metric gives. */
 export interface MetricResults {
@@ -301,13 +302,13 @@ export async function compare(
   const judge = async <K extends MetricName>(metric: K, index: number): Promise<void> => {
     const one = async (which: 'sample' | 'floor', done: number) => {
       const report = (fraction: number) =>
-        options.onProgress?.({ metric, fraction: (index + (done + fraction) / 2) / metrics.length });
+        tell(options.onProgress, { metric, fraction: (index + (done + fraction) / 2) / metrics.length });
       report(0);
       return compute[metric](parts[which], report);
     };
     const judged = { sample: await one('sample', 0), floor: await one('floor', 1) };
     results[metric] = judged as (typeof results)[K];
-    options.onProgress?.({ metric, fraction: (index + 1) / metrics.length });
+    tell(options.onProgress, { metric, fraction: (index + 1) / metrics.length });
   };
   for (const [index, metric] of metrics.entries()) await judge(metric, index);
   return {

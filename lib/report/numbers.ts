@@ -28,6 +28,7 @@ import { type LossNumbers, lossNumbers } from './charts/losses';
 import { type MarginNumbers, marginNumbers } from './charts/margins';
 import { MOST_COLUMNS, expectPairColumns } from './charts/scatter';
 import { type TailNumbers, tailLevels, tailNumbers } from './charts/tails';
+import { tell } from '../tell';
 
 /** The sections of a report. */
 export const reportSections = [
@@ -177,7 +178,7 @@ export class Stages {
       .filter((name) => !this.#skip.has(name as ReportSection))
       .reduce((sum, name) => sum + SHARES[name], 0);
     const report = (fraction: number) =>
-      onProgress?.({ stage, fraction: (this.#done + fraction * SHARES[stage]) / total });
+      tell(onProgress, { stage, fraction: (this.#done + fraction * SHARES[stage]) / total });
     report(0);
     const started = performance.now();
     try {

@@ -24,6 +24,7 @@ import {
 } from '../fields/smc';
 import { solverOptionKeys } from '../fields/solvers';
 import { type ClassicalKind, capabilitiesOf } from './families';
+import { tell } from '../../tell';
 
 /** Coefficients of tail dependence of two columns in the four corners: of the first column, then the second. */
 export interface TailDependence {
@@ -257,7 +258,7 @@ export abstract class ClassicalCopula extends Copula {
             (addon) => addon.classicalLogPdf(this.definitionOf(columns), given, true, 1, run.threads),
             { signal: run.signal },
           ).then(([value]) => value!);
-    options.onProgress?.({ fraction: 1 });
+    tell(options.onProgress, { fraction: 1 });
     return exactConditional(conditionalRows(values, condition, this.names, this.dim), logMarginal);
   }
 

@@ -24,6 +24,7 @@ import {
   exactConditional,
   exactConditionalOptions,
 } from '../fields/smc';
+import { tell } from '../../tell';
 
 /**
  * The Gaussian copula: density of N(0, R) on the Gaussian scale over that of its standard normal margins,
@@ -101,7 +102,7 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
       (addon) => addon.gaussianConditional(this.#factor, this.dim, columns, values, rows, seed, run.threads),
       { signal: run.signal },
     );
-    options.onProgress?.({ fraction: 1 });
+    tell(options.onProgress, { fraction: 1 });
     return exactConditional(
       conditionalRows(result.values, condition, this.names, this.dim),
       result.logMarginal,

@@ -13,6 +13,7 @@ import { type CopulaKind, kinds } from './kinds';
 import { type CdcOptions, type FlowOptions, type ReflectionOptions } from '../inputs/options';
 import { type DenseRows, type RowsInput, toDense } from '../inputs/rows';
 import { type Execution, type RunOptions, beginRun, runOptions } from '../inputs/run';
+import { tell } from '../../tell';
 
 /** What `fitCopula` takes: a kind and its options. */
 export type FitCandidate = { kind: CopulaKind } & FitCopulaOptions &
@@ -178,7 +179,7 @@ export async function fitBest(u: RowsInput, options: FitBestOptions = {}): Promi
         if (!(cause instanceof SklarError) || signal?.aborted) throw cause;
         error = cause.message;
       }
-      onProgress?.({ fits: candidates.length * folds + 1, fitsDone: ++fitsDone, candidate });
+      tell(onProgress, { fits: candidates.length * folds + 1, fitsDone: ++fitsDone, candidate });
     }
     const bad = error === null && !scores.every(Number.isFinite) ? 'a held-out row has no density' : error;
     scored.push({ candidate, scores: bad === null ? scores : null, error: bad });
@@ -211,6 +212,6 @@ export async function fitBest(u: RowsInput, options: FitBestOptions = {}): Promi
     ...runOf(winner.candidate),
     blocks,
   });
-  onProgress?.({ fits: fitsDone + 1, fitsDone: fitsDone + 1, candidate: winner.candidate });
+  tell(onProgress, { fits: fitsDone + 1, fitsDone: fitsDone + 1, candidate: winner.candidate });
   return { copula, ranking };
 }

@@ -8,6 +8,7 @@ import { checkpointFiles, removeCheckpoints } from '../training/checkpoint';
 import { type TrainProgress } from '../training/train';
 import { type TrainEvent } from '../training/train-log';
 import { TrainGroup } from '../training/train-group';
+import { tell } from '../../tell';
 
 /** `step` and `steps` count through all models. */
 export interface EnsembleProgress extends TrainProgress {
@@ -96,7 +97,7 @@ export async function fitEnsemble(
       const all = models * progress.steps;
       const seconds = (performance.now() - start) / 1000;
       const secondsLeft = (seconds / step) * (all - step);
-      onProgress?.({ ...progress, step, steps: all, seconds, secondsLeft, model, models });
+      tell(onProgress, { ...progress, step, steps: all, seconds, secondsLeft, model, models });
     };
     const copula = await fit(dense, {
       ...run,

@@ -10,6 +10,7 @@ import { type FieldDensity, type LogPdfMethod, type Points } from '../fields/fie
 import { type DenseRows, type RowsInput, type Scale, expectScale, toDense, takeRows } from '../inputs/rows';
 import { type Execution, type RunOptions, runOptions } from '../inputs/run';
 import { type Normalisable } from '../fields/normaliser';
+import { tell } from '../../tell';
 
 /** What a certificate asks of a copula. */
 export interface Certifiable {
@@ -224,7 +225,7 @@ function tracker(stages: readonly CertificateStage[], onProgress: CertificateOpt
   const total = stages.reduce((sum, stage) => sum + SHARES[stage], 0);
   return (stage: CertificateStage, part: number) => {
     const before = stages.slice(0, stages.indexOf(stage)).reduce((sum, name) => sum + SHARES[name], 0);
-    onProgress?.({ stage, fraction: (before + part * SHARES[stage]) / total });
+    tell(onProgress, { stage, fraction: (before + part * SHARES[stage]) / total });
   };
 }
 

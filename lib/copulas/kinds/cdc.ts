@@ -56,6 +56,7 @@ import {
 } from '../fields/solvers';
 import { guideCorrelation } from '../correlation/ties';
 import { type TrainRun, type Trainable, finiteOrNull, train } from '../training/train';
+import { tell } from '../../tell';
 
 /** Every solver, and the published sampler for comparison. */
 export const cdcSolvers = [...solverNames, 'published', 'published-noisy'] as const;
@@ -240,7 +241,7 @@ export class CdcCopula extends Copula implements HasField {
     const result = await runJob(
       (addon, onEvent: (fraction: number) => void) =>
         addon.cdcNormaliser(this.#native(), native, run, onEvent),
-      { signal: run.signal, onEvent: (fraction) => options.onProgress?.({ fraction }) },
+      { signal: run.signal, onEvent: (fraction) => tell(options.onProgress, { fraction }) },
     );
     const normaliser = toNormaliser(result, native);
     if (!Number.isFinite(normaliser.logZ) || !Number.isFinite(normaliser.standardError)) {
@@ -259,7 +260,7 @@ export class CdcCopula extends Copula implements HasField {
     const result = await runJob(
       (addon, onEvent: (fraction: number) => void) =>
         addon.cdcConditional(this.#native(), native, run, onEvent),
-      { signal: run.signal, onEvent: (fraction) => options.onProgress?.({ fraction }) },
+      { signal: run.signal, onEvent: (fraction) => tell(options.onProgress, { fraction }) },
     );
     return {
       rows: conditionalRows(result.values, condition, this.names, this.dim),

@@ -5,6 +5,7 @@ import { type Copula } from '../copula';
 import { expectDtype, toFloat32 } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
 import type { ConditionalOptions, ConditionalSample } from '../fields/smc';
+import { tell } from '../../tell';
 
 /** Keeps the choice of members apart from other uses of a seed. */
 const CHOICE = 0x63686f69;
@@ -45,7 +46,7 @@ export async function mixtureConditional(
       ...run,
       dtype: 'float64',
       seed: seedOf(k),
-      onProgress: ({ fraction }) => options.onProgress?.({ fraction: (k + fraction) / members.length }),
+      onProgress: ({ fraction }) => tell(options.onProgress, { fraction: (k + fraction) / members.length }),
     });
     if (sample.logMarginalDensity === null) {
       throw new SklarError(

@@ -22,6 +22,7 @@ import {
 import { type Execution } from '../inputs/run';
 import { type ConditionalMethod, type ConditionalSample } from '../fields/smc';
 import { type NormaliserOptions, normaliserOptionNames, type Normalisable } from '../fields/normaliser';
+import { tell } from '../../tell';
 
 /** Prefix of the tensors of a member in a model file. */
 export const memberPrefix = (k: number) => `models.${k}.`;
@@ -153,7 +154,8 @@ export class EnsembleCopula extends Copula {
         ...run,
         // their errors are to be independent
         seed: memberSeed(seed, k),
-        onProgress: ({ fraction }) => options.onProgress?.({ fraction: (done + fraction) / missing.length }),
+        onProgress: ({ fraction }) =>
+          tell(options.onProgress, { fraction: (done + fraction) / missing.length }),
       });
     }
     return { logZ: 0, standardError: this.logNormaliserStandardError! };

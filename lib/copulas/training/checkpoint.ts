@@ -18,6 +18,7 @@ import {
   trainNumberNames,
   trainTensorNames,
 } from '../../native';
+import { tell } from '../../tell';
 import { packageVersion } from '../../version';
 
 /** Training that can be killed and goes on. */
@@ -269,7 +270,7 @@ export class Checkpoint {
     } catch (error) {
       this.#failure = { error };
       try {
-        this.#onError(error as SklarError);
+        tell(this.#onError, error as SklarError);
       } catch (thrown) {
         this.#thrown = { error: thrown };
       }

@@ -12,6 +12,7 @@ import {
 import { fileError } from '../../data/formats/files';
 import { type RunRecord } from '../../devices';
 import { type SklarError } from '../../errors';
+import { tell } from '../../tell';
 
 /** Before the first step of a run: `start`, or `resume` where it goes on from a checkpoint. */
 export interface TrainStartEvent extends RunRecord {
@@ -141,7 +142,7 @@ export function listener(
       onLogError(error);
     }
     if (state === 'new') state = 'open';
-    events.forEach((event) => onEvent?.(event));
+    events.forEach((event) => tell(onEvent, event));
   };
 }
 

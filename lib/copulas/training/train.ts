@@ -12,6 +12,7 @@ import { packageVersion } from '../../version';
 import { nativeTies, missingNotes, tieNotes } from '../correlation/ties';
 import { StepEvents, type TrainEvent } from './train-log';
 import { type StartTraining, type TrainGroup, type TrainTask, trainAlone } from './train-group';
+import { tell } from '../../tell';
 
 /** Sent while a model trains. Means are over the steps since the last report. */
 export interface TrainProgress {
@@ -161,7 +162,7 @@ export async function train<C extends Calibrates>(
     lookFirst: initial !== null,
   };
   const done = snapshot?.numbers.steps ?? 0;
-  onEvents?.([
+  tell(onEvents, [
     {
       event: snapshot ? 'resume' : 'start',
       step: done,
@@ -175,7 +176,7 @@ export async function train<C extends Calibrates>(
       libraryVersion: packageVersion(),
     },
   ]);
-  if (snapshot) run.onResume?.({ step: done, steps, checkpoint: file! });
+  if (snapshot) tell(run.onResume, { step: done, steps, checkpoint: file! });
   const stepEvents = new StepEvents(snapshot?.numbers.bestValidation ?? NaN);
   const task: TrainTask = {
     call,
@@ -183,15 +184,15 @@ export async function train<C extends Calibrates>(
     signal: run.signal,
     onReport: (report) => {
       // a step is in the log before a state that has it is on disk
-      if (report.watched) onEvents?.([...stepEvents.of(report.watched)]);
+      if (report.watched) tell(onEvents, [...stepEvents.of(report.watched)]);
       if (report.snapshot) checkpoint?.put(report.snapshot);
-      if (report.step > 0) onProgress?.(toProgress(report, steps, batch));
+      if (report.step > 0) tell(onProgress, toProgress(report, steps, batch));
     },
   };
   let copula: C;
   try {
     const result = await (run.group ? run.group.train(task) : trainAlone(task));
-    onEvents?.([
+    tell(onEvents, [
       {
         event: 'end',
         step: result.steps,

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { SklarError, describe } from '../../errors';
 import type { Note } from '../../notes';
 import { fileError, readBytes } from './files';
+import { tell } from '../../tell';
 
 /** Of the Encoding Standard, by its first bytes. */
 const MARKS: readonly (readonly [encoding: string, mark: Buffer])[] = [
@@ -116,7 +117,7 @@ export async function asUtf8(
   if (encoding === 'utf-8') return { path: file, [Symbol.asyncDispose]: () => Promise.resolve() };
   if (wanted === undefined) {
     const message = `${describe(file)} was read as ${encoding}, as its byte order mark says`;
-    onNote?.({ code: 'file', columns: [], message });
+    tell(onNote, { code: 'file', columns: [], message });
   }
   const folder = await mkdtemp(path.join(tmpdir(), 'sklar-text-'));
   const remove = () => rm(folder, { recursive: true, force: true });

@@ -3,6 +3,7 @@ import type { Note } from '../../notes';
 import type { ReadColumn } from '../columns/read-column';
 import { Table } from '../table';
 import { filesWords } from './table-files';
+import { tell } from '../../tell';
 
 /** What is done with the columns of files while these are open. */
 export interface Use<T> {
@@ -43,7 +44,7 @@ export function expectRows(
   onNote: ((note: Note) => void) | undefined,
 ): void {
   if (rows === 0) throw noRowsError(files);
-  for (const { notes } of columns) for (const note of notes) onNote?.(note);
+  for (const { notes } of columns) for (const note of notes) tell(onNote, note);
 }
 
 /** The table of columns that hold their cells. */

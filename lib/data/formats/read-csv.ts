@@ -10,6 +10,7 @@ import { type SqlSource, readColumns } from './read-sql';
 import { type ReadTableOptions, wantedTypes } from './read-options';
 import { agreeingColumns, filesWords, readError } from './table-files';
 import { defaultNames, expectDistinctNames, listNames, selectColumns } from '../table';
+import { tell } from '../../tell';
 
 const DELIMITERS = [',', ';', '\t', '|'];
 const HEAD_BYTES = 1 << 20;
@@ -226,7 +227,7 @@ async function findLayout(source: TextSource, options: ReadTableOptions): Promis
     const numeric = !named && first.every(isNumber) && hasNumericHeader(plain);
     const header = options.header ?? (named || numeric || hasHeader(plain));
     const names = header ? texts : defaultNames(first.length);
-    const note = (message: string) => options.onNote?.({ code: 'file', columns: [], message });
+    const note = (message: string) => tell(options.onNote, { code: 'file', columns: [], message });
     if (options.header === undefined && numeric) {
       note(
         `the first line of ${describe(file)} was taken for the names of the columns: ${listNames(names, 10)}`,

@@ -8,6 +8,7 @@ import type { ReadTableOptions } from './read-options';
 import { readParquet } from './read-parquet';
 import { filesWords, formatOf, readError, tableFiles } from './table-files';
 import { type Table, listNames } from '../table';
+import { tell } from '../../tell';
 
 export type { ReadTableOptions };
 
@@ -103,11 +104,11 @@ export async function openTable<T>(
   ];
   for (const name of unused.filter((option) => options[option] !== undefined)) {
     const message = `${filesWords(files)} was not read with ${name}: ${JSON.stringify(options[name])}, which is for texts between delimiters`;
-    options.onNote?.({ code: 'file', columns: [], message });
+    tell(options.onNote, { code: 'file', columns: [], message });
   }
   if (files.length > 1) {
     const message = `${files.length} files were read as one table, in this order: ${listNames(files, 10)}`;
-    options.onNote?.({ code: 'file', columns: [], message });
+    tell(options.onNote, { code: 'file', columns: [], message });
   }
   try {
     const read = { csv: readCsv, json: readJson, parquet: readParquet }[format];
