@@ -68,6 +68,10 @@ const functions: Record<string, Call | null> = {
 
 /** Methods by class; those not named take no options. */
 const methods: Record<string, Record<string, Call>> = {
+  TableReader: {
+    'static open': (o) => sklar.TableReader.open(file, o),
+    batches: (o) => models.reader.batches(o).next(),
+  },
   TableWriter: { 'static open': (o) => sklar.TableWriter.open(folder.file('out.csv'), ['a'], o) },
   PseudoObservations: {
     'static fit': (o) => sklar.PseudoObservations.fit(table, o),
@@ -91,9 +95,11 @@ const methods: Record<string, Record<string, Call>> = {
   },
   JointDistribution: {
     logPdf: (o) => models.joint.logPdf(table, o),
+    logPdfStream: (o) => models.joint.logPdfStream([table], o).next(),
     sample: (o) => models.joint.sample(3, o),
     sampleStream: (o) => models.joint.sampleStream(3, o).next(),
     sampleConditional: (o) => models.joint.sampleConditional({ a: 0.5 }, 3, o),
+    sampleWhere: (o) => models.joint.sampleWhere('a > 0.5', 3, o),
     impute: (o) => models.joint.impute(table, o),
     cdf: (o) => models.joint.cdf(table, o),
   },
@@ -145,6 +151,7 @@ let models: {
   ensemble: sklar.EnsembleCopula;
   joint: sklar.JointDistribution;
   ranks: sklar.PseudoObservations;
+  reader: sklar.TableReader;
 };
 
 beforeAll(async () => {
@@ -157,8 +164,10 @@ beforeAll(async () => {
     ensemble: await sklar.fitEnsemble(u, { kind: 'flow', models: 1, ...quick }),
     joint: await sklar.fitJoint(table, { copula: { kind: 'gaussian' as never } }),
     ranks: await sklar.PseudoObservations.fit(table),
+    reader: await sklar.TableReader.open(file),
   };
 });
+afterAll(() => models.reader.close());
 
 async function refusal(call: Call, options: unknown): Promise<string> {
   try {

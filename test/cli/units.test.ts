@@ -3,7 +3,7 @@ import { CommanderError } from 'commander';
 import { SklarError, type SklarErrorCode } from '../../lib';
 import { describeFailure } from '../../lib/cli/terminal/failure';
 import { formatRate } from '../../lib/cli/terminal/progress';
-import { meanOf } from '../../lib/mean';
+import { RunningMean, meanOf } from '../../lib/mean';
 import { formatDuration } from '../../lib/report/charts/text';
 
 describe('failures', () => {
@@ -71,4 +71,11 @@ test('durations and rates are short', () => {
 test('the mean and its standard error', () => {
   expect(meanOf(Float64Array.of(1, 2, 3, 6))).toEqual({ mean: 3, standardError: Math.sqrt(14 / 3 / 4) });
   expect(meanOf(Float64Array.of(7))).toEqual({ mean: 7, standardError: null });
+  const values = Float64Array.from({ length: 200 }, (_, i) => (i % 50 === 7 ? -Infinity : Math.sin(i / 9)));
+  for (const errors of ['rows', 'blocks'] as const) {
+    const parts = new RunningMean(errors);
+    for (let first = 0; first < 200; first += 30) parts.add(values.subarray(first, first + 30));
+    expect(parts.value()).toEqual(meanOf(values, undefined, errors));
+    expect(parts.impossible).toEqual({ count: 4, rows: [8, 58, 108, 158] });
+  }
 });
