@@ -152,7 +152,7 @@ describe('worker threads', () => {
       device: { device: 'cpu', precision: 'fp32', threads: 2 }, steps: STEPS, batch: 128,
       stratifiedLevels: true, crossEntropyWeight: 0.2,
       adam: { learningRate: 1e-3, finalLearningRate: 1, warmup: 0, steps: 0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, clipNorm: 1, weightDecay: 0, emaDecay: 0 },
-      validateEvery: 0, patience: 0, anneal: 0, validationDraws: 1, reportEvery: 1, checkpointSeconds: 0,
+      validateEvery: 0, patience: 0, anneal: 0, validationDraws: 1, reportEvery: 1, checkpointSeconds: 0, watchSteps: false, lookFirst: false,
     }, () => {});
     const { parentPort } = require('node:worker_threads');`;
   const resolve = (code: string) =>
