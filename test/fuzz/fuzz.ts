@@ -46,6 +46,8 @@ export async function fuzz<T>(
   for (const input of kept) await target.run(input);
   while (performance.now() < end) {
     const input = target.mutate(mutator, mutator.pick(kept), mutator.pick(kept));
+    // what hangs or ends the process is there to be read
+    keep(input, `${faults}-running`);
     const began = performance.now();
     let answer = 'accepted';
     try {
@@ -67,6 +69,10 @@ export async function fuzz<T>(
 }
 
 function fault(input: unknown, error: unknown, file: string): Error {
-  writeFileSync(file, input instanceof Uint8Array ? input : JSON.stringify(input));
+  keep(input, file);
   return new Error(`a fault, by the input in ${file}: ${String(error)}`, { cause: error });
+}
+
+function keep(input: unknown, file: string): void {
+  writeFileSync(file, input instanceof Uint8Array ? input : JSON.stringify(input));
 }

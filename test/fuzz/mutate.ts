@@ -10,6 +10,9 @@ const TEXTS = [
   ' or ', 'not ', ' in ', 'null', 'true', '__proto__', 'constructor', 'é', '\u{1b}[31m', '2024-02-30', '31.12.1999', 'T', ':',
 ]; // prettier-ignore
 
+/** Parts that stand in several places double with every turn. */
+const LONGEST_JSON = 65_536;
+
 export class Mutator {
   readonly #random: Generator;
 
@@ -66,7 +69,8 @@ export class Mutator {
   json(value: unknown): unknown {
     const copy = structuredClone(value);
     for (let times = 1 + this.below(3); times > 0; times--) this.#changeJson(copy);
-    return copy;
+    const text = JSON.stringify(copy);
+    return text.length > LONGEST_JSON ? value : (JSON.parse(text) as unknown);
   }
 
   #changeJson(root: unknown): void {
