@@ -1,7 +1,9 @@
 // Fields of process/field.hpp evaluated at rows of the host, and means with their standard errors.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -23,6 +25,7 @@ class Probe {
  public:
   Probe(std::shared_ptr<const sklar::ClosedForm> copula, sklar::Process process)
       : backend_(sklar::make_cpu_backend<T>(1)),
+        row_(copula->row(process)),
         field_(sklar::make_closed_form_field<T>(*backend_, std::move(copula), process)) {}
 
   sklar::Field<T>& field() { return *field_; }
@@ -49,8 +52,12 @@ class Probe {
     agree = agree && values == same;
     r.values.assign(values.begin(), values.end());
     backend_->download(r.divergence.data(), numbers.data(), n * columns * sizeof(double));
-    field_->log_density(y, times.data(), numbers.data());
-    backend_->download(r.log_density.data(), numbers.data(), n * sizeof(double));
+    std::vector<double> x(d);
+    for (std::size_t i = 0; i < n; ++i) {
+      std::copy_n(host.begin() + static_cast<std::ptrdiff_t>(i * (d + 1)), d, x.begin());
+      row_->set(time[i], x.data());
+      r.log_density[i] = row_->value();
+    }
     return r;
   }
   Result at(const Vector& rows, double time, sklar::Form form, const sklar::TraceEstimator& trace = {}) {
@@ -61,6 +68,7 @@ class Probe {
 
  private:
   std::unique_ptr<sklar::Backend<T>> backend_;
+  std::unique_ptr<sklar::ClosedFormRow> row_;
   std::unique_ptr<sklar::Field<T>> field_;
 };
 
