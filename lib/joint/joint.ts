@@ -423,15 +423,9 @@ export class JointDistribution implements Disposable {
     const { given, rows: rowsOf } = parseWhere(where, this.schema.columns);
     const { seed = 1, onProgress, ...rest } = options;
     const { device, precision, threads, signal } = rest;
-    const {
-      columns: held,
-      lower,
-      upper,
-    } = await conditionOf(numbersOfCells(given, this.margins), this.margins);
+    const { lower, upper } = await conditionOf(numbersOfCells(given, this.margins), this.margins);
     // what rejection would never meet
-    const levels = Object.fromEntries(
-      Object.entries(given).filter((_, i) => held.length > 0 && lower[i] === upper[i]),
-    );
+    const levels = Object.fromEntries(Object.entries(given).filter((_, i) => lower[i] === upper[i]));
     const columns = this.names.map(() => new Float64Array(rows));
     const most = mostDraws(rows);
     let [kept, inside, possible, drawn] = [0, 0, 0, 0];

@@ -2,7 +2,11 @@ import type { Command } from 'commander';
 
 import type { Copula, SampleOptions } from '../../copulas/copula';
 import { loadModel } from '../../copulas/fitting/load';
-import { type ConditionalMethod, conditionalMethods } from '../../copulas/fields/smc';
+import {
+  type ConditionalMethod,
+  type ConditionalOptions,
+  conditionalMethods,
+} from '../../copulas/fields/smc';
 import { solverNames } from '../../copulas/fields/solvers';
 import type { Matrix } from '../../matrix';
 import type { Seed } from '../../data/random';
@@ -201,8 +205,36 @@ async function sample(model: string, flags: Flags, io: Io): Promise<void> {
   ]);
 }
 
-async function sampleWhere(copula: Copula, flags: Flags, scale: SampleScale, io: Io): Promise<void> {
+/** Draws the rows of a condition, all at once, and writes them. */
+async function drawAndWrite<T extends { readonly table: Table }>(
+  flags: Flags,
+  io: Io,
+  draw: (options: ConditionalOptions) => Promise<T>,
+): Promise<T & { readonly seconds: number }> {
   const signal = signalOf(io);
+  const started = performance.now();
+  const bar = startProgress(io, 'sample', 1, flags.verbose);
+  let drawn: T;
+  try {
+    drawn = await draw({
+      ...deviceOptions(flags),
+      signal,
+      ...(flags.seed !== undefined && { seed: flags.seed }),
+      ...(flags.method !== undefined && { method: flags.method }),
+      onProgress: ({ fraction }) => bar.update(fraction, ''),
+    });
+  } finally {
+    bar.stop();
+  }
+  const { table } = drawn;
+  await using writer = await TableWriter.open(flags.out, table.names, { types: table.types });
+  await writer.append(table);
+  signal.throwIfAborted();
+  await writer.close();
+  return { ...drawn, seconds: (performance.now() - started) / 1000 };
+}
+
+async function sampleWhere(copula: Copula, flags: Flags, scale: SampleScale, io: Io): Promise<void> {
   const { rows, out, where } = flags;
   for (const name of ['given', 'solver', 'steps', 'noise', 'margins', 'complete'] as const) {
     if (flags[name] !== undefined) {
@@ -216,26 +248,10 @@ async function sampleWhere(copula: Copula, flags: Flags, scale: SampleScale, io:
       '--where is a condition on the scale of the data, which --scale leaves or the model lacks',
     );
   }
-  const started = performance.now();
-  const bar = startProgress(io, 'sample', 1, flags.verbose);
-  let drawn: { table: Table; acceptance: number };
-  try {
-    drawn = await new JointDistribution(copula, copula.margins).sampleWhere(where!, rows, {
-      ...deviceOptions(flags),
-      signal,
-      ...(flags.seed !== undefined && { seed: flags.seed }),
-      ...(flags.method !== undefined && { method: flags.method }),
-      onProgress: ({ fraction }) => bar.update(fraction, ''),
-    });
-  } finally {
-    bar.stop();
-  }
-  const { table, acceptance } = drawn;
-  await using writer = await TableWriter.open(out, table.names, { types: table.types });
-  await writer.append(table);
-  signal.throwIfAborted();
-  await writer.close();
-  const seconds = (performance.now() - started) / 1000;
+  const joint = new JointDistribution(copula, copula.margins);
+  const { table, acceptance, seconds } = await drawAndWrite(flags, io, (options) =>
+    joint.sampleWhere(where!, rows, options),
+  );
   const result = { kind: copula.kind, rows, columns: table.names, scale, where, acceptance, seconds, out };
   writeResult(io, flags.json, result, () => [
     `${(100 * acceptance).toPrecision(3)} % of the draws have the property`,
@@ -250,34 +266,15 @@ function returnsNotes({ margins }: Copula, scale: SampleScale): Note[] {
 }
 
 async function sampleConditional(copula: Copula, flags: Flags, scale: SampleScale, io: Io): Promise<void> {
-  const signal = signalOf(io);
   const { rows, out, given: texts = [] } = flags;
   for (const name of ['solver', 'steps', 'noise', 'margins'] as const) {
     if (flags[name] !== undefined) {
       throw new SklarError('ERR_SKLAR_VALUE', `--given and --${name} do not go together`);
     }
   }
-  const started = performance.now();
-  const bar = startProgress(io, 'sample', 1, flags.verbose);
-  let drawn: Awaited<ReturnType<typeof sampleGiven>>;
-  try {
-    drawn = await sampleGiven(copula, texts, rows, scale, {
-      ...deviceOptions(flags),
-      signal,
-      ...(flags.seed !== undefined && { seed: flags.seed }),
-      ...(flags.method !== undefined && { method: flags.method }),
-      onProgress: ({ fraction }) => bar.update(fraction, ''),
-    });
-  } finally {
-    bar.stop();
-  }
-  const { table, sample, given } = drawn;
-  await using writer = await TableWriter.open(out, table.names, { types: table.types });
-  await writer.append(table);
-  signal.throwIfAborted();
-  await writer.close();
-
-  const seconds = (performance.now() - started) / 1000;
+  const { table, sample, given, seconds } = await drawAndWrite(flags, io, (options) =>
+    sampleGiven(copula, texts, rows, scale, options),
+  );
   const { logMarginalDensity, normalised, standardError, effectiveSampleSize, blockAcceptance } = sample;
   const columns = table.names;
   const notes = returnsNotes(copula, scale);
