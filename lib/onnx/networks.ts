@@ -1,6 +1,7 @@
 /** Networks and learned densities as graphs. */
 import { SklarError } from '../errors';
 import type { ModelContent } from '../copulas/copula';
+import type { VelocityDefinition } from '../native';
 import { type Process } from '../processes';
 import type { Graph, Value } from './graph';
 import { type Rows } from './rows';
@@ -20,17 +21,8 @@ interface Residual {
   relu: boolean;
 }
 
-/** A network in states and times. */
-export interface VelocityConfig {
-  process: Process;
-  published: boolean;
-  dim: number;
-  frequencies: number;
-  hiddenDim: number;
-  depth: number;
-  activation: 'silu' | 'published';
-  members: number;
-}
+/** A network in states and times, without its guide. */
+export type VelocityConfig = Omit<VelocityDefinition, 'cholesky'>;
 
 function linearOf({ tensors }: ModelContent, name: string): Linear {
   const { data, shape } = tensors.get(`${name}.weight`)!;
