@@ -100,21 +100,32 @@ onPosix('Ctrl-C while it draws rows leaves no half-written table', async () => {
   expect(folder.list()).toEqual(before);
 });
 
-test('without the optional package for pictures there is an error that says what to install', async () => {
-  await run(['fit', data, '--out', 'm.safetensors', ...QUICK]);
-  const hook = `export async function resolve(name, context, next) {
-    if (name === 'vega') throw new Error('Cannot find package');
+test.each(['vega', 'vega-interpreter'])(
+  'without the optional package %s there is an error that says what to install',
+  async (missing) => {
+    await run(['fit', data, '--out', 'm.safetensors', ...QUICK]);
+    const hook = `export async function resolve(name, context, next) {
+    if (name === '${missing}') throw new Error('Cannot find package');
     return next(name, context);
   }`;
-  const register = `import { register } from 'node:module';
+    const register = `import { register } from 'node:module';
     register(${JSON.stringify(`data:text/javascript,${encodeURIComponent(hook)}`)});`;
-  for (const out of ['picture.svg', 'page.html']) {
-    const failed = await run(['report', 'm.safetensors', data, '--out', out], undefined, [
-      '--import',
-      `data:text/javascript,${encodeURIComponent(register)}`,
-    ]);
-    expect(failed.status).toBe(4);
-    expect(failed.stderr).toMatch(/^error: .*npm install vega.*\[ERR_SKLAR_FILE\]\n$/);
-    expect(folder.list()).not.toContain(out);
-  }
+    for (const out of ['picture.svg', 'page.html']) {
+      const failed = await run(['report', 'm.safetensors', data, '--out', out], undefined, [
+        '--import',
+        `data:text/javascript,${encodeURIComponent(register)}`,
+      ]);
+      expect(failed.status).toBe(4);
+      expect(failed.stderr).toMatch(/^error: .*npm install vega vega-interpreter.*\[ERR_SKLAR_FILE\]\n$/);
+      expect(folder.list()).not.toContain(out);
+    }
+  },
+);
+
+test.each(['picture.svg', 'page.html'])('where code may not be made of texts %s is drawn', async (out) => {
+  await run(['fit', data, '--out', 'm.safetensors', ...QUICK]);
+  const argv = ['report', 'm.safetensors', data, '--rows', 100, '--out', out];
+  const drawn = await run(argv, undefined, ['--disallow-code-generation-from-strings']);
+  expect(drawn.status).toBe(0);
+  expect(readFileSync(folder.file(out), 'utf8')).toContain('</svg>');
 });

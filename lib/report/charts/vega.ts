@@ -1,5 +1,6 @@
 /** What all pictures have in common: Vega, loaded when first needed, colours, the frame of a chart, the way to SVG. */
 import type * as Vega from 'vega' with { 'resolution-mode': 'import' };
+import type * as VegaInterpreter from 'vega-interpreter' with { 'resolution-mode': 'import' };
 
 import { type OptionNames, SklarError } from '../../errors';
 import { escapeText, printable } from './text';
@@ -17,15 +18,19 @@ export const PRINT = '#1f2328';
 
 export const FONT = 'Helvetica, Arial, sans-serif';
 
-/** @throws SklarError ERR_SKLAR_FILE when the optional package is not installed */
-export async function loadVega(): Promise<typeof Vega> {
+type Interpreter = typeof VegaInterpreter.expressionInterpreter;
+
+/** @throws SklarError ERR_SKLAR_FILE when an optional package is not installed */
+export async function loadVega(): Promise<typeof Vega & { expressionInterpreter: Interpreter }> {
   try {
-    return await import('vega');
+    const vega = await import('vega');
+    const { expressionInterpreter } = await import('vega-interpreter');
+    return { ...vega, expressionInterpreter };
   } catch (cause) {
     throw new SklarError(
       'ERR_SKLAR_FILE',
-      'cannot draw a picture: pictures are drawn by the optional package vega, which is not installed or does not ' +
-        'load here; run `npm install vega`',
+      'cannot draw a picture: pictures are drawn by the optional packages vega and vega-interpreter, which are not ' +
+        'installed or do not load here; run `npm install vega vega-interpreter`',
       { cause },
     );
   }
@@ -33,8 +38,10 @@ export async function loadVega(): Promise<typeof Vega> {
 
 /** An SVG document that says to screen readers what `spec.description` says. */
 export async function drawSvg(spec: Vega.Spec & { description: string }): Promise<string> {
-  const { View, parse } = await loadVega();
-  const view = new View(parse(spec), { renderer: 'none' });
+  const { View, parse, expressionInterpreter } = await loadVega();
+  // expressions are interpreted: as code they would need eval, which a process may forbid
+  const runtime = parse(spec, undefined, { ast: true });
+  const view = new View(runtime, { renderer: 'none', expr: expressionInterpreter });
   try {
     const label = escapeText(spec.description);
     return shortenNumbers(await view.toSVG()).replace(
