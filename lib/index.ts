@@ -34,7 +34,7 @@ export {
 } from './data/schema/table-schema';
 export { type IdRule } from './data/schema/ids';
 export { type Formula } from './data/schema/derived';
-export { type Rule } from './data/schema/rules';
+export { type ImplicationRule, type OrderRule, type Rule } from './data/schema/rules';
 export { type ReadTableOptions, readTable } from './data/formats/read-table';
 export { type BatchesOptions, TableReader } from './data/formats/table-reader';
 export { TableWriter, type TableWriterOptions, writeTable } from './data/formats/write-table';

@@ -71,10 +71,24 @@ export function serialDependence(table: Table): SerialDependence | null {
   return { ...best, sortedBy: date ?? sorted[0] ?? null, inTime: date !== undefined };
 }
 
+function likeWords({ column, lag, autocorrelation: r, of }: SerialDependence): string {
+  return `rows are like those before them (${of === 'values' ? '' : 'sizes of '}${describe(column)}: autocorrelation ${r.toFixed(2)} at lag ${lag})`;
+}
+
+/** What it means for standard errors and p-values of a comparison. */
+export function dependentRowsNote(found: SerialDependence): Note {
+  const { column, sortedBy, inTime } = found;
+  const sorted = sortedBy === null || inTime ? '' : `, since they are sorted by ${describe(sortedBy)}`;
+  const message =
+    `${likeWords(found)}${sorted}: p-values and standard errors are those of independent rows` +
+    (sorted === '' ? ', and are too small where rows depend on each other' : ', which sorted rows may be');
+  return { code: 'order', columns: [column], message };
+}
+
 /** What the dependence of rows means for rows that are held out at random. */
 export function serialNote(found: SerialDependence): Note {
-  const { column, lag, autocorrelation: r, of, sortedBy, inTime } = found;
-  const like = `rows are like those before them (${of === 'values' ? '' : 'sizes of '}${describe(column)}: autocorrelation ${r.toFixed(2)} at lag ${lag})`;
+  const { column, sortedBy, inTime } = found;
+  const like = likeWords(found);
   const flatters =
     'those held out at random have neighbours among those learned from, which flatters the model';
   const instead = 'with split: "time" the last rows are held out, with split: "blocks" whole stretches';

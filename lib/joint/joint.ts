@@ -14,7 +14,7 @@ import { type RowsInput, toDense } from '../copulas/inputs/rows';
 import { type RunOptions } from '../copulas/inputs/run';
 import { type ConditionalOptions, conditionalOptions } from '../copulas/fields/smc';
 import type { ColumnRunOptions } from '../data/column-jobs';
-import { matrix } from '../matrix';
+import { type Matrix, matrix } from '../matrix';
 import { type Ties } from '../data/level-columns';
 import { PseudoObservations } from '../data/pseudo-observations';
 import { type Seed, hashText, hashWords, seedWords } from '../data/random';
@@ -83,10 +83,11 @@ function turnSeed(seed: Seed, turn: number): Seed {
   return hashWords(low, high, hashText('rules'), turn);
 }
 
-function ruleFailure(schema: TableSchema, broken: number, rows: number): string {
-  return (
-    `expected rows that keep the rules of the data, got ${broken} of ${rows} that break one after ${MOST_TURNS} draws each: ` +
-    `the model has not learned them (${schema.rules.length} rules)`
+function ruleFailure(schema: TableSchema, broken: number, rows: number, turns: number): SklarError {
+  return new SklarError(
+    'ERR_SKLAR_VALUE',
+    `expected rows that keep the rules of the data, got ${broken} of ${rows} that break one after ${turns} draws each: ` +
+      `the model has not learned them (${schema.rules.length} rules)`,
   );
 }
 
@@ -296,16 +297,22 @@ export class JointDistribution implements Disposable {
     throw new Error('no rows were drawn');
   }
 
-  /** The modelled columns of rows with these cells, without those that break a rule. */
-  async #batchGiven(
-    cells: Readonly<Record<string, Cell>>,
-    count: number,
-    options: JointConditionalOptions,
-  ): Promise<Table> {
-    const { table } = await this.sampleConditional(cells, count, options);
-    const rows = this.schema.modelled(table);
-    const breaking = new Set(breakingRows(rows, this.schema.rules));
-    return rows.take(Array.from({ length: rows.rows }, (_, i) => i).filter((i) => !breaking.has(i)));
+  /** The same rows without those that break a rule of the data: these are drawn anew, so that the law is that of all rows given the rules. */
+  async #keepingRules(table: Table, draw: (turn: number) => Promise<Table>): Promise<Table> {
+    const { rules } = this.schema;
+    const broken = breakingRows(table, rules);
+    if (broken.length === 0) return table;
+    const columns = table.columns.map((values) => values.slice());
+    const most = mostDraws(table.rows);
+    for (let turn = 1; broken.length > 0; turn++) {
+      if (turn * table.rows > most) throw ruleFailure(this.schema, broken.length, table.rows, turn);
+      const fresh = await draw(turn);
+      const breaking = new Set(breakingRows(fresh, rules));
+      const kept = Array.from({ length: fresh.rows }, (_, i) => i).filter((i) => !breaking.has(i));
+      const filled = broken.splice(0, kept.length);
+      columns.forEach((values, j) => filled.forEach((i, k) => (values[i] = fresh.columns[j]![kept[k]!]!)));
+    }
+    return new Table(table.names, columns, table.types);
   }
 
   /** The modelled columns of rows. */
@@ -320,8 +327,7 @@ export class JointDistribution implements Disposable {
       let broken = rules.length > 0 ? breakingRows(batch, rules) : [];
       // a row that breaks a rule is drawn anew under another seed, whatever the batch that it is in
       for (let turn = 1; broken.length > 0; turn++) {
-        if (turn > MOST_TURNS)
-          throw new SklarError('ERR_SKLAR_VALUE', ruleFailure(this.schema, broken.length, batch.rows));
+        if (turn > MOST_TURNS) throw ruleFailure(this.schema, broken.length, batch.rows, MOST_TURNS);
         const seed = turnSeed(options.seed ?? 1, turn);
         // few rows one by one, many with all others
         const ranges =
@@ -360,7 +366,8 @@ export class JointDistribution implements Disposable {
    * @param fixed cells by column name: values in the units of the data, labels, dates, and ranges of them, such as
    *   `{ above: 90 }`; a range or a value of positive probability stands for its block of levels, and rows are drawn until enough of
    *   them lie in it (`blockAcceptance`), so that any copula can be given such columns alone
-   * @returns rows with the fixed values, and the log density of the condition on the data scale (of ranges their probability)
+   * @returns rows with the fixed values that keep the rules of the schema, with its columns that are computed and ids that are made, no
+   *   cell missing; and the log density of the condition on the data scale (of ranges their probability), whatever the rules
    * @throws SklarError ERR_SKLAR_VALUE for columns that do not exist, values where the margin has no mass, values of so little
    *   probability that too many draws (1,000 for each row, at least 2^20, at most 10^7) would be needed, and copulas that
    *   cannot; see `Copula.sampleConditional`
@@ -371,12 +378,28 @@ export class JointDistribution implements Disposable {
     options: JointConditionalOptions = {},
   ): Promise<JointConditionalSample> {
     expectOptions(options, 'sampleConditional of a joint distribution', jointConditionalOptions);
+    const { table, ...rest } = await this.#drawnGiven(fixed, rows, options);
+    return { ...rest, table: this.schema.restore(table, { ...restoring(options), complete: true }) };
+  }
+
+  /** The modelled columns of rows given cells. */
+  async #drawnGiven(
+    fixed: Readonly<Record<string, Cell | CellRange>>,
+    rows: number,
+    options: JointConditionalOptions,
+  ): Promise<JointConditionalSample> {
     const { threads, signal } = options;
     const given = numbersOfCells(fixed, this.margins);
     const condition = await conditionOf(given, this.margins);
-    const { rows: z, ...rest } = await sampleGivenBlocks(this.copula, condition, rows, options, () =>
-      describeBlocks(given, condition),
-    );
+    const drawn = (of: JointConditionalOptions) =>
+      sampleGivenBlocks(this.copula, condition, rows, of, () => describeBlocks(given, condition));
+    const toData = async (z: Matrix) =>
+      withFixed(expectDrawn(await this.margins.inverse(z, { scale: 'gaussian', threads, signal })), given);
+    const { rows: z, ...rest } = await drawn(options);
+    const table = await this.#keepingRules(await toData(z), async (turn) => {
+      const seed = turnSeed(options.seed ?? 1, turn);
+      return toData((await drawn({ ...options, seed, onProgress: undefined })).rows);
+    });
     let ofMargins = 0;
     for (const [i, [name, value]] of Array.from(given).entries()) {
       if (typeof value !== 'number' || condition.lower[i] !== condition.upper[i]) continue;
@@ -385,10 +408,7 @@ export class JointDistribution implements Disposable {
     return {
       ...rest,
       logMarginalDensity: rest.logMarginalDensity === null ? null : rest.logMarginalDensity + ofMargins,
-      table: this.schema.restore(
-        withFixed(expectDrawn(await this.margins.inverse(z, { scale: 'gaussian', threads, signal })), given),
-        { ...restoring(options), complete: true },
-      ),
+      table,
     };
   }
 
@@ -434,7 +454,7 @@ export class JointDistribution implements Disposable {
       const count = nextDraws(rows - kept, inside, drawn, { batch, most, dim: this.dim });
       const proposed =
         Object.keys(levels).length > 0
-          ? await this.#batchGiven(levels, count, { ...rest, seed: batchSeed(seed, batch) })
+          ? (await this.#drawnGiven(levels, count, { ...rest, seed: batchSeed(seed, batch) })).table
           : await this.#batch(count, { device, precision, threads, signal, seed, firstRow: drawn });
       for (const i of rowsOf(this.schema.restore(proposed, { complete: true }))) {
         inside++;

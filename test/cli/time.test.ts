@@ -58,6 +58,14 @@ test('a model of returns learns them, scores prices, and says that its samples a
   const drawn = await sklar(['sample', model, '--rows', 300, '--out', sample]);
   expect(drawn.stdout).toMatch(/^note: columns "gold" and "tin": log returns, not prices\n/);
   expect((await sklarJson(['score', model, sample, '--returns', 'none'])).meanLogPdf).toBeGreaterThan(0.1);
+  const some = ['--rows', 20, '--out', folder.file('some.csv')];
+  for (const how of [
+    ['--where', 'gold > 0'],
+    ['--given', 'gold>0'],
+  ]) {
+    const { stdout } = await sklar(['sample', model, ...some, ...how]);
+    expect(stdout).toContain('note: columns "gold" and "tin": log returns, not prices\n');
+  }
 
   const compared = await sklarJson([
     'compare',
@@ -71,6 +79,7 @@ test('a model of returns learns them, scores prices, and says that its samples a
     'ks,auc',
   ]);
   expect(compared).toMatchObject({ floor: 'blocks', columns: ['gold', 'tin'] });
+  expect(compared.notes.filter(({ code }: { code: string }) => code === 'order')).toEqual([]);
   expect(compared.metrics.auc.sample.value).toBeLessThan(0.7);
   const lines = (
     await sklar(['compare', prices, sample, '--returns', 'log', '--split', 'time', '--metrics', 'ks'])
@@ -110,6 +119,10 @@ test('rows that depend on those before them are told where some are held out at 
   const { notes, holdout } = await sklarJson([...fit, '--split', 'blocks']);
   expect(notes.filter(({ message }: { message: string }) => message.startsWith('rows are like'))).toEqual([]);
   expect(holdout.blockRows).toBeGreaterThanOrEqual(5);
+  const compared = await sklarJson(['compare', file, file, '--metrics', 'ks', '--columns', 'x,y']);
+  expect(compared.notes.find(({ code }: { code: string }) => code === 'order').message).toMatch(
+    /^rows are like those before them \("x": autocorrelation 0\.\d+ at lag 1\): p-values and standard errors are those of independent rows, and are too small/,
+  );
   const scored = await sklarJson(['score', out, file, '--errors', 'blocks']);
   const { standardError } = await sklarJson(['score', out, file]);
   expect(scored.standardError).toBeGreaterThan(standardError);

@@ -68,6 +68,61 @@ test('what is computed again is as it was, cell by cell', () => {
   );
 });
 
+test('functions of columns that come later, of equally fine ones the number stays', () => {
+  const places = Table.fromColumns({
+    country: city.map((name) => ({ Bonn: 'DE', Kiel: 'DE', Lyon: 'FR', Nice: 'FR', Graz: 'AT' })[name]!),
+    city,
+    code: Int32Array.from(city, (name) => ['Bonn', 'Kiel', 'Lyon', 'Nice', 'Graz'].indexOf(name)),
+  });
+  const own = TableSchema.infer(places);
+  expect(own.modelledNames).toEqual(['code']);
+  const restored = own.restore(own.modelled(places));
+  for (const name of places.names) expect(cells(restored, name)).toEqual(cells(places, name));
+});
+
+test('products of columns, rounded, whichever comes first', () => {
+  const pieces = each(() => Math.floor(6 * draw()));
+  const price = each(() => cents(1 + 80 * draw()));
+  const height = each(() => Math.round(150 + 50 * draw()));
+  const weight = each(() => Math.round(10 * (45 + 60 * draw())) / 10);
+  const bought = Table.fromColumns({
+    amount: pieces.map((count, i) => cents(count * price[i]!)),
+    pieces,
+    price,
+    height,
+    weight,
+    bmi: height.map((size, i) => Math.round(10 * (weight[i]! / (size / 100) ** 2)) / 10),
+  });
+  const own = TableSchema.infer(bought);
+  expect(own.modelledNames).toEqual(['pieces', 'price', 'height', 'weight']);
+  expect(own.notes.map(({ message }) => message)).toEqual([
+    'column "amount": = "pieces" x "price"; it is computed again, not modelled',
+    'column "bmi": = 10000 x "weight" / "height"^2; it is computed again, not modelled',
+  ]);
+  const restored = own.restore(own.modelled(bought));
+  restored.column('amount').forEach((value, i) => expect(value).toBe(bought.column('amount')[i]));
+  // halves are rounded either way
+  restored
+    .column('bmi')
+    .forEach((value, i) => expect(Math.abs(value - bought.column('bmi')[i]!)).toBeLessThan(0.1001));
+  const again = TableSchema.fromJSON(JSON.parse(JSON.stringify(own)));
+  expect(again.toJSON()).toEqual(own.toJSON());
+});
+
+test('cells that are never above others', () => {
+  const low = each(() => Math.round(100 * draw()));
+  const ordered = Table.fromColumns({
+    high: low.map((value) => value + Math.floor(50 * draw())),
+    low,
+    // never above either, as chance has it of cells so far apart
+    far: each(() => 200 + draw()),
+  });
+  const own = TableSchema.infer(ordered);
+  expect(own.rules).toEqual([{ lower: 'low', upper: 'high' }]);
+  expect(own.notes.at(-1)!.message).toBe('in all rows, and so in those drawn: "low" is at most "high"');
+  expect(TableSchema.fromJSON(JSON.parse(JSON.stringify(own))).rules).toEqual(own.rules);
+});
+
 test('chance makes no formulas', () => {
   const wide = Table.fromColumns(
     Object.fromEntries(

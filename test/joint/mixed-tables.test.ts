@@ -112,6 +112,24 @@ test('samples do not depend on the size of batches, rules included', async () =>
   );
 });
 
+test('rows given cells keep the rules of the data and have all columns', async () => {
+  const joint = await fitJoint(await orders(), { copula: { kind: 'gaussian' } });
+  const { table } = await joint.sampleConditional({ open: true, rating: { above: -1 } }, 400, { seed: 3 });
+  const where = await joint.sampleWhere("open = true and size != 'small'", 400, { seed: 3 });
+  for (const rows of [table, where.table]) {
+    expect(rows.names).toEqual(joint.schema.names);
+    const zeros = rows.column('count').filter((value) => value === 0).length;
+    expect(zeros).toBeGreaterThan(50);
+    for (let i = 0; i < rows.rows; i++) {
+      const amount = rows.column('amount')[i]!;
+      expect(rows.column('count')[i] === 0).toBe(amount === 0);
+      expect(Math.round(100 * amount) / 100).toBe(amount);
+      expect(Math.abs(rows.column('gross')[i]! - 1.19 * amount)).toBeLessThan(0.00501);
+    }
+    expect(new Set(Array.from({ length: rows.rows }, (_, i) => rows.text('id', i))).size).toBe(rows.rows);
+  }
+});
+
 describe('missing cells', () => {
   const holes = async (share: number) => {
     const copula = new GaussianCopula(Float64Array.of(1, 0.7, 0.2, 0.7, 1, -0.3, 0.2, -0.3, 1), 3);

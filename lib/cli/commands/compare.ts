@@ -4,6 +4,7 @@ import type { Scale } from '../../copulas/inputs/rows';
 import type { Seed } from '../../data/random';
 import { expectOneOf } from '../../errors';
 import { type Comparison, compare, metricNames } from '../../metrics/compare';
+import { dependentRowsNote, serialDependence } from '../../data/serial-dependence';
 import { type SplitMethod, splitMethods } from '../../data/split';
 import { TableSchema } from '../../data/schema/table-schema';
 import type { Table } from '../../data/table';
@@ -89,6 +90,8 @@ async function run(data: string, sample: string, flags: Flags, io: Io): Promise<
     ...(exclude && { exclude }),
     signal,
   });
+  const dependence = serialDependence(table);
+  if (dependence) notes.push(dependentRowsNote(dependence));
   const schema = TableSchema.infer(table);
   const like = { columns: schema.modelledNames, signal };
   // sklar writes samples its own way, so that how the data are written says nothing of them but the formats of dates

@@ -252,9 +252,21 @@ async function sampleWhere(copula: Copula, flags: Flags, scale: SampleScale, io:
   const { table, acceptance, seconds } = await drawAndWrite(flags, io, (options) =>
     joint.sampleWhere(where!, rows, options),
   );
-  const result = { kind: copula.kind, rows, columns: table.names, scale, where, acceptance, seconds, out };
+  const notes = returnsNotes(copula, scale);
+  const result = {
+    kind: copula.kind,
+    rows,
+    columns: table.names,
+    scale,
+    where,
+    acceptance,
+    seconds,
+    out,
+    ...(notes.length > 0 && { notes }),
+  };
   writeResult(io, flags.json, result, () => [
     `${(100 * acceptance).toPrecision(3)} % of the draws have the property`,
+    ...noteLines(notes),
     `wrote ${rows} rows of ${table.names.length} columns on the ${scale} scale to ${out} in ${formatDuration(seconds)}`,
   ]);
 }

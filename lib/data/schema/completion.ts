@@ -1,8 +1,8 @@
 /** What the cells of a row that are there say of those that are missing, with certainty. */
 import { kindOf, roundedTo } from '../columns/column-type';
 import { Table } from '../table';
-import { computeFormula } from './derived';
-import { type Rule } from './rules';
+import { computeFormula, solveFormula } from './derived';
+import { breaksRule, namesOfRule } from './rules';
 import type { SchemaColumn, TableSchema } from './table-schema';
 
 /** The value that a row must have in a column for a cell that is there: `allowed` are those that a look-up takes to it. */
@@ -24,7 +24,7 @@ export interface Completion {
 }
 
 /**
- * Fills in what follows: the source of a linear function whose value and other sources are there, and the cells that rules ask for.
+ * Fills in what follows: the source of a linear function or a product whose value and other sources are there, and the cells that rules ask for.
  *
  * @param table whose modelled columns these are
  */
@@ -50,45 +50,40 @@ export function complete(schema: TableSchema, table: Table, modelled: Table): Co
       });
       continue;
     }
-    const sources = formula.of.map(({ name: source, factor }) => ({
-      factor,
+    const sources = formula.of.map(({ name: source }) => ({
       values: columns.get(source)!,
       type: modelled.type(source),
     }));
     for (let i = 0; i < table.rows; i++) {
       if (Number.isNaN(values[i])) continue;
-      const missing = sources.filter((source) => Number.isNaN(source.values[i]));
+      const missing = Array.from(sources.keys()).filter((k) => Number.isNaN(sources[k]!.values[i]));
       if (missing.length > 1 && !unsolved.includes(name)) unsolved.push(name);
-      const [only] = missing;
-      if (missing.length !== 1 || !only) continue;
-      const others = sources.reduce(
-        (sum, source) => (source === only ? sum : sum + source.factor * source.values[i]!),
-        formula.offset,
-      );
+      if (missing.length !== 1) continue;
+      const only = sources[missing[0]!]!;
       const round =
         kindOf(only.type) === 'integer' ? Math.round : (roundedTo(only.type) ?? ((x: number) => x));
-      only.values[i] = round((values[i]! - others) / only.factor);
+      const known = sources.map((source) => source.values[i]!);
+      only.values[i] = round(solveFormula(formula, values[i]!, known, missing[0]!));
     }
   }
-  const rules = schema.rules.map((rule) => ({
-    rule,
-    where: columns.get(rule.where.name)!,
-    then: columns.get(rule.then.name)!,
-  }));
+  const rules = schema.rules.map((rule) => {
+    const [first, second] = namesOfRule(rule);
+    return { rule, names: [first, second] as const, x: columns.get(first)!, y: columns.get(second)! };
+  });
   for (let i = 0; i < table.rows; i++) {
     for (let changed = true; changed;) {
       changed = false;
-      for (const { rule, where, then } of rules) {
-        if (where[i] !== rule.where.value || !Number.isNaN(then[i])) continue;
-        then[i] = rule.then.value;
+      for (const { rule, x, y } of rules) {
+        if (!('where' in rule) || x[i] !== rule.where.value || !Number.isNaN(y[i])) continue;
+        y[i] = rule.then.value;
         changed = true;
       }
     }
   }
-  const isOpen = ({ where, then, rule }: (typeof rules)[number], i: number) =>
-    Number.isNaN(where[i]) ? then[i] !== rule.then.value : false;
-  const isBroken = ({ where, then }: Rule, of: Table, at: number) =>
-    of.column(where.name)[at] === where.value && of.column(then.name)[at] !== then.value;
+  const isOpen = ({ rule, x, y }: (typeof rules)[number], i: number) =>
+    'where' in rule ? Number.isNaN(x[i]) && y[i] !== rule.then.value : Number.isNaN(x[i]! + y[i]!);
+  const isBroken = ({ rule, names: [first, second] }: (typeof rules)[number], of: Table, at: number) =>
+    breaksRule(rule, of.column(first)[at]!, of.column(second)[at]!);
   return {
     modelled: new Table(
       modelled.names,
@@ -97,7 +92,7 @@ export function complete(schema: TableSchema, table: Table, modelled: Table): Co
     ),
     constrained: (row) => rules.some((one) => isOpen(one, row)) || lookups.some(({ asks }) => asks(row)),
     allowed: (made, position, row) =>
-      rules.every((one) => !isOpen(one, row) || !isBroken(one.rule, made, position)) &&
+      rules.every((one) => !isOpen(one, row) || !isBroken(one, made, position)) &&
       lookups.every(
         ({ asks, source, allowed }) => !asks(row) || allowed(row, made.column(source)[position]!),
       ),

@@ -1,14 +1,15 @@
-/** Columns that are exact functions of others: linear ones, and look-ups of a value by another. */
+/** Columns that are exact functions of others: linear ones, products, and look-ups of a value by another. */
 import { z } from 'zod';
 
 import { type ColumnType, kindOf, labelsOf, roundedTo } from '../columns/column-type';
 import { completeRowsOf } from '../column-jobs';
-import type { Table } from '../table';
+import { Table } from '../table';
 
 /**
  * A column as a function of others.
  *
  * - `linear`: offset + sum of factor x column, rounded as the column is
+ * - `product`: factor x product of column ^ power, rounded as the column is
  * - `lookup`: the value `to` at each value `from` of another column; null: missing
  */
 export type Formula =
@@ -16,6 +17,11 @@ export type Formula =
       readonly formula: 'linear';
       readonly of: readonly { readonly name: string; readonly factor: number }[];
       readonly offset: number;
+    }
+  | {
+      readonly formula: 'product';
+      readonly of: readonly { readonly name: string; readonly power: number }[];
+      readonly factor: number;
     }
   | {
       readonly formula: 'lookup';
@@ -29,6 +35,11 @@ export const formulaSchema: z.ZodType<Formula> = z.discriminatedUnion('formula',
     formula: z.literal('linear'),
     of: z.array(z.strictObject({ name: z.string(), factor: z.number() })).min(1),
     offset: z.number(),
+  }),
+  z.strictObject({
+    formula: z.literal('product'),
+    of: z.array(z.strictObject({ name: z.string(), power: z.int() })).min(1),
+    factor: z.number(),
   }),
   z.strictObject({
     formula: z.literal('lookup'),
@@ -54,31 +65,69 @@ const MOST_VALUES = 1000;
 const isLinear = (type: ColumnType) => labelsOf(type) === null && type.type !== 'id';
 
 /**
- * The columns that are functions of earlier ones which are none, in the rows where both are there.
+ * The columns that are functions of others which are none, in the rows where both are there. Of columns that determine each other the first
+ * number stays, else the first.
  *
  * @param names which columns are looked at, in order
  */
 export function findFormulas(table: Table, names: readonly string[]): Map<string, Formula> {
   const found = new Map<string, Formula>();
-  const basis: string[] = [];
+  const sources = new Set<string>();
+  const add = (name: string, formula: Formula) => {
+    found.set(name, formula);
+    formula.of.forEach((source) => sources.add(source.name));
+  };
   const looked: string[] = [];
+  for (const { name, values } of finestFirst(table, names)) {
+    const formula = looked
+      .map((source) => {
+        const lookup = lookupFormula(table, name, source);
+        return lookup && (lineFormula(table, name, source) ?? lookup);
+      })
+      .find((formula) => formula !== null);
+    if (formula) add(name, formula);
+    else if (kindOf(table.type(name)) === 'integer' && values <= MOST_VALUES) looked.push(name);
+  }
+  const basis: string[] = [];
   for (const name of names) {
-    const type = table.type(name);
-    const formula =
-      (isLinear(type) ? linearFormula(table, name, basis) : null) ??
-      looked.map((source) => lookupFormula(table, name, source)).find((lookup) => lookup !== null);
-    if (formula) {
-      found.set(name, formula);
-      continue;
-    }
-    if (isLinear(type)) basis.push(name);
-    if (kindOf(type) === 'integer') looked.push(name);
+    if (found.has(name) || !isLinear(table.type(name))) continue;
+    const formula = sources.has(name) ? null : linearFormula(table, name, basis);
+    if (formula) add(name, formula);
+    else basis.push(name);
+  }
+  const isNumber = (name: string) => /^(?:number|integer)$/.test(table.type(name).type);
+  const factors = basis
+    .filter((name) => isNumber(name) && table.column(name).every((value) => !(value < 0)))
+    .slice(0, MOST_COLUMNS);
+  const products = factors.flatMap((name) => {
+    const formula = productFormula(
+      table,
+      name,
+      factors.filter((other) => other !== name),
+    );
+    return formula ? [{ name, formula, quotient: formula.of.some(({ power }) => power < 0) }] : [];
+  });
+  // of a product and its factors the product is what is computed
+  products.sort((a, b) => Number(a.quotient) - Number(b.quotient));
+  for (const { name, formula } of products) {
+    if (!sources.has(name) && !formula.of.some((source) => found.has(source.name))) add(name, formula);
   }
   return found;
 }
 
+/** The columns with how many different values they have: a column is determined by one that has as many or more. */
+function finestFirst(table: Table, names: readonly string[]): { name: string; values: number }[] {
+  const columns = names.map((name) => ({
+    name,
+    values: new Set(table.column(name).filter((value) => !Number.isNaN(value))).size,
+    // others are looked up by whole numbers, rather than by labels, and not by fractions
+    last: kindOf(table.type(name)) !== 'integer' ? 2 : Number(!isLinear(table.type(name))),
+  }));
+  return columns.sort((a, b) => b.values - a.values || a.last - b.last);
+}
+
 /** Half a unit of the last digit that a column has, where that is fine; else what doubles lose. */
-function toleranceOf(type: ColumnType, values: Float64Array): number {
+function toleranceOf(type: ColumnType, values: Float64Array, fine = FINE): number {
   let [count, mean, square, most] = [0, 0, 0, 0];
   for (const value of values) {
     if (Number.isNaN(value)) continue;
@@ -92,17 +141,25 @@ function toleranceOf(type: ColumnType, values: Float64Array): number {
   const decimals = type.type === 'number' ? type.decimals : kindOf(type) === 'integer' ? 0 : undefined;
   if (decimals === undefined) return exact;
   const half = 0.5000001 * 10 ** -decimals;
-  return half <= FINE * Math.sqrt(square / Math.max(1, count - 1)) ? Math.max(half, exact) : exact;
+  return half <= fine * Math.sqrt(square / Math.max(1, count - 1)) ? Math.max(half, exact) : exact;
+}
+
+/** The column as a linear function of one other. */
+function lineFormula(table: Table, name: string, source: string): Formula | null {
+  if (!isLinear(table.type(name)) || !isLinear(table.type(source))) return null;
+  const y = table.column(name);
+  const line = lineOf(table.column(source), y);
+  return (
+    line && withFewDigits([source], [line.factor], line.offset, table, name, toleranceOf(table.type(name), y))
+  );
 }
 
 function linearFormula(table: Table, name: string, basis: readonly string[]): Formula | null {
   const y = table.column(name);
   const tolerance = toleranceOf(table.type(name), y);
   for (const source of basis) {
-    const line = lineOf(table.column(source), y);
-    if (!line) continue;
-    const nice = withFewDigits([source], [line.factor], line.offset, table, name, tolerance);
-    if (nice) return nice;
+    const line = lineFormula(table, name, source);
+    if (line) return line;
   }
   const sources = basis.slice(0, MOST_COLUMNS);
   if (sources.length < 2) return null;
@@ -182,6 +239,67 @@ function lineOf(x: Float64Array, y: Float64Array): { factor: number; offset: num
   if (least < 0 || x[least] === x[most] || y[least] === y[most]) return null;
   const factor = (y[most]! - y[least]!) / (x[most]! - x[least]!);
   return { factor, offset: y[least]! - factor * x[least]! };
+}
+
+/** Powers of a product. */
+const MOST_POWER = 3;
+/** A product rounded so coarsely is still told from chance, since it has no coefficients but one. */
+const COARSE = 1 / 10;
+/** Columns that are 0 in fewer rows than this share. */
+const SELDOM = 0.1;
+/** Rows that a product must be right in. */
+const PRODUCT_ROWS = 50;
+
+/**
+ * The column as a product of whole powers of others, such as price x quantity and weight / height^2: powers are those of least squares
+ * of logarithms, where these are near whole numbers.
+ */
+function productFormula(
+  table: Table,
+  name: string,
+  sources: readonly string[],
+): (Formula & { formula: 'product' }) | null {
+  const y = table.column(name);
+  const tolerance = toleranceOf(table.type(name), y, COARSE);
+  const logs = new Table(
+    [...sources, name],
+    [...sources, name].map((column) =>
+      table.column(column).map((value) => (value > 0 ? Math.log(value) : NaN)),
+    ),
+  );
+  // columns that are often 0 leave few rows: first without them
+  const seldom = sources.filter((source) => shareOfZeros(table.column(source)) < SELDOM);
+  for (const chosen of seldom.length < sources.length ? [seldom, sources] : [sources]) {
+    if (chosen.length < 2) continue;
+    const rows = completeRows(logs.select([...chosen, name]).columns, LOOK_ROWS);
+    if (rows.length < Math.max(PRODUCT_ROWS, ROWS_A_COLUMN * (chosen.length + 2))) continue;
+    const fit = leastSquares(logs, rows, name, chosen);
+    const of = chosen
+      .map((source, k) => ({ name: source, power: Math.round(fit?.factors[k] ?? 0) }))
+      .filter(({ power }) => power !== 0)
+      .sort((a, b) => Number(a.power < 0) - Number(b.power < 0));
+    if (of.length < 2 || of.some(({ power }) => Math.abs(power) > MOST_POWER)) continue;
+    const product = productOf(of, (source) => table.column(source));
+    const largest = rows.reduce((best, i) => (product[i]! > product[best]! ? i : best), rows[0]!);
+    const exact = y[largest]! / product[largest]!;
+    for (const digits of [2, 3, 4, 6, 9, 15]) {
+      const factor = Number(exact.toPrecision(digits));
+      if (reproduces([product], [factor], 0, y, tolerance)) return { formula: 'product', of, factor };
+    }
+  }
+  return null;
+}
+
+const shareOfZeros = (values: Float64Array) => values.filter((value) => value === 0).length / values.length;
+
+function productOf(
+  of: readonly { readonly name: string; readonly power: number }[],
+  column: (name: string) => Float64Array,
+): Float64Array {
+  const columns = of.map(({ name, power }) => ({ power, values: column(name) }));
+  return columns[0]!.values.map((_, i) =>
+    columns.reduce((product, { power, values }) => product * values[i]! ** power, 1),
+  );
 }
 
 /** Rows in which all columns are there, at most so many, evenly spread. */
@@ -293,16 +411,50 @@ export function computeFormula(
     const at = new Map(formula.from.map((from, k) => [from, formula.to[k] ?? NaN]));
     return column(formula.of[0]!.name).map((value) => at.get(value) ?? NaN);
   }
-  const sources = formula.of.map(({ name }) => column(name));
   const round = kindOf(type) === 'integer' ? Math.round : (roundedTo(type) ?? ((value: number) => value));
+  if (formula.formula === 'product') {
+    return productOf(formula.of, column).map((product) => round(formula.factor * product));
+  }
+  const sources = formula.of.map(({ name }) => column(name));
   return sources[0]!.map((_, i) =>
     round(formula.of.reduce((sum, { factor }, k) => sum + factor * sources[k]![i]!, formula.offset)),
   );
 }
 
+/** The source, by position, that makes a function have a value, given the others; NaN where there is none. */
+export function solveFormula(
+  formula: Exclude<Formula, { formula: 'lookup' }>,
+  value: number,
+  known: readonly number[],
+  missing: number,
+): number {
+  if (formula.formula === 'linear') {
+    const { of, offset } = formula;
+    const others = of.reduce(
+      (sum, { factor }, k) => (k === missing ? sum : sum + factor * known[k]!),
+      offset,
+    );
+    return (value - others) / of[missing]!.factor;
+  }
+  const { of, factor } = formula;
+  const others = of.reduce(
+    (product, { power }, k) => (k === missing ? product : product * known[k]! ** power),
+    factor,
+  );
+  const solved = (value / others) ** (1 / of[missing]!.power);
+  return Number.isFinite(solved) ? solved : NaN;
+}
+
 /** In words: `1.19 x net`. */
 export function formulaText(formula: Formula): string {
   if (formula.formula === 'lookup') return `determined by ${JSON.stringify(formula.of[0]!.name)}`;
+  if (formula.formula === 'product') {
+    const powers = formula.of.map(
+      ({ name, power }, k) =>
+        `${power < 0 ? (k === 0 ? '1 / ' : ' / ') : k === 0 ? '' : ' x '}${JSON.stringify(name)}${Math.abs(power) === 1 ? '' : `^${Math.abs(power)}`}`,
+    );
+    return `= ${formula.factor === 1 ? '' : `${formula.factor} x `}${powers.join('')}`;
+  }
   const terms = formula.of.map(
     ({ name, factor }, k) =>
       `${factor < 0 ? (k === 0 ? '-' : ' - ') : k === 0 ? '' : ' + '}${Math.abs(factor) === 1 ? '' : `${Math.abs(factor)} x `}${JSON.stringify(name)}`,

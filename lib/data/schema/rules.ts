@@ -1,17 +1,39 @@
-/** What holds in every row of a table and is no formula: cells that go together. */
+/** What holds in every row of a table and is no formula: cells that go together, and in an order. */
 import { z } from 'zod';
 
-import { type ColumnType, cellText } from '../columns/column-type';
+import { type ColumnType, cellText, labelsOf } from '../columns/column-type';
 import type { Table } from '../table';
 
-/** What holds in every row: where one column has a value, another has a value. */
-export interface Rule {
+/** Where one column has a value, another has a value. */
+export interface ImplicationRule {
   readonly where: { readonly name: string; readonly value: number };
   readonly then: { readonly name: string; readonly value: number };
 }
 
+/** The cell of one column is never above that of another. */
+export interface OrderRule {
+  readonly lower: string;
+  readonly upper: string;
+}
+
+/** What holds in every row that has both cells. */
+export type Rule = ImplicationRule | OrderRule;
+
 const cellSchema = z.strictObject({ name: z.string(), value: z.number() });
-export const ruleSchema: z.ZodType<Rule> = z.strictObject({ where: cellSchema, then: cellSchema });
+export const ruleSchema: z.ZodType<Rule> = z.union([
+  z.strictObject({ where: cellSchema, then: cellSchema }),
+  z.strictObject({ lower: z.string(), upper: z.string() }),
+]);
+
+/** The two columns of a rule. */
+export const namesOfRule = (rule: Rule): readonly [string, string] =>
+  'where' in rule ? [rule.where.name, rule.then.name] : [rule.lower, rule.upper];
+
+/** Whether cells of the two columns break a rule; missing ones do not. */
+export function breaksRule(rule: Rule, x: number, y: number): boolean {
+  if ('lower' in rule) return x > y;
+  return x === rule.where.value && y !== rule.then.value && !Number.isNaN(y);
+}
 
 /** Values of a column that rules are looked for of: the most frequent ones, of so many rows at least. */
 const VALUES = 5;
@@ -29,8 +51,12 @@ interface Frequent {
 /** The rules of the columns with these names. */
 export function findRules(table: Table, names: readonly string[]): Rule[] {
   const looked = names.slice(0, MOST_COLUMNS);
+  return [...findImplications(table, looked), ...findOrders(table, looked)];
+}
+
+function findImplications(table: Table, looked: readonly string[]): ImplicationRule[] {
   const frequent = looked.flatMap((name) => frequentValues(name, table.column(name)));
-  const rules: Rule[] = [];
+  const rules: ImplicationRule[] = [];
   for (const where of frequent) {
     for (const then of frequent) {
       if (where.name !== then.name && implies(table, where, then)) {
@@ -48,7 +74,11 @@ export function findRules(table: Table, names: readonly string[]): Rule[] {
  * Whether a rule says no more than that the cell is there: it holds for all values of the column, and not where the column is
  * missing (no car, no model of a car).
  */
-function isOfPresence({ where, then }: Rule, rules: readonly Rule[], table: Table): boolean {
+function isOfPresence(
+  { where, then }: ImplicationRule,
+  rules: readonly ImplicationRule[],
+  table: Table,
+): boolean {
   const [x, y] = [table.column(where.name), table.column(then.name)];
   if (!x.some((value, i) => Number.isNaN(value) && !Number.isNaN(y[i]) && y[i] !== then.value)) return false;
   const alike = rules.filter(
@@ -82,17 +112,61 @@ function implies(table: Table, where: Frequent, then: Frequent): boolean {
   return both >= FEWEST_ROWS && both * Math.log(then.rows / known) < Math.log(CHANCE);
 }
 
-/** The rows, by number, that break a rule. */
-export function breakingRows(table: Table, rules: readonly Rule[]): number[] {
-  const breaks = rules.map((rule): ((i: number) => boolean) => {
-    const [x, y] = [table.column(rule.where.name), table.column(rule.then.name)];
-    return (i) => x[i] === rule.where.value && y[i] !== rule.then.value;
-  });
-  return Array.from({ length: table.rows }, (_, i) => i).filter((i) => breaks.some((broken) => broken(i)));
+/** What cells are measured in, so that one can be above another; null: labels. */
+function measure(type: ColumnType): string | null {
+  if (labelsOf(type) !== null) return null;
+  return type.type === 'number' || type.type === 'integer' ? 'number' : type.type;
 }
 
-/** In words: `"amount" is 0 where "orders" is 0`. */
+function findOrders(table: Table, looked: readonly string[]): OrderRule[] {
+  const columns = looked.flatMap((name) => {
+    const of = measure(table.type(name));
+    return of === null ? [] : [{ name, of, values: table.column(name) }];
+  });
+  return columns.flatMap((lower) =>
+    columns
+      .filter((upper) => upper !== lower && upper.of === lower.of && neverAbove(lower.values, upper.values))
+      .map((upper) => ({ lower: lower.name, upper: upper.name })),
+  );
+}
+
+/** Whether no cell is above the other of its row, as independent ones would be. */
+function neverAbove(x: Float64Array, y: Float64Array): boolean {
+  const rows: number[] = [];
+  for (let i = 0; i < x.length; i++) {
+    if (x[i]! > y[i]!) return false;
+    if (!Number.isNaN(x[i]! + y[i]!)) rows.push(i);
+  }
+  const sorted = Float64Array.from(rows, (i) => y[i]!).sort();
+  let above = 0;
+  for (const i of rows) above += countBelow(sorted, x[i]!);
+  return rows.length * Math.log1p(-above / rows.length ** 2) < Math.log(CHANCE);
+}
+
+function countBelow(sorted: Float64Array, value: number): number {
+  let [from, to] = [0, sorted.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (sorted[middle]! < value) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+}
+
+/** The rows, by number, that break a rule. */
+export function breakingRows(table: Table, rules: readonly Rule[]): number[] {
+  const columns = rules.map((rule) => {
+    const [first, second] = namesOfRule(rule);
+    return { rule, x: table.column(first), y: table.column(second) };
+  });
+  return Array.from({ length: table.rows }, (_, i) => i).filter((i) =>
+    columns.some(({ rule, x, y }) => breaksRule(rule, x[i]!, y[i]!)),
+  );
+}
+
+/** In words: `"amount" is 0 where "orders" is 0`, `"returned" is at most "orders"`. */
 export function ruleText(rule: Rule, type: (name: string) => ColumnType): string {
+  if ('lower' in rule) return `${JSON.stringify(rule.lower)} is at most ${JSON.stringify(rule.upper)}`;
   const cell = ({ name, value }: { name: string; value: number }) =>
     `${JSON.stringify(name)} is ${cellText(type(name), value)}`;
   return `${cell(rule.then)} where ${cell(rule.where)}`;

@@ -17,7 +17,7 @@ import { type Returns, returnsNote, returnsSchema } from '../returns';
 import { Table, listNames } from '../table';
 import { orderCategories, reordered } from './category-order';
 import { type Formula, computeFormula, findFormulas, formulaSchema, formulaText } from './derived';
-import { type Rule, findRules, ruleSchema, ruleText } from './rules';
+import { type Rule, findRules, namesOfRule, ruleSchema, ruleText } from './rules';
 import { type IdRule, idOf, idRuleSchema, ruleOfNumbers, ruleOfTexts } from './ids';
 
 /**
@@ -466,7 +466,7 @@ export class TableSchema {
         'expected patterns of missing cells in columns that there are',
       );
     }
-    const named = rules.flatMap(({ where, then }) => [where.name, then.name]);
+    const named = rules.flatMap(namesOfRule);
     if (named.some((name) => !modelled.has(name))) {
       throw new SklarError('ERR_SKLAR_FORMAT', 'expected rules of modelled columns');
     }
