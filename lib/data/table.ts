@@ -262,6 +262,11 @@ export class Table {
     );
   }
 
+  /** @internal The columns as plain numbers, whatever they stand for. */
+  numbers(): Table {
+    return new Table(this.names, this.columns);
+  }
+
   /** A row-major copy, rows x columns, with the names. */
   toMatrix(): Matrix & { readonly data: Float64Array } {
     const width = this.columns.length;

@@ -3,6 +3,7 @@ import { type RowsInput, type Scale } from '../copulas/inputs/rows';
 import { type RunOptions, runOptions } from '../copulas/inputs/run';
 import { type Matrix, matrix, pickRows } from '../matrix';
 import { Generator, type Seed, seedWords, shuffle, resolveSeed } from '../data/random';
+import { TableSchema } from '../data/schema/table-schema';
 import { type SplitMethod, splitMethods, splitRows } from '../data/split';
 import { Table, defaultNames, listNames } from '../data/table';
 import { type OptionNames, SklarError, describe, expectInteger, expectOneOf, expectOptions } from '../errors';
@@ -167,6 +168,21 @@ function expectLike(data: NamedRows, input: RowsInput, what: string): NamedRows 
   );
 }
 
+/** A table as numbers: texts are their places among the labels that the columns of the data have, new ones behind them. */
+function codesOf(input: RowsInput, data: RowsInput): RowsInput {
+  if (!(input instanceof Table) || !(data instanceof Table)) return input;
+  const names = data.names.filter((name) => input.names.includes(name));
+  const id = names.find((name) => data.type(name).type === 'id');
+  if (id !== undefined) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected columns that can be compared, got ${describe(id)}, which names rows: leave it out`,
+    );
+  }
+  const own = data.select(names);
+  return TableSchema.plain(own.names, own.types).asHere(input, names).numbers();
+}
+
 /** All rows, or these, in random order. */
 function shuffled(
   { data, rows, columns }: NamedRows,
@@ -193,7 +209,8 @@ interface Part {
  * sample at the floor is as good as data, by this metric and for so many rows.
  *
  * @param data n x dim, finite, that the sample's model was not fitted to
- * @param sample m x dim on the same scale; the columns of a table are found by name
+ * @param sample m x dim on the same scale; the columns of a table are found by name. Texts of a table count as their places among the
+ *   labels of the data's column (`TableSchema.modelled` has an order of labels by which dependence is monotone)
  * @throws SklarError ERR_SKLAR_VALUE naming a value that is not finite, a column that is missing or constant, or an option;
  *   ERR_SKLAR_SHAPE for other columns, or fewer than 10 rows to compare
  *
@@ -218,10 +235,12 @@ export async function compare(
   const scale = expectOneOf(options.scale ?? 'gaussian', 'scale', ['gaussian', 'copula', 'data'] as const);
   const split = expectOneOf(options.split ?? 'random', 'split', splitMethods);
   const most = expectInteger(options.rows ?? PAIR_ROWS, 'rows', { min: LEAST_ROWS, max: 2 ** 20 });
-  const own = expectRows(data, 'the data');
-  const other = expectLike(own, sample, 'the sample');
+  const own = expectRows(codesOf(data, data), 'the data');
+  const other = expectLike(own, codesOf(sample, data), 'the sample');
   const reference =
-    options.reference === undefined ? null : expectLike(own, options.reference, 'the reference');
+    options.reference === undefined
+      ? null
+      : expectLike(own, codesOf(options.reference, data), 'the reference');
   const dim = own.columns;
   const metrics = resolveMetrics(options.metrics, dim);
   const halves = reference || split === 'random' ? null : splitRows(own.rows, 0.5, seed, split);

@@ -373,11 +373,11 @@ export async function gather(plan: Plan, options: ReportOptions, stages: Stages)
   const tooFew = ['ERR_SKLAR_VALUE', 'ERR_SKLAR_SHAPE'] as const;
   const shown = new Set(
     data.names.length > MOST_DEPENDENCE && !(skip.has('kendall') && skip.has('tails'))
-      ? await farthest(data, samples, columns, onCpu)
+      ? await farthest(data.numbers(), samples.numbers(), columns, onCpu)
       : data.names,
   );
   const inOrder = data.names.filter((name) => shown.has(name));
-  const [some, others] = [data.select(inOrder), samples.select(inOrder)];
+  const [some, others] = [data.select(inOrder).numbers(), samples.select(inOrder).numbers()];
   const taus = await section('kendall', tooFew, async () => ({
     data: await kendall(some, onCpu),
     model: await kendall(others, onCpu),

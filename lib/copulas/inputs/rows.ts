@@ -1,6 +1,7 @@
 /** Rows as users give them and as the native code takes them. */
 import { type Matrix, fromRows, matrix, pickRows } from '../../matrix';
 import type { LevelBlocks } from '../../data/level-blocks';
+import { labelsOf } from '../../data/columns/column-type';
 import { Table } from '../../data/table';
 import { SklarError, describe, expectOneOf } from '../../errors';
 import type { Scale } from '../../types/scale';
@@ -35,10 +36,14 @@ export interface DenseRows {
 /** Rows of numbers: a matrix, a table, or an array of rows. */
 export type RowsInput = Matrix | Table | readonly ArrayLike<number>[];
 
-/** The rows as doubles, a copy. `dim` is the expected number of columns, if there is one. */
+/**
+ * The rows as doubles, a copy. `dim` is the expected number of columns, if there is one.
+ *
+ * @throws SklarError ERR_SKLAR_VALUE for other things and for tables with columns of texts; ERR_SKLAR_SHAPE
+ */
 export function toDense(input: RowsInput, what: string, dim?: number): DenseRows {
   let m: Matrix;
-  if (input instanceof Table) m = input.toMatrix();
+  if (input instanceof Table) m = expectNumbers(input, what).toMatrix();
   else if (Array.isArray(input)) m = fromRows(input as readonly ArrayLike<number>[]);
   else if (typeof input === 'object' && input !== null && 'data' in input) {
     const { data, rows, columns } = input;
@@ -53,6 +58,19 @@ export function toDense(input: RowsInput, what: string, dim?: number): DenseRows
     throw new SklarError('ERR_SKLAR_SHAPE', `expected ${dim} columns for ${what}, got ${m.columns}`);
   }
   return { data: Float64Array.from(m.data), rows: m.rows, columns: m.columns };
+}
+
+/** @throws SklarError ERR_SKLAR_VALUE naming a column of texts, whose numbers are places in its own list of labels */
+function expectNumbers(table: Table, what: string): Table {
+  const name = table.names.find(
+    (one) => /^(?:category|id)$/.test(table.type(one).type) && labelsOf(table.type(one)),
+  );
+  if (name === undefined) return table;
+  throw new SklarError(
+    'ERR_SKLAR_VALUE',
+    `expected numbers for ${what}, got the texts of column ${describe(name)} (${table.type(name).type}): ` +
+      'fitJoint, joint distributions and compare take such tables',
+  );
 }
 
 /** The rows with these numbers, in their order. */
