@@ -1,3 +1,5 @@
+import { type Weights, resolveWeights } from './data/weights';
+
 /** A mean over rows, and how far it may be off. */
 export interface MeanOfRows {
   /** Of the rows that are not impossible; -Infinity where all are. */
@@ -6,6 +8,8 @@ export interface MeanOfRows {
   readonly standardError: number | null;
   /** Where the standard error is by blocks: rows in each. */
   readonly blockRows?: number;
+  /** Of rows with different weights: as how many equal ones they tell of the mean, (sum w)^2 / sum w^2. */
+  readonly effectiveRows?: number;
   /** Where there are any: the rows of density 0, whose log density is -Infinity. */
   readonly impossible?: ImpossibleRows;
 }
@@ -29,6 +33,8 @@ const MOST_NAMED = 10;
  * @param errors `rows` (default): the standard error of independent rows. `blocks`: of rows in the order of time, by overlapping batch
  *   means (Meketon and Schmeiser 1984), whose blocks are as long as the autocorrelation at lag 1 asks for (Andrews 1991, *Econometrica*
  *   59, 817, for Bartlett's window) and not shorter than n^(1/3)
+ * @param weights of the rows, in any unit, none negative, not all 0; the mean is weighted, and a row of weight 0 has no say
+ *   (docs/mathematics.md, N.5)
  * @returns mean and standard error in the unit of the values; NaN where there are none
  *
  * @example
@@ -42,9 +48,11 @@ export function meanOf(
   values: Float64Array,
   rows?: ArrayLike<number>,
   errors: 'rows' | 'blocks' = 'rows',
+  weights?: Weights,
 ): MeanOfRows {
   const mean = new RunningMean(errors);
-  mean.add(values, rows);
+  if (weights !== undefined) resolveWeights(weights, values.length);
+  mean.add(values, rows, weights);
   return mean.value();
 }
 
@@ -53,7 +61,12 @@ export class RunningMean {
   readonly #named: number[] = [];
   /** Those that are possible, where the errors are by blocks: these need all of them. */
   readonly #parts: Float64Array[] | null;
+  readonly #weightParts: Float64Array[] = [];
+  /** The sums of w, w x, and of w^2, w^2 (x - shift), w^2 (x - shift)^2, with the first value as shift. */
+  readonly #weighted = { least: Infinity, most: 0, shift: 0, w: 0, wx: 0, ww: 0, wwx: 0, wwxx: 0 };
   #rows = 0;
+  /** Of weight 0. */
+  #unweighted = 0;
   #count = 0;
   #sum = 0;
   /** Mean and sum of squared deviations so far, after Welford (1962). */
@@ -64,14 +77,31 @@ export class RunningMean {
     this.#parts = errors === 'blocks' ? [] : null;
   }
 
-  /** @param rows numbers of the rows, from 0; default: they go on from the last part */
-  add(values: Float64Array, rows?: ArrayLike<number>): void {
+  /**
+   * @param rows numbers of the rows, from 0; default: they go on from the last part
+   * @param weights of the rows, none negative; default: 1
+   */
+  add(values: Float64Array, rows?: ArrayLike<number>, weights?: ArrayLike<number>): void {
+    const sums = this.#weighted;
     for (let i = 0; i < values.length; i++) {
       const value = values[i]!;
+      const weight = weights ? weights[i]! : 1;
+      if (weight === 0) {
+        this.#unweighted++;
+        continue;
+      }
       if (value === -Infinity) {
         if (this.#named.length < MOST_NAMED) this.#named.push((rows ? rows[i]! : this.#rows + i) + 1);
         continue;
       }
+      if (this.#count === 0) sums.shift = value;
+      sums.least = Math.min(sums.least, weight);
+      sums.most = Math.max(sums.most, weight);
+      sums.w += weight;
+      sums.wx += weight * value;
+      sums.ww += weight * weight;
+      sums.wwx += weight * weight * (value - sums.shift);
+      sums.wwxx += (weight * (value - sums.shift)) ** 2;
       this.#count++;
       this.#sum += value;
       const deviation = value - this.#mean;
@@ -79,34 +109,59 @@ export class RunningMean {
       this.#squares += deviation * (value - this.#mean);
     }
     this.#rows += values.length;
-    this.#parts?.push(values.filter((value) => value !== -Infinity));
+    const counts = (value: number, i: number) => value !== -Infinity && (!weights || weights[i] !== 0);
+    this.#parts?.push(values.filter(counts));
+    if (this.#parts) {
+      this.#weightParts.push(
+        weights
+          ? Float64Array.from(weights).filter((_, i) => counts(values[i]!, i))
+          : new Float64Array(values.filter(counts).length).fill(1),
+      );
+    }
   }
 
   /** The rows of density 0 so far. */
   get impossible(): ImpossibleRows {
-    return { count: this.#rows - this.#count, rows: [...this.#named] };
+    return { count: this.#rows - this.#unweighted - this.#count, rows: [...this.#named] };
+  }
+
+  /** The rows that have a weight so far. */
+  get counted(): number {
+    return this.#rows - this.#unweighted;
   }
 
   value(): MeanOfRows {
     const { impossible } = this;
-    if (this.#count === 0 && this.#rows > 0) return { mean: -Infinity, standardError: null, impossible };
-    const mean = this.#sum / this.#count;
-    const deviations = this.#parts && this.#deviations(mean);
+    const { least, most, shift, w, wx, ww, wwx, wwxx } = this.#weighted;
+    if (this.#count === 0 && this.counted > 0) return { mean: -Infinity, standardError: null, impossible };
+    const weighted = least < most;
+    const effective = (w * w) / ww;
+    const mean = weighted ? wx / w : this.#sum / this.#count;
+    const deviations = this.#parts && this.#deviations(mean, weighted ? this.#count / w : null);
     const blockRows = deviations ? blockLength(deviations) : 1;
-    const ofRows = () => Math.sqrt(this.#squares / (this.#count - 1) / this.#count);
+    const ofRows = () => {
+      if (!weighted) return Math.sqrt(this.#squares / (this.#count - 1) / this.#count);
+      const squares = wwxx - 2 * (mean - shift) * wwx + (mean - shift) ** 2 * ww;
+      return Math.sqrt((Math.max(0, squares) / (w * w)) * (effective / (effective - 1)));
+    };
     return {
       mean,
       standardError:
         this.#count > 1 ? (deviations && blockRows > 1 ? batchError(deviations, blockRows) : ofRows()) : null,
       ...(deviations && { blockRows }),
+      ...(weighted && { effectiveRows: effective }),
       ...(impossible.count > 0 && { impossible }),
     };
   }
 
-  #deviations(mean: number): Float64Array {
+  /** From the mean, times the weights in that unit; null: they are equal. */
+  #deviations(mean: number, unit: number | null): Float64Array {
     const all = new Float64Array(this.#count);
     let done = 0;
-    for (const part of this.#parts!) for (const value of part) all[done++] = value - mean;
+    this.#parts!.forEach((part, k) => {
+      const weights = this.#weightParts[k]!;
+      part.forEach((value, i) => (all[done++] = (unit === null ? 1 : unit * weights[i]!) * (value - mean)));
+    });
     return all;
   }
 }

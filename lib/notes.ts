@@ -20,6 +20,7 @@ import { describe } from './errors';
  * - `schema`: what the cells of a column were taken for, and columns that are not modelled
  * - `order`: rows that are like those before them
  * - `returns`: returns in the place of prices
+ * - `weights`: rows that do not count alike
  * - `checkpoint`: a state of the training that could not be written
  * - `log`: a log of the training that has an early end
  * - `fit`: anything else about how a fit went
@@ -40,6 +41,7 @@ export const noteCodes = [
   'schema',
   'order',
   'returns',
+  'weights',
   'checkpoint',
   'log',
   'fit',

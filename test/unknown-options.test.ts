@@ -75,7 +75,7 @@ const methods: Record<string, Record<string, Call>> = {
   TableWriter: { 'static open': (o) => sklar.TableWriter.open(folder.file('out.csv'), ['a'], o) },
   PseudoObservations: {
     'static fit': (o) => sklar.PseudoObservations.fit(table, o),
-    'static sort': (o) => sklar.PseudoObservations.sort(table, o),
+    'static sort': (o) => sklar.PseudoObservations.sort(table, null, o),
     'static fromSorted': (o) => sklar.PseudoObservations.fromSorted({} as never, o),
     transform: (o) => models.ranks.transform(table, o),
     inverse: (o) => models.ranks.inverse(u, o),

@@ -1,3 +1,5 @@
+import type { RowWeights } from './weights';
+
 /**
  * Of each column the blocks of levels that its recurring values fill: disjoint pairs (from, to) in ascending order, empty for
  * a column of different values. A level inside a block stands for the whole block; where in it, is not known.
@@ -5,16 +7,19 @@
 export type LevelBlocks = readonly Float64Array[];
 
 /**
- * The blocks of a column of `rows` values, given how many of them are not above each of the different ones: of ranks first
- * to last from (first - 1/2) / (rows + 1) to (last + 1/2) / (rows + 1), the outermost from 0 and to 1.
+ * The blocks of a column of values, given how many of them are not above each of the different ones: of ranks first
+ * to last among n from (first - 1/2) / (n + 1) to (last + 1/2) / (n + 1), the outermost from 0 and to 1.
+ *
+ * @param upTo of weighted rows the weight of those that are not above
  */
-export function blocksOfRanks(last: Float64Array, rows: number): Float64Array {
+export function blocksOfRanks(last: Float64Array, upTo: Float64Array = last): Float64Array {
   const pairs: number[] = [];
-  for (let k = 0, before = 0; k < last.length; before = last[k]!, k++) {
-    if (last[k]! - before < 2) continue;
+  const rows = upTo.at(-1)!;
+  for (let k = 0; k < last.length; k++) {
+    if (last[k]! - (k === 0 ? 0 : last[k - 1]!) < 2) continue;
     pairs.push(
-      before === 0 ? 0 : (before + 0.5) / (rows + 1),
-      last[k] === rows ? 1 : (last[k]! + 0.5) / (rows + 1),
+      k === 0 ? 0 : (upTo[k - 1]! + 0.5) / (rows + 1),
+      k === last.length - 1 ? 1 : (upTo[k]! + 0.5) / (rows + 1),
     );
   }
   return Float64Array.from(pairs);
@@ -25,8 +30,15 @@ export function blocksOfRanks(last: Float64Array, rows: number): Float64Array {
  * or equal ones are no such ranks.
  *
  * @param data rows x columns, row-major
+ * @param weights of the rows; null: all count alike
  */
-export function blocksOfLevels(data: Float64Array, rows: number, columns: number): LevelBlocks | undefined {
+export function blocksOfLevels(
+  data: Float64Array,
+  rows: number,
+  columns: number,
+  weights: RowWeights | null = null,
+): LevelBlocks | undefined {
+  if (weights) return blocksOfWeighted(data, rows, columns, weights);
   let tied = false;
   const all = new Float64Array(rows);
   const seen = new Uint8Array(rows + 2);
@@ -48,7 +60,39 @@ export function blocksOfLevels(data: Float64Array, rows: number, columns: number
       last.push(end);
     }
     tied ||= last.length < known;
-    return blocksOfRanks(Float64Array.from(last), known);
+    return blocksOfRanks(Float64Array.from(last));
+  });
+  return tied ? blocks : undefined;
+}
+
+function blocksOfWeighted(
+  data: Float64Array,
+  rows: number,
+  columns: number,
+  weights: RowWeights,
+): LevelBlocks | undefined {
+  let tied = false;
+  const blocks = Array.from({ length: columns }, (_, j) => {
+    const at = (row: number) => data[row * columns + j]!;
+    const order = Uint32Array.from({ length: rows }, (__, row) => row).filter(
+      (row) => !Number.isNaN(at(row)),
+    );
+    order.sort((a, b) => at(a) - at(b) || a - b);
+    const size = order.reduce((sum, row) => sum + weights.each[row]!, 0);
+    const [last, upTo]: [number[], number[]] = [[], []];
+    let weight = 0;
+    for (let first = 0, end = 0; first < order.length; first = end) {
+      const before = weight;
+      while (end < order.length && at(order[end]!) === at(order[first]!))
+        weight += weights.each[order[end++]!]!;
+      const rank = (before + weight + 1) / 2;
+      if (end - first > 1 && Math.abs(at(order[first]!) * (size + 1) - rank) > 0.25)
+        return new Float64Array(0);
+      last.push(end);
+      upTo.push(weight);
+    }
+    tied ||= last.length < order.length;
+    return blocksOfRanks(Float64Array.from(last), Float64Array.from(upTo));
   });
   return tied ? blocks : undefined;
 }

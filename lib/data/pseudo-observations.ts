@@ -13,6 +13,7 @@ import { type Seed, resolveSeed } from './random';
 import { SortedTable, type SortedValues, evenlySpaced } from './sorted-table';
 import { type ColumnType, columnTypeSchema, kindOf, typeOf } from './columns/column-type';
 import { type Table, listNames } from './table';
+import { type RowWeights, type Weights, weightedTable } from './weights';
 
 /** How ranks are learned. */
 export interface PseudoObservationsOptions {
@@ -22,6 +23,11 @@ export interface PseudoObservationsOptions {
   readonly seed?: Seed | undefined;
   /** The number of distinct values kept of a column, at least 2; default 65,536. */
   readonly knots?: number | undefined;
+  /**
+   * Of the rows: finite, not negative, not all 0, in any unit. A row of weight 0 has no say; of the others the rank is the weight of
+   * lower rows and half of its own and 1 (docs/mathematics.md, N.5). Default: all count alike.
+   */
+  readonly weights?: Weights | undefined;
 }
 
 const fitOptions: OptionNames<PseudoObservationsOptions & ColumnRunOptions> = {
@@ -29,6 +35,7 @@ const fitOptions: OptionNames<PseudoObservationsOptions & ColumnRunOptions> = {
   ties: true,
   seed: true,
   knots: true,
+  weights: true,
 };
 
 const metaSchema = z.object({
@@ -37,6 +44,8 @@ const metaSchema = z.object({
   seed: z.string().regex(/^\d{1,20}$/),
   /** The number of training rows. */
   rows: z.int().min(2),
+  /** Whether they had weights; then `size` is their sum in the rows of a column that are not missing. */
+  weighted: z.boolean().default(false),
   columns: z
     .array(
       z.object({
@@ -46,6 +55,7 @@ const metaSchema = z.object({
         cells: columnTypeSchema.optional(),
         /** Rows in which it is not missing; absent: all. */
         known: z.int().min(2).optional(),
+        size: z.number().positive().optional(),
         /** Whether some value occurs more than once. */
         tied: z.boolean(),
         /** Whether values between the stored ones were left out. */
@@ -69,6 +79,8 @@ interface Column {
   readonly values: Float64Array;
   readonly first: Float64Array;
   readonly last: Float64Array;
+  /** How many ranks there are: of the rows in which it is not missing, or the sum of their weights. */
+  readonly size: number;
   readonly tied: boolean;
   readonly thinned: boolean;
 }
@@ -87,19 +99,28 @@ function completeColumn(
   last ??= values.map((_, k) => k + 1);
   first ??= last.map((_, k) => (k === 0 ? 1 : last[k - 1]! + 1));
   const tied = last.some((rank, k) => rank > first[k]!);
-  return { name, cells, values, first, last, tied, thinned };
+  return { name, cells, values, first, last, size: last.at(-1)!, tied, thinned };
 }
 
-/** The column with at most `knots` of its values. */
+/**
+ * The column with at most `knots` of its values. Of weighted rows a block goes from half a rank before its first row to half a rank
+ * beyond its last one, and a value of one row has the rank in the middle of its weight.
+ */
 function thinnedColumn(name: string, cells: ColumnType, sorted: SortedValues, knots: number): Column {
+  const { last, weights } = sorted;
   const kept = evenlySpaced(sorted, knots);
   const pick = (at: (k: number) => number): Float64Array => Float64Array.from(kept, at);
+  const before = (of: Float64Array, k: number): number => (k === 0 ? 0 : of[k - 1]!);
+  const single = (k: number): boolean => last[k]! - before(last, k) === 1;
+  const end = (k: number, edge: number): number =>
+    single(k) ? (before(weights!.upTo, k) + weights!.upTo[k]! + 1) / 2 : edge + 0.5;
   return {
     name,
     cells,
     values: pick((k) => sorted.values[k]!),
-    first: pick((k) => (k === 0 ? 1 : sorted.last[k - 1]! + 1)),
-    last: pick((k) => sorted.last[k]!),
+    first: pick((k) => (weights ? end(k, before(weights.upTo, k)) : before(last, k) + 1)),
+    last: pick((k) => (weights ? end(k, weights.upTo[k]!) : last[k]!)),
+    size: weights ? weights.rows : last.at(-1)!,
     tied: sorted.values.length < sorted.sorted.length,
     thinned: kept.length < sorted.values.length,
   };
@@ -227,6 +248,7 @@ export class PseudoObservations extends LevelColumns {
    */
   readonly determined: readonly string[];
   readonly #columns: readonly Column[];
+  readonly #weighted: boolean;
   #training: Float64Array | undefined;
   #blocks: LevelBlocks | undefined;
 
@@ -235,12 +257,14 @@ export class PseudoObservations extends LevelColumns {
     ties: Ties,
     seed: bigint,
     columns: readonly Column[],
+    weighted: boolean,
     training: Float64Array | undefined,
     determined: readonly string[] = [],
     blocks?: LevelBlocks,
   ) {
     super(columns, ties, seed);
     this.rows = rows;
+    this.#weighted = weighted;
     this.determined = determined;
     this.#columns = columns;
     this.#training = training;
@@ -252,34 +276,48 @@ export class PseudoObservations extends LevelColumns {
    *
    * @param table at least 2 rows and 2 columns of finite numbers
    * @throws SklarError ERR_SKLAR_VALUE that names the columns: fewer than 2 rows or columns, values that are not
-   *   finite, constant columns, columns that are copies of each other
+   *   finite, constant columns, columns that are copies of each other; naming the row of a weight that is none
    */
   static async fit(
     table: Table,
     options: PseudoObservationsOptions & ColumnRunOptions = {},
   ): Promise<PseudoObservations> {
     expectOptions(options, 'PseudoObservations.fit', fitOptions);
-    const { ties, seed, knots, onProgress, ...run } = options;
-    const sorted = await PseudoObservations.sort(table, {
+    const { ties, seed, knots, weights: given, onProgress, ...run } = options;
+    const { table: counted, weights, kept } = weightedTable(table, given);
+    const sorted = await PseudoObservations.sort(counted, weights, {
       ...run,
       ties,
       seed,
       onProgress: onProgress && ((fraction) => onProgress(0.8 * fraction)),
     });
     try {
-      return await PseudoObservations.fromSorted(sorted, {
+      const own = await PseudoObservations.fromSorted(sorted, {
         ...run,
         knots,
         onProgress: onProgress && ((fraction) => onProgress(0.8 + 0.2 * fraction)),
       });
+      if (kept) await own.#addRows(table, kept, run);
+      return own;
     } finally {
       sorted.dispose();
     }
   }
 
+  /** Gives rows without a weight the levels that they have among the others. */
+  async #addRows(table: Table, kept: Uint32Array, run: ColumnRunOptions): Promise<void> {
+    const width = this.names.length;
+    const { data } = await this.transform(table, run);
+    kept.forEach((row, i) => {
+      data.set(this.#training!.subarray(i * width, (i + 1) * width), row * width);
+    });
+    this.#training = data;
+  }
+
   /** @internal The first half of `fit`, for who has more to learn from the sorted columns. */
   static async sort(
     table: Table,
+    weights: RowWeights | null,
     options: Omit<PseudoObservationsOptions, 'knots'> & ColumnRunOptions = {},
   ): Promise<SortedTable> {
     expectOptions(options, 'PseudoObservations.sort', { ...columnRunOptions, ties: true, seed: true });
@@ -287,7 +325,7 @@ export class PseudoObservations extends LevelColumns {
     expectOneOf<Ties>(ties, 'ties', ['random', 'average']);
     resolveSeed(seed);
     await expectUsable(table, run.signal);
-    return SortedTable.of(table, { ties, seed }, run);
+    return SortedTable.of(table, { ties, seed }, weights, run);
   }
 
   /**
@@ -312,13 +350,23 @@ export class PseudoObservations extends LevelColumns {
       const { values, ...texts } = sorted.rankedColumn(j);
       duplicates.add(j, texts);
       columns.push(thinnedColumn(name, table.types[j]!, values, knots));
-      blocks.push(blocksOfRanks(values.last, values.sorted.length));
+      blocks.push(blocksOfRanks(values.last, values.weights?.upTo));
       await nextTurn(run.signal);
     }
     duplicates.expectNoCopies();
     const u = await sorted.levels(run);
     const seed = resolveSeed(rule.seed);
-    return new PseudoObservations(table.rows, rule.ties, seed, columns, u, duplicates.sentences(), blocks);
+    const weighted = sorted.weights !== null;
+    return new PseudoObservations(
+      table.rows,
+      rule.ties,
+      seed,
+      columns,
+      weighted,
+      u,
+      duplicates.sentences(),
+      blocks,
+    );
   }
 
   /**
@@ -333,7 +381,8 @@ export class PseudoObservations extends LevelColumns {
         'expected the training rows, which are kept between fit and forgetTraining, got margins without them',
       );
     }
-    return matrix(this.#training, this.rows, this.names.length, this.names);
+    const width = this.names.length;
+    return matrix(this.#training, this.#training.length / width, width, this.names);
   }
 
   /** The smallest and the largest training value of each column. */
@@ -373,15 +422,16 @@ export class PseudoObservations extends LevelColumns {
   toTensors(): { meta: PseudoObservationsMeta; tensors: Record<string, Float64Array> } {
     const tensors: Record<string, Float64Array> = {};
     const { ties, rows, determined } = this;
-    const columns = this.#columns.map(({ name, cells, values, first, last, tied, thinned }, j) => {
+    const weighted = this.#weighted;
+    const columns = this.#columns.map(({ name, cells, values, first, last, size, tied, thinned }, j) => {
       tensors[`${j}.values`] = values;
-      if (tied || thinned) tensors[`${j}.last`] = last;
-      if (tied && thinned) tensors[`${j}.first`] = first;
-      const known = last.at(-1)!;
-      return { name, kind: kindOf(cells), cells, ...(known < rows && { known }), tied, thinned };
+      if (tied || thinned || weighted) tensors[`${j}.last`] = last;
+      if ((tied && thinned) || weighted) tensors[`${j}.first`] = first;
+      const own = weighted ? { size } : size < rows && { known: size };
+      return { name, kind: kindOf(cells), cells, ...own, tied, thinned };
     });
     return {
-      meta: { ties, seed: String(this.seed), rows, columns, determined: [...determined] },
+      meta: { ties, seed: String(this.seed), rows, weighted, columns, determined: [...determined] },
       tensors,
     };
   }
@@ -400,14 +450,14 @@ export class PseudoObservations extends LevelColumns {
         cause: parsed.error,
       });
     }
-    const { ties, seed, rows, determined } = parsed.data;
+    const { ties, seed, rows, weighted, determined } = parsed.data;
     if (BigInt(seed) >= 1n << 64n) {
       throw new SklarError(
         'ERR_SKLAR_FORMAT',
         `expected a 64-bit seed of the margins, got ${describe(seed)}`,
       );
     }
-    const columns = parsed.data.columns.map(({ name, kind, cells, known, tied, thinned }, j) => {
+    const columns = parsed.data.columns.map(({ name, kind, cells, known, size, tied, thinned }, j) => {
       const tensor = (part: string): Float64Array => {
         const data = Object.hasOwn(tensors, `${j}.${part}`) ? tensors[`${j}.${part}`] : undefined;
         if (types.isFloat64Array(data)) return data;
@@ -417,34 +467,43 @@ export class PseudoObservations extends LevelColumns {
         );
       };
       const values = tensor('values');
-      const last = tied || thinned ? tensor('last') : undefined;
-      const first = !thinned ? undefined : tied ? tensor('first') : last;
-      const column = { ...completeColumn(name, cells ?? typeOf(kind), values, last, first, thinned), tied };
-      expectConsistent(column, Math.min(rows, known ?? rows));
+      const last = tied || thinned || weighted ? tensor('last') : undefined;
+      const first = weighted ? tensor('first') : !thinned ? undefined : tied ? tensor('first') : last;
+      const column = {
+        ...completeColumn(name, cells ?? typeOf(kind), values, last, first, thinned),
+        ...(weighted && { size: size ?? rows }),
+        tied,
+      };
+      expectConsistent(column, weighted ? null : Math.min(rows, known ?? rows));
       return column;
     });
-    return new PseudoObservations(rows, ties, BigInt(seed), columns, undefined, determined);
+    return new PseudoObservations(rows, ties, BigInt(seed), columns, weighted, undefined, determined);
   }
 
   /** @internal */
   protected override makeHandles(): readonly ColumnHandle[] {
-    return this.#columns.map(({ values, first, last, cells, thinned }) =>
+    return this.#columns.map(({ values, first, last, size, cells, thinned }) =>
       callNative((addon) =>
         addon.rankColumn({
           values,
           first,
           last,
-          rows: last.at(-1)!,
+          rows: size,
           integer: kindOf(cells) === 'integer',
           thinned,
+          weighted: this.#weighted,
         }),
       ),
     );
   }
 }
 
-/** Throws ERR_SKLAR_FORMAT unless the stored values ascend and their blocks of ranks lie in order in 1 .. rows. */
-function expectConsistent({ name, cells, values, first, last }: Column, rows: number): void {
+/**
+ * Throws ERR_SKLAR_FORMAT unless the stored values ascend and their blocks of ranks lie in order in 1 .. rows.
+ *
+ * @param rows null: they had weights
+ */
+function expectConsistent({ name, cells, values, first, last, size }: Column, rows: number | null): void {
   const count = values.length;
   let good = count >= 2 && first.length === count && last.length === count;
   for (let k = 0; good && k < count; k++) {
@@ -452,14 +511,19 @@ function expectConsistent({ name, cells, values, first, last }: Column, rows: nu
     good =
       (kindOf(cells) === 'integer' ? Number.isSafeInteger(value) : Number.isFinite(value)) &&
       (k === 0 || value > values[k - 1]!) &&
-      Number.isInteger(first[k]) &&
-      Number.isInteger(last[k]) &&
-      first[k]! > (k === 0 ? 0 : last[k - 1]!) &&
+      (rows === null || (Number.isInteger(first[k]) && Number.isInteger(last[k]))) &&
+      (k === 0 || first[k]! > last[k - 1]! || (rows === null && first[k] === last[k - 1])) &&
       last[k]! >= first[k]!;
   }
-  if (good && first[0] === 1 && last[count - 1] === rows) return;
+  const [least, most] = [first[0]!, last[count - 1]!];
+  if (
+    good &&
+    (rows === null ? least >= 0.5 && most <= (size + 0.5) * (1 + 1e-9) : least === 1 && most === rows)
+  ) {
+    return;
+  }
   throw new SklarError(
     'ERR_SKLAR_FORMAT',
-    `expected ascending values and ranks up to ${rows} for margin ${describe(name)}, got others`,
+    `expected ascending values and ranks up to ${size} for margin ${describe(name)}, got others`,
   );
 }

@@ -142,8 +142,8 @@ export function toReturns(prices: Table, options: ReturnOptions = {}): { table: 
   return { table: new Table(names, made, types), returns: { method, columns: [...columns], by } };
 }
 
-/** Columns of numbers above 0. */
-function pricesOf(table: Table): string[] {
+/** @internal Columns of numbers above 0. */
+export function pricesOf(table: Table): string[] {
   return table.names.filter((name) => {
     const { type } = table.type(name);
     const values = table.column(name);

@@ -6,6 +6,7 @@ import { type ColumnRunOptions, columnKeys, rowBlocks } from './column-jobs';
 import type { Ties } from './level-columns';
 import { type Seed, resolveSeed } from './random';
 import type { Table } from './table';
+import type { RowWeights } from './weights';
 import { tell } from '../tell';
 
 /** The values of a column, sorted. */
@@ -16,18 +17,48 @@ export interface SortedValues {
   readonly values: Float64Array;
   /** For each of them, how many values are not above it. */
   readonly last: Float64Array;
+  /** Of weighted rows; undefined: all count alike. */
+  readonly weights?: SortedWeights | undefined;
+}
+
+/** Weights of sorted values. */
+export interface SortedWeights {
+  /** Of each of `sorted`. */
+  readonly each: Float64Array;
+  /** For each of the different values the weight of those that are not above it. */
+  readonly upTo: Float64Array;
+  /** See `RowWeights`. */
+  readonly rows: number;
+  readonly effective: number;
+}
+
+/** @param last see `SortedValues` */
+export function sortedWeights(each: Float64Array, last: Float64Array): SortedWeights {
+  const upTo = new Float64Array(last.length);
+  let [sum, squares, i] = [0, 0, 0];
+  for (let k = 0; k < last.length; k++) {
+    for (; i < last[k]!; i++) {
+      sum += each[i]!;
+      squares += each[i]! * each[i]!;
+    }
+    upTo[k] = sum;
+  }
+  return { each, upTo, rows: sum, effective: (sum * sum) / squares };
 }
 
 /** Sorts finite values; those given are left as they are. */
-export function sortValues(values: Float64Array): SortedValues {
-  return toSortedValues(callNative((addon) => addon.sortValues(values)));
+export function sortValues(values: Float64Array, weights: RowWeights | null = null): SortedValues {
+  return toSortedValues(callNative((addon) => addon.sortValues(values, weights && weights.each)));
 }
 
-function toSortedValues({ sorted, values, last }: NativeSortedColumn): SortedValues {
-  if (values && last) return { sorted, values, last };
-  const each = new Float64Array(sorted.length);
-  for (let i = 0; i < each.length; i++) each[i] = i + 1;
-  return { sorted, values: sorted, last: each };
+function toSortedValues({ sorted, values, last, weights }: NativeSortedColumn): SortedValues {
+  const upTo = last ?? Float64Array.from(sorted, (_, i) => i + 1);
+  return {
+    sorted,
+    values: values ?? sorted,
+    last: upTo,
+    ...(weights && { weights: sortedWeights(weights, upTo) }),
+  };
 }
 
 /** The positions of finite values in ascending order, of equal ones in their order. */
@@ -65,16 +96,29 @@ export class SortedTable implements Disposable {
   readonly table: Table;
   /** How rows were ranked; null: not at all. */
   readonly rule: RankRule | null;
+  /** Of the rows; null: all count alike. */
+  readonly weights: RowWeights | null;
   readonly #columns: readonly SortedHandle[];
 
-  private constructor(table: Table, rule: RankRule | null, columns: readonly SortedHandle[]) {
+  private constructor(
+    table: Table,
+    rule: RankRule | null,
+    weights: RowWeights | null,
+    columns: readonly SortedHandle[],
+  ) {
     this.table = table;
     this.rule = rule;
+    this.weights = weights;
     this.#columns = columns;
   }
 
   /** @param table of finite numbers, at least one row */
-  static async of(table: Table, rule: RankRule | null, run: ColumnRunOptions = {}): Promise<SortedTable> {
+  static async of(
+    table: Table,
+    rule: RankRule | null,
+    weights: RowWeights | null,
+    run: ColumnRunOptions = {},
+  ): Promise<SortedTable> {
     const threads = expectThreads(run.threads);
     const ranks = rule && { random: rule.ties === 'random', seed: resolveSeed(rule.seed) };
     const keys = columnKeys(table.names);
@@ -89,13 +133,14 @@ export class SortedTable implements Disposable {
             table.columns.slice(from, to),
             ranks && { ...ranks, keys: keys.slice(from, to) },
             threads,
+            weights && weights.each,
           ),
         { signal: run.signal },
       );
       columns.push(...sorted);
       tell(run.onProgress, to / width);
     }
-    return new SortedTable(table, rule, columns);
+    return new SortedTable(table, rule, weights, columns);
   }
 
   /** The values of column j. */
@@ -116,7 +161,7 @@ export class SortedTable implements Disposable {
     return callNative((addon) => addon.sortedRelation(this.#columns[j]!, this.#columns[k]!));
   }
 
-  /** rank / (rows + 1) of all rows, rows x columns. */
+  /** rank / (rows + 1) of all rows, rows x columns; of weighted ones the weight of lower rows in the place of their number. */
   async levels(run: ColumnRunOptions = {}): Promise<Float64Array> {
     const threads = expectThreads(run.threads);
     const { rows } = this.table;

@@ -3,6 +3,7 @@ import { type ColumnRunOptions, columnRunOptions, completeRowsOf } from '../data
 import { type ColumnRole, TableSchema } from '../data/schema/table-schema';
 import { formulaText } from '../data/schema/derived';
 import { type Table } from '../data/table';
+import { type RowWeights, type Weights, weightedTable, weightsNote } from '../data/weights';
 import { SklarError, expectOptions } from '../errors';
 import { Margins } from '../margins/margins';
 import { kendall } from '../metrics/dependence';
@@ -41,6 +42,12 @@ export interface TableInspection {
   readonly notes: readonly Note[];
 }
 
+/** How a table is looked at. */
+export interface InspectOptions extends ColumnRunOptions {
+  /** Of the rows, in any unit, none negative and not all 0: shares and margins are weighted. Default: all count alike. */
+  readonly weights?: Weights | undefined;
+}
+
 const MOST_FREQUENT = 5;
 const FREQUENT = 0.01;
 /** Kendall's tau of columns that are nearly functions of each other, looked for in so many rows and columns. */
@@ -64,17 +71,19 @@ const LOOK_COLUMNS = 200;
  * columns[1]!.why; // => '= 2 x "price"'
  * ```
  */
-export async function inspectTable(table: Table, options: ColumnRunOptions = {}): Promise<TableInspection> {
-  expectOptions(options, 'inspectTable', columnRunOptions);
+export async function inspectTable(rows: Table, options: InspectOptions = {}): Promise<TableInspection> {
+  expectOptions(options, 'inspectTable', { ...columnRunOptions, weights: true });
+  const { weights: given, ...run } = options;
+  const { table, weights } = weightedTable(rows, given);
   const schema = TableSchema.infer(table);
   const modelled = schema.modelled(table);
-  const margins = await marginsOf(modelled, options);
+  const margins = await marginsOf(modelled);
   const columns = schema.columns.map((column): ColumnInspection => {
     const { name, type } = column;
     const values = modelled.names.includes(name) ? modelled.column(name) : table.column(name);
     // ids keep no labels in a schema
     const own = modelled.names.includes(name) ? modelled.type(name) : table.type(name);
-    const known = values.filter((value) => !Number.isNaN(value)).sort();
+    const known = values.filter((value) => !Number.isNaN(value)).length;
     const margin = column.role === 'modelled' ? margins?.margin(name) : undefined;
     return {
       name,
@@ -88,18 +97,23 @@ export async function inspectTable(table: Table, options: ColumnRunOptions = {})
             : column.role === 'id'
               ? 'names rows'
               : null,
-      missing: values.length - known.length,
-      ...spread(known, own),
+      missing: values.length - known,
+      ...spread(values, own, weights),
       margin: margin ? { type: margin.name, support: margin.toJSON().support } : null,
     };
   });
   const complete = completeRowsOf(table.columns, table.rows).length;
-  const notes = [...schema.notes, ...(margins?.notes ?? []), ...(await nearCopies(modelled, options))];
+  const notes = [
+    ...(weights ? [weightsNote(weights)] : []),
+    ...schema.notes,
+    ...(margins?.notes ?? []),
+    ...(await nearCopies(modelled, run)),
+  ];
   return { rows: table.rows, columns, complete, notes };
 
-  function marginsOf(of: Table, run: ColumnRunOptions) {
+  function marginsOf(of: Table) {
     if (of.names.length === 0) return null;
-    return Margins.fit(of, run).catch((error: unknown) => {
+    return Margins.fit(of, { ...run, ...(weights && { weights: weights.each }) }).catch((error: unknown) => {
       // a column that cannot have a margin is what a fit tells of
       if (error instanceof SklarError && error.code === 'ERR_SKLAR_VALUE') return null;
       throw error;
@@ -108,24 +122,33 @@ export async function inspectTable(table: Table, options: ColumnRunOptions = {})
 }
 
 function spread(
-  known: Float64Array,
+  values: Float64Array,
   type: ColumnType,
+  weights: RowWeights | null,
 ): Pick<ColumnInspection, 'distinct' | 'range' | 'frequent'> {
-  const counts: { value: number; count: number }[] = [];
-  for (const value of known) {
-    const last = counts.at(-1);
-    if (last?.value === value) last.count++;
-    else counts.push({ value, count: 1 });
+  const known = Uint32Array.from(values.keys()).filter((row) => !Number.isNaN(values[row]));
+  known.sort((a, b) => values[a]! - values[b]!);
+  const counts: { value: number; rows: number; weight: number }[] = [];
+  let size = 0;
+  for (const row of known) {
+    const value = values[row]! + 0;
+    const weight = weights ? weights.each[row]! : 1;
+    if (counts.at(-1)?.value !== value) counts.push({ value, rows: 0, weight: 0 });
+    const last = counts.at(-1)!;
+    last.rows++;
+    last.weight += weight;
+    size += weight;
   }
   const text = (value: number) => cellText(type, value);
-  const frequent = counts.filter(({ count }) => count > 1 && count >= FREQUENT * known.length);
-  frequent.sort((a, b) => b.count - a.count);
+  const frequent = counts.filter(({ rows, weight }) => rows > 1 && weight >= FREQUENT * size);
+  frequent.sort((a, b) => b.weight - a.weight);
   return {
     distinct: counts.length,
-    range: known.length === 0 || type.type === 'id' ? null : [text(known[0]!), text(known.at(-1)!)],
+    range:
+      counts.length === 0 || type.type === 'id' ? null : [text(counts[0]!.value), text(counts.at(-1)!.value)],
     frequent: frequent
       .slice(0, MOST_FREQUENT)
-      .map(({ value, count }) => ({ value: text(value), share: count / known.length })),
+      .map(({ value, weight }) => ({ value: text(value), share: weight / size })),
   };
 }
 

@@ -23,6 +23,7 @@ import { type MissingRule, TableSchema } from '../data/schema/table-schema';
 import type { Cell } from '../data/columns/column-of-values';
 import type { ColumnKind } from '../data/columns/column-type';
 import { Table } from '../data/table';
+import { type RowWeights, type Weights, resolveWeights, weightsColumn, weightsNotes } from '../data/weights';
 import { type OptionNames, SklarError, describe, expectInteger, expectOptions } from '../errors';
 import type { Note } from '../notes';
 import { Margins, type MarginsOptions, type MarginsSpec, expectMarginsSpec } from '../margins/margins';
@@ -576,11 +577,17 @@ export class JointDistribution implements Disposable {
 }
 
 /** Options of `fitJoint`. `onProgress`, checkpoints and seed are those of the copula. */
-export interface FitJointOptions extends RunOptions, Omit<FitCopulaOptions, 'names' | 'margins' | 'blocks'> {
+export interface FitJointOptions
+  extends RunOptions, Omit<FitCopulaOptions, 'names' | 'margins' | 'blocks' | 'weights'> {
   /** Default a `cdc` with its defaults. */
   copula?: CopulaSpec;
   /** Default `auto`. */
   margins?: MarginsSpec;
+  /**
+   * Of the rows, or the name of the column that holds them, which is set aside: finite, not negative, not all 0, in any unit. Ranks, margins and
+   * the copula are those of the weighted rows (docs/mathematics.md, N.5). Default: all count alike.
+   */
+  weights?: Weights | string | undefined;
   /** Equal values, see `PseudoObservations` and `Margins`; default `random`. */
   ties?: Ties;
   /** What missing cells are to the model, default `impute`; see `MissingRule`. */
@@ -590,8 +597,9 @@ export interface FitJointOptions extends RunOptions, Omit<FitCopulaOptions, 'nam
 }
 
 const jointOptions: OptionNames<FitJointOptions> = {
-  ...without(fitOptions, 'names', 'margins', 'blocks'),
+  ...without(fitOptions, 'names', 'margins', 'blocks', 'weights'),
   copula: true,
+  weights: true,
   margins: true,
   ties: true,
   missing: true,
@@ -623,17 +631,20 @@ export async function fitJoint(rows: RowsInput, options: FitJointOptions = {}): 
     margins: marginsSpec,
     ties = 'random',
     missing,
+    weights: given,
     onMarginsProgress,
     ...common
   } = options;
   expectOptions(spec, 'the copula of fitJoint', { kind: true, ...spec });
   const { kind = 'cdc', ...model } = spec;
   kinds[kind].fitter(model);
-  const table = toNamedTable(rows);
-  const schema = TableSchema.infer(table, { missing });
+  const { table, weights, column, notes } = takeWeighted(toNamedTable(rows), given);
+  const schema = TableSchema.infer(table, { missing, weightsColumn: column }, weights);
   const seed: Seed = common.seed ?? 1;
   const { ranks, margins } = await fitRanksAndMargins(schema.modelled(table), {
     schema,
+    weights,
+    notes,
     ties,
     seed,
     margins: marginsSpec ?? 'auto',
@@ -646,8 +657,26 @@ export async function fitJoint(rows: RowsInput, options: FitJointOptions = {}): 
     ...model,
     kind,
     blocks: ranks.trainingBlocks(),
+    ...(weights && { weights: weights.each }),
   });
   return new JointDistribution(copula, margins);
+}
+
+/** The rows that have a weight, without the column that holds it. */
+export function takeWeighted(
+  table: Table,
+  given: Weights | string | undefined,
+): { table: Table; weights: RowWeights | null; column: string | null; notes: readonly Note[] } {
+  if (given === undefined) return { table, weights: null, column: null, notes: [] };
+  const column = typeof given === 'string' ? given : undefined;
+  const taken = typeof given === 'string' ? weightsColumn(table, given) : { table, weights: given };
+  const resolved = resolveWeights(taken.weights, table.rows, column);
+  return {
+    table: resolved.kept ? taken.table.take(resolved.kept) : taken.table,
+    weights: resolved.weights,
+    column: column ?? null,
+    notes: weightsNotes(resolved, table.rows, column),
+  };
 }
 
 /** What a copula learns from, and the margins of the same rows; each column is sorted once. */
@@ -659,18 +688,25 @@ export async function fitRanksAndMargins(
     ties,
     seed,
     schema,
+    weights = null,
+    notes: known = [],
     ...run
-  }: MarginsOptions & ColumnRunOptions & { readonly schema?: TableSchema | undefined },
+  }: Omit<MarginsOptions, 'weights'> &
+    ColumnRunOptions & {
+      readonly schema?: TableSchema | undefined;
+      readonly weights?: RowWeights | null;
+      readonly notes?: readonly Note[];
+    },
 ): Promise<{ ranks: PseudoObservations; margins: Margins }> {
   expectMarginsSpec(spec, table.names);
   const rule = { ...(ties && { ties }), ...(seed !== undefined && { seed }) };
   const part = (from: number, share: number) =>
     onProgress && ((fraction: number) => onProgress(from + share * fraction));
-  const sorted = await PseudoObservations.sort(table, { ...run, ...rule, onProgress: part(0, 0.6) });
+  const sorted = await PseudoObservations.sort(table, weights, { ...run, ...rule, onProgress: part(0, 0.6) });
   try {
     const ranks = await PseudoObservations.fromSorted(sorted, { ...run, onProgress: part(0.6, 0.2) });
     const options = { ...run, ...rule, margins: spec, onProgress: part(0.8, 0.2) };
-    const notes = [...(schema?.notes ?? []), ...ranks.notes];
+    const notes = [...known, ...(schema?.notes ?? []), ...ranks.notes];
     const margins = await Margins.fromSorted(sorted, options, { notes, schema });
     return { ranks, margins };
   } finally {

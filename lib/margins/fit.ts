@@ -31,7 +31,8 @@ import {
 } from './basis/margin';
 import { ParametricMargin } from './types/parametric';
 import { RoundedMargin } from './types/rounded';
-import { type SortedColumn, countOf, sortedColumn, supportOf, withoutValues } from './basis/sorted';
+import { type SortedColumn, massOf, sizeOf, sortedColumn, supportOf, withoutValues } from './basis/sorted';
+import { type Weights, resolveWeights } from '../data/weights';
 import { type Steps, finish } from './basis/steps';
 import { inferSupport, stopsAbruptly } from './basis/support';
 import { ZeroInflatedMargin } from './types/zero-inflated';
@@ -187,7 +188,8 @@ export function resolveMarginSpec(spec: unknown, column: string): ResolvedOption
  * Learns the distribution of one column (docs/mathematics.md, N).
  *
  * @param values finite numbers that are not all equal, at least 2 (8 for `kde`)
- * @param options `column`: its name, for messages
+ * @param options `column`: its name, for messages; `weights`: of the values, in any unit, none negative and not all 0 (default: all
+ *   count alike)
  * @throws SklarError ERR_SKLAR_VALUE naming the column: too few rows, values that are not finite, constant or outside the
  *   support, options that the type does not have
  *
@@ -204,12 +206,16 @@ export function resolveMarginSpec(spec: unknown, column: string): ResolvedOption
 export function fitMargin(
   values: Float64Array,
   spec: MarginSpec = 'auto',
-  options: { readonly column?: string } = {},
+  options: { readonly column?: string; readonly weights?: Weights | undefined } = {},
 ): Margin {
-  expectOptions(options, 'fitMargin', { column: true });
-  const { column = 'values' } = options;
+  expectOptions(options, 'fitMargin', { column: true, weights: true });
+  const { column = 'values', weights: given } = options;
   const resolved = resolveMarginSpec(spec, column);
-  return finish(fitSorted(sortedColumn(values, column, resolved.type), resolved));
+  if (given === undefined)
+    return finish(fitSorted(sortedColumn(values, column, resolved.type, null), resolved));
+  const { kept, weights } = resolveWeights(given, values.length);
+  const counted = kept ? Float64Array.from(kept, (row) => values[row]!) : values;
+  return finish(fitSorted(sortedColumn(counted, column, resolved.type, weights), resolved));
 }
 
 /** The same for a sorted column. */
@@ -325,7 +331,7 @@ function* fitMixture(
   }
   const blocks = atoms.map((atom) => column.values.indexOf(atom)).sort((a, b) => a - b);
   const values = Float64Array.from(blocks, (k) => column.values[k]!);
-  const masses = Float64Array.from(blocks, (k) => countOf(column, k) / column.sorted.length);
+  const masses = Float64Array.from(blocks, (k) => massOf(column, k) / sizeOf(column));
   const margin = new ZeroInflatedMargin(values, masses, part);
   margin.notes = [atomsNote(column.column, values, masses), ...notes, ...part.notes];
   return margin;

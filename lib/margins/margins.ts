@@ -30,6 +30,7 @@ import {
 import type { Margin, MarginState, MarginSupport } from './basis/margin';
 import { expectLearnable } from './basis/sorted';
 import { finishInTurns } from './basis/steps';
+import { type Weights, weightedTable } from '../data/weights';
 import { tell } from '../tell';
 
 /**
@@ -46,6 +47,8 @@ export interface MarginsOptions {
   readonly ties?: Ties;
   /** Seed of the random levels, default 0. */
   readonly seed?: Seed;
+  /** Of the rows, in any unit, none negative and not all 0 (docs/mathematics.md, N.5). Default: all count alike. */
+  readonly weights?: Weights | undefined;
 }
 
 const fitOptions: OptionNames<MarginsOptions & ColumnRunOptions> = {
@@ -53,6 +56,7 @@ const fitOptions: OptionNames<MarginsOptions & ColumnRunOptions> = {
   margins: true,
   ties: true,
   seed: true,
+  weights: true,
 };
 
 const metaSchema = z.object({
@@ -139,17 +143,19 @@ export class Margins extends LevelColumns {
   /**
    * Learns the margins of training rows.
    *
-   * @throws SklarError ERR_SKLAR_VALUE naming the column, see `fitMargin`; for margins of columns that do not exist
+   * @throws SklarError ERR_SKLAR_VALUE naming the column, see `fitMargin`; for margins of columns that do not exist; naming the row
+   *   of a weight that is none
    */
-  static async fit(table: Table, options: MarginsOptions & ColumnRunOptions = {}): Promise<Margins> {
+  static async fit(rows: Table, options: MarginsOptions & ColumnRunOptions = {}): Promise<Margins> {
     expectOptions(options, 'Margins.fit', fitOptions);
-    const { onProgress, ...rest } = options;
+    const { onProgress, weights: given, ...rest } = options;
+    const { table, weights } = weightedTable(rows, given);
     for (const [j, { type }] of expectMarginsSpec(options.margins ?? 'auto', table.names).entries()) {
       const known = table.columns[j]!.filter((value) => !Number.isNaN(value));
       expectLearnable(known, table.names[j]!, type);
       await nextTurn(options.signal);
     }
-    const sorted = await SortedTable.of(table, null, {
+    const sorted = await SortedTable.of(table, null, weights, {
       ...rest,
       onProgress: onProgress && ((fraction) => onProgress(0.7 * fraction)),
     });
@@ -172,7 +178,7 @@ export class Margins extends LevelColumns {
    */
   static async fromSorted(
     sorted: SortedTable,
-    options: MarginsOptions & ColumnRunOptions = {},
+    options: Omit<MarginsOptions, 'weights'> & ColumnRunOptions = {},
     { notes: known = [], schema }: { notes?: readonly Note[]; schema?: TableSchema | undefined } = {},
   ): Promise<Margins> {
     expectOptions(options, 'Margins.fromSorted', fitOptions);

@@ -6,6 +6,7 @@ import { Generator, type Seed, seedWords, shuffle, resolveSeed } from '../data/r
 import { TableSchema } from '../data/schema/table-schema';
 import { type SplitMethod, splitMethods, splitRows } from '../data/split';
 import { Table, defaultNames, listNames } from '../data/table';
+import { type Weights, drawnRows } from '../data/weights';
 import { type OptionNames, SklarError, describe, expectInteger, expectOneOf, expectOptions } from '../errors';
 import { callNative, runJob } from '../native';
 import { kendall } from './dependence';
@@ -78,6 +79,15 @@ export interface MetricWithFloor<T extends TwoSampleMetric> {
 export interface CompareOptions extends RunOptions {
   /** Other rows of the distribution of the data, for the floor; default: one half of the data, the other is the data. */
   reference?: RowsInput;
+  /**
+   * Of the data: finite, not negative, not all 0, in any unit. Rows are drawn, each with a probability in proportion to its weight, and what
+   * is left is compared as a sample without weights, so that p-values and standard errors are right. Default: all count alike.
+   */
+  weights?: Weights | undefined;
+  /** The same of the sample. */
+  sampleWeights?: Weights | undefined;
+  /** The same of the reference. */
+  referenceWeights?: Weights | undefined;
   /** How the data are halved where there is no `reference`, see `splitRows`; default `random`. */
   split?: SplitMethod;
   /** Default: all; of a single column all but `kendall` and `tails`. */
@@ -101,6 +111,9 @@ export interface CompareOptions extends RunOptions {
 const compareOptions: OptionNames<CompareOptions> = {
   ...runOptions,
   reference: true,
+  weights: true,
+  sampleWeights: true,
+  referenceWeights: true,
   split: true,
   metrics: true,
   scale: true,
@@ -116,7 +129,7 @@ export interface Comparison {
   readonly columns: readonly string[];
   /** How many rows of each. */
   readonly rows: {
-    /** Given. */
+    /** Given; of weighted rows those that were drawn. */
     readonly data: number;
     readonly sample: number;
     readonly reference: number | null;
@@ -183,6 +196,13 @@ function codesOf(input: RowsInput, data: RowsInput): RowsInput {
   return TableSchema.plain(own.names, own.types).asHere(input, names).numbers();
 }
 
+/** Rows that are drawn by their weights. */
+function drawn(all: NamedRows, given: Weights | undefined, seed: bigint): NamedRows {
+  if (given === undefined) return all;
+  const rows = drawnRows(given, all.rows, seed);
+  return { ...all, data: pickRows(all.data, rows, all.columns), rows: rows.length };
+}
+
 /** All rows, or these, in random order. */
 function shuffled(
   { data, rows, columns }: NamedRows,
@@ -235,12 +255,20 @@ export async function compare(
   const scale = expectOneOf(options.scale ?? 'gaussian', 'scale', ['gaussian', 'copula', 'data'] as const);
   const split = expectOneOf(options.split ?? 'random', 'split', splitMethods);
   const most = expectInteger(options.rows ?? PAIR_ROWS, 'rows', { min: LEAST_ROWS, max: 2 ** 20 });
-  const own = expectRows(codesOf(data, data), 'the data');
-  const other = expectLike(own, codesOf(sample, data), 'the sample');
+  const given = expectRows(codesOf(data, data), 'the data');
+  const other = drawn(expectLike(given, codesOf(sample, data), 'the sample'), options.sampleWeights, seed);
   const reference =
     options.reference === undefined
       ? null
-      : expectLike(own, codesOf(options.reference, data), 'the reference');
+      : drawn(
+          expectLike(given, codesOf(options.reference, data), 'the reference'),
+          options.referenceWeights,
+          seed,
+        );
+  if (!reference && options.referenceWeights !== undefined) {
+    throw new SklarError('ERR_SKLAR_VALUE', 'expected a reference for referenceWeights, got none');
+  }
+  const own = drawn(given, options.weights, seed);
   const dim = own.columns;
   const metrics = resolveMetrics(options.metrics, dim);
   const halves = reference || split === 'random' ? null : splitRows(own.rows, 0.5, seed, split);

@@ -3,8 +3,9 @@ import { type Copula, hasField } from '../copulas/copula';
 import { expectColumns } from '../copulas/correlation/correlation';
 import { type RowsInput, type Scale, expectScale, takeColumns, toDense } from '../copulas/inputs/rows';
 import { type RunOptions, beginRun, runOptions } from '../copulas/inputs/run';
-import { type Matrix, matrix } from '../matrix';
+import { type Matrix, matrix, pickRows } from '../matrix';
 import { type Seed, resolveSeed } from '../data/random';
+import { type Weights, resolveWeights } from '../data/weights';
 import {
   type OptionNames,
   SklarError,
@@ -20,22 +21,48 @@ import { expectRows, nameOf } from './rows';
 /** Of measures of rows. */
 const RANKS_ON_CPU = 'ranks are counted on the CPU';
 
+/** Of measures of rows. */
+export interface MeasureOptions extends RunOptions {
+  /**
+   * Of the rows: finite, not negative, not all 0, in any unit. A row of weight k counts as k equal ones, of weight 0 not at all. Default:
+   * all count alike.
+   */
+  weights?: Weights | undefined;
+}
+
+const measureOptions: OptionNames<MeasureOptions> = { ...runOptions, weights: true };
+
+/** The rows that have a weight, and what native code takes for the weights. */
+function countedRows(input: RowsInput, what: string, given: Weights | undefined) {
+  const all = expectRows(input, what);
+  if (given === undefined) return { ...all, weights: null };
+  const { kept, weights } = resolveWeights(given, all.rows);
+  const rows = kept ? { ...all, data: pickRows(all.data, kept, all.columns), rows: kept.length } : all;
+  if (rows.rows < 2) {
+    throw new SklarError(
+      'ERR_SKLAR_SHAPE',
+      `expected at least 2 rows with a weight for ${what}, got ${rows.rows}`,
+    );
+  }
+  return { ...rows, weights: weights && weights.each };
+}
+
 async function pairMeasure(
   name: string,
   input: RowsInput,
-  options: RunOptions,
+  { weights: given, ...options }: MeasureOptions,
   start: (
     addon: NativeAddon,
     x: Float64Array,
     rows: number,
     dim: number,
     threads: number,
+    weights: Float64Array | null,
   ) => NativeJob<Float64Array>,
 ): Promise<Matrix> {
-  expectOptions(options, name, runOptions);
   const run = beginRun(options, RANKS_ON_CPU);
-  const { data, rows, columns, names } = expectRows(input, `the rows of ${name}`);
-  const values = await runJob((addon) => start(addon, data, rows, columns, run.threads), {
+  const { data, rows, columns, names, weights } = countedRows(input, `the rows of ${name}`, given);
+  const values = await runJob((addon) => start(addon, data, rows, columns, run.threads, weights), {
     signal: run.signal,
   });
   for (let j = 0; j < columns; j++) {
@@ -63,7 +90,8 @@ async function pairMeasure(
  * toRows(await kendall([[1, 2], [2, 1], [3, 3]])); // => [[1, 0.333], [0.333, 1]]
  * ```
  */
-export function kendall(rows: RowsInput, options: RunOptions = {}): Promise<Matrix> {
+export async function kendall(rows: RowsInput, options: MeasureOptions = {}): Promise<Matrix> {
+  expectOptions(options, 'kendall', measureOptions);
   return pairMeasure('kendall', rows, options, (addon, ...rest) => addon.kendallTau(...rest));
 }
 
@@ -80,7 +108,8 @@ export function kendall(rows: RowsInput, options: RunOptions = {}): Promise<Matr
  * toRows(await spearman([[1, 2], [2, 1], [3, 3]])); // => [[1, 0.5], [0.5, 1]]
  * ```
  */
-export function spearman(rows: RowsInput, options: RunOptions = {}): Promise<Matrix> {
+export async function spearman(rows: RowsInput, options: MeasureOptions = {}): Promise<Matrix> {
+  expectOptions(options, 'spearman', measureOptions);
   return pairMeasure('spearman', rows, options, (addon, ...rest) => addon.spearmanRho(...rest));
 }
 
@@ -97,7 +126,8 @@ export function spearman(rows: RowsInput, options: RunOptions = {}): Promise<Mat
  * toRows(await blomqvist([[1, 1], [2, 2], [3, 4], [4, 3]])); // => [[1, 1], [1, 1]]
  * ```
  */
-export function blomqvist(rows: RowsInput, options: RunOptions = {}): Promise<Matrix> {
+export async function blomqvist(rows: RowsInput, options: MeasureOptions = {}): Promise<Matrix> {
+  expectOptions(options, 'blomqvist', measureOptions);
   return pairMeasure('blomqvist', rows, options, (addon, ...rest) => addon.blomqvistBeta(...rest));
 }
 
@@ -133,17 +163,18 @@ export interface TailCurves {
  */
 export async function tailCurves(
   rows: RowsInput,
-  options: RunOptions & { q: readonly number[] },
+  options: MeasureOptions & { q: readonly number[] },
 ): Promise<TailCurves> {
-  expectOptions(options, 'tailCurves', { ...runOptions, q: true });
-  const run = beginRun(options, RANKS_ON_CPU);
+  expectOptions(options, 'tailCurves', { ...measureOptions, q: true });
+  const { device, precision, threads, signal, weights: given } = options;
+  const run = beginRun({ device, precision, threads, signal }, RANKS_ON_CPU);
   if (!Array.isArray(options.q) || options.q.length === 0) {
     throw new SklarError('ERR_SKLAR_VALUE', `expected a list of levels for q, got ${describe(options.q)}`);
   }
   const q = options.q.map((level: unknown) => expectNumber(level, 'a level q', { above: 0, below: 1 }));
-  const { data, rows: count, columns, names } = expectRows(rows, 'the rows of tailCurves');
+  const { data, rows: count, columns, names, weights } = countedRows(rows, 'the rows of tailCurves', given);
   const curves = await runJob(
-    (addon) => addon.tailCurves(data, count, columns, Float64Array.from(q), run.threads),
+    (addon) => addon.tailCurves(data, count, columns, Float64Array.from(q), run.threads, weights),
     { signal: run.signal },
   );
   const split = (values: Float64Array) =>
@@ -158,7 +189,7 @@ export async function tailCurves(
 }
 
 /** How it is estimated. */
-export interface TotalCorrelationOptions extends RunOptions {
+export interface TotalCorrelationOptions extends MeasureOptions {
   /** The scale of the rows; default `copula`. */
   scale?: Scale;
   /** How often the field is looked at for each row, default 8: draws of a time and a noise, two evaluations each. */
@@ -168,7 +199,7 @@ export interface TotalCorrelationOptions extends RunOptions {
 }
 
 const totalCorrelationOptions: OptionNames<TotalCorrelationOptions> = {
-  ...runOptions,
+  ...measureOptions,
   scale: true,
   draws: true,
   seed: true,
@@ -209,7 +240,8 @@ export async function totalCorrelation(
   options: TotalCorrelationOptions = {},
 ): Promise<TotalCorrelation> {
   expectOptions(options, 'totalCorrelation', totalCorrelationOptions);
-  const run = beginRun(options, copula.capabilities.cpuOnly);
+  const { device, precision, threads, signal, weights } = options;
+  const run = beginRun({ device, precision, threads, signal }, copula.capabilities.cpuOnly);
   const scale = expectScale(options.scale);
   const seed = resolveSeed(options.seed ?? 1);
   const draws = expectInteger(options.draws ?? 8, 'draws', {
@@ -224,7 +256,8 @@ export async function totalCorrelation(
     );
   }
   const values = await copula.logPdf(dense, { ...run, scale });
-  const logDensity = { ...meanOf(values), normalised: copula.normalised };
+  const mean = (of: Float64Array) => meanOf(of, undefined, 'rows', weights);
+  const logDensity = { ...mean(values), normalised: copula.normalised };
   if (!hasField(copula)) return { logDensity, fieldBound: null };
   const bound = await runJob(
     (addon) =>
@@ -240,11 +273,11 @@ export async function totalCorrelation(
       ),
     { signal: run.signal },
   );
-  return { logDensity, fieldBound: meanOf(bound) };
+  return { logDensity, fieldBound: mean(bound) };
 }
 
 /** Which blocks of columns, and what is known of them. */
-export interface MutualInformationOptions extends RunOptions {
+export interface MutualInformationOptions extends MeasureOptions {
   /** Columns of the first block, counted from 0. */
   a: readonly number[];
   /** Columns of the second block; default: all others. */
@@ -259,7 +292,7 @@ export interface MutualInformationOptions extends RunOptions {
 }
 
 const mutualInformationOptions: OptionNames<MutualInformationOptions> = {
-  ...runOptions,
+  ...measureOptions,
   a: true,
   b: true,
   marginals: true,
@@ -290,8 +323,8 @@ export async function mutualInformation(
   options: MutualInformationOptions,
 ): Promise<MeanOfRows> {
   expectOptions(options, 'mutualInformation', mutualInformationOptions);
-  const { device, precision, threads, signal } = options;
-  beginRun(options, copula.capabilities.cpuOnly);
+  const { device, precision, threads, signal, weights } = options;
+  beginRun({ device, precision, threads, signal }, copula.capabilities.cpuOnly);
   const scale = expectScale(options.scale);
   const a = expectColumns(options.a, 'block a', copula.dim, 1);
   const others = Array.from({ length: copula.dim }, (_, i) => i).filter((i) => !a.includes(i));
@@ -331,7 +364,7 @@ export async function mutualInformation(
     const values = await model.logPdf(part, { ...where, threads, signal, scale });
     values.forEach((value, i) => (total[i]! += sign * value));
   }
-  return meanOf(total);
+  return meanOf(total, undefined, 'rows', weights);
 }
 
 /** Copulas that give those of some of their columns, null for independent ones. */

@@ -105,6 +105,7 @@ export interface ClassicalAddon {
     rows: number,
     dim: number,
     threads: number,
+    weights: Float64Array | null,
   ): NativeJob<{ correlation: Float64Array; logLikelihood: Float64Array; information: Float64Array }>;
   /** The correlation of a Student copula given its degrees of freedom, by maximum likelihood. */
   classicalFitStudent(
@@ -116,5 +117,6 @@ export interface ClassicalAddon {
     rows: number,
     dim: number,
     threads: number,
+    weights: Float64Array | null,
   ): NativeJob<{ correlation: Float64Array; logLikelihood: number }>;
 }

@@ -20,6 +20,8 @@ export interface NativeSortedColumn {
   /** Different values, and how many rows are not above each; null where no value occurs twice. */
   values: Float64Array | null;
   last: Float64Array | null;
+  /** Of `sorted`; null: the rows have none. */
+  weights: Float64Array | null;
   /** Of the ranks, where they were wanted, and of the ranks from the greatest value down. */
   hash: bigint;
   reversedHash: bigint;
@@ -35,6 +37,7 @@ export interface ColumnsAddon {
     rows: number;
     integer: boolean;
     thinned: boolean;
+    weighted: boolean;
   }): ColumnHandle;
   /** Rows from `firstRow` on as rows x columns; with `random`, ties are broken by seed, key of the column and row. */
   columnLevels(
@@ -72,9 +75,10 @@ export interface ColumnsAddon {
     x: readonly Float64Array[],
     ranks: { random: boolean; seed: bigint; keys: Uint32Array } | null,
     threads: number,
+    weights: Float64Array | null,
   ): NativeJob<SortedHandle[]>;
   sortedColumn(column: SortedHandle): NativeSortedColumn;
-  sortValues(values: Float64Array): NativeSortedColumn;
+  sortValues(values: Float64Array, weights: Float64Array | null): NativeSortedColumn;
   /** Whether one is an increasing (1) or decreasing (-1) function of the other. */
   sortedRelation(a: SortedHandle, b: SortedHandle): 1 | -1 | 0;
   /** Rows begin .. end of rank / (rows + 1), (end - begin) x columns. */

@@ -12,6 +12,7 @@ export interface CorrelationAddon {
     rows: number,
     dim: number,
     threads: number,
+    weights: Float64Array | null,
   ): NativeJob<Float64Array>;
   /** Correlation of a Gaussian copula of rows with recurring values, by `rounds` of a stochastic EM algorithm. */
   tiedCorrelation(

@@ -74,5 +74,9 @@ export interface MarginsAddon {
     step: number,
   ): number;
   /** Maximum likelihood of ascending excesses, and their Cramer-von Mises distance from the law. */
-  paretoFit(excesses: Float64Array, leastShape: number): { scale: number; shape: number; distance: number };
+  paretoFit(
+    excesses: Float64Array,
+    leastShape: number,
+    weights: Float64Array | null,
+  ): { scale: number; shape: number; distance: number };
 }

@@ -26,6 +26,7 @@ type NativePairMeasure = (
   rows: number,
   dim: number,
   threads: number,
+  weights: Float64Array | null,
 ) => NativeJob<Float64Array>;
 
 export interface StatisticsAddon {
@@ -37,6 +38,7 @@ export interface StatisticsAddon {
     rows: number,
     dim: number,
     threads: number,
+    weights: Float64Array | null,
   ): NativeJob<{ pairs: Float64Array; mean: number }>;
   spearmanRho: NativePairMeasure;
   blomqvistBeta: NativePairMeasure;
@@ -46,6 +48,7 @@ export interface StatisticsAddon {
     dim: number,
     q: Float64Array,
     threads: number,
+    weights: Float64Array | null,
   ): NativeJob<NativeTailCurves>;
   /** rows x dim: the columns of x on the Gaussian scale as those of base, baseRows x dim, see them. */
   normalScores(

@@ -4,6 +4,7 @@ import { type Copula } from '../copulas/copula';
 import { type RunOptions, beginRun, runOptions } from '../copulas/inputs/run';
 import { type Matrix, matrix, toRows } from '../matrix';
 import type { Seed } from '../data/random';
+import { type Weights, drawnRows } from '../data/weights';
 import { resolveSeed } from '../data/random';
 import type { Table } from '../data/table';
 import { type RunRecord, runRecord } from '../devices';
@@ -59,6 +60,8 @@ export interface ReportOptions extends RunOptions {
   rows?: number;
   /** Of the sample, and of what the certificate and the comparison draw; default 1. */
   seed?: Seed;
+  /** Of the data, see `CompareOptions.weights`: rows are drawn by them, and all that is shown is of what is left. */
+  weights?: Weights | undefined;
   /** Sections to leave out; default none. */
   skip?: readonly ReportSection[];
   /** Of the certificate, which takes longest. */
@@ -74,6 +77,7 @@ const reportOptions: OptionNames<ReportOptions> = {
   logarithmic: true,
   rows: true,
   seed: true,
+  weights: true,
   skip: true,
   certificate: true,
   onProgress: true,
@@ -218,7 +222,10 @@ export function planOf(model: Copula | JointDistribution, data: Table, options: 
   const skip = new Set(
     (options.skip ?? []).map((name) => expectOneOf(name, 'a section to skip', reportSections)),
   );
-  const own = data.select(margins.names);
+  const seed = resolveSeed(options.seed ?? 1);
+  const { weights } = options;
+  const counted = weights === undefined ? data : data.take(drawnRows(weights, data.rows, seed));
+  const own = counted.select(margins.names);
   if (own.rows === 0) {
     throw new SklarError('ERR_SKLAR_SHAPE', 'expected at least one row of data to report on, got none');
   }
@@ -234,7 +241,7 @@ export function planOf(model: Copula | JointDistribution, data: Table, options: 
     columns: names,
     logarithmic,
     samples,
-    seed: resolveSeed(options.seed ?? 1),
+    seed,
     skip,
   };
 }

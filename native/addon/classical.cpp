@@ -134,8 +134,10 @@ Napi::Value fit(const Napi::CallbackInfo& info) {
                           correlation = to_vector<double>(info[1], "correlation", product(dim, dim)),
                           shrinkage = to_double(info[2], "shrinkage"),
                           u = to_vector<double>(info[3], "u", product(rows, dim)), rows, dim,
+                          weights = to_vector_or_empty<double>(info[7], "weights", rows),
                           threads = to_size(info[6], "threads")](const CancelFlag& cancel) {
-    StudentFit fitted = fit_student(degrees, correlation, shrinkage, u, rows, dim, threads, cancel);
+    StudentFit fitted =
+        fit_student(degrees, correlation, shrinkage, u, data_or_null(weights), rows, dim, threads, cancel);
     return deliver("correlation", std::move(fitted.correlation), "logLikelihood", fitted.log_likelihood);
   });
 }
@@ -148,9 +150,10 @@ Napi::Value fit_pairs_of(const Napi::CallbackInfo& info) {
                           lower = to_vector<double>(info[4], "lower", size),
                           upper = to_vector<double>(info[5], "upper", size),
                           pairs = to_vector<std::uint32_t>(info[6], "pairs"), rows, dim,
+                          weights = to_vector_or_empty<double>(info[10], "weights", rows),
                           threads = to_size(info[9], "threads")](const CancelFlag& cancel) {
-    PairFits fits =
-        fit_pairs(degrees, correlation, search, most, lower, upper, pairs, rows, dim, threads, cancel);
+    PairFits fits = fit_pairs(degrees, correlation, search, most, lower, upper, data_or_null(weights), pairs,
+                              rows, dim, threads, cancel);
     return deliver("correlation", std::move(fits.correlation), "logLikelihood",
                    std::move(fits.log_likelihood), "information", std::move(fits.information));
   });

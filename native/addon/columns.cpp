@@ -45,7 +45,8 @@ Napi::Value rank_column(const Napi::CallbackInfo& info) {
   RankBlocks blocks{
       to_vector<double>(field(o, "values"), "values"), to_vector<double>(field(o, "first"), "first"),
       to_vector<double>(field(o, "last"), "last"),     to_double(field(o, "rows"), "rows"),
-      to_bool(field(o, "integer"), "integer"),         to_bool(field(o, "thinned"), "thinned")};
+      to_bool(field(o, "integer"), "integer"),         to_bool(field(o, "thinned"), "thinned"),
+      to_bool(field(o, "weighted"), "weighted")};
   return to_external<ColumnMap>(info.Env(), make_rank_map(std::move(blocks)), map_tag);
 }
 
@@ -97,12 +98,13 @@ Napi::Value sort(const Napi::CallbackInfo& info) {
       ranks.push_back({random, seed, key});
   }
   return start_job(info, [x = std::move(x), ranks = std::move(ranks),
+                          weights = to_vector_or_empty<double>(info[3], "weights"),
                           threads = to_size(info[2], "threads")](const CancelFlag& cancel) {
     std::vector<std::shared_ptr<const SortedColumn>> sorted(x.size());
     ThreadPool pool(threads);
     pool.run(x.size(), [&](std::size_t j, std::size_t) {
-      sorted[j] =
-          std::make_shared<SortedColumn>(sort_column(x[j], ranks.empty() ? nullptr : &ranks[j], cancel));
+      sorted[j] = std::make_shared<SortedColumn>(sort_column(x[j], weights.empty() ? nullptr : &weights,
+                                                             ranks.empty() ? nullptr : &ranks[j], cancel));
     });
     return [sorted = std::move(sorted)](Napi::Env env) {
       return to_array(env, sorted, [env](const auto& column) {
@@ -115,7 +117,8 @@ Napi::Value sort(const Napi::CallbackInfo& info) {
 Napi::Object fields_of(Napi::Env env, const SortedColumn& column) {
   const bool values = !column.values.empty();
   return to_object(env, "sorted", column.sorted, "values", values ? to_array(env, column.values) : env.Null(),
-                   "last", values ? to_array(env, column.last) : env.Null(), "hash",
+                   "last", values ? to_array(env, column.last) : env.Null(), "weights",
+                   column.weights.empty() ? env.Null() : to_array(env, column.weights), "hash",
                    Napi::BigInt::New(env, column.hash), "reversedHash",
                    Napi::BigInt::New(env, column.reversed_hash));
 }
@@ -126,7 +129,9 @@ Napi::Value sorted_column(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value sort_values(const Napi::CallbackInfo& info) {
-  return fields_of(info.Env(), sort_column(to_vector<double>(info[0], "values"), nullptr, CancelFlag()));
+  const auto weights = to_vector_or_empty<double>(info[1], "weights");
+  return fields_of(info.Env(), sort_column(to_vector<double>(info[0], "values"),
+                                           weights.empty() ? nullptr : &weights, nullptr, CancelFlag()));
 }
 
 Napi::Value relation(const Napi::CallbackInfo& info) {

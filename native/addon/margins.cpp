@@ -88,7 +88,9 @@ Napi::Value loss(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value pareto(const Napi::CallbackInfo& info) {
-  const ParetoFit fit = fit_pareto(to_vector<double>(info[0], "excesses"), to_double(info[1], "leastShape"));
+  const ParetoFit fit =
+      fit_pareto(to_vector<double>(info[0], "excesses"), to_vector_or_empty<double>(info[2], "weights"),
+                 to_double(info[1], "leastShape"));
   return to_object(info.Env(), "scale", fit.scale, "shape", fit.shape, "distance", fit.distance);
 }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <numeric>
 #include <string>
 
 #include "classical/cells/elliptical_cells.hpp"
@@ -328,11 +329,13 @@ std::unique_ptr<ClassicalRows> make_gaussian_rows(const ClassicalDefinition& def
 }
 
 StudentFit fit_student(double degrees, std::vector<double> correlation, double shrinkage,
-                       const std::vector<double>& u, std::size_t rows, std::size_t dim, std::size_t threads,
-                       const CancelFlag& cancel) {
+                       const std::vector<double>& u, const double* weights, std::size_t rows, std::size_t dim,
+                       std::size_t threads, const CancelFlag& cancel) {
   check_rows(u.data(), false, rows, dim);
   const StudentT t(degrees);
-  const double front = log_student_front(degrees, dim), n = static_cast<double>(rows);
+  const double front = log_student_front(degrees, dim),
+               n = weights ? std::accumulate(weights, weights + rows, 0.0) : static_cast<double>(rows);
+  const auto weight_of = [weights](std::size_t row) { return weights ? weights[row] : 1.0; };
   ThreadPool pool(threads);
   const std::size_t chunks = row_chunks(rows);
   std::vector<double> x(rows * dim), margin(chunks), likelihood(chunks);  // x: of each chunk columns x rows
@@ -341,7 +344,7 @@ StudentFit fit_student(double degrees, std::vector<double> correlation, double s
       for (std::size_t j = 0; j < dim; ++j) {
         const double value = t.quantile(unit_of(u[(first + i) * dim + j]));
         x[first * dim + j * count + i] = value;
-        margin[first / row_chunk] += t.log_pdf(value);
+        margin[first / row_chunk] += weight_of(first + i) * t.log_pdf(value);
       }
   });
   double margins = 0;
@@ -372,8 +375,9 @@ StudentFit fit_student(double degrees, std::vector<double> correlation, double s
       for (std::size_t i = 0; i < count; ++i) {
         double form = 0;
         for (std::size_t j = 0; j < dim; ++j) form += y[j * count + i] * y[j * count + i];
-        weight[i] = (degrees + static_cast<double>(dim)) / (degrees + form);
-        likelihood[chunk] -= 0.5 * (degrees + static_cast<double>(dim)) * std::log1p(form / degrees);
+        const double own = weight_of(first + i);
+        weight[i] = own * (degrees + static_cast<double>(dim)) / (degrees + form);
+        likelihood[chunk] -= own * (0.5 * (degrees + static_cast<double>(dim)) * std::log1p(form / degrees));
       }
       std::vector<double>& sum = scatter[chunk];
       sum.assign(dim * dim, 0.0);

@@ -17,8 +17,8 @@ constexpr std::size_t batch_rows = 4096;
 
 }  // namespace
 
-std::vector<double> normal_scores_correlation(std::size_t threads, const double* u, std::size_t rows,
-                                              std::size_t dim, const CancelFlag& cancel) {
+std::vector<double> normal_scores_correlation(std::size_t threads, const double* u, const double* weights,
+                                              std::size_t rows, std::size_t dim, const CancelFlag& cancel) {
   check_rows(u, false, rows, dim);
   auto backend = make_cpu_backend<double>(threads);
   Matrix<double> z = backend->matrix(batch_rows, dim + 1);
@@ -26,10 +26,12 @@ std::vector<double> normal_scores_correlation(std::size_t threads, const double*
   std::vector<double> moments(width * width, 0.0), part(width * width);
   in_batches(rows, batch_rows, cancel, {}, [&](std::size_t first, std::size_t count) {
     backend->whiten(z.first(count), u + first * dim, false, nullptr, nullptr);
+    for (std::size_t i = 0; weights && i < count; ++i)
+      for (std::size_t j = 0; j < width; ++j) z.first(count).row(i)[j] *= std::sqrt(weights[first + i]);
     products_of_scores(*backend, z.first(count), part);
     for (std::size_t i = 0; i < moments.size(); ++i) moments[i] += part[i];
   });
-  return correlation_of_products(moments, static_cast<double>(rows), dim);
+  return correlation_of_products(moments, moments.back(), dim);
 }
 
 void gaussian_log_pdf(std::size_t threads, const std::vector<double>& l, const double* u, bool from_gaussian,

@@ -115,13 +115,13 @@ Dependence classical_dependence(const ClassicalDefinition& definition);
 
 // Maximum likelihood of the correlation of a Student copula, given its degrees of freedom; every step of the
 // iteration is drawn towards independence by `shrinkage`, without which there is no maximum where there are
-// fewer rows than columns. log_likelihood is that of the rows.
+// fewer rows than columns. log_likelihood is that of the rows. weights: of the rows; null: all are 1.
 struct StudentFit {
   std::vector<double> correlation;  // dim x dim
   double log_likelihood = 0;
 };
 StudentFit fit_student(double degrees, std::vector<double> correlation, double shrinkage,
-                       const std::vector<double>& u, std::size_t rows, std::size_t dim, std::size_t threads,
-                       const CancelFlag& cancel);
+                       const std::vector<double>& u, const double* weights, std::size_t rows, std::size_t dim,
+                       std::size_t threads, const CancelFlag& cancel);
 
 }  // namespace sklar

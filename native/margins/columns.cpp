@@ -117,8 +117,8 @@ class RankMap final : public ColumnMap {
   Cell cell(double x) const override {
     const std::size_t k = lower_bound(b_.values.data(), b_.values.size(), x);
     if (k < b_.values.size() && b_.values[k] == x && b_.first[k] < b_.last[k])
-      return {k == 0 ? -INFINITY : score(b_.first[k] - 0.5),
-              k + 1 == b_.values.size() ? INFINITY : score(b_.last[k] + 0.5)};
+      return {k == 0 ? -INFINITY : score(b_.first[k] - inside()),
+              k + 1 == b_.values.size() ? INFINITY : score(b_.last[k] + inside())};
     const double z = score(rank(x, Draw{}));
     return {z, z};
   }
@@ -131,6 +131,8 @@ class RankMap final : public ColumnMap {
   }
 
  private:
+  double inside() const { return b_.weighted ? 0 : 0.5; }
+
   double value(double u) const {
     const double size = b_.rows + 1;
     double rank = u * size;
@@ -163,6 +165,7 @@ class RankMap final : public ColumnMap {
     if (b_.values[k] == x) {
       const double low = b_.first[k], high = b_.last[k];
       if (low == high) return low;
+      if (draw.random && b_.weighted) return low + (draw() + 0.5) * 0x1p-32 * (high - low);
       return draw.random ? low + std::floor(draw() * 0x1p-32 * (high - low + 1)) : (low + high) / 2;
     }
     if (k == 0) return 0.5;

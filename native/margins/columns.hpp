@@ -62,6 +62,9 @@ struct RankBlocks {
   double rows;
   bool integer;
   bool thinned;  // values between those were left out
+  // first and last are the ends of a block themselves, of weighted rows, where else they are whole ranks,
+  // half a rank inside
+  bool weighted;
 };
 // rank / (rows + 1); see lib/data/pseudo-observations.ts.
 SharedMap make_rank_map(RankBlocks blocks);

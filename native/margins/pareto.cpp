@@ -117,7 +117,12 @@ class ParetoTails final : public Margin {
 
 // The sum of log(1 + c y) for excesses y and |c| of at most 1000 over their mean, 1 + c y at least 1e-6.
 // Every y is at most n means, so that products of eight factors stay in range and save seven logarithms.
-double sum_log1p(const std::vector<double>& y, double c) {
+double sum_log1p(const std::vector<double>& y, const std::vector<double>& weights, double c) {
+  if (!weights.empty()) {
+    double sum = 0;
+    for (std::size_t i = 0; i < y.size(); ++i) sum += weights[i] * std::log1p(c * y[i]);
+    return sum;
+  }
   constexpr std::size_t lanes = 8;
   double sum = 0;
   std::size_t i = 0;
@@ -139,15 +144,22 @@ SharedMargin make_pareto_tails(SharedMargin body, Support support, const ParetoT
   return std::make_shared<ParetoTails>(std::move(body), support, lower, upper);
 }
 
-ParetoFit fit_pareto(const std::vector<double>& excesses, double least_shape) {
+ParetoFit fit_pareto(const std::vector<double>& excesses, const std::vector<double>& weights,
+                     double least_shape) {
   if (excesses.empty()) throw Error("SHAPE", "expected an excess at least");
-  const auto n = static_cast<double>(excesses.size());
-  double mean = 0, most = 0;
-  for (const double y : excesses) {
-    mean += y / n;
-    most = std::max(most, y);
+  if (!weights.empty() && weights.size() != excesses.size())
+    throw Error("SHAPE", "expected a weight for every excess");
+  const auto weight_of = [&](std::size_t i) { return weights.empty() ? 1.0 : weights[i]; };
+  double n = 0, squares = 0, mean = 0, most = 0;
+  for (std::size_t i = 0; i < excesses.size(); ++i) {
+    n += weight_of(i);
+    squares += weight_of(i) * weight_of(i);
   }
-  const auto shape_at = [&](double theta) { return sum_log1p(excesses, theta / mean) / n; };
+  for (std::size_t i = 0; i < excesses.size(); ++i) {
+    mean += weight_of(i) * excesses[i] / n;
+    most = std::max(most, excesses[i]);
+  }
+  const auto shape_at = [&](double theta) { return sum_log1p(excesses, weights, theta / mean) / n; };
   // the negative log likelihood of a row, up to a constant
   const auto loss = [&](double theta) {
     if (std::fabs(theta) < 1e-6) return 0.0;
@@ -194,13 +206,26 @@ ParetoFit fit_pareto(const std::vector<double>& excesses, double least_shape) {
     fit.shape = shape_at(theta);
     fit.scale = fit.shape / theta * mean;
   }
-  fit.distance = 1 / (12 * n);
   const StandardPareto law{fit.shape};
-  for (std::size_t i = 0; i < excesses.size(); ++i) {
-    const double level = (2 * static_cast<double>(i) + 1) / (2 * n);
-    const double difference = -std::expm1(law.log_beyond(excesses[i] / fit.scale)) - level;
-    fit.distance += difference * difference;
+  const auto difference_at = [&](std::size_t i, double level) {
+    return -std::expm1(law.log_beyond(excesses[i] / fit.scale)) - level;
+  };
+  if (weights.empty()) {
+    fit.distance = 1 / (12 * n);
+    for (std::size_t i = 0; i < excesses.size(); ++i) {
+      const double difference = difference_at(i, (2 * static_cast<double>(i) + 1) / (2 * n));
+      fit.distance += difference * difference;
+    }
+    return fit;
   }
+  // the integral of (F_n - F)^2 dF_n's middle, times the rows that the weights are worth
+  double below = 0;
+  for (std::size_t i = 0; i < excesses.size(); ++i) {
+    const double share = weights[i] / n, difference = difference_at(i, below + share / 2);
+    fit.distance += share * (difference * difference + share * share / 12);
+    below += share;
+  }
+  fit.distance *= n * n / squares;
   return fit;
 }
 

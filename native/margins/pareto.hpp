@@ -31,7 +31,8 @@ struct ParetoFit {
 
 // Maximum likelihood of a generalised Pareto law, by its profile in theta = shape / scale (Grimshaw 1993):
 // given theta the shape is the mean of log(1 + theta y). excesses: positive, ascending. Laws of shapes below
-// least_shape are left out.
-ParetoFit fit_pareto(const std::vector<double>& excesses, double least_shape);
+// least_shape are left out. weights: of the excesses; empty: all are 1.
+ParetoFit fit_pareto(const std::vector<double>& excesses, const std::vector<double>& weights,
+                     double least_shape);
 
 }  // namespace sklar

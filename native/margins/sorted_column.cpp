@@ -90,8 +90,30 @@ void mean_ranks(SortedColumn& column) {
   }
 }
 
+// Levels of weighted rows from their ranks: equal ones that have ranks of their own lie in that order.
+void weighted_levels(SortedColumn& column, const std::vector<double>& weights) {
+  const double size = std::accumulate(column.weights.begin(), column.weights.end(), 0.0);
+  column.level.assign(column.dense.size(), std::numeric_limits<double>::quiet_NaN());
+  Order order(2 * column.sorted.size() + 1,
+              missing_value);  // by twice the rank the first row, and the next one
+  Order next(column.dense.size(), missing_value);
+  for (std::size_t i = column.dense.size(); i-- > 0;) {
+    if (column.dense[i] == missing_value) continue;
+    next[i] = order[column.twice_rank[i]];
+    order[column.twice_rank[i]] = static_cast<std::uint32_t>(i);
+  }
+  double before = 0;
+  for (const std::uint32_t first : order) {
+    double weight = 0;
+    for (std::uint32_t i = first; i != missing_value; i = next[i]) weight += weights[i];
+    for (std::uint32_t i = first; i != missing_value; i = next[i])
+      column.level[i] = (before + 0.5 * (weight + 1)) / (size + 1);
+    before += weight;
+  }
+}
+
 // A weight for each row (the finaliser of SplitMix64).
-std::uint64_t weight_of(std::uint64_t row) {
+std::uint64_t hash_weight_of(std::uint64_t row) {
   std::uint64_t z = (row + 1) * 0x9e3779b97f4a7c15u;
   z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
   z = (z ^ z >> 27) * 0x94d049bb133111ebu;
@@ -102,7 +124,7 @@ void hash_ranks(SortedColumn& column) {
   std::uint64_t weights = 0;
   for (std::size_t i = 0; i < column.dense.size(); ++i) {
     if (column.dense[i] == missing_value) continue;
-    const std::uint64_t weight = weight_of(i);
+    const std::uint64_t weight = hash_weight_of(i);
     column.hash += weight * column.dense[i];
     weights += weight;
   }
@@ -111,18 +133,20 @@ void hash_ranks(SortedColumn& column) {
 
 }  // namespace
 
-SortedColumn sort_column(const std::vector<double>& values, const RankOptions* ranks,
-                         const CancelFlag& cancel) {
+SortedColumn sort_column(const std::vector<double>& values, const std::vector<double>* weights,
+                         const RankOptions* ranks, const CancelFlag& cancel) {
+  if (weights && weights->size() != values.size()) throw Error("SHAPE", "expected a weight for every value");
   if (values.size() > std::numeric_limits<std::int32_t>::max())
     throw Error("SHAPE", "expected from 1 to 2^31 - 1 values, got " + std::to_string(values.size()));
   Keys keys;
   Order order;
   keys.reserve(values.size());
-  if (ranks) order.reserve(values.size());
+  const bool ordered = ranks || weights;
+  if (ordered) order.reserve(values.size());
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (std::isnan(values[i])) continue;
     keys.push_back(key_of(values[i]));
-    if (ranks) order.push_back(static_cast<std::uint32_t>(i));
+    if (ordered) order.push_back(static_cast<std::uint32_t>(i));
   }
   const std::size_t rows = keys.size();
   if (rows == 0) throw Error("SHAPE", "expected from 1 to 2^31 - 1 values, got none");
@@ -131,6 +155,7 @@ SortedColumn sort_column(const std::vector<double>& values, const RankOptions* r
   SortedColumn column;
   column.sorted.resize(rows);
   std::transform(keys.begin(), keys.end(), column.sorted.begin(), value_of);
+  for (std::size_t i = 0; weights && i < rows; ++i) column.weights.push_back((*weights)[order[i]]);
   if (ranks) column.dense.resize(values.size(), missing_value);
   std::size_t distinct = 0;
   for (std::size_t i = 0; i < rows; ++i) {
@@ -153,6 +178,7 @@ SortedColumn sort_column(const std::vector<double>& values, const RankOptions* r
       random_ranks(column, *ranks);
     else
       mean_ranks(column);
+    if (weights) weighted_levels(column, *weights);
     hash_ranks(column);
   }
   return column;
@@ -183,6 +209,11 @@ std::vector<double> rank_levels(std::size_t threads, const std::vector<const Sor
     const std::size_t from = begin + task * chunk, to = std::min(end, from + chunk);
     for (std::size_t j = 0; j < width; ++j) {
       const double size = static_cast<double>(columns[j]->sorted.size()) + 1;
+      const std::vector<double>& level = columns[j]->level;
+      if (!level.empty()) {
+        for (std::size_t i = from; i < to; ++i) u[(i - begin) * width + j] = level[i];
+        continue;
+      }
       for (std::size_t i = from; i < to; ++i)
         u[(i - begin) * width + j] = columns[j]->twice_rank[i] == 0 ? std::numeric_limits<double>::quiet_NaN()
                                                                     : 0.5 * columns[j]->twice_rank[i] / size;

@@ -13,10 +13,15 @@ struct SortedColumn {
   // Different values, and for each of them how many rows are not above it. Both empty where no value occurs
   // twice: then `sorted` are the different values.
   std::vector<double> values, last;
+  // Of weighted rows the weights of `sorted`; else empty.
+  std::vector<double> weights;
 
   // Where ranks are wanted. For each row which of the different values it has, from 0, and twice its rank
   // (the mean of two neighbouring ranks is no whole number); `missing_value` and 0 where it is missing.
   std::vector<std::uint32_t> dense, twice_rank;
+  // Of weighted rows in place of twice the rank: the weight of lower rows and half of its own and 1, over the
+  // sum of all and 1; NaN where it is missing.
+  std::vector<double> level;
   // Linear hashes of the dense ranks, and of those from the greatest value down: columns that are increasing
   // (decreasing) functions of each other share the first (the other's second).
   std::uint64_t hash = 0, reversed_hash = 0;
@@ -33,9 +38,9 @@ struct RankOptions {
 };
 
 // Fewer than 2^31 values, finite or NaN, one of them finite. ranks: null, where they are not wanted. O(rows),
-// stable.
-SortedColumn sort_column(const std::vector<double>& values, const RankOptions* ranks,
-                         const CancelFlag& cancel);
+// stable. weights: one for each value, positive; null: all are 1.
+SortedColumn sort_column(const std::vector<double>& values, const std::vector<double>* weights,
+                         const RankOptions* ranks, const CancelFlag& cancel);
 
 // Whether one column is an increasing (+1) or decreasing (-1) function of the other; 0: neither. Both with
 // ranks and of as many rows.

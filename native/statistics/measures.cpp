@@ -19,12 +19,19 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 // Columns side by side, and what every measure needs of them.
 struct Ranks {
   std::size_t rows, dim;
+  double size;                       // the sum of the weights
   std::vector<std::uint32_t> order;  // rows of a column by value, ties by row
   std::vector<std::uint32_t> dense;  // 0, 1, ...: equal for equal values
   std::vector<double> mean;          // 1 .. rows, ties at their mean
 
-  Ranks(ThreadPool& pool, const double* x, std::size_t n, std::size_t d, const CancelFlag& cancel)
-      : rows(n), dim(d), order(n * d), dense(n * d), mean(n * d) {
+  Ranks(ThreadPool& pool, const double* x, const double* weights, std::size_t n, std::size_t d,
+        const CancelFlag& cancel)
+      : rows(n),
+        dim(d),
+        size(weights ? std::accumulate(weights, weights + n, 0.0) : static_cast<double>(n)),
+        order(n * d),
+        dense(n * d),
+        mean(n * d) {
     if (n < 2 || n > std::numeric_limits<std::int32_t>::max())
       throw Error("SHAPE", "expected 2 rows at least and fewer than 2^31, got " + std::to_string(n));
     pool.run(d, [&](std::size_t j, std::size_t) {
@@ -37,13 +44,20 @@ struct Ranks {
         return column[a] != column[b] ? column[a] < column[b] : a < b;
       });
       std::uint32_t group = 0;
+      double before = 0;  // the weight of lower values
       for (std::size_t first = 0; first < n; ++group) {
         std::size_t end = first + 1;
         while (end < n && column[by_value[end]] == column[by_value[first]]) ++end;
+        double weight = static_cast<double>(end - first);
+        if (weights) {
+          weight = 0;
+          for (std::size_t i = first; i < end; ++i) weight += weights[by_value[i]];
+        }
         for (std::size_t i = first; i < end; ++i) {
           dense[j * n + by_value[i]] = group;
-          mean[j * n + by_value[i]] = 0.5 * static_cast<double>(first + 1 + end);
+          mean[j * n + by_value[i]] = before + 0.5 * (weight + 1);
         }
+        before += weight;
         first = end;
       }
     });
@@ -172,6 +186,51 @@ std::vector<std::int64_t> concordances(const Ranks& ranks, std::size_t i, std::s
   return sums;
 }
 
+// The same of weighted rows: the sum of the weights of the others with that sign.
+std::vector<double> concordances(const Ranks& ranks, const double* weights, std::size_t i, std::size_t j) {
+  const std::size_t n = ranks.rows;
+  const std::uint32_t *order = &ranks.order[i * n], *x = &ranks.dense[i * n], *y = &ranks.dense[j * n];
+  std::vector<double> sums(n),
+      tree(n + 1);  // Fenwick's, of the weight of the values of y that have been seen
+  const auto seen_up_to = [&](std::size_t value) {
+    double weight = 0;
+    for (std::size_t k = value; k > 0; k &= k - 1) weight += tree[k];
+    return weight;
+  };
+  for (const bool forwards : {true, false}) {
+    std::fill(tree.begin(), tree.end(), 0.0);
+    const auto row = [&](std::size_t k) { return order[forwards ? k : n - 1 - k]; };
+    double seen = 0;
+    for (std::size_t first = 0, end = 0; first < n; first = end) {
+      while (end < n && x[row(end)] == x[row(first)]) ++end;
+      for (std::size_t k = first; k < end; ++k) {
+        const std::size_t value = y[row(k)];
+        const double balance = seen_up_to(value) - (seen - seen_up_to(value + 1));
+        sums[row(k)] += forwards ? balance : -balance;
+      }
+      for (std::size_t k = first; k < end; ++k) {
+        seen += weights[row(k)];
+        for (std::size_t at = y[row(k)] + 1; at <= n; at += at & -at) tree[at] += weights[row(k)];
+      }
+    }
+  }
+  return sums;
+}
+
+// The weight of the pairs of rows that a column tells apart.
+double untied_weight(const Ranks& ranks, const double* weights, std::size_t j) {
+  const std::size_t n = ranks.rows;
+  const std::uint32_t *order = &ranks.order[j * n], *x = &ranks.dense[j * n];
+  double pairs = 0, before = 0;
+  for (std::size_t first = 0, end = 0; first < n; first = end) {
+    double weight = 0;
+    while (end < n && x[order[end]] == x[order[first]]) weight += weights[order[end++]];
+    pairs += before * weight;
+    before += weight;
+  }
+  return pairs;
+}
+
 // The symmetric matrix of measure(i, j, worker), unit diagonal; a task is one row of it.
 template <class Measure>
 std::vector<double> matrix_of_pairs(ThreadPool& pool, std::size_t dim, const CancelFlag& cancel,
@@ -191,11 +250,15 @@ std::vector<double> matrix_of_pairs(ThreadPool& pool, std::size_t dim, const Can
 }
 
 // Correlations of the columns of a centred dim x rows array.
-std::vector<double> correlations(ThreadPool& pool, const std::vector<double>& centred, std::size_t rows,
-                                 std::size_t dim, const CancelFlag& cancel) {
+std::vector<double> correlations(ThreadPool& pool, const std::vector<double>& centred, const double* weights,
+                                 std::size_t rows, std::size_t dim, const CancelFlag& cancel) {
   auto inner = [&](std::size_t i, std::size_t j) {
     double sum = 0;
-    for (std::size_t k = 0; k < rows; ++k) sum += centred[i * rows + k] * centred[j * rows + k];
+    if (weights)
+      for (std::size_t k = 0; k < rows; ++k)
+        sum += weights[k] * centred[i * rows + k] * centred[j * rows + k];
+    else
+      for (std::size_t k = 0; k < rows; ++k) sum += centred[i * rows + k] * centred[j * rows + k];
     return sum;
   };
   std::vector<double> norm(dim);
@@ -206,12 +269,52 @@ std::vector<double> correlations(ThreadPool& pool, const std::vector<double>& ce
   });
 }
 
+// See KendallVariance.
+KendallVariance weighted_variance(ThreadPool& pool, const Ranks& ranks, const double* weights,
+                                  const CancelFlag& cancel) {
+  const std::size_t rows = ranks.rows, dim = ranks.dim;
+  const auto variance = [&](const std::vector<double>& sums, double pairs) {
+    const auto own = [&](std::size_t k) { return sums[k] / (ranks.size - weights[k]) / pairs; };
+    double mean = 0, square = 0;
+    for (std::size_t k = 0; k < rows; ++k) mean += weights[k] / ranks.size * own(k);
+    for (std::size_t k = 0; k < rows; ++k)
+      square += weights[k] * weights[k] * (own(k) - mean) * (own(k) - mean);
+    return 4 * square / (ranks.size * ranks.size);
+  };
+  // by the first column of the pairs, so that the order of the sums does not depend on the threads
+  std::vector<std::vector<double>> totals(dim, std::vector<double>(rows));
+  KendallVariance result;
+  result.pairs = matrix_of_pairs(pool, dim, cancel, [&](std::size_t i, std::size_t j, std::size_t) {
+    if (i == j) return 0.0;
+    const std::vector<double> sums = concordances(ranks, weights, i, j);
+    for (std::size_t k = 0; k < rows; ++k) totals[i][k] += sums[k];
+    return variance(sums, 1);
+  });
+  for (std::size_t i = 0; i < dim; ++i) result.pairs[i * dim + i] = 0;
+  for (std::size_t i = 1; i < dim; ++i)
+    for (std::size_t k = 0; k < rows; ++k) totals[0][k] += totals[i][k];
+  result.mean = variance(totals[0], static_cast<double>(pairs_of(dim)));
+  return result;
+}
+
 }  // namespace
 
-std::vector<double> kendall_tau(std::size_t threads, const double* x, std::size_t rows, std::size_t dim,
-                                const CancelFlag& cancel) {
+std::vector<double> kendall_tau(std::size_t threads, const double* x, const double* weights, std::size_t rows,
+                                std::size_t dim, const CancelFlag& cancel) {
   ThreadPool pool(threads);
-  const Ranks ranks(pool, x, rows, dim, cancel);
+  const Ranks ranks(pool, x, weights, rows, dim, cancel);
+  if (weights) {
+    std::vector<double> untied(dim);
+    pool.run(dim, [&](std::size_t j, std::size_t) { untied[j] = untied_weight(ranks, weights, j); });
+    return matrix_of_pairs(pool, dim, cancel, [&](std::size_t i, std::size_t j, std::size_t) {
+      if (!(untied[i] > 0 && untied[j] > 0)) return nan;
+      if (i == j) return 1.0;
+      const std::vector<double> sums = concordances(ranks, weights, i, j);
+      double balance = 0;  // every pair twice
+      for (std::size_t k = 0; k < rows; ++k) balance += weights[k] * sums[k];
+      return std::clamp(0.5 * balance / std::sqrt(untied[i]) / std::sqrt(untied[j]), -1.0, 1.0);
+    });
+  }
   std::vector<Places> places;
   for (std::size_t j = 0; j < dim; ++j)
     places.emplace_back(&ranks.order[j * rows], &ranks.dense[j * rows], rows);
@@ -226,10 +329,11 @@ std::vector<double> kendall_tau(std::size_t threads, const double* x, std::size_
   });
 }
 
-KendallVariance kendall_variance(std::size_t threads, const double* x, std::size_t rows, std::size_t dim,
-                                 const CancelFlag& cancel) {
+KendallVariance kendall_variance(std::size_t threads, const double* x, const double* weights,
+                                 std::size_t rows, std::size_t dim, const CancelFlag& cancel) {
   ThreadPool pool(threads);
-  const Ranks ranks(pool, x, rows, dim, cancel);
+  const Ranks ranks(pool, x, weights, rows, dim, cancel);
+  if (weights) return weighted_variance(pool, ranks, weights, cancel);
   const double n = static_cast<double>(rows);
   // of sums over the other rows, and as many pairs
   const auto variance = [&](const std::vector<std::int64_t>& sums, double pairs) {
@@ -255,39 +359,61 @@ KendallVariance kendall_variance(std::size_t threads, const double* x, std::size
   return result;
 }
 
-std::vector<double> spearman_rho(std::size_t threads, const double* x, std::size_t rows, std::size_t dim,
-                                 const CancelFlag& cancel) {
+std::vector<double> spearman_rho(std::size_t threads, const double* x, const double* weights,
+                                 std::size_t rows, std::size_t dim, const CancelFlag& cancel) {
   ThreadPool pool(threads);
-  Ranks ranks(pool, x, rows, dim, cancel);
-  for (double& rank : ranks.mean) rank -= 0.5 * static_cast<double>(rows + 1);
-  return correlations(pool, ranks.mean, rows, dim, cancel);
+  Ranks ranks(pool, x, weights, rows, dim, cancel);
+  for (double& rank : ranks.mean) rank -= 0.5 * (ranks.size + 1);
+  return correlations(pool, ranks.mean, weights, rows, dim, cancel);
 }
 
-std::vector<double> blomqvist_beta(std::size_t threads, const double* x, std::size_t rows, std::size_t dim,
-                                   const CancelFlag& cancel) {
+std::vector<double> blomqvist_beta(std::size_t threads, const double* x, const double* weights,
+                                   std::size_t rows, std::size_t dim, const CancelFlag& cancel) {
   ThreadPool pool(threads);
-  const Ranks ranks(pool, x, rows, dim, cancel);
+  const Ranks ranks(pool, x, weights, rows, dim, cancel);
   std::vector<double> side(rows * dim);
   for (std::size_t j = 0; j < dim; ++j) {
     const std::uint32_t* order = &ranks.order[j * rows];
-    const double low = x[order[(rows - 1) / 2] * dim + j], high = x[order[rows / 2] * dim + j];
+    std::size_t below = (rows - 1) / 2, above = rows / 2;  // where the lower and the upper median are
+    if (weights) {
+      double up_to = weights[order[0]];
+      for (below = 0; up_to < 0.5 * ranks.size && below + 1 < rows;) up_to += weights[order[++below]];
+      for (above = below; up_to <= 0.5 * ranks.size && above + 1 < rows;) up_to += weights[order[++above]];
+    }
+    const double low = x[order[below] * dim + j], high = x[order[above] * dim + j];
     for (std::size_t k = 0; k < rows; ++k) {
       const double value = x[k * dim + j];
       // between the two middle values of an even number of rows lies the median
       side[j * rows + k] = low < high ? (value >= high ? 1 : -1) : value > high ? 1 : value < low ? -1 : 0;
     }
   }
-  return correlations(pool, side, rows, dim, cancel);
+  return correlations(pool, side, weights, rows, dim, cancel);
 }
 
-TailCurves tail_curves(std::size_t threads, const double* x, std::size_t rows, std::size_t dim,
-                       const std::vector<double>& q, const CancelFlag& cancel) {
+TailCurves tail_curves(std::size_t threads, const double* x, const double* weights, std::size_t rows,
+                       std::size_t dim, const std::vector<double>& q, const CancelFlag& cancel) {
   for (const double level : q)
     if (!(level > 0 && level < 1)) throw Error("VALUE", "expected levels q strictly between 0 and 1");
   ThreadPool pool(threads);
-  const Ranks ranks(pool, x, rows, dim, cancel);
+  const Ranks ranks(pool, x, weights, rows, dim, cancel);
   const std::size_t words = (rows + 63) / 64, square = dim * dim;
-  const double n = static_cast<double>(rows);
+  double effective = static_cast<double>(rows);
+  if (weights) {
+    double squares = 0;
+    for (std::size_t k = 0; k < rows; ++k) squares += weights[k] * weights[k];
+    effective = ranks.size * ranks.size / squares;
+  }
+  // of the rows in both sets
+  const auto weight_of = [&](const std::uint64_t* a, const std::uint64_t* b) {
+    double weight = 0;
+    for (std::size_t w = 0; w < words; ++w) {
+      std::uint64_t both = a[w] & b[w];
+      if (!weights) weight += static_cast<double>(std::popcount(both));
+      for (; weights && both != 0; both &= both - 1)
+        weight += weights[64 * w + static_cast<std::size_t>(std::countr_zero(both))];
+    }
+    return weight;
+  };
   TailCurves result;
   for (auto* values : {&result.lower, &result.lower_error, &result.upper, &result.upper_error})
     values->assign(q.size() * square, 0.0);
@@ -297,7 +423,7 @@ TailCurves tail_curves(std::size_t threads, const double* x, std::size_t rows, s
       std::fill(member.begin(), member.end(), 0u);
       for (std::size_t j = 0; j < dim; ++j)
         for (std::size_t k = 0; k < rows; ++k) {
-          const double u = (ranks.mean[j * rows + k] - 0.5) / n;
+          const double u = (ranks.mean[j * rows + k] - 0.5) / ranks.size;
           if (upper ? u > q[level] : u < q[level]) member[j * words + k / 64] |= std::uint64_t{1} << (k % 64);
         }
       const double mass = upper ? 1 - q[level] : q[level];
@@ -306,13 +432,10 @@ TailCurves tail_curves(std::size_t threads, const double* x, std::size_t rows, s
       pool.run(dim, [&](std::size_t i, std::size_t) {
         for (std::size_t j = i; j < dim; ++j) {
           cancel.check();
-          std::uint64_t both = 0;
-          for (std::size_t w = 0; w < words; ++w)
-            both += static_cast<std::uint64_t>(std::popcount(member[i * words + w] & member[j * words + w]));
-          const double p = static_cast<double>(both) / n;
+          const double both = weight_of(&member[i * words], &member[j * words]), p = both / ranks.size;
           curve[i * dim + j] = curve[j * dim + i] = p / mass;
-          const double smoothed = static_cast<double>(both + 1) / (n + 2);
-          error[i * dim + j] = error[j * dim + i] = std::sqrt(smoothed * (1 - smoothed) / n) / mass;
+          const double smoothed = (both * (effective / ranks.size) + 1) / (effective + 2);
+          error[i * dim + j] = error[j * dim + i] = std::sqrt(smoothed * (1 - smoothed) / effective) / mass;
         }
       });
     }

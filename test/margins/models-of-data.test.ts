@@ -49,7 +49,7 @@ describe('far from the data', () => {
 
   test('the distance counts jumps by their middles', () => {
     const x = Float64Array.from({ length: 400 }, (_, i) => (i < 160 ? 0 : 1 + i));
-    const column = sortedColumn(x, 'x', 'auto');
+    const column = sortedColumn(x, 'x', 'auto', null);
     expect(atomsOf(column)).toEqual([0]);
     expect(distanceFrom(column, fitMargin(x, 'zero-inflated'))).toBeLessThan(2);
     expect(distanceFrom(column, fitMargin(x, 'normal'))).toBeGreaterThan(4);

@@ -33,6 +33,38 @@ Vector values_with_ties(std::size_t n, double grain) {
 
 }  // namespace
 
+TEST_CASE("weighted rows: levels, and generalised Pareto laws of repeated excesses") {
+  const Vector x{3, 1, 2, 2, std::numeric_limits<double>::quiet_NaN()}, weights{2, 1, 3, 0.5, 4};
+  const RankOptions mean{false, 1, 2};
+  const SortedColumn column = sort_column(x, &weights, &mean, go);
+  CHECK(column.weights == Vector({1, 3, 0.5, 2}));
+  const Vector levels = rank_levels(1, {&column}, 0, 5, go);
+  // of a sum of 6.5
+  CHECK_NEAR(levels[0], (4.5 + 1.5) / 7.5, 1e-15);
+  CHECK_NEAR(levels[1], 1 / 7.5, 1e-15);
+  CHECK_NEAR(levels[2], (1 + 2.25) / 7.5, 1e-15);
+  CHECK(levels[2] == levels[3]);
+  CHECK(std::isnan(levels[4]));
+  const RankOptions random{true, 1, 2};
+  const SortedColumn drawn = sort_column(x, &weights, &random, go);
+  const Vector two = rank_levels(1, {&drawn}, 0, 5, go);
+  CHECK(two[2] != two[3]);
+  CHECK_NEAR(3 * two[2] + 0.5 * two[3], 3.5 * levels[2], 0.35);
+
+  Vector excesses, repeated, times;
+  for (int i = 1; i <= 40; ++i) {
+    excesses.push_back(-std::log1p(-i / 41.0));
+    times.push_back(1 + i % 3);
+    repeated.insert(repeated.end(), 1 + i % 3, excesses.back());
+  }
+  const ParetoFit one = fit_pareto(excesses, times, -0.5), many = fit_pareto(repeated, {}, -0.5);
+  CHECK_NEAR(one.scale, many.scale, 1e-6);
+  CHECK_NEAR(one.shape, many.shape, 1e-6);
+  CHECK_NEAR(fit_pareto(excesses, Vector(40, 1.0), -0.5).distance, fit_pareto(excesses, {}, -0.5).distance,
+             1e-12);
+  CHECK_THROWS(fit_pareto(excesses, {1.0}, -0.5), Error, error.code() == "SHAPE");
+}
+
 TEST_CASE("the first value that is not below another, from any guess") {
   for (const std::size_t n : {1, 2, 3, 10, 33}) {
     Vector values(n);
@@ -57,7 +89,7 @@ TEST_CASE("columns are sorted, with their different values and ranks") {
     for (const double grain : {0.0, 0.5, 50.0}) {
       const Vector x = values_with_ties(n, grain);
       const RankOptions mean{false, 1, 2};
-      const SortedColumn column = sort_column(x, &mean, go);
+      const SortedColumn column = sort_column(x, nullptr, &mean, go);
       Vector expected = x;
       std::sort(expected.begin(), expected.end());
       CHECK(column.sorted == expected);
@@ -78,7 +110,7 @@ TEST_CASE("columns are sorted, with their different values and ranks") {
 TEST_CASE("random ranks are a permutation that sorts, by seed and column") {
   const Vector x = values_with_ties(3000, 20);
   const RankOptions options{true, 7, 3}, other_seed{true, 8, 3}, other_column{true, 7, 4};
-  const SortedColumn column = sort_column(x, &options, go);
+  const SortedColumn column = sort_column(x, nullptr, &options, go);
   std::vector<std::size_t> at(x.size());
   for (std::size_t i = 0; i < x.size(); ++i) {
     CHECK(column.twice_rank[i] % 2 == 0);
@@ -88,9 +120,9 @@ TEST_CASE("random ranks are a permutation that sorts, by seed and column") {
   std::sort(sorted.begin(), sorted.end());
   for (std::size_t i = 0; i < x.size(); ++i) CHECK_EQUAL(sorted[i], i);
   for (std::size_t i = 1; i < x.size(); ++i) CHECK(x[at[i - 1]] <= x[at[i]]);
-  CHECK(sort_column(x, &options, go).twice_rank == column.twice_rank);
-  CHECK(sort_column(x, &other_seed, go).twice_rank != column.twice_rank);
-  CHECK(sort_column(x, &other_column, go).twice_rank != column.twice_rank);
+  CHECK(sort_column(x, nullptr, &options, go).twice_rank == column.twice_rank);
+  CHECK(sort_column(x, nullptr, &other_seed, go).twice_rank != column.twice_rank);
+  CHECK(sort_column(x, nullptr, &other_column, go).twice_rank != column.twice_rank);
 }
 
 TEST_CASE("columns that are monotone functions of each other have the same hashes") {
@@ -99,7 +131,7 @@ TEST_CASE("columns that are monotone functions of each other have the same hashe
   for (double& value : cube) value = value * value * value;
   for (double& value : down) value = -value;
   std::swap(*std::min_element(other.begin(), other.end()), *std::max_element(other.begin(), other.end()));
-  const auto sorted = [&](const Vector& column) { return sort_column(column, &options, go); };
+  const auto sorted = [&](const Vector& column) { return sort_column(column, nullptr, &options, go); };
   const SortedColumn a = sorted(x);
   CHECK_EQUAL(a.hash, sorted(cube).hash);
   CHECK_EQUAL(a.hash, sorted(down).reversed_hash);
@@ -145,7 +177,7 @@ TEST_CASE("a generalised Pareto law is found at the maximum of its likelihood") 
       const double log = -std::log1p(-(static_cast<double>(i) + 0.5) / 4000);
       excesses[i] = 2 * (shape == 0 ? log : std::expm1(shape * log) / shape);
     }
-    const ParetoFit fit = fit_pareto(excesses, -0.5);
+    const ParetoFit fit = fit_pareto(excesses, {}, -0.5);
     CHECK_NEAR(fit.shape, shape, 5e-3);
     CHECK_NEAR(fit.scale, 2, 2e-2);
     CHECK(fit.distance < 1e-3);
@@ -162,15 +194,16 @@ TEST_CASE("a generalised Pareto law is found at the maximum of its likelihood") 
     // of any unit
     Vector wide = excesses;
     for (double& y : wide) y *= 1e150;
-    CHECK_NEAR(fit_pareto(wide, -0.5).shape, fit.shape, 1e-7);
-    CHECK_NEAR(fit_pareto(wide, -0.5).scale / fit.scale, 1e150, 1e144);
+    CHECK_NEAR(fit_pareto(wide, {}, -0.5).shape, fit.shape, 1e-7);
+    CHECK_NEAR(fit_pareto(wide, {}, -0.5).scale / fit.scale, 1e150, 1e144);
   }
 }
 
 TEST_CASE("levels and values of columns do not depend on threads, and undo each other") {
   const std::size_t rows = 9000;
   Vector x = values_with_ties(rows, 0), grid = values_with_ties(rows, 1);
-  const SortedColumn sorted = sort_column(x, nullptr, go), blocks = sort_column(grid, nullptr, go);
+  const SortedColumn sorted = sort_column(x, nullptr, nullptr, go),
+                     blocks = sort_column(grid, nullptr, nullptr, go);
   Vector levels(rows);
   for (std::size_t i = 0; i < rows; ++i)
     levels[i] = static_cast<double>(i + 1) / static_cast<double>(rows + 1);

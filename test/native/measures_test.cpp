@@ -55,9 +55,37 @@ double rank(const Vector& x, std::size_t n, std::size_t d, std::size_t j, std::s
 
 }  // namespace
 
+TEST_CASE("whole weights are repeated rows, equal ones are none") {
+  constexpr std::size_t n = 60;
+  const Vector x = rows_with_ties(n), ones(n, 1.0);
+  Vector weights(n), repeated;
+  for (std::size_t i = 0; i < n; ++i) {
+    weights[i] = static_cast<double>(1 + i * 7 % 4);
+    for (double k = 0; k < weights[i]; ++k) repeated.insert(repeated.end(), &x[i * 4], &x[i * 4] + 4);
+  }
+  const std::size_t all = repeated.size() / 4;
+  const auto same = [](const Vector& a, const Vector& b) {
+    for (std::size_t k = 0; k < a.size(); ++k) CHECK_NEAR(a[k], b[k], 1e-12);
+  };
+  const double *w = weights.data(), *none = nullptr;
+  same(kendall_tau(1, x.data(), w, n, 4, go), kendall_tau(1, repeated.data(), none, all, 4, go));
+  same(spearman_rho(1, x.data(), w, n, 4, go), spearman_rho(1, repeated.data(), none, all, 4, go));
+  same(blomqvist_beta(1, x.data(), w, n, 4, go), blomqvist_beta(1, repeated.data(), none, all, 4, go));
+  const Vector q{0.2, 0.9};
+  const TailCurves one = tail_curves(1, x.data(), w, n, 4, q, go),
+                   many = tail_curves(1, repeated.data(), none, all, 4, q, go);
+  same(one.lower, many.lower);
+  same(one.upper, many.upper);
+  const KendallVariance equal = kendall_variance(1, x.data(), ones.data(), n, 4, go),
+                        plain = kendall_variance(1, x.data(), none, n, 4, go);
+  same(equal.pairs, plain.pairs);
+  CHECK_NEAR(equal.mean, plain.mean, 1e-12);
+  CHECK(kendall_variance(3, x.data(), w, n, 4, go).mean == kendall_variance(1, x.data(), w, n, 4, go).mean);
+}
+
 TEST_CASE("Kendall's tau-b by its definition, ties and all") {
   for (const std::size_t n : {2, 3, 17, 200}) {
-    const Vector x = rows_with_ties(n), tau = kendall_tau(1, x.data(), n, 4, go);
+    const Vector x = rows_with_ties(n), tau = kendall_tau(1, x.data(), nullptr, n, 4, go);
     if (n < 17) {
       CHECK_NEAR(tau[3], -1.0, 1e-15);
       continue;
@@ -70,8 +98,8 @@ TEST_CASE("Kendall's tau-b by its definition, ties and all") {
 TEST_CASE("the variance of Kendall's tau by its definition, for any number of threads") {
   for (const std::size_t n : {3, 17, 150}) {
     const Vector x = rows_with_ties(n);
-    const KendallVariance found = kendall_variance(1, x.data(), n, 4, go),
-                          again = kendall_variance(3, x.data(), n, 4, go);
+    const KendallVariance found = kendall_variance(1, x.data(), nullptr, n, 4, go),
+                          again = kendall_variance(3, x.data(), nullptr, n, 4, go);
     CHECK(found.pairs == again.pairs);
     CHECK(found.mean == again.mean);
     const double rows = static_cast<double>(n);
@@ -100,7 +128,7 @@ TEST_CASE("the variance of Kendall's tau by its definition, for any number of th
 
 TEST_CASE("Spearman's rho by its definition, ties and all") {
   const std::size_t n = 150;
-  const Vector x = rows_with_ties(n), rho = spearman_rho(1, x.data(), n, 4, go);
+  const Vector x = rows_with_ties(n), rho = spearman_rho(1, x.data(), nullptr, n, 4, go);
   for (std::size_t i = 0; i < 4; ++i)
     for (std::size_t j = 0; j < 4; ++j) {
       double ab = 0, aa = 0, bb = 0;
@@ -116,17 +144,17 @@ TEST_CASE("Spearman's rho by its definition, ties and all") {
 
 TEST_CASE("Blomqvist's beta counts sides of the medians") {
   const Vector even = {1, 10, 2, 30, 3, 20, 4, 40};  // sides -- -+ +- ++
-  CHECK_NEAR(blomqvist_beta(1, even.data(), 4, 2, go)[1], 0.0, 1e-15);
+  CHECK_NEAR(blomqvist_beta(1, even.data(), nullptr, 4, 2, go)[1], 0.0, 1e-15);
   const Vector odd = {1, 3, 2, 2, 3, 1};
-  CHECK_NEAR(blomqvist_beta(1, odd.data(), 3, 2, go)[1], -1.0, 1e-15);
-  const Vector x = rows_with_ties(501), beta = blomqvist_beta(1, x.data(), 501, 4, go);
+  CHECK_NEAR(blomqvist_beta(1, odd.data(), nullptr, 3, 2, go)[1], -1.0, 1e-15);
+  const Vector x = rows_with_ties(501), beta = blomqvist_beta(1, x.data(), nullptr, 501, 4, go);
   CHECK_NEAR(beta[3], -1.0, 1e-15);
 }
 
 TEST_CASE("tail curves by their definition, and 1 for comonotone columns") {
   const std::size_t n = 400;
   const Vector x = rows_with_ties(n), q = {0.05, 0.5, 0.9};
-  const TailCurves curves = tail_curves(1, x.data(), n, 4, q, go);
+  const TailCurves curves = tail_curves(1, x.data(), nullptr, n, 4, q, go);
   for (std::size_t level = 0; level < 3; ++level)
     for (std::size_t i = 0; i < 4; ++i)
       for (std::size_t j = 0; j < 4; ++j) {
@@ -145,22 +173,24 @@ TEST_CASE("tail curves by their definition, and 1 for comonotone columns") {
   CHECK_NEAR(curves.lower[0], 1.0, 1e-14);
   CHECK_NEAR(curves.upper[2 * 16], 1.0, 1e-12);
   CHECK_EQUAL(curves.upper[2 * 16 + 3], 0.0);
-  CHECK_THROWS(tail_curves(1, x.data(), n, 4, {1.0}, go), Error, error.code() == "VALUE");
+  CHECK_THROWS(tail_curves(1, x.data(), nullptr, n, 4, {1.0}, go), Error, error.code() == "VALUE");
 }
 
 TEST_CASE("measures do not depend on threads, stop when cancelled, and know constant columns") {
   const std::size_t n = 700;
   Vector x = rows_with_ties(n);
-  CHECK(kendall_tau(1, x.data(), n, 4, go) == kendall_tau(3, x.data(), n, 4, go));
-  CHECK(spearman_rho(1, x.data(), n, 4, go) == spearman_rho(3, x.data(), n, 4, go));
-  CHECK(tail_curves(1, x.data(), n, 4, {0.9}, go).upper == tail_curves(3, x.data(), n, 4, {0.9}, go).upper);
+  CHECK(kendall_tau(1, x.data(), nullptr, n, 4, go) == kendall_tau(3, x.data(), nullptr, n, 4, go));
+  CHECK(spearman_rho(1, x.data(), nullptr, n, 4, go) == spearman_rho(3, x.data(), nullptr, n, 4, go));
+  CHECK(tail_curves(1, x.data(), nullptr, n, 4, {0.9}, go).upper ==
+        tail_curves(3, x.data(), nullptr, n, 4, {0.9}, go).upper);
   CancelFlag stop;
   stop.cancel();
-  CHECK_THROWS(kendall_tau(1, x.data(), n, 4, stop), Error, error.code() == "ABORTED");
-  CHECK_THROWS(kendall_tau(1, x.data(), 1, 4, go), Error, error.code() == "SHAPE");
+  CHECK_THROWS(kendall_tau(1, x.data(), nullptr, n, 4, stop), Error, error.code() == "ABORTED");
+  CHECK_THROWS(kendall_tau(1, x.data(), nullptr, 1, 4, go), Error, error.code() == "SHAPE");
   for (std::size_t i = 0; i < n; ++i) x[i * 4 + 2] = 5;
-  for (const Vector& m : {kendall_tau(2, x.data(), n, 4, go), spearman_rho(2, x.data(), n, 4, go),
-                          blomqvist_beta(2, x.data(), n, 4, go)})
+  for (const Vector& m :
+       {kendall_tau(2, x.data(), nullptr, n, 4, go), spearman_rho(2, x.data(), nullptr, n, 4, go),
+        blomqvist_beta(2, x.data(), nullptr, n, 4, go)})
     for (std::size_t i = 0; i < 4; ++i)
       for (std::size_t j = 0; j < 4; ++j) CHECK_EQUAL(std::isnan(m[i * 4 + j]), i == 2 || j == 2);
 }

@@ -8,13 +8,20 @@ import { dependentRowsNote, serialDependence } from '../../data/serial-dependenc
 import { type SplitMethod, splitMethods } from '../../data/split';
 import { TableSchema } from '../../data/schema/table-schema';
 import type { Table } from '../../data/table';
+import { type RowWeights, thinnedNote, thinnedRows } from '../../data/weights';
 import { comparable } from '../../joint/comparable';
 import type { Note } from '../../notes';
 import { comparisonWords } from '../../report/comparison-table';
 import { noteLines, textLines } from '../../report/charts/text';
 import { type Io, signalOf, writeResult } from '../terminal/context';
 import { startProgress } from '../terminal/progress';
-import { type ReadingFlags, TABLE_FILES, addReadingOptions, readAs } from '../terminal/reading';
+import {
+  type ReadingFlags,
+  TABLE_FILES,
+  addReadingOptions,
+  addWeightsOption,
+  readWeighted,
+} from '../terminal/reading';
 import { BETWEEN_COMMAS, integer, names, seed } from '../terminal/values';
 
 interface Flags extends ReadingFlags {
@@ -33,7 +40,7 @@ interface Flags extends ReadingFlags {
 }
 
 export function define(command: Command, io: Io): void {
-  addReadingOptions(command)
+  addWeightsOption(addReadingOptions(command))
     .argument('<data>', `held-out rows: ${TABLE_FILES}; a folder or a "pattern*.csv" is one table`)
     .argument('<sample>', 'rows to judge, the same columns by name; as the data')
     .option('--columns <names>', `columns to compare, ${BETWEEN_COMMAS} (default: all of the data)`, names)
@@ -85,18 +92,30 @@ async function run(data: string, sample: string, flags: Flags, io: Io): Promise<
   } = flags;
   const chosen = metrics?.map((name) => expectOneOf(name, '--metrics', metricNames));
   const notes: Note[] = [];
-  const table = await readAs(data, flags, notes, {
-    ...(columns && { columns }),
-    ...(exclude && { exclude }),
-    signal,
-  });
+  /** Rows of weighted ones that are left by a draw. */
+  const drawn = ({ table, weights }: { table: Table; weights: RowWeights | null }): Table => {
+    if (!weights) return table;
+    const left = table.take(thinnedRows(weights, wanted ?? 1));
+    notes.push(thinnedNote(left.rows, table.rows));
+    return left;
+  };
+  const table = drawn(
+    await readWeighted(data, flags, notes, {
+      ...(columns && { columns }),
+      ...(exclude && { exclude }),
+      signal,
+    }),
+  );
   const dependence = serialDependence(table);
   if (dependence) notes.push(dependentRowsNote(dependence));
-  const schema = TableSchema.infer(table);
+  const schema = TableSchema.infer(table, { weightsColumn: flags.weights });
   const like = { columns: schema.modelledNames, signal };
   // sklar writes samples its own way, so that how the data are written says nothing of them but the formats of dates
-  const sampled = await readAs(sample, {}, notes, like, schema);
-  const given = reference === undefined ? undefined : await readAs(reference, flags, notes, like, schema);
+  const sampled = drawn(await readWeighted(sample, {}, notes, like, schema));
+  const given =
+    reference === undefined
+      ? undefined
+      : drawn(await readWeighted(reference, { ...flags, weights: undefined }, notes, like, schema));
   const {
     data: known,
     others: tables,

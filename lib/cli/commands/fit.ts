@@ -29,6 +29,7 @@ import {
   missingRules,
 } from '../../data/schema/table-schema';
 import type { Table } from '../../data/table';
+import { takeWeights } from '../../data/weights';
 import { type DeviceName, type RunRecord, expectDeviceName, precisions, resolveDevice } from '../../devices';
 import { SklarError, describe, expectOneOf } from '../../errors';
 import { copulaLogPdf } from '../../joint/copula-density';
@@ -67,9 +68,12 @@ import {
   type ReadingFlags,
   MORE_FILES,
   addReadingOptions,
+  addWeightsOption,
   readFiles,
+  readWithWeights,
   returnChoices,
   returnsOf,
+  weighted,
 } from '../terminal/reading';
 import { addDeviceOptions } from '../terminal/run';
 import { BETWEEN_COMMAS, integer, names, number, numberOrText, seed } from '../terminal/values';
@@ -100,6 +104,7 @@ const commandShape = {
   split: z.enum(splitMethods).optional(),
   splitSeed: seedSchema.optional(),
   returns: z.enum(returnChoices).optional(),
+  weights: z.string().optional(),
   ties: z.enum(['random', 'average']).optional(),
   missing: z.enum(missingRules).optional(),
   // by column, what there is wrong with a margin is said by `expectMarginsSpec`, which names the column
@@ -178,6 +183,7 @@ export function define(command: Command, io: Io): void {
       (text, previous: readonly string[] = []) => [...previous, text],
     );
   addReadingOptions(command);
+  addWeightsOption(command);
   addDeviceOptions(command)
     .option(
       '--checkpoint <file>',
@@ -310,9 +316,16 @@ async function readSplit(
     readonly seed: Seed;
   },
 ) {
-  const read = await readFiles(files, reading, notes, options);
-  const made = method === 'none' ? null : returnsOf(read, { method }, notes);
-  const table = made?.table ?? read;
+  const { read, weights: column } = await readWithWeights(
+    files,
+    reading,
+    notes,
+    options,
+    undefined,
+    (own, of) => readFiles(files, own, notes, of),
+  );
+  const made = method === 'none' ? null : returnsOf(read, { method }, notes, column);
+  const { table, weights } = weighted(made?.table ?? read, column, notes);
   const dependence = split === 'random' ? serialDependence(table) : null;
   if (dependence) {
     const note = serialNote(made ? { ...dependence, inTime: true } : dependence);
@@ -334,6 +347,9 @@ async function readSplit(
     training: table.take(train),
     judging: table.take(holdout),
     returns: made?.returns,
+    weightsColumn: column,
+    weights: weights && takeWeights(weights, train),
+    judgingWeights: weights && takeWeights(weights, holdout),
   };
 }
 
@@ -352,6 +368,7 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
     encoding,
     types,
     returns: ofPrices = 'none',
+    weights: weightsFlag,
     holdout: share = 0.2,
     split = 'random',
     splitSeed = 0,
@@ -392,21 +409,23 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
   if (log !== undefined) await expectOutput('--log', log, ['.jsonl', '.ndjson'], inputs);
 
   const notes: Note[] = [];
-  const reading = { header, delimiter, decimal, null: nulls, encoding, types };
-  const { train, holdout, training, judging, returns } = await readSplit(
-    files,
-    reading,
-    notes,
-    { ...(columns && { columns }), ...(exclude && { exclude }), signal },
-    { returns: ofPrices, missing, split, share, seed: splitSeed },
-  );
-  const schema = TableSchema.infer(training, { missing, returns });
+  const reading = { header, delimiter, decimal, null: nulls, encoding, types, weights: weightsFlag };
+  const { train, holdout, training, judging, returns, weightsColumn, weights, judgingWeights } =
+    await readSplit(
+      files,
+      reading,
+      notes,
+      { ...(columns && { columns }), ...(exclude && { exclude }), signal },
+      { returns: ofPrices, missing, split, share, seed: splitSeed },
+    );
+  const schema = TableSchema.infer(training, { missing, returns, weightsColumn }, weights);
   if (from) expectColumns(from, schema.modelledNames.length, schema.modelledNames);
   const spec = marginsOf(wanted, support, schema.modelledNames);
   // The copula learns from ranks and is judged by them, so that a margin that fits badly does not spoil the dependence.
   const learning = startProgress(io, 'margins', 1, flags.verbose);
   const { ranks, margins } = await fitRanksAndMargins(schema.modelled(training), {
     schema,
+    weights,
     ties,
     seed: fitSeed,
     margins: spec,
@@ -439,6 +458,7 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
       seed: fitSeed,
       margins,
       blocks: ranks.trainingBlocks(),
+      ...(weights && { weights: weights.each }),
       ...run,
       ...model,
       ...(kinds[kind].trained && {
@@ -489,6 +509,8 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
       const showRows = rowProgress(scoring, holdout.length);
       judged = scored
         ? await judge(copula, ranks, schema.modelled(judging), holdout, errors, {
+            training: weights?.each,
+            judging: judgingWeights?.each,
             ...run,
             onProgress: ({ rowsDone }) => showRows(rowsDone),
           })
@@ -525,6 +547,7 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
       meanLogPdf: judged.own.mean,
       standardError: judged.own.standardError,
       ...(judged.own.blockRows && { blockRows: judged.own.blockRows }),
+      ...(judged.own.effectiveRows && { effectiveRows: judged.own.effectiveRows }),
       ...(judged.own.impossible && { impossible: judged.own.impossible }),
       normalised: copula.normalised,
       ...normaliserKeys(normaliser, judged.own.mean),
@@ -606,6 +629,12 @@ function withWayBack(
   return new SklarError(error.code, [error.message, ...more].join('; '), { cause: error });
 }
 
+/** Weights of the training and of the held-out rows. */
+interface JudgeWeights {
+  training: Float64Array | undefined;
+  judging: Float64Array | undefined;
+}
+
 /** The model and the Gaussian copula of the same training rows, judged by the same held-out rows; null without any. */
 async function judge(
   copula: Copula,
@@ -613,17 +642,28 @@ async function judge(
   holdout: Table,
   numbers: Uint32Array,
   errors: 'rows' | 'blocks',
-  run: LogPdfOptions,
+  { training: weights, judging, ...run }: LogPdfOptions & JudgeWeights,
 ) {
   if (holdout.rows === 0) return null;
   const { threads, signal } = run;
-  const own = meanOf(await copulaLogPdf(copula, ranks, holdout, run), numbers, errors);
+  const own = meanOf(await copulaLogPdf(copula, ranks, holdout, run), numbers, errors, judging);
   if (copula.kind === 'gaussian') return { own, gaussian: own };
   const blocks = ranks.trainingBlocks();
-  const gaussian = await fitCopula(ranks.transformTrain(), { kind: 'gaussian', blocks, threads, signal });
+  const gaussian = await fitCopula(ranks.transformTrain(), {
+    kind: 'gaussian',
+    blocks,
+    threads,
+    signal,
+    ...(weights && { weights }),
+  });
   return {
     own,
-    gaussian: meanOf(await copulaLogPdf(gaussian, ranks, holdout, { threads, signal }), numbers, errors),
+    gaussian: meanOf(
+      await copulaLogPdf(gaussian, ranks, holdout, { threads, signal }),
+      numbers,
+      errors,
+      judging,
+    ),
   };
 }
 

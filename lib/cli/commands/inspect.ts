@@ -5,7 +5,13 @@ import type { Note } from '../../notes';
 import { noteLines, textLines } from '../../report/charts/text';
 import { type Io, signalOf, writeResult } from '../terminal/context';
 import { startProgress } from '../terminal/progress';
-import { type ReadingFlags, MORE_FILES, addReadingOptions, readAs } from '../terminal/reading';
+import {
+  type ReadingFlags,
+  MORE_FILES,
+  addReadingOptions,
+  addWeightsOption,
+  readWeighted,
+} from '../terminal/reading';
 import { BETWEEN_COMMAS, names } from '../terminal/values';
 
 interface Flags extends ReadingFlags {
@@ -16,7 +22,7 @@ interface Flags extends ReadingFlags {
 }
 
 export function define(command: Command, io: Io): void {
-  addReadingOptions(command)
+  addWeightsOption(addReadingOptions(command))
     .argument('<data...>', `the table: ${MORE_FILES}`)
     .option('--columns <names>', `columns to look at, ${BETWEEN_COMMAS} (default: all)`, names)
     .option('--exclude <names>', `columns to leave out, ${BETWEEN_COMMAS}`, names)
@@ -29,7 +35,7 @@ async function inspect(data: string[], flags: Flags, io: Io): Promise<void> {
   const signal = signalOf(io);
   const notes: Note[] = [];
   const { columns, exclude } = flags;
-  const table = await readAs(data, flags, notes, {
+  const { table, weights } = await readWeighted(data, flags, notes, {
     ...(columns && { columns }),
     ...(exclude && { exclude }),
     signal,
@@ -37,6 +43,7 @@ async function inspect(data: string[], flags: Flags, io: Io): Promise<void> {
   const bar = startProgress(io, 'inspect', 1, flags.verbose);
   const found = await inspectTable(table, {
     signal,
+    ...(weights && { weights: weights.each }),
     onProgress: (fraction) => bar.update(fraction, ''),
   }).finally(() => bar.stop());
   const result = { ...found, notes: [...notes, ...found.notes] };

@@ -6,6 +6,7 @@ import { AtomicFile } from '../../data/formats/files';
 import { tableFiles } from '../../data/formats/table-files';
 import type { Seed } from '../../data/random';
 import type { Table } from '../../data/table';
+import { thinnedNote, thinnedRows } from '../../data/weights';
 import { completeRows } from '../../joint/comparable';
 import { Margins } from '../../margins/margins';
 import { type DeviceOptions, resolveDevice } from '../../devices';
@@ -19,7 +20,13 @@ import { type CertificateFlags, certificateOptions, defineCertificateSizes } fro
 import { type Io, signalOf, writeResult } from '../terminal/context';
 import { expectOutput } from '../terminal/files';
 import { rowProgress, startProgress } from '../terminal/progress';
-import { type ReadingFlags, MORE_FILES, addReadingOptions, readAs } from '../terminal/reading';
+import {
+  type ReadingFlags,
+  MORE_FILES,
+  addReadingOptions,
+  addWeightsOption,
+  readWeighted,
+} from '../terminal/reading';
 import { addDeviceOptions, deviceOptions } from '../terminal/run';
 import { integer, names, seed } from '../terminal/values';
 
@@ -64,6 +71,10 @@ export function define(command: Command, io: Io): void {
     .option('--seed <n>', 'seed of all samples (default: 1)', seed('--seed'));
   defineCertificateSizes(command);
   addReadingOptions(command);
+  addWeightsOption(
+    command,
+    ', or have the weights of the column that the model was fitted with, where it is there',
+  );
   addDeviceOptions(command)
     .option('--json', 'print the result as JSON, with the numbers of the page')
     .option('--verbose', 'print progress also where stderr is no terminal')
@@ -93,7 +104,9 @@ async function run(model: string, data: string[], flags: Flags, io: Io): Promise
   const notes: Note[] = [];
   const schema = copula.margins instanceof Margins ? copula.margins.schema : undefined;
   const columns = schema?.neededNames ?? copula.margins.names;
-  const read = await readAs(files, flags, notes, { columns, signal }, schema);
+  const { table: all, weights } = await readWeighted(files, flags, notes, { columns, signal }, schema);
+  const read = weights ? all.take(thinnedRows(weights, flags.seed ?? 1)) : all;
+  if (weights) notes.push(thinnedNote(read.rows, all.rows));
   const table = completeRows(schema ? schema.modelled(read) : read, notes);
   const made = asPicture
     ? await drawPicture(copula, table, flags, io)

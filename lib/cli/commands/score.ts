@@ -8,11 +8,12 @@ import { tableFiles } from '../../data/formats/table-files';
 import { TableWriter } from '../../data/formats/write-table';
 import type { TableSchema } from '../../data/schema/table-schema';
 import { Table } from '../../data/table';
+import { noWeight, positiveRows, thinnedNote, thinnedRows, weightsColumn } from '../../data/weights';
 import { type DeviceOptions, resolveDevice } from '../../devices';
 import { expectOneOf } from '../../errors';
 import { copulaLogPdf } from '../../joint/copula-density';
 import { type ImpossibleValues, impossibleValues, possibleRows } from '../../joint/impossible';
-import { jointOf } from '../../joint/joint';
+import { jointOf, takeWeighted } from '../../joint/joint';
 import { Margins, type TableMargins } from '../../margins/margins';
 import { type ImpossibleRows, RunningMean } from '../../mean';
 import type { Note } from '../../notes';
@@ -35,7 +36,14 @@ import { type Io, signalOf, writeResult } from '../terminal/context';
 import { expectOutput } from '../terminal/files';
 import { logNormaliserOf, normaliserKeys } from '../results/normaliser';
 import { rowProgress, startProgress } from '../terminal/progress';
-import { type ReadingFlags, MORE_FILES, addReadingOptions, openAs } from '../terminal/reading';
+import {
+  type ReadingFlags,
+  MORE_FILES,
+  addReadingOptions,
+  addWeightsOption,
+  openAs,
+  readWithWeights,
+} from '../terminal/reading';
 import { addDeviceOptions, deviceOptions } from '../terminal/run';
 
 interface Flags extends DeviceOptions, CertificateFlags, ReadingFlags {
@@ -65,6 +73,10 @@ export function define(command: Command, io: Io): void {
       (text) => expectOneOf(text, '--errors', ['rows', 'blocks'] as const),
     );
   addReadingOptions(command);
+  addWeightsOption(
+    command,
+    ', or have the weights of the column that the model was fitted with, where it is there',
+  );
   addDeviceOptions(command);
   defineCertificate(command);
   command
@@ -88,13 +100,21 @@ async function score(model: string, data: string[], flags: Flags, io: Io): Promi
   const notes: Note[] = [];
   const schema = copula.margins instanceof Margins ? copula.margins.schema : undefined;
   const columns = schema?.neededNames ?? copula.margins?.names ?? copula.names;
-  using reader = await openAs(files, flags, notes, { ...(columns && { columns }), signal }, schema);
+  const { read, weights: column } = await readWithWeights(
+    files,
+    flags,
+    notes,
+    { ...(columns && { columns }), signal },
+    schema,
+    (own, of) => openAs(files, own, notes, of, schema),
+  );
+  using reader = read;
   const { rows } = reader;
   const { threads } = run;
   async function* parts() {
     let firstRow = 0;
     for await (const batch of reader.batches({ rows: batchRows(copula.dim) })) {
-      yield { table: modelledPart(schema, batch, firstRow), firstRow };
+      yield { ...modelledPart(schema, batch, column, firstRow), firstRow };
       firstRow += batch.rows;
     }
   }
@@ -110,7 +130,12 @@ async function score(model: string, data: string[], flags: Flags, io: Io): Promi
       batch.columns.forEach((values, j) => read.columns[j]!.set(values, done));
       done += batch.rows;
     }
-    const table = schema ? schema.modelled(read) : read;
+    const taken = takeWeighted(read, column);
+    const drawn = taken.weights
+      ? taken.table.take(thinnedRows(taken.weights, ofCertificate.seed ?? 1))
+      : taken.table;
+    if (taken.weights) notes.push(thinnedNote(drawn.rows, taken.table.rows));
+    const table = schema ? schema.modelled(drawn) : drawn;
     if (!copula.margins) return table;
     const possible = await possibleRows(copula.margins, table, { threads, signal });
     return copula.margins.transform(possible, { threads, signal });
@@ -123,7 +148,7 @@ async function score(model: string, data: string[], flags: Flags, io: Io): Promi
   const named: ImpossibleValues['rows'][number][] = [];
   try {
     await using writer = out === undefined ? null : await TableWriter.open(out, ['log_pdf']);
-    for await (const { table, firstRow } of parts()) {
+    for await (const { table, weights, firstRow } of parts()) {
       const reported = { ...run, firstRow };
       const values = await (joint
         ? joint.logPdf(table, reported)
@@ -131,7 +156,7 @@ async function score(model: string, data: string[], flags: Flags, io: Io): Promi
           ? copulaLogPdf(copula, copula.margins, table, { ...reported, ofRows: rows })
           : copula.logPdf(table, reported));
       expectFinite(values, 1, 'the log density', { first: firstRow, orImpossible: true });
-      running.add(values);
+      running.add(values, undefined, weights);
       named.push(...namedIn(running.impossible, copula.margins, table, firstRow));
       await writer?.append(matrix(values, values.length, 1));
       signal.throwIfAborted();
@@ -142,9 +167,10 @@ async function score(model: string, data: string[], flags: Flags, io: Io): Promi
     bar.stop();
   }
 
+  if (running.counted === 0) throw noWeight(column);
   const mean = running.value();
   const impossible = mean.impossible && { count: mean.impossible.count, rows: named };
-  const scored = rows - (impossible?.count ?? 0);
+  const scored = running.counted - (impossible?.count ?? 0);
   const normaliser = await logNormaliserOf(copula, io, run, flags.verbose);
   const certificate = flags.certificate
     ? await certify(copula, await levels(), ofCertificate, io, run, flags.verbose)
@@ -156,6 +182,7 @@ async function score(model: string, data: string[], flags: Flags, io: Io): Promi
     meanLogPdf: mean.mean,
     standardError: mean.standardError,
     ...(mean.blockRows && { blockRows: mean.blockRows }),
+    ...(mean.effectiveRows && { effectiveRows: mean.effectiveRows }),
     ...(impossible && { impossible }),
     normalised: copula.normalised,
     ...normaliserKeys(normaliser, mean.mean),
@@ -179,10 +206,18 @@ async function score(model: string, data: string[], flags: Flags, io: Io): Promi
   ]);
 }
 
-/** The modelled columns of a batch of the file's rows. */
-function modelledPart(schema: TableSchema | undefined, batch: Table, firstRow: number): Table {
+/** The modelled columns of a batch of the file's rows, and their weights. */
+function modelledPart(
+  schema: TableSchema | undefined,
+  batch: Table,
+  column: string | undefined,
+  firstRow: number,
+): { table: Table; weights: Float64Array | undefined } {
   try {
-    return schema ? schema.modelled(batch) : batch;
+    const { table, weights } =
+      column === undefined ? { table: batch, weights: undefined } : weightsColumn(batch, column);
+    if (weights) positiveRows(weights, column);
+    return { table: schema ? schema.modelled(table) : table, weights };
   } catch (error) {
     throw shiftRow(error, firstRow);
   }

@@ -2,12 +2,14 @@
 import type { Command } from 'commander';
 
 import { expectEncoding } from '../../data/formats/encoding';
-import { type ReturnOptions, returnMethods, returnsNote, toReturns } from '../../data/returns';
+import { type ReturnOptions, pricesOf, returnMethods, returnsNote, toReturns } from '../../data/returns';
 import { type ReadTableOptions, readTable } from '../../data/formats/read-table';
-import { formatOf, tableFiles } from '../../data/formats/table-files';
+import { filesWords, formatOf, tableFiles } from '../../data/formats/table-files';
 import { type BatchesOptions, TableReader } from '../../data/formats/table-reader';
 import type { TableSchema } from '../../data/schema/table-schema';
 import type { Table } from '../../data/table';
+import type { RowWeights } from '../../data/weights';
+import { takeWeighted } from '../../joint/joint';
 import { type ColumnType, typeNames } from '../../data/columns/column-type';
 import { SklarError, describe, expectOneOf } from '../../errors';
 import type { Note } from '../../notes';
@@ -25,6 +27,8 @@ export interface ReadingFlags {
   encoding?: string | undefined;
   returns?: 'log' | 'simple' | 'none' | undefined;
   types?: Readonly<Record<string, string>> | string[] | undefined;
+  /** The column that holds the weights of the rows. */
+  weights?: string | undefined;
 }
 
 /** Adds --header, --no-header, --delimiter, --decimal, --null, --encoding, --types and --returns. */
@@ -58,6 +62,14 @@ export function addReadingOptions(command: Command): Command {
       'numbers above 0 are prices, of which returns are taken: log, simple, or none (default: none; of a model of returns its own)',
       (text) => expectOneOf(text, '--returns', returnChoices),
     );
+}
+
+/** Adds --weights. */
+export function addWeightsOption(command: Command, more = ''): Command {
+  return command.option(
+    '--weights <column>',
+    `the column that holds the weights of the rows, in any unit, none negative; it is set aside (default: all rows count alike${more})`,
+  );
 }
 
 /** `column=type` pairs of --types, or an object of a configuration file. */
@@ -110,7 +122,7 @@ export async function readAs(
   const { columns } = options;
   const needed = wanted.by !== null && columns ? { columns: [...columns, wanted.by] } : {};
   const prices = await readFiles(files, flags, notes, { ...options, ...needed }, schema);
-  const made = returnsOf(prices, wanted, notes);
+  const made = returnsOf(prices, wanted, notes, flags.weights);
   notes.push(returnsNote(made.returns));
   return made.table;
 }
@@ -147,13 +159,110 @@ export async function openAs(
   };
 }
 
-/** See `toReturns`; what was decided is added to `notes`. */
+/** See `toReturns`; what was decided is added to `notes`. @param weights the column that holds them, whose numbers are no prices */
 export function returnsOf(
   prices: Table,
   options: Pick<ReturnOptions, 'method' | 'columns'> & { readonly by?: string | null | undefined },
   notes: Note[],
+  weights: string | undefined,
 ): ReturnType<typeof toReturns> {
-  return toReturns(prices, { ...options, by: options.by ?? undefined, onNote: (note) => notes.push(note) });
+  return toReturns(prices, {
+    ...options,
+    ...(weights !== undefined && !options.columns && { columns: pricesOf(prices.exclude([weights])) }),
+    by: options.by ?? undefined,
+    onNote: (note) => notes.push(note),
+  });
+}
+
+/** Options of a reader that reads the column of weights, too. */
+function withColumn(options: ReadTableOptions, weights: string | undefined): ReadTableOptions {
+  const { columns, exclude } = options;
+  if (weights === undefined) return options;
+  return {
+    ...options,
+    ...(columns && { columns: [...new Set([...columns, weights])] }),
+    ...(exclude && { exclude: exclude.filter((name) => name !== weights) }),
+  };
+}
+
+/**
+ * Reads with the column of weights that the flags name, or that a model has: where a file does not have the latter, without it.
+ *
+ * @param read reads as the flags say
+ */
+export async function readWithWeights<T>(
+  files: string | readonly string[],
+  flags: ReadingFlags,
+  notes: Note[],
+  options: ReadTableOptions,
+  schema: TableSchema | undefined,
+  read: (flags: ReadingFlags, options: ReadTableOptions) => Promise<T>,
+): Promise<{ read: T; weights: string | undefined }> {
+  const weights = flags.weights ?? schema?.weightsColumn ?? undefined;
+  const known = notes.length;
+  try {
+    return { read: await read({ ...flags, weights }, withColumn(options, weights)), weights };
+  } catch (error) {
+    if (weights === undefined || (await hasColumn(files, flags, weights))) throw error;
+    if (flags.weights !== undefined) throw noColumn(files, weights, error);
+    notes.length = known;
+    const table = await read({ ...flags, weights: undefined }, options);
+    notes.push({
+      code: 'weights',
+      columns: [],
+      message: `rows of ${filesWords([files].flat())} count alike, since they have no column ${describe(weights)} of weights`,
+    });
+    return { read: table, weights: undefined };
+  }
+}
+
+async function hasColumn(
+  files: string | readonly string[],
+  flags: ReadingFlags,
+  name: string,
+): Promise<boolean> {
+  try {
+    const own = await readingOptions(files, { ...flags, types: undefined }, [], { columns: [name] });
+    using reader = await TableReader.open(files, own);
+    return reader.names.includes(name);
+  } catch {
+    return false;
+  }
+}
+
+function noColumn(files: string | readonly string[], name: string, cause: unknown): SklarError {
+  return new SklarError(
+    'ERR_SKLAR_VALUE',
+    `expected the name of a column of ${filesWords([files].flat())} for weights, got ${describe(name)}`,
+    { cause },
+  );
+}
+
+/**
+ * A table as `readAs`, without the column of weights, and the rows that have one; what there is to say of them is added to `notes`.
+ */
+export async function readWeighted(
+  files: string | readonly string[],
+  flags: ReadingFlags,
+  notes: Note[],
+  options: ReadTableOptions,
+  schema?: TableSchema,
+): Promise<{ table: Table; weights: RowWeights | null }> {
+  const { read, weights } = await readWithWeights(files, flags, notes, options, schema, (own, of) =>
+    readAs(files, own, notes, of, schema),
+  );
+  return weighted(read, weights, notes);
+}
+
+/** The rows that have a weight, without the column that holds them. */
+export function weighted(
+  table: Table,
+  column: string | undefined,
+  notes: Note[],
+): { table: Table; weights: RowWeights | null } {
+  const taken = takeWeighted(table, column);
+  notes.push(...taken.notes);
+  return taken;
 }
 
 /** Reads a table as it is. */

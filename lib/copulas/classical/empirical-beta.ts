@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { blockOf } from '../../data/level-blocks';
+import { Generator, shuffle } from '../../data/random';
 import { orderOf } from '../../data/sorted-table';
 import { runRecord } from '../../devices';
 import { SklarError, expectInteger } from '../../errors';
@@ -8,15 +9,17 @@ import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type ClassicalDefinition } from '../../native';
 import { type ModelContent, type ModelTensors, type TrainingRecord } from '../copula';
 import { expectColumns } from '../correlation/correlation';
-import { type DenseRows } from '../inputs/rows';
+import { type DenseRows, repeated, sizeOf } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
 import { ClassicalCopula } from './classical';
-import { completedLevels, tieNotes } from '../correlation/ties';
+import { completedLevels, tieNotes, weightNotes } from '../correlation/ties';
 import { tauNotes } from './tau-notes';
 
 /** Ranks are stored as float32. */
 const MOST_ROWS = 2 ** 24;
 const NONE = new Float64Array(0);
+/** Of rows that stand for weighted ones. */
+const REPEATED_SEED = 1;
 
 /**
  * The empirical beta copula (Segers, Sibuya and Tsukahara, 2017; docs/mathematics.md, M.3) of n rows of ranks: the mean over the rows of products of beta
@@ -120,20 +123,28 @@ function definitionOfRanks(table: Float64Array, dim: number): ClassicalDefinitio
 }
 
 /**
- * Equal ranks are told apart by levels that are drawn in their blocks (`completedLevels`), so that each row stays in its cell.
+ * Equal ranks are told apart by levels that are drawn in their blocks (`completedLevels`), so that each row stays in its cell. Weighted rows
+ * are as many as their weights count, those that are there more than once in random order among themselves.
  *
  * @throws SklarError ERR_SKLAR_VALUE naming column and rows of equal values that are no ranks
  */
-export async function fitEmpiricalBeta(u: DenseRows, run: Execution): Promise<EmpiricalBetaCopula> {
+export async function fitEmpiricalBeta(given: DenseRows, run: Execution): Promise<EmpiricalBetaCopula> {
+  const u = repeated(given, REPEATED_SEED, Math.max(2, Math.min(MOST_ROWS, Math.round(sizeOf(given)))));
   const { rows, columns, blocks } = u;
   const [{ data }] = (await completedLevels(u, 1, run)) as [DenseRows];
   const ranks = new Float64Array(data.length);
   for (let j = 0; j < columns; j++) {
     const column = Float64Array.from({ length: rows }, (_, i) => data[i * columns + j]!);
     const order = orderOf(column);
+    if (given.weights) shuffleEqual(order, column, j);
     order.forEach((row, k) => {
       const level = column[row]!;
-      if (k > 0 && level === column[order[k - 1]!] && blockOf(blocks?.[j] ?? NONE, level) < 0) {
+      if (
+        !given.weights &&
+        k > 0 &&
+        level === column[order[k - 1]!] &&
+        blockOf(blocks?.[j] ?? NONE, level) < 0
+      ) {
         throw new SklarError(
           'ERR_SKLAR_VALUE',
           `expected different values in a column for an empirical-beta copula, got ${level} in rows ` +
@@ -144,6 +155,7 @@ export async function fitEmpiricalBeta(u: DenseRows, run: Execution): Promise<Em
     });
   }
   const notes = [
+    ...weightNotes(given),
     ...tieNotes(
       u,
       'and equal ranks are told apart by levels of a Gaussian copula in their blocks, as the data do not say how they depend',
@@ -160,6 +172,15 @@ export async function fitEmpiricalBeta(u: DenseRows, run: Execution): Promise<Em
     ...runRecord(run, 'float64'),
     ...(notes.length > 0 && { notes }),
   });
+}
+
+/** Puts rows of equal levels, copies of weighted ones, in random order. */
+function shuffleEqual(order: Uint32Array, levels: Float64Array, column: number): void {
+  const generator = new Generator(REPEATED_SEED, column);
+  for (let first = 0, end = 0; first < order.length; first = end) {
+    while (end < order.length && levels[order[end]!] === levels[order[first]!]) end++;
+    shuffle(order, first, end, generator);
+  }
 }
 
 const configSchema = z.object({ dim: z.int().min(2).max(65536) });

@@ -11,7 +11,7 @@ import {
 } from '../correlation/correlation';
 import { hasMissing, observedCorrelation } from '../correlation/ties';
 import { GaussianCopula } from './gaussian';
-import { type DenseRows } from '../inputs/rows';
+import { type DenseRows, effectiveRows, nativeWeights, sizeOf, weightedSum } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
 import { type Observations, kendallOf, likelihoodOf, logDensities, thinned } from './observations';
 import { type Box, maximiseBrent, standardErrors } from './optimise';
@@ -40,7 +40,7 @@ const tauCorrelation = (tau: Float64Array, columns: number) =>
 
 /** Correlation of the normal scores, drawn towards independence. */
 async function correlationOfScores(u: DenseRows, run: Execution) {
-  return positiveDefinite(await normalScoresCorrelation(u, run), u.columns, u.rows);
+  return positiveDefinite(await normalScoresCorrelation(u, run), u.columns, effectiveRows(u));
 }
 
 /**
@@ -48,9 +48,9 @@ async function correlationOfScores(u: DenseRows, run: Execution) {
  * noise.
  */
 async function shrunkPairs(raw: Float64Array, levels: DenseRows, run: Execution) {
-  const { rows, columns } = levels;
+  const { columns } = levels;
   const least = columns === 2 ? 0 : (await correlationOfScores(levels, run)).shrinkage;
-  return positiveDefinite(raw, columns, rows, least);
+  return positiveDefinite(raw, columns, effectiveRows(levels), least);
 }
 
 /** Of the correlations sin(pi tau / 2), by the delta method. */
@@ -81,7 +81,7 @@ async function blurredPairs(
   const isOne = ([i, j]: readonly [number, number]) => {
     const r = Math.max(-NEAR_ONE, Math.min(NEAR_ONE, correlation[i * dim + j]!));
     const definition = ellipticalDefinition(Float64Array.of(1, r, r, 1), 2, degrees);
-    return isBlurred(definition, pairOf(levels, i, j), rows, run);
+    return isBlurred(definition, pairOf(levels, i, j), effectiveRows(levels), run);
   };
   let strongest: readonly [number, number] = [0, 1];
   for (let i = 0; i < dim; i++) {
@@ -105,7 +105,7 @@ async function blurredPairs(
     { length: 2 * rows },
     (_, at) => levels.data[(at >> 1) * dim + (at % 2 ? j : i)]!,
   );
-  const tau = (await kendallOf({ data, rows, columns: 2 }, run))[1]!;
+  const tau = (await kendallOf({ ...levels, data, columns: 2 }, run))[1]!;
   const others = pairs.length - 1;
   const unknown =
     others > 0
@@ -153,7 +153,7 @@ async function pairFits(
   start: Float64Array,
   search: boolean,
   pairs: Uint32Array,
-  { lower, upper, rows, columns }: Observations,
+  { lower, upper, rows, columns, counts }: Observations,
   run: Execution,
 ): Promise<PairFits> {
   const fits = await runJob(
@@ -169,6 +169,7 @@ async function pairFits(
         rows,
         columns,
         run.threads,
+        counts,
       ),
     { signal: run.signal },
   );
@@ -256,7 +257,7 @@ export async function fitGaussian(
   else {
     // of the normal scores: efficient, and not changed by the ranks (Klaassen and Wellner 1997) unless they blur it
     raw = await normalScoresCorrelation(levels, run);
-    spread = raw.map((r) => (1 - r * r) / Math.sqrt(u.rows));
+    spread = raw.map((r) => (1 - r * r) / Math.sqrt(effectiveRows(u)));
     if (tied.length > 0) {
       const pairs = pairsOf(dim, (i, j) => tied.includes(i) || tied.includes(j));
       const fits = await pairFits(
@@ -275,7 +276,7 @@ export async function fitGaussian(
   const { correlation, shrinkage } =
     method === 'tau' || tied.length > 0
       ? await shrunkPairs(raw, levels, run)
-      : positiveDefinite(raw, dim, u.rows);
+      : positiveDefinite(raw, dim, effectiveRows(u));
   const blur = replaced === null ? [] : [replacedNote('rho', correlation[1]!, replaced)];
   let errors: Record<string, number | null>;
   if (spread) {
@@ -296,10 +297,10 @@ export async function fitGaussian(
   const logLikelihood =
     tied.length > 0
       ? await likelihoodOf(definition, seen, run)
-      : sum(await new GaussianCopula(correlation, dim).logPdf(levels, run));
+      : weightedSum(u, await new GaussianCopula(correlation, dim).logPdf(levels, run));
   const record = recordOf(
     { rows: u.rows, method, logLikelihood, standardErrors: errors },
-    [...notes, ...shrinkageNotes(shrinkage, u.rows, dim), ...blur],
+    [...notes, ...shrinkageNotes(shrinkage, effectiveRows(u), dim), ...blur],
     run,
   );
   return new GaussianCopula(correlation, dim, { ...record, shrinkage });
@@ -335,7 +336,16 @@ export async function fitStudent(
     if (paired) return (await search(degrees)).logLikelihood;
     const fit = await runJob(
       (addon) =>
-        addon.classicalFitStudent(degrees, correlation, shrinkage, levels.data, u.rows, dim, run.threads),
+        addon.classicalFitStudent(
+          degrees,
+          correlation,
+          shrinkage,
+          levels.data,
+          u.rows,
+          dim,
+          run.threads,
+          nativeWeights(u),
+        ),
       { signal: run.signal },
     );
     ({ correlation } = fit);
@@ -359,7 +369,7 @@ export async function fitStudent(
       (await pairFits(Math.exp(x), correlation, false, few, some, run)).logLikelihood;
     degrees = Math.exp((await maximiseBrent(likelihood, DEGREES, Math.log(8), 1e-3)).x);
   } else {
-    const shrunk = shrinkageNotes(shrinkage, u.rows, dim).length > 0;
+    const shrunk = shrinkageNotes(shrinkage, effectiveRows(u), dim).length > 0;
     const rows = shrunk && u.rows < FEW_ROWS ? spreadRows(levels) : seen;
     const some = thinned(rows, Math.max(100, MOST_VALUES / dim));
     const first = method === 'tau' ? rows : some;
@@ -418,7 +428,7 @@ export async function fitStudent(
   const logLikelihood = await likelihoodOf(ellipticalDefinition(correlation, dim, degrees), seen, run);
   const record = recordOf(
     { rows: u.rows, method, logLikelihood, standardErrors: errors },
-    [...notes, ...shrinkageNotes(shrinkage, u.rows, dim), ...degreesNotes(degrees), ...blur],
+    [...notes, ...shrinkageNotes(shrinkage, effectiveRows(u), dim), ...degreesNotes(degrees), ...blur],
     run,
   );
   return new StudentCopula(correlation, dim, degrees, { ...record, shrinkage });
@@ -481,9 +491,11 @@ function spreadRows(u: DenseRows): Observations {
   const generator = new Generator(0x73707265);
   const data = new Float64Array(copies * u.data.length);
   for (let at = 0; at < data.length; at++) {
-    const rank = u.data[at % u.data.length]! * (u.rows + 1);
-    const level = (rank - 1 + (generator.next() + 0.5) / 2 ** 32) / u.rows;
+    const rank = u.data[at % u.data.length]! * (sizeOf(u) + 1);
+    const level = (rank - 1 + (generator.next() + 0.5) / 2 ** 32) / sizeOf(u);
     data[at] = Math.min(Math.max(level, 1e-9), 1 - 1e-9);
   }
-  return { lower: data, upper: data, rows: copies * u.rows, columns: u.columns, counts: null };
+  const counts =
+    u.weights && Float64Array.from({ length: copies * u.rows }, (_, i) => u.weights!.each[i % u.rows]!);
+  return { lower: data, upper: data, rows: copies * u.rows, columns: u.columns, counts: counts ?? null };
 }

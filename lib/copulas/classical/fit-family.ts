@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { SklarError } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type Note, andWords } from '../../notes';
-import { type DenseRows } from '../inputs/rows';
+import { type DenseRows, effectiveRows } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
 import {
   type FamilyKind,
@@ -91,7 +91,7 @@ export async function fitFamily(
         : await maximiseMany(rules, of(rows), of(merged(thinned(observations))));
     const blurred =
       areRanks(u) &&
-      (await isBlurred(definitionOf(kind, 2, values, rotation), pairOf(levels, 0, 1), u.rows, run));
+      (await isBlurred(definitionOf(kind, 2, values, rotation), pairOf(levels, 0, 1), effectiveRows(u), run));
     if (blurred && rules.length === 1) {
       const options = { rotation, method: 'tau' } as const;
       const byTau = await fitByTau(u, () => fitFamily(kind, u, options, run, values[0]));

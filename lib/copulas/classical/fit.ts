@@ -6,7 +6,7 @@ import { runJob } from '../../native';
 import { type Note } from '../../notes';
 import { withoutMissing } from '../correlation/ties';
 import { parseOptions } from '../inputs/options';
-import { type DenseRows } from '../inputs/rows';
+import { type DenseRows, nativeWeights } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
 import { type ClassicalTraining } from './classical';
 import { type ClassicalKind, type Rotation, expectRotation, families, isFamily, rotations } from './families';
@@ -54,7 +54,9 @@ export const sum = (values: Float64Array) => values.reduce((total, value) => tot
 
 /** Variances of Kendall's tau, by its asymptotic normal law. */
 export const tauVariance = (u: DenseRows, run: Execution) =>
-  runJob((addon) => addon.kendallVariance(u.data, u.rows, u.columns, run.threads), { signal: run.signal });
+  runJob((addon) => addon.kendallVariance(u.data, u.rows, u.columns, run.threads, nativeWeights(u)), {
+    signal: run.signal,
+  });
 
 /** Pairs of rows that are tied in a column, at most, for tau to be that of the copula. */
 const MOST_TIED_PAIRS = 0.01;

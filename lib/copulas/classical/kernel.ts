@@ -6,10 +6,10 @@ import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type ClassicalDefinition, runJob } from '../../native';
 import { normalCdf, normalQuantile } from '../../normal';
 import { type ModelContent, type ModelTensors, type TrainingRecord } from '../copula';
-import { type DenseRows, takeRows } from '../inputs/rows';
+import { type DenseRows, effectiveRows, repeated, sizeOf, takeRows } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
 import { ClassicalCopula } from './classical';
-import { completedLevels, guideCorrelation, tieNotes } from '../correlation/ties';
+import { completedLevels, guideCorrelation, tieNotes, weightNotes } from '../correlation/ties';
 import { likelihoodOf, trainingRows } from './observations';
 import { tauNotes } from './tau-notes';
 
@@ -174,12 +174,16 @@ function expectTable(nodes: Float64Array, density: Float64Array): void {
   }
 }
 
+/** Of the rows that stand for weighted ones. */
+const REPEATED_SEED = 1;
+
 /** Nodes from half a rank beyond the least of n rows to as far beyond the greatest, and their densities. */
-async function estimate({ data, rows }: DenseRows, correlation: number, bandwidth: number, run: Execution) {
-  const [edge] = normalQuantile(Float64Array.of(0.5 / (rows + 1)));
+async function estimate(u: DenseRows, correlation: number, bandwidth: number, run: Execution) {
+  const { data, rows } = repeated(u, REPEATED_SEED);
+  const [edge] = normalQuantile(Float64Array.of(0.5 / (sizeOf(u) + 1)));
   const nodes = Float64Array.from({ length: NODES }, (_, k) => edge! * (1 - (2 * k) / (NODES - 1)));
   // the rule of vinecopulib for log-quadratic estimates: covariance 1.5 n^(-1/5) R
-  const scale = 1.5 * rows ** -0.2 * bandwidth ** 2;
+  const scale = 1.5 * effectiveRows(u) ** -0.2 * bandwidth ** 2;
   const table = await runJob(
     (addon) => addon.classicalKernel(data, rows, nodes, correlation, scale, run.threads),
     { signal: run.signal },
@@ -231,7 +235,7 @@ async function chooseBandwidth(u: DenseRows, drawn: DenseRows, correlation: numb
   for (const direction of [-1, 1]) {
     while ((await score(step + direction)) > (await score(step))) step += direction;
   }
-  return { bandwidth: 2 ** (step / 2), crossValidation: (await score(step)) / some.rows };
+  return { bandwidth: 2 ** (step / 2), crossValidation: (await score(step)) / sizeOf(some) };
 }
 
 /** @throws SklarError ERR_SKLAR_SHAPE for more than two columns */
@@ -252,6 +256,7 @@ export async function fitKernel(
       : { bandwidth: options.bandwidth, crossValidation: null };
   const { nodes, table } = await averaged(draws, correlation, bandwidth, run);
   const notes = [
+    ...weightNotes(u),
     ...tieNotes(
       u,
       `and the density is the mean of ${COMPLETIONS} for levels that a Gaussian copula draws in their blocks, as the data do not say where they are`,

@@ -4,9 +4,16 @@ import { type ClassicalDefinition, runJob } from '../../native';
 import { normalQuantile } from '../../normal';
 import { type Note } from '../../notes';
 import { pickRows } from '../../matrix';
-import { type DenseRows, completeLevels, takeColumns } from '../inputs/rows';
+import {
+  type DenseRows,
+  completeLevels,
+  effectiveRows,
+  nativeWeights,
+  sizeOf,
+  takeColumns,
+} from '../inputs/rows';
 import { type Execution } from '../inputs/run';
-import { hasMissing, missingNotes, tieNotes } from '../correlation/ties';
+import { hasMissing, missingNotes, tieNotes, weightNotes } from '../correlation/ties';
 
 /** Rows of which each column has a level (lower equal to upper) or lies in the cell between them. */
 export interface Observations {
@@ -15,7 +22,7 @@ export interface Observations {
   readonly upper: Float64Array;
   readonly rows: number;
   readonly columns: number;
-  /** How often each row occurs; null: once. */
+  /** How often each row occurs, or its weight; null: once. */
   readonly counts: Float64Array | null;
 }
 
@@ -29,12 +36,12 @@ interface TrainingRows {
   readonly notes: readonly Note[];
 }
 
-const levelsOf = ({ data, rows, columns }: DenseRows): Observations => ({
-  lower: data,
-  upper: data,
-  rows,
-  columns,
-  counts: null,
+const levelsOf = (u: DenseRows): Observations => ({
+  lower: u.data,
+  upper: u.data,
+  rows: u.rows,
+  columns: u.columns,
+  counts: nativeWeights(u),
 });
 
 /**
@@ -44,7 +51,9 @@ const levelsOf = ({ data, rows, columns }: DenseRows): Observations => ({
 export async function kendallOf(u: DenseRows, run: Execution): Promise<Float64Array> {
   const { data, rows, columns } = u;
   if (!hasMissing(u)) {
-    return runJob((addon) => addon.kendallTau(data, rows, columns, run.threads), { signal: run.signal });
+    return runJob((addon) => addon.kendallTau(data, rows, columns, run.threads, nativeWeights(u)), {
+      signal: run.signal,
+    });
   }
   // each pair by the rows that have both
   const tau = Float64Array.from({ length: columns * columns }, (_, k) => Number(k % (columns + 1) === 0));
@@ -62,9 +71,9 @@ export async function kendallOf(u: DenseRows, run: Execution): Promise<Float64Ar
 
 /** The levels of rows, each in a block at the middle of it; those of an outermost block in the middle of its ranks. */
 export function centred(u: DenseRows): DenseRows {
-  const { blocks = [], columns, rows } = u;
+  const { blocks = [], columns } = u;
   if (!blocks.some((pairs) => pairs.length > 0)) return u;
-  const edge = 0.5 / (rows + 1);
+  const edge = 0.5 / (sizeOf(u) + 1);
   const data = Float64Array.from(u.data, (level, at) => {
     const pairs = blocks[at % columns]!;
     const k = blockOf(pairs, level);
@@ -84,10 +93,11 @@ export function trainingRows(u: DenseRows, dependence: number): TrainingRows {
   const { blocks = [], rows, columns } = u;
   const levels = centred(u);
   const notes = [
+    ...weightNotes(u),
     ...tieNotes(u, 'so that the copula is fitted to the probabilities of their blocks of ranks'),
     ...missingNotes(u, 'so that the copula is fitted to the probabilities of the others'),
   ];
-  const narrow = Math.sqrt(Math.max(0, 1 - dependence ** 2) / Math.sqrt(rows));
+  const narrow = Math.sqrt(Math.max(0, 1 - dependence ** 2) / Math.sqrt(effectiveRows(u)));
   const wide = Array.from({ length: columns }, (_, j) => {
     const z = normalQuantile(blocks[j] ?? new Float64Array());
     return Array.from({ length: z.length / 2 }, (_, k) => z[2 * k + 1]! - z[2 * k]! > narrow);
@@ -113,7 +123,8 @@ export function trainingRows(u: DenseRows, dependence: number): TrainingRows {
       upper[at] = pairs[2 * k + 1]!;
     }
   }
-  return { levels, observations: { lower, upper, rows, columns, counts: null }, tied, notes };
+  const counts = nativeWeights(u);
+  return { levels, observations: { lower, upper, rows, columns, counts }, tied, notes };
 }
 
 /** Cells of a row at most. */
@@ -212,7 +223,9 @@ export function stackedPairs(rows: Observations): Observations {
     upper: stack(rows.upper),
     rows: pairs.length * rows.rows,
     columns: 2,
-    counts: null,
+    counts:
+      rows.counts &&
+      Float64Array.from({ length: pairs.length * rows.rows }, (_, k) => rows.counts![k % rows.rows]!),
   };
 }
 

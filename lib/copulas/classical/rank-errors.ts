@@ -9,12 +9,14 @@ export type RowDensity = (values: readonly number[], u: Observations) => Promise
 const STEP = 1e-4;
 
 const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);
+const weightOf = ({ counts }: Observations, row: number) => (counts ? counts[row]! : 1);
 
 /**
  * Standard errors of a maximum of the pseudo-likelihood, u being ranks: Genest, Ghoudi and Rivest (1995). With the scores s_i of the
  * rows, each has its share s_i + sum over columns j of the mean over rows k with u_kj >= u_ij of ds_k / du_j in what the estimate
  * is off by; the variance is that of the shares between inverses of minus the Hessian. Of a cell both ends are ranks: the upper
- * counts the rows up to it, the lower those below it. A parameter at its bound is held there and gets null.
+ * counts the rows up to it, the lower those below it. Of weighted rows means and sums are weighted, and a share counts with its
+ * weight. A parameter at its bound is held there and gets null.
  *
  * @param u the training rows, equal ones merged or not
  * @param some the rows that the shares are taken from, all or a part, none merged
@@ -47,14 +49,17 @@ export async function rankErrors(
   }
   const inverse = inverseOf(bend);
   const scale = rows / some.rows;
+  const size = some.counts ? sum(some.counts) : some.rows;
   return values.map((_, i) => {
     const row = inverse[free.indexOf(i)];
     if (!row) return null;
     const influence = Float64Array.from({ length: some.rows }, (__, k) =>
       row.reduce((total, element, a) => total + element * shares[a]![k]!, 0),
     );
-    const mean = sum(influence) / some.rows;
-    const error = Math.sqrt(scale * sum(influence.map((value) => (value - mean) ** 2)));
+    const mean = sum(influence.map((value, k) => weightOf(some, k) * value)) / size;
+    const error = Math.sqrt(
+      scale * sum(influence.map((value, k) => (weightOf(some, k) * (value - mean)) ** 2)),
+    );
     return error > 0 && Number.isFinite(error) ? error : null;
   });
 }
@@ -67,6 +72,7 @@ async function addRankShares(
   scores: (rows: Observations) => Promise<Float64Array>,
 ): Promise<void> {
   const { rows, columns } = u;
+  const size = u.counts ? sum(u.counts) : rows;
   const column = (of: Float64Array) => Float64Array.from({ length: rows }, (_, k) => of[k * columns + j]!);
   const [lower, upper] = [column(u.lower), column(u.upper)];
   const isLevel = lower.map((value, k) => Number(value === upper[k]));
@@ -96,8 +102,13 @@ async function addRankShares(
   let above = 0;
   let beyond = 0;
   for (let first = 0, end = 0; first < rows; first = end) {
-    while (end < rows && upper[order[end]!] === upper[order[first]!]) above += byUpper[order[end++]!]!;
-    for (let k = first; k < end; k++) share[order[k]!]! += (above + beyond) / rows;
-    if (byLower) for (let k = first; k < end; k++) if (!isLevel[order[k]!]) beyond += byLower[order[k]!]!;
+    while (end < rows && upper[order[end]!] === upper[order[first]!]) {
+      above += weightOf(u, order[end]!) * byUpper[order[end]!]!;
+      end++;
+    }
+    for (let k = first; k < end; k++) share[order[k]!]! += (above + beyond) / size;
+    for (let k = first; byLower && k < end; k++) {
+      if (!isLevel[order[k]!]) beyond += weightOf(u, order[k]!) * byLower[order[k]!]!;
+    }
   }
 }

@@ -1,6 +1,6 @@
 /** Whether a fitted dependence is finer than ranks resolve (docs/mathematics.md, M.5). */
 import { type ClassicalDefinition, runJob } from '../../native';
-import { type DenseRows } from '../inputs/rows';
+import { type DenseRows, sizeOf } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
 
 /** Rows that are looked at, evenly spaced. */
@@ -14,9 +14,10 @@ const MOST_BIAS = 2 / 3;
  * Whether levels are ranks of these rows: multiples of 1 / (n + 1), or odd ones of 1 / (2 n), ties at the mean of theirs. Levels
  * from known margins are blurred by none.
  */
-export function areRanks({ data, rows }: DenseRows): boolean {
-  return [rows + 1, rows].some((parts) =>
-    data.every((level) => Math.abs(2 * parts * level - Math.round(2 * parts * level)) < 1e-6),
+export function areRanks(u: DenseRows): boolean {
+  const size = sizeOf(u);
+  return [size + 1, size].some((parts) =>
+    u.data.every((level) => Math.abs(2 * parts * level - Math.round(2 * parts * level)) < 1e-6),
   );
 }
 

@@ -2,7 +2,7 @@
 import { SklarError, expectInteger } from '../../errors';
 import { callNative, runJob } from '../../native';
 import type { Note } from '../../notes';
-import { type DenseRows } from '../inputs/rows';
+import { type DenseRows, nativeWeights } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
 import { chooseShrinkage } from './shrinkage';
 
@@ -46,7 +46,7 @@ export function shrinkageNotes(shrinkage: number, rows: number, dim: number): No
   if (shrinkage < NOTED_SHRINKAGE) return [];
   const message =
     `correlations were drawn ${Math.round(100 * shrinkage)} % towards independence: ` +
-    `${rows} rows for ${dim} columns`;
+    `${Number(rows.toPrecision(12))} rows for ${dim} columns`;
   return [{ code: 'shrinkage', columns: [], message }];
 }
 
@@ -98,9 +98,10 @@ export function expectCorrelation(matrix: Float64Array, dim: number): void {
 
 /** Correlation matrix of the normal scores (dim x dim, row-major) of rows on the copula scale. */
 export async function normalScoresCorrelation(u: DenseRows, run: Execution): Promise<Float64Array> {
-  return runJob((addon) => addon.normalScoresCorrelation(u.data, u.rows, u.columns, run.threads), {
-    signal: run.signal,
-  });
+  return runJob(
+    (addon) => addon.normalScoresCorrelation(u.data, u.rows, u.columns, run.threads, nativeWeights(u)),
+    { signal: run.signal },
+  );
 }
 
 /** Parameters of a correlation matrix by name: `rho` of two columns, `rho(1,2)`, `rho(1,3)`, .. of more. */

@@ -1,11 +1,12 @@
 /** Columns whose values recur: their levels stand for blocks, in which training draws them afresh. */
 import { type LevelBlocks, blockOf } from '../../data/level-blocks';
 import { type NativeTies, callNative, runJob } from '../../native';
+import { weightsNote } from '../../data/weights';
 import { normalCdf, normalQuantile } from '../../normal';
 import { type Note, columnWords, columnsNote } from '../../notes';
 import { normalScoresCorrelation, positiveDefinite } from './correlation';
 import { LEAST_SHRINKAGE } from './shrinkage';
-import { type DenseRows, takeRows } from '../inputs/rows';
+import { type DenseRows, effectiveRows, repeated, takeRows } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
 
 /** Sweeps of the Gibbs sampler: from the given levels to those that draws start from, and of each draw. */
@@ -15,6 +16,8 @@ const SWEEPS = 2;
 /** Of the stochastic EM algorithm, on at most so many rows: the guide need not be exact. */
 const ROUNDS = 100;
 const MOST_ROWS = 10_000;
+/** Of the rows that stand for weighted ones. */
+const GUIDE_SEED = 1;
 
 /** Whether some levels of the rows are missing. */
 export function hasMissing({ data }: DenseRows): boolean {
@@ -64,10 +67,12 @@ export async function guideCorrelation(u: DenseRows, run: Execution): Promise<Fl
   if (fine.length === u.columns && !hasMissing(u)) return normalScoresCorrelation(u, run);
   const blocks = blocksOf(u)!.map((pairs, j) => (fine.includes(j) ? new Float64Array() : withGaps(pairs)));
   const step = Math.ceil(u.rows / MOST_ROWS);
-  const some = takeRows(
-    u,
-    Uint32Array.from({ length: Math.floor(u.rows / step) }, (_, i) => i * step),
-  );
+  const some = u.weights
+    ? repeated(u, GUIDE_SEED, MOST_ROWS)
+    : takeRows(
+        u,
+        Uint32Array.from({ length: Math.floor(u.rows / step) }, (_, i) => i * step),
+      );
   const options = { blocks, rounds: ROUNDS, shrinkage: LEAST_SHRINKAGE, seed: 1n };
   return runJob((addon) => addon.tiedCorrelation(some.data, some.rows, some.columns, options, run.threads), {
     signal: run.signal,
@@ -84,7 +89,8 @@ const TURN_ROUNDS = 20;
  * rows, which are estimated in turns with the correlations, by stochastic EM given all that is there (docs/mathematics.md, M.7). Columns of
  * few values have a mean alone.
  */
-export async function observedCorrelation(u: DenseRows, run: Execution): Promise<Float64Array> {
+export async function observedCorrelation(given: DenseRows, run: Execution): Promise<Float64Array> {
+  const u = repeated(given, GUIDE_SEED);
   const { rows, columns } = u;
   const fine = fineColumns(u);
   const edges = blocksOf(u)!.map((pairs, j) =>
@@ -112,7 +118,7 @@ export async function observedCorrelation(u: DenseRows, run: Execution): Promise
       { signal: run.signal },
     );
     if (turn === TURNS) return found;
-    const { correlation } = positiveDefinite(found, columns, rows);
+    const { correlation } = positiveDefinite(found, columns, effectiveRows(given));
     const factor = callNative((addon) => addon.cholesky(correlation, columns));
     const draw = { blocks, factor, sweeps: SETTLING_SWEEPS, seed: BigInt(turn) };
     const drawn = normalQuantile(
@@ -143,7 +149,7 @@ export async function completedLevels(u: DenseRows, draws: number, run: Executio
   const { rows, columns } = u;
   const blocks = blocksOf(u);
   if (!blocks) return [u];
-  const { correlation } = positiveDefinite(await guideCorrelation(u, run), columns, rows);
+  const { correlation } = positiveDefinite(await guideCorrelation(u, run), columns, effectiveRows(u));
   const factor = callNative((addon) => addon.cholesky(correlation, columns));
   const completed: DenseRows[] = [];
   for (let draw = 0; draw < draws; draw++) {
@@ -189,6 +195,11 @@ export function missingNotes({ data, rows, columns, names }: DenseRows, done: st
   return [
     { code: 'missing', columns: [], message: `${columnWords(missing.map((j) => String(j + 1)))}: ${text}` },
   ];
+}
+
+/** The note about weights of the rows, if they have any. */
+export function weightNotes({ weights }: DenseRows): Note[] {
+  return weights ? [weightsNote(weights)] : [];
 }
 
 /** The note about columns with recurring values, if there are any, and what was done with them. */

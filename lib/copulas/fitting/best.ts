@@ -2,6 +2,7 @@ import { type LevelBlocks, blockOf, blocksOfLevels } from '../../data/level-bloc
 import { matrix, pickRows } from '../../matrix';
 import { Generator, type Seed, seedWords, shuffle } from '../../data/random';
 import { Table } from '../../data/table';
+import { type Weights, resolveWeights, takeWeights } from '../../data/weights';
 import { type OptionNames, SklarError, expectInteger, expectOptions } from '../../errors';
 import { meanOf } from '../../mean';
 import { centred, kendallOf } from '../classical/observations';
@@ -11,7 +12,7 @@ import { type Copula } from '../copula';
 import { type FitCopulaOptions, expectFitOptions, fitCopula } from './fit';
 import { type CopulaKind, kinds } from './kinds';
 import { type CdcOptions, type FlowOptions, type ReflectionOptions } from '../inputs/options';
-import { type DenseRows, type RowsInput, toDense } from '../inputs/rows';
+import { type DenseRows, type RowsInput, nativeWeights, takeRows, toDense } from '../inputs/rows';
 import { type Execution, type RunOptions, beginRun, runOptions } from '../inputs/run';
 import { tell } from '../../tell';
 
@@ -30,6 +31,8 @@ export interface FitBestOptions extends RunOptions {
   candidates?: readonly FitCandidate[];
   /** See `FitOptions.blocks`: rows in blocks are scored by the probability of these, whatever the candidate. */
   blocks?: LevelBlocks | undefined;
+  /** See `FitCopulaOptions.weights`: candidates are fitted and scored with them. */
+  weights?: Weights | undefined;
   /** Parts of the rows, each scored by what the others taught; default 5. */
   folds?: number;
   /** Decides the parts; default 1. */
@@ -42,6 +45,7 @@ const bestOptions: OptionNames<FitBestOptions> = {
   ...runOptions,
   candidates: true,
   blocks: true,
+  weights: true,
   folds: true,
   seed: true,
   onProgress: true,
@@ -150,10 +154,14 @@ export async function fitBest(u: RowsInput, options: FitBestOptions = {}): Promi
     threads,
     signal,
   });
-  const rows = toDense(u, 'the rows of fitBest');
+  const all = toDense(u, 'the rows of fitBest');
+  const given = options.weights === undefined ? null : resolveWeights(options.weights, all.rows);
+  const rows = given?.kept ? takeRows(all, given.kept) : all;
+  const weights = given?.weights ?? null;
   const names = u instanceof Table ? u.names : 'names' in u ? u.names : undefined;
-  const blocks = options.blocks ?? blocksOfLevels(rows.data, rows.rows, rows.columns);
-  const dense: DenseRows = { ...rows, blocks };
+  const blocks = options.blocks ?? blocksOfLevels(rows.data, rows.rows, rows.columns, weights);
+  const dense: DenseRows = { ...rows, blocks, ...(weights && { weights }) };
+  const each = nativeWeights(dense) ?? undefined;
   expectInteger(folds, 'folds', { min: 2, max: dense.rows });
   const parts = partsOf(dense.rows, folds, seed);
   const candidates = options.candidates ?? (await defaultCandidates(dense, run));
@@ -162,7 +170,8 @@ export async function fitBest(u: RowsInput, options: FitBestOptions = {}): Promi
   const splits = Array.from({ length: folds }, (_, fold) => {
     const held = numbers.filter((i) => parts[i] === fold);
     const rest = numbers.filter((i) => parts[i] !== fold);
-    return { held, ...cellsOf(dense, held), restRows: take(dense, rest) };
+    const ofRest = weights ? takeWeights(weights, rest).each : undefined;
+    return { held, ...cellsOf(dense, held), restRows: take(dense, rest), ofRest };
   });
 
   let fitsDone = 0;
@@ -170,9 +179,14 @@ export async function fitBest(u: RowsInput, options: FitBestOptions = {}): Promi
   for (const candidate of candidates) {
     const scores = new Float64Array(dense.rows);
     let error: string | null = null;
-    for (const { held, lower, upper, restRows } of splits) {
+    for (const { held, lower, upper, restRows, ofRest } of splits) {
       try {
-        using copula = await fitCopula(restRows, { ...candidate, ...runOf(candidate), blocks });
+        using copula = await fitCopula(restRows, {
+          ...candidate,
+          ...runOf(candidate),
+          blocks,
+          weights: ofRest,
+        });
         const values = await copula.logPdfCells(lower, upper, { ...runOf(candidate), normalised: true });
         held.forEach((row, i) => (scores[row] = values[i]!));
       } catch (cause) {
@@ -185,7 +199,8 @@ export async function fitBest(u: RowsInput, options: FitBestOptions = {}): Promi
     scored.push({ candidate, scores: bad === null ? scores : null, error: bad });
   }
 
-  const meanOrNothing = (scores: Float64Array | null) => (scores ? meanOf(scores).mean : -Infinity);
+  const weighted = (scores: Float64Array) => meanOf(scores, undefined, 'rows', each);
+  const meanOrNothing = (scores: Float64Array | null) => (scores ? weighted(scores).mean : -Infinity);
   scored.sort((a, b) => meanOrNothing(b.scores) - meanOrNothing(a.scores));
   const winner = scored[0]!;
   if (!winner.scores) {
@@ -197,8 +212,8 @@ export async function fitBest(u: RowsInput, options: FitBestOptions = {}): Promi
   const best = winner.scores;
   const ranking = scored.map(({ candidate, scores, error }): RankedCandidate => {
     if (!scores) return { candidate, meanLogPdf: null, standardError: null, behind: null, error };
-    const { mean, standardError } = meanOf(scores);
-    const behind = meanOf(scores.map((value, i) => best[i]! - value));
+    const { mean, standardError } = weighted(scores);
+    const behind = weighted(scores.map((value, i) => best[i]! - value));
     return {
       candidate,
       meanLogPdf: mean,
@@ -211,6 +226,7 @@ export async function fitBest(u: RowsInput, options: FitBestOptions = {}): Promi
     ...winner.candidate,
     ...runOf(winner.candidate),
     blocks,
+    weights: each,
   });
   tell(onProgress, { fits: fitsDone + 1, fitsDone: fitsDone + 1, candidate: winner.candidate });
   return { copula, ranking };

@@ -4,10 +4,11 @@ import { expectPath } from '../../data/formats/files';
 import { type LevelBlocks, blocksOfLevels } from '../../data/level-blocks';
 import { type Seed, resolveSeed } from '../../data/random';
 import { Table } from '../../data/table';
+import { type Weights, resolveWeights } from '../../data/weights';
 import { type OptionNames, SklarError, describe, expectOneOf, expectOptions } from '../../errors';
 import { type TableMargins } from '../../margins/margins';
 import { type Copula, type NetworkStart } from '../copula';
-import { type DenseRows, type RowsInput, toDense } from '../inputs/rows';
+import { type DenseRows, type RowsInput, takeRows, toDense } from '../inputs/rows';
 import { type RunOptions, beginRun, runOptions } from '../inputs/run';
 import { type CheckpointOptions, checkpointFiles } from '../training/checkpoint';
 import { type TrainLogOptions, listener } from '../training/train-log';
@@ -26,6 +27,12 @@ export interface FitCopulaOptions extends RunOptions, CheckpointOptions, TrainLo
    * whole block. Default: those of equal values that have the mean of their ranks.
    */
   blocks?: LevelBlocks | undefined;
+  /**
+   * Of the rows: finite, not negative, not all 0, in any unit; a row of weight 0 is left out. Likelihoods, correlations and Kendall's tau are
+   * weighted, and a network draws rows into its batches in proportion (docs/mathematics.md, N.5). The levels should be ranks with the
+   * same weights (`PseudoObservations.fit`). Default: all count alike.
+   */
+  weights?: Weights | undefined;
   /** Margins that made the rows, to be stored with the model. */
   margins?: TableMargins;
   /**
@@ -53,6 +60,7 @@ export const fitOptions: OptionNames<FitCopulaOptions> = {
   seed: true,
   names: true,
   blocks: true,
+  weights: true,
   margins: true,
   onProgress: true,
 };
@@ -134,6 +142,7 @@ export function prepareFit(
     names,
     margins,
     blocks,
+    weights: given,
     onProgress,
     device,
     precision,
@@ -164,11 +173,14 @@ export function prepareFit(
   if (log !== undefined) expectPath(log);
   const starts = from === undefined ? [] : startsOf(from, kind, models);
   const fit = kinds[kind].fitter(starts[0] ? optionsFrom(starts[0], rest) : rest);
-  const rows = toDense(u, 'the training rows');
+  const all = toDense(u, 'the training rows');
+  const { kept, weights } = given === undefined ? NO_WEIGHTS : resolveWeights(given, all.rows);
+  const rows = kept ? takeRows(all, kept) : all;
   const columnNames = names ?? (u instanceof Table ? u.names : 'names' in u ? u.names : undefined);
   const dense: DenseRows = {
     ...rows,
-    blocks: blocks ?? blocksOfLevels(rows.data, rows.rows, rows.columns),
+    blocks: blocks ?? blocksOfLevels(rows.data, rows.rows, rows.columns, weights),
+    ...(weights && { weights }),
     ...(columnNames && { names: columnNames }),
   };
   if (dense.columns < 2) {
@@ -214,6 +226,8 @@ export function prepareFit(
     },
   };
 }
+
+const NO_WEIGHTS = { kept: null, weights: null };
 
 /** A constant column would have one block of all levels, of which nothing can be learned. */
 function expectVariation({ data, rows, columns, names }: DenseRows): void {

@@ -3,6 +3,8 @@ import { type Matrix, fromRows, matrix, pickRows } from '../../matrix';
 import type { LevelBlocks } from '../../data/level-blocks';
 import { labelsOf } from '../../data/columns/column-type';
 import { Table } from '../../data/table';
+import { type RowWeights, repeatedRows, repetitions, takeWeights } from '../../data/weights';
+import type { Seed } from '../../data/random';
 import { SklarError, describe, expectOneOf } from '../../errors';
 import type { Scale } from '../../types/scale';
 
@@ -31,6 +33,42 @@ export interface DenseRows {
   readonly blocks?: LevelBlocks | undefined;
   /** Of training rows: what messages call the columns. */
   readonly names?: readonly string[];
+  /** Of training rows; undefined: all count alike. */
+  readonly weights?: RowWeights | undefined;
+}
+
+/** The number of rows, or the sum of their weights, of which levels are ranks. */
+export function sizeOf({ rows, weights }: DenseRows): number {
+  return weights ? weights.rows : rows;
+}
+
+/** As how many equal rows they tell of a mean. */
+export function effectiveRows({ rows, weights }: DenseRows): number {
+  return weights ? weights.effective : rows;
+}
+
+/** What native code takes for the weights. */
+export function nativeWeights({ weights }: DenseRows): Float64Array | null {
+  return weights ? weights.each : null;
+}
+
+/** A sum over the rows, each as often as its weight says. */
+export function weightedSum({ weights }: DenseRows, values: Float64Array): number {
+  return values.reduce((total, value, i) => total + (weights ? weights.each[i]! * value : value), 0);
+}
+
+/** Values of rows that stand for weighted ones, at most. */
+const MOST_REPEATED = 2 ** 24;
+
+/**
+ * Rows without weights in which each occurs about as often as its weight says (`repeatedRows`).
+ *
+ * @param total how many; default 16 for each where the weights are no numbers of rows
+ */
+export function repeated(u: DenseRows, seed: Seed, total?: number): DenseRows {
+  if (!u.weights) return u;
+  const rows = total ?? repetitions(u.weights, MOST_REPEATED / u.columns);
+  return takeRows({ ...u, weights: undefined }, repeatedRows(u.weights, rows, seed));
 }
 
 /** Rows of numbers: a matrix, a table, or an array of rows. */
@@ -75,7 +113,12 @@ function expectNumbers(table: Table, what: string): Table {
 
 /** The rows with these numbers, in their order. */
 export function takeRows(u: DenseRows, indices: ArrayLike<number>): DenseRows {
-  return { ...u, data: pickRows(u.data, indices, u.columns), rows: indices.length };
+  return {
+    ...u,
+    data: pickRows(u.data, indices, u.columns),
+    rows: indices.length,
+    ...(u.weights && { weights: takeWeights(u.weights, indices) }),
+  };
 }
 
 /** The rows without missing levels. */
@@ -89,12 +132,15 @@ export function completeLevels(u: DenseRows): DenseRows {
 }
 
 /** The columns with these numbers, without their blocks. */
-export function takeColumns({ data, rows, columns }: DenseRows, chosen: readonly number[]): DenseRows {
+export function takeColumns(
+  { data, rows, columns, weights }: DenseRows,
+  chosen: readonly number[],
+): DenseRows {
   const taken = new Float64Array(rows * chosen.length);
   for (let i = 0; i < rows; i++) {
     chosen.forEach((column, j) => (taken[i * chosen.length + j] = data[i * columns + column]!));
   }
-  return { data: taken, rows, columns: chosen.length };
+  return { data: taken, rows, columns: chosen.length, ...(weights && { weights }) };
 }
 
 /**

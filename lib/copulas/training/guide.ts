@@ -3,7 +3,7 @@ import { SklarError } from '../../errors';
 import { callNative, runJob } from '../../native';
 import { type NetworkStart } from '../copula';
 import { shrink, subMatrix } from '../correlation/correlation';
-import { type DenseRows, completeLevels, takeColumns } from '../inputs/rows';
+import { type DenseRows, completeLevels, effectiveRows, takeColumns, weightedSum } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
 import { LEAST_SHRINKAGE, chooseShrinkage } from '../correlation/shrinkage';
 import { fineColumns, guideCorrelation, nativeTies } from '../correlation/ties';
@@ -37,7 +37,7 @@ export async function chooseGuide(
   const dim = training.columns;
   const factor = (r: Float64Array, shrinkage: number, size = dim) =>
     callNative((addon) => addon.cholesky(shrink(r, size, shrinkage), size));
-  let best = given ?? Math.max(LEAST_SHRINKAGE, chooseShrinkage(correlation, dim, training.rows));
+  let best = given ?? Math.max(LEAST_SHRINKAGE, chooseShrinkage(correlation, dim, effectiveRows(training)));
   const columns = fineColumns(training);
   const judged = completeLevels(columns.length < dim ? takeColumns(validation, columns) : validation);
   if (given === undefined && judged.rows >= FEWEST_VALIDATION_ROWS && columns.length > 1) {
@@ -46,7 +46,7 @@ export async function chooseGuide(
     let bestScore = -Infinity;
     for (const shrinkage of [...tried].sort((a, b) => a - b)) {
       const scores = await gaussianScores(estimate, shrinkage, judged, run);
-      const score = scores ? scores.reduce((sum, value) => sum + value, 0) : -Infinity;
+      const score = scores ? weightedSum(judged, scores) : -Infinity;
       if (score > bestScore) {
         bestScore = score;
         best = shrinkage;

@@ -6,10 +6,10 @@ import { type NativeTrainCall, type NativeTrainReport } from '../../native';
 import { type NetworkStart } from '../copula';
 import { Checkpoint, type CheckpointOptions, fingerprint, placeOf } from './checkpoint';
 import { type TrainingOptions } from '../inputs/options';
-import { type DenseRows, takeRows } from '../inputs/rows';
+import { type DenseRows, repeated, takeRows } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
 import { packageVersion } from '../../version';
-import { nativeTies, missingNotes, tieNotes } from '../correlation/ties';
+import { nativeTies, missingNotes, tieNotes, weightNotes } from '../correlation/ties';
 import { StepEvents, type TrainEvent } from './train-log';
 import { type StartTraining, type TrainGroup, type TrainTask, trainAlone } from './train-group';
 import { tell } from '../../tell';
@@ -95,6 +95,9 @@ export async function train<C extends Calibrates>(
   const training = takeRows(u, split.train);
   const validation = takeRows(u, split.holdout);
   const { about, cholesky, completion, start, make } = await prepare(training, validation);
+  // batches are drawn from rows that each occur as often as its weight says
+  const drawn = repeated(training, run.seed);
+  const judged = repeated(validation, run.seed);
   const {
     checkpoint: file,
     checkpointSeconds = 60,
@@ -124,8 +127,8 @@ export async function train<C extends Calibrates>(
           {
             fingerprint: await fingerprint(
               [about, settings, seed.toString(), ...recurring],
-              training.data,
-              validation.data,
+              drawn.data,
+              judged.data,
               ...begun,
             ),
             ...placeOf(run),
@@ -136,8 +139,8 @@ export async function train<C extends Calibrates>(
   const call: NativeTrainCall = {
     models: [
       {
-        training: training.data,
-        validation: validation.data,
+        training: drawn.data,
+        validation: judged.data,
         cholesky,
         completion,
         seed,
@@ -145,8 +148,8 @@ export async function train<C extends Calibrates>(
         snapshot,
       },
     ],
-    rows: training.rows,
-    validationRows: validation.rows,
+    rows: drawn.rows,
+    validationRows: judged.rows,
     ties,
     device: run,
     steps,
@@ -155,7 +158,7 @@ export async function train<C extends Calibrates>(
     validateEvery: settings.validateEvery,
     patience: settings.patience,
     anneal: Math.min(settings.anneal, steps),
-    validationDraws: Math.max(1, Math.min(64, Math.ceil(VALIDATION_ROWS / Math.max(1, validation.rows)))),
+    validationDraws: Math.max(1, Math.min(64, Math.ceil(VALIDATION_ROWS / Math.max(1, judged.rows)))),
     reportEvery: Math.max(1, Math.min(100, Math.floor(steps / 100))),
     checkpointSeconds: checkpoint ? checkpointSeconds : 0,
     watchSteps: onEvents !== undefined,
@@ -228,6 +231,7 @@ export async function train<C extends Calibrates>(
         validationLoss: finiteOrNull(report.validationLoss),
       })),
       notes: [
+        ...weightNotes(u),
         ...tieNotes(
           u,
           'so that training draws their levels afresh within their blocks of ranks in every batch',

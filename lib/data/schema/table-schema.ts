@@ -15,6 +15,7 @@ import {
 import { type Seed, hashText, hashWords, seedWords } from '../random';
 import { type Returns, returnsNote, returnsSchema } from '../returns';
 import { Table, listNames } from '../table';
+import type { RowWeights } from '../weights';
 import { orderCategories, reordered } from './category-order';
 import { type Formula, computeFormula, findFormulas, formulaSchema, formulaText } from './derived';
 import { type Rule, findRules, namesOfRule, ruleSchema, ruleText } from './rules';
@@ -86,6 +87,7 @@ const schemaSchema = z.strictObject({
   indicators: z.array(indicatorSchema).default([]),
   rules: z.array(ruleSchema),
   returns: returnsSchema.optional(),
+  weights: z.string().optional(),
 });
 
 /** Rules that a note lists. */
@@ -142,6 +144,8 @@ export class TableSchema {
   readonly rules: readonly Rule[];
   /** How the rows came from prices; null: they are as they were. */
   readonly returns: Returns | null;
+  /** The column that held the weights of the rows, which is none of these; null: there was none. */
+  readonly weightsColumn: string | null;
 
   private constructor(
     columns: readonly SchemaColumn[],
@@ -149,12 +153,14 @@ export class TableSchema {
     indicators: readonly MissingIndicator[],
     rules: readonly Rule[],
     returns: Returns | null,
+    weightsColumn: string | null = null,
   ) {
     this.columns = columns;
     this.missing = missing;
     this.indicators = indicators;
     this.rules = rules;
     this.returns = returns;
+    this.weightsColumn = weightsColumn;
   }
 
   /**
@@ -162,6 +168,7 @@ export class TableSchema {
    *
    * @param options.missing what missing cells are to a model, default `impute`
    * @param options.returns of `toReturns`, where the rows came from prices
+   * @param options.weightsColumn the name of a column that held weights and is no longer in the table
    * @throws SklarError ERR_SKLAR_VALUE naming columns with missing cells, where these are refused
    */
   static infer(
@@ -169,10 +176,12 @@ export class TableSchema {
     options: {
       readonly missing?: MissingRule | undefined;
       readonly returns?: Returns | null | undefined;
+      readonly weightsColumn?: string | null | undefined;
     } = {},
+    weights: RowWeights | null = null,
   ): TableSchema {
-    expectOptions(options, 'TableSchema.infer', { missing: true, returns: true });
-    const { returns = null } = options;
+    expectOptions(options, 'TableSchema.infer', { missing: true, returns: true, weightsColumn: true });
+    const { returns = null, weightsColumn = null } = options;
     const rule = expectOneOf<MissingRule>(options.missing ?? 'impute', 'missing', missingRules);
     if (rule === 'error') expectNoneMissing(table);
     const completed = new Table(
@@ -206,14 +215,18 @@ export class TableSchema {
     const isModel = rule === 'model';
     const missing = isModel
       ? []
-      : missingPatterns(table, (j) => {
-          const column = columns[j]!;
-          return column.role !== 'constant' || column.value !== null;
-        });
+      : missingPatterns(
+          table,
+          (j) => {
+            const column = columns[j]!;
+            return column.role !== 'constant' || column.value !== null;
+          },
+          weights,
+        );
     const indicators = isModel ? indicatorsOf(completed, columns, modelled, orders) : [];
     const own = new TableSchema(columns, missing, indicators, [], null);
     const rules = findRules(own.modelled(table), own.modelledNames);
-    return new TableSchema(columns, missing, indicators, rules, returns);
+    return new TableSchema(columns, missing, indicators, rules, returns, weightsColumn);
   }
 
   /** The schema of a table all of whose columns are modelled as they are. */
@@ -418,6 +431,7 @@ export class TableSchema {
       indicators: [...this.indicators],
       rules: [...this.rules],
       ...(this.returns && { returns: this.returns }),
+      ...(this.weightsColumn !== null && { weights: this.weightsColumn }),
     };
   }
 
@@ -436,7 +450,7 @@ export class TableSchema {
         { cause: parsed.error },
       );
     }
-    const { columns, missing, indicators, rules, returns = null } = parsed.data;
+    const { columns, missing, indicators, rules, returns = null, weights = null } = parsed.data;
     const modelled = new Set(columns.filter(({ role }) => role === 'modelled').map(({ name }) => name));
     const all = new Set(columns.map(({ name }) => name));
     if (indicators.some(({ columns: of }) => of.some((name) => !all.has(name)))) {
@@ -470,7 +484,7 @@ export class TableSchema {
     if (named.some((name) => !modelled.has(name))) {
       throw new SklarError('ERR_SKLAR_FORMAT', 'expected rules of modelled columns');
     }
-    return new TableSchema(columns, missing, indicators, rules, returns);
+    return new TableSchema(columns, missing, indicators, rules, returns, weights);
   }
 }
 
@@ -576,13 +590,17 @@ export function expectNoneMissing(table: Table): void {
   throw new SklarError('ERR_SKLAR_VALUE', `expected no missing cells, got ${shown.join(', ')}`);
 }
 
-function missingPatterns(table: Table, matters: (column: number) => boolean): MissingPattern[] {
+function missingPatterns(
+  table: Table,
+  matters: (column: number) => boolean,
+  weights: RowWeights | null,
+): MissingPattern[] {
   const looked = table.columns.flatMap((values, j) => (matters(j) && values.some(Number.isNaN) ? [j] : []));
   if (looked.length === 0) return [];
   const counts = new Map<string, number>();
   for (let i = 0; i < table.rows; i++) {
     const key = looked.filter((j) => Number.isNaN(table.columns[j]![i])).join();
-    counts.set(key, (counts.get(key) ?? 0) + 1);
+    counts.set(key, (counts.get(key) ?? 0) + (weights ? weights.each[i]! : 1));
   }
   const frequent = [...counts].sort((a, b) => b[1] - a[1]).slice(0, MOST_PATTERNS);
   const kept = frequent.reduce((sum, [, count]) => sum + count, 0);

@@ -1,5 +1,5 @@
 import type { Margin } from './margin';
-import { type SortedColumn, countOf } from './sorted';
+import { type SortedColumn, countOf, cumulative, effectiveSize, sizeOf } from './sorted';
 
 /** A value of at least this share of the rows, and of this many, is an atom. */
 const ATOM_SHARE = 0.05;
@@ -88,10 +88,13 @@ const COMPARED = 2000;
  * data's own F, on the scale asin(sqrt(F)), in standard deviations of the latter, which are 1 / (2 sqrt(n)) everywhere there.
  * Infinity where a value has no density.
  */
-export function distanceFrom({ sorted, values, last }: SortedColumn, margin: Margin): number {
+export function distanceFrom(column: SortedColumn, margin: Margin): number {
+  const { sorted, values, last } = column;
   const rows = sorted.length;
+  const weight = cumulative(column);
+  const size = sizeOf(column);
   const angle = (level: number): number => Math.asin(Math.sqrt(Math.min(1, Math.max(0, level))));
-  const middle = (k: number): number => ((k === 0 ? 0 : last[k - 1]!) + last[k]!) / 2 / rows;
+  const middle = (k: number): number => ((k === 0 ? 0 : weight[k - 1]!) + weight[k]!) / 2 / size;
   // all, or so many whose rows are evenly spaced on that scale
   let compared = Array.from(values.keys());
   if (rows > COMPARED) {
@@ -115,5 +118,5 @@ export function distanceFrom({ sorted, values, last }: SortedColumn, margin: Mar
   compared.forEach((k, i) => {
     most = Math.max(most, Math.abs(angle((below[i]! + upTo[i]!) / 2) - angle(middle(k))));
   });
-  return 2 * Math.sqrt(rows) * most;
+  return 2 * Math.sqrt(effectiveSize(column)) * most;
 }

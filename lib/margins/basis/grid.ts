@@ -1,6 +1,7 @@
 import type { MarginSupport } from './margin';
 import { resolutionOf } from './rounding';
-import { type SortedColumn, countOf } from './sorted';
+import { sortedWeights } from '../../data/sorted-table';
+import { type SortedColumn, countOf, massOf } from './sorted';
 
 /** The values that a measurement can be recorded as: origin + k step. */
 export interface Grid {
@@ -30,14 +31,26 @@ export function gridOf({ sorted, values, last }: SortedColumn): Grid | null {
 
 /** The column before it was rounded, as far as one can tell: equal values evenly spaced over their cell. */
 export function spreadOver(column: SortedColumn, { step }: Grid): SortedColumn {
-  const { values } = column;
+  const { values, weights } = column;
   const sorted = new Float64Array(column.sorted.length);
   let row = 0;
   for (let k = 0; k < values.length; k++) {
     const count = countOf(column, k);
-    for (let i = 0; i < count; i++) sorted[row++] = values[k]! + step * ((i + 0.5) / count - 0.5);
+    const mass = massOf(column, k);
+    for (let i = 0, below = 0; i < count; i++, row++) {
+      const weight = weights ? weights.each[row]! : 1;
+      sorted[row] = values[k]! + step * ((below + weight / 2) / mass - 0.5);
+      below += weight;
+    }
   }
-  return { column: column.column, sorted, values: sorted, last: Float64Array.from(sorted, (_, i) => i + 1) };
+  const last = Float64Array.from(sorted, (_, i) => i + 1);
+  return {
+    column: column.column,
+    sorted,
+    values: sorted,
+    last,
+    ...(weights && { weights: sortedWeights(weights.each, last) }),
+  };
 }
 
 /** An end with so many rows at it, and at least half as many as its neighbours have on average, is one: the next cell is empty. */

@@ -1,4 +1,3 @@
-import { expectInteger } from '../../errors';
 import { evenlySpaced } from '../../data/sorted-table';
 import type { MarginDefinition } from '../../native';
 import {
@@ -9,13 +8,13 @@ import {
   expectParameter,
   stateError,
 } from '../basis/margin';
-import { type SortedColumn, supportOf } from '../basis/sorted';
+import { type SortedColumn, cumulative, sizeOf, supportOf, valueAt } from '../basis/sorted';
 
 /** Different values kept of a column. */
 const MOST_KNOTS = 65_536;
 
 /**
- * The interpolated empirical distribution of n values: F is linear between the different values, and at each of them the
+ * The interpolated empirical distribution of n values (of weighted ones n is `RowWeights.rows`): F is linear between the different values, and at each of them the
  * mean of its ranks / (n + 1); at the smallest and the largest it is 1 / (n + 1) and n / (n + 1).
  *
  * Beyond the data there is a mass of 1 / (n + 1) on each side, in an exponential tail whose scale is the mean excess of
@@ -53,26 +52,32 @@ export class EmpiricalMargin extends Margin {
   }
 
   static fit(column: SortedColumn, given?: MarginSupport): EmpiricalMargin {
-    const { sorted, values, last } = column;
-    const rows = sorted.length;
+    const { sorted, values, last, weights } = column;
+    const rows = sizeOf(column);
+    const upTo = cumulative(column);
     const support = supportOf(column, 'empirical', given);
     const kept = withGaps(evenlySpaced(column, MOST_KNOTS), values);
     const top = values.length - 1;
     const levels = Float64Array.from(kept, (k) => {
-      const first = k === 0 ? 1 : last[k - 1]! + 1;
-      const recurs = last[k]! > first;
-      if (k === 0 && values[0] === support[0]) return recurs ? (last[0]! + 0.5) / (rows + 1) : 0;
+      const first = k === 0 ? 1 : upTo[k - 1]! + 1;
+      const recurs = last[k]! > (k === 0 ? 1 : last[k - 1]! + 1);
+      if (k === 0 && values[0] === support[0]) return recurs ? (upTo[0]! + 0.5) / (rows + 1) : 0;
       if (k === top && values[top] === support[1]) return recurs ? (first - 0.5) / (rows + 1) : 1;
-      if (k === 0 || k === top) return (k === 0 ? 1 : rows) / (rows + 1);
-      return (first + last[k]!) / 2 / (rows + 1);
+      const middle = (first + upTo[k]!) / 2;
+      // a weight below that of a row leaves its half of it
+      if (k === 0 || k === top) return (k === 0 ? Math.min(1, middle) : Math.max(rows, middle)) / (rows + 1);
+      return middle / (rows + 1);
     });
     const outermost = Math.min(rows - 1, Math.ceil(Math.sqrt(rows)));
+    const [low, high] = [valueAt(column, outermost), valueAt(column, rows - 1 - outermost)];
     let lowerScale = 0;
     let upperScale = 0;
-    for (let i = 0; i < outermost; i++) {
-      // halves, since differences of great values overflow
-      lowerScale += (sorted[outermost]! / 2 - sorted[i]! / 2) / outermost;
-      upperScale += (sorted[rows - 1 - i]! / 2 - sorted[rows - 1 - outermost]! / 2) / outermost;
+    const weightOf = (i: number): number => (weights ? weights.each[i]! : 1);
+    // halves, since differences of great values overflow
+    for (let i = 0; sorted[i]! < low; i++)
+      lowerScale += (weightOf(i) * (low / 2 - sorted[i]! / 2)) / outermost;
+    for (let i = sorted.length - 1; sorted[i]! > high; i--) {
+      upperScale += (weightOf(i) * (sorted[i]! / 2 - high / 2)) / outermost;
     }
     const doubled = (half: number): number => Math.min(2 * half, Number.MAX_VALUE);
     // All outermost values may be equal.
@@ -90,7 +95,7 @@ export class EmpiricalMargin extends Margin {
   }
 
   static fromState(state: MarginState): EmpiricalMargin {
-    const rows = expectInteger(expectParameter(state, 'rows', 1), 'the rows of a stored margin');
+    const rows = expectParameter(state, 'rows', 1);
     const lowerScale = expectParameter(state, 'lowerScale', 0);
     const upperScale = expectParameter(state, 'upperScale', 0);
     const values = expectArray(state, 'values', { least: 2, strictly: true });

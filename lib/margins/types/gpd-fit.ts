@@ -1,6 +1,7 @@
 import { callNative } from '../../native';
 import { mapNumbers } from '../basis/margin';
 import { minimise } from '../basis/minimise';
+import { type SortedColumn, sizeOf, valueAt } from '../basis/sorted';
 import type { Steps } from '../basis/steps';
 
 /** Shapes below have a likelihood that grows without bound at the largest value. */
@@ -33,17 +34,17 @@ export interface ParetoFit extends GeneralisedPareto {
  * excesses that of the intervals of one step around them, from there on. Shapes are at least -1, of fewer than 30 excesses
  * -0.5.
  *
- * @param excesses positive numbers in ascending order, at least 2 different ones
+ * @param excesses positive numbers in ascending order, at least 2 different ones, with their weights; null: all count alike
  * @param step of which the values are multiples; 0 where none recurs
  */
-export function* fitPareto(excesses: Float64Array, step = 0): Steps<ParetoFit> {
+export function* fitPareto({ excesses, weights }: Excesses, step = 0): Steps<ParetoFit> {
   const rows = excesses.length;
   const least = rows < MANY ? LEAST_SHAPE_OF_FEW : LEAST_SHAPE;
-  const exact = callNative((addon) => addon.paretoFit(excesses, least));
+  const exact = callNative((addon) => addon.paretoFit(excesses, least, weights));
   let { scale, shape, distance } = exact;
   if (isCoarse(excesses, step)) {
-    ({ scale, shape } = yield* fitRounded(excesses, step, least, exact));
-    distance = distanceOf(excesses, step, { scale, shape });
+    ({ scale, shape } = yield* fitRounded({ excesses, weights }, step, least, exact));
+    distance = distanceOf({ excesses, weights }, step, { scale, shape });
   }
   const bound = shape < least + 1e-3 ? least : null;
   // At a shape of -1 the law is uniform up to the largest value, and would end a little further on.
@@ -57,7 +58,7 @@ function isCoarse(excesses: Float64Array, step: number): boolean {
 }
 
 function* fitRounded(
-  excesses: Float64Array,
+  { excesses, weights }: Excesses,
   step: number,
   least: number,
   start: GeneralisedPareto,
@@ -65,10 +66,10 @@ function* fitRounded(
   const values = Float64Array.from(new Set(excesses));
   const counts = new Float64Array(values.length);
   let k = 0;
-  for (const y of excesses) {
+  excesses.forEach((y, i) => {
     if (y !== values[k]) k++;
-    counts[k]! += 1;
-  }
+    counts[k]! += weights ? weights[i]! : 1;
+  });
   // In units of the first scale; shapes of 10 have no mean, nor would their root have one.
   const at = ([x, y]: readonly number[]) => ({
     scale: Math.exp(x!),
@@ -87,7 +88,11 @@ function* fitRounded(
 }
 
 /** The Cramer-von Mises distance of rounded excesses: levels of a block of equal ones and of its interval have the middle. */
-function distanceOf(excesses: Float64Array, step: number, { scale, shape }: GeneralisedPareto): number {
+function distanceOf(
+  { excesses, weights }: Excesses,
+  step: number,
+  { scale, shape }: GeneralisedPareto,
+): number {
   const rows = excesses.length;
   const law = callNative((addon) =>
     addon.marginCreate({
@@ -104,23 +109,35 @@ function distanceOf(excesses: Float64Array, step: number, { scale, shape }: Gene
       ),
     );
   const [before, after] = [levels(-step / 2), levels(step / 2)];
-  let sum = 1 / (12 * rows);
-  for (let first = 0, next: number; first < rows; first = next) {
-    next = first + 1;
-    while (next < rows && excesses[next] === excesses[first]) next++;
+  const own = weights ?? new Float64Array(rows).fill(1);
+  let [size, squares] = [0, 0];
+  for (const weight of own) [size, squares] = [size + weight, squares + weight * weight];
+  let sum = squares / (12 * size * size);
+  for (let first = 0, next = 0, below = 0; first < rows; first = next) {
+    let weight = 0;
+    while (next < rows && excesses[next] === excesses[first]) weight += own[next++]!;
     const expected = (before[first]! + after[first]!) / 2;
-    sum += (next - first) * (expected - (first + next) / (2 * rows)) ** 2;
+    sum += ((weight * size) / squares) * (expected - (2 * below + weight) / (2 * size)) ** 2;
+    below += weight;
   }
   return sum;
 }
 
-/** The values of sorted ones above a threshold, less the threshold. */
-export function excessesOf(sorted: Float64Array, threshold: number): Float64Array {
+/** Values above a threshold, less it, and their weights; null: all count alike. */
+export interface Excesses {
+  readonly excesses: Float64Array;
+  readonly weights: Float64Array | null;
+}
+
+/** Sorted values of a tail. */
+export type TailValues = Pick<SortedColumn, 'sorted' | 'values' | 'weights'>;
+
+export function excessesOf({ sorted, weights }: TailValues, threshold: number): Excesses {
   let first = sorted.length;
   while (first > 0 && sorted[first - 1]! > threshold) first--;
   const excesses = sorted.slice(first);
   for (let i = 0; i < excesses.length; i++) excesses[i]! -= threshold;
-  return excesses;
+  return { excesses, weights: weights ? weights.each.slice(first) : null };
 }
 
 /**
@@ -131,24 +148,22 @@ export function excessesOf(sorted: Float64Array, threshold: number): Float64Arra
  *
  * @param atom the greatest value that has a probability of its own; -Infinity where there is none
  */
-export function* chooseThreshold(
-  { sorted, values }: { readonly sorted: Float64Array; readonly values: Float64Array },
-  step: number,
-  atom: number,
-): Steps<number | undefined> {
+export function* chooseThreshold(column: TailValues, step: number, atom: number): Steps<number | undefined> {
+  const { values } = column;
   let found: number | undefined;
   for (const level of LEVELS) {
     yield;
-    const value = Math.max(atom, sorted[Math.floor(level * (sorted.length - 1))]!);
+    const value = Math.max(atom, valueAt(column, Math.floor(level * (sizeOf(column) - 1))));
     const next = values[values.indexOf(value) + 1];
     if (next === undefined) break;
     const middle = value / 2 + next / 2;
     const threshold = step > 0 ? Math.max(middle, next - step / 2) : middle;
     if (threshold === found) continue;
-    const excesses = excessesOf(sorted, threshold < next ? threshold : value);
+    const beyond = excessesOf(column, threshold < next ? threshold : value);
+    const { excesses } = beyond;
     if (excesses.length < FEWEST || excesses[0] === excesses.at(-1)) break;
     found = threshold < next ? threshold : value;
-    const { distance } = yield* fitPareto(excesses, step);
+    const { distance } = yield* fitPareto(beyond, step);
     if (distance < CRITICAL) break;
   }
   return found;

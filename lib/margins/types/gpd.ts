@@ -1,6 +1,6 @@
 import type { MarginDefinition } from '../../native';
 import { type Note, columnsNote } from '../../notes';
-import { type GeneralisedPareto, chooseThreshold, excessesOf, fitPareto } from './gpd-fit';
+import { type GeneralisedPareto, type TailValues, chooseThreshold, excessesOf, fitPareto } from './gpd-fit';
 import {
   Margin,
   type MarginState,
@@ -12,7 +12,8 @@ import {
   stateError,
 } from '../basis/margin';
 import { resolutionOf, shortText } from '../basis/rounding';
-import { type SortedColumn, countOf } from '../basis/sorted';
+import { sortedWeights } from '../../data/sorted-table';
+import { type SortedColumn, countOf, sizeOf } from '../basis/sorted';
 import type { Steps } from '../basis/steps';
 
 /** Values that recur in fewer rows are rounded ones to a tail. */
@@ -163,7 +164,7 @@ export class GpdMargin extends Margin {
 /** The upper tail of a column, which for the lower side is mirrored. */
 function* tailOf(
   side: Side,
-  column: Pick<SortedColumn, 'sorted' | 'values' | 'column'>,
+  column: TailValues & { readonly column: string },
   wanted: number | 'auto' | null | undefined,
   step: number,
   atoms: readonly number[],
@@ -188,7 +189,8 @@ function* tailOf(
       String(sign * atom),
     );
   }
-  const excesses = threshold === undefined ? new Float64Array(0) : excessesOf(sorted, threshold);
+  const beyondIt = excessesOf(column, threshold ?? Infinity);
+  const { excesses } = beyondIt;
   if (threshold === undefined || excesses.length < FEWEST_EXCESSES || excesses[0] === excesses.at(-1)) {
     const beyond = Number.isFinite(atom) ? ` or the value ${sign * atom} that recurs` : '';
     const where = isChosen ? `the quantile at 0.7${beyond} (30 of them)` : String(wanted);
@@ -199,7 +201,7 @@ function* tailOf(
       `${excesses.length} of ${rows}`,
     );
   }
-  const { scale, shape, bound } = yield* fitPareto(excesses, step);
+  const { scale, shape, bound } = yield* fitPareto(beyondIt, step);
   const notes: Note[] = [];
   if (isChosen) {
     const where = shortText(sign * threshold, scale);
@@ -215,12 +217,16 @@ function* tailOf(
       note('bound', `the shape of its ${side} tail is at the end of the range that is searched, ${bound}`),
     );
   }
-  return { tail: { threshold: sign * threshold, scale, shape, mass: excesses.length / rows }, notes };
+  const size = beyondIt.weights ? beyondIt.weights.reduce((sum, weight) => sum + weight, 0) : excesses.length;
+  return { tail: { threshold: sign * threshold, scale, shape, mass: size / sizeOf(column) }, notes };
 }
 
-function mirrored({ sorted, values, column }: SortedColumn) {
+function mirrored({ sorted, values, last, weights, column }: SortedColumn) {
   const turn = (ascending: Float64Array): Float64Array => mapNumbers(ascending, (value) => -value).reverse();
-  return { sorted: turn(sorted), values: turn(values), column };
+  const rows = sorted.length;
+  const upTo = last.map((_, k) => rows - (k + 1 < last.length ? last[last.length - 2 - k]! : 0));
+  const turned = weights && sortedWeights(weights.each.slice().reverse(), upTo);
+  return { sorted: turn(sorted), values: turn(values), column, weights: turned };
 }
 
 /** The greatest excess. */

@@ -12,7 +12,7 @@ import {
   marginError,
   stateError,
 } from '../basis/margin';
-import { type SortedColumn, supportOf } from '../basis/sorted';
+import { type SortedColumn, effectiveSize, quantileOf, sizeOf, supportOf, valueAt } from '../basis/sorted';
 import type { Steps } from '../basis/steps';
 
 const POINTS = 1024;
@@ -53,6 +53,8 @@ type KdeParameters = Readonly<{
  * by the kernel's mass inside and g1 the one with the linear boundary kernel: positive, with a bias of order h^2 as in the
  * middle. The density is g(y) times the same estimate of rows with the weights 1 / g(y_i), which takes out that bias and leaves
  * one of order h^4 (Jones, Linton and Nielsen 1995), scaled to a mass of one.
+ *
+ * Of weighted rows the bandwidth is that of as many rows as they are worth, (sum w)^2 / sum w^2.
  *
  * It is tabulated at 1024 points from 3 bandwidths below to 3 above the data, or from or to the end of the support, and
  * linear between them in y; beyond follow exponential tails in y that continue it, with scale h / 3, the normal kernel's
@@ -103,18 +105,19 @@ export class KdeMargin extends Margin {
         `${sorted[0]} to ${sorted[rows - 1]}`,
       );
     }
-    const { values, weights } = thinned(sorted);
+    const size = sizeOf(column);
+    const { values, weights } = thinned(column);
     const toY = (value: number): number => Math.asinh((value - location) / scale);
     const y = mapNumbers(values, toY);
     yield;
     const [least, most] = [y[0]!, y[y.length - 1]!];
-    const [low, high] = quartiles(sorted);
+    const [low, high] = quartiles(column);
     const bandwidth =
       options.bandwidth === undefined
         ? WIDER *
           (options.share ?? 1) *
           plugInBandwidth(
-            binLinearly(y, weights, least, (most - least) / (POINTS - 1), POINTS),
+            effectiveCounts(column, binLinearly(y, weights, least, (most - least) / (POINTS - 1), POINTS)),
             (most - least) / (POINTS - 1),
             spreadOf(y, weights, toY(high) - toY(low)),
           )
@@ -136,9 +139,9 @@ export class KdeMargin extends Margin {
     yield;
     const inside = step * heights.reduce((sum, height) => sum + height, 0);
     const scaleOf = (abrupt: boolean, height: number): number =>
-      abrupt ? inside / height / (rows + 1) : TAIL_SHARE * h;
+      abrupt ? inside / height / (size + 1) : TAIL_SHARE * h;
     const parameters = {
-      rows,
+      rows: size,
       bandwidth: h,
       location,
       scale,
@@ -191,14 +194,15 @@ export class KdeMargin extends Margin {
 export type KdeScale = Pick<KdeParameters, 'location' | 'scale'>;
 
 /** Median and interquartile range; a quarter of the range of values that are nearly all alike. */
-export function usualScale({ sorted }: SortedColumn): KdeScale {
-  const rows = sorted.length;
-  const [lower, upper] = quartiles(sorted);
+export function usualScale(column: SortedColumn): KdeScale {
+  const { sorted } = column;
+  const middle = (sizeOf(column) - 1) / 2;
+  const [lower, upper] = quartiles(column);
   const spread = upper - lower;
-  const [low, high] = [sorted[Math.floor((rows - 1) / 2)]!, sorted[Math.ceil((rows - 1) / 2)]!];
+  const [low, high] = [valueAt(column, Math.floor(middle)), valueAt(column, Math.ceil(middle))];
   return {
     location: low / 2 + high / 2,
-    scale: spread > 0 ? spread : (sorted[rows - 1]! - sorted[0]!) / 4,
+    scale: spread > 0 ? spread : (sorted.at(-1)! - sorted[0]!) / 4,
   };
 }
 
@@ -244,10 +248,13 @@ function integrate(support: MarginSupport, parameters: KdeParameters, heights: F
  * Values that stand for one row or several. Of many rows blocks of neighbours are their middle value; the same of values and
  * of their negatives.
  */
-function thinned(sorted: Float64Array): { values: Float64Array; weights: Float64Array | null } {
+function thinned({ sorted, weights: own }: SortedColumn): {
+  values: Float64Array;
+  weights: Float64Array | null;
+} {
   const rows = sorted.length;
   const size = 2 * Math.floor(rows / (2 * BLOCKS)) + 1;
-  if (size === 1) return { values: sorted, weights: null };
+  if (size === 1) return { values: sorted, weights: own?.each ?? null };
   let blocks = Math.floor((rows - 2 * OUTERMOST) / size);
   if ((rows - blocks) % 2 !== 0) blocks--;
   const alone = (rows - blocks * size) / 2;
@@ -255,11 +262,26 @@ function thinned(sorted: Float64Array): { values: Float64Array; weights: Float64
   values.set(sorted.subarray(0, alone));
   for (let k = 0; k < blocks; k++) values[alone + k] = sorted[alone + k * size + (size - 1) / 2]!;
   values.set(sorted.subarray(rows - alone), alone + blocks);
-  return { values, weights: new Float64Array(values.length).fill(1).fill(size, alone, alone + blocks) };
+  const weights = new Float64Array(values.length).fill(1).fill(size, alone, alone + blocks);
+  if (own) {
+    for (let k = 0, row = 0; k < weights.length; k++) {
+      const end = row + weights[k]!;
+      for (weights[k] = 0; row < end; row++) weights[k]! += own.each[row]!;
+    }
+  }
+  return { values, weights };
+}
+
+/** As many values as weighted ones are worth, in the same bins: the bandwidth is that of so many rows. */
+function effectiveCounts(column: SortedColumn, counts: Float64Array): Float64Array {
+  const share = effectiveSize(column) / sizeOf(column);
+  return share === 1 ? counts : counts.map((count) => count * share);
 }
 
 /** The same of values and of their negatives. */
-function quartiles(sorted: Float64Array): [number, number] {
+function quartiles(column: SortedColumn): [number, number] {
+  if (column.weights) return [quantileOf(column, 0.25), quantileOf(column, 0.75)];
+  const { sorted } = column;
   const quarter = Math.round(0.25 * (sorted.length - 1));
   return [sorted[quarter]!, sorted[sorted.length - 1 - quarter]!];
 }

@@ -14,7 +14,16 @@ import {
 } from '../basis/margin';
 import { minimise } from '../basis/minimise';
 import { resolutionOf, shortText } from '../basis/rounding';
-import { type SortedColumn, countOf, withoutValues } from '../basis/sorted';
+import {
+  type SortedColumn,
+  countOf,
+  effectiveSize,
+  massOf,
+  quantileOf,
+  sizeOf,
+  valueAt,
+  withoutValues,
+} from '../basis/sorted';
 import type { Steps } from '../basis/steps';
 import { inferSupport } from '../basis/support';
 import { ZeroInflatedMargin } from './zero-inflated';
@@ -145,13 +154,14 @@ function lawOf(margin: Margin): string {
 }
 
 /** Of the law that gives each value the share of its rows. */
-function aicOfValues({ sorted, last }: SortedColumn): number {
+function aicOfValues(column: SortedColumn): number {
+  const { last } = column;
   let entropy = 0;
-  last.forEach((rank, k) => {
-    const share = (rank - (k === 0 ? 0 : last[k - 1]!)) / sorted.length;
+  last.forEach((_, k) => {
+    const share = massOf(column, k) / sizeOf(column);
     entropy -= share * Math.log(share);
   });
-  return 2 * sorted.length * entropy + 2 * (last.length - 1);
+  return 2 * effectiveSize(column) * entropy + 2 * (last.length - 1);
 }
 
 interface Fit<M extends Margin> {
@@ -185,7 +195,7 @@ function* fitLaw(
     const { parameters, loss, bounds } = found;
     // Laws that have run to the end of their boxes are limits, most of them of simpler laws, which are candidates themselves.
     if (wanted === 'parametric' && bounds.length > 0) continue;
-    const aic = 2 * parameters.length + 2 * loss * sorted.length;
+    const aic = 2 * parameters.length + 2 * loss * effectiveSize(column);
     if (best && best.aic <= aic) continue;
     const margin = new ParametricMargin(name, parameters);
     // of rounded values one may lie at an end where the law has no density or no bound of it
@@ -237,9 +247,9 @@ function* fitBeside(
   if (wanted === 'parametric' && law.margin.notes.some(({ code }) => code === 'bound')) {
     return marginError('a likelihood with a maximum', wanted, column.column, 'none');
   }
-  const { values, sorted } = column;
+  const { values } = column;
   const piles = left.map(
-    (value) => `${valueText(value)} (${shareText(countOf(column, values.indexOf(value)) / sorted.length)})`,
+    (value) => `${valueText(value)} (${shareText(massOf(column, values.indexOf(value)) / sizeOf(column))})`,
   );
   const many = piles.length > 1;
   const text = `${andWords(piles)} ${many ? 'recur' : 'recurs'} more often than a ${name} law says, and ${many ? 'have' : 'has'} no probability of ${many ? 'their' : 'its'} own as in auto and zero-inflated`;
@@ -255,7 +265,7 @@ function* fitMixture(
   wanted: FamilyName | 'parametric',
   step: number,
 ): Steps<Fit<ZeroInflatedMargin> | null> {
-  const { sorted, values } = column;
+  const { values } = column;
   let atoms = kept;
   let law: Fit<ParametricMargin> | SklarError | undefined;
   for (const [those, others] of [
@@ -269,14 +279,14 @@ function* fitMixture(
     if (!(law instanceof SklarError)) break;
   }
   if (!law || law instanceof SklarError) return null;
-  const masses = Float64Array.from(atoms, (atom) => countOf(column, values.indexOf(atom)) / sorted.length);
+  const masses = Float64Array.from(atoms, (atom) => massOf(column, values.indexOf(atom)) / sizeOf(column));
   const margin = new ZeroInflatedMargin(Float64Array.from(atoms), masses, law.margin);
   margin.notes = [atomsNote(column.column, Float64Array.from(atoms), masses), ...law.margin.notes];
   const share = 1 - masses.reduce((sum, mass) => sum + mass, 0);
   const entropy = masses.reduce((sum, mass) => sum - mass * Math.log(mass), -share * Math.log(share));
   // They were sought among all values.
   const penalty = 2 * atoms.length * (1 + Math.log(values.length));
-  return { aic: law.aic + 2 * sorted.length * entropy + penalty, margin };
+  return { aic: law.aic + 2 * effectiveSize(column) * entropy + penalty, margin };
 }
 
 interface Maximum {
@@ -290,15 +300,15 @@ interface Maximum {
 /** The parameters of the greatest likelihood, or why there are none. */
 function* maximum(
   name: FamilyName,
-  { sorted, values, last, column }: SortedColumn,
+  sortedColumn: SortedColumn,
   step: number,
   refused: (expected: string, got: string | number) => SklarError,
 ): Steps<Maximum | SklarError> {
+  const { sorted, column } = sortedColumn;
   const family: Family = families[name];
   const isLine = family.location !== undefined;
-  const unit = standardUnits(sorted, isLine ? 'line' : family.domain[1] === 1 ? 'unit' : 'half');
-  const y = mapNumbers(sorted, (value) => unit.of(value));
-  const summary = summarise(y);
+  const unit = standardUnits(sortedColumn, isLine ? 'line' : family.domain[1] === 1 ? 'unit' : 'half');
+  const summary = summarise(sortedColumn, unit.of);
   const { mean, deviation } = summary;
   const size = step / unit.size;
   const isCoarse = size > COARSE * Math.min(summary.spread, deviation);
@@ -321,7 +331,7 @@ function* maximum(
     );
   }
   const search = family.search(summary);
-  const rows = grouped(sorted, values, last, unit.of);
+  const rows = grouped(sortedColumn, unit.of);
   const found = yield* searchFrom(search, (parameters) =>
     callNative((addon) => addon.lawLoss(name, Float64Array.from(parameters), rows.values, rows.counts, size)),
   );
@@ -428,20 +438,17 @@ function endsReached(
 
 /** Different values with how often they occur; of many those of evenly spaced rows. */
 function grouped(
-  sorted: Float64Array,
-  values: Float64Array,
-  last: Float64Array,
+  column: SortedColumn,
   of: (value: number) => number,
 ): { values: Float64Array; counts: Float64Array } {
+  const { values } = column;
   if (values.length <= MOST_VALUES) {
-    return {
-      values: mapNumbers(values, of),
-      counts: last.map((rank, k) => rank - (k === 0 ? 0 : last[k - 1]!)),
-    };
+    return { values: mapNumbers(values, of), counts: values.map((_, k) => massOf(column, k)) };
   }
-  const rows = Float64Array.from({ length: MOST_VALUES }, (_, k) =>
-    of(sorted[Math.round((k * (sorted.length - 1)) / (MOST_VALUES - 1))]!),
-  );
+  const rows = Float64Array.from({ length: MOST_VALUES }, (_, k) => {
+    const rank = (k * (sizeOf(column) - 1)) / (MOST_VALUES - 1);
+    return of(valueAt(column, column.weights ? rank : Math.round(rank)));
+  });
   return { values: rows, counts: new Float64Array(rows.length).fill(1) };
 }
 
@@ -450,13 +457,13 @@ function grouped(
  * x / median, with powers of two in place of spread and median so that nothing is rounded.
  */
 function standardUnits(
-  sorted: Float64Array,
+  column: SortedColumn,
   domain: 'line' | 'half' | 'unit',
 ): { origin: number; size: number; of: (value: number) => number } {
   if (domain === 'unit') return { origin: 0, size: 1, of: (value) => value };
-  const at = (level: number): number => sorted[Math.round(level * (sorted.length - 1))]!;
+  const at = (level: number): number => quantileOf(column, level);
   if (domain === 'half') {
-    const size = powerOfTwo(at(0.5) > 0 ? at(0.5) : sorted.at(-1)!);
+    const size = powerOfTwo(at(0.5) > 0 ? at(0.5) : column.sorted.at(-1)!);
     return { origin: 0, size, of: (value) => value / size };
   }
   const origin = at(0.5);
@@ -479,12 +486,13 @@ function powerOfTwo(value: number): number {
   return 2 ** Math.max(-1022, Math.min(1022, Math.floor(Math.log2(value))));
 }
 
-function summarise(sorted: Float64Array): Summary {
-  const rows = sorted.length;
-  const at = (level: number): number => sorted[Math.round(level * (rows - 1))]!;
-  const [mean, deviation] = moments(sorted);
+function summarise(column: SortedColumn, of: (value: number) => number): Summary {
+  const { weights } = column;
+  const sorted = mapNumbers(column.sorted, of);
+  const at = (level: number): number => of(quantileOf(column, level));
+  const [mean, deviation] = moments(sorted, weights);
   const spread = (at(0.75) - at(0.25)) / 1.349;
-  const [logMean, logDeviation] = sorted[0]! > 0 ? moments(mapNumbers(sorted, Math.log)) : [0, 1];
+  const [logMean, logDeviation] = sorted[0]! > 0 ? moments(mapNumbers(sorted, Math.log), weights) : [0, 1];
   return {
     mean,
     deviation,
@@ -496,12 +504,13 @@ function summarise(sorted: Float64Array): Summary {
 }
 
 /** Mean and standard deviation, of ascending numbers. */
-function moments(sorted: Float64Array): readonly [number, number] {
-  const rows = sorted.length;
-  const largest = Math.max(-sorted[0]!, sorted[rows - 1]!);
+function moments(sorted: Float64Array, weights: SortedColumn['weights']): readonly [number, number] {
+  const rows = weights ? weights.rows : sorted.length;
+  const weightOf = (i: number): number => (weights ? weights.each[i]! : 1);
+  const largest = Math.max(-sorted[0]!, sorted.at(-1)!);
   let mean = 0;
-  for (const value of sorted) mean += value / rows;
+  sorted.forEach((value, i) => (mean += (weightOf(i) * value) / rows));
   let variance = 0;
-  for (const value of sorted) variance += ((value - mean) / largest) ** 2 / rows;
+  sorted.forEach((value, i) => (variance += (weightOf(i) * ((value - mean) / largest) ** 2) / rows));
   return [mean, largest * Math.sqrt(variance)];
 }

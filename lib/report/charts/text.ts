@@ -33,8 +33,10 @@ export function formatMean({ mean, standardError, impossible }: MeanOfRows): str
 }
 
 /** Behind a unit: of standard errors that are not of independent rows. */
-export function errorWords({ blockRows }: MeanOfRows): string {
-  return blockRows === undefined ? '' : `, standard errors by blocks of ${blockRows} rows`;
+export function errorWords({ blockRows, effectiveRows }: MeanOfRows): string {
+  const worth =
+    effectiveRows === undefined ? '' : `, weighted, worth ${Number(effectiveRows.toPrecision(4))} equal rows`;
+  return worth + (blockRows === undefined ? '' : `, standard errors by blocks of ${blockRows} rows`);
 }
 
 /** `3 rows of density 0: 4, 17, 20` */

@@ -94,6 +94,12 @@ std::vector<U> to_vector_or_empty(const Napi::Value& value, const char* name,
   return to_vector<U>(value, name, size);
 }
 
+// As functions take what may be left out.
+template <class U>
+const U* data_or_null(const std::vector<U>& values) {
+  return values.empty() ? nullptr : values.data();
+}
+
 template <class U>
 Napi::Value to_array(Napi::Env env, const std::vector<U>& values) {
   auto array = Napi::TypedArrayOf<U>::New(env, values.size(), array_type<U>());

@@ -227,7 +227,11 @@ class Edges {
         Edge upper)
       : law_(law), next_(next), intervals_(intervals), lower_(lower), upper_(upper) {}
 
-  void add(double x) { x_.push_back(x); }
+  void add(double x, double weight) {
+    x_.push_back(x);
+    of_x_.push_back(weight);
+    size_ += weight;
+  }
   bool empty() const { return x_.empty(); }
 
   void prepare() {
@@ -244,7 +248,7 @@ class Edges {
       for (std::size_t i = 0; i < count; ++i) {
         t[i] = now[i] = (to_line(x_[first + i]) - middle) / half;
         before[i] = 1;
-        sums[1] += t[i];
+        sums[1] += of_x_[first + i] * t[i];
       }
       for (std::size_t k = 2; k < nodes; ++k) {
         double sum = 0;
@@ -252,7 +256,7 @@ class Edges {
           const double following = 2 * t[i] * now[i] - before[i];
           before[i] = now[i];
           now[i] = following;
-          sum += following;
+          sum += of_x_[first + i] * following;
         }
         sums[k] += sum;
       }
@@ -260,7 +264,7 @@ class Edges {
     const Chebyshev& cosines = Chebyshev::table();
     for (std::size_t m = 0; m < nodes; ++m) {
       x_of_node_[m] = from_line(middle + half * cosines.at[1][m]);
-      double weight = static_cast<double>(x_.size()) / nodes;
+      double weight = size_ / nodes;
       for (std::size_t k = 1; k < nodes; ++k) weight += 2 * sums[k] * cosines.at[k][m] / nodes;
       weight_[m] = weight;
     }
@@ -270,9 +274,9 @@ class Edges {
   void sum_to(double rho, Slope& total) {
     if (smooth_ && sum_smooth(rho, total)) return;
     smooth_ = false;
-    for (const double x : x_) {
-      const Slope one = at(x, rho);
-      total.add(1, one.value, one.score);
+    for (std::size_t i = 0; i < x_.size(); ++i) {
+      const Slope one = at(x_[i], rho);
+      total.add(of_x_[i], one.value, one.score);
     }
   }
 
@@ -329,7 +333,8 @@ class Edges {
   const EllipticalLaw &law_, &next_;
   const Intervals& intervals_;
   Edge lower_, upper_;
-  std::vector<double> x_;
+  std::vector<double> x_, of_x_;  // of_x_: weights
+  double size_ = 0;
   bool smooth_ = false;
   std::array<double, nodes> x_of_node_, weight_;
 };
@@ -337,31 +342,32 @@ class Edges {
 class PairLikelihood {
  public:
   PairLikelihood(const EllipticalLaw& law, const EllipticalLaw& next, const Intervals& intervals,
-                 const Column& first, const Column& second)
+                 const Column& first, const Column& second, const double* weights)
       : law_(law), first_(first), second_(second), corners_(law, first, second) {
     std::vector<Edges> of_first, of_second;
     for (const Block& block : first.blocks)
       of_first.emplace_back(law, next, intervals, first.edges[block.lower], first.edges[block.upper]);
     for (const Block& block : second.blocks)
       of_second.emplace_back(law, next, intervals, second.edges[block.lower], second.edges[block.upper]);
-    std::vector<std::uint64_t> cells;
+    std::vector<std::pair<std::uint64_t, double>> cells;  // with their weights
     for (std::size_t i = 0; i < first.block.size(); ++i) {
       const std::uint32_t a = first.block[i], b = second.block[i];
+      const double weight = weights ? weights[i] : 1;
       if (a != Column::none && b != Column::none) {
-        cells.push_back(std::uint64_t{a} << 32 | b);
+        cells.emplace_back(std::uint64_t{a} << 32 | b, weight);
       } else if (a != Column::none) {
-        of_first[a].add(second.x[i]);
+        of_first[a].add(second.x[i], weight);
       } else if (b != Column::none) {
-        of_second[b].add(first.x[i]);
+        of_second[b].add(first.x[i], weight);
       } else {
         const double x = first.x[i], y = second.x[i];
         if (law.normal()) {
-          squares_ += x * x + y * y;
-          product_ += x * y;
-          ++levels_;
+          squares_ += weight * (x * x + y * y);
+          product_ += weight * (x * y);
+          levels_ += weight;
         } else {
-          points_.push_back({x, y});
-          margins_ += first.log_margin[i] + second.log_margin[i];
+          points_.push_back({x, y, weight});
+          margins_ += weight * (first.log_margin[i] + second.log_margin[i]);
         }
       }
     }
@@ -371,15 +377,16 @@ class PairLikelihood {
         edges.prepare();
         edges_.push_back(std::move(edges));
       }
-    std::sort(cells.begin(), cells.end());
+    std::stable_sort(cells.begin(), cells.end(),
+                     [](const auto& one, const auto& other) { return one.first < other.first; });
     for (std::size_t from = 0, to = 0; from < cells.size(); from = to) {
-      while (to < cells.size() && cells[to] == cells[from]) ++to;
-      const auto a = static_cast<std::uint32_t>(cells[from] >> 32),
-                 b = static_cast<std::uint32_t>(cells[from]);
+      double count = 0;
+      for (; to < cells.size() && cells[to].first == cells[from].first; ++to) count += cells[to].second;
+      const auto a = static_cast<std::uint32_t>(cells[from].first >> 32),
+                 b = static_cast<std::uint32_t>(cells[from].first);
       const Block &p = first.blocks[a], &q = second.blocks[b];
-      cells_.push_back({a, b, static_cast<double>(to - from), corners_.add(p.lower, q.lower),
-                        corners_.add(p.upper, q.lower), corners_.add(p.lower, q.upper),
-                        corners_.add(p.upper, q.upper)});
+      cells_.push_back({a, b, count, corners_.add(p.lower, q.lower), corners_.add(p.upper, q.lower),
+                        corners_.add(p.lower, q.upper), corners_.add(p.upper, q.upper)});
     }
   }
 
@@ -393,9 +400,9 @@ class PairLikelihood {
     } else {
       const double front = -2 * half_log_two_pi - 0.5 * std::log(square);
       sum.value = -margins_;
-      for (const auto& [x, y] : points_) {
+      for (const auto& [x, y, weight] : points_) {
         const double form = (x * x - 2 * rho * x * y + y * y) / square;
-        sum.add(1, front - 0.5 * (n + 2) * std::log1p(form / n),
+        sum.add(weight, front - 0.5 * (n + 2) * std::log1p(form / n),
                 (rho - (n + 2) * (rho * form - x * y) / (n + form)) / square);
       }
     }
@@ -461,7 +468,10 @@ class PairLikelihood {
   const EllipticalLaw& law_;
   const Column &first_, &second_;
   double squares_ = 0, product_ = 0, levels_ = 0, margins_ = 0;
-  std::vector<std::pair<double, double>> points_;
+  struct Point {
+    double x, y, weight;
+  };
+  std::vector<Point> points_;
   std::vector<Edges> edges_;
   std::vector<CountedCell> cells_;
   Corners corners_;
@@ -470,7 +480,7 @@ class PairLikelihood {
 }  // namespace
 
 PairFits fit_pairs(double degrees, const std::vector<double>& correlation, bool search, double most,
-                   const std::vector<double>& lower, const std::vector<double>& upper,
+                   const std::vector<double>& lower, const std::vector<double>& upper, const double* weights,
                    const std::vector<std::uint32_t>& pairs, std::size_t rows, std::size_t dim,
                    std::size_t threads, const CancelFlag& cancel) {
   const EllipticalLaw law(degrees), next(degrees + 1);
@@ -491,7 +501,7 @@ PairFits fit_pairs(double degrees, const std::vector<double>& correlation, bool 
   pool.run(count, [&](std::size_t k, std::size_t) {
     cancel.check();
     const std::size_t i = pairs[2 * k], j = pairs[2 * k + 1];
-    PairLikelihood likelihood(law, next, intervals, columns[i], columns[j]);
+    PairLikelihood likelihood(law, next, intervals, columns[i], columns[j], weights);
     const double start = correlation[i * dim + j];
     const double rho = search ? likelihood.maximum(start, most) : start;
     const double step = 1e-4 * (1 - rho * rho);
