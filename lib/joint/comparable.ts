@@ -12,21 +12,15 @@ export function comparable(
   others: readonly Table[],
 ): { data: Table; others: Table[]; notes: Note[] } {
   const notes: Note[] = [];
-  const aside = schema.columns.flatMap(({ name, role }) => (role === 'modelled' ? [] : [name]));
+  const known = schema.knownNames;
+  const aside = schema.names.filter((name) => !known.includes(name));
   if (aside.length > 0) {
     notes.push(
       columnsNote('schema', aside, 'constant, names of rows or functions of other columns, not compared'),
     );
   }
-  const [first, ...rest] = [data, ...others].map((table) =>
-    completeRows(seen(schema, schema.modelled(table)), notes),
-  );
+  const [first, ...rest] = [data, ...others].map((table) => completeRows(schema.asHere(table, known), notes));
   return { data: first!, others: rest, notes };
-}
-
-/** A table of modelled columns without those that say where cells are missing. */
-export function seen({ indicatorNames }: TableSchema, modelled: Table): Table {
-  return indicatorNames.length === 0 ? modelled : modelled.exclude(indicatorNames);
 }
 
 /**

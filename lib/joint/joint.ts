@@ -18,7 +18,6 @@ import { type Matrix, matrix } from '../matrix';
 import { type Ties } from '../data/level-columns';
 import { PseudoObservations } from '../data/pseudo-observations';
 import { type Seed, hashText, hashWords, seedWords } from '../data/random';
-import { breakingRows } from '../data/schema/rules';
 import { type MissingRule, TableSchema } from '../data/schema/table-schema';
 import type { Cell } from '../data/columns/column-of-values';
 import type { ColumnKind } from '../data/columns/column-type';
@@ -270,7 +269,7 @@ export class JointDistribution implements Disposable {
     const { complete, ...drawing } = options;
     const columns = this.names.map(() => new Float64Array(rows));
     let done = 0;
-    for await (const batch of this.#drawn(rows, drawing)) {
+    for await (const batch of this.#drawn(rows, drawing, complete)) {
       batch.columns.forEach((values, j) => columns[j]!.set(values, done));
       done += batch.rows;
     }
@@ -286,7 +285,7 @@ export class JointDistribution implements Disposable {
     expectOptions(options, 'sampleStream of a joint distribution', { ...jointSampleOptions, batch: true });
     const { complete, ...drawing } = options;
     let { firstRow = 0 } = restoring(options);
-    for await (const batch of this.#drawn(rows, drawing)) {
+    for await (const batch of this.#drawn(rows, drawing, complete)) {
       yield this.schema.restore(batch, { ...restoring(options), firstRow, complete });
       firstRow += batch.rows;
     }
@@ -294,22 +293,22 @@ export class JointDistribution implements Disposable {
 
   /** The modelled columns of few rows. */
   async #batch(rows: number, options: Omit<JointSampleOptions, 'complete'>): Promise<Table> {
-    for await (const batch of this.#drawn(rows, { ...options, batch: rows })) return batch;
+    for await (const batch of this.#drawn(rows, { ...options, batch: rows }, true)) return batch;
     throw new Error('no rows were drawn');
   }
 
   /** The same rows without those that break a rule of the data: these are drawn anew, so that the law is that of all rows given the rules. */
   async #keepingRules(table: Table, draw: (turn: number) => Promise<Table>): Promise<Table> {
-    const { rules } = this.schema;
-    const broken = breakingRows(table, rules);
+    const breaking = (rows: Table) => this.schema.breakingRows(rows, { complete: true });
+    const broken = breaking(table);
     if (broken.length === 0) return table;
     const columns = table.columns.map((values) => values.slice());
     const most = mostDraws(table.rows);
     for (let turn = 1; broken.length > 0; turn++) {
       if (turn * table.rows > most) throw ruleFailure(this.schema, broken.length, table.rows, turn);
       const fresh = await draw(turn);
-      const breaking = new Set(breakingRows(fresh, rules));
-      const kept = Array.from({ length: fresh.rows }, (_, i) => i).filter((i) => !breaking.has(i));
+      const bad = new Set(breaking(fresh));
+      const kept = Array.from({ length: fresh.rows }, (_, i) => i).filter((i) => !bad.has(i));
       const filled = broken.splice(0, kept.length);
       columns.forEach((values, j) => filled.forEach((i, k) => (values[i] = fresh.columns[j]![kept[k]!]!)));
     }
@@ -320,12 +319,14 @@ export class JointDistribution implements Disposable {
   async *#drawn(
     rows: number,
     options: Omit<JointSampleOptions, 'complete'> & { batch?: number },
+    complete: boolean | undefined,
   ): AsyncGenerator<Table, void> {
-    const { rules } = this.schema;
     let row = options.firstRow ?? 0;
     for await (const batch of this.#proposed(rows, options)) {
       const columns = batch.columns.map((values) => values.slice());
-      let broken = rules.length > 0 ? breakingRows(batch, rules) : [];
+      const breaking = (table: Table) =>
+        this.schema.breakingRows(table, { ...restoring(options), firstRow: row, complete });
+      let broken = breaking(batch);
       // a row that breaks a rule is drawn anew under another seed, whatever the batch that it is in
       for (let turn = 1; broken.length > 0; turn++) {
         if (turn > MOST_TURNS) throw ruleFailure(this.schema, broken.length, batch.rows, MOST_TURNS);
@@ -341,7 +342,7 @@ export class JointDistribution implements Disposable {
             }
           }
         }
-        broken = breakingRows(new Table(batch.names, columns, batch.types), rules);
+        broken = breaking(new Table(batch.names, columns, batch.types));
       }
       row += batch.rows;
       yield new Table(batch.names, columns, batch.types);
@@ -590,7 +591,7 @@ export interface FitJointOptions
   weights?: Weights | string | undefined;
   /** Equal values, see `PseudoObservations` and `Margins`; default `random`. */
   ties?: Ties;
-  /** What missing cells are to the model, default `impute`; see `MissingRule`. */
+  /** What missing cells are to the model, default `auto`; see `MissingRule`. */
   missing?: MissingRule;
   /** Told the share of the work on ranks and margins that is done, up to 1, before the copula is fitted. */
   onMarginsProgress?: ((fraction: number) => void) | undefined;

@@ -99,7 +99,7 @@ await runMain(async () => {
             const drawn = await truth.sample(rows, { scale: 'gaussian', dtype: 'float64', seed: 100 + seed });
             const whole = Table.fromMatrix({ ...drawn, names: ['a', 'b', 'c'] });
             const holes = withHoles(Table, whole, mechanism, share, 10 * seed + 1);
-            const joint = await fitJoint(holes, { copula: { kind, ...OPTIONS[kind] } });
+            const joint = await fitJoint(holes, { copula: { kind, ...OPTIONS[kind] }, missing: 'impute' });
             const sample = await joint.copula.sample(SAMPLED, { scale: 'gaussian', dtype: 'float64' });
             const model = await kendall(sample);
             for (const [i, j] of [

@@ -109,6 +109,38 @@ test('products of columns, rounded, whichever comes first', () => {
   expect(again.toJSON()).toEqual(own.toJSON());
 });
 
+test('dates close behind others are modelled by how far', () => {
+  const day = each(() => 19_000 + Math.floor(700 * draw()));
+  const sent = day.map((value) => value + Math.floor(4 * draw()));
+  const there = sent.map((value) => (draw() < 0.1 ? NaN : value + 1 + Math.floor(9 * draw())));
+  const date = { type: 'date', format: 'YYYY-MM-DD' } as const;
+  const columns = [day, sent, there, each(() => 19_000 + Math.floor(700 * draw()))];
+  const orders = new Table(
+    ['ordered', 'sent', 'there', 'born'],
+    columns.map((values) => Float64Array.from(values)),
+    [date, date, date, date],
+  );
+  const own = TableSchema.infer(orders);
+  expect(own.modelledNames).toEqual(['ordered', 'born', 'sent - ordered', 'there - sent']);
+  expect(own.neededNames).toEqual(orders.names);
+  expect(own.notes.map(({ message }) => message)).toEqual([
+    'column "sent": close behind "ordered": how far is modelled, and it is computed again',
+    'column "there": close behind "sent": how far is modelled, and it is computed again',
+  ]);
+  const modelled = own.modelled(orders);
+  expect(modelled.column('sent - ordered')[3]).toBe(sent[3]! - day[3]!);
+  // what is modelled comes as it is, and a model's file has it all
+  const again = TableSchema.fromJSON(JSON.parse(JSON.stringify(own)));
+  const restored = again.restore(again.modelled(modelled), { complete: true });
+  for (const name of ['ordered', 'sent', 'there', 'born']) {
+    expect(cells(restored, name)).toEqual(cells(orders, name));
+  }
+  // cells are missing as often as in the data
+  const some = own.restore(modelled.take(each((i) => i).filter((i) => !Number.isNaN(there[i]!))));
+  const missing = some.column('there').filter(Number.isNaN).length / some.rows;
+  expect(Math.abs(missing - 0.1)).toBeLessThan(0.06);
+});
+
 test('cells that are never above others', () => {
   const low = each(() => Math.round(100 * draw()));
   const ordered = Table.fromColumns({

@@ -88,9 +88,52 @@ test('whether a cell is missing is part of the model, with what it depends on', 
   expect(age.reduce((sum, value) => sum + value, 0) / age.length).toBeGreaterThan(54);
 });
 
-test('by default cells are missing in the patterns of the data, whatever the values', async () => {
+test('by default that is so of columns whose cells are missing in dependence on others', async () => {
   const table = await people();
   const joint = await fitJoint(table, { copula: { kind: 'gaussian' } });
+  expect(joint.schema.indicators.map(({ columns }) => columns)).toEqual([['income', 'savings'], ['model']]);
+  expect(joint.schema.missing.map(({ columns }) => columns.map((j) => table.names[j]))).toEqual(
+    expect.arrayContaining([['member'], ['member', 'weight'], [], ['weight']]),
+  );
+  const again = TableSchema.fromJSON(JSON.parse(JSON.stringify(joint.schema)));
+  expect(again.toJSON()).toEqual(joint.schema.toJSON());
+  const sample = await joint.sample(4000);
+  for (let i = 0; i < sample.rows; i++) {
+    expect(sample.text('model', i) === null).toBe(sample.text('car', i) === 'false');
+  }
+  const old = (i: number) => sample.column('age')[i]! > 56;
+  expect(share(sample, 'income', old)).toBeGreaterThan(share(sample, 'income', (i) => !old(i)) + 0.1);
+  for (const name of ['member', 'weight']) {
+    const everywhere = (of: Table) => share(of, name, () => true);
+    expect(Math.abs(everywhere(sample) - everywhere(table))).toBeLessThan(0.05);
+  }
+});
+
+test('rules are those of cells that are there', async () => {
+  const pclass = each(() => (uniform() < 0.3 ? 1 : 3));
+  const table = Table.fromColumns({
+    pclass: Int32Array.from(pclass),
+    fare: each((i) => 40 / pclass[i]! + 10 * uniform()),
+    // a deck is known of the first class, a class of all
+    deck: each((i) =>
+      pclass[i] === 1 && uniform() < 0.8 ? ['A', 'B', 'C'][Math.floor(3 * uniform())]! : null,
+    ),
+    // and there is another one without rules
+    age: each(() => Math.round(20 + 40 * uniform())),
+  });
+  const joint = await fitJoint(table, { copula: { kind: 'gaussian' } });
+  expect(joint.schema.rules.length).toBeGreaterThan(0);
+  const sample = await joint.sample(4000);
+  for (let i = 0; i < sample.rows; i++) {
+    if (sample.text('deck', i) !== null) expect(sample.column('pclass')[i]).toBe(1);
+  }
+  const first = sample.column('pclass').filter((value) => value === 1).length / sample.rows;
+  expect(Math.abs(first - 0.3)).toBeLessThan(0.05);
+});
+
+test('or cells are missing in the patterns of the data, whatever the values', async () => {
+  const table = await people();
+  const joint = await fitJoint(table, { copula: { kind: 'gaussian' }, missing: 'impute' });
   expect(joint.schema.indicators).toEqual([]);
   const sample = await joint.sample(4000);
   const old = (i: number) => sample.column('age')[i]! > 56;
@@ -112,7 +155,7 @@ test('or they are refused, by name and number', async () => {
   const text = 'expected no missing cells, got 2 in "b", 1 in "c"';
   await expect(fitJoint(table, { missing: 'error' })).rejects.toThrow(text);
   expect(() => TableSchema.infer(table, { missing: 'drop' as 'error' })).toThrow(
-    "'impute', 'model', 'error'",
+    "'auto', 'impute', 'model', 'error'",
   );
   const file = folder.file('few.csv');
   await writeTable(table, file);
@@ -167,6 +210,7 @@ test.each([
     const { copula } = await fitJoint(table, {
       copula: { kind: 'gaussian' },
       margins: { a: 'normal', b: 'normal' },
+      missing: 'impute',
     });
     const all = Table.fromColumns({ a: column(0), b: column(1), c: column(2) });
     const whole = await fitJoint(all, { copula: { kind: 'gaussian' }, margins: 'normal' });
@@ -186,6 +230,7 @@ test('and so is that of a Student copula', async () => {
     const joint = await fitJoint(new Table(['a', 'b', 'c'], columns), {
       copula: { kind: 'student' },
       margins: 'normal',
+      missing: 'impute',
     });
     return (joint.copula as StudentCopula).correlation;
   };

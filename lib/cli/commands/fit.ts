@@ -169,7 +169,7 @@ export function define(command: Command, io: Io): void {
     )
     .option(
       '--missing <rule>',
-      'what missing cells are: impute (unknown), model (part of the model, with their dependence) or error (default: impute)',
+      'what missing cells are: impute (unknown), model (part of the model, with their dependence), auto (model where they depend on other columns) or error (default: auto)',
       (text) => expectOneOf<MissingRule>(text, '--missing', missingRules),
     )
     .option(

@@ -288,7 +288,7 @@ async function readingOptions(
   const [first] = await tableFiles(files);
   const formats = schema && formatOf(first!) !== 'parquet' ? Object.entries(schema.formats) : [];
   const known = formats.filter(
-    ([name]) => options.columns?.includes(name) ?? schema?.modelledNames.includes(name),
+    ([name]) => options.columns?.includes(name) ?? schema?.neededNames.includes(name),
   );
   const types = { ...Object.fromEntries(known), ...(wanted && typesOf(wanted)) };
   return {

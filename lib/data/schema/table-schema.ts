@@ -17,8 +17,10 @@ import { type Returns, returnsNote, returnsSchema } from '../returns';
 import { Table, listNames } from '../table';
 import type { RowWeights } from '../weights';
 import { orderCategories, reordered } from './category-order';
+import { type Difference, differenceOf, differenceSchema, findDifferences, sumsOf } from './differences';
 import { type Formula, computeFormula, findFormulas, formulaSchema, formulaText } from './derived';
-import { type Rule, findRules, namesOfRule, ruleSchema, ruleText } from './rules';
+import { type MissingGroup, dependentGroups } from './missing-groups';
+import { type Rule, breakingRows, findRules, namesOfRule, ruleSchema, ruleText } from './rules';
 import { type IdRule, idOf, idRuleSchema, ruleOfNumbers, ruleOfTexts } from './ids';
 
 /**
@@ -52,10 +54,11 @@ export interface MissingIndicator {
 }
 
 /** What missing cells can be to a model. */
-export const missingRules = ['impute', 'model', 'error'] as const;
+export const missingRules = ['auto', 'impute', 'model', 'error'] as const;
 /**
  * What missing cells are to a model. `impute`: unknown, and cells are missing in samples in the patterns of the data, whatever the values;
- * `model`: whether a cell is missing is part of the model, with its dependence; `error`: refused.
+ * `model`: whether a cell is missing is part of the model, with its dependence; `auto`: `model` of columns whose cells are missing in
+ * dependence on others, `impute` of the rest; `error`: refused.
  */
 export type MissingRule = (typeof missingRules)[number];
 
@@ -85,6 +88,7 @@ const schemaSchema = z.strictObject({
   columns: z.array(columnSchema).min(1),
   missing: z.array(patternSchema),
   indicators: z.array(indicatorSchema).default([]),
+  differences: z.array(differenceSchema).default([]),
   rules: z.array(ruleSchema),
   returns: returnsSchema.optional(),
   weights: z.string().optional(),
@@ -136,10 +140,12 @@ const restoreOptions: OptionNames<RestoreOptions> = { seed: true, firstRow: true
 export class TableSchema {
   /** In the order of the table. */
   readonly columns: readonly SchemaColumn[];
-  /** The cells that are missing together in some row, the most frequent ones first; none where there are indicators. */
+  /** The cells that are missing together in some row, the most frequent ones first, without those of indicators. */
   readonly missing: readonly MissingPattern[];
   /** What says whether cells are missing, where a model is to have it. */
   readonly indicators: readonly MissingIndicator[];
+  /** How far dates are behind others: modelled in place of the dates, which are computed again. */
+  readonly differences: readonly Difference[];
   /** What holds in every row, and is to hold in every row that is drawn. */
   readonly rules: readonly Rule[];
   /** How the rows came from prices; null: they are as they were. */
@@ -151,6 +157,7 @@ export class TableSchema {
     columns: readonly SchemaColumn[],
     missing: readonly MissingPattern[],
     indicators: readonly MissingIndicator[],
+    differences: readonly Difference[],
     rules: readonly Rule[],
     returns: Returns | null,
     weightsColumn: string | null = null,
@@ -158,6 +165,7 @@ export class TableSchema {
     this.columns = columns;
     this.missing = missing;
     this.indicators = indicators;
+    this.differences = differences;
     this.rules = rules;
     this.returns = returns;
     this.weightsColumn = weightsColumn;
@@ -166,7 +174,7 @@ export class TableSchema {
   /**
    * Decides what each column is, from all rows.
    *
-   * @param options.missing what missing cells are to a model, default `impute`
+   * @param options.missing what missing cells are to a model, default `auto`
    * @param options.returns of `toReturns`, where the rows came from prices
    * @param options.weightsColumn the name of a column that held weights and is no longer in the table
    * @throws SklarError ERR_SKLAR_VALUE naming columns with missing cells, where these are refused
@@ -182,7 +190,7 @@ export class TableSchema {
   ): TableSchema {
     expectOptions(options, 'TableSchema.infer', { missing: true, returns: true, weightsColumn: true });
     const { returns = null, weightsColumn = null } = options;
-    const rule = expectOneOf<MissingRule>(options.missing ?? 'impute', 'missing', missingRules);
+    const rule = expectOneOf<MissingRule>(options.missing ?? 'auto', 'missing', missingRules);
     if (rule === 'error') expectNoneMissing(table);
     const completed = new Table(
       table.names,
@@ -198,6 +206,12 @@ export class TableSchema {
       else candidates.push(name);
     }
     const formulas = findFormulas(completed, candidates);
+    const needed = new Set([...formulas.values()].flatMap(({ of }) => of.map(({ name }) => name)));
+    const differences = findDifferences(
+      completed,
+      candidates.filter((name) => !formulas.has(name) && !needed.has(name)),
+    );
+    for (const [name, sum] of sumsOf(differences)) formulas.set(name, sum);
     const modelled = candidates.filter((name) => !formulas.has(name));
     const orders = orderCategories(completed, modelled);
     for (const name of candidates) {
@@ -212,27 +226,27 @@ export class TableSchema {
       }
     }
     const columns = table.names.map((name) => roles.get(name)!);
-    const isModel = rule === 'model';
-    const missing = isModel
-      ? []
-      : missingPatterns(
-          table,
-          (j) => {
-            const column = columns[j]!;
-            return column.role !== 'constant' || column.value !== null;
-          },
-          weights,
-        );
-    const indicators = isModel ? indicatorsOf(completed, columns, modelled, orders) : [];
-    const own = new TableSchema(columns, missing, indicators, [], null);
-    const rules = findRules(own.modelled(table), own.modelledNames);
-    return new TableSchema(columns, missing, indicators, rules, returns, weightsColumn);
+    const all = rule === 'impute' ? [] : missingGroups(completed, columns, differences);
+    const groups = rule === 'auto' ? dependentGroups(completed, all, candidates) : all;
+    const indicators = indicatorsOf(completed, groups, modelled, orders);
+    const missing = missingPatterns(completed, columns, differences, groups, weights);
+    const own = new TableSchema(columns, missing, indicators, differences, [], null);
+    // that a cell which is there is not missing is no rule of values, which a model draws of all cells
+    const isOwn = (rule: Rule) => {
+      const [first, second] = namesOfRule(rule);
+      const about = (name: string, other: string) =>
+        indicators.some((one) => one.name === name && one.columns.includes(other));
+      return about(first, second) || about(second, first);
+    };
+    const rules = findRules(own.modelled(table), own.modelledNames).filter((rule) => !isOwn(rule));
+    return new TableSchema(columns, missing, indicators, differences, rules, returns, weightsColumn);
   }
 
   /** The schema of a table all of whose columns are modelled as they are. */
   static plain(names: readonly string[], types: readonly ColumnType[]): TableSchema {
     return new TableSchema(
       names.map((name, j) => ({ name, type: types[j]!, role: 'modelled' })),
+      [],
       [],
       [],
       [],
@@ -245,9 +259,17 @@ export class TableSchema {
     return this.columns.map(({ name }) => name);
   }
 
-  /** Names of the columns that a model has: those of the table, then `indicatorNames`. */
+  /** Names of the columns that a model has: those of the table, then those of `differences`, then `indicatorNames`. */
   get modelledNames(): readonly string[] {
-    return [...this.#tableNames, ...this.indicatorNames];
+    return [...this.#tableNames, ...this.differences.map(({ name }) => name), ...this.indicatorNames];
+  }
+
+  /** Names of the columns of a table that a model knows as they are or by their differences from others. */
+  get knownNames(): readonly string[] {
+    const later = new Set(this.differences.map(({ of }) => of[0]));
+    return this.columns
+      .filter(({ name, role }) => role === 'modelled' || later.has(name))
+      .map(({ name }) => name);
   }
 
   /** Names of the columns that a model has beside those of the table. */
@@ -257,7 +279,7 @@ export class TableSchema {
 
   /** Names of the columns of a table that `modelled` needs. */
   get neededNames(): readonly string[] {
-    return [...new Set([...this.#tableNames, ...this.indicators.flatMap(({ columns }) => columns)])];
+    return [...new Set([...this.knownNames, ...this.indicators.flatMap(({ columns }) => columns)])];
   }
 
   get #tableNames(): readonly string[] {
@@ -286,13 +308,23 @@ export class TableSchema {
           );
         case 'id':
           return note('names rows; it is not modelled, and made anew');
-        case 'derived':
-          return note(`${formulaText(column.formula)}; it is computed again, not modelled`);
+        case 'derived': {
+          const difference = this.differences.find(({ of }) => of[0] === column.name);
+          return note(
+            difference
+              ? `close behind ${describe(difference.of[1])}: how far is modelled, and it is computed again`
+              : `${formulaText(column.formula)}; it is computed again, not modelled`,
+          );
+        }
         default:
           return [];
       }
     });
-    const typeOfName = (name: string) => this.columns.find((column) => column.name === name)!.type;
+    const isIndicator = (name: string) => this.indicatorNames.includes(name);
+    const typeOfName = (name: string): ColumnType =>
+      isIndicator(name)
+        ? BOOLEAN
+        : (this.columns.find((column) => column.name === name)?.type ?? { type: 'integer' });
     const shown = this.rules.slice(0, NOTED_RULES).map((rule) => ruleText(rule, typeOfName));
     if (this.rules.length > shown.length) shown.push(`${this.rules.length - shown.length} more`);
     const kept: Note[] =
@@ -323,9 +355,15 @@ export class TableSchema {
    */
   modelled(table: Table): Table {
     // the modelled columns themselves come as they are
-    const hidden = this.indicatorNames.filter((name) => !table.names.includes(name));
-    const needed = hidden.length > 0 ? this.neededNames : this.#tableNames;
-    const absent = needed.filter((name) => !table.names.includes(name));
+    const has = (name: string) => table.names.includes(name);
+    const differences = this.differences.filter(({ name }) => !has(name));
+    const indicators = this.indicators.filter(({ name, formula }) => formula === null && !has(name));
+    const needed = new Set([
+      ...this.#tableNames,
+      ...differences.flatMap(({ of }) => of),
+      ...indicators.flatMap(({ columns }) => columns),
+    ]);
+    const absent = [...needed].filter((name) => !has(name));
     if (absent.length > 0) {
       throw new SklarError(
         'ERR_SKLAR_VALUE',
@@ -334,16 +372,25 @@ export class TableSchema {
       );
     }
     const own = this.asHere(table, this.#tableNames);
-    if (this.indicators.length === 0) return own;
-    const made = this.indicators
-      .filter(({ formula }) => formula === null)
-      .map(({ name, columns }) =>
-        hidden.includes(name) ? isMissing(table, columns[0]!) : table.column(name),
-      );
+    const dates = this.asHere(table, [...new Set(differences.flatMap(({ of }) => of))]);
+    const made = [
+      ...this.differences.map((one) =>
+        has(one.name)
+          ? { values: table.column(one.name), type: table.type(one.name) }
+          : differenceOf(one, dates),
+      ),
+      ...this.indicators
+        .filter(({ formula }) => formula === null)
+        .map(({ name, columns }) => ({
+          values: has(name) ? table.column(name) : isMissing(table, columns[0]!),
+          type: BOOLEAN,
+        })),
+    ];
+    if (made.length === 0) return own;
     return new Table(
-      [...own.names, ...this.indicatorNames],
-      [...own.columns, ...made],
-      [...own.types, ...made.map(() => BOOLEAN)],
+      this.modelledNames,
+      [...own.columns, ...made.map(({ values }) => values)],
+      [...own.types, ...made.map(({ type }) => type)],
     );
   }
 
@@ -375,7 +422,13 @@ export class TableSchema {
         case 'constant':
           return { values: without(new Float64Array(rows).fill(column.value ?? NaN), gone.get(name)), type };
         case 'derived':
-          return { values: computeFormula(column.formula, type, (source) => known.get(source)!), type };
+          return {
+            values: without(
+              computeFormula(column.formula, type, (source) => known.get(source)!),
+              gone.get(name),
+            ),
+            type,
+          };
         case 'id': {
           const texts = Array.from({ length: rows }, (_, i) => idOf(column.ids, firstRow + i, seed, j));
           return type.type === 'id' && !type.labels
@@ -399,6 +452,22 @@ export class TableSchema {
     );
   }
 
+  /** @internal The rows, by number, that break a rule with cells that `restore` would leave them. */
+  breakingRows(modelled: Table, { seed = 1, firstRow = 0, complete = false }: RestoreOptions = {}): number[] {
+    if (this.rules.length === 0) return [];
+    const named = [...new Set(this.rules.flatMap(namesOfRule))];
+    const gone = complete ? new Map<string, Float64Array>() : this.#gone(modelled);
+    const columns = named.map((name) => without(modelled.column(name), gone.get(name)));
+    if (!complete && this.missing.length > 0) {
+      const places = this.columns.map(({ name }) => columns[named.indexOf(name)]?.slice());
+      this.#remove(places, modelled.rows, seed, firstRow);
+      this.columns.forEach(({ name }, j) => {
+        if (places[j]) columns[named.indexOf(name)] = places[j];
+      });
+    }
+    return breakingRows(new Table(named, columns), this.rules);
+  }
+
   /** By column which cells are missing, as indicators of drawn rows say. */
   #gone(modelled: Table): Map<string, Float64Array> {
     return new Map(
@@ -412,14 +481,17 @@ export class TableSchema {
   }
 
   /** Makes cells missing as they are in the data: in patterns, whatever the values. */
-  #remove(columns: readonly Float64Array[], rows: number, seed: Seed, firstRow: number): void {
+  #remove(columns: readonly (Float64Array | undefined)[], rows: number, seed: Seed, firstRow: number): void {
     const [low, high] = seedWords(seed);
     const key = hashText('missing');
     for (let i = 0; i < rows; i++) {
       const row = firstRow + i;
       let at = hashWords(low, high, key, Math.floor(row / 2 ** 32), row >>> 0) / 2 ** 32;
       const pattern = this.missing.find(({ share }) => (at -= share) < 0);
-      for (const j of pattern?.columns ?? []) columns[j]![i] = NaN;
+      for (const j of pattern?.columns ?? []) {
+        const values = columns[j];
+        if (values) values[i] = NaN;
+      }
     }
   }
 
@@ -429,6 +501,7 @@ export class TableSchema {
       columns: this.columns,
       missing: this.missing.map(({ columns, share }) => ({ columns: [...columns], share })),
       indicators: [...this.indicators],
+      differences: [...this.differences],
       rules: [...this.rules],
       ...(this.returns && { returns: this.returns }),
       ...(this.weightsColumn !== null && { weights: this.weightsColumn }),
@@ -450,15 +523,17 @@ export class TableSchema {
         { cause: parsed.error },
       );
     }
-    const { columns, missing, indicators, rules, returns = null, weights = null } = parsed.data;
+    const { columns, missing, indicators, differences, rules, returns = null, weights = null } = parsed.data;
     const modelled = new Set(columns.filter(({ role }) => role === 'modelled').map(({ name }) => name));
     const all = new Set(columns.map(({ name }) => name));
-    if (indicators.some(({ columns: of }) => of.some((name) => !all.has(name)))) {
+    const named = [...indicators.map(({ columns: of }) => of), ...differences.map(({ of }) => of)].flat();
+    if (named.some((name) => !all.has(name))) {
       throw new SklarError(
         'ERR_SKLAR_FORMAT',
-        'expected indicators of missing cells in columns that there are',
+        'expected differences of and indicators of missing cells in columns that there are',
       );
     }
+    for (const { name } of differences) modelled.add(name);
     for (const { name, formula } of indicators) if (!formula) modelled.add(name);
     if (indicators.some(({ formula }) => formula?.of.some(({ name }) => !modelled.has(name)))) {
       throw new SklarError('ERR_SKLAR_FORMAT', 'expected indicators that are functions of modelled columns');
@@ -480,11 +555,10 @@ export class TableSchema {
         'expected patterns of missing cells in columns that there are',
       );
     }
-    const named = rules.flatMap(namesOfRule);
-    if (named.some((name) => !modelled.has(name))) {
+    if (rules.flatMap(namesOfRule).some((name) => !modelled.has(name))) {
       throw new SklarError('ERR_SKLAR_FORMAT', 'expected rules of modelled columns');
     }
-    return new TableSchema(columns, missing, indicators, rules, returns, weights);
+    return new TableSchema(columns, missing, indicators, differences, rules, returns, weights);
   }
 }
 
@@ -537,30 +611,41 @@ function without(values: Float64Array, gone: Float64Array | undefined): Float64A
   return gone ? values.map((value, i) => (gone[i] === 1 ? NaN : value)) : values;
 }
 
-/**
- * What says where cells are missing: one for all columns that are missing in the same rows. Functions of others are missing with
- * these.
- *
- * @param modelled names of the columns that are modelled
- */
-function indicatorsOf(
+/** The columns whose cells are missing in the same rows. Functions of others are missing with these. */
+function missingGroups(
   table: Table,
   columns: readonly SchemaColumn[],
-  modelled: readonly string[],
-  orders: ReadonlyMap<string, number[]>,
-): MissingIndicator[] {
-  const alike = new Map<string, string[]>();
+  differences: readonly Difference[],
+): MissingGroup[] {
+  const alike = new Map<string, { columns: string[]; is: Float64Array }>();
   for (const column of columns) {
     const { name, role } = column;
-    if (role === 'derived' || (role === 'constant' && column.value === null)) continue;
+    const follows = role === 'derived' && !differences.some(({ of }) => of[0] === name);
+    if (follows || (role === 'constant' && column.value === null)) continue;
     const is = isMissing(table, name);
     if (is.every((value) => value === 0)) continue;
     const key = is.join('');
-    alike.set(key, [...(alike.get(key) ?? []), name]);
+    const group = alike.get(key);
+    if (group) group.columns.push(name);
+    else alike.set(key, { columns: [name], is });
   }
-  const groups = [...alike.values()];
+  return [...alike.values()];
+}
+
+/**
+ * What says where cells of groups are missing.
+ *
+ * @param modelled names of the columns of the table that are modelled
+ */
+function indicatorsOf(
+  table: Table,
+  groups: readonly MissingGroup[],
+  modelled: readonly string[],
+  orders: ReadonlyMap<string, number[]>,
+): MissingIndicator[] {
+  if (groups.length === 0) return [];
   const taken = new Set(table.names);
-  const names = groups.map((of) => {
+  const names = groups.map(({ columns: of }) => {
     const listed = of.length > 3 ? [...of.slice(0, 2), `${of.length - 2} more`] : of;
     let name = `${andWords(listed)} missing`;
     while (taken.has(name)) name += "'";
@@ -569,13 +654,13 @@ function indicatorsOf(
   });
   const all = new Table(
     [...table.names, ...names],
-    [...table.columns, ...groups.map(([first]) => isMissing(table, first!))],
+    [...table.columns, ...groups.map(({ is }) => is)],
     [...table.types, ...names.map(() => BOOLEAN)],
   );
   const formulas = findFormulas(all, [...modelled, ...names]);
-  return groups.map((of, k) => {
+  return groups.map(({ columns }, k) => {
     const formula = formulas.get(names[k]!);
-    return { name: names[k]!, columns: of, formula: formula ? renumbered(formula, table, orders) : null };
+    return { name: names[k]!, columns, formula: formula ? renumbered(formula, table, orders) : null };
   });
 }
 
@@ -590,12 +675,24 @@ export function expectNoneMissing(table: Table): void {
   throw new SklarError('ERR_SKLAR_VALUE', `expected no missing cells, got ${shown.join(', ')}`);
 }
 
+/** The patterns in which cells are missing, but those of groups. */
 function missingPatterns(
   table: Table,
-  matters: (column: number) => boolean,
+  columns: readonly SchemaColumn[],
+  differences: readonly Difference[],
+  groups: readonly MissingGroup[],
   weights: RowWeights | null,
 ): MissingPattern[] {
-  const looked = table.columns.flatMap((values, j) => (matters(j) && values.some(Number.isNaN) ? [j] : []));
+  const inGroups = new Set(groups.flatMap(({ columns: of }) => of));
+  const matters = (column: SchemaColumn) => {
+    if (inGroups.has(column.name) || (column.role === 'constant' && column.value === null)) return false;
+    if (column.role !== 'derived' || differences.some(({ of }) => of[0] === column.name)) return true;
+    // a function is missing where its sources are
+    return !column.formula.of.some(({ name }) => inGroups.has(name));
+  };
+  const looked = table.columns.flatMap((values, j) =>
+    matters(columns[j]!) && values.some(Number.isNaN) ? [j] : [],
+  );
   if (looked.length === 0) return [];
   const counts = new Map<string, number>();
   for (let i = 0; i < table.rows; i++) {
