@@ -24,6 +24,7 @@ export { type Cell } from './data/columns/column-of-values';
 export { Table } from './data/table';
 export {
   type ColumnRole,
+  type InferOptions,
   type MissingIndicator,
   type MissingPattern,
   type MissingRule,
@@ -38,7 +39,12 @@ export { type ImplicationRule, type OrderRule, type Rule } from './data/schema/r
 export { type ReadTableOptions, readTable } from './data/formats/read-table';
 export { type BatchesOptions, TableReader } from './data/formats/table-reader';
 export { TableWriter, type TableWriterOptions, writeTable } from './data/formats/write-table';
-export { type ColumnInspection, type TableInspection, inspectTable } from './joint/inspect';
+export {
+  type ColumnInspection,
+  type InspectOptions,
+  type TableInspection,
+  inspectTable,
+} from './joint/inspect';
 export { type RowCells, type ColumnRunOptions } from './data/column-jobs';
 export { type LevelBlocks } from './data/level-blocks';
 export { type SplitMethod, splitMethods, splitRows } from './data/split';
@@ -181,6 +187,7 @@ export {
 export { type IntegrationResult, type IntegrateOptions, integrate } from './copulas/fields/integrate';
 
 export {
+  type MeasureOptions,
   type MutualInformationOptions,
   type TailCurves,
   type TotalCorrelation,
@@ -218,6 +225,8 @@ export {
   tailError,
 } from './metrics/dependence-error';
 export {
+  type ClosestDistances,
+  type ClosestRows,
   type CompareOptions,
   type Comparison,
   type MetricWithFloor,
@@ -226,6 +235,8 @@ export {
   compare,
   metricNames,
 } from './metrics/compare';
+export { closestRows } from './metrics/closest-rows';
+export type { Weights } from './data/weights';
 
 export { type PairPlotOptions, pairPlot } from './report/charts/scatter';
 export { type ChartOptions } from './report/charts/vega';

@@ -21,6 +21,7 @@ import { describe } from './errors';
  * - `order`: rows that are like those before them
  * - `returns`: returns in the place of prices
  * - `weights`: rows that do not count alike
+ * - `privacy`: what a private model holds in place of values of the data
  * - `checkpoint`: a state of the training that could not be written
  * - `log`: a log of the training that has an early end
  * - `fit`: anything else about how a fit went
@@ -42,6 +43,7 @@ export const noteCodes = [
   'order',
   'returns',
   'weights',
+  'privacy',
   'checkpoint',
   'log',
   'fit',

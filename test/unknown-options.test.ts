@@ -17,6 +17,7 @@ type Call = (options: never) => unknown;
 const functions: Record<string, Call | null> = {
   blomqvist: (o) => sklar.blomqvist(u, o),
   classifierAuc: (o) => sklar.classifierAuc(u, u, o),
+  closestRows: (o) => sklar.closestRows(u, u, o),
   column: null,
   compare: (o) => sklar.compare(u, u, o),
   cramerVonMises: (o) => sklar.cramerVonMises(u, u, o),
@@ -83,6 +84,7 @@ const methods: Record<string, Record<string, Call>> = {
   },
   TableSchema: {
     'static infer': (o) => sklar.TableSchema.infer(table, o),
+    'static inferWith': (o) => sklar.TableSchema.inferWith(table, o),
     restore: (o) => sklar.TableSchema.infer(table).restore(table, o),
   },
   Margins: {
@@ -197,7 +199,7 @@ test.each(calls)('%s', async (_, call) => {
 
 test('the nearest option is named, and all there are', async () => {
   expect(await refusal((o) => sklar.kendall(u, o), { theads: 2 })).toBe(
-    'unknown option "theads" of kendall; did you mean "threads"? (options: device, precision, signal, threads)',
+    'unknown option "theads" of kendall; did you mean "threads"? (options: device, precision, signal, threads, weights)',
   );
   expect(await refusal((o) => sklar.fitCopula(u, o), { kind: 'flow', hiden: 8 })).toContain(
     'did you mean "hidden"?',

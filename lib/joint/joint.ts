@@ -8,7 +8,7 @@ import {
   sampleOptions,
 } from '../copulas/copula';
 import { type FitCopulaOptions, fitCopula, fitOptions } from '../copulas/fitting/fit';
-import { type CopulaSpec, kinds } from '../copulas/fitting/kinds';
+import { type CopulaKind, type CopulaSpec, kinds } from '../copulas/fitting/kinds';
 import { type LoadOptions, loadModel } from '../copulas/fitting/load';
 import { type RowsInput, toDense } from '../copulas/inputs/rows';
 import { type RunOptions } from '../copulas/inputs/run';
@@ -18,13 +18,16 @@ import { type Matrix, matrix } from '../matrix';
 import { type Ties } from '../data/level-columns';
 import { PseudoObservations } from '../data/pseudo-observations';
 import { type Seed, hashText, hashWords, seedWords } from '../data/random';
+import { poolRare } from '../data/schema/pool-rare';
 import { type MissingRule, TableSchema } from '../data/schema/table-schema';
+import { SortedTable } from '../data/sorted-table';
 import type { Cell } from '../data/columns/column-of-values';
 import type { ColumnKind } from '../data/columns/column-type';
 import { Table } from '../data/table';
 import { type RowWeights, type Weights, resolveWeights, weightsColumn, weightsNotes } from '../data/weights';
 import { type OptionNames, SklarError, describe, expectInteger, expectOptions } from '../errors';
 import type { Note } from '../notes';
+import { privateNote, privateTable } from '../margins/private';
 import { Margins, type MarginsOptions, type MarginsSpec, expectMarginsSpec } from '../margins/margins';
 import {
   type JointConditionalSample,
@@ -589,6 +592,12 @@ export interface FitJointOptions
    * the copula are those of the weighted rows (docs/mathematics.md, N.5). Default: all count alike.
    */
   weights?: Weights | string | undefined;
+  /**
+   * A model without values of the rows: all numbers that margins hold come from means of so many values at least (2 to 30; `true`: 10) and from
+   * values that so many rows have, tails from the mean excesses of such means, and rarer labels are one (docs/mathematics.md, N.6). Not
+   * for the kind `empirical-beta`, which keeps the ranks of the rows. It is no guarantee of differential privacy. Default false.
+   */
+  private?: boolean | number | undefined;
   /** Equal values, see `PseudoObservations` and `Margins`; default `random`. */
   ties?: Ties;
   /** What missing cells are to the model, default `auto`; see `MissingRule`. */
@@ -601,6 +610,7 @@ const jointOptions: OptionNames<FitJointOptions> = {
   ...without(fitOptions, 'names', 'margins', 'blocks', 'weights'),
   copula: true,
   weights: true,
+  private: true,
   margins: true,
   ties: true,
   missing: true,
@@ -633,6 +643,7 @@ export async function fitJoint(rows: RowsInput, options: FitJointOptions = {}): 
     ties = 'random',
     missing,
     weights: given,
+    private: asked,
     onMarginsProgress,
     ...common
   } = options;
@@ -640,12 +651,15 @@ export async function fitJoint(rows: RowsInput, options: FitJointOptions = {}): 
   const { kind = 'cdc', ...model } = spec;
   kinds[kind].fitter(model);
   const { table, weights, column, notes } = takeWeighted(toNamedTable(rows), given);
-  const schema = TableSchema.infer(table, { missing, weightsColumn: column }, weights);
+  const privateRows = expectPrivate(asked, kind);
+  const pooled = privateRows === null ? null : poolRare(table, privateRows);
+  const rest = { weights, privateRows, ...(pooled && { others: pooled.others }) };
+  const schema = TableSchema.inferWith(pooled?.table ?? table, { missing, weightsColumn: column }, rest);
   const seed: Seed = common.seed ?? 1;
-  const { ranks, margins } = await fitRanksAndMargins(schema.modelled(table), {
+  const { ranks, margins } = await fitRanksAndMargins(schema.modelled(pooled?.table ?? table), {
     schema,
     weights,
-    notes,
+    notes: [...notes, ...(pooled?.notes ?? [])],
     ties,
     seed,
     margins: marginsSpec ?? 'auto',
@@ -661,6 +675,22 @@ export async function fitJoint(rows: RowsInput, options: FitJointOptions = {}): 
     ...(weights && { weights: weights.each }),
   });
   return new JointDistribution(copula, margins);
+}
+
+/** Values that a number of a private model is of, at least, unless said otherwise; rules of a schema are of 30 rows. */
+const PRIVATE_ROWS = 10;
+const MOST_PRIVATE_ROWS = 30;
+
+/** Of how many values all is that a model holds; null: it is not private. @throws SklarError ERR_SKLAR_VALUE */
+export function expectPrivate(asked: boolean | number | undefined, kind: CopulaKind): number | null {
+  if (asked === undefined || asked === false) return null;
+  if (kind === 'empirical-beta') {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected a kind that keeps no rows of the data for private, got ${kind}, which is made of their ranks`,
+    );
+  }
+  return asked === true ? PRIVATE_ROWS : expectInteger(asked, 'private', { min: 2, max: MOST_PRIVATE_ROWS });
 }
 
 /** The rows that have a weight, without the column that holds it. */
@@ -708,8 +738,18 @@ export async function fitRanksAndMargins(
     const ranks = await PseudoObservations.fromSorted(sorted, { ...run, onProgress: part(0.6, 0.2) });
     const options = { ...run, ...rule, margins: spec, onProgress: part(0.8, 0.2) };
     const notes = [...known, ...(schema?.notes ?? []), ...ranks.notes];
-    const margins = await Margins.fromSorted(sorted, options, { notes, schema });
-    return { ranks, margins };
+    if (!schema || schema.privateRows === null) {
+      return { ranks, margins: await Margins.fromSorted(sorted, options, { notes, schema }) };
+    }
+    const least = schema.privateRows;
+    const told = [privateNote(least), ...notes];
+    using private_ = await SortedTable.of(
+      await privateTable(sorted, spec, least, run.signal),
+      null,
+      null,
+      run,
+    );
+    return { ranks, margins: await Margins.fromSorted(private_, options, { notes: told, schema }) };
   } finally {
     sorted.dispose();
   }

@@ -9,6 +9,7 @@ import { Table, defaultNames, listNames } from '../data/table';
 import { type Weights, drawnRows } from '../data/weights';
 import { type OptionNames, SklarError, describe, expectInteger, expectOneOf, expectOptions } from '../errors';
 import { callNative, runJob } from '../native';
+import { distancesTo, labelColumns } from './closest-rows';
 import { kendall } from './dependence';
 import {
   type PairMetric,
@@ -23,6 +24,7 @@ import {
   type MarginMetric,
   type TwoSampleMetric,
   type MmdMetric,
+  areaUnderCurve,
   classifierAuc,
   cramerVonMises,
   energyDistance,
@@ -88,6 +90,11 @@ export interface CompareOptions extends RunOptions {
   sampleWeights?: Weights | undefined;
   /** The same of the reference. */
   referenceWeights?: Weights | undefined;
+  /**
+   * The rows that the model of the sample was learned from, none of which is in the data: how near sampled rows are to them, beside the data
+   * (`closestRows`), on at most 10,000 rows of each.
+   */
+  train?: RowsInput;
   /** How the data are halved where there is no `reference`, see `splitRows`; default `random`. */
   split?: SplitMethod;
   /** Default: all; of a single column all but `kendall` and `tails`. */
@@ -111,6 +118,7 @@ export interface CompareOptions extends RunOptions {
 const compareOptions: OptionNames<CompareOptions> = {
   ...runOptions,
   reference: true,
+  train: true,
   weights: true,
   sampleWeights: true,
   referenceWeights: true,
@@ -144,8 +152,54 @@ export interface Comparison {
   readonly scale: Scale | 'data';
   /** As decimal digits. */
   readonly seed: string;
+  /** How near rows are to those of `train`; null: there was none. */
+  readonly closest: ClosestRows | null;
   /** By name; those that were asked for. */
   readonly metrics: { readonly [K in MetricName]?: MetricWithFloor<MetricResults[K]> };
+}
+
+/** Distances of rows to the closest training row, see `closestRows`. */
+export interface ClosestDistances {
+  /** How many rows were looked at. */
+  readonly rows: number;
+  readonly median: number;
+  /** The quantile at 5 %. */
+  readonly low: number;
+  /** The share of rows that are a training row. */
+  readonly copies: number;
+}
+
+/** Whether a sample is nearer to the training rows than data are. */
+export interface ClosestRows {
+  /** Training rows. */
+  readonly training: number;
+  /** Of the sample. */
+  readonly sample: ClosestDistances;
+  /** Of the data. */
+  readonly data: ClosestDistances;
+  /**
+   * How often a sampled row is nearer to its closest training row than one of the data to its own, equal distances by halves: 0.5 where
+   * nothing is copied, with the standard error of DeLong, DeLong and Clarke-Pearson (1988).
+   */
+  readonly nearer: { readonly value: number; readonly standardError: number };
+}
+
+/** Rows whose closest training row is looked for. */
+const CLOSEST_ROWS = 10_000;
+
+function distancesOf(sorted: Float64Array): ClosestDistances {
+  const at = (level: number) => {
+    const place = level * (sorted.length - 1);
+    const [low, high] = [sorted[Math.floor(place)]!, sorted[Math.ceil(place)]!];
+    return low + (place - Math.floor(place)) * (high - low);
+  };
+  const copies = sorted.findIndex((distance) => distance > 0);
+  return {
+    rows: sorted.length,
+    median: at(0.5),
+    low: at(0.05),
+    copies: (copies < 0 ? sorted.length : copies) / sorted.length,
+  };
 }
 
 const PAIR_ROWS = 2000;
@@ -269,6 +323,7 @@ export async function compare(
     throw new SklarError('ERR_SKLAR_VALUE', 'expected a reference for referenceWeights, got none');
   }
   const own = drawn(given, options.weights, seed);
+  const train = options.train === undefined ? null : expectLike(given, options.train, 'the training rows');
   const dim = own.columns;
   const metrics = resolveMetrics(options.metrics, dim);
   const halves = reference || split === 'random' ? null : splitRows(own.rows, 0.5, seed, split);
@@ -345,6 +400,23 @@ export async function compare(
     kendall: async (p) => kendallDifference(await (tauOfData ??= tauOf(parts.data)), await tauOf(p), names),
     tails: (p) => tailError(...whole(p, 'raw'), common),
   };
+  const closest = async (): Promise<ClosestRows | null> => {
+    if (!train) return null;
+    const labels = labelColumns(data, dim);
+    const of = async (all: NamedRows, stream: number): Promise<Float64Array> => {
+      const rows = Math.min(all.rows, CLOSEST_ROWS);
+      const chosen = shuffled(all, seed, stream).subarray(0, rows * dim);
+      return (await distancesTo(train, { ...all, data: chosen, rows }, labels, run)).sort();
+    };
+    const [ofSample, ofOwn] = [await of(other, 4), await of(own, 5)];
+    const { area, variance } = areaUnderCurve(ofSample, ofOwn);
+    return {
+      training: train.rows,
+      sample: distancesOf(ofSample),
+      data: distancesOf(ofOwn),
+      nearer: { value: area, standardError: Math.sqrt(variance) },
+    };
+  };
   const results: { [K in MetricName]?: MetricWithFloor<MetricResults[K]> } = {};
   const judge = async <K extends MetricName>(metric: K, index: number): Promise<void> => {
     const one = async (which: 'sample' | 'floor', done: number) => {
@@ -364,6 +436,7 @@ export async function compare(
     floor: reference ? 'reference' : split === 'random' ? 'halves' : split,
     scale,
     seed: seed.toString(),
+    closest: await closest(),
     metrics: results,
   };
 }

@@ -14,8 +14,8 @@ export interface NamedRows {
 export const execution = (options: RunOptions): Execution =>
   beginRun(options, 'rows are compared on the CPU');
 
-/** Rows of any scale: finite, at least two. */
-export function expectRows(input: RowsInput, what: string): NamedRows {
+/** Rows of any scale: finite, at least two unless said otherwise. */
+export function expectRows(input: RowsInput, what: string, least = 2): NamedRows {
   const dense = toDense(input, what);
   const names = input instanceof Table || 'data' in input ? input.names : undefined;
   const { data, rows, columns } = dense;
@@ -27,10 +27,10 @@ export function expectRows(input: RowsInput, what: string): NamedRows {
         `column ${nameOf(names, bad % columns)})`,
     );
   }
-  if (rows < 2 || columns < 1) {
+  if (rows < least || columns < 1) {
     throw new SklarError(
       'ERR_SKLAR_SHAPE',
-      `expected at least 2 rows and 1 column for ${what}, got ${rows} x ${columns}`,
+      `expected at least ${least} ${least === 1 ? 'row' : 'rows'} and 1 column for ${what}, got ${rows} x ${columns}`,
     );
   }
   return { ...dense, names };

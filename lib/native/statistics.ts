@@ -59,6 +59,16 @@ export interface StatisticsAddon {
     dim: number,
     threads: number,
   ): NativeJob<Float64Array>;
+  /** One for each of the rows: native/statistics/two_sample.hpp. */
+  nearestDistances(
+    base: Float64Array,
+    baseRows: number,
+    x: Float64Array,
+    rows: number,
+    dim: number,
+    labels: Uint32Array,
+    threads: number,
+  ): NativeJob<Float64Array>;
   /** One for each column. */
   marginDistances(...samples: NativeSamples): NativeJob<{ kolmogorov: Float64Array; cramer: Float64Array }>;
   /** Of distances, or of Gaussian kernels where there are bandwidths. */

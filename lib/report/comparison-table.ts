@@ -8,6 +8,30 @@ export interface ComparisonWords {
   readonly rows: string;
   readonly floor: string;
   readonly metrics: TextTable;
+  /** How near the sample is to training rows; null: they were not given. */
+  readonly closest: { readonly head: string; readonly table: TextTable; readonly verdict: string } | null;
+}
+
+function closestWords({ closest }: Comparison): ComparisonWords['closest'] {
+  if (!closest) return null;
+  const { training, sample, data, nearer } = closest;
+  const percent = (share: number) => `${Number((100 * share).toPrecision(3))} %`;
+  return {
+    head: `distance to the closest of ${training} training rows (Gower, numbers by their ranks)`,
+    table: {
+      words: [0],
+      cells: [
+        ['', 'sample', 'data'],
+        ['rows', String(sample.rows), String(data.rows)],
+        ['median', sample.median.toFixed(5), data.median.toFixed(5)],
+        ['5 % quantile', sample.low.toFixed(5), data.low.toFixed(5)],
+        ['copies of a training row', percent(sample.copies), percent(data.copies)],
+      ],
+    },
+    verdict:
+      `  a sampled row is nearer than one of the data with probability ${nearer.value.toFixed(4)} +- ` +
+      `${nearer.standardError.toFixed(4)} (0.5: no nearer than data are)`,
+  };
 }
 
 const titles: Readonly<Record<MetricName, string>> = {
@@ -57,6 +81,7 @@ export function comparisonWords(comparison: Comparison): ComparisonWords {
     rows:
       `${rows.compared} rows of ${rows.sample} sampled ones against as many of ${rows.data} of the data` +
       (rows.pairs < rows.compared ? `, ${rows.pairs} for energy, MMD and AUC` : ''),
+    closest: closestWords(comparison),
     floor: `floor: ${FLOORS[floor]}; ` + `distances on the ${scale} scale`,
     metrics: {
       words: [0, 5],

@@ -32,6 +32,18 @@ Napi::Value scores(const Napi::CallbackInfo& info) {
                    });
 }
 
+Napi::Value nearest(const Napi::CallbackInfo& info) {
+  const std::size_t base_rows = to_size(info[1], "baseRows"), rows = to_size(info[3], "rows"),
+                    dim = to_size(info[4], "dim");
+  return start_job(
+      info, [base_rows, rows, dim, base = to_vector<double>(info[0], "base", product(base_rows, dim)),
+             x = to_vector<double>(info[2], "x", product(rows, dim)),
+             labels = to_vector<std::uint32_t>(info[5], "labels", dim),
+             threads = to_size(info[6], "threads")](const CancelFlag& cancel) {
+        return nearest_distances(threads, base.data(), base_rows, x.data(), rows, dim, labels, cancel);
+      });
+}
+
 Napi::Value margins(const Napi::CallbackInfo& info) {
   return start_job(info, [s = to_samples(info)](const CancelFlag& cancel) {
     auto distances = margin_distances(s.threads, s.x.data(), s.rows, s.first, s.dim, cancel);
@@ -86,6 +98,7 @@ Napi::Value classifier(const Napi::CallbackInfo& info) {
 
 void register_two_sample(Napi::Env env, Napi::Object exports) {
   export_function<scores>(env, exports, "normalScores");
+  export_function<nearest>(env, exports, "nearestDistances");
   export_function<margins>(env, exports, "marginDistances");
   export_function<pairs>(env, exports, "pairSums");
   export_function<median>(env, exports, "medianDistance");

@@ -273,4 +273,41 @@ Vector sliced_wasserstein(std::size_t threads, const double* x, std::size_t rows
   return result;
 }
 
+Vector nearest_distances(std::size_t threads, const double* base, std::size_t base_rows, const double* x,
+                         std::size_t rows, std::size_t dim, const std::vector<std::uint32_t>& labels,
+                         const CancelFlag& cancel) {
+  if (base_rows == 0 || dim == 0) throw Error("SHAPE", "expected rows and columns to be near to");
+  if (labels.size() != dim) throw Error("SHAPE", "expected for every column whether it has labels");
+  // blocks of columns side by side, so that a loop goes over many rows at once
+  constexpr std::size_t block = 256, part = 64;
+  const std::size_t blocks = (base_rows + block - 1) / block;
+  Vector columns(blocks * dim * block);
+  for (std::size_t i = 0; i < base_rows; ++i)
+    for (std::size_t j = 0; j < dim; ++j)
+      columns[(i / block * dim + j) * block + i % block] = base[i * dim + j];
+  Vector least(rows, std::numeric_limits<double>::infinity());
+  ThreadPool pool(threads);
+  pool.run((rows + part - 1) / part, [&](std::size_t task, std::size_t) {
+    const std::size_t begin = task * part, end = std::min(rows, begin + part);
+    double sum[block];
+    for (std::size_t b = 0; b < blocks; ++b) {
+      cancel.check();
+      const std::size_t count = std::min(block, base_rows - b * block);
+      for (std::size_t i = begin; i < end; ++i) {
+        std::fill(sum, sum + block, 0.0);
+        for (std::size_t j = 0; j < dim; ++j) {
+          const double value = x[i * dim + j], *column = &columns[(b * dim + j) * block];
+          if (labels[j])
+            for (std::size_t k = 0; k < block; ++k) sum[k] += column[k] == value ? 0.0 : 1.0;
+          else
+            for (std::size_t k = 0; k < block; ++k) sum[k] += std::fabs(column[k] - value);
+        }
+        least[i] = std::min(least[i], *std::min_element(sum, sum + count));
+      }
+    }
+  });
+  for (double& distance : least) distance /= static_cast<double>(dim);
+  return least;
+}
+
 }  // namespace sklar

@@ -49,4 +49,11 @@ std::vector<double> sliced_wasserstein(std::size_t threads, const double* x, std
                                        std::size_t order, std::uint64_t seed, const CancelFlag& cancel,
                                        const Fraction& progress);
 
+// For each row of x the distance to the nearest row of base, both dense: the mean over the columns of the
+// absolute differences, of those in `labels` (0 or 1, one for each column) of whether they differ (Gower,
+// 1971).
+std::vector<double> nearest_distances(std::size_t threads, const double* base, std::size_t base_rows,
+                                      const double* x, std::size_t rows, std::size_t dim,
+                                      const std::vector<std::uint32_t>& labels, const CancelFlag& cancel);
+
 }  // namespace sklar

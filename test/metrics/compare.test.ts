@@ -28,6 +28,7 @@ describe('compare', () => {
   test('a sample of the law of the data is at the floor', async () => {
     const { metrics, ...rest } = await compare(table(2000, 1), table(1500, 2), QUICK);
     expect(rest).toEqual({
+      closest: null,
       columns: ['small', 'skewed', 'count'],
       rows: { data: 2000, sample: 1500, reference: null, compared: 1000, pairs: 300 },
       floor: 'halves',

@@ -20,6 +20,7 @@ import {
   TABLE_FILES,
   addReadingOptions,
   addWeightsOption,
+  readAs,
   readWeighted,
 } from '../terminal/reading';
 import { BETWEEN_COMMAS, integer, names, seed } from '../terminal/values';
@@ -28,6 +29,7 @@ interface Flags extends ReadingFlags {
   columns?: string[];
   exclude?: string[];
   reference?: string;
+  train?: string;
   split?: SplitMethod;
   metrics?: string[];
   scale?: Scale | 'data';
@@ -46,6 +48,10 @@ export function define(command: Command, io: Io): void {
     .option('--columns <names>', `columns to compare, ${BETWEEN_COMMAS} (default: all of the data)`, names)
     .option('--exclude <names>', `columns to leave out, ${BETWEEN_COMMAS}`, names)
     .option('--reference <file>', 'other held-out rows, for the floor (default: the data are halved)')
+    .option(
+      '--train <file>',
+      'the rows that the model was learned from: how near sampled rows are to them, beside held-out ones',
+    )
     .option(
       '--split <how>',
       'how they are halved: random, time (the first half and the last) or blocks (whole stretches of rows) (default: random)',
@@ -82,6 +88,7 @@ async function run(data: string, sample: string, flags: Flags, io: Io): Promise<
     columns,
     exclude,
     reference,
+    train,
     split,
     metrics,
     scale,
@@ -116,12 +123,16 @@ async function run(data: string, sample: string, flags: Flags, io: Io): Promise<
     reference === undefined
       ? undefined
       : drawn(await readWeighted(reference, { ...flags, weights: undefined }, notes, like, schema));
+  // a training row of any weight is one that may be copied
+  const learned = train === undefined ? undefined : await readAs(train, flags, notes, like, schema);
   const {
     data: known,
     others: tables,
     notes: left,
-  } = comparable(schema, table, [sampled, ...(given ? [given] : [])]);
-  const [judged, others] = tables as [Table, Table?];
+  } = comparable(schema, table, [sampled, ...(given ? [given] : []), ...(learned ? [learned] : [])]);
+  const [judged, ...more] = tables as [Table, ...Table[]];
+  const others = given && more[0];
+  const trained = learned && more.at(-1);
   notes.push(...left);
   const bar = startProgress(io, 'compare', 1, flags.verbose);
   let comparison: Comparison;
@@ -129,6 +140,7 @@ async function run(data: string, sample: string, flags: Flags, io: Io): Promise<
     comparison = await compare(known, judged, {
       signal,
       ...(others && { reference: others }),
+      ...(trained && { train: trained }),
       ...(split && { split }),
       ...(chosen && { metrics: chosen }),
       ...(scale && { scale }),
@@ -149,6 +161,11 @@ async function run(data: string, sample: string, flags: Flags, io: Io): Promise<
 
 /** The same for people. */
 function comparisonLines(comparison: Comparison): string[] {
-  const { rows, floor, metrics } = comparisonWords(comparison);
-  return [rows, floor, ...textLines(metrics)];
+  const { rows, floor, metrics, closest } = comparisonWords(comparison);
+  return [
+    rows,
+    floor,
+    ...textLines(metrics),
+    ...(closest ? [closest.head, ...textLines(closest.table), closest.verdict] : []),
+  ];
 }

@@ -22,6 +22,7 @@ import { type PseudoObservations } from '../../data/pseudo-observations';
 import type { Seed } from '../../data/random';
 import { serialDependence, serialNote } from '../../data/serial-dependence';
 import { type SplitMethod, splitMethods, splitRows, timeOrder } from '../../data/split';
+import { poolRare } from '../../data/schema/pool-rare';
 import {
   type MissingRule,
   TableSchema,
@@ -33,7 +34,7 @@ import { takeWeights } from '../../data/weights';
 import { type DeviceName, type RunRecord, expectDeviceName, precisions, resolveDevice } from '../../devices';
 import { SklarError, describe, expectOneOf } from '../../errors';
 import { copulaLogPdf } from '../../joint/copula-density';
-import { fitRanksAndMargins } from '../../joint/joint';
+import { expectPrivate, fitRanksAndMargins } from '../../joint/joint';
 import { expectCleanKeys } from '../../model/json';
 import { Margins } from '../../margins/margins';
 import {
@@ -105,6 +106,7 @@ const commandShape = {
   splitSeed: seedSchema.optional(),
   returns: z.enum(returnChoices).optional(),
   weights: z.string().optional(),
+  private: z.union([z.boolean(), z.int().min(2)]).optional(),
   ties: z.enum(['random', 'average']).optional(),
   missing: z.enum(missingRules).optional(),
   // by column, what there is wrong with a margin is said by `expectMarginsSpec`, which names the column
@@ -184,6 +186,11 @@ export function define(command: Command, io: Io): void {
     );
   addReadingOptions(command);
   addWeightsOption(command);
+  command.option(
+    '--private [n]',
+    'a model without values of the rows: made of means of so many values at least, 2 to 30, with rarer labels as one (default of n: 10)',
+    integer('--private', { min: 2, max: 30 }),
+  );
   addDeviceOptions(command)
     .option(
       '--checkpoint <file>',
@@ -369,6 +376,7 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
     types,
     returns: ofPrices = 'none',
     weights: weightsFlag,
+    private: asked,
     holdout: share = 0.2,
     split = 'random',
     splitSeed = 0,
@@ -418,14 +426,19 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
       { ...(columns && { columns }), ...(exclude && { exclude }), signal },
       { returns: ofPrices, missing, split, share, seed: splitSeed },
     );
-  const schema = TableSchema.infer(training, { missing, returns, weightsColumn }, weights);
+  const privateRows = expectPrivate(asked, kind);
+  const pooled = privateRows === null ? null : poolRare(training, privateRows);
+  const rows = pooled?.table ?? training;
+  const rest = { weights, privateRows, ...(pooled && { others: pooled.others }) };
+  const schema = TableSchema.inferWith(rows, { missing, returns, weightsColumn }, rest);
   if (from) expectColumns(from, schema.modelledNames.length, schema.modelledNames);
   const spec = marginsOf(wanted, support, schema.modelledNames);
   // The copula learns from ranks and is judged by them, so that a margin that fits badly does not spoil the dependence.
   const learning = startProgress(io, 'margins', 1, flags.verbose);
-  const { ranks, margins } = await fitRanksAndMargins(schema.modelled(training), {
+  const { ranks, margins } = await fitRanksAndMargins(schema.modelled(rows), {
     schema,
     weights,
+    notes: pooled?.notes ?? [],
     ties,
     seed: fitSeed,
     margins: spec,
@@ -519,7 +532,8 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
       scoring.stop();
     }
     signal.throwIfAborted();
-    copula.otherNotes = notes;
+    // what is said of a file may hold cells of it
+    copula.otherNotes = privateRows === null ? notes : notes.filter(({ code }) => !OF_CELLS.has(code));
     await copula.save(flags.out);
   } catch (error) {
     throw withWayBack(error, kept, unwritten, signal);
@@ -557,7 +571,11 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
     },
     ...correlationOf(copula),
     model: flags.out,
-    notes: [...copula.allNotes, ...unwrittenNotes()],
+    notes: [
+      ...notes.filter((note) => !copula.otherNotes.includes(note)),
+      ...copula.allNotes,
+      ...unwrittenNotes(),
+    ],
   };
   writeResult(io, flags.json, result, () => {
     const lines = [
@@ -593,6 +611,9 @@ function kindOfFit(
   const own = members?.[0]!.kind ?? from?.kind ?? 'cdc';
   return { kind: kind ?? (isCopulaKind(own) ? own : 'cdc'), models: models ?? members?.length };
 }
+
+/** Notes that may name cells. */
+const OF_CELLS: ReadonlySet<Note['code']> = new Set(['file', 'missing', 'schema']);
 
 const SPLIT_WORDS: Readonly<Record<SplitMethod, string>> = {
   random: '',

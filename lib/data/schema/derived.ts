@@ -69,8 +69,9 @@ const isLinear = (type: ColumnType) => labelsOf(type) === null && type.type !== 
  * number stays, else the first.
  *
  * @param names which columns are looked at, in order
+ * @param least rows that each value of a look-up has at least
  */
-export function findFormulas(table: Table, names: readonly string[]): Map<string, Formula> {
+export function findFormulas(table: Table, names: readonly string[], least = 1): Map<string, Formula> {
   const found = new Map<string, Formula>();
   const sources = new Set<string>();
   const add = (name: string, formula: Formula) => {
@@ -81,7 +82,7 @@ export function findFormulas(table: Table, names: readonly string[]): Map<string
   for (const { name, values } of finestFirst(table, names)) {
     const formula = looked
       .map((source) => {
-        const lookup = lookupFormula(table, name, source);
+        const lookup = lookupFormula(table, name, source, least);
         return lookup && (lineFormula(table, name, source) ?? lookup);
       })
       .find((formula) => formula !== null);
@@ -373,9 +374,10 @@ function leastSquares(
   return { factors, offset, error };
 }
 
-function lookupFormula(table: Table, name: string, source: string): Formula | null {
+function lookupFormula(table: Table, name: string, source: string, least: number): Formula | null {
   const [x, y] = [table.column(source), table.column(name)];
   const at = new Map<number, number>();
+  const counts = new Map<number, number>();
   const different = new Set<number>();
   let rows = 0;
   for (let i = 0; i < x.length; i++) {
@@ -384,6 +386,7 @@ function lookupFormula(table: Table, name: string, source: string): Formula | nu
       continue;
     }
     rows++;
+    counts.set(x[i]!, (counts.get(x[i]!) ?? 0) + 1);
     const value = at.get(x[i]!);
     if (value === undefined) {
       at.set(x[i]!, y[i]!);
@@ -392,6 +395,7 @@ function lookupFormula(table: Table, name: string, source: string): Formula | nu
     } else if (!Object.is(value, y[i])) return null;
   }
   if (rows < ROWS_A_VALUE * at.size || different.size < 2) return null;
+  for (const count of counts.values()) if (count < least) return null;
   const pairs = [...at].sort((a, b) => a[0] - b[0]);
   return {
     formula: 'lookup',

@@ -28,7 +28,8 @@ import { type IdRule, idOf, idRuleSchema, ruleOfNumbers, ruleOfTexts } from './i
  * that are made anew; `derived`, computed again from others.
  */
 export type ColumnRole =
-  | { readonly role: 'modelled' }
+  /** `other`: the label that labels stand for which the rows hardly had, or not at all. */
+  | { readonly role: 'modelled'; readonly other?: string | undefined }
   | { readonly role: 'constant'; readonly value: number | null }
   | { readonly role: 'id'; readonly ids: IdRule }
   | { readonly role: 'derived'; readonly formula: Formula };
@@ -64,7 +65,12 @@ export type MissingRule = (typeof missingRules)[number];
 
 const patternSchema = z.strictObject({ columns: z.array(z.int().min(0)), share: z.number().min(0).max(1) });
 const columnSchema = z.discriminatedUnion('role', [
-  z.strictObject({ name: z.string(), type: columnTypeSchema, role: z.literal('modelled') }),
+  z.strictObject({
+    name: z.string(),
+    type: columnTypeSchema,
+    role: z.literal('modelled'),
+    other: z.string().optional(),
+  }),
   z.strictObject({
     name: z.string(),
     type: columnTypeSchema,
@@ -92,6 +98,7 @@ const schemaSchema = z.strictObject({
   rules: z.array(ruleSchema),
   returns: returnsSchema.optional(),
   weights: z.string().optional(),
+  private: z.int().min(2).optional(),
 });
 
 /** Rules that a note lists. */
@@ -152,6 +159,8 @@ export class TableSchema {
   readonly returns: Returns | null;
   /** The column that held the weights of the rows, which is none of these; null: there was none. */
   readonly weightsColumn: string | null;
+  /** Of how many values all is made that a model of it holds; null: of single ones, too. */
+  readonly privateRows: number | null;
 
   private constructor(
     columns: readonly SchemaColumn[],
@@ -161,6 +170,7 @@ export class TableSchema {
     rules: readonly Rule[],
     returns: Returns | null,
     weightsColumn: string | null = null,
+    privateRows: number | null = null,
   ) {
     this.columns = columns;
     this.missing = missing;
@@ -169,24 +179,23 @@ export class TableSchema {
     this.rules = rules;
     this.returns = returns;
     this.weightsColumn = weightsColumn;
+    this.privateRows = privateRows;
   }
 
   /**
    * Decides what each column is, from all rows.
    *
-   * @param options.missing what missing cells are to a model, default `auto`
-   * @param options.returns of `toReturns`, where the rows came from prices
-   * @param options.weightsColumn the name of a column that held weights and is no longer in the table
    * @throws SklarError ERR_SKLAR_VALUE naming columns with missing cells, where these are refused
    */
-  static infer(
+  static infer(table: Table, options: InferOptions = {}): TableSchema {
+    return TableSchema.inferWith(table, options);
+  }
+
+  /** @internal The same where more is known. */
+  static inferWith(
     table: Table,
-    options: {
-      readonly missing?: MissingRule | undefined;
-      readonly returns?: Returns | null | undefined;
-      readonly weightsColumn?: string | null | undefined;
-    } = {},
-    weights: RowWeights | null = null,
+    options: InferOptions,
+    { weights = null, others, privateRows = null }: InferSettings = {},
   ): TableSchema {
     expectOptions(options, 'TableSchema.infer', { missing: true, returns: true, weightsColumn: true });
     const { returns = null, weightsColumn = null } = options;
@@ -205,7 +214,7 @@ export class TableSchema {
       if (role) roles.set(name, { name, type: role.role === 'id' ? withoutLabels(type) : type, ...role });
       else candidates.push(name);
     }
-    const formulas = findFormulas(completed, candidates);
+    const formulas = findFormulas(completed, candidates, privateRows ?? 1);
     const needed = new Set([...formulas.values()].flatMap(({ of }) => of.map(({ name }) => name)));
     const differences = findDifferences(
       completed,
@@ -222,14 +231,15 @@ export class TableSchema {
         roles.set(name, { name, type, role: 'derived', formula: renumbered(formula, completed, orders) });
       else {
         const own = type.type === 'category' && order ? reordered(type, order).type : type;
-        roles.set(name, { name, type: own, role: 'modelled' });
+        const other = others?.get(name);
+        roles.set(name, { name, type: own, role: 'modelled', ...(other !== undefined && { other }) });
       }
     }
     const columns = table.names.map((name) => roles.get(name)!);
     const all = rule === 'impute' ? [] : missingGroups(completed, columns, differences);
     const groups = rule === 'auto' ? dependentGroups(completed, all, candidates) : all;
-    const indicators = indicatorsOf(completed, groups, modelled, orders);
-    const missing = missingPatterns(completed, columns, differences, groups, weights);
+    const indicators = indicatorsOf(completed, groups, modelled, orders, privateRows ?? 1);
+    const missing = missingPatterns(completed, columns, differences, groups, weights, privateRows ?? 1);
     const own = new TableSchema(columns, missing, indicators, differences, [], null);
     // that a cell which is there is not missing is no rule of values, which a model draws of all cells
     const isOwn = (rule: Rule) => {
@@ -239,7 +249,16 @@ export class TableSchema {
       return about(first, second) || about(second, first);
     };
     const rules = findRules(own.modelled(table), own.modelledNames).filter((rule) => !isOwn(rule));
-    return new TableSchema(columns, missing, indicators, differences, rules, returns, weightsColumn);
+    return new TableSchema(
+      columns,
+      missing,
+      indicators,
+      differences,
+      rules,
+      returns,
+      weightsColumn,
+      privateRows,
+    );
   }
 
   /** The schema of a table all of whose columns are modelled as they are. */
@@ -396,8 +415,11 @@ export class TableSchema {
 
   /** @internal Columns of a table by their names, as the numbers of this schema, whatever is done with them. */
   asHere(table: Table, names: readonly string[]): Table {
-    const types = new Map(this.columns.map(({ name, type }) => [name, type]));
-    const columns = names.map((name) => converted(table, name, types.get(name)!));
+    const own = new Map(this.columns.map((column) => [column.name, column]));
+    const columns = names.map((name) => {
+      const column = own.get(name)!;
+      return converted(table, name, column.type, column.role === 'modelled' ? column.other : undefined);
+    });
     return new Table(
       names,
       columns.map(({ values }) => values),
@@ -505,6 +527,7 @@ export class TableSchema {
       rules: [...this.rules],
       ...(this.returns && { returns: this.returns }),
       ...(this.weightsColumn !== null && { weights: this.weightsColumn }),
+      ...(this.privateRows !== null && { private: this.privateRows }),
     };
   }
 
@@ -524,6 +547,7 @@ export class TableSchema {
       );
     }
     const { columns, missing, indicators, differences, rules, returns = null, weights = null } = parsed.data;
+    const { private: privateRows = null } = parsed.data;
     const modelled = new Set(columns.filter(({ role }) => role === 'modelled').map(({ name }) => name));
     const all = new Set(columns.map(({ name }) => name));
     const named = [...indicators.map(({ columns: of }) => of), ...differences.map(({ of }) => of)].flat();
@@ -558,8 +582,28 @@ export class TableSchema {
     if (rules.flatMap(namesOfRule).some((name) => !modelled.has(name))) {
       throw new SklarError('ERR_SKLAR_FORMAT', 'expected rules of modelled columns');
     }
-    return new TableSchema(columns, missing, indicators, differences, rules, returns, weights);
+    return new TableSchema(columns, missing, indicators, differences, rules, returns, weights, privateRows);
   }
+}
+
+/** What columns are to be. */
+export interface InferOptions {
+  /** What missing cells are to a model, default `auto`. */
+  readonly missing?: MissingRule | undefined;
+  /** Of `toReturns`, where the rows came from prices. */
+  readonly returns?: Returns | null | undefined;
+  /** The name of a column that held weights and is no longer in the table. */
+  readonly weightsColumn?: string | null | undefined;
+}
+
+/** What is known beside the table. */
+interface InferSettings {
+  /** Of the rows, for the shares of patterns of missing cells. */
+  readonly weights?: RowWeights | null;
+  /** See `poolRare`. */
+  readonly others?: ReadonlyMap<string, string>;
+  /** Rows that look-ups and patterns of missing cells are told by, at least. */
+  readonly privateRows?: number | null;
 }
 
 /** The type with the decimals that its values have. */
@@ -642,6 +686,7 @@ function indicatorsOf(
   groups: readonly MissingGroup[],
   modelled: readonly string[],
   orders: ReadonlyMap<string, number[]>,
+  least: number,
 ): MissingIndicator[] {
   if (groups.length === 0) return [];
   const taken = new Set(table.names);
@@ -657,7 +702,7 @@ function indicatorsOf(
     [...table.columns, ...groups.map(({ is }) => is)],
     [...table.types, ...names.map(() => BOOLEAN)],
   );
-  const formulas = findFormulas(all, [...modelled, ...names]);
+  const formulas = findFormulas(all, [...modelled, ...names], least);
   return groups.map(({ columns }, k) => {
     const formula = formulas.get(names[k]!);
     return { name: names[k]!, columns, formula: formula ? renumbered(formula, table, orders) : null };
@@ -682,6 +727,7 @@ function missingPatterns(
   differences: readonly Difference[],
   groups: readonly MissingGroup[],
   weights: RowWeights | null,
+  least: number,
 ): MissingPattern[] {
   const inGroups = new Set(groups.flatMap(({ columns: of }) => of));
   const matters = (column: SchemaColumn) => {
@@ -694,12 +740,17 @@ function missingPatterns(
     matters(columns[j]!) && values.some(Number.isNaN) ? [j] : [],
   );
   if (looked.length === 0) return [];
-  const counts = new Map<string, number>();
+  const counts = new Map<string, { rows: number; weight: number }>();
   for (let i = 0; i < table.rows; i++) {
     const key = looked.filter((j) => Number.isNaN(table.columns[j]![i])).join();
-    counts.set(key, (counts.get(key) ?? 0) + (weights ? weights.each[i]! : 1));
+    const count = counts.get(key) ?? { rows: 0, weight: 0 };
+    counts.set(key, { rows: count.rows + 1, weight: count.weight + (weights ? weights.each[i]! : 1) });
   }
-  const frequent = [...counts].sort((a, b) => b[1] - a[1]).slice(0, MOST_PATTERNS);
+  const frequent = [...counts]
+    .filter(([, { rows }]) => rows >= least)
+    .map(([key, { weight }]) => [key, weight] as const)
+    .sort((a, b) => b[1] - a[1])
+    .slice(0, MOST_PATTERNS);
   const kept = frequent.reduce((sum, [, count]) => sum + count, 0);
   return frequent.map(([key, count]) => ({
     columns: key === '' ? [] : key.split(',').map(Number),
@@ -708,7 +759,12 @@ function missingPatterns(
 }
 
 /** The numbers of a column for a type that the schema has. */
-function converted(table: Table, name: string, type: ColumnType): { values: Float64Array; type: ColumnType } {
+function converted(
+  table: Table,
+  name: string,
+  type: ColumnType,
+  other: string | undefined,
+): { values: Float64Array; type: ColumnType } {
   const [given, values] = [table.type(name), table.column(name)];
   const misfit = () => {
     const row = values.findIndex((value) => !Number.isNaN(value));
@@ -731,7 +787,7 @@ function converted(table: Table, name: string, type: ColumnType): { values: Floa
     }
     const all = [...labels];
     const codeOf = (text: string) => {
-      let k = position.get(text);
+      let k = position.get(text) ?? (other === undefined ? undefined : position.get(other));
       if (k === undefined) {
         k = all.push(text) - 1;
         position.set(text, k);
