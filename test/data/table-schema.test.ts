@@ -141,6 +141,53 @@ test('dates close behind others are modelled by how far', () => {
   expect(Math.abs(missing - 0.1)).toBeLessThan(0.06);
 });
 
+test('dates with whose periods others come back are modelled by their place in them', () => {
+  const rows = 1500;
+  const days = Array.from({ length: rows }, (_, i) => i);
+  const warmth = days.map((day) => Math.round(100 * (Math.cos((2 * Math.PI * day) / 365.25) + draw())) / 100);
+  const date = { type: 'date', format: 'YYYY-MM-DD' } as const;
+  const weather = new Table(
+    ['day', 'warmth', 'dice'],
+    [
+      Float64Array.from(days, (day) => 18_000 + day),
+      Float64Array.from(warmth),
+      Float64Array.from(days, draw),
+    ],
+    [date, { type: 'number', decimals: 2 }, { type: 'number' }],
+  );
+  const own = TableSchema.infer(weather);
+  expect(own.modelledNames).toEqual(['warmth', 'dice', 'day, year', 'day, in a year']);
+  expect(own.notes[0]!.message).toMatch(/^column "day": others come back with its periods/);
+  const again = TableSchema.fromJSON(JSON.parse(JSON.stringify(own)));
+  const restored = again.restore(again.modelled(own.modelled(weather)));
+  expect(restored.column('day')).toEqual(weather.column('day'));
+  expect(TableSchema.infer(weather.exclude(['warmth'])).modelledNames).toEqual(['day', 'dice']);
+
+  // hours of a shop: the weekday and the hour are functions of the time
+  const hours = days.map((i) => 1_700_000_000 - (1_700_000_000 % 3600) + 3600 * i);
+  const hour = hours.map((time) => (time / 3600) % 24);
+  const weekday = hours.map((time) => Math.floor(time / 86_400) % 7);
+  const shop = new Table(
+    ['time', 'hour', 'weekday', 'visits'],
+    [
+      hours,
+      hour,
+      weekday,
+      hour.map((at, i) => Math.round(Math.abs(at - 3) * (weekday[i]! < 5 ? 9 : 4) + 9 * draw())),
+    ].map((values) => Float64Array.from(values)),
+    [
+      { type: 'timestamp', format: 'YYYY-MM-DD HH:mm:ss' },
+      { type: 'integer' },
+      { type: 'integer' },
+      { type: 'integer' },
+    ],
+  );
+  const ofShop = TableSchema.infer(shop);
+  expect(ofShop.modelledNames).toEqual(['visits', 'time, week', 'time, day', 'time, in a day']);
+  const open = ofShop.restore(ofShop.modelled(shop));
+  for (const name of shop.names) expect(open.column(name)).toEqual(shop.column(name));
+});
+
 test('cells that are never above others', () => {
   const low = each(() => Math.round(100 * draw()));
   const ordered = Table.fromColumns({

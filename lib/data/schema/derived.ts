@@ -69,18 +69,23 @@ const isLinear = (type: ColumnType) => labelsOf(type) === null && type.type !== 
  * number stays, else the first.
  *
  * @param names which columns are looked at, in order
- * @param least rows that each value of a look-up has at least
+ * @param settings.kept those that are to be functions of none
+ * @param settings.least rows that each value of a look-up has at least
  */
-export function findFormulas(table: Table, names: readonly string[], least = 1): Map<string, Formula> {
+export function findFormulas(
+  table: Table,
+  names: readonly string[],
+  { kept = [], least = 1 }: { readonly kept?: readonly string[]; readonly least?: number } = {},
+): Map<string, Formula> {
   const found = new Map<string, Formula>();
-  const sources = new Set<string>();
+  const sources = new Set(kept);
   const add = (name: string, formula: Formula) => {
     found.set(name, formula);
     formula.of.forEach((source) => sources.add(source.name));
   };
   const looked: string[] = [];
   for (const { name, values } of finestFirst(table, names)) {
-    const formula = looked
+    const formula = (kept.includes(name) ? [] : looked)
       .map((source) => {
         const lookup = lookupFormula(table, name, source, least);
         return lookup && (lineFormula(table, name, source) ?? lookup);

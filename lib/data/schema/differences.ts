@@ -49,13 +49,24 @@ export function findDifferences(table: Table, names: readonly string[]): Differe
   return found;
 }
 
-/** Each such date as a sum: of the first date of its chain and the differences between. */
-export function sumsOf(differences: readonly Difference[]): Map<string, Formula & { formula: 'linear' }> {
-  const sums = new Map<string, Formula & { formula: 'linear' }>();
+/**
+ * Each such date as a sum: of the first date of its chain and the differences between.
+ *
+ * @param made dates that are sums already
+ */
+export function sumsOf(
+  differences: readonly Difference[],
+  made: ReadonlyMap<string, Formula & { formula: 'linear' }>,
+): Map<string, Formula & { formula: 'linear' }> {
+  const sums = new Map(made);
   for (const { name, of } of differences) {
     const [later, before] = of;
-    const terms = sums.get(before)?.of ?? [{ name: before, factor: 1 }];
-    sums.set(later, { formula: 'linear', of: [...terms, { name, factor: 1 }], offset: 0 });
+    const start = sums.get(before) ?? { of: [{ name: before, factor: 1 }], offset: 0 };
+    sums.set(later, {
+      formula: 'linear',
+      of: [...start.of, { name, factor: 1 }],
+      offset: start.offset,
+    });
   }
   return sums;
 }

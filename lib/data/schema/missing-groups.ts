@@ -41,7 +41,7 @@ export function dependentGroups(
 }
 
 /** Pearson's test of independence, in classes of the values that are there. */
-function isDependent(is: Float64Array, values: Float64Array, level: number): boolean {
+export function isDependent(is: Float64Array, values: Float64Array, level: number): boolean {
   const order = Uint32Array.from(values.keys())
     .filter((i) => !Number.isNaN(values[i]))
     .sort((a, b) => values[a]! - values[b]!);

@@ -17,6 +17,7 @@ import { type Returns, returnsNote, returnsSchema } from '../returns';
 import { Table, listNames } from '../table';
 import type { RowWeights } from '../weights';
 import { orderCategories, reordered } from './category-order';
+import { type Cycle, cycleSchema, findCycles, partsOf, sumOfParts } from './cycles';
 import { type Difference, differenceOf, differenceSchema, findDifferences, sumsOf } from './differences';
 import { type Formula, computeFormula, findFormulas, formulaSchema, formulaText } from './derived';
 import { type MissingGroup, dependentGroups } from './missing-groups';
@@ -95,6 +96,7 @@ const schemaSchema = z.strictObject({
   missing: z.array(patternSchema),
   indicators: z.array(indicatorSchema).default([]),
   differences: z.array(differenceSchema).default([]),
+  cycles: z.array(cycleSchema).default([]),
   rules: z.array(ruleSchema),
   returns: returnsSchema.optional(),
   weights: z.string().optional(),
@@ -153,6 +155,8 @@ export class TableSchema {
   readonly indicators: readonly MissingIndicator[];
   /** How far dates are behind others: modelled in place of the dates, which are computed again. */
   readonly differences: readonly Difference[];
+  /** Dates in years, weeks or days: parts that are modelled in place of the dates, which are computed again. */
+  readonly cycles: readonly Cycle[];
   /** What holds in every row, and is to hold in every row that is drawn. */
   readonly rules: readonly Rule[];
   /** How the rows came from prices; null: they are as they were. */
@@ -167,6 +171,7 @@ export class TableSchema {
     missing: readonly MissingPattern[],
     indicators: readonly MissingIndicator[],
     differences: readonly Difference[],
+    cycles: readonly Cycle[],
     rules: readonly Rule[],
     returns: Returns | null,
     weightsColumn: string | null = null,
@@ -176,6 +181,7 @@ export class TableSchema {
     this.missing = missing;
     this.indicators = indicators;
     this.differences = differences;
+    this.cycles = cycles;
     this.rules = rules;
     this.returns = returns;
     this.weightsColumn = weightsColumn;
@@ -214,13 +220,34 @@ export class TableSchema {
       if (role) roles.set(name, { name, type: role.role === 'id' ? withoutLabels(type) : type, ...role });
       else candidates.push(name);
     }
-    const formulas = findFormulas(completed, candidates, privateRows ?? 1);
-    const needed = new Set([...formulas.values()].flatMap(({ of }) => of.map(({ name }) => name)));
-    const differences = findDifferences(
+    const least = privateRows ?? 1;
+    const first = findFormulas(completed, candidates, { least });
+    const needed = new Set([...first.values()].flatMap(({ of }) => of.map(({ name }) => name)));
+    const free = candidates.filter((name) => !first.has(name) && !needed.has(name));
+    const differences = findDifferences(completed, free);
+    const later = new Set(differences.map(({ of }) => of[0]));
+    const cycles = findCycles(
       completed,
-      candidates.filter((name) => !formulas.has(name) && !needed.has(name)),
+      candidates.filter(
+        (name) => free.includes(name) || !/^(?:date|timestamp)$/.test(completed.type(name).type),
+      ),
+    ).filter(({ of }) => !later.has(of));
+    const parts = cycles.flatMap((cycle) => cycle.parts.map(({ name }) => name));
+    // an hour or a weekday may be a function of a part
+    const withParts = new Table(
+      [...parts, ...completed.names],
+      [
+        ...cycles.flatMap((cycle) => partsOf(cycle, completed).map(({ values }) => values)),
+        ...completed.columns,
+      ],
+      [...cycles.flatMap((cycle) => partsOf(cycle, completed).map(({ type }) => type)), ...completed.types],
     );
-    for (const [name, sum] of sumsOf(differences)) formulas.set(name, sum);
+    const sums = sumsOf(differences, new Map(cycles.map((cycle) => [cycle.of, sumOfParts(cycle)])));
+    const formulas = findFormulas(withParts, [...parts, ...candidates.filter((name) => !sums.has(name))], {
+      kept: parts,
+      least,
+    });
+    for (const [name, sum] of sums) formulas.set(name, sum);
     const modelled = candidates.filter((name) => !formulas.has(name));
     const orders = orderCategories(completed, modelled);
     for (const name of candidates) {
@@ -228,7 +255,7 @@ export class TableSchema {
       const formula = formulas.get(name);
       const order = orders.get(name);
       if (formula)
-        roles.set(name, { name, type, role: 'derived', formula: renumbered(formula, completed, orders) });
+        roles.set(name, { name, type, role: 'derived', formula: renumbered(formula, withParts, orders) });
       else {
         const own = type.type === 'category' && order ? reordered(type, order).type : type;
         const other = others?.get(name);
@@ -236,11 +263,12 @@ export class TableSchema {
       }
     }
     const columns = table.names.map((name) => roles.get(name)!);
-    const all = rule === 'impute' ? [] : missingGroups(completed, columns, differences);
+    const computed = new Set(sums.keys());
+    const all = rule === 'impute' ? [] : missingGroups(completed, columns, computed);
     const groups = rule === 'auto' ? dependentGroups(completed, all, candidates) : all;
-    const indicators = indicatorsOf(completed, groups, modelled, orders, privateRows ?? 1);
-    const missing = missingPatterns(completed, columns, differences, groups, weights, privateRows ?? 1);
-    const own = new TableSchema(columns, missing, indicators, differences, [], null);
+    const indicators = indicatorsOf(completed, groups, modelled, orders, least);
+    const missing = missingPatterns(completed, columns, computed, groups, weights, least);
+    const own = new TableSchema(columns, missing, indicators, differences, cycles, [], null);
     // that a cell which is there is not missing is no rule of values, which a model draws of all cells
     const isOwn = (rule: Rule) => {
       const [first, second] = namesOfRule(rule);
@@ -254,6 +282,7 @@ export class TableSchema {
       missing,
       indicators,
       differences,
+      cycles,
       rules,
       returns,
       weightsColumn,
@@ -269,6 +298,7 @@ export class TableSchema {
       [],
       [],
       [],
+      [],
       null,
     );
   }
@@ -278,16 +308,25 @@ export class TableSchema {
     return this.columns.map(({ name }) => name);
   }
 
-  /** Names of the columns that a model has: those of the table, then those of `differences`, then `indicatorNames`. */
+  /** Names of the columns that a model has: those of the table, then those of `differences` and `cycles`, then `indicatorNames`. */
   get modelledNames(): readonly string[] {
-    return [...this.#tableNames, ...this.differences.map(({ name }) => name), ...this.indicatorNames];
+    const parts = this.cycles.flatMap((cycle) => cycle.parts.map(({ name }) => name));
+    return [
+      ...this.#tableNames,
+      ...this.differences.map(({ name }) => name),
+      ...parts,
+      ...this.indicatorNames,
+    ];
   }
 
-  /** Names of the columns of a table that a model knows as they are or by their differences from others. */
+  /** Names of the columns of a table that a model knows as they are, by their differences from others or by their parts. */
   get knownNames(): readonly string[] {
-    const later = new Set(this.differences.map(({ of }) => of[0]));
+    const computed = new Set([
+      ...this.differences.map(({ of }) => of[0]),
+      ...this.cycles.map(({ of }) => of),
+    ]);
     return this.columns
-      .filter(({ name, role }) => role === 'modelled' || later.has(name))
+      .filter(({ name, role }) => role === 'modelled' || computed.has(name))
       .map(({ name }) => name);
   }
 
@@ -332,7 +371,9 @@ export class TableSchema {
           return note(
             difference
               ? `close behind ${describe(difference.of[1])}: how far is modelled, and it is computed again`
-              : `${formulaText(column.formula)}; it is computed again, not modelled`,
+              : this.cycles.some(({ of }) => of === column.name)
+                ? 'others come back with its periods: its place in them is modelled, and it is computed again'
+                : `${formulaText(column.formula)}; it is computed again, not modelled`,
           );
         }
         default:
@@ -376,10 +417,12 @@ export class TableSchema {
     // the modelled columns themselves come as they are
     const has = (name: string) => table.names.includes(name);
     const differences = this.differences.filter(({ name }) => !has(name));
+    const cycles = this.cycles.filter(({ parts }) => !parts.every(({ name }) => has(name)));
     const indicators = this.indicators.filter(({ name, formula }) => formula === null && !has(name));
     const needed = new Set([
       ...this.#tableNames,
       ...differences.flatMap(({ of }) => of),
+      ...cycles.map(({ of }) => of),
       ...indicators.flatMap(({ columns }) => columns),
     ]);
     const absent = [...needed].filter((name) => !has(name));
@@ -391,12 +434,19 @@ export class TableSchema {
       );
     }
     const own = this.asHere(table, this.#tableNames);
-    const dates = this.asHere(table, [...new Set(differences.flatMap(({ of }) => of))]);
+    const dates = this.asHere(table, [
+      ...new Set([...differences.flatMap(({ of }) => of), ...cycles.map(({ of }) => of)]),
+    ]);
     const made = [
       ...this.differences.map((one) =>
         has(one.name)
           ? { values: table.column(one.name), type: table.type(one.name) }
           : differenceOf(one, dates),
+      ),
+      ...this.cycles.flatMap((one) =>
+        cycles.includes(one)
+          ? partsOf(one, dates)
+          : one.parts.map(({ name }) => ({ values: table.column(name), type: table.type(name) })),
       ),
       ...this.indicators
         .filter(({ formula }) => formula === null)
@@ -524,6 +574,7 @@ export class TableSchema {
       missing: this.missing.map(({ columns, share }) => ({ columns: [...columns], share })),
       indicators: [...this.indicators],
       differences: [...this.differences],
+      cycles: [...this.cycles],
       rules: [...this.rules],
       ...(this.returns && { returns: this.returns }),
       ...(this.weightsColumn !== null && { weights: this.weightsColumn }),
@@ -546,11 +597,24 @@ export class TableSchema {
         { cause: parsed.error },
       );
     }
-    const { columns, missing, indicators, differences, rules, returns = null, weights = null } = parsed.data;
+    const {
+      columns,
+      missing,
+      indicators,
+      differences,
+      cycles,
+      rules,
+      returns = null,
+      weights = null,
+    } = parsed.data;
     const { private: privateRows = null } = parsed.data;
     const modelled = new Set(columns.filter(({ role }) => role === 'modelled').map(({ name }) => name));
     const all = new Set(columns.map(({ name }) => name));
-    const named = [...indicators.map(({ columns: of }) => of), ...differences.map(({ of }) => of)].flat();
+    const named = [
+      ...indicators.map(({ columns: of }) => of),
+      ...differences.map(({ of }) => of),
+      cycles.map(({ of }) => of),
+    ].flat();
     if (named.some((name) => !all.has(name))) {
       throw new SklarError(
         'ERR_SKLAR_FORMAT',
@@ -558,6 +622,7 @@ export class TableSchema {
       );
     }
     for (const { name } of differences) modelled.add(name);
+    for (const { parts } of cycles) for (const { name } of parts) modelled.add(name);
     for (const { name, formula } of indicators) if (!formula) modelled.add(name);
     if (indicators.some(({ formula }) => formula?.of.some(({ name }) => !modelled.has(name)))) {
       throw new SklarError('ERR_SKLAR_FORMAT', 'expected indicators that are functions of modelled columns');
@@ -582,7 +647,17 @@ export class TableSchema {
     if (rules.flatMap(namesOfRule).some((name) => !modelled.has(name))) {
       throw new SklarError('ERR_SKLAR_FORMAT', 'expected rules of modelled columns');
     }
-    return new TableSchema(columns, missing, indicators, differences, rules, returns, weights, privateRows);
+    return new TableSchema(
+      columns,
+      missing,
+      indicators,
+      differences,
+      cycles,
+      rules,
+      returns,
+      weights,
+      privateRows,
+    );
   }
 }
 
@@ -659,12 +734,12 @@ function without(values: Float64Array, gone: Float64Array | undefined): Float64A
 function missingGroups(
   table: Table,
   columns: readonly SchemaColumn[],
-  differences: readonly Difference[],
+  computed: ReadonlySet<string>,
 ): MissingGroup[] {
   const alike = new Map<string, { columns: string[]; is: Float64Array }>();
   for (const column of columns) {
     const { name, role } = column;
-    const follows = role === 'derived' && !differences.some(({ of }) => of[0] === name);
+    const follows = role === 'derived' && !computed.has(name);
     if (follows || (role === 'constant' && column.value === null)) continue;
     const is = isMissing(table, name);
     if (is.every((value) => value === 0)) continue;
@@ -702,7 +777,7 @@ function indicatorsOf(
     [...table.columns, ...groups.map(({ is }) => is)],
     [...table.types, ...names.map(() => BOOLEAN)],
   );
-  const formulas = findFormulas(all, [...modelled, ...names], least);
+  const formulas = findFormulas(all, [...modelled, ...names], { least });
   return groups.map(({ columns }, k) => {
     const formula = formulas.get(names[k]!);
     return { name: names[k]!, columns, formula: formula ? renumbered(formula, table, orders) : null };
@@ -724,7 +799,7 @@ export function expectNoneMissing(table: Table): void {
 function missingPatterns(
   table: Table,
   columns: readonly SchemaColumn[],
-  differences: readonly Difference[],
+  computed: ReadonlySet<string>,
   groups: readonly MissingGroup[],
   weights: RowWeights | null,
   least: number,
@@ -732,7 +807,7 @@ function missingPatterns(
   const inGroups = new Set(groups.flatMap(({ columns: of }) => of));
   const matters = (column: SchemaColumn) => {
     if (inGroups.has(column.name) || (column.role === 'constant' && column.value === null)) return false;
-    if (column.role !== 'derived' || differences.some(({ of }) => of[0] === column.name)) return true;
+    if (column.role !== 'derived' || computed.has(column.name)) return true;
     // a function is missing where its sources are
     return !column.formula.of.some(({ name }) => inGroups.has(name));
   };
