@@ -238,7 +238,7 @@ export {
   metricNames,
 } from './metrics/compare';
 export { closestRows } from './metrics/closest-rows';
-export type { Weights } from './data/weights';
+export { type Weights, drawByWeight } from './data/weights';
 
 export { type PairPlotOptions, pairPlot } from './report/charts/scatter';
 export { type ChartOptions } from './report/charts/vega';

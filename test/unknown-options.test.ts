@@ -23,6 +23,7 @@ const functions: Record<string, Call | null> = {
   cramerVonMises: (o) => sklar.cramerVonMises(u, u, o),
   densityPlot: (o) => sklar.densityPlot({} as never, o),
   devices: null,
+  drawByWeight: null,
   energyDistance: (o) => sklar.energyDistance(u, u, o),
   exportOnnx: (o) => sklar.exportOnnx(models.gaussian, file, o),
   fitBest: (o) => sklar.fitBest(u, o),

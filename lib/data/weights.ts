@@ -44,21 +44,28 @@ const ROUNDING = 2 ** -48;
  * @throws SklarError ERR_SKLAR_VALUE naming the row, ERR_SKLAR_SHAPE for another number of them
  */
 export function resolveWeights(given: Weights, rows: number, column?: string): ResolvedWeights {
+  expectWeights(given, rows, column);
+  const list = given as ArrayLike<unknown>;
+  const kept = positiveRows(list, column);
+  if (kept.length === 0) throw noWeight(column);
+  const numbers = Uint32Array.from(kept);
+  const weights = scaled(Float64Array.from(numbers, (row) => list[row] as number));
+  return { kept: kept.length === rows ? null : numbers, weights };
+}
+
+/** Checks that there are so many. @throws SklarError ERR_SKLAR_VALUE, ERR_SKLAR_SHAPE */
+export function expectWeights(given: Weights, rows: number, column?: string): void {
   if (!types.isTypedArray(given) && !Array.isArray(given)) {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
       `expected an array of numbers for ${wordsOf(column)}, got ${describe(given)}`,
     );
   }
-  const list = given as ArrayLike<unknown>;
-  if (list.length !== rows) {
-    throw new SklarError('ERR_SKLAR_SHAPE', `expected ${rows} weights, one for each row, got ${list.length}`);
-  }
-  const kept = positiveRows(list, column);
-  if (kept.length === 0) throw noWeight(column);
-  const numbers = Uint32Array.from(kept);
-  const weights = scaled(Float64Array.from(numbers, (row) => list[row] as number));
-  return { kept: kept.length === rows ? null : numbers, weights };
+  if ((given as ArrayLike<unknown>).length === rows) return;
+  throw new SklarError(
+    'ERR_SKLAR_SHAPE',
+    `expected ${rows} weights, one for each row, got ${(given as ArrayLike<unknown>).length}`,
+  );
 }
 
 const wordsOf = (column: string | undefined) =>
@@ -211,11 +218,28 @@ export function repeatedRows({ each, rows, counts }: RowWeights, total: number, 
   return drawn;
 }
 
-/** `thinnedRows` of weights as they were given. @throws SklarError as `resolveWeights` */
-export function drawnRows(given: Weights, rows: number, seed: Seed): Uint32Array {
-  const { kept, weights } = resolveWeights(given, rows);
-  const counted = kept ?? Uint32Array.from({ length: rows }, (_, i) => i);
-  return weights ? thinnedRows(weights, seed).map((row) => counted[row]!) : counted;
+/**
+ * The rows that are left when each stays with a probability in proportion to its weight: a sample of the weighted rows for all that takes no
+ * weights, such as metrics of two samples and pictures. As many as sum w / max w on average, of equal weights all.
+ *
+ * @param weights one for each row, finite, none negative, not all 0, in any unit
+ * @param seed default 1
+ * @returns numbers of rows, ascending, for `Table.take`
+ * @throws SklarError ERR_SKLAR_VALUE naming the row of what is no weight
+ *
+ * @example
+ * ```ts
+ * import { drawByWeight } from 'sklar';
+ *
+ * drawByWeight([2, 0, 2]); // => [0, 2]
+ * drawByWeight([1, 1000, 1000]); // hardly ever with row 0
+ * ```
+ */
+export function drawByWeight(weights: Weights, seed: Seed = 1): Uint32Array {
+  const size = types.isTypedArray(weights) || Array.isArray(weights) ? weights.length : 0;
+  const { kept, weights: counted } = resolveWeights(weights, size);
+  const rows = kept ?? Uint32Array.from({ length: size }, (_, i) => i);
+  return counted ? thinnedRows(counted, seed).map((row) => rows[row]!) : rows;
 }
 
 /** What is said of rows that were drawn by their weights. */

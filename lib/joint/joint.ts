@@ -697,14 +697,22 @@ export function expectPrivate(asked: boolean | number | undefined, kind: CopulaK
 export function takeWeighted(
   table: Table,
   given: Weights | string | undefined,
-): { table: Table; weights: RowWeights | null; column: string | null; notes: readonly Note[] } {
-  if (given === undefined) return { table, weights: null, column: null, notes: [] };
+): {
+  table: Table;
+  weights: RowWeights | null;
+  /** The numbers of the rows; null: all. */
+  kept: Uint32Array | null;
+  column: string | null;
+  notes: readonly Note[];
+} {
+  if (given === undefined) return { table, weights: null, kept: null, column: null, notes: [] };
   const column = typeof given === 'string' ? given : undefined;
   const taken = typeof given === 'string' ? weightsColumn(table, given) : { table, weights: given };
   const resolved = resolveWeights(taken.weights, table.rows, column);
   return {
     table: resolved.kept ? taken.table.take(resolved.kept) : taken.table,
     weights: resolved.weights,
+    kept: resolved.kept,
     column: column ?? null,
     notes: weightsNotes(resolved, table.rows, column),
   };

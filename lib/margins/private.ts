@@ -5,6 +5,7 @@ import type { SortedTable, SortedValues } from '../data/sorted-table';
 import { Table } from '../data/table';
 import type { Note } from '../notes';
 import { type MarginsSpec, expectMarginsSpec } from './margins';
+import { atomsOf, recurs } from './basis/auto';
 import { type SortedColumn, massOf, sizeOf } from './basis/sorted';
 import { marginError } from './basis/margin';
 import type { MarginSupport } from './basis/margin';
@@ -18,7 +19,7 @@ const BEYOND_MEAN = Math.exp(-1);
 /** What a private model is made of. */
 export function privateNote(least: number): Note {
   const message =
-    `private: margins are made of means of at least ${least} values, of values that at least ${least} rows have, and of tails ` +
+    `private: margins are made of means of at least ${least} values, of recurring values that at least ${least} rows have, and of tails ` +
     'fitted to such means; there is no value of a single row in the model';
   return { code: 'privacy', columns: [], message };
 }
@@ -39,9 +40,9 @@ export async function privateTable(
   const options = expectMarginsSpec(spec, names);
   const columns: Float64Array[] = [];
   for (const [j, column] of names.entries()) {
-    const { support } = options[j]!;
+    const { support, atoms } = options[j]!;
     const integer = kindOf(types[j]!) === 'integer';
-    const values = privateValues({ column, ...source.column(j) }, least, { support, integer });
+    const values = privateValues({ column, ...source.column(j) }, least, { support, atoms, integer });
     if (values[0] === values.at(-1)) {
       const what = labelsOf(types[j]!) ? 'labels' : 'values';
       throw marginError(`two ${what} that at least ${least} rows have`, 'private', column, 'one');
@@ -55,24 +56,36 @@ export async function privateTable(
 }
 
 /**
- * As many values as a column has, in ascending order, none of which depends on fewer than `least` of them: values of so many rows at least stay as
- * they are, all others are quantiles of a distribution through the means of blocks of neighbours.
+ * As many values as a column has, in ascending order, none of which depends on fewer than `least` of them: atoms, and values of a column whose values
+ * recur, stay as they are where so many rows at least have them, all others are quantiles of a distribution through the means of blocks of neighbours.
  *
  * @param least how many values a mean is of, at least
  * @param options.support the ends that were given; undefined: those that the values make plain
+ * @param options.atoms that were given; undefined: those that stand out
  * @param options.integer whether values are whole
  * @throws SklarError ERR_SKLAR_VALUE naming a column of fewer values
  */
 export function privateValues(
   column: SortedColumn,
   least: number,
-  { support, integer }: { readonly support: MarginSupport | undefined; readonly integer: boolean },
+  options: {
+    readonly support: MarginSupport | undefined;
+    readonly atoms: readonly number[] | undefined;
+    readonly integer: boolean;
+  },
 ): Float64Array {
   const { values, last, sorted } = column;
   const rows = sorted.length;
   const counts = last.map((rank, k) => rank - (k === 0 ? 0 : last[k - 1]!));
-  const frequent = Array.from(counts.keys()).filter((k) => counts[k]! >= least);
-  const rare = restOf(column, (k) => counts[k]! < least);
+  const atoms = new Set(options.atoms ?? atomsOf(column));
+  // where values do not recur, equal ones are so by rounding
+  const recurring = recurs(column, {
+    column: column.column,
+    ...restOf(column, (k) => !atoms.has(values[k]!)),
+  });
+  const stays = (k: number) => counts[k]! >= least && (recurring || atoms.has(values[k]!));
+  const frequent = Array.from(counts.keys()).filter(stays);
+  const rare = restOf(column, (k) => !stays(k));
   const masses = new Map(frequent.map((k) => [k, massOf(column, k)]));
   if (rare.sorted.length < least) {
     if (frequent.length === 0) {
@@ -96,11 +109,11 @@ export function privateValues(
     done = end;
   }
   if (rare.sorted.length >= least) {
-    const step = integer ? 1 : values.length <= rows / 2 ? resolutionOf(column) : 0;
+    const step = options.integer ? 1 : recurring ? resolutionOf(column) : 0;
     const drawn = quantiles(
       { column: column.column, ...rare },
       least,
-      support ?? inferSupport(column).support,
+      options.support ?? inferSupport(column).support,
       rows - done,
     );
     const origin = values[0]!;

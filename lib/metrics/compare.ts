@@ -6,7 +6,7 @@ import { Generator, type Seed, seedWords, shuffle, resolveSeed } from '../data/r
 import { TableSchema } from '../data/schema/table-schema';
 import { type SplitMethod, splitMethods, splitRows } from '../data/split';
 import { Table, defaultNames, listNames } from '../data/table';
-import { type Weights, drawnRows } from '../data/weights';
+import { type Weights, drawByWeight, expectWeights } from '../data/weights';
 import { type OptionNames, SklarError, describe, expectInteger, expectOneOf, expectOptions } from '../errors';
 import { callNative, runJob } from '../native';
 import { distancesTo, labelColumns } from './closest-rows';
@@ -253,7 +253,8 @@ function codesOf(input: RowsInput, data: RowsInput): RowsInput {
 /** Rows that are drawn by their weights. */
 function drawn(all: NamedRows, given: Weights | undefined, seed: bigint): NamedRows {
   if (given === undefined) return all;
-  const rows = drawnRows(given, all.rows, seed);
+  expectWeights(given, all.rows);
+  const rows = drawByWeight(given, seed);
   return { ...all, data: pickRows(all.data, rows, all.columns), rows: rows.length };
 }
 

@@ -4,7 +4,7 @@ import { type Copula } from '../copulas/copula';
 import { type RunOptions, beginRun, runOptions } from '../copulas/inputs/run';
 import { type Matrix, matrix, toRows } from '../matrix';
 import type { Seed } from '../data/random';
-import { type Weights, drawnRows } from '../data/weights';
+import { type Weights, drawByWeight, expectWeights } from '../data/weights';
 import { resolveSeed } from '../data/random';
 import type { Table } from '../data/table';
 import { type RunRecord, runRecord } from '../devices';
@@ -224,7 +224,8 @@ export function planOf(model: Copula | JointDistribution, data: Table, options: 
   );
   const seed = resolveSeed(options.seed ?? 1);
   const { weights } = options;
-  const counted = weights === undefined ? data : data.take(drawnRows(weights, data.rows, seed));
+  if (weights !== undefined) expectWeights(weights, data.rows);
+  const counted = weights === undefined ? data : data.take(drawByWeight(weights, seed));
   const own = counted.select(margins.names);
   if (own.rows === 0) {
     throw new SklarError('ERR_SKLAR_SHAPE', 'expected at least one row of data to report on, got none');

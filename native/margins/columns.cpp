@@ -144,7 +144,10 @@ class RankMap final : public ColumnMap {
                       guess = std::min(count - 1, static_cast<std::size_t>(u * static_cast<double>(count)));
     const std::size_t k = lower_bound_near(b_.last.data(), count, rank, guess);
     if (k == b_.values.size()) return b_.values.back();
-    if (k == 0 || rank >= b_.first[k]) return b_.values[k];
+    // the same of ranks that are no whole numbers
+    const double near = b_.weighted ? 4 * std::numeric_limits<double>::epsilon() * size : 0;
+    if (k == 0 || rank >= b_.first[k] - near) return b_.values[k];
+    if (b_.weighted && rank <= b_.last[k - 1] + near) return b_.values[k - 1];
     const double below = b_.last[k - 1], fraction = (rank - below) / (b_.first[k] - below);
     const double lower = b_.values[k - 1], upper = b_.values[k];
     const bool both_tied = below > b_.first[k - 1] && b_.last[k] > b_.first[k];

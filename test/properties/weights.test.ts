@@ -1,4 +1,8 @@
 /** Weighted rows (docs/mathematics.md, N.5): what they must equal. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
 import {
   type CopulaSpec,
   GaussianCopula,
@@ -13,6 +17,8 @@ import {
   fitJoint,
   fitMargin,
   kendall,
+  loadJoint,
+  loadModel,
   matrix,
   meanOf,
   spearman,
@@ -238,6 +244,58 @@ describe('whole weights are repeated rows', () => {
       blocks: own.trainingBlocks(),
     });
     expect(one.correlation[1]).toBeCloseTo(many.correlation[1]!, 5);
+  });
+});
+
+describe('files', () => {
+  const uneven = Float64Array.from({ length: ROWS }, (_, i) => 0.3 + Math.sin(i) ** 2);
+  const file = path.join(mkdtempSync(path.join(tmpdir(), 'sklar-weights-')), 'model.safetensors');
+  afterAll(() => rmSync(path.dirname(file), { recursive: true }));
+
+  test.each(['auto', 'empirical', 'gpd', 'discrete', 'student-t'] as const)(
+    'margins: %s',
+    async (margins) => {
+      const x = Table.fromMatrix(await rows());
+      const table = new Table(
+        [...x.names, 'grade', 'rain'],
+        [...x.columns, x.column('a').map(Math.round), x.column('b').map((value) => Math.max(0, value))],
+      );
+      const joint = await fitJoint(table, { copula: { kind: 'gaussian' }, margins, weights: uneven });
+      await joint.save(file);
+      const again = await loadJoint(file);
+      expect(await again.logPdf(table)).toEqual(await joint.logPdf(table));
+      expect(again.schema.weightsColumn).toBeNull();
+    },
+  );
+
+  test('ranks', async () => {
+    const x = Table.fromMatrix(await rows());
+    const table = new Table(['a', 'grade'], [x.column('a'), x.column('b').map(Math.round)]);
+    const margins = await PseudoObservations.fit(table, { weights: uneven });
+    const options = { kind: 'frank' as const, blocks: margins.trainingBlocks(), margins, weights: uneven };
+    await (await fitCopula(margins.transformTrain(), options)).save(file);
+    const again = (await loadModel(file)).margins!;
+    const others = Table.fromColumns({ a: [-9, 0.3, 9], grade: [-1, 0.5, 7] });
+    expect((await again.transform(others)).data).toEqual((await margins.transform(others)).data);
+    const u = matrix(Float64Array.of(0.01, 0.2, 0.5, 0.5, 0.99, 0.8), 3, 2);
+    expect((await again.inverse(u)).columns).toEqual((await margins.inverse(u)).columns);
+    // values come back from the levels that they were given
+    const trained = margins.transformTrain();
+    expect((await margins.inverse(trained)).column('grade')).toEqual(table.column('grade').map((x) => x + 0));
+  });
+
+  test('a column that holds them', async () => {
+    const x = Table.fromMatrix(await rows());
+    const table = new Table([...x.names, 'w'], [...x.columns, counts]);
+    const joint = await fitJoint(table, { copula: { kind: 'gaussian' }, weights: 'w' });
+    expect(joint.names).toEqual(['a', 'b', 'c']);
+    await joint.save(file);
+    expect((await loadJoint(file)).schema.weightsColumn).toBe('w');
+    const same = await fitJoint(x, { copula: { kind: 'gaussian' }, weights: counts });
+    expect(await joint.logPdf(x)).toEqual(await same.logPdf(x));
+    await expect(fitJoint(table, { weights: 'v' })).rejects.toThrow(
+      'expected the name of an existing column for weights, got "v"',
+    );
   });
 });
 

@@ -332,7 +332,7 @@ async function readSplit(
     (own, of) => readFiles(files, own, notes, of),
   );
   const made = method === 'none' ? null : returnsOf(read, { method }, notes, column);
-  const { table, weights } = weighted(made?.table ?? read, column, notes);
+  const { table, weights, kept } = weighted(made?.table ?? read, column, notes);
   const dependence = split === 'random' ? serialDependence(table) : null;
   if (dependence) {
     const note = serialNote(made ? { ...dependence, inTime: true } : dependence);
@@ -350,7 +350,8 @@ async function readSplit(
   }
   return {
     train,
-    holdout,
+    // as the file has them
+    holdout: kept ? holdout.map((row) => kept[row]!) : holdout,
     training: table.take(train),
     judging: table.take(holdout),
     returns: made?.returns,

@@ -259,7 +259,7 @@ export function weighted(
   table: Table,
   column: string | undefined,
   notes: Note[],
-): { table: Table; weights: RowWeights | null } {
+): Pick<ReturnType<typeof takeWeighted>, 'table' | 'weights' | 'kept'> {
   const taken = takeWeighted(table, column);
   notes.push(...taken.notes);
   return taken;
