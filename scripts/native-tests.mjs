@@ -1,4 +1,4 @@
-// Configures, builds and runs the native tests of a CMake preset: node scripts/native-tests.mjs dev|release|emulated|cuda,
+// Configures, builds and runs the native tests of a CMake preset: node scripts/native-tests.mjs dev|tsan|release|emulated|cuda,
 // or those of arm64, cross-compiled and run under QEMU: node scripts/native-tests.mjs arm64
 // Results go to build/results/ctest-<preset>.xml.
 import { mkdirSync } from 'node:fs';
@@ -48,8 +48,10 @@ function testPreset(preset) {
 if (isMain(import.meta.url)) {
   await runMain(async () => {
     const preset = process.argv[2];
-    if (!['dev', 'release', 'emulated', 'cuda', 'arm64'].includes(preset)) {
-      throw new ScriptError(`expected dev, release, emulated, cuda or arm64, got ${preset ?? 'nothing'}`);
+    if (!['dev', 'tsan', 'release', 'emulated', 'cuda', 'arm64'].includes(preset)) {
+      throw new ScriptError(
+        `expected dev, tsan, release, emulated, cuda or arm64, got ${preset ?? 'nothing'}`,
+      );
     }
     if (preset === 'arm64') await testArm64();
     else testPreset(preset);

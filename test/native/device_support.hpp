@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdio>
 #include <limits>
@@ -29,9 +30,8 @@ inline std::unique_ptr<Backend<float>> cuda_backend(Precision precision = Precis
   try {
     return make_backend<float>({DeviceChoice::Kind::cuda, 0, 0, precision});
   } catch (const Error& error) {
-    static bool told = false;
-    if (!told) std::printf("      skipped: %s\n", error.what());
-    told = true;
+    static std::atomic<bool> told = false;  // cases run in threads of their own
+    if (!told.exchange(true)) std::printf("      skipped: %s\n", error.what());
     return nullptr;
   }
 }
