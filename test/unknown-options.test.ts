@@ -87,6 +87,7 @@ const methods: Record<string, Record<string, Call>> = {
     'static infer': (o) => sklar.TableSchema.infer(table, o),
     'static inferWith': (o) => sklar.TableSchema.inferWith(table, o),
     restore: (o) => sklar.TableSchema.infer(table).restore(table, o),
+    breakingRows: (o) => sklar.TableSchema.infer(table).breakingRows(table, o),
   },
   Margins: {
     'static fit': (o) => sklar.Margins.fit(table, o),

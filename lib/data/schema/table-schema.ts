@@ -525,7 +525,9 @@ export class TableSchema {
   }
 
   /** @internal The rows, by number, that break a rule with cells that `restore` would leave them. */
-  breakingRows(modelled: Table, { seed = 1, firstRow = 0, complete = false }: RestoreOptions = {}): number[] {
+  breakingRows(modelled: Table, options: RestoreOptions = {}): number[] {
+    expectOptions(options, 'TableSchema.breakingRows', restoreOptions);
+    const { seed = 1, firstRow = 0, complete = false } = options;
     if (this.rules.length === 0) return [];
     const named = [...new Set(this.rules.flatMap(namesOfRule))];
     const gone = complete ? new Map<string, Float64Array>() : this.#gone(modelled);
