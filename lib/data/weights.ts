@@ -34,6 +34,8 @@ export interface ResolvedWeights {
 
 /** Multiples of the least weight beyond this are no numbers of rows. */
 const MOST_MULTIPLE = 2 ** 20;
+/** Of the greatest weight what any other counts at least. */
+const LEAST_SHARE = 2 ** -30;
 /** What rounding may make of a whole multiple, relative to it. */
 const ROUNDING = 2 ** -48;
 
@@ -106,8 +108,8 @@ function scaled(positive: Float64Array): RowWeights | null {
       return least === most ? null : withSums(multiples, true);
     }
   }
-  // in single precision, so that a factor of all of them does not show in the last digits
-  const shares = positive.map((weight) => Math.max(2 ** -149, Math.fround(weight / most)));
+  // in single precision, so that a factor of all of them does not show in the last digits, and none lost in a sum
+  const shares = positive.map((weight) => Math.max(LEAST_SHARE, Math.fround(weight / most)));
   return shares.every((share) => share === 1) ? null : withSums(shares, false);
 }
 

@@ -299,6 +299,23 @@ describe('files', () => {
   });
 });
 
+test('weights of any size have models that can be read again', async () => {
+  const table = Table.fromMatrix(await rows());
+  const file = path.join(mkdtempSync(path.join(tmpdir(), 'sklar-weights-')), 'model.safetensors');
+  const sizes = [
+    Float64Array.from({ length: ROWS }, (_, i) => 10 ** (-2 * i)),
+    Float64Array.from({ length: ROWS }, (_, i) => (i === 3 ? 1e6 + 0.5 : 1.3 + Math.sin(i))),
+  ];
+  for (const weights of sizes) {
+    for (const margins of ['auto', 'empirical', 'gpd', 'discrete'] as const) {
+      await (await fitJoint(table, { copula: { kind: 'gaussian' }, margins, weights })).save(file);
+      const log = await (await loadJoint(file)).logPdf(table);
+      expect(log.some(Number.isNaN)).toBe(false);
+    }
+  }
+  rmSync(path.dirname(file), { recursive: true });
+});
+
 test('the best kind, scored with weights', async () => {
   const u = (await PseudoObservations.fit(Table.fromMatrix(await rows()))).transformTrain();
   const candidates = [{ kind: 'gaussian' as const }, { kind: 'independence' as const }];
