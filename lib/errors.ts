@@ -67,7 +67,7 @@ export class SklarError extends Error {
     message: string,
     options: { cause?: unknown; state?: LastGoodState | undefined } = {},
   ) {
-    super(message, options);
+    super(typeof message === 'string' ? message : describe(message), options);
     this.name = 'SklarError';
     this.code = code;
     if (options.state) this.state = options.state;
@@ -81,18 +81,19 @@ function shorten(text: string): string {
 }
 
 /**
- * What terminals obey in place of printing it, and what changes the direction of the text after it: control characters, line
- * and paragraph separators, marks of bidirectional text.
+ * What terminals obey in place of printing it, what changes the direction of the text after it, and what they do not show: control
+ * characters, line and paragraph separators, marks of bidirectional text, signs without a width, tags.
  */
-// eslint-disable-next-line no-control-regex
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+const UNPRINTABLE =
+  // eslint-disable-next-line no-control-regex
+  /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\u{e0000}-\u{e007f}]/gu;
 
 /** Any text on one line that a terminal prints as it is, such characters as \\u001b. */
 export function onOneLine(text: string): string {
-  return text.replace(
-    UNPRINTABLE,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return text.replace(UNPRINTABLE, (character) => {
+    const code = character.codePointAt(0)!.toString(16).padStart(4, '0');
+    return code.length > 4 ? `\\u{${code}}` : `\\u${code}`;
+  });
 }
 
 /** A short printable description of any value, for error messages; at most about 80 characters, on one line. */
@@ -107,13 +108,16 @@ function description(value: unknown): string {
   if (typeof value === 'function') return shorten(`function ${value.name || '(anonymous)'}`);
   if (typeof value === 'symbol') return shorten(value.toString());
   if (value === null || typeof value !== 'object') return String(value);
+  if (types.isProxy(value)) return 'a proxy'; // which would be asked what it is
   if (types.isTypedArray(value)) return `${value[Symbol.toStringTag]}(${value.length})`;
   if (types.isAnyArrayBuffer(value)) return `ArrayBuffer(${value.byteLength} bytes)`;
-  if (types.isNativeError(value)) return shorten(`${value.name}: ${value.message}`.replace(/\s+/g, ' '));
+  if (types.isNativeError(value)) {
+    return shorten(`${String(value.name)}: ${String(value.message)}`.replace(/\s+/g, ' '));
+  }
   if (Array.isArray(value)) return `an array of length ${value.length}`;
-  const name = (Object.getPrototypeOf(value) as { constructor?: { name?: string } } | null)?.constructor
-    ?.name;
-  return name === undefined || name === '' || name === 'Object'
+  const { constructor } = (Object.getPrototypeOf(value) ?? {}) as { constructor?: unknown };
+  const name = typeof constructor === 'function' ? (constructor.name as unknown) : '';
+  return typeof name !== 'string' || name === '' || name === 'Object'
     ? 'an object'
     : shorten(`an object of class ${name}`);
 }
@@ -177,36 +181,123 @@ export function expectOneOf<T extends string | number | boolean>(
   throw new SklarError('ERR_SKLAR_VALUE', `expected one of ${list} for ${name}, got ${describe(value)}`);
 }
 
-/** The names of the options T, none left out. */
+/** Returns `value` if it is an array; throws ERR_SKLAR_VALUE naming `name` otherwise. */
+export function expectList<T>(value: readonly T[], name: string): readonly T[] {
+  if (Array.isArray(value)) return value as readonly T[];
+  throw new SklarError('ERR_SKLAR_VALUE', `expected an array for ${name}, got ${describe(value)}`);
+}
+
+/** Returns `value` if it is a text; throws ERR_SKLAR_VALUE naming `name` otherwise. */
+export function expectText(value: unknown, name: string): string {
+  if (typeof value === 'string') return value;
+  throw new SklarError('ERR_SKLAR_VALUE', `expected a text for ${name}, got ${describe(value)}`);
+}
+
+/** Returns `values` if they are an array of texts; throws ERR_SKLAR_VALUE naming `name` otherwise. */
+export function expectTexts<T extends readonly string[]>(values: T, name: string): T {
+  for (const value of expectList(values, name)) expectText(value, `each of ${name}`);
+  return values;
+}
+
+/** Returns `value` if it is an object with fields, and no array; throws ERR_SKLAR_VALUE naming `name` otherwise. */
+export function expectObject<T extends object>(value: T, name: string): T {
+  if (isObject(value)) return value;
+  throw new SklarError('ERR_SKLAR_VALUE', `expected an object for ${name}, got ${describe(value)}`);
+}
+
+/** Maps, sets, promises and their like hold what they hold elsewhere than in fields. */
+function isObject(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    (types.isProxy(value) || Object.prototype.toString.call(value) === '[object Object]')
+  );
+}
+
+/**
+ * The numbers of an array or typed array, a copy.
+ *
+ * @throws SklarError ERR_SKLAR_VALUE naming `name` for anything else, and for what is no number in it; ERR_SKLAR_SHAPE where there are more than
+ *   arrays can hold
+ */
+export function expectNumbers(values: ArrayLike<number>, name: string): Float64Array {
+  const isWords = types.isBigInt64Array(values) || types.isBigUint64Array(values);
+  // of an array that was transferred none are left
+  if (types.isTypedArray(values) && !isWords)
+    return values.length === 0 ? new Float64Array(0) : new Float64Array(values);
+  const given = values as unknown;
+  const { length } = (typeof given === 'object' && given !== null ? given : {}) as { length?: unknown };
+  if (isWords || !Number.isSafeInteger(length) || (length as number) < 0) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected an array of numbers for ${name}, got ${describe(values)}`,
+    );
+  }
+  const count = length as number;
+  const numbers: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const value: unknown = values[i];
+    if (typeof value !== 'number') {
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        `expected numbers for ${name}, got ${describe(value)} (number ${i + 1})`,
+      );
+    }
+    numbers.push(value);
+  }
+  return Float64Array.from(numbers);
+}
+
+/** The names of the options T, none left out; those of value `boolean` are true or false. */
 export type OptionNames<T> = Readonly<Record<keyof T, unknown>>;
 
 /** The shape of a schema for the options T: each of them, and no other, with a type that T allows. */
 export type OptionShape<T> = { readonly [K in keyof T]-?: z.ZodType<unknown, T[K]> };
 
 /**
- * Checks that `options` is an object whose keys are all known. What their values are is for others to check.
+ * Checks that `options` is an object whose keys are all known, and what is the same of all functions: callbacks (`onProgress` and others
+ * that begin with `on`), `signal`, and options that are true or false. What other values are is for others to check.
  *
  * @param name of the function that takes them
+ * @returns a copy: what the caller changes later changes nothing
  * @throws SklarError ERR_SKLAR_VALUE naming the unknown option, the one that was meant, and those that there are
  */
-export function expectOptions(
-  options: unknown,
+export function expectOptions<T extends object>(
+  options: T,
   name: string,
   known: Readonly<Record<string, unknown>>,
-): void {
-  if (
-    typeof options !== 'object' ||
-    options === null ||
-    Array.isArray(options) ||
-    ArrayBuffer.isView(options)
-  ) {
+): T {
+  if (!isObject(options)) {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
       `expected an object of options for ${name}, got ${describe(options)}`,
     );
   }
-  const unknown = Object.keys(options).filter((key) => !Object.hasOwn(known, key));
+  const given = { ...options };
+  const unknown = Object.keys(given).filter((key) => !Object.hasOwn(known, key));
   if (unknown.length > 0) throw unknownOptions(unknown, name, Object.keys(known));
+  for (const [key, value] of Object.entries(given)) {
+    if (value === undefined || value === null) continue; // null: others say where it is one too many
+    const expected = /^on[A-Z]/.test(key)
+      ? typeof value === 'function' || 'a function'
+      : key === 'signal'
+        ? isSignal(value) || 'an AbortSignal'
+        : known[key] !== 'boolean' || typeof value === 'boolean' || 'true or false';
+    if (expected === true) continue;
+    throw new SklarError('ERR_SKLAR_VALUE', `expected ${expected} for ${key}, got ${describe(value)}`);
+  }
+  return given;
+}
+
+/** Not `instanceof`: it may come from another realm. */
+function isSignal(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { aborted, throwIfAborted, addEventListener } = value as Partial<AbortSignal>;
+  return (
+    typeof aborted === 'boolean' &&
+    typeof throwIfAborted === 'function' &&
+    typeof addEventListener === 'function'
+  );
 }
 
 /** The error of options that `name` does not have. */

@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 
-import { SklarError, describe, expectInteger } from './errors';
+import { SklarError, describe, expectInteger, expectList, expectNumbers, expectTexts } from './errors';
 import type { Matrix } from './types/matrix';
 
 export type { Matrix };
@@ -38,7 +38,7 @@ export function matrix<T extends Float32Array | Float64Array>(
     );
   }
   if (names === undefined) return { data, rows, columns };
-  if (names.length !== columns) {
+  if (expectTexts(names, 'the names of a matrix').length !== columns) {
     throw new SklarError(
       'ERR_SKLAR_SHAPE',
       `expected ${columns} names for ${columns} columns, got ${names.length}`,
@@ -47,10 +47,29 @@ export function matrix<T extends Float32Array | Float64Array>(
   return { data, rows, columns, names: [...names] };
 }
 
+/** A copy as doubles; of an array that was transferred none are left. */
+export function copyOf(values: Float32Array | Float64Array): Float64Array {
+  return values.length === 0 ? new Float64Array(0) : new Float64Array(values);
+}
+
+/**
+ * What is given for a matrix, its parts checked; `data` is not copied.
+ *
+ * @throws SklarError ERR_SKLAR_VALUE naming `what` for anything else, and as `matrix`
+ */
+export function expectMatrix(value: Matrix, what: string): Matrix {
+  if (typeof value !== 'object' || value === null || !('data' in value)) {
+    throw new SklarError('ERR_SKLAR_VALUE', `expected a matrix for ${what}, got ${describe(value)}`);
+  }
+  const { data, rows, columns, names } = value;
+  const checked = matrix(data, rows, columns);
+  return names === undefined ? checked : { ...checked, names: expectTexts(names, 'the names of a matrix') };
+}
+
 /**
  * A matrix of Float64 from an array of rows of equal length.
  *
- * @throws SklarError ERR_SKLAR_SHAPE for rows of unequal lengths, or names that do not fit
+ * @throws SklarError ERR_SKLAR_VALUE for rows that are no arrays of numbers, ERR_SKLAR_SHAPE for rows of unequal lengths, or names that do not fit
  *
  * @example
  * ```ts
@@ -60,9 +79,13 @@ export function matrix<T extends Float32Array | Float64Array>(
  * ```
  */
 export function fromRows(rows: readonly ArrayLike<number>[], names?: readonly string[]): Matrix {
-  const columns = rows[0]?.length ?? names?.length ?? 0;
-  const data = new Float64Array(rows.length * columns);
-  rows.forEach((row, i) => {
+  if (names !== undefined) expectTexts(names, 'the names of a matrix');
+  const numbers = Array.from(expectList(rows, 'the rows of a matrix'), (row, i) =>
+    expectNumbers(row, `row ${i + 1} of a matrix`),
+  );
+  const columns = numbers[0]?.length ?? names?.length ?? 0;
+  const data = new Float64Array(numbers.length * columns);
+  numbers.forEach((row, i) => {
     if (row.length !== columns) {
       throw new SklarError(
         'ERR_SKLAR_SHAPE',
@@ -71,7 +94,7 @@ export function fromRows(rows: readonly ArrayLike<number>[], names?: readonly st
     }
     data.set(row, i * columns);
   });
-  return matrix(data, rows.length, columns, names);
+  return matrix(data, numbers.length, columns, names);
 }
 
 /**
@@ -84,7 +107,8 @@ export function fromRows(rows: readonly ArrayLike<number>[], names?: readonly st
  * toRows(matrix(Float64Array.of(1, 2, 3, 4), 2, 2)); // => [[1, 2], [3, 4]]
  * ```
  */
-export function toRows({ data, rows, columns }: Matrix): number[][] {
+export function toRows(values: Matrix): number[][] {
+  const { data, rows, columns } = expectMatrix(values, 'toRows');
   return Array.from({ length: rows }, (_, i) => Array.from(data.subarray(i * columns, (i + 1) * columns)));
 }
 
@@ -110,9 +134,8 @@ export function pickRows(data: Float64Array, rows: ArrayLike<number>, columns: n
  * column(fromRows([[1, 2], [3, 4]]), 1); // => [2, 4]
  * ```
  */
-export function column({ data, rows, columns }: Matrix, j: number): Float64Array {
+export function column(values: Matrix, j: number): Float64Array {
+  const { data, rows, columns } = expectMatrix(values, 'column');
   expectInteger(j, 'the column index', { min: 0, max: columns - 1 });
-  const values = new Float64Array(rows);
-  for (let i = 0, k = j; i < rows; i++, k += columns) values[i] = data[k]!;
-  return values;
+  return Float64Array.from({ length: rows }, (_, i) => data[i * columns + j]!);
 }

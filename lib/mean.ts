@@ -1,4 +1,6 @@
 import { type Weights, resolveWeights } from './data/weights';
+import { SklarError, expectNumbers, expectOneOf } from './errors';
+import { expectDoubles } from './normal';
 
 /** A mean over rows, and how far it may be off. */
 export interface MeanOfRows {
@@ -40,6 +42,8 @@ const MOST_NAMED = 10;
  * @example
  * ```ts
  * import { meanOf } from 'sklar';
+import { expectDoubles } from './normal';
+import { expectOneOf, expectNumbers, SklarError } from './errors';
  *
  * meanOf(Float64Array.of(1, 3, -Infinity)); // => { mean: 2, standardError: 1, impossible: { count: 1, rows: [3] } }
  * ```
@@ -50,9 +54,17 @@ export function meanOf(
   errors: 'rows' | 'blocks' = 'rows',
   weights?: Weights,
 ): MeanOfRows {
-  const mean = new RunningMean(errors);
+  expectDoubles(values, 'the values of meanOf');
+  const mean = new RunningMean(expectOneOf(errors, 'errors', ['rows', 'blocks'] as const));
+  const numbers = rows === undefined ? undefined : expectNumbers(rows, 'the numbers of the rows');
+  if (numbers && numbers.length !== values.length) {
+    throw new SklarError(
+      'ERR_SKLAR_SHAPE',
+      `expected ${values.length} numbers of rows, got ${numbers.length}`,
+    );
+  }
   if (weights !== undefined) resolveWeights(weights, values.length);
-  mean.add(values, rows, weights);
+  mean.add(values, numbers, weights);
   return mean.value();
 }
 

@@ -1,6 +1,14 @@
 import { type Matrix, matrix, pickRows } from '../matrix';
 import { type Seed, resolveSeed } from '../data/random';
-import { type OptionNames, SklarError, expectInteger, expectOneOf, expectOptions } from '../errors';
+import {
+  type OptionNames,
+  SklarError,
+  describe,
+  expectInteger,
+  expectOneOf,
+  expectOptions,
+  expectObject,
+} from '../errors';
 import { type TableMargins } from '../margins/margins';
 import { type ModelDocument, writeModelFile } from '../model/model-file';
 import { type RealArray, runJob } from '../native';
@@ -77,7 +85,7 @@ export const logPdfOptions: OptionNames<LogPdfOptions> = {
   ...fieldDensityOptions,
   scale: true,
   method: true,
-  normalised: true,
+  normalised: 'boolean',
   cellPoints: true,
   firstRow: true,
   onProgress: true,
@@ -276,7 +284,7 @@ export abstract class Copula implements Disposable {
    *   good `state`)
    */
   async logPdf(rows: RowsInput, options: LogPdfOptions = {}): Promise<Float64Array> {
-    expectOptions(options, 'logPdf', logPdfOptions);
+    options = expectOptions(options, 'logPdf', logPdfOptions);
     const run = this.begin(options);
     const gaussian = expectScale(options.scale) === 'gaussian';
     const from = firstRowOf(options);
@@ -301,7 +309,7 @@ export abstract class Copula implements Disposable {
    * @throws SklarError as `logPdf`
    */
   async logPdfCells(lower: RowsInput, upper: RowsInput, options: LogPdfOptions = {}): Promise<Float64Array> {
-    expectOptions(options, 'logPdfCells', logPdfOptions);
+    options = expectOptions(options, 'logPdfCells', logPdfOptions);
     if (options.cellPoints !== undefined) expectInteger(options.cellPoints, 'cellPoints', CELL_POINTS_RANGE);
     const run = this.begin(options);
     const gaussian = expectScale(options.scale) === 'gaussian';
@@ -404,7 +412,7 @@ export abstract class Copula implements Disposable {
    *   `margins: 'uniform'` needs, the message says so
    */
   async sample(rows: number, options: SampleOptions = {}): Promise<Matrix> {
-    expectOptions(options, 'sample', sampleOptions);
+    options = expectOptions(options, 'sample', sampleOptions);
     expectInteger(rows, 'the number of rows', { min: 0, max: Math.floor(2 ** 32 / this.dim) });
     const data = new (options.dtype === 'float64' ? Float64Array : Float32Array)(rows * this.dim);
     let done = 0;
@@ -420,7 +428,7 @@ export abstract class Copula implements Disposable {
     rows: number,
     options: SampleOptions & { batch?: number } = {},
   ): AsyncGenerator<Matrix, void> {
-    expectOptions(options, 'sampleStream', { ...sampleOptions, batch: true });
+    options = expectOptions(options, 'sampleStream', { ...sampleOptions, batch: true });
     const { batch, ...own } = options;
     const run = this.begin(options);
     expectInteger(rows, 'the number of rows', { min: 0 });
@@ -464,8 +472,9 @@ export abstract class Copula implements Disposable {
     rows: number,
     options: ConditionalOptions = {},
   ): Promise<ConditionalSample> {
-    expectOptions(options, 'sampleConditional', conditionalOptions);
-    const drawn = await this.drawConditional({ fixed, rows, options }, this.begin(options));
+    options = expectOptions(options, 'sampleConditional', conditionalOptions);
+    const values = { ...expectObject(fixed, 'the fixed columns of sampleConditional') };
+    const drawn = await this.drawConditional({ fixed: values, rows, options }, this.begin(options));
     expectFinite(drawn.rows.data, this.dim, 'the sample');
     const { logMarginalDensity } = drawn;
     if (logMarginalDensity !== null) {
@@ -508,7 +517,7 @@ export abstract class Copula implements Disposable {
 
   /** @internal Prepares the margins of a solver before its first use; `fitCopula` does it for the default one. */
   async calibrate(options: SampleOptions = {}, run?: Execution): Promise<void> {
-    expectOptions(options, 'calibrate', sampleOptions);
+    options = expectOptions(options, 'calibrate', sampleOptions);
     await this.sampleRows({ rows: 0, ...FIRST_DRAWS }, options, run ?? this.begin(options));
   }
 
@@ -581,7 +590,7 @@ export abstract class Copula implements Disposable {
    *   number of rows or columns
    */
   async certify(rows: RowsInput, options: CertificateOptions = {}): Promise<Certificate> {
-    expectOptions(options, 'certify', certificateOptions);
+    options = expectOptions(options, 'certify', certificateOptions);
     return certificateOf(this, rows, options, this.begin(options));
   }
 
@@ -658,6 +667,11 @@ export abstract class Copula implements Disposable {
   /** @internal */
   protected abstract release(): void;
 
+  /** @internal Whether it is one that a constructor made. */
+  static is(value: unknown): value is Copula {
+    return typeof value === 'object' && value !== null && #disposed in value;
+  }
+
   get #ownMethod(): LogPdfMethod {
     return this.capabilities.logPdf[0]!;
   }
@@ -683,7 +697,13 @@ export abstract class Copula implements Disposable {
  * ```
  */
 export function hasField(copula: Copula): copula is Copula & HasField {
-  return copula.capabilities.field;
+  return expectCopula(copula, 'hasField').capabilities.field;
+}
+
+/** Returns `value` if it is a copula; throws ERR_SKLAR_VALUE naming `what` otherwise. */
+export function expectCopula(value: Copula, what: string): Copula {
+  if (Copula.is(value)) return value;
+  throw new SklarError('ERR_SKLAR_VALUE', `expected a copula for ${what}, got ${describe(value)}`);
 }
 
 function fieldOf(copula: Copula): HasField {
@@ -691,7 +711,8 @@ function fieldOf(copula: Copula): HasField {
   throw new SklarError('ERR_SKLAR_VALUE', `expected a copula that has a field, got a ${copula.kind} one`);
 }
 
-function firstRowOf({ firstRow }: LogPdfOptions): number {
+/** The number of the first row. @throws SklarError ERR_SKLAR_VALUE */
+export function firstRowOf({ firstRow }: { readonly firstRow?: number | undefined }): number {
   return expectInteger(firstRow ?? 0, 'firstRow', { min: 0, max: 2 ** 40 - 1 });
 }
 

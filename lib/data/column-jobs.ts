@@ -45,6 +45,11 @@ export function* rowBlocks(rows: number, columns: number): Generator<readonly [f
   for (let from = 0; from < rows; from += block) yield [from, Math.min(rows, from + block)];
 }
 
+/** Whether a table takes more than one job, so that some of its rows are read after others are done. */
+export function isLong(rows: number, columns: number): boolean {
+  return rows * columns > BLOCK_VALUES;
+}
+
 /** Lets the event loop go round between two columns; rejects with the signal's reason when it has been aborted. */
 export async function nextTurn(signal: AbortSignal | undefined): Promise<void> {
   await setImmediate();

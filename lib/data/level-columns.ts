@@ -5,15 +5,16 @@ import {
   type ColumnRunOptions,
   cellsOf,
   columnRunOptions,
+  isLong,
   levelsOf,
   valuesOf,
 } from './column-jobs';
-import { type Matrix } from '../matrix';
+import { type Matrix, copyOf, expectMatrix } from '../matrix';
 import type { Scale } from '../types/scale';
 import { type Seed } from './random';
 import { type ColumnKind, type ColumnType, kindOf, roundedTo } from './columns/column-type';
 import { TableSchema } from './schema/table-schema';
-import { Table } from './table';
+import { Table, expectTable } from './table';
 
 /** What equal values of a column get: a random level of their block each, or all its middle, the mean of their ranks. */
 export type Ties = 'random' | 'average';
@@ -73,10 +74,11 @@ export abstract class LevelColumns {
     table: Table,
     options: TransformOptions = {},
   ): Promise<Matrix & { readonly data: Float64Array }> {
-    expectOptions(options, `${this.constructor.name}.transform`, transformOptions);
+    options = expectOptions(options, `${this.constructor.name}.transform`, transformOptions);
     const { seed = this.seed, ties = this.ties, scale = 'copula', ...run } = options;
     const random = ties === 'random';
-    return levelsOf(this.#native(), this.own(table), { ...run, seed, random, scale });
+    const own = this.own(table, `${this.constructor.name}.transform`);
+    return levelsOf(this.#native(), own, { ...run, seed, random, scale });
   }
 
   /**
@@ -86,9 +88,10 @@ export abstract class LevelColumns {
    * @throws SklarError ERR_SKLAR_SHAPE when it has another number of columns, ERR_SKLAR_VALUE for levels outside
    */
   async inverse(u: Matrix, options: InverseOptions = {}): Promise<Table> {
-    expectOptions(options, `${this.constructor.name}.inverse`, inverseOptions);
+    options = expectOptions(options, `${this.constructor.name}.inverse`, inverseOptions);
     const { scale = 'copula', ...run } = options;
-    const table = await valuesOf(this.#native(), u, this.names, this.columnTypes, { ...run, scale });
+    const levels = copyOfLong(expectMatrix(u, `${this.constructor.name}.inverse`));
+    const table = await valuesOf(this.#native(), levels, this.names, this.columnTypes, { ...run, scale });
     return rounded(table);
   }
 
@@ -100,17 +103,20 @@ export abstract class LevelColumns {
    * @throws SklarError ERR_SKLAR_VALUE for missing columns and infinite values
    */
   async cells(table: Table, run: ColumnRunOptions = {}): Promise<RowCells> {
-    expectOptions(run, `${this.constructor.name}.cells`, columnRunOptions);
-    return cellsOf(this.#native(), this.own(table), run);
+    run = expectOptions(run, `${this.constructor.name}.cells`, columnRunOptions);
+    return cellsOf(this.#native(), this.own(table, `${this.constructor.name}.cells`), run);
   }
 
   /** @internal */
   protected abstract makeHandles(): readonly ColumnHandle[];
 
-  /** @internal The columns, as the numbers that their types have. */
-  protected own(table: Table): Table {
-    this.#schema ??= TableSchema.plain(this.names, this.columnTypes);
-    return this.#schema.modelled(table.select(this.names));
+  /** @internal The columns, as the numbers that their types have; of more rows than one job takes a copy. */
+  protected own(table: Table, what: string): Table {
+    const schema = (this.#schema ??= TableSchema.plain(this.names, this.columnTypes));
+    const view = (whole: Table) => schema.modelled(whole.select(this.names));
+    return isLong(expectTable(table, what).rows, this.names.length)
+      ? Table.settled(table, what, view)
+      : view(table);
   }
 
   #native(): readonly ColumnHandle[] {
@@ -118,6 +124,9 @@ export abstract class LevelColumns {
     return this.#handles;
   }
 }
+
+/** Of more rows than one job takes a copy: later ones are read when the first are done. */
+const copyOfLong = (u: Matrix): Matrix => (isLong(u.rows, u.columns) ? { ...u, data: copyOf(u.data) } : u);
 
 /** The table with the numbers that cells of its types can have. */
 function rounded(table: Table): Table {

@@ -12,7 +12,7 @@ import type { Note } from '../notes';
 import { type Seed, resolveSeed } from './random';
 import { SortedTable, type SortedValues, evenlySpaced } from './sorted-table';
 import { type ColumnType, columnTypeSchema, kindOf, typeOf } from './columns/column-type';
-import { type Table, listNames } from './table';
+import { Table, listNames } from './table';
 import { type RowWeights, type Weights, weightedTable } from './weights';
 
 /** How ranks are learned. */
@@ -282,9 +282,10 @@ export class PseudoObservations extends LevelColumns {
     table: Table,
     options: PseudoObservationsOptions & ColumnRunOptions = {},
   ): Promise<PseudoObservations> {
-    expectOptions(options, 'PseudoObservations.fit', fitOptions);
+    options = expectOptions(options, 'PseudoObservations.fit', fitOptions);
     const { ties, seed, knots, weights: given, onProgress, ...run } = options;
-    const { table: counted, weights, kept } = weightedTable(table, given);
+    const own = Table.settled(table, 'PseudoObservations.fit');
+    const { table: counted, weights, kept } = weightedTable(own, given);
     const sorted = await PseudoObservations.sort(counted, weights, {
       ...run,
       ties,
@@ -314,13 +315,17 @@ export class PseudoObservations extends LevelColumns {
     this.#training = data;
   }
 
-  /** @internal The first half of `fit`, for who has more to learn from the sorted columns. */
+  /** @internal The first half of `fit`, for who has more to learn from the sorted columns of a table that is settled. */
   static async sort(
     table: Table,
     weights: RowWeights | null,
     options: Omit<PseudoObservationsOptions, 'knots'> & ColumnRunOptions = {},
   ): Promise<SortedTable> {
-    expectOptions(options, 'PseudoObservations.sort', { ...columnRunOptions, ties: true, seed: true });
+    options = expectOptions(options, 'PseudoObservations.sort', {
+      ...columnRunOptions,
+      ties: true,
+      seed: true,
+    });
     const { ties = 'random', seed = 0, ...run } = options;
     expectOneOf<Ties>(ties, 'ties', ['random', 'average']);
     resolveSeed(seed);
@@ -338,7 +343,7 @@ export class PseudoObservations extends LevelColumns {
     sorted: SortedTable,
     options: Pick<PseudoObservationsOptions, 'knots'> & ColumnRunOptions = {},
   ): Promise<PseudoObservations> {
-    expectOptions(options, 'PseudoObservations.fromSorted', { ...columnRunOptions, knots: true });
+    options = expectOptions(options, 'PseudoObservations.fromSorted', { ...columnRunOptions, knots: true });
     const { knots = DEFAULT_KNOTS, ...run } = options;
     expectInteger(knots, 'knots', { min: 2 });
     const { table, rule } = sorted;

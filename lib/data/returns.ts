@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 import { type OptionNames, SklarError, describe, expectOneOf, expectOptions } from '../errors';
 import { type Note, columnWords, columnsNote } from '../notes';
-import { Table, expectDistinctNames, listNames } from './table';
+import { Table, expectDistinctNames, expectTable, listNames } from './table';
 import { tell } from '../tell';
 
 /** `log`: log(p_t / p_(t-1)); `simple`: p_t / p_(t-1) - 1. */
@@ -63,9 +63,10 @@ export function returnsNote({ method, columns }: Returns): Note {
  * ```
  */
 export function toReturns(prices: Table, options: ReturnOptions = {}): { table: Table; returns: Returns } {
-  expectOptions(options, 'toReturns', returnOptions);
+  options = expectOptions(options, 'toReturns', returnOptions);
   const { columns: wanted, onNote } = options;
   const method = expectOneOf(options.method ?? 'log', 'the method of returns', returnMethods);
+  expectTable(prices, 'the prices of toReturns');
   if (prices.rows < 2) {
     throw new SklarError(
       'ERR_SKLAR_SHAPE',

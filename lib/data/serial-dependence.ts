@@ -1,7 +1,7 @@
 /** Are rows like those before them? */
 import { describe } from '../errors';
 import type { Note } from '../notes';
-import type { Table } from './table';
+import { type Table, expectTable } from './table';
 
 /** What shows that rows depend on those before them. */
 export interface SerialDependence {
@@ -45,7 +45,7 @@ const LEVEL = 1e-3;
  * ```
  */
 export function serialDependence(table: Table): SerialDependence | null {
-  const rows = Math.min(table.rows, MOST_ROWS);
+  const rows = Math.min(expectTable(table, 'serialDependence').rows, MOST_ROWS);
   const lags = Math.min(MOST_LAGS, Math.floor(rows / 10));
   const isDate = (name: string) => /^(?:date|timestamp)$/.test(table.type(name).type);
   const looked = table.names.filter((name) => !isDate(name) && table.type(name).type !== 'id');

@@ -1,4 +1,4 @@
-import { expectInteger, expectNumber, expectOneOf } from '../errors';
+import { SklarError, expectInteger, expectNumber, expectNumbers, expectOneOf } from '../errors';
 import { type Note, columnsNote } from '../notes';
 import type { Table } from './table';
 import { Generator, type Seed, seedWords, shuffle } from './random';
@@ -47,6 +47,14 @@ export function splitRows(
   expectNumber(holdoutFraction, 'holdoutFraction', { min: 0, below: 1 });
   expectOneOf(method, 'the split', splitMethods);
   const words = seedWords(seed);
+  const times = order === null ? null : expectNumbers(order, 'the order of the rows');
+  if (times && times.length !== rows) {
+    throw new SklarError(
+      'ERR_SKLAR_SHAPE',
+      `expected the order of ${rows} rows for the split, got ${times.length}`,
+    );
+  }
+  times?.forEach((row) => expectInteger(row, 'a row of the order', { min: 0, max: rows - 1 }));
 
   /** What is held out or not as a whole: rows, or stretches of them. */
   const units = method === 'blocks' ? Math.min(rows, BLOCKS) : rows;
@@ -66,7 +74,7 @@ export function splitRows(
               Array.from({ length: edge(unit + 1) - edge(unit) }, (_, i) => edge(unit) + i),
             ).flat(),
           );
-    return order ? found.map((row) => order[row]!) : found;
+    return times ? found.map((row) => times[row]!) : found;
   };
   return { train: rowsOf(drawn.slice(heldOut)), holdout: rowsOf(drawn.slice(0, heldOut)) };
 }

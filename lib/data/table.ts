@@ -1,8 +1,15 @@
 import { types as checks } from 'node:util';
 
-import { SklarError, describe, expectInteger } from '../errors';
-import { type Matrix, matrix } from '../matrix';
-import { type ColumnKind, type ColumnType, cellText, kindOf, labelsOf, typeOf } from './columns/column-type';
+import { SklarError, describe, expectInteger, expectList, expectNumbers } from '../errors';
+import { type Matrix, copyOf, expectMatrix, matrix } from '../matrix';
+import {
+  type ColumnKind,
+  type ColumnType,
+  cellText,
+  expectType,
+  kindOf,
+  labelsOf,
+} from './columns/column-type';
 import { type Cell, columnOfValues } from './columns/column-of-values';
 
 /** The names in a message: `"a", "b"`, at most `limit` of them. */
@@ -12,13 +19,10 @@ export function listNames(names: readonly string[], limit = 20): string {
   return shown.join(', ');
 }
 
-/** Throws ERR_SKLAR_VALUE unless the names are texts and all different. */
-export function expectDistinctNames(
-  names: readonly unknown[],
-  what: string,
-): asserts names is readonly string[] {
+/** Returns the names if they are texts and all different; throws ERR_SKLAR_VALUE otherwise. */
+export function expectDistinctNames(names: readonly unknown[], what: string): readonly string[] {
   const seen = new Set<unknown>();
-  names.forEach((name, j) => {
+  Array.from(expectList(names, what)).forEach((name, j) => {
     if (typeof name !== 'string') {
       throw new SklarError(
         'ERR_SKLAR_VALUE',
@@ -33,6 +37,7 @@ export function expectDistinctNames(
     }
     seen.add(name);
   });
+  return names as readonly string[];
 }
 
 /**
@@ -80,7 +85,8 @@ export function selectColumns(
 
 /**
  * Named columns, all of the same length. Each is a Float64Array of numbers that stand for its cells as its `ColumnType` says, NaN
- * where a cell is missing. A table does not copy the arrays it is made of, and nothing in this library writes to them.
+ * where a cell is missing. A table does not copy the arrays it is made of, and nothing in this library writes to them. What takes time takes
+ * a copy of the table as it is when it is called: what is written to its arrays later changes nothing.
  *
  * @example
  * ```ts
@@ -106,6 +112,8 @@ export class Table {
   /** How many. */
   readonly rows: number;
   readonly #position: ReadonlyMap<string, number>;
+  /** Whether nobody outside this library has its arrays. */
+  #settled = false;
 
   /**
    * @param names one name a column, all different; any text will do
@@ -117,14 +125,15 @@ export class Table {
   constructor(
     names: readonly string[],
     columns: readonly Float64Array[],
-    types: readonly (ColumnKind | ColumnType)[] = names.map(() => 'float'),
+    types?: readonly (ColumnKind | ColumnType)[],
   ) {
-    expectDistinctNames(names, 'the columns of a table');
+    names = expectDistinctNames(names, 'the columns of a table');
+    types ??= names.map(() => 'float');
     for (const [list, what] of [
       [columns, 'columns'],
       [types, 'types'],
     ] as const) {
-      if (list.length !== names.length) {
+      if (expectList<unknown>(list, `the ${what} of a table`).length !== names.length) {
         throw new SklarError(
           'ERR_SKLAR_SHAPE',
           `expected ${names.length} ${what} for ${names.length} names, got ${list.length}`,
@@ -132,9 +141,9 @@ export class Table {
       }
     }
     const rows = columns[0]?.length ?? 0;
-    this.types = types.map(typeOf);
+    this.types = Array.from(types, (type, j) => expectType(type, `column ${describe(names[j])}`));
     this.kinds = this.types.map(kindOf);
-    columns.forEach((values, j) => {
+    Array.from(columns).forEach((values, j) => {
       const where = `column ${describe(names[j])}`;
       if (!checks.isFloat64Array(values)) {
         throw new SklarError(
@@ -179,7 +188,7 @@ export class Table {
   static fromColumns(
     columns: Readonly<Record<string, ArrayLike<Cell>>> | Iterable<readonly [string, ArrayLike<Cell>]>,
   ): Table {
-    const entries = Symbol.iterator in columns ? [...columns] : Object.entries(columns);
+    const entries = entriesOf(columns);
     const read = entries.map(([name, cells]) => columnOfValues(name, cells));
     return new Table(
       entries.map(([name]) => name),
@@ -190,7 +199,7 @@ export class Table {
 
   /** A table with the columns of a matrix, named by it or else `column1`, `column2`, ... */
   static fromMatrix(source: Matrix, types?: readonly (ColumnKind | ColumnType)[]): Table {
-    const { data, rows, columns, names = defaultNames(columns) } = source;
+    const { data, rows, columns, names = defaultNames(columns) } = expectMatrix(source, 'a table');
     const values = Array.from({ length: columns }, () => new Float64Array(rows));
     values.forEach((column, j) => {
       for (let i = 0, k = j; i < rows; i++, k += columns) column[i] = data[k]!;
@@ -204,7 +213,7 @@ export class Table {
    * @throws SklarError ERR_SKLAR_VALUE when there is no such column
    */
   column(name: string): Float64Array {
-    return this.columns[this.#expectPosition(name)]!;
+    return this.#whole(this.#expectPosition(name));
   }
 
   /** What the cells of the column of that name are. */
@@ -241,13 +250,11 @@ export class Table {
    * @throws SklarError ERR_SKLAR_VALUE when a row does not exist
    */
   take(rowIndices: ArrayLike<number>): Table {
-    const count = rowIndices.length;
-    for (let i = 0; i < count; i++)
-      expectInteger(rowIndices[i], 'a row index', { min: 0, max: this.rows - 1 });
-    const columns = this.columns.map((source) => {
-      const values = new Float64Array(count);
-      for (let i = 0; i < count; i++) values[i] = source[rowIndices[i]!]!;
-      return values;
+    const rows = expectNumbers(rowIndices, 'row indices');
+    for (const row of rows) expectInteger(row, 'a row index', { min: 0, max: this.rows - 1 });
+    const columns = this.columns.map((_, j) => {
+      const source = this.#whole(j);
+      return rows.map((row) => source[row]!);
     });
     return new Table(this.names, columns, this.types);
   }
@@ -255,9 +262,9 @@ export class Table {
   /** @internal The rows from `from` to before `to`, without a copy. */
   part(from: number, to: number): Table {
     if (from === 0 && to === this.rows) return this;
-    return new Table(
+    return this.#alike(
       this.names,
-      this.columns.map((values) => values.subarray(from, to)),
+      this.columns.map((_, j) => this.#whole(j).subarray(from, to)),
       this.types,
     );
   }
@@ -271,10 +278,16 @@ export class Table {
   toMatrix(): Matrix & { readonly data: Float64Array } {
     const width = this.columns.length;
     const data = new Float64Array(this.rows * width);
-    this.columns.forEach((values, j) => {
+    this.columns.forEach((_, j) => {
+      const values = this.#whole(j);
       for (let i = 0, k = j; i < values.length; i++, k += width) data[k] = values[i]!;
     });
     return matrix(data, this.rows, width, this.names);
+  }
+
+  /** @internal Whether it is one that the constructor made. */
+  static is(value: unknown): value is Table {
+    return typeof value === 'object' && value !== null && #position in value;
   }
 
   #expectPosition(name: string): number {
@@ -286,13 +299,73 @@ export class Table {
     );
   }
 
+  /** @internal The table, whose arrays nobody outside this library has. */
+  static owned(table: Table): Table {
+    table.#settled = true;
+    return table;
+  }
+
+  /**
+   * What a job that takes time works on: what `view` makes of a table, with arrays that nobody can change or transfer any more. These are
+   * copies, but of a table that is such a one.
+   *
+   * @throws SklarError ERR_SKLAR_VALUE naming `what` where it is no table; ERR_SKLAR_SHAPE for arrays that were transferred
+   * @internal
+   */
+  static settled(table: Table, what: string, view: (whole: Table) => Table = (whole) => whole): Table {
+    const seen = view(expectTable(table, what));
+    if (table.#settled) return Table.owned(seen);
+    const columns = seen.columns.map((_, j) => copyOf(seen.#whole(j)));
+    return Table.owned(new Table(seen.names, columns, seen.types));
+  }
+
+  /** The array of column j, which may have been transferred since the table was made. */
+  #whole(j: number): Float64Array {
+    const values = this.columns[j]!;
+    if (values.length === this.rows) return values;
+    throw new SklarError(
+      'ERR_SKLAR_SHAPE',
+      `expected ${this.rows} rows in column ${describe(this.names[j])}, got ${values.length}: its array was transferred, or its ` +
+        'buffer resized, since the table was made',
+    );
+  }
+
+  /** A table of parts of the arrays of this one. */
+  #alike(...parts: ConstructorParameters<typeof Table>): Table {
+    const table = new Table(...parts);
+    table.#settled = this.#settled;
+    return table;
+  }
+
   #pick(positions: readonly number[]): Table {
-    return new Table(
+    return this.#alike(
       positions.map((j) => this.names[j]!),
-      positions.map((j) => this.columns[j]!),
+      positions.map((j) => this.#whole(j)),
       positions.map((j) => this.types[j]!),
     );
   }
+}
+
+/** Returns `value` if it is a table; throws ERR_SKLAR_VALUE naming `what` otherwise. */
+export function expectTable(value: Table, what: string): Table {
+  if (Table.is(value)) return value;
+  throw new SklarError('ERR_SKLAR_VALUE', `expected a table for ${what}, got ${describe(value)}`);
+}
+
+function entriesOf(
+  columns: Parameters<(typeof Table)['fromColumns']>[0],
+): (readonly [string, ArrayLike<Cell>])[] {
+  if (typeof columns !== 'object' || columns === null || ArrayBuffer.isView(columns)) {
+    throw new SklarError('ERR_SKLAR_VALUE', `expected named columns for a table, got ${describe(columns)}`);
+  }
+  if (!(Symbol.iterator in columns)) return Object.entries(columns);
+  return Array.from(columns, (entry) => {
+    if (Array.isArray(entry) && entry.length === 2) return entry;
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected pairs of a name and cells for a table, got ${describe(entry)}`,
+    );
+  });
 }
 
 /** Names for columns that have none: `column1`, `column2`, ... */

@@ -2,7 +2,7 @@ import type { Cell } from '../data/columns/column-of-values';
 import type { RowCells } from '../data/column-jobs';
 import { type ColumnType, numberOfCell, labelsOf } from '../data/columns/column-type';
 import { Table, listNames } from '../data/table';
-import { type OptionNames, SklarError, describe, expectNumber, expectOptions } from '../errors';
+import { type OptionNames, SklarError, describe, expectNumber, expectOptions, expectObject } from '../errors';
 import { Margins, type TableMargins } from '../margins/margins';
 import type { Condition } from './block-sample';
 import { narrowBlocksAsLevels } from './narrow-blocks';
@@ -36,13 +36,13 @@ export function numbersOfCells(
   margins: TableMargins,
 ): HeldColumns {
   return new Map(
-    Object.entries(cells).map(([name, cell]): [string, Held] => {
+    Object.entries(expectObject(cells, 'the fixed columns')).map(([name, cell]): [string, Held] => {
       const type = margins.columnTypes[margins.names.indexOf(name)];
       if (typeof cell !== 'object' || cell === null || cell instanceof Date) {
         return [name, numberOf(name, type, cell)];
       }
-      expectOptions(cell, `the range of the column ${describe(name)}`, endNames);
-      const ends = Object.entries(cell).filter(([, end]) => end !== undefined) as [keyof CellRange, Cell][];
+      const range = expectOptions(cell, `the range of the column ${describe(name)}`, endNames);
+      const ends = Object.entries(range).filter(([, end]) => end !== undefined) as [keyof CellRange, Cell][];
       const sides = new Set(ends.map(([end]) => (end === 'atLeast' || end === 'above' ? 'lower' : 'upper')));
       if (ends.length === 0 || sides.size < ends.length) {
         throw new SklarError(
@@ -65,7 +65,7 @@ export function numbersOfCells(
 
 function numberOf(name: string, type: ColumnType | undefined, cell: Cell): number {
   const numeric = !type || type.type === 'number' || type.type === 'integer';
-  if (numeric && typeof cell !== 'string') return cell as number;
+  if (numeric && typeof cell === 'number') return cell;
   const value = numberOfCell(numeric ? { type: 'number' } : type, cell);
   if (!Number.isNaN(value)) return value;
   const labels = type && labelsOf(type);

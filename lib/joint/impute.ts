@@ -3,8 +3,8 @@ import { type RunOptions, beginRun, runOptions } from '../copulas/inputs/run';
 import { type ColumnType, labelsOf } from '../data/columns/column-type';
 import { type Completion, complete, derivedValues } from '../data/schema/completion';
 import type { Seed } from '../data/random';
-import { Table } from '../data/table';
-import { type OptionNames, SklarError, expectInteger, expectOptions } from '../errors';
+import { Table, expectTable } from '../data/table';
+import { type OptionNames, SklarError, expectInteger, expectOptions, expectList } from '../errors';
 import type { Copula } from '../copulas/copula';
 import type { TableSchema } from '../data/schema/table-schema';
 import type { Margins } from '../margins/margins';
@@ -83,8 +83,9 @@ export async function imputeTable(
   table: Table,
   options: ImputeOptions,
 ): Promise<Imputation> {
-  expectOptions(options, 'impute', imputeOptions);
+  options = expectOptions(options, 'impute', imputeOptions);
   const { schema } = margins;
+  table = Table.settled(table, 'impute');
   const path = copula.capabilities.logPdf[0] === 'ode';
   const draws = expectInteger(options.draws ?? 1, 'draws', { min: 1, max: 1000 });
   const particles = expectInteger(options.particles ?? (path ? PATH_PARTICLES : PARTICLES), 'particles', {
@@ -162,7 +163,16 @@ export async function imputeTable(
  * ```
  */
 export function stackImputations(tables: readonly Table[]): Table {
-  const [first] = tables;
+  const [first] = expectList(tables, 'stackImputations');
+  for (const table of tables) {
+    expectTable(table, 'stackImputations');
+    const isLike = table.rows === first!.rows && table.names.join('\n') === first!.names.join('\n');
+    if (isLike) continue;
+    throw new SklarError(
+      'ERR_SKLAR_SHAPE',
+      'expected tables of the same rows and columns to stack, got others',
+    );
+  }
   if (!first) throw new SklarError('ERR_SKLAR_VALUE', 'expected the tables of an imputation, got none');
   const numbered = tables.map((table, draw) => withNumber(table, draw));
   const [head] = numbered;

@@ -2,7 +2,7 @@ import { type ColumnType, cellText, labelsOf } from '../data/columns/column-type
 import { type ColumnRunOptions, columnRunOptions, completeRowsOf } from '../data/column-jobs';
 import { type ColumnRole, TableSchema } from '../data/schema/table-schema';
 import { formulaText } from '../data/schema/derived';
-import { type Table } from '../data/table';
+import { Table } from '../data/table';
 import { type RowWeights, type Weights, weightedTable, weightsNote } from '../data/weights';
 import { SklarError, expectOptions } from '../errors';
 import { Margins } from '../margins/margins';
@@ -72,9 +72,9 @@ const LOOK_COLUMNS = 200;
  * ```
  */
 export async function inspectTable(rows: Table, options: InspectOptions = {}): Promise<TableInspection> {
-  expectOptions(options, 'inspectTable', { ...columnRunOptions, weights: true });
+  options = expectOptions(options, 'inspectTable', { ...columnRunOptions, weights: true });
   const { weights: given, ...run } = options;
-  const { table, weights } = weightedTable(rows, given);
+  const { table, weights } = weightedTable(Table.settled(rows, 'inspectTable'), given);
   const schema = TableSchema.infer(table);
   const modelled = schema.modelled(table);
   const margins = await marginsOf(modelled);

@@ -4,13 +4,15 @@ import {
   type Copula,
   type LogPdfOptions,
   type SampleOptions,
+  expectCopula,
+  firstRowOf,
   logPdfOptions,
   sampleOptions,
 } from '../copulas/copula';
 import { type FitCopulaOptions, fitCopula, fitOptions } from '../copulas/fitting/fit';
-import { type CopulaKind, type CopulaSpec, kinds } from '../copulas/fitting/kinds';
+import { type CopulaKind, type CopulaSpec, copulaKinds, kinds } from '../copulas/fitting/kinds';
 import { type LoadOptions, loadModel } from '../copulas/fitting/load';
-import { type RowsInput, toDense } from '../copulas/inputs/rows';
+import { type RowsInput, namesOf, toDense } from '../copulas/inputs/rows';
 import { type RunOptions } from '../copulas/inputs/run';
 import { type ConditionalOptions, conditionalOptions } from '../copulas/fields/smc';
 import type { ColumnRunOptions } from '../data/column-jobs';
@@ -25,7 +27,7 @@ import type { Cell } from '../data/columns/column-of-values';
 import type { ColumnKind } from '../data/columns/column-type';
 import { Table } from '../data/table';
 import { type RowWeights, type Weights, resolveWeights, weightsColumn, weightsNotes } from '../data/weights';
-import { type OptionNames, SklarError, describe, expectInteger, expectOptions } from '../errors';
+import { type OptionNames, SklarError, describe, expectInteger, expectOneOf, expectOptions } from '../errors';
 import type { Note } from '../notes';
 import { privateNote, privateTable } from '../margins/private';
 import { Margins, type MarginsOptions, type MarginsSpec, expectMarginsSpec } from '../margins/margins';
@@ -61,7 +63,7 @@ export type JointConditionalOptions = Omit<ConditionalOptions, 'scale' | 'dtype'
 const jointLogPdfOptions: OptionNames<JointLogPdfOptions> = without(logPdfOptions, 'scale');
 const jointSampleOptions: OptionNames<JointSampleOptions> = {
   ...without(sampleOptions, 'scale', 'dtype'),
-  complete: true,
+  complete: 'boolean',
 };
 const jointConditionalOptions: OptionNames<JointConditionalOptions> = without(
   conditionalOptions,
@@ -134,6 +136,13 @@ export class JointDistribution implements Disposable {
    * @throws SklarError ERR_SKLAR_SHAPE when their numbers of columns differ
    */
   constructor(copula: Copula, margins: Margins) {
+    expectCopula(copula, 'a joint distribution');
+    if (!(margins instanceof Margins)) {
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        `expected margins for a joint distribution, got ${describe(margins)}`,
+      );
+    }
     if (margins.names.length !== copula.dim) {
       throw new SklarError(
         'ERR_SKLAR_SHAPE',
@@ -184,7 +193,8 @@ export class JointDistribution implements Disposable {
    * @throws SklarError ERR_SKLAR_VALUE for missing columns and values that are not finite; see `Copula.logPdf`
    */
   async logPdf(rows: RowsInput, options: JointLogPdfOptions = {}): Promise<Float64Array> {
-    expectOptions(options, 'logPdf of a joint distribution', jointLogPdfOptions);
+    options = expectOptions(options, 'logPdf of a joint distribution', jointLogPdfOptions);
+    firstRowOf(options);
     const table = this.#toTable(rows, 'the rows of logPdf');
     const { threads, signal } = options;
     const run = { threads, signal };
@@ -232,10 +242,19 @@ export class JointDistribution implements Disposable {
     tables: AsyncIterable<Table> | Iterable<Table>,
     options: JointLogPdfOptions = {},
   ): AsyncGenerator<Float64Array, void> {
-    expectOptions(options, 'logPdfStream of a joint distribution', jointLogPdfOptions);
-    let { firstRow = 0 } = options;
+    options = expectOptions(options, 'logPdfStream of a joint distribution', jointLogPdfOptions);
+    let firstRow = firstRowOf(options);
+    const given = tables as unknown;
+    if (
+      typeof given !== 'object' ||
+      given === null ||
+      ArrayBuffer.isView(given) ||
+      !(Symbol.asyncIterator in given || Symbol.iterator in given)
+    ) {
+      throw new SklarError('ERR_SKLAR_VALUE', `expected tables for logPdfStream, got ${describe(given)}`);
+    }
     for await (const table of tables) {
-      if (!(table instanceof Table)) {
+      if (!Table.is(table)) {
         throw new SklarError('ERR_SKLAR_VALUE', `expected tables for logPdfStream, got ${describe(table)}`);
       }
       const scores = await this.logPdf(table, { ...options, firstRow });
@@ -267,7 +286,7 @@ export class JointDistribution implements Disposable {
    * @throws SklarError see `Copula.sample`
    */
   async sample(rows: number, options: JointSampleOptions = {}): Promise<Table> {
-    expectOptions(options, 'sample of a joint distribution', jointSampleOptions);
+    options = expectOptions(options, 'sample of a joint distribution', jointSampleOptions);
     expectInteger(rows, 'the number of rows', { min: 0, max: Math.floor(2 ** 32 / this.dim) });
     const { complete, ...drawing } = options;
     const columns = this.names.map(() => new Float64Array(rows));
@@ -285,9 +304,12 @@ export class JointDistribution implements Disposable {
     rows: number,
     options: JointSampleOptions & { batch?: number } = {},
   ): AsyncGenerator<Table, void> {
-    expectOptions(options, 'sampleStream of a joint distribution', { ...jointSampleOptions, batch: true });
+    options = expectOptions(options, 'sampleStream of a joint distribution', {
+      ...jointSampleOptions,
+      batch: true,
+    });
     const { complete, ...drawing } = options;
-    let { firstRow = 0 } = restoring(options);
+    let firstRow = firstRowOf(options);
     for await (const batch of this.#drawn(rows, drawing, complete)) {
       yield this.schema.restore(batch, { ...restoring(options), firstRow, complete });
       firstRow += batch.rows;
@@ -382,7 +404,7 @@ export class JointDistribution implements Disposable {
     rows: number,
     options: JointConditionalOptions = {},
   ): Promise<JointConditionalSample> {
-    expectOptions(options, 'sampleConditional of a joint distribution', jointConditionalOptions);
+    options = expectOptions(options, 'sampleConditional of a joint distribution', jointConditionalOptions);
     const { table, ...rest } = await this.#drawnGiven(fixed, rows, options);
     return { ...rest, table: this.schema.restore(table, { ...restoring(options), complete: true }) };
   }
@@ -443,7 +465,7 @@ export class JointDistribution implements Disposable {
     rows: number,
     options: JointConditionalOptions = {},
   ): Promise<{ readonly table: Table; readonly acceptance: number }> {
-    expectOptions(options, 'sampleWhere of a joint distribution', jointConditionalOptions);
+    options = expectOptions(options, 'sampleWhere of a joint distribution', jointConditionalOptions);
     expectInteger(rows, 'the number of rows', { min: 1, max: Math.floor(2 ** 26 / this.dim) });
     const { given, rows: rowsOf } = parseWhere(where, this.schema.columns);
     const { seed = 1, onProgress, ...rest } = options;
@@ -511,7 +533,7 @@ export class JointDistribution implements Disposable {
    * @throws SklarError ERR_SKLAR_VALUE for missing columns and NaN; see `Copula.sample`
    */
   async cdf(points: RowsInput, options: JointSampleOptions & { samples?: number } = {}): Promise<JointCdf> {
-    expectOptions(options, 'cdf of a joint distribution', { ...jointSampleOptions, samples: true });
+    options = expectOptions(options, 'cdf of a joint distribution', { ...jointSampleOptions, samples: true });
     const { samples: wanted, ...run } = options;
     const samples = expectInteger(wanted ?? 100_000, 'samples', { min: 1, max: 2 ** 40 });
     const table = this.#toTable(points, 'the points of cdf');
@@ -574,9 +596,9 @@ export class JointDistribution implements Disposable {
   }
 
   #toTable(rows: RowsInput, what: string): Table {
-    if (rows instanceof Table) return this.schema.modelled(rows);
+    if (Table.is(rows)) return Table.settled(rows, what, (table) => this.schema.modelled(table));
     const { data, rows: count, columns } = toDense(rows, what, this.dim);
-    return Table.fromMatrix(matrix(data, count, columns, this.names));
+    return Table.owned(Table.fromMatrix(matrix(data, count, columns, this.names)));
   }
 }
 
@@ -636,7 +658,7 @@ const jointOptions: OptionNames<FitJointOptions> = {
  * ```
  */
 export async function fitJoint(rows: RowsInput, options: FitJointOptions = {}): Promise<JointDistribution> {
-  expectOptions(options, 'fitJoint', jointOptions);
+  options = expectOptions(options, 'fitJoint', jointOptions);
   const {
     copula: spec = {},
     margins: marginsSpec,
@@ -647,8 +669,8 @@ export async function fitJoint(rows: RowsInput, options: FitJointOptions = {}): 
     onMarginsProgress,
     ...common
   } = options;
-  expectOptions(spec, 'the copula of fitJoint', { kind: true, ...spec });
-  const { kind = 'cdc', ...model } = spec;
+  const { kind = 'cdc', ...model } = expectOptions(spec, 'the copula of fitJoint', { kind: true, ...spec });
+  expectOneOf<CopulaKind>(kind, 'kind', copulaKinds);
   kinds[kind].fitter(model);
   const { table, weights, column, notes } = takeWeighted(toNamedTable(rows), given);
   const privateRows = expectPrivate(asked, kind);
@@ -764,10 +786,9 @@ export async function fitRanksAndMargins(
 }
 
 function toNamedTable(rows: RowsInput): Table {
-  if (rows instanceof Table) return rows;
+  if (Table.is(rows)) return Table.settled(rows, 'the training rows');
   const { data, rows: count, columns } = toDense(rows, 'the training rows');
-  const names = 'names' in rows ? rows.names : undefined;
-  return Table.fromMatrix(matrix(data, count, columns, names));
+  return Table.owned(Table.fromMatrix(matrix(data, count, columns, namesOf(rows))));
 }
 
 /**

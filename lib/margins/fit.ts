@@ -208,7 +208,7 @@ export function fitMargin(
   spec: MarginSpec = 'auto',
   options: { readonly column?: string; readonly weights?: Weights | undefined } = {},
 ): Margin {
-  expectOptions(options, 'fitMargin', { column: true, weights: true });
+  options = expectOptions(options, 'fitMargin', { column: true, weights: true });
   const { column = 'values', weights: given } = options;
   const resolved = resolveMarginSpec(spec, column);
   if (given === undefined)

@@ -13,7 +13,7 @@ import { type Seed, resolveSeed } from '../data/random';
 import { TableSchema } from '../data/schema/table-schema';
 import { SortedTable } from '../data/sorted-table';
 import { type ColumnType, columnTypeSchema, kindOf, labelsOf, typeOf } from '../data/columns/column-type';
-import { type Table, listNames } from '../data/table';
+import { Table, listNames } from '../data/table';
 import { expectThreads } from '../devices';
 import { type OptionNames, SklarError, describe, expectOneOf, expectOptions } from '../errors';
 import { type ColumnHandle, callNative, runJob } from '../native';
@@ -147,9 +147,9 @@ export class Margins extends LevelColumns {
    *   of a weight that is none
    */
   static async fit(rows: Table, options: MarginsOptions & ColumnRunOptions = {}): Promise<Margins> {
-    expectOptions(options, 'Margins.fit', fitOptions);
+    options = expectOptions(options, 'Margins.fit', fitOptions);
     const { onProgress, weights: given, ...rest } = options;
-    const { table, weights } = weightedTable(rows, given);
+    const { table, weights } = weightedTable(Table.settled(rows, 'Margins.fit'), given);
     for (const [j, { type }] of expectMarginsSpec(options.margins ?? 'auto', table.names).entries()) {
       const known = table.columns[j]!.filter((value) => !Number.isNaN(value));
       expectLearnable(known, table.names[j]!, type);
@@ -181,7 +181,7 @@ export class Margins extends LevelColumns {
     options: Omit<MarginsOptions, 'weights'> & ColumnRunOptions = {},
     { notes: known = [], schema }: { notes?: readonly Note[]; schema?: TableSchema | undefined } = {},
   ): Promise<Margins> {
-    expectOptions(options, 'Margins.fromSorted', fitOptions);
+    options = expectOptions(options, 'Margins.fromSorted', fitOptions);
     const { table } = sorted;
     const ties = expectOneOf<Ties>(options.ties ?? 'random', 'ties', ['random', 'average']);
     const seed = resolveSeed(options.seed ?? 0);
@@ -233,10 +233,10 @@ export class Margins extends LevelColumns {
     table: Table,
     options: { readonly atoms?: boolean } & ColumnRunOptions = {},
   ): Promise<Float64Array> {
-    expectOptions(options, 'Margins.logPdf', { ...columnRunOptions, atoms: true });
+    options = expectOptions(options, 'Margins.logPdf', { ...columnRunOptions, atoms: 'boolean' });
     const { atoms = true, ...run } = options;
     const threads = expectThreads(run.threads);
-    const selected = this.own(table);
+    const selected = this.own(table, 'Margins.logPdf');
     const margins = this.#columns.map(({ margin }) => margin.handle);
     const sum = new Float64Array(table.rows);
     for (const [from, to] of rowBlocks(table.rows, margins.length)) {

@@ -210,7 +210,7 @@ const LEAST_ROWS = 10;
 /** Columns of the others are found by name where both have names. */
 function expectLike(data: NamedRows, input: RowsInput, what: string): NamedRows {
   const { names } = data;
-  if (names && input instanceof Table) {
+  if (names && Table.is(input)) {
     const missing = names.filter((name) => !input.names.includes(name));
     if (missing.length > 0) {
       throw new SklarError(
@@ -304,7 +304,7 @@ export async function compare(
   sample: RowsInput,
   options: CompareOptions = {},
 ): Promise<Comparison> {
-  expectOptions(options, 'compare', compareOptions);
+  options = expectOptions(options, 'compare', compareOptions);
   const run = execution(options);
   const seed = resolveSeed(options.seed ?? 1);
   const scale = expectOneOf(options.scale ?? 'gaussian', 'scale', ['gaussian', 'copula', 'data'] as const);

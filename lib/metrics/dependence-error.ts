@@ -104,7 +104,7 @@ export async function kendallError(
   y: RowsInput,
   options: RunOptions = {},
 ): Promise<PairMetric> {
-  expectOptions(options, 'kendallError', runOptions);
+  options = expectOptions(options, 'kendallError', runOptions);
   const { names, parts } = expectPairs(x, y, 'kendallError');
   return kendallDifference(await kendall(parts[0]!, options), await kendall(parts[1]!, options), names);
 }
@@ -149,7 +149,7 @@ export async function tailError(
   y: RowsInput,
   options: TailErrorOptions = {},
 ): Promise<TailMetric> {
-  expectOptions(options, 'tailError', { ...runOptions, q: true });
+  options = expectOptions(options, 'tailError', { ...runOptions, q: true });
   const { q: given, ...run } = options;
   const { names, parts } = expectPairs(x, y, 'tailError');
   if (given !== undefined && !(Array.isArray(given) && given.length > 0)) {

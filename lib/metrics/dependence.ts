@@ -1,5 +1,5 @@
 /** Dependence measures of rows and of copulas: docs/mathematics.md, section E. */
-import { type Copula, hasField } from '../copulas/copula';
+import { type Copula, hasField, expectCopula } from '../copulas/copula';
 import { expectColumns } from '../copulas/correlation/correlation';
 import { type RowsInput, type Scale, expectScale, takeColumns, toDense } from '../copulas/inputs/rows';
 import { type RunOptions, beginRun, runOptions } from '../copulas/inputs/run';
@@ -13,6 +13,7 @@ import {
   expectInteger,
   expectNumber,
   expectOptions,
+  expectList,
 } from '../errors';
 import { type NativeAddon, type NativeJob, runJob } from '../native';
 import { type MeanOfRows, meanOf } from '../mean';
@@ -60,6 +61,7 @@ async function pairMeasure(
     weights: Float64Array | null,
   ) => NativeJob<Float64Array>,
 ): Promise<Matrix> {
+  options = expectOptions(options, name, runOptions);
   const run = beginRun(options, RANKS_ON_CPU);
   const { data, rows, columns, names, weights } = countedRows(input, `the rows of ${name}`, given);
   const values = await runJob((addon) => start(addon, data, rows, columns, run.threads, weights), {
@@ -165,7 +167,7 @@ export async function tailCurves(
   rows: RowsInput,
   options: MeasureOptions & { q: readonly number[] },
 ): Promise<TailCurves> {
-  expectOptions(options, 'tailCurves', { ...measureOptions, q: true });
+  options = expectOptions(options, 'tailCurves', { ...measureOptions, q: true });
   const { device, precision, threads, signal, weights: given } = options;
   const run = beginRun({ device, precision, threads, signal }, RANKS_ON_CPU);
   if (!Array.isArray(options.q) || options.q.length === 0) {
@@ -239,9 +241,12 @@ export async function totalCorrelation(
   rows: RowsInput,
   options: TotalCorrelationOptions = {},
 ): Promise<TotalCorrelation> {
-  expectOptions(options, 'totalCorrelation', totalCorrelationOptions);
+  options = expectOptions(options, 'totalCorrelation', totalCorrelationOptions);
   const { device, precision, threads, signal, weights } = options;
-  const run = beginRun({ device, precision, threads, signal }, copula.capabilities.cpuOnly);
+  const run = beginRun(
+    { device, precision, threads, signal },
+    expectCopula(copula, 'totalCorrelation').capabilities.cpuOnly,
+  );
   const scale = expectScale(options.scale);
   const seed = resolveSeed(options.seed ?? 1);
   const draws = expectInteger(options.draws ?? 8, 'draws', {
@@ -322,9 +327,17 @@ export async function mutualInformation(
   rows: RowsInput,
   options: MutualInformationOptions,
 ): Promise<MeanOfRows> {
-  expectOptions(options, 'mutualInformation', mutualInformationOptions);
+  options = expectOptions(options, 'mutualInformation', mutualInformationOptions);
   const { device, precision, threads, signal, weights } = options;
-  beginRun({ device, precision, threads, signal }, copula.capabilities.cpuOnly);
+  beginRun(
+    { device, precision, threads, signal },
+    expectCopula(copula, 'mutualInformation').capabilities.cpuOnly,
+  );
+  const { marginals } = options;
+  if (marginals !== undefined && expectList(marginals, 'marginals').length !== 2) {
+    throw new SklarError('ERR_SKLAR_SHAPE', `expected two copulas for marginals, got ${marginals.length}`);
+  }
+  marginals?.forEach((one) => one !== null && expectCopula(one, 'marginals'));
   const scale = expectScale(options.scale);
   const a = expectColumns(options.a, 'block a', copula.dim, 1);
   const others = Array.from({ length: copula.dim }, (_, i) => i).filter((i) => !a.includes(i));
@@ -338,7 +351,7 @@ export async function mutualInformation(
   const knows = knowsMarginals(copula);
   const marginal = (columns: readonly number[]): Copula | null =>
     knows && columns.length > 1 ? copula.marginal(columns) : null;
-  if (!knows && !options.marginals && (a.length > 1 || b.length > 1)) {
+  if (!knows && !marginals && (a.length > 1 || b.length > 1)) {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
       `expected the copulas of both blocks as marginals: a ${copula.kind} copula does not know its own`,
@@ -353,8 +366,8 @@ export async function mutualInformation(
   }
   const blocks = [
     { sign: 1, columns: whole ? null : all, model: whole ? copula : marginal(all) },
-    { sign: -1, columns: a, model: options.marginals ? options.marginals[0] : marginal(a) },
-    { sign: -1, columns: b, model: options.marginals ? options.marginals[1] : marginal(b) },
+    { sign: -1, columns: a, model: marginals ? marginals[0] : marginal(a) },
+    { sign: -1, columns: b, model: marginals ? marginals[1] : marginal(b) },
   ];
   const total = new Float64Array(dense.rows);
   for (const { sign, columns, model } of blocks) {

@@ -1,6 +1,5 @@
-import { type RowsInput, toDense } from '../copulas/inputs/rows';
+import { type RowsInput, namesOf, toDense } from '../copulas/inputs/rows';
 import { type Execution, type RunOptions, beginRun } from '../copulas/inputs/run';
-import { Table } from '../data/table';
 import { SklarError, describe } from '../errors';
 
 export interface NamedRows {
@@ -17,8 +16,11 @@ export const execution = (options: RunOptions): Execution =>
 /** Rows of any scale: finite, at least two unless said otherwise. */
 export function expectRows(input: RowsInput, what: string, least = 2): NamedRows {
   const dense = toDense(input, what);
-  const names = input instanceof Table || 'data' in input ? input.names : undefined;
   const { data, rows, columns } = dense;
+  const names = namesOf(input);
+  if (names && names.length !== columns) {
+    throw new SklarError('ERR_SKLAR_SHAPE', `expected ${columns} names for ${what}, got ${names.length}`);
+  }
   const bad = data.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) {
     throw new SklarError(

@@ -88,7 +88,7 @@ async function marginMetric(
   y: RowsInput,
   options: RunOptions,
 ): Promise<MarginMetric> {
-  expectOptions(options, what, runOptions);
+  options = expectOptions(options, what, runOptions);
   const run = execution(options);
   const { data, rows, first, dim, names } = expectSamples(x, y, what);
   const { kolmogorov, cramer } = await runJob(
@@ -252,7 +252,7 @@ export async function energyDistance(
   y: RowsInput,
   options: EnergyDistanceOptions = {},
 ): Promise<TwoSampleMetric> {
-  expectOptions(options, 'energyDistance', { ...pairOptions, unbiased: true });
+  options = expectOptions(options, 'energyDistance', { ...pairOptions, unbiased: true });
   const biased = !expectOneOf(options.unbiased ?? false, 'unbiased', [true, false]);
   const samples = expectSamples(x, y, 'energyDistance');
   return pairMetric(samples, { bandwidths: [], sign: -1, diagonal: 0, biased }, options);
@@ -307,7 +307,7 @@ async function medianBandwidth({ data, rows, dim }: Samples, options: RunOptions
  * ```
  */
 export async function mmd(x: RowsInput, y: RowsInput, options: MmdOptions = {}): Promise<MmdMetric> {
-  expectOptions(options, 'mmd', { ...pairOptions, bandwidths: true });
+  options = expectOptions(options, 'mmd', { ...pairOptions, bandwidths: true });
   const samples = expectSamples(x, y, 'mmd');
   const given: unknown = options.bandwidths;
   if (given !== undefined && !(Array.isArray(given) && given.length > 0)) {
@@ -363,7 +363,7 @@ export async function slicedWasserstein(
   y: RowsInput,
   options: SlicedWassersteinOptions = {},
 ): Promise<TwoSampleMetric> {
-  expectOptions(options, 'slicedWasserstein', slicedOptions);
+  options = expectOptions(options, 'slicedWasserstein', slicedOptions);
   const run = execution(options);
   const order = expectOneOf(options.order ?? 1, 'order', [1, 2]);
   const directions = expectInteger(options.directions ?? 100, 'directions', { min: 2, max: 2 ** 20 });
@@ -437,7 +437,7 @@ export async function classifierAuc(
   y: RowsInput,
   options: ClassifierAucOptions = {},
 ): Promise<TwoSampleMetric> {
-  expectOptions(options, 'classifierAuc', { ...runOptions, folds: true, seed: true });
+  options = expectOptions(options, 'classifierAuc', { ...runOptions, folds: true, seed: true });
   const run = execution(options);
   const folds = expectInteger(options.folds ?? 5, 'folds', { min: 2, max: 100 });
   const words = seedWords(options.seed ?? 1);

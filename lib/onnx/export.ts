@@ -1,7 +1,7 @@
 /** Models as ONNX files. */
 import { AtomicFile } from '../data/formats/files';
-import { SklarError, describe, expectInteger, expectOneOf, expectOptions } from '../errors';
-import { Copula } from '../copulas/copula';
+import { SklarError, expectInteger, expectOneOf, expectOptions } from '../errors';
+import { type Copula, expectCopula } from '../copulas/copula';
 import { EnsembleCopula } from '../copulas/kinds/ensemble';
 import { callNative } from '../native';
 import { packageVersion } from '../version';
@@ -129,10 +129,8 @@ export async function toOnnx(
   copula: Copula,
   options: OnnxOptions = {},
 ): Promise<Omit<OnnxExport, 'bytes'> & { file: Uint8Array }> {
-  expectOptions(options, 'exportOnnx', { what: true, steps: true });
-  if (!(copula instanceof Copula)) {
-    throw new SklarError('ERR_SKLAR_VALUE', `expected a copula to export, got ${describe(copula)}`);
-  }
+  options = expectOptions(options, 'exportOnnx', { what: true, steps: true });
+  expectCopula(copula, 'exportOnnx');
   const what = expectOneOf(options.what ?? 'density', 'what', ['density', 'network'] as const);
   const steps = expectInteger(options.steps ?? STEPS, 'steps', { min: 1, max: 4096 });
   const graph = new Graph();

@@ -1,12 +1,12 @@
 /** All that a report says, as numbers. */
 import type { Certificate, CertificateOptions } from '../copulas/judgement/certificate';
-import { type Copula } from '../copulas/copula';
+import { type Copula, expectCopula } from '../copulas/copula';
 import { type RunOptions, beginRun, runOptions } from '../copulas/inputs/run';
 import { type Matrix, matrix, toRows } from '../matrix';
 import type { Seed } from '../data/random';
 import { type Weights, drawByWeight, expectWeights } from '../data/weights';
 import { resolveSeed } from '../data/random';
-import type { Table } from '../data/table';
+import { Table } from '../data/table';
 import { type RunRecord, runRecord } from '../devices';
 import {
   type OptionNames,
@@ -15,6 +15,8 @@ import {
   expectInteger,
   expectOneOf,
   expectOptions,
+  expectText,
+  expectList,
 } from '../errors';
 import { type ImpossibleValues, impossibleValues, possibleRows } from '../joint/impossible';
 import { JointDistribution } from '../joint/joint';
@@ -204,13 +206,20 @@ export interface Plan {
   readonly samples: number;
   readonly seed: bigint;
   readonly skip: ReadonlySet<ReportSection>;
+  /** As they were when the report was asked for. */
+  readonly options: ReportOptions;
 }
 
 /** @throws SklarError ERR_SKLAR_VALUE, ERR_SKLAR_SHAPE; see `report` */
 export function planOf(model: Copula | JointDistribution, data: Table, options: ReportOptions): Plan {
-  expectOptions(options, 'report', reportOptions);
-  expectOptions(options.certificate ?? {}, 'the certificate of report', certificateOptions);
-  const copula = model instanceof JointDistribution ? model.copula : model;
+  options = expectOptions(options, 'report', reportOptions);
+  if (options.title !== undefined) expectText(options.title, 'title');
+  const certificate = expectOptions(
+    options.certificate ?? {},
+    'the certificate of report',
+    certificateOptions,
+  );
+  const copula = expectCopula(model instanceof JointDistribution ? model.copula : model, 'report');
   const { margins } = copula;
   if (!margins) {
     throw new SklarError(
@@ -220,13 +229,16 @@ export function planOf(model: Copula | JointDistribution, data: Table, options: 
   }
   const samples = expectInteger(options.rows ?? ROWS, 'rows', { min: 10, max: 10_000_000 });
   const skip = new Set(
-    (options.skip ?? []).map((name) => expectOneOf(name, 'a section to skip', reportSections)),
+    expectList(options.skip ?? [], 'skip').map((name) =>
+      expectOneOf(name, 'a section to skip', reportSections),
+    ),
   );
   const seed = resolveSeed(options.seed ?? 1);
   const { weights } = options;
   if (weights !== undefined) expectWeights(weights, data.rows);
-  const counted = weights === undefined ? data : data.take(drawByWeight(weights, seed));
-  const own = counted.select(margins.names);
+  const own = Table.settled(data, 'report', (table) =>
+    (weights === undefined ? table : table.take(drawByWeight(weights, seed))).select(margins.names),
+  );
   if (own.rows === 0) {
     throw new SklarError('ERR_SKLAR_SHAPE', 'expected at least one row of data to report on, got none');
   }
@@ -244,6 +256,7 @@ export function planOf(model: Copula | JointDistribution, data: Table, options: 
     samples,
     seed,
     skip,
+    options: { ...options, certificate },
   };
 }
 

@@ -42,9 +42,10 @@ export interface Report {
 export async function report(
   model: Copula | JointDistribution,
   data: Table,
-  options: ReportOptions = {},
+  given: ReportOptions = {},
 ): Promise<Report> {
-  const plan = planOf(model, data, options);
+  const plan = planOf(model, data, given);
+  const { options } = plan;
   await loadVega();
   const stages = new Stages(options, plan.skip);
   const { numbers: gathered, data: used, samples } = await gather(plan, options, stages);

@@ -19,7 +19,8 @@ const LINE_MILLISECONDS = 5000;
 /**
  * A bar on stderr when that is a terminal; a line now and then when it is not and the user asked for it; else nothing.
  */
-export function startProgress(io: Io, what: string, total: number, verbose: boolean | undefined): Progress {
+export function startProgress(io: Io, title: string, total: number, verbose: boolean | undefined): Progress {
+  const what = onOneLine(title);
   const tell = (line: string) => void io.stderr.write(`${onOneLine(line)}\n`);
   if (io.stderr.isTTY) {
     const bar = new cliProgress.SingleBar(

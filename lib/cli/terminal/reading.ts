@@ -7,7 +7,7 @@ import { type ReadTableOptions, readTable } from '../../data/formats/read-table'
 import { filesWords, formatOf, tableFiles } from '../../data/formats/table-files';
 import { type BatchesOptions, TableReader } from '../../data/formats/table-reader';
 import type { TableSchema } from '../../data/schema/table-schema';
-import type { Table } from '../../data/table';
+import { Table } from '../../data/table';
 import type { RowWeights } from '../../data/weights';
 import { takeWeighted } from '../../joint/joint';
 import { type ColumnType, typeNames } from '../../data/columns/column-type';
@@ -273,7 +273,7 @@ export async function readFiles(
   options: ReadTableOptions,
   schema?: TableSchema,
 ): Promise<Table> {
-  return readTable(files, await readingOptions(files, flags, notes, options, schema));
+  return Table.owned(await readTable(files, await readingOptions(files, flags, notes, options, schema)));
 }
 
 /** How a table is read as these flags say; what is decided about the files is added to `notes`. */

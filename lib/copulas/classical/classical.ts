@@ -114,7 +114,7 @@ export abstract class ClassicalCopula extends Copula {
 
   /** Density of each row; see `logPdf`. */
   async pdf(rows: RowsInput, options: LogPdfOptions = {}): Promise<Float64Array> {
-    expectOptions(options, 'pdf', logPdfOptions);
+    options = expectOptions(options, 'pdf', logPdfOptions);
     return (await this.logPdf(rows, options)).map(Math.exp);
   }
 
@@ -126,7 +126,7 @@ export abstract class ClassicalCopula extends Copula {
    * @throws SklarError ERR_SKLAR_VALUE for values outside, and more than 20 columns of an Archimedean copula rotated by 180
    */
   async cdf(rows: RowsInput, options: RunOptions = {}): Promise<Float64Array> {
-    expectOptions(options, 'cdf', runOptions);
+    options = expectOptions(options, 'cdf', runOptions);
     return (await this.cdfWithErrors(rows, options)).values;
   }
 
@@ -139,7 +139,7 @@ export abstract class ClassicalCopula extends Copula {
     rows: RowsInput,
     options: RunOptions = {},
   ): Promise<{ values: Float64Array; standardErrors: Float64Array }> {
-    expectOptions(options, 'cdfWithErrors', runOptions);
+    options = expectOptions(options, 'cdfWithErrors', runOptions);
     const run = this.begin(options);
     const { data, rows: count } = this.#closedRows(rows, 'the rows of cdf');
     const both = await runJob((addon) => addon.classicalCdf(this.definition(), data, count, run.threads), {
@@ -313,7 +313,7 @@ export abstract class ClassicalCopula extends Copula {
     rows: RowsInput,
     options: ScaleOptions,
   ): Promise<Float64Array> {
-    expectOptions(options, name, scaleOptions);
+    options = expectOptions(options, name, scaleOptions);
     const gaussian = expectScale(options.scale) === 'gaussian';
     const run = this.begin(options);
     if (this.dim !== 2) {
@@ -332,7 +332,7 @@ export abstract class ClassicalCopula extends Copula {
     rows: RowsInput,
     options: RunOptions,
   ): Promise<Matrix> {
-    expectOptions(options, name, runOptions);
+    options = expectOptions(options, name, runOptions);
     const run = this.begin(options);
     const { data, rows: count } = this.#closedRows(rows, `the rows of ${name}`);
     const inverse = name === 'inverseRosenblatt';

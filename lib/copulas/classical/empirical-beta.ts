@@ -4,7 +4,7 @@ import { blockOf } from '../../data/level-blocks';
 import { Generator, shuffle } from '../../data/random';
 import { orderOf } from '../../data/sorted-table';
 import { runRecord } from '../../devices';
-import { SklarError, expectInteger } from '../../errors';
+import { SklarError, expectInteger, expectNumbers } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type ClassicalDefinition } from '../../native';
 import { type ModelContent, type ModelTensors, type TrainingRecord } from '../copula';
@@ -53,7 +53,7 @@ export class EmpiricalBetaCopula extends ClassicalCopula {
   constructor(ranks: Float64Array, dim: number, training: TrainingRecord | null = null) {
     super();
     this.dim = expectInteger(dim, 'the number of columns', { min: 2, max: 65536 });
-    this.ranks = Float64Array.from(ranks);
+    ranks = this.ranks = expectNumbers(ranks, 'the ranks');
     this.training = training;
     const rows = expectInteger(ranks.length / dim, 'the number of rows of ranks', { min: 1, max: MOST_ROWS });
     for (let j = 0; j < dim; j++) {

@@ -1,5 +1,12 @@
 import { type CopulaCapabilities, formulaCapabilities } from '../fields/capabilities';
-import { type NumberRange, SklarError, expectNumber, expectOneOf } from '../../errors';
+import {
+  type NumberRange,
+  SklarError,
+  describe,
+  expectNumber,
+  expectObject,
+  expectOneOf,
+} from '../../errors';
 import { type ClassicalDefinition, callNative } from '../../native';
 import { findRoot } from './optimise';
 
@@ -156,7 +163,13 @@ export function capabilitiesOf(kind: ClassicalKind): CopulaCapabilities {
 }
 
 export function isFamily(kind: string): kind is FamilyKind {
-  return Object.hasOwn(families, kind);
+  return typeof kind === 'string' && Object.hasOwn(families, kind);
+}
+
+/** Returns `kind` if it is a family; throws ERR_SKLAR_VALUE otherwise. */
+export function expectFamily(kind: FamilyKind): FamilyKind {
+  if (isFamily(kind)) return kind;
+  throw new SklarError('ERR_SKLAR_VALUE', `expected a family, got ${describe(kind)}`);
 }
 
 export const rotations = [0, 90, 180, 270] as const satisfies readonly Rotation[];
@@ -207,7 +220,9 @@ export function expectParameters(
   parameters: Readonly<Record<string, number>>,
 ): Record<string, number> {
   const rules = parameterRules(kind, dim);
-  const unknown = Object.keys(parameters).find((name) => !rules.some((own) => own.name === name));
+  const unknown = Object.keys(expectObject(parameters, `the parameters of a ${kind} copula`)).find(
+    (name) => !rules.some((own) => own.name === name),
+  );
   if (unknown !== undefined) {
     throw new SklarError('ERR_SKLAR_VALUE', `a ${kind} copula has no parameter ${unknown}`);
   }
@@ -248,7 +263,7 @@ export function tauOf(kind: FamilyKind, parameters: readonly number[]): number {
  * ```
  */
 export function parameterOfTau(kind: FamilyKind, tau: number): number {
-  const rules: readonly ParameterRule[] = families[kind].parameters;
+  const rules: readonly ParameterRule[] = families[expectFamily(kind)].parameters;
   const own = rules[0];
   if (!own || rules.length > 1) {
     throw new SklarError(

@@ -1,5 +1,5 @@
 import { type CopulaCapabilities } from '../fields/capabilities';
-import { SklarError, expectOptions } from '../../errors';
+import { expectInteger, expectOptions } from '../../errors';
 import { type ClassicalDefinition } from '../../native';
 import { type ModelContent, type TrainingRecord } from '../copula';
 import { ClassicalCopula } from './classical';
@@ -9,7 +9,7 @@ import {
   definitionOf,
   expectParameters,
   expectRotation,
-  isFamily,
+  expectFamily,
 } from './families';
 
 /** The distribution function of one that is turned has as many terms as there are corners. */
@@ -58,10 +58,9 @@ export class FamilyCopula extends ClassicalCopula {
     options: FamilyCopulaOptions = {},
   ) {
     super();
-    expectOptions(options, 'FamilyCopula', { dim: true, rotation: true, training: true });
-    if (!isFamily(kind)) throw new SklarError('ERR_SKLAR_VALUE', `expected a family, got ${String(kind)}`);
-    this.kind = kind;
-    this.dim = options.dim ?? 2;
+    options = expectOptions(options, 'FamilyCopula', { dim: true, rotation: true, training: true });
+    this.kind = expectFamily(kind);
+    this.dim = expectInteger(options.dim ?? 2, 'dim', { min: 2, max: 65536 });
     this.parameters = expectParameters(kind, this.dim, parameters);
     this.rotation = expectRotation(kind, options.rotation ?? 0, this.dim);
     this.training = options.training ?? null;

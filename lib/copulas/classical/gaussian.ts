@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { SklarError } from '../../errors';
+import { SklarError, expectNumbers } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type ClassicalDefinition, type FieldHandle, callNative, runJob } from '../../native';
 import { ClassicalCopula } from './classical';
@@ -62,7 +62,7 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
   constructor(correlation: Float64Array, dim: number, training: TrainingRecord | null = null) {
     super();
     this.dim = dim;
-    this.correlation = Float64Array.from(correlation);
+    this.correlation = expectNumbers(correlation, 'the correlation matrix');
     expectCorrelation(this.correlation, dim);
     this.#factor = callNative((addon) => addon.cholesky(this.correlation, dim));
     this.training = training;

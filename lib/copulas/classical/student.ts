@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { expectNumber } from '../../errors';
+import { expectNumber, expectNumbers } from '../../errors';
 import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type ClassicalDefinition, callNative } from '../../native';
 import { type ModelContent, type ModelTensors, type TrainingRecord } from '../copula';
@@ -53,7 +53,7 @@ export class StudentCopula extends ClassicalCopula {
   ) {
     super();
     this.dim = dim;
-    this.correlation = Float64Array.from(correlation);
+    this.correlation = expectNumbers(correlation, 'the correlation matrix');
     expectCorrelation(this.correlation, dim);
     this.degrees = expectNumber(degrees, 'the degrees of freedom', { min: 1, max: 1e6 });
     this.#factor = callNative((addon) => addon.cholesky(this.correlation, dim));

@@ -1,5 +1,5 @@
 /** Correlation matrices (dim x dim, row-major) and choices of columns. */
-import { SklarError, expectInteger } from '../../errors';
+import { SklarError, describe, expectInteger } from '../../errors';
 import { callNative, runJob } from '../../native';
 import type { Note } from '../../notes';
 import { type DenseRows, nativeWeights } from '../inputs/rows';
@@ -64,12 +64,14 @@ export function expectColumns(
   if (!Array.isArray(columns) || columns.length < least || new Set(columns).size !== columns.length) {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
-      `expected at least ${least} different columns for ${what}, got ${JSON.stringify(columns)}`,
+      `expected at least ${least} different columns for ${what}, got ${Array.isArray(columns) ? listOf(columns) : describe(columns)}`,
     );
   }
   for (const column of columns) expectInteger(column, `a column of ${what}`, { min: 0, max: dim - 1 });
-  return columns as readonly number[];
+  return Array.from(columns as readonly number[]);
 }
+
+const listOf = (values: readonly unknown[]) => `[${values.slice(0, 20).map(describe).join()}]`;
 
 /** Rows and columns `columns` of a dim x dim matrix. */
 export function subMatrix(matrix: Float64Array, dim: number, columns: readonly number[]): Float64Array {
@@ -82,6 +84,13 @@ export function subMatrix(matrix: Float64Array, dim: number, columns: readonly n
  * @throws SklarError ERR_SKLAR_VALUE naming row and column
  */
 export function expectCorrelation(matrix: Float64Array, dim: number): void {
+  expectInteger(dim, 'the number of columns', { min: 2, max: 65536 });
+  if (matrix.length !== dim * dim) {
+    throw new SklarError(
+      'ERR_SKLAR_SHAPE',
+      `expected a correlation matrix of ${dim} x ${dim} numbers, got ${matrix.length}`,
+    );
+  }
   for (let i = 0; i < dim; i++) {
     for (let j = 0; j <= i; j++) {
       const r = matrix[i * dim + j]!;

@@ -97,7 +97,7 @@ export async function integrate(field: HasField, options: IntegrateOptions = {})
   if (typeof (field as Partial<HasField> | null)?.fieldHandle !== 'function') {
     throw new SklarError('ERR_SKLAR_VALUE', `expected a copula that has a field, got ${describe(field)}`);
   }
-  expectOptions(options, 'integrate', integrateOptions);
+  options = expectOptions(options, 'integrate', integrateOptions);
   const direction = expectOneOf(options.direction ?? 'sample', 'direction', [
     'sample',
     'likelihood',

@@ -1,9 +1,8 @@
 import { type LevelBlocks, blockOf, blocksOfLevels } from '../../data/level-blocks';
 import { matrix, pickRows } from '../../matrix';
 import { Generator, type Seed, seedWords, shuffle } from '../../data/random';
-import { Table } from '../../data/table';
 import { type Weights, resolveWeights, takeWeights } from '../../data/weights';
-import { type OptionNames, SklarError, expectInteger, expectOptions } from '../../errors';
+import { type OptionNames, SklarError, expectInteger, expectOptions, expectList } from '../../errors';
 import { meanOf } from '../../mean';
 import { centred, kendallOf } from '../classical/observations';
 import { type ClassicalOptions } from '../classical/fit';
@@ -12,7 +11,7 @@ import { type Copula } from '../copula';
 import { type FitCopulaOptions, expectFitOptions, fitCopula } from './fit';
 import { type CopulaKind, kinds } from './kinds';
 import { type CdcOptions, type FlowOptions, type ReflectionOptions } from '../inputs/options';
-import { type DenseRows, type RowsInput, nativeWeights, takeRows, toDense } from '../inputs/rows';
+import { type DenseRows, type RowsInput, nativeWeights, takeRows, toDense, namesOf } from '../inputs/rows';
 import { type Execution, type RunOptions, beginRun, runOptions } from '../inputs/run';
 import { tell } from '../../tell';
 
@@ -141,10 +140,15 @@ function cellsOf(u: DenseRows, rows: readonly number[]) {
  * ```
  */
 export async function fitBest(u: RowsInput, options: FitBestOptions = {}): Promise<BestFit> {
-  expectOptions(options, 'fitBest', bestOptions);
-  for (const candidate of options.candidates ?? []) expectFitOptions(candidate, 'a candidate of fitBest');
+  options = expectOptions(options, 'fitBest', bestOptions);
+  const given =
+    options.candidates &&
+    Array.from(expectList(options.candidates, 'candidates'), (candidate) => {
+      expectFitOptions(candidate, 'a candidate of fitBest');
+      return { ...candidate };
+    });
   const { folds = 5, seed = 1, device, precision, threads, signal, onProgress } = options;
-  const onCuda = options.candidates?.some(({ kind }) => kinds[kind].capabilities.cpuOnly === null);
+  const onCuda = given?.some(({ kind }) => kinds[kind].capabilities.cpuOnly === null);
   const run = beginRun(options, onCuda ? null : 'classical copulas are computed in float64, on the CPU');
   const runOf = (candidate: FitCandidate): RunOptions => ({
     ...(kinds[candidate.kind].capabilities.cpuOnly === null && {
@@ -155,16 +159,16 @@ export async function fitBest(u: RowsInput, options: FitBestOptions = {}): Promi
     signal,
   });
   const all = toDense(u, 'the rows of fitBest');
-  const given = options.weights === undefined ? null : resolveWeights(options.weights, all.rows);
-  const rows = given?.kept ? takeRows(all, given.kept) : all;
-  const weights = given?.weights ?? null;
-  const names = u instanceof Table ? u.names : 'names' in u ? u.names : undefined;
+  const counted = options.weights === undefined ? null : resolveWeights(options.weights, all.rows);
+  const rows = counted?.kept ? takeRows(all, counted.kept) : all;
+  const weights = counted?.weights ?? null;
+  const names = namesOf(u);
   const blocks = options.blocks ?? blocksOfLevels(rows.data, rows.rows, rows.columns, weights);
   const dense: DenseRows = { ...rows, blocks, ...(weights && { weights }) };
   const each = nativeWeights(dense) ?? undefined;
   expectInteger(folds, 'folds', { min: 2, max: dense.rows });
   const parts = partsOf(dense.rows, folds, seed);
-  const candidates = options.candidates ?? (await defaultCandidates(dense, run));
+  const candidates = given ?? (await defaultCandidates(dense, run));
   if (candidates.length === 0) throw new SklarError('ERR_SKLAR_VALUE', 'expected at least one candidate');
   const numbers = Array.from(parts.keys());
   const splits = Array.from({ length: folds }, (_, fold) => {

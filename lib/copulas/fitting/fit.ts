@@ -3,12 +3,20 @@ import { existsSync } from 'node:fs';
 import { expectPath } from '../../data/formats/files';
 import { type LevelBlocks, blocksOfLevels } from '../../data/level-blocks';
 import { type Seed, resolveSeed } from '../../data/random';
-import { Table } from '../../data/table';
 import { type Weights, resolveWeights } from '../../data/weights';
-import { type OptionNames, SklarError, describe, expectOneOf, expectOptions } from '../../errors';
+import {
+  type OptionNames,
+  SklarError,
+  describe,
+  expectOneOf,
+  expectOptions,
+  expectTexts,
+  expectList,
+  expectNumbers,
+} from '../../errors';
 import { type TableMargins } from '../../margins/margins';
 import { type Copula, type NetworkStart } from '../copula';
-import { type DenseRows, type RowsInput, takeRows, toDense } from '../inputs/rows';
+import { type DenseRows, type RowsInput, namesOf, takeRows, toDense } from '../inputs/rows';
 import { type RunOptions, beginRun, runOptions } from '../inputs/run';
 import { type CheckpointOptions, checkpointFiles } from '../training/checkpoint';
 import { type TrainLogOptions, listener } from '../training/train-log';
@@ -120,10 +128,10 @@ export function expectFitOptions(
   others = {},
 ): void {
   // the kind says what else there may be
-  expectOptions(options, name, { ...options, kind: true });
+  options = expectOptions(options, name, { ...options, kind: true });
   const kind = expectOneOf<CopulaKind>(options.kind ?? 'cdc', 'kind', copulaKinds);
   const own = kinds[kind].options.shape;
-  expectOptions(options, name, { kind: true, ...fitOptions, ...others, ...own });
+  options = expectOptions(options, name, { kind: true, ...fitOptions, ...others, ...own });
   kinds[kind].fitter(Object.fromEntries(Object.entries(options).filter(([key]) => Object.hasOwn(own, key))));
 }
 
@@ -176,10 +184,12 @@ export function prepareFit(
   const all = toDense(u, 'the training rows');
   const { kept, weights } = given === undefined ? NO_WEIGHTS : resolveWeights(given, all.rows);
   const rows = kept ? takeRows(all, kept) : all;
-  const columnNames = names ?? (u instanceof Table ? u.names : 'names' in u ? u.names : undefined);
+  const columnNames = names === undefined ? namesOf(u) : expectTexts(names, 'names');
   const dense: DenseRows = {
     ...rows,
-    blocks: blocks ?? blocksOfLevels(rows.data, rows.rows, rows.columns, weights),
+    blocks: blocks
+      ? expectBlocks(blocks, rows.columns)
+      : blocksOfLevels(rows.data, rows.rows, rows.columns, weights),
     ...(weights && { weights }),
     ...(columnNames && { names: columnNames }),
   };
@@ -196,7 +206,6 @@ export function prepareFit(
     );
   }
   if (from) expectColumns(from, dense.columns, columnNames);
-  if (blocks) expectBlocks(blocks, dense.columns);
   expectVariation(dense);
   if (columnNames && columnNames.length !== dense.columns) {
     throw new SklarError('ERR_SKLAR_SHAPE', `expected ${dense.columns} names, got ${columnNames.length}`);
@@ -245,7 +254,11 @@ function expectVariation({ data, rows, columns, names }: DenseRows): void {
   }
 }
 
-function expectBlocks(blocks: LevelBlocks, columns: number): void {
+/** Returns a copy. */
+function expectBlocks(given: LevelBlocks, columns: number): LevelBlocks {
+  const blocks = Array.from(expectList(given, 'blocks'), (pairs, j) =>
+    expectNumbers(pairs, `the blocks of column ${j + 1}`),
+  );
   if (blocks.length !== columns) {
     throw new SklarError('ERR_SKLAR_SHAPE', `expected blocks of ${columns} columns, got ${blocks.length}`);
   }
@@ -260,4 +273,5 @@ function expectBlocks(blocks: LevelBlocks, columns: number): void {
       `expected ascending pairs of levels from 0 to 1 for the blocks of column ${j + 1}`,
     );
   }
+  return blocks;
 }

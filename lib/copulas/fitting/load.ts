@@ -95,8 +95,8 @@ function fromContent(document: ModelDocument, all: ModelTensors): Copula {
  * ```
  */
 export async function loadModel(path: string, options: LoadOptions = {}): Promise<Copula> {
-  expectOptions(options, 'loadModel', { published: true });
-  expectOptions(options.published ?? {}, 'published weights', publishedOptions);
+  options = expectOptions(options, 'loadModel', { published: true });
+  const published = expectOptions(options.published ?? {}, 'published weights', publishedOptions);
   const { document, tensors: all } = await readModelFile(path);
   const tensors: ModelTensors = new Map();
   const margins: Record<string, Float64Array> = {};
@@ -114,8 +114,8 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
   }
   if (!document) {
     return tensors.has('model.0.weight')
-      ? reflectionFromPublishedWeights(tensors, options.published)
-      : cdcFromPublishedWeights(tensors, options.published);
+      ? reflectionFromPublishedWeights(tensors, published)
+      : cdcFromPublishedWeights(tensors, published);
   }
   const copula = fromContent(document, tensors);
   const ofColumns = document.margins && marginsFromTensors(document.margins, margins);

@@ -1,6 +1,6 @@
 /** Fits that start from a model: what it must have in common with them. */
 import { SklarError, describe } from '../../errors';
-import { Copula, type NetworkStart } from '../copula';
+import { type Copula, type NetworkStart, expectCopula } from '../copula';
 import { EnsembleCopula } from '../kinds/ensemble';
 
 /** @throws SklarError ERR_SKLAR_VALUE for a model without a network or of another kind */
@@ -22,10 +22,8 @@ function startOf(from: Copula, kind: string): NetworkStart {
  * @param models of an ensemble that is fitted; undefined: one copula is
  * @throws SklarError ERR_SKLAR_VALUE naming what does not fit
  */
-export function startsOf(from: unknown, kind: string, models: number | undefined): NetworkStart[] {
-  if (!(from instanceof Copula)) {
-    throw new SklarError('ERR_SKLAR_VALUE', `expected a copula for from, got ${describe(from)}`);
-  }
+export function startsOf(from: Copula, kind: string, models: number | undefined): NetworkStart[] {
+  expectCopula(from, 'from');
   if (!(from instanceof EnsembleCopula)) {
     return new Array<NetworkStart>(models ?? 1).fill(startOf(from, kind));
   }

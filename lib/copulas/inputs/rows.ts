@@ -1,11 +1,11 @@
 /** Rows as users give them and as the native code takes them. */
-import { type Matrix, fromRows, matrix, pickRows } from '../../matrix';
+import { type Matrix, copyOf, fromRows, matrix, pickRows } from '../../matrix';
 import type { LevelBlocks } from '../../data/level-blocks';
 import { labelsOf } from '../../data/columns/column-type';
 import { Table } from '../../data/table';
 import { type RowWeights, repeatedRows, repetitions, takeWeights } from '../../data/weights';
 import type { Seed } from '../../data/random';
-import { SklarError, describe, expectOneOf } from '../../errors';
+import { SklarError, describe, expectOneOf, expectTexts } from '../../errors';
 import type { Scale } from '../../types/scale';
 
 /** The largest float below 1 and the smallest above 0 that a Float32 sample may take. */
@@ -81,7 +81,7 @@ export type RowsInput = Matrix | Table | readonly ArrayLike<number>[];
  */
 export function toDense(input: RowsInput, what: string, dim?: number): DenseRows {
   let m: Matrix;
-  if (input instanceof Table) m = expectNumbers(input, what).toMatrix();
+  if (Table.is(input)) m = expectNumbers(input, what).toMatrix();
   else if (Array.isArray(input)) m = fromRows(input as readonly ArrayLike<number>[]);
   else if (typeof input === 'object' && input !== null && 'data' in input) {
     const { data, rows, columns } = input;
@@ -95,7 +95,13 @@ export function toDense(input: RowsInput, what: string, dim?: number): DenseRows
   if (dim !== undefined && m.columns !== dim) {
     throw new SklarError('ERR_SKLAR_SHAPE', `expected ${dim} columns for ${what}, got ${m.columns}`);
   }
-  return { data: Float64Array.from(m.data), rows: m.rows, columns: m.columns };
+  return { data: copyOf(m.data), rows: m.rows, columns: m.columns };
+}
+
+/** The names of the columns of rows that `toDense` takes, a copy; undefined: they have none. */
+export function namesOf(input: RowsInput): readonly string[] | undefined {
+  const { names } = input as { names?: readonly string[] };
+  return names === undefined ? undefined : [...expectTexts(names, 'the names of the columns')];
 }
 
 /** @throws SklarError ERR_SKLAR_VALUE naming a column of texts, whose numbers are places in its own list of labels */

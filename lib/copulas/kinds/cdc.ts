@@ -168,7 +168,7 @@ export class CdcCopula extends Copula implements HasField {
    * @returns n x dim, Float64
    */
   async field(z: RowsInput, options: RunOptions & { level?: number } = {}): Promise<Matrix> {
-    expectOptions(options, 'field', { ...runOptions, level: true });
+    options = expectOptions(options, 'field', { ...runOptions, level: true });
     const run = this.begin(options);
     const level = this.#expectLevel(options.level ?? 0);
     const { data, rows } = toDense(z, 'the rows of field', this.dim);
@@ -183,7 +183,7 @@ export class CdcCopula extends Copula implements HasField {
    * Along the levels the dependence fades; at the last one the value is that of the guide (0 without one).
    */
   async logPdfAtLevel(z: RowsInput, level: number, options: RunOptions = {}): Promise<Float64Array> {
-    expectOptions(options, 'logPdfAtLevel', runOptions);
+    options = expectOptions(options, 'logPdfAtLevel', runOptions);
     const run = this.begin(options);
     this.#expectLevel(level);
     const { data, rows } = toDense(z, 'the rows of logPdfAtLevel', this.dim);
@@ -195,7 +195,7 @@ export class CdcCopula extends Copula implements HasField {
 
   /** Classifier logits of all levels, n x levels, for rows on the Gaussian scale. */
   async logits(z: RowsInput, options: RunOptions = {}): Promise<Matrix> {
-    expectOptions(options, 'logits', runOptions);
+    options = expectOptions(options, 'logits', runOptions);
     const run = this.begin(options);
     const { data, rows } = toDense(z, 'the rows of logits', this.dim);
     const values = await runJob((addon) => addon.cdcLogits(this.#native(), data, rows, run), {
@@ -209,7 +209,7 @@ export class CdcCopula extends Copula implements HasField {
    * solvers map independent standard normal rows to rows of the model.
    */
   async transport(start: RowsInput, options: SampleOptions = {}): Promise<Matrix> {
-    expectOptions(options, 'transport', sampleOptions);
+    options = expectOptions(options, 'transport', sampleOptions);
     const run = this.begin(options);
     this.checkSampleOptions(options);
     const { data, rows } = toDense(start, 'the starting rows', this.dim);
@@ -235,7 +235,7 @@ export class CdcCopula extends Copula implements HasField {
    * @throws SklarError ERR_SKLAR_DIVERGED when the network's values are not finite
    */
   async estimateNormaliser(options: NormaliserOptions = {}): Promise<NormaliserEstimate> {
-    expectOptions(options, 'estimateNormaliser', normaliserOptionNames);
+    options = expectOptions(options, 'estimateNormaliser', normaliserOptionNames);
     const run = this.begin(options);
     const native = normaliserOptions(options, this.dim);
     const result = await runJob(

@@ -1,5 +1,15 @@
 import { type Points } from '../fields/field-density';
-import { SklarError, describe, expectInteger, expectNumber, expectOptions } from '../../errors';
+import {
+  SklarError,
+  describe,
+  expectInteger,
+  expectNumber,
+  expectOptions,
+  expectNumbers,
+  expectList,
+  expectObject,
+} from '../../errors';
+import { copyOf, fromRows } from '../../matrix';
 import {
   type ClosedFormDefinition,
   type ClosedFormHandle,
@@ -50,11 +60,9 @@ function correlationOf(
   what: string,
 ): { data: Float64Array; dim: number } {
   const rows = Array.isArray(input) && typeof input[0] === 'object';
-  const data = Float64Array.from(
-    rows
-      ? (input as readonly ArrayLike<number>[]).flatMap((row) => Array.from(row))
-      : (input as ArrayLike<number>),
-  );
+  const data = rows
+    ? fromRows(input as readonly ArrayLike<number>[]).data
+    : expectNumbers(input as ArrayLike<number>, what);
   const dim = Math.round(Math.sqrt(data.length));
   if (dim < 2 || dim * dim !== data.length) {
     throw new SklarError(
@@ -62,7 +70,7 @@ function correlationOf(
       `expected a square matrix of at least 2 columns for ${what}, got ${data.length} values`,
     );
   }
-  return { data, dim };
+  return { data: copyOf(data), dim };
 }
 
 function parameterCount(d: ClosedFormDefinition): number {
@@ -93,6 +101,7 @@ function inMatrix<T>(what: string, body: () => T): T {
  * @example
  * ```ts
  * import { ClosedFormCopula } from 'sklar';
+import { fromRows, copyOf } from '../../matrix';
  *
  * const copula = ClosedFormCopula.fgm({ dim: 3, theta: 1 }); // pairwise independent, yet dependent
  * await copula.logPdf([[0.1, 0.1, 0.1]]); // => [0.413]
@@ -128,8 +137,9 @@ export class ClosedFormCopula extends Copula implements HasField {
    * @throws SklarError ERR_SKLAR_VALUE, ERR_SKLAR_SHAPE when these are no weights or correlation matrices
    */
   static gaussianMixture(parts: GaussianMixtureParts): ClosedFormCopula {
-    expectOptions(parts, 'gaussianMixture', { weights: true, correlations: true });
-    const { weights, correlations } = parts;
+    parts = expectOptions(parts, 'gaussianMixture', { weights: true, correlations: true });
+    const weights = Array.from(expectNumbers(parts.weights, 'weights'));
+    const correlations = expectList(parts.correlations, 'correlations');
     if (weights.length === 0 || weights.length !== correlations.length) {
       throw new SklarError(
         'ERR_SKLAR_SHAPE',
@@ -169,7 +179,7 @@ export class ClosedFormCopula extends Copula implements HasField {
 
   /** The Farlie-Gumbel-Morgenstern copula of any order: c = 1 + theta prod (1 - 2 u_i) over `columns`. */
   static fgm(parts: FgmParts): ClosedFormCopula {
-    expectOptions(parts, 'fgm', { dim: true, theta: true, columns: true });
+    parts = expectOptions(parts, 'fgm', { dim: true, theta: true, columns: true });
     const { dim, theta, columns } = parts;
     expectInteger(dim, 'dim', { min: 2, max: 65536 });
     expectNumber(theta, 'theta', { min: -1, max: 1 });
@@ -179,8 +189,14 @@ export class ClosedFormCopula extends Copula implements HasField {
 
   /** c = 1 + sum_m amplitude_m prod_i cos(pi k_mi u_i), k_m the frequencies of term m. */
   static cosine(parts: CosineParts): ClosedFormCopula {
-    expectOptions(parts, 'cosine', { terms: true });
-    const { terms } = parts;
+    parts = expectOptions(parts, 'cosine', { terms: true });
+    const terms = Array.from(expectList(parts.terms, 'terms'), (term, m) => {
+      const { amplitude, frequencies } = expectObject(term, `term ${m + 1}`);
+      return {
+        amplitude,
+        frequencies: Array.from(expectNumbers(frequencies, `the frequencies of term ${m + 1}`)),
+      };
+    });
     const dim = terms[0]?.frequencies.length ?? 0;
     if (dim < 2) {
       throw new SklarError(

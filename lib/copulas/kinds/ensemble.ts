@@ -1,7 +1,7 @@
 import { notesOf } from '../../notes';
 import { matrix } from '../../matrix';
 import { Generator, hashWords, seedWords, shuffle, resolveSeed } from '../../data/random';
-import { SklarError, describe, expectOptions } from '../../errors';
+import { SklarError, describe, expectOptions, expectList } from '../../errors';
 import {
   Copula,
   type LogPdfOptions,
@@ -10,6 +10,7 @@ import {
   type Blocks,
   type Draws,
   type ConditionalRequest,
+  expectCopula,
 } from '../copula';
 import { mixtureConditional } from './ensemble-conditional';
 import { type CopulaCapabilities } from '../fields/capabilities';
@@ -89,15 +90,16 @@ export class EnsembleCopula extends Copula {
    */
   constructor(members: readonly Copula[]) {
     super();
-    const [first] = members;
+    const [first] = expectList(members, 'the members of an ensemble');
     if (!first)
       throw new SklarError('ERR_SKLAR_VALUE', 'expected at least one copula for an ensemble, got none');
-    members.forEach((member, k) => {
-      if (!(member instanceof Copula) || member instanceof EnsembleCopula || member.kind !== first.kind) {
+    expectCopula(first, 'the first member of an ensemble');
+    Array.from(members).forEach((member, k) => {
+      if (!Copula.is(member) || member instanceof EnsembleCopula || member.kind !== first.kind) {
         throw new SklarError(
           'ERR_SKLAR_VALUE',
           `expected copulas of one kind for an ensemble, got ${describe(first.kind)} and ` +
-            `${member instanceof Copula ? describe(member.kind) : describe(member)} (member ${k})`,
+            `${Copula.is(member) ? describe(member.kind) : describe(member)} (member ${k})`,
         );
       }
       if (member.dim !== first.dim) {
@@ -142,7 +144,7 @@ export class EnsembleCopula extends Copula {
   async estimateNormaliser(
     options: NormaliserOptions = {},
   ): Promise<{ logZ: number; standardError: number }> {
-    expectOptions(options, 'estimateNormaliser', normaliserOptionNames);
+    options = expectOptions(options, 'estimateNormaliser', normaliserOptionNames);
     const run = this.begin(options);
     const seed = resolveSeed(options.seed ?? 1);
     const missing = this.members.flatMap(({ normalisable }, k) =>

@@ -8,6 +8,10 @@ import { TextBuilder } from './text-builder';
 /** A cell of a table as JavaScript has it; null and undefined are missing. */
 export type Cell = number | boolean | string | Date | null | undefined;
 
+/** A Date that is none is NaN. */
+const isMissing = (cell: Cell): cell is null | undefined =>
+  cell === null || cell === undefined || (cell instanceof Date && Number.isNaN(cell.getTime()));
+
 const isWholeArray = (values: unknown) =>
   types.isTypedArray(values) && /^(?:Int|Uint)(?:8|16|32)(?:Clamped)?Array$/.test(values[Symbol.toStringTag]);
 
@@ -18,14 +22,21 @@ const isWholeArray = (values: unknown) =>
  */
 export function columnOfValues(name: string, cells: ArrayLike<Cell>): Pick<ReadColumn, 'values' | 'type'> {
   const column = (values: Float64Array, type: ColumnType) => ({ values, type });
+  const isWords = types.isBigInt64Array(cells) || types.isBigUint64Array(cells);
+  if (isWords || !(types.isTypedArray(cells) || Array.isArray(cells))) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected an array of cells for column ${describe(name)}, got ${describe(cells)}`,
+    );
+  }
   if (types.isTypedArray(cells)) {
     const values = types.isFloat64Array(cells) ? cells : Float64Array.from(cells as ArrayLike<number>);
     return column(values, { type: isWholeArray(cells) ? 'integer' : 'number' });
   }
-  const list: Cell[] = Array.from(cells);
+  const list = Array.from(cells as ArrayLike<Cell>);
   const different = new Set(
     list.map((cell, i) => {
-      if (cell === null || cell === undefined) return 'missing';
+      if (isMissing(cell)) return 'missing';
       if (cell instanceof Date) return 'date';
       if (/^(?:number|boolean|string)$/.test(typeof cell)) return typeof cell;
       throw new SklarError(
@@ -36,7 +47,7 @@ export function columnOfValues(name: string, cells: ArrayLike<Cell>): Pick<ReadC
   );
   different.delete('missing');
   const numbersOf = (number: (cell: NonNullable<Cell>) => number) =>
-    Float64Array.from(list, (cell) => (cell === null || cell === undefined ? NaN : number(cell)));
+    Float64Array.from(list, (cell) => (isMissing(cell) ? NaN : number(cell)));
   if (different.size === 0 || (different.size === 1 && different.has('number'))) {
     return column(numbersOf(Number), { type: 'number' });
   }
@@ -53,11 +64,7 @@ export function columnOfValues(name: string, cells: ArrayLike<Cell>): Pick<ReadC
   const texts = new TextBuilder();
   for (const cell of list) {
     texts.push(
-      cell === null || cell === undefined || Number.isNaN(cell)
-        ? null
-        : cell instanceof Date
-          ? cell.toISOString()
-          : String(cell),
+      isMissing(cell) || Number.isNaN(cell) ? null : cell instanceof Date ? cell.toISOString() : String(cell),
     );
   }
   return columnOfTexts(name, texts);

@@ -1,6 +1,7 @@
 /** What the cells of a column are, and the number that stands for each. */
 import { z } from 'zod';
 
+import { SklarError, describe } from '../../errors';
 import { calendarFormat } from './calendar';
 
 /** How a column is held as numbers: whole ones within +-(2^53 - 1), or floating point. */
@@ -90,6 +91,29 @@ const INTEGER: ColumnType = { type: 'integer' };
 /** The type that a kind alone stands for. */
 export function typeOf(type: ColumnKind | ColumnType): ColumnType {
   return type === 'float' ? FLOAT : type === 'integer' ? INTEGER : type;
+}
+
+/**
+ * Returns the type, where it is one; of labels no copy is made.
+ *
+ * @throws SklarError ERR_SKLAR_VALUE naming `where`
+ */
+export function expectType(type: ColumnKind | ColumnType, where: string): ColumnType {
+  if (type === 'float' || type === 'integer') return typeOf(type);
+  if (isType(type)) return type;
+  throw new SklarError(
+    'ERR_SKLAR_VALUE',
+    `expected 'float', 'integer' or an object such as { type: 'number' } for the type of ${where}, got ${describe(type)}`,
+  );
+}
+
+/** What `columnTypeSchema` asks, of many labels in a moment. */
+function isType(type: unknown): boolean {
+  if (typeof type !== 'object' || type === null) return false;
+  const { labels, ...rest } = type as { labels?: unknown };
+  if (labels === undefined) return columnTypeSchema.safeParse(rest).success;
+  if (!Array.isArray(labels) || !labels.every((label) => typeof label === 'string')) return false;
+  return columnTypeSchema.safeParse({ ...rest, labels: labels.slice(0, 3) }).success;
 }
 
 /** How the numbers of a type are held. */

@@ -21,6 +21,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EMFILE: 'too many open files',
   ENAMETOOLONG: 'its name is too long',
   ELOOP: 'too many symbolic links',
+  ENXIO: 'nobody reads it',
 };
 
 /** An ERR_SKLAR_FILE that says what could not be done to which file, and why. SklarErrors pass through. */
@@ -173,7 +174,9 @@ export class AtomicFile {
       const target = await realpath(file).catch(() => path.resolve(file));
       const existing = await stat(target).catch(() => undefined);
       if (existing?.isDirectory()) throw Object.assign(new Error('is a directory'), { code: 'EISDIR' });
-      if (existing && !existing.isFile()) return new AtomicFile(await open(target, 'w'), target, undefined);
+      if (existing && !existing.isFile()) {
+        return new AtomicFile(await openDevice(target, existing.isFIFO()), target, undefined);
+      }
       // A short name of its own, because a suffix on a long name could exceed the limit of the file system.
       const folder = path.dirname(target);
       const unique = `${host}-${process.pid}-${randomBytes(8).toString('hex')}`;
@@ -226,6 +229,17 @@ export class AtomicFile {
       await this.#handle.close().catch(() => undefined);
     }
     if (this.#temporary !== undefined) await unlink(this.#temporary).catch(() => undefined);
+  }
+}
+
+/** For writing; a pipe that nobody reads is an error, and not waited for without an end. */
+async function openDevice(file: string, isPipe: boolean): Promise<FileHandle> {
+  if (!isPipe) return open(file, 'w');
+  const probe = await open(file, constants.O_WRONLY | constants.O_NONBLOCK);
+  try {
+    return await open(file, 'w');
+  } finally {
+    await probe.close();
   }
 }
 

@@ -1,7 +1,7 @@
-import { SklarError, describe, expectOptions } from '../../errors';
+import { SklarError, describe, expectOptions, expectList } from '../../errors';
 import { quoteName, quoteText } from './csv';
 import { AtomicFile, expectPath } from './files';
-import type { Matrix } from '../../matrix';
+import { type Matrix, expectMatrix } from '../../matrix';
 import { ParquetWriter } from './parquet-writer';
 import {
   type ColumnKind,
@@ -10,9 +10,9 @@ import {
   isNumeric,
   kindOf,
   labelsOf,
-  typeOf,
+  expectType,
 } from '../columns/column-type';
-import { type Table, expectDistinctNames } from '../table';
+import { Table, expectDistinctNames, expectTable } from '../table';
 
 type Values = (row: number, column: number) => number;
 
@@ -206,10 +206,10 @@ export class TableWriter {
     names: readonly string[],
     options: TableWriterOptions = {},
   ): Promise<TableWriter> {
-    expectOptions(options, 'TableWriter.open', { types: true });
-    const { types = names.map(() => 'float' as const) } = options;
+    options = expectOptions(options, 'TableWriter.open', { types: true });
     const format = expectFormat(file);
     expectDistinctNames(names, 'the columns of a table');
+    const types = expectList(options.types ?? names.map(() => 'float' as const), 'types');
     if (names.length === 0 || types.length !== names.length) {
       throw new SklarError(
         'ERR_SKLAR_SHAPE',
@@ -220,8 +220,8 @@ export class TableWriter {
     if (unwritable !== undefined) {
       throw new SklarError('ERR_SKLAR_VALUE', `expected names in valid Unicode, got ${describe(unwritable)}`);
     }
+    const cells = types.map((type, j) => expectType(type, `column ${describe(names[j])}`));
     const atomic = await AtomicFile.open(file);
-    const cells = types.map(typeOf);
     return new TableWriter(atomic, FORMATS[format]!(atomic, names, cells), [...names], cells);
   }
 
@@ -234,13 +234,14 @@ export class TableWriter {
    */
   async append(data: Table | Matrix): Promise<void> {
     await this.#exclusively(async () => {
-      this.#expectColumns(data);
+      const given = Table.is(data) ? data : expectMatrix(data, 'the rows to append');
+      this.#expectColumns(given);
       const value: Values =
-        'data' in data
-          ? (row, column) => data.data[row * data.columns + column]!
-          : (row, column) => data.columns[column]![row]!;
-      this.#expectIntegers(data.rows, value);
-      await this.#writer.append(data.rows, value, this.#typesOf(data));
+        'data' in given
+          ? (row, column) => given.data[row * given.columns + column]!
+          : (row, column) => given.columns[column]![row]!;
+      this.#expectIntegers(given.rows, value);
+      await this.#writer.append(given.rows, value, this.#typesOf(given));
       if (this.#state === 'busy') this.#state = 'open';
     });
   }
@@ -338,7 +339,8 @@ export class TableWriter {
  * ```
  */
 export async function writeTable(table: Table, file: string): Promise<void> {
-  const writer = await TableWriter.open(file, table.names, { types: table.types });
+  const { names, types } = expectTable(table, 'writeTable');
+  const writer = await TableWriter.open(file, names, { types });
   await writer.append(table);
   await writer.close();
 }

@@ -1,20 +1,29 @@
 /** What the columns of a table are, which of them a model has, and how the others are made again. */
 import { z } from 'zod';
 
-import { type OptionNames, SklarError, describe, expectOneOf, expectOptions } from '../../errors';
+import {
+  type OptionNames,
+  SklarError,
+  describe,
+  expectInteger,
+  expectList,
+  expectOneOf,
+  expectOptions,
+} from '../../errors';
 import { type Note, andWords, columnsNote, groupNotes } from '../../notes';
 import {
   type ColumnType,
   cellText,
   columnTypeSchema,
+  expectType,
   kindOf,
   labelsOf,
   numberType,
   typeOf,
 } from '../columns/column-type';
-import { type Seed, hashText, hashWords, seedWords } from '../random';
+import { type Seed, hashText, hashWords, resolveSeed, seedWords } from '../random';
 import { type Returns, returnsNote, returnsSchema } from '../returns';
-import { Table, listNames } from '../table';
+import { Table, expectDistinctNames, expectTable, listNames } from '../table';
 import type { RowWeights } from '../weights';
 import { orderCategories, reordered } from './category-order';
 import { type Cycle, cycleSchema, findCycles, partsOf, sumOfParts } from './cycles';
@@ -124,7 +133,7 @@ export interface RestoreOptions {
   readonly complete?: boolean | undefined;
 }
 
-const restoreOptions: OptionNames<RestoreOptions> = { seed: true, firstRow: true, complete: true };
+const restoreOptions: OptionNames<RestoreOptions> = { seed: true, firstRow: true, complete: 'boolean' };
 
 /**
  * The columns of a table as a model sees them, and back.
@@ -203,8 +212,19 @@ export class TableSchema {
     options: InferOptions,
     { weights = null, others, privateRows = null }: InferSettings = {},
   ): TableSchema {
-    expectOptions(options, 'TableSchema.infer', { missing: true, returns: true, weightsColumn: true });
+    options = expectOptions(options, 'TableSchema.infer', {
+      missing: true,
+      returns: true,
+      weightsColumn: true,
+    });
+    expectTable(table, 'TableSchema.infer');
     const { returns = null, weightsColumn = null } = options;
+    if (returns !== null && !returnsSchema.safeParse(returns).success) {
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        `expected what toReturns tells of its returns for returns, got ${describe(returns)}`,
+      );
+    }
     const rule = expectOneOf<MissingRule>(options.missing ?? 'auto', 'missing', missingRules);
     if (rule === 'error') expectNoneMissing(table);
     const completed = new Table(
@@ -292,8 +312,16 @@ export class TableSchema {
 
   /** The schema of a table all of whose columns are modelled as they are. */
   static plain(names: readonly string[], types: readonly ColumnType[]): TableSchema {
+    expectDistinctNames(names, 'the columns of a schema');
+    if (expectList(types, 'the types of a schema').length !== names.length) {
+      throw new SklarError('ERR_SKLAR_SHAPE', `expected ${names.length} types, got ${types.length}`);
+    }
     return new TableSchema(
-      names.map((name, j) => ({ name, type: types[j]!, role: 'modelled' })),
+      names.map((name, j) => ({
+        name,
+        type: expectType(types[j]!, `column ${describe(name)}`),
+        role: 'modelled',
+      })),
       [],
       [],
       [],
@@ -414,6 +442,7 @@ export class TableSchema {
    * @throws SklarError ERR_SKLAR_VALUE naming columns that are not there, or hold other things
    */
   modelled(table: Table): Table {
+    expectTable(table, 'the columns of the model');
     // the modelled columns themselves come as they are
     const has = (name: string) => table.names.includes(name);
     const differences = this.differences.filter(({ name }) => !has(name));
@@ -479,8 +508,11 @@ export class TableSchema {
 
   /** All columns again, from those that are modelled. */
   restore(modelled: Table, options: RestoreOptions = {}): Table {
-    expectOptions(options, 'TableSchema.restore', restoreOptions);
-    const { seed = 1, firstRow = 0, complete = false } = options;
+    options = expectOptions(options, 'TableSchema.restore', restoreOptions);
+    const { seed = 1, complete = false } = options;
+    resolveSeed(seed);
+    const firstRow = expectInteger(options.firstRow ?? 0, 'firstRow', { min: 0 });
+    expectTable(modelled, 'the modelled columns');
     const { rows } = modelled;
     const gone = complete ? new Map<string, Float64Array>() : this.#gone(modelled);
     const known = new Map(

@@ -104,6 +104,7 @@ export abstract class Margin {
    * `survival` is 1 / period.
    */
   returnLevels(periods: Float64Array): Float64Array {
+    expectDoubles(periods, 'the periods of returnLevels');
     const shares = mapNumbers(periods, (period) => (period > 1 ? 1 / period : NaN));
     return callNative((addon) => addon.marginQuantileAbove(this.handle, shares));
   }

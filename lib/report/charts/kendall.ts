@@ -1,9 +1,9 @@
 /** Kendall's tau of all pairs as a heat map. */
 import type * as Vega from 'vega' with { 'resolution-mode': 'import' };
 
-import type { Matrix } from '../../matrix';
+import { type Matrix, expectMatrix } from '../../matrix';
 import { defaultNames } from '../../data/table';
-import { SklarError, expectNumber, expectOptions } from '../../errors';
+import { SklarError, expectNumber } from '../../errors';
 import { printable, shorten } from './text';
 import {
   type ChartOptions,
@@ -15,6 +15,7 @@ import {
   PRINT,
   drawChart,
   words,
+  expectChartOptions,
 } from './vega';
 
 /** How a heat map is coloured. */
@@ -48,13 +49,16 @@ const LONGEST_NAME = 18;
  * ```
  */
 export async function kendallHeatMap(tau: Matrix, options: HeatMapOptions = {}): Promise<string> {
-  expectOptions(options, 'kendallHeatMap', { ...chartOptions, limit: true });
+  options = expectChartOptions(options, 'kendallHeatMap', { ...chartOptions, limit: true });
   const limit = expectNumber(options.limit ?? 1, 'limit', { above: 0 });
-  const { data, rows, columns: count } = tau;
+  const { data, rows, columns: count, names: own } = expectMatrix(tau, 'kendallHeatMap');
+  if (own && own.length !== count) {
+    throw new SklarError('ERR_SKLAR_SHAPE', `expected ${count} names to draw, got ${own.length}`);
+  }
   if (rows !== count || count < 1) {
     throw new SklarError('ERR_SKLAR_SHAPE', `expected a square matrix to draw, got ${rows} x ${count}`);
   }
-  const names = (tau.names ?? defaultNames(count)).map((name) => shorten(printable(name), LONGEST_NAME));
+  const names = (own ?? defaultNames(count)).map((name) => shorten(printable(name), LONGEST_NAME));
   const cell = SIDE / count;
   const cells = Array.from(data, (value, k) => ({
     x: (k % count) * cell,

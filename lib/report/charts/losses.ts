@@ -3,8 +3,18 @@ import { z } from 'zod';
 
 import type { Copula } from '../../copulas/copula';
 import { EnsembleCopula } from '../../copulas/kinds/ensemble';
-import { expectOptions } from '../../errors';
-import { type ChartOptions, chartOptions, DATA, INK, MODEL, drawChart, gridAxis, mark } from './vega';
+import {
+  type ChartOptions,
+  chartOptions,
+  DATA,
+  INK,
+  MODEL,
+  drawChart,
+  gridAxis,
+  mark,
+  expectChartOptions,
+  expectPictured,
+} from './vega';
 
 /** What `lossPlot` draws: the training of one network. */
 export interface LossNumbers {
@@ -18,6 +28,17 @@ export interface LossNumbers {
     readonly validationLoss: number | null;
   }[];
 }
+
+const lossesSchema = z
+  .array(
+    z.object({
+      bestStep: z.number().nullable(),
+      points: z
+        .array(z.object({ step: z.number(), loss: z.number(), validationLoss: z.number().nullable() }))
+        .min(1),
+    }),
+  )
+  .min(1);
 
 const recordSchema = z.object({
   bestStep: z.number().nullable().default(null),
@@ -54,7 +75,8 @@ const SIZE = { width: 560, height: 240 };
  * ```
  */
 export async function lossPlot(losses: readonly LossNumbers[], options: ChartOptions = {}): Promise<string> {
-  expectOptions(options, 'lossPlot', chartOptions);
+  options = expectChartOptions(options, 'lossPlot', chartOptions);
+  losses = expectPictured(lossesSchema, losses, 'lossPlot');
   const { width, height } = SIZE;
   const series = losses.flatMap(({ points }, k) => [
     {

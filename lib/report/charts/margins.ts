@@ -1,9 +1,10 @@
 /** The margin of a column: its histogram in data and model, and their quantiles against each other. */
+import { z } from 'zod';
+
 import { matrix } from '../../matrix';
 import type { Table } from '../../data/table';
 import { Margins, type TableMargins } from '../../margins/margins';
 import { normalCdf } from '../../normal';
-import { expectOptions } from '../../errors';
 import { describeAxis, labelExpression } from './axis';
 import {
   type ChartOptions,
@@ -15,6 +16,8 @@ import {
   drawable,
   gridAxis,
   mark,
+  expectChartOptions,
+  expectPictured,
 } from './vega';
 
 /** What `densityPlot` and `quantilePlot` draw. */
@@ -45,6 +48,24 @@ export interface MarginNumbers {
     readonly high: number | null;
   }[];
 }
+
+const numbersSchema = z.object({
+  column: z.string(),
+  type: z.string(),
+  logarithmic: z.boolean(),
+  bins: z.array(z.object({ from: z.number(), to: z.number(), data: z.number(), model: z.number() })).min(1),
+  quantiles: z
+    .array(
+      z.object({
+        level: z.number(),
+        data: z.number(),
+        model: z.number(),
+        low: z.number().nullable(),
+        high: z.number().nullable(),
+      }),
+    )
+    .min(1),
+});
 
 /** The model's share of a bin is counted in so many of its quantiles. */
 const LEVELS = 4096;
@@ -148,8 +169,8 @@ const SIZE = { width: 260, height: 180 };
  * ```
  */
 export async function densityPlot(numbers: MarginNumbers, options: ChartOptions = {}): Promise<string> {
-  expectOptions(options, 'densityPlot', chartOptions);
-  const { column, bins, logarithmic } = numbers;
+  options = expectChartOptions(options, 'densityPlot', chartOptions);
+  const { column, bins, logarithmic } = expectPictured(numbersSchema, numbers, 'densityPlot');
   const domain = [bins[0]!.from, bins.at(-1)!.to] as const;
   const outline = [
     { x: domain[0], share: 0 },
@@ -229,8 +250,8 @@ export async function densityPlot(numbers: MarginNumbers, options: ChartOptions 
  * ```
  */
 export async function quantilePlot(numbers: MarginNumbers, options: ChartOptions = {}): Promise<string> {
-  expectOptions(options, 'quantilePlot', chartOptions);
-  const { column, quantiles, logarithmic } = numbers;
+  options = expectChartOptions(options, 'quantilePlot', chartOptions);
+  const { column, quantiles, logarithmic } = expectPictured(numbersSchema, numbers, 'quantilePlot');
   const all = quantiles.flatMap(({ data, model }) => [data, model]);
   const [least, most] = [Math.min(...all), Math.max(...all)];
   const pad = logarithmic ? (most / least) ** 0.03 : 0.03 * (most - least) || 0.5;

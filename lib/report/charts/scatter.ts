@@ -1,18 +1,18 @@
 /** A picture of data beside samples: two grids of scatter plots with the same axes, drawn by Vega to SVG. */
 import type * as Vega from 'vega' with { 'resolution-mode': 'import' };
 
-import { type Table, listNames } from '../../data/table';
+import { type Table, expectTable, listNames } from '../../data/table';
 import {
   type OptionNames,
   SklarError,
   describe,
   expectInteger,
   expectOneOf,
-  expectOptions,
+  expectTexts,
 } from '../../errors';
 import { type Axis, chooseRows, describeAxis } from './axis';
 import { formatCount } from './text';
-import { DATA, FONT, INK, MODEL, drawSvg, drawable, words } from './vega';
+import { DATA, FONT, INK, MODEL, drawSvg, drawable, words, expectChartOptions } from './vega';
 
 /** What is drawn. */
 export interface PairPlotOptions {
@@ -56,6 +56,8 @@ export function expectPairColumns(
   names: readonly string[],
   logarithmic: readonly string[] = [],
 ): { names: readonly string[]; logarithmic: ReadonlySet<string> } {
+  expectTexts(names, 'columns');
+  expectTexts(logarithmic, 'logarithmic');
   if (names.length < 2 || names.length > MOST_COLUMNS) {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
@@ -94,8 +96,14 @@ export function expectPairColumns(
  * ```
  */
 export async function pairPlot(data: Table, samples: Table, options: PairPlotOptions = {}): Promise<string> {
-  expectOptions(options, 'pairPlot', pairPlotOptions);
-  const { labels = ['data', 'samples'] } = options;
+  options = expectChartOptions(options, 'pairPlot', pairPlotOptions);
+  expectTable(data, 'the data of pairPlot');
+  expectTable(samples, 'the samples of pairPlot');
+  const labels = expectTexts(options.labels ?? (['data', 'samples'] as const), 'labels');
+  const count: number = labels.length;
+  if (count !== 2) {
+    throw new SklarError('ERR_SKLAR_SHAPE', `expected two labels for labels, got ${count}`);
+  }
   const show = expectOneOf(options.show ?? 'both', 'show', ['both', 'data', 'samples'] as const);
   const title = options.title ?? (show === 'both' ? 'Data beside samples' : undefined);
   const maxPoints = expectInteger(options.maxPoints ?? 1000, 'maxPoints', { min: 1, max: 100_000 });

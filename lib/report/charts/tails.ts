@@ -1,7 +1,19 @@
 /** How often two columns are extreme together, in data and model. */
+import { z } from 'zod';
+
 import type { TailCurves } from '../../metrics/dependence';
-import { expectOptions } from '../../errors';
-import { type ChartOptions, chartOptions, DATA, INK, MODEL, drawChart, gridAxis, mark } from './vega';
+import {
+  type ChartOptions,
+  chartOptions,
+  DATA,
+  INK,
+  MODEL,
+  drawChart,
+  gridAxis,
+  mark,
+  expectChartOptions,
+  expectPictured,
+} from './vega';
 
 /** What `tailPlot` draws: two columns. */
 export interface TailNumbers {
@@ -20,6 +32,22 @@ export interface TailNumbers {
     readonly modelError: number;
   }[];
 }
+
+const numbersSchema = z.object({
+  columns: z.tuple([z.string(), z.string()]),
+  points: z
+    .array(
+      z.object({
+        tail: z.enum(['lower', 'upper']),
+        q: z.number(),
+        data: z.number(),
+        dataError: z.number(),
+        model: z.number(),
+        modelError: z.number(),
+      }),
+    )
+    .min(1),
+});
 
 const LEVELS = [0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5] as const;
 /** Levels with fewer rows beyond them say nothing. */
@@ -77,8 +105,8 @@ const SIZE = { width: 260, height: 190 };
  * ```
  */
 export async function tailPlot(numbers: TailNumbers, options: ChartOptions = {}): Promise<string> {
-  expectOptions(options, 'tailPlot', chartOptions);
-  const { columns, points } = numbers;
+  options = expectChartOptions(options, 'tailPlot', chartOptions);
+  const { columns, points } = expectPictured(numbersSchema, numbers, 'tailPlot');
   const levels = [...new Set(points.map(({ q }) => q))];
   const labelled = [levels[0]!, 0.1, 0.25, 0.5, 0.75, 0.9, levels.at(-1)!];
   // of columns with many equal values more rows may lie beyond a quantile

@@ -2,7 +2,9 @@
 import type * as Vega from 'vega' with { 'resolution-mode': 'import' };
 import type * as VegaInterpreter from 'vega-interpreter' with { 'resolution-mode': 'import' };
 
-import { type OptionNames, SklarError } from '../../errors';
+import type { z } from 'zod';
+
+import { type OptionNames, SklarError, describe, expectOptions, expectText } from '../../errors';
 import { escapeText, printable } from './text';
 
 // Pairs that colour-blind people can tell apart, and a grey; each can be read on white and on black. A page that knows its
@@ -131,6 +133,28 @@ export interface ChartOptions {
 }
 
 export const chartOptions: OptionNames<ChartOptions> = { title: true };
+
+/** Checks the options of a picture, and `title` among them. @throws SklarError ERR_SKLAR_VALUE */
+export function expectChartOptions<T extends ChartOptions>(
+  options: T,
+  name: string,
+  known: OptionNames<T> | OptionNames<ChartOptions>,
+): T {
+  options = expectOptions(options, name, known);
+  if (options.title !== undefined) expectText(options.title, 'title');
+  return options;
+}
+
+/** Checks the numbers that a picture is drawn from. @throws SklarError ERR_SKLAR_VALUE naming what is none of them */
+export function expectPictured<T>(schema: z.ZodType<T>, numbers: T, name: string): T {
+  const parsed = schema.safeParse(numbers);
+  if (parsed.success) return parsed.data;
+  const { path, message } = parsed.error.issues[0]!;
+  throw new SklarError(
+    'ERR_SKLAR_VALUE',
+    `expected the numbers of a report for ${name}, got ${describe(numbers)} (${[...path.map(String), message].join(': ')})`,
+  );
+}
 
 /** One panel with axes. */
 export interface Chart extends Pick<Vega.Spec, 'scales' | 'axes' | 'marks'> {
