@@ -542,7 +542,7 @@ const rows: Record<string, Row | null> = {
   ),
   'JointDistribution.sampleConditional': withOptions(
     (a: never, b: never, c: never) => models.joint.sampleConditional(a, b, c),
-    () => [{ a: 0.5, b: { above: 0.1, below: 0.9 } }, 3, {}],
+    () => [{ b: { above: 0.1, below: 0.9 } }, 3, {}],
   ),
   'JointDistribution.sampleWhere': withOptions(
     (a: never, b: never, c: never) => models.joint.sampleWhere(a, b, c),
