@@ -8,7 +8,7 @@ import type { ConditionalMethod, ConditionalOptions, ConditionalSample } from '.
 import { type Matrix, matrix } from '../matrix';
 import { type Seed, hashWords, resolveSeed, seedWords } from '../data/random';
 import type { Table } from '../data/table';
-import { SklarError, expectInteger } from '../errors';
+import { SklarError, describe, expectInteger } from '../errors';
 import { tell } from '../tell';
 
 /** Draws before a condition is given up: so many for each row wanted, and within these bounds. */
@@ -88,7 +88,7 @@ export async function sampleGivenBlocks(
     throw new SklarError(
       'ERR_SKLAR_VALUE',
       `expected no method for a condition on values of positive probability alone, whose rows are drawn without a ` +
-        `condition and kept where they have them, got '${method}'`,
+        `condition and kept where they have them, got ${describe(method)}`,
     );
   }
   const most = mostDraws(rows);
