@@ -42,8 +42,6 @@ const MOST_NAMED = 10;
  * @example
  * ```ts
  * import { meanOf } from 'sklar';
-import { expectDoubles } from './normal';
-import { expectOneOf, expectNumbers, SklarError } from './errors';
  *
  * meanOf(Float64Array.of(1, 3, -Infinity)); // => { mean: 2, standardError: 1, impossible: { count: 1, rows: [3] } }
  * ```

@@ -5,7 +5,7 @@ import { labelsOf } from '../data/columns/column-type';
 import { Table } from '../data/table';
 import { SklarError, expectOptions } from '../errors';
 import { callNative, runJob } from '../native';
-import { type NamedRows, execution, expectRows } from './rows';
+import { type NamedRows, codesOf, execution, expectRows } from './rows';
 
 /**
  * For each row the distance to the closest of other rows (distance to closest record), exact: Gower's (1971), the mean over the columns of the
@@ -28,10 +28,10 @@ export async function closestRows(
   rows: RowsInput,
   options: RunOptions = {},
 ): Promise<Float64Array> {
-  expectOptions(options, 'closestRows', runOptions);
+  options = expectOptions(options, 'closestRows', runOptions);
   const run = execution(options);
-  const base = expectRows(training, 'the training rows of closestRows');
-  const others = expectRows(rows, 'the rows of closestRows', 1);
+  const base = expectRows(codesOf(training, training), 'the training rows of closestRows');
+  const others = expectRows(codesOf(rows, training), 'the rows of closestRows', 1);
   if (base.columns !== others.columns) {
     throw new SklarError(
       'ERR_SKLAR_SHAPE',
@@ -44,7 +44,7 @@ export async function closestRows(
 /** For each column 1 where it has labels. */
 export function labelColumns(input: RowsInput, columns: number): Uint32Array {
   return Uint32Array.from({ length: columns }, (_, j) =>
-    Number(input instanceof Table && labelsOf(input.types[j]!) !== null),
+    Number(Table.is(input) && labelsOf(input.types[j]!) !== null),
   );
 }
 

@@ -3,7 +3,6 @@ import { type RowsInput, type Scale } from '../copulas/inputs/rows';
 import { type RunOptions, runOptions } from '../copulas/inputs/run';
 import { type Matrix, matrix, pickRows } from '../matrix';
 import { Generator, type Seed, seedWords, shuffle, resolveSeed } from '../data/random';
-import { TableSchema } from '../data/schema/table-schema';
 import { type SplitMethod, splitMethods, splitRows } from '../data/split';
 import { Table, defaultNames, listNames } from '../data/table';
 import { type Weights, drawByWeight, expectWeights } from '../data/weights';
@@ -19,7 +18,7 @@ import {
   kendallDifference,
   tailError,
 } from './dependence-error';
-import { type NamedRows, execution, expectRows } from './rows';
+import { type NamedRows, codesOf, execution, expectRows } from './rows';
 import {
   type MarginMetric,
   type TwoSampleMetric,
@@ -235,21 +234,6 @@ function expectLike(data: NamedRows, input: RowsInput, what: string): NamedRows 
   );
 }
 
-/** A table as numbers: texts are their places among the labels that the columns of the data have, new ones behind them. */
-function codesOf(input: RowsInput, data: RowsInput): RowsInput {
-  if (!(input instanceof Table) || !(data instanceof Table)) return input;
-  const names = data.names.filter((name) => input.names.includes(name));
-  const id = names.find((name) => data.type(name).type === 'id');
-  if (id !== undefined) {
-    throw new SklarError(
-      'ERR_SKLAR_VALUE',
-      `expected columns that can be compared, got ${describe(id)}, which names rows: leave it out`,
-    );
-  }
-  const own = data.select(names);
-  return TableSchema.plain(own.names, own.types).asHere(input, names).numbers();
-}
-
 /** Rows that are drawn by their weights. */
 function drawn(all: NamedRows, given: Weights | undefined, seed: bigint): NamedRows {
   if (given === undefined) return all;
@@ -324,7 +308,8 @@ export async function compare(
     throw new SklarError('ERR_SKLAR_VALUE', 'expected a reference for referenceWeights, got none');
   }
   const own = drawn(given, options.weights, seed);
-  const train = options.train === undefined ? null : expectLike(given, options.train, 'the training rows');
+  const train =
+    options.train === undefined ? null : expectLike(given, codesOf(options.train, data), 'the training rows');
   const dim = own.columns;
   const metrics = resolveMetrics(options.metrics, dim);
   const halves = reference || split === 'random' ? null : splitRows(own.rows, 0.5, seed, split);

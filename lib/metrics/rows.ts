@@ -1,5 +1,7 @@
 import { type RowsInput, namesOf, toDense } from '../copulas/inputs/rows';
 import { type Execution, type RunOptions, beginRun } from '../copulas/inputs/run';
+import { TableSchema } from '../data/schema/table-schema';
+import { Table } from '../data/table';
 import { SklarError, describe } from '../errors';
 
 export interface NamedRows {
@@ -40,4 +42,19 @@ export function expectRows(input: RowsInput, what: string, least = 2): NamedRows
 
 export function nameOf(names: readonly string[] | undefined, column: number): string {
   return names ? describe(names[column]) : String(column + 1);
+}
+
+/** A table as numbers: texts are their places among the labels that the columns of the data have, new ones behind them. */
+export function codesOf(input: RowsInput, data: RowsInput): RowsInput {
+  if (!Table.is(input) || !Table.is(data)) return input;
+  const names = data.names.filter((name) => input.names.includes(name));
+  const id = names.find((name) => data.type(name).type === 'id');
+  if (id !== undefined) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected columns that can be compared, got ${describe(id)}, which names rows: leave it out`,
+    );
+  }
+  const own = data.select(names);
+  return TableSchema.plain(own.names, own.types).asHere(input, names).numbers();
 }

@@ -101,8 +101,6 @@ function inMatrix<T>(what: string, body: () => T): T {
  * @example
  * ```ts
  * import { ClosedFormCopula } from 'sklar';
-import { fromRows, copyOf } from '../../matrix';
- *
  * const copula = ClosedFormCopula.fgm({ dim: 3, theta: 1 }); // pairwise independent, yet dependent
  * await copula.logPdf([[0.1, 0.1, 0.1]]); // => [0.413]
  * copula.marginal([0, 1]); // => null
