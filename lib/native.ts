@@ -103,6 +103,16 @@ export function callNative<T>(call: (addon: NativeAddon) => T): T {
 }
 
 /**
+ * Gives back the memory of arrays that nothing uses any longer: the garbage collector does not hurry for what lies outside of its
+ * heap, so that a table might be held twice. Arrays that are a part of others are left alone.
+ */
+export function release(...arrays: readonly (Float64Array | Uint32Array)[]): void {
+  for (const values of arrays) {
+    if (values.byteLength === values.buffer.byteLength) callNative((addon) => addon.releaseArray(values));
+  }
+}
+
+/**
  * Runs a native job to its end. Aborting the signal cancels it and rejects with the signal's reason; an exception thrown
  * by `onEvent` cancels it and rejects with that exception.
  */

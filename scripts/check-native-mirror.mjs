@@ -12,6 +12,7 @@ const types = {
   to_double: ['number'],
   to_bool: ['boolean'],
   to_uint64: ['bigint'],
+  'to_span<double>': ['Float64Array'],
   'to_vector<double>': ['Float64Array'],
   'to_vector<float>': ['Float32Array', 'RealArray'],
   'to_vector<T>': ['RealArray'],

@@ -77,8 +77,7 @@ const methods: Record<string, Record<string, Call>> = {
   TableWriter: { 'static open': (o) => sklar.TableWriter.open(folder.file('out.csv'), ['a'], o) },
   PseudoObservations: {
     'static fit': (o) => sklar.PseudoObservations.fit(table, o),
-    'static sort': (o) => sklar.PseudoObservations.sort(table, null, o),
-    'static fromSorted': (o) => sklar.PseudoObservations.fromSorted({} as never, o),
+    'static fitColumns': (o) => sklar.PseudoObservations.fitColumns(table, null, o),
     transform: (o) => models.ranks.transform(table, o),
     inverse: (o) => models.ranks.inverse(u, o),
     cells: (o) => models.ranks.cells(table, o),
@@ -91,7 +90,7 @@ const methods: Record<string, Record<string, Call>> = {
   },
   Margins: {
     'static fit': (o) => sklar.Margins.fit(table, o),
-    'static fromSorted': (o) => sklar.Margins.fromSorted({} as never, o),
+    'static fitColumns': (o) => sklar.Margins.fitColumns(table, o),
     transform: (o) => models.joint.margins.transform(table, o),
     inverse: (o) => models.joint.margins.inverse(u, o),
     cells: (o) => models.joint.margins.cells(table, o),

@@ -4,7 +4,7 @@ import { types as checks } from 'node:util';
 
 import { expectThreads } from '../devices';
 import { type OptionNames, SklarError, describe, expectOneOf } from '../errors';
-import { type ColumnHandle, runJob } from '../native';
+import { type ColumnHandle, release, runJob } from '../native';
 import { type Matrix, matrix } from '../matrix';
 import { type Seed, hashText, resolveSeed } from './random';
 import type { Scale } from '../types/scale';
@@ -74,11 +74,12 @@ export function findInfinite(values: Float64Array): number {
 }
 
 /** The rows, by number, in which no column is missing. */
-export function completeRowsOf(columns: readonly Float64Array[], rows: number): number[] {
+export function completeRowsOf(columns: readonly Float64Array[], rows: number): Uint32Array {
   const holes = columns.filter((values) => values.some(Number.isNaN));
-  const complete: number[] = [];
-  for (let i = 0; i < rows; i++) if (!holes.some((values) => Number.isNaN(values[i]))) complete.push(i);
-  return complete;
+  const complete = new Uint32Array(rows);
+  let count = 0;
+  for (let i = 0; i < rows; i++) if (!holes.some((values) => Number.isNaN(values[i]))) complete[count++] = i;
+  return complete.subarray(0, count);
 }
 
 /**
@@ -132,6 +133,7 @@ export async function levelsOf(
       { signal: run.signal },
     );
     u.set(block, from * width);
+    release(block);
     tell(run.onProgress, to / table.rows);
   }
   return matrix(u, table.rows, width, table.names);
@@ -158,6 +160,7 @@ export async function cellsOf(
     const block = await runJob((addon) => addon.columnCells(columns, x, threads), { signal: run.signal });
     lower.set(block.lower, from * width);
     upper.set(block.upper, from * width);
+    release(block.lower, block.upper);
     tell(run.onProgress, to / table.rows);
   }
   return {
@@ -206,6 +209,7 @@ export async function valuesOf(
       signal: run.signal,
     });
     block.forEach((column, j) => values[j]!.set(column, from));
+    release(...block);
     tell(run.onProgress, to / u.rows);
   }
   return new Table(names, values, types);

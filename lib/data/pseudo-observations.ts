@@ -3,14 +3,21 @@ import { types } from 'node:util';
 import { z } from 'zod';
 
 import { type OptionNames, SklarError, describe, expectInteger, expectOneOf, expectOptions } from '../errors';
-import { type ColumnHandle, callNative } from '../native';
+import { type ColumnHandle, callNative, release } from '../native';
 import { type LevelBlocks, blocksOfRanks } from './level-blocks';
 import { type ColumnRunOptions, columnRunOptions, findInfinite, nextTurn } from './column-jobs';
 import { LevelColumns, type Ties } from './level-columns';
 import { type Matrix, matrix } from '../matrix';
 import type { Note } from '../notes';
 import { type Seed, resolveSeed } from './random';
-import { SortedTable, type SortedValues, evenlySpaced } from './sorted-table';
+import {
+  type RankRule,
+  type SortedValues,
+  evenlySpaced,
+  relationOf,
+  releaseSorted,
+  sortedColumns,
+} from './sorted-table';
 import { type ColumnType, columnTypeSchema, kindOf, typeOf } from './columns/column-type';
 import { Table, listNames } from './table';
 import { type RowWeights, type Weights, weightedTable } from './weights';
@@ -77,8 +84,8 @@ interface Column {
   readonly name: string;
   readonly cells: ColumnType;
   readonly values: Float64Array;
-  readonly first: Float64Array;
-  readonly last: Float64Array;
+  readonly first: Float64Array | Uint32Array;
+  readonly last: Float64Array | Uint32Array;
   /** How many ranks there are: of the rows in which it is not missing, or the sum of their weights. */
   readonly size: number;
   readonly tied: boolean;
@@ -109,7 +116,7 @@ function completeColumn(
 function thinnedColumn(name: string, cells: ColumnType, sorted: SortedValues, knots: number): Column {
   const { last, weights } = sorted;
   const kept = evenlySpaced(sorted, knots);
-  const pick = (at: (k: number) => number): Float64Array => Float64Array.from(kept, at);
+  const pick = (at: (k: number) => number) => (weights ? Float64Array.from(kept, at) : kept.map(at));
   const before = (of: Float64Array, k: number): number => (k === 0 ? 0 : of[k - 1]!);
   const single = (k: number): boolean => last[k]! - before(last, k) === 1;
   const end = (k: number, edge: number): number =>
@@ -117,7 +124,7 @@ function thinnedColumn(name: string, cells: ColumnType, sorted: SortedValues, kn
   return {
     name,
     cells,
-    values: pick((k) => sorted.values[k]!),
+    values: Float64Array.from(kept, (k) => sorted.values[k]!),
     first: pick((k) => (weights ? end(k, before(weights.upTo, k)) : before(last, k) + 1)),
     last: pick((k) => (weights ? end(k, weights.upTo[k]!) : last[k]!)),
     size: weights ? weights.rows : last.at(-1)!,
@@ -126,7 +133,17 @@ function thinnedColumn(name: string, cells: ColumnType, sorted: SortedValues, kn
   };
 }
 
-async function expectUsable(table: Table, signal: AbortSignal | undefined): Promise<void> {
+function levelsFor({ rows, names }: Table): Float64Array {
+  try {
+    return new Float64Array(rows * names.length);
+  } catch (cause) {
+    const message = `cannot allocate the ranks of ${rows} rows of ${names.length} columns`;
+    throw new SklarError('ERR_SKLAR_MEMORY', message, { cause });
+  }
+}
+
+/** Throws ERR_SKLAR_VALUE that names columns that are infinite or constant. */
+export async function expectUsable(table: Table, signal: AbortSignal | undefined): Promise<void> {
   const { names, columns, rows } = table;
   if (names.length < 2) {
     throw new SklarError(
@@ -172,22 +189,29 @@ const COPY = 'a copy';
  * value by value with the first column of that text.
  */
 class DuplicateFinder {
-  readonly #sorted: SortedTable;
+  readonly #table: Table;
+  readonly #rule: RankRule;
+  readonly #run: ColumnRunOptions;
   readonly #seen = new Map<string, number>();
   readonly #found: { name: string; how: string; of: string }[] = [];
 
-  constructor(sorted: SortedTable) {
-    this.#sorted = sorted;
+  constructor(table: Table, rule: RankRule, run: ColumnRunOptions) {
+    this.#table = table;
+    this.#rule = rule;
+    this.#run = run;
   }
 
-  add(j: number, { increasing, decreasing }: { increasing: string; decreasing: string }): void {
+  async add(
+    j: number,
+    { increasing, decreasing }: { increasing: string; decreasing: string },
+  ): Promise<void> {
     const same = this.#seen.get(increasing) ?? this.#seen.get(decreasing);
     if (same === undefined) {
       this.#seen.set(increasing, j);
       return;
     }
-    const { names, columns } = this.#sorted.table;
-    const relation = this.#sorted.relation(j, same);
+    const { names, columns } = this.#table;
+    const relation = await relationOf(this.#table, j, same, this.#rule, this.#run);
     if (relation === 0) return;
     const equal = relation === 1 && columns[j]!.every((value, i) => value === columns[same]![i]);
     const how = equal ? COPY : relation === 1 ? 'an increasing function' : 'a decreasing function';
@@ -283,91 +307,59 @@ export class PseudoObservations extends LevelColumns {
     options: PseudoObservationsOptions & ColumnRunOptions = {},
   ): Promise<PseudoObservations> {
     options = expectOptions(options, 'PseudoObservations.fit', fitOptions);
-    const { ties, seed, knots, weights: given, onProgress, ...run } = options;
-    const own = Table.settled(table, 'PseudoObservations.fit');
-    const { table: counted, weights, kept } = weightedTable(own, given);
-    const sorted = await PseudoObservations.sort(counted, weights, {
-      ...run,
-      ties,
-      seed,
-      onProgress: onProgress && ((fraction) => onProgress(0.8 * fraction)),
-    });
-    try {
-      const own = await PseudoObservations.fromSorted(sorted, {
-        ...run,
-        knots,
-        onProgress: onProgress && ((fraction) => onProgress(0.8 + 0.2 * fraction)),
-      });
-      if (kept) await own.#addRows(table, kept, run);
-      return own;
-    } finally {
-      sorted.dispose();
-    }
+    const { weights: given, ...rest } = options;
+    const settled = Table.settled(table, 'PseudoObservations.fit');
+    const { table: counted, weights, kept } = weightedTable(settled, given);
+    const own = await PseudoObservations.fitColumns(counted, weights, rest);
+    if (kept) await own.#addRows(settled, kept, { threads: options.threads, signal: options.signal });
+    return own;
   }
 
   /** Gives rows without a weight the levels that they have among the others. */
   async #addRows(table: Table, kept: Uint32Array, run: ColumnRunOptions): Promise<void> {
     const width = this.names.length;
+    const counted = this.#training!;
     const { data } = await this.transform(table, run);
-    kept.forEach((row, i) => {
-      data.set(this.#training!.subarray(i * width, (i + 1) * width), row * width);
-    });
+    kept.forEach((row, i) => data.set(counted.subarray(i * width, (i + 1) * width), row * width));
     this.#training = data;
+    release(counted);
   }
 
-  /** @internal The first half of `fit`, for who has more to learn from the sorted columns of a table that is settled. */
-  static async sort(
+  /** @internal The same, of rows of a settled table that all count, with their weights. */
+  static async fitColumns(
     table: Table,
     weights: RowWeights | null,
-    options: Omit<PseudoObservationsOptions, 'knots'> & ColumnRunOptions = {},
-  ): Promise<SortedTable> {
-    options = expectOptions(options, 'PseudoObservations.sort', {
-      ...columnRunOptions,
-      ties: true,
-      seed: true,
-    });
-    const { ties = 'random', seed = 0, ...run } = options;
-    expectOneOf<Ties>(ties, 'ties', ['random', 'average']);
-    resolveSeed(seed);
-    await expectUsable(table, run.signal);
-    return SortedTable.of(table, { ties, seed }, weights, run);
-  }
-
-  /**
-   * The other half of `fit`.
-   *
-   * @param sorted from `sort`
-   * @internal
-   */
-  static async fromSorted(
-    sorted: SortedTable,
-    options: Pick<PseudoObservationsOptions, 'knots'> & ColumnRunOptions = {},
+    options: Omit<PseudoObservationsOptions, 'weights'> & ColumnRunOptions = {},
   ): Promise<PseudoObservations> {
-    options = expectOptions(options, 'PseudoObservations.fromSorted', { ...columnRunOptions, knots: true });
-    const { knots = DEFAULT_KNOTS, ...run } = options;
+    options = expectOptions(options, 'PseudoObservations.fitColumns', fitOptions);
+    const { ties = 'random', seed: given = 0, knots = DEFAULT_KNOTS, onProgress, ...run } = options;
+    expectOneOf<Ties>(ties, 'ties', ['random', 'average']);
+    const seed = resolveSeed(given);
     expectInteger(knots, 'knots', { min: 2 });
-    const { table, rule } = sorted;
-    if (!rule) throw new SklarError('ERR_SKLAR_INTERNAL', 'expected columns with ranks');
-    const duplicates = new DuplicateFinder(sorted);
+    await expectUsable(table, run.signal);
+    const rule = { ties, seed };
+    const duplicates = new DuplicateFinder(table, rule, run);
     const columns: Column[] = [];
     const blocks: Float64Array[] = [];
-    for (const [j, name] of table.names.entries()) {
-      const { values, ...texts } = sorted.rankedColumn(j);
-      duplicates.add(j, texts);
-      columns.push(thinnedColumn(name, table.types[j]!, values, knots));
-      blocks.push(blocksOfRanks(values.last, values.weights?.upTo));
-      await nextTurn(run.signal);
+    const u = levelsFor(table);
+    for await (const sorted of sortedColumns(table, rule, weights, { ...run, onProgress })) {
+      for (let j = sorted.from; j < sorted.to; j++) {
+        const { values, ...texts } = sorted.rankedColumn(j);
+        await duplicates.add(j, texts);
+        columns.push(thinnedColumn(table.names[j]!, table.types[j]!, values, knots));
+        blocks.push(blocksOfRanks(values.last, values.weights?.upTo));
+        releaseSorted(values);
+        await nextTurn(run.signal);
+      }
+      await sorted.writeLevels(u, run);
     }
     duplicates.expectNoCopies();
-    const u = await sorted.levels(run);
-    const seed = resolveSeed(rule.seed);
-    const weighted = sorted.weights !== null;
     return new PseudoObservations(
       table.rows,
-      rule.ties,
+      ties,
       seed,
       columns,
-      weighted,
+      weights !== null,
       u,
       duplicates.sentences(),
       blocks,
@@ -430,8 +422,8 @@ export class PseudoObservations extends LevelColumns {
     const weighted = this.#weighted;
     const columns = this.#columns.map(({ name, cells, values, first, last, size, tied, thinned }, j) => {
       tensors[`${j}.values`] = values;
-      if (tied || thinned || weighted) tensors[`${j}.last`] = last;
-      if ((tied && thinned) || weighted) tensors[`${j}.first`] = first;
+      if (tied || thinned || weighted) tensors[`${j}.last`] = Float64Array.from(last);
+      if ((tied && thinned) || weighted) tensors[`${j}.first`] = Float64Array.from(first);
       const own = weighted ? { size } : size < rows && { known: size };
       return { name, kind: kindOf(cells), cells, ...own, tied, thinned };
     });
@@ -491,8 +483,8 @@ export class PseudoObservations extends LevelColumns {
       callNative((addon) =>
         addon.rankColumn({
           values,
-          first,
-          last,
+          first: Float64Array.from(first),
+          last: Float64Array.from(last),
           rows: size,
           integer: kindOf(cells) === 'integer',
           thinned,

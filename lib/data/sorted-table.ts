@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 
 import { expectThreads } from '../devices';
-import { type NativeSortedColumn, type SortedHandle, callNative, runJob } from '../native';
+import { type NativeSortedColumn, type SortedHandle, callNative, release, runJob } from '../native';
 import { type ColumnRunOptions, columnKeys, rowBlocks } from './column-jobs';
 import type { Ties } from './level-columns';
 import { type Seed, resolveSeed } from './random';
@@ -85,65 +85,29 @@ export interface RankRule {
   readonly seed: Seed;
 }
 
-/** Values sorted by one job: enough for every thread, and few enough that a copy of them takes no time to notice. */
-const JOB_VALUES = 2 ** 22;
+/** Values that are sorted at once, whatever share of the table they are. */
+const FEW_VALUES = 2 ** 20;
+/** Sorting takes three times the memory of a column, what is learned of it as much again. */
+const MOST_SHARE = 1 / 8;
 
-/**
- * The columns of a table, each sorted once for all that learns from them. They stay in native memory until `dispose`;
- * what is asked for is copied.
- */
-export class SortedTable implements Disposable {
+/** Some columns of a table, sorted, in native memory until `dispose`; what is asked for is copied. */
+export class SortedColumns implements Disposable {
   readonly table: Table;
-  /** How rows were ranked; null: not at all. */
-  readonly rule: RankRule | null;
-  /** Of the rows; null: all count alike. */
-  readonly weights: RowWeights | null;
+  /** The number of the first one. */
+  readonly from: number;
+  /** The number behind the last one. */
+  readonly to: number;
   readonly #columns: readonly SortedHandle[];
 
-  private constructor(
-    table: Table,
-    rule: RankRule | null,
-    weights: RowWeights | null,
-    columns: readonly SortedHandle[],
-  ) {
+  /** @internal */
+  constructor(table: Table, from: number, columns: readonly SortedHandle[]) {
     this.table = table;
-    this.rule = rule;
-    this.weights = weights;
+    this.from = from;
+    this.to = from + columns.length;
     this.#columns = columns;
   }
 
-  /** @param table of finite numbers, at least one row */
-  static async of(
-    table: Table,
-    rule: RankRule | null,
-    weights: RowWeights | null,
-    run: ColumnRunOptions = {},
-  ): Promise<SortedTable> {
-    const threads = expectThreads(run.threads);
-    const ranks = rule && { random: rule.ties === 'random', seed: resolveSeed(rule.seed) };
-    const keys = columnKeys(table.names);
-    const width = table.names.length;
-    const group = Math.max(threads || availableParallelism(), Math.floor(JOB_VALUES / table.rows));
-    const columns: SortedHandle[] = [];
-    for (let from = 0; from < width; from += group) {
-      const to = Math.min(width, from + group);
-      const sorted = await runJob(
-        (addon) =>
-          addon.sortColumns(
-            table.columns.slice(from, to),
-            ranks && { ...ranks, keys: keys.slice(from, to) },
-            threads,
-            weights && weights.each,
-          ),
-        { signal: run.signal },
-      );
-      columns.push(...sorted);
-      tell(run.onProgress, to / width);
-    }
-    return new SortedTable(table, rule, weights, columns);
-  }
-
-  /** The values of column j. */
+  /** The values of column j of the table. */
   column(j: number): SortedValues {
     return toSortedValues(this.#native(j));
   }
@@ -156,25 +120,24 @@ export class SortedTable implements Disposable {
     return { values, increasing: key(column.hash), decreasing: key(column.reversedHash) };
   }
 
-  /** Whether column j is an increasing (1) or decreasing (-1) function of column k in these rows, or neither (0). */
-  relation(j: number, k: number): 1 | -1 | 0 {
-    return callNative((addon) => addon.sortedRelation(this.#columns[j]!, this.#columns[k]!));
-  }
-
-  /** rank / (rows + 1) of all rows, rows x columns; of weighted ones the weight of lower rows in the place of their number. */
-  async levels(run: ColumnRunOptions = {}): Promise<Float64Array> {
+  /**
+   * Writes rank / (rows + 1) of all rows into the columns of u, rows x columns of the table; of weighted ones the weight of lower rows in the
+   * place of their number.
+   */
+  async writeLevels(u: Float64Array, run: ColumnRunOptions = {}): Promise<void> {
     const threads = expectThreads(run.threads);
-    const { rows } = this.table;
-    const width = this.#columns.length;
-    const u = new Float64Array(rows * width);
+    const { rows, names } = this.table;
+    const [width, count] = [names.length, this.#columns.length];
     for (const [from, to] of rowBlocks(rows, width)) {
       const block = await runJob((addon) => addon.sortedLevels(this.#columns, from, to, threads), {
         signal: run.signal,
       });
-      u.set(block, from * width);
-      tell(run.onProgress, to / rows);
+      for (let k = 0; k < count; k++) {
+        let at = from * width + this.from + k;
+        for (let b = k; b < block.length; b += count, at += width) u[at] = block[b]!;
+      }
+      release(block);
     }
-    return u;
   }
 
   dispose(): void {
@@ -186,6 +149,69 @@ export class SortedTable implements Disposable {
   }
 
   #native(j: number): NativeSortedColumn {
-    return callNative((addon) => addon.sortedColumn(this.#columns[j]!));
+    return callNative((addon) => addon.sortedColumn(this.#columns[j - this.from]!));
   }
+}
+
+/**
+ * The columns of a table, sorted, so many at once that their memory is a part of that of the table; those before are disposed of.
+ *
+ * @param table of finite numbers, at least one row
+ * @param rule how rows are to be ranked; null: not at all
+ * @param weights of the rows; null: all count alike
+ */
+export async function* sortedColumns(
+  table: Table,
+  rule: RankRule | null,
+  weights: RowWeights | null,
+  run: ColumnRunOptions = {},
+): AsyncGenerator<SortedColumns, void> {
+  const threads = expectThreads(run.threads);
+  const width = table.names.length;
+  const parallel = Math.min(threads || availableParallelism(), Math.floor(MOST_SHARE * width));
+  const group = Math.max(1, parallel, Math.floor(FEW_VALUES / table.rows));
+  for (let from = 0; from < width; from += group) {
+    const numbers = Array.from({ length: Math.min(group, width - from) }, (_, k) => from + k);
+    using sorted = new SortedColumns(table, from, await sortColumns(table, numbers, rule, weights, run));
+    yield sorted;
+    tell(run.onProgress, sorted.to / width);
+  }
+}
+
+/** Whether column j is an increasing (1) or decreasing (-1) function of column k in the rows, or neither (0). */
+export async function relationOf(
+  table: Table,
+  j: number,
+  k: number,
+  rule: RankRule,
+  run: ColumnRunOptions = {},
+): Promise<1 | -1 | 0> {
+  const both = await sortColumns(table, [j, k], rule, null, run);
+  try {
+    return callNative((addon) => addon.sortedRelation(both[0]!, both[1]!));
+  } finally {
+    for (const column of both) callNative((addon) => addon.sortedRelease(column));
+  }
+}
+
+function sortColumns(
+  table: Table,
+  numbers: readonly number[],
+  rule: RankRule | null,
+  weights: RowWeights | null,
+  { threads, signal }: ColumnRunOptions,
+): Promise<SortedHandle[]> {
+  const keys = columnKeys(numbers.map((j) => table.names[j]!));
+  const ranks = rule && { random: rule.ties === 'random', seed: resolveSeed(rule.seed), keys };
+  const columns = numbers.map((j) => table.columns[j]!);
+  return runJob(
+    (addon) => addon.sortColumns(columns, ranks, expectThreads(threads), weights && weights.each),
+    { signal },
+  );
+}
+
+/** Gives back the memory of sorted values. */
+export function releaseSorted({ sorted, values, last, weights }: SortedValues): void {
+  release(sorted, last, ...(values === sorted ? [] : [values]));
+  if (weights) release(weights.each, weights.upTo);
 }

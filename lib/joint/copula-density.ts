@@ -1,7 +1,9 @@
 import { logWidths } from '../copulas/cells';
 import { type Copula, type LogPdfOptions, batchRows, shiftRow } from '../copulas/copula';
+import { lend } from '../copulas/inputs/rows';
 import type { Table } from '../data/table';
 import { Margins, type TableMargins } from '../margins/margins';
+import { release } from '../native';
 import { tell } from '../tell';
 
 /** Points of all cells together, and in one cell. */
@@ -57,7 +59,7 @@ export async function copulaLogPdf(
   );
   return scoreBatches(table, copula.dim, options, async (part, firstRow, at) => {
     const { lower, upper } = await at(margins.cells(part, run));
-    const log = await copula.logPdfCells(lower, upper, {
+    const log = await copula.logPdfCells(lend(lower), lend(upper), {
       cellPoints,
       ...options,
       onProgress: undefined,
@@ -65,6 +67,7 @@ export async function copulaLogPdf(
       scale: 'gaussian',
     });
     const widths = logWidths(lower.data, upper.data, copula.dim, true);
+    release(lower.data, upper.data);
     const ofMargins = margins instanceof Margins ? await at(margins.logPdf(part, run)) : null;
     return log.map((value, i) => (ofMargins?.[i] === -Infinity ? -Infinity : value - widths[i]!));
   });

@@ -12,22 +12,22 @@ import {
 import { type FitCopulaOptions, fitCopula, fitOptions } from '../copulas/fitting/fit';
 import { type CopulaKind, type CopulaSpec, copulaKinds, kinds } from '../copulas/fitting/kinds';
 import { type LoadOptions, loadModel } from '../copulas/fitting/load';
-import { type RowsInput, namesOf, toDense } from '../copulas/inputs/rows';
+import { type RowsInput, lend, namesOf, toDense } from '../copulas/inputs/rows';
 import { type RunOptions } from '../copulas/inputs/run';
 import { type ConditionalOptions, conditionalOptions } from '../copulas/fields/smc';
 import type { ColumnRunOptions } from '../data/column-jobs';
 import { type Matrix, matrix } from '../matrix';
 import { type Ties } from '../data/level-columns';
-import { PseudoObservations } from '../data/pseudo-observations';
+import { PseudoObservations, expectUsable } from '../data/pseudo-observations';
 import { type Seed, hashText, hashWords, seedWords } from '../data/random';
 import { poolRare } from '../data/schema/pool-rare';
 import { type MissingRule, TableSchema } from '../data/schema/table-schema';
-import { SortedTable } from '../data/sorted-table';
 import type { Cell } from '../data/columns/column-of-values';
 import type { ColumnKind } from '../data/columns/column-type';
 import { Table } from '../data/table';
 import { type RowWeights, type Weights, resolveWeights, weightsColumn, weightsNotes } from '../data/weights';
 import { type OptionNames, SklarError, describe, expectInteger, expectOneOf, expectOptions } from '../errors';
+import { release } from '../native';
 import type { Note } from '../notes';
 import { privateNote, privateTable } from '../margins/private';
 import { Margins, type MarginsOptions, type MarginsSpec, expectMarginsSpec } from '../margins/margins';
@@ -271,11 +271,11 @@ export class JointDistribution implements Disposable {
   ): Promise<Float64Array> {
     if (!this.margins.hasAtoms && !table.columns.some((values) => values.some(Number.isNaN))) {
       const z = await at(this.margins.transform(table, { ...run, scale: 'gaussian' }));
-      return this.copula.logPdf(z, options);
+      return this.copula.logPdf(lend(z), options);
     }
     const cells = await at(this.margins.cells(table, run));
     const widths = narrowBlocksAsLevels(cells, this.margins);
-    const log = await this.copula.logPdfCells(cells.lower, cells.upper, options);
+    const log = await this.copula.logPdfCells(lend(cells.lower), lend(cells.upper), options);
     return log.map((value, i) => value + widths[i]!);
   }
 
@@ -689,7 +689,7 @@ export async function fitJoint(rows: RowsInput, options: FitJointOptions = {}): 
     signal: common.signal,
     onProgress: onMarginsProgress,
   });
-  const copula = await fitCopula(ranks.transformTrain(), {
+  const copula = await fitCopula(lend(ranks.transformTrain()), {
     ...common,
     ...model,
     kind,
@@ -740,7 +740,7 @@ export function takeWeighted(
   };
 }
 
-/** What a copula learns from, and the margins of the same rows; each column is sorted once. */
+/** What a copula learns from, and the margins of the same rows. */
 export async function fitRanksAndMargins(
   table: Table,
   {
@@ -761,28 +761,25 @@ export async function fitRanksAndMargins(
 ): Promise<{ ranks: PseudoObservations; margins: Margins }> {
   expectMarginsSpec(spec, table.names);
   const rule = { ...(ties && { ties }), ...(seed !== undefined && { seed }) };
-  const part = (from: number, share: number) =>
-    onProgress && ((fraction: number) => onProgress(from + share * fraction));
-  const sorted = await PseudoObservations.sort(table, weights, { ...run, ...rule, onProgress: part(0, 0.6) });
-  try {
-    const ranks = await PseudoObservations.fromSorted(sorted, { ...run, onProgress: part(0.6, 0.2) });
-    const options = { ...run, ...rule, margins: spec, onProgress: part(0.8, 0.2) };
-    const notes = [...known, ...(schema?.notes ?? []), ...ranks.notes];
-    if (!schema || schema.privateRows === null) {
-      return { ranks, margins: await Margins.fromSorted(sorted, options, { notes, schema }) };
-    }
-    const least = schema.privateRows;
-    const told = [privateNote(least), ...notes];
-    using private_ = await SortedTable.of(
-      await privateTable(sorted, spec, least, run.signal),
-      null,
-      null,
-      run,
-    );
-    return { ranks, margins: await Margins.fromSorted(private_, options, { notes: told, schema }) };
-  } finally {
-    sorted.dispose();
-  }
+  const part = (from: number) => onProgress && ((fraction: number) => onProgress(from + 0.5 * fraction));
+  await expectUsable(table, run.signal);
+  // the margins first, while there are no ranks in memory
+  const options = { ...run, ...rule, margins: spec, onProgress: part(0) };
+  const least = schema?.privateRows ?? null;
+  const learned = least === null ? table : await privateTable(table, weights, spec, least, run);
+  const margins = await Margins.fitColumns(learned, options, {
+    weights: least === null ? weights : null,
+    schema,
+  });
+  if (learned !== table) release(...learned.columns);
+  const ranks = await PseudoObservations.fitColumns(table, weights, {
+    ...run,
+    ...rule,
+    onProgress: part(0.5),
+  });
+  const told = least === null ? [] : [privateNote(least)];
+  const notes = [...told, ...known, ...(schema?.notes ?? []), ...ranks.notes];
+  return { ranks, margins: margins.after(notes) };
 }
 
 function toNamedTable(rows: RowsInput): Table {

@@ -11,12 +11,12 @@ import { LevelColumns, type Ties } from '../data/level-columns';
 import { PseudoObservations } from '../data/pseudo-observations';
 import { type Seed, resolveSeed } from '../data/random';
 import { TableSchema } from '../data/schema/table-schema';
-import { SortedTable } from '../data/sorted-table';
+import { releaseSorted, sortedColumns } from '../data/sorted-table';
 import { type ColumnType, columnTypeSchema, kindOf, labelsOf, typeOf } from '../data/columns/column-type';
 import { Table, listNames } from '../data/table';
 import { expectThreads } from '../devices';
 import { type OptionNames, SklarError, describe, expectOneOf, expectOptions } from '../errors';
-import { type ColumnHandle, callNative, runJob } from '../native';
+import { type ColumnHandle, callNative, release, runJob } from '../native';
 import { type Note, groupNotes, noteSchema } from '../notes';
 import {
   type MarginSpec,
@@ -30,7 +30,7 @@ import {
 import type { Margin, MarginState, MarginSupport } from './basis/margin';
 import { expectLearnable } from './basis/sorted';
 import { finishInTurns } from './basis/steps';
-import { type Weights, weightedTable } from '../data/weights';
+import { type RowWeights, type Weights, weightedTable } from '../data/weights';
 import { tell } from '../tell';
 
 /**
@@ -148,53 +148,58 @@ export class Margins extends LevelColumns {
    */
   static async fit(rows: Table, options: MarginsOptions & ColumnRunOptions = {}): Promise<Margins> {
     options = expectOptions(options, 'Margins.fit', fitOptions);
-    const { onProgress, weights: given, ...rest } = options;
+    const { weights: given, ...rest } = options;
     const { table, weights } = weightedTable(Table.settled(rows, 'Margins.fit'), given);
     for (const [j, { type }] of expectMarginsSpec(options.margins ?? 'auto', table.names).entries()) {
       const known = table.columns[j]!.filter((value) => !Number.isNaN(value));
       expectLearnable(known, table.names[j]!, type);
+      release(known);
       await nextTurn(options.signal);
     }
-    const sorted = await SortedTable.of(table, null, weights, {
-      ...rest,
-      onProgress: onProgress && ((fraction) => onProgress(0.7 * fraction)),
-    });
-    try {
-      return await Margins.fromSorted(sorted, {
-        ...rest,
-        onProgress: onProgress && ((fraction) => onProgress(0.7 + 0.3 * fraction)),
-      });
-    } finally {
-      sorted.dispose();
-    }
+    return Margins.fitColumns(table, rest, { weights });
   }
 
   /**
-   * The same, of columns that are sorted already.
+   * The same, of columns that are known to vary.
    *
-   * @param sorted of a table of columns that vary
-   * @param known what is known about the columns already, and the schema whose modelled columns they are
+   * @param known of the rows, which all count, their weights, and the schema whose modelled columns they are
    * @internal
    */
-  static async fromSorted(
-    sorted: SortedTable,
+  static async fitColumns(
+    table: Table,
     options: Omit<MarginsOptions, 'weights'> & ColumnRunOptions = {},
-    { notes: known = [], schema }: { notes?: readonly Note[]; schema?: TableSchema | undefined } = {},
+    { weights = null, schema }: { weights?: RowWeights | null; schema?: TableSchema | undefined } = {},
   ): Promise<Margins> {
-    options = expectOptions(options, 'Margins.fromSorted', fitOptions);
-    const { table } = sorted;
+    options = expectOptions(options, 'Margins.fitColumns', fitOptions);
+    const { threads, signal, onProgress } = options;
     const ties = expectOneOf<Ties>(options.ties ?? 'random', 'ties', ['random', 'average']);
     const seed = resolveSeed(options.seed ?? 0);
     const specs = specsOf(options.margins ?? 'auto', table);
     const columns: Column[] = [];
-    for (const [j, name] of table.names.entries()) {
-      const column = { column: name, ...sorted.column(j) };
-      const margin = await finishInTurns(fitSorted(column, specs[j]!), options.signal);
-      columns.push({ name, cells: table.types[j]!, margin });
-      tell(options.onProgress, (j + 1) / table.names.length);
+    for await (const sorted of sortedColumns(table, null, weights, { threads, signal })) {
+      for (let j = sorted.from; j < sorted.to; j++) {
+        const name = table.names[j]!;
+        const values = sorted.column(j);
+        const margin = await finishInTurns(fitSorted({ column: name, ...values }, specs[j]!), signal);
+        releaseSorted(values);
+        columns.push({ name, cells: table.types[j]!, margin });
+        tell(onProgress, (j + 1) / table.names.length);
+      }
     }
     const notes = groupNotes(columns.flatMap(({ margin }) => margin.notes));
-    return new Margins(table.rows, ties, seed, columns, [...known, ...notes], schema);
+    return new Margins(table.rows, ties, seed, columns, notes, schema);
+  }
+
+  /** @internal The same margins, with notes before their own. */
+  after(notes: readonly Note[]): Margins {
+    return new Margins(
+      this.rows,
+      this.ties,
+      this.seed,
+      this.#columns,
+      [...notes, ...this.notes],
+      this.schema,
+    );
   }
 
   /** The margin of a column, by name or number (from 0). */

@@ -1,8 +1,9 @@
 /** Columns without their values, from which margins are made that hold none of them: docs/mathematics.md, N.6. */
 import { kindOf, labelsOf } from '../data/columns/column-type';
-import { nextTurn } from '../data/column-jobs';
-import type { SortedTable, SortedValues } from '../data/sorted-table';
+import { type ColumnRunOptions, nextTurn } from '../data/column-jobs';
+import { type SortedValues, releaseSorted, sortedColumns } from '../data/sorted-table';
 import { Table } from '../data/table';
+import type { RowWeights } from '../data/weights';
 import type { Note } from '../notes';
 import { type MarginsSpec, expectMarginsSpec } from './margins';
 import { atomsOf, recurs } from './basis/auto';
@@ -31,26 +32,32 @@ export function privateNote(least: number): Note {
  * @throws SklarError ERR_SKLAR_VALUE naming a column of too few values
  */
 export async function privateTable(
-  source: SortedTable,
+  table: Table,
+  weights: RowWeights | null,
   spec: MarginsSpec,
   least: number,
-  signal: AbortSignal | undefined,
+  run: ColumnRunOptions,
 ): Promise<Table> {
-  const { names, types, rows } = source.table;
+  const { names, types, rows } = table;
   const options = expectMarginsSpec(spec, names);
   const columns: Float64Array[] = [];
-  for (const [j, column] of names.entries()) {
-    const { support, atoms } = options[j]!;
-    const integer = kindOf(types[j]!) === 'integer';
-    const values = privateValues({ column, ...source.column(j) }, least, { support, atoms, integer });
-    if (values[0] === values.at(-1)) {
-      const what = labelsOf(types[j]!) ? 'labels' : 'values';
-      throw marginError(`two ${what} that at least ${least} rows have`, 'private', column, 'one');
+  for await (const sorted of sortedColumns(table, null, weights, run)) {
+    for (let j = sorted.from; j < sorted.to; j++) {
+      const column = names[j]!;
+      const { support, atoms } = options[j]!;
+      const integer = kindOf(types[j]!) === 'integer';
+      const source = sorted.column(j);
+      const values = privateValues({ column, ...source }, least, { support, atoms, integer });
+      releaseSorted(source);
+      if (values[0] === values.at(-1)) {
+        const what = labelsOf(types[j]!) ? 'labels' : 'values';
+        throw marginError(`two ${what} that at least ${least} rows have`, 'private', column, 'one');
+      }
+      const padded = new Float64Array(rows).fill(NaN);
+      padded.set(values);
+      columns.push(padded);
+      await nextTurn(run.signal);
     }
-    const padded = new Float64Array(rows).fill(NaN);
-    padded.set(values);
-    columns.push(padded);
-    await nextTurn(signal);
   }
   return new Table(names, columns, types);
 }

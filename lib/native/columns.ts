@@ -89,4 +89,6 @@ export interface ColumnsAddon {
     threads: number,
   ): NativeJob<Float64Array>;
   sortedRelease(column: SortedHandle): void;
+  /** Frees the memory of an array, whose length is 0 then. */
+  releaseArray(values: Float64Array | Uint32Array): void;
 }

@@ -18,10 +18,16 @@ export interface AdamNativeOptions {
   emaDecay: number;
 }
 
-/** One of the models that a call trains: what they do not share. Rows are rows x dim on the copula scale. */
+/**
+ * One of the models that a call trains: what they do not share. Rows are rows x dim on the copula scale; they are not copied, and
+ * nothing may change them before the job has ended.
+ */
 export interface NativeTrainModel {
   training: Float64Array;
   validation: Float64Array | null;
+  /** Numbers of the rows that are meant; absent: all of them, in their order. */
+  trainingRows?: Uint32Array;
+  validationRows?: Uint32Array;
   /** L where the network reads y = L^-1 z; null: the identity. */
   cholesky: Float64Array | null;
   /** Factor of the Gaussian copula by which levels within blocks are drawn; null: independently. */

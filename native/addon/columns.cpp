@@ -88,23 +88,25 @@ Napi::Value log_pdf(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value sort(const Napi::CallbackInfo& info) {
-  Columns x = to_columns(info[0]);
+  // shared, so that each column is sorted in its own memory
+  const auto x = std::make_shared<Columns>(to_columns(info[0]));
   std::vector<RankOptions> ranks;
   if (!info[1].IsNull()) {
     const auto o = info[1].As<Napi::Object>();
     const bool random = to_bool(field(o, "random"), "random");
     const std::uint64_t seed = to_uint64(field(o, "seed"), "seed");
-    for (const std::uint32_t key : to_vector<std::uint32_t>(field(o, "keys"), "keys", x.size()))
+    for (const std::uint32_t key : to_vector<std::uint32_t>(field(o, "keys"), "keys", x->size()))
       ranks.push_back({random, seed, key});
   }
-  return start_job(info, [x = std::move(x), ranks = std::move(ranks),
+  return start_job(info, [x, ranks = std::move(ranks),
                           weights = to_vector_or_empty<double>(info[3], "weights"),
                           threads = to_size(info[2], "threads")](const CancelFlag& cancel) {
-    std::vector<std::shared_ptr<const SortedColumn>> sorted(x.size());
+    std::vector<std::shared_ptr<const SortedColumn>> sorted(x->size());
     ThreadPool pool(threads);
-    pool.run(x.size(), [&](std::size_t j, std::size_t) {
-      sorted[j] = std::make_shared<SortedColumn>(sort_column(x[j], weights.empty() ? nullptr : &weights,
-                                                             ranks.empty() ? nullptr : &ranks[j], cancel));
+    pool.run(x->size(), [&](std::size_t j, std::size_t) {
+      sorted[j] =
+          std::make_shared<SortedColumn>(sort_column(std::move((*x)[j]), weights.empty() ? nullptr : &weights,
+                                                     ranks.empty() ? nullptr : &ranks[j], cancel));
     });
     return [sorted = std::move(sorted)](Napi::Env env) {
       return to_array(env, sorted, [env](const auto& column) {
@@ -153,6 +155,14 @@ Napi::Value release(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// Frees the memory of an array, which has no elements any more.
+Napi::Value release_array(const Napi::CallbackInfo& info) {
+  if (!info[0].IsTypedArray()) throw Error("VALUE", "expected a typed array to release");
+  Napi::ArrayBuffer buffer = info[0].As<Napi::TypedArray>().ArrayBuffer();
+  if (!buffer.IsDetached()) buffer.Detach();
+  return info.Env().Undefined();
+}
+
 }  // namespace
 
 void register_columns(Napi::Env env, Napi::Object exports) {
@@ -168,6 +178,7 @@ void register_columns(Napi::Env env, Napi::Object exports) {
   export_function<relation>(env, exports, "sortedRelation");
   export_function<sorted_levels>(env, exports, "sortedLevels");
   export_function<release>(env, exports, "sortedRelease");
+  export_function<release_array>(env, exports, "releaseArray");
 }
 
 }  // namespace sklar::addon

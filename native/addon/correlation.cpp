@@ -25,7 +25,7 @@ Napi::Value cholesky_factor(const Napi::CallbackInfo& info) {
 Napi::Value correlation(const Napi::CallbackInfo& info) {
   const std::size_t rows = to_size(info[1], "rows"), dim = to_size(info[2], "dim"),
                     threads = to_size(info[3], "threads");
-  return start_job(info, [u = to_vector<double>(info[0], "u", product(rows, dim)), rows, dim,
+  return start_job(info, [u = to_span<double>(info[0], "u", product(rows, dim)), rows, dim,
                           weights = to_vector_or_empty<double>(info[4], "weights", rows),
                           threads](const CancelFlag& cancel) {
     return normal_scores_correlation(threads, u.data(), data_or_null(weights), rows, dim, cancel);

@@ -13,7 +13,7 @@ using Measure = std::vector<double>(std::size_t, const double*, const double*, s
 template <Measure measure>
 Napi::Value matrix(const Napi::CallbackInfo& info) {
   const std::size_t rows = to_size(info[1], "rows"), dim = to_size(info[2], "dim");
-  return start_job(info, [rows, dim, x = to_vector<double>(info[0], "x", product(rows, dim)),
+  return start_job(info, [rows, dim, x = to_span<double>(info[0], "x", product(rows, dim)),
                           weights = to_vector_or_empty<double>(info[4], "weights", rows),
                           threads = to_size(info[3], "threads")](const CancelFlag& cancel) {
     return measure(threads, x.data(), data_or_null(weights), rows, dim, cancel);

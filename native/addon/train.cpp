@@ -108,9 +108,19 @@ TrainCall to_train_call(const Napi::Object& o, std::size_t dim) {
   for (std::uint32_t i = 0; i < models.Length(); ++i) {
     const auto m = models.Get(i).As<Napi::Object>();
     TrainCall::Model model;
-    model.training = to_vector<double>(field(m, "training"), "training", product(call.rows, dim));
-    model.validation =
-        to_vector_or_empty<double>(field(m, "validation"), "validation", product(call.validation_rows, dim));
+    const auto rows_of = [&](const char* name, const char* numbers, std::size_t rows,
+                             std::span<const std::uint32_t>& chosen) -> std::span<const double> {
+      const Napi::Value given = field(m, numbers), values = field(m, name);
+      if (given.IsNull() || given.IsUndefined())
+        return rows == 0 ? std::span<const double>{} : to_span<double>(values, name, product(rows, dim));
+      chosen = to_span<std::uint32_t>(given, numbers, rows);
+      const auto all = to_span<double>(values, name);
+      for (const std::uint32_t row : chosen)
+        if (row >= all.size() / dim) throw Error("SHAPE", "expected numbers of rows that there are");
+      return all;
+    };
+    model.training = rows_of("training", "trainingRows", call.rows, model.training_rows);
+    model.validation = rows_of("validation", "validationRows", call.validation_rows, model.validation_rows);
     model.cholesky = to_vector_or_empty<double>(field(m, "cholesky"), "cholesky", product(dim, dim));
     model.completion = to_vector_or_empty<double>(field(m, "completion"), "completion", product(dim, dim));
     model.seed = to_uint64(field(m, "seed"), "seed");
@@ -144,18 +154,27 @@ TrainCall to_train_call(const Napi::Object& o, std::size_t dim) {
   return call;
 }
 
-// Rows on the copula scale in the network's coordinates.
-static Matrix<float> prepare(const Training& training, const TrainCall::Model& model,
-                             const std::vector<double>& u, std::size_t rows) {
+// Rows on the copula scale in the network's coordinates; few at a time, so that they are not held twice, and
+// without the column of ones that whitening makes.
+static Matrix<float> prepare(const Training& training, const TrainCall::Model& model, const HostRows& rows,
+                             std::size_t n) {
   const std::size_t d = training.dim;
-  check_training_rows(u.data(), rows, d);
-  Matrix<float> y = training.backend.matrix(rows, d + 1);
-  if (training.reads_levels)
-    training.backend.upload_matrix({y.data(), rows, d, y.stride()},
-                                   std::vector<float>(u.begin(), u.end()).data());
-  else
-    training.backend.whiten(y, u.data(), false, model.cholesky.empty() ? nullptr : model.cholesky.data(),
-                            nullptr);
+  Matrix<float> y = training.backend.matrix(n, d),
+                part = training.backend.matrix(std::min(rows_of_part, n), d + 1);
+  std::vector<float> host;
+  for (std::size_t first = 0; first < n; first += rows_of_part) {
+    const std::size_t count = std::min(rows_of_part, n - first);
+    const std::vector<double> levels = rows.gather(first, count, d);
+    for (std::size_t i = 0; i < count; ++i)
+      check_training_rows(&levels[i * d], 1, d, rows.numbers ? rows.numbers[first + i] : first + i);
+    host.assign(levels.begin(), levels.end());
+    if (!training.reads_levels) {
+      training.backend.whiten(part.first(count), levels.data(), false,
+                              model.cholesky.empty() ? nullptr : model.cholesky.data(), nullptr);
+      training.backend.download_matrix(host.data(), {part.data(), count, d, part.stride()});
+    }
+    training.backend.upload_matrix({y.data() + first * y.stride(), count, d, y.stride()}, host.data());
+  }
   return y;
 }
 
@@ -179,28 +198,29 @@ Job::Deliver run_training(const Training& training, const TrainCall& call, const
         model.initial.empty() ? initial_parameters<float>(training.network.slices(), model.seed,
                                                           training.zero_head, training.members)
                               : model.initial);
-    const auto prepared = [&](const std::vector<double>& u, std::size_t n,
+    const auto prepared = [&](const HostRows& u, std::size_t n,
                               std::uint64_t seed) -> MatrixView<const float> {
       if (n == 0) return {};
       rows.push_back(prepare(training, model, u, n));
-      const MatrixView<float> view{rows.back().data(), n, rows.back().columns() - 1, rows.back().stride()};
+      const MatrixView<float> view = rows.back();
       if (!call.blocks.empty()) {
-        tied.push_back(
-            std::make_unique<TiedRows<float>>(training.backend, call.blocks, u.data(), view,
-                                              RowCoordinates{model.cholesky, training.reads_levels},
-                                              call.sweeps, training.objective.batch(), seed));
+        tied.push_back(std::make_unique<TiedRows<float>>(
+            training.backend, call.blocks, u, view, RowCoordinates{model.cholesky, training.reads_levels},
+            call.sweeps, training.objective.batch(), seed));
         tied.back()->complete_by(model.completion);
         tied.back()->settle(call.settling_sweeps, 0);
       }
       return view;
     };
-    const auto learned = prepared(model.training, call.rows, model.seed);
+    const auto learned = prepared({model.training.data(), model.training_rows.data()}, call.rows, model.seed);
     if (!tied.empty()) trainer->set_tied_rows(*tied.back());
-    std::vector<double> looked_at;
+    std::vector<std::uint32_t> looked_at;
     for (std::size_t i = 0; i < call.options.validation_draws / options.validation_draws; ++i)
-      looked_at.insert(looked_at.end(), model.validation.begin(), model.validation.end());
-    trainer->set_data(learned,
-                      prepared(looked_at, looked_at.size() / learned.columns, model.seed ^ validation_seed));
+      for (std::size_t row = 0; row < call.validation_rows; ++row)
+        looked_at.push_back(model.validation_rows.empty() ? static_cast<std::uint32_t>(row)
+                                                          : model.validation_rows[row]);
+    trainer->set_data(learned, prepared({model.validation.data(), looked_at.data()}, looked_at.size(),
+                                        model.seed ^ validation_seed));
     if (model.snapshot) trainer->resume(*model.snapshot);
     all.push_back(trainer.get());
     trainers.push_back(std::move(trainer));

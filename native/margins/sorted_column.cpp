@@ -17,7 +17,7 @@ namespace {
 constexpr int digit_bits = 11, digits = 6;
 constexpr std::size_t buckets = std::size_t{1} << digit_bits;
 
-using Keys = std::vector<std::uint64_t>;
+using Bits = std::vector<double>;  // keys, in the memory of the values
 using Order = std::vector<std::uint32_t>;
 
 // Keys that ascend as the values do.
@@ -30,12 +30,15 @@ double value_of(std::uint64_t key) {
   return std::bit_cast<double>(key ^ (key >> 63 ? std::uint64_t{1} << 63 : ~std::uint64_t{0}));
 }
 
+std::uint64_t bits_of(double key) { return std::bit_cast<std::uint64_t>(key); }
+
 // Radix sort from the lowest digit to the highest; order moves with the keys, or is empty.
-void sort_keys(Keys& keys, Order& order, const CancelFlag& cancel) {
+void sort_keys(Bits& keys, Order& order, const CancelFlag& cancel) {
   std::vector<std::uint32_t> counts(digits * buckets, 0);
-  for (const std::uint64_t key : keys)
-    for (int d = 0; d < digits; ++d) ++counts[d * buckets + (key >> (d * digit_bits) & (buckets - 1))];
-  Keys next_keys(keys.size());
+  for (const double key : keys)
+    for (int d = 0; d < digits; ++d)
+      ++counts[d * buckets + (bits_of(key) >> (d * digit_bits) & (buckets - 1))];
+  Bits next_keys(keys.size());
   Order next_order(order.size());
   for (int d = 0; d < digits; ++d) {
     cancel.check();
@@ -44,10 +47,10 @@ void sort_keys(Keys& keys, Order& order, const CancelFlag& cancel) {
     std::exclusive_scan(start, start + buckets, start, std::uint32_t{0});
     const int shift = d * digit_bits;
     if (order.empty()) {
-      for (const std::uint64_t key : keys) next_keys[start[key >> shift & (buckets - 1)]++] = key;
+      for (const double key : keys) next_keys[start[bits_of(key) >> shift & (buckets - 1)]++] = key;
     } else {
       for (std::size_t i = 0; i < keys.size(); ++i) {
-        const std::uint32_t target = start[keys[i] >> shift & (buckets - 1)]++;
+        const std::uint32_t target = start[bits_of(keys[i]) >> shift & (buckets - 1)]++;
         next_keys[target] = keys[i];
         next_order[target] = order[i];
       }
@@ -133,47 +136,49 @@ void hash_ranks(SortedColumn& column) {
 
 }  // namespace
 
-SortedColumn sort_column(const std::vector<double>& values, const std::vector<double>* weights,
+SortedColumn sort_column(std::vector<double> values, const std::vector<double>* weights,
                          const RankOptions* ranks, const CancelFlag& cancel) {
-  if (weights && weights->size() != values.size()) throw Error("SHAPE", "expected a weight for every value");
-  if (values.size() > std::numeric_limits<std::int32_t>::max())
-    throw Error("SHAPE", "expected from 1 to 2^31 - 1 values, got " + std::to_string(values.size()));
-  Keys keys;
+  const std::size_t all = values.size();
+  if (weights && weights->size() != all) throw Error("SHAPE", "expected a weight for every value");
+  if (all > std::numeric_limits<std::int32_t>::max())
+    throw Error("SHAPE", "expected from 1 to 2^31 - 1 values, got " + std::to_string(all));
   Order order;
-  keys.reserve(values.size());
   const bool ordered = ranks || weights;
-  if (ordered) order.reserve(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) {
+  if (ordered) order.reserve(all);
+  std::size_t rows = 0;
+  for (std::size_t i = 0; i < all; ++i) {
     if (std::isnan(values[i])) continue;
-    keys.push_back(key_of(values[i]));
+    values[rows++] = std::bit_cast<double>(key_of(values[i]));
     if (ordered) order.push_back(static_cast<std::uint32_t>(i));
   }
-  const std::size_t rows = keys.size();
   if (rows == 0) throw Error("SHAPE", "expected from 1 to 2^31 - 1 values, got none");
-  sort_keys(keys, order, cancel);
+  values.resize(rows);
+  sort_keys(values, order, cancel);
 
   SortedColumn column;
-  column.sorted.resize(rows);
-  std::transform(keys.begin(), keys.end(), column.sorted.begin(), value_of);
+  column.sorted = std::move(values);
+  for (double& value : column.sorted) value = value_of(bits_of(value));
+  if (weights) column.weights.reserve(rows);
   for (std::size_t i = 0; weights && i < rows; ++i) column.weights.push_back((*weights)[order[i]]);
-  if (ranks) column.dense.resize(values.size(), missing_value);
+  if (ranks) column.dense.resize(all, missing_value);
   std::size_t distinct = 0;
   for (std::size_t i = 0; i < rows; ++i) {
-    if (i == 0 || keys[i] != keys[i - 1]) ++distinct;
+    if (i == 0 || column.sorted[i] != column.sorted[i - 1]) ++distinct;
     if (ranks) column.dense[order[i]] = static_cast<std::uint32_t>(distinct - 1);
   }
   if (distinct < rows) {
     column.values.reserve(distinct);
     column.last.reserve(distinct);
     for (std::size_t i = 0; i < rows; ++i) {
-      if (i + 1 < rows && keys[i + 1] == keys[i]) continue;
+      if (i + 1 < rows && column.sorted[i + 1] == column.sorted[i]) continue;
       column.values.push_back(column.sorted[i]);
       column.last.push_back(static_cast<double>(i + 1));
     }
   }
+  order = {};
   if (ranks) {
     cancel.check();
-    column.twice_rank.resize(values.size(), 0);
+    column.twice_rank.resize(all, 0);
     if (ranks->random && distinct < rows)
       random_ranks(column, *ranks);
     else

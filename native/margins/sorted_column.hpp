@@ -39,7 +39,7 @@ struct RankOptions {
 
 // Fewer than 2^31 values, finite or NaN, one of them finite. ranks: null, where they are not wanted. O(rows),
 // stable. weights: one for each value, positive; null: all are 1.
-SortedColumn sort_column(const std::vector<double>& values, const std::vector<double>* weights,
+SortedColumn sort_column(std::vector<double> values, const std::vector<double>* weights,
                          const RankOptions* ranks, const CancelFlag& cancel);
 
 // Whether one column is an increasing (+1) or decreasing (-1) function of the other; 0: neither. Both with

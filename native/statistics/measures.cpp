@@ -16,6 +16,22 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
+std::vector<double> column_of(const double* x, std::size_t n, std::size_t d, std::size_t j) {
+  if (n < 2 || n > std::numeric_limits<std::int32_t>::max())
+    throw Error("SHAPE", "expected 2 rows at least and fewer than 2^31, got " + std::to_string(n));
+  std::vector<double> column(n);
+  for (std::size_t i = 0; i < n; ++i) column[i] = x[i * d + j];
+  return column;
+}
+
+// The rows of a column by value, ties by row.
+void sort_rows(const std::vector<double>& column, std::uint32_t* by_value) {
+  std::iota(by_value, by_value + column.size(), 0u);
+  std::sort(by_value, by_value + column.size(), [&](std::uint32_t a, std::uint32_t b) {
+    return column[a] != column[b] ? column[a] < column[b] : a < b;
+  });
+}
+
 // Columns side by side, and what every measure needs of them.
 struct Ranks {
   std::size_t rows, dim;
@@ -32,17 +48,11 @@ struct Ranks {
         order(n * d),
         dense(n * d),
         mean(n * d) {
-    if (n < 2 || n > std::numeric_limits<std::int32_t>::max())
-      throw Error("SHAPE", "expected 2 rows at least and fewer than 2^31, got " + std::to_string(n));
     pool.run(d, [&](std::size_t j, std::size_t) {
       cancel.check();
-      std::vector<double> column(n);
-      for (std::size_t i = 0; i < n; ++i) column[i] = x[i * d + j];
+      const std::vector<double> column = column_of(x, n, d, j);
       std::uint32_t* by_value = &order[j * n];
-      std::iota(by_value, by_value + n, 0u);
-      std::sort(by_value, by_value + n, [&](std::uint32_t a, std::uint32_t b) {
-        return column[a] != column[b] ? column[a] < column[b] : a < b;
-      });
+      sort_rows(column, by_value);
       std::uint32_t group = 0;
       double before = 0;  // the weight of lower values
       for (std::size_t first = 0; first < n; ++group) {
@@ -66,28 +76,39 @@ struct Ranks {
 
 std::uint64_t pairs_of(std::uint64_t n) { return n * (n - 1) / 2; }
 
-// Places of the rows in the order of a column, and, where values recur, of each row where those equal to its
-// own begin and end.
+// Places of the rows in the order of a column, and where those of equal values begin and end.
 struct Places {
-  std::vector<std::uint32_t> place, begin, end;
-  bool tied = false;
-  std::uint64_t untied_pairs = 0;
+  struct Run {
+    std::uint32_t begin, end;
+  };
+  std::vector<std::uint32_t> place;
+  std::vector<Run> ties;  // of values that recur, ascending
+  std::uint64_t untied_pairs;
 
-  Places(const std::uint32_t* order, const std::uint32_t* dense, std::size_t n)
-      : place(n), untied_pairs(pairs_of(n)) {
-    for (std::size_t k = 0; k < n; ++k) place[order[k]] = static_cast<std::uint32_t>(k);
-    tied = n > 0 && dense[order[n - 1]] + 1 < n;
-    if (!tied) return;
-    begin.resize(n);
-    end.resize(n);
+  explicit Places(const std::vector<double>& column)
+      : place(column.size()), untied_pairs(pairs_of(column.size())) {
+    const std::size_t n = column.size();
+    std::vector<std::uint32_t> order(n);
+    sort_rows(column, order.data());
     for (std::size_t first = 0, last = 0; first < n; first = last) {
-      while (last < n && dense[order[last]] == dense[order[first]]) ++last;
+      while (last < n && column[order[last]] == column[order[first]]) ++last;
+      for (std::size_t k = first; k < last; ++k) place[order[k]] = static_cast<std::uint32_t>(k);
+      if (last - first < 2) continue;
+      ties.push_back({static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(last)});
       untied_pairs -= pairs_of(last - first);
-      for (std::size_t k = first; k < last; ++k) {
-        begin[order[k]] = static_cast<std::uint32_t>(first);
-        end[order[k]] = static_cast<std::uint32_t>(last);
-      }
     }
+  }
+
+  std::vector<std::uint32_t> order() const {
+    std::vector<std::uint32_t> rows(place.size());
+    for (std::size_t i = 0; i < rows.size(); ++i) rows[place[i]] = static_cast<std::uint32_t>(i);
+    return rows;
+  }
+  Run run_of(std::uint32_t row) const {
+    const std::uint32_t at = place[row];
+    const auto behind = std::upper_bound(ties.begin(), ties.end(), at,
+                                         [](std::uint32_t p, const Run& run) { return p < run.begin; });
+    return behind != ties.begin() && at < behind[-1].end ? behind[-1] : Run{at, at + 1};
   }
 };
 
@@ -138,17 +159,20 @@ class PlaceSet {
   std::vector<std::int32_t> in_block_, before_block_;
 };
 
-// Concordant pairs of rows less discordant ones.
-std::int64_t concordance(const std::uint32_t* order, const Places& x, const Places& y, PlaceSet& seen) {
-  const std::size_t n = x.place.size();
+// Concordant pairs of rows less discordant ones. order: that of x.
+std::int64_t concordance(const std::vector<std::uint32_t>& order, const Places& x, const Places& y,
+                         PlaceSet& seen) {
+  const std::size_t n = order.size();
   std::int64_t sum = 0;
   seen.clear();
+  auto tie = x.ties.begin();
   for (std::size_t first = 0, last = 0; first < n; first = last) {
-    last = x.tied ? x.end[order[first]] : first + 1;
+    last = tie != x.ties.end() && tie->begin == first ? (tie++)->end : first + 1;
     for (std::size_t k = first; k < last; ++k) {
       const std::uint32_t row = order[k];
-      const std::int64_t lower = seen.below(y.tied ? y.begin[row] : y.place[row]);
-      const std::int64_t upper = y.tied ? seen.below(y.end[row]) : lower;
+      const Places::Run run = y.ties.empty() ? Places::Run{y.place[row], y.place[row]} : y.run_of(row);
+      const std::int64_t lower = seen.below(run.begin);
+      const std::int64_t upper = run.end - run.begin > 1 ? seen.below(run.end) : lower;
       sum += lower + upper - static_cast<std::int64_t>(first);
     }
     for (std::size_t k = first; k < last; ++k) seen.insert(y.place[order[k]]);
@@ -302,8 +326,8 @@ KendallVariance weighted_variance(ThreadPool& pool, const Ranks& ranks, const do
 std::vector<double> kendall_tau(std::size_t threads, const double* x, const double* weights, std::size_t rows,
                                 std::size_t dim, const CancelFlag& cancel) {
   ThreadPool pool(threads);
-  const Ranks ranks(pool, x, weights, rows, dim, cancel);
   if (weights) {
+    const Ranks ranks(pool, x, weights, rows, dim, cancel);
     std::vector<double> untied(dim);
     pool.run(dim, [&](std::size_t j, std::size_t) { untied[j] = untied_weight(ranks, weights, j); });
     return matrix_of_pairs(pool, dim, cancel, [&](std::size_t i, std::size_t j, std::size_t) {
@@ -315,16 +339,21 @@ std::vector<double> kendall_tau(std::size_t threads, const double* x, const doub
       return std::clamp(0.5 * balance / std::sqrt(untied[i]) / std::sqrt(untied[j]), -1.0, 1.0);
     });
   }
+  // one after the other: pairs take longer, and memory is for their columns
   std::vector<Places> places;
-  for (std::size_t j = 0; j < dim; ++j)
-    places.emplace_back(&ranks.order[j * rows], &ranks.dense[j * rows], rows);
+  for (std::size_t j = 0; j < dim; ++j) {
+    cancel.check();
+    places.emplace_back(column_of(x, rows, dim, j));
+  }
   std::vector<PlaceSet> seen(pool.threads(), PlaceSet(rows));
+  std::vector<std::vector<std::uint32_t>> order(pool.threads());
   return matrix_of_pairs(pool, dim, cancel, [&](std::size_t i, std::size_t j, std::size_t worker) {
     const double untied_i = static_cast<double>(places[i].untied_pairs),
                  untied_j = static_cast<double>(places[j].untied_pairs);
+    if (i == j) order[worker] = places[i].order();  // the first pair of each row
     if (untied_i == 0 || untied_j == 0) return nan;
     if (i == j) return 1.0;
-    const std::int64_t balance = concordance(&ranks.order[i * rows], places[i], places[j], seen[worker]);
+    const std::int64_t balance = concordance(order[worker], places[i], places[j], seen[worker]);
     return static_cast<double>(balance) / std::sqrt(untied_i) / std::sqrt(untied_j);
   });
 }

@@ -12,16 +12,23 @@
 namespace sklar {
 namespace {
 
-bool has_missing(const double* u, std::size_t rows, std::size_t dim, std::size_t column) {
+bool has_missing(const HostRows& u, std::size_t rows, std::size_t dim, std::size_t column) {
   for (std::size_t i = 0; i < rows; ++i)
-    if (std::isnan(u[i * dim + column])) return true;
+    if (std::isnan(u.row(i, dim)[column])) return true;
   return false;
 }
 
 }  // namespace
 
+std::vector<double> HostRows::gather(std::size_t first, std::size_t count, std::size_t dim) const {
+  std::vector<double> rows(count * dim);
+  double* out = rows.data();
+  for (std::size_t i = first; i < first + count; ++i) out = std::copy_n(row(i, dim), dim, out);
+  return rows;
+}
+
 template <class T>
-TiedRows<T>::TiedRows(Backend<T>& backend, const LevelBlocks& blocks, const double* u, MatrixView<T> data,
+TiedRows<T>::TiedRows(Backend<T>& backend, const LevelBlocks& blocks, const HostRows& u, MatrixView<T> data,
                       const RowCoordinates& coordinates, std::size_t sweeps, std::size_t batch,
                       std::uint64_t seed)
     : backend_(backend), batch_(batch) {
@@ -45,7 +52,10 @@ TiedRows<T>::TiedRows(Backend<T>& backend, const LevelBlocks& blocks, const doub
   edges_ = on_backend(edges);
   block_ = backend.template buffer<std::int32_t>(rows * columns_.size());
   start_ = backend.template buffer<double>(rows * dim);
-  backend.upload(start_.data(), u, rows * dim * sizeof(double));
+  for (std::size_t from = 0; from < rows; from += rows_of_part) {
+    const std::vector<double> part = u.gather(from, std::min(rows_of_part, rows - from), dim);
+    backend.upload(start_.data() + from * dim, part.data(), part.size() * sizeof(double));
+  }
   work_ = backend.template buffer<double>(std::min(batch, rows) * dim);
   if (!coordinates.cholesky.empty()) whitening_ = on_backend(inverse_of_cholesky(coordinates.cholesky, dim));
   levels_.columns = columns_.size();

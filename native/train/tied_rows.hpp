@@ -11,6 +11,19 @@ namespace sklar {
 // Blocks of levels that recurring values stand for, of each column ascending pairs (from, to).
 using LevelBlocks = std::vector<std::vector<double>>;
 
+// Rows of a dense table on the host: those with these numbers, or (null) all in order.
+struct HostRows {
+  const double* u;
+  const std::uint32_t* numbers;
+
+  HostRows(const double* u, const std::uint32_t* numbers = nullptr) : u(u), numbers(numbers) {}
+  const double* row(std::size_t i, std::size_t dim) const { return u + (numbers ? numbers[i] : i) * dim; }
+  // Rows first .. first + count, dense.
+  std::vector<double> gather(std::size_t first, std::size_t count, std::size_t dim) const;
+};
+// Rows that are gathered at once, so that a table is not held twice.
+inline constexpr std::size_t rows_of_part = 16384;
+
 // What the network reads of a row u: y = L^-1 z on the Gaussian scale (`cholesky` empty: z), or u itself.
 struct RowCoordinates {
   const std::vector<double>& cholesky;
@@ -22,9 +35,9 @@ struct RowCoordinates {
 template <class T>
 class TiedRows {
  public:
-  // u: dense, on the host; sweeps of a draw; at most `batch` rows are drawn in a step: those of the trainer's
+  // sweeps of a draw; at most `batch` rows are drawn in a step: those of the trainer's
   // batch, whose seed is `seed`
-  TiedRows(Backend<T>& backend, const LevelBlocks& blocks, const double* u, MatrixView<T> data,
+  TiedRows(Backend<T>& backend, const LevelBlocks& blocks, const HostRows& u, MatrixView<T> data,
            const RowCoordinates& coordinates, std::size_t sweeps, std::size_t batch, std::uint64_t seed);
 
   // The Gaussian copula with correlation L L^T; empty: independence.

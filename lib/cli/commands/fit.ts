@@ -14,6 +14,7 @@ import { expectColumns, optionsFrom, startsOf } from '../../copulas/fitting/warm
 import { EnsembleCopula } from '../../copulas/kinds/ensemble';
 import { fitEnsemble } from '../../copulas/fitting/fit-ensemble';
 import { parseOptions } from '../../copulas/inputs/options';
+import { lend } from '../../copulas/inputs/rows';
 import { fileError } from '../../data/formats/files';
 import type { ReadTableOptions } from '../../data/formats/read-table';
 import { filesWords, tableFiles } from '../../data/formats/table-files';
@@ -21,7 +22,7 @@ import { type Ties } from '../../data/level-columns';
 import { type PseudoObservations } from '../../data/pseudo-observations';
 import type { Seed } from '../../data/random';
 import { serialDependence, serialNote } from '../../data/serial-dependence';
-import { type SplitMethod, splitMethods, splitRows, timeOrder } from '../../data/split';
+import { type SplitMethod, divideTable, splitMethods, splitRows, timeOrder } from '../../data/split';
 import { poolRare } from '../../data/schema/pool-rare';
 import {
   type MissingRule,
@@ -46,6 +47,7 @@ import {
 } from '../../margins/fit';
 import { type MarginsSpec, expectMarginsSpec, forAll } from '../../margins/margins';
 import { meanOf } from '../../mean';
+import { release } from '../../native';
 import { type Note, andWords } from '../../notes';
 import {
   type LogNormaliser,
@@ -348,17 +350,19 @@ async function readSplit(
         `${filesWords(files)}, ${holdout.length} ${holdout.length === 1 ? 'is' : 'are'} held out (--holdout ${share})`,
     );
   }
-  return {
-    train,
+  const [training, judging] = divideTable(table, [train, holdout]);
+  const parts = {
     // as the file has them
     holdout: kept ? holdout.map((row) => kept[row]!) : holdout,
-    training: table.take(train),
-    judging: table.take(holdout),
+    training: training!,
+    judging: judging!,
     returns: made?.returns,
     weightsColumn: column,
     weights: weights && takeWeights(weights, train),
     judgingWeights: weights && takeWeights(weights, holdout),
   };
+  release(train);
+  return parts;
 }
 
 async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
@@ -419,14 +423,13 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
 
   const notes: Note[] = [];
   const reading = { header, delimiter, decimal, null: nulls, encoding, types, weights: weightsFlag };
-  const { train, holdout, training, judging, returns, weightsColumn, weights, judgingWeights } =
-    await readSplit(
-      files,
-      reading,
-      notes,
-      { ...(columns && { columns }), ...(exclude && { exclude }), signal },
-      { returns: ofPrices, missing, split, share, seed: splitSeed },
-    );
+  const { holdout, training, judging, returns, weightsColumn, weights, judgingWeights } = await readSplit(
+    files,
+    reading,
+    notes,
+    { ...(columns && { columns }), ...(exclude && { exclude }), signal },
+    { returns: ofPrices, missing, split, share, seed: splitSeed },
+  );
   const privateRows = expectPrivate(asked, kind);
   const pooled = privateRows === null ? null : poolRare(training, privateRows);
   const rows = pooled?.table ?? training;
@@ -436,7 +439,8 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
   const spec = marginsOf(wanted, support, schema.modelledNames);
   // The copula learns from ranks and is judged by them, so that a margin that fits badly does not spoil the dependence.
   const learning = startProgress(io, 'margins', 1, flags.verbose);
-  const { ranks, margins } = await fitRanksAndMargins(schema.modelled(rows), {
+  const modelled = schema.modelled(rows);
+  const { ranks, margins } = await fitRanksAndMargins(modelled, {
     schema,
     weights,
     notes: pooled?.notes ?? [],
@@ -447,7 +451,9 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
     signal,
     onProgress: (fraction) => learning.update(fraction, ''),
   }).finally(() => learning.stop());
-  const u = ranks.transformTrain();
+  // what is learned from are ranks from now on
+  release(...new Set([...training.columns, ...rows.columns, ...modelled.columns]));
+  const u = lend(ranks.transformTrain());
 
   const kept = kinds[kind].trained ? checkpointFiles(checkpoint, models) : [];
   /** What a file of the checkpoint could not be written for, at any time of the fit. */
@@ -550,7 +556,7 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
     columns: copula.names,
     ...(fromFile !== undefined && { from: fromFile }),
     margins: margins.types,
-    rows: { train: train.length, holdout: holdout.length },
+    rows: { train: ranks.rows, holdout: holdout.length },
     steps: record.steps ?? 0,
     bestStep: record.bestStep ?? null,
     seconds,
@@ -671,7 +677,7 @@ async function judge(
   const own = meanOf(await copulaLogPdf(copula, ranks, holdout, run), numbers, errors, judging);
   if (copula.kind === 'gaussian') return { own, gaussian: own };
   const blocks = ranks.trainingBlocks();
-  const gaussian = await fitCopula(ranks.transformTrain(), {
+  const gaussian = await fitCopula(lend(ranks.transformTrain()), {
     kind: 'gaussian',
     blocks,
     threads,

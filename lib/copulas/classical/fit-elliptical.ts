@@ -1,7 +1,7 @@
 /** Fits of Gaussian and Student copulas (docs/mathematics.md, M.5 and M.7). */
 import { Generator } from '../../data/random';
 import { describe } from '../../errors';
-import { type ClassicalDefinition, callNative, runJob } from '../../native';
+import { type ClassicalDefinition, callNative, release, runJob } from '../../native';
 import { type Note } from '../../notes';
 import {
   correlationParameters,
@@ -11,7 +11,7 @@ import {
 } from '../correlation/correlation';
 import { hasMissing, observedCorrelation } from '../correlation/ties';
 import { GaussianCopula } from './gaussian';
-import { type DenseRows, effectiveRows, nativeWeights, sizeOf, weightedSum } from '../inputs/rows';
+import { type DenseRows, effectiveRows, lend, nativeWeights, sizeOf, weightedSum } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
 import { type Observations, kendallOf, likelihoodOf, logDensities, thinned } from './observations';
 import { type Box, maximiseBrent, standardErrors } from './optimise';
@@ -297,7 +297,8 @@ export async function fitGaussian(
   const logLikelihood =
     tied.length > 0
       ? await likelihoodOf(definition, seen, run)
-      : weightedSum(u, await new GaussianCopula(correlation, dim).logPdf(levels, run));
+      : weightedSum(u, await new GaussianCopula(correlation, dim).logPdf(lend(levels), run));
+  if (levels.data !== u.data) release(levels.data);
   const record = recordOf(
     { rows: u.rows, method, logLikelihood, standardErrors: errors },
     [...notes, ...shrinkageNotes(shrinkage, effectiveRows(u), dim), ...blur],

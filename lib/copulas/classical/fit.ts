@@ -76,7 +76,7 @@ export async function prepare(u: DenseRows, method: Resolved['method'], run: Exe
     });
   }
   if (method === 'tau') expectFewTies(u);
-  const training = trainingRows(u, Math.min(dependence, 1));
+  const training = trainingRows(u, Math.min(dependence, 1), own);
   return { tau, ...training, levels, seen: merged(training.observations) };
 }
 

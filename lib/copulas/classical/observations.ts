@@ -74,12 +74,15 @@ export function centred(u: DenseRows): DenseRows {
   const { blocks = [], columns } = u;
   if (!blocks.some((pairs) => pairs.length > 0)) return u;
   const edge = 0.5 / (sizeOf(u) + 1);
-  const data = Float64Array.from(u.data, (level, at) => {
-    const pairs = blocks[at % columns]!;
-    const k = blockOf(pairs, level);
-    if (k < 0) return level;
-    return (Math.max(edge, pairs[2 * k]!) + Math.min(1 - edge, pairs[2 * k + 1]!)) / 2;
-  });
+  const data = u.data.slice();
+  for (const [j, pairs] of blocks.entries()) {
+    if (pairs.length === 0) continue;
+    for (let at = j; at < data.length; at += columns) {
+      const k = blockOf(pairs, data[at]!);
+      if (k < 0) continue;
+      data[at] = (Math.max(edge, pairs[2 * k]!) + Math.min(1 - edge, pairs[2 * k + 1]!)) / 2;
+    }
+  }
   return { ...u, data };
 }
 
@@ -88,10 +91,10 @@ export function centred(u: DenseRows): DenseRows {
  * taken for the level at its middle, which moves an estimate by a tenth of its standard error (docs/mathematics.md, M.7).
  *
  * @param dependence the largest correlation that the rows may have, r
+ * @param levels the rows, `centred`
  */
-export function trainingRows(u: DenseRows, dependence: number): TrainingRows {
+export function trainingRows(u: DenseRows, dependence: number, levels = centred(u)): TrainingRows {
   const { blocks = [], rows, columns } = u;
-  const levels = centred(u);
   const notes = [
     ...weightNotes(u),
     ...tieNotes(u, 'so that the copula is fitted to the probabilities of their blocks of ranks'),
@@ -108,8 +111,8 @@ export function trainingRows(u: DenseRows, dependence: number): TrainingRows {
   };
   const tied = Array.from(wide.keys()).filter((j) => wide[j]!.some(Boolean) || missing(j));
   if (tied.length === 0) return { levels, observations: levelsOf(levels), tied, notes };
-  const lower = Float64Array.from(levels.data);
-  const upper = Float64Array.from(levels.data);
+  const lower = levels.data.slice();
+  const upper = levels.data.slice();
   for (const j of tied) {
     for (let at = j; at < rows * columns; at += columns) {
       if (Number.isNaN(u.data[at])) {

@@ -1,4 +1,6 @@
 /** Rows as users give them and as the native code takes them. */
+import { types } from 'node:util';
+
 import { type Matrix, copyOf, fromRows, matrix, pickRows } from '../../matrix';
 import type { LevelBlocks } from '../../data/level-blocks';
 import { labelsOf } from '../../data/columns/column-type';
@@ -71,21 +73,42 @@ export function repeated(u: DenseRows, seed: Seed, total?: number): DenseRows {
   return takeRows({ ...u, weights: undefined }, repeatedRows(u.weights, rows, seed));
 }
 
+/** The numbers of these rows, each about as often as its weight says: those of `repeated` rows, without a copy of them. */
+export function repeatedNumbers(
+  { weights, columns }: DenseRows,
+  numbers: Uint32Array,
+  seed: Seed,
+): Uint32Array {
+  if (!weights) return numbers;
+  const total = repetitions(weights, MOST_REPEATED / columns);
+  return repeatedRows(weights, total, seed).map((row) => numbers[row]!);
+}
+
 /** Rows of numbers: a matrix, a table, or an array of rows. */
 export type RowsInput = Matrix | Table | readonly ArrayLike<number>[];
 
+const lent = new WeakSet<object>();
+
+/** Rows that nobody changes before the work on them has ended: `toDense` takes them without a copy. */
+export function lend<T extends Matrix>(rows: T): T {
+  lent.add(rows);
+  return rows;
+}
+
 /**
- * The rows as doubles, a copy. `dim` is the expected number of columns, if there is one.
+ * The rows as doubles, a copy unless they are lent. `dim` is the expected number of columns, if there is one.
  *
  * @throws SklarError ERR_SKLAR_VALUE for other things and for tables with columns of texts; ERR_SKLAR_SHAPE
  */
 export function toDense(input: RowsInput, what: string, dim?: number): DenseRows {
   let m: Matrix;
+  let own = true;
   if (Table.is(input)) m = expectNumbers(input, what).toMatrix();
   else if (Array.isArray(input)) m = fromRows(input as readonly ArrayLike<number>[]);
   else if (typeof input === 'object' && input !== null && 'data' in input) {
     const { data, rows, columns } = input;
     m = matrix(data, rows, columns);
+    own = lent.has(input);
   } else {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
@@ -95,7 +118,8 @@ export function toDense(input: RowsInput, what: string, dim?: number): DenseRows
   if (dim !== undefined && m.columns !== dim) {
     throw new SklarError('ERR_SKLAR_SHAPE', `expected ${dim} columns for ${what}, got ${m.columns}`);
   }
-  return { data: copyOf(m.data), rows: m.rows, columns: m.columns };
+  const data = own && types.isFloat64Array(m.data) ? m.data : copyOf(m.data);
+  return { data, rows: m.rows, columns: m.columns };
 }
 
 /** The names of the columns of rows that `toDense` takes, a copy; undefined: they have none. */

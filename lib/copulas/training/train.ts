@@ -2,11 +2,11 @@
 import { splitRows } from '../../data/split';
 import { runRecord } from '../../devices';
 import { SklarError } from '../../errors';
-import { type NativeTrainCall, type NativeTrainReport } from '../../native';
+import { type NativeTrainCall, type NativeTrainReport, release } from '../../native';
 import { type NetworkStart } from '../copula';
 import { Checkpoint, type CheckpointOptions, fingerprint, placeOf } from './checkpoint';
 import { type TrainingOptions } from '../inputs/options';
-import { type DenseRows, repeated, takeRows } from '../inputs/rows';
+import { type DenseRows, repeatedNumbers, takeRows } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
 import { packageVersion } from '../../version';
 import { nativeTies, missingNotes, tieNotes, weightNotes } from '../correlation/ties';
@@ -96,8 +96,8 @@ export async function train<C extends Calibrates>(
   const validation = takeRows(u, split.holdout);
   const { about, cholesky, completion, start, make } = await prepare(training, validation);
   // batches are drawn from rows that each occur as often as its weight says
-  const drawn = repeated(training, run.seed);
-  const judged = repeated(validation, run.seed);
+  const drawn = repeatedNumbers(training, split.train, run.seed);
+  const judged = repeatedNumbers(validation, split.holdout, run.seed);
   const {
     checkpoint: file,
     checkpointSeconds = 60,
@@ -127,8 +127,10 @@ export async function train<C extends Calibrates>(
           {
             fingerprint: await fingerprint(
               [about, settings, seed.toString(), ...recurring],
-              drawn.data,
-              judged.data,
+              training.data,
+              validation.data,
+              ...(training.weights ? [training.weights.each] : []),
+              ...(validation.weights ? [validation.weights.each] : []),
               ...begun,
             ),
             ...placeOf(run),
@@ -136,11 +138,15 @@ export async function train<C extends Calibrates>(
           run.onCheckpointError,
         );
   const snapshot = checkpoint && (await checkpoint.read(settings));
+  // the rows are there once, for all that are trained on parts of them
+  release(training.data, validation.data);
   const call: NativeTrainCall = {
     models: [
       {
-        training: drawn.data,
-        validation: judged.data,
+        training: u.data,
+        validation: u.data,
+        trainingRows: drawn,
+        validationRows: judged,
         cholesky,
         completion,
         seed,
@@ -148,8 +154,8 @@ export async function train<C extends Calibrates>(
         snapshot,
       },
     ],
-    rows: drawn.rows,
-    validationRows: judged.rows,
+    rows: drawn.length,
+    validationRows: judged.length,
     ties,
     device: run,
     steps,
@@ -158,7 +164,7 @@ export async function train<C extends Calibrates>(
     validateEvery: settings.validateEvery,
     patience: settings.patience,
     anneal: Math.min(settings.anneal, steps),
-    validationDraws: Math.max(1, Math.min(64, Math.ceil(VALIDATION_ROWS / Math.max(1, judged.rows)))),
+    validationDraws: Math.max(1, Math.min(64, Math.ceil(VALIDATION_ROWS / Math.max(1, judged.length)))),
     reportEvery: Math.max(1, Math.min(100, Math.floor(steps / 100))),
     checkpointSeconds: checkpoint ? checkpointSeconds : 0,
     watchSteps: onEvents !== undefined,

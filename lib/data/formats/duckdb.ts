@@ -3,6 +3,7 @@
  * no network, no extensions to download, no other path. SQL texts hold no names of files or columns: files are
  * parameters, columns are taken by position (`#1`, `#2`, ...).
  */
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 
 import type {
@@ -14,6 +15,10 @@ import type {
 } from '@duckdb/node-api';
 
 import { SklarError, describe } from '../../errors';
+import { native } from '../../native';
+
+/** Each thread has buffers of its own, and more of them do not read faster than rows are taken. */
+const MOST_THREADS = 4;
 
 /** Columns from which on their number counts more than that of the rows. */
 const WIDE = 100;
@@ -72,11 +77,14 @@ export class DuckDBSession {
    */
   static async open(files: readonly string[], signal?: AbortSignal, columns = 0): Promise<DuckDBSession> {
     const { DuckDBInstance, listValue } = await loadDuckDB(files[0]!);
+    // has the memory of DuckDB's buffers given back to the system, too
+    native();
     const absolute = files.map((file) => path.resolve(file));
     const patterns = absolute.map(literalPattern);
     const instance = await DuckDBInstance.create(':memory:', {
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
+      threads: String(Math.min(MOST_THREADS, availableParallelism())),
     });
     const connection = await instance.connect();
     await connection.run('SET allowed_paths = $1', [listValue([...absolute, ...patterns])]);

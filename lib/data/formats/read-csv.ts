@@ -13,6 +13,8 @@ import { defaultNames, expectDistinctNames, listNames, selectColumns } from '../
 import { tell } from '../../tell';
 
 const DELIMITERS = [',', ';', '\t', '|'];
+/** DuckDB would read 32 MB at a time; a line, of 2 MB at most, has to fit. */
+const BUFFER_BYTES = 1 << 22;
 const HEAD_BYTES = 1 << 20;
 const LONGEST_HEAD_BYTES = 1 << 26;
 /** Characters in which a text in UTF-16 has zero bytes. */
@@ -360,7 +362,7 @@ async function readSources<T>(
         sql:
           `read_csv($1, delim = $2, header = $3, skip = $4, compression = $5, columns = {${types}}, ` +
           `nullstr = [${missing.map(sqlText).join(', ')}], quote = '"', escape = '"', auto_detect = false, strict_mode = true, ` +
-          'null_padding = false, hive_partitioning = false, allow_quoted_nulls = false)',
+          `null_padding = false, hive_partitioning = false, allow_quoted_nulls = false, buffer_size = ${BUFFER_BYTES})`,
         parameters: [session.patterns[s]!, delimiter, header, blankLines, isGzip(path) ? 'gzip' : 'none'],
         decimal: decimalComma ? ',' : '.',
         explain: async (cause) =>

@@ -311,7 +311,7 @@ function productOf(
 /** Rows in which all columns are there, at most so many, evenly spread. */
 function completeRows(columns: readonly Float64Array[], most: number): number[] {
   const rows = completeRowsOf(columns, columns[0]!.length);
-  if (rows.length <= most) return rows;
+  if (rows.length <= most) return Array.from(rows);
   return Array.from({ length: most }, (_, k) => rows[Math.floor((k * rows.length) / most)]!);
 }
 

@@ -74,13 +74,16 @@ export function ruleOfTexts(texts: readonly string[]): IdRule {
 }
 
 /** The rule of different whole numbers. */
-export function ruleOfNumbers(values: readonly number[]): IdRule {
+export function ruleOfNumbers(values: readonly number[] | Float64Array): IdRule {
   return { ...countedFrom(values), prefix: '', suffix: '', width: 0 };
 }
 
-function countedFrom(values: readonly number[]) {
-  const least = values.reduce((a, b) => Math.min(a, b));
-  const most = values.reduce((a, b) => Math.max(a, b));
+function countedFrom(values: readonly number[] | Float64Array) {
+  let [least, most] = [Infinity, -Infinity];
+  for (const value of values) {
+    least = Math.min(least, value);
+    most = Math.max(most, value);
+  }
   const step = values.length > 1 ? Math.max(1, (most - least) / (values.length - 1)) : 1;
   return { rule: 'counted' as const, first: least, step };
 }

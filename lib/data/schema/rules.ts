@@ -1,6 +1,7 @@
 /** What holds in every row of a table and is no formula: cells that go together, and in an order. */
 import { z } from 'zod';
 
+import { release } from '../../native';
 import { type ColumnType, cellText, labelsOf } from '../columns/column-type';
 import type { Table } from '../table';
 
@@ -90,13 +91,19 @@ function isOfPresence(
 }
 
 function frequentValues(name: string, values: Float64Array): Frequent[] {
-  const counts = new Map<number, number>();
-  for (const value of values) if (!Number.isNaN(value)) counts.set(value, (counts.get(value) ?? 0) + 1);
-  return [...counts]
-    .filter(([, rows]) => rows >= FEWEST_ROWS)
-    .sort((a, b) => b[1] - a[1])
-    .slice(0, VALUES)
-    .map(([value, rows]) => ({ name, value, rows }));
+  const sorted = values.slice().sort();
+  const found: Frequent[] = [];
+  for (let from = 0, to: number; from < sorted.length; from = to) {
+    to = from + 1;
+    while (to < sorted.length && sorted[to] === sorted[from]) to++;
+    if (to - from >= FEWEST_ROWS) found.push({ name, value: sorted[from]! + 0, rows: to - from });
+  }
+  release(sorted);
+  // of equally frequent ones the first to be seen
+  const first = new Map<number, number>();
+  const left = new Set(found.map(({ value }) => value));
+  for (let i = 0; left.size > 0; i++) if (left.delete(values[i]!)) first.set(values[i]!, i);
+  return found.sort((a, b) => b.rows - a.rows || first.get(a.value)! - first.get(b.value)!).slice(0, VALUES);
 }
 
 function implies(table: Table, where: Frequent, then: Frequent): boolean {

@@ -10,6 +10,7 @@ import {
   expectOneOf,
   expectOptions,
 } from '../../errors';
+import { release } from '../../native';
 import { type Note, andWords, columnsNote, groupNotes } from '../../notes';
 import {
   type ColumnType,
@@ -736,11 +737,18 @@ function simpleRole(name: string, type: ColumnType, values: Float64Array): Colum
     return { role: 'id', ids: labels ? ruleOfTexts(texts) : ruleOfNumbers(numbers) };
   }
   if (type.type !== 'integer' || values.length < FEWEST_IDS) return null;
-  const unique = new Set(values).size === values.length && !values.some(Number.isNaN);
-  if (!unique) return null;
+  if (!allDiffer(values)) return null;
   const counted =
     values.every((value, i) => value === values[0]! + i) && (values[0] === 0 || values[0] === 1);
-  return counted || ID_NAME.test(name) ? { role: 'id', ids: ruleOfNumbers(Array.from(values)) } : null;
+  return counted || ID_NAME.test(name) ? { role: 'id', ids: ruleOfNumbers(values) } : null;
+}
+
+/** Whether no value is missing or occurs twice. */
+function allDiffer(values: Float64Array): boolean {
+  const sorted = values.slice().sort();
+  const differ = !Number.isNaN(sorted.at(-1)) && sorted.every((value, i) => value !== sorted[i + 1]);
+  release(sorted);
+  return differ;
 }
 
 /** The formula of a column whose source has its labels in a new order. */

@@ -25,9 +25,13 @@ export function atomsOf(column: SortedColumn): number[] {
   const { sorted, values } = column;
   if (values.length === sorted.length) return [];
   const frequent = Math.max(ATOM_ROWS, ATOM_SHARE * sorted.length);
-  return Array.from(values).filter(
-    (_, k) => countOf(column, k) >= frequent || standsOut(column, k, NEIGHBOURS),
-  );
+  return valuesWhere(column, (k) => countOf(column, k) >= frequent || standsOut(column, k, NEIGHBOURS));
+}
+
+function valuesWhere({ values }: SortedColumn, wanted: (k: number) => boolean): number[] {
+  const found: number[] = [];
+  for (let k = 0; k < values.length; k++) if (wanted(k)) found.push(values[k]!);
+  return found;
 }
 
 /**
@@ -35,8 +39,9 @@ export function atomsOf(column: SortedColumn): number[] {
  * as often again as the three on either side, however frequent all of them are.
  */
 export function atomsOfRounded(column: SortedColumn): number[] {
-  return Array.from(column.values).filter(
-    (_, k) => standsOut(column, k, NEIGHBOURS) && standsOut(column, k, NEXT_ROUNDED, 1.5),
+  return valuesWhere(
+    column,
+    (k) => standsOut(column, k, NEIGHBOURS) && standsOut(column, k, NEXT_ROUNDED, 1.5),
   );
 }
 
@@ -96,8 +101,9 @@ export function distanceFrom(column: SortedColumn, margin: Margin): number {
   const angle = (level: number): number => Math.asin(Math.sqrt(Math.min(1, Math.max(0, level))));
   const middle = (k: number): number => ((k === 0 ? 0 : weight[k - 1]!) + weight[k]!) / 2 / size;
   // all, or so many whose rows are evenly spaced on that scale
-  let compared = Array.from(values.keys());
-  if (rows > COMPARED) {
+  let compared: number[];
+  if (rows <= COMPARED) compared = Array.from(values.keys());
+  else {
     const ranks = Array.from({ length: COMPARED }, (_, i) =>
       Math.round((rows - 1) * Math.sin((Math.PI / 2) * (i / (COMPARED - 1))) ** 2),
     );

@@ -34,7 +34,7 @@ export class DiscreteMargin extends Margin {
   }
 
   static fit(column: SortedColumn): DiscreteMargin {
-    return new DiscreteMargin(column.values, cumulative(column));
+    return new DiscreteMargin(column.values.slice(), cumulative(column).slice());
   }
 
   static fromState(state: MarginState): DiscreteMargin {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -74,17 +75,25 @@ decltype(auto) in_precision_of(const Napi::Value& parameters, Body&& body) {
   return body.template operator()<float>();
 }
 
-// A copy, since the caller may change or transfer the buffer while a job runs. size: expected, or npos for
-// any.
+// Where the numbers are, without a copy, for the many of a whole table: a job keeps its arguments until it
+// has ended (job.hpp), and lib gives it arrays that nobody else changes or transfers meanwhile. size:
+// expected, or npos for any.
 template <class U>
-std::vector<U> to_vector(const Napi::Value& value, const char* name, std::size_t size = std::string::npos) {
+std::span<const U> to_span(const Napi::Value& value, const char* name, std::size_t size = std::string::npos) {
   if (!is_array_of<U>(value))
     throw Error("VALUE", std::string("expected a typed array of the right kind for ") + name);
   const auto array = value.As<Napi::TypedArrayOf<U>>();
   if (size != std::string::npos && array.ElementLength() != size)
     throw Error("SHAPE", "expected " + std::to_string(size) + " values for " + name + ", got " +
                              std::to_string(array.ElementLength()));
-  return std::vector<U>(array.Data(), array.Data() + array.ElementLength());
+  return {array.Data(), array.ElementLength()};
+}
+
+// A copy, since the caller may change or transfer the buffer while a job runs.
+template <class U>
+std::vector<U> to_vector(const Napi::Value& value, const char* name, std::size_t size = std::string::npos) {
+  const std::span<const U> values = to_span<U>(value, name, size);
+  return {values.begin(), values.end()};
 }
 
 template <class U>

@@ -25,6 +25,7 @@ struct State {
   napi_threadsafe_function calls = nullptr;
   Napi::Promise::Deferred deferred;
   Napi::FunctionReference on_report;
+  Napi::ObjectReference arguments;  // kept from the collector: the work may read their memory
   std::mutex lock;
   std::function<Napi::Value(Napi::Env)> report;  // the latest, not yet delivered
   bool done = false;
@@ -103,7 +104,10 @@ void on_call(napi_env raw, napi_value, void* context, void*) {
       const Napi::HandleScope scope(env);
       settle(env, *state);
     });
-    without_exceptions([&] { state->on_report.Reset(); });
+    without_exceptions([&] {
+      state->on_report.Reset();
+      state->arguments.Reset();
+    });
     napi_release_threadsafe_function(state->calls, napi_tsfn_release);
   }
 }
@@ -154,8 +158,12 @@ Napi::Error to_js_error(Napi::Env env, const std::string& code, const std::strin
   return error;
 }
 
-Napi::Object Job::start(Napi::Env env, const Napi::Value& on_report, Work work) {
+Napi::Object Job::start(const Napi::CallbackInfo& info, const Napi::Value& on_report, Work work) {
+  const Napi::Env env = info.Env();
   auto state = std::make_shared<State>(env);
+  const auto arguments = Napi::Array::New(env, info.Length());
+  for (std::uint32_t i = 0; i < arguments.Length(); ++i) arguments.Set(i, info[i]);
+  state->arguments = Napi::Persistent(arguments.As<Napi::Object>());
   if (on_report.IsFunction()) state->on_report = Napi::Persistent(on_report.As<Napi::Function>());
   auto* context = new Shared(state);
   const napi_status status =

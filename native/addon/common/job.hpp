@@ -24,8 +24,8 @@ class Job {
 
   // { promise: Promise<T>, cancel(): void }; on_report (or undefined) is called with every report that
   // Progress passes on. The promise rejects with an Error whose `code` is ERR_SKLAR_*; that of Diverged has
-  // its `state` too.
-  static Napi::Object start(Napi::Env env, const Napi::Value& on_report, Work work);
+  // its `state` too. The arguments of the call live until then.
+  static Napi::Object start(const Napi::CallbackInfo& info, const Napi::Value& on_report, Work work);
 };
 
 // Reports a share of the work as a number.
@@ -56,7 +56,7 @@ Job::Deliver deliver(Parts... parts) {
 template <class Work>
 Napi::Value start_job(const Napi::CallbackInfo& info, const Napi::Value& on_report, Work work) {
   return Job::start(
-      info.Env(), on_report,
+      info, on_report,
       [work = std::move(work)](const CancelFlag& cancel, const Job::Progress& progress) -> Job::Deliver {
         auto out = work(cancel, to_fraction(progress));
         if constexpr (std::is_same_v<decltype(out), Job::Deliver>)

@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include <functional>
+#include <span>
 
 #include "addon/common/device_choice.hpp"
 #include "addon/common/job.hpp"
@@ -14,8 +15,10 @@ namespace sklar::addon {
 struct TrainCall {
   // What the models, at least one, do not share.
   struct Model {
-    std::vector<double> training, validation;  // rows x dim, copula scale
-    std::vector<double> cholesky;              // L where the network reads y = L^-1 z; empty: the identity
+    std::span<const double> training, validation;  // rows x dim, copula scale, not copied
+    // numbers of those that are meant; without any all are, in order
+    std::span<const std::uint32_t> training_rows, validation_rows;
+    std::vector<double> cholesky;    // L where the network reads y = L^-1 z; empty: the identity
     std::vector<double> completion;  // factor of the Gaussian copula of tied levels; empty: independence
     std::uint64_t seed;
     std::vector<float> initial;                            // parameters; empty: from the seed
@@ -61,7 +64,7 @@ Job::Deliver run_training(const Training& training, const TrainCall& call, const
 // A job that trains by train(in, cancel, progress); reports go to the second argument of the call.
 template <class Input, class Train>
 Napi::Value start_training_job(const Napi::CallbackInfo& info, Input in, Train train) {
-  return Job::start(info.Env(), info[1],
+  return Job::start(info, info[1],
                     [in = std::move(in), train](const CancelFlag& cancel, const Job::Progress& progress) {
                       return train(in, cancel, progress);
                     });
