@@ -17,7 +17,7 @@ import { sampleGivenBlocks } from '../../lib/joint/block-sample';
 import { copulaLogPdf } from '../../lib/joint/copula-density';
 import { conditionOf } from '../../lib/joint/fixed';
 import { TemporaryFolder } from '../data/support';
-import { COLUMNS, QUICK, sklar, sklarJson, writeExamples } from './support';
+import { COLUMNS, QUICK, exampleTable, sklar, sklarJson, writeExamples } from './support';
 
 const folder = new TemporaryFolder();
 let files: Awaited<ReturnType<typeof writeExamples>>;
@@ -552,6 +552,18 @@ describe('progress', () => {
     const { stderr } = await sklar([...argv(), '--verbose']);
     expect(stderr).toMatch(/^margins \d+% {2}\n[^]*\nfit \d+% {2}\d.* left {2}loss \d\.\d{4}.* step \d\/6\n/);
     expect(stderr).toMatch(/fit 100% .* step 6\/6\n(normaliser .*\n)+score 100% .*\n$/);
+  });
+
+  test('of score: what is done, what is left, rows a second', async () => {
+    const many = folder.file('scored.parquet');
+    await writeTable(exampleTable(100_000), many);
+    const { stderr } = await sklar(['score', files.gaussian, many, '--verbose']);
+    expect(stderr).toMatch(
+      /^score 65% {2}\S.* left {2}\S+ rows\/s\nscore 100% {2}\S.* left {2}\S+ rows\/s\n$/,
+    );
+    const { stderr: bar } = await sklar(['score', files.gaussian, many], { terminal: true });
+    expect(bar).toMatch(/score .*% .* left .* rows\/s/);
+    expect((await sklar(['score', files.gaussian, many])).stderr).toBe('');
   });
 });
 

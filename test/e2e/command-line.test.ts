@@ -100,6 +100,30 @@ onPosix('Ctrl-C while it draws rows leaves no half-written table', async () => {
   expect(folder.list()).toEqual(before);
 });
 
+onPosix('Ctrl-C while it scores rows leaves no half-written table', async () => {
+  await writeTable(exampleTable(400_000), folder.file('many.parquet'));
+  await run(['fit', data, '--out', 'm.safetensors', '--kind', 'gaussian']);
+  // Ctrl-C when the first of seven batches has been scored
+  const hook = folder.file(
+    'interrupt.cjs',
+    `const write = process.stderr.write.bind(process.stderr);
+     process.stderr.write = (text, ...rest) => {
+       if (String(text).startsWith('score ')) process.kill(process.pid, 'SIGINT');
+       return write(text, ...rest);
+     };`,
+  );
+  for (const out of ['scores.csv', 'scores.parquet', 'old.csv']) {
+    folder.file('old.csv', 'the old table');
+    const before = folder.list();
+    const argv = ['score', 'm.safetensors', 'many.parquet', '--out', out, '--verbose'];
+    const ended = await run(argv, undefined, ['--require', hook]);
+    expect(ended).toMatchObject({ status: 130, signal: null, stdout: '' });
+    expect(ended.stderr).toMatch(/^score 16%.*\nerror: interrupted.*\[ERR_SKLAR_ABORTED\]\n$/);
+    expect(folder.list()).toEqual(before);
+    expect(readFileSync(folder.file('old.csv'), 'utf8')).toBe('the old table');
+  }
+});
+
 test.each(['vega', 'vega-interpreter'])(
   'without the optional package %s there is an error that says what to install',
   async (missing) => {
