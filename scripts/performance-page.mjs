@@ -232,6 +232,44 @@ ${provenance(record)}. numpy ${peer.numpy}, scipy ${peer.scipy}.${
 `;
 }
 
+function memory(record) {
+  const { rows, columns, shortRows, tableBytes, results } = record;
+  const mebibytes = (bytes) => `${Math.round(bytes / 2 ** 20)} MiB`;
+  return `## Memory of long tables
+
+${rows.toLocaleString('en-US')} rows x ${columns} columns, ${mebibytes(tableBytes)} as doubles, by the command line with default options (the flow of 20 steps,
+\`--hidden 16 --depth 1\`); peak resident memory, that of the same command on ${shortRows.toLocaleString('en-US')} rows (Node, DuckDB, the addon: what a command needs
+whatever the table is), and what lies between as multiples of the table. Scoring holds a batch of rows at a time, however long the table is.
+
+${table(
+  ['command', 'peak', 'of a short table', 'between, x the table'],
+  results.map(({ what, peakBytes, baseBytes, ratio }) => [
+    `\`${what.replace(/, (\w+)$/, '`, $1')}`,
+    mebibytes(peakBytes),
+    mebibytes(baseBytes),
+    `**${ratio.toFixed(2)}**`,
+  ]),
+)}
+
+${provenance(record)}.
+`;
+}
+
+function soak(record) {
+  const { minutes, turns, quarters, growth, flat, looks } = record.results;
+  const mebibytes = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+  const list = (name) => quarters.map((quarter) => mebibytes(quarter[name])).join(', ');
+  return `## Memory of a long run
+
+${minutes} minutes of one process that fits, scores, samples, imputes, saves and loads small models of eight kinds, over and over, and aborts
+a part of it: ${turns} turns, ${looks.length} looks after a collection of garbage. Resident memory, medians of the quarters: ${list('rss')};
+heap of JavaScript: ${list('heapUsed')}. From the second quarter to the last resident memory changed by
+**${(100 * growth).toFixed(2)} %**, which is ${flat ? 'flat' : '**not** flat'}: 2 % at most.
+
+${provenance(record)}.
+`;
+}
+
 await runMain(() => {
   const parts = [];
   const kinds = ['avx2', 'avx512'];
@@ -245,6 +283,8 @@ await runMain(() => {
   for (const [name, render] of [
     ['quality', quality],
     ['margins', margins],
+    ['memory', memory],
+    ['soak', soak],
   ]) {
     const record = read(name);
     if (record) parts.push(render(record));

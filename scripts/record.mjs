@@ -65,9 +65,10 @@ export function recordHead(benchmark, command, devices) {
  * Writes bench/results/<name>.json, with the command that this process was started by, and returns its path.
  *
  * @param kind of machine, where every kind has a record of its own: <name>-<kind>.json
+ * @param script of npm with its first arguments, where that is not `bench -- <name>`
  */
-export function writeRecord(name, { devices, kind, results, ...rest }) {
-  const command = ['npm run bench --', name, ...process.argv.slice(2)].join(' ');
+export function writeRecord(name, { devices, kind, results, script = `bench -- ${name}`, ...rest }) {
+  const command = [`npm run ${script}`, ...process.argv.slice(2)].join(' ');
   const folder = path.join(root, 'bench', 'results');
   mkdirSync(folder, { recursive: true });
   const file = path.join(folder, `${kind === undefined ? name : `${name}-${kind}`}.json`);

@@ -1,5 +1,5 @@
-// node scripts/bench/memory.mjs [--rows 2000000] [--columns 8]: peak memory of `sklar score` and `sklar fit` beyond that of a short
-// table, beside the size of the table as doubles. After `npm run build`.
+// npm run bench -- memory [--rows 1000000] [--columns 8]: peak memory of `sklar fit` and `sklar score` of a long table beyond that of
+// the same command on a short one, beside the size of the table as doubles.
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,9 +7,13 @@ import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
+import { writeRecord } from '../record.mjs';
 import { ScriptError, root, runMain } from '../tools.mjs';
 
 const require = createRequire(import.meta.url);
+
+/** Rows of the short table: what a command needs whatever the table is. */
+const SHORT = 5000;
 
 /** A table of normal columns with correlation 0.36. */
 async function writeRows(file, rows, columns) {
@@ -30,7 +34,7 @@ async function writeRows(file, rows, columns) {
 
 await runMain(async () => {
   const { values } = parseArgs({ options: { rows: { type: 'string' }, columns: { type: 'string' } } });
-  const rows = Number(values.rows ?? 2_000_000);
+  const rows = Number(values.rows ?? 1_000_000);
   const columns = Number(values.columns ?? 8);
   const folder = mkdtempSync(path.join(os.tmpdir(), 'sklar-memory-'));
   try {
@@ -39,48 +43,47 @@ await runMain(async () => {
     writeFileSync(hook, "process.on('exit', () => console.error('peak', process.resourceUsage().maxRSS));\n");
     const peakOf = (...command) => {
       const main = path.join(root, 'dist', 'cli', 'main.js');
-      const { stderr, status } = spawnSync(
-        process.execPath,
-        ['-r', hook, main, ...command, '--device', 'cpu'],
-        {
-          encoding: 'utf8',
-        },
-      );
+      const argv = ['-r', hook, main, ...command, '--device', 'cpu'];
+      const { stderr, status } = spawnSync(process.execPath, argv, { encoding: 'utf8' });
       if (status !== 0) throw new ScriptError(stderr);
       return Number(/peak (\d+)/.exec(stderr)[1]) * 1024;
     };
-    await writeRows(at('short.parquet'), 5000, columns);
-    await writeRows(at('long.parquet'), rows, columns);
+    const tableBytes = rows * columns * 8;
+    const mebibytes = (bytes) => `${Math.round(bytes / 2 ** 20)} MiB`;
+    const results = [];
+    const measure = (what, command) => {
+      const [baseBytes, peakBytes] = [peakOf(...command('short')), peakOf(...command('long'))];
+      const ratio = (peakBytes - baseBytes) / tableBytes;
+      results.push({ what, peakBytes, baseBytes, ratio });
+      console.log(
+        `${what}: ${mebibytes(peakBytes)}, ${mebibytes(baseBytes)} of ${SHORT} rows; ` +
+          `${ratio.toFixed(2)} x the table (${mebibytes(tableBytes)})`,
+      );
+    };
     const fits = {
       gaussian: ['--kind', 'gaussian'],
       flow: ['--kind', 'flow', '--steps', '20', '--hidden', '16', '--depth', '1'],
     };
-    const size = rows * columns * 8;
-    const mebibytes = (bytes) => `${Math.round(bytes / 2 ** 20)} MiB`;
-    const line = (what, command) => {
-      const before = peakOf(...command('short'));
-      const peak = peakOf(...command('long'));
-      const share = ((peak - before) / size).toFixed(1);
-      console.log(
-        `${what}: ${mebibytes(peak)}, ${mebibytes(before)} of 5,000 rows; ${share} x the table (${mebibytes(size)})`,
-      );
-    };
-    for (const [kind, flags] of Object.entries(fits)) {
-      line(`fit --kind ${kind}`, (table) => [
-        'fit',
-        at(`${table}.parquet`),
-        '--out',
-        at(`${kind}-${table}.safetensors`),
-        ...flags,
-      ]);
+    const model = at('gaussian-short.safetensors');
+    for (const format of ['parquet', 'csv']) {
+      const file = (table) => at(`${table}.${format}`);
+      await writeRows(file('short'), SHORT, columns);
+      await writeRows(file('long'), rows, columns);
+      for (const [kind, flags] of Object.entries(fits)) {
+        const out = (table) => at(`${kind}-${table}.safetensors`);
+        measure(`fit --kind ${kind}, ${format}`, (table) => [
+          'fit',
+          file(table),
+          '--out',
+          out(table),
+          ...flags,
+        ]);
+      }
+      measure(`score, ${format}`, (table) => ['score', model, file(table), '--out', at('scores.parquet')]);
     }
-    line('score', (table) => [
-      'score',
-      at('gaussian-short.safetensors'),
-      at(`${table}.parquet`),
-      '--out',
-      at('scores.parquet'),
-    ]);
+    const { devices } = require(path.join(root, 'dist', 'index.js'));
+    const record = { rows, columns, shortRows: SHORT, tableBytes, results };
+    console.log(`wrote ${writeRecord('memory', { devices: devices(), ...record })}`);
   } finally {
     rmSync(folder, { recursive: true });
   }
