@@ -102,11 +102,15 @@ test('a synthetic table', async () => {
   expect(csv.kind('IMDB Rating')).toBe('float');
   expect(copies).toBeLessThan(20);
   const { cdc, gaussian, independence } = judged;
-  for (const { auc, ks } of [cdc, gaussian, independence]) {
+  for (const copula of [cdc, gaussian, independence]) {
+    const { auc, ks } = copula;
     expect(Math.abs(auc.floor - 0.5)).toBeLessThan(4 * auc.floorError);
     expect(ks.columns.map(({ column }: any) => String(column))).toEqual(columns);
-    // the margins are the same in all, and those of the films
-    for (const { pValue } of ks.columns) expect(pValue).toBeGreaterThan(1e-4);
+    for (const { column, pValue } of ks.columns) {
+      // rows whose gross in the US is above that of the world are drawn anew, half of the independent ones
+      if (copula === independence && column.includes('Gross')) continue;
+      expect(pValue).toBeGreaterThan(1e-4);
+    }
   }
   expect(independence.auc.value).toBeGreaterThan(0.8);
   expect(cdc.auc.value).toBeLessThan(0.7);

@@ -2,14 +2,21 @@ import { type LevelBlocks, blockOf, blocksOfLevels } from '../../data/level-bloc
 import { matrix, pickRows } from '../../matrix';
 import { Generator, type Seed, seedWords, shuffle } from '../../data/random';
 import { type Weights, resolveWeights, takeWeights } from '../../data/weights';
-import { type OptionNames, SklarError, expectInteger, expectOptions, expectList } from '../../errors';
+import {
+  type OptionNames,
+  SklarError,
+  expectInteger,
+  expectList,
+  expectOneOf,
+  expectOptions,
+} from '../../errors';
 import { meanOf } from '../../mean';
 import { centred, kendallOf } from '../classical/observations';
 import { type ClassicalOptions } from '../classical/fit';
 import { type KernelOptions } from '../classical/kernel';
 import { type Copula } from '../copula';
 import { type FitCopulaOptions, expectFitOptions, fitCopula } from './fit';
-import { type CopulaKind, kinds } from './kinds';
+import { type CopulaKind, copulaKinds, kinds } from './kinds';
 import { type CdcOptions, type FlowOptions, type ReflectionOptions } from '../inputs/options';
 import { type DenseRows, type RowsInput, nativeWeights, takeRows, toDense, namesOf } from '../inputs/rows';
 import { type Execution, type RunOptions, beginRun, runOptions } from '../inputs/run';
@@ -142,11 +149,12 @@ function cellsOf(u: DenseRows, rows: readonly number[]) {
 export async function fitBest(u: RowsInput, options: FitBestOptions = {}): Promise<BestFit> {
   options = expectOptions(options, 'fitBest', bestOptions);
   const given =
-    options.candidates &&
-    Array.from(expectList(options.candidates, 'candidates'), (candidate) => {
-      expectFitOptions(candidate, 'a candidate of fitBest');
-      return { ...candidate };
-    });
+    options.candidates === undefined
+      ? undefined
+      : Array.from(expectList(options.candidates, 'candidates'), (candidate) => {
+          const own = expectFitOptions(candidate, 'a candidate of fitBest');
+          return { ...own, kind: expectOneOf(own.kind, 'kind', copulaKinds) };
+        });
   const { folds = 5, seed = 1, device, precision, threads, signal, onProgress } = options;
   const onCuda = given?.some(({ kind }) => kinds[kind].capabilities.cpuOnly === null);
   const run = beginRun(options, onCuda ? null : 'classical copulas are computed in float64, on the CPU');

@@ -59,7 +59,7 @@ export async function fitEnsemble(
   u: RowsInput,
   options: FitEnsembleOptions & CopulaSpec,
 ): Promise<EnsembleCopula> {
-  expectFitOptions(options as FitCopulaOptions, 'fitEnsemble', { models: true, splits: true });
+  options = expectFitOptions(options, 'fitEnsemble', { models: true, splits: true });
   const { models, splits = 'different', onProgress, ...rest } = options;
   expectInteger(models, 'models', { min: 1, max: 1000 });
   expectOneOf(splits, 'splits', ['different', 'same'] as const);

@@ -100,7 +100,7 @@ export async function fitCopula<K extends CopulaKind = 'cdc'>(
   u: RowsInput,
   options: { kind?: K } & FitCopulaOptions & OptionsOf<NoInfer<K>> = {},
 ): Promise<CopulaOf<K>> {
-  expectFitOptions(options, 'fitCopula');
+  options = expectFitOptions(options, 'fitCopula');
   const { dense, fit, run, label } = prepareFit(u, options);
   return label(await fit(dense, run)) as CopulaOf<K>;
 }
@@ -120,19 +120,18 @@ export interface PreparedFit {
  * Checks the names of the options of a fit, and the options of its kind.
  *
  * @param others names that the caller has beside those of `fitCopula`
+ * @returns a copy
  * @throws SklarError ERR_SKLAR_VALUE naming the option
  */
-export function expectFitOptions(
-  options: { kind?: CopulaKind } & FitCopulaOptions,
-  name: string,
-  others = {},
-): void {
+export function expectFitOptions<T extends { kind?: CopulaKind }>(options: T, name: string, others = {}): T {
   // the kind says what else there may be
   options = expectOptions(options, name, { ...options, kind: true });
-  const kind = expectOneOf<CopulaKind>(options.kind ?? 'cdc', 'kind', copulaKinds);
+  const { kind: asked = 'cdc' } = options;
+  const kind = expectOneOf<CopulaKind>(asked, 'kind', copulaKinds);
   const own = kinds[kind].options.shape;
   options = expectOptions(options, name, { kind: true, ...fitOptions, ...others, ...own });
   kinds[kind].fitter(Object.fromEntries(Object.entries(options).filter(([key]) => Object.hasOwn(own, key))));
+  return options;
 }
 
 /**
@@ -179,6 +178,7 @@ export function prepareFit(
     }
   }
   if (log !== undefined) expectPath(log);
+  if (checkpoint !== undefined) expectPath(checkpoint);
   const starts = from === undefined ? [] : startsOf(from, kind, models);
   const fit = kinds[kind].fitter(starts[0] ? optionsFrom(starts[0], rest) : rest);
   const all = toDense(u, 'the training rows');
