@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { AtomicFile } from '../../lib/data/formats/files';
 import { ParquetWriter } from '../../lib/data/formats/parquet-writer';
 import { type ReadTableOptions, readTable } from '../../lib/data/formats/read-table';
+import { TableReader } from '../../lib/data/formats/table-reader';
 import { Table } from '../../lib/data/table';
 import { writeTable } from '../../lib/data/formats/write-table';
 import type { SklarErrorCode } from '../../lib/errors';
@@ -288,7 +289,13 @@ describe('Parquet', () => {
     const sql = 'SELECT (i * 7919) % 1000 AS a, i % 13 AS b FROM range(500000) t(i)';
     const damaged = readFileSync(await parquet(sql));
     damaged.fill(0x5a, Math.floor(damaged.length * 0.6), Math.floor(damaged.length * 0.7));
-    await sklarError(() => read('parquet', damaged), 'ERR_SKLAR_FORMAT');
+    const file = folder.file('damaged.parquet', damaged);
+    // which of the damaged pages is met first is up to DuckDB's threads, so that two reads may differ in their message
+    await sklarError(() => readTable(file), 'ERR_SKLAR_FORMAT');
+    await sklarError(async () => {
+      using reader = await TableReader.open(file);
+      for await (const { rows } of reader.batches()) expect(rows).toBeGreaterThan(0);
+    }, 'ERR_SKLAR_FORMAT');
   });
 
   test('refuses what is no Parquet', async () => {
