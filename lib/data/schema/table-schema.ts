@@ -136,6 +136,18 @@ export interface RestoreOptions {
 
 const restoreOptions: OptionNames<RestoreOptions> = { seed: true, firstRow: true, complete: 'boolean' };
 
+/** What a schema has beside its columns. */
+interface SchemaParts {
+  readonly missing?: readonly MissingPattern[];
+  readonly indicators?: readonly MissingIndicator[];
+  readonly differences?: readonly Difference[];
+  readonly cycles?: readonly Cycle[];
+  readonly rules?: readonly Rule[];
+  readonly returns?: Returns | null | undefined;
+  readonly weightsColumn?: string | null | undefined;
+  readonly privateRows?: number | null | undefined;
+}
+
 /**
  * The columns of a table as a model sees them, and back.
  *
@@ -176,26 +188,16 @@ export class TableSchema {
   /** Of how many values all is made that a model of it holds; null: of single ones, too. */
   readonly privateRows: number | null;
 
-  private constructor(
-    columns: readonly SchemaColumn[],
-    missing: readonly MissingPattern[],
-    indicators: readonly MissingIndicator[],
-    differences: readonly Difference[],
-    cycles: readonly Cycle[],
-    rules: readonly Rule[],
-    returns: Returns | null,
-    weightsColumn: string | null = null,
-    privateRows: number | null = null,
-  ) {
+  private constructor(columns: readonly SchemaColumn[], parts: SchemaParts = {}) {
     this.columns = columns;
-    this.missing = missing;
-    this.indicators = indicators;
-    this.differences = differences;
-    this.cycles = cycles;
-    this.rules = rules;
-    this.returns = returns;
-    this.weightsColumn = weightsColumn;
-    this.privateRows = privateRows;
+    this.missing = parts.missing ?? [];
+    this.indicators = parts.indicators ?? [];
+    this.differences = parts.differences ?? [];
+    this.cycles = parts.cycles ?? [];
+    this.rules = parts.rules ?? [];
+    this.returns = parts.returns ?? null;
+    this.weightsColumn = parts.weightsColumn ?? null;
+    this.privateRows = parts.privateRows ?? null;
   }
 
   /**
@@ -289,7 +291,8 @@ export class TableSchema {
     const groups = rule === 'auto' ? dependentGroups(completed, all, candidates) : all;
     const indicators = indicatorsOf(completed, groups, modelled, orders, least);
     const missing = missingPatterns(completed, columns, computed, groups, weights, least);
-    const own = new TableSchema(columns, missing, indicators, differences, cycles, [], null);
+    const found = { missing, indicators, differences, cycles };
+    const own = new TableSchema(columns, found);
     // that a cell which is there is not missing is no rule of values, which a model draws of all cells
     const isOwn = (rule: Rule) => {
       const [first, second] = namesOfRule(rule);
@@ -298,17 +301,7 @@ export class TableSchema {
       return about(first, second) || about(second, first);
     };
     const rules = findRules(own.modelled(table), own.modelledNames).filter((rule) => !isOwn(rule));
-    return new TableSchema(
-      columns,
-      missing,
-      indicators,
-      differences,
-      cycles,
-      rules,
-      returns,
-      weightsColumn,
-      privateRows,
-    );
+    return new TableSchema(columns, { ...found, rules, returns, weightsColumn, privateRows });
   }
 
   /** The schema of a table all of whose columns are modelled as they are. */
@@ -323,12 +316,6 @@ export class TableSchema {
         type: expectType(types[j]!, `column ${describe(name)}`),
         role: 'modelled',
       })),
-      [],
-      [],
-      [],
-      [],
-      [],
-      null,
     );
   }
 
@@ -632,17 +619,7 @@ export class TableSchema {
         { cause: parsed.error },
       );
     }
-    const {
-      columns,
-      missing,
-      indicators,
-      differences,
-      cycles,
-      rules,
-      returns = null,
-      weights = null,
-    } = parsed.data;
-    const { private: privateRows = null } = parsed.data;
+    const { columns, missing, indicators, differences, cycles, rules } = parsed.data;
     const modelled = new Set(columns.filter(({ role }) => role === 'modelled').map(({ name }) => name));
     const all = new Set(columns.map(({ name }) => name));
     const named = [
@@ -662,7 +639,7 @@ export class TableSchema {
     if (indicators.some(({ formula }) => formula?.of.some(({ name }) => !modelled.has(name)))) {
       throw new SklarError('ERR_SKLAR_FORMAT', 'expected indicators that are functions of modelled columns');
     }
-    const repeated = new Set(columns.map(({ name }) => name)).size < columns.length;
+    const repeated = all.size < columns.length;
     for (const column of columns) {
       const unknown =
         column.role === 'derived' ? column.formula.of.find(({ name }) => !modelled.has(name)) : undefined;
@@ -682,17 +659,11 @@ export class TableSchema {
     if (rules.flatMap(namesOfRule).some((name) => !modelled.has(name))) {
       throw new SklarError('ERR_SKLAR_FORMAT', 'expected rules of modelled columns');
     }
-    return new TableSchema(
-      columns,
-      missing,
-      indicators,
-      differences,
-      cycles,
-      rules,
-      returns,
-      weights,
-      privateRows,
-    );
+    return new TableSchema(columns, {
+      ...parsed.data,
+      weightsColumn: parsed.data.weights,
+      privateRows: parsed.data.private,
+    });
   }
 }
 
