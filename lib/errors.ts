@@ -88,12 +88,10 @@ const UNPRINTABLE =
   // eslint-disable-next-line no-control-regex
   /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\u{e0000}-\u{e007f}]/gu;
 
-/** Any text on one line that a terminal prints as it is, such characters as \\u001b. */
+/** Any text on one line that a terminal prints as it is, such characters as \\u001b: what JSON has for them, too. */
 export function onOneLine(text: string): string {
-  return text.replace(UNPRINTABLE, (character) => {
-    const code = character.codePointAt(0)!.toString(16).padStart(4, '0');
-    return code.length > 4 ? `\\u{${code}}` : `\\u${code}`;
-  });
+  const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return text.replace(UNPRINTABLE, (character) => character.split('').map(escaped).join(''));
 }
 
 /** A short printable description of any value, for error messages; at most about 80 characters, on one line. */

@@ -1,6 +1,7 @@
 // Full devices, pipes, control characters, and what killed processes leave behind.
-import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { GaussianCopula, Table, fitCopula, writeTable } from '../../lib';
@@ -11,7 +12,9 @@ import { sklar, sklarFails } from './support';
 const folder = new TemporaryFolder();
 const model = folder.file('model.safetensors');
 const program = path.resolve(__dirname, '..', '..', 'dist', 'cli', 'main.js');
-const RED = '\u001b[31m\u009b2J\u202e';
+// a terminal's commands, then what it does not show, or what turns the text after it
+const HIDDEN = '\u200b\u200e\u2028\u2060\u2066\u2069\ufeff\u061c\u{e0041}';
+const RED = `\u001b[31m\u009b2J\u202e${HIDDEN}`;
 
 beforeAll(async () => {
   const u = await new GaussianCopula(Float64Array.of(1, 0.6, 0.6, 1), 2).sample(100);
@@ -19,8 +22,9 @@ beforeAll(async () => {
   await copula.save(model);
 });
 
-// eslint-disable-next-line no-control-regex
-const CONTROL = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/;
+const CONTROL =
+  // eslint-disable-next-line no-control-regex
+  /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\u{e0000}-\u{e007f}]/u;
 
 test('no control character of a model or a table reaches the terminal', async () => {
   const { document, tensors } = await readModelFile(model);
@@ -75,6 +79,46 @@ test('pipes and devices are refused by name, and not waited for', async () => {
     'it is a pipe',
   );
   await sklarFails(['info', '/dev/zero'], 4, 'ERR_SKLAR_FILE', '/dev/zero', 'it is a device');
+  await sklarFails(['inspect', '-'], 4, 'ERR_SKLAR_FILE', 'standard input is not read');
+  const standardInput = spawnSync(process.execPath, [program, 'inspect', '/dev/stdin'], {
+    input: 'x,y\n1,2\n',
+    encoding: 'utf8',
+  });
+  expect(standardInput.status).toBe(4);
+  expect(standardInput.stderr).toContain('"/dev/stdin": it is a');
+
+  const some = folder.file('some');
+  mkdirSync(some);
+  writeFileSync(path.join(some, 'rows.csv'), 'x,y\n1,2\n2,1\n3,5\n');
+  execFileSync('mkfifo', [path.join(some, 'pipe.csv')]);
+  await sklarFails(['inspect', path.join(some, '*.csv')], 4, 'ERR_SKLAR_FILE', 'pipe.csv', 'it is a pipe');
+  symlinkSync('nowhere', path.join(some, 'link.csv'));
+  await sklarFails(['inspect', path.join(some, 'l*.csv')], 4, 'ERR_SKLAR_FILE', 'link.csv', 'does not exist');
+
+  const data = folder.file('rows.csv', 'x,y\n1,2\n2,1\n3,5\n4,3\n5,8\n6,7\n7,9\n8,10\n9,4\n10,12\n11,9\n12,14\n');
+  const fit = ['fit', data, '--kind', 'cdc', '--steps', 2, '--out', folder.file('y.safetensors')];
+  for (const option of ['--config', '--from', '--checkpoint']) {
+    await sklarFails([...fit, option, pipe], 4, 'ERR_SKLAR_FILE', 'pipe.csv', 'it is a pipe');
+  }
+  const log = folder.file('pipe.jsonl');
+  execFileSync('mkfifo', [log]);
+  await sklarFails([...fit, '--log', log], 4, 'ERR_SKLAR_FILE', 'pipe.jsonl', 'a pipe');
+});
+
+test('what a pipe is written to reaches who reads it, or is refused', async () => {
+  const pipe = folder.file('out.csv');
+  execFileSync('mkfifo', [pipe]);
+  const sample = ['sample', model, '--rows', 3, '--out', pipe];
+  await sklarFails(sample, 4, 'ERR_SKLAR_FILE', 'out.csv', 'nobody reads it');
+  const reader = spawn('cat', [pipe]);
+  let text = '';
+  reader.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  // `cat` has the pipe open a moment after it was started
+  let outcome = await sklar(sample);
+  while (outcome.stderr.includes('nobody reads it')) outcome = await sklar(sample);
+  await once(reader, 'close');
+  expect(outcome.status).toBe(0);
+  expect(text.trim().split('\n')).toHaveLength(4);
 });
 
 test('what a killed process has left is removed, what others write is not', async () => {

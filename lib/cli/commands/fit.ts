@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
 import type { Command } from 'commander';
@@ -15,7 +15,7 @@ import { EnsembleCopula } from '../../copulas/kinds/ensemble';
 import { fitEnsemble } from '../../copulas/fitting/fit-ensemble';
 import { parseOptions } from '../../copulas/inputs/options';
 import { lend } from '../../copulas/inputs/rows';
-import { fileError } from '../../data/formats/files';
+import { expectReadable, fileError } from '../../data/formats/files';
 import type { ReadTableOptions } from '../../data/formats/read-table';
 import { filesWords, tableFiles } from '../../data/formats/table-files';
 import { type Ties } from '../../data/level-columns';
@@ -216,6 +216,7 @@ export function define(command: Command, io: Io): void {
 async function readConfig(file: string, kind: Settings['kind'], startsFromModel: boolean): Promise<Settings> {
   let text: string;
   try {
+    await expectReadable(file);
     text = await readFile(file, 'utf8');
   } catch (cause) {
     throw fileError(cause, 'read', file);
@@ -639,7 +640,9 @@ function withWayBack(
   signal: AbortSignal,
 ): unknown {
   const resumable = signal.aborted || (error instanceof SklarError && RESUMABLE.has(error.code));
-  const written = resumable ? checkpoints.filter((file) => existsSync(file)) : [];
+  const written = resumable
+    ? checkpoints.filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile())
+    : [];
   const words = [
     ...unwritten,
     ...(written.length > 0

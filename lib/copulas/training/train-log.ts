@@ -6,12 +6,13 @@ import {
   ftruncateSync,
   openSync,
   readSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 
 import { fileError } from '../../data/formats/files';
 import { type RunRecord } from '../../devices';
-import { type SklarError } from '../../errors';
+import { SklarError, describe } from '../../errors';
 import { tell } from '../../tell';
 
 /** Before the first step of a run: `start`, or `resume` where it goes on from a checkpoint. */
@@ -118,6 +119,15 @@ function mendTail(file: string): void {
   }
 }
 
+/** @throws SklarError ERR_SKLAR_FILE for a pipe, whose reader would be waited for where nothing can interrupt it */
+function startLog(file: string, goesOn: boolean): void {
+  if (statSync(file, { throwIfNoEntry: false })?.isFIFO()) {
+    throw new SklarError('ERR_SKLAR_FILE', `expected a file for the log, got a pipe (${describe(file)})`);
+  }
+  if (goesOn) mendTail(file);
+  else writeFileSync(file, '');
+}
+
 /**
  * Who is told of the events of a fit; undefined: nobody.
  *
@@ -132,8 +142,7 @@ export function listener(
   return (events) => {
     const lines = events.map((event) => `${JSON.stringify(event)}\n`).join('');
     try {
-      if (state === 'new' && goesOn) mendTail(log);
-      else if (state === 'new') writeFileSync(log, '');
+      if (state === 'new') startLog(log, goesOn);
       if (state !== 'failed') appendFileSync(log, lines);
     } catch (cause) {
       const error = fileError(cause, 'write', log);

@@ -45,6 +45,16 @@ function kindOf(status: Stats): string | undefined {
   return status.isFile() ? undefined : 'a device';
 }
 
+/** @throws SklarError ERR_SKLAR_FILE for a pipe, a socket or a device */
+export function expectRegular(file: string, status: Stats): void {
+  const kind = kindOf(status);
+  if (kind === undefined || status.isDirectory()) return;
+  throw new SklarError(
+    'ERR_SKLAR_FILE',
+    `cannot read ${describe(file)}: it is ${kind}, and files are read more than once; write it to a file first`,
+  );
+}
+
 /**
  * The size in bytes of an existing, readable file; throws ERR_SKLAR_FILE for anything else, pipes among it: files are read
  * more than once, and a pipe that nobody writes to would be waited for without an end.
@@ -53,13 +63,7 @@ export async function expectReadable(file: string): Promise<number> {
   try {
     const status = await stat(file);
     if (status.isDirectory()) throw Object.assign(new Error('is a directory'), { code: 'EISDIR' });
-    const kind = kindOf(status);
-    if (kind !== undefined) {
-      throw new SklarError(
-        'ERR_SKLAR_FILE',
-        `cannot read ${describe(file)}: it is ${kind}, and files are read more than once; write it to a file first`,
-      );
-    }
+    expectRegular(file, status);
     await access(file, constants.R_OK);
     return status.size;
   } catch (cause) {

@@ -1,9 +1,9 @@
 /** Which files a table is read from: files, folders and patterns. */
-import { readdir, stat } from 'node:fs/promises';
+import { lstat, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import { SklarError, describe } from '../../errors';
-import { expectPath, fileError } from './files';
+import { expectPath, expectRegular, fileError } from './files';
 
 const ENDING = /\.(?:(?:(csv|tsv)|(json|ndjson|jsonl))(?:\.gz)?|(parquet))$/i;
 
@@ -14,11 +14,15 @@ export type TableFormat = 'csv' | 'json' | 'parquet';
 export function formatOf(file: string): TableFormat {
   const ending = ENDING.exec(file);
   if (ending) return ending[1] ? 'csv' : ending[2] ? 'json' : 'parquet';
-  const sheet = /\.(?:xlsx?|xlsm|xlsb|ods|numbers)$/i.test(file);
+  const advice = /\.(?:xlsx?|xlsm|xlsb|ods|numbers)$/i.test(file)
+    ? ': save the sheet as CSV in UTF-8 first'
+    : file === '-'
+      ? ': standard input is not read; write it to a file first'
+      : '';
   throw new SklarError(
     'ERR_SKLAR_FILE',
     `expected a file name ending in .csv, .tsv, .json, .ndjson, .jsonl (or these with .gz) or .parquet, ` +
-      `got ${describe(file)}${sheet ? ': save the sheet as CSV in UTF-8 first' : ''}`,
+      `got ${describe(file)}${advice}`,
   );
 }
 
@@ -64,16 +68,23 @@ async function matches(folder: string, parts: readonly string[]): Promise<string
 /** The status of what is there; undefined: nothing is. */
 const statusOf = (file: string) => stat(file).catch(() => undefined);
 
+/** Whether something with this name is there that is no folder: a link to nothing, too, which is then said. */
+async function isNamed(file: string): Promise<boolean> {
+  const there = await lstat(file).catch(() => undefined);
+  return there !== undefined && !(await statusOf(file))?.isDirectory();
+}
+
 async function filesOf(source: string): Promise<string[]> {
   const status = await statusOf(source);
   if (!status && isPattern(source)) {
     const { root } = path.parse(source);
     const parts = source.slice(root.length).split(path.sep === '/' ? /\/+/ : /[\\/]+/);
     const found: string[] = [];
-    for (const file of await matches(root, parts)) if ((await statusOf(file))?.isFile()) found.push(file);
+    for (const file of await matches(root, parts)) if (await isNamed(file)) found.push(file);
     if (found.length > 0) return found.sort();
     throw new SklarError('ERR_SKLAR_FILE', `cannot read ${describe(source)}: no file matches this pattern`);
   }
+  if (status) expectRegular(source, status);
   if (!status?.isDirectory()) return [source];
   const names = await readdir(source).catch((cause: unknown) => {
     throw fileError(cause, 'read', source);
