@@ -494,3 +494,33 @@ export function empiricalBetaLogPdf(rows: Rows, ranks: ArrayLike<number>): Value
   );
   return graph.logSumExp(terms, 1);
 }
+
+/**
+ * Bilinear between the nodes of a table, constant beyond them (docs/mathematics.md, M.4): the sum of the densities at its nodes
+ * times functions of u and of v that are 1 at a node, 0 at the others and linear between.
+ */
+export function kernelLogPdf(rows: Rows, nodes: Float64Array, density: ArrayLike<number>): Value {
+  const { graph, u } = rows;
+  const p = normalCdf(nodes);
+  const last = p.length - 1;
+  const constant = (f: (k: number) => number) =>
+    graph.constant(
+      Array.from(p, (_, k) => f(k)),
+      [p.length],
+    );
+  // where a function leaves 0; of the outermost so far away that it stays 1
+  const before = (k: number) => (k === 0 ? -1 : p[k - 1]!);
+  const after = (k: number) => (k === last ? 2 : p[k + 1]!);
+  const begin = constant(before);
+  const rise = constant((k) => 1 / ((k === 0 ? 0 : p[k]!) - before(k)));
+  const end = constant(after);
+  const fall = constant((k) => 1 / (after(k) - (k === last ? 1 : p[k]!)));
+  const shares = (j: number) => {
+    const inner = graph.min(graph.max(graph.column(u, j), p[0]!), p[last]!);
+    const column = graph.op('Unsqueeze', [inner, graph.integers([1])]);
+    const rising = graph.mul(graph.sub(column, begin), rise);
+    return graph.relu(graph.min(rising, graph.mul(graph.sub(end, column), fall)));
+  };
+  const along = graph.matmul(shares(0), graph.constant(density, [p.length, p.length]));
+  return graph.log(graph.total(graph.mul(along, shares(1)), 1));
+}

@@ -5,7 +5,7 @@ import { type Copula, expectCopula } from '../copulas/copula';
 import { EnsembleCopula } from '../copulas/kinds/ensemble';
 import { callNative } from '../native';
 import { packageVersion } from '../version';
-import { empiricalBetaLogPdf, familyLogPdf, gaussianLogPdf, studentLogPdf } from './classical';
+import { empiricalBetaLogPdf, familyLogPdf, gaussianLogPdf, kernelLogPdf, studentLogPdf } from './classical';
 import { Graph, type Value } from './graph';
 import { type VelocityConfig, cdcLogPdf, cdcLogits, flowLogPdf, velocityAtTime } from './networks';
 import { onnxFile } from './protobuf';
@@ -49,7 +49,12 @@ async function densityOf(copula: Copula, graph: Graph, u: Value, steps: number):
     }
     return { logPdf: graph.logSumExp(graph.concat(logs, 1), 1), logNormaliser: null };
   }
-  expectFormula(kind);
+  if (kind === 'closed-form') {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      'the density of a closed-form copula cannot be exported to ONNX: it is given by its field, and has no model file',
+    );
+  }
   const content = copula.fileContent();
   const guide = content.tensors.get('guide.cholesky')?.data ?? null;
   const factorOf = () => {
@@ -74,23 +79,11 @@ async function densityOf(copula: Copula, graph: Graph, u: Value, steps: number):
   if (kind === 'empirical-beta') {
     return normalised(empiricalBetaLogPdf(rows, content.tensors.get('ranks')!.data));
   }
+  if (kind === 'kernel') {
+    const [nodes, density] = ['nodes', 'density'].map((name) => content.tensors.get(name)!.data);
+    return normalised(kernelLogPdf(rows, Float64Array.from(nodes!), density!));
+  }
   return normalised(familyLogPdf(rows, kind, content.config as never));
-}
-
-/** Why the density of a kind is not exported. */
-const WITHOUT: Readonly<Record<string, string>> = {
-  kernel: 'its density is a table that is interpolated and normalised cell by cell, not a formula',
-  'closed-form': 'it is given by its field, and has no model file',
-};
-
-/** @throws SklarError ERR_SKLAR_VALUE naming the kind and why */
-function expectFormula(kind: string): void {
-  const why = WITHOUT[kind];
-  if (why === undefined) return;
-  throw new SklarError(
-    'ERR_SKLAR_VALUE',
-    `the density of a ${kind} copula cannot be exported to ONNX: ${why}`,
-  );
 }
 
 const guided = (config: unknown): boolean => (config as { guided?: boolean }).guided === true;
