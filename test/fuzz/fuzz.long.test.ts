@@ -28,6 +28,8 @@ import type { Mutator } from './mutate';
 
 const seconds = Number(process.env.SKLAR_FUZZ_SECONDS ?? 4);
 const seed = Number(process.env.SKLAR_FUZZ_SEED ?? 1);
+/** What earlier runs found: `npm run clean` takes it away. */
+const corpora = path.join(__dirname, '..', '..', 'build', 'fuzz');
 const memory = '/dev/shm';
 const folder = mkdtempSync(path.join(process.platform === 'linux' ? memory : os.tmpdir(), 'sklar-fuzz-'));
 const file = (name: string) => path.join(folder, name);
@@ -51,8 +53,14 @@ const bytes: Pick<Target<Uint8Array>, 'mutate'> = {
 const text = (values: readonly string[]) => values.map((value) => Buffer.from(value));
 
 async function report<T>(name: string, target: Target<T>): Promise<void> {
-  const faults = path.join(folder, `fault-${name.replaceAll(/\W/g, '-')}`);
-  const outcome = await fuzz(target, seconds, seed, faults);
+  const plain = name.replaceAll(/\W/g, '-');
+  const outcome = await fuzz(
+    target,
+    seconds,
+    seed,
+    path.join(corpora, plain),
+    path.join(folder, `fault-${plain}`),
+  );
   process.stderr.write(`fuzz ${name}: ${JSON.stringify({ seed, seconds, ...outcome })}\n`);
   expect(outcome.executions).toBeGreaterThan(0);
 }
