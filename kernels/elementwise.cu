@@ -3,10 +3,10 @@
 #include "elementwise.h"
 
 #include "backend/rows/classifier.h"
+#include "backend/rows/cube.h"
 #include "backend/rows/trajectory.h"
 #include "core/fold.h"
 #include "core/linear/triangular.h"
-#include "core/monotone.h"
 #include "core/normal.h"
 #include "launch.cuh"
 #include "rows.cuh"
@@ -194,9 +194,35 @@ int launch_colour(double* out, MatrixView<const float> y, bool to_gaussian, cons
       for (size_t j = 0; j <= i; ++j) z += cholesky[i * d + j] * static_cast<double>(y.row(row)[j]);
     else
       z = static_cast<double>(y.row(row)[i]);
-    constexpr size_t knots = MarginMaps::knots;
-    if (m.from) z = monotone_map(m.from + i * knots, m.to, m.slope + i * knots, knots, z);
+    if (m.from) z = m(i, z);
     out[k] = to_gaussian ? z : normal_cdf(z);
+  });
+}
+
+int launch_to_cube(MatrixView<float> y, const double* x, bool from_gaussian, void* stream) {
+  const size_t columns = y.columns, d = columns - 1;
+  return each(y.rows * columns, stream, [=] __device__(size_t k) {
+    const size_t row = k / columns, j = k % columns;
+    y.row(row)[j] = j == d ? 1.0f : rows::cube_state<float>(x[row * d + j], from_gaussian);
+  });
+}
+
+int launch_from_cube(double* out, MatrixView<const float> y, bool to_gaussian, const DeviceMaps& maps,
+                     void* stream) {
+  const size_t d = y.columns - 1;
+  const DeviceMaps m = maps;
+  return each(y.rows * d, stream, [=] __device__(size_t k) {
+    const size_t j = k % d;
+    out[k] = rows::cube_value(static_cast<double>(y.row(k / d)[j]), to_gaussian, m.from != nullptr,
+                              [&](double z) { return m(j, z); });
+  });
+}
+
+int launch_to_uniform(MatrixView<float> y, void* stream) {
+  const size_t columns = y.columns;
+  return each(y.rows * columns, stream, [=] __device__(size_t k) {
+    float& value = y.row(k / columns)[k % columns];
+    value = rows::cube_state<float>(static_cast<double>(value), true);
   });
 }
 

@@ -4,6 +4,7 @@
 
 #include "backend/operations/classifier_operations.h"
 #include "core/margin_maps.hpp"
+#include "core/monotone.h"
 
 namespace sklar::cuda {
 
@@ -48,8 +49,18 @@ struct DeviceMaps {
   const double* from = nullptr;
   const double* slope = nullptr;
   const double* to = nullptr;
+
+  SKLAR_HD_INLINE double operator()(size_t column, double z) const {
+    constexpr size_t knots = MarginMaps::knots;
+    return monotone_map(from + column * knots, to, slope + column * knots, knots, z);
+  }
 };
 int launch_colour(double* out, MatrixView<const float> y, bool to_gaussian, const double* cholesky,
                   const DeviceMaps& maps, void* stream);
+
+int launch_to_cube(MatrixView<float> y, const double* x, bool from_gaussian, void* stream);
+int launch_from_cube(double* out, MatrixView<const float> y, bool to_gaussian, const DeviceMaps& maps,
+                     void* stream);
+int launch_to_uniform(MatrixView<float> y, void* stream);
 
 }  // namespace sklar::cuda

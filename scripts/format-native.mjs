@@ -27,7 +27,7 @@ await runMain(() => {
     console.error('clang-format does not run here: C++ formatting was not checked');
     return;
   }
-  const files = filesUnder(['native', 'kernels', 'test/native', 'bench/native'], (file) =>
+  const files = filesUnder(['native', 'kernels', 'test/native', 'test/emulator', 'bench/native'], (file) =>
     /\.(cpp|hpp|h|cu|cuh|inl)$/.test(file),
   );
   if (mode === '--write') {

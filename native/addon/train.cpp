@@ -155,25 +155,24 @@ TrainCall to_train_call(const Napi::Object& o, std::size_t dim) {
 }
 
 // Rows on the copula scale in the network's coordinates; few at a time, so that they are not held twice, and
-// without the column of ones that whitening makes.
+// without the column of ones of states.
 static Matrix<float> prepare(const Training& training, const TrainCall::Model& model, const HostRows& rows,
                              std::size_t n) {
   const std::size_t d = training.dim;
   Matrix<float> y = training.backend.matrix(n, d),
                 part = training.backend.matrix(std::min(rows_of_part, n), d + 1);
-  std::vector<float> host;
   for (std::size_t first = 0; first < n; first += rows_of_part) {
     const std::size_t count = std::min(rows_of_part, n - first);
     const std::vector<double> levels = rows.gather(first, count, d);
     for (std::size_t i = 0; i < count; ++i)
       check_training_rows(&levels[i * d], 1, d, rows.numbers ? rows.numbers[first + i] : first + i);
-    host.assign(levels.begin(), levels.end());
-    if (!training.reads_levels) {
+    if (training.reads_levels)
+      training.backend.to_cube(part.first(count), levels.data(), false);
+    else
       training.backend.whiten(part.first(count), levels.data(), false,
                               model.cholesky.empty() ? nullptr : model.cholesky.data(), nullptr);
-      training.backend.download_matrix(host.data(), {part.data(), count, d, part.stride()});
-    }
-    training.backend.upload_matrix({y.data() + first * y.stride(), count, d, y.stride()}, host.data());
+    training.backend.copy_rows({y.data() + first * y.stride(), count, d, y.stride()}, nullptr,
+                               {part.data(), count, d, part.stride()}, nullptr, count);
   }
   return y;
 }

@@ -269,6 +269,29 @@ class Backend : public Memory, public ClassifierOperations<T>, public VelocityOp
     colour_impl(out, y, to_gaussian, cholesky, maps);
   }
 
+  // ---- the cube
+
+  // Rows (double, dense, host memory) as states of a process on the cube: y = x or, with from_gaussian,
+  // cdf(x), a column of ones appended
+  void to_cube(MatrixView<T> y, const double* x, bool from_gaussian) {
+    Shapes("to_cube").wide("y", y, y.rows, 1).values("x", x, y.rows * (y.columns - 1));
+    to_cube_impl(y, x, from_gaussian);
+  }
+  // The other way: inner values of (0, 1), mapped column by column (maps: null or one for each), or their
+  // normal quantiles
+  void from_cube(double* out, MatrixView<const T> y, bool to_gaussian, const MarginMaps* maps) {
+    Shapes("from_cube")
+        .wide("y", y, y.rows, 1)
+        .values("out", out, y.rows * (y.columns - 1))
+        .that(!maps || maps->from.size() == (y.columns - 1) * MarginMaps::knots, "a map for each column");
+    from_cube_impl(out, y, to_gaussian, maps);
+  }
+  // y = cdf(y)
+  void to_uniform(MatrixView<T> y) {
+    Shapes("to_uniform").matrix("y", y);
+    to_uniform_impl(y);
+  }
+
  protected:
   void check_cancelled() const {
     if (cancel_) cancel_->check();
@@ -314,6 +337,10 @@ class Backend : public Memory, public ClassifierOperations<T>, public VelocityOp
                            double* quadratic) = 0;
   virtual void colour_impl(double* out, MatrixView<const T> y, bool to_gaussian, const double* cholesky,
                            const MarginMaps* maps) = 0;
+  virtual void to_cube_impl(MatrixView<T> y, const double* x, bool from_gaussian) = 0;
+  virtual void from_cube_impl(double* out, MatrixView<const T> y, bool to_gaussian,
+                              const MarginMaps* maps) = 0;
+  virtual void to_uniform_impl(MatrixView<T> y) = 0;
 
  private:
   const CancelFlag* cancel_ = nullptr;

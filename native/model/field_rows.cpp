@@ -6,7 +6,6 @@
 #include "core/check_rows.hpp"
 #include "core/error.hpp"
 #include "core/linear/symmetric.hpp"
-#include "core/normal.h"
 #include "core/random/philox.h"
 
 namespace sklar {
@@ -16,35 +15,19 @@ namespace {
 template <class T>
 void to_states(Backend<T>& backend, Process process, MatrixView<T> y, const double* x, const RowScale& scale,
                double* quadratic) {
-  if (!on_cube(process)) {
+  if (on_cube(process))
+    backend.to_cube(y, x, scale.from_gaussian);
+  else
     backend.whiten(y, x, scale.from_gaussian, scale.cholesky, quadratic);
-    return;
-  }
-  const std::size_t d = y.columns - 1;
-  std::vector<T> host(y.rows * d);
-  for (std::size_t i = 0; i < host.size(); ++i)
-    host[i] = static_cast<T>(scale.from_gaussian ? normal_cdf(x[i]) : x[i]);
-  backend.upload_matrix({y.data, y.rows, d, y.stride}, host.data());
-  backend.fill_column(y, d, 1);
 }
 
 template <class T>
 void to_rows(Backend<T>& backend, Process process, double* out, MatrixView<const T> y,
              const RowScale& scale) {
-  if (!on_cube(process)) {
+  if (on_cube(process))
+    backend.from_cube(out, y, scale.to_gaussian, scale.maps);
+  else
     backend.colour(out, y, scale.to_gaussian, scale.cholesky, scale.maps);
-    return;
-  }
-  const std::size_t d = y.columns - 1;
-  std::vector<T> host(y.rows * d);
-  backend.download_matrix(host.data(), MatrixView<const T>{y.data, y.rows, d, y.stride});
-  // the faces themselves are no values of a copula sample
-  constexpr double least = 0x1p-53;
-  for (std::size_t i = 0; i < host.size(); ++i) {
-    double u = std::clamp(static_cast<double>(host[i]), least, 1 - least);
-    if (scale.maps) u = normal_cdf((*scale.maps)(i % d, normal_quantile(u)));
-    out[i] = scale.to_gaussian ? normal_quantile(u) : u;
-  }
 }
 
 // Standard normal, or the same draws on the copula scale.
@@ -53,11 +36,9 @@ void draw_reference(Backend<T>& backend, Process process, MatrixView<T> y, std::
                     std::uint64_t first_row) {
   const std::size_t d = y.columns - 1;
   backend.fill_column(y, d, 1);
-  backend.normals({y.data, y.rows, d, y.stride}, seed, first_row, 0, kTagSampleStart);
-  if (!on_cube(process)) return;
-  std::vector<double> u(y.rows * d);
-  backend.colour(u.data(), y, false, nullptr, nullptr);
-  to_states(backend, process, y, u.data(), {}, nullptr);
+  const MatrixView<T> inner{y.data, y.rows, d, y.stride};
+  backend.normals(inner, seed, first_row, 0, kTagSampleStart);
+  if (on_cube(process)) backend.to_uniform(inner);
 }
 
 // With the states of rows that diverge; body: the integration of y

@@ -1,11 +1,12 @@
 #pragma once
 
-// The part of the CUDA runtime that sklar uses, on the host: memory is the host's, a stream is a list of closures
-// that run when somebody waits for them, as late as a GPU may, a graph is another. As strict as a GPU where tests
-// could pass that fail there: limits of launches and of shared memory, function by function and device by device;
-// calls that a capture does not bear end it; an error of a kernel stays with its device. See emulator.hpp.
-//   SKLAR_EMULATED_DEVICES=9.0,7.5,broken   compute capabilities, or a device that does not answer; default 9.0
-//   SKLAR_EMULATED_FAULT=1:20               the 20th kernel of device 1 is its last
+// The part of the CUDA runtime that sklar uses, on the host: memory is the host's, a stream is a list of
+// closures that run when somebody waits for them, as late as a GPU may, a graph is another. As strict as a
+// GPU where tests could pass that fail there: limits of launches and of shared memory, function by function
+// and device by device; calls that a capture does not bear end it; an error of a kernel stays with its
+// device. See emulator.hpp.
+//   SKLAR_EMULATED_DEVICES=9.0,7.5,broken   compute capabilities, or a device that does not answer;
+//   default 9.0 SKLAR_EMULATED_FAULT=1:20               the 20th kernel of device 1 is its last
 
 #include <math.h>
 #include <stddef.h>

@@ -28,10 +28,10 @@ inline std::uint16_t to_half(float value) {
   const std::uint32_t bits = bits_of(value), sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7fffffffu;
   if (magnitude > 0x7f800000u) return static_cast<std::uint16_t>(sign | 0x7e00u);
   if (magnitude >= 0x477ff000u) return static_cast<std::uint16_t>(sign | 0x7c00u);  // rounds beyond 65504
-  const std::uint32_t result =
-      magnitude < 0x38800000u
-          ? bits_of(value_of(magnitude) + 0.5f) - bits_of(0.5f)  // multiples of 2^-24, as float32 has next to 0.5
-          : (magnitude - (112u << 23) + 0xfffu + (magnitude >> 13 & 1)) >> 13;
+  const std::uint32_t result = magnitude < 0x38800000u
+                                   ? bits_of(value_of(magnitude) + 0.5f) -
+                                         bits_of(0.5f)  // multiples of 2^-24, as float32 has next to 0.5
+                                   : (magnitude - (112u << 23) + 0xfffu + (magnitude >> 13 & 1)) >> 13;
   return static_cast<std::uint16_t>(sign | result);
 }
 inline float from_half(std::uint16_t bits) {

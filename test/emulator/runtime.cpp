@@ -248,7 +248,8 @@ bool ends_capture() {
   recorded->invalidated = true;
   return true;
 }
-// The same of what `s` itself cannot record; else what it is given goes into the graph, or waits in the stream.
+// The same of what `s` itself cannot record; else what it is given goes into the graph, or waits in the
+// stream.
 cudaError_t give(cudaStream_t s, Work work) {
   if (!s) return result(device().now(work.run));
   Device* const on = s->stream->device;

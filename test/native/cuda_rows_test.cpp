@@ -167,6 +167,25 @@ TEST_CASE("scales of rows") {
       b.backend.whiten(y, u.data(), true, factor, nullptr);
       b.keep(y);
     });
+  // on the cube, its faces among them
+  auto edges = u;
+  edges[0] = 0;
+  edges[7] = 1;
+  compare("scales of the cube", 1e-6, [&](Bench& b) {
+    const auto y = b.poisoned(rows, dim + 1);
+    std::vector<double> out(rows * dim, NAN);
+    b.backend.to_cube(y, u.data(), true);
+    b.keep(y);
+    b.backend.to_cube(y, edges.data(), false);
+    b.keep(y);
+    for (const MarginMaps* m : {static_cast<const MarginMaps*>(nullptr), &maps})
+      for (bool gaussian : {false, true}) {
+        b.backend.from_cube(out.data(), y, gaussian, m);
+        b.kept.insert(b.kept.end(), out.begin(), out.end());
+      }
+    b.backend.to_uniform({y.data(), rows, dim, y.stride()});
+    b.keep(y);
+  });
 }
 
 TEST_CASE("levels of a classifier") {

@@ -12,6 +12,7 @@
 #include "backend/cpu/kernels.hpp"
 #include "backend/operations/adam.h"
 #include "backend/rows/classifier.h"
+#include "backend/rows/cube.h"
 #include "backend/rows/ties.h"
 #include "backend/rows/trajectory.h"
 #include "backend/rows/velocity.h"
@@ -433,6 +434,29 @@ class CpuBackend final : public Backend<T> {
           const double value = maps ? (*maps)(i, z[i * group + k]) : z[i * group + k];
           out[(first + k) * d + i] = to_gaussian ? value : normal_cdf(value);
         }
+    });
+  }
+
+  void to_cube_impl(MatrixView<T> y, const double* x, bool from_gaussian) override {
+    const std::size_t d = y.columns - 1;
+    each_row(y.rows, [&](std::size_t i) {
+      for (std::size_t j = 0; j < d; ++j)
+        y.row(i)[j] = sklar::rows::cube_state<T>(x[i * d + j], from_gaussian);
+      y.row(i)[d] = 1;
+    });
+  }
+  void from_cube_impl(double* out, MatrixView<const T> y, bool to_gaussian, const MarginMaps* maps) override {
+    const std::size_t d = y.columns - 1;
+    each_row(y.rows, [&](std::size_t i) {
+      for (std::size_t j = 0; j < d; ++j)
+        out[i * d + j] = sklar::rows::cube_value(static_cast<double>(y.row(i)[j]), to_gaussian, maps,
+                                                 [&](double z) { return (*maps)(j, z); });
+    });
+  }
+  void to_uniform_impl(MatrixView<T> y) override {
+    each_row(y.rows, [&](std::size_t i) {
+      for (std::size_t j = 0; j < y.columns; ++j)
+        y.row(i)[j] = sklar::rows::cube_state<T>(static_cast<double>(y.row(i)[j]), true);
     });
   }
 

@@ -270,18 +270,26 @@ class CudaBackend final : public Backend<float> {
                    const MarginMaps* maps) override {
     const std::size_t d = y.columns - 1, count = y.rows * d;
     const auto factor = on_device(cholesky, d * d), result = buffer<double>(count);
-    Buffer<double> from, slope, to;
-    DeviceMaps on_device_maps;
-    if (maps) {
-      from = on_device(maps->from.data(), maps->from.size());
-      slope = on_device(maps->slope.data(), maps->slope.size());
-      to = on_device(maps->to.data(), maps->to.size());
-      on_device_maps = {from.data(), slope.data(), to.data()};
-    }
-    check(launch_colour(result.data(), y, to_gaussian, cholesky ? factor.data() : nullptr, on_device_maps,
-                        stream()));
-    download(out, result.data(), count * sizeof(double));
+    with_maps(maps, [&](const DeviceMaps& there) {
+      check(
+          launch_colour(result.data(), y, to_gaussian, cholesky ? factor.data() : nullptr, there, stream()));
+      download(out, result.data(), count * sizeof(double));
+    });
   }
+  void to_cube_impl(MatrixView<float> y, const double* x, bool from_gaussian) override {
+    const auto given = on_device(x, y.rows * (y.columns - 1));
+    check(launch_to_cube(y, given.data(), from_gaussian, stream()));
+  }
+  void from_cube_impl(double* out, MatrixView<const float> y, bool to_gaussian,
+                      const MarginMaps* maps) override {
+    const std::size_t count = y.rows * (y.columns - 1);
+    const auto result = buffer<double>(count);
+    with_maps(maps, [&](const DeviceMaps& there) {
+      check(launch_from_cube(result.data(), y, to_gaussian, there, stream()));
+      download(out, result.data(), count * sizeof(double));
+    });
+  }
+  void to_uniform_impl(MatrixView<float> y) override { check(launch_to_uniform(y, stream())); }
   void log_ratio_impl(double* host, MatrixView<const float> logits, std::size_t level) override {
     const auto result = buffer<double>(logits.rows);
     check(launch_log_ratio(result.data(), logits, level, stream()));
@@ -627,6 +635,14 @@ class CudaBackend final : public Backend<float> {
     return host;
   }
   // null stays null
+  template <class Body>
+  void with_maps(const MarginMaps* maps, Body&& body) {
+    if (!maps) return body(DeviceMaps{});
+    const auto from = on_device(maps->from.data(), maps->from.size());
+    const auto slope = on_device(maps->slope.data(), maps->slope.size());
+    const auto to = on_device(maps->to.data(), maps->to.size());
+    body(DeviceMaps{from.data(), slope.data(), to.data()});
+  }
   Buffer<double> on_device(const double* host, std::size_t count) {
     if (!host) return {};
     auto b = buffer<double>(count);
