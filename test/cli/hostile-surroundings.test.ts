@@ -95,7 +95,10 @@ test('pipes and devices are refused by name, and not waited for', async () => {
   symlinkSync('nowhere', path.join(some, 'link.csv'));
   await sklarFails(['inspect', path.join(some, 'l*.csv')], 4, 'ERR_SKLAR_FILE', 'link.csv', 'does not exist');
 
-  const data = folder.file('rows.csv', 'x,y\n1,2\n2,1\n3,5\n4,3\n5,8\n6,7\n7,9\n8,10\n9,4\n10,12\n11,9\n12,14\n');
+  const data = folder.file(
+    'rows.csv',
+    'x,y\n1,2\n2,1\n3,5\n4,3\n5,8\n6,7\n7,9\n8,10\n9,4\n10,12\n11,9\n12,14\n',
+  );
   const fit = ['fit', data, '--kind', 'cdc', '--steps', 2, '--out', folder.file('y.safetensors')];
   for (const option of ['--config', '--from', '--checkpoint']) {
     await sklarFails([...fit, option, pipe], 4, 'ERR_SKLAR_FILE', 'pipe.csv', 'it is a pipe');
