@@ -150,11 +150,12 @@ int launch_interpolate_levels(MatrixView<float> cotangent, double* reference, co
 int launch_level_cotangent(MatrixView<float> cotangent, const int32_t* level, void* stream) {
   const size_t columns = cotangent.columns;
   return each(cotangent.rows * columns, stream, [=] __device__(size_t i) {
-    const size_t row = i / columns, j = i % columns, at = static_cast<size_t>(level[row]);
-    cotangent.row(row)[j] = (j == at ? 1.0f : 0.0f) - (j == columns - 1 ? 1.0f : 0.0f);
+    const size_t row = i / columns, j = i % columns;
+    cotangent.row(row)[j] = rows::level_cotangent<float>(j, static_cast<size_t>(level[row]), columns);
   });
 }
 
+// docs/mathematics.md, A.4
 int launch_log_ratio(double* out, MatrixView<const float> logits, size_t level, void* stream) {
   return each(logits.rows, stream,
               [=] __device__(size_t i) { out[i] = rows::log_ratio(logits.row(i), logits.columns, level); });

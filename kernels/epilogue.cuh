@@ -138,12 +138,12 @@ __device__ __forceinline__ void to_values(float (&v)[4], const uint2& raw) {
 
 // Rounded to 16 bits, with what that leaves where the matrix has a second part. Finite values beyond the
 // range of fp16 are set to its end and counted.
-__device__ __forceinline__ void write_half(uint16_t* to, unsigned parts, float (&v)[4], bool brain,
+__device__ __forceinline__ void write_half(uint16_t* to, unsigned parts, float (&v)[4], bool bf16,
                                            unsigned* saturated) {
   uint2 high;
-  if (brain) {
-    high.x = pack2<Operand::brain>(v[0], v[1]);
-    high.y = pack2<Operand::brain>(v[2], v[3]);
+  if (bf16) {
+    high.x = pack2<Operand::bf16>(v[0], v[1]);
+    high.y = pack2<Operand::bf16>(v[2], v[3]);
     *reinterpret_cast<uint2*>(to) = high;
     return;
   }
@@ -168,10 +168,10 @@ __device__ __forceinline__ void write_half(uint16_t* to, unsigned parts, float (
   *reinterpret_cast<uint2*>(to + square_values) = low;
 }
 
-__device__ __forceinline__ void write_one(uint16_t* to, unsigned parts, float v, bool brain,
+__device__ __forceinline__ void write_one(uint16_t* to, unsigned parts, float v, bool bf16,
                                           unsigned* saturated) {
-  if (brain) {
-    *to = static_cast<uint16_t>(pack2<Operand::brain>(v, 0));
+  if (bf16) {
+    *to = static_cast<uint16_t>(pack2<Operand::bf16>(v, 0));
     return;
   }
   if (fabsf(v) > half_end && fabsf(v) <= FLT_MAX) {
@@ -231,7 +231,7 @@ struct Finisher {
         *reinterpret_cast<float4*>(out.row(at.row) + at.column) =
             make_float4(result[i][0], result[i][1], result[i][2], result[i][3]);
       if (out.half)
-        write_half(out.half + at.in(out.half_parts), out.half_parts, result[i], f.brain, f.saturated);
+        write_half(out.half + at.in(out.half_parts), out.half_parts, result[i], f.bf16, f.saturated);
     }
   }
 
@@ -250,7 +250,7 @@ struct Finisher {
     for (int i = 0; i < outputs; ++i) {
       const auto& to = f.e.out[i];
       if (to.data) to.row(row)[column] = out[i];
-      if (to.half) write_one(to.half + at.in(to.half_parts), to.half_parts, out[i], f.brain, f.saturated);
+      if (to.half) write_one(to.half + at.in(to.half_parts), to.half_parts, out[i], f.bf16, f.saturated);
     }
   }
 };

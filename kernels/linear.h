@@ -18,7 +18,7 @@ struct Finish {
   EpilogueOperands<float> e;
   size_t columns = 0;
   unsigned* saturated = nullptr;  // counts finite values that were beyond the range of fp16
-  bool brain = false;             // 16 bits are bf16
+  bool bf16 = false;              // 16 bits are bf16
   bool kept = false;              // slopes come in 16 bits
   bool wide = false;              // rows of all plain values begin at 16 bytes
 };
@@ -26,8 +26,8 @@ struct Finish {
 /// x B with an epilogue, in float32.
 int launch_linear(MatrixView<const float> x, const Factor& b, const Finish& finish, void* stream);
 
-/// See Backend::fold.
-struct Fold {
+/// See Backend::merge_linear.
+struct MergeLinear {
   MatrixView<float> to;
   const float *w0 = nullptr, *b0 = nullptr, *w = nullptr, *b = nullptr;
 };

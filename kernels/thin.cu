@@ -11,7 +11,7 @@ namespace {
 
 // Values column.. of a row, up to four; 16 bits where there is nothing else.
 __device__ __forceinline__ void read_quad(float (&v)[4], const MatrixView<const float>& m, size_t row,
-                                          size_t column, bool brain) {
+                                          size_t column, bool bf16) {
   if (m.data) {
     const float* const from = m.row(row) + column;
     if (column + 4 <= m.columns) {
@@ -23,7 +23,7 @@ __device__ __forceinline__ void read_quad(float (&v)[4], const MatrixView<const 
   }
   const uint16_t* const from = m.half + in_squares(row, column, squares_along(m.columns), m.half_parts);
   const uint2 high = *reinterpret_cast<const uint2*>(from);
-  if (brain) {
+  if (bf16) {
     v[0] = __uint_as_float(high.x << 16);
     v[1] = __uint_as_float(high.x & 0xffff0000u);
     v[2] = __uint_as_float(high.y << 16);
@@ -62,7 +62,7 @@ __global__ void __launch_bounds__(block_threads) thin_inner_kernel(const ThinPro
     float given[rows_of_thread][4];
 #pragma unroll
     for (unsigned i = 0; i < rows_of_thread; ++i)
-      read_quad(given[i], x, first + i < x.rows ? first + i : x.rows - 1, k, finish.brain);
+      read_quad(given[i], x, first + i < x.rows ? first + i : x.rows - 1, k, finish.bf16);
 #pragma unroll
     for (unsigned e = 0; e < 4; ++e) {
       if (k + e >= b.inner) break;
@@ -137,7 +137,7 @@ __device__ __forceinline__ void multiply_thin_columns(const ThinProducts& produc
         float given[rows_of_thread][4];
 #pragma unroll
         for (unsigned i = 0; i < rows_of_thread; ++i)
-          read_quad(given[i], left, first + i < x.rows ? first + i : x.rows - 1, k, finish.brain);
+          read_quad(given[i], left, first + i < x.rows ? first + i : x.rows - 1, k, finish.bf16);
 #pragma unroll
         for (unsigned j = 0; j < columns_at_once; ++j) {
           if (column + j >= b.columns) break;
@@ -204,17 +204,17 @@ struct ThinJobs {
 };
 
 __device__ __forceinline__ float read_one(const MatrixView<const float>& m, size_t row, size_t column,
-                                          bool brain) {
+                                          bool bf16) {
   if (m.data) return m.row(row)[column];
   float v[4];
-  read_quad(v, m, row, column / 4 * 4, brain);
+  read_quad(v, m, row, column / 4 * 4, bf16);
   return column % 4 == 0 ? v[0] : column % 4 == 1 ? v[1] : column % 4 == 2 ? v[2] : v[3];
 }
 
 // A block: 32 columns of the wider factor, a lane one of them, and all columns of the narrow one; every warp
 // takes its rows, and the sums of the warps are added in their order.
 template <unsigned most>
-__global__ void __launch_bounds__(outer_threads) thin_outer_kernel(const ThinJobs jobs, bool brain) {
+__global__ void __launch_bounds__(outer_threads) thin_outer_kernel(const ThinJobs jobs, bool bf16) {
   SKLAR_SHARED(float, shared);  // [outer_warps][32]
   unsigned j = 0;
   while (j + 1 < jobs.count && jobs.job[j + 1].first_block <= blockIdx.x) ++j;
@@ -233,11 +233,11 @@ __global__ void __launch_bounds__(outer_threads) thin_outer_kernel(const ThinJob
       for (unsigned r = 0; r < at_once; ++r) {
         const size_t at = row + r * outer_warps;
         const bool there = at < a.rows;
-        of_wide[r] = there ? read_one(b, at, mine, brain) : 0.0f;
+        of_wide[r] = there ? read_one(b, at, mine, bf16) : 0.0f;
 #pragma unroll
         for (unsigned k = 0; k < most; k += 4) {
           float v[4] = {0, 0, 0, 0};
-          if (there && k < narrow) read_quad(v, a, at, k, brain);
+          if (there && k < narrow) read_quad(v, a, at, k, bf16);
 #pragma unroll
           for (unsigned e = 0; e < 4; ++e) of_narrow[r][k + e] = v[e];
         }
@@ -250,7 +250,7 @@ __global__ void __launch_bounds__(outer_threads) thin_outer_kernel(const ThinJob
         if (!job.narrow_is_left)
           left_sum += of_wide[r];
         else if (lane < narrow && row + r * outer_warps < a.rows)
-          left_sum += read_one(a, row + r * outer_warps, lane, brain);
+          left_sum += read_one(a, row + r * outer_warps, lane, bf16);
       }
     }
   }
@@ -315,7 +315,7 @@ int launch_thin_columns_and_loss(const ThinProduct* products, size_t count,
   return cudaGetLastError();
 }
 
-int launch_thin_outer(const OuterProduct<float>* products, size_t count, bool brain, void* stream) {
+int launch_thin_outer(const OuterProduct<float>* products, size_t count, bool bf16, void* stream) {
   if (count == 0) return cudaSuccess;
   ThinJobs jobs;
   jobs.count = static_cast<unsigned>(count);
@@ -338,7 +338,7 @@ int launch_thin_outer(const OuterProduct<float>* products, size_t count, bool br
   }
   const auto kernel = most <= 16 ? &thin_outer_kernel<16> : &thin_outer_kernel<32>;
   SKLAR_LAUNCH(kernel, static_cast<unsigned>(blocks), outer_threads, outer_threads * sizeof(float), stream,
-               jobs, brain);
+               jobs, bf16);
   return cudaGetLastError();
 }
 

@@ -27,8 +27,8 @@ int launch_thin_columns(const ThinProduct* products, size_t count, void* stream)
 int launch_thin_columns_and_loss(const ThinProduct* products, size_t count, const ClassifierLoss<float>& loss,
                                  void* stream);
 
-/// Results of fewer than 32 rows or columns, all in one launch. count <= most_products. brain: 16 bits are
+/// Results of fewer than 32 rows or columns, all in one launch. count <= most_products. bf16: 16 bits are
 /// bf16.
-int launch_thin_outer(const OuterProduct<float>* products, size_t count, bool brain, void* stream);
+int launch_thin_outer(const OuterProduct<float>* products, size_t count, bool bf16, void* stream);
 
 }  // namespace sklar::cuda

@@ -5,8 +5,8 @@
 #include "backend/rows/classifier.h"
 #include "backend/rows/ties.h"
 #include "backend/rows/velocity.h"
-#include "fold.cuh"
 #include "launch.cuh"
+#include "merged_linear.cuh"
 #include "rows.cuh"
 
 namespace sklar::cuda {
@@ -130,21 +130,22 @@ __device__ bool is_last_block(unsigned* done, unsigned blocks, double* shared) {
 // to end makes the sum of all parts.
 __global__ void __launch_bounds__(block_threads)
     gradient_norm_kernel(const OfModels<AdamUpdate<float>> models, size_t count, double* partials,
-                         unsigned parts, const FoldedGradient<float> fold, unsigned fold_blocks,
+                         unsigned parts, const MergedGradient<float> merged, unsigned merged_blocks,
                          LossSums losses, AdamScalars<float>* scalars, unsigned* blocks_done) {
   SKLAR_SHARED(double, shared);
   const AdamUpdate<float>& u = models.of[blockIdx.y];
   partials += blockIdx.y * parts;
   if (blockIdx.x < parts) {
-    const size_t begin = folded_parameters(fold) + blockIdx.x * adam_chunk;
+    const size_t begin = merged_parameters(merged) + blockIdx.x * adam_chunk;
     const size_t end = begin + adam_chunk < count ? begin + adam_chunk : count;
     double sum = 0;
     for (size_t i = begin + threadIdx.x; i < end; i += block_threads)
       sum += static_cast<double>(u.gradient[i]) * static_cast<double>(u.gradient[i]);
     sum = block_sum(sum, shared);
     if (threadIdx.x == 0) partials[blockIdx.x] = sum;
-  } else if (blockIdx.x < parts + fold_blocks) {
-    const double squares = fold_gradient_block(fold, blockIdx.x - parts, reinterpret_cast<float*>(shared));
+  } else if (blockIdx.x < parts + merged_blocks) {
+    const double squares =
+        merged_gradient_block(merged, blockIdx.x - parts, reinterpret_cast<float*>(shared));
     __syncthreads();
     const double sum = block_sum(squares, shared);
     if (threadIdx.x == 0) partials[blockIdx.x] = sum;
@@ -152,7 +153,7 @@ __global__ void __launch_bounds__(block_threads)
     sum_losses(losses.losses, losses.rows, losses.parts, losses.state, shared);
   }
   if (!is_last_block(blocks_done + blockIdx.y, gridDim.x, shared)) return;
-  const double norm = norm_of(u.options, partials, parts + fold_blocks, shared);
+  const double norm = norm_of(u.options, partials, parts + merged_blocks, shared);
   if (threadIdx.x > 0) return;
   const double rate = learning_rate_at(u.options.rate, u.state->step);
   scalars[blockIdx.y] = adam_scalars<float>(u.options, norm, rate, u.state->step);
@@ -214,17 +215,17 @@ __global__ void __launch_bounds__(block_threads)
     end_adam_step(*u.state, norm, rate);
 }
 
-__global__ void __launch_bounds__(block_threads) fold_gradient_kernel(const FoldedGradient<float> fold) {
+__global__ void __launch_bounds__(block_threads) merged_gradient_kernel(const MergedGradient<float> merged) {
   SKLAR_SHARED(float, shared);
-  fold_gradient_block(fold, blockIdx.x, shared);
+  merged_gradient_block(merged, blockIdx.x, shared);
 }
 
 }  // namespace
 
-int launch_fold_gradient(const FoldedGradient<float>& gradient, void* stream) {
-  const FoldedGradient<float> fold = gradient;
-  SKLAR_LAUNCH(fold_gradient_kernel, static_cast<unsigned>(fold_gradient_blocks(fold)), block_threads,
-               fold_shared_bytes, stream, fold);
+int launch_merged_gradient(const MergedGradient<float>& gradient, void* stream) {
+  const MergedGradient<float> merged = gradient;
+  SKLAR_LAUNCH(merged_gradient_kernel, static_cast<unsigned>(merged_gradient_blocks(merged)), block_threads,
+               merged_shared_bytes, stream, merged);
   return cudaGetLastError();
 }
 
@@ -257,24 +258,26 @@ int launch_classifier_loss(const ClassifierLoss<float>& loss, void* stream) {
                    [=] __device__(size_t i, unsigned lane) { rows::classifier_loss(l, i, WarpLanes{lane}); });
 }
 
-size_t norm_partials(size_t count, const FoldedGradient<float>* fold) {
-  const size_t folded = fold ? folded_parameters(*fold) : 0;
-  return (count - folded + adam_chunk - 1) / adam_chunk + (fold ? fold_gradient_blocks(*fold) : 0);
+size_t norm_partials(size_t count, const MergedGradient<float>* merged) {
+  const size_t merged_count = merged ? merged_parameters(*merged) : 0;
+  return (count - merged_count + adam_chunk - 1) / adam_chunk +
+         (merged ? merged_gradient_blocks(*merged) : 0);
 }
 
 int launch_gradient_norm(const AdamUpdate<float>* updates, size_t model_count, size_t count, double* partials,
-                         const FoldedGradient<float>* fold, const LossSums& given,
+                         const MergedGradient<float>* merged, const LossSums& given,
                          AdamScalars<float>* scalars, unsigned* blocks_done, void* stream) {
   const OfModels<AdamUpdate<float>> of(updates, model_count);
-  const unsigned fold_blocks = fold ? static_cast<unsigned>(fold_gradient_blocks(*fold)) : 0;
-  const unsigned parts = static_cast<unsigned>(norm_partials(count, fold)) - fold_blocks;
-  const dim3 grid(parts + fold_blocks + (given.losses ? 1 : 0), static_cast<unsigned>(model_count));
+  const unsigned merged_blocks = merged ? static_cast<unsigned>(merged_gradient_blocks(*merged)) : 0;
+  const unsigned parts = static_cast<unsigned>(norm_partials(count, merged)) - merged_blocks;
+  const dim3 grid(parts + merged_blocks + (given.losses ? 1 : 0), static_cast<unsigned>(model_count));
   const LossSums losses = given;
-  const FoldedGradient<float> folded = fold ? *fold : FoldedGradient<float>{};
-  constexpr size_t shared =
-      fold_shared_bytes < block_threads * sizeof(double) ? block_threads * sizeof(double) : fold_shared_bytes;
-  SKLAR_LAUNCH(gradient_norm_kernel, grid, block_threads, shared, stream, of, count, partials, parts, folded,
-               fold_blocks, losses, scalars, blocks_done);
+  const MergedGradient<float> left = merged ? *merged : MergedGradient<float>{};
+  constexpr size_t shared = merged_shared_bytes < block_threads * sizeof(double)
+                                ? block_threads * sizeof(double)
+                                : merged_shared_bytes;
+  SKLAR_LAUNCH(gradient_norm_kernel, grid, block_threads, shared, stream, of, count, partials, parts, left,
+               merged_blocks, losses, scalars, blocks_done);
   return cudaGetLastError();
 }
 

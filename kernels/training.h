@@ -25,14 +25,14 @@ struct LossSums {
   int parts = 0;
   TrainState* state = nullptr;
 };
-int launch_fold_gradient(const FoldedGradient<float>& gradient, void* stream);
+int launch_merged_gradient(const MergedGradient<float>& gradient, void* stream);
 
 /// Of each model: the scalars of its step, and the end of it. partials: norm_partials doubles each;
-/// blocks_done, one each, is zero before and after. losses, fold (null: none): of the only model, whose
-/// gradient begins with what fold has still to make.
-size_t norm_partials(size_t count, const FoldedGradient<float>* fold);
+/// blocks_done, one each, is zero before and after. losses, merged (null: none): of the only model, whose
+/// gradient begins with what merged has still to make.
+size_t norm_partials(size_t count, const MergedGradient<float>* merged);
 int launch_gradient_norm(const AdamUpdate<float>* updates, size_t model_count, size_t count, double* partials,
-                         const FoldedGradient<float>* fold, const LossSums& losses,
+                         const MergedGradient<float>* merged, const LossSums& losses,
                          AdamScalars<float>* scalars, unsigned* blocks_done, void* stream);
 
 /// The second kernel of narrow_train.h, for each of `model_count` models: gradients of its `members` networks

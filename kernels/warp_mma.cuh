@@ -9,7 +9,7 @@
 
 namespace sklar::cuda {
 
-enum class Operand { half, brain };  // fp16, bf16
+enum class Operand { half, bf16 };  // fp16, bf16
 
 constexpr float half_end = 65504;  // the largest fp16
 constexpr float low_scale = 2048;  // 2^11: brings what fp16 leaves of a value into the range of fp16

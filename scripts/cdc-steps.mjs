@@ -60,8 +60,8 @@ async function bestPeer(python, options, most, steps) {
 
 /** Additions and multiplications of one step in the products of hidden layers; the rest is small beside them. */
 export function stepOperations(hidden, depth) {
-  const folded = DIM * 8 <= hidden; // one matrix of block 0 is folded away (native/nn/residual_mlp.cpp)
-  const matrices = 2 * depth - (folded ? 1 : 0);
+  const merged = DIM * 8 <= hidden; // one matrix of block 0 is merged into the next (native/nn/residual_mlp.cpp)
+  const matrices = 2 * depth - (merged ? 1 : 0);
   const active = (BATCH * (LEVELS - 2)) / LEVELS;
   // forward, second adjoint and half of the gradient go over all rows; adjoint, tangent and the other half over active ones
   return 2 * hidden * hidden * matrices * 3 * (BATCH + active);

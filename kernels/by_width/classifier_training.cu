@@ -6,7 +6,7 @@
 namespace sklar::cuda {
 namespace {
 
-// What a block draws, the same for a row as draw_four of wide/begin.cu.
+// What a block draws (docs/mathematics.md, A.1), the same for a row as noise_four of wide/begin.cu.
 struct TrainBatch {
   float *x, *noise;
   uint64_t* start;  // row of the data
@@ -40,7 +40,7 @@ struct TrainBatch {
         if (4 * block + k < d) noise[i * pitch + 4 * block + k] = real ? values[k] : 0.0f;
     }
   }
-  __device__ __forceinline__ void mix(const BatchDraw<float>& b) const {
+  __device__ __forceinline__ void noise_rows(const BatchDraw<float>& b) const {
     for (uint32_t t = thread; t < train_rows * b.data.columns; t += threads) {
       const uint32_t i = t % train_rows, j = t / train_rows, at = i * pitch + j;
       x[at] = i < rows ? OuProcess::state(b.levels.alpha[level[i]], b.levels.sigma[level[i]],
@@ -85,8 +85,8 @@ __global__ void __launch_bounds__(2 * width, 1) classifier_training_kernel(const
   const uint32_t state_area = train_rows * at.state_pitch, logit_area = train_rows * at.level_pitch;
   float* const x = floats(at.states);
   float* const noise = x + state_area;
-  float* const denoised = noise + state_area;
-  float* const g = denoised + state_area;
+  float* const predicted_noise = noise + state_area;
+  float* const g = predicted_noise + state_area;
   float* const r = g + state_area;
   float* const logits = floats(at.logits);
   float* const c = logits + logit_area;
@@ -103,7 +103,7 @@ __global__ void __launch_bounds__(2 * width, 1) classifier_training_kernel(const
                          thread, threads,        first};
   draws.draw(draw);
   __syncthreads();
-  draws.mix(draw);
+  draws.noise_rows(draw);
   wait_for_copies();
   __syncthreads();
 
@@ -136,7 +136,7 @@ __global__ void __launch_bounds__(2 * width, 1) classifier_training_kernel(const
   loss.gradient = view(g, dim, at.state_pitch);
   loss.x = view(x, dim + 1, at.state_pitch);
   loss.noise = view(noise, dim, at.state_pitch);
-  loss.denoised = view(denoised, dim, at.state_pitch);
+  loss.predicted_noise = view(predicted_noise, dim, at.state_pitch);
   loss.gradient_adjoint = view(r, dim + 1, at.state_pitch);
   loss.level = level;
   loss.active = active;
@@ -147,8 +147,8 @@ __global__ void __launch_bounds__(2 * width, 1) classifier_training_kernel(const
   const bool takes_part = row < active;
   for (uint32_t k = lanes.first; k < levels; k += lanes.count) {
     if (row >= rows) c[row * at.level_pitch + k] = 0;
-    const bool up = k == static_cast<uint32_t>(level[row]), down = k + 1 == levels;
-    e[row * at.level_pitch + k] = takes_part && up != down ? (up ? 1.0f : -1.0f) : 0.0f;
+    e[row * at.level_pitch + k] =
+        takes_part ? rows::level_cotangent<float>(k, static_cast<size_t>(level[row]), levels) : 0.0f;
   }
   if (row >= rows && lanes.first == 0) losses[2 * row] = losses[2 * row + 1] = 0;
   __syncthreads();

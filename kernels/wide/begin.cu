@@ -1,9 +1,9 @@
-// What a step begins with, in one launch: weights as the factors of products, folded maps, the batch.
+// What a step begins with, in one launch: weights as the factors of products, merged maps, the batch.
 #include "wide/begin.h"
 
 #include "backend/rows/classifier.h"
 #include "epilogue.cuh"
-#include "fold.cuh"
+#include "merged_linear.cuh"
 #include "process/ou.h"
 #include "rows.cuh"
 
@@ -13,13 +13,13 @@ namespace {
 struct PackJobs {
   PackJob job[most_packs];
   unsigned count;
-  bool brain;
+  bool bf16;
 };
 
 constexpr unsigned side = 32;  // of the tiles by which factors are packed
 
 // Tiles of 32 x 32 of the factor in turn, read along the rows of w and written along those of the factor.
-__device__ __forceinline__ void pack(const PackJob& job, bool brain, float* shared) {
+__device__ __forceinline__ void pack(const PackJob& job, bool bf16, float* shared) {
   const size_t squares = even(squares_along(job.columns));
   const size_t width = job.b ? job.width : squares * square;
   const size_t length = job.b ? job.inner : squares_along(job.inner) * square;
@@ -45,16 +45,17 @@ __device__ __forceinline__ void pack(const PackJob& job, bool brain, float* shar
       float v[4];
       for (unsigned e = 0; e < 4; ++e) v[e] = shared[y * (side + 1) + j + e];
       const size_t at = in_squares(k0 + y, j0 + j, squares, job.parts);
-      write_half(job.halves + at, job.parts, v, brain, nullptr);
+      write_half(job.halves + at, job.parts, v, bf16, nullptr);
     }
     __syncthreads();
   }
 }
 static_assert(block_threads == side * side / 4);
 
-// Four columns of a row: what belongs to the row alone is worked out for each of them.
-__device__ __forceinline__ void draw_four(const BatchDraw<float>& b, const MatrixView<float>& cotangent,
-                                          size_t k) {
+// Four columns of a row of the batch (docs/mathematics.md, A.1): what belongs to the row alone is worked out
+// for each of them.
+__device__ __forceinline__ void noise_four(const BatchDraw<float>& b, const MatrixView<float>& cotangent,
+                                           size_t k) {
   const size_t d = b.data.columns, blocks = (d + 3) / 4;
   const size_t i = k / blocks, first = k % blocks * 4, n = b.data.rows;
   const uint64_t step = b.state->step, at = step * b.x.rows + i;
@@ -72,35 +73,35 @@ __device__ __forceinline__ void draw_four(const BatchDraw<float>& b, const Matri
   b.x.row(i)[d] = 1;
   if (i >= cotangent.rows) return;
   for (size_t j = 0; j < cotangent.columns; ++j)
-    cotangent.row(i)[j] = static_cast<float>(j == level) - static_cast<float>(j + 1 == cotangent.columns);
+    cotangent.row(i)[j] = rows::level_cotangent<float>(j, level, cotangent.columns);
 }
 
-// blockIdx.y: factor; then what is folded; then the batch
+// blockIdx.y: factor; then what is merged; then the batch
 __global__ void __launch_bounds__(block_threads)
-    begin_kernel(const PackJobs packs, const Fold fold, unsigned blocks_of_fold, const BatchDraw<float> draw,
-                 const MatrixView<float> cotangent) {
+    begin_kernel(const PackJobs packs, const MergeLinear merge, unsigned blocks_of_merge,
+                 const BatchDraw<float> draw, const MatrixView<float> cotangent) {
   SKLAR_SHARED(float, shared);  // [side][side + 1]
   if (blockIdx.y < packs.count) {
-    pack(packs.job[blockIdx.y], packs.brain, shared);
+    pack(packs.job[blockIdx.y], packs.bf16, shared);
     return;
   }
   if (blockIdx.y == packs.count) {
-    for (unsigned block = blockIdx.x; block < blocks_of_fold; block += gridDim.x) fold_block(fold, block);
+    for (unsigned block = blockIdx.x; block < blocks_of_merge; block += gridDim.x) merge_block(merge, block);
     return;
   }
   const size_t quads = draw.x.rows * ((draw.data.columns + 3) / 4);
   for (size_t k = static_cast<size_t>(blockIdx.x) * block_threads + threadIdx.x; k < quads;
        k += static_cast<size_t>(gridDim.x) * block_threads)
-    draw_four(draw, cotangent, k);
+    noise_four(draw, cotangent, k);
 }
 
 }  // namespace
 
-int launch_begin(const PackJob* given, size_t count, bool brain, const Fold* fold,
+int launch_begin(const PackJob* given, size_t count, bool bf16, const MergeLinear* merge,
                  const BatchDraw<float>* draw, MatrixView<float> cotangent, void* stream) {
   PackJobs packs;
   packs.count = static_cast<unsigned>(count);
-  packs.brain = brain;
+  packs.bf16 = bf16;
   size_t largest = 1;
   const auto grow = [&](size_t blocks) { largest = largest < blocks ? blocks : largest; };
   for (size_t i = 0; i < count; ++i) {
@@ -108,20 +109,20 @@ int launch_begin(const PackJob* given, size_t count, bool brain, const Fold* fol
     grow(squares_along(given[i].inner) * even(squares_along(given[i].columns)) * (square / side) *
          (square / side));
   }
-  const Fold folded = fold ? *fold : Fold{};
-  const unsigned blocks_of_fold =
-      fold ? static_cast<unsigned>(fold_blocks(folded.to.rows, folded.to.columns)) : 0;
-  grow(blocks_of_fold);
+  const MergeLinear merged = merge ? *merge : MergeLinear{};
+  const unsigned blocks_of_merge =
+      merge ? static_cast<unsigned>(merge_blocks(merged.to.rows, merged.to.columns)) : 0;
+  grow(blocks_of_merge);
   const BatchDraw<float> batch = draw ? *draw : BatchDraw<float>{};
   if (draw) grow((batch.x.rows * ((batch.data.columns + 3) / 4) + block_threads - 1) / block_threads);
-  const dim3 grid(blocks_for(largest, 1), packs.count + (draw ? 2 : fold ? 1 : 0));
-  SKLAR_LAUNCH(begin_kernel, grid, block_threads, side * (side + 1) * sizeof(float), stream, packs, folded,
-               blocks_of_fold, batch, cotangent);
+  const dim3 grid(blocks_for(largest, 1), packs.count + (draw ? 2 : merge ? 1 : 0));
+  SKLAR_LAUNCH(begin_kernel, grid, block_threads, side * (side + 1) * sizeof(float), stream, packs, merged,
+               blocks_of_merge, batch, cotangent);
   return cudaGetLastError();
 }
 
 // a thread for four columns of a row
-int launch_round(MatrixView<const float> from, uint16_t* to, unsigned parts, bool brain, unsigned* saturated,
+int launch_round(MatrixView<const float> from, uint16_t* to, unsigned parts, bool bf16, unsigned* saturated,
                  void* stream) {
   const size_t across = squares_along(from.columns), quads = across * square / 4;
   return each(from.rows * quads, stream, [=] __device__(size_t k) {
@@ -129,7 +130,7 @@ int launch_round(MatrixView<const float> from, uint16_t* to, unsigned parts, boo
     float v[4] = {0, 0, 0, 0};
     for (unsigned e = 0; e < 4; ++e)
       if (column + e < from.columns) v[e] = from.row(row)[column + e];
-    write_half(to + in_squares(row, column, across, parts), parts, v, brain, saturated);
+    write_half(to + in_squares(row, column, across, parts), parts, v, bf16, saturated);
   });
 }
 

@@ -20,13 +20,13 @@ struct PackJob {
 };
 constexpr size_t most_packs = 32;  // of one launch
 
-/// What a step begins with: factors are packed; maps folded (null: none); the batch drawn (null: none), with
+/// What a step begins with: factors are packed; maps merged (null: none); the batch drawn (null: none), with
 /// e_level - e_last in the rows of `cotangent`. None of them reads what another writes.
-int launch_begin(const PackJob* jobs, size_t count, bool brain, const Fold* fold,
+int launch_begin(const PackJob* jobs, size_t count, bool bf16, const MergeLinear* merge,
                  const BatchDraw<float>* draw, MatrixView<float> cotangent, void* stream);
 
 /// Plain values as squares: so many rows, all columns up to whole squares.
-int launch_round(MatrixView<const float> from, uint16_t* to, unsigned parts, bool brain, unsigned* saturated,
+int launch_round(MatrixView<const float> from, uint16_t* to, unsigned parts, bool bf16, unsigned* saturated,
                  void* stream);
 
 }  // namespace sklar::cuda

@@ -9,7 +9,7 @@ namespace sklar::cuda {
 
 enum class Arithmetic {
   half,            // fp16
-  brain,           // bf16
+  bf16,            // bf16
   three_products,  // operands as sums of two fp16, three products: float32 to about 1e-6
 };
 
@@ -32,7 +32,7 @@ struct WideOuter {
   unsigned segments;
 };
 OuterPlan plan_wide_outer(const WideOuter* products, size_t count);
-int launch_wide_outer(const WideOuter* products, size_t count, const OuterPlan& plan, bool brain,
+int launch_wide_outer(const WideOuter* products, size_t count, const OuterPlan& plan, bool bf16,
                       float* workspace, void* stream);
 
 }  // namespace sklar::cuda

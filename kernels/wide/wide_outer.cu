@@ -228,7 +228,7 @@ OuterPlan plan_wide_outer(const WideOuter* products, size_t count) {
   return plan_parts(tiles, longest, wanted_blocks, shortest_part, part_values);
 }
 
-int launch_wide_outer(const WideOuter* products, size_t count, const OuterPlan& plan, bool brain,
+int launch_wide_outer(const WideOuter* products, size_t count, const OuterPlan& plan, bool bf16,
                       float* workspace, void* stream) {
   if (plan.tiles == 0) return cudaSuccess;
   Jobs jobs;
@@ -239,8 +239,8 @@ int launch_wide_outer(const WideOuter* products, size_t count, const OuterPlan& 
     jobs.first_tile[i + 1] = jobs.first_tile[i] + static_cast<unsigned>(tiles_of(products[i]));
   }
   const unsigned tiles = jobs.first_tile[count], splits = static_cast<unsigned>(plan.splits);
-  const int status = brain ? launch<Tile<Operand::brain>>(jobs, tiles, splits, workspace, stream)
-                           : launch<Tile<Operand::half>>(jobs, tiles, splits, workspace, stream);
+  const int status = bf16 ? launch<Tile<Operand::bf16>>(jobs, tiles, splits, workspace, stream)
+                          : launch<Tile<Operand::half>>(jobs, tiles, splits, workspace, stream);
   if (status || splits == 1) return status;
   SKLAR_LAUNCH(wide_outer_sums_kernel, tiles, block_threads, 0, stream, jobs, workspace, splits);
   return cudaGetLastError();

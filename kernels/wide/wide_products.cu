@@ -9,7 +9,7 @@ namespace {
 
 template <Arithmetic arithmetic, TileSize size>
 struct TileOf {
-  using type = WideTile<arithmetic == Arithmetic::brain ? Operand::brain : Operand::half, 1, 1, 2, 2, 4, 1>;
+  using type = WideTile<arithmetic == Arithmetic::bf16 ? Operand::bf16 : Operand::half, 1, 1, 2, 2, 4, 1>;
 };
 template <>
 struct TileOf<Arithmetic::half, TileSize::large> {
@@ -164,8 +164,8 @@ size_t wide_shared_bytes(Arithmetic arithmetic, TileSize size) {
     case Arithmetic::half:
       return large ? Tile<Arithmetic::half, TileSize::large>::shared_bytes
                    : Tile<Arithmetic::half, TileSize::small>::shared_bytes;
-    case Arithmetic::brain:
-      return Tile<Arithmetic::brain, TileSize::small>::shared_bytes;
+    case Arithmetic::bf16:
+      return Tile<Arithmetic::bf16, TileSize::small>::shared_bytes;
     case Arithmetic::three_products:
       break;
   }
@@ -181,8 +181,8 @@ int launch_wide_linear(const Squares& x, size_t rows, const Squares& b, size_t i
     case Arithmetic::half:
       return large ? launch<Arithmetic::half, TileSize::large>(p, finish, stream)
                    : launch<Arithmetic::half, TileSize::small>(p, finish, stream);
-    case Arithmetic::brain:
-      return launch<Arithmetic::brain, TileSize::small>(p, finish, stream);
+    case Arithmetic::bf16:
+      return launch<Arithmetic::bf16, TileSize::small>(p, finish, stream);
     case Arithmetic::three_products:
       break;
   }

@@ -1,4 +1,6 @@
 /** Classical densities as graphs: sums of positive terms, by their logarithms. */
+import { type FamilyKind } from '../copulas/classical/families';
+import { SklarError } from '../errors';
 import { callNative } from '../native';
 import { normalCdf } from '../normal';
 import type { Graph, Value } from './graph';
@@ -251,7 +253,9 @@ function archimax(graph: Graph, generator: Generator, join: Join, u: Value, v: V
 type Parameters = Readonly<Record<string, number>>;
 
 /** Densities of two columns. */
-const pairs: Readonly<Record<string, (graph: Graph, p: Parameters, u: Value, v: Value) => Value>> = {
+const pairs: Readonly<
+  Record<Exclude<FamilyKind, 'independence'>, (graph: Graph, p: Parameters, u: Value, v: Value) => Value>
+> = {
   clayton: (g, p, u, v) => archimax(g, exponential(g), exponentiated(p.theta!), u, v),
   gumbel: (g, p, u, v) => archimax(g, exponential(g), powers(p.theta!), u, v),
   joe: (g, p, u, v) => archimax(g, bb8(g, p.theta!, 1), sum, u, v),
@@ -343,7 +347,7 @@ const logistic = (count: number, alpha: number) =>
   );
 
 /** Exchangeable copulas of more than two columns: |psi^(d)| and the slopes of phi; u: rows x dim. */
-function exchangeable(graph: Graph, kind: string, theta: number, u: Value, dim: number): Value {
+function exchangeable(graph: Graph, kind: FamilyKind, theta: number, u: Value, dim: number): Value {
   const g = graph;
   const q = g.sub(1, u);
   const forgotten = (s: Value) => g.neg(g.expm1(g.neg(s)));
@@ -395,8 +399,7 @@ function exchangeable(graph: Graph, kind: string, theta: number, u: Value, dim: 
       const slopes = g.total(g.sum(g.neg(g.mul(u, theta)), g.neg(g.log(lost(u))), Math.log(theta)), 1);
       return g.sum(logPolynomial(g, logistic(dim, 0), g.sub(logW, remainder)), slopes, -Math.log(theta));
     }
-    default: {
-      // amh
+    case 'amh': {
       const s = g.total(g.log1p(g.mul(g.div(q, u), 1 - theta)), 1);
       const remainder = g.log(g.sum(g.mul(forgotten(s), theta), 1 - theta));
       const derivative = logPolynomial(
@@ -407,13 +410,15 @@ function exchangeable(graph: Graph, kind: string, theta: number, u: Value, dim: 
       const own = g.sum(g.neg(g.sum(g.log(u), g.log1p(g.mul(q, -theta)))), Math.log1p(-theta));
       return g.sum(derivative, g.total(own, 1), Math.log1p(-theta) - Math.log(theta));
     }
+    default:
+      throw new SklarError('ERR_SKLAR_INTERNAL', `expected a family of more columns in ONNX, got ${kind}`);
   }
 }
 
 /** A family of `FamilyKind`. */
 export function familyLogPdf(
   rows: Rows,
-  kind: string,
+  kind: FamilyKind,
   { parameters, rotation }: { parameters: Parameters; rotation: number },
 ): Value {
   const { graph, u, dim } = rows;
@@ -430,7 +435,7 @@ export function familyLogPdf(
     180: [column(other, 0), column(other, 1)] as const,
     270: [column(other, 1), column(u, 0)] as const,
   }[rotation as 0 | 90 | 180 | 270];
-  return pairs[kind]!(graph, parameters, a, b);
+  return pairs[kind](graph, parameters, a, b);
 }
 
 /** The Gaussian copula of the guide of `rows`. */

@@ -1,6 +1,7 @@
 /** Models as ONNX files. */
 import { AtomicFile } from '../data/formats/files';
 import { SklarError, expectInteger, expectOneOf, expectOptions } from '../errors';
+import { type FamilyKind } from '../copulas/classical/families';
 import { type Copula, expectCopula } from '../copulas/copula';
 import { EnsembleCopula } from '../copulas/kinds/ensemble';
 import { callNative } from '../native';
@@ -83,7 +84,7 @@ async function densityOf(copula: Copula, graph: Graph, u: Value, steps: number):
     const [nodes, density] = ['nodes', 'density'].map((name) => content.tensors.get(name)!.data);
     return normalised(kernelLogPdf(rows, Float64Array.from(nodes!), density!));
   }
-  return normalised(familyLogPdf(rows, kind, content.config as never));
+  return normalised(familyLogPdf(rows, kind as FamilyKind, content.config as never));
 }
 
 const guided = (config: unknown): boolean => (config as { guided?: boolean }).guided === true;

@@ -302,12 +302,14 @@ class VelocityNetwork {
       diagonal = diagonal ? graph.sum(diagonal, along) : along;
     }
     const scale = graph.div(moment.scale, members);
-    const face =
-      process === 'ou'
-        ? null
-        : process === 'reflection'
-          ? { value: graph.sin(pi(1)), slope: graph.mul(graph.cos(pi(1)), Math.PI) }
-          : { value: graph.mul(y, graph.sub(1, y), 4), slope: graph.sub(4, graph.mul(y, 8)) };
+    const face = {
+      ou: () => null,
+      reflection: () => ({ value: graph.sin(pi(1)), slope: graph.mul(graph.cos(pi(1)), Math.PI) }),
+      jacobi: () => ({
+        value: graph.mul(y, graph.sub(1, y), 4),
+        slope: graph.sub(4, graph.mul(y, 8)),
+      }),
+    }[process]();
     const field = graph.mul(output!, scale, ...(face ? [face.value] : []));
     if (!diagonal) return { field, divergence: null };
     const perRow = graph.transpose(diagonal, [1, 0]);

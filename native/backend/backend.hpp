@@ -102,20 +102,20 @@ class Backend : public Memory, public ClassifierOperations<T>, public VelocityOp
   void outer(std::span<const OuterProduct<T>> products);
   // Two linear maps with nothing between them, as one operation each; false, and nothing is done, where the
   // device has none. to = [w0 | b0]^T w^T, b added to the last row; and the gradients of both.
-  bool fold(MatrixView<T> to, const T* w0, const T* b0, const T* w, const T* b) {
-    Shapes("fold")
+  bool merge_linear(MatrixView<T> to, const T* w0, const T* b0, const T* w, const T* b) {
+    Shapes("merge_linear")
         .matrix("to", to)
         .values("w0", w0, 1)
         .values("b0", b0, 1)
         .values("w", w, 1)
         .values("b", b, 1);
-    return fold_impl(to, w0, b0, w, b);
+    return merge_linear_impl(to, w0, b0, w, b);
   }
-  bool fold_gradient(const FoldedGradient<T>& g) {
-    Shapes("fold_gradient")
+  bool merged_gradient(const MergedGradient<T>& g) {
+    Shapes("merged_gradient")
         .matrix("sums_n", g.sums_n, g.input.rows, g.input.columns)
         .matrix("sums_m", g.sums_m, g.input.rows, g.input.columns);
-    return fold_gradient_impl(g);
+    return merged_gradient_impl(g);
   }
 
   // ---- matrices
@@ -302,10 +302,11 @@ class Backend : public Memory, public ClassifierOperations<T>, public VelocityOp
   virtual void linear_impl(MatrixView<const T> x, const PackedMatrix<T>& b,
                            const EpilogueOperands<T>& epilogue) = 0;
   virtual void outer_impl(std::span<const OuterProduct<T>> products) = 0;
-  virtual bool fold_impl(MatrixView<T>, const T* /*w0*/, const T* /*b0*/, const T* /*w*/, const T* /*b*/) {
+  virtual bool merge_linear_impl(MatrixView<T>, const T* /*w0*/, const T* /*b0*/, const T* /*w*/,
+                                 const T* /*b*/) {
     return false;
   }
-  virtual bool fold_gradient_impl(const FoldedGradient<T>&) { return false; }
+  virtual bool merged_gradient_impl(const MergedGradient<T>&) { return false; }
   virtual void upload_matrix_impl(MatrixView<T> to, const T* host) = 0;
   virtual void download_matrix_impl(T* host, MatrixView<const T> from) = 0;
   virtual void transpose_impl(MatrixView<T> to, MatrixView<const T> from) = 0;

@@ -41,7 +41,7 @@ class ClassifierOperations {
         .matrix("logit_adjoint", loss.logit_adjoint, rows, levels)
         .matrix("x", loss.x, rows, dim + 1)
         .matrix("noise", loss.noise, rows, dim)
-        .matrix("denoised", loss.denoised, rows, dim)
+        .matrix("predicted_noise", loss.predicted_noise, rows, dim)
         .that(loss.active <= rows, "no more active rows than the logits have")
         .matrix("gradient", loss.gradient, loss.active, dim)
         .matrix("gradient_adjoint", loss.gradient_adjoint, loss.active, dim + 1)

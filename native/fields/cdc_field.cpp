@@ -63,7 +63,7 @@ void CdcField<T>::add_reference(MatrixView<const T> y, MatrixView<T> out) {
 }
 
 // G = grad F of the level, or its interpolation (docs/mathematics.md, A.5): an adjoint pass from the
-// difference of two logits. The denoiser is sigma (z - G).
+// difference of two logits. The predicted noise is sigma (z - G).
 template <class T>
 void CdcField<T>::evaluate(MatrixView<const T> y, const double* time, Form form, MatrixView<T> out) {
   interpolate(time, y.rows, form);

@@ -87,14 +87,14 @@ void Cdc<T>::log_pdf(const double* u, bool from_gaussian, std::size_t rows, std:
   const std::size_t d = dim(), batch = std::min(batch_rows(Pass::value), rows);
   if (rows == 0) return;
   Matrix<T> y = backend_.matrix(batch, d + 1), logits = backend_.matrix(batch, levels_.count());
-  std::vector<double> ratio(batch);
+  std::vector<double> ratio(batch), quadratic(batch);
   const double* guide = definition_.cholesky.empty() ? nullptr : definition_.cholesky.data();
   in_batches(rows, batch, cancel, progress, [&](std::size_t first, std::size_t count) {
-    backend_.whiten(y.first(count), u + first * d, from_gaussian, guide, out + first);
+    backend_.whiten(y.first(count), u + first * d, from_gaussian, guide, quadratic.data());
     network_->forward(y.first(count), logits.first(count), Pass::value);
     backend_.log_ratio(ratio.data(), logits.first(count), level);
     for (std::size_t i = 0; i < count; ++i)
-      out[first + i] = ratio[i] + (guide ? out[first + i] - half_log_determinant_ : 0.0);
+      out[first + i] = ratio[i] + (guide ? quadratic[i] - half_log_determinant_ : 0.0);
   });
 }
 
@@ -124,6 +124,7 @@ void Cdc<T>::hessian_product(MatrixView<const T> y, std::size_t level, MatrixVie
   network_->hessian_product(r, product);
 }
 
+// docs/mathematics.md, D.4
 template <class T>
 void Cdc<T>::bridge(MatrixView<const T> y, std::size_t level, double share, double* above, double* below,
                     MatrixView<T> gradient) {
@@ -145,6 +146,7 @@ void Cdc<T>::bridge(MatrixView<const T> y, std::size_t level, double share, doub
   network_->adjoint(cotangent_.first(y.rows), gradient, Pass::gradient);
 }
 
+// docs/mathematics.md, A.5
 template <class T>
 void Cdc<T>::field(const double* z, std::size_t rows, std::size_t level, double* out,
                    const CancelFlag& cancel) {

@@ -25,8 +25,8 @@ std::vector<ParameterSlice> residual_mlp_slices(const ResidualMlpShape& shape) {
 namespace {
 
 // Nothing stands between the input projection and the first linear map of block 0, so their product is formed
-// once for each set of parameters and replaces a hidden x hidden product in every pass ("fold").
-constexpr std::size_t fold_ratio = 8;
+// once for each set of parameters and replaces a hidden x hidden product in every pass ("merged").
+constexpr std::size_t merge_ratio = 8;
 
 template <class T>
 struct Weight {
@@ -63,14 +63,14 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
         shape_(shape),
         slices_(residual_mlp_slices(shape)),
         relu_(shape.activation == Activation::published),
-        fold_(shape.inputs * fold_ratio <= shape.hidden) {
+        merge_(shape.inputs * merge_ratio <= shape.hidden) {
     if (!shape.inputs || !shape.hidden || !shape.depth || !shape.outputs)
       throw Error("SHAPE", "residual network: inputs, hidden width, depth and outputs must be at least 1");
     linears_.resize(2 * shape.depth);
     blocks_.resize(shape.depth);
     input_ = backend.matrix(shape.inputs + 1, shape.hidden);
-    if (fold_) {
-      folded_ = backend.matrix(shape.inputs + 1, shape.hidden);
+    if (merge_) {
+      merged_ = backend.matrix(shape.inputs + 1, shape.hidden);
       first_sums_ = backend.matrix(shape.inputs + 1, shape.hidden);
     }
     input_gradient_ = backend.matrix(shape.inputs + 1, shape.hidden);
@@ -118,10 +118,10 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
           for (auto* m : {&b.f2, &b.kappa}) *m = make(Use::slope);
       }
     }
-    if (!fold_) bottom_lambda_ = make(Use::factor);
+    if (!merge_) bottom_lambda_ = make(Use::factor);
     if (pass_ == Pass::training) {
       top_tangent_ = make(Use::stream);
-      if (!fold_) bottom_second_ = make(Use::factor);
+      if (!merge_) bottom_second_ = make(Use::factor);
     }
   }
 
@@ -143,16 +143,16 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
       head_.b = at(3 + 2 * linears_.size());
       pack_weight(head_, shape_.outputs, h);
     });
-    if (fold_) {
-      if (!backend_.fold(folded_, at(0), at(1), linears_[0].w, linears_[0].b)) {
-        product(input_, linears_[0].forward, Epilogue::store, nullptr, {folded_});
+    if (merge_) {
+      if (!backend_.merge_linear(merged_, at(0), at(1), linears_[0].w, linears_[0].b)) {
+        product(input_, linears_[0].forward, Epilogue::store, nullptr, {merged_});
         Combine<T> bias;
-        bias.to = {folded_.view().row(d), 1, h, folded_.stride()};
+        bias.to = {merged_.view().row(d), 1, h, merged_.stride()};
         backend_.combine(bias.add(bias.to, 1).add({linears_[0].b, 1, h, h}, 1));
       }
       backend_.together([&] {
-        backend_.pack(folded_forward_, folded_.data(), folded_.stride(), d + 1, h, Orientation::as_is);
-        backend_.pack(folded_adjoint_, folded_.data(), folded_.stride(), h, d, Orientation::transposed);
+        backend_.pack(merged_forward_, merged_.data(), merged_.stride(), d + 1, h, Orientation::as_is);
+        backend_.pack(merged_adjoint_, merged_.data(), merged_.stride(), h, d, Orientation::transposed);
       });
     }
   }
@@ -181,8 +181,8 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
             relu_ || pass == Pass::value ? std::vector<MatrixView<T>>{p}
             : pass == Pass::gradient     ? std::vector<MatrixView<T>>{p, b.f1.first(rows)}
                                          : std::vector<MatrixView<T>>{p, b.f1.first(rows), b.f2.first(rows)};
-        if (fold_ && k == 0) {
-          product(x, folded_forward_, inner, nullptr, inner_out);
+        if (merge_ && k == 0) {
+          product(x, merged_forward_, inner, nullptr, inner_out);
         } else {
           product(in->first(rows), linears_[2 * k].forward, inner, linears_[2 * k].b, inner_out);
         }
@@ -223,10 +223,10 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
           Block<T>& below = blocks_[k - 1];
           product(nu, linears_[2 * k].adjoint, E::outer_adjoint, nullptr,
                   {below.lambda.first(rows), below.mu.first(rows)}, {mu, below.s1.first(rows)});
-        } else if (fold_) {
+        } else if (merge_) {
           if (!x_adjoint.data) continue;
           product(mu, input_adjoint_, E::store, nullptr, {x_adjoint});
-          product(nu, folded_adjoint_, E::accumulate, nullptr, {x_adjoint}, {x_adjoint});
+          product(nu, merged_adjoint_, E::accumulate, nullptr, {x_adjoint}, {x_adjoint});
         } else {
           product(nu, linears_[0].adjoint, E::bottom_adjoint, nullptr, {bottom_lambda_.first(rows)}, {mu});
           if (x_adjoint.data)
@@ -257,9 +257,9 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
         return {&second_m_[k % 2], &second_n_};
       });
       const auto m = second_m_[0].first(rows), n = second_n_.first(rows);
-      if (fold_) {
+      if (merge_) {
         product(m, input_adjoint_, E::store, nullptr, {x_second});
-        product(n, folded_adjoint_, E::accumulate, nullptr, {x_second}, {x_second});
+        product(n, merged_adjoint_, E::accumulate, nullptr, {x_second}, {x_second});
       } else {
         product(n, linears_[0].adjoint, E::bottom_second, nullptr, {bottom_second_.first(rows)}, {m});
         product(bottom_second_.first(rows), input_adjoint_, E::store, nullptr, {x_second});
@@ -342,9 +342,9 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
       const Source to = source(k);
       const auto dp = b.dp.first(rows), dh = b.dh.first(rows);
       const auto out = k + 1 < blocks_.size() ? blocks_[k + 1].dh.first(rows) : top_tangent_.first(rows);
-      const bool folded = fold_ && k == 0;
-      const auto& in = folded ? r : MatrixView<const T>(dh);
-      const auto& w = folded ? folded_forward_ : linears_[2 * k].forward;
+      const bool merged = merge_ && k == 0;
+      const auto& in = merged ? r : MatrixView<const T>(dh);
+      const auto& w = merged ? merged_forward_ : linears_[2 * k].forward;
       if (relu_)
         product(in, w, E::inner_tangent_relu, nullptr, {dp}, {b.p.first(rows)});
       else
@@ -401,7 +401,7 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
       const auto n = (second_order ? b.second_n(relu_) : b.nu).first(rows);
       const auto mu = b.mu.first(active), nu = b.nu.first(active);
       products.push_back(pair(m, b.p.first(rows), mu, b.dp.first(active), at(first + 2), h, at(first + 3)));
-      if (k > 0 || !fold_)
+      if (k > 0 || !merge_)
         products.push_back(pair(n, b.h.first(rows), nu, b.dh.first(active), at(first), h, at(first + 1)));
     }
     const std::size_t head = slices_.size() - 2;
@@ -412,13 +412,13 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
     const auto m = (second_order ? b.m() : b.mu).first(rows);
     const auto n = (second_order ? b.second_n(relu_) : b.nu).first(rows);
     const auto mu = b.mu.first(active), nu = b.nu.first(active);
-    if (fold_) {
+    if (merge_) {
       // [x|1]^T N + [r|0]^T nu and the same with M: the latter and the former times W1 make the input
       // projection's gradient, the former times [W0|b0] that of W1
       products.push_back(pair(x_, n, r, nu, first_sums_.data(), first_sums_.stride(), nullptr));
       products.push_back(pair(x_, m, r, mu, input_gradient_.data(), input_gradient_.stride(), nullptr));
       backend_.outer(products);
-      if (backend_.fold_gradient(
+      if (backend_.merged_gradient(
               {first_sums_, input_gradient_, input_, linears_[0].w, at(2), at(3), at(0), at(1)}))
         return;
       OuterProduct<T> w1;
@@ -444,13 +444,13 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
   Backend<T>& backend_;
   ResidualMlpShape shape_;
   std::vector<ParameterSlice> slices_;
-  bool relu_, fold_;
+  bool relu_, merge_;
   const T* parameters_ = nullptr;
 
   Matrix<T> input_;  // [W0 | b0]^T
   PackedMatrix<T> input_forward_, input_adjoint_;
-  Matrix<T> folded_;  // [W1 W0 | W1 b0 + b1]^T of block 0
-  PackedMatrix<T> folded_forward_, folded_adjoint_;
+  Matrix<T> merged_;  // [W1 W0 | W1 b0 + b1]^T of block 0
+  PackedMatrix<T> merged_forward_, merged_adjoint_;
   std::vector<Weight<T>> linears_;
   Weight<T> head_;
 
@@ -458,7 +458,7 @@ class ResidualMlp final : public SecondOrderNetwork<T> {
   Pass pass_ = Pass::value;
   std::vector<Block<T>> blocks_;
   Matrix<T> top_, top_tangent_;
-  Matrix<T> bottom_lambda_, bottom_second_;  // adjoints of the input projection, where it is not folded
+  Matrix<T> bottom_lambda_, bottom_second_;  // adjoints of the input projection, where it is not merged
   Matrix<T> first_sums_, input_gradient_;
   MatrixView<const T> x_, e_, r_, top_rows_;
   // of hessian_product: f''(a) a-dot kappa and silu''(z) z-dot lambda of each block, M of two blocks in turn,

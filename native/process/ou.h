@@ -73,7 +73,7 @@ struct OuProcess {
 
   // The denoiser, E[noise | z], from G = grad F.
   template <class T>
-  SKLAR_HD T denoised(T sigma, T z, T gradient) {
+  SKLAR_HD T predicted_noise(T sigma, T z, T gradient) {
     return sigma * (z - gradient);
   }
 

@@ -20,7 +20,7 @@ CdcObjective<T>::CdcObjective(Backend<T>& backend, SecondOrderNetwork<T>& networ
       gradient_(backend.matrix(batch, dim_)),
       logit_adjoint_(backend.matrix(batch, levels.count())),
       gradient_adjoint_(backend.matrix(batch, dim_ + 1)),
-      denoised_(backend.matrix(batch, dim_)),
+      predicted_noise_(backend.matrix(batch, dim_)),
       level_(backend.template buffer<std::int32_t>(batch)),
       row_losses_(backend.template buffer<double>(2 * batch)) {
   if (network.output_columns() != levels.count())
@@ -88,7 +88,7 @@ ClassifierLoss<T> CdcObjective<T>::classifier_loss(TrainState* state) const {
   loss.adjoint_scale = gradient_scale();
   loss.logit_adjoint = logit_adjoint_;
   loss.gradient_adjoint = gradient_adjoint_;
-  loss.denoised = denoised_;
+  loss.predicted_noise = predicted_noise_;
   loss.row_losses = row_losses_.data();
   loss.state = state;
   return loss;

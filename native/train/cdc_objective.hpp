@@ -54,7 +54,7 @@ class CdcObjective final : public Objective<T> {
     double active_row, passive_row;
     double active_error, passive_error;
   } shares_{};
-  Matrix<T> x_, noise_, logits_, cotangent_, gradient_, logit_adjoint_, gradient_adjoint_, denoised_;
+  Matrix<T> x_, noise_, logits_, cotangent_, gradient_, logit_adjoint_, gradient_adjoint_, predicted_noise_;
   Buffer<std::int32_t> level_;
   Buffer<double> row_losses_;
 };

@@ -315,8 +315,8 @@ TEST_CASE("1: marginals stay uniform at all times") {
 
 namespace {
 
-// Largest score of mean((noise - denoised) f(y)) over levels, coordinates and f, in the coordinates y = L^-1
-// z of a guide L L^T; with `white` the noise is standard normal there.
+// Largest score of mean((noise - predicted_noise) f(y)) over levels, coordinates and f, in the coordinates y
+// = L^-1 z of a guide L L^T; with `white` the noise is standard normal there.
 template <class T>
 double denoiser_score(const Copula& copula, const Square* guide, std::uint64_t seed, bool white) {
   const auto backend = make_cpu_backend<T>(2);
@@ -355,7 +355,7 @@ double denoiser_score(const Copula& copula, const Square* guide, std::uint64_t s
   }
   const Matrix<T> logits = backend->matrix(rows, count);
   Matrix<T> logit_adjoint = backend->matrix(rows, count), gradient_adjoint = backend->matrix(rows, d + 1);
-  Matrix<T> denoised = backend->matrix(rows, d);
+  Matrix<T> predicted_noise = backend->matrix(rows, d);
   Vector row_losses(2 * rows);
   TrainState state{};
   ClassifierLoss<T> loss;
@@ -369,12 +369,12 @@ double denoiser_score(const Copula& copula, const Square* guide, std::uint64_t s
   loss.active_error_weight = 1.0 / static_cast<double>(rows);
   loss.logit_adjoint = logit_adjoint;
   loss.gradient_adjoint = gradient_adjoint;
-  loss.denoised = denoised;
+  loss.predicted_noise = predicted_noise;
   loss.row_losses = row_losses.data();
   loss.state = &state;
   backend->classifier_loss(loss);
 
-  const Vector predicted = on_host<T>(*backend, denoised), z = on_host<T>(*backend, left(x, d));
+  const Vector predicted = on_host<T>(*backend, predicted_noise), z = on_host<T>(*backend, left(x, d));
   const std::function<double(const double*)> functions[] = {
       [](const double*) { return 1.0; },
       [](const double* v) { return v[0]; },
@@ -444,9 +444,9 @@ TEST_CASE("2: the adjoint of G equals central differences") {
     level[i] = static_cast<std::int32_t>(i < active ? 1 + i % 8 : i % 2 * 9);
   Vector row_losses(2 * rows);
   TrainState state{};
-  const Matrix<double> denoised = backend->matrix(rows, noise.columns());
+  const Matrix<double> predicted_noise = backend->matrix(rows, noise.columns());
   ClassifierLoss<double> loss;
-  loss.denoised = denoised;
+  loss.predicted_noise = predicted_noise;
   loss.logits = logits;
   loss.gradient = gradient;
   loss.x = x;
@@ -536,9 +536,9 @@ void check_posterior(double tolerance) {
         if (i < 10) CHECK_NEAR(logit, gaussian3.log_kernel(levels.w[k], &z[i * d]), 1e-12);
         logits.view().row(i)[k] = static_cast<T>(logit);
       }
-    const Matrix<T> denoised = backend->matrix(rows, noise.columns());
+    const Matrix<T> predicted_noise = backend->matrix(rows, noise.columns());
     ClassifierLoss<T> loss;
-    loss.denoised = denoised;
+    loss.predicted_noise = predicted_noise;
     loss.logits = logits;
     loss.gradient = noise;  // any: only the cross entropy is looked at
     loss.x = x;

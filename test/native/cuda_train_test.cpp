@@ -124,7 +124,7 @@ TEST_CASE("gradients in mixed precision, published") {
 TEST_CASE("gradients in fp16, silu") { check_shapes(Activation::silu, Precision::fp16); }
 TEST_CASE("gradients in fp16, published") { check_shapes(Activation::published, Precision::fp16); }
 
-// Widths that fill no tile; inputs that are folded into the first block and such as are too many for that, or
+// Widths that fill no tile; inputs that are merged with the first block and such as are too many for that, or
 // too many for a thin product; batches of whole tiles and others.
 const std::vector<Case> wide_shapes = {{2, 40, 1, 70}, {10, 40, 2, 33}, {3, 136, 1, 40}, {40, 64, 1, 64}};
 

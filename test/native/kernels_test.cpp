@@ -637,7 +637,7 @@ void check_elementwise() {
       const T* terms[] = {moved.data(), g.data(), h.data(), n.data()};
       const T factors[] = {T(0.9), T(0.3), T(-0.1), T(0.2)};
       tables[t]->combine(moved.data(), count, terms, factors, 4);
-      tables[t]->scale_add(x.data(), z.data(), n.data(), count, T(0.6), T(0.8));
+      tables[t]->noised_row(x.data(), z.data(), n.data(), count, T(0.6), T(0.8));
       tables[t]->adam({p.data(),
                        g.data(),
                        m.data(),
@@ -826,9 +826,9 @@ std::vector<double> everything(std::size_t threads) {
     results.insert(results.end(), level.begin(), level.end());
     Matrix<T> logit_adjoint = backend.matrix(rows, k), gradient_adjoint = backend.matrix(rows, d + 1);
     std::vector<double> row_losses(2 * rows);
-    Matrix<T> denoised = backend.matrix(rows, d);
+    Matrix<T> predicted_noise = backend.matrix(rows, d);
     ClassifierLoss<T> loss;
-    loss.denoised = denoised;
+    loss.predicted_noise = predicted_noise;
     loss.logits = logits;
     loss.gradient = gradient;
     loss.x = x;

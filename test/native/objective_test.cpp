@@ -81,16 +81,16 @@ void check_gradient(const Problem& p) {
 
 }  // namespace
 
-TEST_CASE("gradient equals central differences, folded, silu") {
+TEST_CASE("gradient equals central differences, merged, silu") {
   check_gradient({3, 40, 2, 30, Activation::silu});
 }
-TEST_CASE("gradient equals central differences, folded, published") {
+TEST_CASE("gradient equals central differences, merged, published") {
   check_gradient({2, 17, 3, 25, Activation::published});
 }
-TEST_CASE("gradient equals central differences, not folded, silu") {
+TEST_CASE("gradient equals central differences, not merged, silu") {
   check_gradient({5, 12, 2, 30, Activation::silu});
 }
-TEST_CASE("gradient equals central differences, not folded, published") {
+TEST_CASE("gradient equals central differences, not merged, published") {
   check_gradient({4, 9, 1, 14, Activation::published});
 }
 

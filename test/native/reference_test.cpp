@@ -77,7 +77,7 @@ void check_cdc(const Json& c, double tolerance) {
   check_close("noised rows", inner(on_host<T>(*backend, batch.x), size("inputDim")), training["xt"].flat(),
               tolerance);
   check_close("logits", on_host<T>(*backend, loss.logits), training["logits"].flat(), tolerance);
-  check_close("denoiser", on_host<T>(*backend, loss.denoised), training["denoiser"].flat(), tolerance);
+  check_close("denoiser", on_host<T>(*backend, loss.predicted_noise), training["denoiser"].flat(), tolerance);
   CHECK_NEAR(got.state.cross_entropy, training["crossEntropy"].number,
              tolerance * training["crossEntropy"].number);
   CHECK_NEAR(got.state.squared_error, training["mse"].number, tolerance * training["mse"].number);

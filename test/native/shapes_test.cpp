@@ -38,7 +38,7 @@ struct Operands {
   ClassifierLoss<double> classifier() {
     ClassifierLoss<double> l;
     l.logits = l.gradient = l.noise = good;
-    l.logit_adjoint = l.denoised = good;
+    l.logit_adjoint = l.predicted_noise = good;
     l.x = wide;
     l.gradient_adjoint = wide;
     l.level = level.data();

@@ -163,7 +163,7 @@ void check_divergence(const VelocityDefinition& d, Form form) {
 }  // namespace
 
 TEST_CASE("gradient of the velocity loss equals central differences") {
-  check_gradient(definition(Process::ou, 2, 150, 2));  // folded
+  check_gradient(definition(Process::ou, 2, 150, 2));  // merged
   check_gradient(definition(Process::ou, 3, 20, 2));
   check_gradient(definition(Process::reflection, 3, 17, 1));
   check_gradient(definition(Process::jacobi, 3, 17, 1));

@@ -144,12 +144,11 @@ class CpuBackend final : public Backend<T> {
 
   void level_cotangent_impl(MatrixView<T> cotangent, const std::int32_t* level) override {
     later(cotangent.rows, [=](std::size_t begin, std::size_t end, std::size_t) {
-      for (std::size_t i = begin; i < end; ++i) {
-        T* row = cotangent.row(i);
-        std::fill(row, row + cotangent.columns, T(0));
-        row[level[i]] += 1;
-        row[cotangent.columns - 1] -= 1;
-      }
+      const std::size_t columns = cotangent.columns;
+      for (std::size_t i = begin; i < end; ++i)
+        for (std::size_t j = 0; j < columns; ++j)
+          cotangent.row(i)[j] =
+              sklar::rows::level_cotangent<T>(j, static_cast<std::size_t>(level[i]), columns);
     });
   }
 
@@ -604,6 +603,7 @@ class CpuBackend final : public Backend<T> {
     }
   }
 
+  // docs/mathematics.md, A.1
   void draw_batch_impl(const BatchDraw<T>& b) override {
     const std::size_t batch = b.x.rows, d = b.data.columns, n = b.data.rows;
     const std::uint64_t step = b.state->step, first = step * batch;
@@ -616,7 +616,7 @@ class CpuBackend final : public Backend<T> {
         const std::size_t level = sklar::rows::draw_level(b, i, turn);
         b.level[i] = static_cast<std::int32_t>(level);
         T* x = b.x.row(i);
-        elements_.scale_add(x, from, b.noise.row(i), d, b.levels.alpha[level], b.levels.sigma[level]);
+        elements_.noised_row(x, from, b.noise.row(i), d, b.levels.alpha[level], b.levels.sigma[level]);
         x[d] = 1;
       });
     });

@@ -32,7 +32,7 @@ struct ElementwiseTable {
   double (*sum_of_squares)(const T* x, size_t count);
   // to = sum of factor[k] x[k], a row; `to` may be one of the x
   void (*combine)(T* to, size_t count, const T* const* x, const T* factor, size_t terms);
-  void (*scale_add)(T* x, const T* x0, const T* noise, size_t count, T alpha, T sigma);
+  void (*noised_row)(T* x, const T* x0, const T* noise, size_t count, T alpha, T sigma);
   // shuffled(first + i, n, key) for i < count; first + count <= n
   void (*shuffle)(uint64_t* out, uint64_t first, size_t count, uint64_t n, const ShuffleKey& key);
 };

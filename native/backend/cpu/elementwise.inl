@@ -87,8 +87,9 @@ void combine(T* to, size_t count, const T* const* x, const T* factor, size_t ter
   }
 }
 
+// docs/mathematics.md, A.1
 template <class T>
-void scale_add(T* x, const T* x0, const T* noise, size_t count, T alpha, T sigma) {
+void noised_row(T* x, const T* x0, const T* noise, size_t count, T alpha, T sigma) {
   for (size_t i = 0; i < count; ++i) x[i] = OuProcess::state(alpha, sigma, x0[i], noise[i]);
 }
 
@@ -132,8 +133,8 @@ void shuffle(uint64_t* out, uint64_t first, size_t count, uint64_t n, const Shuf
 
 template <class T>
 const ElementwiseTable<T>& elementwise_table() {
-  static const ElementwiseTable<T> functions{normals<T>, adam<T>,      sum_of_squares<T>,
-                                             combine<T>, scale_add<T>, shuffle};
+  static const ElementwiseTable<T> functions{normals<T>, adam<T>,       sum_of_squares<T>,
+                                             combine<T>, noised_row<T>, shuffle};
   return functions;
 }
 

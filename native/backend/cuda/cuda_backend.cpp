@@ -54,7 +54,7 @@ class CudaBackend final : public Backend<float> {
       settle();  // what was put off may write there
     } catch (...) {
       packs_.clear();
-      fold_.reset();
+      merge_.reset();
       draw_.reset();
       thin_inner_.clear();
       thin_columns_.clear();
@@ -72,7 +72,7 @@ class CudaBackend final : public Backend<float> {
   }
   void copy(void* to, const void* from, std::size_t bytes) override {
     constexpr std::size_t row = std::size_t{1} << 16;  // what is worth a launch of its own
-    if (bytes && bytes <= row && bytes % sizeof(float) == 0 && !folded_gradient_ &&
+    if (bytes && bytes <= row && bytes % sizeof(float) == 0 && !merged_gradient_ &&
         !touches_losses(to, bytes) && !touches_losses(from, bytes)) {
       const std::size_t count = bytes / sizeof(float);
       pack({.w = static_cast<const float*>(from),
@@ -152,12 +152,12 @@ class CudaBackend final : public Backend<float> {
     }
     const bool alone = updates.size() == 1;
     if (!alone || updates[0].state != losses_.state) sum_losses();
-    const auto fold = std::exchange(folded_gradient_, {});
-    const bool begins = alone && fold && fold->dw0 == updates[0].gradient;
-    if (fold && !begins) check(launch_fold_gradient(*fold, stream()));
-    const FoldedGradient<float>* const to_fold = begins ? &*fold : nullptr;
-    reserve(*this, partials_, updates.size() * norm_partials(count, to_fold));
-    check(launch_gradient_norm(updates.data(), updates.size(), count, partials_.data(), to_fold,
+    const auto merged = std::exchange(merged_gradient_, {});
+    const bool begins = alone && merged && merged->dw0 == updates[0].gradient;
+    if (merged && !begins) check(launch_merged_gradient(*merged, stream()));
+    const MergedGradient<float>* const left = begins ? &*merged : nullptr;
+    reserve(*this, partials_, updates.size() * norm_partials(count, left));
+    check(launch_gradient_norm(updates.data(), updates.size(), count, partials_.data(), left,
                                std::exchange(losses_, {}), scalars_.data(), blocks_done_.data(), stream()));
     check(launch_adam(updates.data(), updates.size(), count, scalars_.data(), nullptr, 0, nullptr, stream()));
   }
@@ -298,13 +298,13 @@ class CudaBackend final : public Backend<float> {
 
   MatrixForms forms_of(std::size_t rows, std::size_t columns, Use use) const override {
     if (precision_ == Precision::fp32 || columns < thin) return {};
-    const bool brain = precision_ == Precision::bf16;
+    const bool bf16 = precision_ == Precision::bf16;
     MatrixForms forms;
-    if (use == Use::slope && brain) return forms;  // 8 bits are too few
+    if (use == Use::slope && bf16) return forms;  // 8 bits are too few
     const bool precise = use == Use::precise_factor || use == Use::precise_stream;
     forms.half_parts = precise && precision_ == Precision::mixed ? 2 : 1;
     forms.halves = activation_halves(rows, columns, forms.half_parts);
-    forms.values = brain || use == Use::stream || use == Use::precise_stream;
+    forms.values = bf16 || use == Use::stream || use == Use::precise_stream;
     return forms;
   }
   void pack_impl(PackedMatrix<float>& to, const float* w, std::size_t stride,
@@ -378,26 +378,26 @@ class CudaBackend final : public Backend<float> {
       check(launch_wide_outer(p, count, plan, precision_ == Precision::bf16, workspace_.data(), stream()));
     });
   }
-  bool fold_impl(MatrixView<float> to, const float* w0, const float* b0, const float* w,
-                 const float* b) override {
+  bool merge_linear_impl(MatrixView<float> to, const float* w0, const float* b0, const float* w,
+                         const float* b) override {
     flush_thin();
-    if (fold_ || reads_packed(w0, 1) || reads_packed(b0, 1) || reads_packed(w, 1) || reads_packed(b, 1))
+    if (merge_ || reads_packed(w0, 1) || reads_packed(b0, 1) || reads_packed(w, 1) || reads_packed(b, 1))
       flush();
     norms_of_.clear();
-    fold_ = Fold{to, w0, b0, w, b};
+    merge_ = MergeLinear{to, w0, b0, w, b};
     return true;
   }
-  bool fold_gradient_impl(const FoldedGradient<float>& gradient) override {
-    if (const auto earlier = std::exchange(folded_gradient_, {}))
-      check(launch_fold_gradient(*earlier, stream()));
+  bool merged_gradient_impl(const MergedGradient<float>& gradient) override {
+    if (const auto earlier = std::exchange(merged_gradient_, {}))
+      check(launch_merged_gradient(*earlier, stream()));
     stream();
     const std::size_t width = gradient.input.columns, inputs = gradient.input.rows - 1;
     // the norm of a gradient that begins with these can be taken in the same launch
     if (gradient.dbias0 == gradient.dw0 + width * inputs && gradient.dw == gradient.dbias0 + width &&
         gradient.dbias == gradient.dw + width * width)
-      folded_gradient_ = gradient;
+      merged_gradient_ = gradient;
     else
-      check(launch_fold_gradient(gradient, stream()));
+      check(launch_merged_gradient(gradient, stream()));
     return true;
   }
   void draw_batch_impl(const BatchDraw<float>& draw) override {
@@ -425,7 +425,8 @@ class CudaBackend final : public Backend<float> {
   }
   void settle() {
     sum_losses();
-    if (const auto fold = std::exchange(folded_gradient_, {})) check(launch_fold_gradient(*fold, stream()));
+    if (const auto merged = std::exchange(merged_gradient_, {}))
+      check(launch_merged_gradient(*merged, stream()));
     flush();
   }
   void flush() {
@@ -434,11 +435,12 @@ class CudaBackend final : public Backend<float> {
     flush_thin();
   }
   void flush_begin() {
-    if (packs_.empty() && !fold_ && !draw_) return;
-    check(launch_begin(packs_.data(), packs_.size(), precision_ == Precision::bf16, fold_ ? &*fold_ : nullptr,
-                       draw_ ? &*draw_ : nullptr, cotangent_, runtime_.stream()));
+    if (packs_.empty() && !merge_ && !draw_) return;
+    check(launch_begin(packs_.data(), packs_.size(), precision_ == Precision::bf16,
+                       merge_ ? &*merge_ : nullptr, draw_ ? &*draw_ : nullptr, cotangent_,
+                       runtime_.stream()));
     packs_.clear();
-    fold_.reset();
+    merge_.reset();
     draw_.reset();
     cotangent_ = {};
   }
@@ -466,7 +468,7 @@ class CudaBackend final : public Backend<float> {
     };
     for (const PackJob& job : packs_)
       if (overlaps(job.b, (job.inner - 1) * job.b_stride + job.width)) return true;
-    return (fold_ && overlaps(fold_->to.data, fold_->to.rows * fold_->to.stride)) ||
+    return (merge_ && overlaps(merge_->to.data, merge_->to.rows * merge_->to.stride)) ||
            (draw_ && (overlaps(draw_->x.data, draw_->x.rows * draw_->x.stride) ||
                       overlaps(draw_->noise.data, draw_->noise.rows * draw_->noise.stride)));
   }
@@ -548,7 +550,7 @@ class CudaBackend final : public Backend<float> {
     finish.e = e;
     finish.columns = columns;
     finish.saturated = saturated_.data();
-    finish.brain = precision_ == Precision::bf16;
+    finish.bf16 = precision_ == Precision::bf16;
     finish.wide = true;
     const int inputs = epilogue_inputs(e.kind);
     for (int i = epilogue_adds(e.kind) ? 1 : 0; i < inputs; ++i) finish.kept |= !e.in[i].data;
@@ -563,7 +565,7 @@ class CudaBackend final : public Backend<float> {
     // what has one part alone belongs to no forward pass
     const bool precise =
         precision_ == Precision::mixed && epilogue_is_forward(finish.e.kind) && (x.data || x.half_parts == 2);
-    const Arithmetic arithmetic = precision_ == Precision::bf16 ? Arithmetic::brain
+    const Arithmetic arithmetic = precision_ == Precision::bf16 ? Arithmetic::bf16
                                   : precise                     ? Arithmetic::three_products
                                                                 : Arithmetic::half;
     const unsigned parts = arithmetic == Arithmetic::three_products ? 2 : 1;
@@ -576,8 +578,7 @@ class CudaBackend final : public Backend<float> {
   }
   // Large tiles where they keep every multiprocessor busy. Either way sums are the same.
   TileSize tile_size(std::size_t rows, Arithmetic arithmetic, const Finish& finish) const {
-    const bool knows =
-        arithmetic != Arithmetic::brain && (finish.kept || !epilogue_has_slopes(finish.e.kind));
+    const bool knows = arithmetic != Arithmetic::bf16 && (finish.kept || !epilogue_has_slopes(finish.e.kind));
     const std::size_t tiles = (rows + 127) / 128 * ((finish.columns + 127) / 128);
     return knows && tiles * 2 >= processors_ * 3 &&
                    wide_shared_bytes(arithmetic, TileSize::large) <= most_shared_
@@ -659,11 +660,11 @@ class CudaBackend final : public Backend<float> {
   Precision precision_;
   // what waits to be begun with, in one launch
   std::vector<PackJob> packs_;
-  std::optional<Fold> fold_;
+  std::optional<MergeLinear> merge_;
   std::optional<BatchDraw<float>> draw_;
   MatrixView<float> cotangent_;  // of the batch
   std::vector<ThinProduct> thin_inner_, thin_columns_;
-  std::optional<FoldedGradient<float>> folded_gradient_;  // that is still to be made
+  std::optional<MergedGradient<float>> merged_gradient_;  // that is still to be made
   // SKLAR_CUDA_FUSED=0: networks layer by layer, for comparisons
   bool fused_ = true;
   Buffer<unsigned> saturated_;

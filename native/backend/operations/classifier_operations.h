@@ -46,7 +46,7 @@ struct ClassifierLoss {
   double adjoint_scale = 1;         // of both adjoints below
   MatrixView<T> logit_adjoint;      // d loss / d logits
   MatrixView<T> gradient_adjoint;   // r = d loss / d G, of the active rows
-  MatrixView<T> denoised;           // predicted noise sigma (x - G)
+  MatrixView<T> predicted_noise;    // predicted noise sigma (x - G)
   double* row_losses = nullptr;  // 2 x rows of scratch: cross entropy and squared error of each row, weighted
   TrainState* state = nullptr;   // receives cross_entropy and squared_error
 };

@@ -37,7 +37,7 @@ struct OuterProduct {
 // that the passes saw. sums_n, sums_m: [x | 1]^T N and [x | 1]^T M, input: [w0 | b0]^T.
 //   dw = sums_n^T input, dbias = last row of sums_n, [dw0 | db0]^T = sums_m + sums_n w
 template <class T>
-struct FoldedGradient {
+struct MergedGradient {
   MatrixView<const T> sums_n, sums_m, input;
   const T* w = nullptr;
   T *dw = nullptr, *dbias = nullptr;

@@ -12,6 +12,12 @@
 // device.
 namespace sklar::rows {
 
+// Of the logit of `level` less the last one's: the cotangent of column j.
+template <class T>
+SKLAR_HD_INLINE T level_cotangent(size_t j, size_t level, size_t columns) {
+  return static_cast<T>(j == level) - static_cast<T>(j + 1 == columns);
+}
+
 // F_level(z) = log c_level up to the model's normaliser, from the logits of a row (A.4): the last level is
 // the reference, and differences of logits know no softmax.
 template <class T>
@@ -62,11 +68,11 @@ SKLAR_HD_INLINE void classifier_losses(const ClassifierLoss<T>& l, size_t i, con
   const T* g = active ? l.gradient.row(i) : nullptr;
   const T* x = l.x.row(i);
   const T* noise = l.noise.row(i);
-  T* denoised = l.denoised.row(i);
+  T* predicted_noise = l.predicted_noise.row(i);
   double squares = 0;
   for (size_t j = lanes.first; j < d; j += lanes.count) {
-    denoised[j] = OuProcess::denoised(sigma, x[j], g ? g[j] : T(0));
-    const T difference = denoised[j] - noise[j];
+    predicted_noise[j] = OuProcess::predicted_noise(sigma, x[j], g ? g[j] : T(0));
+    const T difference = predicted_noise[j] - noise[j];
     squares += static_cast<double>(difference) * static_cast<double>(difference);
   }
   squares = lanes.sum(squares);
@@ -81,12 +87,12 @@ template <class T, class Lanes>
 SKLAR_HD_INLINE void denoising_adjoint(const ClassifierLoss<T>& l, size_t i, const Lanes& lanes) {
   const size_t d = l.noise.columns;
   const T* noise = l.noise.row(i);
-  const T* denoised = l.denoised.row(i);
+  const T* predicted_noise = l.predicted_noise.row(i);
   const T sigma = l.levels.sigma[l.level[i]];
   T* r = l.gradient_adjoint.row(i);
   const T scale =
       -sigma * static_cast<T>(l.adjoint_scale * (2 * l.active_error_weight / static_cast<double>(d)));
-  for (size_t j = lanes.first; j < d; j += lanes.count) r[j] = scale * (denoised[j] - noise[j]);
+  for (size_t j = lanes.first; j < d; j += lanes.count) r[j] = scale * (predicted_noise[j] - noise[j]);
   if (lanes.first == 0) r[d] = 0;
 }
 

@@ -36,6 +36,7 @@ std::vector<double> cholesky(const std::vector<double>& a, std::size_t dim) {
   return l;
 }
 
+// Of Sigma = L L^T (docs/mathematics.md, A.2)
 double half_log_determinant(const double* l, std::size_t dim) {
   double sum = 0;
   for (std::size_t i = 0; i < dim; ++i) sum += std::log(l[i * dim + i]);
