@@ -149,7 +149,8 @@ export interface TailCurves {
 
 /**
  * How often two columns are extreme together, with u the ranks of the rows: 1 - q (upper) or q (lower) for independent
- * columns, 1 for comonotone ones. As q tends to 1 (0) the curve tends to the coefficient of tail dependence.
+ * columns, 1 for comonotone ones, never more. Of a block of equal values that a level divides, each row counts with the share
+ * of the block that is beyond it, as if equal values were ordered at random in each column. As q tends to 1 (0) the curve tends to the coefficient of tail dependence.
  *
  * @param options.q levels strictly between 0 and 1
  * @throws SklarError as `kendall`; ERR_SKLAR_VALUE for levels outside (0, 1)

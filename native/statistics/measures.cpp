@@ -446,22 +446,49 @@ TailCurves tail_curves(std::size_t threads, const double* x, const double* weigh
   TailCurves result;
   for (auto* values : {&result.lower, &result.lower_error, &result.upper, &result.upper_error})
     values->assign(q.size() * square, 0.0);
-  std::vector<std::uint64_t> member(words * dim);
+  // the rows beyond a level, and those of the block of equal values that it divides, of which a share counts
+  // as beyond
+  std::vector<std::uint64_t> beyond(words * dim), divided(words * dim);
+  std::vector<double> share(dim);
   for (std::size_t level = 0; level < q.size(); ++level)
     for (const bool upper : {false, true}) {
-      std::fill(member.begin(), member.end(), 0u);
-      for (std::size_t j = 0; j < dim; ++j)
-        for (std::size_t k = 0; k < rows; ++k) {
-          const double u = (ranks.mean[j * rows + k] - 0.5) / ranks.size;
-          if (upper ? u > q[level] : u < q[level]) member[j * words + k / 64] |= std::uint64_t{1} << (k % 64);
+      std::fill(beyond.begin(), beyond.end(), 0u);
+      std::fill(divided.begin(), divided.end(), 0u);
+      std::fill(share.begin(), share.end(), 0.0);
+      pool.run(dim, [&](std::size_t j, std::size_t) {
+        const std::uint32_t *order = &ranks.order[j * rows], *dense = &ranks.dense[j * rows];
+        double before = 0;
+        for (std::size_t first = 0; first < rows;) {
+          std::size_t end = first;
+          double weight = 0;
+          while (end < rows && dense[order[end]] == dense[order[first]])
+            weight += weights ? weights[order[end++]] : (++end, 1.0);
+          const double below = (q[level] * ranks.size - before) / weight, part = upper ? 1 - below : below;
+          // rounding of the level divides no block
+          const bool whole = part > 1 - 1e-9;
+          if (part > 1e-9)
+            for (std::size_t i = first; i < end; ++i)
+              (whole ? beyond : divided)[j * words + order[i] / 64] |= std::uint64_t{1} << (order[i] % 64);
+          if (part > 1e-9 && !whole) share[j] = part;
+          before += weight;
+          first = end;
         }
+      });
       const double mass = upper ? 1 - q[level] : q[level];
       double* curve = &(upper ? result.upper : result.lower)[level * square];
       double* error = &(upper ? result.upper_error : result.lower_error)[level * square];
       pool.run(dim, [&](std::size_t i, std::size_t) {
         for (std::size_t j = i; j < dim; ++j) {
           cancel.check();
-          const double both = weight_of(&member[i * words], &member[j * words]), p = both / ranks.size;
+          const std::uint64_t *of = &beyond[i * words], *with = &beyond[j * words];
+          const std::uint64_t *of_block = &divided[i * words], *with_block = &divided[j * words];
+          double both = weight_of(of, with);
+          if (share[i] > 0) both += share[i] * weight_of(of_block, with);
+          if (share[j] > 0) both += share[j] * weight_of(of, with_block);
+          // a column goes with itself inside a block, others are independent there
+          if (share[i] > 0 && share[j] > 0)
+            both += share[i] * (i == j ? 1 : share[j]) * weight_of(of_block, with_block);
+          const double p = std::min(both / ranks.size, mass);
           curve[i * dim + j] = curve[j * dim + i] = p / mass;
           const double smoothed = (both * (effective / ranks.size) + 1) / (effective + 2);
           error[i * dim + j] = error[j * dim + i] = std::sqrt(smoothed * (1 - smoothed) / effective) / mass;

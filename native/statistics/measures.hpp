@@ -34,8 +34,9 @@ std::vector<double> spearman_rho(std::size_t threads, const double* x, const dou
 std::vector<double> blomqvist_beta(std::size_t threads, const double* x, const double* weights,
                                    std::size_t rows, std::size_t dim, const CancelFlag& cancel);
 
-// Each q.size() x dim x dim. With u = (rank - 1/2) / rows: lower = P(u_i < q, u_j < q) / q, upper = P(u_i >
-// q, u_j > q) / (1 - q), and their binomial standard errors, with (count + 1) / (rows + 2) for the
+// Each q.size() x dim x dim. With u the levels of the ranks: lower = P(u_i < q, u_j < q) / q, upper = P(u_i >
+// q, u_j > q) / (1 - q), at most 1: a row fills its share 1 / rows, rows of equal values that of their block,
+// in which columns are independent. And their binomial standard errors, with (count + 1) / (rows + 2) for the
 // probability, so that an empty corner has one too; of weighted rows with the (sum w)^2 / sum w^2 that they
 // are worth in place of rows there.
 struct TailCurves {

@@ -13,6 +13,7 @@ import {
   tailCurves,
   totalCorrelation,
 } from '../../lib';
+import { Generator } from '../../lib/data/random';
 import { equicorrelated } from '../helpers/data';
 
 const equi = (dim: number, rho: number) =>
@@ -62,6 +63,42 @@ describe('rank measures', () => {
     expect((await kendall(grown, { threads: 2 })).data).toEqual(tau.data);
     expect((await spearman(grown)).data).toEqual((await spearman(table)).data);
     expect((await tailCurves(table, { q: [0.5] })).upper[0]!.names).toEqual(['a', 'b']);
+  });
+
+  test('tail curves of columns with many equal values are never above 1, and those of independent ones at independence', async () => {
+    const random = new Generator(1, 5);
+    const uniform = () => random.next() / 2 ** 32;
+    for (let trial = 0; trial < 40; trial++) {
+      const rows = 2 + Math.floor(60 * uniform());
+      const steps = [2, 3, 4].map(() => 1 + Math.floor(6 * uniform() ** 2));
+      const columns = steps.map((most) =>
+        Float64Array.from({ length: rows }, (_, i) => (i < 2 ? i : Math.floor(most * uniform()))),
+      );
+      // a copy, and one with other ties
+      columns.push(
+        columns[0]!,
+        Float64Array.from(columns[0]!, (x) => Math.min(x, 1)),
+      );
+      const q = Array.from({ length: 6 }, () => 0.01 + 0.98 * uniform());
+      const weights = trial % 2 ? Float64Array.from({ length: rows }, () => 0.1 + uniform()) : undefined;
+      const { lower, upper } = await tailCurves(new Table(['a', 'b', 'c', 'd', 'e'], columns), {
+        q,
+        weights,
+      });
+      for (const { data } of [...lower, ...upper]) {
+        expect(data.filter((value) => !(value >= 0 && value <= 1))).toHaveLength(0);
+        expect(data.filter((value, k) => k % 6 === 0 && Math.abs(value - 1) > 1e-9)).toHaveLength(0);
+      }
+    }
+    const side = Array.from({ length: 60 }, (_, i) => [i % 3, Math.floor(i / 3) % 4, i % 5]);
+    const q = [0.1, 0.3, 0.77];
+    const { lower, upper } = await tailCurves(side, { q });
+    q.forEach((level, k) => {
+      for (const at of [1, 2, 5]) {
+        expect(lower[k]!.data[at]).toBeCloseTo(level, 9);
+        expect(upper[k]!.data[at]).toBeCloseTo(1 - level, 9);
+      }
+    });
   });
 
   test('name what they cannot take', async () => {
