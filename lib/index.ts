@@ -244,7 +244,10 @@ export { type PairPlotOptions, pairPlot } from './report/charts/scatter';
 export { type ChartOptions } from './report/charts/vega';
 export { type HeatMapOptions, kendallHeatMap } from './report/charts/kendall';
 export { type LossNumbers, lossPlot } from './report/charts/losses';
-export { type MarginNumbers, densityPlot, quantilePlot } from './report/charts/margins';
+export { type AxisScale } from './report/charts/axis';
+export { type MarginNumbers, type ShareNumbers, densityPlot, quantilePlot } from './report/charts/margins';
+export { type ColumnNumbers } from './report/columns';
+export { type BaselineNumbers, type DensityNumbers } from './report/density';
 export { type TailNumbers, tailPlot } from './report/charts/tails';
 export {
   type ReportNumbers,

@@ -642,7 +642,7 @@ const rows: Record<string, Row | null> = {
       {
         rows: 20,
         columns: ['a', 'b'],
-        skip: ['margins', 'pairs', 'tails', 'comparison'],
+        skip: ['density', 'margins', 'pairs', 'tails', 'comparison'],
         certificate: { routeRows: 4, sampleRows: 100, tolerance: 0.1 },
         title: 'x',
       },
@@ -655,7 +655,9 @@ function marginNumbers(): sklar.MarginNumbers {
   return {
     column: 'a',
     type: 'kde',
-    logarithmic: false,
+    axis: { scale: 'linear', centre: 0, unit: 1, holds: 'number' },
+    missing: { data: 0, model: 0 },
+    bars: [],
     bins: [
       { from: 0, to: 1, data: 0.5, model: 0.5 },
       { from: 1, to: 2, data: 0.5, model: 0.5 },

@@ -31,11 +31,12 @@ export function jsonElement(id: string, value: unknown): Html {
   return new Html(`<script type="application/json" id="${id}">${json}</script>`);
 }
 
-/** Numbers with the signs of print. */
+/** Numbers with the signs of print; a value stays on one line with its error and its unit. */
 export function typeset(text: string): string {
   return text
-    .replace(/(?<=\d) \+- (?=\d)/g, ' \u00b1 ')
-    .replace(/(?<=^| )-(?=\d+(?:\.\d+)?(?:e[+-]\d+)?(?=$|[ ,;]))/g, '\u2212');
+    .replace(/(?<=\d) \+- (?=\d)/g, '\u00a0\u00b1\u00a0')
+    .replace(/(?<=\d) (?=%|nats\b)/g, '\u00a0')
+    .replace(/(?<=^|[ (])-(?=\d+(?:\.\d+)?(?:e[+-]\d+)?(?=$|[ \u00a0,;)]))/g, '\u2212');
 }
 
 /** A table with a head, which scrolls in a box of its own where it is too wide; a line with fewer cells goes across. */
@@ -65,8 +66,8 @@ export function picture(svg: string): Html {
   return markup`<div class="picture">${new Html(svg)}</div>`;
 }
 
-/** A picture that scrolls, in a box of its own, before it becomes illegible: at three quarters of its size. */
+/** A picture that scrolls, in a box of its own, before it becomes illegible: below nine tenths of its size. */
 export function widePicture(svg: string, label: string): Html {
-  const least = Math.round(0.75 * Number(/ width="([\d.]+)"/.exec(svg)![1]));
+  const least = Math.round(0.9 * Number(/ width="([\d.]+)"/.exec(svg)![1]));
   return markup`<div class="scroll wide" style="--width:${least}px" role="region" aria-label="${label}" tabindex="0">${new Html(svg)}</div>`;
 }

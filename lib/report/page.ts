@@ -1,9 +1,10 @@
 /** The page of a report: its frame, what it says first, and where it goes on. */
-import { Html, jsonElement, markup } from './html';
+import { Html, jsonElement, markup, typeset } from './html';
 import type { ReportNumbers } from './numbers';
 import type { Pictures } from './pictures';
 import { sectionsOf } from './sections';
 import { style } from './style';
+import { baselineNames, verdictOf } from './verdict';
 import { formatCount, impossibleWords } from './charts/text';
 
 interface Tile {
@@ -15,14 +16,30 @@ interface Tile {
 const signed = (value: number, digits: number) => value.toFixed(digits).replace('-', '\u2212');
 
 /** The numbers to look at first. */
-function tilesOf({ model, certificate, comparison }: ReportNumbers): Tile[] {
-  const tiles: Tile[] = [
-    {
-      name: 'Columns',
-      value: formatCount(model.dim),
-      note: `${formatCount(model.parameters)} parameter${model.parameters === 1 ? '' : 's'}`,
-    },
-  ];
+function tilesOf({ columns, rows, density, certificate, comparison }: ReportNumbers): Tile[] {
+  const tiles: Tile[] = [];
+  const withError = ({ standardError }: { standardError: number | null }, what: string) =>
+    typeset(`${standardError === null ? '' : `+- ${standardError.toFixed(3)} `}${what}`).replace(
+      /^\+- /,
+      '\u00b1\u00a0',
+    );
+  if (density) {
+    const { model, normalised } = density;
+    tiles.push({
+      name: 'Mean log density',
+      value: Number.isFinite(model.mean) ? signed(model.mean, 3) : 'none',
+      note: `${withError(model, `nats of the copula, ${normalised ? 'normalised' : 'unnormalised'}`)}${model.impossible ? `; without ${impossibleWords(model.impossible)}` : ''}`,
+    });
+    for (const { kind, difference } of density.baselines) {
+      if (!difference || !Number.isFinite(difference.mean) || (kind === 'independence' && normalised))
+        continue;
+      tiles.push({
+        name: kind === 'independence' ? 'Over independence' : `Over ${baselineNames[kind]}`,
+        value: signed(difference.mean, 3),
+        note: withError(difference, 'nats a row'),
+      });
+    }
+  }
   const auc = comparison?.metrics.auc;
   if (auc) {
     tiles.push({
@@ -31,36 +48,27 @@ function tilesOf({ model, certificate, comparison }: ReportNumbers): Tile[] {
       note: `floor ${auc.floor.value.toFixed(3)}; at 0.5 it cannot tell samples from data`,
     });
   }
-  if (!certificate) return tiles;
-  const route = certificate.routes.find(({ failure }) => failure === null);
-  if (route && route.failure === null) {
-    const error = route.standardError === null ? '' : `\u00b1 ${route.standardError.toFixed(3)} nats; `;
-    const exact = route.method === 'bound' ? 'a lower bound' : 'of the copula, normalised';
-    const without = route.impossible ? `; without ${impossibleWords(route.impossible)}` : '';
-    const note = `${error}${exact}${without}`;
+  if (certificate) {
+    const { routesAgree, marginsUniform } = certificate.verdict;
+    const { uniform, criticalValue } = certificate.margins;
+    const size = routesAgree?.largestDifference ?? null;
     tiles.push({
-      name: 'Mean log density',
-      value: Number.isFinite(route.mean) ? signed(route.mean, 3) : 'none',
-      note,
+      name: 'Certificate',
+      value:
+        certificate.verdict.failed.length === 0 && marginsUniform && routesAgree?.within !== false
+          ? 'sound'
+          : 'not sound',
+      note:
+        uniform.failure === null
+          ? `margins within ${uniform.worst.distance.toFixed(4)} of uniform, limit ${criticalValue.toFixed(4)}${size === null ? '' : `; routes within ${size.toFixed(3)} nats`}`
+          : 'sampling failed',
     });
   }
-  const { routesAgree, marginsUniform } = certificate.verdict;
-  if (routesAgree) {
-    const size = routesAgree.largestDifference;
-    tiles.push({
-      name: 'Routes agree',
-      value: routesAgree.within ? 'yes' : 'no',
-      note: size === null ? 'nothing to compare' : `largest difference ${size.toFixed(3)} nats`,
-    });
-  }
-  const { uniform, criticalValue } = certificate.margins;
+  const modelled = columns.filter(({ role }) => role === 'modelled').length;
   tiles.push({
-    name: 'Margins uniform',
-    value: marginsUniform ? 'yes' : 'no',
-    note:
-      uniform.failure === null
-        ? `farthest ${uniform.worst.distance.toFixed(4)}, limit ${criticalValue.toFixed(4)}`
-        : 'sampling failed',
+    name: 'Columns',
+    value: formatCount(modelled),
+    note: `modelled${modelled < columns.length ? ` of ${formatCount(columns.length)}` : ''}; ${formatCount(rows.used)} rows of data`,
   });
   return tiles;
 }
@@ -89,6 +97,10 @@ export function pageOf(numbers: ReportNumbers, pictures: Pictures, title?: strin
     ({ name, value, note }) =>
       markup`<div><dt>${name}</dt><dd><span class="value">${value}</span><span class="note">${note}</span></dd></div>\n`,
   );
+  const verdict = verdictOf(numbers).map(
+    ({ good, badge, text }) =>
+      markup`<li><span class="badge${good === null ? '' : good ? ' good' : ' bad'}">${badge}</span><span>${typeset(text)}</span></li>\n`,
+  );
   const policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
   return markup`<!doctype html>
 <html lang="en">
@@ -106,6 +118,8 @@ export function pageOf(numbers: ReportNumbers, pictures: Pictures, title?: strin
 <header>
 <h1>${heading}</h1>
 <p class="lead">Beside ${used}: one sample of ${formatCount(rows.sample)} rows, seed ${seed}.</p>
+<ul class="verdict">
+${verdict}</ul>
 <dl class="tiles">
 ${tiles}</dl>
 <nav aria-label="Sections"><ul>

@@ -5,13 +5,14 @@ import { kendallHeatMap } from './charts/kendall';
 import { lossPlot } from './charts/losses';
 import { densityPlot, quantilePlot } from './charts/margins';
 import type { ReportNumbers } from './numbers';
-import { pairPlot } from './charts/scatter';
+import { drawPair } from './charts/scatter';
 import { tailPlot } from './charts/tails';
 
 /** SVG documents, in the order of the numbers. */
 export interface Pictures {
-  readonly margins: readonly { readonly density: string; readonly quantiles: string }[];
-  readonly pairs: { readonly data: string; readonly samples: string } | null;
+  /** Of columns of bars alone no quantiles. */
+  readonly margins: readonly { readonly density: string; readonly quantiles: string | null }[];
+  readonly pairs: readonly { readonly data: string; readonly samples: string }[];
   readonly kendall: { readonly data: string; readonly model: string; readonly difference: string } | null;
   readonly tails: readonly string[];
   readonly losses: string | null;
@@ -26,9 +27,10 @@ async function kendallPictures({
   model,
 }: NonNullable<ReportNumbers['kendall']>): Promise<Pictures['kendall']> {
   const d = columns.length;
-  const [ofData, ofModel] = [Float64Array.from(data.flat()), Float64Array.from(model.flat())];
+  const flat = (rows: typeof data) => Float64Array.from(rows.flat(), (tau) => tau ?? NaN);
+  const [ofData, ofModel] = [flat(data), flat(model)];
   const difference = ofModel.map((tau, k) => tau - ofData[k]!);
-  const most = difference.reduce((far, value) => Math.max(far, Math.abs(value)), 0);
+  const most = difference.reduce((far, value) => Math.max(far, Math.abs(value) || 0), 0);
   const draw = (values: Float64Array, limit: number) =>
     kendallHeatMap(matrix(values, d, d, columns), { limit });
   return {
@@ -48,7 +50,11 @@ export async function drawPictures(
 ): Promise<Pictures> {
   const { margins, pairs, kendall, tails, losses } = numbers;
   const total =
-    (margins?.length ?? 0) + (pairs ? 6 : 0) + (kendall ? 2 : 0) + (tails?.length ?? 0) + (losses ? 1 : 0);
+    (margins?.length ?? 0) +
+    (pairs?.pairs.length ?? 0) +
+    (kendall ? 2 : 0) +
+    (tails?.length ?? 0) +
+    (losses ? 1 : 0);
   let done = 0;
   const drawn = <T>(picture: T, weight = 1): T => {
     between((done += weight) / total);
@@ -56,14 +62,15 @@ export async function drawPictures(
   };
   const ofMargins = [];
   for (const margin of margins ?? []) {
-    ofMargins.push(drawn({ density: await densityPlot(margin), quantiles: await quantilePlot(margin) }));
+    const quantiles = margin.quantiles.length > 0 ? await quantilePlot(margin) : null;
+    ofMargins.push(drawn({ density: await densityPlot(margin), quantiles }));
   }
-  const grid = (show: 'data' | 'samples', { columns, points }: NonNullable<typeof pairs>) =>
-    pairPlot(data, samples, { columns, logarithmic: [...logarithmic], maxPoints: points, show });
-  const ofPairs = pairs && {
-    data: drawn(await grid('data', pairs), 3),
-    samples: drawn(await grid('samples', pairs), 3),
-  };
+  const ofPairs = [];
+  for (const pair of pairs?.pairs ?? []) {
+    const draw = (show: 'data' | 'samples') =>
+      drawPair([data, samples], pair, logarithmic, show, pairs!.points);
+    ofPairs.push(drawn({ data: await draw('data'), samples: await draw('samples') }));
+  }
   const ofKendall = kendall && drawn(await kendallPictures(kendall), 2);
   const ofTails: string[] = [];
   for (const pair of tails ?? []) ofTails.push(drawn(await tailPlot(pair)));

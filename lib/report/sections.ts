@@ -4,6 +4,7 @@ import { certificateWords } from './certificate-table';
 import { comparisonWords } from './comparison-table';
 import { type Content, Html, markup, nameOf, pairs, picture, table, typeset, widePicture } from './html';
 import type { ReportNumbers, ReportSection } from './numbers';
+import { densityWords } from './verdict';
 import type { Pictures } from './pictures';
 import {
   countTypes,
@@ -12,6 +13,7 @@ import {
   impossibleLines,
   noteTexts,
   plainValues,
+  shareText,
 } from './charts/text';
 
 export interface Section {
@@ -38,9 +40,14 @@ function absentBecause(name: ReportSection, numbers: ReportNumbers): Html {
 const badge = (good: boolean, text: string) =>
   markup`<span class="badge ${good ? 'good' : 'bad'}">${text}</span>`;
 
+/** Modelled columns but those that say where cells are missing. */
+const drawable = ({ columns }: ReportNumbers) => columns.filter(({ missing }) => missing !== null).length;
+
 /** Says that a section shows a part of the columns. */
-const partOf = (shown: number, { model }: ReportNumbers) =>
-  shown < model.dim ? ` Shown are ${shown} of ${model.dim} columns; the option columns chooses others.` : '';
+const partOf = (shown: number, numbers: ReportNumbers) => {
+  const all = drawable(numbers);
+  return shown < all ? ` Shown are ${shown} of ${all} columns; the option columns chooses others.` : '';
+};
 
 function valueText(value: string | number | boolean): string {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
@@ -49,12 +56,18 @@ function valueText(value: string | number | boolean): string {
   return String(Number.isFinite(rounded) ? rounded : value);
 }
 
+/** `bestStep` as `best step`. */
+const wordsOf = (name: string) =>
+  name.replace(/(?<=[a-z0-9])([A-Z])/g, (letter) => ` ${letter.toLowerCase()}`).replaceAll('.', ': ');
+
 function valuesCard(title: string, record: unknown, otherwise: string, wide = false): Html {
-  const values = [...plainValues(record)];
+  // of estimates there are as many errors as parameters: they are in the numbers
+  const all = [...plainValues(record)];
+  const values = all.filter(([name]) => !name.startsWith('standardErrors.'));
   const shown = values
     .slice(0, wide ? MOST_VALUES.wide : MOST_VALUES.narrow)
-    .map(([name, value]) => [name, typeset(valueText(value))] as const);
-  const left = values.length - shown.length;
+    .map(([name, value]) => [wordsOf(name), typeset(valueText(value))] as const);
+  const left = all.length - shown.length;
   const more =
     left > 0
       ? markup`<p class="soft after">and ${formatCount(left)} more in the numbers of this page</p>`
@@ -78,14 +91,12 @@ function modelSection({ model, run, libraryVersion, rows, seed }: ReportNumbers)
     ['computed on', `${run.device}, ${run.deviceName}`],
     ['sklar', libraryVersion],
   ];
-  const columns = model.columns.map((name, j) => markup`${j > 0 ? ' \u00b7 ' : ''}${nameOf(name)}`);
   return markup`<p class="lead">What was fitted, how, and to what.</p>
 <div class="grid">
 <div class="card"><h3>Model</h3>${pairs(facts)}</div>
 ${valuesCard('Training', model.training, 'The file holds no record of a training.')}
 </div>
-<div class="grid">${valuesCard('Network and options', model.config, 'This kind has none.', true)}</div>
-<p class="after"><strong>${formatCount(model.columns.length)} columns</strong> ${columns}</p>`;
+<div class="grid">${valuesCard('Network and options', model.config, 'This kind has none.', true)}</div>`;
 }
 
 /** What was decided for the user; nothing, where nothing was. */
@@ -122,7 +133,11 @@ function certificateSection(numbers: ReportNumbers): Html {
     markup`<li>${badge(good, good ? 'within limits' : 'outside')} ${typeset(text)}</li>`;
   const [uniform, raw] = words.margins.lines;
   return markup`<p class="lead">What can be checked without knowing the truth: whether the routes to the log density agree on
-${formatCount(certificate.routeRows)} rows, what the density integrates to, and whether sampled margins are uniform.</p>
+${formatCount(certificate.routeRows)} rows, what the density integrates to, and whether sampled margins are uniform.${
+    numbers.model.margins.recurring
+      ? ' Routes are compared at one level drawn in the block of each recurring value, in rows without missing cells: these means are not the log density above, which averages over blocks.'
+      : ''
+  }</p>
 <p>${typeset(words.normaliser)}.</p>
 ${table('routes to the log density', words.routes)}
 <ul class="checks">
@@ -145,37 +160,105 @@ function comparisonSection(numbers: ReportNumbers): Html {
   return markup`<p class="lead">How far the sample is from the data, beside the floor: what other rows of the data get. A value
 well above its floor is a fault of the sample; one at the floor is as good as data.</p>
 ${table('two-sample metrics', words.metrics)}
-<p class="soft after">${words.rows}; ${words.floor}.</p>`;
+<p class="soft after">${words.rows}; ${words.floor}.${
+    comparison.rows.data < numbers.rows.used || comparison.rows.sample < numbers.rows.sample
+      ? ' Rows with a missing cell are left out, of data and sample.'
+      : ''
+  }</p>`;
+}
+
+function densitySection(numbers: ReportNumbers): Html {
+  const { density } = numbers;
+  if (!density) return absentBecause('density', numbers);
+  const said = densityWords(density, numbers.model.kind);
+  const recurring = numbers.model.margins.recurring
+    ? ' A value that recurs stands for a block of levels, over which the density is averaged, and a missing cell for all levels.'
+    : '';
+  return markup`<p class="lead">How likely the model finds these rows, which say most where it has not seen them: of the copula alone, so that
+independent columns have 0. It is the number that <code>sklar score</code> prints of these rows, and <code>sklar fit</code> of those it held
+out.${recurring}</p>
+${table('mean log densities', said.table)}
+<p class="soft after">${typeset(said.head)}. ${said.baselines}; differences are row by row.</p>
+${said.failed.map((text) => markup`<p class="absent">${typeset(text)}</p>\n`)}`;
+}
+
+/** How the cells of columns are called. */
+const HOLDS: Readonly<Record<string, string>> = {
+  number: 'numbers',
+  integer: 'whole numbers',
+  boolean: 'yes or no',
+  category: 'labels',
+  date: 'dates',
+  time: 'times of day',
+  timestamp: 'dates with times',
+  id: 'names of rows',
+};
+
+const isMissing = ({ missing }: ReportNumbers['columns'][number]) =>
+  missing !== null && (missing.data > 0 || missing.model > 0);
+
+function columnsSection({ columns }: ReportNumbers): Html {
+  const aside = columns.filter(({ role }) => role !== 'modelled');
+  const holes = columns.some(isMissing);
+  return markup`<p class="lead">What each column of the table is to the model.${
+    aside.length > 0
+      ? markup` Not modelled, and so not drawn below: ${aside.map(({ name }, k) => [k > 0 ? ', ' : '', nameOf(name)])}.`
+      : ''
+  }</p>
+${table('columns', {
+  words: [0, 1, 2, 3],
+  cells: [
+    ['column', 'holds', 'role', 'margin', ...(holes ? ['missing: data', 'sample'] : [])],
+    ...columns.map((column) => [
+      `\u2068${column.name}\u2069`,
+      HOLDS[column.holds] ?? column.holds,
+      column.how === '' ? column.role : `${column.role}: ${column.how}`,
+      column.margin ?? '',
+      ...(holes
+        ? isMissing(column)
+          ? [shareText(column.missing!.data), shareText(column.missing!.model)]
+          : ['', '']
+        : []),
+    ]),
+  ],
+})}`;
 }
 
 function marginsSection(numbers: ReportNumbers, { margins }: Pictures): Html {
   if (!numbers.margins) return absentBecause('margins', numbers);
-  const cards = numbers.margins.map(({ column, type }, k) => {
+  const cards = numbers.margins.map(({ column, type, missing, axis }, k) => {
     const { density, quantiles } = margins[k]!;
-    const drawn = markup`<h3>${nameOf(column)} <span class="soft">${type}</span></h3>
-<div class="two">${picture(density)}${picture(quantiles)}</div>`;
-    return markup`<div class="card">${drawn}</div>`;
+    const facts = [
+      ...(missing.data > 0 || missing.model > 0
+        ? [`missing: ${shareText(missing.data)} of the data, ${shareText(missing.model)} of the sample`]
+        : []),
+      ...(axis.scale === 'asinh'
+        ? ['heavy tails: the axis is linear near the median and logarithmic far from it']
+        : []),
+    ];
+    return markup`<div class="card${quantiles === null ? '' : ' across'}"><h3>${nameOf(column)} <span class="soft">${type}</span></h3>
+${facts.length > 0 ? markup`<p class="soft">${typeset(facts.join('; '))}</p>\n` : null}<div class="two">${picture(density)}${quantiles === null ? null : picture(quantiles)}</div></div>`;
   });
-  return markup`<p class="lead">Each column by itself: the histogram of the ${key('data', 'data')} under that of the
-${key('model', 'model')}\u2019s margin, and the quantiles of one over those of the other.${partOf(numbers.margins.length, numbers)}</p>
-<p>Look for bars that leave the line, and for points that leave the grey band: 95 of 100 data sets of
-${formatCount(numbers.rows.used)} rows drawn from the model stay inside it everywhere.</p>
-<div class="grid" style="--least:300px">${cards}</div>`;
+  return markup`<p class="lead">Each column by itself, in shares of all rows: the ${key('data', 'data')} beside the
+${key('model', 'sample')}, and the quantiles of the data over those of the model\u2019s margin.${partOf(numbers.margins.length, numbers)}</p>
+<p>Look for bars that leave the line, and for points that leave the grey band: 95 of 100 data sets of as many rows drawn from the model stay
+inside it everywhere.</p>
+<div class="grid dense" style="--least:300px">${cards}</div>`;
 }
 
 function pairsSection(numbers: ReportNumbers, { pairs: drawn }: Pictures): Html {
-  if (!numbers.pairs || !drawn) return absentBecause('pairs', numbers);
-  const { columns, points } = numbers.pairs;
-  const least = columns.length > 4 ? 900 : 440;
-  return markup`<p class="lead">The same axes and the same number of rows, ${formatCount(points)}, on both sides: what differs to
-the eye differs in the tables.${partOf(columns.length, numbers)}</p>
-<div class="grid" style="--least:${least}px">
-${figure(widePicture(drawn.data, 'pairs of columns of the data'), markup`${key('data', 'Data')}: the shapes to be learned.`)}
-${figure(
-  widePicture(drawn.samples, 'pairs of columns of the samples'),
-  markup`${key('model', 'Samples')}: look for clouds that are too round, too wide, or lack corners, gaps and edges.`,
-)}
-</div>`;
+  if (!numbers.pairs) return absentBecause('pairs', numbers);
+  const { pairs: named, points } = numbers.pairs;
+  const cards = named.map(([a, b], k) => {
+    const heading = markup`<h3>${nameOf(a)} <span class="soft">and</span> ${nameOf(b)}</h3>`;
+    return markup`<div class="card">${heading}<div class="two">${picture(drawn[k]!.data)}${picture(drawn[k]!.samples)}</div></div>`;
+  });
+  return markup`<p class="lead">The pairs of columns with the strongest dependence in the data: ${key('data', 'data')} beside
+${key('model', 'samples')}, on the same axes.</p>
+<p>Points are at most ${formatCount(points)} rows, the same number of both: look for clouds that are too round, too wide, or lack corners, gaps
+and edges. Boxes hold the middle half of the rows with a label, with their median; lines go from 5 to 95 of 100. Of two columns of labels each
+cell is a share of the rows with the label below it; labels of fewer than 5 rows stay empty.</p>
+<div class="stack">${cards}</div>`;
 }
 
 /** The pairs whose tau differs most, as a table. */
@@ -184,10 +267,12 @@ function tauTable({ columns, data, model }: NonNullable<ReportNumbers['kendall']
     .flatMap((name, i) =>
       columns.slice(i + 1).map((other, k) => {
         const [of, against] = [data[i]![i + 1 + k]!, model[i]![i + 1 + k]!];
+        if (of === null || against === null) return [];
         // each isolated, since names may be written in any direction
-        return { name: `\u2068${name}\u2069, \u2068${other}\u2069`, of, against, difference: against - of };
+        return [{ name: `\u2068${name}\u2069, \u2068${other}\u2069`, of, against, difference: against - of }];
       }),
     )
+    .flat()
     .sort((a, b) => Math.abs(b.difference) - Math.abs(a.difference))
     .slice(0, 5);
   return table('the pairs that differ most', {
@@ -204,20 +289,22 @@ function tauTable({ columns, data, model }: NonNullable<ReportNumbers['kendall']
   });
 }
 
+const heatMap = (svg: string, of: string) => widePicture(svg, `Kendall\u2019s tau, ${of}`);
+
 function kendallSection(numbers: ReportNumbers, { kendall }: Pictures): Html {
   if (!numbers.kendall || !kendall) return absentBecause('kendall', numbers);
   const { columns } = numbers.kendall;
   const part =
-    columns.length < numbers.model.dim
-      ? ` Shown are ${columns.length} of ${numbers.model.dim} columns: those drawn above, and those of the pairs that differ most.`
+    columns.length < drawable(numbers)
+      ? ` Shown are ${columns.length} of ${drawable(numbers)} columns: those drawn above, and those of the pairs that differ most.`
       : '';
   return markup`<p class="lead">Kendall\u2019s tau of every pair: how much more often two rows are in the same order in both columns
-than in opposite order, from \u22121 to 1, whatever the margins are.${part}</p>
-<div class="grid" style="--least:300px">
-${figure([markup`<h3>Data</h3>`, picture(kendall.data)], 'Green: the columns rise together; purple: one falls as the other rises.')}
-${figure([markup`<h3>Model</h3>`, picture(kendall.model)], 'Look for the same pattern as in the data.')}
+than in opposite order, from \u22121 to 1, whatever the margins are, in the rows that have both cells; labels are in the model\u2019s order.${part}</p>
+<div class="grid" style="--least:440px">
+${figure([markup`<h3>Data</h3>`, heatMap(kendall.data, 'data')], 'Green: the columns rise together; purple: one falls as the other rises.')}
+${figure([markup`<h3>Model</h3>`, heatMap(kendall.model, 'model')], 'Look for the same pattern as in the data.')}
 ${figure(
-  [markup`<h3>Model minus data</h3>`, picture(kendall.difference)],
+  [markup`<h3>Model minus data</h3>`, heatMap(kendall.difference, 'differences')],
   'Look for cells of full colour: these pairs differ most.',
 )}
 </div>
@@ -230,13 +317,12 @@ function tailsSection(numbers: ReportNumbers, { tails }: Pictures): Html {
     const heading = markup`<h3>${nameOf(a)} <span class="soft">and</span> ${nameOf(b)}</h3>`;
     return markup`<div class="card">${heading}${picture(tails[k]!)}</div>`;
   });
-  const count = numbers.kendall?.columns.length ?? numbers.model.dim;
-  const among = count < numbers.model.dim ? `, among the ${count} columns of the section before` : '';
+  const count = numbers.kendall?.columns.length ?? drawable(numbers);
+  const among = count < drawable(numbers) ? `, among the ${count} columns of the section before` : '';
   return markup`<p class="lead">How often two columns are extreme together: the share of rows with both below their quantile q among
 those with one of them below it (left), and with both above it (right).</p>
-<p>The pairs with the strongest dependence in the data${among}. Bands are two standard errors to each side: look for bands that part, and
-for a ${key('model', 'model')} that falls to independence (dashed) at the ends where the ${key('data', 'data')} do not. Columns
-with many equal values make steps.</p>
+<p>The pairs of numbers or dates with the strongest dependence in the data${among}. Bands are two standard errors to each side: look for bands that part, and
+for a ${key('model', 'model')} that falls to independence (dashed) at the ends where the ${key('data', 'data')} do not.</p>
 <div class="grid" style="--least:300px">${cards}</div>`;
 }
 
@@ -267,15 +353,17 @@ function timingsSection({ timings, model }: ReportNumbers): Html {
 
 export function sectionsOf(numbers: ReportNumbers, pictures: Pictures): Section[] {
   return [
-    { id: 'model', title: 'Model', body: modelSection(numbers) },
-    ...notesSection(numbers),
+    { id: 'density', title: 'Log density', body: densitySection(numbers) },
     { id: 'comparison', title: 'Samples against data', body: comparisonSection(numbers) },
-    { id: 'certificate', title: 'Certificate', body: certificateSection(numbers) },
+    { id: 'columns', title: 'Columns', body: columnsSection(numbers) },
     { id: 'margins', title: 'Margins', body: marginsSection(numbers, pictures) },
     { id: 'pairs', title: 'Pairs', body: pairsSection(numbers, pictures) },
     { id: 'kendall', title: 'Dependence', body: kendallSection(numbers, pictures) },
     { id: 'tails', title: 'Tails', body: tailsSection(numbers, pictures) },
+    { id: 'certificate', title: 'Certificate', body: certificateSection(numbers) },
     { id: 'losses', title: 'Training', body: lossesSection(numbers, pictures) },
+    ...notesSection(numbers),
+    { id: 'model', title: 'Model', body: modelSection(numbers) },
     { id: 'timings', title: 'Timings', body: timingsSection(numbers) },
   ];
 }

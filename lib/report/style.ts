@@ -38,7 +38,7 @@ html { -webkit-text-size-adjust: 100%; scroll-behavior: smooth; }
 body {
   margin: 0; background: var(--page); color: var(--ink);
   font: 16px/1.6 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
-  overflow-wrap: anywhere;
+  overflow-wrap: break-word;
 }
 main, header, footer { max-width: 1120px; margin: 0 auto; padding: 0 clamp(16px, 4vw, 40px); }
 header { padding-top: clamp(32px, 6vw, 72px); }
@@ -66,8 +66,8 @@ section { margin: 64px 0 0; scroll-margin-top: 16px; }
 .pairs { margin: 0; font-size: 0.94rem; }
 .pairs div { display: flex; gap: 16px; justify-content: space-between; padding: 5px 0; border-bottom: 1px solid var(--line); }
 .pairs div:last-child { border-bottom: 0; }
-.pairs dt { color: var(--soft); }
-.pairs dd { margin: 0; text-align: right; font-variant-numeric: tabular-nums; min-width: 0; }
+.pairs dt { color: var(--soft); min-width: 0; }
+.pairs dd { margin: 0; text-align: right; font-variant-numeric: tabular-nums; flex: none; max-width: 70%; }
 .card > :last-child, figcaption:last-child { margin-bottom: 0; }
 .columns .pairs { columns: 3 240px; column-gap: 40px; }
 .columns .pairs div { break-inside: avoid; border-bottom: 1px solid var(--line); }
@@ -94,14 +94,21 @@ tbody tr:last-child > * { border-bottom: 0; }
 thead th { color: var(--soft); font-weight: 500; font-size: 0.88rem; }
 tbody th { font-weight: 500; white-space: normal; min-width: 15ch; }
 th.word, td.word { text-align: left; }
-td.word { max-width: 44ch; white-space: normal; }
+td.word { min-width: 13ch; max-width: 44ch; white-space: normal; }
 figure { margin: 0; min-width: 0; }
 figcaption { font-size: 0.94rem; margin-top: 10px; max-width: 72ch; }
 .picture { margin: 0 0 6px; }
 svg { display: block; max-width: 100%; height: auto; margin: 0 auto; }
-.wide svg { min-width: var(--width); }
+.picture svg { width: 100%; max-width: 460px; }
+.wide svg { min-width: var(--width); width: 100%; max-width: 460px; }
+.dense { grid-auto-flow: dense; align-items: start; }
+.across { grid-column: 1 / -1; }
+.verdict { list-style: none; margin: 26px 0 0; padding: 0; display: grid; gap: 10px; max-width: 86ch; }
+.verdict li { display: grid; grid-template-columns: 9.5em 1fr; gap: 4px 14px; align-items: baseline; }
+.verdict .badge { justify-self: start; }
+.number { white-space: nowrap; }
 .two { display: grid; gap: 16px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); }
-.badge { display: inline-block; padding: 1px 10px; border-radius: 999px; font-size: 0.88rem; font-weight: 600; white-space: nowrap; }
+.badge { display: inline-block; padding: 1px 10px; border-radius: 999px; font-size: 0.88rem; font-weight: 600; white-space: nowrap; background: var(--cell); }
 .good { color: var(--good); background: var(--goodground); }
 .bad { color: var(--bad); background: var(--badground); }
 .absent { color: var(--soft); border: 1px dashed var(--line); border-radius: 12px; padding: 14px 20px; max-width: none; }
@@ -112,7 +119,8 @@ footer p { border-top: 1px solid var(--line); padding-top: 20px; max-width: none
 ${paint}
 @media (max-width: 640px) {
   section { margin-top: 48px; }
-  .tiles div, .card { padding: 14px 16px; }
+  .tiles div, .card { padding: 14px 12px; }
+  .verdict li { grid-template-columns: 1fr; }
 }
 @media print { body { background: #fff; } nav { display: none; } .card, figure { break-inside: avoid; } section { margin-top: 32px; } }
 `;

@@ -212,7 +212,7 @@ describe('sklar score and report', () => {
     const page = [...argv, folder.file('new.html')];
     await sklarFails([...page, '--skip', 'pairs,pears'], 3, 'ERR_SKLAR_VALUE', '--skip', 'pears');
     await sklarFails([...page, '--rows', 3], 3, 'ERR_SKLAR_VALUE', 'rows');
-    await sklarFails([...page, '--columns', 'count'], 3, 'ERR_SKLAR_VALUE', '2 to 8', 'count');
+    await sklarFails([...page, '--columns', 'count'], 3, 'ERR_SKLAR_VALUE', '2 to 24', 'count');
     await sklarFails([...page, '--logarithmic', 'height'], 3, 'ERR_SKLAR_VALUE', 'height');
     await sklarFails(
       ['report', files.bare, files.data, '--out', folder.file('new.html')],

@@ -6,30 +6,36 @@ import { pathToFileURL } from 'node:url';
 
 import type { Browser, Page } from 'playwright-core';
 
-import { PseudoObservations, type ReportNumbers, fitCopula, report } from '../../lib';
+import { PseudoObservations, type ReportNumbers, fitCopula, fitJoint, report } from '../../lib';
+import { Generator } from '../../lib/data/random';
 import { TemporaryFolder } from '../data/support';
 import { hasBrowser, launchBrowser } from '../helpers/browser';
 import { cars } from '../helpers/cars';
+import { ordersTable } from '../helpers/orders';
 
 const folder = new TemporaryFolder();
 /** To look at them afterwards: SKLAR_SCREENSHOTS=/tmp/shots npx jest test/report/page */
 const shots = process.env.SKLAR_SCREENSHOTS ?? folder.file('shots');
 const SECTIONS = [
-  'model',
+  'density',
   'comparison',
-  'certificate',
+  'columns',
   'margins',
   'pairs',
   'kendall',
   'tails',
+  'certificate',
   'losses',
+  'model',
   'timings',
 ];
 
 const inBrowser = hasBrowser ? describe : describe.skip;
 let browser: Browser;
-let numbers: ReportNumbers;
-const page = folder.file('report.html');
+/** Of numbers, by a network; and of labels, dates, counts and missing cells. */
+const titles = { cars: 'Cars <of> "vega" & others', orders: 'Orders' };
+const pages = { cars: folder.file('cars.html'), orders: folder.file('orders.html') };
+const numbersOf: Record<keyof typeof pages, ReportNumbers> = {} as never;
 
 async function prepare(): Promise<void> {
   mkdirSync(shots, { recursive: true });
@@ -49,10 +55,22 @@ async function prepare(): Promise<void> {
     rows: 800,
     seed: 3,
     certificate: { routeRows: 20, sampleRows: 800 },
-    title: 'Cars <of> "vega" & others',
+    title: titles.cars,
   });
-  numbers = made.numbers;
-  folder.file('report.html', made.html);
+  numbersOf.cars = made.numbers;
+  folder.file('cars.html', made.html);
+  const generator = new Generator(5);
+  const orders = await ordersTable(700, () => generator.next() / 2 ** 32);
+  const training = orders.part(0, 500);
+  const joint = await fitJoint(training, { copula: { kind: 'gaussian' } });
+  const other = await report(joint, orders.part(500, 700), {
+    rows: 800,
+    train: training,
+    certificate: { routeRows: 20, sampleRows: 800 },
+    title: titles.orders,
+  });
+  numbersOf.orders = other.numbers;
+  folder.file('orders.html', other.html);
   browser = await launchBrowser();
 }
 
@@ -99,6 +117,26 @@ function leastContrast(selector: string): { ratio: number; text: string } {
   return least;
 }
 
+/** Runs in the page: the numbers, with their errors and units, that a line end divides. */
+function brokenNumbers(): string[] {
+  const found: string[] = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    if (node.parentElement!.closest('script, style, svg')) continue;
+    const text = node.textContent!;
+    for (const match of text.matchAll(
+      /[\u2212-]?\d[\d.,]*(?:(?: \+- | ?\u00a0?\u00b1\u00a0?)\d+\.\d+)?(?:[ \u00a0]%)?/g,
+    )) {
+      const range = document.createRange();
+      range.setStart(node, match.index);
+      range.setEnd(node, match.index + match[0].length);
+      const tops = new Set(Array.from(range.getClientRects(), ({ top }) => Math.round(top)));
+      if (tops.size > 1) found.push(match[0]);
+    }
+  }
+  return found;
+}
+
 async function expectText(view: Page, selector: string, text: string): Promise<void> {
   expect((await view.locator(selector).first().textContent())!.includes(text) || text).toBe(true);
 }
@@ -111,17 +149,23 @@ inBrowser('a report in a browser', () => {
     [390, 844],
     [1280, 900],
   ])('%d pixels wide', (width, height) => {
-    test.each(['light', 'dark'] as const)('%s', async (colorScheme) => {
+    test.each([
+      ['cars', 'light'],
+      ['cars', 'dark'],
+      ['orders', 'light'],
+      ['orders', 'dark'],
+    ] as const)('%s, %s', async (name, colorScheme) => {
+      const numbers = numbersOf[name];
       const context = await browser.newContext({ viewport: { width, height }, colorScheme });
       try {
         const view = await context.newPage();
         const seen = watch(view);
-        const address = pathToFileURL(page).href;
+        const address = pathToFileURL(pages[name]).href;
         await view.goto(address, { waitUntil: 'load' });
-        await view.screenshot({ path: `${shots}/${width}-${colorScheme}.png`, fullPage: true });
+        await view.screenshot({ path: `${shots}/${name}-${width}-${colorScheme}.png`, fullPage: true });
 
         expect(seen).toEqual({ complaints: [], requests: [address] });
-        expect(await view.title()).toBe('Cars <of> "vega" & others');
+        expect(await view.title()).toBe(titles[name]);
         const wide = await view.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
         expect(wide).toEqual([width, width]);
 
@@ -130,18 +174,21 @@ inBrowser('a report in a browser', () => {
           const heading = view.locator(`#${id} > h2`);
           expect([id, await heading.isVisible()]).toEqual([id, true]);
         }
-        expect(await view.locator('.absent').count()).toBe(0);
+        expect(await view.locator('.absent').count()).toBe(numbers.losses ? 0 : 1);
+        expect(await view.evaluate(brokenNumbers)).toEqual([]);
         const boxes = await view.locator('section svg').evaluateAll((pictures) =>
           pictures.map((picture) => {
             const { left, right, height } = (picture.closest('.scroll') ?? picture).getBoundingClientRect();
             return { left, right, height };
           }),
         );
-        expect(boxes).toHaveLength(2 * 6 + 2 + 3 + 6 + 1);
+        const ofMargins = numbers.margins!.map(({ quantiles }) => (quantiles.length > 0 ? 2 : 1));
+        const shown = ofMargins.reduce((sum, count) => sum + count, 0) + 2 * numbers.pairs!.pairs.length;
+        expect(boxes).toHaveLength(shown + 3 + numbers.tails!.length + (numbers.losses ? 1 : 0));
         for (const box of boxes) {
           expect(box.left).toBeGreaterThanOrEqual(0);
           expect(box.right).toBeLessThanOrEqual(width);
-          expect(box.height).toBeGreaterThan(100);
+          expect(box.height).toBeGreaterThan(80);
         }
         expect(await view.locator('svg:not([role="img"]), svg:not([aria-label])').count()).toBe(0);
 
@@ -166,7 +213,8 @@ inBrowser('a report in a browser', () => {
     const context = await browser.newContext({ javaScriptEnabled: true });
     try {
       const view = await context.newPage();
-      await view.goto(pathToFileURL(page).href);
+      await view.goto(pathToFileURL(pages.cars).href);
+      const numbers = numbersOf.cars;
       const embedded = JSON.parse((await view.locator('#numbers').textContent())!);
       expect(embedded).toEqual(JSON.parse(JSON.stringify(numbers)));
 
@@ -175,8 +223,8 @@ inBrowser('a report in a browser', () => {
         (await view.locator('#kendall svg').nth(place).locator('text').allTextContents())
           .filter((text) => /^\u2212?\d\.\d\d$/.test(text))
           .map((text) => Number(text.replace('\u2212', '-')));
-      const offDiagonal = (tau: readonly (readonly number[])[]) =>
-        tau.flatMap((row, i) => row.filter((_, j) => i !== j));
+      const offDiagonal = (tau: readonly (readonly (number | null)[])[]) =>
+        tau.flatMap((row, i) => row.filter((_, j) => i !== j).map(Number));
       for (const [place, tau] of [data, model].entries()) {
         const wanted = offDiagonal(tau);
         const shown = await cellTexts(place);

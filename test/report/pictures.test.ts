@@ -42,7 +42,9 @@ function symbolsOf(svg: string, colour: string): [number, number][] {
 const margin: MarginNumbers = {
   column: 'depth',
   type: 'kde',
-  logarithmic: false,
+  axis: { scale: 'linear', centre: 0, unit: 1, holds: 'number' },
+  missing: { data: 0, model: 0 },
+  bars: [],
   bins: [
     { from: 0, to: 1, data: 0.5, model: 0.4 },
     { from: 1, to: 2, data: 0.2, model: 0.4 },
@@ -58,7 +60,7 @@ const margin: MarginNumbers = {
 describe('densityPlot', () => {
   test('bars as high as the shares of the data, a line as high as those of the model', async () => {
     const svg = await densityPlot(margin, { title: 'Depths' });
-    expect(svg).toMatch(/^<svg role="img" aria-label="Histogram of depth, data beside model" /);
+    expect(svg).toMatch(/^<svg role="img" aria-label="Histogram of depth, data beside sample" /);
     expect(svg).toContain('>Depths</text>');
     const bars = [...svg.matchAll(/<path [^>]*>/g)].filter(
       ([tag]) => tag.includes(`fill="${DATA}"`) && tag.includes('fill-opacity'),
@@ -95,7 +97,7 @@ describe('quantilePlot', () => {
   });
 
   test('logarithmic axes, and a column of one value', async () => {
-    const logarithmic = await quantilePlot({ ...margin, logarithmic: true });
+    const logarithmic = await quantilePlot({ ...margin, axis: { ...margin.axis, scale: 'logarithmic' } });
     const [a, b, c] = symbolsOf(logarithmic, DATA).slice(-3);
     expect((c![0] - b![0]) / (b![0] - a![0])).toBeCloseTo(Math.log(2 / 1.5) / Math.log(1.5), 1);
     const constant = margin.quantiles.map((one) => ({ ...one, data: 2, model: 2, low: 2, high: 2 }));

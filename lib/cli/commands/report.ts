@@ -6,7 +6,7 @@ import { AtomicFile } from '../../data/formats/files';
 import { tableFiles } from '../../data/formats/table-files';
 import type { Seed } from '../../data/random';
 import type { Table } from '../../data/table';
-import { thinnedNote, thinnedRows } from '../../data/weights';
+import { type RowWeights, thinnedNote, thinnedRows } from '../../data/weights';
 import { completeRows } from '../../joint/comparable';
 import { Margins } from '../../margins/margins';
 import { type DeviceOptions, resolveDevice } from '../../devices';
@@ -37,6 +37,8 @@ interface Flags extends DeviceOptions, ReadingFlags, Omit<CertificateFlags, 'cer
   rows?: number;
   title?: string;
   skip?: string[];
+  train?: string[];
+  errors?: 'rows' | 'blocks';
   seed?: Seed;
   json?: boolean;
   verbose?: boolean;
@@ -45,6 +47,8 @@ interface Flags extends DeviceOptions, ReadingFlags, Omit<CertificateFlags, 'cer
 /** What belongs to a page, not to a picture. */
 const PAGE_FLAGS = {
   skip: '--skip',
+  train: '--train',
+  errors: '--errors',
   routeRows: '--route-rows',
   sampleRows: '--sample-rows',
   tolerance: '--tolerance',
@@ -57,7 +61,7 @@ export function define(command: Command, io: Io): void {
     .requiredOption('--out <file>', 'the page to write, .html, or the pair plot alone, .svg')
     .option(
       '--columns <names>',
-      'columns whose margins and pairs are drawn, at most 8, between commas (default: the first 8; .svg: 5)',
+      'columns whose margins and pairs are drawn, at most 24, between commas (default: the first 12; .svg: at most 8, the first 5)',
       names,
     )
     .option('--logarithmic <names>', 'of these, columns to draw on a logarithmic axis, between commas', names)
@@ -68,6 +72,16 @@ export function define(command: Command, io: Io): void {
     )
     .option('--title <text>', 'title of the page or the picture')
     .option('--skip <names>', `sections to leave out, of ${reportSections.join(', ')}, between commas`, names)
+    .option(
+      '--train <files>',
+      'the rows that the model was fitted to, for the baselines of the log density, between commas',
+      names,
+    )
+    .option(
+      '--errors <by>',
+      'standard errors of log densities: rows, which are independent, or blocks of rows in an order (default: what the rows look like)',
+      (text) => expectOneOf(text, '--errors', ['rows', 'blocks'] as const),
+    )
     .option('--seed <n>', 'seed of all samples (default: 1)', seed('--seed'));
   defineCertificateSizes(command);
   addReadingOptions(command);
@@ -105,12 +119,16 @@ async function run(model: string, data: string[], flags: Flags, io: Io): Promise
   const schema = copula.margins instanceof Margins ? copula.margins.schema : undefined;
   const columns = schema?.neededNames ?? copula.margins.names;
   const { table: all, weights } = await readWeighted(files, flags, notes, { columns, signal }, schema);
-  const read = weights ? all.take(thinnedRows(weights, flags.seed ?? 1)) : all;
-  if (weights) notes.push(thinnedNote(read.rows, all.rows));
-  const table = completeRows(schema ? schema.modelled(read) : read, notes);
+  const drawn = weights && thinnedRows(weights, flags.seed ?? 1);
+  if (drawn) notes.push(thinnedNote(drawn.length, all.rows));
+  const training = flags.train && (await tableFiles(flags.train));
+  // what is decided about them was said when they were learned from
+  const train = training && (await readWeighted(training, flags, [], { columns, signal }, schema));
+  const picture = (table: Table) =>
+    drawPicture(copula, completeRows(schema ? schema.modelled(table) : table, notes), flags, io);
   const made = asPicture
-    ? await drawPicture(copula, table, flags, io)
-    : await makePage(copula, table, { ...flags, skip }, io);
+    ? await picture(drawn ? all.take(drawn) : all)
+    : await makePage(copula, { table: all, weights }, train, { ...flags, skip }, io);
   signal.throwIfAborted();
   const file = await AtomicFile.open(out);
   await file.write(Buffer.from(made.text));
@@ -123,6 +141,11 @@ async function run(model: string, data: string[], flags: Flags, io: Io): Promise
   ]);
 }
 
+interface WeightedRows {
+  readonly table: Table;
+  readonly weights: RowWeights | null;
+}
+
 interface Made {
   readonly text: string;
   /** Sampled. */
@@ -132,11 +155,12 @@ interface Made {
 
 async function makePage(
   copula: Copula,
-  table: Table,
-  flags: Omit<Flags, 'skip'> & { skip: (typeof reportSections)[number][] | undefined },
+  { table, weights }: WeightedRows,
+  train: WeightedRows | undefined,
+  flags: Omit<Flags, 'skip' | 'train'> & { skip: (typeof reportSections)[number][] | undefined },
   io: Io,
 ): Promise<Made> {
-  const { columns, logarithmic, rows, title, skip, seed: wanted, ...rest } = flags;
+  const { columns, logarithmic, rows, title, skip, seed: wanted, errors, ...rest } = flags;
   const bar = startProgress(io, 'report', 1, flags.verbose);
   try {
     const { html, numbers } = await report(copula, table, {
@@ -148,6 +172,9 @@ async function makePage(
       ...(rows !== undefined && { rows }),
       ...(title !== undefined && { title }),
       ...(skip && { skip }),
+      ...(weights && { weights: weights.each }),
+      ...(train && { train: train.table, ...(train.weights && { trainWeights: train.weights.each }) }),
+      ...(errors && { errors }),
       ...(wanted !== undefined && { seed: wanted }),
       onProgress: ({ stage, fraction }) => bar.update(fraction, stage),
     });

@@ -35,7 +35,7 @@ const LONGEST_NAME = 18;
  * A square of cells for each pair of columns, green where they go together and purple where they go apart, the stronger
  * the more. The diagonal is left out.
  *
- * @param tau columns x columns, as `kendall` gives it, or a difference of two of them
+ * @param tau columns x columns, as `kendall` gives it, or a difference of two of them; NaN is left out
  * @returns an SVG document
  * @throws SklarError ERR_SKLAR_SHAPE for a matrix that is not square, ERR_SKLAR_FILE when the optional package vega is not
  *   installed
@@ -68,7 +68,7 @@ export async function kendallHeatMap(tau: Matrix, options: HeatMapOptions = {}):
     opacity: OPACITY * Math.min(1, Math.abs(value) / limit),
     // -0.00 would be a sign without a number
     text: Math.abs(value) < 0.005 ? '0.00' : value.toFixed(2).replace('-', '\u2212'),
-  })).filter((_, k) => k % (count + 1) !== 0);
+  })).filter(({ value }, k) => k % (count + 1) !== 0 && !Number.isNaN(value));
   const middle = (j: number) => (j + 0.5) * cell;
   const size = Math.max(6, Math.min(11, 0.8 * cell));
   // a letter is about half as wide as it is high

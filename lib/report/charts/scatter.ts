@@ -10,9 +10,21 @@ import {
   expectOneOf,
   expectTexts,
 } from '../../errors';
-import { type Axis, chooseRows, describeAxis } from './axis';
+import { type Axis, chooseRows, describeAxis, histogram } from './axis';
+import { type Look, axisOf, panelMarks, scaleOf } from './panel';
 import { formatCount } from './text';
-import { DATA, FONT, INK, MODEL, drawSvg, drawable, words, expectChartOptions } from './vega';
+import {
+  DATA,
+  FONT,
+  INK,
+  MODEL,
+  drawChart,
+  drawSvg,
+  drawable,
+  mark,
+  words,
+  expectChartOptions,
+} from './vega';
 
 /** What is drawn. */
 export interface PairPlotOptions {
@@ -55,13 +67,14 @@ const TITLE = 28;
 export function expectPairColumns(
   names: readonly string[],
   logarithmic: readonly string[] = [],
+  most = MOST_COLUMNS,
 ): { names: readonly string[]; logarithmic: ReadonlySet<string> } {
   expectTexts(names, 'columns');
   expectTexts(logarithmic, 'logarithmic');
-  if (names.length < 2 || names.length > MOST_COLUMNS) {
+  if (names.length < 2 || names.length > most) {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
-      `expected 2 to ${MOST_COLUMNS} columns to draw, got ${names.length} (${listNames(names)})`,
+      `expected 2 to ${most} columns to draw, got ${names.length} (${listNames(names)})`,
     );
   }
   const strange = logarithmic.filter((name) => !names.includes(name));
@@ -119,7 +132,14 @@ export async function pairPlot(data: Table, samples: Table, options: PairPlotOpt
       `expected at least one row to draw, got none (${describe(labels[side])})`,
     );
   });
-  const axes = names.map((name) => describeAxis(name, tables, labels, logarithmic.has(name)));
+  const axes = names.map((name) =>
+    describeAxis(name, tables, labels, {
+      logarithmic: logarithmic.has(name),
+      missing: false,
+      bands: 6,
+      ticks: 3,
+    }),
+  );
   const points = Math.min(data.rows, samples.rows, maxPoints);
   const shown = show === 'both' ? [0, 1] : [show === 'data' ? 0 : 1];
   return drawSvg(pictureSpec(axes, tables, shown, points, title, labels));
@@ -143,7 +163,7 @@ function pictureSpec(
     const table = tables[which]!;
     const rows = chooseRows(table.rows, points);
     const values = Array.from(rows, (row) =>
-      Object.fromEntries(axes.map((axis, j) => [`c${j}`, axis.values[which]![row]!])),
+      Object.fromEntries(axes.map((axis, j) => [`c${j}`, axis.at(axis.values[which]![row]!)])),
     );
     const colour = COLOURS[which]!;
     const cells = axes.flatMap((_, i) =>
@@ -239,15 +259,39 @@ function cell(
   j: number,
   which: number,
   panel: number,
-  { size, opacity, colour, dataset }: { size: number; opacity: number; colour: string; dataset: string },
+  { dataset, ...look }: Look & { dataset: string },
 ): Vega.Mark {
   const across = axes[j]!;
   const up = axes[i]!;
   const diagonal = i === j;
-  const tallest = Math.max(...across.bins.flat().map(({ share }) => share));
+  const shares = [0, 1].map((side) => {
+    const places = Array.from(across.values[side]!, across.at);
+    return histogram(places, across.edges, places.length);
+  });
   const last = i === axes.length - 1;
-  const scaleType = (axis: Axis) => (axis.logarithmic ? 'log' : 'linear');
-  const ticks = panel > 150 ? 5 : 3;
+  const bins = shares[which]!.map((share, k) => ({
+    from: across.edges[k]!,
+    to: across.edges[k + 1]!,
+    share,
+  }));
+  const { data, marks } = diagonal
+    ? {
+        data: [{ name: `bins${which}`, values: bins }],
+        marks: [
+          mark(
+            'rect',
+            `bins${which}`,
+            {
+              x: 'from',
+              x2: { scale: 'x', field: 'to', offset: -0.5 },
+              y: 'share',
+              y2: { scale: 'y', value: 0 },
+            },
+            { fill: look.colour, fillOpacity: 0.75 },
+          ),
+        ],
+      }
+    : panelMarks([across, up], which, { x: `c${j}`, y: `c${i}`, dataset }, panel, look);
   return {
     type: 'group',
     encode: {
@@ -260,17 +304,17 @@ function cell(
         strokeOpacity: { value: diagonal ? 0 : 0.35 },
       },
     },
+    data: [...data],
     scales: [
-      {
-        name: 'x',
-        type: scaleType(across),
-        domain: [...across.domain],
-        range: [0, panel],
-        zero: false,
-      },
+      scaleOf('x', across, panel),
       diagonal
-        ? { name: 'y', type: 'linear', domain: [0, 1.05 * tallest], range: [panel, 0] }
-        : { name: 'y', type: scaleType(up), domain: [...up.domain], range: [panel, 0], zero: false },
+        ? {
+            name: 'y',
+            type: 'linear',
+            domain: [0, 1.05 * Math.max(...shares.flat())],
+            range: [panel, 0],
+          }
+        : scaleOf('y', up, panel),
     ],
     axes: [
       ...(last
@@ -279,8 +323,7 @@ function cell(
               orient: 'bottom' as const,
               scale: 'x',
               title: wrap(across.name, panel),
-              encode: { labels: { update: { text: { signal: across.label } } } },
-              tickCount: ticks,
+              ...axisOf(across, 'x'),
               titlePadding: 6,
             },
           ]
@@ -291,47 +334,85 @@ function cell(
               orient: 'left' as const,
               scale: 'y',
               title: wrap(up.name, panel),
-              encode: { labels: { update: { text: { signal: up.label } } } },
-              tickCount: ticks,
+              ...axisOf(up, 'y'),
               minExtent: 36,
+              maxExtent: LEFT - 16,
             },
           ]
         : []),
     ],
-    marks: diagonal
-      ? [
-          {
-            type: 'rect',
-            aria: false,
-            from: { data: `bins${which}` },
-            encode: {
-              enter: {
-                x: { scale: 'x', field: 'from' },
-                x2: { scale: 'x', field: 'to', offset: -0.5 },
-                y: { scale: 'y', field: 'share' },
-                y2: { scale: 'y', value: 0 },
-                fill: { value: colour },
-                fillOpacity: { value: 0.75 },
-              },
-            },
-          },
-        ]
-      : [
-          {
-            type: 'symbol',
-            aria: false,
-            from: { data: dataset },
-            encode: {
-              enter: {
-                x: { scale: 'x', field: `c${j}` },
-                y: { scale: 'y', field: `c${i}` },
-                size: { value: size },
-                fill: { value: colour },
-                fillOpacity: { value: opacity },
-              },
-            },
-          },
-        ],
-    ...(diagonal && { data: [{ name: `bins${which}`, values: [...across.bins[which]!] }] }),
+    marks,
   };
+}
+
+const PAIR = { width: 270, height: 250 };
+
+/**
+ * One pair of columns of data or samples, as large as a telephone is wide; both have the axes of both.
+ *
+ * @param tables data and samples
+ */
+export async function drawPair(
+  tables: readonly [Table, Table],
+  columns: readonly [string, string],
+  logarithmic: ReadonlySet<string>,
+  show: 'data' | 'samples',
+  maxPoints: number,
+): Promise<string> {
+  const described = columns.map((name) =>
+    describeAxis(name, tables, ['data', 'samples'], {
+      logarithmic: logarithmic.has(name),
+      missing: true,
+      bands: 8,
+      ticks: 4,
+    }),
+  );
+  // labels can be read where they stand one below the other
+  const [across, up] = described[0]!.bands && !described[1]!.bands ? described.toReversed() : described;
+  const which = show === 'data' ? 0 : 1;
+  const axes = [across!, up!] as const;
+  const present = Array.from({ length: tables[which].rows }, (_, row) => row).filter((row) =>
+    axes.every((axis) => !Number.isNaN(axis.values[which][row])),
+  );
+  const chosen = chooseRows(present.length, Math.min(present.length, maxPoints));
+  const values = Array.from(chosen, (k) => ({
+    x: axes[0].at(axes[0].values[which][present[k]!]!),
+    y: axes[1].at(axes[1].values[which][present[k]!]!),
+  }));
+  const isPoints = !axes[0].bands && !axes[1].bands;
+  const { width, height } = PAIR;
+  const look = {
+    size: Math.max(6, Math.min(24, 420 / Math.sqrt(chosen.length))),
+    opacity: Math.max(0.2, Math.min(0.65, 13 / Math.sqrt(chosen.length))),
+    colour: COLOURS[which],
+  };
+  const { data, marks } = panelMarks(axes, which, { x: 'x', y: 'y', dataset: 'rows' }, width, look);
+  const rows = isPoints ? chosen.length : present.length;
+  return drawChart({
+    description: `${isPoints ? 'Points' : 'Shares'} of ${columns.join(' and ')} in ${show}`,
+    title: undefined,
+    legend: [[`${show}, ${formatCount(rows)} rows`, COLOURS[which]]],
+    width,
+    height,
+    data: [{ name: 'rows', values }, ...(data as { name: string; values: object[] }[])],
+    scales: [scaleOf('x', axes[0], width), scaleOf('y', axes[1], height)],
+    axes: [
+      {
+        orient: 'bottom',
+        scale: 'x',
+        title: drawable(axes[0].name),
+        grid: isPoints,
+        ...axisOf(axes[0], 'x'),
+      },
+      {
+        orient: 'left',
+        scale: 'y',
+        title: drawable(axes[1].name),
+        grid: !axes[1].bands,
+        minExtent: 34,
+        ...axisOf(axes[1], 'y'),
+      },
+    ],
+    marks,
+  });
 }

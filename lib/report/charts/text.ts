@@ -85,6 +85,29 @@ export function shorten(name: string, most: number): string {
   return name.length <= most ? name : `${name.slice(0, most - 1)}\u2026`;
 }
 
+/** Years and small numbers as they are, large ones as 20k, 3M or 2B, and huge ones as 1e+20. */
+export function tickText(value: number): string {
+  const size = Math.abs(value);
+  const [unit, letter] =
+    size >= 1e15 || size < 1e4
+      ? [1, '']
+      : size >= 1e12
+        ? [1e12, 'T']
+        : size >= 1e9
+          ? [1e9, 'B']
+          : size >= 1e6
+            ? [1e6, 'M']
+            : [1e3, 'k'];
+  return `${Number((value / unit).toPrecision(4))}${letter}`.replace(/^-/, '\u2212').replace('e-', 'e\u2212');
+}
+
+/** A share as people say it: 12 %, 0.3 %, below 0.1 %. */
+export function shareText(share: number): string {
+  const percent = 100 * share;
+  if (percent > 0 && percent < 0.1) return '< 0.1 %';
+  return `${percent >= 10 || percent === 0 ? Math.round(percent) : Number(percent.toFixed(1))} %`;
+}
+
 /** 12345 as 12,345. */
 export function formatCount(count: number): string {
   return count.toLocaleString('en-US');

@@ -75,7 +75,7 @@ type Channel = string | { readonly [name: string]: unknown };
 export function mark(
   type: 'area' | 'line' | 'rect' | 'rule' | 'symbol',
   data: string,
-  at: Partial<Record<'x' | 'x2' | 'y' | 'y2', Channel>>,
+  at: Partial<Record<'x' | 'x2' | 'y' | 'y2' | 'fillOpacity', Channel>>,
   look: Readonly<Record<string, unknown>>,
 ): Vega.Mark {
   const positions = Object.entries(at).map(([channel, field]) => [
