@@ -65,12 +65,13 @@ describe('sklar fit', () => {
     const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
     const blocks = ranks.trainingBlocks();
     const gaussian = await fitCopula(u, { kind: 'gaussian', blocks });
+    const margins = (await loadModel(out)).margins!;
     expect(document.holdout.gaussianMeanLogPdf).toBeCloseTo(
-      mean(await copulaLogPdf(gaussian, ranks, unseen)),
+      mean(await copulaLogPdf(gaussian, margins, unseen)),
       12,
     );
     const cdc = await fitCopula(u, { hidden: 8, depth: 1, steps: 6, batch: 32, blocks });
-    expect(document.holdout.meanLogPdf).toBeCloseTo(mean(await copulaLogPdf(cdc, ranks, unseen)), 6);
+    expect(document.holdout.meanLogPdf).toBeCloseTo(mean(await copulaLogPdf(cdc, margins, unseen)), 6);
     const loaded = (await loadModel(out)) as CdcCopula;
     expect(loaded.names).toEqual(COLUMNS);
     expect(loaded.margins!.rows).toBe(320);
@@ -521,8 +522,8 @@ describe('sklar info, devices and report', () => {
       },
     });
     expect(document.numbers.margins).toMatchObject([
-      { column: 'wind speed', logarithmic: true },
-      { column: 'count', logarithmic: false },
+      { column: 'wind speed', axis: { scale: 'logarithmic' } },
+      { column: 'count', axis: { scale: 'linear' } },
     ]);
     const page = readFileSync(out, 'utf8');
     expect(page).toMatch(/^<!doctype html>/);

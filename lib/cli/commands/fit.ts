@@ -438,7 +438,7 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
   const schema = TableSchema.inferWith(rows, { missing, returns, weightsColumn }, rest);
   if (from) expectColumns(from, schema.modelledNames.length, schema.modelledNames);
   const spec = marginsOf(wanted, support, schema.modelledNames);
-  // The copula learns from ranks and is judged by them, so that a margin that fits badly does not spoil the dependence.
+  // The copula learns from ranks, so that a margin that fits badly does not spoil the dependence.
   const learning = startProgress(io, 'margins', 1, flags.verbose);
   const modelled = schema.modelled(rows);
   const { ranks, margins } = await fitRanksAndMargins(modelled, {
@@ -529,7 +529,7 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
     try {
       const showRows = rowProgress(scoring, holdout.length);
       judged = scored
-        ? await judge(copula, ranks, schema.modelled(judging), holdout, errors, {
+        ? await judge(copula, ranks, margins, schema.modelled(judging), holdout, errors, {
             training: weights?.each,
             judging: judgingWeights?.each,
             ...run,
@@ -666,10 +666,11 @@ interface JudgeWeights {
   judging: Float64Array | undefined;
 }
 
-/** The model and the Gaussian copula of the same training rows, judged by the same held-out rows; null without any. */
+/** The model and the Gaussian copula of the same training rows, judged by the same held-out rows as `sklar score` judges them; null without any. */
 async function judge(
   copula: Copula,
   ranks: PseudoObservations,
+  margins: Margins,
   holdout: Table,
   numbers: Uint32Array,
   errors: 'rows' | 'blocks',
@@ -677,7 +678,7 @@ async function judge(
 ) {
   if (holdout.rows === 0) return null;
   const { threads, signal } = run;
-  const own = meanOf(await copulaLogPdf(copula, ranks, holdout, run), numbers, errors, judging);
+  const own = meanOf(await copulaLogPdf(copula, margins, holdout, run), numbers, errors, judging);
   if (copula.kind === 'gaussian') return { own, gaussian: own };
   const blocks = ranks.trainingBlocks();
   const gaussian = await fitCopula(lend(ranks.transformTrain()), {
@@ -690,7 +691,7 @@ async function judge(
   return {
     own,
     gaussian: meanOf(
-      await copulaLogPdf(gaussian, ranks, holdout, { threads, signal }),
+      await copulaLogPdf(gaussian, margins, holdout, { threads, signal }),
       numbers,
       errors,
       judging,
