@@ -202,6 +202,22 @@ test('cells that are never above others', () => {
   expect(TableSchema.fromJSON(JSON.parse(JSON.stringify(own))).rules).toEqual(own.rules);
 });
 
+test('columns of which one has its usual value in every row', () => {
+  const kinds = each(() => Math.floor(3 * draw()));
+  const amounts = Table.fromColumns({
+    gain: kinds.map((kind) => (kind === 1 ? 1 + Math.floor(900 * draw()) : 0)),
+    loss: kinds.map((kind) => (kind === 2 ? 1 + Math.floor(900 * draw()) : 0)),
+    other: each(() => (draw() < 0.3 ? 1 + Math.floor(900 * draw()) : 0)),
+  });
+  const own = TableSchema.infer(amounts);
+  const cell = (name: string) => ({ name, value: 0 });
+  expect(own.rules).toEqual([{ either: [cell('gain'), cell('loss')] }]);
+  expect(own.notes.at(-1)!.message).toBe('in all rows, and so in those drawn: "gain" is 0 or "loss" is 0');
+  expect(TableSchema.fromJSON(JSON.parse(JSON.stringify(own))).rules).toEqual(own.rules);
+  const rows = Table.fromColumns({ gain: [1, 0, 1], loss: [0, 2, 2], other: [0, 0, 0] });
+  expect(own.breakingRows(rows)).toEqual([2]);
+});
+
 test('chance makes no formulas', () => {
   const wide = Table.fromColumns(
     Object.fromEntries(
@@ -263,7 +279,9 @@ test('orders that labels have by themselves', () => {
   expect(order(['high', 'low', 'medium'])).toEqual(['low', 'medium', 'high']);
   expect(order(['65+', '18-24', '<18', '25-64'])).toEqual(['<18', '18-24', '25-64', '65+']);
   expect(order(['Tue', 'Mon', 'Sun'])).toEqual(['Mon', 'Tue', 'Sun']);
+  expect(order(['grade 10', 'n/a', 'grade 9'])).toEqual(['grade 9', 'grade 10', 'n/a']);
   expect(order(['red', 'blue'])).toBeUndefined();
+  expect(order(['I10', 'E11.9', 'J06.9'])).toBeUndefined();
 });
 
 test('categories get the order in which dependence is monotone', () => {

@@ -25,23 +25,40 @@ const SCALES = [
   'no|maybe|yes',
 ].map((words) => words.split('|'));
 
-/** An order that the labels have by themselves, by numbers that they begin with or by words; null: none. */
+/** Labels for what nobody knows: they have no place in an order, and come last. */
+const UNKNOWN = /^(?:n\/?a|unknown|missing|not (?:given|available|known|stated|applicable)|[-?.]*)$/;
+
+/** An order that the labels have by themselves, by numbers that they begin with, or by words; null: none. */
 export function ownOrder(labels: readonly string[]): number[] | null {
+  const places = Array.from(labels.keys());
+  const unknown = places.filter((k) => UNKNOWN.test(labels[k]!.trim().toLowerCase()));
+  const known = places.filter((k) => !unknown.includes(k));
+  const order = orderOfKnown(known.map((k) => labels[k]!));
+  return order && [...order.map((k) => known[k]!), ...unknown];
+}
+
+function orderOfKnown(labels: readonly string[]): number[] | null {
   const plain = labels.map((label) => label.trim().toLowerCase());
   const scale = SCALES.find((words) => plain.every((label) => words.includes(label)));
-  const keys = scale ? plain.map((label) => scale.indexOf(label)) : plain.map(numberIn);
-  if (keys.some((key) => key === null || Number.isNaN(key))) return null;
+  const keys = scale ? plain.map((label) => scale.indexOf(label)) : numbersIn(plain);
+  if (keys === null) return null;
   return Array.from(labels.keys()).sort((a, b) => keys[a]! - keys[b]! || a - b);
 }
 
-/** `18-24`, `<5`, `65+`, `> 100`, `grade 3`, `3+`: the number by which such labels are ordered. */
-function numberIn(label: string): number | null {
-  const match = /^(<|≤|under |below |up to |>|≥|over |above )?\D{0,12}?(-?\d+(?:\.\d+)?)/.exec(label);
+/** The numbers by which labels are ordered that have the same words before them; null: other labels, such as the codes `I10` and `E11.9`. */
+function numbersIn(labels: readonly string[]): number[] | null {
+  const found = labels.map(numberIn);
+  const same = found.every((one) => one !== null && one.before === found[0]!.before);
+  return same ? found.map((one) => one!.number) : null;
+}
+
+/** `18-24`, `<5`, `65+`, `> 100`, `grade 3`, `3+`: the number by which such labels are ordered, and the words before it. */
+function numberIn(label: string): { number: number; before: string } | null {
+  const match = /^(<|≤|under |below |up to |>|≥|over |above )?(\D{0,12}?)(-?\d+(?:\.\d+)?)/.exec(label);
   if (!match) return null;
-  const [, bound = '', number] = match;
-  return (
-    Number(number) + (/^(?:<|under|below)/.test(bound) ? -0.5 : /^(?:>|over|above)/.test(bound) ? 0.5 : 0)
-  );
+  const [, bound = '', before, number] = match;
+  const beyond = /^(?:<|under|below)/.test(bound) ? -0.5 : /^(?:>|over|above)/.test(bound) ? 0.5 : 0;
+  return { number: Number(number) + beyond, before: before!.trim() };
 }
 
 const ROUNDS = 8;

@@ -74,8 +74,11 @@ export function complete(schema: TableSchema, table: Table, modelled: Table): Co
     for (let changed = true; changed;) {
       changed = false;
       for (const { rule, x, y } of rules) {
-        if (!('where' in rule) || x[i] !== rule.where.value || !Number.isNaN(y[i])) continue;
-        y[i] = rule.then.value;
+        if ('where' in rule && x[i] === rule.where.value && Number.isNaN(y[i])) y[i] = rule.then.value;
+        else if (!('either' in rule) || Number.isNaN(x[i]) === Number.isNaN(y[i])) continue;
+        else if (Number.isNaN(y[i]) && x[i] !== rule.either[0].value) y[i] = rule.either[1].value;
+        else if (Number.isNaN(x[i]) && y[i] !== rule.either[1].value) x[i] = rule.either[0].value;
+        else continue;
         changed = true;
       }
     }

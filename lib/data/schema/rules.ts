@@ -17,22 +17,39 @@ export interface OrderRule {
   readonly upper: string;
 }
 
+/** One of two columns has its usual value, or both do: no gain where there is a loss. */
+export interface EitherRule {
+  readonly either: readonly [
+    { readonly name: string; readonly value: number },
+    { readonly name: string; readonly value: number },
+  ];
+}
+
 /** What holds in every row that has both cells. */
-export type Rule = ImplicationRule | OrderRule;
+export type Rule = ImplicationRule | OrderRule | EitherRule;
 
 const cellSchema = z.strictObject({ name: z.string(), value: z.number() });
 export const ruleSchema: z.ZodType<Rule> = z.union([
   z.strictObject({ where: cellSchema, then: cellSchema }),
   z.strictObject({ lower: z.string(), upper: z.string() }),
+  z.strictObject({ either: z.tuple([cellSchema, cellSchema]) }),
 ]);
 
 /** The two columns of a rule. */
 export const namesOfRule = (rule: Rule): readonly [string, string] =>
-  'where' in rule ? [rule.where.name, rule.then.name] : [rule.lower, rule.upper];
+  'where' in rule
+    ? [rule.where.name, rule.then.name]
+    : 'either' in rule
+      ? [rule.either[0].name, rule.either[1].name]
+      : [rule.lower, rule.upper];
 
 /** Whether cells of the two columns break a rule; missing ones do not. */
 export function breaksRule(rule: Rule, x: number, y: number): boolean {
   if ('lower' in rule) return x > y;
+  if ('either' in rule) {
+    const [first, second] = rule.either;
+    return x !== first.value && y !== second.value && !Number.isNaN(x + y);
+  }
   return x === rule.where.value && y !== rule.then.value && !Number.isNaN(y);
 }
 
@@ -52,7 +69,40 @@ interface Frequent {
 /** The rules of the columns with these names. */
 export function findRules(table: Table, names: readonly string[]): Rule[] {
   const looked = names.slice(0, MOST_COLUMNS);
-  return [...findImplications(table, looked), ...findOrders(table, looked)];
+  return [...findImplications(table, looked), ...findOrders(table, looked), ...findEither(table, looked)];
+}
+
+/** A value in so large a share of the rows is the usual one of a column. */
+const USUAL = 0.5;
+/** All rules of one of two usual values together are made by chance with no more than this probability: there are few to look at. */
+const EITHER_CHANCE = 1e-4;
+
+function findEither(table: Table, looked: readonly string[]): EitherRule[] {
+  const usual = looked.flatMap((name) => {
+    const values = table.column(name);
+    const value = usualValue(values);
+    return value === null ? [] : [{ name, value, values }];
+  });
+  const pairs = usual.flatMap((first, k) => usual.slice(k + 1).map((second) => [first, second] as const));
+  return pairs
+    .filter(([first, second]) => {
+      let [x, y, known] = [0, 0, 0];
+      for (let i = 0; i < table.rows; i++) {
+        const [a, b] = [first.values[i]!, second.values[i]!];
+        if (Number.isNaN(a + b)) continue;
+        if (a !== first.value && b !== second.value) return false;
+        known++;
+        x += Number(a !== first.value);
+        y += Number(b !== second.value);
+      }
+      return known * Math.log1p(-(x * y) / known ** 2) < Math.log(EITHER_CHANCE / pairs.length);
+    })
+    .map(([first, second]) => ({
+      either: [
+        { name: first.name, value: first.value },
+        { name: second.name, value: second.value },
+      ],
+    }));
 }
 
 function findImplications(table: Table, looked: readonly string[]): ImplicationRule[] {
@@ -88,6 +138,20 @@ function isOfPresence(
   );
   const values = new Set(alike.map((rule) => rule.where.value));
   return x.every((value) => Number.isNaN(value) || values.has(value));
+}
+
+/** The value that so many rows have, of three at least: of two values implications say what goes with the other. */
+function usualValue(values: Float64Array): number | null {
+  const sorted = values.slice().sort();
+  let [usual, different]: [number | null, number] = [null, 0];
+  for (let from = 0, to: number; from < sorted.length; from = to) {
+    to = from + 1;
+    while (to < sorted.length && sorted[to] === sorted[from]) to++;
+    if (to - from >= USUAL * sorted.length) usual = sorted[from]! + 0;
+    different++;
+  }
+  release(sorted);
+  return different > 2 ? usual : null;
 }
 
 function frequentValues(name: string, values: Float64Array): Frequent[] {
@@ -176,5 +240,6 @@ export function ruleText(rule: Rule, type: (name: string) => ColumnType): string
   if ('lower' in rule) return `${JSON.stringify(rule.lower)} is at most ${JSON.stringify(rule.upper)}`;
   const cell = ({ name, value }: { name: string; value: number }) =>
     `${JSON.stringify(name)} is ${cellText(type(name), value)}`;
+  if ('either' in rule) return rule.either.map(cell).join(' or ');
   return `${cell(rule.then)} where ${cell(rule.where)}`;
 }
