@@ -19,8 +19,39 @@ export function comparable(
       columnsNote('schema', aside, 'constant, names of rows or functions of other columns, not compared'),
     );
   }
-  const [first, ...rest] = [data, ...others].map((table) => completeRows(schema.asHere(table, known), notes));
+  const tables = [data, ...others].map((table) => schema.asHere(table, known));
+  const often = oftenMissing(tables, known);
+  if (often.length > 0) {
+    notes.push(
+      columnsNote('missing', often, 'missing in so many rows that hardly any is complete, not compared'),
+    );
+  }
+  const chosen = known.filter((name) => !often.includes(name));
+  const [first, ...rest] = tables.map((table) => completeRows(table.select(chosen), notes));
   return { data: first!, others: rest, notes };
+}
+
+/** With fewer complete rows of a table columns are left out. */
+const FEWEST_COMPLETE = 20;
+
+/** The columns without which so many rows of each table are complete, those that are missing most often. */
+function oftenMissing(tables: readonly Table[], known: readonly string[]): string[] {
+  const missing = (name: string) =>
+    Math.max(...tables.map((table) => table.column(name).filter(Number.isNaN).length / table.rows));
+  const worst = known
+    .map((name) => ({ name, share: missing(name) }))
+    .filter(({ share }) => share > 0)
+    .sort((a, b) => b.share - a.share)
+    .map(({ name }) => name);
+  const enough = (left: readonly string[]) =>
+    tables.every(
+      (table) =>
+        completeRowsOf(table.select(known.filter((name) => !left.includes(name))).columns, table.rows)
+          .length >= Math.min(FEWEST_COMPLETE, table.rows),
+    );
+  let count = 0;
+  while (count < worst.length && count < known.length - 1 && !enough(worst.slice(0, count))) count++;
+  return worst.slice(0, count);
 }
 
 /**

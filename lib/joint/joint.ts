@@ -9,7 +9,8 @@ import {
   logPdfOptions,
   sampleOptions,
 } from '../copulas/copula';
-import { type FitCopulaOptions, fitCopula, fitOptions } from '../copulas/fitting/fit';
+import { GaussianCopula } from '../copulas/classical/gaussian';
+import { FEWEST_ROWS, type FitCopulaOptions, fitCopula, fitOptions } from '../copulas/fitting/fit';
 import { type CopulaKind, type CopulaSpec, copulaKinds, kinds } from '../copulas/fitting/kinds';
 import { type LoadOptions, loadModel } from '../copulas/fitting/load';
 import { type RowsInput, lend, namesOf, toDense } from '../copulas/inputs/rows';
@@ -643,8 +644,8 @@ const jointOptions: OptionNames<FitJointOptions> = {
  * Fits margins and a copula to rows. The copula learns from the ranks of the rows, whatever the margins are: a margin
  * that fits badly does not spoil the dependence.
  *
- * @param rows a table, or a matrix or rows (columns without names are called `column1`, `column2`, ...), of finite numbers;
- *   at least 2 columns that vary and 8 rows
+ * @param rows a table, or a matrix or rows (columns without names are called `column1`, `column2`, ...), of finite numbers; at least a
+ *   row and a column. Of fewer than 8 rows, or of one column to model, the copula is that of independence, as a note says, whatever kind was asked for
  * @throws SklarError ERR_SKLAR_VALUE naming columns or options, and as `fitMargin` and `fitCopula`
  *
  * @example
@@ -678,7 +679,8 @@ export async function fitJoint(rows: RowsInput, options: FitJointOptions = {}): 
   const rest = { weights, privateRows, ...(pooled && { others: pooled.others }) };
   const schema = TableSchema.inferWith(pooled?.table ?? table, { missing, weightsColumn: column }, rest);
   const seed: Seed = common.seed ?? 1;
-  const { ranks, margins } = await fitRanksAndMargins(schema.modelled(pooled?.table ?? table), {
+  const modelled = schema.modelled(pooled?.table ?? table);
+  const settings = {
     schema,
     weights,
     notes: [...notes, ...(pooled?.notes ?? [])],
@@ -688,7 +690,10 @@ export async function fitJoint(rows: RowsInput, options: FitJointOptions = {}): 
     threads: common.threads,
     signal: common.signal,
     onProgress: onMarginsProgress,
-  });
+  };
+  const independent = await fitIndependent(modelled, settings);
+  if (independent) return new JointDistribution(independent.copula, independent.margins);
+  const { ranks, margins } = await fitRanksAndMargins(modelled, settings);
   const copula = await fitCopula(lend(ranks.transformTrain()), {
     ...common,
     ...model,
@@ -740,45 +745,79 @@ export function takeWeighted(
   };
 }
 
-/** What a copula learns from, and the margins of the same rows. */
-export async function fitRanksAndMargins(
+type FitMarginsOptions = Omit<MarginsOptions, 'weights'> &
+  ColumnRunOptions & {
+    readonly schema?: TableSchema | undefined;
+    readonly weights?: RowWeights | null;
+    readonly notes?: readonly Note[];
+  };
+
+/**
+ * Margins in an independence copula, where rows or columns are too few to learn a dependence from, and a note that says so; null where
+ * they are not.
+ */
+export async function fitIndependent(
   table: Table,
-  {
-    onProgress,
-    margins: spec = 'auto',
-    ties,
-    seed,
-    schema,
-    weights = null,
-    notes: known = [],
-    ...run
-  }: Omit<MarginsOptions, 'weights'> &
-    ColumnRunOptions & {
-      readonly schema?: TableSchema | undefined;
-      readonly weights?: RowWeights | null;
-      readonly notes?: readonly Note[];
-    },
-): Promise<{ ranks: PseudoObservations; margins: Margins }> {
-  expectMarginsSpec(spec, table.names);
-  const rule = { ...(ties && { ties }), ...(seed !== undefined && { seed }) };
-  const part = (from: number) => onProgress && ((fraction: number) => onProgress(from + 0.5 * fraction));
-  await expectUsable(table, run.signal);
-  // the margins first, while there are no ranks in memory
-  const options = { ...run, ...rule, margins: spec, onProgress: part(0) };
+  options: FitMarginsOptions,
+): Promise<{ copula: GaussianCopula; margins: Margins } | null> {
+  const { names, rows } = table;
+  const { schema, notes = [] } = options;
+  if (rows === 0 || names.length === 0) {
+    throw new SklarError(
+      'ERR_SKLAR_SHAPE',
+      `expected at least 1 row and 1 column, got ${rows} rows of ${names.length} columns`,
+    );
+  }
+  if (names.length > 1 && rows >= FEWEST_ROWS) return null;
+  const message =
+    names.length > 1
+      ? `too few rows to tell dependence from chance (${rows}, of at least ${FEWEST_ROWS}): the columns are independent in the model`
+      : isConstant(table.columns[0]!)
+        ? 'no column is left to model: the others are put back or made anew'
+        : `${describe(names[0])} is all that is modelled: there is no dependence to learn, and the model is this margin`;
+  const margins = await fitMargins(table, options);
+  const identity = new Float64Array(names.length ** 2).map((_, k) => Number(k % (names.length + 1) === 0));
+  const told: Note = { code: 'fit', columns: [], message };
+  return {
+    copula: new GaussianCopula(identity, names.length),
+    margins: margins.after([...privateNotes(schema), ...notes, told, ...(schema?.notes ?? [])]),
+  };
+}
+
+const isConstant = (values: Float64Array) => values.every((value) => value === values[0]);
+
+const privateNotes = (schema: TableSchema | undefined): Note[] =>
+  typeof schema?.privateRows === 'number' ? [privateNote(schema.privateRows)] : [];
+
+async function fitMargins(
+  table: Table,
+  { weights = null, schema, notes: _, ...options }: FitMarginsOptions,
+): Promise<Margins> {
+  const { margins: spec = 'auto', threads, signal } = options;
   const least = schema?.privateRows ?? null;
-  const learned = least === null ? table : await privateTable(table, weights, spec, least, run);
+  const learned =
+    least === null ? table : await privateTable(table, weights, spec, least, { threads, signal });
   const margins = await Margins.fitColumns(learned, options, {
     weights: least === null ? weights : null,
     schema,
   });
   if (learned !== table) release(...learned.columns);
-  const ranks = await PseudoObservations.fitColumns(table, weights, {
-    ...run,
-    ...rule,
-    onProgress: part(0.5),
-  });
-  const told = least === null ? [] : [privateNote(least)];
-  const notes = [...told, ...known, ...(schema?.notes ?? []), ...ranks.notes];
+  return margins;
+}
+
+/** What a copula learns from, and the margins of the same rows. */
+export async function fitRanksAndMargins(
+  table: Table,
+  options: FitMarginsOptions,
+): Promise<{ ranks: PseudoObservations; margins: Margins }> {
+  const { onProgress, margins: spec = 'auto', schema, weights = null, notes: known = [], ...rest } = options;
+  const part = (from: number) => onProgress && ((fraction: number) => onProgress(from + 0.5 * fraction));
+  expectMarginsSpec(spec, table.names);
+  await expectUsable(table, rest.signal);
+  // the margins first, while there are no ranks in memory
+  const margins = await fitMargins(table, { ...options, onProgress: part(0) });
+  const ranks = await PseudoObservations.fitColumns(table, weights, { ...rest, onProgress: part(0.5) });
+  const notes = [...privateNotes(schema), ...known, ...(schema?.notes ?? []), ...ranks.notes];
   return { ranks, margins: margins.after(notes) };
 }
 

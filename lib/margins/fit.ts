@@ -221,6 +221,8 @@ export function fitMargin(
 /** The same for a sorted column. */
 export function* fitSorted(column: SortedColumn, options: ResolvedOptions): Steps<Margin> {
   let margin: Margin;
+  // nothing is to be learned of one value
+  if (column.values.length === 1) return DiscreteMargin.fit(column);
   try {
     margin = yield* fitType(column, options);
   } catch (error) {
@@ -500,7 +502,7 @@ function partOf(state: MarginState, part: string, fits: (part: { name: string })
 const supportSchema = z
   .tuple([z.number().nullable(), z.number().nullable()])
   .transform(([lower, upper]): MarginSupport => [lower ?? -Infinity, upper ?? Infinity])
-  .refine(([lower, upper]) => lower < upper, 'a lower end below the upper one');
+  .refine(([lower, upper]) => lower <= upper, 'a lower end that is not above the upper one');
 
 const jsonSchema: z.ZodType<MarginState> = z.strictObject({
   name: z.string(),

@@ -68,7 +68,7 @@ const metaSchema = z.object({
     .regex(/^\d{1,20}$/)
     .transform(BigInt)
     .refine((seed) => seed < 1n << 64n),
-  rows: z.int().min(2),
+  rows: z.int().min(1),
   columns: z
     .array(
       z.object({

@@ -96,7 +96,10 @@ export interface CompareOptions extends RunOptions {
   train?: RowsInput;
   /** How the data are halved where there is no `reference`, see `splitRows`; default `random`. */
   split?: SplitMethod;
-  /** Default: all; of a single column all but `kendall` and `tails`. */
+  /**
+   * Default: all that the rows allow: below 10 to compare all but `auc`; `kendall` and `tails` are of the columns that vary in the data, the sample and
+   * the floor, of which they need two.
+   */
   metrics?: readonly MetricName[];
   /**
    * The scale of `energy`, `mmd` and `wasserstein`: `gaussian` (default) and `copula` put every column through the
@@ -205,6 +208,8 @@ const PAIR_ROWS = 2000;
 
 /** The classifier's folds need so many rows of each. */
 const LEAST_ROWS = 10;
+/** All other metrics. */
+const FEWEST_ROWS = 2;
 
 /** Columns of the others are found by name where both have names. */
 function expectLike(data: NamedRows, input: RowsInput, what: string): NamedRows {
@@ -271,7 +276,7 @@ interface Part {
  * @param sample m x dim on the same scale; the columns of a table are found by name. Texts of a table count as their places among the
  *   labels of the data's column (`TableSchema.modelled` has an order of labels by which dependence is monotone)
  * @throws SklarError ERR_SKLAR_VALUE naming a value that is not finite, a column that is missing or constant, or an option;
- *   ERR_SKLAR_SHAPE for other columns, or fewer than 10 rows to compare
+ *   ERR_SKLAR_SHAPE for other columns, or fewer than 2 rows to compare (10 where `auc` is asked for)
  *
  * @example
  * ```ts
@@ -311,7 +316,6 @@ export async function compare(
   const train =
     options.train === undefined ? null : expectLike(given, codesOf(options.train, data), 'the training rows');
   const dim = own.columns;
-  const metrics = resolveMetrics(options.metrics, dim);
   const halves = reference || split === 'random' ? null : splitRows(own.rows, 0.5, seed, split);
   const available = reference
     ? Math.min(own.rows, reference.rows)
@@ -319,16 +323,18 @@ export async function compare(
       ? Math.min(halves.train.length, halves.holdout.length)
       : Math.floor(own.rows / 2);
   const compared = Math.min(available, other.rows);
-  if (compared < LEAST_ROWS) {
+  const wanted = wantedMetrics(options.metrics);
+  const least = wanted?.includes('auc') ? LEAST_ROWS : FEWEST_ROWS;
+  if (compared < least) {
     throw new SklarError(
       'ERR_SKLAR_SHAPE',
-      `expected at least ${LEAST_ROWS} rows to compare, of ` +
-        (other.rows < LEAST_ROWS
+      `expected at least ${least} rows to compare, of ` +
+        (other.rows < least
           ? 'the sample'
           : reference
             ? 'the data and of the reference'
             : 'each half of the data') +
-        `, got ${other.rows < LEAST_ROWS ? other.rows : available}`,
+        `, got ${other.rows < least ? other.rows : available}`,
     );
   }
   const scaled = async (x: Float64Array): Promise<Float64Array> => {
@@ -353,7 +359,16 @@ export async function compare(
 
   const pairs = Math.min(most, compared);
   const names = own.names ?? other.names ?? defaultNames(dim);
-  const ofPairs = metrics.find((name) => name === 'kendall' || name === 'tails');
+  const isOfPairs = (name: MetricName) => name === 'kendall' || name === 'tails';
+  const varying = Array.from({ length: dim }, (_, j) => j).filter((j) =>
+    Object.values(parts).every(({ raw }) => raw.some((value, k) => k % dim === j && value !== raw[j])),
+  );
+  const metrics =
+    wanted ??
+    metricNames.filter((name) =>
+      name === 'auc' ? compared >= LEAST_ROWS : varying.length > 1 || !isOfPairs(name),
+    );
+  const ofPairs = wanted?.find(isOfPairs);
   if (ofPairs) {
     expectTwoColumns(dim, ofPairs);
     expectVarying(parts.data.raw, names, ofPairs, reference ? 'the data' : 'one half of the data');
@@ -373,7 +388,18 @@ export async function compare(
   };
   const whole = (p: Part, key: keyof Part) =>
     [take(parts.data[key], compared), take(p[key], compared)] as const;
-  const tauOf = (p: Part) => kendall(take(p.raw, compared), common);
+  const inPairs = varying.map((j) => names[j]!);
+  const pairRows = (p: Part): Matrix =>
+    matrix(
+      Float64Array.from({ length: compared * varying.length }, (_, k) => {
+        const [i, j] = [Math.floor(k / varying.length), k % varying.length];
+        return p.raw[i * dim + varying[j]!]!;
+      }),
+      compared,
+      varying.length,
+      inPairs,
+    );
+  const tauOf = (p: Part) => kendall(pairRows(p), common);
   let tauOfData: Promise<Matrix> | undefined;
   const some = (p: Part, key: keyof Part) => [take(parts.data[key], pairs), take(p[key], pairs)] as const;
   const compute: Compute = {
@@ -383,8 +409,8 @@ export async function compare(
     mmd: (p, onProgress) => mmd(...some(p, 'scaled'), { ...random, onProgress }),
     wasserstein: (p, onProgress) => slicedWasserstein(...whole(p, 'scaled'), { ...common, seed, onProgress }),
     auc: (p) => classifierAuc(...some(p, 'raw'), { ...common, seed }),
-    kendall: async (p) => kendallDifference(await (tauOfData ??= tauOf(parts.data)), await tauOf(p), names),
-    tails: (p) => tailError(...whole(p, 'raw'), common),
+    kendall: async (p) => kendallDifference(await (tauOfData ??= tauOf(parts.data)), await tauOf(p), inPairs),
+    tails: (p) => tailError(pairRows(parts.data), pairRows(p), common),
   };
   const closest = async (): Promise<ClosestRows | null> => {
     if (!train) return null;
@@ -427,10 +453,9 @@ export async function compare(
   };
 }
 
-function resolveMetrics(given: unknown, dim: number): readonly MetricName[] {
-  if (given === undefined) {
-    return metricNames.filter((name) => dim > 1 || (name !== 'kendall' && name !== 'tails'));
-  }
+/** Those that were asked for; undefined: none by name. */
+function wantedMetrics(given: unknown): readonly MetricName[] | undefined {
+  if (given === undefined) return undefined;
   if (!Array.isArray(given) || given.length === 0) {
     throw new SklarError('ERR_SKLAR_VALUE', `expected a list of metrics, got ${describe(given)}`);
   }

@@ -281,18 +281,24 @@ async function medianBandwidth({ data, rows, dim }: Samples, options: RunOptions
     Array.from({ length: count }, (_, i) => Math.floor((i * rows) / count)),
     dim,
   );
-  const median = await runJob((addon) => addon.medianDistance(chosen, count, dim), { signal: run.signal });
+  const medianOf = (of: Float64Array) =>
+    runJob((addon) => addon.medianDistance(of, of.length / dim, dim), { signal: run.signal });
+  const median = await medianOf(chosen);
   if (median > 0) return median;
-  throw new SklarError(
-    'ERR_SKLAR_VALUE',
-    'expected rows most of which differ for the median heuristic of mmd, but their median distance is 0: give bandwidths',
-  );
+  const different = new Map<string, Float64Array>();
+  for (let i = 0; i < count; i++) {
+    const row = chosen.slice(i * dim, (i + 1) * dim);
+    different.set(row.join(), row);
+  }
+  // of equal rows alone all kernels say the same
+  if (different.size < 2) return 1;
+  return medianOf(Float64Array.from([...different.values()].flatMap((row) => Array.from(row))));
 }
 
 /**
  * Squared maximum mean discrepancy of a Gaussian kernel, the unbiased estimator, which may be negative (Gretton et al.,
  * 2012, lemma 6). Bandwidth by default: the median distance of all pairs among both samples, of 1000 rows taken evenly
- * where there are more. Scale, standard error, p-value and time as of `energyDistance`.
+ * where there are more, of different rows where most are equal. Scale, standard error, p-value and time as of `energyDistance`.
  *
  * @param x n x dim
  * @param y m x dim, finite, two rows at least of each

@@ -16,8 +16,8 @@ ClassicalDefinition to_definition(const Napi::Value& value) {
   ClassicalDefinition definition;
   definition.family = to_string(field(o, "family"), "family");
   definition.dim = to_size(field(o, "dim"), "dim");
-  if (definition.dim < 2 || definition.dim > 65536)
-    throw Error("VALUE", "expected a dimension between 2 and 65536");
+  if (definition.dim < 1 || definition.dim > 65536)
+    throw Error("VALUE", "expected a dimension between 1 and 65536");
   definition.parameters = to_vector<double>(field(o, "parameters"), "parameters");
   definition.rotation = static_cast<int>(to_size(field(o, "rotation"), "rotation"));
   definition.factor =

@@ -84,7 +84,9 @@ describe('sklar compare', () => {
     await sklarFails(['compare', data(), folder.file('none.csv')], 4, 'ERR_SKLAR_FILE', 'none.csv');
     const short = folder.file('short.csv');
     await writeTable(exampleTable(8), short);
-    await sklarFails(['compare', data(), short], 3, 'ERR_SKLAR_SHAPE', 'sample', 'got 8');
+    const auc = ['--metrics', 'auc'];
+    await sklarFails(['compare', data(), short, ...auc], 3, 'ERR_SKLAR_SHAPE', 'sample', 'got 8');
+    expect((await sklar(['compare', data(), short])).stdout).not.toContain('classifier');
     const narrow = folder.file('narrow.csv');
     await writeTable(exampleTable(50).exclude([COLUMNS[1]]), narrow);
     await sklarFails(['compare', data(), narrow], 3, 'ERR_SKLAR_VALUE', COLUMNS[1], 'narrow.csv');

@@ -127,6 +127,21 @@ describe('compare', () => {
     expect(Object.keys(metrics)).toEqual(['ks', 'cvm', 'energy', 'mmd', 'wasserstein', 'auc']);
   });
 
+  test('few rows and columns that do not vary leave metrics out', async () => {
+    const [data, sample] = [table(8, 1), table(8, 2)];
+    const few = await compare(data, sample, QUICK);
+    expect(Object.keys(few.metrics)).toEqual(metricNames.filter((name) => name !== 'auc'));
+    const flat = new Table(sample.names, [
+      sample.columns[0]!,
+      sample.columns[1]!,
+      sample.columns[2]!.map(() => 2),
+    ]);
+    expect((await compare(data, flat, QUICK)).metrics.kendall!.sample.worst).toEqual(['small', 'skewed']);
+    const same = new Table(['a'], [new Float64Array(40).fill(3)]);
+    const { metrics } = await compare(same, same, QUICK);
+    expect([metrics.ks!.sample.value, metrics.mmd!.sample.value, metrics.kendall]).toEqual([0, 0, undefined]);
+  });
+
   test('progress rises to one, through the metrics in order', async () => {
     const seen: { metric: MetricName; fraction: number }[] = [];
     await compare(table(400, 1), table(200, 2), { ...QUICK, onProgress: (progress) => seen.push(progress) });
@@ -158,10 +173,12 @@ describe('compare', () => {
       'VALUE',
       /the sample, got "count" for "small"/,
     );
-    await fails(compare(data.take([0, 1, 2, 3]), sample), 'SHAPE', /each half of the data, got 2/);
-    await fails(compare(data, sample.take([0, 1, 2, 3])), 'SHAPE', /of the sample, got 4/);
+    const auc = { metrics: ['auc'] } as const;
+    await fails(compare(data.take([0, 1, 2, 3]), sample, auc), 'SHAPE', /each half of the data, got 2/);
+    await fails(compare(data.take([0, 1]), sample), 'SHAPE', /each half of the data, got 1/);
+    await fails(compare(data, sample.take([0, 1, 2, 3]), auc), 'SHAPE', /of the sample, got 4/);
     await fails(
-      compare(data, sample, { reference: sample.take([0, 1]) }),
+      compare(data, sample, { ...auc, reference: sample.take([0, 1]) }),
       'SHAPE',
       /of the reference, got 2/,
     );
@@ -176,7 +193,11 @@ describe('compare', () => {
       sample.columns[1]!,
       sample.columns[2]!.map(() => 2),
     ]);
-    await fails(compare(data, flat), 'VALUE', /for kendall, but column "count" of the sample is constant/);
+    await fails(
+      compare(data, flat, { metrics: ['kendall'] }),
+      'VALUE',
+      /for kendall, but column "count" of the sample is constant/,
+    );
     await fails(compare(data, sample, { metrics: ['rmse' as MetricName] }), 'VALUE', /a metric, got "rmse"/);
     await fails(compare(data, sample, { metrics: [] }), 'VALUE', /list of metrics/);
     await fails(compare(data, sample, { rows: 3 }), 'VALUE', /rows, got 3/);

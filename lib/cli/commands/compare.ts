@@ -116,6 +116,13 @@ async function run(data: string, sample: string, flags: Flags, io: Io): Promise<
   const dependence = serialDependence(table);
   if (dependence) notes.push(dependentRowsNote(dependence));
   const schema = TableSchema.infer(table, { weightsColumn: flags.weights });
+  if (schema.knownNames.length === 0) {
+    writeResult(io, flags.json, { columns: [], notes: [...notes, ...schema.notes] }, () => [
+      'nothing to compare: no column is modelled',
+      ...noteLines([...notes, ...schema.notes]),
+    ]);
+    return;
+  }
   const like = { columns: schema.knownNames, signal };
   // sklar writes samples its own way, so that how the data are written says nothing of them but the formats of dates
   const sampled = drawn(await readWeighted(sample, {}, notes, like, schema));

@@ -35,7 +35,7 @@ import { takeWeights } from '../../data/weights';
 import { type DeviceName, type RunRecord, expectDeviceName, precisions, resolveDevice } from '../../devices';
 import { SklarError, describe, expectOneOf } from '../../errors';
 import { copulaLogPdf } from '../../joint/copula-density';
-import { expectPrivate, fitRanksAndMargins } from '../../joint/joint';
+import { JointDistribution, expectPrivate, fitIndependent, fitRanksAndMargins } from '../../joint/joint';
 import { expectCleanKeys } from '../../model/json';
 import { Margins } from '../../margins/margins';
 import {
@@ -343,14 +343,18 @@ async function readSplit(
   }
   const order = split === 'random' || made ? null : timeOrder(table, (note) => notes.push(note));
   if (missing === 'error') expectNoneMissing(table);
-  const { train, holdout } = splitRows(table.rows, share, splitSeed, split, order);
-  if (train.length < FEWEST_ROWS) {
+  if (table.rows === 0) {
     throw new SklarError(
       'ERR_SKLAR_SHAPE',
-      `expected at least ${FEWEST_ROWS} rows to fit a copula, got ${train.length}: of the ${table.rows} ${table.rows === 1 ? 'row' : 'rows'} of ` +
-        `${filesWords(files)}, ${holdout.length} ${holdout.length === 1 ? 'is' : 'are'} held out (--holdout ${share})`,
+      `expected at least 1 row to fit, got none (${filesWords(files)})`,
     );
   }
+  const few = table.rows * (1 - share) < FEWEST_ROWS;
+  if (few && share > 0) {
+    const message = `the ${table.rows} rows of ${filesWords(files)} are too few to hold some out: all are learned from`;
+    notes.push({ code: 'fit', columns: [], message });
+  }
+  const { train, holdout } = splitRows(table.rows, few ? 0 : share, splitSeed, split, order);
   const [training, judging] = divideTable(table, [train, holdout]);
   const parts = {
     // as the file has them
@@ -441,7 +445,7 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
   // The copula learns from ranks, so that a margin that fits badly does not spoil the dependence.
   const learning = startProgress(io, 'margins', 1, flags.verbose);
   const modelled = schema.modelled(rows);
-  const { ranks, margins } = await fitRanksAndMargins(modelled, {
+  const settings = {
     schema,
     weights,
     notes: pooled?.notes ?? [],
@@ -450,8 +454,34 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
     margins: spec,
     threads,
     signal,
-    onProgress: (fraction) => learning.update(fraction, ''),
-  }).finally(() => learning.stop());
+    onProgress: (fraction: number) => learning.update(fraction, ''),
+  };
+  const independent = await fitIndependent(modelled, settings).finally(() => learning.stop());
+  if (independent) {
+    const { copula, margins } = independent;
+    copula.otherNotes = notesToKeep(notes, privateRows);
+    using joint = new JointDistribution(copula, margins);
+    await joint.save(flags.out);
+    const result = {
+      kind: copula.kind,
+      dim: copula.dim,
+      columns: copula.names,
+      margins: margins.types,
+      rows: { train: modelled.rows, holdout: 0 },
+      holdout: null,
+      model: flags.out,
+      notes: [...notes.filter((note) => !copula.otherNotes.includes(note)), ...copula.allNotes],
+    };
+    writeResult(io, flags.json, result, () => [
+      `independent columns (${copula.dim}), learned from ${modelled.rows} ${modelled.rows === 1 ? 'row' : 'rows'}`,
+      'margins',
+      ...marginLines(margins),
+      ...noteLines(result.notes),
+      `wrote ${flags.out}`,
+    ]);
+    return;
+  }
+  const { ranks, margins } = await fitRanksAndMargins(modelled, settings).finally(() => learning.stop());
   // what is learned from are ranks from now on
   release(...new Set([...training.columns, ...rows.columns, ...modelled.columns]));
   const u = lend(ranks.transformTrain());
@@ -540,8 +570,7 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
       scoring.stop();
     }
     signal.throwIfAborted();
-    // what is said of a file may hold cells of it
-    copula.otherNotes = privateRows === null ? notes : notes.filter(({ code }) => !OF_CELLS.has(code));
+    copula.otherNotes = notesToKeep(notes, privateRows);
     await copula.save(flags.out);
   } catch (error) {
     throw withWayBack(error, kept, unwritten, signal);
@@ -622,6 +651,10 @@ function kindOfFit(
 
 /** Notes that may name cells. */
 const OF_CELLS: ReadonlySet<Note['code']> = new Set(['file', 'missing', 'schema']);
+
+/** What is said of a file may hold cells of it. */
+const notesToKeep = (notes: readonly Note[], privateRows: number | null) =>
+  privateRows === null ? notes : notes.filter(({ code }) => !OF_CELLS.has(code));
 
 const SPLIT_WORDS: Readonly<Record<SplitMethod, string>> = {
   random: '',

@@ -143,7 +143,7 @@ export class GaussianCopula extends ClassicalCopula implements HasField {
   }
 }
 
-const configSchema = z.object({ dim: z.int().min(2).max(65536) });
+const configSchema = z.object({ dim: z.int().min(1).max(65536) });
 
 export function gaussianFromFile(document: ModelDocument, tensors: ModelTensors): GaussianCopula {
   const { dim } = expectConfig(configSchema, document);

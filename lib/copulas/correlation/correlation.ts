@@ -84,7 +84,7 @@ export function subMatrix(matrix: Float64Array, dim: number, columns: readonly n
  * @throws SklarError ERR_SKLAR_VALUE naming row and column
  */
 export function expectCorrelation(matrix: Float64Array, dim: number): void {
-  expectInteger(dim, 'the number of columns', { min: 2, max: 65536 });
+  expectInteger(dim, 'the number of columns', { min: 1, max: 65536 });
   if (matrix.length !== dim * dim) {
     throw new SklarError(
       'ERR_SKLAR_SHAPE',

@@ -287,8 +287,12 @@ export class TableSchema {
     }
     const columns = table.names.map((name) => roles.get(name)!);
     const computed = new Set(sums.keys());
-    const all = rule === 'impute' ? [] : missingGroups(completed, columns, computed);
-    const groups = rule === 'auto' ? dependentGroups(completed, all, candidates) : all;
+    const fixed = modelled.length === 0 && cycles.length === 0 && table.names.length > 0;
+    const all = rule === 'impute' && !fixed ? [] : missingGroups(completed, columns, computed);
+    // a model has a column at least: where cells are missing, or that none is
+    if (fixed && all.length === 0)
+      all.push({ columns: table.names.slice(0, 1), is: isMissing(table, table.names[0]!) });
+    const groups = rule === 'auto' && !fixed ? dependentGroups(completed, all, candidates) : all;
     const indicators = indicatorsOf(completed, groups, modelled, orders, least);
     const missing = missingPatterns(completed, columns, computed, groups, weights, least);
     const found = { missing, indicators, differences, cycles };

@@ -38,7 +38,7 @@ export class DiscreteMargin extends Margin {
   }
 
   static fromState(state: MarginState): DiscreteMargin {
-    const values = expectArray(state, 'values', { least: 2, strictly: true });
+    const values = expectArray(state, 'values', { least: 1, strictly: true });
     const last = expectArray(state, 'last', { length: values.length, strictly: true });
     const rows = expectParameter(state, 'rows', 0);
     if (!last.every((rank) => rank > 0) || last.at(-1) !== rows) {
