@@ -2,15 +2,16 @@
 // the data (beside it: other rows of the same law from the data), how far are the columns apart, are rules kept, is the schema the same?
 //   npm run bench -- tables [--only rain,orders] [--kind gaussian] [--threads 2] [--seed 1] [--why] [--keep FOLDER]
 // The tables are made up (scripts/tables/laws.mjs). Needs Python with scikit-learn (Debian: python3-sklearn; SKLAR_PYTHON). Prints the
-// rows of the table in docs/tables.md, How well; --why adds what is lost of the AUC where a column is shuffled.
+// rows of the table in docs/tables.md, How well; --why adds what is lost of the AUC where a column is shuffled. The record keeps what it
+// has of other tables, each with the commit that it was measured with.
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { parseArgs, promisify } from 'node:util';
 import { startPythonPeer } from '../python-peer.mjs';
-import { writeRecord } from '../record.mjs';
+import { recordHead, writeRecord } from '../record.mjs';
 import { csvOf, laws, rowsOf } from '../tables/laws.mjs';
 import { ScriptError, root, runMain } from '../tools.mjs';
 
@@ -26,8 +27,16 @@ async function sklar(...args) {
   }
 }
 
-/** What has to be equal of the columns of two tables. */
-const schemaOf = ({ columns }) => columns.map(({ name, type }) => ({ name, ...type, labels: undefined }));
+/** What has to be equal of the columns of two tables; of the rows of a sample none may have the last decimal. */
+const schemaOf = ({ columns }) =>
+  columns.map(({ name, type }) => ({ name, ...type, labels: undefined, decimals: undefined }));
+const decimalsOf = ({ type }) => type.decimals ?? Infinity;
+
+/** The results of other tables in the record. */
+function othersIn(file, names) {
+  if (!existsSync(file)) return [];
+  return JSON.parse(readFileSync(file, 'utf8')).results.filter(({ name }) => !names.includes(name));
+}
 
 const most = (columns) => columns.reduce((worst, one) => (one.distance > worst.distance ? one : worst));
 
@@ -51,6 +60,9 @@ await runMain(async () => {
   const folder = values.keep ?? mkdtempSync(path.join(os.tmpdir(), 'sklar-tables-'));
   mkdirSync(folder, { recursive: true });
   const { devices } = await import(path.join(root, 'dist', 'index.mjs'));
+  const { commit, modified, date } = recordHead('tables', '', devices());
+  const kind = values.kind;
+  const record = path.join(root, 'bench', 'results', `tables${kind ? `-${kind}` : ''}.json`);
   const fitting = [
     ...(values.kind ? ['--kind', values.kind] : []),
     ...(values.threads ? ['--threads', values.threads] : []),
@@ -73,7 +85,9 @@ await runMain(async () => {
     const [own, sampled] = [schemaOf(before), schemaOf(after)].map((columns) =>
       columns.map((one) => JSON.stringify(one)),
     );
-    const unlike = before.columns.map((column) => column.name).filter((_, j) => own[j] !== sampled[j]);
+    const unlike = before.columns
+      .filter((column, j) => own[j] !== sampled[j] || decimalsOf(after.columns[j]) > decimalsOf(column))
+      .map((column) => column.name);
     const aside = before.columns.filter(({ role }) => role === 'id').map((column) => column.name);
     const judge = (data, sample, why = false) =>
       peer.ask(JSON.stringify({ data: file(data), sample: file(sample), aside, why }));
@@ -96,6 +110,9 @@ await runMain(async () => {
       distanceFloor: most(floor.columns),
       broken,
       unlike,
+      commit,
+      modified,
+      date,
     };
     results.push(result);
     const share = Object.entries(broken).map(([rule, part]) => `${rule} ${(100 * part).toFixed(2)} %`);
@@ -125,8 +142,10 @@ await runMain(async () => {
   }
   peer.stop();
   if (!values.keep) rmSync(folder, { recursive: true, force: true });
-  const kind = values.kind ?? 'default';
-  console.log(
-    `written: ${writeRecord('tables', { devices: devices(), kind: kind === 'default' ? undefined : kind, peer: peer.about, results })}`,
+  const order = Object.keys(laws);
+  const all = [...othersIn(record, names), ...results].sort(
+    (a, b) => order.indexOf(a.name) - order.indexOf(b.name),
   );
+  const written = writeRecord('tables', { devices: devices(), kind, peer: peer.about, results: all });
+  console.log(`written: ${written}`);
 });
