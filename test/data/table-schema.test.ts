@@ -202,6 +202,62 @@ test('cells that are never above others', () => {
   expect(TableSchema.fromJSON(JSON.parse(JSON.stringify(own))).rules).toEqual(own.rules);
 });
 
+test('steps of a number, and functions of functions', () => {
+  const height = each(() => (150 + Math.floor(50 * draw())) / 100);
+  const weight = each(() => (500 + Math.floor(700 * draw())) / 10);
+  const bmi = height.map((h, i) => Math.round((10 * weight[i]!) / h ** 2) / 10);
+  const classOf = (x: number) => (x < 18.5 ? 'under' : x < 25 ? 'normal' : x < 30 ? 'over' : 'obese');
+  const price = { tea: 2.5, jam: 4.25, oil: 9.5 };
+  const article = each(() => pick(['tea', 'jam', 'oil'] as const));
+  const pieces = each(() => 1 + Math.floor(9 * draw()));
+  const amount = article.map((name, i) => cents(price[name] * pieces[i]!));
+  const vat = amount.map((value) => cents(0.19 * value));
+  const people = Table.fromColumns({
+    height,
+    weight,
+    bmi,
+    class: bmi.map(classOf),
+    alarm: weight.map((w) => w < 55 || w >= 110),
+    article,
+    price: article.map((name) => price[name]),
+    pieces,
+    amount,
+    vat,
+  });
+  const own = TableSchema.infer(people);
+  expect(own.modelledNames).toEqual(['height', 'weight', 'article', 'pieces']);
+  const why = own.notes.map(({ message }) => message).join('\n');
+  for (const text of [
+    '"class": determined by "bmi", steps at 18.5, 25 and 30',
+    '"alarm": determined by "weight", steps at 55 and 110',
+    '"amount": = "pieces" x "price"',
+  ])
+    expect(why).toContain(text);
+  const again = TableSchema.fromJSON(JSON.parse(JSON.stringify(own)));
+  const made = again.restore(again.modelled(people), { complete: true });
+  for (const name of people.names) expect(cells(made, name)).toEqual(cells(people, name));
+  // below, between and above the values of the data
+  const modelled = again.modelled(people);
+  const other = (value: number) =>
+    again.restore(
+      new Table(
+        modelled.names,
+        modelled.columns.map((column, j) =>
+          modelled.names[j] === 'weight' ? column.map(() => value) : column,
+        ),
+        modelled.types,
+      ),
+    );
+  expect([20, 60, 300].map((value) => other(value).text('alarm', 0))).toEqual(['true', 'false', 'true']);
+  const json = JSON.parse(JSON.stringify(own)) as { columns: { name: string; formula?: { of: object[] } }[] };
+  json.columns.find(({ name }) => name === 'bmi')!.formula!.of = [{ name: 'class', power: 1 }];
+  expect(() => TableSchema.fromJSON(json)).toThrow('follow from modelled ones');
+  // chance makes no steps
+  expect(
+    TableSchema.infer(Table.fromColumns({ x: each(draw), y: each(() => draw() < 0.5) })).modelledNames,
+  ).toEqual(['x', 'y']);
+});
+
 test('columns of which one has its usual value in every row', () => {
   const kinds = each(() => Math.floor(3 * draw()));
   const amounts = Table.fromColumns({
@@ -290,7 +346,7 @@ test('categories get the order in which dependence is monotone', () => {
   const ordered = TableSchema.infer(
     Table.fromColumns({
       letters,
-      x: letters.map((letter) => effect[letter] + draw()),
+      x: letters.map((letter) => effect[letter] + 1.5 * draw()),
       y: each(() => draw()),
     }),
   );

@@ -1,7 +1,7 @@
 /** What the cells of a row that are there say of those that are missing, with certainty. */
 import { kindOf, roundedTo } from '../columns/column-type';
 import { Table } from '../table';
-import { computeFormula, solveFormula } from './derived';
+import { computeFormula, solveFormula, valueAt } from './derived';
 import { breaksRule, namesOfRule } from './rules';
 import type { SchemaColumn, TableSchema } from './table-schema';
 
@@ -35,18 +35,23 @@ export function complete(schema: TableSchema, table: Table, modelled: Table): Co
       column.role === 'derived' && table.names.includes(column.name),
   );
   const unsolved: string[] = [];
+  const isOpenRow = (i: number) => [...columns.values()].some((known) => Number.isNaN(known[i]));
   const lookups: LookedUp[] = [];
   for (const column of derived) {
     const { formula, name } = column;
     const values = schema.asHere(table, [name]).columns[0]!;
-    if (formula.formula === 'lookup') {
-      const to = new Map(formula.from.map((from, k) => [from, formula.to[k] ?? NaN]));
+    if (!formula.of.every((source) => columns.has(source.name))) {
+      // functions of functions are not solved
+      if (values.some((value, i) => !Number.isNaN(value) && isOpenRow(i))) unsolved.push(name);
+      continue;
+    }
+    if (formula.formula === 'lookup' || formula.formula === 'steps') {
       const source = formula.of[0]!.name;
-      const known = columns.get(source)!;
+      const [known, at] = [columns.get(source)!, valueAt(formula)];
       lookups.push({
         source,
         asks: (row) => !Number.isNaN(values[row]) && Number.isNaN(known[row]),
-        allowed: (row, value) => to.get(value) === values[row],
+        allowed: (row, value) => at(value) === values[row],
       });
       continue;
     }
@@ -108,5 +113,7 @@ export function derivedValues(schema: TableSchema, modelled: Table, name: string
   const column = schema.columns.find((one) => one.name === name);
   if (column?.role === 'constant') return new Float64Array(modelled.rows).fill(column.value ?? NaN);
   if (column?.role !== 'derived') return null;
-  return computeFormula(column.formula, column.type, (source) => modelled.column(source));
+  return computeFormula(column.formula, column.type, (source) =>
+    modelled.names.includes(source) ? modelled.column(source) : derivedValues(schema, modelled, source)!,
+  );
 }

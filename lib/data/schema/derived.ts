@@ -1,9 +1,10 @@
-/** Columns that are exact functions of others: linear ones, products, and look-ups of a value by another. */
+/** Columns that are exact functions of others: linear ones, products, steps, and look-ups of a value by another. */
 import { z } from 'zod';
 
 import { release } from '../../native';
 import { type ColumnType, kindOf, labelsOf, roundedTo } from '../columns/column-type';
 import { completeRowsOf } from '../column-jobs';
+import { andWords } from '../../notes';
 import { Table } from '../table';
 
 /**
@@ -11,6 +12,7 @@ import { Table } from '../table';
  *
  * - `linear`: offset + sum of factor x column, rounded as the column is
  * - `product`: factor x product of column ^ power, rounded as the column is
+ * - `steps`: `to[k]` where another column has k of the numbers `at` reached
  * - `lookup`: the value `to` at each value `from` of another column; null: missing
  */
 export type Formula =
@@ -23,6 +25,12 @@ export type Formula =
       readonly formula: 'product';
       readonly of: readonly { readonly name: string; readonly power: number }[];
       readonly factor: number;
+    }
+  | {
+      readonly formula: 'steps';
+      readonly of: readonly { readonly name: string }[];
+      readonly at: readonly number[];
+      readonly to: readonly number[];
     }
   | {
       readonly formula: 'lookup';
@@ -43,6 +51,12 @@ export const formulaSchema: z.ZodType<Formula> = z.discriminatedUnion('formula',
     factor: z.number(),
   }),
   z.strictObject({
+    formula: z.literal('steps'),
+    of: z.array(z.strictObject({ name: z.string() })).length(1),
+    at: z.array(z.number()).min(1),
+    to: z.array(z.number()).min(2),
+  }),
+  z.strictObject({
     formula: z.literal('lookup'),
     of: z.array(z.strictObject({ name: z.string() })).length(1),
     from: z.array(z.number()).min(1),
@@ -58,6 +72,8 @@ const ROWS_A_COLUMN = 4;
 const MOST_COLUMNS = 60;
 /** Of a rounded column: half a unit may be this share of its standard deviation. */
 const FINE = 1 / 200;
+/** Least squares of rounded columns may be off by so many times half a unit. */
+const ROUNDED_FIT = 3;
 /** Rows for each value of a column that others are looked up by. */
 const ROWS_A_VALUE = 5;
 const MOST_VALUES = 1000;
@@ -66,8 +82,8 @@ const MOST_VALUES = 1000;
 const isLinear = (type: ColumnType) => labelsOf(type) === null && type.type !== 'id';
 
 /**
- * The columns that are functions of others which are none, in the rows where both are there. Of columns that determine each other the first
- * number stays, else the first.
+ * The columns that are functions of others, none of which depends on them, in the rows where both are there. Of columns that determine each
+ * other the first number stays, else the first.
  *
  * @param names which columns are looked at, in order
  * @param settings.kept those that are to be functions of none
@@ -103,23 +119,130 @@ export function findFormulas(
     else basis.push(name);
   }
   const isNumber = (name: string) => /^(?:number|integer)$/.test(table.type(name).type);
-  const factors = basis
-    .filter((name) => isNumber(name) && table.column(name).every((value) => !(value < 0)))
-    .slice(0, MOST_COLUMNS);
-  const products = factors.flatMap((name) => {
-    const formula = productFormula(
-      table,
-      name,
-      factors.filter((other) => other !== name),
-    );
-    return formula ? [{ name, formula, quotient: formula.of.some(({ power }) => power < 0) }] : [];
-  });
+  const isFactor = (name: string) => isNumber(name) && table.column(name).every((value) => !(value < 0));
+  const targets = basis.filter(isFactor).slice(0, MOST_COLUMNS);
+  // a price that the article determines is a factor, too
+  const priced = names.filter((name) => isFactor(name) && found.get(name)?.formula === 'lookup');
+  const factors = [...targets, ...priced].slice(0, MOST_COLUMNS);
   // of a product and its factors the product is what is computed
-  products.sort((a, b) => Number(a.quotient) - Number(b.quotient));
-  for (const { name, formula } of products) {
-    if (!sources.has(name) && !formula.of.some((source) => found.has(source.name))) add(name, formula);
+  for (const quotients of [false, true]) {
+    for (const name of targets) {
+      if (found.has(name) || kept.includes(name)) continue;
+      const others = factors.filter((other) => other !== name && found.get(other)?.formula !== 'product');
+      const formula = productFormula(table, name, others);
+      if (!formula || dependsOn(found, formula, name)) continue;
+      if (quotients || formula.of.every(({ power }) => power > 0)) add(name, formula);
+    }
   }
   return found;
+}
+
+/** Whether a function has a column among its sources, or those of its sources. */
+function dependsOn(found: ReadonlyMap<string, Formula>, formula: Formula, name: string): boolean {
+  return formula.of.some((source) => {
+    if (source.name === name) return true;
+    const own = found.get(source.name);
+    return own !== undefined && dependsOn(found, own, name);
+  });
+}
+
+/** Columns with more different values are no steps of another. */
+const MOST_STEPS = 50;
+/** Chance makes a column of steps with no more than this probability. */
+const CHANCE = 1e-9;
+
+/**
+ * Adds the columns that are steps of others, which may be functions themselves; a look-up by numbers, which are not all in the data, gives
+ * way to one.
+ *
+ * @param names which columns are looked at, in order
+ * @param found by name
+ * @param kept those that are to be functions of none
+ */
+export function addSteps(
+  table: Table,
+  names: readonly string[],
+  found: Map<string, Formula>,
+  kept: readonly string[],
+): void {
+  const measured = names.filter((name) => isLinear(table.type(name))).slice(0, MOST_COLUMNS);
+  for (const name of names) {
+    const known = found.get(name);
+    if (kept.includes(name) || (known && known.formula !== 'lookup')) continue;
+    if (countDifferent(table.column(name)) > MOST_STEPS) continue;
+    const looked = known ? known.of.map((source) => source.name) : measured;
+    for (const source of looked.filter((other) => other !== name && measured.includes(other))) {
+      const formula = stepFormula(table, name, source, measured.length * names.length);
+      if (!formula || dependsOn(found, formula, name)) continue;
+      if (known?.formula === 'lookup' && 2 * formula.to.length > known.from.length) continue;
+      found.set(name, formula);
+      break;
+    }
+  }
+}
+
+function stepFormula(
+  table: Table,
+  name: string,
+  source: string,
+  tests: number,
+): (Formula & { formula: 'steps' }) | null {
+  const [x, y] = [table.column(source), table.column(name)];
+  const rows = completeRows([x, y], LOOK_ROWS);
+  if (!stepsIn(x, y, rows, tests)) return null;
+  for (let i = 0; i < x.length; i++) if (Number.isNaN(x[i]) !== Number.isNaN(y[i])) return null;
+  const steps = stepsIn(x, y, completeRows([x, y], Infinity), tests);
+  return steps && { formula: 'steps', of: [{ name: source }], ...steps };
+}
+
+/** Where y changes as x rises, and its values between; null where equal x have different y, or changes are so many that chance makes them. */
+function stepsIn(
+  x: Float64Array,
+  y: Float64Array,
+  rows: readonly number[],
+  tests: number,
+): { at: number[]; to: number[] } | null {
+  const order = Uint32Array.from(rows).sort((a, b) => x[a]! - x[b]!);
+  const [at, to]: [number[], number[]] = [[], []];
+  const counts = new Map<number, number>();
+  let before = NaN;
+  for (const i of order) {
+    counts.set(y[i]!, (counts.get(y[i]!) ?? 0) + 1);
+    if (y[i] === to.at(-1)) before = x[i]!;
+    else if (x[i] === before || to.length === MOST_STEPS) return null;
+    else {
+      if (to.length > 0) at.push(shortBetween(before, x[i]!));
+      to.push(y[i]!);
+      before = x[i]!;
+    }
+  }
+  if (counts.size < 2) return null;
+  const [n, changes] = [order.length, at.length];
+  let all = logFactorial(n);
+  for (const count of counts.values()) all -= logFactorial(count);
+  const few =
+    logFactorial(n - 1) -
+    logFactorial(changes) -
+    logFactorial(n - 1 - changes) +
+    Math.log(counts.size) +
+    changes * Math.log(counts.size - 1);
+  return few - all + Math.log(tests) < Math.log(CHANCE) ? { at, to } : null;
+}
+
+/** log n!, by Stirling's series. */
+const logFactorial = (n: number) =>
+  n < 2 ? 0 : (n + 0.5) * Math.log(n) - n + 0.5 * Math.log(2 * Math.PI) + 1 / (12 * n);
+
+/** The number with the fewest digits above the first and not above the second. */
+function shortBetween(below: number, upTo: number): number {
+  for (let digits = -15; digits <= 15; digits++) {
+    const unit = Number(`1e${-digits}`);
+    for (const next of [1, 2]) {
+      const short = Number(((Math.floor(below / unit) + next) * unit).toPrecision(15));
+      if (short > below && short <= upTo) return short;
+    }
+  }
+  return upTo;
 }
 
 /** The columns with how many different values they have: a column is determined by one that has as many or more. */
@@ -183,7 +306,8 @@ function linearFormula(table: Table, name: string, basis: readonly string[]): Fo
   if (rows.length < ROWS_A_COLUMN * (sources.length + 2)) return null;
   let chosen = sources;
   let fit = leastSquares(table, rows, name, chosen);
-  if (!fit || fit.error > tolerance) return null;
+  // rounding moves the factors, which few digits put right
+  if (!fit || fit.error > ROUNDED_FIT * tolerance) return null;
   // columns that add less than can be seen are none of its sources
   for (const source of sources) {
     if (chosen.length < 2) break;
@@ -191,7 +315,7 @@ function linearFormula(table: Table, name: string, basis: readonly string[]): Fo
     if (Math.abs(fit.factors[chosen.indexOf(source)] ?? 0) * spread > 4 * tolerance) continue;
     const fewer = chosen.filter((other) => other !== source);
     const again = leastSquares(table, rows, name, fewer);
-    if (!again || again.error > tolerance) continue;
+    if (!again || again.error > ROUNDED_FIT * tolerance) continue;
     [chosen, fit] = [fewer, again];
   }
   return withFewDigits(chosen, fit.factors, fit.offset, table, name, tolerance);
@@ -420,15 +544,24 @@ function lookupFormula(table: Table, name: string, source: string, least: number
   };
 }
 
+/** What a look-up or steps make of a value. */
+export function valueAt(formula: Formula & { formula: 'lookup' | 'steps' }): (value: number) => number {
+  if (formula.formula === 'lookup') {
+    const to = new Map(formula.from.map((from, k) => [from, formula.to[k] ?? NaN]));
+    return (value) => to.get(value) ?? NaN;
+  }
+  const { at, to } = formula;
+  return (value) => (Number.isNaN(value) ? NaN : to[at.filter((threshold) => threshold <= value).length]!);
+}
+
 /** The column that a formula makes of others. */
 export function computeFormula(
   formula: Formula,
   type: ColumnType,
   column: (name: string) => Float64Array,
 ): Float64Array {
-  if (formula.formula === 'lookup') {
-    const at = new Map(formula.from.map((from, k) => [from, formula.to[k] ?? NaN]));
-    return column(formula.of[0]!.name).map((value) => at.get(value) ?? NaN);
+  if (formula.formula === 'lookup' || formula.formula === 'steps') {
+    return column(formula.of[0]!.name).map(valueAt(formula));
   }
   const round = kindOf(type) === 'integer' ? Math.round : (roundedTo(type) ?? ((value: number) => value));
   if (formula.formula === 'product') {
@@ -442,7 +575,7 @@ export function computeFormula(
 
 /** The source, by position, that makes a function have a value, given the others; NaN where there is none. */
 export function solveFormula(
-  formula: Exclude<Formula, { formula: 'lookup' }>,
+  formula: Exclude<Formula, { formula: 'lookup' | 'steps' }>,
   value: number,
   known: readonly number[],
   missing: number,
@@ -467,6 +600,11 @@ export function solveFormula(
 /** In words: `1.19 x net`. */
 export function formulaText(formula: Formula): string {
   if (formula.formula === 'lookup') return `determined by ${JSON.stringify(formula.of[0]!.name)}`;
+  if (formula.formula === 'steps') {
+    const { at } = formula;
+    const shown = at.length > 5 ? [...at.slice(0, 4), `${at.length - 4} more`] : at;
+    return `determined by ${JSON.stringify(formula.of[0]!.name)}, steps at ${andWords(shown.map(String))}`;
+  }
   if (formula.formula === 'product') {
     const powers = formula.of.map(
       ({ name, power }, k) =>

@@ -29,7 +29,7 @@ import type { RowWeights } from '../weights';
 import { orderCategories, reordered } from './category-order';
 import { type Cycle, cycleSchema, findCycles, partsOf, sumOfParts } from './cycles';
 import { type Difference, differenceOf, differenceSchema, findDifferences, sumsOf } from './differences';
-import { type Formula, computeFormula, findFormulas, formulaSchema, formulaText } from './derived';
+import { type Formula, addSteps, computeFormula, findFormulas, formulaSchema, formulaText } from './derived';
 import { type MissingGroup, dependentGroups } from './missing-groups';
 import { type Rule, breakingRows, findRules, namesOfRule, ruleSchema, ruleText } from './rules';
 import { type IdRule, idOf, idRuleSchema, ruleOfNumbers, ruleOfTexts } from './ids';
@@ -271,6 +271,8 @@ export class TableSchema {
       least,
     });
     for (const [name, sum] of sums) formulas.set(name, sum);
+    // private models have no thresholds, which are next to values
+    if (least === 1) addSteps(withParts, candidates, formulas, [...parts, ...sums.keys()]);
     const modelled = candidates.filter((name) => !formulas.has(name));
     const orders = orderCategories(completed, modelled);
     for (const name of candidates) {
@@ -510,6 +512,14 @@ export class TableSchema {
     const known = new Map(
       modelled.names.map((name) => [name, without(modelled.column(name), gone.get(name))] as const),
     );
+    const derived = new Map(this.columns.flatMap((one) => (one.role === 'derived' ? [[one.name, one]] : [])));
+    const valuesOf = (name: string): Float64Array => {
+      const column = derived.get(name);
+      const values =
+        known.get(name) ?? without(computeFormula(column!.formula, column!.type, valuesOf), gone.get(name));
+      known.set(name, values);
+      return values;
+    };
     const made = this.columns.map((column, j): { values: Float64Array; type: ColumnType } => {
       const { name, type } = column;
       switch (column.role) {
@@ -518,13 +528,7 @@ export class TableSchema {
         case 'constant':
           return { values: without(new Float64Array(rows).fill(column.value ?? NaN), gone.get(name)), type };
         case 'derived':
-          return {
-            values: without(
-              computeFormula(column.formula, type, (source) => known.get(source)!),
-              gone.get(name),
-            ),
-            type,
-          };
+          return { values: valuesOf(name), type };
         case 'id': {
           const texts = Array.from({ length: rows }, (_, i) => idOf(column.ids, firstRow + i, seed, j));
           return type.type === 'id' && !type.labels
@@ -644,13 +648,20 @@ export class TableSchema {
       throw new SklarError('ERR_SKLAR_FORMAT', 'expected indicators that are functions of modelled columns');
     }
     const repeated = all.size < columns.length;
+    const computed = new Set(modelled);
+    const made = (column: SchemaColumn) =>
+      column.role !== 'derived' || column.formula.of.every(({ name }) => computed.has(name));
+    for (let size = -1; computed.size > size;) {
+      size = computed.size;
+      for (const column of columns) {
+        if (column.role === 'derived' && made(column)) computed.add(column.name);
+      }
+    }
     for (const column of columns) {
-      const unknown =
-        column.role === 'derived' ? column.formula.of.find(({ name }) => !modelled.has(name)) : undefined;
-      if (unknown || repeated) {
+      if (!made(column) || repeated) {
         throw new SklarError(
           'ERR_SKLAR_FORMAT',
-          `expected a schema whose derived columns are functions of modelled ones, got ${describe(column.name)}`,
+          `expected a schema whose derived columns follow from modelled ones, got ${describe(column.name)}`,
         );
       }
     }
@@ -826,8 +837,14 @@ function missingPatterns(
     if (inGroups.has(column.name) || (column.role === 'constant' && column.value === null)) return false;
     if (column.role !== 'derived' || computed.has(column.name)) return true;
     // a function is missing where its sources are
-    return !column.formula.of.some(({ name }) => inGroups.has(name));
+    return !follows(column);
   };
+  const follows = (column: SchemaColumn): boolean =>
+    column.role === 'derived' &&
+    column.formula.of.some(({ name }) => {
+      const source = columns.find((one) => one.name === name);
+      return inGroups.has(name) || (source !== undefined && follows(source));
+    });
   const looked = table.columns.flatMap((values, j) =>
     matters(columns[j]!) && values.some(Number.isNaN) ? [j] : [],
   );
