@@ -89,11 +89,14 @@ function turnSeed(seed: Seed, turn: number): Seed {
   return hashWords(low, high, hashText('rules'), turn);
 }
 
-function ruleFailure(schema: TableSchema, broken: number, rows: number, turns: number): SklarError {
+/** @param broken rows that break a rule */
+function ruleFailure(schema: TableSchema, broken: Table, rows: number, turns: number): SklarError {
+  const { rule, columns, count } = schema.worstRule(broken);
   return new SklarError(
     'ERR_SKLAR_VALUE',
-    `expected rows that keep the rules of the data, got ${broken} of ${rows} that break one after ${turns} draws each: ` +
-      `the model has not learned them (${schema.rules.length} rules)`,
+    `expected rows that keep the rules of the data, got ${broken.rows} of ${rows} that break one after ${turns} draws each, ` +
+      `${count === broken.rows ? '' : `${count} of them `}that ${rule}: the model has not learned it; ` +
+      `fit without ${columns.map(describe).join(' or ')}, or another kind of copula`,
   );
 }
 
@@ -331,7 +334,10 @@ export class JointDistribution implements Disposable {
     const columns = table.columns.map((values) => values.slice());
     const most = mostDraws(table.rows);
     for (let turn = 1; broken.length > 0; turn++) {
-      if (turn * table.rows > most) throw ruleFailure(this.schema, broken.length, table.rows, turn);
+      if (turn * table.rows > most) {
+        const left = new Table(table.names, columns, table.types).take(broken);
+        throw ruleFailure(this.schema, left, table.rows, turn);
+      }
       const fresh = await draw(turn);
       const bad = new Set(breaking(fresh));
       const kept = Array.from({ length: fresh.rows }, (_, i) => i).filter((i) => !bad.has(i));
@@ -355,7 +361,10 @@ export class JointDistribution implements Disposable {
       let broken = breaking(batch);
       // a row that breaks a rule is drawn anew under another seed, whatever the batch that it is in
       for (let turn = 1; broken.length > 0; turn++) {
-        if (turn > MOST_TURNS) throw ruleFailure(this.schema, broken.length, batch.rows, MOST_TURNS);
+        if (turn > MOST_TURNS) {
+          const left = new Table(batch.names, columns, batch.types).take(broken);
+          throw ruleFailure(this.schema, left, batch.rows, MOST_TURNS);
+        }
         const seed = turnSeed(options.seed ?? 1, turn);
         // few rows one by one, many with all others
         const ranges =

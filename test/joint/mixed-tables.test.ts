@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 
 import {
   GaussianCopula,
+  JointDistribution,
   type Note,
   Table,
   fitJoint,
@@ -89,6 +90,26 @@ test('samples do not depend on the size of batches, rules included', async () =>
   expect(table.text('open', 9)).toBe('true');
   await expect(joint.sampleConditional({ size: 'tiny' }, 5)).rejects.toThrow(
     'expected one of "small", "medium", "large" for the fixed column "size", got "tiny"',
+  );
+});
+
+test('a rule that is never kept is named, with what to do', async () => {
+  const base = Array.from({ length: 300 }, uniform);
+  const names = Array.from({ length: 7 }, (_, k) => `c${k}`);
+  const steps = names.map(() => base.map(() => 0.02 * uniform()));
+  const ordered = Table.fromColumns(
+    Object.fromEntries(
+      names.map((name, k) => [
+        name,
+        base.map((value, i) => steps.slice(0, k).reduce((sum, step) => sum + step[i]!, value)),
+      ]),
+    ),
+  );
+  using fitted = await fitJoint(ordered, { copula: { kind: 'gaussian' } });
+  const identity = new Float64Array(49).map((_, k) => Number(k % 8 === 0));
+  using joint = new JointDistribution(new GaussianCopula(identity, 7), fitted.margins);
+  await expect(joint.sample(20)).rejects.toThrow(
+    /of 20 that break one after 500 draws each, .*"c\d" is at most "c\d": .*; fit without "c\d" or "c\d", or another kind/,
   );
 });
 

@@ -402,12 +402,7 @@ export class TableSchema {
           return [];
       }
     });
-    const isIndicator = (name: string) => this.indicatorNames.includes(name);
-    const typeOfName = (name: string): ColumnType =>
-      isIndicator(name)
-        ? BOOLEAN
-        : (this.columns.find((column) => column.name === name)?.type ?? { type: 'integer' });
-    const shown = this.rules.slice(0, NOTED_RULES).map((rule) => ruleText(rule, typeOfName));
+    const shown = this.rules.slice(0, NOTED_RULES).map((rule) => this.#ruleText(rule));
     if (this.rules.length > shown.length) shown.push(`${this.rules.length - shown.length} more`);
     const kept: Note[] =
       shown.length === 0
@@ -568,6 +563,25 @@ export class TableSchema {
       });
     }
     return breakingRows(new Table(named, columns), this.rules);
+  }
+
+  /** @internal The rule that most of these rows break, its columns and how many rows do. */
+  worstRule(modelled: Table): { rule: string; columns: readonly string[]; count: number } {
+    return this.rules
+      .map((rule) => ({
+        rule: this.#ruleText(rule),
+        columns: namesOfRule(rule),
+        count: breakingRows(modelled, [rule]).length,
+      }))
+      .reduce((worst, one) => (one.count > worst.count ? one : worst));
+  }
+
+  #ruleText(rule: Rule): string {
+    return ruleText(rule, (name) =>
+      this.indicatorNames.includes(name)
+        ? BOOLEAN
+        : (this.columns.find((column) => column.name === name)?.type ?? { type: 'integer' }),
+    );
   }
 
   /** By column which cells are missing, as indicators of drawn rows say. */
