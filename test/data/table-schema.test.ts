@@ -368,6 +368,10 @@ test('new names look like those of the data', () => {
   expect(idOf(uuid, 3, 1, 0)).toMatch(/^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/);
   const names = ruleOfTexts(['Ann Lee', 'Bob Ray']);
   expect(idOf(names, 0, 1, 0)).toMatch(/^[A-Z][a-z]{2} [A-Z][a-z]{2}$/);
+  const hashes = ruleOfTexts(['0a1b2c3d4e5f60718293', 'ffeeddccbbaa99887766']);
+  expect(idOf(hashes, 0, 1, 0)).toMatch(/^[\da-f]{20}$/);
+  const invoices = ruleOfTexts(['INV-2022-00001', 'INV-2023-00002']);
+  expect(idOf(invoices, 0, 1, 0)).toMatch(/^INV-\d{4}-\d{5}$/);
   const spread = ruleOfTexts(['7', '1000', '55', '430']);
   expect(new Set(Array.from({ length: 500 }, (_, i) => idOf(spread, i, 1, 0))).size).toBe(500);
 });

@@ -9,7 +9,7 @@ import { type Seed, hashWords, seedWords } from '../random';
  * - `counted`: `prefix`, a number of at least `width` digits, `suffix`; numbers begin with `first` and are `step` apart, with a random
  *   part where that is more than 1
  * - `uuid`: random UUIDs
- * - `shapes`: texts in which 0 stands for a digit, a and A for letters, others for themselves
+ * - `shapes`: `prefix` and texts in which 0 stands for a digit, a and A for letters, others for themselves; `hex`: all are hexadecimal digits
  */
 export type IdRule =
   | {
@@ -21,7 +21,12 @@ export type IdRule =
       readonly step: number;
     }
   | { readonly rule: 'uuid' }
-  | { readonly rule: 'shapes'; readonly shapes: readonly string[] };
+  | {
+      readonly rule: 'shapes';
+      readonly shapes: readonly string[];
+      readonly prefix?: string | undefined;
+      readonly hex?: boolean | undefined;
+    };
 
 export const idRuleSchema: z.ZodType<IdRule> = z.discriminatedUnion('rule', [
   z.strictObject({
@@ -33,9 +38,15 @@ export const idRuleSchema: z.ZodType<IdRule> = z.discriminatedUnion('rule', [
     step: z.number().min(1),
   }),
   z.strictObject({ rule: z.literal('uuid') }),
-  z.strictObject({ rule: z.literal('shapes'), shapes: z.array(z.string()).min(1) }),
+  z.strictObject({
+    rule: z.literal('shapes'),
+    shapes: z.array(z.string()).min(1),
+    prefix: z.string().optional(),
+    hex: z.boolean().optional(),
+  }),
 ]);
 
+const HASH = /^[\da-f]{16,}$/;
 const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
 /** Shapes kept at most. */
@@ -61,16 +72,27 @@ export function ruleOfTexts(texts: readonly string[]): IdRule {
       };
     }
   }
+  const hex = texts.every((text) => HASH.test(text));
+  const start = hex ? '' : commonPrefix(texts);
   const counts = new Map<string, number>();
   for (const text of texts) {
     const shape = text
+      .slice(start.length)
       .replace(/\d/g, '0')
       .replace(/\p{Ll}/gu, 'a')
       .replace(/\p{Lu}/gu, 'A');
     counts.set(shape, (counts.get(shape) ?? 0) + 1);
   }
   const frequent = [...counts].sort((a, b) => b[1] - a[1]).slice(0, MOST_SHAPES);
-  return { rule: 'shapes', shapes: frequent.map(([shape]) => shape) };
+  const shapes = frequent.map(([shape]) => shape);
+  return { rule: 'shapes', shapes, ...(start && { prefix: start }), ...(hex && { hex }) };
+}
+
+/** What all texts begin with, without digits at its end, which are those of a number, or half a character. */
+function commonPrefix(texts: readonly string[]): string {
+  let prefix = texts[0]!;
+  for (const text of texts) while (!text.startsWith(prefix)) prefix = prefix.slice(0, -1);
+  return prefix.replace(/\d+$|[\ud800-\udbff]$/, '');
 }
 
 /** The rule of different whole numbers. */
@@ -112,7 +134,8 @@ export function idOf(rule: IdRule, row: number, seed: Seed, column: number): str
     }
     case 'shapes': {
       const shape = rule.shapes[word(0) % rule.shapes.length]!;
-      return [...shape]
+      if (rule.hex) return Array.from(shape, (_, k) => (word(k + 1) % 16).toString(16)).join('');
+      const made = [...shape]
         .map((character, k) =>
           character === '0'
             ? String(word(k + 1) % 10)
@@ -121,6 +144,7 @@ export function idOf(rule: IdRule, row: number, seed: Seed, column: number): str
               : character,
         )
         .join('');
+      return (rule.prefix ?? '') + made;
     }
   }
 }
