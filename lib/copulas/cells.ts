@@ -63,11 +63,16 @@ export function logWidths(
   dim: number,
   gaussian: boolean,
 ): Float64Array {
-  const [low, high] = [tailsOf(lower, gaussian), tailsOf(upper, gaussian)];
+  const blocks: number[] = [];
+  for (let k = 0; k < lower.length; k++) if (lower[k] !== upper[k]) blocks.push(k);
+  const tails = (ends: Float64Array) =>
+    tailsOf(
+      Float64Array.from(blocks, (k) => ends[k]!),
+      gaussian,
+    );
+  const [low, high] = [tails(lower), tails(upper)];
   const sums = new Float64Array(lower.length / dim);
-  for (let k = 0; k < lower.length; k++) {
-    if (lower[k] !== upper[k]) sums[Math.floor(k / dim)]! += Math.log(widthOf(low, high, k));
-  }
+  blocks.forEach((k, at) => (sums[Math.floor(k / dim)]! += Math.log(widthOf(low, high, at))));
   return sums;
 }
 

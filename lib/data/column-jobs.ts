@@ -73,6 +73,16 @@ export function findInfinite(values: Float64Array): number {
   return -1;
 }
 
+/** A copy of the values that are not missing. (`filter` would hold each as an object meanwhile.) */
+export function knownValues(values: Float64Array): Float64Array {
+  let count = 0;
+  for (let i = 0; i < values.length; i++) if (!Number.isNaN(values[i])) count++;
+  const known = new Float64Array(count);
+  count = 0;
+  for (let i = 0; i < values.length; i++) if (!Number.isNaN(values[i])) known[count++] = values[i]!;
+  return known;
+}
+
 /** The rows, by number, in which no column is missing. */
 export function completeRowsOf(columns: readonly Float64Array[], rows: number): Uint32Array {
   const holes = columns.filter((values) => values.some(Number.isNaN));

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 
 import type { ColumnType } from '../columns/column-type';
+import { knownValues } from '../column-jobs';
 import type { Table } from '../table';
 import type { Formula } from './derived';
 import { isDependent } from './missing-groups';
@@ -32,7 +33,7 @@ export function findCycles(table: Table, names: readonly string[]): Cycle[] {
   const others = names.filter((name) => !dates.includes(name));
   return dates.flatMap((of) => {
     const values = table.column(of);
-    const known = values.filter((value) => !Number.isNaN(value));
+    const known = knownValues(values);
     const unit = table.type(of).type === 'date' ? 1 : DAY;
     const least = known.reduce((a, b) => Math.min(a, b), Infinity);
     // days begin at midnight
@@ -69,7 +70,7 @@ export function findCycles(table: Table, names: readonly string[]): Cycle[] {
 /** Whether a column is as often large, or its most frequent label, at all phases. */
 function follows(table: Table, name: string, phase: Float64Array, level: number): boolean {
   const values = table.column(name);
-  const known = values.filter((value) => !Number.isNaN(value)).sort();
+  const known = knownValues(values).sort();
   const middle = known[known.length >> 1]!;
   const is = values.map((value) =>
     Number(table.type(name).type === 'category' ? value === middle : value > middle),

@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 import { release } from '../../native';
 import { type ColumnType, kindOf, labelsOf, roundedTo } from '../columns/column-type';
-import { completeRowsOf } from '../column-jobs';
+import { knownValues } from '../column-jobs';
 import { andWords } from '../../notes';
 import { Table } from '../table';
 
@@ -258,7 +258,7 @@ function finestFirst(table: Table, names: readonly string[]): { name: string; va
 
 /** How many different values there are, in the memory of a copy: a set of a million takes many times that. */
 function countDifferent(values: Float64Array): number {
-  const sorted = values.filter((value) => !Number.isNaN(value)).sort();
+  const sorted = knownValues(values).sort();
   let count = 0;
   for (let i = 0; i < sorted.length; i++) if (i === 0 || sorted[i] !== sorted[i - 1]) count++;
   release(sorted);
@@ -401,19 +401,15 @@ function productFormula(
 ): (Formula & { formula: 'product' }) | null {
   const y = table.column(name);
   const tolerance = toleranceOf(table.type(name), y, COARSE);
-  const logs = new Table(
-    [...sources, name],
-    [...sources, name].map((column) =>
-      table.column(column).map((value) => (value > 0 ? Math.log(value) : NaN)),
-    ),
-  );
   // columns that are often 0 leave few rows: first without them
   const seldom = sources.filter((source) => shareOfZeros(table.column(source)) < SELDOM);
   for (const chosen of seldom.length < sources.length ? [seldom, sources] : [sources]) {
     if (chosen.length < 2) continue;
-    const rows = completeRows(logs.select([...chosen, name]).columns, LOOK_ROWS);
+    const columns = [...chosen, name].map((column) => table.column(column));
+    const rows = completeRows(columns, LOOK_ROWS, (value) => value > 0);
     if (rows.length < Math.max(PRODUCT_ROWS, ROWS_A_COLUMN * (chosen.length + 2))) continue;
-    const fit = leastSquares(logs, rows, name, chosen);
+    const logs = columns.map((values) => Float64Array.from(rows, (i) => Math.log(values[i]!)));
+    const fit = leastSquares(new Table([...chosen, name], logs), Array.from(rows.keys()), name, chosen);
     const of = chosen
       .map((source, k) => ({ name: source, power: Math.round(fit?.factors[k] ?? 0) }))
       .filter(({ power }) => power !== 0)
@@ -422,15 +418,17 @@ function productFormula(
     const product = productOf(of, (source) => table.column(source));
     const largest = rows.reduce((best, i) => (product[i]! > product[best]! ? i : best), rows[0]!);
     const exact = y[largest]! / product[largest]!;
-    for (const digits of [2, 3, 4, 6, 9, 15]) {
-      const factor = Number(exact.toPrecision(digits));
-      if (reproduces([product], [factor], 0, y, tolerance)) return { formula: 'product', of, factor };
-    }
+    const factor = [2, 3, 4, 6, 9, 15]
+      .map((digits) => Number(exact.toPrecision(digits)))
+      .find((short) => reproduces([product], [short], 0, y, tolerance));
+    release(product);
+    if (factor !== undefined) return { formula: 'product', of, factor };
   }
   return null;
 }
 
-const shareOfZeros = (values: Float64Array) => values.filter((value) => value === 0).length / values.length;
+const shareOfZeros = (values: Float64Array) =>
+  values.reduce((zeros, value) => zeros + Number(value === 0), 0) / values.length;
 
 function productOf(
   of: readonly { readonly name: string; readonly power: number }[],
@@ -442,11 +440,23 @@ function productOf(
   );
 }
 
-/** Rows in which all columns are there, at most so many, evenly spread. */
-function completeRows(columns: readonly Float64Array[], most: number): number[] {
-  const rows = completeRowsOf(columns, columns[0]!.length);
-  if (rows.length <= most) return Array.from(rows);
-  return Array.from({ length: most }, (_, k) => rows[Math.floor((k * rows.length) / most)]!);
+/** Rows in which the values of all columns count (default: those that are there), at most so many, evenly spread. */
+function completeRows(
+  columns: readonly Float64Array[],
+  most: number,
+  counts = (value: number) => !Number.isNaN(value),
+): number[] {
+  const holes = columns.filter((values) => !values.every(counts));
+  const isComplete = (i: number) => holes.every((values) => counts(values[i]!));
+  const rows = columns[0]!.length;
+  let complete = 0;
+  for (let i = 0; i < rows; i++) if (isComplete(i)) complete++;
+  const taken = Math.min(complete, most);
+  const found: number[] = [];
+  for (let i = 0, k = 0; found.length < taken; i++) {
+    if (isComplete(i) && k++ === Math.floor((found.length * complete) / taken)) found.push(i);
+  }
+  return found;
 }
 
 function spreadOf(values: Float64Array, rows: readonly number[]): number {

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 
 import { type ColumnType, kindOf } from '../columns/column-type';
+import { knownValues } from '../column-jobs';
 import type { Table } from '../table';
 import type { Formula } from './derived';
 
@@ -89,7 +90,7 @@ export function differenceOf(
 }
 
 function deviation(values: Float64Array): number {
-  const known = values.filter((value) => !Number.isNaN(value));
+  const known = knownValues(values);
   const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
   return Math.sqrt(known.reduce((sum, value) => sum + (value - mean) ** 2, 0) / known.length);
 }

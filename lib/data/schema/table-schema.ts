@@ -783,8 +783,8 @@ function missingGroups(
     const { name, role } = column;
     const follows = role === 'derived' && !computed.has(name);
     if (follows || (role === 'constant' && column.value === null)) continue;
+    if (!table.column(name).some(Number.isNaN)) continue;
     const is = isMissing(table, name);
-    if (is.every((value) => value === 0)) continue;
     const key = is.join('');
     const group = alike.get(key);
     if (group) group.columns.push(name);
