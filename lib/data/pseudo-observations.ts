@@ -3,21 +3,22 @@ import { types } from 'node:util';
 import { z } from 'zod';
 
 import { type OptionNames, SklarError, describe, expectInteger, expectOneOf, expectOptions } from '../errors';
-import { type ColumnHandle, callNative, release } from '../native';
+import { expectThreads } from '../devices';
+import {
+  type ColumnHandle,
+  type NativeRanks,
+  type RanksHandle,
+  callNative,
+  release,
+  runJob,
+} from '../native';
 import { type LevelBlocks, blocksOfRanks } from './level-blocks';
 import { type ColumnRunOptions, columnRunOptions, findInfinite, nextTurn } from './column-jobs';
 import { LevelColumns, type Ties } from './level-columns';
 import { type Matrix, matrix } from '../matrix';
 import type { Note } from '../notes';
 import { type Seed, resolveSeed } from './random';
-import {
-  type RankRule,
-  type SortedValues,
-  evenlySpaced,
-  relationOf,
-  releaseSorted,
-  sortedColumns,
-} from './sorted-table';
+import { type SortedValues, evenlySpaced, releaseSorted, sortedColumns } from './sorted-table';
 import { type ColumnType, columnTypeSchema, kindOf, typeOf } from './columns/column-type';
 import { Table, listNames } from './table';
 import { type RowWeights, type Weights, weightedTable } from './weights';
@@ -185,37 +186,25 @@ export async function expectUsable(table: Table, signal: AbortSignal | undefined
 const COPY = 'a copy';
 
 /**
- * Finds columns that carry the same ranks. Columns come in one by one; a column whose text was seen before is compared
- * value by value with the first column of that text.
+ * Finds columns that carry the same ranks. Columns come in one by one; the ranks of one whose hash was seen before are compared
+ * row by row with those of the first column of that hash.
  */
 class DuplicateFinder {
-  readonly #table: Table;
-  readonly #rule: RankRule;
-  readonly #run: ColumnRunOptions;
-  readonly #seen = new Map<string, number>();
+  readonly #seen = new Map<bigint, { readonly name: string; readonly ranks: NativeRanks }>();
   readonly #found: { name: string; how: string; of: string }[] = [];
 
-  constructor(table: Table, rule: RankRule, run: ColumnRunOptions) {
-    this.#table = table;
-    this.#rule = rule;
-    this.#run = run;
-  }
-
-  async add(
-    j: number,
-    { increasing, decreasing }: { increasing: string; decreasing: string },
-  ): Promise<void> {
-    const same = this.#seen.get(increasing) ?? this.#seen.get(decreasing);
+  /** @param complete whether no cell is missing */
+  add(name: string, ranks: NativeRanks, complete: boolean): void {
+    const same = this.#seen.get(ranks.hash) ?? this.#seen.get(ranks.reversedHash);
     if (same === undefined) {
-      this.#seen.set(increasing, j);
+      this.#seen.set(ranks.hash, { name, ranks });
       return;
     }
-    const { names, columns } = this.#table;
-    const relation = await relationOf(this.#table, j, same, this.#rule, this.#run);
+    const relation = callNative((addon) => addon.ranksRelation(ranks.handle, same.ranks.handle));
     if (relation === 0) return;
-    const equal = relation === 1 && columns[j]!.every((value, i) => value === columns[same]![i]);
+    const equal = complete && relation === 1 && ranks.valuesHash === same.ranks.valuesHash;
     const how = equal ? COPY : relation === 1 ? 'an increasing function' : 'a decreasing function';
-    this.#found.push({ name: names[j]!, how, of: names[same]! });
+    this.#found.push({ name, how, of: same.name });
   }
 
   /** Throws ERR_SKLAR_VALUE when there are copies. */
@@ -325,11 +314,17 @@ export class PseudoObservations extends LevelColumns {
     release(counted);
   }
 
-  /** @internal The same, of rows of a settled table that all count, with their weights. */
+  /**
+   * The same, of rows of a settled table that all count, with their weights.
+   *
+   * @param isLast whether nobody uses the table any longer: it gives its memory back column by column
+   * @internal
+   */
   static async fitColumns(
     table: Table,
     weights: RowWeights | null,
     options: Omit<PseudoObservationsOptions, 'weights'> & ColumnRunOptions = {},
+    isLast = false,
   ): Promise<PseudoObservations> {
     options = expectOptions(options, 'PseudoObservations.fitColumns', fitOptions);
     const { ties = 'random', seed: given = 0, knots = DEFAULT_KNOTS, onProgress, ...run } = options;
@@ -337,23 +332,26 @@ export class PseudoObservations extends LevelColumns {
     const seed = resolveSeed(given);
     expectInteger(knots, 'knots', { min: 2 });
     await expectUsable(table, run.signal);
-    const rule = { ties, seed };
-    const duplicates = new DuplicateFinder(table, rule, run);
+    const duplicates = new DuplicateFinder();
     const columns: Column[] = [];
     const blocks: Float64Array[] = [];
-    const u = levelsFor(table);
-    for await (const sorted of sortedColumns(table, rule, weights, { ...run, onProgress })) {
-      for (let j = sorted.from; j < sorted.to; j++) {
-        const { values, ...texts } = sorted.rankedColumn(j);
-        await duplicates.add(j, texts);
-        columns.push(thinnedColumn(table.names[j]!, table.types[j]!, values, knots));
-        blocks.push(blocksOfRanks(values.last, values.weights?.upTo));
-        releaseSorted(values);
-        await nextTurn(run.signal);
-      }
-      await sorted.writeLevels(u, run);
+    const handles: RanksHandle[] = [];
+    const sorting = sortedColumns(table, { ties, seed }, weights, { ...run, onProgress });
+    for await (const { j, values, ranks } of sorting) {
+      const name = table.names[j]!;
+      duplicates.add(name, ranks!, values.sorted.length === table.rows);
+      columns.push(thinnedColumn(name, table.types[j]!, values, knots));
+      blocks.push(blocksOfRanks(values.last, values.weights?.upTo));
+      handles.push(ranks!.handle);
+      releaseSorted(values);
+      if (isLast) release(table.columns[j]!);
+      await nextTurn(run.signal);
     }
     duplicates.expectNoCopies();
+    // all at once, when values are gone
+    const u = levelsFor(table);
+    await runJob((addon) => addon.ranksLevels(handles, u, expectThreads(run.threads)), run);
+    for (const handle of handles) callNative((addon) => addon.ranksRelease(handle));
     return new PseudoObservations(
       table.rows,
       ties,

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 
 import { expectThreads } from '../devices';
-import { type NativeSortedColumn, type SortedHandle, callNative, release, runJob } from '../native';
-import { type ColumnRunOptions, columnKeys, rowBlocks } from './column-jobs';
+import { type NativeRanks, type NativeSortedColumn, callNative, release, runJob } from '../native';
+import { type ColumnRunOptions, columnKeys } from './column-jobs';
 import type { Ties } from './level-columns';
 import { type Seed, resolveSeed } from './random';
 import type { Table } from './table';
@@ -51,14 +51,18 @@ export function sortValues(values: Float64Array, weights: RowWeights | null = nu
   return toSortedValues(callNative((addon) => addon.sortValues(values, weights && weights.each)));
 }
 
-function toSortedValues({ sorted, values, last, weights }: NativeSortedColumn): SortedValues {
-  const upTo = last ?? Float64Array.from(sorted, (_, i) => i + 1);
-  return {
-    sorted,
-    values: values ?? sorted,
-    last: upTo,
-    ...(weights && { weights: sortedWeights(weights, upTo) }),
-  };
+function toSortedValues({ sorted, weights }: NativeSortedColumn): SortedValues {
+  const isLast = (i: number) => sorted[i] !== sorted[i + 1];
+  let distinct = 0;
+  for (let i = 0; i < sorted.length; i++) if (isLast(i)) distinct++;
+  const last = new Float64Array(distinct);
+  const values = distinct === sorted.length ? sorted : new Float64Array(distinct);
+  for (let i = 0, k = 0; i < sorted.length; i++) {
+    if (!isLast(i)) continue;
+    values[k] = sorted[i]!;
+    last[k++] = i + 1;
+  }
+  return { sorted, values, last, ...(weights && { weights: sortedWeights(weights, last) }) };
 }
 
 /** The positions of finite values in ascending order, of equal ones in their order. */
@@ -90,71 +94,17 @@ const FEW_VALUES = 2 ** 20;
 /** Sorting takes three times the memory of a column, what is learned of it as much again. */
 const MOST_SHARE = 1 / 8;
 
-/** Some columns of a table, sorted, in native memory until `dispose`; what is asked for is copied. */
-export class SortedColumns implements Disposable {
-  readonly table: Table;
-  /** The number of the first one. */
-  readonly from: number;
-  /** The number behind the last one. */
-  readonly to: number;
-  readonly #columns: readonly SortedHandle[];
-
-  /** @internal */
-  constructor(table: Table, from: number, columns: readonly SortedHandle[]) {
-    this.table = table;
-    this.from = from;
-    this.to = from + columns.length;
-    this.#columns = columns;
-  }
-
-  /** The values of column j of the table. */
-  column(j: number): SortedValues {
-    return toSortedValues(this.#native(j));
-  }
-
-  /** The values of column j, with texts that columns share when they may be increasing (decreasing) functions of each other. */
-  rankedColumn(j: number): { values: SortedValues; increasing: string; decreasing: string } {
-    const column = this.#native(j);
-    const values = toSortedValues(column);
-    const key = (hash: bigint): string => `${values.values.length},${hash}`;
-    return { values, increasing: key(column.hash), decreasing: key(column.reversedHash) };
-  }
-
-  /**
-   * Writes rank / (rows + 1) of all rows into the columns of u, rows x columns of the table; of weighted ones the weight of lower rows in the
-   * place of their number.
-   */
-  async writeLevels(u: Float64Array, run: ColumnRunOptions = {}): Promise<void> {
-    const threads = expectThreads(run.threads);
-    const { rows, names } = this.table;
-    const [width, count] = [names.length, this.#columns.length];
-    for (const [from, to] of rowBlocks(rows, width)) {
-      const block = await runJob((addon) => addon.sortedLevels(this.#columns, from, to, threads), {
-        signal: run.signal,
-      });
-      for (let k = 0; k < count; k++) {
-        let at = from * width + this.from + k;
-        for (let b = k; b < block.length; b += count, at += width) u[at] = block[b]!;
-      }
-      release(block);
-    }
-  }
-
-  dispose(): void {
-    for (const column of this.#columns) callNative((addon) => addon.sortedRelease(column));
-  }
-
-  [Symbol.dispose](): void {
-    this.dispose();
-  }
-
-  #native(j: number): NativeSortedColumn {
-    return callNative((addon) => addon.sortedColumn(this.#columns[j - this.from]!));
-  }
+/** A column of a table, sorted. */
+export interface SortedTableColumn {
+  /** Its number. */
+  readonly j: number;
+  readonly values: SortedValues;
+  /** Null: they were not wanted. */
+  readonly ranks: NativeRanks | null;
 }
 
 /**
- * The columns of a table, sorted, so many at once that their memory is a part of that of the table; those before are disposed of.
+ * The columns of a table, sorted, so many at once that their memory is a part of that of the table: `releaseSorted` those that are done with.
  *
  * @param table of finite numbers, at least one row
  * @param rule how rows are to be ranked; null: not at all
@@ -165,32 +115,17 @@ export async function* sortedColumns(
   rule: RankRule | null,
   weights: RowWeights | null,
   run: ColumnRunOptions = {},
-): AsyncGenerator<SortedColumns, void> {
+): AsyncGenerator<SortedTableColumn, void> {
   const threads = expectThreads(run.threads);
   const width = table.names.length;
   const parallel = Math.min(threads || availableParallelism(), Math.floor(MOST_SHARE * width));
   const group = Math.max(1, parallel, Math.floor(FEW_VALUES / table.rows));
   for (let from = 0; from < width; from += group) {
     const numbers = Array.from({ length: Math.min(group, width - from) }, (_, k) => from + k);
-    using sorted = new SortedColumns(table, from, await sortColumns(table, numbers, rule, weights, run));
-    yield sorted;
-    tell(run.onProgress, sorted.to / width);
-  }
-}
-
-/** Whether column j is an increasing (1) or decreasing (-1) function of column k in the rows, or neither (0). */
-export async function relationOf(
-  table: Table,
-  j: number,
-  k: number,
-  rule: RankRule,
-  run: ColumnRunOptions = {},
-): Promise<1 | -1 | 0> {
-  const both = await sortColumns(table, [j, k], rule, null, run);
-  try {
-    return callNative((addon) => addon.sortedRelation(both[0]!, both[1]!));
-  } finally {
-    for (const column of both) callNative((addon) => addon.sortedRelease(column));
+    for (const [k, column] of (await sortColumns(table, numbers, rule, weights, run)).entries()) {
+      yield { j: from + k, values: toSortedValues(column), ranks: column.ranks };
+      tell(run.onProgress, (from + k + 1) / width);
+    }
   }
 }
 
@@ -200,7 +135,7 @@ function sortColumns(
   rule: RankRule | null,
   weights: RowWeights | null,
   { threads, signal }: ColumnRunOptions,
-): Promise<SortedHandle[]> {
+): Promise<NativeSortedColumn[]> {
   const keys = columnKeys(numbers.map((j) => table.names[j]!));
   const ranks = rule && { random: rule.ties === 'random', seed: resolveSeed(rule.seed), keys };
   const columns = numbers.map((j) => table.columns[j]!);

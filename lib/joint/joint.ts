@@ -814,7 +814,7 @@ async function fitMargins(
   return margins;
 }
 
-/** What a copula learns from, and the margins of the same rows. */
+/** What a copula learns from, and the margins of the same rows, of a table that nobody uses any longer: it gives its memory back. */
 export async function fitRanksAndMargins(
   table: Table,
   options: FitMarginsOptions,
@@ -825,7 +825,8 @@ export async function fitRanksAndMargins(
   await expectUsable(table, rest.signal);
   // the margins first, while there are no ranks in memory
   const margins = await fitMargins(table, { ...options, onProgress: part(0) });
-  const ranks = await PseudoObservations.fitColumns(table, weights, { ...rest, onProgress: part(0.5) });
+  const ranking = { ...rest, onProgress: part(0.5) };
+  const ranks = await PseudoObservations.fitColumns(table, weights, ranking, true);
   const notes = [...privateNotes(schema), ...known, ...(schema?.notes ?? []), ...ranks.notes];
   return { ranks, margins: margins.after(notes) };
 }

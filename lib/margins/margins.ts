@@ -4,6 +4,7 @@ import {
   type ColumnRunOptions,
   columnRunOptions,
   finiteRows,
+  knownValues,
   nextTurn,
   rowBlocks,
 } from '../data/column-jobs';
@@ -151,7 +152,7 @@ export class Margins extends LevelColumns {
     const { weights: given, ...rest } = options;
     const { table, weights } = weightedTable(Table.settled(rows, 'Margins.fit'), given);
     for (const [j, { type }] of expectMarginsSpec(options.margins ?? 'auto', table.names).entries()) {
-      const known = table.columns[j]!.filter((value) => !Number.isNaN(value));
+      const known = knownValues(table.columns[j]!);
       expectLearnable(known, table.names[j]!, type);
       release(known);
       await nextTurn(options.signal);
@@ -176,15 +177,12 @@ export class Margins extends LevelColumns {
     const seed = resolveSeed(options.seed ?? 0);
     const specs = specsOf(options.margins ?? 'auto', table);
     const columns: Column[] = [];
-    for await (const sorted of sortedColumns(table, null, weights, { threads, signal })) {
-      for (let j = sorted.from; j < sorted.to; j++) {
-        const name = table.names[j]!;
-        const values = sorted.column(j);
-        const margin = await finishInTurns(fitSorted({ column: name, ...values }, specs[j]!), signal);
-        releaseSorted(values);
-        columns.push({ name, cells: table.types[j]!, margin });
-        tell(onProgress, (j + 1) / table.names.length);
-      }
+    for await (const { j, values } of sortedColumns(table, null, weights, { threads, signal })) {
+      const name = table.names[j]!;
+      const margin = await finishInTurns(fitSorted({ column: name, ...values }, specs[j]!), signal);
+      releaseSorted(values);
+      columns.push({ name, cells: table.types[j]!, margin });
+      tell(onProgress, (j + 1) / table.names.length);
     }
     const notes = groupNotes(columns.flatMap(({ margin }) => margin.notes));
     return new Margins(table.rows, ties, seed, columns, notes, schema);

@@ -41,23 +41,20 @@ export async function privateTable(
   const { names, types, rows } = table;
   const options = expectMarginsSpec(spec, names);
   const columns: Float64Array[] = [];
-  for await (const sorted of sortedColumns(table, null, weights, run)) {
-    for (let j = sorted.from; j < sorted.to; j++) {
-      const column = names[j]!;
-      const { support, atoms } = options[j]!;
-      const integer = kindOf(types[j]!) === 'integer';
-      const source = sorted.column(j);
-      const values = privateValues({ column, ...source }, least, { support, atoms, integer });
-      releaseSorted(source);
-      if (values[0] === values.at(-1)) {
-        const what = labelsOf(types[j]!) ? 'labels' : 'values';
-        throw marginError(`two ${what} that at least ${least} rows have`, 'private', column, 'one');
-      }
-      const padded = new Float64Array(rows).fill(NaN);
-      padded.set(values);
-      columns.push(padded);
-      await nextTurn(run.signal);
+  for await (const { j, values: source } of sortedColumns(table, null, weights, run)) {
+    const column = names[j]!;
+    const { support, atoms } = options[j]!;
+    const integer = kindOf(types[j]!) === 'integer';
+    const values = privateValues({ column, ...source }, least, { support, atoms, integer });
+    releaseSorted(source);
+    if (values[0] === values.at(-1)) {
+      const what = labelsOf(types[j]!) ? 'labels' : 'values';
+      throw marginError(`two ${what} that at least ${least} rows have`, 'private', column, 'one');
     }
+    const padded = new Float64Array(rows).fill(NaN);
+    padded.set(values);
+    columns.push(padded);
+    await nextTurn(run.signal);
   }
   return new Table(names, columns, types);
 }

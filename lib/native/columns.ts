@@ -8,23 +8,27 @@ export interface ColumnHandle {
   readonly [columnHandle]: never;
 }
 
-declare const sortedHandle: unique symbol;
-/** A sorted column in native memory; `sortedRelease` frees it, or else the garbage collector. */
-export interface SortedHandle {
-  readonly [sortedHandle]: never;
+declare const ranksHandle: unique symbol;
+/** The ranks of a column in native memory; `ranksRelease` frees them, or else the garbage collector. */
+export interface RanksHandle {
+  readonly [ranksHandle]: never;
+}
+
+/** See ColumnRanks of native/margins/sorted_column.hpp. */
+export interface NativeRanks {
+  handle: RanksHandle;
+  hash: bigint;
+  reversedHash: bigint;
+  valuesHash: bigint;
 }
 
 export interface NativeSortedColumn {
   /** -0 as 0. */
   sorted: Float64Array;
-  /** Different values, and how many rows are not above each; null where no value occurs twice. */
-  values: Float64Array | null;
-  last: Float64Array | null;
   /** Of `sorted`; null: the rows have none. */
   weights: Float64Array | null;
-  /** Of the ranks, where they were wanted, and of the ranks from the greatest value down. */
-  hash: bigint;
-  reversedHash: bigint;
+  /** Null: they were not wanted. */
+  ranks: NativeRanks | null;
 }
 
 export interface ColumnsAddon {
@@ -76,19 +80,13 @@ export interface ColumnsAddon {
     ranks: { random: boolean; seed: bigint; keys: Uint32Array } | null,
     threads: number,
     weights: Float64Array | null,
-  ): NativeJob<SortedHandle[]>;
-  sortedColumn(column: SortedHandle): NativeSortedColumn;
+  ): NativeJob<NativeSortedColumn[]>;
   sortValues(values: Float64Array, weights: Float64Array | null): NativeSortedColumn;
   /** Whether one is an increasing (1) or decreasing (-1) function of the other. */
-  sortedRelation(a: SortedHandle, b: SortedHandle): 1 | -1 | 0;
-  /** Rows begin .. end of rank / (rows + 1), (end - begin) x columns. */
-  sortedLevels(
-    columns: readonly SortedHandle[],
-    begin: number,
-    end: number,
-    threads: number,
-  ): NativeJob<Float64Array>;
-  sortedRelease(column: SortedHandle): void;
+  ranksRelation(a: RanksHandle, b: RanksHandle): 1 | -1 | 0;
+  /** Writes rank / (rows + 1) to u, rows x columns. */
+  ranksLevels(columns: readonly RanksHandle[], u: Float64Array, threads: number): NativeJob<void>;
+  ranksRelease(ranks: RanksHandle): void;
   /** Frees the memory of an array, whose length is 0 then. */
   releaseArray(values: Float64Array | Uint32Array): void;
 }

@@ -14,14 +14,14 @@ namespace {
 using Columns = std::vector<std::vector<double>>;
 
 constexpr napi_type_tag map_tag = {0x71c9e04b6fd2385e, 0xa8064de3b95f1c27};
-constexpr napi_type_tag sorted_tag = {0x0e4db9265c7f83a1, 0xd73ac58e1b60f294};
+constexpr napi_type_tag ranks_tag = {0x5b81d2f04a96ce37, 0x29e7603cf5ad1b84};
 
 SharedMap to_map(const Napi::Value& value) {
   return from_external<ColumnMap>(value, map_tag, "marginColumn or rankColumn");
 }
 
-std::shared_ptr<const SortedColumn> to_sorted(const Napi::Value& value) {
-  return from_external<SortedColumn>(value, sorted_tag, "sortColumns");
+SharedRanks to_ranks(const Napi::Value& value) {
+  return from_external<ColumnRanks>(value, ranks_tag, "sortColumns");
 }
 
 Columns to_columns(const Napi::Value& value) {
@@ -87,6 +87,20 @@ Napi::Value log_pdf(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value ranks_fields(Napi::Env env, const SharedRanks& ranks) {
+  if (!ranks) return env.Null();
+  return to_object(env, "handle", to_external<ColumnRanks>(env, ranks, ranks_tag), "hash",
+                   Napi::BigInt::New(env, ranks->hash), "reversedHash",
+                   Napi::BigInt::New(env, ranks->reversed_hash), "valuesHash",
+                   Napi::BigInt::New(env, ranks->values_hash));
+}
+
+Napi::Value fields_of(Napi::Env env, const SortedColumn& column) {
+  return to_object(env, "sorted", column.sorted, "weights",
+                   column.weights.empty() ? env.Null() : to_array(env, column.weights), "ranks",
+                   ranks_fields(env, column.ranks));
+}
+
 Napi::Value sort(const Napi::CallbackInfo& info) {
   // shared, so that each column is sorted in its own memory
   const auto x = std::make_shared<Columns>(to_columns(info[0]));
@@ -98,36 +112,20 @@ Napi::Value sort(const Napi::CallbackInfo& info) {
     for (const std::uint32_t key : to_vector<std::uint32_t>(field(o, "keys"), "keys", x->size()))
       ranks.push_back({random, seed, key});
   }
-  return start_job(info, [x, ranks = std::move(ranks),
-                          weights = to_vector_or_empty<double>(info[3], "weights"),
-                          threads = to_size(info[2], "threads")](const CancelFlag& cancel) {
-    std::vector<std::shared_ptr<const SortedColumn>> sorted(x->size());
-    ThreadPool pool(threads);
-    pool.run(x->size(), [&](std::size_t j, std::size_t) {
-      sorted[j] =
-          std::make_shared<SortedColumn>(sort_column(std::move((*x)[j]), weights.empty() ? nullptr : &weights,
-                                                     ranks.empty() ? nullptr : &ranks[j], cancel));
-    });
-    return [sorted = std::move(sorted)](Napi::Env env) {
-      return to_array(env, sorted, [env](const auto& column) {
-        return to_external<SortedColumn>(env, column, sorted_tag);
-      });
-    };
-  });
-}
-
-Napi::Object fields_of(Napi::Env env, const SortedColumn& column) {
-  const bool values = !column.values.empty();
-  return to_object(env, "sorted", column.sorted, "values", values ? to_array(env, column.values) : env.Null(),
-                   "last", values ? to_array(env, column.last) : env.Null(), "weights",
-                   column.weights.empty() ? env.Null() : to_array(env, column.weights), "hash",
-                   Napi::BigInt::New(env, column.hash), "reversedHash",
-                   Napi::BigInt::New(env, column.reversed_hash));
-}
-
-Napi::Value sorted_column(const Napi::CallbackInfo& info) {
-  const auto column = to_sorted(info[0]);
-  return fields_of(info.Env(), *column);
+  return start_job(info,
+                   [x, ranks = std::move(ranks), weights = to_vector_or_empty<double>(info[3], "weights"),
+                    threads = to_size(info[2], "threads")](const CancelFlag& cancel) -> Job::Deliver {
+                     std::vector<SortedColumn> sorted(x->size());
+                     ThreadPool pool(threads);
+                     pool.run(x->size(), [&](std::size_t j, std::size_t) {
+                       sorted[j] = sort_column(std::move((*x)[j]), weights.empty() ? nullptr : &weights,
+                                               ranks.empty() ? nullptr : &ranks[j], cancel);
+                     });
+                     return [sorted = std::move(sorted)](Napi::Env env) {
+                       return to_array(env, sorted,
+                                       [env](const SortedColumn& column) { return fields_of(env, column); });
+                     };
+                   });
 }
 
 Napi::Value sort_values(const Napi::CallbackInfo& info) {
@@ -137,21 +135,20 @@ Napi::Value sort_values(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value relation(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), monotone_relation(*to_sorted(info[0]), *to_sorted(info[1])));
+  return Napi::Number::New(info.Env(), monotone_relation(*to_ranks(info[0]), *to_ranks(info[1])));
 }
 
-Napi::Value sorted_levels(const Napi::CallbackInfo& info) {
-  return start_job(
-      info, [held = to_list(info[0], "columns", to_sorted), begin = to_size(info[1], "begin"),
-             end = to_size(info[2], "end"), threads = to_size(info[3], "threads")](const CancelFlag& cancel) {
-        std::vector<const SortedColumn*> columns;
-        for (const auto& column : held) columns.push_back(column.get());
-        return rank_levels(threads, columns, begin, end, cancel);
-      });
+Napi::Value write_levels(const Napi::CallbackInfo& info) {
+  return start_job(info,
+                   [columns = to_list(info[0], "columns", to_ranks), u = to_span<double>(info[1], "u"),
+                    threads = to_size(info[2], "threads")](const CancelFlag& cancel) -> Job::Deliver {
+                     rank_levels(threads, columns, u, cancel);
+                     return [](Napi::Env env) { return env.Undefined(); };
+                   });
 }
 
-Napi::Value release(const Napi::CallbackInfo& info) {
-  from_external<SortedColumn>(info[0], sorted_tag, "sortColumns").reset();
+Napi::Value release_ranks(const Napi::CallbackInfo& info) {
+  from_external<ColumnRanks>(info[0], ranks_tag, "sortColumns").reset();
   return info.Env().Undefined();
 }
 
@@ -173,11 +170,10 @@ void register_columns(Napi::Env env, Napi::Object exports) {
   export_function<cells>(env, exports, "columnCells");
   export_function<log_pdf>(env, exports, "columnLogPdf");
   export_function<sort>(env, exports, "sortColumns");
-  export_function<sorted_column>(env, exports, "sortedColumn");
   export_function<sort_values>(env, exports, "sortValues");
-  export_function<relation>(env, exports, "sortedRelation");
-  export_function<sorted_levels>(env, exports, "sortedLevels");
-  export_function<release>(env, exports, "sortedRelease");
+  export_function<relation>(env, exports, "ranksRelation");
+  export_function<write_levels>(env, exports, "ranksLevels");
+  export_function<release_ranks>(env, exports, "ranksRelease");
   export_function<release_array>(env, exports, "releaseArray");
 }
 

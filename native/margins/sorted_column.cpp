@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 #include <string>
+#include <tuple>
 
 #include "core/error.hpp"
 #include "core/random/philox.h"
@@ -60,48 +61,16 @@ void sort_keys(Bits& keys, Order& order, const CancelFlag& cancel) {
   }
 }
 
-// Rank k of the block of equal values is at its row number k in the order drawn: a shuffle of each block.
-void random_ranks(SortedColumn& column, const RankOptions& options) {
-  const PhiloxKey key = philox_key(options.seed);
-  Order ranks(column.sorted.size()), next(column.values.size());
-  std::iota(ranks.begin(), ranks.end(), 1u);
-  std::uint32_t begin = 0;
-  for (std::size_t k = 0; k < column.values.size(); ++k) {
-    const auto end = static_cast<std::uint32_t>(column.last[k]);
-    next[k] = begin;
-    for (std::uint32_t i = end - 1; i > begin; --i) {
-      const std::uint64_t choices = i - begin + 1;
-      const std::uint32_t word = philox(philox_counter(i, options.column_key, 0, kTagTrainingTies), key).x;
-      std::swap(ranks[i], ranks[begin + (word * choices >> 32)]);
-    }
-    begin = end;
-  }
-  for (std::size_t i = 0; i < column.dense.size(); ++i)
-    if (column.dense[i] != missing_value) column.twice_rank[i] = 2 * ranks[next[column.dense[i]]++];
-}
-
-void mean_ranks(SortedColumn& column) {
-  for (std::size_t i = 0; i < column.dense.size(); ++i) {
-    const std::uint32_t k = column.dense[i];
-    if (k == missing_value) continue;
-    if (column.values.empty()) {
-      column.twice_rank[i] = 2 * (k + 1);
-    } else {
-      const double first = k == 0 ? 1 : column.last[k - 1] + 1;
-      column.twice_rank[i] = static_cast<std::uint32_t>(first + column.last[k]);
-    }
-  }
-}
-
 // Levels of weighted rows from their ranks: equal ones that have ranks of their own lie in that order.
-void weighted_levels(SortedColumn& column, const std::vector<double>& weights) {
-  const double size = std::accumulate(column.weights.begin(), column.weights.end(), 0.0);
-  column.level.assign(column.dense.size(), std::numeric_limits<double>::quiet_NaN());
-  Order order(2 * column.sorted.size() + 1,
+void weighted_levels(ColumnRanks& column, const SortedColumn& sorted, const std::vector<double>& weights) {
+  const std::size_t rows = column.twice_rank.size();
+  const double size = std::accumulate(sorted.weights.begin(), sorted.weights.end(), 0.0);
+  column.level.assign(rows, std::numeric_limits<double>::quiet_NaN());
+  Order order(2 * column.known + 1,
               missing_value);  // by twice the rank the first row, and the next one
-  Order next(column.dense.size(), missing_value);
-  for (std::size_t i = column.dense.size(); i-- > 0;) {
-    if (column.dense[i] == missing_value) continue;
+  Order next(rows, missing_value);
+  for (std::size_t i = rows; i-- > 0;) {
+    if (column.twice_rank[i] == 0) continue;
     next[i] = order[column.twice_rank[i]];
     order[column.twice_rank[i]] = static_cast<std::uint32_t>(i);
   }
@@ -123,15 +92,51 @@ std::uint64_t hash_weight_of(std::uint64_t row) {
   return z ^ z >> 31;
 }
 
-void hash_ranks(SortedColumn& column) {
+void hash_ranks(ColumnRanks& column) {
   std::uint64_t weights = 0;
-  for (std::size_t i = 0; i < column.dense.size(); ++i) {
-    if (column.dense[i] == missing_value) continue;
+  for (std::size_t i = 0; i < column.twice_rank.size(); ++i) {
+    if (column.twice_rank[i] == 0) continue;
     const std::uint64_t weight = hash_weight_of(i);
-    column.hash += weight * column.dense[i];
+    column.hash += weight * column.value_of_row(i);
     weights += weight;
   }
-  column.reversed_hash = weights * (column.distinct() - 1) - column.hash;
+  column.reversed_hash = weights * (column.distinct - 1) - column.hash;
+}
+
+// The ranks of the rows in this order of a sorted column, rows of equal values in their own.
+ColumnRanks ranks_of(const SortedColumn& column, const Order& order, std::size_t rows,
+                     const std::vector<double>* weights, const RankOptions& options) {
+  const std::vector<double>& sorted = column.sorted;
+  const PhiloxKey key = philox_key(options.seed);
+  ColumnRanks ranks;
+  ranks.known = sorted.size();
+  ranks.distinct = 1;
+  for (std::size_t k = 1; k < sorted.size(); ++k) ranks.distinct += sorted[k] != sorted[k - 1];
+  ranks.twice_rank.resize(rows, 0);
+  if (ranks.distinct < sorted.size()) ranks.dense.resize(rows, missing_value);
+  std::uint32_t value = 0;
+  Order block;
+  for (std::uint32_t begin = 0, end = 1; begin < sorted.size(); begin = end++, ++value) {
+    while (end < sorted.size() && sorted[end] == sorted[begin]) ++end;
+    if (!ranks.dense.empty())
+      for (std::uint32_t k = begin; k < end; ++k) ranks.dense[order[k]] = value;
+    if (!options.random) {
+      for (std::uint32_t k = begin; k < end; ++k) ranks.twice_rank[order[k]] = begin + 1 + end;
+      continue;
+    }
+    // a shuffle of the ranks of the block
+    block.resize(end - begin);
+    std::iota(block.begin(), block.end(), begin + 1);
+    for (std::uint32_t i = end - 1; i > begin; --i) {
+      const std::uint64_t choices = i - begin + 1;
+      const std::uint32_t word = philox(philox_counter(i, options.column_key, 0, kTagTrainingTies), key).x;
+      std::swap(block[i - begin], block[word * choices >> 32]);
+    }
+    for (std::uint32_t k = begin; k < end; ++k) ranks.twice_rank[order[k]] = 2 * block[k - begin];
+  }
+  if (weights) weighted_levels(ranks, column, *weights);
+  hash_ranks(ranks);
+  return ranks;
 }
 
 }  // namespace
@@ -146,9 +151,12 @@ SortedColumn sort_column(std::vector<double> values, const std::vector<double>* 
   const bool ordered = ranks || weights;
   if (ordered) order.reserve(all);
   std::size_t rows = 0;
+  std::uint64_t values_hash = 0;
   for (std::size_t i = 0; i < all; ++i) {
     if (std::isnan(values[i])) continue;
-    values[rows++] = std::bit_cast<double>(key_of(values[i]));
+    const std::uint64_t key = key_of(values[i]);
+    if (ranks) values_hash += hash_weight_of(i) * key;
+    values[rows++] = std::bit_cast<double>(key);
     if (ordered) order.push_back(static_cast<std::uint32_t>(i));
   }
   if (rows == 0) throw Error("SHAPE", "expected from 1 to 2^31 - 1 values, got none");
@@ -160,71 +168,48 @@ SortedColumn sort_column(std::vector<double> values, const std::vector<double>* 
   for (double& value : column.sorted) value = value_of(bits_of(value));
   if (weights) column.weights.reserve(rows);
   for (std::size_t i = 0; weights && i < rows; ++i) column.weights.push_back((*weights)[order[i]]);
-  if (ranks) column.dense.resize(all, missing_value);
-  std::size_t distinct = 0;
-  for (std::size_t i = 0; i < rows; ++i) {
-    if (i == 0 || column.sorted[i] != column.sorted[i - 1]) ++distinct;
-    if (ranks) column.dense[order[i]] = static_cast<std::uint32_t>(distinct - 1);
-  }
-  if (distinct < rows) {
-    column.values.reserve(distinct);
-    column.last.reserve(distinct);
-    for (std::size_t i = 0; i < rows; ++i) {
-      if (i + 1 < rows && column.sorted[i + 1] == column.sorted[i]) continue;
-      column.values.push_back(column.sorted[i]);
-      column.last.push_back(static_cast<double>(i + 1));
-    }
-  }
-  order = {};
   if (ranks) {
     cancel.check();
-    column.twice_rank.resize(all, 0);
-    if (ranks->random && distinct < rows)
-      random_ranks(column, *ranks);
-    else
-      mean_ranks(column);
-    if (weights) weighted_levels(column, *weights);
-    hash_ranks(column);
+    ColumnRanks found = ranks_of(column, order, all, weights, *ranks);
+    found.values_hash = values_hash;
+    column.ranks = std::make_shared<ColumnRanks>(std::move(found));
   }
   return column;
 }
 
-int monotone_relation(const SortedColumn& a, const SortedColumn& b) {
-  if (a.distinct() != b.distinct() || a.dense.size() != b.dense.size()) return 0;
-  const auto top = static_cast<std::uint32_t>(b.distinct() - 1);
-  if (std::equal(a.dense.begin(), a.dense.end(), b.dense.begin())) return 1;
-  const auto reversed = [top](std::uint32_t x, std::uint32_t y) {
-    return x == (y == missing_value ? y : top - y);
-  };
-  return std::equal(a.dense.begin(), a.dense.end(), b.dense.begin(), reversed) ? -1 : 0;
+int monotone_relation(const ColumnRanks& a, const ColumnRanks& b) {
+  const std::size_t rows = a.twice_rank.size();
+  if (a.distinct != b.distinct || rows != b.twice_rank.size()) return 0;
+  const auto top = static_cast<std::uint32_t>(b.distinct - 1);
+  bool same = true, reversed = true;
+  for (std::size_t i = 0; i < rows && (same || reversed); ++i) {
+    const std::uint32_t x = a.value_of_row(i), y = b.value_of_row(i);
+    same = same && x == y;
+    reversed = reversed && x == (y == missing_value ? y : top - y);
+  }
+  return same ? 1 : reversed ? -1 : 0;
 }
 
-std::vector<double> rank_levels(std::size_t threads, const std::vector<const SortedColumn*>& columns,
-                                std::size_t begin, std::size_t end, const CancelFlag& cancel) {
-  const std::size_t width = columns.size();
-  for (const SortedColumn* column : columns)
-    if (begin > end || column->twice_rank.size() < end ||
-        column->twice_rank.size() != columns[0]->twice_rank.size())
+void rank_levels(std::size_t threads, const std::vector<SharedRanks>& columns, std::span<double> u,
+                 const CancelFlag& cancel) {
+  const std::size_t width = columns.size(), rows = width == 0 ? 0 : u.size() / width;
+  for (const SharedRanks& column : columns)
+    if (column->twice_rank.size() != rows || u.size() != rows * width)
       throw Error("SHAPE", "expected columns with ranks of all rows");
-  std::vector<double> u((end - begin) * width);
   ThreadPool pool(threads);
   constexpr std::size_t chunk = 4096;
-  pool.run((end - begin + chunk - 1) / chunk, [&](std::size_t task, std::size_t) {
+  pool.run((rows + chunk - 1) / chunk, [&](std::size_t task, std::size_t) {
     cancel.check();
-    const std::size_t from = begin + task * chunk, to = std::min(end, from + chunk);
+    const std::size_t from = task * chunk, to = std::min(rows, from + chunk);
     for (std::size_t j = 0; j < width; ++j) {
-      const double size = static_cast<double>(columns[j]->sorted.size()) + 1;
-      const std::vector<double>& level = columns[j]->level;
-      if (!level.empty()) {
-        for (std::size_t i = from; i < to; ++i) u[(i - begin) * width + j] = level[i];
-        continue;
-      }
+      const auto& [twice_rank, level] = std::tie(columns[j]->twice_rank, columns[j]->level);
+      const double size = static_cast<double>(columns[j]->known) + 1;
       for (std::size_t i = from; i < to; ++i)
-        u[(i - begin) * width + j] = columns[j]->twice_rank[i] == 0 ? std::numeric_limits<double>::quiet_NaN()
-                                                                    : 0.5 * columns[j]->twice_rank[i] / size;
+        u[i * width + j] = !level.empty()       ? level[i]
+                           : twice_rank[i] == 0 ? std::numeric_limits<double>::quiet_NaN()
+                                                : 0.5 * twice_rank[i] / size;
     }
   });
-  return u;
 }
 
 }  // namespace sklar

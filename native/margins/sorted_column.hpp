@@ -1,35 +1,44 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <vector>
 
 #include "core/threads/cancel.hpp"
 
 namespace sklar {
 
-// Training values in ascending order, -0 as 0; missing ones (NaN) left out.
-struct SortedColumn {
-  std::vector<double> sorted;
-  // Different values, and for each of them how many rows are not above it. Both empty where no value occurs
-  // twice: then `sorted` are the different values.
-  std::vector<double> values, last;
-  // Of weighted rows the weights of `sorted`; else empty.
-  std::vector<double> weights;
-
-  // Where ranks are wanted. For each row which of the different values it has, from 0, and twice its rank
-  // (the mean of two neighbouring ranks is no whole number); `missing_value` and 0 where it is missing.
-  std::vector<std::uint32_t> dense, twice_rank;
+// The ranks of the rows of a column, without its values.
+struct ColumnRanks {
+  std::size_t known = 0, distinct = 0;  // values that are not missing, and different ones
+  // For each row twice its rank (the mean of two neighbouring ranks is no whole number); 0 where it is
+  // missing.
+  std::vector<std::uint32_t> twice_rank;
+  // Where values occur twice: which of the different ones each row has; see value_of_row.
+  std::vector<std::uint32_t> dense;
   // Of weighted rows in place of twice the rank: the weight of lower rows and half of its own and 1, over the
   // sum of all and 1; NaN where it is missing.
   std::vector<double> level;
-  // Linear hashes of the dense ranks, and of those from the greatest value down: columns that are increasing
-  // (decreasing) functions of each other share the first (the other's second).
-  std::uint64_t hash = 0, reversed_hash = 0;
+  // Linear hashes of which values rows have, and of those from the greatest value down: columns that are
+  // increasing (decreasing) functions of each other share the first (the other's second). Copies share that
+  // of the values.
+  std::uint64_t hash = 0, reversed_hash = 0, values_hash = 0;
 
-  std::size_t distinct() const { return values.empty() ? sorted.size() : values.size(); }
+  // From 0; missing_value where it is missing.
+  std::uint32_t value_of_row(std::size_t i) const { return dense.empty() ? twice_rank[i] / 2 - 1 : dense[i]; }
 };
 
 inline constexpr std::uint32_t missing_value = ~std::uint32_t{0};
+
+// Training values in ascending order, -0 as 0; missing ones (NaN) left out.
+struct SortedColumn {
+  std::vector<double> sorted;
+  std::vector<double> weights;  // of `sorted`; of rows without weights empty
+  // null where they are not wanted
+  std::shared_ptr<const ColumnRanks> ranks;
+};
 
 struct RankOptions {
   bool random;  // equal values get their ranks in random order, else all the mean of them
@@ -42,13 +51,13 @@ struct RankOptions {
 SortedColumn sort_column(std::vector<double> values, const std::vector<double>* weights,
                          const RankOptions* ranks, const CancelFlag& cancel);
 
-// Whether one column is an increasing (+1) or decreasing (-1) function of the other; 0: neither. Both with
-// ranks and of as many rows.
-int monotone_relation(const SortedColumn& a, const SortedColumn& b);
+// Whether one column is an increasing (+1) or decreasing (-1) function of the other; 0: neither.
+int monotone_relation(const ColumnRanks& a, const ColumnRanks& b);
 
-// Rows begin .. end of the ranks / (n + 1) of columns with ranks and n values, row-major; NaN where one is
-// missing.
-std::vector<double> rank_levels(std::size_t threads, const std::vector<const SortedColumn*>& columns,
-                                std::size_t begin, std::size_t end, const CancelFlag& cancel);
+using SharedRanks = std::shared_ptr<const ColumnRanks>;
+
+// The ranks / (n + 1) of columns of n values and as many rows, rows x columns; NaN where one is missing.
+void rank_levels(std::size_t threads, const std::vector<SharedRanks>& columns, std::span<double> u,
+                 const CancelFlag& cancel);
 
 }  // namespace sklar

@@ -38,16 +38,16 @@ struct Ranks {
   double size;                       // the sum of the weights
   std::vector<std::uint32_t> order;  // rows of a column by value, ties by row
   std::vector<std::uint32_t> dense;  // 0, 1, ...: equal for equal values
-  std::vector<double> mean;          // 1 .. rows, ties at their mean
+  std::vector<double> mean;          // if wanted: 1 .. rows, ties at their mean
 
   Ranks(ThreadPool& pool, const double* x, const double* weights, std::size_t n, std::size_t d,
-        const CancelFlag& cancel)
+        const CancelFlag& cancel, bool with_mean = false)
       : rows(n),
         dim(d),
         size(weights ? std::accumulate(weights, weights + n, 0.0) : static_cast<double>(n)),
         order(n * d),
         dense(n * d),
-        mean(n * d) {
+        mean(with_mean ? n * d : 0) {
     pool.run(d, [&](std::size_t j, std::size_t) {
       cancel.check();
       const std::vector<double> column = column_of(x, n, d, j);
@@ -65,7 +65,7 @@ struct Ranks {
         }
         for (std::size_t i = first; i < end; ++i) {
           dense[j * n + by_value[i]] = group;
-          mean[j * n + by_value[i]] = before + 0.5 * (weight + 1);
+          if (with_mean) mean[j * n + by_value[i]] = before + 0.5 * (weight + 1);
         }
         before += weight;
         first = end;
@@ -391,7 +391,7 @@ KendallVariance kendall_variance(std::size_t threads, const double* x, const dou
 std::vector<double> spearman_rho(std::size_t threads, const double* x, const double* weights,
                                  std::size_t rows, std::size_t dim, const CancelFlag& cancel) {
   ThreadPool pool(threads);
-  Ranks ranks(pool, x, weights, rows, dim, cancel);
+  Ranks ranks(pool, x, weights, rows, dim, cancel, true);
   for (double& rank : ranks.mean) rank -= 0.5 * (ranks.size + 1);
   return correlations(pool, ranks.mean, weights, rows, dim, cancel);
 }
@@ -424,7 +424,7 @@ TailCurves tail_curves(std::size_t threads, const double* x, const double* weigh
   for (const double level : q)
     if (!(level > 0 && level < 1)) throw Error("VALUE", "expected levels q strictly between 0 and 1");
   ThreadPool pool(threads);
-  const Ranks ranks(pool, x, weights, rows, dim, cancel);
+  const Ranks ranks(pool, x, weights, rows, dim, cancel, true);
   const std::size_t words = (rows + 63) / 64, square = dim * dim;
   double effective = static_cast<double>(rows);
   if (weights) {

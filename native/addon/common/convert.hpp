@@ -75,14 +75,14 @@ decltype(auto) in_precision_of(const Napi::Value& parameters, Body&& body) {
   return body.template operator()<float>();
 }
 
-// Where the numbers are, without a copy, for the many of a whole table: a job keeps its arguments until it
-// has ended (job.hpp), and lib gives it arrays that nobody else changes or transfers meanwhile. size:
-// expected, or npos for any.
+// Where the numbers are, without a copy, for the many of a whole table, to be read or written: a job keeps
+// its arguments until it has ended (job.hpp), and lib gives it arrays that nobody else changes or transfers
+// meanwhile. size: expected, or npos for any.
 template <class U>
-std::span<const U> to_span(const Napi::Value& value, const char* name, std::size_t size = std::string::npos) {
+std::span<U> to_span(const Napi::Value& value, const char* name, std::size_t size = std::string::npos) {
   if (!is_array_of<U>(value))
     throw Error("VALUE", std::string("expected a typed array of the right kind for ") + name);
-  const auto array = value.As<Napi::TypedArrayOf<U>>();
+  auto array = value.As<Napi::TypedArrayOf<U>>();
   if (size != std::string::npos && array.ElementLength() != size)
     throw Error("SHAPE", "expected " + std::to_string(size) + " values for " + name + ", got " +
                              std::to_string(array.ElementLength()));
