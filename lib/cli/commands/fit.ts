@@ -699,7 +699,10 @@ interface JudgeWeights {
   judging: Float64Array | undefined;
 }
 
-/** The model and the Gaussian copula of the same training rows, judged by the same held-out rows as `sklar score` judges them; null without any. */
+/**
+ * The model and the Gaussian copula of the same training rows, which are let go of, judged by the same held-out rows as `sklar score`
+ * judges them; null without any.
+ */
 async function judge(
   copula: Copula,
   ranks: PseudoObservations,
@@ -711,25 +714,23 @@ async function judge(
 ) {
   if (holdout.rows === 0) return null;
   const { threads, signal } = run;
-  const own = meanOf(await copulaLogPdf(copula, margins, holdout, run), numbers, errors, judging);
-  if (copula.kind === 'gaussian') return { own, gaussian: own };
-  const blocks = ranks.trainingBlocks();
-  const gaussian = await fitCopula(lend(ranks.transformTrain()), {
-    kind: 'gaussian',
-    blocks,
-    threads,
-    signal,
-    ...(weights && { weights }),
-  });
-  return {
-    own,
-    gaussian: meanOf(
-      await copulaLogPdf(gaussian, margins, holdout, { threads, signal }),
-      numbers,
-      errors,
-      judging,
-    ),
-  };
+  const u = ranks.transformTrain();
+  const gaussian =
+    copula.kind === 'gaussian'
+      ? copula
+      : await fitCopula(lend(u), {
+          kind: 'gaussian',
+          blocks: ranks.trainingBlocks(),
+          threads,
+          signal,
+          ...(weights && { weights }),
+        });
+  ranks.forgetTraining();
+  release(u.data);
+  const meanBy = async (by: Copula, options: LogPdfOptions) =>
+    meanOf(await copulaLogPdf(by, margins, holdout, options), numbers, errors, judging);
+  const own = await meanBy(copula, run);
+  return { own, gaussian: gaussian === copula ? own : await meanBy(gaussian, { threads, signal }) };
 }
 
 /** The most useful first: a narrow terminal cuts the line off. */

@@ -4,7 +4,7 @@ import { type RunRecord, runRecord } from '../../devices';
 import { type OptionShape, SklarError } from '../../errors';
 import { runJob } from '../../native';
 import { type Note } from '../../notes';
-import { withoutMissing } from '../correlation/ties';
+import { hasMissing, withoutMissing } from '../correlation/ties';
 import { parseOptions } from '../inputs/options';
 import { type DenseRows, nativeWeights } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
@@ -61,9 +61,9 @@ export const tauVariance = (u: DenseRows, run: Execution) =>
 /** Pairs of rows that are tied in a column, at most, for tau to be that of the copula. */
 const MOST_TIED_PAIRS = 0.01;
 
-/** Kendall's tau of the rows, tau-b, where it is needed, and the rows as they enter likelihoods. */
+/** Kendall's tau of the rows, tau-b, where it is needed, and the rows as they enter likelihoods: without missing levels they take their place. */
 export async function prepare(u: DenseRows, method: Resolved['method'], run: Execution) {
-  const [dim, own] = [u.columns, centred(u)];
+  const [dim, own] = [u.columns, centred(u, hasMissing(u) ? undefined : u.data)];
   // where there is more to say of levels than likelihoods and tau, missing ones are drawn
   const levels = await withoutMissing(own, run);
   let known: Promise<Float64Array> | undefined;

@@ -69,12 +69,16 @@ export async function kendallOf(u: DenseRows, run: Execution): Promise<Float64Ar
   return tau;
 }
 
-/** The levels of rows, each in a block at the middle of it; those of an outermost block in the middle of its ranks. */
-export function centred(u: DenseRows): DenseRows {
+/**
+ * The levels of rows, each in a block at the middle of it; those of an outermost block in the middle of its ranks.
+ *
+ * @param data where they go, `u.data` itself where nobody needs that any longer; default a copy
+ */
+export function centred(u: DenseRows, data?: Float64Array): DenseRows {
   const { blocks = [], columns } = u;
   if (!blocks.some((pairs) => pairs.length > 0)) return u;
   const edge = 0.5 / (sizeOf(u) + 1);
-  const data = u.data.slice();
+  data ??= u.data.slice();
   for (const [j, pairs] of blocks.entries()) {
     if (pairs.length === 0) continue;
     for (let at = j; at < data.length; at += columns) {

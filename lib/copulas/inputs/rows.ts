@@ -89,7 +89,7 @@ export type RowsInput = Matrix | Table | readonly ArrayLike<number>[];
 
 const lent = new WeakSet<object>();
 
-/** Rows that nobody changes before the work on them has ended: `toDense` takes them without a copy. */
+/** Rows that nobody else changes or needs: `toDense` takes them without a copy, and a fit may move levels within their blocks. */
 export function lend<T extends Matrix>(rows: T): T {
   lent.add(rows);
   return rows;
