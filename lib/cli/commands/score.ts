@@ -16,6 +16,7 @@ import { type ImpossibleValues, impossibleValues, possibleRows } from '../../joi
 import { jointOf, takeWeighted } from '../../joint/joint';
 import { Margins, type TableMargins } from '../../margins/margins';
 import { type ImpossibleRows, RunningMean } from '../../mean';
+import { release } from '../../native';
 import type { Note } from '../../notes';
 import {
   errorWords,
@@ -116,6 +117,7 @@ async function score(model: string, data: string[], flags: Flags, io: Io): Promi
     for await (const batch of reader.batches({ rows: batchRows(copula.dim) })) {
       yield { ...modelledPart(schema, batch, column, firstRow), firstRow };
       firstRow += batch.rows;
+      release(...batch.columns);
     }
   }
   /** The levels of the rows that have some; all of them at once. */

@@ -16,6 +16,8 @@ const pack = promisify(gzip) as (data: Uint8Array, options: { level: number }) =
 
 const MAGIC = Buffer.from('PAR1');
 const ROW_GROUP_BYTES = 1 << 26;
+/** Readers hold the page of a column and row group in memory. */
+const ROW_GROUP_ROWS = 1 << 17;
 
 // Types of fields in the compact protocol.
 const I32 = 5;
@@ -207,7 +209,10 @@ export class ParquetWriter {
     this.#file = file;
     this.#names = names;
     this.#storage = types.map(storageOf);
-    this.#capacity = Math.min(1 << 20, Math.max(1024, Math.floor(ROW_GROUP_BYTES / (8 * names.length))));
+    this.#capacity = Math.min(
+      ROW_GROUP_ROWS,
+      Math.max(1024, Math.floor(ROW_GROUP_BYTES / (8 * names.length))),
+    );
     this.#buffers = names.map(() => new Float64Array(this.#capacity));
     this.#texts = types.map((type) => (hasTexts(type) ? new Map<string, number>() : null));
   }
