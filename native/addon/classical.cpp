@@ -31,10 +31,10 @@ ClassicalDefinition to_definition(const Napi::Value& value) {
 Napi::Value log_pdf(const Napi::CallbackInfo& info) {
   auto definition = to_definition(info[0]);
   const std::size_t rows = to_size(info[3], "rows"), threads = to_size(info[4], "threads");
-  auto x = to_vector<double>(info[1], "x", product(rows, definition.dim));
+  const auto x = to_span<double>(info[1], "x", product(rows, definition.dim));
   return start_job(
-      info, [definition = std::move(definition), x = std::move(x),
-             from_gaussian = to_bool(info[2], "fromGaussian"), rows, threads](const CancelFlag& cancel) {
+      info, [definition = std::move(definition), x, from_gaussian = to_bool(info[2], "fromGaussian"), rows,
+             threads](const CancelFlag& cancel) {
         return classical_log_pdf(definition, x, from_gaussian, rows, threads, cancel);
       });
 }
@@ -54,8 +54,8 @@ Napi::Value log_cells(const Napi::CallbackInfo& info) {
   const std::size_t rows = to_size(info[4], "rows"), threads = to_size(info[5], "threads"),
                     size = product(rows, definition.dim);
   return start_job(
-      info, [definition = std::move(definition), lower = to_vector<double>(info[1], "lower", size),
-             upper = to_vector<double>(info[2], "upper", size),
+      info, [definition = std::move(definition), lower = to_span<double>(info[1], "lower", size),
+             upper = to_span<double>(info[2], "upper", size),
              from_gaussian = to_bool(info[3], "fromGaussian"), rows, threads](const CancelFlag& cancel) {
         return classical_log_cells(definition, lower, upper, from_gaussian, rows, threads, cancel);
       });
@@ -144,19 +144,19 @@ Napi::Value fit(const Napi::CallbackInfo& info) {
 
 Napi::Value fit_pairs_of(const Napi::CallbackInfo& info) {
   const std::size_t rows = to_size(info[7], "rows"), dim = to_size(info[8], "dim"), size = product(rows, dim);
-  return start_job(info, [degrees = to_double(info[0], "degrees"),
-                          correlation = to_vector<double>(info[1], "correlation", product(dim, dim)),
-                          search = to_bool(info[2], "search"), most = to_double(info[3], "most"),
-                          lower = to_vector<double>(info[4], "lower", size),
-                          upper = to_vector<double>(info[5], "upper", size),
-                          pairs = to_vector<std::uint32_t>(info[6], "pairs"), rows, dim,
-                          weights = to_vector_or_empty<double>(info[10], "weights", rows),
-                          threads = to_size(info[9], "threads")](const CancelFlag& cancel) {
-    PairFits fits = fit_pairs(degrees, correlation, search, most, lower, upper, data_or_null(weights), pairs,
-                              rows, dim, threads, cancel);
-    return deliver("correlation", std::move(fits.correlation), "logLikelihood",
-                   std::move(fits.log_likelihood), "information", std::move(fits.information));
-  });
+  return start_job(
+      info, [degrees = to_double(info[0], "degrees"),
+             correlation = to_vector<double>(info[1], "correlation", product(dim, dim)),
+             search = to_bool(info[2], "search"), most = to_double(info[3], "most"),
+             lower = to_span<double>(info[4], "lower", size), upper = to_span<double>(info[5], "upper", size),
+             pairs = to_vector<std::uint32_t>(info[6], "pairs"), rows, dim,
+             weights = to_vector_or_empty<double>(info[10], "weights", rows),
+             threads = to_size(info[9], "threads")](const CancelFlag& cancel) {
+        PairFits fits = fit_pairs(degrees, correlation, search, most, lower, upper, data_or_null(weights),
+                                  pairs, rows, dim, threads, cancel);
+        return deliver("correlation", std::move(fits.correlation), "logLikelihood",
+                       std::move(fits.log_likelihood), "information", std::move(fits.information));
+      });
 }
 
 Napi::Value gaussian_given(const Napi::CallbackInfo& info) {

@@ -140,7 +140,7 @@ std::unique_ptr<RosenblattRows> make_rosenblatt(const ClassicalDefinition& defin
   return make_rows(definition);
 }
 
-std::vector<double> classical_log_pdf(const ClassicalDefinition& definition, const std::vector<double>& x,
+std::vector<double> classical_log_pdf(const ClassicalDefinition& definition, std::span<const double> x,
                                       bool from_gaussian, std::size_t rows, std::size_t threads,
                                       const CancelFlag& cancel) {
   const std::size_t dim = definition.dim;
@@ -173,10 +173,9 @@ std::vector<double> classical_cdf(const ClassicalDefinition& definition, const s
   return out;
 }
 
-std::vector<double> classical_log_cells(const ClassicalDefinition& definition,
-                                        const std::vector<double>& lower, const std::vector<double>& upper,
-                                        bool from_gaussian, std::size_t rows, std::size_t threads,
-                                        const CancelFlag& cancel) {
+std::vector<double> classical_log_cells(const ClassicalDefinition& definition, std::span<const double> lower,
+                                        std::span<const double> upper, bool from_gaussian, std::size_t rows,
+                                        std::size_t threads, const CancelFlag& cancel) {
   const std::size_t dim = definition.dim;
   const auto copula = make_rows(definition);
   std::vector<double> out(rows);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -77,17 +78,16 @@ void uniform_rows(Unit* u, std::size_t rows, std::size_t dim, std::uint64_t seed
 
 // Of rows x dim values x on the copula scale (logPdf and sample: or the Gaussian scale), dense. Only log_pdf
 // looks at their range: strictly inside (0, 1).
-std::vector<double> classical_log_pdf(const ClassicalDefinition& definition, const std::vector<double>& x,
+std::vector<double> classical_log_pdf(const ClassicalDefinition& definition, std::span<const double> x,
                                       bool from_gaussian, std::size_t rows, std::size_t threads,
                                       const CancelFlag& cancel);
 // Values of all rows, then their standard errors.
 std::vector<double> classical_cdf(const ClassicalDefinition& definition, const std::vector<double>& x,
                                   std::size_t rows, std::size_t threads, const CancelFlag& cancel);
 // Where lower and upper are equal a column has that level, else it lies between them.
-std::vector<double> classical_log_cells(const ClassicalDefinition& definition,
-                                        const std::vector<double>& lower, const std::vector<double>& upper,
-                                        bool from_gaussian, std::size_t rows, std::size_t threads,
-                                        const CancelFlag& cancel);
+std::vector<double> classical_log_cells(const ClassicalDefinition& definition, std::span<const double> lower,
+                                        std::span<const double> upper, bool from_gaussian, std::size_t rows,
+                                        std::size_t threads, const CancelFlag& cancel);
 std::vector<double> classical_sample(const ClassicalDefinition& definition, std::size_t rows,
                                      std::uint64_t seed, std::uint64_t first_row, bool to_gaussian,
                                      std::size_t threads, const CancelFlag& cancel);

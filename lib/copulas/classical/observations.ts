@@ -169,6 +169,7 @@ function distinct({ lower, upper, rows, columns }: Observations): { kept: number
 export function merged(rows: Observations): Observations {
   if (rows.lower === rows.upper) return rows;
   const { kept, places } = distinct(rows);
+  if (kept.length === rows.rows) return rows;
   const counts = new Float64Array(kept.length);
   places.forEach((at, i) => (counts[at]! += rows.counts?.[i] ?? 1));
   return { ...pick(rows, kept), counts };

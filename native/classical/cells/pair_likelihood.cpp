@@ -480,7 +480,7 @@ class PairLikelihood {
 }  // namespace
 
 PairFits fit_pairs(double degrees, const std::vector<double>& correlation, bool search, double most,
-                   const std::vector<double>& lower, const std::vector<double>& upper, const double* weights,
+                   std::span<const double> lower, std::span<const double> upper, const double* weights,
                    const std::vector<std::uint32_t>& pairs, std::size_t rows, std::size_t dim,
                    std::size_t threads, const CancelFlag& cancel) {
   const EllipticalLaw law(degrees), next(degrees + 1);

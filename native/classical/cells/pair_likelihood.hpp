@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "core/threads/cancel.hpp"
@@ -17,7 +18,7 @@ struct PairFits {
 // search: each pair's correlation maximises its likelihood, up to +-`most`; else it is that of `correlation`
 // (dim x dim). weights: of the rows; null: all are 1.
 PairFits fit_pairs(double degrees, const std::vector<double>& correlation, bool search, double most,
-                   const std::vector<double>& lower, const std::vector<double>& upper, const double* weights,
+                   std::span<const double> lower, std::span<const double> upper, const double* weights,
                    const std::vector<std::uint32_t>& pairs, std::size_t rows, std::size_t dim,
                    std::size_t threads, const CancelFlag& cancel);
 
