@@ -241,10 +241,6 @@ int launch_draw_tied(const TiedDraw<float>& levels, void* stream) {
   const TiedDraw<float> f = levels;
   const size_t n = f.data.rows;
   const bool all = !f.state || f.batch >= n;
-  if (!f.state && f.enter)
-    if (const int status = each_warp(
-            n, stream, [=] __device__(size_t i, unsigned lane) { rows::enter_ties(f, i, WarpLanes{lane}); }))
-      return status;
   return each_warp(all ? n : f.batch, stream, [=] __device__(size_t i, unsigned lane) {
     const uint64_t step = f.state ? f.state->step : f.round, at = step * f.batch + i;
     const size_t row = all ? i : shuffled(at % n, n, shuffle_key(f.seed, at / n));

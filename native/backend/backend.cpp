@@ -65,11 +65,9 @@ void Backend<T>::outer(std::span<const OuterProduct<T>> products) {
 template <class T>
 void Backend<T>::draw_tied(const TiedDraw<T>& f) {
   const Shapes expect("draw_tied");
-  const std::size_t rows = f.data.rows, dim = f.data.columns;
-  expect.matrix("data", f.data, rows, dim).values("start", f.start, rows * dim);
-  for (const void* p : {static_cast<const void*>(f.column), static_cast<const void*>(f.first),
-                        static_cast<const void*>(f.edges), static_cast<const void*>(f.weights),
-                        static_cast<const void*>(f.deviation), static_cast<const void*>(f.block)})
+  expect.matrix("data", f.data).values("place", f.place, f.data.rows);
+  for (const void* p : {static_cast<const void*>(f.column), static_cast<const void*>(f.edges),
+                        static_cast<const void*>(f.weights), static_cast<const void*>(f.deviation)})
     expect.values("columns and blocks", p, f.columns);
   if (f.state) expect.values("work", f.work, f.batch);
   draw_tied_impl(f);

@@ -18,6 +18,19 @@ bool has_missing(const HostRows& u, std::size_t rows, std::size_t dim, std::size
   return false;
 }
 
+// The block among [first, last) that holds level u; -1: none.
+std::int32_t block_of(const std::vector<double>& ends, std::uint32_t first, std::uint32_t last, double u) {
+  std::uint32_t low = first, high = last;  // the first one that does not end below u
+  while (low < high) {
+    const std::uint32_t middle = low + (high - low) / 2;
+    if (ends[2 * middle + 1] < u)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low < last && ends[2 * low] <= u ? static_cast<std::int32_t>(low) : -1;
+}
+
 }  // namespace
 
 std::vector<double> HostRows::gather(std::size_t first, std::size_t count, std::size_t dim) const {
@@ -47,28 +60,47 @@ TiedRows<T>::TiedRows(Backend<T>& backend, const LevelBlocks& blocks, const Host
   // the block of missing levels, behind all others
   edges.insert(edges.end(), {-INFINITY, INFINITY});
   column_ = on_backend(columns_);
-  first_ = on_backend(first);
-  ends_ = on_backend(ends);
   edges_ = on_backend(edges);
-  block_ = backend.template buffer<std::int32_t>(rows * columns_.size());
-  start_ = backend.template buffer<double>(rows * dim);
-  for (std::size_t from = 0; from < rows; from += rows_of_part) {
-    const std::vector<double> part = u.gather(from, std::min(rows_of_part, rows - from), dim);
-    backend.upload(start_.data() + from * dim, part.data(), part.size() * sizeof(double));
+  const auto block_at = [&](const double* row, std::size_t c) {
+    const double level = row[columns_[c]];
+    return std::isnan(level) ? static_cast<std::int32_t>(first.back())
+                             : block_of(ends, first[c], first[c + 1], level);
+  };
+  std::vector<std::int32_t> place(rows, -1);
+  std::int32_t tied = 0;
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t c = 0; c < columns_.size() && place[i] < 0; ++c)
+      if (block_at(u.row(i, dim), c) >= 0) place[i] = tied++;
+  place_ = on_backend(place);
+  block_ = backend.template buffer<std::int32_t>(static_cast<std::size_t>(tied) * columns_.size());
+  start_ = backend.template buffer<double>(static_cast<std::size_t>(tied) * dim);
+  std::vector<std::int32_t> block;
+  std::vector<double> start;
+  std::size_t done = 0;
+  for (std::size_t i = 0; i < rows; ++i) {
+    if (place[i] >= 0) {
+      const double* const row = u.row(i, dim);
+      for (std::size_t c = 0; c < columns_.size(); ++c) block.push_back(block_at(row, c));
+      for (std::size_t j = 0; j < dim; ++j) start.push_back(std::isnan(row[j]) ? 0 : normal_quantile(row[j]));
+    }
+    if (start.empty() || (start.size() < rows_of_part * dim && i + 1 < rows)) continue;
+    backend.upload(block_.data() + done * columns_.size(), block.data(), block.size() * sizeof(std::int32_t));
+    backend.upload(start_.data() + done * dim, start.data(), start.size() * sizeof(double));
+    done += start.size() / dim;
+    block.clear();
+    start.clear();
   }
   work_ = backend.template buffer<double>(std::min(batch, rows) * dim);
   if (!coordinates.cholesky.empty()) whitening_ = on_backend(inverse_of_cholesky(coordinates.cholesky, dim));
   levels_.columns = columns_.size();
   levels_.column = column_.data();
-  levels_.first = first_.data();
-  levels_.levels = ends_.data();
   levels_.edges = edges_.data();
+  levels_.place = place_.data();
   levels_.block = block_.data();
   levels_.start = start_.data();
   levels_.work = work_.data();
   levels_.sweeps = sweeps;
   levels_.seed = seed;
-  levels_.enter = true;
   levels_.whitening = coordinates.cholesky.empty() ? nullptr : whitening_.data();
   levels_.to_levels = coordinates.levels;
   levels_.data = data;
@@ -106,7 +138,6 @@ void TiedRows<T>::settle(std::size_t sweeps, std::uint64_t round) {
   all.sweeps = sweeps;
   all.round = round;
   backend_.draw_tied(all);
-  levels_.enter = false;
 }
 
 template <class T>

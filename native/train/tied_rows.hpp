@@ -58,9 +58,9 @@ class TiedRows {
   Backend<T>& backend_;
   TiedDraw<T> levels_;
   std::vector<std::uint32_t> columns_;
-  Buffer<std::uint32_t> column_, first_;
-  Buffer<std::int32_t> block_;
-  Buffer<double> ends_, edges_, weights_, deviation_, start_, work_, whitening_;
+  Buffer<std::uint32_t> column_;
+  Buffer<std::int32_t> place_, block_;
+  Buffer<double> edges_, weights_, deviation_, start_, work_, whitening_;
   std::size_t batch_;
 };
 

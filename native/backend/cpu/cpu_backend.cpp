@@ -181,10 +181,8 @@ class CpuBackend final : public Backend<T> {
   void draw_tied_impl(const TiedDraw<T>& f) override {
     const std::size_t n = f.data.rows, d = f.data.columns;
     if (!f.state) {
-      each_row(n, [&](std::size_t i) {
-        if (f.enter) sklar::rows::enter_ties(f, i, sklar::rows::OneLane{});
-        sklar::rows::draw_tied(f, i, f.round, nullptr, sklar::rows::OneLane{});
-      });
+      each_row(
+          n, [&](std::size_t i) { sklar::rows::draw_tied(f, i, f.round, nullptr, sklar::rows::OneLane{}); });
       return;
     }
     const std::uint64_t step = f.state->step;

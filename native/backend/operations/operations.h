@@ -51,23 +51,20 @@ template <class T>
 struct TiedDraw {
   size_t columns = 0;  // that have blocks, `column` their numbers in ascending order
   const uint32_t* column = nullptr;
-  const uint32_t* first = nullptr;    // columns + 1: where the blocks of each begin
-  const double* levels = nullptr;     // ends of the blocks, two each, on the copula scale,
-  const double* edges = nullptr;      // and on the Gaussian scale
+  const double* edges = nullptr;      // of the blocks, two each, on the Gaussian scale
   const double* weights = nullptr;    // columns x d: conditional mean from the others; its own is 0
   const double* deviation = nullptr;  // of each column given the others
-  int32_t* block = nullptr;           // rows x columns: number of the block, -1: none
-  double* start = nullptr;            // rows x d: where sweeps begin
+  const int32_t* place = nullptr;     // of each row among those that are tied, -1: it is not
+  const int32_t* block = nullptr;     // tied rows x columns: number of the block, -1: none
+  double* start = nullptr;            // tied rows x d: where sweeps begin
   double* work = nullptr;             // min(batch, rows) x d of scratch
   size_t sweeps = 0;
   uint64_t seed = 0;
   // What is drawn. With a state: the rows of the batch of `batch` rows of step `state->step`, from their
-  // start on. Without: all rows, and their start moves along; `enter`: it holds levels at first, which tell
-  // `block`.
+  // start on. Without: all rows, and their start moves along.
   const TrainState* state = nullptr;
   size_t batch = 0;
   uint64_t round = 0;
-  bool enter = false;
   // Where the values go: y = whitening z (L^-1, d x d, dense); without one the tied coordinates alone, as z
   // or as levels.
   const double* whitening = nullptr;

@@ -25,32 +25,11 @@ SKLAR_HD_INLINE double normal_between(double low, double high, double share) {
   return upper ? -x : x;
 }
 
-// The block among [first, last) that holds level u; -1: none.
-SKLAR_HD_INLINE int32_t block_of(const double* levels, uint32_t first, uint32_t last, double u) {
-  uint32_t low = first, high = last;  // the first one that does not end below u
-  while (low < high) {
-    const uint32_t middle = low + (high - low) / 2;
-    if (levels[2 * middle + 1] < u)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return low < last && levels[2 * low] <= u ? static_cast<int32_t>(low) : -1;
-}
-
-template <class T>
-SKLAR_HD_INLINE bool is_tied(const TiedDraw<T>& f, size_t row) {
-  for (size_t c = 0; c < f.columns; ++c)
-    if (f.block[row * f.columns + c] >= 0) return true;
-  return false;
-}
-
-// Moves z of the row on.
+// Moves z of the row on; block: its own.
 template <class T, class Lanes>
-SKLAR_HD_INLINE void sweep_ties(const TiedDraw<T>& f, size_t row, double* z, uint64_t step, uint32_t tag,
-                                const Lanes& lanes) {
+SKLAR_HD_INLINE void sweep_ties(const TiedDraw<T>& f, size_t row, const int32_t* block, double* z,
+                                uint64_t step, uint32_t tag, const Lanes& lanes) {
   const size_t d = f.data.columns, quads = (d + 3) / 4;
-  const int32_t* block = f.block + row * f.columns;
   const PhiloxKey key = philox_key(f.seed);
   for (size_t sweep = 0; sweep < f.sweeps; ++sweep)
     for (size_t c = 0; c < f.columns; ++c) {
@@ -79,7 +58,8 @@ SKLAR_HD_INLINE void sweep_ties(const TiedDraw<T>& f, size_t row, double* z, uin
 }
 
 template <class T, class Lanes>
-SKLAR_HD_INLINE void put_ties(const TiedDraw<T>& f, size_t row, const double* z, const Lanes& lanes) {
+SKLAR_HD_INLINE void put_ties(const TiedDraw<T>& f, size_t row, const int32_t* block, const double* z,
+                              const Lanes& lanes) {
   const size_t d = f.data.columns;
   T* to = f.data.row(row);
   if (f.whitening) {
@@ -92,40 +72,26 @@ SKLAR_HD_INLINE void put_ties(const TiedDraw<T>& f, size_t row, const double* z,
   }
   for (size_t c = lanes.first; c < f.columns; c += lanes.count) {
     const size_t j = f.column[c];
-    if (f.block[row * f.columns + c] >= 0) to[j] = static_cast<T>(f.to_levels ? normal_cdf(z[j]) : z[j]);
+    if (block[c] >= 0) to[j] = static_cast<T>(f.to_levels ? normal_cdf(z[j]) : z[j]);
   }
-}
-
-// Finds the blocks of a row that holds levels, which become scores where it is tied; NaN is a missing level,
-// anywhere.
-template <class T, class Lanes>
-SKLAR_HD_INLINE void enter_ties(const TiedDraw<T>& f, size_t row, const Lanes& lanes) {
-  const size_t d = f.data.columns;
-  double* z = f.start + row * d;
-  for (size_t c = lanes.first; c < f.columns; c += lanes.count)
-    f.block[row * f.columns + c] = isnan(z[f.column[c]])
-                                       ? static_cast<int32_t>(f.first[f.columns])
-                                       : block_of(f.levels, f.first[c], f.first[c + 1], z[f.column[c]]);
-  lanes.wait();
-  if (!is_tied(f, row)) return;
-  for (size_t j = lanes.first; j < d; j += lanes.count) z[j] = isnan(z[j]) ? 0 : normal_quantile(z[j]);
 }
 
 // Of row `row` in step `step`, at scratch of d values; with a null state at the start itself.
 template <class T, class Lanes>
 SKLAR_HD_INLINE void draw_tied(const TiedDraw<T>& f, size_t row, uint64_t step, double* z,
                                const Lanes& lanes) {
-  if (!is_tied(f, row)) return;
-  const size_t d = f.data.columns;
-  double* const start = f.start + row * d;
+  if (f.place[row] < 0) return;
+  const size_t d = f.data.columns, place = static_cast<size_t>(f.place[row]);
+  const int32_t* const block = f.block + place * f.columns;
+  double* const start = f.start + place * d;
   if (f.state) {
     for (size_t j = lanes.first; j < d; j += lanes.count) z[j] = start[j];
     lanes.wait();
   } else {
     z = start;
   }
-  sweep_ties(f, row, z, step, f.state ? kTagFreshLevels : kTagSettledLevels, lanes);
-  put_ties(f, row, z, lanes);
+  sweep_ties(f, row, block, z, step, f.state ? kTagFreshLevels : kTagSettledLevels, lanes);
+  put_ties(f, row, block, z, lanes);
 }
 
 }  // namespace sklar::rows
