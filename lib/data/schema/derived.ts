@@ -150,6 +150,9 @@ function dependsOn(found: ReadonlyMap<string, Formula>, formula: Formula, name: 
 const MOST_STEPS = 50;
 /** Chance makes a column of steps with no more than this probability. */
 const CHANCE = 1e-9;
+/** A step lies where values are no further apart than so many times the median of as many spacings on either side. */
+const WIDE = 20;
+const NEIGHBOURS = 10;
 
 /**
  * Adds the columns that are steps of others, which may be functions themselves; a look-up by numbers, which are not all in the data, gives
@@ -195,7 +198,10 @@ function stepFormula(
   return steps && { formula: 'steps', of: [{ name: source }], ...steps };
 }
 
-/** Where y changes as x rises, and its values between; null where equal x have different y, or changes are so many that chance makes them. */
+/**
+ * Where y changes as x rises, and its values between; null where equal x have different y, where x has gaps at the changes (then it is x that
+ * depends on y), or changes are so many that chance makes them.
+ */
 function stepsIn(
   x: Float64Array,
   y: Float64Array,
@@ -205,18 +211,21 @@ function stepsIn(
   const order = Uint32Array.from(rows).sort((a, b) => x[a]! - x[b]!);
   const [at, to]: [number[], number[]] = [[], []];
   const counts = new Map<number, number>();
-  let before = NaN;
+  const different: number[] = [];
+  const changed: number[] = []; // first of the different values after a change
   for (const i of order) {
     counts.set(y[i]!, (counts.get(y[i]!) ?? 0) + 1);
-    if (y[i] === to.at(-1)) before = x[i]!;
-    else if (x[i] === before || to.length === MOST_STEPS) return null;
-    else {
-      if (to.length > 0) at.push(shortBetween(before, x[i]!));
-      to.push(y[i]!);
-      before = x[i]!;
+    const before = different.at(-1);
+    if (x[i] !== before) different.push(x[i]!);
+    if (y[i] === to.at(-1)) continue;
+    if (x[i] === before || to.length === MOST_STEPS) return null;
+    if (before !== undefined) {
+      at.push(shortBetween(before, x[i]!));
+      changed.push(different.length - 1);
     }
+    to.push(y[i]!);
   }
-  if (counts.size < 2) return null;
+  if (counts.size < 2 || changed.some((k) => isGap(different, k))) return null;
   const [n, changes] = [order.length, at.length];
   let all = logFactorial(n);
   for (const count of counts.values()) all -= logFactorial(count);
@@ -227,6 +236,15 @@ function stepsIn(
     Math.log(counts.size) +
     changes * Math.log(counts.size - 1);
   return few - all + Math.log(tests) < Math.log(CHANCE) ? { at, to } : null;
+}
+
+/** Whether ascending numbers are much further apart before the one with this index than around it. */
+function isGap(ascending: readonly number[], at: number): boolean {
+  const spacings: number[] = [];
+  for (let k = Math.max(1, at - NEIGHBOURS); k <= at + NEIGHBOURS && k < ascending.length; k++)
+    if (k !== at) spacings.push(ascending[k]! - ascending[k - 1]!);
+  const median = spacings.sort((a, b) => a - b)[spacings.length >> 1] ?? Infinity;
+  return ascending[at]! - ascending[at - 1]! > WIDE * median;
 }
 
 /** log n!, by Stirling's series. */
