@@ -3,7 +3,7 @@ import path from 'node:path';
 
 import fc from 'fast-check';
 
-import { type ColumnType, type Note, Table, writeTable } from '../../lib';
+import { type ColumnType, type Note, Table, readTable, writeTable } from '../../lib';
 import { calendarFormat, findFormat } from '../../lib/data/columns/calendar';
 import { readNumerals } from '../../lib/data/columns/numerals';
 import { TemporaryFolder, readBoth, sklarError, writeParquet } from './support';
@@ -348,4 +348,13 @@ test.each(['csv', 'tsv', 'parquet', 'json', 'ndjson'])('every cell comes back fr
     }),
     { numRuns: 40 },
   );
+});
+
+test('a column without a cell has the type that it is said to have', async () => {
+  const file = folder.file('empty.csv', 'a,b,c\n1,,\n2,,\n');
+  for (const type of ['number', 'integer', 'boolean', 'date', 'time', 'timestamp', 'category'] as const) {
+    const table = await readTable(file, { types: { b: type } });
+    expect(table.type('b')).toMatchObject({ type });
+    expect(table.column('b').every(Number.isNaN)).toBe(true);
+  }
 });

@@ -167,6 +167,13 @@ function asLabels({ texts }: Texts, type: 'category' | 'id'): InferredColumn {
   };
 }
 
+/** Formats of columns without a cell. */
+const PLAIN_FORMATS = {
+  date: 'YYYY-MM-DD',
+  time: 'HH:mm:ss',
+  timestamp: 'YYYY-MM-DD HH:mm:ss',
+} as const;
+
 function asWanted(column: Texts, { type, format }: WantedType): InferredColumn {
   const { name, texts } = column;
   if (type === 'category' || type === 'id') return asLabels(column, type);
@@ -177,6 +184,11 @@ function asWanted(column: Texts, { type, format }: WantedType): InferredColumn {
     );
   const { known, words } = knownOf(texts);
   const spreadOut = (values: Float64Array) => spread(texts.length, values, known);
+  if (words.length === 0 && format === undefined) {
+    const isPlain = type === 'boolean' || type === 'number' || type === 'integer';
+    const empty: ColumnType = isPlain ? { type } : { type, format: PLAIN_FORMATS[type] };
+    return { type: empty, values: spreadOut(new Float64Array(0)), notes: [] };
+  }
   if (type === 'boolean') {
     const booleans = asBooleans(words.map((word) => (word === '0' ? 'false' : word === '1' ? 'true' : word)));
     if (!booleans)
