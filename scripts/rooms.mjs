@@ -230,15 +230,18 @@ export function mayUse(from, to) {
   return from === to || to.open === true || from.uses === '*' || below.get(from).has(to.name);
 }
 
-/** The picture: rooms that all may use have no arrow. */
+/** The picture: rooms that all may use are in one box, without arrows. */
 function picture(rooms, title, id) {
   const drawn = rooms.filter(({ open, uses }) => !open && uses !== '*');
+  const plain = (folder) => `${folder.replace(/^(lib|native)(\/|$)/, '')}/`.replace(/^\/$/, 'its own files');
+  const open = rooms.filter((room) => room.open).map(({ folder, what }) => `${plain(folder)}: ${what}`);
   const arrows = drawn.flatMap(({ name, uses }) => uses.map((use) => `    ${id}_${name} --> ${id}_${use}`));
   const boxes = drawn.map(
     ({ name, folder, what }) =>
       `    ${id}_${name}["${folder.replace(/^(lib|native)\//, '')}/<br/>${what.replaceAll(', ', ',<br/>')}"]`,
   );
-  return [`  subgraph ${id}["${title}"]`, ...boxes, ...arrows, '  end'];
+  const shared = `    ${id}_open["used by all:<br/>${open.join('<br/>')}"]`;
+  return [`  subgraph ${id}["${title}"]`, ...boxes, shared, ...arrows, '  end'];
 }
 
 const BEGIN = '<!-- rooms: written by node scripts/rooms.mjs --write -->';

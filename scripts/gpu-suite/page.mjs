@@ -1,7 +1,10 @@
 // The part of docs/performance.md that is about GPUs, from bench/results/gpu-<stage>.json.
+import { readFileSync } from 'node:fs';
 import { throughputStages, stages } from './stages.mjs';
 import { cell } from './table.mjs';
 import { best, targets } from './targets.mjs';
+
+const budget = JSON.parse(readFileSync(new URL('../../kernels/budget.json', import.meta.url), 'utf8'));
 
 const markdown = (head, rows) =>
   [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
@@ -107,13 +110,17 @@ export function gpuSection(read) {
     );
   }
   if (parts.length === 0) {
+    const shares = Object.values(budget.mainLoops)
+      .filter(({ hmma }) => hmma > 0)
+      .map(({ hmmaShare }) => hmmaShare);
     return `## On a GPU
 
 Nothing has been measured on a GPU yet. Every operation of the backend has CUDA kernels, and networks of width 16 to 128 have two
 of their own: one that carries samples through a whole trajectory (\`kernels/narrow/narrow.h\`), one that makes a training step, of one
 model or of up to 16 of an ensemble, three launches (\`kernels/narrow/narrow_train.h\`). They compile for all listed architectures within
 the register budget of \`kernels/budget.json\` (\`npm run check:kernels\`), pass their tests on emulated hardware
-(\`test/emulator\`) and have **not run on hardware yet**.
+(\`test/emulator\`) and have **not run on hardware yet**. The loops of the wide products are ${Math.min(...shares)} to ${Math.max(...shares)} % HMMA in the machine code for sm_90
+(\`npm run check:kernels\`); what times would follow, predicted and not measured, is in [gpu-model.md](gpu-model.md).
 ${HOW}
 `;
   }

@@ -1,7 +1,7 @@
 /** `sklar export --onnx`. */
 import { existsSync, readFileSync } from 'node:fs';
 
-import { fitCopula, loadModel } from '../../lib';
+import { loadModel } from '../../lib';
 import { TemporaryFolder } from '../data/support';
 import { runOnnx, tensorOf, worstOf } from '../helpers/onnx';
 import { COLUMNS, sklar, sklarFails, sklarJson, writeExamples } from './support';
@@ -47,15 +47,12 @@ test('a cdc without an estimate of its normaliser says so; its network', async (
 });
 
 test('what cannot be exported is named, and leaves no file', async () => {
-  const pair = Array.from({ length: 100 }, (_, i) => [(i + 0.5) / 100, (((i * 7) % 100) + 0.5) / 100]);
-  const kernel = folder.file('kernel.safetensors');
-  await (await fitCopula(pair, { kind: 'kernel' })).save(kernel);
   const out = folder.file('none.onnx');
   await sklarFails(
-    ['export', kernel, '--onnx', out],
+    ['export', files.gaussian, '--onnx', out, '--what', 'network'],
     3,
     'ERR_SKLAR_VALUE',
-    'the density of a kernel copula cannot be exported to ONNX',
+    'the network of a gaussian copula cannot be exported to ONNX',
   );
   await sklarFails(
     ['export', files.cdc, '--onnx', out, '--steps', 5],

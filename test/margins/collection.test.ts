@@ -134,7 +134,7 @@ describe('margins of a table', () => {
     expect(await again.logPdf(table)).toEqual(await margins.logPdf(table));
     expect(again.toTensors()).toEqual({ meta, tensors });
     const damaged: [unknown, Record<string, Float64Array>][] = [
-      [{ ...meta, rows: 1 }, tensors],
+      [{ ...meta, rows: 0 }, tensors],
       [{ ...meta, seed: '99999999999999999999' }, tensors],
       [meta, {}],
       [{ ...meta, columns: [{ name: 'a', kind: 'float', margin: {} }] }, tensors],

@@ -204,9 +204,9 @@ test('hostile names', async () => {
 
 test('what does not apply is left out, and why', async () => {
   const copula = await fitCopula(u, { kind: 'gaussian', margins });
-  const few = await report(copula, table.take([0, 1, 2, 3, 4, 5]), { rows: 50, certificate: small });
+  const few = await report(copula, table.take([0, 1, 2]), { rows: 50, certificate: small });
   expect(few.numbers.comparison).toBeNull();
-  expect(few.numbers.absent.comparison).toContain('10 rows');
+  expect(few.numbers.absent.comparison).toContain('2 rows');
   expect(few.numbers.certificate).not.toBeNull();
   const one = await report(copula, table.take([0]), { rows: 50 });
   expect(Object.keys(one.numbers.absent).sort()).toEqual(
