@@ -72,8 +72,11 @@ export class RunningMean {
   /** Those that are possible, where the errors are by blocks: these need all of them. */
   readonly #parts: Float64Array[] | null;
   readonly #weightParts: Float64Array[] = [];
-  /** The sums of w, w x, and of w^2, w^2 (x - shift), w^2 (x - shift)^2, with the first value as shift. */
-  readonly #weighted = { least: Infinity, most: 0, shift: 0, w: 0, wx: 0, ww: 0, wwx: 0, wwxx: 0 };
+  /**
+   * The sums of w, w x, and of w^2, w^2 (x - shift), w^2 (x - shift)^2, with the first value as shift, in a power of two as the unit of w: that of
+   * the largest, whose square would leave the doubles.
+   */
+  readonly #weighted = { least: Infinity, most: 0, unit: 0, shift: 0, w: 0, wx: 0, ww: 0, wwx: 0, wwxx: 0 };
   #rows = 0;
   /** Of weight 0. */
   #unweighted = 0;
@@ -107,11 +110,13 @@ export class RunningMean {
       if (this.#count === 0) sums.shift = value;
       sums.least = Math.min(sums.least, weight);
       sums.most = Math.max(sums.most, weight);
-      sums.w += weight;
-      sums.wx += weight * value;
-      sums.ww += weight * weight;
-      sums.wwx += weight * weight * (value - sums.shift);
-      sums.wwxx += (weight * (value - sums.shift)) ** 2;
+      if (weight > sums.unit) this.#measureIn(2 ** Math.floor(Math.log2(weight)));
+      const own = weight / sums.unit;
+      sums.w += own;
+      sums.wx += own * value;
+      sums.ww += own * own;
+      sums.wwx += own * own * (value - sums.shift);
+      sums.wwxx += (own * (value - sums.shift)) ** 2;
       this.#count++;
       this.#sum += value;
       const deviation = value - this.#mean;
@@ -130,6 +135,17 @@ export class RunningMean {
     }
   }
 
+  #measureIn(unit: number): void {
+    const sums = this.#weighted;
+    const factor = sums.unit / unit;
+    sums.w *= factor;
+    sums.wx *= factor;
+    sums.ww *= factor ** 2;
+    sums.wwx *= factor ** 2;
+    sums.wwxx *= factor ** 2;
+    sums.unit = unit;
+  }
+
   /** The rows of density 0 so far. */
   get impossible(): ImpossibleRows {
     return { count: this.#rows - this.#unweighted - this.#count, rows: [...this.#named] };
@@ -142,12 +158,12 @@ export class RunningMean {
 
   value(): MeanOfRows {
     const { impossible } = this;
-    const { least, most, shift, w, wx, ww, wwx, wwxx } = this.#weighted;
+    const { least, most, unit, shift, w, wx, ww, wwx, wwxx } = this.#weighted;
     if (this.#count === 0 && this.counted > 0) return { mean: -Infinity, standardError: null, impossible };
     const weighted = least < most;
     const effective = (w * w) / ww;
     const mean = weighted ? wx / w : this.#sum / this.#count;
-    const deviations = this.#parts && this.#deviations(mean, weighted ? this.#count / w : null);
+    const deviations = this.#parts && this.#deviations(mean, weighted ? this.#count / w / unit : null);
     const blockRows = deviations ? blockLength(deviations) : 1;
     const ofRows = () => {
       if (!weighted) return Math.sqrt(this.#squares / (this.#count - 1) / this.#count);

@@ -105,15 +105,25 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
+/** Signals that follow one another within so many milliseconds are one. */
+const SAME_SIGNAL = 1000;
+
 async function runProcess(): Promise<void> {
   const controller = new AbortController();
   let ended: NodeJS.Signals | undefined;
+  let began = 0;
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    // Once: a second Ctrl-C ends the process at once.
-    process.once(name, () => {
-      ended ??= name;
-      controller.abort();
-    });
+    // A second Ctrl-C ends the process at once, but not one that a wrapper hands on when the terminal has sent it to all.
+    const stop = () => {
+      if (ended === undefined) {
+        [ended, began] = [name, performance.now()];
+        controller.abort();
+      } else if (performance.now() - began > SAME_SIGNAL) {
+        process.off(name, stop);
+        process.kill(process.pid, name);
+      }
+    };
+    process.on(name, stop);
   }
   let unprinted: NodeJS.ErrnoException | undefined;
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {

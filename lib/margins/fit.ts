@@ -225,10 +225,12 @@ export function* fitSorted(column: SortedColumn, options: ResolvedOptions): Step
   if (column.values.length === 1) return DiscreteMargin.fit(column);
   try {
     margin = yield* fitType(column, options);
+    expectGivesNumbers(margin, column);
   } catch (error) {
     if (options.otherwise === undefined || !(error instanceof MarginError)) throw error;
     const { support } = options;
     margin = yield* fitType(column, { type: options.otherwise, ...(support && { support }) });
+    expectGivesNumbers(margin, column);
     const note = otherTypeNote(column.column, margin.name, options.type, error.expected);
     margin.notes = [note, ...margin.notes];
   }
@@ -236,6 +238,33 @@ export function* fitSorted(column: SortedColumn, options: ResolvedOptions): Step
   const distance = model === null ? 0 : distanceFrom(column, margin);
   if (distance > VISIBLY) margin.notes = [...margin.notes, farNote(column.column, model!, distance)];
   return margin;
+}
+
+/** Levels at which a margin is tried. */
+const TRIED = Float64Array.of(0.001, 0.25, 0.5, 0.75, 0.999);
+
+/** Whether quantiles are finite and in order, and whether probabilities are such: of them, of other values, and far beyond. */
+function givesNumbers(margin: Margin, values: readonly number[]): boolean {
+  const quantiles = margin.quantile(TRIED);
+  if (!quantiles.every((x, k) => Number.isFinite(x) && (k === 0 || x >= quantiles[k - 1]!))) return false;
+  const [low, high] = [quantiles[0]!, quantiles.at(-1)!];
+  const far = [low - 9 * (high - low), high + 9 * (high - low)].filter(Number.isFinite);
+  const at = Float64Array.from([...quantiles, ...values, ...far]);
+  return [margin.cdf(at), margin.cdfBefore(at), margin.survival(at)].every((levels) =>
+    levels.every((p) => p >= 0 && p <= 1),
+  );
+}
+
+/** @throws MarginError where values, or weights, are so small, so large or so far apart that doubles have no probabilities of them */
+function expectGivesNumbers(margin: Margin, { column, values }: SortedColumn): void {
+  const [least, most] = [values[0]!, values.at(-1)!];
+  if (givesNumbers(margin, [least, values[values.length >> 1]!, most])) return;
+  throw marginError(
+    'values and weights that have finite probabilities',
+    margin.name,
+    column,
+    `values from ${least} to ${most}`,
+  );
 }
 
 /** What in a margin is a model of the data, in words; null where it is the data's own distribution. */
@@ -460,6 +489,12 @@ function* fitGpd(column: SortedColumn, options: ResolvedOptions): Steps<GpdMargi
  * @throws SklarError ERR_SKLAR_FORMAT when it is damaged
  */
 export function marginFromState(state: MarginState): Margin {
+  const margin = madeOf(state);
+  if (!givesNumbers(margin, [])) throw stateError(state, 'parameters that give quantiles and probabilities');
+  return margin;
+}
+
+function madeOf(state: MarginState): Margin {
   switch (state.name) {
     case 'empirical':
       return EmpiricalMargin.fromState(state);

@@ -14,6 +14,7 @@ test('a training ends with what its listener was rejected with', async () => {
   const u = await new GaussianCopula(r, 2).sample(300);
   const fit = { kind: 'cdc', hidden: 8, depth: 1, batch: 32, steps: 4000 } as const;
   await expect(fitCopula(u, { ...fit, onProgress: rejected })).rejects.toBe(failure);
+  await expect(fitCopula(u, { ...fit, onEvent: rejected })).rejects.toBe(failure);
   expect(warned).toHaveBeenCalledWith(expect.stringContaining('nobody listens'), { code: 'SKLAR_CALLBACK' });
 });
 

@@ -34,7 +34,7 @@ test.each(['cdc', 'flow'] as const)('a guide that is no Cholesky factor is refus
   ]) {
     await expect(loadModel(await tampered(file, 'guide.cholesky', change as never))).rejects.toMatchObject({
       code: 'ERR_SKLAR_FORMAT',
-      message: expect.stringContaining('"guide.cholesky"'),
+      message: expect.stringMatching(/"guide\.cholesky".*tampered-/),
     });
   }
 });

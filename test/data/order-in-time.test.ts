@@ -242,3 +242,15 @@ describe('returns of prices', () => {
   test('refuses a single row', () =>
     sklarError(() => toReturns(Table.fromColumns({ p: [1] })), 'ERR_SKLAR_SHAPE'));
 });
+
+test('means of weights of any size', () => {
+  const values = Float64Array.of(1, 2, 3, 5);
+  for (const errors of ['rows', 'blocks'] as const) {
+    const plain = meanOf(values, undefined, errors, [1, 2, 2, 4]);
+    for (const unit of [2 ** -1000, 2 ** 600, 2 ** 1000]) {
+      const scaled = [1, 2, 2, 4].map((weight) => weight * unit);
+      expect(meanOf(values, undefined, errors, scaled)).toEqual(plain);
+    }
+  }
+  expect(meanOf(values, undefined, 'rows', [1e200, 1, 1e200, 1]).mean).toBe(2);
+});

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-import { fitMargin, marginTypes } from '../../lib';
+import { type MarginSpec, fitMargin, marginTypes } from '../../lib';
 import { draws, sample } from './support';
 
 const shapes = [draws.normal, draws.uniform, draws.exponential, draws.lognormal, draws.cauchy, draws.bimodal];
@@ -103,4 +103,17 @@ test('a rounding error in a column of twenties has the density of a lonely value
   expect(smooth.cdf(Float64Array.of(second - 2))[0]! * 1000).toBeCloseTo(1, 0);
   const log = smooth.logPdf(Float64Array.of(tiny))[0]!;
   expect(Math.abs(log - Math.log(1 / 1000 / second))).toBeLessThan(3);
+});
+
+test('values and weights beyond what doubles can take a margin of are refused by name', () => {
+  const many = (f: (i: number) => number) => Float64Array.from({ length: 60 }, (_, i) => f(i));
+  const refused: [Float64Array, MarginSpec, Float64Array | undefined][] = [
+    [many((i) => (i + 1) * 1e-300), 'beta', undefined],
+    [many((i) => 10 ** ((i - 30) * 10)), 'gpd', many((i) => (i % 7 ? 1e-200 : 1e200))],
+  ];
+  for (const [values, spec, weights] of refused) {
+    expect(() => fitMargin(values, spec, { column: 'flow', weights })).toThrow(
+      /values and weights that have finite probabilities for the \w+ margin of column "flow"/,
+    );
+  }
 });

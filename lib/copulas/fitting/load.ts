@@ -97,7 +97,19 @@ function fromContent(document: ModelDocument, all: ModelTensors): Copula {
 export async function loadModel(path: string, options: LoadOptions = {}): Promise<Copula> {
   options = expectOptions(options, 'loadModel', { published: true });
   const published = expectOptions(options.published ?? {}, 'published weights', publishedOptions);
-  const { document, tensors: all } = await readModelFile(path);
+  const file = await readModelFile(path);
+  try {
+    return fromFile(file, published);
+  } catch (cause) {
+    if (!(cause instanceof SklarError) || cause.message.includes(describe(path))) throw cause;
+    throw new SklarError(cause.code, `${cause.message} (${describe(path)})`, { cause });
+  }
+}
+
+function fromFile(
+  { document, tensors: all }: Awaited<ReturnType<typeof readModelFile>>,
+  published: NonNullable<LoadOptions['published']>,
+): Copula {
   const tensors: ModelTensors = new Map();
   const margins: Record<string, Float64Array> = {};
   for (const [name, { dtype, shape, data }] of all) {

@@ -137,7 +137,7 @@ export function listener(
   { log, onEvent, onLogError = warnOfLog }: TrainLogOptions,
   goesOn: boolean,
 ): ((events: readonly TrainEvent[]) => void) | undefined {
-  if (log === undefined) return onEvent && ((events) => events.forEach(onEvent));
+  if (log === undefined) return onEvent && ((events) => events.forEach((event) => tell(onEvent, event)));
   let state: 'new' | 'open' | 'failed' = 'new';
   return (events) => {
     const lines = events.map((event) => `${JSON.stringify(event)}\n`).join('');
