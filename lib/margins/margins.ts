@@ -381,6 +381,12 @@ export function expectMarginsSpec(spec: MarginsSpec, names: readonly string[]): 
 function specsOf(spec: MarginsSpec, table: Table): ResolvedOptions[] {
   return expectMarginsSpec(spec, table.names).map((resolved, j) => {
     const named = typeof spec === 'object' && Object.hasOwn(spec, table.names[j]!);
-    return labelsOf(table.types[j]!) && !named ? resolveMarginSpec('discrete', table.names[j]!) : resolved;
+    const type = table.types[j]!;
+    if (labelsOf(type) && !named) return resolveMarginSpec('discrete', table.names[j]!);
+    // 0 is the first of January 1970, and no end
+    const isDate = type.type === 'date' || type.type === 'timestamp';
+    return isDate && resolved.type === 'auto' && !resolved.support
+      ? { ...resolved, support: [-Infinity, Infinity] }
+      : resolved;
   });
 }

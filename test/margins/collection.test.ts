@@ -241,3 +241,10 @@ test('a search for the greatest likelihood leaves the event loop free and can be
   const work = Margins.fit(table, { margins: 'parametric', signal: controller.signal });
   await expect(work).rejects.toThrow('enough');
 });
+
+test('the first of January 1970 is no end of dates', async () => {
+  const days = Array.from({ length: 60 }, (_, i) => new Date(Date.UTC(1970, 0, 5 + 11 * i)));
+  const margins = await Margins.fit(Table.fromColumns({ day: days, other: days.map((_, i) => i ** 2) }));
+  expect(margins.margin('day').support).toEqual([-Infinity, Infinity]);
+  expect(margins.notes.filter(({ columns }) => columns.includes('day'))).toEqual([]);
+});
