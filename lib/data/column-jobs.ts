@@ -73,6 +73,11 @@ export function findInfinite(values: Float64Array): number {
   return -1;
 }
 
+/** Whether there are two different values. */
+export function varies(values: Float64Array): boolean {
+  return values.some((value) => value !== values[0]);
+}
+
 /** A copy of the values that are not missing. (`filter` would hold each as an object meanwhile.) */
 export function knownValues(values: Float64Array): Float64Array {
   let count = 0;

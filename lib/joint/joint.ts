@@ -16,7 +16,7 @@ import { type LoadOptions, loadModel } from '../copulas/fitting/load';
 import { type RowsInput, lend, namesOf, toDense } from '../copulas/inputs/rows';
 import { type RunOptions } from '../copulas/inputs/run';
 import { type ConditionalOptions, conditionalOptions } from '../copulas/fields/smc';
-import type { ColumnRunOptions } from '../data/column-jobs';
+import { type ColumnRunOptions, varies } from '../data/column-jobs';
 import { type Matrix, matrix } from '../matrix';
 import { type Ties } from '../data/level-columns';
 import { PseudoObservations, expectUsable } from '../data/pseudo-observations';
@@ -781,9 +781,9 @@ export async function fitIndependent(
   const message =
     names.length > 1
       ? `too few rows to tell dependence from chance (${rows}, of at least ${FEWEST_ROWS}): the columns are independent in the model`
-      : isConstant(table.columns[0]!)
-        ? 'no column is left to model: the others are put back or made anew'
-        : `${describe(names[0])} is all that is modelled: there is no dependence to learn, and the model is this margin`;
+      : varies(table.columns[0]!)
+        ? `${describe(names[0])} is all that is modelled: there is no dependence to learn, and the model is this margin`
+        : 'no column is left to model: the others are put back or made anew';
   const margins = await fitMargins(table, options);
   const identity = new Float64Array(names.length ** 2).map((_, k) => Number(k % (names.length + 1) === 0));
   const told: Note = { code: 'fit', columns: [], message };
@@ -792,8 +792,6 @@ export async function fitIndependent(
     margins: margins.after([...privateNotes(schema), ...notes, told, ...(schema?.notes ?? [])]),
   };
 }
-
-const isConstant = (values: Float64Array) => values.every((value) => value === values[0]);
 
 const privateNotes = (schema: TableSchema | undefined): Note[] =>
   typeof schema?.privateRows === 'number' ? [privateNote(schema.privateRows)] : [];

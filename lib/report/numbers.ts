@@ -3,7 +3,7 @@ import type { Certificate, CertificateOptions } from '../copulas/judgement/certi
 import { type Copula, expectCopula } from '../copulas/copula';
 import { type RunOptions, beginRun, runOptions } from '../copulas/inputs/run';
 import { type Matrix, matrix } from '../matrix';
-import { completeRowsOf, finiteRows } from '../data/column-jobs';
+import { completeRowsOf, finiteRows, varies } from '../data/column-jobs';
 import { labelsOf } from '../data/columns/column-type';
 import { type Seed, resolveSeed } from '../data/random';
 import { serialDependence } from '../data/serial-dependence';
@@ -375,8 +375,6 @@ function strongest(tau: Matrix, most: number, of = (_: number) => true): [number
 }
 
 type OnCpu = Pick<RunOptions, 'threads' | 'signal'>;
-
-const varies = (values: Float64Array) => values.some((value) => value !== values[0]);
 
 /** The rows that have a cell in each of these columns. */
 function complete(table: Table, names: readonly string[] = table.names): Table {

@@ -1,5 +1,6 @@
 /** The order of categories: a copula knows no other relation between values than which is the greater. */
 import { type ColumnType, labelsOf } from '../columns/column-type';
+import { knownValues } from '../column-jobs';
 import type { Table } from '../table';
 
 /** Words that have an order of their own. */
@@ -116,7 +117,7 @@ export function orderCategories(table: Table, names: readonly string[]): Map<str
 
 /** Mid-ranks between -1 and 1, 0 where missing, of variance 1. */
 function standardRanks(values: Float64Array): Float64Array {
-  const known = values.filter((value) => !Number.isNaN(value)).sort();
+  const known = knownValues(values).sort();
   const below = new Map<number, number>();
   for (let first = 0, end = 1; first < known.length; first = end++) {
     while (end < known.length && known[end] === known[first]) end++;

@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 
-import { findNotFinite } from '../../data/column-jobs';
+import { findNotFinite, varies } from '../../data/column-jobs';
 import { type SortedValues, sortValues, sortedWeights } from '../../data/sorted-table';
 import { type RowWeights } from '../../data/weights';
 import { describe } from '../../errors';
@@ -26,7 +26,7 @@ export function expectLearnable(source: Float64Array, column: string, margin: st
   if (bad >= 0) {
     throw marginError('finite numbers', margin, column, `${source[bad]} (row ${bad + 1})`);
   }
-  if (source.every((value) => value === source[0])) {
+  if (!varies(source)) {
     throw marginError('values that vary', margin, column, `${describe(source[0]! + 0)} in every row`);
   }
 }

@@ -346,29 +346,21 @@ export async function densityPlot(numbers: MarginNumbers, options: ChartOptions 
   const tallest = (of: readonly ShareNumbers[]) =>
     1.06 * Math.max(...of.flatMap(({ data, model }) => [data, model])) || 1;
   const { width, height } = SIZE;
+  const slotBars = (of: 'data' | 'model', look: Parameters<typeof mark>[3]) =>
+    mark(
+      'rect',
+      'slots',
+      {
+        x: { field: 'x' },
+        x2: { field: 'x2' },
+        y: { scale: 'ySlots', field: of },
+        y2: { scale: 'ySlots', value: 0 },
+      },
+      look,
+    );
   const aside: Vega.Mark[] = [
-    mark(
-      'rect',
-      'slots',
-      {
-        x: { field: 'x' },
-        x2: { field: 'x2' },
-        y: { scale: 'ySlots', field: 'data' },
-        y2: { scale: 'ySlots', value: 0 },
-      },
-      { fill: DATA, fillOpacity: 0.45 },
-    ),
-    mark(
-      'rect',
-      'slots',
-      {
-        x: { field: 'x' },
-        x2: { field: 'x2' },
-        y: { scale: 'ySlots', field: 'model' },
-        y2: { scale: 'ySlots', value: 0 },
-      },
-      { stroke: MODEL, strokeWidth: 1.75 },
-    ),
+    slotBars('data', { fill: DATA, fillOpacity: 0.45 }),
+    slotBars('model', { stroke: MODEL, strokeWidth: 1.75 }),
     textMark('slots', 'label', { x: { field: 'middle' }, y: { value: height + 13 } }, 'center'),
   ];
   return drawChart({
