@@ -6,6 +6,15 @@ import { normalCdf } from '../normal';
 import type { Graph, Value } from './graph';
 import { type Rows } from './rows';
 
+/** A level and what is above it, 1 - u, each to its own last digit: rotated families exchange the two. */
+interface Level {
+  u: Value;
+  above: Value;
+}
+const turn = ({ u, above }: Level): Level => ({ u: above, above: u });
+const logLevel = (graph: Graph, { u, above }: Level): Value =>
+  graph.where(graph.less(u, 0.5), graph.log(u), graph.log1p(graph.neg(above)));
+
 /** A positive quantity of every row, with its logarithm. */
 interface Positive {
   value: Value;
@@ -70,21 +79,21 @@ function logNormalCdf(graph: Graph, x: Value): Value {
 
 /** Generators phi, psi its inverse: the logarithms that a density is made of. */
 interface Generator {
-  phi(u: Value): Positive;
-  logPhiSlope(u: Value): Value;
+  phi(u: Level): Positive;
+  logPhiSlope(u: Level): Value;
   /** log |psi'| and log psi'' */
   slopes(s: Positive): { first: Value; second: Value };
 }
 
 const exponential = (graph: Graph): Generator => ({
-  phi: (u) => fromValue(graph, graph.neg(graph.log(u))),
-  logPhiSlope: (u) => graph.neg(graph.log(u)),
+  phi: (u) => fromValue(graph, graph.neg(logLevel(graph, u))),
+  logPhiSlope: (u) => graph.neg(logLevel(graph, u)),
   slopes: (s) => ({ first: graph.neg(s.value), second: graph.neg(s.value) }),
 });
 
 const clayton = (graph: Graph, theta: number): Generator => ({
-  phi: (u) => fromValue(graph, graph.expm1(graph.mul(graph.log(u), -theta))),
-  logPhiSlope: (u) => graph.sum(graph.mul(graph.log(u), -theta - 1), Math.log(theta)),
+  phi: (u) => fromValue(graph, graph.expm1(graph.mul(logLevel(graph, u), -theta))),
+  logPhiSlope: (u) => graph.sum(graph.mul(logLevel(graph, u), -theta - 1), Math.log(theta)),
   slopes: ({ value }) => {
     const log = graph.log1p(value);
     return {
@@ -95,7 +104,7 @@ const clayton = (graph: Graph, theta: number): Generator => ({
 });
 
 const gumbel = (graph: Graph, theta: number): Generator => {
-  const minusLog = (u: Value) => graph.neg(graph.log(u));
+  const minusLog = (u: Level) => graph.neg(logLevel(graph, u));
   return {
     phi: (u) => fromLog(graph, graph.mul(graph.log(minusLog(u)), theta)),
     logPhiSlope: (u) => {
@@ -116,11 +125,21 @@ const gumbel = (graph: Graph, theta: number): Generator => {
 const bb8 = (graph: Graph, theta: number, delta: number): Generator => {
   const floor = (1 - delta) ** theta;
   const logEta = Math.log1p(-floor);
-  const logBase = (u: Value) => graph.log1p(graph.mul(u, -delta));
-  const phi = (u: Value) => {
+  const logBase = ({ u, above }: Level) =>
+    graph.where(
+      graph.less(u, 0.5),
+      graph.log1p(graph.mul(u, -delta)),
+      graph.log(graph.sum(graph.mul(above, delta), 1 - delta)),
+    );
+  const phi = (u: Level) => {
     const power = graph.mul(logBase(u), theta);
     // minus the logarithm of A = (1 - e^power) / eta, of which 1 - A = (e^power - floor) / eta
-    const rest = graph.div(graph.sub(graph.exp(power), floor), 1 - floor);
+    let kept = graph.sub(graph.exp(power), floor);
+    if (floor > 0) {
+      const rise = graph.mul(graph.log1p(graph.mul(u.above, delta / (1 - delta))), theta);
+      kept = graph.where(graph.less(rise, 1), graph.mul(graph.expm1(graph.min(rise, 1)), floor), kept);
+    }
+    const rest = graph.div(kept, 1 - floor);
     const share = graph.sub(graph.log(graph.neg(graph.expm1(power))), logEta);
     return graph.where(graph.less(rest, 0.5), graph.neg(graph.log1p(graph.neg(rest))), graph.neg(share));
   };
@@ -128,10 +147,13 @@ const bb8 = (graph: Graph, theta: number, delta: number): Generator => {
     phi: (u) => fromValue(graph, phi(u)),
     logPhiSlope: (u) => graph.sum(graph.mul(logBase(u), theta - 1), phi(u), Math.log(theta * delta) - logEta),
     slopes: ({ value }) => {
-      const logW = graph.sum(graph.neg(value), logEta);
-      const remainder = graph.log(graph.sum(graph.mul(graph.expm1(graph.neg(value)), floor - 1), floor));
+      const [logW, lost] = [graph.sum(graph.neg(value), logEta), graph.expm1(graph.neg(value))];
+      const remainder = graph.log(graph.sum(graph.mul(lost, floor - 1), floor));
       const first = graph.sum(logW, graph.mul(remainder, 1 / theta - 1), -Math.log(theta * delta));
-      const bend = graph.log(graph.sum(graph.mul(graph.exp(logW), -1 / theta), 1));
+      // 1 - W / theta, W = eta e^-s
+      const bend = graph.log(
+        graph.sub(graph.mul(graph.exp(graph.neg(value)), 1 - (1 - floor) / theta), lost),
+      );
       return { first, second: graph.sub(graph.sum(first, bend), remainder) };
     },
   };
@@ -242,7 +264,7 @@ const tawn =
   };
 
 /** psi'' K_a K_b - psi' K_ab, over the slopes of phi. */
-function archimax(graph: Graph, generator: Generator, join: Join, u: Value, v: Value): Value {
+function archimax(graph: Graph, generator: Generator, join: Join, u: Level, v: Level): Value {
   const { value, logA, logB, mixed } = join(graph, generator.phi(u), generator.phi(v));
   const { first, second } = generator.slopes(value);
   const bent = graph.sum(second, logA, logB);
@@ -254,7 +276,7 @@ type Parameters = Readonly<Record<string, number>>;
 
 /** Densities of two columns. */
 const pairs: Readonly<
-  Record<Exclude<FamilyKind, 'independence'>, (graph: Graph, p: Parameters, u: Value, v: Value) => Value>
+  Record<Exclude<FamilyKind, 'independence'>, (graph: Graph, p: Parameters, u: Level, v: Level) => Value>
 > = {
   clayton: (g, p, u, v) => archimax(g, exponential(g), exponentiated(p.theta!), u, v),
   gumbel: (g, p, u, v) => archimax(g, exponential(g), powers(p.theta!), u, v),
@@ -272,37 +294,45 @@ const pairs: Readonly<
   tawn: (g, p, u, v) => archimax(g, exponential(g), tawn(p.psi1!, p.psi2!, p.theta!), u, v),
   frank: (g, { theta }, u, v) => {
     const all = Math.abs(theta!);
-    if (all === 0) return g.mul(u, 0);
+    if (all === 0) return g.mul(u.u, 0);
     // of theta < 0 the copula of (U, 1 - V) with -theta
-    const w = theta! < 0 ? g.sub(1, v) : v;
+    const w = theta! < 0 ? turn(v) : v;
     const lost = (x: Value) => g.neg(g.expm1(g.mul(x, -all)));
     // (1 - e^-t) - (1 - e^(-t u)) (1 - e^(-t w)) = e^(-t u) (1 - e^(-t (1 - u))) + e^(-t w) (1 - e^(-t u))
     const kept = (x: Value) => g.exp(g.mul(x, -all));
-    const below = g.sum(g.mul(kept(u), lost(g.sub(1, u))), g.mul(kept(w), lost(u)));
+    const below = g.sum(g.mul(kept(u.u), lost(u.above)), g.mul(kept(w.u), lost(u.u)));
     return g.sub(
-      g.sum(g.mul(g.sum(u, w), -all), Math.log(all) + Math.log(-Math.expm1(-all))),
+      g.sum(g.mul(g.sum(u.u, w.u), -all), Math.log(all) + Math.log(-Math.expm1(-all))),
       g.mul(g.log(below), 2),
     );
   },
+  // with p = 1 - u, q = 1 - v, in sums of positive terms
   amh: (g, { theta }, u, v) => {
-    const [p, q] = [g.sub(1, u), g.sub(1, v)];
-    const above = g.sum(
-      g.mul(g.sub(g.mul(g.sum(u, 1), g.sum(v, 1)), 3), theta!),
-      g.mul(p, q, theta! * theta!),
-      1,
-    );
-    return g.sub(g.log(above), g.mul(g.log1p(g.mul(p, q, -theta!)), 3));
+    const t = theta!;
+    const [p, q] = [u.above, v.above];
+    const top =
+      t < 0
+        ? g.sum(g.mul(g.sum(p, q), -2 * t), g.mul(g.sum(g.mul(p, q, t), 1), 1 + t))
+        : g.sum(g.mul(g.sum(u.u, v.u), t * (1 - t)), g.mul(u.u, v.u, t * (1 + t)), (1 - t) ** 2);
+    const base = t < 0 ? g.sum(g.mul(p, q, -t), 1) : g.sum(g.mul(g.sum(u.u, g.mul(v.u, p)), t), 1 - t);
+    return g.sub(g.log(top), g.mul(g.log(base), 3));
   },
+  // 1 + (1 - 2u) (1 - 2v) = 2 (u v + p q), of theta < 0 in (u, q)
   fgm: (g, { theta }, u, v) => {
-    const side = (x: Value) => g.sub(1, g.mul(x, 2));
-    return g.log1p(g.mul(side(u), side(v), theta!));
+    const w = theta! < 0 ? turn(v) : v;
+    const all = Math.abs(theta!);
+    const same = g.sum(g.mul(u.u, w.u), g.mul(u.above, w.above));
+    return g.log(g.sum(g.mul(same, 2 * all), 1 - all));
   },
+  // of theta < 1 the copula of (U, 1 - V) with 1 / theta
   plackett: (g, { theta }, u, v) => {
-    const e = theta! - 1;
-    const off = g.sum(g.mul(u, g.sub(1, v)), g.mul(v, g.sub(1, u)));
-    const across = g.sub(u, v);
+    const w = theta! < 1 ? turn(v) : v;
+    const odds = Math.max(theta!, 1 / theta!);
+    const e = odds - 1;
+    const off = g.sum(g.mul(u.u, w.above), g.mul(w.u, u.above));
+    const across = g.where(g.less(g.max(u.u, w.u), 0.5), g.sub(u.u, w.u), g.sub(w.above, u.above));
     const root = g.sum(g.mul(off, 2 * e), g.mul(across, across, e * e), 1);
-    return g.sum(g.log1p(g.mul(off, e)), g.mul(g.log(root), -1.5), Math.log(theta!));
+    return g.sum(g.log1p(g.mul(off, e)), g.mul(g.log(root), -1.5), Math.log(odds));
   },
 };
 
@@ -347,13 +377,14 @@ const logistic = (count: number, alpha: number) =>
   );
 
 /** Exchangeable copulas of more than two columns: |psi^(d)| and the slopes of phi; u: rows x dim. */
-function exchangeable(graph: Graph, kind: FamilyKind, theta: number, u: Value, dim: number): Value {
+function exchangeable(graph: Graph, kind: FamilyKind, theta: number, level: Level, dim: number): Value {
   const g = graph;
-  const q = g.sub(1, u);
+  const { u, above: q } = level;
+  const logU = logLevel(g, level);
   const forgotten = (s: Value) => g.neg(g.expm1(g.neg(s)));
   switch (kind) {
     case 'clayton': {
-      const powers = g.mul(g.log(u), -theta);
+      const powers = g.mul(logU, -theta);
       const top = g.op('ReduceMax', [powers], { axes: [1], keepdims: 1 });
       const flat = g.total(top, 1);
       const all = g.sub(g.total(g.exp(g.sub(powers, top)), 1), g.mul(g.exp(g.neg(flat)), dim - 1));
@@ -361,11 +392,11 @@ function exchangeable(graph: Graph, kind: FamilyKind, theta: number, u: Value, d
         (a, b) => a + b,
         0,
       );
-      const slopes = g.sum(g.mul(g.total(g.log(u), 1), -theta - 1), dim * Math.log(theta) + rising);
+      const slopes = g.sum(g.mul(g.total(logU, 1), -theta - 1), dim * Math.log(theta) + rising);
       return g.sub(slopes, g.mul(g.sum(flat, g.log(all)), 1 / theta + dim));
     }
     case 'gumbel': {
-      const x = g.neg(g.log(u));
+      const x = g.neg(logU);
       const logS = g.logSumExp(g.mul(g.log(x), theta), 1);
       const logs = polynomialLogs(
         dim,
@@ -380,13 +411,13 @@ function exchangeable(graph: Graph, kind: FamilyKind, theta: number, u: Value, d
     }
     case 'joe': {
       const generator = bb8(g, theta, 1);
-      const s = g.total(generator.phi(u).value, 1);
+      const s = g.total(generator.phi(level).value, 1);
       const gone = g.log(forgotten(s));
       const derivative = logPolynomial(g, logistic(dim, 1 / theta), g.neg(g.sum(s, gone)));
       return g.sum(
         derivative,
         g.mul(gone, 1 / theta),
-        g.total(generator.logPhiSlope(u), 1),
+        g.total(generator.logPhiSlope(level), 1),
         -Math.log(theta),
       );
     }
@@ -407,7 +438,7 @@ function exchangeable(graph: Graph, kind: FamilyKind, theta: number, u: Value, d
         logistic(dim + 1, 0),
         g.sum(g.neg(g.sum(s, remainder)), Math.log(theta)),
       );
-      const own = g.sum(g.neg(g.sum(g.log(u), g.log1p(g.mul(q, -theta)))), Math.log1p(-theta));
+      const own = g.sum(g.neg(g.sum(logU, g.log(g.sum(g.mul(u, theta), 1 - theta)))), Math.log1p(-theta));
       return g.sum(derivative, g.total(own, 1), Math.log1p(-theta) - Math.log(theta));
     }
     default:
@@ -424,18 +455,17 @@ export function familyLogPdf(
   const { graph, u, dim } = rows;
   const alone = (parameters.theta ?? 0) === 1 && (kind === 'gumbel' || kind === 'joe');
   if (kind === 'independence' || alone) return graph.mul(graph.total(u, 1), 0);
-  const turned = rotation === 0 ? u : graph.sub(1, u);
-  if (dim > 2) return exchangeable(graph, kind, parameters.theta!, turned, dim);
-  const column = (from: Value, j: number) => graph.column(from, j);
-  const other = graph.sub(1, u);
+  const level: Level = { u, above: graph.sub(1, u) };
+  if (dim > 2) return exchangeable(graph, kind, parameters.theta!, rotation === 0 ? level : turn(level), dim);
+  const [a, b] = [0, 1].map((j) => ({
+    u: graph.column(level.u, j),
+    above: graph.column(level.above, j),
+  })) as [Level, Level];
   // c90(u, v) = c(v, 1 - u), c180(u, v) = c(1 - u, 1 - v), c270(u, v) = c(1 - v, u)
-  const [a, b] = {
-    0: [column(u, 0), column(u, 1)] as const,
-    90: [column(u, 1), column(other, 0)] as const,
-    180: [column(other, 0), column(other, 1)] as const,
-    270: [column(other, 1), column(u, 0)] as const,
-  }[rotation as 0 | 90 | 180 | 270];
-  return pairs[kind](graph, parameters, a, b);
+  const [first, second] = (
+    { 0: [a, b], 90: [b, turn(a)], 180: [turn(a), turn(b)], 270: [turn(b), a] } as const
+  )[rotation as 0 | 90 | 180 | 270];
+  return pairs[kind](graph, parameters, first, second);
 }
 
 /** The Gaussian copula of the guide of `rows`. */
@@ -466,11 +496,18 @@ export function studentLogPdf(rows: Rows, degrees: number, atCentre: number): Va
   });
   const z = rows.z();
   const s = table(graph, graph.abs(z), 0, STEP, quantiles.map(Math.asinh), slopes);
-  const q = graph.mul(graph.sign(z), graph.mul(graph.sub(graph.exp(s), graph.exp(graph.neg(s))), 0.5));
-  const whitened = rows.factor ? rows.whiten(q) : q;
-  const log1pOver = (squares: Value) => graph.log1p(graph.div(squares, degrees));
-  const joint = graph.mul(log1pOver(rows.squares(whitened)), -(degrees + dim) / 2);
-  const own = graph.mul(graph.total(log1pOver(graph.mul(q, q)), 1), (degrees + 1) / 2);
+  // quantiles over e^top, whose squares do not overflow
+  const top = graph.op('ReduceMax', [s], { axes: [1], keepdims: 1 });
+  const half = (from: Value) => graph.mul(graph.exp(graph.sub(from, top)), 0.5);
+  const q = graph.mul(graph.sign(z), graph.sub(half(s), half(graph.neg(s))));
+  const log1pOver = (logSquares: Value, zero: Value) =>
+    logAddExp(graph, zero, graph.sum(logSquares, -Math.log(degrees)));
+  const largest = graph.total(top, 1);
+  const squares = rows.squares(rows.factor ? rows.whiten(q) : q);
+  const logSquares = graph.sum(graph.log(squares), graph.mul(largest, 2));
+  const joint = graph.mul(log1pOver(logSquares, graph.mul(largest, 0)), -(degrees + dim) / 2);
+  const logOwn = graph.mul(graph.sum(s, graph.log(graph.neg(graph.expm1(graph.mul(s, -2)))), -Math.LN2), 2);
+  const own = graph.mul(graph.total(log1pOver(logOwn, graph.mul(s, 0)), 1), (degrees + 1) / 2);
   return graph.sum(joint, own, atCentre);
 }
 
