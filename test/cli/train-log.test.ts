@@ -40,12 +40,14 @@ test('--log writes a line for each step, and the model is the same', async () =>
   const [a, b] = await Promise.all([loadModel(out), loadModel(model)]);
   expect(await a.logPdf(rows)).toEqual(await b.logPdf(rows));
 
-  await sklarFails(
-    ['fit', data, '--out', out, '--kind', 'clayton', '--log', log],
-    3,
-    'ERR_SKLAR_VALUE',
-    '--log belongs to kinds that a network learns in steps, not to clayton',
-  );
+  for (const option of ['--log', '--checkpoint']) {
+    await sklarFails(
+      ['fit', data, '--out', out, '--kind', 'clayton', option, log],
+      3,
+      'ERR_SKLAR_VALUE',
+      `${option} belongs to kinds that a network learns in steps, not to clayton`,
+    );
+  }
   await sklarFails(['fit', data, '--out', out, '--log', 'run.txt'], 4, 'ERR_SKLAR_FILE', '--log', '.jsonl');
 });
 

@@ -182,10 +182,12 @@ test('a log that cannot be written is an error before the first step, later a wa
   await expect(fitCopula(u, { ...options, log: 3 as never })).rejects.toMatchObject({
     code: 'ERR_SKLAR_VALUE',
   });
-  await expect(fitCopula(u, { kind: 'gaussian', log: folder.file('x.jsonl') })).rejects.toMatchObject({
-    code: 'ERR_SKLAR_VALUE',
-    message: 'log belongs to kinds that a network learns in steps, not to gaussian',
-  });
+  for (const option of ['log', 'checkpoint']) {
+    await expect(fitCopula(u, { kind: 'gaussian', [option]: folder.file('x.jsonl') })).rejects.toMatchObject({
+      code: 'ERR_SKLAR_VALUE',
+      message: `${option} belongs to kinds that a network learns in steps, not to gaussian`,
+    });
+  }
 
   const log = folder.file('replaced.jsonl');
   const errors: SklarError[] = [];

@@ -408,10 +408,11 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
   const { kind, models } = kindOfFit(givenKind, givenModels, from);
   expectModelOptions(kind, model);
   if (from) startsOf(from, kind, models).forEach((start) => optionsFrom(start, model));
-  if (log !== undefined && !kinds[kind].trained) {
+  const stepwise = log !== undefined ? '--log' : checkpoint !== undefined ? '--checkpoint' : undefined;
+  if (stepwise !== undefined && !kinds[kind].trained) {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
-      `--log belongs to kinds that a network learns in steps, not to ${kind}`,
+      `${stepwise} belongs to kinds that a network learns in steps, not to ${kind}`,
     );
   }
   if (isOneType(wanted)) expectOneOf(wanted[0], '--margins', marginTypes);
@@ -486,7 +487,7 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
   release(...new Set([...training.columns, ...rows.columns, ...modelled.columns]));
   const u = lend(ranks.transformTrain());
 
-  const kept = kinds[kind].trained ? checkpointFiles(checkpoint, models) : [];
+  const kept = checkpointFiles(checkpoint, models);
   /** What a file of the checkpoint could not be written for, at any time of the fit. */
   const unwritten = new Set<string>();
   /** Why the log has an early end. */

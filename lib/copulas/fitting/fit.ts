@@ -169,7 +169,7 @@ export function prepareFit(
   const run = beginRun({ device, precision, threads, signal }, kinds[kind].capabilities.cpuOnly);
   const seedValue = resolveSeed(seed);
   if (!kinds[kind].trained) {
-    const own = Object.entries({ log, onEvent, from }).find(([, value]) => value !== undefined);
+    const own = Object.entries({ checkpoint, log, onEvent, from }).find(([, value]) => value !== undefined);
     if (own) {
       throw new SklarError(
         'ERR_SKLAR_VALUE',
