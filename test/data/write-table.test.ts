@@ -291,6 +291,19 @@ describe('files', () => {
     expect(readFileSync(target, 'utf8')).toMatch(/^x,n\n/);
   });
 
+  test('where a symbolic link leads to nothing yet, that is written, and the link stays', async () => {
+    mkdirSync(folder.file('later'));
+    symlinkSync('later/second.csv', folder.file('first.csv'));
+    symlinkSync('third.csv', folder.file('later/second.csv'));
+    await writeTable(small, folder.file('first.csv'));
+    for (const link of ['first.csv', 'later/second.csv'])
+      expect(lstatSync(folder.file(link)).isSymbolicLink()).toBe(true);
+    expectSameValues(await readTable(folder.file('later/third.csv')), small);
+    symlinkSync('circle.csv', folder.file('circle.csv'));
+    const error = await sklarError(() => writeTable(small, folder.file('circle.csv')), 'ERR_SKLAR_FILE');
+    expect(error.message).toContain('too many symbolic links');
+  });
+
   test('any name will do', async () => {
     for (const name of [
       "it's [a] *?.csv",

@@ -1,6 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { type Stats, constants, createReadStream, readFileSync, readlinkSync } from 'node:fs';
-import { type FileHandle, access, open, readdir, realpath, rename, stat, unlink } from 'node:fs/promises';
+import {
+  type FileHandle,
+  access,
+  open,
+  readdir,
+  readlink,
+  realpath,
+  rename,
+  stat,
+  unlink,
+} from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { createGunzip } from 'node:zlib';
@@ -175,7 +185,7 @@ export class AtomicFile {
     expectPath(file);
     try {
       // The target of a symbolic link is replaced, not the link.
-      const target = await realpath(file).catch(() => path.resolve(file));
+      const target = await targetOf(file);
       const existing = await stat(target).catch(() => undefined);
       if (existing?.isDirectory()) throw Object.assign(new Error('is a directory'), { code: 'EISDIR' });
       if (existing && !existing.isFile()) {
@@ -234,6 +244,20 @@ export class AtomicFile {
     }
     if (this.#temporary !== undefined) await unlink(this.#temporary).catch(() => undefined);
   }
+}
+
+/** What a path names where symbolic links are followed, also to what is not there yet. */
+async function targetOf(file: string): Promise<string> {
+  let target = path.resolve(file);
+  // as many as Linux follows
+  for (let links = 0; links < 40; links++) {
+    const whole = await realpath(target).catch(() => undefined);
+    if (whole !== undefined) return whole;
+    const next = await readlink(target).catch(() => undefined);
+    if (next === undefined) return target;
+    target = path.resolve(path.dirname(target), next);
+  }
+  throw Object.assign(new Error('too many links'), { code: 'ELOOP' });
 }
 
 /** For writing; a pipe that nobody reads is an error, and not waited for without an end. */
