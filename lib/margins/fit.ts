@@ -84,7 +84,7 @@ export interface MarginOptions {
    * values, else the real line. Not for `discrete` and formulas, which have their own.
    */
   support?: readonly [number | null, number | null] | undefined;
-  /** Of `kde` and the body of `gpd`: bandwidth on the scale asinh((x - median) / interquartile range); default by the plug-in rule. */
+  /** Of `kde` and the body of `gpd`: bandwidth on the scale asinh((x - median) / interquartile range), at most 100; default by the plug-in rule. */
   bandwidth?: number | undefined;
   /** Of `gpd`: the margin between the thresholds; default `kde` below 1,000 rows, else `empirical`. */
   body?: 'empirical' | 'kde' | undefined;
@@ -109,6 +109,9 @@ export interface MarginOptions {
 export type MarginSpec = MarginType | MarginOptions;
 
 const end = z.union([z.number(), z.literal(Infinity), z.literal(-Infinity), z.null()]);
+/** Its kernel covers all that doubles hold: asinh of the greatest is 710. */
+const MOST_BANDWIDTH = 100;
+
 const threshold = z
   .union([z.number(), z.literal('auto')])
   .nullable()
@@ -121,7 +124,7 @@ export const marginOptionsSchema = z.strictObject({
     .transform(([lower, upper]): MarginSupport => [lower ?? -Infinity, upper ?? Infinity])
     .refine(([lower, upper]) => lower < upper, 'expected a lower end below the upper one')
     .optional(),
-  bandwidth: z.number().positive().optional(),
+  bandwidth: z.number().positive().max(MOST_BANDWIDTH).optional(),
   body: z.enum(['empirical', 'kde']).optional(),
   lowerThreshold: threshold,
   upperThreshold: threshold,
@@ -159,7 +162,8 @@ const OWN_OPTIONS = {
  * @throws SklarError ERR_SKLAR_VALUE naming the column
  */
 export function resolveMarginSpec(spec: unknown, column: string): ResolvedOptions {
-  const parsed = marginOptionsSchema.safeParse(typeof spec === 'string' ? { type: spec } : spec);
+  const given = typeof spec === 'string' ? { type: spec } : spec;
+  const parsed = marginOptionsSchema.safeParse(given);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const { path, message } = issue!;
@@ -167,9 +171,10 @@ export function resolveMarginSpec(spec: unknown, column: string): ResolvedOption
       const known = Object.keys(marginOptionsSchema.shape);
       throw unknownOptions(issue.keys, `the margin of column ${describe(column)}`, known);
     }
+    const got = path.reduce<unknown>((part, key) => (part as Record<PropertyKey, unknown>)[key], given);
     throw new SklarError(
       'ERR_SKLAR_VALUE',
-      `bad margin for column ${describe(column)}: ${[...path, message].join(': ')}, got ${describe(spec)}`,
+      `bad margin for column ${describe(column)}: ${[...path, message].join(': ')}, got ${describe(got)}`,
     );
   }
   const { type } = parsed.data;

@@ -275,7 +275,14 @@ describe('what cannot be learned is named', () => {
     ],
     ['no tail', [1, 2, 3], { type: 'gpd', support: [0, 4], body: 'empirical' }, ['open end', '"wind"']],
     ['an unknown option', [1, 2], { type: 'kde', width: 1 }, ['"wind"', 'width']],
-    ['a bandwidth of 0', [1, 2], { type: 'kde', bandwidth: 0 }, ['"wind"', 'bandwidth']],
+    ['a bandwidth of 0', [1, 2], { type: 'kde', bandwidth: 0 }, ['"wind"', 'bandwidth', 'got 0']],
+    [
+      'a bandwidth beyond all',
+      [1, 2],
+      { type: 'kde', bandwidth: 1e20 },
+      ['"wind"', '<=100', 'got 100000000000000000000'],
+    ],
+    ['an unknown type', [1, 2], 'cauchy', ['"wind"', 'type', 'got "cauchy"']],
   ];
   test.each(cases)('%s', (_, values, spec, culprits) => {
     let error: unknown;

@@ -133,6 +133,9 @@ export class GpdMargin extends Margin {
       throw stateError(state, 'tails with a probability of at most 1');
     }
     const { lower, upper } = Object.fromEntries(tails) as Partial<Record<Side, Tail>>;
+    if (lower && upper && !(lower.threshold < upper.threshold)) {
+      throw stateError(state, 'a lower threshold below the upper one');
+    }
     if (
       (lower && !(state.support[0] < lower.threshold)) ||
       (upper && !(state.support[1] > upper.threshold))
