@@ -18,10 +18,16 @@ import { LevelColumns, type Ties } from './level-columns';
 import { type Matrix, matrix } from '../matrix';
 import type { Note } from '../notes';
 import { type Seed, resolveSeed } from './random';
-import { type SortedValues, evenlySpaced, releaseSorted, sortedColumns } from './sorted-table';
+import {
+  type CellWeights,
+  type SortedValues,
+  evenlySpaced,
+  releaseSorted,
+  sortedColumns,
+} from './sorted-table';
 import { type ColumnType, columnTypeSchema, kindOf, typeOf } from './columns/column-type';
 import { Table, listNames } from './table';
-import { type RowWeights, type Weights, weightedTable } from './weights';
+import { type Weights, weightedTable } from './weights';
 
 /** How ranks are learned. */
 export interface PseudoObservationsOptions {
@@ -315,14 +321,14 @@ export class PseudoObservations extends LevelColumns {
   }
 
   /**
-   * The same, of rows of a settled table that all count, with their weights.
+   * The same, of rows of a settled table that all count, with their weights; those of cells are for `transformTrain` alone.
    *
    * @param isLast whether nobody uses the table any longer: it gives its memory back column by column
    * @internal
    */
   static async fitColumns(
     table: Table,
-    weights: RowWeights | null,
+    weights: CellWeights,
     options: Omit<PseudoObservationsOptions, 'weights'> & ColumnRunOptions = {},
     isLast = false,
   ): Promise<PseudoObservations> {

@@ -83,6 +83,9 @@ export function evenlySpaced({ sorted, last }: SortedValues, most: number): Uint
   return kept.slice(0, count);
 }
 
+/** Weights of rows, or of the cells of each column; null: all count alike. */
+export type CellWeights = RowWeights | null | readonly (RowWeights | null)[];
+
 /** How the training rows are to be ranked. */
 export interface RankRule {
   readonly ties: Ties;
@@ -108,12 +111,12 @@ export interface SortedTableColumn {
  *
  * @param table of finite numbers, at least one row
  * @param rule how rows are to be ranked; null: not at all
- * @param weights of the rows; null: all count alike
+ * @param weights of the rows
  */
 export async function* sortedColumns(
   table: Table,
   rule: RankRule | null,
-  weights: RowWeights | null,
+  weights: CellWeights,
   run: ColumnRunOptions = {},
 ): AsyncGenerator<SortedTableColumn, void> {
   const threads = expectThreads(run.threads);
@@ -122,11 +125,28 @@ export async function* sortedColumns(
   const group = Math.max(1, parallel, Math.floor(FEW_VALUES / table.rows));
   for (let from = 0; from < width; from += group) {
     const numbers = Array.from({ length: Math.min(group, width - from) }, (_, k) => from + k);
-    for (const [k, column] of (await sortColumns(table, numbers, rule, weights, run)).entries()) {
-      yield { j: from + k, values: toSortedValues(column), ranks: column.ranks };
-      tell(run.onProgress, (from + k + 1) / width);
+    for (const some of alike(numbers, weights)) {
+      const sorted = await sortColumns(table, some, rule, weightsOf(weights, some[0]!), run);
+      for (const [k, column] of sorted.entries()) {
+        yield { j: some[k]!, values: toSortedValues(column), ranks: column.ranks };
+        tell(run.onProgress, (some[k]! + 1) / width);
+      }
     }
   }
+}
+
+const weightsOf = (weights: CellWeights, j: number): RowWeights | null =>
+  Array.isArray(weights) ? (weights as readonly (RowWeights | null)[])[j]! : (weights as RowWeights | null);
+
+/** Stretches of neighbours with the same weights. */
+function alike(numbers: readonly number[], weights: CellWeights): number[][] {
+  const stretches: number[][] = [];
+  for (const j of numbers) {
+    const last = stretches.at(-1);
+    if (last && weightsOf(weights, last[0]!) === weightsOf(weights, j)) last.push(j);
+    else stretches.push([j]);
+  }
+  return stretches;
 }
 
 function sortColumns(

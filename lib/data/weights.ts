@@ -125,6 +125,21 @@ function withSums(each: Float64Array, counts: boolean): RowWeights {
   return { each: each.map((weight) => weight * (effective / sum)), rows: effective, effective, counts };
 }
 
+/** Weights of the cells of a column. @param there the rows that have one */
+export function cellWeightsOf(each: Float64Array, there: readonly number[]): RowWeights {
+  const { effective } = withSums(
+    Float64Array.from(there, (i) => each[i]!),
+    false,
+  );
+  const sum = there.reduce((total, i) => total + each[i]!, 0);
+  return {
+    each: each.map((weight) => weight * (effective / sum)),
+    rows: effective,
+    effective,
+    counts: false,
+  };
+}
+
 /** The weights of the rows with these numbers. */
 export function takeWeights(weights: RowWeights, rows: ArrayLike<number>): RowWeights {
   return withSums(

@@ -14,7 +14,7 @@ import { FEWEST_ROWS, type FitCopulaOptions, fitCopula, fitOptions } from '../co
 import { type CopulaKind, type CopulaSpec, copulaKinds, kinds } from '../copulas/fitting/kinds';
 import { type LoadOptions, loadModel } from '../copulas/fitting/load';
 import { type RowsInput, lend, namesOf, toDense } from '../copulas/inputs/rows';
-import { type RunOptions } from '../copulas/inputs/run';
+import { type RunOptions, beginRun } from '../copulas/inputs/run';
 import { type ConditionalOptions, conditionalOptions } from '../copulas/fields/smc';
 import { type ColumnRunOptions, varies } from '../data/column-jobs';
 import { type Matrix, matrix } from '../matrix';
@@ -22,6 +22,7 @@ import { type Ties } from '../data/level-columns';
 import { PseudoObservations, expectUsable } from '../data/pseudo-observations';
 import { type Seed, hashText, hashWords, seedWords } from '../data/random';
 import { poolRare } from '../data/schema/pool-rare';
+import type { CellWeights } from '../data/sorted-table';
 import { type MissingRule, TableSchema } from '../data/schema/table-schema';
 import type { Cell } from '../data/columns/column-of-values';
 import type { ColumnKind } from '../data/columns/column-type';
@@ -40,6 +41,7 @@ import {
   sampleGivenBlocks,
   tooRare,
 } from './block-sample';
+import { allRowsNote, selectedColumns, weightsForAllRows } from './all-rows';
 import { scoreBatches } from './copula-density';
 import { type CellRange, conditionOf, describeBlocks, numbersOfCells, withFixed } from './fixed';
 import { expectDrawn } from './impossible';
@@ -798,7 +800,12 @@ const privateNotes = (schema: TableSchema | undefined): Note[] =>
 
 async function fitMargins(
   table: Table,
-  { weights = null, schema, notes: _, ...options }: FitMarginsOptions,
+  {
+    weights = null,
+    schema,
+    notes: _,
+    ...options
+  }: Omit<FitMarginsOptions, 'weights'> & { weights?: CellWeights },
 ): Promise<Margins> {
   const { margins: spec = 'auto', threads, signal } = options;
   const least = schema?.privateRows ?? null;
@@ -821,11 +828,24 @@ export async function fitRanksAndMargins(
   const part = (from: number) => onProgress && ((fraction: number) => onProgress(from + 0.5 * fraction));
   expectMarginsSpec(spec, table.names);
   await expectUsable(table, rest.signal);
+  const modelled = new Set(schema?.indicators.flatMap(({ columns }) => columns));
+  const selected = selectedColumns(table, modelled);
+  let cells: CellWeights = weights;
+  if (selected.length > 0) {
+    const ranks = await PseudoObservations.fitColumns(table, weights, rest);
+    cells = await weightsForAllRows(table, selected, ranks, weights, beginRun(rest, 'ranks'));
+  }
   // the margins first, while there are no ranks in memory
-  const margins = await fitMargins(table, { ...options, onProgress: part(0) });
+  const margins = await fitMargins(table, { ...options, weights: cells, onProgress: part(0) });
   const ranking = { ...rest, onProgress: part(0.5) };
-  const ranks = await PseudoObservations.fitColumns(table, weights, ranking, true);
-  const notes = [...privateNotes(schema), ...known, ...(schema?.notes ?? []), ...ranks.notes];
+  const ranks = await PseudoObservations.fitColumns(table, cells, ranking, true);
+  const notes = [
+    ...privateNotes(schema),
+    ...known,
+    ...(schema?.notes ?? []),
+    ...(selected.length > 0 ? [allRowsNote(selected)] : []),
+    ...ranks.notes,
+  ];
   return { ranks, margins: margins.after(notes) };
 }
 

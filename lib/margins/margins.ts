@@ -12,7 +12,7 @@ import { LevelColumns, type Ties } from '../data/level-columns';
 import { PseudoObservations } from '../data/pseudo-observations';
 import { type Seed, resolveSeed } from '../data/random';
 import { TableSchema } from '../data/schema/table-schema';
-import { releaseSorted, sortedColumns } from '../data/sorted-table';
+import { type CellWeights, releaseSorted, sortedColumns } from '../data/sorted-table';
 import { type ColumnType, columnTypeSchema, kindOf, labelsOf, typeOf } from '../data/columns/column-type';
 import { Table, listNames } from '../data/table';
 import { expectThreads } from '../devices';
@@ -31,7 +31,7 @@ import {
 import type { Margin, MarginState, MarginSupport } from './basis/margin';
 import { expectLearnable } from './basis/sorted';
 import { finishInTurns } from './basis/steps';
-import { type RowWeights, type Weights, weightedTable } from '../data/weights';
+import { type Weights, weightedTable } from '../data/weights';
 import { tell } from '../tell';
 
 /**
@@ -169,7 +169,7 @@ export class Margins extends LevelColumns {
   static async fitColumns(
     table: Table,
     options: Omit<MarginsOptions, 'weights'> & ColumnRunOptions = {},
-    { weights = null, schema }: { weights?: RowWeights | null; schema?: TableSchema | undefined } = {},
+    { weights = null, schema }: { weights?: CellWeights; schema?: TableSchema | undefined } = {},
   ): Promise<Margins> {
     options = expectOptions(options, 'Margins.fitColumns', fitOptions);
     const { threads, signal, onProgress } = options;

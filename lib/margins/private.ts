@@ -1,9 +1,8 @@
 /** Columns without their values, from which margins are made that hold none of them: docs/mathematics.md, N.6. */
 import { kindOf, labelsOf } from '../data/columns/column-type';
 import { type ColumnRunOptions, nextTurn } from '../data/column-jobs';
-import { type SortedValues, releaseSorted, sortedColumns } from '../data/sorted-table';
+import { type CellWeights, type SortedValues, releaseSorted, sortedColumns } from '../data/sorted-table';
 import { Table } from '../data/table';
-import type { RowWeights } from '../data/weights';
 import type { Note } from '../notes';
 import { type MarginsSpec, expectMarginsSpec } from './margins';
 import { atomsOf, recurs } from './basis/auto';
@@ -33,7 +32,7 @@ export function privateNote(least: number): Note {
  */
 export async function privateTable(
   table: Table,
-  weights: RowWeights | null,
+  weights: CellWeights,
   spec: MarginsSpec,
   least: number,
   run: ColumnRunOptions,

@@ -5,6 +5,7 @@ import {
   Table,
   TableSchema,
   fitJoint,
+  kendall,
   loadJoint,
   normalQuantile,
   writeTable,
@@ -251,4 +252,56 @@ test('and so is that of a Student copula', async () => {
   }
   // pairs of columns alone are .11, .06 and .05 below
   for (const k of [1, 2, 5]) expect(Math.abs(off[k]!)).toBeLessThan(0.03);
+});
+
+test('with impute, margins and ranks are those of all rows where what is missing depends on others', async () => {
+  const rows = 2000;
+  const own = new Generator(5);
+  const chance = () => (own.next() + 0.5) / 2 ** 32;
+  const truth = new GaussianCopula(Float64Array.of(1, 0.7, 0.5, 0.7, 1, 0.6, 0.5, 0.6, 1), 3);
+  const { data } = await truth.sample(rows, { dtype: 'float64', seed: 8 });
+  const level = (j: number) => Float64Array.from({ length: rows }, (_, i) => data[3 * i + j]!);
+  const whole = Table.fromColumns({
+    age: level(0),
+    income: level(1).map((u) => -1000 * Math.log(1 - u)),
+    children: level(2).map((u) => Math.floor(5 * u ** 2)),
+  });
+  const missing = level(0).map((u) => Number(chance() < (u > 0.6 ? 0.7 : 0.05)));
+  const holes = new Table(
+    whole.names,
+    whole.columns.map((values, j) => values.map((value, i) => (j > 0 && missing[i] ? NaN : value))),
+    whole.types,
+  );
+  const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const spread = (values: Float64Array) => Math.sqrt(mean(values.map((x) => (x - mean(values)) ** 2)));
+  const complete = await kendall(whole);
+  for (const copula of [{ kind: 'gaussian' }, { kind: 'empirical-beta' }] as const) {
+    const joint = await fitJoint(holes, { copula, missing: 'impute' });
+    const note = joint.notes.find(({ message }) =>
+      message.includes('margins and ranks are those of all rows'),
+    );
+    expect(note?.columns).toEqual(['income', 'children']);
+    const drawn = await joint.sample(8000, { seed: 2, complete: true });
+    for (const name of ['income', 'children']) {
+      const [all, found] = [whole.column(name), drawn.column(name)];
+      const known = holes.column(name).filter((value) => !Number.isNaN(value));
+      const error = spread(all) / Math.sqrt(known.length);
+      // the cells that are there alone are six and more off
+      expect(mean(all) - mean(known)).toBeGreaterThan(6 * error);
+      expect(Math.abs(mean(all) - mean(found))).toBeLessThan(3 * error);
+    }
+    const tau = await kendall(drawn);
+    // standard errors are .015 and less
+    for (const k of [1, 2, 5]) expect(Math.abs(tau.data[k]! - complete.data[k]!)).toBeLessThan(0.035);
+  }
+  // weights of rows go into those of the cells
+  const weighted = await fitJoint(holes, {
+    copula: { kind: 'gaussian' },
+    missing: 'impute',
+    weights: level(0).map((u) => 1 + u),
+  });
+  const income = (await weighted.sample(8000, { seed: 3, complete: true })).column('income');
+  const heavier = level(0).map((u) => 1 + u);
+  const wanted = mean(whole.column('income').map((x, i) => x * heavier[i]!)) / mean(heavier);
+  expect(Math.abs(mean(income) / wanted - 1)).toBeLessThan(0.08);
 });

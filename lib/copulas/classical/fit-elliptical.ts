@@ -9,7 +9,7 @@ import {
   positiveDefinite,
   shrinkageNotes,
 } from '../correlation/correlation';
-import { hasMissing, observedCorrelation } from '../correlation/ties';
+import { hasMissing, observedLaw } from '../correlation/ties';
 import { GaussianCopula } from './gaussian';
 import { type DenseRows, effectiveRows, lend, nativeWeights, sizeOf, weightedSum } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
@@ -271,7 +271,7 @@ export async function fitGaussian(
       raw = withPairs(raw, dim, fits);
       spread = pairErrors(fits, dim, spread);
     }
-    if (hasMissing(u)) raw = await observedCorrelation(u, run);
+    if (hasMissing(u)) raw = (await observedLaw(u, run)).correlation;
   }
   const { correlation, shrinkage } =
     method === 'tau' || tied.length > 0
@@ -419,7 +419,8 @@ export async function fitStudent(
   if (paired && hasMissing(u)) {
     // what pairs of columns that are there lose to all rows is about the same of a Gaussian copula
     const ofPairs = await pairFits(Infinity, correlation, true, pairs, prepared.observations, run);
-    const [gaussian, all] = [withPairs(correlation, dim, ofPairs), await observedCorrelation(u, run)];
+    const gaussian = withPairs(correlation, dim, ofPairs);
+    const { correlation: all } = await observedLaw(u, run);
     correlation = correlation.map((r, k) => {
       const moved = r + all[k]! - gaussian[k]!;
       return k % (dim + 1) === 0 ? 1 : Math.max(-MOST_CORRELATION, Math.min(MOST_CORRELATION, moved));

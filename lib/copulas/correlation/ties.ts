@@ -83,30 +83,33 @@ export async function guideCorrelation(u: DenseRows, run: Execution): Promise<Fl
 const TURNS = 8;
 const TURN_ROUNDS = 20;
 
+/** The Gaussian copula of all rows, and where each column's scores are in it. */
+export interface ObservedLaw {
+  readonly correlation: Float64Array;
+  /** Of all rows, on the scale of the scores of the cells that are there. */
+  readonly means: Float64Array;
+  readonly deviations: Float64Array;
+}
+
 /**
- * Correlation matrix of the Gaussian copula of all rows, where levels are ranks of those that are there: these are not a sample of the
+ * The Gaussian copula of all rows, where levels are ranks of those that are there: these are not a sample of the
  * column where what is missing depends on other columns. The scores of a column are taken for normal with a mean and a deviation of its own in all
  * rows, which are estimated in turns with the correlations, by stochastic EM given all that is there (docs/mathematics.md, M.7). Columns of
  * few values have a mean alone.
  */
-export async function observedCorrelation(given: DenseRows, run: Execution): Promise<Float64Array> {
+export async function observedLaw(given: DenseRows, run: Execution): Promise<ObservedLaw> {
   const u = repeated(given, GUIDE_SEED);
   const { rows, columns } = u;
   const fine = fineColumns(u);
-  const edges = blocksOf(u)!.map((pairs, j) =>
-    normalQuantile(fine.includes(j) ? new Float64Array() : withGaps(pairs)),
-  );
+  const edges = edgesOf(u, fine);
   const scores = normalQuantile(u.data);
   const holes = Array.from({ length: columns }, (_, j) => j).filter((j) =>
     Array.from({ length: rows }, (_, i) => u.data[i * columns + j]!).some(Number.isNaN),
   );
   const means = new Float64Array(columns);
   const deviations = new Float64Array(columns).fill(1);
-  const standard = (values: Float64Array, columnOf: (at: number) => number) =>
-    normalCdf(values.map((z, at) => (z - means[columnOf(at)]!) / deviations[columnOf(at)]!));
   for (let turn = 1; ; turn++) {
-    const blocks = edges.map((ends, j) => standard(ends, () => j));
-    const levels = standard(scores, (at) => at % columns);
+    const { blocks, levels } = standardised(edges, scores, { means, deviations });
     const options = {
       blocks,
       rounds: turn === TURNS ? ROUNDS : TURN_ROUNDS,
@@ -117,7 +120,7 @@ export async function observedCorrelation(given: DenseRows, run: Execution): Pro
       (addon) => addon.tiedCorrelation(levels, rows, columns, options, run.threads),
       { signal: run.signal },
     );
-    if (turn === TURNS) return found;
+    if (turn === TURNS) return { correlation: found, means, deviations };
     const { correlation } = positiveDefinite(found, columns, effectiveRows(given));
     const factor = callNative((addon) => addon.cholesky(correlation, columns));
     const draw = { blocks, factor, sweeps: SETTLING_SWEEPS, seed: BigInt(turn) };
@@ -137,6 +140,49 @@ export async function observedCorrelation(given: DenseRows, run: Execution): Pro
       if (fine.includes(j)) deviations[j]! *= Math.sqrt(squares / rows - mean * mean);
     }
   }
+}
+
+/** Ends of the blocks that are not fine, as scores. */
+function edgesOf(u: DenseRows, fine: readonly number[]): Float64Array[] {
+  return blocksOf(u)!.map((pairs, j) =>
+    normalQuantile(fine.includes(j) ? new Float64Array() : withGaps(pairs)),
+  );
+}
+
+/** Blocks and levels in all rows. */
+function standardised(
+  edges: readonly Float64Array[],
+  scores: Float64Array,
+  { means, deviations }: Pick<ObservedLaw, 'means' | 'deviations'>,
+): { blocks: Float64Array[]; levels: Float64Array } {
+  const standard = (values: Float64Array, columnOf: (at: number) => number) =>
+    normalCdf(values.map((z, at) => (z - means[columnOf(at)]!) / deviations[columnOf(at)]!));
+  return {
+    blocks: edges.map((ends, j) => standard(ends, () => j)),
+    levels: standard(scores, (at) => at % edges.length),
+  };
+}
+
+/** Missing levels drawn from the law of all rows given the others, on the scale of those that are there; NaN elsewhere. */
+export async function drawMissing(
+  u: DenseRows,
+  { correlation: found, means, deviations }: ObservedLaw,
+  seed: number,
+  run: Execution,
+): Promise<Float64Array> {
+  const { rows, columns } = u;
+  const { blocks, levels } = standardised(edgesOf(u, fineColumns(u)), normalQuantile(u.data), {
+    means,
+    deviations,
+  });
+  const { correlation } = positiveDefinite(found, columns, effectiveRows(u));
+  const factor = callNative((addon) => addon.cholesky(correlation, columns));
+  const options = { blocks, factor, sweeps: SETTLING_SWEEPS, seed: BigInt(seed) };
+  const drawn = await runJob((addon) => addon.tiedLevels(levels, rows, columns, options, run.threads), {
+    signal: run.signal,
+  });
+  const z = normalQuantile(drawn.map((level, at) => (Number.isNaN(levels[at]) ? level : NaN)));
+  return normalCdf(z.map((score, at) => means[at % columns]! + deviations[at % columns]! * score));
 }
 
 /**
