@@ -26,7 +26,7 @@ import {
  * Machine code for Turing, Ampere and Ada (both run that of 8.0), Hopper and Blackwell, and code that newer ones compile for
  * themselves: what two cores compile in ten minutes.
  */
-export const RELEASE_ARCHITECTURES = '75-real;80-real;90;100-real;120-real';
+export const RELEASE_ARCHITECTURES = '75-real;80;90-real;100-real;120-real';
 
 /** The compute capabilities of the devices here as machine code, else Hopper's. */
 function defaultArchitectures() {
