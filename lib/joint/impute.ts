@@ -10,7 +10,7 @@ import type { TableSchema } from '../data/schema/table-schema';
 import type { Margins } from '../margins/margins';
 import { matrix } from '../matrix';
 import { type Note, columnsNote } from '../notes';
-import { drawGivenCells } from './cell-draws';
+import { drawGivenCells } from '../copulas/fitting/cell-draws';
 import { expectDrawn } from './impossible';
 import { tell } from '../tell';
 

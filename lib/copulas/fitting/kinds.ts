@@ -50,7 +50,8 @@ import { type Execution } from '../inputs/run';
 import { type CdcCopula, cdcCapabilities, cdcFromFile, fitCdc } from '../kinds/cdc';
 import { type FlowCopula, fitFlow, flowFromFile, resolveFlow } from '../kinds/flow';
 import { type ReflectionCopula, fitReflection, reflectionFromFile } from '../kinds/reflection';
-import { type TrainRun } from '../training/train';
+import { trainWithMissing } from './own-draws';
+import { type TrainRun, type TrainSettings } from '../training/train';
 
 export type Fitter = (u: DenseRows, run: TrainRun) => Promise<Copula>;
 
@@ -69,7 +70,7 @@ interface Kind {
   readonly trained: boolean;
 }
 
-function trained<S extends z.ZodObject, R>(
+function trained<S extends z.ZodObject, R extends TrainSettings>(
   kind: string,
   learns: string,
   capabilities: CopulaCapabilities,
@@ -80,7 +81,7 @@ function trained<S extends z.ZodObject, R>(
 ): Kind {
   const fitter = (given: object): Fitter => {
     const resolved = resolve(parseOptions(options, given, `a ${kind} copula`));
-    return (u, run) => fit(u, resolved, run);
+    return (u, run) => trainWithMissing(capabilities, fit, u, resolved, run);
   };
   return { learns, capabilities, options, fitter, load, trained: true };
 }

@@ -12,6 +12,7 @@ import { packageVersion } from '../../version';
 import { nativeTies, missingNotes, tieNotes, weightNotes } from '../correlation/ties';
 import { StepEvents, type TrainEvent } from './train-log';
 import { type StartTraining, type TrainGroup, type TrainTask, trainAlone } from './train-group';
+import { type Note } from '../../notes';
 import { tell } from '../../tell';
 
 /** Sent while a model trains. Means are over the steps since the last report. */
@@ -49,6 +50,8 @@ export interface TrainRun extends Execution, CheckpointOptions {
   group?: TrainGroup | undefined;
   /** What it starts from; undefined: random parameters. */
   start: NetworkStart | undefined;
+  /** What there is to say of missing levels; undefined: how `train` draws those that the rows have. */
+  notes?: readonly Note[];
   /** Told of every step. */
   onEvents: ((events: readonly TrainEvent[]) => void) | undefined;
   onProgress: ((progress: TrainProgress) => void) | undefined;
@@ -242,10 +245,11 @@ export async function train<C extends Calibrates>(
           u,
           'so that training draws their levels afresh within their blocks of ranks in every batch',
         ),
-        ...missingNotes(
-          u,
-          'so that training draws their levels afresh in every batch, from the nearest Gaussian copula given the others',
-        ),
+        ...(run.notes ??
+          missingNotes(
+            u,
+            'so that training draws their levels afresh in every batch, from the nearest Gaussian copula given the others',
+          )),
       ],
     });
     await copula.calibrate({}, run);

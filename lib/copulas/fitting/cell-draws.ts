@@ -1,16 +1,16 @@
 /** Rows of a copula given cells: a level in some columns, a block of levels in others, nothing in the rest. */
-import { scoresOf } from '../copulas/cells';
-import { ClassicalCopula } from '../copulas/classical/classical';
-import { GaussianCopula } from '../copulas/classical/gaussian';
-import type { Copula } from '../copulas/copula';
-import { normalScoresCorrelation, positiveDefinite, subMatrix } from '../copulas/correlation/correlation';
-import { type Execution } from '../copulas/inputs/run';
-import { Generator, type Seed, hashWords, seedWords } from '../data/random';
-import { SklarError } from '../errors';
-import { matrix } from '../matrix';
-import { callNative, runJob } from '../native';
-import { normalCdf, normalQuantile } from '../normal';
-import { tell } from '../tell';
+import { scoresOf } from '../cells';
+import { ClassicalCopula } from '../classical/classical';
+import { GaussianCopula } from '../classical/gaussian';
+import type { Copula } from '../copula';
+import { normalScoresCorrelation, positiveDefinite, subMatrix } from '../correlation/correlation';
+import { type Execution } from '../inputs/run';
+import { Generator, type Seed, hashWords, seedWords } from '../../data/random';
+import { SklarError } from '../../errors';
+import { matrix } from '../../matrix';
+import { callNative, runJob } from '../../native';
+import { normalCdf, normalQuantile } from '../../normal';
+import { tell } from '../../tell';
 
 /** Cells of rows on the Gaussian scale, rows x dim each: where lower equals upper a level, from -Infinity to Infinity nothing. */
 export interface GivenCells {
@@ -30,10 +30,12 @@ export interface CellDrawOptions {
   readonly numbers: readonly number[];
   /** Told how many rows are done. */
   readonly onRows?: ((done: number) => void) | undefined;
+  /** Options of `logPdf`, of the densities that particles are weighted by. */
+  readonly density?: object;
   /** Rows for which `allowed` is to be asked. */
   readonly constrained: (row: number) => boolean;
-  /** Which of the rows `z`, dim columns, each drawn for the row of that number, may be. */
-  readonly allowed: (z: Float64Array, rows: Uint32Array) => Promise<Uint8Array>;
+  /** Which of the rows `z`, dim columns, each drawn for the row of that number, may be; undefined: all. */
+  readonly allowed?: (z: Float64Array, rows: Uint32Array) => Promise<Uint8Array>;
 }
 
 /** Rows drawn given cells. */
@@ -374,7 +376,7 @@ class Populations {
     const { constrained, allowed } = this.#around.options;
     const [count, dim] = [this.#count, this.#dim];
     const asked = Array.from(this.#rows.keys()).filter((k) => constrained(this.#rows[k]!.row));
-    if (asked.length === 0) return;
+    if (!allowed || asked.length === 0) return;
     const z = new Float64Array(asked.length * count * dim);
     const rows = new Uint32Array(asked.length * count);
     asked.forEach((k, place) => {
@@ -417,7 +419,8 @@ class Populations {
     }
     if (copula instanceof GaussianCopula) return { z, logWeights };
     const { device, precision, threads, signal } = run;
-    const options = { device, precision, threads, signal, scale: 'gaussian' } as const;
+    const { density } = this.#around.options;
+    const options = { ...density, device, precision, threads, signal, scale: 'gaussian' } as const;
     const log = await copula.logPdf(matrix(z, rows, dim), options);
     const nearest = {
       family: 'gaussian',
