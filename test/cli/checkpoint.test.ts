@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, linkSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 
 import { loadModel, writeTable } from '../../lib';
 import { main } from '../../lib/cli/main';
 import { TemporaryFolder } from '../data/support';
-import { Capture, exampleTable, sklar, sklarJson } from './support';
+import { Capture, exampleTable, sklar, sklarFails, sklarJson } from './support';
 
 const program = path.resolve(__dirname, '..', '..', 'dist', 'cli', 'main.js');
 
@@ -110,4 +110,25 @@ test('a model that cannot be written leaves the checkpoint and says so', async (
     ),
   });
   expect(existsSync(checkpoint)).toBe(true);
+});
+
+test('files of a fit are different ones, under whichever names: none takes the place of another', async () => {
+  const out = folder.file('own.safetensors');
+  const log = folder.file('own.jsonl');
+  symlinkSync('.', folder.file('here'));
+  linkSync(data, folder.file('hard.jsonl'));
+  const before = readFileSync(data);
+  const argv = ['fit', data, '--out', out, '--hidden', 4, '--depth', 1, '--steps', 4];
+  for (const [more, ...culprits] of [
+    [['--checkpoint', out], '--out', '--checkpoint'],
+    [['--checkpoint', folder.file('here/own.safetensors')], '--out', '--checkpoint'],
+    [['--checkpoint', log, '--log', log], '--log', '--checkpoint'],
+    [['--checkpoint', folder.file('here/data.csv')], 'another file than the input', '--checkpoint'],
+    [['--log', folder.file('hard.jsonl')], 'another file than the input', '--log'],
+  ] as const) {
+    await sklarFails([...argv, ...more], 4, 'ERR_SKLAR_FILE', ...culprits);
+  }
+  expect(readFileSync(data)).toEqual(before);
+  const { status } = await sklar([...argv, '--log', log, '--checkpoint', folder.file('own.checkpoint')]);
+  expect([status, existsSync(out), existsSync(log)]).toEqual([0, true, true]);
 });

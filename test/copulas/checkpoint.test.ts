@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -121,4 +121,28 @@ test('a checkpoint that cannot be written is an error before the work', async ()
     }),
   ).rejects.toMatchObject({ code: 'ERR_SKLAR_FILE' });
   expect(progress).not.toHaveBeenCalled();
+});
+
+test('the log of a fit is not removed with its checkpoint', async () => {
+  const file = path.join(scratch, 'both.jsonl');
+  await expect(
+    fitCopula(crossed(500, 0.9, 1), { ...options, checkpoint: file, log: `${scratch}/./both.jsonl` }),
+  ).rejects.toMatchObject({
+    code: 'ERR_SKLAR_FILE',
+    message: expect.stringContaining('different files for log and checkpoint'),
+  });
+});
+
+test('what a checkpoint that is a symbolic link leads to is removed, the link stays', async () => {
+  const target = path.join(scratch, 'target.checkpoint');
+  const link = path.join(scratch, 'link.checkpoint');
+  symlinkSync(target, link);
+  await fitCopula(crossed(500, 0.9, 1), {
+    ...options,
+    checkpoint: link,
+    checkpointSeconds: 0.001,
+    onProgress: () => undefined,
+  });
+  expect(lstatSync(link).isSymbolicLink()).toBe(true);
+  expect(existsSync(target)).toBe(false);
 });

@@ -109,3 +109,30 @@ describe('a reader', () => {
     await sklarError(() => reader.batches().next(), 'ERR_SKLAR_DISPOSED');
   });
 });
+
+test.each(['csv', 'parquet', 'json'])(
+  'a reader of %s may be closed at any moment of a turn',
+  async (ending) => {
+    const file = folder.file(`closed.${ending}`);
+    const length = 30_000;
+    await writeTable(
+      Table.fromColumns({
+        a: Array.from({ length }, (_, i) => Math.sin(i)),
+        b: Array.from({ length }, (_, i) => `t${i % 99}`),
+      }),
+      file,
+    );
+    for (let k = 0; k < 12; k++) {
+      const reader = await TableReader.open(file);
+      const turn = (async () => {
+        for await (const batch of reader.batches({ rows: 100 })) expect(batch.rows).toBe(100);
+      })();
+      const closed = sklarError(() => turn, 'ERR_SKLAR_DISPOSED');
+      const until = performance.now() + 2 * k;
+      while (performance.now() < until) await new Promise(setImmediate);
+      reader.close();
+      reader.close();
+      await closed;
+    }
+  },
+);

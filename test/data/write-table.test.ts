@@ -211,6 +211,22 @@ describe('TableWriter', () => {
     expect(temporary()).toEqual([]);
   });
 
+  test('a writer that is aborted amid a call says so, and leaves what was there before', async () => {
+    const file = folder.file('amid.csv', 'before');
+    const rows = fromRows(Array.from({ length: 100_000 }, (_, i) => [Math.sin(i)]));
+    for (const work of [
+      (writer: TableWriter) => writer.append(rows),
+      (writer: TableWriter) => writer.close(),
+    ]) {
+      const writer = await TableWriter.open(file, ['x']);
+      const refused = sklarError(() => work(writer), 'ERR_SKLAR_DISPOSED');
+      await writer.abort();
+      await refused;
+    }
+    expect(temporary()).toEqual([]);
+    expect(readFileSync(file, 'utf8')).toBe('before');
+  });
+
   test('calls must not overlap', async () => {
     const writer = await TableWriter.open(folder.file('overlap.csv'), ['x']);
     const first = writer.append(fromRows([[1]]));

@@ -15,7 +15,7 @@ import { EnsembleCopula } from '../../copulas/kinds/ensemble';
 import { fitEnsemble } from '../../copulas/fitting/fit-ensemble';
 import { parseOptions } from '../../copulas/inputs/options';
 import { lend } from '../../copulas/inputs/rows';
-import { expectReadable, fileError } from '../../data/formats/files';
+import { expectDifferentFiles, expectReadable, fileError } from '../../data/formats/files';
 import type { ReadTableOptions } from '../../data/formats/read-table';
 import { filesWords, tableFiles } from '../../data/formats/table-files';
 import { type Ties } from '../../data/level-columns';
@@ -63,7 +63,7 @@ import { correlationOf } from '../results/correlation';
 import { marginLines } from '../results/margins-table';
 import { type Io, signalOf, writeResult } from '../terminal/context';
 import { asOptions } from '../terminal/failure';
-import { expectOutput } from '../terminal/files';
+import { expectNoInput, expectOutput } from '../terminal/files';
 import { logNormaliserOf, normaliserKeys } from '../results/normaliser';
 import { addModelOptions, expectModelOptions, modelShape } from '../terminal/model-options';
 import { formatRate, rowProgress, startProgress } from '../terminal/progress';
@@ -426,6 +426,13 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
   const inputs = [...files, ...[flags.config, fromFile].filter((file) => file !== undefined)];
   await expectOutput('--out', flags.out, ['.safetensors'], inputs);
   if (log !== undefined) await expectOutput('--log', log, ['.jsonl', '.ndjson'], inputs);
+  const kept = checkpointFiles(checkpoint, models);
+  for (const file of kept) expectNoInput('--checkpoint', file, inputs);
+  expectDifferentFiles([
+    ['--out', flags.out],
+    ...(log === undefined ? [] : [['--log', log] as const]),
+    ...kept.map((file) => ['--checkpoint', file] as const),
+  ]);
 
   const notes: Note[] = [];
   const reading = { header, delimiter, decimal, null: nulls, encoding, types, weights: weightsFlag };
@@ -487,7 +494,6 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
   release(...new Set([...training.columns, ...rows.columns, ...modelled.columns]));
   const u = lend(ranks.transformTrain());
 
-  const kept = checkpointFiles(checkpoint, models);
   /** What a file of the checkpoint could not be written for, at any time of the fit. */
   const unwritten = new Set<string>();
   /** Why the log has an early end. */

@@ -1,9 +1,9 @@
 /** Checks of the files a command is given, made before any work. */
 import { constants } from 'node:fs';
-import { access, realpath, stat } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import path from 'node:path';
 
-import { expectPath, fileError } from '../../data/formats/files';
+import { expectPath, fileError, isSameFile, targetOf } from '../../data/formats/files';
 import { expectFormat } from '../../data/formats/write-table';
 import { SklarError, describe } from '../../errors';
 
@@ -26,16 +26,9 @@ export async function expectOutput(
       `expected a file name ending in ${endings.join(' or ')} for ${option}, got ${describe(file)}`,
     );
   }
-  const target = await realpath(file).catch(() => path.resolve(file));
-  for (const input of inputs) {
-    if ((await realpath(input).catch(() => undefined)) === target) {
-      throw new SklarError(
-        'ERR_SKLAR_FILE',
-        `expected another file than the input for ${option}, got ${describe(file)}`,
-      );
-    }
-  }
+  expectNoInput(option, file, inputs);
   try {
+    const target = targetOf(file);
     const existing = await stat(target).catch(() => undefined);
     if (existing?.isDirectory()) throw Object.assign(new Error('is a directory'), { code: 'EISDIR' });
     if (existing && !existing.isFile()) return; // a pipe or a device is written directly
@@ -51,4 +44,13 @@ export async function expectOutput(
         })
       : fileError(cause, 'write', file);
   }
+}
+
+/** Throws where a file that is written, or removed in the end, is one that is read. */
+export function expectNoInput(option: string, file: string, inputs: readonly string[]): void {
+  if (!inputs.some((input) => isSameFile(input, file))) return;
+  throw new SklarError(
+    'ERR_SKLAR_FILE',
+    `expected another file than the input for ${option}, got ${describe(file)}`,
+  );
 }

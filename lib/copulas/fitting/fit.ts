@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 
-import { expectPath } from '../../data/formats/files';
+import { expectDifferentFiles, expectPath } from '../../data/formats/files';
 import { type LevelBlocks, blocksOfLevels } from '../../data/level-blocks';
 import { type Seed, resolveSeed } from '../../data/random';
 import { type Weights, resolveWeights } from '../../data/weights';
@@ -179,6 +179,10 @@ export function prepareFit(
   }
   if (log !== undefined) expectPath(log);
   if (checkpoint !== undefined) expectPath(checkpoint);
+  const states = checkpointFiles(checkpoint, models);
+  if (log !== undefined) {
+    expectDifferentFiles([['log', log], ...states.map((file) => ['checkpoint', file] as const)]);
+  }
   const starts = from === undefined ? [] : startsOf(from, kind, models);
   const fit = kinds[kind].fitter(starts[0] ? optionsFrom(starts[0], rest) : rest);
   const all = toDense(u, 'the training rows');
@@ -210,7 +214,7 @@ export function prepareFit(
   if (columnNames && columnNames.length !== dense.columns) {
     throw new SklarError('ERR_SKLAR_SHAPE', `expected ${dense.columns} names, got ${columnNames.length}`);
   }
-  const goesOn = checkpointFiles(checkpoint, models).some((file) => existsSync(file));
+  const goesOn = states.some((file) => existsSync(file));
   return {
     dense,
     fit,

@@ -7,7 +7,7 @@ import { setImmediate } from 'node:timers/promises';
 
 import { z } from 'zod';
 
-import { fileError } from '../../data/formats/files';
+import { fileError, targetOf } from '../../data/formats/files';
 import { runRecord } from '../../devices';
 import { SklarError, describe } from '../../errors';
 import { expectConfig, readModelFile, writeModelFile } from '../../model/model-file';
@@ -58,7 +58,7 @@ export function checkpointFiles(checkpoint: string | undefined, models: number |
 export async function removeCheckpoints(files: readonly string[]): Promise<void> {
   for (const file of files) {
     try {
-      await rm(file, { force: true });
+      await rm(targetOf(file), { force: true });
     } catch (cause) {
       throw fileError(cause, 'remove', file);
     }

@@ -57,6 +57,8 @@ export class DuckDBSession {
   readonly #connection: DuckDBConnection;
   readonly #signal: AbortSignal | undefined;
   readonly #interrupt = (): void => this.#connection.interrupt();
+  #running = 0;
+  #closed = false;
 
   private constructor(
     instance: DuckDBInstance,
@@ -124,19 +126,31 @@ export class DuckDBSession {
     }
   }
 
+  /** Ends what runs; DuckDB's own close would take its memory away under it. */
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#signal?.removeEventListener('abort', this.#interrupt);
+    if (this.#running > 0) this.#interrupt();
+    else this.#release();
+  }
+
+  #release(): void {
     this.#connection.closeSync();
     this.#instance.closeSync();
   }
 
   async #abortable<T>(work: () => Promise<T>): Promise<T> {
     this.#signal?.throwIfAborted();
+    if (this.#closed) throw new Error('the session was closed');
+    this.#running++;
     try {
       return await work();
     } catch (error) {
       this.#signal?.throwIfAborted();
       throw error;
+    } finally {
+      if (--this.#running === 0 && this.#closed) this.#release();
     }
   }
 }

@@ -1,16 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { type Stats, constants, createReadStream, readFileSync, readlinkSync } from 'node:fs';
 import {
-  type FileHandle,
-  access,
-  open,
-  readdir,
-  readlink,
-  realpath,
-  rename,
-  stat,
-  unlink,
-} from 'node:fs/promises';
+  type Stats,
+  constants,
+  createReadStream,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  statSync,
+} from 'node:fs';
+import { type FileHandle, access, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { createGunzip } from 'node:zlib';
@@ -113,17 +111,19 @@ export function isGzip(file: string): boolean {
   return /\.gz$/i.test(file);
 }
 
+function attempt<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch {
+    return undefined;
+  }
+}
+
 /** Who writes a temporary file: the processes that see each other's numbers, then the number of one. */
 const host = ((): string => {
-  const read = (get: () => string) => {
-    try {
-      return get();
-    } catch {
-      return ''; // not on this platform
-    }
-  };
-  const boot = read(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8'));
-  const processes = read(() => readlinkSync('/proc/self/ns/pid'));
+  // not on every platform
+  const boot = attempt(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8'));
+  const processes = attempt(() => readlinkSync('/proc/self/ns/pid'));
   return createHash('sha256').update([os.hostname(), boot, processes].join()).digest('hex').slice(0, 8);
 })();
 
@@ -185,7 +185,7 @@ export class AtomicFile {
     expectPath(file);
     try {
       // The target of a symbolic link is replaced, not the link.
-      const target = await targetOf(file);
+      const target = targetOf(file);
       const existing = await stat(target).catch(() => undefined);
       if (existing?.isDirectory()) throw Object.assign(new Error('is a directory'), { code: 'EISDIR' });
       if (existing && !existing.isFile()) {
@@ -247,17 +247,48 @@ export class AtomicFile {
 }
 
 /** What a path names where symbolic links are followed, also to what is not there yet. */
-async function targetOf(file: string): Promise<string> {
+export function targetOf(file: string): string {
   let target = path.resolve(file);
   // as many as Linux follows
   for (let links = 0; links < 40; links++) {
-    const whole = await realpath(target).catch(() => undefined);
+    const whole = attempt(() => realpathSync(target));
     if (whole !== undefined) return whole;
-    const next = await readlink(target).catch(() => undefined);
-    if (next === undefined) return target;
-    target = path.resolve(path.dirname(target), next);
+    const folder = path.dirname(target);
+    const next = attempt(() => readlinkSync(target));
+    if (next === undefined) {
+      return path.join(attempt(() => realpathSync(folder)) ?? folder, path.basename(target));
+    }
+    target = path.resolve(folder, next);
   }
   throw Object.assign(new Error('too many links'), { code: 'ELOOP' });
+}
+
+/** Whether two paths name one file, which may have several names, or one that is not there yet. */
+export function isSameFile(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((file) =>
+    attempt(() => {
+      const status = statSync(file, { bigint: true, throwIfNoEntry: false });
+      return status ? `${status.dev}:${status.ino}` : targetOf(file);
+    }),
+  );
+  return a !== undefined && a === b;
+}
+
+/**
+ * What is written under one name twice is lost, all the more where a checkpoint is removed at the end.
+ *
+ * @param files the name of each option with the file it names
+ * @throws SklarError ERR_SKLAR_FILE naming two options of one file
+ */
+export function expectDifferentFiles(files: readonly (readonly [option: string, file: string])[]): void {
+  for (const [i, [option, file]] of files.entries()) {
+    const same = files.slice(0, i).find(([, earlier]) => isSameFile(earlier, file));
+    if (!same) continue;
+    throw new SklarError(
+      'ERR_SKLAR_FILE',
+      `expected different files for ${same[0]} and ${option}, got ${describe(file)} for both`,
+    );
+  }
 }
 
 /** For writing; a pipe that nobody reads is an error, and not waited for without an end. */

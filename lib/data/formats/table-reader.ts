@@ -111,9 +111,7 @@ export class TableReader implements Disposable {
   async *batches(options: BatchesOptions = {}): AsyncGenerator<Table, void> {
     expectOptions(options, 'TableReader.batches', batchOptions);
     const most = expectInteger(options.rows ?? BATCH_ROWS, 'the rows of a batch', { min: 1, max: 2 ** 24 });
-    if (this.#closed) {
-      throw new SklarError('ERR_SKLAR_DISPOSED', 'expected an open table reader, got one that was closed');
-    }
+    this.#expectOpen();
     if (this.#busy) {
       throw new SklarError(
         'ERR_SKLAR_VALUE',
@@ -123,6 +121,9 @@ export class TableReader implements Disposable {
     this.#busy = true;
     try {
       yield* this.#batches(most);
+    } catch (error) {
+      this.#expectOpen(error);
+      throw error;
     } finally {
       this.#busy = false;
     }
@@ -158,6 +159,7 @@ export class TableReader implements Disposable {
         if (left === 0) await this.#expectSame();
         this.#signal?.throwIfAborted();
         yield new Table(this.names, batch, this.types);
+        this.#expectOpen();
         batch = this.#empty(Math.min(most, left));
         filled = 0;
       }
@@ -182,6 +184,13 @@ export class TableReader implements Disposable {
       if (number === undefined) throw this.#changed();
       into[i] = number;
     }
+  }
+
+  #expectOpen(cause?: unknown): void {
+    if (!this.#closed) return;
+    throw new SklarError('ERR_SKLAR_DISPOSED', 'expected an open table reader, got one that was closed', {
+      cause,
+    });
   }
 
   async #expectSame(): Promise<void> {

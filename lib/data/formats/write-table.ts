@@ -242,7 +242,8 @@ export class TableWriter {
           : (row, column) => given.columns[column]![row]!;
       this.#expectIntegers(given.rows, value);
       await this.#writer.append(given.rows, value, this.#typesOf(given));
-      if (this.#state === 'busy') this.#state = 'open';
+      this.#expectOpen();
+      this.#state = 'open';
     });
   }
 
@@ -268,24 +269,30 @@ export class TableWriter {
   }
 
   async #exclusively(work: () => Promise<void>): Promise<void> {
-    if (this.#state !== 'open') {
-      throw this.#state === 'busy'
-        ? new SklarError(
-            'ERR_SKLAR_VALUE',
-            'expected the last call of the table writer to be awaited, got another',
-          )
-        : new SklarError(
-            'ERR_SKLAR_DISPOSED',
-            'expected an open table writer, got one that was closed or aborted',
-          );
+    if (this.#state === 'busy') {
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        'expected the last call of the table writer to be awaited, got another',
+      );
     }
+    this.#expectOpen();
     this.#state = 'busy';
     try {
       await work();
     } catch (error) {
+      this.#expectOpen(error); // not aborted meanwhile
       await this.abort();
       throw error;
     }
+  }
+
+  #expectOpen(cause?: unknown): void {
+    if (this.#state !== 'ended') return;
+    throw new SklarError(
+      'ERR_SKLAR_DISPOSED',
+      'expected an open table writer, got one that was closed or aborted',
+      { cause },
+    );
   }
 
   /** Labels are those of the rows: others may have others. */
