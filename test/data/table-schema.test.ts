@@ -516,3 +516,26 @@ test('of dates and how far they are apart the later is computed, dates that are 
   const restored = again.restore(again.modelled(dates));
   for (const name of names) expect(cells(restored, name)).toEqual(cells(dates, name));
 });
+
+test('rules of steps of a number hold in rows that are drawn', () => {
+  const kind = each(() => pick(['card', 'salary', 'transfer']));
+  const amount = kind.map((one) => {
+    const size = cents(1 + 200 * draw());
+    return one === 'card' ? -size : one === 'salary' ? size : pick([-size, size]);
+  });
+  const booked = Table.fromColumns({ kind, amount, side: amount.map((value) => (value < 0 ? 'D' : 'C')) });
+  const own = TableSchema.infer(booked);
+  expect(own.modelledNames).toEqual(['kind', 'amount']);
+  expect(own.notes.at(-1)!.message).toContain('"side" is D where "kind" is card');
+  const again = TableSchema.fromJSON(JSON.parse(JSON.stringify(own)));
+  const modelled = again.modelled(booked);
+  expect(again.breakingRows(modelled)).toEqual([]);
+  const turned = new Table(
+    modelled.names,
+    [modelled.column('kind'), modelled.column('amount').map((value) => -value)],
+    modelled.types,
+  );
+  const broken = each((i) => i).filter((i) => kind[i] !== 'transfer');
+  expect(again.breakingRows(turned)).toEqual(broken);
+  expect(again.worstRule(turned.take(broken)).columns).toContain('side');
+});

@@ -327,7 +327,19 @@ export class TableSchema {
         indicators.some((one) => one.name === name && one.columns.includes(other));
       return about(first, second) || about(second, first);
     };
-    const rules = findRules(own.modelled(table), own.modelledNames).filter((rule) => !isOwn(rule));
+    // steps are a coarse look at numbers of which rules may hold: below 0 where the kind is a payment
+    const steps = columns.flatMap((one) =>
+      one.role === 'derived' && one.formula.formula === 'steps' ? [one.name] : [],
+    );
+    const ruled = own.modelled(table);
+    const rules = findRules(
+      new Table(
+        [...ruled.names, ...steps],
+        [...ruled.columns, ...steps.map((name) => completed.column(name))],
+        [...ruled.types, ...steps.map((name) => completed.type(name))],
+      ),
+      [...ruled.names, ...steps],
+    ).filter((rule) => !isOwn(rule) && !own.#areSame(rule));
     return new TableSchema(columns, { ...found, rules, returns, weightsColumn, privateRows });
   }
 
@@ -577,13 +589,25 @@ export class TableSchema {
 
   /** @internal The rule that most of these rows break, its columns and how many rows do. */
   worstRule(modelled: Table): { rule: string; columns: readonly string[]; count: number } {
+    const { valuesOf } = this.#cells(modelled, true);
     return this.rules
       .map((rule) => ({
         rule: this.#ruleText(rule),
         columns: namesOfRule(rule),
-        count: breakingRows(modelled, [rule]).length,
+        count: breakingRows(new Table(namesOfRule(rule), namesOfRule(rule).map(valuesOf)), [rule]).length,
       }))
       .reduce((worst, one) => (one.count > worst.count ? one : worst));
+  }
+
+  /** Whether a rule is of a column and its own steps, which hold it by themselves. */
+  #areSame(rule: Rule): boolean {
+    const names = namesOfRule(rule);
+    const sourcesOf = (name: string): string[] => {
+      const column = this.columns.find((one) => one.name === name);
+      return column?.role === 'derived' ? column.formula.of.flatMap((one) => sourcesOf(one.name)) : [name];
+    };
+    const [first, second] = names.map(sourcesOf) as [string[], string[]];
+    return first.some((name) => second.includes(name));
   }
 
   #ruleText(rule: Rule): string {
@@ -710,8 +734,8 @@ export class TableSchema {
         'expected patterns of missing cells in columns that there are',
       );
     }
-    if (rules.flatMap(namesOfRule).some((name) => !modelled.has(name))) {
-      throw new SklarError('ERR_SKLAR_FORMAT', 'expected rules of modelled columns');
+    if (rules.flatMap(namesOfRule).some((name) => !settled.has(name))) {
+      throw new SklarError('ERR_SKLAR_FORMAT', 'expected rules of columns that are modelled or computed');
     }
     return new TableSchema(columns, {
       ...parsed.data,
