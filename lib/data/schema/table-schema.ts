@@ -621,19 +621,20 @@ export class TableSchema {
   /** The cells of columns that are modelled or derived, and of all columns which are missing, as indicators of drawn rows say; not where rows are complete. */
   #cells(modelled: Table, complete: boolean) {
     const known = new Map<string, Float64Array>();
-    const formulas = new Map(
-      this.columns.flatMap((one) => (one.role === 'derived' ? [[one.name, one] as const] : [])),
-    );
+    const formulas = new Map([
+      ...this.columns.flatMap((one) =>
+        one.role === 'derived' ? [[one.name, { formula: one.formula, type: one.type }] as const] : [],
+      ),
+      ...this.indicators.flatMap(({ name, formula }) =>
+        formula ? [[name, { formula, type: BOOLEAN }] as const] : [],
+      ),
+    ]);
     const indicators = new Map(
       complete ? [] : this.indicators.flatMap((one) => one.columns.map((name) => [name, one] as const)),
     );
     const goneOf = (name: string): Float64Array | undefined => {
       const indicator = indicators.get(name);
-      if (!indicator) return undefined;
-      if (!indicator.formula) return modelled.column(indicator.name);
-      let is = known.get(indicator.name);
-      if (!is) known.set(indicator.name, (is = computeFormula(indicator.formula, BOOLEAN, valuesOf)));
-      return is;
+      return indicator && valuesOf(indicator.name);
     };
     const valuesOf = (name: string): Float64Array => {
       let values = known.get(name);
@@ -719,6 +720,7 @@ export class TableSchema {
     for (let size = -1; settled.size > size;) {
       size = settled.size;
       for (const column of columns) if (isMade(column)) settled.add(column.name);
+      for (const { name, formula } of indicators) if (follows(formula)) settled.add(name);
     }
     for (const column of columns) {
       if (!settled.has(column.name) || repeated) {
@@ -923,7 +925,7 @@ function indicatorsOf(
       {
         name: names[k]!,
         columns: group.columns,
-        formula: formula ? renumbered(formula, table, orders) : null,
+        formula: formula ? renumbered(formula, all, orders) : null,
       },
     ];
   });
