@@ -1,5 +1,5 @@
 import { type ColumnType, cellText, labelsOf } from '../data/columns/column-type';
-import { type ColumnRunOptions, columnRunOptions, completeRowsOf } from '../data/column-jobs';
+import { type ColumnRunOptions, columnRunOptions, completeRowsOf, varies } from '../data/column-jobs';
 import { type ColumnRole, TableSchema } from '../data/schema/table-schema';
 import { formulaText } from '../data/schema/derived';
 import { Table } from '../data/table';
@@ -154,14 +154,17 @@ function spread(
 
 /** Pairs of columns of numbers that are nearly increasing or decreasing functions of each other. */
 async function nearCopies(table: Table, { threads, signal }: ColumnRunOptions): Promise<Note[]> {
-  const names = table.names.filter((name) => labelsOf(table.type(name)) === null).slice(0, LOOK_COLUMNS);
-  if (names.length < 2) return [];
+  const measured = table.names.filter((name) => labelsOf(table.type(name)) === null).slice(0, LOOK_COLUMNS);
   const step = Math.ceil(table.rows / LOOK_ROWS);
   const rows = Array.from({ length: Math.floor(table.rows / step) }, (_, k) => k * step).filter((i) =>
-    names.every((name) => !Number.isNaN(table.column(name)[i])),
+    measured.every((name) => !Number.isNaN(table.column(name)[i])),
   );
   if (rows.length < 8) return [];
-  const tau = await kendall(table.select(names).take(rows), { threads, signal });
+  // where other cells are there, a column may have one value
+  const looked = table.select(measured).take(rows);
+  const names = measured.filter((name) => varies(looked.column(name)));
+  if (names.length < 2) return [];
+  const tau = await kendall(looked.select(names), { threads, signal });
   return names.flatMap((name, j) =>
     names.slice(0, j).flatMap((other, i) => {
       const value = tau.data[i * names.length + j]!;

@@ -28,6 +28,18 @@ async function column(cells: readonly string[], options = {}) {
   };
 }
 
+test('thousands in few cells of a column of plain numbers are numbers, other texts are missing', async () => {
+  const amounts = Array.from({ length: 40 }, (_, i) => (i % 10 === 3 ? `-${1 + i},250.75` : `${7 * i}.50`));
+  const read = await column(amounts);
+  expect(read.values).toEqual(amounts.map((amount) => Number(amount.replace(',', ''))));
+  expect(read.type).toEqual({ type: 'number', decimals: 2, style: { group: ',', fixed: 2 } });
+  expect(read.texts).toEqual(amounts);
+  expect(read.notes).toEqual([]);
+  const marked = await column([...amounts.map((_, i) => `${i}.25`), 'see below']);
+  expect(marked.values.at(-1)).toBeNaN();
+  expect(marked.notes.join()).toContain('taken for missing');
+});
+
 describe('the type of a column', () => {
   const dates = (format: string) => ({ type: 'date', format });
   test.each<[cells: string[], type: ColumnType, values: number[]]>([

@@ -381,3 +381,172 @@ test('a damaged schema is refused', () => {
   for (const bad of [null, {}, { ...json, columns: [] }, { ...json, missing: [{ columns: [99], share: 1 }] }])
     expect(() => TableSchema.fromJSON(bad)).toThrow(expect.objectContaining({ code: 'ERR_SKLAR_FORMAT' }));
 });
+
+test('sums that others are looked up by, of columns that are missing where they are, beside columns with few cells', () => {
+  const gone = each((i) => i % 9 === 4);
+  const marks = [0, 1, 2].map(() => each((i) => (gone[i] ? null : Math.floor(21 * draw()))));
+  const total = gone.map((is, i) => (is ? null : marks.reduce((sum, mark) => sum + mark[i]!, 0)));
+  const school = Table.fromColumns({
+    rare: each((i) => (i % 40 === 1 ? draw() : null)),
+    cancelled: gone.map(Number),
+    first: marks[0]!,
+    second: marks[1]!,
+    third: marks[2]!,
+    total,
+    passed: total.map((sum) => (sum === null ? null : sum >= 30 ? 'yes' : 'no')),
+  });
+  const own = TableSchema.infer(school);
+  const why = own.notes.map(({ message }) => message).join('\n');
+  expect(why).toContain('"total": = "first" + "second" + "third"');
+  expect(why).toContain('"passed": determined by "total", steps at 30');
+  const restored = own.restore(own.modelled(school));
+  for (const name of ['total', 'passed']) expect(cells(restored, name)).toEqual(cells(school, name));
+});
+
+test('products of amounts with signs, quotients of which the finest is computed, and signs', () => {
+  const rates = { EUR: 1, USD: 0.92, GBP: 1.16 };
+  const currency = each(() => pick(['EUR', 'USD', 'GBP'] as const));
+  const amount = each(() => cents(200 * draw() - 150));
+  const balance = amount.map((value) => (value < 0 ? value - 20 : value + 30));
+  const price = each(() => 1000 * Math.round(100 + 900 * draw()));
+  const area = each(() => Math.round(30 + 150 * draw()));
+  const sold = Table.fromColumns({
+    currency,
+    rate: currency.map((name) => rates[name]),
+    amount,
+    euros: amount.map((value, i) => cents(value * rates[currency[i]!])),
+    // with a gap between
+    direction: balance.map((value) => (value < 0 ? 'D' : 'C')),
+    balance,
+    area,
+    price,
+    each: price.map((value, i) => Math.round(value / area[i]!)),
+  });
+  const own = TableSchema.infer(sold);
+  const why = own.notes.map(({ message }) => message).join('\n');
+  expect(why).toContain('"euros": = "amount" x "rate"');
+  expect(why).toContain('"each": = "price" / "area"');
+  expect(why).toContain('"direction": determined by "amount", steps at 0');
+});
+
+test('where cells are missing is computed where another column, which may be missing itself, says so', () => {
+  const state = each((i) => (i % 25 === 7 ? 'lost' : i % 3 === 0 ? 'open' : 'paid'));
+  const claims = each((i) => (i % 4 === 1 ? 0 : 1 + (i % 3)));
+  const status = state.map((one, i) => (claims[i] === 0 ? null : one));
+  const score = each(() => Math.floor(100 * draw()));
+  const policies = Table.fromColumns({
+    claims,
+    status,
+    amount: claims.map((count) => (count === 0 ? null : 500 * draw())),
+    paid: status.map((one) => (one === 'paid' ? 300 * draw() : null)),
+    reason: status.map((one) => (one === 'lost' ? 10 * draw() : null)),
+    score,
+    second: score.map((value) => (value < 20 ? 100 * draw() : null)),
+  });
+  const own = TableSchema.infer(policies);
+  expect(own.indicatorNames).toEqual([]);
+  expect(own.indicators.map(({ columns, formula }) => [columns, formula?.of[0]!.name])).toEqual([
+    [['status', 'amount'], 'claims'],
+    [['paid'], 'status'],
+    [['reason'], 'status'],
+    [['second'], 'score'],
+  ]);
+  const json: unknown = JSON.parse(JSON.stringify(own));
+  const again = TableSchema.fromJSON(json);
+  const restored = again.restore(again.modelled(policies));
+  for (const name of policies.names) {
+    expect(cells(restored, name).map((cell) => cell === null)).toEqual(
+      cells(policies, name).map((cell) => cell === null),
+    );
+  }
+  expect(again.restore(again.modelled(policies), { complete: true }).names).toEqual(policies.names);
+  // indicators that depend on each other
+  const circle = JSON.parse(JSON.stringify(own)) as { indicators: { formula: { of: object[] } }[] };
+  circle.indicators[0]!.formula.of = [{ name: 'paid' }];
+  expect(() => TableSchema.fromJSON(circle)).toThrow('follow from modelled ones');
+  // of two that say the same of cells which another column does not determine
+  const gone = each(() => draw() < 0.3);
+  const pair = Table.fromColumns({
+    flag: each(draw),
+    code: gone.map((is) => (is ? null : draw())),
+    cause: gone.map((is) => (is ? draw() : null)),
+  });
+  const both = TableSchema.infer(pair);
+  const kept = TableSchema.fromJSON(JSON.parse(JSON.stringify(both)));
+  const drawn = kept.restore(kept.modelled(pair));
+  expect(cells(drawn, 'cause').map((cell) => cell === null)).toEqual(gone.map((is) => !is));
+  // chance says nothing
+  const random = Table.fromColumns({
+    x: each(() => (draw() < 0.01 ? null : 1)),
+    y: each(() => pick(['a', 'b', 'c'])),
+  });
+  expect(TableSchema.infer(random).indicators).toEqual([]);
+});
+
+test('of dates and how far they are apart the later is computed, dates that are never before others are modelled by how far', () => {
+  const start = each(() => 19_000 + Math.floor(700 * draw()));
+  const end = start.map((value) => value + pick([29, 90, 364]));
+  const ordered = each(() => 19_000 + Math.floor(700 * draw()));
+  const days = each(() => Math.floor(9 * draw()));
+  const booked = each(() => Math.floor((19_000 + 700 * draw()) * 86_400));
+  const booking = booked.map((value) => Math.floor(value / 86_400));
+  const [date, timestamp] = [
+    { type: 'date', format: 'YYYY-MM-DD' },
+    { type: 'timestamp', format: 'YYYY-MM-DD HH:mm:ss' },
+  ] as const;
+  const columns = [
+    [start, date],
+    [end, date],
+    [ordered, date],
+    [ordered.map((value, i) => value + days[i]!), date],
+    [days, { type: 'integer' }],
+    [booked, timestamp],
+    [booking, date],
+    [booking.map((value) => value + Math.floor(3 * draw())), date],
+    // by a part of timestamps that do not recur
+    [booked.map((value) => Math.floor((value % 86_400) / 3600)), { type: 'integer' }],
+  ] as const;
+  const names = ['start', 'end', 'ordered', 'delivered', 'days', 'booked', 'day', 'value date', 'hour'];
+  const dates = new Table(
+    names,
+    columns.map(([values]) => Float64Array.from(values)),
+    columns.map(([, type]) => type),
+  );
+  const own = TableSchema.infer(dates);
+  // hours depend on the place in a week, which their days are in
+  expect(own.modelledNames.filter((name) => name !== 'booked, week')).toEqual([
+    'start',
+    'ordered',
+    'days',
+    'end - start',
+    'value date - booked',
+    'booked, day',
+    'booked, in a day',
+  ]);
+  const again = TableSchema.fromJSON(JSON.parse(JSON.stringify(own)));
+  const restored = again.restore(again.modelled(dates));
+  for (const name of names) expect(cells(restored, name)).toEqual(cells(dates, name));
+});
+
+test('rules of steps of a number hold in rows that are drawn', () => {
+  const kind = each(() => pick(['card', 'salary', 'transfer']));
+  const amount = kind.map((one) => {
+    const size = cents(1 + 200 * draw());
+    return one === 'card' ? -size : one === 'salary' ? size : pick([-size, size]);
+  });
+  const booked = Table.fromColumns({ kind, amount, side: amount.map((value) => (value < 0 ? 'D' : 'C')) });
+  const own = TableSchema.infer(booked);
+  expect(own.modelledNames).toEqual(['kind', 'amount']);
+  expect(own.notes.at(-1)!.message).toContain('"side" is D where "kind" is card');
+  const again = TableSchema.fromJSON(JSON.parse(JSON.stringify(own)));
+  const modelled = again.modelled(booked);
+  expect(again.breakingRows(modelled)).toEqual([]);
+  const turned = new Table(
+    modelled.names,
+    [modelled.column('kind'), modelled.column('amount').map((value) => -value)],
+    modelled.types,
+  );
+  const broken = each((i) => i).filter((i) => kind[i] !== 'transfer');
+  expect(again.breakingRows(turned)).toEqual(broken);
+  expect(again.worstRule(turned.take(broken)).columns).toContain('side');
+});

@@ -193,3 +193,16 @@ describe('missing cells', () => {
     expect(sample.columns.every((values) => values.every(Number.isFinite))).toBe(true);
   });
 });
+
+test('a table is inspected whose complete rows have a column of one value', async () => {
+  const each = <T>(make: (i: number) => T) => Array.from({ length: 60 }, (_, i) => make(i));
+  const homes = Table.fromColumns({
+    fee: each((i) => (i % 2 === 0 ? 0 : 100 * uniform())),
+    // missing where there is a fee
+    plot: each((i) => (i % 2 === 0 ? 500 * uniform() : null)),
+    area: each(() => 90 * uniform()),
+  });
+  const { columns, complete } = await inspectTable(homes);
+  expect(complete).toBe(30);
+  expect(columns.map(({ role }) => role)).toEqual(['modelled', 'modelled', 'modelled']);
+});

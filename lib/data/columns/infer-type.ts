@@ -76,9 +76,10 @@ export function inferType(column: Texts, wanted?: WantedType): InferredColumn {
   const plain = coded ? [] : known.filter((k) => isPlainNumber(texts[k]!));
   const cells = counts.reduce((sum, count) => sum + count, 0);
   const cellsOf = (chosen: readonly number[]) => chosen.reduce((sum, k) => sum + counts[k]!, 0);
-  const numbers =
-    plain.length === known.length || (plain.length >= FEWEST_NUMBERS && cellsOf(plain) >= MOSTLY * cells);
-  if (numbers) {
+  const allPlain = plain.length === known.length;
+  const numerals = coded || allPlain ? null : readNumerals(words);
+  const mostlyPlain = plain.length >= FEWEST_NUMBERS && cellsOf(plain) >= MOSTLY * cells;
+  if (allPlain || (mostlyPlain && !numerals)) {
     const lost = plain.filter((k) => isRounded(texts[k]!) || isVanished(texts[k]!));
     if (lost.length === 0) {
       const values = Float64Array.from(plain, (k) => Number(texts[k]!));
@@ -91,7 +92,6 @@ export function inferType(column: Texts, wanted?: WantedType): InferredColumn {
     const text = `${describe(texts[lost[0]!])} and other integers beyond 2^53 would be rounded, so that they were taken for names`;
     return { ...named, notes: [columnsNote('schema', [name], text)] };
   } else {
-    const numerals = coded ? null : readNumerals(words);
     if (numerals) {
       const { values, style, vanished } = numerals;
       if (vanished.length > 0)

@@ -71,9 +71,11 @@ export function complete(schema: TableSchema, table: Table, modelled: Table): Co
       only.values[i] = round(solveFormula(formula, values[i]!, known, missing[0]!));
     }
   }
-  const rules = schema.rules.map((rule) => {
+  // rules of steps are left to what is drawn
+  const rules = schema.rules.flatMap((rule) => {
     const [first, second] = namesOfRule(rule);
-    return { rule, names: [first, second] as const, x: columns.get(first)!, y: columns.get(second)! };
+    const [x, y] = [columns.get(first), columns.get(second)];
+    return x && y ? [{ rule, names: [first, second] as const, x, y }] : [];
   });
   for (let i = 0; i < table.rows; i++) {
     for (let changed = true; changed;) {

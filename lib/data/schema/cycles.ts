@@ -22,13 +22,33 @@ export const cycleSchema: z.ZodType<Cycle> = z.strictObject({
   parts: z.array(z.strictObject({ name: z.string(), period: z.number().positive() })).min(2),
 });
 
-const DAY = 86_400;
+/** Seconds. */
+export const DAY = 86_400;
 /** Periods that data must have at least. */
 const LEAST = 2;
 const LEVEL = 1e-3;
 
-/** The dates on whose place in a year, week or day other columns depend, by tests of independence at level 0.001 for all of a table. */
-export function findCycles(table: Table, names: readonly string[]): Cycle[] {
+/** The columns of dates that are the days of timestamps, with these. */
+export function findDays(table: Table, names: readonly string[]): Map<string, string> {
+  const of = (type: string) => names.filter((name) => table.type(name).type === type);
+  const timestamps = of('timestamp');
+  const found = new Map<string, string>();
+  for (const name of of('date')) {
+    const days = table.column(name);
+    const timestamp = timestamps.find((other) =>
+      table.column(other).every((value, i) => Object.is(Math.floor(value / DAY), days[i])),
+    );
+    if (timestamp !== undefined) found.set(name, timestamp);
+  }
+  return found;
+}
+
+/**
+ * The dates on whose place in a year, week or day other columns depend, by tests of independence at level 0.001 for all of a table.
+ *
+ * @param inDays timestamps whose day other columns need
+ */
+export function findCycles(table: Table, names: readonly string[], inDays: ReadonlySet<string>): Cycle[] {
   const dates = names.filter((name) => /^(?:date|timestamp)$/.test(table.type(name).type));
   const others = names.filter((name) => !dates.includes(name));
   return dates.flatMap((of) => {
@@ -53,7 +73,7 @@ export function findCycles(table: Table, names: readonly string[]): Cycle[] {
     const longer = [365, 7].map((days) => days * unit).find(depends);
     const periods = [
       ...(longer === undefined ? [] : [longer]),
-      ...(depends(DAY) && unit === DAY ? [DAY] : []),
+      ...(unit === DAY && (inDays.has(of) || depends(DAY)) ? [DAY] : []),
     ];
     if (periods.length === 0) return [];
     const word = (period: number) => (period === 365 * unit ? 'year' : period === 7 * unit ? 'week' : 'day');

@@ -14,6 +14,8 @@ import { Table } from '../table';
  * - `product`: factor x product of column ^ power, rounded as the column is
  * - `steps`: `to[k]` where another column has k of the numbers `at` reached
  * - `lookup`: the value `to` at each value `from` of another column; null: missing
+ *
+ * Where its source is missing a function is, too, but where steps or a look-up have a value for that: `missing`.
  */
 export type Formula =
   | {
@@ -31,12 +33,14 @@ export type Formula =
       readonly of: readonly { readonly name: string }[];
       readonly at: readonly number[];
       readonly to: readonly number[];
+      readonly missing?: number | undefined;
     }
   | {
       readonly formula: 'lookup';
       readonly of: readonly { readonly name: string }[];
       readonly from: readonly number[];
       readonly to: readonly (number | null)[];
+      readonly missing?: number | undefined;
     };
 
 export const formulaSchema: z.ZodType<Formula> = z.discriminatedUnion('formula', [
@@ -55,12 +59,14 @@ export const formulaSchema: z.ZodType<Formula> = z.discriminatedUnion('formula',
     of: z.array(z.strictObject({ name: z.string() })).length(1),
     at: z.array(z.number()).min(1),
     to: z.array(z.number()).min(2),
+    missing: z.number().optional(),
   }),
   z.strictObject({
     formula: z.literal('lookup'),
     of: z.array(z.strictObject({ name: z.string() })).length(1),
     from: z.array(z.number()).min(1),
     to: z.array(z.number().nullable()).min(1),
+    missing: z.number().optional(),
   }),
 ]);
 
@@ -95,46 +101,70 @@ export function findFormulas(
   { kept = [], least = 1 }: { readonly kept?: readonly string[]; readonly least?: number } = {},
 ): Map<string, Formula> {
   const found = new Map<string, Formula>();
-  const sources = new Set(kept);
-  const add = (name: string, formula: Formula) => {
-    found.set(name, formula);
-    formula.of.forEach((source) => sources.add(source.name));
-  };
   const looked: string[] = [];
   for (const { name, values } of finestFirst(table, names)) {
-    const formula = (kept.includes(name) ? [] : looked)
-      .map((source) => {
-        const lookup = lookupFormula(table, name, source, least);
-        return lookup && (lineFormula(table, name, source) ?? lookup);
-      })
-      .find((formula) => formula !== null);
-    if (formula) add(name, formula);
-    else if (kindOf(table.type(name)) === 'integer' && values <= MOST_VALUES) looked.push(name);
+    const formula = kept.includes(name) ? null : findLookup(table, name, looked, { least });
+    if (formula) found.set(name, formula);
+    else if (isLookedUpBy(table, name, values)) looked.push(name);
   }
   const basis: string[] = [];
   for (const name of names) {
     if (found.has(name) || !isLinear(table.type(name))) continue;
-    const formula = sources.has(name) ? null : linearFormula(table, name, basis);
-    if (formula) add(name, formula);
+    const formula = kept.includes(name) ? null : linearFormula(table, name, basis);
+    const span = formula && laterOfSpan(table, name, formula);
+    if (span && !kept.includes(span.later) && !dependsOn(found, span.formula, span.later)) {
+      found.set(span.later, span.formula);
+      basis.splice(basis.indexOf(span.later), 1, name);
+    } else if (formula && !dependsOn(found, formula, name)) found.set(name, formula);
     else basis.push(name);
   }
-  const isNumber = (name: string) => /^(?:number|integer)$/.test(table.type(name).type);
-  const isFactor = (name: string) => isNumber(name) && table.column(name).every((value) => !(value < 0));
+  const isFactor = (name: string) => /^(?:number|integer)$/.test(table.type(name).type);
   const targets = basis.filter(isFactor).slice(0, MOST_COLUMNS);
   // a price that the article determines is a factor, too
   const priced = names.filter((name) => isFactor(name) && found.get(name)?.formula === 'lookup');
   const factors = [...targets, ...priced].slice(0, MOST_COLUMNS);
-  // of a product and its factors the product is what is computed
+  // of a product and its factors the product is what is computed, of quotients the finest, which rounding leaves to none else
+  const finest = finestFirst(table, targets).map(({ name }) => name);
   for (const quotients of [false, true]) {
-    for (const name of targets) {
+    for (const name of quotients ? finest : targets) {
       if (found.has(name) || kept.includes(name)) continue;
       const others = factors.filter((other) => other !== name && found.get(other)?.formula !== 'product');
       const formula = productFormula(table, name, others);
       if (!formula || dependsOn(found, formula, name)) continue;
-      if (quotients || formula.of.every(({ power }) => power > 0)) add(name, formula);
+      if (quotients || formula.of.every(({ power }) => power > 0)) found.set(name, formula);
     }
   }
   return found;
+}
+
+const isLookedUpBy = (table: Table, name: string, values: number) =>
+  kindOf(table.type(name)) === 'integer' && values <= MOST_VALUES;
+
+/** Those of the columns that others can be looked up by, with the fewest values first. */
+export function lookupSources(table: Table, names: readonly string[]): string[] {
+  return finestFirst(table, names)
+    .filter(({ name, values }) => isLookedUpBy(table, name, values))
+    .map(({ name }) => name)
+    .reverse();
+}
+
+/**
+ * The column as a look-up by the first of these that determines it, or a line where it is one.
+ *
+ * @param settings.least rows that each value has at least
+ * @param settings.filled whether it may have a value where the other is missing
+ */
+export function findLookup(
+  table: Table,
+  name: string,
+  sources: readonly string[],
+  { least = 1, filled = false }: { readonly least?: number; readonly filled?: boolean } = {},
+): Formula | null {
+  for (const source of sources) {
+    const lookup = lookupFormula(table, name, source, least, filled);
+    if (lookup) return (lookup.missing === undefined && lineFormula(table, name, source)) || lookup;
+  }
+  return null;
 }
 
 /** Whether a function has a column among its sources, or those of its sources. */
@@ -161,12 +191,14 @@ const NEIGHBOURS = 10;
  * @param names which columns are looked at, in order
  * @param found by name
  * @param kept those that are to be functions of none
+ * @param filled those that may have a value where the column of whose steps they are is missing
  */
 export function addSteps(
   table: Table,
   names: readonly string[],
   found: Map<string, Formula>,
   kept: readonly string[],
+  filled: readonly string[] = [],
 ): void {
   const measured = names.filter((name) => isLinear(table.type(name))).slice(0, MOST_COLUMNS);
   for (const name of names) {
@@ -175,7 +207,8 @@ export function addSteps(
     if (countDifferent(table.column(name)) > MOST_STEPS) continue;
     const looked = known ? known.of.map((source) => source.name) : measured;
     for (const source of looked.filter((other) => other !== name && measured.includes(other))) {
-      const formula = stepFormula(table, name, source, measured.length * names.length);
+      const tests = measured.length * names.length;
+      const formula = stepFormula(table, name, source, tests, filled.includes(name));
       if (!formula || dependsOn(found, formula, name)) continue;
       if (known?.formula === 'lookup' && 2 * formula.to.length > known.from.length) continue;
       found.set(name, formula);
@@ -189,18 +222,32 @@ function stepFormula(
   name: string,
   source: string,
   tests: number,
+  filled: boolean,
 ): (Formula & { formula: 'steps' }) | null {
   const [x, y] = [table.column(source), table.column(name)];
   const rows = completeRows([x, y], LOOK_ROWS);
   if (!stepsIn(x, y, rows, tests)) return null;
-  for (let i = 0; i < x.length; i++) if (Number.isNaN(x[i]) !== Number.isNaN(y[i])) return null;
-  const steps = stepsIn(x, y, completeRows([x, y], Infinity), tests);
-  return steps && { formula: 'steps', of: [{ name: source }], ...steps };
+  for (let i = 0; i < x.length; i++) if (Number.isNaN(y[i]) && !Number.isNaN(x[i])) return null;
+  const missing = whereMissing(x, y, filled);
+  const steps = missing && stepsIn(x, y, completeRows([x, y], Infinity), tests);
+  return steps && { formula: 'steps', of: [{ name: source }], ...steps, ...missing };
+}
+
+/** What a function has where its source is missing: nothing, or the one value that it is filled with; null: it is no function. */
+function whereMissing(
+  x: Float64Array,
+  y: Float64Array,
+  filled: boolean,
+): { readonly missing?: number } | null {
+  const values = new Set(y.filter((_, i) => Number.isNaN(x[i])));
+  const [value = NaN] = values;
+  if (values.size > 1 || (!filled && !Number.isNaN(value))) return null;
+  return Number.isNaN(value) ? {} : { missing: value };
 }
 
 /**
- * Where y changes as x rises, and its values between; null where equal x have different y, where x has gaps at the changes (then it is x that
- * depends on y), or changes are so many that chance makes them.
+ * Where y changes as x rises, and its values between; null where equal x have different y, where x has gaps at the changes but 0 (then it is x
+ * that depends on y), or changes are so many that chance makes them.
  */
 function stepsIn(
   x: Float64Array,
@@ -225,7 +272,7 @@ function stepsIn(
     }
     to.push(y[i]!);
   }
-  if (counts.size < 2 || changed.some((k) => isGap(different, k))) return null;
+  if (counts.size < 2 || changed.some((k, j) => at[j] !== 0 && isGap(different, k))) return null;
   const [n, changes] = [order.length, at.length];
   let all = logFactorial(n);
   for (const count of counts.values()) all -= logFactorial(count);
@@ -318,14 +365,14 @@ function linearFormula(table: Table, name: string, basis: readonly string[]): Fo
     const line = lineFormula(table, name, source);
     if (line) return line;
   }
-  const sources = basis.slice(0, MOST_COLUMNS);
+  const sources = basis.filter((source) => isThereWith(table.column(source), y)).slice(0, MOST_COLUMNS);
   if (sources.length < 2) return null;
   const rows = completeRows([y, ...sources.map((source) => table.column(source))], LOOK_ROWS);
   if (rows.length < ROWS_A_COLUMN * (sources.length + 2)) return null;
   let chosen = sources;
   let fit = leastSquares(table, rows, name, chosen);
   // rounding moves the factors, which few digits put right
-  if (!fit || fit.error > ROUNDED_FIT * tolerance) return null;
+  if (fit.error > ROUNDED_FIT * tolerance) return null;
   // columns that add less than can be seen are none of its sources
   for (const source of sources) {
     if (chosen.length < 2) break;
@@ -333,10 +380,43 @@ function linearFormula(table: Table, name: string, basis: readonly string[]): Fo
     if (Math.abs(fit.factors[chosen.indexOf(source)] ?? 0) * spread > 4 * tolerance) continue;
     const fewer = chosen.filter((other) => other !== source);
     const again = leastSquares(table, rows, name, fewer);
-    if (!again || again.error > ROUNDED_FIT * tolerance) continue;
+    if (again.error > ROUNDED_FIT * tolerance) continue;
     [chosen, fit] = [fewer, again];
   }
   return withFewDigits(chosen, fit.factors, fit.offset, table, name, tolerance);
+}
+
+/** Whether a column is there wherever another is, which is missing where one of its sources is. */
+const isThereWith = (source: Float64Array, y: Float64Array) =>
+  source.every((value, i) => !Number.isNaN(value) || Number.isNaN(y[i]));
+
+/**
+ * Of a number that says how far two dates are apart it is the later date that is computed, which a copula of both dates would blur; null: it is
+ * no such number, or does not give the date to its last digit.
+ */
+function laterOfSpan(
+  table: Table,
+  name: string,
+  formula: Formula,
+): { readonly later: string; readonly formula: Formula } | null {
+  if (formula.formula !== 'linear' || formula.of.length !== 2) return null;
+  const isDate = (one: string) => /^(?:date|timestamp)$/.test(table.type(one).type);
+  if (isDate(name) || !formula.of.every((one) => isDate(one.name))) return null;
+  const [earlier, later] = formula.of.toSorted((a, b) => a.factor - b.factor) as [
+    (typeof formula.of)[number],
+    (typeof formula.of)[number],
+  ];
+  if (earlier.factor !== -later.factor) return null;
+  const sources = [earlier.name, name].map((source) => table.column(source));
+  const values = table.column(later.name);
+  const offset = -formula.offset / later.factor;
+  const tolerance = toleranceOf(table.type(later.name), values);
+  if (!reproduces(sources, [1, 1 / later.factor], offset, values, tolerance)) return null;
+  const of = [
+    { name: earlier.name, factor: 1 },
+    { name, factor: 1 / later.factor },
+  ];
+  return { later: later.name, formula: { formula: 'linear', of, offset } };
 }
 
 /** The formula with as few digits as reproduce the column in all rows; null where no digits do. */
@@ -415,26 +495,30 @@ const PRODUCT_ROWS = 50;
 function productFormula(
   table: Table,
   name: string,
-  sources: readonly string[],
+  factors: readonly string[],
 ): (Formula & { formula: 'product' }) | null {
   const y = table.column(name);
+  const sources = factors.filter((source) => isThereWith(table.column(source), y));
   const tolerance = toleranceOf(table.type(name), y, COARSE);
   // columns that are often 0 leave few rows: first without them
   const seldom = sources.filter((source) => shareOfZeros(table.column(source)) < SELDOM);
   for (const chosen of seldom.length < sources.length ? [seldom, sources] : [sources]) {
     if (chosen.length < 2) continue;
     const columns = [...chosen, name].map((column) => table.column(column));
-    const rows = completeRows(columns, LOOK_ROWS, (value) => value > 0);
+    const rows = completeRows(columns, LOOK_ROWS, (value) => Math.abs(value) > 0);
     if (rows.length < Math.max(PRODUCT_ROWS, ROWS_A_COLUMN * (chosen.length + 2))) continue;
-    const logs = columns.map((values) => Float64Array.from(rows, (i) => Math.log(values[i]!)));
+    const logs = columns.map((values) => Float64Array.from(rows, (i) => Math.log(Math.abs(values[i]!))));
     const fit = leastSquares(new Table([...chosen, name], logs), Array.from(rows.keys()), name, chosen);
     const of = chosen
-      .map((source, k) => ({ name: source, power: Math.round(fit?.factors[k] ?? 0) }))
+      .map((source, k) => ({ name: source, power: Math.round(fit.factors[k]!) }))
       .filter(({ power }) => power !== 0)
       .sort((a, b) => Number(a.power < 0) - Number(b.power < 0));
     if (of.length < 2 || of.some(({ power }) => Math.abs(power) > MOST_POWER)) continue;
     const product = productOf(of, (source) => table.column(source));
-    const largest = rows.reduce((best, i) => (product[i]! > product[best]! ? i : best), rows[0]!);
+    const largest = rows.reduce(
+      (best, i) => (Math.abs(product[i]!) > Math.abs(product[best]!) ? i : best),
+      rows[0]!,
+    );
     const exact = y[largest]! / product[largest]!;
     const factor = [2, 3, 4, 6, 9, 15]
       .map((digits) => Number(exact.toPrecision(digits)))
@@ -486,13 +570,13 @@ function spreadOf(values: Float64Array, rows: readonly number[]): number {
   return most - least;
 }
 
-/** By Householder reflections, of columns that are centred and scaled; null where they do not determine it. */
+/** By Householder reflections, of columns that are centred and scaled; those that others determine in these rows have the factor 0. */
 function leastSquares(
   table: Table,
   rows: readonly number[],
   name: string,
   sources: readonly string[],
-): { factors: number[]; offset: number; error: number } | null {
+): { factors: number[]; offset: number; error: number } {
   const n = rows.length;
   const centred = [...sources, name].map((column) => {
     const values = Float64Array.from(rows, (i) => table.column(column)[i]!);
@@ -510,7 +594,15 @@ function leastSquares(
     let norm = 0;
     for (let i = j; i < n; i++) norm += q[j]![i]! ** 2;
     norm = Math.sqrt(norm);
-    if (norm < 1e-9) return null;
+    if (norm < 1e-9) {
+      const others = leastSquares(
+        table,
+        rows,
+        name,
+        sources.filter((_, l) => l !== j),
+      );
+      return { ...others, factors: others.factors.toSpliced(j, 0, 0) };
+    }
     const head = q[j]![j]!;
     const alpha = head > 0 ? -norm : norm;
     diagonal[j] = alpha;
@@ -541,7 +633,13 @@ function leastSquares(
   return { factors, offset, error };
 }
 
-function lookupFormula(table: Table, name: string, source: string, least: number): Formula | null {
+function lookupFormula(
+  table: Table,
+  name: string,
+  source: string,
+  least: number,
+  filled: boolean,
+): (Formula & { formula: 'lookup' }) | null {
   const [x, y] = [table.column(source), table.column(name)];
   const at = new Map<number, number>();
   const counts = new Map<number, number>();
@@ -549,7 +647,7 @@ function lookupFormula(table: Table, name: string, source: string, least: number
   let rows = 0;
   for (let i = 0; i < x.length; i++) {
     if (Number.isNaN(x[i])) {
-      if (!Number.isNaN(y[i])) return null;
+      if (!filled && !Number.isNaN(y[i])) return null;
       continue;
     }
     rows++;
@@ -561,7 +659,9 @@ function lookupFormula(table: Table, name: string, source: string, least: number
       if (!Number.isNaN(y[i])) different.add(y[i]!);
     } else if (!Object.is(value, y[i])) return null;
   }
-  if (rows < ROWS_A_VALUE * at.size || different.size < 2) return null;
+  const missing = whereMissing(x, y, filled);
+  if (missing?.missing !== undefined) different.add(missing.missing);
+  if (!missing || rows < ROWS_A_VALUE * at.size || different.size < 2) return null;
   for (const count of counts.values()) if (count < least) return null;
   const pairs = [...at].sort((a, b) => a[0] - b[0]);
   return {
@@ -569,17 +669,20 @@ function lookupFormula(table: Table, name: string, source: string, least: number
     of: [{ name: source }],
     from: pairs.map(([from]) => from),
     to: pairs.map(([, to]) => (Number.isNaN(to) ? null : to)),
+    ...missing,
   };
 }
 
 /** What a look-up or steps make of a value. */
 export function valueAt(formula: Formula & { formula: 'lookup' | 'steps' }): (value: number) => number {
+  const { missing = NaN } = formula;
   if (formula.formula === 'lookup') {
     const to = new Map(formula.from.map((from, k) => [from, formula.to[k] ?? NaN]));
-    return (value) => to.get(value) ?? NaN;
+    return (value) => (Number.isNaN(value) ? missing : (to.get(value) ?? NaN));
   }
   const { at, to } = formula;
-  return (value) => (Number.isNaN(value) ? NaN : to[at.filter((threshold) => threshold <= value).length]!);
+  return (value) =>
+    Number.isNaN(value) ? missing : to[at.filter((threshold) => threshold <= value).length]!;
 }
 
 /** The column that a formula makes of others. */

@@ -202,7 +202,7 @@ function findOrders(table: Table, looked: readonly string[]): OrderRule[] {
 }
 
 /** Whether no cell is above the other of its row, as independent ones would be. */
-function neverAbove(x: Float64Array, y: Float64Array): boolean {
+export function neverAbove(x: Float64Array, y: Float64Array): boolean {
   const rows: number[] = [];
   for (let i = 0; i < x.length; i++) {
     if (x[i]! > y[i]!) return false;

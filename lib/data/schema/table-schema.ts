@@ -27,9 +27,25 @@ import { type Returns, returnsNote, returnsSchema } from '../returns';
 import { Table, expectDistinctNames, expectTable, listNames } from '../table';
 import type { RowWeights } from '../weights';
 import { orderCategories, reordered } from './category-order';
-import { type Cycle, cycleSchema, findCycles, partsOf, sumOfParts } from './cycles';
-import { type Difference, differenceOf, differenceSchema, findDifferences, sumsOf } from './differences';
-import { type Formula, addSteps, computeFormula, findFormulas, formulaSchema, formulaText } from './derived';
+import { type Cycle, cycleSchema, findCycles, findDays, partsOf, sumOfParts } from './cycles';
+import {
+  type Difference,
+  differenceOf,
+  differenceSchema,
+  findDifferences,
+  isOfDays,
+  sumsOf,
+} from './differences';
+import {
+  type Formula,
+  addSteps,
+  computeFormula,
+  findFormulas,
+  findLookup,
+  formulaSchema,
+  formulaText,
+  lookupSources,
+} from './derived';
 import { type MissingGroup, dependentGroups } from './missing-groups';
 import { type Rule, breakingRows, findRules, namesOfRule, ruleSchema, ruleText } from './rules';
 import { type IdRule, idOf, idRuleSchema, ruleOfNumbers, ruleOfTexts } from './ids';
@@ -245,15 +261,17 @@ export class TableSchema {
     }
     const least = privateRows ?? 1;
     const first = findFormulas(completed, candidates, { least });
-    const needed = new Set([...first.values()].flatMap(({ of }) => of.map(({ name }) => name)));
-    const free = candidates.filter((name) => !first.has(name) && !needed.has(name));
+    const days = findDays(completed, candidates);
+    const free = candidates.filter((name) => !first.has(name) && !days.has(name));
     const differences = findDifferences(completed, free);
     const later = new Set(differences.map(({ of }) => of[0]));
+    const inDays = differences.filter(({ of }) => isOfDays(of, completed)).map(({ of }) => of[1]);
     const cycles = findCycles(
       completed,
       candidates.filter(
         (name) => free.includes(name) || !/^(?:date|timestamp)$/.test(completed.type(name).type),
       ),
+      new Set([...days.values(), ...inDays]),
     ).filter(({ of }) => !later.has(of));
     const parts = cycles.flatMap((cycle) => cycle.parts.map(({ name }) => name));
     // an hour or a weekday may be a function of a part
@@ -265,14 +283,16 @@ export class TableSchema {
       ],
       [...cycles.flatMap((cycle) => partsOf(cycle, completed).map(({ type }) => type)), ...completed.types],
     );
-    const sums = sumsOf(differences, new Map(cycles.map((cycle) => [cycle.of, sumOfParts(cycle)])));
-    const formulas = findFormulas(withParts, [...parts, ...candidates.filter((name) => !sums.has(name))], {
-      kept: parts,
-      least,
-    });
+    const sums = sumsOf(
+      differences,
+      new Map(cycles.map((cycle) => [cycle.of, sumOfParts(cycle)])),
+      completed,
+    );
+    const kept = [...parts, ...sums.keys()];
+    const formulas = findFormulas(withParts, [...parts, ...candidates], { kept, least });
     for (const [name, sum] of sums) formulas.set(name, sum);
     // private models have no thresholds, which are next to values
-    if (least === 1) addSteps(withParts, candidates, formulas, [...parts, ...sums.keys()]);
+    if (least === 1) addSteps(withParts, [...parts, ...candidates], formulas, kept);
     const modelled = candidates.filter((name) => !formulas.has(name));
     const orders = orderCategories(completed, modelled);
     for (const name of candidates) {
@@ -294,8 +314,9 @@ export class TableSchema {
     // a model has a column at least: where cells are missing, or that none is
     if (fixed && all.length === 0)
       all.push({ columns: table.names.slice(0, 1), is: isMissing(table, table.names[0]!) });
-    const groups = rule === 'auto' && !fixed ? dependentGroups(completed, all, candidates) : all;
-    const indicators = indicatorsOf(completed, groups, modelled, orders, least);
+    const asked = new Set(rule === 'auto' && !fixed ? dependentGroups(completed, all, candidates) : all);
+    const indicators = indicatorsOf(completed, all, asked, { columns, orders, least });
+    const groups = all.filter((group) => asked.has(group));
     const missing = missingPatterns(completed, columns, computed, groups, weights, least);
     const found = { missing, indicators, differences, cycles };
     const own = new TableSchema(columns, found);
@@ -306,7 +327,19 @@ export class TableSchema {
         indicators.some((one) => one.name === name && one.columns.includes(other));
       return about(first, second) || about(second, first);
     };
-    const rules = findRules(own.modelled(table), own.modelledNames).filter((rule) => !isOwn(rule));
+    // steps are a coarse look at numbers of which rules may hold: below 0 where the kind is a payment
+    const steps = columns.flatMap((one) =>
+      one.role === 'derived' && one.formula.formula === 'steps' ? [one.name] : [],
+    );
+    const ruled = own.modelled(table);
+    const rules = findRules(
+      new Table(
+        [...ruled.names, ...steps],
+        [...ruled.columns, ...steps.map((name) => completed.column(name))],
+        [...ruled.types, ...steps.map((name) => completed.type(name))],
+      ),
+      [...ruled.names, ...steps],
+    ).filter((rule) => !isOwn(rule) && !own.#areSame(rule));
     return new TableSchema(columns, { ...found, rules, returns, weightsColumn, privateRows });
   }
 
@@ -503,33 +536,22 @@ export class TableSchema {
     const firstRow = expectInteger(options.firstRow ?? 0, 'firstRow', { min: 0 });
     expectTable(modelled, 'the modelled columns');
     const { rows } = modelled;
-    const gone = complete ? new Map<string, Float64Array>() : this.#gone(modelled);
-    const known = new Map(
-      modelled.names.map((name) => [name, without(modelled.column(name), gone.get(name))] as const),
-    );
-    const derived = new Map(this.columns.flatMap((one) => (one.role === 'derived' ? [[one.name, one]] : [])));
-    const valuesOf = (name: string): Float64Array => {
-      const column = derived.get(name);
-      const values =
-        known.get(name) ?? without(computeFormula(column!.formula, column!.type, valuesOf), gone.get(name));
-      known.set(name, values);
-      return values;
-    };
+    const { valuesOf, goneOf } = this.#cells(modelled, complete);
     const made = this.columns.map((column, j): { values: Float64Array; type: ColumnType } => {
       const { name, type } = column;
       switch (column.role) {
         case 'modelled':
-          return { values: known.get(name)!, type: modelled.type(name) };
+          return { values: valuesOf(name), type: modelled.type(name) };
         case 'constant':
-          return { values: without(new Float64Array(rows).fill(column.value ?? NaN), gone.get(name)), type };
+          return { values: without(new Float64Array(rows).fill(column.value ?? NaN), goneOf(name)), type };
         case 'derived':
           return { values: valuesOf(name), type };
         case 'id': {
           const texts = Array.from({ length: rows }, (_, i) => idOf(column.ids, firstRow + i, seed, j));
           return type.type === 'id' && !type.labels
-            ? { values: without(Float64Array.from(texts, Number), gone.get(name)), type }
+            ? { values: without(Float64Array.from(texts, Number), goneOf(name)), type }
             : {
-                values: without(Float64Array.from(texts.keys()), gone.get(name)),
+                values: without(Float64Array.from(texts.keys()), goneOf(name)),
                 type: { type: 'id', labels: texts },
               };
         }
@@ -553,8 +575,8 @@ export class TableSchema {
     const { seed = 1, firstRow = 0, complete = false } = options;
     if (this.rules.length === 0) return [];
     const named = [...new Set(this.rules.flatMap(namesOfRule))];
-    const gone = complete ? new Map<string, Float64Array>() : this.#gone(modelled);
-    const columns = named.map((name) => without(modelled.column(name), gone.get(name)));
+    const { valuesOf } = this.#cells(modelled, complete);
+    const columns = named.map(valuesOf);
     if (!complete && this.missing.length > 0) {
       const places = this.columns.map(({ name }) => columns[named.indexOf(name)]?.slice());
       this.#remove(places, modelled.rows, seed, firstRow);
@@ -567,13 +589,25 @@ export class TableSchema {
 
   /** @internal The rule that most of these rows break, its columns and how many rows do. */
   worstRule(modelled: Table): { rule: string; columns: readonly string[]; count: number } {
+    const { valuesOf } = this.#cells(modelled, true);
     return this.rules
       .map((rule) => ({
         rule: this.#ruleText(rule),
         columns: namesOfRule(rule),
-        count: breakingRows(modelled, [rule]).length,
+        count: breakingRows(new Table(namesOfRule(rule), namesOfRule(rule).map(valuesOf)), [rule]).length,
       }))
       .reduce((worst, one) => (one.count > worst.count ? one : worst));
+  }
+
+  /** Whether a rule is of a column and its own steps, which hold it by themselves. */
+  #areSame(rule: Rule): boolean {
+    const names = namesOfRule(rule);
+    const sourcesOf = (name: string): string[] => {
+      const column = this.columns.find((one) => one.name === name);
+      return column?.role === 'derived' ? column.formula.of.flatMap((one) => sourcesOf(one.name)) : [name];
+    };
+    const [first, second] = names.map(sourcesOf) as [string[], string[]];
+    return first.some((name) => second.includes(name));
   }
 
   #ruleText(rule: Rule): string {
@@ -584,16 +618,33 @@ export class TableSchema {
     );
   }
 
-  /** By column which cells are missing, as indicators of drawn rows say. */
-  #gone(modelled: Table): Map<string, Float64Array> {
-    return new Map(
-      this.indicators.flatMap(({ name, columns, formula }) => {
-        const is = formula
-          ? computeFormula(formula, BOOLEAN, (source) => modelled.column(source))
-          : modelled.column(name);
-        return columns.map((column) => [column, is] as const);
-      }),
+  /** The cells of columns that are modelled or derived, and of all columns which are missing, as indicators of drawn rows say; not where rows are complete. */
+  #cells(modelled: Table, complete: boolean) {
+    const known = new Map<string, Float64Array>();
+    const formulas = new Map([
+      ...this.columns.flatMap((one) =>
+        one.role === 'derived' ? [[one.name, { formula: one.formula, type: one.type }] as const] : [],
+      ),
+      ...this.indicators.flatMap(({ name, formula }) =>
+        formula ? [[name, { formula, type: BOOLEAN }] as const] : [],
+      ),
+    ]);
+    const indicators = new Map(
+      complete ? [] : this.indicators.flatMap((one) => one.columns.map((name) => [name, one] as const)),
     );
+    const goneOf = (name: string): Float64Array | undefined => {
+      const indicator = indicators.get(name);
+      return indicator && valuesOf(indicator.name);
+    };
+    const valuesOf = (name: string): Float64Array => {
+      let values = known.get(name);
+      if (values) return values;
+      const derived = formulas.get(name);
+      values = derived ? computeFormula(derived.formula, derived.type, valuesOf) : modelled.column(name);
+      known.set(name, (values = without(values, goneOf(name))));
+      return values;
+    };
+    return { valuesOf, goneOf };
   }
 
   /** Makes cells missing as they are in the data: in patterns, whatever the values. */
@@ -658,21 +709,21 @@ export class TableSchema {
     for (const { name } of differences) modelled.add(name);
     for (const { parts } of cycles) for (const { name } of parts) modelled.add(name);
     for (const { name, formula } of indicators) if (!formula) modelled.add(name);
-    if (indicators.some(({ formula }) => formula?.of.some(({ name }) => !modelled.has(name)))) {
-      throw new SklarError('ERR_SKLAR_FORMAT', 'expected indicators that are functions of modelled columns');
-    }
     const repeated = all.size < columns.length;
-    const computed = new Set(modelled);
-    const made = (column: SchemaColumn) =>
-      column.role !== 'derived' || column.formula.of.every(({ name }) => computed.has(name));
-    for (let size = -1; computed.size > size;) {
-      size = computed.size;
-      for (const column of columns) {
-        if (column.role === 'derived' && made(column)) computed.add(column.name);
-      }
+    // what is computed, and where it is missing, follows from modelled columns in some order
+    const settled = new Set([...modelled].filter((name) => !all.has(name)));
+    const follows = (formula: Formula | null | undefined) =>
+      !formula || formula.of.every(({ name }) => settled.has(name));
+    const isMade = (column: SchemaColumn) =>
+      follows(column.role === 'derived' ? column.formula : null) &&
+      follows(indicators.find((one) => one.columns.includes(column.name))?.formula);
+    for (let size = -1; settled.size > size;) {
+      size = settled.size;
+      for (const column of columns) if (isMade(column)) settled.add(column.name);
+      for (const { name, formula } of indicators) if (follows(formula)) settled.add(name);
     }
     for (const column of columns) {
-      if (!made(column) || repeated) {
+      if (!settled.has(column.name) || repeated) {
         throw new SklarError(
           'ERR_SKLAR_FORMAT',
           `expected a schema whose derived columns follow from modelled ones, got ${describe(column.name)}`,
@@ -685,8 +736,8 @@ export class TableSchema {
         'expected patterns of missing cells in columns that there are',
       );
     }
-    if (rules.flatMap(namesOfRule).some((name) => !modelled.has(name))) {
-      throw new SklarError('ERR_SKLAR_FORMAT', 'expected rules of modelled columns');
+    if (rules.flatMap(namesOfRule).some((name) => !settled.has(name))) {
+      throw new SklarError('ERR_SKLAR_FORMAT', 'expected rules of columns that are modelled or computed');
     }
     return new TableSchema(columns, {
       ...parsed.data,
@@ -793,17 +844,27 @@ function missingGroups(
   return [...alike.values()];
 }
 
+/** Of missing cells that go by another column's values by chance. */
+const CHANCE = 1e-9;
+
 /**
  * What says where cells of groups are missing.
  *
- * @param modelled names of the columns of the table that are modelled
+ * @param asked groups that are to have such a column; those whose missing cells another column determines, and those of its own, are added
  */
 function indicatorsOf(
   table: Table,
   groups: readonly MissingGroup[],
-  modelled: readonly string[],
-  orders: ReadonlyMap<string, number[]>,
-  least: number,
+  asked: Set<MissingGroup>,
+  {
+    columns,
+    orders,
+    least,
+  }: {
+    readonly columns: readonly SchemaColumn[];
+    readonly orders: ReadonlyMap<string, number[]>;
+    readonly least: number;
+  },
 ): MissingIndicator[] {
   if (groups.length === 0) return [];
   const taken = new Set(table.names);
@@ -819,11 +880,63 @@ function indicatorsOf(
     [...table.columns, ...groups.map(({ is }) => is)],
     [...table.types, ...names.map(() => BOOLEAN)],
   );
-  const formulas = findFormulas(all, [...modelled, ...names], { least });
-  return groups.map(({ columns }, k) => {
-    const formula = formulas.get(names[k]!);
-    return { name: names[k]!, columns, formula: formula ? renumbered(formula, table, orders) : null };
+  const computed = new Map(
+    columns.flatMap((one) => (one.role === 'derived' ? [[one.name, one.formula] as const] : [])),
+  );
+  const known = columns.flatMap(({ name, role }) =>
+    role === 'modelled' || role === 'derived' ? [name] : [],
+  );
+  const groupOf = (name: string) =>
+    groups.findIndex((group, k) => names[k] === name || group.columns.includes(name));
+  const accepted = new Map<number, Formula>();
+  /** Whether cells of the column, or where they are missing, follow from where those of the group are. */
+  const dependsOn = (name: string, k: number): boolean => {
+    const own = groupOf(name);
+    if (own === k) return true;
+    return [computed.get(name), accepted.get(own)].some((formula) =>
+      formula?.of.some((source) => dependsOn(source.name, k)),
+    );
+  };
+  const coarse = lookupSources(all, [...known, ...names]);
+  groups.forEach((group, k) => {
+    const name = names[k]!;
+    const isSource = (one: string) => one !== name && !dependsOn(one, k);
+    const lookup = findLookup(all, name, coarse.filter(isSource), { least, filled: true });
+    const formulas = new Map(lookup ? [[name, lookup]] : []);
+    const sources = known.filter(isSource);
+    // private models have no thresholds, which are next to values
+    if (least === 1) addSteps(all, [...sources, name], formulas, sources, [name]);
+    const formula = formulas.get(name);
+    if (!formula) return;
+    const byChance = formula.formula === 'lookup' && isByChance(group.is, formula.from.length + 1);
+    if (!asked.has(group) && byChance) return;
+    accepted.set(k, formula);
+    asked.add(group);
   });
+  for (const group of asked) {
+    const source = accepted.get(groups.indexOf(group))?.of[0]!.name;
+    const other = source === undefined ? undefined : groups[groupOf(source)];
+    if (other) asked.add(other);
+  }
+  return groups.flatMap((group, k) => {
+    if (!asked.has(group)) return [];
+    const formula = accepted.get(k);
+    return [
+      {
+        name: names[k]!,
+        columns: group.columns,
+        formula: formula ? renumbered(formula, all, orders) : null,
+      },
+    ];
+  });
+}
+
+/** Whether so many missing cells could be those of some of so many values of another column, which there are 2^values choices of. */
+function isByChance(is: Float64Array, values: number): boolean {
+  const missing = is.reduce((sum, one) => sum + one, 0);
+  let log = values * Math.LN2;
+  for (let k = 0; k < missing; k++) log += Math.log((k + 1) / (is.length - k));
+  return log > Math.log(CHANCE);
 }
 
 /** @throws SklarError ERR_SKLAR_VALUE naming the columns with missing cells, and how many there are */
