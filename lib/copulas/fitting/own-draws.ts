@@ -62,6 +62,8 @@ export async function trainWithMissing<S extends Settings, C extends Copula>(
           start: copula.networkStart!,
           checkpoint: undefined,
           group: undefined,
+          // rows drawn from it are likeliest to it
+          movesOn: true,
           notes: missingNotes(given, text),
         },
       );

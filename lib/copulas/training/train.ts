@@ -50,6 +50,8 @@ export interface TrainRun extends Execution, CheckpointOptions {
   group?: TrainGroup | undefined;
   /** What it starts from; undefined: random parameters. */
   start: NetworkStart | undefined;
+  /** Whether what it starts from is not to be kept, however the validation rows like it. */
+  movesOn?: boolean;
   /** What there is to say of missing levels; undefined: how `train` draws those that the rows have. */
   notes?: readonly Note[];
   /** Told of every step. */
@@ -171,7 +173,7 @@ export async function train<C extends Calibrates>(
     reportEvery: Math.max(1, Math.min(100, Math.floor(steps / 100))),
     checkpointSeconds: checkpoint ? checkpointSeconds : 0,
     watchSteps: onEvents !== undefined,
-    lookFirst: initial !== null,
+    lookFirst: initial !== null && !run.movesOn,
   };
   const done = snapshot?.numbers.steps ?? 0;
   tell(onEvents, [
