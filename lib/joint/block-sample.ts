@@ -68,18 +68,13 @@ export async function sampleGivenBlocks(
   );
   const exact = Object.keys(levels).length > 0;
   const scale = { scale: 'gaussian', dtype: 'float64' } as const;
+  const { dim } = copula;
   if (!isBlock.includes(true)) {
+    if (columns.length === dim) return copiesOf(copula, columns, lower, rows, options);
     return {
       ...(await copula.sampleConditional(levels, rows, { ...options, ...scale })),
       blockAcceptance: null,
     };
-  }
-  const { dim } = copula;
-  if (columns.length >= dim) {
-    throw new SklarError(
-      'ERR_SKLAR_VALUE',
-      `expected 1 to ${dim - 1} fixed columns of ${dim}, got ${columns.length}`,
-    );
   }
   expectInteger(rows, 'the number of rows', { min: 1, max: Math.floor(2 ** 26 / dim) });
   const { method, seed = 1, onProgress, signal, ...rest } = options;
@@ -146,6 +141,38 @@ export async function sampleGivenBlocks(
     effectiveSampleSize: first === undefined || first.method === 'exact' ? rows : null,
     method: first?.method ?? 'rejection',
     blockAcceptance: share,
+  };
+}
+
+/** Rows of which every column is given. */
+async function copiesOf(
+  copula: Copula,
+  columns: readonly number[],
+  levels: Float64Array,
+  rows: number,
+  { device, precision, threads, signal }: RunOptions,
+): Promise<BlockSample> {
+  const { dim, names, normalised } = copula;
+  expectInteger(rows, 'the number of rows', { min: 1, max: Math.floor(2 ** 26 / dim) });
+  const row = new Float64Array(dim);
+  columns.forEach((column, i) => (row[column] = levels[i]!));
+  const all = new Float64Array(rows * dim);
+  for (let i = 0; i < rows; i++) all.set(row, i * dim);
+  const run = { device, precision, threads, signal, scale: 'gaussian' } as const;
+  const hasDensity = copula.capabilities.logPdf.some((method) => method !== 'bound');
+  const log = hasDensity ? (await copula.logPdf(matrix(row, 1, dim), run))[0]! : null;
+  return {
+    ancestors: null,
+    acceptance: null,
+    rHat: null,
+    polishEffectiveSampleSize: null,
+    normalised,
+    rows: matrix(all, rows, dim, names ?? undefined),
+    logMarginalDensity: log,
+    standardError: log === null ? null : 0,
+    effectiveSampleSize: rows,
+    method: 'exact',
+    blockAcceptance: null,
   };
 }
 

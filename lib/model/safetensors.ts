@@ -220,7 +220,10 @@ export async function readSafetensors(file: string): Promise<Safetensors> {
     const length = lengthBytes.readBigUInt64LE();
     if (length > BigInt(LONGEST_HEADER) || length > BigInt(size - 8)) {
       const most = Math.min(LONGEST_HEADER, size - 8);
-      throw formatError(`expected a header of at most ${most} bytes, got ${length}`, file);
+      throw formatError(
+        `expected a model file, whose header is of at most ${most} bytes here, got one of ${length}`,
+        file,
+      );
     }
     const headerBytes = Buffer.alloc(Number(length));
     await readFully(handle, headerBytes, 8, file);

@@ -14,6 +14,7 @@ import {
   type OptionNames,
   SklarError,
   type SklarErrorCode,
+  describe,
   expectInteger,
   expectOneOf,
   expectOptions,
@@ -270,6 +271,13 @@ export function planOf(model: Copula | JointDistribution, data: Table, options: 
     throw new SklarError(
       'ERR_SKLAR_VALUE',
       'expected a model with margins to report on beside data, got one without',
+    );
+  }
+  if (copula.dim < 2) {
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected a model of at least 2 columns to report on their dependence, got one of ${describe(margins.names[0])} alone ` +
+        '(compare says how near its samples are to data)',
     );
   }
   const samples = expectInteger(options.rows ?? ROWS, 'rows', { min: 10, max: 10_000_000 });

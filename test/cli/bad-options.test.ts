@@ -154,7 +154,6 @@ describe('sklar sample', () => {
     [['--given', 'count=2.5'], 'an integer for the fixed column "count"'],
     [['--given', 'count=1000'], 'where the margin is'],
     [['--given', 'wind speed=-1e9'], '"wind speed"'],
-    [['--given', 'count=3,wind speed=5,depth, m=0.1'], '1 to 2 fixed columns'],
     [['--given', ''], 'got 0'],
     [['--given', 'count=3', '--solver', 'heun'], '--solver'],
     [['--given', 'count=3', '--method', 'gibbs'], '--method'],

@@ -1,5 +1,5 @@
 /** Tables with too few rows or columns to learn a dependence from. */
-import { type JointDistribution, Table, compare, fitJoint, loadJoint } from '../../lib';
+import { type JointDistribution, Table, compare, fitJoint, loadJoint, report } from '../../lib';
 import { TemporaryFolder } from '../data/support';
 import { uniforms } from '../helpers/data';
 
@@ -24,6 +24,36 @@ test('of one column the model is its margin', async () => {
   expect(sample.column('y')).toEqual(sample.column('x').map((value) => 2 * value + 1));
   const { metrics } = await compare(table.select(['x']), sample.select(['x']));
   expect(metrics.ks!.sample.pValue).toBeGreaterThan(0.01);
+  const value = joint.margins.margin('x').quantile(Float64Array.of(0.4))[0]!;
+  const given = await joint.sampleConditional({ x: value }, 3);
+  expect(given.table.column('y')).toEqual(new Float64Array(3).fill(2 * value + 1));
+  expect(given.logMarginalDensity).toBeCloseTo(
+    joint.margins.margin('x').logPdf(Float64Array.of(value))[0]!,
+    9,
+  );
+  await expect(report(joint, table)).rejects.toMatchObject({
+    code: 'ERR_SKLAR_VALUE',
+    message: expect.stringContaining(
+      'at least 2 columns to report on their dependence, got one of "x" alone',
+    ),
+  });
+  const above = await joint.sampleConditional({ x: { above: 60 } }, 500);
+  expect(above.table.column('x').every((x) => x > 60)).toBe(true);
+});
+
+test('rows of which all columns are given are these, with the density of the model', async () => {
+  const next = uniforms(7);
+  const a = Array.from({ length: 200 }, () => next());
+  const table = Table.fromColumns({ a, b: a.map((x) => x + next()), c: a.map(() => Math.floor(3 * next())) });
+  const joint = await fitJoint(table, { copula: { kind: 'gaussian' } });
+  const row = { a: 0.4, b: 0.9, c: 1 };
+  const { table: rows, logMarginalDensity } = await joint.sampleConditional({ a: 0.4, b: 0.9, c: 1 }, 4);
+  expect(['a', 'b', 'c'].map((name) => rows.column(name)[3])).toEqual(Object.values(row));
+  expect(Number.isFinite(logMarginalDensity)).toBe(true);
+  const two = await fitJoint(table.select(['a', 'b']), { copula: { kind: 'gaussian' } });
+  const both = await two.sampleConditional({ a: 0.4, b: 0.9 }, 2);
+  const [log] = await two.logPdf(Table.fromColumns({ a: [0.4], b: [0.9] }));
+  expect(both.logMarginalDensity).toBeCloseTo(log!, 9);
 });
 
 test('what is not modelled at all is put back', async () => {

@@ -246,10 +246,10 @@ describe('hostile files', () => {
     [
       'a header longer than the file',
       assemble('{}', four, 1000n),
-      'expected a header of at most 6 bytes, got 1000',
+      'expected a model file, whose header is of at most 6 bytes here, got one of 1000',
     ],
-    ['a header of 2^64 - 1 bytes', assemble('{}', four, 2n ** 64n - 1n), 'got 18446744073709551615'],
-    ['a header of 2^63 bytes', assemble('{}', four, 2n ** 63n), 'expected a header of at most'],
+    ['a header of 2^64 - 1 bytes', assemble('{}', four, 2n ** 64n - 1n), 'got one of 18446744073709551615'],
+    ['a header of 2^63 bytes', assemble('{}', four, 2n ** 63n), 'whose header is of at most'],
     ['an empty header', assemble(''), 'expected a JSON header'],
     [
       'a header that is not UTF-8',
