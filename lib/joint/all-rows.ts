@@ -3,7 +3,7 @@ import { drawMissing, observedLaw } from '../copulas/correlation/ties';
 import type { DenseRows } from '../copulas/inputs/rows';
 import type { Execution } from '../copulas/inputs/run';
 import type { PseudoObservations } from '../data/pseudo-observations';
-import { dependentGroups } from '../data/schema/missing-groups';
+import { dependentGroups, isMissing } from '../data/schema/missing-groups';
 import type { CellWeights } from '../data/sorted-table';
 import type { Table } from '../data/table';
 import { type RowWeights, cellWeightsOf } from '../data/weights';
@@ -18,10 +18,7 @@ export function selectedColumns(table: Table, modelled: ReadonlySet<string>): st
   const holes = table.names.filter(
     (name) => !modelled.has(name) && table.column(name).some((value) => Number.isNaN(value)),
   );
-  const groups = holes.map((name) => ({
-    columns: [name],
-    is: table.column(name).map((value) => Number(Number.isNaN(value))),
-  }));
+  const groups = holes.map((name) => ({ columns: [name], is: isMissing(table, name) }));
   return dependentGroups(table, groups, table.names).flatMap(({ columns }) => columns);
 }
 

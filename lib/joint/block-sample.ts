@@ -4,7 +4,12 @@ import type { Copula } from '../copulas/copula';
 import { GaussianCopula } from '../copulas/classical/gaussian';
 import { StudentCopula } from '../copulas/classical/student';
 import type { RunOptions } from '../copulas/inputs/run';
-import type { ConditionalMethod, ConditionalOptions, ConditionalSample } from '../copulas/fields/smc';
+import {
+  type ConditionalMethod,
+  type ConditionalOptions,
+  type ConditionalSample,
+  exactConditional,
+} from '../copulas/fields/smc';
 import { type Matrix, matrix } from '../matrix';
 import { type Seed, hashWords, resolveSeed, seedWords } from '../data/random';
 import type { Table } from '../data/table';
@@ -162,16 +167,9 @@ async function copiesOf(
   const hasDensity = copula.capabilities.logPdf.some((method) => method !== 'bound');
   const log = hasDensity ? (await copula.logPdf(matrix(row, 1, dim), run))[0]! : null;
   return {
-    ancestors: null,
-    acceptance: null,
-    rHat: null,
-    polishEffectiveSampleSize: null,
+    ...exactConditional(matrix(all, rows, dim, names ?? undefined), log ?? 0),
     normalised,
-    rows: matrix(all, rows, dim, names ?? undefined),
-    logMarginalDensity: log,
-    standardError: log === null ? null : 0,
-    effectiveSampleSize: rows,
-    method: 'exact',
+    ...(log === null && { logMarginalDensity: null, standardError: null }),
     blockAcceptance: null,
   };
 }

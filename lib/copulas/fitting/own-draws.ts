@@ -8,7 +8,7 @@ import { type CopulaCapabilities } from '../fields/capabilities';
 import { drawGivenCells } from './cell-draws';
 import { type DenseRows } from '../inputs/rows';
 import { removeCheckpoints } from '../training/checkpoint';
-import { type TrainProgress, type TrainRun } from '../training/train';
+import { type TrainProgress, type TrainRun, type TrainSettings } from '../training/train';
 import { type TrainEvent } from '../training/train-log';
 
 /** Times that missing levels are drawn from the model itself, and the share of the steps that follow each time. */
@@ -21,16 +21,11 @@ const PATH_STEPS = 6;
 /** Of the network, for each column of its Jacobian: those of the steps of Runge and Kutta. */
 const PATH_PASSES = 4 * PATH_STEPS;
 
-interface Settings {
-  readonly steps: number;
-  readonly batch: number;
-}
-
 /**
  * Trains a network; where levels are missing first with draws from the nearest Gaussian copula, then on from there in turns, each with
  * draws from the model itself given what is there. Where such draws would take longer than the training, it ends with the first.
  */
-export async function trainWithMissing<S extends Settings, C extends Copula>(
+export async function trainWithMissing<S extends TrainSettings, C extends Copula>(
   capabilities: CopulaCapabilities,
   train: (u: DenseRows, settings: S, run: TrainRun) => Promise<C>,
   u: DenseRows,

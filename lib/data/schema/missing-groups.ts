@@ -8,6 +8,10 @@ export interface MissingGroup {
   readonly is: Float64Array;
 }
 
+/** 1 where the cells of a column are missing. */
+export const isMissing = (table: Table, name: string): Float64Array =>
+  table.column(name).map((value) => Number(Number.isNaN(value)));
+
 /** Classes that a column is cut into. */
 const CLASSES = 10;
 /** Missing cells, and those that are there, that a class is expected to have. */

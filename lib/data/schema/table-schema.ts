@@ -46,7 +46,7 @@ import {
   formulaText,
   lookupSources,
 } from './derived';
-import { type MissingGroup, dependentGroups } from './missing-groups';
+import { type MissingGroup, dependentGroups, isMissing } from './missing-groups';
 import { type Rule, breakingRows, findRules, namesOfRule, ruleSchema, ruleText } from './rules';
 import { type IdRule, idOf, idRuleSchema, ruleOfNumbers, ruleOfTexts } from './ids';
 
@@ -814,9 +814,6 @@ function renumbered(formula: Formula, table: Table, orders: ReadonlyMap<string, 
 }
 
 const BOOLEAN: ColumnType = { type: 'boolean' };
-
-const isMissing = (table: Table, name: string) =>
-  table.column(name).map((value) => Number(Number.isNaN(value)));
 
 /** The values but those that are gone. */
 function without(values: Float64Array, gone: Float64Array | undefined): Float64Array {
