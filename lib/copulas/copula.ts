@@ -487,7 +487,7 @@ export abstract class Copula implements Disposable {
 
   /** Writes one .safetensors file; the old file stays until the new one is complete. */
   async save(path: string): Promise<void> {
-    this.#alive();
+    this.expectAlive();
     const { config, training, tensors } = this.fileContent();
     const margins = this.margins?.toTensors();
     for (const [name, data] of Object.entries(margins?.tensors ?? {})) {
@@ -675,12 +675,13 @@ export abstract class Copula implements Disposable {
   get #ownMethod(): LogPdfMethod {
     return this.capabilities.logPdf[0]!;
   }
-  #alive(): void {
+  /** @internal @throws SklarError ERR_SKLAR_DISPOSED */
+  expectAlive(): void {
     if (this.#disposed) throw new SklarError('ERR_SKLAR_DISPOSED', `this ${this.kind} copula was disposed`);
   }
   /** @internal Checks what every run has: the model still there, no abort yet, a device that can do it. */
   protected begin(options: RunOptions): Execution {
-    this.#alive();
+    this.expectAlive();
     return beginRun(options, this.capabilities.cpuOnly);
   }
 }

@@ -83,6 +83,8 @@ function without<T extends object, K extends keyof T & string>(options: T, ...le
 
 /** A row that breaks a rule is drawn so many times at most. */
 const MOST_TURNS = 500;
+/** Rows of a turn given cells, where fewer are wanted. */
+const MOST_TURN_ROWS = 1024;
 /** So many times as many rows cost what one alone does. */
 const FEW = 64;
 
@@ -142,7 +144,7 @@ export class JointDistribution implements Disposable {
    * @throws SklarError ERR_SKLAR_SHAPE when their numbers of columns differ
    */
   constructor(copula: Copula, margins: Margins) {
-    expectCopula(copula, 'a joint distribution');
+    expectCopula(copula, 'a joint distribution').expectAlive();
     if (!(margins instanceof Margins)) {
       throw new SklarError(
         'ERR_SKLAR_VALUE',
@@ -328,19 +330,33 @@ export class JointDistribution implements Disposable {
     throw new Error('no rows were drawn');
   }
 
-  /** The same rows without those that break a rule of the data: these are drawn anew, so that the law is that of all rows given the rules. */
-  async #keepingRules(table: Table, draw: (turn: number) => Promise<Table>): Promise<Table> {
+  /**
+   * The same rows without any that breaks a rule of the data: cells are set where a rule says what they are, other rows are drawn anew, so that the
+   * law is that of all rows given the rules.
+   *
+   * @param fixed columns whose cells are given
+   */
+  async #keepingRules(
+    drawn: Table,
+    fixed: ReadonlySet<string>,
+    draw: (turn: number, rows: number) => Promise<Table>,
+  ): Promise<Table> {
     const breaking = (rows: Table) => this.schema.breakingRows(rows, { complete: true });
+    const obeying = (rows: Table) => this.schema.obeying(rows, breaking(rows), fixed);
+    const table = obeying(drawn);
     const broken = breaking(table);
     if (broken.length === 0) return table;
     const columns = table.columns.map((values) => values.slice());
     const most = mostDraws(table.rows);
-    for (let turn = 1; broken.length > 0; turn++) {
-      if (turn * table.rows > most) {
+    let turnRows = table.rows;
+    for (let [turn, draws] = [1, table.rows]; broken.length > 0; turn++) {
+      if (draws > most) {
         const left = new Table(table.names, columns, table.types).take(broken);
-        throw ruleFailure(this.schema, left, table.rows, turn);
+        throw ruleFailure(this.schema, left, table.rows, Math.floor(draws / table.rows));
       }
-      const fresh = await draw(turn);
+      turnRows = Math.max(table.rows, Math.min(2 * turnRows, MOST_TURN_ROWS));
+      draws += turnRows;
+      const fresh = obeying(await draw(turn, turnRows));
       const bad = new Set(breaking(fresh));
       const kept = Array.from({ length: fresh.rows }, (_, i) => i).filter((i) => !bad.has(i));
       const filled = broken.splice(0, kept.length);
@@ -357,17 +373,17 @@ export class JointDistribution implements Disposable {
   ): AsyncGenerator<Table, void> {
     let row = options.firstRow ?? 0;
     for await (const batch of this.#proposed(rows, options)) {
-      const columns = batch.columns.map((values) => values.slice());
       const breaking = (table: Table) =>
         this.schema.breakingRows(table, { ...restoring(options), firstRow: row, complete });
-      let broken = breaking(batch);
+      let drawn = this.schema.obeying(batch, breaking(batch));
+      let broken = breaking(drawn);
       // a row that breaks a rule is drawn anew under another seed, whatever the batch that it is in
       for (let turn = 1; broken.length > 0; turn++) {
         if (turn > MOST_TURNS) {
-          const left = new Table(batch.names, columns, batch.types).take(broken);
-          throw ruleFailure(this.schema, left, batch.rows, MOST_TURNS);
+          throw ruleFailure(this.schema, drawn.take(broken), batch.rows, MOST_TURNS);
         }
         const seed = turnSeed(options.seed ?? 1, turn);
+        const columns = drawn.columns.map((values) => values.slice());
         // few rows one by one, many with all others
         const ranges =
           FEW * broken.length < batch.rows ? broken.map((i) => [i, 1] as const) : [[0, batch.rows] as const];
@@ -379,10 +395,11 @@ export class JointDistribution implements Disposable {
             }
           }
         }
-        broken = breaking(new Table(batch.names, columns, batch.types));
+        drawn = this.schema.obeying(new Table(batch.names, columns, batch.types), broken);
+        broken = breaking(drawn);
       }
       row += batch.rows;
-      yield new Table(batch.names, columns, batch.types);
+      yield drawn;
     }
   }
 
@@ -429,15 +446,16 @@ export class JointDistribution implements Disposable {
   ): Promise<JointConditionalSample> {
     const { threads, signal } = options;
     const given = numbersOfCells(fixed, this.margins);
+    this.schema.expectKept(given);
     const condition = await conditionOf(given, this.margins);
-    const drawn = (of: JointConditionalOptions) =>
-      sampleGivenBlocks(this.copula, condition, rows, of, () => describeBlocks(given, condition));
+    const drawn = (count: number, of: JointConditionalOptions) =>
+      sampleGivenBlocks(this.copula, condition, count, of, () => describeBlocks(given, condition));
     const toData = async (z: Matrix) =>
       withFixed(expectDrawn(await this.margins.inverse(z, { scale: 'gaussian', threads, signal })), given);
-    const { rows: z, ...rest } = await drawn(options);
-    const table = await this.#keepingRules(await toData(z), async (turn) => {
+    const { rows: z, ...rest } = await drawn(rows, options);
+    const table = await this.#keepingRules(await toData(z), new Set(given.keys()), async (turn, count) => {
       const seed = turnSeed(options.seed ?? 1, turn);
-      return toData((await drawn({ ...options, seed, onProgress: undefined })).rows);
+      return toData((await drawn(count, { ...options, seed, onProgress: undefined })).rows);
     });
     let ofMargins = 0;
     for (const [i, [name, value]] of Array.from(given).entries()) {

@@ -124,7 +124,7 @@ export async function toOnnx(
   options: OnnxOptions = {},
 ): Promise<Omit<OnnxExport, 'bytes'> & { file: Uint8Array }> {
   options = expectOptions(options, 'exportOnnx', { what: true, steps: true });
-  expectCopula(copula, 'exportOnnx');
+  expectCopula(copula, 'exportOnnx').expectAlive();
   const what = expectOneOf(options.what ?? 'density', 'what', ['density', 'network'] as const);
   const steps = expectInteger(options.steps ?? STEPS, 'steps', { min: 1, max: 4096 });
   const graph = new Graph();

@@ -1,7 +1,7 @@
 /** Callbacks that return promises which are rejected. */
 import process from 'node:process';
 
-import { GaussianCopula, Table, compare, fitCopula, fitJoint } from '../../lib';
+import { GaussianCopula, Table, compare, fitCopula, fitEnsemble, fitJoint } from '../../lib';
 
 const r = Float64Array.of(1, 0.5, 0.5, 1);
 const failure = new Error('nobody listens');
@@ -15,6 +15,10 @@ test('a training ends with what its listener was rejected with', async () => {
   const fit = { kind: 'cdc', hidden: 8, depth: 1, batch: 32, steps: 4000 } as const;
   await expect(fitCopula(u, { ...fit, onProgress: rejected })).rejects.toBe(failure);
   await expect(fitCopula(u, { ...fit, onEvent: rejected })).rejects.toBe(failure);
+  for (const reason of [failure, undefined]) {
+    const onProgress = (() => Promise.reject(reason as Error)) as () => void;
+    await expect(fitEnsemble(u, { ...fit, models: 2, onProgress })).rejects.toBe(reason);
+  }
   expect(warned).toHaveBeenCalledWith(expect.stringContaining('nobody listens'), { code: 'SKLAR_CALLBACK' });
 });
 

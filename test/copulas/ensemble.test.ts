@@ -10,6 +10,7 @@ import {
   type EnsembleProgress,
   FamilyCopula,
   GaussianCopula,
+  exportOnnx,
   fitCopula,
   fitEnsemble,
   integrate,
@@ -151,6 +152,9 @@ describe('members with formulas', () => {
     ensemble.dispose();
     await expect(ensemble.logPdf([[0.5, 0.5]])).rejects.toMatchObject({ code: 'ERR_SKLAR_DISPOSED' });
     await expect(ensemble.members[0]!.sample(1)).rejects.toMatchObject({ code: 'ERR_SKLAR_DISPOSED' });
+    expect(() => new EnsembleCopula(ensemble.members)).toThrow('was disposed');
+    const file = path.join(scratch, 'disposed.onnx');
+    await expect(exportOnnx(ensemble, file)).rejects.toMatchObject({ code: 'ERR_SKLAR_DISPOSED' });
   });
 
   test.each<[string, readonly unknown[], string, RegExp]>([

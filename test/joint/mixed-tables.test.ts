@@ -113,6 +113,45 @@ test('a rule that is never kept is named, with what to do', async () => {
   );
 });
 
+test('a value that a rule is of keeps its share, whatever the model has learned', async () => {
+  const rows = 3000;
+  const kind = Array.from({ length: rows }, () => {
+    const u = uniform();
+    return u < 0.06 ? 'land' : u < 0.5 ? 'flat' : 'house';
+  });
+  const homes = Table.fromColumns({
+    kind,
+    // 0 where there is no building and nowhere else, and elsewhere, too
+    area: kind.map((one) => (one === 'land' ? 0 : Math.round(400 + 1000 * uniform()) / 10)),
+    baths: kind.map((one) => (one === 'land' || uniform() < 0.2 ? 0 : 1 + Math.floor(3 * uniform()))),
+  });
+  using fitted = await fitJoint(homes, { copula: { kind: 'gaussian' } });
+  const independent = new GaussianCopula(Float64Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1), 3);
+  using joint = new JointDistribution(independent, fitted.margins);
+  const shares = (table: Table) => {
+    const is = (test: (i: number) => boolean) =>
+      Array.from({ length: table.rows }, (_, i) => Number(test(i))).reduce((sum, one) => sum + one) /
+      table.rows;
+    return [
+      is((i) => table.text('kind', i) === 'land'),
+      is((i) => table.column('area')[i] === 0),
+      is((i) => table.column('baths')[i] === 0),
+    ];
+  };
+  const [land, area, baths] = shares(await joint.sample(rows)) as [number, number, number];
+  const [ofData, , bathsOfData] = shares(homes) as [number, number, number];
+  const error = 4 * Math.sqrt((ofData * (1 - ofData)) / rows);
+  expect(Math.abs(land - ofData)).toBeLessThan(error);
+  expect(area).toBe(land);
+  // too often by those rows that were set
+  expect(baths - bathsOfData).toBeLessThan(ofData + error);
+  const { table } = await joint.sampleConditional({ kind: 'land' }, 50);
+  expect(Array.from(table.column('area'))).toEqual(new Array(50).fill(0));
+  await expect(joint.sampleConditional({ kind: 'land', area: 50 }, 5)).rejects.toThrow(
+    '"area" is 0 where "kind" is land',
+  );
+});
+
 test('rows given cells keep the rules of the data and have all columns', async () => {
   const joint = await fitJoint(await orders(), { copula: { kind: 'gaussian' } });
   const { table } = await joint.sampleConditional({ open: true, rating: { above: -1 } }, 400, { seed: 3 });

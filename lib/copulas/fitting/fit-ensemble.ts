@@ -87,6 +87,7 @@ export async function fitEnsemble(
   const lengths = new Array<number>(models).fill(0);
   const start = performance.now();
   const failed = new AbortController();
+  const failures: unknown[] = []; // an abort without a reason makes one
   const signal = run.signal ? AbortSignal.any([run.signal, failed.signal]) : failed.signal;
   const fitModel = async (model: number, group?: TrainGroup): Promise<Copula> => {
     const seed = run.seed + BigInt(model);
@@ -128,12 +129,17 @@ export async function fitEnsemble(
     };
     // the first failure ends the others
     await Promise.all(
-      Array.from({ length: size }, fitOne).map((fit) => fit.catch((reason: unknown) => failed.abort(reason))),
+      Array.from({ length: size }, fitOne).map((fit) =>
+        fit.catch((reason: unknown) => {
+          failures.push(reason);
+          failed.abort(reason);
+        }),
+      ),
     );
   }
-  if (failed.signal.aborted) {
+  if (failures.length > 0) {
     members.forEach((member) => member.dispose());
-    throw failed.signal.reason;
+    throw failures[0];
   }
   if (!run.keepCheckpoint) await removeCheckpoints(checkpoints);
   return label(new EnsembleCopula(members));

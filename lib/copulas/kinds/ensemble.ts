@@ -102,6 +102,7 @@ export class EnsembleCopula extends Copula {
             `${Copula.is(member) ? describe(member.kind) : describe(member)} (member ${k})`,
         );
       }
+      member.expectAlive();
       if (member.dim !== first.dim) {
         throw new SklarError(
           'ERR_SKLAR_SHAPE',

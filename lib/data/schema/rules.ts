@@ -235,6 +235,17 @@ export function breakingRows(table: Table, rules: readonly Rule[]): number[] {
   );
 }
 
+/** The implications that cells are set by: of two that are each other's converse the first, so that both columns keep their shares. */
+export function settingRules(rules: readonly Rule[]): ImplicationRule[] {
+  const alike = (a: { name: string; value: number }, b: { name: string; value: number }) =>
+    a.name === b.name && a.value === b.value;
+  const implications = rules.filter((rule) => 'where' in rule);
+  return implications.filter(
+    (rule, k) =>
+      !implications.slice(0, k).some((one) => alike(one.where, rule.then) && alike(one.then, rule.where)),
+  );
+}
+
 /** In words: `"amount" is 0 where "orders" is 0`, `"returned" is at most "orders"`. */
 export function ruleText(rule: Rule, type: (name: string) => ColumnType): string {
   if ('lower' in rule) return `${JSON.stringify(rule.lower)} is at most ${JSON.stringify(rule.upper)}`;

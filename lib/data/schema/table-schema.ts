@@ -47,7 +47,16 @@ import {
   lookupSources,
 } from './derived';
 import { type MissingGroup, dependentGroups, isMissing } from './missing-groups';
-import { type Rule, breakingRows, findRules, namesOfRule, ruleSchema, ruleText } from './rules';
+import {
+  type Rule,
+  breakingRows,
+  breaksRule,
+  findRules,
+  namesOfRule,
+  ruleSchema,
+  ruleText,
+  settingRules,
+} from './rules';
 import { type IdRule, idOf, idRuleSchema, ruleOfNumbers, ruleOfTexts } from './ids';
 
 /**
@@ -585,6 +594,54 @@ export class TableSchema {
       });
     }
     return breakingRows(new Table(named, columns), this.rules);
+  }
+
+  /**
+   * @internal The table with cells of these rows as rules say that they are where another cell is: `amount` 0 where `orders` is 0. The other
+   * cell keeps its share of the rows so, which it would not if such rows were left out.
+   *
+   * @param fixed modelled columns that stay as they are
+   */
+  obeying(modelled: Table, rows: readonly number[], fixed: ReadonlySet<string> = new Set()): Table {
+    const columns = new Map(modelled.names.map((name) => [name, modelled.column(name)]));
+    const rules = settingRules(this.rules).filter(
+      ({ then }) => columns.has(then.name) && !fixed.has(then.name),
+    );
+    if (rows.length === 0 || rules.length === 0) return modelled;
+    const { valuesOf } = this.#cells(modelled, true);
+    for (const { then } of rules) columns.set(then.name, columns.get(then.name)!.slice());
+    for (const i of rows) {
+      // what one rule sets may be what another one asks for
+      for (let turn = 0, left = true; left && turn < rules.length; turn++) {
+        left = false;
+        for (const rule of rules) {
+          const where = columns.get(rule.where.name) ?? valuesOf(rule.where.name);
+          const then = columns.get(rule.then.name)!;
+          if (!breaksRule(rule, where[i]!, then[i]!)) continue;
+          then[i] = rule.then.value;
+          left = true;
+        }
+      }
+    }
+    return new Table(
+      modelled.names,
+      modelled.names.map((name) => columns.get(name)!),
+      modelled.types,
+    );
+  }
+
+  /** @internal @throws SklarError ERR_SKLAR_VALUE for cells that no row of the data has together, by a rule */
+  expectKept(cells: ReadonlyMap<string, unknown>): void {
+    const broken = this.rules.find((rule) => {
+      const [x, y] = namesOfRule(rule).map((name) => cells.get(name));
+      return typeof x === 'number' && typeof y === 'number' && breaksRule(rule, x, y);
+    });
+    if (!broken) return;
+    const names = namesOfRule(broken).map(describe).join(' and ');
+    throw new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected values of ${names} that keep the rules of the data, got some that break one: ${this.#ruleText(broken)}`,
+    );
   }
 
   /** @internal The rule that most of these rows break, its columns and how many rows do. */
