@@ -1,6 +1,6 @@
 /**
  * Everything that reads what somebody else wrote, with inputs that are nearly right. SKLAR_FUZZ_SECONDS=3600 npm run test:long --
- * test/fuzz, with another SKLAR_FUZZ_SEED each time, for a release: the lines it prints are the log.
+ * test/fuzz, with another SKLAR_FUZZ_SEED each time, for a release: what it prints goes into log.jsonl.
  */
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
