@@ -121,7 +121,8 @@ __device__ __forceinline__ unsigned share_sums(float (&v)[warp_values], unsigned
   return first;
 }
 
-// A warp: four rows; a lane sums over four neighbouring values in every 128.
+// A warp: four rows; a lane sums over four neighbouring values in every 128. stored: the only epilogue is store.
+template <bool stored>
 __device__ __forceinline__ void multiply_thin_columns(const ThinProducts& products, unsigned count,
                                                       size_t first, float* shared) {
   const auto& [x, b, finish] = products.of[0];
@@ -156,13 +157,17 @@ __device__ __forceinline__ void multiply_thin_columns(const ThinProducts& produc
     sums[held] = acc[0];
     sums[held + 1] = acc[1];
     __syncwarp();
-    with_finisher<Variants{}>(finish, [&](auto kind) {
+    const auto write = [&](auto kind) {
 #pragma unroll 1
       for (unsigned k = lane; k < warp_values; k += warp_lanes) {
         const size_t row = first + k / columns_at_once, at = column + k % columns_at_once;
         if (row < x.rows && at < b.columns) decltype(kind)::type::one(finish, row, at, sums[k]);
       }
-    });
+    };
+    if constexpr (stored)
+      write(std::type_identity<Finisher<Epilogue::store, false>>{});
+    else
+      with_finisher<Variants{}>(finish, write);
   }
 }
 
@@ -173,14 +178,14 @@ __device__ __forceinline__ size_t first_row_of_warp() {
 __global__ void __launch_bounds__(block_threads)
     thin_columns_kernel(const ThinProducts products, unsigned count) {
   SKLAR_SHARED(float, shared);
-  multiply_thin_columns(products, count, first_row_of_warp(), shared);
+  multiply_thin_columns<false>(products, count, first_row_of_warp(), shared);
 }
 
 __global__ void __launch_bounds__(block_threads)
     gradient_and_loss_kernel(const ThinProducts products, unsigned count, const ClassifierLoss<float> loss) {
   SKLAR_SHARED(float, shared);
   const size_t first = first_row_of_warp();
-  multiply_thin_columns(products, count, first, shared);
+  multiply_thin_columns<true>(products, count, first, shared);
   __syncwarp();  // the rows of the gradient are there
   for (size_t i = first; i < first + rows_of_thread && i < loss.logits.rows; ++i)
     rows::classifier_loss(loss, i, WarpLanes{threadIdx.x % warp_lanes});

@@ -407,7 +407,7 @@ class CudaBackend final : public Backend<float> {
   void classifier_loss_impl(const ClassifierLoss<float>& loss) override {
     sum_losses();
     if (!thin_columns_.empty() && thin_columns_[0].finish.e.out[0].data == loss.gradient.data &&
-        thin_columns_[0].x.rows == loss.active) {
+        thin_columns_[0].finish.e.kind == Epilogue::store && thin_columns_[0].x.rows == loss.active) {
       const std::vector<ThinProduct> gradient = std::exchange(thin_columns_, {});
       check(launch_thin_columns_and_loss(gradient.data(), gradient.size(), loss, stream()));
     } else {
