@@ -8,7 +8,7 @@ import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
+import { isDeepStrictEqual, parseArgs } from 'node:util';
 import {
   ScriptError,
   cmakeJsScript,
@@ -137,13 +137,15 @@ export async function buildNative({
   const cmakeJsFile = cmakeJsScript();
   const folder = buildFolder(config, arch);
   const output = path.join(cross.length > 0 ? folder : path.join(root, 'build', config), 'sklar.node');
-  // Everything a configured folder can't take a change of.
-  const options = {
+  const cudaOptions = {
     cuda: wantedCuda,
     architectures:
       wantedCuda === 'OFF'
         ? ''
         : (architectures ?? process.env.SKLAR_CUDA_ARCHITECTURES ?? defaultArchitectures()),
+  };
+  // Everything a configured folder can't take a change of.
+  const options = {
     cmake,
     generator: findProgram('ninja') ? 'ninja' : 'make',
     nvcc: findProgram('nvcc', ['/usr/local/cuda/bin']) ?? '',
@@ -170,8 +172,10 @@ export async function buildNative({
           'warn',
         ],
         `--CDSKLAR_NATIVE_TESTS=${existsSync(path.join(root, 'test', 'native')) ? 'ON' : 'OFF'}`,
-        `--CDSKLAR_CUDA=${options.cuda}`,
-        ...(options.architectures === '' ? [] : [`--CDSKLAR_CUDA_ARCHITECTURES=${options.architectures}`]),
+        `--CDSKLAR_CUDA=${cudaOptions.cuda}`,
+        ...(cudaOptions.architectures === ''
+          ? []
+          : [`--CDSKLAR_CUDA_ARCHITECTURES=${cudaOptions.architectures}`]),
         ...cross,
         ...rest,
       ],
@@ -180,11 +184,11 @@ export async function buildNative({
 
   await withLock(path.join(root, 'build', 'cmake', `${config}.lock`), () => {
     const record = path.join(folder, 'sklar-options.json');
-    const signature = JSON.stringify(options, null, 2);
-    if (!existsSync(record) || readFileSync(record, 'utf8') !== signature) {
-      rmSync(folder, { recursive: true, force: true });
+    const before = existsSync(record) ? JSON.parse(readFileSync(record, 'utf8')) : {};
+    if (!isDeepStrictEqual(before.options, options)) rmSync(folder, { recursive: true, force: true });
+    if (!isDeepStrictEqual(before, { options, cudaOptions })) {
       cmakeJs('configure');
-      writeFileSync(record, signature);
+      writeFileSync(record, JSON.stringify({ options, cudaOptions }, null, 2));
     }
     cmakeJs(
       'build',
