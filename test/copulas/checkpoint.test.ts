@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process';
-import { existsSync, lstatSync, mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -48,6 +57,31 @@ test('a fit that is aborted again and again ends with the bits of one that was n
   expect(existsSync(checkpoint)).toBe(false);
   expect(await logPdf(resumed)).toEqual(await logPdf(whole));
   expect(historyOf(resumed)).toHaveLength((historyOf(whole) as unknown[]).length);
+});
+
+test('a fit neither writes over the checkpoint of another one that runs at the same time, nor removes it', async () => {
+  const u = crossed(2000, 0.9, 1);
+  const other = path.join(scratch, 'elsewhere.checkpoint');
+  const controller = new AbortController();
+  const onProgress = () => controller.abort(new Error('enough'));
+  const { signal } = controller;
+  await expect(fitCopula(u, { ...options, seed: 2, checkpoint: other, signal, onProgress })).rejects.toThrow(
+    'enough',
+  );
+  const checkpoint = path.join(scratch, 'shared.checkpoint');
+  const failures: string[] = [];
+  await fitCopula(u, {
+    ...options,
+    checkpoint,
+    checkpointSeconds: 0.001,
+    // as if both had begun where there was none
+    onProgress: () => {
+      if (failures.length === 0) copyFileSync(other, checkpoint);
+    },
+    onCheckpointError: ({ message }) => failures.push(message),
+  });
+  expect(failures[0]).toContain('shared.checkpoint": it is the checkpoint of another fit');
+  expect(readFileSync(checkpoint)).toEqual(readFileSync(other));
 });
 
 test('a process that is killed leaves a checkpoint to go on from', async () => {

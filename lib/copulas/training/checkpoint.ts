@@ -1,5 +1,5 @@
 /** Training that can be killed: its state on disk, and the way back into it. */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { constants, existsSync } from 'node:fs';
 import { access, rm } from 'node:fs/promises';
 import path from 'node:path';
@@ -54,10 +54,14 @@ export function checkpointFiles(checkpoint: string | undefined, models: number |
   return Array.from({ length: models }, (_, model) => `${checkpoint}.${model}`);
 }
 
-/** Removes the files of a fit whose model is safe. */
-export async function removeCheckpoints(files: readonly string[]): Promise<void> {
+/** Of the fits of this process, and of those that they went on from. */
+const ownWriters = new Set<string>();
+
+/** Removes the files of a fit whose model is safe, but for those that another fit has written to since. */
+export async function removeCheckpoints(files: readonly string[], own = ownWriters): Promise<void> {
   for (const file of files) {
     try {
+      if (!own.has((await writerOf(file)) ?? '')) continue;
       await rm(targetOf(file), { force: true });
     } catch (cause) {
       throw fileError(cause, 'remove', file);
@@ -89,6 +93,8 @@ const configSchema = z.object({
   /** Where the state was computed: cpu, or the name of a CUDA device; elsewhere it would go on with other bits. */
   place: z.string(),
   precision: z.string(),
+  /** Which run has written it. */
+  writer: z.string().default(''),
 });
 type Config = z.output<typeof configSchema>;
 
@@ -96,6 +102,14 @@ type Config = z.output<typeof configSchema>;
 export function placeOf(run: NativeDevice): Pick<Config, 'place' | 'precision'> {
   const { device, deviceName, precision } = runRecord(run);
   return { place: device === 'cpu' ? device : deviceName, precision };
+}
+
+/** Which run has written a checkpoint; null: there is none that can be read. */
+async function writerOf(file: string): Promise<string | null> {
+  if (!existsSync(file)) return null;
+  const { document } = await readModelFile(file).catch(() => ({ document: null }));
+  const config = document?.kind === 'checkpoint' ? configSchema.safeParse(document.config) : null;
+  return config?.data?.writer ?? null;
 }
 
 /** What the numbers of a run with these settings can be; the file may have been made by anyone. */
@@ -155,6 +169,8 @@ const numberTensor = (name: string): string => `numbers.${name}`;
 export class Checkpoint {
   readonly #file: string;
   readonly #config: Config;
+  /** Who may have written the file that is there: this run, and the one that it goes on from. */
+  readonly #own: Set<string>;
   #waiting: TrainSnapshot | null = null;
   #writing: Promise<void> | null = null;
   readonly #onError: (error: SklarError) => void;
@@ -163,10 +179,17 @@ export class Checkpoint {
   /** What `onCheckpointError` threw. */
   #thrown: { error: unknown } | null = null;
 
-  constructor(file: string, config: Config, onError = warnOfCheckpoint) {
+  constructor(file: string, config: Omit<Config, 'writer'>, onError = warnOfCheckpoint) {
     this.#file = file;
-    this.#config = config;
+    this.#config = { ...config, writer: randomBytes(16).toString('hex') };
     this.#onError = onError;
+    this.#own = new Set();
+    this.#owns(this.#config.writer);
+  }
+
+  #owns(writer: string): void {
+    this.#own.add(writer);
+    ownWriters.add(writer);
   }
 
   /**
@@ -190,7 +213,7 @@ export class Checkpoint {
         `expected a checkpoint, got another file (${describe(this.#file)})`,
       );
     }
-    const { fingerprint, place, precision } = expectConfig(configSchema, document);
+    const { fingerprint, place, precision, writer } = expectConfig(configSchema, document);
     const here = this.#config;
     if (fingerprint !== here.fingerprint) {
       throw new SklarError(
@@ -230,7 +253,10 @@ export class Checkpoint {
       ) as TrainSnapshot['tensors'],
     };
     const fault = faultOf(snapshot, limits);
-    if (fault === null) return snapshot;
+    if (fault === null) {
+      this.#owns(writer);
+      return snapshot;
+    }
     throw new SklarError(
       'ERR_SKLAR_FORMAT',
       `expected the state of a training run, got one whose ${describe(fault)} no run has (${describe(this.#file)}): ` +
@@ -256,7 +282,7 @@ export class Checkpoint {
   async end({ keep }: { keep: boolean }): Promise<void> {
     await this.#writing;
     if (this.#thrown) throw this.#thrown.error;
-    if (!keep) await removeCheckpoints([this.#file]);
+    if (!keep) await removeCheckpoints([this.#file], this.#own);
   }
 
   async #write(): Promise<void> {
@@ -279,6 +305,14 @@ export class Checkpoint {
   }
 
   async #writeOne({ numbers, history, tensors }: TrainSnapshot): Promise<void> {
+    const writer = await writerOf(this.#file);
+    if (writer !== null && !this.#own.has(writer)) {
+      throw new SklarError(
+        'ERR_SKLAR_FILE',
+        `cannot write ${describe(this.#file)}: it is the checkpoint of another fit, which runs at the same time or ` +
+          'has been killed; name another file',
+      );
+    }
     const all = new Map<string, { shape: number[]; data: RealArray }>();
     for (const [name, value] of Object.entries(numbers)) {
       all.set(numberTensor(name), { shape: [1], data: Float64Array.of(value) });
