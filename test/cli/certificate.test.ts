@@ -1,8 +1,9 @@
 // sklar score --certificate: the library's certificate, printed.
 import { CdcCopula, type NormaliserEstimate, fitCopula, loadModel, meanOf } from '../../lib';
+import { main } from '../../lib/cli/main';
 import { callNative } from '../../lib/native';
 import { TemporaryFolder } from '../data/support';
-import { COLUMNS, sklar, sklarJson, writeExamples } from './support';
+import { COLUMNS, Capture, sklar, sklarJson, writeExamples } from './support';
 
 const folder = new TemporaryFolder();
 let files: Awaited<ReturnType<typeof writeExamples>>;
@@ -144,5 +145,21 @@ describe('sklar score --certificate', () => {
     const controller = new AbortController();
     setTimeout(() => controller.abort(), 20); // the work takes ten times as long on a fast machine
     expect(await sklar(argv, { signal: controller.signal })).toMatchObject({ status: 130, stdout: '' });
+  });
+
+  test('interrupted, no table of densities is there', async () => {
+    const out = folder.file('interrupted.csv');
+    const controller = new AbortController();
+    const stderr = new (class extends Capture {
+      override _write(chunk: Buffer, encoding: string, done: () => void): void {
+        if (chunk.toString().startsWith('certificate')) controller.abort();
+        super._write(chunk, encoding, done);
+      }
+    })();
+    const argv = ['score', cdc, files.data, '--certificate', '--verbose', '--out', out];
+    const { signal } = controller;
+    expect(await main(argv, { stdout: new Capture(), stderr, signal })).toBe(130);
+    expect(stderr.text).toContain('interrupted; no file was written');
+    expect(folder.list().filter((name) => name.includes('interrupted') || name.endsWith('.tmp'))).toEqual([]);
   });
 });

@@ -105,7 +105,7 @@ async function score(model: string, data: string[], flags: Flags, io: Io): Promi
     files,
     flags,
     notes,
-    { ...(columns && { columns }), signal },
+    { ...(columns && { columns, columnsOf: 'the model' }), signal },
     schema,
     (own, of) => openAs(files, own, notes, of, schema),
   );
@@ -148,8 +148,9 @@ async function score(model: string, data: string[], flags: Flags, io: Io): Promi
   const running = new RunningMean(flags.errors);
   /** The first rows of density 0, by part. */
   const named: ImpossibleValues['rows'][number][] = [];
+  // its file appears in the end: what is interrupted, or fails, leaves none
+  await using writer = out === undefined ? null : await TableWriter.open(out, ['log_pdf']);
   try {
-    await using writer = out === undefined ? null : await TableWriter.open(out, ['log_pdf']);
     for await (const { table, weights, firstRow } of parts()) {
       const reported = { ...run, firstRow };
       const values = await (joint
@@ -164,7 +165,6 @@ async function score(model: string, data: string[], flags: Flags, io: Io): Promi
       signal.throwIfAborted();
       showRows(firstRow + table.rows);
     }
-    await writer?.close();
   } finally {
     bar.stop();
   }
@@ -177,6 +177,8 @@ async function score(model: string, data: string[], flags: Flags, io: Io): Promi
   const certificate = flags.certificate
     ? await certify(copula, await levels(), ofCertificate, io, run, flags.verbose)
     : null;
+  signal.throwIfAborted();
+  await writer?.close();
   const result = {
     kind: copula.kind,
     rows,
