@@ -125,3 +125,9 @@ export function groupNotes(notes: readonly Note[], most = MOST_NOTES): Note[] {
     return [...alike.slice(0, shown).map(({ columns, text }) => columnsNote(code, columns, text)), ...also];
   });
 }
+
+/** A value to so many digits, or as it is: the greatest numbers round to infinity. */
+export function toDigits(value: number, digits: number): number {
+  const rounded = Number(value.toPrecision(digits));
+  return Number.isFinite(rounded) ? rounded : value;
+}

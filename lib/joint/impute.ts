@@ -321,30 +321,42 @@ function summaryOf(name: string, table: Table, tables: readonly Table[]): Impute
     const pairs = (cells.length * draws * (draws - 1)) / 2;
     return { name, cells: cells.length, ...none, ...rest, agreement: draws > 1 ? agree / pairs : null };
   }
-  const moments = after.map((values) => momentsOf(values.filter((value) => !Number.isNaN(value))));
+  const unit = unitOf(after);
+  const moments = after.map((values) =>
+    momentsOf(values.filter((value) => !Number.isNaN(value)).map((value) => value / unit)),
+  );
   const means = momentsOf(Float64Array.from(moments, ({ mean }) => mean));
-  if (draws === 1) return { name, cells: cells.length, ...none, ...rest, mean: means.mean };
+  if (draws === 1) return { name, cells: cells.length, ...none, ...rest, mean: unit * means.mean };
   const within = moments.reduce((sum, { variance, count }) => sum + variance / count, 0) / draws;
   const [between, more] = [means.variance, 1 + 1 / draws];
   const ratio = (more * between) / within;
   const degrees = (draws - 1) * (1 + 1 / ratio) ** 2;
   const spread = cells.reduce(
-    (sum, i) => sum + momentsOf(Float64Array.from(after, (values) => values[i]!)).variance,
+    (sum, i) => sum + momentsOf(Float64Array.from(after, (values) => values[i]! / unit)).variance,
     0,
   );
   return {
     name,
     cells: cells.length,
-    mean: means.mean,
-    standardError: Math.sqrt(within + more * between),
-    betweenDeviation: Math.sqrt(between),
+    mean: unit * means.mean,
+    standardError: unit * Math.sqrt(within + more * between),
+    betweenDeviation: unit * Math.sqrt(between),
     missingInformation:
       ratio === 0 || !(within > 0)
         ? Number(within === 0 && between > 0)
         : (ratio + 2 / (degrees + 3)) / (ratio + 1),
-    cellDeviation: Math.sqrt(spread / cells.length),
+    cellDeviation: unit * Math.sqrt(spread / cells.length),
     agreement: null,
   };
+}
+
+/** A power of two in which sums of squares of the values are finite; 1 where they are so as they stand. */
+function unitOf(columns: readonly Float64Array[]): number {
+  let largest = 0;
+  for (const values of columns) {
+    for (const value of values) if (Math.abs(value) > largest) largest = Math.abs(value);
+  }
+  return largest < 2 ** 400 ? 1 : 2 ** (Math.floor(Math.log2(largest)) - 400);
 }
 
 function momentsOf(values: Float64Array): { mean: number; variance: number; count: number } {

@@ -60,6 +60,22 @@ export function expectSamples(x: RowsInput, y: RowsInput, what: string, least = 
   return { data, rows: a.rows + b.rows, first: a.rows, dim: a.columns, names };
 }
 
+/** Beyond it squares of differences, in sums over columns, may leave the finite numbers. */
+const FARTHEST = 1e150;
+
+/** @throws SklarError ERR_SKLAR_VALUE for rows whose distances a double does not hold; see `expectSamples` */
+function expectNear(x: RowsInput, y: RowsInput, what: string): Samples {
+  const samples = expectSamples(x, y, what);
+  const { data, dim, names } = samples;
+  const far = data.findIndex((value) => Math.abs(value) > FARTHEST);
+  if (far < 0) return samples;
+  throw new SklarError(
+    'ERR_SKLAR_VALUE',
+    `expected numbers between ${-FARTHEST} and ${FARTHEST} for ${what}, got ${data[far]} (column ` +
+      `${describe(names[far % dim])}); ranks and normal scores have no such limits`,
+  );
+}
+
 /** The distance of one column of two samples. */
 export interface ColumnMetric {
   /** Its name. */
@@ -254,7 +270,7 @@ export async function energyDistance(
 ): Promise<TwoSampleMetric> {
   options = expectOptions(options, 'energyDistance', { ...pairOptions, unbiased: true });
   const biased = !expectOneOf(options.unbiased ?? false, 'unbiased', [true, false]);
-  const samples = expectSamples(x, y, 'energyDistance');
+  const samples = expectNear(x, y, 'energyDistance');
   return pairMetric(samples, { bandwidths: [], sign: -1, diagonal: 0, biased }, options);
 }
 
@@ -314,7 +330,7 @@ async function medianBandwidth({ data, rows, dim }: Samples, options: RunOptions
  */
 export async function mmd(x: RowsInput, y: RowsInput, options: MmdOptions = {}): Promise<MmdMetric> {
   options = expectOptions(options, 'mmd', { ...pairOptions, bandwidths: true });
-  const samples = expectSamples(x, y, 'mmd');
+  const samples = expectNear(x, y, 'mmd');
   const given: unknown = options.bandwidths;
   if (given !== undefined && !(Array.isArray(given) && given.length > 0)) {
     throw new SklarError('ERR_SKLAR_VALUE', `expected a list of bandwidths, got ${describe(given)}`);
@@ -374,7 +390,7 @@ export async function slicedWasserstein(
   const order = expectOneOf(options.order ?? 1, 'order', [1, 2]);
   const directions = expectInteger(options.directions ?? 100, 'directions', { min: 2, max: 2 ** 20 });
   const seed = resolveSeed(options.seed ?? 1);
-  const { data, rows, first, dim } = expectSamples(x, y, 'slicedWasserstein');
+  const { data, rows, first, dim } = expectNear(x, y, 'slicedWasserstein');
   const powers = await runJob(
     (addon, onProgress: (fraction: number) => void) =>
       addon.slicedWasserstein(data, rows, first, dim, run.threads, directions, order, seed, onProgress),

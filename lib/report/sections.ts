@@ -15,6 +15,7 @@ import {
   plainValues,
   shareText,
 } from './charts/text';
+import { toDigits } from '../notes';
 
 export interface Section {
   readonly id: string;
@@ -52,8 +53,7 @@ const partOf = (shown: number, numbers: ReportNumbers) => {
 function valueText(value: string | number | boolean): string {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (typeof value === 'string' || Number.isInteger(value)) return String(value);
-  const rounded = Number(value.toPrecision(5));
-  return String(Number.isFinite(rounded) ? rounded : value);
+  return String(toDigits(value, 5));
 }
 
 /** `bestStep` as `best step`. */

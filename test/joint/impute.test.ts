@@ -330,3 +330,20 @@ describe('networks', () => {
     );
   });
 });
+
+test('means and deviations of the greatest numbers are finite', async () => {
+  const generator = new Generator(3);
+  const uniform = () => (generator.next() + 0.5) / 2 ** 32;
+  const x = Array.from({ length: 80 }, uniform);
+  const table = Table.fromColumns({
+    far: x.map((value, i) => (i % 4 === 0 ? null : (2 * value - 1) * 1.7e308)),
+    near: x.map((value) => value + 0.1 * uniform()),
+  });
+  using joint = await fitJoint(table, { copula: { kind: 'gaussian' } });
+  const one = await joint.impute(table);
+  expect(Number.isFinite(one.columns[0]!.mean)).toBe(true);
+  const { columns } = await joint.impute(table, { draws: 3 });
+  const { mean, standardError, betweenDeviation, cellDeviation } = columns[0]!;
+  expect([mean, standardError, betweenDeviation, cellDeviation].every(Number.isFinite)).toBe(true);
+  expect(cellDeviation).toBeGreaterThan(1e305);
+});

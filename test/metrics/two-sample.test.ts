@@ -1,4 +1,5 @@
 import {
+  Table,
   classifierAuc,
   cramerVonMises,
   energyDistance,
@@ -296,4 +297,15 @@ test('bad input is named', async () => {
   const running = energyDistance(gaussian(4000, 5, 1), gaussian(4000, 5, 2), { signal: controller.signal });
   controller.abort(new Error('enough'));
   await expect(running).rejects.toThrow('enough');
+});
+
+test('rows whose distances a double does not hold are refused by name', async () => {
+  const far = Table.fromColumns({ a: [1, 2, 3], b: [1, -1e200, 2] });
+  const near = Table.fromColumns({ a: [1, 2, 4], b: [1, 5, 2] });
+  for (const [name, metric] of Object.entries({ energyDistance, mmd, slicedWasserstein })) {
+    await expect(metric(near, far)).rejects.toMatchObject({
+      code: 'ERR_SKLAR_VALUE',
+      message: expect.stringMatching(new RegExp(`for ${name}, got -1e\\+200 \\(column "b"\\)`)),
+    });
+  }
 });

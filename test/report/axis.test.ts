@@ -137,3 +137,21 @@ test('what cannot be drawn', () => {
     describeAxis('a', [holes, holes], ['data', 'samples'], { ...options, missing: true }).at(NaN),
   ).toBeNaN();
 });
+
+test('a line that is longer than a double holds has places and ticks', () => {
+  const most = Number.MAX_VALUE;
+  for (const values of [
+    [-most, -0.5 * most, 0, 0.5 * most, most],
+    [-most, -1, 0, 1, most],
+  ]) {
+    const tables = [Table.fromColumns({ x: values }), Table.fromColumns({ x: values })] as const;
+    const options = { logarithmic: false, missing: false, bands: 2, ticks: 5 };
+    const { at, domain, edges, line: of, ticks } = describeAxis('x', tables, ['data', 'samples'], options);
+    const places = [...values.map(at), ...domain, ...edges, ...ticks.map((tick) => tick.at)];
+    expect(places.every(Number.isFinite)).toBe(true);
+    expect(edges.every((edge, k) => k === 0 || edge > edges[k - 1]!)).toBe(true);
+    expect(edges.map(placeOf(of!).back).every(Number.isFinite)).toBe(true);
+    expect(ticks.length).toBeGreaterThan(1);
+    expect(ticks.map(({ label }) => label).join()).not.toMatch(/NaN|Inf/);
+  }
+});

@@ -14,6 +14,7 @@ import { startProgress } from '../terminal/progress';
 import { type ReadingFlags, addReadingOptions, readAs } from '../terminal/reading';
 import { addDeviceOptions, deviceOptions } from '../terminal/run';
 import { integer, seed } from '../terminal/values';
+import { toDigits } from '../../notes';
 
 interface Flags extends DeviceOptions, ReadingFlags {
   out: string;
@@ -115,7 +116,7 @@ const HEADS = ['column', 'imputed', 'mean', 'between draws', 'missing informatio
 /** For people. */
 function imputationLines(columns: readonly ImputedColumn[], draws: number): string[] {
   const heads = draws === 1 ? HEADS.slice(0, 3) : HEADS;
-  const short = (value: number | null) => (value === null ? '' : String(Number(value.toPrecision(4))));
+  const short = (value: number | null) => (value === null ? '' : String(toDigits(value, 4)));
   const share = (value: number | null) => (value === null ? '' : `${Number((100 * value).toPrecision(2))} %`);
   const cells = columns.map((column) =>
     [

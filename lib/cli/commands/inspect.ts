@@ -13,6 +13,7 @@ import {
   readWeighted,
 } from '../terminal/reading';
 import { BETWEEN_COMMAS, names } from '../terminal/values';
+import { toDigits } from '../../notes';
 
 interface Flags extends ReadingFlags {
   columns?: string[];
@@ -83,5 +84,4 @@ function cellsOf(column: ColumnInspection, rows: number): string[] {
   ];
 }
 
-const end = (value: number | null, open: string) =>
-  value === null ? open : String(Number(value.toPrecision(6)));
+const end = (value: number | null, open: string) => (value === null ? open : String(toDigits(value, 6)));

@@ -7,6 +7,7 @@ import type { Margins } from '../../margins/margins';
 import { RoundedMargin } from '../../margins/types/rounded';
 import { ZeroInflatedMargin } from '../../margins/types/zero-inflated';
 import { textLines } from '../../report/charts/text';
+import { toDigits } from '../../notes';
 
 /** Columns of a table that is read at a glance. */
 const MOST_LINES = 30;
@@ -53,7 +54,7 @@ function atomsText(margin: Margin): string {
 function tailText(margin: Margin): string {
   const { parameters } = margin;
   if (margin.name !== 'gpd') return '';
-  const number = (value: number | undefined) => String(Number(value!.toPrecision(3)));
+  const number = (value: number | undefined) => String(toDigits(value!, 3));
   return (['lower', 'upper'] as const)
     .filter((side) => parameters[`${side}Threshold`] !== undefined)
     .map(

@@ -1,5 +1,5 @@
 /** What a margin decided for the user, in words. */
-import { type Note, andWords, columnsNote } from '../../notes';
+import { type Note, andWords, columnsNote, toDigits } from '../../notes';
 import type { MarginSupport } from './margin';
 import type { Evidence } from './support';
 
@@ -30,7 +30,7 @@ export function farNote(column: string, model: string, distance: number): Note {
   const how =
     distance === Infinity
       ? 'has no density at values of the data'
-      : `is up to ${Number(distance.toPrecision(2))} standard deviations from the data's own distribution`;
+      : `is up to ${toDigits(distance, 2)} standard deviations from the data's own distribution`;
   return columnsNote('fit', [column], `${model} ${how}, which the margins auto and empirical follow`);
 }
 
@@ -56,14 +56,13 @@ export function supportNote(
 }
 
 function endText(side: string, limit: number, evidence: Evidence | null): string {
-  const near = evidence ? ` (${evidence.rows} within ${Number(evidence.within.toPrecision(2))} of it)` : '';
+  const near = evidence ? ` (${evidence.rows} within ${toDigits(evidence.within, 2)} of it)` : '';
   return `${side} ${valueText(limit)}${near}`;
 }
 
 /** A value of the data without the digits that binary fractions add. */
 export function valueText(value: number): string {
-  const rounded = Number(value.toPrecision(15));
-  return String(Number.isFinite(rounded) ? rounded : value); // the greatest numbers round to infinity
+  return String(toDigits(value, 15));
 }
 
 export function shareText(share: number): string {

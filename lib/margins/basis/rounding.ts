@@ -1,4 +1,5 @@
 import type { SortedColumn } from './sorted';
+import { toDigits } from '../../notes';
 
 /** Differences of values that are this many spacings of floating-point numbers apart, or fewer, are no grid. */
 const FINEST = 64;
@@ -46,5 +47,5 @@ function spacingAt(value: number): number {
 /** A number in the words of a note. @param scale what its digits are to tell apart, where that is less than the number */
 export function shortText(value: number, scale = Math.abs(value)): string {
   const digits = 6 + Math.max(0, Math.ceil(Math.log10(Math.abs(value) / scale) || 0));
-  return String(Number(value.toPrecision(Math.min(17, digits))));
+  return String(toDigits(value, Math.min(17, digits)));
 }

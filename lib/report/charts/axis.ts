@@ -8,6 +8,7 @@ import type { Table } from '../../data/table';
 import { SklarError, describe } from '../../errors';
 import { printable, shorten, tickText } from './text';
 import { drawable } from './vega';
+import { toDigits } from '../../notes';
 
 /** A line that values stand on. */
 export interface AxisScale {
@@ -53,6 +54,8 @@ const HEAVY = 15;
 const BINS = 24;
 const LONGEST_LABEL = 24;
 
+const LARGEST = Number.MAX_VALUE;
+
 /** The place of a value on a line, and back. */
 export function placeOf({ scale, centre, unit }: AxisScale): {
   at: (value: number) => number;
@@ -65,8 +68,11 @@ export function placeOf({ scale, centre, unit }: AxisScale): {
       return { at: Math.log, back: Math.exp };
     case 'asinh':
       return {
-        at: (value) => Math.asinh((value - centre) / unit),
-        back: (place) => centre + unit * Math.sinh(place),
+        at: (value) => {
+          const far = value - centre;
+          return Math.asinh(Number.isFinite(far) ? far / unit : value / unit - centre / unit);
+        },
+        back: (place) => Math.max(-LARGEST, Math.min(LARGEST, centre + unit * Math.sinh(place))),
       };
   }
 }
@@ -106,7 +112,10 @@ export function lineOf(sorted: Float64Array, type: ColumnType, logarithmic: bool
   if (n === 0 || holds !== 'number') return linear;
   const quantile = (q: number) => sorted[Math.min(n - 1, Math.floor(q * n))]!;
   const unit = quantile(0.75) - quantile(0.25);
-  const heavy = unit > 0 && sorted[n - 1]! - sorted[0]! > HEAVY * unit;
+  const range = sorted[n - 1]! - sorted[0]!;
+  const heavy = unit > 0 && range > HEAVY * unit;
+  // a double does not hold how wide the line is
+  if (range === Infinity && !heavy) return { ...linear, scale: 'asinh', unit: LARGEST / 2 };
   return heavy ? { ...linear, scale: 'asinh', centre: quantile(0.5), unit } : linear;
 }
 
@@ -243,7 +252,8 @@ export function ticksOf(line: AxisScale, [low, high]: readonly [number, number],
 
 /** Multiples of 1, 2 or 5 times a power of ten. */
 function roundValues(low: number, high: number, count: number): number[] {
-  const rough = (high - low) / Math.max(1, count);
+  const parts = Math.max(1, count);
+  const rough = high / parts - low / parts;
   if (!(rough > 0) || !Number.isFinite(rough)) return Number.isFinite(low) ? [low] : [];
   const power = 10 ** Math.floor(Math.log10(rough));
   // the nearest of them, as ratios go
@@ -252,7 +262,7 @@ function roundValues(low: number, high: number, count: number): number[] {
   const first = Math.ceil(low / step);
   const number = Math.floor(high / step) - first + 1;
   // by the step's own digits: 3 x 0.1 is not 0.3
-  return Array.from({ length: Math.min(50, number) }, (_, k) => Number(((first + k) * step).toPrecision(12)));
+  return Array.from({ length: Math.min(50, number) }, (_, k) => toDigits((first + k) * step, 12));
 }
 
 const DAY = 86_400;

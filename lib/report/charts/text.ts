@@ -3,6 +3,7 @@ import { describe } from '../../errors';
 import type { ImpossibleValues } from '../../joint/impossible';
 import type { ImpossibleRows, MeanOfRows } from '../../mean';
 import type { Note } from '../../notes';
+import { toDigits } from '../../notes';
 
 /** Names may hold anything; XML may not. */
 export function printable(text: string): string {
@@ -98,7 +99,7 @@ export function tickText(value: number): string {
           : size >= 1e6
             ? [1e6, 'M']
             : [1e3, 'k'];
-  return `${Number((value / unit).toPrecision(4))}${letter}`.replace(/^-/, '\u2212').replace('e-', 'e\u2212');
+  return `${toDigits(value / unit, 4)}${letter}`.replace(/^-/, '\u2212').replace('e-', 'e\u2212');
 }
 
 /** A share as people say it: 12 %, 0.3 %, below 0.1 %. */
