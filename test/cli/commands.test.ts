@@ -17,7 +17,7 @@ import { sampleGivenBlocks } from '../../lib/joint/block-sample';
 import { copulaLogPdf } from '../../lib/joint/copula-density';
 import { conditionOf } from '../../lib/joint/fixed';
 import { TemporaryFolder } from '../data/support';
-import { COLUMNS, QUICK, exampleTable, sklar, sklarJson, writeExamples } from './support';
+import { COLUMNS, QUICK, exampleTable, sklar, sklarFails, sklarJson, writeExamples } from './support';
 
 const folder = new TemporaryFolder();
 let files: Awaited<ReturnType<typeof writeExamples>>;
@@ -611,4 +611,33 @@ describe('interrupted', () => {
     }
     expect(folder.list().filter((name) => name.startsWith('never'))).toEqual([]);
   });
+});
+
+test('columns that a command needs and a file does not have are not those of an option', async () => {
+  const model = files.gaussian;
+  const table = await readTable(files.data);
+  const short = folder.file('short.csv');
+  await writeTable(table.select(table.names.slice(0, 2)), short);
+  const [absent] = table.names.slice(2);
+  const ofModel = `expected the columns of the model, got none called ${JSON.stringify(absent)} (${JSON.stringify(short)}; available: `;
+  await sklarFails(['score', model, short], 3, 'ERR_SKLAR_VALUE', ofModel);
+  const page = folder.file('none.html');
+  await sklarFails(['report', model, short, '--out', page], 3, 'ERR_SKLAR_VALUE', ofModel);
+  await sklarFails(
+    ['report', model, files.data, '--train', short, '--out', page],
+    3,
+    'ERR_SKLAR_VALUE',
+    ofModel,
+  );
+  const ofData = ofModel.replace('the model', 'the data');
+  await sklarFails(['compare', files.data, short], 3, 'ERR_SKLAR_VALUE', ofData);
+  for (const option of ['--reference', '--train']) {
+    await sklarFails(['compare', files.data, files.data, option, short], 3, 'ERR_SKLAR_VALUE', ofData);
+  }
+  await sklarFails(
+    ['inspect', short, '--columns', absent!],
+    3,
+    'ERR_SKLAR_VALUE',
+    'expected names of existing columns for --columns',
+  );
 });

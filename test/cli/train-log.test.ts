@@ -48,6 +48,14 @@ test('--log writes a line for each step, and the model is the same', async () =>
       `${option} belongs to kinds that a network learns in steps, not to clayton`,
     );
   }
+  const gaussian = folder.file('gaussian.safetensors');
+  await sklar(['fit', data, '--out', gaussian, '--kind', 'gaussian']);
+  await sklarFails(
+    ['fit', data, '--out', out, '--from', gaussian],
+    3,
+    'ERR_SKLAR_VALUE',
+    '--from belongs to kinds that a network learns in steps, not to gaussian',
+  );
   await sklarFails(['fit', data, '--out', out, '--log', 'run.txt'], 4, 'ERR_SKLAR_FILE', '--log', '.jsonl');
 });
 

@@ -123,7 +123,7 @@ async function run(data: string, sample: string, flags: Flags, io: Io): Promise<
     ]);
     return;
   }
-  const like = { columns: schema.knownNames, signal };
+  const like = { columns: schema.knownNames, columnsOf: 'the data', signal } as const;
   // sklar writes samples its own way, so that how the data are written says nothing of them but the formats of dates
   const sampled = drawn(await readWeighted(sample, {}, notes, like, schema));
   const given =

@@ -407,14 +407,16 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
   using from = fromFile === undefined ? undefined : await loadModel(fromFile);
   const { kind, models } = kindOfFit(givenKind, givenModels, from);
   expectModelOptions(kind, model);
-  if (from) startsOf(from, kind, models).forEach((start) => optionsFrom(start, model));
-  const stepwise = log !== undefined ? '--log' : checkpoint !== undefined ? '--checkpoint' : undefined;
-  if (stepwise !== undefined && !kinds[kind].trained) {
+  const stepwise = Object.entries({ '--log': log, '--checkpoint': checkpoint, '--from': from }).find(
+    ([, given]) => given !== undefined,
+  );
+  if (stepwise && !kinds[kind].trained) {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
-      `${stepwise} belongs to kinds that a network learns in steps, not to ${kind}`,
+      `${stepwise[0]} belongs to kinds that a network learns in steps, not to ${kind}`,
     );
   }
+  if (from) startsOf(from, kind, models).forEach((start) => optionsFrom(start, model));
   if (isOneType(wanted)) expectOneOf(wanted[0], '--margins', marginTypes);
   if (splits !== undefined && models === undefined) {
     throw new SklarError('ERR_SKLAR_VALUE', 'splits belongs to models: there is no ensemble without it');

@@ -118,12 +118,13 @@ async function run(model: string, data: string[], flags: Flags, io: Io): Promise
   const notes: Note[] = [];
   const schema = copula.margins instanceof Margins ? copula.margins.schema : undefined;
   const columns = schema?.neededNames ?? copula.margins.names;
-  const { table: all, weights } = await readWeighted(files, flags, notes, { columns, signal }, schema);
+  const like = { columns, columnsOf: 'the model', signal } as const;
+  const { table: all, weights } = await readWeighted(files, flags, notes, like, schema);
   const drawn = weights && thinnedRows(weights, flags.seed ?? 1);
   if (drawn) notes.push(thinnedNote(drawn.length, all.rows));
   const training = flags.train && (await tableFiles(flags.train));
   // what is decided about them was said when they were learned from
-  const train = training && (await readWeighted(training, flags, [], { columns, signal }, schema));
+  const train = training && (await readWeighted(training, flags, [], like, schema));
   const picture = (table: Table) =>
     drawPicture(copula, completeRows(schema ? schema.modelled(table) : table, notes), flags, io);
   const made = asPicture

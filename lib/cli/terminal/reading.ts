@@ -99,6 +99,26 @@ export const TABLE_FILES = '.csv, .tsv, .json, .ndjson (also .gz) or .parquet';
 /** Of an argument that may be several. */
 export const MORE_FILES = `${TABLE_FILES}; several files, a folder or a "pattern*.csv" in quotes are one table`;
 
+/** What a command reads of a table. */
+export interface CommandReading extends ReadTableOptions {
+  /** Whose `columns` are read, where no option names them. */
+  readonly columnsOf?: 'the model' | 'the data';
+}
+
+/** Reads, and says of columns that are not there who needs them. */
+async function readFor<T>(columnsOf: CommandReading['columnsOf'], read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (columnsOf === undefined || !(error instanceof SklarError)) throw error;
+    const message = error.message.replace(
+      /^expected names of existing columns for columns, got /,
+      `expected the columns of ${columnsOf}, got none called `,
+    );
+    throw message === error.message ? error : new SklarError(error.code, message, { cause: error });
+  }
+}
+
 /** How returns are made of prices as these flags say, or as a model has them; null: they are not. */
 function returnsAs({ returns: method }: ReadingFlags, schema: TableSchema | undefined) {
   if (method === undefined) return schema?.returns ?? null;
@@ -114,7 +134,7 @@ export async function readAs(
   files: string | readonly string[],
   flags: ReadingFlags,
   notes: Note[],
-  options: ReadTableOptions,
+  options: CommandReading,
   schema?: TableSchema,
 ): Promise<Table> {
   const wanted = returnsAs(flags, schema);
@@ -140,11 +160,13 @@ export async function openAs(
   files: string | readonly string[],
   flags: ReadingFlags,
   notes: Note[],
-  options: ReadTableOptions,
+  options: CommandReading,
   schema?: TableSchema,
 ): Promise<TableBatches> {
   if (!returnsAs(flags, schema))
-    return TableReader.open(files, await readingOptions(files, flags, notes, options, schema));
+    return readFor(options.columnsOf, async () =>
+      TableReader.open(files, await readingOptions(files, flags, notes, options, schema)),
+    );
   const table = await readAs(files, flags, notes, options, schema);
   const { names, types, rows } = table;
   return {
@@ -175,7 +197,7 @@ export function returnsOf(
 }
 
 /** Options of a reader that reads the column of weights, too. */
-function withColumn(options: ReadTableOptions, weights: string | undefined): ReadTableOptions {
+function withColumn(options: CommandReading, weights: string | undefined): CommandReading {
   const { columns, exclude } = options;
   if (weights === undefined) return options;
   return {
@@ -194,9 +216,9 @@ export async function readWithWeights<T>(
   files: string | readonly string[],
   flags: ReadingFlags,
   notes: Note[],
-  options: ReadTableOptions,
+  options: CommandReading,
   schema: TableSchema | undefined,
-  read: (flags: ReadingFlags, options: ReadTableOptions) => Promise<T>,
+  read: (flags: ReadingFlags, options: CommandReading) => Promise<T>,
 ): Promise<{ read: T; weights: string | undefined }> {
   const weights = flags.weights ?? schema?.weightsColumn ?? undefined;
   const known = notes.length;
@@ -245,7 +267,7 @@ export async function readWeighted(
   files: string | readonly string[],
   flags: ReadingFlags,
   notes: Note[],
-  options: ReadTableOptions,
+  options: CommandReading,
   schema?: TableSchema,
 ): Promise<{ table: Table; weights: RowWeights | null }> {
   const { read, weights } = await readWithWeights(files, flags, notes, options, schema, (own, of) =>
@@ -270,10 +292,12 @@ export async function readFiles(
   files: string | readonly string[],
   flags: ReadingFlags,
   notes: Note[],
-  options: ReadTableOptions,
+  options: CommandReading,
   schema?: TableSchema,
 ): Promise<Table> {
-  return Table.owned(await readTable(files, await readingOptions(files, flags, notes, options, schema)));
+  return readFor(options.columnsOf, async () =>
+    Table.owned(await readTable(files, await readingOptions(files, flags, notes, options, schema))),
+  );
 }
 
 /** How a table is read as these flags say; what is decided about the files is added to `notes`. */
@@ -281,7 +305,7 @@ async function readingOptions(
   files: string | readonly string[],
   { header, delimiter, decimal, null: missing, encoding, types: wanted }: ReadingFlags,
   notes: Note[],
-  options: ReadTableOptions,
+  { columnsOf: _, ...options }: CommandReading,
   schema?: TableSchema,
 ): Promise<ReadTableOptions> {
   // Parquet has dates of its own
