@@ -254,8 +254,36 @@ describe('Parquet', () => {
     );
     const table = await readTable(file, { exclude: ['s', 'm', 'l'] });
     expect(plain(table)).toEqual({ names: ['a', 'b', 'c'], kinds: 'iii', columns: [[1], [2], [4]] });
-    // what is nested is a text
-    expect((await readTable(file)).names).toEqual(['a', 's', 'b', 'm', 'l', 'c']);
+    // what is nested is a text, which a note says
+    const notes: string[] = [];
+    const onNote = ({ message }: { message: string }) => notes.push(message);
+    expect((await readTable(file, { onNote })).names).toEqual(['a', 's', 'b', 'm', 'l', 'c']);
+    expect(notes).toEqual(
+      ['"s" holds structures', '"m" holds maps', '"l" holds lists'].map(
+        (what) => `column ${what}, which were taken for texts`,
+      ),
+    );
+  });
+
+  test('says which types are taken for texts, unless it is asked for', async () => {
+    const file = await parquet(
+      `SELECT to_days(i::INT) AS span, ('ab' || i)::BLOB AS bytes, 'x' AS word, uuid() AS one, i AS n FROM range(9) t(i)`,
+    );
+    const said = async (options: ReadTableOptions) => {
+      const columns: string[] = [];
+      await readTable(file, { ...options, onNote: (note) => columns.push(...note.columns) });
+      return columns;
+    };
+    expect(await said({})).toEqual(['span', 'bytes']);
+    expect(await said({ types: { span: 'category' }, exclude: ['bytes'] })).toEqual([]);
+  });
+
+  test('times of a day that are marked as of UTC are times of a day', async () => {
+    const file = await parquet(`SELECT '12:30:00.25+02'::TIMETZ AS at, 1 AS n FROM range(3)`);
+    const table = await readTable(file);
+    expect(table.type('at')).toEqual({ type: 'time', format: 'HH:mm:ss.SSS' });
+    expect(Array.from(table.column('at'))).toEqual([37_800.25, 37_800.25, 37_800.25]);
+    expect(table.text('at', 0)).toBe('10:30:00.250');
   });
 
   test('keeps names that differ in case only, and refuses equal ones', async () => {

@@ -5,6 +5,7 @@ import { numberOfDecimals } from '../columns/column-type';
 import { expectDistinctNames, selectColumns } from '../table';
 import { DuckDBSession } from './duckdb';
 import { type Use, expectRows } from './open-columns';
+import { tell } from '../../tell';
 import { type SqlColumn, readColumns } from './read-sql';
 import { type ReadTableOptions, wantedTypes } from './read-options';
 import { agreeingColumns, filesWords, readError } from './table-files';
@@ -27,7 +28,8 @@ function typeFor(type: string): Pick<SqlColumn, 'cast' | 'exact' | 'type'> & { l
       type: () => ({ type: 'date', format: 'YYYY-MM-DD' }),
     };
   }
-  if (/^TIME(?:_NS)?$/.test(type)) {
+  // writers such as pyarrow mark any time of a day as one of UTC
+  if (/^TIME(?:_NS| WITH TIME ZONE)?$/.test(type)) {
     return {
       like: 'TIME',
       cast: (column) => `epoch(${column})`,
@@ -47,6 +49,16 @@ function typeFor(type: string): Pick<SqlColumn, 'cast' | 'exact' | 'type'> & { l
     };
   }
   return { like: 'text', cast: 'text' };
+}
+
+/** A type in a note: of nested ones the outermost. */
+function onlyHead(type: string): string {
+  if (/\[\d*\]$/.test(type)) return 'lists';
+  return (
+    { STRUCT: 'structures', MAP: 'maps', UNION: 'unions', INTERVAL: 'intervals', BLOB: 'bytes' }[
+      /^\w+/.exec(type)![0]
+    ] ?? `values of type ${type}`
+  );
 }
 
 function fractionOf(decimals = 6): string {
@@ -139,6 +151,13 @@ export async function readParquet<T>(
       explain: (cause: unknown) =>
         Promise.resolve(options.signal?.aborted ? cause : readError(cause, [file])),
     }));
+    for (const { name, positions, wanted: asked } of columns) {
+      const type = layouts[0]!.types[positions[0]!]!;
+      if (asked || typeFor(type).like !== 'text' || /^(?:VARCHAR|ENUM\(.*\)|UUID|JSON)$/s.test(type))
+        continue;
+      const message = `column ${describe(name)} holds ${onlyHead(type)}, which were taken for texts`;
+      tell(options.onNote, { code: 'file', columns: [name], message });
+    }
     const read = await readColumns(session, sources, columns, keep);
     expectRows(read, files, options.onNote);
     return await use(read);
