@@ -641,3 +641,16 @@ test('columns that a command needs and a file does not have are not those of an 
     'expected names of existing columns for --columns',
   );
 });
+
+test('options that the library checks have their names', async () => {
+  const out = folder.file('unwritten.csv');
+  const sample = ['sample', files.cdc, '--rows', 3, '--out', out];
+  for (const [option, ...more] of [
+    ['--steps', '100000000'],
+    ['--method', 'exact', '--scale', 'copula', '--given', 'wind speed=0.5'],
+    ['--device', 'cuda:99'],
+  ]) {
+    const { stderr } = await sklar([...sample, option!, ...more]);
+    expect(stderr).toMatch(new RegExp(`^error: .*for ${option}\\b`));
+  }
+});

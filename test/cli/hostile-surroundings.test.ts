@@ -1,7 +1,7 @@
 // Full devices, pipes, control characters, and what killed processes leave behind.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { GaussianCopula, Table, fitCopula, writeTable } from '../../lib';
@@ -143,4 +143,25 @@ test('what a killed process has left is removed, what others write is not', asyn
   expect(existsSync(path.join(place, left[0]!))).toBe(false);
   expect([alive, elsewhere, old].map((file) => existsSync(file))).toEqual([true, true, false]);
   expect(existsSync(path.join(place, '.sklar-mine.tmp'))).toBe(true);
+});
+
+test('a folder that vanishes during the fit is named', async () => {
+  const place = folder.file('vanishing');
+  mkdirSync(place);
+  const u = await new GaussianCopula(Float64Array.of(1, 0.6, 0.6, 1), 2).sample(100);
+  const checkpoint = path.join(place, 'run.checkpoint');
+  const failures: string[] = [];
+  const copula = await fitCopula(u, {
+    steps: 50,
+    hidden: 8,
+    depth: 1,
+    checkpoint,
+    checkpointSeconds: 0.001,
+    onProgress: () => rmSync(place, { recursive: true, force: true }),
+    onCheckpointError: ({ message }) => failures.push(message),
+  });
+  expect(failures[0]).toBe(`cannot write ${JSON.stringify(checkpoint)}: its folder does not exist`);
+  await expect(copula.save(path.join(place, 'model.safetensors'))).rejects.toThrow(
+    'its folder does not exist',
+  );
 });

@@ -263,7 +263,7 @@ describe('TableWriter', () => {
       'a folder that does not exist',
       () => writeTable(small, folder.file('no/x.csv')),
       'ERR_SKLAR_FILE',
-      'it does not exist',
+      'its folder does not exist',
     ],
     [
       'repeated names',

@@ -44,7 +44,7 @@ const STATUS: Readonly<Record<FailureCode, number>> = {
 export function asOptions(message: string): string {
   return message
     .replace(
-      /\bfor (columns|exclude|header|delimiter|decimal|types|encoding|null|split|weights|private|method|logarithmic|returns)(?=, got\b|, not\b)/g,
+      /\bfor (columns|exclude|header|delimiter|decimal|types|encoding|null|split|weights|private|method|logarithmic|returns|device|precision|steps)(?=, got\b|, not\b|: [A-Z])/g,
       'for --$1',
     )
     .replace(

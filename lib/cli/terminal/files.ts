@@ -37,12 +37,7 @@ export async function expectOutput(
     await access(folder, constants.W_OK);
     if (!(await stat(folder)).isDirectory()) throw Object.assign(new Error('no folder'), { code: 'ENOTDIR' });
   } catch (cause) {
-    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
-    throw missing
-      ? new SklarError('ERR_SKLAR_FILE', `cannot write ${describe(file)}: its folder does not exist`, {
-          cause,
-        })
-      : fileError(cause, 'write', file);
+    throw fileError(cause, 'write', file);
   }
 }
 

@@ -36,7 +36,8 @@ const REASONS: Readonly<Record<string, string>> = {
 export function fileError(cause: unknown, doing: 'read' | 'write' | 'remove', file: string): SklarError {
   if (cause instanceof SklarError) return cause;
   const { code = '' } = cause as NodeJS.ErrnoException;
-  const reason = REASONS[code] ?? describe(cause);
+  const reason =
+    doing === 'write' && code === 'ENOENT' ? 'its folder does not exist' : (REASONS[code] ?? describe(cause));
   return new SklarError('ERR_SKLAR_FILE', `cannot ${doing} ${describe(file)}: ${reason}`, { cause });
 }
 
