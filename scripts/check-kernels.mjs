@@ -17,27 +17,32 @@ const only = process.argv.includes('--only') ? process.argv[process.argv.indexOf
 const measures = ['registers', 'stack', 'spills', 'shared', 'local'];
 const nothing = { registers: 0, stack: 0, spills: 0, shared: 0, local: 0 };
 
-function compile(nvcc, { source, architecture, width }, output) {
+/** PTX for the first architecture, from which machine code of all comes, as in a release. */
+function toPtx(nvcc, { source, architectures, width }, output) {
   const args = [
     '-std=c++20',
     '-O3',
     '--extended-lambda',
     '-diag-suppress=554', // a conversion that constness makes pointless
-    '-Xptxas',
-    '-v',
     '-I',
     path.join(root, 'native'),
     '-I',
     path.join(root, 'kernels'),
   ];
   if (width !== undefined) args.push(`-DSKLAR_NARROW_WIDTH=${width}`);
-  args.push(
-    `--generate-code=arch=compute_${architecture},code=sm_${architecture}`,
-    '-cubin',
-    '-o',
-    output,
-    source,
+  args.push('-ptx', `-arch=compute_${architectures[0]}`, '-o', output, source);
+  return compile(nvcc, args, `${path.relative(root, source)} for compute_${architectures[0]}`);
+}
+
+const toMachineCode = (nvcc, ptx, architecture, output) =>
+  compile(
+    nvcc,
+    ['-Xptxas', '-v', '-cubin', `-arch=sm_${architecture}`, '-o', output, ptx],
+    `${path.basename(ptx)} for sm_${architecture}`,
   );
+
+/** @returns what the compiler says */
+function compile(nvcc, args, what) {
   return new Promise((resolve, reject) => {
     const child = spawn(nvcc, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     let text = '';
@@ -46,10 +51,7 @@ function compile(nvcc, { source, architecture, width }, output) {
     child.on('error', reject);
     child.on('close', (code) => {
       if (code === 0) resolve(text);
-      else
-        reject(
-          new ScriptError(`nvcc failed on ${path.relative(root, source)} for sm_${architecture}:\n${text}`),
-        );
+      else reject(new ScriptError(`nvcc failed on ${what}:\n${text}`));
     });
   });
 }
@@ -153,23 +155,26 @@ await runMain(async () => {
   for (const source of filesUnder(['kernels'], (file) => file.endsWith('.cu') && file.includes(only))) {
     const architectures = budget.files?.[path.basename(source)]?.architectures ?? budget.architectures;
     const compiledAt = path.basename(path.dirname(source)) === 'by_width' ? widths : [undefined];
-    for (const architecture of architectures)
-      for (const width of compiledAt) jobs.push({ source, architecture, width });
+    for (const width of compiledAt) jobs.push({ source, architectures, width });
   }
   const rows = [];
   const problems = [];
   const queue = jobs.entries();
   const worker = async () => {
     for (const [index, job] of queue) {
-      const { source, architecture } = job;
-      const cubin = path.join(scratch, `${index}.cubin`);
-      const text = await compile(nvcc, job, cubin);
-      const counts = countMachineCode(readFileSync(cubin), Number(architecture));
-      if (/C7508/.test(text))
-        problems.push(`${path.basename(source)} sm_${architecture}: setmaxnreg is ignored (C7508)`);
-      for (const kernel of parse(text)) {
-        const code = counts.get(kernel.mangled);
-        rows.push({ source, architecture, ...kernel, local: code.local, code });
+      const { source, architectures } = job;
+      const ptx = path.join(scratch, `${path.basename(source, '.cu')}-${index}.ptx`);
+      await toPtx(nvcc, job, ptx);
+      for (const architecture of architectures) {
+        const cubin = path.join(scratch, `${index}.cubin`);
+        const text = await toMachineCode(nvcc, ptx, architecture, cubin);
+        const counts = countMachineCode(readFileSync(cubin), Number(architecture));
+        if (/C7508/.test(text))
+          problems.push(`${path.basename(source)} sm_${architecture}: setmaxnreg is ignored (C7508)`);
+        for (const kernel of parse(text)) {
+          const code = counts.get(kernel.mangled);
+          rows.push({ source, architecture, ...kernel, local: code.local, code });
+        }
       }
     }
   };
