@@ -24,6 +24,13 @@
 
 namespace sklar::cuda {
 
+// Kernels of 16-bit products have no code for devices before 8.0, where cuda_backend.cpp refuses that precision.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+constexpr bool has_16_bit_products = false;
+#else
+constexpr bool has_16_bit_products = true;
+#endif
+
 constexpr unsigned block_threads = 256;
 constexpr unsigned warp_lanes = 32;
 constexpr unsigned warps_of_block = block_threads / warp_lanes;

@@ -52,6 +52,7 @@ struct TrainBatch {
 
 template <unsigned width, bool three_products, bool relu>
 __global__ void __launch_bounds__(2 * width, 1) classifier_training_kernel(const ClassifierTraining program) {
+  if constexpr (!has_16_bit_products) return;
   using Passes = TrainPasses<width, three_products, relu, true>;
   constexpr uint32_t threads = Passes::threads;
   SKLAR_SHARED(unsigned char, shared);

@@ -44,6 +44,7 @@ constexpr unsigned blocks_planned(unsigned width) { return width > 64 ? 0 : 1; }
 template <unsigned width, bool three_products, bool relu, bool levels>
 __global__ void __launch_bounds__(narrow_warps* warp_lanes, blocks_planned(width))
     narrow_kernel(const NarrowProgram program) {
+  if constexpr (!has_16_bit_products) return;
   SKLAR_SHARED(unsigned char, shared);
   const NarrowNetwork& n = program.network;
   const bool lifts = !levels && velocity_lifts(program.velocity);

@@ -8,6 +8,7 @@ namespace {
 
 template <unsigned width, bool three_products, bool relu>
 __global__ void __launch_bounds__(2 * width, 1) velocity_training_kernel(const VelocityTraining program) {
+  if constexpr (!has_16_bit_products) return;
   using Passes = TrainPasses<width, three_products, relu, false>;
   constexpr uint32_t threads = Passes::threads;
   SKLAR_SHARED(unsigned char, shared);

@@ -80,6 +80,7 @@ __device__ __forceinline__ void multiply_stage(float (&acc)[T::down][T::across][
 // blockIdx.x: tile; blockIdx.y: part of the rows, left in `partials` where there are several
 template <class T>
 __global__ void __launch_bounds__(T::threads) wide_outer_kernel(const Jobs jobs, float* partials) {
+  if constexpr (!has_16_bit_products) return;
   SKLAR_SHARED(uint16_t, shared);
   const Place2 t = place_of(jobs, blockIdx.x);
   const WideOuter& job = *t.job;

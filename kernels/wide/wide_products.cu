@@ -64,6 +64,7 @@ __device__ __forceinline__ void multiply_stage(float (&acc)[T::down][T::across][
 // nvcc has no kernels with parameters that are values of a class
 template <class T, bool backward, bool plain, bool kept>
 __global__ void __launch_bounds__(T::threads) wide_linear_kernel(const WideOperands p, const Finish finish) {
+  if constexpr (!has_16_bit_products) return;
   SKLAR_SHARED(uint16_t, shared);
   const size_t row = static_cast<size_t>(blockIdx.y) * T::rows;
   const size_t column = static_cast<size_t>(blockIdx.x) * T::columns;
