@@ -28,7 +28,7 @@ export function define(command: Command, io: Io): void {
     )
     .option(
       '--steps <n>',
-      'steps of the differential equation of flow and reflection (default: 64)',
+      'steps of the differential equation of flow and reflection (default: 64, of a reflection 128)',
       integer('--steps', { min: 1, max: 4096 }),
     )
     .option('--json', 'print the result as JSON')
