@@ -15,7 +15,7 @@ import { ordersTable } from '../helpers/orders';
 
 const folder = new TemporaryFolder();
 /** To look at them afterwards: SKLAR_SCREENSHOTS=/tmp/shots npx jest test/report/page */
-const shots = process.env.SKLAR_SCREENSHOTS ?? folder.file('shots');
+const shots = process.env.SKLAR_SCREENSHOTS;
 const SECTIONS = [
   'density',
   'comparison',
@@ -38,7 +38,7 @@ const pages = { cars: folder.file('cars.html'), orders: folder.file('orders.html
 const numbersOf: Record<keyof typeof pages, ReportNumbers> = {} as never;
 
 async function prepare(): Promise<void> {
-  mkdirSync(shots, { recursive: true });
+  if (shots !== undefined) mkdirSync(shots, { recursive: true });
   const table = cars();
   const margins = await PseudoObservations.fit(table);
   const copula = await fitCopula(margins.transformTrain(), {
@@ -162,7 +162,9 @@ inBrowser('a report in a browser', () => {
         const seen = watch(view);
         const address = pathToFileURL(pages[name]).href;
         await view.goto(address, { waitUntil: 'load' });
-        await view.screenshot({ path: `${shots}/${name}-${width}-${colorScheme}.png`, fullPage: true });
+        if (shots !== undefined) {
+          await view.screenshot({ path: `${shots}/${name}-${width}-${colorScheme}.png`, fullPage: true });
+        }
 
         expect(seen).toEqual({ complaints: [], requests: [address] });
         expect(await view.title()).toBe(titles[name]);
