@@ -362,7 +362,9 @@ describe('records', () => {
     const absurd = async (change: (bad: TrainSnapshot) => void, culprit: string) => {
       const bad = structuredClone(snapshot);
       change(bad);
-      const signed = new Checkpoint(path.join(folder, 'absurd.checkpoint'), here);
+      const absurdFile = path.join(folder, 'absurd.checkpoint');
+      rmSync(absurdFile, { force: true });
+      const signed = new Checkpoint(absurdFile, here);
       signed.put(bad);
       await signed.settle();
       await expect(signed.read(limits)).rejects.toMatchObject({
