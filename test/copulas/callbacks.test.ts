@@ -16,7 +16,7 @@ test('a training ends with what its listener was rejected with', async () => {
   await expect(fitCopula(u, { ...fit, onProgress: rejected })).rejects.toBe(failure);
   await expect(fitCopula(u, { ...fit, onEvent: rejected })).rejects.toBe(failure);
   for (const reason of [failure, undefined]) {
-    const onProgress = (() => Promise.reject(reason as Error)) as () => void;
+    const onProgress = (() => Promise.reject(reason)) as () => void;
     await expect(fitEnsemble(u, { ...fit, models: 2, onProgress })).rejects.toBe(reason);
   }
   expect(warned).toHaveBeenCalledWith(expect.stringContaining('nobody listens'), { code: 'SKLAR_CALLBACK' });
