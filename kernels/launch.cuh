@@ -24,7 +24,8 @@
 
 namespace sklar::cuda {
 
-// Kernels of 16-bit products have no code for devices before 8.0, where cuda_backend.cpp refuses that precision.
+// Kernels of 16-bit products have no code for devices before 8.0, where cuda_backend.cpp refuses that
+// precision.
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
 constexpr bool has_16_bit_products = false;
 #else

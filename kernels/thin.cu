@@ -121,7 +121,8 @@ __device__ __forceinline__ unsigned share_sums(float (&v)[warp_values], unsigned
   return first;
 }
 
-// A warp: four rows; a lane sums over four neighbouring values in every 128. stored: the only epilogue is store.
+// A warp: four rows; a lane sums over four neighbouring values in every 128. stored: the only epilogue is
+// store.
 template <bool stored>
 __device__ __forceinline__ void multiply_thin_columns(const ThinProducts& products, unsigned count,
                                                       size_t first, float* shared) {

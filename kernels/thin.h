@@ -23,7 +23,8 @@ int launch_thin_inner(const ThinProduct* products, size_t count, void* stream);
 /// second product is added to the first, and both end in the first one's epilogue.
 int launch_thin_columns(const ThinProduct* products, size_t count, void* stream);
 
-/// The same, whose result (epilogue store) is the gradient that the loss of the same rows takes; then this loss.
+/// The same, whose result (epilogue store) is the gradient that the loss of the same rows takes; then this
+/// loss.
 int launch_thin_columns_and_loss(const ThinProduct* products, size_t count, const ClassifierLoss<float>& loss,
                                  void* stream);
 

@@ -16,6 +16,7 @@ test('a training ends with what its listener was rejected with', async () => {
   await expect(fitCopula(u, { ...fit, onProgress: rejected })).rejects.toBe(failure);
   await expect(fitCopula(u, { ...fit, onEvent: rejected })).rejects.toBe(failure);
   for (const reason of [failure, undefined]) {
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- a user's may be none
     const onProgress = (() => Promise.reject(reason)) as () => void;
     await expect(fitEnsemble(u, { ...fit, models: 2, onProgress })).rejects.toBe(reason);
   }
