@@ -342,9 +342,7 @@ export class JointDistribution implements Disposable {
     draw: (turn: number, rows: number) => Promise<Table>,
   ): Promise<Table> {
     const breaking = (rows: Table) => this.schema.breakingRows(rows, { complete: true });
-    const obeying = (rows: Table) => this.schema.obeying(rows, breaking(rows), fixed);
-    const table = obeying(drawn);
-    const broken = breaking(table);
+    const { table, broken } = this.#obeying(drawn, breaking, fixed);
     if (broken.length === 0) return table;
     const columns = table.columns.map((values) => values.slice());
     const most = mostDraws(table.rows);
@@ -356,13 +354,20 @@ export class JointDistribution implements Disposable {
       }
       turnRows = Math.max(table.rows, Math.min(2 * turnRows, MOST_TURN_ROWS));
       draws += turnRows;
-      const fresh = obeying(await draw(turn, turnRows));
-      const bad = new Set(breaking(fresh));
+      const { table: fresh, broken: left } = this.#obeying(await draw(turn, turnRows), breaking, fixed);
+      const bad = new Set(left);
       const kept = Array.from({ length: fresh.rows }, (_, i) => i).filter((i) => !bad.has(i));
       const filled = broken.splice(0, kept.length);
       columns.forEach((values, j) => filled.forEach((i, k) => (values[i] = fresh.columns[j]![kept[k]!]!)));
     }
     return new Table(table.names, columns, table.types);
+  }
+
+  /** Rows with the cells that rules say, and the numbers of those that break a rule all the same. */
+  #obeying(rows: Table, breaking: (rows: Table) => number[], fixed?: ReadonlySet<string>) {
+    const before = breaking(rows);
+    const table = this.schema.obeying(rows, before, fixed);
+    return { table, broken: table === rows ? before : breaking(table) };
   }
 
   /** The modelled columns of rows. */
@@ -375,8 +380,7 @@ export class JointDistribution implements Disposable {
     for await (const batch of this.#proposed(rows, options)) {
       const breaking = (table: Table) =>
         this.schema.breakingRows(table, { ...restoring(options), firstRow: row, complete });
-      let drawn = this.schema.obeying(batch, breaking(batch));
-      let broken = breaking(drawn);
+      let { table: drawn, broken } = this.#obeying(batch, breaking);
       // a row that breaks a rule is drawn anew under another seed, whatever the batch that it is in
       for (let turn = 1; broken.length > 0; turn++) {
         if (turn > MOST_TURNS) {
