@@ -91,7 +91,7 @@ export async function inspectTable(rows: Table, options: InspectOptions = {}): P
       role: column.role,
       why:
         column.role === 'derived'
-          ? formulaText(column.formula)
+          ? formulaText(column.formula, schema.columns)
           : column.role === 'constant'
             ? 'the same in all rows'
             : column.role === 'id'

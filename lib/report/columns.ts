@@ -23,7 +23,7 @@ export interface ColumnNumbers {
 
 type SchemaColumn = TableSchema['columns'][number];
 
-function howOf(column: SchemaColumn): string {
+function howOf(column: SchemaColumn, columns: readonly SchemaColumn[]): string {
   switch (column.role) {
     case 'constant':
       return column.value === null
@@ -32,7 +32,7 @@ function howOf(column: SchemaColumn): string {
     case 'id':
       return 'names rows, made anew in samples';
     case 'derived':
-      return `${formulaText(column.formula)}, computed again in samples`;
+      return `${formulaText(column.formula, columns)}, computed again in samples`;
     default:
       return '';
   }
@@ -58,7 +58,7 @@ export function columnNumbers(margins: TableMargins, data: Table, samples: Table
   const own = schema.columns.map((column): ColumnNumbers => {
     const { name, type, role } = column;
     if (role === 'modelled') return modelled(name);
-    return { name, holds: type.type, role, how: howOf(column), margin: null, missing: null };
+    return { name, holds: type.type, role, how: howOf(column, schema.columns), margin: null, missing: null };
   });
   const beside = [
     ...schema.differences.map(({ name, of: [later, earlier] }) =>

@@ -550,3 +550,63 @@ test('rules of steps of a number hold in rows that are drawn', () => {
   expect(again.breakingRows(turned)).toEqual(broken);
   expect(again.worstRule(turned.take(broken)).columns).toContain('side');
 });
+
+test('ages and months of service are steps of a date', () => {
+  const born = each(() => Math.floor(-12_000 + 18_000 * draw()));
+  const hired = each(() => Math.floor(13_000 + 6_900 * draw()));
+  const date = { type: 'date', format: 'YYYY-MM-DD' } as const;
+  const integer = { type: 'integer' } as const;
+  const columns = {
+    born,
+    age: born.map((day) => Math.floor((20_000 - day) / 365.2425)),
+    hired,
+    months: hired.map((day) => Math.floor((20_000 - day) / 30.436875)),
+    days: hired.map((day) => 20_000 - day),
+  };
+  const staff = new Table(
+    Object.keys(columns),
+    Object.values(columns).map((values) => Float64Array.from(values)),
+    [date, integer, date, integer, integer],
+  );
+  const own = TableSchema.infer(staff);
+  expect(own.modelledNames).toEqual(['born', 'hired']);
+  const [age, months, days] = own.notes.map(({ message }) => message.split(';')[0]);
+  expect(age).toMatch(/^column "age": determined by "born", steps at 19\d\d-\d\d-\d\d, /);
+  expect(months).toMatch(/^column "months": determined by "hired", steps at 20\d\d-\d\d-\d\d, /);
+  expect(days).toBe('column "days": = days from "hired" to 2024-10-04');
+  const restored = own.restore(own.modelled(staff));
+  for (const name of ['age', 'months']) expect(restored.column(name)).toEqual(staff.column(name));
+});
+
+test('what a discount leaves and a tax adds', () => {
+  const pieces = each(() => 1 + Math.floor(6 * draw()));
+  const price = each(() => cents(5 + 80 * draw()));
+  const discount = each(() => pick([0, 0, 0, 0, 0.05, 0.1, 0.15, 0.3]));
+  const percent = each(() => pick([0, 0, 0, 5, 12.5, 50]));
+  const vat = each(() => pick([7, 19, 25]));
+  const hours = each(() => Math.round(100 * draw()));
+  const sold = Table.fromColumns({
+    net: pieces.map((count, i) => cents(count * price[i]! * (1 - discount[i]!))),
+    pieces,
+    price,
+    discount,
+    hours,
+    percent,
+    earned: hours.map((count, i) => cents(40 * count * (1 - percent[i]! / 100))),
+    vat,
+    shipped: price.map((value, i) => cents(value * (1 + vat[i]! / 100))),
+  });
+  const own = TableSchema.infer(sold);
+  expect(own.notes.map(({ message }) => message.split(';')[0])).toEqual([
+    'column "net": = "pieces" x "price" x (1 - "discount")',
+    'column "earned": = 40 x "hours" x (1 - "percent" / 100)',
+    'column "shipped": = "price" x (1 + "vat" / 100)',
+  ]);
+  const restored = own.restore(own.modelled(sold));
+  for (const name of ['net', 'earned', 'shipped']) {
+    restored
+      .column(name)
+      .forEach((value, i) => expect(Math.abs(value - sold.column(name)[i]!)).toBeLessThan(0.01001));
+  }
+  expect(TableSchema.fromJSON(JSON.parse(JSON.stringify(own))).toJSON()).toEqual(own.toJSON());
+});

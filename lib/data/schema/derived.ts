@@ -2,7 +2,7 @@
 import { z } from 'zod';
 
 import { release } from '../../native';
-import { type ColumnType, kindOf, labelsOf, roundedTo } from '../columns/column-type';
+import { type ColumnType, cellText, kindOf, labelsOf, roundedTo } from '../columns/column-type';
 import { knownValues } from '../column-jobs';
 import { andWords } from '../../notes';
 import { Table } from '../table';
@@ -11,7 +11,7 @@ import { Table } from '../table';
  * A column as a function of others.
  *
  * - `linear`: offset + sum of factor x column, rounded as the column is
- * - `product`: factor x product of column ^ power, rounded as the column is
+ * - `product`: factor x product of column ^ power, or (1 + scale x column) ^ power where one has a scale, rounded as the column is
  * - `steps`: `to[k]` where another column has k of the numbers `at` reached
  * - `lookup`: the value `to` at each value `from` of another column; null: missing
  *
@@ -25,7 +25,7 @@ export type Formula =
     }
   | {
       readonly formula: 'product';
-      readonly of: readonly { readonly name: string; readonly power: number }[];
+      readonly of: readonly Factor[];
       readonly factor: number;
     }
   | {
@@ -43,6 +43,13 @@ export type Formula =
       readonly missing?: number | undefined;
     };
 
+/** column ^ power, or (1 + scale x column) ^ power, such as what a discount leaves or a tax adds. */
+interface Factor {
+  readonly name: string;
+  readonly power: number;
+  readonly scale?: number | undefined;
+}
+
 export const formulaSchema: z.ZodType<Formula> = z.discriminatedUnion('formula', [
   z.strictObject({
     formula: z.literal('linear'),
@@ -51,7 +58,7 @@ export const formulaSchema: z.ZodType<Formula> = z.discriminatedUnion('formula',
   }),
   z.strictObject({
     formula: z.literal('product'),
-    of: z.array(z.strictObject({ name: z.string(), power: z.int() })).min(1),
+    of: z.array(z.strictObject({ name: z.string(), power: z.int(), scale: z.number().optional() })).min(1),
     factor: z.number(),
   }),
   z.strictObject({
@@ -176,8 +183,10 @@ function dependsOn(found: ReadonlyMap<string, Formula>, formula: Formula, name: 
   });
 }
 
-/** Columns with more different values are no steps of another. */
+/** Columns that change more often are no steps of another, but for those that have each of their values once. */
 const MOST_STEPS = 50;
+/** Of ages and months of service, which are steps of a date. */
+const MOST_STEPS_ONCE = 250;
 /** Chance makes a column of steps with no more than this probability. */
 const CHANCE = 1e-9;
 /** A step lies where values are no further apart than so many times the median of as many spacings on either side. */
@@ -204,7 +213,7 @@ export function addSteps(
   for (const name of names) {
     const known = found.get(name);
     if (kept.includes(name) || (known && known.formula !== 'lookup')) continue;
-    if (countDifferent(table.column(name)) > MOST_STEPS) continue;
+    if (countDifferent(table.column(name)) > MOST_STEPS_ONCE) continue;
     const looked = known ? known.of.map((source) => source.name) : measured;
     for (const source of looked.filter((other) => other !== name && measured.includes(other))) {
       const tests = measured.length * names.length;
@@ -265,13 +274,14 @@ function stepsIn(
     const before = different.at(-1);
     if (x[i] !== before) different.push(x[i]!);
     if (y[i] === to.at(-1)) continue;
-    if (x[i] === before || to.length === MOST_STEPS) return null;
+    if (x[i] === before || to.length === MOST_STEPS_ONCE) return null;
     if (before !== undefined) {
       at.push(shortBetween(before, x[i]!));
       changed.push(different.length - 1);
     }
     to.push(y[i]!);
   }
+  if (to.length > Math.max(MOST_STEPS, counts.size)) return null;
   if (counts.size < 2 || changed.some((k, j) => at[j] !== 0 && isGap(different, k))) return null;
   const [n, changes] = [order.length, at.length];
   let all = logFactorial(n);
@@ -488,9 +498,12 @@ const SELDOM = 0.1;
 /** Rows that a product must be right in. */
 const PRODUCT_ROWS = 50;
 
+/** Columns whose shares are looked at for what they leave or add. */
+const MOST_SHARES = 10;
+
 /**
- * The column as a product of whole powers of others, such as price x quantity and weight / height^2: powers are those of least squares
- * of logarithms, where these are near whole numbers.
+ * The column as a product of whole powers of others, such as price x quantity, weight / height^2 and net x (1 - discount): powers are those
+ * of least squares of logarithms, where these are near whole numbers.
  */
 function productFormula(
   table: Table,
@@ -499,21 +512,58 @@ function productFormula(
 ): (Formula & { formula: 'product' }) | null {
   const y = table.column(name);
   const sources = factors.filter((source) => isThereWith(table.column(source), y));
+  const columns = sources.map((source) => ({ name: source }));
+  const shares = sharesAmong(table, sources);
+  for (const sign of shares.length > 0 ? [0, -1, 1] : [0]) {
+    const terms = sign === 0 ? [] : shares.map(({ unit, ...share }) => ({ ...share, scale: sign * unit }));
+    const formula = productOfTerms(table, name, [...columns, ...terms]);
+    if (formula) return formula;
+  }
+  return null;
+}
+
+/** The columns that are shares of one or of a hundred, those of few values first, with what makes them shares of one. */
+function sharesAmong(table: Table, names: readonly string[]): { name: string; unit: number }[] {
+  const bounded = names.filter((name) => table.column(name).every((value) => !(value < 0 || value > 100)));
+  return finestFirst(table, bounded)
+    .reverse()
+    .map(({ name }) => ({ name, unit: table.column(name).some((value) => value > 1) ? 0.01 : 1 }))
+    .filter(({ name, unit }) => unit < 1 || table.type(name).type === 'number')
+    .slice(0, MOST_SHARES);
+}
+
+function productOfTerms(
+  table: Table,
+  name: string,
+  terms: readonly Omit<Factor, 'power'>[],
+): (Formula & { formula: 'product' }) | null {
+  const y = table.column(name);
   const tolerance = toleranceOf(table.type(name), y, COARSE);
+  const all = terms.map((term) => ({
+    term,
+    values: powerOf({ ...term, power: 1 }, table.column(term.name)),
+  }));
   // columns that are often 0 leave few rows: first without them
-  const seldom = sources.filter((source) => shareOfZeros(table.column(source)) < SELDOM);
-  for (const chosen of seldom.length < sources.length ? [seldom, sources] : [sources]) {
+  const seldom = all.filter(({ values }) => shareOfZeros(values) < SELDOM);
+  for (const chosen of seldom.length < all.length ? [seldom, all] : [all]) {
     if (chosen.length < 2) continue;
-    const columns = [...chosen, name].map((column) => table.column(column));
+    const columns = [...chosen.map(({ values }) => values), y];
     const rows = completeRows(columns, LOOK_ROWS, (value) => Math.abs(value) > 0);
     if (rows.length < Math.max(PRODUCT_ROWS, ROWS_A_COLUMN * (chosen.length + 2))) continue;
     const logs = columns.map((values) => Float64Array.from(rows, (i) => Math.log(Math.abs(values[i]!))));
-    const fit = leastSquares(new Table([...chosen, name], logs), Array.from(rows.keys()), name, chosen);
+    const names = columns.map((_, k) => String(k));
+    const fit = leastSquares(
+      new Table(names, logs),
+      Array.from(rows.keys()),
+      names.at(-1)!,
+      names.slice(0, -1),
+    );
     const of = chosen
-      .map((source, k) => ({ name: source, power: Math.round(fit.factors[k]!) }))
+      .map(({ term }, k) => ({ ...term, power: Math.round(fit.factors[k]!) }))
       .filter(({ power }) => power !== 0)
       .sort((a, b) => Number(a.power < 0) - Number(b.power < 0));
     if (of.length < 2 || of.some(({ power }) => Math.abs(power) > MOST_POWER)) continue;
+    if (new Set(of.map((factor) => factor.name)).size < of.length) continue;
     const product = productOf(of, (source) => table.column(source));
     const largest = rows.reduce(
       (best, i) => (Math.abs(product[i]!) > Math.abs(product[best]!) ? i : best),
@@ -532,13 +582,18 @@ function productFormula(
 const shareOfZeros = (values: Float64Array) =>
   values.reduce((zeros, value) => zeros + Number(value === 0), 0) / values.length;
 
-function productOf(
-  of: readonly { readonly name: string; readonly power: number }[],
-  column: (name: string) => Float64Array,
-): Float64Array {
-  const columns = of.map(({ name, power }) => ({ power, values: column(name) }));
+const baseOf = ({ scale }: Factor, value: number) => (scale === undefined ? value : 1 + scale * value);
+
+/** A column of factors; the column itself where it is one. */
+const powerOf = (factor: Factor, values: Float64Array): Float64Array =>
+  factor.power === 1 && factor.scale === undefined
+    ? values
+    : values.map((value) => baseOf(factor, value) ** factor.power);
+
+function productOf(of: readonly Factor[], column: (name: string) => Float64Array): Float64Array {
+  const columns = of.map((factor) => ({ factor, values: column(factor.name) }));
   return columns[0]!.values.map((_, i) =>
-    columns.reduce((product, { power, values }) => product * values[i]! ** power, 1),
+    columns.reduce((product, { factor, values }) => product * baseOf(factor, values[i]!) ** factor.power, 1),
   );
 }
 
@@ -721,25 +776,37 @@ export function solveFormula(
   }
   const { of, factor } = formula;
   const others = of.reduce(
-    (product, { power }, k) => (k === missing ? product : product * known[k]! ** power),
+    (product, one, k) => (k === missing ? product : product * baseOf(one, known[k]!) ** one.power),
     factor,
   );
-  const solved = (value / others) ** (1 / of[missing]!.power);
+  const { power, scale } = of[missing]!;
+  const base = (value / others) ** (1 / power);
+  const solved = scale === undefined ? base : (base - 1) / scale;
   return Number.isFinite(solved) ? solved : NaN;
 }
 
-/** In words: `1.19 x net`. */
-export function formulaText(formula: Formula): string {
+/**
+ * In words: `1.19 x net`.
+ *
+ * @param columns those whose types are known, of which thresholds are written
+ */
+export function formulaText(
+  formula: Formula,
+  columns: readonly { readonly name: string; readonly type: ColumnType }[],
+): string {
+  const typeOf = (name: string) => columns.find((column) => column.name === name)?.type;
   if (formula.formula === 'lookup') return `determined by ${JSON.stringify(formula.of[0]!.name)}`;
   if (formula.formula === 'steps') {
-    const { at } = formula;
+    const { name } = formula.of[0]!;
+    const type = typeOf(name);
+    const at = formula.at.map((value) => (type ? cellText(type, value) : String(value)));
     const shown = at.length > 5 ? [...at.slice(0, 4), `${at.length - 4} more`] : at;
-    return `determined by ${JSON.stringify(formula.of[0]!.name)}, steps at ${andWords(shown.map(String))}`;
+    return `determined by ${JSON.stringify(name)}, steps at ${andWords(shown)}`;
   }
   if (formula.formula === 'product') {
     const powers = formula.of.map(
-      ({ name, power }, k) =>
-        `${power < 0 ? (k === 0 ? '1 / ' : ' / ') : k === 0 ? '' : ' x '}${JSON.stringify(name)}${Math.abs(power) === 1 ? '' : `^${Math.abs(power)}`}`,
+      ({ name, power, scale }, k) =>
+        `${power < 0 ? (k === 0 ? '1 / ' : ' / ') : k === 0 ? '' : ' x '}${baseText(name, scale)}${Math.abs(power) === 1 ? '' : `^${Math.abs(power)}`}`,
     );
     return `= ${formula.factor === 1 ? '' : `${formula.factor} x `}${powers.join('')}`;
   }
@@ -750,7 +817,20 @@ export function formulaText(formula: Formula): string {
   const { offset } = formula;
   const rest = offset === 0 ? '' : ` ${offset < 0 ? '-' : '+'} ${Math.abs(offset)}`;
   const [only] = formula.of;
-  if (formula.of.length === 1 && only!.factor === 1 && offset === 0)
-    return `a copy of ${JSON.stringify(only!.name)}`;
+  if (formula.of.length === 1) {
+    const { name, factor } = only!;
+    const type = typeOf(name);
+    if (factor === 1 && offset === 0) return `a copy of ${JSON.stringify(name)}`;
+    if (factor === -1 && type?.type === 'date')
+      return `= days from ${JSON.stringify(name)} to ${cellText(type, offset)}`;
+  }
   return `= ${terms.join('')}${rest}`;
+}
+
+/** In words: `(1 - "discount")`. */
+function baseText(name: string, scale: number | undefined): string {
+  const column = JSON.stringify(name);
+  if (scale === undefined) return column;
+  const share = Math.abs(scale) === 1 ? column : `${column} / ${Math.round(1 / Math.abs(scale))}`;
+  return `(1 ${scale < 0 ? '-' : '+'} ${share})`;
 }

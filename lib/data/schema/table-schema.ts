@@ -437,7 +437,7 @@ export class TableSchema {
               ? `close behind ${describe(difference.of[1])}: how far is modelled, and it is computed again`
               : this.cycles.some(({ of }) => of === column.name)
                 ? 'others come back with its periods: its place in them is modelled, and it is computed again'
-                : `${formulaText(column.formula)}; it is computed again, not modelled`,
+                : `${formulaText(column.formula, this.columns)}; it is computed again, not modelled`,
           );
         }
         default:
