@@ -196,7 +196,7 @@ function rangeText(range: Exclude<Held, number>): string {
 }
 
 /** The cells of one row with these values; in other columns an end of the support, or 0. */
-function cellsAt(
+export function cellsAt(
   held: HeldColumns,
   margins: TableMargins,
   valueOf: (held: Held) => number | undefined,

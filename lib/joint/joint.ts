@@ -43,6 +43,7 @@ import {
 } from './block-sample';
 import { allRowsNote, selectedColumns, weightsForAllRows } from './all-rows';
 import { scoreBatches } from './copula-density';
+import { type Equivalence, equivalencesOf, leaveBlocks } from './equivalences';
 import { type CellRange, conditionOf, describeBlocks, numbersOfCells, withFixed } from './fixed';
 import { expectDrawn } from './impossible';
 import { narrowBlocksAsLevels } from './narrow-blocks';
@@ -138,6 +139,7 @@ export class JointDistribution implements Disposable {
   readonly copula: Copula;
   /** The distributions of the columns. */
   readonly margins: Margins;
+  #equivalences: Promise<Equivalence[]> | null = null;
 
   /**
    * @param margins stored with the copula from now on
@@ -415,9 +417,14 @@ export class JointDistribution implements Disposable {
     // Nothing is lost between the copula and the margins.
     const { threads, signal } = options;
     const stream = this.copula.sampleStream(rows, { ...options, scale: 'gaussian', dtype: 'float64' });
-    for await (const z of stream) {
-      yield expectDrawn(await this.margins.inverse(z, { scale: 'gaussian', threads, signal }));
-    }
+    for await (const z of stream) yield this.#cellsOf(z, { threads, signal });
+  }
+
+  /** Drawn rows as cells, in which columns that have a value in the same rows alone do so. */
+  async #cellsOf(z: Matrix, run: ColumnRunOptions, fixed?: ReadonlySet<number>): Promise<Table> {
+    this.#equivalences ??= equivalencesOf(this.schema, this.margins);
+    leaveBlocks(z as Matrix & { data: Float64Array }, await this.#equivalences, fixed);
+    return expectDrawn(await this.margins.inverse(z, { ...run, scale: 'gaussian' }));
   }
 
   /**
@@ -455,7 +462,7 @@ export class JointDistribution implements Disposable {
     const drawn = (count: number, of: JointConditionalOptions) =>
       sampleGivenBlocks(this.copula, condition, count, of, () => describeBlocks(given, condition));
     const toData = async (z: Matrix) =>
-      withFixed(expectDrawn(await this.margins.inverse(z, { scale: 'gaussian', threads, signal })), given);
+      withFixed(await this.#cellsOf(z, { threads, signal }, new Set(condition.columns)), given);
     const { rows: z, ...rest } = await drawn(rows, options);
     const table = await this.#keepingRules(await toData(z), new Set(given.keys()), async (turn, count) => {
       const seed = turnSeed(options.seed ?? 1, turn);

@@ -152,6 +152,44 @@ test('a value that a rule is of keeps its share, whatever the model has learned'
   );
 });
 
+test('a value that two columns have in the same rows alone keeps its share in both, whatever the model has learned', async () => {
+  const rows = 4000;
+  const draws = (make: (i: number) => number) => Array.from({ length: rows }, (_, i) => make(i));
+  const sales = draws(() => (uniform() < 0.6 ? 0 : 1 + Math.floor(3 * uniform() ** 2)));
+  const change = draws(() => (uniform() < 0.3 ? 0 : uniform() - 0.4));
+  const shop = Table.fromColumns({
+    sales,
+    revenue: sales.map((count) => (count === 0 ? 0 : Math.round(count * (500 + 4000 * uniform())) / 100)),
+    // with their common value in the middle, and at the upper end
+    change,
+    direction: change.map((value) => (value === 0 ? 0 : value + uniform() - 0.5)),
+    grade: sales.map((count) => (count === 0 ? 9 : Math.floor(9 * uniform()))),
+  });
+  using fitted = await fitJoint(shop, { copula: { kind: 'gaussian' } });
+  for (const rho of [0, 0.8]) {
+    const correlations = Float64Array.from({ length: 25 }, (_, k) => (k % 6 === 0 ? 1 : rho));
+    using joint = new JointDistribution(new GaussianCopula(correlations, 5), fitted.margins);
+    const drawn = await joint.sample(20_000);
+    const zeros = (table: Table, name: string, value = 0) =>
+      table.column(name).reduce((sum, one) => sum + Number(one === value), 0) / table.rows;
+    for (const name of ['sales', 'revenue', 'change', 'direction']) {
+      expect(Math.abs(zeros(drawn, name) - zeros(shop, name))).toBeLessThan(0.012);
+    }
+    expect(zeros(drawn, 'revenue')).toBe(zeros(drawn, 'sales'));
+    expect(zeros(drawn, 'direction')).toBe(zeros(drawn, 'change'));
+    expect(zeros(drawn, 'grade', 9)).toBe(zeros(drawn, 'sales'));
+    const quantiles = (table: Table) => {
+      const positive = table.column('revenue').filter((value) => value > 0);
+      const sorted = positive.sort();
+      return [0.1, 0.5, 0.9, 0.99].map((level) => sorted[Math.floor(level * sorted.length)]!);
+    };
+    const own = quantiles(shop);
+    quantiles(drawn).forEach((value, k) =>
+      expect(Math.abs(value / own[k]! - 1)).toBeLessThan(rho ? 0.1 : 0.06),
+    );
+  }
+});
+
 test('rows given cells keep the rules of the data and have all columns', async () => {
   const joint = await fitJoint(await orders(), { copula: { kind: 'gaussian' } });
   const { table } = await joint.sampleConditional({ open: true, rating: { above: -1 } }, 400, { seed: 3 });

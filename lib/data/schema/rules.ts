@@ -235,15 +235,23 @@ export function breakingRows(table: Table, rules: readonly Rule[]): number[] {
   );
 }
 
-/** The implications that cells are set by: of two that are each other's converse the first, so that both columns keep their shares. */
-export function settingRules(rules: readonly Rule[]): ImplicationRule[] {
+/**
+ * The implications that cells are set by, and the others: of two that are each other's converse (no order, no amount, and no amount, no order) the
+ * first sets cells.
+ */
+export function partImplications(rules: readonly Rule[]): {
+  setting: ImplicationRule[];
+  converse: ImplicationRule[];
+} {
   const alike = (a: { name: string; value: number }, b: { name: string; value: number }) =>
     a.name === b.name && a.value === b.value;
   const implications = rules.filter((rule) => 'where' in rule);
-  return implications.filter(
-    (rule, k) =>
-      !implications.slice(0, k).some((one) => alike(one.where, rule.then) && alike(one.then, rule.where)),
-  );
+  const isConverse = (rule: ImplicationRule, k: number) =>
+    implications.slice(0, k).some((one) => alike(one.where, rule.then) && alike(one.then, rule.where));
+  return {
+    setting: implications.filter((rule, k) => !isConverse(rule, k)),
+    converse: implications.filter(isConverse),
+  };
 }
 
 /** In words: `"amount" is 0 where "orders" is 0`, `"returned" is at most "orders"`. */

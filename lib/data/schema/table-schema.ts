@@ -53,9 +53,9 @@ import {
   breaksRule,
   findRules,
   namesOfRule,
+  partImplications,
   ruleSchema,
   ruleText,
-  settingRules,
 } from './rules';
 import { type IdRule, idOf, idRuleSchema, ruleOfNumbers, ruleOfTexts } from './ids';
 
@@ -604,7 +604,7 @@ export class TableSchema {
    */
   obeying(modelled: Table, rows: readonly number[], fixed: ReadonlySet<string> = new Set()): Table {
     const columns = new Map(modelled.names.map((name) => [name, modelled.column(name)]));
-    const rules = settingRules(this.rules).filter(
+    const rules = partImplications(this.rules).setting.filter(
       ({ then }) => columns.has(then.name) && !fixed.has(then.name),
     );
     if (rows.length === 0 || rules.length === 0) return modelled;
