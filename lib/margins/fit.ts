@@ -74,8 +74,8 @@ export type MarginType =
 /** How the margin of a column is to be learned; JSON. An option that the type does not have is an error. */
 export interface MarginOptions {
   /**
-   * Default `auto`: atoms keep their probabilities, the rest is `kde` where that is near the data, else `empirical`; `rounded`
-   * where it is a resolution that makes values recur.
+   * Default `auto`: atoms keep their probabilities, the rest is `kde` where that is near the data, as the body of a `gpd` where it has
+   * heavy tails, else `empirical`; `rounded` where it is a resolution that makes values recur.
    */
   type?: MarginType | undefined;
   /**
@@ -309,7 +309,7 @@ function* fitType(column: SortedColumn, options: ResolvedOptions): Steps<Margin>
  * - Its atoms (`atomsOf`) keep their probabilities; what remains is continuous.
  * - `auto`: where the values recur (`recurs`) they are `rounded` if it is the resolution that makes them so (`gridOf`), else
  *   `discrete`. Else what is continuous is `kde` where that is within two
- *   standard deviations of the data (`distanceFrom`), else `empirical`.
+ *   standard deviations of the data (`distanceFrom`), with generalised Pareto tails where they are heavy (`heavyTail`), else `empirical`.
  * - `kde` is on its usual scale where that is within two, else with ends where values stop abruptly or on a logarithmic scale,
  *   whichever is nearest, with a bandwidth that shrinks as long as it is not within two.
  * - `empirical` and `kde` where hardly anything is beside the atoms are `discrete`, too.
@@ -384,7 +384,9 @@ function* fitContinuous(
   }
   const nearest = yield* nearestKernel(column, support);
   if (type !== 'kde') {
-    return nearest && nearest.distance <= NEAR ? nearest.margin : EmpiricalMargin.fit(column, support);
+    if (!nearest || nearest.distance > NEAR) return EmpiricalMargin.fit(column, support);
+    const withTails = yield* GpdMargin.withHeavyTails(column, nearest.margin, support);
+    return givesNumbers(withTails, [column.values[0]!, column.values.at(-1)!]) ? withTails : nearest.margin;
   }
   return nearest?.margin ?? (yield* KdeMargin.fit(column, support));
 }
@@ -512,7 +514,7 @@ function madeOf(state: MarginState): Margin {
     case 'zero-inflated':
       return ZeroInflatedMargin.fromState(
         state,
-        partOf(state, 'rest', (rest) => isPart(rest) || isFamily(rest.name)),
+        partOf(state, 'rest', (rest) => isPart(rest) || rest.name === 'gpd' || isFamily(rest.name)),
       );
     case 'gpd':
       return GpdMargin.fromState(state, partOf(state, 'body', isBody));

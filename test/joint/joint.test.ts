@@ -45,7 +45,7 @@ describe('a joint distribution', () => {
 
   test('knows its columns', () => {
     expect([joint.dim, joint.names, joint.kinds]).toEqual([3, table.names, table.kinds]);
-    expect(joint.margins.types).toEqual(['kde', 'kde', 'discrete']);
+    expect(joint.margins.types).toEqual(['kde', 'gpd', 'discrete']);
     expect(joint.copula.margins).toBe(joint.margins);
   });
 

@@ -52,8 +52,9 @@ function atomsText(margin: Margin): string {
 }
 
 function tailText(margin: Margin): string {
-  const { parameters } = margin;
-  if (margin.name !== 'gpd') return '';
+  const of = margin instanceof RoundedMargin ? margin.of : margin;
+  const { name, parameters } = of instanceof ZeroInflatedMargin ? of.rest : of;
+  if (name !== 'gpd') return '';
   const number = (value: number | undefined) => String(toDigits(value!, 3));
   return (['lower', 'upper'] as const)
     .filter((side) => parameters[`${side}Threshold`] !== undefined)

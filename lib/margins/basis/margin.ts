@@ -189,7 +189,7 @@ export function isPart({ name }: { readonly name: string }): boolean {
 
 /** Whether its values can be rounded: it is made of data, and has no grid of its own. */
 export function canBeRounded(margin: { readonly name: string }): boolean {
-  return isPart(margin) || margin.name === 'zero-inflated';
+  return isPart(margin) || margin.name === 'zero-inflated' || margin.name === 'gpd';
 }
 
 /** Whether it can be the body between the tails of another one. */

@@ -16,6 +16,9 @@ const FEWEST = 30;
 /** Values are rounded where their step is at least this share of the mean excess. */
 const COARSE = 1e-3;
 
+/** Shapes so many standard errors below 0 are those of exponential tails. */
+const NEAR_EXPONENTIAL = 2;
+
 /** The law of excesses y: the share (1 + shape y / scale)^(-1 / shape) of them is above y. */
 export interface GeneralisedPareto {
   readonly scale: number;
@@ -167,4 +170,30 @@ export function* chooseThreshold(column: TailValues, step: number, atom: number)
     if (distance < CRITICAL) break;
   }
   return found;
+}
+
+/**
+ * The upper tail of a column where it is exponential or heavier, which kernels, who know it by its outermost values, blur: a generalised Pareto
+ * law beyond the threshold of `chooseThreshold`. Null where none fits, where it has no mean, or where its shape is below 0 by more than two
+ * standard errors, (1 + shape) / sqrt(n) (Smith 1987); nearer to 0 it is exponential. docs/mathematics.md, N.4.
+ */
+export function* heavyTail(
+  column: TailValues,
+): Steps<(GeneralisedPareto & { threshold: number; mass: number }) | null> {
+  const threshold = yield* chooseThreshold(column, 0, -Infinity);
+  if (threshold === undefined) return null;
+  const beyond = excessesOf(column, threshold);
+  const { excesses } = beyond;
+  const weights = beyond.weights ?? new Float64Array(excesses.length).fill(1);
+  const [size, squares, sum] = [0, 1, 2].map((k) =>
+    weights.reduce((total, w, i) => total + (k === 0 ? w : k === 1 ? w * w : w * excesses[i]!), 0),
+  ) as [number, number, number];
+  let law: GeneralisedPareto & { distance: number } = yield* fitPareto(beyond);
+  if (law.shape < (-NEAR_EXPONENTIAL * (1 + law.shape) * Math.sqrt(squares)) / size) return null;
+  if (law.shape < 0) {
+    const exponential = { scale: sum / size, shape: 0 };
+    law = { ...exponential, distance: distanceOf(beyond, 0, exponential) };
+  }
+  if (law.distance >= CRITICAL || law.shape > 1) return null;
+  return { threshold, scale: law.scale, shape: law.shape, mass: size / sizeOf(column) };
 }

@@ -1,6 +1,13 @@
 import type { MarginDefinition } from '../../native';
 import { type Note, columnsNote } from '../../notes';
-import { type GeneralisedPareto, type TailValues, chooseThreshold, excessesOf, fitPareto } from './gpd-fit';
+import {
+  type GeneralisedPareto,
+  type TailValues,
+  chooseThreshold,
+  excessesOf,
+  fitPareto,
+  heavyTail,
+} from './gpd-fit';
 import {
   Margin,
   type MarginState,
@@ -108,6 +115,17 @@ export class GpdMargin extends Margin {
     const tails = { ...(lower.tail && { lower: lower.tail }), ...(upper.tail && { upper: upper.tail }) };
     const margin = new GpdMargin(body, tails, ends);
     margin.notes = [...lower.notes, ...upper.notes];
+    return margin;
+  }
+
+  /** A body with the tails at open ends that are exponential or heavier; the body alone where none is. */
+  static *withHeavyTails(column: SortedColumn, body: Margin, support: MarginSupport): Steps<Margin> {
+    const upper = support[1] === Infinity ? yield* heavyTail(column) : null;
+    const turned = support[0] === -Infinity ? yield* heavyTail(mirrored(column)) : null;
+    const lower = turned && { ...turned, threshold: -turned.threshold };
+    if (!upper && !lower) return body;
+    const margin = new GpdMargin(body, { ...(lower && { lower }), ...(upper && { upper }) }, support);
+    margin.notes = body.notes;
     return margin;
   }
 
