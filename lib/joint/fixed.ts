@@ -1,6 +1,7 @@
 import type { Cell } from '../data/columns/column-of-values';
 import type { RowCells } from '../data/column-jobs';
 import { type ColumnType, numberOfCell, labelsOf } from '../data/columns/column-type';
+import { formulaText } from '../data/schema/derived';
 import { Table, listNames } from '../data/table';
 import { type OptionNames, SklarError, describe, expectNumber, expectOptions, expectObject } from '../errors';
 import { Margins, type TableMargins } from '../margins/margins';
@@ -37,7 +38,9 @@ export function numbersOfCells(
 ): HeldColumns {
   return new Map(
     Object.entries(expectObject(cells, 'the fixed columns')).map(([name, cell]): [string, Held] => {
-      const type = margins.columnTypes[margins.names.indexOf(name)];
+      const at = margins.names.indexOf(name);
+      if (at < 0) throw notModelled(name, margins);
+      const type = margins.columnTypes[at];
       if (typeof cell !== 'object' || cell === null || cell instanceof Date) {
         return [name, numberOf(name, type, cell)];
       }
@@ -60,6 +63,30 @@ export function numbersOfCells(
       }
       return [name, Object.fromEntries(ends.map(([end, one]) => [end, numberOf(name, type, one)]))];
     }),
+  );
+}
+
+/** A column that is not there, or that is made of others. */
+function notModelled(name: string, margins: TableMargins): SklarError {
+  const schema = margins instanceof Margins ? margins.schema : null;
+  const own = schema?.columns.find((column) => column.name === name);
+  const names = margins.names.map(describe).join(', ');
+  if (!schema || !own) {
+    return new SklarError(
+      'ERR_SKLAR_VALUE',
+      `expected a column of ${names} for a fixed value, got ${describe(name)}`,
+    );
+  }
+  const why =
+    own.role === 'derived'
+      ? `is computed from others (${formulaText(own.formula, schema.columns)})`
+      : own.role === 'constant'
+        ? 'is the same in all rows'
+        : 'names rows';
+  return new SklarError(
+    'ERR_SKLAR_VALUE',
+    `expected a column that is modelled for a fixed value (${names}), got ${describe(name)}, which ${why}; a condition ` +
+      '(sampleWhere, --where) can be on all columns',
   );
 }
 
@@ -86,12 +113,7 @@ function numberOf(name: string, type: ColumnType | undefined, cell: Cell): numbe
 export async function conditionOf(held: HeldColumns, margins: TableMargins): Promise<Condition> {
   for (const [name, value] of held) {
     const j = margins.names.indexOf(name);
-    if (j < 0) {
-      throw new SklarError(
-        'ERR_SKLAR_VALUE',
-        `expected a column of ${margins.names.map(describe).join(', ')} for a fixed value, got ${describe(name)}`,
-      );
-    }
+    if (j < 0) throw notModelled(name, margins);
     if (typeof value === 'number') expectInMargin(name, value, j, margins);
     else
       for (const end of Object.values(value)) expectNumber(end, `an end of the range of ${describe(name)}`);

@@ -206,6 +206,11 @@ test('rows given cells keep the rules of the data and have all columns', async (
     }
     expect(new Set(Array.from({ length: rows.rows }, (_, i) => rows.text('id', i))).size).toBe(rows.rows);
   }
+  await expect(joint.sampleConditional({ gross: 100 }, 5)).rejects.toThrow(
+    /got "gross", which is computed from others \(= 1\.19 x "amount"\); a condition .* can be on all columns/,
+  );
+  await expect(joint.sampleConditional({ id: 'A-1' }, 5)).rejects.toThrow('got "id", which names rows');
+  await expect(joint.sampleConditional({ none: 1 }, 5)).rejects.toThrow('for a fixed value, got "none"');
 });
 
 describe('missing cells', () => {
