@@ -175,7 +175,7 @@ export function* chooseThreshold(column: TailValues, step: number, atom: number)
 /**
  * The upper tail of a column where it is exponential or heavier, which kernels, who know it by its outermost values, blur: a generalised Pareto
  * law beyond the threshold of `chooseThreshold`. Null where none fits, where it has no mean, or where its shape is below 0 by more than two
- * standard errors, (1 + shape) / sqrt(n) (Smith 1987); nearer to 0 it is exponential. docs/mathematics.md, N.4.
+ * standard errors, (1 + shape) / sqrt(n) (Smith 1987); nearer to 0 it is exponential.
  */
 export function* heavyTail(
   column: TailValues,
