@@ -24,6 +24,9 @@ export interface ImpossibleRows {
   readonly rows: readonly number[];
 }
 
+/** Of greater values sums of squares may leave the doubles. */
+const GREATEST = 1e140;
+
 /** Rows that are named. */
 const MOST_NAMED = 10;
 
@@ -77,6 +80,8 @@ export class RunningMean {
    * the largest, whose square would leave the doubles.
    */
   readonly #weighted = { least: Infinity, most: 0, unit: 0, shift: 0, w: 0, wx: 0, ww: 0, wwx: 0, wwxx: 0 };
+  /** The unit of all sums of values, a power of two: 1 but for values so great that their squares would leave the doubles. */
+  #scale = 1;
   #rows = 0;
   /** Of weight 0. */
   #unweighted = 0;
@@ -97,16 +102,18 @@ export class RunningMean {
   add(values: Float64Array, rows?: ArrayLike<number>, weights?: ArrayLike<number>): void {
     const sums = this.#weighted;
     for (let i = 0; i < values.length; i++) {
-      const value = values[i]!;
       const weight = weights ? weights[i]! : 1;
       if (weight === 0) {
         this.#unweighted++;
         continue;
       }
-      if (value === -Infinity) {
+      if (values[i] === -Infinity) {
         if (this.#named.length < MOST_NAMED) this.#named.push((rows ? rows[i]! : this.#rows + i) + 1);
         continue;
       }
+      const size = Math.abs(values[i]!);
+      if (size > GREATEST * this.#scale && size < Infinity) this.#scaleBy(2 ** Math.floor(Math.log2(size)));
+      const value = values[i]! / this.#scale;
       if (this.#count === 0) sums.shift = value;
       sums.least = Math.min(sums.least, weight);
       sums.most = Math.max(sums.most, weight);
@@ -133,6 +140,17 @@ export class RunningMean {
           : new Float64Array(values.filter(counts).length).fill(1),
       );
     }
+  }
+
+  #scaleBy(scale: number): void {
+    const sums = this.#weighted;
+    const factor = this.#scale / scale;
+    for (const key of ['shift', 'wx', 'wwx'] as const) sums[key] *= factor;
+    sums.wwxx *= factor ** 2;
+    this.#sum *= factor;
+    this.#mean *= factor;
+    this.#squares *= factor ** 2;
+    this.#scale = scale;
   }
 
   #measureIn(unit: number): void {
@@ -170,10 +188,10 @@ export class RunningMean {
       const squares = wwxx - 2 * (mean - shift) * wwx + (mean - shift) ** 2 * ww;
       return Math.sqrt((Math.max(0, squares) / (w * w)) * (effective / (effective - 1)));
     };
+    const error = () => (deviations && blockRows > 1 ? batchError(deviations, blockRows) : ofRows());
     return {
-      mean,
-      standardError:
-        this.#count > 1 ? (deviations && blockRows > 1 ? batchError(deviations, blockRows) : ofRows()) : null,
+      mean: mean * this.#scale,
+      standardError: this.#count > 1 ? error() * this.#scale : null,
       ...(deviations && { blockRows }),
       ...(weighted && { effectiveRows: effective }),
       ...(impossible.count > 0 && { impossible }),
@@ -186,7 +204,9 @@ export class RunningMean {
     let done = 0;
     this.#parts!.forEach((part, k) => {
       const weights = this.#weightParts[k]!;
-      part.forEach((value, i) => (all[done++] = (unit === null ? 1 : unit * weights[i]!) * (value - mean)));
+      part.forEach(
+        (value, i) => (all[done++] = (unit === null ? 1 : unit * weights[i]!) * (value / this.#scale - mean)),
+      );
     });
     return all;
   }

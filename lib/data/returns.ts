@@ -126,9 +126,18 @@ export function toReturns(prices: Table, options: ReturnOptions = {}): { table: 
     if (!priced.has(name)) return later.column(name);
     const values = prices.column(name);
     return Float64Array.from({ length: prices.rows - 1 }, (_, i) => {
-      const ratio = values[order[i + 1]!]! / values[order[i]!]!;
+      const [before, after] = [values[order[i]!]!, values[order[i + 1]!]!];
+      const ratio = after / before;
       if (Number.isNaN(ratio)) missing++;
-      return method === 'log' ? Math.log(ratio) : ratio - 1;
+      if (method === 'log') {
+        return ratio > 0 && ratio < Infinity ? Math.log(ratio) : Math.log(after) - Math.log(before);
+      }
+      if (ratio < Infinity || Number.isNaN(ratio)) return ratio - 1;
+      throw new SklarError(
+        'ERR_SKLAR_VALUE',
+        `expected simple returns that are numbers in column ${describe(name)}, got ${after} / ${before} ` +
+          `(row ${order[i + 1]! + 1}); log returns have no such limit`,
+      );
     });
   });
   if (missing > 0) {

@@ -52,6 +52,11 @@ export function sortValues(values: Float64Array, weights: RowWeights | null = nu
 }
 
 function toSortedValues({ sorted, weights }: NativeSortedColumn): SortedValues {
+  return ofSorted(sorted, weights);
+}
+
+/** @param weights of the values, in their order */
+export function ofSorted(sorted: Float64Array, weights?: Float64Array | null): SortedValues {
   const isLast = (i: number) => sorted[i] !== sorted[i + 1];
   let distinct = 0;
   for (let i = 0; i < sorted.length; i++) if (isLast(i)) distinct++;

@@ -30,6 +30,27 @@ export function impossibleValues(
 }
 
 /**
+ * Says which column has the density at which that of a row is infinite, such as a gamma law of shape below 1 at 0.
+ *
+ * @param firstRow number of the first row, from 0
+ * @throws SklarError ERR_SKLAR_DIVERGED naming the row and the column
+ */
+export function expectNoPole(values: Float64Array, margins: Margins, table: Table, firstRow: number): void {
+  const row = values.indexOf(Infinity);
+  if (row < 0) return;
+  for (const column of margins.names) {
+    const value = table.column(column)[row]!;
+    const margin = margins.margin(column);
+    if (margin.logPdf(Float64Array.of(value))[0] !== Infinity) continue;
+    throw new SklarError(
+      'ERR_SKLAR_DIVERGED',
+      `the log density of row ${firstRow + row + 1} is Infinity: so is that of the ${margin.name} margin of column ` +
+        `${describe(column)} at ${value}`,
+    );
+  }
+}
+
+/**
  * A sample whose values are all finite.
  *
  * @throws SklarError ERR_SKLAR_DIVERGED naming the column

@@ -365,7 +365,7 @@ function* fitMixture(
     part.notes = [...notes, ...part.notes];
     return part;
   }
-  const blocks = atoms.map((atom) => column.values.indexOf(atom)).sort((a, b) => a - b);
+  const blocks = Array.from(new Set(atoms), (atom) => column.values.indexOf(atom)).sort((a, b) => a - b);
   const values = Float64Array.from(blocks, (k) => column.values[k]!);
   const masses = Float64Array.from(blocks, (k) => massOf(column, k) / sizeOf(column));
   const margin = new ZeroInflatedMargin(values, masses, part);

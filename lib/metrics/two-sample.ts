@@ -62,13 +62,25 @@ export function expectSamples(x: RowsInput, y: RowsInput, what: string, least = 
 
 /** Beyond it squares of differences, in sums over columns, may leave the finite numbers. */
 const FARTHEST = 1e150;
+/** Where all values are below it their squares may vanish. */
+const NEAREST = 1e-100;
 
-/** @throws SklarError ERR_SKLAR_VALUE for rows whose distances a double does not hold; see `expectSamples` */
-function expectNear(x: RowsInput, y: RowsInput, what: string): Samples {
+/**
+ * The rows in a unit in which squares of distances are numbers, a power of two.
+ *
+ * @throws SklarError ERR_SKLAR_VALUE for rows whose distances a double does not hold; see `expectSamples`
+ */
+function expectNear(x: RowsInput, y: RowsInput, what: string): Samples & { readonly unit: number } {
   const samples = expectSamples(x, y, what);
   const { data, dim, names } = samples;
   const far = data.findIndex((value) => Math.abs(value) > FARTHEST);
-  if (far < 0) return samples;
+  if (far < 0) {
+    const greatest = data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    if (greatest === 0 || greatest > NEAREST) return { ...samples, unit: 1 };
+    // the inverse of a unit below 2^-1022 is no number
+    const unit = 2 ** Math.max(-1022, Math.floor(Math.log2(greatest)));
+    return { ...samples, data: data.map((value) => value / unit), unit };
+  }
   throw new SklarError(
     'ERR_SKLAR_VALUE',
     `expected numbers between ${-FARTHEST} and ${FARTHEST} for ${what}, got ${data[far]} (column ` +
@@ -271,7 +283,9 @@ export async function energyDistance(
   options = expectOptions(options, 'energyDistance', { ...pairOptions, unbiased: true });
   const biased = !expectOneOf(options.unbiased ?? false, 'unbiased', [true, false]);
   const samples = expectNear(x, y, 'energyDistance');
-  return pairMetric(samples, { bandwidths: [], sign: -1, diagonal: 0, biased }, options);
+  const metric = await pairMetric(samples, { bandwidths: [], sign: -1, diagonal: 0, biased }, options);
+  const { unit } = samples;
+  return { ...metric, value: metric.value * unit, standardError: metric.standardError! * unit };
 }
 
 /** Which kernels. */
@@ -336,10 +350,10 @@ export async function mmd(x: RowsInput, y: RowsInput, options: MmdOptions = {}):
     throw new SklarError('ERR_SKLAR_VALUE', `expected a list of bandwidths, got ${describe(given)}`);
   }
   const bandwidths = options.bandwidths
-    ? options.bandwidths.map((h) => expectNumber(h, 'a bandwidth', { above: 0 }))
+    ? options.bandwidths.map((h) => expectNumber(h, 'a bandwidth', { above: 0 }) / samples.unit)
     : [await medianBandwidth(samples, options)];
   const metric = await pairMetric(samples, { bandwidths, sign: 1, diagonal: 1, biased: false }, options);
-  return { ...metric, bandwidths };
+  return { ...metric, bandwidths: options.bandwidths ?? bandwidths.map((h) => h * samples.unit) };
 }
 
 /** Which directions and order. */
@@ -390,7 +404,7 @@ export async function slicedWasserstein(
   const order = expectOneOf(options.order ?? 1, 'order', [1, 2]);
   const directions = expectInteger(options.directions ?? 100, 'directions', { min: 2, max: 2 ** 20 });
   const seed = resolveSeed(options.seed ?? 1);
-  const { data, rows, first, dim } = expectNear(x, y, 'slicedWasserstein');
+  const { data, rows, first, dim, unit } = expectNear(x, y, 'slicedWasserstein');
   const powers = await runJob(
     (addon, onProgress: (fraction: number) => void) =>
       addon.slicedWasserstein(data, rows, first, dim, run.threads, directions, order, seed, onProgress),
@@ -399,7 +413,7 @@ export async function slicedWasserstein(
   const { mean, standardError } = meanOf(powers);
   const value = order === 1 ? mean : Math.sqrt(mean);
   const slope = order === 1 || value === 0 ? 1 : 2 * value;
-  return { value, standardError: standardError! / slope, pValue: null };
+  return { value: value * unit, standardError: (standardError! / slope) * unit, pValue: null };
 }
 
 /** How a classifier is asked. */

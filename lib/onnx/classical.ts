@@ -121,6 +121,9 @@ const gumbel = (graph: Graph, theta: number): Generator => {
   };
 };
 
+/** Beside one e to this power is nothing. */
+const LOG_TINY = -40;
+
 /** Of BB8; delta = 1: Joe's. */
 const bb8 = (graph: Graph, theta: number, delta: number): Generator => {
   const floor = (1 - delta) ** theta;
@@ -143,12 +146,18 @@ const bb8 = (graph: Graph, theta: number, delta: number): Generator => {
     const share = graph.sub(graph.log(graph.neg(graph.expm1(power))), logEta);
     return graph.where(graph.less(rest, 0.5), graph.neg(graph.log1p(graph.neg(rest))), graph.neg(share));
   };
+  // of delta = 1: far below the smallest number s = 1 - e^-s = e^power is told by its logarithm
+  const orLog = (log: Value, usual: Value) =>
+    floor > 0 ? usual : graph.where(graph.less(log, LOG_TINY), log, usual);
   return {
-    phi: (u) => fromValue(graph, phi(u)),
+    phi: (u) => {
+      const value = phi(u);
+      return { value, log: orLog(graph.mul(logBase(u), theta), graph.log(value)) };
+    },
     logPhiSlope: (u) => graph.sum(graph.mul(logBase(u), theta - 1), phi(u), Math.log(theta * delta) - logEta),
-    slopes: ({ value }) => {
+    slopes: ({ value, log }) => {
       const [logW, lost] = [graph.sum(graph.neg(value), logEta), graph.expm1(graph.neg(value))];
-      const remainder = graph.log(graph.sum(graph.mul(lost, floor - 1), floor));
+      const remainder = orLog(log, graph.log(graph.sum(graph.mul(lost, floor - 1), floor)));
       const first = graph.sum(logW, graph.mul(remainder, 1 / theta - 1), -Math.log(theta * delta));
       // 1 - W / theta, W = eta e^-s
       const bend = graph.log(
@@ -192,8 +201,10 @@ const exponentiated =
       graph.sum(top, graph.log(inner)),
     );
     const [logA, logB] = [graph.sub(x, t), graph.sub(y, t)];
+    const value = graph.div(t, delta);
+    const tiny = graph.less(graph.max(a.log, b.log), LOG_TINY - Math.log(delta));
     return {
-      value: fromValue(graph, graph.div(t, delta)),
+      value: { value, log: graph.where(tiny, logAddExp(graph, a.log, b.log), graph.log(value)) },
       logA,
       logB,
       mixed: graph.sum(logA, logB, Math.log(delta)),
@@ -218,11 +229,16 @@ const galambos =
     const zero = graph.mul(odds, 0);
     const [ofA, ofB] = [logAddExp(graph, zero, odds), logAddExp(graph, zero, graph.neg(odds))];
     const logG = graph.sub(a.log, graph.div(ofA, delta));
-    const slope = (of: Value) => graph.log(graph.neg(graph.expm1(graph.mul(of, -1 - 1 / delta))));
+    const slope = (of: Value, ratio: Value) =>
+      graph.where(
+        graph.less(ratio, LOG_TINY),
+        graph.sum(ratio, Math.log1p(1 / delta)),
+        graph.log(graph.neg(graph.expm1(graph.mul(of, -1 - 1 / delta)))),
+      );
     return {
       value: fromValue(graph, graph.sub(graph.sum(a.value, b.value), graph.exp(logG))),
-      logA: slope(ofA),
-      logB: slope(ofB),
+      logA: slope(ofA, odds),
+      logB: slope(ofB, graph.neg(odds)),
       mixed: graph.sum(
         graph.mul(logG, 1 + 2 * delta),
         graph.mul(graph.sum(a.log, b.log), -delta - 1),
@@ -411,8 +427,10 @@ function exchangeable(graph: Graph, kind: FamilyKind, theta: number, level: Leve
     }
     case 'joe': {
       const generator = bb8(g, theta, 1);
-      const s = g.total(generator.phi(level).value, 1);
-      const gone = g.log(forgotten(s));
+      const phi = generator.phi(level);
+      const s = g.total(phi.value, 1);
+      const logS = g.logSumExp(phi.log, 1);
+      const gone = g.where(g.less(logS, LOG_TINY), logS, g.log(forgotten(s)));
       const derivative = logPolynomial(g, logistic(dim, 1 / theta), g.neg(g.sum(s, gone)));
       return g.sum(
         derivative,

@@ -128,6 +128,9 @@ class Kde final : public Margin {
   Kde(Support support, KdeGrid grid, Vector heights)
       : support_(support),
         grid_(grid),
+        unit_(std::max(std::fabs(grid.location), grid.scale) > 1e300 ? 0.25 : 1),
+        location_(grid.location * unit_),
+        scale_(grid.scale * unit_),
         heights_(std::move(heights)),
         top_(static_cast<double>(heights_.size() - 1)),
         least_(std::max(support_.first, -greatest)),
@@ -163,8 +166,7 @@ class Kde final : public Margin {
     if (!(level.p > 0 && level.q > 0)) return end_of(support_, level);
     const bool above = !(level.p < level.q);
     const double at = from_below(above, sides_[above].steps(std::min(level.p, level.q)));
-    return inside(sinh_.has(at) ? grid_.location + grid_.scale * sinh_.at(at)
-                                : to_x(grid_.from + grid_.step * at));
+    return inside(sinh_.has(at) ? location_ + scale_ * sinh_.at(at) : to_x(grid_.from + grid_.step * at));
   }
 
   // The same in loops without branches, which overlap or are vectors.
@@ -190,7 +192,7 @@ class Kde final : public Margin {
           sinh[i] = there.sinh, cosh[i] = there.cosh;
         }
         for (std::size_t i = 0; i < rows; ++i)
-          out[i] = inside(grid_.location + grid_.scale * sinh_.at(at[i], nearest[i], sinh[i], cosh[i]));
+          out[i] = inside(location_ + scale_ * sinh_.at(at[i], nearest[i], sinh[i], cosh[i]));
       }
       for (std::size_t i = 0; i < rows; ++i) {
         const double least = std::min(levels[i].p, levels[i].q);
@@ -214,32 +216,33 @@ class Kde final : public Margin {
       const std::size_t k = std::min(heights_.size() - 2, static_cast<std::size_t>(inside));
       log = std::log(heights_[k] + (inside - static_cast<double>(k)) * (heights_[k + 1] - heights_[k]));
     }
-    const double distance = x - grid_.location;
+    const double distance = x * unit_ - location_;
     return log - (std::isfinite(distance)
-                      ? std::log(std::hypot(grid_.scale, distance))
+                      ? std::log(std::hypot(scale_, distance)) - std::log(unit_)
                       : std::log(std::hypot(grid_.scale / 2, x / 2 - grid_.location / 2)) + std::log(2.0));
   }
 
  private:
   double from_below(int above, double steps) const { return above * top_ + (1 - 2 * above) * steps; }
-  double inside(double x) const { return std::max(std::min(x, most_), least_); }
+  // What was computed in the unit.
+  double inside(double x) const { return std::max(std::min(x / unit_, most_), least_); }
   double to_y(double x) const {
-    const double ratio = (x - grid_.location) / grid_.scale;
+    const double ratio = (x * unit_ - location_) / scale_;
     if (std::isfinite(ratio) || !std::isfinite(x)) return std::asinh(ratio);
     const double half = x / 2 - grid_.location / 2;
     return std::copysign(std::log(std::fabs(half)) + std::log(4.0) - std::log(grid_.scale), half);
   }
   double to_x(double y) const {
     const double far = 700;  // exp(|y|) / 2 for sinh, which would overflow
-    return grid_.location + (std::fabs(y) < far
-                                 ? grid_.scale * std::sinh(y)
-                                 : std::copysign(std::exp(std::fabs(y) + std::log(grid_.scale / 2)), y));
+    return location_ + (std::fabs(y) < far ? scale_ * std::sinh(y)
+                                           : std::copysign(std::exp(std::fabs(y) + std::log(scale_ / 2)), y));
   }
 
   Support support_;
   KdeGrid grid_;
-  Vector heights_;  // of the density in y at the points of the grid
-  double top_;      // steps to the last of them
+  double unit_, location_, scale_;  // both times the unit, in which differences of great values are finite
+  Vector heights_;                  // of the density in y at the points of the grid
+  double top_;                      // steps to the last of them
   double least_, most_;
   ExponentialTail lower_, upper_;
   std::array<Mass, 2> sides_;  // of the points of the grid from below and from above

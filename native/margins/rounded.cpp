@@ -39,7 +39,7 @@ class Rounded final : public Margin {
     last_ = std::ceil(grid_.number(most) - 0.5 - 1e-9);
   }
 
-  Support support() const override { return {grid_.value(first_), grid_.value(last_)}; }
+  Support support() const override { return {value(first_), value(last_)}; }
   bool has_atoms() const override { return true; }
   bool is_atom(double x) const override {
     const double k = number(x);
@@ -84,11 +84,16 @@ class Rounded final : public Margin {
 
  private:
   double number(double x) const { return std::nearbyint(grid_.number(x)); }
+  // An end of the support of which the number overflows is itself.
+  double value(double k) const {
+    const auto [least, most] = of_->support();
+    return std::isfinite(k) ? grid_.value(k) : k < 0 ? least : most;
+  }
   // Quantiles at the upper edge of a cell are of the cell, as far as they can be told from it.
   double recorded(double x) const {
     if (std::isnan(x)) return x;
     const double k = std::ceil(grid_.number(x) - 0.5 - 1e-6);
-    return grid_.value(std::clamp(k, first_, last_)) + 0.0;
+    return value(std::clamp(k, first_, last_)) + 0.0;
   }
   // F at the upper edge of a cell.
   Unit up_to(double k) const {

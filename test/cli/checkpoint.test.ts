@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, linkSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import { existsSync, linkSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { loadModel, writeTable } from '../../lib';
@@ -110,6 +110,55 @@ test('a model that cannot be written leaves the checkpoint and says so', async (
     ),
   });
   expect(existsSync(checkpoint)).toBe(true);
+});
+
+test('a checkpoint that another fit has written to is no way back', async () => {
+  const checkpoint = folder.file('shared.checkpoint');
+  const log = folder.file('shared.jsonl');
+  const argv = [
+    'fit',
+    data,
+    '--out',
+    folder.file('shared.safetensors'),
+    '--checkpoint',
+    checkpoint,
+    ...quick,
+  ];
+  const config = folder.file('often.json', '{"checkpointSeconds": 0.05, "patience": 0}');
+  const run = async (steps: number, isEnough: (said: string) => boolean, onLook = () => {}) => {
+    const controller = new AbortController();
+    const stderr = new Capture();
+    const timer = setInterval(() => {
+      onLook();
+      if (isEnough(stderr.text)) controller.abort();
+    }, 1);
+    const all = [...argv, '--config', config, '--log', log, '--steps', steps].map(String);
+    const { signal } = controller;
+    expect(await main(all, { stdout: new Capture(), stderr, signal })).toBe(130);
+    clearInterval(timer);
+    return stderr.text.split('\n').at(-2)!;
+  };
+  expect(await run(1e7, () => existsSync(checkpoint))).toContain(
+    `the same command goes on from ${JSON.stringify(checkpoint)}`,
+  );
+  const other = readFileSync(checkpoint);
+  rmSync(checkpoint);
+
+  rmSync(log);
+
+  let planted = false;
+  const said = await run(
+    1e8,
+    (text) => text.startsWith('warning'),
+    () => {
+      if (planted || !existsSync(log)) return;
+      planted = true;
+      writeFileSync(checkpoint, other);
+    },
+  );
+  expect(said).toContain('it is the checkpoint of another fit');
+  expect(said).not.toContain('goes on from');
+  expect(readFileSync(checkpoint)).toEqual(other);
 });
 
 test('files of a fit are different ones, under whichever names: none takes the place of another', async () => {

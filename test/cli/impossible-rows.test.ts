@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { Table, fitJoint, meanOf, report, writeTable } from '../../lib';
 import { TemporaryFolder } from '../data/support';
 import { formatMean } from '../../lib/report/charts/text';
-import { exampleTable, sklar, sklarJson } from './support';
+import { uniforms } from '../helpers/data';
+import { exampleTable, sklar, sklarFails, sklarJson } from './support';
 
 const folder = new TemporaryFolder();
 const model = folder.file('model.safetensors');
@@ -152,4 +153,19 @@ test('a report of data with such rows has numbers', async () => {
     rows: [{ row: 17, columns: [{ column: 'depth, m', value: -20 }] }],
   });
   expect(html).toContain('1 of 300 rows has density 0');
+});
+
+test('score names the column of which a margin has an infinite density', async () => {
+  const next = uniforms(4);
+  const columns = [0, 1].map((k) => Float64Array.from({ length: 200 }, () => (k ? next() : next() ** 4)));
+  using joint = await fitJoint(new Table(['small', 'other'], columns), {
+    copula: { kind: 'gaussian' },
+    margins: { small: 'gamma' },
+  });
+  const pole = folder.file('pole.safetensors');
+  await joint.save(pole);
+  const rows = folder.file('pole.csv');
+  await writeTable(new Table(['small', 'other'], [Float64Array.of(0.1, 0), Float64Array.of(0.2, 0.3)]), rows);
+  const words = 'the log density of row 2 is Infinity: so is that of the gamma margin of column "small" at 0';
+  await sklarFails(['score', pole, rows, '--scale', 'data'], 6, 'ERR_SKLAR_DIVERGED', words);
 });

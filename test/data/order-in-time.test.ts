@@ -13,6 +13,8 @@ import { serialNote } from '../../lib/data/serial-dependence';
 import { timeOrder } from '../../lib/data/split';
 import { sklarError } from './support';
 
+type Mean = ReturnType<typeof meanOf>;
+
 describe('splits in time', () => {
   test('the last rows, whatever the seed', () => {
     const { train, holdout } = splitRows(10, 0.3, 1, 'time');
@@ -253,4 +255,34 @@ test('means of weights of any size', () => {
     }
   }
   expect(meanOf(values, undefined, 'rows', [1e200, 1, 1e200, 1]).mean).toBe(2);
+});
+
+test('means of values of any size', () => {
+  const values = autoregression(new Generator(3, 0), 60, 0.6);
+  const weights = values.map((value) => 1 + value * value);
+  for (const scale of [2 ** 500, 2 ** 1015]) {
+    // small ones come first, so that the unit changes on the way
+    const mixed = Float64Array.of(1, -1e200, ...values.map((value) => value * scale));
+    const right = Float64Array.of(1 / scale, -1e200 / scale, ...values);
+    const both = Float64Array.of(1, 2, ...weights);
+    for (const errors of ['rows', 'blocks'] as const) {
+      for (const given of [undefined, both]) {
+        const [great, usual] = [mixed, right].map((of) => meanOf(of, undefined, errors, given)) as [
+          Mean,
+          Mean,
+        ];
+        expect(great.mean / scale).toBeCloseTo(usual.mean, 12);
+        expect(great.standardError! / scale).toBeCloseTo(usual.standardError!, 12);
+      }
+    }
+  }
+});
+
+test('returns of prices whose ratio is no number', async () => {
+  const prices = Table.fromColumns({ gold: [1e-300, 1e300, 1e-300, 2e-300] });
+  const returns = toReturns(prices, { method: 'log' }).table.column('gold');
+  expect(returns[0]).toBeCloseTo(600 * Math.log(10), 9);
+  expect(returns[1]).toBeCloseTo(-600 * Math.log(10), 9);
+  const { message } = await sklarError(() => toReturns(prices, { method: 'simple' }), 'ERR_SKLAR_VALUE');
+  expect(message).toContain('in column "gold", got 1e+300 / 1e-300 (row 2)');
 });

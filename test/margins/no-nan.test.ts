@@ -117,3 +117,33 @@ test('values and weights beyond what doubles can take a margin of are refused by
     );
   }
 });
+
+test('a kernel estimate of values whose scale is as great as numbers are', () => {
+  const uniform = sample(draws.uniform, 40, 3);
+  const x = uniform.map((u) => 1.7e308 * (2 * u - 1) * 0.98);
+  const margin = fitMargin(x, 'kde');
+  expect(margin.parameters.scale).toBeGreaterThan(1e308);
+  expect(margin.logPdf(x).every(Number.isFinite)).toBe(true);
+  const everywhere = Float64Array.from([-Number.MAX_VALUE, ...x, 0, 1, Number.MAX_VALUE]).sort();
+  const f = margin.cdf(everywhere);
+  expect(f.every((level, k) => k === 0 || level >= f[k - 1]!)).toBe(true);
+  // of the same values in other units, but for the ends of the numbers
+  const small = fitMargin(
+    x.map((value) => value * 2 ** -40),
+    'kde',
+  );
+  const levels = Float64Array.from({ length: 9 }, (_, k) => (k + 1) / 10);
+  const [drawn, other] = [margin.quantile(levels), small.quantile(levels)];
+  expect(Array.from(drawn, (value, k) => Math.abs((value * 2 ** -40) / other[k]! - 1) < 1e-9)).not.toContain(
+    false,
+  );
+});
+
+test('a kernel estimate whose grid, stretched by an outlier, ends beside the support', () => {
+  const x = Float64Array.from({ length: 200 }, (_, i) => (0.02 + (i + 0.5) / 200) * 1e-148);
+  x[5] = 1e15;
+  const margin = fitMargin(x, 'kde');
+  const everywhere = Float64Array.from({ length: 2000 }, (_, k) => k * 1e-151);
+  const f = margin.cdf(everywhere);
+  expect(f.every((level, k) => k === 0 || level >= f[k - 1]!)).toBe(true);
+});

@@ -1,4 +1,15 @@
-import { GaussianCopula, Margins, Table, fitJoint, fitMargin, marginFromJSON, normalCdf } from '../../lib';
+import {
+  GaussianCopula,
+  type MarginJson,
+  Margins,
+  Table,
+  fitJoint,
+  fitMargin,
+  marginFromJSON,
+  normalCdf,
+} from '../../lib';
+import { sortValues } from '../../lib/data/sorted-table';
+import { spreadOver } from '../../lib/margins/basis/grid';
 import type { GpdMargin } from '../../lib/margins/types/gpd';
 import { RoundedMargin } from '../../lib/margins/types/rounded';
 import { uniforms } from '../helpers/data';
@@ -163,4 +174,29 @@ test('a table of rounded columns: likelihood, samples and conditions', async () 
   expect(Math.abs(mean - 178)).toBeLessThan(0.8);
   const margins = await Margins.fit(table);
   expect(given.logMarginalDensity).toBeCloseTo(margins.margin('weight').logPdf(Float64Array.of(78))[0]!, 6);
+});
+
+test('an outlier whose spacing is taken for the step: what is made of the column is read again', () => {
+  const x = round(sample(draws.normal, 100, 4), 10);
+  x[7] = -1.797e308;
+  expect(() => fitMargin(x, 'rounded')).toThrow('recurring values on a grid');
+  const margin = fitMargin(x);
+  const again = marginFromJSON(JSON.parse(JSON.stringify(margin)) as MarginJson);
+  expect(again.cdf(x)).toEqual(margin.cdf(x));
+});
+
+test('equal values that have no room in their cell stay equal', () => {
+  const x = Float64Array.from({ length: 2000 }, (_, i) => 1e12 + (i & 1) / 64);
+  const { sorted, values, last } = spreadOver(
+    { column: 'x', ...sortValues(x) },
+    { origin: 1e12, step: 1 / 64 },
+  );
+  expect(values.every((value, k) => k === 0 || value > values[k - 1]!)).toBe(true);
+  expect(Array.from(last, (end) => sorted[end - 1])).toEqual(Array.from(values));
+});
+
+test('ends of the support that are beyond all numbers of a grid', () => {
+  const x = round(sample(draws.normal, 100, 4), 10);
+  const margin = fitMargin(x, { type: 'rounded', support: [-1.7e308, 1.7e308] });
+  expect(margin.support).toEqual([-1.7e308, 1.7e308]);
 });

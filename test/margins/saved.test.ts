@@ -1,7 +1,16 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
-import { type MarginsSpec, Table, fitJoint, loadJoint, marginTypes } from '../../lib';
+import {
+  type MarginJson,
+  type MarginsSpec,
+  Table,
+  fitJoint,
+  fitMargin,
+  loadJoint,
+  marginFromJSON,
+  marginTypes,
+} from '../../lib';
 import { TemporaryFolder } from '../data/support';
 import { normals, uniforms } from '../helpers/data';
 
@@ -89,4 +98,12 @@ test('a model of version 0.1.0 has the margins it had', async () => {
     // empirical densities are another histogram of the same F, and discrete ends have their whole block
     if (column !== 'empirical' && column !== 'discrete') near(margin.logPdf(x), was.logPdf);
   }
+});
+
+test('atoms that are given twice are one', () => {
+  const x = Float64Array.from({ length: 60 }, (_, i) => (i % 3 === 0 ? -0 : 1 + i));
+  const margin = fitMargin(x, { type: 'zero-inflated', atoms: [0, 0, -0] });
+  expect(margin.parameters.rest).toBeCloseTo(2 / 3, 12);
+  const again = marginFromJSON(JSON.parse(JSON.stringify(margin)) as MarginJson);
+  expect(again.cdf(x)).toEqual(margin.cdf(x));
 });

@@ -1,5 +1,6 @@
 import {
   Table,
+  type TwoSampleMetric,
   classifierAuc,
   cramerVonMises,
   energyDistance,
@@ -13,7 +14,7 @@ import {
 } from '../../lib';
 import { cramerLimitTail, cramerTail, kolmogorovTail } from '../../lib/metrics/null-laws';
 import { areaUnderCurve } from '../../lib/metrics/two-sample';
-import { normals } from '../helpers/data';
+import { normals, uniforms } from '../helpers/data';
 
 const cdf = (x: number) => normalCdf(Float64Array.of(x))[0]!;
 
@@ -307,5 +308,31 @@ test('rows whose distances a double does not hold are refused by name', async ()
       code: 'ERR_SKLAR_VALUE',
       message: expect.stringMatching(new RegExp(`for ${name}, got -1e\\+200 \\(column "b"\\)`)),
     });
+  }
+});
+
+test('distances of the smallest numbers are those of others in another unit', async () => {
+  const next = uniforms(8);
+  const rows = (shift: number) => Array.from({ length: 40 }, () => [next() + shift, next()]);
+  const [x, y] = [rows(0), rows(0.3)];
+  const options = { permutations: 99 };
+  for (const unit of [2 ** -600, 2 ** -1010]) {
+    const inUnit = (sample: number[][]) => sample.map((row) => row.map((value) => value * unit));
+    const [a, b] = [inUnit(x), inUnit(y)];
+    const [kernel, right] = [await mmd(a, b, options), await mmd(x, y, options)];
+    expect(kernel.value).toBeCloseTo(right.value, 12);
+    expect(kernel.pValue).toBe(right.pValue);
+    expect(kernel.bandwidths[0]! / unit).toBeCloseTo(right.bandwidths[0]!, 12);
+    const given = await mmd(a, b, { ...options, bandwidths: [0.5 * unit] });
+    expect(given.value).toBeCloseTo((await mmd(x, y, { ...options, bandwidths: [0.5] })).value, 12);
+    expect(given.bandwidths).toEqual([0.5 * unit]);
+    const near = async (of: (a: number[][], b: number[][]) => Promise<TwoSampleMetric>) => {
+      const [small, usual] = [await of(a, b), await of(x, y)];
+      expect(small.value / unit).toBeCloseTo(usual.value, 12);
+      expect(small.standardError! / unit).toBeCloseTo(usual.standardError!, 12);
+      expect(small.pValue).toBe(usual.pValue);
+    };
+    await near((p, q) => energyDistance(p, q, options));
+    await near((p, q) => slicedWasserstein(p, q, { order: 2 }));
   }
 });

@@ -113,6 +113,29 @@ test('every family of two columns, in every rotation', async () => {
   expect(await failures(copulas, 1e-7)).toEqual([]);
 });
 
+test('strong dependence, whose generators and slopes are below the smallest number', async () => {
+  const strong: [FamilyKind, Record<string, number>][] = [
+    ['joe', { theta: 70 }],
+    ['joe', { theta: 1000 }],
+    ['bb6', { theta: 60, delta: 2 }],
+    ['bb7', { theta: 80, delta: 3 }],
+    ['bb7', { theta: 80, delta: 0.01 }],
+    ['galambos', { theta: 30 }],
+    ['galambos', { theta: 300 }],
+    ['bb4', { theta: 5, delta: 5 }],
+    ['bb5', { theta: 2, delta: 20 }],
+  ];
+  const near = (dim: number) =>
+    rowsOf(dim, 100).flatMap((row) => [row, row.map((u) => row[0]! + (u - row[0]!) / 100)]);
+  const copulas = strong.flatMap(([kind, own]) =>
+    rotations.map((rotation) => new FamilyCopula(kind, own, { rotation })),
+  );
+  const many = [0 as const, 180 as const].map(
+    (rotation) => new FamilyCopula('joe', { theta: 70 }, { dim: 4, rotation }),
+  );
+  expect(await failures([...copulas, ...many], 1e-7, near)).toEqual([]);
+});
+
 test('exchangeable families of more columns', async () => {
   const copulas = familyKinds
     .filter((kind) => families[kind].manyColumns)

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { z } from 'zod';
 
-import { checkpointFiles, removeCheckpoints } from '../../copulas/training/checkpoint';
+import { checkpointFiles, isOfAnotherFit, removeCheckpoints } from '../../copulas/training/checkpoint';
 import type { TrainProgress } from '../../copulas/training/train';
 import type { Copula, LogPdfOptions } from '../../copulas/copula';
 import { FEWEST_ROWS, fitCopula } from '../../copulas/fitting/fit';
@@ -683,7 +683,9 @@ function withWayBack(
 ): unknown {
   const resumable = signal.aborted || (error instanceof SklarError && RESUMABLE.has(error.code));
   const written = resumable
-    ? checkpoints.filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile())
+    ? checkpoints.filter(
+        (file) => !isOfAnotherFit(file) && statSync(file, { throwIfNoEntry: false })?.isFile(),
+      )
     : [];
   const words = [
     ...unwritten,

@@ -12,7 +12,7 @@ import { noWeight, positiveRows, thinnedNote, thinnedRows, weightsColumn } from 
 import { type DeviceOptions, resolveDevice } from '../../devices';
 import { expectOneOf } from '../../errors';
 import { copulaLogPdf } from '../../joint/copula-density';
-import { type ImpossibleValues, impossibleValues, possibleRows } from '../../joint/impossible';
+import { type ImpossibleValues, expectNoPole, impossibleValues, possibleRows } from '../../joint/impossible';
 import { jointOf, takeWeighted } from '../../joint/joint';
 import { Margins, type TableMargins } from '../../margins/margins';
 import { type ImpossibleRows, RunningMean } from '../../mean';
@@ -158,6 +158,7 @@ async function score(model: string, data: string[], flags: Flags, io: Io): Promi
         : copula.margins
           ? copulaLogPdf(copula, copula.margins, table, { ...reported, ofRows: rows })
           : copula.logPdf(table, reported));
+      if (joint) expectNoPole(values, joint.margins, table, firstRow);
       expectFinite(values, 1, 'the log density', { first: firstRow, orImpossible: true });
       running.add(values, undefined, weights);
       named.push(...namedIn(running.impossible, copula.margins, table, firstRow));

@@ -57,6 +57,12 @@ export function checkpointFiles(checkpoint: string | undefined, models: number |
 /** Of the fits of this process, and of those that they went on from. */
 const ownWriters = new Set<string>();
 
+/** Files that fits of this process found to be those of other ones. */
+const foreignFiles = new Set<string>();
+
+/** Whether a fit of this process could not write a checkpoint because it is one of another fit. */
+export const isOfAnotherFit = (file: string): boolean => foreignFiles.has(path.resolve(file));
+
 /** Removes the files of a fit whose model is safe, but for those that another fit has written to since. */
 export async function removeCheckpoints(files: readonly string[], own = ownWriters): Promise<void> {
   for (const file of files) {
@@ -306,7 +312,9 @@ export class Checkpoint {
 
   async #writeOne({ numbers, history, tensors }: TrainSnapshot): Promise<void> {
     const writer = await writerOf(this.#file);
-    if (writer !== null && !this.#own.has(writer)) {
+    const foreign = writer !== null && !this.#own.has(writer);
+    foreignFiles[foreign ? 'add' : 'delete'](path.resolve(this.#file));
+    if (foreign) {
       throw new SklarError(
         'ERR_SKLAR_FILE',
         `cannot write ${describe(this.#file)}: it is the checkpoint of another fit, which runs at the same time or ` +

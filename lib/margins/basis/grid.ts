@@ -1,6 +1,6 @@
 import type { MarginSupport } from './margin';
 import { resolutionOf } from './rounding';
-import { sortedWeights } from '../../data/sorted-table';
+import { ofSorted } from '../../data/sorted-table';
 import { type SortedColumn, countOf, massOf } from './sorted';
 
 /** The values that a measurement can be recorded as: origin + k step. */
@@ -26,6 +26,8 @@ export function gridOf({ sorted, values, last }: SortedColumn): Grid | null {
   const occurring = values.indexOf(upper!) - values.indexOf(lower!) + 1;
   const possible = Math.round((upper! - lower!) / step) + 1;
   if (occurring < OCCUPIED * possible || last.length > sorted.length / 2) return null;
+  // beside an outlier whose own spacing is the step the others are in the same cells
+  if (values.some((value, k) => k > 0 && value - values[k - 1]! < 0.75 * step)) return null;
   return { origin: values[0]!, step };
 }
 
@@ -39,18 +41,13 @@ export function spreadOver(column: SortedColumn, { step }: Grid): SortedColumn {
     const mass = massOf(column, k);
     for (let i = 0, below = 0; i < count; i++, row++) {
       const weight = weights ? weights.each[row]! : 1;
-      sorted[row] = values[k]! + step * ((below + weight / 2) / mass - 0.5);
+      const value = values[k]! + step * ((below + weight / 2) / mass - 0.5);
+      sorted[row] = row > 0 ? Math.max(sorted[row - 1]!, value) : value; // cells meet to within rounding
       below += weight;
     }
   }
-  const last = Float64Array.from(sorted, (_, i) => i + 1);
-  return {
-    column: column.column,
-    sorted,
-    values: sorted,
-    last,
-    ...(weights && { weights: sortedWeights(weights.each, last) }),
-  };
+  // far values, whose neighbours are further apart than the step, remain equal
+  return { column: column.column, ...ofSorted(sorted, weights?.each) };
 }
 
 /** An end with so many rows at it, and at least half as many as its neighbours have on average, is one: the next cell is empty. */

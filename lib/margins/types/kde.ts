@@ -127,8 +127,12 @@ export class KdeMargin extends Margin {
     yield;
     const ends = support.map(toY) as [number, number];
     const [below, above] = options.abrupt ?? [false, false];
-    const from = Math.max(ends[0], below ? least : least - REACH * bandwidth);
-    const to = Math.min(ends[1], above ? most : most + REACH * bandwidth);
+    let from = Math.max(ends[0], below ? least : least - REACH * bandwidth);
+    let to = Math.min(ends[1], above ? most : most + REACH * bandwidth);
+    // A grid that ends less than a step before the support does ends there, too: no tail has room between.
+    const coarse = (to - from) / (POINTS - 1);
+    if (from - ends[0] < coarse) from = ends[0];
+    if (ends[1] - to < coarse) to = ends[1];
     const step = (to - from) / (POINTS - 1);
     // A narrower kernel would fall between the points of the grid.
     const h = Math.max(bandwidth, step);
