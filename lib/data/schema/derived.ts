@@ -25,7 +25,11 @@ export type Formula =
     }
   | {
       readonly formula: 'product';
-      readonly of: readonly Factor[];
+      readonly of: readonly {
+        readonly name: string;
+        readonly power: number;
+        readonly scale?: number | undefined;
+      }[];
       readonly factor: number;
     }
   | {
@@ -44,11 +48,7 @@ export type Formula =
     };
 
 /** column ^ power, or (1 + scale x column) ^ power, such as what a discount leaves or a tax adds. */
-interface Factor {
-  readonly name: string;
-  readonly power: number;
-  readonly scale?: number | undefined;
-}
+type Factor = (Formula & { readonly formula: 'product' })['of'][number];
 
 export const formulaSchema: z.ZodType<Formula> = z.discriminatedUnion('formula', [
   z.strictObject({
