@@ -37,7 +37,13 @@ export { type IdRule } from './data/schema/ids';
 export { type Cycle } from './data/schema/cycles';
 export { type Formula } from './data/schema/derived';
 export { type Difference } from './data/schema/differences';
-export { type EitherRule, type ImplicationRule, type OrderRule, type Rule } from './data/schema/rules';
+export {
+  type EitherRule,
+  type ImplicationRule,
+  type OrderRule,
+  type RangeRule,
+  type Rule,
+} from './data/schema/rules';
 export { type ReadTableOptions, readTable } from './data/formats/read-table';
 export { type BatchesOptions, TableReader } from './data/formats/table-reader';
 export { TableWriter, type TableWriterOptions, writeTable } from './data/formats/write-table';

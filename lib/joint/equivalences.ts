@@ -1,19 +1,19 @@
 /** Cells that two columns have in the same rows alone, such as no order and no amount, in rows that are drawn. */
 import type { TableSchema } from '../data/schema/table-schema';
-import { partImplications } from '../data/schema/rules';
+import { type RangeRule, partImplications } from '../data/schema/rules';
 import type { TableMargins } from '../margins/margins';
 import type { Matrix } from '../matrix';
 import { normalCdf, normalQuantile } from '../normal';
-import { cellsAt } from './fixed';
+import { cellsAt, conditionOf } from './fixed';
 
-/** A column, and the block of scores of one of its values: above `lower`, at most `upper`. */
+/** A column, and the block of scores of one of its values, or of a range of them: above `lower`, at most `upper`. */
 interface Block {
   readonly column: number;
   readonly lower: number;
   readonly upper: number;
 }
 
-/** Rules of both directions; cells of the second column are set where the first has its cell (`TableSchema.obeying`). */
+/** Rules of both directions, or of a range and what is there alone; cells of the second column are set where the first has its cell (`TableSchema.obeying`). */
 export interface Equivalence {
   readonly first: Block;
   readonly second: Block;
@@ -34,9 +34,24 @@ export async function equivalencesOf(schema: TableSchema, margins: TableMargins)
     const { lower, upper } = await cellsAt(new Map([[name, value]]), margins, () => value);
     return { column, lower: lower.data[column]!, upper: upper.data[column]! };
   };
-  return Promise.all(
-    converse.map(async ({ where, then }) => ({ first: await blockOf(then), second: await blockOf(where) })),
+  const ranges = schema.rules.filter(
+    (rule): rule is RangeRule =>
+      'beyond' in rule && rule.alone && isThere(rule.beyond.name) && isThere(rule.then.name),
   );
+  const rangeOf = async ({ name, ...range }: RangeRule['beyond']): Promise<Block> => {
+    const { columns, lower, upper } = await conditionOf(new Map([[name, range]]), margins);
+    return { column: columns[0]!, lower: lower[0]!, upper: upper[0]! };
+  };
+  return Promise.all([
+    ...converse.map(async ({ where, then }) => ({
+      first: await blockOf(then),
+      second: await blockOf(where),
+    })),
+    ...ranges.map(async ({ beyond, then }) => ({
+      first: await rangeOf(beyond),
+      second: await blockOf(then),
+    })),
+  ]);
 }
 
 /**

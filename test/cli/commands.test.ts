@@ -33,7 +33,7 @@ describe('sklar fit', () => {
       kind: 'cdc',
       dim: 3,
       columns: COLUMNS,
-      margins: ['kde', 'kde', 'discrete'],
+      margins: ['kde', 'gpd', 'discrete'],
       rows: { train: 320, holdout: 80 },
       steps: 6,
       bestStep: expect.any(Number),

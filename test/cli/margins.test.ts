@@ -141,7 +141,7 @@ test('the margins in a table, ranges and properties of samples', async () => {
     /^margins$/m,
     /^ {2}column +type +atoms +from +to +tails$/m,
     /^ {2}age +rounded to 1 +18 +64$/m,
-    /^ {2}rain +rounded to 0.1 +0 \([45]\d(\.\d)? %\) +0$/m,
+    /^ {2}rain +rounded to 0.1 +0 \([45]\d(\.\d)? %\) +0 +exponential above [\d.]+$/m,
     /^ {2}flow +gpd .*Pareto above [\d.]+ \(shape -?[\d.]+\)$/m,
     /^ {2}region +discrete +2 values/m,
   ]) {

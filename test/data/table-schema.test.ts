@@ -610,3 +610,55 @@ test('what a discount leaves and a tax adds', () => {
   }
   expect(TableSchema.fromJSON(JSON.parse(JSON.stringify(own))).toJSON()).toEqual(own.toJSON());
 });
+
+test('thresholds from which on a column has a value', () => {
+  const net = each(() => cents(2 + 70 * draw() ** 2));
+  const tax = each(() => cents(5 * draw()));
+  const age = each(() => Math.floor(10 + 50 * draw()));
+  const shop = Table.fromColumns({
+    net,
+    tax,
+    total: net.map((value, i) => cents(value + tax[i]!)),
+    shipping: net.map((value, i) => (value + tax[i]! >= 40 ? 0 : pick([4.9, 9.9]))),
+    age,
+    status: age.map((years) => (years < 18 ? 'minor' : pick(['single', 'married', 'minor']))),
+    // more frequent by degrees
+    reads: age.map((years) => (1 / (1 + Math.exp((years - 30) / 3)) > draw() ? 'comics' : 'novels')),
+  });
+  const own = TableSchema.infer(shop);
+  expect(own.rules).toEqual([
+    {
+      beyond: { name: 'age', below: 18 },
+      then: { name: 'status', value: expect.any(Number) as number },
+      alone: false,
+    },
+    {
+      beyond: { name: 'total', atLeast: 40 },
+      then: { name: 'shipping', value: 0 },
+      alone: true,
+    },
+  ]);
+  const why = own.notes.map(({ message }) => message).join('\n');
+  expect(why).toMatch(
+    /"status" is minor where "age" is below 18; "shipping" is 0 where "total" is at least 40, and nowhere else/,
+  );
+  const modelled = own.modelled(shop);
+  expect(own.breakingRows(modelled)).toEqual([]);
+  const free = own
+    .modelled(shop)
+    .column('shipping')
+    .map(() => 0);
+  const columns = modelled.names.map((name) => (name === 'shipping' ? free : modelled.column(name)));
+  const turned = new Table(modelled.names, columns, modelled.types);
+  const below = own.breakingRows(turned);
+  expect(below.length).toBe(Array.from(shop.column('shipping')).filter((value) => value > 0).length);
+  const paid = new Table(
+    modelled.names,
+    modelled.names.map((name) => (name === 'shipping' ? free.map(() => 4.9) : modelled.column(name))),
+    modelled.types,
+  );
+  const broken = own.breakingRows(paid);
+  expect(broken.length).toBe(ROWS - below.length);
+  expect(own.breakingRows(own.obeying(paid, broken))).toEqual([]);
+  expect(TableSchema.fromJSON(JSON.parse(JSON.stringify(own))).toJSON()).toEqual(own.toJSON());
+});

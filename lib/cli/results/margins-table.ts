@@ -58,9 +58,10 @@ function tailText(margin: Margin): string {
   const number = (value: number | undefined) => String(toDigits(value!, 3));
   return (['lower', 'upper'] as const)
     .filter((side) => parameters[`${side}Threshold`] !== undefined)
-    .map(
-      (side) =>
-        `Pareto ${side === 'lower' ? 'below' : 'above'} ${number(parameters[`${side}Threshold`])} (shape ${number(parameters[`${side}Shape`])})`,
-    )
+    .map((side) => {
+      const [threshold, shape] = [parameters[`${side}Threshold`], parameters[`${side}Shape`]];
+      const where = `${side === 'lower' ? 'below' : 'above'} ${number(threshold)}`;
+      return shape === 0 ? `exponential ${where}` : `Pareto ${where} (shape ${number(shape)})`;
+    })
     .join(', ');
 }

@@ -186,7 +186,7 @@ function dependsOn(found: ReadonlyMap<string, Formula>, formula: Formula, name: 
 /** Columns that change more often are no steps of another, but for those that have each of their values once. */
 const MOST_STEPS = 50;
 /** Of ages and months of service, which are steps of a date. */
-const MOST_STEPS_ONCE = 250;
+const MOST_STEPS_ONCE = 1000;
 /** Chance makes a column of steps with no more than this probability. */
 const CHANCE = 1e-9;
 /** A step lies where values are no further apart than so many times the median of as many spacings on either side. */
@@ -309,7 +309,7 @@ const logFactorial = (n: number) =>
   n < 2 ? 0 : (n + 0.5) * Math.log(n) - n + 0.5 * Math.log(2 * Math.PI) + 1 / (12 * n);
 
 /** The number with the fewest digits above the first and not above the second. */
-function shortBetween(below: number, upTo: number): number {
+export function shortBetween(below: number, upTo: number): number {
   for (let digits = -15; digits <= 15; digits++) {
     const unit = Number(`1e${-digits}`);
     for (const next of [1, 2]) {

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { release } from '../../native';
 import { type ColumnType, cellText, labelsOf } from '../columns/column-type';
 import type { Table } from '../table';
+import { shortBetween } from './derived';
 
 /** Where one column has a value, another has a value. */
 export interface ImplicationRule {
@@ -25,23 +26,41 @@ export interface EitherRule {
   ];
 }
 
+/** From a number on, or below it, another column has a value, there alone if so: no shipping costs from 40 on. */
+export interface RangeRule {
+  readonly beyond:
+    { readonly name: string; readonly atLeast: number } | { readonly name: string; readonly below: number };
+  readonly then: { readonly name: string; readonly value: number };
+  readonly alone: boolean;
+}
+
 /** What holds in every row that has both cells. */
-export type Rule = ImplicationRule | OrderRule | EitherRule;
+export type Rule = ImplicationRule | OrderRule | EitherRule | RangeRule;
 
 const cellSchema = z.strictObject({ name: z.string(), value: z.number() });
 export const ruleSchema: z.ZodType<Rule> = z.union([
   z.strictObject({ where: cellSchema, then: cellSchema }),
   z.strictObject({ lower: z.string(), upper: z.string() }),
   z.strictObject({ either: z.tuple([cellSchema, cellSchema]) }),
+  z.strictObject({
+    beyond: z.union([
+      z.strictObject({ name: z.string(), atLeast: z.number() }),
+      z.strictObject({ name: z.string(), below: z.number() }),
+    ]),
+    then: cellSchema,
+    alone: z.boolean(),
+  }),
 ]);
 
 /** The two columns of a rule. */
 export const namesOfRule = (rule: Rule): readonly [string, string] =>
   'where' in rule
     ? [rule.where.name, rule.then.name]
-    : 'either' in rule
-      ? [rule.either[0].name, rule.either[1].name]
-      : [rule.lower, rule.upper];
+    : 'beyond' in rule
+      ? [rule.beyond.name, rule.then.name]
+      : 'either' in rule
+        ? [rule.either[0].name, rule.either[1].name]
+        : [rule.lower, rule.upper];
 
 /** Whether cells of the two columns break a rule; missing ones do not. */
 export function breaksRule(rule: Rule, x: number, y: number): boolean {
@@ -50,7 +69,11 @@ export function breaksRule(rule: Rule, x: number, y: number): boolean {
     const [first, second] = rule.either;
     return x !== first.value && y !== second.value && !Number.isNaN(x + y);
   }
-  return x === rule.where.value && y !== rule.then.value && !Number.isNaN(y);
+  if (Number.isNaN(y)) return false;
+  if ('where' in rule) return x === rule.where.value && y !== rule.then.value;
+  if (Number.isNaN(x)) return false;
+  const isBeyond = 'below' in rule.beyond ? x < rule.beyond.below : x >= rule.beyond.atLeast;
+  return isBeyond ? y !== rule.then.value : rule.alone && y === rule.then.value;
 }
 
 /** Values of a column that rules are looked for of: the most frequent ones, of so many rows at least. */
@@ -140,6 +163,72 @@ function isOfPresence(
   return x.every((value) => Number.isNaN(value) || values.has(value));
 }
 
+/** Rows on either side of a threshold, of which those beyond all have a value that at most half of the others have. */
+const EDGE_ROWS = 30;
+/** Different numbers beyond a threshold: of few ones implications say it. */
+const FEWEST_BEYOND = 5;
+
+/**
+ * The thresholds from which on a column has one of its frequent values, where that begins abruptly: dependence alone has it become more frequent
+ * by degrees.
+ *
+ * @param measured columns of numbers
+ * @param looked columns whose values are looked at
+ */
+export function findRanges(
+  table: Table,
+  measured: readonly string[],
+  looked: readonly string[],
+): RangeRule[] {
+  const frequent = looked.flatMap((name) => frequentValues(name, table.column(name)));
+  const ranges = measured.slice(0, MOST_COLUMNS).flatMap((name) => {
+    const x = table.column(name);
+    const known = Array.from(x.keys()).filter((i) => !Number.isNaN(x[i]));
+    const ascending = Uint32Array.from(known).sort((a, b) => x[a]! - x[b]!);
+    const others = frequent.filter((one) => one.name !== name);
+    return [ascending.toReversed(), ascending].flatMap((order, isBelow) =>
+      others.flatMap(({ name: then, value }): RangeRule[] => {
+        const edge = edgeOf(order, x, table.column(then), value);
+        if (!edge) return [];
+        const { inside, outside, alone } = edge;
+        const beyond = isBelow
+          ? { name, below: shortBetween(inside, outside) }
+          : { name, atLeast: shortBetween(outside, inside) };
+        return [{ beyond, then: { name: then, value }, alone }];
+      }),
+    );
+  });
+  // what goes with the number that decides has a threshold, too
+  const isDecided = ({ then, alone }: RangeRule) =>
+    !alone && ranges.some((one) => one.alone && one.then.name === then.name && one.then.value === then.value);
+  return ranges.filter((rule) => !isDecided(rule));
+}
+
+/** The last number, of those in order, up to which all rows have a value, and the next one, and whether no other row has it; null: it does not end abruptly. */
+function edgeOf(
+  order: Uint32Array,
+  x: Float64Array,
+  y: Float64Array,
+  value: number,
+): { readonly inside: number; readonly outside: number; readonly alone: boolean } | null {
+  const first = order.findIndex((i) => y[i] !== value && !Number.isNaN(y[i]));
+  if (first < EDGE_ROWS) return null;
+  let end = first; // of rows with equal numbers some have the value, some have not
+  while (end > 0 && x[order[end - 1]!] === x[order[first]!]) end--;
+  const inside = order.subarray(0, end);
+  const outside = Array.from(order.subarray(end, end + EDGE_ROWS)).filter((i) => !Number.isNaN(y[i]));
+  const having = (rows: readonly number[]) => rows.reduce((sum, i) => sum + Number(y[i] === value), 0);
+  const near = Array.from(inside.subarray(Math.max(0, end - EDGE_ROWS)));
+  const different = new Set(Array.from(inside, (i) => x[i])).size;
+  const isAbrupt = having(near) === EDGE_ROWS && 2 * having(outside) <= outside.length;
+  if (!isAbrupt || outside.length <= EDGE_ROWS / 2 || different < FEWEST_BEYOND) return null;
+  return {
+    inside: x[order[end - 1]!]!,
+    outside: x[order[end]!]!,
+    alone: order.subarray(end).every((i) => y[i] !== value),
+  };
+}
+
 /** The value that so many rows have, of three at least: of two values implications say what goes with the other. */
 function usualValue(values: Float64Array): number | null {
   const sorted = values.slice().sort();
@@ -188,6 +277,9 @@ function measure(type: ColumnType): string | null {
   if (labelsOf(type) !== null) return null;
   return type.type === 'number' || type.type === 'integer' ? 'number' : type.type;
 }
+
+/** Whether values are numbers, dates or times, of which one is above another. */
+export const isMeasured = (type: ColumnType): boolean => measure(type) !== null;
 
 function findOrders(table: Table, looked: readonly string[]): OrderRule[] {
   const columns = looked.flatMap((name) => {
@@ -240,7 +332,7 @@ export function breakingRows(table: Table, rules: readonly Rule[]): number[] {
  * first sets cells.
  */
 export function partImplications(rules: readonly Rule[]): {
-  setting: ImplicationRule[];
+  setting: (ImplicationRule | RangeRule)[];
   converse: ImplicationRule[];
 } {
   const alike = (a: { name: string; value: number }, b: { name: string; value: number }) =>
@@ -249,7 +341,10 @@ export function partImplications(rules: readonly Rule[]): {
   const isConverse = (rule: ImplicationRule, k: number) =>
     implications.slice(0, k).some((one) => alike(one.where, rule.then) && alike(one.then, rule.where));
   return {
-    setting: implications.filter((rule, k) => !isConverse(rule, k)),
+    setting: [
+      ...implications.filter((rule, k) => !isConverse(rule, k)),
+      ...rules.filter((rule) => 'beyond' in rule),
+    ],
     converse: implications.filter(isConverse),
   };
 }
@@ -260,5 +355,10 @@ export function ruleText(rule: Rule, type: (name: string) => ColumnType): string
   const cell = ({ name, value }: { name: string; value: number }) =>
     `${JSON.stringify(name)} is ${cellText(type(name), value)}`;
   if ('either' in rule) return rule.either.map(cell).join(' or ');
-  return `${cell(rule.then)} where ${cell(rule.where)}`;
+  if ('where' in rule) return `${cell(rule.then)} where ${cell(rule.where)}`;
+  const { name } = rule.beyond;
+  const [number, words] =
+    'below' in rule.beyond ? [rule.beyond.below, 'is below'] : [rule.beyond.atLeast, 'is at least'];
+  const where = `${JSON.stringify(name)} ${words} ${cellText(type(name), number)}`;
+  return `${cell(rule.then)} where ${where}${rule.alone ? ', and nowhere else' : ''}`;
 }

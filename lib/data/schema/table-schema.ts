@@ -51,7 +51,9 @@ import {
   type Rule,
   breakingRows,
   breaksRule,
+  findRanges,
   findRules,
+  isMeasured,
   namesOfRule,
   partImplications,
   ruleSchema,
@@ -340,15 +342,24 @@ export class TableSchema {
     const steps = columns.flatMap((one) =>
       one.role === 'derived' && one.formula.formula === 'steps' ? [one.name] : [],
     );
+    // of amounts by several columns thresholds may be told: no shipping costs from a net of 40 on
+    const amounts = columns.flatMap((one) =>
+      one.role === 'derived' && one.formula.of.length > 1 && isMeasured(one.type) ? [one.name] : [],
+    );
     const ruled = own.modelled(table);
-    const rules = findRules(
-      new Table(
-        [...ruled.names, ...steps],
-        [...ruled.columns, ...steps.map((name) => completed.column(name))],
-        [...ruled.types, ...steps.map((name) => completed.type(name))],
-      ),
-      [...ruled.names, ...steps],
-    ).filter((rule) => !isOwn(rule) && !own.#areSame(rule));
+    const beside = [...steps, ...amounts];
+    const looked = new Table(
+      [...ruled.names, ...beside],
+      [...ruled.columns, ...beside.map((name) => completed.column(name))],
+      [...ruled.types, ...beside.map((name) => completed.type(name))],
+    );
+    const values = [...ruled.names, ...steps];
+    const measured = [...ruled.names.filter((name) => isMeasured(ruled.type(name))), ...amounts];
+    const rules = [
+      ...findRules(looked, values),
+      // private models have no thresholds, which are next to values
+      ...(least === 1 ? findRanges(looked, measured, values) : []),
+    ].filter((rule) => !isOwn(rule) && !own.#areSame(rule));
     return new TableSchema(columns, { ...found, rules, returns, weightsColumn, privateRows });
   }
 
@@ -615,9 +626,10 @@ export class TableSchema {
       for (let turn = 0, left = true; left && turn < rules.length; turn++) {
         left = false;
         for (const rule of rules) {
-          const where = columns.get(rule.where.name) ?? valuesOf(rule.where.name);
+          const [source] = namesOfRule(rule);
+          const where = columns.get(source) ?? valuesOf(source);
           const then = columns.get(rule.then.name)!;
-          if (!breaksRule(rule, where[i]!, then[i]!)) continue;
+          if (then[i] === rule.then.value || !breaksRule(rule, where[i]!, then[i]!)) continue;
           then[i] = rule.then.value;
           left = true;
         }
