@@ -3,6 +3,7 @@ import { z } from 'zod';
 
 import { release } from '../../native';
 import { type ColumnType, cellText, labelsOf } from '../columns/column-type';
+import { knownValues } from '../column-jobs';
 import type { Table } from '../table';
 import { shortBetween } from './derived';
 
@@ -183,9 +184,20 @@ export function findRanges(
   const frequent = looked.flatMap((name) => frequentValues(name, table.column(name)));
   const ranges = measured.slice(0, MOST_COLUMNS).flatMap((name) => {
     const x = table.column(name);
-    const known = Array.from(x.keys()).filter((i) => !Number.isNaN(x[i]));
-    const ascending = Uint32Array.from(known).sort((a, b) => x[a]! - x[b]!);
-    const others = frequent.filter((one) => one.name !== name);
+    // a look at the outermost rows, before all are put in order
+    const sorted = knownValues(x).sort();
+    const [low, high] = [sorted[EDGE_ROWS - 1] ?? NaN, sorted.at(-EDGE_ROWS) ?? NaN];
+    release(sorted);
+    const ends = [(value: number) => value <= low, (value: number) => value >= high];
+    const others = frequent.filter((one) => {
+      const y = table.column(one.name);
+      const isOther = (i: number) => y[i] !== one.value && !Number.isNaN(y[i]);
+      return one.name !== name && ends.some((isOut) => !x.some((value, i) => isOut(value) && isOther(i)));
+    });
+    if (others.length === 0) return [];
+    const ascending = Uint32Array.from(x.keys())
+      .filter((i) => !Number.isNaN(x[i]))
+      .sort((a, b) => x[a]! - x[b]!);
     return [ascending.toReversed(), ascending].flatMap((order, isBelow) =>
       others.flatMap(({ name: then, value }): RangeRule[] => {
         const edge = edgeOf(order, x, table.column(then), value);
