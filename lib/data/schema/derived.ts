@@ -132,11 +132,12 @@ export function findFormulas(
   const factors = [...targets, ...priced].slice(0, MOST_COLUMNS);
   // of a product and its factors the product is what is computed, of quotients the finest, which rounding leaves to none else
   const finest = finestFirst(table, targets).map(({ name }) => name);
+  const shares = sharesAmong(table, factors);
   for (const quotients of [false, true]) {
     for (const name of quotients ? finest : targets) {
       if (found.has(name) || kept.includes(name)) continue;
       const others = factors.filter((other) => other !== name && found.get(other)?.formula !== 'product');
-      const formula = productFormula(table, name, others);
+      const formula = productFormula(table, name, others, shares);
       if (!formula || dependsOn(found, formula, name)) continue;
       if (quotients || formula.of.every(({ power }) => power > 0)) found.set(name, formula);
     }
@@ -509,27 +510,32 @@ function productFormula(
   table: Table,
   name: string,
   factors: readonly string[],
+  shares: readonly Share[],
 ): (Formula & { formula: 'product' }) | null {
   const y = table.column(name);
   const sources = factors.filter((source) => isThereWith(table.column(source), y));
   const columns = sources.map((source) => ({ name: source }));
-  const shares = sharesAmong(table, sources);
-  for (const sign of shares.length > 0 ? [0, -1, 1] : [0]) {
-    const terms = sign === 0 ? [] : shares.map(({ unit, ...share }) => ({ ...share, scale: sign * unit }));
+  const own = shares.filter((share) => sources.includes(share.name)).slice(0, MOST_SHARES);
+  for (const sign of own.length > 0 ? [0, -1, 1] : [0]) {
+    const terms = sign === 0 ? [] : own.map(({ unit, ...share }) => ({ ...share, scale: sign * unit }));
     const formula = productOfTerms(table, name, [...columns, ...terms]);
     if (formula) return formula;
   }
   return null;
 }
 
+interface Share {
+  readonly name: string;
+  readonly unit: number;
+}
+
 /** The columns that are shares of one or of a hundred, those of few values first, with what makes them shares of one. */
-function sharesAmong(table: Table, names: readonly string[]): { name: string; unit: number }[] {
+function sharesAmong(table: Table, names: readonly string[]): Share[] {
   const bounded = names.filter((name) => table.column(name).every((value) => !(value < 0 || value > 100)));
   return finestFirst(table, bounded)
     .reverse()
     .map(({ name }) => ({ name, unit: table.column(name).some((value) => value > 1) ? 0.01 : 1 }))
-    .filter(({ name, unit }) => unit < 1 || table.type(name).type === 'number')
-    .slice(0, MOST_SHARES);
+    .filter(({ name, unit }) => unit < 1 || table.type(name).type === 'number');
 }
 
 function productOfTerms(
@@ -539,19 +545,23 @@ function productOfTerms(
 ): (Formula & { formula: 'product' }) | null {
   const y = table.column(name);
   const tolerance = toleranceOf(table.type(name), y, COARSE);
-  const all = terms.map((term) => ({
-    term,
-    values: powerOf({ ...term, power: 1 }, table.column(term.name)),
-  }));
+  const isPlain = ({ scale }: (typeof terms)[number]) => scale === undefined;
   // columns that are often 0 leave few rows: first without them
-  const seldom = all.filter(({ values }) => shareOfZeros(values) < SELDOM);
-  for (const chosen of seldom.length < all.length ? [seldom, all] : [all]) {
+  const seldom = terms.filter((term) => !isPlain(term) || shareOfZeros(table.column(term.name)) < SELDOM);
+  for (const chosen of seldom.length < terms.length ? [seldom, terms] : [terms]) {
     if (chosen.length < 2) continue;
-    const columns = [...chosen.map(({ values }) => values), y];
-    const rows = completeRows(columns, LOOK_ROWS, (value) => Math.abs(value) > 0);
+    const bases = [
+      ...chosen.map((term) => (i: number) => baseOf(term, table.column(term.name)[i]!)),
+      (i: number) => y[i]!,
+    ];
+    // shares are there wherever y is
+    const columns = [...chosen.filter(isPlain).map((term) => table.column(term.name)), y];
+    const rows = completeRows(columns, LOOK_ROWS, (value) => Math.abs(value) > 0).filter((i) =>
+      bases.every((base) => base(i) !== 0),
+    );
     if (rows.length < Math.max(PRODUCT_ROWS, ROWS_A_COLUMN * (chosen.length + 2))) continue;
-    const logs = columns.map((values) => Float64Array.from(rows, (i) => Math.log(Math.abs(values[i]!))));
-    const names = columns.map((_, k) => String(k));
+    const logs = bases.map((base) => Float64Array.from(rows, (i) => Math.log(Math.abs(base(i)))));
+    const names = bases.map((_, k) => String(k));
     const fit = leastSquares(
       new Table(names, logs),
       Array.from(rows.keys()),
@@ -559,7 +569,7 @@ function productOfTerms(
       names.slice(0, -1),
     );
     const of = chosen
-      .map(({ term }, k) => ({ ...term, power: Math.round(fit.factors[k]!) }))
+      .map((term, k) => ({ ...term, power: Math.round(fit.factors[k]!) }))
       .filter(({ power }) => power !== 0)
       .sort((a, b) => Number(a.power < 0) - Number(b.power < 0));
     if (of.length < 2 || of.some(({ power }) => Math.abs(power) > MOST_POWER)) continue;
@@ -582,13 +592,8 @@ function productOfTerms(
 const shareOfZeros = (values: Float64Array) =>
   values.reduce((zeros, value) => zeros + Number(value === 0), 0) / values.length;
 
-const baseOf = ({ scale }: Factor, value: number) => (scale === undefined ? value : 1 + scale * value);
-
-/** A column of factors; the column itself where it is one. */
-const powerOf = (factor: Factor, values: Float64Array): Float64Array =>
-  factor.power === 1 && factor.scale === undefined
-    ? values
-    : values.map((value) => baseOf(factor, value) ** factor.power);
+const baseOf = ({ scale }: Pick<Factor, 'scale'>, value: number) =>
+  scale === undefined ? value : 1 + scale * value;
 
 function productOf(of: readonly Factor[], column: (name: string) => Float64Array): Float64Array {
   const columns = of.map((factor) => ({ factor, values: column(factor.name) }));
