@@ -132,12 +132,16 @@ export function findFormulas(
   const factors = [...targets, ...priced].slice(0, MOST_COLUMNS);
   // of a product and its factors the product is what is computed, of quotients the finest, which rounding leaves to none else
   const finest = finestFirst(table, targets).map(({ name }) => name);
-  const shares = sharesAmong(table, factors);
+  const looks = {
+    shares: sharesAmong(table, factors),
+    // columns that are often 0 leave few rows: products are looked for without them first
+    seldom: new Set(factors.filter((name) => shareOfZeros(table.column(name)) < SELDOM)),
+  };
   for (const quotients of [false, true]) {
     for (const name of quotients ? finest : targets) {
       if (found.has(name) || kept.includes(name)) continue;
       const others = factors.filter((other) => other !== name && found.get(other)?.formula !== 'product');
-      const formula = productFormula(table, name, others, shares);
+      const formula = productFormula(table, name, others, looks);
       if (!formula || dependsOn(found, formula, name)) continue;
       if (quotients || formula.of.every(({ power }) => power > 0)) found.set(name, formula);
     }
@@ -510,16 +514,24 @@ function productFormula(
   table: Table,
   name: string,
   factors: readonly string[],
-  shares: readonly Share[],
+  { shares, seldom }: { readonly shares: readonly Share[]; readonly seldom: ReadonlySet<string> },
 ): (Formula & { formula: 'product' }) | null {
   const y = table.column(name);
   const sources = factors.filter((source) => isThereWith(table.column(source), y));
-  const columns = sources.map((source) => ({ name: source }));
+  const few = sources.filter((source) => seldom.has(source));
+  const looks = (few.length < sources.length ? [few, sources] : [sources]).map((chosen) => {
+    const columns = [...chosen.map((source) => table.column(source)), y];
+    return { chosen, rows: completeRows(columns, LOOK_ROWS, (value) => Math.abs(value) > 0) };
+  });
+  const tolerance = toleranceOf(table.type(name), y, COARSE);
   const own = shares.filter((share) => sources.includes(share.name)).slice(0, MOST_SHARES);
   for (const sign of own.length > 0 ? [0, -1, 1] : [0]) {
     const terms = sign === 0 ? [] : own.map(({ unit, ...share }) => ({ ...share, scale: sign * unit }));
-    const formula = productOfTerms(table, name, [...columns, ...terms]);
-    if (formula) return formula;
+    for (const { chosen, rows } of looks) {
+      const columns = chosen.map((source) => ({ name: source }));
+      const formula = productOfTerms(table, name, [...columns, ...terms], rows, tolerance);
+      if (formula) return formula;
+    }
   }
   return null;
 }
@@ -538,55 +550,47 @@ function sharesAmong(table: Table, names: readonly string[]): Share[] {
     .filter(({ name, unit }) => unit < 1 || table.type(name).type === 'number');
 }
 
+/** @param complete rows in which the columns are there and not 0; shares are there wherever the product is */
 function productOfTerms(
   table: Table,
   name: string,
   terms: readonly Omit<Factor, 'power'>[],
+  complete: readonly number[],
+  tolerance: number,
 ): (Formula & { formula: 'product' }) | null {
+  if (terms.length < 2) return null;
   const y = table.column(name);
-  const tolerance = toleranceOf(table.type(name), y, COARSE);
-  const isPlain = ({ scale }: (typeof terms)[number]) => scale === undefined;
-  // columns that are often 0 leave few rows: first without them
-  const seldom = terms.filter((term) => !isPlain(term) || shareOfZeros(table.column(term.name)) < SELDOM);
-  for (const chosen of seldom.length < terms.length ? [seldom, terms] : [terms]) {
-    if (chosen.length < 2) continue;
-    const bases = [
-      ...chosen.map((term) => (i: number) => baseOf(term, table.column(term.name)[i]!)),
-      (i: number) => y[i]!,
-    ];
-    // shares are there wherever y is
-    const columns = [...chosen.filter(isPlain).map((term) => table.column(term.name)), y];
-    const rows = completeRows(columns, LOOK_ROWS, (value) => Math.abs(value) > 0).filter((i) =>
-      bases.every((base) => base(i) !== 0),
-    );
-    if (rows.length < Math.max(PRODUCT_ROWS, ROWS_A_COLUMN * (chosen.length + 2))) continue;
-    const logs = bases.map((base) => Float64Array.from(rows, (i) => Math.log(Math.abs(base(i)))));
-    const names = bases.map((_, k) => String(k));
-    const fit = leastSquares(
-      new Table(names, logs),
-      Array.from(rows.keys()),
-      names.at(-1)!,
-      names.slice(0, -1),
-    );
-    const of = chosen
-      .map((term, k) => ({ ...term, power: Math.round(fit.factors[k]!) }))
-      .filter(({ power }) => power !== 0)
-      .sort((a, b) => Number(a.power < 0) - Number(b.power < 0));
-    if (of.length < 2 || of.some(({ power }) => Math.abs(power) > MOST_POWER)) continue;
-    if (new Set(of.map((factor) => factor.name)).size < of.length) continue;
-    const product = productOf(of, (source) => table.column(source));
-    const largest = rows.reduce(
-      (best, i) => (Math.abs(product[i]!) > Math.abs(product[best]!) ? i : best),
-      rows[0]!,
-    );
-    const exact = y[largest]! / product[largest]!;
-    const factor = [2, 3, 4, 6, 9, 15]
-      .map((digits) => Number(exact.toPrecision(digits)))
-      .find((short) => reproduces([product], [short], 0, y, tolerance));
-    release(product);
-    if (factor !== undefined) return { formula: 'product', of, factor };
-  }
-  return null;
+  const bases = [
+    ...terms.map((term) => (i: number) => baseOf(term, table.column(term.name)[i]!)),
+    (i: number) => y[i]!,
+  ];
+  const rows = complete.filter((i) => bases.every((base) => base(i) !== 0));
+  if (rows.length < Math.max(PRODUCT_ROWS, ROWS_A_COLUMN * (terms.length + 2))) return null;
+  const logs = bases.map((base) => Float64Array.from(rows, (i) => Math.log(Math.abs(base(i)))));
+  const names = bases.map((_, k) => String(k));
+  const fit = leastSquares(
+    new Table(names, logs),
+    Array.from(rows.keys()),
+    names.at(-1)!,
+    names.slice(0, -1),
+  );
+  const of = terms
+    .map((term, k) => ({ ...term, power: Math.round(fit.factors[k]!) }))
+    .filter(({ power }) => power !== 0)
+    .sort((a, b) => Number(a.power < 0) - Number(b.power < 0));
+  if (of.length < 2 || of.some(({ power }) => Math.abs(power) > MOST_POWER)) return null;
+  if (new Set(of.map((factor) => factor.name)).size < of.length) return null;
+  const product = productOf(of, (source) => table.column(source));
+  const largest = rows.reduce(
+    (best, i) => (Math.abs(product[i]!) > Math.abs(product[best]!) ? i : best),
+    rows[0]!,
+  );
+  const exact = y[largest]! / product[largest]!;
+  const factor = [2, 3, 4, 6, 9, 15]
+    .map((digits) => Number(exact.toPrecision(digits)))
+    .find((short) => reproduces([product], [short], 0, y, tolerance));
+  release(product);
+  return factor === undefined ? null : { formula: 'product', of, factor };
 }
 
 const shareOfZeros = (values: Float64Array) =>
