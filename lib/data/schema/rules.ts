@@ -90,10 +90,20 @@ interface Frequent {
   readonly rows: number;
 }
 
-/** The rules of the columns with these names. */
-export function findRules(table: Table, names: readonly string[]): Rule[] {
+/**
+ * The rules of the columns with these names.
+ *
+ * @param measured columns of numbers whose thresholds are looked at
+ */
+export function findRules(table: Table, names: readonly string[], measured: readonly string[] = []): Rule[] {
   const looked = names.slice(0, MOST_COLUMNS);
-  return [...findImplications(table, looked), ...findOrders(table, looked), ...findEither(table, looked)];
+  const frequent = looked.flatMap((name) => frequentValues(name, table.column(name)));
+  return [
+    ...findImplications(table, frequent),
+    ...findOrders(table, looked),
+    ...findEither(table, looked),
+    ...findRanges(table, measured.slice(0, MOST_COLUMNS), frequent),
+  ];
 }
 
 /** A value in so large a share of the rows is the usual one of a column. */
@@ -129,8 +139,7 @@ function findEither(table: Table, looked: readonly string[]): EitherRule[] {
     }));
 }
 
-function findImplications(table: Table, looked: readonly string[]): ImplicationRule[] {
-  const frequent = looked.flatMap((name) => frequentValues(name, table.column(name)));
+function findImplications(table: Table, frequent: readonly Frequent[]): ImplicationRule[] {
   const rules: ImplicationRule[] = [];
   for (const where of frequent) {
     for (const then of frequent) {
@@ -172,17 +181,9 @@ const FEWEST_BEYOND = 5;
 /**
  * The thresholds from which on a column has one of its frequent values, where that begins abruptly: dependence alone has it become more frequent
  * by degrees.
- *
- * @param measured columns of numbers
- * @param looked columns whose values are looked at
  */
-export function findRanges(
-  table: Table,
-  measured: readonly string[],
-  looked: readonly string[],
-): RangeRule[] {
-  const frequent = looked.flatMap((name) => frequentValues(name, table.column(name)));
-  const ranges = measured.slice(0, MOST_COLUMNS).flatMap((name) => {
+function findRanges(table: Table, measured: readonly string[], frequent: readonly Frequent[]): RangeRule[] {
+  const ranges = measured.flatMap((name) => {
     const x = table.column(name);
     // a look at the outermost rows, before all are put in order
     const sorted = knownValues(x).sort();

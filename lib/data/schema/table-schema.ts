@@ -51,7 +51,6 @@ import {
   type Rule,
   breakingRows,
   breaksRule,
-  findRanges,
   findRules,
   isMeasured,
   namesOfRule,
@@ -355,11 +354,10 @@ export class TableSchema {
     );
     const values = [...ruled.names, ...steps];
     const measured = [...ruled.names.filter((name) => isMeasured(ruled.type(name))), ...amounts];
-    const rules = [
-      ...findRules(looked, values),
-      // private models have no thresholds, which are next to values
-      ...(least === 1 ? findRanges(looked, measured, values) : []),
-    ].filter((rule) => !isOwn(rule) && !own.#areSame(rule));
+    // private models have no thresholds, which are next to values
+    const rules = findRules(looked, values, least === 1 ? measured : []).filter(
+      (rule) => !isOwn(rule) && !own.#areSame(rule),
+    );
     return new TableSchema(columns, { ...found, rules, returns, weightsColumn, privateRows });
   }
 
