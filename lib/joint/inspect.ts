@@ -1,6 +1,6 @@
 import { type ColumnType, cellText, labelsOf } from '../data/columns/column-type';
 import { type ColumnRunOptions, columnRunOptions, completeRowsOf, varies } from '../data/column-jobs';
-import { type ColumnRole, TableSchema } from '../data/schema/table-schema';
+import { type ColumnRole, TableSchema, whyText } from '../data/schema/table-schema';
 import { formulaText } from '../data/schema/derived';
 import { Table } from '../data/table';
 import { type RowWeights, type Weights, weightedTable, weightsNote } from '../data/weights';
@@ -95,7 +95,7 @@ export async function inspectTable(rows: Table, options: InspectOptions = {}): P
           : column.role === 'constant'
             ? 'the same in all rows'
             : column.role === 'id'
-              ? 'names rows'
+              ? `names rows${whyText(column.why)}`
               : null,
       missing: values.length - known,
       ...spread(values, own, weights),

@@ -45,13 +45,14 @@ test('roles of columns', () => {
     rows: 'id',
   });
   expect(schema.notes.map(({ message }) => message)).toEqual([
-    'columns "order" and "rows": names rows; it is not modelled, and made anew',
+    'column "order": names rows; it is not modelled, and made anew',
     'column "gross": = 1.19 x "net"; it is computed again, not modelled',
     'column "total": = "net" + "tax"; it is computed again, not modelled',
     'column "copy": a copy of "net"; it is computed again, not modelled',
     'column "country": determined by "city"; it is computed again, not modelled',
     'column "currency": all cells are the same; it is set aside and put back',
     'column "nothing": no cell holds anything; it is set aside and put back',
+    'column "rows": names rows (all differ, and rise from row to row); it is not modelled, and made anew',
   ]);
 });
 
@@ -661,4 +662,85 @@ test('thresholds from which on a column has a value', () => {
   expect(broken.length).toBe(ROWS - below.length);
   expect(own.breakingRows(own.obeying(paid, broken))).toEqual([]);
   expect(TableSchema.fromJSON(JSON.parse(JSON.stringify(own))).toJSON()).toEqual(own.toJSON());
+});
+
+test('whole numbers that name rows', () => {
+  const other = each(() => Math.floor(6 * draw()));
+  const shuffled = each((i) => i)
+    .map((i) => [draw(), i] as const)
+    .sort(([a], [b]) => a - b)
+    .map(([, i]) => i);
+  let at = 7000;
+  const gaps = each(() => (at += 1 + Math.floor(5 * draw())));
+  let km = 45_000;
+  const rising = each(() => (km += 5 + Math.floor(90 * draw())));
+  const integers = (columns: Record<string, readonly number[]>, asked?: true) =>
+    new Table(
+      Object.keys(columns),
+      Object.values(columns).map((values) => Float64Array.from(values)),
+      Object.keys(columns).map((_, j) => ({ type: 'integer', ...(asked && j === 0 && { asked }) })),
+    );
+  const whyOf = (name: string, values: readonly number[], beside = other) => {
+    const { columns } = TableSchema.infer(integers({ [name]: values, beside }));
+    return columns[0]!.role === 'id' ? columns[0]!.why : columns[0]!.role;
+  };
+  const named = 'all differ, as the name says';
+  const rises = 'all differ, and rise from row to row';
+  const close = 'all differ, as close together as they are';
+  expect(whyOf('order_no', gaps)).toBe(named);
+  expect(whyOf('invoiceNumber', shuffled)).toBe(named);
+  expect(whyOf('Rechnungsnr', gaps)).toBe(named);
+  expect(
+    whyOf(
+      'order_no',
+      gaps.map((value, i) => (i % 7 === 0 ? NaN : value)),
+    ),
+  ).toBe(named);
+  expect(whyOf('ticket', gaps)).toBe(rises);
+  expect(whyOf('serial', shuffled)).toBe(close);
+  expect(whyOf('konto', shuffled)).toBe(`${close}, and no other column depends on them`);
+  expect(
+    whyOf(
+      'a',
+      each((i) => i),
+    ),
+  ).toBe(`${rises}, and no other column depends on them`);
+
+  // data: what is measured, what others depend on, and what chance has differ
+  const columns: [string, number[]][] = [
+    ['odometer', rising],
+    ['stand', rising],
+    ['week_no', each((i) => i + 1)],
+    ['rank', each((i) => i + 1)],
+    ['t', each((i) => i)],
+    ['num_orders', rising],
+    ['ticket', each(() => Math.floor(1e7 * draw()))],
+    ['jahr', each((i) => 1801 + i).slice(0, 200)],
+    ['order_no', other],
+  ];
+  for (const [name, values] of columns) {
+    expect([name, whyOf(name, values, other.slice(0, values.length))]).toEqual([name, 'modelled']);
+  }
+  const trend = each((i) => Math.floor(i / 30 + 6 * draw()));
+  expect(
+    whyOf(
+      'a',
+      each((i) => i),
+      trend,
+    ),
+  ).toBe('modelled');
+  expect(TableSchema.infer(integers({ order_no: gaps, other }, true)).modelledNames).toEqual([
+    'order_no',
+    'other',
+  ]);
+
+  // new ones are of the same pattern: multiples of ten, as many digits
+  const tens = integers({ order_no: each((i) => 20_010 + 30 * i), other });
+  const own = TableSchema.infer(tens);
+  const again = TableSchema.fromJSON(JSON.parse(JSON.stringify(own)));
+  expect(again.toJSON()).toEqual(own.toJSON());
+  expect(cells(again.restore(again.modelled(tens)), 'order_no')).toEqual(cells(tens, 'order_no'));
+  const some = TableSchema.infer(integers({ order_no: gaps.map((value) => 10 * value), other }));
+  const made = Array.from(some.restore(some.modelled(tens)).column('order_no'));
+  expect(made.every((value, i) => value % 10 === 0 && (i === 0 || value > made[i - 1]!))).toBe(true);
 });

@@ -37,7 +37,12 @@ export type ColumnType =
       readonly decimals?: number | undefined;
       readonly style?: NumberStyle | undefined;
     }
-  | { readonly type: 'integer'; readonly style?: NumberStyle | undefined }
+  | {
+      readonly type: 'integer';
+      readonly style?: NumberStyle | undefined;
+      /** Whole numbers were asked for, so that they are not taken for names of rows. */
+      readonly asked?: true | undefined;
+    }
   | { readonly type: 'boolean'; readonly labels?: readonly [string, string] | undefined }
   | { readonly type: 'category'; readonly labels: readonly string[] }
   | { readonly type: 'date' | 'time' | 'timestamp'; readonly format: string }
@@ -76,7 +81,11 @@ export const columnTypeSchema: z.ZodType<ColumnType> = z.discriminatedUnion('typ
     decimals: z.int().min(0).max(20).optional(),
     style: styleSchema.optional(),
   }),
-  z.strictObject({ type: z.literal('integer'), style: styleSchema.optional() }),
+  z.strictObject({
+    type: z.literal('integer'),
+    style: styleSchema.optional(),
+    asked: z.literal(true).optional(),
+  }),
   z.strictObject({ type: z.literal('boolean'), labels: z.tuple([z.string(), z.string()]).optional() }),
   z.strictObject({ type: z.literal('category'), labels: z.array(z.string()) }),
   calendarSchema('date'),

@@ -206,7 +206,7 @@ function asWanted(column: Texts, { type, format }: WantedType): InferredColumn {
       );
     const bad = type === 'integer' ? values.findIndex((value) => !Number.isSafeInteger(value)) : -1;
     if (bad >= 0) throw misfit('integers', words[bad]);
-    const own: ColumnType = type === 'integer' ? { type } : { ...numericType(values), type };
+    const own: ColumnType = type === 'integer' ? { type, asked: true } : { ...numericType(values), type };
     return {
       type: { ...own, ...(Object.keys(style).length > 0 && { style }) },
       values: spreadOut(values),

@@ -68,9 +68,11 @@ export function columnOfNumbers(
     typeOf?.(decimals) ??
     (day !== undefined
       ? { type: 'date', format: DAY_FORMAT }
-      : (builder.integer && wanted?.type !== 'number') || wanted?.type === 'integer'
-        ? { type: 'integer' }
-        : { type: 'number', ...(decimals !== undefined && decimals > 0 && { decimals }) });
+      : wanted?.type === 'integer'
+        ? { type: 'integer', asked: true }
+        : builder.integer && wanted?.type !== 'number'
+          ? { type: 'integer' }
+          : { type: 'number', ...(decimals !== undefined && decimals > 0 && { decimals }) });
   return { name, values, type, notes, cells: { as: 'number', numberOf } };
 }
 

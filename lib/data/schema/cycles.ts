@@ -88,7 +88,7 @@ export function findCycles(table: Table, names: readonly string[], inDays: Reado
 }
 
 /** Whether a column is as often large, or its most frequent label, at all phases. */
-function follows(table: Table, name: string, phase: Float64Array, level: number): boolean {
+export function follows(table: Table, name: string, phase: Float64Array, level: number): boolean {
   const values = table.column(name);
   const known = knownValues(values).sort();
   const middle = known[known.length >> 1]!;

@@ -1,13 +1,14 @@
 /** Names of rows: what they look like, and new ones that look alike. */
 import { z } from 'zod';
 
+import { release } from '../../native';
 import { type Seed, hashWords, seedWords } from '../random';
 
 /**
  * How new names are made. None of the data is kept beside what all of them share.
  *
  * - `counted`: `prefix`, a number of at least `width` digits, `suffix`; numbers begin with `first` and are `step` apart, with a random
- *   part where that is more than 1
+ *   part where that is more than 1, and whole multiples of `unit` (default 1) above `first`
  * - `uuid`: random UUIDs
  * - `shapes`: `prefix` and texts in which 0 stands for a digit, a and A for letters, others for themselves; `hex`: all are hexadecimal digits
  */
@@ -19,6 +20,7 @@ export type IdRule =
       readonly width: number;
       readonly first: number;
       readonly step: number;
+      readonly unit?: number | undefined;
     }
   | { readonly rule: 'uuid' }
   | {
@@ -36,6 +38,7 @@ export const idRuleSchema: z.ZodType<IdRule> = z.discriminatedUnion('rule', [
     width: z.int().min(0).max(400),
     first: z.number(),
     step: z.number().min(1),
+    unit: z.number().min(1).optional(),
   }),
   z.strictObject({ rule: z.literal('uuid') }),
   z.strictObject({
@@ -101,13 +104,104 @@ export function ruleOfNumbers(values: readonly number[] | Float64Array): IdRule 
 }
 
 function countedFrom(values: readonly number[] | Float64Array) {
+  const [least, most] = rangeOf(values);
+  const step = values.length > 1 ? Math.max(1, (most - least) / (values.length - 1)) : 1;
+  let unit = 0;
+  for (const value of values) unit = greatestDivisor(unit, value - least);
+  return { rule: 'counted' as const, first: least, step, ...(unit > 1 && { unit }) };
+}
+
+function rangeOf(values: Iterable<number>): [number, number] {
   let [least, most] = [Infinity, -Infinity];
   for (const value of values) {
     least = Math.min(least, value);
     most = Math.max(most, value);
   }
-  const step = values.length > 1 ? Math.max(1, (most - least) / (values.length - 1)) : 1;
-  return { rule: 'counted' as const, first: least, step };
+  return [least, most];
+}
+
+const greatestDivisor = (a: number, b: number): number => (b === 0 ? a : greatestDivisor(b, a % b));
+
+/** Columns of names: of any numbers that all differ. */
+const CALLED =
+  /^$|^(?:unnamed(?:: ?\d+)?|index|row(?:[ _]?(?:id|no|number|num))?|id|key|uuid|guid)$|(?:[ _-]|\b)(?:id|uuid|guid|key)$|[a-z](?:Id|ID|Key)$/i;
+/** Last words of names of columns, as `order_no`: the same, but for those of a time or a count, as `week no`. */
+const NUMBERS = wordsOf('no nr num number nummer numero code ref reference serial barcode sku isbn ean vin');
+/** Last words of what rows are: where the numbers are also such as data would not be. */
+const THINGS = [
+  ...NUMBERS,
+  ...wordsOf(
+    '# index idx seq sequence row rows obs observation record entry line item order invoice ticket receipt case booking transaction txn trx ' +
+      'claim policy account customer client user member patient visit encounter admission specimen sample batch lot shipment delivery ' +
+      'parcel tracking voucher coupon document doc file job task issue request session event message report permit licence license loan ' +
+      'contract passenger employee student vehicle bon beleg rechnung auftrag kunde',
+  ),
+];
+/** Words of what is measured, whatever the numbers. */
+const TIMES = wordsOf(
+  'year years yr jahr month months week weeks day days date time hour hours minute minutes second seconds timestamp epoch age rank ranking ' +
+    'season quarter',
+);
+/** The same as last words. */
+const MEASURES = wordsOf(
+  't x y z position pos place level grade score count counts total sum amount qty quantity visits km miles mileage odometer reading ' +
+    'distance depth height width length weight temperature temp pressure frequency wavelength price cost salary income revenue size ' +
+    'population step steps iteration round lap trial dose angle degrees tick frame cycle generation',
+);
+const COUNTS = wordsOf('n no nr num number count total');
+
+function wordsOf(name: string): string[] {
+  const spaced = name.replace(/([a-z\d])([A-Z])/g, '$1 $2').toLowerCase();
+  return spaced.split(/[^\p{L}\d#]+/u).filter((word) => word !== '');
+}
+
+const FEWEST_IDS = 10;
+/** Independent draws would have none twice, and in order where they are, with no more than this probability. */
+const CHANCE = 1e-9;
+/** Numbers without a name that says so: in a range of so many times their number, of so many rows that dependence would show. */
+const CLOSE = 2;
+const FEWEST_SHOWN = 100;
+/** Numbers that may be years. */
+const YEARS = [1800, 2100] as const;
+
+/** Why whole numbers name rows; `ifFree`: only where no other column depends on them. */
+export interface NamingNumbers {
+  readonly why: string;
+  readonly ifFree: boolean;
+}
+
+/** Whether whole numbers, of which some may be missing, name rows; null: they do not. */
+export function namingNumbers(name: string, column: Float64Array): NamingNumbers | null {
+  const values = column.some(Number.isNaN) ? column.filter((value) => !Number.isNaN(value)) : column;
+  const n = values.length;
+  if (n < FEWEST_IDS || !allDiffer(values)) return null;
+  const found = (why: string, ifFree = false) => ({ why, ifFree });
+  if (CALLED.test(name)) return found('all differ, as the name says');
+  const words = wordsOf(name);
+  const last = words.at(-1) ?? '';
+  if (words.some((word) => TIMES.includes(word)) || MEASURES.includes(last)) return null;
+  const isCount = words.length > 1 && COUNTS.includes(words[0]!);
+  const isNumber = (words.length > 1 && NUMBERS.includes(last)) || /.(?:nr|nummer)$/.test(last);
+  if (isNumber && !isCount) return found('all differ, as the name says');
+  const [least, most] = rangeOf(values);
+  const range = most - least + 1;
+  const rises = values.every((value, i) => i === 0 || value > values[i - 1]!);
+  let chance = 0;
+  for (let i = 0; i < n; i++) chance += Math.log1p(-i / range) - (rises ? Math.log(i + 1) : 0);
+  if (chance > Math.log(CHANCE)) return null;
+  const text = rises ? 'all differ, and rise from row to row' : 'all differ, as close together as they are';
+  if (!isCount && THINGS.includes(last)) return found(text);
+  const counts = rises && range === n && (least === 0 || least === 1);
+  const mayBe = range <= CLOSE * n && n >= FEWEST_SHOWN && !(least >= YEARS[0] && most <= YEARS[1]);
+  return counts || mayBe ? found(`${text}, and no other column depends on them`, true) : null;
+}
+
+/** Whether no value occurs twice. */
+function allDiffer(values: Float64Array): boolean {
+  const sorted = values.slice().sort();
+  const differ = sorted.every((value, i) => value !== sorted[i + 1]);
+  release(sorted);
+  return differ;
 }
 
 /** The name of a row, by its number: numbers and UUIDs differ in different rows. */
@@ -117,8 +211,9 @@ export function idOf(rule: IdRule, row: number, seed: Seed, column: number): str
   const share = (k: number) => word(k) / 2 ** 32;
   switch (rule.rule) {
     case 'counted': {
-      const part = rule.step > 1 ? share(0) * (1 - 1 / rule.step) : 0;
-      const number = rule.first + Math.floor((row + part) * rule.step);
+      const unit = rule.unit ?? 1;
+      const part = rule.step > unit ? share(0) * (1 - unit / rule.step) : 0;
+      const number = rule.first + unit * Math.floor(((row + part) * rule.step) / unit);
       return rule.prefix + String(number).padStart(rule.width, '0') + rule.suffix;
     }
     case 'uuid': {

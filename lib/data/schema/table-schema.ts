@@ -10,7 +10,6 @@ import {
   expectOneOf,
   expectOptions,
 } from '../../errors';
-import { release } from '../../native';
 import { type Note, andWords, columnsNote, groupNotes } from '../../notes';
 import {
   type ColumnType,
@@ -22,12 +21,13 @@ import {
   numberType,
   typeOf,
 } from '../columns/column-type';
+import { knownValues } from '../column-jobs';
 import { type Seed, hashText, hashWords, resolveSeed, seedWords } from '../random';
 import { type Returns, returnsNote, returnsSchema } from '../returns';
 import { Table, expectDistinctNames, expectTable, listNames } from '../table';
 import type { RowWeights } from '../weights';
 import { orderCategories, reordered } from './category-order';
-import { type Cycle, cycleSchema, findCycles, findDays, partsOf, sumOfParts } from './cycles';
+import { type Cycle, cycleSchema, findCycles, findDays, follows, partsOf, sumOfParts } from './cycles';
 import {
   type Difference,
   differenceOf,
@@ -58,7 +58,7 @@ import {
   ruleSchema,
   ruleText,
 } from './rules';
-import { type IdRule, idOf, idRuleSchema, ruleOfNumbers, ruleOfTexts } from './ids';
+import { type IdRule, idOf, idRuleSchema, namingNumbers, ruleOfNumbers, ruleOfTexts } from './ids';
 
 /**
  * What a model does with a column: `modelled`; `constant`, one value (null: missing) that is set aside and put back; `id`, names
@@ -68,7 +68,8 @@ export type ColumnRole =
   /** `other`: the label that labels stand for which the rows hardly had, or not at all. */
   | { readonly role: 'modelled'; readonly other?: string | undefined }
   | { readonly role: 'constant'; readonly value: number | null }
-  | { readonly role: 'id'; readonly ids: IdRule }
+  /** `why` whole numbers were taken for names. */
+  | { readonly role: 'id'; readonly ids: IdRule; readonly why?: string | undefined }
   | { readonly role: 'derived'; readonly formula: Formula };
 
 /** A column of a schema. */
@@ -114,7 +115,13 @@ const columnSchema = z.discriminatedUnion('role', [
     role: z.literal('constant'),
     value: z.number().nullable(),
   }),
-  z.strictObject({ name: z.string(), type: columnTypeSchema, role: z.literal('id'), ids: idRuleSchema }),
+  z.strictObject({
+    name: z.string(),
+    type: columnTypeSchema,
+    role: z.literal('id'),
+    ids: idRuleSchema,
+    why: z.string().optional(),
+  }),
   z.strictObject({
     name: z.string(),
     type: columnTypeSchema,
@@ -145,10 +152,8 @@ const NOTED_RULES = 4;
 /** Patterns of missing cells that are kept. */
 const MOST_PATTERNS = 256;
 
-/** Names of columns of whole numbers that name rows. */
-const ID_NAME =
-  /^$|^(?:unnamed(?:: ?\d+)?|index|row(?:[ _]?(?:id|no|number|num))?|id|key|uuid|guid)$|(?:[ _-]|\b)(?:id|uuid|guid|key)$|[a-z](?:Id|ID|Key)$/i;
-const FEWEST_IDS = 10;
+/** The chance that some column is taken for one that depends on names of rows. */
+const FREE_LEVEL = 1e-3;
 
 /** How rows are made again. */
 export interface RestoreOptions {
@@ -265,9 +270,13 @@ export class TableSchema {
     const candidates: string[] = [];
     for (const [j, name] of table.names.entries()) {
       const type = completed.types[j]!;
-      const role = simpleRole(name, type, table.columns[j]!);
+      const role = simpleRole(type, table.columns[j]!);
       if (role) roles.set(name, { name, type: role.role === 'id' ? withoutLabels(type) : type, ...role });
       else candidates.push(name);
+    }
+    for (const [name, role] of namesOfRows(completed, candidates)) {
+      roles.set(name, { name, type: withoutLabels(completed.type(name)), ...role });
+      candidates.splice(candidates.indexOf(name), 1);
     }
     const least = privateRows ?? 1;
     const first = findFormulas(completed, candidates, { least });
@@ -438,7 +447,7 @@ export class TableSchema {
               : `all cells are the same; it is set aside and put back`,
           );
         case 'id':
-          return note('names rows; it is not modelled, and made anew');
+          return note(`names rows${whyText(column.why)}; it is not modelled, and made anew`);
         case 'derived': {
           const difference = this.differences.find(({ of }) => of[0] === column.name);
           return note(
@@ -840,11 +849,14 @@ function completeType(type: ColumnType, values: Float64Array): ColumnType {
   return { ...type, ...numberType(values) };
 }
 
+/** Why whole numbers name rows, in parentheses. */
+export const whyText = (why: string | undefined) => (why === undefined ? '' : ` (${why})`);
+
 const withoutLabels = (type: ColumnType): ColumnType =>
   labelsOf(type) ? { type: 'id', labels: [] } : { type: 'id' };
 
 /** The role of a column that is no matter of others; null: others decide. */
-function simpleRole(name: string, type: ColumnType, values: Float64Array): ColumnRole | null {
+function simpleRole(type: ColumnType, values: Float64Array): ColumnRole | null {
   const first = values.find((value) => !Number.isNaN(value));
   const constant = values.every((value) => value === first || Number.isNaN(value));
   if (constant) return { role: 'constant', value: first ?? null };
@@ -854,19 +866,28 @@ function simpleRole(name: string, type: ColumnType, values: Float64Array): Colum
     const numbers = [...new Set(values)].filter((value) => !Number.isNaN(value));
     return { role: 'id', ids: labels ? ruleOfTexts(texts) : ruleOfNumbers(numbers) };
   }
-  if (type.type !== 'integer' || values.length < FEWEST_IDS) return null;
-  if (!allDiffer(values)) return null;
-  const counted =
-    values.every((value, i) => value === values[0]! + i) && (values[0] === 0 || values[0] === 1);
-  return counted || ID_NAME.test(name) ? { role: 'id', ids: ruleOfNumbers(values) } : null;
+  return null;
 }
 
-/** Whether no value is missing or occurs twice. */
-function allDiffer(values: Float64Array): boolean {
-  const sorted = values.slice().sort();
-  const differ = !Number.isNaN(sorted.at(-1)) && sorted.every((value, i) => value !== sorted[i + 1]);
-  release(sorted);
-  return differ;
+/** The columns of whole numbers that name rows. */
+function namesOfRows(table: Table, candidates: readonly string[]): Map<string, ColumnRole> {
+  const found = new Map<string, ColumnRole>();
+  const naming = candidates.flatMap((name) => {
+    const type = table.type(name);
+    const own = type.type === 'integer' && !type.asked ? namingNumbers(name, table.column(name)) : null;
+    return own ? [{ name, ...own }] : [];
+  });
+  const others = candidates.filter(
+    (name) =>
+      !/^(?:date|time|timestamp)$/.test(table.type(name).type) && !naming.some((one) => one.name === name),
+  );
+  for (const { name, why, ifFree } of naming) {
+    const values = table.column(name);
+    const level = FREE_LEVEL / (others.length * naming.length);
+    if (ifFree && others.some((other) => follows(table, other, values, level))) continue;
+    found.set(name, { role: 'id', ids: ruleOfNumbers(knownValues(values)), why });
+  }
+  return found;
 }
 
 /** The formula of a column whose source has its labels in a new order. */
