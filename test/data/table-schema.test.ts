@@ -744,3 +744,47 @@ test('whole numbers that name rows', () => {
   const made = Array.from(some.restore(some.modelled(tens)).column('order_no'));
   expect(made.every((value, i) => value % 10 === 0 && (i === 0 || value > made[i - 1]!))).toBe(true);
 });
+
+test('rules of columns that are computed', () => {
+  const pieces = each(() => 1 + Math.floor(6 * draw()));
+  const price = each(() => cents(5 + 60 * draw() ** 2));
+  const net = pieces.map((count, i) => cents(count * price[i]!));
+  const gross = net.map((value) => cents(1.19 * value));
+  const land = { Bonn: 'DE', Kiel: 'DE', Zug: 'CH', Bern: 'CH', Graz: 'AT' } as const;
+  const town = each(() => pick(Object.keys(land) as (keyof typeof land)[]));
+  const country = town.map((name) => land[name]);
+  const shop = Table.fromColumns({
+    refund: net.map((value) => (draw() < 0.5 ? 0 : cents(value * draw()))),
+    pieces,
+    price,
+    net,
+    gross,
+    deposit: gross.map((value) => cents(value * draw())),
+    town,
+    country,
+    customs: country.map((name) => (name === 'CH' ? cents(1 + draw()) : 0)),
+  });
+  const own = TableSchema.infer(shop);
+  expect(own.modelledNames).toEqual(['refund', 'pieces', 'price', 'deposit', 'town', 'customs']);
+  // what is at most the net is at most the gross, and prices of several pieces are no rule
+  expect(own.rules.filter((rule) => 'lower' in rule)).toEqual([
+    { lower: 'refund', upper: 'net' },
+    { lower: 'deposit', upper: 'gross' },
+  ]);
+  const why = own.rules.map((rule) => JSON.stringify(rule)).join();
+  expect(why).toContain('"where":{"name":"country"');
+  const again = TableSchema.fromJSON(JSON.parse(JSON.stringify(own)));
+  expect(again.toJSON()).toEqual(own.toJSON());
+  const modelled = again.modelled(shop);
+  expect(again.breakingRows(modelled)).toEqual([]);
+  const having = (name: string, change: (value: number, i: number) => number) =>
+    new Table(
+      modelled.names,
+      modelled.names.map((one) => (one === name ? modelled.column(one).map(change) : modelled.column(one))),
+      modelled.types,
+    );
+  expect(again.breakingRows(having('refund', (value, i) => (i < 3 ? net[i]! + 1 : value)))).toEqual([
+    0, 1, 2,
+  ]);
+  expect(again.breakingRows(having('price', (value, i) => (i === 5 ? value / 1000 : value)))).toEqual([5]);
+});

@@ -347,3 +347,30 @@ test('means and deviations of the greatest numbers are finite', async () => {
   expect([mean, standardError, betweenDeviation, cellDeviation].every(Number.isFinite)).toBe(true);
   expect(cellDeviation).toBeGreaterThan(1e305);
 });
+
+test('rules of computed columns hold in rows with drawn cells', async () => {
+  const rows = 400;
+  const each = (make: (i: number) => number) => Float64Array.from({ length: rows }, (_, i) => make(i));
+  const cents = (value: number) => Math.round(100 * value) / 100;
+  const pieces = each(() => 1 + Math.floor(6 * uniform()));
+  const price = each(() => cents(5 + 40 * uniform()));
+  const net = pieces.map((count, i) => cents(count * price[i]!));
+  const refund = net.map((value) => (uniform() < 0.3 ? 0 : cents(value * uniform())));
+  const joint = await fitJoint(Table.fromColumns({ pieces, price, net, refund }), {
+    copula: { kind: 'gaussian' },
+  });
+  expect(joint.schema.rules).toContainEqual({ lower: 'refund', upper: 'net' });
+  const holes = Table.fromColumns({
+    pieces: pieces.map((value, i) => (i % 4 === 1 ? NaN : value)),
+    price,
+    net: net.map((value, i) => (i % 4 === 1 ? NaN : value)),
+    refund: refund.map((value, i) => (i % 4 === 0 ? NaN : value)),
+  });
+  const { tables } = await joint.impute(holes, { draws: 3 });
+  for (const full of tables) {
+    const column = full.column('net');
+    expect(full.column('refund').every((value, i) => value <= column[i]!)).toBe(true);
+    // what is given stays
+    expect(full.column('price')).toEqual(price);
+  }
+});

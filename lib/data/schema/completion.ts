@@ -71,16 +71,16 @@ export function complete(schema: TableSchema, table: Table, modelled: Table): Co
       only.values[i] = round(solveFormula(formula, values[i]!, known, missing[0]!));
     }
   }
-  // rules of steps are left to what is drawn
-  const rules = schema.rules.flatMap((rule) => {
-    const [first, second] = namesOfRule(rule);
+  const rules = schema.rules.map((rule) => ({ rule, names: namesOfRule(rule) }));
+  // cells that are computed are not filled in
+  const filling = rules.flatMap(({ rule, names: [first, second] }) => {
     const [x, y] = [columns.get(first), columns.get(second)];
-    return x && y ? [{ rule, names: [first, second] as const, x, y }] : [];
+    return x && y ? [{ rule, x, y }] : [];
   });
   for (let i = 0; i < table.rows; i++) {
     for (let changed = true; changed;) {
       changed = false;
-      for (const { rule, x, y } of rules) {
+      for (const { rule, x, y } of filling) {
         if ('where' in rule && x[i] === rule.where.value && Number.isNaN(y[i])) y[i] = rule.then.value;
         else if (!('either' in rule) || Number.isNaN(x[i]) === Number.isNaN(y[i])) continue;
         else if (Number.isNaN(y[i]) && x[i] !== rule.either[0].value) y[i] = rule.either[1].value;
@@ -90,19 +90,34 @@ export function complete(schema: TableSchema, table: Table, modelled: Table): Co
       }
     }
   }
-  const isOpen = ({ rule, x, y }: (typeof rules)[number], i: number) =>
-    'where' in rule ? Number.isNaN(x[i]) && y[i] !== rule.then.value : Number.isNaN(x[i]! + y[i]!);
-  const isBroken = ({ rule, names: [first, second] }: (typeof rules)[number], of: Table, at: number) =>
-    breaksRule(rule, of.column(first)[at]!, of.column(second)[at]!);
+  const filled = new Table(
+    modelled.names,
+    modelled.names.map((name) => columns.get(name)!),
+    modelled.types,
+  );
+  const computed = new WeakMap<Table, Map<string, Float64Array | null>>();
+  const valuesIn = (of: Table, name: string): Float64Array | null => {
+    if (of.names.includes(name)) return of.column(name);
+    const known = computed.get(of) ?? new Map<string, Float64Array | null>();
+    computed.set(of, known);
+    if (!known.has(name)) known.set(name, derivedValues(schema, of, name));
+    return known.get(name)!;
+  };
+  const asked = rules.flatMap(({ rule, names }) => {
+    const [x, y] = names.map((name) => valuesIn(filled, name));
+    return x && y ? [{ rule, names, x, y }] : [];
+  });
+  const isOpen = ({ rule, x, y }: (typeof asked)[number], i: number) =>
+    'where' in rule && !Number.isNaN(y[i])
+      ? Number.isNaN(x[i]) && y[i] !== rule.then.value
+      : Number.isNaN(x[i]! + y[i]!);
+  const isBroken = ({ rule, names: [first, second] }: (typeof asked)[number], of: Table, at: number) =>
+    breaksRule(rule, valuesIn(of, first)![at]!, valuesIn(of, second)![at]!);
   return {
-    modelled: new Table(
-      modelled.names,
-      modelled.names.map((name) => columns.get(name)!),
-      modelled.types,
-    ),
-    constrained: (row) => rules.some((one) => isOpen(one, row)) || lookups.some(({ asks }) => asks(row)),
+    modelled: filled,
+    constrained: (row) => asked.some((one) => isOpen(one, row)) || lookups.some(({ asks }) => asks(row)),
     allowed: (made, position, row) =>
-      rules.every((one) => !isOpen(one, row) || !isBroken(one, made, position)) &&
+      asked.every((one) => !isOpen(one, row) || !isBroken(one, made, position)) &&
       lookups.every(
         ({ asks, source, allowed }) => !asks(row) || allowed(row, made.column(source)[position]!),
       ),

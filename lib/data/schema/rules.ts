@@ -93,14 +93,28 @@ interface Frequent {
 /**
  * The rules of the columns with these names.
  *
- * @param measured columns of numbers whose thresholds are looked at
+ * @param settings.ordered columns of which one may be never above another
+ * @param settings.ofFormulas whether one never is since they are computed so
+ * @param settings.measured columns of numbers whose thresholds are looked at
  */
-export function findRules(table: Table, names: readonly string[], measured: readonly string[] = []): Rule[] {
+export function findRules(
+  table: Table,
+  names: readonly string[],
+  {
+    ordered,
+    ofFormulas,
+    measured,
+  }: {
+    readonly ordered: readonly string[];
+    readonly ofFormulas: (rule: OrderRule) => boolean;
+    readonly measured: readonly string[];
+  },
+): Rule[] {
   const looked = names.slice(0, MOST_COLUMNS);
   const frequent = looked.flatMap((name) => frequentValues(name, table.column(name)));
   return [
     ...findImplications(table, frequent),
-    ...findOrders(table, looked),
+    ...findOrders(table, ordered.slice(0, MOST_COLUMNS), ofFormulas),
     ...findEither(table, looked),
     ...findRanges(table, measured.slice(0, MOST_COLUMNS), frequent),
   ];
@@ -294,16 +308,55 @@ function measure(type: ColumnType): string | null {
 /** Whether values are numbers, dates or times, of which one is above another. */
 export const isMeasured = (type: ColumnType): boolean => measure(type) !== null;
 
-function findOrders(table: Table, looked: readonly string[]): OrderRule[] {
+function findOrders(
+  table: Table,
+  looked: readonly string[],
+  ofFormulas: (rule: OrderRule) => boolean,
+): OrderRule[] {
   const columns = looked.flatMap((name) => {
     const of = measure(table.type(name));
     return of === null ? [] : [{ name, of, values: table.column(name) }];
   });
-  return columns.flatMap((lower) =>
-    columns
-      .filter((upper) => upper !== lower && upper.of === lower.of && neverAbove(lower.values, upper.values))
-      .map((upper) => ({ lower: lower.name, upper: upper.name })),
+  const given: OrderRule[] = [];
+  const found = columns.flatMap((lower) =>
+    columns.flatMap((upper): OrderRule[] => {
+      if (upper === lower || upper.of !== lower.of) return [];
+      const rule = { lower: lower.name, upper: upper.name };
+      if (!ofFormulas(rule)) return neverAbove(lower.values, upper.values) ? [rule] : [];
+      given.push(rule);
+      return [];
+    }),
   );
+  return withoutFollowing(found, given);
+}
+
+/** The orders but those that follow from another one and a given one: what is at most the net is at most the gross. */
+function withoutFollowing(found: readonly OrderRule[], given: readonly OrderRule[]): OrderRule[] {
+  const kept = new Set(found);
+  const has = (lower: string, upper: string) =>
+    [...kept].some((rule) => rule.lower === lower && rule.upper === upper);
+  for (const rule of found.toReversed()) {
+    const follows = given.some(
+      ({ lower, upper }) =>
+        (upper === rule.upper && has(rule.lower, lower)) || (lower === rule.lower && has(upper, rule.upper)),
+    );
+    if (follows) kept.delete(rule);
+  }
+  return [...kept];
+}
+
+/**
+ * Whether no cell of a column is above that of another where the cells that they are computed from come from different rows: then chance does not
+ * make it of such.
+ */
+export function holdsByChance(x: Float64Array, y: Float64Array): boolean {
+  let [known, above] = [0, 0];
+  for (let i = 0; i < x.length; i++) {
+    if (Number.isNaN(x[i]! + y[i]!)) continue;
+    known++;
+    above += Number(x[i]! > y[i]!);
+  }
+  return !(known * Math.log1p(-above / known) < Math.log(CHANCE));
 }
 
 /** Whether no cell is above the other of its row, as independent ones would be. */

@@ -22,7 +22,7 @@ import {
   typeOf,
 } from '../columns/column-type';
 import { knownValues } from '../column-jobs';
-import { type Seed, hashText, hashWords, resolveSeed, seedWords } from '../random';
+import { Generator, type Seed, hashText, hashWords, resolveSeed, seedWords } from '../random';
 import { type Returns, returnsNote, returnsSchema } from '../returns';
 import { Table, expectDistinctNames, expectTable, listNames } from '../table';
 import type { RowWeights } from '../weights';
@@ -52,6 +52,7 @@ import {
   breakingRows,
   breaksRule,
   findRules,
+  holdsByChance,
   isMeasured,
   namesOfRule,
   partImplications,
@@ -346,27 +347,32 @@ export class TableSchema {
         indicators.some((one) => one.name === name && one.columns.includes(other));
       return about(first, second) || about(second, first);
     };
-    // steps are a coarse look at numbers of which rules may hold: below 0 where the kind is a payment
-    const steps = columns.flatMap((one) =>
-      one.role === 'derived' && one.formula.formula === 'steps' ? [one.name] : [],
+    const computedBy = (isMeant: (formula: Formula, type: ColumnType) => boolean) =>
+      columns.flatMap((one) => (one.role === 'derived' && isMeant(one.formula, one.type) ? [one.name] : []));
+    // steps and what many values are looked up to are a coarse look at columns of which rules may hold: below 0 where the kind is a payment
+    const coarse = computedBy(
+      (formula) =>
+        formula.formula === 'steps' ||
+        (formula.formula === 'lookup' && new Set(formula.to).size < formula.from.length),
     );
+    const amounts = computedBy((_, type) => isMeasured(type));
     // of amounts by several columns thresholds may be told: no shipping costs from a net of 40 on
-    const amounts = columns.flatMap((one) =>
-      one.role === 'derived' && one.formula.of.length > 1 && isMeasured(one.type) ? [one.name] : [],
-    );
+    const ofSeveral = computedBy((formula, type) => formula.of.length > 1 && isMeasured(type));
     const ruled = own.modelled(table);
-    const beside = [...steps, ...amounts];
+    const beside = [...new Set([...coarse, ...amounts])];
     const looked = new Table(
       [...ruled.names, ...beside],
       [...ruled.columns, ...beside.map((name) => completed.column(name))],
       [...ruled.types, ...beside.map((name) => completed.type(name))],
     );
-    const values = [...ruled.names, ...steps];
-    const measured = [...ruled.names.filter((name) => isMeasured(ruled.type(name))), ...amounts];
-    // private models have no thresholds, which are next to values
-    const rules = findRules(looked, values, least === 1 ? measured : []).filter(
-      (rule) => !isOwn(rule) && !own.#areSame(rule),
-    );
+    const measured = ruled.names.filter((name) => isMeasured(ruled.type(name)));
+    const { valuesOf } = own.#cells(independentRows(ruled), true);
+    const rules = findRules(looked, [...ruled.names, ...coarse], {
+      ordered: [...measured, ...amounts],
+      ofFormulas: (rule) => own.#areSame(rule) && holdsByChance(valuesOf(rule.lower), valuesOf(rule.upper)),
+      // private models have no thresholds, which are next to values
+      measured: least === 1 ? [...measured, ...ofSeveral] : [],
+    }).filter((rule) => !isOwn(rule) && ('lower' in rule || !own.#areSame(rule)));
     return new TableSchema(columns, { ...found, rules, returns, weightsColumn, privateRows });
   }
 
@@ -847,6 +853,19 @@ interface InferSettings {
 function completeType(type: ColumnType, values: Float64Array): ColumnType {
   if (type.type !== 'number' || type.decimals !== undefined) return type;
   return { ...type, ...numberType(values) };
+}
+
+/** Rows of which formulas are computed of independent cells. */
+const MOST_INDEPENDENT = 10_000;
+
+/** Rows whose cells come from different rows, drawn at random. */
+function independentRows(table: Table): Table {
+  const generator = new Generator(1);
+  const rows = Math.min(table.rows, MOST_INDEPENDENT);
+  const drawn = table.columns.map((values) =>
+    Float64Array.from({ length: rows }, () => values[Math.floor((generator.next() / 2 ** 32) * table.rows)]!),
+  );
+  return new Table(table.names, drawn, table.types);
 }
 
 /** Why whole numbers name rows, in parentheses. */
