@@ -152,7 +152,11 @@ export {
   type GaussianMixtureParts,
 } from './copulas/kinds/closed-form';
 export { type Process, processNames } from './processes';
-export { type FitCopulaOptions, fitCopula } from './copulas/fitting/fit';
+export { type FitCopulaOptions } from './copulas/fitting/prepare';
+export { fitCopula } from './copulas/fitting/fit';
+export { type AutoOptions, type CandidateProgress, type FitAutoOptions } from './copulas/fitting/auto';
+export { type FitCandidate } from './copulas/fitting/candidates';
+export { type SelectedCandidate, type Selection } from './copulas/selection';
 export {
   type CopulaKind,
   type CopulaKinds,
@@ -161,13 +165,7 @@ export {
   type OptionsOf,
   copulaKinds,
 } from './copulas/fitting/kinds';
-export {
-  type BestFit,
-  type FitBestOptions,
-  type FitCandidate,
-  type RankedCandidate,
-  fitBest,
-} from './copulas/fitting/best';
+export { type BestFit, type FitBestOptions, type RankedCandidate, fitBest } from './copulas/fitting/best';
 export { type FitEnsembleOptions, type EnsembleProgress, fitEnsemble } from './copulas/fitting/fit-ensemble';
 export { type LoadOptions, loadModel } from './copulas/fitting/load';
 export {

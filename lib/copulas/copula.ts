@@ -45,6 +45,7 @@ import {
 import { type Execution, type RunOptions, beginRun, runOptions } from './inputs/run';
 import { type ConditionalOptions, type ConditionalSample, conditionalOptions } from './fields/smc';
 import { type Normalisable } from './fields/normaliser';
+import { type Selection } from './selection';
 import {
   type ResolvedIntegration,
   type SolverName,
@@ -143,6 +144,8 @@ export interface ModelInfo {
   config: unknown;
   /** The record of the fit: rows, losses, seconds, device; null: it was not fitted. */
   training: unknown;
+  /** How the kind was chosen, where it was. */
+  selection?: Selection;
 }
 
 /** What a fit tells of itself, as a model file stores it. */
@@ -252,6 +255,8 @@ export abstract class Copula implements Disposable {
   otherNotes: readonly Note[] = [];
   /** @internal Knots of the margin maps, dim x 33, by solver and steps; see `SampleOptions.margins`. */
   readonly knots = new Map<string, Float64Array>();
+  /** How its kind was chosen, where it was (`kind: 'auto'` of `fitCopula`); stored with it. */
+  selection: Selection | null = null;
   #disposed = false;
   #names: readonly string[] | null = null;
   #margins: TableMargins | null = null;
@@ -501,6 +506,7 @@ export abstract class Copula implements Disposable {
       margins: margins?.meta ?? null,
       training,
       notes: this.otherNotes,
+      ...(this.selection && { selection: { ...this.selection } }),
       libraryVersion: packageVersion(),
     };
     await writeModelFile(path, { document, tensors });
@@ -602,7 +608,8 @@ export abstract class Copula implements Disposable {
   /** What the model is and how it was fitted. */
   info(): ModelInfo {
     const { kind, dim, normalised, names } = this;
-    return { kind, dim, normalised, columns: names, ...this.description() };
+    const { selection } = this;
+    return { kind, dim, normalised, columns: names, ...this.description(), ...(selection && { selection }) };
   }
 
   /** What was decided when it was fitted. */

@@ -10,7 +10,9 @@ import {
   sampleOptions,
 } from '../copulas/copula';
 import { GaussianCopula } from '../copulas/classical/gaussian';
-import { FEWEST_ROWS, type FitCopulaOptions, fitCopula, fitOptions } from '../copulas/fitting/fit';
+import { type AutoOptions, autoOptions, expectAuto } from '../copulas/fitting/auto';
+import { fitCopula } from '../copulas/fitting/fit';
+import { FEWEST_ROWS, type FitCopulaOptions, fitOptions } from '../copulas/fitting/prepare';
 import { type CopulaKind, type CopulaSpec, copulaKinds, kinds } from '../copulas/fitting/kinds';
 import { type LoadOptions, loadModel } from '../copulas/fitting/load';
 import { type RowsInput, lend, namesOf, toDense } from '../copulas/inputs/rows';
@@ -646,8 +648,8 @@ export class JointDistribution implements Disposable {
 /** Options of `fitJoint`. `onProgress`, checkpoints and seed are those of the copula. */
 export interface FitJointOptions
   extends RunOptions, Omit<FitCopulaOptions, 'names' | 'margins' | 'blocks' | 'weights'> {
-  /** Default a `cdc` with its defaults. */
-  copula?: CopulaSpec;
+  /** Default a `cdc` with its defaults; `{ kind: 'auto' }` tries several kinds and takes the best (`FitAutoOptions`). */
+  copula?: CopulaSpec | ({ readonly kind: 'auto' } & AutoOptions);
   /** Default `auto`. */
   margins?: MarginsSpec;
   /**
@@ -711,10 +713,9 @@ export async function fitJoint(rows: RowsInput, options: FitJointOptions = {}): 
     ...common
   } = options;
   const { kind = 'cdc', ...model } = expectOptions(spec, 'the copula of fitJoint', { kind: true, ...spec });
-  expectOneOf<CopulaKind>(kind, 'kind', copulaKinds);
-  kinds[kind].fitter(model);
+  const tried = kindsOf(kind, model);
   const { table, weights, column, notes } = takeWeighted(toNamedTable(rows), given);
-  const privateRows = expectPrivate(asked, kind);
+  const privateRows = expectPrivate(asked, tried);
   const pooled = privateRows === null ? null : poolRare(table, privateRows);
   const rest = { weights, privateRows, ...(pooled && { others: pooled.others }) };
   const schema = TableSchema.inferWith(pooled?.table ?? table, { missing, weightsColumn: column }, rest);
@@ -737,11 +738,26 @@ export async function fitJoint(rows: RowsInput, options: FitJointOptions = {}): 
   const copula = await fitCopula(lend(ranks.transformTrain()), {
     ...common,
     ...model,
-    kind,
+    kind: kind as CopulaKind,
     blocks: ranks.trainingBlocks(),
     ...(weights && { weights: weights.each }),
   });
   return new JointDistribution(copula, margins);
+}
+
+/**
+ * Checks a kind and its options before anything is fitted.
+ *
+ * @returns the kinds that may come of it
+ * @throws SklarError ERR_SKLAR_VALUE naming the option
+ */
+function kindsOf(kind: CopulaKind | 'auto', options: object): CopulaKind[] {
+  if (expectOneOf(kind, 'kind', [...copulaKinds, 'auto'] as const) === 'auto') {
+    const own = expectOptions<AutoOptions>(options, 'a copula of kind auto', autoOptions);
+    return (expectAuto(own) ?? []).map((candidate) => candidate.kind);
+  }
+  kinds[kind as CopulaKind].fitter(options);
+  return [kind as CopulaKind];
 }
 
 /** Values that a number of a private model is of, at least, unless said otherwise; rules of a schema are of 30 rows. */
@@ -749,12 +765,15 @@ const PRIVATE_ROWS = 10;
 const MOST_PRIVATE_ROWS = 30;
 
 /** Of how many values all is that a model holds; null: it is not private. @throws SklarError ERR_SKLAR_VALUE */
-export function expectPrivate(asked: boolean | number | undefined, kind: CopulaKind): number | null {
+export function expectPrivate(
+  asked: boolean | number | undefined,
+  tried: readonly CopulaKind[],
+): number | null {
   if (asked === undefined || asked === false) return null;
-  if (kind === 'empirical-beta') {
+  if (tried.includes('empirical-beta')) {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
-      `expected a kind that keeps no rows of the data for private, got ${kind}, which is made of their ranks`,
+      'expected a kind that keeps no rows of the data for private, got empirical-beta, which is made of their ranks',
     );
   }
   return asked === true ? PRIVATE_ROWS : expectInteger(asked, 'private', { min: 2, max: MOST_PRIVATE_ROWS });

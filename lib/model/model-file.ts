@@ -24,6 +24,7 @@ const documentSchema = z.looseObject({
   margins: jsonObject.nullable(),
   training: jsonObject.nullable(),
   notes: z.array(z.unknown()).optional(),
+  selection: jsonObject.optional(),
   libraryVersion: z.string(),
 });
 
@@ -40,6 +41,8 @@ export interface ModelDocument {
   readonly training: Readonly<Record<string, unknown>> | null;
   /** What else is to be known of the model; files of 0.1.0 have none. */
   readonly notes?: readonly unknown[] | undefined;
+  /** How its kind was chosen, where it was. */
+  readonly selection?: Readonly<Record<string, unknown>> | undefined;
   /** The version of this library that wrote the file. */
   readonly libraryVersion: string;
 }

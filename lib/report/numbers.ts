@@ -1,6 +1,7 @@
 /** All that a report says, as numbers. */
 import type { Certificate, CertificateOptions } from '../copulas/judgement/certificate';
 import { type Copula, expectCopula } from '../copulas/copula';
+import { type Selection } from '../copulas/selection';
 import { type RunOptions, beginRun, runOptions } from '../copulas/inputs/run';
 import { type Matrix, matrix } from '../matrix';
 import { completeRowsOf, finiteRows, varies } from '../data/column-jobs';
@@ -134,6 +135,8 @@ export interface ReportNumbers {
     };
     /** What was decided when it was fitted. */
     readonly notes: readonly Note[];
+    /** How its kind was chosen, where it was. */
+    readonly selection: Selection | null;
   };
   /** Where the report was computed. */
   readonly run: Pick<RunRecord, 'device' | 'deviceName'>;
@@ -367,6 +370,7 @@ function modelOf({ copula, margins, data }: Plan): ReportNumbers['model'] {
       recurring,
     },
     notes: copula.allNotes,
+    selection: copula.selection,
   };
 }
 

@@ -3,7 +3,9 @@ import type { MeasuredMargins } from '../copulas/judgement/certificate';
 import { certificateWords } from './certificate-table';
 import { comparisonWords } from './comparison-table';
 import { type Content, Html, markup, nameOf, pairs, picture, table, typeset, widePicture } from './html';
+import type { Selection } from '../copulas/selection';
 import type { ReportNumbers, ReportSection } from './numbers';
+import { selectionWords } from './selection-table';
 import { densityWords } from './verdict';
 import type { Pictures } from './pictures';
 import {
@@ -167,6 +169,14 @@ ${table('two-sample metrics', words.metrics)}
   }</p>`;
 }
 
+function selectionPart(selection: Selection): Html {
+  const words = selectionWords(selection);
+  const after = [words.tie, ...words.failed].filter((text) => text !== null);
+  return markup`<p>How the kind was chosen: ${words.title}.</p>
+${table('kinds that were tried', words.table)}
+${after.map((text) => markup`<p class="soft after">${typeset(text)}</p>\n`)}`;
+}
+
 function densitySection(numbers: ReportNumbers): Html {
   const { density } = numbers;
   if (!density) return absentBecause('density', numbers);
@@ -179,7 +189,9 @@ independent columns have 0. It is the number that <code>sklar score</code> print
 out.${recurring}</p>
 ${table('mean log densities', said.table)}
 <p class="soft after">${typeset(said.head)}. ${said.baselines}; differences are row by row.</p>
-${said.failed.map((text) => markup`<p class="absent">${typeset(text)}</p>\n`)}`;
+${said.failed.map((text) => markup`<p class="absent">${typeset(text)}</p>\n`)}${
+    numbers.model.selection ? selectionPart(numbers.model.selection) : null
+  }`;
 }
 
 /** How the cells of columns are called. */

@@ -5,9 +5,11 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 
 import { checkpointFiles, isOfAnotherFit, removeCheckpoints } from '../../copulas/training/checkpoint';
+import type { CandidateProgress } from '../../copulas/fitting/auto';
 import type { TrainProgress } from '../../copulas/training/train';
 import type { Copula, LogPdfOptions } from '../../copulas/copula';
-import { FEWEST_ROWS, fitCopula } from '../../copulas/fitting/fit';
+import { fitCopula } from '../../copulas/fitting/fit';
+import { FEWEST_ROWS } from '../../copulas/fitting/prepare';
 import { type CopulaKind, copulaKinds, isCopulaKind, kinds } from '../../copulas/fitting/kinds';
 import { loadModel } from '../../copulas/fitting/load';
 import { expectColumns, optionsFrom, startsOf } from '../../copulas/fitting/warm-start';
@@ -61,12 +63,13 @@ import {
 import { parsePairs } from './conditional';
 import { correlationOf } from '../results/correlation';
 import { marginLines } from '../results/margins-table';
+import { selectionLines } from '../results/selection';
 import { type Io, signalOf, writeResult } from '../terminal/context';
 import { asOptions } from '../terminal/failure';
 import { expectNoInput, expectOutput } from '../terminal/files';
 import { logNormaliserOf, normaliserKeys } from '../results/normaliser';
 import { addModelOptions, expectModelOptions, modelShape } from '../terminal/model-options';
-import { formatRate, rowProgress, startProgress } from '../terminal/progress';
+import { type Progress, formatRate, rowProgress, startProgress } from '../terminal/progress';
 import {
   type ReadingFlags,
   MORE_FILES,
@@ -90,9 +93,12 @@ const seedSchema = z.union([
     .refine((value) => value < 1n << 64n, 'expected a seed below 2^64'),
 ]);
 
+const anyKind = [...copulaKinds, 'auto'] as const;
+
 /** Options of the command, by the names they have in a configuration file. */
 const commandShape = {
-  kind: z.enum(copulaKinds).optional(),
+  kind: z.enum(anyKind).optional(),
+  minutes: z.number().positive().optional(),
   models: z.int().min(1).max(1000).optional(),
   splits: z.enum(['different', 'same']).optional(),
   columns: z.array(z.string()).optional(),
@@ -145,8 +151,15 @@ export function define(command: Command, io: Io): void {
   command
     .argument('<data...>', `rows to learn from: ${MORE_FILES}`)
     .requiredOption('--out <file>', 'the model to write, .safetensors')
-    .option('--kind <kind>', `${copulaKinds.join(', ')} (default: cdc)`, (text) =>
-      expectOneOf(text, '--kind', copulaKinds),
+    .option(
+      '--kind <kind>',
+      `${copulaKinds.join(', ')}; or auto: several are tried, and the best is taken (default: cdc)`,
+      (text) => expectOneOf(text, '--kind', anyKind),
+    )
+    .option(
+      '--minutes <n>',
+      'of --kind auto: how long kinds may be tried (default: until all are)',
+      number('--minutes', { above: 0 }),
     )
     .option(
       '--models <n>',
@@ -234,7 +247,7 @@ async function readConfig(file: string, kind: Settings['kind'], startsFromModel:
     const settings = parseOptions(configSchema, value, 'the configuration');
     if (settings.device !== undefined) expectDeviceName(settings.device, 'device');
     const of = kind ?? settings.kind ?? (startsFromModel || settings.from !== undefined ? null : 'cdc');
-    if (of) expectModelOptions(of, settings);
+    if (of && of !== 'auto') expectModelOptions(of, settings);
     return settings as Settings;
   } catch (cause) {
     const { code, message } = cause as SklarError;
@@ -385,6 +398,7 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
     encoding,
     types,
     returns: ofPrices = 'none',
+    minutes,
     weights: weightsFlag,
     private: asked,
     holdout: share = 0.2,
@@ -406,24 +420,25 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
   } = await resolveSettings(flags);
   using from = fromFile === undefined ? undefined : await loadModel(fromFile);
   const { kind, models } = kindOfFit(givenKind, givenModels, from);
-  expectModelOptions(kind, model);
+  expectKindOptions(kind, model, { minutes, models });
   const stepwise = Object.entries({ '--log': log, '--checkpoint': checkpoint, '--from': from }).find(
     ([, given]) => given !== undefined,
   );
-  if (stepwise && !kinds[kind].trained) {
+  const trained = kind !== 'auto' && kinds[kind].trained;
+  if (stepwise && !trained) {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
       `${stepwise[0]} belongs to kinds that a network learns in steps, not to ${kind}`,
     );
   }
-  if (from) startsOf(from, kind, models).forEach((start) => optionsFrom(start, model));
+  if (from && kind !== 'auto') startsOf(from, kind, models).forEach((start) => optionsFrom(start, model));
   if (isOneType(wanted)) expectOneOf(wanted[0], '--margins', marginTypes);
   if (splits !== undefined && models === undefined) {
     throw new SklarError('ERR_SKLAR_VALUE', 'splits belongs to models: there is no ensemble without it');
   }
   const run = { device, precision, threads, signal };
   const errors = split === 'random' ? 'rows' : 'blocks';
-  resolveDevice(run, kinds[kind].capabilities.cpuOnly);
+  resolveDevice(run, kind === 'auto' ? null : kinds[kind].capabilities.cpuOnly);
   const files = await tableFiles(data);
   const inputs = [...files, ...[flags.config, fromFile].filter((file) => file !== undefined)];
   await expectOutput('--out', flags.out, ['.safetensors'], inputs);
@@ -445,7 +460,7 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
     { ...(columns && { columns }), ...(exclude && { exclude }), signal },
     { returns: ofPrices, missing, split, share, seed: splitSeed },
   );
-  const privateRows = expectPrivate(asked, kind);
+  const privateRows = expectPrivate(asked, kind === 'auto' ? [] : [kind]);
   const pooled = privateRows === null ? null : poolRare(training, privateRows);
   const rows = pooled?.table ?? training;
   const rest = { weights, privateRows, ...(pooled && { others: pooled.others }) };
@@ -506,24 +521,27 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
   ];
   const started = performance.now();
   const bar = startProgress(io, 'fit', 1, flags.verbose);
-  const onProgress = (progress: TrainProgress) =>
-    bar.update(progress.step / progress.steps, describeProgress(progress));
+  let tried: CandidateProgress | null = null;
+  const onProgress = (progress: TrainProgress) => showFit(bar, tried, progress);
+  const onCandidate = (progress: CandidateProgress) => showFit(bar, (tried = progress), null);
   let copula: Copula;
   let judged: Awaited<ReturnType<typeof judge>>;
   let normaliser: LogNormaliser | null = null;
   let seconds: number;
   try {
-    const options = {
-      kind,
+    const shared = {
       seed: fitSeed,
       margins,
       blocks: ranks.trainingBlocks(),
       ...(weights && { weights: weights.each }),
       ...run,
+      ...(split !== 'random' && (trained || kind === 'auto') && { split }),
+      ...((trained || kind === 'auto') && { onProgress }),
+    };
+    const options = {
+      ...shared,
       ...model,
-      ...(kinds[kind].trained && {
-        ...(split !== 'random' && { split }),
-        onProgress,
+      ...(trained && {
         checkpoint,
         checkpointSeconds,
         keepCheckpoint: true,
@@ -543,9 +561,11 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
     };
     try {
       copula =
-        models === undefined
-          ? await fitCopula(u, options)
-          : await fitEnsemble(u, { ...options, models, ...(splits && { splits }) });
+        kind === 'auto'
+          ? await fitCopula(u, { ...shared, kind, minutes, onCandidate })
+          : models === undefined
+            ? await fitCopula(u, { ...options, kind })
+            : await fitEnsemble(u, { ...options, kind, models, ...(splits && { splits }) });
     } finally {
       bar.stop();
     }
@@ -615,6 +635,7 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
       gaussianStandardError: judged.gaussian.standardError,
       ...(judged.gaussian.impossible && { gaussianImpossible: judged.gaussian.impossible }),
     },
+    ...(copula.selection && { selection: copula.selection }),
     ...correlationOf(copula),
     model: flags.out,
     notes: [
@@ -625,10 +646,11 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
   };
   writeResult(io, flags.json, result, () => {
     const lines = [
-      `${models === undefined ? `${kind} copula` : `ensemble of ${models} ${kind} copulas`} of ${result.dim} columns, learned from ${result.rows.train} rows in ${formatDuration(seconds)}` +
+      `${models === undefined ? `${copula.kind} copula` : `ensemble of ${models} ${kind} copulas`} of ${result.dim} columns, learned from ${result.rows.train} rows in ${formatDuration(seconds)}` +
         (result.bestStep === null ? '' : ` (${result.steps} steps, the best at ${result.bestStep})`) +
         (fromFile === undefined ? '' : `, starting from ${describe(fromFile)}`),
     ];
+    if (copula.selection) lines.push(...selectionLines(copula.selection));
     if (judged) {
       lines.push(
         `mean log density of ${result.rows.holdout} held-out rows${SPLIT_WORDS[split]}, in nats${errorWords(judged.own)}`,
@@ -647,12 +669,28 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
   });
 }
 
+/** @throws SklarError ERR_SKLAR_VALUE for an option that the kind does not have */
+function expectKindOptions(
+  kind: CopulaKind | 'auto',
+  model: object,
+  { minutes, models }: Pick<Settings, 'minutes' | 'models'>,
+): void {
+  if (kind !== 'auto') {
+    expectModelOptions(kind, model);
+    if (minutes === undefined) return;
+    throw new SklarError('ERR_SKLAR_VALUE', `minutes belongs to kind auto, not to ${kind}`);
+  }
+  const [own] = [...Object.keys(model), ...(models === undefined ? [] : ['models'])];
+  if (own === undefined) return;
+  throw new SklarError('ERR_SKLAR_VALUE', `${own} belongs to one kind, and auto tries several`);
+}
+
 /** What is fitted, where a model to start from says what was not given. */
 function kindOfFit(
   kind: Settings['kind'],
   models: Settings['models'],
   from: Copula | undefined,
-): { kind: CopulaKind; models: number | undefined } {
+): { kind: CopulaKind | 'auto'; models: number | undefined } {
   const members = from instanceof EnsembleCopula ? from.members : undefined;
   const own = members?.[0]!.kind ?? from?.kind ?? 'cdc';
   return { kind: kind ?? (isCopulaKind(own) ? own : 'cdc'), models: models ?? members?.length };
@@ -742,6 +780,19 @@ async function judge(
     meanOf(await copulaLogPdf(by, margins, holdout, options), numbers, errors, judging);
   const own = await meanBy(copula, run);
   return { own, gaussian: gaussian === copula ? own : await meanBy(gaussian, { threads, signal }) };
+}
+
+function showFit(bar: Progress, tried: CandidateProgress | null, training: TrainProgress | null): void {
+  const part = training ? training.step / training.steps : 0;
+  const details = training ? describeProgress(training) : '';
+  if (!tried) return bar.update(part, details);
+  const { candidate, candidates, candidatesDone } = tried;
+  const { kind } = candidate;
+  const what =
+    candidatesDone < candidates
+      ? `${kind} (${candidatesDone + 1} of ${candidates})`
+      : `${kind}, the chosen one`;
+  bar.update((candidatesDone + part) / (candidates + 1), [what, details].filter(Boolean).join('  '));
 }
 
 /** The most useful first: a narrow terminal cuts the line off. */

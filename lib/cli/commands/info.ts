@@ -6,6 +6,7 @@ import { type DeviceOptions } from '../../devices';
 import { SklarError, describe } from '../../errors';
 import { Margins } from '../../margins/margins';
 import { type LogNormaliser, countTypes, formatLogNormaliser, plainValues } from '../../report/charts/text';
+import { selectionLines } from '../results/selection';
 import { marginLines } from '../results/margins-table';
 import { correlationLines, correlationOf } from '../results/correlation';
 import { type Io, signalOf, writeResult } from '../terminal/context';
@@ -79,6 +80,7 @@ async function info(model: string, flags: Flags, io: Io): Promise<void> {
       ...section('network and options', config),
       ...correlationLines(result.correlation, columns),
       ...section('training', training),
+      ...(copula.selection ? selectionLines(copula.selection) : []),
       ...result.notes.map(({ message }) => `note        ${message}`),
       ...(result.measures ? measureLines(result.measures) : []),
     ];

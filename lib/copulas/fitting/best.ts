@@ -1,30 +1,23 @@
-import { type LevelBlocks, blockOf, blocksOfLevels } from '../../data/level-blocks';
-import { matrix, pickRows } from '../../matrix';
+import { type LevelBlocks } from '../../data/level-blocks';
 import { Generator, type Seed, seedWords, shuffle } from '../../data/random';
-import { type Weights, resolveWeights, takeWeights } from '../../data/weights';
-import {
-  type OptionNames,
-  SklarError,
-  expectInteger,
-  expectList,
-  expectOneOf,
-  expectOptions,
-} from '../../errors';
+import { type Weights } from '../../data/weights';
+import { type OptionNames, SklarError, expectInteger, expectOptions } from '../../errors';
+import { matrix } from '../../matrix';
 import { meanOf } from '../../mean';
-import { centred, kendallOf } from '../classical/observations';
-import { type ClassicalOptions } from '../classical/fit';
-import { type KernelOptions } from '../classical/kernel';
-import { type Copula } from '../copula';
-import { type FitCopulaOptions, expectFitOptions, fitCopula } from './fit';
-import { type CopulaKind, copulaKinds, kinds } from './kinds';
-import { type CdcOptions, type FlowOptions, type ReflectionOptions } from '../inputs/options';
-import { type DenseRows, type RowsInput, nativeWeights, takeRows, toDense, namesOf } from '../inputs/rows';
-import { type Execution, type RunOptions, beginRun, runOptions } from '../inputs/run';
 import { tell } from '../../tell';
-
-/** What `fitCopula` takes: a kind and its options. */
-export type FitCandidate = { kind: CopulaKind } & FitCopulaOptions &
-  (ClassicalOptions | KernelOptions | CdcOptions | FlowOptions | ReflectionOptions);
+import { type Copula } from '../copula';
+import { type RowsInput, nativeWeights } from '../inputs/rows';
+import { type RunOptions, beginRun, runOptions } from '../inputs/run';
+import {
+  type FitCandidate,
+  classicalCandidates,
+  expectCandidates,
+  partOf,
+  runOfCandidate,
+  scoresOf,
+} from './candidates';
+import { kinds } from './kinds';
+import { fitKind, toTraining } from './prepare';
 
 /** `device` and `precision` are those of the candidates that CUDA can compute. */
 export interface FitBestOptions extends RunOptions {
@@ -82,52 +75,13 @@ export interface BestFit {
   readonly ranking: readonly RankedCandidate[];
 }
 
-async function defaultCandidates(u: DenseRows, run: Execution): Promise<FitCandidate[]> {
-  const plain = (['independence', 'gaussian', 'student', 'frank'] as const).map((kind) => ({
-    kind,
-  }));
-  if (u.columns > 2) {
-    const turned = (['clayton', 'gumbel', 'joe'] as const).flatMap((kind) =>
-      ([0, 180] as const).map((rotation) => ({ kind, rotation })),
-    );
-    return [...plain, ...turned];
-  }
-  const tau = await kendallOf(centred(u), run);
-  const rotations = tau[1]! < 0 ? ([90, 270] as const) : ([0, 180] as const);
-  const turned = (['clayton', 'gumbel', 'joe', 'amh', 'bb1', 'bb6', 'bb7', 'bb8'] as const).flatMap((kind) =>
-    rotations.map((rotation) => ({ kind, rotation })),
-  );
-  return [...plain, { kind: 'kernel' }, ...turned];
-}
-
 /** Of each row the part it belongs to, parts of equal size. */
-function partsOf(rows: number, folds: number, seed: Seed): Uint32Array {
+export function partsOf(rows: number, folds: number, seed: Seed): Uint32Array {
   const order = Uint32Array.from({ length: rows }, (_, i) => i);
   shuffle(order, 0, rows, new Generator(...seedWords(seed)));
   const parts = new Uint32Array(rows);
   order.forEach((row, i) => (parts[row] = i % folds));
   return parts;
-}
-
-function take({ data, columns }: DenseRows, rows: readonly number[]) {
-  return matrix(pickRows(data, rows, columns), rows.length, columns);
-}
-
-/** Some of the rows: in blocks of recurring values their ends, else the level. */
-function cellsOf(u: DenseRows, rows: readonly number[]) {
-  const part = take(u, rows);
-  const [lower, upper] = [0, 1].map((end) =>
-    matrix(
-      part.data.map((level, at) => {
-        const pairs = u.blocks?.[at % u.columns];
-        const k = pairs ? blockOf(pairs, level) : -1;
-        return k < 0 ? level : pairs![2 * k + end]!;
-      }),
-      part.rows,
-      part.columns,
-    ),
-  );
-  return { lower: lower!, upper: upper! };
 }
 
 /**
@@ -149,66 +103,43 @@ function cellsOf(u: DenseRows, rows: readonly number[]) {
 export async function fitBest(u: RowsInput, options: FitBestOptions = {}): Promise<BestFit> {
   options = expectOptions(options, 'fitBest', bestOptions);
   const given =
-    options.candidates === undefined
-      ? undefined
-      : Array.from(expectList(options.candidates, 'candidates'), (candidate) => {
-          const own = expectFitOptions(candidate, 'a candidate of fitBest');
-          return { ...own, kind: expectOneOf(own.kind, 'kind', copulaKinds) };
-        });
-  const { folds = 5, seed = 1, device, precision, threads, signal, onProgress } = options;
+    options.candidates === undefined ? undefined : expectCandidates(options.candidates, 'fitBest');
+  const { folds = 5, seed = 1, signal, onProgress } = options;
   const onCuda = given?.some(({ kind }) => kinds[kind].capabilities.cpuOnly === null);
   const run = beginRun(options, onCuda ? null : 'classical copulas are computed in float64, on the CPU');
-  const runOf = (candidate: FitCandidate): RunOptions => ({
-    ...(kinds[candidate.kind].capabilities.cpuOnly === null && {
-      device: device ?? candidate.device,
-      precision: precision ?? candidate.precision,
-    }),
-    threads,
-    signal,
-  });
-  const all = toDense(u, 'the rows of fitBest');
-  const counted = options.weights === undefined ? null : resolveWeights(options.weights, all.rows);
-  const rows = counted?.kept ? takeRows(all, counted.kept) : all;
-  const weights = counted?.weights ?? null;
-  const names = namesOf(u);
-  const blocks = options.blocks ?? blocksOfLevels(rows.data, rows.rows, rows.columns, weights);
-  const dense: DenseRows = { ...rows, blocks, ...(weights && { weights }) };
+  const dense = toTraining(u, options);
+  const { blocks } = dense;
   const each = nativeWeights(dense) ?? undefined;
   expectInteger(folds, 'folds', { min: 2, max: dense.rows });
-  const parts = partsOf(dense.rows, folds, seed);
-  const candidates = given ?? (await defaultCandidates(dense, run));
-  if (candidates.length === 0) throw new SklarError('ERR_SKLAR_VALUE', 'expected at least one candidate');
-  const numbers = Array.from(parts.keys());
-  const splits = Array.from({ length: folds }, (_, fold) => {
-    const held = numbers.filter((i) => parts[i] === fold);
-    const rest = numbers.filter((i) => parts[i] !== fold);
-    const ofRest = weights ? takeWeights(weights, rest).each : undefined;
-    return { held, ...cellsOf(dense, held), restRows: take(dense, rest), ofRest };
-  });
+  const order = partsOf(dense.rows, folds, seed);
+  const candidates = given ?? (await classicalCandidates(dense, run));
+  const numbers = Array.from(order.keys());
+  const splits = Array.from({ length: folds }, (_, fold) =>
+    partOf(
+      dense,
+      numbers.filter((i) => order[i] === fold),
+      numbers.filter((i) => order[i] !== fold),
+    ),
+  );
 
   let fitsDone = 0;
   const scored: { candidate: FitCandidate; scores: Float64Array | null; error: string | null }[] = [];
   for (const candidate of candidates) {
     const scores = new Float64Array(dense.rows);
     let error: string | null = null;
-    for (const { held, lower, upper, restRows, ofRest } of splits) {
+    for (const part of splits) {
       try {
-        using copula = await fitCopula(restRows, {
-          ...candidate,
-          ...runOf(candidate),
-          blocks,
-          weights: ofRest,
-        });
-        const values = await copula.logPdfCells(lower, upper, { ...runOf(candidate), normalised: true });
-        held.forEach((row, i) => (scores[row] = values[i]!));
+        const own = runOfCandidate(candidate, options);
+        using copula = await fitKind(part.rest, { ...candidate, ...own, blocks, weights: part.weights });
+        const values = await scoresOf(copula, part, own);
+        for (let i = 0; i < values.length; i++) scores[part.held[i]!] = values[i]!;
       } catch (cause) {
         if (!(cause instanceof SklarError) || signal?.aborted) throw cause;
         error = cause.message;
       }
       tell(onProgress, { fits: candidates.length * folds + 1, fitsDone: ++fitsDone, candidate });
     }
-    const bad = error === null && !scores.every(Number.isFinite) ? 'a held-out row has no density' : error;
-    scored.push({ candidate, scores: bad === null ? scores : null, error: bad });
+    scored.push({ candidate, scores: error === null ? scores : null, error });
   }
 
   const weighted = (scores: Float64Array) => meanOf(scores, undefined, 'rows', each);
@@ -234,9 +165,9 @@ export async function fitBest(u: RowsInput, options: FitBestOptions = {}): Promi
       error: null,
     };
   });
-  const copula = await fitCopula(matrix(dense.data, dense.rows, dense.columns, names), {
+  const copula = await fitKind(matrix(dense.data, dense.rows, dense.columns, dense.names), {
     ...winner.candidate,
-    ...runOf(winner.candidate),
+    ...runOfCandidate(winner.candidate, options),
     blocks,
     weights: each,
   });

@@ -1,7 +1,7 @@
 import { SklarError, expectInteger, expectOneOf } from '../../errors';
 import { type Copula } from '../copula';
 import { EnsembleCopula } from '../kinds/ensemble';
-import { type FitCopulaOptions, expectFitOptions, prepareFit } from './fit';
+import { type FitCopulaOptions, expectFitOptions, prepareFit } from './prepare';
 import { type CopulaSpec, copulaKinds, kinds } from './kinds';
 import { type RowsInput } from '../inputs/rows';
 import { checkpointFiles, removeCheckpoints } from '../training/checkpoint';

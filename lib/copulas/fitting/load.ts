@@ -6,6 +6,7 @@ import { notesOf } from '../../notes';
 import { type ModelDocument, expectConfig, readModelFile } from '../../model/model-file';
 import { type PublishedWeightsOptions, cdcFromPublishedWeights } from '../kinds/cdc';
 import { type Copula, MARGIN_TENSORS, type ModelTensors, SAMPLER_TENSORS } from '../copula';
+import { selectionOf } from '../selection';
 import { EnsembleCopula, memberPrefix } from '../kinds/ensemble';
 import { copulaKinds, isCopulaKind, kinds } from './kinds';
 import { reflectionFromPublishedWeights } from '../kinds/reflection';
@@ -145,5 +146,6 @@ function fromFile(
   copula.names = document.columns;
   copula.margins = ofColumns;
   copula.otherNotes = notesOf(document.notes);
+  copula.selection = selectionOf(document.selection);
   return copula;
 }
