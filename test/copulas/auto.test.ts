@@ -207,3 +207,20 @@ test('options that are not its own are refused', async () => {
   await expect(fitEnsemble(u, { models: 2, kind: 'auto' as never })).rejects.toThrow('auto');
   await expect(fitJoint(u, { copula: { kind: 'auto', minutes: -1 } })).rejects.toThrow('minutes');
 });
+
+test('of many columns with cells no family is tried', async () => {
+  const u = take(
+    await new GaussianCopula(Float64Array.of(1, 0.6, 0.3, 0.6, 1, 0.3, 0.3, 0.3, 1), 3).sample(90, double),
+    Array(90).keys(),
+  );
+  const kindsOf = async (rows: number[][]) =>
+    (await fitJoint(rows, { copula: { kind: 'auto' } })).copula.selection!.candidates.map(
+      ({ candidate }) => candidate.kind,
+    );
+  expect(await kindsOf(u.map(([a, b, c]) => [Math.floor(4 * a!), b!, c!]))).toEqual([
+    'independence',
+    'gaussian',
+    'student',
+  ]);
+  expect((await kindsOf(u.map((row) => Array.from(row)))).slice(3, 5)).toEqual(['frank', 'clayton']);
+});

@@ -7,7 +7,7 @@ import { type MeanOfRows, meanOf } from '../../mean';
 import { tell } from '../../tell';
 import { type Copula } from '../copula';
 import { type DenseRows, type RowsInput, lend, nativeWeights } from '../inputs/rows';
-import { beginRun } from '../inputs/run';
+import { type Execution, beginRun } from '../inputs/run';
 import { type SelectedCandidate } from '../selection';
 import { type CheckpointOptions } from '../training/checkpoint';
 import { type TrainProgress } from '../training/train';
@@ -38,7 +38,8 @@ export interface CandidateProgress {
 export interface AutoOptions {
   /**
    * Kinds and their options, the simplest first: of those that cannot be told from the best, the first is chosen. Default: the classical
-   * ones that `fitBest` tries, then, of 100 rows or more, `cdc` and `flow`.
+   * ones that `fitBest` tries (of more than two columns with recurring values or missing cells independence, gaussian and student), then,
+   * of 100 rows or more, `cdc` and `flow`.
    */
   candidates?: readonly FitCandidate[] | undefined;
   /**
@@ -90,6 +91,15 @@ export function expectAuto({ candidates, minutes, validation, split }: AutoOptio
   if (validation !== undefined) expectNumber(validation, 'validation', { above: 0, max: 0.5 });
   if (split !== undefined) expectOneOf(split, 'split', splitMethods);
   return candidates === undefined ? null : expectCandidates(candidates, 'auto');
+}
+
+/** Of many columns with blocks of levels the probabilities of one-parameter families take minutes, and few tables have one dependence for all pairs. */
+async function classicalFor(u: DenseRows, run: Execution): Promise<FitCandidate[]> {
+  const candidates = await classicalCandidates(u, run);
+  const cells = u.blocks?.some((pairs) => pairs.length > 0) || u.data.some(Number.isNaN);
+  return u.columns > 2 && cells
+    ? candidates.filter(({ kind }) => kind === 'independence' || kind === 'gaussian' || kind === 'student')
+    : candidates;
 }
 
 /** At most so many of them, evenly spread. */
@@ -184,7 +194,7 @@ export async function fitAuto(u: RowsInput, options: FitAutoOptions): Promise<Co
   const weights = nativeWeights(dense) ?? undefined;
   const run = beginRun(common, null);
   const candidates = asked ?? [
-    ...(await classicalCandidates(dense, { ...run, device: 'cpu', precision: 'fp32' })),
+    ...(await classicalFor(dense, { ...run, device: 'cpu', precision: 'fp32' })),
     ...(dense.rows < LEAST_TRAINED ? [] : ([{ kind: 'cdc' }, { kind: 'flow' }] as const)),
   ];
   const { by, parts } = partsFor(dense, validation, split, seed);
