@@ -1,10 +1,13 @@
 /** What the cells of a column are, from files and from JavaScript, and back. */
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
 import fc from 'fast-check';
 
 import { type ColumnType, type Note, Table, readTable, writeTable } from '../../lib';
 import { calendarFormat, findFormat } from '../../lib/data/columns/calendar';
+import { cellText } from '../../lib/data/columns/column-type';
+import { inferType } from '../../lib/data/columns/infer-type';
 import { readNumerals } from '../../lib/data/columns/numerals';
 import { TemporaryFolder, readBoth, sklarError, writeParquet } from './support';
 
@@ -369,4 +372,76 @@ test('a column without a cell has the type that it is said to have', async () =>
     expect(table.type('b')).toMatchObject({ type });
     expect(table.column('b').every(Number.isNaN)).toBe(true);
   }
+});
+
+describe('times of day as whole numbers', () => {
+  const clock = (minutes: number) => 100 * Math.floor(minutes / 60) + (minutes % 60);
+  const times = Array.from({ length: 80 }, (_, i) => clock((i * 389 + 5) % 1440));
+  const read = (name: string, cells: readonly (number | string)[]) =>
+    inferType({ name, texts: cells.map(String), counts: cells.map(() => 1) });
+
+  test('are told by their last digits, and written as they were', () => {
+    for (const cells of [times, [...times, 2400], times.map((value) => `${value}.0`), [...times, '?']]) {
+      const { type, values } = read('x', cells);
+      expect(type).toEqual({ type: 'time', format: 'Hmm' });
+      expect(cellText(type, values[0]!)).toBe('5');
+      expect(cellText(type, values[1]!)).toBe('634');
+    }
+    const late = read('x', [...times, 2400]);
+    expect(cellText(late.type, late.values.at(-1)!)).toBe('2400');
+    expect(read('x', times).notes.map(({ message }) => message)).toEqual([
+      'column "x": 5 was read as a time of day, Hmm',
+    ]);
+    const padded = read(
+      'x',
+      times.map((value) => String(value).padStart(4, '0')),
+    );
+    expect(padded.type).toEqual({ type: 'time', format: 'HHmm' });
+    expect(cellText(padded.type, padded.values[0]!)).toBe('0005');
+    // half hours are enough of a day, and fewer where the name says so
+    expect(
+      read(
+        'x',
+        Array.from({ length: 48 }, (_, i) => clock(30 * i)),
+      ).type.type,
+    ).toBe('time');
+    expect(read('dep_time', times.slice(0, 30)).type.type).toBe('time');
+    expect(read('count', times.slice(0, 30)).type.type).toBe('integer');
+  });
+
+  test('of files, and back', async () => {
+    const rows = times.map((value, i) => (i % 9 === 4 ? 'NA' : String(value)));
+    const file = folder.file(
+      'flights.csv',
+      `dep_time,d\n${rows.map((row, i) => `${row},${i}.5`).join('\n')}\n`,
+    );
+    const table = await readBoth(file);
+    expect(table.type('dep_time')).toEqual({ type: 'time', format: 'Hmm' });
+    expect(table.column('dep_time')[1]).toBe(6 * 3600 + 34 * 60);
+    for (const name of ['again.csv', 'again.json', 'again.parquet']) {
+      const target = path.join(path.dirname(file), name);
+      await writeTable(table, target);
+      const again = await readTable(target);
+      expect(again.column('dep_time')).toEqual(table.column('dep_time'));
+    }
+    expect(readFileSync(path.join(path.dirname(file), 'again.json'), 'utf8')).toContain('"dep_time":634,');
+    expect((await readTable(file, { types: { dep_time: 'time' } })).type('dep_time')).toEqual(
+      table.type('dep_time'),
+    );
+    const asked = await readTable(file, { types: { dep_time: 'integer' } });
+    expect(asked.column('dep_time')[1]).toBe(634);
+  });
+
+  test.each<[name: string, values: number[]]>([
+    ['prices of fifties', Array.from({ length: 47 }, (_, i) => 50 * i)],
+    ['prices of hundreds', Array.from({ length: 24 }, (_, i) => 100 * i)],
+    ['start', Array.from({ length: 59 }, (_, i) => 1900 + i)],
+    ['rooms', Array.from({ length: 200 }, (_, i) => 100 * (1 + (i % 20)) + Math.floor(i / 20))],
+    ['minutes', Array.from({ length: 60 }, (_, i) => i)],
+    ['counts', Array.from({ length: 300 }, (_, i) => (i * 7) % 1000)],
+    ['later', [...times, 2401]],
+    ['sizes', [...times, 1275]],
+  ])('%s are numbers', (name, values) => {
+    expect(read(name, values).type).toEqual({ type: 'integer' });
+  });
 });

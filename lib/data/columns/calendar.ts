@@ -111,7 +111,7 @@ const TOKEN = /\[([^\]]*)\]|Y{4}|M{3,4}|YY|MM|DD|HH|hh|mm|ss|S+|[MDHhQAZ]/g;
 /**
  * A format of dates and times: YYYY, YY, MMMM (January), MMM (Jan), MM, M, DD, D, Q (quarter), HH, H, hh, h with A (AM, PM), mm,
  * ss, S (tenths; SSS milliseconds), Z (Z or +01:00; written as Z, in UTC), texts in [brackets]; other characters stand for
- * themselves.
+ * themselves. Hmm alone is a whole number: 5, 930, 2400.
  */
 export interface CalendarFormat {
   readonly format: string;
@@ -134,7 +134,25 @@ export function calendarFormat(format: string): CalendarFormat | null {
   return made;
 }
 
+/** A time as a whole number, 5 at five past midnight; 2400 is the end of the day. */
+const CLOCK: CalendarFormat = {
+  format: 'Hmm',
+  decimals: 0,
+  holds: 'time',
+  read(text) {
+    const digits = /^(\d{1,4})(?:\.0*)?$/.exec(text)?.[1];
+    const [hour, minute] = [Math.floor(Number(digits) / 100), Number(digits) % 100];
+    return minute < 60 && (hour < 24 || digits === '2400') ? 3600 * hour + 60 * minute : NaN;
+  },
+  write(value) {
+    const minutes = Math.floor(value / 60);
+    const inDay = minutes === 1440 ? minutes : ((minutes % 1440) + 1440) % 1440;
+    return String(100 * Math.floor(inDay / 60) + (inDay % 60));
+  },
+};
+
 function compile(format: string): CalendarFormat | null {
+  if (format === CLOCK.format) return CLOCK;
   let [pattern, end, decimals] = ['', 0, 0];
   const tokens: Token[] = [];
   const pieces: (string | Token)[] = [];

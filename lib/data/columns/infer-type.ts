@@ -2,6 +2,7 @@
 import { SklarError, describe } from '../../errors';
 import { type Note, columnsNote } from '../../notes';
 import { calendarFormat, findFormat } from './calendar';
+import { CLOCK_FORMAT, ClockCounter, clockNote, clockOf } from './clocks';
 import { type ColumnType, type TypeName, numberType } from './column-type';
 import { readNumerals } from './numerals';
 import { isPlainNumber, isRounded, isVanished } from './plain-number';
@@ -42,6 +43,9 @@ const FEWEST_NUMBERS = 10;
 const IDENTIFYING = 0.9;
 const FEWEST_IDS = 20;
 
+/** Digits of a time with a zero before it. */
+const PADDED_CLOCK = /^(?:[01]\d|2[0-3])[0-5]\d$/;
+
 const collator = new Intl.Collator('en', { numeric: true });
 
 /** What was asked for: the name of a type, for dates and times with a format, as in `date:DD/MM/YYYY`. */
@@ -76,6 +80,15 @@ export function inferType(column: Texts, wanted?: WantedType): InferredColumn {
   const plain = coded ? [] : known.filter((k) => isPlainNumber(texts[k]!));
   const cells = counts.reduce((sum, count) => sum + count, 0);
   const cellsOf = (chosen: readonly number[]) => chosen.reduce((sum, k) => sum + counts[k]!, 0);
+  const padded = coded && words.every((word) => PADDED_CLOCK.test(word)) ? words.map(Number) : [];
+  if (clockAmong(name, padded) !== null) {
+    const values = Float64Array.from(padded, clockOf);
+    return {
+      type: { type: 'time', format: 'HHmm' },
+      values: pick(values, known),
+      notes: left(known, 'times of day'),
+    };
+  }
   const allPlain = plain.length === known.length;
   const numerals = coded || allPlain ? null : readNumerals(words);
   const mostlyPlain = plain.length >= FEWEST_NUMBERS && cellsOf(plain) >= MOSTLY * cells;
@@ -83,6 +96,12 @@ export function inferType(column: Texts, wanted?: WantedType): InferredColumn {
     const lost = plain.filter((k) => isRounded(texts[k]!) || isVanished(texts[k]!));
     if (lost.length === 0) {
       const values = Float64Array.from(plain, (k) => Number(texts[k]!));
+      const clock = clockAmong(name, values);
+      if (clock !== null) {
+        const type: ColumnType = { type: 'time', format: CLOCK_FORMAT };
+        const notes = [...left(plain, 'times of day'), clockNote(name, clock)];
+        return { type, values: pick(values.map(clockOf), plain), notes };
+      }
       return { type: numericType(values), values: pick(values, plain), notes: left(plain, 'numbers') };
     }
     // more digits than doubles have make names, where they hardly recur
@@ -120,6 +139,13 @@ export function inferType(column: Texts, wanted?: WantedType): InferredColumn {
     }
   }
   return asLabels(column, texts.length >= IDENTIFYING * cells && cells >= FEWEST_IDS ? 'id' : 'category');
+}
+
+/** The first of different numbers, where all are times of day; null: they are others. */
+function clockAmong(name: string, values: Iterable<number>): number | null {
+  const clocks = new ClockCounter();
+  for (const value of values) clocks.push(value);
+  return clocks.found(name) ? clocks.first! : null;
 }
 
 const numericType = (values: Float64Array) =>
@@ -221,6 +247,9 @@ function asWanted(column: Texts, { type, format }: WantedType): InferredColumn {
     if (bad >= 0) throw misfit(`cells of the format ${format}`, words[bad]);
     return { type: { type, format }, values: spreadOut(values), notes: [] };
   }
+  const clocks = type === 'time' ? Float64Array.from(words, (word) => clockOf(Number(word))) : null;
+  if (clocks && !clocks.some(Number.isNaN))
+    return { type: { type: 'time', format: CLOCK_FORMAT }, values: spreadOut(clocks), notes: [] };
   const found = findFormat(words);
   if (found?.format.holds !== type) throw misfit(`a ${type} in every cell`, words[0]);
   return { type: { type, format: found.format.format }, values: spreadOut(found.values), notes: [] };

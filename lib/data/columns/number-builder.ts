@@ -1,5 +1,6 @@
 import { SklarError } from '../../errors';
 import { DecimalCounter } from './column-type';
+import { ClockCounter } from './clocks';
 import { DayCounter } from './days';
 
 /**
@@ -9,6 +10,7 @@ export class NumberBuilder {
   readonly #keep: boolean;
   readonly #decimals = new DecimalCounter();
   readonly #days = new DayCounter();
+  readonly #clocks = new ClockCounter();
   #values: Float64Array;
   #rows = 0;
   #missing = 0;
@@ -61,6 +63,11 @@ export class NumberBuilder {
     return this.integer && this.#days.found ? this.#days.first : undefined;
   }
 
+  /** The first one, where all are times of day that are written as whole numbers, 930, in a column of this name. */
+  clock(name: string): number | undefined {
+    return this.integer && this.#clocks.found(name) ? this.#clocks.first : undefined;
+  }
+
   /** Appends the first `count` cells of a source: null is missing, NaN another text. */
   append(source: { getItem(index: number): unknown }, count: number): void {
     this.#reserve(this.#rows + count);
@@ -87,6 +94,7 @@ export class NumberBuilder {
     else {
       this.#decimals.push(value);
       this.#days.push(value);
+      this.#clocks.push(value);
       if (Number.isSafeInteger(value)) return;
       if (!Number.isFinite(value)) this.#infinite++;
       else this.#fraction ??= value;

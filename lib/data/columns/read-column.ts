@@ -1,6 +1,7 @@
 /** From the cells of a file to a column of a table. */
 import { type Note, columnsNote } from '../../notes';
 import { type ColumnType } from './column-type';
+import { CLOCK_FORMAT, clockNote, clockOf } from './clocks';
 import { DAY_FORMAT, dayOf } from './days';
 import { type WantedType, inferType } from './infer-type';
 import type { NumberBuilder } from './number-builder';
@@ -56,23 +57,24 @@ export function columnOfNumbers(
     texts.push(String(builder.fraction));
     inferType(texts.texts(name), wanted);
   }
-  const day = wanted === undefined && typeOf === undefined ? builder.day : undefined;
+  const isOpen = wanted === undefined && typeOf === undefined;
+  const [day, clock] = isOpen ? [builder.day, builder.clock(name)] : [];
   const notes = infiniteNotes(name, builder.infinite);
   if (day !== undefined)
     notes.push(columnsNote('schema', [name], `${day} was read as a date, ${DAY_FORMAT}`));
-  const numberOf = day === undefined ? finite : dayOf;
-  if (day !== undefined || builder.infinite > 0)
+  else if (clock !== undefined) notes.push(clockNote(name, clock));
+  const numberOf = day !== undefined ? dayOf : clock !== undefined ? clockOf : finite;
+  if (numberOf !== finite || builder.infinite > 0)
     for (let i = 0; i < values.length; i++) values[i] = numberOf(values[i]!);
   const { decimals } = builder;
-  const type: ColumnType =
-    typeOf?.(decimals) ??
-    (day !== undefined
-      ? { type: 'date', format: DAY_FORMAT }
-      : wanted?.type === 'integer'
-        ? { type: 'integer', asked: true }
-        : builder.integer && wanted?.type !== 'number'
-          ? { type: 'integer' }
-          : { type: 'number', ...(decimals !== undefined && decimals > 0 && { decimals }) });
+  const numberTypeOf = (): ColumnType => {
+    if (day !== undefined) return { type: 'date', format: DAY_FORMAT };
+    if (clock !== undefined) return { type: 'time', format: CLOCK_FORMAT };
+    if (wanted?.type === 'integer') return { type: 'integer', asked: true };
+    if (builder.integer && wanted?.type !== 'number') return { type: 'integer' };
+    return { type: 'number', ...(decimals !== undefined && decimals > 0 && { decimals }) };
+  };
+  const type = typeOf?.(decimals) ?? numberTypeOf();
   return { name, values, type, notes, cells: { as: 'number', numberOf } };
 }
 

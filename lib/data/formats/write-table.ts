@@ -1,4 +1,5 @@
 import { SklarError, describe, expectOptions, expectList } from '../../errors';
+import { CLOCK_FORMAT } from '../columns/clocks';
 import { quoteName, quoteText } from './csv';
 import { AtomicFile, expectPath } from './files';
 import { type Matrix, expectMatrix } from '../../matrix';
@@ -64,7 +65,9 @@ function jsonLayout(names: readonly string[], array: boolean): TextLayout {
         ? (value) => (value === 0 ? 'false' : 'true')
         : type.type === 'number' || type.type === 'integer'
           ? String
-          : (value) => JSON.stringify(cellText(type, value)),
+          : 'format' in type && type.format === CLOCK_FORMAT
+            ? (value) => cellText(type, value)
+            : (value) => JSON.stringify(cellText(type, value)),
   };
 }
 

@@ -1,0 +1,59 @@
+/** Times of day that are written as whole numbers: 930, 1445, 2359. */
+import { type Note, columnsNote } from '../../notes';
+
+export const CLOCK_FORMAT = 'Hmm';
+
+/** Numbers of any other kind all end below 60 with no more than this probability, of columns that are called after times with the second. */
+const CHANCE = 1e-9;
+const CHANCE_NAMED = 1e-4;
+const NAMED =
+  /(?:^|[^a-z])(?:time|clock|hhmm|uhrzeit|zeit|heure|hora|dep|arr|departure|arrival|start|end|begin|opens?|closes?)(?![a-z])|[a-z]Time(?![a-z])/i;
+const FEWEST_HOURS = 3;
+const LATEST_MINUTE = 45;
+
+/** Seconds since midnight, at the end of the day at most; NaN where the number is no time. */
+export function clockOf(value: number): number {
+  const isClock = Number.isInteger(value) && value >= 0 && value <= 2400 && value % 100 < 60;
+  return isClock ? 3600 * Math.floor(value / 100) + 60 * (value % 100) : NaN;
+}
+
+/** Looks at numbers one after another whether all of them are times of day. */
+export class ClockCounter {
+  readonly #different = new Set<number>();
+  #all = true;
+  /** The first number. */
+  first: number | undefined;
+
+  push(value: number): void {
+    if (!this.#all) return;
+    if (Number.isNaN(clockOf(value))) this.#all = false;
+    else this.#different.add(value);
+    this.first ??= value;
+  }
+
+  /**
+   * Whether all are, of several hours and late minutes, and other numbers would hardly be: those that are rounded to what divides these fall into
+   * the same share of each hundred. Numbers below 100 say nothing.
+   */
+  found(name: string): boolean {
+    if (!this.#all) return false;
+    const told = [...this.#different].filter((value) => value >= 100);
+    const hours = new Set(told.map((value) => Math.floor(value / 100)));
+    const latest = told.reduce((most, value) => Math.max(most, value % 100), 0);
+    const grid = told.reduce((divisor, value) => greatestDivisor(divisor, value % 100), 60);
+    const unit = told.reduce((divisor, value) => greatestDivisor(divisor, value), 100);
+    const share = Math.ceil(60 / unit) / (100 / unit);
+    const chance = NAMED.test(name) ? CHANCE_NAMED : CHANCE;
+    return (
+      hours.size >= FEWEST_HOURS &&
+      latest >= Math.min(LATEST_MINUTE, 60 - grid) &&
+      told.length * Math.log(share) < Math.log(chance)
+    );
+  }
+}
+
+const greatestDivisor = (a: number, b: number): number => (b === 0 ? a : greatestDivisor(b, a % b));
+
+/** What was decided, by the first number. */
+export const clockNote = (name: string, first: number): Note =>
+  columnsNote('schema', [name], `${first} was read as a time of day, ${CLOCK_FORMAT}`);
