@@ -19,7 +19,13 @@ export {
 export { type Note } from './notes';
 export { normalCdf, normalQuantile } from './normal';
 export { type Matrix, column, fromRows, matrix, toRows } from './matrix';
-export { type ColumnKind, type ColumnType, type NumberStyle } from './data/columns/column-type';
+export {
+  type CensoredEnd,
+  type Censoring,
+  type ColumnKind,
+  type ColumnType,
+  type NumberStyle,
+} from './data/columns/column-type';
 export { type Cell } from './data/columns/column-of-values';
 export { Table } from './data/table';
 export {

@@ -4,7 +4,7 @@ import path from 'node:path';
 
 import fc from 'fast-check';
 
-import { type ColumnType, type Note, Table, readTable, writeTable } from '../../lib';
+import { type ColumnType, type Note, Table, fitJoint, readTable, writeTable } from '../../lib';
 import { calendarFormat, findFormat } from '../../lib/data/columns/calendar';
 import { cellText } from '../../lib/data/columns/column-type';
 import { inferType } from '../../lib/data/columns/infer-type';
@@ -443,5 +443,71 @@ describe('times of day as whole numbers', () => {
     ['sizes', [...times, 1275]],
   ])('%s are numbers', (name, values) => {
     expect(read(name, values).type).toEqual({ type: 'integer' });
+  });
+});
+
+describe('numbers beyond a limit of detection', () => {
+  const measured = Array.from({ length: 40 }, (_, i) => String((i + 5) / 10));
+  const read = (texts: readonly string[], count = 10) =>
+    inferType({ name: 'lead', texts, counts: texts.map((text) => (/^[\d.]/.test(text) ? 1 : count)) });
+
+  test('stand next to it, and are written as they were', () => {
+    const { type, values, notes } = read([...measured, '<0.5', '> 100', '?']);
+    const [below, above] = [
+      { limit: 0.5, text: '<0.5' },
+      { limit: 100, text: '> 100' },
+    ];
+    expect(type).toEqual({ type: 'number', decimals: 1, censored: { below, above } });
+    expect(Array.from(values.slice(-3))).toEqual([0.4, 100.1, NaN]);
+    expect([0.4, 0.1, 0.5, 100, 100.1].map((value) => cellText(type, value))).toEqual([
+      '<0.5',
+      '<0.5',
+      '0.5',
+      '100',
+      '> 100',
+    ]);
+    expect(notes.map(({ message }) => message)).toEqual([
+      'column "lead": 10 cells between numbers ("?") were taken for missing',
+      'column "lead": 20 cells "<0.5" and "> 100" stand next to the limit, beyond all numbers',
+    ]);
+    const counts = read([...Array.from({ length: 20 }, (_, i) => String(5 + i)), '<5']);
+    expect(counts.type).toEqual({ type: 'integer', censored: { below: { limit: 5, text: '<5' } } });
+    expect(counts.values.at(-1)).toBe(4);
+    expect(read([...measured, '<LOD']).values.at(-1)).toBe(0.4);
+  });
+
+  test.each([
+    ['beyond some numbers', ['<1']],
+    ['of two limits', ['<0.5', '<0.4']],
+    ['most cells', ['<0.5'], 100],
+    ['with other texts', ['<0.5', 'see note']],
+  ])('%s: they are left as they are', (_, texts, count = 2) => {
+    expect(read([...measured, ...texts], count).type).not.toHaveProperty('censored');
+  });
+
+  test('of files, and back, and of samples', async () => {
+    const rows = Array.from({ length: 300 }, (_, i) => (i * 37) % 300);
+    const lead = rows.map((k) => (k < 60 ? '<0.5' : String(Math.round((k * k) / 60) / 100)));
+    const file = folder.file(
+      'lead.csv',
+      `lead,other\n${rows.map((k, i) => `${lead[i]},${(k + ((i * 13) % 90)) / 8}`).join('\n')}\n`,
+    );
+    const table = await readBoth(file);
+    expect(table.column('lead').every((value, i) => table.text('lead', i) === lead[i] && value >= 0.49)).toBe(
+      true,
+    );
+    for (const name of ['again.csv', 'again.json']) {
+      const target = path.join(path.dirname(file), name);
+      await writeTable(table, target);
+      const again = await readTable(target);
+      expect(again.type('lead')).toEqual(table.type('lead'));
+      expect(again.column('lead')).toEqual(table.column('lead'));
+    }
+    const joint = await fitJoint(table, { copula: { kind: 'gaussian' } });
+    const sample = await joint.sample(2000);
+    expect(sample.type('lead')).toEqual(table.type('lead'));
+    const texts = Array.from({ length: 2000 }, (_, i) => sample.text('lead', i));
+    expect(Math.abs(texts.filter((text) => text === '<0.5').length / 2000 - 0.2)).toBeLessThan(0.05);
+    expect(texts.every((text) => text === '<0.5' || Number(text) >= 0.5)).toBe(true);
   });
 });

@@ -21,10 +21,22 @@ export interface NumberStyle {
   readonly fixed?: number | undefined;
 }
 
+/** What stands for all numbers beyond a limit: `<0.5` below 0.5. */
+export interface CensoredEnd {
+  readonly limit: number;
+  readonly text: string;
+}
+
+/** Numbers that are not known beyond a limit; cells beyond it stand next to it. */
+export interface Censoring {
+  readonly below?: CensoredEnd | undefined;
+  readonly above?: CensoredEnd | undefined;
+}
+
 /**
  * What the cells of a column are. A cell is a number in a `Table`, NaN where it is missing:
  *
- * - `number`, `integer`: itself; `decimals` are those of the data, where they have few
+ * - `number`, `integer`: itself; `decimals` are those of the data, where they have few; `censored` where `<0.5` stands for all below 0.5
  * - `boolean`: 0 or 1, `labels` where the words are not false and true
  * - `category`: its position in `labels`
  * - `date`: days since 1970-01-01, `time`: seconds since midnight, `timestamp`: seconds since 1970-01-01; `format` as in
@@ -36,10 +48,12 @@ export type ColumnType =
       readonly type: 'number';
       readonly decimals?: number | undefined;
       readonly style?: NumberStyle | undefined;
+      readonly censored?: Censoring | undefined;
     }
   | {
       readonly type: 'integer';
       readonly style?: NumberStyle | undefined;
+      readonly censored?: Censoring | undefined;
       /** Whole numbers were asked for, so that they are not taken for names of rows. */
       readonly asked?: true | undefined;
     }
@@ -68,6 +82,8 @@ const styleSchema = z.strictObject({
   mark: z.enum(['.', ',']).optional(),
   fixed: z.int().min(0).max(20).optional(),
 });
+const endSchema = z.strictObject({ limit: z.number(), text: z.string() }).optional();
+const censoredSchema = z.strictObject({ below: endSchema, above: endSchema }).optional();
 const calendarSchema = <T extends 'date' | 'time' | 'timestamp'>(type: T) =>
   z.strictObject({
     type: z.literal(type),
@@ -80,10 +96,12 @@ export const columnTypeSchema: z.ZodType<ColumnType> = z.discriminatedUnion('typ
     type: z.literal('number'),
     decimals: z.int().min(0).max(20).optional(),
     style: styleSchema.optional(),
+    censored: censoredSchema,
   }),
   z.strictObject({
     type: z.literal('integer'),
     style: styleSchema.optional(),
+    censored: censoredSchema,
     asked: z.literal(true).optional(),
   }),
   z.strictObject({ type: z.literal('boolean'), labels: z.tuple([z.string(), z.string()]).optional() }),
@@ -148,7 +166,7 @@ export function labelsOf(type: ColumnType): readonly string[] | null {
 
 /** Whether cells are written as numbers, without quotes where a format has them. */
 export function isNumeric(type: ColumnType): boolean {
-  if (type.type === 'number' || type.type === 'integer') return !type.style;
+  if (type.type === 'number' || type.type === 'integer') return !type.style && !type.censored;
   return type.type === 'id' && !type.labels;
 }
 
@@ -162,8 +180,18 @@ function withStyle(value: number, decimals: number | undefined, style: NumberSty
   return `${sign}${prefix}${grouped}${part === undefined ? '' : mark + part}${suffix}`;
 }
 
+/** The text of a number beyond a limit; null: it is known. */
+export function censoredText(type: ColumnType, value: number): string | null {
+  if (!('censored' in type) || !type.censored) return null;
+  const { below, above } = type.censored;
+  if (below && value < below.limit) return below.text;
+  return above && value > above.limit ? above.text : null;
+}
+
 /** The text of a cell that is not missing. Numbers are written so that they read back as the same doubles. */
 export function cellText(type: ColumnType, value: number): string {
+  const censored = censoredText(type, value);
+  if (censored !== null) return censored;
   switch (type.type) {
     case 'number':
       return type.style && Number.isFinite(value)

@@ -3,7 +3,7 @@ import { SklarError, describe } from '../../errors';
 import { type Note, columnsNote } from '../../notes';
 import { calendarFormat, findFormat } from './calendar';
 import { CLOCK_FORMAT, ClockCounter, clockNote, clockOf } from './clocks';
-import { type ColumnType, type TypeName, numberType } from './column-type';
+import { type CensoredEnd, type ColumnType, type TypeName, numberType } from './column-type';
 import { readNumerals } from './numerals';
 import { isPlainNumber, isRounded, isVanished } from './plain-number';
 
@@ -90,6 +90,8 @@ export function inferType(column: Texts, wanted?: WantedType): InferredColumn {
     };
   }
   const allPlain = plain.length === known.length;
+  const censored = coded || allPlain ? null : readCensored(column, known, plain);
+  if (censored) return { ...censored, notes: [...left(known, 'numbers'), ...censored.notes] };
   const numerals = coded || allPlain ? null : readNumerals(words);
   const mostlyPlain = plain.length >= FEWEST_NUMBERS && cellsOf(plain) >= MOSTLY * cells;
   if (allPlain || (mostlyPlain && !numerals)) {
@@ -141,6 +143,60 @@ export function inferType(column: Texts, wanted?: WantedType): InferredColumn {
   return asLabels(column, texts.length >= IDENTIFYING * cells && cells >= FEWEST_IDS ? 'id' : 'category');
 }
 
+/** Decimals of numbers that have more than those of people. */
+const MANY = 9;
+/** A limit of detection: `<0.5`, `> 100`, `<LOD`. */
+const CENSORED = /^(<=?|≤|>=?|≥)\s*(?:([-+]?(?:\d+(?:\.\d*)?|\.\d+))|lod|loq|lloq|mdl|dl|rl)$/i;
+
+/**
+ * The values of numbers of which some are known to be beyond a limit only, one on a side: next to it, where no other is; null: other texts are
+ * there, or such as are not beyond all numbers, whose order among them nobody knows.
+ */
+function readCensored(
+  { name, texts, counts }: Texts,
+  known: readonly number[],
+  plain: readonly number[],
+): InferredColumn | null {
+  const taken = new Set(plain);
+  const others = known.filter((k) => !taken.has(k));
+  const numbers = plain.map((k) => Number(texts[k]!));
+  const cellsOf = (chosen: readonly number[]) => chosen.reduce((sum, k) => sum + counts[k]!, 0);
+  if (plain.length < FEWEST_NUMBERS || others.length > 2 || cellsOf(others) > cellsOf(plain)) return null;
+  if (plain.some((k) => isRounded(texts[k]!) || isVanished(texts[k]!))) return null;
+  const [least, most] = [
+    numbers.reduce((a, b) => Math.min(a, b), Infinity),
+    numbers.reduce((a, b) => Math.max(a, b), -Infinity),
+  ];
+  const own = numericType(Float64Array.from(numbers));
+  const ends = others.map((k) => {
+    const [, sign, number] = CENSORED.exec(texts[k]!.trim()) ?? [];
+    if (sign === undefined) return null;
+    const side = /^[<≤]/.test(sign) ? ('below' as const) : ('above' as const);
+    const limit = number === undefined ? (side === 'below' ? least : most) : Number(number);
+    const isBeyond = side === 'below' ? limit <= least : limit >= most;
+    return isBeyond ? { k, side, limit, text: texts[k]!.trim() } : null;
+  });
+  if (ends.some((end) => end === null || ends.some((one) => one !== end && one?.side === end.side)))
+    return null;
+  const values = new Float64Array(texts.length).fill(NaN);
+  plain.forEach((k, i) => (values[k] = numbers[i]!));
+  const censored: { below?: CensoredEnd; above?: CensoredEnd } = {};
+  for (const end of ends) {
+    const { k, side, limit, text } = end!;
+    const away = side === 'below' ? -1 : 1;
+    if (own.type === 'integer') values[k] = away < 0 ? Math.ceil(limit) - 1 : Math.floor(limit) + 1;
+    else {
+      const decimals = Math.max(own.decimals ?? MANY, numberType(Float64Array.of(limit)).decimals ?? 0);
+      values[k] = Number((limit + away * 10 ** -decimals).toFixed(decimals));
+    }
+    censored[side] = { limit, text };
+  }
+  const cells = cellsOf(others);
+  const shown = others.map((k) => describe(texts[k])).join(' and ');
+  const text = `${cells} ${cells === 1 ? 'cell' : 'cells'} ${shown} ${cells === 1 ? 'stands' : 'stand'} next to the limit, beyond all numbers`;
+  return { type: { ...own, censored }, values, notes: [columnsNote('schema', [name], text)] };
+}
+
 /** The first of different numbers, where all are times of day; null: they are others. */
 function clockAmong(name: string, values: Iterable<number>): number | null {
   const clocks = new ClockCounter();
@@ -148,7 +204,7 @@ function clockAmong(name: string, values: Iterable<number>): number | null {
   return clocks.found(name) ? clocks.first! : null;
 }
 
-const numericType = (values: Float64Array) =>
+const numericType = (values: Float64Array): ColumnType & { type: 'integer' | 'number' } =>
   values.every(Number.isSafeInteger) ? ({ type: 'integer' } as const) : numberType(values);
 
 /** The numbers of some of `count` texts, NaN of the others. */

@@ -8,6 +8,7 @@ import {
   type ColumnKind,
   type ColumnType,
   cellText,
+  censoredText,
   isNumeric,
   kindOf,
   labelsOf,
@@ -64,7 +65,10 @@ function jsonLayout(names: readonly string[], array: boolean): TextLayout {
       type.type === 'boolean' && !type.labels
         ? (value) => (value === 0 ? 'false' : 'true')
         : type.type === 'number' || type.type === 'integer'
-          ? String
+          ? (value) => {
+              const text = censoredText(type, value);
+              return text === null ? String(value) : JSON.stringify(text);
+            }
           : 'format' in type && type.format === CLOCK_FORMAT
             ? (value) => cellText(type, value)
             : (value) => JSON.stringify(cellText(type, value)),
