@@ -53,17 +53,20 @@ ThreadPool::~ThreadPool() {
   for (auto& worker : workers_) worker.join();
 }
 
+// A thread that is not there in time (others keep the processor busy) is not waited for: whoever is there
+// takes its tasks.
 void ThreadPool::dispatch(std::size_t tasks, Call call, void* body) {
   tasks_ = tasks;
   call_ = call;
   body_ = body;
   for (std::size_t i = 0; i < this->threads(); ++i) next_[i].task.store(i, std::memory_order_relaxed);
-  busy_.store(static_cast<std::uint32_t>(workers_.size()), std::memory_order_relaxed);
+  inside_.store(0, std::memory_order_release);
   round_.fetch_add(1, std::memory_order_release);
   round_.notify_all();
   drain(0);
-  for (std::uint32_t left; (left = busy_.load(std::memory_order_acquire)) != 0;)
-    wait_while_equal(busy_, left);
+  for (std::uint32_t inside = inside_.fetch_or(closed, std::memory_order_acq_rel) | closed; inside != closed;
+       inside = inside_.load(std::memory_order_acquire))
+    wait_while_equal(inside_, inside);
   if (failure_) {
     std::exception_ptr failure = failure_;
     failure_ = nullptr;
@@ -86,13 +89,22 @@ void ThreadPool::drain(std::size_t worker) {
   }
 }
 
+bool ThreadPool::enter() {
+  for (std::uint32_t inside = inside_.load(std::memory_order_relaxed); (inside & closed) == 0;)
+    if (inside_.compare_exchange_weak(inside, inside + 1, std::memory_order_acquire,
+                                      std::memory_order_relaxed))
+      return true;
+  return false;
+}
+
 void ThreadPool::work(std::size_t worker) {
   for (std::uint32_t seen = 0;;) {
     wait_while_equal(round_, seen);
     seen = round_.load(std::memory_order_acquire);
     if (stop_.load(std::memory_order_relaxed)) return;
+    if (!enter()) continue;
     drain(worker);
-    if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_one();
+    if (inside_.fetch_sub(1, std::memory_order_acq_rel) == (closed | 1)) inside_.notify_one();
   }
 }
 

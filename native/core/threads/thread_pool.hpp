@@ -43,6 +43,7 @@ class ThreadPool {
   void dispatch(std::size_t tasks, Call call, void* body);
   void work(std::size_t worker);
   void drain(std::size_t worker);
+  bool enter();
 
   std::vector<std::thread> workers_;
   std::atomic<std::uint32_t> round_{0};
@@ -50,7 +51,9 @@ class ThreadPool {
     std::atomic<std::size_t> task{0};
   };
   std::vector<Next> next_;  // of each thread's own tasks
-  std::atomic<std::uint32_t> busy_{0};
+  static constexpr std::uint32_t closed = 1u << 31;
+  std::atomic<std::uint32_t> inside_{
+      closed};  // how many threads, but the caller, are in this round; closed: none may enter
   std::atomic<bool> stop_{false};
   std::size_t tasks_ = 0;
   Call call_ = nullptr;
