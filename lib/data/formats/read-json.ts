@@ -247,25 +247,26 @@ async function* readObjects(
 ): AsyncGenerator<void> {
   let rows = 0;
   const splitter = new RecordSplitter(file, (bytes) => {
-    const where = `(object ${rows + 1} of ${describe(file)})`;
+    const where = () => `(object ${rows + 1} of ${describe(file)})`;
     if (!isUtf8(bytes)) throw new NoUtf8();
     const text = bytes.toString();
     let record: Record<string, unknown>;
     try {
       record = JSON.parse(text) as Record<string, unknown>;
     } catch (cause) {
-      throw new SklarError('ERR_SKLAR_FORMAT', `expected JSON, got ${describe(cause)} ${where}`, { cause });
+      throw new SklarError('ERR_SKLAR_FORMAT', `expected JSON, got ${describe(cause)} ${where()}`, { cause });
     }
     const keys = Object.keys(record);
     // a key twice, or values with colons of their own
-    if (colonsOf(text) > keys.length) expectDifferentKeys(text, where);
+    if (colonsOf(text) > keys.length) expectDifferentKeys(text, where());
     // a zero is looked up in the text only where it may stand for a smaller number
-    const mayVanish = /e-\d{3}|0{300}/i.test(text);
+    let mayVanish: boolean | undefined;
+    const isZero = (value: unknown) => value === 0 && !(mayVanish ??= /e-\d{3}|0{300}/i.test(text));
     take(keys, (key) => {
       const value = record[key];
       return {
         value,
-        cell: cellOf(value, () => (value === 0 && !mayVanish ? '' : numeral(text, key))),
+        cell: cellOf(value, () => (isZero(value) ? '' : numeral(text, key))),
       };
     });
     rows++;
