@@ -24,7 +24,6 @@ module.exports = {
       'Promise',
     ],
   ],
-  setupFilesAfterEnv: ['<rootDir>/test/helpers/quick-expect.ts'],
   // Against hanging only: other work on the machine must not fail a test.
   testTimeout: 300_000,
   // The native code is itself parallel, but not all the time: several files at once keep the processors busy.
