@@ -661,8 +661,8 @@ export abstract class Copula implements Disposable {
   protected drawConditional(_request: ConditionalRequest, _run: Execution): Promise<ConditionalSample> {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
-      `a ${this.kind} copula cannot be sampled given some columns, since it has no explicit density at its noise ` +
-        "levels: use a copula of kind 'cdc' or a classical one",
+      `a ${this.kind} copula cannot be sampled given some columns, since no stochastic steps of its process are known: ` +
+        "use a copula of kind 'cdc', 'reflection', 'flow' with process 'ou', or a classical one",
     );
   }
   /** @internal Options that this kind cannot honour are errors, before any work. */

@@ -1,6 +1,6 @@
 /** Classification-diffusion copulas. */
 import type { NativeDevice, NativeJob, NetworkShape, ParameterSlice, RealArray } from './common';
-import type { FieldHandle } from './fields';
+import type { FieldHandle, NativeCondition, NativeConditional } from './fields';
 import type { NativeTrainCall, NativeTrainReport, NativeTrainResult } from './training';
 
 declare const cdcHandle: unique symbol;
@@ -67,11 +67,7 @@ export interface NativeNormaliser {
   stages: NativeSmcStage[];
 }
 
-export interface NativeConditionalOptions extends NativeSmcOptions {
-  /** Fixed columns and their values on the Gaussian scale. */
-  columns: Int32Array;
-  values: Float64Array;
-  rows: number;
+export interface NativeConditionalOptions extends NativeSmcOptions, NativeCondition {
   method: 'smc' | 'twisted' | 'replacement';
   /** twisted: weights of the density itself; else of the reverse SDE's normal steps. */
   exactSteps: boolean;
@@ -79,20 +75,6 @@ export interface NativeConditionalOptions extends NativeSmcOptions {
   loops: number;
   /** twisted and replacement: moves afterwards. */
   polish: number;
-}
-
-export interface NativeConditional {
-  /** rows x dim on the Gaussian scale. */
-  values: Float64Array;
-  /** NaN for replacement. */
-  logMarginal: number;
-  standardError: number;
-  effective: number;
-  ancestors: number;
-  acceptance: number;
-  /** Of the moves at the data, worst coordinate; NaN for fewer than 4. */
-  rHat: number;
-  movesEffective: number;
 }
 
 export interface CdcNativeTrainOptions extends NativeTrainCall {

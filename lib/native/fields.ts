@@ -39,6 +39,39 @@ export interface NativeIntegrated {
   rejected: number;
 }
 
+/** Rows that are wanted given some columns. */
+export interface NativeCondition {
+  /** Fixed columns and their values on the Gaussian scale. */
+  columns: Int32Array;
+  values: Float64Array;
+  rows: number;
+}
+
+/** Twisted sampling along a field of a process with noise; see TwistedOptions of native/monte_carlo/conditional.hpp. */
+export interface NativeFieldConditionalOptions extends NativeCondition {
+  /** Of the process (of ou angles), 0 first, increasing: the reverse SDE steps from the last to the first. */
+  times: Float64Array;
+  /** Particles of one population. */
+  particles: number;
+  islands: number;
+  leastShare: number;
+  seed: bigint;
+}
+
+export interface NativeConditional {
+  /** rows x dim on the Gaussian scale. */
+  values: Float64Array;
+  /** NaN for replacement. */
+  logMarginal: number;
+  standardError: number;
+  effective: number;
+  ancestors: number;
+  acceptance: number;
+  /** Of the moves at the data, worst coordinate; NaN for fewer than 4. */
+  rHat: number;
+  movesEffective: number;
+}
+
 export interface FieldsAddon {
   /** `scalar`: what the field is computed in; float64 on the CPU alone. */
   fieldReference(field: FieldHandle): {
@@ -80,6 +113,12 @@ export interface FieldsAddon {
     device: NativeDevice,
     onProgress?: (fraction: number) => void,
   ): NativeJob<Float64Array>;
+  fieldConditional(
+    field: FieldHandle,
+    options: NativeFieldConditionalOptions,
+    device: NativeDevice,
+    onProgress?: (fraction: number) => void,
+  ): NativeJob<NativeConditional>;
   /** Knots of the maps that take the margins of a pilot sample (Gaussian scale) to the standard normal, dim x 33. */
   marginKnots(pilot: Float64Array, rows: number, dim: number): NativeJob<Float64Array>;
 }

@@ -5,13 +5,22 @@
 
 #include "addon/common/cdc_model.hpp"
 #include "addon/common/convert.hpp"
+#include "addon/common/field_handle.hpp"
 #include "addon/common/register.hpp"
+#include "backend/rows/cube.h"
+#include "core/normal.h"
 #include "monte_carlo/cdc_path.hpp"
 #include "monte_carlo/conditional.hpp"
+#include "monte_carlo/field_path.hpp"
 #include "monte_carlo/normaliser.hpp"
 
 namespace sklar::addon {
 namespace {
+
+void expect_particles(std::size_t particles, std::size_t islands) {
+  if (product(particles, islands) == 0 || particles * islands > 1u << 30)
+    throw Error("VALUE", "expected 1 to 2^30 particles");
+}
 
 SmcOptions to_smc_options(const Napi::Object& o) {
   SmcOptions options;
@@ -22,9 +31,25 @@ SmcOptions to_smc_options(const Napi::Object& o) {
   options.least_share = to_double(field(o, "leastShare"), "leastShare");
   options.target_acceptance = to_double(field(o, "targetAcceptance"), "targetAcceptance");
   options.seed = to_uint64(field(o, "seed"), "seed");
-  if (product(options.particles, options.islands) == 0 || options.particles * options.islands > 1u << 30)
-    throw Error("VALUE", "expected 1 to 2^30 particles");
+  expect_particles(options.particles, options.islands);
   return options;
+}
+
+// Values are on the Gaussian scale; on_cube: they become those of the cube.
+Condition to_condition(const Napi::Object& o, const std::vector<double>& cholesky, std::size_t dim,
+                       bool on_cube = false) {
+  const auto columns = to_vector<std::int32_t>(field(o, "columns"), "columns");
+  auto values = to_vector<double>(field(o, "values"), "values", columns.size());
+  if (on_cube)
+    for (double& value : values) value = normal_cdf(value);
+  return {cholesky, dim, std::vector<std::size_t>(columns.begin(), columns.end()), values};
+}
+
+Job::Deliver deliver_sample(ConditionalSample result) {
+  return deliver("values", std::move(result.z), "logMarginal", result.log_marginal, "standardError",
+                 result.standard_error, "effective", result.effective, "ancestors", result.ancestors,
+                 "acceptance", result.acceptance, "rHat", result.mixing.r_hat, "movesEffective",
+                 result.mixing.effective);
 }
 
 auto to_value(const NormaliserEstimate& e) {
@@ -59,11 +84,8 @@ Napi::Value normaliser(const Napi::CallbackInfo& info) {
 Napi::Value conditional(const Napi::CallbackInfo& info) {
   const CdcHandle model = to_cdc_handle(info[0]);
   const auto o = info[1].As<Napi::Object>();
-  const auto columns = to_vector<std::int32_t>(field(o, "columns"), "columns");
   const CdcDefinition& definition = model->definition;
-  const Condition condition(definition.cholesky, definition.network.inputs,
-                            std::vector<std::size_t>(columns.begin(), columns.end()),
-                            to_vector<double>(field(o, "values"), "values", columns.size()));
+  const Condition condition = to_condition(o, definition.cholesky, definition.network.inputs);
   const std::size_t rows = to_size(field(o, "rows"), "rows");
   product(rows, definition.network.inputs);
   const std::string method = to_string(field(o, "method"), "method");
@@ -97,10 +119,37 @@ Napi::Value conditional(const Napi::CallbackInfo& info) {
             result = conditional_replacement<T>(backend, path, cdc.levels(), condition, replacement, rows,
                                                 cancel, progress);
         });
-        return deliver("values", std::move(result.z), "logMarginal", result.log_marginal, "standardError",
-                       result.standard_error, "effective", result.effective, "ancestors", result.ancestors,
-                       "acceptance", result.acceptance, "rHat", result.mixing.r_hat, "movesEffective",
-                       result.mixing.effective);
+        return deliver_sample(std::move(result));
+      });
+}
+
+// Of any field, by the reverse SDE of its process.
+Napi::Value field_conditional(const Napi::CallbackInfo& info) {
+  const FieldHandle source = to_field_handle(info[0]);
+  const auto o = info[1].As<Napi::Object>();
+  const auto times = to_vector<double>(field(o, "times"), "times");
+  const ReverseLevels levels = ReverseLevels::of(source->process, times);
+  const Condition condition = to_condition(o, source->cholesky, source->dim, levels.folded);
+  const std::size_t rows = to_size(field(o, "rows"), "rows");
+  product(rows, source->dim);
+  TwistedOptions options;
+  options.particles = to_size(field(o, "particles"), "particles");
+  options.islands = to_size(field(o, "islands"), "islands");
+  options.least_share = to_double(field(o, "leastShare"), "leastShare");
+  options.exact_steps = false;
+  options.seed = to_uint64(field(o, "seed"), "seed");
+  expect_particles(options.particles, options.islands);
+  return start_job(
+      info, info[3],
+      [=, device = to_device_choice(info[2])](const CancelFlag& cancel, const Fraction& progress) {
+        ConditionalSample result;
+        with_field(*source, device, cancel, [&]<class T>(Backend<T>& backend, Field<T>& field) {
+          FieldPath<T> path(backend, field, times, cancel);
+          result = conditional_twisted<T>(backend, path, levels, condition, options, rows, cancel, progress);
+        });
+        if (levels.folded)
+          for (double& z : result.z) z = rows::cube_value(z, true, false, [](double x) { return x; });
+        return deliver_sample(std::move(result));
       });
 }
 
@@ -109,6 +158,7 @@ Napi::Value conditional(const Napi::CallbackInfo& info) {
 void register_smc(Napi::Env env, Napi::Object exports) {
   export_function<normaliser>(env, exports, "cdcNormaliser");
   export_function<conditional>(env, exports, "cdcConditional");
+  export_function<field_conditional>(env, exports, "fieldConditional");
 }
 
 }  // namespace sklar::addon

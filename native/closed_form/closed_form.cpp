@@ -70,6 +70,13 @@ class ClosedFormField final : public Field<T> {
     backend_.upload(divergence, result.data(), result.size() * sizeof(double));
   }
 
+  void pull_back(MatrixView<const T> y, const double* time, Form form, MatrixView<const T> r,
+                 MatrixView<T> product) override {
+    // the slope of jacobi is D grad F, whose Jacobian is not symmetric
+    if (process_ == Process::jacobi) return Field<T>::pull_back(y, time, form, r, product);
+    multiply(y, time, form, r, product);
+  }
+
  private:
   // From the slope of ClosedFormRow to the form.
   double scale(Form form, double time) const {

@@ -93,6 +93,17 @@ void CdcField<T>::divergence(MatrixView<const T> y, const double* time, Form for
       divergence);
 }
 
+// The Jacobian is symmetric.
+template <class T>
+void CdcField<T>::pull_back(MatrixView<const T> y, const double* time, Form form, MatrixView<const T> r,
+                            MatrixView<T> product) {
+  interpolate(time, y.rows, form);
+  network_.forward(y, logits_.first(y.rows), Pass::training);
+  network_.adjoint(cotangent_.first(y.rows), product, Pass::training);
+  network_.hessian_product(r, product);
+  add_reference(r, product);
+}
+
 template <class T>
 bool CdcField<T>::describe(FusedField<T>& field) {
   field.head = FusedField<T>::Head::levels;

@@ -27,6 +27,8 @@ class CdcField final : public Field<T> {
   void evaluate(MatrixView<const T> y, const double* time, Form form, MatrixView<T> out) override;
   void divergence(MatrixView<const T> y, const double* time, Form form, const TraceEstimator& trace,
                   MatrixView<T> out, double* divergence) override;
+  void pull_back(MatrixView<const T> y, const double* time, Form form, MatrixView<const T> r,
+                 MatrixView<T> product) override;
   bool describe(FusedField<T>& field) override;
 
  private:

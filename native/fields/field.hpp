@@ -47,6 +47,11 @@ class Field {
   // The same, and divergence[i] = sum_j d out_ij / dy_ij (backend memory, rows x trace.columns()).
   virtual void divergence(MatrixView<const T> y, const double* time, Form form, const TraceEstimator& trace,
                           MatrixView<T> out, double* divergence) = 0;
+  // product = the transposed Jacobian of the field in y times r; r: rows x dim and a column of zeros.
+  virtual void pull_back(MatrixView<const T> /*y*/, const double* /*time*/, Form, MatrixView<const T> /*r*/,
+                         MatrixView<T> /*product*/) {
+    throw Error("VALUE", "the field knows no products with its transposed Jacobian");
+  }
   // What a device must know to evaluate the field in the middle of an operation of its own; false: it is of
   // no kind that a device knows.
   virtual bool describe(FusedField<T>&) { return false; }

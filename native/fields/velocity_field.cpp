@@ -87,6 +87,26 @@ bool VelocityField<T>::describe(FusedField<T>& field) {
   return network_->describe(field);
 }
 
+// x_adjoint_ = the transposed Jacobian of the network's part of the field times the direction, after `run`
+template <class T>
+void VelocityField<T>::adjoint(MatrixView<const T> y, MatrixView<const T> direction) {
+  if (cotangent_.rows() < y.rows) {
+    cotangent_ = backend_.matrix(y.rows, dim());
+    x_adjoint_ = backend_.matrix(y.rows, velocity_inputs(definition_.head()));
+  }
+  backend_.velocity_cotangent(definition_.head(), y, direction, cotangent_.first(y.rows));
+  network_->adjoint(cotangent_.first(y.rows), x_adjoint_.first(y.rows), Pass::gradient);
+}
+
+template <class T>
+void VelocityField<T>::pull_back(MatrixView<const T> y, const double* time, Form form, MatrixView<const T> r,
+                                 MatrixView<T> product) {
+  const VelocityForm f = form_of(form);
+  run(y, time, Pass::gradient);
+  adjoint(y, r);
+  backend_.velocity_product(f, y, time, output_.first(y.rows), x_adjoint_.first(y.rows), r, product);
+}
+
 // docs/mathematics.md, D.2
 template <class T>
 void VelocityField<T>::divergence(MatrixView<const T> y, const double* time, Form form,
@@ -100,20 +120,12 @@ void VelocityField<T>::divergence(MatrixView<const T> y, const double* time, For
   run(y, time, Pass::gradient);
   const auto output = output_.first(rows);
   backend_.velocity_output(f, y, time, output, out);
-  if (cotangent_.rows() < rows) {
-    cotangent_ = backend_.matrix(rows, d);
-    x_adjoint_ = backend_.matrix(rows, velocity_inputs(definition_.head()));
-  }
   backend_.clear(divergence, rows * trace.columns() * sizeof(double));
-  const auto adjoint_of = [&](MatrixView<const T> direction) {
-    backend_.velocity_cotangent(f.head, y, direction, cotangent_.first(rows));
-    network_->adjoint(cotangent_.first(rows), x_adjoint_.first(rows), Pass::gradient);
-  };
   if (trace.kind == TraceEstimator::Kind::exact) {
     if (direction_.rows() < rows) direction_ = backend_.matrix(rows, d);
     for (std::size_t j = 0; j < d; ++j) {
       next_unit_vectors(backend_, direction_, rows, j);
-      adjoint_of(direction_.first(rows));
+      adjoint(y, direction_.first(rows));
       backend_.velocity_diagonal(f, y, time, output, x_adjoint_.first(rows), j, divergence);
     }
     return;
@@ -121,7 +133,7 @@ void VelocityField<T>::divergence(MatrixView<const T> y, const double* time, For
   sampler_.add(
       trace, rows, d,
       [&](MatrixView<const T> direction, MatrixView<T> product) {
-        adjoint_of(direction);
+        adjoint(y, direction);
         backend_.velocity_product(f, y, time, output, x_adjoint_.first(rows), direction, product);
       },
       divergence);

@@ -44,11 +44,14 @@ class VelocityField final : public Field<T> {
   void evaluate(MatrixView<const T> y, const double* time, Form form, MatrixView<T> out) override;
   void divergence(MatrixView<const T> y, const double* time, Form form, const TraceEstimator& trace,
                   MatrixView<T> out, double* divergence) override;
+  void pull_back(MatrixView<const T> y, const double* time, Form form, MatrixView<const T> r,
+                 MatrixView<T> product) override;
   bool describe(FusedField<T>& field) override;
 
  private:
   VelocityForm form_of(Form form) const;
   void run(MatrixView<const T> y, const double* time, Pass pass);
+  void adjoint(MatrixView<const T> y, MatrixView<const T> direction);
 
   Backend<T>& backend_;
   VelocityDefinition definition_;

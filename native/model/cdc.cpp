@@ -132,8 +132,8 @@ void Cdc<T>::bridge(MatrixView<const T> y, std::size_t level, double share, doub
   if (level >= levels_.last()) throw Error("VALUE", "the model has no level above " + std::to_string(level));
   reserve(y.rows);
   network_->forward(y, logits_.first(y.rows), gradient.data ? Pass::gradient : Pass::value);
-  backend_.log_ratio(above, logits_.first(y.rows), level + 1);
-  backend_.log_ratio(below, logits_.first(y.rows), level);
+  if (above) backend_.log_ratio(above, logits_.first(y.rows), level + 1);
+  if (below) backend_.log_ratio(below, logits_.first(y.rows), level);
   if (!gradient.data) return;
   std::vector<T> cotangent(y.rows * k, T(0));
   for (std::size_t i = 0; i < y.rows; ++i) {

@@ -37,8 +37,8 @@ class Cdc {
 
   // For rows of the network's coordinates y and a column of ones, at most bridge_rows() of them: above[i] =
   // F_{level + 1}, below[i] = F_level and the gradient of (1 - share) F_{level + 1} + share F_level, from one
-  // forward and one adjoint pass; an empty gradient is not wanted. level < levels().last(); F is zero at the
-  // last.
+  // forward and one adjoint pass; null and an empty gradient are not wanted. level < levels().last(); F is
+  // zero at the last.
   void bridge(MatrixView<const T> y, std::size_t level, double share, double* above, double* below,
               MatrixView<T> gradient);
   // For at most as many rows: the Hessian of F_level times r, whose last column (under the ones) is zero.

@@ -18,12 +18,12 @@ class CdcPath final : public LevelPath<T> {
   void evaluate(MatrixView<const T> y, std::size_t level, double share, double* above, double* below,
                 MatrixView<T> gradient) override {
     in_batches(y.rows, model_.bridge_rows(), cancel_, {}, [&](std::size_t first, std::size_t count) {
-      model_.bridge(rows_from(y, first, count), level, share, above + first, below + first,
-                    rows_from(gradient, first, count));
+      model_.bridge(rows_from(y, first, count), level, share, above ? above + first : nullptr,
+                    below ? below + first : nullptr, rows_from(gradient, first, count));
     });
   }
-  void hessian_product(MatrixView<const T> y, std::size_t level, MatrixView<const T> r,
-                       MatrixView<T> product) override {
+  void pull_back(MatrixView<const T> y, std::size_t level, MatrixView<const T> r,
+                 MatrixView<T> product) override {
     in_batches(y.rows, model_.bridge_rows(), cancel_, {}, [&](std::size_t first, std::size_t count) {
       model_.hessian_product(rows_from(y, first, count), level, rows_from(r, first, count),
                              rows_from(product, first, count));

@@ -6,6 +6,7 @@
 
 #include "fields/noise_levels.hpp"
 #include "monte_carlo/annealed_smc.hpp"
+#include "process/process.h"
 
 // Sampling given some coordinates, z_A = a (docs/mathematics.md, F).
 namespace sklar {
@@ -52,6 +53,31 @@ struct Polish {
   double target_acceptance = 0;
 };
 
+// From a level to the one below by the reverse SDE: z* = decay z + push G + deviation xi, which becomes z* +
+// correction (G(z*) - decay G), G(z*) that of the level below.
+struct ReverseStep {
+  double decay, deviation, push, correction;
+};
+
+// Noise levels as the reverse SDE of a process sees them: a state is alpha times data and sigma times a
+// standard normal, folded at the faces where it lives on the cube.
+class ReverseLevels {
+ public:
+  bool folded = false;
+  std::vector<double> alpha, sigma;
+
+  ReverseLevels(const OuLevels& levels);  // NOLINT(google-explicit-constructor): the same levels
+  // times of the process, 0 (data) first. Throws Error("VALUE") for one that has no noise that is known.
+  static ReverseLevels of(Process process, const std::vector<double>& times);
+  std::size_t last() const { return alpha.size() - 1; }
+  // Of the level, the last one having the larger noise. exact: see TwistedOptions.
+  ReverseStep step(std::size_t level, bool exact) const;
+
+ private:
+  ReverseLevels() = default;
+  std::vector<double> time_;  // in which the process runs
+};
+
 // F.2: the reverse SDE, drawn to z_A = a by the gradient of a twist, q_t = N(a; estimate of z_A at time 0,
 // sigma_t^2), and weighted for it. The last step sets z_A = a and counts the density of that.
 struct TwistedOptions {
@@ -64,9 +90,10 @@ struct TwistedOptions {
   Polish polish;
   std::uint64_t seed = 0;
 };
-// log_marginal is that of the density with exact_steps, else that of the reverse SDE, which is normalised.
+// log_marginal is that of the density with exact_steps, else that of the reverse SDE, which is normalised. On
+// the cube values of the condition (which has no guide) and rows are on the copula scale.
 template <class T>
-ConditionalSample conditional_twisted(Backend<T>& backend, LevelPath<T>& path, const OuLevels& levels,
+ConditionalSample conditional_twisted(Backend<T>& backend, LevelPath<T>& path, const ReverseLevels& levels,
                                       const Condition& condition, const TwistedOptions& options,
                                       std::size_t rows, const CancelFlag& cancel, const Fraction& progress);
 

@@ -62,15 +62,15 @@ void AffinePath<T>::evaluate(MatrixView<const T> x, std::size_t level, double sh
   for (std::size_t first = 0; first < x.rows; first += batch) {
     const std::size_t count = std::min(batch, x.rows - first);
     map(rows_from(x, first, count), forward_, y_.first(count));
-    path_.evaluate(y_.first(count), level, share, above + first, below + first,
-                   gradient.data ? g_.first(count) : MatrixView<T>{});
+    path_.evaluate(y_.first(count), level, share, above ? above + first : nullptr,
+                   below ? below + first : nullptr, gradient.data ? g_.first(count) : MatrixView<T>{});
     if (gradient.data) map(g_.first(count), back_, rows_from(gradient, first, count));
   }
 }
 
 template <class T>
-void AffinePath<T>::hessian_product(MatrixView<const T> x, std::size_t level, MatrixView<const T> r,
-                                    MatrixView<T> product) {
+void AffinePath<T>::pull_back(MatrixView<const T> x, std::size_t level, MatrixView<const T> r,
+                              MatrixView<T> product) {
   const std::size_t batch = std::min(x.rows, most_rows);
   reserve(batch);
   if (r_.rows() < batch) r_ = backend_.matrix(batch, path_.dim() + 1);
@@ -79,7 +79,7 @@ void AffinePath<T>::hessian_product(MatrixView<const T> x, std::size_t level, Ma
     map(rows_from(x, first, count), forward_, y_.first(count));
     // the zero under the ones takes no offset along
     map(rows_from(r, first, count), forward_, r_.first(count));
-    path_.hessian_product(y_.first(count), level, r_.first(count), g_.first(count));
+    path_.pull_back(y_.first(count), level, r_.first(count), g_.first(count));
     map(g_.first(count), back_, rows_from(product, first, count));
   }
 }

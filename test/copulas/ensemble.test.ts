@@ -262,7 +262,9 @@ describe('models that were trained', () => {
     expect(flows.capabilities.logPdf).toEqual(['ode']);
     expect(flows.normalisable).toBeNull();
     expect(await flows.logPdf(rows)).toEqual(await flows.members[0]!.logPdf(rows));
-    await expect(flows.sampleConditional({ 0: 0.5 }, 5)).rejects.toMatchObject({
+    const given = await flows.sampleConditional({ 0: 0.5 }, 5, { particles: 64, steps: 8 });
+    expect(given).toMatchObject({ method: 'twisted', normalised: true });
+    await expect(flows.sampleConditional({ 0: 0.5 }, 5, { method: 'smc' })).rejects.toMatchObject({
       code: 'ERR_SKLAR_VALUE',
     });
   });

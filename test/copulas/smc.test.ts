@@ -3,7 +3,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
-import { type CdcCopula, type ConditionalOptions, fitCopula, loadModel, matrix } from '../../lib';
+import {
+  type CdcCopula,
+  type ConditionalOptions,
+  EnsembleCopula,
+  type FlowCopula,
+  type ReflectionCopula,
+  fitCopula,
+  loadModel,
+  matrix,
+} from '../../lib';
 import { crossed, equicorrelated } from '../helpers/data';
 
 let scratch: string;
@@ -118,6 +127,131 @@ describe.each(models)('%s', (_, data, options) => {
   });
 });
 
+describe('flows and reflections', () => {
+  const ofFlow = {
+    kind: 'flow',
+    hidden: 24,
+    depth: 2,
+    steps: 300,
+    batch: 256,
+    members: 1,
+    names: ['a', 'b'],
+  } as const;
+  let flow: FlowCopula;
+  let other: FlowCopula;
+  let reflection: ReflectionCopula;
+  beforeAll(async () => {
+    reflection = await fitCopula(equicorrelated(2000, 2, 0.7, 5), { ...ofFlow, kind: 'reflection' });
+    flow = await fitCopula(crossed(2000, 0.9, 1), ofFlow);
+    other = await fitCopula(equicorrelated(2000, 2, 0.7, 5), { ...ofFlow, steps: 100 });
+  });
+
+  test('conditional moments and the density of the condition', async () => {
+    const a = -1.2;
+    const rows = Float64Array.from(AXIS.flatMap((y) => [a, y]));
+    const options = { scale: 'gaussian', solver: 'rk4', steps: 30 } as const;
+    for (const copula of [flow, other]) {
+      const logPdf = await copula.logPdf(matrix(rows, AXIS.length, 2), options);
+      const weights = AXIS.map((y, i) => Math.exp(logPdf[i]!) * gaussian(y) * STEP);
+      const total = weights.reduce((sum, w) => sum + w, 0);
+      const moment = (k: number) => AXIS.reduce((sum, y, i) => sum + weights[i]! * y ** k, 0) / total;
+      const n = 2000;
+      const sample = await copula.sampleConditional({ a }, n, { scale: 'gaussian', dtype: 'float64' });
+      expect(sample).toMatchObject({ method: 'twisted', normalised: true, acceptance: null, rHat: null });
+      expect(sample.effectiveSampleSize! > 1000 && sample.effectiveSampleSize! <= 2048.01).toBe(true);
+      expect(sample.standardError).toBeLessThan(0.05);
+      // the law of the reverse SDE is that of the ODE as far as the network is the field of a law
+      expect(Math.abs(sample.logMarginalDensity! - Math.log(total))).toBeLessThan(
+        5 * sample.standardError! + 0.03,
+      );
+      const drawn = (j: number) => Array.from({ length: n }, (_, i) => sample.rows.data[2 * i + j]!);
+      expect(new Set(drawn(0))).toEqual(new Set([a]));
+      for (const k of [1, 2]) {
+        const mean = drawn(1).reduce((sum, y) => sum + y ** k, 0) / n;
+        const error = Math.sqrt((moment(2 * k) - moment(k) ** 2) / sample.effectiveSampleSize!);
+        expect(Math.abs(mean - moment(k))).toBeLessThan(4 * error + 0.05);
+      }
+    }
+  });
+
+  test('a reflection, on its cube', async () => {
+    const n = 2000;
+    const options = { scale: 'gaussian', dtype: 'float64' } as const;
+    const sample = await reflection.sampleConditional({ a: -1.2 }, n, options);
+    expect(sample).toMatchObject({ method: 'twisted', normalised: true, acceptance: null, rHat: null });
+    expect(sample.effectiveSampleSize! > 600 && sample.effectiveSampleSize! <= 2048.01).toBe(true);
+    expect(sample.standardError).toBeLessThan(0.05);
+    // of the data N(.7 a, .51), and c_A = 1; the network has seen little of them
+    expect(Math.abs(sample.logMarginalDensity!)).toBeLessThan(5 * sample.standardError! + 0.05);
+    const drawn = Array.from({ length: n }, (_, i) => sample.rows.data[2 * i + 1]!);
+    expect(Math.abs(drawn.reduce((sum, y) => sum + y, 0) / n + 0.84)).toBeLessThan(0.15);
+    expect(Math.abs(drawn.reduce((sum, y) => sum + (y + 0.84) ** 2, 0) / n - 0.51)).toBeLessThan(0.2);
+    for (let i = 0; i < n; i++) expect(sample.rows.data[2 * i]).toBe(-1.2);
+  });
+
+  test('the same bits for any number of threads, others for another seed; steps and populations', async () => {
+    const draw = (seed: number, threads: number) =>
+      flow.sampleConditional({ b: 0.4 }, 50, { seed, threads, particles: 100, steps: 10 });
+    const one = await draw(1, 1);
+    expect(await draw(1, 2)).toEqual(one);
+    expect((await draw(2, 1)).rows.data).not.toEqual(one.rows.data);
+    const { rows } = await reflection.sampleConditional({ b: 0.25 }, 50, { particles: 100, steps: 10 });
+    for (let i = 0; i < 50; i++) {
+      expect(rows.data[2 * i + 1]).toBe(0.25);
+      expect(rows.data[2 * i]! > 0 && rows.data[2 * i]! < 1).toBe(true);
+    }
+    const fractions: number[] = [];
+    await flow.sampleConditional({ b: 0.4 }, 5, {
+      particles: 64,
+      islands: 2,
+      steps: 4,
+      onProgress: ({ fraction }) => fractions.push(fraction),
+    });
+    expect(fractions.at(-1)).toBe(1);
+  });
+
+  test.each([
+    [{ method: 'smc' }, 'method'],
+    [{ weights: 'chain' }, 'weights'],
+    [{ moves: 3 }, 'moves'],
+    [{ polish: 3 }, 'polish'],
+    [{ steps: 1 }, 'steps'],
+    [{ islands: 1 }, 'islands'],
+  ])('refuses %j', async (options, culprit) => {
+    await expect(flow.sampleConditional({ a: 0.1 }, 10, options as ConditionalOptions)).rejects.toMatchObject(
+      {
+        code: 'ERR_SKLAR_VALUE',
+        message: expect.stringContaining(culprit),
+      },
+    );
+  });
+
+  test('an ensemble weighs its members by the density of the condition', async () => {
+    const ensemble = new EnsembleCopula([flow, other]);
+    ensemble.names = ['a', 'b'];
+    expect(ensemble.capabilities.sampleConditional).toEqual(['twisted']);
+    const n = 3000;
+    const options = { scale: 'gaussian', dtype: 'float64', particles: 1024 } as const;
+    const { rows, logMarginalDensity } = await ensemble.sampleConditional({ a: 1.5 }, n, options);
+    expect(Math.abs(logMarginalDensity!)).toBeLessThan(0.2);
+    // the crossed law has no mean there, the other .7 times the value
+    const mean =
+      Array.from({ length: n }, (_, i) => rows.data[2 * i + 1]!).reduce((sum, y) => sum + y, 0) / n;
+    expect(mean).toBeGreaterThan(0.25);
+    expect(mean).toBeLessThan(0.8);
+  });
+
+  test('nothing is drawn given columns by processes whose stochastic steps are not known', async () => {
+    const jacobi = await fitCopula(equicorrelated(300, 2, 0.7, 5), {
+      ...ofFlow,
+      process: 'jacobi',
+      steps: 5,
+    });
+    expect(jacobi.capabilities.sampleConditional).toEqual([]);
+    await expect(jacobi.sampleConditional({ a: 0.5 }, 5)).rejects.toThrow(/cannot be sampled given/);
+  });
+});
+
 describe('a small model', () => {
   let copula: CdcCopula;
   beforeAll(async () => {
@@ -212,6 +346,7 @@ describe('a small model', () => {
     [{ x: 0.1 }, { method: 'twisted', weights: 'even' }, 'weights'],
     [{ x: 0.1 }, { weights: 'chain' }, 'weights'],
     [{ x: 0.1 }, { polish: 3 }, 'polish'],
+    [{ x: 0.1 }, { method: 'twisted', steps: 30 }, 'steps'],
     [{ x: 0.1 }, { method: 'replacement', particles: 100 }, 'particles'],
     [{ x: 0.1 }, { method: 'replacement', loops: 3 }, 'loops'],
     [{ x: 0.1 }, { islands: 1 }, 'islands'],

@@ -323,7 +323,7 @@ void network_against_quadrature(bool guided) {
     sklar::Matrix<T> r = backend->matrix(1, 3), product = backend->matrix(1, 2);
     const T direction[3] = {static_cast<T>(0.6), static_cast<T>(-1.1), 0};
     backend->upload_matrix(r, direction);
-    path.hessian_product(y, level, r, product);
+    path.pull_back(y, level, r, product);
     Vector slope(2);
     for (const double side : {h, -h}) {
       sklar::Matrix<T> moved = sklar::matrix_with_ones(*backend, 1, 2);

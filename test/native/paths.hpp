@@ -41,8 +41,8 @@ class ClosedForm final : public sklar::LevelPath<double> {
       const double* row = y.row(i);
       double phase = 0;
       for (std::size_t j = 0; j < direction_.size(); ++j) phase += direction_[j] * row[j];
-      above[i] = field_[level + 1]->value(row) + size_ * w_[level + 1] * std::cos(phase);
-      below[i] = field_[level]->value(row) + size_ * w_[level] * std::cos(phase);
+      if (above) above[i] = field_[level + 1]->value(row) + size_ * w_[level + 1] * std::cos(phase);
+      if (below) below[i] = field_[level]->value(row) + size_ * w_[level] * std::cos(phase);
       if (!gradient.data) continue;
       double* out = gradient.row(i);
       const double w = (1 - share) * w_[level + 1] + share * w_[level];
@@ -57,14 +57,14 @@ class ClosedForm final : public sklar::LevelPath<double> {
     }
   }
   // by central differences of the gradient
-  void hessian_product(sklar::MatrixView<const double> y, std::size_t level,
-                       sklar::MatrixView<const double> r, sklar::MatrixView<double> product) override {
+  void pull_back(sklar::MatrixView<const double> y, std::size_t level, sklar::MatrixView<const double> r,
+                 sklar::MatrixView<double> product) override {
     const double h = 1e-5;
-    std::vector<double> moved(2 * y.rows * dim_), g(2 * y.rows * dim_), unused(2 * y.rows);
+    std::vector<double> moved(2 * y.rows * dim_), g(2 * y.rows * dim_);
     for (std::size_t i = 0; i < 2 * y.rows; ++i)
       for (std::size_t j = 0; j < dim_; ++j)
         moved[i * dim_ + j] = y.row(i / 2)[j] + (i % 2 ? -h : h) * r.row(i / 2)[j];
-    evaluate({moved.data(), 2 * y.rows, dim_, dim_}, level, 1, unused.data(), unused.data(),
+    evaluate({moved.data(), 2 * y.rows, dim_, dim_}, level, 1, nullptr, nullptr,
              {g.data(), 2 * y.rows, dim_, dim_});
     for (std::size_t i = 0; i < y.rows; ++i)
       for (std::size_t j = 0; j < dim_; ++j)
@@ -118,7 +118,7 @@ class Gaussian final : public sklar::LevelPath<double> {
       for (std::size_t i = 0; i < y.rows; ++i) {
         double sum = 0;
         for (std::size_t j = 0; j < dim_; ++j) sum += y.row(i)[j] * g[k].view().row(i)[j];
-        (k ? below : above)[i] = 0.5 * sum - half_[level + 1 - k];
+        if (double* value = k ? below : above) value[i] = 0.5 * sum - half_[level + 1 - k];
       }
     }
     if (!gradient.data) return;
@@ -126,8 +126,8 @@ class Gaussian final : public sklar::LevelPath<double> {
       for (std::size_t j = 0; j < dim_; ++j)
         gradient.row(i)[j] = (1 - share) * g[0].view().row(i)[j] + share * g[1].view().row(i)[j];
   }
-  void hessian_product(sklar::MatrixView<const double> y, std::size_t level,
-                       sklar::MatrixView<const double> r, sklar::MatrixView<double> product) override {
+  void pull_back(sklar::MatrixView<const double> y, std::size_t level, sklar::MatrixView<const double> r,
+                 sklar::MatrixView<double> product) override {
     sklar::EpilogueOperands<double> store;
     store.out[0] = product;
     backend_.linear({r.data, y.rows, dim_, r.stride}, slope_[level], store);

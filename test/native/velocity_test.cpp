@@ -160,6 +160,32 @@ void check_divergence(const VelocityDefinition& d, Form form) {
   for (std::size_t k = 0; k < all.size(); ++k) CHECK_NEAR(all[k], exact[k / d.dim], 1e-9);
 }
 
+// r . (J e), e along each column, by central differences
+void check_pull_back(const VelocityDefinition& d, Form form) {
+  auto backend = make_cpu_backend<double>(2);
+  VelocityField<double> field(*backend, d, parameters_of(d));
+  const Rows r = some_rows(d);
+  const auto direction = some_normals(r.rows * d.dim, 6);
+  const auto state = on_backend(*backend, r.y, r.rows, d.dim);
+  auto along = on_backend(*backend, direction, r.rows, d.dim), product = backend->matrix(r.rows, d.dim);
+  backend->fill_column(along, d.dim, 0);
+  field.pull_back(state, r.time.data(), form, along, product);
+  for (std::size_t j = 0; j < d.dim; ++j) {
+    auto up = r.y, down = r.y;
+    for (std::size_t i = 0; i < r.rows; ++i) {
+      up[i * d.dim + j] += 1e-5;
+      down[i * d.dim + j] -= 1e-5;
+    }
+    const auto a = values(*backend, field, up, r.time, form), b = values(*backend, field, down, r.time, form);
+    for (std::size_t i = 0; i < r.rows; ++i) {
+      double expected = 0;
+      for (std::size_t k = 0; k < d.dim; ++k)
+        expected += direction[i * d.dim + k] * (a[i * d.dim + k] - b[i * d.dim + k]) / 2e-5;
+      CHECK_NEAR(product.view().row(i)[j], expected, 1e-7);
+    }
+  }
+}
+
 }  // namespace
 
 TEST_CASE("gradient of the velocity loss equals central differences") {
@@ -172,6 +198,13 @@ TEST_CASE("gradient of the velocity loss equals central differences") {
   relu.activation = Activation::published;
   check_gradient(relu);
   check_gradient(definition(Process::ou, 3, 20, 2, 5));  // 5 rows for each member
+}
+
+TEST_CASE("the transposed Jacobian of a velocity head") {
+  for (const Form form : {Form::slope_theta, Form::gradient})
+    for (std::size_t members : {1, 3}) check_pull_back(definition(Process::ou, 3, 20, 2, members), form);
+  check_pull_back(definition(Process::reflection, 4, 20, 2), Form::velocity);
+  check_pull_back(definition(Process::jacobi, 4, 20, 2), Form::velocity);
 }
 
 TEST_CASE("the divergence of a velocity head") {

@@ -80,7 +80,7 @@ export function define(command: Command, io: Io): void {
     .option(
       '--given <column=value,...>',
       'draw rows that have these values, or lie in ranges such as "a<-0.05,b>=90" (all kinds), on the scale of the sample; ' +
-        'single values: cdc, classical kinds, and ensembles of them',
+        'single values: cdc, flow, reflection, classical kinds, and ensembles of them',
       (text, previous: readonly string[] = []) => [...previous, text],
     )
     .option(
@@ -89,7 +89,7 @@ export function define(command: Command, io: Io): void {
     )
     .option(
       '--method <name>',
-      `with --given and --where: ${conditionalMethods.join(', ')} (default: smc; classical kinds: exact)`,
+      `with --given and --where: ${conditionalMethods.join(', ')} (default: smc; flow and reflection: twisted; classical kinds: exact)`,
       (text) => expectOneOf(text, '--method', conditionalMethods),
     );
   addDeviceOptions(command)

@@ -1,6 +1,6 @@
 /** What copulas can do beside drawing rows: one record a kind, asked in one way. */
 import { type LogPdfMethod } from './field-density';
-import { type ConditionalMethod } from './smc';
+import { type ConditionalMethod, velocityConditionalMethods } from './smc';
 
 /** What a copula can do beside drawing rows. */
 export interface CopulaCapabilities {
@@ -34,10 +34,10 @@ export function formulaCapabilities(
   };
 }
 
-/** Of a velocity network: its density is that of its probability flow. */
+/** Of a velocity network: its density is that of its probability flow, and its reverse SDE can be drawn to a condition. */
 export const velocityCapabilities: CopulaCapabilities = {
   logPdf: ['ode', 'bound'],
-  sampleConditional: [],
+  sampleConditional: velocityConditionalMethods,
   field: true,
   cdf: false,
   marginal: false,

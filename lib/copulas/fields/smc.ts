@@ -12,11 +12,14 @@ import {
 import {
   type NativeConditional,
   type NativeConditionalOptions,
+  type NativeFieldConditionalOptions,
   type NativeSmcOptions,
   callNative,
 } from '../../native';
 import { type Scale, expectDtype, expectScale, toFloat32 } from '../inputs/rows';
 import { type RunOptions, runOptions } from '../inputs/run';
+import { processes } from '../../processes';
+import { type IntegrationProblem } from './solvers';
 
 /** Fewer effective particles than this share: resample, and bridge the noise levels in smaller steps. */
 const LEAST_SHARE = 0.5;
@@ -24,6 +27,10 @@ const LEAST_SHARE = 0.5;
 const TARGET_ACCEPTANCE = 0.65;
 /** Fewer moves than this at the data say nothing of how chains mix. */
 const LEAST_CHAIN_LENGTH = 8;
+/** Steps of the reverse SDE of a velocity model; see docs/mathematics.md, F.2 for what they leave to be desired. */
+const REVERSE_STEPS = 64;
+/** By this time reflected lines have forgotten all but 5e-5 of any dependence. */
+const CUBE_REFERENCE = 1;
 /** Values of all particles of one call: bounds memory. */
 const MOST_VALUES = 2 ** 26;
 
@@ -59,6 +66,8 @@ export const cdcConditionalMethods = [
   'replacement',
   'repaint',
 ] as const satisfies readonly ConditionalMethod[];
+/** Of a velocity model whose process has noise. */
+export const velocityConditionalMethods = ['twisted'] as const satisfies readonly ConditionalMethod[];
 /** All of them. */
 export const conditionalMethods: readonly ConditionalMethod[] = [...cdcConditionalMethods, 'exact'];
 
@@ -70,14 +79,16 @@ export interface ConditionalOptions extends ParticleOptions {
    * Of a CDC: `smc` (default), annealed sequential Monte Carlo, exact for the model's density as particles grow;
    * `twisted` (Wu et al., 2023), the reverse SDE drawn to the condition by the gradient of a twist and weighted, exact as
    * particles grow; `replacement` and `repaint` (Lugmayr et al., 2022), which overwrite the fixed columns along the reverse
-   * SDE: they are biased and there for comparison. Of classical copulas: `exact`, independent draws.
+   * SDE: they are biased and there for comparison. Of flows and reflections: `twisted`. Of classical copulas: `exact`, independent draws.
    */
   method?: ConditionalMethod;
   /**
-   * twisted: what the weights stand for. `density` (default): the model's density itself, whatever the number of noise
-   * levels. `chain`: the normal steps of the reverse SDE, as published, which need many levels.
+   * twisted, of a CDC: what the weights stand for. `density` (default): the model's density itself, whatever the number of
+   * noise levels. `chain`: the steps of the reverse SDE, which need many levels; flows and reflections have no others.
    */
   weights?: 'density' | 'chain';
+  /** twisted, of flows and reflections: steps of their reverse SDE, 2 at least; default 64. */
+  steps?: number;
   /** smc: moves at the data after all weights have been made equal; default 10. */
   finalMoves?: number;
   /** repaint: how often every step is repeated; default 20. */
@@ -93,6 +104,7 @@ export const conditionalOptions: OptionNames<ConditionalOptions> = {
   scale: true,
   method: true,
   weights: true,
+  steps: true,
   finalMoves: true,
   loops: true,
   polish: true,
@@ -206,14 +218,25 @@ interface ResolvedCondition {
   given: readonly number[];
 }
 
-const methodOptions = ['particles', 'islands', 'moves', 'finalMoves', 'loops', 'polish', 'weights'] as const;
-const optionsOf: Record<ConditionalMethod, readonly (typeof methodOptions)[number][]> = {
+const methodOptions = [
+  'particles',
+  'islands',
+  'moves',
+  'finalMoves',
+  'loops',
+  'polish',
+  'weights',
+  'steps',
+] as const;
+type MethodOptions = readonly (typeof methodOptions)[number][];
+const optionsOf: Record<ConditionalMethod, MethodOptions> = {
   smc: ['particles', 'islands', 'moves', 'finalMoves'],
   twisted: ['particles', 'islands', 'weights', 'polish'],
   replacement: ['polish'],
   repaint: ['loops', 'polish'],
   exact: [],
 };
+const velocityOptions: MethodOptions = ['particles', 'islands', 'steps'];
 
 function resolveCondition(
   method: ConditionalMethod,
@@ -222,11 +245,12 @@ function resolveCondition(
   options: ConditionalOptions,
   names: readonly string[] | null,
   dim: number,
+  own: MethodOptions = optionsOf[method],
 ): ResolvedCondition {
   const scale = expectScale(options.scale);
   const dtype = expectDtype(options.dtype);
   for (const name of methodOptions) {
-    if (options[name] !== undefined && !optionsOf[method].includes(name)) {
+    if (options[name] !== undefined && !own.includes(name)) {
       throw new SklarError('ERR_SKLAR_VALUE', `method '${method}' has no option ${name}`);
     }
   }
@@ -265,6 +289,31 @@ export function cdcConditionalOptions(
       polish: count('polish', 0, 0),
     },
   };
+}
+
+export function velocityConditionalOptions(
+  fixed: Readonly<Record<string | number, number>>,
+  rows: number,
+  options: ConditionalOptions,
+  names: readonly string[] | null,
+  dim: number,
+  { process, reference }: Pick<IntegrationProblem, 'process' | 'reference'>,
+): { condition: ResolvedCondition; native: NativeFieldConditionalOptions } {
+  const method = expectOneOf(options.method ?? 'twisted', 'method', velocityConditionalMethods);
+  const condition = resolveCondition(method, fixed, rows, options, names, dim, velocityOptions);
+  const steps = expectInteger(options.steps ?? REVERSE_STEPS, 'steps', { min: 2, max: 10_000 });
+  const { particles, islands, leastShare, seed } = smcOptions(options, dim, {
+    particles: Math.max(2048, rows),
+    islands: 8,
+    moves: 1,
+    finalMoves: 0,
+  });
+  // fine at either end of the Gaussian scale, and near data on the cube
+  const { cube } = processes[process];
+  const last = cube ? Math.min(reference, CUBE_REFERENCE) : processes[process].reference;
+  const times = Float64Array.from({ length: steps + 1 }, (_, k) => last * (k / steps) ** (cube ? 2 : 1));
+  const { columns, values } = condition;
+  return { condition, native: { times, particles, islands, leastShare, seed, columns, values, rows } };
 }
 
 export function exactConditionalOptions(
@@ -312,6 +361,21 @@ export function conditionalRows(
     dim,
     names ?? undefined,
   );
+}
+
+/** What a conditional sample of a velocity model says beside its rows: the law of its reverse SDE is normalised. */
+export function velocityReport(result: NativeConditional): Omit<ConditionalSample, 'rows'> {
+  return {
+    logMarginalDensity: result.logMarginal,
+    normalised: true,
+    standardError: result.standardError,
+    effectiveSampleSize: result.effective,
+    ancestors: result.ancestors,
+    acceptance: null,
+    rHat: null,
+    polishEffectiveSampleSize: null,
+    method: 'twisted',
+  };
 }
 
 /** What a conditional sample of a CDC says beside its rows. */

@@ -8,8 +8,9 @@ import {
   type TimeLaw,
   type VelocityDefinition,
   callNative,
+  runJob,
 } from '../../native';
-import { type Process, processNames } from '../../processes';
+import { type Process, processNames, processes } from '../../processes';
 import {
   Copula,
   type ModelContent,
@@ -17,12 +18,19 @@ import {
   type NetworkStart,
   type SampleOptions,
   type Draws,
+  type ConditionalRequest,
 } from '../copula';
 import { type CopulaCapabilities, velocityCapabilities } from '../fields/capabilities';
 import { type HasField } from '../fields/field';
 import { fieldLogPdf, type Points } from '../fields/field-density';
 import { addParameters, gatherParameters, startRecord } from './parameters';
 import { type Execution, cpuOnlyOf } from '../inputs/run';
+import {
+  type ConditionalSample,
+  conditionalRows,
+  velocityConditionalOptions,
+  velocityReport,
+} from '../fields/smc';
 import {
   type IntegrationProblem,
   type ResolvedIntegration,
@@ -32,6 +40,7 @@ import {
   givenSolverOptions,
 } from '../fields/solvers';
 import { type Trainable } from '../training/train';
+import { tell } from '../../tell';
 
 /** A velocity head in a model file; those of version 0.1 say process and network by one word. */
 const kindsOf01: Record<string, { process: Process; published: boolean }> = {
@@ -83,7 +92,12 @@ export abstract class VelocityCopula extends Copula implements HasField {
   }
 
   get capabilities(): CopulaCapabilities {
-    return { ...velocityCapabilities, cpuOnly: cpuOnlyOf(this.parts.parameters) };
+    const { sampleConditional } = velocityCapabilities;
+    return {
+      ...velocityCapabilities,
+      sampleConditional: processes[this.parts.definition.process].noise ? sampleConditional : [],
+      cpuOnly: cpuOnlyOf(this.parts.parameters),
+    };
   }
 
   /** The field at any time, for `integrate`. */
@@ -123,6 +137,32 @@ export abstract class VelocityCopula extends Copula implements HasField {
   /** @internal */
   protected sampleRows(draws: Draws, options: SampleOptions, run: Execution): Promise<Float64Array> {
     return this.sampleField(this.#plan(options), draws, options, run);
+  }
+
+  /** @internal Of processes with noise: method `twisted`; see `Copula.sampleConditional`. */
+  protected override async drawConditional(
+    request: ConditionalRequest,
+    run: Execution,
+  ): Promise<ConditionalSample> {
+    if (this.capabilities.sampleConditional.length === 0) return super.drawConditional(request, run);
+    const { fixed, rows, options } = request;
+    const { condition, native } = velocityConditionalOptions(
+      fixed,
+      rows,
+      options,
+      this.names,
+      this.dim,
+      this.integrationProblem(),
+    );
+    const result = await runJob(
+      (addon, onEvent: (fraction: number) => void) =>
+        addon.fieldConditional(this.fieldHandle(), native, run, onEvent),
+      { signal: run.signal, onEvent: (fraction) => tell(options.onProgress, { fraction }) },
+    );
+    return {
+      rows: conditionalRows(result.values, condition, this.names, this.dim),
+      ...velocityReport(result),
+    };
   }
 
   /** @internal */
