@@ -43,6 +43,24 @@ test('thousands in few cells of a column of plain numbers are numbers, other tex
   expect(marked.notes.join()).toContain('taken for missing');
 });
 
+test.each([
+  ['a currency', (i: number) => `$${7 * i + 1},250.50`, 'call us', 'number'],
+  ['a unit behind', (i: number) => `${i},50 €`, 'auf Anfrage', 'number'],
+  ['decimal commas', (i: number) => `${i % 15},125`, 'k.A.', 'number'],
+  ['dates', (i: number) => `2020-03-${10 + (i % 20)}`, 'pending', 'date'],
+  ['a date that there is not', (i: number) => `${10 + (i % 20)}.03.2020`, '31.02.2020', 'date'],
+  ['timestamps', (i: number) => `2020-03-02 10:15:${10 + i}`, '0000-00-00 00:00:00', 'timestamp'],
+  ['times', (i: number) => `09:${10 + i}`, 'late', 'time'],
+])('of %s in nearly all cells, other texts are missing', async (_, cellOf, other, type) => {
+  const cells = Array.from({ length: 40 }, (_, i) => (i % 12 === 0 ? other : cellOf(i)));
+  const read = await column(cells);
+  expect(read.type.type).toBe(type);
+  expect(read.texts).toEqual(cells.map((cell) => (cell === other ? null : cell)));
+  expect(read.notes.at(-1)).toMatch(`4 cells between ${type === 'number' ? 'numbers' : 'dates or times'}`);
+  const half = await column(cells.map((cell, i) => (i % 2 ? cell : other)));
+  expect(half.type.type).toBe('category');
+});
+
 describe('the type of a column', () => {
   const dates = (format: string) => ({ type: 'date', format });
   test.each<[cells: string[], type: ColumnType, values: number[]]>([
@@ -437,6 +455,11 @@ describe('times of day as whole numbers', () => {
     ['prices of hundreds', Array.from({ length: 24 }, (_, i) => 100 * i)],
     ['start', Array.from({ length: 59 }, (_, i) => 1900 + i)],
     ['rooms', Array.from({ length: 200 }, (_, i) => 100 * (1 + (i % 20)) + Math.floor(i / 20))],
+    [
+      'rooms of long floors',
+      Array.from({ length: 400 }, (_, i) => 101 + 100 * Math.floor(i / 50) + (i % 50)),
+    ],
+    ['weeks of years', Array.from({ length: 530 }, (_, i) => 1401 + 100 * Math.floor(i / 53) + (i % 53))],
     ['minutes', Array.from({ length: 60 }, (_, i) => i)],
     ['counts', Array.from({ length: 300 }, (_, i) => (i * 7) % 1000)],
     ['later', [...times, 2401]],
@@ -474,6 +497,20 @@ describe('numbers beyond a limit of detection', () => {
     expect(counts.type).toEqual({ type: 'integer', censored: { below: { limit: 5, text: '<5' } } });
     expect(counts.values.at(-1)).toBe(4);
     expect(read([...measured, '<LOD']).values.at(-1)).toBe(0.4);
+  });
+
+  test.each([
+    ['percentages', (i: number) => `${5 + i}.5%`, '<5%', 4.9],
+    ['money', (i: number) => `$${5 + i}.50`, '< $5.00', 4.9],
+    ['decimal commas', (i: number) => `${i},75`, '<0,5', 0.49],
+    ['units', (i: number) => `${i + 1}.25 mg/l`, '<0.5', 0.49],
+    ['thousands', (i: number) => String(500 + i), '>1,000', 1001],
+    ['thousands with commas', (i: number) => `${1 + i},500`, '>100,000', 100_001],
+  ])('of %s stand next to it', (_, cellOf, limit, value) => {
+    const numbers = Array.from({ length: 40 }, (_, i) => cellOf(i));
+    const { type, values } = read([...numbers, limit]);
+    expect(values.at(-1)).toBe(value);
+    expect(Array.from(values, (one) => cellText(type, one))).toEqual([...numbers, limit]);
   });
 
   test.each([

@@ -326,42 +326,57 @@ function candidatesOf(text: string, offsets: boolean): string[] {
 
 export interface FoundFormat {
   readonly format: CalendarFormat;
+  /** NaN: another text. */
   readonly values: Float64Array;
-  /** Another format that reads all texts too, to other values. */
+  /** Another format that reads the same texts, to other values. */
   readonly other: string | null;
 }
 
+/** Texts that are looked at for formats where not all need to fit. */
+const MOST_PROBES = 10;
+
 /**
- * The format that reads all texts, of several the one that writes them as they are.
+ * The format that reads most texts, of several the one that writes them as they are.
  *
  * @param texts different ones
+ * @param most how many cells have each text, and the share of them that it must read at least; default all
  */
-export function findFormat(texts: readonly string[]): FoundFormat | null {
+export function findFormat(
+  texts: readonly string[],
+  most?: { readonly counts: readonly number[]; readonly share: number },
+): FoundFormat | null {
   if (texts.length === 0) return null;
   const longest = texts.reduce((a, b) => (b.length > a.length ? b : a));
-  const found: { format: CalendarFormat; values: Float64Array; kept: number }[] = [];
-  for (const text of [...new Set([longest, texts[0]!])]) {
+  const step = Math.ceil(texts.length / MOST_PROBES);
+  const probes = most ? texts.filter((_, k) => k % step === 0) : [];
+  const mayLeave = most ? (1 - most.share) * most.counts.reduce((sum, count) => sum + count, 0) : 0;
+  const found: { format: CalendarFormat; values: Float64Array; left: number; kept: number }[] = [];
+  for (const text of new Set([longest, texts[0]!, ...probes])) {
     for (const offsets of [false, true]) {
       for (const name of candidatesOf(text, offsets)) {
         const format = calendarFormat(name);
         if (!format || found.some((one) => one.format === format)) continue;
         const values = new Float64Array(texts.length);
         let kept = 0;
-        const all = texts.every((one, k) => {
+        let left = 0;
+        const fits = texts.every((one, k) => {
           values[k] = format.read(one);
-          if (Number.isNaN(values[k])) return false;
-          if (format.write(values[k]) === one) kept++;
-          return true;
+          if (Number.isNaN(values[k])) left += most?.counts[k] ?? 1;
+          else if (format.write(values[k]) === one) kept++;
+          return left <= mayLeave;
         });
-        if (all) found.push({ format, values, kept });
+        if (fits) found.push({ format, values, left, kept });
       }
     }
-    if (found.length > 0) break;
+    if (!most && found.length > 0) break;
   }
   if (found.length === 0) return null;
-  const best = found.reduce((a, b) => (b.kept > a.kept ? b : a));
+  const best = found.reduce((a, b) => (b.left < a.left || (b.left === a.left && b.kept > a.kept) ? b : a));
   const other = found.find(
-    ({ values, kept }) => kept === best.kept && values.some((value, k) => value !== best.values[k]),
+    ({ values, left, kept }) =>
+      left === best.left &&
+      kept === best.kept &&
+      values.some((value, k) => !Object.is(value, best.values[k])),
   );
   return { format: best.format, values: best.values, other: other?.format.format ?? null };
 }

@@ -9,6 +9,8 @@ const CHANCE_NAMED = 1e-4;
 const NAMED =
   /(?:^|[^a-z])(?:time|clock|hhmm|uhrzeit|zeit|heure|hora|dep|arr|departure|arrival|start|end|begin|opens?|closes?)(?![a-z])|[a-z]Time(?![a-z])/i;
 const FEWEST_HOURS = 3;
+/** Minutes that follow one another in the hour would all be missing with no more than this probability, if all were alike: of weeks and of rooms some are. */
+const CHANCE_OF_GAP = 1e-3;
 const LATEST_MINUTE = 45;
 
 /** Seconds since midnight, at the end of the day at most; NaN where the number is no time. */
@@ -43,13 +45,24 @@ export class ClockCounter {
     const grid = told.reduce((divisor, value) => greatestDivisor(divisor, value % 100), 60);
     const unit = told.reduce((divisor, value) => greatestDivisor(divisor, value), 100);
     const share = Math.ceil(60 / unit) / (100 / unit);
-    const chance = NAMED.test(name) ? CHANCE_NAMED : CHANCE;
+    const isNamed = NAMED.test(name);
+    const chance = isNamed ? CHANCE_NAMED : CHANCE;
     return (
       hours.size >= FEWEST_HOURS &&
       latest >= Math.min(LATEST_MINUTE, 60 - grid) &&
-      told.length * Math.log(share) < Math.log(chance)
+      told.length * Math.log(share) < Math.log(chance) &&
+      (isNamed || !hasGap(told, grid))
     );
   }
+}
+
+/** Whether minutes are missing, of an hour of so many units, that would hardly be missing from so many times. */
+function hasGap(told: readonly number[], unit: number): boolean {
+  const minutes = [...new Set(told.map((value) => value % 100))].sort((a, b) => a - b);
+  const gaps = minutes.map((minute, k) => (minutes[k + 1] ?? minutes[0]! + 60) - minute - unit);
+  const longest = gaps.reduce((a, b) => Math.max(a, b), 0);
+  const chance = Math.log(60 / unit) + told.length * Math.log1p(-longest / 60);
+  return chance < Math.log(CHANCE_OF_GAP);
 }
 
 const greatestDivisor = (a: number, b: number): number => (b === 0 ? a : greatestDivisor(b, a % b));

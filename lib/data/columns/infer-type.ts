@@ -3,8 +3,14 @@ import { SklarError, describe } from '../../errors';
 import { type Note, columnsNote } from '../../notes';
 import { calendarFormat, findFormat } from './calendar';
 import { CLOCK_FORMAT, ClockCounter, clockNote, clockOf } from './clocks';
-import { type CensoredEnd, type ColumnType, type TypeName, numberType } from './column-type';
-import { readNumerals } from './numerals';
+import {
+  type CensoredEnd,
+  type ColumnType,
+  type NumberStyle,
+  type TypeName,
+  numberType,
+} from './column-type';
+import { type Numerals, mostNumerals, numberIn, readNumerals } from './numerals';
 import { isPlainNumber, isRounded, isVanished } from './plain-number';
 
 /** The cells of a column of texts: the different texts, and how many cells have each. */
@@ -90,14 +96,19 @@ export function inferType(column: Texts, wanted?: WantedType): InferredColumn {
     };
   }
   const allPlain = plain.length === known.length;
-  const censored = coded || allPlain ? null : readCensored(column, known, plain);
+  const plainly = { chosen: plain, values: Float64Array.from(plain, (k) => Number(texts[k]!)), style: {} };
+  const styled = coded || allPlain ? null : readStyled(column, known, words);
+  const censored =
+    coded || allPlain
+      ? null
+      : (readCensored(column, known, plainly) ?? (styled && readCensored(column, known, styled)));
   if (censored) return { ...censored, notes: [...left(known, 'numbers'), ...censored.notes] };
-  const numerals = coded || allPlain ? null : readNumerals(words);
+  const isAll = styled?.chosen.length === known.length;
   const mostlyPlain = plain.length >= FEWEST_NUMBERS && cellsOf(plain) >= MOSTLY * cells;
-  if (allPlain || (mostlyPlain && !numerals)) {
+  if (allPlain || (mostlyPlain && !isAll)) {
     const lost = plain.filter((k) => isRounded(texts[k]!) || isVanished(texts[k]!));
     if (lost.length === 0) {
-      const values = Float64Array.from(plain, (k) => Number(texts[k]!));
+      const { values } = plainly;
       const clock = clockAmong(name, values);
       if (clock !== null) {
         const type: ColumnType = { type: 'time', format: CLOCK_FORMAT };
@@ -113,19 +124,22 @@ export function inferType(column: Texts, wanted?: WantedType): InferredColumn {
     const text = `${describe(texts[lost[0]!])} and other integers beyond 2^53 would be rounded, so that they were taken for names`;
     return { ...named, notes: [columnsNote('schema', [name], text)] };
   } else {
-    if (numerals) {
-      const { values, style, vanished } = numerals;
+    const mostly = (chosen: readonly number[]) =>
+      chosen.length >= FEWEST_NUMBERS && cellsOf(chosen) >= MOSTLY * cellsOf(known);
+    const found = isAll ? null : findFormat(words);
+    if (styled && !found && (isAll || mostly(styled.chosen))) {
+      const { chosen, values, vanished } = styled;
       if (vanished.length > 0)
         throw lostError(
           column,
-          vanished.map((k) => known[k]!),
+          vanished.map((k) => chosen[k]!),
         );
-      const type: ColumnType = { ...numericType(values), ...(Object.keys(style).length > 0 && { style }) };
-      return { type, values: pick(values, known), notes: left(known, 'numbers') };
+      return { type: styledType(styled), values: pick(values, chosen), notes: left(chosen, 'numbers') };
     }
-    const found = findFormat(words);
-    if (found) {
-      const { format, values, other } = found;
+    const dates = found ?? findFormat(words, { counts: known.map((k) => counts[k]!), share: MOSTLY });
+    const dated = known.filter((_, k) => dates !== null && !Number.isNaN(dates.values[k]));
+    if (dates && (found || mostly(dated))) {
+      const { format, values, other } = dates;
       const type: ColumnType = { type: format.holds, format: format.format };
       const ambiguous =
         other === null
@@ -134,10 +148,10 @@ export function inferType(column: Texts, wanted?: WantedType): InferredColumn {
               columnsNote(
                 'schema',
                 [name],
-                `${describe(words[0])} was read as ${format.format}; it could be ${other}`,
+                `${describe(texts[dated[0]!]!.trim())} was read as ${format.format}; it could be ${other}`,
               ),
             ];
-      return { type, values: pick(values, known), notes: [...left(known, 'dates or times'), ...ambiguous] };
+      return { type, values: pick(values, known), notes: [...left(dated, 'dates or times'), ...ambiguous] };
     }
   }
   return asLabels(column, texts.length >= IDENTIFYING * cells && cells >= FEWEST_IDS ? 'id' : 'category');
@@ -146,7 +160,34 @@ export function inferType(column: Texts, wanted?: WantedType): InferredColumn {
 /** Decimals of numbers that have more than those of people. */
 const MANY = 9;
 /** A limit of detection: `<0.5`, `> 100`, `<LOD`. */
-const CENSORED = /^(<=?|≤|>=?|≥)\s*(?:([-+]?(?:\d+(?:\.\d*)?|\.\d+))|lod|loq|lloq|mdl|dl|rl)$/i;
+const CENSORED = /^(<=?|≤|>=?|≥)\s*(?:(.*\d.*)|(lod|loq|lloq|mdl|dl|rl))$/i;
+
+/** Numbers among the texts of a column. */
+interface NumbersAmong {
+  /** Which of the texts. */
+  readonly chosen: readonly number[];
+  readonly values: Float64Array;
+  readonly style: NumberStyle;
+}
+
+/** The numbers in the style of most cells. */
+function readStyled(
+  { counts }: Texts,
+  known: readonly number[],
+  words: readonly string[],
+): (NumbersAmong & Numerals) | null {
+  const chosen = mostNumerals(
+    words,
+    known.map((k) => counts[k]!),
+  );
+  const numerals = readNumerals(chosen.map((k) => words[k]!));
+  return numerals && { ...numerals, chosen: chosen.map((k) => known[k]!) };
+}
+
+const styledType = ({ values, style }: NumbersAmong): ColumnType & { type: 'integer' | 'number' } => ({
+  ...numericType(values),
+  ...(Object.keys(style).length > 0 && { style }),
+});
 
 /**
  * The values of numbers of which some are known to be beyond a limit only, one on a side: next to it, where no other is; null: other texts are
@@ -155,31 +196,36 @@ const CENSORED = /^(<=?|≤|>=?|≥)\s*(?:([-+]?(?:\d+(?:\.\d*)?|\.\d+))|lod|loq
 function readCensored(
   { name, texts, counts }: Texts,
   known: readonly number[],
-  plain: readonly number[],
+  among: NumbersAmong,
 ): InferredColumn | null {
-  const taken = new Set(plain);
+  const { chosen, values: numbers, style } = among;
+  const taken = new Set(chosen);
   const others = known.filter((k) => !taken.has(k));
-  const numbers = plain.map((k) => Number(texts[k]!));
-  const cellsOf = (chosen: readonly number[]) => chosen.reduce((sum, k) => sum + counts[k]!, 0);
-  if (plain.length < FEWEST_NUMBERS || others.length > 2 || cellsOf(others) > cellsOf(plain)) return null;
-  if (plain.some((k) => isRounded(texts[k]!) || isVanished(texts[k]!))) return null;
+  const cellsOf = (of: readonly number[]) => of.reduce((sum, k) => sum + counts[k]!, 0);
+  if (
+    chosen.length < FEWEST_NUMBERS ||
+    others.length === 0 ||
+    others.length > 2 ||
+    cellsOf(others) > cellsOf(chosen)
+  )
+    return null;
+  if (chosen.some((k) => isRounded(texts[k]!) || isVanished(texts[k]!))) return null;
   const [least, most] = [
     numbers.reduce((a, b) => Math.min(a, b), Infinity),
     numbers.reduce((a, b) => Math.max(a, b), -Infinity),
   ];
-  const own = numericType(Float64Array.from(numbers));
+  const own = styledType(among);
   const ends = others.map((k) => {
-    const [, sign, number] = CENSORED.exec(texts[k]!.trim()) ?? [];
+    const [, sign, number, word] = CENSORED.exec(texts[k]!.trim()) ?? [];
     if (sign === undefined) return null;
     const side = /^[<≤]/.test(sign) ? ('below' as const) : ('above' as const);
-    const limit = number === undefined ? (side === 'below' ? least : most) : Number(number);
+    const limit = word === undefined ? numberIn(style, number!) : side === 'below' ? least : most;
     const isBeyond = side === 'below' ? limit <= least : limit >= most;
     return isBeyond ? { k, side, limit, text: texts[k]!.trim() } : null;
   });
   if (ends.some((end) => end === null || ends.some((one) => one !== end && one?.side === end.side)))
     return null;
-  const values = new Float64Array(texts.length).fill(NaN);
-  plain.forEach((k, i) => (values[k] = numbers[i]!));
+  const values = spread(texts.length, numbers, chosen);
   const censored: { below?: CensoredEnd; above?: CensoredEnd } = {};
   for (const end of ends) {
     const { k, side, limit, text } = end!;

@@ -31,7 +31,7 @@ function marksOf(all: readonly string[]): { group: string; mark: '.' | ',' } | n
   const separators = new Set(all.flatMap((digits) => digits.match(/[^\d]/g) ?? []));
   const grouped = (group: string, mark: string) => {
     const [g, m] = [group, mark].map((character) => character.replace(/[.'’]/g, '\\$&'));
-    const form = new RegExp(`^(?:\\d{1,3}(?:${g}\\d{3})+|\\d+)?(?:${m}\\d*)?$`);
+    const form = new RegExp(`^(?:[1-9]\\d{0,2}(?:${g}\\d{3})+|\\d+)?(?:${m}\\d*)?$`);
     return all.every((digits) => form.test(digits));
   };
   if (separators.size === 0) return { group: '', mark: '.' };
@@ -51,10 +51,46 @@ function marksOf(all: readonly string[]): { group: string; mark: '.' | ',' } | n
   return candidates.find(({ group, mark }) => grouped(group === '' ? 'x' : group, mark)) ?? null;
 }
 
-/** The values of texts that are all numbers written in one style, and which are so small that they are 0; null where they are not. */
-export function readNumerals(
-  texts: readonly string[],
-): { values: Float64Array; style: NumberStyle; vanished: number[] } | null {
+/** Numbers written in one style. */
+export interface Numerals {
+  readonly values: Float64Array;
+  readonly style: NumberStyle;
+  /** Which are so small that they are 0. */
+  readonly vanished: readonly number[];
+}
+
+/** Which texts are numbers, of several currencies or units those of the one that most cells have. */
+export function mostNumerals(texts: readonly string[], counts: readonly number[]): number[] {
+  const styles = new Map<string, { chosen: number[]; cells: number }>();
+  texts.forEach((text, k) => {
+    const numeral = numeralOf(text);
+    if (!numeral) return;
+    const key = `${numeral.prefix}0${numeral.suffix}`;
+    const one = styles.get(key) ?? { chosen: [], cells: 0 };
+    styles.set(key, one);
+    one.chosen.push(k);
+    one.cells += counts[k]!;
+  });
+  let most = { chosen: [] as number[], cells: 0 };
+  for (const one of styles.values()) if (one.cells > most.cells) most = one;
+  return most.chosen;
+}
+
+/** The number that a text is in a style, with its currency or unit or without; NaN: it is none. */
+export function numberIn(style: NumberStyle, text: string): number {
+  const numeral = numeralOf(text);
+  if (!numeral) return NaN;
+  const { negative, prefix, digits, exponent, suffix } = numeral;
+  const isOwn = (part: string, own = '') => part === '' || part.trim() === own.trim();
+  if (!isOwn(prefix, style.prefix) || !isOwn(suffix, style.suffix)) return NaN;
+  const mark = style.mark ?? '.';
+  const group = mark === '.' ? /[,'’ \u00a0\u202f](?=\d{3}(?!\d))/gu : /[.'’ \u00a0\u202f](?=\d{3}(?!\d))/gu;
+  const value = Number(digits.replace(group, '').replace(mark, '.') + exponent);
+  return negative ? -value : value;
+}
+
+/** The values of texts that are all numbers written in one style; null where they are not. */
+export function readNumerals(texts: readonly string[]): Numerals | null {
   const numerals: Numeral[] = [];
   for (const text of texts) {
     const numeral = numeralOf(text);
