@@ -546,5 +546,14 @@ describe('numbers beyond a limit of detection', () => {
     const texts = Array.from({ length: 2000 }, (_, i) => sample.text('lead', i));
     expect(Math.abs(texts.filter((text) => text === '<0.5').length / 2000 - 0.2)).toBeLessThan(0.05);
     expect(texts.every((text) => text === '<0.5' || Number(text) >= 0.5)).toBe(true);
+    // few rows do not tell that these are limits
+    const few = table.take(Uint32Array.from([0, 1, 2, 9]));
+    const cells = folder.file(
+      'few.csv',
+      `lead,other\n${[0, 1, 2, 9].map((i, k) => `${lead[i]},${few.column('other')[k]}`).join('\n')}\n`,
+    );
+    const read = await readTable(cells);
+    expect(read.type('lead').type).toBe('category');
+    expect(await joint.logPdf(read)).toEqual(await joint.logPdf(few));
   });
 });

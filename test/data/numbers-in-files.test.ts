@@ -34,13 +34,13 @@ describe('integers beyond 2^53', () => {
     expect(notes[0]!.message).toContain('integers beyond 2^53 would be rounded');
   });
 
-  test('are refused where they recur as numbers do', async () => {
+  test('are labels where they recur as numbers do', async () => {
     const file = write('csv', `id,a\n1,2\n3,4\n${`${lost},5\n`.repeat(5)}`);
-    const error = await sklarError(() => readBoth(file), 'ERR_SKLAR_VALUE');
-    expect(error.message).toContain('5 integers beyond 2^53 that would be rounded');
-    expect(error.message).toContain('in column "id"');
-    expect((await readBoth(file, { exclude: ['id'] })).names).toEqual(['a']);
-    expect((await readBoth(file, { types: { id: 'category' } })).text('id', 2)).toBe(lost);
+    const notes: Note[] = [];
+    const table = await readBoth(file, { onNote: (note) => notes.push(note) });
+    expect(table.type('id').type).toBe('category');
+    expect(table.text('id', 6)).toBe(lost);
+    expect(notes[0]!.message).toContain('so that they were taken for labels');
   });
 
   test.each([

@@ -1,5 +1,5 @@
 /** Which columns a model has, and how the others are made again. */
-import { Table, TableSchema } from '../../lib';
+import { Table, TableSchema, fitJoint } from '../../lib';
 import { ownOrder } from '../../lib/data/schema/category-order';
 import { idOf, ruleOfTexts } from '../../lib/data/schema/ids';
 import { Generator } from '../../lib/data/random';
@@ -787,4 +787,63 @@ test('rules of columns that are computed', () => {
     0, 1, 2,
   ]);
   expect(again.breakingRows(having('price', (value, i) => (i === 5 ? value / 1000 : value)))).toEqual([5]);
+});
+
+test('sums and copies whose cells are missing in other rows than what they are of', async () => {
+  const some = (values: readonly number[]) => values.map((value) => (draw() < 0.1 ? null : value));
+  const net = each(() => cents(10 + 90 * draw() ** 3));
+  const fee = each(() => cents(1 + 9 * draw()));
+  const total = net.map((value, i) => cents(value + fee[i]!));
+  const table = Table.fromColumns({
+    net: some(net),
+    fee: some(fee),
+    total: some(total),
+    again: some(net),
+    gross: net.map((value) => cents(1.19 * value)),
+  });
+  for (const missing of ['impute', 'model'] as const) {
+    const own = TableSchema.infer(table, { missing });
+    expect(own.columns.map(({ role }) => role)).toEqual([
+      'modelled',
+      'modelled',
+      'derived',
+      'derived',
+      'derived',
+    ]);
+    const again = TableSchema.fromJSON(JSON.parse(JSON.stringify(own)));
+    expect(again.toJSON()).toEqual(own.toJSON());
+    const joint = await fitJoint(table, { copula: { kind: 'gaussian' }, missing });
+    const sample = await joint.sample(2000, { seed: 1 });
+    const [a, b, sum, copy, gross] = table.names.map((name) => sample.column(name));
+    for (const [values, share] of [
+      [a, 0.1],
+      [sum, 0.1],
+      [copy, 0.1],
+      [gross, 0],
+    ] as const)
+      expect(Math.abs(values!.filter(Number.isNaN).length / 2000 - share)).toBeLessThan(0.05);
+    const isNear = (x: number, y: number) => Number.isNaN(x + y) || Math.abs(x - y) < 0.011;
+    expect(a!.every((value, i) => isNear(value + b![i]!, sum![i]!) && isNear(value, copy![i]!))).toBe(true);
+    expect(a!.every((value, i) => isNear(1.19 * value, gross![i]!))).toBe(true);
+    expect(sum!.some((value, i) => !Number.isNaN(value) && Number.isNaN(a![i]))).toBe(true);
+  }
+  // equal where both are there, which is in few rows: no order that rows could keep
+  const few = Table.fromColumns({
+    x: net.map((value, i) => (i % 3 ? null : value)),
+    y: net.map((value, i) => (i % 9 ? null : value)),
+    fee,
+  });
+  const seldom = TableSchema.infer(few, { missing: 'impute' });
+  expect(seldom.rules.filter((rule) => 'lower' in rule)).toEqual([]);
+});
+
+test('numbers and codes of places are no names', () => {
+  const codes = Int32Array.from(each((i) => 10_000 + ((i * 7919) % 80_000)));
+  const other = each(() => cents(draw()));
+  for (const name of ['zip_code', 'postalCode', 'area code', 'house no', 'PLZ'])
+    expect(TableSchema.infer(Table.fromColumns({ [name]: codes, other })).modelledNames).toEqual([
+      name,
+      'other',
+    ]);
+  expect(TableSchema.infer(Table.fromColumns({ order_no: codes, other })).modelledNames).toEqual(['other']);
 });

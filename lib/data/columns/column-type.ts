@@ -180,6 +180,21 @@ function withStyle(value: number, decimals: number | undefined, style: NumberSty
   return `${sign}${prefix}${grouped}${part === undefined ? '' : mark + part}${suffix}`;
 }
 
+/** Decimals of numbers that have more than those of people. */
+const MANY = 9;
+
+/** The number next to a limit of these numbers, on the side where none is. */
+export function beyondLimit(
+  type: ColumnType & { type: 'number' | 'integer' },
+  side: 'below' | 'above',
+  limit: number,
+): number {
+  const away = side === 'below' ? -1 : 1;
+  if (type.type === 'integer') return away < 0 ? Math.ceil(limit) - 1 : Math.floor(limit) + 1;
+  const decimals = Math.max(type.decimals ?? MANY, decimalsOf(Float64Array.of(limit)) ?? 0);
+  return Number((limit + away * 10 ** -decimals).toFixed(decimals));
+}
+
 /** The text of a number beyond a limit; null: it is known. */
 export function censoredText(type: ColumnType, value: number): string | null {
   if (!('censored' in type) || !type.censored) return null;

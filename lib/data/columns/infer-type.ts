@@ -8,6 +8,7 @@ import {
   type ColumnType,
   type NumberStyle,
   type TypeName,
+  beyondLimit,
   numberType,
 } from './column-type';
 import { type Numerals, mostNumerals, numberIn, readNumerals } from './numerals';
@@ -117,11 +118,11 @@ export function inferType(column: Texts, wanted?: WantedType): InferredColumn {
       }
       return { type: numericType(values), values: pick(values, plain), notes: left(plain, 'numbers') };
     }
-    // more digits than doubles have make names, where they hardly recur
-    if (lost.some((k) => isVanished(texts[k]!)) || cells > texts.length / IDENTIFYING)
-      throw lostError(column, lost);
-    const named = asLabels(column, cells >= FEWEST_IDS ? 'id' : 'category');
-    const text = `${describe(texts[lost[0]!])} and other integers beyond 2^53 would be rounded, so that they were taken for names`;
+    if (lost.some((k) => isVanished(texts[k]!))) throw lostError(column, lost);
+    // more digits than doubles have make names, where they recur those of several rows
+    const recur = cells > texts.length / IDENTIFYING;
+    const named = asLabels(column, cells >= FEWEST_IDS && !recur ? 'id' : 'category');
+    const text = `${describe(texts[lost[0]!])} and other integers beyond 2^53 would be rounded, so that they were taken for ${recur ? 'labels' : 'names'}`;
     return { ...named, notes: [columnsNote('schema', [name], text)] };
   } else {
     const mostly = (chosen: readonly number[]) =>
@@ -157,8 +158,6 @@ export function inferType(column: Texts, wanted?: WantedType): InferredColumn {
   return asLabels(column, texts.length >= IDENTIFYING * cells && cells >= FEWEST_IDS ? 'id' : 'category');
 }
 
-/** Decimals of numbers that have more than those of people. */
-const MANY = 9;
 /** A limit of detection: `<0.5`, `> 100`, `<LOD`. */
 const CENSORED = /^(<=?|≤|>=?|≥)\s*(?:(.*\d.*)|(lod|loq|lloq|mdl|dl|rl))$/i;
 
@@ -229,12 +228,7 @@ function readCensored(
   const censored: { below?: CensoredEnd; above?: CensoredEnd } = {};
   for (const end of ends) {
     const { k, side, limit, text } = end!;
-    const away = side === 'below' ? -1 : 1;
-    if (own.type === 'integer') values[k] = away < 0 ? Math.ceil(limit) - 1 : Math.floor(limit) + 1;
-    else {
-      const decimals = Math.max(own.decimals ?? MANY, numberType(Float64Array.of(limit)).decimals ?? 0);
-      values[k] = Number((limit + away * 10 ** -decimals).toFixed(decimals));
-    }
+    values[k] = beyondLimit(own, side, limit);
     censored[side] = { limit, text };
   }
   const cells = cellsOf(others);

@@ -363,24 +363,31 @@ function toleranceOf(type: ColumnType, values: Float64Array, fine = FINE): numbe
   return half <= fine * Math.sqrt(square / Math.max(1, count - 1)) ? Math.max(half, exact) : exact;
 }
 
-/** The column as a linear function of one other. */
-function lineFormula(table: Table, name: string, source: string): Formula | null {
+/** The column as a linear function of one other; `apart`: cells of either may be missing where the other is there. */
+function lineFormula(table: Table, name: string, source: string, apart = false): Formula | null {
   if (!isLinear(table.type(name)) || !isLinear(table.type(source))) return null;
   const y = table.column(name);
   const line = lineOf(table.column(source), y);
   return (
-    line && withFewDigits([source], [line.factor], line.offset, table, name, toleranceOf(table.type(name), y))
+    line &&
+    withFewDigits([source], [line.factor], line.offset, table, name, toleranceOf(table.type(name), y), apart)
   );
 }
 
-function linearFormula(table: Table, name: string, basis: readonly string[]): Formula | null {
+/** Functions of cells that are missing where the column is come first. */
+const linearFormula = (table: Table, name: string, basis: readonly string[]): Formula | null =>
+  linearOf(table, name, basis, false) ?? linearOf(table, name, basis, true);
+
+function linearOf(table: Table, name: string, basis: readonly string[], apart: boolean): Formula | null {
   const y = table.column(name);
+  const others = basis.filter((source) => isThereWith(table.column(source), y));
+  if (apart && others.length === basis.length && !y.some(Number.isNaN)) return null;
   const tolerance = toleranceOf(table.type(name), y);
   for (const source of basis) {
-    const line = lineFormula(table, name, source);
+    const line = lineFormula(table, name, source, apart);
     if (line) return line;
   }
-  const sources = basis.filter((source) => isThereWith(table.column(source), y)).slice(0, MOST_COLUMNS);
+  const sources = (apart ? basis : others).slice(0, MOST_COLUMNS);
   if (sources.length < 2) return null;
   const rows = completeRows([y, ...sources.map((source) => table.column(source))], LOOK_ROWS);
   if (rows.length < ROWS_A_COLUMN * (sources.length + 2)) return null;
@@ -398,7 +405,7 @@ function linearFormula(table: Table, name: string, basis: readonly string[]): Fo
     if (again.error > ROUNDED_FIT * tolerance) continue;
     [chosen, fit] = [fewer, again];
   }
-  return withFewDigits(chosen, fit.factors, fit.offset, table, name, tolerance);
+  return withFewDigits(chosen, fit.factors, fit.offset, table, name, tolerance, apart);
 }
 
 /** Whether a column is there wherever another is, which is missing where one of its sources is. */
@@ -442,6 +449,7 @@ function withFewDigits(
   table: Table,
   name: string,
   tolerance: number,
+  apart: boolean,
 ): Formula | null {
   const columns = sources.map((source) => table.column(source));
   const y = table.column(name);
@@ -450,7 +458,7 @@ function withFewDigits(
     // what rounding the factors takes off is not the offset's to give
     const rest = digits < 15 ? Number(offset.toPrecision(digits)) : offset;
     for (const constant of digits < 15 ? [0, rest] : [rest]) {
-      if (reproduces(columns, short, constant, y, tolerance)) {
+      if (reproduces(columns, short, constant, y, tolerance, apart)) {
         return {
           formula: 'linear',
           of: sources.map((source, k) => ({ name: source, factor: short[k]! })),
@@ -468,17 +476,26 @@ function reproduces(
   offset: number,
   y: Float64Array,
   tolerance: number,
+  apart = false,
 ): boolean {
   let seen = 0;
   for (let i = 0; i < y.length; i++) {
     let value = offset;
     for (let k = 0; k < columns.length; k++) value += factors[k]! * columns[k]![i]!;
-    if (Number.isNaN(value) !== Number.isNaN(y[i])) return false;
-    if (Number.isNaN(value)) continue;
+    if (!apart && Number.isNaN(value) !== Number.isNaN(y[i])) return false;
+    if (Number.isNaN(value + y[i]!)) continue;
     if (Math.abs(value - y[i]!) > tolerance) return false;
     seen++;
   }
-  return seen >= 8;
+  return seen >= Math.max(8, apart ? y.length / 2 : 0);
+}
+
+/** Whether the column is missing in other rows than those in which one of the sources of its function is. */
+export function isMissingApart(table: Table, name: string, { of }: Formula): boolean {
+  const sources = of.map((source) => table.column(source.name));
+  return table
+    .column(name)
+    .some((value, i) => Number.isNaN(value) !== sources.some((source) => Number.isNaN(source[i])));
 }
 
 /** The line through the first two rows that are there, far apart; null where one of the columns does not vary. */

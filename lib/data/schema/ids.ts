@@ -142,6 +142,10 @@ const TIMES = wordsOf(
   'year years yr jahr month months week weeks day days date time hour hours minute minutes second seconds timestamp epoch age rank ranking ' +
     'season quarter',
 );
+/** Words of places, whose numbers and codes say where something is. */
+const PLACES = wordsOf(
+  'zip zipcode postal post postcode plz area region city house street dial ext extension',
+);
 /** The same as last words. */
 const MEASURES = wordsOf(
   't x y z position pos place level grade score count counts total sum amount qty quantity visits km miles mileage odometer reading ' +
@@ -179,7 +183,8 @@ export function namingNumbers(name: string, column: Float64Array): NamingNumbers
   if (CALLED.test(name)) return found('all differ, as the name says');
   const words = wordsOf(name);
   const last = words.at(-1) ?? '';
-  if (words.some((word) => TIMES.includes(word)) || MEASURES.includes(last)) return null;
+  if (words.some((word) => TIMES.includes(word) || PLACES.includes(word)) || MEASURES.includes(last))
+    return null;
   const isCount = words.length > 1 && COUNTS.includes(words[0]!);
   const isNumber = (words.length > 1 && NUMBERS.includes(last)) || /.(?:nr|nummer)$/.test(last);
   if (isNumber && !isCount) return found('all differ, as the name says');

@@ -327,7 +327,13 @@ function findOrders(
       return [];
     }),
   );
-  return withoutFollowing(found, given);
+  // columns that are equal, of which no copula draws rows
+  const isEqual = (rule: OrderRule) =>
+    found.some((other) => other.lower === rule.upper && other.upper === rule.lower);
+  return withoutFollowing(
+    found.filter((rule) => !isEqual(rule)),
+    given,
+  );
 }
 
 /** The orders but those that follow from another one and a given one: what is at most the net is at most the gross. */

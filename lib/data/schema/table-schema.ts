@@ -13,14 +13,17 @@ import {
 import { type Note, andWords, columnsNote, groupNotes } from '../../notes';
 import {
   type ColumnType,
+  beyondLimit,
   cellText,
   columnTypeSchema,
   expectType,
   kindOf,
   labelsOf,
+  numberOfCell,
   numberType,
   typeOf,
 } from '../columns/column-type';
+import { numberIn } from '../columns/numerals';
 import { knownValues } from '../column-jobs';
 import { Generator, type Seed, hashText, hashWords, resolveSeed, seedWords } from '../random';
 import { type Returns, returnsNote, returnsSchema } from '../returns';
@@ -44,6 +47,7 @@ import {
   findLookup,
   formulaSchema,
   formulaText,
+  isMissingApart,
   lookupSources,
 } from './derived';
 import { type MissingGroup, dependentGroups, isMissing } from './missing-groups';
@@ -71,7 +75,8 @@ export type ColumnRole =
   | { readonly role: 'constant'; readonly value: number | null }
   /** `why` whole numbers were taken for names. */
   | { readonly role: 'id'; readonly ids: IdRule; readonly why?: string | undefined }
-  | { readonly role: 'derived'; readonly formula: Formula };
+  /** `apart`: cells are missing in other rows than those in which the sources are, which are then computed with. */
+  | { readonly role: 'derived'; readonly formula: Formula; readonly apart?: true | undefined };
 
 /** A column of a schema. */
 export type SchemaColumn = { readonly name: string; readonly type: ColumnType } & ColumnRole;
@@ -128,6 +133,7 @@ const columnSchema = z.discriminatedUnion('role', [
     type: columnTypeSchema,
     role: z.literal('derived'),
     formula: formulaSchema,
+    apart: z.literal(true).optional(),
   }),
 ]);
 const indicatorSchema = z.strictObject({
@@ -319,16 +325,22 @@ export class TableSchema {
       const type = completed.type(name);
       const formula = formulas.get(name);
       const order = orders.get(name);
-      if (formula)
-        roles.set(name, { name, type, role: 'derived', formula: renumbered(formula, withParts, orders) });
-      else {
+      if (formula) {
+        const apart =
+          formula.formula === 'linear' && !sums.has(name) && isMissingApart(withParts, name, formula);
+        const own = renumbered(formula, withParts, orders);
+        roles.set(name, { name, type, role: 'derived', formula: own, ...(apart && { apart }) });
+      } else {
         const own = type.type === 'category' && order ? reordered(type, order).type : type;
         const other = others?.get(name);
         roles.set(name, { name, type: own, role: 'modelled', ...(other !== undefined && { other }) });
       }
     }
     const columns = table.names.map((name) => roles.get(name)!);
-    const computed = new Set(sums.keys());
+    const computed = new Set([
+      ...sums.keys(),
+      ...columns.flatMap((one) => (one.role === 'derived' && one.apart ? [one.name] : [])),
+    ]);
     const fixed = modelled.length === 0 && cycles.length === 0 && table.names.length > 0;
     const all = rule === 'impute' && !fixed ? [] : missingGroups(completed, columns, computed);
     // a model has a column at least: where cells are missing, or that none is
@@ -705,10 +717,12 @@ export class TableSchema {
     const known = new Map<string, Float64Array>();
     const formulas = new Map([
       ...this.columns.flatMap((one) =>
-        one.role === 'derived' ? [[one.name, { formula: one.formula, type: one.type }] as const] : [],
+        one.role === 'derived'
+          ? [[one.name, { formula: one.formula, type: one.type, apart: one.apart }] as const]
+          : [],
       ),
       ...this.indicators.flatMap(({ name, formula }) =>
-        formula ? [[name, { formula, type: BOOLEAN }] as const] : [],
+        formula ? [[name, { formula, type: BOOLEAN, apart: undefined }] as const] : [],
       ),
     ]);
     const indicators = new Map(
@@ -718,11 +732,18 @@ export class TableSchema {
       const indicator = indicators.get(name);
       return indicator && valuesOf(indicator.name);
     };
+    /** Before any is missing. */
+    const fullOf = (name: string): Float64Array => {
+      const derived = formulas.get(name);
+      return derived ? computeFormula(derived.formula, derived.type, fullOf) : modelled.column(name);
+    };
     const valuesOf = (name: string): Float64Array => {
       let values = known.get(name);
       if (values) return values;
       const derived = formulas.get(name);
-      values = derived ? computeFormula(derived.formula, derived.type, valuesOf) : modelled.column(name);
+      values = derived
+        ? computeFormula(derived.formula, derived.type, derived.apart ? fullOf : valuesOf)
+        : modelled.column(name);
       known.set(name, (values = without(values, goneOf(name))));
       return values;
     };
@@ -1072,6 +1093,7 @@ function missingPatterns(
   };
   const follows = (column: SchemaColumn): boolean =>
     column.role === 'derived' &&
+    !column.apart &&
     column.formula.of.some(({ name }) => {
       const source = columns.find((one) => one.name === name);
       return inGroups.has(name) || (source !== undefined && follows(source));
@@ -1096,6 +1118,17 @@ function missingPatterns(
     columns: key === '' ? [] : key.split(',').map(Number),
     share: count / kept,
   }));
+}
+
+/** The number of a text in a column of numbers or dates; NaN: it has none. */
+function readAs(type: ColumnType, text: string): number {
+  const word = text.trim();
+  if (type.type !== 'number' && type.type !== 'integer') return numberOfCell(type, word);
+  for (const side of ['below', 'above'] as const) {
+    const end = type.censored?.[side];
+    if (end?.text === word) return beyondLimit(type, side, end.limit);
+  }
+  return numberIn(type.style ?? {}, word);
 }
 
 /** The numbers of a column for a type that the schema has. */
@@ -1155,6 +1188,16 @@ function converted(
   if (type.type === given.type) return { values, type };
   if (type.type === 'timestamp' && given.type === 'date')
     return { values: values.map((day) => day * 86_400), type };
+  const texts = labelsOf(given);
+  if (texts) {
+    // of few rows not all that a column holds is told by them
+    const read = texts.map((text) => readAs(type, text));
+    const found = values.map((value) => read[value] ?? NaN);
+    if (found.every((value, i) => Number.isNaN(value) === Number.isNaN(values[i]))) {
+      const isWhole = found.every((value) => Number.isNaN(value) || Number.isSafeInteger(value));
+      return { values: found, type: type.type === 'integer' && !isWhole ? { type: 'number' } : type };
+    }
+  }
   if (type.type === 'number' && given.type === 'boolean') return { values, type: typeOf('float') };
   if (type.type === 'integer' && given.type === 'boolean') return { values, type };
   throw misfit();
