@@ -732,7 +732,7 @@ export async function fitJoint(rows: RowsInput, options: FitJointOptions = {}): 
     signal: common.signal,
     onProgress: onMarginsProgress,
   };
-  const independent = await fitIndependent(modelled, settings);
+  const independent = await fitIndependent(modelled, settings, leastRows(kind));
   if (independent) return new JointDistribution(independent.copula, independent.margins);
   const { ranks, margins } = await fitRanksAndMargins(modelled, settings);
   const copula = await fitCopula(lend(ranks.transformTrain()), {
@@ -811,13 +811,17 @@ type FitMarginsOptions = Omit<MarginsOptions, 'weights'> &
     readonly notes?: readonly Note[];
   };
 
+/** Rows that a copula of the kind can be learned from; one more where candidates are judged by rows that they were not fitted to. */
+export const leastRows = (kind: string) => FEWEST_ROWS + Number(kind === 'auto');
+
 /**
- * Margins in an independence copula, where rows or columns are too few to learn a dependence from, and a note that says so; null where
+ * Margins in an independence copula, where rows, of `least`, or columns are too few to learn a dependence from, and a note that says so; null where
  * they are not.
  */
 export async function fitIndependent(
   table: Table,
   options: FitMarginsOptions,
+  least: number,
 ): Promise<{ copula: GaussianCopula; margins: Margins } | null> {
   const { names, rows } = table;
   const { schema, notes = [] } = options;
@@ -827,10 +831,10 @@ export async function fitIndependent(
       `expected at least 1 row and 1 column, got ${rows} rows of ${names.length} columns`,
     );
   }
-  if (names.length > 1 && rows >= FEWEST_ROWS) return null;
+  if (names.length > 1 && rows >= least) return null;
   const message =
     names.length > 1
-      ? `too few rows to tell dependence from chance (${rows}, of at least ${FEWEST_ROWS}): the columns are independent in the model`
+      ? `too few rows to tell dependence from chance (${rows}, of at least ${least}): the columns are independent in the model`
       : varies(table.columns[0]!)
         ? `${describe(names[0])} is all that is modelled: there is no dependence to learn, and the model is this margin`
         : 'no column is left to model: the others are put back or made anew';

@@ -224,3 +224,27 @@ test('of many columns with cells no family is tried', async () => {
   ]);
   expect((await kindsOf(u.map((row) => Array.from(row)))).slice(3, 5)).toEqual(['frank', 'clayton']);
 });
+
+test('few rows, and weights where a candidate has no score', async () => {
+  const rows = Array.from({ length: 40 }, (_, i) => [((7 * i) % 40) / 40, ((11 * i) % 40) / 40]);
+  const eight = await fitJoint(rows.slice(0, 8), { copula: { kind: 'auto' } });
+  expect(eight.copula.kind).toBe('gaussian');
+  expect(eight.notes.map(({ message }) => message).join()).toContain(
+    'too few rows to tell dependence from chance (8, of at least 9)',
+  );
+  const candidates = [{ kind: 'independence' }, { kind: 'gaussian' }] as const;
+  const nine = await fitJoint(rows.slice(0, 9), { copula: { kind: 'auto', candidates } });
+  expect(nine.copula.selection).toMatchObject({ by: 'folds', folds: 9, rows: 9 });
+  const three = rows.map(([a, b], i) => [a!, b!, ((3 * i) % 40) / 40]);
+  const weighted = await fitJoint(three, {
+    weights: rows.map((_, i) => i % 3),
+    copula: { kind: 'auto', candidates: [...candidates, { kind: 'bb1' }] },
+  });
+  expect(weighted.copula.selection!.candidates.map(({ outcome, rows: scored }) => [outcome, scored])).toEqual(
+    [
+      ['chosen', 26],
+      ['judged', 26],
+      ['failed', 0],
+    ],
+  );
+});

@@ -37,7 +37,13 @@ import { takeWeights } from '../../data/weights';
 import { type DeviceName, type RunRecord, expectDeviceName, precisions, resolveDevice } from '../../devices';
 import { SklarError, describe, expectOneOf } from '../../errors';
 import { copulaLogPdf } from '../../joint/copula-density';
-import { JointDistribution, expectPrivate, fitIndependent, fitRanksAndMargins } from '../../joint/joint';
+import {
+  JointDistribution,
+  expectPrivate,
+  fitIndependent,
+  leastRows,
+  fitRanksAndMargins,
+} from '../../joint/joint';
 import { expectCleanKeys } from '../../model/json';
 import { Margins } from '../../margins/margins';
 import {
@@ -481,7 +487,9 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
     signal,
     onProgress: (fraction: number) => learning.update(fraction, ''),
   };
-  const independent = await fitIndependent(modelled, settings).finally(() => learning.stop());
+  const independent = await fitIndependent(modelled, settings, leastRows(kind)).finally(() =>
+    learning.stop(),
+  );
   if (independent) {
     const { copula, margins } = independent;
     copula.otherNotes = notesToKeep(notes, privateRows);

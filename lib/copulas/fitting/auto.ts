@@ -22,7 +22,7 @@ import {
   scoresOf,
 } from './candidates';
 import { kinds } from './kinds';
-import { type FitCopulaOptions, fitKind, toTraining } from './prepare';
+import { FEWEST_ROWS, type FitCopulaOptions, fitKind, toTraining } from './prepare';
 
 /** A candidate that is about to be fitted. */
 export interface CandidateProgress {
@@ -114,7 +114,8 @@ function partsFor(u: DenseRows, validation: number, split: SplitMethod, seed: Se
   if (holdout.length >= LEAST_JUDGED) {
     return { by: 'validation' as const, parts: [partOf(u, thinned(holdout, MOST_JUDGED), train)] };
   }
-  const folds = Math.min(FOLDS, u.rows);
+  // of few rows so many are left that a copula can be fitted to them
+  const folds = u.rows - Math.ceil(u.rows / FOLDS) < FEWEST_ROWS ? u.rows : FOLDS;
   const fold =
     split === 'random'
       ? partsOf(u.rows, folds, seed)
@@ -203,8 +204,8 @@ export async function fitAuto(u: RowsInput, options: FitAutoOptions): Promise<Co
 
   /** The mean over the rows that have a value. */
   const summary = (value: (row: number) => number) => {
-    const rows = order.filter((row) => !Number.isNaN(value(row)));
-    const each = weights && Float64Array.from(rows, (row) => weights[row]!);
+    const rows = order.filter((row) => !Number.isNaN(value(row)) && weights?.[row] !== 0);
+    const each = weights && rows.length > 0 ? Float64Array.from(rows, (row) => weights[row]!) : undefined;
     return { ...meanOf(Float64Array.from(rows, value), rows, errors, each), rows: rows.length };
   };
   const behind = (leader: Trial, { scores }: Trial) => summary((row) => leader.scores[row]! - scores[row]!);
