@@ -188,7 +188,8 @@ test('on the command line: fit, sample, score, report', async () => {
   const report = await sklar(['report', model, file, '--out', page, '--skip', 'certificate', '--json']);
   expect(report.stderr).toBe('');
   const { numbers } = JSON.parse(report.stdout) as { numbers: { kendall: { columns: string[] } } };
-  expect(numbers.kendall.columns).toEqual(['age', 'income', 'savings', 'car', 'weight']);
+  // weight is a function of savings
+  expect(numbers.kendall.columns).toEqual(['age', 'income', 'savings', 'car']);
   expect((await sklar(['sample', model, '--rows', 50, '--out', folder.file('s.csv')])).status).toBe(0);
 });
 
