@@ -72,6 +72,9 @@ test('a fit neither writes over the checkpoint of another one that runs at the s
   const failures: string[] = [];
   await fitCopula(u, {
     ...options,
+    // so long that it writes again after its first report
+    steps: 4000,
+    patience: 0,
     checkpoint,
     checkpointSeconds: 0.001,
     // as if both had begun where there was none

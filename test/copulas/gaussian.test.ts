@@ -109,13 +109,12 @@ describe('given some columns', () => {
     const tiny = { hidden: 8, depth: 1, steps: 2, batch: 32 };
     const others = [
       ClosedFormCopula.gaussianMixture({ weights: [1], correlations: [correlation] }),
-      await fitCopula(equicorrelated(200, 2, 0.5, 1), { kind: 'flow', ...tiny }),
-      await fitCopula(equicorrelated(200, 2, 0.5, 1), { kind: 'reflection', ...tiny }),
+      await fitCopula(equicorrelated(200, 2, 0.5, 1), { kind: 'flow', process: 'jacobi', ...tiny }),
     ];
     for (const other of others) {
       await expect(other.sampleConditional({ 0: 0.5 }, 3)).rejects.toMatchObject({
         code: 'ERR_SKLAR_VALUE',
-        message: expect.stringMatching(new RegExp(`^a ${other.kind} copula .* 'cdc' or a classical one`)),
+        message: expect.stringMatching(new RegExp(`^a ${other.kind} copula .* 'cdc', .* or a classical one`)),
       });
       other.dispose();
       await expect(other.sampleConditional({ 0: 0.5 }, 3)).rejects.toMatchObject({
