@@ -5,6 +5,7 @@ import path from 'node:path';
 import {
   type CandidateProgress,
   type FitCandidate,
+  type FitJointOptions,
   FamilyCopula,
   GaussianCopula,
   type Matrix,
@@ -246,5 +247,19 @@ test('few rows, and weights where a candidate has no score', async () => {
       ['judged', 26],
       ['failed', 0],
     ],
+  );
+});
+
+test('what a candidate scores does not hang on those before it', async () => {
+  const rows = take(await gumbel(), Array(80).keys()).map(([a, b]) => [Math.floor(4 * a!), b!]);
+  const scoreAfter = async (before: readonly FitCandidate[]) => {
+    const copula: FitJointOptions['copula'] = {
+      kind: 'auto',
+      candidates: [...before, { kind: 'cdc', ...small }],
+    };
+    return (await fitJoint(rows, { copula })).copula.selection!.candidates.at(-1)!.meanLogPdf;
+  };
+  expect(await scoreAfter([{ kind: 'cdc', ...small, seed: 5 }, { kind: 'gaussian' }])).toBe(
+    await scoreAfter([]),
   );
 });

@@ -6,18 +6,19 @@ import { matrix } from '../../matrix';
 import { type MeanOfRows, meanOf } from '../../mean';
 import { tell } from '../../tell';
 import { type Copula } from '../copula';
-import { type DenseRows, type RowsInput, lend, nativeWeights } from '../inputs/rows';
+import { type DenseRows, type RowsInput, nativeWeights } from '../inputs/rows';
 import { type Execution, beginRun } from '../inputs/run';
 import { type SelectedCandidate } from '../selection';
 import { type CheckpointOptions } from '../training/checkpoint';
 import { type TrainProgress } from '../training/train';
-import { partsOf } from './best';
 import {
   type FitCandidate,
   type Part,
   classicalCandidates,
   expectCandidates,
+  foldsOf,
   partOf,
+  partsOf,
   runOfCandidate,
   scoresOf,
 } from './candidates';
@@ -120,15 +121,7 @@ function partsFor(u: DenseRows, validation: number, split: SplitMethod, seed: Se
     split === 'random'
       ? partsOf(u.rows, folds, seed)
       : Uint32Array.from({ length: u.rows }, (_, i) => Math.floor((i * folds) / u.rows));
-  const numbers = Array.from(fold.keys());
-  const parts = Array.from({ length: folds }, (_, k) =>
-    partOf(
-      u,
-      numbers.filter((i) => fold[i] === k),
-      numbers.filter((i) => fold[i] !== k),
-    ),
-  );
-  return { by: 'folds' as const, parts };
+  return { by: 'folds' as const, parts: foldsOf(u, fold, folds) };
 }
 
 /** A candidate with what it scored. */
@@ -204,7 +197,7 @@ export async function fitAuto(u: RowsInput, options: FitAutoOptions): Promise<Co
 
   /** The mean over the rows that have a value. */
   const summary = (value: (row: number) => number) => {
-    const rows = order.filter((row) => !Number.isNaN(value(row)) && weights?.[row] !== 0);
+    const rows = order.filter((row) => !Number.isNaN(value(row)));
     const each = weights && rows.length > 0 ? Float64Array.from(rows, (row) => weights[row]!) : undefined;
     return { ...meanOf(Float64Array.from(rows, value), rows, errors, each), rows: rows.length };
   };
@@ -212,7 +205,7 @@ export async function fitAuto(u: RowsInput, options: FitAutoOptions): Promise<Co
 
   /** Fits a candidate to a part of the rows, or as the model is to be. */
   const fit = (candidate: FitCandidate, part: Part | null, own: FitCopulaOptions & { steps?: number }) =>
-    fitKind(lend(part?.rest ?? matrix(dense.data.slice(), dense.rows, dense.columns, names)), {
+    fitKind(part?.rest ?? matrix(dense.data, dense.rows, dense.columns, names), {
       seed,
       ...candidate,
       // networks stop by the rows that candidates are judged by
@@ -254,9 +247,12 @@ export async function fitAuto(u: RowsInput, options: FitAutoOptions): Promise<Co
         );
         trial.candidate = fitted.candidate;
         if (whole) trial.copula = fitted.copula;
-        const values = await scoresOf(fitted.copula, part, runOfCandidate(candidate, common));
-        for (let i = 0; i < values.length; i++) scores[part.held[i]!] = values[i]!;
-        if (!whole) fitted.copula.dispose();
+        try {
+          const values = await scoresOf(fitted.copula, part, runOfCandidate(candidate, common));
+          for (let i = 0; i < values.length; i++) scores[part.held[i]!] = values[i]!;
+        } finally {
+          if (!whole) fitted.copula.dispose();
+        }
         if (leader && part !== parts.at(-1) && isHopeless(behind(leader, trial))) {
           trial.outcome = 'dropped';
           break;

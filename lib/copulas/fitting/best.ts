@@ -1,5 +1,5 @@
 import { type LevelBlocks } from '../../data/level-blocks';
-import { Generator, type Seed, seedWords, shuffle } from '../../data/random';
+import { type Seed } from '../../data/random';
 import { type Weights } from '../../data/weights';
 import { type OptionNames, SklarError, expectInteger, expectOptions } from '../../errors';
 import { matrix } from '../../matrix';
@@ -12,7 +12,8 @@ import {
   type FitCandidate,
   classicalCandidates,
   expectCandidates,
-  partOf,
+  foldsOf,
+  partsOf,
   runOfCandidate,
   scoresOf,
 } from './candidates';
@@ -75,15 +76,6 @@ export interface BestFit {
   readonly ranking: readonly RankedCandidate[];
 }
 
-/** Of each row the part it belongs to, parts of equal size. */
-export function partsOf(rows: number, folds: number, seed: Seed): Uint32Array {
-  const order = Uint32Array.from({ length: rows }, (_, i) => i);
-  shuffle(order, 0, rows, new Generator(...seedWords(seed)));
-  const parts = new Uint32Array(rows);
-  order.forEach((row, i) => (parts[row] = i % folds));
-  return parts;
-}
-
 /**
  * Compares candidates by their cross-validated log-likelihood, and fits the best one to all rows.
  *
@@ -113,14 +105,7 @@ export async function fitBest(u: RowsInput, options: FitBestOptions = {}): Promi
   expectInteger(folds, 'folds', { min: 2, max: dense.rows });
   const order = partsOf(dense.rows, folds, seed);
   const candidates = given ?? (await classicalCandidates(dense, run));
-  const numbers = Array.from(order.keys());
-  const splits = Array.from({ length: folds }, (_, fold) =>
-    partOf(
-      dense,
-      numbers.filter((i) => order[i] === fold),
-      numbers.filter((i) => order[i] !== fold),
-    ),
-  );
+  const splits = foldsOf(dense, order, folds);
 
   let fitsDone = 0;
   const scored: { candidate: FitCandidate; scores: Float64Array | null; error: string | null }[] = [];

@@ -1,5 +1,6 @@
 /** Candidates for a copula, and how they score rows that they were not fitted to: docs/mathematics.md, N.7. */
 import { type LevelBlocks, blockOf } from '../../data/level-blocks';
+import { Generator, type Seed, seedWords, shuffle } from '../../data/random';
 import { takeWeights } from '../../data/weights';
 import { SklarError, expectList, expectOneOf } from '../../errors';
 import { type Matrix, matrix, pickRows } from '../../matrix';
@@ -90,6 +91,27 @@ export function partOf(u: DenseRows, held: ArrayLike<number>, rest: ArrayLike<nu
     rest: matrix(pickRows(u.data, rest, u.columns), rest.length, u.columns),
     weights: u.weights && takeWeights(u.weights, rest).each,
   };
+}
+
+/** Of each row the part it belongs to, parts of equal size. */
+export function partsOf(rows: number, folds: number, seed: Seed): Uint32Array {
+  const order = Uint32Array.from({ length: rows }, (_, i) => i);
+  shuffle(order, 0, rows, new Generator(...seedWords(seed)));
+  const parts = new Uint32Array(rows);
+  order.forEach((row, i) => (parts[row] = i % folds));
+  return parts;
+}
+
+/** Parts of the rows, scored in turns; `part`: of each row the one it belongs to. */
+export function foldsOf(u: DenseRows, part: Uint32Array, folds: number): Part[] {
+  const numbers = Array.from(part.keys());
+  return Array.from({ length: folds }, (_, k) =>
+    partOf(
+      u,
+      numbers.filter((i) => part[i] === k),
+      numbers.filter((i) => part[i] !== k),
+    ),
+  );
 }
 
 function endOf(pairs: LevelBlocks[number] | undefined, level: number, end: number): number {

@@ -1,5 +1,6 @@
 /** Times of day that are written as whole numbers: 930, 1445, 2359. */
 import { type Note, columnsNote } from '../../notes';
+import { greatestDivisor } from './plain-number';
 
 export const CLOCK_FORMAT = 'Hmm';
 
@@ -64,8 +65,6 @@ function hasGap(told: readonly number[], unit: number): boolean {
   const chance = Math.log(60 / unit) + told.length * Math.log1p(-longest / 60);
   return chance < Math.log(CHANCE_OF_GAP);
 }
-
-const greatestDivisor = (a: number, b: number): number => (b === 0 ? a : greatestDivisor(b, a % b));
 
 /** What was decided, by the first number. */
 export const clockNote = (name: string, first: number): Note =>

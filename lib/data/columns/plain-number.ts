@@ -27,3 +27,6 @@ export function isRounded(text: string): boolean {
 export function isVanished(text: string): boolean {
   return Number(text) === 0 && VANISHED.test(text);
 }
+
+/** Of whole numbers; of 0 and another this one. */
+export const greatestDivisor = (a: number, b: number): number => (b === 0 ? a : greatestDivisor(b, a % b));

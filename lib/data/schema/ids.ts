@@ -2,6 +2,7 @@
 import { z } from 'zod';
 
 import { release } from '../../native';
+import { greatestDivisor } from '../columns/plain-number';
 import { type Seed, hashWords, seedWords } from '../random';
 
 /**
@@ -119,8 +120,6 @@ function rangeOf(values: Iterable<number>): [number, number] {
   }
   return [least, most];
 }
-
-const greatestDivisor = (a: number, b: number): number => (b === 0 ? a : greatestDivisor(b, a % b));
 
 /** Columns of names: of any numbers that all differ. */
 const CALLED =
