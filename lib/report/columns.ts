@@ -1,6 +1,7 @@
 /** What each column of a table is to a model, in words. */
 import { cellText } from '../data/columns/column-type';
 import { formulaText } from '../data/schema/derived';
+import { differenceText } from '../data/schema/differences';
 import type { TableSchema } from '../data/schema/table-schema';
 import type { Table } from '../data/table';
 import { Margins, type TableMargins } from '../margins/margins';
@@ -61,9 +62,7 @@ export function columnNumbers(margins: TableMargins, data: Table, samples: Table
     return { name, holds: type.type, role, how: howOf(column, schema.columns), margin: null, missing: null };
   });
   const beside = [
-    ...schema.differences.map(({ name, of: [later, earlier] }) =>
-      modelled(name, `how far "${later}" is behind "${earlier}", modelled in its place`),
-    ),
+    ...schema.differences.map((one) => modelled(one.name, `${differenceText(one)}, modelled in its place`)),
     ...schema.cycles.flatMap(({ of, parts }) =>
       parts.map(({ name }) => modelled(name, `a part of "${of}", modelled in its place`)),
     ),

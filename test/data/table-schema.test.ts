@@ -847,3 +847,88 @@ test('numbers and codes of places are no names', () => {
     ]);
   expect(TableSchema.infer(Table.fromColumns({ order_no: codes, other })).modelledNames).toEqual(['other']);
 });
+
+test('columns that are often equal to another are modelled by what they are of it', async () => {
+  const rows = Array.from({ length: 1200 }, () => {
+    const list = cents(5 + 95 * draw() ** 2);
+    const price = draw() < 0.7 ? list : cents(list * (1 - pick([0.1, 0.2, 0.5])));
+    const raw = cents(10 * (draw() - 0.5));
+    const bill = pick(['Oslo', 'Bergen', 'Paris', 'Lyon', 'Rome']);
+    const zip = 10_000 + 7 * Math.floor(200 * draw());
+    const invoice = cents(50 + 900 * draw() ** 2);
+    const paid = draw();
+    return {
+      list,
+      price,
+      last: draw() < 0.9 ? price : cents(price * draw()),
+      invoice,
+      paid: paid < 0.1 ? 0 : paid < 0.8 ? invoice : cents(invoice * draw()),
+      raw,
+      adjusted: draw() < 0.6 ? raw : cents(raw + draw() - 0.5),
+      bill,
+      ship: draw() < 0.8 ? bill : pick(['Oslo', 'Bergen', 'Paris', 'Lyon', 'Kiel']),
+      zip,
+      'ship zip': draw() < 0.8 ? zip : 10_000 + 7 * Math.floor(200 * draw()),
+    };
+  });
+  const names = Object.keys(rows[0]!) as (keyof (typeof rows)[number])[];
+  const tableOf = (shareMissing: number) =>
+    Table.fromColumns(
+      Object.fromEntries(
+        names.map((name) => [name, rows.map((row) => (draw() < shareMissing ? null : row[name]))]),
+      ),
+    );
+  const whole = tableOf(0);
+  const [own, holes] = [whole, tableOf(0.04)].map((data) => TableSchema.infer(data));
+  for (const schema of [own!, holes!]) {
+    expect(new Map(schema.differences.map(({ of, as }) => [of.join(), as]))).toEqual(
+      new Map([
+        ['price,list', 'share'],
+        ['last,price', 'share'],
+        ['paid,invoice', 'share'],
+        ['adjusted,raw', undefined],
+        ['ship,bill', 'same'],
+        ['ship zip,zip', 'same'],
+      ]),
+    );
+    const again = TableSchema.fromJSON(JSON.parse(JSON.stringify(schema)));
+    expect(again.toJSON()).toEqual(schema.toJSON());
+  }
+  const back = own!.restore(own!.modelled(whole));
+  for (const name of names)
+    expect(rows.every((_, i) => back.text(name, i) === whole.text(name, i))).toBe(true);
+  // prices that a discount of a tenth leaves are .9 of all lists
+  const shares = own!.modelled(whole).column('price / list');
+  expect(new Set(shares).size).toBeLessThan(8);
+  const joint = await fitJoint(whole, { copula: { kind: 'gaussian' } });
+  const sample = await joint.sample(2000, { seed: 2 });
+  const shareEqual = (of: Table, [a, b]: readonly string[]) =>
+    Array.from({ length: of.rows }, (_, i) => Number(of.text(a!, i) === of.text(b!, i))).reduce(
+      (sum, one) => sum + one / of.rows,
+      0,
+    );
+  for (const { of } of own!.differences)
+    expect(Math.abs(shareEqual(sample, of) - shareEqual(whole, of))).toBeLessThan(0.06);
+  const paid = sample.column('paid');
+  expect(paid.every((value, i) => value <= sample.column('invoice')[i]!)).toBe(true);
+  expect(Math.abs(paid.filter((value) => value === 0).length / 2000 - 0.1)).toBeLessThan(0.03);
+  expect(TableSchema.infer(sample).columns.map(({ role }) => role)).toEqual(
+    own!.columns.map(({ role }) => role),
+  );
+});
+
+test('columns that chance, dependence or few levels make equal are modelled as they are', () => {
+  const age = each(() => 20 + Math.floor(50 * draw()));
+  const rain = each(() => (draw() < 0.6 ? 0 : cents(20 * draw())));
+  const own = TableSchema.infer(
+    Table.fromColumns({
+      age,
+      'age of spouse': age.map((value) => value + Math.floor(5 * draw()) - 2),
+      rain,
+      'rain there': rain.map((value) => (value === 0 || draw() < 0.2 ? 0 : cents(20 * draw()))),
+      before: each(() => pick(['never', 'rarely', 'often'])),
+      after: each(() => pick(['never', 'rarely', 'often'])),
+    }),
+  );
+  expect(own.differences).toEqual([]);
+});

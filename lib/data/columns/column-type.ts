@@ -237,6 +237,10 @@ export function roundedTo(type: ColumnType): ((value: number) => number) | null 
   return (value) => (Math.abs(value) * unit < 2 ** 52 ? Math.round(value * unit) / unit : value);
 }
 
+/** The number that a cell of the type holds of a computed one. */
+export const cellRounding = (type: ColumnType): ((value: number) => number) =>
+  kindOf(type) === 'integer' ? Math.round : (roundedTo(type) ?? ((value) => value));
+
 /** Decimals of values that have at most so many, all of them; undefined: more. */
 const MOST_DECIMALS = 9;
 

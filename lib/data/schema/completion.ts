@@ -1,15 +1,14 @@
 /** What the cells of a row that are there say of those that are missing, with certainty. */
-import { kindOf, roundedTo } from '../columns/column-type';
+import { cellRounding } from '../columns/column-type';
 import { Table } from '../table';
 import { computeFormula, solveFormula, valueAt } from './derived';
 import { breaksRule, namesOfRule } from './rules';
 import type { SchemaColumn, TableSchema } from './table-schema';
 
-/** The value that a row must have in a column for a cell that is there: `allowed` are those that a look-up takes to it. */
+/** What a row must have for a cell that is there: `allowed` are rows of which it is computed so. */
 interface LookedUp {
-  readonly source: string;
-  readonly allowed: (row: number, value: number) => boolean;
   readonly asks: (row: number) => boolean;
+  readonly allowed: (complete: Table, position: number, row: number) => boolean;
 }
 
 /** The modelled columns of a table with the cells that follow from others, and what is left to ask of drawn ones. */
@@ -35,11 +34,14 @@ export function complete(schema: TableSchema, table: Table, modelled: Table): Co
       column.role === 'derived' && table.names.includes(column.name),
   );
   const unsolved: string[] = [];
+  /** Cells of derived columns, which stay as they are whatever is drawn. */
+  const given = new Map<string, Float64Array>();
   const isOpenRow = (i: number) => [...columns.values()].some((known) => Number.isNaN(known[i]));
   const lookups: LookedUp[] = [];
   for (const column of derived) {
     const { formula, name } = column;
     const values = schema.asHere(table, [name]).columns[0]!;
+    given.set(name, values);
     if (!formula.of.every((source) => columns.has(source.name))) {
       // functions of functions are not solved
       if (values.some((value, i) => !Number.isNaN(value) && isOpenRow(i))) unsolved.push(name);
@@ -49,9 +51,16 @@ export function complete(schema: TableSchema, table: Table, modelled: Table): Co
       const source = formula.of[0]!.name;
       const [known, at] = [columns.get(source)!, valueAt(formula)];
       lookups.push({
-        source,
         asks: (row) => !Number.isNaN(values[row]) && Number.isNaN(known[row]),
-        allowed: (row, value) => at(value) === values[row],
+        allowed: (made, position, row) => at(made.column(source)[position]!) === values[row],
+      });
+      continue;
+    }
+    if (formula.formula === 'same') {
+      const own = columns.get(formula.of[1]!.name)!;
+      lookups.push({
+        asks: (row) => !Number.isNaN(values[row]) && Number.isNaN(own[row]),
+        allowed: (made, position, row) => valuesIn(made, name)![position] === values[row],
       });
       continue;
     }
@@ -65,8 +74,7 @@ export function complete(schema: TableSchema, table: Table, modelled: Table): Co
       if (missing.length > 1 && !unsolved.includes(name)) unsolved.push(name);
       if (missing.length !== 1) continue;
       const only = sources[missing[0]!]!;
-      const round =
-        kindOf(only.type) === 'integer' ? Math.round : (roundedTo(only.type) ?? ((x: number) => x));
+      const round = cellRounding(only.type);
       const known = sources.map((source) => source.values[i]!);
       only.values[i] = round(solveFormula(formula, values[i]!, known, missing[0]!));
     }
@@ -103,24 +111,28 @@ export function complete(schema: TableSchema, table: Table, modelled: Table): Co
     if (!known.has(name)) known.set(name, derivedValues(schema, of, name));
     return known.get(name)!;
   };
+  const givenOr = (name: string, row: number, value: number) => {
+    const cell = given.get(name)?.[row] ?? NaN;
+    return Number.isNaN(cell) ? value : cell;
+  };
   const asked = rules.flatMap(({ rule, names }) => {
-    const [x, y] = names.map((name) => valuesIn(filled, name));
+    const [x, y] = names.map((name) => valuesIn(filled, name)?.map((value, i) => givenOr(name, i, value)));
     return x && y ? [{ rule, names, x, y }] : [];
   });
   const isOpen = ({ rule, x, y }: (typeof asked)[number], i: number) =>
     'where' in rule && !Number.isNaN(y[i])
       ? Number.isNaN(x[i]) && y[i] !== rule.then.value
       : Number.isNaN(x[i]! + y[i]!);
-  const isBroken = ({ rule, names: [first, second] }: (typeof asked)[number], of: Table, at: number) =>
-    breaksRule(rule, valuesIn(of, first)![at]!, valuesIn(of, second)![at]!);
+  const isBroken = ({ rule, names }: (typeof asked)[number], of: Table, at: number, row: number) => {
+    const [x, y] = names.map((name) => givenOr(name, row, valuesIn(of, name)![at]!));
+    return breaksRule(rule, x!, y!);
+  };
   return {
     modelled: filled,
     constrained: (row) => asked.some((one) => isOpen(one, row)) || lookups.some(({ asks }) => asks(row)),
     allowed: (made, position, row) =>
-      asked.every((one) => !isOpen(one, row) || !isBroken(one, made, position)) &&
-      lookups.every(
-        ({ asks, source, allowed }) => !asks(row) || allowed(row, made.column(source)[position]!),
-      ),
+      asked.every((one) => !isOpen(one, row) || !isBroken(one, made, position, row)) &&
+      lookups.every(({ asks, allowed }) => !asks(row) || allowed(made, position, row)),
     unsolved,
   };
 }

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 
 import { release } from '../../native';
-import { type ColumnType, cellText, kindOf, labelsOf, roundedTo } from '../columns/column-type';
+import { type ColumnType, cellRounding, cellText, kindOf, labelsOf } from '../columns/column-type';
 import { knownValues } from '../column-jobs';
 import { andWords } from '../../notes';
 import { Table } from '../table';
@@ -14,6 +14,7 @@ import { Table } from '../table';
  * - `product`: factor x product of column ^ power, or (1 + scale x column) ^ power where one has a scale, rounded as the column is
  * - `steps`: `to[k]` where another column has k of the numbers `at` reached
  * - `lookup`: the value `to` at each value `from` of another column; null: missing
+ * - `same`: the value `to` at each label of the second column; null: the value of the first one, or of labels that at its position in `codes`
  *
  * Where its source is missing a function is, too, but where steps or a look-up have a value for that: `missing`.
  */
@@ -45,6 +46,12 @@ export type Formula =
       readonly from: readonly number[];
       readonly to: readonly (number | null)[];
       readonly missing?: number | undefined;
+    }
+  | {
+      readonly formula: 'same';
+      readonly of: readonly { readonly name: string }[];
+      readonly to: readonly (number | null)[];
+      readonly codes?: readonly number[] | undefined;
     };
 
 /** column ^ power, or (1 + scale x column) ^ power, such as what a discount leaves or a tax adds. */
@@ -74,6 +81,12 @@ export const formulaSchema: z.ZodType<Formula> = z.discriminatedUnion('formula',
     from: z.array(z.number()).min(1),
     to: z.array(z.number().nullable()).min(1),
     missing: z.number().optional(),
+  }),
+  z.strictObject({
+    formula: z.literal('same'),
+    of: z.array(z.strictObject({ name: z.string() })).length(2),
+    to: z.array(z.number().nullable()).min(1),
+    codes: z.array(z.number()).optional(),
   }),
 ]);
 
@@ -491,8 +504,8 @@ function reproduces(
 }
 
 /** Whether the column is missing in other rows than those in which one of the sources of its function is. */
-export function isMissingApart(table: Table, name: string, { of }: Formula): boolean {
-  const sources = of.map((source) => table.column(source.name));
+export function isMissingApart(table: Table, name: string, of: readonly string[]): boolean {
+  const sources = of.map((source) => table.column(source));
   return table
     .column(name)
     .some((value, i) => Number.isNaN(value) !== sources.some((source) => Number.isNaN(source[i])));
@@ -775,7 +788,14 @@ export function computeFormula(
   if (formula.formula === 'lookup' || formula.formula === 'steps') {
     return column(formula.of[0]!.name).map(valueAt(formula));
   }
-  const round = kindOf(type) === 'integer' ? Math.round : (roundedTo(type) ?? ((value: number) => value));
+  if (formula.formula === 'same') {
+    const [before, own] = formula.of.map(({ name }) => column(name));
+    return own!.map((label, i) => {
+      const other = before![i]!;
+      return formula.to[label] ?? (Number.isNaN(label) ? NaN : (formula.codes?.[other] ?? other));
+    });
+  }
+  const round = cellRounding(type);
   if (formula.formula === 'product') {
     return productOf(formula.of, column).map((product) => round(formula.factor * product));
   }
@@ -787,7 +807,7 @@ export function computeFormula(
 
 /** The source, by position, that makes a function have a value, given the others; NaN where there is none. */
 export function solveFormula(
-  formula: Exclude<Formula, { formula: 'lookup' | 'steps' }>,
+  formula: Exclude<Formula, { formula: 'lookup' | 'steps' | 'same' }>,
   value: number,
   known: readonly number[],
   missing: number,
@@ -822,6 +842,10 @@ export function formulaText(
 ): string {
   const typeOf = (name: string) => columns.find((column) => column.name === name)?.type;
   if (formula.formula === 'lookup') return `determined by ${JSON.stringify(formula.of[0]!.name)}`;
+  if (formula.formula === 'same') {
+    const [before, own] = formula.of.map(({ name }) => JSON.stringify(name));
+    return `= ${before}, or what ${own} says`;
+  }
   if (formula.formula === 'steps') {
     const { name } = formula.of[0]!;
     const type = typeOf(name);

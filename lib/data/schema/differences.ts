@@ -1,7 +1,14 @@
-/** Dates that follow others closely: what a copula of both would blur is how far they are apart. */
+/** Columns that are modelled by what they are of another: a copula of both would blur how far they are apart, and where they are equal. */
 import { z } from 'zod';
 
-import { type ColumnType, kindOf } from '../columns/column-type';
+import {
+  type ColumnType,
+  cellRounding,
+  cellText,
+  kindOf,
+  labelsOf,
+  numberOfCell,
+} from '../columns/column-type';
 import { knownValues } from '../column-jobs';
 import type { Table } from '../table';
 import { DAY } from './cycles';
@@ -9,19 +16,27 @@ import type { Formula } from './derived';
 import { neverAbove } from './rules';
 
 /**
- * How far a date of a row is behind another, or behind the day of a timestamp, in days of dates and in seconds of timestamps: a column that a
- * model has beside those of the table.
+ * How far a date of a row is behind another, or behind the day of a timestamp, in days of dates and in seconds of timestamps; how far a number is
+ * from another, its share of it, or what a cell is where it is not the same as another: a column that a model has beside those of the table.
  */
 export interface Difference {
   readonly name: string;
   /** The later column, which is computed again, and the other. */
   readonly of: readonly [string, string];
+  /** What it is of the other: how far from it (default), which share, or which label where it is not the same. */
+  readonly as?: 'share' | 'same' | undefined;
+  /** Where it is a label: all labels, in order; null where the cell is the same as the other. */
+  readonly labels?: readonly (string | null)[] | undefined;
 }
 
-export const differenceSchema: z.ZodType<Difference> = z.strictObject({
-  name: z.string(),
-  of: z.tuple([z.string(), z.string()]),
-});
+export const differenceSchema: z.ZodType<Difference> = z
+  .strictObject({
+    name: z.string(),
+    of: z.tuple([z.string(), z.string()]),
+    as: z.enum(['share', 'same']).optional(),
+    labels: z.array(z.string().nullable()).optional(),
+  })
+  .refine(({ as, labels }) => (as === 'same') === (labels !== undefined));
 
 /** A difference varies by less than this share of what the dates do, or just by less where one is never before the other. */
 const CLOSE = 0.25;
@@ -102,9 +117,18 @@ const inDays = ({ of, offset }: Pick<Formula & { formula: 'linear' }, 'of' | 'of
 });
 
 /** The column of a difference. */
-export function differenceOf({ of }: Difference, table: Table): { values: Float64Array; type: ColumnType } {
+export function differenceOf(one: Difference, table: Table): { values: Float64Array; type: ColumnType } {
+  const { of, as } = one;
   const [later, before] = of;
+  if (as === 'same') return ownLabels(one, table);
   const other = beforeOf(of, table);
+  if (as === 'share') {
+    const round = cellRounding(table.type(later));
+    return {
+      values: table.column(later).map((value, i) => shortShare(value, other[i]!, round)),
+      type: { type: 'number' },
+    };
+  }
   return {
     values: table.column(later).map((value, i) => value - other[i]!),
     type: {
@@ -121,4 +145,97 @@ function deviation(values: Float64Array): number {
   const known = knownValues(values);
   const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
   return Math.sqrt(known.reduce((sum, value) => sum + (value - mean) ** 2, 0) / known.length);
+}
+
+/** The share of a number that rounding makes the value, of the fewest digits: a discount of a tenth leaves .9 of all prices. */
+function shortShare(value: number, of: number, round: (value: number) => number): number {
+  if (value === of) return 1;
+  const exact = value / of;
+  if (!Number.isFinite(exact)) return NaN;
+  for (let digits = 1; digits < 17; digits++) {
+    const short = Number(exact.toPrecision(digits));
+    if (short !== 1 && round(of * short) === value) return short;
+  }
+  return exact;
+}
+
+/** The labels of cells that are not the same as another. */
+function ownLabels({ of, labels }: Difference, table: Table): { values: Float64Array; type: ColumnType } {
+  const [later, before] = of;
+  const all = labelTexts(of, labels!);
+  const position = new Map(all.map((label, k) => [label, k]));
+  const [y, x] = [textsOf(table, later), textsOf(table, before)];
+  const values = table.column(later).map((_, i) => {
+    if (y(i) === null || x(i) === null) return NaN;
+    if (y(i) === x(i)) return labels!.indexOf(null);
+    const text = y(i)!;
+    if (!position.has(text)) position.set(text, all.push(text) - 1);
+    return position.get(text)!;
+  });
+  return { values, type: { type: 'category', labels: all } };
+}
+
+/** The texts of the cells of labels and whole numbers; null: missing. */
+export function textsOf(table: Table, name: string): (i: number) => string | null {
+  const [type, values]: [ColumnType, Float64Array] = [table.type(name), table.column(name)];
+  const labels = labelsOf(type);
+  return (i) => (Number.isNaN(values[i]) ? null : labels ? labels[values[i]!]! : cellText(type, values[i]!));
+}
+
+/** The labels with a word for that of the other column. */
+function labelTexts([, before]: Difference['of'], labels: readonly (string | null)[]): string[] {
+  let same = `= ${before}`;
+  while (labels.includes(same)) same += "'";
+  return labels.map((label) => label ?? same);
+}
+
+/**
+ * How a number, or labels, are computed of what they are of another column.
+ *
+ * @param before the type of that
+ * @param later its own type
+ * @returns with its type: of labels that with all labels of the other
+ */
+export function ofOther(
+  { name, of, as, labels }: Difference,
+  before: ColumnType,
+  later: ColumnType,
+): { formula: Formula; type: ColumnType } {
+  const sources = [of[1], name];
+  if (as === 'share') {
+    const powers = sources.map((one) => ({ name: one, power: 1 }));
+    return { formula: { formula: 'product', of: powers, factor: 1 }, type: later };
+  }
+  if (as !== 'same') {
+    const factors = sources.map((one) => ({ name: one, factor: 1 }));
+    return { formula: { formula: 'linear', of: factors, offset: 0 }, type: later };
+  }
+  const [own, other] = [labelsOf(later), labelsOf(before)];
+  const all = [...new Set([...(own ?? []), ...(other ?? [])])];
+  const numberOf = (label: string) => (own ? all.indexOf(label) : numberOfCell(later, label));
+  return {
+    formula: {
+      formula: 'same',
+      of: sources.map((one) => ({ name: one })),
+      to: labels!.map((label) => (label === null ? null : numberOf(label))),
+      ...(other && { codes: other.map(numberOf) }),
+    },
+    type: own ? { type: 'category', labels: all } : later,
+  };
+}
+
+/** How the later column, of this type, is made of them, in words. */
+export function relationText({ of: [, before], as }: Difference, { type }: ColumnType): string {
+  const other = JSON.stringify(before);
+  if (as === 'same') return `often the same as ${other}: whether, and what else it is, is modelled`;
+  if (as === 'share') return `often equal to ${other}: its share of that is modelled`;
+  const isNumber = type === 'number' || type === 'integer';
+  return `${isNumber ? `often equal to ${other}` : `close behind ${other}`}: how far is modelled`;
+}
+
+/** What it says, in words. */
+export function differenceText({ of, as }: Difference): string {
+  const [later, before] = of.map((name) => JSON.stringify(name));
+  if (as === 'same') return `whether ${later} is the same as ${before}, and what else it is`;
+  return as === 'share' ? `the share that ${later} is of ${before}` : `how far ${later} is from ${before}`;
 }

@@ -37,6 +37,8 @@ import {
   differenceSchema,
   findDifferences,
   isOfDays,
+  ofOther,
+  relationText,
   sumsOf,
 } from './differences';
 import {
@@ -50,6 +52,7 @@ import {
   isMissingApart,
   lookupSources,
 } from './derived';
+import { findEquals } from './equals';
 import { type MissingGroup, dependentGroups, isMissing } from './missing-groups';
 import {
   type Rule,
@@ -174,6 +177,13 @@ export interface RestoreOptions {
 
 const restoreOptions: OptionNames<RestoreOptions> = { seed: true, firstRow: true, complete: 'boolean' };
 
+/** A rule in words, and how many of some rows break it. */
+export interface BrokenRule {
+  readonly rule: string;
+  readonly columns: readonly [string, string];
+  readonly count: number;
+}
+
 /** What a schema has beside its columns. */
 interface SchemaParts {
   readonly missing?: readonly MissingPattern[];
@@ -289,9 +299,10 @@ export class TableSchema {
     const first = findFormulas(completed, candidates, { least });
     const days = findDays(completed, candidates);
     const free = candidates.filter((name) => !first.has(name) && !days.has(name));
-    const differences = findDifferences(completed, free);
-    const later = new Set(differences.map(({ of }) => of[0]));
-    const inDays = differences.filter(({ of }) => isOfDays(of, completed)).map(({ of }) => of[1]);
+    const equals = findEquals(completed, free, least);
+    const ofDates = findDifferences(completed, free);
+    const later = new Set(ofDates.map(({ of }) => of[0]));
+    const inDays = ofDates.filter(({ of }) => isOfDays(of, completed)).map(({ of }) => of[1]);
     const cycles = findCycles(
       completed,
       candidates.filter(
@@ -309,25 +320,42 @@ export class TableSchema {
       ],
       [...cycles.flatMap((cycle) => partsOf(cycle, completed).map(({ type }) => type)), ...completed.types],
     );
-    const sums = sumsOf(
-      differences,
-      new Map(cycles.map((cycle) => [cycle.of, sumOfParts(cycle)])),
-      completed,
-    );
-    const kept = [...parts, ...sums.keys()];
+    const sums = sumsOf(ofDates, new Map(cycles.map((cycle) => [cycle.of, sumOfParts(cycle)])), completed);
+    const related = new Map(equals.map((one) => [one.of[0], one]));
+    const kept = [...parts, ...sums.keys(), ...related.keys()];
     const formulas = findFormulas(withParts, [...parts, ...candidates], { kept, least });
     for (const [name, sum] of sums) formulas.set(name, sum);
     // private models have no thresholds, which are next to values
     if (least === 1) addSteps(withParts, [...parts, ...candidates], formulas, kept);
-    const modelled = candidates.filter((name) => !formulas.has(name));
-    const orders = orderCategories(completed, modelled);
+    const modelled = candidates.filter((name) => !formulas.has(name) && !related.has(name));
+    const copies = equals.filter(({ as }) => as === 'same');
+    const ownOf = copies.map((one) => differenceOf(one, completed));
+    const withOwn = new Table(
+      [...completed.names, ...copies.map(({ name }) => name)],
+      [...completed.columns, ...ownOf.map(({ values }) => values)],
+      [...completed.types, ...ownOf.map(({ type }) => type)],
+    );
+    const orders = orderCategories(withOwn, [...modelled, ...copies.map(({ name }) => name)]);
+    const differences = [
+      ...ofDates,
+      ...equals.map((one) =>
+        one.labels ? { ...one, labels: orders.get(one.name)!.map((k) => one.labels![k]!) } : one,
+      ),
+    ];
     for (const name of candidates) {
       const type = completed.type(name);
+      const difference = differences.find(({ of }) => related.has(name) && of[0] === name);
       const formula = formulas.get(name);
       const order = orders.get(name);
-      if (formula) {
+      if (difference) {
+        const [, before] = difference.of;
+        const made = ofOther(difference, roles.get(before)?.type ?? completed.type(before), type);
+        const apart = isMissingApart(completed, name, [before]);
+        roles.set(name, { name, ...made, role: 'derived', ...(apart && { apart }) });
+      } else if (formula) {
+        const sources = formula.of.map((source) => source.name);
         const apart =
-          formula.formula === 'linear' && !sums.has(name) && isMissingApart(withParts, name, formula);
+          formula.formula === 'linear' && !sums.has(name) && isMissingApart(withParts, name, sources);
         const own = renumbered(formula, withParts, orders);
         roles.set(name, { name, type, role: 'derived', formula: own, ...(apart && { apart }) });
       } else {
@@ -337,10 +365,8 @@ export class TableSchema {
       }
     }
     const columns = table.names.map((name) => roles.get(name)!);
-    const computed = new Set([
-      ...sums.keys(),
-      ...columns.flatMap((one) => (one.role === 'derived' && one.apart ? [one.name] : [])),
-    ]);
+    const apart = new Set(columns.flatMap((one) => (one.role === 'derived' && one.apart ? [one.name] : [])));
+    const computed = new Set([...sums.keys(), ...related.keys(), ...apart]);
     const fixed = modelled.length === 0 && cycles.length === 0 && table.names.length > 0;
     const all = rule === 'impute' && !fixed ? [] : missingGroups(completed, columns, computed);
     // a model has a column at least: where cells are missing, or that none is
@@ -381,7 +407,11 @@ export class TableSchema {
     const { valuesOf } = own.#cells(independentRows(ruled), true);
     const rules = findRules(looked, [...ruled.names, ...coarse], {
       ordered: [...measured, ...amounts],
-      ofFormulas: (rule) => own.#areSame(rule) && holdsByChance(valuesOf(rule.lower), valuesOf(rule.upper)),
+      // of a share that is not known nothing follows
+      ofFormulas: (rule) =>
+        !apart.has(rule.lower) &&
+        own.#areSame(rule) &&
+        holdsByChance(valuesOf(rule.lower), valuesOf(rule.upper)),
       // private models have no thresholds, which are next to values
       measured: least === 1 ? [...measured, ...ofSeveral] : [],
     }).filter((rule) => !isOwn(rule) && ('lower' in rule || !own.#areSame(rule)));
@@ -470,7 +500,7 @@ export class TableSchema {
           const difference = this.differences.find(({ of }) => of[0] === column.name);
           return note(
             difference
-              ? `close behind ${describe(difference.of[1])}: how far is modelled, and it is computed again`
+              ? `${relationText(difference, column.type)}, and it is computed again`
               : this.cycles.some(({ of }) => of === column.name)
                 ? 'others come back with its periods: its place in them is modelled, and it is computed again'
                 : `${formulaText(column.formula, this.columns)}; it is computed again, not modelled`,
@@ -682,7 +712,7 @@ export class TableSchema {
   }
 
   /** @internal The rule that most of these rows break, its columns and how many rows do. */
-  worstRule(modelled: Table): { rule: string; columns: readonly string[]; count: number } {
+  worstRule(modelled: Table): BrokenRule {
     const { valuesOf } = this.#cells(modelled, true);
     return this.rules
       .map((rule) => ({

@@ -1,0 +1,192 @@
+/** Columns that are equal to another in many rows: a price that is the list price but where there is a discount. */
+import { knownValues } from '../column-jobs';
+import type { Table } from '../table';
+import { type Difference, textsOf } from './differences';
+
+/** Numbers are equal in this share of the rows at least, and in so many. */
+const EQUAL = 0.2;
+const FEWEST_EQUAL = 30;
+/** Numbers that are equal are so many times as frequent as those that are a unit apart: dependence alone makes those alike. */
+const ABRUPT = 3;
+/** Different numbers that others are equal to: of few ones a copula of levels knows. */
+const FEWEST_LEVELS = 20;
+/** The same of those that are never above the others, whose shares leave no room beyond. */
+const FEWEST_ORDERED = 5;
+/** Larger multiples say more of what is close to 0 than of the number. */
+const MOST_TIMES = 10;
+/** Numbers that are not equal are closer than so many times those of other rows, or they are no amounts but names. */
+const CLOSE = 0.5;
+/** Labels, and numbers that are names, are the same in this share of the rows, and of what chance leaves (Cohen's kappa). */
+const SAME = 0.5;
+const FEWEST_NAMES = 3;
+const MOST_NAMES = 1000;
+/** In so many rows in which there is a cell the other may be missing: what it was of that is lost to the model. */
+const MOST_LOST = 0.1;
+
+/** Two columns that are often equal. */
+interface Pair {
+  readonly of: readonly [string, string];
+  readonly share: number;
+  readonly as: 'difference' | 'share' | 'same';
+}
+
+/**
+ * The columns that are equal to another in many rows, each with the one that it is most often equal to. Where neither is below 0 a number is
+ * modelled by its share of the other, of two that are ordered of the larger one, else by the difference; labels, and numbers that are
+ * names, by whether they are the same.
+ *
+ * @param names columns that are no functions of others, in the order of the table
+ * @param least rows that a label has at least where it is not the same
+ */
+export function findEquals(table: Table, names: readonly string[], least = 1): Difference[] {
+  const isNumber = (name: string) => /^(?:number|integer)$/.test(table.type(name).type);
+  const numbers = names.filter(isNumber);
+  const labelled = names.filter((name) => table.type(name).type === 'category');
+  const usual = new Map(numbers.map((name) => [name, mostFrequent(table.column(name))]));
+  const pairs = [
+    ...pairsOf(numbers).flatMap((of) => pairOfNumbers(table, of, usual, least) ?? []),
+    ...pairsOf(labelled).flatMap((of) => pairOfNames(table, of, least) ?? []),
+  ];
+  const found: Difference[] = [];
+  const computed = new Map<string, string>();
+  for (const { of, as } of pairs.sort((a, b) => b.share - a.share)) {
+    const [later, before] = of;
+    let root: string | undefined = before;
+    while (root !== undefined && root !== later) root = computed.get(root);
+    if (computed.has(later) || root === later || isOftenLost(table, of)) continue;
+    computed.set(later, before);
+    let name = `${later} ${as === 'share' ? '/' : as === 'same' ? 'or' : '-'} ${before}`;
+    while (table.names.includes(name)) name += "'";
+    found.push({
+      name,
+      of,
+      ...(as === 'share' && { as }),
+      ...(as === 'same' && { as, labels: labelsBeside(table, of) }),
+    });
+  }
+  return found;
+}
+
+const pairsOf = (names: readonly string[]) =>
+  names.flatMap((first, j) => names.slice(j + 1).map((second) => [first, second] as const));
+
+function isOftenLost(table: Table, of: Pair['of']): boolean {
+  const [y, x] = of.map((name) => table.column(name)) as [Float64Array, Float64Array];
+  let [known, lost] = [0, 0];
+  for (let i = 0; i < y.length; i++) {
+    if (Number.isNaN(y[i])) continue;
+    known++;
+    lost += Number(Number.isNaN(x[i]));
+  }
+  return lost > MOST_LOST * known;
+}
+
+/** Two columns of numbers, in the order of the table. */
+function pairOfNumbers(
+  table: Table,
+  [first, second]: readonly [string, string],
+  usual: ReadonlyMap<string, number>,
+  least: number,
+): Pair | null {
+  const [x, y] = [table.column(first), table.column(second)];
+  const counts = (i: number) => x[i] !== usual.get(first) || y[i] !== usual.get(second);
+  const share = shareOfEqual(x, y, counts);
+  if (share === null) return null;
+  const isBelow = (low: Float64Array, high: Float64Array) => low.every((value, i) => !(value > high[i]!));
+  const isOrdered = isBelow(x, y) || isBelow(y, x);
+  const levels = new Set(x.filter((value, i) => value === y[i] && counts(i))).size;
+  if (!isOrdered && !isClose(x, y)) {
+    const areWhole = [x, y].every((values) => values.every((value) => !(value % 1)));
+    return areWhole ? pairOfNames(table, [first, second], least) : null;
+  }
+  if (levels < (isOrdered ? FEWEST_ORDERED : FEWEST_LEVELS)) return null;
+  const [later, whole, of] = isBelow(x, y)
+    ? [x, y, [first, second] as const]
+    : [y, x, [second, first] as const];
+  const isShare = later.every((value, i) => !(value < 0 || whole[i]! < 0 || value > MOST_TIMES * whole[i]!));
+  return { of, share, as: isShare ? 'share' : 'difference' };
+}
+
+/** Two columns of labels or names, in the order of the table. */
+function pairOfNames(table: Table, [first, second]: readonly [string, string], least: number): Pair | null {
+  const [x, y] = [textsOf(table, first), textsOf(table, second)];
+  const counts = {
+    x: new Map<string, number>(),
+    y: new Map<string, number>(),
+    own: new Map<string, number>(),
+  };
+  const count = (of: Map<string, number>, text: string) => of.set(text, (of.get(text) ?? 0) + 1);
+  const both = new Set<string>();
+  let [known, equal] = [0, 0];
+  for (let i = 0; i < table.rows; i++) {
+    const [a, b] = [x(i), y(i)];
+    if (a === null || b === null) continue;
+    known++;
+    count(counts.x, a);
+    count(counts.y, b);
+    if (a !== b) {
+      count(counts.own, b);
+      continue;
+    }
+    equal++;
+    both.add(a);
+  }
+  if (counts.y.size > MOST_NAMES || [...counts.own.values()].some((rows) => rows < least)) return null;
+  const chance =
+    [...counts.x].reduce((sum, [text, rows]) => sum + rows * (counts.y.get(text) ?? 0), 0) / known;
+  const isSame = equal >= SAME * known && equal - chance >= SAME * (known - chance) && equal < known;
+  if (!isSame || equal < FEWEST_EQUAL || both.size < FEWEST_NAMES) return null;
+  return { of: [second, first], share: equal / known, as: 'same' };
+}
+
+/** The labels of a column where it is not the same as the other, which comes first, as null. */
+function labelsBeside(table: Table, [later, before]: Pair['of']): (string | null)[] {
+  const [y, x] = [textsOf(table, later), textsOf(table, before)];
+  const found = new Set<string>();
+  for (let i = 0; i < table.rows; i++) {
+    const [a, b] = [y(i), x(i)];
+    if (a !== null && b !== null && a !== b) found.add(a);
+  }
+  return [null, ...found];
+}
+
+/** Whether numbers of a row that are not equal are closer than those of different rows. */
+function isClose(x: Float64Array, y: Float64Array): boolean {
+  const rows = Array.from(x.keys()).filter((i) => !Number.isNaN(x[i]! + y[i]!) && x[i] !== y[i]);
+  const middle = (apart: Float64Array) => apart.sort()[apart.length >> 1]!;
+  const own = Float64Array.from(rows, (i) => Math.abs(y[i]! - x[i]!));
+  const half = rows.length >> 1;
+  const others = Float64Array.from(rows, (i, k) => Math.abs(y[i]! - x[rows[(k + half) % rows.length]!]!));
+  return middle(own) < CLOSE * middle(others);
+}
+
+/** The share of the rows, among those that count, in which two columns are equal where nothing but that makes so many; null: that may be chance. */
+function shareOfEqual(x: Float64Array, y: Float64Array, counts: (i: number) => boolean): number | null {
+  let [known, equal, least] = [0, 0, Infinity];
+  for (let i = 0; i < x.length; i++) {
+    if (Number.isNaN(x[i]! + y[i]!) || !counts(i)) continue;
+    known++;
+    if (x[i] === y[i]) equal++;
+    else least = Math.min(least, Math.abs(x[i]! - y[i]!));
+  }
+  if (equal < FEWEST_EQUAL || equal < EQUAL * known || equal === known) return null;
+  const near = [0, 0];
+  for (let i = 0; i < x.length; i++) {
+    const apart = y[i]! - x[i]!;
+    // decimals are no binary fractions
+    if (counts(i) && apart !== 0 && Math.abs(apart) < 1.5 * least) near[Number(apart > 0)]!++;
+  }
+  return equal > ABRUPT * Math.max(...near) ? equal / known : null;
+}
+
+/** The value that most rows have. */
+function mostFrequent(values: Float64Array): number {
+  const sorted = knownValues(values).sort();
+  let [most, value] = [0, NaN];
+  for (let from = 0, to: number; from < sorted.length; from = to) {
+    to = from + 1;
+    while (to < sorted.length && sorted[to] === sorted[from]) to++;
+    if (to - from > most) [most, value] = [to - from, sorted[from]!];
+  }
+  return value;
+}
