@@ -18,6 +18,7 @@ import { describe } from './errors';
  * - `file`: how a file was read
  * - `missing`: cells that hold nothing, or were taken for such
  * - `schema`: what the cells of a column were taken for, and columns that are not modelled
+ * - `rules`: rows that broke a rule of the data, and were drawn anew
  * - `order`: rows that are like those before them
  * - `returns`: returns in the place of prices
  * - `weights`: rows that do not count alike
@@ -40,6 +41,7 @@ export const noteCodes = [
   'file',
   'missing',
   'schema',
+  'rules',
   'order',
   'returns',
   'weights',

@@ -25,14 +25,14 @@ import { PseudoObservations, expectUsable } from '../data/pseudo-observations';
 import { type Seed, hashText, hashWords, seedWords } from '../data/random';
 import { poolRare } from '../data/schema/pool-rare';
 import type { CellWeights } from '../data/sorted-table';
-import { type MissingRule, TableSchema } from '../data/schema/table-schema';
+import { type BrokenRule, type MissingRule, TableSchema } from '../data/schema/table-schema';
 import type { Cell } from '../data/columns/column-of-values';
 import type { ColumnKind } from '../data/columns/column-type';
 import { Table } from '../data/table';
 import { type RowWeights, type Weights, resolveWeights, weightsColumn, weightsNotes } from '../data/weights';
 import { type OptionNames, SklarError, describe, expectInteger, expectOneOf, expectOptions } from '../errors';
 import { release } from '../native';
-import type { Note } from '../notes';
+import { type Note, andWords } from '../notes';
 import { privateNote, privateTable } from '../margins/private';
 import { Margins, type MarginsOptions, type MarginsSpec, expectMarginsSpec } from '../margins/margins';
 import {
@@ -62,15 +62,24 @@ export type JointLogPdfOptions = Omit<LogPdfOptions, 'scale'>;
 export type JointSampleOptions = Omit<SampleOptions, 'scale' | 'dtype'> & {
   /** Leave no cell missing; default false. */
   readonly complete?: boolean | undefined;
+  /** Told at the end of what the rows are not: where many broke a rule of the data and were drawn anew. */
+  readonly onNote?: ((note: Note) => void) | undefined;
 };
 /** As of a copula, on the data scale. */
 export type JointConditionalOptions = Omit<ConditionalOptions, 'scale' | 'dtype'>;
+
+/** Of rows of modelled columns. */
+type DrawOptions = Omit<JointSampleOptions, 'complete' | 'onNote'> & { batch?: number };
 
 const jointLogPdfOptions: OptionNames<JointLogPdfOptions> = without(logPdfOptions, 'scale');
 const jointSampleOptions: OptionNames<JointSampleOptions> = {
   ...without(sampleOptions, 'scale', 'dtype'),
   complete: 'boolean',
+  onNote: true,
 };
+
+/** Rows that are drawn anew are told of from this share on: they move the margins by as much. */
+const TOLD_ANEW = 0.02;
 const jointConditionalOptions: OptionNames<JointConditionalOptions> = without(
   conditionalOptions,
   'scale',
@@ -105,6 +114,17 @@ function ruleFailure(schema: TableSchema, broken: Table, rows: number, turns: nu
       `${count === broken.rows ? '' : `${count} of them `}that ${rule}: the model has not learned it; ` +
       `fit without ${columns.map(describe).join(' or ')}, or another kind of copula`,
   );
+}
+
+/** @param share of the rows */
+function drawnAnewNote({ rule, columns }: BrokenRule, share: number): Note {
+  return {
+    code: 'rules',
+    columns,
+    message:
+      `${(100 * share).toPrecision(2)} % of the rows broke a rule of the data, most of them that ${rule}, and were drawn anew: the model has not ` +
+      `learned it, and ${andWords(columns.map(describe))} of the sample are not distributed as they are in the data; another kind of copula may learn it`,
+  };
 }
 
 /** The seed and the first row of a sample, for what is made beside the modelled columns. */
@@ -300,10 +320,10 @@ export class JointDistribution implements Disposable {
   async sample(rows: number, options: JointSampleOptions = {}): Promise<Table> {
     options = expectOptions(options, 'sample of a joint distribution', jointSampleOptions);
     expectInteger(rows, 'the number of rows', { min: 0, max: Math.floor(2 ** 32 / this.dim) });
-    const { complete, ...drawing } = options;
+    const { complete, onNote, ...drawing } = options;
     const columns = this.names.map(() => new Float64Array(rows));
     let done = 0;
-    for await (const batch of this.#drawn(rows, drawing, complete)) {
+    for await (const batch of this.#drawn(rows, drawing, { complete, onNote })) {
       batch.columns.forEach((values, j) => columns[j]!.set(values, done));
       done += batch.rows;
     }
@@ -320,17 +340,18 @@ export class JointDistribution implements Disposable {
       ...jointSampleOptions,
       batch: true,
     });
-    const { complete, ...drawing } = options;
+    const { complete, onNote, ...drawing } = options;
     let firstRow = firstRowOf(options);
-    for await (const batch of this.#drawn(rows, drawing, complete)) {
+    for await (const batch of this.#drawn(rows, drawing, { complete, onNote })) {
       yield this.schema.restore(batch, { ...restoring(options), firstRow, complete });
       firstRow += batch.rows;
     }
   }
 
   /** The modelled columns of few rows. */
-  async #batch(rows: number, options: Omit<JointSampleOptions, 'complete'>): Promise<Table> {
-    for await (const batch of this.#drawn(rows, { ...options, batch: rows }, true)) return batch;
+  async #batch(rows: number, options: DrawOptions): Promise<Table> {
+    for await (const batch of this.#drawn(rows, { ...options, batch: rows }, { complete: true }))
+      return batch;
     throw new Error('no rows were drawn');
   }
 
@@ -377,14 +398,17 @@ export class JointDistribution implements Disposable {
   /** The modelled columns of rows. */
   async *#drawn(
     rows: number,
-    options: Omit<JointSampleOptions, 'complete'> & { batch?: number },
-    complete: boolean | undefined,
+    options: DrawOptions,
+    { complete, onNote }: Pick<JointSampleOptions, 'complete' | 'onNote'>,
   ): AsyncGenerator<Table, void> {
     let row = options.firstRow ?? 0;
+    let [anew, worst]: [number, BrokenRule | null] = [0, null];
     for await (const batch of this.#proposed(rows, options)) {
       const breaking = (table: Table) =>
         this.schema.breakingRows(table, { ...restoring(options), firstRow: row, complete });
       let { table: drawn, broken } = this.#obeying(batch, breaking);
+      anew += broken.length;
+      if (broken.length > 0) worst ??= this.schema.worstRule(drawn.take(broken));
       // a row that breaks a rule is drawn anew under another seed, whatever the batch that it is in
       for (let turn = 1; broken.length > 0; turn++) {
         if (turn > MOST_TURNS) {
@@ -409,13 +433,11 @@ export class JointDistribution implements Disposable {
       row += batch.rows;
       yield drawn;
     }
+    if (worst && anew > TOLD_ANEW * rows) tell(onNote, drawnAnewNote(worst, anew / rows));
   }
 
   /** The same, whatever rules they break. */
-  async *#proposed(
-    rows: number,
-    options: Omit<JointSampleOptions, 'complete'> & { batch?: number },
-  ): AsyncGenerator<Table, void> {
+  async *#proposed(rows: number, options: DrawOptions): AsyncGenerator<Table, void> {
     // Nothing is lost between the copula and the margins.
     const { threads, signal } = options;
     const stream = this.copula.sampleStream(rows, { ...options, scale: 'gaussian', dtype: 'float64' });

@@ -288,3 +288,27 @@ test('a table is inspected whose complete rows have a column of one value', asyn
   expect(complete).toBe(30);
   expect(columns.map(({ role }) => role)).toEqual(['modelled', 'modelled', 'modelled']);
 });
+
+test('rows that were drawn anew to keep a rule are told of', async () => {
+  const low = Array.from({ length: 400 }, () => 10 * uniform());
+  const table = Table.fromColumns({ low, high: low.map((value) => value + 5 * uniform()) });
+  using joint = await fitJoint(table, { copula: { kind: 'independence' } });
+  const told: Note[] = [];
+  const onNote = (note: Note) => told.push(note);
+  await joint.sample(300, { onNote });
+  for await (const part of joint.sampleStream(300, { batch: 64, onNote })) expect(part.rows).toBeLessThan(65);
+  expect(told).toHaveLength(2);
+  expect(told[0]).toMatchObject({ code: 'rules', columns: ['low', 'high'] });
+  expect(told[0]!.message).toMatch(
+    /^[23]\d % of the rows broke a rule of the data, most of them that "low" is at most "high"/,
+  );
+  const path = folder.file('rules.safetensors');
+  await joint.save(path);
+  const drawn = await sklar(['sample', path, '--rows', 200, '--out', folder.file('rules.csv'), '--json']);
+  expect(JSON.parse(drawn.stdout).notes).toMatchObject([{ code: 'rules', columns: ['low', 'high'] }]);
+  told.length = 0;
+  using learned = await fitJoint(table, { copula: { kind: 'gaussian' } });
+  await learned.sample(300, { onNote });
+  const share = told.length === 0 ? 0 : Number.parseFloat(told[0]!.message);
+  expect(share).toBeLessThan(25);
+});

@@ -99,12 +99,13 @@ export function define(command: Command, io: Io): void {
 }
 
 type StreamOptions = Omit<SampleOptions, 'scale' | 'dtype'> & { batch: number };
+type OnNote = (note: Note) => void;
 
 /** What is written, and where its rows come from. */
 interface Output {
   readonly names: readonly string[];
   readonly types: readonly (ColumnKind | ColumnType)[];
-  stream(rows: number, options: StreamOptions): AsyncIterable<Matrix | Table>;
+  stream(rows: number, options: StreamOptions, onNote: OnNote): AsyncIterable<Matrix | Table>;
 }
 
 /** How rows of the model become rows of the file. */
@@ -132,8 +133,8 @@ function outputOf(copula: Copula, scale: SampleScale, file: string, complete: bo
     return {
       names: joint.schema.names,
       types: joint.schema.columns.map(({ type }) => type),
-      stream: (rows: number, options: StreamOptions) =>
-        joint.sampleStream(rows, { ...options, ...(complete !== undefined && { complete }) }),
+      stream: (rows: number, options: StreamOptions, onNote: OnNote) =>
+        joint.sampleStream(rows, { ...options, onNote, ...(complete !== undefined && { complete }) }),
     };
   }
   // ranks of earlier versions
@@ -175,10 +176,11 @@ async function sample(model: string, flags: Flags, io: Io): Promise<void> {
   };
   const bar = startProgress(io, 'sample', rows, flags.verbose);
   const showRows = rowProgress(bar, rows);
+  const notes = returnsNotes(copula, scale);
   try {
     await using writer = await TableWriter.open(out, names, { types: output.types });
     let done = 0;
-    for await (const batch of output.stream(rows, options)) {
+    for await (const batch of output.stream(rows, options, (note) => notes.push(note))) {
       await writer.append(batch);
       signal.throwIfAborted();
       showRows((done += batch.rows));
@@ -189,7 +191,6 @@ async function sample(model: string, flags: Flags, io: Io): Promise<void> {
   }
 
   const seconds = (performance.now() - started) / 1000;
-  const notes = returnsNotes(copula, scale);
   const result = {
     kind: copula.kind,
     rows,
