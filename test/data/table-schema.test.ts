@@ -1,8 +1,11 @@
 /** Which columns a model has, and how the others are made again. */
-import { Table, TableSchema, fitJoint } from '../../lib';
+import { Table, TableSchema, fitJoint, readTable } from '../../lib';
 import { ownOrder } from '../../lib/data/schema/category-order';
 import { idOf, ruleOfTexts } from '../../lib/data/schema/ids';
 import { Generator } from '../../lib/data/random';
+import { TemporaryFolder } from './support';
+
+const folder = new TemporaryFolder();
 
 const ROWS = 400;
 const generator = new Generator(7);
@@ -931,4 +934,93 @@ test('columns that chance, dependence or few levels make equal are modelled as t
     }),
   );
   expect(own.differences).toEqual([]);
+});
+
+test('linear functions that a number or another column cuts off', async () => {
+  const rows = Array.from({ length: 1000 }, () => {
+    const [hours, rate] = [cents(20 + 40 * draw()), cents(10 + 40 * draw())];
+    const overtime = cents(Math.max(0, hours - 40));
+    const claim = cents(100 + 5000 * draw() ** 3);
+    const [limit, deductible] = [pick([1000, 2500, 5000]), pick([0, 100, 250])];
+    const [a, b] = [cents(100 * draw()), cents(100 * draw())];
+    return {
+      ...{ hours, overtime, rate, pay: cents(overtime * rate), claim, limit, deductible },
+      paid: cents(Math.min(limit, Math.max(0, claim - deductible))),
+      ...{ a, b, lesser: Math.min(a, b), shown: Math.min(Math.max(a, 5), 90) },
+    };
+  });
+  const names = Object.keys(rows[0]!) as (keyof (typeof rows)[number])[];
+  for (const share of [0, 0.03]) {
+    const data = Table.fromColumns(
+      Object.fromEntries(names.map((name) => [name, rows.map((row) => (draw() < share ? null : row[name]))])),
+    );
+    const own = TableSchema.infer(data);
+    const derived = own.columns.filter(({ role }) => role === 'derived').map(({ name }) => name);
+    expect(derived).toEqual(['overtime', 'pay', 'paid', 'lesser', 'shown']);
+    const notes = own.notes.map(({ message }) => message).join('\n');
+    for (const said of [
+      '"overtime": = "hours" - 40, at least 0;',
+      '"paid": = "claim" - "deductible", at least 0, at most "limit";',
+      '"lesser": = "b", at most "a";',
+      '"shown": = "a", at least 5, at most 90;',
+    ])
+      expect(notes).toContain(said);
+    expect(TableSchema.fromJSON(JSON.parse(JSON.stringify(own))).toJSON()).toEqual(own.toJSON());
+    const joint = await fitJoint(data, { copula: { kind: 'gaussian' } });
+    const isOff = (of: Table, i: number) => {
+      const at = (name: (typeof names)[number]) => of.column(name)[i]!;
+      return [
+        at('overtime') - Math.max(0, at('hours') - 40),
+        at('paid') - Math.min(at('limit'), Math.max(0, at('claim') - at('deductible'))),
+        at('lesser') - Math.min(at('a'), at('b')),
+      ].some((off) => Math.abs(off) > 0.0101);
+    };
+    const sample = await joint.sample(500);
+    expect(Array.from({ length: 500 }, (_, i) => i).filter((i) => isOff(sample, i))).toEqual([]);
+    if (share === 0) continue;
+    const { tables } = await joint.impute(data);
+    const made = tables[0]!;
+    for (const [i, row] of rows.entries()) {
+      const lost = ['limit', 'claim', 'deductible', 'hours', 'a', 'b'].filter((name) =>
+        Number.isNaN(data.column(name)[i]),
+      );
+      if (lost.length === 1) expect([row, isOff(made, i)]).toEqual([row, false]);
+    }
+  }
+});
+
+test('times of day that follow others past midnight', async () => {
+  const clock = (minutes: number) =>
+    [Math.floor(minutes / 60) % 24, minutes % 60].map((part) => String(part).padStart(2, '0')).join(':');
+  const rows = each(() => {
+    const [departure, begin] = [Math.floor(1440 * draw()), Math.floor(1440 * draw())];
+    const minutes = 45 + Math.floor(200 * draw() ** 2);
+    return [
+      ...[clock(departure), clock(departure + minutes), minutes],
+      ...[clock(begin), clock(begin + 20 + Math.floor(70 * draw()))],
+    ].join(',');
+  });
+  const file = folder.file('times.csv', `departure,arrival,minutes,begin,end\n${rows.join('\n')}\n`);
+  const data = await readTable(file);
+  const own = TableSchema.infer(data);
+  const roles = own.columns.map(({ role }) => role);
+  expect(roles).toEqual(['modelled', 'derived', 'modelled', 'modelled', 'derived']);
+  expect(own.notes[0]!.message).toContain('"arrival": = "departure" + 60 x "minutes"');
+  const restored = own.restore(own.modelled(data));
+  for (const name of data.names) expect(cells(restored, name)).toEqual(cells(data, name));
+  const joint = await fitJoint(data, { copula: { kind: 'gaussian' } });
+  const sample = await joint.sample(400);
+  const apart = each((i) => (sample.column('end')[i]! - sample.column('begin')[i]! + 86_400) % 86_400);
+  expect(apart.every((seconds) => seconds >= 20 * 60 && seconds <= 90 * 60)).toBe(true);
+  expect(TableSchema.infer(sample).columns.map(({ role }) => role)).toEqual(roles);
+  const ofRow = (text: string) =>
+    readTable(folder.file('row.csv', `departure,arrival,minutes,begin,end\n${text}\n`), {
+      types: own.formats,
+    });
+  for (const text of [',00:40,90,10:00,10:30', '23:10,00:40,,10:00,10:30', '23:10,,90,10:00,10:30']) {
+    const { tables } = await joint.impute(await ofRow(text));
+    expect(tables[0]!.names.map((name) => tables[0]!.text(name, 0)).join()).toBe(
+      '23:10,00:40,90,10:00,10:30',
+    );
+  }
 });

@@ -68,6 +68,11 @@ export function complete(schema: TableSchema, table: Table, modelled: Table): Co
       values: columns.get(source)!,
       type: modelled.type(source),
     }));
+    const open = new Set<number>();
+    lookups.push({
+      asks: (row) => open.has(row),
+      allowed: (made, position, row) => valuesIn(made, name)![position] === values[row],
+    });
     for (let i = 0; i < table.rows; i++) {
       if (Number.isNaN(values[i])) continue;
       const missing = Array.from(sources.keys()).filter((k) => Number.isNaN(sources[k]!.values[i]));
@@ -76,7 +81,9 @@ export function complete(schema: TableSchema, table: Table, modelled: Table): Co
       const only = sources[missing[0]!]!;
       const round = cellRounding(only.type);
       const known = sources.map((source) => source.values[i]!);
-      only.values[i] = round(solveFormula(formula, values[i]!, known, missing[0]!));
+      const solved = round(solveFormula(formula, column.type, values[i]!, known, missing[0]!));
+      if (Number.isNaN(solved)) open.add(i);
+      else only.values[i] = solved;
     }
   }
   const rules = schema.rules.map((rule) => ({ rule, names: namesOfRule(rule) }));

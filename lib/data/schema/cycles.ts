@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { ColumnType } from '../columns/column-type';
 import { knownValues } from '../column-jobs';
 import type { Table } from '../table';
-import type { Formula } from './derived';
+import { DAY, type Formula } from './derived';
 import { isDependent } from './missing-groups';
 
 /** A date as a number of periods and the rest: columns that a model has in its place. */
@@ -22,8 +22,6 @@ export const cycleSchema: z.ZodType<Cycle> = z.strictObject({
   parts: z.array(z.strictObject({ name: z.string(), period: z.number().positive() })).min(2),
 });
 
-/** Seconds. */
-export const DAY = 86_400;
 /** Periods that data must have at least. */
 const LEAST = 2;
 const LEVEL = 1e-3;

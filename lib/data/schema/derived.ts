@@ -10,7 +10,7 @@ import { Table } from '../table';
 /**
  * A column as a function of others.
  *
- * - `linear`: offset + sum of factor x column, rounded as the column is
+ * - `linear`: offset + sum of factor x column, rounded as the column is; of times of day without whole days; at least and at most a number or another column, one of `of` with factor 0
  * - `product`: factor x product of column ^ power, or (1 + scale x column) ^ power where one has a scale, rounded as the column is
  * - `steps`: `to[k]` where another column has k of the numbers `at` reached
  * - `lookup`: the value `to` at each value `from` of another column; null: missing
@@ -23,6 +23,8 @@ export type Formula =
       readonly formula: 'linear';
       readonly of: readonly { readonly name: string; readonly factor: number }[];
       readonly offset: number;
+      readonly least?: Bound | undefined;
+      readonly most?: Bound | undefined;
     }
   | {
       readonly formula: 'product';
@@ -54,6 +56,15 @@ export type Formula =
       readonly codes?: readonly number[] | undefined;
     };
 
+/** Seconds. */
+export const DAY = 86_400;
+
+/** A time of day within a day. */
+export const withinDay = (seconds: number): number => ((seconds % DAY) + DAY) % DAY;
+
+/** A number, or the name of a column. */
+type Bound = number | string;
+
 /** column ^ power, or (1 + scale x column) ^ power, such as what a discount leaves or a tax adds. */
 type Factor = (Formula & { readonly formula: 'product' })['of'][number];
 
@@ -62,6 +73,8 @@ export const formulaSchema: z.ZodType<Formula> = z.discriminatedUnion('formula',
     formula: z.literal('linear'),
     of: z.array(z.strictObject({ name: z.string(), factor: z.number() })).min(1),
     offset: z.number(),
+    least: z.union([z.number(), z.string()]).optional(),
+    most: z.union([z.number(), z.string()]).optional(),
   }),
   z.strictObject({
     formula: z.literal('product'),
@@ -132,16 +145,27 @@ export function findFormulas(
     if (found.has(name) || !isLinear(table.type(name))) continue;
     const formula = kept.includes(name) ? null : linearFormula(table, name, basis);
     const span = formula && laterOfSpan(table, name, formula);
-    if (span && !kept.includes(span.later) && !dependsOn(found, span.formula, span.later)) {
+    if (span && !kept.includes(span.later) && !isFunctionOf(found, span.formula, span.later)) {
       found.set(span.later, span.formula);
       basis.splice(basis.indexOf(span.later), 1, name);
-    } else if (formula && !dependsOn(found, formula, name)) found.set(name, formula);
+    } else if (formula && !isFunctionOf(found, formula, name)) found.set(name, formula);
     else basis.push(name);
   }
   const isFactor = (name: string) => /^(?:number|integer)$/.test(table.type(name).type);
-  const targets = basis.filter(isFactor).slice(0, MOST_COLUMNS);
-  // a price that the article determines is a factor, too
-  const priced = names.filter((name) => isFactor(name) && found.get(name)?.formula === 'lookup');
+  for (const { later, formula } of spansOfTimes(table, basis, basis.filter(isFactor))) {
+    if (found.has(later) || kept.includes(later) || isFunctionOf(found, formula, later)) continue;
+    found.set(later, formula);
+  }
+  for (const name of basis.filter((one) => isFactor(one) && !kept.includes(one))) {
+    const formula = boundedFormula(table, name, basis.filter(isFactor));
+    if (formula && !isFunctionOf(found, formula, name)) found.set(name, formula);
+  }
+  const targets = basis.filter((name) => isFactor(name) && !found.has(name)).slice(0, MOST_COLUMNS);
+  // a price that the article determines is a factor, too, and so are hours beyond 40
+  const priced = names.filter((name) => {
+    const formula = isFactor(name) ? found.get(name) : undefined;
+    return formula?.formula === 'lookup' || (formula?.formula === 'linear' && isBounded(formula));
+  });
   const factors = [...targets, ...priced].slice(0, MOST_COLUMNS);
   // of a product and its factors the product is what is computed, of quotients the finest, which rounding leaves to none else
   const finest = finestFirst(table, targets).map(({ name }) => name);
@@ -155,7 +179,7 @@ export function findFormulas(
       if (found.has(name) || kept.includes(name)) continue;
       const others = factors.filter((other) => other !== name && found.get(other)?.formula !== 'product');
       const formula = productFormula(table, name, others, looks);
-      if (!formula || dependsOn(found, formula, name)) continue;
+      if (!formula || isFunctionOf(found, formula, name)) continue;
       if (quotients || formula.of.every(({ power }) => power > 0)) found.set(name, formula);
     }
   }
@@ -193,12 +217,14 @@ export function findLookup(
 }
 
 /** Whether a function has a column among its sources, or those of its sources. */
-function dependsOn(found: ReadonlyMap<string, Formula>, formula: Formula, name: string): boolean {
-  return formula.of.some((source) => {
-    if (source.name === name) return true;
-    const own = found.get(source.name);
-    return own !== undefined && dependsOn(found, own, name);
-  });
+function isFunctionOf(found: ReadonlyMap<string, Formula>, formula: Formula, name: string): boolean {
+  return formula.of.some((source) => source.name === name || dependsOn(found, source.name, name));
+}
+
+/** Whether a column is a function of another, by those that were found. */
+export function dependsOn(found: ReadonlyMap<string, Formula>, name: string, other: string): boolean {
+  const own = found.get(name);
+  return own !== undefined && isFunctionOf(found, own, other);
 }
 
 /** Columns that change more often are no steps of another, but for those that have each of their values once. */
@@ -236,7 +262,7 @@ export function addSteps(
     for (const source of looked.filter((other) => other !== name && measured.includes(other))) {
       const tests = measured.length * names.length;
       const formula = stepFormula(table, name, source, tests, filled.includes(name));
-      if (!formula || dependsOn(found, formula, name)) continue;
+      if (!formula || isFunctionOf(found, formula, name)) continue;
       if (known?.formula === 'lookup' && 2 * formula.to.length > known.from.length) continue;
       found.set(name, formula);
       break;
@@ -421,6 +447,86 @@ function linearOf(table: Table, name: string, basis: readonly string[], apart: b
   return withFewDigits(chosen, fit.factors, fit.offset, table, name, tolerance, apart);
 }
 
+type Linear = Formula & { readonly formula: 'linear' };
+
+const isBounded = ({ least, most }: Linear): boolean => least !== undefined || most !== undefined;
+
+/** A bound is met in this share of the rows at least. */
+const BOUND = 0.02;
+/** Rows that meet no bound, and their different values. */
+const INNER_ROWS = 50;
+const INNER_VALUES = 10;
+/** Columns that are looked at as bounds on a side. */
+const MOST_BOUNDS = 3;
+
+/**
+ * The column as a linear function that a bound cuts off: hours beyond 40, what an insurance pays of a claim, the lesser of two amounts.
+ *
+ * @param basis columns that it may be computed from
+ */
+function boundedFormula(table: Table, name: string, basis: readonly string[]): Formula | null {
+  const y = table.column(name);
+  const sources = basis.filter((source) => source !== name);
+  const sides = ([-1, 1] as const).map((sign): (Bound | undefined)[] => {
+    const end = y.reduce((last, value) => (sign * value > sign * last ? value : last), -sign * Infinity);
+    const isMet = (bound: (i: number) => number) => {
+      let [met, known] = [0, 0];
+      for (let i = 0; i < y.length; i++) {
+        const value = bound(i);
+        if (Number.isNaN(value + y[i]!)) continue;
+        if (sign * (y[i]! - value) > 0) return false;
+        known++;
+        met += Number(y[i] === value);
+      }
+      return met >= BOUND * known && met + INNER_ROWS <= known;
+    };
+    const columns = sources.filter((source) => isMet((i) => table.column(source)[i]!));
+    return [undefined, ...(isMet(() => end) ? [end] : []), ...columns.slice(0, MOST_BOUNDS)];
+  });
+  for (const least of sides[0]!) {
+    for (const most of sides[1]!) {
+      const bounds = [least, most].filter((bound) => bound !== undefined);
+      if (bounds.length === 0) continue;
+      const values = bounds.map((bound) => (typeof bound === 'string' ? table.column(bound) : bound));
+      const isInner = (i: number) =>
+        values.every((bound) => Math.abs(y[i]! - (typeof bound === 'number' ? bound : bound[i]!)) > 0);
+      const inner = Array.from(y.keys()).filter(isInner);
+      if (inner.length < INNER_ROWS || new Set(inner.map((i) => y[i])).size < INNER_VALUES) continue;
+      const every = Math.ceil(inner.length / LOOK_ROWS);
+      const part = new Table(
+        [...sources, name],
+        [...sources, name].map((one) => table.column(one)),
+        [...sources, name].map((one) => table.type(one)),
+      ).take(inner.filter((_, k) => k % every === 0));
+      const line = linearFormula(part, name, sources);
+      if (line?.formula !== 'linear') continue;
+      const columns = bounds.filter((bound) => typeof bound === 'string');
+      if (line.of.some((source) => columns.includes(source.name))) continue;
+      const formula: Linear = {
+        ...line,
+        of: [...line.of, ...columns.map((column) => ({ name: column, factor: 0 }))],
+        ...(least !== undefined && { least }),
+        ...(most !== undefined && { most }),
+      };
+      const made = computeFormula(formula, table.type(name), (source) => table.column(source));
+      const tolerance = toleranceOf(table.type(name), y);
+      const apart = made.map((value, i) => Math.abs(value - y[i]!));
+      const there = apart.filter((value) => !Number.isNaN(value)).length;
+      if (2 * there >= y.length && !apart.some((value) => value > tolerance)) return formula;
+    }
+  }
+  return null;
+}
+
+/** The bounds of a row, in order. */
+export function boundsAt(
+  { least = -Infinity, most = Infinity }: Linear,
+  at: (name: string) => number,
+): [number, number] {
+  const valueOf = (bound: Bound) => (typeof bound === 'string' ? at(bound) : bound);
+  return [valueOf(least), valueOf(most)];
+}
+
 /** Whether a column is there wherever another is, which is missing where one of its sources is. */
 const isThereWith = (source: Float64Array, y: Float64Array) =>
   source.every((value, i) => !Number.isNaN(value) || Number.isNaN(y[i]));
@@ -435,7 +541,7 @@ function laterOfSpan(
   formula: Formula,
 ): { readonly later: string; readonly formula: Formula } | null {
   if (formula.formula !== 'linear' || formula.of.length !== 2) return null;
-  const isDate = (one: string) => /^(?:date|timestamp)$/.test(table.type(one).type);
+  const isDate = (one: string) => /^(?:date|timestamp|time)$/.test(table.type(one).type);
   if (isDate(name) || !formula.of.every((one) => isDate(one.name))) return null;
   const [earlier, later] = formula.of.toSorted((a, b) => a.factor - b.factor) as [
     (typeof formula.of)[number],
@@ -452,6 +558,35 @@ function laterOfSpan(
     { name, factor: 1 / later.factor },
   ];
   return { later: later.name, formula: { formula: 'linear', of, offset } };
+}
+
+/** Seconds of what a duration may be counted in. */
+const DURATIONS = [60, 1, 3600, 1e-3];
+
+/** The times that are others and a duration later, past midnight, too. */
+function spansOfTimes(table: Table, names: readonly string[], numbers: readonly string[]) {
+  const times = names.filter((name) => table.type(name).type === 'time');
+  return times.flatMap((later) => {
+    const y = table.column(later);
+    const spans = times.flatMap((earlier) => numbers.map((number) => ({ earlier, number })));
+    for (const { earlier, number } of spans.filter((span) => span.earlier !== later)) {
+      const [x, z] = [table.column(earlier), table.column(number)];
+      if (!isThereWith(x, y) || !isThereWith(z, y)) continue;
+      const factor = DURATIONS.find((unit) => {
+        const isLater = (value: number, i: number) =>
+          Number.isNaN(value) === Number.isNaN(x[i]! + z[i]!) &&
+          (Number.isNaN(value) || withinDay(x[i]! + unit * z[i]!) === value);
+        return y.every(isLater);
+      });
+      if (factor === undefined) continue;
+      const of = [
+        { name: earlier, factor: 1 },
+        { name: number, factor },
+      ];
+      return [{ later, formula: { formula: 'linear', of, offset: 0 } as const }];
+    }
+    return [];
+  });
 }
 
 /** The formula with as few digits as reproduce the column in all rows; null where no digits do. */
@@ -544,10 +679,23 @@ function productFormula(
   table: Table,
   name: string,
   factors: readonly string[],
-  { shares, seldom }: { readonly shares: readonly Share[]; readonly seldom: ReadonlySet<string> },
+  looks: { readonly shares: readonly Share[]; readonly seldom: ReadonlySet<string> },
 ): (Formula & { formula: 'product' }) | null {
   const y = table.column(name);
   const sources = factors.filter((source) => isThereWith(table.column(source), y));
+  const found = productOfSources(table, name, sources, looks, false);
+  const isApart = sources.length < factors.length || y.some(Number.isNaN);
+  return found ?? (isApart ? productOfSources(table, name, factors, looks, true) : null);
+}
+
+function productOfSources(
+  table: Table,
+  name: string,
+  sources: readonly string[],
+  { shares, seldom }: { readonly shares: readonly Share[]; readonly seldom: ReadonlySet<string> },
+  apart: boolean,
+): (Formula & { formula: 'product' }) | null {
+  const y = table.column(name);
   const few = sources.filter((source) => seldom.has(source));
   const looks = (few.length < sources.length ? [few, sources] : [sources]).map((chosen) => {
     const columns = [...chosen.map((source) => table.column(source)), y];
@@ -559,7 +707,7 @@ function productFormula(
     const terms = sign === 0 ? [] : own.map(({ unit, ...share }) => ({ ...share, scale: sign * unit }));
     for (const { chosen, rows } of looks) {
       const columns = chosen.map((source) => ({ name: source }));
-      const formula = productOfTerms(table, name, [...columns, ...terms], rows, tolerance);
+      const formula = productOfTerms(table, name, [...columns, ...terms], rows, { tolerance, apart });
       if (formula) return formula;
     }
   }
@@ -586,7 +734,7 @@ function productOfTerms(
   name: string,
   terms: readonly Omit<Factor, 'power'>[],
   complete: readonly number[],
-  tolerance: number,
+  { tolerance, apart }: { readonly tolerance: number; readonly apart: boolean },
 ): (Formula & { formula: 'product' }) | null {
   if (terms.length < 2) return null;
   const y = table.column(name);
@@ -618,7 +766,7 @@ function productOfTerms(
   const exact = y[largest]! / product[largest]!;
   const factor = [2, 3, 4, 6, 9, 15]
     .map((digits) => Number(exact.toPrecision(digits)))
-    .find((short) => reproduces([product], [short], 0, y, tolerance));
+    .find((short) => reproduces([product], [short], 0, y, tolerance, apart));
   release(product);
   return factor === undefined ? null : { formula: 'product', of, factor };
 }
@@ -799,15 +947,21 @@ export function computeFormula(
   if (formula.formula === 'product') {
     return productOf(formula.of, column).map((product) => round(formula.factor * product));
   }
-  const sources = formula.of.map(({ name }) => column(name));
-  return sources[0]!.map((_, i) =>
-    round(formula.of.reduce((sum, { factor }, k) => sum + factor * sources[k]![i]!, formula.offset)),
-  );
+  const sources = new Map(formula.of.map(({ name }) => [name, column(name)]));
+  const first = sources.get(formula.of[0]!.name)!;
+  return first.map((_, i) => {
+    const at = (name: string) => sources.get(name)![i]!;
+    const sum = formula.of.reduce((part, { name, factor }) => part + factor * at(name), formula.offset);
+    const [least, most] = boundsAt(formula, at);
+    const value = round(Math.min(Math.max(sum, least), most));
+    return type.type === 'time' ? withinDay(value) : value;
+  });
 }
 
-/** The source, by position, that makes a function have a value, given the others; NaN where there is none. */
+/** The source, by position, that makes a function of this type have a value, given the others; NaN where there is none, or more than one. */
 export function solveFormula(
   formula: Exclude<Formula, { formula: 'lookup' | 'steps' | 'same' }>,
+  { type }: ColumnType,
   value: number,
   known: readonly number[],
   missing: number,
@@ -818,7 +972,11 @@ export function solveFormula(
       (sum, { factor }, k) => (k === missing ? sum : sum + factor * known[k]!),
       offset,
     );
-    return (value - others) / of[missing]!.factor;
+    const { name, factor } = of[missing]!;
+    if (factor === 0) return value < others === (formula.most === name) && value !== others ? value : NaN;
+    const [least, most] = boundsAt(formula, (source) => known[of.findIndex((one) => one.name === source)]!);
+    const rest = type === 'time' ? withinDay(value - others) : value - others;
+    return value > least && value < most ? rest / factor : NaN;
   }
   const { of, factor } = formula;
   const others = of.reduce(
@@ -860,21 +1018,27 @@ export function formulaText(
     );
     return `= ${formula.factor === 1 ? '' : `${formula.factor} x `}${powers.join('')}`;
   }
-  const terms = formula.of.map(
-    ({ name, factor }, k) =>
-      `${factor < 0 ? (k === 0 ? '-' : ' - ') : k === 0 ? '' : ' + '}${Math.abs(factor) === 1 ? '' : `${Math.abs(factor)} x `}${JSON.stringify(name)}`,
-  );
+  const terms = formula.of
+    .filter(({ factor }) => factor !== 0)
+    .map(
+      ({ name, factor }, k) =>
+        `${factor < 0 ? (k === 0 ? '-' : ' - ') : k === 0 ? '' : ' + '}${Math.abs(factor) === 1 ? '' : `${Math.abs(factor)} x `}${JSON.stringify(name)}`,
+    );
   const { offset } = formula;
   const rest = offset === 0 ? '' : ` ${offset < 0 ? '-' : '+'} ${Math.abs(offset)}`;
   const [only] = formula.of;
-  if (formula.of.length === 1) {
+  if (formula.of.length === 1 && !isBounded(formula)) {
     const { name, factor } = only!;
     const type = typeOf(name);
     if (factor === 1 && offset === 0) return `a copy of ${JSON.stringify(name)}`;
     if (factor === -1 && type?.type === 'date')
       return `= days from ${JSON.stringify(name)} to ${cellText(type, offset)}`;
   }
-  return `= ${terms.join('')}${rest}`;
+  const bounds = [
+    ['at least', formula.least],
+    ['at most', formula.most],
+  ].flatMap(([word, bound]) => (bound === undefined ? [] : [`, ${word} ${JSON.stringify(bound)}`]));
+  return `= ${terms.join('')}${rest}${bounds.join('')}`;
 }
 
 /** In words: `(1 - "discount")`. */

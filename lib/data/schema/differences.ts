@@ -11,8 +11,7 @@ import {
 } from '../columns/column-type';
 import { knownValues } from '../column-jobs';
 import type { Table } from '../table';
-import { DAY } from './cycles';
-import type { Formula } from './derived';
+import { DAY, type Formula, withinDay } from './derived';
 import { neverAbove } from './rules';
 
 /**
@@ -51,7 +50,7 @@ export function findDifferences(table: Table, names: readonly string[]): Differe
   const found: Difference[] = [];
   for (const [j, name] of names.entries()) {
     const { type } = table.type(name);
-    if (type !== 'date' && type !== 'timestamp') continue;
+    if (type !== 'date' && type !== 'timestamp' && type !== 'time') continue;
     const y = table.column(name);
     const own = deviation(y);
     let closest = Infinity;
@@ -64,7 +63,7 @@ export function findDifferences(table: Table, names: readonly string[]): Differe
       }
       const x = beforeOf([name, other], table);
       if (x.some((value, i) => Number.isNaN(value) && !Number.isNaN(y[i]))) continue;
-      const apart = deviation(y.map((value, i) => value - x[i]!));
+      const apart = deviation(y.map((value, i) => apartOf(type, value, x[i]!)));
       const limit = apart > 0 && apart < own && neverAbove(x, y) ? own : CLOSE * own;
       if (apart > 0 && apart < Math.min(limit, closest)) [closest, from] = [apart, other];
     }
@@ -75,6 +74,10 @@ export function findDifferences(table: Table, names: readonly string[]): Differe
   }
   return found;
 }
+
+/** How far a value is behind another; of times of day less than half a day, past midnight, too. */
+const apartOf = (type: ColumnType['type'], value: number, before: number): number =>
+  type === 'time' ? withinDay(value - before + DAY / 2) - DAY / 2 : value - before;
 
 /** What a date is behind: another, or the day of a timestamp. */
 function beforeOf([later, before]: Difference['of'], table: Table): Float64Array {
@@ -130,7 +133,7 @@ export function differenceOf(one: Difference, table: Table): { values: Float64Ar
     };
   }
   return {
-    values: table.column(later).map((value, i) => value - other[i]!),
+    values: table.column(later).map((value, i) => apartOf(table.type(later).type, value, other[i]!)),
     type: {
       type:
         kindOf(table.type(later)) === 'integer' &&

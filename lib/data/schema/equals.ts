@@ -1,10 +1,12 @@
 /** Columns that are equal to another in many rows: a price that is the list price but where there is a discount. */
+import { release } from '../../native';
 import { knownValues } from '../column-jobs';
 import type { Table } from '../table';
 import { type Difference, textsOf } from './differences';
 
-/** Numbers are equal in this share of the rows at least, and in so many. */
-const EQUAL = 0.2;
+/** Numbers are equal in this share of the rows at least, and in so many, but those with a value that so many rows of a column have. */
+const EQUAL = 0.05;
+const USUAL = 0.2;
 const FEWEST_EQUAL = 30;
 /** Numbers that are equal are so many times as frequent as those that are a unit apart: dependence alone makes those alike. */
 const ABRUPT = 3;
@@ -35,14 +37,28 @@ interface Pair {
  * modelled by its share of the other, of two that are ordered of the larger one, else by the difference; labels, and numbers that are
  * names, by whether they are the same.
  *
- * @param names columns that are no functions of others, in the order of the table
- * @param least rows that a label has at least where it is not the same
+ * @param names columns that may be computed, in the order of the table
+ * @param settings.others columns that are functions of others
+ * @param settings.dependsOn whether one of those is a function of one that may be computed
+ * @param settings.least rows that a label has at least where it is not the same
  */
-export function findEquals(table: Table, names: readonly string[], least = 1): Difference[] {
+export function findEquals(
+  table: Table,
+  names: readonly string[],
+  {
+    others,
+    dependsOn,
+    least,
+  }: {
+    readonly others: readonly string[];
+    readonly dependsOn: (name: string, other: string) => boolean;
+    readonly least: number;
+  },
+): Difference[] {
   const isNumber = (name: string) => /^(?:number|integer)$/.test(table.type(name).type);
-  const numbers = names.filter(isNumber);
+  const numbers = [...others, ...names].filter(isNumber);
   const labelled = names.filter((name) => table.type(name).type === 'category');
-  const usual = new Map(numbers.map((name) => [name, mostFrequent(table.column(name))]));
+  const usual = new Map(numbers.map((name) => [name, usualValues(table.column(name))]));
   const pairs = [
     ...pairsOf(numbers).flatMap((of) => pairOfNumbers(table, of, usual, least) ?? []),
     ...pairsOf(labelled).flatMap((of) => pairOfNames(table, of, least) ?? []),
@@ -51,9 +67,10 @@ export function findEquals(table: Table, names: readonly string[], least = 1): D
   const computed = new Map<string, string>();
   for (const { of, as } of pairs.sort((a, b) => b.share - a.share)) {
     const [later, before] = of;
-    let root: string | undefined = before;
-    while (root !== undefined && root !== later) root = computed.get(root);
-    if (computed.has(later) || root === later || isOftenLost(table, of)) continue;
+    let root = before;
+    while (computed.has(root) && root !== later) root = computed.get(root)!;
+    if (!names.includes(later) || computed.has(later) || root === later) continue;
+    if (isOftenLost(table, of) || dependsOn(root, later)) continue;
     computed.set(later, before);
     let name = `${later} ${as === 'share' ? '/' : as === 'same' ? 'or' : '-'} ${before}`;
     while (table.names.includes(name)) name += "'";
@@ -85,11 +102,11 @@ function isOftenLost(table: Table, of: Pair['of']): boolean {
 function pairOfNumbers(
   table: Table,
   [first, second]: readonly [string, string],
-  usual: ReadonlyMap<string, number>,
+  usual: ReadonlyMap<string, ReadonlySet<number>>,
   least: number,
 ): Pair | null {
   const [x, y] = [table.column(first), table.column(second)];
-  const counts = (i: number) => x[i] !== usual.get(first) || y[i] !== usual.get(second);
+  const counts = (i: number) => !usual.get(first)!.has(x[i]! + 0) && !usual.get(second)!.has(y[i]! + 0);
   const share = shareOfEqual(x, y, counts);
   if (share === null) return null;
   const isBelow = (low: Float64Array, high: Float64Array) => low.every((value, i) => !(value > high[i]!));
@@ -179,14 +196,15 @@ function shareOfEqual(x: Float64Array, y: Float64Array, counts: (i: number) => b
   return equal > ABRUPT * Math.max(...near) ? equal / known : null;
 }
 
-/** The value that most rows have. */
-function mostFrequent(values: Float64Array): number {
+/** The values that this share of the rows has at least. */
+function usualValues(values: Float64Array): ReadonlySet<number> {
   const sorted = knownValues(values).sort();
-  let [most, value] = [0, NaN];
+  const usual = new Set<number>();
   for (let from = 0, to: number; from < sorted.length; from = to) {
     to = from + 1;
     while (to < sorted.length && sorted[to] === sorted[from]) to++;
-    if (to - from > most) [most, value] = [to - from, sorted[from]!];
+    if (to - from >= USUAL * sorted.length) usual.add(sorted[from]! + 0);
   }
-  return value;
+  release(sorted);
+  return usual;
 }

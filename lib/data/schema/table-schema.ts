@@ -45,6 +45,7 @@ import {
   type Formula,
   addSteps,
   computeFormula,
+  dependsOn,
   findFormulas,
   findLookup,
   formulaSchema,
@@ -299,7 +300,11 @@ export class TableSchema {
     const first = findFormulas(completed, candidates, { least });
     const days = findDays(completed, candidates);
     const free = candidates.filter((name) => !first.has(name) && !days.has(name));
-    const equals = findEquals(completed, free, least);
+    const equals = findEquals(completed, free, {
+      others: candidates.filter((name) => first.has(name)),
+      dependsOn: (name, other) => dependsOn(first, name, other),
+      least,
+    });
     const ofDates = findDifferences(completed, free);
     const later = new Set(ofDates.map(({ of }) => of[0]));
     const inDays = ofDates.filter(({ of }) => isOfDays(of, completed)).map(({ of }) => of[1]);
@@ -355,7 +360,9 @@ export class TableSchema {
       } else if (formula) {
         const sources = formula.of.map((source) => source.name);
         const apart =
-          formula.formula === 'linear' && !sums.has(name) && isMissingApart(withParts, name, sources);
+          /^(?:linear|product)$/.test(formula.formula) &&
+          !sums.has(name) &&
+          isMissingApart(withParts, name, sources);
         const own = renumbered(formula, withParts, orders);
         roles.set(name, { name, type, role: 'derived', formula: own, ...(apart && { apart }) });
       } else {
