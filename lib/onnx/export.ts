@@ -51,7 +51,7 @@ async function densityOf(
             'call estimateNormaliser first',
         );
       }
-      const own = graph.sum(logPdf, -(logNormaliser ?? 0) - Math.log(copula.members.length));
+      const own = graph.sum(logPdf, -(logNormaliser ?? 0) + Math.log(copula.weights[k]!));
       logs.push(graph.op('Unsqueeze', [own, graph.integers([1])]));
     }
     return { logPdf: graph.logSumExp(graph.concat(logs, 1), 1), logNormaliser: null };

@@ -4,7 +4,6 @@ import path from 'node:path';
 
 import {
   CdcCopula,
-  ClosedFormCopula,
   type Copula,
   EnsembleCopula,
   type EnsembleProgress,
@@ -159,13 +158,68 @@ describe('members with formulas', () => {
 
   test.each<[string, readonly unknown[], string, RegExp]>([
     ['none', [], 'ERR_SKLAR_VALUE', /none/],
-    ['other kinds', [pair(0), ClosedFormCopula.fgm({ dim: 2, theta: 1 })], 'ERR_SKLAR_VALUE', /closed-form/],
     ['other dimensions', [pair(0), three(0, 0, 0)], 'ERR_SKLAR_SHAPE', /member 1/],
-    ['ensembles', [opposite()], 'ERR_SKLAR_VALUE', /one kind/],
+    ['ensembles', [opposite()], 'ERR_SKLAR_VALUE', /"ensemble" \(member 0\)/],
     ['no copulas', [pair(0), 5], 'ERR_SKLAR_VALUE', /5.*member 1/],
   ])('members: %s', (_what, members, code, message) => {
     const make = () => new EnsembleCopula(members as Copula[]);
     expect(make).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) }));
+  });
+
+  test.each<[string, readonly unknown[], string, RegExp]>([
+    ['too few', [1], 'ERR_SKLAR_SHAPE', /got 1 for 2/],
+    ['0', [1, 0], 'ERR_SKLAR_VALUE', /weight 1/],
+    ['no number', [1, NaN], 'ERR_SKLAR_VALUE', /weight 1/],
+  ])('weights: %s', (_what, weights, code, message) => {
+    const make = () => new EnsembleCopula([pair(0), pair(0.5)], weights as number[]);
+    expect(make).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) }));
+  });
+
+  test('other kinds with weights: density, rows, condition, file', async () => {
+    const members = [pair(0.8), new FamilyCopula('clayton', { theta: 2 })] as const;
+    const ensemble = new EnsembleCopula(members, [0.25, 0.75]);
+    expect(ensemble.weights).toEqual([0.25, 0.75]);
+    expect(new EnsembleCopula([pair(0), pair(0.1), pair(0.2)], [1, 1e-9, 1e6]).weights).toEqual([
+      1 / 64,
+      1 / 64,
+      62 / 64,
+    ]);
+    expect(ensemble.info().config).toMatchObject({ member: 'gaussian, clayton', weights: [0.25, 0.75] });
+    const u = crossed(50, 0.5, 1);
+    const own = await Promise.all(members.map((member) => member.logPdf(u)));
+    const values = await ensemble.logPdf(u);
+    values.forEach((value, i) =>
+      expect(Math.exp(value)).toBeCloseTo(0.25 * Math.exp(own[0]![i]!) + 0.75 * Math.exp(own[1]![i]!), 12),
+    );
+    // whole blocks have 16 and 48 rows of the members, whatever they are drawn in
+    const whole = await ensemble.sample(640, { seed: 3 });
+    const parts: number[] = [];
+    for await (const part of ensemble.sampleStream(640, { seed: 3, batch: 100 })) parts.push(...part.data);
+    expect(parts).toEqual(Array.from(whole.data));
+    const mixture = new EnsembleCopula([pair(1 - 1e-12), pair(-1 + 1e-12)], [1, 3]);
+    const { data } = await mixture.sample(640, { seed: 3, scale: 'gaussian' });
+    for (let block = 0; block < 10; block++) {
+      const first = Array.from({ length: 64 }, (_, i) => 2 * (64 * block + i)).filter(
+        (i) => data[i]! * data[i + 1]! > 0,
+      );
+      expect(first).toHaveLength(16);
+    }
+    const given = await ensemble.sampleConditional({ 0: 0.3 }, 20_000, { seed: 1 });
+    expect(given).toMatchObject({ method: 'exact', normalised: true });
+    // the copula of one column has density 1 under both, so that its share is the weight
+    expect(given.logMarginalDensity).toBeCloseTo(0, 12);
+    const meanOf = async (copula: Copula) => {
+      const { rows } = await copula.sampleConditional({ 0: 0.3 }, 20_000, { seed: 2 });
+      return Array.from(rows.data).reduce((sum, value, i) => sum + (i % 2 ? value / 20_000 : 0), 0);
+    };
+    const expected = 0.25 * (await meanOf(members[0])) + 0.75 * (await meanOf(members[1]));
+    expect(Math.abs((await meanOf(ensemble)) - expected)).toBeLessThan(0.01);
+    const file = path.join(scratch, 'mixed.safetensors');
+    await ensemble.save(file);
+    const back = (await loadModel(file)) as EnsembleCopula;
+    expect(back.weights).toEqual([0.25, 0.75]);
+    expect(await back.logPdf(u)).toEqual(values);
+    expect((await back.sample(100, { seed: 3 })).data).toEqual(whole.data.slice(0, 200));
   });
 
   test('rows and options are checked as everywhere', async () => {
@@ -267,6 +321,21 @@ describe('models that were trained', () => {
     await expect(flows.sampleConditional({ 0: 0.5 }, 5, { method: 'smc' })).rejects.toMatchObject({
       code: 'ERR_SKLAR_VALUE',
     });
+  });
+
+  test('networks beside a formula', async () => {
+    const flow = await fitCopula(u, { ...quick, kind: 'flow', members: 1, steps: 10 });
+    const cdc = await fitCopula(u, { ...options });
+    using mixture = new EnsembleCopula([pair(0.5), cdc, flow], [1, 2, 5]);
+    expect(mixture.capabilities).toMatchObject({ logPdf: ['classifier', 'ode', 'exact'], field: false });
+    const values = await mixture.logPdf(rows);
+    const own = await Promise.all(mixture.members.map((member) => member.logPdf(rows, { normalised: true })));
+    logMeanExp(own, [1, 2, 5]).forEach((value, i) => expect(values[i]).toBeCloseTo(value, 10));
+    const ode = await mixture.logPdf(rows, { method: 'ode', steps: 16 });
+    expect(ode.every((value, i) => Math.abs(value - values[i]!) < 2)).toBe(true);
+    const given = await mixture.sampleConditional({ 0: 0.5 }, 50, { particles: 64 });
+    expect(given.rows.rows).toBe(50);
+    expect(Math.abs(given.logMarginalDensity!)).toBeLessThan(1);
   });
 
   test('a fit that is aborted goes on from its checkpoints and leaves none', async () => {

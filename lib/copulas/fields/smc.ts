@@ -236,6 +236,12 @@ const optionsOf: Record<ConditionalMethod, MethodOptions> = {
   repaint: ['loops', 'polish'],
   exact: [],
 };
+/** The options without those of a method. */
+export function withoutMethod(options: ConditionalOptions): ConditionalOptions {
+  const left = new Set<string>(['method', ...methodOptions]);
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !left.has(name)));
+}
+
 const velocityOptions: MethodOptions = ['particles', 'islands', 'steps'];
 
 function resolveCondition(

@@ -34,10 +34,11 @@ const ensembleSchema = z.object({
       }),
     )
     .min(1),
+  weights: z.array(z.number().positive()).optional(),
 });
 
 function ensembleFromFile(document: ModelDocument, tensors: ModelTensors): EnsembleCopula {
-  const { members } = expectConfig(ensembleSchema, document);
+  const { members, weights } = expectConfig(ensembleSchema, document);
   return new EnsembleCopula(
     members.map((member, k) => {
       const prefix = memberPrefix(k);
@@ -48,6 +49,7 @@ function ensembleFromFile(document: ModelDocument, tensors: ModelTensors): Ensem
       );
       return fromContent({ ...document, ...member }, own);
     }),
+    weights,
   );
 }
 

@@ -19,33 +19,39 @@ function combinedSize(weights: readonly number[], sizes: readonly (number | null
   return 1 / weights.reduce((sum, weight, k) => sum + (weight === 0 ? 0 : weight ** 2 / sizes[k]!), 0);
 }
 
+/** A copula with a normalised density, its share of a mixture, and how it draws. */
+interface Member {
+  readonly copula: Copula;
+  readonly weight: number;
+  readonly seed: bigint;
+  readonly options: ConditionalOptions;
+}
+
 /**
- * Rows of a mixture of copulas with equal weights, given some columns: each member draws all rows, and each row is taken from
- * one of them, with probabilities in proportion to the density of the condition under them.
- *
- * @param members with normalised densities
- * @param seedOf of what member k draws
+ * Rows of a mixture of copulas given some columns: each member draws all rows, and each row is taken from
+ * one of them, with probabilities in proportion to its weight and the density of the condition under it.
  */
 export async function mixtureConditional(
-  members: readonly Copula[],
+  members: readonly Member[],
   names: readonly string[] | null,
   fixed: Readonly<Record<string | number, number>>,
   rows: number,
-  options: ConditionalOptions,
-  run: Execution,
-  seed: bigint,
-  seedOf: (k: number) => bigint,
+  {
+    options,
+    run,
+    seed,
+  }: { readonly options: ConditionalOptions; readonly run: Execution; readonly seed: bigint },
 ): Promise<ConditionalSample> {
   const dtype = expectDtype(options.dtype);
   const samples: ConditionalSample[] = [];
   const densities: number[] = [];
   for (const [k, member] of members.entries()) {
-    member.names = names;
-    const sample = await member.sampleConditional(fixed, rows, {
-      ...options,
+    member.copula.names = names;
+    const sample = await member.copula.sampleConditional(fixed, rows, {
+      ...member.options,
       ...run,
       dtype: 'float64',
-      seed: seedOf(k),
+      seed: member.seed,
       onProgress: ({ fraction }) => tell(options.onProgress, { fraction: (k + fraction) / members.length }),
     });
     if (sample.logMarginalDensity === null) {
@@ -59,7 +65,7 @@ export async function mixtureConditional(
     densities.push(sample.logMarginalDensity);
   }
   const most = Math.max(...densities);
-  const shares = densities.map((density) => Math.exp(density - most));
+  const shares = densities.map((density, k) => members[k]!.weight * Math.exp(density - most));
   const total = shares.reduce((sum, share) => sum + share, 0);
   const weights = shares.map((share) => share / total);
 
@@ -86,7 +92,7 @@ export async function mixtureConditional(
       columns,
       names ?? undefined,
     ),
-    logMarginalDensity: most + Math.log(total / members.length),
+    logMarginalDensity: most + Math.log(total),
     normalised: samples.every(({ normalised }) => normalised),
     standardError: Math.hypot(...samples.map(({ standardError }, k) => weights[k]! * standardError!)),
     effectiveSampleSize: of('effectiveSampleSize'),

@@ -1,7 +1,7 @@
 import { notesOf } from '../../notes';
 import { matrix } from '../../matrix';
 import { Generator, hashWords, seedWords, shuffle, resolveSeed } from '../../data/random';
-import { SklarError, describe, expectOptions, expectList } from '../../errors';
+import { SklarError, describe, expectList, expectNumber, expectOptions } from '../../errors';
 import {
   Copula,
   type LogPdfOptions,
@@ -21,7 +21,7 @@ import {
   type Points,
 } from '../fields/field-density';
 import { type Execution } from '../inputs/run';
-import { type ConditionalMethod, type ConditionalSample } from '../fields/smc';
+import { type ConditionalMethod, type ConditionalSample, withoutMethod } from '../fields/smc';
 import { type NormaliserOptions, normaliserOptionNames, type Normalisable } from '../fields/normaliser';
 import { tell } from '../../tell';
 
@@ -38,32 +38,58 @@ function memberSeed(seed: bigint, k: number): bigint {
   return (BigInt(hashWords(...words, DRAWS, k, 1)) << 32n) | BigInt(hashWords(...words, DRAWS, k, 0));
 }
 
-/** Which member each of the `size` rows of a block comes from: every one once, in an order of its own. */
-function memberOrder(seed: bigint, block: bigint, size: number): Uint32Array {
-  const order = Uint32Array.from({ length: size }, (_, k) => k);
-  shuffle(order, 0, size, new Generator(...seedWords(seed), ORDER, ...seedWords(block)));
+/** Which member each row of a block comes from: every one as often as it counts, in an order of its own. */
+function memberOrder(seed: bigint, block: bigint, counts: readonly number[]): Uint32Array {
+  const order = Uint32Array.from(counts.flatMap((count, k) => new Array<number>(count).fill(k)));
+  shuffle(order, 0, order.length, new Generator(...seedWords(seed), ORDER, ...seedWords(block)));
   return order;
 }
 
-/** log of the mean of exp, elementwise. */
-export function logMeanExp(parts: readonly Float64Array[]): Float64Array {
+/** log of the weighted mean of exp, elementwise; default: with equal weights. */
+export function logMeanExp(
+  parts: readonly Float64Array[],
+  counts: readonly number[] = parts.map(() => 1),
+): Float64Array {
+  const all = counts.reduce((sum, count) => sum + count, 0);
   return parts[0]!.map((_, i) => {
     const most = parts.reduce((max, part) => Math.max(max, part[i]!), -Infinity);
     if (!Number.isFinite(most)) return most;
-    const sum = parts.reduce((total, part) => total + Math.exp(part[i]! - most), 0);
-    return most + Math.log(sum / parts.length);
+    const sum = parts.reduce((total, part, k) => total + counts[k]! * Math.exp(part[i]! - most), 0);
+    return most + Math.log(sum / all);
   });
+}
+
+/** Rows that weights divide among members. */
+const BLOCK = 64;
+
+/** How many of the rows of a block each member draws, one at least: the largest remainders are rounded up. */
+function countsOf(weights: readonly number[]): number[] {
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const exact = weights.map((weight) => (weight / total) * BLOCK);
+  const counts = exact.map((share) => Math.max(1, Math.floor(share)));
+  for (
+    let left = BLOCK - counts.reduce((sum, count) => sum + count, 0);
+    left !== 0;
+    left -= Math.sign(left)
+  ) {
+    const rests = exact.map((share, k) =>
+      left > 0 || counts[k]! > 1 ? Math.sign(left) * (share - counts[k]!) : -Infinity,
+    );
+    counts[rests.indexOf(Math.max(...rests))]! += Math.sign(left);
+  }
+  return counts;
 }
 
 /** Methods that tell the density of the condition, by which members are weighed. */
 const WEIGHING: readonly ConditionalMethod[] = ['smc', 'twisted', 'exact'];
 
 /**
- * Copulas of one kind as one: its density is the mean of theirs, with equal weights, and its rows are theirs in turn. A CDC
+ * Copulas as one, their mixture: its density is the weighted mean of theirs, by default with equal weights, and its rows are theirs in turn. A CDC
  * takes part with its density normalised by its own estimate of log Z, which is made when the density is first asked for.
  *
  * Of every E adjoining rows of a sample, E the number of members, each member draws one, in an order that the seed and the
- * rows' number decide: a sample does not depend on how it is cut into batches.
+ * rows' number decide: a sample does not depend on how it is cut into batches. Where weights are given it is so many of every 64 rows as
+ * are nearest to them, one at least, and these are the weights that the mixture has.
  *
  * @example
  * ```ts
@@ -82,24 +108,25 @@ export class EnsembleCopula extends Copula {
   readonly capabilities: CopulaCapabilities;
   /** Its copulas, disposed with it. */
   readonly members: readonly Copula[];
+  /** Of how many adjoining rows each member draws how many. */
+  readonly #counts: readonly number[];
 
   /**
    * @param members at least one; they belong to the ensemble and are disposed with it
-   * @throws SklarError ERR_SKLAR_VALUE for copulas of different kinds or without a density, ERR_SKLAR_SHAPE for
-   *   different numbers of columns
+   * @param weights of the members, positive, in any unit; at most 64 members then. Default: all alike
+   * @throws SklarError ERR_SKLAR_VALUE for copulas without a density and weights, ERR_SKLAR_SHAPE for different numbers of columns
    */
-  constructor(members: readonly Copula[]) {
+  constructor(members: readonly Copula[], weights?: readonly number[]) {
     super();
     const [first] = expectList(members, 'the members of an ensemble');
     if (!first)
       throw new SklarError('ERR_SKLAR_VALUE', 'expected at least one copula for an ensemble, got none');
     expectCopula(first, 'the first member of an ensemble');
     Array.from(members).forEach((member, k) => {
-      if (!Copula.is(member) || member instanceof EnsembleCopula || member.kind !== first.kind) {
+      if (!Copula.is(member) || member instanceof EnsembleCopula) {
         throw new SklarError(
           'ERR_SKLAR_VALUE',
-          `expected copulas of one kind for an ensemble, got ${describe(first.kind)} and ` +
-            `${Copula.is(member) ? describe(member.kind) : describe(member)} (member ${k})`,
+          `expected copulas but ensembles for an ensemble, got ${Copula.is(member) ? describe(member.kind) : describe(member)} (member ${k})`,
         );
       }
       member.expectAlive();
@@ -117,11 +144,17 @@ export class EnsembleCopula extends Copula {
       }
     });
     this.members = [...members];
+    this.#counts = weights === undefined ? members.map(() => 1) : countsOf(expectWeights(weights, members));
     this.dim = first.dim;
     const abilities = members.map(({ capabilities }) => capabilities);
+    // formulas come last: what a learned member can be asked for is asked of it
+    const inOrder = [...members].sort(
+      (a, b) => Number(routesOf(a)[0] === 'exact') - Number(routesOf(b)[0] === 'exact'),
+    );
+    const methods = inOrder.map(weighingOf);
     this.capabilities = {
-      logPdf: routesOf(first),
-      sampleConditional: abilities[0]!.sampleConditional.filter((method) => WEIGHING.includes(method)),
+      logPdf: [...new Set(inOrder.flatMap(routesOf))],
+      sampleConditional: methods.every((own) => own.length > 0) ? [...new Set(methods.flat())] : [],
       field: false,
       cdf: false,
       marginal: false,
@@ -137,8 +170,18 @@ export class EnsembleCopula extends Copula {
   /** Of the log of the density's integral, from the members' estimates. */
   get logNormaliserStandardError(): number | null {
     if (this.logNormaliser === null) return null;
-    const errors = this.#estimated.map(({ logNormaliserStandardError }) => logNormaliserStandardError!);
-    return Math.hypot(...errors) / this.members.length;
+    const { weights } = this;
+    return Math.hypot(
+      ...this.members.map(
+        ({ normalisable }, k) => weights[k]! * (normalisable?.logNormaliserStandardError ?? 0),
+      ),
+    );
+  }
+
+  /** The shares of the members, which sum to 1. */
+  get weights(): readonly number[] {
+    const all = this.#counts.reduce((sum, count) => sum + count, 0);
+    return this.#counts.map((count) => count / all);
   }
 
   /** Estimates log Z of every member that has none yet; see `CdcCopula.estimateNormaliser`. */
@@ -177,24 +220,25 @@ export class EnsembleCopula extends Copula {
     run: Execution,
     onEvent?: (fraction: number) => void,
   ): Promise<FieldDensity> {
-    if (method === 'classifier') await this.estimateNormaliser(run);
+    await this.estimateNormaliser(run);
     const parts: Float64Array[] = [];
     let evaluations = 0;
     for (const [k, member] of this.members.entries()) {
+      const own = routesOf(member).includes(method) ? method : routesOf(member)[0]!;
       const part = await member
         .density(
-          method,
+          own,
           points,
-          options,
+          own === method ? options : {},
           run,
           onEvent && ((fraction) => onEvent((k + fraction) / this.members.length)),
         )
         .catch(byMember(k));
-      const logZ = method === 'classifier' ? member.normalisable!.logNormaliser! : 0;
+      const logZ = own === 'classifier' ? member.normalisable!.logNormaliser! : 0;
       parts.push(part.logPdf.map((value) => value - logZ));
       evaluations += part.evaluations;
     }
-    return { logPdf: logMeanExp(parts), evaluations };
+    return { logPdf: logMeanExp(parts, this.#counts), evaluations };
   }
 
   /** @internal */
@@ -202,7 +246,12 @@ export class EnsembleCopula extends Copula {
     const infos = this.members.map((member) => member.info());
     return {
       parameters: infos.reduce((sum, { parameters }) => sum + parameters, 0),
-      config: { member: infos[0]!.kind, models: infos.length, members: infos.map(({ config }) => config) },
+      config: {
+        member: [...new Set(infos.map(({ kind }) => kind))].join(', '),
+        models: infos.length,
+        weights: this.weights,
+        members: infos.map(({ config }) => config),
+      },
       training: trainingOf(infos.map(({ training }) => training)),
     };
   }
@@ -219,9 +268,18 @@ export class EnsembleCopula extends Copula {
   ): Promise<ConditionalSample> {
     const seed = resolveSeed(options.seed ?? 1);
     await this.estimateNormaliser(run);
-    return mixtureConditional(this.members, this.names, fixed, rows, options, run, seed, (k) =>
-      memberSeed(seed, k),
-    );
+    const { sampleConditional: methods } = this.capabilities;
+    const { method = methods[0] } = options;
+    const members = this.members.map((copula, k) => {
+      const other = methods.includes(method!) && !copula.capabilities.sampleConditional.includes(method!);
+      return {
+        copula,
+        weight: this.weights[k]!,
+        seed: memberSeed(seed, k),
+        options: other ? withoutMethod(options) : options,
+      };
+    });
+    return mixtureConditional(members, this.names, fixed, rows, { options, run, seed });
   }
 
   /** @internal */
@@ -236,18 +294,18 @@ export class EnsembleCopula extends Copula {
     run: Execution,
   ): Promise<Float64Array> {
     const { dim } = this;
-    const size = this.members.length;
+    const size = this.#counts.reduce((sum, count) => sum + count, 0);
     const firstBlock = firstRow / BigInt(size);
     const offset = Number(firstRow % BigInt(size));
     const blocks = Math.ceil((offset + rows) / size);
     const draws: ArrayLike<number>[] = [];
     for (const [k, member] of this.members.entries()) {
       const { data } = await member
-        .sample(blocks, {
+        .sample(blocks * this.#counts[k]!, {
           ...options,
           ...run,
           seed: memberSeed(seed, k),
-          firstRow: Number(firstBlock),
+          firstRow: Number(firstBlock) * this.#counts[k]!,
           scale: toGaussian ? 'gaussian' : 'copula',
           dtype: 'float64',
           onProgress: undefined,
@@ -257,16 +315,18 @@ export class EnsembleCopula extends Copula {
     }
     const out = new Float64Array(rows * dim);
     for (let block = 0; block < blocks; block++) {
-      memberOrder(seed, firstBlock + BigInt(block), size).forEach((k, slot) => {
+      const next = this.#counts.map((count) => block * count);
+      memberOrder(seed, firstBlock + BigInt(block), this.#counts).forEach((k, slot) => {
+        const from = next[k]!++;
         const row = block * size + slot - offset;
         if (row < 0 || row >= rows) return;
-        for (let j = 0; j < dim; j++) out[row * dim + j] = draws[k]![block * dim + j]!;
+        for (let j = 0; j < dim; j++) out[row * dim + j] = draws[k]![from * dim + j]!;
       });
     }
     return out;
   }
 
-  /** @internal The members' own, weighed alike. */
+  /** @internal The members' own. */
   protected override async logCells(
     { lower, upper, rows, fromGaussian }: Blocks,
     options: LogPdfOptions,
@@ -286,7 +346,7 @@ export class EnsembleCopula extends Copula {
       } as const;
       parts.push(await member.logPdfCells(...ends, ofMember).catch(byMember(k)));
     }
-    return logMeanExp(parts);
+    return logMeanExp(parts, this.#counts);
   }
 
   /** @internal */
@@ -299,7 +359,10 @@ export class EnsembleCopula extends Copula {
   protected toModelContent(): ModelContent {
     const contents = this.members.map((member) => ({ kind: member.kind, ...member.fileContent() }));
     return {
-      config: { members: contents.map(({ kind, config, training }) => ({ kind, config, training })) },
+      config: {
+        members: contents.map(({ kind, config, training }) => ({ kind, config, training })),
+        ...(new Set(this.#counts).size > 1 && { weights: this.weights }),
+      },
       training: trainingOf(contents.map(({ training }) => training)),
       tensors: new Map(
         contents.flatMap(({ tensors }, k) =>
@@ -329,6 +392,22 @@ function byMember(k: number): (error: unknown) => never {
 }
 
 /** Not `bound`: a mean of lower bounds bounds nothing. */
+/** @throws SklarError ERR_SKLAR_VALUE for numbers that are no weights, ERR_SKLAR_SHAPE for other numbers of them */
+function expectWeights(weights: readonly number[], members: readonly Copula[]): readonly number[] {
+  const what = 'the weights of an ensemble';
+  if (expectList(weights, what).length !== members.length || members.length > BLOCK) {
+    throw new SklarError(
+      'ERR_SKLAR_SHAPE',
+      `expected a weight for each of at most ${BLOCK} members, got ${weights.length} for ${members.length}`,
+    );
+  }
+  weights.forEach((weight, k) => expectNumber(weight, `weight ${k} of an ensemble`, { above: 0 }));
+  return weights;
+}
+
+const weighingOf = ({ capabilities }: Copula) =>
+  capabilities.sampleConditional.filter((method) => WEIGHING.includes(method));
+
 function routesOf(member: Copula): readonly LogPdfMethod[] {
   return member.capabilities.logPdf.filter((method) => method !== 'bound');
 }
