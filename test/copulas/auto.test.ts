@@ -4,11 +4,14 @@ import path from 'node:path';
 
 import {
   type CandidateProgress,
+  EnsembleCopula,
   type FitCandidate,
   type FitJointOptions,
   FamilyCopula,
   GaussianCopula,
   type Matrix,
+  PseudoObservations,
+  Table,
   type TrainProgress,
   fitBest,
   fitCopula,
@@ -20,6 +23,7 @@ import {
   toRows,
 } from '../../lib';
 import { fitWithin } from '../../lib/copulas/fitting/auto';
+import { stackedScores, stackingWeights } from '../../lib/copulas/fitting/stacking';
 
 const double = { dtype: 'float64' } as const;
 const gumbel = () => new FamilyCopula('gumbel', { theta: 2 }).sample(2400, { seed: 5, ...double });
@@ -50,7 +54,8 @@ test('by the rows that training keeps apart: the chosen one scores them best, an
   expect(copula.kind).toBe('gumbel');
   const { by, rows, folds, errors, candidates: tried } = copula.selection!;
   expect({ by, rows, folds, errors }).toEqual({ by: 'validation', rows: 240, folds: 1, errors: 'rows' });
-  expect(tried.map(({ outcome }) => outcome)).toEqual(['judged', 'judged', 'chosen', 'judged']);
+  expect(tried.map(({ outcome }) => outcome)).toEqual(['judged', 'judged', 'chosen', 'judged', 'judged']);
+  expect(tried[4]!.candidate).toMatchObject({ kind: 'ensemble' });
   expect(tried[0]!.meanLogPdf).toBeCloseTo(0, 12);
   expect(tried[3]!.candidate).toEqual({ kind: 'cdc', ...small });
   expect(seen.map(({ candidate, candidatesDone }) => [candidate.kind, candidatesDone])).toEqual([
@@ -102,12 +107,14 @@ test('few rows are judged in folds, where the hopeless are dropped; the model le
     ['chosen', 300],
     ['dropped', 60],
   ]);
+  // other folds than those of fitBest, since networks are to be judged by one
   const { ranking } = await fitBest(u, { candidates: [candidates[2]!] });
-  expect(tried[0]!.meanLogPdf).toBeCloseTo(ranking[0]!.meanLogPdf!, 10);
+  expect(Math.abs(tried[0]!.meanLogPdf! - ranking[0]!.meanLogPdf!)).toBeLessThan(0.02);
   expect((copula as FamilyCopula).parameters).toEqual((await fitCopula(u, { kind: 'gumbel' })).parameters);
   const trained = await fitCopula(u, { kind: 'auto', candidates: candidates.slice(3), split: 'blocks' });
   expect(trained.selection!).toMatchObject({ by: 'folds', errors: 'blocks' });
-  expect(trained.info().training).toMatchObject({ rows: 270, validationRows: 30 });
+  expect(trained.info().training).toMatchObject({ rows: 240, validationRows: 60 });
+  expect(trained.selection!.candidates[0]).toMatchObject({ rows: 60, outcome: 'chosen' });
 });
 
 test('weights, recurring values and missing cells count as in fits', async () => {
@@ -257,9 +264,81 @@ test('what a candidate scores does not hang on those before it', async () => {
       kind: 'auto',
       candidates: [...before, { kind: 'cdc', ...small }],
     };
-    return (await fitJoint(rows, { copula })).copula.selection!.candidates.at(-1)!.meanLogPdf;
+    const { selection } = (await fitJoint(rows, { copula })).copula;
+    return selection!.candidates.findLast(({ candidate }) => candidate.kind === 'cdc')!.meanLogPdf;
   };
   expect(await scoreAfter([{ kind: 'cdc', ...small, seed: 5 }, { kind: 'gaussian' }])).toBe(
     await scoreAfter([]),
   );
+});
+
+test('of a network a mixture with a formula is made, by weights that the judged rows decide', async () => {
+  // points near a circle
+  const normal = await new GaussianCopula(Float64Array.of(1, 0, 0, 1), 2).sample(2400, {
+    scale: 'gaussian',
+    ...double,
+  });
+  const near = Float64Array.from(
+    toRows(normal).flatMap(([x, y]) => {
+      const angle = Math.atan2(y!, x!);
+      const radius = 1 + 0.05 * (x! + y!);
+      return [radius * Math.cos(angle), radius * Math.sin(angle)];
+    }),
+  );
+  const u = (await PseudoObservations.fit(Table.fromMatrix(matrix(near, 2400, 2)))).transformTrain();
+  const tried: readonly FitCandidate[] = [
+    { kind: 'independence' },
+    { kind: 'student' },
+    { kind: 'flow', hidden: 32, depth: 2, members: 1, steps: 600, batch: 256, learningRate: 5e-3 },
+  ];
+  const copula = await fitCopula(u, { kind: 'auto', candidates: tried, names: ['a', 'b'] });
+  expect(copula).toBeInstanceOf(EnsembleCopula);
+  const { members, weights, names } = copula as EnsembleCopula;
+  expect(names).toEqual(['a', 'b']);
+  const formula = members.find(({ kind }) => kind !== 'flow')!;
+  expect(members).toHaveLength(2);
+  expect(weights.reduce((sum, weight) => sum + weight)).toBeCloseTo(1, 12);
+  const { candidates: rows } = copula.selection!;
+  expect(rows.map(({ outcome }) => outcome)).toEqual(['judged', 'judged', 'judged', 'chosen']);
+  const mixture = rows[3]!;
+  expect(mixture.candidate).toMatchObject({ kind: 'ensemble', members: members.map(({ kind }) => kind) });
+  expect(mixture.meanLogPdf!).toBeGreaterThan(rows[1]!.meanLogPdf! + 0.1);
+
+  // each row has a weight's share of the formula's density at least
+  const far = [[1e-9, 1 - 1e-9]];
+  const floor = Math.log(weights[members.indexOf(formula)]!) + (await formula.logPdf(far))[0]!;
+  expect((await copula.logPdf(far))[0]!).toBeGreaterThanOrEqual(floor - 1e-9);
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'sklar-auto-'));
+  const file = path.join(folder, 'mixture.safetensors');
+  await copula.save(file);
+  const back = await loadModel(file);
+  await rm(folder, { recursive: true });
+  expect(back.selection).toEqual(copula.selection);
+  expect(await back.logPdf(far)).toEqual(await copula.logPdf(far));
+  // a solver is of the network alone
+  expect((await back.sample(100, { solver: 'heun', steps: 4 })).rows).toBe(100);
+
+  const alone = await fitCopula(u, { kind: 'auto', candidates: tried, mixture: false });
+  expect(alone.kind).toBe('flow');
+  expect(alone.selection!.candidates).toHaveLength(3);
+});
+
+test('weights of a mixture: the best ones, and what rows say that did not decide them', () => {
+  const rows = 300;
+  const [a, b] = [0, 1].map((k) =>
+    Float64Array.from({ length: rows }, (_, i) => ((i % 3 === 0) === (k === 0) ? 2 : -1)),
+  );
+  const weights = stackingWeights([a!, b!]);
+  // maximum of log(w e^2 + (1 - w) e^-1) in a third of the rows and log((1 - w) e^2 + w e^-1) in the others
+  const [e2, e1] = [Math.exp(2), Math.exp(-1)];
+  const own = (w: number) => Math.log(w * e2 + (1 - w) * e1) + 2 * Math.log((1 - w) * e2 + w * e1);
+  expect(weights[0]! + weights[1]!).toBeCloseTo(1, 12);
+  for (const other of [weights[0]! - 0.02, weights[0]! + 0.02])
+    expect(own(weights[0]!)).toBeGreaterThan(own(other));
+  const stacked = stackedScores([a!, b!]);
+  const mean = stacked.reduce((sum, value) => sum + value / rows, 0);
+  expect(Math.abs(mean - own(weights[0]!) / 3)).toBeLessThan(0.02);
+  // rows of weight 0 decide nothing
+  const counts = Float64Array.from({ length: rows }, (_, i) => Number(i % 3 === 0));
+  expect(stackingWeights([a!, b!], counts)[0]!).toBeGreaterThan(0.97);
 });

@@ -8,6 +8,7 @@ import { tell } from '../../tell';
 import { type Copula } from '../copula';
 import { type DenseRows, type RowsInput, nativeWeights } from '../inputs/rows';
 import { type Execution, beginRun } from '../inputs/run';
+import { EnsembleCopula } from '../kinds/ensemble';
 import { type SelectedCandidate } from '../selection';
 import { type CheckpointOptions } from '../training/checkpoint';
 import { type TrainProgress } from '../training/train';
@@ -24,6 +25,7 @@ import {
 } from './candidates';
 import { kinds } from './kinds';
 import { FEWEST_ROWS, type FitCopulaOptions, fitKind, toTraining } from './prepare';
+import { stackedScores, stackingWeights } from './stacking';
 
 /** A candidate that is about to be fitted. */
 export interface CandidateProgress {
@@ -48,10 +50,18 @@ export interface AutoOptions {
    * than their share of what is left. The same seed then gives the same model only where the same steps were taken. Default: no bound.
    */
   minutes?: number | undefined;
-  /** Share of the rows by which training stops, and by which candidates are judged where it has 200 rows or more. Default 0.1. */
+  /**
+   * Share of the rows by which training stops and networks are judged, and others, too, where it has 200 rows or more; fewer are a fold of those by which formulas
+   * are judged. Default 0.1, of fewer than 2,000 rows 0.2.
+   */
   validation?: number | undefined;
   /** How these rows are chosen, see `splitRows`; folds are stretches of rows where it is not `random`. Default `random`. */
   split?: SplitMethod | undefined;
+  /**
+   * Whether the model may be a mixture of candidates, with the weights that score the rows best: one of networks has a formula in it, so that no row is without a
+   * density. Default true.
+   */
+  mixture?: boolean | undefined;
   /** Told of each candidate before it is tried; an exception thrown here ends the fit with it. */
   onCandidate?: ((progress: CandidateProgress) => void) | undefined;
 }
@@ -66,16 +76,20 @@ export const autoOptions: OptionNames<AutoOptions> = {
   minutes: true,
   validation: true,
   split: true,
+  mixture: 'boolean',
   onCandidate: true,
 };
 
-/** Fewer rows are judged by folds. */
+/** Fewer rows that are kept apart are judged by folds. */
 const LEAST_JUDGED = 200;
+/** Share of the rows that is kept apart, of few and of more rows. */
+const VALIDATION = { few: 0.2, many: 0.1 };
 /** More tell no more than their scores cost. */
 const MOST_JUDGED = 2000;
-const FOLDS = 5;
 /** Networks learn nothing of fewer rows that a Gaussian copula does not. */
 const LEAST_TRAINED = 100;
+/** Up to so many rows networks of width 64 do: docs/mathematics.md, N.7. */
+const FEW_ROWS = 6000;
 /** So many standard errors behind after some of the folds, the others would not tell otherwise. */
 const HOPELESS = 3;
 /** A network of fewer steps says nothing of its kind. */
@@ -103,25 +117,49 @@ async function classicalFor(u: DenseRows, run: Execution): Promise<FitCandidate[
     : candidates;
 }
 
+/** The networks for so many rows: of few rows narrow ones learn as much in a fraction of the time. */
+function networksFor(rows: number): FitCandidate[] {
+  if (rows < LEAST_TRAINED) return [];
+  if (rows > FEW_ROWS) return [{ kind: 'cdc' }, { kind: 'flow' }];
+  return [
+    { kind: 'cdc', hidden: 64 },
+    { kind: 'flow', hidden: 64, members: 4, batch: 512 },
+  ];
+}
+
 /** At most so many of them, evenly spread. */
 function thinned(rows: Uint32Array, most: number): Uint32Array {
   if (rows.length <= most) return rows;
   return Uint32Array.from({ length: most }, (_, i) => rows[Math.floor((i * rows.length) / most)]!);
 }
 
-/** Parts of the rows by which candidates are judged in turns. */
+/** Parts of the rows by which formulas are judged in turns; the first one are those by which networks stop and are judged. */
 function partsFor(u: DenseRows, validation: number, split: SplitMethod, seed: Seed) {
   const { train, holdout } = splitRows(u.rows, validation, seed, split);
   if (holdout.length >= LEAST_JUDGED) {
     return { by: 'validation' as const, parts: [partOf(u, thinned(holdout, MOST_JUDGED), train)] };
   }
+  const others = Math.round(1 / validation) - 1;
   // of few rows so many are left that a copula can be fitted to them
-  const folds = u.rows - Math.ceil(u.rows / FOLDS) < FEWEST_ROWS ? u.rows : FOLDS;
-  const fold =
-    split === 'random'
-      ? partsOf(u.rows, folds, seed)
-      : Uint32Array.from({ length: u.rows }, (_, i) => Math.floor((i * folds) / u.rows));
-  return { by: 'folds' as const, parts: foldsOf(u, fold, folds) };
+  if (u.rows - Math.ceil(u.rows / (others + 1)) < FEWEST_ROWS) {
+    return { by: 'folds' as const, parts: foldsOf(u, partsOf(u.rows, u.rows, seed), u.rows) };
+  }
+  const fold = new Uint32Array(u.rows);
+  const turns = split === 'random' ? partsOf(train.length, others, seed) : null;
+  train.forEach((row, i) => (fold[row] = 1 + (turns ? turns[i]! : Math.floor((i * others) / train.length))));
+  return { by: 'folds' as const, parts: foldsOf(u, fold, others + 1) };
+}
+
+/** Candidates that a mixture is looked for of: the best ones, and the best formula. */
+const MOST_MEMBERS = 4;
+/** What has less of the weight is left out, but the formula beside networks. */
+const LEAST_WEIGHT = 0.03;
+
+/** A mixture of candidates, with how it scores rows by weights that others decide. */
+interface Mixture {
+  readonly members: readonly Trial[];
+  readonly weights: readonly number[];
+  readonly scores: Float64Array;
 }
 
 /** A candidate with what it scored. */
@@ -180,16 +218,18 @@ export async function fitAuto(u: RowsInput, options: FitAutoOptions): Promise<Co
   if (own !== undefined) {
     throw new SklarError('ERR_SKLAR_VALUE', `${own} belongs to one kind, and auto tries several`);
   }
-  const { minutes, validation = 0.1, split = 'random', onCandidate, onProgress, ...common } = options;
+  const { minutes, split = 'random', mixture = true, onCandidate, onProgress, ...common } = options;
   const { seed = 1, signal } = common;
   const started = performance.now();
   const dense = toTraining(u, common);
+  const isSmall = VALIDATION.many * dense.rows < LEAST_JUDGED;
+  const validation = options.validation ?? (isSmall ? VALIDATION.few : VALIDATION.many);
   const { blocks, names } = dense;
   const weights = nativeWeights(dense) ?? undefined;
   const run = beginRun(common, null);
   const candidates = asked ?? [
     ...(await classicalFor(dense, { ...run, device: 'cpu', precision: 'fp32' })),
-    ...(dense.rows < LEAST_TRAINED ? [] : ([{ kind: 'cdc' }, { kind: 'flow' }] as const)),
+    ...networksFor(dense.rows),
   ];
   const { by, parts } = partsFor(dense, validation, split, seed);
   const errors = split === 'random' ? 'rows' : 'blocks';
@@ -201,7 +241,8 @@ export async function fitAuto(u: RowsInput, options: FitAutoOptions): Promise<Co
     const each = weights && rows.length > 0 ? Float64Array.from(rows, (row) => weights[row]!) : undefined;
     return { ...meanOf(Float64Array.from(rows, value), rows, errors, each), rows: rows.length };
   };
-  const behind = (leader: Trial, { scores }: Trial) => summary((row) => leader.scores[row]! - scores[row]!);
+  type Scored = Pick<Trial, 'scores'>;
+  const behind = (leader: Scored, { scores }: Scored) => summary((row) => leader.scores[row]! - scores[row]!);
 
   /** Fits a candidate to a part of the rows, or as the model is to be. */
   const fit = (candidate: FitCandidate, part: Part | null, own: FitCopulaOptions & { steps?: number }) =>
@@ -217,12 +258,12 @@ export async function fitAuto(u: RowsInput, options: FitAutoOptions): Promise<Co
       margins: common.margins,
     });
 
-  /** Networks share what is left of the time; those that are judged by folds are fitted once more in the end. */
+  /** Networks share what is left of the time. */
   const secondsFor = (first: number) => {
     if (minutes === undefined) return Infinity;
     const networks = Math.max(1, candidates.slice(first).filter(isTrained).length);
     const left = 60 * minutes - (performance.now() - started) / 1000;
-    return left / networks / (by === 'folds' ? parts.length + 1 : 1);
+    return left / networks;
   };
 
   const trials: Trial[] = [];
@@ -233,10 +274,10 @@ export async function fitAuto(u: RowsInput, options: FitAutoOptions): Promise<Co
     const trial: Trial = { candidate, outcome: 'judged', scores, seconds: 0, error: null, copula: null };
     trials.push(trial);
     tell(onCandidate, { candidate, candidates: candidates.length, candidatesDone });
-    const whole = by === 'validation' && isTrained(candidate);
+    const whole = isTrained(candidate);
     try {
       const seconds = secondsFor(candidatesDone);
-      for (const part of parts) {
+      for (const part of whole ? parts.slice(0, 1) : parts) {
         if (seconds <= 0) throw new TooLong(0);
         const fitted = await fitWithin(
           seconds,
@@ -268,45 +309,107 @@ export async function fitAuto(u: RowsInput, options: FitAutoOptions): Promise<Co
   }
   if (!leader) throw nothingJudged(trials);
 
-  const best = leader;
-  const chosen = trials.find((trial) => {
-    const { mean, standardError } = behind(best, trial);
-    return trial === best || (trial.outcome === 'judged' && mean <= (standardError ?? 0));
-  })!;
-  chosen.outcome = 'chosen';
-  if (!chosen.copula) {
-    const { length } = candidates;
-    tell(onCandidate, { candidate: chosen.candidate, candidates: length, candidatesDone: length });
+  const single = leader;
+  const mixed = mixture ? mixtureOf(trials, order, weights) : null;
+  const best: Scored = mixed && behind(single, mixed).mean < 0 ? mixed : single;
+  const isTied = (trial: Scored) => behind(best, trial).mean <= (behind(best, trial).standardError ?? 0);
+  const simplest = trials.find((trial) => trial.outcome === 'judged' && (trial === best || isTied(trial)));
+  // of a network alone a row can be lost without a bound
+  const chosen = mixed && (!simplest || isTrained(simplest.candidate)) ? mixed : simplest!;
+  const members = chosen === mixed ? mixed.members : [chosen as Trial];
+  const { length } = candidates;
+  const copulas: Copula[] = [];
+  for (const { candidate, copula } of members) {
+    if (!copula) tell(onCandidate, { candidate, candidates: length, candidatesDone: length });
+    copulas.push(
+      copula ?? (await fit(candidate, null, { signal, ...(isTrained(candidate) && { onProgress }) })),
+    );
   }
-  const copula =
-    chosen.copula ??
-    (await fit(chosen.candidate, null, {
-      signal,
-      ...(isTrained(chosen.candidate) && { onProgress }),
-    }));
-  for (const trial of trials) if (trial !== chosen) trial.copula?.dispose();
+  for (const { copula } of trials) if (copula && !copulas.includes(copula)) copula.dispose();
+  const copula = chosen === mixed ? new EnsembleCopula(copulas, mixed.weights) : copulas[0]!;
+  copula.names = copulas[0]!.names;
+  copula.margins = copulas[0]!.margins;
+  const rowOf = (
+    { scores }: Scored,
+    {
+      candidate,
+      outcome,
+      seconds,
+      error,
+    }: Pick<SelectedCandidate, 'candidate' | 'outcome' | 'seconds' | 'error'>,
+  ): SelectedCandidate => {
+    const { rows, mean, standardError } = summary((row) => scores[row]!);
+    const difference = rows === 0 || outcome === 'failed' ? null : behind(best, { scores });
+    return {
+      candidate,
+      outcome,
+      rows,
+      meanLogPdf: difference && mean,
+      standardError: difference && standardError,
+      behind: difference && { mean: difference.mean, standardError: difference.standardError },
+      seconds,
+      error,
+    };
+  };
+  const outcomeOf = (one: Trial | Mixture, outcome: SelectedCandidate['outcome']) =>
+    one === chosen ? 'chosen' : outcome;
   copula.selection = {
     by,
     rows: order.length,
     folds: parts.length,
     errors,
     seconds: (performance.now() - started) / 1000,
-    candidates: trials.map((trial): SelectedCandidate => {
-      const { rows, mean, standardError } = summary((row) => trial.scores[row]!);
-      const difference = rows === 0 || trial.outcome === 'failed' ? null : behind(best, trial);
-      return {
-        candidate: optionsOfKind(trial.candidate),
-        outcome: trial.outcome,
-        rows,
-        meanLogPdf: difference && mean,
-        standardError: difference && standardError,
-        behind: difference && { mean: difference.mean, standardError: difference.standardError },
-        seconds: trial.seconds,
-        error: trial.error,
-      };
-    }),
+    candidates: [
+      ...trials.map((trial) =>
+        rowOf(trial, {
+          ...trial,
+          candidate: optionsOfKind(trial.candidate),
+          outcome: outcomeOf(trial, trial.outcome),
+        }),
+      ),
+      ...(mixed
+        ? [
+            rowOf(mixed, {
+              candidate: {
+                kind: 'ensemble',
+                members: mixed.members.map(({ candidate }) => candidate.kind),
+                weights: mixed.weights.map((weight) => Number(weight.toPrecision(2))),
+              },
+              outcome: outcomeOf(mixed, 'judged'),
+              seconds: 0,
+              error: null,
+            }),
+          ]
+        : []),
+    ],
   };
   return copula;
+}
+
+/** The mixture of judged candidates that scores the rows best; null: of one alone, or of formulas. */
+function mixtureOf(
+  trials: readonly Trial[],
+  order: Uint32Array,
+  weights: Float64Array | undefined,
+): Mixture | null {
+  const tried = trials.filter(({ outcome }) => outcome === 'judged');
+  const common = order.filter((row) => tried.every(({ scores }) => !Number.isNaN(scores[row])));
+  const scoresOfAll = (members: readonly Trial[]) =>
+    members.map(({ scores }) => Float64Array.from(common, (row) => scores[row]!));
+  const counts = weights && Float64Array.from(common, (row) => weights[row]!);
+  const meanScore = ({ scores }: Trial) => common.reduce((sum, row) => sum + scores[row]!, 0);
+  const judged = tried.toSorted((a, b) => meanScore(b) - meanScore(a));
+  const formula = judged.find(({ candidate }) => !isTrained(candidate));
+  if (!judged.some(({ candidate }) => isTrained(candidate))) return null;
+  const pool = judged.filter((trial, k) => k < MOST_MEMBERS || trial === formula);
+  const first = stackingWeights(scoresOfAll(pool), counts);
+  const members = pool.filter((trial, k) => first[k]! >= LEAST_WEIGHT || trial === formula);
+  if (members.length < 2) return null;
+  const scores = scoresOfAll(members);
+  const stacked = stackedScores(scores, counts);
+  const all = new Float64Array(trials[0]!.scores.length).fill(NaN);
+  common.forEach((row, i) => (all[row] = stacked[i]!));
+  return { members, weights: stackingWeights(scores, counts), scores: all };
 }
 
 const isTrained = ({ kind }: FitCandidate) => kinds[kind].trained;

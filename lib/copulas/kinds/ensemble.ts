@@ -22,6 +22,7 @@ import {
 } from '../fields/field-density';
 import { type Execution } from '../inputs/run';
 import { type ConditionalMethod, type ConditionalSample, withoutMethod } from '../fields/smc';
+import { solverOptionKeys } from '../fields/solvers';
 import { type NormaliserOptions, normaliserOptionNames, type Normalisable } from '../fields/normaliser';
 import { tell } from '../../tell';
 
@@ -284,7 +285,15 @@ export class EnsembleCopula extends Copula {
 
   /** @internal */
   checkSampleOptions(options: SampleOptions): void {
-    for (const member of this.members) member.checkSampleOptions(options);
+    for (const member of this.members) member.checkSampleOptions(this.#optionsOf(member, options));
+  }
+
+  /** Formulas beside networks have no solver. */
+  #optionsOf({ capabilities }: Copula, options: SampleOptions): SampleOptions {
+    if (capabilities.field || !this.members.some((member) => member.capabilities.field)) return options;
+    return Object.fromEntries(
+      Object.entries(options).filter(([key]) => !solverOptionKeys.includes(key as never)),
+    );
   }
 
   /** @internal */
@@ -302,7 +311,7 @@ export class EnsembleCopula extends Copula {
     for (const [k, member] of this.members.entries()) {
       const { data } = await member
         .sample(blocks * this.#counts[k]!, {
-          ...options,
+          ...this.#optionsOf(member, options),
           ...run,
           seed: memberSeed(seed, k),
           firstRow: Number(firstBlock) * this.#counts[k]!,
