@@ -1,6 +1,8 @@
 /** ONNX models, run by onnxruntime-node. */
-import { spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { createInterface } from 'node:readline/promises';
 
 export interface OnnxTensor {
   data: number[];
@@ -11,19 +13,27 @@ export interface OnnxJob {
   inputs: Record<string, OnnxTensor>;
 }
 
-/** The outputs of each model, by name; a number that is not finite is null. */
-export function runOnnx(jobs: readonly OnnxJob[]): Record<string, OnnxTensor>[] {
-  const input = JSON.stringify(
-    jobs.map(({ model, inputs }) => ({ model: Buffer.from(model).toString('base64'), inputs })),
-  );
-  const script = path.join(__dirname, 'run-onnx.mjs');
-  const { status, stdout, stderr } = spawnSync(process.execPath, [script], {
-    input,
-    encoding: 'utf8',
-    maxBuffer: 2 ** 30,
-  });
-  if (status !== 0) throw new Error(stderr);
-  return JSON.parse(stdout) as Record<string, OnnxTensor>[];
+/** One for all tests of a file: loading the runtime takes longer than most graphs. */
+let runner: { child: ChildProcess; stderr: Promise<string>; answers: AsyncIterator<string> } | undefined;
+afterAll(() => runner?.child.stdin!.end());
+
+function start() {
+  const child = spawn(process.execPath, [path.join(__dirname, 'run-onnx.mjs')]);
+  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return { child, stderr: text(child.stderr), answers };
+}
+
+/** The outputs of each model, by name; a number that is not finite is null. One call at a time. */
+export async function runOnnx(jobs: readonly OnnxJob[]): Promise<Record<string, OnnxTensor>[]> {
+  const { child, stderr, answers } = (runner ??= start());
+  const texts = jobs.map(({ model, inputs }) => ({ model: Buffer.from(model).toString('base64'), inputs }));
+  child.stdin!.write(`${JSON.stringify(texts)}\n`);
+  const { value, done } = await answers.next();
+  if (done) {
+    runner = undefined;
+    throw new Error(await stderr);
+  }
+  return JSON.parse(value) as Record<string, OnnxTensor>[];
 }
 
 /** Rows of equal length as a tensor. */

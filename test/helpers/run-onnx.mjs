@@ -1,11 +1,10 @@
-// Runs ONNX models for test/helpers/onnx.ts. A process of its own: in jest's realm arrays have other constructors than the ones
+// Runs ONNX models for test/helpers/onnx.ts, a list in each line. A process of its own: in jest's realm arrays have other constructors than the ones
 // that onnxruntime-node compares with.
 import process from 'node:process';
-import { json } from 'node:stream/consumers';
+import { createInterface } from 'node:readline';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 
-const results = [];
-for (const { model, inputs } of await json(process.stdin)) {
+async function run({ model, inputs }) {
   const session = await InferenceSession.create(Buffer.from(model, 'base64'), {
     logSeverityLevel: 3,
     intraOpNumThreads: 1,
@@ -17,13 +16,13 @@ for (const { model, inputs } of await json(process.stdin)) {
     ]),
   );
   const outputs = await session.run(feeds);
-  results.push(
-    Object.fromEntries(
-      Object.entries(outputs).map(([name, { data, dims }]) => [
-        name,
-        { data: Array.from(data), shape: dims },
-      ]),
-    ),
+  return Object.fromEntries(
+    Object.entries(outputs).map(([name, { data, dims }]) => [name, { data: Array.from(data), shape: dims }]),
   );
 }
-process.stdout.write(JSON.stringify(results));
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const results = [];
+  for (const job of JSON.parse(line)) results.push(await run(job));
+  process.stdout.write(`${JSON.stringify(results)}\n`);
+}

@@ -91,7 +91,7 @@ async function failures(copulas: readonly Copula[], bound: number, make = rowsOf
     jobs.push({ model: file, inputs: { u: tensorOf(rows) } });
   }
   const found: object[] = [];
-  for (const [i, outputs] of runOnnx(jobs).entries()) {
+  for (const [i, outputs] of (await runOnnx(jobs)).entries()) {
     const { copula, rows } = cases[i]!;
     const expected = await copula.logPdf(rows);
     const got = outputs.log_pdf!.data;

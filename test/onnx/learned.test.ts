@@ -51,7 +51,7 @@ async function inDouble<C extends Copula>(copula: C): Promise<C> {
 
 async function evaluate(copula: Copula, options = {}) {
   const { file } = await toOnnx(copula, options);
-  return runOnnx([{ model: file, inputs: { u: tensorOf(rows) } }])[0]!;
+  return (await runOnnx([{ model: file, inputs: { u: tensorOf(rows) } }]))[0]!;
 }
 
 test.each([
@@ -117,7 +117,9 @@ test('networks: logits of a cdc, velocities of flows, also published ones', asyn
   const cdc: CdcCopula = await inDouble(await fitCopula(u, { ...size, guided: false }));
   const { file, inputs, outputs } = await toOnnx(cdc, { what: 'network' });
   expect([inputs, outputs]).toEqual([['y'], ['logits']]);
-  const [{ logits }] = runOnnx([{ model: file, inputs: { y: tensorOf(z) } }]) as [Record<string, any>];
+  const [{ logits }] = (await runOnnx([{ model: file, inputs: { y: tensorOf(z) } }])) as [
+    Record<string, any>,
+  ];
   expect(logits.shape).toEqual([2, 10]);
   expect(worstOf(logits.data as number[], (await cdc.logits(z)).data).error).toBeLessThan(1e-12);
 
@@ -135,20 +137,22 @@ test('networks: logits of a cdc, velocities of flows, also published ones', asyn
     const cube = options.kind === 'reflection' || 'process' in options;
     const start = cube ? rows.slice(3, 6) : z;
     const { reference } = copula.info().config as { reference: number };
-    const velocity = (y: number[], time: number) =>
-      runOnnx([
-        {
-          model: network.file,
-          inputs: { y: { data: y, shape: [y.length / 3, 3] }, time: { data: [time], shape: [] } },
-        },
-      ])[0]!.velocity!.data;
+    const velocity = async (y: number[], time: number) =>
+      (
+        await runOnnx([
+          {
+            model: network.file,
+            inputs: { y: { data: y, shape: [y.length / 3, 3] }, time: { data: [time], shape: [] } },
+          },
+        ])
+      )[0]!.velocity!.data;
     // one step of the classical Runge-Kutta method, from the reference to data
     const y = start.flat();
     const moved = (along: number[], length: number) => y.map((from, i) => from - length * along[i]!);
-    const k1 = velocity(y, reference);
-    const k2 = velocity(moved(k1, reference / 2), reference / 2);
-    const k3 = velocity(moved(k2, reference / 2), reference / 2);
-    const k4 = velocity(moved(k3, reference), 0);
+    const k1 = await velocity(y, reference);
+    const k2 = await velocity(moved(k1, reference / 2), reference / 2);
+    const k3 = await velocity(moved(k2, reference / 2), reference / 2);
+    const k4 = await velocity(moved(k3, reference), 0);
     const mean = k1.map((k, i) => (k + 2 * k2[i]! + 2 * k3[i]! + k4[i]!) / 6);
     const { values } = await integrate(copula, {
       ...{ start, solver: 'rk4', steps: 1, scale: cube ? 'copula' : 'gaussian' },
