@@ -13,7 +13,7 @@ const numbers = async () =>
   Table.fromMatrix(await new FamilyCopula('gumbel', { theta: 2 }).sample(400, { seed: 2, dtype: 'float64' }));
 /** Counts, labels, dates, atoms, missing cells; with weights of the rows, if they are wanted. */
 async function orders(weighted = false): Promise<Table> {
-  const table = await ordersTable(500, uniform);
+  const table = await ordersTable(250, uniform);
   if (!weighted) return table;
   const weights = Float64Array.from({ length: table.rows }, (_, i) => 1 + (i % 7) / 2);
   return new Table([...table.names, 'w'], [...table.columns, weights], [...table.types, 'float']);
