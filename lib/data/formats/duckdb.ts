@@ -25,9 +25,11 @@ const WIDE = 100;
 
 type DuckDBModule = typeof import('@duckdb/node-api');
 
-async function loadDuckDB(file: string): Promise<DuckDBModule> {
+function loadDuckDB(file: string): DuckDBModule {
   try {
-    return await import('@duckdb/node-api');
+    // `import` would parse all of it for the names of its exports, which takes longer than to run it
+    // eslint-disable-next-line @typescript-eslint/no-require-imports
+    return require('@duckdb/node-api') as DuckDBModule;
   } catch (cause) {
     throw new SklarError(
       'ERR_SKLAR_FILE',
@@ -78,7 +80,7 @@ export class DuckDBSession {
    * @param columns how many a query may take
    */
   static async open(files: readonly string[], signal?: AbortSignal, columns = 0): Promise<DuckDBSession> {
-    const { DuckDBInstance, listValue } = await loadDuckDB(files[0]!);
+    const { DuckDBInstance, listValue } = loadDuckDB(files[0]!);
     // has the memory of DuckDB's buffers given back to the system, too
     native();
     const absolute = files.map((file) => path.resolve(file));
