@@ -124,8 +124,10 @@ test('the density does not settle as rows grow: its variance at the middle tends
   for (const rows of [100, 400]) {
     const values: number[] = [];
     for (let seed = 1; seed <= 300; seed++) {
-      const u = await none.sample(rows, { seed, ...double });
-      const [c] = await (await fitCopula(u, { kind: 'empirical-beta' })).pdf([[0.5, 0.5]]);
+      const u = toRows(await none.sample(rows, { seed, ...double }));
+      const [first, second] = [0, 1].map((j) => u.map((row) => row[j]!).sort((a, b) => a - b));
+      const ranks = u.flatMap(([a, b]) => [first!.indexOf(a!) + 1, second!.indexOf(b!) + 1]);
+      const [c] = await new EmpiricalBetaCopula(Float64Array.from(ranks), 2).pdf([[0.5, 0.5]]);
       values.push((c! - 1) ** 2);
     }
     // of ranks in random order: (B - 1)^2 / (n - 1), B the mean square of the beta densities, sqrt(n / pi)

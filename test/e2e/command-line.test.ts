@@ -5,7 +5,7 @@ import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { readTable, writeTable } from '../../lib';
-import { COLUMNS, QUICK, exampleTable } from '../cli/support';
+import { COLUMNS, QUICK, exampleTable, writeExamples } from '../cli/support';
 import { TemporaryFolder } from '../data/support';
 
 const root = path.resolve(__dirname, '..', '..');
@@ -16,7 +16,7 @@ const data = folder.file('data.csv');
 
 beforeAll(async () => {
   if (!existsSync(program)) throw new Error(`expected ${bin.sklar}, got none: run npm run build:ts first`);
-  await writeTable(exampleTable(), data);
+  await writeExamples(folder);
 });
 
 /** Starts the command; `whenTold` runs when it first says something on stderr. */
@@ -81,20 +81,17 @@ onPosix.each<[NodeJS.Signals, number]>([
 ])('%s while it learns: exit status %d, and the folder as it was', async (signal, status) => {
   folder.file('old.safetensors', 'the old model');
   const before = folder.list();
-  const began = performance.now();
   const argv = ['fit', data, '--out', 'old.safetensors', ...QUICK, '--steps', 1e8, '--verbose'];
   const ended = await run(argv, (kill) => kill(signal));
   expect(ended).toMatchObject({ status, signal: null, stdout: '' });
   expect(ended.stderr).toMatch(/\nerror: interrupted.*\[ERR_SKLAR_ABORTED\]\n$/);
-  expect(performance.now() - began).toBeLessThan(20_000);
   expect(folder.list()).toEqual(before);
   expect(readFileSync(folder.file('old.safetensors'), 'utf8')).toBe('the old model');
 });
 
 onPosix('Ctrl-C while it draws rows leaves no half-written table', async () => {
-  await run(['fit', data, '--out', 'm.safetensors', ...QUICK]);
   const before = folder.list();
-  const argv = ['sample', 'm.safetensors', '--rows', 1e9, '--out', 'huge.csv', '--verbose'];
+  const argv = ['sample', 'cdc.safetensors', '--rows', 1e9, '--out', 'huge.csv', '--verbose'];
   const ended = await run(argv, (kill) => kill('SIGINT'));
   expect(ended).toMatchObject({ status: 130, signal: null, stdout: '' });
   expect(folder.list()).toEqual(before);
@@ -102,7 +99,6 @@ onPosix('Ctrl-C while it draws rows leaves no half-written table', async () => {
 
 onPosix('Ctrl-C while it scores rows leaves no half-written table', async () => {
   await writeTable(exampleTable(400_000), folder.file('many.parquet'));
-  await run(['fit', data, '--out', 'm.safetensors', '--kind', 'gaussian']);
   // Ctrl-C when the first of seven batches has been scored
   const hook = folder.file(
     'interrupt.cjs',
@@ -115,7 +111,7 @@ onPosix('Ctrl-C while it scores rows leaves no half-written table', async () => 
   for (const out of ['scores.csv', 'scores.parquet', 'old.csv']) {
     folder.file('old.csv', 'the old table');
     const before = folder.list();
-    const argv = ['score', 'm.safetensors', 'many.parquet', '--out', out, '--verbose'];
+    const argv = ['score', 'gaussian.safetensors', 'many.parquet', '--out', out, '--verbose'];
     const ended = await run(argv, undefined, ['--require', hook]);
     expect(ended).toMatchObject({ status: 130, signal: null, stdout: '' });
     expect(ended.stderr).toMatch(/^score 16%.*\nerror: interrupted.*\[ERR_SKLAR_ABORTED\]\n$/);
@@ -127,7 +123,6 @@ onPosix('Ctrl-C while it scores rows leaves no half-written table', async () => 
 test.each(['vega', 'vega-interpreter'])(
   'without the optional package %s there is an error that says what to install',
   async (missing) => {
-    await run(['fit', data, '--out', 'm.safetensors', ...QUICK]);
     const hook = `export async function resolve(name, context, next) {
     if (name === '${missing}') throw new Error('Cannot find package');
     return next(name, context);
@@ -135,7 +130,7 @@ test.each(['vega', 'vega-interpreter'])(
     const register = `import { register } from 'node:module';
     register(${JSON.stringify(`data:text/javascript,${encodeURIComponent(hook)}`)});`;
     for (const out of ['picture.svg', 'page.html']) {
-      const failed = await run(['report', 'm.safetensors', data, '--out', out], undefined, [
+      const failed = await run(['report', 'cdc.safetensors', data, '--out', out], undefined, [
         '--import',
         `data:text/javascript,${encodeURIComponent(register)}`,
       ]);
@@ -147,8 +142,7 @@ test.each(['vega', 'vega-interpreter'])(
 );
 
 test.each(['picture.svg', 'page.html'])('where code may not be made of texts %s is drawn', async (out) => {
-  await run(['fit', data, '--out', 'm.safetensors', ...QUICK]);
-  const argv = ['report', 'm.safetensors', data, '--rows', 100, '--out', out];
+  const argv = ['report', 'cdc.safetensors', data, '--rows', 100, '--out', out];
   const drawn = await run(argv, undefined, ['--disallow-code-generation-from-strings']);
   expect(drawn.status).toBe(0);
   expect(readFileSync(folder.file(out), 'utf8')).toContain('</svg>');
