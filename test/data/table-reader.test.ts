@@ -55,8 +55,8 @@ test('texts far down, integers that doubles do not hold, numbers that are labels
   await readBoth(folder.file('days.csv', `d,x\n20240131,1\n20240201,2\n20240202,3\n`));
 });
 
-test('columns of thousands: one query has them all', async () => {
-  const names = Array.from({ length: 1500 }, (_, j) => `c${j}`);
+test('more than a thousand columns: one query has them all', async () => {
+  const names = Array.from({ length: 1100 }, (_, j) => `c${j}`);
   const wide = new Table(
     names,
     names.map((_, j) => Float64Array.of(j, j % 3 === 0 ? NaN : 0.5 * j, j + 1)),
