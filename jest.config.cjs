@@ -1,13 +1,17 @@
 const os = require('node:os');
 
-const long = Boolean(process.env.SKLAR_LONG_TESTS);
+// Tests that take minutes have a run of their own, npm run test:long; `all` is both.
+const testMatch = {
+  only: ['**/*.long.test.ts'],
+  all: ['**/*.test.ts'],
+}[process.env.SKLAR_LONG_TESTS] ?? ['**/*.test.ts', '!**/*.long.test.ts'];
 
 /** @type {import('jest').Config} */
 module.exports = {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
-  // Tests that take minutes have a run of their own: npm run test:long.
-  testMatch: long ? ['**/*.long.test.ts'] : ['**/*.test.ts', '!**/*.long.test.ts'],
+  testMatch,
+  testSequencer: '<rootDir>/scripts/jest-sequencer.cjs',
   // Types are checked by `npm run typecheck`; here each file is only stripped of them (isolatedModules).
   transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: '<rootDir>/tsconfig.test.json' }] },
   // Each file of tests is a context of its own, where a global name costs a tenth of a microsecond each time it is looked up: loops
