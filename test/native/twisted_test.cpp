@@ -150,13 +150,6 @@ struct KernelMixture {
   }
 };
 
-// Sanitizers see in 10 columns what they would in 200, which take minutes with them.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool sanitized = true;
-#else
-constexpr bool sanitized = false;
-#endif
-
 class KernelField final : public sklar::Field<double> {
  public:
   explicit KernelField(const KernelMixture& law) : law_(law) {}
