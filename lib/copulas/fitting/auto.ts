@@ -88,8 +88,9 @@ const VALIDATION = { few: 0.2, many: 0.1 };
 const MOST_JUDGED = 2000;
 /** Networks learn nothing of fewer rows that a Gaussian copula does not. */
 const LEAST_TRAINED = 100;
-/** Up to so many rows networks of width 64 do: docs/mathematics.md, N.7. */
-const FEW_ROWS = 6000;
+/** From so many rows on, and beyond so many, networks are wider: docs/mathematics.md, N.7. */
+const FEW_ROWS = 2000;
+const MANY_ROWS = 6000;
 /** So many standard errors behind after some of the folds, the others would not tell otherwise. */
 const HOPELESS = 3;
 /** A network of fewer steps says nothing of its kind. */
@@ -120,10 +121,11 @@ async function classicalFor(u: DenseRows, run: Execution): Promise<FitCandidate[
 /** The networks for so many rows: of few rows narrow ones learn as much in a fraction of the time. */
 function networksFor(rows: number): FitCandidate[] {
   if (rows < LEAST_TRAINED) return [];
-  if (rows > FEW_ROWS) return [{ kind: 'cdc' }, { kind: 'flow' }];
+  if (rows > MANY_ROWS) return [{ kind: 'cdc' }, { kind: 'flow' }];
+  const size = rows < FEW_ROWS ? { hidden: 64, members: 4 } : { hidden: 128, members: 2 };
   return [
     { kind: 'cdc', hidden: 64 },
-    { kind: 'flow', hidden: 64, members: 4, batch: 512 },
+    { kind: 'flow', ...size, batch: 512 },
   ];
 }
 
