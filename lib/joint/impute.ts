@@ -300,7 +300,13 @@ function typeWith(own: ColumnType, here: ColumnType): ColumnType {
   const places = [own, here].map((type) => (type.type === 'number' ? type.decimals : 0));
   const decimals = places.includes(undefined) ? undefined : Math.max(...(places as number[]));
   const style = own.type === 'number' || own.type === 'integer' ? own.style : undefined;
-  return { type: 'number', ...(decimals !== undefined && { decimals }), ...(style && { style }) };
+  const censored = 'censored' in here ? here.censored : undefined;
+  return {
+    type: 'number',
+    ...(decimals !== undefined && { decimals }),
+    ...(style && { style }),
+    ...(censored && { censored }),
+  };
 }
 
 function summaryOf(name: string, table: Table, tables: readonly Table[]): ImputedColumn {

@@ -131,7 +131,10 @@ export const marginOptionsSchema = z.strictObject({
   otherwise: z.literal('auto').optional(),
   atoms: z.array(z.number()).min(1).optional(),
 } satisfies OptionShape<MarginOptions>);
-export type ResolvedOptions = z.output<typeof marginOptionsSchema>;
+export type ResolvedOptions = z.output<typeof marginOptionsSchema> & {
+  /** Values that are atoms however few rows have them. */
+  readonly marks?: readonly number[];
+};
 
 /** With fewer rows a kernel estimate is the body of tails. */
 const KDE_BODY_ROWS = 1000;
@@ -320,7 +323,7 @@ function* fitFromData(
 ): Steps<Margin> {
   const { type } = options;
   if (options.support) supportOf(column, type, options.support);
-  const atoms = options.atoms ?? atomsOf(column);
+  const atoms = options.atoms ?? withMarks(column, atomsOf(column), options);
   if (type === 'zero-inflated') expectAtoms(column, atoms, options.atoms !== undefined);
   const rest = atoms.length === 0 ? column : withoutValues(column, new Set(atoms));
   if (type === 'rounded' || (type === 'auto' && recurs(column, rest))) {
@@ -340,9 +343,19 @@ function* fitFromData(
   return yield* fitMixture(column, rest, atoms, options);
 }
 
+/** The atoms, and those of a column that are such without recurring. */
+function withMarks(
+  { values }: SortedColumn,
+  atoms: readonly number[],
+  { marks = [] }: ResolvedOptions,
+): number[] {
+  const own = marks.filter((mark) => values.includes(mark));
+  return [...new Set([...atoms, ...own])].sort((a, b) => a - b);
+}
+
 /** Null: its values are not on a grid. */
 function* fitRounded(column: SortedColumn, options: ResolvedOptions): Steps<RoundedMargin | null> {
-  const atoms = atomsOfRounded(column);
+  const atoms = withMarks(column, atomsOfRounded(column), options);
   const rest = withoutValues(column, new Set(atoms));
   const grid = gridOf(rest);
   if (!grid) return null;
@@ -471,7 +484,7 @@ function* fitGpd(column: SortedColumn, options: ResolvedOptions): Steps<GpdMargi
   const smooth = column.sorted.length < KDE_BODY_ROWS ? 'kde' : 'empirical';
   const type = options.type === 'zero-inflated' ? options.type : (options.body ?? smooth);
   const body = yield* fitFromData(column, { ...options, type });
-  const atoms = options.atoms ?? atomsOf(column);
+  const atoms = options.atoms ?? withMarks(column, atomsOf(column), options);
   const [least, most] = [column.values[0]!, column.values.at(-1)!];
   // an end that signs alone tell is none where it is further off than all values are apart: kelvin, prices, seconds since 1970
   const isEnd = (end: number, value: number) =>

@@ -13,7 +13,14 @@ import { PseudoObservations } from '../data/pseudo-observations';
 import { type Seed, resolveSeed } from '../data/random';
 import { TableSchema } from '../data/schema/table-schema';
 import { type CellWeights, releaseSorted, sortedColumns } from '../data/sorted-table';
-import { type ColumnType, columnTypeSchema, kindOf, labelsOf, typeOf } from '../data/columns/column-type';
+import {
+  censoredNumbers,
+  type ColumnType,
+  columnTypeSchema,
+  kindOf,
+  labelsOf,
+  typeOf,
+} from '../data/columns/column-type';
 import { Table, listNames } from '../data/table';
 import { expectThreads } from '../devices';
 import { type OptionNames, SklarError, describe, expectOneOf, expectOptions } from '../errors';
@@ -379,9 +386,11 @@ export function expectMarginsSpec(spec: MarginsSpec, names: readonly string[]): 
 
 /** What each column of a table gets: positions of labels are discrete where nothing else is asked of the column. */
 function specsOf(spec: MarginsSpec, table: Table): ResolvedOptions[] {
-  return expectMarginsSpec(spec, table.names).map((resolved, j) => {
+  return expectMarginsSpec(spec, table.names).map((given, j) => {
     const named = typeof spec === 'object' && Object.hasOwn(spec, table.names[j]!);
     const type = table.types[j]!;
+    const marks = censoredNumbers(type);
+    const resolved = marks.length > 0 ? { ...given, marks } : given;
     if (labelsOf(type) && !named) return resolveMarginSpec('discrete', table.names[j]!);
     // 0 is the first of January 1970, and no end
     const isDate = type.type === 'date' || type.type === 'timestamp';

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 
 import { type ColumnType, type Note, Table, fitJoint, readTable, writeTable } from '../../lib';
 import { calendarFormat, findFormat } from '../../lib/data/columns/calendar';
-import { cellText } from '../../lib/data/columns/column-type';
+import { cellText, roundedTo } from '../../lib/data/columns/column-type';
 import { inferType } from '../../lib/data/columns/infer-type';
 import { readNumerals } from '../../lib/data/columns/numerals';
 import { TemporaryFolder, readBoth, sklarError, writeParquet } from './support';
@@ -61,6 +61,53 @@ test.each([
   expect(half.type.type).toBe('category');
 });
 
+describe('other texts between few dates', () => {
+  const days = Array.from({ length: 60 }, (_, i) => `${String(10 + (i % 18))}/0${1 + (i % 9)}/2024`);
+
+  test.each([5, 9, 12])('of %i rows are missing', async (rows) => {
+    const cells = days.slice(0, rows).map((day, i) => (i === 3 ? 'pending' : day));
+    const read = await column(cells);
+    expect(read.type).toEqual({ type: 'date', format: 'DD/MM/YYYY' });
+    expect(read.values[3]).toBeNaN();
+    expect(read.notes).toContain(
+      'column "x": 1 cell between dates or times ("pending") was taken for missing',
+    );
+  });
+
+  test('of many rows few days do not make dates', async () => {
+    const cells = Array.from({ length: 60 }, (_, i) => (i % 10 === 3 ? 'opening' : days[i % 3]!));
+    expect((await column(cells)).type.type).toBe('category');
+  });
+
+  test('are missing to a model that has dates there, as in many rows', async () => {
+    const rows = days.map((day, i) => `${day},${(i * 37) % 61}.5`);
+    const table = await readTable(folder.file('days.csv', `when,x\n${rows.join('\n')}\n`));
+    const joint = await fitJoint(table, { copula: { kind: 'gaussian' } });
+    const few = folder.file('two.csv', `when,x\n${rows[0]!}\npending,7.5\n`);
+    const { formats } = joint.schema;
+    expect(formats).toEqual({ when: 'date:DD/MM/YYYY' });
+    const notes: Note[] = [];
+    const read = await readTable(few, { formats, onNote: (note) => notes.push(note) });
+    expect(read.type('when')).toEqual(table.type('when'));
+    expect(read.column('when')).toEqual(Float64Array.of(table.column('when')[0]!, NaN));
+    expect(notes.map(({ message }) => message)).toEqual([
+      'column "when": 1 cell between dates or times ("pending") was taken for missing',
+    ]);
+    // without the formats, too
+    const plain = await readTable(few);
+    expect(plain.type('when').type).toBe('category');
+    expect(await joint.logPdf(plain)).toEqual(await joint.logPdf(read));
+    expect(joint.schema.leftNotes(plain).map(({ message }) => message)).toEqual([
+      'column "when": "pending", no date, taken for missing',
+    ]);
+    // what is asked for is an error, and so is a column of other things
+    const error = await sklarError(() => readTable(few, { types: formats }), 'ERR_SKLAR_VALUE');
+    expect(error.message).toContain('got "pending"');
+    const other = await readTable(folder.file('other.csv', 'when,x\npending,1.5\nlate,2.5\n'), { formats });
+    expect(() => joint.schema.modelled(other)).toThrow('expected cells of type date in column "when"');
+  });
+});
+
 describe('the type of a column', () => {
   const dates = (format: string) => ({ type: 'date', format });
   test.each<[cells: string[], type: ColumnType, values: number[]]>([
@@ -109,6 +156,34 @@ describe('the type of a column', () => {
     [['1.50', '2.25'], { type: 'number', decimals: 2, style: { fixed: 2 } }, [1.5, 2.25]],
     [['1.5', '2.25'], { type: 'number', decimals: 2 }, [1.5, 2.25]],
     [['1', '2'], { type: 'integer' }, [1, 2]],
+    [
+      ['(1,250.00)', '50.50', '0.00'],
+      { type: 'number', decimals: 1, style: { group: ',', fixed: 2, negative: ['(', ')'] } },
+      [-1250, 50.5, 0],
+    ],
+    [
+      ['$(3.50)', '$2.00'],
+      { type: 'number', decimals: 1, style: { prefix: '$', fixed: 2, negative: ['$(', ')'] } },
+      [-3.5, 2],
+    ],
+    [['(5%)', '7%'], { type: 'integer', style: { suffix: '%', negative: ['(', '%)'] } }, [-5, 7]],
+    [['€-5', '€7'], { type: 'integer', style: { prefix: '€', negative: ['€-', ''] } }, [-5, 7]],
+    [['−5', '7'], { type: 'integer', style: { negative: ['−', ''] } }, [-5, 7]],
+    [
+      ['5.25-', '7.25'],
+      { type: 'number', decimals: 2, style: { fixed: 2, negative: ['', '-'] } },
+      [-5.25, 7.25],
+    ],
+    [
+      ['+3.00', '-2.50', '+0.00'],
+      { type: 'number', decimals: 1, style: { fixed: 2, positive: ['+', ''], zero: ['+', ''] } },
+      [3, -2.5, 0],
+    ],
+    [['+3', '-2', '0'], { type: 'integer', style: { positive: ['+', ''] } }, [3, -2, 0]],
+    [['002.010', '120.500'], { type: 'number', decimals: 2, style: { fixed: 3, width: 3 } }, [2.01, 120.5]],
+    [['+07', '-12'], { type: 'integer', style: { width: 2, positive: ['+', ''] } }, [7, -12]],
+    [['007', '012'], { type: 'category', labels: ['007', '012'] }, [0, 1]],
+    [['1', '2-', '2'], { type: 'category', labels: ['1', '2', '2-'] }, [0, 2, 1]],
   ])('%j', async (cells, type, values) => {
     const read = await column(cells);
     expect(read.type).toEqual(type);
@@ -238,6 +313,34 @@ describe('the type of a column', () => {
       'expected a number, boolean, text, Date or null in column "a"',
     );
   });
+});
+
+test('the form of numbers comes back in samples, of which it is told again', async () => {
+  const money = (value: number) => (value < 0 ? `(${(-value).toFixed(2)})` : value.toFixed(2));
+  const rows = Array.from({ length: 300 }, (_, i) => {
+    const value = ((i * 37) % 300) - 150;
+    const change = (value + ((i * 13) % 60)) / 50;
+    return [
+      money(value / 4),
+      `${change >= 0 ? '+' : '-'}${Math.abs(change).toFixed(2)}`,
+      (100 + value / 2).toFixed(3).padStart(7, '0'),
+    ];
+  });
+  const file = folder.file('forms.csv', `balance,change,dose\n${rows.map((row) => row.join()).join('\n')}\n`);
+  const table = await readBoth(file);
+  expect(table.types).toMatchObject([
+    { style: { fixed: 2, negative: ['(', ')'] } },
+    { style: { fixed: 2, positive: ['+', ''], zero: ['+', ''] } },
+    { style: { fixed: 3, width: 3 } },
+  ]);
+  const sample = await (await fitJoint(table, { copula: { kind: 'gaussian' } })).sample(300);
+  const forms = [/^(?:\d+\.\d\d|\(\d+\.\d\d\))$/, /^[-+]\d\.\d\d$/, /^\d{3}\.\d{3}$/];
+  forms.forEach((form, j) => {
+    for (let i = 0; i < 300; i++) expect(sample.text(table.names[j]!, i)).toMatch(form);
+  });
+  const target = path.join(path.dirname(file), 'forms-again.csv');
+  await writeTable(sample, target);
+  expect((await readTable(target)).types).toEqual(table.types);
 });
 
 describe('formats', () => {
@@ -496,7 +599,7 @@ describe('numbers beyond a limit of detection', () => {
     const counts = read([...Array.from({ length: 20 }, (_, i) => String(5 + i)), '<5']);
     expect(counts.type).toEqual({ type: 'integer', censored: { below: { limit: 5, text: '<5' } } });
     expect(counts.values.at(-1)).toBe(4);
-    expect(read([...measured, '<LOD']).values.at(-1)).toBe(0.4);
+    expect(read([...measured, '<LOD']).values.at(-1)).toBe(0);
   });
 
   test.each([
@@ -513,13 +616,107 @@ describe('numbers beyond a limit of detection', () => {
     expect(Array.from(values, (one) => cellText(type, one))).toEqual([...numbers, limit]);
   });
 
-  test.each([
-    ['beyond some numbers', ['<1']],
-    ['of two limits', ['<0.5', '<0.4']],
-    ['most cells', ['<0.5'], 100],
-    ['with other texts', ['<0.5', 'see note']],
-  ])('%s: they are left as they are', (_, texts, count = 2) => {
-    expect(read([...measured, ...texts], count).type).not.toHaveProperty('censored');
+  test.each<[string, texts: string[], limit: number, ends: string[]]>([
+    ['beyond some numbers', ['<1'], 0.1, ['<1']],
+    ['of several limits', ['<0.2', '<0.5', '<1', '<LOQ'], 0.2, ['<LOQ', '<1', '<0.5', '<0.2']],
+    ['of a finer limit', ['<0.25', '<0.5'], 0.25, ['<0.5', '<0.25']],
+    ['words', ['n.d.', 'trace'], 0.2, ['trace', 'n.d.']],
+    ['words with a limit', ['ND (0.5)', 'BDL'], 0.5, ['ND (0.5)', 'BDL']],
+  ])('%s: all come back, the nearest to the numbers first', (_, texts, limit, [text, ...further]) => {
+    const { type, values } = read([...measured, ...texts]);
+    const below = { limit, text, ...(further.length > 0 && { further }) };
+    expect(type).toEqual({ type: 'number', decimals: 1, censored: { below } });
+    expect(values.slice(-texts.length).every((value) => value < limit && value < 0.5)).toBe(true);
+    const round = roundedTo(type)!;
+    expect(Array.from(values, (value) => cellText(type, round(value)))).toEqual([...measured, ...texts]);
+    // of what is drawn between, too
+    expect(cellText(type, round(values.at(-1)! + 0.0004))).toBe(texts.at(-1));
+    expect(cellText(type, -100)).toBe(further.at(-1) ?? text);
+  });
+
+  test('above, and where numbers have signs', () => {
+    const counts = Array.from({ length: 20 }, (_, i) => String(5 * i));
+    const { type, values } = read([...counts, 'TNTC', '>50', '>200', '<5']);
+    expect(type).toEqual({
+      type: 'integer',
+      censored: {
+        below: { limit: 0, text: '<5' },
+        above: { limit: 200, text: '>50', further: ['>200', 'TNTC'] },
+      },
+    });
+    expect(Array.from(values.slice(-4))).toEqual([203, 201, 202, -1]);
+    const signed = Array.from({ length: 20 }, (_, i) => String(i / 10 - 0.75));
+    expect(read([...signed, '<-0.5', '<LOD']).type).toMatchObject({
+      censored: { below: { limit: -1, text: '<-0.5', further: ['<LOD'] } },
+    });
+    expect(read([...signed, 'ND'], 1).type).not.toHaveProperty('censored');
+  });
+
+  test('most cells may be beyond, a few others are missing', () => {
+    expect(read([...measured, '<0.5'], 1000).type).toHaveProperty('censored');
+    const { values, notes } = read([...measured, '<0.5', 'see note'], 2);
+    expect(values.at(-1)).toBeNaN();
+    expect(notes.map(({ message }) => message)).toEqual([
+      'column "lead": 2 cells between numbers ("see note") were taken for missing',
+      'column "lead": 2 cells "<0.5" stand next to the limit, beyond all numbers',
+    ]);
+    expect(read([...measured, 'ND']).notes.map(({ message }) => message)).toEqual([
+      'column "lead": 10 cells "ND" stand beyond all numbers; null: ["ND"] makes them missing',
+    ]);
+  });
+
+  test('what may mean that nothing is known is missing between whole numbers', () => {
+    const ages = Array.from({ length: 40 }, (_, i) => String(20 + i));
+    expect(read([...ages, 'n.d.'], 2).type).toEqual({ type: 'integer' });
+    expect(read([...ages, 'n.d.', '<20'], 2).type).toHaveProperty('censored');
+  });
+
+  test('of several limits, of samples and of rows with some of them', async () => {
+    const limits = ['<0.5', '<1', '<2'];
+    const rows = Array.from({ length: 600 }, (_, i) => (i * 37) % 600);
+    const lead = rows.map((k, i) => {
+      const value = (k / 100) ** 2 / 9 + 0.02;
+      return value < Number(limits[i % 3]!.slice(1)) ? limits[i % 3]! : value.toFixed(2);
+    });
+    const file = folder.file(
+      'limits.csv',
+      `lead,other\n${rows.map((k, i) => `${lead[i]},${(k + ((i * 13) % 90)) / 8}`).join('\n')}\n`,
+    );
+    const table = await readBoth(file);
+    expect(lead.every((text, i) => table.text('lead', i) === text)).toBe(true);
+    const joint = await fitJoint(table, { copula: { kind: 'gaussian' } });
+    const sample = await joint.sample(4000);
+    const shareOf = (cells: readonly (string | null)[], text: string) =>
+      cells.filter((cell) => cell === text).length / cells.length;
+    const texts = Array.from({ length: 4000 }, (_, i) => sample.text('lead', i));
+    for (const text of limits)
+      expect(Math.abs(shareOf(texts, text) - shareOf(lead, text))).toBeLessThan(0.03);
+    for (const name of ['again.csv', 'again.json']) {
+      const target = path.join(path.dirname(file), name);
+      await writeTable(sample, target);
+      expect((await readTable(target)).type('lead')).toMatchObject({
+        censored: (table.type('lead') as { censored?: unknown }).censored,
+      });
+    }
+    // rows that have one of the limits alone are those of the same cells
+    const some = rows.flatMap((_, i) => (/^<(?:1|2)$/.test(lead[i]!) ? [] : [i]));
+    const few = folder.file(
+      'some.csv',
+      `lead,other\n${some.map((i) => `${lead[i]},${table.text('other', i)}`).join('\n')}\n`,
+    );
+    expect(await joint.logPdf(await readTable(few))).toEqual(
+      await joint.logPdf(table.take(Uint32Array.from(some))),
+    );
+    const holes = table.take(Uint32Array.from({ length: 50 }, (_, i) => i));
+    const emptied = new Table(
+      holes.names,
+      holes.columns.map((values) => values.map((value, i) => (i === 3 ? NaN : value))),
+      holes.types,
+    );
+    const { tables } = await joint.impute(emptied);
+    expect(
+      Array.from({ length: 50 }, (_, i) => tables[0]!.text('lead', i)).filter((_, i) => i !== 3),
+    ).toEqual(lead.slice(0, 50).filter((_, i) => i !== 3));
   });
 
   test('of files, and back, and of samples', async () => {

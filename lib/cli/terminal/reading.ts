@@ -164,9 +164,14 @@ export async function openAs(
   schema?: TableSchema,
 ): Promise<TableBatches> {
   if (!returnsAs(flags, schema))
-    return readFor(options.columnsOf, async () =>
-      TableReader.open(files, await readingOptions(files, flags, notes, options, schema)),
-    );
+    return readFor(options.columnsOf, async () => {
+      const reader = await TableReader.open(
+        files,
+        await readingOptions(files, flags, notes, options, schema),
+      );
+      if (schema) notes.push(...schema.leftNotes(reader));
+      return reader;
+    });
   const table = await readAs(files, flags, notes, options, schema);
   const { names, types, rows } = table;
   return {
@@ -295,9 +300,11 @@ export async function readFiles(
   options: CommandReading,
   schema?: TableSchema,
 ): Promise<Table> {
-  return readFor(options.columnsOf, async () =>
+  const table = await readFor(options.columnsOf, async () =>
     Table.owned(await readTable(files, await readingOptions(files, flags, notes, options, schema))),
   );
+  if (schema) notes.push(...schema.leftNotes(table));
+  return table;
 }
 
 /** How a table is read as these flags say; what is decided about the files is added to `notes`. */
@@ -314,7 +321,6 @@ async function readingOptions(
   const known = formats.filter(
     ([name]) => options.columns?.includes(name) ?? schema?.neededNames.includes(name),
   );
-  const types = { ...Object.fromEntries(known), ...(wanted && typesOf(wanted)) };
   return {
     ...options,
     ...(header !== undefined && { header }),
@@ -322,7 +328,8 @@ async function readingOptions(
     ...(decimal !== undefined && { decimal }),
     ...(missing !== undefined && { null: missing }),
     ...(encoding !== undefined && { encoding }),
-    ...(Object.keys(types).length > 0 && { types }),
+    ...(wanted && { types: typesOf(wanted) }),
+    ...(known.length > 0 && { formats: Object.fromEntries(known) }),
     onNote: (note) => notes.push({ ...note, message: asOptions(note.message) }),
   };
 }

@@ -349,7 +349,8 @@ export function findFormat(
   const longest = texts.reduce((a, b) => (b.length > a.length ? b : a));
   const step = Math.ceil(texts.length / MOST_PROBES);
   const probes = most ? texts.filter((_, k) => k % step === 0) : [];
-  const mayLeave = most ? (1 - most.share) * most.counts.reduce((sum, count) => sum + count, 0) : 0;
+  const cells = most ? most.counts.reduce((sum, count) => sum + count, 0) : 0;
+  const mayLeave = most ? cells - Math.ceil(most.share * cells) : 0;
   const found: { format: CalendarFormat; values: Float64Array; left: number; kept: number }[] = [];
   for (const text of new Set([longest, texts[0]!, ...probes])) {
     for (const offsets of [false, true]) {

@@ -7,7 +7,7 @@ import { calendarFormat } from './calendar';
 /** How a column is held as numbers: whole ones within +-(2^53 - 1), or floating point. */
 export type ColumnKind = 'float' | 'integer';
 
-/** How numbers are written that have more than digits: `$1,234.50`, `12 %`, `1.234,5 €`. */
+/** How numbers are written that have more than digits: `$1,234.50`, `12 %`, `1.234,5 €`, `(50.00)`, `+3.00`, `002.010`. */
 export interface NumberStyle {
   /** Before the digits, after a sign. */
   readonly prefix?: string | undefined;
@@ -19,12 +19,22 @@ export interface NumberStyle {
   readonly mark?: '.' | ',' | undefined;
   /** So many decimals, zeros at the end included. */
   readonly fixed?: number | undefined;
+  /** So many digits before the decimals at least, with zeros before. */
+  readonly width?: number | undefined;
+  /** What is before and after the digits of numbers below 0, default a minus, `prefix` and `suffix`: `($` and `)`. */
+  readonly negative?: readonly [string, string] | undefined;
+  /** The same of numbers above 0, default `prefix` and `suffix`: `+` and nothing. */
+  readonly positive?: readonly [string, string] | undefined;
+  /** The same of 0. */
+  readonly zero?: readonly [string, string] | undefined;
 }
 
 /** What stands for all numbers beyond a limit: `<0.5` below 0.5. */
 export interface CensoredEnd {
   readonly limit: number;
   readonly text: string;
+  /** Of several such texts the others, from the next one outwards: `<1` and `ND` beyond `<2`. */
+  readonly further?: readonly string[] | undefined;
 }
 
 /** Numbers that are not known beyond a limit; cells beyond it stand next to it. */
@@ -75,14 +85,21 @@ export const typeNames = [
 ] as const;
 export type TypeName = (typeof typeNames)[number];
 
+const aroundSchema = z.tuple([z.string(), z.string()]).optional();
 const styleSchema = z.strictObject({
   prefix: z.string().optional(),
   suffix: z.string().optional(),
   group: z.string().optional(),
   mark: z.enum(['.', ',']).optional(),
   fixed: z.int().min(0).max(20).optional(),
+  width: z.int().min(2).max(40).optional(),
+  negative: aroundSchema,
+  positive: aroundSchema,
+  zero: aroundSchema,
 });
-const endSchema = z.strictObject({ limit: z.number(), text: z.string() }).optional();
+const endSchema = z
+  .strictObject({ limit: z.number(), text: z.string(), further: z.array(z.string()).min(1).optional() })
+  .optional();
 const censoredSchema = z.strictObject({ below: endSchema, above: endSchema }).optional();
 const calendarSchema = <T extends 'date' | 'time' | 'timestamp'>(type: T) =>
   z.strictObject({
@@ -171,36 +188,76 @@ export function isNumeric(type: ColumnType): boolean {
 }
 
 function withStyle(value: number, decimals: number | undefined, style: NumberStyle): string {
-  const { prefix = '', suffix = '', group = '', mark = '.', fixed } = style;
+  const { prefix = '', suffix = '', group = '', mark = '.', fixed, width = 0 } = style;
   const places = fixed ?? decimals;
   const size = Math.abs(value);
   const [whole = '', part] = (places === undefined ? String(size) : size.toFixed(places)).split('.');
-  const grouped = group === '' ? whole : whole.replace(/\B(?=(?:\d{3})+(?!\d))/g, group);
-  const sign = value < 0 && !/^0*$/.test(whole + (part ?? '')) ? '-' : '';
-  return `${sign}${prefix}${grouped}${part === undefined ? '' : mark + part}${suffix}`;
+  const padded = whole.padStart(width, '0');
+  const grouped = group === '' ? padded : padded.replace(/\B(?=(?:\d{3})+(?!\d))/g, group);
+  const plain = [prefix, suffix] as const;
+  const [before, after] = /^0*$/.test(whole + (part ?? ''))
+    ? (style.zero ?? plain)
+    : value < 0
+      ? (style.negative ?? [`-${prefix}`, suffix])
+      : (style.positive ?? plain);
+  return `${before}${grouped}${part === undefined ? '' : mark + part}${after}`;
 }
 
 /** Decimals of numbers that have more than those of people. */
 const MANY = 9;
 
-/** The number next to a limit of these numbers, on the side where none is. */
-export function beyondLimit(
-  type: ColumnType & { type: 'number' | 'integer' },
-  side: 'below' | 'above',
-  limit: number,
-): number {
+type Numeric = ColumnType & { type: 'number' | 'integer' };
+type Side = 'below' | 'above';
+
+/** The `k`-th number, from 0, beyond a limit of these numbers. */
+export function beyondLimit(type: Numeric, side: Side, limit: number, k = 0): number {
   const away = side === 'below' ? -1 : 1;
-  if (type.type === 'integer') return away < 0 ? Math.ceil(limit) - 1 : Math.floor(limit) + 1;
-  const decimals = Math.max(type.decimals ?? MANY, decimalsOf(Float64Array.of(limit)) ?? 0);
-  return Number((limit + away * 10 ** -decimals).toFixed(decimals));
+  if (type.type === 'integer') return away < 0 ? Math.ceil(limit) - 1 - k : Math.floor(limit) + 1 + k;
+  const decimals = decimalsBeyond(type, limit);
+  return Number((limit + away * (k + 1) * 10 ** -decimals).toFixed(decimals));
+}
+
+const decimalsBeyond = (type: Numeric, limit: number): number =>
+  type.type === 'integer' ? 0 : Math.max(type.decimals ?? MANY, decimalsOf(Float64Array.of(limit)) ?? 0);
+
+/** The texts of an end, the one next to the numbers first. */
+const textsOf = ({ text, further = [] }: CensoredEnd): readonly string[] => [text, ...further];
+
+/** Where a number lies beyond a limit; null: it is known. */
+function beyondOf(type: ColumnType, value: number): { side: Side; end: CensoredEnd; k: number } | null {
+  if (!('censored' in type) || !type.censored) return null;
+  const { below, above } = type.censored;
+  const side = below && value < below.limit ? 'below' : above && value > above.limit ? 'above' : null;
+  if (side === null) return null;
+  const end = type.censored[side]!;
+  const most = end.further?.length ?? 0;
+  const steps = most === 0 ? 0 : Math.abs(value - beyondLimit(type, side, end.limit));
+  const k = Math.min(most, Math.round(steps * 10 ** decimalsBeyond(type, end.limit)));
+  return { side, end, k };
 }
 
 /** The text of a number beyond a limit; null: it is known. */
 export function censoredText(type: ColumnType, value: number): string | null {
-  if (!('censored' in type) || !type.censored) return null;
-  const { below, above } = type.censored;
-  if (below && value < below.limit) return below.text;
-  return above && value > above.limit ? above.text : null;
+  const beyond = beyondOf(type, value);
+  return beyond && textsOf(beyond.end)[beyond.k]!;
+}
+
+/** The number of a text that stands for those beyond a limit; NaN: it is none. */
+export function censoredNumber(type: ColumnType, text: string): number {
+  if (!('censored' in type) || !type.censored) return NaN;
+  for (const side of ['below', 'above'] as const) {
+    const end = type.censored[side];
+    const k = end ? textsOf(end).indexOf(text) : -1;
+    if (k >= 0) return beyondLimit(type, side, end!.limit, k);
+  }
+  return NaN;
+}
+
+/** The numbers of all texts that stand for those beyond a limit. */
+export function censoredNumbers(type: ColumnType): number[] {
+  if (!('censored' in type) || !type.censored) return [];
+  const ends = Object.values(type.censored) as (CensoredEnd | undefined)[];
+  return ends.flatMap((end) => (end ? textsOf(end) : [])).map((text) => censoredNumber(type, text));
 }
 
 /** The text of a cell that is not missing. Numbers are written so that they read back as the same doubles. */
@@ -231,10 +288,15 @@ export function roundedTo(type: ColumnType): ((value: number) => number) | null 
       : type.type === 'time' || type.type === 'timestamp'
         ? calendarFormat(type.format)!.decimals
         : undefined;
-  if (decimals === undefined) return null;
-  const unit = 10 ** decimals;
+  const unit = decimals === undefined ? null : 10 ** decimals;
   // a quotient of whole numbers is the double nearest to the decimal
-  return (value) => (Math.abs(value) * unit < 2 ** 52 ? Math.round(value * unit) / unit : value);
+  const round = (value: number) =>
+    unit !== null && Math.abs(value) * unit < 2 ** 52 ? Math.round(value * unit) / unit : value;
+  if (!('censored' in type) || !type.censored) return unit === null ? null : round;
+  return (value) => {
+    const beyond = beyondOf(type, value);
+    return beyond ? beyondLimit(type, beyond.side, beyond.end.limit, beyond.k) : round(value);
+  };
 }
 
 /** The number that a cell of the type holds of a computed one. */

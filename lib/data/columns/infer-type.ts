@@ -1,6 +1,6 @@
 /** The type of a column of texts, decided from all of them. */
 import { SklarError, describe } from '../../errors';
-import { type Note, columnsNote } from '../../notes';
+import { type Note, andWords, columnsNote } from '../../notes';
 import { calendarFormat, findFormat } from './calendar';
 import { CLOCK_FORMAT, ClockCounter, clockNote, clockOf } from './clocks';
 import {
@@ -12,7 +12,7 @@ import {
   numberType,
 } from './column-type';
 import { type Numerals, mostNumerals, numberIn, readNumerals } from './numerals';
-import { isPlainNumber, isRounded, isVanished } from './plain-number';
+import { FORMED, isPlainNumber, isRounded, isVanished } from './plain-number';
 
 /** The cells of a column of texts: the different texts, and how many cells have each. */
 export interface Texts {
@@ -45,6 +45,8 @@ const UNKNOWN =
 const MOSTLY = 0.8;
 /** So many different numbers make a column of numbers in spite of other texts. */
 const FEWEST_NUMBERS = 10;
+/** The same of dates and times in a table of few rows. */
+const FEWEST_DATES = 3;
 
 /** A share of different texts beyond which they name rows, where there are so many rows. */
 const IDENTIFYING = 0.9;
@@ -59,6 +61,8 @@ const collator = new Intl.Collator('en', { numeric: true });
 export interface WantedType {
   readonly type: TypeName;
   readonly format?: string | undefined;
+  /** Another file has it: other texts are missing, and where they are more than half the texts decide. */
+  readonly expected?: true | undefined;
 }
 
 /**
@@ -68,7 +72,9 @@ export interface WantedType {
  *   doubles do not hold and occur more than once
  */
 export function inferType(column: Texts, wanted?: WantedType): InferredColumn {
-  if (wanted) return asWanted(column, wanted);
+  const expected = wanted?.expected ? asExpected(column, wanted) : null;
+  if (expected) return expected;
+  if (wanted && !wanted.expected) return asWanted(column, wanted);
   const { name, texts, counts } = column;
   const { known, words } = knownOf(texts);
   const pick = (values: Float64Array, chosen: readonly number[]) => spread(texts.length, values, chosen);
@@ -82,8 +88,8 @@ export function inferType(column: Texts, wanted?: WantedType): InferredColumn {
   const booleans = asBooleans(texts.map((text) => text.trim()));
   if (booleans) return { ...booleans, notes: [] };
 
-  // digits after a zero, as in 02134, are a code
-  const coded = words.some((word) => /^0\d+$/.test(word));
+  // digits after a zero, as in 02134, are a code, but with signs
+  const coded = words.some((word) => /^0\d+$/.test(word)) && !isSigned(words);
   const plain = coded ? [] : known.filter((k) => isPlainNumber(texts[k]!));
   const cells = counts.reduce((sum, count) => sum + count, 0);
   const cellsOf = (chosen: readonly number[]) => chosen.reduce((sum, k) => sum + counts[k]!, 0);
@@ -97,13 +103,20 @@ export function inferType(column: Texts, wanted?: WantedType): InferredColumn {
     };
   }
   const allPlain = plain.length === known.length;
-  const plainly = { chosen: plain, values: Float64Array.from(plain, (k) => Number(texts[k]!)), style: {} };
+  const plainly = {
+    chosen: plain,
+    values: Float64Array.from(plain, (k) => Number(texts[k]!)),
+    style: formOf(plain.map((k) => texts[k]!.trim())),
+  };
   const styled = coded || allPlain ? null : readStyled(column, known, words);
   const censored =
     coded || allPlain
       ? null
       : (readCensored(column, known, plainly) ?? (styled && readCensored(column, known, styled)));
-  if (censored) return { ...censored, notes: [...left(known, 'numbers'), ...censored.notes] };
+  if (censored) {
+    const { type, values, notes, chosen } = censored;
+    return { type, values, notes: [...left(chosen, 'numbers'), ...notes] };
+  }
   const isAll = styled?.chosen.length === known.length;
   const mostlyPlain = plain.length >= FEWEST_NUMBERS && cellsOf(plain) >= MOSTLY * cells;
   if (allPlain || (mostlyPlain && !isAll)) {
@@ -116,7 +129,7 @@ export function inferType(column: Texts, wanted?: WantedType): InferredColumn {
         const notes = [...left(plain, 'times of day'), clockNote(name, clock)];
         return { type, values: pick(values.map(clockOf), plain), notes };
       }
-      return { type: numericType(values), values: pick(values, plain), notes: left(plain, 'numbers') };
+      return { type: styledType(plainly), values: pick(values, plain), notes: left(plain, 'numbers') };
     }
     if (lost.some((k) => isVanished(texts[k]!))) throw lostError(column, lost);
     // more digits than doubles have make names, where they recur those of several rows
@@ -125,8 +138,8 @@ export function inferType(column: Texts, wanted?: WantedType): InferredColumn {
     const text = `${describe(texts[lost[0]!])} and other integers beyond 2^53 would be rounded, so that they were taken for ${recur ? 'labels' : 'names'}`;
     return { ...named, notes: [columnsNote('schema', [name], text)] };
   } else {
-    const mostly = (chosen: readonly number[]) =>
-      chosen.length >= FEWEST_NUMBERS && cellsOf(chosen) >= MOSTLY * cellsOf(known);
+    const mostly = (chosen: readonly number[], fewest = FEWEST_NUMBERS) =>
+      chosen.length >= fewest && cellsOf(chosen) >= MOSTLY * cellsOf(known);
     const found = isAll ? null : findFormat(words);
     if (styled && !found && (isAll || mostly(styled.chosen))) {
       const { chosen, values, vanished } = styled;
@@ -139,7 +152,9 @@ export function inferType(column: Texts, wanted?: WantedType): InferredColumn {
     }
     const dates = found ?? findFormat(words, { counts: known.map((k) => counts[k]!), share: MOSTLY });
     const dated = known.filter((_, k) => dates !== null && !Number.isNaN(dates.values[k]));
-    if (dates && (found || mostly(dated))) {
+    // no other text is a date by chance: of few rows, few different ones are enough
+    const shown = Math.min(FEWEST_NUMBERS, Math.max(FEWEST_DATES, cellsOf(dated) / 2));
+    if (dates && (found || mostly(dated, shown))) {
       const { format, values, other } = dates;
       const type: ColumnType = { type: format.holds, format: format.format };
       const ambiguous =
@@ -158,8 +173,86 @@ export function inferType(column: Texts, wanted?: WantedType): InferredColumn {
   return asLabels(column, texts.length >= IDENTIFYING * cells && cells >= FEWEST_IDS ? 'id' : 'category');
 }
 
-/** A limit of detection: `<0.5`, `> 100`, `<LOD`. */
-const CENSORED = /^(<=?|≤|>=?|≥)\s*(?:(.*\d.*)|(lod|loq|lloq|mdl|dl|rl))$/i;
+/** A limit of detection or of quantification: `<0.5`, `> 100`, `<LOD`, `ND (0.5)`. */
+const LIMITED =
+  /^(?:[a-z.\s-]*\(?\s*)?(<=?|≤|>=?|≥)\s*(?:([^()]*\d[^()]*)|(lod|loq|lloq|uloq|mdl|mrl|pql|dl|rl|nwg|bg))\)?$/i;
+/** Not detected, of which a limit may be said. */
+const UNDETECTED =
+  /^(?:nd|n\.\s?[dn]\.?|non[- ]?detect(?:ed|s)?|not detected|none detected|undetected|b(?:elow )?(?:m?dl|ld|lod|ml|rl|detection(?: limit)?))(?:\s*[(:=]\s*([^()]*\d[^()]*)\)?)?$/i;
+/** There, and too little to be measured. */
+const TRACE = /^(?:traces?|tr\.?|<?trace|T|b(?:elow )?(?:lo?q|ql|lloq))$/i;
+const TOO_MUCH = /^(?:tntc|too numerous to count|(?:above|over) (?:range|limit)|uloq|a(?:uloq|lq))$/i;
+/** The same letters stand for cells of which nothing is known. */
+const MAY_BE_UNKNOWN = /^n\.?\s?[dn]\.?$/i;
+/** Quantities that are told from none. */
+const QUANTIFIED = /^(?:loq|lloq|pql|rl|bg)$/i;
+
+const SIGN = /^[<≤>≥]/;
+
+/** Texts of numbers beyond limits on a side that are kept at most, and those that a note lists. */
+const MOST_LIMITS = 20;
+const MOST_SHOWN = 4;
+
+/** What stands for numbers beyond a limit. */
+interface Beyond {
+  readonly k: number;
+  readonly text: string;
+  readonly side: 'below' | 'above';
+  /** Null: the text does not say it. */
+  readonly limit: number | null;
+  /** How far out it is beside others that say no limit: more is further. */
+  readonly out: number;
+}
+
+function beyondIn(style: NumberStyle, text: string, k: number): Beyond | null {
+  const found = (side: Beyond['side'], limit: number | null, out: number) =>
+    limit !== null && Number.isNaN(limit) ? null : { k, text, side, limit, out };
+  const [, sign, number, word] = LIMITED.exec(text) ?? [];
+  if (sign !== undefined) {
+    const side = /^[<≤]/.test(sign) ? ('below' as const) : ('above' as const);
+    if (word === undefined) return found(side, numberIn(style, number!), 0);
+    return found(side, null, side === 'below' && QUANTIFIED.test(word) ? -1 : 1);
+  }
+  const undetected = UNDETECTED.exec(text);
+  if (undetected)
+    return found('below', undetected[1] === undefined ? null : numberIn(style, undetected[1]), 1);
+  if (TRACE.test(text)) return text === 't' ? null : found('below', null, -1);
+  return TOO_MUCH.test(text) ? found('above', null, 1) : null;
+}
+
+/** Those of a side, the one next to the numbers first. */
+function outwards(side: Beyond['side'], found: readonly Beyond[]): Beyond[] {
+  const away = side === 'below' ? -1 : 1;
+  return found
+    .filter((one) => one.side === side)
+    .sort((a, b) => a.out - b.out || away * ((a.limit ?? 0) - (b.limit ?? 0)) || (a.text < b.text ? -1 : 1));
+}
+
+/** The least power of ten that is no less. */
+const powerAbove = (value: number): number => (value > 0 ? Number(`1e${Math.ceil(Math.log10(value))}`) : 0);
+
+/**
+ * The number beyond which those of texts on a side stand: the last limit, where no number is beyond it, else one that other numbers of the same law
+ * would tell, too.
+ */
+function limitOf(
+  side: Beyond['side'],
+  beyond: readonly Beyond[],
+  own: NumericType,
+  numbers: Float64Array,
+): number {
+  const limits = beyond.flatMap(({ limit }) => limit ?? []);
+  if (side === 'above') {
+    const most = numbers.reduce((a, b) => Math.max(a, b), -Infinity);
+    const last = limits.reduce((a, b) => Math.max(a, b), -Infinity);
+    return last >= most ? last : Math.max(most, powerAbove(most));
+  }
+  const least = numbers.reduce((a, b) => Math.min(a, b), Infinity);
+  const last = limits.reduce((a, b) => Math.min(a, b), Infinity);
+  if (last <= least) return last;
+  // above 0 the last text stands at 0
+  return least < 0 ? -powerAbove(-least) : Math.min(least, -beyondLimit(own, 'below', 0, beyond.length - 1));
+}
 
 /** Numbers among the texts of a column. */
 interface NumbersAmong {
@@ -183,58 +276,75 @@ function readStyled(
   return numerals && { ...numerals, chosen: chosen.map((k) => known[k]!) };
 }
 
-const styledType = ({ values, style }: NumbersAmong): ColumnType & { type: 'integer' | 'number' } => ({
+/** What plain numbers show beside their value, as `+3.00` and `002.010` do. */
+function formOf(texts: readonly string[]): NumberStyle {
+  const isFormed = texts.some((text) => FORMED.test(text));
+  return (isFormed && readNumerals(texts)?.style) || {};
+}
+
+/** Whether these are whole numbers of equal width, some of them with a sign. */
+function isSigned(words: readonly string[]): boolean {
+  const wholes = words.map((word) => /^([-+]?)(\d+)$/.exec(word));
+  return (
+    wholes.every((whole) => whole?.[2]!.length === wholes[0]?.[2]!.length) &&
+    wholes.some((whole) => whole?.[1] !== '')
+  );
+}
+
+type NumericType = ColumnType & { type: 'integer' | 'number' };
+
+const styledType = ({ values, style }: NumbersAmong): NumericType => ({
   ...numericType(values),
   ...(Object.keys(style).length > 0 && { style }),
 });
 
 /**
- * The values of numbers of which some are known to be beyond a limit only, one on a side: next to it, where no other is; null: other texts are
- * there, or such as are not beyond all numbers, whose order among them nobody knows.
+ * The values of numbers of which some are known to be beyond a limit only: next to it, those of several limits beyond all numbers, in the order of
+ * the limits; null: hardly any text is such.
  */
 function readCensored(
   { name, texts, counts }: Texts,
   known: readonly number[],
   among: NumbersAmong,
-): InferredColumn | null {
+): (InferredColumn & { readonly chosen: readonly number[] }) | null {
   const { chosen, values: numbers, style } = among;
   const taken = new Set(chosen);
-  const others = known.filter((k) => !taken.has(k));
   const cellsOf = (of: readonly number[]) => of.reduce((sum, k) => sum + counts[k]!, 0);
-  if (
-    chosen.length < FEWEST_NUMBERS ||
-    others.length === 0 ||
-    others.length > 2 ||
-    cellsOf(others) > cellsOf(chosen)
-  )
-    return null;
+  if (chosen.length < FEWEST_NUMBERS) return null;
   if (chosen.some((k) => isRounded(texts[k]!) || isVanished(texts[k]!))) return null;
-  const [least, most] = [
-    numbers.reduce((a, b) => Math.min(a, b), Infinity),
-    numbers.reduce((a, b) => Math.max(a, b), -Infinity),
-  ];
   const own = styledType(among);
-  const ends = others.map((k) => {
-    const [, sign, number, word] = CENSORED.exec(texts[k]!.trim()) ?? [];
-    if (sign === undefined) return null;
-    const side = /^[<≤]/.test(sign) ? ('below' as const) : ('above' as const);
-    const limit = word === undefined ? numberIn(style, number!) : side === 'below' ? least : most;
-    const isBeyond = side === 'below' ? limit <= least : limit >= most;
-    return isBeyond ? { k, side, limit, text: texts[k]!.trim() } : null;
+  const isAmount = numbers.every((value) => value >= 0);
+  const found = known.flatMap((k) => {
+    const beyond = taken.has(k) ? null : beyondIn(style, texts[k]!.trim(), k);
+    const isWord = beyond?.limit === null && !SIGN.test(beyond.text);
+    return beyond && (isAmount || !isWord) ? [beyond] : [];
   });
-  if (ends.some((end) => end === null || ends.some((one) => one !== end && one?.side === end.side)))
-    return null;
+  const isClear = own.type === 'number' || found.some(({ text }) => !MAY_BE_UNKNOWN.test(text));
+  const cells = cellsOf(found.map(({ k }) => k));
+  if (!isClear || cells === 0) return null;
+  if (cells + cellsOf(chosen) < MOSTLY * cellsOf(known)) return null;
   const values = spread(texts.length, numbers, chosen);
   const censored: { below?: CensoredEnd; above?: CensoredEnd } = {};
-  for (const end of ends) {
-    const { k, side, limit, text } = end!;
-    values[k] = beyondLimit(own, side, limit);
-    censored[side] = { limit, text };
+  for (const side of ['below', 'above'] as const) {
+    const beyond = outwards(side, found);
+    if (beyond.length === 0) continue;
+    const limit = limitOf(side, beyond, own, numbers);
+    const [text, ...further] = [...new Set(beyond.map((one) => one.text))];
+    if (further.length >= MOST_LIMITS) return null;
+    const at = (one: Beyond) => (one.text === text ? 0 : 1 + further.indexOf(one.text));
+    for (const one of beyond) values[one.k] = beyondLimit(own, side, limit, at(one));
+    censored[side] = { limit, text: text!, ...(further.length > 0 && { further }) };
   }
-  const cells = cellsOf(others);
-  const shown = others.map((k) => describe(texts[k])).join(' and ');
-  const text = `${cells} ${cells === 1 ? 'cell' : 'cells'} ${shown} ${cells === 1 ? 'stands' : 'stand'} next to the limit, beyond all numbers`;
-  return { type: { ...own, censored }, values, notes: [columnsNote('schema', [name], text)] };
+  const isNext = (one: Beyond) => one.limit !== null && one.limit === censored[one.side]!.limit;
+  const where = found.every(isNext) ? 'next to the limit, beyond all numbers' : 'beyond all numbers';
+  const words = found.filter(({ text, limit }) => limit === null && !SIGN.test(text));
+  const advice =
+    words.length > 0 ? `; null: ${JSON.stringify(words.map(({ text }) => text))} makes them missing` : '';
+  const shown = found.slice(0, MOST_SHOWN).map(({ text }) => describe(text));
+  if (found.length > MOST_SHOWN) shown.push(`${found.length - MOST_SHOWN} more`);
+  const text = `${cells} ${cells === 1 ? 'cell' : 'cells'} ${andWords(shown)} ${cells === 1 ? 'stands' : 'stand'} ${where}${advice}`;
+  const all = [...chosen, ...found.map(({ k }) => k)];
+  return { type: { ...own, censored }, values, notes: [columnsNote('schema', [name], text)], chosen: all };
 }
 
 /** The first of different numbers, where all are times of day; null: they are others. */
@@ -244,7 +354,7 @@ function clockAmong(name: string, values: Iterable<number>): number | null {
   return clocks.found(name) ? clocks.first! : null;
 }
 
-const numericType = (values: Float64Array): ColumnType & { type: 'integer' | 'number' } =>
+const numericType = (values: Float64Array): NumericType =>
   values.every(Number.isSafeInteger) ? ({ type: 'integer' } as const) : numberType(values);
 
 /** The numbers of some of `count` texts, NaN of the others. */
@@ -295,6 +405,22 @@ const PLAIN_FORMATS = {
   time: 'HH:mm:ss',
   timestamp: 'YYYY-MM-DD HH:mm:ss',
 } as const;
+
+/** The column in the format that another file has; null: it is another one here. */
+function asExpected(column: Texts, { type, format }: WantedType): InferredColumn | null {
+  const { known, words } = knownOf(column.texts);
+  const made = format === undefined ? null : calendarFormat(format);
+  if (made?.holds !== type) return null;
+  const read = Float64Array.from(words, (word) => made.read(word));
+  const fits = known.filter((_, k) => !Number.isNaN(read[k]));
+  if (2 * fits.length < known.length) return null;
+  const others = Array.from(column.texts.keys()).filter((k) => !fits.includes(k));
+  return {
+    type: { type: made.holds, format: made.format },
+    values: spread(column.texts.length, read, known),
+    notes: others.length === 0 ? [] : [leftNote(column, others, 'dates or times')],
+  };
+}
 
 function asWanted(column: Texts, { type, format }: WantedType): InferredColumn {
   const { name, texts } = column;

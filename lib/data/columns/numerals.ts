@@ -4,7 +4,7 @@ import type { NumberStyle } from './column-type';
 const CURRENCY = String.raw`[$€£¥₹₽₩₺₴₫฿]|(?:US|CA|AU|NZ|HK)\$|USD|EUR|GBP|CHF|JPY|CNY|INR|AUD|CAD|SEK|NOK|DKK|PLN|BRL|ZAR`;
 const GROUPS = String.raw`,.'’ \u00a0\u202f`;
 const NUMERAL = new RegExp(
-  String.raw`^(\(?[-+−]?)((?:${CURRENCY})\s?)?([-+−]?)(\d(?:[\d${GROUPS}]*\d)?[.,]?|[.,]\d+)(e[-+]?\d+)?(\s?(?:%|‰|°C?|${CURRENCY}|[a-zµ]{1,4}(?:\/[a-z]{1,4})?[²³]?))?(\)?)$`,
+  String.raw`^(\(?[-+−]?)((?:${CURRENCY})\s?)?(\(?[-+−]?)(\d(?:[\d${GROUPS}]*\d)?[.,]?|[.,]\d+)(e[-+]?\d+)?(\)?)(\s?(?:%|‰|°C?|${CURRENCY}|[a-zµ]{1,4}(?:\/[a-z]{1,4})?[²³]?))?(\)|[-−])?$`,
   'iu',
 );
 
@@ -14,16 +14,31 @@ interface Numeral {
   readonly digits: string;
   readonly exponent: string;
   readonly suffix: string;
+  /** What is before and after the digits. */
+  readonly around: readonly [string, string];
 }
 
 function numeralOf(text: string): Numeral | null {
   const match = NUMERAL.exec(text.trim());
   if (!match) return null;
-  const [, before = '', prefix = '', sign = '', digits = '', exponent = '', suffix = '', after] = match;
-  const bracket = before.startsWith('(');
-  if (bracket !== (after === ')')) return null;
-  const negative = bracket || /[-−]/.test(before + sign);
-  return { negative, prefix, digits: digits.trim(), exponent, suffix };
+  const [
+    ,
+    before = '',
+    prefix = '',
+    sign = '',
+    digits = '',
+    exponent = '',
+    close = '',
+    suffix = '',
+    end = '',
+  ] = match;
+  const around = [before + prefix + sign, close + suffix + end] as const;
+  const [open, shut] = around.map((text) => text.split(/[()]/).length - 1);
+  if (open !== shut || open! > 1) return null;
+  const signs = (before + sign + end).match(/[-+−]/g) ?? [];
+  if (signs.length > 1) return null;
+  const negative = open === 1 || signs.some((one) => one !== '+');
+  return { negative, prefix, digits: digits.trim(), exponent, suffix, around };
 }
 
 /** What stands between thousands, and before decimals, in these digits; null: they do not agree. */
@@ -49,6 +64,35 @@ function marksOf(all: readonly string[]): { group: string; mark: '.' | ',' } | n
         ...(separators.has('.') ? [{ group: '.', mark: ',' as const }] : []),
       ];
   return candidates.find(({ group, mark }) => grouped(group === '' ? 'x' : group, mark)) ?? null;
+}
+
+/** Digits before the decimals where zeros stand before some, and none has fewer digits; 0: there are none. */
+function widthOf(numerals: readonly Numeral[]): number {
+  const wholes = numerals.map(({ digits }) => digits.split(/[.,]/)[0]!);
+  const least = wholes.reduce((shortest, whole) => Math.min(shortest, whole.length), Infinity);
+  const padded = wholes.filter((whole) => /^0\d/.test(whole));
+  return padded.length > 0 && padded.every((whole) => whole.length === least) ? least : 0;
+}
+
+/** What is around the digits of numbers with signs, where all of a sign have the same and it is not the usual. */
+function signsOf(
+  numerals: readonly Numeral[],
+  values: Float64Array,
+): Pick<NumberStyle, 'negative' | 'positive' | 'zero'> {
+  const { prefix, suffix } = numerals[0]!;
+  const of = (isMeant: (value: number) => boolean, usual: readonly [string, string]) => {
+    const own = numerals.flatMap(({ around }, k) => (isMeant(values[k]!) ? [around] : []));
+    const [first] = own;
+    if (!first || first.join('0') === usual.join('0')) return undefined;
+    return own.every((around) => around.join('0') === first.join('0')) ? first : undefined;
+  };
+  const negative = of((value) => value < 0, [`-${prefix}`, suffix]);
+  const positive = of((value) => value > 0, [prefix, suffix]);
+  const isLikePositive = numerals.some(
+    ({ around }, k) => values[k] === 0 && around.join('0') === positive?.join('0'),
+  );
+  const zero = isLikePositive ? positive : of((value) => value === 0, [prefix, suffix]);
+  return { ...(negative && { negative }), ...(positive && { positive }), ...(zero && { zero }) };
 }
 
 /** Numbers written in one style. */
@@ -114,7 +158,10 @@ export function readNumerals(texts: readonly string[]): Numerals | null {
   const vanished = Array.from(values.keys()).filter(
     (k) => values[k] === 0 && /[1-9]/.test(numerals[k]!.digits),
   );
-  const [fixed = 0] = places;
+  const fixed = places.size === 1 ? [...places][0]! : 0;
+  // of whole numbers 2- may be a grade
+  if (fixed === 0 && numerals.some(({ around: [, after] }) => /[-−]$/.test(after))) return null;
+  const width = group === '' ? widthOf(numerals) : 0;
   return {
     values,
     vanished,
@@ -123,7 +170,9 @@ export function readNumerals(texts: readonly string[]): Numerals | null {
       ...(first.suffix !== '' && { suffix: first.suffix }),
       ...(group !== '' && { group }),
       ...(mark === ',' && { mark }),
-      ...(places.size === 1 && fixed > 0 && { fixed }),
+      ...(fixed > 0 && { fixed }),
+      ...(width > 0 && { width }),
+      ...signsOf(numerals, values),
     },
   };
 }

@@ -6,6 +6,9 @@ export const VANISHED = /^[^eE]*[1-9]/;
 /** Texts of digits alone: beyond 2^53 a double may not hold them. */
 export const WHOLE = /^\s*[-+]?\d+(?:\.0*)?\s*$/;
 
+/** Texts of numbers that show more than their value: a plus, or zeros before other digits. */
+export const FORMED = /^(?:\+[\d.]|[-+]?0\d)/;
+
 export function isNumberText(text: string): boolean {
   return /^\s*[-+]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?|nan|inf(?:inity)?)\s*$/i.test(text);
 }

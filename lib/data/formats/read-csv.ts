@@ -1,6 +1,6 @@
 import { SklarError, describe } from '../../errors';
 import type { ReadColumn } from '../columns/read-column';
-import { isNumberText } from '../columns/plain-number';
+import { FORMED, isNumberText } from '../columns/plain-number';
 import { MISSING } from './csv';
 import { DuckDBSession } from './duckdb';
 import { type TextSource, badUtf8Error, withTexts } from './encoding';
@@ -293,26 +293,25 @@ async function csvError(cause: unknown, file: string): Promise<unknown> {
   return cause;
 }
 
-/** Codes such as 02134, which would lose their zeros as numbers; see `inferType`. */
-const CODE = /^0\d+$/;
-
 /** The decimals that all numbers of a column have, where some end with zeros: money. */
 function fixedDecimals(fields: readonly string[]): number | undefined {
-  const decimals = new Set(fields.map((text) => /^[-+]?\d+\.(\d+)$/.exec(text)?.[1]?.length));
+  const numbers = fields.filter(isNumberText);
+  const decimals = new Set(numbers.map((text) => /^[-+]?\d+\.(\d+)$/.exec(text)?.[1]?.length));
   const [fixed] = decimals;
-  return decimals.size === 1 && fields.some((text) => text.endsWith('0')) ? fixed : undefined;
+  return decimals.size === 1 && numbers.some((text) => text.endsWith('0')) ? fixed : undefined;
 }
 
 /** Numbers whose texts all have the same decimals keep them. */
 function withFixed(column: ReadColumn, fields: readonly string[]): ReadColumn {
   const { type } = column;
+  if ('style' in type && type.style) return column;
   if (type.type === 'integer' && fields.some((text) => text.includes('.'))) {
     const fixed = fixedDecimals(fields);
     return fixed === undefined
       ? column
       : { ...column, type: { type: 'number', decimals: 0, style: { fixed } } };
   }
-  if (type.type !== 'number' || type.style || type.decimals === undefined) return column;
+  if (type.type !== 'number' || type.decimals === undefined) return column;
   const fixed = fixedDecimals(fields);
   return fixed === undefined || fixed < type.decimals
     ? column
@@ -342,7 +341,7 @@ async function readSources<T>(
     layouts.push(layout);
   }
   const available = layouts[0]!.names;
-  const wanted = wantedTypes(options.types, available, files);
+  const wanted = wantedTypes(options, available, files);
   const missing = ['', ...(options.null ?? MISSING)];
   for (const { path } of sources) if (isGzip(path)) await verifyGzip(path, options.signal);
 
@@ -377,8 +376,9 @@ async function readSources<T>(
           .flatMap((record) => record[positions[s]!] ?? [])
           .flatMap((field) => (isMissing(field) ? [] : [field.text.trim()])),
       );
-      const coded = fields.some((text) => CODE.test(text));
-      return { name, positions, fields, ...(coded && { cast: 'text' as const }), wanted: wanted.get(name) };
+      // codes such as 02134 would lose their zeros as numbers, others what is written beside them
+      const formed = fields.some((text) => FORMED.test(text));
+      return { name, positions, fields, ...(formed && { cast: 'text' as const }), wanted: wanted.get(name) };
     });
     const read = await readColumns(session, inputs, columns, keep);
     const open = {

@@ -330,7 +330,7 @@ async function readSources<T>(
   }
   columns.forEach((column) => column.fillTo(rows));
 
-  const wanted = wantedTypes(options.types, names, files);
+  const wanted = wantedTypes(options, names, files);
   const positions = selectColumns(names, options, filesWords(files));
   const chosen = positions.map((j) => names[j]!);
   if (files.length > 1) agreeingColumns(files, keysOf, chosen, options);

@@ -33,22 +33,30 @@ export interface ReadTableOptions {
    * also with a format, as in `date:DD/MM/YYYY` (see `ColumnType`); default: what all cells fit.
    */
   readonly types?: Readonly<Record<string, string>>;
+  /**
+   * Formats of dates and times that columns have in other files of the same table (`TableSchema.formats`), as in `types`: followed where at least
+   * half of the different texts fit, others are missing; columns that are not there do not matter.
+   */
+  readonly formats?: Readonly<Record<string, string>>;
   /** Told what was decided about the file by looking at it. */
   readonly onNote?: ((note: Note) => void) | undefined;
 }
 
 /**
- * The types that were asked for, by column.
+ * The types that were asked for, by column, and the formats that are expected.
  *
  * @throws SklarError ERR_SKLAR_VALUE for columns that do not exist, and types that are none
  */
 export function wantedTypes(
-  types: ReadTableOptions['types'],
+  { types = {}, formats = {} }: Pick<ReadTableOptions, 'types' | 'formats'>,
   available: readonly string[],
   files: readonly string[],
 ): ReadonlyMap<string, WantedType> {
   const wanted = new Map<string, WantedType>();
-  for (const [name, text] of Object.entries(types ?? {})) {
+  const expected = Object.entries(formats).filter(
+    ([name]) => available.includes(name) && !Object.hasOwn(types, name),
+  );
+  for (const [name, text] of [...expected, ...Object.entries(types)]) {
     if (!available.includes(name)) {
       throw new SklarError(
         'ERR_SKLAR_VALUE',
@@ -63,7 +71,8 @@ export function wantedTypes(
         `expected a type without a format for column ${describe(name)}, got ${describe(text)}: formats belong to date, time and timestamp`,
       );
     }
-    wanted.set(name, { type: type as TypeName, format });
+    const isExpected = !Object.hasOwn(types, name);
+    wanted.set(name, { type: type as TypeName, format, ...(isExpected && { expected: true }) });
   }
   return wanted;
 }

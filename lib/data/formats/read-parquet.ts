@@ -120,7 +120,7 @@ export async function readParquet<T>(
       );
     }
     const available = layouts[0]!.names;
-    const wanted = wantedTypes(options.types, available, files);
+    const wanted = wantedTypes(options, available, files);
     const chosen = selectColumns(available, options, filesWords(files)).map((j) => available[j]!);
     const names = layouts.map((layout) => layout.names);
     const columns = agreeingColumns(files, names, chosen, options).map(({ name, positions }): SqlColumn => {

@@ -22,6 +22,7 @@ export const readOptions: OptionNames<ReadTableOptions> = {
   null: true,
   encoding: true,
   types: true,
+  formats: true,
   onNote: true,
 };
 

@@ -13,8 +13,9 @@ import {
 import { type Note, andWords, columnsNote, groupNotes } from '../../notes';
 import {
   type ColumnType,
-  beyondLimit,
   cellText,
+  censoredNumber,
+  censoredText,
   columnTypeSchema,
   expectType,
   kindOf,
@@ -481,7 +482,7 @@ export class TableSchema {
     return this.columns.filter(({ role }) => role === 'modelled').map(({ name }) => name);
   }
 
-  /** How a file writes dates and times, for `ReadTableOptions.types`: other files of the same table may not make it plain. */
+  /** How a file writes dates and times, for `ReadTableOptions.formats`: other files of the same table may not make it plain. */
   get formats(): Readonly<Record<string, string>> {
     return Object.fromEntries(
       this.columns.flatMap(({ name, type }) =>
@@ -594,6 +595,19 @@ export class TableSchema {
       [...own.columns, ...made.map(({ values }) => values)],
       [...own.types, ...made.map(({ type }) => type)],
     );
+  }
+
+  /** @internal Of texts between numbers or dates that are missing to this schema. */
+  leftNotes({ names, types }: Pick<Table, 'names' | 'types'>): Note[] {
+    return this.columns.flatMap(({ name, type, role }) => {
+      const texts = names.includes(name) ? labelsOf(types[names.indexOf(name)]!) : null;
+      const read = texts && role !== 'id' ? readTexts(type, texts) : null;
+      const others = texts?.filter((_, k) => read && Number.isNaN(read[k])) ?? [];
+      if (others.length === 0) return [];
+      const shown = others.slice(0, 3).map(describe);
+      if (others.length > shown.length) shown.push(`${others.length - shown.length} more`);
+      return [columnsNote('missing', [name], `${shown.join(', ')}, no ${type.type}, taken for missing`)];
+    });
   }
 
   /** @internal Columns of a table by their names, as the numbers of this schema, whatever is done with them. */
@@ -1161,11 +1175,26 @@ function missingPatterns(
 function readAs(type: ColumnType, text: string): number {
   const word = text.trim();
   if (type.type !== 'number' && type.type !== 'integer') return numberOfCell(type, word);
-  for (const side of ['below', 'above'] as const) {
-    const end = type.censored?.[side];
-    if (end?.text === word) return beyondLimit(type, side, end.limit);
-  }
-  return numberIn(type.style ?? {}, word);
+  const beyond = censoredNumber(type, word);
+  return Number.isNaN(beyond) ? numberIn(type.style ?? {}, word) : beyond;
+}
+
+/** The numbers of texts in a column of numbers or dates, NaN where they are missing; null: more than half are no such. */
+function readTexts(type: ColumnType, texts: readonly string[]): number[] | null {
+  if (labelsOf(type)) return null;
+  const read = texts.map((text) => readAs(type, text));
+  const known = read.filter((value) => !Number.isNaN(value)).length;
+  return known > 0 && 2 * known >= texts.length ? read : null;
+}
+
+/** Of numbers that are known to be beyond a limit only those that stand for the same text in another type. */
+function withLimits(values: Float64Array, given: ColumnType, type: ColumnType): Float64Array {
+  if (!('censored' in type) || !type.censored) return values;
+  return values.map((value) => {
+    const text = censoredText(given, value);
+    const own = text === null ? NaN : censoredNumber(type, text);
+    return Number.isNaN(own) ? value : own;
+  });
 }
 
 /** The numbers of a column for a type that the schema has. */
@@ -1218,7 +1247,7 @@ function converted(
   const numeric = (one: ColumnType) => one.type === 'number' || one.type === 'integer';
   if (numeric(type) && numeric(given)) {
     return {
-      values,
+      values: withLimits(values, given, type),
       type: kindOf(type) === 'integer' && kindOf(given) === 'float' ? { type: 'number' } : type,
     };
   }
@@ -1226,14 +1255,12 @@ function converted(
   if (type.type === 'timestamp' && given.type === 'date')
     return { values: values.map((day) => day * 86_400), type };
   const texts = labelsOf(given);
-  if (texts) {
-    // of few rows not all that a column holds is told by them
-    const read = texts.map((text) => readAs(type, text));
+  // of few rows not all that a column holds is told by them
+  const read = texts && readTexts(type, texts);
+  if (read) {
     const found = values.map((value) => read[value] ?? NaN);
-    if (found.every((value, i) => Number.isNaN(value) === Number.isNaN(values[i]))) {
-      const isWhole = found.every((value) => Number.isNaN(value) || Number.isSafeInteger(value));
-      return { values: found, type: type.type === 'integer' && !isWhole ? { type: 'number' } : type };
-    }
+    const isWhole = found.every((value) => Number.isNaN(value) || Number.isSafeInteger(value));
+    return { values: found, type: type.type === 'integer' && !isWhole ? { type: 'number' } : type };
   }
   if (type.type === 'number' && given.type === 'boolean') return { values, type: typeOf('float') };
   if (type.type === 'integer' && given.type === 'boolean') return { values, type };
