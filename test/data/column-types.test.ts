@@ -176,10 +176,10 @@ describe('the type of a column', () => {
     ],
     [
       ['+3.00', '-2.50', '+0.00'],
-      { type: 'number', decimals: 1, style: { fixed: 2, positive: ['+', ''], zero: ['+', ''] } },
+      { type: 'number', decimals: 1, style: { fixed: 2, positive: ['+', ''] } },
       [3, -2.5, 0],
     ],
-    [['+3', '-2', '0'], { type: 'integer', style: { positive: ['+', ''] } }, [3, -2, 0]],
+    [['+3', '-2', '0'], { type: 'integer', style: { positive: ['+', ''], zero: ['', ''] } }, [3, -2, 0]],
     [['002.010', '120.500'], { type: 'number', decimals: 2, style: { fixed: 3, width: 3 } }, [2.01, 120.5]],
     [['+07', '-12'], { type: 'integer', style: { width: 2, positive: ['+', ''] } }, [7, -12]],
     [['007', '012'], { type: 'category', labels: ['007', '012'] }, [0, 1]],
@@ -330,7 +330,7 @@ test('the form of numbers comes back in samples, of which it is told again', asy
   const table = await readBoth(file);
   expect(table.types).toMatchObject([
     { style: { fixed: 2, negative: ['(', ')'] } },
-    { style: { fixed: 2, positive: ['+', ''], zero: ['+', ''] } },
+    { style: { fixed: 2, positive: ['+', ''] } },
     { style: { fixed: 3, width: 3 } },
   ]);
   const sample = await (await fitJoint(table, { copula: { kind: 'gaussian' } })).sample(300);
@@ -341,6 +341,113 @@ test('the form of numbers comes back in samples, of which it is told again', asy
   const target = path.join(path.dirname(file), 'forms-again.csv');
   await writeTable(sample, target);
   expect((await readTable(target)).types).toEqual(table.types);
+});
+
+describe('durations', () => {
+  const two = (value: number) => String(value).padStart(2, '0');
+  const clock = (seconds: number) =>
+    `${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+  const read = (name: string, texts: readonly string[]) =>
+    inferType({ name, texts, counts: texts.map(() => 1) });
+
+  test.each<[name: string, format: string, cells: string[], seconds: number[]]>([
+    ['x', 'HH:mm:ss', ['75:10:05', '04:00:00'], [270_605, 14_400]],
+    ['x', 'H:mm:ss', ['125:10:05', '4:00:00'], [450_605, 14_400]],
+    ['x', 'mm:ss', ['61:30', '04:05'], [3690, 245]],
+    ['lap', 'm:ss', ['4:05', '12:00'], [245, 720]],
+    ['best', 'm:ss.SSS', ['1:23.456', '1:24.000'], [83.456, 84]],
+    ['best', 'm:ss,SS', ['1:23,45', '1:24,00'], [83.45, 84]],
+    ['x', 'HH:mm:ss', ['-00:05:00', '00:10:00'], [-300, 600]],
+    ['length', '[H:]m:ss', ['4:05', '1:02:03', '59:59'], [245, 3723, 3599]],
+    ['length', '[H:]mm:ss', ['04:05', '1:02:03'], [245, 3723]],
+    ['hours', 'HH:mm', ['38:30', '41:15'], [138_600, 148_500]],
+    ['x', 'D days HH:mm:ss', ['0 days 00:05:00', '12 days 23:00:01'], [300, 1_119_601]],
+    ['elapsed', 'H:mm:ss[.SSSSSS]', ['0:01:00', '0:01:00.250000'], [60, 60.25]],
+    ['Duration', 'HH:mm:ss', ['01:00:00', '02:00:00'], [3600, 7200]],
+  ])('in %s, %s: %j', (name, duration, cells, seconds) => {
+    const { type, values } = read(name, cells);
+    const whole = seconds.every(Number.isInteger);
+    expect(type).toMatchObject({ type: whole ? 'integer' : 'number', style: { duration } });
+    expect([...values]).toEqual(seconds);
+    expect(Array.from(values, (value) => cellText(type, value))).toEqual(cells);
+    expect(seconds.map((value) => (roundedTo(type) ?? Number)(value))).toEqual(seconds);
+  });
+
+  test('signs are written as they were, and rounding goes on to the next minute and hour', () => {
+    const { type } = read('gap', ['+01:00', '-00:31', '+00:00']);
+    expect(type).toEqual({ type: 'integer', style: { duration: 'mm:ss', positive: ['+', ''] } });
+    expect([3599.7, -3599.7, 0].map((value) => cellText(type, value))).toEqual([
+      '+60:00',
+      '-60:00',
+      '+00:00',
+    ]);
+    const hours = read('hours', ['38:30', '41:15']).type;
+    expect(roundedTo(hours)!(3629)).toBe(3600);
+    expect(roundedTo(hours)!(3631)).toBe(3660);
+  });
+
+  test.each<[name: string, cells: string[], type: string]>([
+    ['x', ['4:05', '23:59'], 'time'],
+    ['x', ['00:05:00', '23:59:59'], 'time'],
+    ['x', ['8:30 PM', '9:15 AM'], 'time'],
+    ['zone', ['+05:30', '-08:00'], 'category'],
+    ['ratio', ['75:100', '61:200'], 'category'],
+    ['x', ['2:1', '25:3'], 'category'],
+  ])('in %s, %j are none', (name, cells, type) => {
+    expect(read(name, cells).type.type).toBe(type);
+  });
+
+  test('one slip between times of day is missing, the end of the day, too', () => {
+    const times = Array.from({ length: 300 }, (_, i) => clock(((i * 389) % 1440) * 60));
+    for (const other of ['27:15:00', '24:00:00']) {
+      const { type, values } = read('x', [...times, other]);
+      expect(type.type).toBe('time');
+      expect(values.at(-1)).toBeNaN();
+    }
+    // of a timetable beyond midnight many are
+    const late = Array.from({ length: 30 }, (_, i) => clock(86_400 + 60 * i));
+    expect(read('x', [...times, ...late]).type).toEqual({ type: 'integer', style: { duration: 'HH:mm:ss' } });
+  });
+
+  test('other texts between many are missing, and numbers that are asked for are seconds', async () => {
+    const cells = Array.from({ length: 40 }, (_, i) => (i === 5 ? 'DNF' : clock(9000 + 37 * i)));
+    const { type, values, notes } = read('elapsed', cells);
+    expect(type).toEqual({ type: 'integer', style: { duration: 'HH:mm:ss' } });
+    expect(values[5]).toBeNaN();
+    expect(notes.map(({ message }) => message)).toEqual([
+      'column "elapsed": 1 cell between durations ("DNF") was taken for missing',
+      'column "elapsed": "02:30:00" was read as a duration, HH:mm:ss',
+    ]);
+    const asked = await column(['04:05', '12:00'], { types: { x: 'integer' } });
+    expect(asked.type).toEqual({ type: 'integer', style: { duration: 'mm:ss' }, asked: true });
+  });
+
+  test('of files, and of samples, which do not name rows', async () => {
+    const rows = Array.from(
+      { length: 300 },
+      (_, i) => `${clock(600 * i + ((i * 37) % 100))},${(i * 7) % 90}.5`,
+    );
+    const file = folder.file('runs.csv', `elapsed,x\n${rows.join('\n')}\n`);
+    const table = await readBoth(file);
+    const joint = await fitJoint(table, { copula: { kind: 'gaussian' } });
+    expect(joint.schema.columns[0]!.role).toBe('modelled');
+    const sample = await joint.sample(200);
+    for (let i = 0; i < 200; i++) expect(sample.text('elapsed', i)).toMatch(/^\d\d:\d\d:\d\d$/);
+    for (const name of ['runs-again.csv', 'runs-again.json']) {
+      const target = path.join(path.dirname(file), name);
+      await writeTable(sample, target);
+      const again = await readTable(target);
+      expect(again.type('elapsed')).toEqual(table.type('elapsed'));
+      expect(again.column('elapsed')).toEqual(sample.column('elapsed'));
+    }
+    // of few rows that could be times of day the model has seconds
+    const few = await readTable(folder.file('run.csv', `elapsed,x\n04:00:00,1.5\n05:00:00,2.5\n`));
+    const renamed = new Table(['elapsed', 'x'], few.columns, [
+      { type: 'time', format: 'HH:mm:ss' },
+      few.types[1]!,
+    ]);
+    expect(joint.schema.modelled(renamed).column('elapsed')).toEqual(Float64Array.of(14_400, 18_000));
+  });
 });
 
 describe('formats', () => {

@@ -3,6 +3,8 @@ import { z } from 'zod';
 
 import { SklarError, describe } from '../../errors';
 import { calendarFormat } from './calendar';
+import { CLOCK_FORMAT } from './clocks';
+import { type DurationFormat, durationFormat } from './durations';
 
 /** How a column is held as numbers: whole ones within +-(2^53 - 1), or floating point. */
 export type ColumnKind = 'float' | 'integer';
@@ -25,8 +27,10 @@ export interface NumberStyle {
   readonly negative?: readonly [string, string] | undefined;
   /** The same of numbers above 0, default `prefix` and `suffix`: `+` and nothing. */
   readonly positive?: readonly [string, string] | undefined;
-  /** The same of 0. */
+  /** The same of 0, default that of numbers above 0. */
   readonly zero?: readonly [string, string] | undefined;
+  /** Of seconds the format of durations, as in `H:mm:ss`, in place of digits, decimals and thousands. */
+  readonly duration?: string | undefined;
 }
 
 /** What stands for all numbers beyond a limit: `<0.5` below 0.5. */
@@ -96,6 +100,10 @@ const styleSchema = z.strictObject({
   negative: aroundSchema,
   positive: aroundSchema,
   zero: aroundSchema,
+  duration: z
+    .string()
+    .refine((format) => durationFormat(format) !== null, 'a format of a duration')
+    .optional(),
 });
 const endSchema = z
   .strictObject({ limit: z.number(), text: z.string(), further: z.array(z.string()).min(1).optional() })
@@ -181,27 +189,52 @@ export function labelsOf(type: ColumnType): readonly string[] | null {
   return type.type === 'boolean' ? (type.labels ?? ['false', 'true']) : null;
 }
 
-/** Whether cells are written as numbers, without quotes where a format has them. */
+/** Whether cells are written as `String` writes their numbers. */
 export function isNumeric(type: ColumnType): boolean {
   if (type.type === 'number' || type.type === 'integer') return !type.style && !type.censored;
   return type.type === 'id' && !type.labels;
+}
+
+/** What a cell is as JSON, without quotes where it is a number. */
+export function jsonText(type: ColumnType, value: number): string {
+  switch (type.type) {
+    case 'boolean':
+      return type.labels ? JSON.stringify(cellText(type, value)) : value === 0 ? 'false' : 'true';
+    case 'number':
+    case 'integer': {
+      // currencies and thousands are how numbers are shown, durations are texts
+      const text = type.style?.duration === undefined ? censoredText(type, value) : cellText(type, value);
+      return text === null ? String(value) : JSON.stringify(text);
+    }
+    case 'time':
+      return type.format === CLOCK_FORMAT ? cellText(type, value) : JSON.stringify(cellText(type, value));
+    default:
+      return JSON.stringify(cellText(type, value));
+  }
 }
 
 function withStyle(value: number, decimals: number | undefined, style: NumberStyle): string {
   const { prefix = '', suffix = '', group = '', mark = '.', fixed, width = 0 } = style;
   const places = fixed ?? decimals;
   const size = Math.abs(value);
-  const [whole = '', part] = (places === undefined ? String(size) : size.toFixed(places)).split('.');
-  const padded = whole.padStart(width, '0');
-  const grouped = group === '' ? padded : padded.replace(/\B(?=(?:\d{3})+(?!\d))/g, group);
+  const digitsOf = () => {
+    const [whole = '', part] = (places === undefined ? String(size) : size.toFixed(places)).split('.');
+    const padded = whole.padStart(width, '0');
+    const grouped = group === '' ? padded : padded.replace(/\B(?=(?:\d{3})+(?!\d))/g, group);
+    return grouped + (part === undefined ? '' : mark + part);
+  };
+  const digits = durationOf(style)?.write(size) ?? digitsOf();
   const plain = [prefix, suffix] as const;
-  const [before, after] = /^0*$/.test(whole + (part ?? ''))
-    ? (style.zero ?? plain)
+  const [before, after] = !/[1-9]/.test(digits)
+    ? (style.zero ?? style.positive ?? plain)
     : value < 0
       ? (style.negative ?? [`-${prefix}`, suffix])
       : (style.positive ?? plain);
-  return `${before}${grouped}${part === undefined ? '' : mark + part}${after}`;
+  return before + digits + after;
 }
+
+const durationOf = ({ duration }: NumberStyle): DurationFormat | null =>
+  duration === undefined ? null : durationFormat(duration);
 
 /** Decimals of numbers that have more than those of people. */
 const MANY = 9;
@@ -288,10 +321,15 @@ export function roundedTo(type: ColumnType): ((value: number) => number) | null 
       : type.type === 'time' || type.type === 'timestamp'
         ? calendarFormat(type.format)!.decimals
         : undefined;
-  const unit = decimals === undefined ? null : 10 ** decimals;
+  const duration = 'style' in type && type.style ? durationOf(type.style) : null;
+  const places = duration ? Math.min(decimals ?? MANY, duration.decimals) : decimals;
+  const unit = places === undefined ? null : 10 ** places;
+  const seconds = duration?.seconds ?? 1;
   // a quotient of whole numbers is the double nearest to the decimal
   const round = (value: number) =>
-    unit !== null && Math.abs(value) * unit < 2 ** 52 ? Math.round(value * unit) / unit : value;
+    unit !== null && Math.abs(value) * unit < 2 ** 52
+      ? (Math.round((value / seconds) * unit) / unit) * seconds
+      : value;
   if (!('censored' in type) || !type.censored) return unit === null ? null : round;
   return (value) => {
     const beyond = beyondOf(type, value);

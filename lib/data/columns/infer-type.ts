@@ -11,7 +11,8 @@ import {
   beyondLimit,
   numberType,
 } from './column-type';
-import { type Numerals, mostNumerals, numberIn, readNumerals } from './numerals';
+import { durationNote, findDurations } from './durations';
+import { type Numerals, mostNumerals, numberIn, readNumerals, signsOf } from './numerals';
 import { FORMED, isPlainNumber, isRounded, isVanished } from './plain-number';
 
 /** The cells of a column of texts: the different texts, and how many cells have each. */
@@ -149,6 +150,11 @@ export function inferType(column: Texts, wanted?: WantedType): InferredColumn {
           vanished.map((k) => chosen[k]!),
         );
       return { type: styledType(styled), values: pick(values, chosen), notes: left(chosen, 'numbers') };
+    }
+    const durations = asDurations(column, known);
+    if (durations) {
+      const { chosen, type, values, notes } = durations;
+      return { type, values: pick(values, chosen), notes: [...left(chosen, 'durations'), ...notes] };
     }
     const dates = found ?? findFormat(words, { counts: known.map((k) => counts[k]!), share: MOSTLY });
     const dated = known.filter((_, k) => dates !== null && !Number.isNaN(dates.values[k]));
@@ -406,6 +412,33 @@ const PLAIN_FORMATS = {
   timestamp: 'YYYY-MM-DD HH:mm:ss',
 } as const;
 
+/** Durations, where nearly all texts are such, in seconds; null: they are not, or may be times of day. */
+function asDurations(
+  { name, texts, counts }: Texts,
+  known: readonly number[],
+  isAsked = false,
+): (InferredColumn & { readonly chosen: readonly number[] }) | null {
+  const words = known.map((k) => texts[k]!.trim());
+  const own = known.map((k) => counts[k]!);
+  const found = findDurations(name, words, own, isAsked);
+  if (!found) return null;
+  const { format, values } = found;
+  const cellsOf = (of: readonly number[]) => of.reduce((sum, k) => sum + own[k]!, 0);
+  const isAll = found.chosen.length === known.length;
+  const isMost =
+    found.chosen.length >= FEWEST_NUMBERS &&
+    cellsOf(found.chosen) >= MOSTLY * cellsOf(Array.from(known.keys()));
+  if (!isAll && !isMost) return null;
+  const around = found.signs.map((sign) => ({ prefix: '', suffix: '', around: [sign, ''] as const }));
+  const style = { duration: format.format, ...signsOf(around, values) };
+  return {
+    type: { ...numericType(values), style },
+    values,
+    chosen: found.chosen.map((k) => known[k]!),
+    notes: [durationNote(name, words[found.chosen[0]!]!, format)],
+  };
+}
+
 /** The column in the format that another file has; null: it is another one here. */
 function asExpected(column: Texts, { type, format }: WantedType): InferredColumn | null {
   const { known, words } = knownOf(column.texts);
@@ -445,6 +478,14 @@ function asWanted(column: Texts, { type, format }: WantedType): InferredColumn {
   }
   if (type === 'number' || type === 'integer') {
     const numerals = readNumerals(words);
+    const durations = numerals ? null : asDurations(column, known, true);
+    if (durations?.chosen.length === known.length)
+      return {
+        ...durations,
+        type: { ...durations.type, ...(type === 'integer' && { asked: true }) },
+        values: spreadOut(durations.values),
+        notes: [],
+      };
     if (!numerals) throw misfit(`${type}s`, words.find((word) => !readNumerals([word])) ?? words[0]);
     const { values, style, vanished } = numerals;
     if (vanished.length > 0)

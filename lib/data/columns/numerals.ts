@@ -1,5 +1,6 @@
 /** Numbers as people write them: with currencies, units, thousands and decimal commas. */
 import type { NumberStyle } from './column-type';
+import { durationFormat } from './durations';
 
 const CURRENCY = String.raw`[$€£¥₹₽₩₺₴₫฿]|(?:US|CA|AU|NZ|HK)\$|USD|EUR|GBP|CHF|JPY|CNY|INR|AUD|CAD|SEK|NOK|DKK|PLN|BRL|ZAR`;
 const GROUPS = String.raw`,.'’ \u00a0\u202f`;
@@ -75,8 +76,8 @@ function widthOf(numerals: readonly Numeral[]): number {
 }
 
 /** What is around the digits of numbers with signs, where all of a sign have the same and it is not the usual. */
-function signsOf(
-  numerals: readonly Numeral[],
+export function signsOf(
+  numerals: readonly Pick<Numeral, 'prefix' | 'suffix' | 'around'>[],
   values: Float64Array,
 ): Pick<NumberStyle, 'negative' | 'positive' | 'zero'> {
   const { prefix, suffix } = numerals[0]!;
@@ -88,10 +89,7 @@ function signsOf(
   };
   const negative = of((value) => value < 0, [`-${prefix}`, suffix]);
   const positive = of((value) => value > 0, [prefix, suffix]);
-  const isLikePositive = numerals.some(
-    ({ around }, k) => values[k] === 0 && around.join('0') === positive?.join('0'),
-  );
-  const zero = isLikePositive ? positive : of((value) => value === 0, [prefix, suffix]);
+  const zero = of((value) => value === 0, positive ?? [prefix, suffix]);
   return { ...(negative && { negative }), ...(positive && { positive }), ...(zero && { zero }) };
 }
 
@@ -122,6 +120,11 @@ export function mostNumerals(texts: readonly string[], counts: readonly number[]
 
 /** The number that a text is in a style, with its currency or unit or without; NaN: it is none. */
 export function numberIn(style: NumberStyle, text: string): number {
+  if (style.duration !== undefined) {
+    const [, sign, size = ''] = /^([-+−]?)(.*)$/s.exec(text.trim()) ?? [];
+    const seconds = durationFormat(style.duration)!.read(size);
+    return sign === '-' || sign === '−' ? -seconds : seconds;
+  }
   const numeral = numeralOf(text);
   if (!numeral) return NaN;
   const { negative, prefix, digits, exponent, suffix } = numeral;

@@ -1,5 +1,4 @@
 import { SklarError, describe, expectOptions, expectList } from '../../errors';
-import { CLOCK_FORMAT } from '../columns/clocks';
 import { quoteName, quoteText } from './csv';
 import { AtomicFile, expectPath } from './files';
 import { type Matrix, expectMatrix } from '../../matrix';
@@ -8,8 +7,8 @@ import {
   type ColumnKind,
   type ColumnType,
   cellText,
-  censoredText,
   isNumeric,
+  jsonText,
   kindOf,
   labelsOf,
   expectType,
@@ -61,17 +60,7 @@ function jsonLayout(names: readonly string[], array: boolean): TextLayout {
     tail: array ? '\n]\n' : '',
     notFinite: 'refused',
     missing: 'null',
-    cell: (type) =>
-      type.type === 'boolean' && !type.labels
-        ? (value) => (value === 0 ? 'false' : 'true')
-        : type.type === 'number' || type.type === 'integer'
-          ? (value) => {
-              const text = censoredText(type, value);
-              return text === null ? String(value) : JSON.stringify(text);
-            }
-          : 'format' in type && type.format === CLOCK_FORMAT
-            ? (value) => cellText(type, value)
-            : (value) => JSON.stringify(cellText(type, value)),
+    cell: (type) => (value) => jsonText(type, value),
   };
 }
 

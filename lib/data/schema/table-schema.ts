@@ -965,7 +965,8 @@ function namesOfRows(table: Table, candidates: readonly string[]): Map<string, C
   const found = new Map<string, ColumnRole>();
   const naming = candidates.flatMap((name) => {
     const type = table.type(name);
-    const own = type.type === 'integer' && !type.asked ? namingNumbers(name, table.column(name)) : null;
+    const isCount = type.type === 'integer' && !type.asked && type.style?.duration === undefined;
+    const own = isCount ? namingNumbers(name, table.column(name)) : null;
     return own ? [{ name, ...own }] : [];
   });
   const others = candidates.filter(
@@ -1252,6 +1253,10 @@ function converted(
     };
   }
   if (type.type === given.type) return { values, type };
+  // of few rows hours below 24 may be times of day
+  const isDuration = (one: ColumnType) => 'style' in one && one.style?.duration !== undefined;
+  if (isDuration(type) && given.type === 'time')
+    return { values: values.map((value) => readAs(type, cellText(given, value))), type };
   if (type.type === 'timestamp' && given.type === 'date')
     return { values: values.map((day) => day * 86_400), type };
   const texts = labelsOf(given);
