@@ -450,6 +450,79 @@ describe('durations', () => {
   });
 });
 
+describe('several forms in a column', () => {
+  const days = Array.from({ length: 40 }, (_, i) => [
+    `2024-0${1 + (i % 9)}-${10 + (i % 19)}`,
+    `${10 + (i % 19)}/0${1 + (i % 9)}/2024`,
+  ]);
+
+  test('dates of which each has one reading are written as most are', async () => {
+    const cells = days.map(([iso, other], i) => (i % 3 === 1 ? other! : iso!));
+    const read = await column([...cells, 'pending']);
+    expect(read.type).toEqual({ type: 'date', format: 'YYYY-MM-DD' });
+    expect(read.texts).toEqual([...days.map(([iso]) => iso), null]);
+    expect(read.notes).toEqual([
+      'column "x": 1 cell between dates or times ("pending") was taken for missing',
+      'column "x": dates are written as YYYY-MM-DD and DD/MM/YYYY, in samples as YYYY-MM-DD',
+    ]);
+    const stamps = await column(['2024-01-05 10:00', '2024-01-06', '2024-01-07 11:30']);
+    expect(stamps.type).toEqual({ type: 'timestamp', format: 'YYYY-MM-DD HH:mm' });
+    expect(stamps.texts[1]).toBe('2024-01-06 00:00');
+  });
+
+  test('dates that can be read in two ways are none, which is said', async () => {
+    // all slashed ones may be either, or some are the one and some the other
+    for (const [others, shown] of [
+      [['05/01/2024', '06/02/2024'], '05/01/2024'],
+      [['25/01/2024', '01/25/2024', '03/04/2024'], '03/04/2024'],
+    ] as const) {
+      const cells = days
+        .slice(0, 30)
+        .map(([iso], i) => (i % 3 ? others[Math.floor(i / 3) % others.length]! : iso!));
+      const read = await column(cells);
+      expect(read.type.type).toBe('category');
+      expect(read.notes).toEqual([
+        `column "x": dates in several formats, of which "${shown}" can be read in two ways, taken for labels: write them in one format`,
+      ]);
+    }
+  });
+
+  test.each([
+    [
+      'currencies',
+      (i: number) => `${i % 3 ? '$' : '€'}${5 + i}.25`,
+      'numbers in several currencies or units ("€" and "$")',
+    ],
+    [
+      'units',
+      (i: number) => `${5 + i}.5 ${i % 3 ? 'kg' : 'lb'}`,
+      'numbers in several currencies or units ("lb" and "kg")',
+    ],
+    ['places', (i: number) => `59.${10 + i}, 10.75`, 'pairs of numbers ("59.10, 10.75")'],
+    ['points', (i: number) => `POINT (10.${10 + i} 59.75)`, 'pairs of numbers ("POINT (10.10 59.75)")'],
+  ])('%s are names or labels, which is said', async (_, cellOf, what) => {
+    const cells = Array.from({ length: 40 }, (_, i) => cellOf(i));
+    const ids = await column(cells);
+    expect(ids.type.type).toBe('id');
+    expect(ids.notes.join()).toContain(`${what}, taken for names of rows, which samples have others of: `);
+    const labels = await column([...cells, ...cells]);
+    expect(labels.type.type).toBe('category');
+    expect(labels.notes.join()).toContain(`${what}, taken for labels: `);
+  });
+
+  test('seats, sizes and versions are labels like others', async () => {
+    for (const cellOf of [
+      (i: number) => `${1 + (i % 9)}${'ABC'[i % 3]!}`,
+      (i: number) => `${(i % 5) + 38}${i % 2 ? 'EU' : 'UK'}`,
+      (i: number) => `v1.${i % 7}`,
+    ]) {
+      const read = await column(Array.from({ length: 40 }, (_, i) => cellOf(i)));
+      expect(read.type.type).toBe('category');
+      expect(read.notes).toEqual([]);
+    }
+  });
+});
+
 describe('formats', () => {
   test('dates go round', () => {
     const formats = [

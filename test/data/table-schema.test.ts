@@ -1024,3 +1024,42 @@ test('times of day that follow others past midnight', async () => {
     );
   }
 });
+
+test('whole numbers that are data in spite of their names', () => {
+  const rows = 200;
+  const generator = each((i) => i).slice(0, rows);
+  const roleOf = (columns: Record<string, readonly number[]>) =>
+    TableSchema.infer(
+      new Table(
+        Object.keys(columns),
+        Object.values(columns).map((values) => Float64Array.from(values)),
+        Object.keys(columns).map(() => ({ type: 'integer' })),
+      ),
+    ).columns.map(({ role }) => role);
+  const other = generator.map(() => Math.floor(6 * draw()));
+  const wide = generator.map((i) => 7919 * i + Math.floor(7000 * draw()));
+  const roles = (name: string) => roleOf({ [name]: wide.toSorted((a, b) => (a % 97) - (b % 97)), other })[0];
+  for (const name of [
+    'lines_of_code',
+    'errors per code',
+    'HS_code',
+    'icdCode',
+    'country code',
+    'amount_of_order',
+  ])
+    expect([name, roles(name)]).toEqual([name, 'modelled']);
+  for (const name of ['customer_code', 'code of customer', 'barcode no', 'number_of_order_id', 'order_no'])
+    expect([name, roles(name)]).toEqual([name, 'id']);
+
+  // leading digits say what another column has
+  const floor = generator.map((i) => 1 + Math.floor(i / 40));
+  const room = floor.map((value, i) => 1000 * value + 25 * (i % 40));
+  expect(roleOf({ room_no: room, floor, other })).toEqual(['modelled', 'derived', 'modelled']);
+  expect(roleOf({ room_id: room, floor, other })).toEqual(['id', 'modelled', 'modelled']);
+  const country = generator.map(() => Math.floor(4 * draw()));
+  const order = country.map((value, i) => 10_000 * (value + 1) + i);
+  expect(roleOf({ order_no: order, country, other })[0]).toBe('modelled');
+  // years rise with numbers and change anywhere between them
+  const year = generator.map((i) => 2020 + Math.floor((i + 13) / 70));
+  expect(roleOf({ order_no: generator.map((i) => 10_000 + 7 * i), year, other })[0]).toBe('id');
+});

@@ -381,3 +381,61 @@ export function findFormat(
   );
   return { format: best.format, values: best.values, other: other?.format.format ?? null };
 }
+
+/** Dates in several formats, each of which has one reading. */
+export interface MixedFormats {
+  /** What most cells have, and how the others are read. */
+  readonly format: CalendarFormat;
+  readonly others: readonly CalendarFormat[];
+  /** NaN: another text. */
+  readonly values: Float64Array;
+  /** A text that these formats, or one more, read in two ways. */
+  readonly ambiguous: string | null;
+}
+
+/** Formats of a column at most. */
+const MOST_FORMATS = 4;
+
+/**
+ * The formats that read texts between them, the most frequent one first; null: there are not several.
+ *
+ * @param texts different ones
+ * @param counts how many cells have each
+ */
+export function findMixedFormats(texts: readonly string[], counts: readonly number[]): MixedFormats | null {
+  const found: CalendarFormat[] = [];
+  let ambiguous: string | null = null;
+  let left = Array.from(texts.keys());
+  while (left.length > 0 && found.length < MOST_FORMATS) {
+    const rest = left.map((k) => texts[k]!);
+    const next = findFormat(rest, { counts: left.map((k) => counts[k]!), share: 0 });
+    if (!next || next.format.holds === 'time') break;
+    if (next.other !== null) ambiguous ??= rest.find((_, k) => !Number.isNaN(next.values[k]))!;
+    else found.push(next.format);
+    left = left.filter((_, k) => Number.isNaN(next.values[k]));
+  }
+  if (found.length === 0 || (found.length === 1 && ambiguous === null)) return null;
+  const isTimed = found.some(({ holds }) => holds === 'timestamp');
+  const read = (format: CalendarFormat, text: string) =>
+    format.read(text) * (isTimed && format.holds === 'date' ? DAY : 1);
+  const cells = new Map(found.map((format) => [format, 0]));
+  const values = Float64Array.from(texts, (text, k) => {
+    const readings = found.flatMap((format) => {
+      const value = read(format, text);
+      return Number.isNaN(value) ? [] : [{ format, value }];
+    });
+    const [first] = readings;
+    if (!first) return NaN;
+    if (readings.some(({ value }) => value !== first.value)) {
+      ambiguous ??= text;
+      return NaN;
+    }
+    cells.set(first.format, cells.get(first.format)! + counts[k]!);
+    return first.value;
+  });
+  const [format, ...others] = found
+    .filter(({ holds }) => !isTimed || holds === 'timestamp')
+    .sort((a, b) => cells.get(b)! - cells.get(a)!);
+  const dates = found.filter(({ holds }) => isTimed && holds === 'date');
+  return { format: format!, others: [...others, ...dates], values, ambiguous };
+}

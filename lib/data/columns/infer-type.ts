@@ -1,7 +1,7 @@
 /** The type of a column of texts, decided from all of them. */
 import { SklarError, describe } from '../../errors';
 import { type Note, andWords, columnsNote } from '../../notes';
-import { calendarFormat, findFormat } from './calendar';
+import { type MixedFormats, calendarFormat, findFormat, findMixedFormats } from './calendar';
 import { CLOCK_FORMAT, ClockCounter, clockNote, clockOf } from './clocks';
 import {
   type CensoredEnd,
@@ -12,7 +12,7 @@ import {
   numberType,
 } from './column-type';
 import { durationNote, findDurations } from './durations';
-import { type Numerals, mostNumerals, numberIn, readNumerals, signsOf } from './numerals';
+import { type Numerals, mostNumerals, numberIn, readNumerals, signsOf, unitOf } from './numerals';
 import { FORMED, isPlainNumber, isRounded, isVanished } from './plain-number';
 
 /** The cells of a column of texts: the different texts, and how many cells have each. */
@@ -156,6 +156,21 @@ export function inferType(column: Texts, wanted?: WantedType): InferredColumn {
       const { chosen, type, values, notes } = durations;
       return { type, values: pick(values, chosen), notes: [...left(chosen, 'durations'), ...notes] };
     }
+    const mixed = found
+      ? null
+      : findMixedFormats(
+          words,
+          known.map((k) => counts[k]!),
+        );
+    const ofFormats = known.filter((_, k) => mixed !== null && !Number.isNaN(mixed.values[k]));
+    if (mixed?.ambiguous === null && cellsOf(ofFormats) >= MOSTLY * cellsOf(known)) {
+      const { format, values } = mixed;
+      return {
+        type: { type: format.holds, format: format.format },
+        values: pick(values, known),
+        notes: [...left(ofFormats, 'dates or times'), mixedNote(name, mixed)],
+      };
+    }
     const dates = found ?? findFormat(words, { counts: known.map((k) => counts[k]!), share: MOSTLY });
     const dated = known.filter((_, k) => dates !== null && !Number.isNaN(dates.values[k]));
     // no other text is a date by chance: of few rows, few different ones are enough
@@ -176,7 +191,76 @@ export function inferType(column: Texts, wanted?: WantedType): InferredColumn {
       return { type, values: pick(values, known), notes: [...left(dated, 'dates or times'), ...ambiguous] };
     }
   }
-  return asLabels(column, texts.length >= IDENTIFYING * cells && cells >= FEWEST_IDS ? 'id' : 'category');
+  const labels = asLabels(
+    column,
+    texts.length >= IDENTIFYING * cells && cells >= FEWEST_IDS ? 'id' : 'category',
+  );
+  const advice = coded
+    ? null
+    : adviceOf(
+        words,
+        known.map((k) => counts[k]!),
+      );
+  if (advice === null) return labels;
+  const taken = labels.type.type === 'id' ? 'names of rows, which samples have others of' : 'labels';
+  return {
+    ...labels,
+    notes: [columnsNote('schema', [name], `${advice[0]}, taken for ${taken}: ${advice[1]}`)],
+  };
+}
+
+const mixedNote = (name: string, { format, others }: MixedFormats): Note =>
+  columnsNote(
+    'schema',
+    [name],
+    `dates are written as ${andWords([format, ...others].map((one) => one.format))}, in samples as ${format.format}`,
+  );
+
+/** Two numbers in a cell, as of a place. */
+const PAIR = /^(?:point ?)?[([]?\s*[-+−]?\d+\.\d+°?[ns]?\s*[,;/ ]\s*[-+−]?\d+\.\d+°?[ew]?\s*[)\]]?$/i;
+/** A unit among several has so many cells. */
+const FEWEST_OF_UNIT = 3;
+
+/** What texts are that are no labels by nature, and what can be done; null: there is nothing to say. */
+function adviceOf(
+  words: readonly string[],
+  counts: readonly number[],
+): [what: string, advice: string] | null {
+  const cellsOf = (of: readonly number[]) => of.reduce((sum, k) => sum + counts[k]!, 0);
+  const enough = MOSTLY * cellsOf(Array.from(words.keys()));
+  const among = (isMeant: (word: string) => boolean) =>
+    Array.from(words.keys()).filter((k) => isMeant(words[k]!));
+  const pairs = among((word) => PAIR.test(word));
+  if (pairs.length >= FEWEST_NUMBERS && cellsOf(pairs) >= enough)
+    return [
+      `pairs of numbers (${describe(words[pairs[0]!])})`,
+      'two columns of one number each are modelled',
+    ];
+  const units = new Map<string, number[]>();
+  words.forEach((word, k) => {
+    const unit = unitOf(word);
+    if (unit !== null) units.set(unit, [...(units.get(unit) ?? []), k]);
+  });
+  const several = [...units].filter(([, of]) => cellsOf(of) >= FEWEST_OF_UNIT);
+  const amounts = several.flatMap(([, of]) => of);
+  const isMeasured = amounts.some((k) => /\d[.,]\d/.test(words[k]!));
+  if (several.length > 1 && isMeasured && amounts.length >= FEWEST_NUMBERS && cellsOf(amounts) >= enough) {
+    const shown = several.slice(0, 3).map(([unit]) => describe(unit));
+    return [
+      `numbers in several currencies or units (${andWords(shown)})`,
+      'a column of numbers in one, or one of numbers and one of units, are modelled',
+    ];
+  }
+  const mixed = findMixedFormats(words, counts);
+  const days = among(
+    (word) => mixed !== null && [mixed.format, ...mixed.others].some((one) => !Number.isNaN(one.read(word))),
+  );
+  if (mixed && mixed.ambiguous !== null && cellsOf(days) > 0)
+    return [
+      `dates in several formats, of which ${describe(mixed.ambiguous)} can be read in two ways`,
+      'write them in one format',
+    ];
+  return null;
 }
 
 /** A limit of detection or of quantification: `<0.5`, `> 100`, `<LOD`, `ND (0.5)`. */

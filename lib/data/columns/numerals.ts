@@ -42,6 +42,13 @@ function numeralOf(text: string): Numeral | null {
   return { negative, prefix, digits: digits.trim(), exponent, suffix, around };
 }
 
+/** The currency or the unit of a number; null: it is none, or has none. */
+export function unitOf(text: string): string | null {
+  const numeral = numeralOf(text);
+  const unit = numeral ? (numeral.prefix + numeral.suffix).trim() : '';
+  return unit === '' ? null : unit;
+}
+
 /** What stands between thousands, and before decimals, in these digits; null: they do not agree. */
 function marksOf(all: readonly string[]): { group: string; mark: '.' | ',' } | null {
   const separators = new Set(all.flatMap((digits) => digits.match(/[^\d]/g) ?? []));

@@ -151,6 +151,12 @@ const MEASURES = wordsOf(
     'distance depth height width length weight temperature temp pressure frequency wavelength price cost salary income revenue size ' +
     'population step steps iteration round lap trial dose angle degrees tick frame cycle generation',
 );
+/** Words before `code` that say of what class something is. */
+const CLASSES = wordsOf(
+  'hs hts taric tariff commodity goods cpv cpc unspsc sic naics nace isic industry sector soc isco occupation icd cpt drg atc snomed loinc ' +
+    'diagnosis procedure class category type group status state error exit response reason country currency language color colour ' +
+    'department dept subject course',
+);
 const COUNTS = wordsOf('n no nr num number count total');
 
 function wordsOf(name: string): string[] {
@@ -167,10 +173,11 @@ const FEWEST_SHOWN = 100;
 /** Numbers that may be years. */
 const YEARS = [1800, 2100] as const;
 
-/** Why whole numbers name rows; `ifFree`: only where no other column depends on them. */
+/** Why whole numbers name rows; `ifFree`: only where no other column depends on them; `ifPlain`: only where they do not encode one (`encodes`). */
 export interface NamingNumbers {
   readonly why: string;
   readonly ifFree: boolean;
+  readonly ifPlain: boolean;
 }
 
 /** Whether whole numbers, of which some may be missing, name rows; null: they do not. */
@@ -178,12 +185,16 @@ export function namingNumbers(name: string, column: Float64Array): NamingNumbers
   const values = column.some(Number.isNaN) ? column.filter((value) => !Number.isNaN(value)) : column;
   const n = values.length;
   if (n < FEWEST_IDS || !allDiffer(values)) return null;
-  const found = (why: string, ifFree = false) => ({ why, ifFree });
-  if (CALLED.test(name)) return found('all differ, as the name says');
+  const found = (why: string, ifFree = false) => ({ why, ifFree, ifPlain: true });
+  if (CALLED.test(name)) return { ...found('all differ, as the name says'), ifPlain: false };
   const words = wordsOf(name);
-  const last = words.at(-1) ?? '';
+  // lines of code are lines, and errors per code a rate
+  const of = words.lastIndexOf('of');
+  const last = words.at(of > 0 ? of - 1 : -1) ?? '';
   if (words.some((word) => TIMES.includes(word) || PLACES.includes(word)) || MEASURES.includes(last))
     return null;
+  const isClass = last === 'code' && words.some((word) => CLASSES.includes(word));
+  if (isClass || words.lastIndexOf('per') > 0) return null;
   const isCount = words.length > 1 && COUNTS.includes(words[0]!);
   const isNumber = (words.length > 1 && NUMBERS.includes(last)) || /.(?:nr|nummer)$/.test(last);
   if (isNumber && !isCount) return found('all differ, as the name says');
@@ -198,6 +209,33 @@ export function namingNumbers(name: string, column: Float64Array): NamingNumbers
   const counts = rises && range === n && (least === 0 || least === 1);
   const mayBe = range <= CLOSE * n && n >= FEWEST_SHOWN && !(least >= YEARS[0] && most <= YEARS[1]);
   return counts || mayBe ? found(`${text}, and no other column depends on them`, true) : null;
+}
+
+/** Rows of a value that leading digits say, on average. */
+const ROWS_OF_DIGITS = 5;
+
+/**
+ * Whether the leading digits of different whole numbers say what another column has, as those of rooms say the floor: in the order of the numbers
+ * its values change only where leading digits do, which changes at random would with a probability below `level`.
+ */
+export function encodes(numbers: Float64Array, other: Float64Array, level: number): boolean {
+  const rows = Array.from(numbers.keys()).filter((i) => !Number.isNaN(numbers[i]) && !Number.isNaN(other[i]));
+  rows.sort((a, b) => numbers[a]! - numbers[b]!);
+  if (rows.length < FEWEST_IDS || numbers[rows[0]!]! < 0) return false;
+  const changes = (of: (row: number) => number) =>
+    rows.flatMap((row, k) => (k > 0 && of(row) !== of(rows[k - 1]!) ? [k] : []));
+  const own = changes((row) => other[row]!);
+  if (own.length === 0) return false;
+  for (let unit = 10; unit <= numbers[rows.at(-1)!]!; unit *= 10) {
+    const allowed = new Set(changes((row) => Math.floor(numbers[row]! / unit)));
+    if (ROWS_OF_DIGITS * (allowed.size + 1) > rows.length) continue;
+    if (!own.every((k) => allowed.has(k))) continue;
+    // of so many places for changes these would all be among those between leading digits
+    let chance = 0;
+    for (let k = 0; k < own.length; k++) chance += Math.log((allowed.size - k) / (rows.length - 1 - k));
+    if (chance < Math.log(level)) return true;
+  }
+  return false;
 }
 
 /** Whether no value occurs twice. */

@@ -68,7 +68,7 @@ import {
   ruleSchema,
   ruleText,
 } from './rules';
-import { type IdRule, idOf, idRuleSchema, namingNumbers, ruleOfNumbers, ruleOfTexts } from './ids';
+import { type IdRule, encodes, idOf, idRuleSchema, namingNumbers, ruleOfNumbers, ruleOfTexts } from './ids';
 
 /**
  * What a model does with a column: `modelled`; `constant`, one value (null: missing) that is set aside and put back; `id`, names
@@ -973,10 +973,11 @@ function namesOfRows(table: Table, candidates: readonly string[]): Map<string, C
     (name) =>
       !/^(?:date|time|timestamp)$/.test(table.type(name).type) && !naming.some((one) => one.name === name),
   );
-  for (const { name, why, ifFree } of naming) {
+  for (const { name, why, ifFree, ifPlain } of naming) {
     const values = table.column(name);
     const level = FREE_LEVEL / (others.length * naming.length);
     if (ifFree && others.some((other) => follows(table, other, values, level))) continue;
+    if (ifPlain && others.some((other) => encodes(values, table.column(other), level))) continue;
     found.set(name, { role: 'id', ids: ruleOfNumbers(knownValues(values)), why });
   }
   return found;
