@@ -338,8 +338,10 @@ export function roundedTo(type: ColumnType): ((value: number) => number) | null 
 }
 
 /** The number that a cell of the type holds of a computed one. */
-export const cellRounding = (type: ColumnType): ((value: number) => number) =>
-  kindOf(type) === 'integer' ? Math.round : (roundedTo(type) ?? ((value) => value));
+export const cellRounding = (type: ColumnType): ((value: number) => number) => {
+  const round = roundedTo(type) ?? ((value: number) => value);
+  return kindOf(type) === 'integer' ? (value) => round(Math.round(value)) : round;
+};
 
 /** Decimals of values that have at most so many, all of them; undefined: more. */
 const MOST_DECIMALS = 9;
