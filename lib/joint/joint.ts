@@ -10,7 +10,7 @@ import {
   sampleOptions,
 } from '../copulas/copula';
 import { GaussianCopula } from '../copulas/classical/gaussian';
-import { type AutoOptions, autoOptions, expectAuto } from '../copulas/fitting/auto';
+import { type AutoOptions, autoOptions, defaultKind, expectAuto } from '../copulas/fitting/auto';
 import { fitCopula } from '../copulas/fitting/fit';
 import { FEWEST_ROWS, type FitCopulaOptions, fitOptions } from '../copulas/fitting/prepare';
 import { type CopulaKind, type CopulaSpec, copulaKinds, kinds } from '../copulas/fitting/kinds';
@@ -670,8 +670,8 @@ export class JointDistribution implements Disposable {
 /** Options of `fitJoint`. `onProgress`, checkpoints and seed are those of the copula. */
 export interface FitJointOptions
   extends RunOptions, Omit<FitCopulaOptions, 'names' | 'margins' | 'blocks' | 'weights'> {
-  /** Default a `cdc` with its defaults; `{ kind: 'auto' }` tries several kinds and takes the best (`FitAutoOptions`). */
-  copula?: CopulaSpec | ({ readonly kind: 'auto' } & AutoOptions);
+  /** Default `auto`, which tries several kinds and takes the best (`FitAutoOptions`); `cdc` where there are options, but no kind. */
+  copula?: CopulaSpec | ({ readonly kind?: 'auto' } & AutoOptions);
   /** Default `auto`. */
   margins?: MarginsSpec;
   /**
@@ -734,7 +734,11 @@ export async function fitJoint(rows: RowsInput, options: FitJointOptions = {}): 
     onMarginsProgress,
     ...common
   } = options;
-  const { kind = 'cdc', ...model } = expectOptions(spec, 'the copula of fitJoint', { kind: true, ...spec });
+  const { kind = defaultKind({ ...common, ...spec }), ...model } = expectOptions(
+    spec,
+    'the copula of fitJoint',
+    { kind: true, ...spec },
+  );
   const tried = kindsOf(kind, model);
   const { table, weights, column, notes } = takeWeighted(toNamedTable(rows), given);
   const privateRows = expectPrivate(asked, tried);

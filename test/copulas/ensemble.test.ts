@@ -333,6 +333,11 @@ describe('models that were trained', () => {
     logMeanExp(own, [1, 2, 5]).forEach((value, i) => expect(values[i]).toBeCloseTo(value, 10));
     const ode = await mixture.logPdf(rows, { method: 'ode', steps: 16 });
     expect(ode.every((value, i) => Math.abs(value - values[i]!) < 2)).toBe(true);
+    const cells = await mixture.logPdfCells([[0.2, 0.4]], [[0.2, 0.5]]);
+    const ofCells = await Promise.all(
+      mixture.members.map((member) => member.logPdfCells([[0.2, 0.4]], [[0.2, 0.5]], { normalised: true })),
+    );
+    expect(cells[0]!).toBeCloseTo(logMeanExp(ofCells, [1, 2, 5])[0]!, 10);
     const given = await mixture.sampleConditional({ 0: 0.5 }, 50, { particles: 64 });
     expect(given.rows.rows).toBe(50);
     expect(Math.abs(given.logMarginalDensity!)).toBeLessThan(1);

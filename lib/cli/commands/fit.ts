@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 
 import { checkpointFiles, isOfAnotherFit, removeCheckpoints } from '../../copulas/training/checkpoint';
-import type { CandidateProgress } from '../../copulas/fitting/auto';
+import { type CandidateProgress, defaultKind } from '../../copulas/fitting/auto';
 import type { TrainProgress } from '../../copulas/training/train';
 import type { Copula, LogPdfOptions } from '../../copulas/copula';
 import { fitCopula } from '../../copulas/fitting/fit';
@@ -159,7 +159,7 @@ export function define(command: Command, io: Io): void {
     .requiredOption('--out <file>', 'the model to write, .safetensors')
     .option(
       '--kind <kind>',
-      `${copulaKinds.join(', ')}; or auto: several are tried, and the best is taken (default: cdc)`,
+      `${copulaKinds.join(', ')}; or auto: several are tried, and the best is taken (default: auto; cdc with options of networks)`,
       (text) => expectOneOf(text, '--kind', anyKind),
     )
     .option(
@@ -425,7 +425,8 @@ async function fit(data: string[], flags: Flags, io: Io): Promise<void> {
     ...model
   } = await resolveSettings(flags);
   using from = fromFile === undefined ? undefined : await loadModel(fromFile);
-  const { kind, models } = kindOfFit(givenKind, givenModels, from);
+  const ofTraining = { models: givenModels, from: fromFile, log, checkpoint };
+  const { kind, models } = kindOfFit(givenKind, givenModels, from, { ...model, ...ofTraining });
   expectKindOptions(kind, model, { minutes, models });
   const stepwise = Object.entries({ '--log': log, '--checkpoint': checkpoint, '--from': from }).find(
     ([, given]) => given !== undefined,
@@ -698,10 +699,12 @@ function kindOfFit(
   kind: Settings['kind'],
   models: Settings['models'],
   from: Copula | undefined,
+  options: object,
 ): { kind: CopulaKind | 'auto'; models: number | undefined } {
   const members = from instanceof EnsembleCopula ? from.members : undefined;
-  const own = members?.[0]!.kind ?? from?.kind ?? 'cdc';
-  return { kind: kind ?? (isCopulaKind(own) ? own : 'cdc'), models: models ?? members?.length };
+  const own = members?.[0]!.kind ?? from?.kind;
+  const ofModel = own === undefined || isCopulaKind(own) ? own : 'cdc';
+  return { kind: kind ?? ofModel ?? defaultKind(options), models: models ?? members?.length };
 }
 
 /** Notes that may name cells. */

@@ -24,7 +24,7 @@ import {
   scoresOf,
 } from './candidates';
 import { kinds } from './kinds';
-import { FEWEST_ROWS, type FitCopulaOptions, fitKind, toTraining } from './prepare';
+import { FEWEST_ROWS, type FitCopulaOptions, fitKind, fitOptions, toTraining } from './prepare';
 import { stackedScores, stackingWeights } from './stacking';
 
 /** A candidate that is about to be fitted. */
@@ -42,7 +42,7 @@ export interface AutoOptions {
   /**
    * Kinds and their options, the simplest first: of those that cannot be told from the best, the first is chosen. Default: the classical
    * ones that `fitBest` tries (of more than two columns with recurring values or missing cells independence, gaussian and student), then,
-   * of 100 rows or more, `cdc` and `flow`.
+   * of 100 rows or more, `cdc` and, without such cells, `flow`.
    */
   candidates?: readonly FitCandidate[] | undefined;
   /**
@@ -109,23 +109,27 @@ export function expectAuto({ candidates, minutes, validation, split }: AutoOptio
   return candidates === undefined ? null : expectCandidates(candidates, 'auto');
 }
 
+/** Whether rows have recurring values or missing cells, whose probabilities are integrals of the density. */
+const hasCells = (u: DenseRows): boolean =>
+  Boolean(u.blocks?.some((pairs) => pairs.length > 0)) || u.data.some(Number.isNaN);
+
 /** Of many columns with blocks of levels the probabilities of one-parameter families take minutes, and few tables have one dependence for all pairs. */
 async function classicalFor(u: DenseRows, run: Execution): Promise<FitCandidate[]> {
   const candidates = await classicalCandidates(u, run);
-  const cells = u.blocks?.some((pairs) => pairs.length > 0) || u.data.some(Number.isNaN);
-  return u.columns > 2 && cells
+  return u.columns > 2 && hasCells(u)
     ? candidates.filter(({ kind }) => kind === 'independence' || kind === 'gaussian' || kind === 'student')
     : candidates;
 }
 
-/** The networks for so many rows: of few rows narrow ones learn as much in a fraction of the time. */
-function networksFor(rows: number): FitCandidate[] {
+/** The networks for so many rows: of few rows narrow ones learn as much in a fraction of the time. Of cells a flow takes minutes to draw and score. */
+function networksFor(u: DenseRows): FitCandidate[] {
+  const { rows } = u;
   if (rows < LEAST_TRAINED) return [];
-  if (rows > MANY_ROWS) return [{ kind: 'cdc' }, { kind: 'flow' }];
+  const isMany = rows > MANY_ROWS;
   const size = rows < FEW_ROWS ? { hidden: 64, members: 4 } : { hidden: 128, members: 2 };
   return [
-    { kind: 'cdc', hidden: 64 },
-    { kind: 'flow', ...size, batch: 512 },
+    { kind: 'cdc', ...(!isMany && { hidden: 64 }) },
+    ...(hasCells(u) ? [] : [{ kind: 'flow' as const, ...(!isMany && { ...size, batch: 512 }) }]),
   ];
 }
 
@@ -209,6 +213,20 @@ export async function fitWithin(
   }
 }
 
+/** Options of fits that belong to one training. */
+const ofOneTraining = [
+  ...['from', 'log', 'onEvent', 'onLogError', 'checkpoint', 'checkpointSeconds', 'keepCheckpoint'],
+  ...['onCheckpointError', 'onResume'],
+];
+
+/** The kind where none is given: `auto`, but `cdc` where there are options that it does not have. */
+export function defaultKind(options: object): 'auto' | 'cdc' {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const isAutos = ([name]: [string, unknown]) =>
+    (Object.hasOwn(autoOptions, name) || Object.hasOwn(fitOptions, name)) && !ofOneTraining.includes(name);
+  return given.every(isAutos) ? 'auto' : 'cdc';
+}
+
 /**
  * As `fitCopula`, of the candidate that scores rows best which it was not fitted to.
  *
@@ -216,7 +234,7 @@ export async function fitWithin(
  */
 export async function fitAuto(u: RowsInput, options: FitAutoOptions): Promise<Copula> {
   const asked = expectAuto(options);
-  const own = ['from', 'log', 'onEvent', 'checkpoint'].find((name) => options[name as never] !== undefined);
+  const own = ofOneTraining.find((name) => options[name as never] !== undefined);
   if (own !== undefined) {
     throw new SklarError('ERR_SKLAR_VALUE', `${own} belongs to one kind, and auto tries several`);
   }
@@ -231,7 +249,7 @@ export async function fitAuto(u: RowsInput, options: FitAutoOptions): Promise<Co
   const run = beginRun(common, null);
   const candidates = asked ?? [
     ...(await classicalFor(dense, { ...run, device: 'cpu', precision: 'fp32' })),
-    ...networksFor(dense.rows),
+    ...networksFor(dense),
   ];
   const { by, parts } = partsFor(dense, validation, split, seed);
   const errors = split === 'random' ? 'rows' : 'blocks';

@@ -345,8 +345,9 @@ export class EnsembleCopula extends Copula {
     const scale = fromGaussian ? 'gaussian' : 'copula';
     const parts: Float64Array[] = [];
     for (const [k, member] of this.members.entries()) {
+      const knows = options.method === undefined || routesOf(member).includes(options.method);
       const ofMember = {
-        ...options,
+        ...(knows && options),
         ...run,
         scale,
         normalised: true,
