@@ -1,7 +1,7 @@
 /** Missing cells of a table, drawn given the cells that are there. */
 import { type RunOptions, beginRun, runOptions } from '../copulas/inputs/run';
 import { type ColumnType, labelsOf } from '../data/columns/column-type';
-import { type Completion, complete, derivedValues } from '../data/schema/completion';
+import { type Completion, complete, derivedValues, withWholes } from '../data/schema/completion';
 import type { Seed } from '../data/random';
 import { Table, expectTable } from '../data/table';
 import { type OptionNames, SklarError, expectInteger, expectOptions, expectList } from '../errors';
@@ -121,7 +121,7 @@ export async function imputeTable(
       threads: run.threads,
       signal: run.signal,
     });
-    completed.push(filled(modelled, expectDrawn(values), rows, failed));
+    completed.push(withWholes(schema, table, filled(modelled, expectDrawn(values), rows, failed)));
   }
   const tables = completed.map((one) => finished(schema, table, one));
   const columns = table.names.flatMap((name) => {

@@ -367,7 +367,7 @@ export class JointDistribution implements Disposable {
     draw: (turn: number, rows: number) => Promise<Table>,
   ): Promise<Table> {
     const breaking = (rows: Table) => this.schema.breakingRows(rows, { complete: true });
-    const { table, broken } = this.#obeying(drawn, breaking, fixed);
+    const { table, broken } = this.#obeying(drawn, breaking, { fixed });
     if (broken.length === 0) return table;
     const columns = table.columns.map((values) => values.slice());
     const most = mostDraws(table.rows);
@@ -379,7 +379,9 @@ export class JointDistribution implements Disposable {
       }
       turnRows = Math.max(table.rows, Math.min(2 * turnRows, MOST_TURN_ROWS));
       draws += turnRows;
-      const { table: fresh, broken: left } = this.#obeying(await draw(turn, turnRows), breaking, fixed);
+      const { table: fresh, broken: left } = this.#obeying(await draw(turn, turnRows), breaking, {
+        fixed,
+      });
       const bad = new Set(left);
       const kept = Array.from({ length: fresh.rows }, (_, i) => i).filter((i) => !bad.has(i));
       const filled = broken.splice(0, kept.length);
@@ -389,9 +391,13 @@ export class JointDistribution implements Disposable {
   }
 
   /** Rows with the cells that rules say, and the numbers of those that break a rule all the same. */
-  #obeying(rows: Table, breaking: (rows: Table) => number[], fixed?: ReadonlySet<string>) {
+  #obeying(
+    rows: Table,
+    breaking: (rows: Table) => number[],
+    options: { fixed?: ReadonlySet<string>; complete?: boolean },
+  ) {
     const before = breaking(rows);
-    const table = this.schema.obeying(rows, before, fixed);
+    const table = this.schema.obeying(rows, before, options);
     return { table, broken: table === rows ? before : breaking(table) };
   }
 
@@ -406,7 +412,7 @@ export class JointDistribution implements Disposable {
     for await (const batch of this.#proposed(rows, options)) {
       const breaking = (table: Table) =>
         this.schema.breakingRows(table, { ...restoring(options), firstRow: row, complete });
-      let { table: drawn, broken } = this.#obeying(batch, breaking);
+      let { table: drawn, broken } = this.#obeying(batch, breaking, { complete: complete ?? false });
       anew += broken.length;
       if (broken.length > 0) worst ??= this.schema.worstRule(drawn.take(broken));
       // a row that breaks a rule is drawn anew under another seed, whatever the batch that it is in
@@ -427,7 +433,9 @@ export class JointDistribution implements Disposable {
             }
           }
         }
-        drawn = this.schema.obeying(new Table(batch.names, columns, batch.types), broken);
+        drawn = this.schema.obeying(new Table(batch.names, columns, batch.types), broken, {
+          complete: complete ?? false,
+        });
         broken = breaking(drawn);
       }
       row += batch.rows;

@@ -1063,3 +1063,79 @@ test('whole numbers that are data in spite of their names', () => {
   const year = generator.map((i) => 2020 + Math.floor((i + 13) / 70));
   expect(roleOf({ order_no: generator.map((i) => 10_000 + 7 * i), year, other })[0]).toBe('id');
 });
+
+test('sums that count missing cells as 0, factors that are fractions, and counts of which some are lost', async () => {
+  const rows = Array.from({ length: 1500 }, () => {
+    const [gross, isOpen] = [cents(20 + 900 * draw() ** 2), draw() < 0.2];
+    const paid = draw() < 0.8 ? gross : cents(gross * 0.98);
+    const [amount, sent] = [cents(200 * (draw() - 0.4)), 1 + Math.floor(60 * draw())];
+    return {
+      ...{ gross, paid: isOpen ? null : paid, open: cents(isOpen ? gross : gross - paid) },
+      ...{ debit: amount < 0 ? -amount : null, credit: amount < 0 ? null : amount, amount },
+      vat: cents((gross * 0.19) / 1.19),
+      ...{ sent, received: sent - (draw() < 0.8 ? 0 : Math.min(sent, Math.floor(4 * draw()))) },
+    };
+  });
+  const names = Object.keys(rows[0]!) as (keyof (typeof rows)[number])[];
+  const data = Table.fromColumns(
+    Object.fromEntries(names.map((name) => [name, rows.map((row) => row[name])])),
+  );
+  const own = TableSchema.infer(data);
+  const notes = own.notes.map(({ message }) => message).join('\n');
+  expect(notes).toContain('"amount": = -"debit" + "credit", missing cells as 0;');
+  expect(notes).toContain('"open": = "gross" - "paid", missing cells as 0;');
+  expect(notes).toContain(`"vat": = ${19 / 119} x "gross"`);
+  expect(own.differences.find(({ of }) => of[0] === 'received')).not.toHaveProperty('as');
+  expect(TableSchema.fromJSON(JSON.parse(JSON.stringify(own))).toJSON()).toEqual(own.toJSON());
+  const joint = await fitJoint(data, { copula: { kind: 'gaussian' } });
+  const sample = await joint.sample(1000);
+  const at = (name: (typeof names)[number], i: number) => sample.column(name)[i]!;
+  const zero = (value: number) => (Number.isNaN(value) ? 0 : value);
+  let opened = 0;
+  for (let i = 0; i < 1000; i++) {
+    expect(at('amount', i)).toBeCloseTo(zero(at('credit', i)) - zero(at('debit', i)), 6);
+    expect(at('open', i)).toBeCloseTo(at('gross', i) - zero(at('paid', i)), 6);
+    expect(at('sent', i) - at('received', i)).toBeLessThan(4);
+    opened += Number(Number.isNaN(at('paid', i)));
+  }
+  expect(Math.abs(opened / 1000 - 0.2)).toBeLessThan(0.06);
+});
+
+test('what a column is of another that is missing with it breaks no rule, and a known one says what the other is', async () => {
+  const days = each(() => Math.floor(300 * draw()));
+  const gone = each(() => draw() < 0.2);
+  const day = (count: number) => new Date(Date.UTC(2023, 0, 1 + count)).toISOString().slice(0, 10);
+  const rows = days.map((count, i) => {
+    const later = count + (draw() < 0.6 ? 0 : 1 + Math.floor(8 * draw()));
+    return `${day(count)},${gone[i] ? '' : day(later)},${gone[i] ? 'cancelled' : 'shipped'}`;
+  });
+  const file = folder.file('shipped.csv', `ordered,shipped,status\n${rows.join('\n')}\n`);
+  const data = await readTable(file);
+  const joint = await fitJoint(data, { copula: { kind: 'gaussian' } });
+  const sample = await joint.sample(1000);
+  const cancelled = Array.from({ length: 1000 }, (_, i) => sample.text('status', i)).filter(
+    (text) => text === 'cancelled',
+  );
+  expect(Math.abs(cancelled.length / 1000 - 0.2)).toBeLessThan(0.07);
+  const some = await readTable(
+    folder.file('some.csv', 'ordered,shipped,status\n,2023-05-20,shipped\n,2023-09-01,shipped\n'),
+    {
+      types: joint.schema.formats,
+    },
+  );
+  const { tables } = await joint.impute(some);
+  for (const i of [0, 1]) {
+    const apart = tables[0]!.column('shipped')[i]! - tables[0]!.column('ordered')[i]!;
+    expect(apart >= 0 && apart < 9).toBe(true);
+  }
+  // of a computed column a share is known, too
+  const discount = tax.map((value) => cents(value / 5));
+  const due = net.map((value, i) => cents(value - discount[i]!));
+  const bills = Table.fromColumns({
+    ...{ amount: net, discount, due },
+    paid: due.map((value, i) => (i % 5 ? value : cents(value * draw()))),
+  });
+  const billed = await fitJoint(bills, { copula: { kind: 'gaussian' } });
+  expect(billed.schema.neededNames).toContain('due');
+  expect((await billed.logPdf(bills.select(billed.schema.neededNames))).every(Number.isFinite)).toBe(true);
+});

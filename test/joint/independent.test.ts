@@ -81,7 +81,7 @@ test('few rows have independent columns', async () => {
   const rows = Table.fromColumns({ a: [1, 3, 2], b: [2, 5, 9], c: ['x', 'y', 'x'] });
   const joint = await reloaded(await fitJoint(rows));
   expect(joint.notes.map(({ message }) => message)).toContain(
-    'too few rows to tell dependence from chance (3, of at least 8): the columns are independent in the model',
+    'too few rows to tell dependence from chance (3, of at least 9): the columns are independent in the model',
   );
   expect(joint.copula.info().parameters).toBe(3);
   expect((await joint.sample(5)).names).toEqual(['a', 'b', 'c']);

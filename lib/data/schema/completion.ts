@@ -34,6 +34,9 @@ export function complete(schema: TableSchema, table: Table, modelled: Table): Co
       column.role === 'derived' && table.names.includes(column.name),
   );
   const unsolved: string[] = [];
+  // those are settled in the end, see `withWholes`
+  const isSettled = (name: string) =>
+    schema.differences.some(({ of, as }) => of[0] === name && as !== 'same' && columns.has(of[1]));
   /** Cells of derived columns, which stay as they are whatever is drawn. */
   const given = new Map<string, Float64Array>();
   const isOpenRow = (i: number) => [...columns.values()].some((known) => Number.isNaN(known[i]));
@@ -47,6 +50,8 @@ export function complete(schema: TableSchema, table: Table, modelled: Table): Co
       if (values.some((value, i) => !Number.isNaN(value) && isOpenRow(i))) unsolved.push(name);
       continue;
     }
+    // of a cell that counts as 0 where it is missing nothing follows
+    if (formula.formula === 'linear' && formula.ofEmpty) continue;
     if (formula.formula === 'lookup' || formula.formula === 'steps') {
       const source = formula.of[0]!.name;
       const [known, at] = [columns.get(source)!, valueAt(formula)];
@@ -76,7 +81,7 @@ export function complete(schema: TableSchema, table: Table, modelled: Table): Co
     for (let i = 0; i < table.rows; i++) {
       if (Number.isNaN(values[i])) continue;
       const missing = Array.from(sources.keys()).filter((k) => Number.isNaN(sources[k]!.values[i]));
-      if (missing.length > 1 && !unsolved.includes(name)) unsolved.push(name);
+      if (missing.length > 1 && !isSettled(name) && !unsolved.includes(name)) unsolved.push(name);
       if (missing.length !== 1) continue;
       const only = sources[missing[0]!]!;
       const round = cellRounding(only.type);
@@ -142,6 +147,44 @@ export function complete(schema: TableSchema, table: Table, modelled: Table): Co
       lookups.every(({ asks, allowed }) => !asks(row) || allowed(made, position, row)),
     unsolved,
   };
+}
+
+/**
+ * Drawn rows with the columns that others are modelled by what they are of, where these are known and what they are of them was drawn: the list price
+ * of a known price and a drawn share.
+ *
+ * @param table with missing cells
+ * @param completed its modelled columns, complete
+ */
+export function withWholes(schema: TableSchema, table: Table, completed: Table): Table {
+  const columns = new Map(completed.names.map((name) => [name, completed.column(name)]));
+  for (const { name, of, as } of schema.differences) {
+    const [later, before] = of;
+    const column = schema.columns.find((one) => one.name === later)!;
+    const whole = columns.get(before);
+    if (as === 'same' || !whole || column.role !== 'derived' || column.formula.formula === 'lookup') continue;
+    const { formula } = column;
+    const k = formula.of.findIndex((one) => one.name === before);
+    if (k < 0 || formula.formula === 'steps' || formula.formula === 'same') continue;
+    const here = schema.asHere(table, [later, before]);
+    const round = cellRounding(completed.type(before));
+    const own = columns.get(name)!;
+    const values = whole.map((value, i) => {
+      const known = here.columns[0]![i]!;
+      if (Number.isNaN(known) || !Number.isNaN(here.columns[1]![i]!)) return value;
+      const sources = formula.of.map((one) =>
+        one.name === name ? own[i]! : (columns.get(one.name)?.[i] ?? NaN),
+      );
+      const solved = round(solveFormula(formula, column.type, known, sources, k));
+      return Number.isNaN(solved) ? value : solved;
+    });
+    columns.set(before, values);
+  }
+  return new Table(
+    completed.names,
+    completed.names.map((name) => columns.get(name)!),
+    completed.types,
+  );
 }
 
 /** The columns that are functions of others, of a complete table of modelled columns; null: the column is none. */

@@ -10,7 +10,7 @@ import { Table } from '../table';
 /**
  * A column as a function of others.
  *
- * - `linear`: offset + sum of factor x column, rounded as the column is; of times of day without whole days; at least and at most a number or another column, one of `of` with factor 0
+ * - `linear`: offset + sum of factor x column, rounded as the column is; of times of day without whole days; of missing cells as of 0 where it is `ofEmpty`; at least and at most a number or another column, one of `of` with factor 0
  * - `product`: factor x product of column ^ power, or (1 + scale x column) ^ power where one has a scale, rounded as the column is
  * - `steps`: `to[k]` where another column has k of the numbers `at` reached
  * - `lookup`: the value `to` at each value `from` of another column; null: missing
@@ -23,6 +23,7 @@ export type Formula =
       readonly formula: 'linear';
       readonly of: readonly { readonly name: string; readonly factor: number }[];
       readonly offset: number;
+      readonly ofEmpty?: true | undefined;
       readonly least?: Bound | undefined;
       readonly most?: Bound | undefined;
     }
@@ -73,6 +74,7 @@ export const formulaSchema: z.ZodType<Formula> = z.discriminatedUnion('formula',
     formula: z.literal('linear'),
     of: z.array(z.strictObject({ name: z.string(), factor: z.number() })).min(1),
     offset: z.number(),
+    ofEmpty: z.literal(true).optional(),
     least: z.union([z.number(), z.string()]).optional(),
     most: z.union([z.number(), z.string()]).optional(),
   }),
@@ -111,6 +113,8 @@ const ROWS_A_COLUMN = 4;
 const MOST_COLUMNS = 60;
 /** Of a rounded column: half a unit may be this share of its standard deviation. */
 const FINE = 1 / 200;
+/** Of a factor such as 19 / 119. */
+const MOST_DENOMINATOR = 5000;
 /** Least squares of rounded columns may be off by so many times half a unit. */
 const ROUNDED_FIT = 3;
 /** Rows for each value of a column that others are looked up by. */
@@ -127,11 +131,16 @@ const isLinear = (type: ColumnType) => labelsOf(type) === null && type.type !== 
  * @param names which columns are looked at, in order
  * @param settings.kept those that are to be functions of none
  * @param settings.least rows that each value of a look-up has at least
+ * @param settings.ofEmpty whether sums may count missing cells as 0
  */
 export function findFormulas(
   table: Table,
   names: readonly string[],
-  { kept = [], least = 1 }: { readonly kept?: readonly string[]; readonly least?: number } = {},
+  {
+    kept = [],
+    least = 1,
+    ofEmpty = false,
+  }: { readonly kept?: readonly string[]; readonly least?: number; readonly ofEmpty?: boolean } = {},
 ): Map<string, Formula> {
   const found = new Map<string, Formula>();
   const looked: string[] = [];
@@ -143,7 +152,9 @@ export function findFormulas(
   const basis: string[] = [];
   for (const name of names) {
     if (found.has(name) || !isLinear(table.type(name))) continue;
-    const formula = kept.includes(name) ? null : linearFormula(table, name, basis);
+    const formula = kept.includes(name)
+      ? null
+      : ((ofEmpty ? sumOfEmpty(table, name, basis) : null) ?? linearFormula(table, name, basis));
     const span = formula && laterOfSpan(table, name, formula);
     if (span && !kept.includes(span.later) && !isFunctionOf(found, span.formula, span.later)) {
       found.set(span.later, span.formula);
@@ -405,12 +416,57 @@ function toleranceOf(type: ColumnType, values: Float64Array, fine = FINE): numbe
 /** The column as a linear function of one other; `apart`: cells of either may be missing where the other is there. */
 function lineFormula(table: Table, name: string, source: string, apart = false): Formula | null {
   if (!isLinear(table.type(name)) || !isLinear(table.type(source))) return null;
-  const y = table.column(name);
-  const line = lineOf(table.column(source), y);
-  return (
-    line &&
-    withFewDigits([source], [line.factor], line.offset, table, name, toleranceOf(table.type(name), y), apart)
+  const [x, y] = [table.column(source), table.column(name)];
+  const line = lineOf(x, y);
+  if (!line) return null;
+  const tolerance = toleranceOf(table.type(name), y);
+  const formula = withFewDigits([source], [line.factor], line.offset, table, name, { tolerance, apart });
+  if (formula) return formula;
+  // the ends are rounded, too: all rows together tell a factor such as .19 / 1.19
+  const rows = completeRows([x, y], LOOK_ROWS);
+  const isNear = (i: number) =>
+    Math.abs(line.offset + line.factor * x[i]! - y[i]!) <= 2 * ROUNDED_FIT * tolerance;
+  if (!rows.every(isNear)) return null;
+  const fit = leastSquares(table, rows, name, [source]);
+  const rounded = withFewDigits([source], fit.factors, fit.offset, table, name, { tolerance, apart });
+  if (rounded) return rounded;
+  const most = rows.reduce((max, i) => Math.max(max, Math.abs(x[i]!)), 0);
+  const factor = simplestFraction(fit.factors[0]!, tolerance / most);
+  const of = [{ name: source, factor }];
+  return reproduces([x], [factor], 0, y, tolerance, apart) ? { formula: 'linear', of, offset: 0 } : null;
+}
+
+/** The fraction of the least denominator that is so close to a number, by the Stern-Brocot tree; the number itself where that is large. */
+function simplestFraction(value: number, error: number): number {
+  const sign = Math.sign(value);
+  const size = Math.abs(value);
+  const whole = Math.floor(size);
+  let [low, high] = [
+    [whole, 1],
+    [whole + 1, 1],
+  ] as [[number, number], [number, number]];
+  for (;;) {
+    const [p, q] = [low[0] + high[0], low[1] + high[1]];
+    if (q > MOST_DENOMINATOR) return value;
+    if (Math.abs(p / q - size) <= error) return (sign * p) / q;
+    if (p / q < size) low = [p, q];
+    else high = [p, q];
+  }
+}
+
+/** A column without missing cells as a sum of some that have such, which count as 0: what is open of an invoice, debit and credit. */
+function sumOfEmpty(table: Table, name: string, basis: readonly string[]): Formula | null {
+  const hasEmpty = (source: string) => table.column(source).some(Number.isNaN);
+  if (hasEmpty(name) || !basis.some(hasEmpty)) return null;
+  const zeros = new Table(
+    [...basis, name],
+    [...basis, name].map((one) => table.column(one).map((value) => (Number.isNaN(value) ? 0 : value))),
+    [...basis, name].map((one) => table.type(one)),
   );
+  const formula = linearOf(zeros, name, basis, false);
+  return formula?.formula === 'linear' && formula.of.some((source) => hasEmpty(source.name))
+    ? { ...formula, ofEmpty: true }
+    : null;
 }
 
 /** Functions of cells that are missing where the column is come first. */
@@ -444,7 +500,7 @@ function linearOf(table: Table, name: string, basis: readonly string[], apart: b
     if (again.error > ROUNDED_FIT * tolerance) continue;
     [chosen, fit] = [fewer, again];
   }
-  return withFewDigits(chosen, fit.factors, fit.offset, table, name, tolerance, apart);
+  return withFewDigits(chosen, fit.factors, fit.offset, table, name, { tolerance, apart });
 }
 
 type Linear = Formula & { readonly formula: 'linear' };
@@ -596,8 +652,7 @@ function withFewDigits(
   offset: number,
   table: Table,
   name: string,
-  tolerance: number,
-  apart: boolean,
+  { tolerance, apart }: { readonly tolerance: number; readonly apart: boolean },
 ): Formula | null {
   const columns = sources.map((source) => table.column(source));
   const y = table.column(name);
@@ -635,8 +690,11 @@ function reproduces(
     if (Math.abs(value - y[i]!) > tolerance) return false;
     seen++;
   }
-  return seen >= Math.max(8, apart ? y.length / 2 : 0);
+  return seen >= Math.max(8, apart ? Math.min(y.length / 2, Math.max(APART_ROWS, y.length / 10)) : 0);
 }
+
+/** Rows in which a column and what it is of are there: one of ten, so many of few. */
+const APART_ROWS = 50;
 
 /** Whether the column is missing in other rows than those in which one of the sources of its function is. */
 export function isMissingApart(table: Table, name: string, of: readonly string[]): boolean {
@@ -667,6 +725,9 @@ const COARSE = 1 / 10;
 const SELDOM = 0.1;
 /** Rows that a product must be right in. */
 const PRODUCT_ROWS = 50;
+
+/** Different values of a quotient. */
+const FEWEST_QUOTIENTS = 50;
 
 /** Columns whose shares are looked at for what they leave or add. */
 const MOST_SHARES = 10;
@@ -757,6 +818,8 @@ function productOfTerms(
     .filter(({ power }) => power !== 0)
     .sort((a, b) => Number(a.power < 0) - Number(b.power < 0));
   if (of.length < 2 || of.some(({ power }) => Math.abs(power) > MOST_POWER)) return null;
+  // of a discount of few values and what it leaves it is the discount that is data
+  if (of.some(({ power }) => power < 0) && countDifferent(y) < FEWEST_QUOTIENTS) return null;
   if (new Set(of.map((factor) => factor.name)).size < of.length) return null;
   const product = productOf(of, (source) => table.column(source));
   const largest = rows.reduce(
@@ -919,8 +982,14 @@ function lookupFormula(
 export function valueAt(formula: Formula & { formula: 'lookup' | 'steps' }): (value: number) => number {
   const { missing = NaN } = formula;
   if (formula.formula === 'lookup') {
-    const to = new Map(formula.from.map((from, k) => [from, formula.to[k] ?? NaN]));
-    return (value) => (Number.isNaN(value) ? missing : (to.get(value) ?? NaN));
+    const { from } = formula;
+    const to = new Map(from.map((value, k) => [value, formula.to[k] ?? NaN]));
+    // numbers that no row of the data had are looked up as the nearest, labels are not
+    const areNumbers = from.some((value, k) => value !== k);
+    const nearest = (value: number) =>
+      from.reduce((best, one) => (Math.abs(one - value) < Math.abs(best - value) ? one : best));
+    return (value) =>
+      Number.isNaN(value) ? missing : (to.get(value) ?? (areNumbers ? to.get(nearest(value))! : NaN));
   }
   const { at, to } = formula;
   return (value) =>
@@ -938,9 +1007,13 @@ export function computeFormula(
   }
   if (formula.formula === 'same') {
     const [before, own] = formula.of.map(({ name }) => column(name));
+    const { to, codes } = formula;
     return own!.map((label, i) => {
-      const other = before![i]!;
-      return formula.to[label] ?? (Number.isNaN(label) ? NaN : (formula.codes?.[other] ?? other));
+      const other = codes?.[before![i]!] ?? before![i]!;
+      const value = to[label];
+      if (value === undefined || value === null) return Number.isNaN(label) ? NaN : other;
+      // of a label that is not the same, the one beside it
+      return value === other ? (to[label + 1] ?? to[label - 1] ?? to[label + 2] ?? value) : value;
     });
   }
   const round = cellRounding(type);
@@ -950,7 +1023,10 @@ export function computeFormula(
   const sources = new Map(formula.of.map(({ name }) => [name, column(name)]));
   const first = sources.get(formula.of[0]!.name)!;
   return first.map((_, i) => {
-    const at = (name: string) => sources.get(name)![i]!;
+    const at = (name: string) => {
+      const value = sources.get(name)![i]!;
+      return formula.ofEmpty && Number.isNaN(value) ? 0 : value;
+    };
     const sum = formula.of.reduce((part, { name, factor }) => part + factor * at(name), formula.offset);
     const [least, most] = boundsAt(formula, at);
     const value = round(Math.min(Math.max(sum, least), most));
@@ -1038,7 +1114,7 @@ export function formulaText(
     ['at least', formula.least],
     ['at most', formula.most],
   ].flatMap(([word, bound]) => (bound === undefined ? [] : [`, ${word} ${JSON.stringify(bound)}`]));
-  return `= ${terms.join('')}${rest}${bounds.join('')}`;
+  return `= ${terms.join('')}${rest}${bounds.join('')}${formula.ofEmpty ? ', missing cells as 0' : ''}`;
 }
 
 /** In words: `(1 - "discount")`. */

@@ -14,6 +14,7 @@ const ABRUPT = 3;
 const FEWEST_LEVELS = 20;
 /** The same of those that are never above the others, whose shares leave no room beyond. */
 const FEWEST_ORDERED = 5;
+const FEW_APART = 12;
 /** Larger multiples say more of what is close to 0 than of the number. */
 const MOST_TIMES = 10;
 /** Numbers that are not equal are closer than so many times those of other rows, or they are no amounts but names. */
@@ -120,7 +121,9 @@ function pairOfNumbers(
   const [later, whole, of] = isBelow(x, y)
     ? [x, y, [first, second] as const]
     : [y, x, [second, first] as const];
-  const isShare = later.every((value, i) => !(value < 0 || whole[i]! < 0 || value > MOST_TIMES * whole[i]!));
+  const isShare =
+    later.every((value, i) => !(value < 0 || whole[i]! < 0 || value > MOST_TIMES * whole[i]!)) &&
+    !areFewApart(later, whole);
   return { of, share, as: isShare ? 'share' : 'difference' };
 }
 
@@ -165,6 +168,19 @@ function labelsBeside(table: Table, [later, before]: Pair['of']): (string | null
     if (a !== null && b !== null && a !== b) found.add(a);
   }
   return [null, ...found];
+}
+
+/** Whether numbers are few whole ones apart, as counts of which some are lost: shares of small and of large ones would not be. */
+function areFewApart(later: Float64Array, whole: Float64Array): boolean {
+  const [apart, shares] = [new Set<number>(), new Set<number>()];
+  for (let i = 0; i < later.length; i++) {
+    if (Number.isNaN(later[i]! + whole[i]!)) continue;
+    if (later[i]! % 1 || whole[i]! % 1) return false;
+    apart.add(later[i]! - whole[i]!);
+    shares.add(later[i]! / whole[i]!);
+    if (apart.size > FEW_APART) return false;
+  }
+  return shares.size > 2 * apart.size;
 }
 
 /** Whether numbers of a row that are not equal are closer than those of different rows. */

@@ -298,7 +298,9 @@ export class TableSchema {
       candidates.splice(candidates.indexOf(name), 1);
     }
     const least = privateRows ?? 1;
-    const first = findFormulas(completed, candidates, { least });
+    // cells that count as 0 where they are missing must be missing in samples as the model says
+    const ofEmpty = rule !== 'impute' && rule !== 'error';
+    const first = findFormulas(completed, candidates, { least, ofEmpty });
     const days = findDays(completed, candidates);
     const free = candidates.filter((name) => !first.has(name) && !days.has(name));
     const equals = findEquals(completed, free, {
@@ -329,7 +331,7 @@ export class TableSchema {
     const sums = sumsOf(ofDates, new Map(cycles.map((cycle) => [cycle.of, sumOfParts(cycle)])), completed);
     const related = new Map(equals.map((one) => [one.of[0], one]));
     const kept = [...parts, ...sums.keys(), ...related.keys()];
-    const formulas = findFormulas(withParts, [...parts, ...candidates], { kept, least });
+    const formulas = findFormulas(withParts, [...parts, ...candidates], { kept, least, ofEmpty });
     for (const [name, sum] of sums) formulas.set(name, sum);
     // private models have no thresholds, which are next to values
     if (least === 1) addSteps(withParts, [...parts, ...candidates], formulas, kept);
@@ -362,6 +364,7 @@ export class TableSchema {
         const sources = formula.of.map((source) => source.name);
         const apart =
           /^(?:linear|product)$/.test(formula.formula) &&
+          !('ofEmpty' in formula) &&
           !sums.has(name) &&
           isMissingApart(withParts, name, sources);
         const own = renumbered(formula, withParts, orders);
@@ -381,6 +384,12 @@ export class TableSchema {
     if (fixed && all.length === 0)
       all.push({ columns: table.names.slice(0, 1), is: isMissing(table, table.names[0]!) });
     const asked = new Set(rule === 'auto' && !fixed ? dependentGroups(completed, all, candidates) : all);
+    const counted = new Set(
+      columns.flatMap((one) =>
+        one.role === 'derived' && 'ofEmpty' in one.formula ? one.formula.of.map(({ name }) => name) : [],
+      ),
+    );
+    for (const group of all) if (group.columns.some((name) => counted.has(name))) asked.add(group);
     const indicators = indicatorsOf(completed, all, asked, { columns, orders, least });
     const groups = all.filter((group) => asked.has(group));
     const missing = missingPatterns(completed, columns, computed, groups, weights, least);
@@ -389,8 +398,9 @@ export class TableSchema {
     // that a cell which is there is not missing is no rule of values, which a model draws of all cells
     const isOwn = (rule: Rule) => {
       const [first, second] = namesOfRule(rule);
+      const laterOf = (name: string) => differences.find((one) => one.name === name)?.of[0] ?? name;
       const about = (name: string, other: string) =>
-        indicators.some((one) => one.name === name && one.columns.includes(other));
+        indicators.some((one) => one.name === name && one.columns.includes(laterOf(other)));
       return about(first, second) || about(second, first);
     };
     const computedBy = (isMeant: (formula: Formula, type: ColumnType) => boolean) =>
@@ -475,7 +485,10 @@ export class TableSchema {
 
   /** Names of the columns of a table that `modelled` needs. */
   get neededNames(): readonly string[] {
-    return [...new Set([...this.knownNames, ...this.indicators.flatMap(({ columns }) => columns)])];
+    const others = this.differences.map(({ of }) => of[1]);
+    return [
+      ...new Set([...this.knownNames, ...others, ...this.indicators.flatMap(({ columns }) => columns)]),
+    ];
   }
 
   get #tableNames(): readonly string[] {
@@ -689,13 +702,18 @@ export class TableSchema {
    *
    * @param fixed modelled columns that stay as they are
    */
-  obeying(modelled: Table, rows: readonly number[], fixed: ReadonlySet<string> = new Set()): Table {
+  obeying(
+    modelled: Table,
+    rows: readonly number[],
+    { fixed = new Set(), complete = true }: { fixed?: ReadonlySet<string>; complete?: boolean } = {},
+  ): Table {
     const columns = new Map(modelled.names.map((name) => [name, modelled.column(name)]));
     const rules = partImplications(this.rules).setting.filter(
       ({ then }) => columns.has(then.name) && !fixed.has(then.name),
     );
     if (rows.length === 0 || rules.length === 0) return modelled;
     const { valuesOf } = this.#cells(modelled, true);
+    const { goneOf } = this.#cells(modelled, complete);
     for (const { then } of rules) columns.set(then.name, columns.get(then.name)!.slice());
     for (const i of rows) {
       // what one rule sets may be what another one asks for
@@ -703,6 +721,7 @@ export class TableSchema {
         left = false;
         for (const rule of rules) {
           const [source] = namesOfRule(rule);
+          if (goneOf(source)?.[i] === 1) continue;
           const where = columns.get(source) ?? valuesOf(source);
           const then = columns.get(rule.then.name)!;
           if (then[i] === rule.then.value || !breaksRule(rule, where[i]!, then[i]!)) continue;
@@ -779,6 +798,11 @@ export class TableSchema {
     const indicators = new Map(
       complete ? [] : this.indicators.flatMap((one) => one.columns.map((name) => [name, one] as const)),
     );
+    // what a column is of another is there where it is
+    for (const { name, of } of complete ? [] : this.differences) {
+      const indicator = indicators.get(of[0]);
+      if (indicator) indicators.set(name, indicator);
+    }
     const goneOf = (name: string): Float64Array | undefined => {
       const indicator = indicators.get(name);
       return indicator && valuesOf(indicator.name);
