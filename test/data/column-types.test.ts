@@ -93,6 +93,10 @@ describe('other texts between few dates', () => {
     expect(notes.map(({ message }) => message)).toEqual([
       'column "when": 1 cell between dates or times ("pending") was taken for missing',
     ]);
+    // other formats that have one reading are read as where all cells are there
+    const twoFormats = folder.file('mixed.csv', `when,x\n${rows.slice(0, 20).join('\n')}\n2024-05-30,7.5\n`);
+    const mixed = await readTable(twoFormats, { formats });
+    expect([mixed.type('when'), mixed.text('when', 20)]).toEqual([table.type('when'), '30/05/2024']);
     // without the formats, too
     const plain = await readTable(few);
     expect(plain.type('when').type).toBe('category');

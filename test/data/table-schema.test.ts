@@ -1139,3 +1139,36 @@ test('what a column is of another that is missing with it breaks no rule, and a 
   expect(billed.schema.neededNames).toContain('due');
   expect((await billed.logPdf(bills.select(billed.schema.neededNames))).every(Number.isFinite)).toBe(true);
 });
+
+test('shares of prices on a grid leave them on it', () => {
+  const asking = each(() => 1000 * Math.floor(100 + 400 * draw()));
+  const shelf = each(() => Math.floor(5 + 40 * draw()) + 0.99);
+  const data = Table.fromColumns({
+    asking,
+    sold: asking.map((value) =>
+      draw() < 0.6 ? value : 1000 * Math.round((value * (0.9 + 0.1 * draw())) / 1000),
+    ),
+    shelf,
+    paid: shelf.map((value) => (draw() < 0.6 ? value : draw() < 0.2 ? 0 : Math.ceil(value * draw()) - 0.01)),
+  });
+  const own = TableSchema.infer(data);
+  expect(own.differences.map(({ of, grid }) => [of[0], grid?.step])).toEqual([
+    ['sold', 1000],
+    ['paid', 1],
+  ]);
+  const shares = own.modelled(data);
+  for (const name of ['sold', 'paid']) expect(cells(own.restore(shares), name)).toEqual(cells(data, name));
+  const others = new Table(
+    shares.names,
+    shares.columns.map((values, j) =>
+      shares.names[j]!.includes('/') ? values.map((value) => value * 0.97) : values,
+    ),
+    shares.types,
+  );
+  const moved = own.restore(others);
+  expect(moved.column('sold').every((value) => value % 1000 === 0)).toBe(true);
+  expect(moved.column('paid').every((value) => value === 0 || Math.round(100 * value) % 100 === 99)).toBe(
+    true,
+  );
+  expect(TableSchema.fromJSON(JSON.parse(JSON.stringify(own))).toJSON()).toEqual(own.toJSON());
+});

@@ -528,14 +528,28 @@ function asExpected(column: Texts, { type, format }: WantedType): InferredColumn
   const { known, words } = knownOf(column.texts);
   const made = format === undefined ? null : calendarFormat(format);
   if (made?.holds !== type) return null;
-  const read = Float64Array.from(words, (word) => made.read(word));
+  let read = Float64Array.from(words, (word) => made.read(word));
   const fits = known.filter((_, k) => !Number.isNaN(read[k]));
   if (2 * fits.length < known.length) return null;
-  const others = Array.from(column.texts.keys()).filter((k) => !fits.includes(k));
+  const notes: Note[] = [];
+  const mixed =
+    fits.length < known.length
+      ? findMixedFormats(
+          words,
+          known.map((k) => column.counts[k]!),
+        )
+      : null;
+  const all = mixed?.ambiguous === null ? [mixed.format, ...mixed.others] : [];
+  if (mixed && all.some((one) => one.format === made.format) && all.every(({ holds }) => holds === type)) {
+    read = Float64Array.from(words, (_, k) => (Number.isNaN(read[k]) ? mixed.values[k]! : read[k]!));
+    notes.push(mixedNote(column.name, { ...mixed, format: made, others: all.filter((one) => one !== made) }));
+  }
+  const taken = new Set(known.filter((_, k) => !Number.isNaN(read[k])));
+  const others = Array.from(column.texts.keys()).filter((k) => !taken.has(k));
   return {
     type: { type: made.holds, format: made.format },
     values: spread(column.texts.length, read, known),
-    notes: others.length === 0 ? [] : [leftNote(column, others, 'dates or times')],
+    notes: others.length === 0 ? notes : [...notes, leftNote(column, others, 'dates or times')],
   };
 }
 

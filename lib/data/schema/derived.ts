@@ -35,6 +35,7 @@ export type Formula =
         readonly scale?: number | undefined;
       }[];
       readonly factor: number;
+      readonly grid?: Grid | undefined;
     }
   | {
       readonly formula: 'steps';
@@ -63,6 +64,26 @@ export const DAY = 86_400;
 /** A time of day within a day. */
 export const withinDay = (seconds: number): number => ((seconds % DAY) + DAY) % DAY;
 
+/** Numbers that are whole multiples of a step away from one. */
+export interface Grid {
+  readonly from: number;
+  readonly step: number;
+}
+
+export const gridSchema: z.ZodType<Grid> = z.strictObject({ from: z.number(), step: z.number().positive() });
+
+/** The number that a cell of the type, or of the grid of its column, holds of a computed one that is not below 0. */
+export function roundingTo(type: ColumnType, grid: Grid | undefined): (value: number) => number {
+  const round = cellRounding(type);
+  if (!grid) return round;
+  const { from, step } = grid;
+  return (value) => {
+    const near = from + step * Math.round((value - from) / step);
+    // 0 is nothing, on any grid
+    return value === 0 ? 0 : round(near < 0 ? near + step : near);
+  };
+}
+
 /** A number, or the name of a column. */
 type Bound = number | string;
 
@@ -82,6 +103,7 @@ export const formulaSchema: z.ZodType<Formula> = z.discriminatedUnion('formula',
     formula: z.literal('product'),
     of: z.array(z.strictObject({ name: z.string(), power: z.int(), scale: z.number().optional() })).min(1),
     factor: z.number(),
+    grid: gridSchema.optional(),
   }),
   z.strictObject({
     formula: z.literal('steps'),
@@ -1016,7 +1038,7 @@ export function computeFormula(
       return value === other ? (to[label + 1] ?? to[label - 1] ?? to[label + 2] ?? value) : value;
     });
   }
-  const round = cellRounding(type);
+  const round = roundingTo(type, formula.formula === 'product' ? formula.grid : undefined);
   if (formula.formula === 'product') {
     return productOf(formula.of, column).map((product) => round(formula.factor * product));
   }

@@ -1,17 +1,10 @@
 /** Columns that are modelled by what they are of another: a copula of both would blur how far they are apart, and where they are equal. */
 import { z } from 'zod';
 
-import {
-  type ColumnType,
-  cellRounding,
-  cellText,
-  kindOf,
-  labelsOf,
-  numberOfCell,
-} from '../columns/column-type';
+import { type ColumnType, cellText, kindOf, labelsOf, numberOfCell } from '../columns/column-type';
 import { knownValues } from '../column-jobs';
 import type { Table } from '../table';
-import { DAY, type Formula, withinDay } from './derived';
+import { DAY, type Formula, type Grid, gridSchema, roundingTo, withinDay } from './derived';
 import { neverAbove } from './rules';
 
 /**
@@ -24,6 +17,8 @@ export interface Difference {
   readonly of: readonly [string, string];
   /** What it is of the other: how far from it (default), which share, or which label where it is not the same. */
   readonly as?: 'share' | 'same' | undefined;
+  /** Of a share: what all cells are whole multiples of beyond one of them, where that is more than a unit of their last decimal. */
+  readonly grid?: Grid | undefined;
   /** Where it is a label: all labels, in order; null where the cell is the same as the other. */
   readonly labels?: readonly (string | null)[] | undefined;
 }
@@ -33,6 +28,7 @@ export const differenceSchema: z.ZodType<Difference> = z
     name: z.string(),
     of: z.tuple([z.string(), z.string()]),
     as: z.enum(['share', 'same']).optional(),
+    grid: gridSchema.optional(),
     labels: z.array(z.string().nullable()).optional(),
   })
   .refine(({ as, labels }) => (as === 'same') === (labels !== undefined));
@@ -126,7 +122,7 @@ export function differenceOf(one: Difference, table: Table): { values: Float64Ar
   if (as === 'same') return ownLabels(one, table);
   const other = beforeOf(of, table);
   if (as === 'share') {
-    const round = cellRounding(table.type(later));
+    const round = roundingTo(table.type(later), one.grid);
     return {
       values: table.column(later).map((value, i) => shortShare(value, other[i]!, round)),
       type: { type: 'number' },
@@ -200,14 +196,14 @@ function labelTexts([, before]: Difference['of'], labels: readonly (string | nul
  * @returns with its type: of labels that with all labels of the other
  */
 export function ofOther(
-  { name, of, as, labels }: Difference,
+  { name, of, as, grid, labels }: Difference,
   before: ColumnType,
   later: ColumnType,
 ): { formula: Formula; type: ColumnType } {
   const sources = [of[1], name];
   if (as === 'share') {
     const powers = sources.map((one) => ({ name: one, power: 1 }));
-    return { formula: { formula: 'product', of: powers, factor: 1 }, type: later };
+    return { formula: { formula: 'product', of: powers, factor: 1, ...(grid && { grid }) }, type: later };
   }
   if (as !== 'same') {
     const factors = sources.map((one) => ({ name: one, factor: 1 }));

@@ -1,5 +1,6 @@
 /** Columns that are equal to another in many rows: a price that is the list price but where there is a discount. */
 import { release } from '../../native';
+import { greatestDivisor } from '../columns/plain-number';
 import { knownValues } from '../column-jobs';
 import type { Table } from '../table';
 import { type Difference, textsOf } from './differences';
@@ -78,11 +79,23 @@ export function findEquals(
     found.push({
       name,
       of,
-      ...(as === 'share' && { as }),
+      ...(as === 'share' && { as, ...gridOf(table, later) }),
       ...(as === 'same' && { as, labels: labelsBeside(table, of) }),
     });
   }
   return found;
+}
+
+/** The grid of prices in whole thousands, or of such that end with .99. */
+function gridOf(table: Table, name: string): Pick<Difference, 'grid'> {
+  const type = table.type(name);
+  const unit = type.type === 'integer' ? 1 : type.type === 'number' ? 10 ** -(type.decimals ?? NaN) : NaN;
+  const known = knownValues(table.column(name));
+  const from = known.find((value) => value !== 0) ?? NaN;
+  // 0 is nothing of any
+  const steps = known.map((value) => (value === 0 ? 0 : Math.round((value - from) / unit)));
+  const step = steps.reduce((divisor, value) => greatestDivisor(divisor, Math.abs(value)), 0);
+  return step > 1 ? { grid: { from, step: step * unit } } : {};
 }
 
 const pairsOf = (names: readonly string[]) =>
