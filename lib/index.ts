@@ -41,7 +41,7 @@ export {
 } from './data/schema/table-schema';
 export { type IdRule } from './data/schema/ids';
 export { type Cycle } from './data/schema/cycles';
-export { type Formula } from './data/schema/derived';
+export { type Formula, type ValueGrid } from './data/schema/formula';
 export { type Difference } from './data/schema/differences';
 export {
   type EitherRule,

@@ -1,7 +1,7 @@
 import type { Cell } from '../data/columns/column-of-values';
 import type { RowCells } from '../data/column-jobs';
 import { type ColumnType, numberOfCell, labelsOf } from '../data/columns/column-type';
-import { formulaText } from '../data/schema/derived';
+import { formulaText } from '../data/schema/formula';
 import { Table, listNames } from '../data/table';
 import { type OptionNames, SklarError, describe, expectNumber, expectOptions, expectObject } from '../errors';
 import { Margins, type TableMargins } from '../margins/margins';

@@ -1,7 +1,7 @@
 import { type ColumnType, cellText, labelsOf } from '../data/columns/column-type';
 import { type ColumnRunOptions, columnRunOptions, completeRowsOf, varies } from '../data/column-jobs';
 import { type ColumnRole, TableSchema, whyText } from '../data/schema/table-schema';
-import { formulaText } from '../data/schema/derived';
+import { formulaText } from '../data/schema/formula';
 import { Table } from '../data/table';
 import { type RowWeights, type Weights, weightedTable, weightsNote } from '../data/weights';
 import { SklarError, expectOptions } from '../errors';

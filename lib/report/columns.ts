@@ -1,6 +1,6 @@
 /** What each column of a table is to a model, in words. */
 import { cellText } from '../data/columns/column-type';
-import { formulaText } from '../data/schema/derived';
+import { formulaText } from '../data/schema/formula';
 import { differenceText } from '../data/schema/differences';
 import type { TableSchema } from '../data/schema/table-schema';
 import type { Table } from '../data/table';

@@ -1,7 +1,7 @@
 /** What the cells of a row that are there say of those that are missing, with certainty. */
 import { cellRounding } from '../columns/column-type';
 import { Table } from '../table';
-import { computeFormula, solveFormula, valueAt } from './derived';
+import { computeFormula, solveFormula, valueAt } from './formula';
 import { breaksRule, namesOfRule } from './rules';
 import type { SchemaColumn, TableSchema } from './table-schema';
 

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { ColumnType } from '../columns/column-type';
 import { knownValues } from '../column-jobs';
 import type { Table } from '../table';
-import { DAY, type Formula } from './derived';
+import { DAY, type Formula } from './formula';
 import { isDependent } from './missing-groups';
 
 /** A date as a number of periods and the rest: columns that a model has in its place. */

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { type ColumnType, cellText, kindOf, labelsOf, numberOfCell } from '../columns/column-type';
 import { knownValues } from '../column-jobs';
 import type { Table } from '../table';
-import { DAY, type Formula, type Grid, gridSchema, roundingTo, withinDay } from './derived';
+import { DAY, type Formula, type ValueGrid, gridSchema, roundingTo, withinDay } from './formula';
 import { neverAbove } from './rules';
 
 /**
@@ -18,7 +18,7 @@ export interface Difference {
   /** What it is of the other: how far from it (default), which share, or which label where it is not the same. */
   readonly as?: 'share' | 'same' | undefined;
   /** Of a share: what all cells are whole multiples of beyond one of them, where that is more than a unit of their last decimal. */
-  readonly grid?: Grid | undefined;
+  readonly grid?: ValueGrid | undefined;
   /** Where it is a label: all labels, in order; null where the cell is the same as the other. */
   readonly labels?: readonly (string | null)[] | undefined;
 }

@@ -42,18 +42,8 @@ import {
   relationText,
   sumsOf,
 } from './differences';
-import {
-  type Formula,
-  addSteps,
-  computeFormula,
-  dependsOn,
-  findFormulas,
-  findLookup,
-  formulaSchema,
-  formulaText,
-  isMissingApart,
-  lookupSources,
-} from './derived';
+import { addSteps, dependsOn, findFormulas, findLookup, isMissingApart, lookupSources } from './derived';
+import { type Formula, computeFormula, formulaSchema, formulaText } from './formula';
 import { findEquals } from './equals';
 import { type MissingGroup, dependentGroups, isMissing } from './missing-groups';
 import {
