@@ -67,6 +67,9 @@ export interface Note {
   readonly message: string;
 }
 
+/** `an ensemble`, `a cdc`. */
+export const withArticle = (word: string): string => `${/^[aeiou]/.test(word) ? 'an' : 'a'} ${word}`;
+
 /** The notes that a stored record holds; what is none is left out. */
 export function notesOf(stored: unknown): readonly Note[] {
   if (!Array.isArray(stored)) return [];

@@ -13,7 +13,7 @@ import { type TableMargins } from '../margins/margins';
 import { type ModelDocument, writeModelFile } from '../model/model-file';
 import { type RealArray, runJob } from '../native';
 import { normalCdf } from '../normal';
-import { type Note, notesOf } from '../notes';
+import { type Note, notesOf, withArticle } from '../notes';
 import { packageVersion } from '../version';
 import { CELL_POINTS, expectCells, integrateCells, splitCells } from './cells';
 import {
@@ -716,7 +716,10 @@ export function expectCopula(value: Copula, what: string): Copula {
 
 function fieldOf(copula: Copula): HasField {
   if (hasField(copula)) return copula;
-  throw new SklarError('ERR_SKLAR_VALUE', `expected a copula that has a field, got a ${copula.kind} one`);
+  throw new SklarError(
+    'ERR_SKLAR_VALUE',
+    `expected a copula that has a field, got ${withArticle(copula.kind)}`,
+  );
 }
 
 /** The number of the first row. @throws SklarError ERR_SKLAR_VALUE */

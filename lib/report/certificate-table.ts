@@ -1,4 +1,5 @@
 /** A certificate in words, for the command line and for pages. */
+import { withArticle } from '../notes';
 import type { Certificate, MarginUniformity } from '../copulas/judgement/certificate';
 import { describe } from '../errors';
 import { type TextTable, formatLogNormaliser, formatMean } from './charts/text';
@@ -51,7 +52,7 @@ export function certificateWords(certificate: Certificate): CertificateWords {
   const agree = verdict.routesAgree;
   return {
     title:
-      `certificate of a ${certificate.kind} copula of ${certificate.dim} columns, nats, ` +
+      `certificate of ${withArticle(certificate.kind)} copula of ${certificate.dim} columns, nats, ` +
       `${certificate.routeRows} of ${certificate.rows} rows`,
     normaliser: normaliserWords(certificate),
     routes: {

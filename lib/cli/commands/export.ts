@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { loadModel } from '../../copulas/fitting/load';
 import { SklarError, expectOneOf } from '../../errors';
 import { type OnnxOptions, exportOnnx } from '../../onnx/export';
-import { andWords } from '../../notes';
+import { andWords, withArticle } from '../../notes';
 import { type Io, writeResult } from '../terminal/context';
 import { expectOutput } from '../terminal/files';
 import { integer } from '../terminal/values';
@@ -53,7 +53,7 @@ async function exportModel(
   const written = await exportOnnx(copula, onnx, { what, steps });
   const result = { kind, dim: copula.dim, columns: copula.names, what, ...written, file: onnx };
   writeResult(io, json, result, () => [
-    `${what} of a ${kind} copula of ${copula.dim} columns: from ${andWords(written.inputs)} to ${andWords(written.outputs)}, ` +
+    `${what} of ${withArticle(kind)} copula of ${copula.dim} columns: from ${andWords(written.inputs)} to ${andWords(written.outputs)}, ` +
       `${Math.ceil(written.bytes / 1024)} KiB`,
     ...(written.outputs.includes('log_pdf') && !copula.normalised ? [unnormalised(written.outputs)] : []),
     `wrote ${onnx}`,

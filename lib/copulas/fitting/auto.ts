@@ -125,11 +125,13 @@ async function classicalFor(u: DenseRows, run: Execution): Promise<FitCandidate[
 function networksFor(u: DenseRows): FitCandidate[] {
   const { rows } = u;
   if (rows < LEAST_TRAINED) return [];
-  const isMany = rows > MANY_ROWS;
+  const cells = hasCells(u);
+  if (rows > MANY_ROWS) return [{ kind: 'cdc' }, ...(cells ? [] : [{ kind: 'flow' as const }])];
+  if (cells) return [{ kind: 'cdc', hidden: 128 }];
   const size = rows < FEW_ROWS ? { hidden: 64, members: 4 } : { hidden: 128, members: 2 };
   return [
-    { kind: 'cdc', ...(!isMany && { hidden: 64 }) },
-    ...(hasCells(u) ? [] : [{ kind: 'flow' as const, ...(!isMany && { ...size, batch: 512 }) }]),
+    { kind: 'cdc', hidden: 64 },
+    { kind: 'flow', ...size, batch: 512 },
   ];
 }
 
