@@ -88,7 +88,7 @@ const VALIDATION = { few: 0.2, many: 0.1 };
 const MOST_JUDGED = 2000;
 /** Networks learn nothing of fewer rows that a Gaussian copula does not. */
 const LEAST_TRAINED = 100;
-/** From so many rows on, and beyond so many, networks are wider: docs/mathematics.md, N.7. */
+/** From so many rows on, and beyond so many, networks are wider: docs/performance.md, Few rows. */
 const FEW_ROWS = 2000;
 const MANY_ROWS = 6000;
 /** So many standard errors behind after some of the folds, the others would not tell otherwise. */
