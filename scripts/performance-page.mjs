@@ -296,7 +296,7 @@ ${table(
   ]),
 )}
 
-${provenance(record)} Files as above; stock returns are daily log returns of 14 stocks, to 2018, in random order.
+${provenance(record)}. Files as above; stock returns are daily log returns of 14 stocks, to 2018, in random order.
 `;
 }
 

@@ -8,7 +8,7 @@ import { tell } from '../../tell';
 import { type Copula } from '../copula';
 import { type DenseRows, type RowsInput, nativeWeights } from '../inputs/rows';
 import { type Execution, beginRun } from '../inputs/run';
-import { EnsembleCopula } from '../kinds/ensemble';
+import { EnsembleCopula, logMeanExp } from '../kinds/ensemble';
 import { type SelectedCandidate } from '../selection';
 import { type CheckpointOptions } from '../training/checkpoint';
 import { type TrainProgress } from '../training/train';
@@ -419,9 +419,15 @@ function mixtureOf(
   const scoresOfAll = (members: readonly Trial[]) =>
     members.map(({ scores }) => Float64Array.from(common, (row) => scores[row]!));
   const counts = weights && Float64Array.from(common, (row) => weights[row]!);
-  const meanScore = ({ scores }: Trial) => common.reduce((sum, row) => sum + scores[row]!, 0);
-  const judged = tried.toSorted((a, b) => meanScore(b) - meanScore(a));
-  const formula = judged.find(({ candidate }) => !isTrained(candidate));
+  const total = (scores: ArrayLike<number>) =>
+    Array.from(scores).reduce((sum, score, i) => sum + score * (counts?.[i] ?? 1), 0);
+  const byScore = (scoreOf: (trial: Trial) => number) => (a: Trial, b: Trial) => scoreOf(b) - scoreOf(a);
+  const totalOf = (trial: Trial) => total(scoresOfAll([trial])[0]!);
+  const formula = tried.filter(({ candidate }) => !isTrained(candidate)).sort(byScore(totalOf))[0];
+  // one row that a network loses is no reason to leave it out of a mixture that does not
+  const insured = (trial: Trial) =>
+    formula ? total(logMeanExp(scoresOfAll([trial, formula]), [1, LEAST_WEIGHT])) : totalOf(trial);
+  const judged = tried.toSorted(byScore(insured));
   if (!judged.some(({ candidate }) => isTrained(candidate))) return null;
   const pool = judged.filter((trial, k) => k < MOST_MEMBERS || trial === formula);
   const first = stackingWeights(scoresOfAll(pool), counts);
