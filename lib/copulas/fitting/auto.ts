@@ -334,7 +334,10 @@ export async function fitAuto(u: RowsInput, options: FitAutoOptions): Promise<Co
   const single = leader;
   const mixed = mixture ? mixtureOf(trials, order, weights) : null;
   const best: Scored = mixed && behind(single, mixed).mean < 0 ? mixed : single;
-  const isTied = (trial: Scored) => behind(best, trial).mean <= (behind(best, trial).standardError ?? 0);
+  const isTied = (trial: Scored) => {
+    const { mean, standardError } = behind(best, trial);
+    return mean <= (standardError ?? 0);
+  };
   const simplest = trials.find((trial) => trial.outcome === 'judged' && (trial === best || isTied(trial)));
   // of a network alone a row can be lost without a bound
   const chosen = mixed && (!simplest || isTrained(simplest.candidate)) ? mixed : simplest!;

@@ -269,13 +269,14 @@ export class EnsembleCopula extends Copula {
   ): Promise<ConditionalSample> {
     const seed = resolveSeed(options.seed ?? 1);
     await this.estimateNormaliser(run);
+    const { weights } = this;
     const { sampleConditional: methods } = this.capabilities;
     const { method = methods[0] } = options;
     const members = this.members.map((copula, k) => {
       const other = methods.includes(method!) && !copula.capabilities.sampleConditional.includes(method!);
       return {
         copula,
-        weight: this.weights[k]!,
+        weight: weights[k]!,
         seed: memberSeed(seed, k),
         options: other ? withoutMethod(options) : options,
       };

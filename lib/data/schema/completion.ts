@@ -1,7 +1,7 @@
 /** What the cells of a row that are there say of those that are missing, with certainty. */
 import { cellRounding } from '../columns/column-type';
 import { Table } from '../table';
-import { computeFormula, solveFormula, valueAt } from './formula';
+import { computeFormula, solveFormula } from './formula';
 import { breaksRule, namesOfRule } from './rules';
 import type { SchemaColumn, TableSchema } from './table-schema';
 
@@ -52,21 +52,11 @@ export function complete(schema: TableSchema, table: Table, modelled: Table): Co
     }
     // of a cell that counts as 0 where it is missing nothing follows
     if (formula.formula === 'linear' && formula.ofEmpty) continue;
-    if (formula.formula === 'lookup' || formula.formula === 'steps') {
-      const source = formula.of[0]!.name;
-      const [known, at] = [columns.get(source)!, valueAt(formula)];
-      lookups.push({
-        asks: (row) => !Number.isNaN(values[row]) && Number.isNaN(known[row]),
-        allowed: (made, position, row) => at(made.column(source)[position]!) === values[row],
-      });
-      continue;
-    }
-    if (formula.formula === 'same') {
-      const own = columns.get(formula.of[1]!.name)!;
-      lookups.push({
-        asks: (row) => !Number.isNaN(values[row]) && Number.isNaN(own[row]),
-        allowed: (made, position, row) => valuesIn(made, name)![position] === values[row],
-      });
+    const allowed: LookedUp['allowed'] = (made, position, row) =>
+      valuesIn(made, name)![position] === values[row];
+    if (formula.formula !== 'linear' && formula.formula !== 'product') {
+      const own = columns.get(formula.of.at(-1)!.name)!;
+      lookups.push({ asks: (row) => !Number.isNaN(values[row]) && Number.isNaN(own[row]), allowed });
       continue;
     }
     const sources = formula.of.map(({ name: source }) => ({
@@ -74,10 +64,7 @@ export function complete(schema: TableSchema, table: Table, modelled: Table): Co
       type: modelled.type(source),
     }));
     const open = new Set<number>();
-    lookups.push({
-      asks: (row) => open.has(row),
-      allowed: (made, position, row) => valuesIn(made, name)![position] === values[row],
-    });
+    lookups.push({ asks: (row) => open.has(row), allowed });
     for (let i = 0; i < table.rows; i++) {
       if (Number.isNaN(values[i])) continue;
       const missing = Array.from(sources.keys()).filter((k) => Number.isNaN(sources[k]!.values[i]));
@@ -158,14 +145,14 @@ export function complete(schema: TableSchema, table: Table, modelled: Table): Co
  */
 export function withWholes(schema: TableSchema, table: Table, completed: Table): Table {
   const columns = new Map(completed.names.map((name) => [name, completed.column(name)]));
-  for (const { name, of, as } of schema.differences) {
+  for (const { name, of } of schema.differences) {
     const [later, before] = of;
     const column = schema.columns.find((one) => one.name === later)!;
     const whole = columns.get(before);
-    if (as === 'same' || !whole || column.role !== 'derived' || column.formula.formula === 'lookup') continue;
+    if (!whole || column.role !== 'derived') continue;
     const { formula } = column;
     const k = formula.of.findIndex((one) => one.name === before);
-    if (k < 0 || formula.formula === 'steps' || formula.formula === 'same') continue;
+    if (k < 0 || (formula.formula !== 'linear' && formula.formula !== 'product')) continue;
     const here = schema.asHere(table, [later, before]);
     const round = cellRounding(completed.type(before));
     const own = columns.get(name)!;

@@ -5,6 +5,7 @@ import type { ColumnType } from '../columns/column-type';
 import { knownValues } from '../column-jobs';
 import type { Table } from '../table';
 import { DAY, type Formula } from './formula';
+import { freshName } from './fresh-name';
 import { isDependent } from './missing-groups';
 
 /** A date as a number of periods and the rest: columns that a model has in its place. */
@@ -75,11 +76,7 @@ export function findCycles(table: Table, names: readonly string[], inDays: Reado
     ];
     if (periods.length === 0) return [];
     const word = (period: number) => (period === 365 * unit ? 'year' : period === 7 * unit ? 'week' : 'day');
-    const named = (text: string) => {
-      let name = `${of}, ${text}`;
-      while (table.names.includes(name)) name += "'";
-      return name;
-    };
+    const named = (text: string) => freshName(`${of}, ${text}`, (taken) => table.names.includes(taken));
     const parts = periods.map((period) => ({ name: named(word(period)), period }));
     return [{ of, first, parts: [...parts, { name: named(`in a ${word(periods.at(-1)!)}`), period: 1 }] }];
   });

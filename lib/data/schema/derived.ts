@@ -368,10 +368,11 @@ function simplestFraction(value: number, error: number): number {
 function sumOfEmpty(table: Table, name: string, basis: readonly string[]): Formula | null {
   const hasEmpty = (source: string) => table.column(source).some(Number.isNaN);
   if (hasEmpty(name) || !basis.some(hasEmpty)) return null;
+  const { names, columns, types } = table.select([...basis, name]);
   const zeros = new Table(
-    [...basis, name],
-    [...basis, name].map((one) => table.column(one).map((value) => (Number.isNaN(value) ? 0 : value))),
-    [...basis, name].map((one) => table.type(one)),
+    names,
+    columns.map((values) => values.map((value) => (Number.isNaN(value) ? 0 : value))),
+    types,
   );
   const formula = linearOf(zeros, name, basis, false);
   return formula?.formula === 'linear' && formula.of.some((source) => hasEmpty(source.name))
@@ -428,6 +429,7 @@ const MOST_BOUNDS = 3;
  */
 function boundedFormula(table: Table, name: string, basis: readonly string[]): Formula | null {
   const y = table.column(name);
+  const tolerance = toleranceOf(table.type(name), y);
   const sources = basis.filter((source) => source !== name);
   const sides = ([-1, 1] as const).map((sign): (Bound | undefined)[] => {
     const end = y.reduce((last, value) => (sign * value > sign * last ? value : last), -sign * Infinity);
@@ -455,11 +457,7 @@ function boundedFormula(table: Table, name: string, basis: readonly string[]): F
       const inner = Array.from(y.keys()).filter(isInner);
       if (inner.length < INNER_ROWS || new Set(inner.map((i) => y[i])).size < INNER_VALUES) continue;
       const every = Math.ceil(inner.length / LOOK_ROWS);
-      const part = new Table(
-        [...sources, name],
-        [...sources, name].map((one) => table.column(one)),
-        [...sources, name].map((one) => table.type(one)),
-      ).take(inner.filter((_, k) => k % every === 0));
+      const part = table.select([...sources, name]).take(inner.filter((_, k) => k % every === 0));
       const line = linearFormula(part, name, sources);
       if (line?.formula !== 'linear') continue;
       const columns = bounds.filter((bound) => typeof bound === 'string');
@@ -471,7 +469,6 @@ function boundedFormula(table: Table, name: string, basis: readonly string[]): F
         ...(most !== undefined && { most }),
       };
       const made = computeFormula(formula, table.type(name), (source) => table.column(source));
-      const tolerance = toleranceOf(table.type(name), y);
       const apart = made.map((value, i) => Math.abs(value - y[i]!));
       const there = apart.filter((value) => !Number.isNaN(value)).length;
       if (2 * there >= y.length && !apart.some((value) => value > tolerance)) return formula;

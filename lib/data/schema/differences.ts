@@ -5,6 +5,7 @@ import { type ColumnType, cellText, kindOf, labelsOf, numberOfCell } from '../co
 import { knownValues } from '../column-jobs';
 import type { Table } from '../table';
 import { DAY, type Formula, type ValueGrid, gridSchema, roundingTo, withinDay } from './formula';
+import { freshName } from './fresh-name';
 import { neverAbove } from './rules';
 
 /**
@@ -64,8 +65,7 @@ export function findDifferences(table: Table, names: readonly string[]): Differe
       if (apart > 0 && apart < Math.min(limit, closest)) [closest, from] = [apart, other];
     }
     if (from === null) continue;
-    let label = `${name} - ${from}`;
-    while (table.names.includes(label)) label += "'";
+    const label = freshName(`${name} - ${from}`, (taken) => table.names.includes(taken));
     found.push({ name: label, of: [name, from] });
   }
   return found;
@@ -174,17 +174,15 @@ function ownLabels({ of, labels }: Difference, table: Table): { values: Float64A
   return { values, type: { type: 'category', labels: all } };
 }
 
-/** The texts of the cells of labels and whole numbers; null: missing. */
+/** The texts of the cells; null: missing. */
 export function textsOf(table: Table, name: string): (i: number) => string | null {
-  const [type, values]: [ColumnType, Float64Array] = [table.type(name), table.column(name)];
-  const labels = labelsOf(type);
-  return (i) => (Number.isNaN(values[i]) ? null : labels ? labels[values[i]!]! : cellText(type, values[i]!));
+  const [type, values] = [table.type(name), table.column(name)];
+  return (i) => (Number.isNaN(values[i]) ? null : cellText(type, values[i]!));
 }
 
 /** The labels with a word for that of the other column. */
 function labelTexts([, before]: Difference['of'], labels: readonly (string | null)[]): string[] {
-  let same = `= ${before}`;
-  while (labels.includes(same)) same += "'";
+  const same = freshName(`= ${before}`, (taken) => labels.includes(taken));
   return labels.map((label) => label ?? same);
 }
 

@@ -4,6 +4,7 @@ import { greatestDivisor } from '../columns/plain-number';
 import { knownValues } from '../column-jobs';
 import type { Table } from '../table';
 import { type Difference, textsOf } from './differences';
+import { freshName } from './fresh-name';
 
 /** Numbers are equal in this share of the rows at least, and in so many, but those with a value that so many rows of a column have. */
 const EQUAL = 0.05;
@@ -15,6 +16,7 @@ const ABRUPT = 3;
 const FEWEST_LEVELS = 20;
 /** The same of those that are never above the others, whose shares leave no room beyond. */
 const FEWEST_ORDERED = 5;
+/** Different whole numbers that counts may be apart. */
 const FEW_APART = 12;
 /** Larger multiples say more of what is close to 0 than of the number. */
 const MOST_TIMES = 10;
@@ -74,8 +76,8 @@ export function findEquals(
     if (!names.includes(later) || computed.has(later) || root === later) continue;
     if (isOftenLost(table, of) || dependsOn(root, later)) continue;
     computed.set(later, before);
-    let name = `${later} ${as === 'share' ? '/' : as === 'same' ? 'or' : '-'} ${before}`;
-    while (table.names.includes(name)) name += "'";
+    const sign = as === 'share' ? '/' : as === 'same' ? 'or' : '-';
+    const name = freshName(`${later} ${sign} ${before}`, (taken) => table.names.includes(taken));
     found.push({
       name,
       of,

@@ -151,7 +151,7 @@ export function productOf(of: readonly Factor[], column: (name: string) => Float
 }
 
 /** What a look-up or steps make of a value. */
-export function valueAt(formula: Formula & { formula: 'lookup' | 'steps' }): (value: number) => number {
+function valueAt(formula: Formula & { formula: 'lookup' | 'steps' }): (value: number) => number {
   const { missing = NaN } = formula;
   if (formula.formula === 'lookup') {
     const { from } = formula;

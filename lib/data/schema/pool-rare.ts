@@ -2,6 +2,7 @@
 import { labelsOf } from '../columns/column-type';
 import { Table } from '../table';
 import { type Note, columnsNote } from '../../notes';
+import { freshName } from './fresh-name';
 
 /** The label of rare ones. */
 const OTHER = 'other';
@@ -52,8 +53,7 @@ export function poolRare(table: Table, least: number): PooledTable {
     }
     const kept = Array.from(labels.keys()).filter((k) => counts.has(k) && !rare.has(k));
     const names = kept.map((k) => labels[k]!);
-    let other = OTHER;
-    while (names.includes(other)) other += "'";
+    const other = freshName(OTHER, (one) => names.includes(one));
     types[j] = { type: 'category', labels: rare.size > 0 ? [...names, other] : names };
     if (rare.size > 0) {
       others.set(name, other);

@@ -45,6 +45,7 @@ import {
 import { addSteps, dependsOn, findFormulas, findLookup, isMissingApart, lookupSources } from './derived';
 import { type Formula, computeFormula, formulaSchema, formulaText } from './formula';
 import { findEquals } from './equals';
+import { freshName } from './fresh-name';
 import { type MissingGroup, dependentGroups, isMissing } from './missing-groups';
 import {
   type Rule,
@@ -1062,8 +1063,7 @@ function indicatorsOf(
   const taken = new Set(table.names);
   const names = groups.map(({ columns: of }) => {
     const listed = of.length > 3 ? [...of.slice(0, 2), `${of.length - 2} more`] : of;
-    let name = `${andWords(listed)} missing`;
-    while (taken.has(name)) name += "'";
+    const name = freshName(`${andWords(listed)} missing`, (one) => taken.has(one));
     taken.add(name);
     return name;
   });
