@@ -8,7 +8,7 @@ import { describe } from './errors';
  * - `ties`: recurring values, whose likelihood is that of their blocks
  * - `atoms`: values that were given a probability of their own
  * - `support`: an end of a column's range that was inferred from the data
- * - `rounding`: a resolution that was inferred from the data
+ * - `rounding`: a resolution that was inferred from the data, or last digits
  * - `threshold`: where a tail of its own begins
  * - `shrinkage`: a correlation matrix drawn towards independence
  * - `type`: a type of margin that a column cannot have

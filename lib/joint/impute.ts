@@ -116,11 +116,8 @@ export async function imputeTable(
   const failed = new Set(drawn.failed);
   const completed: Table[] = [];
   for (const z of drawn.draws) {
-    const values = await margins.inverse(matrix(z, rows.length, copula.dim), {
-      scale: 'gaussian',
-      threads: run.threads,
-      signal: run.signal,
-    });
+    const { threads, signal } = run;
+    const values = await margins.drawn(matrix(z, rows.length, copula.dim), { threads, signal });
     completed.push(withWholes(schema, table, filled(modelled, expectDrawn(values), rows, failed)));
   }
   const tables = completed.map((one) => finished(schema, table, one));
@@ -244,10 +241,7 @@ async function allowedRows(
   places: Uint32Array,
   threads: number,
 ): Promise<Uint8Array> {
-  const drawn = await margins.inverse(matrix(z, places.length, some.columns.length), {
-    scale: 'gaussian',
-    threads,
-  });
+  const drawn = await margins.drawn(matrix(z, places.length, some.columns.length), { threads });
   const columns = drawn.columns.map((values, j) => {
     const known = some.columns[j]!;
     return values.map((value, i) => (Number.isNaN(known[places[i]!]) ? value : known[places[i]!]!));

@@ -456,7 +456,7 @@ export class JointDistribution implements Disposable {
   async #cellsOf(z: Matrix, run: ColumnRunOptions, fixed?: ReadonlySet<number>): Promise<Table> {
     this.#equivalences ??= equivalencesOf(this.schema, this.margins);
     leaveBlocks(z as Matrix & { data: Float64Array }, await this.#equivalences, fixed);
-    return expectDrawn(await this.margins.inverse(z, { ...run, scale: 'gaussian' }));
+    return expectDrawn(await this.margins.drawn(z, run));
   }
 
   /**

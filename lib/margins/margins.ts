@@ -13,6 +13,7 @@ import { PseudoObservations } from '../data/pseudo-observations';
 import { type Seed, resolveSeed } from '../data/random';
 import { TableSchema } from '../data/schema/table-schema';
 import { type CellWeights, releaseSorted, sortedColumns } from '../data/sorted-table';
+import { type Endings, endingsSchema, endingsText, findEndings, withEnding } from '../data/columns/endings';
 import {
   censoredNumbers,
   type ColumnType,
@@ -21,11 +22,12 @@ import {
   labelsOf,
   typeOf,
 } from '../data/columns/column-type';
+import type { Matrix } from '../matrix';
 import { Table, listNames } from '../data/table';
 import { expectThreads } from '../devices';
 import { type OptionNames, SklarError, describe, expectOneOf, expectOptions } from '../errors';
 import { type ColumnHandle, callNative, release, runJob } from '../native';
-import { type Note, groupNotes, noteSchema } from '../notes';
+import { type Note, columnsNote, groupNotes, noteSchema } from '../notes';
 import {
   type MarginSpec,
   type MarginType,
@@ -36,8 +38,10 @@ import {
   resolveMarginSpec,
 } from './fit';
 import type { Margin, MarginState, MarginSupport } from './basis/margin';
-import { expectLearnable } from './basis/sorted';
+import { type SortedColumn, effectiveSize, expectLearnable, massOf, sizeOf } from './basis/sorted';
 import { finishInTurns } from './basis/steps';
+import { DiscreteMargin } from './types/discrete';
+import { RoundedMargin } from './types/rounded';
 import { type Weights, weightedTable } from '../data/weights';
 import { tell } from '../tell';
 
@@ -85,6 +89,7 @@ const metaSchema = z.object({
         /** Absent: what the kind alone says. */
         cells: columnTypeSchema.optional(),
         margin: z.unknown(),
+        endings: endingsSchema.optional(),
       }),
     )
     .min(1),
@@ -99,6 +104,8 @@ interface Column {
   readonly name: string;
   readonly cells: ColumnType;
   readonly margin: Margin;
+  /** The last digits that its numbers have. */
+  readonly endings?: Endings | undefined;
 }
 
 /**
@@ -186,9 +193,13 @@ export class Margins extends LevelColumns {
     const columns: Column[] = [];
     for await (const { j, values } of sortedColumns(table, null, weights, { threads, signal })) {
       const name = table.names[j]!;
+      const cells = table.types[j]!;
       const margin = await finishInTurns(fitSorted({ column: name, ...values }, specs[j]!), signal);
+      const endings = endingsOf(cells, { column: name, ...values }, margin);
+      if (endings)
+        margin.notes = [...margin.notes, columnsNote('rounding', [name], endingsText(cells, endings))];
       releaseSorted(values);
-      columns.push({ name, cells: table.types[j]!, margin });
+      columns.push({ name, cells, margin, ...(endings && { endings }) });
       tell(onProgress, (j + 1) / table.names.length);
     }
     const notes = groupNotes(columns.flatMap(({ margin }) => margin.notes));
@@ -260,6 +271,24 @@ export class Margins extends LevelColumns {
     return sum;
   }
 
+  /**
+   * Cells of rows that were drawn, on the Gaussian scale: quantiles, which have the last digits of the data where those stand out.
+   *
+   * @internal
+   */
+  async drawn(z: Matrix, run: ColumnRunOptions = {}): Promise<Table> {
+    const table = await this.inverse(z, { ...run, scale: 'gaussian' });
+    const columns = table.columns.map((values, j) => {
+      const { endings, margin } = this.#columns[j]!;
+      if (!endings) return values;
+      const isAtom = areAtoms(margin, values);
+      return values.map((value, i) =>
+        isAtom(i) ? value : withEnding(endings, value, z.data[i * z.columns + j]!, margin.support),
+      );
+    });
+    return new Table(table.names, columns, table.types);
+  }
+
   /** @internal What a model file needs: JSON, and tensors of Float64 named by column number. */
   toTensors(): { meta: Readonly<Record<string, unknown>>; tensors: Record<string, Float64Array> } {
     const tensors: Record<string, Float64Array> = {};
@@ -267,10 +296,16 @@ export class Margins extends LevelColumns {
       for (const [key, data] of Object.entries(state.arrays)) tensors[prefix + key] = data;
       for (const [part, inner] of Object.entries(state.parts)) collect(inner, `${prefix}${part}.`);
     };
-    const columns = this.#columns.map(({ name, cells, margin }, j) => {
+    const columns = this.#columns.map(({ name, cells, margin, endings }, j) => {
       const state = margin.state();
       collect(state, `${j}.`);
-      return { name, kind: kindOf(cells), cells, margin: withoutArrays(state) };
+      return {
+        name,
+        kind: kindOf(cells),
+        cells,
+        margin: withoutArrays(state),
+        ...(endings && { endings }),
+      };
     });
     const seed = String(this.seed);
     return {
@@ -303,9 +338,9 @@ export class Margins extends LevelColumns {
     }
     const { ties, seed, rows, notes } = parsed.data;
     const schema = parsed.data.schema === undefined ? undefined : TableSchema.fromJSON(parsed.data.schema);
-    const columns = parsed.data.columns.map(({ name, kind, cells, margin }, j): Column => {
+    const columns = parsed.data.columns.map(({ name, kind, cells, margin, endings }, j): Column => {
       const state = withArrays(parseMarginState(margin), tensors, `${j}.`);
-      return { name, cells: cells ?? typeOf(kind), margin: marginFromState(state) };
+      return { name, cells: cells ?? typeOf(kind), margin: marginFromState(state), endings };
     });
     const names = columns.map(({ name }) => name);
     if (schema && schema.modelledNames.join('\n') !== names.join('\n')) {
@@ -320,6 +355,31 @@ export class Margins extends LevelColumns {
       callNative((addon) => addon.marginColumn(margin.handle, this.rows, kindOf(cells) === 'integer')),
     );
   }
+}
+
+/** Which values have a probability of their own; of measurements that were rounded, before that. */
+function areAtoms(margin: Margin, values: Float64Array): (i: number) => boolean {
+  const of = margin instanceof RoundedMargin ? margin.of : margin;
+  if (!of.hasAtoms) return () => false;
+  const [before, upTo] = [of.cdfBefore(values), of.cdf(values)];
+  return (i) => upTo[i]! > before[i]!;
+}
+
+/** The last digits that stand out among the values of a column, where its margin does not have these values alone. */
+function endingsOf(type: ColumnType, column: SortedColumn, margin: Margin): Endings | null {
+  if (margin instanceof DiscreteMargin) return null;
+  const isAtom = areAtoms(margin, column.values);
+  const kept = Array.from(column.values.keys()).filter((k) => !isAtom(k));
+  const share = effectiveSize(column) / sizeOf(column);
+  const found = findEndings(
+    type,
+    Float64Array.from(kept, (k) => column.values[k]!),
+    Float64Array.from(kept, (k) => share * massOf(column, k)),
+  );
+  // the grid of a rounded margin is told by one remainder
+  return margin instanceof RoundedMargin && found?.remainders.length === 1 && found.shares[0] === 1
+    ? null
+    : found;
 }
 
 /**

@@ -246,5 +246,6 @@ test('the first of January 1970 is no end of dates', async () => {
   const days = Array.from({ length: 60 }, (_, i) => new Date(Date.UTC(1970, 0, 5 + 11 * i)));
   const margins = await Margins.fit(Table.fromColumns({ day: days, other: days.map((_, i) => i ** 2) }));
   expect(margins.margin('day').support).toEqual([-Infinity, Infinity]);
-  expect(margins.notes.filter(({ columns }) => columns.includes('day'))).toEqual([]);
+  const ofDays = margins.notes.filter(({ columns }) => columns.includes('day'));
+  expect(ofDays.map(({ code }) => code)).not.toContain('support');
 });
