@@ -372,3 +372,10 @@ function entriesOf(
 export function defaultNames(columns: number): string[] {
   return Array.from({ length: columns }, (_, j) => `column${j + 1}`);
 }
+
+/** The name, with a prime for each time that it is taken already. */
+export function freshName(name: string, isTaken: (name: string) => boolean): string {
+  let fresh = name;
+  while (isTaken(fresh)) fresh += "'";
+  return fresh;
+}

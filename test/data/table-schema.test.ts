@@ -1172,3 +1172,105 @@ test('shares of prices on a grid leave them on it', () => {
   );
   expect(TableSchema.fromJSON(JSON.parse(JSON.stringify(own))).toJSON()).toEqual(own.toJSON());
 });
+
+test('parts of dates, ages between two of them, and what nights cost', async () => {
+  const day = (value: number) => new Date(86_400_000 * value);
+  const admitted = each(() => Math.floor(19_000 + 700 * draw()));
+  const nights = each(() => Math.floor(8 * draw() ** 2));
+  const born = admitted.map((value) => Math.floor(value - 365.25 * (18 + 60 * draw())));
+  const rate = each(() => pick([120, 180, 250, 400]));
+  const made = each((i) => new Date(1000 * Math.floor(1.6e9 + 5e7 * draw() + i)));
+  const price = each(() => cents(20 + 500 * draw()));
+  const cost = price.map((value) => cents(value * (0.4 + 0.4 * draw())));
+  const subtotal = each((i) => cents((1 + (i % 7)) * price[i]!));
+  const discount = subtotal.map((value) => cents(pick([0, 0, 5, 10]) * 0.01 * value));
+  const shipping = each(() => pick([0, 4.95]));
+  const total = each((i) => cents(subtotal[i]! - discount[i]! + shipping[i]!));
+  const yearsTo = (i: number) => {
+    const [from, to] = [day(born[i]!), day(admitted[i]!)];
+    const before = to.getUTCMonth() * 100 + to.getUTCDate() < from.getUTCMonth() * 100 + from.getUTCDate();
+    return to.getUTCFullYear() - from.getUTCFullYear() - Number(before);
+  };
+  const data = Table.fromColumns({
+    admitted: admitted.map(day),
+    discharged: admitted.map((value, i) => day(value + nights[i]!)),
+    born: born.map(day),
+    age: Int32Array.from(born, (_, i) => yearsTo(i)),
+    rate: Int32Array.from(rate),
+    bill: Int32Array.from(rate, (value, i) => value * Math.max(1, nights[i]!)),
+    month: Int32Array.from(admitted, (value) => day(value).getUTCMonth() + 1),
+    weekday: admitted.map((value) => ['Su', 'Mo', 'Tu', 'We', 'Th', 'Fr', 'Sa'][day(value).getUTCDay()]!),
+    quarter: admitted.map((value) => `Q${Math.floor(day(value).getUTCMonth() / 3) + 1}`),
+    ends: admitted.map((value) => {
+      const date = day(value);
+      return new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 0));
+    }),
+    made,
+    hour: Int32Array.from(made, (value) => value.getUTCHours()),
+    price,
+    cost,
+    margin: price.map((value, i) => cents(value - cost[i]!)),
+    percent: price.map((value, i) => Math.round((1000 * cents(value - cost[i]!)) / value) / 10),
+    fee: price.map((value) => Math.max(5, cents(0.015 * value))),
+    subtotal,
+    discount,
+    shipping,
+    total,
+    vat: total.map((value) => cents((value * 19) / 119)),
+  });
+  const own = TableSchema.infer(data);
+  const kinds = own.columns.flatMap((one) =>
+    one.role === 'derived' ? [[one.name, one.formula.formula]] : [],
+  );
+  expect(Object.fromEntries(kinds)).toMatchObject({
+    age: 'years',
+    bill: 'product',
+    month: 'calendar',
+    weekday: 'calendar',
+    quarter: 'calendar',
+    ends: 'calendar',
+    hour: 'calendar',
+    margin: 'linear',
+    percent: 'product',
+    total: 'linear',
+    vat: 'linear',
+  });
+  for (const name of ['age', 'bill', 'weekday', 'ends', 'percent', 'vat', 'hour'])
+    expect(cells(own.restore(own.modelled(data)), name)).toEqual(cells(data, name));
+  expect(TableSchema.fromJSON(JSON.parse(JSON.stringify(own))).toJSON()).toEqual(own.toJSON());
+  const joint = await fitJoint(data, { copula: { kind: 'gaussian' } });
+  const sample = await joint.sample(300);
+  const of = (name: string) => sample.column(name);
+  const months = of('admitted').map((value) => day(value).getUTCMonth() + 1);
+  expect(of('month')).toEqual(months);
+  for (const [i, month] of months.entries())
+    expect(sample.text('quarter', i)).toBe(`Q${Math.ceil(month / 3)}`);
+  const paid = of('discharged').map((value, i) => Math.max(1, value - of('admitted')[i]!) * of('rate')[i]!);
+  expect(of('bill')).toEqual(paid);
+  expect(of('ends').every((value) => day(value + 1).getUTCDate() === 1)).toBe(true);
+});
+
+test('functions are looked for in some rows of many first', () => {
+  const rows = 20_000;
+  const many = <T>(make: (i: number) => T) => Array.from({ length: rows }, (_, i) => make(i));
+  const amount = many(() => cents(10 + 500 * draw()));
+  const pieces = many(() => Math.floor(1 + 9 * draw()));
+  const rarely = many((i) => (i % 8 === 0 ? cents(amount[i]! / 4) : null));
+  const off = amount.map((value, i) => (i === 7777 ? value : cents(1.19 * value)));
+  const own = TableSchema.infer(
+    Table.fromColumns({
+      amount,
+      pieces,
+      all: amount.map((value, i) => cents(value * pieces[i]!)),
+      rarely,
+      off,
+    }),
+  );
+  expect(own.columns.map(({ role }) => role)).toEqual([
+    'modelled',
+    'modelled',
+    'derived',
+    'derived',
+    'modelled',
+  ]);
+});

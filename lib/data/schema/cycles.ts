@@ -3,9 +3,9 @@ import { z } from 'zod';
 
 import type { ColumnType } from '../columns/column-type';
 import { knownValues } from '../column-jobs';
-import type { Table } from '../table';
-import { DAY, type Formula } from './formula';
-import { freshName } from './fresh-name';
+import { type Table, freshName } from '../table';
+import { DAY } from '../columns/days';
+import { type Formula } from './formula';
 import { isDependent } from './missing-groups';
 
 /** A date as a number of periods and the rest: columns that a model has in its place. */

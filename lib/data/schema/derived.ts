@@ -1,38 +1,34 @@
 /** Which columns are exact functions of others: linear ones, products, steps, and look-ups of a value by another. */
-import { release } from '../../native';
-import { type ColumnType, kindOf, labelsOf } from '../columns/column-type';
+import { kindOf } from '../columns/column-type';
 import { knownValues } from '../column-jobs';
+import { Generator } from '../random';
 import { Table } from '../table';
+import { findOfDates } from './dates';
 import {
-  type Bound,
-  type Factor,
-  type Formula,
-  type Linear,
-  baseOf,
-  computeFormula,
-  isBounded,
-  productOf,
-  withinDay,
-} from './formula';
+  LOOK_ROWS,
+  MOST_VALUES,
+  ROWS_A_COLUMN,
+  completeRows,
+  countDifferent,
+  finestFirst,
+  isLinear,
+  isThereWith,
+  leastSquares,
+  lookupOf,
+  reproduces,
+  spreadOf,
+  toleranceOf,
+  whereMissing,
+} from './fits';
+import { type Bound, type Formula, type Linear, computeFormula, isBounded, withinDay } from './formula';
+import { productFormula, productOfFew, sharesAmong, shareOfZeros, SELDOM } from './products';
 
-/** A function of several columns is looked for in so many rows first. */
-const LOOK_ROWS = 2000;
-/** Rows for each column that a function may have, so that chance makes none. */
-const ROWS_A_COLUMN = 4;
 /** Other columns that a function may be of. */
 const MOST_COLUMNS = 60;
-/** Of a rounded column: half a unit may be this share of its standard deviation. */
-const FINE = 1 / 200;
 /** Of a factor such as 19 / 119. */
 const MOST_DENOMINATOR = 5000;
 /** Least squares of rounded columns may be off by so many times half a unit. */
 const ROUNDED_FIT = 3;
-/** Rows for each value of a column that others are looked up by. */
-const ROWS_A_VALUE = 5;
-const MOST_VALUES = 1000;
-
-/** A column with numbers that sums and multiples make sense of. */
-const isLinear = (type: ColumnType) => labelsOf(type) === null && type.type !== 'id';
 
 /**
  * The columns that are functions of others, none of which depends on them, in the rows where both are there. Of columns that determine each
@@ -52,10 +48,15 @@ export function findFormulas(
     ofEmpty = false,
   }: { readonly kept?: readonly string[]; readonly least?: number; readonly ofEmpty?: boolean } = {},
 ): Map<string, Formula> {
-  const found = new Map<string, Formula>();
+  const found = findOfDates(table, names, { kept, least });
+  const some = someRows(table);
+  /** What is found in all rows, which is looked for where it is in some of them, too. */
+  const searched = (name: string, search: (rows: Table) => Formula | null): Formula | null =>
+    some === null || isSparse(some.column(name)) || search(some) !== null ? search(table) : null;
   const looked: string[] = [];
   for (const { name, values } of finestFirst(table, names)) {
-    const formula = kept.includes(name) ? null : findLookup(table, name, looked, { least });
+    const isFree = !found.has(name) && !kept.includes(name);
+    const formula = isFree ? findLookup(table, name, looked, { least }) : null;
     if (formula) found.set(name, formula);
     else if (isLookedUpBy(table, name, values)) looked.push(name);
   }
@@ -64,7 +65,13 @@ export function findFormulas(
     if (found.has(name) || !isLinear(table.type(name))) continue;
     const formula = kept.includes(name)
       ? null
-      : ((ofEmpty ? sumOfEmpty(table, name, basis) : null) ?? linearFormula(table, name, basis));
+      : searched(
+          name,
+          (rows) =>
+            (ofEmpty ? sumOfEmpty(rows, name, basis) : null) ??
+            linearFormula(rows, name, basis) ??
+            lineOfComputed(rows, name, found),
+        );
     const span = formula && laterOfSpan(table, name, formula);
     if (span && !kept.includes(span.later) && !isFunctionOf(found, span.formula, span.later)) {
       found.set(span.later, span.formula);
@@ -78,7 +85,7 @@ export function findFormulas(
     found.set(later, formula);
   }
   for (const name of basis.filter((one) => isFactor(one) && !kept.includes(one))) {
-    const formula = boundedFormula(table, name, basis.filter(isFactor));
+    const formula = searched(name, (rows) => boundedFormula(rows, name, basis.filter(isFactor)));
     if (formula && !isFunctionOf(found, formula, name)) found.set(name, formula);
   }
   const targets = basis.filter((name) => isFactor(name) && !found.has(name)).slice(0, MOST_COLUMNS);
@@ -88,6 +95,7 @@ export function findFormulas(
     return formula?.formula === 'lookup' || (formula?.formula === 'linear' && isBounded(formula));
   });
   const factors = [...targets, ...priced].slice(0, MOST_COLUMNS);
+  const numbers = [...new Set([...factors, ...names.filter(isFactor)])];
   // of a product and its factors the product is what is computed, of quotients the finest, which rounding leaves to none else
   const finest = finestFirst(table, targets).map(({ name }) => name);
   const looks = {
@@ -95,17 +103,35 @@ export function findFormulas(
     // columns that are often 0 leave few rows: products are looked for without them first
     seldom: new Set(factors.filter((name) => shareOfZeros(table.column(name)) < SELDOM)),
   };
+  /** How many functions were known when a column was found to be no product. */
+  const none = new Map<string, number>();
   for (const quotients of [false, true]) {
     for (const name of quotients ? finest : targets) {
-      if (found.has(name) || kept.includes(name)) continue;
+      if (found.has(name) || kept.includes(name) || none.get(name) === found.size) continue;
       const others = factors.filter((other) => other !== name && found.get(other)?.formula !== 'product');
-      const formula = productFormula(table, name, others, looks);
-      if (!formula || isFunctionOf(found, formula, name)) continue;
+      const independent = numbers.filter((other) => other !== name && !dependsOn(found, other, name));
+      const formula = searched(
+        name,
+        (rows) => productFormula(rows, name, others, looks) ?? productOfFew(rows, name, independent),
+      );
+      if (!formula) none.set(name, found.size);
+      if (formula?.formula !== 'product' || isFunctionOf(found, formula, name)) continue;
       if (quotients || formula.of.every(({ power }) => power > 0)) found.set(name, formula);
     }
   }
   return found;
 }
+
+/** Of a table of many rows some, at random; null: all are looked at. */
+function someRows(table: Table): Table | null {
+  if (table.rows <= 2 * LOOK_ROWS) return null;
+  const generator = new Generator(1);
+  const rows = Uint32Array.from({ length: LOOK_ROWS }, () => (generator.next() / 2 ** 32) * table.rows);
+  return table.take(rows.sort());
+}
+
+/** Whether so few of some rows have a column that they do not tell what it is of. */
+const isSparse = (values: Float64Array) => knownValues(values).length < values.length / 2;
 
 const isLookedUpBy = (table: Table, name: string, values: number) =>
   kindOf(table.type(name)) === 'integer' && values <= MOST_VALUES;
@@ -207,18 +233,6 @@ function stepFormula(
   return steps && { formula: 'steps', of: [{ name: source }], ...steps, ...missing };
 }
 
-/** What a function has where its source is missing: nothing, or the one value that it is filled with; null: it is no function. */
-function whereMissing(
-  x: Float64Array,
-  y: Float64Array,
-  filled: boolean,
-): { readonly missing?: number } | null {
-  const values = new Set(y.filter((_, i) => Number.isNaN(x[i])));
-  const [value = NaN] = values;
-  if (values.size > 1 || (!filled && !Number.isNaN(value))) return null;
-  return Number.isNaN(value) ? {} : { missing: value };
-}
-
 /**
  * Where y changes as x rises, and its values between; null where equal x have different y, where x has gaps at the changes but 0 (then it is x
  * that depends on y), or changes are so many that chance makes them.
@@ -285,44 +299,6 @@ export function shortBetween(below: number, upTo: number): number {
   return upTo;
 }
 
-/** The columns with how many different values they have: a column is determined by one that has as many or more. */
-function finestFirst(table: Table, names: readonly string[]): { name: string; values: number }[] {
-  const columns = names.map((name) => ({
-    name,
-    values: countDifferent(table.column(name)),
-    // others are looked up by whole numbers, rather than by labels, and not by fractions
-    last: kindOf(table.type(name)) !== 'integer' ? 2 : Number(!isLinear(table.type(name))),
-  }));
-  return columns.sort((a, b) => b.values - a.values || a.last - b.last);
-}
-
-/** How many different values there are, in the memory of a copy: a set of a million takes many times that. */
-function countDifferent(values: Float64Array): number {
-  const sorted = knownValues(values).sort();
-  let count = 0;
-  for (let i = 0; i < sorted.length; i++) if (i === 0 || sorted[i] !== sorted[i - 1]) count++;
-  release(sorted);
-  return count;
-}
-
-/** Half a unit of the last digit that a column has, where that is fine; else what doubles lose. */
-function toleranceOf(type: ColumnType, values: Float64Array, fine = FINE): number {
-  let [count, mean, square, most] = [0, 0, 0, 0];
-  for (const value of values) {
-    if (Number.isNaN(value)) continue;
-    count++;
-    const step = value - mean;
-    mean += step / count;
-    square += step * (value - mean);
-    most = Math.max(most, Math.abs(value));
-  }
-  const exact = 1e-9 * most;
-  const decimals = type.type === 'number' ? type.decimals : kindOf(type) === 'integer' ? 0 : undefined;
-  if (decimals === undefined) return exact;
-  const half = 0.5000001 * 10 ** -decimals;
-  return half <= fine * Math.sqrt(square / Math.max(1, count - 1)) ? Math.max(half, exact) : exact;
-}
-
 /** The column as a linear function of one other; `apart`: cells of either may be missing where the other is there. */
 function lineFormula(table: Table, name: string, source: string, apart = false): Formula | null {
   if (!isLinear(table.type(name)) || !isLinear(table.type(source))) return null;
@@ -383,6 +359,15 @@ function sumOfEmpty(table: Table, name: string, basis: readonly string[]): Formu
 /** Functions of cells that are missing where the column is come first. */
 const linearFormula = (table: Table, name: string, basis: readonly string[]): Formula | null =>
   linearOf(table, name, basis, false) ?? linearOf(table, name, basis, true);
+
+/** A line of a column that is computed itself: the tax in a sum of rounded amounts. */
+function lineOfComputed(table: Table, name: string, found: ReadonlyMap<string, Formula>): Formula | null {
+  for (const [source, { formula }] of found) {
+    const line = formula === 'linear' ? lineFormula(table, name, source) : null;
+    if (line) return line;
+  }
+  return null;
+}
 
 function linearOf(table: Table, name: string, basis: readonly string[], apart: boolean): Formula | null {
   const y = table.column(name);
@@ -468,7 +453,8 @@ function boundedFormula(table: Table, name: string, basis: readonly string[]): F
         ...(least !== undefined && { least }),
         ...(most !== undefined && { most }),
       };
-      const made = computeFormula(formula, table.type(name), (source) => table.column(source));
+      // before it is rounded: halves are rounded up or down
+      const made = computeFormula(formula, { type: 'number' }, (source) => table.column(source));
       const apart = made.map((value, i) => Math.abs(value - y[i]!));
       const there = apart.filter((value) => !Number.isNaN(value)).length;
       if (2 * there >= y.length && !apart.some((value) => value > tolerance)) return formula;
@@ -476,10 +462,6 @@ function boundedFormula(table: Table, name: string, basis: readonly string[]): F
   }
   return null;
 }
-
-/** Whether a column is there wherever another is, which is missing where one of its sources is. */
-const isThereWith = (source: Float64Array, y: Float64Array) =>
-  source.every((value, i) => !Number.isNaN(value) || Number.isNaN(y[i]));
 
 /**
  * Of a number that says how far two dates are apart it is the later date that is computed, which a copula of both dates would blur; null: it is
@@ -567,29 +549,6 @@ function withFewDigits(
   return null;
 }
 
-function reproduces(
-  columns: readonly Float64Array[],
-  factors: readonly number[],
-  offset: number,
-  y: Float64Array,
-  tolerance: number,
-  apart = false,
-): boolean {
-  let seen = 0;
-  for (let i = 0; i < y.length; i++) {
-    let value = offset;
-    for (let k = 0; k < columns.length; k++) value += factors[k]! * columns[k]![i]!;
-    if (!apart && Number.isNaN(value) !== Number.isNaN(y[i])) return false;
-    if (Number.isNaN(value + y[i]!)) continue;
-    if (Math.abs(value - y[i]!) > tolerance) return false;
-    seen++;
-  }
-  return seen >= Math.max(8, apart ? Math.min(y.length / 2, Math.max(APART_ROWS, y.length / 10)) : 0);
-}
-
-/** Rows in which a column and what it is of are there: one of ten, so many of few. */
-const APART_ROWS = 50;
-
 /** Whether the column is missing in other rows than those in which one of the sources of its function is. */
 export function isMissingApart(table: Table, name: string, of: readonly string[]): boolean {
   const sources = of.map((source) => table.column(source));
@@ -611,217 +570,6 @@ function lineOf(x: Float64Array, y: Float64Array): { factor: number; offset: num
   return { factor, offset: y[least]! - factor * x[least]! };
 }
 
-/** Powers of a product. */
-const MOST_POWER = 3;
-/** A product rounded so coarsely is still told from chance, since it has no coefficients but one. */
-const COARSE = 1 / 10;
-/** Columns that are 0 in fewer rows than this share. */
-const SELDOM = 0.1;
-/** Rows that a product must be right in. */
-const PRODUCT_ROWS = 50;
-
-/** Different values of a quotient. */
-const FEWEST_QUOTIENTS = 50;
-
-/** Columns whose shares are looked at for what they leave or add. */
-const MOST_SHARES = 10;
-
-/**
- * The column as a product of whole powers of others, such as price x quantity, weight / height^2 and net x (1 - discount): powers are those
- * of least squares of logarithms, where these are near whole numbers.
- */
-function productFormula(
-  table: Table,
-  name: string,
-  factors: readonly string[],
-  looks: { readonly shares: readonly Share[]; readonly seldom: ReadonlySet<string> },
-): (Formula & { formula: 'product' }) | null {
-  const y = table.column(name);
-  const sources = factors.filter((source) => isThereWith(table.column(source), y));
-  const found = productOfSources(table, name, sources, looks, false);
-  const isApart = sources.length < factors.length || y.some(Number.isNaN);
-  return found ?? (isApart ? productOfSources(table, name, factors, looks, true) : null);
-}
-
-function productOfSources(
-  table: Table,
-  name: string,
-  sources: readonly string[],
-  { shares, seldom }: { readonly shares: readonly Share[]; readonly seldom: ReadonlySet<string> },
-  apart: boolean,
-): (Formula & { formula: 'product' }) | null {
-  const y = table.column(name);
-  const few = sources.filter((source) => seldom.has(source));
-  const looks = (few.length < sources.length ? [few, sources] : [sources]).map((chosen) => {
-    const columns = [...chosen.map((source) => table.column(source)), y];
-    return { chosen, rows: completeRows(columns, LOOK_ROWS, (value) => Math.abs(value) > 0) };
-  });
-  const tolerance = toleranceOf(table.type(name), y, COARSE);
-  const own = shares.filter((share) => sources.includes(share.name)).slice(0, MOST_SHARES);
-  for (const sign of own.length > 0 ? [0, -1, 1] : [0]) {
-    const terms = sign === 0 ? [] : own.map(({ unit, ...share }) => ({ ...share, scale: sign * unit }));
-    for (const { chosen, rows } of looks) {
-      const columns = chosen.map((source) => ({ name: source }));
-      const formula = productOfTerms(table, name, [...columns, ...terms], rows, { tolerance, apart });
-      if (formula) return formula;
-    }
-  }
-  return null;
-}
-
-interface Share {
-  readonly name: string;
-  readonly unit: number;
-}
-
-/** The columns that are shares of one or of a hundred, those of few values first, with what makes them shares of one. */
-function sharesAmong(table: Table, names: readonly string[]): Share[] {
-  const bounded = names.filter((name) => table.column(name).every((value) => !(value < 0 || value > 100)));
-  return finestFirst(table, bounded)
-    .reverse()
-    .map(({ name }) => ({ name, unit: table.column(name).some((value) => value > 1) ? 0.01 : 1 }))
-    .filter(({ name, unit }) => unit < 1 || table.type(name).type === 'number');
-}
-
-/** @param complete rows in which the columns are there and not 0; shares are there wherever the product is */
-function productOfTerms(
-  table: Table,
-  name: string,
-  terms: readonly Omit<Factor, 'power'>[],
-  complete: readonly number[],
-  { tolerance, apart }: { readonly tolerance: number; readonly apart: boolean },
-): (Formula & { formula: 'product' }) | null {
-  if (terms.length < 2) return null;
-  const y = table.column(name);
-  const bases = [
-    ...terms.map((term) => (i: number) => baseOf(term, table.column(term.name)[i]!)),
-    (i: number) => y[i]!,
-  ];
-  const rows = complete.filter((i) => bases.every((base) => base(i) !== 0));
-  if (rows.length < Math.max(PRODUCT_ROWS, ROWS_A_COLUMN * (terms.length + 2))) return null;
-  const logs = bases.map((base) => Float64Array.from(rows, (i) => Math.log(Math.abs(base(i)))));
-  const names = bases.map((_, k) => String(k));
-  const fit = leastSquares(
-    new Table(names, logs),
-    Array.from(rows.keys()),
-    names.at(-1)!,
-    names.slice(0, -1),
-  );
-  const of = terms
-    .map((term, k) => ({ ...term, power: Math.round(fit.factors[k]!) }))
-    .filter(({ power }) => power !== 0)
-    .sort((a, b) => Number(a.power < 0) - Number(b.power < 0));
-  if (of.length < 2 || of.some(({ power }) => Math.abs(power) > MOST_POWER)) return null;
-  // of a discount of few values and what it leaves it is the discount that is data
-  if (of.some(({ power }) => power < 0) && countDifferent(y) < FEWEST_QUOTIENTS) return null;
-  if (new Set(of.map((factor) => factor.name)).size < of.length) return null;
-  const product = productOf(of, (source) => table.column(source));
-  const largest = rows.reduce(
-    (best, i) => (Math.abs(product[i]!) > Math.abs(product[best]!) ? i : best),
-    rows[0]!,
-  );
-  const exact = y[largest]! / product[largest]!;
-  const factor = [2, 3, 4, 6, 9, 15]
-    .map((digits) => Number(exact.toPrecision(digits)))
-    .find((short) => reproduces([product], [short], 0, y, tolerance, apart));
-  release(product);
-  return factor === undefined ? null : { formula: 'product', of, factor };
-}
-
-const shareOfZeros = (values: Float64Array) =>
-  values.reduce((zeros, value) => zeros + Number(value === 0), 0) / values.length;
-
-/** Rows in which the values of all columns count (default: those that are there), at most so many, evenly spread. */
-function completeRows(
-  columns: readonly Float64Array[],
-  most: number,
-  counts = (value: number) => !Number.isNaN(value),
-): number[] {
-  const holes = columns.filter((values) => !values.every(counts));
-  const isComplete = (i: number) => holes.every((values) => counts(values[i]!));
-  const rows = columns[0]!.length;
-  let complete = 0;
-  for (let i = 0; i < rows; i++) if (isComplete(i)) complete++;
-  const taken = Math.min(complete, most);
-  const found: number[] = [];
-  for (let i = 0, k = 0; found.length < taken; i++) {
-    if (isComplete(i) && k++ === Math.floor((found.length * complete) / taken)) found.push(i);
-  }
-  return found;
-}
-
-function spreadOf(values: Float64Array, rows: readonly number[]): number {
-  let [least, most] = [Infinity, -Infinity];
-  for (const i of rows) {
-    least = Math.min(least, values[i]!);
-    most = Math.max(most, values[i]!);
-  }
-  return most - least;
-}
-
-/** By Householder reflections, of columns that are centred and scaled; those that others determine in these rows have the factor 0. */
-function leastSquares(
-  table: Table,
-  rows: readonly number[],
-  name: string,
-  sources: readonly string[],
-): { factors: number[]; offset: number; error: number } {
-  const n = rows.length;
-  const centred = [...sources, name].map((column) => {
-    const values = Float64Array.from(rows, (i) => table.column(column)[i]!);
-    const mean = values.reduce((sum, value) => sum + value, 0) / n;
-    const shifted = values.map((value) => value - mean);
-    const scale = Math.sqrt(shifted.reduce((sum, value) => sum + value * value, 0)) || 1;
-    return { mean, scale, values: shifted.map((value) => value / scale) };
-  });
-  const target = centred.at(-1)!;
-  const y = target.values.slice();
-  const q = centred.slice(0, -1).map(({ values }) => values.slice());
-  const k = sources.length;
-  const diagonal = new Float64Array(k);
-  for (let j = 0; j < k; j++) {
-    let norm = 0;
-    for (let i = j; i < n; i++) norm += q[j]![i]! ** 2;
-    norm = Math.sqrt(norm);
-    if (norm < 1e-9) {
-      const others = leastSquares(
-        table,
-        rows,
-        name,
-        sources.filter((_, l) => l !== j),
-      );
-      return { ...others, factors: others.factors.toSpliced(j, 0, 0) };
-    }
-    const head = q[j]![j]!;
-    const alpha = head > 0 ? -norm : norm;
-    diagonal[j] = alpha;
-    const v = q[j]!.slice(j);
-    v[0]! -= alpha;
-    const vv = v.reduce((sum, value) => sum + value * value, 0);
-    for (const column of [...q.slice(j + 1), y]) {
-      let dot = 0;
-      for (let i = j; i < n; i++) dot += v[i - j]! * column[i]!;
-      const factor = (2 * dot) / vv;
-      for (let i = j; i < n; i++) column[i]! -= factor * v[i - j]!;
-    }
-  }
-  const beta = new Float64Array(k);
-  for (let j = k - 1; j >= 0; j--) {
-    let sum = y[j]!;
-    for (let l = j + 1; l < k; l++) sum -= q[l]![j]! * beta[l]!;
-    beta[j] = sum / diagonal[j]!;
-  }
-  const factors = Array.from(beta, (value, j) => (value * target.scale) / centred[j]!.scale);
-  const offset = target.mean - factors.reduce((sum, factor, j) => sum + factor * centred[j]!.mean, 0);
-  let error = 0;
-  for (const i of rows) {
-    let value = offset;
-    sources.forEach((source, j) => (value += factors[j]! * table.column(source)[i]!));
-    error = Math.max(error, Math.abs(value - table.column(name)[i]!));
-  }
-  return { factors, offset, error };
-}
-
 function lookupFormula(
   table: Table,
   name: string,
@@ -829,35 +577,6 @@ function lookupFormula(
   least: number,
   filled: boolean,
 ): (Formula & { formula: 'lookup' }) | null {
-  const [x, y] = [table.column(source), table.column(name)];
-  const at = new Map<number, number>();
-  const counts = new Map<number, number>();
-  const different = new Set<number>();
-  let rows = 0;
-  for (let i = 0; i < x.length; i++) {
-    if (Number.isNaN(x[i])) {
-      if (!filled && !Number.isNaN(y[i])) return null;
-      continue;
-    }
-    rows++;
-    counts.set(x[i]!, (counts.get(x[i]!) ?? 0) + 1);
-    const value = at.get(x[i]!);
-    if (value === undefined) {
-      at.set(x[i]!, y[i]!);
-      if (at.size > MOST_VALUES) return null;
-      if (!Number.isNaN(y[i])) different.add(y[i]!);
-    } else if (!Object.is(value, y[i])) return null;
-  }
-  const missing = whereMissing(x, y, filled);
-  if (missing?.missing !== undefined) different.add(missing.missing);
-  if (!missing || rows < ROWS_A_VALUE * at.size || different.size < 2) return null;
-  for (const count of counts.values()) if (count < least) return null;
-  const pairs = [...at].sort((a, b) => a[0] - b[0]);
-  return {
-    formula: 'lookup',
-    of: [{ name: source }],
-    from: pairs.map(([from]) => from),
-    to: pairs.map(([, to]) => (Number.isNaN(to) ? null : to)),
-    ...missing,
-  };
+  const lookup = lookupOf(table.column(source), table.column(name), { least, filled });
+  return lookup && { formula: 'lookup', of: [{ name: source }], ...lookup };
 }

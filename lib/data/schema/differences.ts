@@ -3,9 +3,9 @@ import { z } from 'zod';
 
 import { type ColumnType, cellText, kindOf, labelsOf, numberOfCell } from '../columns/column-type';
 import { knownValues } from '../column-jobs';
-import type { Table } from '../table';
-import { DAY, type Formula, type ValueGrid, gridSchema, roundingTo, withinDay } from './formula';
-import { freshName } from './fresh-name';
+import { type Table, freshName } from '../table';
+import { DAY } from '../columns/days';
+import { type Formula, type ValueGrid, gridSchema, roundingTo, withinDay } from './formula';
 import { neverAbove } from './rules';
 
 /**

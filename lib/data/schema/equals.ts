@@ -2,9 +2,8 @@
 import { release } from '../../native';
 import { greatestDivisor } from '../columns/plain-number';
 import { knownValues } from '../column-jobs';
-import type { Table } from '../table';
+import { type Table, freshName } from '../table';
 import { type Difference, textsOf } from './differences';
-import { freshName } from './fresh-name';
 
 /** Numbers are equal in this share of the rows at least, and in so many, but those with a value that so many rows of a column have. */
 const EQUAL = 0.05;

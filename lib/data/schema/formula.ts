@@ -2,15 +2,18 @@
 import { z } from 'zod';
 
 import { type ColumnType, cellRounding, cellText } from '../columns/column-type';
+import { DAY, type DatePart, datePart, datePartNames, yearsBetween } from '../columns/days';
 import { andWords } from '../../notes';
 
 /**
  * A column as a function of others.
  *
  * - `linear`: offset + sum of factor x column, rounded as the column is; of times of day without whole days; of missing cells as of 0 where it is `ofEmpty`; at least and at most a number or another column, one of `of` with factor 0
- * - `product`: factor x product of column ^ power, or (1 + scale x column) ^ power where one has a scale, rounded as the column is
+ * - `product`: factor x product of column ^ power, rounded as the column is; where one has a scale of (1 + scale x column) ^ power, where it is `least` at least of max(least, column) ^ power
  * - `steps`: `to[k]` where another column has k of the numbers `at` reached
  * - `lookup`: the value `to` at each value `from` of another column; null: missing
+ * - `years`: how many years the first date is behind the second, in whole ones: of so many `days`, or of the calendar where there are none
+ * - `calendar`: a part of a date or a timestamp, or the value `to` at each value `from` of it
  * - `same`: the value `to` at each label of the second column; null: the value of the first one, or of labels that at its position in `codes`
  *
  * Where its source is missing a function is, too, but where steps or a look-up have a value for that: `missing`.
@@ -30,6 +33,7 @@ export type Formula =
         readonly name: string;
         readonly power: number;
         readonly scale?: number | undefined;
+        readonly least?: number | undefined;
       }[];
       readonly factor: number;
       readonly grid?: ValueGrid | undefined;
@@ -49,14 +53,29 @@ export type Formula =
       readonly missing?: number | undefined;
     }
   | {
+      readonly formula: 'years';
+      readonly of: readonly DateSource[];
+      readonly days?: number | undefined;
+    }
+  | {
+      readonly formula: 'calendar';
+      readonly of: readonly DateSource[];
+      readonly part: DatePart;
+      readonly from?: readonly number[] | undefined;
+      readonly to?: readonly (number | null)[] | undefined;
+    }
+  | {
       readonly formula: 'same';
       readonly of: readonly { readonly name: string }[];
       readonly to: readonly (number | null)[];
       readonly codes?: readonly number[] | undefined;
     };
 
-/** Seconds. */
-export const DAY = 86_400;
+/** A column of dates, or of timestamps, which count seconds. */
+export interface DateSource {
+  readonly name: string;
+  readonly seconds?: true | undefined;
+}
 
 /** A time of day within a day. */
 export const withinDay = (seconds: number): number => ((seconds % DAY) + DAY) % DAY;
@@ -87,8 +106,10 @@ export function roundingTo(type: ColumnType, grid: ValueGrid | undefined): (valu
 /** A number, or the name of a column. */
 export type Bound = number | string;
 
-/** column ^ power, or (1 + scale x column) ^ power, such as what a discount leaves or a tax adds. */
+/** column ^ power, (1 + scale x column) ^ power, such as what a discount leaves or a tax adds, or max(least, column) ^ power: nights that are paid. */
 export type Factor = (Formula & { readonly formula: 'product' })['of'][number];
+
+const dateSourceSchema = z.strictObject({ name: z.string(), seconds: z.literal(true).optional() });
 
 export const formulaSchema: z.ZodType<Formula> = z.discriminatedUnion('formula', [
   z.strictObject({
@@ -101,7 +122,16 @@ export const formulaSchema: z.ZodType<Formula> = z.discriminatedUnion('formula',
   }),
   z.strictObject({
     formula: z.literal('product'),
-    of: z.array(z.strictObject({ name: z.string(), power: z.int(), scale: z.number().optional() })).min(1),
+    of: z
+      .array(
+        z.strictObject({
+          name: z.string(),
+          power: z.int(),
+          scale: z.number().optional(),
+          least: z.number().optional(),
+        }),
+      )
+      .min(1),
     factor: z.number(),
     grid: gridSchema.optional(),
   }),
@@ -120,12 +150,28 @@ export const formulaSchema: z.ZodType<Formula> = z.discriminatedUnion('formula',
     missing: z.number().optional(),
   }),
   z.strictObject({
+    formula: z.literal('years'),
+    of: z.array(dateSourceSchema).length(2),
+    days: z.number().positive().optional(),
+  }),
+  z.strictObject({
+    formula: z.literal('calendar'),
+    of: z.array(dateSourceSchema).length(1),
+    part: z.enum(datePartNames),
+    from: z.array(z.number()).min(1).optional(),
+    to: z.array(z.number().nullable()).min(1).optional(),
+  }),
+  z.strictObject({
     formula: z.literal('same'),
     of: z.array(z.strictObject({ name: z.string() })).length(2),
     to: z.array(z.number().nullable()).min(1),
     codes: z.array(z.number()).optional(),
   }),
 ]);
+
+/** Whether a column is a function of dates, which says nothing of what depends on them. */
+export const isOfDates = (formula: Formula | undefined): boolean =>
+  formula?.formula === 'calendar' || formula?.formula === 'years';
 
 export type Linear = Formula & { readonly formula: 'linear' };
 
@@ -140,8 +186,8 @@ export function boundsAt(
   return [valueOf(least), valueOf(most)];
 }
 
-export const baseOf = ({ scale }: Pick<Factor, 'scale'>, value: number) =>
-  scale === undefined ? value : 1 + scale * value;
+export const baseOf = ({ scale, least = -Infinity }: Pick<Factor, 'scale' | 'least'>, value: number) =>
+  scale === undefined ? Math.max(least, value) : 1 + scale * value;
 
 export function productOf(of: readonly Factor[], column: (name: string) => Float64Array): Float64Array {
   const columns = of.map((factor) => ({ factor, values: column(factor.name) }));
@@ -151,7 +197,9 @@ export function productOf(of: readonly Factor[], column: (name: string) => Float
 }
 
 /** What a look-up or steps make of a value. */
-function valueAt(formula: Formula & { formula: 'lookup' | 'steps' }): (value: number) => number {
+function valueAt(
+  formula: Omit<Formula & { formula: 'lookup' }, 'of'> | Omit<Formula & { formula: 'steps' }, 'of'>,
+): (value: number) => number {
   const { missing = NaN } = formula;
   if (formula.formula === 'lookup') {
     const { from } = formula;
@@ -188,6 +236,16 @@ export function computeFormula(
       return value === other ? (to[label + 1] ?? to[label - 1] ?? to[label + 2] ?? value) : value;
     });
   }
+  if (formula.formula === 'years' || formula.formula === 'calendar') {
+    const [first, second] = formula.of.map(({ name, seconds }) =>
+      seconds ? column(name) : column(name).map((day) => day * DAY),
+    );
+    if (formula.formula === 'years')
+      return first!.map((to, i) => yearsBetween(second![i]!, to, formula.days));
+    const { part, from, to } = formula;
+    const mapped = from && to ? valueAt({ formula: 'lookup', from, to }) : (value: number) => value;
+    return first!.map((seconds) => mapped(datePart(part, seconds)));
+  }
   const round = roundingTo(type, formula.formula === 'product' ? formula.grid : undefined);
   if (formula.formula === 'product') {
     return productOf(formula.of, column).map((product) => round(formula.factor * product));
@@ -208,7 +266,7 @@ export function computeFormula(
 
 /** The source, by position, that makes a function of this type have a value, given the others; NaN where there is none, or more than one. */
 export function solveFormula(
-  formula: Exclude<Formula, { formula: 'lookup' | 'steps' | 'same' }>,
+  formula: Exclude<Formula, { formula: 'lookup' | 'steps' | 'years' | 'calendar' | 'same' }>,
   { type }: ColumnType,
   value: number,
   known: readonly number[],
@@ -231,8 +289,9 @@ export function solveFormula(
     (product, one, k) => (k === missing ? product : product * baseOf(one, known[k]!) ** one.power),
     factor,
   );
-  const { power, scale } = of[missing]!;
+  const { power, scale, least = -Infinity } = of[missing]!;
   const base = (value / others) ** (1 / power);
+  if (base <= least) return NaN;
   const solved = scale === undefined ? base : (base - 1) / scale;
   return Number.isFinite(solved) ? solved : NaN;
 }
@@ -248,6 +307,12 @@ export function formulaText(
 ): string {
   const typeOf = (name: string) => columns.find((column) => column.name === name)?.type;
   if (formula.formula === 'lookup') return `determined by ${JSON.stringify(formula.of[0]!.name)}`;
+  if (formula.formula === 'years') {
+    const [to, from] = formula.of.map(({ name }) => JSON.stringify(name));
+    return `= whole years from ${from} to ${to}`;
+  }
+  if (formula.formula === 'calendar')
+    return `${formula.to ? 'determined by the' : '= the'} ${formula.part} of ${JSON.stringify(formula.of[0]!.name)}`;
   if (formula.formula === 'same') {
     const [before, own] = formula.of.map(({ name }) => JSON.stringify(name));
     return `= ${before}, or what ${own} says`;
@@ -261,8 +326,8 @@ export function formulaText(
   }
   if (formula.formula === 'product') {
     const powers = formula.of.map(
-      ({ name, power, scale }, k) =>
-        `${power < 0 ? (k === 0 ? '1 / ' : ' / ') : k === 0 ? '' : ' x '}${baseText(name, scale)}${Math.abs(power) === 1 ? '' : `^${Math.abs(power)}`}`,
+      (source, k) =>
+        `${source.power < 0 ? (k === 0 ? '1 / ' : ' / ') : k === 0 ? '' : ' x '}${baseText(source)}${Math.abs(source.power) === 1 ? '' : `^${Math.abs(source.power)}`}`,
     );
     return `= ${formula.factor === 1 ? '' : `${formula.factor} x `}${powers.join('')}`;
   }
@@ -289,9 +354,10 @@ export function formulaText(
   return `= ${terms.join('')}${rest}${bounds.join('')}${formula.ofEmpty ? ', missing cells as 0' : ''}`;
 }
 
-/** In words: `(1 - "discount")`. */
-function baseText(name: string, scale: number | undefined): string {
+/** In words: `(1 - "discount")`, `max(1, "nights")`. */
+function baseText({ name, scale, least }: Factor): string {
   const column = JSON.stringify(name);
+  if (least !== undefined) return `max(${least}, ${column})`;
   if (scale === undefined) return column;
   const share = Math.abs(scale) === 1 ? column : `${column} / ${Math.round(1 / Math.abs(scale))}`;
   return `(1 ${scale < 0 ? '-' : '+'} ${share})`;

@@ -1,8 +1,7 @@
 /** Rare values of a table, which a private model is to hold none of: docs/mathematics.md, N.6. */
 import { labelsOf } from '../columns/column-type';
-import { Table } from '../table';
+import { Table, freshName } from '../table';
 import { type Note, columnsNote } from '../../notes';
-import { freshName } from './fresh-name';
 
 /** The label of rare ones. */
 const OTHER = 'other';

@@ -28,7 +28,7 @@ import { numberIn } from '../columns/numerals';
 import { knownValues } from '../column-jobs';
 import { Generator, type Seed, hashText, hashWords, resolveSeed, seedWords } from '../random';
 import { type Returns, returnsNote, returnsSchema } from '../returns';
-import { Table, expectDistinctNames, expectTable, listNames } from '../table';
+import { Table, expectDistinctNames, expectTable, listNames, freshName } from '../table';
 import type { RowWeights } from '../weights';
 import { orderCategories, reordered } from './category-order';
 import { type Cycle, cycleSchema, findCycles, findDays, follows, partsOf, sumOfParts } from './cycles';
@@ -43,9 +43,8 @@ import {
   sumsOf,
 } from './differences';
 import { addSteps, dependsOn, findFormulas, findLookup, isMissingApart, lookupSources } from './derived';
-import { type Formula, computeFormula, formulaSchema, formulaText } from './formula';
+import { type Formula, computeFormula, formulaSchema, formulaText, isOfDates } from './formula';
 import { findEquals } from './equals';
-import { freshName } from './fresh-name';
 import { type MissingGroup, dependentGroups, isMissing } from './missing-groups';
 import {
   type Rule,
@@ -305,19 +304,24 @@ export class TableSchema {
     const cycles = findCycles(
       completed,
       candidates.filter(
-        (name) => free.includes(name) || !/^(?:date|timestamp)$/.test(completed.type(name).type),
+        (name) =>
+          free.includes(name) ||
+          !(/^(?:date|timestamp)$/.test(completed.type(name).type) || isOfDates(first.get(name))),
       ),
       new Set([...days.values(), ...inDays]),
     ).filter(({ of }) => !later.has(of));
-    const parts = cycles.flatMap((cycle) => cycle.parts.map(({ name }) => name));
-    // an hour or a weekday may be a function of a part
+    // an hour or a weekday may be a function of a part, what nights cost of a difference
+    const beside = [
+      ...cycles.flatMap((cycle) =>
+        partsOf(cycle, completed).map((part, k) => ({ name: cycle.parts[k]!.name, ...part })),
+      ),
+      ...ofDates.map((one) => ({ name: one.name, ...differenceOf(one, completed) })),
+    ];
+    const parts = beside.map(({ name }) => name);
     const withParts = new Table(
       [...parts, ...completed.names],
-      [
-        ...cycles.flatMap((cycle) => partsOf(cycle, completed).map(({ values }) => values)),
-        ...completed.columns,
-      ],
-      [...cycles.flatMap((cycle) => partsOf(cycle, completed).map(({ type }) => type)), ...completed.types],
+      [...beside.map(({ values }) => values), ...completed.columns],
+      [...beside.map(({ type }) => type), ...completed.types],
     );
     const sums = sumsOf(ofDates, new Map(cycles.map((cycle) => [cycle.of, sumOfParts(cycle)])), completed);
     const related = new Map(equals.map((one) => [one.of[0], one]));
@@ -406,11 +410,11 @@ export class TableSchema {
     // of amounts by several columns thresholds may be told: no shipping costs from a net of 40 on
     const ofSeveral = computedBy((formula, type) => formula.of.length > 1 && isMeasured(type));
     const ruled = own.modelled(table);
-    const beside = [...new Set([...coarse, ...amounts])];
+    const lookedAt = [...new Set([...coarse, ...amounts])];
     const looked = new Table(
-      [...ruled.names, ...beside],
-      [...ruled.columns, ...beside.map((name) => completed.column(name))],
-      [...ruled.types, ...beside.map((name) => completed.type(name))],
+      [...ruled.names, ...lookedAt],
+      [...ruled.columns, ...lookedAt.map((name) => completed.column(name))],
+      [...ruled.types, ...lookedAt.map((name) => completed.type(name))],
     );
     const measured = ruled.names.filter((name) => isMeasured(ruled.type(name)));
     const { valuesOf } = own.#cells(independentRows(ruled), true);
