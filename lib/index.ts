@@ -81,6 +81,7 @@ export { Margins, type MarginsOptions, type MarginsSpec, type TableMargins } fro
 
 export {
   Copula,
+  type CopulaEventOptions,
   type LogPdfOptions,
   type ModelInfo,
   type SampleOptions,
@@ -108,6 +109,12 @@ export {
   type ParticleOptions,
   conditionalMethods,
 } from './copulas/fields/smc';
+export {
+  type EventOf,
+  type EventOptions,
+  type EventProbability,
+  type EventSample,
+} from './copulas/events/event';
 export { type NormaliserEstimate, type NormaliserOptions } from './copulas/fields/normaliser';
 export { EnsembleCopula } from './copulas/kinds/ensemble';
 export { FlowCopula } from './copulas/kinds/flow';
@@ -179,12 +186,14 @@ export {
   type JointCdf,
   type JointConditionalOptions,
   JointDistribution,
+  type JointEventOptions,
   type JointLogPdfOptions,
   type JointSampleOptions,
   fitJoint,
   loadJoint,
 } from './joint/joint';
 export { type JointConditionalSample } from './joint/block-sample';
+export { type EventRow } from './joint/event';
 export { type CellRange } from './joint/fixed';
 export { type ImputeOptions, type Imputation, type ImputedColumn, stackImputations } from './joint/impute';
 export { type ImpossibleValues } from './joint/impossible';

@@ -300,6 +300,45 @@ ${provenance(record)}. Files as above; stock returns are daily log returns of 14
 `;
 }
 
+function events(record) {
+  const percent = (share) => (share === null ? '' : `${(100 * share).toPrecision(2)} %`);
+  return `## Rare events
+
+\`probability\` of an event (${record.particles} particles) beside plain Monte Carlo, which draws and counts rows for as many seconds: relative errors, root of the mean square over
+${record.seeds} seeds, the worst of them, and the standard error that was told; of plain Monte Carlo sqrt((1 - p) / (p n)), since most of its estimates are
+0. Lower tails are all columns at most a level; probabilities are known but that of the flow, which is the mean of the estimates.
+
+${table(
+  [
+    'event',
+    'probability',
+    'error',
+    'worst',
+    'told',
+    'in the interval',
+    'plain Monte Carlo',
+    'levels',
+    'rows',
+    'seconds',
+  ],
+  record.results.map((one) => [
+    one.name,
+    one.probability.toPrecision(3),
+    `**${percent(one.relativeError)}**`,
+    percent(one.worst),
+    percent(one.relativeStandardError),
+    `${one.covered} of ${record.seeds}`,
+    percent(one.plainExpected),
+    one.levels,
+    Math.round(one.evaluations),
+    one.seconds.toFixed(1),
+  ]),
+)}
+
+${provenance(record)}.
+`;
+}
+
 await runMain(() => {
   const parts = [];
   const kinds = ['avx2', 'avx512'];
@@ -313,6 +352,7 @@ await runMain(() => {
   for (const [name, render] of [
     ['quality', quality],
     ['selection', selection],
+    ['events', events],
     ['margins', margins],
     ['memory', memory],
     ['soak', soak],

@@ -157,10 +157,16 @@ export const lib = [
   { name: 'fields', folder: 'lib/copulas/fields', what: 'solvers and what they integrate', uses: ['inputs'] },
   { name: 'judgement', folder: 'lib/copulas/judgement', what: 'certificates', uses: ['fields'] },
   {
+    name: 'events',
+    folder: 'lib/copulas/events',
+    what: 'rare events: levels, chains',
+    uses: ['fields'],
+  },
+  {
     name: 'copula',
     folder: 'lib/copulas',
     what: 'what every copula can do',
-    uses: ['judgement', 'margins', 'model'],
+    uses: ['events', 'judgement', 'margins', 'model'],
   },
   {
     name: 'training',

@@ -359,6 +359,16 @@ const rows: Record<string, Row | null> = {
     () => [{ a: 0.5 }, 3, { particles: 16, islands: 2 }],
     ['particles'],
   ),
+  'Copula.probability': withOptions(
+    (a: never, b: never) => models.gaussian.probability(a, b),
+    () => [(row: Float64Array) => row[0]! - 0.5, { particles: 200 }],
+    ['particles'],
+  ),
+  'Copula.sampleWhere': withOptions(
+    (a: never, b: never, c: never) => models.gaussian.sampleWhere(a, b, c),
+    () => [(row: Float64Array) => row[0]! - 0.5, 3, { particles: 200 }],
+    ['particles'],
+  ),
   'Copula.save': row(
     (g: never) => models.gaussian.save(g),
     () => [out('safetensors')],
@@ -547,6 +557,11 @@ const rows: Record<string, Row | null> = {
   'JointDistribution.sampleWhere': withOptions(
     (a: never, b: never, c: never) => models.joint.sampleWhere(a, b, c),
     () => ['a > 0.5', 3, {}],
+  ),
+  'JointDistribution.probability': withOptions(
+    (a: never, b: never) => models.joint.probability(a, b),
+    () => ['a > 0.5', { particles: 200, draws: 100 }],
+    ['particles', 'draws'],
   ),
   'JointDistribution.impute': withOptions(
     (a: never, b: never) => models.joint.impute(a, b),

@@ -103,6 +103,7 @@ const methods: Record<string, Record<string, Call>> = {
     sampleStream: (o) => models.joint.sampleStream(3, o).next(),
     sampleConditional: (o) => models.joint.sampleConditional({ a: 0.5 }, 3, o),
     sampleWhere: (o) => models.joint.sampleWhere('a > 0.5', 3, o),
+    probability: (o) => models.joint.probability('a > 0.5', o),
     impute: (o) => models.joint.impute(table, o),
     cdf: (o) => models.joint.cdf(table, o),
   },
@@ -113,6 +114,8 @@ const methods: Record<string, Record<string, Call>> = {
     sample: (o) => models.gaussian.sample(3, o),
     sampleStream: (o) => models.gaussian.sampleStream(3, o).next(),
     sampleConditional: (o) => models.flow.sampleConditional({ a: 0.5 }, 3, o),
+    probability: (o) => models.gaussian.probability(() => 1, o),
+    sampleWhere: (o) => models.gaussian.sampleWhere(() => 1, 3, o),
     certify: (o) => models.gaussian.certify(u, o),
   },
   CdcCopula: {

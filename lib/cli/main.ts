@@ -31,6 +31,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => CommandFi
     summary: 'draw rows into a table',
     load: () => require('./commands/sample') as typeof import('./commands/sample'),
   },
+  probability: {
+    summary: 'the probability of an event, rare ones too, with its error',
+    load: () => require('./commands/probability') as typeof import('./commands/probability'),
+  },
   impute: {
     summary: 'fill in the missing cells of a table by draws given the others',
     load: () => require('./commands/impute') as typeof import('./commands/impute'),

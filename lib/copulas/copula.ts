@@ -22,6 +22,20 @@ import {
   certificateOf,
   certificateOptions,
 } from './judgement/certificate';
+import {
+  type EventEstimate,
+  type EventOf,
+  type EventOptions,
+  type EventProbability,
+  type EventSample,
+  estimateEvent,
+  eventOptions,
+  expectEvent,
+  levelOf,
+} from './events/event';
+import { sampleEvent } from './events/rejection';
+import { type LevelsOf } from './events/subset-simulation';
+import { type Walk, densityWalk } from './events/walk';
 import { type CopulaCapabilities } from './fields/capabilities';
 import { type HasField } from './fields/field';
 import {
@@ -78,6 +92,14 @@ export interface LogPdfOptions extends RunOptions, FieldDensityOptions {
   /** Told how many rows are done. */
   onProgress?: ((progress: { rows: number; rowsDone: number }) => void) | undefined;
 }
+
+/** How the probability of an event is estimated, and the scale of its rows. */
+export interface CopulaEventOptions extends EventOptions {
+  /** The scale of the rows that the event is told, and of rows that are drawn; default `copula`. */
+  scale?: Scale;
+}
+
+const copulaEventOptions: OptionNames<CopulaEventOptions> = { ...eventOptions, scale: true };
 
 const CELL_POINTS_RANGE = { min: 1, max: 2 ** 20 };
 
@@ -490,6 +512,86 @@ export abstract class Copula implements Disposable {
     return drawn;
   }
 
+  /**
+   * The probability of an event, a function of a row, with its standard error: of rare events, too, where the event says how near a row is to
+   * it (docs/mathematics.md, O). The law is that of `sample`.
+   *
+   * @param event the greater the nearer a row is to the event, at least 0 in it; or whether a row is of the event, which has
+   *   no levels between: then rows are drawn and counted. It is given a row of dim numbers on `options.scale`, for the call alone
+   * @throws SklarError ERR_SKLAR_VALUE for options, and events that throw or say NaN
+   *
+   * @example
+   * ```ts
+   * import { GaussianCopula } from 'sklar';
+   *
+   * const copula = new GaussianCopula(Float64Array.of(1, 0.5, 0.5, 1), 2);
+   * const { probability, standardError } = await copula.probability((u) => Math.min(u[0]!, u[1]!) - 0.999);
+   * Math.abs(probability - 3.241e-5) < 4 * standardError; // => true
+   * ```
+   */
+  async probability(
+    event: EventOf<Float64Array>,
+    options: CopulaEventOptions = {},
+  ): Promise<EventProbability> {
+    return (await this.#event('probability', event, options).estimate()).event;
+  }
+
+  /**
+   * Draws rows of an event, a function of a row as in `probability`: independent ones while enough draws are of it, else by its levels.
+   *
+   * @returns rows x dim on `options.scale`, and the probability of the event
+   * @throws SklarError ERR_SKLAR_VALUE as `probability`, and where no row of the event was met
+   */
+  async sampleWhere(
+    event: EventOf<Float64Array>,
+    rows: number,
+    options: CopulaEventOptions = {},
+  ): Promise<{ readonly rows: Matrix; readonly event: EventSample }> {
+    expectInteger(rows, 'the number of rows', { min: 1, max: Math.floor(2 ** 26 / this.dim) });
+    const { levelsOf, estimate, run, toScale } = this.#event('sampleWhere', event, options);
+    const { seed, onProgress } = options;
+    const { rows: z, ...sample } = await sampleEvent(rows, {
+      dim: this.dim,
+      draw: async (count, firstRow) => {
+        const scale = { scale: 'gaussian', dtype: 'float64' } as const;
+        return (await this.sample(count, { ...run, ...scale, firstRow, seed: seed ?? 1 }))
+          .data as Float64Array;
+      },
+      levelsOf,
+      estimate,
+      what: 'the event',
+      onProgress,
+    });
+    return { rows: matrix(toScale(z), rows, this.dim, this.names ?? undefined), event: sample };
+  }
+
+  #event(what: string, event: EventOf<Float64Array>, given: CopulaEventOptions) {
+    const { scale: wanted, ...options } = expectOptions(given, what, copulaEventOptions);
+    expectEvent(event, `the event of ${what}`);
+    const scale = expectScale(wanted);
+    const run = this.begin(options);
+    const { dim } = this;
+    const toScale = (z: Float64Array) => (scale === 'gaussian' ? z : normalCdf(z));
+    const levelsOf: LevelsOf = (z, rows) => {
+      const values = toScale(z);
+      const row = (i: number) => values.slice(i * dim, (i + 1) * dim);
+      return Promise.resolve(
+        Float64Array.from({ length: rows }, (_, i) => levelOf(event, row(i), () => `(${row(i).join(', ')})`)),
+      );
+    };
+    return { levelsOf, run, toScale, estimate: () => this.estimateEvent(levelsOf, options) };
+  }
+
+  /** @internal The probability of an event by the levels of rows on the Gaussian scale. */
+  async estimateEvent(levelsOf: LevelsOf, options: EventOptions): Promise<EventEstimate> {
+    return estimateEvent(this.walks(this.begin(options)), levelsOf, options);
+  }
+
+  /** @internal The law of `sample`, as a mixture of laws that chains can walk. */
+  walks(run: Execution): readonly Walk[] {
+    return [densityWalk(this, run)];
+  }
+
   /** Writes one .safetensors file; the old file stays until the new one is complete. */
   async save(path: string): Promise<void> {
     this.expectAlive();
@@ -547,7 +649,7 @@ export abstract class Copula implements Disposable {
   protected async sampleField(
     plan: ResolvedIntegration,
     draws: Draws,
-    options: SampleOptions & { start?: Float64Array | null },
+    options: SampleOptions & { start?: Float64Array | null; mapped?: boolean },
     run: Execution,
   ): Promise<Float64Array> {
     const handle = fieldOf(this).fieldHandle();
@@ -567,9 +669,9 @@ export abstract class Copula implements Disposable {
       );
       return values;
     };
-    // A transport of given rows is the integrator's own map.
+    // A transport of given rows is the integrator's own map, unless these stand for random ones.
     const maps =
-      options.margins === 'raw' || start
+      options.margins === 'raw' || (start && !options.mapped)
         ? null
         : await this.marginMaps(plan.key, run, (rows, seed) =>
             integrate({ rows, seed, firstRow: 0n, toGaussian: true }, null).catch((error: unknown) => {

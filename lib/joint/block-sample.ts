@@ -1,6 +1,8 @@
 /** Rows given blocks of levels: what a condition on values of positive probability is. */
 import { logWidths } from '../copulas/cells';
 import type { Copula } from '../copulas/copula';
+import { mostDraws, needsMore, nextDraws, sampleEstimate, tooRare } from '../copulas/events/rejection';
+import type { LevelsOf } from '../copulas/events/subset-simulation';
 import { GaussianCopula } from '../copulas/classical/gaussian';
 import { StudentCopula } from '../copulas/classical/student';
 import type { RunOptions } from '../copulas/inputs/run';
@@ -16,14 +18,6 @@ import type { Table } from '../data/table';
 import { SklarError, describe, expectInteger } from '../errors';
 import { tell } from '../tell';
 
-/** Draws before a condition is given up: so many for each row wanted, and within these bounds. */
-const DRAWS_PER_ROW = 1000;
-const FEWEST_DRAWS = 2 ** 20;
-const MOST_DRAWS = 10_000_000;
-/** Rows of a batch, and values of all of it. */
-const BATCH_ROWS = 65_536;
-const BATCH_VALUES = 2 ** 22;
-
 /** What columns are held to, by their numbers, on the Gaussian scale: one level where lower equals upper. */
 export interface Condition {
   readonly columns: readonly number[];
@@ -35,9 +29,12 @@ export interface Condition {
 export interface JointConditionalSample extends Omit<ConditionalSample, 'rows' | 'method'> {
   /** The fixed columns hold the fixed values. */
   table: Table;
-  /** `rejection`: rows drawn without the blocks of levels, of which those outside were left out. */
-  readonly method: ConditionalMethod | 'rejection';
-  /** The share of draws that fell into the blocks; null for a condition without a block. */
+  /**
+   * `rejection`: rows drawn without the blocks of levels, of which those outside were left out. `subset-simulation`: of blocks that too few
+   * draws fall into, by the levels between (docs/mathematics.md, O); `effectiveSampleSize` says how many independent rows they are worth.
+   */
+  readonly method: ConditionalMethod | 'rejection' | 'subset-simulation';
+  /** The share of draws that fell into the blocks, of `subset-simulation` its estimate; null for a condition without a block. */
   readonly blockAcceptance: number | null;
 }
 
@@ -96,6 +93,10 @@ export async function sampleGivenBlocks(
   let [kept, inside, drawn] = [0, 0, 0];
   let first: ConditionalSample | undefined;
   for (let batch = 0; kept < rows; batch++) {
+    if (!exact && needsMore(rows, inside, drawn)) {
+      const noRow = () => tooRare(describeBlocks(), inside, drawn, rows);
+      return rareBlocks(copula, { columns, lower, upper }, rows, options, noRow);
+    }
     if (drawn >= most) throw tooRare(describeBlocks(), inside, drawn, rows);
     const count = nextDraws(rows - kept, inside, drawn, { batch, most, dim });
     let data: Matrix['data'];
@@ -149,6 +150,43 @@ export async function sampleGivenBlocks(
   };
 }
 
+/** Rows given blocks alone that hardly any draw falls into. */
+async function rareBlocks(
+  copula: Copula,
+  { columns, lower, upper }: Condition,
+  rows: number,
+  { device, precision, threads, signal, method: _, ...options }: Omit<ConditionalOptions, 'scale' | 'dtype'>,
+  noRow: () => SklarError,
+): Promise<BlockSample> {
+  const { dim } = copula;
+  const run = { device, precision, threads, signal };
+  const levelsOf: LevelsOf = (z, count) =>
+    Promise.resolve(
+      Float64Array.from({ length: count }, (_, row) =>
+        columns.reduce((level, j, i) => {
+          const score = z[row * dim + j]!;
+          return Math.min(level, score - lower[i]!, upper[i]! - score);
+        }, Infinity),
+      ),
+    );
+  const estimate = await copula.estimateEvent(levelsOf, { ...options, ...run });
+  const { rows: values, effectiveRows, ...event } = await sampleEstimate(estimate, rows, noRow);
+  const known = await logCondition(copula, { columns, lower, upper }, run);
+  return {
+    rows: matrix(values, rows, dim, copula.names ?? undefined),
+    logMarginalDensity: known ?? Math.log(event.probability),
+    normalised: true,
+    standardError: known === null ? event.standardError / event.probability : 0,
+    effectiveSampleSize: effectiveRows,
+    ancestors: null,
+    acceptance: event.acceptance,
+    rHat: null,
+    polishEffectiveSampleSize: null,
+    method: 'subset-simulation',
+    blockAcceptance: event.probability,
+  };
+}
+
 /** Rows of which every column is given. */
 async function copiesOf(
   copula: Copula,
@@ -185,32 +223,6 @@ async function logCondition(
   const ends = [matrix(lower, 1, columns.length), matrix(upper, 1, columns.length)] as const;
   const options = { threads: run.threads, signal: run.signal, scale: 'gaussian' } as const;
   return (await copula.marginal(columns).logPdfCells(...ends, options))[0]!;
-}
-
-/** How many draws a condition is given. */
-export function mostDraws(rows: number): number {
-  return Math.min(MOST_DRAWS, Math.max(FEWEST_DRAWS, DRAWS_PER_ROW * rows));
-}
-
-/** How many draws come next; the first batch tells how large the others must be. */
-export function nextDraws(
-  missing: number,
-  inside: number,
-  drawn: number,
-  { batch, most, dim }: { readonly batch: number; readonly most: number; readonly dim: number },
-): number {
-  const size = Math.max(1024, Math.min(BATCH_ROWS, Math.floor(BATCH_VALUES / dim)));
-  const wanted = inside === 0 ? (batch === 0 ? 4 * missing : size) : (missing * drawn * 1.1) / inside;
-  return Math.max(1024, Math.min(size, most - drawn, Math.ceil(wanted)));
-}
-
-/** The error of a condition that too few draws have. */
-export function tooRare(condition: string, inside: number, drawn: number, rows: number): SklarError {
-  return new SklarError(
-    'ERR_SKLAR_VALUE',
-    `expected a condition with enough probability to draw rows by rejection, got ${condition}, which ` +
-      `${inside} of ${drawn} draws have: ${rows} rows would take too many`,
-  );
 }
 
 /** Of what each batch draws. */

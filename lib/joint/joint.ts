@@ -10,6 +10,18 @@ import {
   sampleOptions,
 } from '../copulas/copula';
 import { GaussianCopula } from '../copulas/classical/gaussian';
+import {
+  type EventEstimate,
+  type EventOf,
+  type EventOptions,
+  type EventProbability,
+  type EventSample,
+  eventOptions,
+  expectEvent,
+  plainProbability,
+} from '../copulas/events/event';
+import { mostDraws, needsMore, nextDraws, sampleEstimate, tooRare } from '../copulas/events/rejection';
+import type { LevelsOf } from '../copulas/events/subset-simulation';
 import { type AutoOptions, autoOptions, defaultKind, expectAuto } from '../copulas/fitting/auto';
 import { fitCopula } from '../copulas/fitting/fit';
 import { FEWEST_ROWS, type FitCopulaOptions, fitOptions } from '../copulas/fitting/prepare';
@@ -35,14 +47,8 @@ import { release } from '../native';
 import { type Note, andWords } from '../notes';
 import { privateNote, privateTable } from '../margins/private';
 import { Margins, type MarginsOptions, type MarginsSpec, expectMarginsSpec } from '../margins/margins';
-import {
-  type JointConditionalSample,
-  batchSeed,
-  mostDraws,
-  nextDraws,
-  sampleGivenBlocks,
-  tooRare,
-} from './block-sample';
+import { type JointConditionalSample, batchSeed, sampleGivenBlocks } from './block-sample';
+import { type RowLevels, type EventRow, levelsOfCondition, levelsOfFunction } from './event';
 import { allRowsNote, selectedColumns, weightsForAllRows } from './all-rows';
 import { scoreBatches } from './copula-density';
 import { type Equivalence, equivalencesOf, leaveBlocks } from './equivalences';
@@ -53,6 +59,9 @@ import { parseWhere } from './where';
 import { type ImputeOptions, type Imputation, imputeTable } from './impute';
 import { tell } from '../tell';
 
+/** Rows of an event given single values: all, and at once. */
+const GIVEN_DRAWS = 2 ** 16;
+const GIVEN_BATCH = 2 ** 14;
 /** Values between two sums of `cdf`. */
 const CDF_ROWS = 16_384;
 
@@ -67,6 +76,9 @@ export type JointSampleOptions = Omit<SampleOptions, 'scale' | 'dtype'> & {
 };
 /** As of a copula, on the data scale. */
 export type JointConditionalOptions = Omit<ConditionalOptions, 'scale' | 'dtype'>;
+
+/** As of a copula, on the data scale. */
+export type JointEventOptions = EventOptions;
 
 /** Of rows of modelled columns. */
 type DrawOptions = Omit<JointSampleOptions, 'complete' | 'onNote'> & { batch?: number };
@@ -513,15 +525,14 @@ export class JointDistribution implements Disposable {
   }
 
   /**
-   * Draws rows that have a property, in words: `orders > 0 or amount = 0`. Columns that the condition holds to values without a
-   * probability of their own are drawn given these; rows that do not have the rest of it are left out, so that the law is that of the model given the condition.
+   * The probability of an event with its standard error, that of rare ones, too (docs/mathematics.md, O): a function of a row, or a condition in
+   * words as in `sampleWhere`, of the whole row, before cells go missing. The law is that of `sample`, given the rules of the data.
    *
-   * @param where comparisons (`=`, `!=`, `<`, `<=`, `>`, `>=`, `in (a, b)`) of columns with values or other columns, `and`, `or`,
-   *   `not`, parentheses; names with signs in "double quotes", texts with signs in 'single quotes'. Of the whole row, before cells
-   *   go missing
-   * @returns the rows, and which share of the draws has the property (given these values)
-   * @throws SklarError ERR_SKLAR_VALUE for conditions that cannot be read or have too little probability (as
-   *   `sampleConditional`), and copulas that cannot be given levels
+   * @param event of a row `{ depth: 3.1, soil: 'clay' }` (Dates of dates, null of what is missing), which is valid for the call alone: a number, the
+   *   greater the nearer the row is to the event, at least 0 in it; or whether it is of the event. Functions that say yes or no have no levels
+   *   between: rows are drawn (`draws`) and counted. Conditions have levels. One that holds columns to single values without a
+   *   probability of their own is that of the rest given these, by `draws` rows
+   * @throws SklarError ERR_SKLAR_VALUE for options, conditions that cannot be read, columns that do not exist, and events that throw or say NaN
    *
    * @example
    * ```ts
@@ -529,33 +540,90 @@ export class JointDistribution implements Disposable {
    *
    * const a = Array.from({ length: 100 }, (_, i) => ((37 * i) % 100) / 8);
    * const joint = await fitJoint(Table.fromColumns({ a, b: a.map((x, i) => x + ((13 * i) % 10) / 8) }), { copula: { kind: 'gaussian' } });
-   * const { table } = await joint.sampleWhere('a > 5 and b < 10', 100);
+   * const words = await joint.probability('a > 12 and b < 12.1');
+   * const sum = await joint.probability(({ a, b }) => Number(a) + Number(b) - 25);
+   * words.standardError < words.probability / 5; // => true
+   * sum.method; // => 'subset-simulation'
+   * ```
+   */
+  async probability(
+    event: string | EventOf<EventRow>,
+    options: JointEventOptions = {},
+  ): Promise<EventProbability> {
+    options = expectOptions(options, 'probability of a joint distribution', eventOptions);
+    const { levels, fixed, rowsOf } = await this.#eventOf(event, 'probability');
+    if (Object.keys(fixed).length === 0) return (await this.#estimate(levels, options)).event;
+    const { draws = GIVEN_DRAWS, seed = 1, onProgress } = options;
+    const rest = without(options, 'draws', 'seed', 'least', 'onProgress');
+    expectInteger(draws, 'draws', { min: 1, max: 2 ** 26 });
+    let [drawn, inside, size] = [0, 0, 0];
+    for (let batch = 0; drawn < draws; batch++) {
+      const count = Math.min(GIVEN_BATCH, draws - drawn);
+      const given = await this.#drawnGiven(fixed, count, { ...rest, seed: batchSeed(seed, batch) });
+      inside += rowsOf(this.schema.restore(given.table, { complete: true })).length;
+      drawn += count;
+      size += given.effectiveSampleSize ?? count;
+      tell(onProgress, { fraction: drawn / draws });
+    }
+    tell(onProgress, { fraction: 1 });
+    const hits = (inside / drawn) * size;
+    const about = { method: 'monte-carlo', levels: 0, acceptance: null, evaluations: drawn } as const;
+    return { ...plainProbability([{ draws: size, hits }], [1]), ...about };
+  }
+
+  /**
+   * Draws rows that have a property, in words: `orders > 0 or amount = 0`, or as a function of a row (see `probability`). Columns that the condition
+   * holds to values without a probability of their own are drawn given these; rows that do not have the rest of it are left out, so that the law
+   * is that of the model given the condition. A property that too few draws have (`event.drawn` says so) is come near to by levels: the rows are then
+   * states of chains, worth about `event.effectiveRows` independent ones.
+   *
+   * @param where comparisons (`=`, `!=`, `<`, `<=`, `>`, `>=`, `in (a, b)`) of columns with values or other columns, `and`, `or`,
+   *   `not`, parentheses; names with signs in "double quotes", texts with signs in 'single quotes'. Of the whole row, before cells
+   *   go missing
+   * @returns the rows, which share of the draws has the property (given these values), and how they were drawn
+   * @throws SklarError ERR_SKLAR_VALUE for conditions that cannot be read or that no draw has, of conditions on single values those of too little
+   *   probability (as `sampleConditional`), and copulas that cannot be given levels
+   *
+   * @example
+   * ```ts
+   * import { Table, fitJoint } from 'sklar';
+   *
+   * const a = Array.from({ length: 100 }, (_, i) => ((37 * i) % 100) / 8);
+   * const joint = await fitJoint(Table.fromColumns({ a, b: a.map((x, i) => x + ((13 * i) % 10) / 8) }), { copula: { kind: 'gaussian' } });
+   * const { table, event } = await joint.sampleWhere('a > 5 and b < 10', 100);
    * table.column('a').every((x) => x > 5); // => true
+   * event.drawn; // => 'rejection'
    * ```
    */
   async sampleWhere(
-    where: string,
+    where: string | EventOf<EventRow>,
     rows: number,
     options: JointConditionalOptions = {},
-  ): Promise<{ readonly table: Table; readonly acceptance: number }> {
+  ): Promise<{ readonly table: Table; readonly acceptance: number; readonly event: EventSample }> {
     options = expectOptions(options, 'sampleWhere of a joint distribution', jointConditionalOptions);
     expectInteger(rows, 'the number of rows', { min: 1, max: Math.floor(2 ** 26 / this.dim) });
-    const { given, rows: rowsOf } = parseWhere(where, this.schema.columns);
+    const { levels, fixed, rowsOf, what } = await this.#eventOf(where, 'sampleWhere');
     const { seed = 1, onProgress, ...rest } = options;
     const { device, precision, threads, signal } = rest;
-    const { lower, upper } = await conditionOf(numbersOfCells(given, this.margins), this.margins);
-    // what rejection would never meet
-    const levels = Object.fromEntries(Object.entries(given).filter((_, i) => lower[i] === upper[i]));
+    const run = { device, precision, threads, signal };
+    const isGiven = Object.keys(fixed).length > 0;
     const columns = this.names.map(() => new Float64Array(rows));
     const most = mostDraws(rows);
     let [kept, inside, possible, drawn] = [0, 0, 0, 0];
     for (let batch = 0; kept < rows; batch++) {
-      if (drawn >= most) throw tooRare(describe(where), inside, possible, rows);
+      if (!isGiven && needsMore(rows, inside, drawn)) {
+        const own = Object.entries({ ...rest, seed, onProgress }).filter(([name]) => name in eventOptions);
+        const estimate = await this.#estimate(levels, Object.fromEntries(own));
+        const noRow = () => tooRare(what, inside, possible, rows);
+        const { rows: z, ...event } = await sampleEstimate(estimate, rows, noRow);
+        const { table } = await this.#completeRows(z, rows, { threads, signal });
+        return { table: this.schema.restore(table, { seed }), acceptance: event.probability, event };
+      }
+      if (drawn >= most) throw tooRare(what, inside, possible, rows);
       const count = nextDraws(rows - kept, inside, drawn, { batch, most, dim: this.dim });
-      const proposed =
-        Object.keys(levels).length > 0
-          ? (await this.#drawnGiven(levels, count, { ...rest, seed: batchSeed(seed, batch) })).table
-          : await this.#batch(count, { device, precision, threads, signal, seed, firstRow: drawn });
+      const proposed = isGiven
+        ? (await this.#drawnGiven(fixed, count, { ...rest, seed: batchSeed(seed, batch) })).table
+        : await this.#batch(count, { ...run, seed, firstRow: drawn });
       for (const i of rowsOf(this.schema.restore(proposed, { complete: true }))) {
         inside++;
         if (kept === rows) continue;
@@ -567,7 +635,57 @@ export class JointDistribution implements Disposable {
       tell(onProgress, { fraction: kept / rows });
     }
     const table = new Table(this.names, columns, this.margins.columnTypes);
-    return { table: this.schema.restore(table, { seed }), acceptance: inside / possible };
+    return {
+      table: this.schema.restore(table, { seed }),
+      acceptance: inside / possible,
+      event: {
+        ...plainProbability([{ draws: possible, hits: inside }], [1]),
+        method: 'monte-carlo',
+        levels: 0,
+        acceptance: null,
+        evaluations: drawn,
+        drawn: 'rejection',
+        effectiveRows: rows,
+      },
+    };
+  }
+
+  /** What an event says of rows, and what it holds columns to that rejection would never meet. */
+  async #eventOf(event: string | EventOf<EventRow>, what: string) {
+    if (typeof event === 'function') {
+      const levels = levelsOfFunction(event);
+      const rowsOf = (table: Table) => {
+        const level = levels(matrix(new Float64Array(0), 0, this.dim), table);
+        return Array.from({ length: table.rows }, (_, i) => i).filter((i) => level(i) >= 0);
+      };
+      return { levels, rowsOf, fixed: {}, what: 'the event' };
+    }
+    if (typeof event !== 'string') {
+      expectEvent<EventRow>(event, `the event of ${what}, or a condition in words`);
+    }
+    const { condition, given, rows: rowsOf } = parseWhere(event, this.schema.columns);
+    const { lower, upper } = await conditionOf(numbersOfCells(given, this.margins), this.margins);
+    const fixed = Object.fromEntries(Object.entries(given).filter((_, i) => lower[i] === upper[i]));
+    return { levels: await levelsOfCondition(condition, this.margins), rowsOf, fixed, what: describe(event) };
+  }
+
+  #estimate(levels: RowLevels, options: JointEventOptions): Promise<EventEstimate> {
+    const { threads, signal } = options;
+    const levelsOf: LevelsOf = async (z, rows) => {
+      const { table, broken } = await this.#completeRows(z, rows, { threads, signal });
+      const level = levels(matrix(z, rows, this.dim), this.schema.restore(table, { complete: true }));
+      const none = new Set(broken);
+      return Float64Array.from({ length: rows }, (_, i) => (none.has(i) ? NaN : level(i)));
+    };
+    return this.copula.estimateEvent(levelsOf, options);
+  }
+
+  /** The modelled columns of rows of the Gaussian scale, and the numbers of those that break a rule. */
+  async #completeRows(z: Float64Array, rows: number, run: ColumnRunOptions) {
+    const drawn = await this.#cellsOf(matrix(z.slice(), rows, this.dim), run);
+    return this.#obeying(drawn, (table) => this.schema.breakingRows(table, { complete: true }), {
+      complete: true,
+    });
   }
 
   /**

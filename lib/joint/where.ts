@@ -7,13 +7,13 @@ import type { SchemaColumn } from '../data/schema/table-schema';
 type Operator = '=' | '!=' | '<' | '<=' | '>' | '>=';
 
 /** A column beside a number, or beside another column. */
-interface Comparison {
+export interface Comparison {
   readonly left: string;
   readonly operator: Operator;
   readonly right: number | string;
 }
 
-type Condition =
+export type Condition =
   | { readonly all: readonly Condition[] }
   | { readonly any: readonly Condition[] }
   | { readonly not: Condition }
@@ -25,6 +25,7 @@ const SAME: Readonly<Record<string, Operator>> = { '<>': '!=', '==': '=' };
 
 /** A condition on the rows of a table. */
 export interface Where {
+  readonly condition: Condition;
   /** What some modelled columns hold in every row that has it. */
   readonly given: Readonly<Record<string, number | string>>;
   /** The rows of a table that have it, by number. */
@@ -44,6 +45,7 @@ export function parseWhere(text: unknown, columns: readonly SchemaColumn[]): Whe
   }
   const condition = new Reader(text, columns).read();
   return {
+    condition,
     given: givenBy(condition, columns),
     rows: (table) => {
       const holds = test(condition, table);
@@ -196,7 +198,8 @@ function numberOf(type: ColumnType, text: string): number {
   return numberOfCell(type.type === 'integer' ? { type: 'number' } : type, text);
 }
 
-function test(condition: Condition, table: Table): (row: number) => boolean {
+/** Which rows of a table have it. */
+export function test(condition: Condition, table: Table): (row: number) => boolean {
   if ('all' in condition) {
     const all = condition.all.map((one) => test(one, table));
     return (i) => all.every((holds) => holds(i));
@@ -215,6 +218,24 @@ function test(condition: Condition, table: Table): (row: number) => boolean {
   const number = typeof right === 'number' ? right : NaN;
   const compare = comparisons[operator];
   return y ? (i) => compare(x[i]!, y[i]!) : (i) => compare(x[i]!, number);
+}
+
+const OPPOSITE: Readonly<Record<Operator, Operator>> = {
+  '=': '!=',
+  '!=': '=',
+  '<': '>=',
+  '<=': '>',
+  '>': '<=',
+  '>=': '<',
+};
+
+/** What rows with all cells have that do not have the condition, without a `not`. */
+export function negated(condition: Condition): Condition {
+  if ('all' in condition) return { any: condition.all.map(negated) };
+  if ('any' in condition) return { all: condition.any.map(negated) };
+  if ('not' in condition) return condition.not;
+  const { compare } = condition;
+  return { compare: { ...compare, operator: OPPOSITE[compare.operator] } };
 }
 
 const comparisons: Readonly<Record<Operator, (a: number, b: number) => boolean>> = {

@@ -47,7 +47,8 @@ export interface ClassicalAddon {
   ): NativeJob<Float64Array>;
   classicalRosenblatt(
     definition: ClassicalDefinition,
-    u: Float64Array,
+    x: Float64Array,
+    gaussian: boolean,
     inverse: boolean,
     rows: number,
     threads: number,

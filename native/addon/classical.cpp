@@ -74,12 +74,13 @@ Napi::Value sample(const Napi::CallbackInfo& info) {
 
 Napi::Value rosenblatt(const Napi::CallbackInfo& info) {
   auto definition = to_definition(info[0]);
-  const std::size_t rows = to_size(info[3], "rows"), threads = to_size(info[4], "threads");
-  auto u = to_vector<double>(info[1], "u", product(rows, definition.dim));
-  return start_job(info, [definition = std::move(definition), u = std::move(u),
-                          inverse = to_bool(info[2], "inverse"), rows, threads](const CancelFlag& cancel) {
-    return classical_rosenblatt(definition, u, inverse, rows, threads, cancel);
-  });
+  const std::size_t rows = to_size(info[4], "rows"), threads = to_size(info[5], "threads");
+  auto x = to_vector<double>(info[1], "x", product(rows, definition.dim));
+  return start_job(
+      info, [definition = std::move(definition), x = std::move(x), gaussian = to_bool(info[2], "gaussian"),
+             inverse = to_bool(info[3], "inverse"), rows, threads](const CancelFlag& cancel) {
+        return classical_rosenblatt(definition, x, gaussian, inverse, rows, threads, cancel);
+      });
 }
 
 Napi::Value conditional(const Napi::CallbackInfo& info) {

@@ -211,19 +211,19 @@ std::vector<double> classical_sample(const ClassicalDefinition& definition, std:
 }
 
 std::vector<double> classical_rosenblatt(const ClassicalDefinition& definition, const std::vector<double>& x,
-                                         bool inverse, std::size_t rows, std::size_t threads,
+                                         bool gaussian, bool inverse, std::size_t rows, std::size_t threads,
                                          const CancelFlag& cancel) {
   const std::size_t dim = definition.dim;
   const auto copula = make_rosenblatt(definition);
   std::vector<double> out(rows * dim);
   for_units(definition, rows, threads, cancel,
             [&](std::vector<Unit>& u, std::size_t first, std::size_t count) {
-              to_units(&x[first * dim], false, u.size(), u.data());
+              to_units(&x[first * dim], gaussian, u.size(), u.data());
               if (inverse)
                 copula->inverse_rosenblatt(u.data(), count);
               else
                 copula->rosenblatt(u.data(), count);
-              from_units(u.data(), false, u.size(), &out[first * dim]);
+              from_units(u.data(), gaussian, u.size(), &out[first * dim]);
             });
   return out;
 }

@@ -92,7 +92,7 @@ std::vector<double> classical_sample(const ClassicalDefinition& definition, std:
                                      std::uint64_t seed, std::uint64_t first_row, bool to_gaussian,
                                      std::size_t threads, const CancelFlag& cancel);
 std::vector<double> classical_rosenblatt(const ClassicalDefinition& definition, const std::vector<double>& x,
-                                         bool inverse, std::size_t rows, std::size_t threads,
+                                         bool gaussian, bool inverse, std::size_t rows, std::size_t threads,
                                          const CancelFlag& cancel);
 
 // Rows of the sample of `seed` given the first columns at `given`; everything on the Gaussian scale.

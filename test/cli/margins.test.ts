@@ -172,3 +172,29 @@ test('the margins in a table, ranges and properties of samples', async () => {
   await sklarFails(refused('--given', 'age>3,age>=4'), 3, 'ERR_SKLAR_VALUE', '"age" again');
   await sklarFails(refused('--given', 'age>0.5', '--scale', 'copula'), 3, 'ERR_SKLAR_VALUE', 'a range');
 });
+
+test('the probability of an event, and rows of a rare one', async () => {
+  const few = ['--particles', 4000, '--seed', 2];
+  const common = await sklarJson(['probability', model, '--where', 'alcohol > 11 and quality >= 6', ...few]);
+  expect(common).toMatchObject({ kind: 'gaussian', method: 'monte-carlo', levels: 0 });
+  expect(common.probability).toBeGreaterThan(0.05);
+  const where = 'alcohol > 14 and density < 0.99 and quality <= 5';
+  const shown = await sklar(['probability', model, '--where', where, ...few]);
+  expect(shown.stderr).toBe('');
+  expect(shown.stdout).toMatch(
+    /^probability [\d.e-]+ \+- [\d.e-]+ \(95 %: [\d.e-]+ to [\d.e-]+\)\nby subset simulation, \d+ levels; .*\n\d+ rows, /,
+  );
+  const never = await sklar(['probability', model, '--where', 'density < 0', ...few]);
+  expect(never.stdout).toMatch(/^no row of the event was met: its probability is at most [\d.e-]+ \(95 %\)/);
+  await sklarFails(['probability', model, '--where', 'alcohols > 3'], 3, 'ERR_SKLAR_VALUE', 'alcohols > 3');
+  await sklarFails(['probability', model], 2, 'ERR_SKLAR_USAGE', '--where');
+
+  const out = folder.file('rare.csv');
+  const drawn = await sklar(['sample', model, '--rows', 100, '--out', out, '--where', where]);
+  expect(drawn.stdout).toMatch(
+    /^too few draws have the property .* worth \d+ independent ones\nprobability [\d.e-]+ \+- .*\nwrote 100 rows/,
+  );
+  const rows = await readTable(out);
+  expect(Math.min(...rows.column('alcohol'))).toBeGreaterThan(14);
+  expect(Math.max(...rows.column('quality'))).toBeLessThanOrEqual(5);
+});

@@ -22,6 +22,7 @@ import type { Note } from '../../notes';
 import { expectDrawn } from '../../joint/impossible';
 import { formatDuration, formatMean, normalisationNote, noteLines } from '../../report/charts/text';
 import { sampleGiven } from './conditional';
+import { probabilityLines } from './probability';
 import { type Io, signalOf, writeResult } from '../terminal/context';
 import { expectOutput } from '../terminal/files';
 import { rowProgress, startProgress } from '../terminal/progress';
@@ -250,7 +251,7 @@ async function sampleWhere(copula: Copula, flags: Flags, scale: SampleScale, io:
     );
   }
   const joint = new JointDistribution(copula, copula.margins);
-  const { table, acceptance, seconds } = await drawAndWrite(flags, io, (options) =>
+  const { table, acceptance, event, seconds } = await drawAndWrite(flags, io, (options) =>
     joint.sampleWhere(where!, rows, options),
   );
   const notes = returnsNotes(copula, scale);
@@ -261,12 +262,18 @@ async function sampleWhere(copula: Copula, flags: Flags, scale: SampleScale, io:
     scale,
     where,
     acceptance,
+    event,
     seconds,
     out,
     ...(notes.length > 0 && { notes }),
   };
   writeResult(io, flags.json, result, () => [
-    `${(100 * acceptance).toPrecision(3)} % of the draws have the property`,
+    ...(event.drawn === 'rejection'
+      ? [`${(100 * acceptance).toPrecision(3)} % of the draws have the property`]
+      : [
+          `too few draws have the property to leave out the others: rows by subset simulation, worth ${Math.round(event.effectiveRows)} independent ones`,
+          ...probabilityLines(event).slice(0, 1),
+        ]),
     ...noteLines(notes),
     `wrote ${rows} rows of ${table.names.length} columns on the ${scale} scale to ${out} in ${formatDuration(seconds)}`,
   ]);
@@ -312,7 +319,9 @@ async function sampleConditional(copula: Copula, flags: Flags, scale: SampleScal
     ...(blockAcceptance === null
       ? []
       : [
-          `ranges and values of positive probability: ${(100 * blockAcceptance).toPrecision(3)} % of the draws are in them`,
+          sample.method === 'subset-simulation'
+            ? 'too few draws are in the ranges to leave out the others: rows by subset simulation'
+            : `ranges and values of positive probability: ${(100 * blockAcceptance).toPrecision(3)} % of the draws are in them`,
         ]),
     ...noteLines(notes),
     ...(effectiveSampleSize === null ? [] : [`effective sample size ${Math.round(effectiveSampleSize)}`]),

@@ -15,6 +15,7 @@ import {
 } from '../copula';
 import { type RowsInput, type Scale, expectScale, toDense } from '../inputs/rows';
 import { type Execution, type RunOptions, runOptions } from '../inputs/run';
+import { type Walk, transportWalk } from '../events/walk';
 import { type CopulaCapabilities } from '../fields/capabilities';
 import {
   type ConditionalSample,
@@ -110,6 +111,16 @@ export abstract class ClassicalCopula extends Copula {
       (addon) => addon.classicalSample(this.definition(), rows, seed, firstRow, toGaussian, run.threads),
       { signal: run.signal },
     );
+  }
+
+  /** @internal By the inverse Rosenblatt transform, which forgets far tails that depend; a mixture of many kernels has none that is cheap. */
+  override walks(run: Execution): readonly Walk[] {
+    if (this.kind === 'empirical-beta') return super.walks(run);
+    const rowsOf = (states: Float64Array, rows: number) =>
+      runJob((addon) => addon.classicalRosenblatt(this.definition(), states, true, true, rows, run.threads), {
+        signal: run.signal,
+      });
+    return [transportWalk(this.dim, null, rowsOf, run)];
   }
 
   /** Density of each row; see `logPdf`. */
@@ -337,7 +348,7 @@ export abstract class ClassicalCopula extends Copula {
     const { data, rows: count } = this.#closedRows(rows, `the rows of ${name}`);
     const inverse = name === 'inverseRosenblatt';
     const values = await runJob(
-      (addon) => addon.classicalRosenblatt(this.definition(), data, inverse, count, run.threads),
+      (addon) => addon.classicalRosenblatt(this.definition(), data, false, inverse, count, run.threads),
       { signal: run.signal },
     );
     return matrix(values, count, this.dim, this.names ?? undefined);

@@ -24,6 +24,7 @@ import {
   type ConditionalRequest,
 } from '../copula';
 import { type CopulaCapabilities } from '../fields/capabilities';
+import { type Walk, transportWalk } from '../events/walk';
 import { type HasField } from '../fields/field';
 import { chooseCompletion, chooseGuide, guideOf } from '../training/guide';
 import { type ResolvedCdcOptions } from '../inputs/options';
@@ -320,6 +321,14 @@ export class CdcCopula extends Copula implements HasField {
   /** @internal */
   protected sampleRows(draws: Draws, options: SampleOptions, run: Execution): Promise<Float64Array> {
     return this.#integrate(draws, options, run, null);
+  }
+
+  /** @internal The rows that `sample` makes of given starts. */
+  override walks(run: Execution): readonly Walk[] {
+    const plan = resolveIntegration({}, this.integrationProblem());
+    const rowsOf = (start: Float64Array, rows: number) =>
+      this.sampleField(plan, { rows, ...FIRST_DRAWS }, { start, mapped: true }, run);
+    return [transportWalk(this.dim, this.#parts.cholesky, rowsOf, run)];
   }
 
   #integrate(

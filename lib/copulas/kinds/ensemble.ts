@@ -13,6 +13,7 @@ import {
   expectCopula,
 } from '../copula';
 import { mixtureConditional } from './ensemble-conditional';
+import { type Walk } from '../events/walk';
 import { type CopulaCapabilities } from '../fields/capabilities';
 import {
   type FieldDensity,
@@ -334,6 +335,14 @@ export class EnsembleCopula extends Copula {
       });
     }
     return out;
+  }
+
+  /** @internal The members' own. */
+  override walks(run: Execution): readonly Walk[] {
+    const { weights } = this;
+    return this.members.flatMap((member, k) =>
+      member.walks(run).map((walk) => ({ ...walk, weight: walk.weight * weights[k]! })),
+    );
   }
 
   /** @internal The members' own. */

@@ -19,7 +19,9 @@ import {
   type SampleOptions,
   type Draws,
   type ConditionalRequest,
+  FIRST_DRAWS,
 } from '../copula';
+import { type Walk, transportWalk } from '../events/walk';
 import { type CopulaCapabilities, velocityCapabilities } from '../fields/capabilities';
 import { type HasField } from '../fields/field';
 import { fieldLogPdf, type Points } from '../fields/field-density';
@@ -137,6 +139,13 @@ export abstract class VelocityCopula extends Copula implements HasField {
   /** @internal */
   protected sampleRows(draws: Draws, options: SampleOptions, run: Execution): Promise<Float64Array> {
     return this.sampleField(this.#plan(options), draws, options, run);
+  }
+
+  /** @internal The rows that `sample` makes of given starts. */
+  override walks(run: Execution): readonly Walk[] {
+    const rowsOf = (start: Float64Array, rows: number) =>
+      this.sampleField(this.#plan({}), { rows, ...FIRST_DRAWS }, { start, mapped: true }, run);
+    return [transportWalk(this.dim, this.parts.definition.cholesky, rowsOf, run)];
   }
 
   /** @internal Of processes with noise: method `twisted`; see `Copula.sampleConditional`. */
