@@ -526,7 +526,7 @@ export abstract class Copula implements Disposable {
    *
    * const copula = new GaussianCopula(Float64Array.of(1, 0.5, 0.5, 1), 2);
    * const { probability, standardError } = await copula.probability((u) => Math.min(u[0]!, u[1]!) - 0.999);
-   * Math.abs(probability - 3.241e-5) < 4 * standardError; // => true
+   * Math.abs(probability - 5.426e-5) < 4 * standardError; // => true
    * ```
    */
   async probability(

@@ -476,11 +476,12 @@ export class JointDistribution implements Disposable {
    *
    * @param fixed cells by column name: values in the units of the data, labels, dates, and ranges of them, such as
    *   `{ above: 90 }`; a range or a value of positive probability stands for its block of levels, and rows are drawn until enough of
-   *   them lie in it (`blockAcceptance`), so that any copula can be given such columns alone
+   *   them lie in it (`blockAcceptance`), so that any copula can be given such columns alone; where too few would, by the levels of
+   *   `probability` (`method: 'subset-simulation'`)
    * @returns rows with the fixed values that keep the rules of the schema, with its columns that are computed and ids that are made, no
    *   cell missing; and the log density of the condition on the data scale (of ranges their probability), whatever the rules
-   * @throws SklarError ERR_SKLAR_VALUE for columns that do not exist, values where the margin has no mass, values of so little
-   *   probability that too many draws (1,000 for each row, at least 2^20, at most 10^7) would be needed, and copulas that
+   * @throws SklarError ERR_SKLAR_VALUE for columns that do not exist, values where the margin has no mass, ranges that no draw is in, values beside
+   *   single ones of so little probability that too many draws (1,000 for each row, at least 2^20, at most 10^7) would be needed, and copulas that
    *   cannot; see `Copula.sampleConditional`
    */
   async sampleConditional(
@@ -540,7 +541,7 @@ export class JointDistribution implements Disposable {
    *
    * const a = Array.from({ length: 100 }, (_, i) => ((37 * i) % 100) / 8);
    * const joint = await fitJoint(Table.fromColumns({ a, b: a.map((x, i) => x + ((13 * i) % 10) / 8) }), { copula: { kind: 'gaussian' } });
-   * const words = await joint.probability('a > 12 and b < 12.1');
+   * const words = await joint.probability('a > 11 and b > 12');
    * const sum = await joint.probability(({ a, b }) => Number(a) + Number(b) - 25);
    * words.standardError < words.probability / 5; // => true
    * sum.method; // => 'subset-simulation'
