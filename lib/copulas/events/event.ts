@@ -32,7 +32,7 @@ export type EventOf<Row> = (row: Row) => number | boolean;
 
 /** How the probability of an event is estimated. */
 export interface EventOptions extends ParticleOptions {
-  /** Of all populations together, at every level; default 20,000. */
+  /** Of all populations together, at every level; default 20,000. Of populations of few hundreds estimates are too large by more than the standard error says. */
   particles?: number;
   /** Independent populations, at least 4, whose spread is the standard error; default 10. */
   islands?: number;
