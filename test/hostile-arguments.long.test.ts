@@ -361,12 +361,12 @@ const rows: Record<string, Row | null> = {
   ),
   'Copula.probability': withOptions(
     (a: never, b: never) => models.gaussian.probability(a, b),
-    () => [(row: Float64Array) => row[0]! - 0.5, { particles: 200 }],
+    () => [(row: Float64Array) => row[0]! - 0.5, { particles: 1000 }],
     ['particles'],
   ),
   'Copula.sampleWhere': withOptions(
     (a: never, b: never, c: never) => models.gaussian.sampleWhere(a, b, c),
-    () => [(row: Float64Array) => row[0]! - 0.5, 3, { particles: 200 }],
+    () => [(row: Float64Array) => row[0]! - 0.5, 3, { particles: 1000 }],
     ['particles'],
   ),
   'Copula.save': row(
@@ -560,7 +560,7 @@ const rows: Record<string, Row | null> = {
   ),
   'JointDistribution.probability': withOptions(
     (a: never, b: never) => models.joint.probability(a, b),
-    () => ['a > 0.5', { particles: 200, draws: 100 }],
+    () => ['a > 0.5', { particles: 1000, draws: 100 }],
     ['particles', 'draws'],
   ),
   'JointDistribution.impute': withOptions(

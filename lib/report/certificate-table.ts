@@ -45,6 +45,16 @@ function marginWords(
   );
 }
 
+/** Which of two densities to believe. */
+function favouredWords(favoured: Certificate['verdict']['favoured']): string {
+  if (!favoured) return '';
+  const { method, ahead } = favoured;
+  return (
+    `; the rows favour ${method} by ${ahead.mean.toFixed(3)} +- ${ahead.standardError.toFixed(3)}: where the model was not fitted to them, ` +
+    `believe its scores${method === 'ode' ? ' (method ode), which are those of what is sampled' : '; what is sampled has the density of ode'}`
+  );
+}
+
 export function certificateWords(certificate: Certificate): CertificateWords {
   const { routes, verdict, margins } = certificate;
   const first = routes.find(({ failure }) => failure === null);
@@ -75,7 +85,7 @@ export function certificateWords(certificate: Certificate): CertificateWords {
     agreement:
       agree &&
       `${agree.largestDifference === null ? 'nothing to compare' : `largest difference ${agree.largestDifference.toFixed(4)} (${agree.method})`}; ` +
-        `all within max(3 standard errors, ${agree.tolerance}): ${answer(agree.within)}`,
+        `all within max(3 standard errors, ${agree.tolerance}): ${answer(agree.within)}${favouredWords(verdict.favoured)}`,
     margins: {
       title: `margins of ${margins.rows} sampled rows`,
       lines: [

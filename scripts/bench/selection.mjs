@@ -38,7 +38,9 @@ await runMain(async () => {
       const held = Math.min(HELD_OUT, Math.floor(table.rows / 4));
       if (table.rows < held + rows) continue;
       const { train, holdout } = sklar.splitRows(table.rows, held / table.rows, seed);
-      const training = table.take(train.slice(0, rows));
+      // some of the others, which are in the order of the file, that of its classes
+      const { holdout: some } = sklar.splitRows(train.length, rows / train.length, seed);
+      const training = table.take(some.map((row) => train[row]));
       const ranks = await sklar.PseudoObservations.fit(training, { seed });
       const u = ranks.transformTrain();
       const test = await ranks.transform(table.take(holdout));

@@ -104,6 +104,14 @@ test('a CDC: log Z is subtracted from the classifier, the stored one where there
   expect(difference!.standardError).toBeCloseTo(standardError, 10);
   expect(difference!.allowed).toBeCloseTo(Math.max(3 * standardError, 0.01), 10);
   expect(difference!.within).toBe(Math.abs(mean) <= difference!.allowed);
+  expect(result.verdict.favoured).toEqual(
+    difference!.within
+      ? null
+      : {
+          method: difference!.mean > 0 ? 'ode' : 'classifier',
+          ahead: { mean: Math.abs(difference!.mean), standardError: difference!.standardError },
+        },
+  );
   expect(meanOf(await copula.logPdf(even, { method: 'bound' }))).toBeCloseTo(
     routeOf(result, 'bound').mean!,
     10,

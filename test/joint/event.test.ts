@@ -80,7 +80,7 @@ test.each([
   '%s, in words and as a function that says yes or no',
   async (where, holds) => {
     const words = await joint.probability(where, { particles: 4000, moves: 4 });
-    const counted = await joint.probability(holds, { particles: 400, draws: 20_000 });
+    const counted = await joint.probability(holds, { particles: 1000, draws: 20_000 });
     expect(counted.method).toBe('monte-carlo');
     expect(Math.abs(words.probability - counted.probability)).toBeLessThan(
       4 * Math.hypot(words.standardError, counted.standardError),

@@ -30,7 +30,7 @@ export function define(command: Command, io: Io): void {
     .option(
       '--particles <n>',
       'of all ten populations together; four times as many halve the standard error (default: 20000)',
-      integer('--particles', { min: 200 }),
+      integer('--particles', { min: 1000 }),
     )
     .option(
       '--draws <n>',

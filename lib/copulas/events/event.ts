@@ -21,8 +21,8 @@ const LEAST = 1e-12;
 const MOST_VALUES = 2 ** 26;
 /** So many times the moves of a level come before rows are drawn. */
 const FINAL_TURNS = 2;
-/** A population of fewer tells little of its levels. */
-const FEWEST_PARTICLES = 20;
+/** Populations of fewer give estimates that are too large by more than their spread tells. */
+const FEWEST_PARTICLES = 100;
 
 /**
  * An event: a number that is at least 0 where a row is of it, the greater the nearer the row is to it (a limit state, such as

@@ -192,6 +192,14 @@ export interface Certificate {
       /** Whether no route failed and every one is within what is allowed to it. */
       readonly within: boolean;
     } | null;
+    /**
+     * Of two densities that do not agree the one that scores the rows higher, if they are rows that the model was not fitted to the one to believe, and by how
+     * many nats a row. Null where they agree, or there is one. What is sampled has the density of `ode`, whichever it is.
+     */
+    readonly favoured: {
+      readonly method: LogPdfMethod;
+      readonly ahead: { readonly mean: number; readonly standardError: number };
+    } | null;
     readonly marginsUniform: boolean;
     readonly rawMarginsUniform: boolean;
     /** What left the finite numbers; empty for a sound model. */
@@ -407,6 +415,16 @@ function routesVerdict(
   };
 }
 
+/** A lower bound is no density of its own. */
+function favouredOf(routes: readonly CertificateRoute[]): Certificate['verdict']['favoured'] {
+  const [first, second] = routes.filter(({ method, failure }) => failure === null && method !== 'bound');
+  const difference = second?.difference;
+  if (!first || !second || !difference || difference.within) return null;
+  const { mean, standardError } = difference;
+  const { method } = mean > 0 ? second : first;
+  return { method, ahead: { mean: Math.abs(mean), standardError } };
+}
+
 /** See `Copula.certify`. */
 export async function certificateOf(
   copula: Certifiable,
@@ -478,6 +496,7 @@ export async function certificateOf(
     routes,
     margins: { rows: sampleRows, seed: seed.toString(), level: LEVEL, criticalValue, uniform, raw },
     verdict: {
+      favoured: favouredOf(routes),
       routesAgree: routesVerdict(routes, tolerance),
       marginsUniform: uniform.within,
       rawMarginsUniform: raw.within,
