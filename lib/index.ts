@@ -118,6 +118,7 @@ export {
 export { type NormaliserEstimate, type NormaliserOptions } from './copulas/fields/normaliser';
 export { EnsembleCopula } from './copulas/kinds/ensemble';
 export { FlowCopula } from './copulas/kinds/flow';
+export { PotentialCopula } from './copulas/kinds/potential';
 export { ReflectionCopula } from './copulas/kinds/reflection';
 export {
   type FieldDensityOptions,
@@ -126,7 +127,12 @@ export {
   type TraceOptions,
   traceNames,
 } from './copulas/fields/field-density';
-export { type FlowOptions, type ReflectionOptions, type TrainingOptions } from './copulas/inputs/options';
+export {
+  type FlowOptions,
+  type PotentialOptions,
+  type ReflectionOptions,
+  type TrainingOptions,
+} from './copulas/inputs/options';
 export { type CheckpointOptions } from './copulas/training/checkpoint';
 export { type OnnxExport, type OnnxOptions, exportOnnx } from './onnx/export';
 export { type TrainProgress } from './copulas/training/train';

@@ -339,6 +339,34 @@ ${provenance(record)}.
 `;
 }
 
+function heads(record) {
+  const { hidden, depth, steps, results } = record;
+  const withError = (of) => (of ? `${of.mean.toFixed(2)} +- ${of.standardError.toFixed(2)}` : '');
+  return `## Heads
+
+What a network learns of the same process: levels (\`cdc\`), a velocity (\`flow\`), a potential. The same rows, network (${hidden} x ${depth}, one member) and at most ${steps}
+steps, other options by default; mean log density of ${results[0].held} other rows (875 of stock returns), normalised, nats a row, by the head's own pass and by the ODE of its
+field; log Z; processor seconds of the fit. \`gradient alone\`: \`timeWeight: 0\`.
+
+${table(
+  ['data', 'rows', 'Gaussian', 'head', 'own pass', 'ODE', 'log Z', 'best / run steps', 's'],
+  results.map(({ data, dim, rows, gaussian, head, routes, logZ, logZError, ...of }) => [
+    `${data}, d = ${dim}`,
+    rows,
+    gaussian.mean.toFixed(2),
+    head,
+    withError(routes.classifier ?? routes.potential),
+    withError(routes.ode),
+    logZ === null ? '0 (flow)' : `${logZ.toFixed(3)} +- ${logZError.toFixed(3)}`,
+    `${of.bestStep} / ${of.steps}`,
+    of.processorSeconds.toFixed(0),
+  ]),
+)}
+
+${provenance(record)}. Files and rows as under "Few rows".
+`;
+}
+
 await runMain(() => {
   const parts = [];
   const kinds = ['avx2', 'avx512'];
@@ -353,6 +381,7 @@ await runMain(() => {
     ['quality', quality],
     ['selection', selection],
     ['events', events],
+    ['heads', heads],
     ['margins', margins],
     ['memory', memory],
     ['soak', soak],

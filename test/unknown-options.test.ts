@@ -118,6 +118,10 @@ const methods: Record<string, Record<string, Call>> = {
     sampleWhere: (o) => models.gaussian.sampleWhere(() => 1, 3, o),
     certify: (o) => models.gaussian.certify(u, o),
   },
+  PotentialCopula: {
+    logPdfAtTime: (o) => models.potential.logPdfAtTime(u, 0, o),
+    estimateNormaliser: (o) => models.potential.estimateNormaliser(o),
+  },
   CdcCopula: {
     field: (o) => models.cdc.field(u, o),
     logPdfAtLevel: (o) => models.cdc.logPdfAtLevel(u, 0, o),
@@ -153,6 +157,7 @@ let models: {
   gaussian: sklar.GaussianCopula;
   family: sklar.FamilyCopula;
   cdc: sklar.CdcCopula;
+  potential: sklar.PotentialCopula;
   flow: sklar.FlowCopula;
   ensemble: sklar.EnsembleCopula;
   joint: sklar.JointDistribution;
@@ -166,6 +171,7 @@ beforeAll(async () => {
     gaussian: await sklar.fitCopula(u, { kind: 'gaussian' }),
     family: new sklar.FamilyCopula('clayton', { theta: 2 }),
     cdc: await sklar.fitCopula(u, quick),
+    potential: await sklar.fitCopula(u, { ...quick, kind: 'potential' }),
     flow: await sklar.fitCopula(u, { kind: 'flow', ...quick }),
     ensemble: await sklar.fitEnsemble(u, { kind: 'flow', models: 1, ...quick }),
     joint: await sklar.fitJoint(table, { copula: { kind: 'gaussian' as never } }),

@@ -72,7 +72,7 @@ import { tell } from '../tell';
 export interface LogPdfOptions extends RunOptions, FieldDensityOptions {
   /** The scale of the rows; default `copula`. */
   scale?: Scale;
-  /** Which route; default the kind's own: `exact` for formulas, `classifier` for a CDC, `ode` for flows. */
+  /** Which route; default the kind's own: `exact` for formulas, `classifier` for a CDC, `potential` for a potential, `ode` for flows. */
   method?: LogPdfMethod;
   /**
    * Subtract the log normaliser of a model whose density is not normalised; it is estimated first when the model does not
@@ -764,7 +764,7 @@ export abstract class Copula implements Disposable {
     throw new SklarError(
       'ERR_SKLAR_VALUE',
       `a ${this.kind} copula cannot be sampled given some columns, since no stochastic steps of its process are known: ` +
-        "use a copula of kind 'cdc', 'reflection', 'flow' with process 'ou', or a classical one",
+        "use a copula of kind 'cdc', 'potential', 'reflection', 'flow' with process 'ou', or a classical one",
     );
   }
   /** @internal Options that this kind cannot honour are errors, before any work. */

@@ -1,6 +1,12 @@
 /** Classification-diffusion copulas. */
 import type { NativeDevice, NativeJob, NetworkShape, ParameterSlice, RealArray } from './common';
-import type { FieldHandle, NativeCondition, NativeConditional } from './fields';
+import type {
+  FieldHandle,
+  NativeConditional,
+  NativeConditionalOptions,
+  NativeNormaliser,
+  NativeSmcOptions,
+} from './fields';
 import type { NativeTrainCall, NativeTrainReport, NativeTrainResult } from './training';
 
 declare const cdcHandle: unique symbol;
@@ -29,52 +35,6 @@ export interface CdcNativePublishedOptions {
   toGaussian: boolean;
   /** Starting rows on the Gaussian scale instead of standard normal draws. */
   start: Float64Array | null;
-}
-
-export interface NativeSmcOptions {
-  /** Particles of one population. */
-  particles: number;
-  islands: number;
-  /** After every reweighting. */
-  moves: number;
-  /** At the data, after all weights have been made equal. */
-  finalMoves: number;
-  /** Share of effective particles that is kept. */
-  leastShare: number;
-  targetAcceptance: number;
-  seed: bigint;
-}
-
-/** One reweighting towards `level` from the level above, and the moves after it. */
-export interface NativeSmcStage {
-  level: number;
-  /** Share of effective particles after it. */
-  effective: number;
-  acceptance: number;
-}
-
-export interface NativeEstimate {
-  logZ: number;
-  /** Infinity: there is one population only. */
-  standardError: number;
-  effective: number;
-}
-
-export interface NativeNormaliser {
-  smc: NativeEstimate;
-  monteCarlo: NativeEstimate;
-  bennett: NativeEstimate;
-  stages: NativeSmcStage[];
-}
-
-export interface NativeConditionalOptions extends NativeSmcOptions, NativeCondition {
-  method: 'smc' | 'twisted' | 'replacement';
-  /** twisted: weights of the density itself; else of the reverse SDE's normal steps. */
-  exactSteps: boolean;
-  /** replacement: of every step. */
-  loops: number;
-  /** twisted and replacement: moves afterwards. */
-  polish: number;
 }
 
 export interface CdcNativeTrainOptions extends NativeTrainCall {

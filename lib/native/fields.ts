@@ -58,6 +58,52 @@ export interface NativeFieldConditionalOptions extends NativeCondition {
   seed: bigint;
 }
 
+export interface NativeSmcOptions {
+  /** Particles of one population. */
+  particles: number;
+  islands: number;
+  /** After every reweighting. */
+  moves: number;
+  /** At the data, after all weights have been made equal. */
+  finalMoves: number;
+  /** Share of effective particles that is kept. */
+  leastShare: number;
+  targetAcceptance: number;
+  seed: bigint;
+}
+
+/** One reweighting towards `level` from the level above, and the moves after it. */
+export interface NativeSmcStage {
+  level: number;
+  /** Share of effective particles after it. */
+  effective: number;
+  acceptance: number;
+}
+
+export interface NativeEstimate {
+  logZ: number;
+  /** Infinity: there is one population only. */
+  standardError: number;
+  effective: number;
+}
+
+export interface NativeNormaliser {
+  smc: NativeEstimate;
+  monteCarlo: NativeEstimate;
+  bennett: NativeEstimate;
+  stages: NativeSmcStage[];
+}
+
+export interface NativeConditionalOptions extends NativeSmcOptions, NativeCondition {
+  method: 'smc' | 'twisted' | 'replacement';
+  /** twisted: weights of the density itself; else of the reverse SDE's normal steps. */
+  exactSteps: boolean;
+  /** replacement: of every step. */
+  loops: number;
+  /** twisted and replacement: moves afterwards. */
+  polish: number;
+}
+
 export interface NativeConditional {
   /** rows x dim on the Gaussian scale. */
   values: Float64Array;
@@ -113,6 +159,31 @@ export interface FieldsAddon {
     device: NativeDevice,
     onProgress?: (fraction: number) => void,
   ): NativeJob<Float64Array>;
+  /** F = log c_t at a time, with the guide, of a field that is a potential's. */
+  fieldPotential(
+    field: FieldHandle,
+    x: Float64Array,
+    fromGaussian: boolean,
+    rows: number,
+    time: number,
+    device: NativeDevice,
+    onProgress?: (fraction: number) => void,
+  ): NativeJob<Float64Array>;
+  /** @param times of the Ornstein-Uhlenbeck process, 0 first, increasing; the last may be Infinity */
+  potentialNormaliser(
+    field: FieldHandle,
+    times: Float64Array,
+    options: NativeSmcOptions,
+    device: NativeDevice,
+    onProgress?: (fraction: number) => void,
+  ): NativeJob<NativeNormaliser>;
+  potentialConditional(
+    field: FieldHandle,
+    times: Float64Array,
+    options: NativeConditionalOptions,
+    device: NativeDevice,
+    onProgress?: (fraction: number) => void,
+  ): NativeJob<NativeConditional>;
   fieldConditional(
     field: FieldHandle,
     options: NativeFieldConditionalOptions,

@@ -1,4 +1,4 @@
-/** Velocity networks: flows and reflections. */
+/** Velocity networks: flows, reflections and potentials. */
 import type { Process } from '../processes';
 import type { NativeJob, ParameterSlice, RealArray } from './common';
 import type { FieldHandle } from './fields';
@@ -9,6 +9,8 @@ export interface VelocityDefinition {
   process: Process;
   /** The published network of the reflection process, which reads state and time as they are. */
   published: boolean;
+  /** The field is the gradient of the network's one output. */
+  potential: boolean;
   dim: number;
   /** Features that the network reads of each coordinate; see VelocityHead. */
   frequencies: number;
@@ -32,6 +34,8 @@ export interface TimeLaw {
 export interface VelocityNativeTrainOptions extends NativeTrainCall {
   definition: VelocityDefinition;
   timeLaw: TimeLaw;
+  /** Of a potential: weight of the error of its slope in time. */
+  slopeWeight: number;
 }
 
 export interface VelocityAddon {

@@ -8,7 +8,14 @@ import { callNative } from '../native';
 import { packageVersion } from '../version';
 import { empiricalBetaLogPdf, familyLogPdf, gaussianLogPdf, kernelLogPdf, studentLogPdf } from './classical';
 import { Graph, type Value } from './graph';
-import { type VelocityConfig, cdcLogPdf, cdcLogits, flowLogPdf, velocityAtTime } from './networks';
+import {
+  type VelocityConfig,
+  cdcLogPdf,
+  cdcLogits,
+  flowLogPdf,
+  potentialLogPdf,
+  velocityAtTime,
+} from './networks';
 import { onnxFile } from './protobuf';
 import { Rows } from './rows';
 
@@ -73,6 +80,10 @@ async function densityOf(
     const logPdf = cdcLogPdf(graph, content, new Rows(graph, u, dim, guided(content.config) ? guide : null));
     return { logPdf, logNormaliser: copula.normalisable?.logNormaliser ?? null };
   }
+  if (kind === 'potential') {
+    const logPdf = potentialLogPdf(graph, content, new Rows(graph, u, dim, guide));
+    return { logPdf, logNormaliser: copula.normalisable?.logNormaliser ?? null };
+  }
   if (kind === 'flow' || kind === 'reflection') {
     return normalised(flowLogPdf(graph, content, new Rows(graph, u, dim, guide), steps ?? STEPS[kind]!));
   }
@@ -101,7 +112,11 @@ function networkOf(copula: Copula, graph: Graph): { value: Value; name: string; 
     throw new SklarError(
       'ERR_SKLAR_VALUE',
       `the network of a ${kind} copula cannot be exported to ONNX: ` +
-        (kind === 'ensemble' ? 'it has several; export its members one by one' : 'it has none'),
+        (kind === 'ensemble'
+          ? 'it has several; export its members one by one'
+          : kind === 'potential'
+            ? 'its field is a derivative of it; export its density'
+            : 'it has none'),
     );
   }
   const content = copula.fileContent();

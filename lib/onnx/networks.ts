@@ -22,7 +22,7 @@ interface Residual {
 }
 
 /** A network in states and times, without its guide. */
-export type VelocityConfig = Omit<VelocityDefinition, 'cholesky'>;
+export type VelocityConfig = Omit<VelocityDefinition, 'cholesky' | 'potential'>;
 
 function linearOf({ tensors }: ModelContent, name: string): Linear {
   const { data, shape } = tensors.get(`${name}.weight`)!;
@@ -139,10 +139,13 @@ export function cdcLogPdf(graph: Graph, content: ModelContent, rows: Rows): Valu
   return rows.guided ? graph.sum(ratio, rows.guideLogPdf()) : ratio;
 }
 
+/** Noise below which a potential does not tell times apart. */
+const POTENTIAL_FLOOR = 0.3;
+
 /** Features of a time, as in native/heads/velocity.h. */
-function timeFeatures(process: Process, time: number): number[] {
+function timeFeatures(process: Process, time: number, potential: boolean): number[] {
   const noise = process === 'ou' ? Math.sin(time) : time;
-  const level = Math.log(noise + 1e-3) / 3.5;
+  const level = Math.log(potential ? Math.hypot(noise, POTENTIAL_FLOOR) : noise + 1e-3) / 3.5;
   const own = {
     ou: [Math.sin(time), Math.cos(time)],
     reflection: [2 * time, Math.exp(-Math.PI * Math.PI * time * time)],
@@ -168,7 +171,7 @@ interface Moment {
   scale: Value;
 }
 
-/** A velocity head. */
+/** A velocity head, or a potential's. */
 class VelocityNetwork {
   readonly #members: { layers: Layers; input: Value; slopes: Value; first: Linear }[];
   /** How many of the network's inputs belong to the state. */
@@ -178,6 +181,7 @@ class VelocityNetwork {
     graph: Graph,
     readonly config: VelocityConfig,
     content: ModelContent,
+    readonly potential = false,
   ) {
     const { dim, frequencies, members, depth } = config;
     const states = dim * Math.max(1, frequencies);
@@ -185,7 +189,13 @@ class VelocityNetwork {
     this.#states = states;
     this.#members = Array.from({ length: members }, (_, k) => {
       const prefix = members > 1 ? `members.${k}.` : '';
-      const residual = residualOf(content, prefix, depth, 'velocity_head', relu);
+      const residual = residualOf(
+        content,
+        prefix,
+        depth,
+        potential ? 'potential_head' : 'velocity_head',
+        relu,
+      );
       const { weight, outputs: hidden, inputs } = residual.input;
       // of each coordinate j the weights of what the network reads of it: dim x lift x hidden
       const lift = states / dim;
@@ -209,7 +219,7 @@ class VelocityNetwork {
   /** Of times that are known, by their number. */
   moments(graph: Graph, times: readonly number[]): (graph: Graph, number: Value) => Moment {
     const { process } = this.config;
-    const features = times.map((time) => timeFeatures(process, time));
+    const features = times.map((time) => timeFeatures(process, time, this.potential));
     const biases = this.#members.map(({ first: { weight, bias, outputs, inputs } }) => {
       const all = features.flatMap((of) =>
         Array.from(bias, (own, i) =>
@@ -219,7 +229,7 @@ class VelocityNetwork {
       return graph.constant(all, [times.length, outputs]);
     });
     const scales = graph.constant(
-      times.map((time) => velocityScale(process, time)),
+      times.map((time) => (this.potential ? Math.cos(time) ** 2 : velocityScale(process, time))),
       [times.length],
     );
     return (inner, number) => ({
@@ -257,6 +267,16 @@ class VelocityNetwork {
       ),
       scale: graph.div(graph.mul(noise, ...alpha), size),
     };
+  }
+
+  /** F = log c_t over the guide of a potential, of each row. */
+  potentialAt(graph: Graph, y: Value, moment: Moment): Value {
+    const outputs = this.#members.map(({ layers, input }, k) => {
+      const h = graph.sum(graph.matmul(y, input), moment.biases[k]!);
+      return layers.output(graph, layers.run(graph, { value: h, slope: null }).value);
+    });
+    const mean = graph.div(graph.sum(outputs[0]!, ...outputs.slice(1)), outputs.length);
+    return graph.mul(graph.column(mean, 0), moment.scale);
   }
 
   /** The field, and its divergence where it is asked for. */
@@ -316,6 +336,15 @@ class VelocityNetwork {
     const all = face ? graph.sum(graph.mul(perRow, face.value), graph.mul(output!, face.slope)) : perRow;
     return { field, divergence: graph.mul(graph.total(all, 1), scale) };
   }
+}
+
+/** log c of a potential without its normaliser: its output at data, times the guide's Gaussian copula. */
+export function potentialLogPdf(graph: Graph, content: ModelContent, rows: Rows): Value {
+  const { network } = content.config as unknown as { network: VelocityConfig };
+  const potential = new VelocityNetwork(graph, network, content, true);
+  const at = potential.moments(graph, [0])(graph, graph.integers([0], []));
+  const own = potential.potentialAt(graph, rows.y(), at);
+  return rows.guided ? graph.sum(own, rows.guideLogPdf()) : own;
 }
 
 /** @throws SklarError ERR_SKLAR_VALUE for the published network */

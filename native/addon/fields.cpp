@@ -148,6 +148,24 @@ Napi::Value bound(const Napi::CallbackInfo& info) {
                    });
 }
 
+Napi::Value potential(const Napi::CallbackInfo& info) {
+  const FieldHandle source = to_field_handle(info[0]);
+  const std::size_t rows = to_size(info[3], "rows");
+  return start_job(info, info[6],
+                   [source, rows, x = to_vector<double>(info[1], "x", product(rows, source->dim)),
+                    from_gaussian = to_bool(info[2], "fromGaussian"), time = to_double(info[4], "time"),
+                    device = to_device_choice(info[5])](const CancelFlag& cancel, const Fraction& progress) {
+                     std::vector<double> out(rows);
+                     const RowScale scale{source->cholesky.empty() ? nullptr : source->cholesky.data(),
+                                          nullptr, from_gaussian, from_gaussian};
+                     with_field(*source, device, cancel, [&](auto& backend, auto& field) {
+                       potential_log_pdf(backend, field, time, scale, x.data(), rows, out.data(), cancel,
+                                         progress);
+                     });
+                     return out;
+                   });
+}
+
 Napi::Value margin_knots(const Napi::CallbackInfo& info) {
   const std::size_t rows = to_size(info[1], "rows"), dim = to_size(info[2], "dim");
   return start_job(info, [rows, dim, pilot = to_vector<double>(info[0], "pilot", product(rows, dim))](
@@ -161,6 +179,7 @@ void register_fields(Napi::Env env, Napi::Object exports) {
   export_function<sample>(env, exports, "fieldSample");
   export_function<log_pdf>(env, exports, "fieldLogPdf");
   export_function<bound>(env, exports, "fieldBound");
+  export_function<potential>(env, exports, "fieldPotential");
   export_function<margin_knots>(env, exports, "marginKnots");
 }
 

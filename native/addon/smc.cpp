@@ -65,14 +65,50 @@ auto to_value(std::vector<SmcStage> stages) {
   };
 }
 
-Napi::Value normaliser(const Napi::CallbackInfo& info) {
-  const CdcHandle model = to_cdc_handle(info[0]);
-  return start_job(info, info[3],
-                   [model, options = to_smc_options(info[1].As<Napi::Object>()),
-                    device = to_device_choice(info[2])](const CancelFlag& cancel, const Fraction& progress) {
+// Where a model has the densities of a path, and how it makes it: with(device, cancel, body),
+// body(LevelPath<T>&, Backend<T>&).
+template <class With>
+struct PathOf {
+  std::vector<double> cholesky, times;
+  std::size_t dim;
+  With with;
+};
+
+auto cdc_path(const Napi::Value& handle) {
+  const CdcHandle model = to_cdc_handle(handle);
+  const auto with = [model](const DeviceChoice& device, const CancelFlag& cancel, auto&& body) {
+    with_cdc(*model, device, cancel, [&]<class T>(Cdc<T>& cdc, Backend<T>& backend) {
+      CdcPath<T> path(cdc, cancel);
+      body(static_cast<LevelPath<T>&>(path), backend);
+    });
+  };
+  const CdcDefinition& d = model->definition;
+  return PathOf<decltype(with)>{d.cholesky, d.times, d.network.inputs, with};
+}
+
+// Of a field that is a potential's, at times of the Ornstein-Uhlenbeck process, 0 first.
+auto potential_path(const Napi::Value& handle, const std::vector<double>& times) {
+  const FieldHandle source = to_field_handle(handle);
+  if (source->process != Process::ou) throw Error("VALUE", "a potential has no densities on the cube");
+  std::vector<double> angles;
+  for (const double t : OuLevels(times).time) angles.push_back(OuProcess::angle(t));
+  const auto with = [source, angles](const DeviceChoice& device, const CancelFlag& cancel, auto&& body) {
+    with_field(*source, device, cancel, [&]<class T>(Backend<T>& backend, Field<T>& field) {
+      FieldPath<T> path(backend, field, angles, cancel);
+      body(static_cast<LevelPath<T>&>(path), backend);
+    });
+  };
+  return PathOf<decltype(with)>{source->cholesky, times, source->dim, with};
+}
+
+template <class Path>
+Napi::Value start_normaliser(const Napi::CallbackInfo& info, const Path& source, const Napi::Value& options,
+                             const Napi::Value& device, const Napi::Value& on_progress) {
+  return start_job(info, on_progress,
+                   [source, options = to_smc_options(options.As<Napi::Object>()),
+                    device = to_device_choice(device)](const CancelFlag& cancel, const Fraction& progress) {
                      Normaliser result;
-                     with_cdc(*model, device, cancel, [&]<class T>(Cdc<T>& cdc, Backend<T>& backend) {
-                       CdcPath<T> path(cdc, cancel);
+                     source.with(device, cancel, [&]<class T>(LevelPath<T>& path, Backend<T>& backend) {
                        result = estimate_normaliser<T>(backend, path, options, cancel, progress);
                      });
                      return deliver("smc", to_value(result.smc), "monteCarlo", to_value(result.monte_carlo),
@@ -81,13 +117,22 @@ Napi::Value normaliser(const Napi::CallbackInfo& info) {
                    });
 }
 
-Napi::Value conditional(const Napi::CallbackInfo& info) {
-  const CdcHandle model = to_cdc_handle(info[0]);
-  const auto o = info[1].As<Napi::Object>();
-  const CdcDefinition& definition = model->definition;
-  const Condition condition = to_condition(o, definition.cholesky, definition.network.inputs);
+Napi::Value normaliser(const Napi::CallbackInfo& info) {
+  return start_normaliser(info, cdc_path(info[0]), info[1], info[2], info[3]);
+}
+
+Napi::Value potential_normaliser(const Napi::CallbackInfo& info) {
+  return start_normaliser(info, potential_path(info[0], to_vector<double>(info[1], "times")), info[2],
+                          info[3], info[4]);
+}
+
+template <class Path>
+Napi::Value start_conditional(const Napi::CallbackInfo& info, const Path& source, const Napi::Value& given,
+                              const Napi::Value& device, const Napi::Value& on_progress) {
+  const auto o = given.As<Napi::Object>();
+  const Condition condition = to_condition(o, source.cholesky, source.dim);
   const std::size_t rows = to_size(field(o, "rows"), "rows");
-  product(rows, definition.network.inputs);
+  product(rows, source.dim);
   const std::string method = to_string(field(o, "method"), "method");
   const SmcOptions options = to_smc_options(o);
   const Polish polish{to_size(field(o, "polish"), "polish"), options.target_acceptance};
@@ -105,22 +150,31 @@ Napi::Value conditional(const Napi::CallbackInfo& info) {
   if (method != "smc" && method != "twisted" && method != "replacement")
     throw Error("VALUE", "expected smc, twisted or replacement for method, got " + method);
   return start_job(
-      info, info[3],
-      [=, device = to_device_choice(info[2])](const CancelFlag& cancel, const Fraction& progress) {
+      info, on_progress,
+      [=, device = to_device_choice(device)](const CancelFlag& cancel, const Fraction& progress) {
         ConditionalSample result;
-        with_cdc(*model, device, cancel, [&]<class T>(Cdc<T>& cdc, Backend<T>& backend) {
-          CdcPath<T> path(cdc, cancel);
+        const OuLevels levels(source.times);
+        source.with(device, cancel, [&]<class T>(LevelPath<T>& path, Backend<T>& backend) {
           if (method == "smc")
             result = conditional_smc<T>(backend, path, condition, options, rows, cancel, progress);
           else if (method == "twisted")
-            result = conditional_twisted<T>(backend, path, cdc.levels(), condition, twisted, rows, cancel,
-                                            progress);
+            result =
+                conditional_twisted<T>(backend, path, levels, condition, twisted, rows, cancel, progress);
           else
-            result = conditional_replacement<T>(backend, path, cdc.levels(), condition, replacement, rows,
-                                                cancel, progress);
+            result = conditional_replacement<T>(backend, path, levels, condition, replacement, rows, cancel,
+                                                progress);
         });
         return deliver_sample(std::move(result));
       });
+}
+
+Napi::Value conditional(const Napi::CallbackInfo& info) {
+  return start_conditional(info, cdc_path(info[0]), info[1], info[2], info[3]);
+}
+
+Napi::Value potential_conditional(const Napi::CallbackInfo& info) {
+  return start_conditional(info, potential_path(info[0], to_vector<double>(info[1], "times")), info[2],
+                           info[3], info[4]);
 }
 
 // Of any field, by the reverse SDE of its process.
@@ -158,6 +212,8 @@ Napi::Value field_conditional(const Napi::CallbackInfo& info) {
 void register_smc(Napi::Env env, Napi::Object exports) {
   export_function<normaliser>(env, exports, "cdcNormaliser");
   export_function<conditional>(env, exports, "cdcConditional");
+  export_function<potential_normaliser>(env, exports, "potentialNormaliser");
+  export_function<potential_conditional>(env, exports, "potentialConditional");
   export_function<field_conditional>(env, exports, "fieldConditional");
 }
 

@@ -17,6 +17,7 @@ VelocityDefinition to_definition(const Napi::Object& o) {
   VelocityDefinition d;
   d.process = process_of(to_string(field(o, "process"), "process"));
   d.published = to_bool(field(o, "published"), "published");
+  d.potential = to_bool(field(o, "potential"), "potential");
   d.dim = to_size(field(o, "dim"), "dim");
   d.frequencies = to_size(field(o, "frequencies"), "frequencies");
   d.hidden = to_size(field(o, "hiddenDim"), "hiddenDim");
@@ -33,6 +34,8 @@ VelocityDefinition to_definition(const Napi::Object& o) {
     throw Error("VALUE", "velocity head: frequencies belong to processes on the cube, between 1 and 64");
   if (on_cube(d.process) && !d.cholesky.empty())
     throw Error("VALUE", "velocity head: a process on the cube has no guide");
+  if (d.potential && (on_cube(d.process) || d.activation == Activation::published))
+    throw Error("VALUE", "velocity head: a potential belongs to the Ornstein-Uhlenbeck process and to silu");
   if (d.published && d.process != Process::reflection)
     throw Error("VALUE", "velocity head: the published network belongs to the reflection process");
   return d;
@@ -91,6 +94,7 @@ TimeLaw to_law(const Napi::Value& value) {
 struct TrainInput {
   VelocityDefinition definition;
   TimeLaw law;
+  double slope_weight;
   TrainCall call;
 };
 
@@ -101,11 +105,11 @@ Job::Deliver train(const TrainInput& in, const CancelFlag& cancel, const Job::Pr
   const VelocityDefinition& definition = in.definition;
   const auto network = make_velocity_network<float>(*backend, definition);
   VelocityObjective<float> objective(*backend, *network, definition.head(), in.law,
-                                     call.batch * definition.members);
+                                     call.batch * definition.members, in.slope_weight);
   std::unique_ptr<VelocityObjective<float>> validation;
   if (call.validation_rows)
     validation = std::make_unique<VelocityObjective<float>>(*backend, *network, definition.head(), in.law,
-                                                            call.validation_batch());
+                                                            call.validation_batch(), in.slope_weight);
   return run_training({*backend, *network, objective, validation.get(), definition.dim,
                        on_cube(definition.process), !definition.published, definition.members},
                       call, cancel, progress);
@@ -116,6 +120,7 @@ Napi::Value start_training(const Napi::CallbackInfo& info) {
   TrainInput in;
   in.definition = to_definition(field(o, "definition").As<Napi::Object>());
   in.law = to_law(field(o, "timeLaw"));
+  in.slope_weight = to_double(field(o, "slopeWeight"), "slopeWeight");
   in.call = to_train_call(o, in.definition.dim);
   return start_training_job(info, std::move(in), train);
 }

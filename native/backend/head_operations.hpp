@@ -120,6 +120,12 @@ class VelocityOperations {
         .values("time", loss.time, rows)
         .values("row_losses", loss.row_losses, rows)
         .values("state", loss.state, 1);
+    if (loss.slope_weight > 0)
+      Shapes("velocity_loss")
+          .matrix("value", loss.value, rows, 1)
+          .matrix("value_adjoint", loss.value_adjoint, rows, 1)
+          .matrix("time_gradient", loss.time_gradient, rows, velocity_time_features)
+          .matrix("time_gradient_adjoint", loss.time_gradient_adjoint, rows, velocity_time_features);
     velocity_loss_impl(loss);
   }
   // as classifier_step

@@ -52,6 +52,12 @@ class Field {
                          MatrixView<T> /*product*/) {
     throw Error("VALUE", "the field knows no products with its transposed Jacobian");
   }
+  // Of a field that is known as the gradient of F = log c_t up to a constant: values[i] = F (host memory),
+  // the gradient as `evaluate` gives it, at one time; null and an empty gradient are not wanted.
+  virtual void potential(MatrixView<const T> /*y*/, double /*time*/, double* /*values*/,
+                         MatrixView<T> /*gradient*/) {
+    throw Error("VALUE", "a field has no density at its noise levels");
+  }
   // What a device must know to evaluate the field in the middle of an operation of its own; false: it is of
   // no kind that a device knows.
   virtual bool describe(FusedField<T>&) { return false; }

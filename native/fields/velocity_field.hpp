@@ -10,10 +10,11 @@
 
 namespace sklar {
 
-// What a velocity model (flow copula, reflection copula) consists of, on the host.
+// What a velocity model (flow copula, reflection copula, potential copula) consists of, on the host.
 struct VelocityDefinition {
   Process process = Process::ou;
   bool published = false;
+  bool potential = false;  // the field is the gradient of the network's one output
   std::size_t dim = 0;
   std::size_t frequencies = 0;  // see VelocityHead
   std::size_t hidden = 0;
@@ -23,7 +24,8 @@ struct VelocityDefinition {
   std::vector<double> cholesky;  // dim x dim, of the guide; empty: not guided, as on the cube
 
   VelocityHead head() const {
-    return {process, static_cast<std::uint32_t>(dim), static_cast<std::uint32_t>(frequencies), published};
+    return {process, static_cast<std::uint32_t>(dim), static_cast<std::uint32_t>(frequencies), published,
+            potential};
   }
   std::vector<ParameterSlice> slices() const;
 };
@@ -46,18 +48,23 @@ class VelocityField final : public Field<T> {
                   MatrixView<T> out, double* divergence) override;
   void pull_back(MatrixView<const T> y, const double* time, Form form, MatrixView<const T> r,
                  MatrixView<T> product) override;
+  void potential(MatrixView<const T> y, double time, double* values, MatrixView<T> gradient) override;
   bool describe(FusedField<T>& field) override;
 
  private:
   VelocityForm form_of(Form form) const;
   void run(MatrixView<const T> y, const double* time, Pass pass);
   void adjoint(MatrixView<const T> y, MatrixView<const T> direction);
+  // What the operations of velocity heads take for the network's output, after `run`.
+  MatrixView<T> output(std::size_t rows) const { return {output_.data(), rows, dim(), output_.stride()}; }
 
   Backend<T>& backend_;
   VelocityDefinition definition_;
   std::unique_ptr<MeanNetwork<T>> network_;
   Buffer<T> parameters_;
   Matrix<T> x_, output_, cotangent_, x_adjoint_, direction_;
+  Matrix<T> value_, one_;  // of a potential
+  Buffer<double> time_;
   TraceSampler<T> sampler_;
 };
 

@@ -2,6 +2,7 @@
 
 // Velocity heads element by element, for host and device: what a network reads of a state and a time, and how
 // its output n becomes the field of a process, v_j = scale(t) face(u_j) n_j (docs/mathematics.md, B.2 and C).
+// Of a potential head n is the gradient of one output in the state (docs/mathematics.md, A.11).
 
 #include <math.h>
 #include <stddef.h>
@@ -18,12 +19,19 @@ struct VelocityHead {
   uint32_t dim;
   uint32_t frequencies;  // on the cube: of each coordinate the network reads cos(pi k u), k = 1..frequencies
   bool published;        // state and time are read as they are, the output is the velocity
+  bool potential = false;
 };
+
+// Of the network.
+SKLAR_HD_INLINE uint32_t velocity_outputs(const VelocityHead& head) { return head.potential ? 1 : head.dim; }
 
 // Cosines, whose slope vanishes on the faces; else the network reads the coordinate itself.
 SKLAR_HD_INLINE bool velocity_lifts(const VelocityHead& head) {
   return on_cube(head.process) && !head.published;
 }
+
+// Noise below which it does not tell times apart.
+SKLAR_HD_INLINE double velocity_time_floor(const VelocityHead& head) { return head.potential ? 0.3 : 1e-3; }
 
 // What the network reads of one coordinate.
 SKLAR_HD_INLINE uint32_t velocity_lift_size(const VelocityHead& head) {
@@ -74,7 +82,9 @@ SKLAR_HD_INLINE void velocity_time(const VelocityHead& head, double time, double
     p.time_features(time, out);
     return p.noise(time);
   });
-  const double level = log(noise + 1e-3) / 3.5;  // -2 to 0 or so
+  const double floor = velocity_time_floor(head);
+  const double level =  // -2 to 0 or so
+      log(head.potential ? sqrt(noise * noise + floor * floor) : noise + floor) / 3.5;
   out[2] = level + 1;
   for (int k = 1; k <= 4; ++k) {
     out[1 + 2 * k] = sin(0.5 * kPi * k * level);
@@ -89,11 +99,12 @@ SKLAR_HD_INLINE Form velocity_form(const VelocityHead& head) {
 
 // A form of the field is this times velocity_face, times the network's output. It vanishes where the exact
 // field does: at data, as fast as one of a bounded gradient, and at the reference; every form is finite at
-// both ends.
+// both ends. A potential's gradient is bounded, F = w n.
 SKLAR_HD_INLINE double velocity_scale(const VelocityHead& head, Form form, double time) {
   constexpr double floor = 0.02;  // noise below which the gradient is taken to be bounded
   if (head.published) return 1;
   return with_process(head.process, [&](auto p) {
+    if (head.potential) return p.over_slope(form, time) / 2;
     const double noise = p.noise(time);
     return -p.over_slope(form, time) / (decltype(p)::slope_unit * sqrt(noise * noise + floor * floor));
   });

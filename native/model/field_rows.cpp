@@ -158,6 +158,25 @@ SolverStatistics flow_log_pdf(Backend<T>& backend, Field<T>& field, const Solver
   return statistics;
 }
 
+// docs/mathematics.md, A.11
+template <class T>
+void potential_log_pdf(Backend<T>& backend, Field<T>& field, double time, const RowScale& scale,
+                       const double* x, std::size_t rows, double* out, const CancelFlag& cancel,
+                       const Fraction& progress) {
+  const std::size_t d = field.dim(), batch = std::min(field.batch_rows(), rows);
+  check_rows(x, scale.from_gaussian, rows, d);
+  if (rows == 0) return;
+  const double half = scale.cholesky ? half_log_determinant(scale.cholesky, d) : 0;
+  const Matrix<T> y = backend.matrix(batch, d + 1);
+  std::vector<double> guide(batch);
+  in_batches(rows, batch, cancel, progress, [&](std::size_t first, std::size_t count) {
+    to_states(backend, field.process(), y.first(count), x + first * d, scale, guide.data());
+    field.potential(y.first(count), time, out + first, {});
+    if (!scale.cholesky) return;
+    for (std::size_t i = 0; i < count; ++i) out[first + i] += guide[i] - half;
+  });
+}
+
 #define SKLAR_INSTANTIATE(T)                                                                            \
   template void add_states(Diverged&, Backend<T>&, Process, MatrixView<const T>, std::uint64_t,         \
                            const RowScale&);                                                            \
@@ -166,7 +185,9 @@ SolverStatistics flow_log_pdf(Backend<T>& backend, Field<T>& field, const Solver
                                          const Fraction&);                                              \
   template SolverStatistics flow_log_pdf(Backend<T>&, Field<T>&, const SolverOptions&, const RowScale&, \
                                          const double*, std::size_t, const FlowLikelihood&,             \
-                                         const CancelFlag&, const Fraction&);
+                                         const CancelFlag&, const Fraction&);                           \
+  template void potential_log_pdf(Backend<T>&, Field<T>&, double, const RowScale&, const double*,       \
+                                  std::size_t, double*, const CancelFlag&, const Fraction&);
 SKLAR_INSTANTIATE(float)
 SKLAR_INSTANTIATE(double)
 #undef SKLAR_INSTANTIATE

@@ -42,4 +42,11 @@ SolverStatistics flow_log_pdf(Backend<T>& backend, Field<T>& field, const Solver
                               const RowScale& scale, const double* x, std::size_t rows,
                               const FlowLikelihood& out, const CancelFlag& cancel, const Fraction& progress);
 
+// log c_t of rows at a time, by a field that is known as a gradient, up to the model's normaliser
+// (docs/mathematics.md, A.2). out: rows
+template <class T>
+void potential_log_pdf(Backend<T>& backend, Field<T>& field, double time, const RowScale& scale,
+                       const double* x, std::size_t rows, double* out, const CancelFlag& cancel,
+                       const Fraction& progress);
+
 }  // namespace sklar

@@ -6,7 +6,7 @@
 namespace sklar {
 
 // A field at times of its process, 0 (data) first, in its own coordinates: a path of which the gradients
-// alone are known, that at the last time, too.
+// alone are known, that at the last time, too, unless the field is that of a potential.
 template <class T>
 class FieldPath final : public LevelPath<T> {
  public:
@@ -17,7 +17,10 @@ class FieldPath final : public LevelPath<T> {
   std::size_t last() const override { return times_.size() - 1; }
   void evaluate(MatrixView<const T> y, std::size_t level, double share, double* above, double* below,
                 MatrixView<T> gradient) override {
-    if (above || below || share != 1) throw Error("VALUE", "a field has no density at its noise levels");
+    if (above || below || share != 1) {
+      bridge(y, level, share, above, below, gradient);
+      return;
+    }
     at_level(y, level, [&](MatrixView<const T> part, std::size_t first, const double* time) {
       field_.evaluate(part, time, form(), rows_from(gradient, first, part.rows));
     });
@@ -33,6 +36,23 @@ class FieldPath final : public LevelPath<T> {
   }
 
  private:
+  // docs/mathematics.md, A.11
+  void bridge(MatrixView<const T> y, std::size_t level, double share, double* above, double* below,
+              MatrixView<T> gradient) {
+    const std::size_t batch = std::min(field_.batch_rows(), y.rows);
+    if (gradient.data && above_.rows() < batch) above_ = backend_.matrix(batch, dim());
+    in_batches(y.rows, batch, cancel_, {}, [&](std::size_t first, std::size_t count) {
+      const auto part = rows_from(y, first, count);
+      const auto to = rows_from(gradient, first, count);
+      const auto from = gradient.data ? above_.first(count) : MatrixView<T>{};
+      field_.potential(part, times_[level + 1], above ? above + first : nullptr, from);
+      field_.potential(part, times_[level], below ? below + first : nullptr, to);
+      if (!gradient.data) return;
+      Combine<T> mix;
+      mix.to = to;
+      backend_.combine(mix.add(from, 1 - share).add(to, share));
+    });
+  }
   Form form() const { return on_cube(field_.process()) ? Form::velocity : Form::gradient; }
   // from the form to the gradient
   void scale(std::size_t level, MatrixView<T> m) {
@@ -59,6 +79,7 @@ class FieldPath final : public LevelPath<T> {
   const std::vector<double>& times_;
   const CancelFlag& cancel_;
   Buffer<double> time_;
+  Matrix<T> above_;
 };
 
 }  // namespace sklar

@@ -74,6 +74,13 @@ void MeanNetwork<T>::adjoint(MatrixView<const T> e, MatrixView<T> x_adjoint, Pas
 }
 
 template <class T>
+void MeanNetwork<T>::hessian_product(MatrixView<const T> r, MatrixView<T> x_second) {
+  mean(x_second, [&](Network<T>& member, MatrixView<T> to) {
+    dynamic_cast<SecondOrderNetwork<T>&>(member).hessian_product(r, to);
+  });
+}
+
+template <class T>
 void MeanNetwork<T>::backward(MatrixView<const T> c, T* gradient) {
   const auto share = scratch(c.rows, c.columns);
   Combine<T> scaled;

@@ -17,6 +17,11 @@ class MeanNetwork final : public Network<T> {
 
   std::size_t members() const { return members_.size(); }
   Network<T>& member(std::size_t i) { return *members_[i]; }
+  // of members whose input gradient can be trained
+  SecondOrderNetwork<T>& second_order(std::size_t i) {
+    return dynamic_cast<SecondOrderNetwork<T>&>(*members_[i]);
+  }
+  void hessian_product(MatrixView<const T> r, MatrixView<T> x_second);
 
   std::size_t input_columns() const override { return members_[0]->input_columns(); }
   std::size_t output_columns() const override { return members_[0]->output_columns(); }

@@ -4,7 +4,8 @@ namespace sklar {
 
 template <class T>
 VelocityObjective<T>::VelocityObjective(Backend<T>& backend, MeanNetwork<T>& network,
-                                        const VelocityHead& head, const TimeLaw& law, std::size_t batch)
+                                        const VelocityHead& head, const TimeLaw& law, std::size_t batch,
+                                        double slope_weight)
     : backend_(backend),
       network_(network),
       head_(head),
@@ -12,12 +13,16 @@ VelocityObjective<T>::VelocityObjective(Backend<T>& backend, MeanNetwork<T>& net
       y_(backend.matrix(batch, head.dim + 1)),
       target_(backend.matrix(batch, head.dim)),
       x_(backend.matrix(batch, velocity_inputs(head) + 1)),
-      output_(backend.matrix(batch, head.dim)),
-      output_adjoint_(backend.matrix(batch, head.dim)),
+      output_(backend.matrix(batch, head.potential ? velocity_inputs(head) : head.dim)),
+      output_adjoint_(backend.matrix(batch, head.potential ? velocity_inputs(head) + 1 : head.dim)),
       time_(backend.template buffer<double>(batch)),
-      row_losses_(backend.template buffer<double>(batch)) {
-  if (network.input_columns() != velocity_inputs(head) || network.output_columns() != head.dim)
+      row_losses_(backend.template buffer<double>(batch)),
+      slope_weight_(slope_weight) {
+  if (network.input_columns() != velocity_inputs(head) || network.output_columns() != velocity_outputs(head))
     throw Error("SHAPE", "the network does not fit the velocity head");
+  if (!head.potential) return;
+  for (Matrix<T>* m : {&value_, &one_, &value_adjoint_}) *m = backend.matrix(batch, 1);
+  backend.fill_column(one_, 0, 1);
 }
 
 template <class T>
@@ -44,13 +49,20 @@ template <class T>
 VelocityLoss<T> VelocityObjective<T>::velocity_loss(TrainState* state) const {
   VelocityLoss<T> loss;
   loss.head = head_;
-  loss.output = output_;
+  loss.output = velocity(output_);
   loss.y = y_;
   loss.target = target_;
   loss.time = time_.data();
   loss.row_weight = 1 / (static_cast<double>(y_.rows()) * static_cast<double>(head_.dim));
   loss.adjoint_scale = gradient_scale();
-  loss.output_adjoint = output_adjoint_;
+  loss.output_adjoint = velocity(output_adjoint_);
+  if (head_.potential && slope_weight_ > 0) {
+    loss.slope_weight = slope_weight_;
+    loss.value = value_;
+    loss.time_gradient = of_time(output_);
+    loss.value_adjoint = value_adjoint_;
+    loss.time_gradient_adjoint = of_time(output_adjoint_);
+  }
   loss.row_losses = row_losses_.data();
   loss.state = state;
   return loss;
@@ -72,10 +84,16 @@ double VelocityObjective<T>::gradient_scale() const {
 template <class T>
 void VelocityObjective<T>::evaluate(TrainState* state) {
   backend_.velocity_features(head_, y_, time_.data(), x_);
-  network_.forward(x_, output_, Pass::value);
+  if (head_.potential) {
+    network_.forward(x_, value_, Pass::gradient);
+    network_.adjoint(one_, output_, Pass::gradient);
+  } else {
+    network_.forward(x_, output_, Pass::value);
+  }
   backend_.velocity_loss(velocity_loss(state));
 }
 
+// Of a potential by the four passes of its network (docs/mathematics.md, A.11).
 template <class T>
 void VelocityObjective<T>::differentiate(TrainState* state, T* gradient) {
   const std::size_t members = network_.members(), share = this->share();
@@ -85,11 +103,23 @@ void VelocityObjective<T>::differentiate(TrainState* state, T* gradient) {
   };
   const auto passes = [&] {
     backend_.velocity_features(head_, y_, time_.data(), x_);
-    for (std::size_t i = 0; i < members; ++i)
-      network_.member(i).forward(part(x_, i), part(output_, i), Pass::gradient);
+    for (std::size_t i = 0; i < members; ++i) {
+      Network<T>& network = network_.member(i);
+      if (!head_.potential) {
+        network.forward(part(x_, i), part(output_, i), Pass::gradient);
+        continue;
+      }
+      network.forward(part(x_, i), part(value_, i), Pass::training);
+      network.adjoint(part(one_, i), part(output_, i), Pass::training);
+    }
     backend_.velocity_loss(velocity_loss(state));
     for (std::size_t i = 0; i < members; ++i) {
-      network_.member(i).backward(part(output_adjoint_, i), gradient);
+      if (head_.potential) {
+        network_.second_order(i).tangent(part(output_adjoint_, i), {});
+        network_.second_order(i).parameter_gradient(part(value_adjoint_, i), gradient);
+      } else {
+        network_.member(i).backward(part(output_adjoint_, i), gradient);
+      }
       gradient += network_.member(i).parameter_count();
     }
   };
@@ -102,7 +132,7 @@ void VelocityObjective<T>::differentiate(TrainState* state, T* gradient) {
 template <class T>
 bool VelocityObjective<T>::draw_and_differentiate(std::span<const TrainedModel<T>> models) {
   VelocityStep<T> step;
-  if (!network_.member(0).describe(step.network)) return false;
+  if (head_.potential || !network_.member(0).describe(step.network)) return false;
   // without gradients the losses are wanted of the mean of the members
   if (network_.members() > 1 && !models.empty() && !models[0].gradient) return false;
   share();

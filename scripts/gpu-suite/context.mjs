@@ -187,6 +187,7 @@ export function randomModel(sklar, kind, { hidden, depth, dim, activation = 'sil
   const definition = {
     process: flow ? 'ou' : 'reflection',
     published: kind === 'reflection-published',
+    potential: false,
     dim,
     frequencies: kind === 'reflection' ? 8 : 0,
     hiddenDim: hidden,

@@ -39,7 +39,7 @@ function largest(a: ArrayLike<number>, b: ArrayLike<number>): number {
       const model = models.get(kind)!;
       for (const method of model.capabilities.logPdf) {
         const fixed = { solver: 'rk4', steps: 2 } as const;
-        const route = { bound: { draws: 2 }, ode: fixed, classifier: {}, exact: {} }[method];
+        const route = { bound: { draws: 2 }, ode: fixed, classifier: {}, potential: {}, exact: {} }[method];
         const there = await model.logPdf(rows, { ...cuda, method, ...route });
         expect(largest(await model.logPdf(rows, { ...cpu, method, ...route }), there)).toBeLessThan(1e-3);
       }

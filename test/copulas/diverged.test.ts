@@ -46,6 +46,7 @@ function bursting(): FlowCopula {
   const definition = {
     process: 'ou',
     published: false,
+    potential: false,
     dim: 2,
     frequencies: 0,
     activation: 'published',
@@ -148,6 +149,7 @@ test('a reflection and every sampler of a cdc do the same', async () => {
   const definition = {
     process: 'reflection',
     published: false,
+    potential: false,
     dim: 3,
     frequencies: 2,
     activation: 'silu',

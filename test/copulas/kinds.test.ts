@@ -31,7 +31,7 @@ describe.each(files)('capabilities of %s', (file) => {
 
   test('are what the model does', async () => {
     const { logPdf, sampleConditional, field, cdf, marginal } = copula.capabilities;
-    for (const method of ['exact', 'classifier', 'ode', 'bound'] as const) {
+    for (const method of ['exact', 'classifier', 'potential', 'ode', 'bound'] as const) {
       const call = copula.logPdf(middle(copula), { method, ...(method === 'bound' && { draws: 2 }) });
       if (logPdf.includes(method)) expect((await call).every(Number.isFinite)).toBe(true);
       else await expect(call).rejects.toThrow(SklarError);

@@ -146,6 +146,7 @@ function job(device: NativeDevice, seeds: readonly bigint[], kind: 'cdc' | 'flow
   const flow = {
     process: 'ou' as const,
     published: false,
+    potential: false,
     dim: 2,
     frequencies: 0,
     hiddenDim: 16,
@@ -157,7 +158,7 @@ function job(device: NativeDevice, seeds: readonly bigint[], kind: 'cdc' | 'flow
   return runJob((addon) =>
     kind === 'cdc'
       ? addon.cdcTrain({ ...call, network, times, stratifiedLevels: true, crossEntropyWeight: 0.2 })
-      : addon.velocityTrain({ ...call, definition, timeLaw }),
+      : addon.velocityTrain({ ...call, definition, timeLaw, slopeWeight: 0 }),
   );
 }
 

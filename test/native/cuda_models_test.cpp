@@ -7,6 +7,7 @@
 #include "model/field_rows.hpp"
 #include "monte_carlo/cdc_path.hpp"
 #include "monte_carlo/conditional.hpp"
+#include "monte_carlo/field_path.hpp"
 #include "monte_carlo/normaliser.hpp"
 #include "train/cdc_objective.hpp"
 #include "train/trainer.hpp"
@@ -216,27 +217,33 @@ TEST_CASE("a recorded step is the step, and what it relied on may move") {
 }
 
 TEST_CASE("training velocity heads") {
-  for (const Process process : all_processes)
-    for (const bool published : {false, true}) {
-      if (published && process != Process::reflection) continue;
-      compare("velocity", 2e-4, [&](Bench& b) {
-        const bool circle = process == Process::ou;
-        VelocityDefinition d;
-        d.process = process;
-        d.published = published;
-        d.dim = dim;
-        d.frequencies = 2;
-        d.hidden = 30;
-        d.members = circle ? 2 : 1;
-        d.depth = published ? 4 : 2;
-        const TimeLaw law = published ? TimeLaw{TimeLaw::Kind::quartic, 0, 1.5}
-                            : circle  ? TimeLaw{TimeLaw::Kind::log_sine, 0.01, 1}
-                                      : TimeLaw{TimeLaw::Kind::logarithmic, 0.01, 0.9};
-        auto network = make_velocity_network<float>(b.backend, d);
-        VelocityObjective<float> objective(b.backend, *network, d.head(), law, 40);
-        keep(b, trained<float>(b, *network, objective, !circle));
-      });
-    }
+  struct Head {
+    Process process;
+    bool published, potential;
+  };
+  for (const auto& [process, published, potential] :
+       {Head{Process::ou, false, false}, Head{Process::ou, false, true},
+        Head{Process::reflection, false, false}, Head{Process::reflection, true, false},
+        Head{Process::jacobi, false, false}}) {
+    compare("velocity", 2e-4, [&, process = process, published = published, potential = potential](Bench& b) {
+      const bool circle = process == Process::ou;
+      VelocityDefinition d;
+      d.process = process;
+      d.published = published;
+      d.potential = potential;
+      d.dim = dim;
+      d.frequencies = 2;
+      d.hidden = 30;
+      d.members = circle ? 2 : 1;
+      d.depth = published ? 4 : 2;
+      const TimeLaw law = published ? TimeLaw{TimeLaw::Kind::quartic, 0, 1.5}
+                          : circle  ? TimeLaw{TimeLaw::Kind::log_sine, 0.01, 1}
+                                    : TimeLaw{TimeLaw::Kind::logarithmic, 0.01, 0.9};
+      auto network = make_velocity_network<float>(b.backend, d);
+      VelocityObjective<float> objective(b.backend, *network, d.head(), law, 40);
+      keep(b, trained<float>(b, *network, objective, !circle));
+    });
+  }
 }
 
 TEST_CASE("log densities, fields and posteriors of a CDC") {
@@ -275,9 +282,12 @@ TEST_CASE("samples by every solver of the OU process") {
 }
 
 TEST_CASE("samples and likelihoods of velocity fields") {
-  for (const Process process : all_processes) {
+  for (const auto& [process, potential] :
+       {std::pair(Process::ou, false), std::pair(Process::ou, true), std::pair(Process::reflection, false),
+        std::pair(Process::jacobi, false)}) {
     VelocityDefinition d;
     d.process = process;
+    d.potential = potential;
     d.dim = dim;
     d.frequencies = 2;
     d.hidden = 24;
@@ -285,6 +295,16 @@ TEST_CASE("samples and likelihoods of velocity fields") {
     const auto make = [&](Backend<float>& backend) {
       return std::make_unique<VelocityField<float>>(backend, d, some_parameters(d.slices()));
     };
+    if (potential)
+      compare("potential", 2e-5, [&](Bench& b) {
+        const auto field = make(b.backend);
+        const auto u = some_rows(130);
+        for (const double time : {0.0, 0.7, reference_angle}) {
+          std::vector<double> f(130, NAN);
+          potential_log_pdf<float>(b.backend, *field, time, {}, u.data(), 130, f.data(), {}, {});
+          keep(b, f);
+        }
+      });
     check_solver("rk4", process, make, 1e-4);
     if (has_noise(process)) check_solver("euler-maruyama", process, make, 1e-4);
     for (const std::size_t probes : {0, 3})
@@ -305,6 +325,29 @@ TEST_CASE("samples and likelihoods of velocity fields") {
         keep(b, error);
       });
   }
+}
+
+TEST_CASE("normaliser of a potential") {
+  compare("SMC", 1e-2, [](Bench& b) {
+    VelocityDefinition d;
+    d.potential = true;
+    d.dim = dim;
+    d.hidden = 24;
+    d.depth = 2;
+    VelocityField<float> field(b.backend, d, some_parameters(d.slices()));
+    const CancelFlag never;
+    const std::vector<double> angles{0, 0.2, 0.5, 0.9, reference_angle};
+    FieldPath<float> path(b.backend, field, angles, never);
+    SmcOptions options;
+    options.particles = 64;
+    options.islands = 4;
+    options.least_share = 0.5;
+    options.target_acceptance = 0.6;
+    options.moves = 2;
+    options.seed = 3;
+    const Normaliser n = estimate_normaliser<float>(b.backend, path, options, {}, {});
+    keep(b, std::vector<double>{n.smc.log_z, n.monte_carlo.log_z, n.bennett.log_z});
+  });
 }
 
 TEST_CASE("normalisers and conditions of a CDC") {

@@ -39,16 +39,21 @@ VelocityDefinition published(VelocityDefinition d) {
   return d;
 }
 
+VelocityDefinition potential(VelocityDefinition d) {
+  d.potential = true;
+  return d;
+}
+
 std::vector<double> parameters_of(const VelocityDefinition& d) {
   return initial_parameters<double>(d.slices(), 3, false);
 }
 
 // Central differences of the loss, in double precision, for a few parameters of every layer.
-void check_gradient(const VelocityDefinition& d) {
+void check_gradient(const VelocityDefinition& d, double slope_weight = 0) {
   constexpr std::size_t rows = 25;
   auto backend = make_cpu_backend<double>(2);
   auto network = make_velocity_network<double>(*backend, d);
-  VelocityObjective<double> objective(*backend, *network, d.head(), {}, rows);
+  VelocityObjective<double> objective(*backend, *network, d.head(), {}, rows, slope_weight);
   std::vector<double> y(rows * d.dim), target = some_normals(rows * d.dim, 2), time(rows);
   const auto noise = some_normals(rows * d.dim, 1);
   const bool circle = d.process == Process::ou;
@@ -197,19 +202,29 @@ TEST_CASE("gradient of the velocity loss equals central differences") {
   VelocityDefinition relu = definition(Process::ou, 3, 24, 2);
   relu.activation = Activation::published;
   check_gradient(relu);
-  check_gradient(definition(Process::ou, 3, 20, 2, 5));  // 5 rows for each member
+  check_gradient(definition(Process::ou, 3, 20, 2, 5));                // 5 rows for each member
+  check_gradient(potential(definition(Process::ou, 2, 150, 2)), 0.3);  // merged
+  for (const double slope_weight : {0.0, 0.7})
+    for (const std::size_t members : {1, 5})
+      check_gradient(potential(definition(Process::ou, 3, 20, 2, members)), slope_weight);
 }
 
 TEST_CASE("the transposed Jacobian of a velocity head") {
   for (const Form form : {Form::slope_theta, Form::gradient})
-    for (std::size_t members : {1, 3}) check_pull_back(definition(Process::ou, 3, 20, 2, members), form);
+    for (std::size_t members : {1, 3}) {
+      check_pull_back(definition(Process::ou, 3, 20, 2, members), form);
+      check_pull_back(potential(definition(Process::ou, 3, 20, 2, members)), form);
+    }
   check_pull_back(definition(Process::reflection, 4, 20, 2), Form::velocity);
   check_pull_back(definition(Process::jacobi, 4, 20, 2), Form::velocity);
 }
 
 TEST_CASE("the divergence of a velocity head") {
   for (const Form form : {Form::slope_theta, Form::slope_w, Form::slope_alpha, Form::gradient})
-    for (std::size_t members : {1, 3}) check_divergence(definition(Process::ou, 3, 20, 2, members), form);
+    for (std::size_t members : {1, 3}) {
+      check_divergence(definition(Process::ou, 3, 20, 2, members), form);
+      check_divergence(potential(definition(Process::ou, 3, 20, 2, members)), form);
+    }
   check_divergence(definition(Process::reflection, 4, 20, 2), Form::velocity);
   check_divergence(definition(Process::jacobi, 4, 20, 2), Form::velocity);
 }
@@ -231,6 +246,38 @@ TEST_CASE("forms of a flow differ by their factors, and are finite at both ends"
     CHECK_NEAR(gradient[i], 2 * c * c * w[i], 1e-12);
     CHECK_NEAR(alpha[i], 2 * c * w[i], 1e-12);
     if (row == 0 || row == r.rows - 1) CHECK_EQUAL(theta[i], 0.0);
+  }
+}
+
+TEST_CASE("the field of a potential is its gradient") {
+  for (std::size_t members : {1, 3}) {
+    const auto d = potential(definition(Process::ou, 3, 20, 2, members));
+    auto backend = make_cpu_backend<double>(2);
+    VelocityField<double> field(*backend, d, parameters_of(d));
+    const Rows r = some_rows(d);
+    for (const double time : {0.0, 0.4, 1.2, reference_angle}) {
+      const auto at = [&](const std::vector<double>& y, MatrixView<double> gradient) {
+        std::vector<double> f(r.rows);
+        field.potential(on_backend(*backend, y, r.rows, d.dim), time, f.data(), gradient);
+        return f;
+      };
+      const auto gradient = backend->matrix(r.rows, d.dim);
+      at(r.y, gradient);
+      const std::vector<double> g =
+          values(*backend, field, r.y, std::vector<double>(r.rows, time), Form::gradient);
+      for (std::size_t j = 0; j < d.dim; ++j) {
+        auto up = r.y, down = r.y;
+        for (std::size_t i = 0; i < r.rows; ++i) {
+          up[i * d.dim + j] += 1e-5;
+          down[i * d.dim + j] -= 1e-5;
+        }
+        const auto a = at(up, {}), b = at(down, {});
+        for (std::size_t i = 0; i < r.rows; ++i) {
+          CHECK_NEAR(gradient.view().row(i)[j], (a[i] - b[i]) / 2e-5, 1e-8);
+          CHECK_EQUAL(gradient.view().row(i)[j], g[i * d.dim + j]);
+        }
+      }
+    }
   }
 }
 

@@ -68,6 +68,16 @@ test.each([
   expect(worstOf(log_pdf_normalised!.data, normalised).error).toBeLessThan(1e-11);
 });
 
+test.each([{}, { guided: false, members: 1 }] as const)('potential %o', async (options) => {
+  const copula = await inDouble(await fitCopula(u, { ...size, ...options, kind: 'potential' }));
+  await copula.estimateNormaliser({ particles: 64 });
+  const { log_pdf, log_pdf_normalised } = await evaluate(copula);
+  expect(worstOf(log_pdf!.data, await copula.logPdf(rows)).error).toBeLessThan(1e-11);
+  const normalised = await copula.logPdf(rows, { normalised: true });
+  expect(worstOf(log_pdf_normalised!.data, normalised).error).toBeLessThan(1e-11);
+  await expect(toOnnx(copula, { what: 'network' })).rejects.toThrow('export its density');
+});
+
 test.each([
   { kind: 'flow' },
   { kind: 'flow', guided: false, members: 1 },

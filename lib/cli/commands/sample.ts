@@ -81,7 +81,7 @@ export function define(command: Command, io: Io): void {
     .option(
       '--given <column=value,...>',
       'draw rows that have these values, or lie in ranges such as "a<-0.05,b>=90" (all kinds), on the scale of the sample; ' +
-        'single values: cdc, flow, reflection, classical kinds, and ensembles of them',
+        'single values: cdc, flow, reflection, potential, classical kinds, and ensembles of them',
       (text, previous: readonly string[] = []) => [...previous, text],
     )
     .option(

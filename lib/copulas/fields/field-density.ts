@@ -6,11 +6,14 @@ import { type Execution } from '../inputs/run';
 import { type SolverOptions, givenSolverOptions, resolveIntegration, solverOptions } from './solvers';
 
 /**
- * `exact`: a formula. `classifier`: one pass of the network, up to the normaliser. `ode`: the instantaneous change of
+ * `exact`: a formula. `classifier`, `potential`: one pass of the network, up to the normaliser. `ode`: the instantaneous change of
  * variables along the probability flow, normalised. `bound`: a Monte Carlo estimate of a lower bound, from evaluations of the
  * field alone.
  */
-export type LogPdfMethod = 'exact' | 'classifier' | 'ode' | 'bound';
+export type LogPdfMethod = 'exact' | 'classifier' | 'potential' | 'ode' | 'bound';
+
+/** Whether a route gives a density that integrates to one by an estimate of its normaliser alone. */
+export const isUnnormalised = (method: LogPdfMethod) => method === 'classifier' || method === 'potential';
 
 /** How the trace of a Jacobian is found; see `TraceOptions.trace`. */
 export type TraceName = 'exact' | 'rademacher' | 'gaussian' | 'hutch++';

@@ -1,8 +1,17 @@
-/** The Monte Carlo of a CDC's normaliser (docs/mathematics.md, D.4): options and results. */
+/** The Monte Carlo of the normaliser of a CDC or a potential (docs/mathematics.md, D.4): options and results. */
 import { z } from 'zod';
 
-import { type OptionNames } from '../../errors';
-import { type NativeNormaliser, type NativeSmcOptions, type NativeSmcStage } from '../../native';
+import { type OptionNames, SklarError } from '../../errors';
+import {
+  type NativeAddon,
+  type NativeJob,
+  type NativeNormaliser,
+  type NativeSmcOptions,
+  type NativeSmcStage,
+  runJob,
+} from '../../native';
+import { tell } from '../../tell';
+import { type Execution } from '../inputs/run';
 import { type ParticleOptions, particleOptions, smcOptions } from './smc';
 
 /** Plain Monte Carlo with fewer effective rows than this share of all of them has no say. */
@@ -79,14 +88,34 @@ export const normaliserSchema: z.ZodType<NormaliserEstimate> = z.object({
   seed: z.string(),
 });
 
-export function normaliserOptions(options: NormaliserOptions, dim: number): NativeSmcOptions {
-  return smcOptions(options, dim, { particles: 4096, islands: 16, moves: 3, finalMoves: 0 });
+/**
+ * @param start what runs it
+ * @throws SklarError ERR_SKLAR_DIVERGED for an estimate that is not finite
+ */
+export async function normaliserOf(
+  options: NormaliserOptions,
+  dim: number,
+  { signal }: Execution,
+  start: (
+    addon: NativeAddon,
+    native: NativeSmcOptions,
+    onEvent: (fraction: number) => void,
+  ) => NativeJob<NativeNormaliser>,
+): Promise<NormaliserEstimate> {
+  const native = smcOptions(options, dim, { particles: 4096, islands: 16, moves: 3, finalMoves: 0 });
+  const result = await runJob((addon, onEvent: (fraction: number) => void) => start(addon, native, onEvent), {
+    signal,
+    onEvent: (fraction) => tell(options.onProgress, { fraction }),
+  });
+  const normaliser = toNormaliser(result, native);
+  if (Number.isFinite(normaliser.logZ) && Number.isFinite(normaliser.standardError)) return normaliser;
+  throw new SklarError('ERR_SKLAR_DIVERGED', `the estimate of the normaliser is ${normaliser.logZ}`);
 }
 
 const mean = (values: readonly number[]) =>
   values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
 
-export function toNormaliser(result: NativeNormaliser, options: NativeSmcOptions): NormaliserEstimate {
+function toNormaliser(result: NativeNormaliser, options: NativeSmcOptions): NormaliserEstimate {
   const { smc, monteCarlo, bennett, stages } = result;
   const rows = options.particles * options.islands;
   const levels = new Map<number, NativeSmcStage[]>();

@@ -10,14 +10,18 @@ import {
   expectOneOf,
 } from '../../errors';
 import {
+  type NativeAddon,
   type NativeConditional,
   type NativeConditionalOptions,
   type NativeFieldConditionalOptions,
+  type NativeJob,
   type NativeSmcOptions,
   callNative,
+  runJob,
 } from '../../native';
+import { tell } from '../../tell';
 import { type Scale, expectDtype, expectScale, toFloat32 } from '../inputs/rows';
-import { type RunOptions, runOptions } from '../inputs/run';
+import { type Execution, type RunOptions, runOptions } from '../inputs/run';
 import { processes } from '../../processes';
 import { type IntegrationProblem } from './solvers';
 
@@ -59,8 +63,8 @@ export const particleOptions: OptionNames<ParticleOptions> = {
 
 /** How rows are drawn given some columns; see `ConditionalOptions.method`. */
 export type ConditionalMethod = 'exact' | 'smc' | 'twisted' | 'replacement' | 'repaint';
-/** Of a CDC. */
-export const cdcConditionalMethods = [
+/** Of models that have a density at every noise level. */
+export const levelConditionalMethods = [
   'smc',
   'twisted',
   'replacement',
@@ -69,21 +73,21 @@ export const cdcConditionalMethods = [
 /** Of a velocity model whose process has noise. */
 export const velocityConditionalMethods = ['twisted'] as const satisfies readonly ConditionalMethod[];
 /** All of them. */
-export const conditionalMethods: readonly ConditionalMethod[] = [...cdcConditionalMethods, 'exact'];
+export const conditionalMethods: readonly ConditionalMethod[] = [...levelConditionalMethods, 'exact'];
 
 /** How rows are drawn given some columns. `particles` and what belongs to them are of `smc` and `twisted`. */
 export interface ConditionalOptions extends ParticleOptions {
   /** The scale of the fixed values and of the sample; default `copula`. */
   scale?: Scale;
   /**
-   * Of a CDC: `smc` (default), annealed sequential Monte Carlo, exact for the model's density as particles grow;
+   * Of a CDC and a potential: `smc` (default), annealed sequential Monte Carlo, exact for the model's density as particles grow;
    * `twisted` (Wu et al., 2023), the reverse SDE drawn to the condition by the gradient of a twist and weighted, exact as
    * particles grow; `replacement` and `repaint` (Lugmayr et al., 2022), which overwrite the fixed columns along the reverse
    * SDE: they are biased and there for comparison. Of flows and reflections: `twisted`. Of classical copulas: `exact`, independent draws.
    */
   method?: ConditionalMethod;
   /**
-   * twisted, of a CDC: what the weights stand for. `density` (default): the model's density itself, whatever the number of
+   * twisted, of a CDC and a potential: what the weights stand for. `density` (default): the model's density itself, whatever the number of
    * noise levels. `chain`: the steps of the reverse SDE, which need many levels; flows and reflections have no others.
    */
   weights?: 'density' | 'chain';
@@ -207,6 +211,13 @@ function resolveFixed(
   };
 }
 
+/** What `sampleConditional` was asked for. */
+interface Wanted {
+  readonly fixed: Readonly<Record<string | number, number>>;
+  readonly rows: number;
+  readonly options: ConditionalOptions;
+}
+
 /** What belongs to no method. */
 interface ResolvedCondition {
   scale: Scale;
@@ -264,14 +275,12 @@ function resolveCondition(
   return { scale, dtype, ...resolveFixed(fixed, names, dim, scale), given: Object.values(fixed) };
 }
 
-export function cdcConditionalOptions(
-  fixed: Readonly<Record<string | number, number>>,
-  rows: number,
-  options: ConditionalOptions,
+function levelConditionalOptions(
+  { fixed, rows, options }: Wanted,
   names: readonly string[] | null,
   dim: number,
 ): { method: ConditionalMethod; condition: ResolvedCondition; native: NativeConditionalOptions } {
-  const method = expectOneOf(options.method ?? 'smc', 'method', cdcConditionalMethods);
+  const method = expectOneOf(options.method ?? 'smc', 'method', levelConditionalMethods);
   const condition = resolveCondition(method, fixed, rows, options, names, dim);
   const weights = expectOneOf(options.weights ?? 'density', 'weights', ['density', 'chain'] as const);
   const count = (name: 'finalMoves' | 'loops' | 'polish', missing: number, min: number) =>
@@ -294,6 +303,34 @@ export function cdcConditionalOptions(
       loops: method === 'repaint' ? count('loops', 20, 1) : 1,
       polish: count('polish', 0, 0),
     },
+  };
+}
+
+/**
+ * By the densities along noise levels.
+ *
+ * @param start what runs it
+ */
+export async function levelConditional(
+  wanted: Wanted,
+  names: readonly string[] | null,
+  dim: number,
+  normaliser: { logZ: number; standardError: number } | null,
+  { signal }: Execution,
+  start: (
+    addon: NativeAddon,
+    native: NativeConditionalOptions,
+    onEvent: (fraction: number) => void,
+  ) => NativeJob<NativeConditional>,
+): Promise<ConditionalSample> {
+  const { method, condition, native } = levelConditionalOptions(wanted, names, dim);
+  const result = await runJob((addon, onEvent: (fraction: number) => void) => start(addon, native, onEvent), {
+    signal,
+    onEvent: (fraction) => tell(wanted.options.onProgress, { fraction }),
+  });
+  return {
+    rows: conditionalRows(result.values, condition, names, dim),
+    ...conditionalReport(result, method, native, normaliser),
   };
 }
 
@@ -384,8 +421,8 @@ export function velocityReport(result: NativeConditional): Omit<ConditionalSampl
   };
 }
 
-/** What a conditional sample of a CDC says beside its rows. */
-export function conditionalReport(
+/** What a conditional sample of densities along noise levels says beside its rows. */
+function conditionalReport(
   result: NativeConditional,
   method: ConditionalMethod,
   native: NativeConditionalOptions,

@@ -17,7 +17,7 @@ type Some<T> = { [K in keyof T]-?: Required<Pick<T, K>> }[keyof T];
  * Fits a copula to pseudo-observations; each class says by which formulas.
  *
  * @param u n x dim rows strictly between 0 and 1, for example from `PseudoObservations`; at least 2 columns and 8 rows
- * @param options `kind` (`cdc`, `flow`, `reflection` or one of the classical kinds) and what belongs to it, see
+ * @param options `kind` (`cdc`, `flow`, `reflection`, `potential` or one of the classical kinds) and what belongs to it, see
  *   `CdcOptions`, `FlowOptions`, `ReflectionOptions`, `ClassicalOptions`, `KernelOptions`; or `auto`, which tries several and takes the best
  *   (`FitAutoOptions`, docs/mathematics.md N.7), whose `selection` says how they fared. Default `auto`, but `cdc` where options are given that belong to one kind
  * @throws SklarError ERR_SKLAR_VALUE or ERR_SKLAR_SHAPE for rows or options that do not fit, ERR_SKLAR_DEVICE,

@@ -39,16 +39,24 @@ import { type CopulaCapabilities, velocityCapabilities } from '../fields/capabil
 import {
   type CdcOptions,
   type FlowOptions,
+  type PotentialOptions,
   type ReflectionOptions,
   cdcOptionsSchema,
   flowOptionsSchema,
   parseOptions,
+  potentialOptionsSchema,
   reflectionOptionsSchema,
 } from '../inputs/options';
 import { type DenseRows } from '../inputs/rows';
 import { type Execution } from '../inputs/run';
 import { type CdcCopula, cdcCapabilities, cdcFromFile, fitCdc } from '../kinds/cdc';
 import { type FlowCopula, fitFlow, flowFromFile, resolveFlow } from '../kinds/flow';
+import {
+  type PotentialCopula,
+  fitPotential,
+  potentialCapabilities,
+  potentialFromFile,
+} from '../kinds/potential';
 import { type ReflectionCopula, fitReflection, reflectionFromFile } from '../kinds/reflection';
 import { trainWithMissing } from './own-draws';
 import { type TrainRun, type TrainSettings } from '../training/train';
@@ -137,6 +145,7 @@ function parametersOf(kind: FamilyKind): string {
 export interface CopulaKinds extends Record<FamilyKind, { options: ClassicalOptions; copula: FamilyCopula }> {
   cdc: { options: CdcOptions; copula: CdcCopula };
   flow: { options: FlowOptions; copula: FlowCopula };
+  potential: { options: PotentialOptions; copula: PotentialCopula };
   reflection: { options: ReflectionOptions; copula: ReflectionCopula };
   gaussian: { options: ClassicalOptions; copula: GaussianCopula };
   student: { options: ClassicalOptions; copula: StudentCopula };
@@ -176,6 +185,15 @@ export const kinds: Readonly<Record<CopulaKind, Kind>> = {
     reflectionOptionsSchema,
     fitReflection,
     reflectionFromFile,
+    same,
+  ),
+  potential: trained(
+    'potential',
+    'a log density up to a constant at every time, whose gradient is the field',
+    potentialCapabilities,
+    potentialOptionsSchema,
+    fitPotential,
+    potentialFromFile,
     same,
   ),
   gaussian: parametric('gaussian', 'a correlation matrix', fitGaussian, gaussianFromFile),

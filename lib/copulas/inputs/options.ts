@@ -30,11 +30,11 @@ const positive = z.int().min(1);
 
 /** Options of `fitCopula` for every kind that a network learns; a step is one of Adam on `batch` rows. */
 export interface TrainingOptions {
-  /** Steps at most; default 3000 of `cdc`, 4000 of `flow` and `reflection`. */
+  /** Steps at most; default 3000 of `cdc`, 4000 of others. */
   steps?: number | undefined;
   /** Rows of a step; default 1024. */
   batch?: number | undefined;
-  /** After the warm-up; default 1e-3 of `cdc`, 3e-3 of `flow` and `reflection`. */
+  /** After the warm-up; default 1e-3 of `cdc`, 3e-3 of others. */
   learningRate?: number | undefined;
   /** Steps over which the learning rate rises from 0; default 100. */
   warmup?: number | undefined;
@@ -50,7 +50,7 @@ export interface TrainingOptions {
   clipNorm?: number | undefined;
   /**
    * Decoupled weight decay (Loshchilov and Hutter, 1711.05101): every step takes this times the learning rate off each
-   * parameter, as a share of it. Default 0, of `flow` 0.1.
+   * parameter, as a share of it. Default 0, of `flow` and `potential` 0.1.
    */
   weightDecay?: number | undefined;
   /** Decay of the running average of the parameters, which is what the model becomes; 0 turns it off. Default 0.999. */
@@ -180,6 +180,42 @@ export const flowOptionsSchema = z.strictObject({
 } satisfies OptionShape<FlowOptions>);
 export type ParsedFlowOptions = z.output<typeof flowOptionsSchema>;
 export type ResolvedFlowOptions = ParsedFlowOptions & { guided: boolean; cosines: number };
+
+/** Options of `fitCopula` for kind `potential`. */
+export interface PotentialOptions extends TrainingOptions {
+  /** As for a CDC. */
+  guided?: boolean | undefined;
+  /** As for a CDC. */
+  shrinkage?: number | undefined;
+  /** Width of the network; default 256. */
+  hidden?: number | undefined;
+  /** Residual blocks; default 3. */
+  depth?: number | undefined;
+  /** Networks whose mean is the potential, see `FlowOptions.members`; default 2. */
+  members?: number | undefined;
+  /** `uniform` (default): all angles alike; `likelihood`: the loss of the gradient bounds the log-likelihood. */
+  weighting?: 'likelihood' | 'uniform' | undefined;
+  /** Weight of the error of the slope in time beside that of the gradient; 0: the gradient alone. Default 0.5. */
+  timeWeight?: number | undefined;
+  /** The least noise sin(theta) that the likelihood weighting looks at; default 0.01. */
+  leastNoise?: number | undefined;
+}
+
+export const potentialOptionsSchema = z.strictObject({
+  guided: z.boolean().default(true),
+  shrinkage: z.number().min(0).max(1).optional(),
+  hidden: positive.max(8192).default(256),
+  depth: positive.max(64).default(3),
+  members: members.default(2),
+  weighting: z.enum(['likelihood', 'uniform']).default('uniform'),
+  timeWeight: z.number().min(0).max(1e6).default(0.5),
+  leastNoise: z.number().min(1e-5).max(0.5).default(0.01),
+  ...training,
+  steps: positive.max(1e9).default(4000),
+  learningRate: z.number().positive().max(10).default(3e-3),
+  weightDecay: training.weightDecay.default(0.1),
+} satisfies OptionShape<PotentialOptions>);
+export type ResolvedPotentialOptions = z.output<typeof potentialOptionsSchema>;
 
 /** Options of `fitCopula` for kind `reflection`. */
 export interface ReflectionOptions extends TrainingOptions {

@@ -6,7 +6,7 @@ import { type OptionNames, SklarError, expectInteger, expectNumber } from '../..
 import { type MeanOfRows, meanOf } from '../../mean';
 import { callNative } from '../../native';
 import { type CopulaCapabilities } from '../fields/capabilities';
-import { type FieldDensity, type LogPdfMethod, type Points } from '../fields/field-density';
+import { type FieldDensity, type LogPdfMethod, type Points, isUnnormalised } from '../fields/field-density';
 import { type DenseRows, type RowsInput, type Scale, expectScale, toDense, takeRows } from '../inputs/rows';
 import { type Execution, type RunOptions, runOptions } from '../inputs/run';
 import { type Normalisable } from '../fields/normaliser';
@@ -61,7 +61,7 @@ export const certificateOptions: OptionNames<CertificateOptions> = {
 /** One route to the log density of the compared rows: what it says, or why it left the finite numbers. */
 export type CertificateRoute = MeasuredRoute | FailedRoute;
 
-/** Mean log density of the compared rows by one route, in nats; `classifier` has log Z subtracted. */
+/** Mean log density of the compared rows by one route, in nats; `classifier` and `potential` have log Z subtracted. */
 export interface MeasuredRoute extends MeanOfRows {
   /** The route. */
   readonly method: LogPdfMethod;
@@ -222,6 +222,7 @@ const SHARES: Readonly<Record<CertificateStage, number>> = {
   normaliser: 10,
   exact: 1,
   classifier: 1,
+  potential: 1,
   ode: 60,
   bound: 9,
   sample: 20,
@@ -270,7 +271,7 @@ async function normalisationOf(
     const estimate = known ?? (await normalisable.estimateNormaliser({ ...run, onProgress }));
     return { logZ: estimate.logZ, standardError: estimate.standardError, by: 'normaliser' };
   }
-  const by = { exact: 'exact', ode: 'flow', classifier: null, bound: null } as const;
+  const by = { exact: 'exact', ode: 'flow', classifier: null, potential: null, bound: null } as const;
   const why = by[copula.capabilities.logPdf[0]!];
   return why && { logZ: 0, standardError: 0, by: why };
 }
@@ -327,7 +328,7 @@ async function routesOf(
     report(method, 0);
     const start = performance.now();
     const { value, failure } =
-      method === 'classifier' && withoutNormaliser !== null
+      isUnnormalised(method) && withoutNormaliser !== null
         ? { value: null, failure: `the normaliser could not be estimated: ${withoutNormaliser}` }
         : await attempt(() =>
             routeOf(copula, method, rows, scale, run, (fraction) => report(method, fraction)),
@@ -339,7 +340,7 @@ async function routesOf(
       continue;
     }
     const { values, nfe } = value;
-    const logZ = method === 'classifier' ? normalisation : null;
+    const logZ = isUnnormalised(method) ? normalisation : null;
     if (logZ) values.forEach((density, i) => (values[i] = density - logZ.logZ));
     let difference: RouteDifference | null = null;
     if (first) {

@@ -31,20 +31,13 @@ import { type ResolvedCdcOptions } from '../inputs/options';
 import { addParameters, expectGuide, expectTensor, gatherParameters, startRecord } from './parameters';
 import { type DenseRows, type RowsInput, expectFinite, toDense } from '../inputs/rows';
 import { type Execution, type RunOptions, cpuOnlyOf, runOptions } from '../inputs/run';
-import {
-  type ConditionalSample,
-  cdcConditionalMethods,
-  cdcConditionalOptions,
-  conditionalReport,
-  conditionalRows,
-} from '../fields/smc';
+import { type ConditionalSample, levelConditionalMethods, levelConditional } from '../fields/smc';
 import {
   type NormaliserEstimate,
   type NormaliserOptions,
   normaliserOptionNames,
-  normaliserOptions,
+  normaliserOf,
   normaliserSchema,
-  toNormaliser,
   type Normalisable,
 } from '../fields/normaliser';
 import {
@@ -57,7 +50,6 @@ import {
 } from '../fields/solvers';
 import { guideCorrelation } from '../correlation/ties';
 import { type TrainRun, type Trainable, finiteOrNull, train } from '../training/train';
-import { tell } from '../../tell';
 
 /** Every solver, and the published sampler for comparison. */
 export const cdcSolvers = [...solverNames, 'published', 'published-noisy'] as const;
@@ -95,7 +87,7 @@ interface Parts extends CdcNativeDefinition {
 /** Its density is normalised by an estimate: `estimateNormaliser`. */
 export const cdcCapabilities: CopulaCapabilities = {
   logPdf: ['classifier', 'ode', 'bound'],
-  sampleConditional: cdcConditionalMethods,
+  sampleConditional: levelConditionalMethods,
   field: true,
   cdf: false,
   marginal: false,
@@ -238,35 +230,20 @@ export class CdcCopula extends Copula implements HasField {
   async estimateNormaliser(options: NormaliserOptions = {}): Promise<NormaliserEstimate> {
     options = expectOptions(options, 'estimateNormaliser', normaliserOptionNames);
     const run = this.begin(options);
-    const native = normaliserOptions(options, this.dim);
-    const result = await runJob(
-      (addon, onEvent: (fraction: number) => void) =>
-        addon.cdcNormaliser(this.#native(), native, run, onEvent),
-      { signal: run.signal, onEvent: (fraction) => tell(options.onProgress, { fraction }) },
+    this.#normaliser = await normaliserOf(options, this.dim, run, (addon, native, onEvent) =>
+      addon.cdcNormaliser(this.#native(), native, run, onEvent),
     );
-    const normaliser = toNormaliser(result, native);
-    if (!Number.isFinite(normaliser.logZ) || !Number.isFinite(normaliser.standardError)) {
-      throw new SklarError('ERR_SKLAR_DIVERGED', `the estimate of the normaliser is ${normaliser.logZ}`);
-    }
-    this.#normaliser = normaliser;
-    return normaliser;
+    return this.#normaliser;
   }
 
   /** @internal Methods `smc` (default), `twisted`, `replacement` and `repaint`; see `Copula.sampleConditional`. */
   protected override async drawConditional(
-    { fixed, rows, options }: ConditionalRequest,
+    request: ConditionalRequest,
     run: Execution,
   ): Promise<ConditionalSample> {
-    const { method, condition, native } = cdcConditionalOptions(fixed, rows, options, this.names, this.dim);
-    const result = await runJob(
-      (addon, onEvent: (fraction: number) => void) =>
-        addon.cdcConditional(this.#native(), native, run, onEvent),
-      { signal: run.signal, onEvent: (fraction) => tell(options.onProgress, { fraction }) },
+    return levelConditional(request, this.names, this.dim, this.#normaliser, run, (addon, native, onEvent) =>
+      addon.cdcConditional(this.#native(), native, run, onEvent),
     );
-    return {
-      rows: conditionalRows(result.values, condition, this.names, this.dim),
-      ...conditionalReport(result, method, native, this.#normaliser),
-    };
   }
 
   /** @internal */

@@ -20,6 +20,7 @@ import {
   type FieldDensityOptions,
   type LogPdfMethod,
   type Points,
+  isUnnormalised,
 } from '../fields/field-density';
 import { type Execution } from '../inputs/run';
 import { type ConditionalMethod, type ConditionalSample, withoutMethod } from '../fields/smc';
@@ -87,7 +88,7 @@ const WEIGHING: readonly ConditionalMethod[] = ['smc', 'twisted', 'exact'];
 
 /**
  * Copulas as one, their mixture: its density is the weighted mean of theirs, by default with equal weights, and its rows are theirs in turn. A CDC
- * takes part with its density normalised by its own estimate of log Z, which is made when the density is first asked for.
+ * or a potential takes part with its density normalised by its own estimate of log Z, which is made when the density is first asked for.
  *
  * Of every E adjoining rows of a sample, E the number of members, each member draws one, in an order that the seed and the
  * rows' number decide: a sample does not depend on how it is cut into batches. Where weights are given it is so many of every 64 rows as
@@ -236,7 +237,7 @@ export class EnsembleCopula extends Copula {
           onEvent && ((fraction) => onEvent((k + fraction) / this.members.length)),
         )
         .catch(byMember(k));
-      const logZ = own === 'classifier' ? member.normalisable!.logNormaliser! : 0;
+      const logZ = isUnnormalised(own) ? member.normalisable!.logNormaliser! : 0;
       parts.push(part.logPdf.map((value) => value - logZ));
       evaluations += part.evaluations;
     }

@@ -91,6 +91,7 @@ export function fitFlow(u: DenseRows, options: ResolvedFlowOptions, run: TrainRu
     const definition: VelocityDefinition = {
       process,
       published: false,
+      potential: false,
       dim: u.columns,
       frequencies: options.cosines,
       hiddenDim: options.hidden,
@@ -130,6 +131,7 @@ export function flowFromFile(document: ModelDocument, tensors: ModelTensors): Fl
   const { network, reference, guided, options } = expectConfig(configSchema, document);
   const definition: VelocityDefinition = {
     ...network,
+    potential: false,
     cholesky: guided ? expectGuide(tensors, network.dim) : null,
   };
   return FlowCopula.fromParts(

@@ -97,6 +97,7 @@ export function fitReflection(
   const definition: VelocityDefinition = {
     process: 'reflection',
     published,
+    potential: false,
     dim: u.columns,
     frequencies: published ? 0 : options.cosines,
     hiddenDim: options.hidden,
@@ -136,7 +137,7 @@ const configSchema = z.object({
 /** Rebuilds a reflection copula from what `save` wrote. */
 export function reflectionFromFile(document: ModelDocument, tensors: ModelTensors): ReflectionCopula {
   const { network, reference, options } = expectConfig(configSchema, document);
-  const definition: VelocityDefinition = { ...network, cholesky: null };
+  const definition: VelocityDefinition = { ...network, potential: false, cholesky: null };
   return ReflectionCopula.fromParts(
     velocityParts({ definition, reference, options, training: document.training }, tensors),
   );
@@ -161,6 +162,7 @@ export function reflectionFromPublishedWeights(
   const definition: VelocityDefinition = {
     process: 'reflection',
     published: true,
+    potential: false,
     dim: first.shape[1]! - 1,
     frequencies: 0,
     hiddenDim: first.shape[0]!,

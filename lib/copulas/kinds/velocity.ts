@@ -1,4 +1,4 @@
-/** What flow and reflection copulas share: a velocity head, sampled and scored by its ordinary differential equation. */
+/** What flow, reflection and potential copulas share: a velocity head, sampled and scored by its ordinary differential equation. */
 import { z } from 'zod';
 
 import { SklarError } from '../../errors';
@@ -76,7 +76,7 @@ export interface VelocityParts {
   training: Readonly<Record<string, unknown>> | null;
 }
 
-/** What flow and reflection copulas share. */
+/** What flow, reflection and potential copulas share. */
 export abstract class VelocityCopula extends Copula implements HasField {
   readonly dim: number;
   /** @internal */
@@ -185,7 +185,10 @@ export abstract class VelocityCopula extends Copula implements HasField {
     const { definition, parameters, reference, options, training } = this.parts;
     const { hiddenDim: hidden, depth, activation, members, cholesky } = definition;
     return {
-      architecture: { hidden, depth, activation, members, ...this.architecture() },
+      architecture: {
+        ...{ hidden, depth, members, ...this.architecture() },
+        ...(!definition.potential && { activation }),
+      },
       cholesky,
       parameters,
       reference,
@@ -205,7 +208,9 @@ export abstract class VelocityCopula extends Copula implements HasField {
   /** @internal */
   protected toModelContent(): ModelContent {
     const { definition, parameters, options, training, reference } = this.parts;
-    const { cholesky, ...network } = definition;
+    const { process, published, dim, frequencies, hiddenDim, depth, activation, members, cholesky } =
+      definition;
+    const network = { process, published, dim, frequencies, hiddenDim, depth, activation, members };
     const tensors: ModelTensors = new Map();
     addParameters(
       tensors,
@@ -229,12 +234,20 @@ export function velocityTraining<C extends VelocityCopula>(
   timeLaw: TimeLaw,
   about: unknown,
   make: Trainable<C>['make'],
+  slopeWeight = 0,
 ): Trainable<C> {
   return {
-    about: ['velocity', definition.process, definition.published, about],
+    about: [
+      'velocity',
+      definition.process,
+      definition.published,
+      about,
+      ...(definition.potential ? ['potential'] : []),
+    ],
     cholesky: definition.cholesky,
     completion,
-    start: (addon, call, onReports) => addon.velocityTrain({ ...call, definition, timeLaw }, onReports),
+    start: (addon, call, onReports) =>
+      addon.velocityTrain({ ...call, definition, timeLaw, slopeWeight }, onReports),
     make,
   };
 }

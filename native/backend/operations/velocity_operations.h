@@ -39,6 +39,11 @@ struct VelocityLoss {
   double row_weight = 0;
   double adjoint_scale = 1;  // of the adjoint below
   MatrixView<T> output_adjoint;
+  // Of a potential, beside the error of its gradient that of its slope in time; 0: not wanted. value: the
+  // network's output, of which `output` is the gradient; time_gradient: that in the features of the time.
+  double slope_weight = 0;
+  MatrixView<const T> value, time_gradient;
+  MatrixView<T> value_adjoint, time_gradient_adjoint;
   double* row_losses = nullptr;  // scratch
   TrainState* state = nullptr;   // receives squared_error
 };

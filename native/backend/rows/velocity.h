@@ -6,6 +6,7 @@
 #include "backend/rows/lanes.h"
 #include "core/random/philox.h"
 #include "core/random/shuffle.h"
+#include "heads/potential.h"
 
 // The operations of velocity heads (docs/mathematics.md, B.1, B.2 and D.2), row by row, for host and device.
 namespace sklar::rows {
@@ -70,6 +71,40 @@ SKLAR_HD_INLINE void velocity_features(const VelocityHead& head, const T* y, con
   x[inputs] = 1;
 }
 
+// The squared error of dF / d theta, whose target is that of log N(state; alpha start, sigma^2 I), times
+// sigma^2 (docs/mathematics.md, A.11), and its adjoints.
+template <class T, class Lanes>
+SKLAR_HD_INLINE double potential_slope_loss(const VelocityLoss<T>& l, size_t i, const Lanes& lanes) {
+  const size_t d = l.head.dim;
+  const double theta = l.time[i], a = OuProcess::alpha(theta), noise = OuProcess::noise(theta);
+  const T* y = l.y.row(i);
+  const T* velocity = l.target.row(i);
+  double excess = 0, products = 0;  // |epsilon|^2 - d, epsilon . start
+  for (size_t j = lanes.first; j < d; j += lanes.count) {
+    const double state = static_cast<double>(y[j]), along = static_cast<double>(velocity[j]);
+    const double start = a * state - noise * along, epsilon = noise * state + a * along;
+    excess += epsilon * epsilon - 1;
+    products += epsilon * start;
+  }
+  excess = lanes.sum(excess);
+  products = lanes.sum(products);
+  const PotentialSlopes slopes = potential_slopes(l.head, theta);
+  const T* n = l.time_gradient.row(i);
+  double slope = 0;
+  for (size_t k = lanes.first; k < velocity_time_features; k += lanes.count)
+    slope += slopes.feature_slope[k] * static_cast<double>(n[k]);
+  slope = lanes.sum(slope);
+  slope = slopes.scale_slope * static_cast<double>(l.value.row(i)[0]) + slopes.scale * slope;
+  const double error = noise * slope - (a * excess - noise * products);
+  const double weight = l.slope_weight * l.row_weight;
+  const double adjoint = l.adjoint_scale * 2 * weight * error * noise;
+  T* to = l.time_gradient_adjoint.row(i);
+  for (size_t k = lanes.first; k < velocity_time_features; k += lanes.count)
+    to[k] = static_cast<T>(adjoint * slopes.scale * slopes.feature_slope[k]);
+  if (lanes.first == 0) l.value_adjoint.row(i)[0] = static_cast<T>(adjoint * slopes.scale_slope);
+  return weight * error * error;
+}
+
 template <class T, class Lanes>
 SKLAR_HD_INLINE void velocity_loss(const VelocityLoss<T>& l, size_t i, const Lanes& lanes) {
   const size_t d = l.head.dim;
@@ -86,8 +121,9 @@ SKLAR_HD_INLINE void velocity_loss(const VelocityLoss<T>& l, size_t i, const Lan
     sum += weight * error * error;
     c[j] = static_cast<T>(l.adjoint_scale * (2 * l.row_weight * factor * weight * error));
   }
-  sum = lanes.sum(sum);
-  if (lanes.first == 0) l.row_losses[i] = l.row_weight * sum;
+  sum = l.row_weight * lanes.sum(sum);
+  if (l.slope_weight > 0) sum += potential_slope_loss(l, i, lanes);
+  if (lanes.first == 0) l.row_losses[i] = sum;
 }
 
 template <class T>
