@@ -8,28 +8,27 @@
 
 namespace sklar {
 
-// What a change of the time does to F: its derivative is scale_slope n + scale sum_k feature_slope[k] dn / d
+// What a change of the time does to F: its derivative is scale_slope n + scale sum_k feature_slope(k) dn / d
 // feature_k.
-struct PotentialSlopes {
-  double scale, scale_slope, feature_slope[velocity_time_features];
-};
+struct PotentialTime {
+  double alpha, noise, scale, scale_slope, level, level_slope;
 
-SKLAR_HD_INLINE PotentialSlopes potential_slopes(const VelocityHead& head, double theta) {
-  const double a = OuProcess::alpha(theta), noise = OuProcess::noise(theta);
-  PotentialSlopes s;
-  s.scale = velocity_scale(head, Form::gradient, theta);
-  s.scale_slope = -2 * a * noise;
-  double features[velocity_time_features];
-  velocity_time(head, theta, features);
-  const double floor = velocity_time_floor(head), level = noise * a / (noise * noise + floor * floor) / 3.5;
-  s.feature_slope[0] = a;
-  s.feature_slope[1] = -noise;
-  s.feature_slope[2] = level;
-  for (int k = 1; k <= 4; ++k) {
-    s.feature_slope[1 + 2 * k] = 0.5 * kPi * k * level * features[2 + 2 * k];
-    s.feature_slope[2 + 2 * k] = -0.5 * kPi * k * level * features[1 + 2 * k];
+  SKLAR_HD_INLINE PotentialTime(const VelocityHead& head, double theta) {
+    const double floor = velocity_time_floor(head);
+    alpha = OuProcess::alpha(theta);
+    noise = OuProcess::noise(theta);
+    scale = velocity_scale(head, Form::gradient, theta);
+    scale_slope = -2 * alpha * noise;
+    level = velocity_level(head, noise);
+    level_slope = noise * alpha / (noise * noise + floor * floor) / 3.5;
   }
-  return s;
-}
+  SKLAR_HD_INLINE double feature_slope(size_t k) const {  // as velocity_time has them
+    if (k == 0) return alpha;
+    if (k == 1) return -noise;
+    if (k == 2) return level_slope;
+    const double frequency = 0.5 * kPi * static_cast<double>((k - 1) / 2), phase = frequency * level;
+    return frequency * level_slope * (k % 2 ? cos(phase) : -sin(phase));
+  }
+};
 
 }  // namespace sklar

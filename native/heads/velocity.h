@@ -72,7 +72,13 @@ SKLAR_HD_INLINE uint32_t velocity_inputs(const VelocityHead& head) {
   return velocity_state_features(head) + (head.published ? 1 : velocity_time_features);
 }
 
-// Features of a time. The scale on which a field changes is the logarithm of the noise.
+// The scale on which a field changes is the logarithm of the noise: -2 to 0 or so.
+SKLAR_HD_INLINE double velocity_level(const VelocityHead& head, double noise) {
+  const double floor = velocity_time_floor(head);
+  return log(head.potential ? sqrt(noise * noise + floor * floor) : noise + floor) / 3.5;
+}
+
+// Features of a time.
 SKLAR_HD_INLINE void velocity_time(const VelocityHead& head, double time, double* out) {
   if (head.published) {
     out[0] = time;
@@ -82,9 +88,7 @@ SKLAR_HD_INLINE void velocity_time(const VelocityHead& head, double time, double
     p.time_features(time, out);
     return p.noise(time);
   });
-  const double floor = velocity_time_floor(head);
-  const double level =  // -2 to 0 or so
-      log(head.potential ? sqrt(noise * noise + floor * floor) : noise + floor) / 3.5;
+  const double level = velocity_level(head, noise);
   out[2] = level + 1;
   for (int k = 1; k <= 4; ++k) {
     out[1 + 2 * k] = sin(0.5 * kPi * k * level);

@@ -240,7 +240,7 @@ TEST_CASE("training velocity heads") {
                           : circle  ? TimeLaw{TimeLaw::Kind::log_sine, 0.01, 1}
                                     : TimeLaw{TimeLaw::Kind::logarithmic, 0.01, 0.9};
       auto network = make_velocity_network<float>(b.backend, d);
-      VelocityObjective<float> objective(b.backend, *network, d.head(), law, 40);
+      VelocityObjective<float> objective(b.backend, *network, d.head(), law, 40, potential ? 0.5 : 0);
       keep(b, trained<float>(b, *network, objective, !circle));
     });
   }

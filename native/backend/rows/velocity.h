@@ -76,7 +76,8 @@ SKLAR_HD_INLINE void velocity_features(const VelocityHead& head, const T* y, con
 template <class T, class Lanes>
 SKLAR_HD_INLINE double potential_slope_loss(const VelocityLoss<T>& l, size_t i, const Lanes& lanes) {
   const size_t d = l.head.dim;
-  const double theta = l.time[i], a = OuProcess::alpha(theta), noise = OuProcess::noise(theta);
+  const PotentialTime time(l.head, l.time[i]);
+  const double a = time.alpha, noise = time.noise;
   const T* y = l.y.row(i);
   const T* velocity = l.target.row(i);
   double excess = 0, products = 0;  // |epsilon|^2 - d, epsilon . start
@@ -88,20 +89,19 @@ SKLAR_HD_INLINE double potential_slope_loss(const VelocityLoss<T>& l, size_t i, 
   }
   excess = lanes.sum(excess);
   products = lanes.sum(products);
-  const PotentialSlopes slopes = potential_slopes(l.head, theta);
   const T* n = l.time_gradient.row(i);
   double slope = 0;
   for (size_t k = lanes.first; k < velocity_time_features; k += lanes.count)
-    slope += slopes.feature_slope[k] * static_cast<double>(n[k]);
+    slope += time.feature_slope(k) * static_cast<double>(n[k]);
   slope = lanes.sum(slope);
-  slope = slopes.scale_slope * static_cast<double>(l.value.row(i)[0]) + slopes.scale * slope;
+  slope = time.scale_slope * static_cast<double>(l.value.row(i)[0]) + time.scale * slope;
   const double error = noise * slope - (a * excess - noise * products);
   const double weight = l.slope_weight * l.row_weight;
   const double adjoint = l.adjoint_scale * 2 * weight * error * noise;
   T* to = l.time_gradient_adjoint.row(i);
   for (size_t k = lanes.first; k < velocity_time_features; k += lanes.count)
-    to[k] = static_cast<T>(adjoint * slopes.scale * slopes.feature_slope[k]);
-  if (lanes.first == 0) l.value_adjoint.row(i)[0] = static_cast<T>(adjoint * slopes.scale_slope);
+    to[k] = static_cast<T>(adjoint * time.scale * time.feature_slope(k));
+  if (lanes.first == 0) l.value_adjoint.row(i)[0] = static_cast<T>(adjoint * time.scale_slope);
   return weight * error * error;
 }
 
