@@ -276,7 +276,7 @@ export class Margins extends LevelColumns {
    *
    * @internal
    */
-  async drawn(z: Matrix, run: ColumnRunOptions = {}): Promise<Table> {
+  async drawn(z: Matrix, run: ColumnRunOptions): Promise<Table> {
     const table = await this.inverse(z, { ...run, scale: 'gaussian' });
     const columns = table.columns.map((values, j) => {
       const { endings, margin } = this.#columns[j]!;

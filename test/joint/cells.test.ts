@@ -13,6 +13,7 @@ import {
   Table,
   fromRows,
   normalCdf,
+  normalQuantile,
   readTable,
 } from '../../lib';
 import { type TestColumn, jointOf, law, mean } from './support';
@@ -210,16 +211,19 @@ test('a level and a value together: density times the probability of the block',
   expect(given.table.column('x').every((value) => value === 1.5)).toBe(true);
 });
 
-test('a condition that next to no draw has is refused with its name', async () => {
+test('rows are drawn given a value that next to no draw has', async () => {
   const rare = counts(99_999_999, 1);
   const joint = jointOf(new GaussianCopula(R, 2), [
     { name: 'a', kind: 'integer', margin: rare },
     { name: 'x', margin: normal },
   ]);
-  await expect(joint.sampleConditional({ a: 2 }, 100)).rejects.toMatchObject({
-    code: 'ERR_SKLAR_VALUE',
-    message: expect.stringContaining('"a" = 2'),
-  });
+  const { table, method, blockAcceptance, logMarginalDensity } = await joint.sampleConditional({ a: 2 }, 400);
+  expect(method).toBe('subset-simulation');
+  expect(new Set(table.column('a'))).toEqual(new Set([2]));
+  expect(Math.abs(Math.log(blockAcceptance!) - logMarginalDensity!)).toBeLessThan(0.3);
+  // E[z | z > b] is nearly b + 1 / b
+  const beyond = normalQuantile(Float64Array.of(1 - Math.exp(logMarginalDensity!)))[0]!;
+  expect(Math.abs(mean(table.column('x')) - RHO * (beyond + 1 / beyond))).toBeLessThan(0.25);
 });
 
 test('a discrete column has no values between', async () => {
