@@ -1274,3 +1274,29 @@ test('functions are looked for in some rows of many first', () => {
     'modelled',
   ]);
 });
+
+test('names that are made of other names', () => {
+  const words = ['anna', 'Ben', 'carl', 'Dora', 'emil'];
+  const login = each((i) => `${pick(words)}${7 * i + 3}`);
+  const data = Table.fromColumns({
+    email: login.map((name) => `${name.toLowerCase()}@example.com`),
+    login,
+    id: Int32Array.from({ length: ROWS }, (_, i) => 90 + i),
+    invoice: each((i) => `INV-${String(90 + i).padStart(6, '0')}/A`),
+    token: each(() => draw().toString(36).slice(2, 10)),
+    spent: each(() => cents(10 + 90 * draw())),
+  });
+  const own = TableSchema.infer(data);
+  const rules = own.columns.map((one) => (one.role === 'id' ? one.ids.rule : one.role));
+  expect(rules).toEqual(['of', 'shapes', 'counted', 'of', 'shapes', 'modelled']);
+  const made = own.restore(own.modelled(data), { firstRow: 1000 });
+  for (const [i, name] of cells(made, 'login').entries())
+    expect(made.text('email', i)).toBe(`${name!.toLowerCase()}@example.com`);
+  for (const [i, id] of cells(made, 'id').entries())
+    expect(made.text('invoice', i)).toBe(`INV-${id!.padStart(6, '0')}/A`);
+  expect(cells(made, 'login').some((name) => login.includes(name!))).toBe(false);
+  const json = JSON.parse(JSON.stringify(own)) as { columns: { ids?: { name: string } }[] };
+  expect(TableSchema.fromJSON(json).toJSON()).toEqual(own.toJSON());
+  json.columns[0]!.ids!.name = 'invoice';
+  expect(() => TableSchema.fromJSON(json)).toThrow('names');
+});

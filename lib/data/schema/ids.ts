@@ -5,12 +5,22 @@ import { release } from '../../native';
 import { greatestDivisor } from '../columns/plain-number';
 import { type Seed, hashWords, seedWords } from '../random';
 
+/** How names are made of those of another column, here or there of at least `width` digits, with zeros before. */
+interface OfOther {
+  readonly name: string;
+  readonly before: string;
+  readonly after: string;
+  readonly width?: number | undefined;
+  readonly lower?: true | undefined;
+}
+
 /**
  * How new names are made. None of the data is kept beside what all of them share.
  *
  * - `counted`: `prefix`, a number of at least `width` digits, `suffix`; numbers begin with `first` and are `step` apart, with a random
  *   part where that is more than 1, and whole multiples of `unit` (default 1) above `first`
  * - `uuid`: random UUIDs
+ * - `of`: those of another column with something before and after: addresses of accounts, references of numbers
  * - `shapes`: `prefix` and texts in which 0 stands for a digit, a and A for letters, others for themselves; `hex`: all are hexadecimal digits
  */
 export type IdRule =
@@ -24,12 +34,16 @@ export type IdRule =
       readonly unit?: number | undefined;
     }
   | { readonly rule: 'uuid' }
+  | ({ readonly rule: 'of' } & OfOther)
   | {
       readonly rule: 'shapes';
       readonly shapes: readonly string[];
       readonly prefix?: string | undefined;
       readonly hex?: boolean | undefined;
     };
+
+/** How names are made that are those of no other column. */
+type OwnRule = Exclude<IdRule, { rule: 'of' }>;
 
 export const idRuleSchema: z.ZodType<IdRule> = z.discriminatedUnion('rule', [
   z.strictObject({
@@ -42,6 +56,14 @@ export const idRuleSchema: z.ZodType<IdRule> = z.discriminatedUnion('rule', [
     unit: z.number().min(1).optional(),
   }),
   z.strictObject({ rule: z.literal('uuid') }),
+  z.strictObject({
+    rule: z.literal('of'),
+    name: z.string(),
+    before: z.string(),
+    after: z.string(),
+    width: z.int().min(2).max(400).optional(),
+    lower: z.literal(true).optional(),
+  }),
   z.strictObject({
     rule: z.literal('shapes'),
     shapes: z.array(z.string()).min(1),
@@ -57,7 +79,7 @@ const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
 const MOST_SHAPES = 200;
 
 /** The rule of different texts. */
-export function ruleOfTexts(texts: readonly string[]): IdRule {
+export function ruleOfTexts(texts: readonly string[]): OwnRule {
   if (texts.every((text) => UUID.test(text))) return { rule: 'uuid' };
   const [, prefix = '', digits, suffix = ''] = /^(.*?\D|)(\d{1,15})(\D*)$/s.exec(texts[0]!) ?? [];
   if (digits !== undefined) {
@@ -100,7 +122,7 @@ function commonPrefix(texts: readonly string[]): string {
 }
 
 /** The rule of different whole numbers. */
-export function ruleOfNumbers(values: readonly number[] | Float64Array): IdRule {
+export function ruleOfNumbers(values: readonly number[] | Float64Array): OwnRule {
   return { ...countedFrom(values), prefix: '', suffix: '', width: 0 };
 }
 
@@ -247,7 +269,7 @@ function allDiffer(values: Float64Array): boolean {
 }
 
 /** The name of a row, by its number: numbers and UUIDs differ in different rows. */
-export function idOf(rule: IdRule, row: number, seed: Seed, column: number): string {
+export function idOf(rule: OwnRule, row: number, seed: Seed, column: number): string {
   const [low, high] = seedWords(seed);
   const word = (k: number) => hashWords(low, high, column, Math.floor(row / 2 ** 32), row >>> 0, k);
   const share = (k: number) => word(k) / 2 ** 32;
@@ -285,3 +307,41 @@ export function idOf(rule: IdRule, row: number, seed: Seed, column: number): str
     }
   }
 }
+
+/** The name that one of another column makes. */
+export function nameOfOther({ before, after, width = 0, lower }: OfOther, name: string): string {
+  return before + (lower ? name.toLowerCase() : name).padStart(width, '0') + after;
+}
+
+/** How the names of a column are made of those of another, in all rows that have both; null: they are not. */
+export function ruleOfOther(
+  other: string,
+  theirs: readonly (string | null)[],
+  names: readonly (string | null)[],
+): IdRule | null {
+  const rows = names.flatMap((name, i) => (name === null || theirs[i] === null ? [] : [i]));
+  if (rows.length < FEWEST_NAMES) return null;
+  const [first] = rows;
+  const name = names[first!]!;
+  for (const lower of [undefined, true] as const) {
+    const part = lower ? theirs[first!]!.toLowerCase() : theirs[first!]!;
+    for (let at = name.indexOf(part); at >= 0 && part !== ''; at = name.indexOf(part, at + 1)) {
+      const after = name.slice(at + part.length);
+      const [before, zeros] = [name.slice(0, at), /0*$/.exec(name.slice(0, at))![0].length];
+      for (const padded of zeros > 0 ? [zeros, 0] : [0]) {
+        const rule = {
+          name: other,
+          before: before.slice(0, before.length - padded),
+          after,
+          ...(padded > 0 && { width: padded + part.length }),
+          ...(lower && { lower }),
+        };
+        if (rows.every((i) => nameOfOther(rule, theirs[i]!) === names[i])) return { rule: 'of', ...rule };
+      }
+    }
+  }
+  return null;
+}
+
+/** Rows in which names of two columns agree. */
+const FEWEST_NAMES = 20;

@@ -58,7 +58,17 @@ import {
   ruleSchema,
   ruleText,
 } from './rules';
-import { type IdRule, encodes, idOf, idRuleSchema, namingNumbers, ruleOfNumbers, ruleOfTexts } from './ids';
+import {
+  type IdRule,
+  encodes,
+  idOf,
+  idRuleSchema,
+  nameOfOther,
+  namingNumbers,
+  ruleOfNumbers,
+  ruleOfOther,
+  ruleOfTexts,
+} from './ids';
 
 /**
  * What a model does with a column: `modelled`; `constant`, one value (null: missing) that is set aside and put back; `id`, names
@@ -287,6 +297,8 @@ export class TableSchema {
       roles.set(name, { name, type: withoutLabels(completed.type(name)), ...role });
       candidates.splice(candidates.indexOf(name), 1);
     }
+    for (const [name, ids] of namesOfNames(table, roles))
+      roles.set(name, { ...roles.get(name)!, role: 'id', ids });
     const least = privateRows ?? 1;
     // cells that count as 0 where they are missing must be missing in samples as the model says
     const ofEmpty = rule !== 'impute' && rule !== 'error';
@@ -511,7 +523,11 @@ export class TableSchema {
               : `all cells are the same; it is set aside and put back`,
           );
         case 'id':
-          return note(`names rows${whyText(column.why)}; it is not modelled, and made anew`);
+          return note(
+            column.ids.rule === 'of'
+              ? `names rows, as ${JSON.stringify(column.ids.name)} does, of which it is made again`
+              : `names rows${whyText(column.why)}; it is not modelled, and made anew`,
+          );
         case 'derived': {
           const difference = this.differences.find(({ of }) => of[0] === column.name);
           return note(
@@ -641,6 +657,14 @@ export class TableSchema {
     expectTable(modelled, 'the modelled columns');
     const { rows } = modelled;
     const { valuesOf, goneOf } = this.#cells(modelled, complete);
+    const namesAt = (j: number): string[] => {
+      const column = this.columns[j]!;
+      if (column.role !== 'id') return [];
+      const { ids } = column;
+      return ids.rule === 'of'
+        ? namesAt(this.names.indexOf(ids.name)).map((name) => nameOfOther(ids, name))
+        : Array.from({ length: rows }, (_, i) => idOf(ids, firstRow + i, seed, j));
+    };
     const made = this.columns.map((column, j): { values: Float64Array; type: ColumnType } => {
       const { name, type } = column;
       switch (column.role) {
@@ -651,7 +675,7 @@ export class TableSchema {
         case 'derived':
           return { values: valuesOf(name), type };
         case 'id': {
-          const texts = Array.from({ length: rows }, (_, i) => idOf(column.ids, firstRow + i, seed, j));
+          const texts = namesAt(j);
           return type.type === 'id' && !type.labels
             ? { values: without(Float64Array.from(texts, Number), goneOf(name)), type }
             : {
@@ -909,6 +933,13 @@ export class TableSchema {
         'expected patterns of missing cells in columns that there are',
       );
     }
+    const idOfName = new Map(
+      columns.flatMap((one) => (one.role === 'id' ? [[one.name, one.ids] as const] : [])),
+    );
+    for (const ids of idOfName.values()) {
+      if (ids.rule !== 'of' || (idOfName.get(ids.name)?.rule ?? 'of') !== 'of') continue;
+      throw new SklarError('ERR_SKLAR_FORMAT', 'expected names that are made of those of a column of names');
+    }
     if (rules.flatMap(namesOfRule).some((name) => !settled.has(name))) {
       throw new SklarError('ERR_SKLAR_FORMAT', 'expected rules of columns that are modelled or computed');
     }
@@ -998,6 +1029,29 @@ function namesOfRows(table: Table, candidates: readonly string[]): Map<string, C
     if (ifFree && others.some((other) => follows(table, other, values, level))) continue;
     if (ifPlain && others.some((other) => encodes(values, table.column(other), level))) continue;
     found.set(name, { role: 'id', ids: ruleOfNumbers(knownValues(values)), why });
+  }
+  return found;
+}
+
+/** The columns of names that are made of those of another. */
+function namesOfNames(table: Table, roles: ReadonlyMap<string, SchemaColumn>): Map<string, IdRule> {
+  const found = new Map<string, IdRule>();
+  const ids = table.names.filter((name) => roles.get(name)?.role === 'id');
+  if (ids.length < 2) return found;
+  const texts = new Map(
+    ids.map((name) => [name, Array.from({ length: table.rows }, (_, i) => table.text(name, i))]),
+  );
+  for (const name of ids) {
+    for (const other of ids) {
+      if (
+        other === name ||
+        found.has(other) ||
+        [...found.values()].some((rule) => 'name' in rule && rule.name === name)
+      )
+        continue;
+      const rule = ruleOfOther(other, texts.get(other)!, texts.get(name)!);
+      if (rule) found.set(name, rule);
+    }
   }
   return found;
 }
