@@ -41,7 +41,8 @@ export {
 } from './data/schema/table-schema';
 export { type IdRule } from './data/schema/ids';
 export { type Cycle } from './data/schema/cycles';
-export { type Formula, type ValueGrid } from './data/schema/formula';
+export { type DateSource, type Formula, type ValueGrid } from './data/schema/formula';
+export { type DatePart } from './data/columns/days';
 export { type Difference } from './data/schema/differences';
 export {
   type EitherRule,

@@ -1300,3 +1300,79 @@ test('names that are made of other names', () => {
   json.columns[0]!.ids!.name = 'invoice';
   expect(() => TableSchema.fromJSON(json)).toThrow('names');
 });
+
+test('differences of dates, flags of missing cells, units and looked-up sums', async () => {
+  const day = (value: number) => new Date(86_400_000 * value);
+  const due = each(() => Math.floor(19_000 + 500 * draw()));
+  const open = each(() => draw() < 0.15);
+  const late = each(() => Math.floor(40 * draw() ** 2) - 8);
+  const opened = each(() => Math.floor(1.65e9 + 3e7 * draw()));
+  const minutes = each(() => Math.floor(-30 * Math.log(draw() + 1e-9)));
+  const tariff = each(() => pick(['A', 'B', 'C']));
+  const charge = each(() => cents(20 + 100 * draw()));
+  const standing = tariff.map((name) => ({ A: 8.5, B: 12.25, C: 15 })[name]!);
+  const miles = each(() => Math.floor(5 + 180 * draw()));
+  const pounds = each(() => Math.round(10 * (40 + 60 * draw())) / 10);
+  const flag = each(() => Number(draw() < 0.2));
+  const ends = each(() => Math.floor(12 * draw()) + 1);
+  const monthEnd = ends.map((month) => Date.UTC(2024, month, 0) / 86_400_000);
+  const status = each((i) => (open[i] ? 'Open' : late[i]! > 0 ? 'Late' : 'Paid'));
+  const data = Table.fromColumns({
+    due: due.map(day),
+    paid: due.map((value, i) => (open[i] ? null : day(value + late[i]!))),
+    days_late: late.map((value, i) => (open[i] ? null : Math.max(0, value))),
+    status,
+    opened: opened.map((value) => new Date(1000 * value)),
+    responded: opened.map((value, i) => new Date(1000 * (value + 60 * minutes[i]!))),
+    minutes: Int32Array.from(minutes),
+    open_date: opened.map((value) => day(Math.floor(value / 86_400))),
+    tariff,
+    charge,
+    standing,
+    net: charge.map((value, i) => cents(value + standing[i]!)),
+    miles: Int32Array.from(miles),
+    km: miles.map((value) => Math.round(16.09344 * value) / 10),
+    kg: pounds,
+    lb: Int32Array.from(pounds, (value) => Math.round(value * 2.2046)),
+    flag: Int32Array.from(flag),
+    period: monthEnd.map(day),
+    pay_day: monthEnd.map((value) => day(value - [0, 1, 2][Math.max(0, ((value + 3) % 7) - 4)]!)),
+  });
+  const own = TableSchema.infer(data);
+  const formulas = new Map(own.columns.map((one) => [one.name, one.role === 'derived' ? one.formula : null]));
+  for (const name of ['paid', 'days_late', 'responded', 'standing', 'net', 'km', 'lb'])
+    expect([name, formulas.get(name)?.formula]).not.toContain(undefined);
+  expect(formulas.get('km')).toMatchObject({ formula: 'linear', of: [{ name: 'miles' }], offset: 0 });
+  expect(formulas.get('lb')).toMatchObject({ formula: 'linear', of: [{ name: 'kg' }], offset: 0 });
+  expect(formulas.get('responded')).toEqual({
+    formula: 'linear',
+    of: [
+      { name: 'opened', factor: 1 },
+      { name: 'minutes', factor: 60 },
+    ],
+    offset: 0,
+  });
+  expect(JSON.stringify([...formulas.values()])).not.toContain('"least":1');
+  expect(formulas.get('minutes')).toBeNull();
+  const sample = await (await fitJoint(data, { copula: { kind: 'gaussian' } })).sample(500);
+  let missing = 0;
+  for (let i = 0; i < 500; i++) {
+    const [paid, days, said] = ['paid', 'days_late', 'status'].map((name) => sample.text(name, i));
+    expect([paid === null, days === null]).toEqual([said === 'Open', said === 'Open']);
+    missing += Number(paid === null);
+  }
+  expect(Math.abs(missing / 500 - 0.15)).toBeLessThan(0.07);
+});
+
+test('a flag of missing cells is no constant', async () => {
+  const gone = each(() => draw() < 0.05);
+  const data = Table.fromColumns({
+    delay: gone.map((is) => (is ? null : Math.floor(60 * draw() ** 2))),
+    air: gone.map((is) => (is ? null : Math.floor(30 + 200 * draw()))),
+    cancelled: Int32Array.from(gone, Number),
+  });
+  const sample = await (await fitJoint(data, { copula: { kind: 'gaussian' } })).sample(1000);
+  const cancelled = [...sample.column('cancelled')];
+  expect(Math.abs(cancelled.reduce((sum, one) => sum + one, 0) / 1000 - 0.05)).toBeLessThan(0.03);
+  for (const [i, one] of cancelled.entries()) expect(sample.text('delay', i) === null).toBe(one === 1);
+});

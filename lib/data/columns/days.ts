@@ -36,7 +36,7 @@ export class DayCounter {
 export const DAY = 86_400;
 
 /** Parts of a point in time: numbers of the calendar, days of the week from Monday or Sunday on, and what begins or ends, as a date or a timestamp. */
-const dateParts = {
+const dateParts: Record<DatePart, (date: Date) => number> = {
   year: (date) => date.getUTCFullYear(),
   quarter: (date) => Math.floor(date.getUTCMonth() / 3) + 1,
   month: (date) => date.getUTCMonth() + 1,
@@ -62,10 +62,29 @@ const dateParts = {
   'first day of the week': (date) => dayNumber(date) - ((date.getUTCDay() + 6) % 7),
   'start of the hour': (date) => Math.floor(date.getTime() / 3_600_000) * 3600,
   'start of the day': (date) => dayNumber(date) * DAY,
-} satisfies Record<string, (date: Date) => number>;
+};
 
 /** A part of a date or a timestamp; those that begin or end are dates themselves. */
-export type DatePart = keyof typeof dateParts;
+export type DatePart =
+  | 'year'
+  | 'quarter'
+  | 'month'
+  | 'day'
+  | 'weekday'
+  | 'weekday from 0'
+  | 'weekday from Sunday'
+  | 'weekday from Sunday, 1'
+  | 'day of the year'
+  | 'week'
+  | 'hour'
+  | 'minute'
+  | 'first day of the month'
+  | 'last day of the month'
+  | 'last day of the quarter'
+  | 'first day of the year'
+  | 'first day of the week'
+  | 'start of the hour'
+  | 'start of the day';
 export const datePartNames = Object.keys(dateParts) as [DatePart, ...DatePart[]];
 
 /** Whether a part is a date or a timestamp itself. */

@@ -1,14 +1,16 @@
 /** Which columns are exact functions of others: linear ones, products, steps, and look-ups of a value by another. */
-import { kindOf } from '../columns/column-type';
+import { type ColumnType, kindOf } from '../columns/column-type';
 import { knownValues } from '../column-jobs';
 import { Generator } from '../random';
 import { Table } from '../table';
 import { findOfDates } from './dates';
 import {
+  COARSE,
   LOOK_ROWS,
   MOST_VALUES,
   ROWS_A_COLUMN,
   completeRows,
+  factorRange,
   countDifferent,
   finestFirst,
   isLinear,
@@ -16,6 +18,7 @@ import {
   leastSquares,
   lookupOf,
   reproduces,
+  shortIn,
   spreadOf,
   toleranceOf,
   whereMissing,
@@ -56,7 +59,8 @@ export function findFormulas(
   const looked: string[] = [];
   for (const { name, values } of finestFirst(table, names)) {
     const isFree = !found.has(name) && !kept.includes(name);
-    const formula = isFree ? findLookup(table, name, looked, { least }) : null;
+    const sources = looked.filter((source) => !dependsOn(found, source, name));
+    const formula = isFree ? findLookup(table, name, sources, { least }) : null;
     if (formula) found.set(name, formula);
     else if (isLookedUpBy(table, name, values)) looked.push(name);
   }
@@ -70,7 +74,8 @@ export function findFormulas(
           (rows) =>
             (ofEmpty ? sumOfEmpty(rows, name, basis) : null) ??
             linearFormula(rows, name, basis) ??
-            lineOfComputed(rows, name, found),
+            lineOfComputed(rows, name, found) ??
+            sumWithLookups(rows, name, basis, found),
         );
     const span = formula && laterOfSpan(table, name, formula);
     if (span && !kept.includes(span.later) && !isFunctionOf(found, span.formula, span.later)) {
@@ -312,14 +317,28 @@ function lineFormula(table: Table, name: string, source: string, apart = false):
   const rows = completeRows([x, y], LOOK_ROWS);
   const isNear = (i: number) =>
     Math.abs(line.offset + line.factor * x[i]! - y[i]!) <= 2 * ROUNDED_FIT * tolerance;
-  if (!rows.every(isNear)) return null;
+  if (!rows.every(isNear)) return multipleFormula(table, name, source, apart);
   const fit = leastSquares(table, rows, name, [source]);
   const rounded = withFewDigits([source], fit.factors, fit.offset, table, name, { tolerance, apart });
   if (rounded) return rounded;
   const most = rows.reduce((max, i) => Math.max(max, Math.abs(x[i]!)), 0);
   const factor = simplestFraction(fit.factors[0]!, tolerance / most);
   const of = [{ name: source, factor }];
-  return reproduces([x], [factor], 0, y, tolerance, apart) ? { formula: 'linear', of, offset: 0 } : null;
+  return reproduces([x], [factor], 0, y, tolerance, apart)
+    ? { formula: 'linear', of, offset: 0 }
+    : multipleFormula(table, name, source, apart);
+}
+
+/** The column as a multiple of another, by the factors that are right in all rows: units, such as miles in kilometres. */
+function multipleFormula(table: Table, name: string, source: string, apart: boolean): Formula | null {
+  const [x, y] = [table.column(source), table.column(name)];
+  const tolerance = toleranceOf(table.type(name), y, COARSE);
+  const range = factorRange([x], [1], y, tolerance);
+  if (!range || (range[0] <= 1 && range[1] >= 1)) return null;
+  const factor = shortIn(range);
+  return reproduces([x], [factor], 0, y, tolerance, apart)
+    ? { formula: 'linear', of: [{ name: source, factor }], offset: 0 }
+    : null;
 }
 
 /** The fraction of the least denominator that is so close to a number, by the Stern-Brocot tree; the number itself where that is large. */
@@ -369,6 +388,20 @@ function lineOfComputed(table: Table, name: string, found: ReadonlyMap<string, F
   return null;
 }
 
+/** A sum of columns of which some are looked up: a charge and what the tariff adds. */
+function sumWithLookups(
+  table: Table,
+  name: string,
+  basis: readonly string[],
+  found: ReadonlyMap<string, Formula>,
+): Formula | null {
+  const isAmount = (one: string) => /^(?:number|integer)$/.test(table.type(one).type);
+  const looked = [...found].flatMap(([one, { formula }]) =>
+    formula === 'lookup' && isAmount(one) && !dependsOn(found, one, name) ? [one] : [],
+  );
+  return looked.length === 0 ? null : linearFormula(table, name, [...basis, ...looked]);
+}
+
 function linearOf(table: Table, name: string, basis: readonly string[], apart: boolean): Formula | null {
   const y = table.column(name);
   const others = basis.filter((source) => isThereWith(table.column(source), y));
@@ -379,6 +412,36 @@ function linearOf(table: Table, name: string, basis: readonly string[], apart: b
     if (line) return line;
   }
   const sources = (apart ? basis : others).slice(0, MOST_COLUMNS);
+  // of how far two dates are apart, and what either is made of, it is the dates that are meant
+  for (const pair of isDateLike(table.type(name)) ? [] : pairsOfDates(table, sources)) {
+    const span = linearOfSources(table, name, pair, { tolerance, apart });
+    if (span) return span;
+  }
+  return linearOfSources(table, name, sources, { tolerance, apart });
+}
+
+const isDateLike = ({ type }: ColumnType) => type === 'date' || type === 'timestamp' || type === 'time';
+
+/** Columns of dates of one type, two at a time. */
+function pairsOfDates(table: Table, names: readonly string[]): [string, string][] {
+  const dates = names.filter((name) => isDateLike(table.type(name))).slice(0, MOST_SPANNED);
+  return dates.flatMap((later, k) =>
+    dates
+      .slice(0, k)
+      .flatMap((earlier): [string, string][] =>
+        table.type(later).type === table.type(earlier).type ? [[earlier, later]] : [],
+      ),
+  );
+}
+
+/** Least squares of all of them, of which those that add nothing are left out. */
+function linearOfSources(
+  table: Table,
+  name: string,
+  sources: readonly string[],
+  { tolerance, apart }: { readonly tolerance: number; readonly apart: boolean },
+): Formula | null {
+  const y = table.column(name);
   if (sources.length < 2) return null;
   const rows = completeRows([y, ...sources.map((source) => table.column(source))], LOOK_ROWS);
   if (rows.length < ROWS_A_COLUMN * (sources.length + 2)) return null;
@@ -398,6 +461,9 @@ function linearOf(table: Table, name: string, basis: readonly string[], apart: b
   }
   return withFewDigits(chosen, fit.factors, fit.offset, table, name, { tolerance, apart });
 }
+
+/** Dates that are looked at two at a time. */
+const MOST_SPANNED = 8;
 
 /** A bound is met in this share of the rows at least. */
 const BOUND = 0.02;
@@ -482,14 +548,20 @@ function laterOfSpan(
   if (earlier.factor !== -later.factor) return null;
   const sources = [earlier.name, name].map((source) => table.column(source));
   const values = table.column(later.name);
-  const offset = -formula.offset / later.factor;
   const tolerance = toleranceOf(table.type(later.name), values);
-  if (!reproduces(sources, [1, 1 / later.factor], offset, values, tolerance)) return null;
-  const of = [
-    { name: earlier.name, factor: 1 },
-    { name, factor: 1 / later.factor },
-  ];
-  return { later: later.name, formula: { formula: 'linear', of, offset } };
+  for (const digits of [6, 9, 15]) {
+    const factor = Number((1 / later.factor).toPrecision(digits));
+    const rest = -formula.offset / later.factor;
+    for (const offset of digits < 15 ? [0, Number(rest.toPrecision(digits))] : [rest]) {
+      if (!reproduces(sources, [1, factor], offset, values, tolerance)) continue;
+      const of = [
+        { name: earlier.name, factor: 1 },
+        { name, factor },
+      ];
+      return { later: later.name, formula: { formula: 'linear', of, offset } };
+    }
+  }
+  return null;
 }
 
 /** Seconds of what a duration may be counted in. */
@@ -534,6 +606,7 @@ function withFewDigits(
   const y = table.column(name);
   for (const digits of [2, 3, 4, 6, 9, 15]) {
     const short = factors.map((factor) => Number(factor.toPrecision(digits)));
+    if (short.every((factor) => factor === 0)) continue;
     // what rounding the factors takes off is not the offset's to give
     const rest = digits < 15 ? Number(offset.toPrecision(digits)) : offset;
     for (const constant of digits < 15 ? [0, rest] : [rest]) {

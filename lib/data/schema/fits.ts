@@ -226,3 +226,43 @@ export function whereMissing(
   if (values.size > 1 || (!filled && !Number.isNaN(value))) return null;
   return Number.isNaN(value) ? {} : { missing: value };
 }
+
+/** A product, or a multiple, rounded so coarsely is still told from chance, since it has no coefficients but one. */
+export const COARSE = 1 / 10;
+/** The factor of a product is known to this share of it, or no product is. */
+const FACTOR_WIDTH = 0.01;
+
+/** Between which the factor of a product is that is y in all rows; null: none is, or it could be almost any. */
+export function factorRange(
+  bases: readonly Float64Array[],
+  powers: readonly number[],
+  y: Float64Array,
+  tolerance: number,
+): readonly [number, number] | null {
+  let [low, high] = [-Infinity, Infinity];
+  for (let i = 0; i < y.length; i++) {
+    if (Number.isNaN(y[i]) || bases.some((base) => Number.isNaN(base[i]))) continue;
+    let product = 1;
+    for (let k = 0; k < bases.length; k++) product *= bases[k]![i]! ** powers[k]!;
+    if (!Number.isFinite(product)) return null;
+    if (product === 0) {
+      if (Math.abs(y[i]!) > tolerance) return null;
+      continue;
+    }
+    const [a, b] = [(y[i]! - tolerance) / product, (y[i]! + tolerance) / product];
+    low = Math.max(low, Math.min(a, b));
+    high = Math.min(high, Math.max(a, b));
+    if (low > high) return null;
+  }
+  return high - low <= FACTOR_WIDTH * Math.abs(low + high) && low * high > 0 ? [low, high] : null;
+}
+
+/** The number with the fewest digits in a range. */
+export function shortIn([low, high]: readonly [number, number]): number {
+  const middle = (low + high) / 2;
+  for (let digits = 1; digits < 15; digits++) {
+    const short = Number(middle.toPrecision(digits));
+    if (short >= low && short <= high) return short;
+  }
+  return middle;
+}

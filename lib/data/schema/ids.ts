@@ -5,15 +5,6 @@ import { release } from '../../native';
 import { greatestDivisor } from '../columns/plain-number';
 import { type Seed, hashWords, seedWords } from '../random';
 
-/** How names are made of those of another column, here or there of at least `width` digits, with zeros before. */
-interface OfOther {
-  readonly name: string;
-  readonly before: string;
-  readonly after: string;
-  readonly width?: number | undefined;
-  readonly lower?: true | undefined;
-}
-
 /**
  * How new names are made. None of the data is kept beside what all of them share.
  *
@@ -34,7 +25,15 @@ export type IdRule =
       readonly unit?: number | undefined;
     }
   | { readonly rule: 'uuid' }
-  | ({ readonly rule: 'of' } & OfOther)
+  | {
+      readonly rule: 'of';
+      readonly name: string;
+      readonly before: string;
+      readonly after: string;
+      /** Of numbers, with zeros before. */
+      readonly width?: number | undefined;
+      readonly lower?: true | undefined;
+    }
   | {
       readonly rule: 'shapes';
       readonly shapes: readonly string[];
@@ -43,6 +42,7 @@ export type IdRule =
     };
 
 /** How names are made that are those of no other column. */
+type OfOther = Extract<IdRule, { rule: 'of' }>;
 type OwnRule = Exclude<IdRule, { rule: 'of' }>;
 
 export const idRuleSchema: z.ZodType<IdRule> = z.discriminatedUnion('rule', [
@@ -329,14 +329,15 @@ export function ruleOfOther(
       const after = name.slice(at + part.length);
       const [before, zeros] = [name.slice(0, at), /0*$/.exec(name.slice(0, at))![0].length];
       for (const padded of zeros > 0 ? [zeros, 0] : [0]) {
-        const rule = {
+        const rule: OfOther = {
+          rule: 'of',
           name: other,
           before: before.slice(0, before.length - padded),
           after,
           ...(padded > 0 && { width: padded + part.length }),
           ...(lower && { lower }),
         };
-        if (rows.every((i) => nameOfOther(rule, theirs[i]!) === names[i])) return { rule: 'of', ...rule };
+        if (rows.every((i) => nameOfOther(rule, theirs[i]!) === names[i])) return rule;
       }
     }
   }

@@ -2,22 +2,23 @@
 import { release } from '../../native';
 import { Table } from '../table';
 import {
+  COARSE,
   LOOK_ROWS,
   ROWS_A_COLUMN,
   completeRows,
   countDifferent,
+  factorRange,
   finestFirst,
   isThereWith,
   leastSquares,
   reproduces,
+  shortIn,
   toleranceOf,
 } from './fits';
 import { type Factor, type Formula, baseOf, productOf } from './formula';
 
 /** Powers of a product. */
 const MOST_POWER = 3;
-/** A product rounded so coarsely is still told from chance, since it has no coefficients but one. */
-const COARSE = 1 / 10;
 /** Columns that are 0 in fewer rows than this share. */
 export const SELDOM = 0.1;
 /** Rows that a product must be right in. */
@@ -157,9 +158,6 @@ const POWERS: Readonly<Record<number, readonly (readonly number[])[]>> = {
     [-1, 1, 1],
   ],
 };
-/** The factor of a product is known to this share of it, or no product is. */
-const FACTOR_WIDTH = 0.01;
-
 /**
  * The column as a product of two or three others, each tried with each: where columns are functions of each other, as a price with and without
  * tax, or half of them are 0, least squares of logarithms of all tell nothing. Counts may count as 1 at least: max(1, nights) x rate.
@@ -178,7 +176,7 @@ export function productOfFew(
   const counts = sources.filter((source) => {
     const values = table.column(source);
     const isCount = (value: number) => Number.isNaN(value) || (value >= 0 && Number.isInteger(value));
-    return values.includes(0) && values.every(isCount);
+    return values.includes(0) && values.every(isCount) && values.some((value) => value > 1);
   });
   const terms = [
     ...sources.map((source): Omit<Factor, 'power'> => ({ name: source })),
@@ -192,7 +190,7 @@ export function productOfFew(
     for (const chosen of subsets(terms, count)) {
       for (const powers of POWERS[count]!) {
         if (!isQuotient && powers.some((power) => power < 0)) continue;
-        const range = factorOf(
+        const range = factorRange(
           chosen.map(({ values }) => values),
           powers,
           own,
@@ -218,38 +216,4 @@ function* subsets<T>(items: readonly T[], count: number, from = 0): Generator<T[
   else
     for (let k = from; k + count <= items.length; k++)
       for (const rest of subsets(items, count - 1, k + 1)) yield [items[k]!, ...rest];
-}
-
-/** Between which the factor of a product is that is y in all rows; null: none is, or it could be almost any. */
-function factorOf(
-  bases: readonly Float64Array[],
-  powers: readonly number[],
-  y: Float64Array,
-  tolerance: number,
-): readonly [number, number] | null {
-  let [low, high] = [-Infinity, Infinity];
-  for (let i = 0; i < y.length; i++) {
-    let product = 1;
-    for (let k = 0; k < bases.length; k++) product *= bases[k]![i]! ** powers[k]!;
-    if (!Number.isFinite(product)) return null;
-    if (product === 0) {
-      if (Math.abs(y[i]!) > tolerance) return null;
-      continue;
-    }
-    const [a, b] = [(y[i]! - tolerance) / product, (y[i]! + tolerance) / product];
-    low = Math.max(low, Math.min(a, b));
-    high = Math.min(high, Math.max(a, b));
-    if (low > high) return null;
-  }
-  return high - low <= FACTOR_WIDTH * Math.abs(low + high) && low * high > 0 ? [low, high] : null;
-}
-
-/** The number with the fewest digits in a range. */
-function shortIn([low, high]: readonly [number, number]): number {
-  const middle = (low + high) / 2;
-  for (let digits = 1; digits < 15; digits++) {
-    const short = Number(middle.toPrecision(digits));
-    if (short >= low && short <= high) return short;
-  }
-  return middle;
 }

@@ -397,17 +397,16 @@ export class TableSchema {
       ),
     );
     for (const group of all) if (group.columns.some((name) => counted.has(name))) asked.add(group);
-    const indicators = indicatorsOf(completed, all, asked, { columns, orders, least });
+    const indicators = indicatorsOf(completed, all, asked, { columns, differences, orders, least });
     const groups = all.filter((group) => asked.has(group));
-    const missing = missingPatterns(completed, columns, computed, groups, weights, least);
+    const missing = missingPatterns(completed, columns, differences, computed, groups, weights, least);
     const found = { missing, indicators, differences, cycles };
     const own = new TableSchema(columns, found);
     // that a cell which is there is not missing is no rule of values, which a model draws of all cells
     const isOwn = (rule: Rule) => {
       const [first, second] = namesOfRule(rule);
-      const laterOf = (name: string) => differences.find((one) => one.name === name)?.of[0] ?? name;
       const about = (name: string, other: string) =>
-        indicators.some((one) => one.name === name && one.columns.includes(laterOf(other)));
+        indicators.some((one) => one.name === name && one.columns.includes(laterOf(differences, other)));
       return about(first, second) || about(second, first);
     };
     const computedBy = (isMeant: (formula: Formula, type: ColumnType) => boolean) =>
@@ -1098,6 +1097,10 @@ function missingGroups(
 /** Of missing cells that go by another column's values by chance. */
 const CHANCE = 1e-9;
 
+/** The column that a difference is of, which is there where it is; of other columns the column itself. */
+const laterOf = (differences: readonly Difference[], name: string): string =>
+  differences.find((one) => one.name === name)?.of[0] ?? name;
+
 /**
  * What says where cells of groups are missing.
  *
@@ -1109,10 +1112,12 @@ function indicatorsOf(
   asked: Set<MissingGroup>,
   {
     columns,
+    differences,
     orders,
     least,
   }: {
     readonly columns: readonly SchemaColumn[];
+    readonly differences: readonly Difference[];
     readonly orders: ReadonlyMap<string, number[]>;
     readonly least: number;
   },
@@ -1137,7 +1142,7 @@ function indicatorsOf(
     role === 'modelled' || role === 'derived' ? [name] : [],
   );
   const groupOf = (name: string) =>
-    groups.findIndex((group, k) => names[k] === name || group.columns.includes(name));
+    groups.findIndex((group, k) => names[k] === name || group.columns.includes(laterOf(differences, name)));
   const accepted = new Map<number, Formula>();
   /** Whether cells of the column, or where they are missing, follow from where those of the group are. */
   const dependsOn = (name: string, k: number): boolean => {
@@ -1204,6 +1209,7 @@ export function expectNoneMissing(table: Table): void {
 function missingPatterns(
   table: Table,
   columns: readonly SchemaColumn[],
+  differences: readonly Difference[],
   computed: ReadonlySet<string>,
   groups: readonly MissingGroup[],
   weights: RowWeights | null,
@@ -1221,7 +1227,7 @@ function missingPatterns(
     !column.apart &&
     column.formula.of.some(({ name }) => {
       const source = columns.find((one) => one.name === name);
-      return inGroups.has(name) || (source !== undefined && follows(source));
+      return inGroups.has(laterOf(differences, name)) || (source !== undefined && follows(source));
     });
   const looked = table.columns.flatMap((values, j) =>
     matters(columns[j]!) && values.some(Number.isNaN) ? [j] : [],
