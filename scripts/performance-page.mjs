@@ -273,7 +273,7 @@ ${provenance(record)}.
 function selection(record) {
   const names = Object.keys(record.results[0].kinds).filter((kind) => kind !== 'auto');
   const seconds = (of) => of.processorSeconds.toFixed(0);
-  const number = (value) => (value > -1000 ? value.toFixed(2) : `${(value / 1000).toFixed(0)},000`);
+  const number = (value) => (Math.abs(value) < 1000 ? value.toFixed(2) : value.toExponential(0));
   const withError = ({ mean, standardError }) => `${number(mean)} +- ${number(standardError)}`;
   return `## Few rows
 
