@@ -38,6 +38,7 @@ import { type LevelsOf } from './events/subset-simulation';
 import { type Walk, densityWalk } from './events/walk';
 import { type CopulaCapabilities } from './fields/capabilities';
 import { type HasField } from './fields/field';
+import { onGrid } from './fields/grid';
 import {
   type FieldDensity,
   type FieldDensityOptions,
@@ -204,6 +205,9 @@ export interface ModelContent {
 /** Prefix of the tensors of the margins in a model file. */
 export const MARGIN_TENSORS = 'margins.';
 
+/** Prefix of the tensors that hold nodes of `grid: 'data'` in a model file. */
+export const GRID_TENSORS = 'grid.';
+
 /** Prefix of the tensors that hold the margin maps of solvers in a model file. */
 export const SAMPLER_TENSORS = 'sampler.';
 
@@ -277,6 +281,8 @@ export abstract class Copula implements Disposable {
   otherNotes: readonly Note[] = [];
   /** @internal Knots of the margin maps, dim x 33, by solver and steps; see `SampleOptions.margins`. */
   readonly knots = new Map<string, Float64Array>();
+  /** @internal Nodes of `grid: 'data'`, by solver and steps. */
+  readonly grids = new Map<string, Float64Array>();
   /** How its kind was chosen, where it was (`kind: 'auto'` of `fitCopula`); stored with it. */
   selection: Selection | null = null;
   #disposed = false;
@@ -620,6 +626,9 @@ export abstract class Copula implements Disposable {
     for (const [key, data] of this.knots) {
       content.tensors.set(`${SAMPLER_TENSORS}${key}`, { shape: [this.dim, data.length / this.dim], data });
     }
+    for (const [key, data] of this.grids) {
+      content.tensors.set(`${GRID_TENSORS}${key}`, { shape: [data.length], data });
+    }
     return content;
   }
 
@@ -647,12 +656,14 @@ export abstract class Copula implements Disposable {
 
   /** @internal Rows from the reference to data through the field, with margins as asked for. */
   protected async sampleField(
-    plan: ResolvedIntegration,
+    wanted: ResolvedIntegration,
     draws: Draws,
     options: SampleOptions & { start?: Float64Array | null; mapped?: boolean },
     run: Execution,
   ): Promise<Float64Array> {
-    const handle = fieldOf(this).fieldHandle();
+    const field = fieldOf(this);
+    const handle = field.fieldHandle();
+    const plan = await onGrid(field, wanted, run);
     const start = options.start ?? null;
     const integrate = async (what: Draws, marginMaps: Float64Array | null) => {
       const { values } = await runJob(

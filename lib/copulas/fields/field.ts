@@ -12,6 +12,8 @@ export interface HasField {
   readonly traceIsFormula?: boolean;
   /** @internal Where the field has noise levels of its own; absent: read off the field. */
   integrationProblem?(): IntegrationProblem;
+  /** @internal Nodes of `grid: 'data'`, by solver and steps, as far as they are known. */
+  readonly grids?: Map<string, Float64Array>;
 }
 
 /** What an integration of the field has to know. */

@@ -3,6 +3,7 @@ import { type TraceOptions, resolveTrace, traceKeys } from './field-density';
 import { type RowsInput, type Scale, expectScale, toDense } from '../inputs/rows';
 import { type RunOptions, beginRun, runOptions } from '../inputs/run';
 import { type SolverOptions, givenSolverOptions, resolveIntegration, solverOptions } from './solvers';
+import { onGrid } from './grid';
 import { type Matrix, matrix } from '../../matrix';
 import { type Seed, resolveSeed } from '../../data/random';
 import { type RunRecord, runRecord } from '../../devices';
@@ -89,6 +90,8 @@ const integrateOptions: OptionNames<IntegrateOptions> = {
  *
  * const copula = new GaussianCopula(Float64Array.of(1, 0.7, 0.7, 1), 2);
  * const { values } = await integrate(copula, { rows: 100, solver: 'heun', steps: 20, seed: 7 }); // 100 x 2
+ * const few = await integrate(copula, { rows: 100, grid: 'data', steps: 6, seed: 7 });
+ * few.evaluations; // => 6
  * const { logPdf } = await integrate(copula, { direction: 'likelihood', start: [[0.5, 0.5]] });
  * logPdf; // => [0.337]
  * ```
@@ -106,7 +109,7 @@ export async function integrate(field: HasField, options: IntegrateOptions = {})
   const handle = field.fieldHandle();
   const { scalar } = callNative((addon) => addon.fieldReference(handle));
   const run = beginRun(options, scalar === 'float64' ? 'this field is computed in float64' : null);
-  const plan = resolveIntegration(givenSolverOptions(options), problemOf(field), direction);
+  const wanted = resolveIntegration(givenSolverOptions(options), problemOf(field), direction);
 
   const { rows, start } = options;
   if ((rows === undefined) === (start === undefined)) {
@@ -126,7 +129,7 @@ export async function integrate(field: HasField, options: IntegrateOptions = {})
   const count = dense?.rows ?? expectInteger(rows, 'rows', { min: 0, max: Math.floor(2 ** 28 / field.dim) });
   const { estimates, ...trace } = resolveTrace(options, field);
   const common = {
-    ...plan,
+    ...(await onGrid(field, wanted, run)),
     rows: count,
     seed: resolveSeed(options.seed ?? 1),
     firstRow: BigInt(expectInteger(options.firstRow ?? 0, 'firstRow', { min: 0, max: 2 ** 40 - 1 })),

@@ -36,9 +36,12 @@ const clockNames = ['w', 'alpha', 'theta', 'time'] as const satisfies readonly C
 
 /**
  * How the steps are spaced: uniform in `w`, `alpha`, `theta`, `time` or `lambda` = log(alpha / sigma); at the noise
- * `levels` of a cdc; `quadratic` in the time of a process on the cube, dense near data.
+ * `levels` of a cdc; `quadratic` in the time of a process on the cube, dense near data; `data`: where they cost this model
+ * least, searched for on a pilot batch at the first use and stored with the model (docs/mathematics.md, A.12), of deterministic solvers
+ * in a clock, at most 32 steps.
  */
-export type GridName = 'w' | 'alpha' | 'theta' | 'time' | 'lambda' | 'levels' | 'quadratic';
+export type GridName = 'w' | 'alpha' | 'theta' | 'time' | 'lambda' | 'levels' | 'quadratic' | 'data';
+type FixedGrid = Exclude<GridName, 'data'>;
 const gridNames = [
   'w',
   'alpha',
@@ -47,6 +50,7 @@ const gridNames = [
   'lambda',
   'levels',
   'quadratic',
+  'data',
 ] as const satisfies readonly GridName[];
 
 /** How a field is integrated; what does not fit the solver or the process is an error that names it. */
@@ -62,7 +66,7 @@ export interface SolverOptions {
    * where a flow is sampled; on the cube `time`.
    */
   clock?: ClockName | undefined;
-  /** Default that of the clock or the solver; `levels` where the steps of a cdc fall on them. */
+  /** Default that of the clock or the solver; `levels` where the steps of a cdc fall on them. Of `data` the default is 10 steps. */
   grid?: GridName | undefined;
   /**
    * Relative tolerance of `dopri5`, `tsit5`, `sra1` and `shark`, whose steps are then chosen for each row: the error of a step
@@ -89,6 +93,11 @@ export interface SolverOptions {
 export type GivenSolverOptions = Omit<SolverOptions, 'solver'> & { solver?: string | undefined };
 
 const MOST_STEPS = 100_000;
+/** Of grid 'data', whose search takes time in the square of the steps. */
+const DATA_STEPS = 10;
+const MOST_DATA_STEPS = 32;
+/** Places of grid 'data' between two nodes of the grid that its search starts from. */
+export const LATTICE_PARTS = 8;
 /** SDEs run in time t from here when the reference is pure noise, t = infinity. */
 const START_TIME = 3;
 /** Ends of a grid of lambda: tan(theta) = sigma / alpha. */
@@ -103,7 +112,7 @@ interface Traits {
   cube?: true;
   /** Its steps fall on the levels of a cdc where there are enough of them. */
   levels?: true;
-  grid: GridName;
+  grid: FixedGrid;
   steps: number;
 }
 
@@ -170,6 +179,8 @@ export type Integration = Omit<
 >;
 
 export interface ResolvedIntegration extends Integration {
+  /** Of grid 'data': where its nodes may be, among them `nodes`, every `LATTICE_PARTS`-th; null: the nodes are what they are. */
+  lattice: Float64Array | null;
   /** Says which law the result has: equal keys, equal laws. */
   key: string;
 }
@@ -191,7 +202,7 @@ const spaced = (first: number, last: number, steps: number): number[] =>
 
 /** The nodes of a grid from the reference to data. */
 function gridNodes(
-  grid: GridName,
+  grid: FixedGrid,
   steps: number,
   { process, reference, levels }: IntegrationProblem,
 ): number[] {
@@ -319,6 +330,16 @@ export function resolveIntegration(
   const atol = given.atol ?? (given.rtol ? given.rtol : 1e-5);
   const rtol = given.rtol ?? atol;
   const { grid, steps } = chooseGrid(given, own, clock, problem);
+  const byData = given.grid === 'data';
+  if (byData && !own.clock) {
+    throw misfit(`grid 'data' belongs to ${andWords(solversWith('clock'))}, not to '${solver}'`);
+  }
+  if (byData && (likelihood || correctorSteps > 0)) {
+    throw misfit(`grid 'data' is chosen for samples ${likelihood ? 'alone' : 'without correctorSteps'}`);
+  }
+  if (byData && steps > MOST_DATA_STEPS) {
+    throw misfit(`grid 'data' has at most ${MOST_DATA_STEPS} steps, got ${steps}`);
+  }
   const nodes = adaptive ? adaptiveNodes(own, clock, problem) : gridNodes(grid, steps, problem);
   if (likelihood) nodes.reverse();
   return {
@@ -331,24 +352,29 @@ export function resolveIntegration(
     eta,
     correctorSteps,
     correctorSize: correctorSteps > 0 ? correctorSize : 0,
+    lattice: byData ? Float64Array.from(gridNodes(grid, LATTICE_PARTS * steps, problem)) : null,
     brownianTree: stochastic && (adaptive || given.brownian === 'tree'),
     key: [
       solver,
       adaptive ? `${rtol}-${atol}` : String(steps),
       ...(given.clock === undefined ? [] : [`clock-${clock}`]),
-      ...(given.grid === undefined ? [] : [`grid-${grid}`]),
+      ...(given.grid === undefined ? [] : [`grid-${given.grid}`]),
       ...(eta > 0 ? [`eta-${eta}`] : []),
       ...(correctorSteps > 0 ? [`corrector-${correctorSteps}-${correctorSize}`] : []),
     ].join('.'),
   };
 }
 
+/** Of grid 'data': the one that its search starts from. */
 function chooseGrid(
   given: z.output<typeof optionsSchema>,
   own: Traits,
   clock: ClockName,
   { process, levels }: IntegrationProblem,
-): { grid: GridName; steps: number } {
+): { grid: FixedGrid; steps: number } {
+  if (given.grid === 'data') {
+    return { grid: processes[process].cube ? 'quadratic' : clock, steps: given.steps ?? DATA_STEPS };
+  }
   if (processes[process].cube) {
     const grid = given.grid ?? 'quadratic';
     if (grid !== 'quadratic' && grid !== 'time') {

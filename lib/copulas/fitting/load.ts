@@ -5,7 +5,7 @@ import { marginsFromTensors } from '../../margins/margins';
 import { notesOf } from '../../notes';
 import { type ModelDocument, expectConfig, readModelFile } from '../../model/model-file';
 import { type PublishedWeightsOptions, cdcFromPublishedWeights } from '../kinds/cdc';
-import { type Copula, MARGIN_TENSORS, type ModelTensors, SAMPLER_TENSORS } from '../copula';
+import { type Copula, GRID_TENSORS, MARGIN_TENSORS, type ModelTensors, SAMPLER_TENSORS } from '../copula';
 import { selectionOf } from '../selection';
 import { EnsembleCopula, memberPrefix } from '../kinds/ensemble';
 import { copulaKinds, isCopulaKind, kinds } from './kinds';
@@ -67,9 +67,12 @@ function fromDocument(document: ModelDocument, tensors: ModelTensors): Copula {
 function fromContent(document: ModelDocument, all: ModelTensors): Copula {
   const tensors: ModelTensors = new Map();
   const knots = new Map<string, Float64Array>();
+  const grids = new Map<string, Float64Array>();
   for (const [name, tensor] of all) {
     if (name.startsWith(SAMPLER_TENSORS))
       knots.set(name.slice(SAMPLER_TENSORS.length), Float64Array.from(tensor.data));
+    else if (name.startsWith(GRID_TENSORS))
+      grids.set(name.slice(GRID_TENSORS.length), Float64Array.from(tensor.data));
     else tensors.set(name, tensor);
   }
   const copula = fromDocument(document, tensors);
@@ -78,6 +81,16 @@ function fromContent(document: ModelDocument, all: ModelTensors): Copula {
       throw new SklarError('ERR_SKLAR_FORMAT', `the tensor "${SAMPLER_TENSORS}${key}" is damaged`);
     }
     copula.knots.set(key, values);
+  }
+  for (const [key, nodes] of grids) {
+    if (
+      nodes.length < 2 ||
+      nodes.at(-1) !== 0 ||
+      !nodes.every((node, i) => i === 0 || node < nodes[i - 1]!)
+    ) {
+      throw new SklarError('ERR_SKLAR_FORMAT', `the tensor "${GRID_TENSORS}${key}" is damaged`);
+    }
+    copula.grids.set(key, nodes);
   }
   return copula;
 }
