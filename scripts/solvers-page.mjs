@@ -299,7 +299,9 @@ function advice(record) {
   the correlations: with 7 evaluations they are ${['sra1', 'shark'].map((label) => both(label, 7, 'kl', gaussians)).join(', and ')} nats off.
 - \`ddim\` and \`dpmpp-2m\` do not keep independent columns as they are, so few steps cost variance (second test function below).
 - **Reflection process**: the quadratic grid, the default, is worth four times the evaluations of the uniform one to \`heun\`:
-  ${number(at('cosine', 'heun, quadratic', 16))} at 16 against ${number(at('cosine', 'heun, uniform', 64))} at 64.`;
+  ${number(at('cosine', 'heun, quadratic', 16))} at 16 against ${number(at('cosine', 'heun, uniform', 64))} at 64.
+- **A learned field** has steep and smooth places of its own: \`grid: 'data'\` moves the nodes of the ODE solvers to them
+  ([performance.md](performance.md#grids-by-data)).`;
 }
 
 await runMain(async () => {
