@@ -150,6 +150,7 @@ async function prepare() {
     closed: sklar.ClosedFormCopula.fgm({ dim: 3, theta: 1 }),
     cdc: await sklar.fitCopula(u, quick),
     flow: await sklar.fitCopula(u, { kind: 'flow', ...quick }),
+    potential: await sklar.fitCopula(u, { kind: 'potential', ...quick }),
     ensemble: await sklar.fitEnsemble(u, { kind: 'cdc', models: 1, ...quick }),
     ranks: await sklar.PseudoObservations.fit(table),
     schema: sklar.TableSchema.infer(table),
@@ -404,6 +405,15 @@ const rows: Record<string, Row | null> = {
     ['particles', 'moves'],
   ),
   'CdcCopula.fieldHandle': null,
+  'PotentialCopula.logPdfAtTime': withOptions(
+    (a: never, b: never, c: never) => models.potential.logPdfAtTime(a, b, c),
+    () => [u, 0.5, {}],
+  ),
+  'PotentialCopula.estimateNormaliser': withOptions(
+    (g: never) => models.potential.estimateNormaliser(g),
+    () => [{ particles: 16, islands: 2, moves: 1 }],
+    ['particles', 'moves'],
+  ),
   'new EnsembleCopula': row(
     (g: never) => new sklar.EnsembleCopula(g),
     () => [[models.student, models.student]],
