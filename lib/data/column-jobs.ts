@@ -78,6 +78,17 @@ export function varies(values: Float64Array): boolean {
   return values.some((value) => value !== values[0]);
 }
 
+/** How many of ascending values are below one. */
+export function countBelow(sorted: Float64Array, value: number): number {
+  let [from, to] = [0, sorted.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (sorted[middle]! < value) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+}
+
 /** A copy of the values that are not missing. (`filter` would hold each as an object meanwhile.) */
 export function knownValues(values: Float64Array): Float64Array {
   let count = 0;

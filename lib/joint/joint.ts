@@ -20,7 +20,14 @@ import {
   expectEvent,
   plainProbability,
 } from '../copulas/events/event';
-import { mostDraws, needsMore, nextDraws, sampleEstimate, tooRare } from '../copulas/events/rejection';
+import {
+  mostDraws,
+  needsMore,
+  nextDraws,
+  rejected,
+  sampleEstimate,
+  tooRare,
+} from '../copulas/events/rejection';
 import type { LevelsOf } from '../copulas/events/subset-simulation';
 import { type AutoOptions, autoOptions, defaultKind, expectAuto } from '../copulas/fitting/auto';
 import { fitCopula } from '../copulas/fitting/fit';
@@ -639,15 +646,7 @@ export class JointDistribution implements Disposable {
     return {
       table: this.schema.restore(table, { seed }),
       acceptance: inside / possible,
-      event: {
-        ...plainProbability([{ draws: possible, hits: inside }], [1]),
-        method: 'monte-carlo',
-        levels: 0,
-        acceptance: null,
-        evaluations: drawn,
-        drawn: 'rejection',
-        effectiveRows: rows,
-      },
+      event: rejected(inside, possible, drawn, rows),
     };
   }
 

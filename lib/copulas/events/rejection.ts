@@ -86,15 +86,19 @@ export async function sampleEvent(
     drawn += count;
     tell(onProgress, { fraction: kept / rows });
   }
+  return { ...rejected(inside, drawn, drawn, rows), rows: values };
+}
+
+/** Of rows that were drawn and kept where they are of the event. @param possible draws that are rows of the law, of all `drawn` */
+export function rejected(hits: number, possible: number, drawn: number, rows: number): EventSample {
   return {
-    ...plainProbability([{ draws: drawn, hits: inside }], [1]),
+    ...plainProbability([{ draws: possible, hits }], [1]),
     method: 'monte-carlo',
     levels: 0,
     acceptance: null,
     evaluations: drawn,
     drawn: 'rejection',
     effectiveRows: rows,
-    rows: values,
   };
 }
 

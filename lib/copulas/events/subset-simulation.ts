@@ -1,5 +1,6 @@
 /** Probabilities of rare events by subset simulation (docs/mathematics.md, O). */
 import { Generator, hashWords, seedWords } from '../../data/random';
+import { countBelow } from '../../data/column-jobs';
 import { SklarError } from '../../errors';
 import type { Walk } from './walk';
 
@@ -185,11 +186,11 @@ export class SubsetSimulation {
     const { levels } = island;
     const n = levels.length;
     const sorted = levels.slice().sort();
-    const hits = n - lowerBound(sorted, 0);
+    const hits = n - countBelow(sorted, 0);
     let level = sorted[n - Math.ceil(KEPT * n)]!;
     // where many have the lowest level, those above it
     if (level === sorted[0]) level = sorted.find((other) => other > sorted[0]!) ?? level;
-    const kept = n - lowerBound(sorted, level);
+    const kept = n - countBelow(sorted, level);
     if (level >= 0 || kept === n || (island.probability * kept) / n < least) {
       if (hits === 0) island.ceiling = island.probability * ceilingOf(n);
       island.probability *= hits / n;
@@ -292,17 +293,6 @@ export class SubsetSimulation {
     const key = [...this.#key, stream];
     return (BigInt(hashWords(...key, 1)) << 32n) | BigInt(hashWords(...key, 0));
   }
-}
-
-/** The first position of an ascending list whose value is at least this. */
-function lowerBound(sorted: Float64Array, value: number): number {
-  let [from, to] = [0, sorted.length];
-  while (from < to) {
-    const middle = (from + to) >> 1;
-    if (sorted[middle]! < value) from = middle + 1;
-    else to = middle;
-  }
-  return from;
 }
 
 function joined(first: Float64Array, second: Float64Array): Float64Array {

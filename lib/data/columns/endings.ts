@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { toDigits } from '../../notes';
 import { hashWords } from '../random';
 import { type ColumnType, decimalsOf } from './column-type';
+import { greatestDivisor } from './plain-number';
 
 /** Remainders that stand out among those of the numbers of a column, which are whole multiples of `unit`. */
 export interface Endings {
@@ -79,7 +80,7 @@ export function findEndings(type: ColumnType, values: Float64Array, rows: Float6
     ]!;
   };
   const most = FINE * (quartile(0.75) - quartile(0.25));
-  const step = units.reduce((divisor, k) => gcd(divisor, k - units[0]!), 0);
+  const step = units.reduce((divisor, k) => greatestDivisor(divisor, Math.abs(k - units[0]!)), 0);
   const moduli = new Set([...moduliOf(type, decimals, most), ...(step > 1 && step <= most ? [step] : [])]);
   let best: { saved: number; endings: Endings } | null = null;
   for (const modulus of [...moduli].sort((a, b) => a - b)) {
@@ -121,12 +122,6 @@ function endingsAt(units: readonly number[], weights: readonly number[], total: 
 }
 
 const remainderOf = (k: number, modulus: number) => ((k % modulus) + modulus) % modulus;
-
-function gcd(a: number, b: number): number {
-  b = Math.abs(b);
-  while (b > 0) [a, b] = [b, a % b];
-  return a;
-}
 
 const bits = new Float64Array(1);
 const halves = new Uint32Array(bits.buffer);

@@ -84,7 +84,7 @@ export function findFormulas(
     } else if (formula && !isFunctionOf(found, formula, name)) found.set(name, formula);
     else basis.push(name);
   }
-  const isFactor = (name: string) => /^(?:number|integer)$/.test(table.type(name).type);
+  const isFactor = (name: string) => isNumber(table.type(name));
   for (const { later, formula } of spansOfTimes(table, basis, basis.filter(isFactor))) {
     if (found.has(later) || kept.includes(later) || isFunctionOf(found, formula, later)) continue;
     found.set(later, formula);
@@ -395,9 +395,8 @@ function sumWithLookups(
   basis: readonly string[],
   found: ReadonlyMap<string, Formula>,
 ): Formula | null {
-  const isAmount = (one: string) => /^(?:number|integer)$/.test(table.type(one).type);
   const looked = [...found].flatMap(([one, { formula }]) =>
-    formula === 'lookup' && isAmount(one) && !dependsOn(found, one, name) ? [one] : [],
+    formula === 'lookup' && isNumber(table.type(one)) && !dependsOn(found, one, name) ? [one] : [],
   );
   return looked.length === 0 ? null : linearFormula(table, name, [...basis, ...looked]);
 }
@@ -420,6 +419,7 @@ function linearOf(table: Table, name: string, basis: readonly string[], apart: b
   return linearOfSources(table, name, sources, { tolerance, apart });
 }
 
+const isNumber = ({ type }: ColumnType) => type === 'number' || type === 'integer';
 const isDateLike = ({ type }: ColumnType) => type === 'date' || type === 'timestamp' || type === 'time';
 
 /** Columns of dates of one type, two at a time. */
@@ -539,29 +539,22 @@ function laterOfSpan(
   formula: Formula,
 ): { readonly later: string; readonly formula: Formula } | null {
   if (formula.formula !== 'linear' || formula.of.length !== 2) return null;
-  const isDate = (one: string) => /^(?:date|timestamp|time)$/.test(table.type(one).type);
-  if (isDate(name) || !formula.of.every((one) => isDate(one.name))) return null;
+  if (isDateLike(table.type(name)) || !formula.of.every((one) => isDateLike(table.type(one.name))))
+    return null;
   const [earlier, later] = formula.of.toSorted((a, b) => a.factor - b.factor) as [
     (typeof formula.of)[number],
     (typeof formula.of)[number],
   ];
   if (earlier.factor !== -later.factor) return null;
-  const sources = [earlier.name, name].map((source) => table.column(source));
-  const values = table.column(later.name);
-  const tolerance = toleranceOf(table.type(later.name), values);
-  for (const digits of [6, 9, 15]) {
-    const factor = Number((1 / later.factor).toPrecision(digits));
-    const rest = -formula.offset / later.factor;
-    for (const offset of digits < 15 ? [0, Number(rest.toPrecision(digits))] : [rest]) {
-      if (!reproduces(sources, [1, factor], offset, values, tolerance)) continue;
-      const of = [
-        { name: earlier.name, factor: 1 },
-        { name, factor },
-      ];
-      return { later: later.name, formula: { formula: 'linear', of, offset } };
-    }
-  }
-  return null;
+  const back = withFewDigits(
+    [earlier.name, name],
+    [1, 1 / later.factor],
+    -formula.offset / later.factor,
+    table,
+    later.name,
+    { tolerance: toleranceOf(table.type(later.name), table.column(later.name)), apart: false },
+  );
+  return back && { later: later.name, formula: back };
 }
 
 /** Seconds of what a duration may be counted in. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 import { release } from '../../native';
 import { type ColumnType, cellText, labelsOf } from '../columns/column-type';
-import { knownValues } from '../column-jobs';
+import { countBelow, knownValues } from '../column-jobs';
 import type { Table } from '../table';
 import { shortBetween } from './derived';
 
@@ -376,16 +376,6 @@ export function neverAbove(x: Float64Array, y: Float64Array): boolean {
   let above = 0;
   for (const i of rows) above += countBelow(sorted, x[i]!);
   return rows.length * Math.log1p(-above / rows.length ** 2) < Math.log(CHANCE);
-}
-
-function countBelow(sorted: Float64Array, value: number): number {
-  let [from, to] = [0, sorted.length];
-  while (from < to) {
-    const middle = (from + to) >> 1;
-    if (sorted[middle]! < value) from = middle + 1;
-    else to = middle;
-  }
-  return from;
 }
 
 /** The rows, by number, that break a rule. */
