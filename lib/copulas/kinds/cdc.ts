@@ -26,7 +26,7 @@ import {
 import { type CopulaCapabilities } from '../fields/capabilities';
 import { type Walk, transportWalk } from '../events/walk';
 import { type HasField } from '../fields/field';
-import { chooseCompletion, chooseGuide, guideOf } from '../training/guide';
+import { chooseCompletion, guideOf } from '../training/guide';
 import { type ResolvedCdcOptions } from '../inputs/options';
 import { addParameters, expectGuide, expectTensor, gatherParameters, startRecord } from './parameters';
 import { type DenseRows, type RowsInput, expectFinite, toDense } from '../inputs/rows';
@@ -532,9 +532,7 @@ export function fitCdc(u: DenseRows, options: ResolvedCdcOptions, run: TrainRun)
   const prepare = async (training: DenseRows, validation: DenseRows) => {
     const { start } = run;
     const correlation = start?.correlation ?? (await guideCorrelation(u, run));
-    const guide =
-      guideOf(start) ??
-      (options.guided ? await chooseGuide(correlation, training, validation, options.shrinkage, run) : null);
+    const guide = await guideOf(() => correlation, training, validation, options, run);
     const network: NetworkShape = {
       inputDim: u.columns,
       hiddenDim: options.hidden,

@@ -5,7 +5,7 @@ import { type ModelDocument, expectConfig } from '../../model/model-file';
 import { type TimeLaw, type VelocityDefinition } from '../../native';
 import { processes } from '../../processes';
 import { type ModelTensors } from '../copula';
-import { chooseCompletion, chooseGuide, guideOf } from '../training/guide';
+import { chooseCompletion, guideOf } from '../training/guide';
 import { type ParsedFlowOptions, type ResolvedFlowOptions } from '../inputs/options';
 import { expectGuide } from './parameters';
 import { type DenseRows } from '../inputs/rows';
@@ -83,11 +83,7 @@ export function fitFlow(u: DenseRows, options: ResolvedFlowOptions, run: TrainRu
     const { start } = run;
     const { cube } = processes[process];
     const reference = start?.reference ?? processes[process].flow;
-    const guide =
-      guideOf(start) ??
-      (options.guided
-        ? await chooseGuide(await guideCorrelation(u, run), training, validation, options.shrinkage, run)
-        : null);
+    const guide = await guideOf(() => guideCorrelation(u, run), training, validation, options, run);
     const definition: VelocityDefinition = {
       process,
       published: false,

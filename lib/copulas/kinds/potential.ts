@@ -21,7 +21,7 @@ import { type ResolvedPotentialOptions } from '../inputs/options';
 import { type DenseRows, type RowsInput, expectFinite, toDense } from '../inputs/rows';
 import { type Execution, type RunOptions, cpuOnlyOf, runOptions } from '../inputs/run';
 import { guideCorrelation } from '../correlation/ties';
-import { chooseCompletion, chooseGuide, guideOf } from '../training/guide';
+import { chooseCompletion, guideOf } from '../training/guide';
 import { type TrainRun, train } from '../training/train';
 import { noiseTimes } from './cdc';
 import { expectGuide } from './parameters';
@@ -187,13 +187,8 @@ export function fitPotential(
   run: TrainRun,
 ): Promise<PotentialCopula> {
   const prepare = async (training: DenseRows, validation: DenseRows) => {
-    const { start } = run;
     const { reference } = processes.ou;
-    const guide =
-      guideOf(start) ??
-      (options.guided
-        ? await chooseGuide(await guideCorrelation(u, run), training, validation, options.shrinkage, run)
-        : null);
+    const guide = await guideOf(() => guideCorrelation(u, run), training, validation, options, run);
     const definition: VelocityDefinition = {
       process: 'ou',
       published: false,

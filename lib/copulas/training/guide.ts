@@ -8,11 +8,17 @@ import { type Execution } from '../inputs/run';
 import { LEAST_SHRINKAGE, chooseShrinkage } from '../correlation/shrinkage';
 import { fineColumns, guideCorrelation, nativeTies } from '../correlation/ties';
 
-/** The guide of the model that a fit starts from, which its network belongs to; null: there is none. */
-export function guideOf(
-  start: NetworkStart | undefined,
-): { cholesky: Float64Array; shrinkage: number | null } | null {
-  return start?.cholesky ? { cholesky: start.cholesky, shrinkage: start.shrinkage } : null;
+/** The guide of a fit: that of the model that it starts from, which its network belongs to, or the chosen one; null: there is none. */
+export async function guideOf(
+  correlation: () => Float64Array | Promise<Float64Array>,
+  training: DenseRows,
+  validation: DenseRows,
+  { guided, shrinkage }: { readonly guided: boolean; readonly shrinkage?: number | undefined },
+  run: Execution & { readonly start?: NetworkStart | undefined },
+): Promise<{ cholesky: Float64Array; shrinkage: number | null } | null> {
+  const { start } = run;
+  if (start?.cholesky) return { cholesky: start.cholesky, shrinkage: start.shrinkage };
+  return guided ? chooseGuide(await correlation(), training, validation, shrinkage, run) : null;
 }
 
 /** Fewer validation rows than this say less about a shrinkage than the number of training rows does. */
@@ -27,7 +33,7 @@ const FEWEST_VALIDATION_ROWS = 20;
  *
  * @throws SklarError ERR_SKLAR_VALUE for a shrinkage that leaves a singular guide
  */
-export async function chooseGuide(
+async function chooseGuide(
   correlation: Float64Array,
   training: DenseRows,
   validation: DenseRows,
